@@ -1,7 +1,7 @@
 """Carries out the plan of a characterisation, step by step, from wherever the run files in its folder stop.
 
 Each step is an ordinary run with a file of its own, ``NN-procedure.h5``: a file that is finished is kept, any other one is
-put aside and its step is begun again. What contact test, forming and programming found broken drops out of the steps after
+put aside and its step is begun again. What contact test and forming found broken drops out of the steps after
 them; their run files say which cells, and why. A simulated bench stays open from step to step; taken up again, its chip is
 brought to where it was by repeating the finished steps.
 """
@@ -24,7 +24,7 @@ from mho.errors import Aborted, InputError, MhoError, RunFileError
 from mho.instruments import Bench
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure, make_procedure
-from mho.procedures.cell_range import CellRange, lines_text
+from mho.procedures.cell_range import CellRange
 from mho.procedures.conditions import load_conditions
 from mho.procedures.origin import bench_key
 from mho.procedures.stream import Control, Observer
@@ -38,8 +38,8 @@ from mho.running.plan import Plan, PlannedRun, load_plan
 from mho.runs import GOING_ON, RunFile, Status
 
 FINISHED, KEPT, SKIPPED, FAILED = "finished", "kept", "skipped", "failed"
-TELLING = ("contact", "form", "program")
-"""Procedures whose files tell of broken cells."""
+TELLING = ("contact", "form")
+"""Procedures whose files tell of broken cells. A cell that write-verify gave up is a result, of a strategy, too."""
 ALL_CELLS = ("contact", "form", "map")
 """Those that visit every cell of the sample, as a yield is one of all of them."""
 
@@ -343,6 +343,6 @@ def _in_words(wanted: CellRange, used: CellRange, told: Mapping[tuple[int, int],
     for what, before, after in (("row", wanted.rows, used.rows), ("column", wanted.columns, used.columns)):
         gone, new = np.setdiff1d(before, after), np.setdiff1d(after, before)
         if gone.size:
-            instead = f", {lines_text(new)} taken instead" if new.size else ""
+            instead = f", {', '.join(map(str, new))} taken instead" if new.size else ""
             parts.append(f"{what}{'s' * (gone.size > 1)} {', '.join(map(str, gone))} left out{instead}")
     return ": ".join(parts[:1]) + "".join(f"; {part}" for part in parts[1:])

@@ -113,7 +113,7 @@ def protocol(
 
 def joined(lines: Digits) -> str:
     """Return line numbers without blanks, so that titles tell rows from columns: ``[3,70, 2,100]``."""
-    return lines_text(lines).replace(" ", "")
+    return str(lines[0]) if len(lines) == 1 else lines_text(lines).replace(" ", "")
 
 
 def _lines(array: ArrayMap, rows: Digits, columns: Digits) -> dict[str, Any]:
