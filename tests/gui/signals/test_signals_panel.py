@@ -396,3 +396,22 @@ def test_runs_with_nothing_to_show(session, panel, tmp_path):
     session.close_run()
     assert panel.plot.plotItem.titleLabel.text == "no run is shown"
     assert curves(panel) == []
+
+
+@pytest.mark.parametrize("kind", ["scatter", "lines", "steps", "errorbars"])
+def test_a_figure_of_which_no_point_can_be_shown_is_empty_and_the_window_lives(
+    kind, qtbot, session, panel, tmp_path
+):
+    table = Table("pulses", (Column("ramped", "V"), Column("conductance", "S")), "conductance", "ramped")
+    figure = Figure("ramp", kind=kind, table="pulses", x="ramped", y="conductance", y_scale="log")
+    path = tmp_path / "none.h5"
+    with RunWriter.create(
+        path, RunHeader("Ramp", "Form", "1", {}), Layout((table,), figures=(figure,))
+    ) as run:
+        run.emit("pulses", ramped=np.nan, conductance=1e-9)  # the read before the ramp
+        run.emit("pulses", ramped=2.0, conductance=0.0)
+    session.open_run(path)
+    qtbot.wait(100)  # exceptions while it is painted fail the test
+    assert panel.figure.currentData() == "ramp"
+    shown = [item.getOriginalDataset() for item in panel.figure_plot.drawn]
+    assert not any(np.isfinite(x).any() and np.isfinite(y).any() for x, y in shown)
