@@ -399,19 +399,20 @@ def test_runs_with_nothing_to_show(session, panel, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["scatter", "lines", "steps", "errorbars"])
-def test_a_figure_of_which_no_point_can_be_shown_is_empty_and_the_window_lives(
+def test_a_curve_of_which_no_point_can_be_shown_is_left_out_and_the_window_lives(
     kind, qtbot, session, panel, tmp_path
 ):
-    table = Table("pulses", (Column("ramped", "V"), Column("conductance", "S")), "conductance", "ramped")
-    figure = Figure("ramp", kind=kind, table="pulses", x="ramped", y="conductance", y_scale="log")
+    columns = (Column("ramped", "V"), Column("share"), Column("fit"))
+    layout = Layout(
+        (Table("formed", columns, "share", "ramped"),),
+        figures=(Figure("formed", kind=kind, table="formed", x="ramped", y=("share", "fit"), y_scale="log"),),
+    )
     path = tmp_path / "none.h5"
-    with RunWriter.create(
-        path, RunHeader("Ramp", "Form", "1", {}), Layout((table,), figures=(figure,))
-    ) as run:
-        run.emit("pulses", ramped=np.nan, conductance=1e-9)  # the read before the ramp
-        run.emit("pulses", ramped=2.0, conductance=0.0)
+    with RunWriter.create(path, RunHeader("Form", "Form", "1", {}), layout) as run:
+        for volts in (2.0, 2.5, 3.0):
+            run.emit("formed", ramped=volts, share=volts / 3.0, fit=np.nan)  # too few cells for a fit
     session.open_run(path)
     qtbot.wait(100)  # exceptions while it is painted fail the test
-    assert panel.figure.currentData() == "ramp"
-    shown = [item.getOriginalDataset() for item in panel.figure_plot.drawn]
-    assert not any(np.isfinite(x).any() and np.isfinite(y).any() for x, y in shown)
+    shown = [item.getOriginalDataset()[1] for item in panel.figure_plot.drawn]
+    assert shown
+    assert all(np.isfinite(values).any() for values in shown)

@@ -1,4 +1,4 @@
-"""Each of the ten experiments on cells from the window: chosen, filled in, run by a real runner, drawn when it has ended."""
+"""The ten experiments on cells from the window: chosen, filled in, run by a real runner, drawn when they have ended."""
 
 import signal
 from collections.abc import Callable, Iterator
