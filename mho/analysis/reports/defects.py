@@ -85,7 +85,7 @@ def collect_defects(paths: Sequence[Path]) -> Collected:
     if first is None:
         raise InputError(
             "; ".join(f"{path} {why}" for path, why in without)
-            + ": name runs of program, refresh, contact or form"
+            + ": name runs of program, refresh or contact, or of form"
         )
     return Collected(DefectList(chip=first[1].name, map_sha256=map_hash).merged(found), tuple(without))
 
