@@ -2,6 +2,7 @@
 
 - `figures`: a run as pictures, for ``mho plot``, the report and the notebook;
 - `reports`: a run, or thousands of them, in a few numbers and words;
+- `characterisation`: one page about the runs of a folder;
 - `exports`: a run as CSV, MATLAB, NetCDF, or as a folder to publish;
 - `imports`: foreign tables of measurements as run files;
 - `palette`: the colours of every figure and view.

@@ -46,6 +46,9 @@ CONTACTS = ("open", "short", "good", "good", "leaky")
 A cell that conducts too little to be formed is none yet: forming it tells.
 """
 
+FORMING = ("unformed", "good", "good", "good")
+"""The class that follows from each code of the maps ``ARRAY_forming_state``: not formed, formed, over-formed, conducted."""
+
 Defect = Literal["stuck on", "stuck off", "unformed", "open", "short", "leaky", "unsteady"]
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from mho.cli import characterise as characterising
 from mho.cli import experiments, forecast, many_runs, run_files
 from mho.cli import optimise as optimising
 from mho.cli.display.sentences import complain
@@ -83,12 +84,13 @@ def _offer(
 _offer(EXPERIMENTS, experiments.solve, cls=experiments.SolveCommand)
 _offer(EXPERIMENTS, forecast.forecast, cls=forecast.ForecastCommand)
 _offer(EXPERIMENTS, optimising.optimise)
+_offer(EXPERIMENTS, characterising.characterise)
 _offer(EXPERIMENTS, experiments.run, cls=experiments.RunCommand)
 _offer(EXPERIMENTS, experiments.resume)
 _offer(EXPERIMENTS, experiments.rehearse, cls=ProcedureCommand)
 _offer(EXPERIMENTS, experiments.procedures, experiments.gui)
 _offer(MANY, many_runs.campaign, many_runs.runner, many_runs.watch)
-_offer(RUNS, run_files.show, run_files.plot, run_files.table, run_files.export)
+_offer(RUNS, run_files.show, run_files.plot, characterising.report, run_files.table, run_files.export)
 _offer(RUNS, run_files.import_, name="import")
 _offer(RUNS, run_files.rerun, run_files.verify, run_files.recover)
 

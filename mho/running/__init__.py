@@ -4,6 +4,7 @@
 - `supervisor`, `safety_statement`: a run in its own process, and whether it left its bench safe;
 - `forecasting`: what a solve is going to come to, before anything is programmed;
 - `optimising`: programming policies found on the twin of a chip, and runs held to them;
+- `characterising`: the standard protocol over a sample of cells, one plan and one report;
 - `plan`, `campaign`: many runs from one TOML file, in sequence or on workers;
 - `continuing`, `recipe`, `rerun`: an earlier run's chip again, and an earlier run repeated and compared;
 - `resuming`: the rest of a run that was killed;

@@ -241,7 +241,7 @@ def rehearse(
             for quantity in _quantities(name, seen, limits.get(name, TerminalLimits(math.inf)))
         ),
         incidents=tuple(lab.incidents),
-        buses=_buses(source.bench, lab, message_times),
+        buses=bus_reports(source.bench, lab, message_times),
         pulses=lab.monitor.pulses,
         instrument_seconds=lab.clock.now,
         result=result,
@@ -280,7 +280,8 @@ def _title(procedure: Procedure) -> str:
     return title
 
 
-def _buses(bench: BenchFile, lab: Laboratory, times: Mapping[str, float]) -> tuple[BusReport, ...]:
+def bus_reports(bench: BenchFile, lab: Laboratory, times: Mapping[str, float]) -> tuple[BusReport, ...]:
+    """Return what was sent to each instrument of a bench's twins; `times` as `MESSAGE_TIMES`."""
     addresses = bench.instruments.buses()
     reports = []
     for address in dict.fromkeys(addresses.values()):

@@ -45,7 +45,7 @@ def offered(tmp_path: Path):
 
 
 def test_verbs_are_completed(offered) -> None:
-    assert offered("mho r") == ["run", "resume", "rehearse", "runner", "rerun", "recover", "runs"]
+    assert offered("mho r") == ["run", "resume", "rehearse", "runner", "report", "rerun", "recover", "runs"]
     assert offered("mho queue p") == ["pause", "policy"]
     assert offered("mho bench ") == ["check", "safe", "show", "serve"]
 
@@ -56,6 +56,8 @@ def test_options_are_completed_with_those_of_the_procedure_that_is_named(offered
     assert offered("mho rehearse lab.toml read --b") == ["--beyond"]
     assert offered("mho solve --b") == ["--bits", "--blocks", "--bench"]
     assert offered("mho queue add solve a.npy --bi") == ["--bits"]
+    assert offered("mho characterise --re") == ["--rehearse"]
+    assert offered("mho characterise --c") == ["--cells", "--columns"]
     assert offered("mho run raed --be") == ["--bench"]  # what is wrong is said when it is run
 
 

@@ -2,8 +2,8 @@
 
 Any procedure that declares a map ``ARRAY_defects`` is collected from: each cell has a code of
 `mho.chip_maps.defects.CLASSES`, and NaN or -1 where nothing is known of it. So is one that says in ``ARRAY_outcome`` how
-the programming of cells ended, or in ``ARRAY_contact`` what their contacts are like. ``ARRAY_pulses`` and
-``ARRAY_conductance`` on the same lines, where there are any, say more.
+the programming of cells ended, in ``ARRAY_contact`` what their contacts are like, or in ``ARRAY_forming_state`` which were
+formed. ``ARRAY_pulses`` and ``ARRAY_conductance`` on the same lines, where there are any, say more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ChipMap, chip_hash, parse_chip_map
-from mho.chip_maps.defects import CLASSES, CONTACTS, OUTCOMES, DefectList, Finding, check_belongs
+from mho.chip_maps.defects import CLASSES, CONTACTS, FORMING, OUTCOMES, DefectList, Finding, check_belongs
 from mho.errors import ChipMapError, InputError
 from mho.runs import RunFile
 
@@ -26,6 +26,7 @@ CODES = {
     "_defects": np.arange(len(CLASSES)),
     "_outcome": np.array([CLASSES.index(name) for name in OUTCOMES]),
     "_contact": np.array([CLASSES.index(name) for name in CONTACTS]),
+    "_forming_state": np.array([CLASSES.index(name) for name in FORMING]),
 }
 """By the end of a map's name, the code in `CLASSES` of each of its own."""
 
@@ -83,7 +84,8 @@ def collect_defects(paths: Sequence[Path]) -> Collected:
             found += findings
     if first is None:
         raise InputError(
-            "; ".join(f"{path} {why}" for path, why in without) + ": name runs of program, refresh or contact"
+            "; ".join(f"{path} {why}" for path, why in without)
+            + ": name runs of program, refresh or contact, or of form"
         )
     return Collected(DefectList(chip=first[1].name, map_sha256=map_hash).merged(found), tuple(without))
 

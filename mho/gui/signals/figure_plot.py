@@ -92,18 +92,23 @@ class FigurePlot(ThemedPlot):
             return
         if mark.shape == "points":
             symbol |= {"symbol": symbol["symbol"] or "o", "symbolSize": 6 if mark.marker else 4}
-            self._add(pg.PlotDataItem(*self._visible(mark.x, mark.y), pen=None, name=name, **symbol))
+            x, y = self._visible(mark.x, mark.y)
+            if np.isfinite(x).any():
+                self._add(pg.PlotDataItem(x, y, pen=None, name=name, **symbol))
             return
         if mark.shape == "whiskers":
             assert mark.low is not None
             assert mark.high is not None
             ends = np.stack((mark.low, mark.high), axis=1).ravel()
             x, y = self._visible(np.repeat(mark.x, 2), ends)
-            self._add(pg.PlotDataItem(x, y, pen=pg.mkPen(colour, width=1), connect="pairs"))
+            if np.isfinite(x).any():
+                self._add(pg.PlotDataItem(x, y, pen=pg.mkPen(colour, width=1), connect="pairs"))
         x, y = mark.x, mark.y
         if mark.shape == "steps":
             x, y = np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
-        self._add(pg.PlotDataItem(*self._visible(x, y), pen=pen, connect="finite", name=name, **symbol))
+        x, y = self._visible(x, y)
+        if np.isfinite(x).any():  # pyqtgraph looks for the bounds of what it draws, also where there are none
+            self._add(pg.PlotDataItem(x, y, pen=pen, connect="finite", name=name, **symbol))
 
     def _visible(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Drop values that a logarithmic axis cannot show."""

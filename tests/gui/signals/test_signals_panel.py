@@ -396,3 +396,23 @@ def test_runs_with_nothing_to_show(session, panel, tmp_path):
     session.close_run()
     assert panel.plot.plotItem.titleLabel.text == "no run is shown"
     assert curves(panel) == []
+
+
+@pytest.mark.parametrize("kind", ["scatter", "lines", "steps", "errorbars"])
+def test_a_curve_of_which_no_point_can_be_shown_is_left_out_and_the_window_lives(
+    kind, qtbot, session, panel, tmp_path
+):
+    columns = (Column("ramped", "V"), Column("share"), Column("fit"))
+    layout = Layout(
+        (Table("formed", columns, "share", "ramped"),),
+        figures=(Figure("formed", kind=kind, table="formed", x="ramped", y=("share", "fit"), y_scale="log"),),
+    )
+    path = tmp_path / "none.h5"
+    with RunWriter.create(path, RunHeader("Form", "Form", "1", {}), layout) as run:
+        for volts in (2.0, 2.5, 3.0):
+            run.emit("formed", ramped=volts, share=volts / 3.0, fit=np.nan)  # too few cells for a fit
+    session.open_run(path)
+    qtbot.wait(100)  # exceptions while it is painted fail the test
+    shown = [item.getOriginalDataset()[1] for item in panel.figure_plot.drawn]
+    assert shown
+    assert all(np.isfinite(values).any() for values in shown)

@@ -21,7 +21,7 @@ from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.attempt_clock import clock_zero
 from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cell_range import CellRange, check_inside, lines_text
+from mho.procedures.cell_range import CellRange, check_inside, lines_text, parse_lines
 from mho.procedures.cells.programming.earlier_pulses import (
     EarlierPulses,
     begin,
@@ -111,6 +111,8 @@ class Program(Procedure):
     place = ListParameter("Place, fixed or on good cells", choices=["fixed", "auto"], default="fixed")
     row = IntegerParameter("First row", minimum=0, maximum=4095, default=0)
     column = IntegerParameter("First column", minimum=0, maximum=4095, default=0)
+    rows = Parameter("Rows, in place of a first one")
+    columns = Parameter("Columns, in place of a first one")
     passes = IntegerParameter("Passes of touching up", minimum=0, maximum=100, default=2)
     strategy = Parameter("Strategy, the chip map's unless given")
     write_verify = Parameter("Write-verify settings, the chip map's unless given")
@@ -123,7 +125,23 @@ class Program(Procedure):
             raise InputError(
                 f"place is auto, which finds the lines by itself; leave out row {self.row} and column {self.column}"
             )
-        return load_digits(self.digits)
+        digits = load_digits(self.digits)
+        for what, start, count in (
+            ("row", self.row, digits.shape[0]),
+            ("column", self.column, digits.shape[1]),
+        ):
+            given = getattr(self, f"{what}s")
+            if given is None:
+                continue
+            if start or self.place == "auto":
+                raise InputError(
+                    f"{what}s are {given}, so the place is given; leave out {what} {start} and place {self.place}"
+                )
+            if (lines := len(parse_lines(given, f"{what}s"))) != count:
+                raise InputError(
+                    f"{what}s {given!r} are {lines}, and the digits have {count}; name as many {what}s as there are"
+                )
+        return digits
 
     def prepare(self, given: Digits, bench: Bench, rng: np.random.Generator) -> ProgramPlan:
         """Place the block on the array and check the largest pulses."""
@@ -143,8 +161,10 @@ class Program(Procedure):
 
     def _fixed(self, array: ArrayMap, digits: Digits) -> Placement:
         rows, columns = (
-            start + np.arange(count)
-            for start, count in zip((self.row, self.column), digits.shape, strict=True)
+            start + np.arange(count) if given is None else parse_lines(given, "lines")
+            for given, start, count in zip(
+                (self.rows, self.columns), (self.row, self.column), digits.shape, strict=True
+            )
         )
         check_inside(array, CellRange(rows, columns))
         return Placement(self.array, rows, columns)
@@ -183,7 +203,11 @@ class Program(Procedure):
     def run_title(self) -> str:
         """Return the name of the digits and their place."""
         name = Path(self.digits).name if isinstance(self.digits, str | Path) else "array"
-        where = f"on {self.array}" if self.place == "auto" else f"at {self.array}[{self.row}, {self.column}]"
+        lines = ", ".join(
+            str(one if given is None else given)
+            for given, one in ((self.rows, self.row), (self.columns, self.column))
+        )
+        where = f"on {self.array}" if self.place == "auto" else f"at {self.array}[{lines}]"
         return f"Program {name} {where}"
 
     def estimate(self, given: Digits, source: BenchSource) -> Estimate:

@@ -7,6 +7,7 @@ conduct are told from shorts. Whole lines that are broken are told as lines.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.cell_visits import CellSurvey, Measured, VisitedCells
+from mho.procedures.cells.formed_cells import VIRGIN_SHARE
 from mho.procedures.cells.reading import contact_classes as classes
 from mho.procedures.cells.reading.contact_classes import BrokenLine, Thresholds
 from mho.procedures.parameters import FloatParameter, Parameter
@@ -33,6 +35,7 @@ Floats = NDArray[np.float64]
 
 OPEN_BELOW = 0.1e-9  # S: a tenth of a virgin oxide cell, a hundred times an open path of a board
 SHORT_ABOVE = 2.5  # times the highest level: a SET saturates below twice of it
+LEAST_RANGE = 1e-7  # A, of the first pass: meters resolve picoamperes on it within a power line cycle
 SIGNIFICANT = 5.0  # standard deviations of a reading by which open and unformed must be apart
 SIMULATED_READ, HARDWARE_READ = 0.5e-3, 12e-3  # s of wall time beside the integration (?)
 LINE_FREQUENCY = 50.0  # Hz
@@ -73,13 +76,14 @@ class Contacts:
 
 @dataclass(frozen=True)
 class ContactPlan:
-    """A test of cells on one bench: voltages at bit line and word line (V), and the bounds of the classes."""
+    """A test of cells on one bench: voltages at bit line and word line (V), first range (A), and the classes' bounds."""
 
     cells: CellRange
     weak_voltage: float
     read_voltage: float
     gate_off: float
     gate_on: float
+    current_range: float
     thresholds: Thresholds
 
 
@@ -99,7 +103,7 @@ class Contact(Procedure):
     gate_on = FloatParameter("Word line, transistor on", units="V", minimum=0.1, maximum=10.0)
     gate_off = FloatParameter("Word line, transistor off", units="V", minimum=-5.0, maximum=10.0, default=0.0)
     current_range = FloatParameter(
-        "Current range of the first pass", units="A", minimum=1e-9, maximum=1.0, default=1e-7
+        "Current range of the first pass, by the chip map unless given", units="A", minimum=1e-9, maximum=1.0
     )
     nplc = FloatParameter("Its integration, power line cycles", minimum=0.01, maximum=10.0, default=1.0)
     open_below = FloatParameter("Open below", units="S", minimum=1e-15, maximum=1.0, default=OPEN_BELOW)
@@ -125,15 +129,20 @@ class Contact(Procedure):
         check_inside(array, given)
         read = bench.file.read
         volts = read.voltage if self.read_voltage is None else float(self.read_voltage)
+        weak = volts if self.weak_voltage is None else float(self.weak_voltage)
+        formed_above = _or(self.formed_above, chip.write_verify.formed_above)
+        # A virgin cell is to be within the range. What conducts more is in compliance, and is read again.
+        virgin = VIRGIN_SHARE * formed_above * weak
         plan = ContactPlan(
             given,
-            volts if self.weak_voltage is None else float(self.weak_voltage),
+            weak,
             volts,
             float(self.gate_off),
             read.gate if self.gate_on is None else float(self.gate_on),
+            _or(self.current_range, max(LEAST_RANGE, 10.0 ** math.ceil(math.log10(virgin)))),
             Thresholds(
                 float(self.open_below),
-                _or(self.formed_above, chip.write_verify.formed_above),
+                formed_above,
                 _or(self.short_above, SHORT_ABOVE * chip.levels.conductances[-1]),
                 _or(self.leaky_above, chip.levels.tolerance / max(array.rows, array.columns)),
             ),
@@ -142,7 +151,7 @@ class Contact(Procedure):
         for line, level in (("bit line", plan.weak_voltage), ("bit line", volts),
                             ("word line", plan.gate_off), ("word line", plan.gate_on)):  # fmt: skip
             bench.limits.check_level(line, level)
-        bench.limits.check_current("bit line", float(self.current_range))
+        bench.limits.check_current("bit line", plan.current_range)
         t = plan.thresholds
         if not t.open_below < t.formed_above < t.short_above:
             raise InputError(
@@ -153,11 +162,10 @@ class Contact(Procedure):
             raise InputError(
                 f"gate_off is {plan.gate_off:g} V and gate_on {plan.gate_on:g} V; the transistor is on at the higher one"
             )
-        if t.formed_above * plan.weak_voltage > float(self.current_range):
+        if virgin >= plan.current_range:
             raise InputError(
-                f"current_range is {self.current_range:g} A, and a cell of formed_above {t.formed_above:g} S takes "
-                f"{t.formed_above * plan.weak_voltage:g} A at {plan.weak_voltage:g} V: choose a larger range, or a lower "
-                "weak_voltage"
+                f"current_range is {plan.current_range:g} A, and a virgin cell (up to {VIRGIN_SHARE * formed_above:g} S) "
+                f"may take {virgin:g} A at {weak:g} V: choose a larger range, or a lower weak_voltage"
             )
         return plan
 
@@ -168,6 +176,7 @@ class Contact(Procedure):
             "read_voltage": (plan.read_voltage, "the bench's"),
             "weak_voltage": (plan.weak_voltage, "as read_voltage"),
             "gate_on": (plan.gate_on, "the bench's"),
+            "current_range": (plan.current_range, "by the chip map's formed_above"),
             "formed_above": (t.formed_above, "the chip map's"),
             "short_above": (t.short_above, "the chip map's"),
             "leaky_above": (t.leaky_above, "the chip map's"),
@@ -241,7 +250,7 @@ class Contact(Procedure):
         rows, columns = plan.cells.positions()
         on, off, limited = np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, dtype=bool)
         known = np.zeros(count, dtype=bool)
-        span = float(self.current_range)
+        span = plan.current_range
 
         def picture() -> None:
             found = classes.classify(on, off, limited & known, plan.thresholds)

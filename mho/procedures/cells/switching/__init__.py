@@ -1,1 +1,1 @@
-"""Pulses and sweeps that change cells, and what their response tells of the device."""
+"""Procedures that change cells: forming, pulses and sweeps."""

@@ -17,13 +17,13 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.bootstrap import with_intervals
+from mho.procedures.cells.extraction.switching_statistics import distribution, window
 from mho.procedures.cells.switching.full_pulses import (
     FullPulses,
     prepared_pulses,
     pulse_parameters,
     unformed_message,
 )
-from mho.procedures.cells.switching.switching_statistics import distribution, window
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Map, Table
@@ -61,6 +61,12 @@ class Switched:
             f"{state}.{name}": "S"
             for state in ("lrs", "hrs")
             for name in ("median", "median_low", "median_high")
+        },
+        **{
+            f"{state}.{name}_deviation{end}": "decades"
+            for state in ("lrs", "hrs")
+            for name in ("cycle", "device", "robust")
+            for end in ("", "_low", "_high")
         },
         "virtual_seconds": "s",
     }

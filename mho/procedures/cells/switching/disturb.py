@@ -9,9 +9,8 @@ along the rows are on for all cells of the row and off for the others of the col
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +21,11 @@ from mho.instruments import Bench, Cell, Pulse
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange
+from mho.procedures.cells.extraction.stress_counts import by_level, counts_to_leave
 from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
 from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.switching.full_pulses import FullPulses, prepared_pulses, pulse_parameters
-from mho.procedures.cells.switching.stress_counts import by_level, counts_to_leave
+from mho.procedures.cells.switching.stress import BURST, StressReads, bursts
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Map, Table
@@ -33,39 +33,26 @@ from mho.runs import Column, Figure, Layout, Map, Table
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
-BURST = 1_000_000  # pulses that every generator of ours counts in one burst
 SHARES = {"V/2": 1.0 / 2.0, "V/3": 1.0 / 3.0, "V": 1.0}
 ON, OFF = "on", "off"
 SIMULATED_STEP, HARDWARE_STEP = 1.5e-3, 30e-3  # s of wall time, a burst and a read (?)
 PULSE_TO_PULSE = 2.0  # widths, at least
 
 
-@dataclass(frozen=True)
-class Disturbed:
-    """Result of the stress.
+@dataclass(frozen=True, kw_only=True)
+class Disturbed(StressReads):
+    """Result of the stress: conductance is (reads, rows, columns), the first read with 0 pulses.
 
     Attributes
     ----------
-    counts : (reads,) array
-        Pulses before each read; 0 of the first.
-    conductance : (reads, rows, columns) array
-        S.
     digits : (rows, columns) array
         Level of each cell before the stress; -1 of cells that are not formed.
     leaves : (rows, columns) array
         Pulses at which a cell was first seen outside its window; infinite where it never was.
-    summary : dict
-        Summary in the run file and of ``--json``.
-    path : Path
-        The run file.
     """
 
-    counts: Numbers
-    conductance: Floats
     digits: Numbers
     leaves: Floats
-    summary: dict[str, Any]
-    path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {
         "voltage": "V",
         "gate": "V",
@@ -231,17 +218,16 @@ class Disturb(Procedure):
             **by_level(counts, flat, level, inside),
             "virtual_seconds": bench.now(),
         }
-        return Disturbed(counts, conductance, digits, leaves, summary)
+        return Disturbed(
+            counts=counts, conductance=conductance, summary=summary, digits=digits, leaves=leaves
+        )
 
     def _stress(self, cell: Cell, plan: DisturbPlan, bench: Bench, stream: Stream, found: Floats) -> int:
         """Stress one cell and fill `found` (reads,); return its level before, or `UNKNOWN` for one that is not formed."""
         digit = UNKNOWN
         for number, count in enumerate(plan.counts.tolist()):
-            left = count - int(plan.counts[max(number - 1, 0)])
-            while left > 0:
-                some = min(left, BURST)
+            for some in bursts(count - int(plan.counts[max(number - 1, 0)])):
                 bench.pulse(cell, plan.stress, some)
-                left -= some
             found[number] = bench.read(cell)
             if not number:
                 digit = int(nearest_levels(found[:1], plan.levels, plan.pulses.formed_above)[0])

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +21,7 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.bootstrap import told
+from mho.procedures.cells.extraction.lifetimes import GOOD, REASONS, STUCK_LRS, fit_weibull, judge
 from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.switching.cycling import conducts
 from mho.procedures.cells.switching.full_pulses import (
@@ -30,7 +30,7 @@ from mho.procedures.cells.switching.full_pulses import (
     pulse_parameters,
     unformed_message,
 )
-from mho.procedures.cells.switching.lifetimes import GOOD, REASONS, STUCK_LRS, fit_weibull, judge
+from mho.procedures.cells.switching.stress import StressReads, bursts
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table
@@ -38,41 +38,30 @@ from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
-BURST = 1_000_000  # cycles that every generator of ours counts in one burst
 SINGLE = 1_000_000  # cycles of a cell at most, one pulse at a time
 GAP = 2  # rests of a pulse's width between SET and RESET of a burst, and before the next cycle
 SIMULATED_READ, HARDWARE_READ = 1.5e-3, 40e-3  # s of wall time, a read cycle (?)
 SIMULATED_BURST = 12e-3  # s of wall time
 
 
-@dataclass(frozen=True)
-class Endured:
-    """Result of the cycles; `units` are those of the summary.
+@dataclass(frozen=True, kw_only=True)
+class Endured(StressReads):
+    """Result of the cycles: counts include the read's own cycle, conductance is (rows, columns, 2, reads).
+
+    The two are LRS and HRS, after SET and after RESET; NaN after a failure, and of cells that are not formed.
 
     Attributes
     ----------
-    counts : (reads,) array
-        Cycles done at each read, the read's own included.
-    conductance : (rows, columns, 2, reads) array
-        After SET and after RESET, S; NaN after a failure, and of cells that are not formed.
     good, failed : (rows, columns) arrays
         Cycles up to which the window was good, and those at which it was not: infinite where it never failed. NaN of cells
         that are not formed.
     reason : (rows, columns) array
-        Index into `mho.procedures.cells.switching.lifetimes.REASONS`; -1 of cells that are not formed.
-    summary : dict
-        Summary in the run file and of ``--json``.
-    path : Path
-        The run file.
+        Index into `mho.procedures.cells.extraction.lifetimes.REASONS`; -1 of cells that are not formed.
     """
 
-    counts: Numbers
-    conductance: Floats
     good: Floats
     failed: Floats
     reason: Numbers
-    summary: dict[str, Any]
-    path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {
         "lrs_first": "S",
         "lrs_last": "S",
@@ -292,7 +281,9 @@ class Endurance(Procedure):
             **summary_of(conductance, good, failed, reason),
             "virtual_seconds": bench.now(),
         }
-        return Endured(counts, conductance, good, failed, reason, summary)
+        return Endured(
+            counts=counts, conductance=conductance, summary=summary, good=good, failed=failed, reason=reason
+        )
 
 
 class CycledCell:
@@ -342,18 +333,17 @@ class CycledCell:
     def _stress(self, cell: Cell, count: int) -> None:
         """Apply so many cycles without a read."""
         pulses = self._plan.pulses
-        while count > 0:
-            self._bench.checkpoint()
-            if self._plan.burst is None:
+        if self._plan.burst is None:
+            for _ in range(count):
+                self._bench.checkpoint()
                 self._bench.pulse(cell, pulses.set)
                 self._bench.pulse(cell, pulses.reset)
-                count -= 1
-                continue
-            some = min(count, BURST)
+            return
+        for some in bursts(count):
+            self._bench.checkpoint()
             self._bench.waveform(
                 cell, "set", self._plan.burst, interval=pulses.set.width, gate=pulses.set.gate, count=some
             )
-            count -= some
 
 
 def summary_of(conductance: Floats, good: Floats, failed: Floats, reason: Numbers) -> dict[str, Any]:

@@ -23,8 +23,8 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.cell_visits import CellSurvey, VisitedCells
-from mho.procedures.cells.switching import forming_extraction as extraction
-from mho.procedures.cells.switching.forming_extraction import CONDUCTED, FORMED, NOT_FORMED, OVER
+from mho.procedures.cells.extraction import forming_extraction as extraction
+from mho.procedures.cells.extraction.forming_extraction import CONDUCTED, FORMED, NOT_FORMED, OVER
 from mho.procedures.parameters import FloatParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table

@@ -23,8 +23,8 @@ from mho.instruments import Bench, Cell, Reading
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
+from mho.procedures.cells.extraction.iv_extraction import Branches, Loops, extract, summary_of
 from mho.procedures.cells.formed_cells import form_first
-from mho.procedures.cells.switching.iv_extraction import Branches, Loops, extract, summary_of
 from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Map, Table

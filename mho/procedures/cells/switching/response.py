@@ -24,9 +24,8 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.cell_visits import CellSurvey, VisitedCells
-from mho.procedures.cells.formed_cells import form_first, formed_cells
-from mho.procedures.cells.switching.response_curve import ResponseCurve
-from mho.procedures.cells.switching.response_extraction import (
+from mho.procedures.cells.extraction.response_curve import ResponseCurve
+from mho.procedures.cells.extraction.response_extraction import (
     FINE,
     V_BL,
     V_SL,
@@ -35,6 +34,7 @@ from mho.procedures.cells.switching.response_extraction import (
     Analysed,
     analyse,
 )
+from mho.procedures.cells.formed_cells import form_first, formed_cells
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table

@@ -12,7 +12,7 @@ from mho import run
 from mho.errors import Aborted, BenchError, InputError, LimitError
 from mho.instruments import open_bench
 from mho.procedures import Endurance
-from mho.procedures.cells.switching.lifetimes import NARROW, STUCK_HRS, STUCK_LRS
+from mho.procedures.cells.extraction.lifetimes import NARROW, STUCK_HRS, STUCK_LRS
 from mho.procedures.stream import Control, Progress
 from mho.runs import RunFile
 

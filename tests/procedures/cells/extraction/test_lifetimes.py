@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.procedures.cells.log_spacing import log_counts
-from mho.procedures.cells.switching.lifetimes import (
+from mho.procedures.cells.extraction.lifetimes import (
     GOOD,
     NARROW,
     REASONS,
@@ -15,6 +14,7 @@ from mho.procedures.cells.switching.lifetimes import (
     fit_weibull,
     judge,
 )
+from mho.procedures.cells.log_spacing import log_counts
 
 SCALE, SHAPE = 1e5, 1.5
 LOOKS = np.concatenate([[0], log_counts(10**6, 4)]).astype(float)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.procedures.cells.switching.response_curve import spread_of
+from mho.procedures.cells.extraction.response_curve import spread_of
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.procedures.cells.switching.switching_statistics import (
+from mho.procedures.cells.extraction.switching_statistics import (
     correlation,
     distribution,
     lag_one,

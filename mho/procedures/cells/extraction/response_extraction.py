@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.levels import Levels
-from mho.procedures.cells.switching.response_curve import (
+from mho.procedures.cells.extraction.response_curve import (
     Estimated,
     ResponseCurve,
     deviations_from,

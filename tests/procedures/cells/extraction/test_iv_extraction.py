@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from mho.procedures.cells.extraction.iv_extraction import Branches, extract, low_field, median_interval
 from mho.procedures.cells.switching.iv import levels
-from mho.procedures.cells.switching.iv_extraction import Branches, extract, low_field, median_interval
 
 VOLTS = levels(2.0, -1.6, 0.02)
 HRS, LRS, V_SET, V_RESET = 0.4e-6, 35e-6, 0.9, -0.95

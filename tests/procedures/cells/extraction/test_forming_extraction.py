@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from mho.procedures.cells.switching.forming_extraction import (
+from mho.procedures.cells.extraction.forming_extraction import (
     NEVER,
     fit_normal,
     fit_weibull,

@@ -1,0 +1,69 @@
+"""The parameters in a run's result, each with its interval and unit, as the run declared them: nothing is computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mho.runs.index import plain_results
+
+LOW, HIGH = "_low", "_high"
+OF_THE_RUN = ("wall_seconds", "run_file", "virtual_seconds")
+"""What a result tells of the run, and not of the cells."""
+
+Number = int | float
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """One parameter.
+
+    Attributes
+    ----------
+    name : str
+        As the result has it: ``lrs.median``.
+    value : number, text or None
+    low, high : number or None
+        Ends of its interval (95 %, unless the procedure's page says otherwise).
+    unit : str
+    """
+
+    name: str
+    value: Number | str | None
+    low: Number | None
+    high: Number | None
+    unit: str
+
+
+def extracted(result: Mapping[str, Any], units: Mapping[str, str]) -> tuple[Extracted, ...]:
+    """Return the parameters of a result, in its order; ``NAME_low`` and ``NAME_high`` are the interval of ``NAME``.
+
+    Parameters
+    ----------
+    result : mapping
+        As a run file keeps it; lists in it are left out.
+    units : mapping
+        By name.
+    """
+    plain = plain_results(result)
+    ends = {f"{name}{end}" for name in plain for end in (LOW, HIGH)} & plain.keys()
+    return tuple(
+        Extracted(
+            name,
+            _value(value),
+            _number(plain.get(name + LOW)),
+            _number(plain.get(name + HIGH)),
+            units.get(name, ""),
+        )
+        for name, value in plain.items()
+        if name not in ends and name not in OF_THE_RUN
+    )
+
+
+def _value(value: Any) -> Number | str | None:
+    return ("yes" if value else "no") if isinstance(value, bool) else value
+
+
+def _number(value: Any) -> Number | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,348 @@
+"""Carries out the plan of a characterisation, step by step, from wherever the run files in its folder stop.
+
+Each step is an ordinary run with a file of its own, ``NN-procedure.h5``: a file that is finished is kept, any other one is
+put aside and its step is begun again. What contact test and forming found broken drops out of the steps after
+them; their run files say which cells, and why. A simulated bench stays open from step to step; taken up again, its chip is
+brought to where it was by repeating the finished steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.analysis.reports import collect_defects
+from mho.chip_maps.defects import Finding
+from mho.chip_maps.matrix_files import load_digits
+from mho.errors import Aborted, InputError, MhoError, RunFileError
+from mho.instruments import Bench
+from mho.procedures.base import Procedure
+from mho.procedures.catalogue import find_procedure, make_procedure
+from mho.procedures.cell_range import CellRange
+from mho.procedures.conditions import load_conditions
+from mho.procedures.origin import bench_key
+from mho.procedures.stream import Control, Observer
+from mho.running.characterising.broken_lines import without_broken
+from mho.running.characterising.plan_files import PLAN
+from mho.running.characterising.protocol import joined
+from mho.running.continuing import going_on_from
+from mho.running.execution import run
+from mho.running.openers import Opening, named
+from mho.running.plan import Plan, PlannedRun, load_plan
+from mho.runs import GOING_ON, RunFile, Status
+
+FINISHED, KEPT, SKIPPED, FAILED = "finished", "kept", "skipped", "failed"
+TELLING = ("contact", "form")
+"""Procedures whose files tell of broken cells. A cell that write-verify gave up is a result, of a strategy, too."""
+ALL_CELLS = ("contact", "form", "map")
+"""Those that visit every cell of the sample, as a yield is one of all of them."""
+
+During = Callable[[PlannedRun], AbstractContextManager[tuple[Sequence[Observer], Control | None]]]
+"""Gives a run its observers and its control, for as long as it lasts."""
+
+
+@dataclass(frozen=True)
+class StepEnd:
+    """How a step came out.
+
+    Attributes
+    ----------
+    planned : PlannedRun
+    end : str
+        `FINISHED`, `KEPT` (it was finished before), `SKIPPED` or `FAILED`.
+    reason : str
+        Of a step that was skipped or failed.
+    path : Path or None
+        Its run file.
+    left_out : str
+        Broken cells of its lines, and what was done about them.
+    """
+
+    planned: PlannedRun
+    end: str
+    reason: str = ""
+    path: Path | None = None
+    left_out: str = ""
+
+
+@contextmanager
+def unobserved(planned: PlannedRun) -> Iterator[tuple[Sequence[Observer], Control | None]]:
+    """Observe nothing of a run."""
+    yield (), None
+
+
+class Characterisation:
+    """A plan and the folder with its run files.
+
+    Parameters
+    ----------
+    place : Path
+        The folder, or the plan in it.
+    bench : Bench, optional
+        An open bench on which everything is done, instead of that of the plan.
+    """
+
+    def __init__(self, place: Path, bench: Bench | None = None) -> None:
+        path = place / PLAN if place.is_dir() else place
+        self.plan: Plan = load_plan(path)
+        self.folder = path.parent
+        self._bench = bench
+        self._checked()
+
+    def _checked(self) -> None:
+        benches = {planned.bench for planned in self.plan.runs}
+        if len(benches) > 1:
+            raise InputError(
+                f"the plan has benches {', '.join(sorted(benches))}; a characterisation is of one chip on one bench"
+            )
+
+    def path_of(self, planned: PlannedRun) -> Path:
+        """Return where the run file of a step is, or will be."""
+        name = find_procedure(planned.procedure).__name__.lower()
+        return self.folder / f"{planned.number:02}-{name}.h5"
+
+    def remaining(self) -> list[PlannedRun]:
+        """Return the steps that have no finished run file."""
+        return [planned for planned in self.plan.runs if not _finished(self.path_of(planned))]
+
+    def carry_out(
+        self,
+        during: During = unobserved,
+        tell: Callable[[StepEnd], None] = lambda end: None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> list[StepEnd]:
+        """Carry out what remains; a step that fails is told, and the next one begins.
+
+        Parameters
+        ----------
+        during : callable
+            Gives each run its observers and its control.
+        tell : callable
+            Called with the end of each step.
+        stopping : callable
+            Whether a failure ends everything: the bench may be live.
+
+        Raises
+        ------
+        Aborted
+            Somebody stopped it. The file of the step says so, and those before are finished.
+        """
+        ends: list[StepEnd] = []
+        with _Chip(self.plan.runs[0], self._bench) as chip:
+            for planned in self.plan.runs:
+                ends.append(self._step(planned, chip, during, stopping))
+                tell(ends[-1])
+        return ends
+
+    def _step(
+        self, planned: PlannedRun, chip: _Chip, during: During, stopping: Callable[[], bool]
+    ) -> StepEnd:
+        path = self.path_of(planned)
+        if _finished(path):
+            chip.last = path
+            return StepEnd(planned, KEPT, path=path, left_out=_note(path))
+        try:
+            procedure, left_out = self._fitted(planned)
+        except MhoError as error:
+            return StepEnd(planned, FAILED, str(error))
+        if isinstance(procedure, str):
+            return StepEnd(planned, SKIPPED, procedure, left_out=left_out)
+        earlier = _put_aside(path)
+        try:
+            with during(planned) as (observers, control):
+                run(
+                    procedure,
+                    chip.bench(observers, control),
+                    seed=planned.seed,
+                    output=path,
+                    observers=observers,
+                    control=control,
+                    resume_of=earlier if earlier is not None and not chip.simulated else None,
+                    provenance=self._provenance(planned, left_out),
+                )
+        except Aborted:
+            raise
+        except MhoError as error:
+            if stopping():
+                raise
+            chip.forget()
+            return StepEnd(planned, FAILED, str(error), path if path.exists() else None, left_out)
+        chip.last = path
+        return StepEnd(planned, FINISHED, path=path, left_out=left_out)
+
+    def _provenance(self, planned: PlannedRun, left_out: str) -> dict[str, str]:
+        told = {"plan": self.plan.name, "step": str(planned.number), "bench": bench_key(planned.bench)}
+        return told | ({"left_out": left_out} if left_out else {})
+
+    def _fitted(self, planned: PlannedRun) -> tuple[Procedure | str, str]:
+        """Return the step's procedure on the cells that are sound, or why it has nothing to do; and what was left out."""
+        if planned.procedure == "form" and (why := self._nothing_to_form(planned)):
+            return why, ""
+        values, left_out = self._on_sound_cells(planned)
+        if values is None:
+            return "no cell of its lines is sound", left_out
+        return make_procedure(planned.procedure, values), left_out
+
+    def _before(self, planned: PlannedRun, *procedures: str) -> list[Path]:
+        """Return the finished run files of earlier steps of these procedures."""
+        paths = (
+            self.path_of(one)
+            for one in self.plan.runs
+            if one.number < planned.number and one.procedure in procedures
+        )
+        return [path for path in paths if _finished(path)]
+
+    def _nothing_to_form(self, planned: PlannedRun) -> str:
+        cells = {key: planned.parameters.get(key) for key in ("array", "rows", "columns")}
+        for path in self._before(planned, "contact"):
+            with RunFile(path) as file:
+                same = {key: file.given.get(key) for key in cells} == cells
+                if same and file.summary.get("unformed") == 0:
+                    return f"no cell of the sample is virgin ({path.name})"
+        return ""
+
+    def _on_sound_cells(self, planned: PlannedRun) -> tuple[dict[str, Any] | None, str]:
+        """Return a step's parameters with lines on which no cell is broken; None where there are none."""
+        values = dict(planned.parameters)
+        pool = self._pool(planned)
+        if planned.procedure in ALL_CELLS or pool is None or not {"rows", "columns"} <= values.keys():
+            return values, ""
+        broken, told = self._broken(planned, pool)
+        wanted = CellRange.parse(values["rows"], values["columns"])
+        if not (np.isin(wanted.rows, pool.rows).all() and np.isin(wanted.columns, pool.columns).all()):
+            return values, ""  # other cells than the sample's, by the plan's author
+        places = (_places(pool.rows, wanted.rows), _places(pool.columns, wanted.columns))
+        if not broken[np.ix_(*places)].any():
+            return values, ""
+        rows, columns = without_broken(broken, *places)
+        cells = CellRange(pool.rows[rows], pool.columns[columns])
+        left_out = _in_words(wanted, cells, told)
+        if not cells.count:
+            return None, left_out
+        values |= {"rows": joined(cells.rows), "columns": joined(cells.columns)}
+        if "digits" in values:
+            values["digits"] = load_digits(values["digits"])[: len(rows), : len(columns)]
+        return values, left_out
+
+    def _pool(self, planned: PlannedRun) -> CellRange | None:
+        """Return the whole sample: the cells of the contact test, or of forming; None where the plan has neither."""
+        for one in self.plan.runs:
+            given = one.parameters
+            same = given.get("array") == planned.parameters.get("array")
+            if same and one.procedure in ("contact", "form") and {"rows", "columns"} <= given.keys():
+                cells = CellRange.parse(given["rows"], given["columns"])
+                return CellRange(np.sort(cells.rows), np.sort(cells.columns))
+        return None
+
+    def _broken(
+        self, planned: PlannedRun, pool: CellRange
+    ) -> tuple[NDArray[np.bool_], Mapping[tuple[int, int], str]]:
+        """Return which cells of the sample are known to be broken, and of each what is."""
+        broken, told = np.zeros(pool.shape, dtype=bool), {}
+        paths = self._before(planned, *TELLING)
+        for one in collect_defects(paths).defects.defects if paths else ():
+            if one.array == planned.parameters.get("array"):
+                for i, j in np.argwhere(_covered(one, pool)).tolist():
+                    broken[i, j] = True
+                    told[int(pool.rows[i]), int(pool.columns[j])] = f"{one.defect} ({one.run})"
+        return broken, told
+
+
+@dataclass
+class _Chip:
+    """The bench of a plan: a real one by its name, a simulated one held open, with its chip as the last step left it."""
+
+    first: PlannedRun
+    given: Bench | None = None
+    last: Path | None = None
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _open: Bench | None = None
+
+    def __enter__(self) -> _Chip:
+        source = load_conditions(self.first.bench, self.first.preset, self.first.seed)
+        self.simulated = source.bench.simulation is not None or self.given is not None
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Close a simulated bench whose chip is no longer as a finished step left it."""
+        self._stack.close()
+        self._open = None
+
+    def bench(self, observers: Sequence[Observer], control: Control | None) -> str | Bench:
+        """Return the bench for the next step."""
+        if self.given is not None or not self.simulated:
+            return self.given or self.first.bench
+        if self._open is None:
+            opener = (
+                named(self.first.bench, self.first.preset)
+                if self.last is None
+                else going_on_from(self.last, bench_key(self.first.bench))
+            )
+            opening = Opening(self.first.seed or 0, observers, control or Control())
+            self._open = self._stack.enter_context(opener(opening)).bench
+        return self._open
+
+
+def _finished(path: Path) -> bool:
+    """Return whether a run file is there and finished; `InputError` for one that is being written."""
+    if not path.exists():
+        return False
+    try:
+        with RunFile(path) as file:
+            if file.status in GOING_ON:
+                raise InputError(f"{path} is being written by another process; wait until it has ended")
+            return file.status is Status.FINISHED
+    except RunFileError:
+        return False
+
+
+def _note(path: Path) -> str:
+    with RunFile(path) as file:
+        return file.provenance.get("left_out", "")
+
+
+def _put_aside(path: Path) -> Path | None:
+    """Rename the file of an attempt that did not finish, and return its new path; None without one."""
+    if not path.exists():
+        return None
+    for number in range(1, 1000):
+        aside = path.with_name(f"{path.stem}.attempt-{number}.h5")
+        if not aside.exists():
+            return path.rename(aside)
+    raise InputError(f"{path} was tried 999 times; look into its attempts")
+
+
+def _places(pool: NDArray[np.int64], lines: NDArray[np.int64]) -> list[int]:
+    places: list[int] = np.searchsorted(pool, lines).tolist()
+    return places
+
+
+def _covered(finding: Finding, pool: CellRange) -> NDArray[np.bool_]:
+    rows = np.ones(len(pool.rows), bool) if finding.row is None else pool.rows == finding.row
+    columns = np.ones(len(pool.columns), bool) if finding.column is None else pool.columns == finding.column
+    return np.outer(rows, columns)
+
+
+def _in_words(wanted: CellRange, used: CellRange, told: Mapping[tuple[int, int], str]) -> str:
+    """Return which cells of the wanted lines are broken, and which lines are used instead."""
+    inside = [
+        f"[{row}, {column}] {what}"
+        for (row, column), what in sorted(told.items())
+        if row in wanted.rows and column in wanted.columns
+    ]
+    parts = ["; ".join(inside)]
+    for what, before, after in (("row", wanted.rows, used.rows), ("column", wanted.columns, used.columns)):
+        gone, new = np.setdiff1d(before, after), np.setdiff1d(after, before)
+        if gone.size:
+            instead = f", {', '.join(map(str, new))} taken instead" if new.size else ""
+            parts.append(f"{what}{'s' * (gone.size > 1)} {', '.join(map(str, gone))} left out{instead}")
+    return ": ".join(parts[:1]) + "".join(f"; {part}" for part in parts[1:])
