@@ -17,7 +17,7 @@ from mho.cli import optimise as optimising
 from mho.cli.display.sentences import complain
 from mho.cli.exit_codes import ABORTED, REFUSED
 from mho.cli.lazy_verbs import LazyVerbs
-from mho.cli.procedure_command import ProcedureCommand
+from mho.cli.procedure_command import ProcedureCommand, Verb
 from mho.errors import Aborted, MhoError
 
 COMPLETING = "_MHO_COMPLETE"
@@ -75,7 +75,7 @@ def before_the_verb(
 
 
 def _offer(
-    panel: str, *verbs: Callable[..., None], name: str | None = None, cls: type[TyperCommand] = TyperCommand
+    panel: str, *verbs: Callable[..., None], name: str | None = None, cls: type[TyperCommand] = Verb
 ) -> None:
     for verb in verbs:
         app.command(name, cls=cls, rich_help_panel=panel)(verb)

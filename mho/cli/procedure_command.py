@@ -33,7 +33,18 @@ HELP = {"--help", "-h"}
 """Words after which a verb only prints its help."""
 
 
-class ProcedureCommand(TyperCommand):
+class Verb(TyperCommand):
+    """A verb whose help has lists that are long to load."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Put lists into the help that are long to load."""
+        for one in self.params:
+            if isinstance(one, TyperOption) and one.help and "{presets}" in one.help:
+                one.help = one.help.format(presets=", ".join(completion.presets()))
+        super().format_help(ctx, formatter)
+
+
+class ProcedureCommand(Verb):
     """A verb whose argument `procedure` says which options it has more.
 
     Attributes
@@ -137,13 +148,6 @@ class ProcedureCommand(TyperCommand):
             if not getattr(one, "hidden", False):
                 pieces.extend(one.get_usage_pieces(ctx))
         return pieces
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Put lists into the help that are long to load."""
-        for one in self.params:
-            if isinstance(one, TyperOption) and one.help and "{presets}" in one.help:
-                one.help = one.help.format(presets=", ".join(completion.presets()))
-        super().format_help(ctx, formatter)
 
 
 def typed_parameters(context: typer.Context, seed: int | None = None) -> dict[str, Any]:

@@ -118,5 +118,14 @@ def test_texts_of_one_s_own_are_shown_as_they_are(shell, tmp_path, monkeypatch) 
 
 
 def test_help_shows_the_presets_there_are(shell) -> None:
-    for words in (("solve",), ("run",), ("run", "read"), ("rehearse",), ("queue", "add"), ("queue", "edit")):
+    for words in (
+        ("solve",),
+        ("run",),
+        ("run", "read"),
+        ("rehearse",),
+        ("optimise",),
+        ("characterise",),
+        ("queue", "add"),
+        ("queue", "edit"),
+    ):
         assert ", ".join(CELL_PRESETS) in shell(*words, "--help")[1]
