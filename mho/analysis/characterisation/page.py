@@ -116,7 +116,7 @@ def _facts(found: Folder, folder: Path) -> str:
     presets = all_of("preset")
     started = [run.started for run in found.runs if run.started]
     facts = {
-        "folder": str(folder.resolve()),
+        "folder": folder.resolve().name,
         "chip": all_of("chip"),
         "bench": all_of("bench") + (f" - SIMULATED, preset {presets}" if presets else ""),
         "measured": f"{min(started)} to {max(started)} (starts of the runs)" if started else "",
