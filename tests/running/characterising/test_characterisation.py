@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from queue_runners import served_bench, unsafe_roles
 
 from mho.errors import Aborted, InputError
 from mho.instruments import open_bench
@@ -36,7 +37,8 @@ def small_plan(
 ) -> Path:
     """Write a plan of a few steps, each after the one before."""
     folder.mkdir()
-    head = f'name = "small"\nbench = "{bench}"\npreset = "{preset}"\nseed = 1\n'
+    cells = f'preset = "{preset}"\n' if preset else ""
+    head = f'name = "small"\nbench = "{bench}"\n{cells}seed = 1\n'
     (folder / "plan.toml").write_text(head + "".join(STEP.format(*step) for step in steps), "utf-8")
     return folder
 
@@ -176,6 +178,23 @@ def test_a_step_that_fails_is_told_and_the_next_one_begins(tmp_path: Path) -> No
     ends = Characterisation(folder).carry_out()
     assert [end.end for end in ends] == ["finished", "failed", "finished"]
     assert "row 3999 is not among them" in ends[1].reason
+
+
+def test_on_real_instruments_the_chip_is_as_it_was_left_and_the_bench_safe(tmp_path: Path) -> None:
+    with served_bench(tmp_path) as (bench, laboratory):
+        planned = plan_protocol(Wanted(bench, seed=1, quick=True))
+        assert planned.left_out == ()
+        folder = small_plan(tmp_path / "k", *SHORT, bench=bench, preset="")
+        with pytest.raises(Aborted):
+            Characterisation(folder).carry_out(stopping_at("Switch"))
+        assert not unsafe_roles(laboratory)
+        ends = Characterisation(folder).carry_out()
+        assert [end.end for end in ends] == ["kept", "kept", "finished"]
+        assert not unsafe_roles(laboratory)
+    with RunFile(folder / "03-switching.h5") as run:
+        assert run.summary["unformed"] == 0
+        assert run.provenance["resume_of"].endswith("03-switching.attempt-1.h5")
+        assert "after" not in run.provenance
 
 
 def test_a_characterisation_is_of_one_bench(tmp_path: Path) -> None:
