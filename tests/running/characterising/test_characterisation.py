@@ -162,6 +162,29 @@ def test_broken_cells_drop_out_of_later_steps_and_their_files_say_why(tmp_path: 
         assert run.provenance["left_out"] == ends[2].left_out
 
 
+def test_a_sample_without_a_spare_line_is_programmed_without_the_broken_one(tmp_path: Path) -> None:
+    folder = small_plan(tmp_path / "k", *SHORT[:2], ("program", f'{CELLS}, digits = "levels.csv"'))
+    np.savetxt(folder / "levels.csv", np.arange(16).reshape(4, 4) % 8, fmt="%d", delimiter=",")
+    with open_bench("simulated", preset="ideal", seed=1) as bench:
+        BadCell(10e-3, ("multiply", 2, 1))(bench.laboratory)
+        ends = Characterisation(folder, bench).carry_out()
+    assert ends[2].left_out == "[2, 1] short (01-contact.h5); row 2 left out"
+    with RunFile(folder / "03-program.h5") as run:
+        assert run.given["rows"] == "0:2,3"
+        assert run.array("digits").shape == (3, 4)
+        assert run.summary["cells_failed"] == 0
+
+
+def test_of_a_sample_that_is_all_broken_nothing_is_left_to_do(tmp_path: Path) -> None:
+    folder = small_plan(tmp_path / "k", *SHORT)
+    with open_bench("simulated", preset="ideal", seed=1) as bench:
+        for row, column in np.ndindex(4, 4):
+            BadCell(10e-3, ("multiply", row, column))(bench.laboratory)
+        ends = Characterisation(folder, bench).carry_out()
+    assert ends[-1].end == "skipped"
+    assert ends[-1].reason == "no cell of its lines is sound"
+
+
 def test_forming_is_skipped_where_no_cell_is_virgin(tmp_path: Path) -> None:
     with open_bench("arrays", preset="ideal", seed=1) as bench:
         first = small_plan(tmp_path / "a", *SHORT[:2], bench="arrays")
