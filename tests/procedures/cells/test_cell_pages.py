@@ -1,4 +1,4 @@
-"""The pages on contact, forming, I-V loops, responses and the protocol of all: their scripts run and print what they say."""
+"""The pages on contact, forming, I-V loops, responses and the protocol: their scripts run and print what they say."""
 
 from __future__ import annotations
 
