@@ -105,7 +105,10 @@ def _carry_out(todo: Characterisation, report: Report) -> int:
     try:
         ends = shown.carry_out(todo, report, reasons)
     finally:
-        shown.write_report(todo.folder, reasons)
+        if (
+            not report.bench
+        ):  # which may be live: it is made safe when this process is gone, and drawing takes a while
+            shown.write_report(todo.folder, reasons)
     return UNFINISHED if any(end.end == "failed" for end in ends) else 0
 
 
