@@ -43,6 +43,7 @@ def main() -> None:
     """Make them all."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from pictures_cells import plot_cells
+    from pictures_characterise import draw_page
     from pictures_chip import grab_chip_panel
     from pictures_circuit import draw_settling
     from pictures_experiments import plot_experiments, plot_strategies
@@ -70,6 +71,7 @@ def main() -> None:
         plot_refresh(Path(folder), PICTURES)
         plot_cells(Path(folder), PICTURES)
         plot_lifetimes(Path(folder), PICTURES)
+        draw_page(Path(folder), PICTURES)
         plot_strategies(Path(folder), PICTURES)
         grab_window(run, PICTURES / "window.png")
         grab_main_window(PICTURES)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mho.cli.exit_codes import UNFINISHED
-from mho.cli.options import Bench, Force, Preset, Seed
+from mho.cli.options import Bench, Preset, Seed
 from mho.cli.supervision import apart
 from mho.errors import InputError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mho.running.characterising import Characterisation
     from mho.running.supervisor import Report
 
-NEW = ("bench", "preset", "seed", "array", "cells", "rows", "columns", "quick", "force", "output")
+NEW = ("bench", "preset", "seed", "array", "cells", "rows", "columns", "quick", "output")
 """Options that say what a new plan is like."""
 
 
@@ -51,7 +51,6 @@ def characterise(
         bool,
         typer.Option("--rehearse", help="only carry the plan out on the bench's twins, and keep nothing"),
     ] = False,
-    force: Force = False,
 ) -> None:
     """Carry out the standard protocol over a sample of cells: contact to endurance, one plan, one report."""
     report = apart(context)
@@ -106,7 +105,10 @@ def _carry_out(todo: Characterisation, report: Report) -> int:
     try:
         ends = shown.carry_out(todo, report, reasons)
     finally:
-        shown.write_report(todo.folder, reasons)
+        if (
+            not report.bench
+        ):  # which may be live: it is made safe when this process is gone, and drawing takes a while
+            shown.write_report(todo.folder, reasons)
     return UNFINISHED if any(end.end == "failed" for end in ends) else 0
 
 

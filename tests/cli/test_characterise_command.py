@@ -76,3 +76,23 @@ def test_a_folder_without_runs_is_nothing_to_report_on(shell, tmp_path):
     code, _, err = shell("report", tmp_path)
     assert code == 2
     assert "nothing to report on" in err
+
+
+def test_a_bench_that_may_be_live_does_not_wait_for_a_page(tmp_path, monkeypatch):
+    from mho.cli import characterise as verb
+    from mho.cli.display import characterisation as shown
+    from mho.errors import UnsafeError
+    from mho.running.characterising import Characterisation
+    from mho.running.supervisor import Report
+
+    (tmp_path / "plan.toml").write_text('name = "a"\n[[steps]]\nprocedure = "contact"\n', "utf-8")
+    report = Report()
+
+    def break_off(todo, report, reasons):
+        report.bench = "lab"
+        raise UnsafeError("the smu does not answer")
+
+    monkeypatch.setattr(shown, "carry_out", break_off)
+    with pytest.raises(UnsafeError):
+        verb._carry_out(Characterisation(tmp_path), report)
+    assert not (tmp_path / "report.html").exists()

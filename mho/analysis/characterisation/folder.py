@@ -15,7 +15,9 @@ from mho.toml import load_toml
 
 PLAN = "plan.toml"
 NUMBERED = re.compile(r"(\d+)-.*\.h5")
-UNSAFE = ("DEBUG", "INFO")
+MOST_RUNS = 100
+QUIET = ("DEBUG", "INFO")
+"""Levels of the log that are no warning."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ class PlannedStep:
     name: str
     runs: tuple[RunFacts, ...]
 
+    @property
+    def finished(self) -> RunFacts | None:
+        """The run that came to its end; None where there is none."""
+        return next((run for run in self.runs if run.finished), None)
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -101,7 +108,13 @@ def read_folder(folder: Path) -> Folder:
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; give the one in which the run files are")
     plan = _plan(folder)
-    runs = [run_facts(path) for path in sorted(folder.glob("*.h5"))]
+    paths = sorted(folder.glob("*.h5"))
+    if len(paths) > MOST_RUNS:
+        raise InputError(
+            f"{folder} holds {len(paths)} run files, and a page is of {MOST_RUNS} at most; give the folder of one "
+            "characterisation"
+        )
+    runs = [run_facts(path) for path in paths]
     if not runs and not plan:
         raise InputError(f"{folder} holds no run file and no {PLAN}; there is nothing to report on")
     planned = [one for one in plan.get("steps", []) if isinstance(one, dict)]
@@ -151,7 +164,7 @@ def run_facts(path: Path) -> RunFacts:
                 started=f"{run.start_time:%Y-%m-%d %H:%M:%S}",
                 cells=run.cells,
                 left_out=kept.get("left_out", ""),
-                warnings=tuple(entry.message for entry in run.log() if entry.level not in UNSAFE),
+                warnings=tuple(entry.message for entry in run.log() if entry.level not in QUIET),
                 bench=_name(run.bench),
                 chip=_name(run.chip),
                 preset=kept.get("preset", ""),

@@ -96,6 +96,9 @@ def write_report(
 
 
 def _body(found: Folder, folder: Path, reasons: Mapping[str, str]) -> Iterator[str]:
+    superseded = [
+        run for step in found.steps if step.finished for run in step.runs if run is not step.finished
+    ]
     yield f"<h1>{html(found.title)}</h1>"
     if found.description:
         yield f'<p class="dim">{html(found.description)}</p>'
@@ -106,7 +109,8 @@ def _body(found: Folder, folder: Path, reasons: Mapping[str, str]) -> Iterator[s
     yield from _left_out(found)
     yield from _headlines(found)
     for run in found.runs:
-        yield from _run(run)
+        if run not in superseded:
+            yield from _run(run)
 
 
 def _facts(found: Folder, folder: Path) -> str:
@@ -116,7 +120,7 @@ def _facts(found: Folder, folder: Path) -> str:
     presets = all_of("preset")
     started = [run.started for run in found.runs if run.started]
     facts = {
-        "folder": str(folder.resolve()),
+        "folder": folder.resolve().name,
         "chip": all_of("chip"),
         "bench": all_of("bench") + (f" - SIMULATED, preset {presets}" if presets else ""),
         "measured": f"{min(started)} to {max(started)} (starts of the runs)" if started else "",
@@ -130,7 +134,7 @@ def _facts(found: Folder, folder: Path) -> str:
 def _steps(steps: Sequence[PlannedStep], reasons: Mapping[str, str]) -> str:
     rows = []
     for step in steps:
-        done = next((run for run in step.runs if run.finished), None)
+        done = step.finished
         others = [run for run in step.runs if run is not done]
         state = "finished" if done else (others[-1].status or "unreadable") if others else "missing"
         if done is not None:

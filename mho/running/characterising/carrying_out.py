@@ -145,7 +145,7 @@ class Characterisation:
     ) -> StepEnd:
         path = self.path_of(planned)
         if _finished(path):
-            chip.last = path
+            chip.keep(path)
             return StepEnd(planned, KEPT, path=path, left_out=_note(path))
         try:
             procedure, left_out = self._fitted(planned)
@@ -271,6 +271,11 @@ class _Chip:
 
     def __exit__(self, *exception: object) -> None:
         self.forget()
+
+    def keep(self, path: Path) -> None:
+        """Go on, when a step asks for it, from what the run in the file at `path` left."""
+        self.forget()
+        self.last = path
 
     def forget(self) -> None:
         """Close a simulated bench whose chip is no longer as a finished step left it."""

@@ -49,8 +49,6 @@ class Wanted:
         Lines instead of a sample, as experiments take them; both or none.
     quick : bool
         Minutes of bench time instead of an hour.
-    force : bool
-        Take limits of a bench file that can hardly be meant as they are.
     """
 
     bench: str = "simulated"
@@ -61,7 +59,6 @@ class Wanted:
     rows: str = ""
     columns: str = ""
     quick: bool = False
-    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ def plan_protocol(wanted: Wanted) -> Planned:
     MhoError
         For a bench, preset, array or lines that there are not, or a bench that refuses every step.
     """
-    source = load_conditions(wanted.bench, wanted.preset, wanted.seed, wanted.force)
+    source = load_conditions(wanted.bench, wanted.preset, wanted.seed)
     chip = parse_chip_map(source.chip_text, f"chip map {source.bench.chip}")
     array = chip.array(wanted.array or _first(chip))
     sizes = QUICK if wanted.quick else STANDARD
@@ -164,8 +161,8 @@ def _refused(
 
 def _twins(source: BenchSource, wanted: Wanted, seed: int) -> Bench:
     if source.bench.simulation is not None:
-        return open_bench(wanted.bench, preset=wanted.preset, seed=seed, force=wanted.force)
-    return open_rehearsal(source, seed=seed, force=wanted.force)
+        return open_bench(wanted.bench, preset=wanted.preset, seed=seed)
+    return open_rehearsal(source, seed=seed)
 
 
 def _toml(

@@ -100,6 +100,25 @@ def test_a_run_that_did_not_finish_gives_no_parameters_but_its_reason(measured: 
     assert "<b>" not in page
 
 
+def test_an_attempt_that_was_made_again_is_only_listed(measured: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    shutil.copytree(measured, folder)
+    with RunWriter.create(
+        folder / "03-switching.attempt-1.h5", RunHeader("Attempt", "Switching", "1", {}), Layout(())
+    ) as writer:
+        writer.finish(Status.ABORTED, "enough")
+    page = page_of(folder, tmp_path)
+    assert '03-switching.attempt-1.h5: <span class="bad">aborted: enough</span>' in page
+    assert ">Attempt</h2>" not in page
+
+
+def test_a_folder_of_very_many_runs_is_refused(tmp_path: Path) -> None:
+    for number in range(101):
+        (tmp_path / f"{number}.h5").touch()
+    with pytest.raises(InputError, match="holds 101 run files"):
+        write_report(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [("none", "is no folder"), ("empty", "nothing to report on"), ("bad", "is not valid TOML")],

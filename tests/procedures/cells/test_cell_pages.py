@@ -1,4 +1,4 @@
-"""The pages on contact, forming, I-V loops and responses: their scripts run and print what they say."""
+"""The pages on contact, forming, I-V loops, responses and the protocol: their scripts run and print what they say."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from repository import ROOT
         ("forming", r"1\.0 \d\.\d+\n"),
         ("iv", r"\(1, 1, 2\) -0\.\d+\n"),
         ("response", r"3\.\d+e-05 \["),
+        ("characterise", r"\['finished'(, 'finished'){11}\]\n"),
     ],
 )
 def test_the_script_of_the_page_runs(page, printed, tmp_path, monkeypatch, capsys):

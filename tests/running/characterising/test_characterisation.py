@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from queue_runners import served_bench, unsafe_roles
 
 from mho.errors import Aborted, InputError
 from mho.instruments import open_bench
@@ -36,7 +37,8 @@ def small_plan(
 ) -> Path:
     """Write a plan of a few steps, each after the one before."""
     folder.mkdir()
-    head = f'name = "small"\nbench = "{bench}"\npreset = "{preset}"\nseed = 1\n'
+    cells = f'preset = "{preset}"\n' if preset else ""
+    head = f'name = "small"\nbench = "{bench}"\n{cells}seed = 1\n'
     (folder / "plan.toml").write_text(head + "".join(STEP.format(*step) for step in steps), "utf-8")
     return folder
 
@@ -160,6 +162,29 @@ def test_broken_cells_drop_out_of_later_steps_and_their_files_say_why(tmp_path: 
         assert run.provenance["left_out"] == ends[2].left_out
 
 
+def test_a_sample_without_a_spare_line_is_programmed_without_the_broken_one(tmp_path: Path) -> None:
+    folder = small_plan(tmp_path / "k", *SHORT[:2], ("program", f'{CELLS}, digits = "levels.csv"'))
+    np.savetxt(folder / "levels.csv", np.arange(16).reshape(4, 4) % 8, fmt="%d", delimiter=",")
+    with open_bench("simulated", preset="ideal", seed=1) as bench:
+        BadCell(10e-3, ("multiply", 2, 1))(bench.laboratory)
+        ends = Characterisation(folder, bench).carry_out()
+    assert ends[2].left_out == "[2, 1] short (01-contact.h5); row 2 left out"
+    with RunFile(folder / "03-program.h5") as run:
+        assert run.given["rows"] == "0:2,3"
+        assert run.array("digits").shape == (3, 4)
+        assert run.summary["cells_failed"] == 0
+
+
+def test_of_a_sample_that_is_all_broken_nothing_is_left_to_do(tmp_path: Path) -> None:
+    folder = small_plan(tmp_path / "k", *SHORT)
+    with open_bench("simulated", preset="ideal", seed=1) as bench:
+        for row, column in np.ndindex(4, 4):
+            BadCell(10e-3, ("multiply", row, column))(bench.laboratory)
+        ends = Characterisation(folder, bench).carry_out()
+    assert ends[-1].end == "skipped"
+    assert ends[-1].reason == "no cell of its lines is sound"
+
+
 def test_forming_is_skipped_where_no_cell_is_virgin(tmp_path: Path) -> None:
     with open_bench("arrays", preset="ideal", seed=1) as bench:
         first = small_plan(tmp_path / "a", *SHORT[:2], bench="arrays")
@@ -176,6 +201,23 @@ def test_a_step_that_fails_is_told_and_the_next_one_begins(tmp_path: Path) -> No
     ends = Characterisation(folder).carry_out()
     assert [end.end for end in ends] == ["finished", "failed", "finished"]
     assert "row 3999 is not among them" in ends[1].reason
+
+
+def test_on_real_instruments_the_chip_is_as_it_was_left_and_the_bench_safe(tmp_path: Path) -> None:
+    with served_bench(tmp_path) as (bench, laboratory):
+        planned = plan_protocol(Wanted(bench, seed=1, quick=True))
+        assert planned.left_out == ()
+        folder = small_plan(tmp_path / "k", *SHORT, bench=bench, preset="")
+        with pytest.raises(Aborted):
+            Characterisation(folder).carry_out(stopping_at("Switch"))
+        assert not unsafe_roles(laboratory)
+        ends = Characterisation(folder).carry_out()
+        assert [end.end for end in ends] == ["kept", "kept", "finished"]
+        assert not unsafe_roles(laboratory)
+    with RunFile(folder / "03-switching.h5") as run:
+        assert run.summary["unformed"] == 0
+        assert run.provenance["resume_of"].endswith("03-switching.attempt-1.h5")
+        assert "after" not in run.provenance
 
 
 def test_a_characterisation_is_of_one_bench(tmp_path: Path) -> None:

@@ -107,3 +107,12 @@ def test_what_cannot_be_tested_is_refused_before_a_file_exists(given, error, sai
     with pytest.raises(error, match=said):
         run(Contact(**given), seed=1, output=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("bench", "span"), [("simulated", 1e-7), ("stanford", 1e-6)])
+def test_the_first_range_holds_what_a_virgin_cell_of_the_chip_may_take(bench, span, tmp_path):
+    found = run(Contact(rows="0:2", columns="0:4"), bench, seed=1, output=tmp_path / "run.h5")
+    assert found.summary["unformed"] == 8
+    assert found.summary["open_told_from_unformed"]
+    with RunFile(tmp_path / "run.h5") as file:
+        assert file.parameters["current_range"].value == pytest.approx(span)

@@ -40,6 +40,43 @@ def test_digits_are_programmed_where_they_are_wanted_and_read_back(tmp_path):
         assert file.summary["pulses"] == programmed.pulses.sum()
 
 
+@pytest.mark.parametrize("name", ["simulated", "arrays"])
+def test_digits_are_programmed_to_any_lines_in_the_order_named(name, tmp_path):
+    digits = np.array([[1, 2, 3], [4, 5, 6]])
+    with open_bench(name, preset="quiet", seed=5) as bench:
+        programmed = run(
+            Program(digits=digits, rows="70,3", columns="2,100,1000"),
+            bench,
+            seed=1,
+            output=tmp_path / "run.h5",
+        )
+        reads = run(Read(rows="70,3", columns="2,100,1000"), bench, output=tmp_path)
+    assert programmed.failed == 0
+    assert LEVELS.inside(programmed.achieved, digits).all()
+    np.testing.assert_allclose(reads.conductance[0], programmed.achieved, rtol=0.1, atol=0.3e-6)
+    with RunFile(programmed.path) as file:
+        assert file.cells == "multiply[70, 3, 2, 100, 1000]"
+        rows, columns = file.map_axes("multiply_conductance")
+        image = file.map("multiply_conductance")
+        found = image[np.ix_(np.searchsorted(rows, [70, 3]), np.searchsorted(columns, [2, 100, 1000]))]
+        assert found == pytest.approx(programmed.achieved)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"rows": "0:3"}, "rows '0:3' are 3, and the digits have 2"),
+        ({"columns": "4", "column": 2}, "leave out column 2"),
+        ({"rows": "4,5", "place": "auto"}, "the place is given"),
+        ({"rows": "4,5000"}, "row 5000 is not among them"),
+    ],
+)
+def test_lines_that_do_not_fit_the_digits_are_refused(given, said, tmp_path):
+    with pytest.raises((InputError, ChipMapError), match=said):
+        run(Program(digits=[[1], [2]], **given), seed=1, output=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_read_is_a_row_and_every_repeat_an_image_in_the_order_of_the_array(tmp_path):
     reads = run(Read(rows="5, 1", columns="3:0:1, 2, 0", repeats=2), seed=3, output=tmp_path)
     with RunFile(reads.path) as file:
