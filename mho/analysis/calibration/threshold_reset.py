@@ -40,8 +40,8 @@ FITTED = {
 
 PULSE = 100e-9  # s: the width of which parameters of pulses are
 WIDEST = 1.2  # V: the first grid reaches so far to either side
-NODES = 41
-SOFT = 1e-3  # V: what reads leave open of a threshold; and the likelihood is smooth on the grid
+NODES = 61
+SOFT = 5e-4  # V: what reads leave open of a threshold; and the likelihood is smooth on the grid
 REACH = 3.2  # deviations of a cell's own deviate, to either side
 
 
@@ -155,7 +155,9 @@ def landing(
     floor : array
         ln of the cell's floor.
     """
-    over = SOFT * np.logaddexp(0.0, (beyond - p["reset_rise"] * before) / SOFT)
+    over = beyond - p["reset_rise"] * before
+    # exactly 0 below the threshold, where the spread would show its root
+    over = np.where(over < SOFT, np.maximum(over + SOFT, 0.0) ** 2 / (4.0 * SOFT), over)
     left = np.exp(-over * duration)
     end = np.maximum(np.log(p["reset_top"]) - p["reset_slope"] * beyond, floor)
     drop = log_before - end

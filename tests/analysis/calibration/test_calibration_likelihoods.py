@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -141,4 +141,34 @@ def test_a_likelihood_prefers_the_preset_that_it_was_drawn_from() -> None:
     drawn_from = value({})
     for name, factor in (("set_slope", 1.1), ("gate_cycle_spread", 1.5), ("maximum", 1.1)):
         assert value({name: factor * PARAMETERS[name]}) < drawn_from - 3.0
-    assert replace(STANFORD, gate_threshold=1.6).gate_threshold == 1.6
+
+
+def test_thresholds_of_cells_are_found_as_often_as_their_width_says() -> None:
+    """The integral over a cell's threshold is right where its data put the threshold between two pulses."""
+    rng, law = np.random.default_rng(6), ThresholdLaw(STANFORD)
+    count, cells = 30, 150
+    deviate, voltage = rng.standard_normal(cells), rng.uniform(1.4, 2.4, (count, cells))
+    before, draw = rng.uniform(20e-6, 220e-6, (count, cells)), rng.standard_normal((count, cells))
+    after = law.after_reset(before, voltage, 100e-9, deviate, 0.0, draw, draw)
+    after = after * (1.0 + 1e-3 * rng.standard_normal((count, cells)))
+    full = lambda value: np.full((count, cells), value)  # noqa: E731
+    pulses = Sequences(
+        voltage, full(100e-9), full(5.0), before, after, full(True),
+        1e-3 * before, 1e-3 * after, np.zeros(cells, bool), np.arange(cells),
+    )  # fmt: skip
+    resets = ThresholdResets(pulses, PARAMETERS | {"cycle_memory": 0.0})
+    for _ in range(2):
+        resets.recentre({})
+    terms, grid = resets._terms({"cycle_memory": 0.0}), resets._grid()
+    weights = np.exp(terms - terms.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    mean = (weights * grid).sum(axis=1)
+    width = np.sqrt((weights * (grid - mean[:, None]) ** 2).sum(axis=1))
+    true = (
+        STANFORD.reset_threshold
+        + STANFORD.reset_threshold_spread * deviate
+        + STANFORD.reset_rise * resets._top
+    )
+    apart = (true - mean) / width
+    assert abs(apart.mean()) < 0.25
+    assert 0.8 < apart.std() < 1.2
