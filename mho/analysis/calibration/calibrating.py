@@ -16,7 +16,7 @@ from mho.analysis.calibration.posterior import Posterior, infer
 from mho.analysis.calibration.threshold_reset import ThresholdResets
 from mho.analysis.calibration.threshold_set import ThresholdSets
 from mho.analysis.calibration.transitions import Transitions
-from mho.errors import InputError
+from mho.errors import ConvergenceError, InputError
 
 Floats = NDArray[np.float64]
 Model = ThresholdSets | ThresholdResets
@@ -113,6 +113,8 @@ def calibrate(
     ------
     InputError
         The law of the preset is not one that can be fitted, or there are too few cells or pulses.
+    ConvergenceError
+        A search did not end at a maximum.
     """
     if preset["law"] != "threshold":
         raise InputError(
@@ -165,7 +167,13 @@ def _fit(
         few = model(pulses.of(np.linspace(0, pulses.cells - 1, BEGINNING).astype(np.int64)), fixed)
         start = _inferred(few, about, start, prior, rough=True).mean
     whole = model(pulses, fixed)
-    return Part(kind, about, _inferred(whole, about, start, prior), whole)
+    found = _inferred(whole, about, start, prior)
+    if not found.converged:
+        raise ConvergenceError(
+            f"the search over the parameters of {kind}s did not end at a maximum, and intervals about its end would "
+            "be wrong; try another --base, or pulses of more voltages"
+        )
+    return Part(kind, about, found, whole)
 
 
 def _inferred(
@@ -231,8 +239,6 @@ def _remarks(preset: Mapping[str, Any], data: Transitions, parts: Sequence[Part]
         if pulses.count < LEAST_PULSES:
             said.append(f"{pulses.count} {kind}s are too few: their parameters stay as in the base")
     for part in parts:
-        if not part.posterior.converged:
-            said.append(f"the search over the parameters of {part.kind} did not end at a maximum")
         if part.posterior.repaired:
             said.append(
                 f"the maximum over the parameters of {part.kind} is flat or rough in some direction; the intervals "
