@@ -3,6 +3,7 @@
 - `figures`: a run as pictures, for ``mho plot``, the report and the notebook;
 - `reports`: a run, or thousands of them, in a few numbers and words;
 - `exports`: a run as CSV, MATLAB, NetCDF, or as a folder to publish;
+- `calibration`: a cell preset fitted to pulses, and how well it is known;
 - `imports`: foreign tables of measurements as run files;
 - `palette`: the colours of every figure and view.
 """

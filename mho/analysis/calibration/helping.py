@@ -1,0 +1,65 @@
+"""Which experiment tells which parameter of a preset."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+WIDTHS = "SETs of several widths at the same voltages"
+TOP = "SETs at gate voltages up to the limit"
+CYCLES = "many SETs of the same cell from HRS, at several gate voltages"
+DEEP = "RESETs up to voltages that leave cells at their floor"
+STAIRCASE = "staircases of RESETs from LRS"
+FORM = "forming of virgin cells with a ramp of V_BL"
+RETENTION = "reads over hours at two temperatures"
+AFTERWARDS = "reads of programmed cells from milliseconds to a day"
+NOISE = "thousands of reads of the same cells"
+ENDURANCE = "SET and RESET cycles until windows close"
+
+EXPERIMENTS = {
+    "set_slope": "SETs at gate voltages from below the threshold to the top",
+    "gate_threshold": WIDTHS,
+    "gate_rise": WIDTHS,
+    "gate_power": WIDTHS,
+    "gate_bit_line": "SETs at several V_BL",
+    "gate_spread": "SETs near the threshold of more cells",
+    "gate_cycle_spread": CYCLES,
+    "set_tail": CYCLES,
+    "maximum": TOP,
+    "maximum_slope": TOP,
+    "set_knee": TOP,
+    "set_cycle_spread": TOP,
+    "set_device_spread": "SETs at the top of more cells",
+    "cycle_memory": "hundreds of cycles of the same cells",
+    "memory_pulses": "hundreds of cycles of the same cells",
+    "set_threshold": "SETs at low V_BL, of several widths",
+    "set_time": "SETs at low V_BL, of several widths",
+    "reset_threshold": STAIRCASE,
+    "reset_threshold_spread": "staircases of RESETs on more cells",
+    "reset_rise": "RESETs from several levels",
+    "reset_reach": "RESETs of several widths",
+    "reset_drop_spread": STAIRCASE,
+    "reset_top": STAIRCASE,
+    "reset_slope": DEEP,
+    "reset_cycle_spread": "repeated RESETs of the same cells",
+    "reset_gate": "RESETs at gate voltages below V_SL + 1.5 V",
+    "floor": DEEP,
+    "floor_device_spread": DEEP,
+    "forming_voltage": FORM,
+    "forming_spread": FORM,
+    "stuck_on": "pulses on a thousand cells and more",
+    "relaxation": AFTERWARDS,
+    "relaxation_tail": AFTERWARDS,
+    "drift": AFTERWARDS,
+    "retention_energy": RETENTION,
+    "retention_time": RETENTION,
+    "read_noise": NOISE,
+    "rtn_share": NOISE,
+    "rtn_noise": NOISE,
+    "endurance": ENDURANCE,
+}
+"""What would tell each parameter that a chip has."""
+
+
+def helping(known: Collection[str]) -> dict[str, str]:
+    """Return the parameters that are not known, each with the experiment that tells it."""
+    return {name: experiment for name, experiment in EXPERIMENTS.items() if name not in known}
