@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mho.analysis.calibration import threshold_reset, threshold_set
 from mho.analysis.calibration.coordinates import Coordinates
-from mho.analysis.calibration.helping import helping
+from mho.analysis.calibration.helping import helping, what_helps
 from mho.analysis.calibration.posterior import Posterior, infer
 from mho.analysis.calibration.threshold_reset import ThresholdResets
 from mho.analysis.calibration.threshold_set import ThresholdSets
@@ -140,17 +140,9 @@ def calibrate(
 
 def _check_enough(data: Transitions) -> None:
     cells = max(data.sets.cells, data.resets.cells)
-    pulses = data.sets.count + data.resets.count
     if cells < LEAST_CELLS or max(data.sets.count, data.resets.count) < LEAST_PULSES:
-        raise InputError(
-            f"too little to calibrate on: {data.sets.count} SETs and {data.resets.count} RESETs of {cells} formed cells "
-            f"({pulses} pulses); {LEAST_PULSES} of a kind on {LEAST_CELLS} cells are the least. What would help most: "
-            + (
-                "SETs and RESETs of many voltages on some 100 cells"
-                if cells < LEAST_CELLS
-                else "more pulses a cell, SETs at many gate voltages and RESETs at many voltages"
-            )
-        )
+        counts = data.sets.count, data.resets.count, cells, data.forming.count
+        raise InputError(what_helps(*counts, LEAST_PULSES, LEAST_CELLS))
 
 
 def _fit(

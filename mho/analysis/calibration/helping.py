@@ -15,6 +15,20 @@ AFTERWARDS = "reads of programmed cells from milliseconds to a day"
 NOISE = "thousands of reads of the same cells"
 ENDURANCE = "SET and RESET cycles until windows close"
 
+COMMANDS = {
+    WIDTHS: "mho run response --against width",
+    TOP: "mho run response",
+    CYCLES: "mho run switching --cycles 200",
+    DEEP: "mho run response --against V_SL",
+    STAIRCASE: "mho run response --against V_SL",
+    FORM: "mho run form",
+    RETENTION: "mho run retention --temperature KELVIN, twice",
+    AFTERWARDS: "mho run retention",
+    NOISE: "mho run noise",
+    ENDURANCE: "mho run endurance",
+}
+"""Commands of some of these experiments."""
+
 EXPERIMENTS = {
     "set_slope": "SETs at gate voltages from below the threshold to the top",
     "gate_threshold": WIDTHS,
@@ -58,6 +72,34 @@ EXPERIMENTS = {
     "endurance": ENDURANCE,
 }
 """What would tell each parameter that a chip has."""
+
+
+def what_helps(sets: int, resets: int, cells: int, forming: int, least_pulses: int, least_cells: int) -> str:
+    """Return the sentence with which too little data are refused: what there is, what is the least, what to do.
+
+    Parameters
+    ----------
+    sets, resets, forming, cells : int
+        Pulses on formed cells, and on virgin ones; formed cells.
+    """
+    there = (
+        f"too little to calibrate on: {sets} SETs and {resets} RESETs of {cells} formed cells; {least_pulses} of a kind "
+        f"on {least_cells} cells are the least. What would help most: "
+    )
+    if forming and not sets + resets:
+        return (
+            there + "SETs and RESETs of the cells that were formed here: `mho run response --after` this run"
+        )
+    if cells < least_cells:
+        return there + (
+            "SETs and RESETs of many voltages on some 100 cells: `mho run response --rows 0:10 --columns 0:10` gives each "
+            "cell 75 SETs at 25 word-line voltages, the same with `--against V_SL` 75 RESETs"
+        )
+    more = least_pulses - max(sets, resets)
+    return there + (
+        f"{more} SETs more, at many gate voltages, and as many RESETs at many voltages: `mho run response` gives each cell "
+        "75 SETs at 25 word-line voltages, `mho run response --against V_SL` 75 RESETs"
+    )
 
 
 def helping(known: Collection[str]) -> dict[str, str]:

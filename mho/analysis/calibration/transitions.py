@@ -12,8 +12,15 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 READ, SET, RESET = range(3)  # codes of the column `kind`
-VIRGIN = 20.0  # times the conductance of an unformed cell: below, it is one
 MOVED = 0.3  # of ln G: a cell whose reads all lie within it is stuck
+
+
+def formed_above(base: Mapping[str, float]) -> float:
+    """Return the conductance (S) between cells that were never formed and any state of others.
+
+    A meter's offset on the range for formed cells may be tens of nS, so that it lies well above what virgin cells conduct.
+    """
+    return float((base["unformed"] * base["floor"]) ** 0.5)
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ def transitions_of(columns: Mapping[str, NDArray[Any]], base: Mapping[str, float
     before[first] = np.nan
     elapsed = np.concatenate([[np.nan], np.diff(kept["time"])])
 
-    virgin_below = VIRGIN * base["unformed"]
+    virgin_below = formed_above(base)
     pulse = (kept["kind"] != READ) & np.isfinite(before) & np.isfinite(kept["conductance"])
     virgin = before < virgin_below
     young = read[first] < virgin_below
