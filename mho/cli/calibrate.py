@@ -19,6 +19,7 @@ from mho.errors import InputError
 if TYPE_CHECKING:
     from mho.analysis.calibration import Calibration, Told
 
+TOP = 0.95  # quantile of the reads after SETs, which a few stuck cells do not reach
 FEWEST_DRAWS, MOST_DRAWS = 40, 9999
 
 
@@ -87,8 +88,10 @@ def _fitted(runs: list[Path], base: str, to: Path) -> tuple[Calibration, Told]:
     """Return what pulses and the other experiments tell."""
     from dataclasses import asdict
 
+    import numpy as np
+
     from mho.analysis.calibration import calibrate as fit
-    from mho.analysis.calibration import read_records, told_beyond_pulses, transitions_of
+    from mho.analysis.calibration import check_range, read_records, told_beyond_pulses, transitions_of
     from mho.instruments.simulated import CELL_PRESETS
 
     if base not in CELL_PRESETS:
@@ -99,7 +102,11 @@ def _fitted(runs: list[Path], base: str, to: Path) -> tuple[Calibration, Told]:
         )
     preset = asdict(CELL_PRESETS[base])
     columns = read_records(runs).columns
-    told = told_beyond_pulses(runs, columns, transitions_of(columns, preset), preset)
+    data = transitions_of(columns, preset)
+    if data.sets.count:
+        maxima = {name: one.maximum for name, one in CELL_PRESETS.items()}
+        check_range(float(np.quantile(data.sets.after[data.sets.live], TOP)), base, maxima)
+    told = told_beyond_pulses(runs, columns, data, preset)
     about = preset | {one.name: one.value for one in told.estimates}  # reads scatter as they were seen to
     return fit(transitions_of(columns, about), base, about, lambda what: say(what, err=True)), told
 

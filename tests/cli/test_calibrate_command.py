@@ -42,10 +42,15 @@ def test_the_preset_file_is_taken_by_the_simulated_cells(
     shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]
 ) -> None:
     run = imported(shell, tmp_path, pulses)
-    code, out, err = shell("calibrate", run, "--to", tmp_path / "mychip.toml")
+    picture = tmp_path / "checks.png"
+    code, out, err = shell("calibrate", run, "--to", tmp_path / "mychip.toml", "--figure", picture)
     assert code == 0, err
+    assert picture.read_bytes()[:4] == b"\x89PNG"
     assert "SETs and" in out
     assert "retention_energy" in out  # what would tell it is said
+    assert "the most helpful first" in out
+    assert "mean of G after a SET" in out
+    assert "of 99 drawn chips" in out or "99 drawn chips show" in out
     written = tomllib.loads((tmp_path / "mychip.toml").read_text())
     known = written["posterior"]
     preset = cell_preset(str(tmp_path / "mychip.toml"))
@@ -87,6 +92,38 @@ def test_bad_files_and_targets_are_refused(shell: Shell, tmp_path: Path) -> None
     (tmp_path / "old.toml").write_text("kept")
     assert "exists already" in refused(shell, "calibrate", run, "--to", tmp_path / "old.toml")
     assert (tmp_path / "old.toml").read_text() == "kept"
+
+
+def test_what_cannot_be_done_is_said_before_the_work(
+    shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]
+) -> None:
+    run, to = imported(shell, tmp_path, pulses), tmp_path / "mychip.toml"
+    given = ("calibrate", run, "--to", to)
+    assert "40 to 9999" in refused(shell, *given, "--checks", "5")
+    assert "need the checks" in refused(shell, *given, "--checks", "0", "--figure", tmp_path / "a.png")
+    assert ".png, .svg or .pdf" in refused(shell, *given, "--figure", tmp_path / "a.gif")
+    assert "cannot be written" in refused(shell, *given, "--figure", tmp_path / "no" / "a.png")
+    assert "name it once" in refused(shell, *given, "--hold-out", run)
+    line = refused(shell, *given, "--base", "stanford35")
+    assert "name --base stanford" in line
+    assert "uS" in line
+    broken = tmp_path / "broken.h5"
+    broken.write_bytes(run.read_bytes()[:3000])
+    assert "broken.h5" in refused(shell, "calibrate", broken, "--to", to)
+    assert "one.csv" in refused(shell, "calibrate", tmp_path / "one.csv", "--to", to)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["broken.h5", "chip.csv", "chip.h5"]
+
+
+def test_a_table_without_a_word_line_is_refused(
+    shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]
+) -> None:
+    names = ("time", "row", "column", "kind", "voltage", "width", "conductance")
+    table, rows = tmp_path / "chip.csv", np.stack([pulses[one] for one in names], axis=1)
+    np.savetxt(table, rows, delimiter=",", header=",".join(names), comments="", fmt="%.9g")
+    shell("import", table, "--output", tmp_path / "chip.h5")
+    line = refused(shell, "calibrate", tmp_path / "chip.h5", "--to", tmp_path / "mychip.toml")
+    assert "no column gate" in line
+    assert "word line" in line
 
 
 def test_runs_of_two_chips_are_named(shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]) -> None:

@@ -7,7 +7,7 @@ likelihoods `threshold_set` and `threshold_reset`, `posterior`, `calibrating`; `
 
 from mho.analysis.calibration.calibrating import Calibration, calibrate
 from mho.analysis.calibration.experiments import Told, told_beyond_pulses
-from mho.analysis.calibration.helping import COMMANDS
+from mho.analysis.calibration.helping import COMMANDS, check_range
 from mho.analysis.calibration.preset_text import as_preset_file
 from mho.analysis.calibration.pulse_records import (
     PulseTable,
@@ -35,6 +35,7 @@ __all__ = [
     "as_preset_file",
     "calibrate",
     "check_one_chip",
+    "check_range",
     "formed_above",
     "pulse_table",
     "read_pulses",

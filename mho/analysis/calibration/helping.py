@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Mapping
+
+from mho.errors import InputError
+
+FURTHEST = 3.0  # times, between what cells reach and the top of their base
 
 WIDTHS = "SETs of several widths at the same voltages"
 TOP = "SETs at gate voltages up to the limit"
@@ -99,6 +104,26 @@ def what_helps(sets: int, resets: int, cells: int, forming: int, least_pulses: i
     return there + (
         f"{more} SETs more, at many gate voltages, and as many RESETs at many voltages: `mho run response` gives each cell "
         "75 SETs at 25 word-line voltages, `mho run response --against V_SL` 75 RESETs"
+    )
+
+
+def check_range(top: float, base: str, maxima: Mapping[str, float]) -> None:
+    """Raise `InputError` where cells reach a conductance of another order than those of the base preset.
+
+    Parameters
+    ----------
+    top : float
+        Conductance that few reads exceed, S.
+    maxima : mapping
+        Of the presets that could be a base, S.
+    """
+    ratio = top / maxima[base]
+    if 1.0 / FURTHEST < ratio < FURTHEST:
+        return
+    nearest = min(maxima, key=lambda name: abs(math.log(top / maxima[name])))
+    advice = f"name --base {nearest}" if nearest != base else "check the unit of the conductances"
+    raise InputError(
+        f"the cells reach {1e6 * top:.3g} uS, those of the base {base} {1e6 * maxima[base]:.3g} uS: {advice}"
     )
 
 
