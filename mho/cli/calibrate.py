@@ -14,7 +14,7 @@ import typer
 from mho.cli import completion
 from mho.cli.display.sentences import say
 from mho.cli.options import Runs
-from mho.errors import InputError
+from mho.errors import Aborted, InputError
 
 if TYPE_CHECKING:
     from mho.analysis.calibration import Calibration, Told
@@ -69,7 +69,10 @@ def calibrate(
     from mho.cli.display.terminal import Terminal
 
     check_one_chip([*runs, *kept_out])
-    found, told = _fitted(runs, base, to)
+    try:
+        found, told = _fitted(runs, base, to)
+    except KeyboardInterrupt:
+        raise Aborted(f"stopped: {to} is not written") from None
     text = as_preset_file(found, to.stem, [run.name for run in runs], told.estimates)
     draft = to.with_name(f".{to.name}.{os.getpid()}")
     try:
@@ -119,8 +122,11 @@ def _hold_to(
     from mho.cli.display.terminal import Terminal
     from mho.running.calibrating import check_runs, save_checks
 
-    with counting(f"chips drawn from {to.name}") as count:
-        checks = check_runs(runs, text, draws, held_out=held_out, seed=seed, progress=count)
+    try:
+        with counting(f"chips drawn from {to.name}") as count:
+            checks = check_runs(runs, text, draws, held_out=held_out, seed=seed, progress=count)
+    except KeyboardInterrupt:
+        raise Aborted(f"stopped: {to} is written, and not held to the runs") from None
     print_checks(checks, Terminal(soft_wrap=True))
     if figure is not None and checks.checks:
         say(save_checks(checks, f"{to.stem}: measured beside {draws} drawn chips", figure))

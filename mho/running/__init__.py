@@ -4,6 +4,7 @@
 - `supervisor`, `safety_statement`: a run in its own process, and whether it left its bench safe;
 - `forecasting`: what a solve is going to come to, before anything is programmed;
 - `optimising`: programming policies found on the twin of a chip, and runs held to them;
+- `calibrating`: a preset fitted to a chip, held to the runs that it is made from;
 - `plan`, `campaign`: many runs from one TOML file, in sequence or on workers;
 - `continuing`, `recipe`, `rerun`: an earlier run's chip again, and an earlier run repeated and compared;
 - `resuming`: the rest of a run that was killed;

@@ -31,6 +31,10 @@ COMMANDS = {
     AFTERWARDS: "mho run retention",
     NOISE: "mho run noise",
     ENDURANCE: "mho run endurance",
+    "SETs at several V_BL": "mho run response --against V_BL",
+    "SETs at low V_BL, of several widths": "mho run response --against V_BL",
+    "hundreds of cycles of the same cells": "mho run switching --cycles 300",
+    "staircases of RESETs on more cells": "mho run response --against V_SL",
 }
 """Commands of some of these experiments."""
 

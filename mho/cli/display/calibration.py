@@ -26,7 +26,10 @@ PAIRS = 6
 def print_calibration(found: Calibration, told: Told, console: Console) -> None:
     """Print a table of the parameters that were told, then sentences."""
     data = found.transitions
-    table = Table("parameter", "value", "95 % interval", "from", box=None)
+    table = Table(box=None)
+    for heading in ("parameter", "value", "95 % interval"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("from")
     sources = {name: f"{part.kind}s" for part in found.parts for name in part.coordinates.names}
     for name, value, low, high, known in zip(
         found.names, found.mean, found.low, found.high, found.told, strict=True
@@ -93,19 +96,21 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def print_checks(checks: Checks, console: Console) -> None:
-    """Print each number beside the drawn ones, and a sentence on those outside."""
-    table = Table("run", "number", "at", "measured", "drawn", "95 %", "p", box=None)
+    """Print each number beside the drawn ones, run by run, and a sentence on those outside."""
+    table = Table("number", "at", "measured", "drawn, 95 %", "p", box=None)
+    run = ""
     for one in checks.checks:
+        if one.run != run:
+            run = one.run
+            table.add_row(f"{run}, held out:" if one.held_out else f"{run}:")
         middle, low, high = (_text(value, one.quantity.unit) for value in one.interval)
         table.add_row(
-            f"{one.run}, held out" if one.held_out else one.run,
-            _name(one),
+            f"  {_name(one)}",
             _place(one),
-            f"{_text(one.measured, one.quantity.unit)} {_unit(one.quantity.unit)}".rstrip(),
-            middle,
-            f"{low} to {high}",
+            f"{_text(one.measured, one.quantity.unit)} {handy_unit(one.quantity.unit)[1]}".rstrip(),
+            f"{middle} ({low} to {high})",
             f"{one.probability:.2f}" + (" outside" if one.outside else ""),
-        )  # fmt: skip
+        )
     if checks.checks:
         console.print(table)
         console.print(verdict(checks))
@@ -129,17 +134,15 @@ def verdict(checks: Checks) -> str:
 
 def _name(one: Check) -> str:
     q = one.quantity
-    return q.panel if q.panel.startswith(q.what) else f"{q.panel}, {q.what}"
+    return q.panel if q.panel.endswith(q.what) else f"{q.panel}, {q.what}"
 
 
 def _place(one: Check) -> str:
     q = one.quantity
-    return "" if np.isnan(q.x) else f"{q.x_name} {q.x:.4g} {q.x_unit}".rstrip()
+    if np.isnan(q.x):
+        return ""
+    return f"{q.x:.3f} {q.x_unit}" if q.x_unit else f"{q.x_name} {q.x:.0f}"
 
 
 def _text(value: float, unit: str) -> str:
     return f"{handy_unit(unit)[0] * value:.3g}"
-
-
-def _unit(unit: str) -> str:
-    return handy_unit(unit)[1]

@@ -89,12 +89,12 @@ def of_pulses(columns: Columns, formed_above: float) -> Part:
     quantities = []
     for what in ("mean", "deviation"):
         quantities += [
-            Quantity(f"{what} of G after a SET", what, x, "V_WL", "V", "S")
+            Quantity(f"G after a SET, {what}", what, x, "V_WL", "V", "S")
             for x in _middles(gates, measured.gate[sets])
         ]
     for share in QUARTILES:
         quantities += [
-            Quantity("quartiles of G after a RESET", _share(share), x, "V_SL", "V", "S")
+            Quantity("G after a RESET", _share(share), x, "V_SL", "V", "S")
             for x in _middles(volts, measured.voltage[resets])
         ]
 
@@ -125,8 +125,8 @@ def of_programming(
     """
     known = np.unique(digits)
     quantities = [
-        *(Quantity("pulses a cell", "mean", float(k), "digit", "", "") for k in known),
-        *(Quantity("share in the window", "share", float(k), "digit", "", "") for k in known),
+        *(Quantity("pulses a cell, mean", "mean", float(k), "digit", "", "") for k in known),
+        *(Quantity("share in the window", "window", float(k), "digit", "", "") for k in known),
         Quantity("pulses of all cells", "mean", np.nan, "", "", ""),
         Quantity("pulses of all cells", _share(LONGEST), np.nan, "", "", ""),
     ]
@@ -156,8 +156,8 @@ def of_forming(word_line: bool, formed_above: float) -> Part:
     """Return quantiles of the voltage at which cells formed, and the share that did."""
     name = "V_WL" if word_line else "V_BL"
     quantities = [
-        *(Quantity(f"{name} that forms a cell", _share(share), np.nan, "", "", "V") for share in FORMING),
-        Quantity("cells that form", "share", np.nan, "", "", ""),
+        *(Quantity(f"{name} that forms", _share(share), np.nan, "", "", "V") for share in FORMING),
+        Quantity("share that forms", "forms", np.nan, "", "", ""),
     ]
 
     def values(columns: Columns) -> list[float]:
@@ -182,9 +182,9 @@ def of_cycles() -> Part:
         for state, _ in states
         for what, unit in (
             ("median", "S"),
-            ("deviation from cycle to cycle", "decades"),
-            ("deviation from cell to cell", "decades"),
-            ("correlation of successive cycles", ""),
+            ("sd cycle to cycle", "decades"),
+            ("sd cell to cell", "decades"),
+            ("lag-1 correlation", ""),
         )
     ]
 
@@ -241,4 +241,4 @@ def _grouped(edges: Floats, keys: Floats, values: Floats) -> list[Floats]:
 
 
 def _share(share: float) -> str:
-    return "median" if share == 0.5 else f"{100.0 * share:.0f} % quantile"
+    return "median" if share == 0.5 else f"{100.0 * share:.0f} % below"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,17 @@ class Estimate:
     low: float
     high: float
     source: str = ""
+
+
+def is_told(one: Estimate, shares: Collection[str]) -> bool:
+    """Return whether an interval is narrower than what is taken for granted of a parameter: e times more or less.
+
+    Of shares the odds count, e times more or less for one deviation; what may be negative is always told.
+    """
+    if one.name in shares:
+        low, high = (min(max(end, 1e-9), 1.0 - 1e-9) for end in (one.low, one.high))
+        return math.log(high / (1.0 - high)) - math.log(low / (1.0 - low)) < 4.0
+    return one.low <= 0.0 or math.log(one.high / one.low) < 2.0
 
 
 def reach(count: int) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.calibration.experiments.ageing import Rate, rate_of, relaxed, retention
-from mho.analysis.calibration.experiments.estimates import FEWEST, Estimate
+from mho.analysis.calibration.experiments.estimates import FEWEST, Estimate, is_told
 from mho.analysis.calibration.experiments.forming_voltages import brackets, forming_voltages
 from mho.analysis.calibration.experiments.noise_levels import noise_levels
 from mho.analysis.calibration.experiments.stuck_cells import stuck_cells
@@ -28,6 +28,7 @@ Written = Mapping[tuple[int, int], float]
 """When each cell (row, column) had its last pulse, s on the clock of the run that reads it."""
 
 LINE_FREQUENCY = 50.0  # Hz
+SHARES = ("stuck_on", "stuck_off", "rtn_share")
 LEAST_READS = 4
 FEW_READS = "fewer than five formed cells, or fewer than four reads of them"
 
@@ -89,9 +90,19 @@ def told_beyond_pulses(
         forming_voltages(*brackets(data.forming, base)) if data.forming.cells else ([], np.zeros(0, bool))
     )
     stuck = stuck_cells(columns, base, int(lost.sum()))
-    found += [*(replace(one, source="pulses on virgin cells") for one in formed)]
+    found += [*(replace(one, source="virgin cells") for one in formed)]
     found += [replace(one, source=f"{stuck.told} cells") for one in stuck.shares()]
-    return Told(_pooled(found), nothing, tuple(_remarks(stuck.told, stuck.bound(), stuck.on, stuck.off)))
+    known, wide = [], []
+    for one in _pooled(found):
+        if is_told(one, SHARES):
+            known.append(one)
+        else:
+            wide.append(
+                f"{one.name} lies between {one.low:.2g} and {one.high:.2g} ({one.source}): too wide to be taken, more cells "
+                "would tell"
+            )
+    remarks = _remarks(stuck.told, stuck.bound(), stuck.on, stuck.off)
+    return Told(tuple(known), nothing, (*remarks, *wide))
 
 
 def _links(paths: Sequence[str | os.PathLike[str]]) -> dict[Path, tuple[Path | None, Written]]:
