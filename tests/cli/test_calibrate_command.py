@@ -49,7 +49,7 @@ def test_the_preset_file_is_taken_by_the_simulated_cells(
     assert "SETs and" in out
     assert "retention_energy" in out  # what would tell it is said
     assert "the most helpful first" in out
-    assert "G after a SET, mean" in out
+    assert "G after SET, mean" in out
     assert "of 99 drawn chips" in out or "99 drawn chips show" in out
     written = tomllib.loads((tmp_path / "mychip.toml").read_text())
     known = written["posterior"]

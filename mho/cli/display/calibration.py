@@ -97,19 +97,21 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
 def print_checks(checks: Checks, console: Console) -> None:
     """Print each number beside the drawn ones, run by run, and a sentence on those outside."""
-    table = Table("number", "at", "measured", "drawn, 95 %", "p", box=None)
+    table = Table(box=None)
+    for heading in ("number", "at", "measured", "drawn, 95 %", "p"):
+        table.add_column(heading, no_wrap=True)
     run = ""
     for one in checks.checks:
         if one.run != run:
             run = one.run
-            table.add_row(f"{run}, held out:" if one.held_out else f"{run}:")
+            table.add_row(f"{run}, held out" if one.held_out else run)
         middle, low, high = (_text(value, one.quantity.unit) for value in one.interval)
         table.add_row(
             f"  {_name(one)}",
             _place(one),
             f"{_text(one.measured, one.quantity.unit)} {handy_unit(one.quantity.unit)[1]}".rstrip(),
             f"{middle} ({low} to {high})",
-            f"{one.probability:.2f}" + (" outside" if one.outside else ""),
+            f"{one.probability:.2f}" + (" out" if one.outside else ""),
         )
     if checks.checks:
         console.print(table)
@@ -141,6 +143,8 @@ def _place(one: Check) -> str:
     q = one.quantity
     if np.isnan(q.x):
         return ""
+    if q.x_unit == "s":
+        return f"{1e9 * q.x:.3g} ns"
     return f"{q.x:.3f} {q.x_unit}" if q.x_unit else f"{q.x_name} {q.x:.0f}"
 
 

@@ -18,8 +18,12 @@ Floats = NDArray[np.float64]
 Columns = dict[str, Floats]
 
 READ, SET, RESET = range(3)  # codes of the column `kind`
+SAME, TINY = 1e-3, 1e-12  # relative and absolute differences of voltages and widths that count as none
 DISTINCT, BINS = 12, 8  # voltages that are told apart each; bins where there are more
 FEWEST = 20  # pulses of a bin
+AXES = {"gate": ("V_WL", "V"), "width": ("width", "s"), "voltage": ("V_BL", "V")}
+"""What may be varied of SETs, with its name and unit."""
+
 QUARTILES = (0.25, 0.5, 0.75)
 FORMING = (0.1, 0.5, 0.9)
 LONGEST = 0.95
@@ -55,6 +59,7 @@ class Pulses:
     cell: NDArray[np.int64]
     kind: Floats
     voltage: Floats
+    width: Floats
     gate: Floats
     before: Floats
     after: Floats
@@ -68,7 +73,7 @@ def paired(columns: Columns, formed_above: float) -> Pulses:
     place = [columns[name].astype(np.int64) for name in ("array", "row", "column")]
     order = np.lexsort((columns["time"], *reversed(place)))
     array, row, column = (one[order] for one in place)
-    kept = {name: columns[name][order] for name in ("kind", "voltage", "gate", "conductance")}
+    kept = {name: columns[name][order] for name in ("kind", "voltage", "width", "gate", "conductance")}
     first = np.ones(len(order), bool)
     first[1:] = (np.diff(array) != 0) | (np.diff(row) != 0) | (np.diff(column) != 0)
     before = np.concatenate([[np.nan], kept["conductance"][:-1]])[: len(order)]
@@ -76,32 +81,33 @@ def paired(columns: Columns, formed_above: float) -> Pulses:
         some = (kept["kind"] > READ) & ~first & (before > formed_above) & np.isfinite(kept["conductance"])
     cell = np.cumsum(first) - 1
     return Pulses(
-        cell[some], kept["kind"][some], kept["voltage"][some], kept["gate"][some], before[some],
+        cell[some], kept["kind"][some], kept["voltage"][some], kept["width"][some], kept["gate"][some], before[some],
         kept["conductance"][some],
     )  # fmt: skip
 
 
 def of_pulses(columns: Columns, formed_above: float) -> Part:
-    """Return mean and deviation of G after SETs by V_WL, and quartiles of G after RESETs by V_SL."""
+    """Return mean and deviation of G after SETs by V_WL (or what was varied), and quartiles of G after RESETs by V_SL."""
     measured = paired(columns, formed_above)
     sets, resets = measured.kind == SET, measured.kind == RESET
-    gates, volts = _edges(measured.gate[sets]), _edges(measured.voltage[resets])
+    axis = max(AXES, key=lambda one: (len(np.unique(getattr(measured, one)[sets])), one == "gate"))
+    keys = getattr(measured, axis)[sets]
+    gates, volts = _edges(keys), _edges(measured.voltage[resets])
     quantities = []
-    for what in ("mean", "deviation"):
+    for what in ("mean", "sd"):
         quantities += [
-            Quantity(f"G after a SET, {what}", what, x, "V_WL", "V", "S")
-            for x in _middles(gates, measured.gate[sets])
+            Quantity(f"G after SET, {what}", what, x, *AXES[axis], "S") for x in _middles(gates, keys)
         ]
     for share in QUARTILES:
         quantities += [
-            Quantity("G after a RESET", _share(share), x, "V_SL", "V", "S")
+            Quantity("G after RESET", _share(share), x, "V_SL", "V", "S")
             for x in _middles(volts, measured.voltage[resets])
         ]
 
     def values(columns: Columns) -> list[float]:
         pulses = paired(columns, formed_above)
         some = pulses.kind == SET
-        up = _grouped(gates, pulses.gate[some], pulses.after[some])
+        up = _grouped(gates, getattr(pulses, axis)[some], pulses.after[some])
         some = pulses.kind == RESET
         down = _grouped(volts, pulses.voltage[some], pulses.after[some])
         return [
@@ -127,8 +133,8 @@ def of_programming(
     quantities = [
         *(Quantity("pulses a cell, mean", "mean", float(k), "digit", "", "") for k in known),
         *(Quantity("share in the window", "window", float(k), "digit", "", "") for k in known),
-        Quantity("pulses of all cells", "mean", np.nan, "", "", ""),
-        Quantity("pulses of all cells", _share(LONGEST), np.nan, "", "", ""),
+        Quantity("pulses, all cells", "mean", np.nan, "", "", ""),
+        Quantity("pulses, all cells", _share(LONGEST), np.nan, "", "", ""),
     ]
     wanted = digits.ravel()
 
@@ -182,9 +188,9 @@ def of_cycles() -> Part:
         for state, _ in states
         for what, unit in (
             ("median", "S"),
-            ("sd cycle to cycle", "decades"),
-            ("sd cell to cell", "decades"),
-            ("lag-1 correlation", ""),
+            ("sd cycles", "decades"),
+            ("sd cells", "decades"),
+            ("lag-1 corr.", ""),
         )
     ]
 
@@ -216,14 +222,16 @@ def _by_cell(columns: Columns, kind: int) -> list[Floats]:
 
 def _edges(values: Floats) -> Floats:
     """Return the edges of bins, each with enough of the values; fewer than two where there are too few."""
-    known = np.unique(np.round(values, 4))
+    known = np.unique(np.float32(values)).astype(float)
     if not len(known):
         return np.empty(0)
+    if np.all(known > 0.0):
+        known = known[np.append(True, np.diff(known) > SAME * known[1:])]
     if len(known) <= DISTINCT:
         inner = 0.5 * (known[1:] + known[:-1])
     else:
         inner = np.unique(np.quantile(values, np.linspace(0.0, 1.0, BINS + 1)[1:-1]))
-    edges = np.concatenate([[known[0] - 1e-3], inner, [known[-1] + 1e-3]])
+    edges = np.concatenate([[known[0] * (1.0 - SAME) - TINY], inner, [known[-1] * (1.0 + SAME) + TINY]])
     kept = [edges[0]]  # a bin with too few joins the next one
     for edge in edges[1:]:
         if np.count_nonzero((values > kept[-1]) & (values <= edge)) >= FEWEST:
@@ -241,4 +249,4 @@ def _grouped(edges: Floats, keys: Floats, values: Floats) -> list[Floats]:
 
 
 def _share(share: float) -> str:
-    return "median" if share == 0.5 else f"{100.0 * share:.0f} % below"
+    return "median" if share == 0.5 else f"{100.0 * share:.0f} %"

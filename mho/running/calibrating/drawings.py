@@ -59,5 +59,6 @@ def _panel(checks: Sequence[Check]) -> Drawing:
         marks=tuple(marks),
         x=AxisText(q.x_name, q.x_unit),
         y=AxisText("G" if q.unit == "S" else q.panel, q.unit),
+        x_scale="log" if q.x_unit == "s" else "linear",
         counts=not q.x_unit,
     )

@@ -64,7 +64,7 @@ def test_the_chips_own_preset_is_seldom_outside_and_another_often(
     assert outside(other.checks, "program.h5") > 0.25
     assert {one.run for one in own.checks if one.held_out} == {"cycles.h5"}
     numbers = {one.quantity.panel for one in own.checks if one.run == "program.h5"}
-    assert {"pulses a cell, mean", "share in the window", "G after a SET, mean"} <= numbers
+    assert {"pulses a cell, mean", "share in the window", "G after SET, mean"} <= numbers
 
 
 def test_the_same_seed_draws_the_same(runs: dict[str, Path]) -> None:

@@ -98,8 +98,8 @@ def told_beyond_pulses(
             known.append(one)
         else:
             wide.append(
-                f"{one.name} lies between {one.low:.2g} and {one.high:.2g} ({one.source}): too wide to be taken, more cells "
-                "would tell"
+                f"{one.name} lies between {one.low:.2g} and {one.high:.2g} ({one.source}): too wide to be taken; more "
+                "cells would tell"
             )
     remarks = _remarks(stuck.told, stuck.bound(), stuck.on, stuck.off)
     return Told(tuple(known), nothing, (*remarks, *wide))
