@@ -184,12 +184,17 @@ def _inferred(
     *,
     rough: bool = False,
 ) -> Posterior:
+    def scores(u: Floats) -> tuple[Floats, Floats]:
+        cells, by_value = model.scores(about.preset(u))
+        return cells, by_value * about.slopes(u)
+
     return infer(
         lambda u: model.log_likelihood(about.preset(u)),
         start,
         lambda u: model.recentre(about.preset(u)),
         prior,
         rough=rough,
+        scores=scores,
     )
 
 
