@@ -21,6 +21,19 @@ Floats = NDArray[np.float64]
 Live = NDArray[np.bool_]
 
 LOG_2PI = np.log(2.0 * np.pi)
+LEAST_LOG = -80.0
+
+
+def log_of_both(one: Floats, other: Floats) -> Floats:
+    """Return ``np.logaddexp``, in a quarter of its time."""
+    log: Floats = np.maximum(one, other) + np.log(1.0 + exponential(-np.abs(one - other)))
+    return log
+
+
+def exponential(log: Floats) -> Floats:
+    """Return ``np.exp`` of what is at most about 0, but no numbers so small that processors are slow with them."""
+    result: Floats = np.exp(np.maximum(log, LEAST_LOG))
+    return result
 
 
 class Memory:
@@ -161,9 +174,9 @@ class Raised:
         # P(z < draw), and the moments of the draw below it
         self._alpha = alpha = apart / self._root
         log_below = log_ndtr(alpha)
-        self._hazard = hazard = np.exp(-0.5 * (alpha * alpha + LOG_2PI) - log_below)
-        self.log = np.logaddexp(drawn, log_below + unchanged)
-        self._weight = weight = np.exp(drawn - self.log)
+        self._hazard = hazard = exponential(-0.5 * (alpha * alpha + LOG_2PI) - log_below)
+        self.log = log_of_both(drawn, log_below + unchanged)
+        self._weight = weight = exponential(drawn - self.log)
         self._stayed = -hazard / self._root  # shift, if it was not raised
         self._loss = hazard * (hazard + alpha) / variance  # shrink, then
         self.shift = weight * pull + (1.0 - weight) * self._stayed

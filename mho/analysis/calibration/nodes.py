@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 Floats = NDArray[np.float64]
 
 NODES = 3  # a dimension
+NOTHING = 1e-30  # shares below are 0: processors are slow with the smallest numbers
 FIRST = 7  # a dimension, as long as nothing is known
 LINE_NODES = 42  # where the integrand is
 LINE_FIRST = 321
@@ -72,6 +73,7 @@ class DeviceNodes:
         """Return the shares (cells, nodes) of the nodes in each cell's integral."""
         logs = terms + self._log_weights
         shares: Floats = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+        shares[shares < NOTHING] = 0.0
         return shares
 
     def move(self, terms: Floats) -> None:
@@ -122,6 +124,7 @@ class LineNodes:
         """Return the shares (cells, nodes) of the nodes in the integrals of each cell, or of a `part` of them."""
         logs = terms + self._log_weights[part]
         shares: Floats = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+        shares[shares < NOTHING] = 0.0
         return shares
 
     def moments(self, terms: Floats) -> tuple[Floats, Floats]:

@@ -18,7 +18,7 @@ Likelihood = Callable[[Floats], Floats]  # coordinates (parameters,) to the log-
 Scores = Callable[[Floats], tuple[Floats, Floats]]  # to them and their derivatives (cells, parameters)
 
 STEP = 1e-4  # of a coordinate, for scores
-PROBE = 0.5  # deviations, for the curvature
+PROBE = 0.3  # deviations, for the curvature
 WEAKEST = 0.25  # least curvature, in units of that by the scores
 ROUNDS = 80
 ENOUGH = 2e-2  # expected gain of the log-posterior at which the search ends
@@ -185,9 +185,8 @@ def _outer(by_cell: Floats) -> Floats:
 def _width(slope: Callable[[Floats], Floats], u: Floats, curve: Floats) -> tuple[Floats, bool]:
     """Return the covariance with the curvature at `u`, and whether that was repaired; `curve` is what it is about."""
     axes = np.linalg.inv(np.linalg.cholesky(curve)).T  # columns: about one deviation each, uncorrelated
-    measured = np.stack(
-        [axes.T @ (slope(u - PROBE * axis) - slope(u + PROBE * axis)) / (2.0 * PROBE) for axis in axes.T]
-    )
+    here = slope(u)
+    measured = np.stack([axes.T @ (here - slope(u + PROBE * axis)) / PROBE for axis in axes.T])
     strength, directions = np.linalg.eigh(0.5 * (measured + measured.T))
     repaired = bool((strength < WEAKEST).any())
     root = axes @ directions / np.sqrt(np.maximum(strength, WEAKEST))

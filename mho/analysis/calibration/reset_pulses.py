@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
-from mho.analysis.calibration.memory import LOG_2PI
+from mho.analysis.calibration.memory import LOG_2PI, exponential
 from mho.analysis.calibration.transitions import NOISE
 
 Floats = NDArray[np.float64]
@@ -168,7 +168,7 @@ class Lowered:
         if len(self._near):
             self._stop(parts, cap, after, centre, spread, mean, variance, error, moved)
         most = np.maximum.reduce(parts)
-        weights = [np.exp(part - most) for part in parts]
+        weights = [exponential(part - most) for part in parts]
         whole = sum(weights[1:], weights[0])
         self.log: Floats = most + np.log(whole)
         self._weights = [weight / whole for weight in weights]

@@ -14,12 +14,12 @@ variable of the integral is the cell's threshold in LRS: there its data put it, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.calibration.memory import LOG_2PI, Memory
+from mho.analysis.calibration.memory import LOG_2PI, Memory, exponential, log_of_both
 from mho.analysis.calibration.nodes import LineNodes
 from mho.analysis.calibration.reset_pulses import Landing, Lowered
 from mho.analysis.calibration.transitions import Sequences
@@ -45,7 +45,6 @@ FITTED = {
 
 LOT = 64  # cells of which all derivatives are followed together: what is kept of each pulse stays small
 PULSE = 100e-9  # s: the width of which parameters of pulses are
-MOVES = 4  # of the nodes, at most, until they are where the integrands are
 WIDEST = 1.2  # V: the first nodes reach so far to either side
 SOFT = 3e-4  # V: what is left open of a threshold; and the likelihood is smooth on the nodes
 LOGISTIC = 1.702  # the logistic function of so many deviations is nearly the normal distribution's
@@ -62,6 +61,11 @@ class ThresholdResets:
         The base preset: what is not fitted.
     """
 
+    STARTS: ClassVar[tuple[dict[str, float], ...]] = (
+        {"reset_rise": 0.5, "floor": -1.0, "cycle_memory": 1.0},
+    )
+    """Further places where to begin a search: what differs from the base, in coordinates."""
+
     def __init__(self, resets: Sequences, fixed: Mapping[str, float]) -> None:
         self._resets, self._fixed = resets, dict(fixed)
         self._log_before, self._log_after = np.log(resets.before), np.log(resets.after)
@@ -77,14 +81,8 @@ class ThresholdResets:
 
     def recentre(self, values: Mapping[str, float]) -> None:
         """Put the nodes of each cell's threshold where its integrand is, for parameters near `values`."""
-        before = -np.inf
-        for _ in range(MOVES):
-            terms = self._terms(values)
-            total = float(self._line.integral(terms).sum())
-            self._line.move(terms)
-            if abs(total - before) < 0.5:
-                break
-            before = total
+        for _ in range(3 if self._line.fresh else 2):
+            self._line.move(self._terms(values))
 
     def log_likelihood(self, values: Mapping[str, float]) -> Floats:
         """Return the log-likelihoods (cells,) of parameters near those of `recentre`."""
@@ -159,7 +157,7 @@ class _Pulses:
             beyond = self._arriving[k] - self._threshold
             # what is over the threshold, by a read that may be off: P(it is above 0), and its mean if it is
             ahead = (beyond - p["reset_rise"] * self._before[k]) / self._unsure[k]
-            surely = np.logaddexp(0.0, ahead)
+            surely = log_of_both(ahead, np.zeros(()))
             over = self._unsure[k] * surely
             landing = Landing(p, beyond, over, self._log_before[k], self._duration[k], self._floor)
             seen = Lowered(
@@ -191,7 +189,7 @@ class _Pulses:
             by = seen.back(weights * self._live[k], *self._memory.back())
             self._memory.back_of_prediction(by.mean, by.variance)
             by_beyond, by_over, floor = landing.back(by.centre, by.spread, total)
-            by_ahead = by.moved + (by_over * unsure - by.moved - by.stayed) * np.exp(ahead - surely)
+            by_ahead = by.moved + (by_over * unsure - by.moved - by.stayed) * exponential(ahead - surely)
             by_unsure = by_over * surely - by_ahead * ahead / unsure
             by_beyond += by_ahead / unsure
             softer = (LOGISTIC * unsure) ** -1.0 * p["reset_rise"] * self._still[k] ** 2 / LOGISTIC

@@ -13,7 +13,7 @@ follows it. What a device has for life, `shift` and `f`, is integrated over.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,7 @@ FITTED = {
 PULSE = 100e-9  # s: the width of which parameters of pulses are
 LN10 = np.log(10.0)
 FARTHEST = 9.0  # deviations: draws beyond are taken for this
+TOGETHER = 8  # pulses
 SMALL = 1e-5  # steps of derivatives, relative, or of a draw and a volt
 CLOSE = 4.0  # read deviations: a change below may be none
 
@@ -60,6 +61,12 @@ class ThresholdSets:
     fixed : mapping
         The base preset: what is not fitted.
     """
+
+    STARTS: ClassVar[tuple[dict[str, float], ...]] = (
+        {"set_tail": -2.0, "set_knee": -1.5, "cycle_memory": 1.5},
+        {"set_tail": 1.0, "set_knee": 1.5, "cycle_memory": -1.5},
+    )
+    """Further places where to begin a search: what differs from the base, in coordinates."""
 
     def __init__(self, sets: Sequences, fixed: Mapping[str, float]) -> None:
         self._sets, self._fixed = sets, dict(fixed)
@@ -272,8 +279,15 @@ def compliance(p: Mapping[str, float], ahead: Floats, factor: Floats, draw: Floa
     """Return the compliance (S) of draws and its derivative by the draw, `ahead` (V) of the threshold.
 
     Below the threshold both go on as above it, so that every conductance has its draw; the derivative is at least a
-    thousandth of that of a straight line.
+    thousandth of that of a straight line. Pulses, the first of three axes, are taken a few at a time: they stay in the
+    cache.
     """
+    if ahead.ndim == 3 and len(ahead) > TOGETHER:
+        limit, slope = np.empty(ahead.shape), np.empty(ahead.shape)
+        for begin in range(0, len(ahead), TOGETHER):
+            some = slice(begin, begin + TOGETHER)
+            limit[some], slope[some] = compliance(p, ahead[some], factor, draw[some])
+        return limit, slope
     weak = np.minimum(draw, 0.0)
     bend = np.exp(0.5 * p["set_tail"] * weak * weak)
     tailed = draw * bend
