@@ -1,8 +1,9 @@
-"""The posterior of parameters from the log-likelihoods of many cells: its mode by scoring, its width by Laplace's method.
+"""The posterior of parameters from the log-likelihoods of many cells: its mode by slopes, its width by Laplace's method.
 
 The prior is the unit normal in the coordinates used. The sum over cells of the outer products of their scores stands
-for the curvature on the way (Berndt, Hall, Hall and Hausman, Annals of Economic and Social Measurement 3, 653 (1974));
-at the mode the curvature is measured, in the coordinates in which it is about the unit matrix.
+for the curvature at first (Berndt, Hall, Hall and Hausman, Annals of Economic and Social Measurement 3, 653 (1974)), and
+is corrected by how slopes change on the way; at the mode the curvature is measured by differences of slopes, in the
+coordinates in which that of the scores is the unit matrix.
 """
 
 from __future__ import annotations
@@ -137,7 +138,8 @@ def _searched(look: Callable[[Floats], _Place], start: Floats, enough: float) ->
         step *= min(1.0, FURTHEST / np.abs(step).max())
         tried = look(place.u + step)
         gain, hoped = tried.value - place.value, float(place.slope @ step - 0.5 * step @ curve @ step)
-        curve = _corrected(curve, step, place.slope - tried.slope)
+        if np.isfinite(gain):
+            curve = _corrected(curve, step, place.slope - tried.slope)
         if gain > 0.0:
             place = tried
         damping *= 0.2 if gain > 0.5 * hoped else 1.0 if gain > 0.1 * hoped else 5.0

@@ -1,14 +1,11 @@
 """How likely the RESETs of cells are under the threshold law.
 
     V = min(V_SL, V_WL - reset_gate);  x = V - reset_threshold - reset_threshold_spread d,  over = x - reset_rise G
-    1 - k = exp(-over/reset_reach (width/100 ns)^(1/2))
-    end = max(ln reset_top - reset_slope x, ln floor + floor_device_spread d);  w = max(end - ln G, 0)/reset_slope
-    drop = ln G - ln G clipped to between floor and end
-    spread^2 = reset_cycle_spread^2 (1 - (1 - k)^2) e^(-2 w/reset_margin) + (reset_drop_spread k drop)^2
-    ln G -> ln G - k drop - spread z
 
-The one thing that a device has for life, its deviate d, is integrated over; below its threshold a cell holds still. The
-variable of the integral is the cell's threshold in LRS: there its data put it, whatever the parameters are.
+Over its threshold a cell lands as `reset_pulses` has it; below it holds still. G is what was read, so that a pulse close to
+the threshold may have been over it or not: with the probability that the read has it. The one thing that a device has for
+life, its deviate d, is integrated over. The variable of the integral is the cell's threshold in LRS: there its data put
+it, whatever the parameters are.
 """
 
 from __future__ import annotations
