@@ -25,7 +25,9 @@ Progress = Callable[[str], None]
 LEAST_CELLS, LEAST_PULSES = 8, 200
 NORMAL_95 = 1.959964
 TOLD = 0.7  # deviations of the prior: a parameter that is known no better is not told by the data
-BEGINNING = 48  # cells with which the search begins, where there are many more
+BEGINNING = 32  # cells with which the search begins, where there are many more
+CLOSE = 4.0  # of the log-posterior of these: ends of searches that differ by less explain them as well
+OTHER = 3.0  # squared deviations a parameter, from which they are not the same place
 MEMORY = "cycle_memory"  # SETs and RESETs both tell of it
 
 
@@ -40,12 +42,15 @@ class Part:
     posterior : Posterior
     model : ThresholdSets or ThresholdResets
         At the posterior's mean.
+    several : bool
+        Whether searches of a part of the cells ended at places apart that explain it about as well.
     """
 
     kind: str
     coordinates: Coordinates
     posterior: Posterior
     model: Model
+    several: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,18 +159,50 @@ def _fit(
     prior: tuple[Floats, Floats] | None,
 ) -> Part:
     """Infer what one kind of pulse tells; a part of the cells leads near to where all of them do."""
-    start = np.zeros(len(about)) if prior is None else prior[0]
-    if pulses.cells > 2 * BEGINNING:
-        few = model(pulses.of(np.linspace(0, pulses.cells - 1, BEGINNING).astype(np.int64)), fixed)
-        start = _inferred(few, about, start, prior, rough=True).mean
-    whole = model(pulses, fixed)
-    found = _inferred(whole, about, start, prior)
-    if not found.converged:
-        raise ConvergenceError(
-            f"the search over the parameters of {kind}s did not end at a maximum, and intervals about its end would "
-            "be wrong; try another --base, or pulses of more voltages"
-        )
-    return Part(kind, about, found, whole)
+    starts, apart = _beginnings(model, pulses, fixed, about, prior)
+    for start in starts:
+        whole = model(pulses, fixed)
+        found = _inferred(whole, about, start, prior)
+        if found.converged:
+            return Part(kind, about, found, whole, apart)
+    raise ConvergenceError(
+        f"the search over the parameters of {kind}s did not end at a maximum, and intervals about its end would "
+        "be wrong; try another --base, or pulses of more voltages"
+    )
+
+
+def _beginnings(
+    model: type[Model],
+    pulses: Any,
+    fixed: Mapping[str, float],
+    about: Coordinates,
+    prior: tuple[Floats, Floats] | None,
+) -> tuple[list[Floats], bool]:
+    """Return where to begin, the best first, and whether a part of the cells leaves open which is.
+
+    The searches of a part of the cells begin at the base and at what `STARTS` of the law has.
+    """
+    mean, width = prior or (np.zeros(len(about)), np.ones(len(about)))
+    starts = []
+    for changes in ({}, *model.STARTS):
+        start = mean.copy()
+        for name, deviations in changes.items():
+            start[about.places([name])[0]] += deviations
+        starts.append(start)
+    if pulses.cells <= 2 * BEGINNING:
+        return starts, False
+    some = pulses.of(np.linspace(0, pulses.cells - 1, BEGINNING).astype(np.int64))
+    ends = [_inferred(model(some, fixed), about, start, prior, rough=True) for start in starts]
+    values = [end.log_likelihood - 0.5 * float((((end.mean - mean) / width) ** 2).sum()) for end in ends]
+    order = np.argsort(values)[::-1]
+    best = ends[order[0]]
+    curve = np.linalg.inv(best.covariance)
+    apart = [
+        values[order[0]] - values[k] < CLOSE
+        and float((ends[k].mean - best.mean) @ curve @ (ends[k].mean - best.mean)) > OTHER * len(about)
+        for k in order[1:]
+    ]
+    return [ends[k].mean for k in order], any(apart)
 
 
 def _inferred(
@@ -176,12 +213,17 @@ def _inferred(
     *,
     rough: bool = False,
 ) -> Posterior:
+    def scores(u: Floats) -> tuple[Floats, Floats]:
+        cells, by_value = model.scores(about.preset(u))
+        return cells, by_value * about.slopes(u)
+
     return infer(
         lambda u: model.log_likelihood(about.preset(u)),
         start,
         lambda u: model.recentre(about.preset(u)),
         prior,
         rough=rough,
+        scores=scores,
     )
 
 
@@ -235,6 +277,11 @@ def _remarks(preset: Mapping[str, Any], data: Transitions, parts: Sequence[Part]
             said.append(
                 f"the maximum over the parameters of {part.kind} is flat or rough in some direction; the intervals "
                 "along it are twice those of the scores"
+            )
+        if part.several:
+            said.append(
+                f"searches over the parameters of {part.kind}s from several starts ended apart on a part of the cells, "
+                "with about the same likelihood; the best of all cells is taken, but another set of values may do as well"
             )
     if data.stuck_on + data.stuck_off:
         said.append(
