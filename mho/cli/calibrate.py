@@ -70,7 +70,7 @@ def calibrate(
 
     check_one_chip([*runs, *kept_out])
     try:
-        found, told = _fitted(runs, base, to)
+        found, told = _fitted(runs, kept_out, base, to)
     except KeyboardInterrupt:
         raise Aborted(f"stopped: {to} is not written") from None
     text = as_preset_file(found, to.stem, [run.name for run in runs], told.estimates)
@@ -87,7 +87,7 @@ def calibrate(
         _hold_to(runs, kept_out, text, checks, seed, to, figure)
 
 
-def _fitted(runs: list[Path], base: str, to: Path) -> tuple[Calibration, Told]:
+def _fitted(runs: list[Path], beside: list[Path], base: str, to: Path) -> tuple[Calibration, Told]:
     """Return what pulses and the other experiments tell."""
     from dataclasses import asdict
 
@@ -109,7 +109,7 @@ def _fitted(runs: list[Path], base: str, to: Path) -> tuple[Calibration, Told]:
     if data.sets.count:
         maxima = {name: one.maximum for name, one in CELL_PRESETS.items()}
         check_range(float(np.quantile(data.sets.after[data.sets.live], TOP)), base, maxima)
-    told = told_beyond_pulses(runs, columns, data, preset)
+    told = told_beyond_pulses(runs, columns, data, preset, beside)
     about = preset | {one.name: one.value for one in told.estimates}  # reads scatter as they were seen to
     return fit(transitions_of(columns, about), base, about, lambda what: say(what, err=True)), told
 

@@ -52,7 +52,11 @@ class Told:
 
 
 def told_beyond_pulses(
-    paths: Sequence[str | os.PathLike[str]], columns: Columns, data: Transitions, base: Base
+    paths: Sequence[str | os.PathLike[str]],
+    columns: Columns,
+    data: Transitions,
+    base: Base,
+    beside: Sequence[str | os.PathLike[str]] = (),
 ) -> Told:
     """Return the parameters that run files tell beyond those of pulses.
 
@@ -64,11 +68,13 @@ def told_beyond_pulses(
         The pulses of those that have some, and `data`, what they did.
     base : mapping
         The base preset.
+    beside : sequence of path
+        Runs of which only the times are used: when cells were pulsed that others read later.
     """
     found: list[Estimate] = []
     nothing: dict[str, str] = {}
     rates: list[tuple[str, Rate]] = []
-    links = _links(paths)
+    links = _links([*paths, *beside])
     for path in paths:
         with open_run(path) as run:
             reader = READERS.get(run.procedure)
