@@ -117,7 +117,9 @@ def _replayed(columns: Columns, preset: str, seed: int) -> Columns:
     cells_preset = cell_preset(preset)
     clock = VirtualClock()
     cells = CellArray(int(cell[-1]) + 1, 1, cells_preset, clock, np.random.default_rng(seed))
-    formed = np.flatnonzero(kept["conductance"][begins] > formed_above(asdict(cells_preset)))
+    finite = np.where(np.isfinite(kept["conductance"]), np.arange(len(order)), len(order) - 1)
+    found = kept["conductance"][np.minimum.reduceat(finite, begins)]
+    formed = np.flatnonzero(found > formed_above(asdict(cells_preset)))
     if formed.size:
         cells.set_cells((formed, 0), FORMING, 1e-5, FORMING)
     apart = np.concatenate([[0.0], np.diff(kept["time"])])
@@ -131,4 +133,5 @@ def _replayed(columns: Columns, preset: str, seed: int) -> Columns:
             if some.size:
                 act((cell[some], 0), kept["voltage"][some], kept["width"][some], kept["gate"][some])
         read[rows] = cells.read((cell[rows], 0))
+    read[~np.isfinite(kept["conductance"])] = np.nan  # what was not read there is not read here
     return {**kept, "conductance": read}
