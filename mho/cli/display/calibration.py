@@ -99,7 +99,7 @@ def print_checks(checks: Checks, console: Console) -> None:
     """Print each number beside the drawn ones, run by run, and a sentence on those outside."""
     table = Table(box=None)
     for heading in ("number", "at", "measured", "drawn, 95 %", "p"):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading, no_wrap=True, min_width=8 if heading == "p" else None)
     run = ""
     for one in checks.checks:
         if one.run != run:
@@ -149,4 +149,5 @@ def _place(one: Check) -> str:
 
 
 def _text(value: float, unit: str) -> str:
-    return f"{handy_unit(unit)[0] * value:.3g}"
+    shown = handy_unit(unit)[0] * value
+    return f"{shown:.3g}" if abs(shown) >= 0.1 else f"{shown:.2g}"

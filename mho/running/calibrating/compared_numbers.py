@@ -184,13 +184,13 @@ def of_cycles() -> Part:
     """Return medians of LRS and HRS, their spread from cycle to cycle and from cell to cell, and the memory of a cycle."""
     states = (("LRS", SET), ("HRS", RESET))
     quantities = [
-        Quantity(f"{state} of cycles", what, np.nan, "", "", unit)
+        Quantity(state, what, np.nan, "", "", unit)
         for state, _ in states
         for what, unit in (
             ("median", "S"),
-            ("sd cycles", "decades"),
-            ("sd cells", "decades"),
-            ("lag-1 corr.", ""),
+            ("sd of log10, cycles", ""),
+            ("sd of log10, cells", ""),
+            ("lag-1 correlation", ""),
         )
     ]
 

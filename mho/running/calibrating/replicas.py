@@ -108,9 +108,8 @@ def _replayed(columns: Columns, preset: str, seed: int) -> Columns:
     """Apply the pulses of a table to simulated cells, in the order and at the distances that they had."""
     order = np.lexsort((columns["time"], columns["column"], columns["row"], columns["array"]))
     kept = {name: values[order] for name, values in columns.items()}
-    first = np.ones(len(order), bool)
-    for name in ("array", "row", "column"):
-        first[1:] |= np.diff(kept[name]) != 0
+    place = np.stack([kept[name] for name in ("array", "row", "column")])
+    first = np.append(True, (np.diff(place, axis=1) != 0).any(axis=0))
     cell = np.cumsum(first) - 1
     begins = np.flatnonzero(first)
     rank = np.arange(len(order)) - begins[cell]
