@@ -61,7 +61,9 @@ def test_the_chips_own_preset_is_seldom_outside_and_another_often(
     other = check_runs(paths, SHIFTED, DRAWS, seed=1)
     assert np.mean([one.outside for one in own.checks]) < 0.2
     assert outside(other.checks, "response.h5") > 0.3
-    assert outside(other.checks, "program.h5") > 0.25
+    assert outside(other.checks, "program.h5") > outside(
+        own.checks, "program.h5"
+    )  # reads choose its pulses: it tells less
     assert {one.run for one in own.checks if one.held_out} == {"cycles.h5"}
     numbers = {one.quantity.panel for one in own.checks if one.run == "program.h5"}
     assert {"pulses a cell, mean", "share in the window", "G after SET, mean"} <= numbers
