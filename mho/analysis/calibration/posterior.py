@@ -20,7 +20,7 @@ Scores = Callable[[Floats], tuple[Floats, Floats]]  # to them and their derivati
 
 STEP = 1e-4  # of a coordinate, for scores
 PROBE = 0.3  # deviations, for the curvature
-WEAKEST = 0.25  # least curvature, in units of that by the scores
+WEAKEST = 0.1  # least curvature, in units of that by the scores, which a few odd cells raise
 ROUNDS = 80
 ENOUGH = 2e-2  # expected gain of the log-posterior at which the search ends
 ROUGH = 1.0  # the same of a search that another one follows
@@ -41,7 +41,7 @@ class Posterior:
     converged : bool
         Whether the search ended at a mode.
     repaired : bool
-        Whether directions without a clear curvature were given a width by the scores, twice as wide.
+        Whether directions without a clear curvature were given a width by the scores, three times as wide.
     """
 
     mean: Floats
