@@ -163,6 +163,8 @@ def _fit(
     for start in starts:
         whole = model(pulses, fixed)
         found = _inferred(whole, about, start, prior)
+        if not found.converged:  # a search that goes on forgets what misled it
+            found = _inferred(whole, about, found.mean, prior)
         if found.converged:
             return Part(kind, about, found, whole, apart)
     raise ConvergenceError(
@@ -276,7 +278,7 @@ def _remarks(preset: Mapping[str, Any], data: Transitions, parts: Sequence[Part]
         if part.posterior.repaired:
             said.append(
                 f"the maximum over the parameters of {part.kind} is flat or rough in some direction; the intervals "
-                "along it are twice those of the scores"
+                "along it are three times those of the scores"
             )
         if part.several:
             said.append(

@@ -20,10 +20,11 @@ Scores = Callable[[Floats], tuple[Floats, Floats]]  # to them and their derivati
 
 STEP = 1e-4  # of a coordinate, for scores
 PROBE = 0.3  # deviations, for the curvature
-WEAKEST = 0.25  # least curvature, in units of that by the scores
+WEAKEST = 0.1  # least curvature, in units of that by the scores, which a few odd cells raise
 ROUNDS = 80
 ENOUGH = 2e-2  # expected gain of the log-posterior at which the search ends
 ROUGH = 1.0  # the same of a search that another one follows
+JITTER = 0.3  # of the log-posterior, as nodes move
 FURTHEST = 0.7  # deviations of the prior, by which one step changes a coordinate at most
 DAMPING = 10.0  # of the first step: directions of less curvature are gone more slowly
 
@@ -41,7 +42,7 @@ class Posterior:
     converged : bool
         Whether the search ended at a mode.
     repaired : bool
-        Whether directions without a clear curvature were given a width by the scores, twice as wide.
+        Whether directions without a clear curvature were given a width by the scores, three times as wide.
     """
 
     mean: Floats
@@ -140,7 +141,8 @@ def _searched(look: Callable[[Floats], _Place], start: Floats, enough: float) ->
         gain, hoped = last.value - place.value, float(place.slope @ step - 0.5 * step @ curve @ step)
         if np.isfinite(gain):
             curve = _corrected(curve, step, place.slope - last.slope)
-        if gain > 0.0:
+        # nodes that move change the value a little: the slope tells then whether the mode is closer
+        if gain > 0.0 or (gain > -JITTER and _promised(last, curve) < _promised(place, curve)):
             place = last
         damping *= 0.2 if gain > 0.5 * hoped else 1.0 if gain > 0.1 * hoped else 5.0
         if 0.0 <= hoped < 0.1 * enough:  # steps have become too short to gain anything
