@@ -42,6 +42,7 @@ def grab_window(run: Path, picture: Path) -> None:
 def main() -> None:
     """Make them all."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from pictures_calibrate import draw_checks
     from pictures_cells import plot_cells
     from pictures_characterise import draw_page
     from pictures_chip import grab_chip_panel
@@ -73,6 +74,7 @@ def main() -> None:
         plot_lifetimes(Path(folder), PICTURES)
         draw_page(Path(folder), PICTURES)
         plot_strategies(Path(folder), PICTURES)
+        draw_checks(Path(folder), PICTURES)
         grab_window(run, PICTURES / "window.png")
         grab_main_window(PICTURES)
         grab_chip_panel(run, PICTURES)

@@ -4,6 +4,7 @@
 - `reports`: a run, or thousands of them, in a few numbers and words;
 - `characterisation`: one page about the runs of a folder;
 - `exports`: a run as CSV, MATLAB, NetCDF, or as a folder to publish;
+- `calibration`: a cell preset fitted to pulses, and how well it is known;
 - `imports`: foreign tables of measurements as run files;
 - `palette`: the colours of every figure and view.
 """

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mho.analysis.figures.axes import SHARES
     from mho.analysis.figures.drawing import compose
-    from mho.analysis.figures.figure_data import FigureData
+    from mho.analysis.figures.figure_data import AxisText, FigureData
     from mho.analysis.figures.gathering import gather
     from mho.analysis.figures.inferred import figure_of, figures_of, map_figure
     from mho.analysis.figures.marks import Drawing, Mark, ReferenceLevel
-    from mho.analysis.figures.plotting import draw, plot
+    from mho.analysis.figures.plotting import check_picture, draw, plot, plot_panels
     from mho.analysis.figures.sheet import draw_alone
     from mho.analysis.figures.statistics import normal_quantile
 else:
@@ -25,11 +25,11 @@ else:
         {
             ".axes": ("SHARES",),
             ".drawing": ("compose",),
-            ".figure_data": ("FigureData",),
+            ".figure_data": ("AxisText", "FigureData"),
             ".gathering": ("gather",),
             ".inferred": ("figure_of", "figures_of", "map_figure"),
             ".marks": ("Drawing", "Mark", "ReferenceLevel"),
-            ".plotting": ("draw", "plot"),
+            ".plotting": ("check_picture", "draw", "plot", "plot_panels"),
             ".sheet": ("draw_alone",),
             ".statistics": ("normal_quantile",),
         },
@@ -37,10 +37,12 @@ else:
 
 __all__ = [
     "SHARES",
+    "AxisText",
     "Drawing",
     "FigureData",
     "Mark",
     "ReferenceLevel",
+    "check_picture",
     "compose",
     "draw",
     "draw_alone",
@@ -50,4 +52,5 @@ __all__ = [
     "map_figure",
     "normal_quantile",
     "plot",
+    "plot_panels",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +13,8 @@ from mho.runs import RunFile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Sheet
+
+    from mho.analysis.figures.marks import Drawing
 
 FORMATS: dict[str, Literal["png", "svg", "pdf"]] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 
@@ -85,11 +87,39 @@ def plot(path: RunPath | Sequence[RunPath], output: RunPath | None = None, figur
     drawn = draw(*paths, figure=figure)
     from mho.analysis.figures.sheet import save
 
+    _save(target, lambda draft: save(drawn, draft, FORMATS[target.suffix.lower()]))
+    return target
+
+
+def plot_panels(title: str, drawings: Sequence[Drawing], output: RunPath) -> Path:
+    """Draw figures that are made of marks already into a picture file, as `plot` does those of a run; return it."""
+    target = check_picture(output)
+    from mho.analysis.figures.sheet import draw_panels, save
+
+    drawn = draw_panels(title, drawings)
+    _save(target, lambda draft: save(drawn, draft, FORMATS[target.suffix.lower()]))
+    return target
+
+
+def check_picture(output: RunPath) -> Path:
+    """Return the path of a picture, or raise `InputError` where it cannot be one: before the work, not after."""
+    target = Path(output)
+    if target.suffix.lower() not in FORMATS:
+        raise InputError(_no_picture(target))
+    if target.is_dir() or not (target.parent.is_dir() and os.access(target.parent, os.W_OK)):
+        raise InputError(
+            f"picture {target} cannot be written; name a file in a folder that is there and yours"
+        )
+    return target
+
+
+def _save(target: Path, save: Callable[[Path], None]) -> None:
+    """Have a picture saved beside its place, and put it there when it is whole."""
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            save(drawn, draft, FORMATS[target.suffix.lower()])
+            save(draft)
             draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
@@ -97,7 +127,10 @@ def plot(path: RunPath | Sequence[RunPath], output: RunPath | None = None, figur
         raise InputError(
             f"picture {target} cannot be written: {error.strerror}; choose another --output"
         ) from error
-    return target
+
+
+def _no_picture(output: Path) -> str:
+    return f"picture {output} has suffix {output.suffix or 'none'!r}; name one ending in .png, .svg or .pdf"
 
 
 def _target(run: Path, output: Path | None, figure: str) -> Path:
@@ -107,7 +140,5 @@ def _target(run: Path, output: Path | None, figure: str) -> Path:
     if output.is_dir():
         return output / name
     if output.suffix.lower() not in FORMATS:
-        raise InputError(
-            f"picture {output} has suffix {output.suffix or 'none'!r}; name one ending in .png, .svg or .pdf"
-        )
+        raise InputError(_no_picture(output))
     return output

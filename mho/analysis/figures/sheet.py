@@ -78,6 +78,20 @@ def draw_runs(runs: Sequence[RunFile], figure: str = "") -> Sheet:
     return sheet
 
 
+def draw_panels(title: str, drawings: Sequence[Drawing]) -> Sheet:
+    """Draw figures that are made of marks already, none of them of images, on one sheet."""
+    more = f"   ·   {MOST} of {len(drawings)} figures" if len(drawings) > MOST else ""
+    shown = drawings[:MOST]
+    with matplotlib.rc_context(STYLE):
+        sheet = Sheet(figsize=_size(len(shown), 0), dpi=DOTS, layout="constrained")
+        FigureCanvasAgg(sheet)
+        sheet.suptitle(
+            visible(title + more, lines=False), fontsize=12.5, fontweight="bold", x=0.01, ha="left"
+        )
+        _fill(sheet, shown, [])
+    return sheet
+
+
 def draw_alone(run: RunFile, figure: Figure, size: tuple[float, float], dots: int, newest: int) -> Sheet:
     """Draw the `newest` rows of one figure on a sheet of its own (inches), with no title; errors as `draw_runs`."""
     drawing = compose(figure, [gather(run, figure, newest)])

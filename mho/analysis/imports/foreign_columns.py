@@ -19,6 +19,19 @@ MEANINGS = {
     "voltage": {"voltage", "volt", "vread", "read_voltage"},
     "time": {"time", "timestamp"},
 }
+PULSES = {
+    "kind": {"kind", "pulse", "pulse_kind", "operation", "op", "polarity"},
+    "voltage": {"voltage", "amplitude", "pulse_voltage", "v_pulse", "vpulse"},
+    "width": {"width", "pulse_width", "duration", "tpw", "t_pulse"},
+    "gate": {"gate", "word_line", "v_wl", "vwl", "v_gate", "vgate", "vg", "v_g"},
+}
+"""What columns of pulses are called, in a table that has one of their kinds."""
+
+KINDS = {
+    **dict.fromkeys(("read", "none", "verify"), 0.0), **dict.fromkeys(("set", "form", "forming"), 1.0), "reset": 2.0,
+}  # fmt: skip
+"""Words for the kinds of pulses, and the numbers that a run file has for them."""
+
 LETTERS = {
     "r": "row", "c": "column", "g": "conductance", "G": "conductance", "R": "resistance", "i": "current",
     "I": "current", "u": "voltage", "U": "voltage", "v": "voltage", "V": "voltage", "t": "time",
@@ -31,6 +44,9 @@ UNITS = {
     "current": "A",
     "voltage": "V",
     "time": "s",
+    "width": "s",
+    "gate": "V",
+    "kind": "",
     "row": "",
     "column": "",
 }
@@ -80,7 +96,8 @@ def read_header(
     Parameters
     ----------
     called : mapping
-        For a meaning (``row``, ``column``, ``conductance``…) the header that has it, where it is not guessed.
+        For a meaning (``row``, ``column``, ``conductance``, of pulses ``kind``, ``width``, ``gate``…) the header that has
+        it, where it is not guessed.
     units : mapping
         Units by meaning or header, over those in the header.
     source : str
@@ -93,15 +110,19 @@ def read_header(
         or the table has no cells or no conductances.
     """
     headers = [field.strip() for field in fields]
+    known = MEANINGS | PULSES
     for meaning, header in called.items():
-        if meaning not in MEANINGS:
-            raise InputError(f"no column is called {meaning!r}; {_nearest(meaning, MEANINGS)}")
+        if meaning not in known:
+            raise InputError(f"no column is called {meaning!r}; {_nearest(meaning, known)}")
         if header not in headers:
             raise InputError(f"{source} has no column {header!r} for {meaning}; it has {', '.join(headers)}")
     wanted = {header: meaning for meaning, header in called.items()}
+    names_of_kinds = (_plain(_split(header)[0]) in PULSES["kind"] for header in headers)
+    if not ("kind" in called or any(names_of_kinds)):
+        known = MEANINGS
     columns: list[ForeignColumn] = []
     for index, header in enumerate(headers):
-        column = _column(index, header, wanted.get(header), units, source, taken_over=set(called))
+        column = _column(index, header, wanted.get(header), units, source, set(called), known)
         same = next((one for one in columns if one.name == column.name), None)
         if same is not None:
             raise InputError(
@@ -110,6 +131,11 @@ def read_header(
             )
         columns.append(column)
     names = {column.name for column in columns}
+    if "kind" in names and not names & {"conductance", "resistance"}:
+        raise InputError(
+            f"{source} is a table of pulses, whose voltage is that of the pulse, so that it tells no conductance; give the "
+            f"read after each pulse as conductance or resistance: say --column conductance=…, of {', '.join(headers)}"
+        )
     given = {*names, *headers, *(_split(header)[0] for header in headers)}
     for name in units:
         if name not in given:
@@ -136,9 +162,10 @@ def _column(
     units: Mapping[str, str],
     source: str,
     taken_over: set[str],
+    known: Mapping[str, set[str]],
 ) -> ForeignColumn:
     name, unit = _split(header)
-    meaning = meaning or _guess(name, taken_over)
+    meaning = meaning or _guess(name, taken_over, known)
     unit = units.get(meaning or "", units.get(header, units.get(name, unit)))
     if meaning is None:
         # Not known to us: kept under its name, in SI where the unit is known.
@@ -173,11 +200,15 @@ def _split(header: str) -> tuple[str, str]:
     return (name, ending) if known else (header, "")
 
 
-def _guess(name: str, taken_over: set[str]) -> str | None:
-    plain = name.strip()
-    known = (one for one, names in MEANINGS.items() if plain.lower().replace(" ", "_") in names)
-    meaning = LETTERS.get(plain) or next(known, None)
+def _guess(name: str, taken_over: set[str], known: Mapping[str, set[str]]) -> str | None:
+    meaning = LETTERS.get(name.strip()) or next(
+        (one for one, names in known.items() if _plain(name) in names), None
+    )
     return None if meaning in taken_over else meaning
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace(" ", "_")
 
 
 def _identifier(name: str, index: int) -> str:

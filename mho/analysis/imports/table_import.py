@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.imports.foreign_columns import ForeignColumn, read_header
+from mho.analysis.imports.foreign_columns import KINDS, UNITS, ForeignColumn, read_header
 from mho.chip_maps.chip import parse_chip_map, read_chip_text
 from mho.errors import InputError
 from mho.runs import (
@@ -39,6 +39,7 @@ LARGEST_LINE_NUMBER = 2**31
 LARGEST_MAP = 1 << 24
 """Cells beyond which no map is made of the table."""
 
+_WORDS = "say read, set or reset, or 0, 1 or 2"
 _MISSING = {"", "nan", "na", "n/a", "null", "none", "-", "--"}
 
 
@@ -171,9 +172,8 @@ class _ForeignTable:
         first = next(self._lines(), None)
         if first is None:
             raise InputError(f"{self._path} has a header and no line of values below it")
-        known = {"row", "column", "conductance", "resistance", "current", "voltage", "time"}
         texts = [
-            c for c in self._columns if c.name not in known and self._number(self._field(first[1], c)) is None
+            c for c in self._columns if c.name not in UNITS and self._number(self._field(first[1], c)) is None
         ]
         survey.left_out = [column.header for column in texts]
         kept = [column for column in self._columns if column not in texts]
@@ -208,7 +208,7 @@ class _ForeignTable:
         while block := list(itertools.islice(lines, BLOCK_LINES)):
             table = {
                 c.name: np.array(
-                    [self._number(self._field(fields, c)) for _, fields in block], dtype=np.float64
+                    [self._value(self._field(fields, c), c) for _, fields in block], dtype=np.float64
                 )
                 * c.ratio[0]
                 / c.ratio[1]
@@ -247,7 +247,10 @@ class _ForeignTable:
         values: dict[str, float] = {}
         for column in kept:
             text = self._field(fields, column)
-            value = self._number(text)
+            value = self._value(text, column)
+            if value is None and column.name == "kind":
+                survey.complain(line, f"{text!r} in column {column.header!r} is no kind of pulse; {_WORDS}")
+                return None
             if value is None:
                 survey.complain(line, f"{text!r} in column {column.header!r} is no number")
                 return None
@@ -261,6 +264,13 @@ class _ForeignTable:
 
     def _field(self, fields: Sequence[str], column: ForeignColumn) -> str:
         return fields[column.index].strip() if column.index < len(fields) else ""
+
+    def _value(self, text: str, column: ForeignColumn) -> float | None:
+        """Return a number as it stands there, or that of a kind of pulse; None for what is neither."""
+        if column.name != "kind":
+            return self._number(text)
+        number = KINDS.get(text.lower(), self._number(text))
+        return number if number in KINDS.values() else None
 
     def _number(self, text: str) -> float | None:
         if text.lower() in _MISSING:

@@ -9,8 +9,23 @@ A library of its own, from the ground up:
 - `keithley2450` and the like: a model each.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from mho.instruments.simulated.physics.cells.preset_files import cell_preset, preset_text
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
-__all__ = ["CELL_PRESETS", "StepResponse", "cell_preset", "preset_text"]
+if TYPE_CHECKING:
+    from mho.instruments.simulated.clock import VirtualClock
+    from mho.instruments.simulated.physics.cells.cells import CellArray
+else:
+    from mho.lazy_names import lazy_names
+
+    # Loaded when they are asked for (PEP 562): who only names a preset need not wait for the cells' noise.
+    __getattr__, __dir__ = lazy_names(
+        __name__, {".clock": ("VirtualClock",), ".physics.cells.cells": ("CellArray",)}
+    )
+
+__all__ = ["CELL_PRESETS", "CellArray", "StepResponse", "VirtualClock", "cell_preset", "preset_text"]

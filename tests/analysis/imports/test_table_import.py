@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,37 @@ def test_current_and_voltage_are_kept_and_so_is_what_is_not_known(tmp_path: Path
         assert run.units("reads") == {
             "row": "", "column": "", "conductance": "S", "current": "A", "voltage": "V", "t": "K", "width": "s", "gate": "",
         }  # fmt: skip
+
+
+PULSES = "time (ms),WL,BL,Pulse,Amplitude (V),Width (ns),Vg,R (kOhm)\n"
+
+
+def test_pulses_are_read_with_their_kinds_in_words(tmp_path: Path):
+    lines = "0,0,1,read,0.2,0,0,50\n1,0,1,SET,2,100,2500,10\n2,0,1,Reset,1.8,100,4000,40\n"
+    table = imported(tmp_path, PULSES + lines, columns={"row": "WL", "column": "BL"}, units={"Vg": "mV"})
+    assert table["kind"] == [0.0, 1.0, 2.0]
+    assert table["voltage"] == [0.2, 2.0, 1.8]
+    assert table["width"] == pytest.approx([0.0, 1e-7, 1e-7])
+    assert table["gate"] == pytest.approx([0.0, 2.5, 4.0])
+    assert table["conductance"] == pytest.approx([2e-5, 1e-4, 2.5e-5])
+    assert table["time"] == pytest.approx([0.0, 1e-3, 2e-3])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("row,col,kind,G\n0,0,set,1e-5\n0,0,up,1e-5\n", "line 3: 'up' in column 'kind' is no kind of pulse"),
+        ("row,col,kind,G\n0,0,3,1e-5\n", "say read, set or reset"),
+        ("row,col,kind,I,V\n0,0,set,1e-5,2\n", "whose voltage is that of the pulse"),
+        (
+            "row,col,kind,width (V),G\n0,0,set,2,1e-5\n",
+            "column 'width (V)' is in V, and width has the unit s",
+        ),
+    ],
+)
+def test_pulses_that_cannot_be_meant_are_refused(tmp_path: Path, text: str, words: str):
+    with pytest.raises(InputError, match=re.escape(words)):
+        imported(tmp_path, text)
 
 
 def test_the_map_holds_the_last_read_of_each_cell(tmp_path: Path):

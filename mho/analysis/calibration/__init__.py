@@ -1,0 +1,45 @@
+"""Calibrates a cell preset on run files: a twin of one's own chip, and how well it is known.
+
+From the ground up: `transitions` (what pulses did), `coordinates`, `nodes` and `memory` (what is integrated over), the
+likelihoods `threshold_set` and `threshold_reset`, `posterior`, `calibrating`; `pulse_records` reads run files,
+`experiments` has what they tell beyond pulses, `preset_text` writes the preset.
+"""
+
+from mho.analysis.calibration.calibrating import Calibration, calibrate
+from mho.analysis.calibration.experiments import Told, told_beyond_pulses
+from mho.analysis.calibration.helping import COMMANDS, check_range
+from mho.analysis.calibration.preset_text import as_preset_file
+from mho.analysis.calibration.pulse_records import (
+    PulseTable,
+    Records,
+    check_one_chip,
+    pulse_table,
+    read_pulses,
+    read_records,
+)
+from mho.analysis.calibration.threshold_reset import FITTED as RESETS
+from mho.analysis.calibration.threshold_set import FITTED as SETS
+from mho.analysis.calibration.transitions import Transitions, formed_above, transitions_of
+
+FITTED = {**SETS, **RESETS}
+"""The parameters that are sought, and the kinds of their coordinates."""
+
+__all__ = [
+    "COMMANDS",
+    "FITTED",
+    "Calibration",
+    "PulseTable",
+    "Records",
+    "Told",
+    "Transitions",
+    "as_preset_file",
+    "calibrate",
+    "check_one_chip",
+    "check_range",
+    "formed_above",
+    "pulse_table",
+    "read_pulses",
+    "read_records",
+    "told_beyond_pulses",
+    "transitions_of",
+]

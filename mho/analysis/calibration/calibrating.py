@@ -1,0 +1,300 @@
+"""A cell preset from run files: parameters with intervals, what they have in common, and what the data cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.analysis.calibration import threshold_reset, threshold_set
+from mho.analysis.calibration.coordinates import Coordinates
+from mho.analysis.calibration.helping import helping, what_helps
+from mho.analysis.calibration.posterior import Posterior, infer
+from mho.analysis.calibration.threshold_reset import ThresholdResets
+from mho.analysis.calibration.threshold_set import ThresholdSets
+from mho.analysis.calibration.transitions import Transitions
+from mho.errors import ConvergenceError, InputError
+
+Floats = NDArray[np.float64]
+Model = ThresholdSets | ThresholdResets
+Progress = Callable[[str], None]
+
+LEAST_CELLS, LEAST_PULSES = 8, 200
+NORMAL_95 = 1.959964
+TOLD = 0.7  # deviations of the prior: a parameter that is known no better is not told by the data
+BEGINNING = 32  # cells with which the search begins, where there are many more
+CLOSE = 4.0  # of the log-posterior of these: ends of searches that differ by less explain them as well
+OTHER = 3.0  # squared deviations a parameter, from which they are not the same place
+MEMORY = "cycle_memory"  # SETs and RESETs both tell of it
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one kind of pulse told: SETs or RESETs.
+
+    Attributes
+    ----------
+    kind : str
+    coordinates : Coordinates
+    posterior : Posterior
+    model : ThresholdSets or ThresholdResets
+        At the posterior's mean.
+    several : bool
+        Whether searches of a part of the cells ended at places apart that explain it about as well.
+    """
+
+    kind: str
+    coordinates: Coordinates
+    posterior: Posterior
+    model: Model
+    several: bool = False
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A preset that was fitted, and how well it is known.
+
+    Attributes
+    ----------
+    base : str
+        Name of the packaged preset that it is about.
+    names : tuple of str
+    mean, low, high : (parameters,) arrays
+        Values at the posterior's mode, and the ends of their 95 % intervals, SI.
+    deviation : (parameters,) array
+        In units of the prior's.
+    correlation : (parameters, parameters) array
+        In the coordinates of `calibration.coordinates`.
+    not_told : mapping
+        Parameters that the data leave as the base has them, each with the experiment that would tell.
+    remarks : tuple of str
+        Sentences on what is unusual.
+    transitions : Transitions
+    parts : tuple of Part
+    """
+
+    base: str
+    names: tuple[str, ...]
+    mean: Floats
+    low: Floats
+    high: Floats
+    deviation: Floats
+    correlation: Floats
+    not_told: Mapping[str, str]
+    remarks: tuple[str, ...]
+    transitions: Transitions
+    parts: tuple[Part, ...]
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The fitted parameters' values, SI."""
+        return dict(zip(self.names, self.mean.tolist(), strict=True))
+
+    @property
+    def told(self) -> NDArray[np.bool_]:
+        """Which parameters the data tell."""
+        return self.deviation < TOLD
+
+
+def calibrate(
+    data: Transitions, base: str, preset: Mapping[str, Any], progress: Progress | None = None
+) -> Calibration:
+    """Fit a preset to what pulses did to cells.
+
+    Parameters
+    ----------
+    data : Transitions
+    base : str
+        Name of the preset about which parameters are sought.
+    preset : mapping
+        Its parameters, SI, and its `law`.
+    progress : function, optional
+        Called with what is being done.
+
+    Raises
+    ------
+    InputError
+        The law of the preset is not one that can be fitted, or there are too few cells or pulses.
+    ConvergenceError
+        A search did not end at a maximum.
+    """
+    if preset["law"] != "threshold":
+        raise InputError(
+            f"preset {base!r} switches by the law {preset['law']!r}, which is not calibrated yet; name one with the law "
+            "'threshold', such as --base stanford"
+        )
+    _check_enough(data)
+    tell = progress or (lambda _: None)
+    fixed = {name: float(value) for name, value in preset.items() if isinstance(value, int | float)}
+    parts: list[Part] = []
+    if data.sets.count >= LEAST_PULSES:
+        tell(f"{data.sets.count} SETs of {data.sets.cells} cells")
+        about = Coordinates.about(fixed, threshold_set.FITTED)
+        parts.append(_fit("SET", ThresholdSets, data.sets, fixed, about, None))
+        fixed |= _values(parts[0])
+    if data.resets.count >= LEAST_PULSES:
+        tell(f"{data.resets.count} RESETs of {data.resets.cells} cells")
+        about = Coordinates.about({**fixed, MEMORY: float(preset[MEMORY])}, threshold_reset.FITTED)
+        prior = _shared_prior(parts[0], about) if parts else None
+        parts.append(_fit("RESET", ThresholdResets, data.resets, fixed, about, prior))
+    return _joined(base, preset, data, parts)
+
+
+def _check_enough(data: Transitions) -> None:
+    cells = max(data.sets.cells, data.resets.cells)
+    if cells < LEAST_CELLS or max(data.sets.count, data.resets.count) < LEAST_PULSES:
+        counts = data.sets.count, data.resets.count, cells, data.forming.count
+        raise InputError(what_helps(*counts, LEAST_PULSES, LEAST_CELLS))
+
+
+def _fit(
+    kind: str,
+    model: type[Model],
+    pulses: Any,
+    fixed: Mapping[str, float],
+    about: Coordinates,
+    prior: tuple[Floats, Floats] | None,
+) -> Part:
+    """Infer what one kind of pulse tells; a part of the cells leads near to where all of them do."""
+    starts, apart = _beginnings(model, pulses, fixed, about, prior)
+    for start in starts:
+        whole = model(pulses, fixed)
+        found = _inferred(whole, about, start, prior)
+        if not found.converged:  # a search that goes on forgets what misled it
+            found = _inferred(whole, about, found.mean, prior)
+        if found.converged:
+            return Part(kind, about, found, whole, apart)
+    raise ConvergenceError(
+        f"the search over the parameters of {kind}s did not end at a maximum, and intervals about its end would "
+        "be wrong; try another --base, or pulses of more voltages"
+    )
+
+
+def _beginnings(
+    model: type[Model],
+    pulses: Any,
+    fixed: Mapping[str, float],
+    about: Coordinates,
+    prior: tuple[Floats, Floats] | None,
+) -> tuple[list[Floats], bool]:
+    """Return where to begin, the best first, and whether a part of the cells leaves open which is.
+
+    The searches of a part of the cells begin at the base and at what `STARTS` of the law has.
+    """
+    mean, width = prior or (np.zeros(len(about)), np.ones(len(about)))
+    starts = []
+    for changes in ({}, *model.STARTS):
+        start = mean.copy()
+        for name, deviations in changes.items():
+            start[about.places([name])[0]] += deviations
+        starts.append(start)
+    if pulses.cells <= 2 * BEGINNING:
+        return starts, False
+    some = pulses.of(np.linspace(0, pulses.cells - 1, BEGINNING).astype(np.int64))
+    ends = [_inferred(model(some, fixed), about, start, prior, rough=True) for start in starts]
+    values = [end.log_likelihood - 0.5 * float((((end.mean - mean) / width) ** 2).sum()) for end in ends]
+    order = np.argsort(values)[::-1]
+    best = ends[order[0]]
+    curve = np.linalg.inv(best.covariance)
+    apart = [
+        values[order[0]] - values[k] < CLOSE
+        and float((ends[k].mean - best.mean) @ curve @ (ends[k].mean - best.mean)) > OTHER * len(about)
+        for k in order[1:]
+    ]
+    return [ends[k].mean for k in order], any(apart)
+
+
+def _inferred(
+    model: Model,
+    about: Coordinates,
+    start: Floats,
+    prior: tuple[Floats, Floats] | None,
+    *,
+    rough: bool = False,
+) -> Posterior:
+    def scores(u: Floats) -> tuple[Floats, Floats]:
+        cells, by_value = model.scores(about.preset(u))
+        return cells, by_value * about.slopes(u)
+
+    return infer(
+        lambda u: model.log_likelihood(about.preset(u)),
+        start,
+        lambda u: model.recentre(about.preset(u)),
+        prior,
+        rough=rough,
+        scores=scores,
+    )
+
+
+def _values(part: Part) -> dict[str, float]:
+    return part.coordinates.preset(part.posterior.mean)
+
+
+def _shared_prior(sets: Part, about: Coordinates) -> tuple[Floats, Floats]:
+    """Return the prior for RESETs: what SETs told of the memory that both have."""
+    mean, width = np.zeros(len(about)), np.ones(len(about))
+    here, there = about.places([MEMORY])[0], sets.coordinates.places([MEMORY])[0]
+    mean[here], width[here] = sets.posterior.mean[there], sets.posterior.deviation[there]
+    return mean, width
+
+
+def _joined(base: str, preset: Mapping[str, Any], data: Transitions, parts: Sequence[Part]) -> Calibration:
+    """Put together what SETs and RESETs told; of a parameter of both the last has it all."""
+    names: list[str] = []
+    values: list[list[float]] = []
+    blocks: list[Floats] = []
+    for number, part in enumerate(parts):
+        later = {name for other in parts[number + 1 :] for name in other.coordinates.names}
+        kept = [name for name in part.coordinates.names if name not in later]
+        places = part.coordinates.places(kept)
+        mean, deviation = part.posterior.mean, part.posterior.deviation
+        ends = [part.coordinates.preset(mean + side * NORMAL_95 * deviation) for side in (0.0, -1.0, 1.0)]
+        for name, place in zip(kept, places, strict=True):
+            values.append([*(end[name] for end in ends), float(deviation[place])])
+        names += kept
+        blocks.append(part.posterior.correlation[np.ix_(places, places)])
+    correlation = np.zeros((len(names), len(names)))
+    first = 0
+    for block in blocks:
+        correlation[first : first + len(block), first : first + len(block)] = block
+        first += len(block)
+    mean, low, high, deviation = np.array(values).T
+    known = {name for name, width in zip(names, deviation, strict=True) if width < TOLD}
+    return Calibration(
+        base, tuple(names), mean, low, high, deviation, correlation, helping(known),
+        tuple(_remarks(preset, data, parts)), data, tuple(parts),
+    )  # fmt: skip
+
+
+def _remarks(preset: Mapping[str, Any], data: Transitions, parts: Sequence[Part]) -> list[str]:
+    said = []
+    for kind, pulses in (("SET", data.sets), ("RESET", data.resets)):
+        if pulses.count < LEAST_PULSES:
+            said.append(f"{pulses.count} {kind}s are too few: their parameters stay as in the base")
+    for part in parts:
+        if part.posterior.repaired:
+            said.append(
+                f"the maximum over the parameters of {part.kind} is flat or rough in some direction; the intervals "
+                "along it are three times those of the scores"
+            )
+        if part.several:
+            said.append(
+                f"searches over the parameters of {part.kind}s from several starts ended apart on a part of the cells, "
+                "with about the same likelihood; the best of all cells is taken, but another set of values may do as well"
+            )
+    if data.stuck_on + data.stuck_off:
+        said.append(
+            f"of {data.cells} cells {data.stuck_on} are stuck on and {data.stuck_off} stuck off; they are left out"
+        )
+    if data.sets.count:
+        top = float(np.quantile(data.sets.after[data.sets.live], 0.99))
+        ratio = top / float(preset["maximum"])
+        if not 0.4 < ratio < 2.5:
+            said.append(
+                f"the cells reach {1e6 * top:.3g} uS, the base {1e6 * float(preset['maximum']):.3g} uS: a base of that "
+                "range would be a better beginning"
+            )
+    return said

@@ -1,0 +1,265 @@
+"""What run files tell beyond pulses: each procedure's tables, brought to the functions of this room."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.analysis.calibration.experiments.ageing import Rate, rate_of, relaxed, retention
+from mho.analysis.calibration.experiments.estimates import FEWEST, Estimate, is_told
+from mho.analysis.calibration.experiments.forming_voltages import brackets, forming_voltages
+from mho.analysis.calibration.experiments.noise_levels import noise_levels
+from mho.analysis.calibration.experiments.stuck_cells import stuck_cells
+from mho.analysis.calibration.experiments.wear import endurance
+from mho.analysis.calibration.pulse_records import Columns, pulses_of
+from mho.analysis.calibration.transitions import Transitions
+from mho.errors import RunFileError
+from mho.runs import RunFile, open_run
+from mho.toml import load_toml
+
+Floats = NDArray[np.float64]
+Base = Mapping[str, float]
+Written = Mapping[tuple[int, int], float]
+"""When each cell (row, column) had its last pulse, s on the clock of the run that reads it."""
+
+LINE_FREQUENCY = 50.0  # Hz
+SHARES = ("stuck_on", "stuck_off", "rtn_share")
+LEAST_READS = 4
+FEW_READS = "fewer than five formed cells, or fewer than four reads of them"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What run files tell beyond pulses.
+
+    Attributes
+    ----------
+    estimates : tuple of Estimate
+        At most one a parameter.
+    nothing : mapping
+        Run files that tell nothing, here or by pulses, and why.
+    remarks : tuple of str
+    """
+
+    estimates: tuple[Estimate, ...]
+    nothing: Mapping[str, str]
+    remarks: tuple[str, ...]
+
+
+def told_beyond_pulses(
+    paths: Sequence[str | os.PathLike[str]],
+    columns: Columns,
+    data: Transitions,
+    base: Base,
+    beside: Sequence[str | os.PathLike[str]] = (),
+) -> Told:
+    """Return the parameters that run files tell beyond those of pulses.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Run files of one chip.
+    columns : mapping
+        The pulses of those that have some, and `data`, what they did.
+    base : mapping
+        The base preset.
+    beside : sequence of path
+        Runs of which only the times are used: when cells were pulsed that others read later.
+    """
+    found: list[Estimate] = []
+    nothing: dict[str, str] = {}
+    rates: list[tuple[str, Rate]] = []
+    links = _links([*paths, *beside])
+    for path in paths:
+        with open_run(path) as run:
+            reader = READERS.get(run.procedure)
+            written = _written(run, links)
+            try:
+                here, why = reader(run, base, rates, written) if reader else ([], "")
+            except (KeyError, RunFileError):
+                here, why = [], f"its tables are not those of a {run.procedure} run of this version"
+            source = Path(path).name
+            found += [replace(one, source=source) for one in here]
+            if why and not here:
+                nothing[source] = why
+    kept = retention([rate for _, rate in rates], base)
+    names = ", ".join(dict.fromkeys(name for name, _ in rates))
+    found += [replace(one, source=names) for one in kept]
+    if kept:
+        nothing = {name: why for name, why in nothing.items() if name not in {one for one, _ in rates}}
+    formed, lost = (
+        forming_voltages(*brackets(data.forming, base)) if data.forming.cells else ([], np.zeros(0, bool))
+    )
+    stuck = stuck_cells(columns, base, int(lost.sum()))
+    found += [*(replace(one, source="virgin cells") for one in formed)]
+    found += [replace(one, source=f"{stuck.told} cells") for one in stuck.shares()]
+    known, wide = [], []
+    for one in _pooled(found):
+        if is_told(one, SHARES):
+            known.append(one)
+        else:
+            wide.append(
+                f"{one.name} lies between {one.low:.2g} and {one.high:.2g} ({one.source}): too wide to be taken; more "
+                "cells would tell"
+            )
+    remarks = _remarks(stuck.told, stuck.bound(), stuck.on, stuck.off)
+    return Told(tuple(known), nothing, (*remarks, *wide))
+
+
+def _links(paths: Sequence[str | os.PathLike[str]]) -> dict[Path, tuple[Path | None, Written]]:
+    """Return of each run which one it went on from, and when its pulses were; their clock is one."""
+    found: dict[Path, tuple[Path | None, Written]] = {}
+    for path in paths:
+        with open_run(path) as run:
+            pulses = pulses_of(run) if run.procedure not in READERS else None
+            times: dict[tuple[int, int], float] = {}
+            if pulses is not None:
+                some = pulses["kind"] > 0
+                rows = zip(*(pulses[name][some].tolist() for name in ("row", "column", "time")), strict=True)
+                times = {(int(row), int(column)): time for row, column, time in rows}
+            found[Path(path).resolve()] = _after(run), times
+    return found
+
+
+def _after(run: RunFile) -> Path | None:
+    """Return the run whose chip this one went on with."""
+    after = run.provenance.get("after", "")
+    return Path(run.provenance.get("folder", ""), after).resolve() if after else None
+
+
+def _written(run: RunFile, links: Mapping[Path, tuple[Path | None, Written]]) -> Written:
+    """Return when the cells that a run found were pulsed last, by the runs before it."""
+    found: dict[tuple[int, int], float] = {}
+    earlier = _after(run)
+    for _ in range(len(links)):
+        if earlier is None or earlier not in links:
+            break
+        earlier, times = links[earlier]
+        found = {**times, **found}
+    return found
+
+
+def _remarks(cells: int, bound: float, on: int, off: int) -> list[str]:
+    if not cells or (on and off):
+        return []
+    which = "in LRS or in HRS" if not (on or off) else "in HRS" if on else "in LRS"
+    return [f"none of {cells} cells is stuck {which}: less than {100.0 * bound:.2g} % are, with 95 %"]
+
+
+def _pooled(found: Sequence[Estimate]) -> tuple[Estimate, ...]:
+    """Return one estimate a parameter: of several runs the mean, weighted by the widths of their intervals."""
+    by_name: dict[str, list[Estimate]] = {}
+    for one in found:
+        by_name.setdefault(one.name, []).append(one)
+    pooled = []
+    for name, some in by_name.items():
+        if len(some) == 1:
+            pooled.append(some[0])
+            continue
+        weights = np.array([max(one.high - one.low, 1e-30) ** -2.0 for one in some])
+        value = float(np.average([one.value for one in some], weights=weights))
+        half = 0.5 * float(weights.sum() ** -0.5)
+        pooled.append(
+            Estimate(name, value, value - half, value + half, ", ".join(one.source for one in some))
+        )
+    return tuple(pooled)
+
+
+def _noise(
+    run: RunFile, base: Base, rates: list[tuple[str, Rate]], written: Written
+) -> tuple[list[Estimate], str]:
+    cells, series = run.table("noise"), run.table("series")
+    if not len(cells["row"]):
+        return [], "no cell of it was formed"
+    samples = int(run.parameters["samples"].value or 0)
+    interval = float(np.median(np.diff(series["time"][:samples])))
+    order = np.lexsort((series["time"], series["number"], series["column"], series["row"]))
+    reads = np.asarray(series["conductance"], dtype=float)[order].reshape(-1, samples)
+    places = np.stack([series[name][order][::samples] for name in ("row", "column")], axis=1)
+    known = [
+        np.flatnonzero((places == [row, column]).all(axis=1))
+        for row, column in zip(cells["row"], cells["column"], strict=True)
+    ]
+    count = min(len(one) for one in known)
+    variances = np.array(
+        [(reads[one[:count]].var(axis=1) / reads[one[:count]].mean(axis=1) ** 2) for one in known]
+    )
+    found = noise_levels(variances, cells, interval, samples, _aperture(run, interval), base)
+    return (
+        found,
+        "" if found else f"{len(cells['row'])} cells are too few; five series of quiet cells are the least",
+    )
+
+
+def _aperture(run: RunFile, interval: float) -> float:
+    """Return for how long each read was averaged, s, as its bench file says; at most from read to read."""
+    read = load_toml(run.bench, "the bench file", RunFileError).get("read", {}) if run.bench.strip() else {}
+    nplc = read.get("nplc") if isinstance(read, dict) else None
+    return min(nplc / LINE_FREQUENCY, interval) if isinstance(nplc, int | float) else interval
+
+
+def _retention(
+    run: RunFile, base: Base, rates: list[tuple[str, Rate]], written: Written
+) -> tuple[list[Estimate], str]:
+    table = run.table("reads")
+    age = float(run.parameters["age"].value or 0.0)
+    last = int(table["repeat"].max()) + 1 if len(table["repeat"]) else 0
+    place = np.stack([table["row"], table["column"]], axis=1)
+    cells, cell = np.unique(place, axis=0, return_inverse=True)
+    shape = last, len(cells)
+    reads, times = np.full(shape, np.nan), np.full(shape, np.nan)
+    reads[table["repeat"], cell.ravel()] = table["conductance"]
+    times[table["repeat"], cell.ravel()] = table["time"]
+    whole = np.isfinite(reads).all(axis=1)
+    good = (reads[whole][0] > base["relaxation_full"]) if whole.any() else np.zeros(0, bool)
+    if good.sum() < FEWEST or whole.sum() < LEAST_READS:
+        return [], FEW_READS
+    reads, times = reads[whole][:, good], times[whole][:, good]
+    begun = np.array([written.get((row, column), np.nan) for row, column in cells[good].tolist()])
+    known = bool(np.isfinite(begun).all() and (begun < times[0]).all())
+    ages = times - begun if known else times - times[0] + age
+    kelvin = run.summary.get("temperature")
+    rate = rate_of(ages, reads, float(kelvin)) if isinstance(kelvin, int | float) else None
+    if rate is not None:
+        rates.append((run.path.name, rate))
+    if rate is not None and rate.seen:
+        return [], ""  # a bake: relaxation is told at a temperature at which nothing is lost
+    if not (known or age > 0.0):
+        return [], (
+            "it does not say when its cells were programmed, without which relaxation is not told; name the program run "
+            "that it went on from, too, or read with --age, the time since programming"
+        )
+    found = relaxed(ages, reads, base, np.random.default_rng(0))
+    return (
+        found,
+        "" if found else "its cells relax in jumps, whose sizes it does not tell, or they are too few",
+    )
+
+
+def _endurance(
+    run: RunFile, base: Base, rates: list[tuple[str, Rate]], written: Written
+) -> tuple[list[Estimate], str]:
+    table = run.table("endurance")
+    place = np.stack([table["row"], table["column"]], axis=1)
+    _, cell = np.unique(place, axis=0, return_inverse=True)
+    cycles, number = np.unique(table["cycles"], return_inverse=True)
+    states = np.full((2, len(cycles), int(cell.max()) + 1 if len(cell) else 0), np.nan)
+    states[table["state"], number.ravel(), cell.ravel()] = table["conductance"]
+    parameters = run.parameters
+    volts = [float(parameters[f"{name}_voltage"].value or 0.0) for name in ("set", "reset")]
+    swing = float(np.nanmedian(states[0]) - np.nanmedian(states[1])) if states.size else 0.0
+    found = endurance(np.asarray(cycles, dtype=float), states[0], volts, swing, base)
+    return (
+        found,
+        "" if found else "its windows have not worn, or fewer than five cells were cycled; cycle longer",
+    )
+
+
+Reader = Callable[[RunFile, Base, list[tuple[str, Rate]], Written], tuple[list[Estimate], str]]
+READERS: Mapping[str, Reader] = {"Noise": _noise, "Retention": _retention, "Endurance": _endurance}
+"""Of the procedures whose runs tell more than their pulses."""

@@ -1,0 +1,93 @@
+"""Read noise and telegraph noise, from reads of cells in a row.
+
+A series of reads over T, each averaged over a, sees of 1/f noise that is a sum of Lorentzians with correlation times tau
+(one a decade, the squares of their sizes add up to read_noise^2) the part
+
+    K = mean over tau of V(a/tau) - V(T/tau)       V(x) = 2 (1 - (1 - e^-x)/x)/x
+
+of its variance, as what is slower than the series is in its mean. A trap is seen whose correlation time lies between two
+reads and a quarter of the series; the others are as many as the log-uniform distribution of the base has beside these.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.analysis.calibration.experiments.estimates import Estimate, mean_of, root_mean_square
+from mho.runs.intervals import binomial_interval
+
+Floats = NDArray[np.float64]
+
+FASTEST, SLOWEST = 2.0, 0.25  # reads, and series: correlation times of traps that are seen
+LEAST_SEEN = 0.1  # share of the traps
+HIDDEN = 3.0  # times the median variance: a cell that is noisier hides a trap that is not told
+
+
+def seen_share(interval: float, samples: int, aperture: float, base: Mapping[str, float]) -> float:
+    """Return the share K of the variance of 1/f noise that reads of `aperture` (s) every `interval` (s) see."""
+    decades = math.log10(base["noise_slowest"] / base["noise_fastest"])
+    times = np.geomspace(base["noise_fastest"], base["noise_slowest"], round(decades) + 1)
+    return float((_averaged(min(aperture, interval) / times) - _averaged(interval * samples / times)).mean())
+
+
+def _averaged(x: Floats) -> Floats:
+    """Variance of the mean over `x` correlation times."""
+    some = np.maximum(x, 1e-3)
+    whole = 2.0 * (1.0 + np.expm1(-some) / some) / some
+    return np.where(x < 1e-3, 1.0 - x / 3.0, whole)
+
+
+def seen_traps(interval: float, samples: int, base: Mapping[str, float]) -> float:
+    """Return the share of traps that series of reads every `interval` (s) show."""
+    low = max(FASTEST * interval, base["rtn_fastest"])
+    high = min(SLOWEST * interval * samples, base["rtn_slowest"])
+    return max(math.log(high / low), 0.0) / math.log(base["rtn_slowest"] / base["rtn_fastest"])
+
+
+def noise_levels(
+    variances: Floats,
+    cells: Mapping[str, NDArray[Any]],
+    interval: float,
+    samples: int,
+    aperture: float,
+    base: Mapping[str, float],
+) -> list[Estimate]:
+    """Return read_noise, rtn_share and rtn_noise, as far as the reads tell them.
+
+    Parameters
+    ----------
+    variances : (cells, series) array
+        Of each series, relative to the square of its mean.
+    cells : mapping
+        Columns of the table ``noise``: ``levels`` (2 where there is telegraph noise), ``mean``, ``low``, ``high`` (S),
+        ``dwell_low``, ``dwell_high`` (s).
+    interval, samples, aperture
+        From read to read, s; reads of a series; for how long each was averaged, s.
+    base : mapping
+        The base preset: between which times its noise lies.
+    """
+    trapped = np.asarray(cells["levels"]) == 2
+    found: list[Estimate | None] = []
+    if not base["noise_full"]:  # else noise depends on conductance in a way that a few cells do not tell
+        quiet = variances[~trapped].mean(axis=1)
+        quiet = quiet[quiet < HIDDEN * np.median(quiet)]
+        found.append(root_mean_square("read_noise", quiet / seen_share(interval, samples, aperture, base)))
+    seen = seen_traps(interval, samples, base)
+    if trapped.any() and seen > LEAST_SEEN:
+        count, total = int(trapped.sum()), len(trapped)
+        value, low, high = (
+            min(share / seen, 1.0) for share in (count / total, *binomial_interval(count, total, 0.95))
+        )
+        found.append(Estimate("rtn_share", value, low, high))
+    if not base["rtn_spread"] and not base["rtn_asymmetry"]:
+        up, down = (np.asarray(cells[f"dwell_{name}"], dtype=float)[trapped] for name in ("high", "low"))
+        step = (np.asarray(cells["high"], dtype=float) - np.asarray(cells["low"], dtype=float))[trapped]
+        occupied = up / (up + down)
+        noise = step / np.asarray(cells["mean"], dtype=float)[trapped] * np.sqrt(occupied * (1.0 - occupied))
+        found.append(mean_of("rtn_noise", noise))
+    return [one for one in found if one is not None]

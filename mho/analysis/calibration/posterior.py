@@ -1,0 +1,197 @@
+"""The posterior of parameters from the log-likelihoods of many cells: its mode by slopes, its width by Laplace's method.
+
+The prior is the unit normal in the coordinates used. The sum over cells of the outer products of their scores stands
+for the curvature at first (Berndt, Hall, Hall and Hausman, Annals of Economic and Social Measurement 3, 653 (1974)), and
+is corrected by how slopes change on the way; at the mode the curvature is measured by differences of slopes, in the
+coordinates in which that of the scores is the unit matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Likelihood = Callable[[Floats], Floats]  # coordinates (parameters,) to the log-likelihoods (cells,)
+Scores = Callable[[Floats], tuple[Floats, Floats]]  # to them and their derivatives (cells, parameters)
+
+STEP = 1e-4  # of a coordinate, for scores
+PROBE = 0.3  # deviations, for the curvature
+WEAKEST = 0.1  # least curvature, in units of that by the scores, which a few odd cells raise
+ROUNDS = 80
+ENOUGH = 2e-2  # expected gain of the log-posterior at which the search ends
+ROUGH = 1.0  # the same of a search that another one follows
+JITTER = 0.3  # of the log-posterior, as nodes move
+FURTHEST = 0.7  # deviations of the prior, by which one step changes a coordinate at most
+DAMPING = 10.0  # of the first step: directions of less curvature are gone more slowly
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """A normal distribution of coordinates.
+
+    Attributes
+    ----------
+    mean : (parameters,) array
+    covariance : (parameters, parameters) array
+    log_likelihood : float
+        At the mean, of all cells.
+    converged : bool
+        Whether the search ended at a mode.
+    repaired : bool
+        Whether directions without a clear curvature were given a width by the scores, three times as wide.
+    """
+
+    mean: Floats
+    covariance: Floats
+    log_likelihood: float
+    converged: bool
+    repaired: bool
+
+    @property
+    def deviation(self) -> Floats:
+        """Standard deviations (parameters,); those of the prior are 1."""
+        return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def correlation(self) -> Floats:
+        """Correlations (parameters, parameters)."""
+        return self.covariance / np.outer(self.deviation, self.deviation)
+
+
+def infer(
+    likelihood: Likelihood,
+    start: Floats,
+    recentre: Callable[[Floats], None] | None = None,
+    prior: tuple[Floats, Floats] | None = None,
+    *,
+    rough: bool = False,
+    scores: Scores | None = None,
+) -> Posterior:
+    """Find the posterior's mode from `start` on, and its width there.
+
+    Parameters
+    ----------
+    recentre : function, optional
+        Called with each coordinates at which the search tries a step: what the likelihood integrates over follows them.
+    prior : (mean, deviation) arrays, optional
+        Of each coordinate; 0 and 1 by default.
+    rough : bool
+        Whether to end near the mode, without a width.
+    scores : function, optional
+        Log-likelihoods and their derivatives, where they are known better than by differences.
+    """
+    mean, width = prior or (np.zeros(len(start)), np.ones(len(start)))
+    scored = scores or _differences(likelihood)
+
+    def centred(u: Floats) -> _Place:
+        if recentre:
+            recentre(u)
+        cells, by_cell = scored(u)
+        apart = (u - mean) / width
+        return _Place(
+            u,
+            float(cells.sum()),
+            float(cells.sum()) - 0.5 * float((apart**2).sum()),
+            by_cell.sum(axis=0) - apart / width,
+            _outer(by_cell) + np.diag(width**-2.0),
+        )
+
+    place, converged = _searched(centred, start, ROUGH if rough else ENOUGH)
+    if rough:
+        return Posterior(
+            place.u, np.asarray(np.linalg.inv(place.outer), float), place.likelihood, converged, False
+        )
+    covariance, repaired = _width(
+        lambda u: scored(u)[1].sum(axis=0) - (u - mean) / width**2, place.u, place.outer
+    )
+    return Posterior(place.u, covariance, place.likelihood, converged, repaired)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Coordinates, the log-likelihood and the log-posterior there, its slope, and its curvature by the scores."""
+
+    u: Floats
+    likelihood: float
+    value: float
+    slope: Floats
+    outer: Floats
+
+
+def _searched(look: Callable[[Floats], _Place], start: Floats, enough: float) -> tuple[_Place, bool]:
+    """Return the mode, and whether the search ended there.
+
+    Far from the mode scores tell little of the curvature: slopes on the way correct it, and steps are short as long as they
+    gain less than it promises (Nocedal and Wright, Numerical Optimization, 2006, sections 4.1 and 18.3).
+    """
+    place = last = look(start)
+    curve, damping = place.outer, DAMPING
+    for _ in range(ROUNDS):
+        if _promised(place, curve) < enough:
+            if _promised(place, place.outer) < 2.0 * enough:
+                break
+            curve = place.outer
+        step = np.asarray(np.linalg.solve(curve + damping * np.eye(len(start)), place.slope), float)
+        step *= min(1.0, FURTHEST / np.abs(step).max())
+        last = look(place.u + step)
+        gain, hoped = last.value - place.value, float(place.slope @ step - 0.5 * step @ curve @ step)
+        if np.isfinite(gain):
+            curve = _corrected(curve, step, place.slope - last.slope)
+        # nodes that move change the value a little: the slope tells then whether the mode is closer
+        if gain > 0.0 or (gain > -JITTER and _promised(last, curve) < _promised(place, curve)):
+            place = last
+        damping *= 0.2 if gain > 0.5 * hoped else 1.0 if gain > 0.1 * hoped else 5.0
+        if 0.0 <= hoped < 0.1 * enough:  # steps have become too short to gain anything
+            break
+    if place is not last:  # what is integrated over follows the mode
+        place = look(place.u)
+    return place, _promised(place, place.outer) < 10.0 * enough
+
+
+def _promised(place: _Place, curve: Floats) -> float:
+    """Return what the log-posterior gains from a place to the mode, if the curvature is that."""
+    return 0.5 * float(place.slope @ np.linalg.solve(curve, place.slope))
+
+
+def _corrected(curve: Floats, step: Floats, change: Floats) -> Floats:
+    """Return the curvature that explains how the slope changed by a step, positive (damped BFGS: Powell 1978)."""
+    along = curve @ step
+    strength, seen = float(step @ along), float(step @ change)
+    if seen < 0.2 * strength:
+        share = 0.8 * strength / (strength - seen)
+        change, seen = share * change + (1.0 - share) * along, 0.2 * strength
+    corrected: Floats = curve + np.outer(change, change) / seen - np.outer(along, along) / strength
+    return corrected
+
+
+def _differences(likelihood: Likelihood) -> Scores:
+    """Return the scores of a likelihood by differences."""
+
+    def scores(u: Floats) -> tuple[Floats, Floats]:
+        here = likelihood(u)
+        steps = STEP * np.eye(len(u))
+        return here, np.stack([(likelihood(u + step) - here) / STEP for step in steps], axis=1)
+
+    return scores
+
+
+def _outer(by_cell: Floats) -> Floats:
+    """Return the sum over cells of the outer products of scores."""
+    apart = by_cell - by_cell.mean(axis=0)  # far from the mode all cells pull the same way
+    outer: Floats = apart.T @ apart
+    return outer
+
+
+def _width(slope: Callable[[Floats], Floats], u: Floats, curve: Floats) -> tuple[Floats, bool]:
+    """Return the covariance with the curvature at `u`, and whether that was repaired; `curve` is what it is about."""
+    axes = np.linalg.inv(np.linalg.cholesky(curve)).T  # columns: about one deviation each, uncorrelated
+    here = slope(u)
+    measured = np.stack([axes.T @ (here - slope(u + PROBE * axis)) / PROBE for axis in axes.T])
+    strength, directions = np.linalg.eigh(0.5 * (measured + measured.T))
+    repaired = bool((strength < WEAKEST).any())
+    root = axes @ directions / np.sqrt(np.maximum(strength, WEAKEST))
+    return root @ root.T, repaired

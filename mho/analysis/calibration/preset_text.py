@@ -1,0 +1,49 @@
+"""The text of a preset file, with the posterior of what was fitted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.analysis.calibration.calibrating import Calibration
+from mho.analysis.calibration.experiments import Estimate
+
+
+def as_preset_file(
+    found: Calibration, name: str, runs: Sequence[str], beyond: Sequence[Estimate] = ()
+) -> str:
+    """Return a preset file called `name`, with all parameters that were sought.
+
+    Those that the data do not tell lie near the base's values, and are listed.
+
+    Parameters
+    ----------
+    runs : sequence of str
+        Names of the run files that it comes from.
+    beyond : sequence of Estimate
+        What they tell beyond pulses; known independently of all else.
+    """
+    names = [*found.names, *(one.name for one in beyond)]
+    mean, low, high = (
+        np.append(values, [getattr(one, end) for one in beyond])
+        for end, values in (("value", found.mean), ("low", found.low), ("high", found.high))
+    )
+    correlation = np.eye(len(names))
+    correlation[: len(found.names), : len(found.names)] = found.correlation
+
+    def row(values: NDArray[np.float64]) -> str:
+        return "[" + ", ".join(f"{value:.6g}" for value in values.tolist()) + "]"
+
+    lines = [f"name = {json.dumps(name)}", f"base = {json.dumps(found.base)}", "", "[parameters]"]
+    lines += [f"{parameter} = {value:.6g}" for parameter, value in zip(names, mean.tolist(), strict=True)]
+    lines += ["", "[posterior]", f"parameters = {json.dumps(names)}"]
+    for key, values in (("mean", mean), ("interval_low", low), ("interval_high", high)):
+        lines.append(f"{key} = {row(values)}")
+    lines.append("correlation = [")
+    lines += [f"  {row(values)}," for values in correlation]
+    not_told = [one for one in found.not_told if one not in names[len(found.names) :]]
+    lines += ["]", f"runs = {json.dumps(list(runs))}", f"not_told = {json.dumps(not_told)}"]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,238 @@
+"""The pulses in run files: those of several runs on one chip, one after the other.
+
+What a run's tables hold depends on its procedure; `PulseTable` says how its rows become pulses, each with a read after it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.analysis.reports import read_chip
+from mho.errors import InputError
+from mho.runs import RunFile, open_run
+
+Columns = dict[str, NDArray[np.float64]]
+Rows = Mapping[str, NDArray[Any]]
+
+COLUMNS = ("time", "array", "row", "column", "kind", "voltage", "width", "gate", "conductance")
+BETWEEN = (
+    1e-2  # s from the read before a pulse to the one after it, at most, where a table has one time for both
+)
+SET, RESET = 1, 2  # codes of the column `kind`; 0 is a read only
+
+
+@dataclass(frozen=True)
+class PulseTable:
+    """How the rows of a run's table become pulses.
+
+    Attributes
+    ----------
+    table : str
+    form : str
+        ``pulses`` (a row a read, with the pulse before it), ``ramp`` (the same of `form`), ``responses`` (a row has the
+        reads before and after) or ``cycles`` (SET and RESET in turn).
+    array : int or None
+        Number of the array in the chip map, where the rows have none.
+    kind : int
+        Of the pulses of responses.
+    fixed : mapping
+        What rows do not have: voltages, gates and width of full pulses.
+    """
+
+    table: str
+    form: str
+    array: int | None = None
+    kind: int = SET
+    fixed: Mapping[str, float] = field(default_factory=dict)
+
+    def columns(self, rows: Rows) -> Columns:
+        """Return the columns `COLUMNS` of the rows of the table, in SI."""
+        made = {"pulses": _plain, "ramp": self._ramp, "responses": self._responses, "cycles": self._cycles}
+        found = dict(made[self.form](rows))
+        if "array" not in found:
+            found["array"] = np.full(len(found["row"]), self.array or 0)
+        return {name: np.asarray(found[name], dtype=float) for name in COLUMNS}
+
+    def _ramp(self, rows: Rows) -> Rows:
+        return {**rows, "kind": np.where(np.asarray(rows["pulse"]) > 0, SET, 0)}
+
+    def _responses(self, rows: Rows) -> Rows:
+        """Return a read and a pulse for each row; between rows a cell was brought back, which is not recorded."""
+        time, count = np.asarray(rows["time"], dtype=float), len(rows["time"])
+        apart = min(BETWEEN, 0.5 * float(np.diff(np.unique(time)).min())) if np.ptp(time) > 0.0 else BETWEEN
+        pairs = {"time": (time - apart, time), "conductance": (rows["before"], rows["conductance"])}
+        pairs["kind"] = (np.zeros(count), np.full(count, self.kind))
+        for name in ("row", "column", "voltage", "width", "gate"):
+            pairs[name] = (np.asarray(rows[name]),) * 2
+        return {name: np.stack(pair, axis=1).ravel() for name, pair in pairs.items()}
+
+    def _cycles(self, rows: Rows) -> Rows:
+        """Return the cycles; what the first SET of a cell met is not known."""
+        reset = np.asarray(rows["state"]) == 1
+        fixed = {
+            name: np.where(reset, self.fixed[f"reset_{name}"], self.fixed[f"set_{name}"])
+            for name in ("voltage", "gate")
+        }
+        whole = {
+            **rows,
+            **fixed,
+            "width": np.full(len(reset), self.fixed["width"]),
+            "kind": np.where(reset, RESET, SET),
+        }
+        first = np.flatnonzero((np.asarray(rows["cycle"]) == 0) & ~reset)
+        unknown = {name: np.asarray(whole[name], dtype=float)[first] for name in ("row", "column")}
+        unknown |= {name: np.zeros(len(first)) for name in ("kind", "voltage", "width", "gate")}
+        unknown["time"] = np.asarray(rows["time"], dtype=float)[first] - 1e-6
+        unknown["conductance"] = np.full(len(first), np.nan)
+        return {
+            name: np.concatenate([unknown[name], np.asarray(whole[name], dtype=float)]) for name in unknown
+        }
+
+
+def _plain(rows: Rows) -> Rows:
+    return rows
+
+
+def pulse_table(run: RunFile) -> PulseTable | None:
+    """Return how a run tells its pulses; None where it holds none.
+
+    Raises
+    ------
+    InputError
+        A table of pulses lacks a column.
+    """
+    tables, parameters = run.tables, run.parameters
+    named = parameters["array"].value if "array" in parameters else None
+    chip = read_chip(run)
+    arrays = [one.name for one in chip.arrays] if chip else []
+    array = arrays.index(str(named)) if named in arrays else None
+    if "responses" in tables:
+        kind = RESET if parameters["against"].value == "V_SL" else SET
+        return PulseTable("responses", "responses", array, kind)
+    if "cycles" in tables:
+        names = ("set_voltage", "set_gate", "reset_voltage", "reset_gate", "width")
+        if all(isinstance(parameters[name].value, float) for name in names if name in parameters):
+            return PulseTable(
+                "cycles",
+                "cycles",
+                array,
+                fixed={name: float(parameters[name].value or 0.0) for name in names},
+            )
+    for table in ("pulses", "reads"):
+        if table not in tables or not run.length(table):
+            continue
+        there = set(run.units(table))
+        if {"pulse", "ramped"} <= there:
+            return PulseTable(table, "ramp", array)
+        missing = [name for name in COLUMNS if name not in there and name != "array"]
+        if not missing:
+            return PulseTable(table, "pulses", array)
+        if "kind" in there or (table == "reads" and {"voltage", "width"} <= there):
+            raise InputError(
+                f"{run.path}: the table {table!r} has no column {', '.join(missing)}{_hint(missing)}"
+            )
+    return None
+
+
+def _hint(missing: Sequence[str]) -> str:
+    """Return what to do about columns that are missing."""
+    if "gate" in missing:
+        return (
+            "; a SET is limited by the word line in every law here: give its voltage, also where it was the same for all "
+            "pulses. Cells without a select transistor cannot be calibrated"
+        )
+    if "kind" in missing:
+        return "; it says of each line whether its pulse is a SET, a RESET, or none: set, reset, read"
+    return f"; name the table's own with `mho import --column {missing[0]}=…`"
+
+
+@dataclass(frozen=True)
+class Records:
+    """The pulses of run files.
+
+    Attributes
+    ----------
+    columns : mapping
+        `COLUMNS`, in the order of the runs' starts.
+    without : mapping
+        Names of the files that hold no pulses, with their procedures.
+    """
+
+    columns: Columns
+    without: Mapping[str, str]
+
+
+def read_records(paths: Sequence[str | os.PathLike[str]]) -> Records:
+    """Return the pulses in run files of one chip, and which of them have none.
+
+    Raises
+    ------
+    InputError
+        No run holds pulses, a table of pulses lacks a column, or two runs are of different chips; they are named.
+    RunFileError
+        A file cannot be read.
+    """
+    check_one_chip(paths)
+    parts, without = [], {}
+    for path in paths:
+        with open_run(path) as run:
+            found = pulses_of(run)
+            if found is None:
+                without[str(path)] = run.procedure
+            else:
+                parts.append((run.start_time.timestamp(), found))
+    if not parts:
+        name, procedure = next(iter(without.items()))
+        raise InputError(
+            f"{name} is a run of {procedure} and holds no pulses; name runs with pulses (response, switching, program, "
+            "form), or import a table with the columns " + ", ".join(COLUMNS)
+        )
+    return Records(joined(parts), without)
+
+
+def read_pulses(paths: Sequence[str | os.PathLike[str]]) -> Columns:
+    """Return the columns of the pulses in all runs, in the order of their starts; errors as `read_records`."""
+    return read_records(paths).columns
+
+
+def pulses_of(run: RunFile) -> Columns | None:
+    """Return the columns of a run's pulses; None where it has none."""
+    how = pulse_table(run)
+    return how.columns(run.table(how.table)) if how is not None else None
+
+
+def joined(parts: Sequence[tuple[float, Columns]]) -> Columns:
+    """Return the columns of several runs, each with the time of its start, one after the other."""
+    columns: dict[str, list[NDArray[np.float64]]] = {name: [] for name in COLUMNS}
+    later = 0.0
+    for _, part in sorted(parts, key=lambda one: one[0]):  # each bench's clock begins at its own zero
+        times = part["time"]
+        if not len(times):
+            continue
+        for name in COLUMNS:
+            columns[name].append(part[name] if name != "time" else times - times.min() + later)
+        later += float(np.ptp(times)) + 1.0
+    return {name: np.concatenate(column) if column else np.empty(0) for name, column in columns.items()}
+
+
+def check_one_chip(paths: Sequence[str | os.PathLike[str]]) -> None:
+    """Raise `InputError` unless there are runs, and none is of another chip than the others."""
+    if not paths:
+        raise InputError("a calibration needs a run file, such as that of a program run")
+    named: list[tuple[str, str]] = []
+    for path in paths:
+        with open_run(path) as run:
+            chip = read_chip(run)
+            if chip is not None:
+                named.append((str(path), chip.name))
+    for path, name in named[1:]:
+        if name != named[0][1]:
+            raise InputError(
+                f"{named[0][0]} is of chip {named[0][1]!r} and {path} of chip {name!r}; calibrate each chip by itself"
+            )

@@ -1,0 +1,175 @@
+"""What experiments tell beyond pulses, as functions of arrays: each finds what the simulated law was drawn with."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from mho.analysis.calibration.experiments.ageing import Rate, rate_of, relaxed, retention
+from mho.analysis.calibration.experiments.estimates import Estimate
+from mho.analysis.calibration.experiments.forming_voltages import brackets, forming_voltages
+from mho.analysis.calibration.experiments.noise_levels import noise_levels, seen_share, seen_traps
+from mho.analysis.calibration.experiments.stuck_cells import stuck_cells
+from mho.analysis.calibration.experiments.wear import endurance
+from mho.analysis.calibration.transitions import Sequences
+from mho.instruments.simulated import CELL_PRESETS
+
+BASE = asdict(CELL_PRESETS["stanford"])
+
+
+def ramp(voltages: np.ndarray, forms_at: np.ndarray, width: float = 1e-6, gate: float = 1.6) -> Sequences:
+    """Return a ramp on virgin cells, each until it forms."""
+    count = np.minimum(np.searchsorted(voltages, forms_at), len(voltages) - 1)
+    number, shape = np.arange(len(voltages))[:, None], (len(voltages), len(forms_at))
+    volts = np.broadcast_to(voltages[:, None], shape)
+    after = np.where(volts >= forms_at, 1e-4, 1e-9)
+    like = np.ones(shape)
+    return Sequences(
+        volts, width * like, gate * like, 1e-9 * like, after, number <= count, like, like,
+        np.ones(len(forms_at), bool), np.arange(len(forms_at)),
+    )  # fmt: skip
+
+
+def named(found: list[Estimate]) -> dict[str, Estimate]:
+    return {one.name: one for one in found}
+
+
+def test_intervals_of_the_forming_voltage_hold_the_truth_whatever_the_step() -> None:
+    rng, held = np.random.default_rng(1), []
+    for step in (0.05, 0.3) * 20:
+        forming = ramp(np.arange(2.0, 4.5, step), rng.normal(3.1, 0.2, 100))
+        found = named(forming_voltages(*brackets(forming, BASE))[0])
+        voltage, spread = found["forming_voltage"], found["forming_spread"]
+        held += [voltage.low < 3.1 < voltage.high, spread.low < 0.2 < spread.high]
+    assert 0.85 < np.mean(held) <= 1.0
+
+
+def test_short_pulses_and_low_gates_are_allowed_for() -> None:
+    rng = np.random.default_rng(2)
+    cost = (
+        BASE["forming_decade"] + 0.4 * BASE["forming_gate_loss"]
+    )  # 100 ns, 0.4 V below the gate that is enough
+    needed = rng.normal(3.0, 0.15, 400)
+    forming = ramp(np.arange(2.0, 4.5, 0.05), needed + cost, width=1e-7, gate=1.2)
+    (voltage, _), lost = forming_voltages(*brackets(forming, BASE))
+    assert voltage.value == pytest.approx(3.0, abs=0.03)
+    assert not lost.any()
+
+
+def test_a_cell_that_nothing_forms_is_lost_and_one_pulse_for_all_tells_nothing() -> None:
+    needed = np.random.default_rng(3).normal(3.0, 0.1, 60)
+    needed[:3] = 99.0
+    (voltage, spread), lost = forming_voltages(*brackets(ramp(np.arange(2.0, 4.4, 0.05), needed), BASE))
+    assert lost.nonzero()[0].tolist() == [0, 1, 2]
+    assert voltage.high < 3.1
+    assert spread.high < 0.15
+    assert forming_voltages(*brackets(ramp(np.array([4.2]), needed[3:]), BASE))[0] == []
+
+
+def test_stuck_cells_are_counted_among_those_that_were_tried() -> None:
+    pulses = 12
+    conductance = np.full((pulses, 5), 1e-4)
+    conductance[::2, :2] = 2e-5  # two cells move, one is high, one is low, one had few pulses
+    conductance[:, 3] = 8e-6
+    rows = np.broadcast_to(np.arange(5), conductance.shape).ravel()
+    some = np.arange(rows.size) < rows.size - 45
+    some |= rows < 4
+    columns = {
+        "array": 0 * rows, "row": rows, "column": 0 * rows, "kind": np.ones(rows.size),
+        "conductance": conductance.ravel(),
+    }  # fmt: skip
+    found = stuck_cells({name: values[some] for name, values in columns.items()}, BASE, lost=1)
+    assert (found.moving, found.on, found.off) == (2, 1, 2)
+    on, off = found.shares()
+    assert on.low < 0.2 < on.high
+    assert off.value > on.value
+
+
+def test_read_noise_is_told_of_the_part_that_series_see() -> None:
+    rng, interval, samples = np.random.default_rng(4), 1e-3, 400
+    times = np.geomspace(BASE["noise_fastest"], BASE["noise_slowest"], 11)
+    kept = np.exp(-interval / times)
+    state, reads = rng.standard_normal((24, 11)), np.empty((24, samples))
+    for sample in range(samples):
+        state = kept * state + np.sqrt(1.0 - kept**2) * rng.standard_normal(state.shape)
+        reads[:, sample] = 1.0 + 0.01 / np.sqrt(11) * state.sum(axis=1)
+    variances = (reads.var(axis=1) / reads.mean(axis=1) ** 2)[:, None]
+    cells = {name: np.full(24, 1.0) for name in ("levels", "mean", "low", "high", "dwell_low", "dwell_high")}
+    (noise,) = noise_levels(variances, cells, interval, samples, 1e-9, BASE)
+    assert noise.low < 0.01 < noise.high
+    assert noise.high / noise.low < 1.4
+    assert (
+        0.0 < seen_share(interval, samples, interval, BASE) < seen_share(interval, samples, 1e-9, BASE) < 1.0
+    )
+
+
+def test_traps_that_cannot_be_seen_are_allowed_for() -> None:
+    cells = {
+        "levels": np.repeat([1, 2], [30, 10]), "mean": np.ones(40), "low": np.full(40, 0.98),
+        "high": np.full(40, 1.02), "dwell_low": np.ones(40), "dwell_high": np.ones(40),
+    }  # fmt: skip
+    found = named(noise_levels(np.full((40, 2), 1e-5), cells, 1e-3, 2500, 1e-4, BASE))
+    assert found["rtn_share"].value == pytest.approx(0.25 / seen_traps(1e-3, 2500, BASE))
+    assert found["rtn_share"].low < 0.25 / seen_traps(1e-3, 2500, BASE) < found["rtn_share"].high
+    assert found["rtn_noise"].value == pytest.approx(0.02)  # a step of 4 %, half of the time up
+
+
+def aged(rng: np.random.Generator, ages: np.ndarray, cells: int) -> np.ndarray:
+    """Return reads (reads, cells) of cells that relax and drift, with noise in proportion to their conductance."""
+    start = rng.uniform(2e-5, 2e-4, cells)
+    spread = np.log1p(ages / BASE["relaxation_time"]) ** BASE["relaxation_power"]
+    moved = 1.5e-6 * rng.standard_normal(cells) * spread[:, None] - 0.1e-6 * np.log1p(ages)[:, None]
+    return (start + moved) * (1.0 + 2e-3 * rng.standard_normal((len(ages), cells)))
+
+
+def test_relaxation_is_told_from_noise_and_drift() -> None:
+    rng, held = np.random.default_rng(5), []
+    ages = np.geomspace(1.0, 1e5, 12)
+    each = np.broadcast_to(ages[:, None], (12, 80))
+    for _ in range(12):
+        found = named(relaxed(each, aged(rng, ages, 80), BASE, rng))
+        relaxation, drift = found["relaxation"], found["drift"]
+        held += [relaxation.low < 1.5e-6 < relaxation.high, drift.low < -0.1e-6 < drift.high]
+    assert np.mean(held) > 0.8
+    assert relaxed(0.0 * each, aged(rng, ages, 80), BASE, rng) == []  # without an age nothing is told
+    alike = np.full((12, 80), 1e-4)
+    assert "relaxation" not in named(relaxed(each, alike, BASE, rng))  # of one level noise is not told apart
+
+
+def baked(rng: np.random.Generator, kelvin: float) -> Rate:
+    """Return the rate that reads of 60 cells tell at a temperature."""
+    ages = np.linspace(10.0, 1e5, 8)
+    true = np.exp(-2.25 / 8.617333e-5 * (1.0 / kelvin - 1.0 / 398.15)) / 3.2e8
+    reads = 1e-4 * np.exp(-true * ages)[:, None] * (1.0 + 5e-3 * rng.standard_normal((8, 60)))
+    found = rate_of(np.broadcast_to(ages[:, None], reads.shape), reads, kelvin)
+    assert found is not None
+    return found
+
+
+def test_an_activation_energy_needs_two_temperatures() -> None:
+    rng, held = np.random.default_rng(6), []
+    for _ in range(20):
+        rates = [baked(rng, kelvin) for kelvin in (430.0, 460.0)]
+        found = named(retention(rates, BASE))
+        held.append(found["retention_energy"].low < 2.25 < found["retention_energy"].high)
+        held.append(found["retention_time"].low < 3.2e8 < found["retention_time"].high)
+    assert np.mean(held) > 0.85
+    assert set(named(retention(rates[1:], BASE))) == {"retention_time"}
+    assert retention([Rate(300.0, 1e-12, 1e-11)], BASE) == []
+
+
+def test_endurance_is_told_of_the_top_that_falls() -> None:
+    rng, cycles, held = np.random.default_rng(7), np.array([1.0, 10.0, 1e3, 1e5, 1e6, 3e6]), []
+    stress = (
+        2.0 * (BASE["wear_idle"] + 0.5) * np.exp((3.0 - BASE["wear_voltage"]) / BASE["wear_acceleration"])
+    )
+    worn = BASE["wear_top"] * cycles * stress / 2e6
+    for _ in range(40):
+        lrs = 1.9e-4 / (1.0 + worn)[:, None] * (1.0 + 0.03 * rng.standard_normal((6, 16)))
+        (found,) = endurance(cycles, lrs, (3.0, 3.0), BASE["maximum"], BASE)
+        held.append(found.low < 2e6 < found.high)
+    assert np.mean(held) > 0.85
+    assert endurance(cycles[:3], lrs[:3], (3.0, 3.0), BASE["maximum"], BASE) == []
+    assert endurance(cycles, lrs[:, :3], (3.0, 3.0), BASE["maximum"], BASE) == []

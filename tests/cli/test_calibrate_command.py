@@ -1,0 +1,156 @@
+"""``mho calibrate``: what it refuses, what it says, and the preset file that it writes."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Shell
+
+from benchmarks._hidden_presets import random_pulses
+from mho.instruments.simulated import CELL_PRESETS, cell_preset
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(tmp_path / "runs", monkeypatch, capsys)
+
+
+@pytest.fixture(scope="session")
+def pulses() -> dict[str, np.ndarray]:
+    """Pulses on 12 cells of the preset `stanford`."""
+    return random_pulses(
+        CELL_PRESETS["stanford"], 12, 60, 3,
+        gates=(2.0, 3.4), sets=(1.8, 3.0), resets=(1.2, 2.6), reset_gates=(3.0, 4.2),
+    )  # fmt: skip
+
+
+def imported(shell: Shell, folder: Path, columns: dict[str, np.ndarray], name: str = "chip") -> Path:
+    """Return a run file of the pulses, made by `mho import` of a table."""
+    names = ("time", "array", "row", "column", "kind", "voltage", "width", "gate", "conductance")
+    table = folder / f"{name}.csv"
+    rows = np.stack([columns[one] for one in names], axis=1)
+    np.savetxt(table, rows, delimiter=",", header=",".join(names), comments="", fmt="%.9g")
+    code, _, err = shell("import", table, "--output", folder / f"{name}.h5")
+    assert code == 0, err
+    return folder / f"{name}.h5"
+
+
+def test_the_preset_file_is_taken_by_the_simulated_cells(
+    shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]
+) -> None:
+    run = imported(shell, tmp_path, pulses)
+    picture = tmp_path / "checks.png"
+    code, out, err = shell(
+        "calibrate", run, "--to", tmp_path / "mychip.toml", "--figure", picture, "--checks", "40"
+    )
+    assert code == 0, err
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+    assert "SETs and" in out
+    assert "retention_energy" in out  # what would tell it is said
+    assert "the most helpful first" in out
+    assert "G after SET, mean" in out
+    assert "40 drawn chips show" in out
+    written = tomllib.loads((tmp_path / "mychip.toml").read_text())
+    known = written["posterior"]
+    preset = cell_preset(str(tmp_path / "mychip.toml"))
+    assert preset.law == "threshold"
+    assert preset.set_slope == known["mean"][known["parameters"].index("set_slope")]
+    low, mean, high = (np.array(known[key]) for key in ("interval_low", "mean", "interval_high"))
+    assert ((low <= mean) & (mean <= high)).all()
+    correlation = np.array(known["correlation"])
+    np.testing.assert_allclose(correlation, correlation.T)
+    assert correlation.shape == (len(mean), len(mean))
+    assert known["runs"] == ["chip.h5"]
+    assert "retention_energy" in known["not_told"]
+    assert "exists already" in refused(shell, "calibrate", run, "--to", tmp_path / "mychip.toml")
+
+
+def test_too_little_is_refused_with_what_would_help(
+    shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]
+) -> None:
+    few = {name: values[pulses["row"] < 2] for name, values in pulses.items()}
+    run = imported(shell, tmp_path, few)
+    line = refused(shell, "calibrate", run, "--to", tmp_path / "mychip.toml")
+    assert "too little" in line
+    assert "on some 100 cells" in line
+    assert not (tmp_path / "mychip.toml").exists()
+
+
+def test_bad_files_and_targets_are_refused(shell: Shell, tmp_path: Path) -> None:
+    table = tmp_path / "reads.csv"
+    table.write_text("row,column,conductance\n0,0,1e-6\n")
+    shell("import", table, "--output", tmp_path / "reads.h5")
+    run = tmp_path / "reads.h5"
+    assert "holds no pulses" in refused(shell, "calibrate", run, "--to", tmp_path / "mychip.toml")
+    assert "cannot be written" in refused(shell, "calibrate", run, "--to", tmp_path / "no" / "mychip.toml")
+    assert "ends with .toml" in refused(shell, "calibrate", run, "--to", tmp_path / "mychip.h5")
+    assert "packaged preset" in refused(shell, "calibrate", run, "--to", tmp_path / "pku.toml")
+    assert "no packaged preset" in refused(
+        shell, "calibrate", run, "--to", tmp_path / "a.toml", "--base", "b"
+    )
+    (tmp_path / "old.toml").write_text("kept")
+    assert "exists already" in refused(shell, "calibrate", run, "--to", tmp_path / "old.toml")
+    assert (tmp_path / "old.toml").read_text() == "kept"
+
+
+def test_what_cannot_be_done_is_said_before_the_work(
+    shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]
+) -> None:
+    run, to = imported(shell, tmp_path, pulses), tmp_path / "mychip.toml"
+    given = ("calibrate", run, "--to", to)
+    assert "40 to 9999" in refused(shell, *given, "--checks", "5")
+    assert "need the checks" in refused(shell, *given, "--checks", "0", "--figure", tmp_path / "a.png")
+    assert ".png, .svg or .pdf" in refused(shell, *given, "--figure", tmp_path / "a.gif")
+    assert "cannot be written" in refused(shell, *given, "--figure", tmp_path / "no" / "a.png")
+    assert "name it once" in refused(shell, *given, "--hold-out", run)
+    line = refused(shell, *given, "--base", "stanford35")
+    assert "name --base stanford" in line
+    assert "uS" in line
+    broken = tmp_path / "broken.h5"
+    broken.write_bytes(run.read_bytes()[:3000])
+    assert "broken.h5" in refused(shell, "calibrate", broken, "--to", to)
+    assert "one.csv" in refused(shell, "calibrate", tmp_path / "one.csv", "--to", to)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["broken.h5", "chip.csv", "chip.h5"]
+
+
+def test_a_table_without_a_word_line_is_refused(
+    shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]
+) -> None:
+    names = ("time", "row", "column", "kind", "voltage", "width", "conductance")
+    table, rows = tmp_path / "chip.csv", np.stack([pulses[one] for one in names], axis=1)
+    np.savetxt(table, rows, delimiter=",", header=",".join(names), comments="", fmt="%.9g")
+    shell("import", table, "--output", tmp_path / "chip.h5")
+    line = refused(shell, "calibrate", tmp_path / "chip.h5", "--to", tmp_path / "mychip.toml")
+    assert "no column gate" in line
+    assert "word line" in line
+
+
+def test_runs_of_two_chips_are_named(shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]) -> None:
+    first = imported(shell, tmp_path, pulses, "one")
+    table = tmp_path / "one.csv"
+    for name, chip in (("two", "reference"), ("three", "stanford")):
+        code, _, err = shell("import", table, "--output", tmp_path / f"{name}.h5", "--chip", chip)
+        assert code == 0, err
+    runs = (first, tmp_path / "two.h5", tmp_path / "three.h5")
+    line = refused(shell, "calibrate", *runs, "--to", tmp_path / "mychip.toml")
+    assert "two.h5" in line
+    assert "three.h5" in line
+    assert "each chip by itself" in line
+
+
+def test_a_gradual_law_is_not_calibrated(shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]) -> None:
+    run = imported(shell, tmp_path, pulses)
+    line = refused(shell, "calibrate", run, "--to", tmp_path / "mychip.toml", "--base", "quiet")
+    assert "--base stanford" in line
+
+
+def refused(shell: Shell, *words: object) -> str:
+    """Return the one line with which a command is refused."""
+    code, out, err = shell(*words)
+    assert code == 2, (out, err)
+    assert out == ""
+    (line,) = err.splitlines()
+    return line

@@ -1,0 +1,126 @@
+"""A preset held to runs: of the chip's own cells few numbers lie outside, of others many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mho.analysis.calibration import read_pulses
+from mho.analysis.imports import import_table
+from mho.procedures import Form, Program, Response, Switching
+from mho.running import run
+from mho.running.calibrating import Check, check_runs, save_checks
+from mho.running.calibrating.measured import measured_run
+from mho.running.calibrating.replicas import repeat
+
+DRAWS = 40
+NAMES = ("time", "array", "row", "column", "kind", "voltage", "width", "gate", "conductance")
+SHIFTED = 'name = "shifted"\nbase = "stanford"\n[parameters]\ngate_threshold = 1.75\nforming_voltage = 3.5\n'
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One chip of `stanford`: formed, its response, programmed, cycled."""
+    folder = tmp_path_factory.mktemp("chip")
+    paths = {name: folder / f"{name}.h5" for name in ("form", "response", "program", "cycles")}
+    where = {"rows": "0:3", "columns": "0:4"}
+    run(Form(**where), "stanford-arrays", seed=5, output=paths["form"])
+    run(
+        Response(**where, points=8, repeats=1),
+        "stanford-arrays",
+        after=paths["form"],
+        output=paths["response"],
+    )
+    digits = np.random.default_rng(1).integers(0, 4, (3, 4))
+    run(Program(digits=digits), "stanford-arrays", after=paths["response"], output=paths["program"])
+    run(Switching(**where, cycles=6), "stanford-arrays", after=paths["program"], output=paths["cycles"])
+    return paths
+
+
+def outside(checks: tuple[Check, ...], run: str) -> float:
+    some = [one.outside for one in checks if one.run == run]
+    assert some
+    return float(np.mean(some))
+
+
+def test_other_cells_are_outside(runs: dict[str, Path], tmp_path: Path) -> None:
+    own, other = (check_runs([runs["form"]], preset, DRAWS, seed=1) for preset in ("stanford", SHIFTED))
+    assert not own.not_repeated
+    assert outside(own.checks, "form.h5") == 0.0
+    assert outside(other.checks, "form.h5") > 0.5
+
+
+@pytest.mark.slow
+def test_the_chips_own_preset_is_seldom_outside_and_another_often(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    paths = [runs["response"], runs["program"]]
+    own = check_runs(paths, "stanford", DRAWS, held_out=[runs["cycles"]], seed=1)
+    other = check_runs(paths, SHIFTED, DRAWS, seed=1)
+    assert np.mean([one.outside for one in own.checks]) < 0.2
+    assert outside(other.checks, "response.h5") > 0.3
+    assert outside(other.checks, "program.h5") > outside(
+        own.checks, "program.h5"
+    )  # reads choose its pulses: it tells less
+    assert {one.run for one in own.checks if one.held_out} == {"cycles.h5"}
+    numbers = {one.quantity.panel for one in own.checks if one.run == "program.h5"}
+    assert {"pulses a cell, mean", "share in the window", "G after SET, mean"} <= numbers
+
+
+def test_the_same_seed_draws_the_same(runs: dict[str, Path]) -> None:
+    measured = measured_run(runs["form"])
+    assert measured is not None
+    one, again, other = (repeat(measured, "stanford", seed) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(one["conductance"], again["conductance"])
+    assert len(one["time"]) != len(other["time"])
+
+
+def test_a_number_beyond_all_drawn_ones_has_the_least_probability() -> None:
+    quantity = None
+    draws = np.arange(99.0)
+    assert Check("a.h5", quantity, 200.0, draws).probability == pytest.approx(0.02)  # type: ignore[arg-type]
+    assert Check("a.h5", quantity, 49.0, draws).probability == 1.0  # type: ignore[arg-type]
+
+
+def test_pulses_of_response_and_cycles_have_their_kinds_and_places(runs: dict[str, Path]) -> None:
+    pulses = read_pulses([runs["response"]])
+    kind, after = pulses["kind"], pulses["conductance"]
+    assert set(kind.tolist()) == {0.0, 1.0}
+    assert (kind == 0).sum() == (kind == 1).sum() > 0
+    assert np.median(after[kind == 0]) < np.median(after[(kind == 1) & (pulses["gate"] > 3.0)]) / 3.0
+    cycles = read_pulses([runs["cycles"]])
+    assert (cycles["kind"] == 1).sum() == (cycles["kind"] == 2).sum()
+    assert np.isnan(cycles["conductance"]).sum() == len(np.unique(cycles["row"] * 4 + cycles["column"]))
+    several = read_pulses([runs["cycles"], runs["program"]])  # in the order in which they were made
+    assert several["time"][-1] == several["time"].max()
+    assert len(np.unique(several["array"])) == 1
+
+
+def test_a_foreign_table_is_repeated_pulse_by_pulse_unless_reads_chose_them(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    imported = {}
+    for name in ("cycles", "program"):
+        pulses = read_pulses([runs[name]])
+        table = tmp_path / f"{name}.csv"
+        rows = np.stack([pulses[one] for one in NAMES], axis=1)
+        np.savetxt(table, rows, delimiter=",", header=",".join(NAMES), comments="", fmt="%.9g")
+        imported[name] = import_table(table, tmp_path / f"{name}.h5")
+    found = check_runs(list(imported.values()), "stanford", DRAWS)
+    assert {one.run for one in found.checks} == {"cycles.h5"}
+    assert outside(found.checks, "cycles.h5") < 0.3
+    assert "the reads decided" in found.not_repeated["program.h5"]
+    measured = measured_run(imported["cycles"])
+    assert measured is not None
+    again = repeat(measured, "stanford", 3)  # each cell by itself, in its own order
+    assert len(again["time"]) == len(measured.columns["time"])
+    before, after = (again["conductance"][again["kind"] == kind] for kind in (2, 1))
+    assert 1.4e-4 < np.median(after) < 1.8e-4
+    assert np.median(before) < 4e-5
+    picture = save_checks(found, "checks", tmp_path / "checks.png")
+    assert picture.stat().st_size > 10_000
+    other = check_runs([imported["cycles"]], SHIFTED, DRAWS)
+    (mean,) = [one for one in other.checks if one.quantity.panel == "G after SET, mean"]
+    assert mean.outside
