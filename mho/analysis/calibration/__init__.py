@@ -5,7 +5,7 @@ likelihoods `threshold_set` and `threshold_reset`, `posterior`, `calibrating`; `
 `preset_text` writes the preset.
 """
 
-from mho.analysis.calibration.calibrating import Calibration, calibrate
+from mho.analysis.calibration.calibrating import Calibration, calibrate, sought
 from mho.analysis.calibration.preset_text import as_preset_file
 from mho.analysis.calibration.pulse_records import read_pulses
 from mho.analysis.calibration.threshold_reset import FITTED as RESETS
@@ -22,5 +22,6 @@ __all__ = [
     "as_preset_file",
     "calibrate",
     "read_pulses",
+    "sought",
     "transitions_of",
 ]

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.calibration import threshold_reset, threshold_set
+from mho.analysis.calibration import gradual_reset, gradual_set, threshold_reset, threshold_set
 from mho.analysis.calibration.coordinates import Coordinates
 from mho.analysis.calibration.helping import helping
 from mho.analysis.calibration.posterior import Posterior, infer
-from mho.analysis.calibration.threshold_reset import ThresholdResets
-from mho.analysis.calibration.threshold_set import ThresholdSets
-from mho.analysis.calibration.transitions import Transitions
+from mho.analysis.calibration.transitions import Sequences, Transitions
 from mho.errors import ConvergenceError, InputError
 
 Floats = NDArray[np.float64]
-Model = ThresholdSets | ThresholdResets
 Progress = Callable[[str], None]
 
 LEAST_CELLS, LEAST_PULSES = 8, 200
@@ -27,6 +24,36 @@ NORMAL_95 = 1.959964
 TOLD = 0.7  # deviations of the prior: a parameter that is known no better is not told by the data
 BEGINNING = 48  # cells with which the search begins, where there are many more
 MEMORY = "cycle_memory"  # SETs and RESETs both tell of it
+
+
+class Model(Protocol):
+    """The pulses of one kind on cells under a law."""
+
+    def __init__(self, pulses: Sequences, fixed: Mapping[str, float], /) -> None: ...
+
+    def recentre(self, values: Mapping[str, float]) -> None:
+        """Move what is integrated over to where the integrand is, for parameters near `values`."""
+
+    def log_likelihood(self, values: Mapping[str, float]) -> Floats:
+        """Return the log-likelihoods (cells,) of parameters near those of `recentre`."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """How cells of a law are calibrated: models of SETs and RESETs, and the parameters that each tells about."""
+
+    sets: type[Model]
+    resets: type[Model]
+    of_sets: Mapping[str, str]
+    of_resets: Mapping[str, str]
+
+
+LAWS = {
+    "threshold": Law(
+        threshold_set.ThresholdSets, threshold_reset.ThresholdResets, threshold_set.FITTED, threshold_reset.FITTED
+    ),
+    "gradual": Law(gradual_set.GradualSets, gradual_reset.GradualResets, gradual_set.FITTED, gradual_reset.FITTED),
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +65,7 @@ class Part:
     kind : str
     coordinates : Coordinates
     posterior : Posterior
-    model : ThresholdSets or ThresholdResets
+    model : Model
         At the posterior's mean.
     """
 
@@ -116,26 +143,35 @@ def calibrate(
     ConvergenceError
         A search did not end at a maximum.
     """
-    if preset["law"] != "threshold":
-        raise InputError(
-            f"preset {base!r} switches by the law {preset['law']!r}, which is not calibrated yet; name one with the law "
-            "'threshold', such as --base stanford"
-        )
+    law = LAWS[preset["law"]]
     _check_enough(data)
     tell = progress or (lambda _: None)
     fixed = {name: float(value) for name, value in preset.items() if isinstance(value, int | float)}
     parts: list[Part] = []
     if data.sets.count >= LEAST_PULSES:
         tell(f"{data.sets.count} SETs of {data.sets.cells} cells")
-        about = Coordinates.about(fixed, threshold_set.FITTED)
-        parts.append(_fit("SET", ThresholdSets, data.sets, fixed, about, None))
+        about = Coordinates.about(fixed, _about(law.of_sets, preset))
+        parts.append(_fit("SET", law.sets, data.sets, fixed, about, None))
         fixed |= _values(parts[0])
     if data.resets.count >= LEAST_PULSES:
         tell(f"{data.resets.count} RESETs of {data.resets.cells} cells")
-        about = Coordinates.about({**fixed, MEMORY: float(preset[MEMORY])}, threshold_reset.FITTED)
-        prior = _shared_prior(parts[0], about) if parts else None
-        parts.append(_fit("RESET", ThresholdResets, data.resets, fixed, about, prior))
+        about = Coordinates.about(
+            {**fixed, MEMORY: float(preset[MEMORY])}, _about(law.of_resets, preset)
+        )
+        prior = _shared_prior(parts[0], about) if parts and MEMORY in about.names else None
+        parts.append(_fit("RESET", law.resets, data.resets, fixed, about, prior))
     return _joined(base, preset, data, parts)
+
+
+def sought(preset: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters that are sought about a preset, and the kinds of their coordinates."""
+    law = LAWS[preset["law"]]
+    return _about({**law.of_sets, **law.of_resets}, preset)
+
+
+def _about(fitted: Mapping[str, str], preset: Mapping[str, Any]) -> dict[str, str]:
+    """Leave out what a preset has not: nothing is a factor of e from 0."""
+    return {name: kind for name, kind in fitted.items() if kind != "log" or preset[name] > 0.0}
 
 
 def _check_enough(data: Transitions) -> None:
