@@ -23,6 +23,7 @@ LEAST_CELLS, LEAST_PULSES = 8, 200
 NORMAL_95 = 1.959964
 TOLD = 0.7  # deviations of the prior: a parameter that is known no better is not told by the data
 BEGINNING = 48  # cells with which the search begins, where there are many more
+FIRST, WIDE = 16, 3.0  # cells with which it begins with wide spreads, and these in deviations of the prior
 MEMORY = "cycle_memory"  # SETs and RESETs both tell of it
 
 
@@ -40,19 +41,34 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class Law:
-    """How cells of a law are calibrated: models of SETs and RESETs, and the parameters that each tells about."""
+    """How cells of a law are calibrated.
+
+    Attributes
+    ----------
+    sets, resets : type
+        Models of both kinds of pulses.
+    of_sets, of_resets : mapping
+        The parameters that each tells about, and the kinds of their coordinates.
+    first_wide : tuple of str
+        Spreads from pulse to pulse that are held wide when the search begins: what single pulses tell precisely leads it
+        astray far from the mode.
+    """
 
     sets: type[Model]
     resets: type[Model]
     of_sets: Mapping[str, str]
     of_resets: Mapping[str, str]
+    first_wide: tuple[str, ...] = ()
 
 
 LAWS = {
     "threshold": Law(
         threshold_set.ThresholdSets, threshold_reset.ThresholdResets, threshold_set.FITTED, threshold_reset.FITTED
     ),
-    "gradual": Law(gradual_set.GradualSets, gradual_reset.GradualResets, gradual_set.FITTED, gradual_reset.FITTED),
+    "gradual": Law(
+        gradual_set.GradualSets, gradual_reset.GradualResets, gradual_set.FITTED, gradual_reset.FITTED,
+        ("set_cycle_spread", "reset_cycle_spread", "floor_spread"),
+    ),
 }
 
 
@@ -151,7 +167,7 @@ def calibrate(
     if data.sets.count >= LEAST_PULSES:
         tell(f"{data.sets.count} SETs of {data.sets.cells} cells")
         about = Coordinates.about(fixed, _about(law.of_sets, preset))
-        parts.append(_fit("SET", law.sets, data.sets, fixed, about, None))
+        parts.append(_fit("SET", law.sets, data.sets, fixed, about, None, law.first_wide))
         fixed |= _values(parts[0])
     if data.resets.count >= LEAST_PULSES:
         tell(f"{data.resets.count} RESETs of {data.resets.cells} cells")
@@ -159,7 +175,7 @@ def calibrate(
             {**fixed, MEMORY: float(preset[MEMORY])}, _about(law.of_resets, preset)
         )
         prior = _shared_prior(parts[0], about) if parts and MEMORY in about.names else None
-        parts.append(_fit("RESET", law.resets, data.resets, fixed, about, prior))
+        parts.append(_fit("RESET", law.resets, data.resets, fixed, about, prior, law.first_wide))
     return _joined(base, preset, data, parts)
 
 
@@ -196,12 +212,15 @@ def _fit(
     fixed: Mapping[str, float],
     about: Coordinates,
     prior: tuple[Floats, Floats] | None,
+    first_wide: tuple[str, ...],
 ) -> Part:
     """Infer what one kind of pulse tells; a part of the cells leads near to where all of them do."""
     start = np.zeros(len(about)) if prior is None else prior[0]
+    if first_wide:
+        few = pulses.of(_some(pulses.cells, FIRST))
+        start = _begun(lambda: model(few, fixed), about, start, about.places([n for n in first_wide if n in about.names]))
     if pulses.cells > 2 * BEGINNING:
-        few = model(pulses.of(np.linspace(0, pulses.cells - 1, BEGINNING).astype(np.int64)), fixed)
-        start = _inferred(few, about, start, prior, rough=True).mean
+        start = _inferred(model(pulses.of(_some(pulses.cells, BEGINNING)), fixed), about, start, prior, rough=True).mean
     whole = model(pulses, fixed)
     found = _inferred(whole, about, start, prior)
     if not found.converged:
@@ -210,6 +229,20 @@ def _fit(
             "be wrong; try another --base, or pulses of more voltages"
         )
     return Part(kind, about, found, whole)
+
+
+def _some(cells: int, count: int) -> NDArray[np.int64]:
+    """Return the numbers of `count` cells, or of all where there are fewer."""
+    return np.unique(np.linspace(0, cells - 1, min(count, cells)).astype(np.int64))
+
+
+def _begun(model: Callable[[], Model], about: Coordinates, start: Floats, wide: Sequence[int]) -> Floats:
+    """Return where the search arrives with spreads that begin wide, then with these as they are found to be."""
+    mean, width = np.zeros(len(about)), np.ones(len(about))
+    mean[wide], width[wide] = WIDE, 0.05
+    beginning = _inferred(model(), about, np.where(mean > 0.0, mean, start), (mean, width), rough=True).mean
+    beginning[wide] = start[wide]
+    return _inferred(model(), about, beginning, None, rough=True).mean
 
 
 def _inferred(

@@ -129,15 +129,15 @@ class GradualSets:
         )
         slope = np.exp(log_limits) / max(self._usual - p["gate_threshold"], OPEN)
         sets = self._sets
-        of = [getattr(sets, name) for name in ("voltage", "width", "gate", "before", "after", "landing", "live")]
+        of = [getattr(sets, name) for name in ("voltage", "width", "gate", "before", "after", "landing", "still", "live")]
         rows = [np.take_along_axis(one, self._order, axis=0) for one in (*of, self._unchanged)]
         for alike, (voltage, *row) in zip(self._alike, zip(*rows, strict=True), strict=True):
-            width, gate, before, after, error, live, unchanged = (one[:, None, None] for one in row)
+            width, gate, before, after, error, still, live, unchanged = (one[:, None, None] for one in row)
             some = thresholds if alike is None else thresholds[:, [alike]]
             rate = np.exp(np.minimum(voltage[:, None] - some, 0.0) / p["set_acceleration"]) / p["set_time"]
             limit = np.minimum(slope[:, None, :] * (gate - p["gate_threshold"]), p["maximum"])
-            growth, spread = landing(p, limit, before)
-            seen = raised(-np.expm1(-width * rate[:, :, None]), growth, spread, before, after, error, unchanged)
+            rise = landing(p, limit, before, still)
+            seen = raised(-np.expm1(-width * rate[:, :, None]), rise, before, after, error, unchanged)
             total += np.where(live, seen, 0.0)
         return total
 
@@ -157,38 +157,57 @@ def narrowed(
     return np.where(new, mean - REACH * spread, low), np.where(new, mean + REACH * spread, high)
 
 
-def landing(p: Mapping[str, float], limit: Floats, before: Floats) -> tuple[Floats, Floats]:
-    """Return by how much a full SET with the compliance `limit` (S) raises a cell, and the spread of that, S."""
-    growth = np.maximum(limit - before, 0.0)
-    spread = LN10 * p["set_cycle_spread"] * np.sqrt(growth * np.maximum(limit, 0.0))
-    if p["landing"] or p["landing_share"]:
-        spread = spread + np.abs(p["landing"] + p["landing_share"] * limit)
-    return growth, spread
+def landing(
+    p: Mapping[str, float], limit: Floats, before: Floats, still: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return how probable it is that a SET with the compliance `limit` (S) raises a cell at all, by how much, and its spread.
+
+    The second and third are in S. `before` was read to within `still` (S): whether the limit lies above it is known up to
+    that, and how far, if it does.
+    """
+    ahead = np.maximum((limit - before) / still, -8.0)
+    rises = ndtr(ahead)
+    growth = still * (ahead + np.exp(-0.5 * ahead * ahead) / (np.sqrt(2.0 * np.pi) * rises))
+    least = p["landing"] + p["landing_share"] * np.maximum(limit, 0.0)
+    if p["landing"] or p["landing_share"]:  # the draw alone raises a cell, too
+        growth, rises = growth * rises, np.ones_like(rises)
+    spread = LN10 * p["set_cycle_spread"] * np.sqrt(growth * np.maximum(limit, before)) + least
+    return rises, growth, spread
 
 
 def raised(
-    done: Floats, growth: Floats, spread: Floats, before: Floats, after: Floats, error: Floats, unchanged: Floats
+    done: Floats,
+    rise: tuple[Floats, Floats, Floats],
+    before: Floats,
+    after: Floats,
+    error: Floats,
+    unchanged: Floats,
 ) -> Floats:
     """Return ln of the density (1/S) of reads after SETs.
 
     Parameters
     ----------
-    done, growth, spread : array
-        Share of the way that the pulse went; what a full SET changes, and the spread of that, S.
+    done : array
+        Share of the way that the pulse went.
+    rise : tuple of array
+        As `landing` returns it.
     before, after, error : array
         Reads (S), and the standard deviation of the second about where the pulse led the cell.
     unchanged : array
         ln of the density (1/S) of the second if the pulse did not change the cell.
     """
+    rises, growth, spread = rise
     mean, own = done * growth, np.maximum((done * spread) ** 2, (1e-3 * error) ** 2)
     apart = after - before - mean
-    density = ndtr(-growth / np.maximum(spread, 1e-15)) * np.exp(unchanged)
+    stays = ndtr(-growth / spread)
+    density = 0.0
     for share, width in NOISE:
         read = (width * error) ** 2
         total = own + read
         # the change was above 0: of what the read leaves open, that part
         above = ndtr((mean * read + (after - before) * own) / np.sqrt(own * read * total))
         density = density + share / np.sqrt(2.0 * np.pi * total) * np.exp(-0.5 * apart**2 / total) * above
+    density = rises * density + (1.0 - rises * (1.0 - stays)) * np.exp(unchanged)
     density = np.log(np.maximum(density, IMPOSSIBLE))
     return np.where(done * (growth + spread) > FEWEST * before, density, unchanged)
 
