@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +22,18 @@ Progress = Callable[[str], None]
 LEAST_CELLS, LEAST_PULSES = 8, 200
 NORMAL_95 = 1.959964
 TOLD = 0.7  # deviations of the prior: a parameter that is known no better is not told by the data
-BEGINNING = 48  # cells with which the search begins, where there are many more
+BEGINNING = 32  # cells with which the search begins, where there are many more
+CLOSE = 4.0  # of the log-posterior of these: ends of searches that differ by less explain them as well
+OTHER = 3.0  # squared deviations a parameter, from which they are not the same place
 FIRST, WIDE = 16, 3.0  # cells with which it begins with wide spreads, and these in deviations of the prior
 MEMORY = "cycle_memory"  # SETs and RESETs both tell of it
 
 
 class Model(Protocol):
     """The pulses of one kind on cells under a law."""
+
+    STARTS: ClassVar[Sequence[Mapping[str, float]]]
+    """Deviations of the prior by which parameters are elsewhere, where other searches begin."""
 
     def __init__(self, pulses: Sequences, fixed: Mapping[str, float], /) -> None: ...
 
@@ -37,6 +42,9 @@ class Model(Protocol):
 
     def log_likelihood(self, values: Mapping[str, float]) -> Floats:
         """Return the log-likelihoods (cells,) of parameters near those of `recentre`."""
+
+    def scores(self, values: Mapping[str, float]) -> tuple[Floats, Floats]:
+        """Return the log-likelihoods (cells,) and their derivatives by the values (cells, parameters)."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +71,16 @@ class Law:
 
 LAWS = {
     "threshold": Law(
-        threshold_set.ThresholdSets, threshold_reset.ThresholdResets, threshold_set.FITTED, threshold_reset.FITTED
+        threshold_set.ThresholdSets,
+        threshold_reset.ThresholdResets,
+        threshold_set.FITTED,
+        threshold_reset.FITTED,
     ),
     "gradual": Law(
-        gradual_set.GradualSets, gradual_reset.GradualResets, gradual_set.FITTED, gradual_reset.FITTED,
+        gradual_set.GradualSets,
+        gradual_reset.GradualResets,
+        gradual_set.FITTED,
+        gradual_reset.FITTED,
         ("set_cycle_spread", "reset_cycle_spread", "floor_spread"),
     ),
 }
@@ -83,12 +97,15 @@ class Part:
     posterior : Posterior
     model : Model
         At the posterior's mean.
+    several : bool
+        Whether searches of a part of the cells ended at places apart that explain it about as well.
     """
 
     kind: str
     coordinates: Coordinates
     posterior: Posterior
     model: Model
+    several: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,9 +188,7 @@ def calibrate(
         fixed |= _values(parts[0])
     if data.resets.count >= LEAST_PULSES:
         tell(f"{data.resets.count} RESETs of {data.resets.cells} cells")
-        about = Coordinates.about(
-            {**fixed, MEMORY: float(preset[MEMORY])}, _about(law.of_resets, preset)
-        )
+        about = Coordinates.about({**fixed, MEMORY: float(preset[MEMORY])}, _about(law.of_resets, preset))
         prior = _shared_prior(parts[0], about) if parts and MEMORY in about.names else None
         parts.append(_fit("RESET", law.resets, data.resets, fixed, about, prior, law.first_wide))
     return _joined(base, preset, data, parts)
@@ -212,23 +227,58 @@ def _fit(
     fixed: Mapping[str, float],
     about: Coordinates,
     prior: tuple[Floats, Floats] | None,
-    first_wide: tuple[str, ...],
+    first_wide: Sequence[str],
 ) -> Part:
     """Infer what one kind of pulse tells; a part of the cells leads near to where all of them do."""
-    start = np.zeros(len(about)) if prior is None else prior[0]
-    if first_wide:
+    starts, apart = _beginnings(model, pulses, fixed, about, prior, first_wide)
+    for start in starts:
+        whole = model(pulses, fixed)
+        found = _inferred(whole, about, start, prior)
+        if found.converged:
+            return Part(kind, about, found, whole, apart)
+    raise ConvergenceError(
+        f"the search over the parameters of {kind}s did not end at a maximum, and intervals about its end would "
+        "be wrong; try another --base, or pulses of more voltages"
+    )
+
+
+def _beginnings(
+    model: type[Model],
+    pulses: Any,
+    fixed: Mapping[str, float],
+    about: Coordinates,
+    prior: tuple[Floats, Floats] | None,
+    first_wide: Sequence[str],
+) -> tuple[list[Floats], bool]:
+    """Return where to begin, the best first, and whether a part of the cells leaves open which is.
+
+    The searches of a part of the cells begin at the base and at what `STARTS` of the law has.
+    """
+    mean, width = prior or (np.zeros(len(about)), np.ones(len(about)))
+    starts = []
+    for changes in ({}, *model.STARTS):
+        start = mean.copy()
+        for name, deviations in changes.items():
+            start[about.places([name])[0]] += deviations
+        starts.append(start)
+    wide = about.places([name for name in first_wide if name in about.names])
+    if wide:
         few = pulses.of(_some(pulses.cells, FIRST))
-        start = _begun(lambda: model(few, fixed), about, start, about.places([n for n in first_wide if n in about.names]))
-    if pulses.cells > 2 * BEGINNING:
-        start = _inferred(model(pulses.of(_some(pulses.cells, BEGINNING)), fixed), about, start, prior, rough=True).mean
-    whole = model(pulses, fixed)
-    found = _inferred(whole, about, start, prior)
-    if not found.converged:
-        raise ConvergenceError(
-            f"the search over the parameters of {kind}s did not end at a maximum, and intervals about its end would "
-            "be wrong; try another --base, or pulses of more voltages"
-        )
-    return Part(kind, about, found, whole)
+        starts = [_begun(lambda: model(few, fixed), about, start, wide) for start in starts]
+    if pulses.cells <= 2 * BEGINNING:
+        return starts, False
+    some = pulses.of(_some(pulses.cells, BEGINNING))
+    ends = [_inferred(model(some, fixed), about, start, prior, rough=True) for start in starts]
+    values = [end.log_likelihood - 0.5 * float((((end.mean - mean) / width) ** 2).sum()) for end in ends]
+    order = np.argsort(values)[::-1]
+    best = ends[order[0]]
+    curve = np.linalg.inv(best.covariance)
+    apart = [
+        values[order[0]] - values[k] < CLOSE
+        and float((ends[k].mean - best.mean) @ curve @ (ends[k].mean - best.mean)) > OTHER * len(about)
+        for k in order[1:]
+    ]
+    return [ends[k].mean for k in order], any(apart)
 
 
 def _some(cells: int, count: int) -> NDArray[np.int64]:
@@ -253,12 +303,17 @@ def _inferred(
     *,
     rough: bool = False,
 ) -> Posterior:
+    def scores(u: Floats) -> tuple[Floats, Floats]:
+        cells, by_value = model.scores(about.preset(u))
+        return cells, by_value * about.slopes(u)
+
     return infer(
         lambda u: model.log_likelihood(about.preset(u)),
         start,
         lambda u: model.recentre(about.preset(u)),
         prior,
         rough=rough,
+        scores=scores,
     )
 
 
@@ -312,6 +367,11 @@ def _remarks(preset: Mapping[str, Any], data: Transitions, parts: Sequence[Part]
             said.append(
                 f"the maximum over the parameters of {part.kind} is flat or rough in some direction; the intervals "
                 "along it are twice those of the scores"
+            )
+        if part.several:
+            said.append(
+                f"searches over the parameters of {part.kind}s from several starts ended apart on a part of the cells, "
+                "with about the same likelihood; the best of all cells is taken, but another set of values may do as well"
             )
     if data.stuck_on + data.stuck_off:
         said.append(

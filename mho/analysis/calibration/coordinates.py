@@ -49,6 +49,14 @@ class Coordinates:
         """Return the parameters' values at one place (parameters,)."""
         return {name: float(value) for name, value in self.values(u).items()}
 
+    def slopes(self, u: Floats) -> Floats:
+        """Return the derivatives (parameters,) of the values by their coordinates, at one place."""
+        changes = []
+        for kind, value in zip(self.kinds, self.preset(u).values(), strict=True):
+            by = {"log": value, "logit": value * (1.0 - value), "volts": 1.0}
+            changes.append(WIDTH[kind] * by[kind])
+        return np.array(changes)
+
     def of(self, values: Mapping[str, float]) -> Floats:
         """Return the coordinates (parameters,) of values."""
         rows = zip(self.names, self.kinds, self.base, strict=True)

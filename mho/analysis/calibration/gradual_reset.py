@@ -12,12 +12,13 @@ deviate d, is integrated over; the variable of the integral is its threshold T: 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from mho.analysis.calibration.gradual_set import narrowed
+from mho.analysis.calibration.gradual_set import ROUNDS, differences, narrowed
 from mho.analysis.calibration.transitions import NOISE, Sequences
 
 Floats = NDArray[np.float64]
@@ -37,7 +38,9 @@ PULSE = 100e-9  # s: the width of which parameters of pulses are
 LOG_2PI = np.log(2.0 * np.pi)
 WIDEST = 0.9  # V: the first grid reaches so far to either side
 FIRST, NODES = 181, 31
-SOFT = 2e-3  # V over the threshold, up to which a cell may have held still: the likelihood is smooth on the grid
+SOFT = (
+    2e-3  # V over the threshold, up to which a cell may have held still: the likelihood is smooth on the grid
+)
 FARTHEST = 6.0  # deviations: draws beyond are taken for this
 CLEAR = 20.0  # read deviations: where draws move a cell farther, how reads scatter in detail is of no account
 STEPS = 5, 2  # of Newton's, to the most probable draw, and where falls are clear
@@ -56,6 +59,8 @@ class GradualResets:
         The base preset: what is not fitted.
     """
 
+    STARTS: ClassVar[tuple[dict[str, float], ...]] = ()
+
     def __init__(self, resets: Sequences, fixed: Mapping[str, float]) -> None:
         self._resets, self._fixed = resets, dict(fixed)
         self._log_before, self._log_after = np.log(resets.before), np.log(resets.after)
@@ -69,11 +74,13 @@ class GradualResets:
 
     def recentre(self, values: Mapping[str, float]) -> None:
         """Put the grid of each cell's threshold where its integrand is, for parameters near `values`."""
-        for _ in range(5 if self._fresh else 1):
+        for _ in range(ROUNDS):
             terms = self._terms(values)
             weights = np.exp(terms - terms.max(axis=1, keepdims=True))
             weights /= weights.sum(axis=1, keepdims=True)
-            self._low, self._high = narrowed(weights, self._grid(), self._low, self._high, self._fresh)
+            self._low, self._high, moved = narrowed(weights, self._grid(), self._low, self._high, self._fresh)
+            if not moved:
+                break
             self._count, self._fresh = NODES, False
             self._order, self._clear = self._sorted({**self._fixed, **values})
 
@@ -96,6 +103,10 @@ class GradualResets:
         total: Floats = most + np.log(np.exp(terms - most[:, None]).sum(axis=1) * step)
         return total
 
+    def scores(self, values: Mapping[str, float]) -> tuple[Floats, Floats]:
+        """Return the log-likelihoods (cells,) and their derivatives by the values (cells, parameters)."""
+        return differences(self.log_likelihood, values)
+
     def _grid(self) -> Floats:
         share = np.linspace(0.0, 1.0, self._count)
         grid: Floats = self._low[:, None] + (self._high - self._low)[:, None] * share
@@ -110,16 +121,26 @@ class GradualResets:
         bottom = np.log(p["floor"]) + p["floor_device_spread"] * deviate
         duration = p["reset_slope"] * (resets.width / PULSE) ** 0.5
         total: Floats = -0.5 * (deviate * deviate + LOG_2PI) - np.log(width)
-        of = (self._log_before, self._log_after, self._error, self._unchanged, resets.live, self._arriving, duration)
+        of = (
+            self._log_before,
+            self._log_after,
+            self._error,
+            self._unchanged,
+            resets.live,
+            self._arriving,
+            duration,
+        )
         rows = [np.take_along_axis(one, self._order, axis=0)[:, :, None] for one in of]
-        for clear, (*reads, live, arriving, per_volt) in zip(self._clear, zip(*rows, strict=True), strict=True):
+        for clear, (*reads, live, arriving, per_volt) in zip(
+            self._clear, zip(*rows, strict=True), strict=True
+        ):
             over = arriving - threshold
             if not (over > 0.0).any():
                 total += np.where(live, reads[-1], 0.0)
                 continue
             seen = lowered(p, *reads, per_volt * np.maximum(over, LEAST), bottom, clear=bool(clear))
             moves = np.clip(over / SOFT, 0.0, 1.0)
-            seen = np.log(moves * seen + (1.0 - moves) * np.exp(reads[-1]))
+            seen = np.log(np.maximum(moves * seen + (1.0 - moves) * np.exp(reads[-1]), IMPOSSIBLE))
             total += np.where(live, seen, 0.0)
         terms: Floats = total - self._log_after.sum(axis=0, where=resets.live)[:, None]
         return terms
@@ -162,7 +183,7 @@ def lowered(
         draw, fallen, seen, loose = falling(before - after, drop, cycle, width * error, STEPS[clear])
         counts = _above(before - fallen - bottom + scatter * draw, loose, cycle * fallen, scatter)
         density = density + share * seen * counts
-    return np.maximum(density, IMPOSSIBLE)
+    return density
 
 
 def _above(apart: Floats, loose: Floats, steep: Floats, scatter: float) -> Floats:

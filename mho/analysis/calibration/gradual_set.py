@@ -12,11 +12,12 @@ data put them, whatever the parameters are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, ndtr
+from scipy.special import ndtr
 
 from mho.analysis.calibration.transitions import NOISE, Sequences
 
@@ -43,9 +44,14 @@ FIRST, NODES = (49, 17), (31, 9)  # of thresholds and compliances, before any wa
 WIDEST = (0.9, 1.0)  # V and ln: the first grid reaches so far to either side
 REACH = 3.5  # deviations of a cell's own value, to either side
 MOVED = 0.3  # deviations, and of ln of them: a grid stays where it is that fits so well
+ASTRAY = 0.2  # share of weight at an end of a grid: its integrand lies beyond
+ROUNDS = 8  # in which grids come to where their integrands are
 IDLE = 0.1  # read deviations: a pulse that moves a cell less tells no threshold
 FEWEST = 1e-7  # share of its conductance by which a pulse must move a cell, in single precision
 IMPOSSIBLE = 1e-250  # 1/S: least density, which the logarithm needs
+KNEE = 120.0  # power: the bend at the maximum is 1/120 wide
+SHARE = 1e-4  # of a value, by which it is changed for a derivative
+BLUR = 3.0  # read deviations: cells stop where they have passed their compliance, and slow noise repeats in their reads
 OPEN = 0.05  # V: a gate is this far above its threshold at least, where the compliance is measured
 
 
@@ -59,6 +65,8 @@ class GradualSets:
     fixed : mapping
         The base preset: what is not fitted.
     """
+
+    STARTS: ClassVar[tuple[dict[str, float], ...]] = ()
 
     def __init__(self, sets: Sequences, fixed: Mapping[str, float]) -> None:
         self._sets, self._fixed = sets, dict(fixed)
@@ -76,18 +84,22 @@ class GradualSets:
 
     def recentre(self, values: Mapping[str, float]) -> None:
         """Put the grid of each cell where its integrand is, for parameters near `values`."""
-        for _ in range(5 if self._fresh else 1):
-            self._narrow(self._terms(values))
+        for _ in range(ROUNDS):
+            if not self._narrow(self._terms(values)):
+                break
             self._order, self._alike = self._sorted({**self._fixed, **values})
-            self._fresh = False
 
-    def _narrow(self, terms: Floats) -> None:
+    def _narrow(self, terms: Floats) -> bool:
+        """Move the grids; return whether any moved."""
         weights = np.exp(terms - terms.max(axis=(1, 2), keepdims=True))
         weights /= weights.sum(axis=(1, 2), keepdims=True)
+        moved = False
         for axis, grid in enumerate(self._grids()):
             share, low, high = weights.sum(axis=2 - axis), self._low[:, axis], self._high[:, axis]
-            low[:], high[:] = narrowed(share, grid, low, high, self._fresh)
-        self._count = NODES
+            low[:], high[:], new = narrowed(share, grid, low, high, self._fresh)
+            moved |= new
+        self._count, self._fresh = NODES, False
+        return moved
 
     def _sorted(self, p: Mapping[str, float]) -> tuple[NDArray[np.int64], list[int | None]]:
         """Return the order of each cell's pulses by volts over its threshold, and a node that stands for all in a row.
@@ -97,10 +109,13 @@ class GradualSets:
         """
         sets, low, high = self._sets, self._low[:, 0], self._high[:, 0]
         order = np.argsort(np.where(sets.live, sets.voltage - 0.5 * (low + high), np.inf), axis=0)
-        most = sets.width / p["set_time"] * np.exp(np.minimum(sets.voltage - low, 0.0) / p["set_acceleration"])
+        most = (
+            sets.width / p["set_time"] * np.exp(np.minimum(sets.voltage - low, 0.0) / p["set_acceleration"])
+        )
         idle = most * p["maximum"] < IDLE * sets.landing
         kinds = [
-            np.take_along_axis(kind | ~sets.live, order, axis=0).all(axis=1) for kind in (idle, sets.voltage >= high)
+            np.take_along_axis(kind | ~sets.live, order, axis=0).all(axis=1)
+            for kind in (idle, sets.voltage >= high)
         ]
         return order, [0 if below else -1 if above else None for below, above in zip(*kinds, strict=True)]
 
@@ -109,8 +124,14 @@ class GradualSets:
         terms = self._terms(values)
         most = terms.max(axis=(1, 2))
         steps = (self._high - self._low) / (np.array(self._count) - 1)
-        total: Floats = most + np.log(np.exp(terms - most[:, None, None]).sum(axis=(1, 2)) * steps.prod(axis=1))
+        total: Floats = most + np.log(
+            np.exp(terms - most[:, None, None]).sum(axis=(1, 2)) * steps.prod(axis=1)
+        )
         return total
+
+    def scores(self, values: Mapping[str, float]) -> tuple[Floats, Floats]:
+        """Return the log-likelihoods (cells,) and their derivatives by the values (cells, parameters)."""
+        return differences(self.log_likelihood, values)
 
     def _grids(self) -> list[Floats]:
         """Return thresholds (V) and ln of compliances at the nodes, (cells, nodes) each."""
@@ -129,22 +150,23 @@ class GradualSets:
         )
         slope = np.exp(log_limits) / max(self._usual - p["gate_threshold"], OPEN)
         sets = self._sets
-        of = [getattr(sets, name) for name in ("voltage", "width", "gate", "before", "after", "landing", "still", "live")]
+        of = [
+            getattr(sets, name)
+            for name in ("voltage", "width", "gate", "before", "after", "landing", "still", "live")
+        ]
         rows = [np.take_along_axis(one, self._order, axis=0) for one in (*of, self._unchanged)]
         for alike, (voltage, *row) in zip(self._alike, zip(*rows, strict=True), strict=True):
             width, gate, before, after, error, still, live, unchanged = (one[:, None, None] for one in row)
             some = thresholds if alike is None else thresholds[:, [alike]]
             rate = np.exp(np.minimum(voltage[:, None] - some, 0.0) / p["set_acceleration"]) / p["set_time"]
-            limit = np.minimum(slope[:, None, :] * (gate - p["gate_threshold"]), p["maximum"])
+            limit = _bent(slope[:, None, :] * (gate - p["gate_threshold"]), p["maximum"])
             rise = landing(p, limit, before, still)
             seen = raised(-np.expm1(-width * rate[:, :, None]), rise, before, after, error, unchanged)
             total += np.where(live, seen, 0.0)
         return total
 
 
-def narrowed(
-    share: Floats, grid: Floats, low: Floats, high: Floats, anew: bool
-) -> tuple[Floats, Floats]:
+def narrowed(share: Floats, grid: Floats, low: Floats, high: Floats, anew: bool) -> tuple[Floats, Floats]:
     """Return the ends (cells,) of grids that hold the integrands with these shares of weight at the nodes.
 
     Those that fit stay as they are unless all are to be made `anew`: sums on one grid can be compared to the last digit.
@@ -153,18 +175,21 @@ def narrowed(
     spread = np.sqrt((share * (grid - mean[:, None]) ** 2).sum(axis=1))
     spread = np.maximum(spread, 0.5 * (grid[:, 1] - grid[:, 0]))  # as fine as the grid could tell
     middle, before = 0.5 * (low + high), 0.5 * (high - low) / REACH
+    at_an_end = np.maximum(share[:, 0], share[:, -1]) > ASTRAY
+    spread = np.where(at_an_end, 2.0 * before, spread)
     new = anew | (np.abs(mean - middle) > MOVED * before) | (np.abs(np.log(spread / before)) > MOVED)
-    return np.where(new, mean - REACH * spread, low), np.where(new, mean + REACH * spread, high)
+    return np.where(new, mean - REACH * spread, low), np.where(new, mean + REACH * spread, high), bool(np.any(new))
 
 
 def landing(
     p: Mapping[str, float], limit: Floats, before: Floats, still: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Return how probable it is that a SET with the compliance `limit` (S) raises a cell at all, by how much, and its spread.
+    """Return how probable a SET with the compliance `limit` (S) is to raise a cell at all, by how much, and its spread.
 
     The second and third are in S. `before` was read to within `still` (S): whether the limit lies above it is known up to
     that, and how far, if it does.
     """
+    still = BLUR * still
     ahead = np.maximum((limit - before) / still, -8.0)
     rises = ndtr(ahead)
     growth = still * (ahead + np.exp(-0.5 * ahead * ahead) / (np.sqrt(2.0 * np.pi) * rises))
@@ -208,8 +233,28 @@ def raised(
         above = ndtr((mean * read + (after - before) * own) / np.sqrt(own * read * total))
         density = density + share / np.sqrt(2.0 * np.pi * total) * np.exp(-0.5 * apart**2 / total) * above
     density = rises * density + (1.0 - rises * (1.0 - stays)) * np.exp(unchanged)
-    density = np.log(np.maximum(density, IMPOSSIBLE))
-    return np.where(done * (growth + spread) > FEWEST * before, density, unchanged)
+    moves = done * (growth + spread) / (done * (growth + spread) + FEWEST * before)
+    density = moves * density + (1.0 - moves) * np.exp(unchanged)
+    log: Floats = np.log(np.maximum(density, IMPOSSIBLE))
+    return log
+
+
+def differences(
+    likelihood: Callable[[Mapping[str, float]], Floats], values: Mapping[str, float]
+) -> tuple[Floats, Floats]:
+    """Return log-likelihoods (cells,) and their derivatives by the values (cells, parameters), by differences."""
+    here, slopes = likelihood(values), []
+    for name, value in values.items():
+        step = SHARE * (abs(value) or 1.0)
+        slopes.append((likelihood({**values, name: value + step}) - here) / step)
+    return here, np.stack(slopes, axis=1)
+
+
+def _bent(limit: Floats, maximum: float) -> Floats:
+    """Return the compliance (S) below `maximum`, with a bend so short in place of the kink that slopes are smooth."""
+    ratio = np.maximum(limit, 1e-3 * maximum) / maximum
+    bent = maximum * ratio * (1.0 + np.minimum(ratio, 2.0) ** KNEE) ** (-1.0 / KNEE)
+    return np.where(limit < 0.5 * maximum, limit, np.where(ratio < 2.0, bent, maximum))
 
 
 def _normal(value: Floats, mean: float, spread: float) -> Floats:

@@ -41,6 +41,7 @@ EXPERIMENTS = {
     "reset_top": STAIRCASE,
     "reset_slope": DEEP,
     "reset_cycle_spread": "repeated RESETs of the same cells",
+    "reset_margin": "RESETs weaker than the last one of the same cells",
     "reset_gate": "RESETs at gate voltages below V_SL + 1.5 V",
     "floor": DEEP,
     "floor_device_spread": DEEP,

@@ -14,7 +14,14 @@ from scipy.special import logsumexp
 Floats = NDArray[np.float64]
 
 NODES = 3  # a dimension
+NOTHING = 1e-30  # shares below are 0: processors are slow with the smallest numbers
 FIRST = 7  # a dimension, as long as nothing is known
+LINE_NODES = 42  # where the integrand is
+LINE_FIRST = 321
+FAR = 2.0 ** np.arange(1, 6) - 1.0  # and beyond it to either side, in units of their distance
+NEAREST = 2e-3  # V, at least
+LEAST = 1e-3  # of the root of the integrand: what lies beyond is left out
+FLAT = 0.03  # of it, is added everywhere between
 
 
 class DeviceNodes:
@@ -62,10 +69,16 @@ class DeviceNodes:
         total: Floats = logsumexp(terms + self._log_weights, axis=1) + self._log_size
         return total
 
+    def weights(self, terms: Floats) -> Floats:
+        """Return the shares (cells, nodes) of the nodes in each cell's integral."""
+        logs = terms + self._log_weights
+        shares: Floats = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+        shares[shares < NOTHING] = 0.0
+        return shares
+
     def move(self, terms: Floats) -> None:
         """Move the nodes to the mean of each cell's integrand, spread as it is."""
-        logs = terms + self._log_weights
-        weights = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+        weights = self.weights(terms)
         placed = np.stack(self.values, axis=-1)
         self._centre = np.einsum("cn,cni->ci", weights, placed)
         apart = placed - self._centre[:, None, :]
@@ -75,3 +88,66 @@ class DeviceNodes:
         self._root = np.linalg.cholesky(covariance + 0.1 * before)
         self.fresh = False
         self._place(NODES)
+
+
+class LineNodes:
+    """Nodes of each cell on one line, for integrands with edges and several peaks: many where the integrand is large.
+
+    Parameters
+    ----------
+    cells : int
+    low, high : float
+        Where the line begins and ends, as long as nothing is known.
+
+    Attributes
+    ----------
+    values : (cells, nodes) array
+    fresh : bool
+        Whether the nodes were never moved.
+    """
+
+    def __init__(self, cells: int, low: float, high: float) -> None:
+        self.fresh = True
+        self._place(np.broadcast_to(np.linspace(low, high, LINE_FIRST), (cells, LINE_FIRST)))
+
+    def _place(self, values: Floats) -> None:
+        self.values = values
+        ends = np.pad(values, ((0, 0), (1, 1)), mode="edge")
+        self._log_weights = np.log(0.5 * (ends[:, 2:] - ends[:, :-2]))  # of the trapezoidal rule
+
+    def integral(self, terms: Floats) -> Floats:
+        """Return ln of the integrals (cells,) of integrands given as ln at the nodes (cells, nodes)."""
+        total: Floats = logsumexp(terms + self._log_weights, axis=1)
+        return total
+
+    def weights(self, terms: Floats, part: slice = slice(None)) -> Floats:
+        """Return the shares (cells, nodes) of the nodes in the integrals of each cell, or of a `part` of them."""
+        logs = terms + self._log_weights[part]
+        shares: Floats = np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+        shares[shares < NOTHING] = 0.0
+        return shares
+
+    def moments(self, terms: Floats) -> tuple[Floats, Floats]:
+        """Return means and standard deviations (cells,) of each cell's integrand."""
+        weights = self.weights(terms)
+        mean = (weights * self.values).sum(axis=1)
+        return mean, np.sqrt((weights * (self.values - mean[:, None]) ** 2).sum(axis=1))
+
+    def move(self, terms: Floats) -> None:
+        """Move the nodes to where each cell's integrand is: equal parts of its root, and some ever farther away.
+
+        Those far away see where the integrand goes when parameters change.
+        """
+        share = np.linspace(0.0, 1.0, LINE_NODES)
+        placed = np.empty((len(terms), LINE_NODES + 2 * len(FAR)))
+        for cell, (at, log) in enumerate(zip(self.values, terms, strict=True)):
+            density = np.exp(0.5 * (log - log.max()))
+            inside = np.flatnonzero(density > LEAST)
+            part = slice(max(inside[0] - 1, 0), inside[-1] + 2)
+            at, density = at[part], density[part] + FLAT
+            parts = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(at))])
+            near = np.interp(share * parts[-1], parts, at)
+            apart = FAR * max(NEAREST, (near[-1] - near[0]) / LINE_NODES)
+            placed[cell] = np.concatenate([near[0] - apart[::-1], near, near[-1] + apart])
+        self.fresh = False
+        self._place(placed)

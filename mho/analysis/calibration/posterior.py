@@ -1,8 +1,9 @@
-"""The posterior of parameters from the log-likelihoods of many cells: its mode by scoring, its width by Laplace's method.
+"""The posterior of parameters from the log-likelihoods of many cells: its mode by slopes, its width by Laplace's method.
 
 The prior is the unit normal in the coordinates used. The sum over cells of the outer products of their scores stands
-for the curvature on the way (Berndt, Hall, Hall and Hausman, Annals of Economic and Social Measurement 3, 653 (1974));
-at the mode the curvature is measured, in the coordinates in which it is about the unit matrix.
+for the curvature at first (Berndt, Hall, Hall and Hausman, Annals of Economic and Social Measurement 3, 653 (1974)), and
+is corrected by how slopes change on the way; at the mode the curvature is measured by differences of slopes, in the
+coordinates in which that of the scores is the unit matrix.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Likelihood = Callable[[Floats], Floats]  # coordinates (parameters,) to the log-likelihoods (cells,)
+Scores = Callable[[Floats], tuple[Floats, Floats]]  # to them and their derivatives (cells, parameters)
 
 STEP = 1e-4  # of a coordinate, for scores
-PROBE = 0.5  # deviations, for the curvature
+PROBE = 0.3  # deviations, for the curvature
 WEAKEST = 0.25  # least curvature, in units of that by the scores
-ROUNDS = 40
+ROUNDS = 80
 ENOUGH = 2e-2  # expected gain of the log-posterior at which the search ends
 ROUGH = 1.0  # the same of a search that another one follows
-FURTHEST = 1.5  # deviations of the prior, by which one step changes a coordinate at most
+FURTHEST = 0.7  # deviations of the prior, by which one step changes a coordinate at most
+DAMPING = 10.0  # of the first step: directions of less curvature are gone more slowly
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def infer(
     prior: tuple[Floats, Floats] | None = None,
     *,
     rough: bool = False,
+    scores: Scores | None = None,
 ) -> Posterior:
     """Find the posterior's mode from `start` on, and its width there.
 
@@ -76,75 +80,116 @@ def infer(
         Of each coordinate; 0 and 1 by default.
     rough : bool
         Whether to end near the mode, without a width.
+    scores : function, optional
+        Log-likelihoods and their derivatives, where they are known better than by differences.
     """
     mean, width = prior or (np.zeros(len(start)), np.ones(len(start)))
-    u, damping, converged = start.copy(), 1e-3, False
+    scored = scores or _differences(likelihood)
 
-    def log_prior(u: Floats) -> float:
-        return -0.5 * float((((u - mean) / width) ** 2).sum())
-
-    def centred(u: Floats) -> Floats:
+    def centred(u: Floats) -> _Place:
         if recentre:
             recentre(u)
-        return likelihood(u)
+        cells, by_cell = scored(u)
+        apart = (u - mean) / width
+        return _Place(
+            u,
+            float(cells.sum()),
+            float(cells.sum()) - 0.5 * float((apart**2).sum()),
+            by_cell.sum(axis=0) - apart / width,
+            _outer(by_cell) + np.diag(width**-2.0),
+        )
 
-    cells = centred(u)
-    for _ in range(ROUNDS):
-        here = float(cells.sum()) + log_prior(u)
-        scores = _scores(likelihood, u, cells)
-        slope = scores.sum(axis=0) - (u - mean) / width**2
-        apart = scores - scores.mean(axis=0)  # far from the mode all cells pull the same way
-        curve = apart.T @ apart + np.diag(width**-2.0)
-        for _try in range(6):
-            step = np.linalg.solve(curve + damping * np.diag(np.diag(curve)), slope)
-            step *= min(1.0, FURTHEST / np.abs(step).max())
-            tried = centred(u + step)
-            gain = float(tried.sum()) + log_prior(u + step) - here
-            if gain > 0.0:
-                break
-            damping = max(8.0 * damping, 1e-2)
-        else:
-            # no step in the direction of ascent gains anything: at the mode, but for rounding
-            converged = float(slope @ step) < 1.0
-            centred(u)
-            break
-        u, cells, damping = u + step, tried, damping / 8.0
-        if gain < (ROUGH if rough else ENOUGH) and damping < 0.1:
-            converged = True
-            break
+    place, converged = _searched(centred, start, ROUGH if rough else ENOUGH)
     if rough:
-        return Posterior(u, np.linalg.inv(curve), float(cells.sum()), converged, False)
-    return _laplace(likelihood, log_prior, u, curve, converged)
+        return Posterior(
+            place.u, np.asarray(np.linalg.inv(place.outer), float), place.likelihood, converged, False
+        )
+    covariance, repaired = _width(
+        lambda u: scored(u)[1].sum(axis=0) - (u - mean) / width**2, place.u, place.outer
+    )
+    return Posterior(place.u, covariance, place.likelihood, converged, repaired)
 
 
-def _scores(likelihood: Likelihood, u: Floats, here: Floats) -> Floats:
-    """Return the derivatives (cells, parameters) of the cells' log-likelihoods, which are `here` at `u`."""
-    return np.stack([(likelihood(u + step) - here) / STEP for step in STEP * np.eye(len(u))], axis=1)
+@dataclass(frozen=True)
+class _Place:
+    """Coordinates, the log-likelihood and the log-posterior there, its slope, and its curvature by the scores."""
+
+    u: Floats
+    likelihood: float
+    value: float
+    slope: Floats
+    outer: Floats
 
 
-def _laplace(
-    likelihood: Likelihood, log_prior: Callable[[Floats], float], u: Floats, curve: Floats, converged: bool
-) -> Posterior:
-    """Return the normal distribution with the curvature at `u`; `curve` is what it is about."""
+def _searched(look: Callable[[Floats], _Place], start: Floats, enough: float) -> tuple[_Place, bool]:
+    """Return the mode, and whether the search ended there.
+
+    Far from the mode scores tell little of the curvature: slopes on the way correct it, and steps are short as long as they
+    gain less than it promises (Nocedal and Wright, Numerical Optimization, 2006, sections 4.1 and 18.3).
+    """
+    place = look(start)
+    curve, damping = place.outer, DAMPING
+    for _ in range(ROUNDS):
+        if _promised(place, curve) < enough:
+            if _promised(place, place.outer) < 2.0 * enough:
+                return place, True
+            curve = place.outer
+        step = np.asarray(np.linalg.solve(curve + damping * np.eye(len(start)), place.slope), float)
+        step *= min(1.0, FURTHEST / np.abs(step).max())
+        tried = look(place.u + step)
+        gain, hoped = tried.value - place.value, float(place.slope @ step - 0.5 * step @ curve @ step)
+        if np.isfinite(gain):
+            curve = _corrected(curve, step, place.slope - tried.slope)
+        if gain > 0.0:
+            place = tried
+        damping *= 0.2 if gain > 0.5 * hoped else 1.0 if gain > 0.1 * hoped else 5.0
+        if 0.0 <= hoped < 0.1 * enough:  # steps have become too short to gain anything
+            break
+    if place is not tried:
+        look(place.u)
+    return place, _promised(place, place.outer) < 10.0 * enough
+
+
+def _promised(place: _Place, curve: Floats) -> float:
+    """Return what the log-posterior gains from a place to the mode, if the curvature is that."""
+    return 0.5 * float(place.slope @ np.linalg.solve(curve, place.slope))
+
+
+def _corrected(curve: Floats, step: Floats, change: Floats) -> Floats:
+    """Return the curvature that explains how the slope changed by a step, positive (damped BFGS: Powell 1978)."""
+    along = curve @ step
+    strength, seen = float(step @ along), float(step @ change)
+    if seen < 0.2 * strength:
+        share = 0.8 * strength / (strength - seen)
+        change, seen = share * change + (1.0 - share) * along, 0.2 * strength
+    corrected: Floats = curve + np.outer(change, change) / seen - np.outer(along, along) / strength
+    return corrected
+
+
+def _differences(likelihood: Likelihood) -> Scores:
+    """Return the scores of a likelihood by differences."""
+
+    def scores(u: Floats) -> tuple[Floats, Floats]:
+        here = likelihood(u)
+        steps = STEP * np.eye(len(u))
+        return here, np.stack([(likelihood(u + step) - here) / STEP for step in steps], axis=1)
+
+    return scores
+
+
+def _outer(by_cell: Floats) -> Floats:
+    """Return the sum over cells of the outer products of scores."""
+    apart = by_cell - by_cell.mean(axis=0)  # far from the mode all cells pull the same way
+    outer: Floats = apart.T @ apart
+    return outer
+
+
+def _width(slope: Callable[[Floats], Floats], u: Floats, curve: Floats) -> tuple[Floats, bool]:
+    """Return the covariance with the curvature at `u`, and whether that was repaired; `curve` is what it is about."""
     axes = np.linalg.inv(np.linalg.cholesky(curve)).T  # columns: about one deviation each, uncorrelated
-
-    def value(w: Floats) -> float:
-        at = u + axes @ w
-        return float(likelihood(at).sum()) + log_prior(at)
-
-    count = len(u)
-    unit = PROBE * np.eye(count)
-    here = value(np.zeros(count))
-    up = np.array([value(step) for step in unit])
-    down = np.array([value(-step) for step in unit])
-    measured = np.diag((2.0 * here - up - down) / PROBE**2)
-    for i in range(count):
-        for j in range(i):
-            both = value(unit[i] - unit[j])
-            # f(i, -j) - f(i) - f(-j) + f(0): the mixed second difference, its sign turned twice
-            measured[i, j] = measured[j, i] = (both - up[i] - down[j] + here) / PROBE**2
-    strength, directions = np.linalg.eigh(measured)
+    here = slope(u)
+    measured = np.stack([axes.T @ (here - slope(u + PROBE * axis)) / PROBE for axis in axes.T])
+    strength, directions = np.linalg.eigh(0.5 * (measured + measured.T))
     repaired = bool((strength < WEAKEST).any())
-    strength = np.maximum(strength, WEAKEST)
-    root = axes @ directions / np.sqrt(strength)
-    return Posterior(u, root @ root.T, float(likelihood(u).sum()), converged, repaired)
+    root = axes @ directions / np.sqrt(np.maximum(strength, WEAKEST))
+    return root @ root.T, repaired

@@ -13,12 +13,13 @@ follows it. What a device has for life, `shift` and `f`, is integrated over.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
-from mho.analysis.calibration.memory import Memory
+from mho.analysis.calibration.memory import Memory, Raised
 from mho.analysis.calibration.nodes import DeviceNodes
 from mho.analysis.calibration.transitions import Sequences
 
@@ -45,6 +46,8 @@ FITTED = {
 PULSE = 100e-9  # s: the width of which parameters of pulses are
 LN10 = np.log(10.0)
 FARTHEST = 9.0  # deviations: draws beyond are taken for this
+TOGETHER = 8  # pulses
+SMALL = 1e-5  # steps of derivatives, relative, or of a draw and a volt
 CLOSE = 4.0  # read deviations: a change below may be none
 
 
@@ -58,6 +61,12 @@ class ThresholdSets:
     fixed : mapping
         The base preset: what is not fitted.
     """
+
+    STARTS: ClassVar[tuple[dict[str, float], ...]] = (
+        {"set_tail": -2.0, "set_knee": -1.5, "cycle_memory": 1.5},
+        {"set_tail": 1.0, "set_knee": 1.5, "cycle_memory": -1.5},
+    )
+    """Further places where to begin a search: what differs from the base, in coordinates."""
 
     def __init__(self, sets: Sequences, fixed: Mapping[str, float]) -> None:
         self._sets, self._fixed = sets, dict(fixed)
@@ -81,44 +90,146 @@ class ThresholdSets:
     def recentre(self, values: Mapping[str, float]) -> None:
         """Move the nodes of each cell's integral to where its integrand is, for parameters near `values`."""
         p = self._merged(values)
-        for _ in range(4 if self._nodes.fresh else 2):
-            self._draws = None
+        for _ in range(3 if self._nodes.fresh else 1):
             self._nodes.take(self._latents(p))
             self._origin = self._common(p)
-            weights = self._terms(values)
-            self._nodes.move(weights)
-        self._draws = None
-        self._draws = self._solved(p)
+            fresh = self._nodes.fresh
+            self._nodes.move(self._terms(values))
+            if fresh:  # there were others
+                self._draws = None
+            self._draws = self._solved(p, 6)
 
     def log_likelihood(self, values: Mapping[str, float]) -> Floats:
         """Return the log-likelihoods (cells,) of parameters near those of `recentre`."""
         return self._nodes.integral(self._terms(values))
 
+    def scores(self, values: Mapping[str, float]) -> tuple[Floats, Floats]:
+        """Return `log_likelihood`, and its derivatives (cells, parameters) by the values in the order of `FITTED`."""
+        p = self._merged(values)
+        draws = self._solved(p)
+        limit, slope = compliance(p, self._ahead(p), self._latents(p)[1], draws)
+        memory, seen = self._memory(p), list[Raised]()
+        terms = self._prior(p)
+        for k in range(len(draws)):
+            raised = Raised(*memory.predict(), *self._observed(k, draws, slope))
+            memory.advance(self._live(k), raised.shift, raised.shrink, keep=True)
+            terms += np.where(self._live(k), raised.log, 0.0)
+            seen.append(raised)
+        weights = self._nodes.weights(terms)
+
+        by_draw, by_slope = np.zeros(draws.shape), np.zeros(draws.shape)
+        for k in reversed(range(len(draws))):
+            by = seen[k].back(weights * self._live(k), *memory.back())
+            memory.back_of_prediction(by.mean, by.variance)
+            error = (self._landing[k][:, None] / slope[k]) ** 2
+            by_draw[k], by_slope[k] = by.draw, by.log_slope - 2.0 * error * by.error
+        derivatives = self._by_law(p, draws, (limit, np.log(slope)), by_draw, by_slope, weights)
+        derivatives["cycle_memory"] = memory.by_share.sum(axis=1)
+        return self._nodes.integral(terms), np.stack([derivatives[name] for name in FITTED], axis=1)
+
+    def _by_law(
+        self,
+        p: dict[str, float],
+        draws: Floats,
+        here: tuple[Floats, Floats],
+        by_draw: Floats,
+        by_slope: Floats,
+        weights: Floats,
+    ) -> dict[str, Floats]:
+        """Return derivatives (cells,) by the parameters of the law, from those by draws and logarithms of slopes.
+
+        The draw at which the compliance is the level follows the parameters (implicit function theorem).
+        """
+        ahead, (shift, factor) = self._ahead(p), self._latents(p)
+        limit, log_slope = here
+        slope = np.exp(log_slope)
+
+        def changes(step: float, *changed: Any) -> tuple[Floats, Floats]:
+            there, sloping = compliance(*changed)
+            return (there - limit) / step, (np.log(sloping) - log_slope) / step
+
+        _, bending = changes(SMALL, p, ahead, factor, draws + SMALL)
+        # of a draw that is as far as any, nothing follows the parameters
+        by_limit = np.where(np.abs(draws) < FARTHEST, -(by_draw + by_slope * bending) / slope, 0.0)
+
+        def along(step: float, *changed: Any) -> Floats:
+            by_value, by_log = changes(step, *changed, draws)
+            return np.asarray(
+                np.einsum("kcn,kcn->kc", by_limit, by_value) + np.einsum("kcn,kcn->kc", by_slope, by_log)
+            )
+
+        spread = max(p["gate_spread"], 1e-6), max(p["set_device_spread"], 1e-6)
+        found = {
+            "gate_spread": (weights * (shift**2 / spread[0] ** 3 - 1.0 / spread[0])).sum(axis=1),
+            "set_device_spread": (weights * (factor**2 / spread[1] ** 3 - 1.0 / spread[1])).sum(axis=1),
+        }
+        by_ahead, by_shift = (
+            along(SMALL, p, ahead + SMALL, factor),
+            (weights * shift).sum(axis=1) / spread[0] ** 2,
+        )
+        for name, by_on in self._by_on(p).items():
+            common = by_on[self._sets.live].mean()
+            found[name] = -(by_ahead * (by_on - common)).sum(axis=0) + by_shift * common
+        for name in (
+            "set_slope",
+            "gate_cycle_spread",
+            "set_tail",
+            "maximum_slope",
+            "set_knee",
+            "set_cycle_spread",
+        ):
+            step = SMALL * max(abs(p[name]), 1e-3 if name == "set_tail" else 1e-12)
+            found[name] = along(step, p | {name: p[name] + step}, ahead, factor).sum(axis=0)
+        step = SMALL * p["maximum"]
+        raised = p | {"maximum": p["maximum"] + step}
+        found["maximum"] = along(step, raised, ahead, self._latents(raised)[1]).sum(axis=0)
+        found["maximum"] += (weights * factor).sum(axis=1) / spread[1] ** 2 / (LN10 * p["maximum"])
+        return found
+
+    def _by_on(self, p: Mapping[str, float]) -> dict[str, Floats]:
+        """Return the derivatives (pulses, cells) of the threshold by its parameters."""
+        narrow = PULSE / self._sets.width
+        power = narrow ** p["gate_power"]
+        return {
+            "gate_threshold": np.ones(power.shape),
+            "gate_rise": power,
+            "gate_power": p["gate_rise"] * power * np.log(narrow),
+            "gate_bit_line": -self._sets.voltage,
+        }
+
     def _merged(self, values: Mapping[str, float]) -> dict[str, float]:
         return {**self._fixed, **{name: float(value) for name, value in values.items()}}
+
+    def _memory(self, p: Mapping[str, float]) -> Memory:
+        return Memory(self._nodes.shape, p["cycle_memory"], p["memory_pulses"], self._sets.young)
+
+    def _live(self, k: int) -> NDArray[np.bool_]:
+        live: NDArray[np.bool_] = self._sets.live[k][:, None]
+        return live
+
+    def _observed(
+        self, k: int, draws: Floats, slope: Floats
+    ) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+        """Return what `Raised` takes of the pulse `k`."""
+        error = (self._landing[k][:, None] / slope[k]) ** 2
+        return draws[k], np.log(slope[k]), error, self._core[k][:, None], self._above[k][:, None]
 
     def _terms(self, values: Mapping[str, float]) -> Floats:
         """Return ln of likelihood times prior at the nodes (cells, nodes)."""
         p = self._merged(values)
         draws = self._solved(p)
-        limit_slope = self._slope(p, draws)
-        memory = Memory(self._nodes.shape, p["cycle_memory"], p["memory_pulses"], self._sets.young)
-        total = np.zeros(self._nodes.shape)
-        for k in range(len(self._level)):
-            live = self._sets.live[k][:, None]
-            total += memory.observe(
-                draws[k],
-                np.log(limit_slope[k]),
-                (self._landing[k][:, None] / limit_slope[k]) ** 2,
-                self._core[k][:, None],
-                self._above[k][:, None],
-                live,
-            )
+        slope = compliance(p, self._ahead(p), self._latents(p)[1], draws)[1]
+        memory, total = self._memory(p), self._prior(p)
+        for k in range(len(draws)):
+            total += memory.observe(*self._observed(k, draws, slope), self._live(k))
+        return total
+
+    def _prior(self, p: Mapping[str, float]) -> Floats:
         shift, factor = self._latents(p)
         spread = max(p["gate_spread"], 1e-6), max(p["set_device_spread"], 1e-6)
-        prior = -0.5 * ((shift / spread[0]) ** 2 + (factor / spread[1]) ** 2)
-        terms: Floats = total + prior - np.log(spread[0] * spread[1] * 2.0 * np.pi)
-        return terms
+        apart = (shift / spread[0]) ** 2 + (factor / spread[1]) ** 2
+        prior: Floats = -0.5 * apart - np.log(spread[0] * spread[1] * 2.0 * np.pi)
+        return prior
 
     def _common(self, p: Mapping[str, float]) -> tuple[float, float]:
         """Return the mean threshold of all pulses, V, and the decades of the maximum."""
@@ -143,8 +254,8 @@ class ThresholdSets:
         ahead: Floats = (self._sets.gate - self._on(p))[:, :, None] - self._latents(p)[0]
         return ahead
 
-    def _solved(self, p: Mapping[str, float]) -> Floats:
-        """Return the draws (pulses, cells, nodes) at which the compliance is the level."""
+    def _solved(self, p: Mapping[str, float], rounds: int = 2) -> Floats:
+        """Return the draws (pulses, cells, nodes) at which the compliance is the level, from the last ones on."""
         ahead, level = self._ahead(p), self._level[:, :, None]
         factor = self._latents(p)[1]
         if self._draws is None:
@@ -156,23 +267,27 @@ class ThresholdSets:
                 low, high = np.where(below, middle, low), np.where(below, high, middle)
             draws, rounds = 0.5 * (low + high), 4
         else:
-            draws, rounds = self._draws, 2
+            draws = self._draws
         for _ in range(rounds):
             limit, slope = compliance(p, ahead, factor, draws)
             draws = np.clip(draws - np.clip((limit - level) / slope, -1.0, 1.0), -FARTHEST, FARTHEST)
         solved: Floats = draws
         return solved
 
-    def _slope(self, p: Mapping[str, float], draws: Floats) -> Floats:
-        return compliance(p, self._ahead(p), self._latents(p)[1], draws)[1]
-
 
 def compliance(p: Mapping[str, float], ahead: Floats, factor: Floats, draw: Floats) -> tuple[Floats, Floats]:
     """Return the compliance (S) of draws and its derivative by the draw, `ahead` (V) of the threshold.
 
     Below the threshold both go on as above it, so that every conductance has its draw; the derivative is at least a
-    thousandth of that of a straight line.
+    thousandth of that of a straight line. Pulses, the first of three axes, are taken a few at a time: they stay in the
+    cache.
     """
+    if ahead.ndim == 3 and len(ahead) > TOGETHER:
+        limit, slope = np.empty(ahead.shape), np.empty(ahead.shape)
+        for begin in range(0, len(ahead), TOGETHER):
+            some = slice(begin, begin + TOGETHER)
+            limit[some], slope[some] = compliance(p, ahead[some], factor, draw[some])
+        return limit, slope
     weak = np.minimum(draw, 0.0)
     bend = np.exp(0.5 * p["set_tail"] * weak * weak)
     tailed = draw * bend
@@ -180,14 +295,14 @@ def compliance(p: Mapping[str, float], ahead: Floats, factor: Floats, draw: Floa
     linear = p["set_slope"] * (ahead + p["gate_cycle_spread"] * tailed)
     steep = p["set_slope"] * p["gate_cycle_spread"] * stretch
     over = np.maximum(linear, 0.0) / p["set_slope"]
-    scale = 10.0 ** np.maximum(factor + p["set_cycle_spread"] * tailed, -6.0)
+    scale = np.exp(LN10 * np.maximum(factor + p["set_cycle_spread"] * tailed, -6.0))
     top = (p["maximum"] + p["maximum_slope"] * over) * scale
     top_slope = (
         p["set_cycle_spread"] * LN10 * stretch * top + p["maximum_slope"] * scale * steep / p["set_slope"]
     )
-    ratio = np.maximum(linear, 0.0) / top
-    power = ratio ** p["set_knee"]
-    share = (1.0 + power) ** (-1.0 / p["set_knee"])
+    ratio = np.maximum(linear, 1e-30) / top
+    power = np.exp(p["set_knee"] * np.log(ratio))
+    share = np.exp(np.log1p(power) / -p["set_knee"])
     limit = linear * share
     # d limit = share/(1 + power) d linear + share power ratio/(1 + power) d top
     slope = share / (1.0 + power) * (steep + power * ratio * top_slope)

@@ -70,7 +70,7 @@ class Sequences:
         return density
 
 
-NOISE = ((0.88, 1.0), (0.10, 3.0), (0.02, 15.0))
+NOISE = ((0.97, 0.9), (0.03, 6.0))
 """Shares of reads, and how far they scatter in units of the standard deviation: telegraph noise, heavy tails."""
 
 

@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
+from benchmarks._hidden_presets import hidden, random_pulses
+from mho.analysis.calibration import FITTED as ALL
 from mho.analysis.calibration.coordinates import Coordinates
 from mho.analysis.calibration.memory import Memory
 from mho.analysis.calibration.nodes import DeviceNodes
 from mho.analysis.calibration.posterior import infer
-from mho.analysis.calibration.threshold_reset import ThresholdResets, landing
+from mho.analysis.calibration.reset_pulses import Landing
+from mho.analysis.calibration.threshold_reset import FITTED as RESETS
+from mho.analysis.calibration.threshold_reset import ThresholdResets
 from mho.analysis.calibration.threshold_set import FITTED, ThresholdSets, compliance
-from mho.analysis.calibration.transitions import Sequences
-from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
+from mho.analysis.calibration.transitions import Sequences, Transitions, transitions_of
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
 from mho.instruments.simulated.physics.cells.threshold_law import ThresholdLaw
 
 STANFORD = CELL_PRESETS["stanford"]
@@ -52,8 +56,9 @@ def test_a_reset_lands_where_that_of_the_simulated_cells_does() -> None:
     simulated = law.after_reset(before, voltage, 200e-9, deviate, 0.0, draw, draw)
     beyond = voltage - 1.349 - 0.226 * deviate
     floor = np.log(7.68e-6) + 1.32 * deviate
-    mean, spread = landing(PARAMETERS, beyond, before, np.log(before), 2.0**0.5 / 0.269, floor)
-    np.testing.assert_allclose(np.exp(mean - spread * draw), simulated, rtol=1e-4)
+    over = np.maximum(beyond - 1100.0 * before, 0.0)
+    landing = Landing(PARAMETERS, beyond, over, np.log(before), 2.0**0.5 / 0.269, floor)
+    np.testing.assert_allclose(np.exp(landing.mean - landing.spread * draw), simulated, rtol=1e-4)
 
 
 @pytest.mark.parametrize("gate", [2.35, 2.6])
@@ -67,7 +72,7 @@ def test_the_density_after_a_set_adds_up_to_one(gate: float) -> None:
 
 @pytest.mark.parametrize(("before", "voltage"), [(60e-6, 1.6), (60e-6, 2.2), (220e-6, 1.7)])
 def test_the_density_after_a_reset_adds_up_to_one(before: float, voltage: float) -> None:
-    after = np.concatenate([np.geomspace(0.01e-6, 3e-6, 400), np.arange(3.02e-6, 260e-6, 0.05e-6)])
+    after = np.concatenate([np.geomspace(0.01e-6, 3e-6, 400), np.arange(3.05e-6, 260e-6, 0.1e-6)])
     resets = ThresholdResets(one_pulse_each(after, before, voltage, 4.0), PARAMETERS)
     resets.recentre({})
     density = np.exp(resets.log_likelihood({}))
@@ -143,6 +148,68 @@ def test_a_likelihood_prefers_the_preset_that_it_was_drawn_from() -> None:
         assert value({name: factor * PARAMETERS[name]}) < drawn_from - 3.0
 
 
+def hidden_chip() -> tuple[CellPreset, Transitions]:
+    """Return a preset near `stanford`, and what 30 pulses each did to a dozen of its cells."""
+    truth = hidden(STANFORD, ALL, np.random.default_rng(5))
+    columns = random_pulses(
+        truth, 12, 30, 5, gates=(2.0, 3.4), sets=(1.8, 3.0), resets=(1.2, 2.6), reset_gates=(3.0, 4.2)
+    )
+    return truth, transitions_of(columns, PARAMETERS)
+
+
+@pytest.mark.parametrize("kind", ["SET", "RESET"])
+def test_scores_are_the_derivatives_of_the_likelihood(kind: str) -> None:
+    truth, data = hidden_chip()
+    fitted = FITTED if kind == "SET" else RESETS
+    model: Any = (
+        ThresholdSets(data.sets, PARAMETERS) if kind == "SET" else ThresholdResets(data.resets, PARAMETERS)
+    )
+    values = {name: 1.02 * float(getattr(truth, name)) for name in fitted}
+    model.recentre(values)
+    cells, scores = model.scores(values)
+    np.testing.assert_allclose(cells, model.log_likelihood(values))
+    for place, (name, value) in enumerate(values.items()):
+        step = 1e-5 * value
+        up, down = (model.log_likelihood(values | {name: value + side * step}) for side in (1.0, -1.0))
+        measured = (up - down) / (2.0 * step)
+        size = np.abs(measured).max()
+        # near the cap of a RESET they are approximate
+        assert np.abs(scores[:, place] - measured).max() < 0.03 * size, name
+        assert abs((scores[:, place] - measured).sum()) < 0.01 * np.abs(measured).sum(), name
+
+
+def test_slopes_are_the_derivatives_of_the_values() -> None:
+    about = Coordinates.about(PARAMETERS, FITTED)
+    place = np.linspace(-1.0, 1.0, len(about))
+    for number, slope in enumerate(about.slopes(place)):
+        step = 1e-6 * np.eye(len(about))[number]
+        name = about.names[number]
+        change = about.preset(place + step)[name] - about.preset(place - step)[name]
+        assert change / 2e-6 == pytest.approx(slope, rel=1e-6)
+
+
+def test_a_search_from_afar_ends_at_the_mode_along_a_curved_ridge() -> None:
+    rng = np.random.default_rng(7)
+    seen = np.array([0.8, -0.3]) + np.array([1.0, 0.1]) * rng.standard_normal((200, 2))
+
+    def likelihood(u: np.ndarray) -> np.ndarray:
+        ridge = u[1] - 0.4 * u[0] ** 2
+        return np.asarray(-0.5 * (seen[:, 0] - u[0]) ** 2 - 0.5 * ((seen[:, 1] - ridge) / 0.1) ** 2)
+
+    found = infer(likelihood, np.array([-3.0, -3.0]))
+    assert found.converged
+    truth = np.array([0.8, -0.3 + 0.4 * 0.8**2])
+    assert (np.abs(found.mean - truth) < 3.0 * found.deviation).all()
+    slope = np.array(
+        [
+            likelihood(found.mean + step).sum() - likelihood(found.mean - step).sum()
+            for step in 1e-3 * np.eye(2)
+        ]
+    )
+    slope = slope / 2e-3 - found.mean
+    assert slope @ found.covariance @ slope < 0.1
+
+
 def test_thresholds_of_cells_are_found_as_often_as_their_width_says() -> None:
     """The integral over a cell's threshold is right where its data put the threshold between two pulses."""
     rng, law = np.random.default_rng(6), ThresholdLaw(STANFORD)
@@ -159,16 +226,8 @@ def test_thresholds_of_cells_are_found_as_often_as_their_width_says() -> None:
     resets = ThresholdResets(pulses, PARAMETERS | {"cycle_memory": 0.0})
     for _ in range(2):
         resets.recentre({})
-    terms, grid = resets._terms({"cycle_memory": 0.0}), resets._grid()
-    weights = np.exp(terms - terms.max(axis=1, keepdims=True))
-    weights /= weights.sum(axis=1, keepdims=True)
-    mean = (weights * grid).sum(axis=1)
-    width = np.sqrt((weights * (grid - mean[:, None]) ** 2).sum(axis=1))
-    true = (
-        STANFORD.reset_threshold
-        + STANFORD.reset_threshold_spread * deviate
-        + STANFORD.reset_rise * resets._top
-    )
+    mean, width = resets.thresholds({"cycle_memory": 0.0})
+    true = STANFORD.reset_threshold + STANFORD.reset_threshold_spread * deviate
     apart = (true - mean) / width
     assert abs(apart.mean()) < 0.25
     assert 0.8 < apart.std() < 1.2
