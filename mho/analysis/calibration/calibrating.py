@@ -32,7 +32,7 @@ MEMORY = "cycle_memory"  # SETs and RESETs both tell of it
 class Model(Protocol):
     """The pulses of one kind on cells under a law."""
 
-    STARTS: ClassVar[Sequence[Mapping[str, float]]]
+    STARTS: ClassVar[tuple[dict[str, float], ...]]
     """Deviations of the prior by which parameters are elsewhere, where other searches begin."""
 
     def __init__(self, pulses: Sequences, fixed: Mapping[str, float], /) -> None: ...
@@ -57,16 +57,19 @@ class Law:
         Models of both kinds of pulses.
     of_sets, of_resets : mapping
         The parameters that each tells about, and the kinds of their coordinates.
-    first_wide : tuple of str
-        Spreads from pulse to pulse that are held wide when the search begins: what single pulses tell precisely leads it
-        astray far from the mode.
+    spreads : tuple of str
+        Spreads from pulse to pulse.
+    first_wide : bool
+        Whether these are held wide when the search begins: what single pulses tell precisely leads it astray far from the
+        mode.
     """
 
     sets: type[Model]
     resets: type[Model]
     of_sets: Mapping[str, str]
     of_resets: Mapping[str, str]
-    first_wide: tuple[str, ...] = ()
+    spreads: tuple[str, ...]
+    first_wide: bool = False
 
 
 LAWS = {
@@ -75,6 +78,7 @@ LAWS = {
         threshold_reset.ThresholdResets,
         threshold_set.FITTED,
         threshold_reset.FITTED,
+        ("gate_cycle_spread", "set_cycle_spread", "reset_cycle_spread", "reset_drop_spread"),
     ),
     "gradual": Law(
         gradual_set.GradualSets,
@@ -82,6 +86,7 @@ LAWS = {
         gradual_set.FITTED,
         gradual_reset.FITTED,
         ("set_cycle_spread", "reset_cycle_spread", "floor_spread"),
+        first_wide=True,
     ),
 }
 
@@ -177,20 +182,26 @@ def calibrate(
         A search did not end at a maximum.
     """
     law = LAWS[preset["law"]]
+    if not any(preset[name] > 0.0 for name in law.spreads):
+        raise InputError(
+            f"preset {base!r} has no spread from pulse to pulse, about which none can be sought; name another, such as "
+            "--base pku"
+        )
     _check_enough(data)
     tell = progress or (lambda _: None)
     fixed = {name: float(value) for name, value in preset.items() if isinstance(value, int | float)}
+    wide = law.spreads if law.first_wide else ()
     parts: list[Part] = []
     if data.sets.count >= LEAST_PULSES:
         tell(f"{data.sets.count} SETs of {data.sets.cells} cells")
         about = Coordinates.about(fixed, _about(law.of_sets, preset))
-        parts.append(_fit("SET", law.sets, data.sets, fixed, about, None, law.first_wide))
+        parts.append(_fit("SET", law.sets, data.sets, fixed, about, None, wide))
         fixed |= _values(parts[0])
     if data.resets.count >= LEAST_PULSES:
         tell(f"{data.resets.count} RESETs of {data.resets.cells} cells")
         about = Coordinates.about({**fixed, MEMORY: float(preset[MEMORY])}, _about(law.of_resets, preset))
         prior = _shared_prior(parts[0], about) if parts and MEMORY in about.names else None
-        parts.append(_fit("RESET", law.resets, data.resets, fixed, about, prior, law.first_wide))
+        parts.append(_fit("RESET", law.resets, data.resets, fixed, about, prior, wide))
     return _joined(base, preset, data, parts)
 
 
@@ -352,7 +363,7 @@ def _joined(base: str, preset: Mapping[str, Any], data: Transitions, parts: Sequ
     mean, low, high, deviation = np.array(values).T
     known = {name for name, width in zip(names, deviation, strict=True) if width < TOLD}
     return Calibration(
-        base, tuple(names), mean, low, high, deviation, correlation, helping(known),
+        base, tuple(names), mean, low, high, deviation, correlation, helping(known, str(preset["law"])),
         tuple(_remarks(preset, data, parts)), data, tuple(parts),
     )  # fmt: skip
 

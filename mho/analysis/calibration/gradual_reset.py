@@ -93,7 +93,7 @@ class GradualResets:
         order = np.argsort(over, axis=0)
         drop = p["reset_slope"] * (self._resets.width / PULSE) ** 0.5 * (self._arriving - self._high)
         clear = (p["reset_cycle_spread"] * drop > CLEAR * self._error) | ~self._resets.live
-        return order, np.take_along_axis(clear, order, axis=0).all(axis=1)
+        return order, np.asarray(np.take_along_axis(clear, order, axis=0).all(axis=1))
 
     def log_likelihood(self, values: Mapping[str, float]) -> Floats:
         """Return the log-likelihoods (cells,) of parameters near those of `recentre`."""
@@ -131,16 +131,16 @@ class GradualResets:
             duration,
         )
         rows = [np.take_along_axis(one, self._order, axis=0)[:, :, None] for one in of]
-        for clear, (*reads, live, arriving, per_volt) in zip(
-            self._clear, zip(*rows, strict=True), strict=True
-        ):
+        for clear, row in zip(self._clear, zip(*rows, strict=True), strict=True):
+            before, after, error, unchanged, live, arriving, per_volt = row
             over = arriving - threshold
             if not (over > 0.0).any():
-                total += np.where(live, reads[-1], 0.0)
+                total += np.where(live, unchanged, 0.0)
                 continue
-            seen = lowered(p, *reads, per_volt * np.maximum(over, LEAST), bottom, clear=bool(clear))
+            drop = per_volt * np.maximum(over, LEAST)
+            seen = lowered(p, before, after, error, unchanged, drop, bottom, clear=bool(clear))
             moves = np.clip(over / SOFT, 0.0, 1.0)
-            seen = np.log(np.maximum(moves * seen + (1.0 - moves) * np.exp(reads[-1]), IMPOSSIBLE))
+            seen = np.log(np.maximum(moves * seen + (1.0 - moves) * np.exp(unchanged), IMPOSSIBLE))
             total += np.where(live, seen, 0.0)
         terms: Floats = total - self._log_after.sum(axis=0, where=resets.live)[:, None]
         return terms

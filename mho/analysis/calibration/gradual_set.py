@@ -166,7 +166,9 @@ class GradualSets:
         return total
 
 
-def narrowed(share: Floats, grid: Floats, low: Floats, high: Floats, anew: bool) -> tuple[Floats, Floats]:
+def narrowed(
+    share: Floats, grid: Floats, low: Floats, high: Floats, anew: bool
+) -> tuple[Floats, Floats, bool]:
     """Return the ends (cells,) of grids that hold the integrands with these shares of weight at the nodes.
 
     Those that fit stay as they are unless all are to be made `anew`: sums on one grid can be compared to the last digit.
@@ -178,7 +180,11 @@ def narrowed(share: Floats, grid: Floats, low: Floats, high: Floats, anew: bool)
     at_an_end = np.maximum(share[:, 0], share[:, -1]) > ASTRAY
     spread = np.where(at_an_end, 2.0 * before, spread)
     new = anew | (np.abs(mean - middle) > MOVED * before) | (np.abs(np.log(spread / before)) > MOVED)
-    return np.where(new, mean - REACH * spread, low), np.where(new, mean + REACH * spread, high), bool(np.any(new))
+    return (
+        np.where(new, mean - REACH * spread, low),
+        np.where(new, mean + REACH * spread, high),
+        bool(np.any(new)),
+    )
 
 
 def landing(
@@ -225,7 +231,7 @@ def raised(
     mean, own = done * growth, np.maximum((done * spread) ** 2, (1e-3 * error) ** 2)
     apart = after - before - mean
     stays = ndtr(-growth / spread)
-    density = 0.0
+    density = np.zeros(apart.shape)
     for share, width in NOISE:
         read = (width * error) ** 2
         total = own + read
@@ -254,10 +260,12 @@ def _bent(limit: Floats, maximum: float) -> Floats:
     """Return the compliance (S) below `maximum`, with a bend so short in place of the kink that slopes are smooth."""
     ratio = np.maximum(limit, 1e-3 * maximum) / maximum
     bent = maximum * ratio * (1.0 + np.minimum(ratio, 2.0) ** KNEE) ** (-1.0 / KNEE)
-    return np.where(limit < 0.5 * maximum, limit, np.where(ratio < 2.0, bent, maximum))
+    compliance: Floats = np.where(limit < 0.5 * maximum, limit, np.where(ratio < 2.0, bent, maximum))
+    return compliance
 
 
 def _normal(value: Floats, mean: float, spread: float) -> Floats:
     """Return ln of a normal density."""
     spread = max(spread, 1e-6)
-    return -0.5 * (((value - mean) / spread) ** 2 + LOG_2PI) - np.log(spread)
+    log: Floats = -0.5 * (((value - mean) / spread) ** 2 + LOG_2PI) - np.log(spread)
+    return log
