@@ -68,7 +68,8 @@ ELSEWHERE = {
     "threshold": ("set_threshold_spread", "set_acceleration", "floor_spread", "landing", "landing_share"),
     "gradual": (
         "gate_rise", "gate_power", "gate_bit_line", "gate_spread", "gate_cycle_spread", "set_tail", "maximum_slope",
-        "set_knee", "cycle_memory", "memory_pulses", "reset_rise", "reset_reach", "reset_drop_spread", "reset_top",
+        "set_knee", "cycle_memory", "memory_pulses", "reset_rise", "reset_reach", "reset_drop_spread", "reset_margin",
+        "reset_top",
     ),
 }  # fmt: skip
 """Parameters that have no meaning under a law."""
