@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 
 READ, SET, RESET = range(3)  # codes of the column `kind`
 VIRGIN = 20.0  # times the conductance of an unformed cell: below, it is one
+FORMED = 0.2  # of the floor: a cell that was never read above is unformed, however far off zero its meter is
 MOVED = 0.3  # of ln G: a cell whose reads all lie within it is stuck
 
 
@@ -123,8 +124,11 @@ def transitions_of(columns: Mapping[str, NDArray[Any]], base: Mapping[str, float
 
     virgin_below = VIRGIN * base["unformed"]
     pulse = (kept["kind"] != READ) & np.isfinite(before) & np.isfinite(kept["conductance"])
-    virgin = before < virgin_below
-    young = read[first] < virgin_below
+    formed_above = max(FORMED * base["floor"], virgin_below)
+    high_so_far = np.cumsum(read > formed_above) - (read > formed_above)  # reads before this one
+    never = high_so_far == high_so_far[first][cell] if count else np.zeros(0, bool)
+    virgin = (before < virgin_below) | (never & (before < formed_above))
+    young = read[first] < formed_above
     formed = pulse & ~virgin
     pulsed = np.bincount(cell[formed], minlength=count) > 0
     low, high = np.full(count, np.inf), np.zeros(count)

@@ -145,3 +145,19 @@ def test_what_a_base_has_not_is_not_sought() -> None:
     assert "landing" in sought(asdict(CELL_PRESETS["quiet"]))
     assert "gate_rise" not in helping((), "gradual")
     assert "floor_spread" in helping((), "gradual")
+
+
+def test_a_virgin_cell_whose_meter_is_off_zero_is_not_a_formed_one() -> None:
+    """A meter with an offset reads 30 nS of cells of 1 nS; a formed cell of a low floor remains formed."""
+    read = np.array([30e-9, 28e-9, 25e-6, 30e-9, 20e-6])
+    kind = np.array([0, 1, 1, 2, 1])
+    count = len(read)
+    columns = {"time": np.arange(count) * 1e-3, "kind": kind, "conductance": read}
+    columns |= {name: np.zeros(count) for name in ("array", "row", "column")}
+    columns |= {
+        name: np.full(count, value) for name, value in (("voltage", 3.3), ("width", 1e-6), ("gate", 1.6))
+    }
+    found = transitions_of(columns, PARAMETERS)
+    assert found.forming.count == 2
+    assert found.sets.count == 1
+    assert found.resets.count == 1
