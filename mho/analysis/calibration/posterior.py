@@ -127,26 +127,26 @@ def _searched(look: Callable[[Floats], _Place], start: Floats, enough: float) ->
     Far from the mode scores tell little of the curvature: slopes on the way correct it, and steps are short as long as they
     gain less than it promises (Nocedal and Wright, Numerical Optimization, 2006, sections 4.1 and 18.3).
     """
-    place = look(start)
+    place = last = look(start)
     curve, damping = place.outer, DAMPING
     for _ in range(ROUNDS):
         if _promised(place, curve) < enough:
             if _promised(place, place.outer) < 2.0 * enough:
-                return place, True
+                break
             curve = place.outer
         step = np.asarray(np.linalg.solve(curve + damping * np.eye(len(start)), place.slope), float)
         step *= min(1.0, FURTHEST / np.abs(step).max())
-        tried = look(place.u + step)
-        gain, hoped = tried.value - place.value, float(place.slope @ step - 0.5 * step @ curve @ step)
+        last = look(place.u + step)
+        gain, hoped = last.value - place.value, float(place.slope @ step - 0.5 * step @ curve @ step)
         if np.isfinite(gain):
-            curve = _corrected(curve, step, place.slope - tried.slope)
+            curve = _corrected(curve, step, place.slope - last.slope)
         if gain > 0.0:
-            place = tried
+            place = last
         damping *= 0.2 if gain > 0.5 * hoped else 1.0 if gain > 0.1 * hoped else 5.0
         if 0.0 <= hoped < 0.1 * enough:  # steps have become too short to gain anything
             break
-    if place is not tried:
-        look(place.u)
+    if place is not last:  # what is integrated over follows the mode
+        place = look(place.u)
     return place, _promised(place, place.outer) < 10.0 * enough
 
 

@@ -90,7 +90,9 @@ class ThresholdSets:
     def recentre(self, values: Mapping[str, float]) -> None:
         """Move the nodes of each cell's integral to where its integrand is, for parameters near `values`."""
         p = self._merged(values)
-        for _ in range(3 if self._nodes.fresh else 1):
+        if self._nodes.fresh:  # about the median device of these parameters
+            self._origin = self._common(p)
+        for _ in range(4 if self._nodes.fresh else 1):
             self._nodes.take(self._latents(p))
             self._origin = self._common(p)
             fresh = self._nodes.fresh

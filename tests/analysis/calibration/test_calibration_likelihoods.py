@@ -178,6 +178,23 @@ def test_scores_are_the_derivatives_of_the_likelihood(kind: str) -> None:
         assert abs((scores[:, place] - measured).sum()) < 0.01 * np.abs(measured).sum(), name
 
 
+@pytest.mark.parametrize("kind", ["SET", "RESET"])
+def test_the_integrals_are_found_at_once_far_from_the_base(kind: str) -> None:
+    """A search that goes on from a part of the cells begins with nodes that were never moved."""
+    truth, data = hidden_chip()
+    far = PARAMETERS | {
+        "gate_threshold": truth.gate_threshold - 0.4,
+        "reset_threshold": truth.reset_threshold - 0.3,
+    }
+    model: Any = ThresholdSets(data.sets, far) if kind == "SET" else ThresholdResets(data.resets, far)
+    values = {name: float(getattr(truth, name)) for name in (FITTED if kind == "SET" else RESETS)}
+    model.recentre(values)
+    at_once = model.log_likelihood(values)
+    for _ in range(4):
+        model.recentre(values)
+    np.testing.assert_allclose(at_once, model.log_likelihood(values), atol=0.1)
+
+
 def test_slopes_are_the_derivatives_of_the_values() -> None:
     about = Coordinates.about(PARAMETERS, FITTED)
     place = np.linspace(-1.0, 1.0, len(about))
