@@ -190,6 +190,8 @@ def calibrate(
     _check_enough(data)
     tell = progress or (lambda _: None)
     fixed = {name: float(value) for name, value in preset.items() if isinstance(value, int | float)}
+    for sentence in _out_of_range(preset, data):  # before the search, which then takes long
+        tell(sentence)
     wide = law.spreads if law.first_wide else ()
     parts: list[Part] = []
     if data.sets.count >= LEAST_PULSES:
@@ -388,12 +390,18 @@ def _remarks(preset: Mapping[str, Any], data: Transitions, parts: Sequence[Part]
         said.append(
             f"of {data.cells} cells {data.stuck_on} are stuck on and {data.stuck_off} stuck off; they are left out"
         )
-    if data.sets.count:
-        top = float(np.quantile(data.sets.after[data.sets.live], 0.99))
-        ratio = top / float(preset["maximum"])
-        if not 0.4 < ratio < 2.5:
-            said.append(
-                f"the cells reach {1e6 * top:.3g} uS, the base {1e6 * float(preset['maximum']):.3g} uS: a base of that "
-                "range would be a better beginning"
-            )
+    said += _out_of_range(preset, data)
     return said
+
+
+def _out_of_range(preset: Mapping[str, Any], data: Transitions) -> list[str]:
+    """Return a sentence where the cells conduct far more or less than those of the base."""
+    if not data.sets.count:
+        return []
+    top = float(np.quantile(data.sets.after[data.sets.live], 0.99))
+    if 0.4 < top / float(preset["maximum"]) < 2.5:
+        return []
+    return [
+        f"the cells reach {1e6 * top:.3g} uS, the base {1e6 * float(preset['maximum']):.3g} uS: a base of that "
+        "range would be a better beginning"
+    ]
