@@ -141,10 +141,34 @@ def test_runs_of_two_chips_are_named(shell: Shell, tmp_path: Path, pulses: dict[
     assert "each chip by itself" in line
 
 
-def test_a_gradual_law_is_not_calibrated(shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]) -> None:
+def test_a_base_without_spreads_is_refused(
+    shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]
+) -> None:
+    run = imported(shell, tmp_path, pulses | {"conductance": 0.25 * pulses["conductance"]})  # in its range
+    line = refused(shell, "calibrate", run, "--to", tmp_path / "mychip.toml", "--base", "ideal")
+    assert "no spread from pulse to pulse" in line
+    assert "--base pku" in line
+
+
+def test_a_chip_of_the_gradual_law_is_calibrated(shell: Shell, tmp_path: Path) -> None:
+    pulses = random_pulses(
+        CELL_PRESETS["pku"], 12, 60, 3,
+        gates=(1.0, 2.8), sets=(0.7, 2.2), resets=(0.8, 2.6), reset_gates=(1.8, 3.0),
+    )  # fmt: skip
     run = imported(shell, tmp_path, pulses)
-    line = refused(shell, "calibrate", run, "--to", tmp_path / "mychip.toml", "--base", "quiet")
-    assert "--base stanford" in line
+    code, out, err = shell("calibrate", run, "--to", tmp_path / "mychip.toml", "--base", "pku")
+    assert code == 0, err
+    assert "reset_slope" in out
+    assert "gate_rise" not in out  # that law does not have it
+    known = tomllib.loads((tmp_path / "mychip.toml").read_text())["posterior"]
+    assert cell_preset(str(tmp_path / "mychip.toml")).law == "gradual"
+    inside = [
+        low <= getattr(CELL_PRESETS["pku"], name) <= high
+        for name, low, high in zip(
+            known["parameters"], known["interval_low"], known["interval_high"], strict=True
+        )
+    ]
+    assert sum(inside) >= len(inside) - 3
 
 
 def refused(shell: Shell, *words: object) -> str:

@@ -5,7 +5,7 @@ likelihoods `threshold_set` and `threshold_reset`, `posterior`, `calibrating`; `
 `experiments` has what they tell beyond pulses, `preset_text` writes the preset.
 """
 
-from mho.analysis.calibration.calibrating import Calibration, calibrate
+from mho.analysis.calibration.calibrating import Calibration, calibrate, sought
 from mho.analysis.calibration.experiments import Told, told_beyond_pulses
 from mho.analysis.calibration.helping import COMMANDS, check_range
 from mho.analysis.calibration.preset_text import as_preset_file
@@ -40,6 +40,7 @@ __all__ = [
     "pulse_table",
     "read_pulses",
     "read_records",
+    "sought",
     "told_beyond_pulses",
     "transitions_of",
 ]

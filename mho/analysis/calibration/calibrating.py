@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.calibration import threshold_reset, threshold_set
+from mho.analysis.calibration import gradual_reset, gradual_set, threshold_reset, threshold_set
 from mho.analysis.calibration.coordinates import Coordinates
 from mho.analysis.calibration.helping import helping, what_helps
 from mho.analysis.calibration.posterior import Posterior, infer
-from mho.analysis.calibration.threshold_reset import ThresholdResets
-from mho.analysis.calibration.threshold_set import ThresholdSets
-from mho.analysis.calibration.transitions import Transitions
+from mho.analysis.calibration.transitions import Sequences, Transitions
 from mho.errors import ConvergenceError, InputError
 
 Floats = NDArray[np.float64]
-Model = ThresholdSets | ThresholdResets
 Progress = Callable[[str], None]
 
 LEAST_CELLS, LEAST_PULSES = 8, 200
@@ -28,7 +25,70 @@ TOLD = 0.7  # deviations of the prior: a parameter that is known no better is no
 BEGINNING = 32  # cells with which the search begins, where there are many more
 CLOSE = 4.0  # of the log-posterior of these: ends of searches that differ by less explain them as well
 OTHER = 3.0  # squared deviations a parameter, from which they are not the same place
+FIRST, WIDE = 16, 3.0  # cells with which it begins with wide spreads, and these in deviations of the prior
 MEMORY = "cycle_memory"  # SETs and RESETs both tell of it
+
+
+class Model(Protocol):
+    """The pulses of one kind on cells under a law."""
+
+    STARTS: ClassVar[tuple[dict[str, float], ...]]
+    """Deviations of the prior by which parameters are elsewhere, where other searches begin."""
+
+    def __init__(self, pulses: Sequences, fixed: Mapping[str, float], /) -> None: ...
+
+    def recentre(self, values: Mapping[str, float]) -> None:
+        """Move what is integrated over to where the integrand is, for parameters near `values`."""
+
+    def log_likelihood(self, values: Mapping[str, float]) -> Floats:
+        """Return the log-likelihoods (cells,) of parameters near those of `recentre`."""
+
+    def scores(self, values: Mapping[str, float]) -> tuple[Floats, Floats]:
+        """Return the log-likelihoods (cells,) and their derivatives by the values (cells, parameters)."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """How cells of a law are calibrated.
+
+    Attributes
+    ----------
+    sets, resets : type
+        Models of both kinds of pulses.
+    of_sets, of_resets : mapping
+        The parameters that each tells about, and the kinds of their coordinates.
+    spreads : tuple of str
+        Spreads from pulse to pulse.
+    first_wide : bool
+        Whether these are held wide when the search begins: what single pulses tell precisely leads it astray far from the
+        mode.
+    """
+
+    sets: type[Model]
+    resets: type[Model]
+    of_sets: Mapping[str, str]
+    of_resets: Mapping[str, str]
+    spreads: tuple[str, ...]
+    first_wide: bool = False
+
+
+LAWS = {
+    "threshold": Law(
+        threshold_set.ThresholdSets,
+        threshold_reset.ThresholdResets,
+        threshold_set.FITTED,
+        threshold_reset.FITTED,
+        ("gate_cycle_spread", "set_cycle_spread", "reset_cycle_spread", "reset_drop_spread"),
+    ),
+    "gradual": Law(
+        gradual_set.GradualSets,
+        gradual_reset.GradualResets,
+        gradual_set.FITTED,
+        gradual_reset.FITTED,
+        ("set_cycle_spread", "reset_cycle_spread", "floor_spread"),
+        first_wide=True,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +100,7 @@ class Part:
     kind : str
     coordinates : Coordinates
     posterior : Posterior
-    model : ThresholdSets or ThresholdResets
+    model : Model
         At the posterior's mean.
     several : bool
         Whether searches of a part of the cells ended at places apart that explain it about as well.
@@ -121,26 +181,41 @@ def calibrate(
     ConvergenceError
         A search did not end at a maximum.
     """
-    if preset["law"] != "threshold":
+    law = LAWS[preset["law"]]
+    if not any(preset[name] > 0.0 for name in law.spreads):
         raise InputError(
-            f"preset {base!r} switches by the law {preset['law']!r}, which is not calibrated yet; name one with the law "
-            "'threshold', such as --base stanford"
+            f"preset {base!r} has no spread from pulse to pulse, about which none can be sought; name another, such as "
+            "--base pku"
         )
     _check_enough(data)
     tell = progress or (lambda _: None)
     fixed = {name: float(value) for name, value in preset.items() if isinstance(value, int | float)}
+    for sentence in _out_of_range(preset, data):  # before the search, which then takes long
+        tell(sentence)
+    wide = law.spreads if law.first_wide else ()
     parts: list[Part] = []
     if data.sets.count >= LEAST_PULSES:
         tell(f"{data.sets.count} SETs of {data.sets.cells} cells")
-        about = Coordinates.about(fixed, threshold_set.FITTED)
-        parts.append(_fit("SET", ThresholdSets, data.sets, fixed, about, None))
+        about = Coordinates.about(fixed, _about(law.of_sets, preset))
+        parts.append(_fit("SET", law.sets, data.sets, fixed, about, None, wide))
         fixed |= _values(parts[0])
     if data.resets.count >= LEAST_PULSES:
         tell(f"{data.resets.count} RESETs of {data.resets.cells} cells")
-        about = Coordinates.about({**fixed, MEMORY: float(preset[MEMORY])}, threshold_reset.FITTED)
-        prior = _shared_prior(parts[0], about) if parts else None
-        parts.append(_fit("RESET", ThresholdResets, data.resets, fixed, about, prior))
+        about = Coordinates.about({**fixed, MEMORY: float(preset[MEMORY])}, _about(law.of_resets, preset))
+        prior = _shared_prior(parts[0], about) if parts and MEMORY in about.names else None
+        parts.append(_fit("RESET", law.resets, data.resets, fixed, about, prior, wide))
     return _joined(base, preset, data, parts)
+
+
+def sought(preset: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters that are sought about a preset, and the kinds of their coordinates."""
+    law = LAWS[preset["law"]]
+    return _about({**law.of_sets, **law.of_resets}, preset)
+
+
+def _about(fitted: Mapping[str, str], preset: Mapping[str, Any]) -> dict[str, str]:
+    """Leave out what a preset has not: nothing is a factor of e from 0."""
+    return {name: kind for name, kind in fitted.items() if kind != "log" or preset[name] > 0.0}
 
 
 def _check_enough(data: Transitions) -> None:
@@ -157,9 +232,10 @@ def _fit(
     fixed: Mapping[str, float],
     about: Coordinates,
     prior: tuple[Floats, Floats] | None,
+    first_wide: Sequence[str],
 ) -> Part:
     """Infer what one kind of pulse tells; a part of the cells leads near to where all of them do."""
-    starts, apart = _beginnings(model, pulses, fixed, about, prior)
+    starts, apart = _beginnings(model, pulses, fixed, about, prior, first_wide)
     for start in starts:
         whole = model(pulses, fixed)
         found = _inferred(whole, about, start, prior)
@@ -179,6 +255,7 @@ def _beginnings(
     fixed: Mapping[str, float],
     about: Coordinates,
     prior: tuple[Floats, Floats] | None,
+    first_wide: Sequence[str],
 ) -> tuple[list[Floats], bool]:
     """Return where to begin, the best first, and whether a part of the cells leaves open which is.
 
@@ -191,9 +268,13 @@ def _beginnings(
         for name, deviations in changes.items():
             start[about.places([name])[0]] += deviations
         starts.append(start)
+    wide = about.places([name for name in first_wide if name in about.names])
+    if wide:
+        few = pulses.of(_some(pulses.cells, FIRST))
+        starts = [_begun(lambda: model(few, fixed), about, start, wide) for start in starts]
     if pulses.cells <= 2 * BEGINNING:
         return starts, False
-    some = pulses.of(np.linspace(0, pulses.cells - 1, BEGINNING).astype(np.int64))
+    some = pulses.of(_some(pulses.cells, BEGINNING))
     ends = [_inferred(model(some, fixed), about, start, prior, rough=True) for start in starts]
     values = [end.log_likelihood - 0.5 * float((((end.mean - mean) / width) ** 2).sum()) for end in ends]
     order = np.argsort(values)[::-1]
@@ -205,6 +286,20 @@ def _beginnings(
         for k in order[1:]
     ]
     return [ends[k].mean for k in order], any(apart)
+
+
+def _some(cells: int, count: int) -> NDArray[np.int64]:
+    """Return the numbers of `count` cells, or of all where there are fewer."""
+    return np.unique(np.linspace(0, cells - 1, min(count, cells)).astype(np.int64))
+
+
+def _begun(model: Callable[[], Model], about: Coordinates, start: Floats, wide: Sequence[int]) -> Floats:
+    """Return where the search arrives with spreads that begin wide, then with these as they are found to be."""
+    mean, width = np.zeros(len(about)), np.ones(len(about))
+    mean[wide], width[wide] = WIDE, 0.05
+    beginning = _inferred(model(), about, np.where(mean > 0.0, mean, start), (mean, width), rough=True).mean
+    beginning[wide] = start[wide]
+    return _inferred(model(), about, beginning, None, rough=True).mean
 
 
 def _inferred(
@@ -264,7 +359,7 @@ def _joined(base: str, preset: Mapping[str, Any], data: Transitions, parts: Sequ
     mean, low, high, deviation = np.array(values).T
     known = {name for name, width in zip(names, deviation, strict=True) if width < TOLD}
     return Calibration(
-        base, tuple(names), mean, low, high, deviation, correlation, helping(known),
+        base, tuple(names), mean, low, high, deviation, correlation, helping(known, str(preset["law"])),
         tuple(_remarks(preset, data, parts)), data, tuple(parts),
     )  # fmt: skip
 
@@ -289,12 +384,18 @@ def _remarks(preset: Mapping[str, Any], data: Transitions, parts: Sequence[Part]
         said.append(
             f"of {data.cells} cells {data.stuck_on} are stuck on and {data.stuck_off} stuck off; they are left out"
         )
-    if data.sets.count:
-        top = float(np.quantile(data.sets.after[data.sets.live], 0.99))
-        ratio = top / float(preset["maximum"])
-        if not 0.4 < ratio < 2.5:
-            said.append(
-                f"the cells reach {1e6 * top:.3g} uS, the base {1e6 * float(preset['maximum']):.3g} uS: a base of that "
-                "range would be a better beginning"
-            )
+    said += _out_of_range(preset, data)
     return said
+
+
+def _out_of_range(preset: Mapping[str, Any], data: Transitions) -> list[str]:
+    """Return a sentence where the cells conduct far more or less than those of the base."""
+    if not data.sets.count:
+        return []
+    top = float(np.quantile(data.sets.after[data.sets.live], 0.99))
+    if 0.4 < top / float(preset["maximum"]) < 2.5:
+        return []
+    return [
+        f"the cells reach {1e6 * top:.3g} uS, the base {1e6 * float(preset['maximum']):.3g} uS: a base of that "
+        "range would be a better beginning"
+    ]

@@ -83,6 +83,35 @@ EXPERIMENTS = {
 }
 """What would tell each parameter that a chip has."""
 
+GATES = "SETs at gate voltages from below the threshold to the top"
+LANDING = "SETs of the same cell in small steps of the gate"
+
+ELSEWHERE = {
+    "threshold": ("set_threshold_spread", "set_acceleration", "floor_spread", "landing", "landing_share"),
+    "gradual": (
+        "gate_rise", "gate_power", "gate_bit_line", "gate_spread", "gate_cycle_spread", "set_tail", "maximum_slope",
+        "set_knee", "cycle_memory", "memory_pulses", "reset_rise", "reset_reach", "reset_drop_spread", "reset_margin",
+        "reset_top",
+    ),
+}  # fmt: skip
+"""Parameters that have no meaning under a law."""
+
+OTHERWISE = {
+    "gradual": {
+        "gate_threshold": GATES,
+        "set_threshold_spread": "SETs at V_BL about the threshold of more cells",
+        "set_acceleration": "SETs at low V_BL, of several widths",
+        "set_time": WIDTHS,
+        "set_cycle_spread": CYCLES,
+        "landing": LANDING,
+        "landing_share": LANDING,
+        "reset_slope": STAIRCASE,
+        "floor_spread": "RESETs of the same cells down to their floor, again and again",
+        "reset_gate": "RESETs at gate voltages about 1.5 V",
+    },
+}
+"""What tells parameters that mean something else under a law, or nothing under another."""
+
 
 def what_helps(sets: int, resets: int, cells: int, forming: int, least_pulses: int, least_cells: int) -> str:
     """Return the sentence with which too little data are refused: what there is, what is the least, what to do.
@@ -132,6 +161,7 @@ def check_range(top: float, base: str, maxima: Mapping[str, float]) -> None:
     )
 
 
-def helping(known: Collection[str]) -> dict[str, str]:
-    """Return the parameters that are not known, each with the experiment that tells it."""
-    return {name: experiment for name, experiment in EXPERIMENTS.items() if name not in known}
+def helping(known: Collection[str], law: str = "threshold") -> dict[str, str]:
+    """Return the parameters of a law that are not known, each with the experiment that tells it."""
+    experiments = EXPERIMENTS | OTHERWISE.get(law, {})
+    return {name: what for name, what in experiments.items() if name not in {*known, *ELSEWHERE[law]}}

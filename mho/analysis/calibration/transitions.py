@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 READ, SET, RESET = range(3)  # codes of the column `kind`
+FORMED = 0.2  # of the floor: a cell that was never read above is unformed, however far off zero its meter is
 MOVED = 0.3  # of ln G: a cell whose reads all lie within it is stuck
 
 
@@ -130,8 +131,11 @@ def transitions_of(columns: Mapping[str, NDArray[Any]], base: Mapping[str, float
 
     virgin_below = formed_above(base)
     pulse = (kept["kind"] != READ) & np.isfinite(before) & np.isfinite(kept["conductance"])
-    virgin = before < virgin_below
-    young = read[first] < virgin_below
+    conducts = max(FORMED * base["floor"], virgin_below)
+    high_so_far = np.cumsum(read > conducts) - (read > conducts)  # reads before this one
+    never = high_so_far == high_so_far[first][cell] if count else np.zeros(0, bool)
+    virgin = (before < virgin_below) | (never & (before < conducts))
+    young = read[first] < conducts
     formed = pulse & ~virgin
     pulsed = np.bincount(cell[formed], minlength=count) > 0
     low, high = np.full(count, np.inf), np.zeros(count)

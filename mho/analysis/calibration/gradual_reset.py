@@ -1,0 +1,224 @@
+"""How likely the RESETs of cells are under the gradual law.
+
+    over = V_SL - T,  T = reset_threshold + reset_threshold_spread d;  below, or with too low a gate, a cell holds still
+    drop = reset_slope over (width/100 ns)^(1/2) exp(reset_cycle_spread z)
+    bottom = ln floor + floor_device_spread d - floor_spread z
+    ln G -> min(ln G, max(ln G - drop, bottom))
+
+One draw makes a pulse deep both ways, so that ln G falls with it all along. The one thing that a device has for life, its
+deviate d, is integrated over; the variable of the integral is its threshold T: there its data put it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from mho.analysis.calibration.gradual_set import ROUNDS, differences, narrowed
+from mho.analysis.calibration.transitions import NOISE, Sequences
+
+Floats = NDArray[np.float64]
+
+FITTED = {
+    "reset_slope": "log",
+    "reset_threshold": "volts",
+    "reset_threshold_spread": "log",
+    "reset_cycle_spread": "log",
+    "floor": "log",
+    "floor_spread": "log",
+    "floor_device_spread": "log",
+}
+"""The parameters that RESETs tell about, and the kinds of their coordinates."""
+
+PULSE = 100e-9  # s: the width of which parameters of pulses are
+LOG_2PI = np.log(2.0 * np.pi)
+WIDEST = 0.9  # V: the first grid reaches so far to either side
+FIRST, NODES = 181, 31
+SOFT = (
+    2e-3  # V over the threshold, up to which a cell may have held still: the likelihood is smooth on the grid
+)
+FARTHEST = 6.0  # deviations: draws beyond are taken for this
+CLEAR = 20.0  # read deviations: where draws move a cell farther, how reads scatter in detail is of no account
+STEPS = 5, 2  # of Newton's, to the most probable draw, and where falls are clear
+IMPOSSIBLE = 1e-250  # least density, which the logarithm needs
+LEAST = 1e-5  # V over the threshold
+
+
+class GradualResets:
+    """The RESETs of cells; `log_likelihood` of a preset's parameters.
+
+    Parameters
+    ----------
+    resets : Sequences
+        Of C cells with up to K pulses each.
+    fixed : mapping
+        The base preset: what is not fitted.
+    """
+
+    STARTS: ClassVar[tuple[dict[str, float], ...]] = ()
+
+    def __init__(self, resets: Sequences, fixed: Mapping[str, float]) -> None:
+        self._resets, self._fixed = resets, dict(fixed)
+        self._log_before, self._log_after = np.log(resets.before), np.log(resets.after)
+        self._unchanged = resets.unchanged() + self._log_after  # a density of ln G
+        self._error = resets.landing / resets.after
+        self._arriving = np.where(resets.gate >= fixed["reset_gate"], resets.voltage, -np.inf)
+        self._low = np.full(resets.cells, fixed["reset_threshold"] - WIDEST)
+        self._high = np.full(resets.cells, fixed["reset_threshold"] + WIDEST)
+        self._count, self._fresh = FIRST, True
+        self._order, self._clear = self._sorted(fixed)
+
+    def recentre(self, values: Mapping[str, float]) -> None:
+        """Put the grid of each cell's threshold where its integrand is, for parameters near `values`."""
+        for _ in range(ROUNDS):
+            terms = self._terms(values)
+            weights = np.exp(terms - terms.max(axis=1, keepdims=True))
+            weights /= weights.sum(axis=1, keepdims=True)
+            self._low, self._high, moved = narrowed(weights, self._grid(), self._low, self._high, self._fresh)
+            if not moved:
+                break
+            self._count, self._fresh = NODES, False
+            self._order, self._clear = self._sorted({**self._fixed, **values})
+
+    def _sorted(self, p: Mapping[str, float]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return the order of each cell's pulses by volts over its threshold, and in which rows all falls are clear.
+
+        Without a memory the order of pulses says nothing.
+        """
+        over = np.where(self._resets.live, self._arriving - 0.5 * (self._low + self._high), np.inf)
+        order = np.argsort(over, axis=0)
+        drop = p["reset_slope"] * (self._resets.width / PULSE) ** 0.5 * (self._arriving - self._high)
+        clear = (p["reset_cycle_spread"] * drop > CLEAR * self._error) | ~self._resets.live
+        return order, np.asarray(np.take_along_axis(clear, order, axis=0).all(axis=1))
+
+    def log_likelihood(self, values: Mapping[str, float]) -> Floats:
+        """Return the log-likelihoods (cells,) of parameters near those of `recentre`."""
+        terms = self._terms(values)
+        most = terms.max(axis=1)
+        step = (self._high - self._low) / (self._count - 1)
+        total: Floats = most + np.log(np.exp(terms - most[:, None]).sum(axis=1) * step)
+        return total
+
+    def scores(self, values: Mapping[str, float]) -> tuple[Floats, Floats]:
+        """Return the log-likelihoods (cells,) and their derivatives by the values (cells, parameters)."""
+        return differences(self.log_likelihood, values)
+
+    def _grid(self) -> Floats:
+        share = np.linspace(0.0, 1.0, self._count)
+        grid: Floats = self._low[:, None] + (self._high - self._low)[:, None] * share
+        return grid
+
+    def _terms(self, values: Mapping[str, float]) -> Floats:
+        """Return ln of likelihood times prior on the grid (cells, nodes)."""
+        p = {**self._fixed, **{name: float(value) for name, value in values.items()}}
+        resets, threshold = self._resets, self._grid()
+        width = max(p["reset_threshold_spread"], 1e-6)
+        deviate = (threshold - p["reset_threshold"]) / width
+        bottom = np.log(p["floor"]) + p["floor_device_spread"] * deviate
+        duration = p["reset_slope"] * (resets.width / PULSE) ** 0.5
+        total: Floats = -0.5 * (deviate * deviate + LOG_2PI) - np.log(width)
+        of = (
+            self._log_before,
+            self._log_after,
+            self._error,
+            self._unchanged,
+            resets.live,
+            self._arriving,
+            duration,
+        )
+        rows = [np.take_along_axis(one, self._order, axis=0)[:, :, None] for one in of]
+        for clear, row in zip(self._clear, zip(*rows, strict=True), strict=True):
+            before, after, error, unchanged, live, arriving, per_volt = row
+            over = arriving - threshold
+            if not (over > 0.0).any():
+                total += np.where(live, unchanged, 0.0)
+                continue
+            drop = per_volt * np.maximum(over, LEAST)
+            seen = lowered(p, before, after, error, unchanged, drop, bottom, clear=bool(clear))
+            moves = np.clip(over / SOFT, 0.0, 1.0)
+            seen = np.log(np.maximum(moves * seen + (1.0 - moves) * np.exp(unchanged), IMPOSSIBLE))
+            total += np.where(live, seen, 0.0)
+        terms: Floats = total - self._log_after.sum(axis=0, where=resets.live)[:, None]
+        return terms
+
+
+def lowered(
+    p: Mapping[str, float],
+    before: Floats,
+    after: Floats,
+    error: Floats,
+    unchanged: Floats,
+    drop: Floats,
+    bottom: Floats,
+    *,
+    clear: bool = False,
+) -> Floats:
+    """Return the density of ln G read after RESETs above the threshold.
+
+    Parameters
+    ----------
+    before, after, error : array
+        ln of the reads (S), and the standard deviation of the second about where the pulse led the cell.
+    unchanged : array
+        ln of the density if the pulse did not change the cell.
+    drop, bottom : array
+        Of ln G by a median pulse, and the ln of the floor (S) of a median pulse.
+    clear : bool
+        Whether all these falls are far larger than `error`.
+    """
+    cycle, scatter = max(p["reset_cycle_spread"], 1e-3), max(p["floor_spread"], 1e-3)
+    still = (bottom - before) / scatter  # draws below it find the cell below their floor
+    # on the floor: normal, and what the read leaves open of the draw
+    on_floor = scatter**2 + error**2
+    draw, loose = scatter * (bottom - after) / on_floor, error / np.sqrt(on_floor)
+    fallen = drop * np.exp(cycle * np.clip(draw, -FARTHEST, FARTHEST))
+    counts = _above(bottom - scatter * draw - before + fallen, loose, cycle * fallen, scatter)
+    floored = np.exp(-0.5 * (after - bottom) ** 2 / on_floor) / np.sqrt(2.0 * np.pi * on_floor)
+    density = floored * counts * ndtr((draw - still) / loose) + ndtr(still) * np.exp(unchanged)
+    for share, width in ((1.0, 1.0),) if clear else NOISE:
+        draw, fallen, seen, loose = falling(before - after, drop, cycle, width * error, STEPS[clear])
+        counts = _above(before - fallen - bottom + scatter * draw, loose, cycle * fallen, scatter)
+        density = density + share * seen * counts
+    return density
+
+
+def _above(apart: Floats, loose: Floats, steep: Floats, scatter: float) -> Floats:
+    """Return how probable it is that of fall and floor, `apart` in ln G, the higher one is this.
+
+    The draw is known up to its deviation `loose`; `steep` and `scatter` are how the two go with it.
+    """
+    return ndtr(apart / (loose * np.maximum(np.abs(steep - scatter), 1e-9)))
+
+
+def falling(
+    seen: Floats, drop: Floats, cycle: float, error: Floats, steps: int = STEPS[0]
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return what a fall that was `seen` to be so large (of ln G) tells, were there no floor.
+
+    It is drop exp(cycle z), read with a normal error: Laplace's method about the most probable draw z.
+
+    Returns
+    -------
+    draw, fallen : array
+        The most probable draw, and its fall.
+    density : array
+        Of `seen`.
+    loose : array
+        Standard deviation of the draw.
+    """
+    far = np.clip(np.log(np.maximum(seen, 1e-9) / drop) / cycle, -FARTHEST, FARTHEST)
+    weight = (cycle * np.maximum(seen, drop) / error) ** 2
+    draw = far * weight / (1.0 + weight)
+    for _ in range(steps):
+        fallen = drop * np.exp(cycle * draw)
+        miss, steep = (seen - fallen) / error, cycle * fallen / error
+        draw = draw - np.clip((draw - miss * steep) / (1.0 + steep**2), -1.0, 1.0)
+    fallen = drop * np.exp(cycle * draw)
+    miss, steep = (seen - fallen) / error, cycle * fallen / error
+    curve = np.maximum(1.0 + steep**2 - miss * cycle * steep, 0.5)
+    density = np.exp(-0.5 * (draw**2 + miss**2)) / (error * np.sqrt(2.0 * np.pi * curve))
+    return draw, fallen, density, curve**-0.5

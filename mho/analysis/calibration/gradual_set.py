@@ -1,0 +1,271 @@
+"""How likely the SETs of cells are under the gradual law.
+
+    G_c = min(set_slope f (V_WL - gate_threshold), maximum),  growth = max(G_c - G, 0)
+    done = 1 - exp(-width/set_time exp(min(V_BL - T, 0)/set_acceleration))
+    spread = ln 10 set_cycle_spread (growth G_c)^(1/2) + landing + landing_share G_c
+    G -> G + done max(growth + spread z, 0)
+
+Given what a device has for life, its factor f and its threshold T, a pulse raises a cell by a normal amount, or not at
+all. T, and the compliance of the device at the gate voltage that is usual in the data, are integrated over: there the
+data put them, whatever the parameters are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from mho.analysis.calibration.transitions import NOISE, Sequences
+
+Floats = NDArray[np.float64]
+
+FITTED = {
+    "set_slope": "log",
+    "gate_threshold": "volts",
+    "maximum": "log",
+    "set_threshold": "volts",
+    "set_threshold_spread": "log",
+    "set_time": "log",
+    "set_acceleration": "log",
+    "set_cycle_spread": "log",
+    "set_device_spread": "log",
+    "landing": "log",
+    "landing_share": "log",
+}
+"""The parameters that SETs tell about, and the kinds of their coordinates."""
+
+LN10 = np.log(10.0)
+LOG_2PI = np.log(2.0 * np.pi)
+FIRST, NODES = (49, 17), (31, 9)  # of thresholds and compliances, before any was seen and afterwards
+WIDEST = (0.9, 1.0)  # V and ln: the first grid reaches so far to either side
+REACH = 3.5  # deviations of a cell's own value, to either side
+MOVED = 0.3  # deviations, and of ln of them: a grid stays where it is that fits so well
+ASTRAY = 0.2  # share of weight at an end of a grid: its integrand lies beyond
+ROUNDS = 8  # in which grids come to where their integrands are
+IDLE = 0.1  # read deviations: a pulse that moves a cell less tells no threshold
+FEWEST = 1e-7  # share of its conductance by which a pulse must move a cell, in single precision
+IMPOSSIBLE = 1e-250  # 1/S: least density, which the logarithm needs
+KNEE = 120.0  # power: the bend at the maximum is 1/120 wide
+SHARE = 1e-4  # of a value, by which it is changed for a derivative
+BLUR = 3.0  # read deviations: cells stop where they have passed their compliance, and slow noise repeats in their reads
+OPEN = 0.05  # V: a gate is this far above its threshold at least, where the compliance is measured
+
+
+class GradualSets:
+    """The SETs of cells; `log_likelihood` of a preset's parameters.
+
+    Parameters
+    ----------
+    sets : Sequences
+        Of C cells with up to K pulses each.
+    fixed : mapping
+        The base preset: what is not fitted.
+    """
+
+    STARTS: ClassVar[tuple[dict[str, float], ...]] = ()
+
+    def __init__(self, sets: Sequences, fixed: Mapping[str, float]) -> None:
+        self._sets, self._fixed = sets, dict(fixed)
+        self._unchanged = sets.unchanged()
+        self._usual = float(np.median(sets.gate[sets.live]))  # V
+        centre = np.array([fixed["set_threshold"], self._log_limit(fixed)])
+        self._low = np.tile(centre - WIDEST, (sets.cells, 1))
+        self._high = np.tile(centre + WIDEST, (sets.cells, 1))
+        self._count, self._fresh = FIRST, True
+        self._order, self._alike = self._sorted(fixed)
+
+    def _log_limit(self, p: Mapping[str, float]) -> float:
+        """Return ln of the median device's compliance (S) at the usual gate voltage, maximum apart."""
+        return float(np.log(p["set_slope"] * max(self._usual - p["gate_threshold"], OPEN)))
+
+    def recentre(self, values: Mapping[str, float]) -> None:
+        """Put the grid of each cell where its integrand is, for parameters near `values`."""
+        for _ in range(ROUNDS):
+            if not self._narrow(self._terms(values)):
+                break
+            self._order, self._alike = self._sorted({**self._fixed, **values})
+
+    def _narrow(self, terms: Floats) -> bool:
+        """Move the grids; return whether any moved."""
+        weights = np.exp(terms - terms.max(axis=(1, 2), keepdims=True))
+        weights /= weights.sum(axis=(1, 2), keepdims=True)
+        moved = False
+        for axis, grid in enumerate(self._grids()):
+            share, low, high = weights.sum(axis=2 - axis), self._low[:, axis], self._high[:, axis]
+            low[:], high[:], new = narrowed(share, grid, low, high, self._fresh)
+            moved |= new
+        self._count, self._fresh = NODES, False
+        return moved
+
+    def _sorted(self, p: Mapping[str, float]) -> tuple[NDArray[np.int64], list[int | None]]:
+        """Return the order of each cell's pulses by volts over its threshold, and a node that stands for all in a row.
+
+        Without a memory the order of pulses says nothing. Far over the threshold all nodes of it are alike, and far below;
+        there is none that stands for all in rows between.
+        """
+        sets, low, high = self._sets, self._low[:, 0], self._high[:, 0]
+        order = np.argsort(np.where(sets.live, sets.voltage - 0.5 * (low + high), np.inf), axis=0)
+        most = (
+            sets.width / p["set_time"] * np.exp(np.minimum(sets.voltage - low, 0.0) / p["set_acceleration"])
+        )
+        idle = most * p["maximum"] < IDLE * sets.landing
+        kinds = [
+            np.take_along_axis(kind | ~sets.live, order, axis=0).all(axis=1)
+            for kind in (idle, sets.voltage >= high)
+        ]
+        return order, [0 if below else -1 if above else None for below, above in zip(*kinds, strict=True)]
+
+    def log_likelihood(self, values: Mapping[str, float]) -> Floats:
+        """Return the log-likelihoods (cells,) of parameters near those of `recentre`."""
+        terms = self._terms(values)
+        most = terms.max(axis=(1, 2))
+        steps = (self._high - self._low) / (np.array(self._count) - 1)
+        total: Floats = most + np.log(
+            np.exp(terms - most[:, None, None]).sum(axis=(1, 2)) * steps.prod(axis=1)
+        )
+        return total
+
+    def scores(self, values: Mapping[str, float]) -> tuple[Floats, Floats]:
+        """Return the log-likelihoods (cells,) and their derivatives by the values (cells, parameters)."""
+        return differences(self.log_likelihood, values)
+
+    def _grids(self) -> list[Floats]:
+        """Return thresholds (V) and ln of compliances at the nodes, (cells, nodes) each."""
+        return [
+            low[:, None] + (high - low)[:, None] * np.linspace(0.0, 1.0, count)
+            for low, high, count in zip(self._low.T, self._high.T, self._count, strict=True)
+        ]
+
+    def _terms(self, values: Mapping[str, float]) -> Floats:
+        """Return ln of likelihood times prior at the nodes (cells, thresholds, compliances)."""
+        p = {**self._fixed, **{name: float(value) for name, value in values.items()}}
+        thresholds, log_limits = self._grids()
+        total: Floats = (
+            _normal(thresholds, p["set_threshold"], p["set_threshold_spread"])[:, :, None]
+            + _normal(log_limits, self._log_limit(p), LN10 * p["set_device_spread"])[:, None, :]
+        )
+        slope = np.exp(log_limits) / max(self._usual - p["gate_threshold"], OPEN)
+        sets = self._sets
+        of = [
+            getattr(sets, name)
+            for name in ("voltage", "width", "gate", "before", "after", "landing", "still", "live")
+        ]
+        rows = [np.take_along_axis(one, self._order, axis=0) for one in (*of, self._unchanged)]
+        for alike, (voltage, *row) in zip(self._alike, zip(*rows, strict=True), strict=True):
+            width, gate, before, after, error, still, live, unchanged = (one[:, None, None] for one in row)
+            some = thresholds if alike is None else thresholds[:, [alike]]
+            rate = np.exp(np.minimum(voltage[:, None] - some, 0.0) / p["set_acceleration"]) / p["set_time"]
+            limit = _bent(slope[:, None, :] * (gate - p["gate_threshold"]), p["maximum"])
+            rise = landing(p, limit, before, still)
+            seen = raised(-np.expm1(-width * rate[:, :, None]), rise, before, after, error, unchanged)
+            total += np.where(live, seen, 0.0)
+        return total
+
+
+def narrowed(
+    share: Floats, grid: Floats, low: Floats, high: Floats, anew: bool
+) -> tuple[Floats, Floats, bool]:
+    """Return the ends (cells,) of grids that hold the integrands with these shares of weight at the nodes.
+
+    Those that fit stay as they are unless all are to be made `anew`: sums on one grid can be compared to the last digit.
+    """
+    mean = (share * grid).sum(axis=1)
+    spread = np.sqrt((share * (grid - mean[:, None]) ** 2).sum(axis=1))
+    spread = np.maximum(spread, 0.5 * (grid[:, 1] - grid[:, 0]))  # as fine as the grid could tell
+    middle, before = 0.5 * (low + high), 0.5 * (high - low) / REACH
+    at_an_end = np.maximum(share[:, 0], share[:, -1]) > ASTRAY
+    spread = np.where(at_an_end, 2.0 * before, spread)
+    new = anew | (np.abs(mean - middle) > MOVED * before) | (np.abs(np.log(spread / before)) > MOVED)
+    return (
+        np.where(new, mean - REACH * spread, low),
+        np.where(new, mean + REACH * spread, high),
+        bool(np.any(new)),
+    )
+
+
+def landing(
+    p: Mapping[str, float], limit: Floats, before: Floats, still: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return how probable a SET with the compliance `limit` (S) is to raise a cell at all, by how much, and its spread.
+
+    The second and third are in S. `before` was read to within `still` (S): whether the limit lies above it is known up to
+    that, and how far, if it does.
+    """
+    still = BLUR * still
+    ahead = np.maximum((limit - before) / still, -8.0)
+    rises = ndtr(ahead)
+    growth = still * (ahead + np.exp(-0.5 * ahead * ahead) / (np.sqrt(2.0 * np.pi) * rises))
+    least = p["landing"] + p["landing_share"] * np.maximum(limit, 0.0)
+    if p["landing"] or p["landing_share"]:  # the draw alone raises a cell, too
+        growth, rises = growth * rises, np.ones_like(rises)
+    spread = LN10 * p["set_cycle_spread"] * np.sqrt(growth * np.maximum(limit, before)) + least
+    return rises, growth, spread
+
+
+def raised(
+    done: Floats,
+    rise: tuple[Floats, Floats, Floats],
+    before: Floats,
+    after: Floats,
+    error: Floats,
+    unchanged: Floats,
+) -> Floats:
+    """Return ln of the density (1/S) of reads after SETs.
+
+    Parameters
+    ----------
+    done : array
+        Share of the way that the pulse went.
+    rise : tuple of array
+        As `landing` returns it.
+    before, after, error : array
+        Reads (S), and the standard deviation of the second about where the pulse led the cell.
+    unchanged : array
+        ln of the density (1/S) of the second if the pulse did not change the cell.
+    """
+    rises, growth, spread = rise
+    mean, own = done * growth, np.maximum((done * spread) ** 2, (1e-3 * error) ** 2)
+    apart = after - before - mean
+    stays = ndtr(-growth / spread)
+    density = np.zeros(apart.shape)
+    for share, width in NOISE:
+        read = (width * error) ** 2
+        total = own + read
+        # the change was above 0: of what the read leaves open, that part
+        above = ndtr((mean * read + (after - before) * own) / np.sqrt(own * read * total))
+        density = density + share / np.sqrt(2.0 * np.pi * total) * np.exp(-0.5 * apart**2 / total) * above
+    density = rises * density + (1.0 - rises * (1.0 - stays)) * np.exp(unchanged)
+    moves = done * (growth + spread) / (done * (growth + spread) + FEWEST * before)
+    density = moves * density + (1.0 - moves) * np.exp(unchanged)
+    log: Floats = np.log(np.maximum(density, IMPOSSIBLE))
+    return log
+
+
+def differences(
+    likelihood: Callable[[Mapping[str, float]], Floats], values: Mapping[str, float]
+) -> tuple[Floats, Floats]:
+    """Return log-likelihoods (cells,) and their derivatives by the values (cells, parameters), by differences."""
+    here, slopes = likelihood(values), []
+    for name, value in values.items():
+        step = SHARE * (abs(value) or 1.0)
+        slopes.append((likelihood({**values, name: value + step}) - here) / step)
+    return here, np.stack(slopes, axis=1)
+
+
+def _bent(limit: Floats, maximum: float) -> Floats:
+    """Return the compliance (S) below `maximum`, with a bend so short in place of the kink that slopes are smooth."""
+    ratio = np.maximum(limit, 1e-3 * maximum) / maximum
+    bent = maximum * ratio * (1.0 + np.minimum(ratio, 2.0) ** KNEE) ** (-1.0 / KNEE)
+    compliance: Floats = np.where(limit < 0.5 * maximum, limit, np.where(ratio < 2.0, bent, maximum))
+    return compliance
+
+
+def _normal(value: Floats, mean: float, spread: float) -> Floats:
+    """Return ln of a normal density."""
+    spread = max(spread, 1e-6)
+    log: Floats = -0.5 * (((value - mean) / spread) ** 2 + LOG_2PI) - np.log(spread)
+    return log
