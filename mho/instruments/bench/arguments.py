@@ -21,6 +21,7 @@ from mho.instruments.roles import Cell, Pulse
 Floats = NDArray[np.float64]
 Shapes = Mapping[str, tuple[int, int]]
 
+LINES = {"set": "bit line", "reset": "source line"}  # that a pulse of a kind drives
 MOST_LEVELS = 2500  # list length that every source-measure unit supports
 
 
@@ -49,6 +50,8 @@ def finite(value: Any, name: str, unit: str, least: float = -math.inf) -> float:
 
 def count(value: Any, name: str, most: float = math.inf) -> int:
     """Return `value` as an int when it is a whole number from 1 to `most`; raises `InputError`."""
+    if type(value) is int and 1 <= value <= most:
+        return value
     if isinstance(value, int | np.integer) and not isinstance(value, bool) and 1 <= value <= most:
         return int(value)
     raise InputError(
@@ -99,6 +102,10 @@ def cell(given: Any, arrays: Shapes) -> Cell:
     if not isinstance(given, tuple) or len(given) != 3:
         raise InputError(f"{_shown(given)} is no cell; give Cell(array, row, column)")
     array, row, column = given
+    size = arrays.get(array) if type(array) is str else None
+    if size is not None and type(given) is Cell and type(row) is int is type(column):
+        if 0 <= row < size[0] and 0 <= column < size[1]:
+            return given
     rows, columns = _shape(array, arrays)
     if type(given) is Cell and type(row) is int is type(column) and 0 <= row < rows and 0 <= column < columns:
         return given
@@ -165,10 +172,9 @@ def pulse(given: Any) -> Pulse:
 
 def driven_line(kind: Any) -> str:
     """Return the terminal that a SET or RESET pulse drives; raises `InputError` for another kind."""
-    lines_by_kind = {"set": "bit line", "reset": "source line"}
-    if not isinstance(kind, str) or kind not in lines_by_kind:
+    if not isinstance(kind, str) or kind not in LINES:
         raise InputError(f"a pulse of the kind {_shown(kind)} does not exist; choose set or reset")
-    return lines_by_kind[kind]
+    return LINES[kind]
 
 
 def shapes_of_arrays(chip_text: str) -> Shapes:

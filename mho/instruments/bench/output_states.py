@@ -62,7 +62,9 @@ class OutputStates:
 
     def forget(self, *roles: str) -> None:
         """Mark the named roles, or all, as unknown."""
-        for role in roles or tuple(self._known):
+        if not roles:
+            self._known.clear()
+        for role in roles:
             self._known.pop(role, None)
 
     def of(self, role: str) -> OutputState:

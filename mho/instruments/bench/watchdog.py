@@ -98,6 +98,8 @@ class Watchdog:
         InstrumentError
             When it left the mode, or does not answer.
         """
+        if not (self._armed or self._doubt):
+            return
         doubt = self._doubt or self._silence()
         if not doubt:  # nothing is assigned here: a sign of life may be failing in its own thread
             return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,8 @@ class BenchTwins:
         Has no device when the bench has no NI DAQ.
     matrix : MatrixWires or None
         The wires behind a switch matrix.
+    at_rest : callable
+        Returns whether the pulse generator is known to put out nothing before the next command.
     generators : dict
         Output of a pulse generator's channel without a trigger, by line, or by name in front of a switch matrix.
 
@@ -69,6 +72,7 @@ class BenchTwins:
         faults: Sequence[Fault | DaqFault],
     ) -> None:
         self.devices: dict[str, Any] = {}
+        self.at_rest: Callable[[], bool]
         self.generators: dict[str, Playing] = {}
         self._lines, self._vectors, self._entries, self._rngs = lines, vectors, entries, rngs
         self.matrix = self._build_switch()
@@ -122,6 +126,7 @@ class BenchTwins:
         lines = {channel: self._pulse_wire(channel, line) for channel, line in entry.channels.items()}
         twin = entry.model.load_twin()
         generator = twin(self._lines.clock, self._rngs[2], lines, serial="SIM00003")
+        self.at_rest = partial(getattr, generator, "at_rest", False)
         for channel, line in entry.channels.items():
             self._lines.edges[line] = edge_of(generator, channel)
             source = line if self.matrix is None else f"pulser {channel}"

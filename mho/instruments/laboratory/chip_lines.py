@@ -87,12 +87,13 @@ class ChipLines:
 
     def drive(self, terminal: str, volts: float, connected: bool) -> None:
         """Apply a new level of a DC source."""
-        if not connected or volts != self.held.get(terminal):
-            self.levels.end(terminal)
         if connected:
-            self.held[terminal] = volts
+            if volts != self.held.get(terminal):
+                self.levels.end(terminal)
+                self.held[terminal] = volts
             self.monitor.terminals[terminal].take_level(volts)
         else:
+            self.levels.end(terminal)
             self.held.pop(terminal, None)
             self.monitor.terminals[terminal].take_level(0.0)
 

@@ -160,22 +160,27 @@ class BusInstrument(Instrument):
         """
         try:
             reply = self._take()
-        except BUS_ERRORS as error:
-            reason = self._reason() if _timed_out(error) else ""
-            raise self._bus_error(error, reason) from error
-        except UnicodeDecodeError as error:
-            raise InstrumentError(
-                f"{self._title} answered {error.object[:40]!r} to {self._last.removesuffix(self.CHECK)!r}: no text"
-            ) from error
+        except (*BUS_ERRORS, UnicodeDecodeError) as error:
+            raise self._unanswered(error) from error
         self._in_step = True
         return reply
+
+    def _unanswered(self, error: Exception) -> InstrumentError:
+        """Return the error of a reply that did not come, or is no text."""
+        if isinstance(error, UnicodeDecodeError):
+            return InstrumentError(
+                f"{self._title} answered {error.object[:40]!r} to {self._last.removesuffix(self.CHECK)!r}: no text"
+            )
+        return self._bus_error(error, self._reason() if _timed_out(error) else "")
 
     def _begin(self, message: str) -> None:
         """Record the next message; synchronise first when the reply to an earlier message is still pending."""
         if not self._in_step and self._identity:
             self._synchronise()
-        self._last = message
-        self._in_step = not any(map(message.__contains__, self.ANSWERED))
+        self._last, self._in_step = message, True
+        for mark in self.ANSWERED:
+            if mark in message:
+                self._in_step = False
 
     def _question(self) -> tuple[str, str]:
         """Return a query that no driver uses, with its reply; different for each `_nonce`."""

@@ -87,6 +87,7 @@ class PulseOutputs(ScpiDevice):
         self.ports = ports
         self._endless: set[int] = set()  # channels that a trigger has set going for good
         self._running: dict[int, Waveform | None] = {}  # as long as no command has come since
+        self._at_rest: bool | None = None  # likewise; None where it is not known
         self.reset()
 
     def reset(self) -> None:
@@ -96,9 +97,14 @@ class PulseOutputs(ScpiDevice):
         self._endless.clear()
 
     def _run(self, calls: list[Call]) -> None:
-        self._running.clear()
+        self._commanded()
         super()._run(calls)
+        self._commanded()
+
+    def _commanded(self) -> None:
+        """Forget what the terminals do."""
         self._running.clear()
+        self._at_rest = None
 
     def adjusted(self, what: str) -> None:
         """Report that a setting made another one change."""
@@ -188,6 +194,13 @@ class PulseOutputs(ScpiDevice):
             volts = sum(self.reaches(channel)) / 2
         return self._open_circuit(channel, volts) if volts else 0.0
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether both terminals are open or rest at 0 V until the next command or trigger."""
+        if self._at_rest is None:
+            self._at_rest = all(self.running(channel) is None for channel in CHANNELS)
+        return self._at_rest
+
     def running(self, channel: int) -> Waveform | None:
         """Return what the terminal does until the next command or trigger; None when it is open or rests at 0 V."""
         try:
@@ -243,7 +256,7 @@ class PulseOutputs(ScpiDevice):
         if not delays:
             raise ScpiError(-211)
         endless = {channel for channel in delays if self.cycles[channel] >= INFINITE}
-        self._running.clear()
+        self._commanded()
         self.clock.advance(
             max(
                 delay + (0.0 if channel in endless else self._deliver(channel))

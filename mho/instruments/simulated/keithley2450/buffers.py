@@ -120,7 +120,7 @@ class ReplyFormat(NamedTuple):
         """
         chosen = elements or ("READ",)
         if self.data == "ASC":
-            return ",".join(_text(record, element, origin) for record in records for element in chosen)
+            return ",".join([_text(record, element, origin) for record in records for element in chosen])
         if not {"READ", "REL", "SOUR", "EXTR"}.issuperset(chosen):
             raise ScpiError(BINARY_ONLY)
         numbers = [float(_text(record, element, origin)) for record in records for element in chosen]

@@ -143,7 +143,7 @@ class MhoVisaLibrary(EventLibrary):
         if faults:
             self._write_with_faults(session, sender, data, faults)
         else:
-            sender.device.write(bytes(data), sender.send_end)
+            sender.device.write(data if type(data) is bytes else bytes(data), sender.send_end)
         if sender.line.listeners:
             self._notify(sender.line)
         self._last_status_in_session[session] = _SUCCESS

@@ -426,7 +426,9 @@ class Programmer:
         try:
             if delay:
                 self._bench.wait_until(self._bench.now() + delay)
-            conductance = sum(self._bench.read(cell) for _ in range(count)) / count
+            conductance = self._bench.read(cell)
+            if count > 1:
+                conductance = sum((self._bench.read(cell) for _ in range(count - 1)), conductance) / count
         except BaseException:
             if pulse is not None:  # it was applied, whatever came between it and its verify read
                 self._record(cell, pulse, np.nan)

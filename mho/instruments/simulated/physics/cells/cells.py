@@ -111,6 +111,8 @@ class CellArray:
         trapped = (lot >= preset.stuck_on) & (lot < preset.stuck_on + preset.rtn_share)
         self._noise = ReadNoise(trapped, preset, rng)
         self._loss_deviate = deviate_exceeded_by(preset.deep_reset_loss)
+        self._relaxes = preset.relaxation != 0.0 or preset.drift != 0.0
+        self._least = np.float32(preset.unformed)
 
     def extend(self, *rows: int) -> None:
         """Append lots of so many `rows` of further cells, drawn now, one lot after the other; cells keep their state."""
@@ -196,17 +198,20 @@ class CellArray:
 
     def _now(self, index: Index) -> Values:
         g = self._programmed[index]
-        if self._disturbed > 1e-9:
+        if self._disturbed > 1e-9 and (g.ndim or self._exposure[index]):
             g = g - np.maximum(self.preset.maximum - g, 0.0) * np.expm1(-self._exposure[index])
         return self._aged(g, self._relaxing[index], self._since[index])
 
     def _aged(self, g: Values, drawn: Values, since: Values) -> Values:
         """Return what has become by now of cells that were programmed to `g` at clock time `since`."""
         p, now = self.preset, self._clock.now
-        g = relaxed(p, g, drawn, age_at(now, since))
+        if self._relaxes:
+            g = relaxed(p, g, drawn, age_at(now, since))
         if self._thermal.effective(now) > 1e-9 * p.retention_time:
             baked = np.maximum(self._thermal.effective(now) - self._thermal.effective(since), 0.0)
             g = g * np.exp(-baked / p.retention_time)
+        if type(g) is np.float32:  # one cell, in a tenth of the time
+            return self._least if g < self._least else g
         return np.maximum(g, p.unformed)
 
     # --- reading ---
@@ -221,14 +226,16 @@ class CellArray:
             raise ValueError(f"a read needs a finite voltage: voltage = {voltage} V")
         if not (math.isfinite(aperture) and aperture > 0.0):
             raise ValueError(f"a read needs an aperture above 0 s: aperture = {aperture} s")
-        g = self.conductance(index)
+        g: Values = self._now(index)
+        g = _floats(g) if g.ndim else float(g)  # plain numbers for one cell, as a meter reads it
         g = g * (1.0 + self._noise.average(index, g, self._clock.now, aperture))
         if self.preset.white_noise:
-            variance = np.abs(g) * white_variance(voltage, aperture, self.temperature)
-            g = g + self.preset.white_noise * variance**0.5 * self._rng.standard_normal(g.shape or None)
+            variance = abs(g) * white_variance(voltage, aperture, self.temperature)
+            draws = self._rng.standard_normal(np.shape(g) or None)
+            g = g + self.preset.white_noise * variance**0.5 * draws
         if voltage < self.preset.disturb_voltage:
             self.disturb(index, voltage, aperture)
-        return _floats(g)
+        return np.float64(g) if isinstance(g, float) else g
 
     def read_spread(self, conductance: Floats) -> Floats:
         """Standard deviation (S) of the 1/f noise of cells at `conductance`, all decades together."""
@@ -270,7 +277,7 @@ class CellArray:
         rate = set_rate(self.preset, voltage, self._set_threshold[index])
         stress = seconds * rate * (self._status[index] == FORMED)
         self._exposure[index] += stress
-        self._disturbed += float(stress.max()) if stress.ndim else float(stress)
+        self._disturbed += float(stress.max() if stress.ndim else stress)
         if self._disturbed - self._disturbed_seen > SEEN:
             self._disturbed_seen = self._disturbed
             self._touched()
@@ -375,7 +382,7 @@ class CellArray:
         status, wear, g = self._status[index], self._wear[index], self._now(index)
         lasted = width if level is None else level.seconds + width
         forms = status == VIRGIN
-        if forms.any():
+        if _some(forms):
             forms = forms & (left >= self._forming_voltage[index] + forming_cost(p, lasted, gate))
         draw, idle = self._draw(g, index, self._set_memory), level is None or not level.acted
         before = g
@@ -388,7 +395,7 @@ class CellArray:
         if current != math.inf:
             limit = np.minimum(limit, limited_conductance(p, current, driven, lasted, threshold, limit))
         progress = -np.expm1(-width * times * set_rate(p, driven, threshold))
-        if p.forming_share < 1.0 and forms.any():
+        if p.forming_share < 1.0 and _some(forms):
             scatter = np.exp(p.forming_scatter * self._draw(g))
             progress = np.where(forms, np.minimum(p.forming_share * scatter, 1.0), progress)
         if level is None:
@@ -439,7 +446,7 @@ class CellArray:
         self._program(index, formed & (after != g), g, after, left, wear, idle)
         # The deepest pulses on a cell that is already deep in HRS open it permanently.
         lost = formed & (before < p.deep_reset) & (deepest > self._loss_deviate)
-        if lost.any():
+        if _some(lost):
             self._lose(index, lost, STUCK_OFF)
 
     def _draw(self, like: Values, index: Index = None, memory: Values = None) -> Values:
@@ -472,7 +479,7 @@ class CellArray:
         single = changed.ndim == 0
         if not (changed if single else changed.any()):
             return
-        relaxing = drawn_at_programming(p, np.shape(after), self._draw(after), self._rng)
+        relaxing = drawn_at_programming(p, after.shape, self._draw(after), self._rng)
         states = self._programmed, self._relaxing, self._since
         values: tuple[Values, ...] = after, relaxing, self._clock.now
         if p.relaxation_renewal:
@@ -502,7 +509,7 @@ class CellArray:
 
     def _lose(self, index: Index, cells: Values, how: int, value: float | None = None) -> None:
         """The `cells` (mask over those at `index`) end as STUCK_ON or STUCK_OFF, usually at the preset's value."""
-        if not cells.any():
+        if not _some(cells):
             return
         if value is None:
             value = self.preset.stuck_conductance if how == STUCK_ON else self.preset.unformed
@@ -518,6 +525,11 @@ class CellArray:
     def _touched(self) -> None:
         self.version += 1
         self.changed_at = self._clock.now
+
+
+def _some(cells: Values) -> bool:
+    """Return whether any of the cells are meant; of one cell at once."""
+    return bool(cells.any() if cells.ndim else cells)
 
 
 def _floats(values: Values) -> Floats:

@@ -60,6 +60,8 @@ class HeldLevels:
 
     def end(self, source: str | None = None) -> None:
         """End the level of a source, or of all sources: the same voltage is then a new level when it returns."""
+        if not self._levels:
+            return
         if source is None:
             self._levels.clear()
         else:

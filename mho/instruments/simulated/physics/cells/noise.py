@@ -47,6 +47,7 @@ def mean_variance(x: Values) -> Values:
     return np.where(x < 1e-3, 1.0 - x / 3.0 + x * x / 12.0, 2.0 * (1.0 - mean_weight(x)) / x)
 
 
+@lru_cache(maxsize=64)
 def white_variance(voltage: float, aperture: float, temperature: float) -> float:
     """Variance (S^2) per siemens of a read at `voltage` (V) averaged over `aperture` (s).
 
@@ -200,21 +201,22 @@ class FlickerNoise:
         passed = max(now - last, 0.0) if last > 0.0 else math.inf
         self._time[index] = max(last, now) + aperture
         coefficients, unknown = self._plain_aperture(aperture, first)
-        place = (slice(first, None), *index)
+        processes = self._state[:, index[0], index[1]]
         *draws, last_draw = self._rng.standard_normal(len(coefficients) + 1, np.float32).tolist()
         mean, ends = 0.0, []
-        for (rate, weight, kept, new, pull), value, draw in zip(
-            coefficients, self._state[place].tolist(), draws, strict=True
+        exp, sqrt = math.exp, math.sqrt
+        for (rate, weight, kept, new, pull, carried, grown, left), value, draw in zip(
+            coefficients, processes.tolist()[first:], draws, strict=True
         ):
-            old = math.exp(-passed * rate)
-            own, fresh = math.sqrt(old), 1.0 - old
-            change = max(new + kept * kept * fresh, TINY)
-            beyond, drawn, share = weight - pull * kept, math.sqrt(change), fresh / change
-            mean += weight * own * value + (beyond * kept * share + pull) * drawn * draw
-            unknown += beyond * beyond * new * share
+            old = exp(-passed * rate)
+            own, fresh = sqrt(old), 1.0 - old
+            change = new + grown * fresh
+            drawn, share = sqrt(change), fresh / change
+            mean += weight * own * value + (carried * share + pull) * drawn * draw
+            unknown += left * share
             ends.append(drawn * draw + kept * own * value)
-        self._state[place] = ends
-        return np.float64(self.amplitude * (mean + math.sqrt(unknown) * last_draw))
+        processes[first:] = ends
+        return np.float64(self.amplitude * (mean + sqrt(unknown) * last_draw))
 
     def frozen(
         self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
@@ -262,10 +264,18 @@ def _coefficients(times: Floats, aperture: float, forgotten: int) -> tuple[Any, 
 def _plain_coefficients(
     times: Floats, aperture: float, forgotten: int
 ) -> tuple[list[tuple[float, ...]], float]:
-    """As `_coefficients`: for each process twice its rate (1/s), weight, kept, new and pull; and the rest."""
+    """As `_coefficients`, for each process: what `FlickerNoise.average` makes of them for one cell; and the rest.
+
+    Twice its rate (1/s), weight, kept, new and pull, and three products: of the new value in the mean, of its variance in
+    that of the end, and of what the end leaves open.
+    """
     *each, rest = _coefficients(times, aperture, forgotten)
     rates = 2.0 / times[forgotten:]
-    return list(zip(*(values.tolist() for values in (rates, *each)), strict=True)), float(rest)
+    plain = []
+    for rate, weight, kept, new, pull in zip(*(values.tolist() for values in (rates, *each)), strict=True):
+        beyond, new = weight - pull * kept, max(new, TINY)
+        plain.append((rate, weight, kept, new, pull, beyond * kept, kept * kept, beyond * beyond * new))
+    return plain, float(rest)
 
 
 def _draws(rng: np.random.Generator, shape: tuple[int, ...]) -> Values:
@@ -487,6 +497,11 @@ class ReadNoise:
 
     def average(self, index: Index, conductance: Values, now: float, aperture: float) -> Values:
         """Mean deviation (relative) of cells at `conductance` (S) over `aperture` seconds from `now`; ends there."""
+        if isinstance(index, tuple) and isinstance(index[0], int):  # one cell, the fast way
+            total = 0.0
+            for one in self._parts:
+                total += one.average(index, now, aperture)
+            return total * noise_share(self._preset, conductance)
         deviation = self._sum(index, lambda part, cells: part.average(cells, now, aperture))
         return deviation * noise_share(self._preset, conductance)
 

@@ -31,6 +31,7 @@ Values = Any  # numpy scalar or array, float32 or float64; the result has the op
 LN10 = math.log(10.0)
 PULSE = 100e-9  # s: the width of which parameters of pulses are
 FORMING_WIDTH = 1e-6  # s, of forming_voltage
+_ZERO = np.float32(0.0)
 HALVINGS = 16  # of a volt: to some 20 uV
 LASTING = 1e-4  # s: a pulse ends when it forms a cell; a longer one continues, as a level does
 
@@ -81,7 +82,9 @@ class SwitchingLaw(Protocol):
 
 def set_rate(preset: CellPreset, voltage: Values, threshold: Values) -> Values:
     """Rate (1/s) at which a cell approaches its compliance with `voltage` (V) on the bit line."""
-    return np.exp(np.minimum(voltage - threshold, 0.0) / preset.set_acceleration) / preset.set_time
+    over = voltage - threshold
+    over = min(over, _ZERO) if type(over) is np.float32 else np.minimum(over, 0.0)  # one cell as a rule
+    return np.exp(over / preset.set_acceleration) / preset.set_time
 
 
 def limited_conductance(
