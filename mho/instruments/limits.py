@@ -68,7 +68,7 @@ class Limits:
 
     def check_level(self, terminal: str, volts: float, before: float = 0.0) -> None:
         """Raise `LimitError` when a source's step from `before` to `volts` is too high or too steep."""
-        limits = self._of(terminal)
+        limits = self.terminals.get(terminal) or self._of(terminal)
         slew = abs(volts - before) / SOURCE_EDGE
         if not (abs(volts) <= limits.voltage and slew <= limits.slew):
             self._check(terminal, "voltage", volts, limits.voltage, "V")
@@ -76,7 +76,8 @@ class Limits:
 
     def check_pulse(self, terminal: str, volts: float, width: float, edge: float) -> None:
         """Raise `LimitError` when a pulse is too high, too long, or too steep with an `edge` of 10 to 90 %, s."""
-        limits, slew = self._of(terminal), abs(RISE * volts / edge)
+        limits = self.terminals.get(terminal) or self._of(terminal)
+        slew = abs(RISE * volts / edge)
         if not (abs(volts) <= limits.voltage and abs(width) <= limits.pulse_width and slew <= limits.slew):
             self._check(terminal, "voltage", volts, limits.voltage, "V")
             self._check(terminal, "pulse width", width, limits.pulse_width, "s")

@@ -296,11 +296,11 @@ class Bench(GuardedBench):
         return np.array([conductance(cell, reading, volts, self._meter) for reading in readings])
 
     def _read(self, cell: Cell, gate: float, volts: float) -> Reading:
-        def read() -> Reading:
-            self._program(cell, "READ", gate)
-            return self._act("smu", REST, lambda: self.instruments.smu.read(volts))
+        return once_more(self._read_once, cell, gate, volts)
 
-        return once_more(read)
+    def _read_once(self, cell: Cell, gate: float, volts: float) -> Reading:
+        self._program(cell, "READ", gate)
+        return self._act("smu", REST, self.instruments.smu.read, volts)
 
     def _read_voltage(self, voltage: float | None) -> float:
         if voltage is None:
@@ -381,7 +381,7 @@ class Bench(GuardedBench):
         cell = given.cell(cell, self._arrays)
         count = given.count(count, "count of pulses")
         pulse = self.check_pulse(pulse, count)
-        line = given.driven_line(pulse.kind)
+        line = given.LINES[pulse.kind]
         self.checkpoint()
 
         def aim() -> None:
@@ -389,7 +389,7 @@ class Bench(GuardedBench):
             self.instruments.pulser.shape(self._channels[line], voltage=pulse.voltage, width=pulse.width)
 
         once_more(aim)
-        self._act("pulser", REST, lambda: self.instruments.pulser.fire(self._channels[line], count))
+        self._act("pulser", REST, self.instruments.pulser.fire, self._channels[line], count)
 
     def waveform(
         self,
@@ -456,14 +456,12 @@ class Bench(GuardedBench):
             raise BenchError("this bench's pulse generator plays no waveforms; use pulses")
         return self.instruments.pulser
 
-    def _act(self, role: str, afterwards: str, act: Callable[[], T]) -> T:
+    def _act(self, role: str, afterwards: str, act: Callable[..., T], *arguments: Any) -> T:
         """Return the result of an action of a role, which is valid only if the board kept its mode meanwhile.
 
         The role is unknown while it acts, and `afterwards` when that has succeeded.
         """
-        self._states.forget(role)
-        result = act()
-        self._states.note(role, afterwards)
+        result = self._states.during(role, afterwards, act, *arguments)
         self._watchdog.confirm(self._mode)
         return result
 
@@ -475,7 +473,7 @@ class Bench(GuardedBench):
     def check_pulse(self, pulse: Pulse, count: int = 1) -> Pulse:
         """Return a pulse that is allowed here; raises `InputError` or `LimitError`; nothing is sent."""
         pulse = given.pulse(pulse)
-        line = given.driven_line(pulse.kind)
+        line = given.LINES[pulse.kind]
         self.limits.check_pulse(line, pulse.voltage, pulse.width, self.instruments.pulser.edge)
         self.limits.check_level("word line", pulse.gate)
         able = getattr(self.instruments.pulser, "check_shape", None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -50,6 +50,15 @@ class BusLock:
         self._held -= 1
         self._lock.release()
 
+    def during(self, act: Callable[[str], str], message: str) -> str:
+        """Reserve the connection while `act` sends a message and receives its reply, which is returned."""
+        with self._lock:
+            self._held += 1
+            try:
+                return act(message)
+            finally:
+                self._held -= 1
+
     @contextmanager
     def unless_busy(self) -> Iterator[bool]:
         """Reserve the connection without waiting; yield whether it was free, also of this thread's own messages."""
@@ -83,8 +92,7 @@ class ArrayBoardDriver(BlockInstrument):
 
     def exchange(self, command: str) -> str:
         """Send a message with an error check at its end, and return the replies before the check."""
-        with self._lock:
-            return super().exchange(command)
+        return self._lock.during(super().exchange, command)
 
     def interrupt(self) -> None:
         """Send a device clear."""
@@ -160,7 +168,7 @@ class ArrayBoardDriver(BlockInstrument):
 
     def route(self, path: Path) -> None:
         """Open, read back, close `path`, read back; the caller has brought the sources to 0 V."""
-        code = PATHS[one_of(path, PATHS, f"path of {self._title}")]
+        code = PATHS.get(path) or one_of(path, PATHS, f"path of {self._title}")
         if code == "OPEN":
             self._confirm(":ROUT:PATH OPEN;:ROUT:PATH?", "OPEN")
         else:
@@ -172,7 +180,7 @@ class ArrayBoardDriver(BlockInstrument):
         No switch closes under a wrong address: the board addresses a cell with its path open only, and refuses otherwise.
         """
         wanted = f"{_quoted(cell.array)},{_line(cell.row)},{_line(cell.column)}"
-        code = PATHS[one_of(path, PATHS, f"path of {self._title}")]
+        code = PATHS.get(path) or one_of(path, PATHS, f"path of {self._title}")
         self._confirm(
             f":ROUT:PATH OPEN;:ROUT:PATH?;:ROUT:CELL {wanted};:ROUT:CELL?;:ROUT:PATH {code};:ROUT:PATH?",
             f"OPEN;{wanted};{code}",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from mho.instruments.laboratory.chip_lines import PATHS, REST, ChipLines
 from mho.instruments.laboratory.vector_lines import VectorLines
-from mho.instruments.simulated.generators.running_waveforms import Playing, Train, Waveform
+from mho.instruments.simulated.generators.running_waveforms import Playing, Resting, Train, Waveform
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
 from mho.instruments.simulated.physics.cells.switching import LASTING
 
@@ -25,8 +25,8 @@ class RunningSources:
     vectors : VectorLines
     playing : mapping
         Functions that return a generator's waveform, by line, or by name in front of a switch matrix.
-    at_rest : callable
-        Returns whether none of them has one.
+    generator : Resting
+        Whether none of them has one.
     reached : callable
         Returns the lines to which a source is connected.
     """
@@ -36,11 +36,11 @@ class RunningSources:
         lines: ChipLines,
         vectors: VectorLines,
         playing: Mapping[str, Playing],
-        at_rest: Callable[[], bool],
+        generator: Resting,
         reached: Callable[[str], Iterable[str]],
     ) -> None:
         self._lines, self._vectors, self._reached = lines, vectors, reached
-        self._playing, self._at_rest, self._board = tuple(playing.items()), at_rest, lines.board
+        self._playing, self._generator, self._board = tuple(playing.items()), generator, lines.board
         self._held, self._disturbing = lines.held, lines.chip.preset.disturb_voltage
         self._began: dict[str, tuple[Waveform, float]] = {}
         self._told: dict[str, tuple[object, ...]] = {}  # the last incident of a source: each is recorded once
@@ -48,7 +48,8 @@ class RunningSources:
 
     def __call__(self, start: float, end: float) -> None:
         """Apply all sources for the time from `start` to `end` (s)."""
-        if self._began or not self._at_rest():
+        generator = self._generator
+        if self._began or not (generator.at_rest or generator.rests()):
             for source, playing in self._playing:
                 waveform = playing()
                 if waveform is not None:

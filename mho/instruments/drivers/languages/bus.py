@@ -133,7 +133,12 @@ class BusInstrument(Instrument):
 
     def write(self, command: str, **kwargs: Any) -> None:
         """Send a command; raises `InstrumentError` when the bus refuses it."""
-        self._begin(command)
+        if not self._in_step and self._identity:
+            self._synchronise()
+        self._last, self._in_step = command, True
+        for mark in self.ANSWERED:
+            if mark in command:
+                self._in_step = False
         try:
             self._send(command, **kwargs)
         except BUS_ERRORS as error:
@@ -141,8 +146,10 @@ class BusInstrument(Instrument):
 
     def write_bytes(self, content: bytes, **kwargs: Any) -> None:
         """Send bytes; raises `InstrumentError` when the bus refuses them."""
-        self._begin(content.decode("latin-1"))
-        self._last = self._last.partition("#")[0]
+        if not self._in_step and self._identity:
+            self._synchronise()
+        text = content.decode("latin-1")
+        self._last, self._in_step = text.partition("#")[0], not any(map(text.__contains__, self.ANSWERED))
         try:
             self.adapter.write_bytes(content, **kwargs)
         except BUS_ERRORS as error:
@@ -172,15 +179,6 @@ class BusInstrument(Instrument):
                 f"{self._title} answered {error.object[:40]!r} to {self._last.removesuffix(self.CHECK)!r}: no text"
             )
         return self._bus_error(error, self._reason() if _timed_out(error) else "")
-
-    def _begin(self, message: str) -> None:
-        """Record the next message; synchronise first when the reply to an earlier message is still pending."""
-        if not self._in_step and self._identity:
-            self._synchronise()
-        self._last, self._in_step = message, True
-        for mark in self.ANSWERED:
-            if mark in message:
-                self._in_step = False
 
     def _question(self) -> tuple[str, str]:
         """Return a query that no driver uses, with its reply; different for each `_nonce`."""

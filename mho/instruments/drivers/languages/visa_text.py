@@ -34,14 +34,14 @@ def ways(adapter: Adapter) -> tuple[Send, Take]:
 
 
 def _sender(session: MessageBasedResource) -> Send:
-    library = session.visalib
+    library, encoding = session.visalib, session.encoding
 
     def send(message: str, **options: Any) -> None:
         if options:
             session.write(message, **options)
         else:
             library.write(
-                session.session, (message + (session.write_termination or "")).encode(session.encoding)
+                session.session, (message + (session.write_termination or "")).encode(encoding)
             )
 
     return send
@@ -49,7 +49,7 @@ def _sender(session: MessageBasedResource) -> Send:
 
 def _receiver(session: MessageBasedResource) -> Take:
     """Return a function that reads up to the end of a reply, and returns it without its terminator."""
-    library, size = session.visalib, session.chunk_size
+    library, size, encoding = session.visalib, session.chunk_size, session.encoding
     warns = not library.issue_warning_on.isdisjoint(_EXPECTED)
 
     def more(data: bytes) -> bytes:
@@ -67,7 +67,7 @@ def _receiver(session: MessageBasedResource) -> Take:
             data, status = library.read(session.session, size)
             if status == _MORE:
                 data = more(data)
-        text, end = data.decode(session.encoding), session.read_termination
+        text, end = data.decode(encoding), session.read_termination
         if not end:
             return text
         if not text.endswith(end):

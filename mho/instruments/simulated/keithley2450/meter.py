@@ -140,7 +140,7 @@ class Meter(Source):
 
     def _measure(self, delay: float) -> Record:
         """Wait, integrate over the aperture, and report; advances the clock."""
-        function = self.sensed
+        function = self.sensing.partition(":")[0]
         nplc = self.nplcs[function]
         repeated = self.filtering[function] and self.filter_type[function] == "REP"
         if repeated:  # as one longer integration
@@ -159,9 +159,10 @@ class Meter(Source):
             self._averaged = [*self._averaged, reading][-int(self.filter_count[function]) :]
             reading = fmean(self._averaged)
         self.clock.advance(aperture + OVERHEAD)
-        source = self.level
         if self.readback[self.function]:
             source = flow.volts if self.function == "VOLT" else flow.amperes
+        else:
+            source = self.level
         return Record(source, reading, UNITS[function], status, self.clock.now, UNITS[self.function])
 
     def _read(self, function: str, flow: Regulated, nplc: float) -> float:

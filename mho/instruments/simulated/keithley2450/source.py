@@ -175,8 +175,9 @@ class Source(ReadingBuffers):
         if function == "VOLT" == self.function and self.output_on and self.source_auto["VOLT"]:
             # as `_apply`, of what changes: levels come far more often than all other settings together
             span, actual = self._volts_of(level)
-            if abs(actual) > self.highest:
-                actual = math.copysign(self.highest, actual)
+            highest = PROTECTIONS[self.protections["VOLT"]]
+            if abs(actual) > highest:
+                actual = math.copysign(highest, actual)
             self.source_ranges["VOLT"], self._actual, self._volts, self._tripped = span, actual, actual, None
             self.output.drive(actual, connected=True)
         else:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from mho.instruments.simulated.scpi.parameters import CommandParameter, Given
+from mho.instruments.simulated.scpi.parameters import Choice, CommandParameter, Given
 
 T = TypeVar("T")
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -18,6 +19,11 @@ def spelled(header: str, functions: Mapping[str, str]) -> Iterator[tuple[str, st
     """Yield each function and the header with its node, e.g. ``CURRent[:DC]``, in place of ``<function>``."""
     for function, node in functions.items():
         yield function, header.replace(FUNCTION, node)
+
+
+def _kept(name: str, device: Any) -> str:
+    word: str = device.__dict__[name]
+    return word
 
 
 class SettingBase(Generic[T]):
@@ -108,6 +114,8 @@ class Setting(SettingBase[T]):
     def answering(self, parameter: CommandParameter[Any]) -> Callable[..., str]:
         """Return `answer`, without the detour that suffixes take."""
         name, write = self.name, parameter.format
+        if isinstance(parameter, Choice) and not parameter.quoted:
+            return partial(_kept, name)
         return lambda device: write(device.__dict__[name], device)
 
     @overload

@@ -230,8 +230,8 @@ class CellArray:
         g = _floats(g) if g.ndim else float(g)  # plain numbers for one cell, as a meter reads it
         g = g * (1.0 + self._noise.average(index, g, self._clock.now, aperture))
         if self.preset.white_noise:
-            variance = abs(g) * white_variance(voltage, aperture, self.temperature)
-            draws = self._rng.standard_normal(np.shape(g) or None)
+            variance = abs(g) * white_variance(voltage, aperture, self._thermal.temperature)
+            draws = self._rng.standard_normal(None if isinstance(g, float) else g.shape)
             g = g + self.preset.white_noise * variance**0.5 * draws
         if voltage < self.preset.disturb_voltage:
             self.disturb(index, voltage, aperture)

@@ -195,7 +195,7 @@ class FlickerNoise:
         spread = np.sqrt(unknown) * self._rng.standard_normal(mean.shape, np.float32)
         return self.amplitude * (mean + spread)
 
-    def _average_of_one(self, index: tuple[int, int], now: float, aperture: float, first: int) -> np.float64:
+    def _average_of_one(self, index: tuple[int, int], now: float, aperture: float, first: int) -> float:
         """As `average`, of one cell: the same law and draws in plain numbers, in a third of the time."""
         now, last = now + POWER_UP, float(self._time[index])
         passed = max(now - last, 0.0) if last > 0.0 else math.inf
@@ -216,7 +216,7 @@ class FlickerNoise:
             unknown += left * share
             ends.append(drawn * draw + kept * own * value)
         processes[first:] = ends
-        return np.float64(self.amplitude * (mean + sqrt(unknown) * last_draw))
+        return self.amplitude * (mean + sqrt(unknown) * last_draw)
 
     def frozen(
         self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
@@ -499,9 +499,9 @@ class ReadNoise:
         """Mean deviation (relative) of cells at `conductance` (S) over `aperture` seconds from `now`; ends there."""
         if isinstance(index, tuple) and isinstance(index[0], int):  # one cell, the fast way
             total = 0.0
-            for one in self._parts:
-                total += one.average(index, now, aperture)
-            return total * noise_share(self._preset, conductance)
+            for part in self._parts:
+                total += part.average(index, now, aperture)
+            return total * noise_share(self._preset, conductance) if self._preset.noise_full else total
         deviation = self._sum(index, lambda part, cells: part.average(cells, now, aperture))
         return deviation * noise_share(self._preset, conductance)
 
