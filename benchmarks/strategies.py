@@ -24,7 +24,8 @@ from mho.errors import MhoError
 from mho.instruments import ArrayBench
 from mho.instruments.arrays import CellPositions
 from mho.instruments.bench_file import BenchSource, load_bench_file
-from mho.procedures.cells.programming.programmer import Block, Programmer
+from mho.procedures.cells.programming.programmer import Programmer
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.stream import NullStream
 
 Floats = NDArray[np.float64]

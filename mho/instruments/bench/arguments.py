@@ -102,7 +102,9 @@ def cell(given: Any, arrays: Shapes) -> Cell:
     if not isinstance(given, tuple) or len(given) != 3:
         raise InputError(f"{_shown(given)} is no cell; give Cell(array, row, column)")
     array, row, column = given
-    rows, columns = arrays.get(array) or _shape(array, arrays) if type(array) is str else _shape(array, arrays)
+    rows, columns = (
+        arrays.get(array) or _shape(array, arrays) if type(array) is str else _shape(array, arrays)
+    )
     if type(given) is Cell and type(row) is int is type(column) and 0 <= row < rows and 0 <= column < columns:
         return given
     return Cell(array, _line(row, rows, f"row of {array}"), _line(column, columns, f"column of {array}"))

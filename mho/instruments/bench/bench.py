@@ -217,10 +217,10 @@ class Bench(GuardedBench):
         BenchError
             When the reading ran into compliance, overflowed its range, or was not taken at the read voltage.
         """
-        cell = given.cell(cell, self._arrays)
-        volts = self._read_voltage(voltage)
+        cell, settings = given.cell(cell, self._arrays), self.file.read
+        volts = settings.voltage if voltage is None else self._read_voltage(voltage)
         self.checkpoint()
-        reading = self._last = self._read(cell, self.file.read.gate, volts)
+        reading = self._last = once_more(self._read_once, cell, settings.gate, volts)
         return conductance(cell, reading, volts, self._meter)
 
     def measure(self, cell: Cell, voltage: float | None = None, gate: float | None = None) -> Reading:
@@ -384,12 +384,12 @@ class Bench(GuardedBench):
         line = given.LINES[pulse.kind]
         self.checkpoint()
 
-        def aim() -> None:
-            self._program(cell, "SET" if pulse.kind == "set" else "RESET", pulse.gate)
-            self.instruments.pulser.shape(self._channels[line], voltage=pulse.voltage, width=pulse.width)
-
-        once_more(aim)
+        once_more(self._aim, cell, pulse, self._channels[line])
         self._act("pulser", REST, self.instruments.pulser.fire, self._channels[line], count)
+
+    def _aim(self, cell: Cell, pulse: Pulse, channel: int) -> None:
+        self._program(cell, "SET" if pulse.kind == "set" else "RESET", pulse.gate)
+        self.instruments.pulser.shape(channel, voltage=pulse.voltage, width=pulse.width)
 
     def waveform(
         self,
@@ -474,8 +474,8 @@ class Bench(GuardedBench):
         """Return a pulse that is allowed here; raises `InputError` or `LimitError`; nothing is sent."""
         pulse = given.pulse(pulse)
         line = given.LINES[pulse.kind]
-        self.limits.check_pulse(line, pulse.voltage, pulse.width, self.instruments.pulser.edge)
-        self.limits.check_level("word line", pulse.gate)
+        self._limits.check_pulse(line, pulse.voltage, pulse.width, self.instruments.pulser.edge)
+        self._limits.check_level("word line", pulse.gate)
         able = getattr(self.instruments.pulser, "check_shape", None)
         if able is not None:
             able(voltage=pulse.voltage, width=pulse.width, count=count)

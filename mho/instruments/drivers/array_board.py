@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -50,15 +50,6 @@ class BusLock:
         self._held -= 1
         self._lock.release()
 
-    def during(self, act: Callable[[str], str], message: str) -> str:
-        """Reserve the connection while `act` sends a message and receives its reply, which is returned."""
-        with self._lock:
-            self._held += 1
-            try:
-                return act(message)
-            finally:
-                self._held -= 1
-
     @contextmanager
     def unless_busy(self) -> Iterator[bool]:
         """Reserve the connection without waiting; yield whether it was free, also of this thread's own messages."""
@@ -92,7 +83,8 @@ class ArrayBoardDriver(BlockInstrument):
 
     def exchange(self, command: str) -> str:
         """Send a message with an error check at its end, and return the replies before the check."""
-        return self._lock.during(super().exchange, command)
+        with self._lock:
+            return super().exchange(command)
 
     def interrupt(self) -> None:
         """Send a device clear."""

@@ -40,9 +40,7 @@ def _sender(session: MessageBasedResource) -> Send:
         if options:
             session.write(message, **options)
         else:
-            library.write(
-                session.session, (message + (session.write_termination or "")).encode(encoding)
-            )
+            library.write(session.session, (message + (session.write_termination or "")).encode(encoding))
 
     return send
 

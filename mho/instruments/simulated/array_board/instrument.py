@@ -78,7 +78,7 @@ class SimulatedArrayBoard(BoardConverters):
 
     def write(self, data: bytes, end: bool = True) -> None:
         """Receive a message, which counts as a sign of life."""
-        if self.watchdog:
+        if self.clock.now - self._last_message > self.watchdog:
             self.watch()
         super().write(data, end)
         self._last_message = self.clock.now

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -38,6 +39,7 @@ FROM_THE_LOW_LEVEL = (
 )  # the others begin in the middle, a stored one at its first sample (?)
 
 
+@lru_cache(maxsize=16)
 def load_factor(load: float) -> float:
     """Return volts at `load` (ohm) per volt into 50 ohm: 1 into 50 ohm, 2 into an open circuit."""
     return 2.0 if load >= INFINITE else 2.0 * load / (load + SOURCE_RESISTANCE)

@@ -159,10 +159,9 @@ class Meter(Source):
             self._averaged = [*self._averaged, reading][-int(self.filter_count[function]) :]
             reading = fmean(self._averaged)
         self.clock.advance(aperture + OVERHEAD)
+        source = self.level
         if self.readback[self.function]:
             source = flow.volts if self.function == "VOLT" else flow.amperes
-        else:
-            source = self.level
         return Record(source, reading, UNITS[function], status, self.clock.now, UNITS[self.function])
 
     def _read(self, function: str, flow: Regulated, nplc: float) -> float:

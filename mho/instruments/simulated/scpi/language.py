@@ -114,11 +114,11 @@ def _bind(leaf: _Leaf, suffixes: tuple[int, ...], texts: tuple[str, ...]) -> Cal
     parameters = leaf.parameters
     values: list[Any] = []
     late: list[CommandParameter[Any] | None] = [None] * len(suffixes)
-    remaining = list(texts)
+    remaining, has_late = list(texts), False
     for parameter in parameters:
         if parameter.given:
             values.append(parameter.default)
-        elif parameter.repeated:
+        elif parameter.repeated:  # takes all that remain
             if parameter.required and not remaining:
                 raise ScpiError(-109)
             values.append([parameter.parse(text) for text in remaining])
@@ -130,9 +130,9 @@ def _bind(leaf: _Leaf, suffixes: tuple[int, ...], texts: tuple[str, ...]) -> Cal
         else:
             values.append(parameter.default)
         late.append(parameter if parameter.depends else None)
+        has_late = has_late or late[-1] is not None
     if remaining:
         raise ScpiError(-108)
-    has_late = any(parameter is not None for parameter in late)
     return Call(leaf.function, (*suffixes, *values), tuple(late) if has_late else (), suffixes)
 
 

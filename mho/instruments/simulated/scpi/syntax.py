@@ -103,6 +103,8 @@ def parse_unit(text: str) -> Unit:
 
 def _trim(parameter: str) -> str:
     """Strip white space around a parameter, but not what belongs to a data block."""
+    if "#" not in parameter:
+        return parameter.strip()
     text = parameter.lstrip()
     end = block_end(text, 1) if text[:1] == "#" and text[1:2].isdecimal() else 0
     return text[:end] + text[end:].rstrip()

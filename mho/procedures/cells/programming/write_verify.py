@@ -76,7 +76,12 @@ class WriteVerify(Strategy):
         )  # fmt: skip
         width, untried, unlowered = s.width, gate != gate, reset != reset
         if untried and unlowered and g < s.formed_above:
-            kind, voltage, width, word_line = SET, take(s.forming_voltages, self._forming), s.forming_width, s.forming_gate
+            kind, voltage, width, word_line = (
+                SET,
+                take(s.forming_voltages, self._forming),
+                s.forming_width,
+                s.forming_gate,
+            )
             self._forming += 1
         elif g <= self.high:
             tried = s.set_offset + s.coarse_share * self.target / s.set_slope if untried else gate

@@ -12,7 +12,8 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments.arrays import ArrayBench
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures.cells.programming.product_descent import ProductDescent, tiles_of
-from mho.procedures.cells.programming.programmer import Block, Programmer
+from mho.procedures.cells.programming.programmer import Programmer
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.stream import NullStream
 from mho.runs import RunFile
 

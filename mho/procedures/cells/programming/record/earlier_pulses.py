@@ -22,7 +22,9 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.attempt_clock import CLOCK_ZERO
-from mho.procedures.cells.programming.programmer import Block, Programmer
+from mho.procedures.cells.programming.programmer import Programmer
+from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record.sent_pulses import SentPulses, most_at_once, not_confirmed
 from mho.procedures.cells.programming.strategy import SET, Outcome
 from mho.procedures.chip_in_use import check_same_chip
 from mho.procedures.stream import Stream
@@ -129,6 +131,8 @@ class EarlierPulses:
     rows : dict
         Its table of pulses, by column.
     cells : CellsSoFar
+    in_doubt : int
+        Pulses among them that were sent and not confirmed.
     elapsed : float
         Present time on its clock, s, from the computer's clock as its process has ended; never before the last row.
     """
@@ -136,6 +140,7 @@ class EarlierPulses:
     rows: dict[str, NDArray[Any]]
     cells: CellsSoFar
     elapsed: float
+    in_doubt: int = 0
 
     @property
     def reads(self) -> int:
@@ -147,7 +152,10 @@ class EarlierPulses:
         """What is taken over, in words."""
         done = int((~self.cells.unfinished).sum())
         pulses = int(self.cells.pulses.sum())
-        return f"{done} of {self.cells.unfinished.size} cells with {pulses} pulses and {self.reads} reads"
+        doubt = f", {self.in_doubt} of them sent and not confirmed," if self.in_doubt else ""
+        return (
+            f"{done} of {self.cells.unfinished.size} cells with {pulses} pulses{doubt} and {self.reads} reads"
+        )
 
 
 def earlier_pulses(
@@ -171,6 +179,8 @@ def earlier_pulses(
         check_same_chip(run, chip)
         _check_same_cells(run, placement, digits)
         rows = run.table("pulses")
+        lost = not_confirmed(run, rows)
+        rows = {name: np.concatenate([values, lost[name]]) for name, values in rows.items()}
         zero = float(run.array(CLOCK_ZERO)[0]) if CLOCK_ZERO in run.arrays else np.nan
     last = float(rows["time"].max()) if len(rows["time"]) else 0.0
     row, column = (
@@ -178,7 +188,7 @@ def earlier_pulses(
         for name, lines in (("row", placement.rows), ("column", placement.columns))
     )
     cells = cells_so_far(rows, row * digits.shape[1] + column, digits, levels, settings)
-    return EarlierPulses(rows, cells, float(np.fmax(time.time() - zero, last)))
+    return EarlierPulses(rows, cells, float(np.fmax(time.time() - zero, last)), len(lost["time"]))
 
 
 def takes_up(stream: Stream) -> bool:
@@ -205,6 +215,8 @@ def begin(
         if bench.simulated is None:  # a simulated clock has gone on with the chip
             programmer.shift = earlier.elapsed - bench.now()
     if bench.simulated is None:
+        most = most_at_once(programmer.settings, block.placement)
+        programmer.sent = SentPulses(stream, most, programmer.pulses)
         stream.set_array(CLOCK_ZERO, np.array([time.time() - bench.now() - programmer.shift]))
 
 
