@@ -140,6 +140,20 @@ def block_lines(array: Any, rows: Any, columns: Any, arrays: Shapes) -> tuple[li
     return lines(rows, most[0], f"row of {array}"), lines(columns, most[1], f"column of {array}")
 
 
+def loop_lines(arrays: Sequence[str], rows: Any, columns: Any, shapes: Shapes) -> tuple[list[int], list[int]]:
+    """Return the rows and columns of an inverting loop on `arrays`, its positive one first; raises `InputError`."""
+    driven, read = block_lines(arrays[0], rows, columns, shapes)
+    for name in arrays[1:]:
+        block_lines(name, rows, columns, shapes)
+    if len(set(arrays)) < len(arrays):
+        raise InputError(f"the loop's arrays are {', '.join(arrays)}; each serves once: name different ones")
+    if len(driven) != len(read):
+        raise InputError(
+            f"an inverting loop has as many rows as columns, not {len(driven)} and {len(read)}; give as many"
+        )
+    return driven, read
+
+
 def _shape(array: Any, arrays: Shapes) -> tuple[float, float]:
     if not isinstance(array, str):
         raise InputError(f"{_shown(array)} is no array's name; give a text")

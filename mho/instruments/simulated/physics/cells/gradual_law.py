@@ -22,6 +22,8 @@ Values = Any  # numpy scalar or array, float32 or float64; the result has the op
 class GradualLaw:
     """SET towards a compliance that is linear in the gate, RESET in drops of ln G; a `SwitchingLaw`."""
 
+    redraws = False  # one draw for the whole way to the compliance
+
     def __init__(self, preset: CellPreset) -> None:
         self._preset = preset
 
@@ -40,18 +42,17 @@ class GradualLaw:
         limit = np.minimum(p.set_slope * (gate - p.gate_threshold) * factor, p.maximum)
         return limit / (1.0 + p.wear_top * wear)
 
-    def after_set(self, before: Values, limit: Values, progress: Values, draw: Values) -> Values:
-        """Conductance (S) after a SET that went the share `progress` of the way from `before` to `limit`.
+    def spread(self, growth: Values, limit: Values) -> Values:
+        """Standard deviation (S) of a SET around its compliance `limit`, `growth` above where it began.
 
-        The spread depends on the change, not on the level: full from HRS, small for a small step, and never below the
-        resolution of a single pulse.
+        It depends on the change, not on the level: full from HRS, small for a small step, and never below the resolution
+        of a single pulse.
         """
         p = self._preset
-        growth = np.maximum(limit - before, 0.0)
         spread = LN10 * p.set_cycle_spread * (growth * np.maximum(limit, 0.0)) ** 0.5
         if p.landing or p.landing_share:
             spread = spread + p.landing + p.landing_share * limit
-        return before + np.maximum(growth + spread * draw, 0.0) * progress
+        return spread
 
     def arriving(self, voltage: Values, gate: Values) -> Values:
         """Voltage (V) of a RESET that arrives at the cell; below `reset_gate` the transistor starves it."""

@@ -57,8 +57,14 @@ class SwitchingLaw(Protocol):
     ) -> Values:
         """Conductance that a SET approaches; at most 0 while the transistor is off."""
 
-    def after_set(self, before: Values, limit: Values, progress: Values, draw: Values) -> Values:
-        """Conductance after a SET that went the share `progress` of the way to its compliance `limit`."""
+    redraws: bool
+    """Whether each SET draws its compliance anew, so that the largest of many counts."""
+
+    def spread(self, growth: Values, limit: Values) -> Values:
+        """Standard deviation (S) of a SET around its compliance `limit`, `growth` above where it began.
+
+        None where the compliance has been drawn.
+        """
 
     def arriving(self, voltage: Values, gate: Values) -> Values:
         """Voltage of a RESET that arrives at the cell."""
@@ -78,6 +84,15 @@ class SwitchingLaw(Protocol):
         times: int = 1,
     ) -> Values:
         """Conductance after `times` RESET pulses, of whose draws `deepest` is the largest."""
+
+
+def after_set(law: SwitchingLaw, before: Values, limit: Values, progress: Values, draw: Values) -> Values:
+    """Conductance (S) after a SET that went the share `progress` of the way from `before` to its compliance `limit`."""
+    growth = np.maximum(limit - before, 0.0)
+    spread = law.spread(growth, limit)
+    if spread is not None:
+        growth = np.maximum(growth + spread * draw, 0.0)
+    return before + growth * progress
 
 
 def set_rate(preset: CellPreset, voltage: Values, threshold: Values) -> Values:

@@ -31,6 +31,8 @@ Values = Any  # numpy scalar or array, float32 or float64; the result has the op
 class ThresholdLaw:
     """SET along a threshold curve that saturates, redrawn with every pulse; RESET as a redraw; a `SwitchingLaw`."""
 
+    redraws = True
+
     def __init__(self, preset: CellPreset) -> None:
         self._preset = preset
 
@@ -55,9 +57,8 @@ class ThresholdLaw:
         limit = linear * (1.0 + (linear / top) ** p.set_knee) ** (-1.0 / p.set_knee)
         return limit / (1.0 + p.wear_top * wear)
 
-    def after_set(self, before: Values, limit: Values, progress: Values, draw: Values) -> Values:
-        """Conductance (S) after a SET that went the share `progress` of the way from `before` to `limit`."""
-        return before + np.maximum(limit - before, 0.0) * progress
+    def spread(self, growth: Values, limit: Values) -> None:
+        """Return None: `compliance` has its draw."""
 
     def arriving(self, voltage: Values, gate: Values) -> Values:
         """Voltage (V) of a RESET that arrives at the cell, a threshold below the gate at most."""

@@ -1,8 +1,7 @@
-"""Read noise with memory: 1/f from Lorentzians, random telegraph noise, and the white floor.
+"""1/f noise of cells from Lorentzians, exact over any step of time.
 
-All noise is relative to the conductance, has zero mean, and is exact over any step of time: an Ornstein-Uhlenbeck
-process and a two-state Markov chain are drawn at the next moment from the present one, so that a hundred small steps
-and one large step have the same distribution. Both can be averaged over an aperture T:
+An Ornstein-Uhlenbeck process is drawn at the next moment from the present one, so that a hundred small steps and one
+large step have the same distribution. It can be averaged over an aperture T:
 
     m = (1 - e^-x)/x      weight of the present value in the mean over the aperture, x = T/tau
     V = 2 (1 - m)/x       variance of that mean, in units of the process's
@@ -11,25 +10,21 @@ and one large step have the same distribution. Both can be averaged over an aper
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from functools import lru_cache, partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
-from mho.instruments.simulated.physics.blocks import is_list, is_whole, pieces, stretches
 from mho.instruments.simulated.physics.cells.presets import CellPreset
-from mho.instruments.simulated.physics.cells.relaxation import BOLTZMANN
 
 Floats = NDArray[np.float64]
 Index = Any
 Values = Any
 Rows = NDArray[np.int32] | slice
 
-ELEMENTARY = 1.602176634e-19  # C
 TINY = 1e-30  # replaces a variance of 0 as divisor
 FORGOTTEN = 20.0  # correlation times, after which a process is new but for e^-20
 POWER_UP = 1.0  # s: clock zero on the noise's own clock, whose zero means "never evaluated"
@@ -45,26 +40,6 @@ def mean_variance(x: Values) -> Values:
     """Variance V of the mean over `x` correlation times, of a process of unit variance."""
     x = np.maximum(x, 1e-12)
     return np.where(x < 1e-3, 1.0 - x / 3.0 + x * x / 12.0, 2.0 * (1.0 - mean_weight(x)) / x)
-
-
-@lru_cache(maxsize=64)
-def white_variance(voltage: float, aperture: float, temperature: float) -> float:
-    """Variance (S^2) per siemens of a read at `voltage` (V) averaged over `aperture` (s).
-
-    Thermal and shot noise are one: 2 q I coth(qV/2kT), which is 4kTG at rest and 2qI far from it
-    (van der Ziel 1970), in the bandwidth 1/(2 aperture). 0 V counts as 1 uV: its current is still finite.
-    """
-    v = max(abs(voltage), 1e-6)
-    density = 2.0 * ELEMENTARY / (v * math.tanh(v / (2.0 * BOLTZMANN * temperature)))
-    return density / (2.0 * aperture)
-
-
-def noise_share(preset: CellPreset, conductance: Values) -> Values:
-    """Return by how much a cell at `conductance` (S) is quieter, relative to it, than one at the bottom.
-
-    Above `noise_full` the noise in siemens grows no more; below, it is in proportion to the conductance.
-    """
-    return 1.0 / (1.0 + conductance / preset.noise_full) if preset.noise_full else 1.0
 
 
 class FlickerNoise:
@@ -303,240 +278,3 @@ def _behind(decades: slice, index: Index) -> tuple[Any, ...]:
 def _by_decade(values: Values, dimensions: int) -> Values:
     """Return `values` (decades,) so that they broadcast over cells of so many dimensions."""
     return values.reshape(-1, *(1,) * dimensions)
-
-
-class TelegraphNoise:
-    """Random telegraph noise of the few cells that have it: each jumps between two conductances.
-
-    Parameters
-    ----------
-    mask : (rows, columns) array of bool
-        Cells with a trap.
-    preset : CellPreset
-    rng : numpy.random.Generator
-        Draws each trap here: its correlation time (log-uniform); its occupancy, from 0.1 to 0.9 and then all traps have
-        one variance, or of a ratio of dwell times (log-normal) and then their steps are log-normal.
-    """
-
-    def __init__(self, mask: NDArray[np.bool_], preset: CellPreset, rng: np.random.Generator) -> None:
-        self._rng = rng
-        count = int(mask.sum())
-        self._slot = np.zeros(mask.shape, np.int32)  # 0: no trap
-        self._slot[mask] = np.arange(1, count + 1)
-        fastest, slowest = math.log(preset.rtn_fastest), math.log(preset.rtn_slowest)
-        self.times = np.exp(rng.uniform(fastest, slowest, count + 1))
-        if preset.rtn_asymmetry or preset.rtn_spread:
-            self.occupancy = expit(math.log(10.0) * preset.rtn_asymmetry * rng.standard_normal(count + 1))
-            steps = np.exp(preset.rtn_spread * (rng.standard_normal(count + 1) - preset.rtn_spread))
-            self.step = (
-                2.0 * preset.rtn_noise * steps
-            )  # their mean square is that of a trap of equal dwell times
-        else:
-            self.occupancy = rng.uniform(0.1, 0.9, count + 1)
-            self.step = preset.rtn_noise / np.sqrt(self.occupancy * (1.0 - self.occupancy))
-        self._up = rng.random(count + 1) < self.occupancy
-        self._time = np.zeros(count + 1)
-
-    def dwell_times(self, trap: Values) -> tuple[Values, Values]:
-        """Mean times (s) that traps of these numbers stay up and stay down."""
-        return self.times[trap] / (1.0 - self.occupancy[trap]), self.times[trap] / self.occupancy[trap]
-
-    def trap(self, index: Index) -> Values:
-        """Number of the trap of each cell at `index`; 0 where there is none."""
-        return self._slot[index]
-
-    def extend(self, lots: Sequence[TelegraphNoise]) -> None:
-        """Append the cells of `lots`."""
-        slots, traps = [self._slot], len(self.times) - 1
-        for lot in lots:
-            slots.append(np.where(lot._slot > 0, lot._slot + traps, 0).astype(np.int32))
-            traps += len(lot.times) - 1
-        self._slot = np.concatenate(slots)
-        for name in ("times", "occupancy", "step", "_up", "_time"):  # entry 0 is no trap
-            own, others = getattr(self, name), (getattr(lot, name)[1:] for lot in lots)
-            setattr(self, name, np.concatenate([own, *others]))
-
-    def taken(self, rows: Rows, rng: np.random.Generator) -> Self:
-        """Return the noise of the cells of some rows, as `CellArray.taken`."""
-        some = copy(self)
-        slots = self._slot[rows]
-        trapped = slots != 0
-        numbers = np.concatenate([[0], slots[trapped]])  # entry 0 is no trap
-        some._rng, some._slot = rng, np.zeros_like(slots)
-        some._slot[trapped] = np.arange(1, len(numbers))
-        for name in ("times", "occupancy", "step", "_up", "_time"):
-            setattr(some, name, getattr(self, name)[numbers])
-        return some
-
-    def put(self, rows: Rows, some: TelegraphNoise) -> None:
-        """Return the noise of cells that was `taken`, as it is now."""
-        slots = self._slot[rows]
-        numbers = slots[slots != 0]
-        self._up[numbers], self._time[numbers] = some._up[1:], some._time[1:]
-
-    def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
-        """Shift the time of the last evaluation of the traps at `index`, as `CellArray.postpone`."""
-        slots = self._slot[index]
-        trapped = slots != 0
-        early, late = (np.broadcast_to(shift, slots.shape)[trapped] for shift in (early, late))
-        slots = slots[trapped]
-        looked = self._time[slots]
-        self._time[slots] = looked + np.where(looked >= begun, late, early)
-
-    def average(
-        self, index: Index, now: float, aperture: float, rng: np.random.Generator | None = None
-    ) -> Values:
-        """Mean deviation (relative) of each cell over `aperture` seconds from `now`; ends there.
-
-        The mean follows from the trap's states at both ends of the aperture, scaled so that mean and variance are exact:
-        two levels when the aperture is short compared to the trap's time, none when it is long.
-        """
-        slots = self._slot[index]
-        if slots.ndim == 0:
-            return self._step(slots[None], now, aperture, rng)[0] if slots else 0.0
-        deviation = np.zeros(slots.shape)
-        trapped = slots != 0
-        if trapped.any():
-            deviation[trapped] = self._step(slots[trapped], now, aperture, rng)
-        return deviation
-
-    def frozen(
-        self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
-    ) -> Values:
-        """Relative deviation at `now` of the traps that are constant for `window` seconds."""
-        deviation = self.average(index, now, 0.0, rng)
-        slots = self._slot[index]
-        if slots.ndim == 0:
-            return deviation * (self.times[slots] >= window)
-        trapped = np.nonzero(slots)
-        deviation[trapped] *= self.times[slots[trapped]] >= window
-        return deviation
-
-    def fast_variance(self, index: Index, window: float, shot: float) -> Values:
-        """Relative variance, of a mean over `shot` seconds, of the traps faster than `window` seconds."""
-        slots = np.asarray(self._slot[index])
-        variance = np.zeros(slots.shape)
-        trapped = np.nonzero(slots) if slots.ndim else (slots != 0,)
-        slots = slots[trapped]
-        times, p = self.times[slots], self.occupancy[slots]
-        variance[trapped] = (
-            (times < window) * self.step[slots] ** 2 * p * (1.0 - p) * mean_variance(shot / times)
-        )
-        return variance[()]
-
-    def _step(
-        self,
-        slots: NDArray[np.int32],
-        now: float,
-        aperture: float,
-        rng: np.random.Generator | None = None,
-    ) -> Floats:
-        rng = rng or self._rng
-        p, times = self.occupancy[slots], self.times[slots]
-        passed = np.maximum(now - self._time[slots], 0.0)
-        start = rng.random(p.shape) < p + (self._up[slots] - p) * np.exp(-passed / times)
-        kept = np.exp(-aperture / times)
-        end = rng.random(p.shape) < p + (start - p) * kept
-        self._up[slots] = end
-        self._time[slots] = np.maximum(self._time[slots], now) + aperture
-        averaging = np.sqrt(mean_variance(aperture / times) / (0.5 + 0.5 * kept))
-        result: Floats = self.step[slots] * averaging * (0.5 * start + 0.5 * end - p)
-        return result
-
-
-class ReadNoise:
-    """A cell's noise with memory: 1/f noise, and telegraph noise where there is a trap.
-
-    Parameters
-    ----------
-    trapped : (rows, columns) array of bool
-        Cells with a trap.
-    """
-
-    def __init__(self, trapped: NDArray[np.bool_], preset: CellPreset, rng: np.random.Generator) -> None:
-        self._shape = trapped.shape
-        self._preset, self._rng = preset, rng
-        self._parts: list[FlickerNoise | TelegraphNoise] = []
-        if preset.read_noise:
-            self._parts.append(FlickerNoise(trapped.shape, preset, rng))
-        if preset.rtn_noise and trapped.any():
-            self._parts.append(TelegraphNoise(trapped, preset, rng))
-
-    def extend(self, lots: Sequence[ReadNoise]) -> None:
-        """Append the cells of `lots`."""
-        if any(isinstance(part, TelegraphNoise) for noise in (self, *lots) for part in noise._parts):
-            for noise in (self, *lots):
-                noise._with_traps()
-        for number, part in enumerate(self._parts):
-            part.extend([lot._parts[number] for lot in lots])  # type: ignore[misc]
-        self._shape = (self._shape[0] + sum(lot._shape[0] for lot in lots), self._shape[1])
-
-    def _with_traps(self) -> None:
-        if not any(isinstance(part, TelegraphNoise) for part in self._parts):
-            self._parts.append(TelegraphNoise(np.zeros(self._shape, bool), self._preset, self._rng))
-
-    def taken(self, rows: Rows, rng: np.random.Generator, apart: float) -> Self:
-        """Return the noise of the cells of some rows, as `CellArray.taken`."""
-        some = copy(self)
-        some._rng, some._shape = rng, np.broadcast_to(np.int8(0), self._shape)[rows].shape
-        some._parts = [
-            part.taken(rows, rng, apart) if isinstance(part, FlickerNoise) else part.taken(rows, rng)
-            for part in self._parts
-        ]
-        return some
-
-    def put(self, rows: Rows, some: ReadNoise) -> None:
-        """Return the noise of cells that was `taken`, as it is now."""
-        for part, own in zip(self._parts, some._parts, strict=True):
-            part.put(rows, own)  # type: ignore[arg-type]
-
-    def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
-        """Shift the stored times of the cells at `index`, as `CellArray.postpone`."""
-        for part in self._parts:
-            part.postpone(index, begun, early, late)
-
-    def average(self, index: Index, conductance: Values, now: float, aperture: float) -> Values:
-        """Mean deviation (relative) of cells at `conductance` (S) over `aperture` seconds from `now`; ends there."""
-        if isinstance(index, tuple) and isinstance(index[0], int):  # one cell, the fast way
-            total = 0.0
-            for part in self._parts:
-                total += part.average(index, now, aperture)
-            return total * noise_share(self._preset, conductance) if self._preset.noise_full else total
-        deviation = self._sum(index, lambda part, cells: part.average(cells, now, aperture))
-        return deviation * noise_share(self._preset, conductance)
-
-    def frozen(
-        self,
-        index: Index,
-        conductance: Values,
-        now: float,
-        window: float,
-        rng: np.random.Generator | None = None,
-    ) -> Values:
-        """Relative deviation at `now` of the noise that is constant for `window` seconds.
-
-        It is drawn from `rng` in place of the cells' own generator where that is given.
-        """
-        deviation = self._sum(index, lambda part, cells: part.frozen(cells, now, window, rng))
-        return deviation * noise_share(self._preset, conductance)
-
-    def fast_variance(self, index: Index, conductance: Values, window: float, shot: float) -> Values:
-        """Relative variance, of a mean over `shot` seconds, of what changes within `window` seconds."""
-        variance = self._sum(index, lambda part, cells: part.fast_variance(cells, window, shot))
-        return variance * noise_share(self._preset, conductance) ** 2
-
-    def _sum(self, index: Index, of: Callable[[FlickerNoise | TelegraphNoise, Index], Values]) -> Values:
-        if isinstance(index, tuple) and isinstance(index[0], int):
-            return sum(of(part, index) for part in self._parts)  # one cell, the fast way
-        if self._parts and is_whole(index):
-            if not is_list(index):
-                return np.asarray(sum(of(part, index) for part in self._parts), np.float64)
-            listed = np.empty(index[0].size)
-            for piece, place in stretches(index):
-                listed[place] = sum(of(part, piece) for part in self._parts)
-            return listed.reshape(index[0].shape)
-        total = np.zeros(np.broadcast_to(np.int8(0), self._shape)[index].shape)
-        for piece, place in pieces(index, self._shape):
-            for part in self._parts:
-                total[place] += of(part, piece)
-        return total[()]
