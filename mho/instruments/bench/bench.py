@@ -90,7 +90,7 @@ class Bench(GuardedBench):
             instruments.daq, instruments.board, self._limits, lambda mode: bool(bench._enter(mode))
         )
         channels = source.bench.instruments.pulser.channels
-        self._channels = {line: channel for channel, line in channels.items()}
+        self._channels: dict[str, int] = {line: channel for channel, line in channels.items()}
 
     @property
     def limits(self) -> Limits:

@@ -26,7 +26,6 @@ from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record.blocks import PULSES, PULSES_PER_CELL, Block, BlockMaps
 from mho.procedures.cells.programming.record.earlier_pulses import (
     EarlierPulses,
-    begin,
     earlier_pulses,
     takes_up,
 )
@@ -218,7 +217,7 @@ class Program(Procedure):
         programmer = Programmer(
             bench, stream, plan.levels, plan.arrays, plan.settings, passes=passes, strategy=plan.strategy
         )
-        begin(programmer, block, bench, stream, earlier)
+        programmer.begin(block, earlier)
         programmer.program([block], first=first)
         programmer.record_outcome(block)
         failed = programmer.failed([block])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,12 +12,14 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
+from mho.procedures.attempt_clock import CLOCK_ZERO
 from mho.procedures.cells.programming.array_programming import FlatCells, Verified, read_cells, verify_cells
 from mho.procedures.cells.programming.group_programming import Announce, GroupProgramming, Take
 from mho.procedures.cells.programming.product_descent import ProductDescent, tiles_of
 from mho.procedures.cells.programming.pulse_energy import cell_energy
 from mho.procedures.cells.programming.record.blocks import KINDS, Block, BlockMaps
-from mho.procedures.cells.programming.record.sent_pulses import SentPulses
+from mho.procedures.cells.programming.record.earlier_pulses import EarlierPulses
+from mho.procedures.cells.programming.record.sent_pulses import SentPulses, most_at_once
 from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
 from mho.procedures.cells.programming.strategy import Outcome, Pulses, Strategy
 from mho.procedures.cells.programming.verify.group_reads import GroupReads
@@ -84,6 +87,21 @@ class Programmer:
         self.reads = 0
         self.joules = 0.0  # of pulses and verify reads
         self.product_errors: list[tuple[float, float]] = []  # relative, of tiles before and after a descent
+
+    def begin(self, block: Block, earlier: EarlierPulses | None) -> None:
+        """Take up a block where an earlier attempt left it, with its rows, on its clock; begin it without one."""
+        bench, stream = self._bench, self._stream
+        if earlier is not None:
+            stream.say(f"{earlier.joined} are taken over from {stream.earlier}")
+            stream.record_block("pulses", earlier.rows)
+            block.achieved[:], block.pulses[:] = earlier.cells.last, earlier.cells.pulses
+            block.outcome[:] = earlier.cells.outcome
+            self.pulses, self.reads = int(earlier.cells.pulses.sum()), earlier.reads
+            if bench.simulated is None:  # a simulated clock has gone on with the chip
+                self.shift = earlier.elapsed - bench.now()
+        if bench.simulated is None:
+            self.sent = SentPulses(stream, most_at_once(self.settings, block.placement), self.pulses)
+            stream.set_array(CLOCK_ZERO, np.array([time.time() - bench.now() - self.shift]))
 
     def program(
         self, blocks: Sequence[Block], maps: Sequence[BlockMaps] = (), first: Masks | None = None

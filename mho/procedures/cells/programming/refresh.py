@@ -23,7 +23,7 @@ from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside, lines_text
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record.blocks import PULSES, Block, BlockMaps
-from mho.procedures.cells.programming.record.earlier_pulses import begin, earlier_pulses, takes_up
+from mho.procedures.cells.programming.record.earlier_pulses import earlier_pulses, takes_up
 from mho.procedures.cells.programming.record.programmed_cells import ProgrammedCells, programmed_by
 from mho.procedures.cells.programming.record.sent_pulses import most_at_once, sent_pulses
 from mho.procedures.cells.programming.settings_text import read_settings, settings_text
@@ -238,7 +238,7 @@ class Refresh(Procedure):
             earlier = earlier_pulses(
                 stream.earlier, plan.chip, at, plan.cells.digits, plan.levels, plan.settings
             )
-        begin(programmer, block, bench, stream, earlier)
+        programmer.begin(block, earlier)
         if earlier is None or not earlier.reads:  # an attempt without a read may have waited for a part of it
             waited = 0.0 if earlier is None else earlier.elapsed
             bench.wait_until(bench.now() + max(float(self.wait) - waited, 0.0))

@@ -232,7 +232,8 @@ class CellArray:
             g = g + self.preset.white_noise * variance**0.5 * draws
         if voltage < self.preset.disturb_voltage:
             self.disturb(index, voltage, aperture)
-        return np.float64(g) if isinstance(g, float) else g
+        result: Floats = np.float64(g) if isinstance(g, float) else g  # type: ignore[assignment]
+        return result
 
     def read_spread(self, conductance: Floats) -> Floats:
         """Standard deviation (S) of the 1/f noise of cells at `conductance`, all decades together."""

@@ -20,11 +20,8 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
-from mho.instruments import Bench
 from mho.procedures.attempt_clock import CLOCK_ZERO
-from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import Block
-from mho.procedures.cells.programming.record.sent_pulses import SentPulses, most_at_once, not_confirmed
+from mho.procedures.cells.programming.record.sent_pulses import not_confirmed
 from mho.procedures.cells.programming.strategy import SET, Outcome
 from mho.procedures.chip_in_use import check_same_chip
 from mho.procedures.stream import Stream
@@ -200,24 +197,6 @@ def takes_up(stream: Stream) -> bool:
             "WARNING",
         )
     return stream.chip_kept
-
-
-def begin(
-    programmer: Programmer, block: Block, bench: Bench, stream: Stream, earlier: EarlierPulses | None
-) -> None:
-    """Put a block and its programmer into the state that an earlier attempt left, with its rows, on its clock."""
-    if earlier is not None:
-        stream.say(f"{earlier.joined} are taken over from {stream.earlier}")
-        stream.record_block("pulses", earlier.rows)
-        block.achieved[:], block.pulses[:] = earlier.cells.last, earlier.cells.pulses
-        block.outcome[:] = earlier.cells.outcome
-        programmer.pulses, programmer.reads = int(earlier.cells.pulses.sum()), earlier.reads
-        if bench.simulated is None:  # a simulated clock has gone on with the chip
-            programmer.shift = earlier.elapsed - bench.now()
-    if bench.simulated is None:
-        most = most_at_once(programmer.settings, block.placement)
-        programmer.sent = SentPulses(stream, most, programmer.pulses)
-        stream.set_array(CLOCK_ZERO, np.array([time.time() - bench.now() - programmer.shift]))
 
 
 def _check_same_cells(run: RunFile, placement: Placement, digits: Digits) -> None:

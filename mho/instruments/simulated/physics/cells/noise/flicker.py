@@ -191,7 +191,7 @@ class FlickerNoise:
             unknown += left * share
             ends.append(drawn * draw + kept * own * value)
         processes[first:] = ends
-        return self.amplitude * (mean + sqrt(unknown) * last_draw)
+        return float(self.amplitude * (mean + sqrt(unknown) * last_draw))
 
     def frozen(
         self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
@@ -246,7 +246,7 @@ def _plain_coefficients(
     """
     *each, rest = _coefficients(times, aperture, forgotten)
     rates = 2.0 / times[forgotten:]
-    plain = []
+    plain: list[tuple[float, ...]] = []
     for rate, weight, kept, new, pull in zip(*(values.tolist() for values in (rates, *each)), strict=True):
         beyond, new = weight - pull * kept, max(new, TINY)
         plain.append((rate, weight, kept, new, pull, beyond * kept, kept * kept, beyond * beyond * new))
