@@ -35,6 +35,7 @@ from mho.instruments.simulated.physics.cells.switching import (
     LASTING,
     SwitchingLaw,
     after_set,
+    at_least,
     check_pulse,
     deepest_of,
     deviate_exceeded_by,
@@ -109,7 +110,6 @@ class CellArray:
         self._noise = ReadNoise(trapped, preset, rng)
         self._loss_deviate = deviate_exceeded_by(preset.deep_reset_loss)
         self._relaxes = preset.relaxation != 0.0 or preset.drift != 0.0
-        self._least = np.float32(preset.unformed)
 
     def extend(self, *rows: int) -> None:
         """Append lots of so many `rows` of further cells, drawn now, one lot after the other; cells keep their state."""
@@ -196,7 +196,7 @@ class CellArray:
     def _now(self, index: Index) -> Values:
         g = self._programmed[index]
         if self._disturbed > 1e-9 and (g.ndim or self._exposure[index]):
-            g = g - np.maximum(self.preset.maximum - g, 0.0) * np.expm1(-self._exposure[index])
+            g = g - at_least(self.preset.maximum - g, 0.0) * np.expm1(-self._exposure[index])
         return self._aged(g, self._relaxing[index], self._since[index])
 
     def _aged(self, g: Values, drawn: Values, since: Values) -> Values:
@@ -207,9 +207,7 @@ class CellArray:
         if self._thermal.effective(now) > 1e-9 * p.retention_time:
             baked = np.maximum(self._thermal.effective(now) - self._thermal.effective(since), 0.0)
             g = g * np.exp(-baked / p.retention_time)
-        if type(g) is np.float32:  # one cell, in a tenth of the time
-            return self._least if g < self._least else g
-        return np.maximum(g, p.unformed)
+        return at_least(g, p.unformed)
 
     # --- reading ---
 
