@@ -481,7 +481,7 @@ class CellArray:
             return
         if value is None:
             value = self.preset.stuck_conductance if how == STUCK_ON else self.preset.unformed
-        states = self._status, self._programmed, self._since, self._exposure
+        states: tuple[Values, ...] = self._status, self._programmed, self._since, self._exposure
         for state, stuck in zip(states, (how, value, NEVER, 0.0), strict=True):
             state[index] = np.where(cells, stuck, state[index])
         self._touched()
