@@ -18,7 +18,7 @@ from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.chip_maps.fixed_point import to_fixed_point
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
 from mho.instruments import Bench
-from mho.procedures.cells.programming.programmer import Block
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.multiply.multiply_plan import place_product
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve

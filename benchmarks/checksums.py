@@ -23,7 +23,7 @@ from mho.chip_maps.fixed_point import to_fixed_point
 from mho.chip_maps.line_sums import SUMS
 from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.instruments import open_bench
-from mho.procedures.cells.programming.programmer import Block
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.circuits.products import EACH, SlicedProduct
 
 Floats = NDArray[np.float64]

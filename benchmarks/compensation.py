@@ -26,7 +26,8 @@ from mho.instruments import ArrayBench, open_bench
 from mho.instruments.simulated.physics.sparse_chip import SparseChip
 from mho.instruments.simulated.physics.wires.wires import series_resistance
 from mho.procedures import Solve
-from mho.procedures.cells.programming.programmer import Block, Programmer
+from mho.procedures.cells.programming.programmer import Programmer
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate
 

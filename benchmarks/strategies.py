@@ -25,7 +25,8 @@ from mho.instruments import ArrayBench
 from mho.instruments.arrays import CellPositions
 from mho.instruments.bench_file import BenchSource, load_bench_file
 from mho.instruments.simulated.physics.cells.cells import STUCK_ON
-from mho.procedures.cells.programming.programmer import Block, Programmer
+from mho.procedures.cells.programming.programmer import Programmer
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.stream import NullStream
 
 Floats = NDArray[np.float64]

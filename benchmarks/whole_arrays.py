@@ -20,7 +20,8 @@ from benchmarks.registry import Figure
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.placement import Placement
 from mho.instruments import Bench, Cell, open_bench
-from mho.procedures.cells.programming.programmer import PULSES, Block, BlockMaps, Programmer
+from mho.procedures.cells.programming.programmer import Programmer
+from mho.procedures.cells.programming.record.blocks import PULSES, Block, BlockMaps
 from mho.procedures.cells.programming.write_verify import WriteVerifySettings
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RunHeader, RunWriter

@@ -11,7 +11,7 @@ import pytest
 
 from mho.errors import InputError
 from mho.instruments import Cell, open_bench
-from mho.instruments.simulated.physics.cells.noise import FlickerNoise
+from mho.instruments.simulated.physics.cells.noise.flicker import FlickerNoise
 from mho.instruments.simulated.physics.cells.preset_files import cell_preset
 from mho.procedures import Solve
 from mho.running.execution import evaluate

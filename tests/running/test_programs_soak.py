@@ -93,8 +93,8 @@ def check(path: Path, side: int, kills: int, sent: int | None) -> None:
     assert summary["cells_failed"] <= 1e-3 * record.cells
     assert record.needless == record.unread == 0
     assert (summary["pulses"], summary["reads"]) == (record.pulses, record.reads)
-    if sent is not None:
-        assert 0 <= sent - record.pulses <= kills
+    if sent is not None:  # a pulse that was announced may have been sent or not: it is in the record
+        assert 0 <= record.pulses - sent <= kills
 
 
 def test_a_small_block_killed_twice(tmp_path):

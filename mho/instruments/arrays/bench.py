@@ -184,7 +184,7 @@ class CellVisit:
             As `Bench.read`.
         """
         bench = self._bench
-        volts = bench._read_voltage(voltage)
+        volts = bench._checks.read_voltage(voltage)
         amperes, limited, times = self.measure(which, volts)
         beyond = np.flatnonzero(limited)
         if beyond.size:
@@ -200,7 +200,7 @@ class CellVisit:
         A limited current is the limit; errors as `Bench.measure`.
         """
         bench = self._bench
-        volts = bench._read_voltage(voltage)
+        volts = bench._checks.read_voltage(voltage)
         gate = bench.file.read.gate if gate is None else gate
         bench.limits.check_level("word line", gate)
         self._checkpoint()

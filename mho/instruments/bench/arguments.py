@@ -21,6 +21,7 @@ from mho.instruments.roles import Cell, Pulse
 Floats = NDArray[np.float64]
 Shapes = Mapping[str, tuple[int, int]]
 
+LINES = {"set": "bit line", "reset": "source line"}  # that a pulse of a kind drives
 MOST_LEVELS = 2500  # list length that every source-measure unit supports
 
 
@@ -49,6 +50,8 @@ def finite(value: Any, name: str, unit: str, least: float = -math.inf) -> float:
 
 def count(value: Any, name: str, most: float = math.inf) -> int:
     """Return `value` as an int when it is a whole number from 1 to `most`; raises `InputError`."""
+    if type(value) is int and 1 <= value <= most:
+        return value
     if isinstance(value, int | np.integer) and not isinstance(value, bool) and 1 <= value <= most:
         return int(value)
     raise InputError(
@@ -99,7 +102,9 @@ def cell(given: Any, arrays: Shapes) -> Cell:
     if not isinstance(given, tuple) or len(given) != 3:
         raise InputError(f"{_shown(given)} is no cell; give Cell(array, row, column)")
     array, row, column = given
-    rows, columns = _shape(array, arrays)
+    rows, columns = (
+        arrays.get(array) or _shape(array, arrays) if type(array) is str else _shape(array, arrays)
+    )
     if type(given) is Cell and type(row) is int is type(column) and 0 <= row < rows and 0 <= column < columns:
         return given
     return Cell(array, _line(row, rows, f"row of {array}"), _line(column, columns, f"column of {array}"))
@@ -135,6 +140,20 @@ def block_lines(array: Any, rows: Any, columns: Any, arrays: Shapes) -> tuple[li
     return lines(rows, most[0], f"row of {array}"), lines(columns, most[1], f"column of {array}")
 
 
+def loop_lines(arrays: Sequence[str], rows: Any, columns: Any, shapes: Shapes) -> tuple[list[int], list[int]]:
+    """Return the rows and columns of an inverting loop on `arrays`, its positive one first; raises `InputError`."""
+    driven, read = block_lines(arrays[0], rows, columns, shapes)
+    for name in arrays[1:]:
+        block_lines(name, rows, columns, shapes)
+    if len(set(arrays)) < len(arrays):
+        raise InputError(f"the loop's arrays are {', '.join(arrays)}; each serves once: name different ones")
+    if len(driven) != len(read):
+        raise InputError(
+            f"an inverting loop has as many rows as columns, not {len(driven)} and {len(read)}; give as many"
+        )
+    return driven, read
+
+
 def _shape(array: Any, arrays: Shapes) -> tuple[float, float]:
     if not isinstance(array, str):
         raise InputError(f"{_shown(array)} is no array's name; give a text")
@@ -165,10 +184,9 @@ def pulse(given: Any) -> Pulse:
 
 def driven_line(kind: Any) -> str:
     """Return the terminal that a SET or RESET pulse drives; raises `InputError` for another kind."""
-    lines_by_kind = {"set": "bit line", "reset": "source line"}
-    if not isinstance(kind, str) or kind not in lines_by_kind:
+    if not isinstance(kind, str) or kind not in LINES:
         raise InputError(f"a pulse of the kind {_shown(kind)} does not exist; choose set or reset")
-    return lines_by_kind[kind]
+    return LINES[kind]
 
 
 def shapes_of_arrays(chip_text: str) -> Shapes:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from weakref import proxy
 
 import numpy as np
 
-from mho.errors import BenchError, InputError
 from mho.instruments.bench import arguments as given
+from mho.instruments.bench.cell_checks import CellChecks
 from mho.instruments.bench.cell_connection import REST, CellLines, check_levels, conductance
 from mho.instruments.bench.guarded_bench import GuardedBench
-from mho.instruments.bench.instruments import BenchInstruments
-from mho.instruments.bench.output_states import OutputState, OutputStates
+from mho.instruments.bench.instruments import BenchInstruments, Simulated
 from mho.instruments.bench.protection import protect
 from mho.instruments.bench.reconnection import once_more
 from mho.instruments.bench.vectors import Floats, Index, OnVectors, Vectors
@@ -27,36 +25,11 @@ from mho.instruments.roles import Cell, Mode, Path, Pulse, Reading
 
 if TYPE_CHECKING:  # for type checking only: a bench of real instruments does not load the twins
     from mho.instruments.laboratory.laboratory import Laboratory
-    from mho.instruments.simulated.clock import VirtualClock
-    from mho.instruments.simulated.physics.chip import SimulatedChip
-    from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
-    from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
 T = TypeVar("T")
 
 NOTHING: frozenset[str] = frozenset()  # no crosspoint
 BETWEEN_VECTORS = "0 V between vectors"  # where an exchange ends
-
-
-class Simulated(Protocol):
-    """Simulated parts of a bench in addition to its instruments."""
-
-    clock: VirtualClock
-    seed: int
-
-    @property
-    def chip(self) -> SimulatedChip:
-        """The simulated chip."""
-        ...
-
-    @property
-    def amplifier(self) -> AmplifierPreset:
-        """The type of the INV loop's amplifiers, and the capacitances around them."""
-        ...
-
-    def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
-        """Waveforms of the connected INV loop after a step to `volts` (n,), V, at its inputs."""
-        ...
 
 
 class Bench(GuardedBench):
@@ -100,8 +73,7 @@ class Bench(GuardedBench):
         self._limits = source.bench.terminal_limits() if limits is None else limits
         self._arrays = given.shapes_of_arrays(source.chip_text)
         watchdog = Watchdog(instruments.board, source.bench.instruments.board.watchdog, every, now)
-        super().__init__(instruments, watchdog, release)
-        self.now = now
+        super().__init__(instruments, watchdog, release, now)
         self.laboratory = laboratory
         self.simulated: Simulated | None = laboratory if simulated is None else simulated
         self.checkpoint: Callable[[], None] = lambda: None
@@ -111,15 +83,14 @@ class Bench(GuardedBench):
         self._meter: ReadSettings = source.bench.read
         switch = source.bench.instruments.switch
         self._crosspoints = switch.crosspoints() if switch is not None else {}
-        self._states = OutputStates(now)
+        self._checks = CellChecks(self._limits, instruments, source.bench.read)
         self._cells = CellLines(instruments, self._crosspoints, self._limits, self._states)
         bench = proxy(self)  # a bench that refers to itself would keep its chip until the collector runs
         self._vectors = Vectors(
             instruments.daq, instruments.board, self._limits, lambda mode: bool(bench._enter(mode))
         )
-        self._channels: dict[str, int] = {
-            line: channel for channel, line in source.bench.instruments.pulser.channels.items()
-        }
+        channels = source.bench.instruments.pulser.channels
+        self._channels: dict[str, int] = {line: channel for channel, line in channels.items()}
 
     @property
     def limits(self) -> Limits:
@@ -153,29 +124,19 @@ class Bench(GuardedBench):
         the word line to 0 V with outputs on. A connected block is disconnected and all lines are grounded; `multiply` and
         `invert` connect it again. A bench that was not used since it was opened or made safe is made safe.
 
-        Raises
-        ------
-        InstrumentError, BenchError
-            When an instrument refuses or does not confirm this.
+        Raises `InstrumentError` or `BenchError` when an instrument refuses or does not confirm this.
         """
 
-        def rest() -> None:
-            if not self._mode:
-                self.safe()
-            elif self._mode == "PROGRAM":
-                self._cells.idle()
-                self._cells.switch_to(NOTHING)
-            elif self._mode != "SAFE":
-                self._enter("SAFE")
+        once_more(self._rest)
 
-        once_more(rest)
-
-    def states(self) -> dict[str, OutputState]:
-        """Return what is known of each role's output, from which source and since when; sends nothing.
-
-        Nothing is known before the bench was prepared or made safe, nor after a connection was lost.
-        """
-        return {role: self._states.of(role) for role in ("smu", "gate", "pulser", "daq", "board")}
+    def _rest(self) -> None:
+        if not self._mode:
+            self.safe()
+        elif self._mode == "PROGRAM":
+            self._cells.idle()
+            self._cells.switch_to(NOTHING)
+        elif self._mode != "SAFE":
+            self._enter("SAFE")
 
     def standing(self) -> dict[str, str]:
         """Return the state of each role's output in words, as known from `states`, or ``unknown``."""
@@ -185,14 +146,6 @@ class Bench(GuardedBench):
         if self._last is not None:
             words["smu"] += f"; last read {self._last.voltage:.3g} V, {1e6 * self._last.current:.3g} µA"
         return words
-
-    def live(self) -> tuple[str, ...]:
-        """Return the roles whose outputs may be on, that is, are not known to be off."""
-        return tuple(role for role, state in self.states().items() if state.live)
-
-    def _note_safe(self, roles: Set[str]) -> None:
-        for role in roles:
-            self._states.note(role, "SAFE" if role == "board" else "off", "read")
 
     # --- cells ---
 
@@ -204,7 +157,7 @@ class Bench(GuardedBench):
         self._cells.prepare(self.file.read, self._channels.values())
         self._mode = "PROGRAM"
         if self._meter is not self.file.read:
-            self._set_meter()
+            self._set_meter(self._meter)
         self._states.note("board", "PROGRAM", "read")
 
     def read(self, cell: Cell, voltage: float | None = None) -> float:
@@ -217,10 +170,10 @@ class Bench(GuardedBench):
         BenchError
             When the reading ran into compliance, overflowed its range, or was not taken at the read voltage.
         """
-        cell = given.cell(cell, self._arrays)
-        volts = self._read_voltage(voltage)
+        cell, settings = given.cell(cell, self._arrays), self.file.read
+        volts = settings.voltage if voltage is None else self._checks.read_voltage(voltage)
         self.checkpoint()
-        reading = self._last = self._read(cell, self.file.read.gate, volts)
+        reading = self._last = once_more(self._read, cell, settings.gate, volts)
         return conductance(cell, reading, volts, self._meter)
 
     def measure(self, cell: Cell, voltage: float | None = None, gate: float | None = None) -> Reading:
@@ -240,11 +193,11 @@ class Bench(GuardedBench):
             When the reading was not taken at its voltage without being limited.
         """
         cell = given.cell(cell, self._arrays)
-        volts = self._read_voltage(voltage)
+        volts = self._checks.read_voltage(voltage)
         gate = self.file.read.gate if gate is None else given.number(gate, "word-line voltage", "V")
         self.limits.check_level("word line", gate)
         self.checkpoint()
-        reading = self._last = self._read(cell, gate, volts)
+        reading = self._last = once_more(self._read, cell, gate, volts)
         check_levels(cell, [reading], [volts])
         return reading
 
@@ -265,19 +218,17 @@ class Bench(GuardedBench):
         before, wanted = self._meter, self.file.read.model_copy(update=kept)
         self.limits.check_current("bit line", wanted.current_limit)
         try:
-            self._meter = wanted
-            once_more(self._set_meter)
+            once_more(self._set_meter, wanted)
             yield
         except BaseException:
             self._meter, self._mode = before, ""  # whatever comes next prepares the bench anew
             raise
-        self._meter = before
-        once_more(self._set_meter)
+        once_more(self._set_meter, before)
 
-    def _set_meter(self) -> None:
+    def _set_meter(self, meter: ReadSettings) -> None:
         """Set the source-measure unit as the present block wants it; one that is not prepared yet will be."""
+        self._meter = meter
         if self._mode == "PROGRAM":
-            meter = self._meter
             self.instruments.smu.configure(
                 current_limit=meter.current_limit, current_range=meter.current_range, nplc=meter.nplc
             )
@@ -291,27 +242,13 @@ class Bench(GuardedBench):
         bad reading fails them all.
         """
         count = given.count(count, "count of reads", given.MOST_LEVELS)
-        volts = self._read_voltage(voltage)
+        volts = self._checks.read_voltage(voltage)
         readings = self.sweep(cell, [volts] * count, delay=delay)
         return np.array([conductance(cell, reading, volts, self._meter) for reading in readings])
 
     def _read(self, cell: Cell, gate: float, volts: float) -> Reading:
-        def read() -> Reading:
-            self._program(cell, "READ", gate)
-            return self._act("smu", REST, lambda: self.instruments.smu.read(volts))
-
-        return once_more(read)
-
-    def _read_voltage(self, voltage: float | None) -> float:
-        if voltage is None:
-            return self.file.read.voltage
-        volts = given.number(voltage, "read voltage", "V")
-        if volts == 0.0:
-            raise InputError(
-                "read voltage is 0 V, at which no current flows; leave it out for the bench's own"
-            )
-        self.limits.check_level("bit line", volts)
-        return volts
+        self._program(cell, "READ", gate)
+        return self._act("smu", REST, self.instruments.smu.read, volts)
 
     def sweep(
         self, cell: Cell, volts: Sequence[float], *, gate: float | None = None, delay: float = 0.0
@@ -347,15 +284,10 @@ class Bench(GuardedBench):
         gate = self.file.read.gate if gate is None else given.number(gate, "word-line voltage", "V")
         delay = given.finite(delay, "wait at each level", "s", least=0.0)
         self.check_read()
-        volts = self.check_sweep(volts, gate)
-        able = getattr(
-            self.instruments.smu, "check_sweep", None
-        )  # a user's own driver need not know its sample times beforehand
-        if able is not None:
-            able(volts, delay)
+        volts = self._checks.sweep(volts, gate, delay)
         self.checkpoint()
         low = self.file.read.voltage
-        check_levels(cell, [self._read(cell, gate, low)], [low])
+        check_levels(cell, [once_more(self._read, cell, gate, low)], [low])
         readings = self._act("smu", REST, lambda: self.instruments.smu.sweep(volts, delay))
         check_levels(cell, readings, volts)
         self._last = readings[-1]
@@ -366,12 +298,7 @@ class Bench(GuardedBench):
 
         Raises `InputError` for what is no list of voltages, and `LimitError` for what is not allowed.
         """
-        volts = given.levels(volts, "levels of a sweep")
-        self.limits.check_voltage("bit line", max(volts, key=abs, default=0.0))  # report the worst one
-        for before, level in pairwise([0.0, *volts, 0.0]):
-            self.limits.check_level("bit line", level, before)
-        self.limits.check_level("word line", given.number(gate, "word-line voltage", "V"))
-        return volts
+        return self._checks.sweep(volts, gate)
 
     def pulse(self, cell: Cell, pulse: Pulse, count: int = 1) -> None:
         """Apply `count` equal pulses: word line on first, then the path closed at 0 V, then the pulses as one burst.
@@ -380,16 +307,16 @@ class Bench(GuardedBench):
         """
         cell = given.cell(cell, self._arrays)
         count = given.count(count, "count of pulses")
-        pulse = self.check_pulse(pulse, count)
-        line = given.driven_line(pulse.kind)
+        pulse = self._checks.pulse(pulse, count)
+        line = given.LINES[pulse.kind]
         self.checkpoint()
 
-        def aim() -> None:
-            self._program(cell, "SET" if pulse.kind == "set" else "RESET", pulse.gate)
-            self.instruments.pulser.shape(self._channels[line], voltage=pulse.voltage, width=pulse.width)
+        once_more(self._aim, cell, pulse, self._channels[line])
+        self._act("pulser", REST, self.instruments.pulser.fire, self._channels[line], count)
 
-        once_more(aim)
-        self._act("pulser", REST, lambda: self.instruments.pulser.fire(self._channels[line], count))
+    def _aim(self, cell: Cell, pulse: Pulse, channel: int) -> None:
+        self._program(cell, "SET" if pulse.kind == "set" else "RESET", pulse.gate)
+        self.instruments.pulser.shape(channel, voltage=pulse.voltage, width=pulse.width)
 
     def waveform(
         self,
@@ -425,7 +352,7 @@ class Bench(GuardedBench):
         """
         cell = given.cell(cell, self._arrays)
         values = self.check_waveform(kind, volts, interval=interval, gate=gate, count=count)
-        line, pulser = given.driven_line(kind), self._player()
+        line, pulser = given.driven_line(kind), self._checks.player()
         self.checkpoint()
 
         def aim() -> None:
@@ -439,31 +366,14 @@ class Bench(GuardedBench):
         self, kind: str, volts: Sequence[float] | Floats, *, interval: float, gate: float, count: int = 1
     ) -> Floats:
         """Return the samples (V) of a waveform that is allowed here; errors as `waveform`; nothing is sent."""
-        count = given.count(count, "count of waveforms")
-        line = given.driven_line(kind)
-        values = given.samples(volts, "waveform")
-        interval = given.finite(interval, "interval from sample to sample", "s")
-        gate = given.number(gate, "word-line voltage", "V")
-        pulser = self._player()
-        self.limits.check_waveform(line, values, interval, pulser.step_edge)
-        self.limits.check_level("word line", gate)
-        pulser.check_waveform(values, interval=interval, count=count)
-        return values
+        return self._checks.waveform(kind, volts, interval=interval, gate=gate, count=count)
 
-    def _player(self) -> Any:
-        """Return the pulse generator, if it plays waveforms."""
-        if getattr(self.instruments.pulser, "shape_waveform", None) is None:
-            raise BenchError("this bench's pulse generator plays no waveforms; use pulses")
-        return self.instruments.pulser
-
-    def _act(self, role: str, afterwards: str, act: Callable[[], T]) -> T:
+    def _act(self, role: str, afterwards: str, act: Callable[..., T], *arguments: Any) -> T:
         """Return the result of an action of a role, which is valid only if the board kept its mode meanwhile.
 
         The role is unknown while it acts, and `afterwards` when that has succeeded.
         """
-        self._states.forget(role)
-        result = act()
-        self._states.note(role, afterwards)
+        result = self._states.during(role, afterwards, act, *arguments)
         self._watchdog.confirm(self._mode)
         return result
 
@@ -474,21 +384,11 @@ class Bench(GuardedBench):
 
     def check_pulse(self, pulse: Pulse, count: int = 1) -> Pulse:
         """Return a pulse that is allowed here; raises `InputError` or `LimitError`; nothing is sent."""
-        pulse = given.pulse(pulse)
-        line = given.driven_line(pulse.kind)
-        self.limits.check_pulse(line, pulse.voltage, pulse.width, self.instruments.pulser.edge)
-        self.limits.check_level("word line", pulse.gate)
-        able = getattr(self.instruments.pulser, "check_shape", None)
-        if able is not None:
-            able(voltage=pulse.voltage, width=pulse.width, count=count)
-        return pulse
+        return self._checks.pulse(pulse, count)
 
     def check_read(self) -> None:
         """Raise `LimitError` when the bench file's read settings exceed its limits; nothing is sent."""
-        read = self.file.read
-        for line, volts in (("bit line", read.voltage), ("word line", read.gate)):
-            self.limits.check_level(line, volts)
-            self.limits.check_current(line, read.current_limit)
+        self._checks.read()
 
     # --- vectors ---
 
@@ -519,12 +419,8 @@ class Bench(GuardedBench):
 
         The first sample played is zero; its answer, the amplifiers' offsets, is subtracted.
 
-        Raises
-        ------
-        InputError, LimitError
-            When `volts` are not real numbers, not one for each row, or not allowed; nothing is sent.
-        BenchError
-            When no block is connected for this operation.
+        Raises `InputError` or `LimitError` when `volts` are not real numbers, not one for each row, or not allowed (nothing
+        is sent), and `BenchError` when no block is connected for this operation.
         """
         volts = given.vectors(volts, "voltages to multiply")
         self.checkpoint()
@@ -551,30 +447,15 @@ class Bench(GuardedBench):
         Raises `InputError` for lines that the arrays have not, as many rows as columns not given, or a diagonal that cannot
         be; `BenchError` when the DAQ has not so many outputs or inputs.
         """
-        driven, read = given.block_lines(positive, rows, columns, self._arrays)
-        others = (*(() if negative is None else (negative,)), *(second_slice or ()))
-        for name in others:
-            given.block_lines(name, rows, columns, self._arrays)
-        if len({positive, *others}) <= len(others):
-            raise InputError(
-                f"the loop's arrays are {', '.join((positive, *others))}; each serves once: name different ones"
-            )
-        if len(driven) != len(read):
-            raise InputError(
-                f"an inverting loop has as many rows as columns, not {len(driven)} and {len(read)}; give as many"
-            )
+        arrays = (positive, *(() if negative is None else (negative,)), *(second_slice or ()))
+        driven, read = given.loop_lines(arrays, rows, columns, self._arrays)
         siemens = given.finite(diagonal, "diagonal", "S", least=0.0)
         if diagonal_count != 0:
             diagonal_count = given.count(diagonal_count, "rows with a diagonal", len(driven))
         self._vectors.connect_invert(
-            positive,
-            driven,
-            read,
-            negative=negative,
-            second_slice=second_slice,
-            diagonal=siemens,
+            positive, driven, read, negative=negative, second_slice=second_slice, diagonal=siemens,
             diagonal_count=diagonal_count,
-        )
+        )  # fmt: skip
 
     def invert(self, volts: Floats) -> Floats:
         """Settled outputs (samples, n), V, for `volts` (samples, n) at the inputs: v = -G^-1 g_in u.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Set
 from types import TracebackType
 from typing import Self
 
 from mho.errors import MhoError
 from mho.instruments.bench.instruments import BenchInstruments, make_safe, not_confirmed
+from mho.instruments.bench.output_states import OutputState, OutputStates
 from mho.instruments.bench.stop_requests import EndingSignals, signals_held
 from mho.instruments.bench.watchdog import Watchdog
 
@@ -25,12 +27,19 @@ class GuardedBench:
         The board's; stopped when the bench is safe or closed.
     release : callable
         Releases the lock, after the connections are closed.
+    now : callable
+        Seconds on the bench's clock.
     """
 
     def __init__(
-        self, instruments: BenchInstruments, watchdog: Watchdog, release: Callable[[], None]
+        self,
+        instruments: BenchInstruments,
+        watchdog: Watchdog,
+        release: Callable[[], None],
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.instruments = instruments
+        self.instruments, self.now = instruments, now
+        self._states = OutputStates(now)
         self._watchdog, self._release = watchdog, release
         self._signals = EndingSignals()
 
@@ -94,6 +103,19 @@ class GuardedBench:
 
     def _note_safe(self, roles: Set[str]) -> None:
         """Record the roles that have just been confirmed safe."""
+        for role in roles:
+            self._states.note(role, "SAFE" if role == "board" else "off", "read")
+
+    def states(self) -> dict[str, OutputState]:
+        """Return what is known of each role's output, from which source and since when; sends nothing.
+
+        Nothing is known before the bench was prepared or made safe, nor after a connection was lost.
+        """
+        return {role: self._states.of(role) for role in ("smu", "gate", "pulser", "daq", "board")}
+
+    def live(self) -> tuple[str, ...]:
+        """Return the roles whose outputs may be on, that is, are not known to be off."""
+        return tuple(role for role, state in self.states().items() if state.live)
 
     def forget(self) -> None:
         """Discard what is known of the setup."""

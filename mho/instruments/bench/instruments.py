@@ -5,15 +5,48 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mho.errors import BenchError, UnsafeError
 from mho.instruments.roles import ArrayBoard, Daq, Instrument, PulseGenerator, SourceMeter, SwitchMatrix
+
+if TYPE_CHECKING:  # for type checking only: a bench of real instruments does not load the twins
+    from mho.instruments.simulated.clock import VirtualClock
+    from mho.instruments.simulated.physics.chip import SimulatedChip
+    from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
+    from mho.instruments.simulated.physics.circuits.step_response import StepResponse
+
+Floats = NDArray[np.float64]
 
 log = logging.getLogger(__name__)
 
 # Bit line first, word line last; after that relays may move.
 SAFE_ORDER = ("smu", "pulser", "daq", "board", "gate", "switch")
 SOURCES = ("smu", "pulser", "gate")  # sources that may be wired to the rows of a switch matrix
+
+
+class Simulated(Protocol):
+    """Simulated parts of a bench in addition to its instruments."""
+
+    clock: VirtualClock
+    seed: int
+
+    @property
+    def chip(self) -> SimulatedChip:
+        """The simulated chip."""
+        ...
+
+    @property
+    def amplifier(self) -> AmplifierPreset:
+        """The type of the INV loop's amplifiers, and the capacitances around them."""
+        ...
+
+    def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
+        """Waveforms of the connected INV loop after a step to `volts` (n,), V, at its inputs."""
+        ...
 
 
 @dataclass

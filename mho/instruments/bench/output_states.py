@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeVar
+
+T = TypeVar("T")
 
 Source = Literal["set and confirmed", "read", "unknown"]
 """Source of a state: the instrument accepted the setting without an error, or was queried. Idle never means off."""
@@ -60,9 +62,18 @@ class OutputStates:
         """Record what has just been set and confirmed, or read, for a role."""
         self._known[role] = value, source, self._now(), time.time()
 
+    def during(self, role: str, afterwards: str, act: Callable[..., T], *arguments: Any) -> T:
+        """Return the result of an action of a role, whose state is unknown while it acts, and `afterwards` when it has."""
+        self._known.pop(role, None)
+        result = act(*arguments)
+        self._known[role] = afterwards, "set and confirmed", self._now(), time.time()
+        return result
+
     def forget(self, *roles: str) -> None:
         """Mark the named roles, or all, as unknown."""
-        for role in roles or tuple(self._known):
+        if not roles:
+            self._known.clear()
+        for role in roles:
             self._known.pop(role, None)
 
     def of(self, role: str) -> OutputState:

@@ -49,13 +49,13 @@ def connection_lost(error: BaseException | None) -> bool:
     return False
 
 
-def once_more(act: Callable[[], T]) -> T:
+def once_more(act: Callable[..., T], *arguments: Any) -> T:
     """Run an operation that does not change the chip; run it again from its beginning after a connection was restored."""
     try:
-        return act()
+        return act(*arguments)
     except ConnectionRestored:
         log.warning("what was interrupted leaves the chip as it is, and is done once more")
-        return act()
+        return act(*arguments)
 
 
 class Connection:

@@ -98,6 +98,8 @@ class Watchdog:
         InstrumentError
             When it left the mode, or does not answer.
         """
+        if not self._doubt and (not self._armed or self._now() - self._heard <= (self._seconds or 0.0)):
+            return
         doubt = self._doubt or self._silence()
         if not doubt:  # nothing is assigned here: a sign of life may be failing in its own thread
             return

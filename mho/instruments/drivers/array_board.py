@@ -160,7 +160,7 @@ class ArrayBoardDriver(BlockInstrument):
 
     def route(self, path: Path) -> None:
         """Open, read back, close `path`, read back; the caller has brought the sources to 0 V."""
-        code = PATHS[one_of(path, PATHS, f"path of {self._title}")]
+        code = PATHS.get(path) or one_of(path, PATHS, f"path of {self._title}")
         if code == "OPEN":
             self._confirm(":ROUT:PATH OPEN;:ROUT:PATH?", "OPEN")
         else:
@@ -172,7 +172,7 @@ class ArrayBoardDriver(BlockInstrument):
         No switch closes under a wrong address: the board addresses a cell with its path open only, and refuses otherwise.
         """
         wanted = f"{_quoted(cell.array)},{_line(cell.row)},{_line(cell.column)}"
-        code = PATHS[one_of(path, PATHS, f"path of {self._title}")]
+        code = PATHS.get(path) or one_of(path, PATHS, f"path of {self._title}")
         self._confirm(
             f":ROUT:PATH OPEN;:ROUT:PATH?;:ROUT:CELL {wanted};:ROUT:CELL?;:ROUT:PATH {code};:ROUT:PATH?",
             f"OPEN;{wanted};{code}",

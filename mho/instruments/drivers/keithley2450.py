@@ -14,7 +14,7 @@ from pymeasure.instruments import Instrument
 
 from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers.languages.scpi import ScpiInstrument, Span, choice, control, switch, within
-from mho.instruments.drivers.languages.source_meters import PROTECTED, VoltageSourceMeter, readings
+from mho.instruments.drivers.languages.source_meters import PROTECTED, VoltageSourceMeter, reading, readings
 from mho.instruments.roles import Reading
 
 VOLTAGE = Span(-210.0, 210.0, "source voltage", "V")
@@ -194,7 +194,8 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
         """
         within(voltage, VOLTAGE)
         reply = self.exchange(f':SOUR:VOLT {voltage:.9e};:READ? "defbuffer1",SOUR,READ,SOURSTAT;:SOUR:VOLT 0')
-        return readings(map(float, reply.split(",")), LIMITED)[0]
+        volts, amperes, status = map(float, reply.split(","))
+        return reading(volts, amperes, status, LIMITED)
 
     def check_sweep(self, voltages: Sequence[float], delay: float) -> None:
         """Raise when a sweep is not possible; this instrument also has a shortest delay."""

@@ -21,7 +21,7 @@ from mho.instruments.laboratory.wiring import (
     edge_of,
 )
 from mho.instruments.simulated.faults import DaqFault, Fault
-from mho.instruments.simulated.generators.running_waveforms import Playing, waveform_of
+from mho.instruments.simulated.generators.running_waveforms import Playing, Resting, RestlessTwin, waveform_of
 from mho.instruments.simulated.keithleydaq6510.instrument import SimulatedKeithleyDAQ6510
 from mho.instruments.simulated.nidaqmx.rack import expand
 from mho.instruments.simulated.nidaqmx.system import DaqSystem
@@ -51,6 +51,8 @@ class BenchTwins:
         Has no device when the bench has no NI DAQ.
     matrix : MatrixWires or None
         The wires behind a switch matrix.
+    generator : Resting
+        The pulse generator, or what stands for a twin that does not say whether it puts out anything.
     generators : dict
         Output of a pulse generator's channel without a trigger, by line, or by name in front of a switch matrix.
 
@@ -69,6 +71,7 @@ class BenchTwins:
         faults: Sequence[Fault | DaqFault],
     ) -> None:
         self.devices: dict[str, Any] = {}
+        self.generator: Resting
         self.generators: dict[str, Playing] = {}
         self._lines, self._vectors, self._entries, self._rngs = lines, vectors, entries, rngs
         self.matrix = self._build_switch()
@@ -122,6 +125,7 @@ class BenchTwins:
         lines = {channel: self._pulse_wire(channel, line) for channel, line in entry.channels.items()}
         twin = entry.model.load_twin()
         generator = twin(self._lines.clock, self._rngs[2], lines, serial="SIM00003")
+        self.generator = generator if hasattr(generator, "rests") else RestlessTwin()
         for channel, line in entry.channels.items():
             self._lines.edges[line] = edge_of(generator, channel)
             source = line if self.matrix is None else f"pulser {channel}"

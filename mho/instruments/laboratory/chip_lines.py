@@ -87,12 +87,14 @@ class ChipLines:
 
     def drive(self, terminal: str, volts: float, connected: bool) -> None:
         """Apply a new level of a DC source."""
-        if not connected or volts != self.held.get(terminal):
-            self.levels.end(terminal)
         if connected:
-            self.held[terminal] = volts
+            if volts != self.held.get(terminal):
+                if self.levels.known:
+                    self.levels.end(terminal)
+                self.held[terminal] = volts
             self.monitor.terminals[terminal].take_level(volts)
         else:
+            self.levels.end(terminal)
             self.held.pop(terminal, None)
             self.monitor.terminals[terminal].take_level(0.0)
 
@@ -118,12 +120,12 @@ class ChipLines:
         return amperes
 
     def _cell_current(self, cell: tuple[str, int, int], volts: float, aperture: float) -> float:
-        gate = self.gate
+        gate = self.held.get("word line")
         if gate is None:
             self.monitor.record("floating gate", f"read of {cell} with nothing on the word line")
             return volts * LEAKAGE
         array, row, column = cell
-        if self._cut_off(cell):
+        if self.broken and self._cut_off(cell):
             return volts * LEAKAGE
         if gate <= self.chip.preset.gate_threshold:
             return volts * self.leaks.get(cell, LEAKAGE)
@@ -177,13 +179,16 @@ class ChipLines:
 
     def train(self, terminal: str, cycle: Sequence[Excursion], count: int) -> None:
         """Apply cycles of levels of a generator's channel; they reach a cell only if the board routes them there."""
-        pulses = count * sum(times for _, _, times in cycle)
+        pulses, highest = 0, 0.0
         for volts, width, times in cycle:
             self.monitor.terminals[terminal].take_pulses(volts, width, self.edges[terminal](), times * count)
-        volts = max((volts for volts, _, _ in cycle), key=abs)
+            pulses += count * times
+            if abs(volts) > abs(highest):
+                highest = volts
+        volts = highest
         self.board.watch()
         path, cell = self.board.path, self.board.cell
-        if PATHS.get(terminal) != path or cell is None or self._cut_off(cell):
+        if PATHS.get(terminal) != path or cell is None or (self.broken and self._cut_off(cell)):
             return
         held = self.held.get("bit line")
         # The bench leaves a source at rest at 0 V behind an open switch.
@@ -193,7 +198,8 @@ class ChipLines:
             self.monitor.record(
                 "contention", f"bit line: a pulse of {volts:.3g} V against a source at {held:.3g} V{welded}"
             )
-        if self.gate is None:
+        gate = self.held.get("word line")
+        if gate is None:
             self.monitor.record(
                 "floating gate", f"pulse of {volts:.3g} V on {cell} with nothing on the word line"
             )
@@ -202,11 +208,12 @@ class ChipLines:
         self.monitor.pulses += pulses
         sign = 1.0 if path == "SET" else -1.0
         seen = [Level(sign * level, seconds, times) for level, seconds, times in cycle]
-        pulse_train(self.chip.cells[array], (row, column), seen, count, self.gate)
+        pulse_train(self.chip.cells[array], (row, column), seen, count, gate)
 
     def switching(self, what: str) -> None:
         """Check, before a switch moves, that every source on the chip's lines is at 0 V."""
-        self.levels.end()
+        if self.levels.known:
+            self.levels.end()
         path = self.board.path
         if path == "READ":
             line, volts = "bit line", self.held.get("bit line", 0.0)

@@ -101,7 +101,7 @@ class Laboratory:
         self.devices, self.daq, self._matrix = twins.devices, twins.daq, twins.matrix
         self._outputs = bench.instruments.daq.outputs
         reached = (lambda line: [line]) if self._matrix is None else self._matrix.terminals
-        self.clock.follow(RunningSources(lines, vectors, twins.generators, reached))
+        self.clock.follow(RunningSources(lines, vectors, twins.generators, twins.generator, reached))
 
     def daq_session(self) -> AbstractContextManager[Any]:
         """Context in which `nidaqmx` talks to this laboratory's simulated devices."""

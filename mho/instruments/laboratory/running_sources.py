@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from mho.instruments.laboratory.chip_lines import PATHS, REST, ChipLines
 from mho.instruments.laboratory.vector_lines import VectorLines
-from mho.instruments.simulated.generators.running_waveforms import Playing, Train, Waveform
+from mho.instruments.simulated.generators.running_waveforms import Playing, Resting, Train, Waveform
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
 from mho.instruments.simulated.physics.cells.switching import LASTING
 
@@ -25,6 +25,8 @@ class RunningSources:
     vectors : VectorLines
     playing : mapping
         Functions that return a generator's waveform, by line, or by name in front of a switch matrix.
+    generator : Resting
+        Whether none of them has one.
     reached : callable
         Returns the lines to which a source is connected.
     """
@@ -34,9 +36,11 @@ class RunningSources:
         lines: ChipLines,
         vectors: VectorLines,
         playing: Mapping[str, Playing],
+        generator: Resting,
         reached: Callable[[str], Iterable[str]],
     ) -> None:
-        self._lines, self._vectors, self._playing, self._reached = lines, vectors, playing, reached
+        self._lines, self._vectors, self._reached = lines, vectors, reached
+        self._playing, self._generator, self._board = tuple(playing.items()), generator, lines.board
         self._held, self._disturbing = lines.held, lines.chip.preset.disturb_voltage
         self._began: dict[str, tuple[Waveform, float]] = {}
         self._told: dict[str, tuple[object, ...]] = {}  # the last incident of a source: each is recorded once
@@ -44,18 +48,22 @@ class RunningSources:
 
     def __call__(self, start: float, end: float) -> None:
         """Apply all sources for the time from `start` to `end` (s)."""
-        for source, playing in self._playing.items():
-            waveform = playing()
-            if waveform is not None:
-                self._play(source, waveform, start, end)
-            elif source in self._began:
-                del self._began[source]
-                self._told.pop(source, None)
-        if abs(self._held.get("bit line", 0.0)) > self._disturbing:
+        generator = self._generator
+        if self._began or not (generator.at_rest or generator.rests()):
+            for source, playing in self._playing:
+                waveform = playing()
+                if waveform is not None:
+                    self._play(source, waveform, start, end)
+                elif source in self._began:
+                    del self._began[source]
+                    self._told.pop(source, None)
+        held = self._held.get("bit line", 0.0)
+        if held > self._disturbing or -held > self._disturbing:
             self._hold(start, min(end, self._lines.board.goes_safe_at))
         else:
             self._floating = None
-        self._vectors.pass_time(end - start)
+        if self._board.block is not None:  # else vectors reach no cell
+            self._vectors.pass_time(end - start)
 
     def _play(self, source: str, waveform: Waveform, start: float, end: float) -> None:
         if source not in self._began or self._began[source][0] != waveform:

@@ -98,7 +98,7 @@ def open_simulated(
         Bench(
             source,
             instruments,
-            now=lambda: clock.now,
+            now=partial(getattr, clock, "now"),
             laboratory=laboratory,
             limits=limits,
             release=release,

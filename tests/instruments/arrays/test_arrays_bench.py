@@ -27,7 +27,8 @@ from mho.instruments.simulated.physics.chip import ArrayGeometry
 from mho.instruments.simulated.physics.wires.wires import WiredBlock
 from mho.procedures import Program, Read, Solve
 from mho.procedures.cells.programming import array_programming
-from mho.procedures.cells.programming.programmer import Block, Programmer
+from mho.procedures.cells.programming.programmer import Programmer
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.cells.programming.write_verify import WriteVerifySettings
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate

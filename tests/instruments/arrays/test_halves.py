@@ -18,7 +18,8 @@ from mho.instruments import ArrayBench, open_bench
 from mho.instruments.arrays import CellPositions, laboratory
 from mho.instruments.arrays.halves import Halves
 from mho.instruments.arrays.roles import LARGE
-from mho.procedures.cells.programming.programmer import Block, Programmer
+from mho.procedures.cells.programming.programmer import Programmer
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.cells.programming.write_verify import WriteVerifySettings
 from mho.procedures.stream import NullStream
 

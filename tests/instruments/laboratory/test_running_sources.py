@@ -295,7 +295,7 @@ def test_a_level_that_went_away_is_another_one_when_it_returns(desk):
 
     def level() -> object:
         lab.clock.advance(1e-3)
-        return lab.lines.levels._levels["bit line"][1]
+        return lab.lines.levels.known["bit line"][1]
 
     first = level()
     assert level() is first

@@ -15,6 +15,7 @@ from mho.instruments.simulated.scpi.instrument import (
     command,
     query,
 )
+from mho.instruments.simulated.scpi.language import KEPT
 from mho.instruments.simulated.scpi.parameters import (
     BlockParameter,
     Boolean,
@@ -389,3 +390,33 @@ def test_whatever_is_sent_the_instrument_stays_in_order(noise):
     toy.write(b"*CLS;*IDN?")
     assert toy.read() == b"MHO,TOY,SIM00000,1\n"
     assert -200.0 <= toy.level <= 200.0
+
+
+def test_messages_that_are_known_as_they_come_do_what_new_ones_do(toy):
+    for number in range(KEPT + 100):
+        toy.write(b":RES %d\n" % number)
+        assert toy.resistance == number
+    assert 0 < len(Toy._language.known) <= KEPT
+    for _ in range(2):  # known or not, what is refused stays so
+        toy.write(b":VOLT 500;:GAIN2 15\n")
+        assert (errors(toy), toy.gain[2]) == ([-222], 15.0)
+        toy.write(b":GAIN1 15\n")
+        assert errors(toy) == [-222]
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        (':LAB "a;b";:VOLT 1', [':LAB "a;b"', ":VOLT 1"]),
+        (':LAB "a";:VOLT 1', [':LAB "a"', ":VOLT 1"]),
+        (':LAB "a"";b";:VOLT 1', [':LAB "a"";b"', ":VOLT 1"]),
+        (":LAB 'a;\"b';:VOLT 1", [":LAB 'a;\"b'", ":VOLT 1"]),
+    ],
+)
+def test_a_semicolon_in_a_string_separates_nothing(text, units):
+    assert split_units(text) == units
+
+
+def test_a_comma_in_a_string_separates_nothing():
+    assert parse_unit(':ROUT "a,b", 3,(@1,2)').parameters == ('"a,b"', "3", "(@1,2)")
+    assert parse_unit(':ROUT "multiply",0,17').parameters == ('"multiply"', "0", "17")

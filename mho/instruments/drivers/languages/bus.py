@@ -133,7 +133,12 @@ class BusInstrument(Instrument):
 
     def write(self, command: str, **kwargs: Any) -> None:
         """Send a command; raises `InstrumentError` when the bus refuses it."""
-        self._begin(command)
+        if not self._in_step and self._identity:
+            self._synchronise()
+        self._last, self._in_step = command, True
+        for mark in self.ANSWERED:
+            if mark in command:
+                self._in_step = False
         try:
             self._send(command, **kwargs)
         except BUS_ERRORS as error:
@@ -141,8 +146,10 @@ class BusInstrument(Instrument):
 
     def write_bytes(self, content: bytes, **kwargs: Any) -> None:
         """Send bytes; raises `InstrumentError` when the bus refuses them."""
-        self._begin(content.decode("latin-1"))
-        self._last = self._last.partition("#")[0]
+        if not self._in_step and self._identity:
+            self._synchronise()
+        text = content.decode("latin-1")
+        self._last, self._in_step = text.partition("#")[0], not any(map(text.__contains__, self.ANSWERED))
         try:
             self.adapter.write_bytes(content, **kwargs)
         except BUS_ERRORS as error:
@@ -160,22 +167,18 @@ class BusInstrument(Instrument):
         """
         try:
             reply = self._take()
-        except BUS_ERRORS as error:
-            reason = self._reason() if _timed_out(error) else ""
-            raise self._bus_error(error, reason) from error
-        except UnicodeDecodeError as error:
-            raise InstrumentError(
-                f"{self._title} answered {error.object[:40]!r} to {self._last.removesuffix(self.CHECK)!r}: no text"
-            ) from error
+        except (*BUS_ERRORS, UnicodeDecodeError) as error:
+            raise self._unanswered(error) from error
         self._in_step = True
         return reply
 
-    def _begin(self, message: str) -> None:
-        """Record the next message; synchronise first when the reply to an earlier message is still pending."""
-        if not self._in_step and self._identity:
-            self._synchronise()
-        self._last = message
-        self._in_step = not any(map(message.__contains__, self.ANSWERED))
+    def _unanswered(self, error: Exception) -> InstrumentError:
+        """Return the error of a reply that did not come, or is no text."""
+        if isinstance(error, UnicodeDecodeError):
+            return InstrumentError(
+                f"{self._title} answered {error.object[:40]!r} to {self._last.removesuffix(self.CHECK)!r}: no text"
+            )
+        return self._bus_error(error, self._reason() if _timed_out(error) else "")
 
     def _question(self) -> tuple[str, str]:
         """Return a query that no driver uses, with its reply; different for each `_nonce`."""

@@ -33,15 +33,14 @@ def within(value: float, span: Span) -> float:
         When it does not, or is not a number; nothing is truncated.
     """
     try:
-        inside = bool(span.minimum <= value <= span.maximum)
+        if span.minimum <= value <= span.maximum:
+            return value
     except (TypeError, ValueError) as error:
         raise LimitError(f"{span.name} is one number, not {value!r}; give a number") from error
-    if not inside:
-        raise LimitError(
-            f"{span.name} {value:g} {span.unit} is beyond what the instrument can do "
-            f"({span.minimum:g} to {span.maximum:g} {span.unit}); choose a value within"
-        )
-    return value
+    raise LimitError(
+        f"{span.name} {value:g} {span.unit} is beyond what the instrument can do "
+        f"({span.minimum:g} to {span.maximum:g} {span.unit}); choose a value within"
+    )
 
 
 def whole(value: float, span: Span) -> float:

@@ -95,6 +95,7 @@ class PulseInstrument(ScpiInstrument):
         **connection: Any,
     ) -> None:
         self.edge = within(edge, self.abilities.edge)
+        self._possible: tuple[float, float, int] | None = None  # the last that `check_shape` let pass
         self._shapes: dict[int, Shape | ConfirmedWaveform | None] = {}
         self._bounds: dict[int, float] = {}  # V, limit of a channel set by `protect`
         self._live: set[int] = set()  # channels whose output is not confirmed off
@@ -140,6 +141,8 @@ class PulseInstrument(ScpiInstrument):
 
     def check_shape(self, *, voltage: float, width: float, count: int = 1) -> None:
         """Raise `LimitError` for pulses beyond the instrument's abilities; nothing is sent."""
+        if (voltage, width, count) == self._possible:
+            return
         within(abs(voltage), self.abilities.amplitude)
         within(width, self.abilities.width)
         whole(count, self.abilities.cycles)
@@ -148,6 +151,7 @@ class PulseInstrument(ScpiInstrument):
                 f"pulse width {width:g} s is too short for edges of {self.edge:g} s; choose a width of "
                 f"{self.edge / self.abilities.edge_share:.3g} s or more, or faster edges"
             )
+        self._possible = voltage, width, count
 
     def shape(self, channel: int, *, voltage: float, width: float) -> None:
         """Set amplitude and width of the next pulses; sends only what changes.
@@ -174,6 +178,8 @@ class PulseInstrument(ScpiInstrument):
         self.check_shape(voltage=voltage, width=width)
         self._check_bound(channel, abs(voltage))
         before = self._shapes[channel]
+        if isinstance(before, Shape) and before.voltage == voltage and before.width == width:
+            return
         if not isinstance(before, Shape):  # a waveform, or unknown after a failed command
             self.configure(channel)
             before = self._shapes[channel]

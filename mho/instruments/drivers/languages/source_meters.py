@@ -213,11 +213,11 @@ class SourceMeterPair:
 def readings(values: Iterable[float], limited: int) -> list[Reading]:
     """Parse triples of volts, amperes and status; `limited` are the status bits for compliance."""
     numbers = iter(values)
-    return [
-        Reading(
-            float(volts),
-            float(amperes) if abs(amperes) < NOT_A_NUMBER else math.nan,
-            bool(int(status) & limited),
-        )
-        for volts, amperes, status in zip(numbers, numbers, numbers, strict=True)
-    ]
+    return [reading(*triple, limited) for triple in zip(numbers, numbers, numbers, strict=True)]
+
+
+def reading(volts: float, amperes: float, status: float, limited: int) -> Reading:
+    """Return one reading of volts, amperes and status."""
+    return Reading(
+        float(volts), float(amperes) if abs(amperes) < NOT_A_NUMBER else math.nan, bool(int(status) & limited)
+    )

@@ -34,38 +34,38 @@ def ways(adapter: Adapter) -> tuple[Send, Take]:
 
 
 def _sender(session: MessageBasedResource) -> Send:
-    library = session.visalib
+    library, encoding = session.visalib, session.encoding
 
     def send(message: str, **options: Any) -> None:
         if options:
             session.write(message, **options)
         else:
-            library.write(
-                session.session, (message + (session.write_termination or "")).encode(session.encoding)
-            )
+            library.write(session.session, (message + (session.write_termination or "")).encode(encoding))
 
     return send
 
 
 def _receiver(session: MessageBasedResource) -> Take:
     """Return a function that reads up to the end of a reply, and returns it without its terminator."""
-    library = session.visalib
+    library, size, encoding = session.visalib, session.chunk_size, session.encoding
     warns = not library.issue_warning_on.isdisjoint(_EXPECTED)
 
-    def whole() -> bytes:
-        data, status = library.read(session.session, session.chunk_size)
+    def more(data: bytes) -> bytes:
+        status: Any = _MORE
         while status == _MORE:
-            more, status = library.read(session.session, session.chunk_size)
-            data += more
+            part, status = library.read(session.session, size)
+            data += part
         return data
 
     def take() -> str:
         if warns:
             with library.ignore_warning(session.session, *_EXPECTED):
-                data = whole()
+                data = more(b"")
         else:
-            data = whole()
-        text, end = data.decode(session.encoding), session.read_termination
+            data, status = library.read(session.session, size)
+            if status == _MORE:
+                data = more(data)
+        text, end = data.decode(encoding), session.read_termination
         if not end:
             return text
         if not text.endswith(end):

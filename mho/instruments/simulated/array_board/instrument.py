@@ -78,7 +78,8 @@ class SimulatedArrayBoard(BoardConverters):
 
     def write(self, data: bytes, end: bool = True) -> None:
         """Receive a message, which counts as a sign of life."""
-        self.watch()
+        if self.clock.now - self._last_message > self.watchdog:
+            self.watch()
         super().write(data, end)
         self._last_message = self.clock.now
 
@@ -150,7 +151,8 @@ class SimulatedArrayBoard(BoardConverters):
     def _path_changed(self, path: str) -> None:
         if path != "OPEN":
             self._carrier.switching("path")
-        self._put("path", path)
+        if self.stuck:
+            self._put("path", path)
         self.clock.advance(SWITCH_TIME)
 
     def _check_array(self, array: str) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -38,6 +39,7 @@ FROM_THE_LOW_LEVEL = (
 )  # the others begin in the middle, a stored one at its first sample (?)
 
 
+@lru_cache(maxsize=16)
 def load_factor(load: float) -> float:
     """Return volts at `load` (ohm) per volt into 50 ohm: 1 into 50 ohm, 2 into an open circuit."""
     return 2.0 if load >= INFINITE else 2.0 * load / (load + SOURCE_RESISTANCE)
@@ -53,6 +55,11 @@ class PulseOutputs(ScpiDevice):
     ports : mapping of int to PulsePort
         What each channel's terminal is wired to; a high impedance, so the programmed voltage arrives when
         the load is set to INF, and twice that when it is left at 50 ohm.
+
+    Attributes
+    ----------
+    at_rest : bool
+        Whether both terminals are known to be open or at 0 V until the next command or trigger; see `rests`.
     """
 
     rms: ClassVar[Mapping[str, float]] = {}
@@ -87,6 +94,7 @@ class PulseOutputs(ScpiDevice):
         self.ports = ports
         self._endless: set[int] = set()  # channels that a trigger has set going for good
         self._running: dict[int, Waveform | None] = {}  # as long as no command has come since
+        self.at_rest = False
         self.reset()
 
     def reset(self) -> None:
@@ -97,8 +105,10 @@ class PulseOutputs(ScpiDevice):
 
     def _run(self, calls: list[Call]) -> None:
         self._running.clear()
+        self.at_rest = False
         super()._run(calls)
         self._running.clear()
+        self.at_rest = False
 
     def adjusted(self, what: str) -> None:
         """Report that a setting made another one change."""
@@ -188,6 +198,24 @@ class PulseOutputs(ScpiDevice):
             volts = sum(self.reaches(channel)) / 2
         return self._open_circuit(channel, volts) if volts else 0.0
 
+    def rests(self) -> bool:
+        """Return, and keep in `at_rest`, whether both terminals are open or at 0 V until the next command or trigger."""
+        for channel in CHANNELS:
+            if self.output_on[channel] and not self._waits(channel) and self.running(channel) is not None:
+                return False
+        self.at_rest = True
+        return True
+
+    def _waits(self, channel: int) -> bool:
+        """Return whether a channel waits for a trigger of pulses from 0 V, as it does most of the time."""
+        return (
+            self.function[channel] == "PULS"
+            and self.bursting[channel]
+            and not (self.low if self.polarity[channel] == "NORM" else self.high)[channel]
+            and channel not in self._endless
+            and self.fires_every(channel) == math.inf
+        )
+
     def running(self, channel: int) -> Waveform | None:
         """Return what the terminal does until the next command or trigger; None when it is open or rests at 0 V."""
         try:
@@ -244,12 +272,11 @@ class PulseOutputs(ScpiDevice):
             raise ScpiError(-211)
         endless = {channel for channel in delays if self.cycles[channel] >= INFINITE}
         self._running.clear()
-        self.clock.advance(
-            max(
-                delay + (0.0 if channel in endless else self._deliver(channel))
-                for channel, delay in delays.items()
-            )
-        )
+        self.at_rest = False
+        last = 0.0
+        for channel, delay in delays.items():
+            last = max(last, delay + (0.0 if channel in endless else self._deliver(channel)))
+        self.clock.advance(last)
         self._endless |= endless
 
     def _deliver(self, channel: int) -> float:
@@ -257,6 +284,11 @@ class PulseOutputs(ScpiDevice):
         count, cycle = int(self.cycles[channel]), self.cycle(channel)
         port = self.ports.get(channel)
         if port is not None and self.output_on[channel]:
+            if self.function[channel] == "PULS":
+                level = (self.high if self.polarity[channel] == "NORM" else self.low)[channel]
+                if level:
+                    port.pulse(self._open_circuit(channel, level), self.width[channel], cycle, count)
+                return cycle * count
             levels = [
                 each._replace(volts=self._open_circuit(channel, each.volts))
                 for each in self.excursions(channel, cycle)

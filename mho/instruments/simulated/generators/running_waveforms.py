@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Protocol
 
 from mho.instruments.simulated.generators.stored_waveforms import Excursion
 
@@ -92,6 +92,27 @@ class Waveform:
 
 Playing = Callable[[], Waveform | None]
 """Return the present waveform of a generator's channel; None when nothing drives its terminal, or it is at 0 V."""
+
+
+class Resting(Protocol):
+    """A pulse generator that says whether it puts out anything before the next command or trigger."""
+
+    at_rest: bool
+    """Whether it is known not to."""
+
+    def rests(self) -> bool:
+        """Find out, and keep it in `at_rest`."""
+        ...
+
+
+class RestlessTwin:
+    """What stands for a twin that does not say so: its waveforms are asked for each time."""
+
+    at_rest = False
+
+    def rests(self) -> bool:
+        """Return False: it is not known."""
+        return False
 
 
 def waveform_of(twin: Any, channel: int) -> Playing:

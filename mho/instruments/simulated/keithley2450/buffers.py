@@ -38,6 +38,7 @@ _STATISTIC: dict[str, Callable[[NDArray[np.float64]], np.floating]] = {
     "AVER": np.mean, "MAX": np.max, "MIN": np.min, "PK2P": np.ptp,
     "STDD": lambda readings: np.std(readings, ddof=min(1, len(readings) - 1)),
 }  # fmt: skip
+_USUAL = ["SOUR", "READ", "SOURSTAT"]  # of a driver that reads one cell after another
 _SYMBOLS = {"Volt DC": "V", "Amp DC": "A", "Ohm": "Ohm"}
 _PREFIXES = {9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "u", -9: "n", -12: "p"}
 
@@ -120,7 +121,7 @@ class ReplyFormat(NamedTuple):
         """
         chosen = elements or ("READ",)
         if self.data == "ASC":
-            return ",".join(_text(record, element, origin) for record in records for element in chosen)
+            return ",".join([_text(record, element, origin) for record in records for element in chosen])
         if not {"READ", "REL", "SOUR", "EXTR"}.issuperset(chosen):
             raise ScpiError(BINARY_ONLY)
         numbers = [float(_text(record, element, origin)) for record in records for element in chosen]
@@ -196,6 +197,9 @@ class ReadingBuffers(ScpiDevice):
             raise ScpiError(-224, f"no buffer {name}") from None
 
     def _reply(self, records: list[Record], elements: list[str]) -> str:
+        if self.data_format == "ASC" and len(records) == 1 and elements == _USUAL:
+            source, reading, _, status, *_ = records[0]
+            return f"{source:.6E},{reading:.6E},{status}"
         return ReplyFormat(self.data_format, self.byte_order).write(records, elements, self._origin(records))
 
     def _origin(self, records: list[Record]) -> float:

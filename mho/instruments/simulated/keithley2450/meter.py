@@ -140,7 +140,7 @@ class Meter(Source):
 
     def _measure(self, delay: float) -> Record:
         """Wait, integrate over the aperture, and report; advances the clock."""
-        function = self.sensed
+        function = self.sensing.partition(":")[0]
         nplc = self.nplcs[function]
         repeated = self.filtering[function] and self.filter_type[function] == "REP"
         if repeated:  # as one longer integration

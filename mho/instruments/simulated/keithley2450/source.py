@@ -8,6 +8,7 @@ are a settings conflict.
 from __future__ import annotations
 
 import math
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -39,6 +40,12 @@ PROTECTIONS = {"NONE": math.inf} | {
 SETTLING = 1e-4  # s in which a current source finds its voltage
 DELAY = Numeric(0.0, 0.0, 1e4, unit="S")
 LEVELS = {"VOLT": Numeric(0.0, -210.0, 210.0, unit="V"), "CURR": Numeric(0.0, -1.05, 1.05, unit="A")}
+
+
+def _ranged(source: SpecimenConverter, level: float) -> tuple[float, float]:
+    """Return the range that a level takes by itself, and what comes out there."""
+    span = source.range_for(level)
+    return span, source.convert(level, span)
 
 
 class Source(ReadingBuffers):
@@ -96,6 +103,7 @@ class Source(ReadingBuffers):
             function: SpecimenConverter(rng, ranges, accuracy, overrange=OVERRANGE)
             for function, ranges in SOURCE.items()
         }
+        self._volts_of = lru_cache(1024)(partial(_ranged, self._sources["VOLT"]))
         self._actual = 0.0  # output of the source, V or A, with its errors
         self._volts = 0.0  # at the terminals
         self._tripped: bool | None = False  # None when it is not known since the last change
@@ -163,6 +171,18 @@ class Source(ReadingBuffers):
         return PROTECTIONS[self.protections[self.function]]
 
     @levels.on_change
+    def _level_changed(self, function: str, level: float) -> None:
+        if function == "VOLT" == self.function and self.output_on and self.source_auto["VOLT"]:
+            # as `_apply`, of what changes: levels come far more often than all other settings together
+            span, actual = self._volts_of(level)
+            highest = PROTECTIONS[self.protections["VOLT"]]
+            if abs(actual) > highest:
+                actual = math.copysign(highest, actual)
+            self.source_ranges["VOLT"], self._actual, self._volts, self._tripped = span, actual, actual, None
+            self.output.drive(actual, connected=True)
+        else:
+            self._apply()
+
     @protections.on_change
     @source_auto.on_change
     @off_modes.on_change

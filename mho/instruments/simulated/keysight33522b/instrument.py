@@ -128,7 +128,7 @@ class SimulatedKeysight33522B(OutputLevels, WaveformTiming, WaveformMemory):
     @command(":TRIGger[1|2]")
     def _trigger_channel(self, channel: int) -> None:
         """Fire one channel, whatever its source."""
-        self._fire([channel] if self.triggers_burst(channel) else [])
+        self.fire({channel: self.trigger_delay[channel]} if self.triggers_burst(channel) else {})
 
     def _fire(self, channels: list[int]) -> None:
         self.fire({channel: self.trigger_delay[channel] for channel in channels})

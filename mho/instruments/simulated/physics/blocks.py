@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,3 +81,23 @@ def is_whole(index: Index) -> bool:
 
 def _as_slice(lines: range) -> slice:
     return slice(lines.start, None if lines.stop < 0 else lines.stop, lines.step)
+
+
+def some(cells: Any) -> bool:
+    """Return whether any of the `cells`, a mask over many or over one, are meant."""
+    return bool(cells.any() if cells.ndim else cells)
+
+
+def put_where(new: Sequence[tuple[Any, Any]], index: Index, changed: Any) -> None:
+    """Set states of the `changed` cells at `index` to values: pairs of a state's array, and one value or one for each."""
+    if changed.ndim == 0 or changed.all():
+        for state, value in new:
+            state[index] = value
+    elif is_list(index):
+        places = np.flatnonzero(changed)
+        rows = index[0].reshape(-1)[places], index[1]
+        for state, value in new:
+            state[rows] = value.reshape(-1)[places] if np.ndim(value) else value
+    else:
+        for state, value in new:
+            state[index] = np.where(changed, value, state[index])

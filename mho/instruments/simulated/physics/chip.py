@@ -40,6 +40,8 @@ class ArrayGeometry:
 
     def series_resistance(self, row: Any, column: Any) -> Any:
         """Return the wire in series with one cell addressed alone, or with each of many, ohm."""
+        if self.segment is None:
+            return series_resistance(row, column, self.wire_resistance)
         return series_resistance(self.along(row), self.along(column), self.wire_resistance)
 
 

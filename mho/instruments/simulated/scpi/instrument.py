@@ -47,7 +47,7 @@ from mho.instruments.simulated.scpi.language import (
     resolve,
 )
 from mho.instruments.simulated.scpi.parameters import Numeric
-from mho.instruments.simulated.scpi.status import ERROR_TEXTS, QueuedError, ScpiError, StatusModel
+from mho.instruments.simulated.scpi.status import ERROR_TEXTS, NO_ERROR, QueuedError, ScpiError, StatusModel
 from mho.instruments.simulated.scpi.syntax import split_messages
 
 __all__ = ["FunctionSetting", "IndexedSetting", "ScpiDevice", "ScpiError", "Setting", "command", "query"]
@@ -81,6 +81,7 @@ class ScpiDevice:
         self.stream = False
         self._input = b""
         self._output = b""
+        self._no_error = self.format_error(NO_ERROR)
         for setting in self._language.settings.values():
             setting.restore(self)
 
@@ -100,11 +101,19 @@ class ScpiDevice:
         end : bool
             Whether END came with the last byte, which terminates the message as well.
         """
-        if not self._input and b"#" not in data:
-            first = data.find(b"\n")
-            if first == len(data) - 1 or (end and first < 0):
-                self._run(self._language.parse(data.strip()))
+        if not self._input:
+            calls = self._language.known.get(data)
+            if calls is not None:
+                self._run(calls)
                 return
+            if b"#" not in data:
+                first = data.find(b"\n")
+                if first == len(data) - 1:
+                    self._run(self._language.understood(data))
+                    return
+                if end and first < 0:
+                    self._run(self._language.parse(data.strip()))
+                    return
         messages, self._input = split_messages(self._input + data)
         if end and self._input:
             messages.append(self._input)
@@ -171,11 +180,11 @@ class ScpiDevice:
         if self._output and not self.stream:
             self._output = b""
             self.push_error(-410)
-        replies = []
+        replies: list[str] = []
         for call in calls:
+            function, arguments, late, _ = call
             try:
-                arguments = resolve(call, self) if call.late else call.arguments
-                reply = call.function(self, *arguments)
+                reply = function(self, *(resolve(call, self) if late else arguments))
             except ScpiError as error:
                 self.push_error(error.code, error.detail)
             else:
@@ -255,6 +264,8 @@ class ScpiDevice:
 
     @query(":SYSTem:ERRor[:NEXT]")
     def _next_error(self) -> str:
+        if not self.status.errors:
+            return self._no_error
         error = self.status.next_error()
         if '"' in error.text:
             error = error._replace(text=error.text.replace('"', '""'))

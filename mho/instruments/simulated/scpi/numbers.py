@@ -145,6 +145,8 @@ class Numeric(CommandParameter[float]):
         return number if self.depends else self._check(number, self.minimum, self.maximum)
 
     def _number(self, text: str) -> float | Keyword:
+        if text.isascii() and text.isdecimal() and len(text) < 10:
+            return float(text)
         match = _NUMBER.fullmatch(text)
         if match is None:
             return self._other(text)

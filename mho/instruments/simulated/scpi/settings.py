@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from mho.instruments.simulated.scpi.parameters import CommandParameter, Given
+from mho.instruments.simulated.scpi.parameters import Choice, CommandParameter, Given
 
 T = TypeVar("T")
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -18,6 +19,11 @@ def spelled(header: str, functions: Mapping[str, str]) -> Iterator[tuple[str, st
     """Yield each function and the header with its node, e.g. ``CURRent[:DC]``, in place of ``<function>``."""
     for function, node in functions.items():
         yield function, header.replace(FUNCTION, node)
+
+
+def _kept(name: str, device: Any) -> str:
+    word: str = device.__dict__[name]
+    return word
 
 
 class SettingBase(Generic[T]):
@@ -55,6 +61,14 @@ class SettingBase(Generic[T]):
         for change in self.changes:
             getattr(device, change)(*arguments)
 
+    def storing(self) -> Callable[..., None]:
+        """Return `store`, without the detours of a kind of setting."""
+        return self.store
+
+    def answering(self, parameter: CommandParameter[Any]) -> Callable[..., str]:
+        """Return `answer` for the header that has this `parameter`."""
+        return self.answer
+
     def recall(self, device: Any, *arguments: Any) -> str:
         """Answer the query; a number's may ask for MIN, MAX or DEF."""
         *suffixes, wanted = arguments
@@ -84,6 +98,26 @@ class SettingBase(Generic[T]):
 class Setting(SettingBase[T]):
     """A setting without suffix; the instance's attribute of this name is the value."""
 
+    def storing(self) -> Callable[..., None]:
+        """Return `store`, without the detour that suffixes take."""
+        name, checks, changes = self.name, self.checks, self.changes
+
+        def store(device: Any, value: Any) -> None:
+            for check in checks:
+                getattr(device, check)(value)
+            device.__dict__[name] = value
+            for change in changes:
+                getattr(device, change)(value)
+
+        return store
+
+    def answering(self, parameter: CommandParameter[Any]) -> Callable[..., str]:
+        """Return `answer`, without the detour that suffixes take."""
+        name, write = self.name, parameter.format
+        if isinstance(parameter, Choice) and not parameter.quoted:
+            return partial(_kept, name)
+        return lambda device: write(device.__dict__[name], device)
+
     @overload
     def __get__(self, instance: None, owner: type) -> Setting[T]: ...
     @overload
@@ -96,7 +130,32 @@ class Setting(SettingBase[T]):
         def __set__(self, instance: object, value: T) -> None: ...
 
 
-class IndexedSetting(SettingBase[T]):
+class SettingOfEach(SettingBase[T]):
+    """A value for each suffix, or each function, of its header; the instance's attribute is a dict by it."""
+
+    def storing(self) -> Callable[..., None]:
+        """Return `store`, for one suffix or function and its value."""
+        name, checks, changes = self.name, self.checks, self.changes
+
+        def store(device: Any, which: Any, value: Any) -> None:
+            for check in checks:
+                getattr(device, check)(which, value)
+            device.__dict__[name][which] = value
+            for change in changes:
+                getattr(device, change)(which, value)
+
+        return store
+
+    def _put(self, device: Any, *arguments: Any) -> None:
+        which, value = arguments
+        device.__dict__[self.name][which] = value
+
+    def _get(self, device: Any, *suffixes: Any) -> T:
+        value: T = device.__dict__[self.name][suffixes[0]]
+        return value
+
+
+class IndexedSetting(SettingOfEach[T]):
     """A setting for each suffix of a ``NODE[1|2]``; the instance's attribute is a dict by suffix."""
 
     @overload
@@ -113,20 +172,12 @@ class IndexedSetting(SettingBase[T]):
             raise ValueError(f"{self.header}: an indexed setting needs exactly one node with suffixes")
         self.indices = tuple(map(int, choices[0].split("|")))
 
-    def _put(self, device: Any, *arguments: Any) -> None:
-        index, value = arguments
-        device.__dict__[self.name][index] = value
-
-    def _get(self, device: Any, *suffixes: Any) -> T:
-        value: T = device.__dict__[self.name][suffixes[0]]
-        return value
-
     def restore(self, device: Any) -> None:
         """Restore the defaults without calling `on_change` (``*RST``)."""
         device.__dict__[self.name] = dict.fromkeys(self.indices, self.parameter.default)
 
 
-class FunctionSetting(SettingBase[T]):
+class FunctionSetting(SettingOfEach[T]):
     """A setting for each function of a meter or source; the instance's attribute is a dict by function.
 
     Parameters
@@ -171,14 +222,6 @@ class FunctionSetting(SettingBase[T]):
 
     def _parameter(self, *suffixes: Any) -> CommandParameter[T]:
         return self._parameters[suffixes[0]]
-
-    def _put(self, device: Any, *arguments: Any) -> None:
-        function, value = arguments
-        device.__dict__[self.name][function] = value
-
-    def _get(self, device: Any, *suffixes: Any) -> T:
-        value: T = device.__dict__[self.name][suffixes[0]]
-        return value
 
     def restore(self, device: Any) -> None:
         """Restore the defaults without calling `on_change` (``*RST``)."""

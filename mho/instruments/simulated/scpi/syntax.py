@@ -65,6 +65,16 @@ def _split(text: str, separator: str) -> tuple[list[str], bool]:
     return [*pieces, text[start:]], True
 
 
+def _hides(text: str, separator: str) -> bool:
+    """Return whether some `separator` may stand in a string or a block, where it separates nothing."""
+    if "#" in text or "'" in text or "\n" in text:
+        return True
+    if '"' not in text:
+        return False
+    pieces = text.split('"')
+    return len(pieces) % 2 == 0 or any(separator in inside for inside in pieces[1::2])
+
+
 def split_messages(data: bytes) -> tuple[list[bytes], bytes]:
     """Split at line feeds that are not inside a data block; the rest is what is not terminated yet."""
     pieces, _ = _split(data.decode("latin-1"), "\n")
@@ -86,12 +96,15 @@ def parse_unit(text: str) -> Unit:
     header, query, parameters = match.groups()
     if not parameters:
         return Unit(header, query is not None, ())
-    pieces = _split(parameters, ",")[0] if _SPECIAL.search(parameters) else [parameters]
+    hidden = "(" in parameters or _hides(parameters, ",")
+    pieces = _split(parameters, ",")[0] if hidden else parameters.split(",")
     return Unit(header, query is not None, tuple(map(_trim, pieces)))
 
 
 def _trim(parameter: str) -> str:
     """Strip white space around a parameter, but not what belongs to a data block."""
+    if "#" not in parameter:
+        return parameter.strip()
     text = parameter.lstrip()
     end = block_end(text, 1) if text[:1] == "#" and text[1:2].isdecimal() else 0
     return text[:end] + text[end:].rstrip()
@@ -105,7 +118,7 @@ def split_units(message: str) -> list[str]:
     ScpiError
         -161 when a data block is shorter than its length says.
     """
-    if '"' in message or "#" in message or "'" in message:
+    if _hides(message, ";"):
         units, complete = _split(message, ";")
         if not complete:
             raise ScpiError(-161)

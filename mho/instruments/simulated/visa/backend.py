@@ -132,7 +132,10 @@ class MhoVisaLibrary(EventLibrary):
 
     def write(self, session: VISASession, data: bytes) -> tuple[int, StatusCode]:
         """Send bytes; the instrument's reply is queued for reading."""
-        sender = self._enter(session)
+        sender = self._sessions.get(session) or self._enter(session)
+        line = sender.line
+        if line.exclusive is not None or line.sharers or line.lost is not None:
+            sender = self._enter(session)
         if sender.buffer and not sender.is_stream:  # a reply that is not read completely
             sender.buffer = b""
             sender.device.push_error(-410)
@@ -143,15 +146,18 @@ class MhoVisaLibrary(EventLibrary):
         if faults:
             self._write_with_faults(session, sender, data, faults)
         else:
-            sender.device.write(bytes(data), sender.send_end)
-        if sender.line.listeners:
-            self._notify(sender.line)
+            sender.device.write(data if type(data) is bytes else bytes(data), sender.send_end)
+        if line.listeners:
+            self._notify(line)
         self._last_status_in_session[session] = _SUCCESS
         return len(data), _SUCCESS
 
     def read(self, session: VISASession, count: int) -> tuple[bytes, StatusCode]:
         """Receive at most `count` bytes, up to the end of the reply or the termination character."""
-        reader = self._enter(session)
+        reader = self._sessions.get(session) or self._enter(session)
+        line = reader.line
+        if line.exclusive is not None or line.sharers or line.lost is not None:
+            reader = self._enter(session)
         data, start = reader.buffer, reader.taken
         if not data:
             data, start = reader.device.read(), 0

@@ -23,6 +23,9 @@ Numbers = NDArray[np.int64]
 Take = Callable[[Numbers, Numbers, Pulses | None, Floats, int], None]
 """Told of each verify: rows and columns of the cells on the array, the pulses before, conductances (S), readings."""
 
+Announce = Callable[[Numbers, Numbers, Pulses], None]
+"""Told of pulses that are given next: rows and columns of the cells on the array."""
+
 
 class GroupProgramming:
     """Programs the groups of a block, one after the other.
@@ -38,6 +41,8 @@ class GroupProgramming:
         What the strategy has learnt in this run.
     take : callable
         See `Take`.
+    announce : callable
+        See `Announce`.
     """
 
     def __init__(
@@ -49,7 +54,9 @@ class GroupProgramming:
         strategy: type[Strategy],
         memory: Any,
         take: Take,
+        announce: Announce = lambda rows, columns, pulses: None,
     ) -> None:
+        self._announce = announce
         self._bench, self._reader, self._levels, self._settings = bench, reader, levels, settings
         self._strategy, self._memory, self._take = strategy, memory, take
 
@@ -87,6 +94,7 @@ class GroupProgramming:
             remaining = _some(group, which)
             rows, columns = placement.rows[remaining.rows], placement.columns[remaining.columns]
             cells = cells_of(rows, columns)
+            self._announce(*cells, decided)
             give_pulses(self._bench, placement.array, *cells, decided, self._take)
             with recorded_without_read(self._take, *cells, decided):
                 if self._settings.verify_delay:

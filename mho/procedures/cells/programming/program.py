@@ -22,13 +22,14 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.attempt_clock import clock_zero
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside, lines_text, parse_lines
-from mho.procedures.cells.programming.earlier_pulses import (
+from mho.procedures.cells.programming.programmer import Programmer
+from mho.procedures.cells.programming.record.blocks import PULSES, PULSES_PER_CELL, Block, BlockMaps
+from mho.procedures.cells.programming.record.earlier_pulses import (
     EarlierPulses,
-    begin,
     earlier_pulses,
     takes_up,
 )
-from mho.procedures.cells.programming.programmer import PULSES, PULSES_PER_CELL, Block, BlockMaps, Programmer
+from mho.procedures.cells.programming.record.sent_pulses import most_at_once, sent_pulses
 from mho.procedures.cells.programming.settings_text import read_settings, settings_text
 from mho.procedures.cells.programming.strategies.known_strategies import chosen_strategy, find_strategy
 from mho.procedures.cells.programming.strategy import Outcome, Strategy
@@ -173,7 +174,11 @@ class Program(Procedure):
         """Declare the pulses, the maps of the block, and the target digits."""
         images = BlockMaps.covering(self.array, [plan.block()])
         maps = (*images.declared(), images.outcome_map())
-        arrays = (Array("digits", plan.digits, description="digit wanted of each cell"), clock_zero())
+        arrays = (
+            Array("digits", plan.digits, description="digit wanted of each cell"),
+            clock_zero(),
+            sent_pulses(most_at_once(plan.settings, plan.placement)),
+        )
         pulses = replace(PULSES, rows=round(PULSES_PER_CELL * plan.digits.size))
         windows = zip(plan.levels.low.tolist(), plan.levels.high.tolist(), strict=True)
         figures = programming_figures([self.array], windows)
@@ -236,7 +241,7 @@ class Program(Procedure):
         programmer = Programmer(
             bench, stream, plan.levels, plan.arrays, plan.settings, passes=passes, strategy=plan.strategy
         )
-        begin(programmer, block, bench, stream, earlier)
+        programmer.begin(block, earlier)
         programmer.program([block], first=first)
         programmer.record_outcome(block)
         failed = programmer.failed([block])
@@ -259,6 +264,8 @@ class Program(Procedure):
         }
         if earlier is not None:
             summary["taken_over"] = int((~earlier.cells.unfinished).sum())
+            if earlier.in_doubt:
+                summary["pulses_not_confirmed"] = earlier.in_doubt
         return Programmed(block.achieved, block.pulses, failed, summary)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +12,20 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
+from mho.procedures.attempt_clock import CLOCK_ZERO
 from mho.procedures.cells.programming.array_programming import FlatCells, Verified, read_cells, verify_cells
-from mho.procedures.cells.programming.group_programming import GroupProgramming, Take
+from mho.procedures.cells.programming.group_programming import Announce, GroupProgramming, Take
 from mho.procedures.cells.programming.product_descent import ProductDescent, tiles_of
 from mho.procedures.cells.programming.pulse_energy import cell_energy
+from mho.procedures.cells.programming.record.blocks import KINDS, Block, BlockMaps
+from mho.procedures.cells.programming.record.earlier_pulses import EarlierPulses
+from mho.procedures.cells.programming.record.sent_pulses import SentPulses, most_at_once
 from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
 from mho.procedures.cells.programming.strategy import Outcome, Pulses, Strategy
 from mho.procedures.cells.programming.verify.group_reads import GroupReads
 from mho.procedures.cells.programming.verify.read_noise import noise_warning
 from mho.procedures.cells.programming.visiting_order import visiting_order
 from mho.procedures.stream import Stream
-from mho.runs import Column, Map, Table
 
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
@@ -30,98 +33,6 @@ Masks = Sequence[NDArray[np.bool_]]  # of the cells of each block
 
 PICTURE_PERIOD = 0.5  # s of bench time, least interval between images of the maps
 PICTURED = 0.01  # and least share of the cells between them, so that a large block does not fill the disk
-
-KINDS = {"read": 0, "set": 1, "reset": 2}  # codes of the `kind` column
-
-PULSES_PER_CELL = 4.5  # seen on the simulated bench: 3.9 with 4 x 4 at 12 bits, 4.8 with 16 x 16 at 24
-
-PULSES = Table(
-    "pulses",
-    (
-        Column("time", "s", description="bench time"),
-        Column("array", dtype="u1", description="index into the chip map's arrays"),
-        Column("row", dtype="u2"),
-        Column("column", dtype="u2"),
-        Column("kind", dtype="u1", description="0 read only, 1 SET or forming, 2 RESET"),
-        Column("voltage", "V", dtype="f4", description="amplitude at the driven line"),
-        Column("width", "s", dtype="f4"),
-        Column("gate", "V", dtype="f4", description="word-line voltage"),
-        Column("conductance", "S", description="verify read after the pulse"),
-    ),
-    signal="conductance",
-    axis="time",
-    title="every pulse and every verify read",
-)
-
-
-@dataclass
-class Block:
-    """A block of cells to program, and the result.
-
-    Attributes
-    ----------
-    digits : (rows, columns) array
-        Target digit of each cell.
-    achieved : (rows, columns) array
-        Last verify read, S; NaN before.
-    pulses : (rows, columns) array
-        Number of pulses per cell.
-    outcome : (rows, columns) array
-        `Outcome` of each cell.
-    """
-
-    placement: Placement
-    digits: Digits
-    achieved: Floats = field(init=False)
-    pulses: Digits = field(init=False)
-    outcome: Digits = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.achieved = np.full(self.digits.shape, np.nan)
-        self.pulses = np.zeros(self.digits.shape, dtype=np.int64)
-        self.outcome = np.zeros(self.digits.shape, dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class BlockMaps:
-    """The run file's images of all blocks on one array: the bounding lines of the cells in use."""
-
-    array: str
-    rows: Digits
-    columns: Digits
-
-    @classmethod
-    def covering(cls, array: str, blocks: Sequence[Block]) -> BlockMaps:
-        """Create the maps with the lines that the blocks on `array` use."""
-        placed = [block.placement for block in blocks if block.placement.array == array]
-        return cls(
-            array,
-            np.unique(np.concatenate([p.rows for p in placed])),
-            np.unique(np.concatenate([p.columns for p in placed])),
-        )
-
-    def declared(self) -> tuple[Map, ...]:
-        """Return the maps for the layout."""
-        return (
-            Map(f"{self.array}_conductance", "S", self.rows, self.columns, f"{self.array}: conductance"),
-            Map(f"{self.array}_target", "S", self.rows, self.columns, f"{self.array}: target conductance"),
-            Map(f"{self.array}_pulses", "", self.rows, self.columns, f"{self.array}: pulses per cell"),
-        )
-
-    def outcome_map(self) -> Map:
-        """Return the map of how each cell ended."""
-        codes = ", ".join(f"{outcome.value} {outcome.words.partition(':')[0]}" for outcome in Outcome)
-        return Map(f"{self.array}_outcome", "", self.rows, self.columns, f"{self.array}: {codes}")
-
-    def image(self, blocks: Sequence[Block], values: Sequence[Floats]) -> Floats:
-        """Combine the blocks' `values` into one image, NaN where no cell is in use."""
-        image = np.full((len(self.rows), len(self.columns)), np.nan)
-        for block, value in zip(blocks, values, strict=True):
-            if block.placement.array == self.array:
-                rows = np.searchsorted(self.rows, block.placement.rows)
-                columns = np.searchsorted(self.columns, block.placement.columns)
-                image[np.ix_(rows, columns)] = value
-        return image
 
 
 class Programmer:
@@ -146,6 +57,9 @@ class Programmer:
 
     Attributes
     ----------
+    settings : WriteVerifySettings
+    sent : SentPulses or None
+        Writes pulses to the run file before they are sent; None on a simulated bench, whose chip ends with its process.
     shift : float
         From the bench's clock to that of the rows, s: that of an earlier attempt, where this one goes on with it.
     """
@@ -166,12 +80,28 @@ class Programmer:
         self._memory = self._strategy.new_memory(settings)
         self._bench, self._stream, self._levels = bench, stream, levels
         self._codes = {name: code for code, name in enumerate(arrays)}
-        self._settings, self._passes, self._recorded = settings, passes, recorded
+        self.settings, self._passes, self._recorded = settings, passes, recorded
+        self.sent: SentPulses | None = None
         self.shift = 0.0
         self.pulses = 0
         self.reads = 0
         self.joules = 0.0  # of pulses and verify reads
         self.product_errors: list[tuple[float, float]] = []  # relative, of tiles before and after a descent
+
+    def begin(self, block: Block, earlier: EarlierPulses | None) -> None:
+        """Take up a block where an earlier attempt left it, with its rows, on its clock; begin it without one."""
+        bench, stream = self._bench, self._stream
+        if earlier is not None:
+            stream.say(f"{earlier.joined} are taken over from {stream.earlier}")
+            stream.record_block("pulses", earlier.rows)
+            block.achieved[:], block.pulses[:] = earlier.cells.last, earlier.cells.pulses
+            block.outcome[:] = earlier.cells.outcome
+            self.pulses, self.reads = int(earlier.cells.pulses.sum()), earlier.reads
+            if bench.simulated is None:  # a simulated clock has gone on with the chip
+                self.shift = earlier.elapsed - bench.now()
+        if bench.simulated is None:
+            self.sent = SentPulses(stream, most_at_once(self.settings, block.placement), self.pulses)
+            stream.set_array(CLOCK_ZERO, np.array([time.time() - bench.now() - self.shift]))
 
     def program(
         self, blocks: Sequence[Block], maps: Sequence[BlockMaps] = (), first: Masks | None = None
@@ -224,7 +154,7 @@ class Programmer:
 
     def _warn_of_noise(self, blocks: Sequence[Block], before: Sequence[Floats]) -> None:
         after, digits = [block.achieved for block in blocks], [block.digits for block in blocks]
-        warning = noise_warning(before, after, digits, self._levels, self._settings.inner)
+        warning = noise_warning(before, after, digits, self._levels, self.settings.inner)
         if warning:
             self._stream.say(warning, "WARNING")
 
@@ -243,7 +173,7 @@ class Programmer:
         total = sum(int(mask.sum()) for mask in masks)
         if not total:
             return
-        if self._settings.verify != "cell":
+        if self.settings.verify != "cell":
             self._visit_groups(blocks, masks, maps, stage, total)
             return
         if isinstance(self._bench, ArrayBench):
@@ -253,7 +183,7 @@ class Programmer:
         pictured, at = 0, self._bench.now()
         for block, mask in zip(blocks, masks, strict=True):
             rows, columns = block.placement.cells()
-            order = visiting_order(self._settings.order, block.digits)
+            order = visiting_order(self.settings.order, block.digits)
             for index in zip(*np.unravel_index(order[mask.ravel()[order]], mask.shape), strict=True):
                 cell = Cell(block.placement.array, int(rows[index]), int(columns[index]))
                 achieved, pulses, outcome = self._program_cell(cell, int(block.digits[index]))
@@ -293,11 +223,12 @@ class Programmer:
 
     def _in_groups(self, array: str) -> tuple[GroupReads, GroupProgramming]:
         """Return what reads and what programs groups of cells of an array."""
-        settings = self._settings
+        settings = self.settings
         reader = GroupReads(self._bench, settings.verify, settings.verify_reads)
         return reader, GroupProgramming(
-            self._bench, reader, self._levels, settings, self._strategy, self._memory, self._taking(array)
-        )
+            self._bench, reader, self._levels, settings, self._strategy, self._memory, self._taking(array),
+            self._announcing(array),
+        )  # fmt: skip
 
     def _taking(self, array: str) -> Take:
         """Return what records verify reads through the DAQ, of cells of an array."""
@@ -334,7 +265,7 @@ class Programmer:
             descent = ProductDescent(
                 self._bench,
                 self._levels,
-                self._settings,
+                self.settings,
                 self._strategy,
                 self._memory,
                 signs,
@@ -345,7 +276,7 @@ class Programmer:
                 place = block.placement
                 tile = Placement(place.array, place.rows[part[0]], place.columns[part[1]])
                 spent = int(block.pulses[part].sum())
-                most = int(self._settings.gdp_pulses * block.digits[part].size) - spent
+                most = int(self.settings.gdp_pulses * block.digits[part].size) - spent
                 done = descent.run(tile, block.digits[part], most)
                 block.achieved[part] = done.achieved
                 block.pulses[part] += done.pulses
@@ -370,7 +301,7 @@ class Programmer:
     ) -> None:
         done, pictured, at = 0, 0, bench.now()
         placements = [block.placement for block in blocks]
-        orders = [visiting_order(self._settings.order, block.digits) for block in blocks]
+        orders = [visiting_order(self.settings.order, block.digits) for block in blocks]
         everyone = FlatCells.of(placements, masks, orders)
         bench.draw(everyone.lines(placements))
         for cells in everyone.batches(self._strategy.pilot):
@@ -381,7 +312,7 @@ class Programmer:
                 placements,
                 digits,
                 self._levels,
-                self._settings,
+                self.settings,
                 self._strategy,
                 self._memory,
                 recorded=self._recorded,
@@ -410,12 +341,14 @@ class Programmer:
             self._stream.record_block("pulses", {"array": codes[rows.pop("block")], **rows})
 
     def _program_cell(self, cell: Cell, digit: int) -> tuple[float, int, Outcome]:
-        levels, delay = self._levels, self._settings.verify_delay
+        levels, delay = self._levels, self.settings.verify_delay
         window = float(levels.nominal[digit]), float(levels.low[digit]), float(levels.high[digit])
-        state = self._strategy.towards(*window, self._settings, self._memory)
+        state = self._strategy.towards(*window, self.settings, self._memory)
         conductance = self._read(cell, None)
         while not (state.done(conductance) or state.given_up(conductance)):
             pulse = state.next_pulse(conductance)
+            if self.sent is not None:
+                self._announce_one(cell, pulse)
             self._bench.pulse(cell, pulse)
             conductance = self._read(cell, pulse, delay)
         state.conclude(conductance)
@@ -423,12 +356,29 @@ class Programmer:
         outcome = Outcome.IN_WINDOW if state.done(conductance) else Outcome(state.outcome(conductance))
         return conductance, state.pulses, outcome
 
+    def _announce_one(self, cell: Cell, pulse: Pulse) -> None:
+        lines = np.array([cell.row]), np.array([cell.column])
+        self._announcing(cell.array)(
+            *lines, Pulses(KINDS[pulse.kind], pulse.voltage, pulse.width, pulse.gate)
+        )
+
+    def _announcing(self, array: str) -> Announce:
+        """Return what writes pulses at cells of an array to the run file before they are sent."""
+
+        def announce(rows: Digits, columns: Digits, pulses: Pulses) -> None:
+            if self.sent is not None:
+                self.sent.announce(self._bench.now() + self.shift, self._codes[array], rows, columns, pulses)
+
+        return announce
+
     def _read(self, cell: Cell, pulse: Pulse | None, delay: float = 0.0) -> float:
-        count = self._settings.verify_reads
+        count = self.settings.verify_reads
         try:
             if delay:
                 self._bench.wait_until(self._bench.now() + delay)
-            conductance = sum(self._bench.read(cell) for _ in range(count)) / count
+            conductance = self._bench.read(cell)
+            if count > 1:
+                conductance = sum((self._bench.read(cell) for _ in range(count - 1)), conductance) / count
         except BaseException:
             if pulse is not None:  # it was applied, whatever came between it and its verify read
                 self._record(cell, pulse, np.nan)
@@ -459,7 +409,7 @@ class Programmer:
 
     def reread(self, blocks: Sequence[Block], masks: Masks) -> list[NDArray[np.bool_]]:
         """Read the cells in `masks` again; return masks of those outside their window."""
-        if self._settings.verify != "cell":
+        if self.settings.verify != "cell":
             for block, mask in zip(blocks, masks, strict=True):
                 reader, programming = self._in_groups(block.placement.array)
                 for group in reader.groups(mask):
@@ -476,7 +426,7 @@ class Programmer:
                     cells,
                     placements,
                     recorded=self._recorded,
-                    reads=self._settings.verify_reads,
+                    reads=self.settings.verify_reads,
                 )
                 self._keep(blocks, cells, read)
                 self._stream.check()

@@ -21,9 +21,11 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.attempt_clock import clock_zero
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside, lines_text
-from mho.procedures.cells.programming.earlier_pulses import begin, earlier_pulses, takes_up
-from mho.procedures.cells.programming.programmed_cells import ProgrammedCells, programmed_by
-from mho.procedures.cells.programming.programmer import PULSES, Block, BlockMaps, Programmer
+from mho.procedures.cells.programming.programmer import Programmer
+from mho.procedures.cells.programming.record.blocks import PULSES, Block, BlockMaps
+from mho.procedures.cells.programming.record.earlier_pulses import earlier_pulses, takes_up
+from mho.procedures.cells.programming.record.programmed_cells import ProgrammedCells, programmed_by
+from mho.procedures.cells.programming.record.sent_pulses import most_at_once, sent_pulses
 from mho.procedures.cells.programming.settings_text import read_settings, settings_text
 from mho.procedures.cells.programming.strategies.known_strategies import chosen_strategy, find_strategy
 from mho.procedures.cells.programming.strategy import Strategy
@@ -172,7 +174,11 @@ class Refresh(Procedure):
         before = Map(f"{plan.array}_before", "S", *lines, f"{plan.array}: conductance before", 1)
         moved = Map(f"{plan.array}_moved", "S", *lines, f"{plan.array}: change since programming", 1)
         maps = (*images.declared(), before, moved, images.outcome_map())
-        arrays = (Array("digits", cells.digits, description="digit wanted of each cell"), clock_zero())
+        arrays = (
+            Array("digits", cells.digits, description="digit wanted of each cell"),
+            clock_zero(),
+            sent_pulses(most_at_once(plan.settings, plan.cells.placement)),
+        )
         windows = zip(plan.levels.low.tolist(), plan.levels.high.tolist(), strict=True)
         levels, taken, errors = programming_figures([plan.array], windows)
         figures = (
@@ -232,7 +238,7 @@ class Refresh(Procedure):
             earlier = earlier_pulses(
                 stream.earlier, plan.chip, at, plan.cells.digits, plan.levels, plan.settings
             )
-        begin(programmer, block, bench, stream, earlier)
+        programmer.begin(block, earlier)
         if earlier is None or not earlier.reads:  # an attempt without a read may have waited for a part of it
             waited = 0.0 if earlier is None else earlier.elapsed
             bench.wait_until(bench.now() + max(float(self.wait) - waited, 0.0))

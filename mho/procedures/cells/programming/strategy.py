@@ -59,7 +59,9 @@ class Pulses(NamedTuple):
 
 def where(condition: Values, yes: Values, no: Values) -> Values:
     """Return `yes` where the condition holds, else `no`: as `numpy.where` for arrays, a plain choice for one cell."""
-    return np.where(condition, yes, no) if isinstance(condition, np.ndarray) else (yes if condition else no)
+    if type(condition) is bool or not isinstance(condition, np.ndarray):
+        return yes if condition else no
+    return np.where(condition, yes, no)
 
 
 def clip(values: Values, low: float, high: float) -> Values:

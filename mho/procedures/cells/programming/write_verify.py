@@ -45,6 +45,8 @@ class WriteVerify(Strategy):
         A cell that has not conducted yet is formed. One above its window is lowered, by a full RESET when it is far
         above or its target is digit 0. Any other is raised.
         """
+        if type(conductance) is float and type(self._before) is float:
+            return self._next_of_one(conductance)
         s, g = self.settings, conductance
         far = (self.low <= 0.0) | (g > 2.5 * self.target)
         act = where(self._must_form(g), FORM, where(g > self.high, where(far, AFRESH, LOWER), RAISE))
@@ -66,6 +68,45 @@ class WriteVerify(Strategy):
         self._last, self._before = pulses.kind, g
         self.pulses = self.pulses + 1
         return pulses
+
+    def _next_of_one(self, g: float) -> Pulses:
+        """Decide the same for one cell, in a third of the time: a bench visits cell after cell."""
+        s, gate, gate_step, reset, reset_step = (
+            self.settings, self._gate, self._gate_step, self._reset, self._reset_step,
+        )  # fmt: skip
+        width, untried, unlowered = s.width, gate != gate, reset != reset
+        if untried and unlowered and g < s.formed_above:
+            kind, voltage, width, word_line = (
+                SET,
+                take(s.forming_voltages, self._forming),
+                s.forming_width,
+                s.forming_gate,
+            )
+            self._forming += 1
+        elif g <= self.high:
+            tried = s.set_offset + s.coarse_share * self.target / s.set_slope if untried else gate
+            if self._last == SET and not untried:
+                gate_step = self._adapted(gate_step, s.gate_step, g - self._before)
+                tried = gate + gate_step
+            gate = clip(tried, *s.gate_range)
+            kind, voltage, word_line = SET, s.set_voltage, gate
+        else:
+            kind, word_line = RESET, s.reset_gate
+            if self.low <= 0.0 or g > 2.5 * self.target:
+                voltage, reset = s.reset_full, nan
+            else:
+                if self._last == SET:
+                    gate = gate - 0.5 * gate_step
+                tried = s.reset_fine[0] if unlowered else reset - reset_step
+                if self._last == RESET and not unlowered:
+                    reset_step = self._adapted(reset_step, s.reset_step, self._before - g)
+                    tried = reset + reset_step
+                voltage = reset = clip(tried, *s.reset_fine)
+        self._gate, self._gate_step, self._reset, self._reset_step = gate, gate_step, reset, reset_step
+        self._in_a_row = self._in_a_row + 1 if kind == self._last else 1
+        self._last, self._before = kind, g
+        self.pulses += 1
+        return Pulses(kind, voltage, width, word_line)
 
     def _must_form(self, conductance: Values) -> Values:
         """Return whether a cell has not conducted yet: it is virgin, or its forming pulse was too weak."""

@@ -15,7 +15,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.wire_drops import with_all_lines
 from mho.instruments import Bench
-from mho.procedures.cells.programming.programmer import Block
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.circuits.second_slice import SecondSlice
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ from mho.chip_maps.fixed_point import FixedPoint
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, group_lines
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.procedures.cells.programming.programmer import Block
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.algorithms.checked_shots import CheckedShots, check_shots
 from mho.procedures.equations.circuits.programmed_tile import ProgrammedTile
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments import Bench
-from mho.procedures.cells.programming.programmer import Block
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.algorithms.trim import Trim, fit_trim
 
 Floats = NDArray[np.float64]

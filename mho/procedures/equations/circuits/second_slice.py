@@ -23,7 +23,7 @@ from mho.chip_maps.compensation import next_targets
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.errors import ChipMapError
-from mho.procedures.cells.programming.programmer import Block
+from mho.procedures.cells.programming.record.blocks import Block
 
 Floats = NDArray[np.float64]
 PARTS = 10  # of a digit and the ratio, that targets are apart

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mho.chip_maps.multiply_encoding import MultiplyEncoding
 from mho.chip_maps.placement import Placement
 from mho.instruments import ArrayBench, Bench
-from mho.procedures.cells.programming.programmer import Block
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.algorithms.trim import Trim, fit_trims
 from mho.procedures.equations.circuits.programmed_tile import lines_alone, reading_noise, response_of
 

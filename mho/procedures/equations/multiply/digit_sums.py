@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments import Bench
-from mho.procedures.cells.programming.programmer import Block
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.circuits.products import REPEATS
 from mho.procedures.equations.circuits.programmed_tile import ProgrammedTile
 

@@ -13,7 +13,7 @@ from mho.chip_maps.multiply_encoding import MultiplyEncoding
 from mho.chip_maps.placement import place_tiles
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ChipMapError
-from mho.procedures.cells.programming.programmer import Block
+from mho.procedures.cells.programming.record.blocks import Block
 
 Floats = NDArray[np.float64]
 

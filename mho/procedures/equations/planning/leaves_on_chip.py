@@ -14,7 +14,7 @@ from mho.chip_maps.inverse_encoding import KINDS, Kind
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement, defects_text, free_places, shared
 from mho.errors import ChipMapError
-from mho.procedures.cells.programming.programmer import Block
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.circuits.second_slice import loop_levels
 from mho.procedures.equations.planning.loop_choice import Form, Loop, LoopChooser

@@ -18,7 +18,7 @@ from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ChipMapError, ConvergenceError
-from mho.procedures.cells.programming.programmer import Block
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells

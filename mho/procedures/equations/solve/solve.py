@@ -22,7 +22,7 @@ from mho.instruments import Bench
 from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cells.programming.programmer import PULSES_PER_CELL
+from mho.procedures.cells.programming.record.blocks import PULSES_PER_CELL
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.algorithms.directions import METHODS

@@ -20,6 +20,7 @@ from mho.instruments.simulated.physics.blocks import pieces
 from mho.instruments.simulated.physics.cells.cells import FORMED, STUCK_OFF, STUCK_ON, VIRGIN, CellArray
 from mho.instruments.simulated.physics.cells.preset_files import cell_preset
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
+from mho.instruments.simulated.physics.cells.switching import at_least, at_most
 
 ALL = slice(None)
 IDEAL, QUIET, PKU, RELAXING = (CELL_PRESETS[n] for n in ("ideal", "quiet", "pku", "relaxing"))
@@ -482,3 +483,16 @@ def test_presets_are_known_by_their_names():
 def test_a_preset_refuses_what_cannot_be(change, message):
     with pytest.raises(BenchError, match=message):
         replace(PKU, **change)
+
+
+# --- one cell's numbers ---
+
+NUMBERS = st.floats(-1e3, 1e3, width=32)
+
+
+@given(NUMBERS, NUMBERS, st.sampled_from([np.float32, np.float64]), st.booleans())
+def test_limits_of_one_number_are_those_of_arrays(value, limit, kind, plain):
+    value, limit = kind(value), float(limit) if plain else kind(limit)
+    for one, many in ((at_least, np.maximum), (at_most, np.minimum)):
+        found, wanted = one(value, limit), many(value, limit)
+        assert (type(found), found) == (type(wanted), wanted)

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import kstest
 
 from mho.errors import BenchError
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray
+from mho.instruments.simulated.physics.cells.cycle_draws import largest
 from mho.instruments.simulated.physics.cells.held_levels import HeldLevel
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset, scaled
 from mho.instruments.simulated.physics.cells.threshold_law import ThresholdLaw
@@ -23,6 +25,7 @@ EVEN = {
     "floor_device_spread": 0.0, "reset_cycle_spread": 0.0, "reset_drop_spread": 0.0, "cycle_memory": 0.0,
 }  # fmt: skip
 WIDTH = 100e-9  # s
+GATE = 2.3  # V, of a SET a little above the threshold
 
 
 def cells_of(preset: CellPreset, count: int, seed: int = 1) -> CellArray:
@@ -127,6 +130,34 @@ def test_many_resets_at_once_are_distributed_as_one_after_the_other():
     logs = [np.log(cells.conductance().ravel()) for cells in (each, once)]
     assert np.mean(logs[0]) == pytest.approx(np.mean(logs[1]), abs=0.1)
     assert np.std(logs[0]) == pytest.approx(np.std(logs[1]), rel=0.1)
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.3])
+def test_many_sets_at_once_end_with_the_largest_of_their_draws(memory):
+    preset = replace(STANFORD, **STILL | EVEN | {"gate_cycle_spread": 0.05, "cycle_memory": memory})
+    each, once = cells_of(preset, 1500), cells_of(preset, 1500, seed=2)
+    for cells in (each, once):
+        cells.reset_cells(slice(None), 2.4, 1e-3, 4.0)
+    for _ in range(20):
+        each.set_cells(slice(None), 2.0, WIDTH, GATE)
+    for row in range(1500):
+        once.set((row, 0), 2.0, WIDTH, GATE, times=20)
+    means = [cells.conductance().mean() for cells in (each, once)]
+    alone = cells_of(preset, 1500)
+    alone.reset_cells(slice(None), 2.4, 1e-3, 4.0)
+    alone.set_cells(slice(None), 2.0, WIDTH, GATE)
+    assert means[1] == pytest.approx(means[0], rel=0.05)
+    assert means[1] > 1.2 * alone.conductance().mean()
+
+
+def test_the_largest_of_many_draws_is_distributed_as_that():
+    rng, like = np.random.default_rng(4), np.zeros(4000, np.float32)
+    drawn = largest(rng, like, 9)
+    wanted = rng.standard_normal((9, 4000)).max(axis=0)
+    assert kstest(drawn, wanted).pvalue > 1e-3
+    assert np.array_equal(
+        largest(np.random.default_rng(5), like, 1), np.random.default_rng(5).standard_normal(4000, np.float32)
+    )
 
 
 def test_a_cell_holds_still_up_to_its_own_threshold():

@@ -11,7 +11,8 @@ from mho import open_bench
 from mho.chip_maps.chip import load_chip_map, parse_chip_map
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
-from mho.procedures.cells.programming.programmer import Block, Programmer
+from mho.procedures.cells.programming.programmer import Programmer
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.cells.programming.strategies.landing import best_aim, beyond
 from mho.procedures.cells.programming.strategies.model import Model
 from mho.procedures.cells.programming.strategies.population import Population

@@ -12,8 +12,9 @@ from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.placement import Placement
 from mho.errors import Aborted
 from mho.instruments import Bench, Cell, open_bench
-from mho.procedures.cells.programming.programmer import KINDS, PULSES, Block, BlockMaps, Programmer
+from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.pulse_energy import pulse_energy
+from mho.procedures.cells.programming.record.blocks import KINDS, PULSES, Block, BlockMaps
 from mho.procedures.cells.programming.write_verify import WriteVerifySettings
 
 CHIP = load_chip_map("reference")

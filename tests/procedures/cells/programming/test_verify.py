@@ -16,7 +16,8 @@ from mho.errors import InputError, LimitError
 from mho.instruments.arrays import ArrayBench
 from mho.instruments.bench_file import BenchSource, load_bench_file
 from mho.instruments.opening import open_simulated
-from mho.procedures.cells.programming.programmer import Block, Programmer
+from mho.procedures.cells.programming.programmer import Programmer
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.cells.programming.verify.group_reads import GroupReads
 from mho.procedures.cells.programming.verify.patterns import conductances, reading_patterns
 from mho.procedures.cells.programming.verify.read_noise import noise_warning, read_noise

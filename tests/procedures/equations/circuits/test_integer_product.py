@@ -13,7 +13,8 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply, encode_offset
 from mho.chip_maps.placement import Placement
 from mho.instruments import Bench, open_bench
-from mho.procedures.cells.programming.programmer import Block, Programmer
+from mho.procedures.cells.programming.programmer import Programmer
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.circuits.analogue_product import AnalogueProducts
 from mho.procedures.equations.circuits.integer_product import IntegerProducts
 from mho.procedures.equations.circuits.tiles_on_chip import ProductOnChip, TilesOnChip

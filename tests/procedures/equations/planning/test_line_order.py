@@ -11,7 +11,7 @@ from mho.chip_maps.forecast import loop_eigenvalues, slowest_eigenvalue
 from mho.errors import ConvergenceError
 from mho.instruments import open_bench
 from mho.procedures import Solve
-from mho.procedures.cells.programming.programmer import Block
+from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.planning.line_order import order_around_lost_cells
 from mho.procedures.equations.planning.solve_plan import SolvePlan, plan_solve
 from mho.running.execution import evaluate

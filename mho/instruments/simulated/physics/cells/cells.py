@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.physics.blocks import is_list, is_whole, pieces
+from mho.instruments.simulated.physics.blocks import is_whole, pieces, put_where, some
+from mho.instruments.simulated.physics.cells.cycle_draws import normal, remembering
 from mho.instruments.simulated.physics.cells.devices import draw_devices
 from mho.instruments.simulated.physics.cells.gradual_law import GradualLaw
 from mho.instruments.simulated.physics.cells.held_levels import HeldLevel
-from mho.instruments.simulated.physics.cells.noise import ReadNoise, noise_share, white_variance
+from mho.instruments.simulated.physics.cells.noise.read_noise import ReadNoise, noise_share, white_variance
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.cells.relaxation import (
     ThermalHistory,
@@ -33,6 +34,8 @@ from mho.instruments.simulated.physics.cells.relaxation import (
 from mho.instruments.simulated.physics.cells.switching import (
     LASTING,
     SwitchingLaw,
+    after_set,
+    at_least,
     check_pulse,
     deepest_of,
     deviate_exceeded_by,
@@ -49,13 +52,8 @@ Values = Any  # numpy scalar or array
 Rows = NDArray[np.int32] | slice
 
 LAWS: dict[str, type[SwitchingLaw]] = {"gradual": GradualLaw, "threshold": ThresholdLaw}
-DEVICES = (
-    "_set_factor",
-    "_set_threshold",
-    "_reset_deviate",
-    "_forming_voltage",
-    "_gate_shift",
-)  # drawn once, only read
+# drawn once, only read
+DEVICES = ("_set_factor", "_set_threshold", "_reset_deviate", "_forming_voltage", "_gate_shift")
 VIRGIN, FORMED, STUCK_ON, STUCK_OFF = range(4)
 NEVER = 1e30  # s: a cell programmed at this time has no age, so nothing relaxes
 SEEN = 1e-6  # share of the way to `maximum` that reads may disturb before caches are invalidated
@@ -111,6 +109,7 @@ class CellArray:
         trapped = (lot >= preset.stuck_on) & (lot < preset.stuck_on + preset.rtn_share)
         self._noise = ReadNoise(trapped, preset, rng)
         self._loss_deviate = deviate_exceeded_by(preset.deep_reset_loss)
+        self._relaxes = preset.relaxation != 0.0 or preset.drift != 0.0
 
     def extend(self, *rows: int) -> None:
         """Append lots of so many `rows` of further cells, drawn now, one lot after the other; cells keep their state."""
@@ -196,18 +195,19 @@ class CellArray:
 
     def _now(self, index: Index) -> Values:
         g = self._programmed[index]
-        if self._disturbed > 1e-9:
-            g = g - np.maximum(self.preset.maximum - g, 0.0) * np.expm1(-self._exposure[index])
+        if self._disturbed > 1e-9 and (g.ndim or self._exposure[index]):
+            g = g - at_least(self.preset.maximum - g, 0.0) * np.expm1(-self._exposure[index])
         return self._aged(g, self._relaxing[index], self._since[index])
 
     def _aged(self, g: Values, drawn: Values, since: Values) -> Values:
         """Return what has become by now of cells that were programmed to `g` at clock time `since`."""
         p, now = self.preset, self._clock.now
-        g = relaxed(p, g, drawn, age_at(now, since))
+        if self._relaxes:
+            g = relaxed(p, g, drawn, age_at(now, since))
         if self._thermal.effective(now) > 1e-9 * p.retention_time:
             baked = np.maximum(self._thermal.effective(now) - self._thermal.effective(since), 0.0)
             g = g * np.exp(-baked / p.retention_time)
-        return np.maximum(g, p.unformed)
+        return at_least(g, p.unformed)
 
     # --- reading ---
 
@@ -221,14 +221,17 @@ class CellArray:
             raise ValueError(f"a read needs a finite voltage: voltage = {voltage} V")
         if not (math.isfinite(aperture) and aperture > 0.0):
             raise ValueError(f"a read needs an aperture above 0 s: aperture = {aperture} s")
-        g = self.conductance(index)
+        g: Values = self._now(index)
+        g = _floats(g) if g.ndim else float(g)  # plain numbers for one cell, as a meter reads it
         g = g * (1.0 + self._noise.average(index, g, self._clock.now, aperture))
         if self.preset.white_noise:
-            variance = np.abs(g) * white_variance(voltage, aperture, self.temperature)
-            g = g + self.preset.white_noise * variance**0.5 * self._rng.standard_normal(g.shape or None)
+            variance = abs(g) * white_variance(voltage, aperture, self._thermal.temperature)
+            draws = self._rng.standard_normal(None if isinstance(g, float) else g.shape)
+            g = g + self.preset.white_noise * variance**0.5 * draws
         if voltage < self.preset.disturb_voltage:
             self.disturb(index, voltage, aperture)
-        return _floats(g)
+        result: Floats = np.float64(g) if isinstance(g, float) else g  # type: ignore[assignment]
+        return result
 
     def read_spread(self, conductance: Floats) -> Floats:
         """Standard deviation (S) of the 1/f noise of cells at `conductance`, all decades together."""
@@ -270,7 +273,7 @@ class CellArray:
         rate = set_rate(self.preset, voltage, self._set_threshold[index])
         stress = seconds * rate * (self._status[index] == FORMED)
         self._exposure[index] += stress
-        self._disturbed += float(stress.max()) if stress.ndim else float(stress)
+        self._disturbed += float(stress.max() if stress.ndim else stress)
         if self._disturbed - self._disturbed_seen > SEEN:
             self._disturbed_seen = self._disturbed
             self._touched()
@@ -293,7 +296,7 @@ class CellArray:
         Parameters
         ----------
         times : int
-            Number of pulses, for which one draw is made.
+            Number of pulses: one draw is made for all, the largest of as many where each would draw anew.
         current : float
             Current limit of the source, A, which reduces the voltage at the cell. Infinite for a pulse generator: within
             nanoseconds no limit acts before the lines are charged.
@@ -361,23 +364,19 @@ class CellArray:
             act(piece, *(value[part] if np.ndim(value) else value for value in pulse), share)
 
     def _set(
-        self,
-        index: Index,
-        voltage: Values,
-        width: Values,
-        gate: Values,
-        level: HeldLevel | None = None,
-        times: int = 1,
-        current: float = math.inf,
-    ) -> None:
+        self, index: Index, voltage: Values, width: Values, gate: Values, level: HeldLevel | None = None,
+        times: int = 1, current: float = math.inf,
+    ) -> None:  # fmt: skip
         p, left = self.preset, self._left(index, voltage, current)
         self._overvoltage(index, left)
         status, wear, g = self._status[index], self._wear[index], self._now(index)
         lasted = width if level is None else level.seconds + width
         forms = status == VIRGIN
-        if forms.any():
+        if some(forms):
             forms = forms & (left >= self._forming_voltage[index] + forming_cost(p, lasted, gate))
-        draw, idle = self._draw(g, index, self._set_memory), level is None or not level.acted
+        redrawn = times if self._law.redraws else 1
+        draw = remembering(p, self._rng, g, self._set_memory, index, redrawn)
+        idle = level is None or not level.acted
         before = g
         if level is not None:
             before, draw = level.begin(g, draw)
@@ -388,13 +387,13 @@ class CellArray:
         if current != math.inf:
             limit = np.minimum(limit, limited_conductance(p, current, driven, lasted, threshold, limit))
         progress = -np.expm1(-width * times * set_rate(p, driven, threshold))
-        if p.forming_share < 1.0 and forms.any():
-            scatter = np.exp(p.forming_scatter * self._draw(g))
+        if p.forming_share < 1.0 and some(forms):
+            scatter = np.exp(p.forming_scatter * normal(self._rng, g))
             progress = np.where(forms, np.minimum(p.forming_share * scatter, 1.0), progress)
         if level is None:
-            after = self._law.after_set(g, limit, progress, draw)
+            after = after_set(self._law, g, limit, progress, draw)
         else:
-            landing = self._law.after_set(before, limit, 1.0, draw)
+            landing = after_set(self._law, before, limit, 1.0, draw)
             starved = False
             if current != math.inf:
                 starved, left = limit <= before, min(voltage, current / float(before))
@@ -424,7 +423,7 @@ class CellArray:
         self._overvoltage(index, left)
         status, wear, g = self._status[index], self._wear[index], self._now(index)
         if times == 1:
-            draw = deepest = self._draw(g, index, self._reset_memory)
+            draw = deepest = remembering(p, self._rng, g, self._reset_memory, index)
         else:
             share = self._rng.random()
             draw, deepest = deviate_exceeded_by(share), deepest_of(times, share)
@@ -439,21 +438,8 @@ class CellArray:
         self._program(index, formed & (after != g), g, after, left, wear, idle)
         # The deepest pulses on a cell that is already deep in HRS open it permanently.
         lost = formed & (before < p.deep_reset) & (deepest > self._loss_deviate)
-        if lost.any():
+        if some(lost):
             self._lose(index, lost, STUCK_OFF)
-
-    def _draw(self, like: Values, index: Index = None, memory: Values = None) -> Values:
-        """Return one standard normal draw per cell; a share of it may be remembered in `memory` from pulse to pulse."""
-        p = self.preset
-        drawn = (
-            self._rng.standard_normal(like.shape, np.float32) if like.ndim else self._rng.standard_normal()
-        )
-        if memory is None or not p.cycle_memory:
-            return drawn
-        kept = math.exp(-1.0 / p.memory_pulses)
-        slow = kept * memory[index] + math.sqrt(1.0 - kept * kept) * self._draw(like)
-        memory[index] = slow
-        return math.sqrt(p.cycle_memory) * slow + math.sqrt(1.0 - p.cycle_memory) * drawn
 
     def _program(
         self,
@@ -469,10 +455,9 @@ class CellArray:
         p = self.preset
         worn = wear_of(p, (after - before) * changed, voltage)
         self._wear[index] = wear + (worn if idle else worn - wear_of(p, 0.0, voltage))
-        single = changed.ndim == 0
-        if not (changed if single else changed.any()):
+        if not some(changed):
             return
-        relaxing = drawn_at_programming(p, np.shape(after), self._draw(after), self._rng)
+        relaxing = drawn_at_programming(p, after.shape, normal(self._rng, after), self._rng)
         states = self._programmed, self._relaxing, self._since
         values: tuple[Values, ...] = after, relaxing, self._clock.now
         if p.relaxation_renewal:
@@ -481,17 +466,7 @@ class CellArray:
         new = list(zip(states, values, strict=True))
         if self._disturbed:
             new.append((self._exposure, 0.0))
-        if single or changed.all():
-            for state, value in new:
-                state[index] = value
-        elif is_list(index):
-            some = np.flatnonzero(changed)
-            rows = index[0].reshape(-1)[some], index[1]
-            for state, value in new:
-                state[rows] = value.reshape(-1)[some] if np.ndim(value) else value
-        else:
-            for state, value in new:
-                state[index] = np.where(changed, value, state[index])
+        put_where(new, index, changed)
         self._touched()
 
     def _overvoltage(self, index: Index, voltage: Values) -> None:
@@ -502,16 +477,12 @@ class CellArray:
 
     def _lose(self, index: Index, cells: Values, how: int, value: float | None = None) -> None:
         """The `cells` (mask over those at `index`) end as STUCK_ON or STUCK_OFF, usually at the preset's value."""
-        if not cells.any():
+        if not some(cells):
             return
         if value is None:
             value = self.preset.stuck_conductance if how == STUCK_ON else self.preset.unformed
-        for state, stuck in (
-            (self._status, how),
-            (self._programmed, value),
-            (self._since, NEVER),
-            (self._exposure, 0.0),
-        ):
+        states: tuple[Values, ...] = self._status, self._programmed, self._since, self._exposure
+        for state, stuck in zip(states, (how, value, NEVER, 0.0), strict=True):
             state[index] = np.where(cells, stuck, state[index])
         self._touched()
 

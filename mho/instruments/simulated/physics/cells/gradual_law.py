@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 
 from mho.instruments.simulated.physics.cells.presets import CellPreset
-from mho.instruments.simulated.physics.cells.switching import LN10, PULSE
+from mho.instruments.simulated.physics.cells.switching import LN10, PULSE, at_least, at_most
 
 Values = Any  # numpy scalar or array, float32 or float64; the result has the operands' shape
 
 
 class GradualLaw:
     """SET towards a compliance that is linear in the gate, RESET in drops of ln G; a `SwitchingLaw`."""
+
+    redraws = False  # one draw for the whole way to the compliance
 
     def __init__(self, preset: CellPreset) -> None:
         self._preset = preset
@@ -37,21 +39,20 @@ class GradualLaw:
     ) -> Values:
         """Conductance (S) that a SET at gate voltage `gate` (V) approaches; <= 0 while the transistor is off."""
         p = self._preset
-        limit = np.minimum(p.set_slope * (gate - p.gate_threshold) * factor, p.maximum)
+        limit = at_most(p.set_slope * (gate - p.gate_threshold) * factor, p.maximum)
         return limit / (1.0 + p.wear_top * wear)
 
-    def after_set(self, before: Values, limit: Values, progress: Values, draw: Values) -> Values:
-        """Conductance (S) after a SET that went the share `progress` of the way from `before` to `limit`.
+    def spread(self, growth: Values, limit: Values) -> Values:
+        """Standard deviation (S) of a SET around its compliance `limit`, `growth` above where it began.
 
-        The spread depends on the change, not on the level: full from HRS, small for a small step, and never below the
-        resolution of a single pulse.
+        It depends on the change, not on the level: full from HRS, small for a small step, and never below the resolution
+        of a single pulse.
         """
         p = self._preset
-        growth = np.maximum(limit - before, 0.0)
-        spread = LN10 * p.set_cycle_spread * (growth * np.maximum(limit, 0.0)) ** 0.5
+        spread = LN10 * p.set_cycle_spread * (growth * at_least(limit, 0.0)) ** 0.5
         if p.landing or p.landing_share:
             spread = spread + p.landing + p.landing_share * limit
-        return before + np.maximum(growth + spread * draw, 0.0) * progress
+        return spread
 
     def arriving(self, voltage: Values, gate: Values) -> Values:
         """Voltage (V) of a RESET that arrives at the cell; below `reset_gate` the transistor starves it."""
@@ -81,7 +82,7 @@ class GradualLaw:
         floor.
         """
         p = self._preset
-        over = np.maximum(voltage - p.reset_threshold - p.reset_threshold_spread * deviate, 0.0)
+        over = at_least(voltage - p.reset_threshold - p.reset_threshold_spread * deviate, 0.0)
         drop = p.reset_slope * over * (width / PULSE) ** 0.5
         if times == 1:
             drop = drop * np.exp(p.reset_cycle_spread * deepest)
@@ -89,4 +90,4 @@ class GradualLaw:
             drop = drop * times * math.exp(0.5 * p.reset_cycle_spread**2)
         bottom = p.floor * (1.0 + p.wear_floor * wear)
         bottom = bottom * np.exp(p.floor_device_spread * deviate - p.floor_spread * deepest)
-        return np.minimum(before, np.maximum(before * np.exp(-drop), bottom))
+        return at_most(before, at_least(before * np.exp(-drop), bottom))

@@ -46,21 +46,27 @@ class HeldLevel:
 
 
 class HeldLevels:
-    """The levels of all sources of a bench, each from its start until it changes."""
+    """The levels of all sources of a bench, each from its start until it changes.
+
+    Attributes
+    ----------
+    known : dict
+        By source, what it holds, and the level.
+    """
 
     def __init__(self) -> None:
-        self._levels: dict[str, tuple[object, HeldLevel]] = {}
+        self.known: dict[str, tuple[object, HeldLevel]] = {}
 
     def of(self, source: str, *what: object) -> HeldLevel:
         """Return the level of a source; a new one when `what` (volts, cell, gate…) has changed."""
-        known = self._levels.get(source)
+        known = self.known.get(source)
         if known is None or known[0] != what:
-            known = self._levels[source] = what, HeldLevel()
+            known = self.known[source] = what, HeldLevel()
         return known[1]
 
     def end(self, source: str | None = None) -> None:
         """End the level of a source, or of all sources: the same voltage is then a new level when it returns."""
         if source is None:
-            self._levels.clear()
+            self.known.clear()
         else:
-            self._levels.pop(source, None)
+            self.known.pop(source, None)

@@ -32,6 +32,7 @@ Values = Any  # numpy scalar or array
 
 BOLTZMANN = 8.617333e-5  # eV/K
 ROOM = 298.15  # K
+_ONE = np.float32(1.0)
 LOT = 1 << 15  # cells that are evaluated together: what is computed on the way stays in the cache
 
 
@@ -47,7 +48,7 @@ def heavy_tailed(draw: Values, tail: float) -> Values:
 
 def age_at(now: float, since: Values) -> Values:
     """Return the ages (s, single precision) at clock time `now` (s); 0 where it is not yet `since` (s)."""
-    if not np.ndim(since):
+    if not isinstance(since, np.ndarray):
         return np.float32(max(now - since, 0.0))
     age = np.subtract(now, since, out=np.empty(since.shape, np.float32), casting="same_kind")
     return np.maximum(age, np.float32(0.0), out=age)
@@ -60,8 +61,11 @@ def relaxed(preset: CellPreset, programmed: Values, drawn: Values, age: Values) 
     if preset.relaxation_jumps:
         now = _jumped(preset, programmed, drawn, age)
         return now + preset.drift * np.log1p(age) if preset.drift else now
-    weight = np.minimum(programmed / preset.relaxation_full, 1.0)
-    change = drawn * relaxation_spread(preset, age) + preset.drift * np.log1p(age)
+    weight = programmed / preset.relaxation_full
+    weight = min(weight, _ONE) if type(weight) is np.float32 else np.minimum(weight, 1.0)
+    change = drawn * relaxation_spread(preset, age)
+    if preset.drift:
+        change = change + preset.drift * np.log1p(age)
     return programmed + weight * change
 
 

@@ -56,8 +56,14 @@ class SwitchingLaw(Protocol):
     ) -> Values:
         """Conductance that a SET approaches; at most 0 while the transistor is off."""
 
-    def after_set(self, before: Values, limit: Values, progress: Values, draw: Values) -> Values:
-        """Conductance after a SET that went the share `progress` of the way to its compliance `limit`."""
+    redraws: bool
+    """Whether each SET draws its compliance anew, so that the largest of many counts."""
+
+    def spread(self, growth: Values, limit: Values) -> Values:
+        """Standard deviation (S) of a SET around its compliance `limit`, `growth` above where it began.
+
+        None where the compliance has been drawn.
+        """
 
     def arriving(self, voltage: Values, gate: Values) -> Values:
         """Voltage of a RESET that arrives at the cell."""
@@ -79,9 +85,40 @@ class SwitchingLaw(Protocol):
         """Conductance after `times` RESET pulses, of whose draws `deepest` is the largest."""
 
 
+def at_least(values: Values, low: Values) -> Values:
+    """Return `numpy.maximum` of values and a limit; of one cell's number in a tenth of the time, with equal bits."""
+    kind = type(values)
+    if kind is np.float32 or kind is np.float64:
+        if type(low) is float:
+            return kind(low) if values < low else values
+        if type(low) is kind:
+            return low if values < low else values
+    return np.maximum(values, low)
+
+
+def at_most(values: Values, high: Values) -> Values:
+    """Return `numpy.minimum`, as `at_least`."""
+    kind = type(values)
+    if kind is np.float32 or kind is np.float64:
+        if type(high) is float:
+            return kind(high) if values > high else values
+        if type(high) is kind:
+            return high if values > high else values
+    return np.minimum(values, high)
+
+
+def after_set(law: SwitchingLaw, before: Values, limit: Values, progress: Values, draw: Values) -> Values:
+    """Conductance (S) after a SET that went the share `progress` of the way from `before` to its compliance `limit`."""
+    growth = at_least(limit - before, 0.0)
+    spread = law.spread(growth, limit)
+    if spread is not None:
+        growth = at_least(growth + spread * draw, 0.0)
+    return before + growth * progress
+
+
 def set_rate(preset: CellPreset, voltage: Values, threshold: Values) -> Values:
     """Rate (1/s) at which a cell approaches its compliance with `voltage` (V) on the bit line."""
-    return np.exp(np.minimum(voltage - threshold, 0.0) / preset.set_acceleration) / preset.set_time
+    return np.exp(at_most(voltage - threshold, 0.0) / preset.set_acceleration) / preset.set_time
 
 
 def limited_conductance(

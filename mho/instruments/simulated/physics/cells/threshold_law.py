@@ -23,13 +23,15 @@ from typing import Any
 import numpy as np
 
 from mho.instruments.simulated.physics.cells.presets import CellPreset
-from mho.instruments.simulated.physics.cells.switching import PULSE
+from mho.instruments.simulated.physics.cells.switching import PULSE, at_least
 
 Values = Any  # numpy scalar or array, float32 or float64; the result has the operands' shape
 
 
 class ThresholdLaw:
     """SET along a threshold curve that saturates, redrawn with every pulse; RESET as a redraw; a `SwitchingLaw`."""
+
+    redraws = True
 
     def __init__(self, preset: CellPreset) -> None:
         self._preset = preset
@@ -49,15 +51,14 @@ class ThresholdLaw:
         if p.set_tail:  # weak pulses are weaker than a normal draw has them
             draw = draw * np.exp(0.5 * p.set_tail * np.minimum(draw, 0.0) ** 2)
         on = p.gate_threshold + p.gate_rise * (PULSE / width) ** p.gate_power - p.gate_bit_line * voltage
-        over = np.maximum(gate - on - shift + p.gate_cycle_spread * draw, 0.0)
+        over = at_least(gate - on - shift + p.gate_cycle_spread * draw, 0.0)
         linear = p.set_slope * over
         top = (p.maximum + p.maximum_slope * over) * factor * 10.0 ** (p.set_cycle_spread * draw)
         limit = linear * (1.0 + (linear / top) ** p.set_knee) ** (-1.0 / p.set_knee)
         return limit / (1.0 + p.wear_top * wear)
 
-    def after_set(self, before: Values, limit: Values, progress: Values, draw: Values) -> Values:
-        """Conductance (S) after a SET that went the share `progress` of the way from `before` to `limit`."""
-        return before + np.maximum(limit - before, 0.0) * progress
+    def spread(self, growth: Values, limit: Values) -> None:
+        """Return None: `compliance` has its draw."""
 
     def arriving(self, voltage: Values, gate: Values) -> Values:
         """Voltage (V) of a RESET that arrives at the cell, a threshold below the gate at most."""
@@ -86,13 +87,13 @@ class ThresholdLaw:
         p = self._preset
         beyond = voltage - p.reset_threshold - p.reset_threshold_spread * deviate
         over = beyond - p.reset_rise * before
-        left = np.exp(-np.maximum(over, 0.0) / p.reset_reach * (width / PULSE) ** 0.5 * times)  # 1 - k
+        left = np.exp(-at_least(over, 0.0) / p.reset_reach * (width / PULSE) ** 0.5 * times)  # 1 - k
         floor = np.log(p.floor * (1.0 + p.wear_floor * wear)) + p.floor_device_spread * deviate
         end = np.maximum(np.log(p.reset_top) - p.reset_slope * beyond, floor)
         log = np.log(before)
         drop = log - np.clip(log, floor, end)  # negative below the floor
         weaker = np.clip(end - log, 0.0, end - floor) / p.reset_slope  # V, than what brought the cell here
         spread = p.reset_cycle_spread**2 * (1.0 - left * left) * np.exp(-2.0 * weaker / p.reset_margin)
-        spread = spread + (p.reset_drop_spread * (1.0 - left) * np.maximum(drop, 0.0)) ** 2
+        spread = spread + (p.reset_drop_spread * (1.0 - left) * at_least(drop, 0.0)) ** 2
         after = log - (1.0 - left) * drop - spread**0.5 * draw
         return np.where(over > 0.0, np.minimum(np.exp(after), np.maximum(before, p.maximum)), before)

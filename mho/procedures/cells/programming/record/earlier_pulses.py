@@ -20,9 +20,8 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
-from mho.instruments import Bench
 from mho.procedures.attempt_clock import CLOCK_ZERO
-from mho.procedures.cells.programming.programmer import Block, Programmer
+from mho.procedures.cells.programming.record.sent_pulses import not_confirmed
 from mho.procedures.cells.programming.strategy import SET, Outcome
 from mho.procedures.chip_in_use import check_same_chip
 from mho.procedures.stream import Stream
@@ -129,6 +128,8 @@ class EarlierPulses:
     rows : dict
         Its table of pulses, by column.
     cells : CellsSoFar
+    in_doubt : int
+        Pulses among them that were sent and not confirmed.
     elapsed : float
         Present time on its clock, s, from the computer's clock as its process has ended; never before the last row.
     """
@@ -136,6 +137,7 @@ class EarlierPulses:
     rows: dict[str, NDArray[Any]]
     cells: CellsSoFar
     elapsed: float
+    in_doubt: int = 0
 
     @property
     def reads(self) -> int:
@@ -147,7 +149,10 @@ class EarlierPulses:
         """What is taken over, in words."""
         done = int((~self.cells.unfinished).sum())
         pulses = int(self.cells.pulses.sum())
-        return f"{done} of {self.cells.unfinished.size} cells with {pulses} pulses and {self.reads} reads"
+        doubt = f", {self.in_doubt} of them sent and not confirmed," if self.in_doubt else ""
+        return (
+            f"{done} of {self.cells.unfinished.size} cells with {pulses} pulses{doubt} and {self.reads} reads"
+        )
 
 
 def earlier_pulses(
@@ -171,6 +176,8 @@ def earlier_pulses(
         check_same_chip(run, chip)
         _check_same_cells(run, placement, digits)
         rows = run.table("pulses")
+        lost = not_confirmed(run, rows)
+        rows = {name: np.concatenate([values, lost[name]]) for name, values in rows.items()}
         zero = float(run.array(CLOCK_ZERO)[0]) if CLOCK_ZERO in run.arrays else np.nan
     last = float(rows["time"].max()) if len(rows["time"]) else 0.0
     row, column = (
@@ -178,7 +185,7 @@ def earlier_pulses(
         for name, lines in (("row", placement.rows), ("column", placement.columns))
     )
     cells = cells_so_far(rows, row * digits.shape[1] + column, digits, levels, settings)
-    return EarlierPulses(rows, cells, float(np.fmax(time.time() - zero, last)))
+    return EarlierPulses(rows, cells, float(np.fmax(time.time() - zero, last)), len(lost["time"]))
 
 
 def takes_up(stream: Stream) -> bool:
@@ -190,22 +197,6 @@ def takes_up(stream: Stream) -> bool:
             "WARNING",
         )
     return stream.chip_kept
-
-
-def begin(
-    programmer: Programmer, block: Block, bench: Bench, stream: Stream, earlier: EarlierPulses | None
-) -> None:
-    """Put a block and its programmer into the state that an earlier attempt left, with its rows, on its clock."""
-    if earlier is not None:
-        stream.say(f"{earlier.joined} are taken over from {stream.earlier}")
-        stream.record_block("pulses", earlier.rows)
-        block.achieved[:], block.pulses[:] = earlier.cells.last, earlier.cells.pulses
-        block.outcome[:] = earlier.cells.outcome
-        programmer.pulses, programmer.reads = int(earlier.cells.pulses.sum()), earlier.reads
-        if bench.simulated is None:  # a simulated clock has gone on with the chip
-            programmer.shift = earlier.elapsed - bench.now()
-    if bench.simulated is None:
-        stream.set_array(CLOCK_ZERO, np.array([time.time() - bench.now() - programmer.shift]))
 
 
 def _check_same_cells(run: RunFile, placement: Placement, digits: Digits) -> None:

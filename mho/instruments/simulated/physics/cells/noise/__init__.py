@@ -1,0 +1,1 @@
+"""Read noise of cells: 1/f noise, telegraph noise, the white floor."""
