@@ -1,13 +1,14 @@
 """Calibrates a cell preset on run files: a twin of one's own chip, and how well it is known.
 
-From the ground up: `transitions` (what pulses did), `coordinates`, `nodes` and `memory` (what is integrated over), the
-likelihoods `threshold_set` and `threshold_reset`, `posterior`, `calibrating`; `pulse_records` reads run files,
-`experiments` has what they tell beyond pulses, `preset_text` writes the preset.
+From the ground up: `transitions` (what pulses did), `coordinates`, `likelihoods`, `posterior`, `calibrating`;
+`pulse_records` reads run files, `experiments` has what they tell beyond pulses, `preset_text` writes the preset.
 """
 
 from mho.analysis.calibration.calibrating import Calibration, calibrate, sought
 from mho.analysis.calibration.experiments import Told, told_beyond_pulses
 from mho.analysis.calibration.helping import COMMANDS, check_range
+from mho.analysis.calibration.likelihoods.threshold_reset import FITTED as RESETS
+from mho.analysis.calibration.likelihoods.threshold_set import FITTED as SETS
 from mho.analysis.calibration.preset_text import as_preset_file
 from mho.analysis.calibration.pulse_records import (
     PulseTable,
@@ -17,8 +18,6 @@ from mho.analysis.calibration.pulse_records import (
     read_pulses,
     read_records,
 )
-from mho.analysis.calibration.threshold_reset import FITTED as RESETS
-from mho.analysis.calibration.threshold_set import FITTED as SETS
 from mho.analysis.calibration.transitions import Transitions, formed_above, transitions_of
 
 FITTED = {**SETS, **RESETS}

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.calibration import gradual_reset, gradual_set, threshold_reset, threshold_set
 from mho.analysis.calibration.coordinates import Coordinates
 from mho.analysis.calibration.helping import helping, what_helps
+from mho.analysis.calibration.likelihoods import gradual_reset, gradual_set, threshold_reset, threshold_set
 from mho.analysis.calibration.posterior import Posterior, infer
 from mho.analysis.calibration.transitions import Sequences, Transitions
 from mho.errors import ConvergenceError, InputError

@@ -11,12 +11,13 @@ from scipy.stats import norm
 
 from benchmarks._hidden_presets import random_pulses
 from mho.analysis.calibration import sought, transitions_of
-from mho.analysis.calibration.gradual_reset import GradualResets, falling, lowered
-from mho.analysis.calibration.gradual_set import GradualSets, landing
 from mho.analysis.calibration.helping import helping
+from mho.analysis.calibration.likelihoods.gradual_reset import GradualResets, falling, lowered
+from mho.analysis.calibration.likelihoods.gradual_set import GradualSets, landing
 from mho.analysis.calibration.transitions import NOISE, Sequences, Transitions
 from mho.instruments.simulated.physics.cells.gradual_law import GradualLaw
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
+from mho.instruments.simulated.physics.cells.switching import after_set
 
 PKU = CELL_PRESETS["pku"]
 PARAMETERS: dict[str, Any] = asdict(PKU)
@@ -51,7 +52,7 @@ def test_a_set_raises_a_cell_as_the_simulated_one(preset: str) -> None:
     clear = limit > 1.05 * before
     assert (rises[clear] == 1.0).all()
     raised = (before + 0.9 * (growth + spread * draw))[clear]
-    np.testing.assert_allclose(raised, law.after_set(before, limit, 0.9, draw)[clear], rtol=1e-6)
+    np.testing.assert_allclose(raised, after_set(law, before, limit, 0.9, draw)[clear], rtol=1e-6)
 
 
 def test_a_fall_is_that_of_the_simulated_cells() -> None:

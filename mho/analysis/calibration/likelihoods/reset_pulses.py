@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
-from mho.analysis.calibration.memory import LOG_2PI, exponential
+from mho.analysis.calibration.likelihoods.memory import LOG_2PI, exponential
 from mho.analysis.calibration.transitions import NOISE
 
 Floats = NDArray[np.float64]

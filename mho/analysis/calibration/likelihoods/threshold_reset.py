@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.calibration.memory import LOG_2PI, Memory, exponential, log_of_both
-from mho.analysis.calibration.nodes import LineNodes
-from mho.analysis.calibration.reset_pulses import Landing, Lowered
+from mho.analysis.calibration.likelihoods.memory import LOG_2PI, Memory, exponential, log_of_both
+from mho.analysis.calibration.likelihoods.nodes import LineNodes
+from mho.analysis.calibration.likelihoods.reset_pulses import Landing, Lowered
 from mho.analysis.calibration.transitions import Sequences
 
 Floats = NDArray[np.float64]

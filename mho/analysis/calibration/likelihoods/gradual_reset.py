@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from mho.analysis.calibration.gradual_set import ROUNDS, differences, narrowed
+from mho.analysis.calibration.likelihoods.gradual_set import ROUNDS, differences, narrowed
 from mho.analysis.calibration.transitions import NOISE, Sequences
 
 Floats = NDArray[np.float64]

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
-from mho.analysis.calibration.memory import Memory, Raised
-from mho.analysis.calibration.nodes import DeviceNodes
+from mho.analysis.calibration.likelihoods.memory import Memory, Raised
+from mho.analysis.calibration.likelihoods.nodes import DeviceNodes
 from mho.analysis.calibration.transitions import Sequences
 
 Floats = NDArray[np.float64]
