@@ -141,6 +141,18 @@ def test_runs_of_two_chips_are_named(shell: Shell, tmp_path: Path, pulses: dict[
     assert "each chip by itself" in line
 
 
+def test_simulated_chips_of_two_seeds_are_two_chips(shell: Shell, tmp_path: Path) -> None:
+    runs = []
+    for seed in ("1", "2"):
+        runs.append(tmp_path / f"{seed}.h5")
+        given = ("--bench", "stanford-arrays", "--rows", "0:2", "--columns", "0:2", "--seed", seed)
+        code, _, err = shell("run", "form", *given, "--output", runs[-1])
+        assert code == 0, err
+    line = refused(shell, "calibrate", *runs, "--to", tmp_path / "mychip.toml")
+    assert "simulated with seed 1" in line
+    assert "simulated with seed 2" in line
+
+
 def test_a_base_without_spreads_is_refused(
     shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]
 ) -> None:

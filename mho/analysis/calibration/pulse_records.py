@@ -228,11 +228,12 @@ def check_one_chip(paths: Sequence[str | os.PathLike[str]]) -> None:
     named: list[tuple[str, str]] = []
     for path in paths:
         with open_run(path) as run:
-            chip = read_chip(run)
+            chip, seed = read_chip(run), run.seed("chip_seed")
             if chip is not None:
-                named.append((str(path), chip.name))
+                drawn = "" if seed is None else f", simulated with seed {seed}"
+                named.append((str(path), f"{chip.name!r}{drawn}"))
     for path, name in named[1:]:
         if name != named[0][1]:
             raise InputError(
-                f"{named[0][0]} is of chip {named[0][1]!r} and {path} of chip {name!r}; calibrate each chip by itself"
+                f"{named[0][0]} is of chip {named[0][1]} and {path} of chip {name}; calibrate each chip by itself"
             )

@@ -23,6 +23,8 @@ Columns = dict[str, NDArray[np.float64]]
 REPEATED: dict[str, type[Procedure]] = {kind.__name__: kind for kind in (Form, Program, Response, Switching)}
 """Procedures that are carried out again, as the pulses that they choose follow their reads."""
 
+MOSTLY = 0.5  # of the cells of a program run; of a fresh one only those of digit 0 get no pulse
+
 
 @dataclass(frozen=True)
 class MeasuredRun:
@@ -93,7 +95,20 @@ def _of_procedure(
         digits = np.asarray(run.array("digits"), dtype=np.int64)
         values["digits"] = digits
     chip = parse_chip_map(run.chip, f"chip map in {run.path}")
+    if digits is not None and _untouched(columns) > MOSTLY:
+        why = (
+            "most of its cells were in their windows when it came: an earlier run's pulses brought them there"
+        )
+        return MeasuredRun(name, how, columns, why_not=why)
     return MeasuredRun(name, how, columns, kind, kind.from_version(run.version, values), source, chip, digits)
+
+
+def _untouched(columns: Columns) -> float:
+    """Return the share of a program run's cells that got no pulse."""
+    places = np.stack([columns[name] for name in ("array", "row", "column")])
+    _, cells = np.unique(places, axis=1, return_inverse=True)
+    pulses = np.bincount(cells, columns["kind"] > 0)
+    return float((pulses == 0).mean()) if len(pulses) else 0.0
 
 
 def _followed(columns: Columns) -> str:

@@ -52,6 +52,16 @@ def test_other_cells_are_outside(runs: dict[str, Path], tmp_path: Path) -> None:
     assert outside(other.checks, "form.h5") > 0.5
 
 
+def test_a_program_run_on_cells_that_are_there_already_is_not_repeated(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    digits = np.random.default_rng(1).integers(0, 4, (3, 4))
+    again = tmp_path / "again.h5"
+    run(Program(digits=digits), "stanford-arrays", after=runs["program"], output=again)
+    assert not measured_run(runs["program"]).why_not
+    assert "in their windows" in measured_run(again).why_not
+
+
 @pytest.mark.slow
 def test_the_chips_own_preset_is_seldom_outside_and_another_often(
     runs: dict[str, Path], tmp_path: Path
