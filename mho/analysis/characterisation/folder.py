@@ -13,7 +13,7 @@ from mho.input_files import check_ordinary
 from mho.runs import RunFile, Status
 from mho.toml import load_toml
 
-PLAN = "plan.toml"
+PLAN, V_WL = "plan.toml", "V_WL"
 NUMBERED = re.compile(r"(\d+)-.*\.h5")
 MOST_RUNS = 100
 QUIET = ("DEBUG", "INFO")
@@ -28,6 +28,8 @@ class RunFacts:
     ----------
     step : int or None
         Number of the plan's step that it was made for.
+    varied : str
+        What a response run varies; "" of other runs, and of the word line.
     trouble : str
         Why the file cannot be read; the rest is empty then.
     """
@@ -36,6 +38,7 @@ class RunFacts:
     step: int | None
     trouble: str = ""
     procedure: str = ""
+    varied: str = ""
     title: str = ""
     status: str = ""
     reason: str = ""
@@ -146,6 +149,12 @@ def _plan(folder: Path) -> dict[str, Any]:
     return load_toml(text, f"plan {path}", InputError)
 
 
+def _varied(run: RunFile) -> str:
+    """Return what a response run varies beside the word line."""
+    against = run.parameters.get("against") if run.procedure == "Response" else None
+    return "" if against is None or against.value == V_WL else str(against.value)
+
+
 def run_facts(path: Path) -> RunFacts:
     """Return what a page says of the run in a file; one that cannot be read says why."""
     named = NUMBERED.fullmatch(path.name)
@@ -158,6 +167,7 @@ def run_facts(path: Path) -> RunFacts:
                 path=path,
                 step=int(told) if told.isdecimal() else step,
                 procedure=run.procedure,
+                varied=_varied(run),
                 title=run.title,
                 status=str(run.status),
                 reason=run.reason,

@@ -38,6 +38,13 @@ HEADLINES: dict[str, tuple[tuple[str, str], ...]] = {
         ("device_spread", "response, from cell to cell"),
         ("cycle_spread", "response, from pulse to pulse"),
     ),
+    "Response, V_SL": (
+        ("threshold", "source line at which a RESET begins"),
+        ("slope", "decrease of ln G per volt of source line"),
+        ("floor", "conductance that a RESET leaves"),
+        ("device_spread", "response to RESET, from cell to cell"),
+        ("cycle_spread", "response to RESET, from pulse to pulse"),
+    ),
     "Switching": (
         ("lrs.median", "LRS by pulses, median"),
         ("lrs.cycle_deviation", "LRS, from cycle to cycle"),
@@ -71,7 +78,7 @@ HEADLINES: dict[str, tuple[tuple[str, str], ...]] = {
         ("hrs_last", "HRS after all cycles, median"),
     ),
 }
-"""By the procedure's class: pattern of the parameter's name in the result, and its words."""
+"""By the procedure's class, and what a response varies but the word line: pattern of the name in the result, and words."""
 
 
 def headline(procedure: str, found: Sequence[Extracted]) -> Iterator[tuple[str, Extracted]]:

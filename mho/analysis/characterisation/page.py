@@ -166,7 +166,8 @@ def _headlines(found: Folder) -> Iterator[str]:
     for run in found.runs:
         if not run.finished or run.result is None:
             continue
-        for what, one in headline(run.procedure, extracted(run.result, run.units or {})):
+        kind = f"{run.procedure}, {run.varied}" if run.varied else run.procedure
+        for what, one in headline(kind, extracted(run.result, run.units or {})):
             link = f'<a href="#{html(run.path.stem)}">{html(run.path.name)}</a>'
             rows.append([html(what), *_value(one), html(_cells_behind(run.result, one)), link])
     if rows:

@@ -93,6 +93,10 @@ def protocol(
             some | {"points": sizes.response_points, "repeats": sizes.response_repeats},
         ),
         Step(
+            "response_reset", "response", "how far a RESET brings cells down, against the source line",
+            some | {"against": "V_SL", "points": sizes.response_points, "repeats": sizes.response_repeats},
+        ),
+        Step(
             "switching", "switching", "both states, from cycle to cycle and from cell to cell",
             whole | {"cycles": sizes.switching_cycles},
         ),

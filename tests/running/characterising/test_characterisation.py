@@ -26,8 +26,8 @@ from mho.running.plan import PlannedRun, load_plan
 from mho.runs import RunFile, Status
 
 SEQUENCE = [
-    "contact", "form", "map", "iv", "response", "switching", "program", "noise", "disturb", "program", "retention",
-    "endurance",
+    "contact", "form", "map", "iv", "response", "response", "switching", "program", "noise", "disturb", "program",
+    "retention", "endurance",
 ]  # fmt: skip
 STEP = '[[steps]]\nprocedure = "{0}"\nname = "{0}"\nparameters = {{ array = "multiply", {1} }}\n'
 
@@ -56,7 +56,7 @@ def test_the_plan_has_the_protocols_steps_in_their_order_and_passes_the_bench(
     assert planned.left_out == ()
     plan = load_plan(write_plan(planned, tmp_path / "new"))
     assert [run.procedure for run in plan.runs] == SEQUENCE
-    assert [run.after for run in plan.runs] == [None, *range(1, 12)]
+    assert [run.after for run in plan.runs] == [None, *range(1, 13)]
     assert {run.seed for run in plan.runs} == {1}
     with pytest.raises(InputError, match="exists already"):
         write_plan(planned, tmp_path / "new")
