@@ -49,6 +49,8 @@ def test_an_interval_is_that_of_students_distribution() -> None:
 def test_a_descent_is_compared_at_as_many_pulses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strategies, "LINES", 16)
     figure = strategies._descended("relaxing", (1, 2))
-    assert figure.detail["median of that"] < 0.9
-    pulses = [float(str(figure.detail[f"pulses, {way}"]).split()[0]) for way in ("descent", "write-verify")]
-    assert pulses[0] <= pulses[1]
+    for peer in strategies.PEERS:
+        assert figure.detail[f"of the error of {peer}, median"] < 0.9
+        ways = (f"gdp at the pulses of {peer}", peer)
+        pulses = [float(str(figure.detail[f"pulses, {way}"]).split()[0]) for way in ways]
+        assert pulses[0] <= pulses[1]
