@@ -88,9 +88,12 @@ def infer(
     scored = scores or _differences(likelihood)
 
     def centred(u: Floats) -> _Place:
-        if recentre:
-            recentre(u)
-        cells, by_cell = scored(u)
+        with np.errstate(
+            over="ignore", invalid="ignore", divide="ignore"
+        ):  # a step that leads too far is not taken
+            if recentre:
+                recentre(u)
+            cells, by_cell = scored(u)
         apart = (u - mean) / width
         return _Place(
             u,

@@ -13,7 +13,7 @@ from benchmarks._hidden_presets import hidden, random_pulses
 from mho.analysis.calibration import FITTED as ALL
 from mho.analysis.calibration.coordinates import Coordinates
 from mho.analysis.calibration.likelihoods.memory import Memory
-from mho.analysis.calibration.likelihoods.nodes import DeviceNodes
+from mho.analysis.calibration.likelihoods.nodes import DeviceNodes, LineNodes
 from mho.analysis.calibration.likelihoods.reset_pulses import Landing
 from mho.analysis.calibration.likelihoods.threshold_reset import FITTED as RESETS
 from mho.analysis.calibration.likelihoods.threshold_reset import ThresholdResets
@@ -104,6 +104,18 @@ def test_nodes_follow_the_integrand() -> None:
     for _ in range(8):
         nodes.move(peak())
     assert nodes.integral(peak())[0] == pytest.approx(0.0, abs=0.02)
+
+
+def test_nodes_stay_where_an_integrand_is_no_number() -> None:
+    nodes, line = DeviceNodes(2, 2), LineNodes(2, -1.0, 1.0)
+    there = np.array(nodes.values)
+    terms, on_line = np.zeros(nodes.shape), np.zeros(line.values.shape)
+    terms[1, 3] = on_line[1, 3] = np.nan
+    nodes.move(terms)
+    line.move(on_line)
+    assert np.isfinite(nodes.values).all()
+    assert np.isfinite(line.values).all()
+    assert np.mean(nodes.values[0][1]) == pytest.approx(there[0, 1].mean())
 
 
 def test_coordinates_lead_there_and_back() -> None:

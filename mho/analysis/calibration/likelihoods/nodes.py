@@ -77,15 +77,18 @@ class DeviceNodes:
         return shares
 
     def move(self, terms: Floats) -> None:
-        """Move the nodes to the mean of each cell's integrand, spread as it is."""
-        weights = self.weights(terms)
+        """Move the nodes to the mean of each cell's integrand, spread as it is; where that is no number, they stay."""
+        known = np.isfinite(terms.max(axis=1))
+        weights = self.weights(np.where(known[:, None], terms, 0.0))
         placed = np.stack(self.values, axis=-1)
-        self._centre = np.einsum("cn,cni->ci", weights, placed)
-        apart = placed - self._centre[:, None, :]
+        centre = np.einsum("cn,cni->ci", weights, placed)
+        apart = placed - centre[:, None, :]
         covariance = np.einsum("cn,cni,cnj->cij", weights, apart, apart)
         # nodes that are too far apart see one of them alone: no narrower than a third at a time
         before = self._root @ np.swapaxes(self._root, 1, 2)
-        self._root = np.linalg.cholesky(covariance + 0.1 * before)
+        root = np.linalg.cholesky(covariance + 0.1 * before)
+        self._centre = np.where(known[:, None], centre, self._centre)
+        self._root = np.where(known[:, None, None], root, self._root)
         self.fresh = False
         self._place(NODES)
 
@@ -140,6 +143,8 @@ class LineNodes:
         """
         share = np.linspace(0.0, 1.0, LINE_NODES)
         placed = np.empty((len(terms), LINE_NODES + 2 * len(FAR)))
+        known = np.isfinite(terms.max(axis=1))
+        terms = np.where(known[:, None], terms, 0.0)  # no number: as if every node were as likely
         for cell, (at, log) in enumerate(zip(self.values, terms, strict=True)):
             density = np.exp(0.5 * (log - log.max()))
             inside = np.flatnonzero(density > LEAST)
