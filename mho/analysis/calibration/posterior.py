@@ -194,7 +194,9 @@ def _width(slope: Callable[[Floats], Floats], u: Floats, curve: Floats) -> tuple
     axes = np.linalg.inv(np.linalg.cholesky(curve)).T  # columns: about one deviation each, uncorrelated
     here = slope(u)
     measured = np.stack([axes.T @ (here - slope(u + PROBE * axis)) / PROBE for axis in axes.T])
+    unknown = ~np.isfinite(measured).all(axis=1)  # a place so far away that the likelihood is no number there
+    measured[unknown] = np.eye(len(u))[unknown]  # as the scores have it
     strength, directions = np.linalg.eigh(0.5 * (measured + measured.T))
-    repaired = bool((strength < WEAKEST).any())
+    repaired = bool((strength < WEAKEST).any() or unknown.any())
     root = axes @ directions / np.sqrt(np.maximum(strength, WEAKEST))
     return root @ root.T, repaired
