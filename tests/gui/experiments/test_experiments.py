@@ -195,7 +195,9 @@ def test_a_job_that_insists_on_limits_keeps_that_when_it_is_changed_and_no_other
         queue.add(Order("read", {"repeats": 2}, bench=str(bench), force=True))
     qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=SOON)
     panel.session.edit_wanted.emit(panel.session.jobs[0])
-    assert not panel.conditions.insist.isHidden()
+    qtbot.waitUntil(
+        lambda: not panel.conditions.insist.isHidden(), timeout=SOON
+    )  # offers may be on their way
     type_into(panel, "repeats", "5", qtbot)
     qtbot.waitUntil(lambda: panel.expected is not None, timeout=SOON)  # it is not refused
     press(panel.buttons.change, qtbot)

@@ -15,7 +15,7 @@ from repository import ROOT
         ("forming", r"1\.0 \d\.\d+\n"),
         ("iv", r"\(1, 1, 2\) -0\.\d+\n"),
         ("response", r"3\.\d+e-05 \["),
-        ("characterise", r"\['finished'(, 'finished'){11}\]\n"),
+        ("characterise", r"\['finished'(, 'finished'){12}\]\n"),
     ],
 )
 def test_the_script_of_the_page_runs(page, printed, tmp_path, monkeypatch, capsys):
