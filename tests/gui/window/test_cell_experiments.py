@@ -1,20 +1,14 @@
 """The ten experiments on cells from the window: chosen, filled in, run by a real runner, drawn when they have ended."""
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
-import psutil
-import pytest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit
 from queue_runners import Desk
 from window_steps import choose, press
 
 from mho.gui.signals.panel import SignalsPanel
 from mho.gui.window.main_window import MainWindow
-from mho.running.runner import NoRunnerError
 from mho.runs import Status
 
 SEEN = 60_000  # ms
@@ -33,17 +27,6 @@ EXPERIMENTS = {
 }  # fmt: skip
 EMPTY = {"endurance": {"lifetimes"}}
 """Figures with nothing to draw: of cells that failed, where none did."""
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    """A queue whose runner, which the window starts, is ended with the test."""
-    desk = Desk(tmp_path / "runs" / "queue.sqlite")
-    yield desk
-    with suppress(NoRunnerError, psutil.NoSuchProcess):
-        runner = psutil.Process(desk.client.status().pid)
-        runner.send_signal(signal.SIGTERM)
-        runner.wait(30)
 
 
 def fill_in(window: MainWindow, values: dict[str, str], qtbot) -> None:

@@ -4,12 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit
 from queue_runners import Desk, order
@@ -17,21 +14,9 @@ from window_steps import choose, press
 
 from mho.gui.window.main_window import MainWindow
 from mho.running.queue import JobStatus
-from mho.running.runner import NoRunnerError
 from mho.runs import RunFile, Status
 
 SEEN = 40_000  # ms
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    """A queue whose runner, if the window starts one, is ended with the test."""
-    desk = Desk(tmp_path / "runs" / "queue.sqlite")
-    yield desk
-    with suppress(NoRunnerError, psutil.NoSuchProcess):
-        runner = psutil.Process(desk.client.status().pid)
-        runner.send_signal(signal.SIGTERM)
-        runner.wait(30)
 
 
 def type_into(window: MainWindow, field: str, text: str, qtbot) -> None:
