@@ -218,10 +218,8 @@ def spread_of(deviation: Floats, cell: Numbers) -> Spread:
         return Spread(None, None)
     _, which = np.unique(cell, return_inverse=True)
     count = np.bincount(which)
-    first = deviation[np.unique(which, return_index=True)[1]]
-    apart = deviation - first[which]  # exactly 0 where all pulses of a cell did the same
-    mean = first + np.bincount(which, apart) / count
-    within = apart - (mean - first)[which]
+    mean = np.bincount(which, deviation) / count
+    within = deviation - mean[which]
     freedom = len(deviation) - len(count)
     cycle = float(within @ within) / freedom if freedom > 0 else None
     if len(count) < 2:
