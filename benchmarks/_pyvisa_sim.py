@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
+
+import pyvisa
+
+from benchmarks._steps import Message, Replay
 
 MODULE, PACKAGE = "pyvisa_sim", "pyvisa-sim"
 RESOURCE = "USB0::0x05E6::0x2450::CANNED{}::0::INSTR"
@@ -32,3 +38,25 @@ def write_definition(path: Path, *devices: Mapping[str, str]) -> list[str]:
     }
     path.write_text(json.dumps(definition), encoding="utf-8")
     return addresses
+
+
+@contextmanager
+def replaying(messages: Sequence[Message], path: Path) -> Iterator[Replay]:
+    """Return what sends `messages` to pyvisa-sim, which has been told in a file at `path` what to answer."""
+    roles = sorted({message.role for message in messages})
+    replies = {role: {m.text: m.reply for m in messages if m.role == role} for role in roles}
+    addresses = write_definition(path, *replies.values())
+    with closing(pyvisa.ResourceManager(f"{path}@sim")) as manager:
+        sessions: dict[str, Any] = {
+            role: manager.open_resource(address, read_termination="\n", write_termination="\n")
+            for role, address in zip(roles, addresses, strict=True)
+        }
+
+        def replay() -> None:
+            for role, text, _ in messages:
+                sessions[role].query(text)
+
+        for role, text, _ in messages:
+            if (answer := sessions[role].query(text)) != replies[role][text]:
+                raise RuntimeError(f"pyvisa-sim answered {answer!r} to {text!r}")
+        yield replay

@@ -10,12 +10,9 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
-
-import pyvisa
 
 from benchmarks import _pyvisa_sim
 from benchmarks._pymeasure import PyMeasureBench, recorder
@@ -56,7 +53,9 @@ def run(repeat: int) -> list[Figure]:
         for name, replay in replays.items():
             check_work(name, replay, work, len(steps))
         if installed(_pyvisa_sim.MODULE):
-            replays[CANNED] = stack.enter_context(_pyvisa_sim_replay(steps, folder / "devices.yaml"))
+            replays[CANNED] = stack.enter_context(
+                _pyvisa_sim.replaying(steps.messages, folder / "devices.yaml")
+            )
         seconds = _interleaved(replays, len(steps), TURNS_A_REPEAT * repeat)
         messages = len(steps.messages) / len(steps)
         roles = Counter(message.role for message in steps.messages)
@@ -199,25 +198,3 @@ def _pymeasure(work: Workplace, steps: Steps, record: Callable[[Mapping[str, flo
             )
 
     return replay
-
-
-@contextmanager
-def _pyvisa_sim_replay(steps: Steps, path: Path) -> Iterator[Replay]:
-    """Send the same messages to pyvisa-sim, which has been told what to answer."""
-    roles = sorted({message.role for message in steps.messages})
-    replies = {role: {m.text: m.reply for m in steps.messages if m.role == role} for role in roles}
-    addresses = _pyvisa_sim.write_definition(path, *replies.values())
-    with closing(pyvisa.ResourceManager(f"{path}@sim")) as manager:
-        sessions: dict[str, Any] = {
-            role: manager.open_resource(address, read_termination="\n", write_termination="\n")
-            for role, address in zip(roles, addresses, strict=True)
-        }
-
-        def replay() -> None:
-            for role, text, _ in steps.messages:
-                sessions[role].query(text)
-
-        for role, text, _ in steps.messages:
-            if (answer := sessions[role].query(text)) != replies[role][text]:
-                raise RuntimeError(f"pyvisa-sim answered {answer!r} to {text!r}")
-        yield replay

@@ -3,20 +3,26 @@
 A block of 128 x 128 virgin cells is formed, programmed, verified again and touched up as `mho run program` does it:
 drivers, messages, simulated instruments, one cell's physics at a time, every pulse and read into the run file. Its first
 32 x 32 cells come before, so that what grows with the cells shows. Everything is measured once: it takes a minute.
+
+The peer is what pyvisa-sim takes to answer as many messages from memory, with no instrument and no cell behind it: a ratio
+holds where the machine's speed changes.
 """
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.registry import Figure
+from benchmarks import _pyvisa_sim
+from benchmarks._steps import Steps, workplace
+from benchmarks.registry import Figure, installed
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.placement import Placement
 from mho.instruments import Bench, Cell, open_bench
@@ -31,6 +37,8 @@ SIDE, FIRST = 128, 32
 CPU = 20.0  # s
 WHOLE, MINUTES, MEMORY = 1024, 25.0, 1000.0  # side of the largest array, min, MB
 THREADS = 2  # the caller's, and the run file's that flushes
+CANNED = "pyvisa-sim answering as many messages from memory"
+STEPS = 8  # side of the block of which the peer's messages are
 
 
 @dataclass(frozen=True)
@@ -50,12 +58,16 @@ def run(repeat: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         small = program(FIRST, Path(folder) / "small.h5")
         large = program(SIDE, Path(folder) / "large.h5")
-    cells = SIDE**2
+        with _canned(Path(folder)) as message:  # last, as it takes memory of its own
+            canned = statistics.median(message() for _ in range(repeat))
+    cells, messages = SIDE**2, sum(large.messages.values())
     return [
         Figure(
             f"{SIDE} x {SIDE} cells formed and programmed to 3 bits, CPU",
             large.seconds,
             "s",
+            CANNED,
+            canned * messages if installed(_pyvisa_sim.MODULE) else None,
             target=f"< {CPU:g}",
             met=large.seconds < CPU,
             detail={
@@ -66,6 +78,7 @@ def run(repeat: int) -> list[Figure]:
                 f"s of the first {FIRST} x {FIRST}": round(small.seconds, 2),
             },
             threads=THREADS,
+            peer_package=_pyvisa_sim.PACKAGE,
         ),
         Figure(
             f"{WHOLE} x {WHOLE}, at the same CPU a cell",
@@ -77,7 +90,7 @@ def run(repeat: int) -> list[Figure]:
         ),
         Figure(
             "messages a pulse, with all reads and addresses",
-            sum(large.messages.values()) / large.pulses,
+            messages / large.pulses,
             "",
             detail={role: round(count / large.pulses, 2) for role, count in large.messages.items()},
         ),
@@ -123,6 +136,24 @@ def messages_of_reads(count: int = 16) -> float:
         for column in range(1, count + 1):
             bench.read(Cell("multiply", 0, column))
         return (sum(_messages(bench).values()) - before) / count
+
+
+@contextmanager
+def _canned(folder: Path) -> Iterator[Callable[[], float]]:
+    """Return what times pyvisa-sim: the CPU (s) of a message of recorded steps, NaN without it."""
+    if not installed(_pyvisa_sim.MODULE):
+        yield lambda: float("nan")
+        return
+    with workplace(STEPS, folder / "steps.h5") as work:
+        steps = Steps(work)
+    with _pyvisa_sim.replaying(steps.messages, folder / "devices.yaml") as replay:
+
+        def message() -> float:
+            start = time.process_time()
+            replay()
+            return (time.process_time() - start) / len(steps.messages)
+
+        yield message
 
 
 @contextmanager
