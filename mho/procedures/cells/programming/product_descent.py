@@ -20,8 +20,14 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench
-from mho.procedures.cells.programming.group_programming import Take, cells_of, give_pulses
-from mho.procedures.cells.programming.strategy import Pulses, Strategy
+from mho.procedures.cells.programming.group_programming import (
+    Announce,
+    Take,
+    cells_of,
+    give_pulses,
+    recorded_without_read,
+)
+from mho.procedures.cells.programming.strategy import Strategy
 from mho.procedures.cells.programming.verify.patterns import conductances, reading_patterns
 
 Floats = NDArray[np.float64]
@@ -61,6 +67,11 @@ def tiles_of(shape: tuple[int, int], lines: tuple[int, int]) -> Iterator[tuple[s
             yield slice(row, row + lines[0]), slice(column, column + lines[1])
 
 
+def batch_of(cells: int) -> int:
+    """Return how many of so many cells get a pulse between two batches of products."""
+    return max(1, round(SHARE * cells))
+
+
 class ProductDescent:
     """Lowers the error of the products of blocks, tile by tile.
 
@@ -78,6 +89,8 @@ class ProductDescent:
         Draws the signs of the vectors.
     take : callable
         See `Take`.
+    announce : callable
+        See `Announce`.
     check : callable
         Called between batches; may raise to end the run.
     """
@@ -91,10 +104,11 @@ class ProductDescent:
         memory: Any,
         rng: np.random.Generator,
         take: Take,
+        announce: Announce,
         check: Callable[[], None],
     ) -> None:
         self._bench, self._levels, self._settings, self._rng = bench, levels, settings, rng
-        self._take, self._check = take, check
+        self._take, self._announce, self._check = take, announce, check
         self._strategy, self._memory = strategy, memory
 
     def run(self, placement: Placement, digits: Digits, most: int) -> Descent:
@@ -109,18 +123,11 @@ class ProductDescent:
         state = self._strategy.descending(wanted.ravel(), low, high, self._settings, self._memory)
         pulses, used, since, closing = np.zeros(digits.size, np.int64), 0, 0, False
         errors: list[float] = []
-        batch = max(1, round(SHARE * digits.size))
+        batch = batch_of(digits.size)
         rows, columns = cells_of(placement.rows, placement.columns)
-        given: tuple[Digits, Pulses] | None = None
-        still, before = np.zeros(digits.size, np.int64), wanted.ravel()
+        still = np.zeros(digits.size, np.int64)
+        achieved, error = self._products(placement, wanted)
         while True:
-            achieved, error = self._products(placement, wanted)
-            if given is not None:
-                which, decided = given
-                after = achieved.ravel()[which]
-                self._take(rows[which], columns[which], decided, after, 0)
-                moved = np.abs(after - before[which]) > STILL * np.abs(before[which] - wanted.ravel()[which])
-                still[which] = np.where(moved, 0, still[which] + 1)
             since = 0 if not errors or error < min(errors) else since + 1
             errors.append(error)
             read = achieved.ravel()
@@ -139,10 +146,17 @@ class ProductDescent:
             some = state.of(which)
             decided = some.next_pulses(read[which])
             state.put(which, some)
-            give_pulses(self._bench, placement.array, rows[which], columns[which], decided, self._take)
+            cells = rows[which], columns[which]
+            self._announce(*cells, decided)
+            give_pulses(self._bench, placement.array, *cells, decided, self._take)
+            with recorded_without_read(self._take, *cells, decided):
+                achieved, error = self._products(placement, wanted)
+            after, before = achieved.ravel()[which], read[which]
+            self._take(*cells, decided, after, 0)
+            moved = np.abs(after - before) > STILL * np.abs(before - wanted.ravel()[which])
+            still[which] = np.where(moved, 0, still[which] + 1)
             pulses[which] += 1
             used += count
-            given, before = (which, decided), read
 
     def _products(self, placement: Placement, wanted: Floats) -> tuple[Floats, float]:
         """Return the conductances that a batch of products tells, S, and the products' relative error."""

@@ -270,6 +270,7 @@ class Programmer:
                 self._memory,
                 signs,
                 self._taking(block.placement.array),
+                self._announcing(block.placement.array),
                 self._stream.check,
             )
             for part in tiles_of(block.digits.shape, lines):

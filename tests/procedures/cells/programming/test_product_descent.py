@@ -79,6 +79,7 @@ def test_a_cell_that_pulses_do_not_move_gets_no_more_and_none_is_left_halfway():
             None,
             np.random.default_rng(1),
             lambda *taken: None,
+            lambda *announced: None,
             lambda: None,
         )
         done = descent.run(place, digits, 2000)
@@ -107,6 +108,7 @@ def test_a_descent_ends_within_its_pulses_and_leaves_cells_that_are_right_alone(
             None,
             np.random.default_rng(1),
             lambda rows, columns, pulses, read, readings: taken.append(readings),
+            lambda *announced: None,
             lambda: None,
         )
         done = descent.run(place, digits, 100)
@@ -119,6 +121,39 @@ def test_a_descent_ends_within_its_pulses_and_leaves_cells_that_are_right_alone(
         assert done.after < done.before
         digits[2, 1] = 7
         assert descent.run(place, digits, 1).pulses.sum() == 1
+
+
+def test_pulses_are_announced_before_they_are_sent_and_kept_where_the_products_after_them_fail():
+    with ArrayBench(load_bench_file("arrays"), "ideal", 1) as bench:
+        chip = parse_chip_map(bench.chip_text)
+        place = Placement("multiply", np.arange(4), np.arange(4))
+        done: list[tuple[str, list[int], bool]] = []
+        descent = ProductDescent(
+            bench,
+            chip.level_scale(),
+            WriteVerifySettings(gdp_tolerance=0.5),
+            Gdp,
+            None,
+            np.random.default_rng(1),
+            lambda rows, columns, pulses, read, readings: done.append(
+                ("taken", rows.tolist(), bool(np.isnan(read).any()))
+            ),
+            lambda rows, columns, pulses: done.append(("announced", rows.tolist(), False)),
+            lambda: None,
+        )
+        products = descent._products
+
+        def cut_short(*given):
+            if done and done[-1][0] == "announced":
+                raise KeyboardInterrupt
+            return products(*given)
+
+        descent._products = cut_short
+        digits = np.zeros((4, 4), np.int64)
+        digits[2, 1] = 7
+        with pytest.raises(KeyboardInterrupt):
+            descent.run(place, digits, 100)
+    assert done == [("taken", [], False), ("announced", [2], False), ("taken", [2], True)]
 
 
 def test_a_block_is_split_into_tiles_that_the_converters_hold():

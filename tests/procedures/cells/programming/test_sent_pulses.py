@@ -91,3 +91,11 @@ def test_a_group_is_a_line_of_the_block_at_most():
     place = Placement("multiply", np.arange(3), np.arange(8))
     assert most_at_once(WriteVerifySettings(), place) == 1
     assert most_at_once(WriteVerifySettings(verify="row"), place) == 8
+
+
+def test_a_descent_sends_the_pulses_of_a_batch_between_its_products():
+    small = Placement("multiply", np.arange(3), np.arange(8))
+    large = Placement("multiply", np.arange(32), np.arange(32))
+    assert most_at_once(WriteVerifySettings(strategy="gdp"), small) == 1
+    assert most_at_once(WriteVerifySettings(strategy="gdp"), large) == 10
+    assert most_at_once(WriteVerifySettings(strategy="gdp", verify="row"), large) == 32

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.procedures.cells.programming.product_descent import batch_of
+from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
 from mho.procedures.cells.programming.strategy import Pulses
 from mho.procedures.stream import Stream
 from mho.runs import Array, RunFile
@@ -28,8 +30,10 @@ COLUMNS = ("number", "time", "array", "row", "column", "kind", "voltage", "width
 
 
 def most_at_once(settings: WriteVerifySettings, placement: Placement) -> int:
-    """Return how many pulses are sent at most before the next verify read."""
-    return 1 if settings.verify == "cell" else max(len(placement.rows), len(placement.columns))
+    """Return how many pulses are sent at most before the next verify read, or the next products of a descent."""
+    rows, columns = len(placement.rows), len(placement.columns)
+    verified = 1 if settings.verify == "cell" else max(rows, columns)
+    return max(verified, batch_of(rows * columns)) if find_strategy(settings.strategy).descends else verified
 
 
 def sent_pulses(most: int) -> Array:
