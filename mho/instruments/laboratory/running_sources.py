@@ -13,7 +13,7 @@ from mho.instruments.laboratory.chip_lines import PATHS, REST, ChipLines
 from mho.instruments.laboratory.vector_lines import VectorLines
 from mho.instruments.simulated.generators.running_waveforms import Playing, Resting, Train, Waveform
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
-from mho.instruments.simulated.physics.cells.switching import LASTING
+from mho.instruments.simulated.physics.cells.switching.pulse_effects import LASTING
 
 
 class RunningSources:

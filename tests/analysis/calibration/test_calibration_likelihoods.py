@@ -21,7 +21,7 @@ from mho.analysis.calibration.likelihoods.threshold_set import FITTED, Threshold
 from mho.analysis.calibration.posterior import infer
 from mho.analysis.calibration.transitions import Sequences, Transitions, transitions_of
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
-from mho.instruments.simulated.physics.cells.threshold_law import ThresholdLaw
+from mho.instruments.simulated.physics.cells.switching.threshold_law import ThresholdLaw
 
 STANFORD = CELL_PRESETS["stanford"]
 PARAMETERS: dict[str, Any] = asdict(STANFORD)

@@ -13,7 +13,7 @@ from mho.errors import Aborted, BenchError, ChipMapError, InputError, LimitError
 from mho.instruments import Cell, Pulse, open_bench
 from mho.instruments.laboratory.accidents import BadCell, OutputKey
 from mho.instruments.simulated.faults import Fault
-from mho.instruments.simulated.physics.cells.switching import set_rate
+from mho.instruments.simulated.physics.cells.switching.pulse_effects import set_rate
 from mho.procedures import Program, Sweep
 from mho.procedures.catalogue import make_procedure
 from mho.procedures.cells.switching.iv import MOST_POINTS, conductance_left, levels
@@ -169,7 +169,7 @@ def test_a_burst_of_pulses_is_one_trigger():
 
 
 def expected_set_voltage(volts, preset, limit, aperture):
-    """Where log G rises most steeply as each level acts for its aperture (physics/cells/switching.py)."""
+    """Where log G rises most steeply as each level acts for its aperture (physics/cells/switching/pulse_effects.py)."""
     g = [preset.floor]
     for level in volts:
         progress = (

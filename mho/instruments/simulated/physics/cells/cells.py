@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.blocks import is_whole, pieces, put_where, some
-from mho.instruments.simulated.physics.cells.cycle_draws import normal, remembering
 from mho.instruments.simulated.physics.cells.devices import draw_devices
-from mho.instruments.simulated.physics.cells.gradual_law import GradualLaw
 from mho.instruments.simulated.physics.cells.held_levels import HeldLevel
 from mho.instruments.simulated.physics.cells.noise.read_noise import ReadNoise, noise_share, white_variance
 from mho.instruments.simulated.physics.cells.presets import CellPreset
@@ -31,7 +29,9 @@ from mho.instruments.simulated.physics.cells.relaxation import (
     nothing_drawn,
     relaxed,
 )
-from mho.instruments.simulated.physics.cells.switching import (
+from mho.instruments.simulated.physics.cells.switching.cycle_draws import normal, remembering
+from mho.instruments.simulated.physics.cells.switching.gradual_law import GradualLaw
+from mho.instruments.simulated.physics.cells.switching.pulse_effects import (
     LASTING,
     SwitchingLaw,
     after_set,
@@ -44,7 +44,7 @@ from mho.instruments.simulated.physics.cells.switching import (
     set_rate,
     wear_of,
 )
-from mho.instruments.simulated.physics.cells.threshold_law import ThresholdLaw
+from mho.instruments.simulated.physics.cells.switching.threshold_law import ThresholdLaw
 
 Floats = NDArray[np.float64]
 Index = Any  # any index of a two-dimensional array

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.physics.cells.presets import CellPreset
-from mho.instruments.simulated.physics.cells.switching import LN10
+from mho.instruments.simulated.physics.cells.switching.pulse_effects import LN10
 
 
 class Devices(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mho.instruments.simulated.physics.cells.presets import CellPreset
-from mho.instruments.simulated.physics.cells.switching import deepest_of
+from mho.instruments.simulated.physics.cells.switching.pulse_effects import deepest_of
 
 Values = Any  # numpy scalar or array
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mho.instruments.simulated.physics.cells.presets import CellPreset
-from mho.instruments.simulated.physics.cells.switching import LN10, PULSE, at_least, at_most
+from mho.instruments.simulated.physics.cells.switching.pulse_effects import LN10, PULSE, at_least, at_most
 
 Values = Any  # numpy scalar or array, float32 or float64; the result has the operands' shape
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from mho.instruments.simulated.physics.cells.presets import CellPreset
-from mho.instruments.simulated.physics.cells.switching import PULSE, at_least
+from mho.instruments.simulated.physics.cells.switching.pulse_effects import PULSE, at_least
 
 Values = Any  # numpy scalar or array, float32 or float64; the result has the operands' shape
 

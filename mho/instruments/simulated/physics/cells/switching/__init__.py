@@ -1,0 +1,1 @@
+"""How pulses switch a cell: the laws that presets name, and what they share."""
