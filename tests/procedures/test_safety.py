@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safety_runs import ADDRESSES, BENCHES, PROCEDURES, assert_end, bench_file, chosen, heard, perform
+from safety_runs import ADDRESSES, BENCHES, HEATED, PROCEDURES, assert_end, bench_file, chosen, heard, perform
 
 from mho.errors import MhoError
 from mho.instruments import Bench
@@ -287,6 +287,13 @@ OTHER_FAULTS = [*BUS, "shorted cell", "SIGTERM"]
 def test_other_instruments_end_safe_too(other, what, tmp_path):
     strike = strike_bus if what in BUS else strike_by_accident
     strike("solve", other, what, 2, tmp_path)
+
+
+@pytest.mark.parametrize("what", [*OTHER_FAULTS, "SIGINT", "SIGINT twice"])
+def test_a_chuck_ends_with_its_heater_off(what, tmp_path, tmp_path_factory):
+    heated = bench_file(tmp_path_factory.mktemp("bench"), HEATED)
+    strike = strike_bus if what in BUS else strike_by_accident
+    strike("retention", heated, what, 4, tmp_path)
 
 
 @pytest.mark.slow
