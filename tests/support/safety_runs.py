@@ -56,7 +56,6 @@ TWO_CHANNELS = {"SIM00002": "SIM00001", 'terminal = "word line"': 'terminal = "w
 BENCHES: dict[str, str] = {
     "2450, 33522B, NI": SIMULATED,
     "2636B, 33522B, 707B": SWITCHED,
-    "2450, 33522B, NI, 336": HEATED,
 }
 for _name, _changes in {
     "2450, AFG31000, DAQ6510": {NI: SCANNED, "keysight33522b": "tektronixafg31000"},

@@ -227,6 +227,16 @@ def test_on_instruments_an_interrupted_run_heats_up_again_before_it_goes_on(monk
     assert lab.devices["GPIB0::12::INSTR"].loops[1].heater == 0
 
 
+def test_the_time_on_instruments_counts_the_way_to_the_temperature(tmp_path):
+    text = load_bench_file("heated").text
+    start, end = text.index("\n[simulation]"), text.index("[instruments.smu]")
+    (tmp_path / "real.toml").write_text(text[:start] + "\n" + text[end:], encoding="utf-8")
+    source = load_bench_file(str(tmp_path / "real.toml"))
+    plain, hot = (Retention(rows="0", columns="0:2", temperature=kelvin) for kelvin in (None, 398.15))
+    longer = hot.estimate(hot.check(), source).seconds - plain.estimate(plain.check(), source).seconds
+    assert longer == pytest.approx(60.0 * 100.0 / 10.0 + 60.0)
+
+
 def test_on_instruments_a_temperature_is_refused_with_what_to_do(served, tmp_path):
     with pytest.raises(BenchError, match=r"has no temperature controller.*set the chuck by hand"):
         run(Retention(temperature=398.0), served, output=tmp_path / "hot.h5")
