@@ -132,7 +132,7 @@ def at_temperature(
     InputError, LimitError, BenchError
         As `check_temperature`; nothing is sent.
     BenchError
-        When the temperature has not settled in time.
+        When the temperature has not settled in time, or the heater has gone off by hand or by itself.
     InstrumentError
         For a sensor or a heater with a fault, and when the heater is not confirmed off at the end.
     """
@@ -156,12 +156,12 @@ def at_temperature(
         with heating.watched():
             yield heating.held
             heating.look()
-    except BaseException:
+    except (
+        BaseException
+    ):  # which is the reason; making the bench safe tries again, and says what is not confirmed
         try:
             heating.end()
-        except (
-            MhoError
-        ) as error:  # what ends the block is the reason; making the bench safe tries again and says it
+        except MhoError as error:
             log.error("the heater of the chuck is not confirmed off yet: %s", error)
         raise
     heating.end()
@@ -211,6 +211,11 @@ class _Heating:
 
     def _read(self) -> float:
         kelvin = self._chuck.temperature()
+        if not getattr(self._chuck, "output_enabled", True):
+            raise BenchError(
+                f"the heater of the chuck has gone off at {kelvin:.2f} K, by hand or by the controller's own temperature "
+                "limit: look at its front panel"
+            )
         self._bench.note_state("chuck", f"ON, {kelvin:.2f} K")
         return kelvin
 

@@ -316,14 +316,33 @@ def test_a_heater_that_stays_on_at_the_end_is_an_error_of_the_run(bench):
 
 def test_out_of_tolerance_is_said_once_and_counts(bench, caplog):
     with at_temperature(bench, 320.0) as held:
-        twin(bench).loops[1].heater = 0  # somebody pressed HEATER OFF
-        twin(bench)._drive()
+        twin(bench).write(b"OUTMODE 1,0,1,0")  # somebody turned the loop off
         for _ in range(5):
             bench.wait_until(bench.now() + 60.0)
     said = [one.getMessage() for one in caplog.records if "out of the tolerance" in one.getMessage()]
     assert len(said) == 1
     assert "out of the tolerance of 0.5 K around 320 K" in said[0]
     assert held.deviation > 5.0
+
+
+@pytest.mark.parametrize("message", [b"RANGE 1,0", b"TLIMIT A,300"])
+@pytest.mark.parametrize("when", ["heating", "held"])
+def test_a_heater_that_goes_off_by_hand_or_by_its_own_limit_ends_the_run(bench, message, when):
+    def press(stage: str, done: int, total: int) -> None:
+        if when == "heating" and done == 50:
+            twin(bench).write(message)
+
+    def hold() -> None:
+        with at_temperature(bench, 320.0, press):
+            assert when == "held"
+            twin(bench).write(message)
+            bench.wait_until(bench.now() + 60.0)
+
+    with pytest.raises(
+        BenchError, match=r"has gone off at 3\d\d\.\d\d K, by hand or by the controller's own"
+    ):
+        hold()
+    assert bench.states()["chuck"].value == "off"
 
 
 # --- lost connections ---
