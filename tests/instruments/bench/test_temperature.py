@@ -382,3 +382,37 @@ def test_without_that_a_lost_connection_ends_it_and_the_chuck_is_named():
 
 def test_a_bench_is_made_safe_from_outside_with_its_chuck():
     assert list(make_bench_safe("heated"))[-1] == "chuck"
+
+
+# --- a controller of one's own ---
+
+OWN = """
+from mho.instruments.drivers.lakeshore335 import LakeShore336
+from mho.instruments.simulated.lakeshore335 import SimulatedLakeShore336
+
+class OwnController(LakeShore336):
+    model = "MODEL999"
+
+class OwnTwin(SimulatedLakeShore336):
+    model = "MODEL999"
+
+class NoController:
+    def identify(self): ...
+    def settings(self): ...
+    def make_safe(self): ...
+    def close(self): ...
+    def temperature(self): ...
+"""
+
+
+def test_a_driver_of_one_s_own_heats_too_and_what_it_lacks_is_named(tmp_path):
+    (tmp_path / "own_chuck.py").write_text(OWN, encoding="utf-8")
+    own = 'driver = "own_chuck:OwnController"\ntwin = "own_chuck:OwnTwin"'
+    with open_bench(written(tmp_path, ('driver = "lakeshore336"', own)), seed=1) as bench:
+        assert "MODEL999" in bench.instruments.chuck.identify()
+        with at_temperature(bench, 303.15):
+            assert bench.simulated.chip.temperature == pytest.approx(303.15, abs=0.5)
+    with pytest.raises(
+        BenchError, match="own_chuck:NoController is no TemperatureController: give it ramp_to"
+    ):
+        load_bench_file(written(tmp_path, ('"lakeshore336"', '"own_chuck:NoController"')))
