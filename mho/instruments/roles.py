@@ -175,6 +175,19 @@ class SwitchMatrix(Instrument, Protocol):
         ...
 
 
+@runtime_checkable
+class TemperatureController(Instrument, Protocol):
+    """Heats the stage under the chip and measures its temperature; made safe, its heater is off."""
+
+    def temperature(self) -> float:
+        """Return the temperature, K; raises `InstrumentError` for a sensor or a heater with a fault."""
+        ...
+
+    def ramp_to(self, kelvin: float, rate: float) -> None:
+        """Heat from the present temperature to `kelvin` at `rate` (K/min); return while it ramps."""
+        ...
+
+
 Path = Literal["OPEN", "READ", "SET", "RESET"]
 Mode = Literal["SAFE", "PROGRAM", "MULTIPLY", "INVERT"]
 

@@ -14,6 +14,7 @@ import pytest
 
 from mho.errors import LimitError
 from mho.instruments import Cell, Pulse
+from mho.instruments.bench import check_temperature
 
 LIMIT, RANGE = 1e-5, 1e-5  # A
 SMALL = 0.05  # V
@@ -166,6 +167,24 @@ def test_every_crosspoint_of_every_path_closes_and_opens(bench):
         assert set(switch.closed()) == crosspoints
         switch.open_paths(sorted(crosspoints))
         assert switch.closed() == ()
+
+
+# --- the chuck, which is not heated ---
+
+
+def test_the_chuck_tells_its_temperature_with_its_heater_off(bench):
+    chuck, entry = bench.instruments.chuck, bench.file.instruments.chuck
+    if chuck is None:
+        pytest.skip("this bench has no chuck")
+    chuck.make_safe()
+    readings = [chuck.temperature() for _ in range(5)]
+    assert not chuck.output_enabled
+    assert all(4.0 < kelvin < entry.highest for kelvin in readings)
+    assert np.ptp(readings) < 1.0
+    for kelvin in (entry.lowest - 1.0, entry.highest + 1.0):
+        with pytest.raises(LimitError):
+            check_temperature(bench, kelvin)
+    assert not chuck.output_enabled
 
 
 # --- all together ---

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safety_runs import ADDRESSES, BENCHES, PROCEDURES, assert_end, bench_file, chosen, heard, perform
+from safety_runs import ADDRESSES, BENCHES, HEATED, PROCEDURES, assert_end, bench_file, chosen, heard, perform
 
 from mho.errors import MhoError
 from mho.instruments import Bench
@@ -287,6 +287,28 @@ OTHER_FAULTS = [*BUS, "shorted cell", "SIGTERM"]
 def test_other_instruments_end_safe_too(other, what, tmp_path):
     strike = strike_bus if what in BUS else strike_by_accident
     strike("solve", other, what, 2, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def heated(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return bench_file(tmp_path_factory.mktemp("bench"), HEATED)
+
+
+CHUCK_FAULTS = [*OTHER_FAULTS, "SIGINT", "SIGINT twice"]
+
+
+@pytest.mark.parametrize("what", CHUCK_FAULTS)
+def test_a_chuck_ends_with_its_heater_off(what, heated, tmp_path):
+    strike = strike_bus if what in BUS else strike_by_accident
+    strike("retention", heated, what, 4, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("what", CHUCK_FAULTS)
+def test_a_chuck_ends_with_its_heater_off_after_a_fault_at_many_messages(what, heated, tmp_path):
+    strike = strike_bus if what in BUS else strike_by_accident
+    strike("retention", heated, what, 60, tmp_path)
 
 
 @pytest.mark.slow

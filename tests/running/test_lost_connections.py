@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safety_runs import BENCHES, PROCEDURES, BusListener, bench_file, chosen, unsafe_roles
+from safety_runs import BENCHES, HEATED, PROCEDURES, BusListener, bench_file, chosen, unsafe_roles
 
 from mho import run
 from mho.errors import ConnectionRestored
@@ -49,9 +49,13 @@ ACTING = {"fire", "sweep", "standing_mode"}
 
 @pytest.fixture(scope="module", params=BENCHES)
 def bench_name(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    text, count = ENTRY.subn(r"\1\nreconnect = { tries = 3, wait = 0.01 }", BENCHES[request.param])
+    return bench_file(tmp_path_factory.mktemp("bench"), with_reconnect(BENCHES[request.param]))
+
+
+def with_reconnect(text: str) -> str:
+    changed, count = ENTRY.subn(r"\1\nreconnect = { tries = 3, wait = 0.01 }", text)
     assert count >= 4
-    return bench_file(tmp_path_factory.mktemp("bench"), text)
+    return changed
 
 
 def carry_out(name: str, bench_name: str, folder: Path, fault: Fault) -> tuple[Any, Bench, int]:
@@ -119,6 +123,21 @@ def lose_connections(name: str, bench_name: str, few: int, folder: Path) -> int:
 @pytest.mark.parametrize("name", ["read", "solve"])
 def test_a_run_goes_on_with_the_same_data(name, bench_name, tmp_path):
     assert lose_connections(name, bench_name, 3, tmp_path) >= 2  # one may be lost while pulses are fired
+
+
+@pytest.fixture(scope="module")
+def heated(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return bench_file(tmp_path_factory.mktemp("bench"), with_reconnect(HEATED))
+
+
+def test_a_run_goes_on_hot_again(heated, tmp_path):
+    assert lose_connections("retention", heated, 4, tmp_path) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_run_goes_on_hot_again_from_most_messages(heated, tmp_path):
+    assert lose_connections("retention", heated, 60, tmp_path) >= 55
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import pytest
 
 from mho.errors import InputError
 from mho.instruments import Cell, open_bench
+from mho.instruments.bench import at_temperature
 from mho.instruments.simulated.physics.cells.noise.flicker import FlickerNoise
 from mho.instruments.simulated.physics.cells.preset_files import cell_preset
 from mho.procedures import Solve
@@ -38,11 +39,21 @@ def test_after_a_solve_chip_and_cells_are_freed_with_the_bench(name):
     assert cells() is None
 
 
-@pytest.mark.parametrize("name", ["arrays", "simulated", "switched", "zuo2025"])
+@pytest.mark.parametrize("name", ["arrays", "heated", "simulated", "switched", "zuo2025"])
 @pytest.mark.usefixtures("no_collector")
 def test_the_chip_of_every_simulated_bench_is_freed_after_a_read(name):
     with open_bench(name, preset="ideal", seed=1) as bench:
         bench.read(Cell("multiply", 0, 0))
+        chip = weakref.ref(bench.simulated.chip)
+    del bench
+    assert chip() is None
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_the_chip_is_freed_while_its_chuck_still_cools():
+    with open_bench("heated", preset="ideal", seed=1) as bench:
+        with at_temperature(bench, 303.15):
+            pass
         chip = weakref.ref(bench.simulated.chip)
     del bench
     assert chip() is None

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mho.instruments.simulated.agilentb1500.language import FlexDevice
+from mho.instruments.simulated.lakeshore335.language import LakeShoreDevice
 from mho.instruments.simulated.scpi.instrument import ScpiDevice
 from mho.instruments.simulated.scpi.language import SettingBase
 from mho.instruments.simulated.scpi.parameters import (  # fmt: skip
@@ -197,6 +198,36 @@ def flex(device: FlexDevice) -> Messages:
         else:
             text = line(chance)
         return f"{text}\r".encode("latin-1")
+
+    return with_noise(message)
+
+
+# --- Lake Shore's controllers ---
+
+
+SETTINGS = ("300", "398.15", "10.5", "0.05", "100", "1e3", "-5", "9999", "1.", ".5", "", "x")
+
+
+def lake_shore(device: LakeShoreDevice) -> Messages:
+    """Draw messages of one to three commands."""
+    vocabulary = sorted((header, parameters) for header, (_, parameters) in device.vocabulary.items())
+
+    def text(parameter: Any, chance: random.Random) -> str:
+        if parameter.__name__ == "sensor":
+            return chance.choice((*"AABCDabE", "1"))
+        if parameter.__name__ == "output":
+            return chance.choice((*"1112345", "A"))
+        return chance.choice((*"0123", *SETTINGS) if chance.random() < 0.8 else MISFITS)
+
+    def command(chance: random.Random) -> str:
+        header, parameters = chance.choice(vocabulary)
+        texts = [text(each, chance) for each in parameters]
+        if chance.random() < 0.1:
+            texts = texts[1:] if chance.random() < 0.5 else [*texts, "1"]
+        return f"{header if chance.random() < 0.8 else header.lower()} {','.join(texts)}"
+
+    def message(chance: random.Random) -> bytes:
+        return ";".join(command(chance) for _ in range(chance.choice((1, 1, 2, 3)))).encode("latin-1")
 
     return with_noise(message)
 

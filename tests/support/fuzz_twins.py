@@ -26,6 +26,8 @@ from mho.instruments.simulated.keithleydaq6510.instrument import SimulatedKeithl
 from mho.instruments.simulated.keysight33522b.instrument import SimulatedKeysight33522B
 from mho.instruments.simulated.keysight33522b.keysight33622a import SimulatedKeysight33622A
 from mho.instruments.simulated.keysightb2912a.instrument import SimulatedKeysightB2912A
+from mho.instruments.simulated.lakeshore335.instrument import SimulatedLakeShore336
+from mho.instruments.simulated.physics.heated_stage import HeatedStage
 from mho.instruments.simulated.scpi.instrument import ScpiDevice
 from mho.instruments.simulated.tektronixafg31000.instrument import SimulatedTektronixAFG31000
 from mho.instruments.simulated.tsp.instrument import TspDevice
@@ -37,6 +39,7 @@ MOST_STEPS = 10_000_000  # of clock and terminals in a message: three sweeps of 
 LONGEST = 60.0  # s of the processor's time, for a message that takes them all
 LATEST = 1e15  # s of virtual time in a lifetime: each message may wait 100,000 times, up to 1e5 s each
 SCPI_ERROR = re.compile(rb'\A([+-]?\d+),"(?:[^"]|"")+"\n\Z')
+EVENTS = re.compile(rb"\A(\d{3})\r\n\Z")
 FLEX_ERROR = re.compile(rb'\A([+-]\d+),"[^"]+"\r\n\Z')
 
 
@@ -156,6 +159,12 @@ TWINS = {
         tsp_queue,
     ),
     "707B": Twin(lambda clock, rng, port: SimulatedKeithley707B(clock, rng), fuzz_messages.tsp, tsp_queue),
+    "336": Twin(
+        lambda clock, rng, port: SimulatedLakeShore336(clock, rng, HeatedStage(clock, 298.15)),
+        fuzz_messages.lake_shore,
+        lambda device: Queue(b"*ESR?\n", EVENTS, 1, waiting=16),
+        lambda device: device.clock.advance(0.5),
+    ),
     "B1500": Twin(
         lambda clock, rng, port: SimulatedAgilentB1500(clock, rng, {1: port, 2: port}),
         fuzz_messages.flex,

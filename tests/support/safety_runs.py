@@ -42,7 +42,7 @@ ROLES = ("smu", "gate", "pulser", "board")
 ADDRESSES = {role: getattr(ENTRIES, role).address for role in ROLES}
 
 # The bench file with other instruments in it: what is replaced by what.
-SIMULATED, SWITCHED = (load_bench_file(name).text for name in ("simulated", "switched"))
+SIMULATED, SWITCHED, HEATED = (load_bench_file(name).text for name in ("simulated", "switched", "heated"))
 NI = SIMULATED[SIMULATED.index("[instruments.daq]") : SIMULATED.index("[instruments.board]")]
 SCANNED = """[instruments.daq]
 driver = "keithleydaq6510"
@@ -82,7 +82,7 @@ SHORTEST: dict[str, dict[str, Any]] = {
     "switching": {"rows": "0:1", "columns": "0:2", "cycles": 1},
     "endurance": {"rows": "0:1", "columns": "0:2", "cycles": 3},
     "disturb": {"rows": "0:1", "columns": "0:2", "pulses": 2},
-    "retention": {"rows": "0:1", "columns": "0:2", "last": 2.0},
+    "retention": {"rows": "0:1", "columns": "0:2", "last": 2.0, "temperature": 299.15},
     "noise": {"rows": "0:1", "columns": "0:2", "samples": 64, "series": 1},
     "map": {"rows": "0:2", "columns": "0:2", "repeats": 1},
 }
@@ -154,6 +154,8 @@ def unsafe_roles(bench: Bench) -> set[str]:
         "pulser": not any(lab.devices[entries.pulser.address].output_on.values()),
         "daq": np.abs(lab.held_vector()).max(initial=0.0) < 5e-3,
         "board": (lab.board.mode, lab.board.path) == ("SAFE", "OPEN"),
+        "chuck": entries.chuck is None
+        or not any(loop.heater for loop in lab.devices[entries.chuck.address].loops.values()),
         "switch": entries.switch is None or not lab.devices[entries.switch.address].closed,
     }
     return {role for role, yes in safe.items() if not yes}

@@ -97,6 +97,8 @@ def _instruments(file: BenchFile) -> Iterator[DescribedInstrument]:
         wired = getattr(entry, "terminal", None) or ", ".join(
             f"{name} (ch {channel})" for channel, name in (getattr(entry, "channels", None) or {}).items()
         )
+        if role == "chuck":
+            wired = f"{entry.lowest:g} to {entry.highest:g} K"
         driver = getattr(entry, "driver", "")
         yield DescribedInstrument(
             role, driver, addresses.get(role, ""), wired or ("vector" if role == "daq" else "")

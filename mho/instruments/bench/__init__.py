@@ -3,12 +3,13 @@
 from mho.instruments.bench.bench import Bench
 from mho.instruments.bench.locking import holder, last_taken
 from mho.instruments.bench.stop_requests import STOPPING, HandledSignals
-from mho.instruments.bench.temperature import at_temperature, check_temperature
+from mho.instruments.bench.temperature import HeldTemperature, at_temperature, check_temperature
 
 __all__ = [
     "STOPPING",
     "Bench",
     "HandledSignals",
+    "HeldTemperature",
     "at_temperature",
     "check_temperature",
     "holder",

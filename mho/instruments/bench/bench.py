@@ -122,7 +122,8 @@ class Bench(GuardedBench):
 
         With a cell connected, the bench opens the path, confirms this by read-back, and takes the source-measure unit and
         the word line to 0 V with outputs on. A connected block is disconnected and all lines are grounded; `multiply` and
-        `invert` connect it again. A bench that was not used since it was opened or made safe is made safe.
+        `invert` connect it again. A bench that was not used since it was opened or made safe is made safe. A chuck keeps
+        its temperature.
 
         Raises `InstrumentError` or `BenchError` when an instrument refuses or does not confirm this.
         """
@@ -131,7 +132,8 @@ class Bench(GuardedBench):
 
     def _rest(self) -> None:
         if not self._mode:
-            self.safe()
+            self.forget()
+            self._make_lines_safe()
         elif self._mode == "PROGRAM":
             self._cells.idle()
             self._cells.switch_to(NOTHING)
@@ -483,7 +485,7 @@ class Bench(GuardedBench):
         if self._mode == mode:
             return False
         if not self._mode:
-            self._make_safe()  # what drives the lines is not known, and switches will move
+            self._make_lines_safe()  # what drives the lines is not known, and switches will move
         elif self._mode == "PROGRAM":
             self._cells.idle()
         self._mode = ""

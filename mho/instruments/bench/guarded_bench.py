@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +13,7 @@ from mho.instruments.bench.instruments import BenchInstruments, make_safe, not_c
 from mho.instruments.bench.output_states import OutputState, OutputStates
 from mho.instruments.bench.stop_requests import EndingSignals, signals_held
 from mho.instruments.bench.watchdog import Watchdog
+from mho.instruments.roles import Instrument
 
 log = logging.getLogger(__name__)
 
@@ -88,12 +89,16 @@ class GuardedBench:
             After all steps were tried, naming what could not be confirmed.
         """
         self.forget()
-        self._make_safe()
+        self._make_safe(self.instruments.by_name())
 
-    def _make_safe(self) -> None:
+    def _make_lines_safe(self) -> None:
+        """Make safe what is wired to the chip's lines; a chuck goes on heating."""
+        self._make_safe({role: one for role, one in self.instruments.by_name().items() if role != "chuck"})
+
+    def _make_safe(self, instruments: Mapping[str, Instrument]) -> None:
         with signals_held():
-            failed = make_safe(self.instruments.by_name())
-            self._note_safe({role for role in self.instruments.by_name() if role not in failed})
+            failed = make_safe(instruments)
+            self._note_safe({role for role in instruments if role not in failed})
             if "board" in failed:
                 self._watchdog.abandon()
             else:
@@ -106,12 +111,20 @@ class GuardedBench:
         for role in roles:
             self._states.note(role, "SAFE" if role == "board" else "off", "read")
 
+    def note_state(self, role: str, value: str | None) -> None:
+        """Record what has just been read of a role's output, as `states` returns it; None makes it unknown."""
+        if value is None:
+            self._states.forget(role)
+        else:
+            self._states.note(role, value, "read")
+
     def states(self) -> dict[str, OutputState]:
         """Return what is known of each role's output, from which source and since when; sends nothing.
 
         Nothing is known before the bench was prepared or made safe, nor after a connection was lost.
         """
-        return {role: self._states.of(role) for role in ("smu", "gate", "pulser", "daq", "board")}
+        chuck = () if self.instruments.chuck is None else ("chuck",)
+        return {role: self._states.of(role) for role in ("smu", "gate", "pulser", "daq", "board", *chuck)}
 
     def live(self) -> tuple[str, ...]:
         """Return the roles whose outputs may be on, that is, are not known to be off."""

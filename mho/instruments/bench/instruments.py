@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import BenchError, UnsafeError
-from mho.instruments.roles import ArrayBoard, Daq, Instrument, PulseGenerator, SourceMeter, SwitchMatrix
+from mho.instruments.roles import (
+    ArrayBoard,
+    Daq,
+    Instrument,
+    PulseGenerator,
+    SourceMeter,
+    SwitchMatrix,
+    TemperatureController,
+)
 
 if TYPE_CHECKING:  # for type checking only: a bench of real instruments does not load the twins
     from mho.instruments.simulated.clock import VirtualClock
@@ -23,8 +31,8 @@ Floats = NDArray[np.float64]
 
 log = logging.getLogger(__name__)
 
-# Bit line first, word line last; after that relays may move.
-SAFE_ORDER = ("smu", "pulser", "daq", "board", "gate", "switch")
+# Bit line first, word line last; after that relays may move. The chip stands a heater for longer than any of them.
+SAFE_ORDER = ("smu", "pulser", "daq", "board", "gate", "switch", "chuck")
 SOURCES = ("smu", "pulser", "gate")  # sources that may be wired to the rows of a switch matrix
 
 
@@ -59,6 +67,7 @@ class BenchInstruments:
     daq: Daq
     board: ArrayBoard
     switch: SwitchMatrix | None = None
+    chuck: TemperatureController | None = None
 
     def by_name(self) -> dict[str, Instrument]:
         """Return them by role in `SAFE_ORDER`, the order in which they are made safe."""
@@ -81,7 +90,9 @@ def make_safe(
         Errors of instruments that could not be opened, by role; they are included in the result.
     """
     failed = dict(missing or {})
-    failed |= _tried_twice({role: one for role, one in instruments.items() if role != "switch"})
+    failed |= _tried_twice(
+        {role: one for role, one in instruments.items() if role not in ("switch", "chuck")}
+    )
     if "switch" in instruments:
         live = [role for role in SOURCES if role in failed]
         if live and "board" not in failed:
@@ -90,6 +101,8 @@ def make_safe(
             )
         else:
             failed |= _tried_twice({"switch": instruments["switch"]})
+    if "chuck" in instruments:
+        failed |= _tried_twice({"chuck": instruments["chuck"]})
     return failed
 
 

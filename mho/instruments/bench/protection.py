@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from mho.instruments.bench.instruments import BenchInstruments
 from mho.instruments.bench_file.bench_file import BenchFile
+from mho.instruments.bench_file.entries import ChuckEntry
 from mho.instruments.limits import Limits
+from mho.instruments.roles import TemperatureController
+
+OVERSHOOT = 10.0  # K that a loop may pass its target by before the controller switches its heaters off
 
 
 def protect(instruments: BenchInstruments, file: BenchFile, limits: Limits) -> None:
@@ -27,3 +31,13 @@ def protect(instruments: BenchInstruments, file: BenchFile, limits: Limits) -> N
     if keep is not None:
         for channel, terminal in entries.pulser.channels.items():
             keep(channel, limits.highest(terminal))
+
+
+def protect_chuck(chuck: TemperatureController, entry: ChuckEntry) -> None:
+    """Let a temperature controller switch its heaters off by itself `OVERSHOOT` above the bench's highest temperature.
+
+    A controller without the method `protect` has no such protection. Raises `InstrumentError` as `protect`.
+    """
+    keep = getattr(chuck, "protect", None)
+    if keep is not None:
+        keep(entry.highest + OVERSHOOT)

@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-ASKING = ("identify", "settings", "closed", "standing_mode")  # methods of the roles that change nothing
+# Methods of the roles that change nothing
+ASKING = ("identify", "settings", "closed", "standing_mode", "temperature")
 CHECKS = ("check_shape", "check_sweep", "check_waveform")  # methods of drivers that send nothing
 AT_REST = (*ASKING, *CHECKS, "arm_watchdog", "protect")  # methods that leave every output as it is
 LOST_DAQ = (-201003, -88709, -200324)  # absent from the bus, or without power (as in `drivers.ni_daq_errors`)

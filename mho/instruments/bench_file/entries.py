@@ -7,21 +7,24 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from mho.errors import LimitError
 from mho.instruments.bench_file.addresses import canonical_address
 from mho.instruments.bench_file.models import (
     PULSE_GENERATORS,
     SOURCE_METERS,
     SWITCH_MATRICES,
+    TEMPERATURE_CONTROLLERS,
     Model,
     check_driver,
     check_twin,
     find_model,
 )
 from mho.instruments.bench_file.switch_paths import PATHS, check_paths
-from mho.instruments.roles import PulseGenerator, SourceMeter, SwitchMatrix
+from mho.instruments.roles import PulseGenerator, SourceMeter, SwitchMatrix, TemperatureController
 from mho.toml import StrictModel
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Kelvin = Annotated[float, Field(ge=1, le=1000)]
 Terminal = Literal["bit line", "source line", "word line"]
 
 
@@ -162,6 +165,61 @@ class SwitchEntry(ModelEntry):
         return {path: frozenset(self.paths.get(path, ())) for path in PATHS}
 
 
+class ChuckEntry(ModelEntry):
+    """The temperature controller of the chuck, or stage, under the chip, and the limits within which it is used.
+
+    `output` and `input` are those of heater and sensor, `heater_range` is 1 (low) to 3 (high). `lowest` and `highest` are
+    temperatures, K; `ramp` is in K/min. The chip is at a temperature when it has stayed within `tolerance` (K) for `dwell`
+    (s), for which a run waits no longer than `longest` (s).
+    """
+
+    models, role = TEMPERATURE_CONTROLLERS, TemperatureController
+
+    address: str
+    output: Annotated[int, Field(ge=1)] = 1
+    input: Annotated[str, Field(pattern="^[A-Z][0-9]?$")] = "A"
+    heater_range: Annotated[int, Field(ge=1, le=3)] = 3
+    lowest: Kelvin = 273.15
+    highest: Kelvin
+    ramp: Annotated[float, Field(ge=0.1, le=100)] = 10.0
+    tolerance: Annotated[float, Field(gt=0, le=20)] = 0.5
+    dwell: Annotated[float, Field(ge=0, le=1e5)] = 60.0
+    longest: Annotated[float, Field(gt=0, le=1e6)] = 7200.0
+
+    @model_validator(mode="after")
+    def _its_limits_agree(self) -> Self:
+        if self.driver in self.models:
+            inputs = "ABCD"[: self.model.channels]
+            if self.output > len(inputs) or self.input not in inputs:
+                raise ValueError(
+                    f"{self.driver} has no output {self.output} or no input {self.input}; it has outputs 1 to "
+                    f"{len(inputs)} and inputs {', '.join(inputs)}"
+                )
+            if self.output > 2 and self.heater_range > 1:
+                raise ValueError(
+                    f"output {self.output} of a {self.driver} is on or off: give `heater_range = 1`"
+                )
+        if self.lowest >= self.highest:
+            raise ValueError(
+                f"`lowest` is {self.lowest:g} K, not below `highest`, which is {self.highest:g} K"
+            )
+        needed = 60.0 * (self.highest - self.lowest) / self.ramp + self.dwell
+        if needed > self.longest:
+            raise ValueError(
+                f"a ramp of {self.ramp:g} K/min from `lowest` to `highest` and `dwell` take {needed:.0f} s, and `longest` "
+                f"is {self.longest:g} s: raise `longest` or `ramp`"
+            )
+        return self
+
+    def check(self, kelvin: float) -> None:
+        """Raise `LimitError` for a temperature (K) beyond the limits."""
+        if not self.lowest <= kelvin <= self.highest:
+            raise LimitError(
+                f"chuck: temperature of {kelvin:g} K is beyond the limits of {self.lowest:g} to {self.highest:g} K; choose "
+                "one within, or change `lowest` and `highest` in [instruments.chuck] if chip and chuck allow"
+            )
+
+
 class BoardEntry(InstrumentEntry):
     """The array board that carries the chip; `watchdog` is the time (s) without a message after which it grounds itself."""
 
@@ -179,6 +237,7 @@ class Instruments(StrictModel):
     daq: DaqEntry
     board: BoardEntry
     switch: SwitchEntry | None = None
+    chuck: ChuckEntry | None = None
 
     @model_validator(mode="after")
     def _wired_as_the_bench_drives_them(self) -> Instruments:
@@ -232,5 +291,6 @@ class Instruments(StrictModel):
             "daq inputs": self.daq.address,
             "board": self.board.address,
             "switch": "" if self.switch is None else self.switch.address,
+            "chuck": "" if self.chuck is None else self.chuck.address,
         }
         return {role: name for role, name in named.items() if name}

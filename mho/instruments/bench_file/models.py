@@ -76,6 +76,10 @@ PULSE_GENERATORS = {
 SWITCH_MATRICES = {
     "keithley707b": _packaged("keithley707b:Keithley707B", "keithley707b:SimulatedKeithley707B")
 }
+TEMPERATURE_CONTROLLERS = {  # with the number of their inputs and outputs
+    "lakeshore335": _packaged("lakeshore335:LakeShore335", "lakeshore335:SimulatedLakeShore335", 2),
+    "lakeshore336": _packaged("lakeshore335:LakeShore336", "lakeshore335:SimulatedLakeShore336", 4),
+}
 
 
 class ChannelledInstrument(Instrument, Protocol):

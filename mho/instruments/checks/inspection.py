@@ -107,7 +107,7 @@ def _abilities(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
 
 
 def _output(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
-    channels = [instrument] if role in ("smu", "gate") else []
+    channels = [instrument] if role in ("smu", "gate", "chuck") else []
     if role == "pulser":
         channels = [getattr(instrument, f"ch_{channel}") for channel in bench.instruments.pulser.channels]
     if not channels:
@@ -125,6 +125,10 @@ def _state(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
                 "note", f"{', '.join(closed)} closed", "left by somebody; `mho bench safe` opens them"
             )
         return Seen("ok", "every crosspoint is open")
+    if role == "chuck":
+        if (check_loop := getattr(instrument, "check_loop", None)) is not None:
+            check_loop()
+        return Seen("ok", f"{instrument.temperature():.2f} K")
     if role != "board":
         return None
     if instrument.mode != "SAFE":

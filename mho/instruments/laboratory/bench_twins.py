@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import proxy
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from mho.instruments.simulated.generators.running_waveforms import Playing, Rest
 from mho.instruments.simulated.keithleydaq6510.instrument import SimulatedKeithleyDAQ6510
 from mho.instruments.simulated.nidaqmx.rack import expand
 from mho.instruments.simulated.nidaqmx.system import DaqSystem
+from mho.instruments.simulated.physics.cells.relaxation import ROOM
+from mho.instruments.simulated.physics.heated_stage import HeatedStage
 
 
 class BenchTwins:
@@ -39,7 +42,7 @@ class BenchTwins:
     entries : Instruments
         Of the bench file.
     rngs : sequence of Generator
-        Six, for the instruments.
+        Seven, for the instruments.
     faults : sequence
         The laboratory's faults; the DAQ checks them in every call.
 
@@ -82,6 +85,7 @@ class BenchTwins:
             self.devices[entries.switch.address] = self._switch
         self.daq = self._build_daq(faults)
         self._build_voltmeter()
+        self._build_chuck()
 
     def _build_switch(self) -> MatrixWires | None:
         entry = self._entries.switch
@@ -170,4 +174,19 @@ class BenchTwins:
         }
         self.devices[entry.address] = SimulatedKeithleyDAQ6510(
             lines.clock, self._rngs[5], ports, serial="SIM00006"
+        )
+
+    def _build_chuck(self) -> None:
+        """Add the temperature controller, if there is one: the chip is as warm as the stage that it heats."""
+        entry, chip = self._entries.chuck, proxy(self._lines.chip)
+        if entry is None:
+            return
+
+        def warm(kelvin: float) -> None:
+            chip.temperature = kelvin
+
+        stage = HeatedStage(self._lines.clock, ROOM)
+        stage.follow(warm)
+        self.devices[entry.address] = entry.model.load_twin()(
+            self._lines.clock, self._rngs[6], stage, serial="SIM00007", output=entry.output, input=entry.input
         )

@@ -76,7 +76,7 @@ class Laboratory:
         self.faults: list[Fault | DaqFault] = []
         sequence = np.random.SeedSequence(bench.simulation.seed if seed is None else seed)
         self.seed = int(cast(int, sequence.entropy))
-        chip_rng, board_rng, *device_rngs = (np.random.default_rng(s) for s in sequence.spawn(8))
+        chip_rng, board_rng, *device_rngs = (np.random.default_rng(s) for s in sequence.spawn(9))
         self.chip = SimulatedChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
         carrier = Carrier()
         self.board = SimulatedArrayBoard(

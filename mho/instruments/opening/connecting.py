@@ -13,6 +13,7 @@ from mho.instruments.bench.reconnection import Connection
 from mho.instruments.bench_file.bench_file import BenchSource
 from mho.instruments.bench_file.entries import (
     BoardEntry,
+    ChuckEntry,
     DaqEntry,
     InstrumentEntry,
     PulserEntry,
@@ -89,6 +90,11 @@ def role_openers(
         driver = entry.model.load_driver()
         return single(entry, lambda: driver(entry.address, visa_library=visa))
 
+    def chuck(entry: ChuckEntry) -> Any:
+        driver = entry.model.load_driver()
+        wired = {"output": entry.output, "input": entry.input, "heater_range": entry.heater_range}
+        return single(entry, lambda: driver(entry.address, visa_library=visa, **wired))
+
     openers = {
         "smu": lambda: meter(entries.smu),
         "gate": lambda: meter(entries.gate),
@@ -96,8 +102,11 @@ def role_openers(
         "daq": lambda: daq(entries.daq),
         "board": lambda: board(entries.board).role(),
     }
-    matrix = entries.switch
-    return openers if matrix is None else {**openers, "switch": lambda: switch(matrix)}
+    if (matrix := entries.switch) is not None:
+        openers["switch"] = lambda: switch(matrix)
+    if (stage := entries.chuck) is not None:
+        openers["chuck"] = lambda: chuck(stage)
+    return openers
 
 
 def _open_daq(entry: DaqEntry, visa: str, session: Callable[[], Any], highest: float) -> Daq:

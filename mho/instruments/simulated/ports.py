@@ -6,6 +6,7 @@ wires the ports.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -72,4 +73,25 @@ class CarrierPort(Protocol):
 
     def exchange(self, volts: Floats, input_count: int, period: float) -> Floats:
         """Play samples of the board's own converters into the connected block; (samples, inputs), V."""
+        ...
+
+
+class StagePort(Protocol):
+    """A heated stage with a temperature sensor, at a temperature controller's output and input."""
+
+    @property
+    def temperature(self) -> float:
+        """At the sensor, K."""
+        ...
+
+    def follow(self, act: Callable[[float], None]) -> None:
+        """Call `act` with the temperature (K) whenever it has changed."""
+        ...
+
+    def regulate(self, start: float, target: float, rate: float, full: float) -> None:
+        """Heat along a setpoint from `start` to `target` (K) at `rate` (K/s), with at most `full` K/s at full power."""
+        ...
+
+    def release(self) -> None:
+        """Switch the heater off."""
         ...

@@ -11,7 +11,7 @@ from queue_procedures import Reading
 from queue_runners import Desk, running, served_bench
 
 from mho import run
-from mho.gui.bench.facts import in_units, margin
+from mho.gui.bench.facts import in_units, margin, read_facts
 from mho.gui.bench.instruments import NEVER, UNTOLD
 from mho.gui.bench.panel import BenchPanel
 from mho.gui.bench.trees import CONNECTION, KNOWN, OUTPUT
@@ -62,6 +62,13 @@ def test_the_bench_file_is_shown(panel: BenchPanel) -> None:
 def below(panel: BenchPanel, role: str) -> list[str]:
     item = panel.instruments.topLevelItem(panel.instruments.roles.index(role))
     return [item.child(one).text(0) for one in range(item.childCount())]
+
+
+def test_a_chuck_stands_among_the_instruments_with_its_limits() -> None:
+    chuck = read_facts("heated").instruments[-1]
+    assert (chuck.role, chuck.driver, chuck.address, chuck.terminals) == (
+        "chuck", "lakeshore336", "GPIB0::12::INSTR", "290 to 430 K",
+    )  # fmt: skip
 
 
 def test_a_run_tells_identities_what_was_seen_and_what_is_left(panel: BenchPanel, real_solve: Path) -> None:

@@ -99,7 +99,7 @@ def test_text_that_is_no_toml_says_where(tmp_path):
 
 def test_an_unknown_bench_lists_the_packaged_ones(tmp_path):
     assert complaint("nosuch") == (
-        "cannot read bench 'nosuch' (No such file or directory); name a TOML file or one of: arrays, "
+        "cannot read bench 'nosuch' (No such file or directory); name a TOML file or one of: arrays, heated, "
         "integrated64, integrated64-arrays, simulated, stanford, stanford-arrays, stanford35-arrays, switched, zuo2025"
     )
     assert "cannot read bench" in complaint(str(tmp_path))  # a folder

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,6 +96,53 @@ def test_a_good_bench_with_its_resistor_is_all_well(lab, tmp_path):
     assert lab.incidents == []
     assert lab.monitor.terminals["bit line"].current <= 1.1e-6
     assert lab.monitor.terminals["bit line"].pulses == lab.monitor.terminals["source line"].pulses == 0
+
+
+@pytest.fixture
+def heated(tmp_path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield the bench file of a real bench with a chuck, and the twin behind it."""
+    source = load_bench_file("heated")
+    laboratory = Laboratory(source, preset="ideal", seed=1)
+    start, end = source.text.index("\n[simulation]"), source.text.index("[instruments.smu]")
+    path = tmp_path / "real.toml"
+    path.write_text(f'visa = "warm@mho"\n{source.text[:start]}\n{source.text[end:]}', encoding="utf-8")
+    register_rack("warm", laboratory)
+    with laboratory.daq_session():
+        yield str(path), laboratory.devices[source.bench.instruments.chuck.address]
+    unregister_rack("warm")
+
+
+def test_a_chuck_tells_its_temperature_and_that_its_heater_is_off(heated):
+    name, twin = heated
+    before = {number: vars(loop).copy() for number, loop in twin.loops.items()}
+    report = check_bench(name)
+    assert report.ok
+    assert found(report, "chuck", "identity").detail.startswith("LSCI MODEL336")
+    assert found(report, "chuck", "output").live is False
+    assert found(report, "chuck", "mode").detail.startswith("298.1")
+    assert {number: vars(loop) for number, loop in twin.loops.items()} == before
+
+
+@pytest.mark.parametrize(
+    ("message", "what", "detail"),
+    [
+        (b"SETP 1,320;RANGE 1,3", "output", "on"),
+        (b"INTYPE A,3,1,0,1,2", "mode", "other units than kelvin"),
+        (b"OUTMODE 1,3,1,0", "mode", "not in closed loop"),
+    ],
+)
+def test_a_chuck_that_is_on_or_set_up_otherwise_is_wrong(heated, message, what, detail):
+    name, twin = heated
+    twin.write(message)
+    report = check_bench(name)
+    assert verdicts(report, "wrong") == {("chuck", what)}
+    assert detail in found(report, "chuck", what).detail
+
+
+def test_a_chuck_with_a_broken_sensor_is_wrong(heated):
+    name, twin = heated
+    twin.break_sensor(65)
+    assert "gives no valid reading" in found(check_bench(name), "chuck", "mode").detail
 
 
 def test_without_a_resistor_no_output_is_touched(lab, tmp_path):

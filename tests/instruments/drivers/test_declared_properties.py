@@ -32,6 +32,7 @@ from mho.instruments.drivers import (
     keysight33522b,
     keysight33622a,
     keysightb2912a,
+    lakeshore335,
     tektronixafg31000,
 )
 from mho.instruments.drivers.languages.bus import BusInstrument
@@ -48,6 +49,8 @@ from mho.instruments.simulated.keithleydaq6510.instrument import SimulatedKeithl
 from mho.instruments.simulated.keysight33522b.instrument import SimulatedKeysight33522B
 from mho.instruments.simulated.keysight33522b.keysight33622a import SimulatedKeysight33622A
 from mho.instruments.simulated.keysightb2912a.instrument import SimulatedKeysightB2912A
+from mho.instruments.simulated.lakeshore335.instrument import SimulatedLakeShore335, SimulatedLakeShore336
+from mho.instruments.simulated.physics.heated_stage import HeatedStage
 from mho.instruments.simulated.tektronixafg31000.instrument import SimulatedTektronixAFG31000
 
 OURS = ("mho.instruments.", "own_driver.")  # the rest is PyMeasure's
@@ -272,6 +275,14 @@ MODELS = {
         ready=lambda it: it.configure(channels=[101]),
     ),
     "707B": Model(keithley707b.Keithley707B, lambda *a: SimulatedKeithley707B(*a)),
+    "335": Model(
+        lakeshore335.LakeShore335,
+        lambda clock, rng: SimulatedLakeShore335(clock, rng, HeatedStage(clock, 298.15)),
+    ),
+    "336": Model(
+        lakeshore335.LakeShore336,
+        lambda clock, rng: SimulatedLakeShore336(clock, rng, HeatedStage(clock, 298.15)),
+    ),
     "array board": Model(array_board.ArrayBoardDriver, lambda *a: SimulatedArrayBoard(*a, PORTS[1])),
 }
 
@@ -392,6 +403,14 @@ def keysight_pulser(module: Any) -> dict[str, tuple[dict[str, Any], dict[str, An
     )
 
 
+CONTROLLER = {
+    "ramp_to": (
+        {"kelvin": 350.0, "rate": 10.0},
+        {"kelvin": outside(lakeshore335.TEMPERATURE), "rate": outside(lakeshore335.RATE)},
+    ),
+    "protect": ({"kelvin": 400.0}, {"kelvin": outside(lakeshore335.TEMPERATURE)}),
+}
+
 # model: method: right arguments, and what may be wrong with each
 METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "2450": source_meter(keithley2450, protect=PROTECT),
@@ -456,6 +475,8 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
         "arm_watchdog": ({"seconds": 1.0}, {"seconds": outside(array_board.WATCHDOG)}),
         "beat": ({"patience": 0.5}, {"patience": outside(array_board.PATIENCE)}),
     },
+    "335": CONTROLLER,
+    "336": CONTROLLER,
     "707B": {
         name: ({"paths": ["1A01"]}, {"paths": PATHS})
         for name in ("close_paths", "open_paths", "connect_only", "closure_counts")
@@ -516,6 +537,8 @@ def opened(name: str) -> Iterator[tuple[Any, list[bytes]]]:
         ("33622A", {"edge": 1e-9}, "edge time 1e-09 s"),
         ("AFG31000", {"edge": "10 ns"}, "edge time is one number, not '10 ns'"),
         ("DAQ6510", {"channels": [100]}, "channel 100"),
+        ("335", {"output": 3}, "output 3"),
+        ("336", {"output": 3, "heater_range": 2}, "heater range 2"),
     ],
 )
 def test_what_it_is_opened_with_is_checked_first(name: str, options: dict[str, Any], error: str) -> None:

@@ -40,6 +40,9 @@ B2900 = {
     NI: BOARD, "SIM00002": "SIM00001", "keithley2450": "keysightb2912a", "keysight33522b": "keysight33622a",
     'terminal = "word line"': 'terminal = "word line"\nchannel = 2',
 }  # fmt: skip
+HEATED = (resources.files("mho.instruments") / "benches/heated.toml").read_text("utf-8")
+ON_A_CHUCK = HEATED[HEATED.index("[instruments.chuck]") : HEATED.index("[read]")]
+CHUCK = {NI: BOARD, "[read]": f"{ON_A_CHUCK}[read]"}
 
 
 def edited(folder: Path, changes: dict[str, str]) -> str:
@@ -89,13 +92,25 @@ def test_the_hardware_tests_pass_on_served_twins(tmp_path):
         assert_untouched(lab)
 
 
+def test_the_hardware_tests_of_a_chuck_pass_on_a_served_twin(tmp_path):
+    with served(edited(tmp_path, CHUCK), tmp_path) as (bench, lab):
+        told = hardware_tests(bench, "-k", "chuck")
+        assert told.startswith("0\n"), told
+        assert "1 passed" in told
+        assert lab.devices["GPIB0::12::INSTR"].loops[1].heater == 0
+        assert_untouched(lab)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("changes", [None, TEKTRONIX, B2900], ids=["switched", "AFG31000", "B2912A"])
+@pytest.mark.parametrize(
+    "changes", [None, TEKTRONIX, B2900, CHUCK], ids=["switched", "AFG31000", "B2912A", "336"]
+)
 def test_all_hardware_tests_pass_on_served_twins(changes, tmp_path):
     with served("switched" if changes is None else edited(tmp_path, changes), tmp_path) as (bench, lab):
         told = hardware_tests(bench)
         assert told.startswith("0\n"), told
-        assert "25 passed" in told or "24 passed, 1 skipped" in told  # without a switch matrix
+        # without a switch matrix, a chuck, or both
+        assert "25 passed, 1 skipped" in told or "24 passed, 2 skipped" in told
         assert_untouched(lab)
 
 

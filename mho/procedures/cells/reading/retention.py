@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.levels import Levels
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.instruments.bench import at_temperature, check_temperature
+from mho.instruments.bench import HeldTemperature, at_temperature, check_temperature
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
@@ -29,6 +29,7 @@ from mho.runs import Column, Figure, Layout, Table
 
 Floats = NDArray[np.float64]
 
+ROOM = 298.15  # K
 AT_ONCE, SIMULATED_READ, HARDWARE_READ = 5e-6, 0.4e-3, 30e-3  # s of wall time a cell (?)
 
 
@@ -59,6 +60,8 @@ class Retained:
         "elapsed": "s",
         "age": "s",
         "temperature": "K",
+        "temperature_read": "K",
+        "temperature_deviation": "K",
         "virtual_seconds": "s",
         **{
             f"level_{k}.{name}{end}": "S"
@@ -208,7 +211,8 @@ class Retention(Procedure):
         simulation = source.bench.simulation
         if simulation is None:
             each = given.count * HARDWARE_READ
-            return Estimate(pulses=0, seconds=max(float(self.last), reads * each) + each)
+            heating = _heating_time(source, self.temperature)
+            return Estimate(pulses=0, seconds=heating + max(float(self.last), reads * each) + each)
         read = SIMULATED_READ if simulation.instruments or self.samples > 1 else AT_ONCE
         return Estimate(pulses=0, seconds=reads * given.count * read * self.samples)
 
@@ -219,8 +223,13 @@ class Retention(Procedure):
         same = ("array", "rows", "columns", "samples", "first", "last", "per_decade", "temperature")
         wanted = {name: getattr(self, name) for name in same}
         earlier = earlier_attempt(stream, bench, wanted, reader.per_repeat, f"{self.array}_conductance")
-        with at_temperature(bench, plan.temperature):
+        begun = bench.now()
+        with at_temperature(bench, plan.temperature, stream.progress) as held:
+            if earlier is not None:  # whose clock goes on while the chip heats up again
+                earlier = replace(earlier, elapsed=earlier.elapsed + bench.now() - begun)
             reader.read_all(plan.moments, earlier, hurried=True)
+        if held is not None:
+            stream.say(f"the heater is off; the chip, at {held.last:.2f} K, cools by itself")
         conductance = reader.found.conductance.reshape(len(plan.moments), -1)
         digits = nearest_levels(conductance[0], plan.levels, plan.formed_above)
         unformed = int((digits == UNKNOWN).sum())
@@ -237,7 +246,23 @@ class Retention(Procedure):
             "elapsed": float(elapsed[-1]),
             "age": float(self.age),
             "temperature": plan.found if plan.temperature is None else plan.temperature,
+            **_as_read(held),
             **by_level(ages, conductance, digits, inside, plan.rng),
             "virtual_seconds": bench.now(),
         }
         return Retained(reader.found.conductance, elapsed, digits.reshape(plan.reads.cells.shape), summary)
+
+
+def _as_read(held: HeldTemperature | None) -> dict[str, float]:
+    """Return mean and largest deviation (K) of a temperature that was read while it was held; nothing else for None."""
+    if held is None:
+        return {}
+    return {"temperature_read": held.mean, "temperature_deviation": held.deviation}
+
+
+def _heating_time(source: BenchSource, kelvin: float | None) -> float:
+    """Return about how long a bench's chuck takes from room temperature to `kelvin` (K), s."""
+    chuck = source.bench.instruments.chuck
+    if chuck is None or kelvin is None:
+        return 0.0
+    return 60.0 * abs(kelvin - ROOM) / chuck.ramp + chuck.dwell

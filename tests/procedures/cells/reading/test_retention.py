@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from formed_cells import bench_with, changed_preset
 
 from mho import run
 from mho.errors import Aborted, BenchError, ChipMapError, InputError
-from mho.instruments import open_bench
+from mho.instruments import Cell, open_bench
+from mho.instruments.bench import at_temperature
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.served_file import served_text, write_served
@@ -19,7 +21,7 @@ from mho.instruments.laboratory.serving import Server
 from mho.instruments.laboratory.stand_in import stand_in
 from mho.procedures import Retention
 from mho.procedures.cells.reading.drift import drift_coefficients, level_rows, line
-from mho.procedures.stream import Control
+from mho.procedures.stream import Control, Progress
 from mho.runs import RunFile
 
 AGE = 1000.0  # s
@@ -130,6 +132,109 @@ def test_on_instruments_an_interrupted_run_goes_on_at_the_moments_of_the_first(s
         np.testing.assert_array_equal(file.table("reads")["time"][: 2 * done], before["time"][: 2 * done])
     assert (np.diff(whole.elapsed) > 0.0).all()
     assert whole.elapsed[-1] >= 1.5
+
+
+def test_on_a_chuck_the_chip_ages_hotter_and_the_file_has_what_was_read(monkeypatch, tmp_path):
+    changed_preset(monkeypatch, "ideal", retention_time=1e5, retention_temperature=398.15)
+    left = []
+    for kelvin in (None, 398.15):
+        with bench_with([[7, 7]], "heated", "ideal") as bench:
+            procedure = Retention(rows="0", columns="0:2", last=1e4, per_decade=1, temperature=kelvin)
+            retained = run(procedure, bench, seed=1, output=tmp_path / f"{kelvin}.h5")
+            left.append(float((retained.conductance[-1] / retained.conductance[0]).mean()))
+    assert left[0] == pytest.approx(1.0, abs=1e-3)
+    assert left[1] == pytest.approx(np.exp(-0.1), rel=0.01)
+    assert retained.summary["temperature"] == 398.15
+    assert retained.summary["temperature_read"] == pytest.approx(398.15, abs=0.1)
+    assert 0.0 < retained.summary["temperature_deviation"] < 0.5
+    with RunFile(retained.path) as file:
+        assert any("the heater is off; the chip, at 398." in entry.message for entry in file.log())
+        assert file.instruments["chuck"]["identity"].startswith("LSCI,MODEL336")
+
+
+def test_the_way_to_the_temperature_ages_the_cells_as_much_as_its_ramp_is_hot(monkeypatch, tmp_path):
+    """The integral of exp(E/k (1/T0 - 1/T)) along a ramp that is followed a lag behind, and the dwell at its end."""
+    energy, hot, lag, rate = 2.25, 398.15, 20.0, 10.0 / 60.0
+    changed_preset(
+        monkeypatch, "ideal", retention_time=3e3, retention_temperature=hot, retention_energy=energy
+    )
+    with bench_with([[7, 7]], "heated", "ideal") as bench:
+        before = bench.read(Cell("multiply", 0, 0))
+        begun = bench.now()
+        with at_temperature(bench, hot):
+            taken = bench.now() - begun
+            after = bench.read(Cell("multiply", 0, 0))
+    times = np.linspace(0.0, taken, 100_001)
+    ramp = (hot - 298.15) / rate
+    following = 298.15 + rate * times - rate * lag * (1.0 - np.exp(-times / lag))
+    settling = hot - rate * lag * np.exp(-(times - ramp) / lag)
+    kelvins = np.where(times < ramp, following, settling)
+    aged = np.trapezoid(np.exp(energy / 8.617333e-5 * (1.0 / hot - 1.0 / kelvins)), times)
+    assert after / before == pytest.approx(np.exp(-aged / 3e3), rel=2e-3)
+    assert after / before < 0.99
+
+
+def test_on_instruments_an_interrupted_run_heats_up_again_before_it_goes_on(monkeypatch, tmp_path):
+    def procedure() -> Retention:
+        return Retention(rows="0", columns="0:2", first=0.3, last=1.5, per_decade=4, temperature=302.15)
+
+    source = load_bench_file("heated")
+    text = source.text.replace("ramp = 10.0 ", "ramp = 100.0 ").replace("dwell = 60.0 ", "dwell = 0.0 ")
+    switched = load_bench_file("switched").text
+    start, end = text.index("[instruments.chuck]"), text.index("[read]")
+    (tmp_path / "bench.toml").write_text(
+        switched.replace("[read]", f"{text[start:end]}\n[read]"), encoding="utf-8"
+    )
+    lab = Laboratory(stand_in(load_bench_file(str(tmp_path / "bench.toml"))), preset="ideal", seed=1)
+    monkeypatch.setattr("mho.instruments.bench.temperature.POLL", 0.1)
+    heated: list[tuple[int, float]] = []
+    control = Control()
+
+    def look(event: object) -> None:
+        if isinstance(event, Progress) and event.stage == "heating":
+            heated.append((event.done, time.monotonic()))
+            lab.clock.advance(5.0)  # as time passes for a chuck
+        with RunFile(tmp_path / "1.h5") as file:
+            if len(file.map_times("multiply_conductance")) >= 2:
+                control.abort("enough")
+
+    with Server(lab, 0) as server:
+        served = str(tmp_path / "served.toml")
+        write_served(
+            Path(served), served_text(load_bench_file(str(tmp_path / "bench.toml")), server.endpoints)
+        )
+        with pytest.raises(Aborted):
+            run(procedure(), served, seed=1, output=tmp_path / "1.h5", observers=[look], control=control)
+        assert lab.devices["GPIB0::12::INSTR"].loops[1].heater == 0
+        with RunFile(tmp_path / "1.h5") as file:
+            done = len(file.map_times("multiply_conductance"))
+        assert heated[-1][0] == 100
+        heated.clear()
+        lab.clock.advance(1e5)  # it has cooled meanwhile
+        whole = run(
+            procedure(), served, seed=1, output=tmp_path / "2.h5", resume_of=tmp_path / "1.h5",
+            observers=[lambda event: look(event) if isinstance(event, Progress) else None],
+        )  # fmt: skip
+    (first, begun), (last, ended) = heated[0], heated[-1]
+    assert first < 20
+    assert last == 100
+    with RunFile(whole.path) as file:
+        assert any(f"{done} of 5 repeats are taken over" in entry.message for entry in file.log())
+    assert whole.summary["temperature_read"] == pytest.approx(302.15, abs=0.5)
+    assert (
+        whole.elapsed[done] - whole.elapsed[done - 1] > ended - begun
+    )  # the time that it took to heat up counts
+    assert lab.devices["GPIB0::12::INSTR"].loops[1].heater == 0
+
+
+def test_the_time_on_instruments_counts_the_way_to_the_temperature(tmp_path):
+    text = load_bench_file("heated").text
+    start, end = text.index("\n[simulation]"), text.index("[instruments.smu]")
+    (tmp_path / "real.toml").write_text(text[:start] + "\n" + text[end:], encoding="utf-8")
+    source = load_bench_file(str(tmp_path / "real.toml"))
+    plain, hot = (Retention(rows="0", columns="0:2", temperature=kelvin) for kelvin in (None, 398.15))
+    longer = hot.estimate(hot.check(), source).seconds - plain.estimate(plain.check(), source).seconds
+    assert longer == pytest.approx(60.0 * 100.0 / 10.0 + 60.0)
 
 
 def test_on_instruments_a_temperature_is_refused_with_what_to_do(served, tmp_path):
