@@ -177,7 +177,7 @@ class Program(Procedure):
         arrays = (
             Array("digits", plan.digits, description="digit wanted of each cell"),
             clock_zero(),
-            sent_pulses(most_at_once(plan.settings, plan.placement)),
+            sent_pulses(most_at_once(plan.settings, plan.strategy, plan.placement)),
         )
         pulses = replace(PULSES, rows=round(PULSES_PER_CELL * plan.digits.size))
         windows = zip(plan.levels.low.tolist(), plan.levels.high.tolist(), strict=True)

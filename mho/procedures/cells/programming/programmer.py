@@ -100,7 +100,8 @@ class Programmer:
             if bench.simulated is None:  # a simulated clock has gone on with the chip
                 self.shift = earlier.elapsed - bench.now()
         if bench.simulated is None:
-            self.sent = SentPulses(stream, most_at_once(self.settings, block.placement), self.pulses)
+            most = most_at_once(self.settings, self._strategy, block.placement)
+            self.sent = SentPulses(stream, most, self.pulses)
             stream.set_array(CLOCK_ZERO, np.array([time.time() - bench.now() - self.shift]))
 
     def program(

@@ -177,7 +177,7 @@ class Refresh(Procedure):
         arrays = (
             Array("digits", cells.digits, description="digit wanted of each cell"),
             clock_zero(),
-            sent_pulses(most_at_once(plan.settings, plan.cells.placement)),
+            sent_pulses(most_at_once(plan.settings, plan.strategy, plan.cells.placement)),
         )
         windows = zip(plan.levels.low.tolist(), plan.levels.high.tolist(), strict=True)
         levels, taken, errors = programming_figures([plan.array], windows)

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.procedures.cells.programming.product_descent import batch_of
-from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
-from mho.procedures.cells.programming.strategy import Pulses
+from mho.procedures.cells.programming.strategy import Pulses, Strategy
 from mho.procedures.stream import Stream
 from mho.runs import Array, RunFile
 
@@ -29,11 +28,11 @@ SENT = "pulses_sent"
 COLUMNS = ("number", "time", "array", "row", "column", "kind", "voltage", "width", "gate")
 
 
-def most_at_once(settings: WriteVerifySettings, placement: Placement) -> int:
+def most_at_once(settings: WriteVerifySettings, strategy: type[Strategy], placement: Placement) -> int:
     """Return how many pulses are sent at most before the next verify read, or the next products of a descent."""
     rows, columns = len(placement.rows), len(placement.columns)
     verified = 1 if settings.verify == "cell" else max(rows, columns)
-    return max(verified, batch_of(rows * columns)) if find_strategy(settings.strategy).descends else verified
+    return max(verified, batch_of(rows * columns)) if strategy.descends else verified
 
 
 def sent_pulses(most: int) -> Array:
