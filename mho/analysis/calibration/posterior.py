@@ -26,6 +26,7 @@ ENOUGH = 2e-2  # expected gain of the log-posterior at which the search ends
 ROUGH = 1.0  # the same of a search that another one follows
 JITTER = 0.3  # of the log-posterior, as nodes move
 FURTHEST = 0.7  # deviations of the prior, by which one step changes a coordinate at most
+STEEPEST = 1e6  # score of a cell: a place beyond numbers stays one with a curvature
 DAMPING = 10.0  # of the first step: directions of less curvature are gone more slowly
 
 
@@ -94,6 +95,7 @@ def infer(
             if recentre:
                 recentre(u)
             cells, by_cell = scored(u)
+        by_cell = np.clip(by_cell, -STEEPEST, STEEPEST)
         apart = (u - mean) / width
         return _Place(
             u,
