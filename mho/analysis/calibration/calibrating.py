@@ -259,6 +259,7 @@ def _fit(
     starts, apart = _beginnings(model, pulses, fixed, about, prior, first_wide)
     if pulses.cells > 2 * BEGINNING:
         look(residuals(starts[0]))
+    ends = []
     for start in starts:
         whole = model(pulses, fixed)
         found = _inferred(whole, about, start, prior)
@@ -266,11 +267,8 @@ def _fit(
             found = _inferred(whole, about, found.mean, prior)
         if found.converged:
             return Part(kind, about, found, whole, apart, residuals(found.mean))
-    raise ConvergenceError(
-        look(residuals(found.mean), ended=False)
-        or f"the search over the parameters of {kind}s did not end at a maximum, and intervals about its end would "
-        "be wrong; try another --base, or pulses of more voltages"
-    )
+        ends.append(found)
+    raise ConvergenceError(look(residuals(max(ends, key=lambda one: one.log_likelihood).mean), ended=False))
 
 
 def _beginnings(
@@ -420,19 +418,26 @@ def _wrong_law(
 ) -> str:
     """Return the sentence on pulses that the law of the base does not describe; nothing if it does.
 
-    Where a search has not `ended` at a maximum, less misfit says it.
+    Where a search has not `ended` at a maximum, less misfit says it, and without any it is said what else may help.
     """
-    if not (found.wrong if ended else found.unexpected):
+    if ended and not found.wrong:
         return ""
     pulses = data.sets if found.kind == "SET" else data.resets
     high = float(np.quantile(pulses.before[pulses.live], 0.99)) > LARGE
     other = "pku" if preset["law"] == "threshold" else "stanford" if high else "stanford35"
-    law = "gradual" if preset["law"] == "threshold" else "threshold"
+    advice = f"try --base {other}, of the {'gradual' if preset['law'] == 'threshold' else 'threshold'} law"
+    if not found.unexpected:
+        return (
+            f"the search over the parameters of {found.kind}s did not end at a maximum, and intervals about its end would "
+            f"be wrong; if these cells do not follow the {preset['law']} law of the base {base}, {advice}, else take pulses "
+            "of more voltages"
+        )
     expected = f"misfit {found.value:.0f}, where {found.low:.0f} to {found.high:.0f} is expected"
+    if np.isnan(found.value):
+        expected = "the search led beyond all numbers"
     return (
         f"the {found.kind}s do not fit the {preset['law']} law about the base {base}: what they did beyond it goes with "
-        f"their voltages, widths and the conductance before ({expected}), and intervals would mean little; try --base "
-        f"{other}, of the {law} law"
+        f"their voltages, widths and the conductance before ({expected}), and intervals would mean little; {advice}"
     )
 
 

@@ -51,7 +51,8 @@ class Misfit:
     ----------
     kind : str
     value : float
-        Pulses times the share of the residuals' variance that a regression on the pulses explains.
+        Pulses times the share of the residuals' variance that a regression on the pulses explains; NaN where the parameters
+        have no density.
     low, high : float
         Between which it lies with 95 % if the law is right.
     """
@@ -109,7 +110,10 @@ def misfit(
         part = slice(begin, begin + TOGETHER)
         each = (one[part] for one in (voltage, width, gate, before, still, landing / after))
         cells = model(_one_pulse_each(at[part], *each), fixed)
-        cells.recentre(values)
+        try:
+            cells.recentre(values)
+        except np.linalg.LinAlgError:  # parameters beyond all numbers
+            return Misfit(kind, np.nan, 0.0, 0.0)
         log[part] = cells.log_likelihood(values).reshape(at[part].shape)
     below = _below(at, np.exp(log - log.max(axis=1, keepdims=True)))
 
