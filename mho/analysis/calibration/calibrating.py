@@ -429,8 +429,8 @@ def _wrong_law(
     if not found.unexpected:
         return (
             f"the search over the parameters of {found.kind}s did not end at a maximum, and intervals about its end would "
-            f"be wrong; if these cells do not follow the {preset['law']} law of the base {base}, {advice}, else take pulses "
-            "of more voltages"
+            f"be wrong; if these cells do not follow the {preset['law']} law of the base {base}, {advice}, else take "
+            "pulses of more voltages"
         )
     expected = f"misfit {found.value:.0f}, where {found.low:.0f} to {found.high:.0f} is expected"
     if np.isnan(found.value):
