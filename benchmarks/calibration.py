@@ -2,7 +2,8 @@
 
 ``--repeat N``: N hidden presets about `stanford`, drawn by the factors of `_hidden_presets`, with 256 cells and 200 pulses
 on each, SETs and RESETs at random voltages and widths; and as many about `pku`, of the gradual law, with 64 cells and 100
-pulses.
+pulses. Beyond pulses, chips with hidden forming, noise and retention are formed, programmed, baked and read on the bench
+`stanford-arrays`, and calibrated from their run files.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks._hidden_experiments import Interval, told_of_hidden
 from benchmarks._hidden_presets import FACTOR, LOGIT, VOLTS, hidden, random_pulses
 from benchmarks.registry import Figure
 from mho.analysis.calibration import calibrate, sought, transitions_of
 from mho.errors import ConvergenceError
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
 
+EXPERIMENTS = 12  # chips that are formed, programmed and baked, at most
 READ = 0.65  # V: reads would change cells with a V_BL threshold below it
 
 
@@ -57,7 +61,25 @@ def run(repeat: int) -> list[Figure]:
     """Calibrate `repeat` hidden presets about each one, on all cores."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(repeat, os.cpu_count() or 1), mp_context=context) as pool:
-        return [figure for chips in CHIPS for figure in _of(chips, repeat, pool)]
+        found = [figure for chips in CHIPS for figure in _of(chips, repeat, pool)]
+        return [*found, beyond_pulses(list(pool.map(told_of_hidden, range(min(repeat, EXPERIMENTS)))))]
+
+
+def beyond_pulses(chips: Sequence[Sequence[Interval]]) -> Figure:
+    """Return the share of intervals from experiments, of all `chips`, that hold the truth; in detail those of each name."""
+    told = [one for chip in chips for one in chip]
+    names = sorted({one.name for one in told})
+    by_name = {
+        name: f"{sum(one.held for one in told if one.name == name)} of {sum(one.name == name for one in told)}"
+        for name in names
+    }
+    share = 100.0 * float(np.mean([one.held for one in told])) if told else 0.0
+    return Figure(
+        "stanford: intervals beyond pulses that hold the truth",
+        share,
+        "%",
+        detail={"presets": len(chips), **by_name},
+    )
 
 
 def _of(chips: Chips, repeat: int, pool: ProcessPoolExecutor) -> list[Figure]:

@@ -118,13 +118,17 @@ def _hold_to(
     runs: list[Path], held_out: list[Path], text: str, draws: int, seed: int, to: Path, figure: Path | None
 ) -> None:
     """Repeat the runs on chips drawn from the preset, and print and draw what comes out beside what was measured."""
-    from mho.cli.display.calibration import counting, print_checks
+    from mho.cli.display.calibration import print_checks
+    from mho.cli.display.stages import Stages
     from mho.cli.display.terminal import Terminal
     from mho.running.calibrating import check_runs, save_checks
 
     try:
-        with counting(f"chips drawn from {to.name}") as count:
-            checks = check_runs(runs, text, draws, held_out=held_out, seed=seed, progress=count)
+        with Stages() as stages:
+            checks = check_runs(
+                runs, text, draws, held_out=held_out, seed=seed,
+                progress=lambda done, total: stages.show(f"chips drawn from {to.name}", done, total),
+            )  # fmt: skip
     except KeyboardInterrupt:
         raise Aborted(f"stopped: {to} is written, and not held to the runs") from None
     print_checks(checks, Terminal(soft_wrap=True))

@@ -55,14 +55,15 @@ def forecast(
         return
     if matrix is None:
         raise InputError("mho forecast needs a matrix; `mho forecast --help` says more")
-    from mho.cli.display.forecasts import Drawing, forecast_as_json, print_forecast
+    from mho.cli.display.forecasts import forecast_as_json, print_forecast
+    from mho.cli.display.stages import Stages
     from mho.cli.display.terminal import Terminal
     from mho.running import forecast as make
 
-    with Drawing(quiet=as_json) as drawing:
+    with Stages(quiet=as_json) as stages:
         found = make(
             matrix, bench=bench, preset=preset, seed=seed, draws=draws, alternatives=alternatives,
-            progress=drawing.show, **{"seed_of_rhs": values.pop("seed")} if "seed" in values else {}, **values,
+            progress=stages.show, **{"seed_of_rhs": values.pop("seed")} if "seed" in values else {}, **values,
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(forecast_as_json(found)))

@@ -63,19 +63,20 @@ def optimise(
     if compare is not None:
         _compare(compare, strategy, as_json)
         return
-    from mho.cli.display.policies import Searching, policy_as_json, print_policy
+    from mho.cli.display.policies import policy_as_json, print_policy
     from mho.cli.display.sentences import complain, say
+    from mho.cli.display.stages import Stages
     from mho.cli.display.terminal import Terminal
     from mho.running.optimising import check_writable, write_settings
     from mho.running.optimising import optimise as find
 
     if to is not None:
         check_writable(to, force)
-    with Searching(quiet=as_json) as searching:
+    with Stages(quiet=as_json) as stages:
         policy = find(
             strategy, bench=bench, preset=preset, success=success, cost=cost, seed=seed, evaluations=budget,
             seconds=SECONDS_A_MINUTE * minutes, chips=chips, cells=cells, search=search, write_verify=write_verify,
-            vary=_varied(vary), array=array, passes=passes, after=after, progress=searching.show,
+            vary=_varied(vary), array=array, passes=passes, after=after, progress=stages.show,
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(policy_as_json(policy)))

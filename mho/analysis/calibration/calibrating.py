@@ -13,6 +13,7 @@ from mho.analysis.calibration.coordinates import Coordinates
 from mho.analysis.calibration.helping import helping, what_helps
 from mho.analysis.calibration.likelihoods import gradual_reset, gradual_set, threshold_reset, threshold_set
 from mho.analysis.calibration.posterior import Posterior, infer
+from mho.analysis.calibration.residuals import Misfit, misfit
 from mho.analysis.calibration.transitions import Sequences, Transitions
 from mho.errors import ConvergenceError, InputError
 
@@ -27,6 +28,7 @@ CLOSE = 4.0  # of the log-posterior of these: ends of searches that differ by le
 OTHER = 3.0  # squared deviations a parameter, from which they are not the same place
 FIRST, WIDE = 16, 3.0  # cells with which it begins with wide spreads, and these in deviations of the prior
 MEMORY = "cycle_memory"  # SETs and RESETs both tell of it
+LARGE = 70e-6  # S: what cells of the gradual bases do not reach
 
 
 class Model(Protocol):
@@ -104,13 +106,16 @@ class Part:
         At the posterior's mean.
     several : bool
         Whether searches of a part of the cells ended at places apart that explain it about as well.
+    misfit : Misfit
+        Of its residuals.
     """
 
     kind: str
     coordinates: Coordinates
     posterior: Posterior
     model: Model
-    several: bool = False
+    several: bool
+    misfit: Misfit
 
 
 @dataclass(frozen=True)
@@ -193,17 +198,24 @@ def calibrate(
     for sentence in _out_of_range(preset, data):  # before the search, which then takes long
         tell(sentence)
     wide = law.spreads if law.first_wide else ()
+
+    def look(found: Misfit, *, ended: bool = True) -> str:
+        sentence = _wrong_law(found, base, preset, data, ended)
+        if sentence and ended:
+            tell(sentence)
+        return sentence
+
     parts: list[Part] = []
     if data.sets.count >= LEAST_PULSES:
         tell(f"{data.sets.count} SETs of {data.sets.cells} cells")
         about = Coordinates.about(fixed, _about(law.of_sets, preset))
-        parts.append(_fit("SET", law.sets, data.sets, fixed, about, None, wide))
+        parts.append(_fit("SET", law.sets, data.sets, fixed, about, None, wide, look))
         fixed |= _values(parts[0])
     if data.resets.count >= LEAST_PULSES:
         tell(f"{data.resets.count} RESETs of {data.resets.cells} cells")
         about = Coordinates.about({**fixed, MEMORY: float(preset[MEMORY])}, _about(law.of_resets, preset))
         prior = _shared_prior(parts[0], about) if parts and MEMORY in about.names else None
-        parts.append(_fit("RESET", law.resets, data.resets, fixed, about, prior, wide))
+        parts.append(_fit("RESET", law.resets, data.resets, fixed, about, prior, wide, look))
     return _joined(base, preset, data, parts)
 
 
@@ -233,20 +245,30 @@ def _fit(
     about: Coordinates,
     prior: tuple[Floats, Floats] | None,
     first_wide: Sequence[str],
+    look: Callable[..., str],
 ) -> Part:
-    """Infer what one kind of pulse tells; a part of the cells leads near to where all of them do."""
+    """Infer what one kind of pulse tells; a part of the cells leads near to where all of them do.
+
+    `look` says whether residuals are those of another law: a search that takes long does so before it begins, and one that
+    ends nowhere instead of anything else.
+    """
+
+    def residuals(u: Floats) -> Misfit:
+        return misfit(kind, model, pulses, fixed, about.preset(u))
+
     starts, apart = _beginnings(model, pulses, fixed, about, prior, first_wide)
+    if pulses.cells > 2 * BEGINNING:
+        look(residuals(starts[0]))
+    ends = []
     for start in starts:
         whole = model(pulses, fixed)
         found = _inferred(whole, about, start, prior)
         if not found.converged:  # a search that goes on forgets what misled it
             found = _inferred(whole, about, found.mean, prior)
         if found.converged:
-            return Part(kind, about, found, whole, apart)
-    raise ConvergenceError(
-        f"the search over the parameters of {kind}s did not end at a maximum, and intervals about its end would "
-        "be wrong; try another --base, or pulses of more voltages"
-    )
+            return Part(kind, about, found, whole, apart, residuals(found.mean))
+        ends.append(found)
+    raise ConvergenceError(look(residuals(max(ends, key=lambda one: one.log_likelihood).mean), ended=False))
 
 
 def _beginnings(
@@ -360,16 +382,19 @@ def _joined(base: str, preset: Mapping[str, Any], data: Transitions, parts: Sequ
     known = {name for name, width in zip(names, deviation, strict=True) if width < TOLD}
     return Calibration(
         base, tuple(names), mean, low, high, deviation, correlation, helping(known, str(preset["law"])),
-        tuple(_remarks(preset, data, parts)), data, tuple(parts),
+        tuple(_remarks(base, preset, data, parts)), data, tuple(parts),
     )  # fmt: skip
 
 
-def _remarks(preset: Mapping[str, Any], data: Transitions, parts: Sequence[Part]) -> list[str]:
+def _remarks(base: str, preset: Mapping[str, Any], data: Transitions, parts: Sequence[Part]) -> list[str]:
     said = []
     for kind, pulses in (("SET", data.sets), ("RESET", data.resets)):
         if pulses.count < LEAST_PULSES:
             said.append(f"{pulses.count} {kind}s are too few: their parameters stay as in the base")
     for part in parts:
+        wrong = _wrong_law(part.misfit, base, preset, data)
+        if wrong:
+            said.append(wrong)
         if part.posterior.repaired:
             said.append(
                 f"the maximum over the parameters of {part.kind} is flat or rough in some direction; the intervals "
@@ -386,6 +411,34 @@ def _remarks(preset: Mapping[str, Any], data: Transitions, parts: Sequence[Part]
         )
     said += _out_of_range(preset, data)
     return said
+
+
+def _wrong_law(
+    found: Misfit, base: str, preset: Mapping[str, Any], data: Transitions, ended: bool = True
+) -> str:
+    """Return the sentence on pulses that the law of the base does not describe; nothing if it does.
+
+    Where a search has not `ended` at a maximum, less misfit says it, and without any it is said what else may help.
+    """
+    if ended and not found.wrong:
+        return ""
+    pulses = data.sets if found.kind == "SET" else data.resets
+    high = float(np.quantile(pulses.before[pulses.live], 0.99)) > LARGE
+    other = "pku" if preset["law"] == "threshold" else "stanford" if high else "stanford35"
+    advice = f"try --base {other}, of the {'gradual' if preset['law'] == 'threshold' else 'threshold'} law"
+    if not found.unexpected:
+        return (
+            f"the search over the parameters of {found.kind}s did not end at a maximum, and intervals about its end would "
+            f"be wrong; if these cells do not follow the {preset['law']} law of the base {base}, {advice}, else take "
+            "pulses of more voltages"
+        )
+    expected = f"misfit {found.value:.0f}, where {found.low:.0f} to {found.high:.0f} is expected"
+    if np.isnan(found.value):
+        expected = "the search led beyond all numbers"
+    return (
+        f"the {found.kind}s do not fit the {preset['law']} law about the base {base}: what they did beyond it goes with "
+        f"their voltages, widths and the conductance before ({expected}), and intervals would mean little; {advice}"
+    )
 
 
 def _out_of_range(preset: Mapping[str, Any], data: Transitions) -> list[str]:

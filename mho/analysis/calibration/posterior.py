@@ -26,6 +26,7 @@ ENOUGH = 2e-2  # expected gain of the log-posterior at which the search ends
 ROUGH = 1.0  # the same of a search that another one follows
 JITTER = 0.3  # of the log-posterior, as nodes move
 FURTHEST = 0.7  # deviations of the prior, by which one step changes a coordinate at most
+STEEPEST = 1e6  # score of a cell: a place beyond numbers stays one with a curvature
 DAMPING = 10.0  # of the first step: directions of less curvature are gone more slowly
 
 
@@ -88,12 +89,14 @@ def infer(
     scored = scores or _differences(likelihood)
 
     def centred(u: Floats) -> _Place:
-        with np.errstate(
-            over="ignore", invalid="ignore", divide="ignore"
-        ):  # a step that leads too far is not taken
-            if recentre:
-                recentre(u)
-            cells, by_cell = scored(u)
+        try:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                if recentre:
+                    recentre(u)
+                cells, by_cell = scored(u)
+        except np.linalg.LinAlgError:  # a step that leads too far, beyond all numbers, is not taken
+            return _Place(u, -np.inf, -np.inf, np.zeros(len(u)), np.eye(len(u)))
+        by_cell = np.clip(by_cell, -STEEPEST, STEEPEST)
         apart = (u - mean) / width
         return _Place(
             u,
@@ -104,6 +107,8 @@ def infer(
         )
 
     place, converged = _searched(centred, start, ROUGH if rough else ENOUGH)
+    if not np.isfinite(place.value):
+        return Posterior(place.u, np.eye(len(place.u)), place.likelihood, False, True)
     if rough:
         return Posterior(
             place.u, np.asarray(np.linalg.inv(place.outer), float), place.likelihood, converged, False
@@ -152,7 +157,7 @@ def _searched(look: Callable[[Floats], _Place], start: Floats, enough: float) ->
             break
     if place is not last:  # what is integrated over follows the mode
         place = look(place.u)
-    return place, _promised(place, place.outer) < 10.0 * enough
+    return place, bool(np.isfinite(place.value)) and _promised(place, place.outer) < 10.0 * enough
 
 
 def _promised(place: _Place, curve: Floats) -> float:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from mho.analysis.calibration import COMMANDS, Calibration, Told
 from mho.analysis.reports import handy_unit
-from mho.cli.display.terminal import Terminal
 
 if TYPE_CHECKING:
     from mho.running.calibrating import Check, Checks
@@ -77,22 +73,6 @@ def _together(found: Calibration) -> list[str]:
         for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
         if strength[i, j] > TOGETHER
     ]
-
-
-@contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function that shows on standard error how many are done, of how many."""
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Terminal(stderr=True),
-        transient=True,
-    )
-    task = bar.add_task(what, total=None)
-    with bar:
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def print_checks(checks: Checks, console: Console) -> None:

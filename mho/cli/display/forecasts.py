@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from mho.analysis.reports import WANTED, Coverage, ForecastScores, duration_text
-from mho.cli.display.terminal import Terminal
 from mho.procedures import Tried
 from mho.running.forecasting import Forecast
 from mho.runs.intervals import Interval
@@ -33,38 +30,6 @@ NAMES = {
 }
 OF_ONE_LOOP = ("forecast_rho", "loop_slowest", "loop_damping")  # a matrix by blocks has none of these
 FORMS = {"forecast_rho": "{:.3f}", "bits": "{:.1f}", "loop_slowest": "{:.3g}", "loop_damping": "{:.3g}"}
-
-
-class Drawing:
-    """A bar on standard error while chips are drawn; a context manager."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            console=Terminal(stderr=True),
-            transient=True,
-            disable=quiet,
-        )
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._tasks:
-            self._bar.stop()
-
-    def show(self, stage: str, done: int, total: int) -> None:
-        """Display how much of a stage is done."""
-        if not self._tasks:
-            self._bar.start()  # not before: an input that is refused is answered in one line
-        if stage not in self._tasks:
-            self._tasks[stage] = self._bar.add_task(stage, total=total)
-        self._bar.update(self._tasks[stage], completed=done, total=total)
 
 
 def print_forecast(forecast: Forecast, matrix: str, out: Console) -> None:

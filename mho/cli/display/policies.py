@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from mho.cli.display.terminal import Terminal
 from mho.running.optimising import Compared, Policy, facts
 
 ROWS = {
@@ -26,39 +23,6 @@ ENDED = {
     "time": "the time ended before the budget; the same call may find another answer",
     "interrupted": "interrupted: this is the best so far",
 }
-
-
-class Searching:
-    """A bar on standard error while settings are tried; a context manager."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[best]}", markup=False),
-            console=Terminal(stderr=True),
-            transient=True,
-            disable=quiet,
-        )
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._tasks:
-            self._bar.stop()
-
-    def show(self, stage: str, done: int, total: int, best: str) -> None:
-        """Display how much of a stage is done, and the best so far."""
-        if not self._tasks:
-            self._bar.start()  # not before: an input that is refused is answered in one line
-        if stage not in self._tasks:
-            self._tasks[stage] = self._bar.add_task(stage, total=total, best="")
-        self._bar.update(self._tasks[stage], completed=done, total=total, best=best)
 
 
 def print_policy(policy: Policy, out: Console) -> None:

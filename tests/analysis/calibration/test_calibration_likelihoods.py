@@ -239,6 +239,20 @@ def test_a_search_from_afar_ends_at_the_mode_along_a_curved_ridge() -> None:
     assert slope @ found.covariance @ slope < 0.1
 
 
+def test_a_step_beyond_all_numbers_is_not_taken_and_no_search_ends_there() -> None:
+    def likelihood(u: np.ndarray) -> np.ndarray:
+        if abs(u[0]) > edge:
+            raise np.linalg.LinAlgError
+        return -0.5 * (np.linspace(1.5, 2.5, 50) - u[0]) ** 2
+
+    edge = 3.0
+    found = infer(likelihood, np.array([-2.9]))
+    assert found.converged
+    assert found.mean[0] == pytest.approx(2.0 * 50 / 51, abs=0.05)
+    edge = 0.5
+    assert not infer(likelihood, np.array([-2.9])).converged
+
+
 def test_thresholds_of_cells_are_found_as_often_as_their_width_says() -> None:
     """The integral over a cell's threshold is right where its data put the threshold between two pulses."""
     rng, law = np.random.default_rng(6), ThresholdLaw(STANFORD)

@@ -120,6 +120,18 @@ def test_a_likelihood_prefers_the_preset_that_it_was_drawn_from(
             assert other < true - 2.0
 
 
+def test_cells_at_the_maximum_do_not_tell_it() -> None:
+    """Whether a pulse could raise them is up to the error of a read that the next one repeats."""
+    top = PKU.maximum * (1.0 + np.array([-0.008, -0.002, 0.0, 0.003, 0.009]))
+    sets = GradualSets(one_pulse_each(top, PKU.maximum, 2.0, 2.8), PARAMETERS)
+    lower = GradualSets(one_pulse_each(top, 0.9 * PKU.maximum, 2.0, 2.8), PARAMETERS)
+    for model in (sets, lower):
+        model.recentre({})
+    here, there = ({"maximum": share * PKU.maximum} for share in (0.998, 1.002))
+    np.testing.assert_array_equal(sets.log_likelihood(here), sets.log_likelihood(there))
+    assert (np.abs(lower.log_likelihood(here) - lower.log_likelihood(there)) > 1e-3).any()
+
+
 def _value(model: Any, seen: Sequences, changed: dict[str, float]) -> float:
     cells = model(seen, PARAMETERS)
     cells.recentre(changed)

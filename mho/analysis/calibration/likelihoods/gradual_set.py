@@ -51,7 +51,8 @@ FEWEST = 1e-7  # share of its conductance by which a pulse must move a cell, in 
 IMPOSSIBLE = 1e-250  # 1/S: least density, which the logarithm needs
 KNEE = 120.0  # power: the bend at the maximum is 1/120 wide
 SHARE = 1e-4  # of a value, by which it is changed for a derivative
-BLUR = 3.0  # read deviations: cells stop where they have passed their compliance, and slow noise repeats in their reads
+BLUR = 1.25  # of the deviation between reads of a cell: that of one read
+AT_MAXIMUM, FOLLOWS = 4.0, 1.0  # read deviations about it; of its change, from which on it is followed
 OPEN = 0.05  # V: a gate is this far above its threshold at least, where the compliance is measured
 
 
@@ -76,14 +77,29 @@ class GradualSets:
         self._low = np.tile(centre - WIDEST, (sets.cells, 1))
         self._high = np.tile(centre + WIDEST, (sets.cells, 1))
         self._count, self._fresh = FIRST, True
+        self._maximum, self._tell = 0.0, sets.live
+        self._leave_out(fixed["maximum"])
         self._order, self._alike = self._sorted(fixed)
 
     def _log_limit(self, p: Mapping[str, float]) -> float:
         """Return ln of the median device's compliance (S) at the usual gate voltage, maximum apart."""
         return float(np.log(p["set_slope"] * max(self._usual - p["gate_threshold"], OPEN)))
 
+    def _leave_out(self, maximum: float) -> None:
+        """Leave out the pulses on cells that are at `maximum` (S) as far as reads tell.
+
+        Whether a pulse can raise such a cell is up to the error of its read, which the next one repeats, and to how often
+        it was pulsed in vain before.
+        """
+        sets = self._sets
+        error = float(np.median((sets.still / sets.before)[sets.live]))
+        if abs(maximum - self._maximum) > FOLLOWS * error * maximum:
+            self._maximum = maximum
+            self._tell = sets.live & (np.abs(sets.before - maximum) > AT_MAXIMUM * sets.still)
+
     def recentre(self, values: Mapping[str, float]) -> None:
         """Put the grid of each cell where its integrand is, for parameters near `values`."""
+        self._leave_out({**self._fixed, **values}["maximum"])
         for _ in range(ROUNDS):
             if not self._narrow(self._terms(values)):
                 break
@@ -154,15 +170,18 @@ class GradualSets:
             getattr(sets, name)
             for name in ("voltage", "width", "gate", "before", "after", "landing", "still", "live")
         ]
-        rows = [np.take_along_axis(one, self._order, axis=0) for one in (*of, self._unchanged)]
+        of += [self._tell, self._unchanged]
+        rows = [np.take_along_axis(one, self._order, axis=0) for one in of]
         for alike, (voltage, *row) in zip(self._alike, zip(*rows, strict=True), strict=True):
-            width, gate, before, after, error, still, live, unchanged = (one[:, None, None] for one in row)
+            width, gate, before, after, error, still, live, tells, unchanged = (
+                one[:, None, None] for one in row
+            )
             some = thresholds if alike is None else thresholds[:, [alike]]
             rate = np.exp(np.minimum(voltage[:, None] - some, 0.0) / p["set_acceleration"]) / p["set_time"]
             limit = _bent(slope[:, None, :] * (gate - p["gate_threshold"]), p["maximum"])
             rise = landing(p, limit, before, still)
             seen = raised(-np.expm1(-width * rate[:, :, None]), rise, before, after, error, unchanged)
-            total += np.where(live, seen, 0.0)
+            total += np.where(tells, seen, np.where(live, unchanged, 0.0))
         return total
 
 
