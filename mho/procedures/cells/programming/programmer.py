@@ -197,7 +197,7 @@ class Programmer:
                     self._stream.check()
                     self._stream.progress(stage, done, total, pulses=self.pulses)
                 # By the bench's clock, not the computer's: a run with the same seed stores the same images.
-                if done - pictured >= PICTURED * total and self._bench.now() - at > PICTURE_PERIOD:
+                if self._picture_due(blocks, done - pictured, at):
                     pictured, at = done, self._bench.now()
                     self._snapshot(maps, blocks)
         self._stream.progress(stage, done, total, pulses=self.pulses)
@@ -218,7 +218,7 @@ class Programmer:
                 done += len(pulses)
                 self._stream.check()
                 self._stream.progress(stage, done, total, pulses=self.pulses)
-                if done - pictured >= PICTURED * total and self._bench.now() - at > PICTURE_PERIOD:
+                if self._picture_due(blocks, done - pictured, at):
                     pictured, at = done, self._bench.now()
                     self._snapshot(maps, blocks)
 
@@ -324,7 +324,7 @@ class Programmer:
             done += len(digits)
             self._stream.check()
             self._stream.progress(stage, done, total, pulses=self.pulses)
-            if done < total and done - pictured >= PICTURED * total and bench.now() - at > PICTURE_PERIOD:
+            if done < total and self._picture_due(blocks, done - pictured, at):
                 pictured, at = done, bench.now()
                 self._snapshot(maps, blocks)
 
@@ -447,6 +447,11 @@ class Programmer:
             mask & ~self._levels.inside(block.achieved, block.digits)
             for block, mask in zip(blocks, masks, strict=True)
         ]
+
+    def _picture_due(self, blocks: Sequence[Block], done: int, at: float) -> bool:
+        """Return whether the maps are due, with so many cells done since those of bench time `at` (s)."""
+        cells = sum(block.digits.size for block in blocks)  # of all, though a later pass has few of them
+        return done >= PICTURED * cells and self._bench.now() - at > PICTURE_PERIOD
 
     def _snapshot(self, maps: Sequence[BlockMaps], blocks: Sequence[Block], first: bool = False) -> None:
         time = self._bench.now() + self.shift
