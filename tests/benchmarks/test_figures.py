@@ -78,7 +78,11 @@ def test_programming_reports_rates_layers_and_peers(monkeypatch):
 def test_whole_arrays_report_cpu_messages_and_memory(monkeypatch):
     monkeypatch.setattr(whole_arrays, "SIDE", 4)
     monkeypatch.setattr(whole_arrays, "FIRST", 2)
-    cpu, largest, pulsed, read, memory = whole_arrays.run(1)
+    cpu, beside, largest, pulsed, read, memory = whole_arrays.run(1)
+    assert beside.peer_package == PACKAGE
+    assert beside.value > 0.0
+    if beside.peer_value is not None:
+        assert beside.ratio == pytest.approx(beside.value / beside.peer_value)
     assert largest.value == pytest.approx(cpu.value * 1024**2 / 16 / 60.0)
     assert cpu.detail["failed"] == 0
     assert cpu.detail["reads"] >= cpu.detail["pulses"] + 16
@@ -98,6 +102,15 @@ def test_programming_runs_without_pyvisa_sim(monkeypatch):
     *_, messages = programming.run(1)
     assert messages.value > 0.0
     assert "not installed (pip install pyvisa-sim)" in messages.peer
+
+
+def test_whole_arrays_run_without_pyvisa_sim(monkeypatch):
+    monkeypatch.setattr(whole_arrays, "SIDE", 2)
+    monkeypatch.setattr(whole_arrays, "FIRST", 2)
+    monkeypatch.setattr(whole_arrays, "installed", lambda module: False)
+    _, beside, *_ = whole_arrays.run(1)
+    assert (beside.ratio, beside.met) == (None, None)
+    assert "not installed (pip install pyvisa-sim)" in beside.peer
 
 
 def test_a_replay_that_does_other_work_is_not_timed(steps):
