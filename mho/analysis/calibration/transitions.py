@@ -145,15 +145,34 @@ def read_scatter(
 ) -> tuple[Floats, Floats]:
     """Return `still` and `landing` of `Sequences` (S): relaxation since the pulse, and read noise.
 
-    Of a cell that did not change relaxation has slowed down, and the slow half of the noise is in both reads.
+    Of a cell that did not change relaxation has slowed down, and the slow half of the noise is in both reads. Above
+    `noise_full`, where a preset has it, noise grows no more with the conductance.
     """
-    spread = base["relaxation"] * np.log1p(elapsed / base["relaxation_time"]) ** base["relaxation_power"]
 
     def scatter(conductance: Floats, relaxing: float, noise: float) -> Floats:
-        weight = np.minimum(conductance / base["relaxation_full"], 1.0)
-        moved = relaxing * weight * spread
-        read = noise * base["read_noise"] * conductance
+        moved = relaxing * relaxation_scatter(conductance, elapsed, base)
+        full = base["noise_full"]
+        read = noise * base["read_noise"] * conductance / (1.0 + (conductance / full if full else 0.0))
         scatter: Floats = np.sqrt(moved**2 + read**2 + (1e-3 * conductance) ** 2)
         return scatter
 
     return scatter(before, 0.4, 0.8), scatter(after, 1.0, 1.0)
+
+
+def relaxation_scatter(conductance: Floats, elapsed: Floats, base: Mapping[str, float]) -> Floats:
+    """Return how far cells at `conductance` (S) have relaxed `elapsed` seconds after a pulse, as a standard deviation (S).
+
+    Of jumps ([cells](docs/cells.md), *Relaxation in jumps*) there are as many rises as falls, in the mean m together; early on
+    most cells have had none, and the scatter of the others is that of tails: it counts in proportion to the share of
+    cells, 1 - exp(-m), that have jumped.
+    """
+    size = base["relaxation"]
+    dose = np.log1p(elapsed / base["relaxation_time"]) ** base["relaxation_power"]
+    if not base["relaxation_jumps"]:
+        plain: Floats = size * dose * np.minimum(conductance / base["relaxation_full"], 1.0)
+        return plain
+    rises = size * conductance / (conductance + base["relaxation_full"]) * np.exp(-conductance / base["rise_fading"])
+    falls = size * conductance / base["fall_full"] * np.exp(-conductance / base["fall_fading"])
+    number = base["relaxation_jumps"] * dose
+    jumped: Floats = np.sqrt(-number * np.expm1(-2.0 * number) * (rises**2 + falls**2))
+    return jumped
