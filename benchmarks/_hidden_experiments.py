@@ -72,5 +72,4 @@ def _told(folder: Path, preset: str, seed: int) -> Told:
         run(step, BENCH, seed=seed + 1 + number, output=path, **begun)
         paths.append(path)
     base = asdict(CELL_PRESETS[BASE])
-    columns = read_records(paths).columns
-    return told_beyond_pulses(paths, columns, transitions_of(columns, base), base)
+    return told_beyond_pulses(paths, transitions_of(read_records(paths).columns, base), base)

@@ -75,7 +75,7 @@ def draw_checks(folder: Path, pictures: Path) -> None:
     held_out = [paths.pop("program")]
     runs, preset = list(paths.values()), asdict(CELL_PRESETS["stanford"])
     columns = read_records(runs).columns
-    told = told_beyond_pulses(runs, columns, transitions_of(columns, preset), preset, held_out)
+    told = told_beyond_pulses(runs, transitions_of(columns, preset), preset, held_out)
     about = preset | {one.name: one.value for one in told.estimates}
     found = calibrate(transitions_of(columns, about), "stanford", about)
     text = as_preset_file(found, "mychip", [one.name for one in runs], told.estimates)

@@ -109,7 +109,7 @@ def _fitted(runs: list[Path], beside: list[Path], base: str, to: Path) -> tuple[
     if data.sets.count:
         maxima = {name: one.maximum for name, one in CELL_PRESETS.items()}
         check_range(float(np.quantile(data.sets.after[data.sets.live], TOP)), base, maxima)
-    told = told_beyond_pulses(runs, columns, data, preset, beside)
+    told = told_beyond_pulses(runs, data, preset, beside)
     about = preset | {one.name: one.value for one in told.estimates}  # reads scatter as they were seen to
     return fit(transitions_of(columns, about), base, about, lambda what: say(what, err=True)), told
 

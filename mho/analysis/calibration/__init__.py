@@ -1,6 +1,7 @@
 """Calibrates a cell preset on run files: a twin of one's own chip, and how well it is known.
 
-From the ground up: `transitions` (what pulses did), `coordinates`, `likelihoods`, `posterior`, `calibrating`;
+From the ground up: `pulses_by_cell`, `unmoved` (cells that hold still), `transitions` (what pulses did), `coordinates`,
+`likelihoods`, `posterior`, `calibrating`;
 `pulse_records` reads run files, `experiments` has what they tell beyond pulses, `preset_text` writes the preset.
 """
 
@@ -18,7 +19,8 @@ from mho.analysis.calibration.pulse_records import (
     read_pulses,
     read_records,
 )
-from mho.analysis.calibration.transitions import Transitions, formed_above, transitions_of
+from mho.analysis.calibration.pulses_by_cell import formed_above
+from mho.analysis.calibration.transitions import Transitions, transitions_of
 
 FITTED = {**SETS, **RESETS}
 """The parameters that are sought, and the kinds of their coordinates."""

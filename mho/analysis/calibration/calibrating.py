@@ -405,9 +405,11 @@ def _remarks(base: str, preset: Mapping[str, Any], data: Transitions, parts: Seq
                 f"searches over the parameters of {part.kind}s from several starts ended apart on a part of the cells, "
                 "with about the same likelihood; the best of all cells is taken, but another set of values may do as well"
             )
-    if data.stuck_on + data.stuck_off:
+    held = data.unmoved
+    if held.stuck.any():
         said.append(
-            f"of {data.cells} cells {data.stuck_on} are stuck on and {data.stuck_off} stuck off; they are left out"
+            f"of {data.cells} cells {held.stuck_on} held still in LRS and {held.stuck_off} in HRS under pulses that move "
+            "others; they are left out"
         )
     said += _out_of_range(preset, data)
     return said

@@ -9,19 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.analysis.calibration.pulses_by_cell import RESET, SET, PulsesByCell, formed_above, pulses_by_cell
+from mho.analysis.calibration.unmoved import Unmoved, unmoved_cells
+
 Floats = NDArray[np.float64]
-
-READ, SET, RESET = range(3)  # codes of the column `kind`
-FORMED = 0.2  # of the floor: a cell that was never read above is unformed, however far off zero its meter is
-MOVED = 0.3  # of ln G: a cell whose reads all lie within it is stuck
-
-
-def formed_above(base: Mapping[str, float]) -> float:
-    """Return the conductance (S) between cells that were never formed and any state of others.
-
-    A meter's offset on the range for formed cells may be tens of nS, so that it lies well above what virgin cells conduct.
-    """
-    return float((base["unformed"] * base["floor"]) ** 0.5)
 
 
 @dataclass(frozen=True)
@@ -91,16 +82,17 @@ class Transitions:
     sets, resets : Sequences
     forming : Sequences
         Pulses on virgin cells; `after` tells which formed.
-    cells, stuck_on, stuck_off : int
-        Cells that were pulsed at all, and those of them that no pulse moved.
+    cells : int
+        Cells in the table.
+    unmoved : Unmoved
+        Cells that held still, and which of them are left out.
     """
 
     sets: Sequences
     resets: Sequences
     forming: Sequences
     cells: int
-    stuck_on: int
-    stuck_off: int
+    unmoved: Unmoved
 
 
 def transitions_of(columns: Mapping[str, NDArray[Any]], base: Mapping[str, float]) -> Transitions:
@@ -113,87 +105,38 @@ def transitions_of(columns: Mapping[str, NDArray[Any]], base: Mapping[str, float
     base : mapping
         The base preset: what a virgin cell conducts, and how reads scatter.
     """
-    place = [np.asarray(columns[name], dtype=np.int64) for name in ("array", "row", "column")]
-    order = np.lexsort((np.asarray(columns["time"]), *reversed(place)))
-    array, row, column = (one[order] for one in place)
-    kept = {
-        name: np.asarray(columns[name], dtype=float)[order]
-        for name in ("time", "kind", "voltage", "width", "gate", "conductance")
-    }
-    first = np.ones(len(order), bool)
-    first[1:] = (np.diff(array) != 0) | (np.diff(row) != 0) | (np.diff(column) != 0)
-    cell = np.cumsum(first) - 1
-    count = int(cell[-1]) + 1 if len(cell) else 0
-    read = np.maximum(kept["conductance"], base["unformed"])
-    before = np.concatenate([[np.nan], read[:-1]])
-    before[first] = np.nan
-    elapsed = np.concatenate([[np.nan], np.diff(kept["time"])])
-
-    virgin_below = formed_above(base)
-    pulse = (kept["kind"] != READ) & np.isfinite(before) & np.isfinite(kept["conductance"])
-    conducts = max(FORMED * base["floor"], virgin_below)
-    high_so_far = np.cumsum(read > conducts) - (read > conducts)  # reads before this one
-    never = high_so_far == high_so_far[first][cell] if count else np.zeros(0, bool)
-    virgin = (before < virgin_below) | (never & (before < conducts))
-    young = read[first] < conducts
-    formed = pulse & ~virgin
-    pulsed = np.bincount(cell[formed], minlength=count) > 0
-    low, high = np.full(count, np.inf), np.zeros(count)
-    np.minimum.at(low, cell[formed], np.log(read[formed]))
-    np.maximum.at(high, cell[formed], read[formed])
-    np.minimum.at(low, cell[formed], np.log(before[formed]))
-    high = np.log(np.maximum(high, base["unformed"]))
-    tried = np.bincount(cell[formed], minlength=count) >= 10
-    stuck = pulsed & tried & (high - low < MOVED)
-    usable = formed & ~stuck[cell] & (read >= virgin_below)  # below it, the cell was lost by this pulse
-    on = stuck & (high > np.log(0.5 * base["maximum"]))
-
-    def sequences(which: NDArray[np.bool_]) -> Sequences:
-        return _padded(
-            np.flatnonzero(which),
-            cell,
-            kept | {"before": before, "after": read, "elapsed": elapsed},
-            base,
-            young,
-        )
-
-    kind = kept["kind"]
-    return Transitions(
-        sequences(usable & (kind == SET)),
-        sequences(usable & (kind == RESET)),
-        sequences(pulse & virgin & (kind == SET)),
-        count,
-        int(on.sum()),
-        int((stuck & ~on).sum()),
+    pulses = pulses_by_cell(columns, base)
+    held = unmoved_cells(pulses, base)
+    lost = pulses.after < formed_above(base)  # by this pulse
+    usable = pulses.formed & ~held.stuck[pulses.cell] & ~lost
+    meets_virgin = pulses.pulse & pulses.virgin & (pulses.kind == SET)
+    sets, resets, forming = (
+        _padded(np.flatnonzero(which), pulses, base)
+        for which in (usable & (pulses.kind == SET), usable & (pulses.kind == RESET), meets_virgin)
     )
+    return Transitions(sets, resets, forming, pulses.count, held)
 
 
-def _padded(
-    which: NDArray[np.int64],
-    cell: NDArray[np.int64],
-    values: Mapping[str, Floats],
-    base: Mapping[str, float],
-    young: NDArray[np.bool_],
-) -> Sequences:
+def _padded(which: NDArray[np.int64], pulses: PulsesByCell, base: Mapping[str, float]) -> Sequences:
     """Return the pulses `which`, sorted by cell and time, as columns of their cells."""
-    numbers, place, counts = np.unique(cell[which], return_inverse=True, return_counts=True)
+    numbers, place, counts = np.unique(pulses.cell[which], return_inverse=True, return_counts=True)
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
     rank = np.arange(len(which)) - starts[place] if len(which) else place
     shape = (int(counts.max()) if len(counts) else 0, len(numbers))
 
-    def column(name: str, filling: float) -> Floats:
+    def column(values: Floats, filling: float) -> Floats:
         padded = np.full(shape, filling)
-        padded[rank, place] = values[name][which]
+        padded[rank, place] = values[which]
         return padded
 
     live = np.zeros(shape, bool)
     live[rank, place] = True
-    before, after = column("before", 1e-5), column("after", 1e-5)
-    elapsed = column("elapsed", 1.0)
+    before, after = column(pulses.before, 1e-5), column(pulses.after, 1e-5)
+    elapsed = column(np.diff(pulses.time, prepend=np.nan), 1.0)
     still, landing = read_scatter(before, after, np.maximum(elapsed, 1e-6), base)
     return Sequences(
-        column("voltage", 1.0), column("width", 1e-7), column("gate", 1.0), before, after, live, still, landing,
-        young[numbers], numbers,
+        column(pulses.voltage, 1.0), column(pulses.width, 1e-7), column(pulses.gate, 1.0), before, after, live,
+        still, landing, pulses.young[numbers], numbers,
     )  # fmt: skip
 
 
@@ -202,15 +145,40 @@ def read_scatter(
 ) -> tuple[Floats, Floats]:
     """Return `still` and `landing` of `Sequences` (S): relaxation since the pulse, and read noise.
 
-    Of a cell that did not change relaxation has slowed down, and the slow half of the noise is in both reads.
+    Of a cell that did not change relaxation has slowed down, and the slow half of the noise is in both reads. Above
+    `noise_full`, where a preset has it, noise grows no more with the conductance.
     """
-    spread = base["relaxation"] * np.log1p(elapsed / base["relaxation_time"]) ** base["relaxation_power"]
 
     def scatter(conductance: Floats, relaxing: float, noise: float) -> Floats:
-        weight = np.minimum(conductance / base["relaxation_full"], 1.0)
-        moved = relaxing * weight * spread
-        read = noise * base["read_noise"] * conductance
+        moved = relaxing * relaxation_scatter(conductance, elapsed, base)
+        full = base["noise_full"]
+        read = noise * base["read_noise"] * conductance / (1.0 + (conductance / full if full else 0.0))
         scatter: Floats = np.sqrt(moved**2 + read**2 + (1e-3 * conductance) ** 2)
         return scatter
 
     return scatter(before, 0.4, 0.8), scatter(after, 1.0, 1.0)
+
+
+def relaxation_scatter(conductance: Floats, elapsed: Floats, base: Mapping[str, float]) -> Floats:
+    """Return how far cells at `conductance` (S) have relaxed `elapsed` seconds after a pulse, as a standard deviation (S).
+
+    Of jumps (docs/cells.md) there are as many rises as falls, in the mean m together. Early on most cells have had none,
+    and what the others did belongs to the tails: the variance counts in proportion to the share 1 - exp(-m) that have
+    jumped. Falls are taken as small beside the conductance; from seconds on that is up to 40 % too much scatter.
+    """
+    size = base["relaxation"]
+    dose = np.log1p(elapsed / base["relaxation_time"]) ** base["relaxation_power"]
+    if not base["relaxation_jumps"]:
+        plain: Floats = size * dose * np.minimum(conductance / base["relaxation_full"], 1.0)
+        return plain
+    rises = (
+        size
+        * conductance
+        / (conductance + base["relaxation_full"])
+        * np.exp(-conductance / base["rise_fading"])
+    )
+    falls = size * conductance / base["fall_full"] * np.exp(-conductance / base["fall_fading"])
+    back, memory = base["jump_return"], base["jump_memory"]  # a share of them is undone
+    number = base["relaxation_jumps"] * ((1.0 - back) * dose - back * memory * np.expm1(-dose / memory))
+    jumped: Floats = np.sqrt(-number * np.expm1(-2.0 * number) * (rises**2 + falls**2))
+    return jumped

@@ -11,7 +11,6 @@ from mho.analysis.calibration.experiments.ageing import Rate, rate_of, relaxed, 
 from mho.analysis.calibration.experiments.estimates import Estimate
 from mho.analysis.calibration.experiments.forming_voltages import brackets, forming_voltages
 from mho.analysis.calibration.experiments.noise_levels import noise_levels, seen_share, seen_traps
-from mho.analysis.calibration.experiments.stuck_cells import stuck_cells
 from mho.analysis.calibration.experiments.wear import endurance
 from mho.analysis.calibration.transitions import Sequences
 from mho.instruments.simulated import CELL_PRESETS
@@ -66,25 +65,6 @@ def test_a_cell_that_nothing_forms_is_lost_and_one_pulse_for_all_tells_nothing()
     assert voltage.high < 3.1
     assert spread.high < 0.15
     assert forming_voltages(*brackets(ramp(np.array([4.2]), needed[3:]), BASE))[0] == []
-
-
-def test_stuck_cells_are_counted_among_those_that_were_tried() -> None:
-    pulses = 12
-    conductance = np.full((pulses, 5), 1e-4)
-    conductance[::2, :2] = 2e-5  # two cells move, one is high, one is low, one had few pulses
-    conductance[:, 3] = 8e-6
-    rows = np.broadcast_to(np.arange(5), conductance.shape).ravel()
-    some = np.arange(rows.size) < rows.size - 45
-    some |= rows < 4
-    columns = {
-        "array": 0 * rows, "row": rows, "column": 0 * rows, "kind": np.ones(rows.size),
-        "conductance": conductance.ravel(),
-    }  # fmt: skip
-    found = stuck_cells({name: values[some] for name, values in columns.items()}, BASE, lost=1)
-    assert (found.moving, found.on, found.off) == (2, 1, 2)
-    on, off = found.shares()
-    assert on.low < 0.2 < on.high
-    assert off.value > on.value
 
 
 def test_read_noise_is_told_of_the_part_that_series_see() -> None:

@@ -16,7 +16,7 @@ from mho.analysis.calibration.experiments.forming_voltages import brackets, form
 from mho.analysis.calibration.experiments.noise_levels import noise_levels
 from mho.analysis.calibration.experiments.stuck_cells import stuck_cells
 from mho.analysis.calibration.experiments.wear import endurance
-from mho.analysis.calibration.pulse_records import Columns, pulses_of
+from mho.analysis.calibration.pulse_records import pulses_of
 from mho.analysis.calibration.transitions import Transitions
 from mho.errors import RunFileError
 from mho.runs import RunFile, open_run
@@ -53,7 +53,6 @@ class Told:
 
 def told_beyond_pulses(
     paths: Sequence[str | os.PathLike[str]],
-    columns: Columns,
     data: Transitions,
     base: Base,
     beside: Sequence[str | os.PathLike[str]] = (),
@@ -64,8 +63,8 @@ def told_beyond_pulses(
     ----------
     paths : sequence of path
         Run files of one chip.
-    columns : mapping
-        The pulses of those that have some, and `data`, what they did.
+    data : Transitions
+        What the pulses of those that have some did.
     base : mapping
         The base preset.
     beside : sequence of path
@@ -95,7 +94,7 @@ def told_beyond_pulses(
     formed, lost = (
         forming_voltages(*brackets(data.forming, base)) if data.forming.cells else ([], np.zeros(0, bool))
     )
-    stuck = stuck_cells(columns, base, int(lost.sum()))
+    stuck = stuck_cells(data.unmoved, int(lost.sum()))
     found += [*(replace(one, source="virgin cells") for one in formed)]
     found += [replace(one, source=f"{stuck.told} cells") for one in stuck.shares()]
     known, wide = [], []

@@ -52,7 +52,7 @@ IMPOSSIBLE = 1e-250  # 1/S: least density, which the logarithm needs
 KNEE = 120.0  # power: the bend at the maximum is 1/120 wide
 SHARE = 1e-4  # of a value, by which it is changed for a derivative
 BLUR = 1.25  # of the deviation between reads of a cell: that of one read
-AT_MAXIMUM, FOLLOWS = 4.0, 1.0  # read deviations about it; of its change, from which on it is followed
+AT_MAXIMUM, FOLLOWS = 6.0, 3.0  # read deviations about it; of its change, from which on it is followed
 OPEN = 0.05  # V: a gate is this far above its threshold at least, where the compliance is measured
 
 

@@ -1,0 +1,96 @@
+"""Pulses as a table has them, sorted by cell and time, each with the read before it; which of them met a virgin cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+READ, SET, RESET = range(3)  # codes of the column `kind`
+FORMED = 0.2  # of the floor: a cell that was never read above is unformed, however far off zero its meter is
+
+
+def formed_above(base: Mapping[str, float]) -> float:
+    """Return the conductance (S) between cells that were never formed and any state of others.
+
+    A meter's offset on the range for formed cells may be tens of nS, so that it lies well above what virgin cells conduct.
+    """
+    return float((base["unformed"] * base["floor"]) ** 0.5)
+
+
+@dataclass(frozen=True)
+class PulsesByCell:
+    """Pulses and reads of a table, (rows,) but for what is said of `young`.
+
+    Attributes
+    ----------
+    cell : array
+        Number of the cell, in the order of array, row and column.
+    first : array of bool
+        The first row of its cell.
+    time, kind, voltage, width, gate : array
+        s, a code, V, s, V.
+    before, after : array
+        Conductances read, S, at least what a virgin cell conducts; nan where there was no read.
+    pulse, virgin : array of bool
+        Pulses with reads before and after them, and those whose cell had not been formed.
+    young : (cells,) array of bool
+        Cells that were virgin when they were first read.
+    """
+
+    cell: NDArray[np.int64]
+    first: Mask
+    time: Floats
+    kind: Floats
+    voltage: Floats
+    width: Floats
+    gate: Floats
+    before: Floats
+    after: Floats
+    pulse: Mask
+    virgin: Mask
+    young: Mask
+
+    @property
+    def count(self) -> int:
+        """Number of cells."""
+        return len(self.young)
+
+    @property
+    def formed(self) -> Mask:
+        """Pulses on cells that were formed."""
+        return self.pulse & ~self.virgin
+
+
+def pulses_by_cell(columns: Mapping[str, NDArray[Any]], base: Mapping[str, float]) -> PulsesByCell:
+    """Sort the columns of a table `pulses`, as `transitions_of` has them."""
+    place = [np.asarray(columns[name], dtype=np.int64) for name in ("array", "row", "column")]
+    order = np.lexsort((np.asarray(columns["time"]), *reversed(place)))
+    array, row, column = (one[order] for one in place)
+    time, kind, voltage, width, gate, conductance = (
+        np.asarray(columns[name], dtype=float)[order]
+        for name in ("time", "kind", "voltage", "width", "gate", "conductance")
+    )
+    first = np.ones(len(order), bool)
+    first[1:] = (np.diff(array) != 0) | (np.diff(row) != 0) | (np.diff(column) != 0)
+    cell = np.cumsum(first) - 1
+    read = np.maximum(conductance, base["unformed"])
+    before = np.concatenate([[np.nan], read[:-1]])[: len(read)]
+    before[first] = np.nan
+
+    virgin_below = formed_above(base)
+    conducts = max(FORMED * base["floor"], virgin_below)
+    high_so_far = np.cumsum(read > conducts) - (read > conducts)  # reads before this one
+    never = high_so_far == high_so_far[first][cell] if len(cell) else np.zeros(0, bool)
+    return PulsesByCell(
+        cell, first, time, kind, voltage, width, gate, before, read,
+        pulse=(kind != READ) & np.isfinite(before) & np.isfinite(conductance),
+        virgin=(before < virgin_below) | (never & (before < conducts)),
+        young=read[first] < conducts,
+    )  # fmt: skip
