@@ -241,9 +241,7 @@ def _fitted(likelihood: _Likelihood, loss: float) -> tuple[Floats, Floats]:
         return np.array([(up - down) / (2.0 * STEP) for up, down in both])
 
     own = scores(found)
-    curved = np.array([(scores(found - step) - scores(found + step)).sum(axis=1) for step in steps]) / (
-        2.0 * STEP
-    )
+    curved = np.array([(own - scores(found + step)).sum(axis=1) for step in steps]) / STEP
     bread = np.linalg.pinv(0.5 * (curved + curved.T) + np.diag(precision), hermitian=True)
     centred = own - own.mean(axis=1, keepdims=True)
     filling = centred @ centred.T * (own.shape[1] / (own.shape[1] - 1)) + np.diag(precision)

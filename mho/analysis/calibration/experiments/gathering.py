@@ -193,6 +193,8 @@ def _retention(
     ages = times - begun if known else times - times[0] + age
     aperture = _aperture(run, float(np.diff(np.unique(times)).min()))
     elapsed = np.median(times - times[0], axis=1)
+    # Which cells write-verify left is known from its reads only: without them relaxation is not told.
+    followed = known and before.pulsed is not None
     if known and before.pulsed is not None:
         groups = _since_the_pulse(cells[good], before.pulsed, begun, ages, reads, elapsed)
     else:
@@ -207,10 +209,10 @@ def _retention(
         return [], "its cells relax in jumps, whose sizes it does not tell"
     if not (known or age > 0.0):
         return [], (
-            "it does not say when its cells were programmed, without which relaxation is not told; name the program run "
-            "that it went on from, too, or read with --age, the time since programming"
+            "it does not say when its cells were programmed, without which relaxation and drift are not told; name the "
+            "program run that it went on from, too, or for the drift alone read with --age, the time since programming"
         )
-    found = [one for one in told.estimates() if before.pulsed is not None or one.name != "relaxation"]
+    found = [one for one in told.estimates() if followed or one.name != "relaxation"]
     baked = rate is not None and rate.seen
     return (
         found,
