@@ -202,7 +202,11 @@ def _retention(
     told = ageing(groups, base, aperture)
     if told is None:
         return [], FEW_READS
-    rate = Rate(kelvin, float(told.mean[RATE]), float(told.error[RATE])) if (kelvin := _kelvin(run)) else None
+    rate = (
+        Rate(kelvin, float(told.mean[RATE]), float(told.error[RATE]))
+        if (kelvin := kelvin_of(run.summary))
+        else None
+    )
     if rate is not None:
         rates.append((run.path.name, rate))
     if base["relaxation_jumps"]:
@@ -239,10 +243,10 @@ def _since_the_pulse(
     return groups
 
 
-def _kelvin(run: RunFile) -> float | None:
+def kelvin_of(summary: Mapping[str, object]) -> float | None:
     """Return the chip's temperature (K): as a chuck read it, else as demanded; None where nothing tells."""
     for name in ("temperature_read", "temperature"):
-        kelvin = run.summary.get(name)
+        kelvin = summary.get(name)
         if isinstance(kelvin, int | float) and kelvin > 0.0:
             return float(kelvin)
     return None
