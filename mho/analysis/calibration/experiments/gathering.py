@@ -69,7 +69,7 @@ def told_beyond_pulses(
     base : mapping
         The base preset.
     beside : sequence of path
-        Runs of which only the times are used: when cells were pulsed that others read later.
+        Runs of which only the last pulses are used, and reads that no pulse followed soon: of cells that others read later.
     """
     found: list[Estimate] = []
     nothing: dict[str, str] = {}
