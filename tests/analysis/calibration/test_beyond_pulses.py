@@ -7,7 +7,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from mho.analysis.calibration.experiments.ageing import Rate, rate_of, relaxed, retention
+from mho.analysis.calibration.experiments.ageing import RATE, Ageing, Watched, ageing, normal_parts
+from mho.analysis.calibration.experiments.bakes import Rate, retention
 from mho.analysis.calibration.experiments.estimates import Estimate
 from mho.analysis.calibration.experiments.forming_voltages import brackets, forming_voltages
 from mho.analysis.calibration.experiments.noise_levels import noise_levels, seen_share, seen_traps
@@ -104,18 +105,28 @@ def aged(rng: np.random.Generator, ages: np.ndarray, cells: int) -> np.ndarray:
     return (start + moved) * (1.0 + 2e-3 * rng.standard_normal((len(ages), cells)))
 
 
+def watched(ages: np.ndarray, reads: np.ndarray) -> Ageing | None:
+    """Return what reads at these ages tell, each of 200 us."""
+    return ageing([Watched(ages, reads, np.median(ages - ages[0], axis=1))], BASE, 2e-4)
+
+
+def relaxed(ages: np.ndarray, reads: np.ndarray) -> list[Estimate]:
+    found = watched(ages, reads)
+    return [] if found is None else found.estimates()
+
+
 def test_relaxation_is_told_from_noise_and_drift() -> None:
     rng, held = np.random.default_rng(5), []
     ages = np.geomspace(1.0, 1e5, 12)
     each = np.broadcast_to(ages[:, None], (12, 80))
     for _ in range(12):
-        found = named(relaxed(each, aged(rng, ages, 80), BASE, rng))
+        found = named(relaxed(each, aged(rng, ages, 80)))
         relaxation, drift = found["relaxation"], found["drift"]
         held += [relaxation.low < 1.5e-6 < relaxation.high, drift.low < -0.1e-6 < drift.high]
     assert np.mean(held) > 0.8
-    assert relaxed(0.0 * each, aged(rng, ages, 80), BASE, rng) == []  # without an age nothing is told
+    assert relaxed(0.0 * each, aged(rng, ages, 80)) == []  # without an age nothing is told
     alike = np.full((12, 80), 1e-4)
-    assert "relaxation" not in named(relaxed(each, alike, BASE, rng))  # of one level noise is not told apart
+    assert "relaxation" not in named(relaxed(each, alike))  # of one level noise is not told apart
 
 
 def baked(rng: np.random.Generator, kelvin: float) -> Rate:
@@ -123,9 +134,9 @@ def baked(rng: np.random.Generator, kelvin: float) -> Rate:
     ages = np.linspace(10.0, 1e5, 8)
     true = np.exp(-2.25 / 8.617333e-5 * (1.0 / kelvin - 1.0 / 398.15)) / 3.2e8
     reads = 1e-4 * np.exp(-true * ages)[:, None] * (1.0 + 5e-3 * rng.standard_normal((8, 60)))
-    found = rate_of(np.broadcast_to(ages[:, None], reads.shape), reads, kelvin)
+    found = watched(np.broadcast_to(ages[:, None], reads.shape), reads)
     assert found is not None
-    return found
+    return Rate(kelvin, float(found.mean[RATE]), float(found.error[RATE]))
 
 
 def test_an_activation_energy_needs_two_temperatures() -> None:
@@ -138,6 +149,43 @@ def test_an_activation_energy_needs_two_temperatures() -> None:
     assert np.mean(held) > 0.85
     assert set(named(retention(rates[1:], BASE))) == {"retention_time"}
     assert retention([Rate(300.0, 1e-12, 1e-11)], BASE) == []
+
+
+def test_stuck_cells_and_drift_are_not_taken_for_loss() -> None:
+    rng, ages = np.random.default_rng(8), np.geomspace(1.0, 1e5, 12)
+    true, held = 4e-7, []
+    for _ in range(6):
+        reads = aged(rng, ages, 80) * np.exp(-true * (ages - ages[0]))[:, None]
+        reads[:, :8] = 2.4e-4 * (1.0 + 2e-3 * rng.standard_normal((12, 8)))  # stuck: no loss, no relaxation
+        found = watched(np.broadcast_to(ages[:, None], reads.shape), reads)
+        assert found is not None
+        held.append(abs(found.mean[RATE] - true) < 2.5 * found.error[RATE])
+        assert found.error[RATE] < 0.1 * true
+    assert np.mean(held) > 0.8
+
+
+def test_a_rate_that_is_hardly_seen_does_not_lower_the_energy() -> None:
+    rng, true = np.random.default_rng(9), BASE["retention_energy"]
+    held = []
+    for _ in range(200):
+        rates = []
+        for kelvin, error in ((415.0, 2e-8), (440.0, 8e-9)):  # the first is two errors large: often not seen
+            rate = np.exp(-true / 8.617333e-5 * (1.0 / kelvin - 1.0 / 398.15)) / 3.2e8
+            rates.append(Rate(kelvin, rate + error * float(rng.standard_normal()), error))
+        energy = named(retention(rates, BASE)).get("retention_energy")
+        if energy is not None:  # else it is not told
+            held.append(energy.low < true < energy.high)
+    assert len(held) > 100
+    assert np.mean(held) > 0.92
+
+
+def test_heavy_tails_are_normal_distributions_of_several_widths() -> None:
+    shares, variances = normal_parts(0.12)
+    assert shares.sum() == pytest.approx(1.0)
+    assert shares @ variances == pytest.approx(1.0)
+    kurtosis = 3.0 * (1.0 - 0.24) ** 3 / (1.0 - 0.48) ** 2.5  # Tukey's h, in closed form
+    assert 3.0 * shares @ variances**2 == pytest.approx(kurtosis, rel=0.05)
+    assert [one.tolist() for one in normal_parts(0.0)] == [[1.0], [1.0]]
 
 
 def test_endurance_is_told_of_the_top_that_falls() -> None:

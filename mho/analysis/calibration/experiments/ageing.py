@@ -1,12 +1,17 @@
-"""Relaxation, drift and retention, from reads of programmed cells over hours.
+"""Relaxation, drift and loss, from reads of programmed cells over hours: one likelihood of a run.
 
-    G(t) = (G + w c relaxation s(t) + w drift ln(1 + t/s)) exp(-rate t)
-    s(t) = ln(1 + t/relaxation_time)^relaxation_power,    rate = exp(-E/k (1/T - 1/T_ref))/retention_time
+    G(t) = (G + c relaxation s(t) + drift ln(1 + t/s)) exp(-rate t) (1 + noise(t))
+    s(t) = ln(1 + t/relaxation_time)^relaxation_power
 
-with a coefficient c of each cell, of mean 0 and unit variance, and w = 1 above relaxation_full. So the mean tells the drift
-and the rate, and the variance of the change between two reads is the square of relaxation and the change of s. 1/f noise
-and telegraph noise grow with time as well, but in proportion to the conductance. Times count from programming: without its
-age, a run tells the rate only.
+with a heavy-tailed coefficient c of each cell, whose distribution is written as normal ones of several widths: then the
+reads of a cell are normal in each, with a covariance in closed form. The noise is 1/f noise of the base's times, of which
+each read sees what lasts longer than its aperture, and telegraph noise in the share of the cells that the base has. What
+a cell was programmed to is integrated over. The rate is the same for all and in proportion to G, the drift is not: so
+neither is taken for the other. A share of the cells is stuck: they neither relax nor lose anything, only their reads
+scatter. Times count from programming: without its age, a run tells the rate only.
+
+Only cells are used that were programmed so far above relaxation_full that relaxation depends on G at no time. Errors are
+those of the scores of the cells (a sandwich), which hold where the tails are others.
 """
 
 from __future__ import annotations
@@ -14,126 +19,267 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.calibration.experiments.estimates import FEWEST, TAIL, Estimate, mean_of
+from mho.analysis.calibration.experiments.estimates import FEWEST, Estimate, reach
+from mho.analysis.calibration.experiments.noise_levels import lasting_share
 
 Floats = NDArray[np.float64]
 
-BOLTZMANN = 8.617333e-5  # eV/K
-SURE = 2.5  # standard errors of a rate above 0 from which it counts as seen
-DEVIATES = 1.959964
+FEWEST_READS = 4
 LEVELS = 2.0  # largest over smallest conductance, at least, for relaxation to be told from noise
 LEAST_CELLS = 20
-DRAWS, ROUNDS = 200, 5
+MOST_CELLS = 2000  # more make intervals narrower than the law is right
+MARGIN = 2.0  # deviations of the relaxation until the last read
+LEAST_LEFT = 0.1  # of the conductance: what has lost more is left out
+TOLD = 0.3  # of the prior's deviation: above, a parameter is not told
+LEAST, LEAST_NOISE = 1e-9, 1e-6  # S, and of the conductance: where the base has none
+TRAPS = 15  # correlation times of telegraph noise
+STEP = 1e-3  # of differences, in deviations of the prior
+VARIANCES, PARTS, EXPECTATIONS = (0.3, 30.0), 10, 500
+RELAXATION, DRIFT, NOISE, STUCK, RATE = range(5)
+STUCK_ODDS = -4.0, 1.5  # ln of the odds that a cell is stuck: mean and deviation of the prior
 
 
 @dataclass(frozen=True)
-class Rate:
-    """How fast cells lose their conductance at a temperature (K): 1/s, with its standard error."""
+class Ageing:
+    """What the reads of a run tell: ln relaxation, drift, ln noise, the log-odds of a stuck cell, the rate.
 
-    temperature: float
-    rate: float
-    error: float
-
-    @property
-    def seen(self) -> bool:
-        """Whether they lose any that the reads show."""
-        return self.rate > SURE * self.error
-
-
-def relaxed(
-    ages: Floats, conductance: Floats, base: Mapping[str, float], rng: np.random.Generator
-) -> list[Estimate]:
-    """Return relaxation and drift of cells read (reads, cells) at `ages` (reads, cells), s since programming.
-
-    Only cells above relaxation_full are used. Relaxation is told from noise by cells of different conductance: it is the
-    same for all of them, noise grows with it. Not for presets whose cells relax in jumps.
+    Attributes
+    ----------
+    mean, error, prior : (5,) array
+        SI; the deviations after the run and before it.
+    levels : float
+        Largest over smallest conductance of the cells.
+    cells : int
     """
-    high = conductance[0] > base["relaxation_full"]
-    start, change = conductance[0, high], conductance[1:, high] - conductance[0, high]
-    ages = ages[:, high]
-    if base["relaxation_jumps"] or high.sum() < FEWEST or len(change) < 3 or not (ages[0] > 0.0).all():
-        return []
-    slow = np.log1p(ages[1:]) - np.log1p(ages[0])
-    found = [mean_of("drift", (slow * change).sum(axis=0) / (slow * slow).sum(axis=0))]  # of each cell
-    spread = np.log1p(ages / base["relaxation_time"]) ** base["relaxation_power"]
-    x = (spread[1:] - spread[0]) ** 2
-    squares = (change - change.mean(axis=1, keepdims=True)) ** 2 * (change.shape[1] / (change.shape[1] - 1))
-    if high.sum() >= LEAST_CELLS and float(np.ptp(np.log(start))) > math.log(LEVELS):
-        found.append(_relaxation(x, start, squares, rng))
-    return [one for one in found if one is not None]
+
+    mean: Floats
+    error: Floats
+    prior: Floats
+    levels: float
+    cells: int
+
+    def estimates(self) -> list[Estimate]:
+        """Return relaxation and drift, where they are told."""
+        told = self.error < TOLD * self.prior
+        low, high = (self.mean + side * reach(self.cells) * self.error for side in (-1.0, 1.0))
+        found = []
+        if told[DRIFT]:
+            found.append(Estimate("drift", float(self.mean[DRIFT]), float(low[DRIFT]), float(high[DRIFT])))
+        if told[RELAXATION] and self.cells >= LEAST_CELLS and self.levels > LEVELS:
+            value, least, most = (math.exp(one[RELAXATION]) for one in (self.mean, low, high))
+            found.append(Estimate("relaxation", value, least, most))
+        return found
 
 
-def _relaxation(x: Floats, start: Floats, squares: Floats, rng: np.random.Generator) -> Estimate | None:
-    """Fit squares of changes by R^2 x + n(t) G^2, each (moments, cells); the interval is a bootstrap over cells."""
-    cells = squares.shape[1]
-    drawn = [np.arange(cells), *rng.integers(0, cells, (DRAWS, cells))]
-    values = [_fitted(x[:, some], start[some], squares[:, some]) for some in drawn]
-    low, high = np.quantile(values[1:], [TAIL, 1.0 - TAIL])
-    if not low > 0.0:
+@dataclass(frozen=True)
+class Watched:
+    """Reads of cells that no pulse has disturbed.
+
+    Attributes
+    ----------
+    ages, conductance : (reads, cells) array
+        s since programming, and S.
+    elapsed : (reads,) array
+        For how long cells were at the temperature of the run, s.
+    """
+
+    ages: Floats
+    conductance: Floats
+    elapsed: Floats
+
+    def chosen(self, base: Mapping[str, float], margin: float) -> Watched:
+        """Return those of them that count."""
+        good = (self.conductance > 0.0).all(axis=0) & (self.ages >= 0.0).all(axis=0)
+        high = np.flatnonzero(good & (self.conductance[0] > base["relaxation_full"] + margin))
+        high = high[:: math.ceil(max(len(high), 1) / MOST_CELLS)]
+        ages, conductance = self.ages[:, high], self.conductance[:, high]
+        left = np.ones(len(ages), bool)
+        if len(high):
+            left = np.median(conductance / conductance[0], axis=1) > LEAST_LEFT
+        return Watched(ages[left], conductance[left], self.elapsed[left])
+
+
+def ageing(groups: Sequence[Watched], base: Mapping[str, float], aperture: float) -> Ageing | None:
+    """Return what cells tell, in groups of those that were read equally often.
+
+    None for too few cells or reads. `aperture` (s) is the time over which a read is averaged. Reads after nine tenths of
+    the conductance are lost are left out.
+    """
+    last = max(float(np.median(one.ages[-1])) for one in groups if one.ages.size)
+    margin = MARGIN * base["relaxation"] * float(_spread(np.array(last), base))
+    groups = [one.chosen(base, margin) for one in groups]
+    groups = [one for one in groups if one.conductance.size and len(one.ages) > 1]
+    whole = [one for one in groups if len(one.ages) >= FEWEST_READS and one.elapsed[-1] > 0.0]
+    if sum(one.conductance.shape[1] for one in whole) < FEWEST:
         return None
-    value, low, high = (math.sqrt(one) for one in (values[0], float(low), float(high)))
-    return Estimate("relaxation", value, min(low, value), max(high, value))
+    longest = max(float(one.elapsed[-1]) for one in whole)
+    likelihood = _Likelihood(tuple(_Reads.of(one, base, aperture, longest) for one in groups), *_prior(base))
+    lost = [float(np.median(np.log(one.conductance[0] / one.conductance[-1]))) for one in whole]
+    mean, error = _fitted(likelihood, max(*lost, 0.0))
+    first = np.concatenate([one.conductance[0] for one in groups])
+    scale = np.append(np.ones(RATE), 1.0 / longest)
+    prior = np.append(likelihood.prior, math.inf)
+    return Ageing(mean * scale, error * scale, prior, float(first.max() / first.min()), len(first))
 
 
-def _fitted(x: Floats, start: Floats, squares: Floats) -> float:
-    """Return R^2 by weighted least squares: the variance of a square is in proportion to its own square."""
-    noisy = (start / start.max()) ** 2
-    shared, own = float(squares.mean()) / max(float(x.mean()), 1e-12), np.zeros(len(x))
-    for _ in range(ROUNDS):
-        expected = np.maximum(shared * x + own[:, None] * noisy, 1e-2 * squares.mean())
-        weight = expected**-2.0
-        # The noise of each moment is eliminated, what is left is one equation for what they share.
-        nn, nx, xx, ny, xy = (
-            (weight * one * other).sum(axis=1)
-            for one, other in ((noisy, noisy), (noisy, x), (x, x), (noisy, squares), (x, squares))
-        )
-        shared = max(float((xy - nx * ny / nn).sum() / (xx - nx * nx / nn).sum()), 0.0)
-        own = np.maximum((ny - nx * shared) / nn, 0.0)
-    return shared
-
-
-def rate_of(ages: Floats, conductance: Floats, temperature: float) -> Rate | None:
-    """Return the rate at which ln G of cells read (reads, cells) at `ages` (reads, cells) falls beside the drift in ln t.
-
-    None for too few cells or reads.
+@dataclass(frozen=True)
+class _Likelihood:
+    """The likelihood of all groups; the parameters are ln relaxation, drift, ln noise, the log-odds of stuck cells, and the
+    loss by the last read. All but the last have a normal prior.
     """
-    known = (conductance > 0.0).all(axis=0)
-    ages = np.median(ages, axis=1)
-    elapsed = ages - ages[0]
-    if known.sum() < FEWEST or len(ages) < 5 or not elapsed[-1] > 0.0:
-        return None
-    terms = np.stack([np.ones(len(ages)), np.log1p(ages), elapsed / elapsed[-1]], axis=1)
-    slopes = -np.linalg.lstsq(terms, np.log(conductance[:, known]), rcond=None)[0][2] / elapsed[-1]
-    return Rate(temperature, float(slopes.mean()), float(slopes.std(ddof=1)) / math.sqrt(len(slopes)))
+
+    groups: tuple[_Reads, ...]
+    middle: Floats  # (4,): of the prior
+    prior: Floats
+
+    def of_cells(self, parameters: Floats) -> Floats:
+        """Return ln of the likelihood of each cell."""
+        return np.concatenate([one.likelihoods(parameters) for one in self.groups])
 
 
-def retention(rates: Sequence[Rate], base: Mapping[str, float]) -> list[Estimate]:
-    """Return retention_energy and retention_time from rates that are seen at two temperatures and more; else nothing.
+def _prior(base: Mapping[str, float]) -> tuple[Floats, Floats]:
+    """Return mean and deviation of all parameters but the loss: wide, so that what is told is told by reads."""
+    relaxation, noise = max(base["relaxation"], LEAST), max(base["read_noise"], LEAST_NOISE)
+    middle = [math.log(relaxation), base["drift"], math.log(noise), STUCK_ODDS[0]]
+    return np.array(middle), np.array([1.0, relaxation, 1.0, STUCK_ODDS[1]])
 
-    At one temperature the time follows from the base's energy.
+
+@dataclass(frozen=True)
+class _Reads:
+    """The reads of a group with what does not change while parameters are sought."""
+
+    reads: Floats  # (cells, reads), S
+    size: Floats  # (cells,): by which noise is multiplied, S
+    spread: Floats  # (cells, reads): s(t)
+    slow: Floats  # (cells, reads): ln(1 + t/s)
+    elapsed: Floats  # (reads,), of the longest
+    flicker: Floats  # (reads, reads): covariance of 1/f noise of unit variance
+    trap: Floats  # (reads, reads): of telegraph noise of the base's size
+    trapped: float  # share of the cells
+    shares: Floats  # of the normal distributions of c
+    widths: Floats  # their variances
+
+    @classmethod
+    def of(cls, watched: Watched, base: Mapping[str, float], aperture: float, longest: float) -> _Reads:
+        ages, start = watched.ages, watched.conductance[0]
+        moments = np.median(ages - ages[0], axis=1)
+        size = start / (1.0 + start / base["noise_full"]) if base["noise_full"] else start
+        decades = max(round(math.log10(base["noise_slowest"] / base["noise_fastest"])), 0)
+        times = np.geomspace(base["noise_fastest"], base["noise_slowest"], decades + 1)
+        traps = np.geomspace(base["rtn_fastest"], base["rtn_slowest"], TRAPS)
+        return cls(
+            watched.conductance.T, size, _spread(ages, base).T, np.log1p(ages).T, watched.elapsed / longest,
+            _covariance(moments, times, aperture), base["rtn_noise"] ** 2 * _covariance(moments, traps, aperture),
+            base["rtn_share"] if base["rtn_noise"] else 0.0, *normal_parts(base["relaxation_tail"]),
+        )  # fmt: skip
+
+    def likelihoods(self, parameters: Floats) -> Floats:
+        """Return ln of the likelihood of each cell."""
+        relaxation, drift, noise, stuck, loss = parameters
+        moved = self.reads * np.exp(loss * self.elapsed) - drift * self.slow
+        noisy, variance = math.exp(2.0 * noise) * self.flicker, math.exp(2.0 * relaxation)
+        change = loss * float(self.elapsed.sum()) - math.log1p(
+            math.exp(stuck)
+        )  # of the reads' measure; the share
+        found = []
+        for share, covariance in ((1.0 - self.trapped, noisy), (self.trapped, noisy + self.trap)):
+            if share:
+                found.append(self._under(covariance, moved, variance) + math.log(share) + change)
+        still = self._under(noisy, self.reads, 0.0) - math.log1p(math.exp(-stuck))
+        result: Floats = np.logaddexp.reduce([*found, still])
+        return result
+
+    def _under(self, covariance: Floats, moved: Floats, variance: float) -> Floats:
+        """Return ln of the likelihood of each cell under a covariance of its noise, relative to its size."""
+        inverse = np.linalg.inv(covariance)
+        ones = inverse.sum(axis=0)
+        free = inverse - np.outer(ones, ones) / ones.sum()  # whatever the cell was programmed to
+        known = -0.5 * (np.linalg.slogdet(covariance)[1] + math.log(ones.sum()))
+        rest, along = moved @ free, self.spread @ free
+        square = (rest * moved).sum(axis=1) / self.size**2
+        both = (rest * self.spread).sum(axis=1) / self.size**2
+        seen = (along * self.spread).sum(axis=1) / self.size**2
+        widths = variance * self.widths[:, None]
+        parts = np.log(self.shares)[:, None] - 0.5 * np.log1p(widths * seen)
+        parts = parts + 0.5 * widths * both**2 / (1.0 + widths * seen)
+        count = len(covariance) - 1
+        result: Floats = np.logaddexp.reduce(parts) - 0.5 * square + known - count * np.log(self.size)
+        return result
+
+
+def _fitted(likelihood: _Likelihood, loss: float) -> tuple[Floats, Floats]:
+    """Return the parameters of the largest posterior, and their deviations by the scores of the cells."""
+    from scipy.optimize import minimize  # loads slowly
+
+    unit = np.append(likelihood.prior, max(0.1 * loss, 1e-2))
+    middle = np.append(likelihood.middle, loss)
+    precision = np.array([1.0, 1.0, 1.0, 1.0, 0.0])  # of the prior, in these units; none of the loss
+
+    def cost(x: Floats) -> float:
+        return 0.5 * float((precision * x * x).sum()) - float(likelihood.of_cells(middle + unit * x).sum())
+
+    begun = np.zeros(len(middle))
+    least = cost(begun)
+
+    def above(x: Floats) -> float:
+        return cost(x) - least
+
+    solver: Any = minimize  # its overloads do not know of a plain function
+    found: Floats = solver(above, begun, method="BFGS", options={"gtol": 1e-2}).x
+    steps = STEP * np.eye(len(middle))
+
+    def scores(x: Floats) -> Floats:
+        both = [
+            [likelihood.of_cells(middle + unit * (x + side * step)) for side in (1.0, -1.0)] for step in steps
+        ]
+        return np.array([(up - down) / (2.0 * STEP) for up, down in both])
+
+    own = scores(found)
+    curved = np.array([(own - scores(found + step)).sum(axis=1) for step in steps]) / STEP
+    bread = np.linalg.pinv(0.5 * (curved + curved.T) + np.diag(precision), hermitian=True)
+    centred = own - own.mean(axis=1, keepdims=True)
+    filling = centred @ centred.T * (own.shape[1] / (own.shape[1] - 1)) + np.diag(precision)
+    return middle + unit * found, unit * np.sqrt(np.diag(bread @ filling @ bread))
+
+
+@lru_cache(maxsize=8)
+def normal_parts(tail: float) -> tuple[Floats, Floats]:
+    """Return shares and variances of normal distributions that together are Tukey's h distribution of unit variance.
+
+    The variances are given, the shares those of the least divergence, by expectation maximisation.
     """
-    seen = [one for one in rates if one.seen]
-    if not seen:
-        return []
-    x = np.array([1.0 / one.temperature - 1.0 / base["retention_temperature"] for one in seen]) / BOLTZMANN
-    y, error = np.log([one.rate for one in seen]), np.array([one.error / one.rate for one in seen])
-    if np.ptp(x) * BOLTZMANN < 1e-5:  # 1/K: one temperature
-        middle = float(np.average(y + base["retention_energy"] * x, weights=error**-2.0))
-        return [_time(-middle, float((error**-2.0).sum() ** -0.5))]
-    design = np.stack([np.ones(len(x)), -x], axis=1) / error[:, None]
-    covariance = np.linalg.inv(design.T @ design)
-    level, energy = covariance @ design.T @ (y / error)
-    half = DEVIATES * math.sqrt(covariance[1, 1])
-    return [
-        Estimate("retention_energy", float(energy), float(energy - half), float(energy + half)),
-        _time(-float(level), math.sqrt(covariance[0, 0])),
-    ]
+    from scipy.special import lambertw  # loads slowly
+
+    if not tail:
+        return np.ones(1), np.ones(1)
+    size = (1.0 - 2.0 * tail) ** 0.75
+    x = np.linspace(0.0, 15.0, 601)
+    squares = lambertw(tail * (x / size) ** 2).real / tail  # of the normal draws
+    density = np.exp(-0.5 * (1.0 + tail) * squares) / (1.0 + tail * squares)
+    density /= density.sum()
+    variances = np.geomspace(*VARIANCES, PARTS)
+    parts = np.exp(-0.5 * x[:, None] ** 2 / variances) / np.sqrt(variances)
+    shares = np.full(PARTS, 1.0 / PARTS)
+    for _ in range(EXPECTATIONS):
+        shares = shares * (parts.T @ (density / (parts @ shares)))
+        shares /= shares.sum()
+    return shares, variances / float(shares @ variances)
 
 
-def _time(log: float, error: float) -> Estimate:
-    low, value, high = (math.exp(log + side * DEVIATES * error) for side in (-1.0, 0.0, 1.0))
-    return Estimate("retention_time", value, low, high)
+def _spread(ages: Floats, base: Mapping[str, float]) -> Floats:
+    result: Floats = np.log1p(ages / base["relaxation_time"]) ** base["relaxation_power"]
+    return result
+
+
+def _covariance(elapsed: Floats, times: Floats, aperture: float) -> Floats:
+    """Return the covariance (reads, reads) of noise of these correlation times (s), in equal parts of unit variance."""
+    apart = np.abs(elapsed[:, None] - elapsed)[..., None]
+    whole = np.exp(-apart / times) * (apart > 0.0) + lasting_share(aperture / times) * (apart == 0.0)
+    covariance: Floats = whole.mean(axis=-1) + 1e-9 * np.eye(len(elapsed))
+    return covariance

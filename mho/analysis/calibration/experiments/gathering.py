@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.calibration.experiments.ageing import Rate, rate_of, relaxed, retention
+from mho.analysis.calibration.experiments.ageing import RATE, Watched, ageing
+from mho.analysis.calibration.experiments.bakes import Rate, retention
 from mho.analysis.calibration.experiments.estimates import FEWEST, Estimate, is_told
 from mho.analysis.calibration.experiments.forming_voltages import brackets, forming_voltages
 from mho.analysis.calibration.experiments.noise_levels import noise_levels
+from mho.analysis.calibration.experiments.programming_times import Before, EarlierRuns, Undisturbed
 from mho.analysis.calibration.experiments.stuck_cells import stuck_cells
 from mho.analysis.calibration.experiments.wear import endurance
-from mho.analysis.calibration.pulse_records import pulses_of
 from mho.analysis.calibration.transitions import Transitions
 from mho.errors import RunFileError
 from mho.runs import RunFile, open_run
@@ -24,8 +25,6 @@ from mho.toml import load_toml
 
 Floats = NDArray[np.float64]
 Base = Mapping[str, float]
-Written = Mapping[tuple[int, int], float]
-"""When each cell (row, column) had its last pulse, s on the clock of the run that reads it."""
 
 LINE_FREQUENCY = 50.0  # Hz
 SHARES = ("stuck_on", "stuck_off", "rtn_share")
@@ -68,18 +67,18 @@ def told_beyond_pulses(
     base : mapping
         The base preset.
     beside : sequence of path
-        Runs of which only the times are used: when cells were pulsed that others read later.
+        Runs of which only the last pulses are used, and reads that no pulse followed soon: of cells that others read later.
     """
     found: list[Estimate] = []
     nothing: dict[str, str] = {}
     rates: list[tuple[str, Rate]] = []
-    links = _links([*paths, *beside])
+    earlier = EarlierRuns([*paths, *beside], [*READERS])
     for path in paths:
         with open_run(path) as run:
             reader = READERS.get(run.procedure)
-            written = _written(run, links)
+            before = earlier.before(run)
             try:
-                here, why = reader(run, base, rates, written) if reader else ([], "")
+                here, why = reader(run, base, rates, before) if reader else ([], "")
             except (KeyError, RunFileError):
                 here, why = [], f"its tables are not those of a {run.procedure} run of this version"
             source = Path(path).name
@@ -110,39 +109,6 @@ def told_beyond_pulses(
     return Told(tuple(known), nothing, (*remarks, *wide))
 
 
-def _links(paths: Sequence[str | os.PathLike[str]]) -> dict[Path, tuple[Path | None, Written]]:
-    """Return of each run which one it went on from, and when its pulses were; their clock is one."""
-    found: dict[Path, tuple[Path | None, Written]] = {}
-    for path in paths:
-        with open_run(path) as run:
-            pulses = pulses_of(run) if run.procedure not in READERS else None
-            times: dict[tuple[int, int], float] = {}
-            if pulses is not None:
-                some = pulses["kind"] > 0
-                rows = zip(*(pulses[name][some].tolist() for name in ("row", "column", "time")), strict=True)
-                times = {(int(row), int(column)): time for row, column, time in rows}
-            found[Path(path).resolve()] = _after(run), times
-    return found
-
-
-def _after(run: RunFile) -> Path | None:
-    """Return the run whose chip this one went on with."""
-    after = run.provenance.get("after", "")
-    return Path(run.provenance.get("folder", ""), after).resolve() if after else None
-
-
-def _written(run: RunFile, links: Mapping[Path, tuple[Path | None, Written]]) -> Written:
-    """Return when the cells that a run found were pulsed last, by the runs before it."""
-    found: dict[tuple[int, int], float] = {}
-    earlier = _after(run)
-    for _ in range(len(links)):
-        if earlier is None or earlier not in links:
-            break
-        earlier, times = links[earlier]
-        found = {**times, **found}
-    return found
-
-
 def _remarks(cells: int, bound: float, on: int, off: int) -> list[str]:
     if not cells or (on and off):
         return []
@@ -170,7 +136,7 @@ def _pooled(found: Sequence[Estimate]) -> tuple[Estimate, ...]:
 
 
 def _noise(
-    run: RunFile, base: Base, rates: list[tuple[str, Rate]], written: Written
+    run: RunFile, base: Base, rates: list[tuple[str, Rate]], before: Before
 ) -> tuple[list[Estimate], str]:
     cells, series = run.table("noise"), run.table("series")
     if not len(cells["row"]):
@@ -203,7 +169,7 @@ def _aperture(run: RunFile, interval: float) -> float:
 
 
 def _retention(
-    run: RunFile, base: Base, rates: list[tuple[str, Rate]], written: Written
+    run: RunFile, base: Base, rates: list[tuple[str, Rate]], before: Before
 ) -> tuple[list[Estimate], str]:
     table = run.table("reads")
     age = float(run.parameters["age"].value or 0.0)
@@ -216,32 +182,76 @@ def _retention(
     times[table["repeat"], cell.ravel()] = table["time"]
     whole = np.isfinite(reads).all(axis=1)
     good = (reads[whole][0] > base["relaxation_full"]) if whole.any() else np.zeros(0, bool)
+    good &= np.array([tuple(cell) not in before.still for cell in cells.tolist()], bool)
     if good.sum() < FEWEST or whole.sum() < LEAST_READS:
         return [], FEW_READS
     reads, times = reads[whole][:, good], times[whole][:, good]
-    begun = np.array([written.get((row, column), np.nan) for row, column in cells[good].tolist()])
+    begun = np.array([before.written.get((row, column), np.nan) for row, column in cells[good].tolist()])
     known = bool(np.isfinite(begun).all() and (begun < times[0]).all())
     ages = times - begun if known else times - times[0] + age
-    kelvin = run.summary.get("temperature")
-    rate = rate_of(ages, reads, float(kelvin)) if isinstance(kelvin, int | float) else None
+    aperture = _aperture(run, float(np.diff(np.unique(times)).min()))
+    elapsed = np.median(times - times[0], axis=1)
+    # Which cells write-verify left is known from its reads only: without them relaxation is not told.
+    followed = known and before.pulsed is not None
+    if known and before.pulsed is not None:
+        groups = _since_the_pulse(cells[good], before.pulsed, begun, ages, reads, elapsed)
+    else:
+        groups = [Watched(ages, reads, elapsed)]
+    told = ageing(groups, base, aperture)
+    if told is None:
+        return [], FEW_READS
+    rate = (
+        Rate(kelvin, float(told.mean[RATE]), float(told.error[RATE]))
+        if (kelvin := kelvin_of(run.summary))
+        else None
+    )
     if rate is not None:
         rates.append((run.path.name, rate))
-    if rate is not None and rate.seen:
-        return [], ""  # a bake: relaxation is told at a temperature at which nothing is lost
+    if base["relaxation_jumps"]:
+        return [], "its cells relax in jumps, whose sizes it does not tell"
     if not (known or age > 0.0):
         return [], (
-            "it does not say when its cells were programmed, without which relaxation is not told; name the program run "
-            "that it went on from, too, or read with --age, the time since programming"
+            "it does not say when its cells were programmed, without which relaxation and drift are not told; name the "
+            "program run that it went on from, too, or for the drift alone read with --age, the time since programming"
         )
-    found = relaxed(ages, reads, base, np.random.default_rng(0))
+    found = [one for one in told.estimates() if followed or one.name != "relaxation"]
+    baked = rate is not None and rate.seen
     return (
         found,
-        "" if found else "its cells relax in jumps, whose sizes it does not tell, or they are too few",
+        ""
+        if found or baked
+        else "its cells changed too little to tell their relaxation, or they are too few",
     )
 
 
+def _since_the_pulse(
+    cells: NDArray[np.int64], pulsed: Undisturbed, begun: Floats, ages: Floats, reads: Floats, elapsed: Floats
+) -> list[Watched]:
+    """Return the reads with those before that followed the pulse, and those of cells that were then pulsed anew."""
+    moments, values = pulsed.of(cells)
+    count = np.isfinite(values).sum(axis=0)
+    groups = [Watched(*pulsed.anew(), np.zeros(2))]
+    for more in range(len(values) + 1):
+        some = count == more
+        whole = [
+            np.concatenate([first[:more, some], later[:, some]])
+            for first, later in ((moments - begun, ages), (values, reads))
+        ]
+        groups.append(Watched(whole[0], whole[1], np.concatenate([np.zeros(more), elapsed])))
+    return groups
+
+
+def kelvin_of(summary: Mapping[str, object]) -> float | None:
+    """Return the chip's temperature (K): as a chuck read it, else as demanded; None where nothing tells."""
+    for name in ("temperature_read", "temperature"):
+        kelvin = summary.get(name)
+        if isinstance(kelvin, int | float) and kelvin > 0.0:
+            return float(kelvin)
+    return None
+
+
 def _endurance(
-    run: RunFile, base: Base, rates: list[tuple[str, Rate]], written: Written
+    run: RunFile, base: Base, rates: list[tuple[str, Rate]], before: Before
 ) -> tuple[list[Estimate], str]:
     table = run.table("endurance")
     place = np.stack([table["row"], table["column"]], axis=1)
@@ -259,6 +269,6 @@ def _endurance(
     )
 
 
-Reader = Callable[[RunFile, Base, list[tuple[str, Rate]], Written], tuple[list[Estimate], str]]
+Reader = Callable[[RunFile, Base, list[tuple[str, Rate]], Before], tuple[list[Estimate], str]]
 READERS: Mapping[str, Reader] = {"Noise": _noise, "Retention": _retention, "Endurance": _endurance}
 """Of the procedures whose runs tell more than their pulses."""

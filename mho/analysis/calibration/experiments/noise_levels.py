@@ -32,11 +32,13 @@ def seen_share(interval: float, samples: int, aperture: float, base: Mapping[str
     """Return the share K of the variance of 1/f noise that reads of `aperture` (s) every `interval` (s) see."""
     decades = math.log10(base["noise_slowest"] / base["noise_fastest"])
     times = np.geomspace(base["noise_fastest"], base["noise_slowest"], round(decades) + 1)
-    return float((_averaged(min(aperture, interval) / times) - _averaged(interval * samples / times)).mean())
+    return float(
+        (lasting_share(min(aperture, interval) / times) - lasting_share(interval * samples / times)).mean()
+    )
 
 
-def _averaged(x: Floats) -> Floats:
-    """Variance of the mean over `x` correlation times."""
+def lasting_share(x: Floats) -> Floats:
+    """Return the variance of the mean of unit noise over `x` of its correlation times."""
     some = np.maximum(x, 1e-3)
     whole = 2.0 * (1.0 + np.expm1(-some) / some) / some
     return np.where(x < 1e-3, 1.0 - x / 3.0, whole)
