@@ -111,10 +111,11 @@ def misfit(
         each = (one[part] for one in (voltage, width, gate, before, still, landing / after))
         cells = model(_one_pulse_each(at[part], *each), fixed)
         try:
-            cells.recentre(values)
-        except np.linalg.LinAlgError:  # parameters beyond all numbers
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # parameters may be far off
+                cells.recentre(values)
+                log[part] = cells.log_likelihood(values).reshape(at[part].shape)
+        except np.linalg.LinAlgError:  # or beyond all numbers
             return Misfit(kind, np.nan, 0.0, 0.0)
-        log[part] = cells.log_likelihood(values).reshape(at[part].shape)
     below = _below(at, np.exp(log - log.max(axis=1, keepdims=True)))
 
     def share(conductance: Floats) -> Floats:
