@@ -2,7 +2,7 @@
 
 A block of 128 x 128 virgin cells is formed, programmed, verified again and touched up as `mho run program` does it:
 drivers, messages, simulated instruments, one cell's physics at a time, every pulse and read into the run file. Its first
-32 x 32 cells come before, so that what grows with the cells shows. Everything is measured once: it takes a minute.
+32 x 32 cells come before, so that what grows with the cells shows. Both are measured once, which takes a minute.
 
 The peer is pyvisa-sim, which answers such messages from memory with no instrument and no cell behind it, in turns with
 small blocks: their ratio holds where the machine's speed changes. The code that took 28.5 s takes `BEFORE` times
@@ -57,7 +57,7 @@ class Programming:
 
 
 def run(repeat: int) -> list[Figure]:
-    """Program a small block and a large one, then read the large one again."""
+    """Program a small block and a large one, and more small ones in turns with the peer."""
     with tempfile.TemporaryDirectory() as folder:
         small = program(FIRST, Path(folder) / "small.h5")
         large = program(SIDE, Path(folder) / "large.h5")
