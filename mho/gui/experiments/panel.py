@@ -114,7 +114,8 @@ class ExperimentsPanel(QWidget):
         self._bench_changed(self.session.bench)
         self.ready.emit()
         if self._wanted is not None:
-            self.show_form(*self._wanted)
+            wanted, self._wanted = self._wanted, None
+            self.show_form(*wanted)
 
     def show_form(self, name: str, values: Mapping[str, Any], then: Callable[[], None] | None = None) -> None:
         """Show the form of procedure `name` with `values`, the others at their defaults; `then`, once it is there."""

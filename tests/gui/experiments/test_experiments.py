@@ -47,6 +47,12 @@ def type_into(panel: ExperimentsPanel, name: str, text: str, qtbot) -> None:
     qtbot.keyClicks(editor, text)
 
 
+def edit_first(panel: ExperimentsPanel, qtbot) -> None:
+    """Ask to change the first job, and wait for its form: the procedures on offer may still be on their way."""
+    panel.session.edit_wanted.emit(panel.session.jobs[0])
+    qtbot.waitUntil(lambda: panel.form is not None and panel.buttons.change.isVisible(), timeout=SOON)
+
+
 def test_procedures_are_found_by_any_word_and_shown_in_groups(panel: ExperimentsPanel, qtbot) -> None:
     qtbot.waitUntil(lambda: bool(panel.list.names()), timeout=SOON)
     assert {"read", "program", "solve"} <= set(panel.list.names())
@@ -173,7 +179,7 @@ def test_a_job_that_waits_is_changed_in_the_form_and_keeps_its_place(panel: Expe
     with Queue(panel.session.queue_path) as queue:
         first, _ = (queue.add(Order("read", {"repeats": count}, seed=3)) for count in (2, 3))
     qtbot.waitUntil(lambda: len(panel.session.jobs) == 2, timeout=SOON)
-    panel.session.edit_wanted.emit(panel.session.jobs[0])
+    edit_first(panel, qtbot)
     assert panel.form.values() == {"repeats": "2"}
     assert panel.buttons.change.text() == f"Change job {first.id}"
     assert not panel.buttons.queue.isVisible()
@@ -194,10 +200,8 @@ def test_a_job_that_insists_on_limits_keeps_that_when_it_is_changed_and_no_other
     with Queue(panel.session.queue_path) as queue:
         queue.add(Order("read", {"repeats": 2}, bench=str(bench), force=True))
     qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=SOON)
-    panel.session.edit_wanted.emit(panel.session.jobs[0])
-    qtbot.waitUntil(
-        lambda: not panel.conditions.insist.isHidden(), timeout=SOON
-    )  # offers may be on their way
+    edit_first(panel, qtbot)
+    assert not panel.conditions.insist.isHidden()
     type_into(panel, "repeats", "5", qtbot)
     qtbot.waitUntil(lambda: panel.expected is not None, timeout=SOON)  # it is not refused
     press(panel.buttons.change, qtbot)
@@ -213,7 +217,7 @@ def test_a_job_that_begins_meanwhile_is_not_changed_and_that_is_said(panel: Expe
     with Queue(panel.session.queue_path) as queue:
         job = queue.add(Order("read", {"repeats": 1}))
         qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=SOON)
-        panel.session.edit_wanted.emit(panel.session.jobs[0])
+        edit_first(panel, qtbot)
         with qtbot.waitSignal(panel.session.message, timeout=SOON) as said:
             queue.begin(job.id, run=None, worker=1)
     assert said.args[:2] == ["WARNING", f"job {job.id} waits no longer; Queue makes a new one of the form"]
