@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QWindow
@@ -63,14 +61,14 @@ class EscapeTwice(QObject):
 
     It sees keys as they reach a window of the system, before Qt decides which widget gets them, and blocks none. A press
     that closes or leaves something (a menu, an open list, a dialog, a cell in editing) does not count: a user who leaves
-    a menu by Escape and presses once too often wants no emergency stop.
+    a menu by Escape and presses once too often wants no emergency stop. What counts is when the keys were pressed, not
+    when the program came to them: a window that is busy between the two loses no stop.
     """
 
     pressed = Signal()
 
-    def __init__(self, parent: QObject | None = None, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._now = now
         self._last = NEVER
         app = QGuiApplication.instance()
         assert isinstance(app, QGuiApplication)
@@ -86,13 +84,13 @@ class EscapeTwice(QObject):
         """Count presses of Escape."""
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and not event.isAutoRepeat():
             if event.key() == Qt.Key.Key_Escape and not _escape_closes_something():
-                self._press()
+                self._press(event.timestamp() / 1000)
             else:
                 self._last = NEVER
         return False
 
-    def _press(self) -> None:
-        before, self._last = self._last, self._now()
+    def _press(self, when: float) -> None:
+        before, self._last = self._last, when
         if self._last - before <= TWICE_WITHIN:
             self._last = NEVER
             self.pressed.emit()
