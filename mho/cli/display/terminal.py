@@ -10,15 +10,20 @@ from rich.segment import Segment
 
 from mho.escaping import visible
 
+WIDE = 300  # characters: of a line in a pipe or a file, where rich would take 80
+
 
 class Terminal(Console):
     """A console on which a text from a file is only ever text: no escape sequence, no markup of rich, no emoji code.
 
-    What is styled is styled by `rich.text.Text` or `style`. Parameters are rich's.
+    What is styled is styled by `rich.text.Text` or `style`. Parameters are rich's. Where sentences are not wrapped
+    (`soft_wrap`) and no terminal says how wide it is, tables are not cut either.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"markup": False, "emoji": False, "highlight": False, **options})
+        if self.soft_wrap and not self.is_terminal and not {"width", "COLUMNS"} & {*options, *self._environ}:
+            self.width = WIDE
 
     def _render_buffer(self, buffer: Iterable[Segment]) -> str:
         # The last step before anything is written: whatever was printed, by whom ever, has come through here.
