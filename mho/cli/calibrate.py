@@ -38,7 +38,7 @@ def calibrate(
     hold_out: Annotated[
         list[Path] | None,
         typer.Option(
-            help="a run that the preset is not made from, and is held to; may be given several times"
+            help="a run from whose pulses the preset is not made, and that it is held to; may be given several times"
         ),
     ] = None,
     figure: Annotated[
