@@ -195,8 +195,8 @@ def _run(run: RunFacts) -> Iterator[str]:
 
 def _figures(path: Path) -> Iterator[str]:
     """Yield a run's declared figures, drawn as `mho plot` draws them."""
-    from mho.analysis.figures.inferred import figures_of  # Matplotlib takes its time
     from mho.analysis.figures.sheet import draw_alone
+    from mho.analysis.figures.values.inferred import figures_of  # Matplotlib takes its time
 
     with RunFile(path) as run:
         for figure in figures_of(run)[:MOST_FIGURES]:

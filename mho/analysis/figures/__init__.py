@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mho.analysis.figures.axes import SHARES
     from mho.analysis.figures.drawing import compose
-    from mho.analysis.figures.figure_data import AxisText, FigureData
-    from mho.analysis.figures.gathering import gather
-    from mho.analysis.figures.inferred import figure_of, figures_of, map_figure
     from mho.analysis.figures.marks import Drawing, Mark, ReferenceLevel
     from mho.analysis.figures.plotting import check_picture, draw, plot, plot_panels
     from mho.analysis.figures.sheet import draw_alone
-    from mho.analysis.figures.statistics import normal_quantile
+    from mho.analysis.figures.values.figure_data import AxisText, FigureData
+    from mho.analysis.figures.values.gathering import gather
+    from mho.analysis.figures.values.inferred import figure_of, figures_of, map_figure
+    from mho.analysis.figures.values.statistics import normal_quantile
 else:
     from mho.lazy_names import lazy_names
 
@@ -25,13 +25,13 @@ else:
         {
             ".axes": ("SHARES",),
             ".drawing": ("compose",),
-            ".figure_data": ("AxisText", "FigureData"),
-            ".gathering": ("gather",),
-            ".inferred": ("figure_of", "figures_of", "map_figure"),
+            ".values.figure_data": ("AxisText", "FigureData"),
+            ".values.gathering": ("gather",),
+            ".values.inferred": ("figure_of", "figures_of", "map_figure"),
             ".marks": ("Drawing", "Mark", "ReferenceLevel"),
             ".plotting": ("check_picture", "draw", "plot", "plot_panels"),
             ".sheet": ("draw_alone",),
-            ".statistics": ("normal_quantile",),
+            ".values.statistics": ("normal_quantile",),
         },
     )
 

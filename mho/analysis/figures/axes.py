@@ -21,9 +21,9 @@ from matplotlib.transforms import blended_transform_factory
 from numpy.typing import NDArray
 
 from mho.analysis import palette
-from mho.analysis.figures.figure_data import AxisText, MapImage
 from mho.analysis.figures.marks import Drawing, Mark
-from mho.analysis.figures.statistics import normal_quantile
+from mho.analysis.figures.values.figure_data import AxisText, MapImage
+from mho.analysis.figures.values.statistics import normal_quantile
 from mho.analysis.reports.quantities import handy_unit
 from mho.runs.figures import PROBABILITY
 

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis import palette
-from mho.analysis.figures.figure_data import AxisText, FigureData, MapImage, PointGroup
-from mho.analysis.figures.gathering import CURVES_NAMED, POINTS, extremes
 from mho.analysis.figures.marks import DASHES, MARKERS, Drawing, Mark, ReferenceLevel
-from mho.analysis.figures.statistics import (
+from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
+from mho.analysis.figures.values.gathering import CURVES_NAMED, POINTS, extremes
+from mho.analysis.figures.values.statistics import (
     bin_edges,
     cumulative,
     fitted,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.figures.figure_data import NO_AXIS, AxisText, MapImage
+from mho.analysis.figures.values.figure_data import NO_AXIS, AxisText, MapImage
 from mho.runs.figures import Band
 
 Floats = NDArray[np.float64]

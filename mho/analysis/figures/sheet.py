@@ -16,9 +16,9 @@ from matplotlib.figure import Figure as Sheet
 from mho.analysis import palette
 from mho.analysis.figures.axes import draw_axes, draw_images, place_images, say_nothing_there
 from mho.analysis.figures.drawing import compose
-from mho.analysis.figures.gathering import gather
-from mho.analysis.figures.inferred import figure_of, figures_of, fits
 from mho.analysis.figures.marks import Drawing
+from mho.analysis.figures.values.gathering import gather
+from mho.analysis.figures.values.inferred import figure_of, figures_of, fits
 from mho.analysis.reports.summary import read_bench
 from mho.escaping import visible
 from mho.runs import RunFile, Status

@@ -16,10 +16,10 @@ from scipy.special import ndtri
 
 import mho
 from mho import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table
-from mho.analysis.figures import gathering
 from mho.analysis.figures.drawing import compose
-from mho.analysis.figures.gathering import gather
 from mho.analysis.figures.marks import Drawing
+from mho.analysis.figures.values import gathering
+from mho.analysis.figures.values.gathering import gather
 from mho.errors import InputError, RunFileError
 from mho.runs import RunFile, RunHeader, RunWriter
 

@@ -16,8 +16,8 @@ from repository import ROOT
 from run_samples import LEVELS, SampleRun
 
 from mho.analysis import plot
-from mho.analysis.figures import gathering
 from mho.analysis.figures.sheet import draw_runs
+from mho.analysis.figures.values import gathering
 from mho.errors import InputError, RunFileError
 from mho.runs import RunFile
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis import palette
-from mho.analysis.figures.figure_data import AxisText, FigureData, MapImage, PointGroup
+from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
 from mho.analysis.reports.convergence import read_forecast
 from mho.analysis.reports.quantities import handy_unit
 from mho.errors import RunFileError

@@ -1,0 +1,6 @@
+"""What a figure shows, before anything is drawn: read from run files, grouped, and counted.
+
+- `inferred`: which figures a run has;
+- `gathering`: reads the data of one of them, as `figure_data`;
+- `statistics`: bins, shares, quartiles and fits of arrays.
+"""
