@@ -129,13 +129,25 @@ def rerun(
 def verify(
     runs: Runs,
     as_json: Annotated[bool, typer.Option("--json", help="print a list for machines instead")] = False,
+    nexus: Annotated[
+        bool, typer.Option("--nexus", help="compare with the NeXus definition NXrram_array instead")
+    ] = False,
 ) -> None:
     """List which run files are damaged, interrupted, or changed since they were written."""
     from mho.cli.display import verification as verification_table
     from mho.cli.display.terminal import Terminal
-    from mho.runs import Verdict
+    from mho.runs import Verdict, check_conformance
     from mho.runs import verify as look_at
 
+    if nexus:
+        compared = [check_conformance(run) for run in runs]
+        if as_json:
+            typer.echo(verification_table.conformance_as_json(compared))
+        else:
+            verification_table.print_conformance(compared, Terminal())
+        if not all(one.conforms for one in compared):
+            raise typer.Exit(UNFINISHED)
+        return
     found = [look_at(run) for run in runs]
     if as_json:
         typer.echo(verification_table.as_json(found))
