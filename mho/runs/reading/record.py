@@ -44,6 +44,13 @@ class RunRecord:
         self._items = OwnItems(path, file, whole=whole)
 
     @property
+    def schema(self) -> int:
+        """Number of the schema by which the file is laid out."""
+        with intact(self.path):
+            self._group("")
+            return schema_of(self._file)
+
+    @property
     def title(self) -> str:
         """One line for lists and plots."""
         return self._text("title")
@@ -199,9 +206,7 @@ class RunRecord:
 
     def _keeps_units(self) -> bool:
         """Whether the file is of schema 3 or later."""
-        with intact(self.path):
-            self._group("")
-            return schema_of(self._file) >= RESULT_SINCE
+        return self.schema >= RESULT_SINCE
 
     def _group(self, name: str) -> h5py.Group:
         return self._items.item(name)
