@@ -174,14 +174,18 @@ def recover(runs: Runs) -> None:
 
 def table(
     runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", show_default=False)],
-    output: Annotated[Path, typer.Option(help="the table (.parquet)")] = Path("runs.parquet"),
+    output: Annotated[Path, typer.Option(help="the table: .csv, .parquet or .json")] = Path("runs.parquet"),
+    columns: Annotated[
+        str, typer.Option(help="only these, by commas: 'preset,seed,result.bits' [default: all]")
+    ] = "",
     workers: Annotated[int, typer.Option(min=0, help="processes that read; 0 reads here")] = 0,
     scheduler: Scheduler = "",
 ) -> None:
     """Write one table of many runs: parameters and results, a row a run."""
     from mho.analysis.reports import tabulate
 
-    read, skipped = tabulate(runs, output, workers, scheduler)
+    chosen = [name for name in map(str.strip, columns.split(",")) if name]
+    read, skipped = tabulate(runs, output, workers, scheduler, chosen)
     for one in skipped:
         say(f"skipped: {one.reason}", err=True)
     say(f"{output}: {read} runs")
