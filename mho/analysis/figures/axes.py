@@ -158,6 +158,14 @@ def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None
     if mark.shape == "bars":
         axes.bar(x[:-1], y, np.diff(x), align="edge", color=mark.colour, label=label, alpha=mark.opacity)
         return
+    if mark.shape.endswith("band"):
+        assert mark.low is not None
+        assert mark.high is not None
+        axes.fill_between(
+            x, y_factor * mark.low, y_factor * mark.high, color=mark.colour, alpha=mark.opacity, lw=0, zorder=1.5,
+            step="post" if mark.shape == "step band" else None,
+        )  # fmt: skip
+        return
     if mark.shape == "whiskers":
         assert mark.low is not None
         assert mark.high is not None
