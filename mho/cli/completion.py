@@ -43,3 +43,10 @@ def report_kinds() -> tuple[str, ...]:
     from mho.analysis.report_pages import KINDS
 
     return KINDS
+
+
+def groupings() -> tuple[str, ...]:
+    """Return what runs are grouped by beside their parameters."""
+    from mho.analysis.comparisons import OF_THE_CARD
+
+    return OF_THE_CARD
