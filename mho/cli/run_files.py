@@ -15,7 +15,7 @@ from mho.cli import completion
 from mho.cli.display.sentences import complain, say
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.options import Output, Run, Runs, Scheduler, Trusted
-from mho.errors import InputError, MhoError
+from mho.errors import MhoError
 
 
 def show(
@@ -73,33 +73,6 @@ def export(
     from mho.analysis.exports import export as write
 
     say(write(run, to, output))
-
-
-def import_(
-    table: Annotated[Path, typer.Argument(help="cell reads: .csv, .tsv", show_default=False)],
-    output: Output = None,
-    column: Annotated[
-        list[str] | None, typer.Option(help="which column is which: row=WL, conductance='G mean'")
-    ] = None,
-    unit: Annotated[
-        list[str] | None, typer.Option(help="where the header has none: conductance=uS, current=nA")
-    ] = None,
-    array: Annotated[str, typer.Option(help="the array on the chip that the cells belong to")] = "",
-    chip: Annotated[str, typer.Option(help="a packaged chip map or a file, to be kept with the data")] = "",
-) -> None:
-    """Read a foreign table of cell reads into a run file."""
-    from mho.analysis.imports import import_table
-
-    columns, units = (_pairs("column", column), _pairs("unit", unit))
-    say(import_table(table, output, columns=columns, units=units, array=array, chip=chip))
-
-
-def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
-    pairs = [one.partition("=") for one in given or []]
-    for name, equals, value in pairs:
-        if not (name and equals and value):
-            raise InputError(f"--{option} {name}{equals}{value}: write NAME=VALUE")
-    return {name: value for name, _, value in pairs}
 
 
 def rerun(
