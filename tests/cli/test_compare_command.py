@@ -66,7 +66,7 @@ def test_json_has_null_where_there_is_no_number(shell, folder) -> None:
 def test_what_did_not_finish_is_said_and_what_is_damaged_is_named(shell, folder) -> None:
     failed_run(folder / "failed.h5")
     (folder / "bad.h5").write_bytes(b"no run file")
-    code, out, err = shell("compare", folder, "--by", "procedure")
+    code, _out, err = shell("compare", folder, "--by", "procedure")
     assert code == 2
     assert "runs of Read and Solve have no result in common" in err
     code, _, err = shell(

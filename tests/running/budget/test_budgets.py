@@ -163,7 +163,7 @@ def interrupted(inverted: Path, tmp_path: Path) -> Iterator[Path]:
         for name in ("seal", "entry/seal"):
             if name in file:
                 del file[name]
-    yield path
+    return path
 
 
 def test_a_run_without_answers_is_refused(tmp_path: Path) -> None:
