@@ -141,7 +141,9 @@ def read_card(path: Path) -> Card:
             check_contained(path, file)  # more of it is read then
         if status in GOING_ON:
             status = record.status  # a living writer is checked for separately
-        facts, parameters = _read(_text(path, entry.id, CARD) if CARD in entry else _gathered(record, entry))
+        facts, parameters = _read(
+            _text(path, entry.id, CARD) if CARD in entry else gathered_card(record, entry)
+        )
         end = _text(path, entry.id, "end_time") if status not in GOING_ON else ""
         results, units = _results(path, file)
         return Card(
@@ -206,7 +208,7 @@ def unreadable(path: Path, error: RunFileError) -> Card:
     return Card(Facts(title=path.name), UNREADABLE, str(error))
 
 
-def _gathered(record: RunRecord, entry: h5py.Group) -> str:
+def gathered_card(record: RunRecord, entry: h5py.Group) -> str:
     """Build the card of a file that has none, from all its other contents."""
     start = record.start_time
     matrix = entry.get("arrays/matrix/value" if "arrays/matrix/value" in entry else "arrays/matrix")
