@@ -15,7 +15,7 @@ from mho.cli import completion
 from mho.cli.display.sentences import complain, say
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.options import Output, Run, Runs, Scheduler, Trusted
-from mho.errors import InputError, MhoError
+from mho.errors import MhoError
 
 if TYPE_CHECKING:
     from mho.analysis.exports import Description
@@ -33,18 +33,31 @@ def show(
 
 
 def plot(
-    runs: Runs,
+    runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", show_default=False)],
     output: Annotated[
         Path | None, typer.Option(help="picture (.png, .svg, .pdf), default beside the run file")
     ] = None,
     figure: Annotated[
         str, typer.Option(help="one figure, as `mho show --figures` lists them", show_default=False)
     ] = "",
+    by: Annotated[
+        str,
+        typer.Option(
+            help="group runs: preset, chip, a parameter, a result, or NAME,NAME", show_default=False
+        ),
+    ] = "",
+    panels: Annotated[bool, typer.Option("--panels", help="one panel a group")] = False,
+    ratio: Annotated[
+        bool, typer.Option("--ratio", help="below curves, the ratio to the first group")
+    ] = False,
 ) -> None:
-    """Draw the figures of a run, or of several laid over one another."""
+    """Draw the figures of a run, of several laid over one another, or of many in groups."""
     import mho.analysis as analysis
 
-    say(analysis.plot(runs, output, figure))
+    def skipped(path: str, reason: str) -> None:
+        say(f"skipped: {reason}", err=True)
+
+    say(analysis.plot(runs, output, figure, by=by, panels=panels, ratio=ratio, on_skipped=skipped))
 
 
 def export(
@@ -130,33 +143,6 @@ def _publish(
     say(made.path)
 
 
-def import_(
-    table: Annotated[Path, typer.Argument(help="cell reads: .csv, .tsv", show_default=False)],
-    output: Output = None,
-    column: Annotated[
-        list[str] | None, typer.Option(help="which column is which: row=WL, conductance='G mean'")
-    ] = None,
-    unit: Annotated[
-        list[str] | None, typer.Option(help="where the header has none: conductance=uS, current=nA")
-    ] = None,
-    array: Annotated[str, typer.Option(help="the array on the chip that the cells belong to")] = "",
-    chip: Annotated[str, typer.Option(help="a packaged chip map or a file, to be kept with the data")] = "",
-) -> None:
-    """Read a foreign table of cell reads into a run file."""
-    from mho.analysis.imports import import_table
-
-    columns, units = (_pairs("column", column), _pairs("unit", unit))
-    say(import_table(table, output, columns=columns, units=units, array=array, chip=chip))
-
-
-def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
-    pairs = [one.partition("=") for one in given or []]
-    for name, equals, value in pairs:
-        if not (name and equals and value):
-            raise InputError(f"--{option} {name}{equals}{value}: write NAME=VALUE")
-    return {name: value for name, _, value in pairs}
-
-
 def rerun(
     run: Run,
     output: Output = None,
@@ -229,14 +215,18 @@ def recover(runs: Runs) -> None:
 
 def table(
     runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", show_default=False)],
-    output: Annotated[Path, typer.Option(help="the table (.parquet)")] = Path("runs.parquet"),
+    output: Annotated[Path, typer.Option(help="the table: .csv, .parquet or .json")] = Path("runs.parquet"),
+    columns: Annotated[
+        str, typer.Option(help="only these, by commas: 'preset,seed,result.bits' [default: all]")
+    ] = "",
     workers: Annotated[int, typer.Option(min=0, help="processes that read; 0 reads here")] = 0,
     scheduler: Scheduler = "",
 ) -> None:
     """Write one table of many runs: parameters and results, a row a run."""
     from mho.analysis.reports import tabulate
 
-    read, skipped = tabulate(runs, output, workers, scheduler)
+    chosen = [name for name in map(str.strip, columns.split(",")) if name]
+    read, skipped = tabulate(runs, output, workers, scheduler, chosen)
     for one in skipped:
         say(f"skipped: {one.reason}", err=True)
     say(f"{output}: {read} runs")

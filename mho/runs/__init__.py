@@ -11,8 +11,8 @@
 - `publication`: copies of run files without what is personal;
 - `writing`: writes a run file during the run, and recovers that of a killed writer.
 
-`RunIndex`, `IndexedRun`, `check_conformance` are loaded when they are asked for (PEP 562): they bring SQLite and XML, which
-a run does not need.
+`RunIndex`, `IndexedRun` and `check_conformance` are loaded when they are asked for (PEP 562): they bring SQLite and
+XML, and a run needs neither.
 """
 
 from __future__ import annotations
