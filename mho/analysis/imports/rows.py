@@ -148,10 +148,10 @@ class Rows:
 
     def _refuse_empty(self, finite: Mapping[int, int], survey: Survey) -> None:
         """Raise an `InputError` for a meaning whose columns have no number in any line."""
-        by_meaning: dict[str, list[Header]] = {}
+        by_meaning: dict[tuple[str, int | None], list[Header]] = {}
         for one in self._headers:
-            by_meaning.setdefault(self._meaning.get(one.index, ""), []).append(one)
-        for meaning, some in by_meaning.items():
+            by_meaning.setdefault((self._meaning.get(one.index, ""), one.state), []).append(one)
+        for (meaning, _), some in by_meaning.items():
             if meaning and not any(finite[one.index] for one in some):
                 raise InputError(
                     f"{self._table.path}: column {some[0].text!r} has no number in any of {survey.lines} lines; nothing "

@@ -64,7 +64,8 @@ def test_a_table_is_found_however_it_is_written(
     [
         "V,I\n0,1\n1,2\n\n0,3\n1,4\n",
         "V,I\n0,1\n1,2\nV,I\n0,3\n1,4\n",
-        "Set, a\nDataName, V, I\nDataValue, 0, 1\nDataValue, 1, 2\n\nSet, b\nDataName, V, I\nDataValue, 0, 3\nDataValue, 1, 4\n",
+        "Set, a\nDataName, V, I\nDataValue, 0, 1\nDataValue, 1, 2\n\n"
+        "Set, b\nDataName, V, I\nDataValue, 0, 3\nDataValue, 1, 4\n",
     ],
 )
 def test_tables_below_one_another_are_told_apart(tmp_path: Path, text: str):
