@@ -38,6 +38,20 @@ def export_forms() -> tuple[str, ...]:
     return FORMS
 
 
+def report_kinds() -> tuple[str, ...]:
+    """Return the kinds of reports there are."""
+    from mho.analysis.report_pages import KINDS
+
+    return KINDS
+
+
+def groupings() -> tuple[str, ...]:
+    """Return what runs are grouped by beside their parameters."""
+    from mho.analysis.comparisons import OF_THE_CARD
+
+    return OF_THE_CARD
+
+
 def measurements() -> list[tuple[str, str]]:
     """Return the kinds of measurement that foreign tables may hold, each with what it is."""
     from mho.analysis.imports import MEASUREMENTS

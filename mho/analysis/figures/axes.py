@@ -158,6 +158,20 @@ def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None
     if mark.shape == "bars":
         axes.bar(x[:-1], y, np.diff(x), align="edge", color=mark.colour, label=label, alpha=mark.opacity)
         return
+    if mark.shape.endswith("band"):
+        assert mark.low is not None
+        assert mark.high is not None
+        axes.fill_between(
+            x, y_factor * mark.low, y_factor * mark.high, color=mark.colour, alpha=mark.opacity, lw=0, zorder=1.5,
+            step="post" if mark.shape == "step band" else None,
+        )  # fmt: skip
+        return
+    if mark.shape == "rows":
+        axes.barh(y, x, height=0.62, color=mark.colour, label=label, alpha=mark.opacity)
+        if mark.low is not None and mark.high is not None:
+            reach = np.abs(x_factor * np.stack((mark.x - mark.low, mark.high - mark.x)))
+            axes.errorbar(x, y, xerr=reach, fmt="none", lw=1.1, capsize=3, color=palette.INK)
+        return
     if mark.shape == "whiskers":
         assert mark.low is not None
         assert mark.high is not None
@@ -191,6 +205,10 @@ def _scale(axes: Axes, drawing: Drawing) -> None:
         _label_powers(axes, "x")
     elif drawing.counts:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if drawing.names:
+        axes.yaxis.set_major_locator(FixedLocator(list(range(len(drawing.names)))))
+        axes.yaxis.set_major_formatter(FixedFormatter(drawing.names))
+        axes.set_ylim(-0.6, len(drawing.names) - 0.4)
     if drawing.y_scale == "log":
         counted = any(mark.shape == "bars" for mark in drawing.marks)
         axes.set_yscale("log", nonpositive="clip" if counted else "mask")
