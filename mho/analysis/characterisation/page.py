@@ -210,7 +210,7 @@ def _figures(path: Path) -> Iterator[str]:
                 data = base64.b64encode(buffer.getvalue()).decode("ascii")
                 picture = f'<img alt="{html(figure.heading)}" src="data:image/png;base64,{data}">'
             # Curves have their title within the picture, maps the name of their map.
-            caption = f"<figcaption>{html(figure.heading)}</figcaption>" if figure.drawn_kind == "map" else ""
+            caption = f"<figcaption>{html(figure.heading)}</figcaption>" if figure.is_image else ""
             yield f"<figure>{caption}{picture}</figure>"
 
 

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from mho.analysis import palette
 from mho.analysis.figures.marks import DASHES, MARKERS, Drawing, Mark, ReferenceLevel
+from mho.analysis.figures.statistical_marks import confusion_drawing, correlation_marks, share_marks
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
 from mho.analysis.figures.values.gathering import CURVES_NAMED, POINTS, extremes
 from mho.analysis.figures.values.statistics import (
     bin_edges,
+    bin_width,
     cumulative,
     fitted,
     normal_quantile,
@@ -35,6 +37,12 @@ FEW = 60
 
 SMALLEST, LARGEST = 1e-100, 1e100
 """Numbers nearer to 0 count as 0, larger ones as none: arithmetic of axes needs room beyond them."""
+
+QUARTILES_TOLD = 4
+"""Distributions up to which the legend has the quartiles of each."""
+
+ROOM_FOR_NAMES = 1.7
+"""How much further an axis reaches than its curves, so that a legend does not lie on them."""
 
 STEPS = 2000  # of a distribution
 PLACES = 1000  # at which quartiles are drawn
@@ -68,6 +76,8 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
     )
     if figure.drawn_kind == "map":
         return replace(drawing, images=_images(shown))
+    if figure.drawn_kind == "confusion":
+        return confusion_drawing(figure, shown, replace(drawing, bands=()))
     shown = _magnitudes(figure, shown)
     drawing = replace(drawing, x=shown[0].x, y=shown[0].y)
     marks: Sequence[Mark]
@@ -75,6 +85,22 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
         marks = _histogram(figure, shown)
     elif figure.drawn_kind == "distribution":
         marks, drawing = _distribution(figure, shown), replace(drawing, y=AxisText("share of values"))
+    elif figure.drawn_kind == "share":
+        marks = [*_references(figure, shown), *share_marks(figure, shown)]
+        if figure.maps:  # the windows are of values, and the axis has levels
+            drawing = replace(
+                drawing, x=AxisText("level"), y=AxisText("share inside the window"), bands=(), counts=True
+            )
+    elif figure.drawn_kind == "correlation":
+        marks = correlation_marks(shown)
+        extent = ROOM_FOR_NAMES * max((float(np.abs(mark.y).max()) for mark in marks), default=1.0)
+        drawing = replace(
+            drawing,
+            x=AxisText("lines apart"),
+            y=AxisText("correlation"),
+            counts=True,
+            limits=(-extent, extent),
+        )
     else:
         marks = [*_references(figure, shown), *_curves(figure, shown)]
     if not any(_is_seen(mark, drawing) for mark in marks):
@@ -120,7 +146,10 @@ def _magnitudes(figure: Figure, runs: Sequence[FigureData]) -> list[FigureData]:
         positive = np.abs(values)
         return np.where(positive > 0.0, positive, np.nan) if log else values
 
-    log_x, log_y = figure.x_scale == "log", figure.y_scale == "log" and figure.drawn_kind not in COUNTS
+    log_x, log_y = (
+        figure.x_scale == "log",
+        figure.y_scale == "log" and figure.drawn_kind not in (*COUNTS, "share"),
+    )
     if not (log_x or log_y):
         return list(runs)
     groups = [group for run in runs for group in run.groups]
@@ -222,25 +251,33 @@ def _with_fit(figure: Figure, run: FigureData, curve: Mark) -> list[Mark]:
 
 
 def _references(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
-    """Return lines that fall or rise by a constant factor, over the whole range."""
+    """Return lines that fall or rise by a constant factor, or by a power of x, over the whole range."""
     every = np.concatenate(
         [group.x for run in runs for group in run.groups] + [[(figure.start or (0.0,))[0]]]
     )
     known = every[np.isfinite(every)]
-    straight = figure.y_scale == "log" and figure.x_scale == "linear"
-    x = np.linspace(float(known.min(initial=0.0)), float(known.max(initial=0.0)), 2 if straight else 200)
+    if figure.x_scale == "log":
+        known = known[known > 0.0]
+        x = np.geomspace(float(known.min(initial=np.inf)), float(known.max()), 200) if known.size else known
+    else:
+        straight = figure.y_scale == "log" and all(line.power is None for line in figure.lines)
+        x = np.linspace(float(known.min(initial=0.0)), float(known.max(initial=0.0)), 2 if straight else 200)
     marks = []
     for line in figure.lines:
         level, ratio = _number(line.y, runs), _number(line.ratio, runs)
-        if level is None or ratio is None or not ratio >= 0.0:
+        if level is None:
             continue
-        named = isinstance(line.ratio, str)
-        colour, dash = (palette.FORECAST, "dash-dot") if named else (palette.IDEAL, "dash")
         with np.errstate(all="ignore"):
-            y = level * ratio**x
+            if line.power is not None:
+                number, value, y = line.y, level, level * x**line.power
+            elif ratio is not None and ratio >= 0.0:
+                number, value, y = line.ratio, ratio, level * ratio**x
+            else:
+                continue
+        named = isinstance(number, str)
+        colour, dash = (palette.FORECAST, "dash-dot") if named else (palette.IDEAL, "dash")
         y = np.where((y > 0.0) | (figure.y_scale != "log"), _bounded(y), np.nan)
-        label = _named(line, line.ratio, ratio)
-        marks.append(Mark("line", label, x, y, colour, dash=dash, front=False))
+        marks.append(Mark("line", _named(line, number, value), x, y, colour, dash=dash, front=False))
     return marks
 
 
@@ -248,7 +285,7 @@ def _levels(figure: Figure, runs: Sequence[FigureData]) -> tuple[ReferenceLevel,
     """Horizontal and vertical lines whose places are known."""
     levels = []
     for line in figure.lines:
-        if line.ratio is not None:
+        if line.ratio is not None or line.power is not None:
             continue
         place = _number(line.y if line.x is None else line.x, runs)
         scale = figure.x_scale if line.y is None else figure.y_scale
@@ -282,6 +319,7 @@ def _histogram(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...]:
         np.concatenate(values),
         log=figure.x_scale == "log",
         band=float(np.median(widths)) if widths and figure.x_scale != "log" else None,
+        width=None if figure.bands or not figure.groups else _group_width(runs),
     )
 
     def bars(values: Floats, label: str, colour: str, shape: str = "bars") -> Mark:
@@ -308,6 +346,13 @@ def _histogram(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...]:
         )
         for number, group in enumerate(run.groups)
     )
+
+
+def _group_width(runs: Sequence[FigureData]) -> float | None:
+    """Return the median of the width of bins that each group asks for: what separates groups must not widen them."""
+    known = [group.x[np.isfinite(group.x)] for run in runs for group in run.groups]
+    widths = [width for one in known if one.size and (width := bin_width(one)) > 0.0]
+    return float(np.median(widths)) if widths else None
 
 
 def _window(figure: Figure) -> str:
@@ -339,7 +384,11 @@ def _distribution(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...
             x, share = cumulative(group.x, max(STEPS // count, 50))
             if figure.y_scale == PROBABILITY:
                 share = normal_quantile(share)
-            label = _with_quartiles(run, group.x, style.label) if style.label or count == 1 else ""
+            label = style.label
+            if figure.bands and figure.maps and len(runs) == 1:
+                label = ""  # the bands are named
+            elif (label or count == 1) and count <= QUARTILES_TOLD:
+                label = _with_quartiles(run, group.x, label)
             shape = "points" if figure.y_scale == PROBABILITY else "steps"
             marks.append(replace(style, shape=shape, label=label, x=x, y=share, marker=""))
     return tuple(marks)

@@ -41,6 +41,7 @@ from mho.procedures.equations.invert.systems import Systems
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RecordedParameter
+from mho.runs.standard_figures import OF_LEVELS
 
 Floats = NDArray[np.float64]
 
@@ -180,7 +181,7 @@ class Invert(Procedure):
             # With targets that are not rounded there are nearly as many levels as cells.
             figures=(
                 *FIGURES,
-                *(one for one in contents.figures if one.name != "levels" or self.loop_slices == 1),
+                *(one for one in contents.figures if one.name not in OF_LEVELS or self.loop_slices == 1),
             ),
         )
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.multiply_encoding import MultiplyEncoding
 from mho.runs import Array, Column, Figure, ReferenceLine, Table
+from mho.runs.standard_figures import IDENTITY
 
 Floats = NDArray[np.float64]
 
@@ -149,6 +150,7 @@ FIGURES = (
         table="patterns",
         x="expected",
         y="measured",
+        lines=(IDENTITY,),
         fit="line",
         title="Sums before rounding",
     ),
@@ -164,10 +166,12 @@ FIGURES = (
     ),
     Figure(
         "wrong_by_active_lines",
+        kind="share",
         table="activity",
         x="active",
-        y="wrong_rate",
+        y=("wrong", "outputs"),
         x_scale="log",
+        y_scale="log",
         title="Wrong integers against active lines",
     ),
     Figure(
