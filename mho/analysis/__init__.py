@@ -2,6 +2,8 @@
 
 - `figures`: a run as pictures, for ``mho plot``, the report and the notebook;
 - `reports`: a run, or thousands of them, in a few numbers and words;
+- `report_pages`: one page about a run;
+- `documents`: what every page is made of, and how it is written;
 - `characterisation`: one page about the runs of a folder;
 - `exports`: a run as CSV, MATLAB, NetCDF, or as a folder to publish;
 - `calibration`: a cell preset fitted to pulses, and how well it is known;

@@ -36,3 +36,10 @@ def export_forms() -> tuple[str, ...]:
     from mho.analysis.exports import FORMS
 
     return FORMS
+
+
+def report_kinds() -> tuple[str, ...]:
+    """Return the kinds of reports there are."""
+    from mho.analysis.report_pages import KINDS
+
+    return KINDS

@@ -30,18 +30,31 @@ def show(
 
 
 def plot(
-    runs: Runs,
+    runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", show_default=False)],
     output: Annotated[
         Path | None, typer.Option(help="picture (.png, .svg, .pdf), default beside the run file")
     ] = None,
     figure: Annotated[
         str, typer.Option(help="one figure, as `mho show --figures` lists them", show_default=False)
     ] = "",
+    by: Annotated[
+        str,
+        typer.Option(
+            help="group runs: preset, chip, a parameter, a result, or NAME,NAME", show_default=False
+        ),
+    ] = "",
+    panels: Annotated[bool, typer.Option("--panels", help="one panel a group")] = False,
+    ratio: Annotated[
+        bool, typer.Option("--ratio", help="below curves, the ratio to the first group")
+    ] = False,
 ) -> None:
-    """Draw the figures of a run, or of several laid over one another."""
+    """Draw the figures of a run, of several laid over one another, or of many in groups."""
     import mho.analysis as analysis
 
-    say(analysis.plot(runs, output, figure))
+    def skipped(path: str, reason: str) -> None:
+        say(f"skipped: {reason}", err=True)
+
+    say(analysis.plot(runs, output, figure, by=by, panels=panels, ratio=ratio, on_skipped=skipped))
 
 
 def export(
@@ -116,13 +129,25 @@ def rerun(
 def verify(
     runs: Runs,
     as_json: Annotated[bool, typer.Option("--json", help="print a list for machines instead")] = False,
+    nexus: Annotated[
+        bool, typer.Option("--nexus", help="compare with the NeXus definition NXrram_array instead")
+    ] = False,
 ) -> None:
     """List which run files are damaged, interrupted, or changed since they were written."""
     from mho.cli.display import verification as verification_table
     from mho.cli.display.terminal import Terminal
-    from mho.runs import Verdict
+    from mho.runs import Verdict, check_conformance
     from mho.runs import verify as look_at
 
+    if nexus:
+        compared = [check_conformance(run) for run in runs]
+        if as_json:
+            typer.echo(verification_table.conformance_as_json(compared))
+        else:
+            verification_table.print_conformance(compared, Terminal())
+        if not all(one.conforms for one in compared):
+            raise typer.Exit(UNFINISHED)
+        return
     found = [look_at(run) for run in runs]
     if as_json:
         typer.echo(verification_table.as_json(found))

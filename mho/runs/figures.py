@@ -21,7 +21,10 @@ COUNTS = ("histogram", "distribution")
 IMAGES = ("map", "confusion")
 """Kinds that draw images: of a map, or of how often a cell that was to hold one level is read as another."""
 
-KINDS = (*CURVES, *COUNTS, *IMAGES, "share", "correlation")
+STATISTICS = ("share", "confusion", "correlation")
+"""Kinds of which several runs can be taken together: what they have counted adds up."""
+
+KINDS = (*CURVES, *COUNTS, "map", *STATISTICS)
 SCALES = ("linear", "log")
 PROBABILITY = "probability"
 """Scale of a distribution's vertical axis on which a normal distribution is a straight line."""

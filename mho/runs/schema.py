@@ -24,6 +24,9 @@ figures are declared. 4: figures of the kinds ``confusion``, ``correlation`` and
 """
 
 
+DEFINITION, DEFINITION_VERSION = "NXrram_array", "1.0"
+"""The NeXus application definition that run files follow (`mho.runs.nexus`), and its version."""
+
 DIGITAL_ATTRIBUTE = "digital"
 """The HDF5 attribute that keeps `Column.digital` and `Array.digital`."""
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mho.analysis.figures.drawing import compose
     from mho.analysis.figures.marks import BELOW, Drawing, Mark, ReferenceLevel
     from mho.analysis.figures.plotting import check_picture, draw, plot, plot_panels
-    from mho.analysis.figures.sheet import draw_alone
+    from mho.analysis.figures.sheet import draw_alone, draw_drawing, save_to
     from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage
     from mho.analysis.figures.values.gathering import gather
     from mho.analysis.figures.values.inferred import figure_of, figures_of, map_figure
@@ -30,7 +30,7 @@ else:
             ".values.inferred": ("figure_of", "figures_of", "map_figure"),
             ".marks": ("BELOW", "Drawing", "Mark", "ReferenceLevel"),
             ".plotting": ("check_picture", "draw", "plot", "plot_panels"),
-            ".sheet": ("draw_alone",),
+            ".sheet": ("draw_alone", "draw_drawing", "save_to"),
             ".values.statistics": ("normal_quantile", "signed_extent"),
         },
     )
@@ -48,6 +48,7 @@ __all__ = [
     "compose",
     "draw",
     "draw_alone",
+    "draw_drawing",
     "figure_of",
     "figures_of",
     "gather",
@@ -55,5 +56,6 @@ __all__ = [
     "normal_quantile",
     "plot",
     "plot_panels",
+    "save_to",
     "signed_extent",
 ]

@@ -223,6 +223,14 @@ def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None
     if mark.shape == "bars":
         axes.bar(x[:-1], y, np.diff(x), align="edge", color=mark.colour, label=label, alpha=mark.opacity)
         return
+    if mark.shape.endswith("band"):
+        assert mark.low is not None
+        assert mark.high is not None
+        axes.fill_between(
+            x, y_factor * mark.low, y_factor * mark.high, color=mark.colour, alpha=mark.opacity, lw=0, zorder=1.5,
+            step="post" if mark.shape == "step band" else None,
+        )  # fmt: skip
+        return
     if mark.shape == "whiskers":
         assert mark.low is not None
         assert mark.high is not None
@@ -329,7 +337,8 @@ def _shade_bands(axes: Axes, drawing: Drawing, x_factor: float) -> None:
         high = edges[1] if band.high is None else x_factor * band.high
         axes.axvspan(low, high, color=palette.WINDOW, alpha=0.25, lw=0, zorder=0)
         axes.text(
-            (low + high) / 2, 0.985, band.label, transform=place, ha="center", va="top", fontsize=_points("legend.fontsize"), clip_on=True
+            (low + high) / 2, 0.985, band.label, transform=place, ha="center", va="top",
+            fontsize=_points("legend.fontsize"), clip_on=True,
         )  # fmt: skip
     if drawing.x_scale == "linear":
         axes.set_xlim(edges)

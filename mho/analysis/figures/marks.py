@@ -25,7 +25,8 @@ class Mark:
     Attributes
     ----------
     shape : str
-        ``line``, ``steps``, ``points``, ``bars`` (`x` has the edges), or ``whiskers`` (from `low` to `high`).
+        ``line``, ``steps``, ``points``, ``bars`` (`x` has the edges), ``whiskers`` (from `low` to `high`), ``band`` or
+        ``step band`` (shaded from `low` to `high`).
     label : str
         For the legend; "" keeps it out.
     colour : str

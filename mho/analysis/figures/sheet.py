@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -122,8 +122,14 @@ def draw_drawing(drawing: Drawing, size: tuple[float, float], dots: int) -> Shee
 
 def save(sheet: Sheet, path: Path, form: Literal["png", "svg", "pdf"]) -> None:
     """Write a sheet to `path`; nothing in the file depends on when or where that is done."""
+    with path.open("wb") as file:
+        save_to(sheet, file, form)
+
+
+def save_to(sheet: Sheet, file: IO[bytes], form: Literal["png", "svg", "pdf"]) -> None:
+    """Write a sheet to an open file, as `save`."""
     metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[form]
-    with matplotlib.rc_context(STYLE), path.open("wb") as file:
+    with matplotlib.rc_context(STYLE):
         sheet.savefig(file, format=form, metadata=metadata)
 
 

@@ -4,8 +4,9 @@ from mho.analysis.reports.cells import read_arrays, read_chip
 from mho.analysis.reports.collection import find_runs, measure_runs, tabulate
 from mho.analysis.reports.convergence import Convergence, ideal, read_convergence
 from mho.analysis.reports.defects import Collected, collect_defects
+from mho.analysis.reports.enclosures import enclosure_sentence
 from mho.analysis.reports.forecast_scores import WANTED, Coverage, ForecastScores, score_forecasts
-from mho.analysis.reports.quantities import duration_text, handy_unit, parameter_text
+from mho.analysis.reports.quantities import duration_text, handy_unit, parameter_text, quantity_text
 from mho.analysis.reports.summary import Summary, read_bench, summarise
 
 __all__ = [
@@ -17,11 +18,13 @@ __all__ = [
     "Summary",
     "collect_defects",
     "duration_text",
+    "enclosure_sentence",
     "find_runs",
     "handy_unit",
     "ideal",
     "measure_runs",
     "parameter_text",
+    "quantity_text",
     "read_arrays",
     "read_bench",
     "read_chip",

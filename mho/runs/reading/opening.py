@@ -57,6 +57,30 @@ def open_run_file(path: Path, *, whole: bool = True) -> h5py.File:
     RunFileError
         There is no such file, it is no run file, is damaged, comes from a newer mho, or shows what is in other files.
     """
+    file = open_hdf5(path, contained=False)
+    try:
+        _check_origin(path, file)
+        if whole:
+            check_contained(path, file)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def open_hdf5(path: Path, *, contained: bool = True) -> h5py.File:
+    """Open any HDF5 file for reading, as `open_run_file` does; that it is one of mho's is not checked.
+
+    Parameters
+    ----------
+    contained : bool
+        Check that all data are its own.
+
+    Raises
+    ------
+    RunFileError
+        There is no such file, it is no HDF5 file, is damaged, or shows what is in other files.
+    """
     try:
         check_regular(path)
         marked = is_marked(path)
@@ -69,8 +93,7 @@ def open_run_file(path: Path, *, whole: bool = True) -> h5py.File:
     with intact(path):
         file = _open_marked(path) if marked else h5py.File(path, "r", locking="best-effort")
     try:
-        _check_origin(path, file)
-        if whole:
+        if contained:
             check_contained(path, file)
     except BaseException:
         file.close()

@@ -109,10 +109,10 @@ class RunFile(RunRecord):
                 dataset.refresh()
         self._final = over
 
-    def log(self, start: int = 0) -> list[LogEntry]:
-        """Return what was logged, oldest first, from entry `start` on."""
+    def log(self, start: int = 0, stop: int | None = None) -> list[LogEntry]:
+        """Return what was logged, oldest first, from entry `start` on, and before `stop` where that is given."""
         self._check("log", check_log)
-        columns = self._cut_together("log", ["time", "level", "message"], start)
+        columns = self._cut_together("log", ["time", "level", "message"], start, stop=stop)
         rows = zip(columns["time"], columns["level"], columns["message"], strict=True)
         return [LogEntry(float(when), decode(level), decode(message)) for when, level, message in rows]
 
@@ -243,6 +243,11 @@ class RunFile(RunRecord):
                 time.sleep(PAUSE)
             return np.asarray(dataset[()])
 
+    def array_shape(self, name: str) -> tuple[int, ...]:
+        """Return an array's shape, without reading it."""
+        with intact(self.path):
+            return tuple(map(int, self._array(name).shape))
+
     def array_unit(self, name: str) -> str:
         """Return an array's unit."""
         with intact(self.path):
@@ -273,14 +278,15 @@ class RunFile(RunRecord):
             return list(self._group(table))
 
     def _cut_together(
-        self, group: str, columns: list[str], start: int, also: str = ""
+        self, group: str, columns: list[str], start: int, also: str = "", stop: int | None = None
     ) -> dict[str, NDArray[Any]]:
         with intact(self.path):
             datasets = {column: self._follow(f"{group}/{column}") for column in columns}
             lengths = [len(dataset) for dataset in datasets.values()]
             if also:
                 lengths.append(len(self._follow(f"{group}/{also}")))
-            return {column: self._rows(dataset, start, min(lengths)) for column, dataset in datasets.items()}
+            end = min(lengths if stop is None else [*lengths, stop])
+            return {column: self._rows(dataset, start, end) for column, dataset in datasets.items()}
 
     def _array(self, name: str) -> h5py.Dataset:
         if name not in self.arrays:

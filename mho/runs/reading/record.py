@@ -36,6 +36,12 @@ class RunRecord:
         self._file = file
 
     @property
+    def schema(self) -> int:
+        """Number of the schema by which the file is laid out."""
+        with intact(self.path):
+            return int(self._group("").file.attrs["mho_schema"])
+
+    @property
     def title(self) -> str:
         """One line for lists and plots."""
         return self._text("title")
@@ -190,8 +196,7 @@ class RunRecord:
 
     def _keeps_units(self) -> bool:
         """Whether the file is of schema 3 or later."""
-        with intact(self.path):
-            return int(self._group("").file.attrs["mho_schema"]) >= RESULT_SINCE
+        return self.schema >= RESULT_SINCE
 
     def _group(self, name: str) -> h5py.Group:
         if not self._file:

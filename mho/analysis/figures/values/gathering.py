@@ -307,11 +307,10 @@ def _last_image(run: RunFile, name: str) -> Floats | None:
 
 
 def _of_array(run: RunFile, figure: Figure) -> dict[str, Any]:
+    size = math.prod(run.array_shape(figure.array))
+    if size > PIXELS:  # before it is read
+        raise RunFileError(f"run file {run.path}: array {figure.array!r} has {size} values, too many to draw")
     values = np.asarray(run.array(figure.array)).astype(float)
-    if values.size > PIXELS:
-        raise RunFileError(
-            f"run file {run.path}: array {figure.array!r} has {values.size} values, too many to draw"
-        )
     name, unit = in_words(figure.array), run.array_unit(figure.array)
     if not np.isfinite(values).any():
         return {"nothing": "not filled in yet"}
@@ -355,8 +354,10 @@ def _named_number(run: RunFile, name: str) -> float | None:
         rho = read_forecast(run)
         return rho if name == "forecast_rho" or rho is None else -math.log2(rho) if rho > 0.0 else None
     if name in run.arrays and run.drawable.arrays.get(name, ("c", 0))[0] != "c":
+        if math.prod(run.array_shape(name)) != 1:
+            return None
         array = np.asarray(run.array(name), dtype=float)
-        return float(array.ravel()[0]) if array.size == 1 and np.isfinite(array).all() else None
+        return float(array.ravel()[0]) if np.isfinite(array).all() else None
     return None
 
 
