@@ -75,7 +75,7 @@ class Products:
     line: StraightLine
     summary: dict[str, Any]
     path: Path = field(default=Path())
-    units: ClassVar[Mapping[str, str]] = {"offset": "digit", "virtual_seconds": "s"}
+    units: ClassVar[Mapping[str, str]] = {"enob": "bit", "offset": "digit", "virtual_seconds": "s"}
 
 
 class Multiply(Procedure):
@@ -189,7 +189,8 @@ class Multiply(Procedure):
         wait_at_rest(bench, self.wait)
         sums = DigitSums(bench, plan.tiles, plan.chip.level_scale().step, VECTOR_VOLTS)
         sums.calibrate()
-        measurement = ProductMeasurement(bench, stream, sums, self.outputs_kept)
+        largest = plan.chip.level_scale().top
+        measurement = ProductMeasurement(bench, stream, sums, self.outputs_kept, largest)
         # Another stream of numbers than that of random vectors, which have the same seed.
         errors, line = measurement.play_patterns(self.shots, np.random.default_rng([self.seed, 1]))
         groups = self._groups(sums)
@@ -208,6 +209,7 @@ class Multiply(Procedure):
             "outputs": measurement.outputs,
             "wrong": measurement.wrong,
             "exact_up_to": exact_up_to(errors),
+            "enob": measurement.enob if np.isfinite(measurement.enob) else None,
             "gain": line.gain,
             "offset": line.offset,
             "lines_at_once": max(map(len, groups)),

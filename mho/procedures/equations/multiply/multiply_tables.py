@@ -58,6 +58,12 @@ ACTIVITY = Table(
         ),
         Column("wrong", dtype="u8", description="outputs that round to another integer than expected"),
         Column("wrong_rate"),
+        Column(
+            "enob",
+            "bit",
+            description="effective bits of a sum of so many lines, from 0 to its largest",
+            digital=1e-9,
+        ),
     ),
     signal="sd_error",
     axis="active",
@@ -163,6 +169,14 @@ FIGURES = (
         y_scale="log",
         lines=(ReferenceLine(HALF, label="half a digit"),),
         title="Error against active lines",
+    ),
+    Figure(
+        "enob_by_active_lines",
+        table="activity",
+        x="active",
+        y="enob",
+        x_scale="log",
+        title="Effective number of bits against active lines",
     ),
     Figure(
         "wrong_by_active_lines",
