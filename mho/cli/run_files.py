@@ -15,7 +15,7 @@ from mho.cli import completion
 from mho.cli.display.sentences import complain, say
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.options import Output, Run, Runs, Scheduler, Trusted
-from mho.errors import MhoError
+from mho.errors import InputError, MhoError
 
 if TYPE_CHECKING:
     from mho.analysis.exports import Description
