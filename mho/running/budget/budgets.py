@@ -278,8 +278,8 @@ def _twins_of(recipe: Recipe, preset: str | None, seed: int) -> list[Recipe]:
     cells = source.bench.simulation.preset
     cell_preset(cells)  # refused now where there is no such one
     remark = (
-        f"{recipe.source.bench.name} is a bench of real instruments: its twin has cells of preset {cells}, on {CHIPS} chips "
-        "that are drawn, not the run's own; `mho calibrate` makes a preset of a chip's own runs"
+        f"{recipe.source.bench.name} is a bench of real instruments: its twin has cells of preset {cells}, on {CHIPS} "
+        "chips that are drawn, not the run's own; `mho calibrate` makes a preset of a chip's own runs"
     )
     return [
         replace(
