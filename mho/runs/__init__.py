@@ -23,7 +23,7 @@ from mho.runs.figures import Band, Figure, ReferenceLine
 from mho.runs.integrity import Verdict, Verification, verify
 from mho.runs.paths import new_run_path, runs_folder
 from mho.runs.provenance import collect
-from mho.runs.reading import LogEntry, RunFile, mend, open_run
+from mho.runs.reading import LogEntry, RunFile, mend
 from mho.runs.schema import (
     GOING_ON,
     SCHEMA_VERSION,
@@ -74,7 +74,6 @@ __all__ = [
     "collect",
     "mend",
     "new_run_path",
-    "open_run",
     "recover",
     "runs_folder",
     "verify",
