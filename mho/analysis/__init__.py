@@ -2,6 +2,7 @@
 
 - `figures`: a run as pictures, for ``mho plot``, the report and the notebook;
 - `reports`: a run, or thousands of them, in a few numbers and words;
+- `comparisons`: runs, or groups of them, compared in settings and results;
 - `report_pages`: one page about a run;
 - `documents`: what every page is made of, and how it is written;
 - `characterisation`: one page about the runs of a folder;

@@ -15,7 +15,7 @@ from mho.cli import completion
 from mho.cli.display.sentences import complain, say
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.options import Output, Run, Runs, Scheduler, Trusted
-from mho.errors import InputError, MhoError
+from mho.errors import MhoError
 
 
 def show(
@@ -73,33 +73,6 @@ def export(
     from mho.analysis.exports import export as write
 
     say(write(run, to, output))
-
-
-def import_(
-    table: Annotated[Path, typer.Argument(help="cell reads: .csv, .tsv", show_default=False)],
-    output: Output = None,
-    column: Annotated[
-        list[str] | None, typer.Option(help="which column is which: row=WL, conductance='G mean'")
-    ] = None,
-    unit: Annotated[
-        list[str] | None, typer.Option(help="where the header has none: conductance=uS, current=nA")
-    ] = None,
-    array: Annotated[str, typer.Option(help="the array on the chip that the cells belong to")] = "",
-    chip: Annotated[str, typer.Option(help="a packaged chip map or a file, to be kept with the data")] = "",
-) -> None:
-    """Read a foreign table of cell reads into a run file."""
-    from mho.analysis.imports import import_table
-
-    columns, units = (_pairs("column", column), _pairs("unit", unit))
-    say(import_table(table, output, columns=columns, units=units, array=array, chip=chip))
-
-
-def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
-    pairs = [one.partition("=") for one in given or []]
-    for name, equals, value in pairs:
-        if not (name and equals and value):
-            raise InputError(f"--{option} {name}{equals}{value}: write NAME=VALUE")
-    return {name: value for name, _, value in pairs}
 
 
 def rerun(
@@ -174,14 +147,18 @@ def recover(runs: Runs) -> None:
 
 def table(
     runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", show_default=False)],
-    output: Annotated[Path, typer.Option(help="the table (.parquet)")] = Path("runs.parquet"),
+    output: Annotated[Path, typer.Option(help="the table: .csv, .parquet or .json")] = Path("runs.parquet"),
+    columns: Annotated[
+        str, typer.Option(help="only these, by commas: 'preset,seed,result.bits' [default: all]")
+    ] = "",
     workers: Annotated[int, typer.Option(min=0, help="processes that read; 0 reads here")] = 0,
     scheduler: Scheduler = "",
 ) -> None:
     """Write one table of many runs: parameters and results, a row a run."""
     from mho.analysis.reports import tabulate
 
-    read, skipped = tabulate(runs, output, workers, scheduler)
+    chosen = [name for name in map(str.strip, columns.split(",")) if name]
+    read, skipped = tabulate(runs, output, workers, scheduler, chosen)
     for one in skipped:
         say(f"skipped: {one.reason}", err=True)
     say(f"{output}: {read} runs")

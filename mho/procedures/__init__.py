@@ -24,6 +24,8 @@ from mho.procedures.cells.switching.endurance import Endurance, Endured
 from mho.procedures.cells.switching.form import Form, Forming
 from mho.procedures.cells.switching.iv import IV, Sweeps
 from mho.procedures.cells.switching.response import Response, Responses
+from mho.procedures.equations.circuits.inversion import largest_linear
+from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
 from mho.procedures.equations.forecast.energy import EnergyModel
 from mho.procedures.equations.forecast.solve_forecast import SolveForecast
@@ -65,6 +67,7 @@ __all__ = [
     "Inversions",
     "Invert",
     "ListParameter",
+    "LoopOnCells",
     "Map",
     "Mapped",
     "MethodChoice",
@@ -98,6 +101,7 @@ __all__ = [
     "draw_solves",
     "find_strategy",
     "known_strategies",
+    "largest_linear",
     "read_settings",
     "settings_in_use",
     "settings_text",

@@ -10,8 +10,8 @@
 - `nexus`: the NeXus application definition of run files, and whether a file follows it;
 - `writing`: writes a run file during the run, and recovers that of a killed writer.
 
-`RunIndex`, `IndexedRun` and `check_conformance` are loaded when they are asked for (PEP 562): they bring SQLite and XML, and
-a run needs neither.
+`RunIndex`, `IndexedRun` and `check_conformance` are loaded when they are asked for (PEP 562): they bring SQLite and
+XML, and a run needs neither.
 """
 
 from __future__ import annotations

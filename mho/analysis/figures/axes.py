@@ -45,6 +45,9 @@ FEW_LABELS = 4
 KEY = 5
 """Characters that the key before a label is wide."""
 
+LEGEND_SHARE, LINE = 0.4, 1.5
+"""Share of the height of axes from which on a legend is shortened, and the height of its lines in sizes of a letter."""
+
 MOST_COLUMNS = 4
 """Of a legend below the axes."""
 
@@ -156,14 +159,21 @@ def _name(axes: Axes, drawing: Drawing) -> None:
     labels = [mark.label for mark in drawing.marks if mark.label]
     if not labels:
         return
-    room = _characters("legend.fontsize", _inches(axes)[0])
+    width, height = _inches(axes)
+    room = _characters("legend.fontsize", width)
+    if len(labels) > 1 and 72.0 * height * LEGEND_SHARE < len(labels) * LINE * _points("legend.fontsize"):
+        labels = _shortened(
+            axes, labels
+        )  # many, with numbers behind their names, would leave no room for curves
     longest = max(map(len, labels)) + KEY
     fitting = max(1, room // longest)
     few = len(labels) <= FEW_LABELS and longest < 0.75 * room
     if few and drawing.bands:  # below the bands' names
         axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.94), ncols=min(2, fitting, len(labels)))
     elif few:
-        axes.legend(loc="best")
+        axes.legend(
+            loc="best" if drawing.limits is None else "upper left"
+        )  # where the limits leave room for it
     elif longest <= SHORT and fitting > 2:
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     else:
@@ -177,6 +187,15 @@ def _name(axes: Axes, drawing: Drawing) -> None:
             bbox_transform=below,
             ncols=min(fitting, MOST_COLUMNS),
         )
+
+
+def _shortened(axes: Axes, labels: list[str]) -> list[str]:
+    """Leave out of the labels of a legend what stands behind their names."""
+    for handle in (*axes.lines, *axes.containers):
+        label = str(handle.get_label())
+        if label in labels:
+            handle.set_label(label.partition(": ")[0])
+    return [label.partition(": ")[0] for label in labels]
 
 
 def _title(axes: Axes, title: str) -> None:
@@ -231,6 +250,12 @@ def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None
             step="post" if mark.shape == "step band" else None,
         )  # fmt: skip
         return
+    if mark.shape == "rows":
+        axes.barh(y, x, height=0.62, color=mark.colour, label=label, alpha=mark.opacity)
+        if mark.low is not None and mark.high is not None:
+            reach = np.abs(x_factor * np.stack((mark.x - mark.low, mark.high - mark.x)))
+            axes.errorbar(x, y, xerr=reach, fmt="none", lw=1.1, capsize=3, color=palette.INK)
+        return
     if mark.shape == "whiskers":
         assert mark.low is not None
         assert mark.high is not None
@@ -266,6 +291,10 @@ def _scale(axes: Axes, drawing: Drawing) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if drawing.limits is not None:
         axes.set_ylim(*drawing.limits)
+    if drawing.names:
+        axes.yaxis.set_major_locator(FixedLocator(list(range(len(drawing.names)))))
+        axes.yaxis.set_major_formatter(FixedFormatter(drawing.names))
+        axes.set_ylim(-0.6, len(drawing.names) - 0.4)
     if drawing.y_scale == "log":
         counted = any(mark.shape == "bars" for mark in drawing.marks)
         axes.set_yscale("log", nonpositive="clip" if counted else "mask")

@@ -26,7 +26,8 @@ class Mark:
     ----------
     shape : str
         ``line``, ``steps``, ``points``, ``bars`` (`x` has the edges), ``whiskers`` (from `low` to `high`), ``band`` or
-        ``step band`` (shaded from `low` to `high`).
+        ``step band`` (shaded from `low` to `high`), or ``rows``: horizontal bars from 0 to `x` at `y`, with whiskers
+        from `low` to `high` where these are given.
     label : str
         For the legend; "" keeps it out.
     colour : str
@@ -84,6 +85,8 @@ class Drawing:
         ``linear``, ``log``, or ``probability``: then y holds quantiles of a normal distribution.
     counts : bool
         Whether the horizontal axis has whole numbers only.
+    names : tuple of str
+        Of 0, 1, 2 and so on up the vertical axis, in place of numbers; `Mark` has them as y.
     nothing : str
         Reason why there is nothing to draw; "" otherwise.
     """
@@ -102,4 +105,5 @@ class Drawing:
     x_scale: str = "linear"
     y_scale: str = "linear"
     counts: bool = False
+    names: tuple[str, ...] = ()
     nothing: str = ""

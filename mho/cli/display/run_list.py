@@ -13,7 +13,7 @@ from rich.text import Text
 
 from mho.analysis.reports import duration_text
 from mho.cli.display.show import STYLES
-from mho.runs.index import UNREADABLE, IndexedRun, Links, Quantity, RunIndex
+from mho.runs.index import UNREADABLE, IndexedRun, Links, RunIndex
 
 STATUS_STYLES: Mapping[str, str] = {str(status): style for status, style in STYLES.items()} | {
     UNREADABLE: "red"
@@ -76,8 +76,8 @@ def runs_as_json(runs: Sequence[IndexedRun], index: RunIndex) -> list[dict[str, 
             "notes": [
                 {"time": _iso(when), "text": text} for when, text in index.annotations.notes(run.facts.run_id)
             ],
-            "parameters": {one.name: _value(one) for one in quantities[run.id]["parameter"]},
-            "results": {one.name: _value(one) for one in quantities[run.id]["result"]},
+            "parameters": {one.name: one.value for one in quantities[run.id]["parameter"]},
+            "results": {one.name: one.value for one in quantities[run.id]["result"]},
         }
         for run in runs
     ]
@@ -88,15 +88,6 @@ def links_as_json(run: IndexedRun, index: RunIndex) -> dict[str, Any]:
     links = index.links(run)
     related = {name: [str(other.path) for other in getattr(links, name)] for name in _LINKS}
     return runs_as_json([run], index)[0] | {"links": related}
-
-
-def _value(quantity: Quantity) -> Any:
-    """Return a quantity as it was before the index made it text and number."""
-    if quantity.number is None:
-        return None if quantity.text == "none" else quantity.text
-    if quantity.text in ("true", "false"):
-        return quantity.text == "true"
-    return int(quantity.text) if quantity.text.lstrip("-").isdigit() else quantity.number
 
 
 def _when(time: float | None) -> str:

@@ -167,7 +167,9 @@ def _has_room(wanted: FigureRuns, file: RunFile, figure: Figure, place: int, cou
     """Return whether the images of a run are among those that are kept: evenly spaced ones of all."""
     cells = 1
     if figure.maps:
-        cells = sum(rows * columns for rows, columns in (file.drawable.maps[name] for name in figure.maps))
+        cells = sum(
+            rows * columns for rows, columns in (file.drawable_for(figure).maps[name] for name in figure.maps)
+        )
     elif figure.array:
         cells = int(np.size(file.array(figure.array)))
     room = max(1, CELLS_KEPT // max(cells, 1))

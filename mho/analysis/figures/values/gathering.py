@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +57,11 @@ def gather(run: RunFile, figure: Figure, newest: int = NEWEST) -> FigureData:
     RunFileError
         When the file is damaged, or lacks the figure's data.
     """
+    there = run.drawable_for(figure)
     try:
-        check_figure(figure, run.drawable)
-    except RunFileError as error:
-        raise RunFileError(f"run file {run.path}: {error}") from None
+        check_figure(figure, there)
+    except RunFileError:
+        _refuse(run, figure)
     if figure.maps:
         counted = figure.drawn_kind in (*COUNTS, "share", "confusion")
         found = _of_maps(run, figure) if counted else _images(run, figure)
@@ -68,11 +69,21 @@ def gather(run: RunFile, figure: Figure, newest: int = NEWEST) -> FigureData:
         found = _of_array(run, figure)
     elif run.length(figure.table) == 0:
         found = {"nothing": "no rows yet"}
-    elif run.drawable.tables[figure.table][figure.columns[0]][1]:
+    elif there.tables[figure.table][figure.columns[0]][1]:
         found = _waveforms(run, figure)
     else:
-        found = _of_table(run, figure, newest)
+        whole_x = not figure.x or there.tables[figure.table][figure.x][0] in "iu"
+        found = {"counts": whole_x, **_of_table(run, figure, newest)}
     return FigureData(run.path.stem, **{"numbers": _named_numbers(run, figure), **found})
+
+
+def _refuse(run: RunFile, figure: Figure) -> NoReturn:
+    """Raise the error of a figure that a run cannot draw; it lists what there is."""
+    try:
+        check_figure(figure, run.drawable)
+    except RunFileError as error:
+        raise RunFileError(f"run file {run.path}: {error}") from None
+    raise RunFileError(f"run file {run.path}: figure {figure.name!r} cannot be drawn from what it holds")
 
 
 def in_words(name: str) -> str:
@@ -99,8 +110,7 @@ def _of_table(run: RunFile, figure: Figure, newest: int) -> dict[str, Any]:
         groups, note = _grouped(figure, columns)
         if start:
             note = f", newest {rows} of {length} rows{note}"
-    counts = not figure.x or run.drawable.tables[table][figure.x][0] in "iu"
-    return {"groups": groups, "note": note, "counts": counts, **_axes_of(run, figure, "row of the table")}
+    return {"groups": groups, "note": note, **_axes_of(run, figure, "row of the table")}
 
 
 def _axes_of(run: RunFile, figure: Figure, unnamed: str) -> dict[str, AxisText]:
@@ -298,7 +308,7 @@ def _difference(run: RunFile, figure: Figure, number: int) -> Floats | None:
 
 
 def _last_image(run: RunFile, name: str) -> Floats | None:
-    rows, columns = run.drawable.maps[name]
+    rows, columns = map(len, run.map_axes(name))
     if rows * columns > PIXELS:
         raise RunFileError(
             f"run file {run.path}: map {name!r} has {rows} x {columns} cells, too many to draw"

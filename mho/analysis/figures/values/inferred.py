@@ -107,7 +107,7 @@ def _identifier(name: str) -> str:
 def fits(run: RunFile, figure: Figure) -> bool:
     """Return whether a run has the data of a figure."""
     try:
-        check_figure(figure, run.drawable)
+        check_figure(figure, run.drawable_for(figure))
     except RunFileError:
         return False
     return True

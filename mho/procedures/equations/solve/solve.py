@@ -378,15 +378,7 @@ class Solve(Procedure):
         open_columns = [
             column for column in range(system.count) if not (system.zeros[column] or column in taken)
         ]
-        matrix: MatrixOnChip
-        if isinstance(plan.on_chip, BlockSolvePlan):
-            say_blocks(plan.on_chip, stream)
-            matrix = ProgrammedBlockMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
-        else:
-            say_what_slices_hold(plan.system, plan.on_chip, plan.slices_wanted, stream)
-            say_encoding(plan.on_chip, stream)
-            say_method(plan.on_chip.choice, stream)
-            matrix = ProgrammedMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
+        matrix = self.matrix_on(plan, bench, stream)
         if self.method != "auto":
             matrix.method = self.method
         if open_columns:
@@ -411,6 +403,16 @@ class Solve(Procedure):
             answers.append(Answer.earlier(taken[column]) if column in taken else refined.answer(column))
             record_answer(answers[-1], column, bench.now(), stream)
         return self._report(plan, bench, stream, matrix, answers)
+
+    def matrix_on(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> MatrixOnChip:
+        """Return the matrix of a plan on a bench, not programmed yet, and say how it is held."""
+        if isinstance(plan.on_chip, BlockSolvePlan):
+            say_blocks(plan.on_chip, stream)
+            return ProgrammedBlockMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
+        say_what_slices_hold(plan.system, plan.on_chip, plan.slices_wanted, stream)
+        say_encoding(plan.on_chip, stream)
+        say_method(plan.on_chip.choice, stream)
+        return ProgrammedMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
 
     def _slice_ratio(self, bench: Bench) -> float | None:
         """Return the ratio of the loop's second slice; None without one."""
