@@ -46,10 +46,10 @@ def report_kinds() -> tuple[str, ...]:
 
 
 def groupings() -> tuple[str, ...]:
-    """Return what runs are grouped by beside their parameters."""
-    from mho.analysis.comparisons import OF_THE_CARD
+    """Return the facts by which runs are grouped, beside their parameters and results."""
+    from mho.analysis.comparisons import GROUPINGS
 
-    return OF_THE_CARD
+    return GROUPINGS
 
 
 def measurements() -> list[tuple[str, str]]:

@@ -63,7 +63,6 @@ def import_(
         constants_in_si,
         find_recipe,
         guess,
-        import_reading,
     )
 
     if recipes:
@@ -82,7 +81,7 @@ def import_(
         if dry_run:
             _show(guess(table, reading, [reading.type]))
             return
-        say(import_reading(table, reading, output, array=array, chip=chip))
+        say(_import(table, reading, output, array, chip))
         return
     found = _guess(table, asked, kind)
     header, units = found.table.form.header, found.table.form.units
@@ -95,7 +94,7 @@ def import_(
     known = None if said or forget else _known(memory, found)
     if known is not None and not dry_run:
         say(f"{table.name} is read as {known.recipe.type}, as told before; --forget guesses anew", err=True)
-        say(import_reading(table, known.reading, output, array=array, chip=chip))
+        say(_import(table, known.reading, output, array, chip))
         return
     if dry_run:
         _show(found)
@@ -103,9 +102,15 @@ def import_(
     reading, told = _decided(found, asked, kind, told, yes)
     for remark in found.remarks:
         complain(remark)
-    say(import_reading(table, reading, output, array=array, chip=chip))
+    say(_import(table, reading, output, array, chip))
     if said or yes or _at_terminal():
         _remember(memory, found, reading, told)
+
+
+def _import(table: Path, reading: Reading, output: Path | None, array: str, chip: str) -> Path:
+    from mho.running.importing import import_measurement  # brings all procedures: after the questions
+
+    return import_measurement(table, reading, output, array=array, chip=chip)
 
 
 def _guess(table: Path, asked: Reading, kind: str) -> Guess:

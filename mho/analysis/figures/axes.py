@@ -191,7 +191,8 @@ def _name(axes: Axes, drawing: Drawing) -> None:
 
 def _shortened(axes: Axes, labels: list[str]) -> list[str]:
     """Leave out of the labels of a legend what stands behind their names."""
-    for handle in (*axes.lines, *axes.containers):
+    handles: list[Any] = [*axes.lines, *axes.containers]
+    for handle in handles:
         label = str(handle.get_label())
         if label in labels:
             handle.set_label(label.partition(": ")[0])
@@ -289,12 +290,12 @@ def _scale(axes: Axes, drawing: Drawing) -> None:
         _label_powers(axes, "x")
     elif drawing.counts:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if drawing.limits is not None:
-        axes.set_ylim(*drawing.limits)
     if drawing.names:
         axes.yaxis.set_major_locator(FixedLocator(list(range(len(drawing.names)))))
         axes.yaxis.set_major_formatter(FixedFormatter(drawing.names))
         axes.set_ylim(-0.6, len(drawing.names) - 0.4)
+    if drawing.limits is not None:
+        axes.set_ylim(*drawing.limits)
     if drawing.y_scale == "log":
         counted = any(mark.shape == "bars" for mark in drawing.marks)
         axes.set_yscale("log", nonpositive="clip" if counted else "mask")

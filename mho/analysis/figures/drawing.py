@@ -39,7 +39,7 @@ FEW = 60
 QUARTILES_TOLD = 4
 """Distributions up to which the legend has the quartiles of each."""
 
-ROOM_FOR_NAMES = 2.0
+ROOM_FOR_NAMES = 2.6
 """How much further an axis reaches than its curves, so that a legend does not lie on them."""
 
 STEPS = 2000  # of a distribution

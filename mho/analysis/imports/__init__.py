@@ -18,14 +18,25 @@ from mho.analysis.imports.recipe_files import (
     packaged_recipes,
     recipe_of,
 )
-from mho.analysis.imports.table_import import Reading, import_reading, import_table, measurement_named
+from mho.analysis.imports.table_import import (
+    Derivation,
+    Derived,
+    Imported,
+    Reading,
+    import_reading,
+    import_table,
+    measurement_named,
+)
 
 __all__ = [
     "MEASUREMENTS",
     "UNITS",
     "Candidate",
+    "Derivation",
+    "Derived",
     "Guess",
     "Header",
+    "Imported",
     "Measurement",
     "NamedRecipe",
     "Reading",

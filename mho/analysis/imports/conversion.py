@@ -16,6 +16,9 @@ from mho.analysis.imports.text_tables import Line
 Floats = NDArray[np.float64]
 Values = dict[str, Floats]
 
+CLOCK = 1e8
+"""s: beyond it, times are those of a clock, from 1970 on, and no time since something began."""
+
 NAMED = 10
 """Bad lines that are named; the others are counted."""
 
@@ -38,6 +41,8 @@ class Survey:
         Rows after which a sweep repeats itself.
     lrs_first : bool or None
         Of two reads a cycle, whether the first is that of LRS; None where the lines are no such pairs.
+    start : float
+        Time that is taken off all others, s: of the first read, where times are those of a clock.
     cells : dict
         Numbers of cells that have names, by name.
     """
@@ -50,6 +55,7 @@ class Survey:
     parted: bool = False
     period: int = 0
     lrs_first: bool | None = None
+    start: float = 0.0
     cells: dict[str, int] = field(default_factory=dict)
     bad: list[str] = field(default_factory=list)
     bad_count: int = 0
@@ -106,6 +112,8 @@ class Conversion:
             full["cycles"] = meant["cycle"]
         if name in ("iv", "ber") and "sweep" not in meant:
             full["sweep"] = meant["cycle"] if "cycle" in meant else self._sweeps(meant, parts, number, begun)
+        if name in ("noise", "retention"):
+            full["time"] = meant["time"] - self._survey.start
         if name == "noise":
             full["number"] = meant.get("sweep", np.zeros(count))
         if name == "response":

@@ -26,7 +26,7 @@ SURE, AHEAD = 0.6, 0.15
 """Score from which a guess is taken unasked, and by how much it must lead the next one."""
 
 BASE = 0.4  # of a table that has all columns that are needed, by name or unit
-LACKING = 0.2  # of one that lacks a column, at most
+LACKING = 0.05  # of one that lacks a column, for each that it has
 NAMELESS = 0.25  # the same by shape only
 LARGEST_CONDUCTANCE = 0.1  # S: no cell of an array conducts more
 
@@ -174,10 +174,10 @@ def _candidate(
             reasons = ["has the columns that it needs", *reasons]
         return Candidate(measurement, min(score, 1.0), tuple(reasons), assignment, how)
     there = {one.meaning for one in headers} | set(asked.constants)
-    filled = 1.0 - len(measurement.missing(there)) / len(measurement.needed)
+    filled = len(measurement.needed) - len(measurement.missing(there))
     named_so = any(word in words for word in WORDS[measurement.name])
     return Candidate(
-        measurement, LACKING * max(filled, 0.0) + (0.05 if named_so else 0.0), (why,), None, reading
+        measurement, LACKING * max(filled, 0) + (0.05 if named_so else 0.0), (why,), None, reading
     )
 
 
@@ -219,27 +219,29 @@ def _remarks(best: Candidate, first: Sequence[Line], table: TextTable) -> tuple[
     return tuple(found)
 
 
+def _first(sample: Sample) -> NDArray[np.bool_]:
+    """Return which rows are those of the first cell, in the first of several tables."""
+    names = [name for name in ("part", "row", "column") if name in sample]
+    first = np.all([sample[name] == sample[name][0] for name in names], axis=0)
+    return np.asarray(first, dtype=bool)
+
+
 def _iv(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
-    volts = sample_of(sample, "voltage")
+    volts = sample_of(sample, "voltage")[_first(sample)]
     if "kind" in sample or "width" in sample:
         return -0.2, ["has pulses"]
-    if not shapes.is_sweep(volts[: shapes.period(volts)]):
+    once = volts[: shapes.period(volts)]
+    if not shapes.is_sweep(once):
         return -0.3, ["its voltage is no sweep"]
-    turned = shapes.turns(volts[: shapes.period(volts)])
-    several = len(assignment.series) > 1 or shapes.period(volts) < len(volts)
-    return (
-        (0.4, ["the voltage sweeps up and down"])
-        if turned or several
-        else (0.25, ["the voltage sweeps one way"])
-    )
+    if shapes.turns(once) or len(once) < len(volts) or len(assignment.series) > 1:
+        return 0.4, ["the voltage sweeps up and down"]
+    return 0.25, ["the voltage sweeps one way"]
 
 
 def _form(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
-    volts = sample_of(sample, "voltage")
+    first = _first(sample)
     sizes = sample_of(sample, "current" if "current" in sample else "conductance")
-    first = sample["part"] == sample["part"][0]
-    first &= (sample["row"] == sample["row"][0]) & (sample["column"] == sample["column"][0])
-    if shapes.ends_in_jump(volts[first], sizes[first]):
+    if shapes.ends_in_jump(sample_of(sample, "voltage")[first], sizes[first]):
         return 0.42, ["the voltage rises until the current jumps"]
     return -0.3, ["no jump at the end of a rising voltage"]
 
@@ -282,11 +284,7 @@ def _noise(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
         return -0.3, ["has pulses"]
     if shapes.is_sweep(sample_of(sample, "voltage")):
         return -0.3, ["its voltage is swept"]
-    first = (
-        (sample["row"] == sample["row"][0])
-        & (sample["column"] == sample["column"][0])
-        & (sample["part"] == sample["part"][0])
-    )
+    first = _first(sample)
     return (
         (0.35, ["samples at even times"])
         if shapes.is_even(times[first])

@@ -25,9 +25,9 @@ WHOLE = {"row", "column", "cell", "cycle", "sweep", "pulse", "errors", "bits", "
 """Meanings whose values are counts and numbers, from 0."""
 
 WORDS = {
-    "voltage": "voltage volt volts v_read vread read_voltage v_bl vbl bit_line bitline source_voltage applied_voltage bias "
-    "amplitude pulse_voltage v_pulse vpulse pulse_amplitude v_set vset v_sl vsl ramped",
-    "current": "current curr amps i_read iread read_current source_current measured_current compliance_current",
+    "voltage": "voltage volt volts vd vds v_ds v_read vread read_voltage v_bl vbl bit_line bitline source_voltage "
+    "applied_voltage bias amplitude pulse_voltage v_pulse vpulse pulse_amplitude v_set vset v_sl vsl ramped",
+    "current": "current curr amps id ids i_ds i_read iread read_current source_current measured_current compliance_current",
     "conductance": "conductance cond g_read gread g_after admittance weight g_final",
     "resistance": "resistance res r_read rread r_after ohms ohm r_final",
     "time": "time timestamp elapsed elapsed_time time_elapsed retention_time relative_time bench_time seconds t_s",
@@ -61,7 +61,7 @@ LETTERS = {
 """A capital T is a temperature where its unit says so, a capital C a capacitance."""
 
 TERMINALS = re.compile(
-    r"(?:[A-D]|anode|cathode|drain|source|top|bottom|smu|force|sense|meas|measured|cell|bl|sl|be|te|d|s)_?(?P<letter>[VI])"
+    r"(?:[A-D]|(?i:anode|cathode|drain|source|top|bottom|smu|force|sense|meas|measured|cell|bl|sl|be|te))_?(?P<letter>[VI])"
 )
 GATES = re.compile(r"(?:gate|g|wl)_?V|VG|Vg")
 STATES = {"lrs": 0, "on": 0, "lrs_r": 0, "hrs": 1, "off": 1}
@@ -168,7 +168,10 @@ def ratio_to(unit: str, meaning: str, what: str, source: str) -> tuple[float, fl
         try:
             base_unit(given, f"{source}, {what}")
         except InputError as error:
-            near = get_close_matches(given, COMMON, 1, 0.5)
+            fitting = [one for one in COMMON if factor_between(one, target) is not None]
+            near = [one for one in fitting if one.lower() == given.lower()] or get_close_matches(
+                given, fitting, 1, 0.5
+            )
             raise InputError(f"{error}{f'; did you mean {near[0]}?' if near else ''}") from None
         raise InputError(f"{source}: {what} is in {unit}, and {meaning} has the unit {target or 'none'}")
     return ratio
@@ -190,10 +193,10 @@ def plain_unit(unit: str) -> str:
 
 
 def looks_like_units(fields: Sequence[str]) -> bool:
-    """Return whether a line under the names holds units: at least half of what stands there is one."""
+    """Return whether a line under the names holds units, and nothing else."""
     known = [bool(_kind(field.strip(" ()[]"))) or field.strip().lower() in NO_UNIT for field in fields]
     some = [bool(_kind(field.strip(" ()[]"))) for field in fields]
-    return any(some) and 2 * sum(known) >= len(fields)
+    return any(some) and all(known)
 
 
 def nearest(name: str, known: Collection[str]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.imports import shapes
-from mho.analysis.imports.conversion import NAMED, Conversion, Floats, Survey, Values, is_told, pairs
+from mho.analysis.imports.conversion import CLOCK, NAMED, Conversion, Floats, Survey, Values, is_told, pairs
 from mho.analysis.imports.headers import (
     KINDS,
     STATE_WORDS,
@@ -84,7 +84,7 @@ class Rows:
             raise InputError(f"{path} has a header and no line of values below it")
         survey.left_out = [one for one in self.assignment.others if self._is_text(one, first[0])]
         survey_rows = Conversion(self.measurement, self.assignment, survey)
-        sample: dict[str, list[Floats]] = {"voltage": [], "cycle": [], "conductance": []}
+        sample: dict[str, list[Floats]] = {"voltage": [], "cycle": [], "conductance": [], "time": []}
         sampled = 0
         finite = {one.index: 0 for one in self._headers}
         place = None
@@ -118,6 +118,12 @@ class Rows:
             raise InputError(
                 f"{path} has {survey.lines} lines, and none with all values; nothing was imported"
             )
+        if (
+            sampled
+            and (times := np.concatenate(sample["time"])).size
+            and np.nanmin(times, initial=np.inf) > CLOCK
+        ):
+            survey.start = float(np.nanmin(times)) if np.isfinite(times).any() else 0.0
         if sampled:
             survey.period = shapes.period(np.concatenate(sample["voltage"]))
             survey.lrs_first = pairs(np.concatenate(sample["cycle"]), np.concatenate(sample["conductance"]))
@@ -142,10 +148,10 @@ class Rows:
 
     def _refuse_empty(self, finite: Mapping[int, int], survey: Survey) -> None:
         """Raise an `InputError` for a meaning whose columns have no number in any line."""
-        by_meaning: dict[str, list[Header]] = {}
+        by_meaning: dict[tuple[str, int | None], list[Header]] = {}
         for one in self._headers:
-            by_meaning.setdefault(self._meaning.get(one.index, ""), []).append(one)
-        for meaning, some in by_meaning.items():
+            by_meaning.setdefault((self._meaning.get(one.index, ""), one.state), []).append(one)
+        for (meaning, _), some in by_meaning.items():
             if meaning and not any(finite[one.index] for one in some):
                 raise InputError(
                     f"{self._table.path}: column {some[0].text!r} has no number in any of {survey.lines} lines; nothing "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from mho.analysis.imports.text_tables import TextTable
 from mho.chip_maps.chip import parse_chip_map, read_chip_text
 from mho.errors import InputError
 from mho.runs import (
+    Column,
     Figure,
     Layout,
     Map,
@@ -34,6 +35,9 @@ from mho.runs import (
 from mho.runs.provenance import file_hash
 
 BLOCK_LINES = 10_000
+MOST_ROWS = 5_000_000
+"""Rows beyond which nothing is derived of a table, which would take them all into memory."""
+
 LARGEST_MAP = 1 << 24
 """Cells beyond which no map is made of the table."""
 
@@ -62,6 +66,66 @@ class Reading:
     constants: Mapping[str, float] = field(default_factory=dict)
     names: tuple[str, ...] | None = None
     recipe: str = ""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What follows from the rows of a table.
+
+    Attributes
+    ----------
+    tables : mapping
+        Columns by table.
+    images : mapping
+        By map: the time of each image (s), and the image.
+    result, units : mapping
+        Of the run's result.
+    remarks : tuple of str
+        Warnings.
+    """
+
+    tables: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
+    images: Mapping[str, Sequence[tuple[float, NDArray[Any]]]] = field(default_factory=dict)
+    result: Mapping[str, Any] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """How more is extracted of a measurement than its rows: what is declared for it, and the function of the columns."""
+
+    tables: tuple[Table, ...]
+    maps: tuple[Map, ...]
+    figures: tuple[Figure, ...]
+    derive: Callable[[Mapping[str, NDArray[Any]]], Derived]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What is known of a table before its rows are written.
+
+    Attributes
+    ----------
+    names : frozenset of str
+        The columns of the run file's table.
+    rows, columns : arrays of int
+        Lines of the cells.
+    prefix : str
+        Before the names of maps: the array and ``_``, or nothing.
+    chip : str
+        The chip map as text; empty for none.
+    """
+
+    measurement: Measurement
+    names: frozenset[str]
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    prefix: str
+    chip: str
+
+
+Deriving = Callable[[Imported], Derivation | None]
 
 
 def import_table(
@@ -110,14 +174,18 @@ def import_table(
 
 
 def import_reading(
-    path: Path,
-    reading: Reading,
-    output: str | os.PathLike[str] | None = None,
-    *,
-    array: str = "",
-    chip: str = "",
-) -> Path:
-    """Write a foreign table into a new run file; parameters, results and errors as `import_table`."""
+    path: Path, reading: Reading, output: str | os.PathLike[str] | None = None, *, array: str = "", chip: str = "",
+    deriving: Deriving | None = None,
+) -> Path:  # fmt: skip
+    """Write a foreign table into a new run file.
+
+    Parameters
+    ----------
+    deriving : callable, optional
+        Says what is extracted of a measurement (`mho.running.importing`); without it the file has the rows only.
+
+    The other parameters, results and errors are those of `import_table`.
+    """
     source = Path(path)
     if source.exists() and not source.is_file():  # reading a pipe would wait for a writer
         raise InputError(f"table {source} is no file; name one that holds measurements")
@@ -131,31 +199,64 @@ def import_reading(
     survey = rows.survey()
     if chip:
         _check_cells(survey, array, chip)
+    chip_text = read_chip_text(chip) if chip else ""
     image = _CellMap(name, survey, measurement)
-    layout = _layout(measurement, rows, survey, image, source.name)
+    columns = rows.columns(survey)
+    derivation = None
+    if deriving is not None and survey.kept <= MOST_ROWS:
+        names = frozenset(one.name for one in columns)
+        prefix = f"{array}_" if array else ""
+        derivation = deriving(Imported(measurement, names, image.rows, image.columns, prefix, chip_text))
+    layout = _layout(measurement, columns, survey, image, source.name, derivation)
     header = RunHeader(
         title=f"Import of {source.name}",
         procedure="Import",
         version="2",
         parameters=_parameters(source, reading, assignment, measurement, array),
-        chip=read_chip_text(chip) if chip else "",
+        chip=chip_text,
         provenance=collect(None, sys.argv)
         | {"inputs": f"table {file_hash(source)}"}
         | ({"recipe": reading.recipe} if reading.recipe else {}),
     )
     target = new_run_path("import", output)
     with RunWriter.create(target, header, layout) as run:
+        kept: list[Mapping[str, NDArray[Any]]] = []
         for block in rows.blocks(survey):
             run.emit_block(measurement.table, block)
             image.take(block)
-        image.write(run)
+            if derivation is not None:
+                kept.append(block)
+        derived = Derived()
+        if derivation is not None:
+            whole = {name: np.concatenate([block[name] for block in kept]) for name in kept[0]}
+            derived = derivation.derive(whole)
+        _write_derived(run, derived, image)
         for one in survey.left_out:
             run.log("WARNING", f"column {one.text!r} holds text and is left out")
         for cell, number in survey.cells.items():
             run.log("INFO", f"cell {cell!r} is row {number}")
         count = "reads" if measurement.name == "reads" else "rows_imported"
-        run.set_result({count: survey.kept, "rows": len(survey.rows), "columns": len(survey.columns)})
+        result = {
+            count: survey.kept,
+            "rows": len(survey.rows),
+            "columns": len(survey.columns),
+            **derived.result,
+        }
+        run.set_result(result, derived.units)
     return target
+
+
+def _write_derived(run: RunWriter, derived: Derived, image: _CellMap) -> None:
+    """Write tables and maps that were derived; the last conductances where no map was."""
+    for name, columns in derived.tables.items():
+        run.emit_block(name, columns)
+    for name, images in derived.images.items():
+        for time, one in images:
+            run.snapshot(name, one, time=time)
+    if image.name not in derived.images:
+        image.write(run)
+    for remark in derived.remarks:
+        run.log("WARNING", remark)
 
 
 def measurement_named(name: str) -> Measurement:
@@ -206,10 +307,14 @@ def _parameters(
     return found
 
 
-def _layout(measurement: Measurement, rows: Rows, survey: Survey, image: _CellMap, name: str) -> Layout:
-    columns = rows.columns(survey)
+def _layout(
+    measurement: Measurement, columns: tuple[Column, ...], survey: Survey, image: _CellMap, name: str,
+    derivation: Derivation | None,
+) -> Layout:  # fmt: skip
     there = {one.name for one in columns}
     axis = measurement.axis if measurement.axis in there else columns[0].name
+    if measurement.name == "response":
+        axis = next(one for one in ("pulse", "gate", "voltage", "width", "before") if one in there)
     title = f"reads from {name}" if measurement.name == "reads" else measurement.table_title
     table = Table(
         measurement.table, columns, signal=measurement.signal, axis=axis, title=title,
@@ -217,43 +322,48 @@ def _layout(measurement: Measurement, rows: Rows, survey: Survey, image: _CellMa
     )  # fmt: skip
     figures = [one for one in measurement.figures if set(one.columns) <= there]
     if measurement.name == "response":
-        x = next((one for one in ("pulse", "gate", "voltage", "width") if one in there), "")
-        figures.append(
-            Figure(
-                "by_cell", kind="scatter", table=table.name, x=x, y="conductance", by=("row", "column"),
-                title="Conductance after each pulse, by cell",
-            )
+        by_cell = Figure(
+            "by_cell", kind="scatter", table=table.name, x=axis, y="conductance", by=("row", "column"),
+            title="Conductance after each pulse, by cell",
         )  # fmt: skip
-        table = Table(table.name, table.columns, "conductance", x, table.title, "", table.rows)
+        figures.append(by_cell)
     figures += [Figure(one.name, map=one.name) for one in image.declared]
-    return Layout((table,), image.declared, default=table.name, figures=tuple(figures))
+    if derivation is None:
+        return Layout((table,), image.declared, default=table.name, figures=tuple(figures))
+    others = tuple(one for one in derivation.maps if one.name != image.name or not image.declared)
+    return Layout(
+        (table, *derivation.tables),
+        (*image.declared, *others),
+        default=table.name,
+        figures=(*figures, *derivation.figures),
+    )
 
 
 class _CellMap:
     """The map of the cells: the last conductance of each."""
 
     def __init__(self, name: str, survey: Survey, measurement: Measurement) -> None:
-        self._rows, self._columns = (
+        self.rows, self.columns = (
             np.array(sorted(found), dtype=np.int64) for found in (survey.rows, survey.columns)
         )
-        mapped = bool(measurement.map_title) and self._rows.size * self._columns.size <= LARGEST_MAP
+        mapped = bool(measurement.map_title) and self.rows.size * self.columns.size <= LARGEST_MAP
         self._image: NDArray[np.float64] | None = (
-            np.full((self._rows.size, self._columns.size), np.nan) if mapped else None
+            np.full((self.rows.size, self.columns.size), np.nan) if mapped else None
         )
-        self._name = name
-        self.declared = (Map(name, "S", self._rows, self._columns, measurement.map_title),) if mapped else ()
+        self.name = name
+        self.declared = (Map(name, "S", self.rows, self.columns, measurement.map_title),) if mapped else ()
 
     def take(self, block: Mapping[str, NDArray[Any]]) -> None:
         """Put the rows of a block into the map."""
         if self._image is not None:
             # Of several reads of a cell numpy's assignment keeps the last.
-            place = np.searchsorted(self._rows, block["row"]), np.searchsorted(self._columns, block["column"])
+            place = np.searchsorted(self.rows, block["row"]), np.searchsorted(self.columns, block["column"])
             self._image[place] = block["conductance"]
 
     def write(self, run: RunWriter) -> None:
         """Write the map."""
         if self._image is not None:
-            run.snapshot(self._name, self._image, time=0.0)
+            run.snapshot(self.name, self._image, time=0.0)
 
 
 def _check_cells(survey: Survey, array: str, chip: str) -> None:

@@ -239,8 +239,12 @@ class TextTable:
             number, names = split[0]
             several = len(names) > 1
             return (len(names) if several else 0), Form(mark, comma, tuple(names), (), number + 1, len(names))
-        width = Counter(counts[index][1] for index in body).most_common(1)[0][0]
+        widths = Counter(counts[index][1] for index in body)
+        named = {len(some) for _, some in split[: body[0]]}  # where lines are ragged, the header's counts
+        width = max(widths, key=lambda one: (widths[one], one in named, one))
         begin = next(index for index in body if counts[index][1] == width)
+        if body[0] and counts[body[0] - 1][1] == width:  # the first lines below the header are ragged
+            begin = body[0]
         header, units = _names_above(split, begin, width, plain)
         first = split[begin][0]
         own = split[begin][1]

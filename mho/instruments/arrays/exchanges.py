@@ -147,8 +147,8 @@ class ExchangeRecorder:
     def __init__(self, bench: Bench, verified: Verified, keep: Callable[[Exchange], None]) -> None:
         simulated: Any = bench.simulated  # a laboratory, or the chip without instruments
         self.circuits: BlockCircuits = simulated.circuits
-        self._chip, self._clock = simulated.chip, simulated.clock
-        self._keep, self._verified, self._now = keep, verified, bench.now
+        self._chip = simulated.chip
+        self._keep, self._verified, self._bench = keep, verified, bench
         self.converters, self._readings = _converters_of(bench)
         self._open: _Open | None = None
         simulated.chip.on_noise = self._on_noise
@@ -157,19 +157,14 @@ class ExchangeRecorder:
     def _on_noise(self, array: str, rows: Index, columns: Index, noise: BlockNoise) -> None:
         if self._open is None or array in self._open.cells:  # no bench waits for what was drawn before
             self._open = _Open(deepcopy(self.circuits.rng), deepcopy(self._readings))
-        cells, index = self._chip.at(array, rows, columns)
         times, read = self._verified(array, rows, columns)
-        state, drawn, since = cells.history(index)
-        at = np.where(np.isnan(times), self._clock.now, times + (self._clock.now - self._now()))
-        ages = np.maximum(at - since, 0.0).astype(np.float32)
-        verified = np.maximum(relaxed(cells.preset, state, drawn, ages), cells.preset.unformed)
-        series = self._chip.geometry[array].series_resistance(rows[:, None], columns[None, :])
+        _, verified, series = held_history(self._bench, array, rows, columns, times)
         if self.circuits.board.mode == "MULT":
+            cells, index = self._chip.at(array, rows, columns)
             now = cells.conductance(index)
         else:  # a loop is evaluated again only once its cells have aged by some
             block = self._chip.block(array, rows, columns)
             now = block.as_asked(block.conductance)
-        verified = np.asarray(verified, np.float64)
         read = np.where(np.isnan(read), verified / (1.0 + verified * series), read)
         self._open.cells[array] = HeldCells(
             read, verified, np.asarray(now), noise.frozen, noise.variance, series
@@ -182,6 +177,27 @@ class ExchangeRecorder:
         board = self.circuits.board
         connected = ConnectedBlock(**{one.name: getattr(board, one.name) for one in fields(ConnectedBlock)})
         self._keep(Exchange(connected, now.cells, now.shots, now.readings, volts.copy(), answers.copy()))
+
+
+def held_history(
+    bench: Bench, array: str, rows: Index, columns: Index, times: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return what the cells (R, C) of a simulated bench held after their last pulse and later, S, and their wires, ohm.
+
+    Parameters
+    ----------
+    times : (R, C) array
+        When that is, s of bench time; now where it is NaN.
+    """
+    simulated: Any = bench.simulated
+    chip, now = simulated.chip, simulated.clock.now
+    cells, index = chip.at(array, rows, columns)
+    state, drawn, since = cells.history(index)
+    at = np.where(np.isnan(times), now, times + (now - bench.now()))
+    ages = np.maximum(at - since, 0.0).astype(np.float32)
+    later = np.maximum(relaxed(cells.preset, state, drawn, ages), cells.preset.unformed)
+    series = chip.geometry[array].series_resistance(rows[:, None], columns[None, :])
+    return np.asarray(state, np.float64), np.asarray(later, np.float64), series
 
 
 def _converters_of(bench: Bench) -> tuple[ConverterErrors, np.random.Generator]:

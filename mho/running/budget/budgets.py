@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mho.errors import InputError
 from mho.instruments.arrays import Cause, Causes, SwitchedCircuits
 from mho.running.budget.questions import Question
-from mho.running.budget.replaying import KINDS, replay
+from mho.running.budget.replaying import KINDS, Replayed, ReplayedCells, replay
 from mho.running.budget.shares import Decomposition, Told, decompose, moved_values
 from mho.running.recipe import Recipe, read_recipe
 from mho.running.trust import Trust, nobody
@@ -37,8 +37,8 @@ class Share:
     ----------
     cause : str
     share, low, high : float
-        Of the measured squared error, with the interval in which 95 % of repetitions on the same cells are. Below 0 for a
-        cause that makes up for others.
+        Of the measured squared error, with its interval of 95 %, see `Budget.drawn`. Below 0 for a cause that makes up for
+        others.
     alone : float
         Relative error if there were only this cause.
     mended : float
@@ -67,7 +67,9 @@ class Budget:
     error : str
         Which error this is.
     answers : int
-        Of how many answers.
+        Of how many answers; `counted` is what they are called.
+    drawn : str
+        What is drawn anew for the intervals.
     measured, twin : float
         As the run measured it, and as its twin gives it with all causes on.
     shares : tuple of Share
@@ -91,6 +93,8 @@ class Budget:
     status: Status
     error: str
     answers: int
+    counted: str
+    drawn: str
     measured: float
     twin: float
     shares: tuple[Share, ...]
@@ -143,7 +147,7 @@ def budget(
     Parameters
     ----------
     path : path
-        A run of `invert`, `solve` or `multiply`.
+        A run of `invert`, `solve`, `multiply` or `program`.
     draws : int
         Moments at which noise is drawn anew for the intervals, 0 for none.
     seed : int
@@ -168,28 +172,28 @@ def budget(
     with RunFile(recipe.path) as file:
         replayed = replay(recipe, file, trust, progress)
         title, status = file.title, file.status
-    return explain(
-        replayed.questions,
-        replayed.circuits,
-        recipe,
-        (title, status),
-        draws=draws,
-        seed=seed,
-        progress=progress,
-    )
+    if isinstance(replayed, ReplayedCells):
+        errors = replayed.errors
+        moved = errors.redrawn(draws, np.random.default_rng(seed))
+        explained = _Explained(errors.decomposed(), moved, errors.cells, errors.measured)
+    else:
+        explained = _explain(replayed, draws, seed, progress)
+    return _as_budget(explained, recipe, title, status, draws, seed)
 
 
-def explain(
-    questions: Sequence[Question],
-    circuits: SwitchedCircuits,
-    recipe: Recipe,
-    named: tuple[str, Status],
-    *,
-    draws: int,
-    seed: int,
-    progress: Told,
-) -> Budget:
-    """Make the budget of a run that was repeated."""
+@dataclass(frozen=True)
+class _Explained:
+    """A decomposition, its values at other moments (draws, causes), and of how many answers, with the measured error."""
+
+    found: Decomposition
+    moved: Floats
+    answers: int
+    measured: float
+
+
+def _explain(replayed: Replayed, draws: int, seed: int, progress: Told) -> _Explained:
+    """Decompose the error of a run's answers."""
+    questions, circuits = replayed.questions, replayed.circuits
     orders_rng, order_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
     moments = np.random.SeedSequence(seed).generate_state(draws, np.uint64).tolist()
     own = partial(_mean_error, circuits, questions)
@@ -199,8 +203,15 @@ def explain(
         for moment in moments
     ]
     moved = moved_values(own, redrawn, found, order_rng, progress)
-    measured = float(np.mean([one.measured for one in questions]))
-    low, high = _intervals(found, moved)
+    return _Explained(found, moved, len(questions), float(np.mean([one.measured for one in questions])))
+
+
+def _as_budget(
+    explained: _Explained, recipe: Recipe, title: str, status: Status, draws: int, seed: int
+) -> Budget:
+    """Return shares of the measured error, the largest first."""
+    found, measured, kind = explained.found, explained.measured, KINDS[recipe.kind]
+    low, high = _intervals(found, explained.moved)
     scale = 1.0 / measured if measured > 0.0 else math.nan
     shares = [
         Share(cause, *(float(scale * one) for one in values), *(math.sqrt(one) for one in ends))
@@ -211,7 +222,6 @@ def explain(
             strict=True,
         )
     ]
-    title, status = named
     return Budget(
         path=recipe.path,
         title=title,
@@ -219,8 +229,10 @@ def explain(
         bench=recipe.source.bench.name,
         preset=recipe.provenance.get("preset", ""),
         status=status,
-        error=KINDS[recipe.kind][1],
-        answers=len(questions),
+        error=kind.error,
+        answers=explained.answers,
+        counted=kind.counted[explained.answers != 1],
+        drawn=kind.drawn,
         measured=math.sqrt(measured),
         twin=math.sqrt(found.whole),
         shares=tuple(sorted(shares, key=lambda one: -one.share)),

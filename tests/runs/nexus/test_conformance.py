@@ -137,8 +137,9 @@ CHANGES: list[tuple[Change, str]] = [
     ),
     (
         with_attribute("entry/procedure", "NX_class", "NXcollection"),
-        "/entry/procedure has the class NXcollection, not NXprocess",
+        "/entry/procedure has the class NXcollection; NXprocess is expected",
     ),
+    (without_attribute("entry/procedure", "NX_class"), "/entry/procedure has no attribute NX_class"),
     (
         lambda file: (file.__delitem__("entry/bench"), file.__setitem__("entry/bench", "a table")),
         "/entry/bench is a field, where a group is expected",

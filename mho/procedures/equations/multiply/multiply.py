@@ -30,6 +30,7 @@ from mho.procedures.equations.circuits.programmed_blocks import (
     program,
     wait_at_rest,
 )
+from mho.procedures.equations.circuits.programmed_tile import ConnectsMultiply
 from mho.procedures.equations.multiply.digit_sums import DigitSums
 from mho.procedures.equations.multiply.multiply_measurement import ProductMeasurement
 from mho.procedures.equations.multiply.multiply_plan import Factors, MultiplyPlan, place_product
@@ -187,12 +188,11 @@ class Multiply(Procedure):
         programmer = make_programmer(bench, stream, plan.chip, plan.settings)
         failed = program(programmer, plan.tiles, stream)
         wait_at_rest(bench, self.wait)
-        sums = DigitSums(bench, plan.tiles, plan.chip.level_scale().step, VECTOR_VOLTS)
+        sums = self.sums_on(plan, bench)
         sums.calibrate()
         largest = plan.chip.level_scale().top
         measurement = ProductMeasurement(bench, stream, sums, self.outputs_kept, largest)
-        # Another stream of numbers than that of random vectors, which have the same seed.
-        errors, line = measurement.play_patterns(self.shots, np.random.default_rng([self.seed, 1]))
+        errors, line = measurement.play_patterns(self.shots, self.pattern_rng())
         groups = self._groups(sums)
         stream.say(f"products: groups of lines: {len(groups)}, active at once: up to {max(map(len, groups))}")
         products = np.full(plan.factors.exact.shape, np.nan)
@@ -224,6 +224,14 @@ class Multiply(Procedure):
             "virtual_seconds": bench.now(),
         }
         return Products(products, errors, line, summary)
+
+    def sums_on(self, plan: MultiplyPlan, bench: ConnectsMultiply) -> DigitSums:
+        """Return the programmed tiles as a function of patterns, not calibrated yet."""
+        return DigitSums(bench, plan.tiles, plan.chip.level_scale().step, VECTOR_VOLTS)
+
+    def pattern_rng(self) -> np.random.Generator:
+        """Return the generator of random patterns, another one than that of random vectors of the same seed."""
+        return np.random.default_rng([self.seed, 1])
 
     def _groups(self, sums: DigitSums) -> list[Digits]:
         """Return the groups of lines that may be active at once."""

@@ -66,9 +66,8 @@ class ProductMeasurement:
         """
         sums, stream = self._sums, self._stream
         found, expected, measured = [], [], []
-        for active in (counts := active_counts(len(sums.digits))):
+        for active, patterns in (counts := random_by_active(len(sums.digits), shots, rng)):
             stream.check()
-            patterns = random_patterns(len(sums.digits), active, shots, rng)
             exact, seen = sums.expected(patterns), sums.measured(patterns)
             stream.record_block("patterns", output_rows(patterns, exact, seen, self._sample(seen.size)))
             found.append(ErrorsByActive.of(active, exact, seen))
@@ -153,9 +152,17 @@ class ProductMeasurement:
 
     def _sample(self, size: int) -> Digits:
         """Return the indices of the outputs that are stored of `size`."""
-        if size <= self._kept:
-            return np.arange(size)
-        return np.linspace(0, size - 1, self._kept).astype(np.int64)
+        return evenly(size, self._kept)
+
+
+def random_by_active(lines: int, shots: int, rng: np.random.Generator) -> list[tuple[int, Digits]]:
+    """Return 1, 2, 4 and so on up to all `lines`, each with random patterns (shots, lines) of so many active ones."""
+    return [(active, random_patterns(lines, active, shots, rng)) for active in active_counts(lines)]
+
+
+def evenly(size: int, most: int) -> Digits:
+    """Return the indices of all of `size` outputs, or of `most` evenly spaced ones."""
+    return np.arange(size) if size <= most else np.linspace(0, size - 1, most).astype(np.int64)
 
 
 def _relative(value: Floats, reference: Floats) -> float:
