@@ -36,3 +36,10 @@ def export_forms() -> tuple[str, ...]:
     from mho.analysis.exports import FORMS
 
     return FORMS
+
+
+def fits() -> tuple[str, ...]:
+    """Return the fits that a figure can have."""
+    from mho.runs.figures import FITS
+
+    return FITS

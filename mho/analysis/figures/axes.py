@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize
@@ -33,6 +34,9 @@ SHARES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 
 RASTER_FROM = 2000
 """Points from which on a vector picture holds them as pixels."""
+
+USUAL_MARKER = 6.0
+"""Size of a marker in Matplotlib's own style."""
 
 SHORT = 26
 """Characters of a label that stands beside another."""
@@ -146,6 +150,16 @@ def _name(axes: Axes, drawing: Drawing) -> None:
         axes.legend(loc="best", **many)
 
 
+def _small() -> float:
+    """Size of the names within axes, points."""
+    return float(matplotlib.rcParams["legend.fontsize"])
+
+
+def _size(points: float) -> float:
+    """Size of a marker, as the sheet's style scales it."""
+    return points * float(matplotlib.rcParams["lines.markersize"]) / USUAL_MARKER
+
+
 def _factor(axis: AxisText) -> float:
     return handy_unit(axis.unit)[0]
 
@@ -171,14 +185,14 @@ def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None
         assert mark.high is not None
         reach = np.abs(y_factor * np.stack((mark.y - mark.low, mark.high - mark.y)))
         axes.errorbar(
-            x, y, yerr=reach, fmt="o-", ms=4, lw=1.1, capsize=3, color=mark.colour, label=label, alpha=mark.opacity
+            x, y, yerr=reach, fmt="o-", ms=_size(4), lw=1.1, capsize=3, color=mark.colour, label=label, alpha=mark.opacity
         )  # fmt: skip
         return
     style: dict[str, Any] = {
         "color": mark.colour, "label": label, "alpha": mark.opacity, "zorder": depth, "rasterized": raster,
     }  # fmt: skip
     if mark.shape == "points":
-        axes.plot(x, y, MARKERS[mark.marker] or ".", ms=4 if mark.marker else 3, **style)
+        axes.plot(x, y, MARKERS[mark.marker] or ".", ms=_size(4 if mark.marker else 3), **style)
         return
     width = 1.6 if mark.marker else 1.2 if mark.front or mark.dash != "solid" else 0.8
     axes.plot(
@@ -187,7 +201,7 @@ def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None
         ls=DASHES[mark.dash],
         lw=width,
         marker=MARKERS[mark.marker],
-        ms=5,
+        ms=_size(5),
         drawstyle="steps-post" if mark.shape == "steps" else "default",
         **style,
     )
@@ -235,7 +249,7 @@ def _draw_levels(axes: Axes, drawing: Drawing, x_factor: float, y_factor: float)
     above = blended_transform_factory(axes.transData, axes.transAxes)
     left = 0.01
     for level in drawing.levels:
-        style: dict[str, Any] = {"color": palette.TARGET, "fontsize": 9, "va": "top"}
+        style: dict[str, Any] = {"color": palette.TARGET, "fontsize": _small(), "va": "top"}
         if level.y is not None:
             place = y_factor * level.y
             axes.axhline(place, color=palette.TARGET, lw=1.0, ls=":")
@@ -264,7 +278,7 @@ def _shade_bands(axes: Axes, drawing: Drawing, x_factor: float) -> None:
         high = edges[1] if band.high is None else x_factor * band.high
         axes.axvspan(low, high, color=palette.WINDOW, alpha=0.25, lw=0, zorder=0)
         axes.text(
-            (low + high) / 2, 0.985, band.label, transform=place, ha="center", va="top", fontsize=9, clip_on=True
+            (low + high) / 2, 0.985, band.label, transform=place, ha="center", va="top", fontsize=_small(), clip_on=True
         )  # fmt: skip
     if drawing.x_scale == "linear":
         axes.set_xlim(edges)

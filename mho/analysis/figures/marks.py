@@ -80,6 +80,8 @@ class Drawing:
         Whether the horizontal axis has whole numbers only.
     nothing : str
         Reason why there is nothing to draw; "" otherwise.
+    fits : tuple of str
+        The numbers of each fit, with their intervals and how good it is, for below the figure.
     """
 
     title: str
@@ -95,3 +97,4 @@ class Drawing:
     y_scale: str = "linear"
     counts: bool = False
     nothing: str = ""
+    fits: tuple[str, ...] = ()

@@ -103,10 +103,15 @@ def draw_alone(run: RunFile, figure: Figure, size: tuple[float, float], dots: in
     return sheet
 
 
-def save(sheet: Sheet, path: Path, form: Literal["png", "svg", "pdf"]) -> None:
-    """Write a sheet to `path`; nothing in the file depends on when or where that is done."""
+def save(sheet: Sheet, path: Path, form: Literal["png", "svg", "pdf"], *, text: bool = False) -> None:
+    """Write a sheet to `path`; nothing in the file depends on when or where that is done.
+
+    With `text` the letters of a vector picture stay letters, for a paper that sets them anew; else an SVG holds their
+    outlines, and is the same on every machine.
+    """
     metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[form]
-    with matplotlib.rc_context(STYLE), path.open("wb") as file:
+    fonts: dict[Any, object] = {"svg.fonttype": "none", "pdf.fonttype": 42} if text else {}
+    with matplotlib.rc_context({**STYLE, **fonts}), path.open("wb") as file:
         sheet.savefig(file, format=form, metadata=metadata)
 
 
