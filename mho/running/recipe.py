@@ -116,7 +116,7 @@ def read_recipe(path: Path, trust: Trust = nobody) -> Recipe:
         code = foreign(provenance.get("procedure", ""), file.bench, f"bench file in {path}", strategy)
         check_trusted(path, code, trust)
         source = _bench_of(file)
-        seed, chip_seed = file.seed(), file.seed("chip_seed")
+        seed, chip_seed = file.seed, file.chip_seed
         if seed is None:
             raise InputError(f"{path} does not say its seed, so it cannot be repeated")
         folder, bench = provenance.get("folder", ""), provenance.get("bench", "")
@@ -206,7 +206,7 @@ def _parameters_of(file: RunFile) -> tuple[dict[str, Any], list[str]]:
 def _trouble_with(parameter: RecordedParameter, known: str | None, *, has_array: bool) -> str:
     """Return why a parameter's value cannot be used as it is; "" when it can."""
     value = parameter.value
-    if has_array and str(value).startswith("array of shape"):
+    if str(value).startswith("array of shape"):
         return "was an array in a script"
     # Older files keep no hashes: there a name with a suffix was a file.
     was_file = known is not None or (has_array and bool(Path(str(value)).suffix))

@@ -65,7 +65,7 @@ def draw_over_runs(places: Sequence[str | os.PathLike[str]], wanted: Wanted) -> 
     elif wanted.by or not overlaid:
         groups = group_runs(wanted.by, runs)
         found = _read(runs, wanted, skipped, formulas)
-        compared = [_compared(one, groups, runs, skipped, wanted) for one in found]
+        compared = [compared_figure(one, groups, runs, skipped, wanted) for one in found]
     else:
         compared = [_laid_over(one, runs, skipped) for one in _read(runs, wanted, skipped, formulas)]
     return draw_compared(_title(runs, wanted), compared, wanted.width), skipped
@@ -143,7 +143,7 @@ def _laid_over(one: FigureRuns, runs: Sequence[RunCard], skipped: Sequence[Skipp
     return Compared(drawing.title, "; ".join(notes), (replace(drawing, note=""),), fits=drawing.fits)
 
 
-def _compared(
+def compared_figure(
     one: FigureRuns,
     groups: Sequence[Group],
     runs: Sequence[RunCard],

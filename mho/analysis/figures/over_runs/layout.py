@@ -21,7 +21,7 @@ from mho.analysis import palette
 from mho.analysis.figures.axes import draw_axes, draw_images
 from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.over_runs.groups_of_runs import Compared
-from mho.analysis.figures.sheet import DOTS, MOST, STYLE
+from mho.analysis.figures.sheet import DOTS, MOST, NARROW_STYLE, STYLE
 from mho.escaping import visible
 
 RATIO = 0.42
@@ -81,18 +81,16 @@ LEGEND_LINE = 0.16  # inches
 COMPACT = 5.0  # inches
 
 PAPER: dict[Any, object] = {
+    **NARROW_STYLE,
     "font.size": 8.0,
     "axes.titlesize": 8.5,
     "axes.labelsize": 8.0,
     "xtick.labelsize": 7.0,
     "ytick.labelsize": 7.0,
     "legend.fontsize": 7.0,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
     "lines.markersize": 4.0,
 }
-"""Sizes of a journal's column: letters of 7 to 8.5 points."""
+"""Sizes of a journal's page: letters of 7 to 8.5 points."""
 
 DOTS_OF_PAPER = 300
 

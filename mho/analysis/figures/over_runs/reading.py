@@ -189,7 +189,7 @@ def _read_one(
             wanted.without.append(file.path.stem)
             return
         figure = alike  # of a run whose figure of that name is drawn from other maps
-    if figure.drawn_kind == "map" and not _has_room(wanted, file, figure, place, count):
+    if figure.drawn_kind in ("map", "correlation") and not _has_room(wanted, file, figure, place, count):
         wanted.left_out += 1
         return
     wanted.kept[place] = reduced(figure, gather(file, figure, formulas=formulas), numbers_of_one(count))
@@ -235,4 +235,4 @@ def _thinned(group: PointGroup, most: int) -> PointGroup:
     if len(group.x) <= most:
         return group
     rows = np.linspace(0, len(group.x) - 1, most).round().astype(int)
-    return replace(group, x=group.x[rows], y=group.y[rows])
+    return replace(group, x=group.x[rows], y=group.y[rows] if len(group.y) else group.y)
