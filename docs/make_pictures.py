@@ -60,6 +60,7 @@ def main() -> None:
     from pictures_levels import draw_levels, plot_refresh
     from pictures_lifetimes import plot_lifetimes
     from pictures_optimise import draw_policy
+    from pictures_over_runs import plot_over_runs
     from pictures_panels import grab_panels
     from pictures_slices import draw_slices
     from pictures_window import grab_main_window
@@ -86,6 +87,7 @@ def main() -> None:
         plot_import(Path(folder), PICTURES)
         plot_strategies(Path(folder), PICTURES)
         draw_checks(Path(folder), PICTURES)
+        plot_over_runs(PICTURES, Path(folder) / "over-runs")
         grab_window(run, PICTURES / "window.png")
         grab_main_window(PICTURES)
         grab_chip_panel(run, PICTURES)

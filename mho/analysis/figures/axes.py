@@ -36,6 +36,9 @@ SHARES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 RASTER_FROM = 2000
 """Points from which on a vector picture holds them as pixels."""
 
+USUAL_MARKER = 6.0
+"""Size of a marker in Matplotlib's own style."""
+
 SHORT = 26
 """Characters of a label that stands beside the axes, its key included."""
 
@@ -231,6 +234,11 @@ def _wrapped(text: str, size: str, inches: float, *, bold: bool = False) -> str:
     return "\n".join(textwrap.wrap(text, most, max_lines=3, placeholder=" …")) if len(text) > most else text
 
 
+def _size(points: float) -> float:
+    """Size of a marker, as the sheet's style scales it."""
+    return points * float(rcParams["lines.markersize"]) / USUAL_MARKER
+
+
 def _factor(axis: AxisText) -> float:
     return handy_unit(axis.unit)[0]
 
@@ -262,14 +270,14 @@ def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None
         assert mark.high is not None
         reach = np.abs(y_factor * np.stack((mark.y - mark.low, mark.high - mark.y)))
         axes.errorbar(
-            x, y, yerr=reach, fmt="o-", ms=4, lw=1.1, capsize=3, color=mark.colour, label=label, alpha=mark.opacity
+            x, y, yerr=reach, fmt="o-", ms=_size(4), lw=1.1, capsize=3, color=mark.colour, label=label, alpha=mark.opacity
         )  # fmt: skip
         return
     style: dict[str, Any] = {
         "color": mark.colour, "label": label, "alpha": mark.opacity, "zorder": depth, "rasterized": raster,
     }  # fmt: skip
     if mark.shape == "points":
-        axes.plot(x, y, MARKERS[mark.marker] or ".", ms=4 if mark.marker else 3, **style)
+        axes.plot(x, y, MARKERS[mark.marker] or ".", ms=_size(4 if mark.marker else 3), **style)
         return
     width = 1.6 if mark.marker else 1.2 if mark.front or mark.dash != "solid" else 0.8
     axes.plot(
@@ -278,7 +286,7 @@ def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None
         ls=DASHES[mark.dash],
         lw=width,
         marker=MARKERS[mark.marker],
-        ms=5,
+        ms=_size(5),
         drawstyle="steps-post" if mark.shape == "steps" else "default",
         **style,
     )
