@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         Sweep,
     )
     from mho.running import forecast, run, solve
+    from mho.running.budget import budget
     from mho.runs import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table
 else:
     from mho.lazy_names import lazy_names
@@ -73,6 +74,7 @@ else:
                 "Sweep",
             ),
             ".running": ("forecast", "run", "solve"),
+            ".running.budget": ("budget",),
             ".runs": (
                 "Array",
                 "Band",
@@ -121,6 +123,7 @@ __all__ = [
     "Strategy",
     "Sweep",
     "Table",
+    "budget",
     "draw",
     "forecast",
     "open_bench",

@@ -3,7 +3,8 @@
 - `datasets`: runs as NumPy, pandas and xarray, one or thousands;
 - `figures`: a run as pictures, for ``mho plot``, the report and the notebook;
 - `reports`: a run, or thousands of them, in a few numbers and words;
-- `report_pages`: one page about a run;
+- `comparisons`: runs, or groups of them, compared in settings and results;
+- `report_pages`: one page about a run, a comparison or a campaign;
 - `documents`: what every page is made of, and how it is written;
 - `characterisation`: one page about the runs of a folder;
 - `exports`: a run as CSV, MATLAB, NetCDF, or as a folder to publish;

@@ -2,6 +2,7 @@
 
 - `execution`: runs one procedure in this process; `solving`: solves A x = b for arrays in one call;
 - `supervisor`, `safety_statement`: a run in its own process, and whether it left its bench safe;
+- `budget`: what made the answers of a run wrong, cause by cause;
 - `forecasting`: what a solve is going to come to, before anything is programmed;
 - `optimising`: programming policies found on the twin of a chip, and runs held to them;
 - `characterising`: the standard protocol over a sample of cells, one plan and one report;

@@ -8,10 +8,11 @@
 - `index`: finds runs in a folder: queries, tags and notes;
 - `integrity`: seal, verification, and the comparison of two files;
 - `nexus`: the NeXus application definition of run files, and whether a file follows it;
+- `publication`: copies of run files without what is personal;
 - `writing`: writes a run file during the run, and recovers that of a killed writer.
 
-`RunIndex`, `IndexedRun` and `check_conformance` are loaded when they are asked for (PEP 562): they bring SQLite and XML,
-and a run needs neither.
+`RunIndex`, `IndexedRun` and `check_conformance` are loaded when they are asked for (PEP 562): they bring SQLite and
+XML, and a run needs neither.
 """
 
 from __future__ import annotations

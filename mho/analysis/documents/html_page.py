@@ -20,7 +20,7 @@ from mho.analysis.documents.blocks import (
     Span,
     Words,
 )
-from mho.analysis.documents.pictures import alt_text, screen_picture
+from mho.analysis.documents.pictures import alt_text, has_images, screen_picture
 from mho.analysis.documents.style import STYLE
 from mho.escaping import html
 
@@ -143,6 +143,6 @@ def _figure(picture: Picture, pixels: bool) -> str:
         return f'<figure{wide}>{caption}<p class="dim">not drawn: {html(picture.trouble)}</p></figure>'
     kind, data = screen_picture(picture.drawing, wide=picture.wide, pixels=pixels)
     # Curves have their title within the picture, maps the name of their map.
-    caption = f"<figcaption>{html(picture.title)}</figcaption>" if picture.drawing.images else ""
+    caption = f"<figcaption>{html(picture.title)}</figcaption>" if has_images(picture.drawing) else ""
     source = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
     return f'<figure{wide}>{caption}<img alt="{html(alt_text(picture.drawing))}" src="{source}"></figure>'

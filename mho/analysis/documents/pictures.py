@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mho.analysis.figures import Drawing, draw_drawing, save_to
+from mho.analysis.figures.over_runs.groups_of_runs import Compared
 from mho.analysis.reports import handy_unit
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ NAMED = 6
 """Curves that the words for a figure name."""
 
 
-def screen_picture(drawing: Drawing, *, wide: bool = False, pixels: bool = False) -> tuple[str, bytes]:
+def screen_picture(
+    drawing: Drawing | Compared, *, wide: bool = False, pixels: bool = False
+) -> tuple[str, bytes]:
     """Return a figure for a screen, its media type and its bytes; the same drawing gives the same bytes."""
     sheet = _sheet(drawing, wide)
     if pixels or _points(drawing) > MOST_POINTS:
@@ -41,13 +44,18 @@ def screen_picture(drawing: Drawing, *, wide: bool = False, pixels: bool = False
     return ("image/png", raster) if len(raster) < len(vector) else ("image/svg+xml", vector)
 
 
-def print_picture(drawing: Drawing, *, wide: bool = False) -> tuple[bytes, tuple[float, float]]:
+def print_picture(drawing: Drawing | Compared, *, wide: bool = False) -> tuple[bytes, tuple[float, float]]:
     """Return a figure as a PDF of one page, and its width and height in inches."""
-    return _saved(_sheet(drawing, wide), "pdf"), WIDE if wide else SIZE
+    sheet = _sheet(drawing, wide)
+    width, height = sheet.get_size_inches()
+    return _saved(sheet, "pdf"), (float(width), float(height))
 
 
-def alt_text(drawing: Drawing) -> str:
+def alt_text(drawing: Drawing | Compared) -> str:
     """Return what a figure shows, in words."""
+    if isinstance(drawing, Compared):
+        panels = "; ".join(alt_text(one) for one in drawing.panels[:NAMED])
+        return "; ".join(filter(None, (panels, drawing.note)))
     if drawing.nothing:
         return f"{drawing.title}: {drawing.nothing}"
     if drawing.images:
@@ -74,11 +82,22 @@ def _range(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], unit: str)
     return f"from {factor * known.min():.3g} to {factor * known.max():.3g} {handy}".rstrip()
 
 
-def _points(drawing: Drawing) -> int:
+def has_images(drawing: Drawing | Compared) -> bool:
+    """Return whether a figure is of images."""
+    return bool(drawing.panels[0].images if isinstance(drawing, Compared) else drawing.images)
+
+
+def _points(drawing: Drawing | Compared) -> int:
+    if isinstance(drawing, Compared):
+        return sum(map(_points, (*drawing.panels, *drawing.ratios)))
     return sum(len(mark.x) for mark in drawing.marks)
 
 
-def _sheet(drawing: Drawing, wide: bool) -> Sheet:
+def _sheet(drawing: Drawing | Compared, wide: bool) -> Sheet:
+    if isinstance(drawing, Compared):
+        from mho.analysis.figures.over_runs.layout import draw_compared  # Matplotlib takes its time
+
+        return draw_compared("", [drawing])
     return draw_drawing(drawing, WIDE if wide else SIZE, DOTS)
 
 

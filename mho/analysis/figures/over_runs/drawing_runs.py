@@ -60,11 +60,11 @@ def draw_over_runs(places: Sequence[str | os.PathLike[str]], wanted: Wanted) -> 
     runs, skipped = read_cards(places)
     groups = group_runs(wanted.by, runs)
     found = read_figures(runs, wanted.figure, skipped)
-    compared = [_compared(one, groups, runs, skipped, wanted) for one in found]
+    compared = [compared_figure(one, groups, runs, skipped, wanted) for one in found]
     return draw_compared(_title(runs, wanted), compared), skipped
 
 
-def _compared(
+def compared_figure(
     one: FigureRuns,
     groups: Sequence[Group],
     runs: Sequence[RunCard],
