@@ -49,6 +49,7 @@ def main() -> None:
     from pictures_chip import grab_chip_panel
     from pictures_circuit import draw_settling
     from pictures_experiments import plot_experiments, plot_strategies
+    from pictures_imports import plot_import
     from pictures_levels import draw_levels, plot_refresh
     from pictures_lifetimes import plot_lifetimes
     from pictures_optimise import draw_policy
@@ -75,6 +76,7 @@ def main() -> None:
         plot_cells(Path(folder), PICTURES)
         plot_lifetimes(Path(folder), PICTURES)
         draw_page(Path(folder), PICTURES)
+        plot_import(Path(folder), PICTURES)
         plot_strategies(Path(folder), PICTURES)
         draw_checks(Path(folder), PICTURES)
         grab_window(run, PICTURES / "window.png")

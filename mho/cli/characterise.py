@@ -1,4 +1,4 @@
-"""``mho characterise``: the standard protocol over a sample of cells, as one plan with one report; and ``mho report``.
+"""``mho characterise``: the standard protocol over a sample of cells, as one plan with one report.
 
 What a verb needs is imported when it is called: `mho --help` is to be there at once.
 """
@@ -110,14 +110,3 @@ def _carry_out(todo: Characterisation, report: Report) -> int:
         ):  # which may be live: it is made safe when this process is gone, and drawing takes a while
             shown.write_report(todo.folder, reasons)
     return UNFINISHED if any(end.end == "failed" for end in ends) else 0
-
-
-def report(
-    folder: Annotated[Path, typer.Argument(help="a folder of run files", show_default=False)],
-    output: Annotated[Path | None, typer.Option(help="page (.html), default report.html in it")] = None,
-) -> None:
-    """Write one page about the runs of a folder: extracted parameters with intervals, figures, what is missing."""
-    from mho.analysis.characterisation import write_report
-    from mho.cli.display.sentences import say
-
-    say(write_report(folder, output))

@@ -36,3 +36,31 @@ def export_forms() -> tuple[str, ...]:
     from mho.analysis.exports import FORMS
 
     return FORMS
+
+
+def report_kinds() -> tuple[str, ...]:
+    """Return the kinds of reports there are."""
+    from mho.analysis.report_pages import KINDS
+
+    return KINDS
+
+
+def groupings() -> tuple[str, ...]:
+    """Return the facts by which runs are grouped, beside their parameters and results."""
+    from mho.analysis.comparisons import GROUPINGS
+
+    return GROUPINGS
+
+
+def measurements() -> list[tuple[str, str]]:
+    """Return the kinds of measurement that foreign tables may hold, each with what it is."""
+    from mho.analysis.imports import MEASUREMENTS
+
+    return [(one.name, one.title) for one in MEASUREMENTS.values()]
+
+
+def recipes() -> list[tuple[str, str]]:
+    """Return the packaged recipes of foreign tables, each with what it is for."""
+    from mho.analysis.imports import packaged_recipes
+
+    return [(one.name, one.recipe.title) for one in packaged_recipes()]

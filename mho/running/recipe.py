@@ -118,7 +118,7 @@ def read_recipe(path: Path, trust: Trust = nobody, *, real: bool = False) -> Rec
         code = foreign(provenance.get("procedure", ""), file.bench, f"bench file in {path}", strategy)
         check_trusted(path, code, trust)
         source = _bench_of(file, real)
-        seed, chip_seed = file.seed(), file.seed("chip_seed")
+        seed, chip_seed = file.seed, file.chip_seed
         if seed is None:
             raise InputError(f"{path} does not say its seed, so it cannot be repeated")
         folder, bench = provenance.get("folder", ""), provenance.get("bench", "")

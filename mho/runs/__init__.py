@@ -7,9 +7,12 @@
 - `reading`: reads a run file, needing neither the procedure's code nor a driver;
 - `index`: finds runs in a folder: queries, tags and notes;
 - `integrity`: seal, verification, and the comparison of two files;
+- `nexus`: the NeXus application definition of run files, and whether a file follows it;
+- `publication`: copies of run files without what is personal;
 - `writing`: writes a run file during the run, and recovers that of a killed writer.
 
-`RunIndex` and `IndexedRun` are loaded when they are asked for (PEP 562): they bring SQLite, and a run needs none.
+`RunIndex`, `IndexedRun` and `check_conformance` are loaded when they are asked for (PEP 562): they bring SQLite and
+XML, and a run needs neither.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from mho.runs.figures import Band, Figure, ReferenceLine
 from mho.runs.integrity import Verdict, Verification, verify
 from mho.runs.paths import new_run_path, runs_folder
 from mho.runs.provenance import collect
-from mho.runs.reading import LogEntry, RunFile, mend, open_run
+from mho.runs.reading import LogEntry, RunFile, mend
 from mho.runs.schema import (
     GOING_ON,
     SCHEMA_VERSION,
@@ -37,10 +40,13 @@ from mho.runs.writing import RunWriter, recover
 
 if TYPE_CHECKING:
     from mho.runs.index import IndexedRun, RunIndex
+    from mho.runs.nexus import Conformance, check_conformance
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(__name__, {".index": ("IndexedRun", "RunIndex")})
+    __getattr__, __dir__ = lazy_names(
+        __name__, {".index": ("IndexedRun", "RunIndex"), ".nexus": ("Conformance", "check_conformance")}
+    )
 
 __all__ = [
     "GOING_ON",
@@ -48,6 +54,7 @@ __all__ = [
     "Array",
     "Band",
     "Column",
+    "Conformance",
     "Figure",
     "IndexedRun",
     "Layout",
@@ -63,10 +70,10 @@ __all__ = [
     "Table",
     "Verdict",
     "Verification",
+    "check_conformance",
     "collect",
     "mend",
     "new_run_path",
-    "open_run",
     "recover",
     "runs_folder",
     "verify",

@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 from mho.runs.drawable import Drawable, check_figures
 from mho.runs.figures import Figure
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Of the run files written.
 
 2: arrays are NXdata groups, chunks are checksummed, a finished file is sealed. 3: the result is a group, with units;
-figures are declared.
+figures are declared. 4: figures of the kinds ``confusion``, ``correlation`` and ``share``, reference lines with a power.
 """
 
+
+DEFINITION, DEFINITION_VERSION = "NXrram_array", "1.0"
+"""The NeXus application definition that run files follow (`mho.runs.nexus`), and its version."""
 
 DIGITAL_ATTRIBUTE = "digital"
 """The HDF5 attribute that keeps `Column.digital` and `Array.digital`."""

@@ -1,54 +1,40 @@
-"""The page: one HTML file with its pictures inside, readable without a network, and printable."""
+"""The page about the runs of a folder, in the order of its plan: extracted parameters, figures, what is missing."""
 
 from __future__ import annotations
 
-import base64
-import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from mho.analysis.characterisation.extracted import Extracted, Number, extracted
+from mho.analysis.characterisation.extracted import Extracted, extracted
 from mho.analysis.characterisation.folder import Folder, PlannedStep, RunFacts, read_folder
 from mho.analysis.characterisation.headlines import headline
-from mho.analysis.reports.quantities import handy_unit
+from mho.analysis.documents import (
+    BAD,
+    DIM,
+    Block,
+    Document,
+    Facts,
+    Heading,
+    Paragraph,
+    Picture,
+    Pictures,
+    Span,
+    Words,
+    grid,
+    joined,
+    map_texts,
+    save_page,
+    without_folders,
+)
+from mho.analysis.figures import compose, figures_of, gather
+from mho.analysis.reports import handy_unit
 from mho.errors import InputError, MhoError
-from mho.escaping import html
 from mho.runs import RunFile
 
 REPORT = "report.html"
-PICTURE, DOTS = (6.0, 4.0), 110  # inches, per inch
 MOST_FIGURES = 12  # of a run
-HANDY = {"S/V": (1e6, "µS/V")}
-NEWEST = 1 << 20  # rows of a table in a figure
 
-_PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-body {{ font: 15px/1.45 system-ui, sans-serif; color: #1d2330; max-width: 1100px; margin: 2em auto; padding: 0 1em; }}
-h1 {{ margin-bottom: 0.2em; }} h2 {{ margin-top: 2em; border-bottom: 1px solid #c9ced8; }}
-table {{ border-collapse: collapse; margin: 0.6em 0; }}
-th, td {{ text-align: left; padding: 0.15em 1.2em 0.15em 0; vertical-align: top; }}
-th {{ font-weight: 600; border-bottom: 1px solid #c9ced8; }}
-td.n {{ text-align: right; font-variant-numeric: tabular-nums; }}
-.dim {{ color: #5f6878; }} .bad {{ color: #a32020; }}
-.figures {{ display: grid; grid-template-columns: repeat(2, 1fr); gap: 1em; }}
-figure {{ margin: 0; break-inside: avoid; }} figure img {{ width: 100%; }}
-figcaption {{ font-weight: 600; }}
-@media (max-width: 760px) {{ .figures {{ grid-template-columns: 1fr; }} }}
-</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
+Number = int | float
 
 
 def write_report(
@@ -75,36 +61,39 @@ def write_report(
     InputError
         There is nothing to report on, or the page cannot be written.
     """
-    found = read_folder(folder)
     target = folder / REPORT if output is None else output
     if target.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{target} is no page; give a name that ends in .html")
-    text = _PAGE.format(title=html(found.title), body="\n".join(_body(found, folder, reasons or {})))
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            draft.write_text(text, "utf-8")
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"page {target} cannot be written: {error.strerror}; choose another --output"
-        ) from error
-    return target
+    return save_page(characterisation_document(folder, reasons=reasons), target)
 
 
-def _body(found: Folder, folder: Path, reasons: Mapping[str, str]) -> Iterator[str]:
+def characterisation_document(
+    folder: Path, *, reasons: Mapping[str, str] | None = None, personal: bool = False
+) -> Document:
+    """Return the page as `write_report` writes it; errors as there.
+
+    Parameters
+    ----------
+    personal : bool
+        Show folders in the texts too.
+    """
+    found = read_folder(folder)
+    # Of up to a hundred runs: pixels keep the page small.
+    document = Document(
+        found.title, tuple(_body(found, folder, reasons or {})), found.description, pixels=True
+    )
+    return document if personal else map_texts(document, without_folders)
+
+
+def _body(found: Folder, folder: Path, reasons: Mapping[str, str]) -> Iterator[Block]:
     superseded = [
         run for step in found.steps if step.finished for run in step.runs if run is not step.finished
     ]
-    yield f"<h1>{html(found.title)}</h1>"
     if found.description:
-        yield f'<p class="dim">{html(found.description)}</p>'
+        yield Paragraph(found.description, DIM)
     yield _facts(found, folder)
     if found.steps:
-        yield "<h2>Steps</h2>"
+        yield Heading("Steps")
         yield _steps(found.steps, reasons)
     yield from _left_out(found)
     yield from _headlines(found)
@@ -113,7 +102,7 @@ def _body(found: Folder, folder: Path, reasons: Mapping[str, str]) -> Iterator[s
             yield from _run(run)
 
 
-def _facts(found: Folder, folder: Path) -> str:
+def _facts(found: Folder, folder: Path) -> Facts:
     def all_of(name: str) -> str:
         return ", ".join(dict.fromkeys(filter(None, (getattr(run, name) for run in found.runs))))
 
@@ -126,104 +115,94 @@ def _facts(found: Folder, folder: Path) -> str:
         "measured": f"{min(started)} to {max(started)} (starts of the runs)" if started else "",
         "seed": all_of("seed"),
         "mho": all_of("version"),
-        "page made": f"{datetime.now():%Y-%m-%d %H:%M:%S}",
     }
-    return _table((), [[_dim(name), html(text)] for name, text in facts.items() if text])
+    return Facts(tuple((name, text) for name, text in facts.items() if text))
 
 
-def _steps(steps: Sequence[PlannedStep], reasons: Mapping[str, str]) -> str:
-    rows = []
+def _steps(steps: Sequence[PlannedStep], reasons: Mapping[str, str]) -> Block:
+    rows: list[tuple[Words, ...]] = []
     for step in steps:
         done = step.finished
         others = [run for run in step.runs if run is not done]
-        state = "finished" if done else (others[-1].status or "unreadable") if others else "missing"
+        state: Words = "finished" if done else (others[-1].status or "unreadable") if others else "missing"
+        said: Words
         if done is not None:
-            said = f'<a href="#{html(done.path.stem)}">{html(done.path.name)}</a>'
+            said = Span(done.path.name, link=done.path.stem)
         else:
-            state = f'<span class="bad">{html(state)}</span>'
+            state = Span(str(state), BAD)
             unknown = "" if others else "no run file: not begun, skipped, refused by the bench, or deleted"
-            said = html(reasons.get(str(step.number), unknown))
-        told = [_attempt(run) for run in others]
-        rows.append([str(step.number), html(step.procedure), state, "<br>".join(filter(None, [said, *told]))])
-    return _table(("", "step", "", ""), rows)
+            said = reasons.get(str(step.number), unknown)
+        told = joined([one for one in (said, *map(_attempt, others)) if one])
+        rows.append((str(step.number), step.procedure, state, told))
+    return grid(("", "step", "", ""), rows, caption="Steps of the plan")
 
 
-def _attempt(run: RunFacts) -> str:
+def _attempt(run: RunFacts) -> Words:
     """Return what came of an attempt that did not finish."""
     why = run.trouble or f"{run.status}{f': {run.reason}' if run.reason else ''}"
-    return f'{html(run.path.name)}: <span class="bad">{html(why)}</span>'
+    return f"{run.path.name}: ", Span(why, BAD)
 
 
-def _left_out(found: Folder) -> Iterator[str]:
-    rows = [[html(run.path.name), html(run.left_out)] for run in found.runs if run.left_out and run.finished]
+def _left_out(found: Folder) -> Iterator[Block]:
+    rows = [(run.path.name, run.left_out) for run in found.runs if run.left_out and run.finished]
     if rows:
-        yield "<h2>Broken cells, left out</h2>"
-        yield _table(("run", ""), rows)
+        yield Heading("Broken cells, left out")
+        yield grid(("run", "cells"), rows, caption="Broken cells, left out")
 
 
-def _headlines(found: Folder) -> Iterator[str]:
-    rows = []
+def _headlines(found: Folder) -> Iterator[Block]:
+    rows: list[tuple[Words, ...]] = []
     for run in found.runs:
         if not run.finished or run.result is None:
             continue
         kind = f"{run.procedure}, {run.varied}" if run.varied else run.procedure
         for what, one in headline(kind, extracted(run.result, run.units or {})):
-            link = f'<a href="#{html(run.path.stem)}">{html(run.path.name)}</a>'
-            rows.append([html(what), *_value(one), html(_cells_behind(run.result, one)), link])
+            link = Span(run.path.name, link=run.path.stem)
+            rows.append((what, *_value(one), _cells_behind(run.result, one), link))
     if rows:
-        yield "<h2>Device parameters</h2>"
-        yield _table(("parameter", "value", "95 % interval", "unit", "cells", "run"), rows, numbers=(1, 2, 4))
+        yield Heading("Device parameters")
+        head = ("parameter", "value", "95 % interval", "unit", "cells", "run")
+        yield grid(head, rows, numbers=(1, 2, 4), caption="Device parameters")
 
 
-def _run(run: RunFacts) -> Iterator[str]:
-    name = run.title or run.path.name
-    yield f'<h2 id="{html(run.path.stem)}">{html(name)}</h2>'
+def _run(run: RunFacts) -> Iterator[Block]:
+    yield Heading(run.title or run.path.name, anchor=run.path.stem)
     if run.trouble:
-        yield f'<p class="bad">{html(run.trouble)}</p>'
+        yield Paragraph(run.trouble, BAD)
         return
     state = run.status if run.finished else f"{run.status}{f': {run.reason}' if run.reason else ''}"
     told = ", ".join(filter(None, (run.path.name, run.procedure, run.cells, run.started, state)))
-    yield f'<p class="dim">{html(told)}</p>'
+    yield Paragraph(told, DIM)
     for warning in run.warnings:
-        yield f'<p class="bad">{html(warning)}</p>'
+        yield Paragraph(warning, BAD)
     found = extracted(run.result or {}, run.units or {})
     if found:
-        rows = [[html(_words(one.name)), *_value(one)] for one in found]
-        yield _table(("parameter", "value", "95 % interval", "unit"), rows, numbers=(1, 2))
-    yield f'<div class="figures">{"".join(_figures(run.path))}</div>'
+        rows = [(_words(one.name), *_value(one)) for one in found]
+        head = ("parameter", "value", "95 % interval", "unit")
+        yield grid(head, rows, numbers=(1, 2), caption="Parameters of this run")
+    yield Pictures(tuple(_pictures(run.path)))
 
 
-def _figures(path: Path) -> Iterator[str]:
+def _pictures(path: Path) -> Iterator[Picture]:
     """Yield a run's declared figures, drawn as `mho plot` draws them."""
-    from mho.analysis.figures.sheet import draw_alone
-    from mho.analysis.figures.values.inferred import figures_of  # Matplotlib takes its time
-
     with RunFile(path) as run:
         for figure in figures_of(run)[:MOST_FIGURES]:
             try:
-                sheet = draw_alone(run, figure, PICTURE, DOTS, NEWEST)
+                yield Picture(figure.heading, compose(figure, [gather(run, figure)]))
             except MhoError as error:
-                picture = f'<p class="dim">not drawn: {html(str(error))}</p>'
-            else:
-                buffer = io.BytesIO()
-                sheet.savefig(buffer, format="png", metadata={"Software": None})
-                data = base64.b64encode(buffer.getvalue()).decode("ascii")
-                picture = f'<img alt="{html(figure.heading)}" src="data:image/png;base64,{data}">'
-            # Curves have their title within the picture, maps the name of their map.
-            caption = f"<figcaption>{html(figure.heading)}</figcaption>" if figure.drawn_kind == "map" else ""
-            yield f"<figure>{caption}{picture}</figure>"
+                yield Picture(figure.heading, trouble=str(error))
 
 
-def _value(one: Extracted) -> list[str]:
+def _value(one: Extracted) -> tuple[str, str, str]:
     """Return value, interval and unit of a parameter, in units of a handy size."""
-    factor, unit = HANDY.get(one.unit) or handy_unit(one.unit)
+    factor, unit = handy_unit(one.unit)
     known = one.low is not None or one.high is not None
     interval = f"{_number(one.low, factor)} to {_number(one.high, factor)}" if known else ""
     value = one.value if isinstance(one.value, str) else _number(one.value, factor)
-    return [html(value), html(interval), html(unit)]
+    return value, interval, unit
 
 
-def _cells_behind(result: Mapping[str, Any], one: Extracted) -> str:
+def _cells_behind(result: Mapping[str, object], one: Extracted) -> str:
     """Return how many cells a result says that a parameter is of: those of its own part, or all."""
     part = result.get(one.name.partition(".")[0])
     own = part.get("cells") if isinstance(part, Mapping) else None
@@ -238,17 +217,3 @@ def _number(value: Number | None, factor: float) -> str:
 
 def _words(name: str) -> str:
     return name.replace("_", " ").replace(".", ", ")
-
-
-def _dim(text: str) -> str:
-    return f'<span class="dim">{html(text)}</span>'
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> str:
-    """Return a table; its cells are HTML already, those of the columns `numbers` are aligned as numbers."""
-    titles = f"<tr>{''.join(f'<th>{html(one)}</th>' for one in head)}</tr>" if head else ""
-    starts = {True: '<td class="n">', False: "<td>"}
-    lines = (
-        "".join(f"{starts[place in numbers]}{one}</td>" for place, one in enumerate(row)) for row in rows
-    )
-    return f"<table>{titles}{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"

@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis import palette
-from mho.analysis.figures.marks import DASHES, MARKERS, Drawing, Mark, ReferenceLevel
+from mho.analysis.figures.marks import DASHES, MARKERS, Drawing, Mark
+from mho.analysis.figures.references import bounded, levels, references
+from mho.analysis.figures.statistical_marks import confusion_drawing, correlation_marks, share_marks
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
 from mho.analysis.figures.values.gathering import CURVES_NAMED, POINTS, extremes
 from mho.analysis.figures.values.statistics import (
     bin_edges,
+    bin_width,
     cumulative,
     fitted,
     normal_quantile,
@@ -26,15 +29,18 @@ from mho.analysis.figures.values.statistics import (
 )
 from mho.analysis.reports.quantities import handy_unit
 from mho.escaping import visible
-from mho.runs.figures import COUNTS, PROBABILITY, Band, Figure, ReferenceLine
+from mho.runs.figures import COUNTS, PROBABILITY, Band, Figure
 
 Floats = NDArray[np.float64]
 
 FEW = 60
 """Up to so many points of a curve each has a marker."""
 
-SMALLEST, LARGEST = 1e-100, 1e100
-"""Numbers nearer to 0 count as 0, larger ones as none: arithmetic of axes needs room beyond them."""
+QUARTILES_TOLD = 4
+"""Distributions up to which the legend has the quartiles of each."""
+
+ROOM_FOR_NAMES = 1.7
+"""How much further an axis reaches than its curves, so that a legend does not lie on them."""
 
 STEPS = 2000  # of a distribution
 PLACES = 1000  # at which quartiles are drawn
@@ -51,7 +57,7 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
         As `gather` found them, at least one.
     """
     title = visible(figure.heading, lines=False)
-    shown = [_drawable(run) for run in runs if not run.nothing]
+    shown = [drawable(run) for run in runs if not run.nothing]
     if not shown:
         return Drawing(title, nothing=runs[0].nothing)
     first = shown[0]
@@ -68,36 +74,49 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
     )
     if figure.drawn_kind == "map":
         return replace(drawing, images=_images(shown))
-    shown = _magnitudes(figure, shown)
+    if figure.drawn_kind == "confusion":
+        return confusion_drawing(figure, shown, replace(drawing, bands=()))
+    shown = magnitudes(figure, shown)
     drawing = replace(drawing, x=shown[0].x, y=shown[0].y)
     marks: Sequence[Mark]
     if figure.drawn_kind == "histogram":
         marks = _histogram(figure, shown)
     elif figure.drawn_kind == "distribution":
         marks, drawing = _distribution(figure, shown), replace(drawing, y=AxisText("share of values"))
+    elif figure.drawn_kind == "share":
+        marks = [*references(figure, shown), *share_marks(figure, shown)]
+        if figure.maps:  # the windows are of values, and the axis has levels
+            drawing = replace(
+                drawing, x=AxisText("level"), y=AxisText("share inside the window"), bands=(), counts=True
+            )
+    elif figure.drawn_kind == "correlation":
+        marks = correlation_marks(shown)
+        extent = ROOM_FOR_NAMES * max((float(np.abs(mark.y).max()) for mark in marks), default=1.0)
+        drawing = replace(
+            drawing,
+            x=AxisText("lines apart"),
+            y=AxisText("correlation"),
+            counts=True,
+            limits=(-extent, extent),
+        )
     else:
-        marks = [*_references(figure, shown), *_curves(figure, shown)]
-    if not any(_is_seen(mark, drawing) for mark in marks):
+        marks = [*references(figure, shown), *_curves(figure, shown)]
+    if not any(is_seen(mark, drawing) for mark in marks):
         return Drawing(title, nothing="nothing that these axes can show")
     named = tuple(replace(mark, label=visible(mark.label, lines=False)) for mark in marks)
-    return replace(drawing, marks=named, levels=_levels(figure, shown))
+    return replace(drawing, marks=named, levels=levels(figure, shown))
 
 
-def _drawable(run: FigureData) -> FigureData:
+def drawable(run: FigureData) -> FigureData:
     """Drop numbers that are too large for an axis."""
     return replace(
         run,
-        groups=tuple(replace(one, x=_bounded(one.x), y=_bounded(one.y)) for one in run.groups),
-        images=tuple(replace(one, values=_bounded(one.values)) for one in run.images),
+        groups=tuple(replace(one, x=bounded(one.x), y=bounded(one.y)) for one in run.groups),
+        images=tuple(replace(one, values=bounded(one.values)) for one in run.images),
     )
 
 
-def _bounded(values: Floats) -> Floats:
-    known = np.where(np.abs(values) < LARGEST, values, np.nan)
-    return np.where(np.abs(known) < SMALLEST, 0.0, known)
-
-
-def _is_seen(mark: Mark, drawing: Drawing) -> bool:
+def is_seen(mark: Mark, drawing: Drawing) -> bool:
     """Return whether a mark has a point that the axes can show."""
     if mark.shape == "bars":
         return bool(mark.y.any())
@@ -113,14 +132,17 @@ def _images(runs: Sequence[FigureData]) -> tuple[MapImage, ...]:
     return tuple(replace(image, name=f"{run.run}: {image.name}") for run in runs for image in run.images)
 
 
-def _magnitudes(figure: Figure, runs: Sequence[FigureData]) -> list[FigureData]:
+def magnitudes(figure: Figure, runs: Sequence[FigureData]) -> list[FigureData]:
     """Make what a logarithmic axis shows positive, and say so in the axis' name; what is 0 cannot be shown."""
 
     def shown(values: Floats, log: bool) -> Floats:
         positive = np.abs(values)
         return np.where(positive > 0.0, positive, np.nan) if log else values
 
-    log_x, log_y = figure.x_scale == "log", figure.y_scale == "log" and figure.drawn_kind not in COUNTS
+    log_x, log_y = (
+        figure.x_scale == "log",
+        figure.y_scale == "log" and figure.drawn_kind not in (*COUNTS, "share"),
+    )
     if not (log_x or log_y):
         return list(runs)
     groups = [group for run in runs for group in run.groups]
@@ -218,60 +240,6 @@ def _with_fit(figure: Figure, run: FigureData, curve: Mark) -> list[Mark]:
     return [replace(curve, label=label), Mark("line", "", x, fit(x), curve.colour, dash="dash", front=False)]
 
 
-# --- references ---
-
-
-def _references(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
-    """Return lines that fall or rise by a constant factor, over the whole range."""
-    every = np.concatenate(
-        [group.x for run in runs for group in run.groups] + [[(figure.start or (0.0,))[0]]]
-    )
-    known = every[np.isfinite(every)]
-    straight = figure.y_scale == "log" and figure.x_scale == "linear"
-    x = np.linspace(float(known.min(initial=0.0)), float(known.max(initial=0.0)), 2 if straight else 200)
-    marks = []
-    for line in figure.lines:
-        level, ratio = _number(line.y, runs), _number(line.ratio, runs)
-        if level is None or ratio is None or not ratio >= 0.0:
-            continue
-        named = isinstance(line.ratio, str)
-        colour, dash = (palette.FORECAST, "dash-dot") if named else (palette.IDEAL, "dash")
-        with np.errstate(all="ignore"):
-            y = level * ratio**x
-        y = np.where((y > 0.0) | (figure.y_scale != "log"), _bounded(y), np.nan)
-        label = _named(line, line.ratio, ratio)
-        marks.append(Mark("line", label, x, y, colour, dash=dash, front=False))
-    return marks
-
-
-def _levels(figure: Figure, runs: Sequence[FigureData]) -> tuple[ReferenceLevel, ...]:
-    """Horizontal and vertical lines whose places are known."""
-    levels = []
-    for line in figure.lines:
-        if line.ratio is not None:
-            continue
-        place = _number(line.y if line.x is None else line.x, runs)
-        scale = figure.x_scale if line.y is None else figure.y_scale
-        if place is None or not abs(place) < LARGEST or (scale == "log" and place <= 0.0):
-            continue
-        if line.x is None and figure.y_scale == PROBABILITY:
-            place = float(normal_quantile(np.array([place]))[0])
-        label = visible(_named(line, line.y if line.x is None else line.x, place), lines=False)
-        levels.append(ReferenceLevel(label, y=place) if line.x is None else ReferenceLevel(label, x=place))
-    return tuple(levels)
-
-
-def _number(given: float | str | None, runs: Sequence[FigureData]) -> float | None:
-    """Return a number of a reference line; one that is named belongs to a run, and is known of one alone."""
-    if not isinstance(given, str):
-        return None if given is None else float(given)
-    return (runs[0].numbers or {}).get(given) if len(runs) == 1 else None
-
-
-def _named(line: ReferenceLine, given: float | str | None, value: float) -> str:
-    return f"{line.label or given} = {value:.3g}" if isinstance(given, str) else line.label
-
-
 # --- counts ---
 
 
@@ -282,6 +250,7 @@ def _histogram(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...]:
         np.concatenate(values),
         log=figure.x_scale == "log",
         band=float(np.median(widths)) if widths and figure.x_scale != "log" else None,
+        width=None if figure.bands or not figure.groups else _group_width(runs),
     )
 
     def bars(values: Floats, label: str, colour: str, shape: str = "bars") -> Mark:
@@ -296,9 +265,9 @@ def _histogram(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...]:
     (run,) = runs
     if figure.bands or not figure.groups:
         every = bars(values[0], f"{np.isfinite(values[0]).sum()} {run.y.name}", palette.INSIDE)
-        outside = _outside(figure, run)
-        strays = bars(outside, f"{outside.size} outside their {_window(figure)}", palette.OUTSIDE)
-        return (every, strays) if outside.size else (every,)
+        values_out, _ = outside(figure, run.groups)
+        strays = bars(values_out, f"{values_out.size} outside their {window(figure)}", palette.OUTSIDE)
+        return (every, strays) if values_out.size else (every,)
     count = len(run.groups)
     named = count <= CURVES_NAMED
     return tuple(
@@ -310,18 +279,27 @@ def _histogram(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...]:
     )
 
 
-def _window(figure: Figure) -> str:
+def _group_width(runs: Sequence[FigureData]) -> float | None:
+    """Return the median of the width of bins that each group asks for: what separates groups must not widen them."""
+    known = [group.x[np.isfinite(group.x)] for run in runs for group in run.groups]
+    widths = [width for one in known if one.size and (width := bin_width(one)) > 0.0]
+    return float(np.median(widths)) if widths else None
+
+
+def window(figure: Figure) -> str:
+    """Return what the bands of a figure are called."""
     return "window" if figure.maps else "band"
 
 
-def _outside(figure: Figure, run: FigureData) -> Floats:
-    """Return the values that do not lie in the band of their group."""
-    outside = [np.empty(0)]
-    for group in run.groups if figure.groups else ():
+def outside(figure: Figure, groups: Sequence[PointGroup]) -> tuple[Floats, int]:
+    """Return the values that do not lie in the band of their group, and how many values have one."""
+    found, judged = [np.empty(0)], 0
+    for group in groups if figure.groups else ():
         mine = [band for band in figure.bands if _within(np.array([group.key]), band)[0]]
         if mine:
-            outside.append(group.x[~_within(group.x, mine[0])])
-    return np.concatenate(outside)
+            found.append(group.x[~_within(group.x, mine[0])])
+            judged += group.x.size
+    return np.concatenate(found), judged
 
 
 def _within(values: Floats, band: Band) -> NDArray[np.bool_]:
@@ -339,7 +317,11 @@ def _distribution(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...
             x, share = cumulative(group.x, max(STEPS // count, 50))
             if figure.y_scale == PROBABILITY:
                 share = normal_quantile(share)
-            label = _with_quartiles(run, group.x, style.label) if style.label or count == 1 else ""
+            label = style.label
+            if figure.bands and figure.maps and len(runs) == 1:
+                label = ""  # the bands are named
+            elif (label or count == 1) and count <= QUARTILES_TOLD:
+                label = _with_quartiles(run, group.x, label)
             shape = "points" if figure.y_scale == PROBABILITY else "steps"
             marks.append(replace(style, shape=shape, label=label, x=x, y=share, marker=""))
     return tuple(marks)

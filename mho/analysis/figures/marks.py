@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 
 DASHES = ("solid", "dash", "dot", "dash-dot")
 MARKERS = ("square", "circle", "diamond", "triangle")
+BELOW = "below"
+"""The marker of an upper end: a triangle that points down."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +25,16 @@ class Mark:
     Attributes
     ----------
     shape : str
-        ``line``, ``steps``, ``points``, ``bars`` (`x` has the edges), ``whiskers`` (from `low` to `high`), or ``rows``:
-        horizontal bars from 0 to `x` at `y`, with whiskers from `low` to `high` where these are given.
+        ``line``, ``steps``, ``points``, ``bars`` (`x` has the edges), ``whiskers`` (from `low` to `high`), ``band`` or
+        ``step band`` (shaded from `low` to `high`), or ``rows``: horizontal bars from 0 to `x` at `y`, with whiskers
+        from `low` to `high` where these are given.
     label : str
         For the legend; "" keeps it out.
     colour : str
     dash : str
         Of a line, one of `DASHES`.
     marker : str
-        At the points of a line, one of `MARKERS`; "" for none.
+        At the points of a line, one of `MARKERS` or `BELOW`; "" for none.
     opacity : float
     front : bool
         Whether it stands out: a reference or a crowd of curves does not.
@@ -72,6 +75,10 @@ class Drawing:
     images : tuple of MapImage
     signed : bool
         Whether the images' scale has zero in its middle.
+    lines : (str, str)
+        Names of the horizontal and the vertical axis of images.
+    limits : (low, high), optional
+        Ends of the images' scale, or of the vertical axis, where they do not follow from the values.
     x, y : AxisText
         Of images, `y` is what they show.
     x_scale, y_scale : str
@@ -91,6 +98,8 @@ class Drawing:
     bands: tuple[Band, ...] = ()
     images: tuple[MapImage, ...] = ()
     signed: bool = False
+    lines: tuple[str, str] = ("column", "row")
+    limits: tuple[float, float] | None = None
     x: AxisText = NO_AXIS
     y: AxisText = NO_AXIS
     x_scale: str = "linear"

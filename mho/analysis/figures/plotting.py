@@ -19,20 +19,33 @@ if TYPE_CHECKING:
 FORMATS: dict[str, Literal["png", "svg", "pdf"]] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 
 MOST_RUNS = 64
-"""Run files laid over one another."""
+"""Run files laid over one another; more are pooled."""
 
 RunPath = str | os.PathLike[str]
 
 
-def draw(*paths: RunPath, figure: str = "") -> Sheet:
-    """Draw the declared figures of a run, as Matplotlib's figure, for a notebook or to work on.
+def draw(
+    *paths: RunPath, figure: str = "", by: str | Sequence[str] = "", panels: bool = False, ratio: bool = False
+) -> Sheet:
+    """Draw the declared figures of a run, or of many, as Matplotlib's figure, for a notebook or to work on.
+
+    Without `by`, few runs are laid over one another, one colour a run. With it, runs are grouped, and each group is its
+    median with the band between the quartiles of its runs.
 
     Parameters
     ----------
     paths : path
-        Run files; of several, the first one's figures are drawn over all of them, one colour a run.
+        Run files, or folders that hold some; of several, the first one's figures are drawn over all of them.
     figure : str
         Name of one figure; all of them without.
+    by : str or sequence of str
+        What runs are grouped by: a fact (preset, bench, chip, host, procedure, status, run, ...), a parameter or a result,
+        as in ``mho runs --where``; several names in one text are separated by commas. Runs that differ in their seed
+        alone are one group then.
+    panels : bool
+        One panel a group, with the same axes, instead of all in one.
+    ratio : bool
+        Below curves, their ratio to the first group at equal x.
 
     Returns
     -------
@@ -42,20 +55,23 @@ def draw(*paths: RunPath, figure: str = "") -> Sheet:
     Raises
     ------
     RunFileError
-        A run file is missing, no run file, or damaged, or has no such figure.
+        A run file is missing, no run file, or damaged, or has no such figure; with `by`, only where no run has it.
     InputError
-        No file is named, or too many.
+        No file is named or found, or a name of `by` is unknown.
     """
-    if not 0 < len(paths) <= MOST_RUNS:
-        raise InputError(f"{len(paths)} run files are named; 1 to {MOST_RUNS} can be drawn")
-    with ExitStack() as stack:
-        runs = [stack.enter_context(RunFile(path)) for path in paths]
-        from mho.analysis.figures.sheet import draw_runs  # Matplotlib takes its time
-
-        return draw_runs(runs, figure)
+    return _drawn(paths, figure, by, panels=panels, ratio=ratio)[0]
 
 
-def plot(path: RunPath | Sequence[RunPath], output: RunPath | None = None, figure: str = "") -> Path:
+def plot(
+    path: RunPath | Sequence[RunPath],
+    output: RunPath | None = None,
+    figure: str = "",
+    *,
+    by: str | Sequence[str] = "",
+    panels: bool = False,
+    ratio: bool = False,
+    on_skipped: Callable[[str, str], object] | None = None,
+) -> Path:
     """Draw the declared figures of the run file at `path` into a picture file.
 
     Parameters
@@ -64,9 +80,13 @@ def plot(path: RunPath | Sequence[RunPath], output: RunPath | None = None, figur
         As of `draw`; what a run does not hold (yet) is said in the panel's place.
     output : path, optional
         Picture (``.png``, ``.svg`` or ``.pdf``) or a folder; a picture of that name is replaced. By default beside the
-        first run file, ``<run>.png``, or ``<run>-<figure>.png``.
+        first run file, ``<run>.png``, or ``<run>-<figure>.png``; of a folder, in it, named as it is.
     figure : str
         Name of one figure; all of them without.
+    by, panels, ratio
+        As of `draw`.
+    on_skipped : callable, optional
+        Called with path and reason of each file that cannot be read and is left out.
 
     Returns
     -------
@@ -78,17 +98,44 @@ def plot(path: RunPath | Sequence[RunPath], output: RunPath | None = None, figur
     RunFileError
         As `draw`.
     InputError
-        `output` has another suffix, or cannot be written.
+        As `draw`; or `output` has another suffix, or cannot be written.
     """
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     if not paths:
         raise InputError("no run file is named; name at least one")
     target = _target(Path(paths[0]), None if output is None else Path(output), figure)
-    drawn = draw(*paths, figure=figure)
+    drawn, skipped = _drawn(paths, figure, by, panels=panels, ratio=ratio)
+    for file, reason in skipped:
+        if on_skipped is not None:
+            on_skipped(file, reason)
     from mho.analysis.figures.sheet import save
 
     _save(target, lambda draft: save(drawn, draft, FORMATS[target.suffix.lower()]))
     return target
+
+
+def _drawn(
+    paths: Sequence[RunPath], figure: str, by: str | Sequence[str], *, panels: bool, ratio: bool
+) -> tuple[Sheet, list[tuple[str, str]]]:
+    """Return the sheet, and path and reason of each file that is left out."""
+    if not paths:
+        raise InputError("0 run files are named; name at least one, or a folder that holds some")
+    names = tuple(filter(None, map(str.strip, by.split(",")))) if isinstance(by, str) else tuple(by)
+    files: Sequence[RunPath] = paths
+    if any(os.path.isdir(path) for path in paths):
+        from mho.analysis.reports.collection import find_runs
+
+        files = list(find_runs(*paths))
+    if names or panels or ratio or len(files) > MOST_RUNS or not files:
+        from mho.analysis.figures.over_runs.drawing_runs import Wanted, draw_over_runs
+
+        sheet, skipped = draw_over_runs(files or paths, Wanted(figure, names, panels, ratio))
+        return sheet, [(one.path, one.reason) for one in skipped]
+    with ExitStack() as stack:
+        runs = [stack.enter_context(RunFile(path)) for path in files]
+        from mho.analysis.figures.sheet import draw_runs  # Matplotlib takes its time
+
+        return draw_runs(runs, figure), []
 
 
 def plot_panels(title: str, drawings: Sequence[Drawing], output: RunPath) -> Path:
@@ -134,9 +181,10 @@ def _no_picture(output: Path) -> str:
 
 
 def _target(run: Path, output: Path | None, figure: str) -> Path:
-    name = f"{run.stem}-{figure}.png" if figure.isidentifier() else f"{run.stem}.png"
+    stem = run.resolve().name if run.is_dir() else run.stem
+    name = f"{stem}-{figure}.png" if figure.isidentifier() else f"{stem}.png"
     if output is None:
-        return run.with_name(name)
+        return run / name if run.is_dir() else run.with_name(name)
     if output.is_dir():
         return output / name
     if output.suffix.lower() not in FORMATS:

@@ -4,8 +4,10 @@ from mho.analysis.reports.cells import read_arrays, read_chip
 from mho.analysis.reports.collection import find_runs, measure_runs, tabulate
 from mho.analysis.reports.convergence import Convergence, ideal, read_convergence
 from mho.analysis.reports.defects import Collected, collect_defects
+from mho.analysis.reports.enclosures import enclosure_sentence
 from mho.analysis.reports.forecast_scores import WANTED, Coverage, ForecastScores, score_forecasts
-from mho.analysis.reports.quantities import duration_text, handy_unit, parameter_text
+from mho.analysis.reports.quantities import duration_text, handy_unit, parameter_text, quantity_text
+from mho.analysis.reports.run_table import RunRow, RunTable, column_of, row_of, table_of
 from mho.analysis.reports.summary import Summary, read_bench, summarise
 
 __all__ = [
@@ -14,19 +16,26 @@ __all__ = [
     "Convergence",
     "Coverage",
     "ForecastScores",
+    "RunRow",
+    "RunTable",
     "Summary",
     "collect_defects",
+    "column_of",
     "duration_text",
+    "enclosure_sentence",
     "find_runs",
     "handy_unit",
     "ideal",
     "measure_runs",
     "parameter_text",
+    "quantity_text",
     "read_arrays",
     "read_bench",
     "read_chip",
     "read_convergence",
+    "row_of",
     "score_forecasts",
     "summarise",
+    "table_of",
     "tabulate",
 ]

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from mho.runs import RecordedParameter
 
-_HANDY = {"S": (1e6, "µS"), "A": (1e6, "µA")}
+_HANDY = {"S": (1e6, "µS"), "A": (1e6, "µA"), "S/V": (1e6, "µS/V")}
 
 
 def handy_unit(unit: str) -> tuple[float, str]:
     """Return the factor and the unit in which values of `unit` (SI) are shown: conductances in µS, currents in µA."""
     return _HANDY.get(unit, (1.0, unit))
+
+
+def quantity_text(value: object, unit: str = "", digits: int = 6) -> tuple[str, str]:
+    """Return a value of a result as text, and its unit of a handy size; None is ``-``, a truth ``yes`` or ``no``."""
+    factor, handy = handy_unit(unit)
+    match value:
+        case None:
+            return "-", handy
+        case bool():
+            return ("yes" if value else "no"), unit
+        case int() if factor == 1.0:
+            return str(value), handy
+        case int() | float():
+            return f"{factor * value:.{digits}g}", handy
+        case _:
+            return str(value), unit
 
 
 def duration_text(seconds: float) -> str:

@@ -23,7 +23,6 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from mho.cli.display.sentences import enclosure_sentence
 from mho.cli.display.terminal import Terminal
 from mho.escaping import visible
 from mho.procedures import Solution, stream
@@ -202,6 +201,8 @@ def print_solution(result: Solution, console: Console | None = None) -> None:
     else:
         out.print(f"NOT converged in {cycles}: {s['reason']}", style="bold red", highlight=False)
     if (enclosure := s.get("enclosure")) is not None:
+        from mho.analysis.reports import enclosure_sentence  # which few solves need
+
         out.print(
             enclosure_sentence(enclosure), style="" if enclosure["certified"] else "yellow", highlight=False
         )

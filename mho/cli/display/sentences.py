@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 import typer
 
@@ -17,18 +15,6 @@ SHOW_CURSOR = "\x1b[?25h"  # a progress display that is killed leaves it hidden
 def say(what: object, *, err: bool = False) -> None:
     """Print a path or a sentence on a line of its own."""
     typer.echo(visible(str(what), lines=False), err=err)
-
-
-def enclosure_sentence(told: Mapping[str, Any]) -> str:
-    """Return what the enclosure in a solve's summary proves, in one line."""
-    if not told.get("certified"):
-        return f"cannot be certified: {told.get('reason') or 'no reason is known'}"
-    error, own = (told.get(name) for name in ("relative_error", "componentwise_error"))
-    by_itself = "" if own is None else f", and to within {own:.2e} of itself"
-    return (
-        f"enclosed: every element to within {error or 0.0:.2e} of the largest{by_itself} "
-        f"({told.get('bits', 0.0):.1f} bits, {told.get('method')})"
-    )
 
 
 def complain(what: object) -> None:

@@ -12,8 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from mho.analysis.figures import figures_of
-from mho.analysis.reports import Convergence, Summary, duration_text, handy_unit, parameter_text, summarise
-from mho.cli.display.sentences import enclosure_sentence
+from mho.analysis.reports import (
+    Convergence,
+    Summary,
+    duration_text,
+    enclosure_sentence,
+    handy_unit,
+    parameter_text,
+    summarise,
+)
 from mho.runs import GOING_ON, Figure, RecordedParameter, RunFile, Status
 from mho.runs.integrity import OF_THE_MOMENT
 

@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from mho.analysis import palette
-from mho.analysis.figures import SHARES, Drawing, Mark, ReferenceLevel, normal_quantile
+from mho.analysis.figures import BELOW, SHARES, Drawing, Mark, ReferenceLevel, normal_quantile
 from mho.gui.solve.convergence_view import PowersOfTen
 from mho.gui.widgets.theme import colours
 from mho.gui.widgets.themed_plot import ThemedPlot
@@ -27,7 +27,7 @@ PENS = {
     "solid": Qt.PenStyle.SolidLine, "dash": Qt.PenStyle.DashLine, "dot": Qt.PenStyle.DotLine,
     "dash-dot": Qt.PenStyle.DashDotLine,
 }  # fmt: skip
-SYMBOLS = {"square": "s", "circle": "o", "diamond": "d", "triangle": "t1"}
+SYMBOLS = {"square": "s", "circle": "o", "diamond": "d", "triangle": "t1", BELOW: "t"}
 
 
 class FigurePlot(ThemedPlot):
@@ -103,12 +103,34 @@ class FigurePlot(ThemedPlot):
             x, y = self._visible(np.repeat(mark.x, 2), ends)
             if np.isfinite(x).any():
                 self._add(pg.PlotDataItem(x, y, pen=pg.mkPen(colour, width=1), connect="pairs"))
+        if mark.shape.endswith("band"):
+            self._shade_between(mark, colour)
+            return
         x, y = mark.x, mark.y
         if mark.shape == "steps":
-            x, y = np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
+            x, y = _as_steps(x, y)
         x, y = self._visible(x, y)
         if np.isfinite(x).any():  # pyqtgraph looks for the bounds of what it draws, also where there are none
             self._add(pg.PlotDataItem(x, y, pen=pen, connect="finite", name=name, **symbol))
+
+    def _shade_between(self, mark: Mark, colour: QColor) -> None:
+        """Shade from the lower to the upper curve of a band; values that are missing interrupt it."""
+        assert mark.low is not None
+        assert mark.high is not None
+        ends = []
+        for values in (mark.low, mark.high):
+            x, y = _as_steps(mark.x, values) if mark.shape == "step band" else (mark.x, values)
+            ends.append(self._visible(x, y))
+        known = np.isfinite(ends[0][1]) & np.isfinite(ends[1][1])
+        if not known.any():
+            return
+        curves = [pg.PlotDataItem(x[known], y[known], pen=pg.mkPen(None)) for x, y in ends]
+        for curve in curves:
+            self._add(curve)
+        shade = pg.FillBetweenItem(*curves, brush=colour)
+        shade.setZValue(-5)
+        self.addItem(shade)
+        self.drawn.append(shade)
 
     def _visible(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Drop values that a logarithmic axis cannot show."""
@@ -156,3 +178,8 @@ class FigurePlot(ThemedPlot):
         pg.InfLineLabel(region.lines[0], band.label, position=0.97, color=colours().ink, anchor=(0, 0))
         self.addItem(region)
         self.drawn.append(region)
+
+
+def _as_steps(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Return the corners of steps that hold each value up to the next x."""
+    return np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.runs.index.card import UNREADABLE, Quantity, plain_results, read_card
+    from mho.runs.index.card import UNREADABLE, Card, Quantity, plain_results, read_card
     from mho.runs.index.index import NEWEST_FIRST, IndexedRun, Links, RunIndex
     from mho.runs.index.parquet import write_parquet
     from mho.runs.index.query_sql import condition
@@ -18,7 +18,7 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            ".card": ("Quantity", "UNREADABLE", "plain_results", "read_card"),
+            ".card": ("Card", "Quantity", "UNREADABLE", "plain_results", "read_card"),
             ".index": ("IndexedRun", "Links", "NEWEST_FIRST", "RunIndex"),
             ".parquet": ("write_parquet",),
             ".query_sql": ("condition",),
@@ -28,6 +28,7 @@ else:
 __all__ = [
     "NEWEST_FIRST",
     "UNREADABLE",
+    "Card",
     "IndexedRun",
     "Links",
     "Quantity",

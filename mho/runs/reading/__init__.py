@@ -1,12 +1,13 @@
 """Reads run files: finished ones, growing ones, and those of a killed writer."""
 
 from mho.runs.reading.conformance import check_array, check_map, check_table, is_table
-from mho.runs.reading.opening import intact, items_of, mend, open_run_file
-from mho.runs.reading.reader import LogEntry, RunFile, open_run
+from mho.runs.reading.opening import intact, items_of, mend, open_hdf5, open_run_file
+from mho.runs.reading.reader import LogEntry, RunFile, Stored
 
 __all__ = [
     "LogEntry",
     "RunFile",
+    "Stored",
     "check_array",
     "check_map",
     "check_table",
@@ -14,6 +15,6 @@ __all__ = [
     "is_table",
     "items_of",
     "mend",
-    "open_run",
+    "open_hdf5",
     "open_run_file",
 ]

@@ -20,6 +20,8 @@ from mho.runs.provenance import text_hash
 from mho.runs.reading.chunks import create_array, create_compressed_text, create_growing
 from mho.runs.reading.text import create_text
 from mho.runs.schema import (
+    DEFINITION,
+    DEFINITION_VERSION,
     DIGITAL_ATTRIBUTE,
     SCHEMA_VERSION,
     Array,
@@ -47,7 +49,7 @@ KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 
 _ENTRY = {
     "title", "start_time", "end_time", "status", "reason", "heartbeat", "summary", "result", "definition",
-    "card", "writer", "procedure", "bench", "chip", "provenance", "maps", "arrays", FIGURES, "log", "seal",
+    "card", "writer", "procedure", "bench", "chip", "provenance", "maps", "arrays", FIGURES, "log", "seal", "publication",
 }  # fmt: skip
 
 
@@ -132,6 +134,8 @@ def lay_out(file: h5py.File, header: RunHeader, layout: Layout, writer: Writer, 
     file.attrs["HDF5_Version"] = h5py.version.hdf5_version
 
     entry = _group(file, "entry", "NXentry")
+    definition = create_text(entry, "definition", DEFINITION)
+    definition.attrs["version"] = DEFINITION_VERSION
     create_text(entry, "title", header.title)
     create_text(entry, "start_time", start.isoformat(timespec="milliseconds"))
     create_text(entry, "end_time", "", TIME_BYTES)

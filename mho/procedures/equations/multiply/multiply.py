@@ -76,7 +76,7 @@ class Products:
     line: StraightLine
     summary: dict[str, Any]
     path: Path = field(default=Path())
-    units: ClassVar[Mapping[str, str]] = {"offset": "digit", "virtual_seconds": "s"}
+    units: ClassVar[Mapping[str, str]] = {"enob": "bit", "offset": "digit", "virtual_seconds": "s"}
 
 
 class Multiply(Procedure):
@@ -190,7 +190,8 @@ class Multiply(Procedure):
         wait_at_rest(bench, self.wait)
         sums = self.sums_on(plan, bench)
         sums.calibrate()
-        measurement = ProductMeasurement(bench, stream, sums, self.outputs_kept)
+        largest = plan.chip.level_scale().top
+        measurement = ProductMeasurement(bench, stream, sums, self.outputs_kept, largest)
         errors, line = measurement.play_patterns(self.shots, self.pattern_rng())
         groups = self._groups(sums)
         stream.say(f"products: groups of lines: {len(groups)}, active at once: up to {max(map(len, groups))}")
@@ -208,6 +209,7 @@ class Multiply(Procedure):
             "outputs": measurement.outputs,
             "wrong": measurement.wrong,
             "exact_up_to": exact_up_to(errors),
+            "enob": measurement.enob if np.isfinite(measurement.enob) else None,
             "gain": line.gain,
             "offset": line.offset,
             "lines_at_once": max(map(len, groups)),

@@ -1,0 +1,60 @@
+"""Compares runs and groups of runs: settings that differ, and results with the sizes of their effects.
+
+- `effects`: differences of two samples with intervals, functions of arrays;
+- `compared_runs`: what is compared of a run;
+- `comparing`: sides of one run or many, each with the first;
+- `grouping`: which runs make a side;
+- `in_words`: its numbers as texts.
+"""
+
+from mho.analysis.comparisons.compared_runs import ComparedRun, Side, Skipped, read_compared, read_sides
+from mho.analysis.comparisons.comparing import (
+    Comparison,
+    ResultDifference,
+    Sample,
+    Setting,
+    TextDifference,
+    compare,
+)
+from mho.analysis.comparisons.effects import CENTRES, Effect, Ranged, effect
+from mho.analysis.comparisons.grouping import GROUPINGS, compare_files, group_files, names_of
+from mho.analysis.comparisons.in_words import (
+    difference_text,
+    named,
+    number_text,
+    p_text,
+    ranged_text,
+    ratio_text,
+    sides_said,
+    value_text,
+)
+
+__all__ = [
+    "CENTRES",
+    "GROUPINGS",
+    "ComparedRun",
+    "Comparison",
+    "Effect",
+    "Ranged",
+    "ResultDifference",
+    "Sample",
+    "Setting",
+    "Side",
+    "Skipped",
+    "TextDifference",
+    "compare",
+    "compare_files",
+    "difference_text",
+    "effect",
+    "group_files",
+    "named",
+    "names_of",
+    "number_text",
+    "p_text",
+    "ranged_text",
+    "ratio_text",
+    "read_compared",
+    "read_sides",
+    "sides_said",
+    "value_text",
+]

@@ -1,0 +1,179 @@
+"""What is compared of a run: its settings, the texts that describe bench and chip, and its results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from mho.analysis.reports import read_bench
+from mho.errors import InputError, RunFileError
+from mho.runs import RunFile
+from mho.runs.index import read_card
+from mho.runs.integrity import OF_THE_MOMENT
+
+OF_THE_RUN = (*OF_THE_MOMENT, "virtual_seconds")
+"""Results that any two runs have, whatever they did."""
+
+FACTS = {
+    "procedure": "procedure", "version": "version of the procedure", "bench": "bench", "chip": "chip",
+    "preset": "preset", "seed": "seed", "mho": "mho", "commit": "commit",
+}  # fmt: skip
+"""What an index knows of a run beside its parameters, and what it is called here."""
+
+PROVENANCE = {
+    "chip_seed": "seed of the chip", "after": "goes on after", "python": "Python", "platform": "platform",
+    "processor": "processor", "blas": "BLAS",
+}  # fmt: skip
+
+LARGEST = 1e300
+NUMBERS = 4000
+"""Results of one run that are compared."""
+
+WHOLE = 4
+"""Runs of a group of which bench, chip, instruments and packages are read too."""
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """A run as far as it is compared.
+
+    Attributes
+    ----------
+    name : str
+        Of its file, and of the folder where others have the same.
+    whole : bool
+        Whether all of it was read, or what an index keeps of it: facts, parameters and results.
+    settings : mapping
+        Texts by name: what was set, by whom, on what.
+    texts : mapping
+        Bench file, chip map, list of defects, source of an own procedure.
+    packages : mapping
+        Versions by name.
+    numbers : mapping
+        Results that are numbers, by name; truths are 0 and 1.
+    words : mapping
+        All other results.
+    units : mapping
+    """
+
+    path: Path
+    name: str
+    procedure: str
+    status: str
+    reason: str
+    simulated: bool
+    seed: str
+    whole: bool = True
+    settings: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    packages: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Side:
+    """Runs that are taken together."""
+
+    name: str
+    runs: tuple[ComparedRun, ...]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that cannot be read, and why."""
+
+    path: Path
+    reason: str
+
+
+def read_compared(path: Path, name: str = "", *, whole: bool = True) -> ComparedRun:
+    """Read what is compared of the run in a file.
+
+    Parameters
+    ----------
+    whole : bool
+        Read bench, chip, instruments and packages too, which takes ten times as long.
+
+    Raises
+    ------
+    RunFileError
+        It cannot be read.
+    """
+    card = read_card(path)
+    results = [one for one in card.results[:NUMBERS] if one.name not in OF_THE_MOMENT]
+    numbers = {
+        one.name: one.number for one in results if one.number is not None and abs(one.number) < LARGEST
+    }
+    run = ComparedRun(
+        path=path,
+        name=name or path.stem,
+        procedure=card.facts.procedure,
+        status=card.status,
+        reason=card.reason,
+        simulated=bool(card.facts.preset),
+        seed=card.facts.seed,
+        whole=False,
+        settings={words: getattr(card.facts, fact) for fact, words in FACTS.items()}
+        | {one.name: f"{one.text} {one.unit}".rstrip() for one in card.parameters},
+        numbers=numbers,
+        words={one.name: one.text for one in results if one.number is None and one.text not in ("", "none")},
+        units={one.name: one.unit for one in results if one.unit},
+    )
+    if not whole:
+        return run
+    with RunFile(path) as file:
+        kept = file.provenance
+        return replace(
+            run,
+            whole=True,
+            simulated=read_bench(file).preset is not None,
+            settings=dict(run.settings) | dict(_further(file, kept)),
+            texts={
+                "bench file": file.bench,
+                "chip map": file.chip,
+                "defects": file.defects,
+                "source of the procedure": file.source,
+            },
+            packages=dict(
+                line.split("==", 1) for line in kept.get("packages", "").splitlines() if "==" in line
+            ),
+        )
+
+
+def read_sides(groups: Sequence[tuple[str, Sequence[Path]]]) -> tuple[tuple[Side, ...], tuple[Skipped, ...]]:
+    """Read groups of files by their names; a file that cannot be read is left out, and named.
+
+    Raises
+    ------
+    InputError
+        Nothing can be read of a group.
+    """
+    sides, skipped = [], []
+    for name, paths in groups:
+        runs: list[ComparedRun] = []
+        for path in paths:
+            try:
+                runs.append(read_compared(path, whole=len(runs) < WHOLE))
+            except RunFileError as error:
+                skipped.append(Skipped(path, str(error)))
+        if not runs:
+            why = f": {skipped[-1].reason}" if skipped else ""
+            raise InputError(f"of {name} no run can be read{why}")
+        sides.append(Side(name, tuple(runs)))
+    return tuple(sides), tuple(skipped)
+
+
+def _further(run: RunFile, kept: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the settings that an index does not know."""
+    yield "cells", run.cells
+    for name, words in PROVENANCE.items():
+        yield words, kept.get(name, "")
+    for line in kept.get("inputs", "").splitlines():
+        name, _, digest = line.partition(" ")
+        yield f"file of {name}, SHA-256", digest
+    for instrument, settings in run.instruments.items():
+        for name, text in settings.items():
+            yield f"{instrument}: {name.replace('_', ' ')}", str(text)

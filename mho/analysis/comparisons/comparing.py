@@ -1,0 +1,355 @@
+"""Compares runs, or groups of runs: what differs in their settings, and what in their results, by how much."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.analysis.comparisons.compared_runs import OF_THE_RUN, ComparedRun, Side, Skipped
+from mho.analysis.comparisons.effects import CENTRES, Effect, effect
+from mho.errors import InputError
+from mho.runs import Status
+
+Floats = NDArray[np.float64]
+
+MOST_SIDES = 12
+MOST_LINES = 60
+"""Lines of one difference between two texts."""
+
+MOST_VALUES = 3
+"""Values of a setting of a group that are named."""
+
+ALIKE = 400_000
+"""Characters of two texts up to which the lines that differ are looked for."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting that is not the same on all sides; each text is a side's."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TextDifference:
+    """Lines in which a text of a side differs from the first side's: ``- `` is the first's, ``+ `` the side's."""
+
+    what: str
+    side: str
+    lines: tuple[str, ...]
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A result of a side: its values' number, median and quartiles; of one value, that one."""
+
+    count: int
+    median: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class ResultDifference:
+    """A result: a sample a side, and how each side but the first differs from it; None where there is nothing."""
+
+    name: str
+    unit: str
+    samples: tuple[Sample | None, ...]
+    effects: tuple[Effect | None, ...]
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """By what results are ordered, the largest effect counting."""
+        return max((one.size for one in self.effects if one is not None), default=(0.0, 0.0))
+
+    @property
+    def differs(self) -> bool:
+        """Whether any side differs from the first."""
+        return any(one is not None and self._moved(one) for one in self.effects)
+
+    @staticmethod
+    def _moved(one: Effect) -> bool:
+        return one.difference.value != 0.0 or bool(one.cliffs_delta.value > 0 or one.cliffs_delta.value < 0)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was found.
+
+    Attributes
+    ----------
+    sides : tuple of Side
+        The first is what the others are compared with.
+    centre : str
+        ``median`` or ``mean``.
+    settings : tuple of Setting
+        Those that differ.
+    same : int
+        Settings that are the same everywhere.
+    varied : tuple of str
+        Settings that vary within every side, in the same way.
+    texts : tuple of TextDifference
+    packages : tuple of Setting
+    results : tuple of ResultDifference
+        The numbers that at least two sides have, the largest effect first.
+    words : tuple of Setting
+        Results in words that differ.
+    alone : mapping
+        By a side's name, the results that the first side or it alone has.
+    notes : tuple of str
+        What must be known to read it.
+    marked : tuple of (name, state)
+        Runs that did not finish, or go on.
+    skipped : tuple of Skipped
+        Files that cannot be read.
+    """
+
+    sides: tuple[Side, ...]
+    centre: str
+    settings: tuple[Setting, ...]
+    same: int
+    varied: tuple[str, ...]
+    texts: tuple[TextDifference, ...]
+    packages: tuple[Setting, ...]
+    results: tuple[ResultDifference, ...]
+    words: tuple[Setting, ...]
+    alone: Mapping[str, tuple[str, ...]]
+    notes: tuple[str, ...]
+    marked: tuple[tuple[str, str], ...]
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def grouped(self) -> bool:
+        """Whether a side has several runs."""
+        return any(len(side.runs) > 1 for side in self.sides)
+
+
+def compare(
+    sides: Sequence[Side], *, skipped: Sequence[Skipped] = (), centre: str = CENTRES[0], by: str = ""
+) -> Comparison:
+    """Compare sides of one run or several each, every one with the first.
+
+    Parameters
+    ----------
+    skipped : sequence of Skipped
+        Files that could not be read, to be named.
+    centre : str
+        What stands for a group: ``median`` or ``mean``.
+    by : str
+        The setting by which the groups were made, which differs by itself.
+
+    Raises
+    ------
+    InputError
+        There is a single side, too many, or they have nothing in common.
+    """
+    if centre not in CENTRES:
+        raise InputError(f"{centre!r} is no centre of values; choose one of {', '.join(CENTRES)}")
+    if not 2 <= len(sides) <= MOST_SIDES:
+        raise InputError(f"{len(sides)} sides are given; 2 to {MOST_SIDES} can be compared")
+    results = _results(sides, centre)
+    kinds = {run.procedure for side in sides for run in side.runs}
+    if len(kinds) > 1 and not any(one.name not in OF_THE_RUN for one in results):
+        raise InputError(
+            f"runs of {' and '.join(sorted(kinds))} have no result in common; compare runs of one procedure, or whose "
+            "results have the same names"
+        )
+    settings, same, varied = _settings(sides)
+    return Comparison(
+        sides=tuple(sides),
+        centre=centre,
+        settings=tuple(sorted(settings, key=lambda one: one.name != by)),
+        same=same,
+        varied=varied,
+        texts=tuple(_texts(sides)),
+        packages=_packages(sides),
+        results=results,
+        words=_words(sides),
+        alone=_alone(sides),
+        notes=tuple(_notes(sides, kinds)),
+        marked=tuple(
+            (run.name, f"{run.status}{f': {run.reason}' if run.reason else ''}")
+            for side in sides
+            for run in side.runs
+            if run.status != Status.FINISHED
+        ),
+        skipped=tuple(skipped),
+    )
+
+
+# --- settings ---
+
+
+def _settings(sides: Sequence[Side]) -> tuple[list[Setting], int, tuple[str, ...]]:
+    """Return the settings that differ, how many do not, and those that vary within every side in the same way."""
+    names = list(dict.fromkeys(name for side in sides for run in side.runs for name in run.settings))
+    differing: list[Setting] = []
+    same, varied = 0, []
+    absent: dict[tuple[str, tuple[bool, ...]], int] = {}
+    for name in names:
+        held = [
+            tuple(run.settings.get(name, "") for run in side.runs if run.whole or name in run.settings)
+            for side in sides
+        ]
+        there = tuple(any(values) for values in held)
+        instrument, colon, _ = name.partition(": ")
+        if colon and not all(there) and any(there):  # one line for all that a side's instrument does not have
+            absent[instrument, there] = absent.get((instrument, there), 0) + 1
+            continue
+        kinds = {frozenset(values) for values in held}
+        if len(kinds) > 1:
+            differing.append(Setting(name, tuple(map(_values, held))))
+        elif len(kinds.pop()) > 1:
+            varied.append(name)
+        else:
+            same += 1
+    for (instrument, there), count in absent.items():
+        values = tuple("there" if one else "not there" for one in there)
+        differing.append(Setting(f"{instrument}: {count} setting{'s' * (count > 1)}", values))
+    return differing, same, tuple(varied)
+
+
+def _values(values: Sequence[str]) -> str:
+    """Return the values of a setting within a side: each once, the first few."""
+    distinct = list(dict.fromkeys(value or "not there" for value in values))
+    if len(distinct) <= MOST_VALUES:
+        return ", ".join(distinct)
+    return f"{', '.join(distinct[:MOST_VALUES])}, … ({len(distinct)} values)"
+
+
+def _packages(sides: Sequence[Side]) -> tuple[Setting, ...]:
+    firsts = [side.runs[0].packages for side in sides]
+    names = sorted({name for one in firsts for name in one}, key=str.lower)
+    return tuple(
+        Setting(name, tuple(one.get(name, "not there") for one in firsts))
+        for name in names
+        if len({one.get(name) for one in firsts}) > 1
+    )
+
+
+def _texts(sides: Sequence[Side]) -> Iterator[TextDifference]:
+    """Yield where the texts of each side's first run differ from those of the first side's."""
+    first = sides[0].runs[0]
+    for side in sides[1:]:
+        other = side.runs[0]
+        for what in dict.fromkeys((*first.texts, *other.texts)):
+            then, now = first.texts.get(what, ""), other.texts.get(what, "")
+            if then == now:
+                continue
+            if len(then) + len(now) > ALIKE:
+                yield TextDifference(what, side.name, ("- too long to be shown", "+ too long to be shown"))
+                continue
+            lines = [
+                f"{line[0]} {line[1:]}"
+                for line in difflib.unified_diff(then.splitlines(), now.splitlines(), n=0, lineterm="")
+                if line[:1] in "+-" and not line.startswith(("+++", "---"))
+            ]
+            yield TextDifference(what, side.name, tuple(lines[:MOST_LINES]), max(len(lines) - MOST_LINES, 0))
+
+
+# --- results ---
+
+
+def _results(sides: Sequence[Side], centre: str) -> tuple[ResultDifference, ...]:
+    names = list(dict.fromkeys(name for side in sides for run in side.runs for name in run.numbers))
+    found = []
+    for name in names:
+        values = [_of(side, name) for side in sides]
+        units = {run.units.get(name, "") for side in sides for run in side.runs if name in run.numbers}
+        if sum(bool(len(one)) for one in values) < 2 or not len(values[0]) or len(units) > 1:
+            continue
+        effects = tuple(effect(values[0], one, centre) if len(one) else None for one in values[1:])
+        samples = tuple(_sample(one, centre) for one in values)
+        found.append(ResultDifference(name, units.pop(), samples, effects))
+    order = {one.name: place for place, one in enumerate(found)}
+    found.sort(key=lambda one: (-one.size[0], -one.size[1], order[one.name]))
+    return tuple(found)
+
+
+def _of(side: Side, name: str) -> Floats:
+    values = [run.numbers[name] for run in side.runs if name in run.numbers]
+    return np.array([value for value in values if math.isfinite(value)], dtype=float)
+
+
+def _sample(values: Floats, centre: str) -> Sample | None:
+    if not len(values):
+        return None
+    lower, middle, upper = np.quantile(values, (0.25, 0.5, 0.75))
+    return Sample(
+        len(values), float(middle if centre == "median" else values.mean()), float(lower), float(upper)
+    )
+
+
+def _words(sides: Sequence[Side]) -> tuple[Setting, ...]:
+    names = dict.fromkeys(name for side in sides for run in side.runs for name in run.words)
+    found = []
+    for name in names:
+        held = [[run.words.get(name, "") for run in side.runs] for side in sides]
+        if len({frozenset(one) for one in held}) > 1 and all(any(one) for one in held):
+            found.append(Setting(name, tuple(map(_values, held))))
+    return tuple(found)
+
+
+def _alone(sides: Sequence[Side]) -> dict[str, tuple[str, ...]]:
+    """Return by side the results that not all sides have, or whose units differ."""
+    names = [
+        dict.fromkeys(name for run in side.runs for name in (*run.numbers, *run.words)) for side in sides
+    ]
+    shared = set(names[0]).intersection(*names[1:])
+    found = {
+        side.name: tuple(name for name in mine if name not in shared)
+        for side, mine in zip(sides, names, strict=True)
+    }
+    return {side: alone for side, alone in found.items() if alone}
+
+
+# --- what must be known ---
+
+
+def _notes(sides: Sequence[Side], kinds: set[str]) -> Iterator[str]:
+    runs = [run for side in sides for run in side.runs]
+    if len(kinds) > 1:
+        yield f"Runs of different kinds, {', '.join(sorted(kinds))}: what they have in common is compared."
+    mixed = sorted(_of_other_units(runs))
+    if mixed:
+        yield f"Not compared, as their units differ: {', '.join(mixed)}."
+    single = [side for side in sides if len(side.runs) == 1]
+    if single:
+        whose = "Each side is" if len(single) == len(sides) else f"{', '.join(one.name for one in single)} is"
+        yield (
+            f"{whose} a single run: its numbers have no interval here, and how much of a difference is chance is not known."
+        )
+        if all(run.simulated for run in runs):
+            yield _of_chance([side.runs[0] for side in single])
+    small = [side for side in sides if 1 < len(side.runs) < 5]
+    if small:
+        yield f"{', '.join(side.name for side in small)}: fewer than 5 runs, whose intervals are rough."
+
+
+def _of_chance(runs: Sequence[ComparedRun]) -> str:
+    """Say what another seed could do to single runs of simulated benches."""
+    seeds = {run.seed for run in runs}
+    if len(seeds) == 1 and len(runs) > 1:
+        begin = (
+            f"The benches are simulated and have the same seed, {seeds.pop() or 'unknown'}: where the runs do the same, "
+            "they draw the same cells and the same noise, and the difference is that of the settings for this one draw"
+        )
+    else:
+        begin = "The benches are simulated: another seed draws other cells and other noise"
+    return f"{begin}. What another seed does is seen by running each with several, and comparing the groups."
+
+
+def _of_other_units(runs: Sequence[ComparedRun]) -> set[str]:
+    seen: dict[str, set[str]] = {}
+    for run in runs:
+        for name in run.numbers:
+            seen.setdefault(name, set()).add(run.units.get(name, ""))
+    return {name for name, units in seen.items() if len(units) > 1}

@@ -1,0 +1,52 @@
+"""Writes a page beside its place, and puts it there when it is whole."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mho.analysis.documents.blocks import Document
+from mho.errors import InputError
+
+FORMS = (".html", ".htm")
+
+
+def check_page(output: Path, what: str = "page") -> None:
+    """Refuse a name that no page can have, before the work: another suffix, a folder in its place or none around it.
+
+    Raises
+    ------
+    InputError
+        Saying which.
+    """
+    if output.suffix.lower() not in FORMS:
+        raise InputError(f"{what} {output} is no page; give a name that ends in .html")
+    if output.is_dir():
+        raise InputError(f"{what} {output} is a folder; give the name of a file in it")
+
+
+def save_page(document: Document, output: Path) -> Path:
+    """Write a page ; one that is there is replaced, folders are made.
+
+    Raises
+    ------
+    InputError
+        It cannot be written, or is no page, see `check_page`.
+    """
+    check_page(output)
+    from mho.analysis.documents.html_page import html_page
+
+    data = html_page(document).encode("utf-8", "backslashreplace")
+    draft = output.with_name(f".{output.name}.{os.getpid()}.part")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            draft.write_bytes(data)
+            draft.replace(output)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"page {output} cannot be written: {error.strerror}; choose another --output"
+        ) from error
+    return output

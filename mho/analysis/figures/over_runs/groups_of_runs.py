@@ -1,0 +1,57 @@
+"""Runs of a group with their data, and a figure over such groups: what the marks are made of, and what is laid out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mho.analysis.figures.marks import Drawing
+from mho.analysis.figures.over_runs.reading import Kept
+
+FEWEST = 3
+"""Runs from which on their quartiles are drawn."""
+
+SHADE = 0.22
+"""Opacity of a band between quartiles."""
+
+MOST_INNER = 9
+"""Curves of one run that are kept apart; more are pooled."""
+
+MOST_PANELS = 12
+
+
+@dataclass(frozen=True)
+class RunsOfGroup:
+    """A group with what is kept of its runs; `unfinished` says how many of them did not come to their end."""
+
+    label: str
+    kept: tuple[Kept, ...]
+    unfinished: int = 0
+
+    @property
+    def name(self) -> str:
+        """What a legend calls it."""
+        count = len(self.kept)
+        marked = f", {self.unfinished}†" if self.unfinished else ""
+        return f"{self.label} ({count} run{'s' * (count != 1)}{marked})"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A figure over groups of runs.
+
+    Attributes
+    ----------
+    title, note : str
+    panels : tuple of Drawing
+        One, or one a group; with the same axes.
+    ratios : tuple of Drawing
+        Below each panel the ratio to the first group; empty without.
+    columns : int
+        Images of one row, where each row is another map; 0 for any number.
+    """
+
+    title: str
+    note: str
+    panels: tuple[Drawing, ...]
+    ratios: tuple[Drawing, ...] = ()
+    columns: int = 0

@@ -1,0 +1,201 @@
+"""The one pass over run files: cards first, then of each run, open alone, what its figures need, in bounded size."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mho.analysis.figures.drawing import outside
+from mho.analysis.figures.over_runs.card_values import RunCard
+from mho.analysis.figures.references import bounded
+from mho.analysis.figures.values.figure_data import FigureData, PointGroup
+from mho.analysis.figures.values.gathering import gather
+from mho.analysis.figures.values.inferred import figures_of, fits
+from mho.analysis.figures.values.pooling import sketch
+from mho.analysis.reports.collection import find_runs
+from mho.errors import InputError, RunFileError
+from mho.runs import RunFile
+from mho.runs.figures import COUNTS, Figure
+from mho.runs.index import read_card
+
+NUMBERS_KEPT = 1 << 22
+"""Numbers that are kept of all runs for one figure, images aside."""
+
+LEAST_KEPT, MOST_KEPT = 256, 1 << 17
+"""And of one run at least and at most."""
+
+CELLS_KEPT = 1 << 23
+"""Cells of images that are kept of all runs for one figure."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of one run for one figure.
+
+    Attributes
+    ----------
+    data : FigureData
+        Of a curve at most so many points; of a histogram or distribution evenly spaced ranks of the ordered values.
+    weights : tuple of float
+        For each group of points, how many values each stands for.
+    outside : tuple of int, or None
+        Values outside the band of their group, and values that have one; None where the figure has no bands.
+    """
+
+    data: FigureData
+    weights: tuple[float, ...] = ()
+    outside: tuple[int, int] | None = None
+
+
+@dataclass
+class FigureRuns:
+    """One figure over the runs.
+
+    Attributes
+    ----------
+    kept : mapping
+        By the place of the run among those that can be read.
+    without : list of str
+        Names of the runs that have no such figure.
+    left_out : int
+        Runs whose images are not kept, so that memory is bounded.
+    """
+
+    figure: Figure
+    kept: dict[int, Kept] = field(default_factory=dict)
+    without: list[str] = field(default_factory=list)
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that cannot be read, and why."""
+
+    path: str
+    reason: str
+
+
+def read_cards(places: Iterable[str | os.PathLike[str]]) -> tuple[list[RunCard], list[Skipped]]:
+    """Return the cards of all run files at places, files or folders, and the files that cannot be read.
+
+    Raises
+    ------
+    InputError
+        A place is not there, or no file can be read.
+    """
+    runs, skipped = [], []
+    for path in find_runs(*places):
+        try:
+            runs.append(RunCard(path, read_card(path)))
+        except RunFileError as error:
+            skipped.append(Skipped(str(path), str(error)))
+    if not runs:
+        told = f": {skipped[0].reason}" if skipped else "; name run files, or folders that hold some"
+        raise InputError(
+            f"none of {len(skipped)} run files can be read{told}"
+            if skipped
+            else f"no run file is there{told}"
+        )
+    return runs, skipped
+
+
+def read_figures(runs: Sequence[RunCard], name: str, skipped: list[Skipped]) -> list[FigureRuns]:
+    """Read a figure of all runs, or without a name all figures of the first run; one file is open at a time.
+
+    Files that turn out to be damaged are added to `skipped`.
+
+    Raises
+    ------
+    RunFileError
+        No run has the figure.
+    """
+    wanted: list[FigureRuns] = []
+    had: dict[str, None] = {}
+    before: list[str] = []
+    for place, run in enumerate(runs):
+        try:
+            with RunFile(run.path) as file:
+                if not wanted:
+                    own = {figure.name: figure for figure in figures_of(file)}
+                    had |= dict.fromkeys(own)
+                    chosen = [own[name]] if name in own else [] if name else list(own.values())
+                    if not chosen:
+                        before.append(run.path.stem)
+                        continue
+                    wanted = [FigureRuns(figure, without=list(before)) for figure in chosen]
+                for one in wanted:
+                    _read_one(one, file, place, len(runs))
+        except RunFileError as error:
+            skipped.append(Skipped(str(run.path), str(error)))
+            for one in wanted:
+                one.kept.pop(place, None)
+    if not wanted:
+        told = f"{len(runs)} runs are named and none has" if len(runs) > 1 else f"run file {runs[0].path} has"
+        if len(runs) == 1:
+            told += " no"
+        what = f"figure {name!r}" if name else "figure"
+        raise RunFileError(
+            f"{told} {'a ' if len(runs) > 1 else ''}{what}; there is {', '.join(had) or 'none'}"
+        )
+    return wanted
+
+
+def _read_one(wanted: FigureRuns, file: RunFile, place: int, count: int) -> None:
+    """Keep of an open run what a figure needs."""
+    figure = wanted.figure
+    if not fits(file, figure):
+        alike = next((one for one in figures_of(file) if one.name == figure.name), None)
+        if alike is None or alike.drawn_kind != figure.drawn_kind:
+            wanted.without.append(file.path.stem)
+            return
+        figure = alike  # of a run whose figure of that name is drawn from other maps
+    if figure.drawn_kind in ("map", "correlation") and not _has_room(wanted, file, figure, place, count):
+        wanted.left_out += 1
+        return
+    wanted.kept[place] = reduced(figure, gather(file, figure), numbers_of_one(count))
+
+
+def numbers_of_one(count: int) -> int:
+    """Return how many numbers are kept of one run among `count`."""
+    return int(np.clip(NUMBERS_KEPT // max(count, 1), LEAST_KEPT, MOST_KEPT))
+
+
+def _has_room(wanted: FigureRuns, file: RunFile, figure: Figure, place: int, count: int) -> bool:
+    """Return whether the images of a run are among those that are kept: evenly spaced ones of all."""
+    cells = 1
+    if figure.maps:
+        cells = sum(
+            rows * columns for rows, columns in (file.drawable_for(figure).maps[name] for name in figure.maps)
+        )
+    elif figure.array:
+        cells = int(np.size(file.array(figure.array)))
+    room = max(1, CELLS_KEPT // max(cells, 1))
+    return count <= room or place * room // count != (place - 1) * room // count
+
+
+def reduced(figure: Figure, data: FigureData, most: int) -> Kept:
+    """Return what is kept of a run's data: at most about `most` numbers."""
+    groups = [replace(one, x=bounded(one.x), y=bounded(one.y)) for one in data.groups]
+    each = max(most // max(len(groups), 1), 16)
+    if figure.drawn_kind in COUNTS:
+        sketches = [sketch(group.x, each) for group in groups]
+        groups = [replace(group, x=values) for group, (values, _) in zip(groups, sketches, strict=True)]
+        weights = tuple(weight for _, weight in sketches)
+        stray = None
+        if figure.bands and figure.groups:
+            values, judged = outside(figure, data.groups)
+            stray = (values.size, judged)
+        return Kept(replace(data, groups=tuple(groups)), weights, stray)
+    images = tuple(replace(one, values=bounded(one.values)) for one in data.images)
+    return Kept(replace(data, groups=tuple(_thinned(one, each) for one in groups), images=images))
+
+
+def _thinned(group: PointGroup, most: int) -> PointGroup:
+    """Keep evenly spaced points of a curve: the same rows in each run of one length."""
+    if len(group.x) <= most:
+        return group
+    rows = np.linspace(0, len(group.x) - 1, most).round().astype(int)
+    return replace(group, x=group.x[rows], y=group.y[rows] if len(group.y) else group.y)

@@ -1,0 +1,186 @@
+"""What came out of a run: its result with intervals and units, the certificate of a solve, programmed cells, cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mho.analysis.characterisation import extracted
+from mho.analysis.documents import BAD, DIM, GOOD, Block, Facts, Folded, Heading, Paragraph, Words, grid
+from mho.analysis.reports import (
+    Summary,
+    enclosure_sentence,
+    handy_unit,
+    quantity_text,
+    read_convergence,
+)
+from mho.runs import RunFile
+from mho.runs.integrity import OF_THE_MOMENT
+
+FIRST_VALUES = 6  # of a list in a result
+LIST_ROWS = 50
+HEAD_CYCLES, TAIL_CYCLES = 20, 5
+ELSEWHERE = ("certificate.", "enclosure.")
+"""Beginnings of names in a result that have a part of the page of their own."""
+
+Number = int | float
+
+
+def in_words(name: str) -> str:
+    """Return the name of a result as people write it."""
+    return name.replace("_", " ").replace(".", ", ")
+
+
+def results(run: RunFile, summary: Summary) -> Iterator[Block]:
+    """Return the result, each number with its interval where it has one, and its unit."""
+    yield Heading("Results", 2, "results")
+    told = run.summary
+    found = [
+        one
+        for one in extracted(told, summary.result_units)
+        if one.name not in OF_THE_MOMENT and not one.name.startswith(ELSEWHERE)
+    ]
+    if not found:
+        yield Paragraph("The run has no result.", DIM)
+    else:
+        known = any(one.low is not None or one.high is not None for one in found)
+        rows = []
+        for one in found:
+            value, unit = quantity_text(one.value, one.unit)
+            ends = [quantity_text(end, one.unit, 4)[0] for end in (one.low, one.high)]
+            interval = "" if one.low is None and one.high is None else " to ".join(ends)
+            rows.append((in_words(one.name), value, *([interval] * known), unit))
+        head = ("result", "value", *(["95 % interval"] * known), "unit")
+        yield grid(head, rows, numbers=(1, 2) if known else (1,), caption="Results", of="results")
+    for name, values in told.items():
+        if isinstance(values, list) and values and name != "cycles":  # shown cycle by cycle
+            yield from _list(in_words(name), values)
+
+
+def _list(name: str, values: Sequence[Any]) -> Iterator[Block]:
+    if all(isinstance(one, Mapping) for one in values):
+        columns = list(dict.fromkeys(key for one in values for key in one))[:12]
+        rows = [tuple(quantity_text(one.get(key))[0] for key in columns) for one in values]
+        numbers = tuple(
+            place
+            for place, key in enumerate(columns)
+            if isinstance(values[0].get(key), Number) and not isinstance(values[0].get(key), bool)
+        )
+        table = grid(list(map(in_words, columns)), rows, numbers=numbers, caption=name, most=LIST_ROWS)
+        yield Folded(f"{name}: {len(values)} rows", (table,))
+    else:
+        first = ", ".join(quantity_text(one)[0] for one in values[:FIRST_VALUES])
+        more = ", …" if len(values) > FIRST_VALUES else ""
+        yield Paragraph(f"{name}: {len(values)} values: {first}{more}", DIM)
+
+
+def certificate(told: Mapping[str, Any], summary: Summary) -> Iterator[Block]:
+    """Say what was proved of a solution, and how."""
+    proof = told.get("certificate")
+    if not isinstance(proof, Mapping) and not summary.enclosure:
+        return
+    yield Heading("Certificate", 2, "certificate")
+    if summary.converged is not None:
+        why = f": {summary.reason_not_converged}" if summary.reason_not_converged else ""
+        yield Paragraph(
+            "The solution passes." if summary.converged else f"The solution does not pass{why}.",
+            GOOD if summary.converged else BAD,
+        )
+    if isinstance(proof, Mapping):
+        yield Paragraph(
+            "Proved from the residual b - A x, recomputed without rounding errors from the matrix as given and the "
+            "solution as handed out, and from the norm of A⁻¹: no oracle and no forecast decides."
+        )
+        asked = "" if summary.asked_bits is None else f", {summary.asked_bits:g} were asked for"
+        rows: list[tuple[str, Words]] = []
+        if summary.proved_bits is not None:
+            rows.append(("bits proved", f"{summary.proved_bits:.1f}{asked}"))
+        names = {
+            "error_bound": "relative error of the solution at most",
+            "residual": "‖b - A x‖",
+            "rhs_norm": "‖b‖",
+            "inverse_norm": "‖A⁻¹‖",
+        }
+        rows += [
+            (words, quantity_text(proof[name], digits=4)[0])
+            for name, words in names.items()
+            if isinstance(proof.get(name), Number)
+        ]
+        rows += [
+            (in_words(name), quantity_text(value)[0])
+            for name, value in proof.items()
+            if name not in (*names, "bits") and not isinstance(value, list | Mapping)
+        ]
+        yield Facts(tuple(rows))
+    if summary.enclosure:
+        yield Paragraph(f"The exact solution: {enclosure_sentence(summary.enclosure)}.")
+
+
+def programming(summary: Summary) -> Iterator[Block]:
+    """Return how the arrays were programmed."""
+    if not summary.arrays:
+        return
+    factor, unit = handy_unit("S")
+    yield Heading("Programming", 2, "programming")
+    head = (
+        "array", "cells", "read", "pulses", "pulses a cell", "outside their window", f"mean error / {unit}",
+        f"standard deviation / {unit}",
+    )  # fmt: skip
+    rows = []
+    for one in summary.arrays:
+        each = one.pulses / one.programmed if one.pulses is not None and one.programmed else None
+        rows.append(
+            (
+                one.name,
+                str(one.cells),
+                str(one.programmed),
+                _or_dash(one.pulses, "d"),
+                _or_dash(each, ".2f"),
+                _or_dash(one.outside, "d"),
+                _or_dash(one.error_mean, "+.3f", factor),
+                _or_dash(one.error_sd, ".3f", factor),
+            )
+        )
+    yield grid(head, rows, numbers=range(1, len(head)), caption="Programming, by array")
+
+
+def cycles(run: RunFile) -> Iterator[Block]:
+    """Return the refinement, cycle by cycle."""
+    convergence = read_convergence(run)
+    if convergence is None or not len(convergence.cycle):
+        return
+    yield Heading("Refinement", 2, "refinement")
+    if convergence.rho is not None:
+        bits = f", {-np.log2(convergence.rho):.1f} bits a cycle" if 0.0 < convergence.rho < 1.0 else ""
+        yield Paragraph(f"Forecast contraction: rho = {convergence.rho:.3f}{bits}.")
+    true, count = convergence.true_residual, len(convergence.cycle)
+    shown = [
+        number for number in range(count) if number < HEAD_CYCLES or number >= max(HEAD_CYCLES, count - TAIL_CYCLES)
+    ]  # fmt: skip
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bits_reached = -np.log2(convergence.relative_error)
+    rows = [
+        (
+            f"{convergence.cycle[number]:.0f}",
+            f"{convergence.residual[number]:.2e}",
+            *([] if true is None else ["" if np.isnan(true[number]) else f"{true[number]:.2e}"]),
+            f"{convergence.relative_error[number]:.2e}",
+            f"{bits_reached[number]:.1f}",
+        )
+        for number in shown
+    ]
+    head = (
+        "cycle",
+        "residual",
+        *([] if true is None else ["residual, recomputed"]),
+        "relative error",
+        "bits",
+    )
+    note = f"{len(shown)} of {count} cycles" if len(shown) < count else ""
+    yield grid(head, rows, numbers=range(len(head)), caption="Refinement, cycle by cycle", note=note)
+
+
+def _or_dash(value: float | None, form: str, factor: float = 1) -> str:
+    return "-" if value is None else format(value * factor, form)

@@ -1,0 +1,125 @@
+"""Sizes of effects against closed forms, by arithmetic that a reader can repeat."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from mho.analysis.comparisons.effects import (
+    bootstrap_interval,
+    cliffs_delta,
+    effect,
+    hedges_g,
+    mann_whitney,
+)
+
+SAMPLES = arrays.arrays(float, st.integers(2, 12), elements=st.integers(-5, 5).map(float))
+
+
+def test_the_difference_of_medians_and_means() -> None:
+    a, b = np.array([1.0, 2.0, 9.0]), np.array([4.0, 5.0, 6.0, 7.0])
+    assert effect(a, b).difference.value == 5.5 - 2.0
+    assert effect(a, b, "mean").difference.value == 5.5 - 4.0
+    assert effect(a, b).ratio == 5.5 / 2.0
+    assert math.isnan(effect(a, -b).ratio)
+    assert math.isnan(effect(np.zeros(2), b).ratio)
+
+
+def test_the_bootstrap_is_the_same_each_time_and_holds_the_difference() -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(0.0, 1.0, 40), rng.normal(3.0, 1.0, 50)
+    low, high = bootstrap_interval(a, b, "mean")
+    assert (low, high) == bootstrap_interval(a, b, "mean")
+    half = 1.96 * math.sqrt(a.var() / 40 + b.var() / 50)  # of the normal distribution
+    assert (high - low) / 2.0 == pytest.approx(half, rel=0.06)
+    assert (high + low) / 2.0 == pytest.approx(b.mean() - a.mean(), abs=0.05)
+
+
+def test_the_bootstrap_holds_the_true_difference_in_about_95_of_100_cases() -> None:
+    rng = np.random.default_rng(2)
+    held = 0
+    for _ in range(200):
+        low, high = bootstrap_interval(rng.normal(size=30), rng.normal(1.0, size=30), "mean", draws=400)
+        held += low <= 1.0 <= high
+    assert 180 <= held <= 198
+
+
+def test_without_scatter_the_interval_is_the_difference() -> None:
+    found = effect(np.full(5, 2.0), np.full(7, 3.0))
+    assert (found.difference.value, found.difference.low, found.difference.high) == (1.0, 1.0, 1.0)
+    assert found.hedges_g.value == math.inf
+    assert effect(np.full(5, 2.0), np.full(7, 2.0)).hedges_g.value == 0.0
+    assert effect(np.full(5, 2.0), np.full(7, 2.0)).p_value == 1.0
+
+
+def test_hedges_g_of_two_pairs() -> None:
+    found = hedges_g(np.array([0.0, 2.0]), np.array([1.0, 3.0]))
+    g = 1.0 / math.sqrt(2.0) / math.sqrt(math.pi)  # d = 1 / sqrt 2, J(2) = Gamma(1) / Gamma(1/2)
+    assert found.value == pytest.approx(g)
+    half = 1.959964 * math.sqrt(4.0 / 4.0 + g * g / 8.0)
+    assert (found.low, found.high) == pytest.approx((g - half, g + half), rel=1e-6)
+
+
+def test_cliffs_delta_counts_pairs() -> None:
+    found = cliffs_delta(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 4.0]))
+    assert found.value == pytest.approx((6 - 1) / 9)
+    assert -1.0 <= found.low < found.value < found.high <= 1.0
+
+
+def test_where_no_pair_contradicts_the_interval_ends_at_one() -> None:
+    found = cliffs_delta(np.zeros(40), np.ones(50))
+    z = 1.959964**2
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx((40 - z) / (40 + z), rel=1e-6)
+    back = cliffs_delta(np.ones(50), np.zeros(40))
+    assert (back.value, back.low, back.high) == (-1.0, -1.0, -found.low)
+
+
+@given(SAMPLES, SAMPLES)
+def test_cliffs_delta_is_that_of_all_pairs_and_turns_with_the_samples(a, b) -> None:
+    pairs = np.sign(b[None, :] - a[:, None])
+    found, back = cliffs_delta(a, b), cliffs_delta(b, a)
+    assert found.value == pytest.approx(pairs.mean())
+    assert (back.value, back.low, back.high) == pytest.approx((-found.value, -found.high, -found.low))
+    if abs(found.value) < 1.0:
+        n, m = pairs.shape
+        d = pairs.mean()
+        variance = (
+            m * m * ((pairs.mean(axis=1) - d) ** 2).sum()
+            + n * n * ((pairs.mean(axis=0) - d) ** 2).sum()
+            - ((pairs - d) ** 2).sum()
+        ) / (n * m * (n - 1) * (m - 1))
+        variance = max(variance, (1 - d * d) / (n * m - 1))
+        z = 1.9599639845
+        half = z * math.sqrt(variance * ((1 - d * d) ** 2 + z * z * variance))
+        high = min((d - d**3 + half) / (1 - d * d + z * z * variance), 1.0)
+        assert found.high == pytest.approx(high)
+
+
+def test_mann_and_whitney_of_separate_samples_is_exact() -> None:
+    # 2 of the 20 ways to choose 3 ranks of 6 are as extreme.
+    assert mann_whitney(np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])) == pytest.approx(2 / 20)
+
+
+def test_of_a_single_value_there_is_a_difference_and_no_interval() -> None:
+    found = effect(np.array([1.0]), np.array([2.0, 3.0, 4.0]))
+    assert found.difference.value == 2.0
+    assert not found.difference.known
+    assert math.isnan(found.hedges_g.value)
+    assert math.isnan(found.cliffs_delta.value)
+    assert math.isnan(found.p_value)
+
+
+def test_effects_are_ordered_by_their_size() -> None:
+    still = effect(np.arange(9.0), np.arange(9.0))
+    little = effect(np.arange(9.0), np.arange(9.0) + 1.0)
+    large = effect(np.arange(9.0), np.arange(9.0) + 20.0)
+    larger = effect(np.arange(9.0), np.arange(9.0) + 90.0)
+    assert still.size < little.size < large.size < larger.size
+    doubled, halved = effect(np.ones(1), np.full(1, 2.0)), effect(np.ones(1), np.full(1, 0.25))
+    assert doubled.size < halved.size

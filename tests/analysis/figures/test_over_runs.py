@@ -1,0 +1,334 @@
+"""Figures over many runs: groups, quartiles over seeds, panels, ratios; what is missing is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from numpy.testing import assert_allclose, assert_array_equal
+
+import mho
+from mho import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table
+from mho.analysis.figures.marks import Mark
+from mho.analysis.figures.over_runs import reading
+from mho.analysis.figures.over_runs.comparing import compare
+from mho.analysis.figures.over_runs.grouping import group_runs, varied_within
+from mho.analysis.figures.over_runs.groups_of_runs import Compared, RunsOfGroup
+from mho.analysis.figures.over_runs.reading import read_cards, read_figures
+from mho.errors import InputError, RunFileError
+from mho.runs import RecordedParameter, RunHeader, RunWriter
+
+TABLE = Table("points", (Column("cycle"), Column("error", "A"), Column("state", dtype="u1")))
+MAPS = tuple(Map(name, "S", np.array([1, 4]), np.arange(3)) for name in ("a_conductance", "a_target"))
+CONVERGENCE = Figure(
+    "convergence", table="points", x="cycle", y="error", y_scale="log",
+    lines=(ReferenceLine(1.0, ratio="rho", label="forecast"),),
+)  # fmt: skip
+
+
+def write(
+    path: Path, *figures: Figure, preset: str = "quiet", seed: int = 0, rows: dict[str, Any] | None = None,
+    maps: dict[str, Any] | None = None, bits: int = 8, finish: bool = True, **results: Any,
+) -> Path:  # fmt: skip
+    header = RunHeader(
+        "A run", "Mine", "1",
+        {"bits": RecordedParameter(bits, "bit"), "seed": RecordedParameter(seed, "")},
+        provenance={"preset": preset, "seed": str(seed)},
+    )  # fmt: skip
+    layout = Layout((TABLE,), MAPS, (Array("numbers", np.arange(6.0).reshape(2, 3)),), figures=figures)
+    with RunWriter.create(path, header, layout) as run:
+        if rows:
+            size = len(next(iter(rows.values())))
+            run.emit_block(
+                "points",
+                {"state": np.zeros(size, "u1"), "error": np.zeros(size), "cycle": np.zeros(size)} | rows,
+            )
+        for name, image in (maps or {}).items():
+            run.snapshot(name, image)
+        run.set_result(results)
+        if not finish:
+            raise_out(run)
+    return path
+
+
+def raise_out(run: RunWriter) -> None:
+    """End a run as one that its user stopped."""
+    run.finish(mho.runs.Status.ABORTED, "stopped by hand")
+
+
+def campaign(folder: Path, *, lengths: dict[str, list[int]] | None = None) -> list[Path]:
+    """Write runs whose error shrinks by a rate of their preset, times a factor of their seed."""
+    paths = []
+    for preset, rate in (("quiet", 0.1), ("noisy", 0.5)):
+        for seed in range(5):
+            length = (lengths or {}).get(preset, [4] * 5)[seed]
+            cycle = np.arange(float(length))
+            rows = {"cycle": cycle, "error": (1.0 + seed) * rate**cycle}
+            path = folder / f"{preset}-{seed}.h5"
+            paths.append(write(path, CONVERGENCE, preset=preset, seed=seed, rows=rows, rho=rate))
+    return paths
+
+
+def compared(places: Any, *by: str, figure: str = "", **options: Any) -> Compared:
+    runs, skipped = read_cards(places)
+    (found,) = read_figures(runs, figure, skipped)
+    groups = [
+        RunsOfGroup(
+            group.label,
+            tuple(found.kept[place] for place in group.runs if place in found.kept),
+            sum(not runs[place].finished for place in group.runs),
+        )
+        for group in group_runs(by, runs)
+    ]
+    return compare(found.figure, groups, **options)
+
+
+def bands(drawn: Compared, panel: int = 0) -> list[Mark]:
+    return [mark for mark in drawn.panels[panel].marks if mark.shape.endswith("band")]
+
+
+def curves(drawn: Compared, panel: int = 0) -> list[Mark]:
+    return [mark for mark in drawn.panels[panel].marks if mark.shape in ("line", "steps") and mark.front]
+
+
+# --- groups ---
+
+
+def test_runs_are_grouped_by_facts_parameters_and_results_in_their_order(tmp_path: Path) -> None:
+    for number, (preset, bits, done) in enumerate([("b", 16, True), ("a", 8, False), ("b", 8, True)]):
+        write(tmp_path / f"{number}.h5", preset=preset, bits=bits, seed=number, done=done)
+    runs, _ = read_cards([tmp_path])
+    assert [(one.label, one.runs) for one in group_runs(("preset",), runs)] == [("b", (0, 2)), ("a", (1,))]
+    assert [one.label for one in group_runs(("bits",), runs)] == ["bits 8 bit", "bits 16 bit"]
+    assert [one.label for one in group_runs(("result.done",), runs)] == ["done no", "done yes"]
+    pairs = group_runs(("Preset", "parameter.bits"), runs)
+    assert [one.label for one in pairs] == ["b, bits 8 bit", "b, bits 16 bit", "a, bits 8 bit"]
+    assert varied_within(group_runs(("preset",), runs), runs) == ("bits",)
+    with pytest.raises(InputError, match=r"no run has anything called 'prest'; did you mean preset"):
+        group_runs(("prest",), runs)
+    with pytest.raises(InputError, match=r"called 'result\.dune'; did you mean done"):
+        group_runs(("result.dune",), runs)
+
+
+def test_a_run_without_the_value_has_a_group_of_its_own(tmp_path: Path) -> None:
+    write(tmp_path / "a.h5", rho=0.5)
+    write(tmp_path / "b.h5")
+    runs, _ = read_cards([tmp_path])
+    assert [one.label for one in group_runs(("rho",), runs)] == ["rho 0.5", "no rho"]
+
+
+# --- curves ---
+
+
+def test_seeds_of_a_group_are_a_median_with_its_quartiles(tmp_path: Path) -> None:
+    drawn = compared(campaign(tmp_path), "preset")
+    quiet, noisy = bands(drawn)
+    cycle = np.arange(4.0)
+    assert_allclose((quiet.low, quiet.y, quiet.high), np.array([[2.0], [3.0], [4.0]]) * 0.1**cycle)
+    assert_allclose(noisy.y, 3.0 * 0.5**cycle)
+    assert [mark.label for mark in curves(drawn)] == ["quiet (5 runs)", "noisy (5 runs)"]
+    assert curves(drawn)[0].colour == quiet.colour != noisy.colour
+    assert drawn.note == ""
+
+
+def test_runs_that_end_earlier_are_said_and_the_curve_ends_with_half_of_them(tmp_path: Path) -> None:
+    drawn = compared(campaign(tmp_path, lengths={"quiet": [3, 3, 4, 5, 6]}), "preset")
+    assert "quiet 3 of 5 remain" in drawn.note
+    assert "ends where fewer than half of its runs remain" in drawn.note
+    whole, pale = (mark for mark in curves(drawn) if mark.colour == bands(drawn)[0].colour)
+    assert_array_equal(whole.x, [0, 1, 2])
+    assert_array_equal(pale.x, [2, 3])  # 2 of 5 remain in cycle 4
+    assert pale.opacity < whole.opacity
+    assert_allclose(pale.y[1], 4.0 * 0.1**3)
+
+
+def test_a_forecast_is_drawn_where_the_runs_of_a_panel_agree(tmp_path: Path) -> None:
+    paths = campaign(tmp_path)
+    assert [mark.label for mark in compared(paths, "preset").panels[0].marks if mark.dash == "dash-dot"] == []
+    drawn = compared(paths, "preset", panels=True)
+    assert [panel.title for panel in drawn.panels] == ["quiet (5 runs)", "noisy (5 runs)"]
+    for panel, rate in zip(drawn.panels, (0.1, 0.5), strict=True):
+        (forecast,) = [mark for mark in panel.marks if mark.dash == "dash-dot"]
+        assert_allclose(forecast.y[-1], rate ** forecast.x[-1])
+
+
+def test_the_ratio_to_the_first_group_stands_below(tmp_path: Path) -> None:
+    drawn = compared(campaign(tmp_path), "preset", ratio=True)
+    (below,) = drawn.ratios
+    first, other = (mark for mark in below.marks if mark.shape == "line")
+    assert_allclose(first.y, 1.0)
+    assert_allclose(other.y, 5.0 ** np.arange(4.0))
+    assert below.y.name == "ratio to quiet"
+
+
+def test_many_curves_of_a_run_are_pooled_and_few_keep_their_name(tmp_path: Path) -> None:
+    figure = Figure("cells", table="points", x="cycle", y="error", by="state")
+    for count in (2, 12):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for seed in range(3):
+            state = np.repeat(np.arange(count), 3)
+            rows = {
+                "cycle": np.tile(np.arange(3.0), count),
+                "state": state.astype("u1"),
+                "error": state + 1.0,
+            }
+            write(folder / f"{seed}.h5", figure, seed=seed, rows=rows)
+    few = compared([tmp_path / "2"], "preset")
+    assert [mark.label for mark in few.panels[0].marks if np.isnan(mark.x).all()] == ["state 0", "state 1"]
+    assert [float(mark.y[0]) for mark in curves(few) if np.isfinite(mark.x).any()] == [1.0, 2.0]
+    many = compared([tmp_path / "12"], "preset")
+    assert many.note == "12 curves of a run pooled"
+    assert_allclose(curves(many)[0].y, 6.5)
+
+
+# --- counts and maps ---
+
+
+def test_counts_a_run_and_shares_have_the_quartiles_of_the_runs(tmp_path: Path) -> None:
+    figures = (
+        Figure("counts", kind="histogram", table="points", x="error"),
+        Figure("shares", kind="distribution", table="points", x="error", by="state"),
+    )
+    for seed in range(4):
+        values = np.repeat([0.0, 1.0], [seed + 1, 10])
+        write(
+            tmp_path / f"{seed}.h5", *figures, seed=seed, rows={"error": values, "state": values.astype("u1")}
+        )
+    counts = compared([tmp_path], "preset", figure="counts")
+    assert_array_equal(curves(counts)[0].y, [2.5, 10.0, 10.0])
+    assert_array_equal(bands(counts)[0].low, [1.75, 10.0, 10.0])
+    assert counts.panels[0].y.name == "values a run"
+    shares = compared([tmp_path], "preset", figure="shares")
+    assert [mark.x.max() for mark in curves(shares) if np.isfinite(mark.x).any()] == [0.0, 1.0]
+
+
+def test_a_histogram_with_windows_says_how_many_are_outside(tmp_path: Path) -> None:
+    figure = Figure(
+        "levels", kind="histogram", map="a_conductance", by="a_target", y_scale="log",
+        bands=(Band(None, 1.5e-6, "0"), Band(4e-6, 6e-6, "1")),
+    )  # fmt: skip
+    targets = np.array([[0, 0, 5e-6], [5e-6, 5e-6, 5e-6]])
+    held = np.array([[1e-6, 2e-6, 5e-6], [5e-6, 5e-6, 9e-6]])
+    for seed in range(3):
+        write(tmp_path / f"{seed}.h5", figure, seed=seed, maps={"a_target": targets, "a_conductance": held})
+    (outline,) = curves(compared([tmp_path], "preset"))
+    assert outline.label.endswith("33 % outside their window")
+    assert outline.y.min() > 0.0  # so that a log axis has a place for it
+
+
+def test_of_maps_the_median_is_drawn_cell_by_cell_a_panel_a_group(tmp_path: Path) -> None:
+    figure = Figure("map", map="a_conductance")
+    for preset, factor in (("quiet", 1.0), ("noisy", 10.0)):
+        for seed in range(3):
+            image = factor * (1.0 + seed) * np.arange(6.0).reshape(2, 3)
+            write(
+                tmp_path / f"{preset}{seed}.h5",
+                figure,
+                preset=preset,
+                seed=seed,
+                maps={"a_conductance": image},
+            )
+    (panel,) = compared([tmp_path], "preset").panels
+    assert [image.name for image in panel.images] == ["noisy", "quiet"]
+    assert_allclose(panel.images[1].values, 2.0 * np.arange(6.0).reshape(2, 3))
+    assert_array_equal(panel.images[0].rows, [1, 4])
+
+
+def test_images_of_many_runs_are_read_of_some_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figure = Figure("map", map="a_conductance")
+    for seed in range(10):
+        write(
+            tmp_path / f"{seed}.h5", figure, seed=seed, maps={"a_conductance": np.full((2, 3), float(seed))}
+        )
+    monkeypatch.setattr(reading, "CELLS_KEPT", 30)
+    runs, skipped = read_cards([tmp_path])
+    (found,) = read_figures(runs, "map", skipped)
+    assert (len(found.kept), found.left_out) == (5, 5)
+    texts = [
+        text.get_text() for text in mho.draw(tmp_path, by="preset").findobj() if hasattr(text, "get_text")
+    ]
+    assert any("images of 5 of 10 runs" in text for text in texts)
+
+
+# --- sheets and files ---
+
+
+def words(sheet: Any) -> str:
+    return " ".join(text.get_text() for text in sheet.findobj() if hasattr(text, "get_text"))
+
+
+def test_a_folder_is_drawn_by_one_line_and_what_is_not_in_it_is_named(tmp_path: Path) -> None:
+    campaign(tmp_path)
+    write(tmp_path / "other.h5", Figure("else_", table="points", x="cycle", y="error"), preset="quiet")
+    (tmp_path / "torn.h5").write_bytes(b"no run")
+    skipped: list[str] = []
+    target = mho.plot(
+        tmp_path,
+        figure="convergence",
+        by="preset",
+        on_skipped=lambda path, _: skipped.append(Path(path).name),
+    )
+    assert target == tmp_path / f"{tmp_path.name}-convergence.png"
+    assert skipped == ["torn.h5"]
+    said = words(mho.draw(tmp_path, figure="convergence", by="preset"))
+    assert "1 damaged file" in said
+    assert "11 runs by preset" in said
+    with pytest.raises(
+        RunFileError, match="11 runs are named and none has a figure 'nope'; there is convergence, else_"
+    ):
+        mho.draw(tmp_path, figure="nope", by="preset")
+    with pytest.raises(InputError, match="none of 1 run files can be read"):
+        mho.draw(tmp_path / "torn.h5", by="preset")
+
+
+def test_a_run_of_another_layout_with_the_data_takes_part_and_one_without_is_named(tmp_path: Path) -> None:
+    paths = campaign(tmp_path)
+    with RunWriter.create(tmp_path / "empty.h5", RunHeader("B", "B", "1", {}), Layout()):
+        pass
+    said = words(mho.draw(*paths, tmp_path / "empty.h5", figure="convergence", by="preset"))
+    assert "not in empty" in said
+
+
+def test_runs_that_did_not_finish_are_used_and_marked(tmp_path: Path) -> None:
+    rows = {"cycle": np.arange(3.0), "error": np.ones(3)}
+    write(tmp_path / "a.h5", CONVERGENCE, rows=rows)
+    write(tmp_path / "b.h5", CONVERGENCE, rows=rows, finish=False)
+    said = words(mho.draw(tmp_path, figure="convergence", by="preset"))
+    assert "quiet (2 runs, 1†)" in said
+    assert "† not finished" in said
+    assert "1 aborted" in said
+
+
+def test_an_empty_table_is_said(tmp_path: Path) -> None:
+    write(tmp_path / "a.h5", CONVERGENCE)
+    assert "no rows yet" in words(mho.draw(tmp_path, by="preset"))
+
+
+def test_more_runs_than_can_be_told_apart_are_one_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mho.analysis.figures import plotting
+
+    campaign(tmp_path)
+    monkeypatch.setattr(plotting, "MOST_RUNS", 4)
+    assert "all runs (10 runs)" in words(mho.draw(tmp_path))
+
+
+def test_many_groups_are_a_crowd_and_panels_have_the_same_axes(tmp_path: Path) -> None:
+    for seed in range(14):
+        rows = {"cycle": np.arange(3.0), "error": (1.0 + seed) * np.ones(3)}
+        write(tmp_path / f"{seed:02}.h5", CONVERGENCE, seed=seed, rows=rows)
+    crowd = compared([tmp_path], "seed")
+    assert len(crowd.panels) == 1
+    assert "medians of 14 groups, from seed 0 (dark) to seed 13 (light)" in crowd.note
+    sheet = mho.draw(tmp_path, by="seed", panels=True)
+    drawn = [axes for axes in sheet.findobj(Axes) if axes.get_visible() and axes.lines]
+    assert len(drawn) == 12
+    assert len({axes.get_ylim() for axes in drawn}) == 1
+    assert "12 of 14 groups" in words(sheet)
