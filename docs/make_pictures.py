@@ -42,6 +42,7 @@ def grab_window(run: Path, picture: Path) -> None:
 def main() -> None:
     """Make them all."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from pictures_budget import draw_budget
     from pictures_calibrate import draw_checks
     from pictures_cells import plot_cells
     from pictures_characterise import draw_page
@@ -68,6 +69,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = solve(Path(folder))
         analysis.plot(run, PICTURES / "plot.png")
+        draw_budget(Path(folder), PICTURES)
         plot_experiments(Path(folder), PICTURES)
         draw_levels(Path(folder), PICTURES)
         plot_refresh(Path(folder), PICTURES)
