@@ -98,7 +98,7 @@ def export(
     ] = False,
     title: Annotated[str, typer.Option(help="of a package")] = "",
     creator: Annotated[
-        list[str] | None, typer.Option(help="'Family, Given <ORCID>'; may be repeated")
+        list[str] | None, typer.Option(help="'Family, Given <ORCID> (Affiliation)'; may be repeated")
     ] = None,
     licence: Annotated[
         str, typer.Option("--license", help="CC-BY-4.0, CC0-1.0, another, or an address")
