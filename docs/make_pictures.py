@@ -42,12 +42,14 @@ def grab_window(run: Path, picture: Path) -> None:
 def main() -> None:
     """Make them all."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from pictures_budget import draw_budget
     from pictures_calibrate import draw_checks
     from pictures_cells import plot_cells
     from pictures_characterise import draw_page
     from pictures_chip import grab_chip_panel
     from pictures_circuit import draw_settling
     from pictures_experiments import plot_experiments, plot_strategies
+    from pictures_imports import plot_import
     from pictures_levels import draw_levels, plot_refresh
     from pictures_lifetimes import plot_lifetimes
     from pictures_optimise import draw_policy
@@ -67,12 +69,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = solve(Path(folder))
         analysis.plot(run, PICTURES / "plot.png")
+        draw_budget(Path(folder), PICTURES)
         plot_experiments(Path(folder), PICTURES)
         draw_levels(Path(folder), PICTURES)
         plot_refresh(Path(folder), PICTURES)
         plot_cells(Path(folder), PICTURES)
         plot_lifetimes(Path(folder), PICTURES)
         draw_page(Path(folder), PICTURES)
+        plot_import(Path(folder), PICTURES)
         plot_strategies(Path(folder), PICTURES)
         draw_checks(Path(folder), PICTURES)
         grab_window(run, PICTURES / "window.png")

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.analysis import draw, plot, summarise
+    from mho.analysis import Run, Runs, draw, open_run, open_runs, plot, summarise
     from mho.errors import MhoError
     from mho.instruments import Bench, Cell, Pulse, Reading, open_bench
     from mho.procedures import (
@@ -41,14 +41,15 @@ if TYPE_CHECKING:
         Sweep,
     )
     from mho.running import forecast, run, solve
-    from mho.runs import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table, open_run
+    from mho.running.budget import budget
+    from mho.runs import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table
 else:
     from mho.lazy_names import lazy_names
 
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            ".analysis": ("draw", "plot", "summarise"),
+            ".analysis": ("Run", "Runs", "draw", "open_run", "open_runs", "plot", "summarise"),
             ".errors": ("MhoError",),
             ".instruments": ("Bench", "Cell", "Pulse", "Reading", "open_bench"),
             ".procedures": (
@@ -73,6 +74,7 @@ else:
                 "Sweep",
             ),
             ".running": ("forecast", "run", "solve"),
+            ".running.budget": ("budget",),
             ".runs": (
                 "Array",
                 "Band",
@@ -82,7 +84,6 @@ else:
                 "Map",
                 "ReferenceLine",
                 "Table",
-                "open_run",
             ),
         },
     )
@@ -115,15 +116,19 @@ __all__ = [
     "ReferenceLine",
     "Refresh",
     "Response",
+    "Run",
+    "Runs",
     "Solution",
     "Solve",
     "Strategy",
     "Sweep",
     "Table",
+    "budget",
     "draw",
     "forecast",
     "open_bench",
     "open_run",
+    "open_runs",
     "plot",
     "run",
     "solve",

@@ -90,6 +90,19 @@ class InverseEncoding:
         """Return the conductance (S) of each diagonal resistor when one digit is `step` (S)."""
         return self.diagonal / self.unit * step
 
+    def unrounded(self, matrix: Floats) -> tuple[Floats, Floats | None]:
+        """Return the digits (k, k) of both arrays before they are rounded, for the `matrix` (n, n) that is held.
+
+        What no digit can be rounded from is left out: entries below 0 where there is no second array for them.
+        """
+        n = self.size
+        digits = (matrix - self.diagonal * np.eye(n)) / self.unit
+        if self.kind == "bias":
+            positive = self.positive.astype(np.float64)
+            positive[:n, :n] = np.maximum(digits + self.positive[0, n], 0.0)
+            return positive, None
+        return np.maximum(digits, 0.0), None if self.negative is None else np.maximum(-digits, 0.0)
+
     def network(self, positive: Floats, negative: Floats | None, diagonal: float | Floats) -> Floats:
         """Return signed conductances (..., k, k), S: current into each amplifier per volt of each output.
 

@@ -50,3 +50,17 @@ def groupings() -> tuple[str, ...]:
     from mho.analysis.comparisons import GROUPINGS
 
     return GROUPINGS
+
+
+def measurements() -> list[tuple[str, str]]:
+    """Return the kinds of measurement that foreign tables may hold, each with what it is."""
+    from mho.analysis.imports import MEASUREMENTS
+
+    return [(one.name, one.title) for one in MEASUREMENTS.values()]
+
+
+def recipes() -> list[tuple[str, str]]:
+    """Return the packaged recipes of foreign tables, each with what it is for."""
+    from mho.analysis.imports import packaged_recipes
+
+    return [(one.name, one.recipe.title) for one in packaged_recipes()]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from mho.cli import calibrate, experiments, forecast, many_runs, reports, run_files
+from mho.cli import budget, calibrate, experiments, forecast, importing, many_runs, reports, run_files
 from mho.cli import characterise as characterising
 from mho.cli import optimise as optimising
 from mho.cli.display.sentences import complain
@@ -92,8 +92,8 @@ _offer(EXPERIMENTS, experiments.procedures, experiments.gui)
 _offer(MANY, many_runs.campaign, many_runs.runner, many_runs.watch)
 _offer(RUNS, run_files.show, run_files.plot, reports.report, run_files.table, run_files.export)
 _offer(RUNS, reports.compare, cls=reports.CompareCommand)
-_offer(RUNS, run_files.import_, name="import")
-_offer(RUNS, calibrate.calibrate)
+_offer(RUNS, importing.import_, name="import")
+_offer(RUNS, calibrate.calibrate, budget.budget)
 _offer(RUNS, run_files.rerun, run_files.verify, run_files.recover)
 
 

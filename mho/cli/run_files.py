@@ -6,8 +6,9 @@ What a verb needs is imported when it is called: `mho --help` is to be there at 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +17,9 @@ from mho.cli.display.sentences import complain, say
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.options import Output, Run, Runs, Scheduler, Trusted
 from mho.errors import InputError, MhoError
+
+if TYPE_CHECKING:
+    from mho.analysis.exports import Description
 
 
 def show(
@@ -58,48 +62,90 @@ def plot(
 
 
 def export(
-    run: Run,
+    runs: Annotated[
+        list[Path], typer.Argument(help="run files (.h5), or folders of them", show_default=False)
+    ],
     to: Annotated[
         str,
         typer.Option(
-            help="csv, mat, netcdf, folder (to publish), or chip-map (of a response)",
+            help="csv, mat, netcdf, folder (a research package), or chip-map (of a response)",
             show_default=False,
             autocompletion=completion.export_forms,
         ),
     ],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="default beside the run file")] = None,
+    personal: Annotated[
+        bool, typer.Option("--personal", help="keep user, host, command line, paths, uncommitted changes")
+    ] = False,
+    title: Annotated[str, typer.Option(help="of a package")] = "",
+    creator: Annotated[
+        list[str] | None, typer.Option(help="'Family, Given <ORCID>'; may be repeated")
+    ] = None,
+    licence: Annotated[
+        str, typer.Option("--license", help="CC-BY-4.0, CC0-1.0, another, or an address")
+    ] = "",
+    description: Annotated[str, typer.Option(help="of a package, default what the runs say")] = "",
+    keyword: Annotated[list[str] | None, typer.Option(help="may be repeated")] = None,
+    publisher: Annotated[str, typer.Option(help="the repository that will have it")] = "",
+    doi: Annotated[str, typer.Option(help="reserved for it, or the prefix under which to make one")] = "",
+    paper: Annotated[str, typer.Option(help="DOI of the paper that the data belong to")] = "",
+    date: Annotated[str, typer.Option(help="on which it is published, default today")] = "",
+    figures: Annotated[
+        str, typer.Option(help="each, together, none; default each of up to 10 runs", show_default=False)
+    ] = "",
 ) -> None:
-    """Write a run in another form: CSV, .mat, NetCDF, a folder with everything to publish, or a new chip map."""
+    """Write runs in another form: CSV, .mat, NetCDF, one research package of all of them, or a new chip map."""
+    from mho.analysis.exports import Description
+
+    said = {
+        "title": title, "creator": creator, "license": licence, "description": description, "keyword": keyword,
+        "publisher": publisher, "doi": doi, "paper": paper, "date": date, "figures": figures, "personal": personal,
+    }  # fmt: skip
+    if to != "folder":
+        if wrong := [f"--{name}" for name, value in said.items() if value]:
+            raise InputError(f"{', '.join(wrong)} would describe a package; give --to folder for one")
+        _export_each(runs, to, output)
+        return
+    described = Description.of(
+        title=title, creators=creator or [], licence=licence, description=description, keywords=keyword or [],
+        publisher=publisher, doi=doi, paper=paper, day=date,
+    )  # fmt: skip
+    _publish(runs, output, described, personal, figures)
+
+
+def _export_each(runs: list[Path], form: str, output: Path | None) -> None:
     from mho.analysis.exports import export as write
+    from mho.analysis.exports import export_all
 
-    say(write(run, to, output))
+    if len(runs) == 1 and not runs[0].is_dir():
+        say(write(runs[0], form, output))
+        return
+    failed = False
+    for one in export_all(runs, form, output):
+        if isinstance(one, MhoError):
+            failed = True
+            complain(one)
+        else:
+            say(one)
+    if failed:
+        raise typer.Exit(UNFINISHED)
 
 
-def import_(
-    table: Annotated[Path, typer.Argument(help="cell reads: .csv, .tsv", show_default=False)],
-    output: Output = None,
-    column: Annotated[
-        list[str] | None, typer.Option(help="which column is which: row=WL, conductance='G mean'")
-    ] = None,
-    unit: Annotated[
-        list[str] | None, typer.Option(help="where the header has none: conductance=uS, current=nA")
-    ] = None,
-    array: Annotated[str, typer.Option(help="the array on the chip that the cells belong to")] = "",
-    chip: Annotated[str, typer.Option(help="a packaged chip map or a file, to be kept with the data")] = "",
+def _publish(
+    runs: list[Path], output: Path | None, described: Description, personal: bool, figures: str
 ) -> None:
-    """Read a foreign table of cell reads into a run file."""
-    from mho.analysis.imports import import_table
+    from mho.analysis.exports import publish
+    from mho.cli.display.stages import Stages
 
-    columns, units = (_pairs("column", column), _pairs("unit", unit))
-    say(import_table(table, output, columns=columns, units=units, array=array, chip=chip))
-
-
-def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
-    pairs = [one.partition("=") for one in given or []]
-    for name, equals, value in pairs:
-        if not (name and equals and value):
-            raise InputError(f"--{option} {name}{equals}{value}: write NAME=VALUE")
-    return {name: value for name, _, value in pairs}
+    with Stages(quiet=not sys.stderr.isatty()) as stages:
+        made = publish(
+            runs, output, described, personal=personal, figures=figures or None, progress=stages.show
+        )
+    for one in made.skipped:
+        say(f"skipped: {one}", err=True)
+    for one in made.missing:
+        say(one, err=True)
+    say(made.path)
 
 
 def rerun(
@@ -174,14 +220,18 @@ def recover(runs: Runs) -> None:
 
 def table(
     runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", show_default=False)],
-    output: Annotated[Path, typer.Option(help="the table (.parquet)")] = Path("runs.parquet"),
+    output: Annotated[Path, typer.Option(help="the table: .csv, .parquet or .json")] = Path("runs.parquet"),
+    columns: Annotated[
+        str, typer.Option(help="only these, by commas: 'preset,seed,result.bits' [default: all]")
+    ] = "",
     workers: Annotated[int, typer.Option(min=0, help="processes that read; 0 reads here")] = 0,
     scheduler: Scheduler = "",
 ) -> None:
     """Write one table of many runs: parameters and results, a row a run."""
     from mho.analysis.reports import tabulate
 
-    read, skipped = tabulate(runs, output, workers, scheduler)
+    chosen = [name for name in map(str.strip, columns.split(",")) if name]
+    read, skipped = tabulate(runs, output, workers, scheduler, chosen)
     for one in skipped:
         say(f"skipped: {one.reason}", err=True)
     say(f"{output}: {read} runs")

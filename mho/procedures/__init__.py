@@ -24,12 +24,16 @@ from mho.procedures.cells.switching.endurance import Endurance, Endured
 from mho.procedures.cells.switching.form import Form, Forming
 from mho.procedures.cells.switching.iv import IV, Sweeps
 from mho.procedures.cells.switching.response import Response, Responses
+from mho.procedures.equations.circuits.inversion import largest_linear
+from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
 from mho.procedures.equations.forecast.energy import EnergyModel
 from mho.procedures.equations.forecast.solve_forecast import SolveForecast
 from mho.procedures.equations.forecast.wall_time import wall_time
 from mho.procedures.equations.invert.invert import Inversions, Invert
 from mho.procedures.equations.multiply.multiply import Multiply, Products
+from mho.procedures.equations.multiply.multiply_measurement import evenly, random_by_active
+from mho.procedures.equations.multiply.multiply_plan import MultiplyPlan
 from mho.procedures.equations.planning.loop_choice import Tried
 from mho.procedures.equations.planning.method_choice import MethodChoice
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve
@@ -65,10 +69,12 @@ __all__ = [
     "Inversions",
     "Invert",
     "ListParameter",
+    "LoopOnCells",
     "Map",
     "Mapped",
     "MethodChoice",
     "Multiply",
+    "MultiplyPlan",
     "Noise",
     "Noises",
     "Parameter",
@@ -96,8 +102,11 @@ __all__ = [
     "Switching",
     "Tried",
     "draw_solves",
+    "evenly",
     "find_strategy",
     "known_strategies",
+    "largest_linear",
+    "random_by_active",
     "read_settings",
     "settings_in_use",
     "settings_text",

@@ -2,6 +2,7 @@
 
 - `execution`: runs one procedure in this process; `solving`: solves A x = b for arrays in one call;
 - `supervisor`, `safety_statement`: a run in its own process, and whether it left its bench safe;
+- `budget`: what made the answers of a run wrong, cause by cause;
 - `forecasting`: what a solve is going to come to, before anything is programmed;
 - `optimising`: programming policies found on the twin of a chip, and runs held to them;
 - `characterising`: the standard protocol over a sample of cells, one plan and one report;
@@ -10,6 +11,7 @@
 - `continuing`, `recipe`, `rerun`: an earlier run's chip again, and an earlier run repeated and compared;
 - `resuming`: the rest of a run that was killed;
 - `rehearsal`: the same procedure on the twins first; `trust`: which code a run file may load;
+- `notebook_progress`: what a notebook shows of a run that goes on;
 - `results`: what a run file keeps of a result; `notifications`: mail, chat or phone at the end of a run;
 - `queue`: the durable list of jobs; `runner`: the process that carries them out.
 

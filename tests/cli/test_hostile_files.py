@@ -287,8 +287,10 @@ def test_a_folder_that_holds_one_is_listed_watched_and_tabulated(
             assert states["run.h5"] == (
                 "finished" if card_is_whole and states["run.h5"] != "unreadable" else "unreadable"
             )
-        _, skipped = tabulate([runs], tmp_path / "table.parquet")
-        assert path in [one.path for one in skipped] or make is folder
+        _, skipped = tabulate([runs], tmp_path / "table.csv")
+        if make not in (folder, nowhere):  # the card of a run is all that list and table read
+            assert (path in [one.path for one in skipped]) is (states["run.h5"] == "unreadable")
+        assert SECRET not in (tmp_path / "table.csv").read_text()
         assert look_at_run(path).trouble or make is folder
 
 
@@ -525,14 +527,14 @@ def test_no_text_of_a_file_commands_terminal_or_spreadsheet(
     assert harmless(readme)
     assert "<script>" not in readme
     assert readme.startswith("# \\\\x1b\\]0;gone")
-    for table in (tmp_path / "out" / "csv").rglob("*.csv"):
+    for table in (tmp_path / "out").rglob("*.csv"):
         text = table.read_text("utf-8")
         assert harmless(str(table) + text), table
         assert not [
             part for part in re.split(r"[\n\t,;|]", text) if part.strip(' "').startswith(("=", "@"))
         ], table
-    assert harmless((tmp_path / "out" / "SHA256SUMS").read_text("utf-8"))
-    for name in ("summary", "provenance"):
+    assert harmless((tmp_path / "out" / "manifest-sha256.txt").read_text("utf-8"))
+    for name in ("datacite", "ro-crate-metadata", "data/run/run"):
         assert harmless((tmp_path / "out" / f"{name}.json").read_text("utf-8"))
 
 

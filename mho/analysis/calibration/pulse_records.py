@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mho.analysis.reports import read_chip
 from mho.errors import InputError
-from mho.runs import RunFile, open_run
+from mho.runs import RunFile
 
 Columns = dict[str, NDArray[np.float64]]
 Rows = Mapping[str, NDArray[Any]]
@@ -67,7 +67,8 @@ class PulseTable:
         time, count = np.asarray(rows["time"], dtype=float), len(rows["time"])
         apart = min(BETWEEN, 0.5 * float(np.diff(np.unique(time)).min())) if np.ptp(time) > 0.0 else BETWEEN
         pairs = {"time": (time - apart, time), "conductance": (rows["before"], rows["conductance"])}
-        pairs["kind"] = (np.zeros(count), np.full(count, self.kind))
+        kinds = np.asarray(rows["kind"]) if "kind" in rows else np.full(count, self.kind)  # of imported ones
+        pairs["kind"] = (np.zeros(count), kinds)
         for name in ("row", "column", "voltage", "width", "gate"):
             pairs[name] = (np.asarray(rows[name]),) * 2
         return {name: np.stack(pair, axis=1).ravel() for name, pair in pairs.items()}
@@ -113,7 +114,16 @@ def pulse_table(run: RunFile) -> PulseTable | None:
     arrays = [one.name for one in chip.arrays] if chip else []
     array = arrays.index(str(named)) if named in arrays else None
     if "responses" in tables:
-        kind = RESET if parameters["against"].value == "V_SL" else SET
+        missing = [
+            name
+            for name in ("time", "voltage", "width", "gate", "before")
+            if name not in run.units("responses")
+        ]
+        if missing:
+            raise InputError(
+                f"{run.path}: the table 'responses' has no column {', '.join(missing)}{_hint(missing)}"
+            )
+        kind = RESET if "against" in parameters and parameters["against"].value == "V_SL" else SET
         return PulseTable("responses", "responses", array, kind)
     if "cycles" in tables:
         names = ("set_voltage", "set_gate", "reset_voltage", "reset_gate", "width")
@@ -128,7 +138,7 @@ def pulse_table(run: RunFile) -> PulseTable | None:
         if table not in tables or not run.length(table):
             continue
         there = set(run.units(table))
-        if {"pulse", "ramped"} <= there:
+        if {"time", "pulse", "ramped", "width", "gate"} <= there:
             return PulseTable(table, "ramp", array)
         missing = [name for name in COLUMNS if name not in there and name != "array"]
         if not missing:
@@ -181,7 +191,7 @@ def read_records(paths: Sequence[str | os.PathLike[str]]) -> Records:
     check_one_chip(paths)
     parts, without = [], {}
     for path in paths:
-        with open_run(path) as run:
+        with RunFile(path) as run:
             found = pulses_of(run)
             if found is None:
                 without[str(path)] = run.procedure
@@ -227,8 +237,8 @@ def check_one_chip(paths: Sequence[str | os.PathLike[str]]) -> None:
         raise InputError("a calibration needs a run file, such as that of a program run")
     named: list[tuple[str, str]] = []
     for path in paths:
-        with open_run(path) as run:
-            chip, seed = read_chip(run), run.seed("chip_seed")
+        with RunFile(path) as run:
+            chip, seed = read_chip(run), run.chip_seed
             if chip is not None:
                 drawn = "" if seed is None else f", simulated with seed {seed}"
                 named.append((str(path), f"{chip.name!r}{drawn}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -77,7 +77,11 @@ class Group:
         return next(one for one in self.series if one.name == name)
 
 
-_CHECKS = {"table": check_table, "map": check_map, "array": check_array}
+_CHECKS: dict[str, Callable[[h5py.HLObject], None]] = {
+    "table": check_table,
+    "map": check_map,
+    "array": check_array,
+}
 
 
 def read_contents(file: h5py.File) -> tuple[Group, ...]:

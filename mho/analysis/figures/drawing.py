@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from mho.analysis import palette
 from mho.analysis.figures.marks import DASHES, MARKERS, Drawing, Mark
 from mho.analysis.figures.references import bounded, levels, references
+from mho.analysis.figures.statistical_marks import confusion_drawing, correlation_marks, share_marks
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
 from mho.analysis.figures.values.gathering import CURVES_NAMED, POINTS, extremes
 from mho.analysis.figures.values.statistics import (
     bin_edges,
+    bin_width,
     cumulative,
     fitted,
     normal_quantile,
@@ -33,6 +35,12 @@ Floats = NDArray[np.float64]
 
 FEW = 60
 """Up to so many points of a curve each has a marker."""
+
+QUARTILES_TOLD = 4
+"""Distributions up to which the legend has the quartiles of each."""
+
+ROOM_FOR_NAMES = 1.7
+"""How much further an axis reaches than its curves, so that a legend does not lie on them."""
 
 STEPS = 2000  # of a distribution
 PLACES = 1000  # at which quartiles are drawn
@@ -66,6 +74,8 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
     )
     if figure.drawn_kind == "map":
         return replace(drawing, images=_images(shown))
+    if figure.drawn_kind == "confusion":
+        return confusion_drawing(figure, shown, replace(drawing, bands=()))
     shown = magnitudes(figure, shown)
     drawing = replace(drawing, x=shown[0].x, y=shown[0].y)
     marks: Sequence[Mark]
@@ -73,6 +83,22 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
         marks = _histogram(figure, shown)
     elif figure.drawn_kind == "distribution":
         marks, drawing = _distribution(figure, shown), replace(drawing, y=AxisText("share of values"))
+    elif figure.drawn_kind == "share":
+        marks = [*references(figure, shown), *share_marks(figure, shown)]
+        if figure.maps:  # the windows are of values, and the axis has levels
+            drawing = replace(
+                drawing, x=AxisText("level"), y=AxisText("share inside the window"), bands=(), counts=True
+            )
+    elif figure.drawn_kind == "correlation":
+        marks = correlation_marks(shown)
+        extent = ROOM_FOR_NAMES * max((float(np.abs(mark.y).max()) for mark in marks), default=1.0)
+        drawing = replace(
+            drawing,
+            x=AxisText("lines apart"),
+            y=AxisText("correlation"),
+            counts=True,
+            limits=(-extent, extent),
+        )
     else:
         marks = [*references(figure, shown), *_curves(figure, shown)]
     if not any(is_seen(mark, drawing) for mark in marks):
@@ -113,7 +139,10 @@ def magnitudes(figure: Figure, runs: Sequence[FigureData]) -> list[FigureData]:
         positive = np.abs(values)
         return np.where(positive > 0.0, positive, np.nan) if log else values
 
-    log_x, log_y = figure.x_scale == "log", figure.y_scale == "log" and figure.drawn_kind not in COUNTS
+    log_x, log_y = (
+        figure.x_scale == "log",
+        figure.y_scale == "log" and figure.drawn_kind not in (*COUNTS, "share"),
+    )
     if not (log_x or log_y):
         return list(runs)
     groups = [group for run in runs for group in run.groups]
@@ -221,6 +250,7 @@ def _histogram(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...]:
         np.concatenate(values),
         log=figure.x_scale == "log",
         band=float(np.median(widths)) if widths and figure.x_scale != "log" else None,
+        width=None if figure.bands or not figure.groups else _group_width(runs),
     )
 
     def bars(values: Floats, label: str, colour: str, shape: str = "bars") -> Mark:
@@ -247,6 +277,13 @@ def _histogram(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...]:
         )
         for number, group in enumerate(run.groups)
     )
+
+
+def _group_width(runs: Sequence[FigureData]) -> float | None:
+    """Return the median of the width of bins that each group asks for: what separates groups must not widen them."""
+    known = [group.x[np.isfinite(group.x)] for run in runs for group in run.groups]
+    widths = [width for one in known if one.size and (width := bin_width(one)) > 0.0]
+    return float(np.median(widths)) if widths else None
 
 
 def window(figure: Figure) -> str:
@@ -280,7 +317,11 @@ def _distribution(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...
             x, share = cumulative(group.x, max(STEPS // count, 50))
             if figure.y_scale == PROBABILITY:
                 share = normal_quantile(share)
-            label = _with_quartiles(run, group.x, style.label) if style.label or count == 1 else ""
+            label = style.label
+            if figure.bands and figure.maps and len(runs) == 1:
+                label = ""  # the bands are named
+            elif (label or count == 1) and count <= QUARTILES_TOLD:
+                label = _with_quartiles(run, group.x, label)
             shape = "points" if figure.y_scale == PROBABILITY else "steps"
             marks.append(replace(style, shape=shape, label=label, x=x, y=share, marker=""))
     return tuple(marks)

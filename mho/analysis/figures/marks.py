@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 
 DASHES = ("solid", "dash", "dot", "dash-dot")
 MARKERS = ("square", "circle", "diamond", "triangle")
+BELOW = "below"
+"""The marker of an upper end: a triangle that points down."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,15 @@ class Mark:
     ----------
     shape : str
         ``line``, ``steps``, ``points``, ``bars`` (`x` has the edges), ``whiskers`` (from `low` to `high`), ``band`` or
-        ``step band`` (shaded from `low` to `high`).
+        ``step band`` (shaded from `low` to `high`), or ``rows``: horizontal bars from 0 to `x` at `y`, with whiskers
+        from `low` to `high` where these are given.
     label : str
         For the legend; "" keeps it out.
     colour : str
     dash : str
         Of a line, one of `DASHES`.
     marker : str
-        At the points of a line, one of `MARKERS`; "" for none.
+        At the points of a line, one of `MARKERS` or `BELOW`; "" for none.
     opacity : float
     front : bool
         Whether it stands out: a reference or a crowd of curves does not.
@@ -72,12 +75,18 @@ class Drawing:
     images : tuple of MapImage
     signed : bool
         Whether the images' scale has zero in its middle.
+    lines : (str, str)
+        Names of the horizontal and the vertical axis of images.
+    limits : (low, high), optional
+        Ends of the images' scale, or of the vertical axis, where they do not follow from the values.
     x, y : AxisText
         Of images, `y` is what they show.
     x_scale, y_scale : str
         ``linear``, ``log``, or ``probability``: then y holds quantiles of a normal distribution.
     counts : bool
         Whether the horizontal axis has whole numbers only.
+    names : tuple of str
+        Of 0, 1, 2 and so on up the vertical axis, in place of numbers; `Mark` has them as y.
     nothing : str
         Reason why there is nothing to draw; "" otherwise.
     """
@@ -89,9 +98,12 @@ class Drawing:
     bands: tuple[Band, ...] = ()
     images: tuple[MapImage, ...] = ()
     signed: bool = False
+    lines: tuple[str, str] = ("column", "row")
+    limits: tuple[float, float] | None = None
     x: AxisText = NO_AXIS
     y: AxisText = NO_AXIS
     x_scale: str = "linear"
     y_scale: str = "linear"
     counts: bool = False
+    names: tuple[str, ...] = ()
     nothing: str = ""

@@ -1,5 +1,53 @@
-"""Imports foreign tables of measurements: checks them, names their columns, writes run files."""
+"""Imports foreign tables of measurements: finds the table, guesses what it holds, checks it, writes run files.
 
-from mho.analysis.imports.table_import import import_table
+- `text_tables`: tables in text files, however they are written; `headers`: what names and units stand for;
+- `measurements`: the nine kinds, and what a run file of each looks like; `series`: which columns belong together;
+- `shapes`, `guessing`: what a table seems to hold; `recipe_files`: how known ones are read;
+- `rows`, `conversion`, `table_import`: checked rows in SI units, and the run file.
+"""
 
-__all__ = ["import_table"]
+from mho.analysis.imports.guessing import Candidate, Guess, guess
+from mho.analysis.imports.headers import UNITS, Header
+from mho.analysis.imports.measurements import MEASUREMENTS, Measurement
+from mho.analysis.imports.recipe_files import (
+    NamedRecipe,
+    Recipe,
+    RecipeMemory,
+    constants_in_si,
+    find_recipe,
+    packaged_recipes,
+    recipe_of,
+)
+from mho.analysis.imports.table_import import (
+    Derivation,
+    Derived,
+    Imported,
+    Reading,
+    import_reading,
+    import_table,
+    measurement_named,
+)
+
+__all__ = [
+    "MEASUREMENTS",
+    "UNITS",
+    "Candidate",
+    "Derivation",
+    "Derived",
+    "Guess",
+    "Header",
+    "Imported",
+    "Measurement",
+    "NamedRecipe",
+    "Reading",
+    "Recipe",
+    "RecipeMemory",
+    "constants_in_si",
+    "find_recipe",
+    "guess",
+    "import_reading",
+    "import_table",
+    "measurement_named",
+    "packaged_recipes",
+    "recipe_of",
+]

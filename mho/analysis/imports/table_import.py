@@ -1,25 +1,28 @@
-"""Imports a foreign table of cell reads (CSV, TSV) as a run file; checks all of it before writing anything."""
+"""Imports a foreign table of measurements as a run file; checks all of it before writing anything."""
 
 from __future__ import annotations
 
-import codecs
-import csv
-import itertools
-import math
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.imports.foreign_columns import KINDS, UNITS, ForeignColumn, read_header
+from mho.analysis.imports.conversion import Survey
+from mho.analysis.imports.headers import plain_unit, read_headers
+from mho.analysis.imports.measurements import MEASUREMENTS, Measurement
+from mho.analysis.imports.rows import Rows
+from mho.analysis.imports.series import Assignment, assign, named, without_header
+from mho.analysis.imports.text_tables import TextTable
 from mho.chip_maps.chip import parse_chip_map, read_chip_text
 from mho.errors import InputError
 from mho.runs import (
     Column,
+    Figure,
     Layout,
     Map,
     RecordedParameter,
@@ -29,18 +32,100 @@ from mho.runs import (
     collect,
     new_run_path,
 )
-from mho.runs.provenance import input_files
+from mho.runs.provenance import file_hash
 
 BLOCK_LINES = 10_000
-NAMED = 10
-"""Bad lines that are named; the others are counted."""
+MOST_ROWS = 2_000_000
+"""Rows beyond which nothing is derived of a table, which would take them all into memory."""
 
-LARGEST_LINE_NUMBER = 2**31
 LARGEST_MAP = 1 << 24
 """Cells beyond which no map is made of the table."""
 
-_WORDS = "say read, set or reset, or 0, 1 or 2"
-_MISSING = {"", "nan", "na", "n/a", "null", "none", "-", "--"}
+
+@dataclass(frozen=True)
+class Reading:
+    """How a foreign table is to be read.
+
+    Attributes
+    ----------
+    type : str
+        One of `mho.analysis.imports.measurements.MEASUREMENTS`.
+    columns, units : mapping
+        Headers by what they mean, and units: see `mho.analysis.imports.series.named`.
+    constants : mapping
+        Numbers in SI units by meaning, the same in all lines: the voltage of a read.
+    names : tuple of str or None
+        Names of the columns of a table without a header; None for one that has one.
+    recipe : str
+        The text of the recipe that says so; empty for none.
+    """
+
+    type: str = "reads"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, float] = field(default_factory=dict)
+    names: tuple[str, ...] | None = None
+    recipe: str = ""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What follows from the rows of a table.
+
+    Attributes
+    ----------
+    tables : mapping
+        Columns by table.
+    images : mapping
+        By map: the time of each image (s), and the image.
+    result, units : mapping
+        Of the run's result.
+    remarks : tuple of str
+        Warnings.
+    """
+
+    tables: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
+    images: Mapping[str, Sequence[tuple[float, NDArray[Any]]]] = field(default_factory=dict)
+    result: Mapping[str, Any] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """How more is extracted of a measurement than its rows: what is declared for it, and the function of the columns."""
+
+    tables: tuple[Table, ...]
+    maps: tuple[Map, ...]
+    figures: tuple[Figure, ...]
+    derive: Callable[[Mapping[str, NDArray[Any]]], Derived]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What is known of a table before its rows are written.
+
+    Attributes
+    ----------
+    names : frozenset of str
+        The columns of the run file's table.
+    rows, columns : arrays of int
+        Lines of the cells.
+    prefix : str
+        Before the names of maps: the array and ``_``, or nothing.
+    chip : str
+        The chip map as text; empty for none.
+    """
+
+    measurement: Measurement
+    names: frozenset[str]
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    prefix: str
+    chip: str
+
+
+Deriving = Callable[[Imported], Derivation | None]
 
 
 def import_table(
@@ -51,11 +136,13 @@ def import_table(
     units: Mapping[str, str] | None = None,
     array: str = "",
     chip: str = "",
+    type: str = "reads",
+    constants: Mapping[str, float] | None = None,
 ) -> Path:
-    """Write the cell reads in a foreign table into a new run file.
+    """Write the measurements in a foreign table into a new run file.
 
-    The table has a header line; units may stand in it (``G (uS)``, ``I [nA]``, ``V / mV``, ``G_uS``), else
-    values are taken to be in SI. Lines that begin with # are left out, and so are columns that hold text.
+    Units may stand in the header (``G (uS)``, ``I [nA]``, ``V / mV``, ``G_uS``) or in a line below it, else values are
+    taken to be in SI. Lines that begin with # are left out, and so are columns that hold text.
 
     Parameters
     ----------
@@ -63,280 +150,235 @@ def import_table(
         Values apart by comma, semicolon (then a comma may be the decimal mark), tab or blanks; UTF-8, UTF-16 or Latin-1.
     output : path, optional
         As for `mho.runs.new_run_path`.
-    columns, units : mapping, optional
-        Headers by what they mean, and units: see `mho.analysis.imports.foreign_columns.read_header`.
+    columns, units, constants : mapping, optional
+        See `Reading`.
     array : str, optional
         The array of the chip that the cells belong to: names the map ``<array>_conductance``.
     chip : str, optional
         Packaged chip map or file to keep in the run file.
+    type : str, optional
+        The kind of measurement, one of `mho.analysis.imports.measurements.MEASUREMENTS`.
 
     Returns
     -------
     Path
-        The run file: table ``reads`` in SI units, map ``conductance`` with the last read of each cell.
+        The run file: its table in SI units, with the names, units and figures of our own runs of that kind.
 
     Raises
     ------
     InputError
         The file cannot be read, its columns are not understood, or lines are wrong: each is named.
     """
+    reading = Reading(type, columns or {}, units or {}, constants or {})
+    return import_reading(Path(path), reading, output, array=array, chip=chip)
+
+
+def import_reading(
+    path: Path, reading: Reading, output: str | os.PathLike[str] | None = None, *, array: str = "", chip: str = "",
+    deriving: Deriving | None = None,
+) -> Path:  # fmt: skip
+    """Write a foreign table into a new run file.
+
+    Parameters
+    ----------
+    deriving : callable, optional
+        Says what is extracted of a measurement (`mho.running.importing`); without it the file has the rows only.
+
+    The other parameters, results and errors are those of `import_table`.
+    """
     source = Path(path)
     if source.exists() and not source.is_file():  # reading a pipe would wait for a writer
-        raise InputError(f"table {source} is no file; name one that holds cell reads")
-    text = _ForeignTable(source, columns or {}, units or {})
-    survey = text.survey()
+        raise InputError(f"table {source} is no file; name one that holds measurements")
+    measurement = measurement_named(reading.type)
     name = f"{array}_conductance" if array else "conductance"
     if not name.isidentifier():
         raise InputError(f"array {array!r} is no name for a map; use letters, digits and _")
+    table = TextTable(source, reading.names)
+    assignment = assigned(table, reading)
+    rows = Rows(table, measurement, assignment, BLOCK_LINES)
+    survey = rows.survey()
     if chip:
         _check_cells(survey, array, chip)
-    rows, lines = (np.array(sorted(found), dtype=np.int64) for found in (survey.rows, survey.columns))
-    mapped = rows.size * lines.size <= LARGEST_MAP
-    layout = Layout(
-        (text.declaration(survey),), (Map(name, "S", rows, lines, "last read"),) if mapped else ()
-    )
-    parameters = {"table": RecordedParameter(str(source), "", "Table")}
+    chip_text = read_chip_text(chip) if chip else ""
+    image = _CellMap(name, survey, measurement)
+    columns = rows.columns(survey)
+    derivation = None
+    if deriving is not None and survey.kept <= MOST_ROWS:
+        names = frozenset(one.name for one in columns)
+        prefix = f"{array}_" if array else ""
+        derivation = deriving(Imported(measurement, names, image.rows, image.columns, prefix, chip_text))
+    layout = _layout(measurement, columns, survey, image, source.name, derivation)
     header = RunHeader(
         title=f"Import of {source.name}",
         procedure="Import",
-        version="1",
-        parameters=parameters,
-        chip=read_chip_text(chip) if chip else "",
-        provenance=collect(None, sys.argv) | input_files(parameters),
+        version="2",
+        parameters=_parameters(source, reading, assignment, measurement, array),
+        chip=chip_text,
+        provenance=collect(None, sys.argv)
+        | {"inputs": f"table {file_hash(source)}"}
+        | ({"recipe": reading.recipe} if reading.recipe else {}),
     )
     target = new_run_path("import", output)
-    image = np.full((rows.size, lines.size), np.nan) if mapped else None
     with RunWriter.create(target, header, layout) as run:
-        for block in text.blocks(survey):
-            run.emit_block("reads", block)
-            if image is not None:
-                # Of several reads of a cell numpy's assignment keeps the last.
-                image[np.searchsorted(rows, block["row"]), np.searchsorted(lines, block["column"])] = block[
-                    "conductance"
-                ]
-        if image is not None:
-            run.snapshot(name, image, time=0.0)
-        for header_text in survey.left_out:
-            run.log("WARNING", f"column {header_text!r} holds text and is left out")
-        run.set_result({"reads": survey.lines, "rows": rows.size, "columns": lines.size})
+        kept: list[Mapping[str, NDArray[Any]]] = []
+        for block in rows.blocks(survey):
+            run.emit_block(measurement.table, block)
+            image.take(block)
+            if derivation is not None:
+                kept.append(block)
+        derived = Derived()
+        if derivation is not None:
+            whole = {name: np.concatenate([block[name] for block in kept]) for name in kept[0]}
+            derived = derivation.derive(whole)
+        _write_derived(run, derived, image)
+        for one in survey.left_out:
+            run.log("WARNING", f"column {one.text!r} holds text and is left out")
+        for cell, number in survey.cells.items():
+            run.log("INFO", f"cell {cell!r} is row {number}")
+        count = "reads" if measurement.name == "reads" else "rows_imported"
+        result = {
+            count: survey.kept,
+            "rows": len(survey.rows),
+            "columns": len(survey.columns),
+            **derived.result,
+        }
+        run.set_result(result, derived.units)
     return target
 
 
-def _check_cells(survey: _Survey, array: str, chip: str) -> None:
+def _write_derived(run: RunWriter, derived: Derived, image: _CellMap) -> None:
+    """Write tables and maps that were derived; the last conductances where no map was."""
+    for name, columns in derived.tables.items():
+        run.emit_block(name, columns)
+    for name, images in derived.images.items():
+        for time, one in images:
+            run.snapshot(name, one, time=time)
+    if image.name not in derived.images:
+        image.write(run)
+    for remark in derived.remarks:
+        run.log("WARNING", remark)
+
+
+def measurement_named(name: str) -> Measurement:
+    """Return a kind of measurement; an `InputError` says which there are."""
+    try:
+        return MEASUREMENTS[name]
+    except KeyError:
+        raise InputError(
+            f"no kind of measurement is called {name!r}; there are {', '.join(MEASUREMENTS)}"
+        ) from None
+
+
+def assigned(table: TextTable, reading: Reading) -> Assignment:
+    """Return what the columns of a table mean; an `InputError` says what is missing or conflicts."""
+    source, form = str(table.path), table.form
+    measurement = measurement_named(reading.type)
+    plain = not form.header and not (reading.columns or (measurement.name == "reads" and form.width > 3))
+    if plain:
+        first = next(iter(table.head(1)), None)
+        shown = form.mark.join(first.fields)[:60] if first else ""
+        raise InputError(
+            f"table {source} has no header: its first line is {shown!r}, not names; name its columns by their numbers, "
+            f"from 1: --column {measurement.needed[0][0]}=1"
+        )
+    headers = read_headers(form.header, form.units) if form.header else without_header(form.width)
+    told = named(headers, reading.columns, reading.units, source)
+    return assign(told, measurement, source, reading.constants)
+
+
+def _parameters(
+    source: Path, reading: Reading, assignment: Assignment, measurement: Measurement, array: str
+) -> dict[str, RecordedParameter]:
+    """Return what was imported, and how: the source by its name only, since folders are personal."""
+    said = [
+        f"{meaning} = {one.text}"
+        + (f" in {plain_unit(one.unit)}" if one.unit and one.unit not in one.text else "")
+        for series in assignment.series[:4]
+        for meaning, one in series.columns.items()
+    ]
+    mapping = "; ".join(dict.fromkeys(said))
+    found = {
+        "table": RecordedParameter(source.name, "", "Table"),
+        "type": RecordedParameter(measurement.name, "", "Kind of measurement"),
+        "mapping": RecordedParameter(mapping, "", "Columns"),
+    }
+    if array:
+        found["array"] = RecordedParameter(array, "", "Array")
+    return found
+
+
+def _layout(
+    measurement: Measurement, columns: tuple[Column, ...], survey: Survey, image: _CellMap, name: str,
+    derivation: Derivation | None,
+) -> Layout:  # fmt: skip
+    there = {one.name for one in columns}
+    axis = measurement.axis if measurement.axis in there else columns[0].name
+    if measurement.name == "response":
+        axis = next(one for one in ("pulse", "gate", "voltage", "width", "before") if one in there)
+    title = f"reads from {name}" if measurement.name == "reads" else measurement.table_title
+    table = Table(
+        measurement.table, columns, signal=measurement.signal, axis=axis, title=title,
+        series=measurement.series if measurement.series in there else "", rows=survey.kept,
+    )  # fmt: skip
+    figures = [one for one in measurement.figures if set(one.columns) <= there]
+    if measurement.name == "response":
+        by_cell = Figure(
+            "by_cell", kind="scatter", table=table.name, x=axis, y="conductance", by=("row", "column"),
+            title="Conductance after each pulse, by cell",
+        )  # fmt: skip
+        figures.append(by_cell)
+    figures += [Figure(one.name, map=one.name) for one in image.declared]
+    if derivation is None:
+        return Layout((table,), image.declared, default=table.name, figures=tuple(figures))
+    others = tuple(one for one in derivation.maps if one.name != image.name or not image.declared)
+    return Layout(
+        (table, *derivation.tables),
+        (*image.declared, *others),
+        default=table.name,
+        figures=(*figures, *derivation.figures),
+    )
+
+
+class _CellMap:
+    """The map of the cells: the last conductance of each."""
+
+    def __init__(self, name: str, survey: Survey, measurement: Measurement) -> None:
+        self.rows, self.columns = (
+            np.array(sorted(found), dtype=np.int64) for found in (survey.rows, survey.columns)
+        )
+        mapped = bool(measurement.map_title) and self.rows.size * self.columns.size <= LARGEST_MAP
+        self._image: NDArray[np.float64] | None = (
+            np.full((self.rows.size, self.columns.size), np.nan) if mapped else None
+        )
+        self.name = name
+        self.declared = (Map(name, "S", self.rows, self.columns, measurement.map_title),) if mapped else ()
+
+    def take(self, block: Mapping[str, NDArray[Any]]) -> None:
+        """Put the rows of a block into the map."""
+        if self._image is not None:
+            # Of several reads of a cell numpy's assignment keeps the last.
+            place = np.searchsorted(self.rows, block["row"]), np.searchsorted(self.columns, block["column"])
+            self._image[place] = block["conductance"]
+
+    def write(self, run: RunWriter) -> None:
+        """Write the map."""
+        if self._image is not None:
+            run.snapshot(self.name, self._image, time=0.0)
+
+
+def _check_cells(survey: Survey, array: str, chip: str) -> None:
     """Raise unless `chip` is a chip map that has the named array with all the cells that were read."""
     chip_map = parse_chip_map(read_chip_text(chip), f"chip map {chip}")
     if not array:
         return
     there = chip_map.array(array)
-    for name, read, count in (
+    lines: Sequence[tuple[str, set[int], int]] = (
         ("row", survey.rows, there.rows),
         ("column", survey.columns, there.columns),
-    ):
+    )
+    for name, read, count in lines:
         if max(read) >= count:
             raise InputError(
                 f"array {array!r} of chip map {chip} has {count} {name}s, 0 to {count - 1}; the table has {name} "
                 f"{max(read)}"
             )
-
-
-@dataclass
-class _Survey:
-    """The findings of the first pass over all lines."""
-
-    lines: int = 0
-    rows: set[int] = field(default_factory=set)
-    columns: set[int] = field(default_factory=set)
-    left_out: list[str] = field(default_factory=list)
-    bad: list[str] = field(default_factory=list)
-    bad_count: int = 0
-
-    def complain(self, line: int, what: str) -> None:
-        self.bad_count += 1
-        if len(self.bad) < NAMED:
-            self.bad.append(f"line {line}: {what}")
-
-
-class _ForeignTable:
-    """A table file, read line by line as often as needed."""
-
-    def __init__(self, path: Path, called: Mapping[str, str], units: Mapping[str, str]) -> None:
-        self._path = path
-        self._encoding = self._find_encoding()
-        self._mark, fields = self._find_header()
-        self._width = len(fields)
-        self._columns = read_header(fields, called, units, str(path))
-
-    def survey(self) -> _Survey:
-        """Check every line; raise an `InputError` that names the bad ones."""
-        survey = _Survey()
-        first = next(self._lines(), None)
-        if first is None:
-            raise InputError(f"{self._path} has a header and no line of values below it")
-        texts = [
-            c for c in self._columns if c.name not in UNITS and self._number(self._field(first[1], c)) is None
-        ]
-        survey.left_out = [column.header for column in texts]
-        kept = [column for column in self._columns if column not in texts]
-        for line, fields in self._lines():
-            survey.lines += 1
-            values = self._values(line, fields, kept, survey)
-            if values is not None:
-                survey.rows.add(int(values["row"]))
-                survey.columns.add(int(values["column"]))
-        if survey.bad_count:
-            more = f"; and {survey.bad_count - NAMED} more" if survey.bad_count > NAMED else ""
-            count = f"{survey.bad_count} bad line{'s' if survey.bad_count > 1 else ''}"
-            raise InputError(f"{self._path} has {count}: {'; '.join(survey.bad)}{more}; nothing was imported")
-        return survey
-
-    def declaration(self, survey: _Survey) -> Table:
-        """Return the run file's table."""
-        others = [c for c in self._kept(survey) if c.name not in ("row", "column", "conductance")]
-        columns = (
-            Column("row", dtype="u4"),
-            Column("column", dtype="u4"),
-            Column("conductance", "S", description=self._how()),
-            *(Column(c.name, c.unit, description=f"column {c.header!r} of the table") for c in others),
-        )
-        axis = "time" if any(c.name == "time" for c in others) else "row"
-        return Table("reads", columns, signal="conductance", axis=axis, title=f"reads from {self._path.name}")
-
-    def blocks(self, survey: _Survey) -> Iterator[dict[str, NDArray[np.float64 | np.uint32]]]:
-        """Yield the values in SI units, block by block, after a survey that found nothing bad."""
-        kept = self._kept(survey)
-        lines = self._lines()
-        while block := list(itertools.islice(lines, BLOCK_LINES)):
-            table = {
-                c.name: np.array(
-                    [self._value(self._field(fields, c), c) for _, fields in block], dtype=np.float64
-                )
-                * c.ratio[0]
-                / c.ratio[1]
-                for c in kept
-            }
-            if "conductance" not in table:
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    table["conductance"] = (
-                        1.0 / table["resistance"]
-                        if "resistance" in table
-                        else table["current"] / table["voltage"]
-                    )
-                # At 0 V, or where 0 ohm were written down, no conductance was measured.
-                table["conductance"][~np.isfinite(table["conductance"])] = np.nan
-            yield {
-                name: values.astype(np.uint32) if name in ("row", "column") else values
-                for name, values in table.items()
-            }
-
-    def _kept(self, survey: _Survey) -> list[ForeignColumn]:
-        return [column for column in self._columns if column.header not in survey.left_out]
-
-    def _how(self) -> str:
-        names = {column.name for column in self._columns}
-        if "conductance" in names:
-            return "as in the table"
-        return "1 / resistance" if "resistance" in names else "current / voltage"
-
-    def _values(
-        self, line: int, fields: Sequence[str], kept: Sequence[ForeignColumn], survey: _Survey
-    ) -> dict[str, float] | None:
-        """Return a line's values as they stand there; None, with a complaint, for a bad line."""
-        if len(fields) != self._width:
-            survey.complain(line, f"{len(fields)} values where the header has {self._width}")
-            return None
-        values: dict[str, float] = {}
-        for column in kept:
-            text = self._field(fields, column)
-            value = self._value(text, column)
-            if value is None and column.name == "kind":
-                survey.complain(line, f"{text!r} in column {column.header!r} is no kind of pulse; {_WORDS}")
-                return None
-            if value is None:
-                survey.complain(line, f"{text!r} in column {column.header!r} is no number")
-                return None
-            if column.whole and not (value.is_integer() and 0 <= value < LARGEST_LINE_NUMBER):
-                survey.complain(
-                    line, f"{text!r} in column {column.header!r} is no number of a {column.name}, from 0"
-                )
-                return None
-            values[column.name] = value
-        return values
-
-    def _field(self, fields: Sequence[str], column: ForeignColumn) -> str:
-        return fields[column.index].strip() if column.index < len(fields) else ""
-
-    def _value(self, text: str, column: ForeignColumn) -> float | None:
-        """Return a number as it stands there, or that of a kind of pulse; None for what is neither."""
-        if column.name != "kind":
-            return self._number(text)
-        number = KINDS.get(text.lower(), self._number(text))
-        return number if number in KINDS.values() else None
-
-    def _number(self, text: str) -> float | None:
-        if text.lower() in _MISSING:
-            return math.nan
-        try:
-            return float(text.replace(",", ".") if self._mark == ";" else text)
-        except ValueError:
-            return None
-
-    def _find_encoding(self) -> str:
-        try:
-            with self._path.open("rb") as raw:
-                if raw.read(2) in (
-                    codecs.BOM_UTF16_LE,
-                    codecs.BOM_UTF16_BE,
-                ):  # a spreadsheet's "Unicode text"
-                    return "utf-16"
-            with self._path.open(encoding="utf-8-sig") as file:
-                while file.read(1 << 20):
-                    pass
-            return "utf-8-sig"
-        except UnicodeDecodeError:
-            return "latin-1"  # in which µ and Ω's friends are often written
-        except OSError as error:
-            raise InputError(
-                f"table {self._path} cannot be read: {error.strerror}; check the path"
-            ) from error
-
-    def _find_header(self) -> tuple[str, list[str]]:
-        with self._path.open(encoding=self._encoding, newline="") as file:
-            line = next((line for line in file if line.strip() and not line.startswith("#")), "")
-        if not line:
-            raise InputError(f"table {self._path} is empty; it begins with a line of column names")
-        mark = next((mark for mark in "\t;," if mark in line), " ")
-        (fields,) = csv.reader([line.strip()], delimiter=mark, skipinitialspace=True)
-        if all(_is_number(field) for field in fields):
-            raise InputError(
-                f"table {self._path} has no header: its first line is {line.strip()[:60]!r}, not names"
-            )
-        return mark, fields
-
-    def _lines(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield number (from 1) and fields of each line of values."""
-        with self._path.open(encoding=self._encoding, newline="") as file:
-            reader = csv.reader(
-                (line if not line.startswith("#") else "\n" for line in file),
-                delimiter=self._mark,
-                skipinitialspace=True,
-            )
-            header_seen = False
-            try:
-                for fields in reader:
-                    if not any(field.strip() for field in fields):
-                        continue
-                    if not header_seen:
-                        header_seen = True
-                        continue
-                    yield reader.line_num, fields
-            except csv.Error as error:
-                raise InputError(f"{self._path}, line {reader.line_num}: {error}") from error
-
-
-def _is_number(text: str) -> bool:
-    """Return whether `text` is a number and so no name of a column."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

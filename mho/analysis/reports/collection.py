@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from mho.analysis.reports.run_table import Row, RunRow, row_of, table_of
+from mho.analysis.reports.table_files import check_table_file, write_table
 from mho.errors import InputError, RunFileError
 from mho.input_files import check_ordinary
 from mho.runs import RunFile
-from mho.runs.index import plain_results, write_parquet
+from mho.runs.index import plain_results
 
 if TYPE_CHECKING:
     from mho.workers import Workers
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,26 @@ def summarise(run: RunFile) -> Row:
 
 
 def tabulate(
-    places: Iterable[str | os.PathLike[str]], output: Path, workers: int = 0, scheduler: str = ""
-) -> tuple[int, list[Measured]]:
-    """Write one parquet table of the runs at `places`, a row of `summarise` each.
+    places: Iterable[str | os.PathLike[str]],
+    output: Path,
+    workers: int = 0,
+    scheduler: str = "",
+    columns: Sequence[str] = (),
+) -> tuple[int, list[RunRow]]:
+    """Write one table of the runs at `places`, a row a run, as CSV, parquet or JSON: see `table_files.write_table`.
+
+    Parameters
+    ----------
+    places : iterable of paths
+        Run files, or folders of them.
+    output : Path
+        ``.csv``, ``.parquet`` or ``.json``.
+    workers : int
+        Processes that read; 0 reads here.
+    scheduler : str
+        Of a Dask cluster.
+    columns : sequence of str
+        Those to write, see `RunTable.chosen`; all without.
 
     Returns
     -------
@@ -113,27 +130,31 @@ def tabulate(
     Raises
     ------
     InputError
-        A place that is not there, no run that can be read, a table that cannot be written, or a package that is not
-        installed.
+        A place that is not there, no run that can be read, a column that no run has, a table that cannot be written, or a
+        package that is not installed.
     """
-    rows: list[Row] = []
-    skipped: list[Measured] = []
+    check_table_file(output)
     with ExitStack() as stack:
         started = None
         if workers or scheduler:
             from mho.workers import dask_workers
 
             started = stack.enter_context(dask_workers(workers, scheduler))
-        for one in measure_runs(find_runs(*places), summarise, started):
-            if one.row is None:
-                skipped.append(one)
-            else:
-                rows.append({"file": str(one.path)} | one.row)
-    if not rows:
+        found = sorted(_rows(find_runs(*places), started), key=lambda one: str(one.path))
+    skipped = [one for one in found if one.row is None]
+    if len(skipped) == len(found):
         told = f" ({len(skipped)} cannot be read: {skipped[0].reason})" if skipped else ""
         raise InputError(
             f"no run was found, so {output} is not written{told}; give run files or folders that hold some"
         )
-    rows.sort(key=lambda row: str(row["file"]))
-    write_parquet(rows, output)
-    return len(rows), skipped
+    table = table_of(found)
+    write_table(table.chosen(columns) if columns else table, output)
+    return len(table.rows), skipped
+
+
+def _rows(paths: Iterable[Path], workers: Workers | None) -> Iterator[RunRow]:
+    if workers is None:
+        yield from map(row_of, paths)
+        return
+    for done in workers.spread(row_of, paths):
+        yield done.result or RunRow(done.item, None, {}, f"{type(done.error).__name__}: {done.error}")

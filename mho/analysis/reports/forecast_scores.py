@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mho.analysis.reports.collection import Measured, Row, find_runs, measure_runs
+from mho.analysis.reports.collection import Measured, find_runs, measure_runs
+from mho.analysis.reports.run_table import Row
 from mho.errors import RunFileError
 from mho.runs import RunFile, Status
 from mho.runs.intervals import LEVEL, Interval, binomial_interval

@@ -12,9 +12,35 @@ from mho.instruments.roles import CellPositions
 
 if TYPE_CHECKING:
     from mho.instruments.arrays.any_bench import as_arrays
+    from mho.instruments.arrays.causes import ALL, CAUSES, Cause, Causes
+    from mho.instruments.arrays.exchanges import Exchange, ExchangeRecorder, HeldCells, held_history
+    from mho.instruments.arrays.switched_circuits import SwitchedCircuits, Targets
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(__name__, {".any_bench": ("as_arrays",)})
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".any_bench": ("as_arrays",),
+            ".causes": ("ALL", "CAUSES", "Cause", "Causes"),
+            ".exchanges": ("Exchange", "ExchangeRecorder", "HeldCells", "held_history"),
+            ".switched_circuits": ("SwitchedCircuits", "Targets"),
+        },
+    )
 
-__all__ = ["ArrayBench", "CellPositions", "CellVisit", "as_arrays"]
+__all__ = [
+    "ALL",
+    "CAUSES",
+    "ArrayBench",
+    "Cause",
+    "Causes",
+    "CellPositions",
+    "CellVisit",
+    "Exchange",
+    "ExchangeRecorder",
+    "HeldCells",
+    "SwitchedCircuits",
+    "Targets",
+    "as_arrays",
+    "held_history",
+]

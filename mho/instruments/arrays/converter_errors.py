@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
+from typing import Self
+
 import numpy as np
 from nidaqmx.utils import unflatten_channel_string
 from numpy.typing import NDArray
@@ -73,6 +76,12 @@ class ConverterErrors:
             size * rng.standard_normal(self.output_count + self.input_count)
             for size in (GAIN_ERROR, OFFSET_ERROR)
         )
+
+    def of_channels(self, gains: Floats, offsets: Floats) -> Self:
+        """Return the same converters with given relative errors of outputs and inputs, for a DAQ whose errors are known."""
+        some = copy(self)
+        some._gains, some._offsets = gains, offsets
+        return some
 
     def played(self, volts: Floats) -> Floats:
         """Return the voltages at the outputs for the requested `volts` (samples, outputs), V."""

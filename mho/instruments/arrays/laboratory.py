@@ -62,6 +62,8 @@ class ArrayLaboratory:
     chip : SparseChip
     connected : ConnectedBlock
         The circuit that the board has closed around the chip.
+    circuits : BlockCircuits
+        The board's amplifiers and the chip between them.
     board_channels : int
         Number of outputs, and of inputs, of the board's own converters.
     halves : Halves
@@ -83,7 +85,7 @@ class ArrayLaboratory:
         self.halves = Halves(chip_rng)
         self.connected = ConnectedBlock(slice_ratio=simulation.slice_ratio)
         self.board_channels = simulation.converters
-        self._circuits = BlockCircuits.drawn(self.chip, self.connected, simulation, board_rng)
+        self.circuits = BlockCircuits.drawn(self.chip, self.connected, simulation, board_rng)
         self._readout_noise, self._readout_rng = simulation.readout_noise, board_rng.spawn(1)[0]
         self._meter = SpecimenConverter(
             meter_rng, MEASURE["CURR"], METER_ACCURACY, noise=METER_NOISE, overrange=OVERRANGE
@@ -154,7 +156,7 @@ class ArrayLaboratory:
 
     def answer(self, volts: Floats, count: int, period: float) -> Floats:
         """Return the answer of the connected block to vectors (samples, inputs), V, at `count` outputs, V."""
-        return self._circuits.answer(volts, count, period)
+        return self.circuits.answer(volts, count, period)
 
     def answer_blocks(
         self,
@@ -166,16 +168,16 @@ class ArrayLaboratory:
         rng: np.random.Generator | None = None,
     ) -> Floats:
         """Return the answers of many blocks in MULTIPLY, as `BlockCircuits.multiply_blocks`."""
-        return self._circuits.multiply_blocks(array, rows, columns, volts, period, rng)
+        return self.circuits.multiply_blocks(array, rows, columns, volts, period, rng)
 
     @property
     def amplifier(self) -> AmplifierPreset:
         """The type of the INV loop's amplifiers, and the capacitances around them."""
-        return self._circuits.loop.preset
+        return self.circuits.loop.preset
 
     def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
         """Return the waveforms of the connected INV loop after a step to `volts`, as `BlockCircuits.step_response`."""
-        return self._circuits.step_response(volts, duration, points)
+        return self.circuits.step_response(volts, duration, points)
 
     def visit(self, cells: Sequence[CellPositions], steps: float = 1.0) -> Visit:
         """Visit cells one after the other, each for about `steps` reads."""

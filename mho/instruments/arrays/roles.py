@@ -250,27 +250,32 @@ class ArrayPulser(_Part):
 
 
 class ArrayDaq(_Part):
-    """Plays vectors into the connected block, through the converters that the bench file names."""
+    """Plays vectors into the connected block, through the converters that the bench file names.
+
+    Attributes
+    ----------
+    converters : ConverterErrors
+    """
 
     def __init__(self, arrays: ArrayLaboratory, entry: DaqEntry) -> None:
         super().__init__(arrays)
-        self._converters = ConverterErrors(entry, arrays.board_channels, arrays.converter_rng)
+        self.converters = ConverterErrors(entry, arrays.board_channels, arrays.converter_rng)
         self._halves = Halves(arrays.converter_rng)
 
     @property
     def output_count(self) -> int:
         """Number of lines that can be driven."""
-        return self._converters.output_count
+        return self.converters.output_count
 
     @property
     def input_count(self) -> int:
         """Number of lines that can be read."""
-        return self._converters.input_count
+        return self.converters.input_count
 
     @property
     def sample_period(self) -> float:
         """Time from one vector to the next, s."""
-        return self._converters.period
+        return self.converters.period
 
     def settings(self) -> dict[str, str]:
         """Counts and rate."""
@@ -284,7 +289,7 @@ class ArrayDaq(_Part):
 
         Returns the settled answers (blocks, samples, columns), V.
         """
-        arrays, converters, period = self._arrays, self._converters, self.sample_period
+        arrays, converters, period = self._arrays, self.converters, self.sample_period
         count, samples, lines = volts.shape
 
         def exchanged(part: slice, rng: np.random.Generator | None) -> Floats:
@@ -303,7 +308,7 @@ class ArrayDaq(_Part):
 
     def exchange(self, volts: Floats) -> Floats:
         """Play vectors (samples, outputs), V, then 0 V; return the settled answers (samples, inputs), V."""
-        arrays, converters = self._arrays, self._converters
+        arrays, converters = self._arrays, self.converters
         played = np.zeros((len(volts) + 1, volts.shape[1]))
         played[:-1] = volts
         answers = arrays.answer(converters.played(played), self.input_count, self.sample_period)

@@ -58,6 +58,8 @@ class Laboratory:
     board : SimulatedArrayBoard
     lines : ChipLines
         Levels of the sources on the lines of a cell.
+    circuits : BlockCircuits
+        The board's amplifiers and the chip between them.
     vectors : VectorLines
         Vectors played into a block.
     faults : list of Fault or DaqFault
@@ -88,11 +90,11 @@ class Laboratory:
             slice_ratio=bench.simulation.slice_ratio,
         )
         self.lines = ChipLines(self.chip, self.board, self.clock, self.monitor)
-        self._circuits = BlockCircuits.drawn(self.chip, self.board, bench.simulation, board_rng)
+        self.circuits = BlockCircuits.drawn(self.chip, self.board, bench.simulation, board_rng)
         if noise := bench.simulation.readout_noise:
             readout = board_rng.spawn(1)[0]
             self.lines.readout = lambda: noise * float(readout.standard_normal())
-        self.vectors = VectorLines(self.lines, self._circuits, bench.read.gate)
+        self.vectors = VectorLines(self.lines, self.circuits, bench.read.gate)
         # The laboratory owns the lines; what is wired to them refers to them weakly, lest lines and instruments keep each
         # other, and the chip, until the collector runs.
         lines, vectors = proxy(self.lines), proxy(self.vectors)
@@ -110,11 +112,11 @@ class Laboratory:
     @property
     def amplifier(self) -> AmplifierPreset:
         """The type of the INV loop's amplifiers, and the capacitances around them."""
-        return self._circuits.loop.preset
+        return self.circuits.loop.preset
 
     def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
         """Return the waveforms of the connected INV loop after a step to `volts`, as `BlockCircuits.step_response`."""
-        return self._circuits.step_response(volts, duration, points)
+        return self.circuits.step_response(volts, duration, points)
 
     @property
     def incidents(self) -> list[Incident]:

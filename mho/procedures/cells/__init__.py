@@ -6,3 +6,55 @@
 - `switching`: forming, pulses and sweeps that change cells;
 - `extraction`: what these tell of the device, as functions of arrays.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.procedures.cells.extraction.forming_extraction import quantile, share_rows
+    from mho.procedures.cells.extraction.iv_extraction import Loops, extract
+    from mho.procedures.cells.extraction.lifetimes import GOOD, REASONS, fit_weibull, judge
+    from mho.procedures.cells.levels_of_cells import in_windows, nearest_levels
+    from mho.procedures.cells.reading.drift import level_rows
+    from mho.procedures.cells.reading.noise import CELLS
+    from mho.procedures.cells.reading.spectrum import allan_deviation, slope, spectrum
+    from mho.procedures.cells.reading.telegraph import find_telegraph
+    from mho.procedures.cells.switching.iv import conductance_left
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".extraction.forming_extraction": ("quantile", "share_rows"),
+            ".extraction.iv_extraction": ("Loops", "extract"),
+            ".extraction.lifetimes": ("GOOD", "REASONS", "fit_weibull", "judge"),
+            ".levels_of_cells": ("in_windows", "nearest_levels"),
+            ".reading.drift": ("level_rows",),
+            ".reading.noise": ("CELLS",),
+            ".reading.spectrum": ("allan_deviation", "slope", "spectrum"),
+            ".reading.telegraph": ("find_telegraph",),
+            ".switching.iv": ("conductance_left",),
+        },
+    )
+
+__all__ = [
+    "CELLS",
+    "GOOD",
+    "REASONS",
+    "Loops",
+    "allan_deviation",
+    "conductance_left",
+    "extract",
+    "find_telegraph",
+    "fit_weibull",
+    "in_windows",
+    "judge",
+    "level_rows",
+    "nearest_levels",
+    "quantile",
+    "share_rows",
+    "slope",
+    "spectrum",
+]

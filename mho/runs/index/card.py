@@ -28,8 +28,8 @@ from mho.runs.paths import SUFFIX
 from mho.runs.provenance import text_hash
 from mho.runs.reading.containment import check_contained, check_link, open_dataset
 from mho.runs.reading.opening import intact, open_run_file, writer_of
-from mho.runs.reading.record import RESULT_SINCE, RunRecord
-from mho.runs.reading.text import decode
+from mho.runs.reading.record import RunRecord
+from mho.runs.reading.text import read_text
 from mho.runs.schema import GOING_ON, Array, RecordedParameter, RunHeader, Status
 from mho.toml import load_toml
 
@@ -52,6 +52,15 @@ class Quantity:
     number: float | None
     text: str
     unit: str = ""
+
+    @property
+    def value(self) -> bool | int | float | str | None:
+        """The quantity as it was before it became text and number."""
+        if self.number is None:
+            return None if self.text == "none" else self.text
+        if self.text in ("true", "false"):
+            return self.text == "true"
+        return int(self.text) if self.text.lstrip("-").isdigit() else self.number
 
 
 @dataclass(frozen=True)
@@ -135,15 +144,17 @@ def read_card(path: Path) -> Card:
     """
     with closing(open_run_file(path, whole=False)) as file, intact(path):
         record = RunRecord(path, file)
-        entry = file["entry"]
-        status = Status(_text(path, entry.id, "status"))
-        if status is not Status.FINISHED or CARD not in entry:
+        entry = h5py.h5g.open(file.id, b"entry")
+        status = Status(_text(path, entry, "status"))
+        has_card = entry.links.exists(CARD.encode())
+        if status is not Status.FINISHED or not has_card:
             check_contained(path, file)  # more of it is read then
         if status in GOING_ON:
             status = record.status  # a living writer is checked for separately
-        facts, parameters = _read(_text(path, entry.id, CARD) if CARD in entry else _gathered(record, entry))
-        end = _text(path, entry.id, "end_time") if status not in GOING_ON else ""
-        results, units = _results(path, file)
+        told = _text(path, entry, CARD) if has_card else gathered_card(record, h5py.Group(entry))
+        facts, parameters = _read(told)
+        end = _text(path, entry, "end_time") if status not in GOING_ON else ""
+        results, units = _results(path, entry)
         return Card(
             facts,
             status,
@@ -179,10 +190,9 @@ def plain_results(results: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _results(path: Path, file: h5py.File) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+def _results(path: Path, entry: h5py.h5g.GroupID) -> tuple[Mapping[str, Any], Mapping[str, str]]:
     """Return what a run file holds of the result, and its units by name."""
-    entry = file["entry"].id
-    if int(file.attrs["mho_schema"]) < RESULT_SINCE:
+    if not entry.links.exists(b"result"):  # until schema 2
         return json.loads(_text(path, entry, "summary")), {}
     check_link(path, b"result", entry.links.get_info(b"result").type)
     group = h5py.h5g.open(entry, b"result")
@@ -193,12 +203,7 @@ def _results(path: Path, file: h5py.File) -> tuple[Mapping[str, Any], Mapping[st
 
 
 def _text(path: Path, group: h5py.h5g.GroupID, name: str) -> str:
-    """Read a text of fixed length through h5py's low-level calls, in a third of the time."""
-    dataset = open_dataset(path, group, name.encode())
-    kind = dataset.get_type()
-    stored = np.empty((), f"S{kind.get_size()}")
-    dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, stored, kind)
-    return decode(stored.item())
+    return read_text(open_dataset(path, group, name.encode()))
 
 
 def unreadable(path: Path, error: RunFileError) -> Card:
@@ -206,7 +211,7 @@ def unreadable(path: Path, error: RunFileError) -> Card:
     return Card(Facts(title=path.name), UNREADABLE, str(error))
 
 
-def _gathered(record: RunRecord, entry: h5py.Group) -> str:
+def gathered_card(record: RunRecord, entry: h5py.Group) -> str:
     """Build the card of a file that has none, from all its other contents."""
     start = record.start_time
     matrix = entry.get("arrays/matrix/value" if "arrays/matrix/value" in entry else "arrays/matrix")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mho.errors import InputError
 
+LARGEST = 2**63
+"""Whole numbers of a column are smaller."""
 
-def write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+
+def write_parquet(
+    rows: Sequence[Mapping[str, Any]], path: Path, units: Mapping[str, str] | None = None
+) -> None:
     """Write `rows` as one table; a file of that name is replaced whole, or stays as it is.
 
     Parameters
@@ -18,6 +24,8 @@ def write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         Plain values by column; a row need not have every column. A column whose values differ in type
         becomes text, one of whole and broken numbers floats.
     path : Path
+    units : mapping, optional
+        Of the columns that have one: kept as metadata ``units`` of the column, and as pandas keeps ``DataFrame.attrs``.
 
     Raises
     ------
@@ -29,10 +37,16 @@ def write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         import pyarrow.parquet
     except ImportError:
         raise InputError(
-            "a parquet table needs pyarrow; install mho with its extra: 'mho[campaigns]'"
+            "a parquet table needs pyarrow; install mho with its extra: 'mho[exchange]'"
         ) from None
     columns = {key: [row.get(key) for row in rows] for key in dict.fromkeys(k for row in rows for k in row)}
     table = pyarrow.table({key: _column(values) for key, values in columns.items()})
+    for place, field in enumerate(table.schema):
+        if unit := (units or {}).get(field.name):
+            told = field.with_metadata({"units": unit})
+            table = table.set_column(place, told, table.column(place))
+    if units:
+        table = table.replace_schema_metadata({"PANDAS_ATTRS": json.dumps({"units": dict(units)})})
     draft = path.with_name(f".{path.name}.part")
     try:
         try:
@@ -46,6 +60,7 @@ def write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 def _column(values: list[Any]) -> list[Any]:
     kinds = {type(value) for value in values if value is not None}
-    if kinds <= {int, float} or len(kinds) == 1:
+    beyond = int in kinds and any(type(value) is int and abs(value) >= LARGEST for value in values)
+    if (kinds <= {int, float} or len(kinds) == 1) and not beyond:
         return [float(v) if v is not None and kinds == {int, float} else v for v in values]
     return [None if value is None else str(value) for value in values]

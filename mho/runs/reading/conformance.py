@@ -6,7 +6,8 @@ file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import h5py
 import numpy as np
@@ -18,18 +19,18 @@ from mho.runs.reading.opening import DAMAGE, items_of
 from mho.runs.reading.text import decode
 
 Check = Callable[[h5py.HLObject], None]
+Items = Mapping[str, Any]
+"""A group, or what it holds by name."""
 
 NUMBERS, TEXT = "biufc", "S"
 """Kinds of numpy types."""
 
 
-def check_table(table: h5py.Group) -> None:
+def check_table(table: h5py.Group, columns: Mapping[str, h5py.HLObject] | None = None) -> None:
     """Check that all members are columns of numbers, and that those to be plotted are as wide as the table says."""
-    columns = dict(items_of(table))
+    columns = dict(items_of(table)) if columns is None else columns
     for column in columns.values():
-        _check_dataset(column, NUMBERS)
-        if not column.ndim:
-            raise ValueError(f"{column.name} is a single number, no column")
+        check_column(column)
     attributes = table.attrs
     axes = [str(axis) for axis in np.atleast_1d(attributes.get("axes", "."))]
     signal = str(attributes.get("signal", ""))
@@ -43,16 +44,28 @@ def check_table(table: h5py.Group) -> None:
             )
 
 
-def check_map(image: h5py.Group) -> None:
+def check_column(column: h5py.HLObject) -> None:
+    """Check that a member of a table is a column of numbers."""
+    _check_dataset(column, NUMBERS)
+    if not column.shape:
+        raise ValueError(f"{column.name} is a single number, no column")
+
+
+def check_map(image: Items) -> None:
     """Check that the images of a map are stacked over time, and as large as its rows and columns."""
     time, row, column, value = (image[name] for name in ("time", "row", "column", "value"))
     for axis, kinds in ((time, NUMBERS), (row, "iu"), (column, "iu")):
         _check_dataset(axis, kinds, 1)
-    _check_dataset(value, "biuf", 3)
+    check_images(value)
     if value.shape[1:] != row.shape + column.shape:
         raise ValueError(
             f"{value.name} has images of {value.shape[1:]} for {len(row)} rows and {len(column)} columns"
         )
+
+
+def check_images(value: h5py.HLObject) -> None:
+    """Check that the values of a map are a stack of images."""
+    _check_dataset(value, "biuf", 3)
 
 
 def check_array(array: h5py.HLObject) -> None:
@@ -64,7 +77,7 @@ def _values(array: h5py.HLObject) -> h5py.Dataset:
     return array["value"] if isinstance(array, h5py.Group) else array  # datasets until schema 1
 
 
-def check_log(log: h5py.Group) -> None:
+def check_log(log: Items) -> None:
     """Check that a log has times and texts."""
     for name, kinds in (("time", NUMBERS), ("level", TEXT), ("message", TEXT)):
         _check_dataset(log[name], kinds, 1)
@@ -105,6 +118,34 @@ def drawable_of(entry: h5py.Group) -> Drawable:
             for name, table in tables.items()
         },
         {name: image["value"].shape[1:] for name, image in maps.items()},
+        {name: (one.dtype.kind, one.ndim) for name, one in values.items()},
+    )
+
+
+def drawable_for(entry: h5py.Group, figure: Figure) -> Drawable:
+    """Return what one figure is drawn from, as far as a run has it; raises as `drawable_of`, and looks at nothing else."""
+    tables: dict[str, dict[str, tuple[str, int]]] = {}
+    if figure.table in entry and is_table(table := entry[figure.table]):
+        columns = {name: table[name] for name in figure.columns if name in table}
+        for column in columns.values():
+            _check_dataset(column, NUMBERS)
+        tables[figure.table] = {
+            name: (column.dtype.kind, column.ndim - 1) for name, column in columns.items()
+        }
+    images = {
+        name: entry["maps"][name]
+        for name in (*figure.maps, *figure.subtrahends, *(figure.groups if figure.maps else ()))
+        if name in entry["maps"]
+    }
+    for image in images.values():
+        check_map(image)
+    arrays = {figure.array: entry["arrays"][figure.array]} if figure.array in entry["arrays"] else {}
+    for array in arrays.values():
+        check_array(array)
+    values = {name: _values(array) for name, array in arrays.items()}
+    return Drawable(
+        tables,
+        {name: image["value"].shape[1:] for name, image in images.items()},
         {name: (one.dtype.kind, one.ndim) for name, one in values.items()},
     )
 

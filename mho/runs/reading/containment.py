@@ -68,16 +68,35 @@ def check_contained(path: Path, file: h5py.File) -> None:
         Naming the link or dataset.
     """
     root = h5py.h5g.open(file.id, b"/")
-    declared = chunks = 0
+    declared = Declared(path, tell=False)
     for name, kind in _links(path, root):
         check_link(path, name, kind)
         if kind == h5py.h5l.TYPE_HARD:
             with contextlib.suppress(*DAMAGED):
                 item = h5py.h5o.open(root, name)
                 if isinstance(item, h5py.h5d.DatasetID):
-                    own = _check_dataset(path, item)
-                    declared, chunks = declared + own[0], chunks + own[1]
-    _check_size(path, "it", declared, chunks)
+                    declared.add(item)
+    declared.check()
+
+
+class Declared:
+    """What the datasets of a file declare together, in bytes and chunks: no more than the file can hold."""
+
+    def __init__(self, path: Path, *, tell: bool = True) -> None:
+        self._path = path
+        self._tell = tell
+        self._bytes = self._chunks = 0
+
+    def add(self, dataset: h5py.h5d.DatasetID) -> None:
+        """Add a dataset, which is the file's own; errors as `check_contained`."""
+        declared, chunks = _check_dataset(self._path, dataset)
+        self._bytes, self._chunks = self._bytes + declared, self._chunks + chunks
+        if self._tell and (self._bytes > ROOM or self._chunks > CHUNK_ROOM):
+            self.check()
+
+    def check(self) -> None:
+        """Refuse a file that cannot hold all that was added."""
+        _check_size(self._path, "it", self._bytes, self._chunks)
 
 
 def open_dataset(path: Path, group: h5py.h5g.GroupID, name: bytes) -> h5py.h5d.DatasetID:

@@ -26,17 +26,20 @@ from mho.runs.reading.chunks import read_torn
 from mho.runs.reading.conformance import (
     Check,
     check_array,
+    check_column,
+    check_images,
     check_log,
     check_map,
     check_table,
     declared_figures,
+    drawable_for,
     drawable_of,
     is_table,
 )
-from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, items_of, open_run_file
+from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, open_run_file
 from mho.runs.reading.record import RunRecord, unit_of
 from mho.runs.reading.text import decode
-from mho.runs.schema import GOING_ON
+from mho.runs.schema import GOING_ON, Status
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,17 @@ class LogEntry:
     message: str
 
 
+@dataclass(frozen=True)
+class Stored:
+    """What a column, a stack of images or an array is: type, shape as of now, unit, description, chunks if it has any."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    unit: str
+    description: str
+    chunks: tuple[int, ...] | None
+
+
 class RunFile(RunRecord):
     """A run file, open for reading; a context manager.
 
@@ -68,6 +82,9 @@ class RunFile(RunRecord):
     ----------
     path : path
         The file.
+    whole : bool
+        Check at opening that all of the file is its own, see `mho.runs.reading.containment`. Otherwise each part is
+        checked when it is asked for: of thousands of files, each is opened in a tenth of the time.
 
     Raises
     ------
@@ -76,10 +93,11 @@ class RunFile(RunRecord):
         damage, or is asked for a table, column, map or array that is not there.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, whole: bool = True) -> None:
         path = Path(path)
-        super().__init__(path, open_run_file(path))
+        super().__init__(path, open_run_file(path, whole=whole), whole=whole)
         self._growing: dict[str, h5py.Dataset] = {}
+        self._named: set[str] = set()  # tables that are there
         self._conforming: set[str] = set()  # items already checked: no writer changes types and shapes
         self._final = False
 
@@ -94,6 +112,7 @@ class RunFile(RunRecord):
     def close(self) -> None:
         """Close the file; a second time does nothing."""
         self._growing.clear()
+        self._items.close()
         # In the process of a writer that could write no more, closing tries once again; a reader loses nothing.
         with contextlib.suppress(OSError, RuntimeError):
             self._file.close()
@@ -111,7 +130,7 @@ class RunFile(RunRecord):
 
     def log(self, start: int = 0, stop: int | None = None) -> list[LogEntry]:
         """Return what was logged, oldest first, from entry `start` on, and before `stop` where that is given."""
-        self._check("log", check_log)
+        self._check("log", lambda log: check_log(self._items.members("log")))
         columns = self._cut_together("log", ["time", "level", "message"], start, stop=stop)
         rows = zip(columns["time"], columns["level"], columns["message"], strict=True)
         return [LogEntry(float(when), decode(level), decode(message)) for when, level, message in rows]
@@ -120,32 +139,38 @@ class RunFile(RunRecord):
     def tables(self) -> tuple[str, ...]:
         """Names of the tables, as declared."""
         with intact(self.path):
-            entry = self._group("")
-            return tuple(name for name, item in items_of(entry) if is_table(item))
+            return tuple(name for name, item in self._items.members("").items() if is_table(item))
 
     @cached_property
     def maps(self) -> tuple[str, ...]:
         """Names of the maps, as declared."""
         with intact(self.path):
-            return tuple(self._group("maps"))
+            return tuple(self._items.names("maps"))
 
     @cached_property
     def arrays(self) -> tuple[str, ...]:
         """Names of the arrays, as declared."""
         with intact(self.path):
-            return tuple(self._group("arrays"))
+            return tuple(self._items.names("arrays"))
 
     @cached_property
     def figures(self) -> tuple[Figure, ...]:
         """The figures that the procedure declared; none in files of older versions."""
         with intact(self.path):
+            self._items.check_all()
             return declared_figures(self._group(""))
 
     @cached_property
     def drawable(self) -> Drawable:
         """Contents from which figures can be drawn."""
         with intact(self.path):
+            self._items.check_all()
             return drawable_of(self._group(""))
+
+    def drawable_for(self, figure: Figure) -> Drawable:
+        """Return the contents that one figure is drawn from, as far as they are there: in a fifth of the time."""
+        with intact(self.path):
+            return drawable_for(self._group(""), figure)
 
     @property
     def default(self) -> str:
@@ -160,19 +185,21 @@ class RunFile(RunRecord):
 
     def column(self, table: str, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         """Return rows `start` to `stop` of one column (rows, *column shape), to its end cut as `table` does."""
-        columns = self._columns(table)
-        if name not in columns:
-            raise self._absent(f"column {name!r} in table {table!r}", columns)
-        length = self.length(table)
-        end = length if stop is None else min(stop, length)
+        self._check_named(table)
         with intact(self.path):
-            return self._rows(self._follow(f"{table}/{name}"), start, end)
+            if not self._items.has(table, name):
+                raise self._absent(f"column {name!r} in table {table!r}", self._items.names(table))
+        self._check(f"{table}/{name}", check_column)
+        with intact(self.path):
+            dataset = self._follow(f"{table}/{name}")
+            length = len(dataset) if self._is_finished else self.length(table)
+            return self._rows(dataset, start, length if stop is None else min(stop, length))
 
     def length(self, table: str) -> int:
         """Return how many rows a table has, as of the last `refresh`."""
         columns = self._columns(table)
         with intact(self.path):
-            return min(len(self._follow(f"{table}/{column}")) for column in columns)
+            return min((len(self._follow(f"{table}/{column}")) for column in columns), default=0)
 
     def units(self, table: str) -> dict[str, str]:
         """Return the unit of each column of a table."""
@@ -198,8 +225,7 @@ class RunFile(RunRecord):
         """Return the physical row numbers and column numbers of a map's images."""
         self._check_map(name)
         with intact(self.path):
-            group = self._group(f"maps/{name}")
-            return group["row"][()], group["column"][()]
+            return self._group(f"maps/{name}/row")[()], self._group(f"maps/{name}/column")[()]
 
     def map_times(self, name: str) -> NDArray[np.float64]:
         """Return when each image of a map was taken, s since the run started."""
@@ -209,7 +235,7 @@ class RunFile(RunRecord):
 
     def map(self, name: str, index: int = -1) -> NDArray[np.float64]:
         """Return an image (rows, columns) of a map, in `map_unit`; by default the last."""
-        count = len(self.map_times(name))
+        count = self.map_length(name)
         if not -count <= index < count:
             raise RunFileError(
                 f"run file {self.path} has {count} images of map {name!r}, none of index {index}"
@@ -219,9 +245,16 @@ class RunFile(RunRecord):
             image: NDArray[np.float64] = self._rows(value, index % count, index % count + 1)[0]
             return image
 
+    def map_length(self, name: str) -> int:
+        """Return how many images a map has, as of the last `refresh`."""
+        self._check_images(name)
+        with intact(self.path):
+            value = self._follow(f"maps/{name}/value")
+            return len(value) if self._is_finished else min(len(value), len(self.map_times(name)))
+
     def map_unit(self, name: str) -> str:
         """Return the unit of a map's values."""
-        self._check_map(name)
+        self._check_images(name)
         with intact(self.path):
             return unit_of(self._follow(f"maps/{name}/value"))
 
@@ -230,6 +263,38 @@ class RunFile(RunRecord):
         values = self.column(table, name, start)
         lengths = self.column(table, f"{name}_length", start)
         return [value[:length] for value, length in zip(values, lengths, strict=False)]
+
+    def stored(self, group: str, name: str = "value") -> Stored:
+        """Return what a column, the images of a map or an array are, before any of it is read.
+
+        Parameters
+        ----------
+        group : str
+            A table, ``maps/NAME`` or ``arrays/NAME``.
+        name : str
+            The column of a table.
+        """
+        kind, _, own = group.partition("/")
+        if not own:
+            self._check_named(group)
+            with intact(self.path):
+                if not self._items.has(group, name):
+                    raise self._absent(f"column {name!r} in table {group!r}", self._items.names(group))
+            self._check(f"{group}/{name}", check_column)
+        elif kind == "maps":
+            self._check_images(own)
+        with intact(self.path):
+            dataset = self._array(own) if kind == "arrays" and own else self._follow(f"{group}/{name}")
+            description = str(dataset.attrs.get("long_name", ""))
+            return Stored(dataset.dtype, dataset.shape, unit_of(dataset), description, dataset.chunks)
+
+    def images(self, name: str, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
+        """Return images `start` to `stop` of a map (time, rows, columns), in `map_unit`."""
+        count = self.map_length(name)
+        with intact(self.path):
+            end = count if stop is None else min(stop, count)
+            stack: NDArray[np.float64] = self._rows(self._follow(f"maps/{name}/value"), start, end)
+            return stack
 
     def array(self, name: str) -> NDArray[Any]:
         """Return an array, in `array_unit`, as it stands in the file now."""
@@ -270,12 +335,24 @@ class RunFile(RunRecord):
                 raise
             return read_torn(dataset, start, stop)
 
+    @cached_property
+    def _is_finished(self) -> bool:
+        """Whether the writer has finished the file: then all columns of a table are as long as each other."""
+        return not self._file.swmr_mode and self._text("status") == Status.FINISHED
+
     def _columns(self, table: str) -> list[str]:
-        if table not in self.tables:
-            raise self._absent(f"table {table!r}", self.tables)
-        self._check(table, check_table)
+        self._check_named(table)
+        self._check(table, lambda group: check_table(group, self._items.members(table)))
         with intact(self.path):
-            return list(self._group(table))
+            return self._items.names(table)
+
+    def _check_named(self, table: str) -> None:
+        """Check that there is a table of this name; its columns are not looked at."""
+        if table not in self._named:
+            with intact(self.path):
+                if not (self._items.has("", table) and is_table(self._group(table))):
+                    raise self._absent(f"table {table!r}", self.tables)
+            self._named.add(table)
 
     def _cut_together(
         self, group: str, columns: list[str], start: int, also: str = "", stop: int | None = None
@@ -289,16 +366,23 @@ class RunFile(RunRecord):
             return {column: self._rows(dataset, start, end) for column, dataset in datasets.items()}
 
     def _array(self, name: str) -> h5py.Dataset:
-        if name not in self.arrays:
+        if not self._items.has("arrays", name):
             raise self._absent(f"array {name!r}", self.arrays)
-        self._check(f"arrays/{name}", check_array)
-        array = self._group(f"arrays/{name}")
-        return array if isinstance(array, h5py.Dataset) else array["value"]  # datasets until schema 1
+        array = self._group(f"arrays/{name}")  # a dataset until schema 1, then a group
+        value = array if isinstance(array, h5py.Dataset) else self._group(f"arrays/{name}/value")
+        self._check(f"arrays/{name}", lambda _: check_array(value))
+        return value
+
+    def _check_images(self, name: str) -> None:
+        """Check that there is a map of this name, and its values; not its axes."""
+        with intact(self.path):
+            if not self._items.has("maps", name):
+                raise self._absent(f"map {name!r}", self.maps)
+        self._check(f"maps/{name}/value", check_images)
 
     def _check_map(self, name: str) -> None:
-        if name not in self.maps:
-            raise self._absent(f"map {name!r}", self.maps)
-        self._check(f"maps/{name}", check_map)
+        self._check_images(name)
+        self._check(f"maps/{name}", lambda _: check_map(self._items.members(f"maps/{name}")))
 
     def _check(self, name: str, check: Check) -> None:
         if name not in self._conforming:
@@ -308,14 +392,3 @@ class RunFile(RunRecord):
 
     def _absent(self, what: str, present: Mapping[str, object] | tuple[str, ...] | list[str]) -> RunFileError:
         return RunFileError(f"run file {self.path} has no {what}; it has {', '.join(present) or 'none'}")
-
-
-def open_run(path: str | os.PathLike[str]) -> RunFile:
-    """Open a run file for reading: finished, still being written, or left behind; as ``with open_run(path) as run``.
-
-    Raises
-    ------
-    RunFileError
-        It is no run file, or cannot be read.
-    """
-    return RunFile(path)

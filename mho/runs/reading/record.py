@@ -12,10 +12,10 @@ from typing import Any
 
 import h5py
 
-from mho.errors import RunFileError
-from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, items_of, writer_of
+from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, schema_of, writer_of
+from mho.runs.reading.own_items import OwnItems
 from mho.runs.reading.superblock import is_marked
-from mho.runs.reading.text import decode
+from mho.runs.reading.text import decode, read_text
 from mho.runs.schema import GOING_ON, RecordedParameter, Status
 
 RESULT_SINCE = 3
@@ -29,17 +29,31 @@ class RunRecord:
     """The part of an open run file that describes the run; `mho.runs.reading.reader.RunFile` adds its data.
 
     Every member reads the file when it is asked, and raises `RunFileError` when it meets damage.
+
+    Parameters
+    ----------
+    path : Path
+    file : h5py.File
+    whole : bool
+        All of the file has been checked to be its own; else what is asked for is checked then.
     """
 
-    def __init__(self, path: Path, file: h5py.File) -> None:
+    def __init__(self, path: Path, file: h5py.File, *, whole: bool = True) -> None:
         self.path = path
         self._file = file
+        self._items = OwnItems(path, file, whole=whole)
 
     @property
     def schema(self) -> int:
         """Number of the schema by which the file is laid out."""
         with intact(self.path):
-            return int(self._group("").file.attrs["mho_schema"])
+            self._group("")
+            return schema_of(self._file)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the file was not closed yet."""
+        return bool(self._file)
 
     @property
     def title(self) -> str:
@@ -112,8 +126,8 @@ class RunRecord:
     def parameters(self) -> dict[str, RecordedParameter]:
         """The procedure's parameters by name, as they were set."""
         with intact(self.path):
-            stored = items_of(self._group("procedure/parameters"))
-            return {name: _parameter(dataset) for name, dataset in stored}
+            stored = self._items.members("procedure/parameters")
+            return {name: _parameter(dataset) for name, dataset in stored.items()}
 
     @property
     def given(self) -> dict[str, bool | int | float | str]:
@@ -159,11 +173,26 @@ class RunRecord:
     def provenance(self) -> dict[str, str]:
         """Provenance of the run, see `mho.runs.provenance.collect`."""
         with intact(self.path):
-            return {name: decode(dataset[()]) for name, dataset in items_of(self._group("provenance"))}
+            stored = self._items.members("provenance")
+            return {name: _text_of(dataset) for name, dataset in stored.items()}
 
-    def seed(self, name: str = "seed") -> int | None:
-        """Return a seed from the provenance, ``seed`` or ``chip_seed``; None where it is missing."""
-        text = self.provenance.get(name, "")
+    @property
+    def preset(self) -> str:
+        """The cell preset of a simulated bench; "" on another one."""
+        return self._told("preset")
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of everything random in the run; None where it is missing."""
+        return self._seed("seed")
+
+    @property
+    def chip_seed(self) -> int | None:
+        """The seed of a simulated chip's cells; None where it is missing."""
+        return self._seed("chip_seed")
+
+    def _seed(self, name: str) -> int | None:
+        text = self._told(name)
         with intact(self.path):
             if text and not (text.isascii() and text.isdecimal() and len(text) <= SEED_DIGITS):
                 raise ValueError(
@@ -199,9 +228,13 @@ class RunRecord:
         return self.schema >= RESULT_SINCE
 
     def _group(self, name: str) -> h5py.Group:
-        if not self._file:
-            raise RunFileError(f"run file {self.path} was closed; open it again to read it")
-        return self._file[f"entry/{name}"]
+        return self._items.item(name)
+
+    def _told(self, name: str) -> str:
+        """Return one text of the provenance; "" where it is missing."""
+        with intact(self.path):
+            there = self._items.has("provenance", name)
+        return self._text(f"provenance/{name}") if there else ""
 
     def _text(self, name: str) -> str:
         # Opened anew each time: an open dataset would answer from its buffer.
@@ -210,9 +243,9 @@ class RunRecord:
                 dataset = self._group(name)
                 with contextlib.suppress(OSError):  # its writer may be at it
                     dataset.refresh()  # the position of a chunk may be cached from an earlier read
-                    return decode(dataset[()])
+                    return _text_of(dataset)
                 time.sleep(PAUSE)
-            return decode(self._group(name)[()])
+            return _text_of(self._group(name))
 
     def _writer_lives(self) -> bool:
         entry = self._group("")
@@ -224,7 +257,8 @@ class RunRecord:
 
     def _settings(self, which: str) -> dict[str, dict[str, str]]:
         with intact(self.path):
-            names = [name for name, item in items_of(self._group("bench")) if isinstance(item, h5py.Group)]
+            members = self._items.members("bench")
+            names = [name for name, item in members.items() if isinstance(item, h5py.Group)]
         return {name: self._json(f"bench/{name}/{which}") for name in names}
 
 
@@ -233,6 +267,10 @@ def _parameter(dataset: h5py.Dataset) -> RecordedParameter:
     read = _READ[dataset.attrs["kind"]]
     label, origin = (str(dataset.attrs.get(name, "")) for name in ("long_name", "origin"))
     return RecordedParameter(read(dataset[()]), unit_of(dataset), label, origin)
+
+
+def _text_of(dataset: h5py.Dataset) -> str:
+    return read_text(dataset.id)
 
 
 def unit_of(dataset: h5py.Dataset) -> str:

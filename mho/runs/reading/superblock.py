@@ -20,7 +20,8 @@ FORMAT = "v110"
 """Version of the file format: the first with SWMR (1.10). Older libraries cannot read the choice of newer ones."""
 
 SIZE = 48
-_SIGNATURE = b"\x89HDF\r\n\x1a\n\x03"
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_VERSION_3 = SIGNATURE + b"\x03"
 _MARK = 11
 _END_OF_FILE = slice(28, 36)
 _CHECKSUM = slice(44, 48)
@@ -29,15 +30,23 @@ _WORD = 0xFFFFFFFF
 
 def is_marked(path: Path) -> bool:
     """Return whether the file at `path` carries a writer's mark."""
-    with path.open("rb") as file:
-        head = file.read(SIZE)
-    return len(head) == SIZE and head.startswith(_SIGNATURE) and head[_MARK] != 0
+    return has_mark(head_of(path))
+
+
+def head_of(path: Path) -> bytes:
+    """Return the first bytes of the file at `path`: its superblock, where it is HDF5."""
+    with path.open("rb", buffering=0) as file:
+        return file.read(SIZE)
+
+
+def has_mark(head: bytes) -> bool:
+    """Return whether a superblock carries a writer's mark."""
+    return len(head) == SIZE and head.startswith(_VERSION_3) and head[_MARK] != 0
 
 
 def check_superblock(path: Path) -> None:
     """Raise `OSError` when the superblock of the file at `path` is damaged, which HDF5 in SWMR mode would wait out."""
-    with path.open("rb") as file:
-        head = file.read(SIZE)
+    head = head_of(path)
     if int.from_bytes(head[_CHECKSUM], "little") != checksum(head[: _CHECKSUM.start]):
         raise OSError("the superblock does not agree with its checksum")
 

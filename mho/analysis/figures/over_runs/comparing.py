@@ -26,6 +26,7 @@ from mho.analysis.figures.over_runs.groups_of_runs import (
     RunsOfGroup,
 )
 from mho.analysis.figures.over_runs.median_images import median_images
+from mho.analysis.figures.over_runs.pooled_statistics import pooled_statistics
 from mho.analysis.figures.over_runs.reading import Kept
 from mho.analysis.figures.references import levels, references
 from mho.analysis.figures.values.figure_data import AxisText, FigureData
@@ -38,7 +39,7 @@ from mho.analysis.figures.values.pooling import (
 )
 from mho.analysis.figures.values.statistics import quartiles_over
 from mho.escaping import visible
-from mho.runs.figures import COUNTS, Figure
+from mho.runs.figures import COUNTS, STATISTICS, Figure
 
 Floats = NDArray[np.float64]
 
@@ -101,6 +102,8 @@ def compare(
     base = _base(figure, title, shown)
     if figure.drawn_kind == "map":
         return median_images(base, shown, notes)
+    if figure.drawn_kind in STATISTICS:
+        return pooled_statistics(figure, shown, notes)
     if any(group.unfinished for group in shown):
         notes.append("† not finished")
     inner, pooled_inside = _inner(shown)

@@ -152,7 +152,7 @@ def _read_one(wanted: FigureRuns, file: RunFile, place: int, count: int) -> None
             wanted.without.append(file.path.stem)
             return
         figure = alike  # of a run whose figure of that name is drawn from other maps
-    if figure.drawn_kind == "map" and not _has_room(wanted, file, figure, place, count):
+    if figure.drawn_kind in ("map", "correlation") and not _has_room(wanted, file, figure, place, count):
         wanted.left_out += 1
         return
     wanted.kept[place] = reduced(figure, gather(file, figure), numbers_of_one(count))
@@ -167,7 +167,9 @@ def _has_room(wanted: FigureRuns, file: RunFile, figure: Figure, place: int, cou
     """Return whether the images of a run are among those that are kept: evenly spaced ones of all."""
     cells = 1
     if figure.maps:
-        cells = sum(rows * columns for rows, columns in (file.drawable.maps[name] for name in figure.maps))
+        cells = sum(
+            rows * columns for rows, columns in (file.drawable_for(figure).maps[name] for name in figure.maps)
+        )
     elif figure.array:
         cells = int(np.size(file.array(figure.array)))
     room = max(1, CELLS_KEPT // max(cells, 1))
@@ -196,4 +198,4 @@ def _thinned(group: PointGroup, most: int) -> PointGroup:
     if len(group.x) <= most:
         return group
     rows = np.linspace(0, len(group.x) - 1, most).round().astype(int)
-    return replace(group, x=group.x[rows], y=group.y[rows])
+    return replace(group, x=group.x[rows], y=group.y[rows] if len(group.y) else group.y)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis import palette
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
+from mho.analysis.figures.values.spatial_correlation import without_group_medians
 from mho.analysis.reports.convergence import read_forecast
 from mho.analysis.reports.quantities import handy_unit
 from mho.errors import RunFileError
@@ -56,21 +57,33 @@ def gather(run: RunFile, figure: Figure, newest: int = NEWEST) -> FigureData:
     RunFileError
         When the file is damaged, or lacks the figure's data.
     """
+    there = run.drawable_for(figure)
     try:
-        check_figure(figure, run.drawable)
-    except RunFileError as error:
-        raise RunFileError(f"run file {run.path}: {error}") from None
+        check_figure(figure, there)
+    except RunFileError:
+        _refuse(run, figure)
     if figure.maps:
-        found = _of_maps(run, figure) if figure.drawn_kind in COUNTS else _images(run, figure)
+        counted = figure.drawn_kind in (*COUNTS, "share", "confusion")
+        found = _of_maps(run, figure) if counted else _images(run, figure)
     elif figure.array:
         found = _of_array(run, figure)
     elif run.length(figure.table) == 0:
         found = {"nothing": "no rows yet"}
-    elif run.drawable.tables[figure.table][figure.columns[0]][1]:
+    elif there.tables[figure.table][figure.columns[0]][1]:
         found = _waveforms(run, figure)
     else:
-        found = _of_table(run, figure, newest)
+        whole_x = not figure.x or there.tables[figure.table][figure.x][0] in "iu"
+        found = {"counts": whole_x, **_of_table(run, figure, newest)}
     return FigureData(run.path.stem, **{"numbers": _named_numbers(run, figure), **found})
+
+
+def _refuse(run: RunFile, figure: Figure) -> NoReturn:
+    """Raise the error of a figure that a run cannot draw; it lists what there is."""
+    try:
+        check_figure(figure, run.drawable)
+    except RunFileError as error:
+        raise RunFileError(f"run file {run.path}: {error}") from None
+    raise RunFileError(f"run file {run.path}: figure {figure.name!r} cannot be drawn from what it holds")
 
 
 def in_words(name: str) -> str:
@@ -97,8 +110,7 @@ def _of_table(run: RunFile, figure: Figure, newest: int) -> dict[str, Any]:
         groups, note = _grouped(figure, columns)
         if start:
             note = f", newest {rows} of {length} rows{note}"
-    counts = not figure.x or run.drawable.tables[table][figure.x][0] in "iu"
-    return {"groups": groups, "note": note, "counts": counts, **_axes_of(run, figure, "row of the table")}
+    return {"groups": groups, "note": note, **_axes_of(run, figure, "row of the table")}
 
 
 def _axes_of(run: RunFile, figure: Figure, unnamed: str) -> dict[str, AxisText]:
@@ -106,6 +118,8 @@ def _axes_of(run: RunFile, figure: Figure, unnamed: str) -> dict[str, AxisText]:
     x = AxisText(in_words(figure.x), units[figure.x]) if figure.x else AxisText(unnamed)
     if figure.drawn_kind in COUNTS:
         return {"x": x, "y": AxisText("values")}
+    if figure.drawn_kind == "share":
+        return {"x": x, "y": AxisText(", share of ".join(map(in_words, figure.values)))}
     names, of = ", ".join(map(in_words, figure.values)), {units[name] for name in figure.values}
     return {"x": x, "y": AxisText(names, of.pop() if len(of) == 1 else "")}
 
@@ -134,7 +148,7 @@ def _grouped(figure: Figure, columns: Mapping[str, Floats]) -> tuple[tuple[Point
             note = f", newest {shown} of {len(distinct)} {of}"
         elif len(distinct) * len(values) > CURVES_NAMED:
             note = f", {len(distinct)} {of}"
-    alone = len(values) == 1
+    alone = len(values) == 1 or figure.drawn_kind == "share"  # whose second column is of how many
     return tuple(
         PointGroup(
             ", ".join(filter(None, ("" if alone else in_words(name), label))),
@@ -257,6 +271,11 @@ def _images(run: RunFile, figure: Figure) -> dict[str, Any]:
         values = _difference(run, figure, number)
         if values is None or not np.isfinite(values).any():
             continue
+        if figure.groups:
+            groups = _last_image(run, figure.groups[number])
+            if groups is None or groups.shape != values.shape:
+                continue
+            values = without_group_medians(values, groups)
         title = in_words(name)
         if figure.subtrahends:
             array = name.rpartition("_")[0]
@@ -289,7 +308,7 @@ def _difference(run: RunFile, figure: Figure, number: int) -> Floats | None:
 
 
 def _last_image(run: RunFile, name: str) -> Floats | None:
-    rows, columns = run.drawable.maps[name]
+    rows, columns = map(len, run.map_axes(name))
     if rows * columns > PIXELS:
         raise RunFileError(
             f"run file {run.path}: map {name!r} has {rows} x {columns} cells, too many to draw"
@@ -305,7 +324,7 @@ def _of_array(run: RunFile, figure: Figure) -> dict[str, Any]:
     name, unit = in_words(figure.array), run.array_unit(figure.array)
     if not np.isfinite(values).any():
         return {"nothing": "not filled in yet"}
-    if figure.drawn_kind == "map":
+    if figure.drawn_kind in ("map", "correlation"):
         lines = (np.arange(count) for count in values.shape)
         return {"images": (MapImage(name, values, *lines),), "y": AxisText(name, unit)}
     columns = np.atleast_2d(values.T)
@@ -341,8 +360,9 @@ def _named_number(run: RunFile, name: str) -> float | None:
     value = run.summary.get(name)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value) if abs(value) < 1e300 else None
-    if name == "forecast_rho":  # known before there is a result
-        return read_forecast(run)
+    if name in ("forecast_rho", "forecast_bits_a_cycle"):  # known before there is a result
+        rho = read_forecast(run)
+        return rho if name == "forecast_rho" or rho is None else -math.log2(rho) if rho > 0.0 else None
     if name in run.arrays and run.drawable.arrays.get(name, ("c", 0))[0] != "c":
         if math.prod(run.array_shape(name)) != 1:
             return None

@@ -17,9 +17,14 @@ FEWEST_BINS, MOST_BINS = 10, 400
 LARGEST_COUNT = 200
 """Up to here whole numbers have a bin each."""
 
+EXTENT_IN_DECILES = 4.0
+"""Largest error on a scale of errors, in what nine of ten keep below: 6.6 deviations of a normal distribution."""
 
-def bin_edges(values: Floats, *, log: bool = False, band: float | None = None) -> Floats:
-    """Return the edges of bins that hold all finite `values`.
+
+def bin_edges(
+    values: Floats, *, log: bool = False, band: float | None = None, width: float | None = None
+) -> Floats:
+    """Return the edges of bins that hold all finite `values`, of a `width` or, if that is None, of one of their own.
 
     Whole numbers get one bin each, values beside bands a twelfth of a band's width `band`; else the width is Freedman's
     and Diaconis', 2 IQR / n^(1/3), "On the histogram as a density estimator" (1981).
@@ -41,13 +46,18 @@ def bin_edges(values: Floats, *, log: bool = False, band: float | None = None) -
         last = np.floor(high / width) + 1.0
         if last - first <= 4 * MOST_BINS:
             return width * np.arange(first, last + 1.0)
-    q1, q3 = np.quantile(known, (0.25, 0.75))
-    width = 2.0 * float(q3 - q1) / np.cbrt(known.size)
+    width = bin_width(known) if width is None else width
     wanted = (high - low) / width if width > 0.0 else FEWEST_BINS
     count = int(np.clip(np.ceil(wanted), FEWEST_BINS, MOST_BINS))
     if not high > low:
         low, high = low - (abs(low) or 1.0) * 0.05, high + (abs(high) or 1.0) * 0.05
     return np.linspace(low, high, count + 1)
+
+
+def bin_width(values: Floats) -> float:
+    """Return the width of bins of finite values after Freedman and Diaconis; 0 for values most of which are equal."""
+    q1, q3 = np.quantile(values, (0.25, 0.75))
+    return 2.0 * float(q3 - q1) / float(np.cbrt(values.size))
 
 
 def cumulative(values: Floats, most: int) -> tuple[Floats, Floats]:
@@ -72,6 +82,14 @@ def quartiles(values: Floats) -> tuple[float, float, float]:
         return np.nan, np.nan, np.nan
     low, middle, high = np.quantile(known, (0.25, 0.5, 0.75))
     return float(low), float(middle), float(high)
+
+
+def signed_extent(values: Floats) -> float:
+    """Return the end of a scale of finite errors with zero in its middle: a few lost cells must not fade all others."""
+    magnitudes = np.abs(values)
+    extent = float(np.quantile(magnitudes, 0.998))
+    usual = EXTENT_IN_DECILES * float(np.quantile(magnitudes, 0.9))
+    return (min(extent, usual) if usual > 0.0 else extent) or 1.0
 
 
 def quartiles_over(x: Floats, y: Floats, most: int) -> tuple[Floats, Floats, Floats, Floats]:

@@ -107,6 +107,21 @@ class DaqSystem:
         return {device.name: device.product.name for device in self._rack.devices.values()}
 
     @property
+    def rng(self) -> np.random.Generator:
+        """The generator of the converters' noise."""
+        return self._rack.rng
+
+    def channel_errors(self) -> tuple[Floats, Floats]:
+        """Return the relative gain and offset errors of the port's outputs, then of its inputs, in its columns' order."""
+        ends = (self._rack.outputs, self._rack.inputs)
+        wired = [np.argsort(end.column)[np.count_nonzero(end.column < 0) :] for end in ends]
+        gain, offset = (
+            np.concatenate([getattr(end, name)[order] for end, order in zip(ends, wired, strict=True)])
+            for name in ("gain", "offset")
+        )
+        return gain, offset
+
+    @property
     def output_count(self) -> int:
         """Number of columns that the port takes."""
         return self._rack.output_count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -75,6 +76,8 @@ class SimulatedChip:
     ----------
     stale : float
         Share of a chip's age after which relaxation is evaluated anew.
+    on_noise : callable
+        Called with array, rows, columns and `BlockNoise` whenever the noise of a block was drawn; it must change nothing.
     """
 
     stale = STALE
@@ -89,6 +92,7 @@ class SimulatedChip:
         self._clock, self._rng = clock, rng
         self.preset = preset
         self.geometry = {array.name: array for array in arrays}
+        self.on_noise: Callable[[str, Index, Index, BlockNoise], None] = _drop
         self._blocks: dict[tuple[str, bytes, bytes], _Kept] = {}
 
     @cached_property
@@ -176,4 +180,10 @@ class SimulatedChip:
         cells, index = self.at(array, rows, columns)
         g = cells.conductance(index)
         now, variance = cells.noise_split(index, window, shot, rng)
-        return BlockNoise(now / g - 1.0, variance / g**2)
+        noise = BlockNoise(now / g - 1.0, variance / g**2)
+        self.on_noise(array, rows, columns, noise)
+        return noise
+
+
+def _drop(array: str, rows: Index, columns: Index, noise: BlockNoise) -> None:
+    """Do nothing."""

@@ -156,7 +156,9 @@ class SparseChip(SimulatedChip):
     ) -> BlockNoise:
         """Noise of a block for a batch, as `SimulatedChip.noise`, without the conductances that cancel."""
         cells, index = self.at(array, rows, columns)
-        return BlockNoise(*cells.relative_noise(index, window, shot, rng))
+        noise = BlockNoise(*cells.relative_noise(index, window, shot, rng))
+        self.on_noise(array, rows, columns, noise)
+        return noise
 
     def noise_of_blocks(
         self,

@@ -23,6 +23,12 @@ def loop_inputs(encoding: InverseEncoding, volts: Floats) -> Floats:
     return inputs
 
 
+def largest_linear(outputs: Floats) -> int | None:
+    """Return the first of the outputs (scales, n), V, that are all in their linear range; None where there are none."""
+    linear = np.flatnonzero(np.abs(outputs).max(axis=1) < LINEAR)
+    return int(linear[0]) if linear.size else None
+
+
 class AnalogueInverse:
     """The programmed inverting loop as a function r -> about A^-1 r.
 
@@ -64,13 +70,12 @@ class AnalogueInverse:
         n, peak = encoding.size, float(np.abs(residual).max())
         inputs = loop_inputs(encoding, LADDER[:, None] * (residual / peak * self._full_scale))
         outputs = self._bench.invert(inputs)
-        linear = np.flatnonzero(np.abs(outputs).max(axis=1) < LINEAR)
-        if not linear.size:
+        best = largest_linear(outputs)
+        if best is None:
             raise ConvergenceError(
                 "the INV loop rails: its outputs sit in the clamps at every input scale; check the programmed cells and "
                 "the stability of the matrix"
             )
-        best = linear[0]
         self.clamped += int(best > 0)
         self.last = (inputs[best, :n], outputs[best, :n])
         amperes_per_unit = self._bench.input_conductance * LADDER[best] * self._full_scale / peak

@@ -146,6 +146,21 @@ class LoopOnCells:
         matrix = encoding.represented(network, self.step)
         return AchievedLoop(matrix, network, load, loop_eigenvalues(network, load))
 
+    def targets(self, matrix: Floats) -> dict[str, tuple[Floats, Floats]]:
+        """Return what the cells (k, k) of each array of the first slice are to hold, S: as rounded, and before.
+
+        Parameters
+        ----------
+        matrix : (n, n) array
+            What the loop holds, with its shift.
+        """
+        exact = self.encoding.unrounded(matrix)
+        return {
+            block.placement.array: (self.levels.conductance(block.digits), digits * self.step)
+            for block, digits in zip((self.positive, self.negative), exact, strict=True)
+            if block is not None and digits is not None
+        }
+
     def connect(self, bench: Bench) -> None:
         """Close the loop."""
         bench.connect_invert(

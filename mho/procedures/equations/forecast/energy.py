@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,12 @@ class EnergyModel:
 def metering(bench: Bench) -> Iterator[VectorMeter]:
     """Count the energy of the vectors that a bench plays meanwhile."""
     before, meter = bench.on_vectors, VectorMeter(bench.instruments.daq.sample_period)
-    bench.on_vectors = meter
+
+    def meter_too(mode: Literal["MULTIPLY", "INVERT"], volts: Floats, answers: Floats) -> None:
+        before(mode, volts, answers)
+        meter(mode, volts, answers)
+
+    bench.on_vectors = meter_too
     try:
         yield meter
     finally:
@@ -57,7 +63,7 @@ def metering(bench: Bench) -> Iterator[VectorMeter]:
 
 
 class VectorMeter:
-    """Counts the energy of the vectors that a bench plays; it is the bench's `on_vectors`.
+    """Counts the energy of the vectors that a bench plays; the bench's `on_vectors` calls it.
 
     Parameters
     ----------

@@ -193,6 +193,10 @@ class CellArray:
         """Conductance (S) now, without read noise, of the cells at `index`."""
         return _floats(self._now(index))
 
+    def history(self, index: Index) -> tuple[Values, Values, Values]:
+        """State (S) after the last pulse, what was drawn of its relaxation then, and since when (s on the clock)."""
+        return self._programmed[index], self._relaxing[index], self._since[index]
+
     def _now(self, index: Index) -> Values:
         g = self._programmed[index]
         if self._disturbed > 1e-9 and (g.ndim or self._exposure[index]):

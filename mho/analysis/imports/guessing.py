@@ -1,0 +1,341 @@
+"""Guesses what a foreign table holds: each kind of measurement gets a score, by names, units and shapes of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.analysis.imports import shapes
+from mho.analysis.imports.headers import Header, read_headers
+from mho.analysis.imports.measurements import MEASUREMENTS, Measurement
+from mho.analysis.imports.rows import Rows
+from mho.analysis.imports.series import Assignment, assign, named, sample_of, without_header
+from mho.analysis.imports.table_import import Reading
+from mho.analysis.imports.text_tables import Line, TextTable
+from mho.errors import InputError
+
+Floats = NDArray[np.float64]
+Sample = Mapping[str, Floats]
+
+SAMPLE_LINES = 4000
+SURE, AHEAD = 0.6, 0.15
+"""Score from which a guess is taken unasked, and by how much it must lead the next one."""
+
+BASE = 0.4  # of a table that has all columns that are needed, by name or unit
+LACKING = 0.05  # of one that lacks a column, for each that it has
+NAMELESS = 0.25  # the same by shape only
+LARGEST_CONDUCTANCE = 0.1  # S: no cell of an array conducts more
+
+WORDS = {
+    "iv": ("iv", "i-v", "sweep", "loop", "dcsweep"), "endurance": ("endur", "cycling"),
+    "retention": ("reten", "bake", "drift"),
+    "form": ("form",), "response": ("pulse", "response", "ltp", "ltd", "potentiation", "depression", "synap", "update"),
+    "noise": ("noise", "rtn", "telegraph", "psd"), "reads": ("map", "readmap", "array", "matrix", "read"),
+    "program": ("program", "write", "verify", "ispp", "wv"), "ber": ("ber", "biterror"),
+}  # fmt: skip
+"""Parts of file names and preambles that speak for a kind."""
+
+NAMELESS_ORDERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "iv": (("voltage", "current"),),
+    "retention": (("time", "conductance"),),
+    "noise": (("time", "current"),),
+    "reads": (("row", "column", "conductance"),),
+}
+"""Meanings of the columns of tables without a header."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A kind of measurement that a table may hold.
+
+    Attributes
+    ----------
+    measurement : Measurement
+    score : float
+        0 to 1.
+    reasons : tuple of str
+        What speaks for it, and what against.
+    assignment : Assignment or None
+        What the columns mean then; None where a needed one is missing.
+    reading : Reading
+        How to read the table so.
+    """
+
+    measurement: Measurement
+    score: float
+    reasons: tuple[str, ...]
+    assignment: Assignment | None
+    reading: Reading
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What a table seems to hold, the best candidate first.
+
+    Attributes
+    ----------
+    headers : tuple of Header
+        Of all columns.
+    first : tuple of Line
+        The first lines of values.
+    remarks : tuple of str
+        What is doubtful about the best one, such as a unit that can hardly be meant.
+    """
+
+    table: TextTable
+    headers: tuple[Header, ...]
+    first: tuple[Line, ...]
+    candidates: tuple[Candidate, ...]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def best(self) -> Candidate:
+        """The candidate with the highest score."""
+        return self.candidates[0]
+
+    @property
+    def sure(self) -> bool:
+        """Whether nobody needs to be asked."""
+        lead = self.best.score - (self.candidates[1].score if len(self.candidates) > 1 else 0.0)
+        doubtful = self.remarks and not self.table.form.header
+        return self.best.assignment is not None and self.best.score >= SURE and lead >= AHEAD and not doubtful
+
+
+def guess(path: Path, asked: Reading | None = None, kinds: Sequence[str] = ()) -> Guess:
+    """Return what a table seems to hold.
+
+    Parameters
+    ----------
+    asked : Reading, optional
+        Columns, units and constants that were said; its type counts for nothing.
+    kinds : sequence of str, optional
+        Kinds of measurement to choose from; all unless given.
+
+    Raises
+    ------
+    InputError
+        The file holds no table, or what was said of its columns does not fit.
+    """
+    asked = asked or Reading()
+    table = TextTable(path, asked.names)
+    first = table.head(SAMPLE_LINES)
+    if not first:
+        raise InputError(f"{path} has a header and no line of values below it")
+    form = table.form
+    headers = read_headers(form.header, form.units) if form.header else without_header(form.width)
+    headers = named(headers, asked.columns, asked.units, str(path))
+    headers = _pulses_or_kinds(headers, first, table, asked)
+    words = " ".join([path.stem, *table.preamble()]).lower()
+    found = []
+    for name in kinds or MEASUREMENTS:
+        found.append(_candidate(table, headers, MEASUREMENTS[name], first, asked, words, bool(form.header)))
+    ranked = sorted(
+        found, key=lambda one: (-one.score, one.measurement.name != "reads")
+    )  # a map, if nothing tells
+    return Guess(table, headers, tuple(first), tuple(ranked), _remarks(ranked[0], first, table))
+
+
+def _candidate(
+    table: TextTable, headers: Sequence[Header], measurement: Measurement, first: Sequence[Line], asked: Reading,
+    words: str, has_header: bool,
+) -> Candidate:  # fmt: skip
+    reading = replace(asked, type=measurement.name)
+    attempts: list[tuple[Sequence[Header], Reading]] = [(headers, reading)]
+    if not has_header and not asked.columns:
+        attempts = [
+            (
+                [replace(one, meaning=meaning) for one, meaning in zip(headers, order, strict=True)],
+                replace(
+                    reading, columns={meaning: one.text for one, meaning in zip(headers, order, strict=True)}
+                ),
+            )
+            for order in NAMELESS_ORDERS.get(measurement.name, ())
+            if len(order) == len(headers)
+        ]
+        if measurement.name == "reads" and len(headers) > 3:
+            attempts.append((headers, reading))
+    why = "its columns have no names"
+    for given, how in attempts:
+        try:
+            assignment = assign(given, measurement, str(table.path), asked.constants)
+            sample = Rows(table, measurement, assignment, len(first)).sample(first)
+        except InputError as error:
+            why = str(error)
+            continue
+        score, reasons = SCORES[measurement.name](sample, assignment)
+        if any(word in words for word in WORDS[measurement.name]):
+            score, reasons = score + 0.15, [*reasons, "the file's name or preamble says so"]
+        score += BASE if has_header or asked.columns else NAMELESS
+        if has_header:
+            reasons = ["has the columns that it needs", *reasons]
+        return Candidate(measurement, min(score, 1.0), tuple(reasons), assignment, how)
+    there = {one.meaning for one in headers} | set(asked.constants)
+    filled = len(measurement.needed) - len(measurement.missing(there))
+    named_so = any(word in words for word in WORDS[measurement.name])
+    return Candidate(
+        measurement, LACKING * max(filled, 0) + (0.05 if named_so else 0.0), (why,), None, reading
+    )
+
+
+def _pulses_or_kinds(
+    headers: Sequence[Header], first: Sequence[Line], table: TextTable, asked: Reading
+) -> tuple[Header, ...]:
+    """Return headers in which `pulse` numbers pulses where it holds numbers beyond those of kinds."""
+    found = []
+    for one in headers:
+        if one.meaning == "kind" and one.name.strip().lower() == "pulse" and "kind" not in asked.columns:
+            values = [
+                table.form.number(line.fields[one.index]) for line in first if one.index < len(line.fields)
+            ]
+            numbers = [value for value in values if value is not None]
+            if len(numbers) == len(values) and max(numbers, default=0.0) > 2.0:
+                one = replace(one, meaning="pulse")
+        found.append(one)
+    return tuple(found)
+
+
+def _remarks(best: Candidate, first: Sequence[Line], table: TextTable) -> tuple[str, ...]:
+    if best.assignment is None:
+        return ()
+    found = []
+    for one in {
+        header.index: header for series in best.assignment.series for header in series.columns.values()
+    }.values():
+        if one.meaning == "conductance" and not one.unit:
+            values = [
+                table.form.number(line.fields[one.index]) for line in first if one.index < len(line.fields)
+            ]
+            known = [abs(value) for value in values if value is not None and value == value]
+            if known and float(np.median(known)) > LARGEST_CONDUCTANCE:
+                found.append(
+                    f"column {one.text!r} has no unit and is taken to be in S: {float(np.median(known)):.3g} S is no "
+                    "cell's; say --unit conductance=uS"
+                )
+                break
+    return tuple(found)
+
+
+def _first(sample: Sample) -> NDArray[np.bool_]:
+    """Return which rows are those of the first cell, in the first of several tables."""
+    names = [name for name in ("part", "row", "column") if name in sample]
+    first = np.all([sample[name] == sample[name][0] for name in names], axis=0)
+    return np.asarray(first, dtype=bool)
+
+
+def _iv(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+    volts = sample_of(sample, "voltage")[_first(sample)]
+    if "kind" in sample or "width" in sample:
+        return -0.2, ["has pulses"]
+    once = volts[: shapes.period(volts)]
+    if not shapes.is_sweep(once):
+        return -0.3, ["its voltage is no sweep"]
+    if shapes.turns(once) or len(once) < len(volts) or len(assignment.series) > 1:
+        return 0.4, ["the voltage sweeps up and down"]
+    return 0.25, ["the voltage sweeps one way"]
+
+
+def _form(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+    first = _first(sample)
+    sizes = sample_of(sample, "current" if "current" in sample else "conductance")
+    if shapes.ends_in_jump(sample_of(sample, "voltage")[first], sizes[first]):
+        return 0.42, ["the voltage rises until the current jumps"]
+    return -0.3, ["no jump at the end of a rising voltage"]
+
+
+def _endurance(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+    cycles, conductance = sample_of(sample, "cycle"), sample_of(sample, "conductance")
+    if "before" in sample or "kind" in sample:
+        return -0.2, ["has pulses"]
+    if not shapes.is_whole(cycles):
+        return -0.3, ["its cycles are no whole numbers"]
+    if shapes.is_sweep(sample_of(sample, "voltage")):
+        return -0.3, ["its voltage is swept"]
+    states = {one.fixed.get("state") for one in assignment.series}
+    if states == {0.0, 1.0} or "state" in sample:
+        return 0.45, ["both states by a number of cycles that grows"]
+    return (
+        (0.35, ["two states in turn by cycle"])
+        if shapes.two_states(conductance)
+        else (0.0, ["one state only"])
+    )
+
+
+def _retention(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+    times = sample_of(sample, "time")
+    if {"kind", "width", "before", "pulse"} & set(sample):
+        return -0.3, ["has pulses"]
+    if shapes.is_sweep(sample_of(sample, "voltage")):
+        return -0.3, ["its voltage is swept"]
+    few = len(np.unique(times)) <= max(len(times) // 4, 1) and len(np.unique(times)) > 1
+    if shapes.grows_by_decades(times):
+        return 0.4, ["the time grows by decades"]
+    if few:
+        return 0.25, ["many cells at a few times"]
+    return (0.0, ["even times"]) if shapes.is_even(times) else (0.15, ["a conductance over time"])
+
+
+def _noise(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+    times = sample_of(sample, "time")
+    if {"kind", "width", "before", "pulse"} & set(sample):
+        return -0.3, ["has pulses"]
+    if shapes.is_sweep(sample_of(sample, "voltage")):
+        return -0.3, ["its voltage is swept"]
+    first = _first(sample)
+    return (
+        (0.35, ["samples at even times"])
+        if shapes.is_even(times[first])
+        else (-0.2, ["its times are not even"])
+    )
+
+
+def _response(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+    if "kind" in sample and "pulse" not in sample and "before" not in sample:
+        return -0.1, ["pulses of given kinds, not a series of them"]
+    if "before" in sample:
+        return 0.4, ["a conductance before and one after each pulse"]
+    if "pulse" in sample and shapes.is_whole(sample["pulse"]):
+        branches = shapes.rises_and_falls(sample_of(sample, "conductance"))
+        return (
+            (0.4, ["rises and falls with the number of pulses"])
+            if branches
+            else (0.25, ["by number of pulses"])
+        )
+    return 0.0, ["pulses without a number"]
+
+
+def _reads(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+    if {"kind", "before"} & set(sample):
+        return -0.1, ["has pulses"]
+    if len(assignment.series) > 1:
+        return 0.4, ["a matrix of numbers"]
+    if shapes.fills_a_grid(sample["row"], sample["column"]):
+        several = len(np.unique(sample_of(sample, "time"))) > 4 and len(sample["row"]) >= 4 * len(
+            np.unique(np.stack([sample["row"], sample["column"]]), axis=1).T
+        )
+        return (0.1, ["each cell many times"]) if several else (0.4, ["a value for each row and column"])
+    return 0.25, ["a value by row and column"]
+
+
+def _program(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+    known = {"voltage", "width", "gate", "target"} & set(sample)
+    return 0.25 + 0.05 * len(known), [f"pulses with {', '.join(['their kinds', *sorted(known)])}"]
+
+
+def _ber(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+    shares = sample_of(sample, "ber")
+    within = bool(len(shares) and np.nanmin(shares) >= 0.0 and np.nanmax(shares) <= 1.0)
+    return (
+        (0.45, ["shares of wrong bits by signal-to-noise ratio"])
+        if within
+        else (-0.2, ["its rates are no shares"])
+    )
+
+
+SCORES: Mapping[str, Callable[[Sample, Assignment], tuple[float, list[str]]]] = {
+    "iv": _iv, "form": _form, "endurance": _endurance, "retention": _retention, "noise": _noise, "response": _response,
+    "reads": _reads, "program": _program, "ber": _ber,
+}  # fmt: skip

@@ -1,0 +1,200 @@
+"""The nine usual kinds of measurement: which columns each needs, and the table, map and figures that a run file gets.
+
+Names, units and figures are those that the procedure of the same verb declares (`mho.procedures`), so that what draws,
+calibrates or compares its runs takes an imported one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from mho.runs import Column, Figure
+
+CONDUCTANCE = ("conductance", "resistance", "current")
+"""One of them tells a conductance; a current beside a voltage."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A kind of measurement.
+
+    Attributes
+    ----------
+    name : str
+        As ``--type`` has it: the verb of the procedure.
+    title : str
+        What it is, in words.
+    procedure : str
+        The procedure whose runs look alike; empty for none.
+    table : str
+    table_title : str
+    columns : tuple of Column
+        Of the table, by name; those that the foreign table does not tell are left out.
+    needed : tuple of tuples of str
+        Meanings of which one each must be there.
+    takes : tuple of str
+        Further meanings that go into the table.
+    counts : str
+        What the number in a wide table's names counts, where the name does not say.
+    axis, signal, series : str
+        As of `mho.runs.Table`.
+    figures : tuple of Figure
+        Those that can be drawn from the table alone.
+    map_title : str
+        Of the map of conductances; empty for none.
+    """
+
+    name: str
+    title: str
+    procedure: str
+    table: str
+    table_title: str
+    columns: tuple[Column, ...]
+    needed: tuple[tuple[str, ...], ...]
+    takes: tuple[str, ...]
+    counts: str
+    axis: str
+    signal: str
+    series: str = ""
+    figures: tuple[Figure, ...] = ()
+    map_title: str = ""
+
+    @property
+    def meanings(self) -> frozenset[str]:
+        """All meanings that go into the table."""
+        return frozenset(one for some in self.needed for one in some) | frozenset(self.takes)
+
+    def missing(self, there: Collection[str]) -> tuple[tuple[str, ...], ...]:
+        """Return the needs that meanings which are `there` do not fill."""
+        lacking = [some for some in self.needed if not set(some) & set(there)]
+        alone = "current" in there and not {"conductance", "resistance", "voltage"} & set(there)
+        if alone and CONDUCTANCE in self.needed:
+            lacking.append(("voltage",))
+        return tuple(lacking)
+
+
+ROW, COLUMN = Column("row", dtype="u4"), Column("column", dtype="u4")
+PLACE = ("row", "column", "cell")
+TIME = Column("time", "s")
+LIMITED = Column("limited", dtype="u1", description="1 where the point was in compliance")
+G = Column("conductance", "S")
+CELL = ("row", "column")
+
+IV = Measurement(
+    "iv", "I-V sweeps", "IV", "sweeps", "I-V curves",
+    (
+        TIME, Column("sweep", dtype="u4", description="number of the sweep"), ROW, COLUMN,
+        Column("voltage", "V", description="bit-line voltage"), Column("current", "A", description="current"), LIMITED,
+    ),
+    (("voltage",), ("current", "resistance", "conductance")),
+    (*PLACE, "time", "sweep", "cycle", "limited"), "sweep", "voltage", "current", "sweep",
+    (
+        Figure(
+            "current_voltage", table="sweeps", x="voltage", y="current", by=CELL, y_scale="log", title="I-V curves by cell",
+        ),
+    ),
+)  # fmt: skip
+
+ENDURANCE = Measurement(
+    "endurance", "endurance: both states by cycle", "Endurance", "endurance", "every read",
+    (
+        TIME, ROW, COLUMN, Column("cycles", dtype="u8", description="cycles done, the read's own included"),
+        Column("state", dtype="u1", description="0 LRS, after a SET; 1 HRS, after a RESET"), G,
+    ),
+    (("cycle",), CONDUCTANCE), (*PLACE, "time", "state", "voltage"), "cell", "cycles", "conductance", "",
+    (
+        Figure(
+            "endurance", kind="errorbars", table="endurance", x="cycles", y="conductance", by="state", x_scale="log",
+            y_scale="log", title="LRS (0) and HRS (1): median and quartiles of all cells",
+        ),
+        Figure(
+            "cells", table="endurance", x="cycles", y="conductance", by=(*CELL, "state"), x_scale="log", y_scale="log",
+            title="LRS and HRS by cell",
+        ),
+    ),
+)  # fmt: skip
+
+RETENTION = Measurement(
+    "retention", "retention: conductance over time", "Retention", "reads", "every read",
+    (TIME, Column("repeat", dtype="u4"), ROW, COLUMN, G, Column("temperature", "K")),
+    (("time",), CONDUCTANCE), (*PLACE, "voltage", "temperature"), "cell", "time", "conductance", "",
+    (Figure("reads", table="reads", x="time", y="conductance", by=CELL, x_scale="log", title="Reads by cell"),),
+    "conductance",
+)  # fmt: skip
+
+FORM = Measurement(
+    "form", "forming: a rising voltage until the cell conducts", "Form", "pulses", "every pulse and the read after it",
+    (
+        TIME, ROW, COLUMN, Column("pulse", dtype="u2", description="number in the ramp"),
+        Column("ramped", "V", dtype="f4", description="level of the ramp"),
+        Column("voltage", "V", dtype="f4", description="at the bit line"), Column("width", "s", dtype="f4"),
+        Column("gate", "V", dtype="f4", description="word-line voltage"), Column("current", "A"), LIMITED, G,
+    ),
+    (("voltage",), CONDUCTANCE), (*PLACE, "time", "pulse", "width", "gate", "limited"), "cell", "ramped", "conductance", "",
+    (
+        Figure(
+            "conductance_by_voltage", table="pulses", x="ramped", y="conductance", by=CELL, y_scale="log",
+            title="Conductance along the ramp, by cell",
+        ),
+    ),
+)  # fmt: skip
+
+RESPONSE = Measurement(
+    "response", "response to pulses", "Response", "responses", "conductance after each pulse",
+    (
+        TIME, ROW, COLUMN, Column("repeat", dtype="u4"), Column("pulse", dtype="u4", description="number of the pulse"),
+        Column("kind", dtype="u1", description="0 read only, 1 SET, 2 RESET"),
+        Column("voltage", "V", dtype="f4", description="at the line of the pulse"), Column("width", "s", dtype="f4"),
+        Column("gate", "V", dtype="f4", description="word-line voltage of the pulse"),
+        Column("before", "S", description="conductance before the pulse"),
+        Column("conductance", "S", description="conductance after the pulse"), LIMITED,
+    ),
+    (("pulse", "gate", "before", "before_resistance"), CONDUCTANCE),
+    (
+        *PLACE, "time", "voltage", "width", "kind", "sweep", "cycle", "limited", "pulse", "gate", "before",
+        "before_resistance",
+    ),
+    "sweep", "pulse", "conductance", "",
+)  # fmt: skip
+
+NOISE = Measurement(
+    "noise", "noise: reads in a row", "Noise", "series", "every read",
+    (TIME, ROW, COLUMN, Column("number", dtype="u2", description="of the series"), G),
+    (("time",), CONDUCTANCE), (*PLACE, "voltage", "sweep"), "cell", "time", "conductance", "",
+    (Figure("series", kind="scatter", table="series", x="time", y="conductance", by=CELL, title="Reads in a row by cell"),),
+)  # fmt: skip
+
+READS = Measurement(
+    "reads", "reads of cells: a map", "Read", "reads", "reads", (ROW, COLUMN, G), (("row",), ("column",), CONDUCTANCE),
+    ("voltage", "time", "kind", "width", "gate", "current", "resistance"), "", "time", "conductance", "", (), "last read",
+)  # fmt: skip
+
+PROGRAM = Measurement(
+    "program", "write-verify: every pulse and the read after it", "Program", "pulses", "every pulse and every verify read",
+    (
+        TIME, ROW, COLUMN, Column("kind", dtype="u1", description="0 read only, 1 SET or forming, 2 RESET"),
+        Column("voltage", "V", dtype="f4", description="amplitude at the driven line"), Column("width", "s", dtype="f4"),
+        Column("gate", "V", dtype="f4", description="word-line voltage"),
+        Column("conductance", "S", description="verify read after the pulse"),
+        Column("target", "S", description="wanted conductance"),
+    ),
+    (("kind",), ("row", "cell"), ("conductance", "resistance")),
+    (*PLACE, "time", "voltage", "width", "gate", "target", "target_resistance"), "", "time", "conductance", "", (),
+    "conductance",
+)  # fmt: skip
+
+BER = Measurement(
+    "ber", "bit error rate", "", "ber", "bit error rate",
+    (
+        Column("snr", "dB", description="signal-to-noise ratio"), Column("ber", description="bit error rate"),
+        Column("errors", dtype="u8", description="wrong bits"), Column("bits", dtype="u8", description="all bits"),
+        Column("sweep", dtype="u4", description="number of the curve"),
+    ),
+    (("snr",), ("ber", "errors")), ("bits", "sweep"), "sweep", "snr", "ber", "sweep",
+    (Figure("ber", table="ber", x="snr", y="ber", y_scale="log", title="Bit error rate"),),
+)  # fmt: skip
+
+MEASUREMENTS = {
+    one.name: one for one in (IV, ENDURANCE, RETENTION, FORM, RESPONSE, NOISE, READS, PROGRAM, BER)
+}

@@ -1,0 +1,291 @@
+"""Which columns of a foreign table belong together: a long table is one series, a wide one has one a cell, cycle, state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mho.analysis.imports.headers import UNITS, Header, nearest
+from mho.analysis.imports.measurements import CONDUCTANCE, Measurement
+from mho.errors import InputError
+
+MEASURED = (
+    "conductance",
+    "resistance",
+    "current",
+    "voltage",
+    "before",
+    "before_resistance",
+    "time",
+    "ber",
+    "errors",
+)
+"""Meanings that a wide table repeats, a column a series."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Columns that make a row of the run file's table of each line.
+
+    Attributes
+    ----------
+    columns : mapping
+        Headers by meaning.
+    fixed : mapping
+        Numbers by meaning that are the same in all lines, such as the state of an HRS column.
+    line : str
+        The meaning that the number of the line, from 0, has; empty for none.
+    """
+
+    columns: Mapping[str, Header]
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    line: str = ""
+
+    @property
+    def meanings(self) -> frozenset[str]:
+        """What is known of each row."""
+        return frozenset((*self.columns, *self.fixed, *((self.line,) if self.line else ())))
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The series of a table, and the columns that are kept under their own names."""
+
+    series: tuple[Series, ...]
+    others: tuple[Header, ...] = ()
+
+    @property
+    def meanings(self) -> frozenset[str]:
+        """What is known of the rows of all series."""
+        return frozenset.intersection(*(one.meanings for one in self.series))
+
+
+def named(
+    headers: Sequence[Header], called: Mapping[str, str], units: Mapping[str, str], source: str
+) -> tuple[Header, ...]:
+    """Return headers with the meanings and units that were said.
+
+    Parameters
+    ----------
+    called : mapping
+        Header by meaning; a column that is guessed to be the same loses that meaning.
+    units : mapping
+        Units by meaning, header, or name without its unit, over those in the header.
+
+    Raises
+    ------
+    InputError
+        There is no such meaning, or no such column.
+    """
+    texts = [one.text for one in headers]
+    shown = ", ".join(texts)
+    for meaning, text in called.items():
+        if meaning not in UNITS:
+            raise InputError(f"no column is called {meaning!r}; {nearest(meaning, UNITS)}")
+        if text not in texts:
+            raise InputError(f"{source} has no column {text!r} for {meaning}; it has {shown}")
+        if list(called.values()).count(text) > 1:
+            both = " and ".join(name for name, one in called.items() if one == text)
+            raise InputError(f"{source}: column {text!r} is said to be {both}; it is one of them")
+    wanted = {text: meaning for meaning, text in called.items()}
+    found = []
+    for one in headers:
+        meaning = wanted.get(one.text, "" if one.meaning in called else one.meaning)
+        unit = units.get(meaning, units.get(one.text, units.get(one.name, one.unit)))
+        found.append(replace(one, meaning=meaning, unit=unit))
+    given = {*texts, *(one.name for one in headers), *(one.meaning for one in found)}
+    for name in units:
+        if name not in given:
+            raise InputError(
+                f"{source} has no column {name!r} to be in {units[name]}; {nearest(name, given)}"
+            )
+    return tuple(found)
+
+
+def assign(
+    headers: Sequence[Header], measurement: Measurement, source: str, fixed: Mapping[str, float]
+) -> Assignment:
+    """Return the series of a table for one kind of measurement.
+
+    Parameters
+    ----------
+    fixed : mapping
+        Numbers by meaning that were given for all lines.
+
+    Raises
+    ------
+    InputError
+        A column that is needed is not there, or two seem to be the same.
+    """
+    taken = _taken(headers, measurement)
+    if measurement.name == "reads":
+        whole = _matrix(headers, taken)
+        if whole is not None:
+            return whole
+    groups: dict[str, list[Header]] = {}
+    for one in taken:
+        groups.setdefault(one.meaning, []).append(one)
+    several = {meaning: some for meaning, some in groups.items() if len(some) > 1}
+    single = {meaning: some[0] for meaning, some in groups.items() if len(some) == 1}
+    if several:
+        series = _wide(single, several, measurement, source)
+    elif groups.keys() & set(CONDUCTANCE) and (lone := _state_of(single)) is not None:
+        series = [Series(single, {"state": float(lone)})]
+    else:
+        series = [Series(single)]
+    series = [
+        replace(one, fixed={**one.fixed, **{k: v for k, v in fixed.items() if k not in one.columns}})
+        for one in series
+    ]
+    used = {header.index for one in series for header in one.columns.values()}
+    others = tuple(one for one in headers if one.index not in used and one.text)
+    found = Assignment(tuple(series), others)
+    _check_needs(found, measurement, headers, source)
+    return found
+
+
+def _taken(headers: Sequence[Header], measurement: Measurement) -> list[Header]:
+    """Return the headers whose meaning the measurement takes."""
+    meanings = set(measurement.meanings)
+    if measurement.name == "reads" and all(one.meaning != "kind" for one in headers):
+        meanings -= {"kind", "width", "gate"}
+    if "cycle" in meanings and "sweep" in meanings and any(one.meaning == "sweep" for one in headers):
+        meanings.discard("cycle")
+    return [one for one in headers if one.meaning in meanings]
+
+
+def _state_of(single: Mapping[str, Header]) -> int | None:
+    states = {one.state for one in single.values() if one.state is not None}
+    return states.pop() if len(states) == 1 and "state" not in single else None
+
+
+def _wide(
+    single: Mapping[str, Header],
+    several: Mapping[str, Sequence[Header]],
+    measurement: Measurement,
+    source: str,
+) -> list[Series]:
+    """Return a series for each state, cycle or cell that a wide table has columns for."""
+    for meaning, some in several.items():
+        keys = [(one.state, one.counts, one.number) for one in some]
+        stateless = not measurement.counts and any(one.state is None for one in some)
+        if meaning not in MEASURED or len(set(keys)) < len(keys) or stateless:
+            first, second = (some[0], some[1]) if len(set(keys)) == len(keys) else _alike(some)
+            raise InputError(
+                f"{source}: columns {first.text!r} and {second.text!r} both seem to be {meaning}; say which is it: "
+                f"--column {meaning}={second.text}"
+            )
+    keys = list(
+        dict.fromkeys((one.state, one.counts, one.number) for some in several.values() for one in some)
+    )
+    keys.sort(key=lambda key: key[0] or 0)  # LRS first, as our own runs have it
+    numbers = [number for _, _, number in keys if number is not None]
+    offset = min(numbers, default=0)
+    series = []
+    for state, counts, number in keys:
+        columns = dict(single)
+        for meaning, some in several.items():
+            own = next(
+                (one for one in some if (one.state, one.counts, one.number) == (state, counts, number)), None
+            )
+            own = own or next((one for one in some if one.number == number and one.state is None), None)
+            own = own or next((one for one in some if one.number is None and one.state is None), None)
+            if own is None:
+                raise InputError(
+                    f"{source}: column {some[0].text!r} has no like of number {number}, which other columns have"
+                )
+            columns[meaning] = own
+        fixed: dict[str, float] = {} if state is None or "state" in single else {"state": float(state)}
+        if number is not None:
+            what = counts or measurement.counts
+            if what == "cycle" and "cycle" not in measurement.meanings:
+                what = "sweep"
+            fixed[what] = float(number if what in ("cycle",) else number - offset)
+        elif numbers and not counts:
+            fixed[measurement.counts] = 0.0
+        series.append(Series({k: v for k, v in columns.items() if k not in fixed}, fixed))
+    return series
+
+
+def _alike(some: Sequence[Header]) -> tuple[Header, Header]:
+    for place, one in enumerate(some):
+        for other in some[place + 1 :]:
+            if (one.state, one.counts, one.number) == (other.state, other.counts, other.number):
+                return one, other
+    return some[0], some[1]
+
+
+def _matrix(headers: Sequence[Header], taken: Sequence[Header]) -> Assignment | None:
+    """Return a series a column of a bare matrix of numbers; None where the table is none."""
+    if {one.meaning for one in taken} & {"row", "column"} - (
+        {taken[0].meaning} if taken and taken[0].index == 0 else set()
+    ):
+        return None
+    first = headers[0] if headers else None
+    marked = first is not None and (first.meaning == "row" or not first.text)
+    cells = list(headers[1:] if marked else headers)
+    numbered = [_number_of(one) for one in cells]
+    if len(cells) < 2 or any(number is None for number in numbered) or len(set(numbered)) < len(numbered):
+        return None
+    unit = {one.unit for one in cells}
+    meaning = cells[0].meaning if cells[0].meaning in ("conductance", "resistance") else "conductance"
+    if len(unit) > 1:
+        return None
+    series = [
+        Series(
+            {meaning: one, **({"row": first} if marked and first is not None else {})},
+            {"column": float(number or 0)},
+            "" if marked else "row",
+        )
+        for one, number in zip(cells, numbered, strict=True)
+    ]
+    return Assignment(tuple(series))
+
+
+def _number_of(header: Header) -> int | None:
+    """Return the number of a matrix's column: of 3, c3, col 3 or BL3."""
+    digits = header.text.lower().removeprefix("column").removeprefix("col").lstrip("cbl_ ").rstrip(".0")
+    if header.text.replace(".", "").replace("0", "") == "":
+        return 0
+    digits = digits or "0"
+    return int(digits) if digits.isdigit() and len(digits) < 7 else None
+
+
+def _check_needs(found: Assignment, measurement: Measurement, headers: Sequence[Header], source: str) -> None:
+    there = found.meanings
+    shown = ", ".join(one.text for one in headers) or f"{len(headers)} columns without names"
+    if (
+        measurement.name in ("reads", "program")
+        and "kind" in there
+        and not there & {"conductance", "resistance"}
+    ):
+        raise InputError(
+            f"{source} is a table of pulses, whose voltage is that of the pulse, so that it tells no conductance; give the "
+            f"read after each pulse as conductance or resistance: say --column conductance=…, of {shown}"
+        )
+    for some in measurement.missing(there):
+        if some == CONDUCTANCE or (some == ("voltage",) and measurement.name == "reads"):
+            raise InputError(
+                f"{source} has neither conductance, nor resistance, nor current and voltage; it has {shown}: "
+                "say --column conductance=…"
+            )
+        if some == ("voltage",) and "current" in there:
+            raise InputError(
+                f"{source} has a current and no voltage, so that it tells no conductance; say --constant voltage=0.1V, or "
+                f"--column voltage=…, of {shown}"
+            )
+        raise InputError(
+            f"{source} has no column for {' or '.join(some)}; it has {shown}: say --column {some[0]}=…"
+        )
+
+
+def without_header(width: int) -> tuple[Header, ...]:
+    """Return headers of columns that have none."""
+    return tuple(Header(index, f"{index + 1}", f"{index + 1}", "", "") for index in range(width))
+
+
+def sample_of(values: Mapping[str, np.ndarray], meaning: str) -> np.ndarray:
+    """Return a column of a sample, empty where there is none."""
+    return np.asarray(values.get(meaning, np.empty(0)), dtype=float)

@@ -1,0 +1,154 @@
+"""One table of many runs: a row a run, with its facts, parameters and results, from the cards of the files.
+
+A card (`mho.runs.index`) is one small text in the file, so that thousands of files take a second or two.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mho.errors import InputError, RunFileError
+from mho.runs.index import Card, read_card
+
+Row = dict[str, Any]
+
+SOURCES = ("parameter", "result")
+
+FACTS = (
+    "file", "title", "procedure", "status", "reason", "start_time", "duration", "seed", "preset", "chip", "bench",
+    "run_id",
+)  # fmt: skip
+"""Columns that every run has."""
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """The row of one run file, and the units in it by column; no row, and why, where the file cannot be read."""
+
+    path: Path
+    row: Row | None
+    units: Mapping[str, str]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RunTable:
+    """The rows of many runs.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        `FACTS`, then ``parameter.NAME`` and ``result.NAME``.
+    units : mapping
+        Of the columns that have one.
+    rows : tuple of dict
+        A value for each column, None where a run has none.
+    """
+
+    columns: tuple[str, ...]
+    units: Mapping[str, str]
+    rows: tuple[Row, ...]
+
+    def chosen(self, names: Sequence[str]) -> RunTable:
+        """Return the table with these columns only, each named in full or without its ``result.`` or ``parameter.``.
+
+        Raises
+        ------
+        InputError
+            There is none of that name; the nearest is named.
+        """
+        columns = tuple(dict.fromkeys(column_of(name, self.columns) for name in names))
+        units = {column: unit for column, unit in self.units.items() if column in columns}
+        return RunTable(columns, units, tuple({one: row[one] for one in columns} for row in self.rows))
+
+
+def row_of(path: Path) -> RunRow:
+    """Return the row of the run file at `path`."""
+    try:
+        card = read_card(path)
+    except RunFileError as error:
+        return RunRow(path, None, {}, str(error))
+    several = [
+        (f"{source}.{one.name}", one)
+        for source, found in zip(SOURCES, (card.parameters, card.results), strict=True)
+        for one in found
+    ]
+    row = _facts(path, card) | {column: one.value for column, one in several}
+    return RunRow(path, row, {column: one.unit for column, one in several if one.unit})
+
+
+def _facts(path: Path, card: Card) -> Row:
+    facts = card.facts
+    start = facts.start
+    return {
+        "file": str(path),
+        "title": facts.title,
+        "procedure": facts.procedure,
+        "status": str(card.status),
+        "reason": card.reason,
+        "start_time": None
+        if start is None
+        else datetime.fromtimestamp(start, UTC).isoformat(timespec="milliseconds"),
+        "duration": None if start is None or card.end is None else round(card.end - start, 3),
+        "seed": facts.seed,
+        "preset": facts.preset,
+        "chip": facts.chip,
+        "bench": facts.bench,
+        "run_id": facts.run_id,
+    }
+
+
+def table_of(rows: Iterable[RunRow]) -> RunTable:
+    """Return one table of the rows of runs that could be read.
+
+    Where runs give a quantity in different units, each further unit has a column of its own, ``result.NAME (UNIT)``.
+    """
+    units: dict[str, str] = {"duration": "s"}
+    told: set[str] = {*FACTS}
+    kept: list[Row] = []
+    for one in rows:
+        if one.row is None:
+            continue
+        row: Row = {}
+        for column, value in one.row.items():
+            unit = one.units.get(column, "")
+            name = column
+            if column in told and column not in FACTS and units.get(column, "") != unit:
+                name = f"{column} ({unit or '1'})"
+            if name not in told:
+                told.add(name)
+                if unit:
+                    units[name] = unit
+            row[name] = value
+        kept.append(row)
+    columns = (*FACTS, *(name for source in SOURCES for name in _of_source(source, kept)))
+    return RunTable(columns, units, tuple({name: row.get(name) for name in columns} for row in kept))
+
+
+def _of_source(source: str, rows: Iterable[Row]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row if name.startswith(f"{source}.")))
+
+
+def column_of(name: str, columns: Sequence[str]) -> str:
+    """Return the column that `name` means: in full, or without ``result.`` or ``parameter.``, whatever its case.
+
+    Raises
+    ------
+    InputError
+        There is none; the nearest is named.
+    """
+    known = {column.lower(): column for column in columns}
+    for full in (name, *(f"{source}.{name}" for source in SOURCES)):
+        if full in columns:
+            return full
+        if full.lower() in known:
+            return known[full.lower()]
+    short = {column.partition(".")[2] or column: column for column in columns}
+    near = difflib.get_close_matches(name.split(".", 1)[-1], short, 3, 0.5)
+    meant = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(columns)}"
+    raise InputError(f"no run has a column {name!r}; {meant}")

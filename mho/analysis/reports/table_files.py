@@ -1,0 +1,103 @@
+"""Writes a table of runs as CSV, parquet or JSON, as the name of the file says."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from mho.analysis.reports.run_table import RunTable
+from mho.errors import InputError
+from mho.escaping import csv_cell
+from mho.runs.index import write_parquet
+
+
+def check_table_file(output: Path) -> None:
+    """Refuse a name that says no form of a table, before any run is read.
+
+    Raises
+    ------
+    InputError
+        Its suffix is none of `.csv`, `.parquet` and `.json`.
+    """
+    if output.suffix.lower() not in _WRITERS:
+        raise InputError(
+            f"table {output} has suffix {output.suffix or 'none'!r}; name one ending in {', '.join(_WRITERS)}"
+        )
+
+
+def write_table(table: RunTable, output: Path) -> None:
+    """Write a table; a file of that name is replaced whole, or stays as it is.
+
+    CSV has the unit of a column in its header, ``result.x (S)``; parquet as metadata of the column, and where pandas
+    keeps ``DataFrame.attrs["units"]``; JSON as a mapping ``units`` beside the rows, ``runs``.
+
+    Raises
+    ------
+    InputError
+        Another suffix, a file that cannot be written, or a package that is not installed.
+    """
+    check_table_file(output)
+    _WRITERS[output.suffix.lower()](table, output)
+
+
+def _write_csv(table: RunTable, output: Path) -> None:
+    with _draft(output) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        heads = (f"{one} ({table.units[one]})" if one in table.units else one for one in table.columns)
+        writer.writerow([csv_cell(head) for head in heads])
+        writer.writerows([_csv_value(row[one]) for one in table.columns] for row in table.rows)
+
+
+def _csv_value(value: Any) -> object:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case _:
+            return csv_cell(value)
+
+
+def _write_json(table: RunTable, output: Path) -> None:
+    rows = [{one: _json_value(value) for one, value in row.items()} for row in table.rows]
+    with _draft(output) as file:
+        json.dump({"units": dict(table.units), "runs": rows}, file, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+
+
+def _json_value(value: Any) -> Any:
+    """Return a value as JSON has it: no number that is none, and none that is endless."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
+
+
+def _write_parquet(table: RunTable, output: Path) -> None:
+    write_parquet(table.rows, output, table.units)
+
+
+@contextmanager
+def _draft(output: Path) -> Iterator[TextIO]:
+    draft = output.with_name(f".{output.name}.{os.getpid()}.part")
+    try:
+        try:
+            with draft.open("w", encoding="utf-8", newline="") as file:
+                yield file
+            draft.replace(output)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"table {output} cannot be written: {error.strerror or error}") from None
+
+
+_WRITERS: dict[str, Callable[[RunTable, Path], None]] = {
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+    ".json": _write_json,
+}

@@ -1,0 +1,213 @@
+"""What went on between a chip's cells and the converters while a bench played vectors: recorded, to be repeated otherwise.
+
+A recorder listens to a simulated bench, with instruments or without, and changes nothing of what it does. Of every exchange
+it keeps the cells as they were, their noise as it was drawn, and the generators as they stood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments.arrays.bench import ArrayBench
+from mho.instruments.arrays.converter_errors import ConverterErrors
+from mho.instruments.bench.bench import Bench
+from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
+from mho.instruments.simulated.physics.cells.relaxation import relaxed
+from mho.instruments.simulated.physics.chip import BlockNoise, Index
+
+Floats = NDArray[np.float64]
+
+ALIKE = 8  # cells among which noise is dealt out anew
+
+Verified = Callable[[str, Index, Index], tuple[Floats, Floats]]
+"""Array, rows and columns of a block -> bench times (s) and conductances (S) of its cells' last verify reads, or NaN."""
+
+
+@dataclass(frozen=True)
+class HeldCells:
+    """Cells (R, C) of one array between the lines of a connected block.
+
+    Attributes
+    ----------
+    read : (R, C) array
+        What the last verify read said, S: through the wires of the cell, with its noise.
+    verified, now : (R, C) arrays
+        Conductance without noise, S, at that read and during the exchange.
+    frozen, variance : (R, C) arrays
+        As of `BlockNoise`: relative deviation during the exchange, and relative variance from shot to shot.
+    series : (R, C) array
+        Wire in series with each cell where it is read alone, ohm.
+    """
+
+    read: Floats
+    verified: Floats
+    now: Floats
+    frozen: Floats
+    variance: Floats
+    series: Floats
+
+    def redrawn(self, rng: np.random.Generator) -> Self:
+        """Return the same cells with noise of another moment.
+
+        Slow noise was there when the cells were verified and is there still: the part of the noise that follows what those
+        reads saw remains. The rest is dealt out anew among cells that are alike: those next to one another in conductance,
+        in lots of `ALIKE`, as noise is not the same at every conductance.
+        """
+        seen = self.read * (1.0 / self.verified + self.series) - 1.0
+        seen[np.abs(seen) > 1.0] = 0.0  # the meter's own noise, on a cell that hardly conducts
+        power = float(np.sum((self.now * seen) ** 2))
+        follows = float(np.sum(self.now**2 * seen * self.frozen)) / power if power > 0.0 else 0.0
+        slow = min(max(follows, 0.0), 1.0) * seen
+        order = np.argsort(self.now, axis=None, kind="stable")
+        source = np.empty(order.size, np.intp)
+        for lot in np.array_split(order, max(order.size // ALIKE, 1)):
+            source[lot] = rng.permutation(lot)
+        fast, variance = (
+            values.ravel()[source].reshape(values.shape) for values in (self.frozen - slow, self.variance)
+        )
+        return replace(self, frozen=slow + fast, variance=variance)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Vectors that were played into a connected block, and what came back.
+
+    Attributes
+    ----------
+    board : ConnectedBlock
+        The circuit that was closed, with its lines.
+    cells : mapping
+        The cells of each array in it.
+    shots, readings : Generator
+        Of the circuit's noise and the converters', as they stood before; copies.
+    volts : (samples, R) array
+        Asked for, V.
+    answers : (samples, C) array
+        As the bench returned them: outputs, V, in INVERT, or currents, A, in MULTIPLY.
+    """
+
+    board: ConnectedBlock
+    cells: Mapping[str, HeldCells]
+    shots: np.random.Generator
+    readings: np.random.Generator
+    volts: Floats
+    answers: Floats
+
+    def redrawn(self, moment: int, number: int) -> Self:
+        """Return the same exchange at another moment: noise is drawn anew, what was programmed remains.
+
+        Parameters
+        ----------
+        moment : int
+            Seed of the cells' noise, which is slow: exchanges of one moment have it in common.
+        number : int
+            Of the exchange among those of the moment: shots and readings have noise of their own.
+        """
+        rng = np.random.default_rng([moment, 0])
+        cells = {name: held.redrawn(rng) for name, held in self.cells.items()}
+        shots, readings = np.random.default_rng([moment, 1, number]).spawn(2)
+        return replace(self, cells=cells, shots=shots, readings=readings)
+
+
+@dataclass
+class _Open:
+    """An exchange of which the bench has not returned yet."""
+
+    shots: np.random.Generator
+    readings: np.random.Generator
+    cells: dict[str, HeldCells] = field(default_factory=dict)
+
+
+class ExchangeRecorder:
+    """Records the exchanges of a simulated bench; takes the place of its `on_vectors`.
+
+    Parameters
+    ----------
+    bench : Bench
+        With a laboratory, or without instruments.
+    verified : callable
+        What is known of the cells' last verify reads.
+    keep : callable
+        Called with every `Exchange`, after the bench has had its answer.
+
+    Attributes
+    ----------
+    circuits : BlockCircuits
+        The bench's amplifiers and resistors.
+    converters : ConverterErrors
+        Its converters, with the errors of its own channels.
+    """
+
+    def __init__(self, bench: Bench, verified: Verified, keep: Callable[[Exchange], None]) -> None:
+        simulated: Any = bench.simulated  # a laboratory, or the chip without instruments
+        self.circuits: BlockCircuits = simulated.circuits
+        self._chip = simulated.chip
+        self._keep, self._verified, self._bench = keep, verified, bench
+        self.converters, self._readings = _converters_of(bench)
+        self._open: _Open | None = None
+        simulated.chip.on_noise = self._on_noise
+        bench.on_vectors = self._on_vectors
+
+    def _on_noise(self, array: str, rows: Index, columns: Index, noise: BlockNoise) -> None:
+        if self._open is None or array in self._open.cells:  # no bench waits for what was drawn before
+            self._open = _Open(deepcopy(self.circuits.rng), deepcopy(self._readings))
+        times, read = self._verified(array, rows, columns)
+        _, verified, series = held_history(self._bench, array, rows, columns, times)
+        if self.circuits.board.mode == "MULT":
+            cells, index = self._chip.at(array, rows, columns)
+            now = cells.conductance(index)
+        else:  # a loop is evaluated again only once its cells have aged by some
+            block = self._chip.block(array, rows, columns)
+            now = block.as_asked(block.conductance)
+        read = np.where(np.isnan(read), verified / (1.0 + verified * series), read)
+        self._open.cells[array] = HeldCells(
+            read, verified, np.asarray(now), noise.frozen, noise.variance, series
+        )
+
+    def _on_vectors(self, mode: str, volts: Floats, answers: Floats) -> None:
+        now, self._open = self._open, None
+        if now is None:
+            return
+        board = self.circuits.board
+        connected = ConnectedBlock(**{one.name: getattr(board, one.name) for one in fields(ConnectedBlock)})
+        self._keep(Exchange(connected, now.cells, now.shots, now.readings, volts.copy(), answers.copy()))
+
+
+def held_history(
+    bench: Bench, array: str, rows: Index, columns: Index, times: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return what the cells (R, C) of a simulated bench held after their last pulse and later, S, and their wires, ohm.
+
+    Parameters
+    ----------
+    times : (R, C) array
+        When that is, s of bench time; now where it is NaN.
+    """
+    simulated: Any = bench.simulated
+    chip, now = simulated.chip, simulated.clock.now
+    cells, index = chip.at(array, rows, columns)
+    state, drawn, since = cells.history(index)
+    at = np.where(np.isnan(times), now, times + (now - bench.now()))
+    ages = np.maximum(at - since, 0.0).astype(np.float32)
+    later = np.maximum(relaxed(cells.preset, state, drawn, ages), cells.preset.unformed)
+    series = chip.geometry[array].series_resistance(rows[:, None], columns[None, :])
+    return np.asarray(state, np.float64), np.asarray(later, np.float64), series
+
+
+def _converters_of(bench: Bench) -> tuple[ConverterErrors, np.random.Generator]:
+    """Return the converters of a simulated bench, and the generator of their noise."""
+    if isinstance(bench, ArrayBench):
+        return bench.instruments.daq.converters, bench.arrays.converter_rng  # type: ignore[attr-defined]
+    simulated: Any = bench.simulated
+    rng = np.random.default_rng(simulated.seed)
+    channels = bench.file.simulation.converters if bench.file.simulation else 0
+    converters = ConverterErrors(bench.file.instruments.daq, channels, rng)
+    if bench.file.instruments.daq.driver != "ni_daq":
+        return converters, rng
+    return converters.of_channels(*simulated.daq.channel_errors()), simulated.daq.rng

@@ -1,0 +1,224 @@
+"""An exchange repeated with some causes of error switched off, each at its root; all else is as it was.
+
+The circuits are those of the bench (`BlockCircuits`), on cells that are held: nothing is drawn that was not drawn then.
+Noise that is switched off is drawn all the same and weighs nothing, so every other draw remains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments.arrays.causes import Causes
+from mho.instruments.arrays.converter_errors import ConverterErrors
+from mho.instruments.arrays.exchanges import Exchange, HeldCells
+from mho.instruments.bench.vectors import CLAMPED
+from mho.instruments.laboratory.block_circuits import BlockCircuits
+from mho.instruments.simulated.physics.chip import BlockNoise, Index, SimulatedChip
+from mho.instruments.simulated.physics.circuits.amplifiers import AMPLIFIER_PRESETS, AmplifierBank
+from mho.instruments.simulated.physics.wires.wires import WiredBlock
+
+Floats = NDArray[np.float64]
+
+IDEAL = AMPLIFIER_PRESETS["ideal"]
+LEAST = 0.05  # share of a read's voltage that a cell has at least, behind its wires
+KEPT = 64  # states of cells and wires whose circuits are kept
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What cells (R, C) of an array were to hold, S.
+
+    Attributes
+    ----------
+    rounded : (R, C) array
+        Their levels.
+    exact : (R, C) array
+        What those are rounded from.
+    """
+
+    rounded: Floats
+    exact: Floats
+
+    def held(self, cells: HeldCells, causes: Causes) -> Floats:
+        """Return the conductances (R, C), S, without noise, of cells to which only `causes` happened.
+
+        Verify reads go through the wires and have noise of their own, and programming makes up for both. So a cell missed
+        its target by what it was *read* as; without wires it holds what it is read as; and what that read saw and was not
+        there is noise as well: slow noise was there at both times.
+        """
+        wires = "wires" in causes
+        if wires and {"quantisation", "programming", "relaxation", "read noise"} <= causes:
+            return cells.now
+        g = self.rounded if "quantisation" in causes else self.exact
+        verified, now = (one / (1.0 + one * cells.series) for one in (cells.verified, cells.now))
+        if "programming" in causes:
+            g = g + (cells.read - self.rounded)
+        if "read noise" in causes:
+            g = g + (verified - cells.read)
+        if "relaxation" in causes:
+            g = g + (now - verified)
+        g = np.maximum(g, 0.0)
+        return g / np.maximum(1.0 - g * cells.series, LEAST) if wires else g
+
+
+class _Silent(np.random.Generator):
+    """A generator whose normal deviates are all 0."""
+
+    def standard_normal(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
+        """Return zeros."""
+        return np.zeros(() if size is None else size, dtype)
+
+
+class _HeldChip:
+    """The blocks of one exchange, as `BlockCircuits` asks a chip for them."""
+
+    def __init__(self, chip: SimulatedChip) -> None:
+        self._geometry = chip.geometry
+        self._blocks: dict[str, WiredBlock] = {}
+        self._noises: dict[str, BlockNoise] = {}
+
+    def hold(self, array: str, conductance: Floats, rows: Index, columns: Index, *, wires: bool) -> None:
+        """Put cells (R, C), S, between lines."""
+        geometry = self._geometry[array]
+        places = geometry.along(rows), geometry.along(columns)
+        ohms = geometry.wire_resistance if wires else 0.0
+        self._blocks[array] = WiredBlock.from_lines(conductance, *places, ohms)
+
+    def set_noise(self, array: str, cells: HeldCells, *, on: bool) -> None:
+        """Give the cells of an array their noise, or none."""
+        share = 1.0 if on else 0.0
+        self._noises[array] = BlockNoise(share * cells.frozen, share * cells.variance)
+
+    def block(self, array: str, rows: Index, columns: Index) -> WiredBlock:
+        """Return the block, between its wires."""
+        return self._blocks[array]
+
+    def transfer(self, array: str, rows: Index, columns: Index) -> Floats:
+        """Return the transfer conductances (R, C), S."""
+        return self._blocks[array].admittance.transfer
+
+    def noise(self, array: str, rows: Index, columns: Index, window: float, shot: float) -> BlockNoise:
+        """Return the noise as it was."""
+        return self._noises[array]
+
+
+class SwitchedCircuits:
+    """A bench's circuits and converters, on which exchanges are repeated with any causes on.
+
+    Parameters
+    ----------
+    circuits : BlockCircuits
+        The bench's own.
+    converters : ConverterErrors
+        The bench's own.
+    """
+
+    def __init__(self, circuits: BlockCircuits, converters: ConverterErrors) -> None:
+        self._circuits, self._converters = circuits, converters
+        self._kept: dict[Any, tuple[Mapping[str, Floats], BlockCircuits]] = {}
+
+    def repeat(
+        self, exchange: Exchange, targets: Mapping[str, Targets], causes: Causes, volts: Floats | None = None
+    ) -> Floats:
+        """Return what a bench with only `causes` would have answered, as `Exchange.answers`.
+
+        Parameters
+        ----------
+        exchange : Exchange
+        targets : mapping
+            Of the cells of each array in it.
+        causes : frozenset of str
+            Those that are on.
+        volts : (samples, R) array, optional
+            Played in place of the exchange's own.
+
+        Returns
+        -------
+        (samples, C) array
+            Outputs, V, in INVERT, with NaN in a row where an output is in its clamp; currents, A, in MULTIPLY.
+        """
+        circuits = self._prepared(exchange, targets, causes)
+        asked = exchange.volts if volts is None else volts
+        samples = np.zeros((len(asked) + 2, asked.shape[1]))  # 0 V before, for the offsets, and after
+        samples[1:-1] = asked
+        ideal, converters = "converters" not in causes, self._converters
+        played = samples if ideal else converters.played(samples)
+        answers = circuits.answer(played, converters.input_count, converters.period)[:-1]
+        if not ideal:
+            answers = converters.sampled(answers, deepcopy(exchange.readings))
+        answers = answers[:, : exchange.answers.shape[1]]
+        outputs, resting = answers[1:], answers[0]
+        if exchange.board.mode == "MULT":
+            return np.asarray((outputs - resting) / -exchange.board.transimpedance)
+        clamped = np.abs(outputs).max(axis=1, keepdims=True) > CLAMPED
+        if np.abs(resting).max() > CLAMPED:
+            clamped[:] = True
+        return np.where(clamped, np.nan, outputs - resting)
+
+    def _prepared(self, exchange: Exchange, targets: Mapping[str, Targets], causes: Causes) -> BlockCircuits:
+        """Return circuits on the exchange's cells, with its noise and its generators."""
+        held = {name: targets[name].held(cells, causes) for name, cells in exchange.cells.items()}
+        block = exchange.board.block
+        assert block is not None  # nothing was played otherwise
+        # Noise is set anew each time; a loop without it has the same modes as long as its cells are the same.
+        board, others = exchange.board, causes - {"quantisation", "programming", "relaxation"}
+        key = (block, board.mode, board.diagonal, others, *(values.tobytes() for values in held.values()))
+        found = self._kept.pop(key, None)
+        if found is None:
+            lines = np.asarray(block[1], np.int64), np.asarray(block[2], np.int64)
+            chip = _HeldChip(self._circuits.chip)
+            for name, values in held.items():
+                chip.hold(name, values, *lines, wires="wires" in causes)
+            found = held, self._switched(exchange, chip, causes)
+        self._kept[key] = found
+        if len(self._kept) > KEPT:
+            del self._kept[next(iter(self._kept))]
+        circuits = found[1]
+        chip = cast(_HeldChip, circuits.chip)
+        for name, cells in exchange.cells.items():
+            chip.set_noise(name, cells, on="read noise" in causes)
+        if not isinstance(circuits.rng, _Silent):
+            circuits.rng.bit_generator.state = exchange.shots.bit_generator.state
+        return circuits
+
+    def _switched(self, exchange: Exchange, chip: _HeldChip, causes: Causes) -> BlockCircuits:
+        """Return the bench's circuits with the causes that are not among `causes` switched off."""
+        own = self._circuits
+        converts = "converters" in causes
+        readout = own.readout_noise if converts else 0.0
+        noisy = "read noise" in causes or (readout and exchange.board.mode == "MULT")
+        errors = 1.0 if "resistors" in causes else 0.0
+        return replace(
+            own,
+            chip=cast(SimulatedChip, chip),
+            board=exchange.board,
+            rng=deepcopy(exchange.shots) if noisy else _Silent(np.random.PCG64(0)),
+            inverters=_amplifiers(own.inverters, causes),
+            loop=_amplifiers(own.loop, causes),
+            transimpedance=_amplifiers(own.transimpedance, causes),
+            diagonal_errors=errors * own.diagonal_errors,
+            divider_errors=errors * own.divider_errors,
+            inverse_adc=own.inverse_adc if converts else None,
+            readout_noise=readout,
+        )
+
+
+def _amplifiers(bank: AmplifierBank, causes: Causes) -> AmplifierBank:
+    """Return a bank of amplifiers with the causes that are not among `causes` switched off."""
+    preset, offsets, errors = bank.preset, bank.offsets, bank.gain_errors
+    if "gain" not in causes:
+        preset = replace(IDEAL, noise=preset.noise, bias_current=preset.bias_current, offset=preset.offset)
+        preset = replace(preset, gain=1e15)
+    if "offset" not in causes:
+        preset, offsets = replace(preset, bias_current=0.0), np.zeros_like(offsets)
+    if "read noise" not in causes:
+        preset = replace(preset, noise=0.0)
+    if "resistors" not in causes:
+        errors = np.zeros_like(errors)
+    return AmplifierBank(preset, offsets, errors)

@@ -1,0 +1,40 @@
+"""Error budgets: a run repeated on its own twin with the causes of its error switched off, one by one and together.
+
+- `shapley`: from a number for every set of causes to each cause's part in it, functions of arrays;
+- `questions`: the answers of a run, their errors as measured and as a twin with some causes gives them;
+- `replaying`: the run repeated as far as its answers;
+- `shares`: which sets of causes are computed, and how well the parts are known;
+- `budgets`: all of it for one run file; `drawings`: the same as a picture.
+
+The twin's causes are those of `mho.instruments.arrays`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.running.budget.budgets import Budget, Share, budget
+    from mho.running.budget.drawings import save_budget
+    from mho.running.budget.shapley import additive_values, sampled_values, shapley_values
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".budgets": ("Budget", "Share", "budget"),
+            ".drawings": ("save_budget",),
+            ".shapley": ("additive_values", "sampled_values", "shapley_values"),
+        },
+    )
+
+__all__ = [
+    "Budget",
+    "Share",
+    "additive_values",
+    "budget",
+    "sampled_values",
+    "save_budget",
+    "shapley_values",
+]

@@ -1,0 +1,330 @@
+"""The error budget of a run: what each cause has in the error that was measured, and which one to mend first."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import InputError
+from mho.instruments.arrays import Cause, Causes, SwitchedCircuits, as_arrays
+from mho.instruments.simulated import cell_preset
+from mho.running.budget.conductances import CellErrors
+from mho.running.budget.questions import Question
+from mho.running.budget.replaying import KINDS, Replayed, ReplayedCells, replay
+from mho.running.budget.shares import Decomposition, Told, decompose, moved_values
+from mho.running.recipe import Recipe, read_recipe
+from mho.running.trust import Trust, nobody
+from mho.runs import RunFile, Status
+
+Floats = NDArray[np.float64]
+
+DRAWS = 16
+MOST_DRAWS = 1000
+CHIPS = 4  # that stand for a real one
+EDGES = (0.025, 0.975)  # quantiles of an interval
+
+
+@dataclass(frozen=True)
+class Share:
+    """One cause in a budget.
+
+    Attributes
+    ----------
+    cause : str
+    share, low, high : float
+        Of the measured squared error, with its interval of 95 %, see `Budget.drawn`. Below 0 for a cause that makes up for
+        others.
+    alone : float
+        Relative error if there were only this cause.
+    mended : float
+        Relative error if there were all but this cause.
+    """
+
+    cause: Cause
+    share: float
+    low: float
+    high: float
+    alone: float
+    mended: float
+
+
+@dataclass(frozen=True)
+class Budget:
+    """An error and what it is made of. Errors are relative, root mean squares over the answers.
+
+    Attributes
+    ----------
+    path : Path
+        The run.
+    title, procedure, bench, preset : str
+    status : Status
+        How the run ended.
+    error : str
+        Which error this is.
+    answers : int
+        Of how many answers; `counted` is what they are called.
+    drawn : str
+        What is drawn anew for the intervals.
+    measured, twin : float
+        As the run measured it, and as its twin gives it with all causes on.
+    again : tuple of float
+        Where the twin's error is in 95 % of repetitions, as the shares are.
+    shares : tuple of Share
+        The largest first; with `rest` and `unexplained` they add up to 1.
+    rest : float
+        Share that remains with all causes off: what the encoding cannot hold, as the shift of a loop.
+    unexplained : float
+        Share that the twin does not have; below 0 where it has more error than was measured.
+    orders : int
+        Orders of causes that were sampled; 0 where all sets of them were computed.
+    draws, seed : int
+        Number of moments behind the intervals, and the seed of these and of the orders.
+    remarks : tuple of str
+    """
+
+    path: Path
+    title: str
+    procedure: str
+    bench: str
+    preset: str
+    status: Status
+    error: str
+    answers: int
+    counted: str
+    drawn: str
+    measured: float
+    twin: float
+    again: tuple[float, float]
+    shares: tuple[Share, ...]
+    rest: float
+    unexplained: float
+    orders: int
+    draws: int
+    seed: int
+    remarks: tuple[str, ...]
+
+    @property
+    def first(self) -> Share | None:
+        """The cause to mend first: without it the error falls most. None where no cause alone lowers it."""
+        best = min(self.shares, key=lambda one: one.mended)
+        return best if best.mended < self.twin else None
+
+    @property
+    def advice(self) -> str:
+        """One sentence: what to mend first, and what that would come to."""
+        first = self.first
+        if first is None:
+            return "no single cause lowers the error when it is mended"
+        return f"mend {first.cause} first: the error would fall from {self.twin:.3g} to {first.mended:.3g}"
+
+    def plain(self) -> dict[str, Any]:
+        """Return all of it as numbers and texts, for JSON."""
+        first = self.first
+        return {
+            **asdict(self),
+            "path": str(self.path),
+            "status": str(self.status),
+            "first": None if first is None else first.cause,
+            "advice": self.advice,
+        }
+
+
+def budget(
+    path: str | os.PathLike[str],
+    *,
+    preset: str | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+    trust: Trust = nobody,
+    progress: Told = lambda stage, done, total: None,
+) -> Budget:
+    """Explain the error of the run in the file at `path`, cause by cause.
+
+    The run is repeated on its own twin, with the same seed, as far as its answers. Every answer is then given again with
+    causes switched off, one by one and together, on the same cells with the same noise. The cells of a run on real
+    instruments are not known: it is carried out on a few chips that are drawn, on the twin of its bench.
+
+    Parameters
+    ----------
+    path : path
+        A run of `invert`, `solve`, `multiply` or `program`.
+    preset : str, optional
+        Cells of the twins of a run on real instruments; "pku" unless given.
+    draws : int
+        Moments at which noise is drawn anew for the intervals, 0 for none.
+    seed : int
+        Of these, and of the orders in which causes are switched where there are too many sets of them.
+    trust : callable
+        As for `rerun`.
+    progress : callable
+        Told the stage, and how much of it is done.
+
+    Raises
+    ------
+    RunFileError
+        The file cannot be read, or is not as its run wrote it.
+    InputError
+        The run is of a kind without such an error, holds none, or cannot be repeated; or `draws` or `seed` cannot be.
+    """
+    if not 0 <= draws <= MOST_DRAWS:
+        raise InputError(f"draws is {draws}; give 0 to {MOST_DRAWS}")
+    if seed < 0:
+        raise InputError(f"seed is {seed}; give one from 0 up")
+    recipe = _recipe_of(Path(path), trust)
+    twins = _twins_of(recipe, preset, seed)
+    with RunFile(recipe.path) as file:
+        replays = [replay(one, file, trust, progress) for one in twins]
+        title, status = file.title, file.status
+    cells = [one.errors for one in replays if isinstance(one, ReplayedCells)]
+    if cells:
+        errors = CellErrors(np.concatenate([one.parts for one in cells], axis=1), cells[0].measured)
+        moved = errors.redrawn(draws, np.random.default_rng(seed))
+        explained = _Explained(errors.decomposed(), moved, cells[0].cells, errors.measured)
+    else:
+        answers = [one for one in replays if isinstance(one, Replayed)]
+        explained = _explain(answers, draws, seed, progress)
+    return _as_budget(explained, twins[0], title, status, draws, seed)
+
+
+@dataclass(frozen=True)
+class _Explained:
+    """A decomposition, its values at other moments (draws, causes), and of how many answers, with the measured error."""
+
+    found: Decomposition
+    moved: Floats
+    answers: int
+    measured: float
+
+
+def _explain(replays: Sequence[Replayed], draws: int, seed: int, progress: Told) -> _Explained:
+    """Decompose the error of a run's answers, of its twin or of several."""
+    asked = [(one.circuits, question) for one in replays for question in one.questions]
+    orders_rng, order_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
+    moments = np.random.SeedSequence(seed).generate_state(draws, np.uint64).tolist()
+    own = partial(_mean_error, asked)
+    found = decompose(own, len(asked), orders_rng, progress, asked[0][1].causes)
+    redrawn = [
+        partial(
+            _mean_error,
+            [(circuits, one.redrawn(moment, number)) for number, (circuits, one) in enumerate(asked)],
+        )
+        for moment in moments
+    ]
+    moved = moved_values(own, redrawn, found, order_rng, progress)
+    measured = float(np.mean([one.measured for _, one in asked]))
+    return _Explained(found, moved, len(replays[0].questions), measured)
+
+
+def _as_budget(
+    explained: _Explained, recipe: Recipe, title: str, status: Status, draws: int, seed: int
+) -> Budget:
+    """Return shares of the measured error, the largest first."""
+    found, measured, kind = explained.found, explained.measured, KINDS[recipe.kind]
+    low, high = _intervals(found, explained.moved)
+    whole = np.append(explained.moved.sum(axis=1) + found.rest, found.whole)
+    again = np.sqrt(np.maximum(np.quantile(whole, EDGES), 0.0))
+    scale = 1.0 / measured if measured > 0.0 else math.nan
+    shares = [
+        Share(cause, *(float(scale * one) for one in values), *(math.sqrt(one) for one in ends))
+        for cause, values, ends in zip(
+            found.causes,
+            np.array([found.values, low, high]).T,
+            np.array([found.alone, found.mended]).T.tolist(),
+            strict=True,
+        )
+    ]
+    return Budget(
+        path=recipe.path,
+        title=title,
+        procedure=recipe.kind.__name__,
+        bench=recipe.source.bench.name,
+        preset=recipe.provenance.get("preset", ""),
+        status=status,
+        error=kind.error,
+        answers=explained.answers,
+        counted=kind.counted[explained.answers != 1],
+        drawn=kind.drawn,
+        measured=math.sqrt(measured),
+        twin=math.sqrt(found.whole),
+        again=(float(again[0]), float(again[1])),
+        shares=tuple(sorted(shares, key=lambda one: -one.share)),
+        rest=scale * found.rest,
+        unexplained=scale * (measured - found.whole),
+        orders=found.orders,
+        draws=draws,
+        seed=seed,
+        remarks=recipe.remarks,
+    )
+
+
+def _twins_of(recipe: Recipe, preset: str | None, seed: int) -> list[Recipe]:
+    """Return what repeats a run: on its own twin, or on chips that stand for real ones."""
+    if recipe.source.bench.simulation is not None:
+        if preset is not None:
+            raise InputError(
+                f"{recipe.path} was made on a simulated bench, whose cells are known; leave out the preset {preset!r}"
+            )
+        return [recipe]
+    source = as_arrays(recipe.source, preset)
+    assert source.bench.simulation is not None  # `as_arrays` gives one
+    cells = source.bench.simulation.preset
+    cell_preset(cells)  # refused now where there is no such one
+    remark = (
+        f"{recipe.source.bench.name} is a bench of real instruments: its twin has cells of preset {cells}, on {CHIPS} "
+        "chips that are drawn, not the run's own; `mho calibrate` makes a preset of a chip's own runs"
+    )
+    return [
+        replace(
+            recipe,
+            source=source,
+            preset=cells,
+            chip_seed=chip,
+            after=None,
+            remarks=(*recipe.remarks, remark),
+            provenance=recipe.provenance | {"preset": cells},
+        )
+        for chip in np.random.SeedSequence([seed, 1]).generate_state(CHIPS).tolist()
+    ]
+
+
+def _recipe_of(path: Path, trust: Trust) -> Recipe:
+    """Return what repeats a run of a kind that has an error to explain."""
+    with RunFile(path) as file:
+        kind = file.procedure
+    known = {one.__name__: one for one in KINDS}
+    if kind not in known:
+        raise InputError(
+            f"{path} is a run of {kind.lower()}, which has no error of an answer to explain; give one of "
+            f"{', '.join(name.lower() for name in known)}"
+        )
+    recipe = read_recipe(path, trust, real=True)
+    if recipe.kind is not known[kind]:
+        raise InputError(
+            f"{path} was made by a procedure of one's own, {recipe.kind.__module__}:{kind}; the budget knows how mho's "
+            "own procedures come to their answers only"
+        )
+    if recipe.resume_of is not None:
+        raise InputError(
+            f"{path} took over answers from {recipe.resume_of.name}; give a run that made all of its own"
+        )
+    return recipe
+
+
+def _intervals(found: Decomposition, moved: Floats) -> tuple[Floats, Floats]:
+    """Return the ends of the intervals of the values, from those at other moments and from how they were sampled."""
+    known = np.vstack([found.values, moved])
+    low, high = np.quantile(known, EDGES, axis=0)
+    sampled = 1.96 * found.errors
+    return np.minimum(low, found.values) - sampled, np.maximum(high, found.values) + sampled
+
+
+def _mean_error(asked: Sequence[tuple[SwitchedCircuits, Question]], causes: Causes) -> float:
+    return float(np.mean([one.error(circuits, causes) for circuits, one in asked]))

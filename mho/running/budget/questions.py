@@ -1,0 +1,179 @@
+"""The answers of a run whose error a budget explains: as the run measured it, and as its twin gives it with causes off.
+
+The error is relative and squared, ||answer - exact||^2 / ||exact||^2: independent causes add to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments.arrays import CAUSES, Cause, Causes, Exchange, SwitchedCircuits, Targets
+from mho.procedures import (
+    LoopOnCells,
+    Multiply,
+    MultiplyPlan,
+    evenly,
+    largest_linear,
+    random_by_active,
+)
+
+Floats = NDArray[np.float64]
+Digits = NDArray[np.int64]
+
+RAILED = 1.0
+"""Squared error of a loop that rails at every input scale: that of an answer of 0."""
+
+
+class Question(Protocol):
+    """One answer of a run."""
+
+    @property
+    def measured(self) -> float:
+        """Squared error, as the run file has it."""
+        ...
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """What it can be wrong by."""
+        ...
+
+    def error(self, circuits: SwitchedCircuits, causes: Causes) -> float:
+        """Return the squared error of a twin with only `causes`."""
+        ...
+
+    def redrawn(self, moment: int, number: int) -> Self:
+        """Return the same question at another moment, as `Exchange.redrawn`."""
+        ...
+
+
+@dataclass(frozen=True)
+class LoopQuestion:
+    """The answer of an INV loop to one right-hand side, at the largest input scale that no output clamps.
+
+    Attributes
+    ----------
+    measured : float
+        Squared error, as the run file has it; NaN where it has none.
+    exchange : Exchange
+        Inputs (scales, k), largest first.
+    targets : mapping
+        Of the loop's cells.
+    per_unit : (scales,) array
+        Output that stands for 1 in the loop's solution, V.
+    solution : (n,) array
+        Exact, of the system as given.
+    given : callable
+        Solution of the loop -> that of the system as given.
+    order : int
+        Number of the loop's unknowns.
+    """
+
+    measured: float
+    exchange: Exchange
+    targets: Mapping[str, Targets]
+    per_unit: Floats
+    solution: Floats
+    given: Callable[[Floats], Floats]
+    order: int
+    causes: tuple[Cause, ...] = tuple(CAUSES)
+
+    def error(self, circuits: SwitchedCircuits, causes: Causes) -> float:
+        """Return the squared error of a twin with only `causes`."""
+        return self.error_of(circuits.repeat(self.exchange, self.targets, causes))
+
+    def error_of(self, outputs: Floats) -> float:
+        """Return the squared error of outputs (scales, k), V."""
+        best = largest_linear(outputs)
+        if best is None:
+            return RAILED
+        answer = self.given(outputs[best, : self.order] / self.per_unit[best])
+        return squared_error(answer, self.solution)
+
+    def redrawn(self, moment: int, number: int) -> Self:
+        """Return the same question at another moment, as `Exchange.redrawn`."""
+        return replace(self, exchange=self.exchange.redrawn(moment, number))
+
+
+@dataclass(frozen=True)
+class ProductQuestion:
+    """The sums of digits that programmed tiles answer to random patterns, before they are rounded.
+
+    Attributes
+    ----------
+    measured : float
+        Mean squared error over the mean square of the digits' exact sums, as the run file has it.
+    exchanges : tuple of Exchange
+        In the order in which the run played them: the calibration of each tile, then the patterns.
+    targets : tuple of mapping
+        Of the cells of each exchange.
+    procedure : Multiply
+    plan : MultiplyPlan
+    """
+
+    measured: float
+    exchanges: tuple[Exchange, ...]
+    targets: tuple[Mapping[str, Targets], ...]
+    procedure: Multiply
+    plan: MultiplyPlan
+    causes: tuple[Cause, ...] = tuple(CAUSES)
+
+    def error(self, circuits: SwitchedCircuits, causes: Causes) -> float:
+        """Return the squared error of a twin with only `causes`, calibrated as the run calibrates."""
+        played = zip(self.exchanges, self.targets, strict=True)
+        sums = self.procedure.sums_on(self.plan, _Repeated(circuits, played, causes))
+        sums.calibrate()
+        off = whole = 0.0
+        for _, patterns in random_by_active(
+            len(sums.digits), self.procedure.shots, self.procedure.pattern_rng()
+        ):
+            exact, seen = sums.expected(patterns).ravel(), sums.measured(patterns).ravel()
+            kept = evenly(exact.size, self.procedure.outputs_kept)
+            off += float(np.sum((seen[kept] - exact[kept]) ** 2))
+            whole += float(np.sum(exact[kept].astype(np.float64) ** 2))
+        return off / whole
+
+    def redrawn(self, moment: int, number: int) -> Self:
+        """Return the same question at another moment, as `Exchange.redrawn`."""
+        moved = tuple(one.redrawn(moment, which) for which, one in enumerate(self.exchanges))
+        return replace(self, exchanges=moved)
+
+
+class _Repeated:
+    """A bench that repeats recorded exchanges, one after the other."""
+
+    def __init__(
+        self,
+        circuits: SwitchedCircuits,
+        played: Iterable[tuple[Exchange, Mapping[str, Targets]]],
+        causes: Causes,
+    ) -> None:
+        self._circuits, self._played, self._causes = circuits, iter(played), causes
+
+    def connect_multiply(self, array: str, rows: Digits, columns: Digits) -> None:
+        """Do nothing: what was connected is known."""
+
+    def multiply(self, volts: Floats) -> Floats:
+        """Return the currents of the next exchange, A."""
+        exchange, targets = next(self._played)
+        return self._circuits.repeat(exchange, targets, self._causes, volts)
+
+
+def squared_error(answer: Floats, exact: Floats) -> float:
+    """Return ||answer - exact||^2 / ||exact||^2."""
+    return float(np.sum((answer - exact) ** 2) / np.sum(exact**2))
+
+
+def loop_targets(cells: LoopOnCells, matrix: Floats) -> dict[str, Targets]:
+    """Return the targets of a loop that holds `matrix` (n, n), array by array."""
+    return {name: Targets(*both) for name, both in cells.targets(matrix).items()}
+
+
+def volts_per_unit(volts: Floats, rhs: Floats, cells: LoopOnCells, input_conductance: float) -> Floats:
+    """Return the outputs (scales,), V, that stand for 1 in the solution for inputs (scales, k), V, of `rhs` (n,)."""
+    shares = volts[:, : len(rhs)] @ rhs / (rhs @ rhs)
+    return np.asarray(-input_conductance * shares * cells.encoding.unit / cells.step)

@@ -1,0 +1,131 @@
+"""From answers of a run and its twin to shares: what each cause has in the squared error, and how well that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments.arrays import ALL, CAUSES, Cause, Causes
+from mho.running.budget.shapley import sampled_values, shapley_values
+
+Floats = NDArray[np.float64]
+
+INERT = 1e-5  # of the squared error: a cause that moves it by less, alone and as the last one, has no share
+MOST_ANSWERS = 1 << 13  # answers computed for an exact decomposition; more causes or answers are sampled
+TOLERANCE = 0.005  # largest standard error of a sampled share
+MOST_PAIRS = 64  # of sampled orders
+
+Value = Callable[[Causes], float]
+"""Mean squared error of a twin with only these causes."""
+
+Told = Callable[[str, int, int], None]
+"""Told how much of a stage is done."""
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """The squared error of a twin, cause by cause.
+
+    Attributes
+    ----------
+    causes : tuple of str
+    values : (causes,) array
+        Shapley values; with `rest` they add up to `whole`.
+    errors : (causes,) array
+        Their standard errors where they were sampled; 0 where all sets were computed.
+    alone, mended : (causes,) arrays
+        Squared error with this cause only, and with all others.
+    whole, rest : float
+        Squared error with all causes, and with those alone that have no share.
+    orders : int
+        Number of sampled orders; 0 for all sets.
+    """
+
+    causes: tuple[Cause, ...]
+    values: Floats
+    errors: Floats
+    alone: Floats
+    mended: Floats
+    whole: float
+    rest: float
+    orders: int
+
+
+def decompose(
+    value: Value, answers: int, rng: np.random.Generator, told: Told, causes: Sequence[Cause] = tuple(CAUSES)
+) -> Decomposition:
+    """Decompose a twin's squared error.
+
+    Parameters
+    ----------
+    value : callable
+    answers : int
+        Of which it is the mean: what one call takes.
+    rng : numpy.random.Generator
+        Of sampled orders.
+    told : callable
+    causes : sequence of str
+        Those that this kind of answer has; all others are on.
+    """
+    others = ALL - frozenset(causes)
+    count = len(causes)
+    first = [others | {one} for one in causes] + [ALL - {one} for one in causes]
+    ends = []
+    for number, some in enumerate(first):
+        told("each cause", number, len(first))
+        ends.append(value(some))
+    alone, mended = np.array(ends[:count]), np.array(ends[count:])
+    whole, nothing = value(ALL), value(others)
+    moved = np.maximum(np.abs(alone - nothing), np.abs(whole - mended))
+    active = [int(i) for i in np.flatnonzero(moved > INERT * max(whole, 1e-300))]
+    inert = others | {one for i, one in enumerate(causes) if i not in active}
+    known: dict[int, float] = {}
+
+    def of(members: int) -> float:
+        if members not in known:
+            known[members] = value(inert | {causes[i] for b, i in enumerate(active) if members >> b & 1})
+            told("causes together", len(known), 1 << len(active))
+        return known[members]
+
+    values, errors = np.zeros(count), np.zeros(count)
+    orders = 0
+    if (answers << len(active)) <= MOST_ANSWERS:
+        values[active] = shapley_values([of(members) for members in range(1 << len(active))])
+    else:
+        found = sampled_values(of, len(active), rng, TOLERANCE, MOST_PAIRS)
+        values[active], errors[active], orders = found.values, found.errors, found.orders
+    return Decomposition(tuple(causes), values, errors, alone, mended, whole, of(0), orders)
+
+
+def moved_values(
+    value: Value, redrawn: Sequence[Value], of: Decomposition, rng: np.random.Generator, told: Told
+) -> Floats:
+    """Return the Shapley values (draws, causes) at other moments, when noise is drawn anew.
+
+    One order of the causes and its reverse are walked at every moment, the run's own included: what the values differ by
+    between moments is taken from those, which is exact for causes that act alone or by twos.
+    """
+    active = [one for one, share in zip(of.causes, of.values, strict=True) if share != 0.0]
+    order = [active[i] for i in rng.permutation(len(active))]
+    inert = ALL - frozenset(active)
+    places = [of.causes.index(one) for one in order]
+
+    def walked(at: Value) -> Floats:
+        found = np.zeros(len(of.causes))
+        on, last, before, after = inert, ALL, at(inert), at(ALL)
+        for one, place in zip(order, places, strict=True):
+            on, last = on | {one}, last - {one}  # forth, and what the reverse order adds with it
+            now, left = at(on), at(last)
+            found[place] = 0.5 * ((now - before) + (after - left))
+            before, after = now, left
+        return found
+
+    own = walked(value)
+    moments = []
+    for number, one in enumerate(redrawn):
+        told("other moments", number, len(redrawn))
+        moments.append(of.values + walked(one) - own)
+    return np.array(moments).reshape(-1, len(of.causes))

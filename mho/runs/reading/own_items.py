@@ -1,0 +1,111 @@
+"""The items of an open run file, each checked to be the file's own when it is first asked for.
+
+Checking a whole file (`mho.runs.reading.containment.check_contained`) opens all its datasets, some hundreds. Who reads
+three of them from each of thousands of files has these three checked.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+
+from mho.errors import RunFileError
+from mho.runs.reading.containment import Declared, check_contained, check_link
+
+
+class OwnItems:
+    """Opens the items of a run file by their names within the entry, only the file's own ones.
+
+    Parameters
+    ----------
+    path : Path
+    file : h5py.File
+    whole : bool
+        The whole file has been checked already.
+
+    Raises
+    ------
+    RunFileError
+        By every method: the file was closed, or what is asked for lies in another file, or declares, with what was asked
+        for before, more than the file can hold.
+    KeyError
+        It is not there.
+    """
+
+    def __init__(self, path: Path, file: h5py.File, *, whole: bool) -> None:
+        self._path = path
+        self._file = file
+        self._whole = whole
+        self._live = bool(file.swmr_mode)
+        self._passed: set[str] = set()
+        self._opened: dict[str, h5py.HLObject] = {}
+        self._declared = Declared(path)
+
+    def item(self, name: str) -> h5py.HLObject:
+        """Return a group or dataset; "" is the entry. One that a writer may change is opened anew each time."""
+        if not self._file:
+            raise RunFileError(f"run file {self._path} was closed; open it again to read it")
+        if name in self._opened:
+            return self._opened[name]
+        place = f"entry/{name}" if name else "entry"
+        if not self._whole:
+            self._check(place)
+        opened = h5py.h5o.open(self._file.id, place.encode())
+        if isinstance(opened, h5py.h5g.GroupID):
+            return self._opened.setdefault(name, h5py.Group(opened))
+        if not isinstance(opened, h5py.h5d.DatasetID):
+            return h5py.Datatype(opened)
+        if not self._whole and place not in self._passed:
+            self._declared.add(opened)
+            self._passed.add(place)
+        dataset = h5py.Dataset(opened, readonly=True)
+        if not self._live:
+            self._opened[name] = dataset
+        return dataset
+
+    def has(self, group: str, name: str) -> bool:
+        """Return whether a group holds something of this name; it is not opened."""
+        return bool(name) and not set(name) & {"/", ".", "\0"} and name in self.item(group)
+
+    def close(self) -> None:
+        """Let go of what was opened."""
+        self._opened.clear()
+
+    def members(self, name: str) -> dict[str, h5py.HLObject | None]:
+        """Return what a group holds, by name; None for a link that leads nowhere."""
+        return {one: self._member(f"{name}/{one}".lstrip("/")) for one in self.names(name)}
+
+    def _member(self, name: str) -> h5py.HLObject | None:
+        try:
+            return self.item(name)
+        except KeyError:
+            return None
+
+    def names(self, name: str) -> list[str]:
+        """Return the names of what a group holds; nothing of it is opened."""
+        return list(self.item(name))
+
+    def check_all(self) -> None:
+        """Check the whole file, as opening with ``whole=True`` does."""
+        if not self._whole and self._file:
+            check_contained(self._path, self._file)
+            self._whole = True
+
+    def _check(self, place: str) -> None:
+        """Check the links on the way to `place`, where none was followed yet."""
+        parts = place.split("/")
+        for depth in range(1, len(parts) + 1):
+            way = "/".join(parts[:depth])
+            if way in self._passed:
+                continue
+            try:
+                kind = self._file.id.links.get_info(way.encode()).type
+            except KeyError:
+                return  # opening says what is not there
+            if kind == h5py.h5l.TYPE_SOFT:  # it may lead anywhere: mho writes none
+                self.check_all()
+                return
+            check_link(self._path, way.encode(), kind)
+            if depth < len(parts):
+                self._passed.add(way)

@@ -1,0 +1,319 @@
+"""What made a run's answers wrong: repeated on the run's own twin, with causes off one by one and together."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import run_samples
+
+import mho
+from benchmarks._dominant_causes import DOMINATED, OFFSET, dominated_run
+from mho.errors import Aborted, InputError, MhoError, RunFileError
+from mho.instruments.arrays import ALL, CAUSES, Cause
+from mho.procedures import Invert, Multiply, Procedure, Program, Read, Solve
+from mho.procedures.stream import Control, Event, Progress
+from mho.running import run
+from mho.running.budget import Budget, budget
+from mho.running.budget.questions import LoopQuestion
+from mho.running.budget.replaying import Replayed, replay
+from mho.running.recipe import read_recipe
+from mho.runs import RunFile, Status
+
+PRESETS = ("ideal", "pku", "relaxing")
+
+
+@pytest.fixture(scope="module")
+def inverted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A matrix inverted on arrays of the preset `pku`."""
+    path = tmp_path_factory.mktemp("inverted") / "invert.h5"
+    run(
+        Invert(conditions="3", size=4, vectors=3, scales=8, steps=1),
+        "arrays",
+        seed=3,
+        preset="pku",
+        output=path,
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def found(inverted: Path) -> Budget:
+    """Its budget."""
+    return budget(inverted, draws=4)
+
+
+def replayed(path: Path) -> Replayed:
+    with RunFile(path) as file:
+        found = replay(read_recipe(path), file)
+    assert isinstance(found, Replayed)
+    return found
+
+
+def test_the_twin_repeats_every_answer_bit_for_bit(inverted: Path) -> None:
+    again = replayed(inverted)
+    assert len(again.questions) == 3
+    for one in again.questions:
+        assert isinstance(one, LoopQuestion)
+        answers = again.circuits.repeat(one.exchange, one.targets, ALL)
+        np.testing.assert_array_equal(answers, one.exchange.answers)
+        assert one.error(again.circuits, ALL) == pytest.approx(one.measured, rel=1e-12)
+
+
+def test_with_all_causes_off_round_off_remains(inverted: Path) -> None:
+    again = replayed(inverted)
+    assert max(one.error(again.circuits, frozenset()) for one in again.questions) < 1e-24
+
+
+def test_the_shares_add_up_to_what_was_measured(found: Budget, inverted: Path) -> None:
+    total = sum(one.share for one in found.shares) + found.rest + found.unexplained
+    assert total == pytest.approx(1.0, abs=1e-12)
+    assert abs(found.unexplained) < 1e-12
+    with RunFile(inverted) as file:
+        errors = file.column("solutions", "error")
+    assert found.measured == pytest.approx(np.sqrt(np.mean(errors**2)), rel=1e-12)
+    assert {one.cause for one in found.shares} == set(CAUSES)
+    assert all(one.low <= one.share <= one.high for one in found.shares)
+
+
+def test_it_says_what_to_mend_first(found: Budget) -> None:
+    first = found.first
+    assert first is not None
+    assert first.mended == min(one.mended for one in found.shares)
+    assert found.advice == (
+        f"mend {first.cause} first: the error would fall from {found.twin:.3g} to {first.mended:.3g}"
+    )
+
+
+def test_the_same_seed_gives_the_same_budget(found: Budget, inverted: Path) -> None:
+    assert budget(inverted, draws=4) == found
+    other = budget(inverted, draws=4, seed=1)
+    assert [one.share for one in other.shares] == [one.share for one in found.shares]
+    assert [one.high for one in other.shares] != [one.high for one in found.shares]
+
+
+def test_without_draws_there_are_no_intervals(inverted: Path) -> None:
+    assert all(one.low == one.share == one.high for one in budget(inverted, draws=0).shares)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_solve_is_explained_by_its_first_inversion(tmp_path: Path, preset: str) -> None:
+    path = tmp_path / "solve.h5"
+    run(Solve(matrix="zuo2025-4x4", bits=12), "arrays", seed=2, preset=preset, output=path)
+    found = mho.budget(path, draws=2)
+    assert found.answers == 1
+    assert found.twin == pytest.approx(found.measured, rel=1e-9)
+    assert sum(one.share for one in found.shares) + found.rest == pytest.approx(1.0, abs=1e-9)
+    with RunFile(path) as file:  # the first step of the refinement has about the error of the bare inversion
+        first = float(file.column("cycles", "relative_error")[0])
+    assert 0.2 < first / found.measured < 5.0
+
+
+def test_a_run_at_the_wire_is_explained_as_exactly(tmp_path: Path) -> None:
+    path = tmp_path / "wire.h5"
+    run(Invert(conditions="3", size=3, vectors=2, scales=6, steps=1), "simulated", seed=4, output=path)
+    again = replayed(path)
+    for one in again.questions:
+        assert isinstance(one, LoopQuestion)
+        np.testing.assert_array_equal(
+            again.circuits.repeat(one.exchange, one.targets, ALL), one.exchange.answers
+        )
+
+
+@pytest.mark.parametrize("cause", DOMINATED)
+def test_a_cause_that_dominates_is_named(cause: Cause, tmp_path: Path) -> None:
+    with dominated_run(cause, DOMINATED[cause], tmp_path) as path:
+        found = budget(path, draws=0)
+    assert found.first is not None
+    assert found.first.cause == cause
+    assert found.first == found.shares[0]
+    assert found.first.share >= 0.8
+    assert found.first.mended < 0.6 * found.measured
+
+
+def test_an_offset_is_subtracted_by_the_bench_itself(tmp_path: Path) -> None:
+    with dominated_run("offset", OFFSET, tmp_path) as path:
+        found = budget(path, draws=0)
+    assert next(one for one in found.shares if one.cause == "offset").share < 0.2
+
+
+@pytest.mark.parametrize("cause", sorted(set(CAUSES) - {"read noise"}))
+def test_a_cause_that_is_off_leaves_all_draws_as_they_were(inverted: Path, cause: Cause) -> None:
+    """With read noise and one other cause, the noise of the read is the same as without the other."""
+    again = replayed(inverted)
+    one = again.questions[0]
+    assert isinstance(one, LoopQuestion)
+    repeat = again.circuits.repeat
+    base: frozenset[Cause] = frozenset({cause})
+    twice = [repeat(one.exchange, one.targets, base | {"read noise"}) for _ in range(2)]
+    np.testing.assert_array_equal(*twice)
+    alone = repeat(one.exchange, one.targets, frozenset({"read noise"})) - repeat(
+        one.exchange, one.targets, frozenset()
+    )
+    beside = twice[0] - repeat(one.exchange, one.targets, base)
+    linear = np.isfinite(alone).all(axis=1) & np.isfinite(beside).all(axis=1)
+    part = float(np.sum(alone[linear] * beside[linear]) / np.sum(alone[linear] ** 2))
+    assert part == pytest.approx(1.0, abs=0.25)  # to first order; other draws would have about 0
+
+
+def stopped(procedure: Procedure, stage: str, done: int, output: Path) -> Path:
+    """Carry out a procedure on arrays until it has done so much of a stage, and return its file."""
+    control = Control()
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage.startswith(stage) and event.done >= done:
+            control.abort("enough")
+
+    with pytest.raises(Aborted):
+        run(procedure, "arrays", seed=3, output=output, control=control, observers=[stop])
+    return output
+
+
+def test_a_run_that_was_stopped_is_used_as_far_as_it_came(tmp_path: Path) -> None:
+    procedure = Invert(conditions="3", size=4, vectors=3, scales=8, steps=0)
+    found = budget(stopped(procedure, "inverting", 2, tmp_path / "stopped.h5"), draws=0)
+    assert found.status is Status.ABORTED
+    assert found.answers == 2
+    assert found.twin == pytest.approx(found.measured, rel=1e-12)
+
+
+def test_a_run_that_was_stopped_before_its_first_answer_is_refused(tmp_path: Path) -> None:
+    procedure = Invert(conditions="3", size=4, vectors=3, scales=8, steps=0)
+    with pytest.raises(InputError, match=r"stopped\.h5 holds no answer .*aborted"):
+        budget(stopped(procedure, "programming", 1, tmp_path / "stopped.h5"), draws=0)
+
+
+@pytest.fixture(scope="module")
+def multiplied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Products on arrays."""
+    path = tmp_path_factory.mktemp("multiplied") / "multiply.h5"
+    procedure = Multiply(matrix="zuo2025-4x4", vectors=2, bits=6, shots=16, outputs_kept=200)
+    run(procedure, "arrays", seed=2, output=path)
+    return path
+
+
+def test_sums_of_digits_are_explained_with_their_calibration(multiplied: Path) -> None:
+    found = budget(multiplied, draws=2)
+    with RunFile(multiplied) as file:
+        table = file.table("patterns")
+    measured = np.sum(table["error"] ** 2) / np.sum(table["expected"].astype(float) ** 2)
+    assert found.measured**2 == pytest.approx(measured, rel=1e-12)
+    assert found.twin == pytest.approx(found.measured, rel=1e-6)
+    assert sum(one.share for one in found.shares) + found.rest == pytest.approx(1.0, abs=1e-5)
+    assert abs(found.rest) < 1e-12
+
+
+@pytest.fixture(scope="module", params=["arrays", "simulated"])
+def programmed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Digits programmed, with instruments and without."""
+    folder = tmp_path_factory.mktemp("programmed")
+    np.savetxt(folder / "digits.csv", np.arange(24).reshape(4, 6) % 8, delimiter=",", fmt="%d")
+    path = folder / "program.h5"
+    run(Program(digits=str(folder / "digits.csv")), request.param, preset="relaxing", seed=2, output=path)
+    return path
+
+
+def test_conductances_are_explained_by_what_each_cell_did(programmed: Path) -> None:
+    found = budget(programmed)
+    assert [found.answers, found.counted] == [24, "cells"]
+    assert {one.cause for one in found.shares} == {"programming", "relaxation", "read noise"}
+    assert found.twin == pytest.approx(found.measured, rel=1e-6)
+    assert sum(one.share for one in found.shares) == pytest.approx(1.0, abs=1e-6)
+    with RunFile(programmed) as file:
+        off = file.map("multiply_conductance") - file.map("multiply_target")
+        size = np.sqrt(np.mean(file.map("multiply_target") ** 2))
+    assert found.measured == pytest.approx(np.sqrt(np.mean(off**2)) / size, rel=1e-6)
+
+
+def test_a_programming_that_was_stopped_is_refused(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "digits.csv", np.arange(24).reshape(4, 6) % 8, delimiter=",", fmt="%d")
+    procedure = Program(digits=str(tmp_path / "digits.csv"))
+    with pytest.raises(InputError, match=r"stopped\.h5 is aborted"):
+        budget(stopped(procedure, "programming", 1, tmp_path / "stopped.h5"))
+
+
+@pytest.fixture(scope="module")
+def real(inverted: Path) -> Path:
+    """The run as if its bench were of real instruments."""
+    copy = inverted.with_name("real.h5")
+    shutil.copy(inverted, copy)
+    with RunFile(copy) as file:
+        text = re.sub(r"^\[simulation\][^\[]*", "", file.bench, flags=re.M)
+    with h5py.File(copy, "r+") as opened:
+        del opened["entry/bench/file"]
+        opened["entry/bench/file"] = np.bytes_(text.encode())
+    return run_samples.seal_again(copy)
+
+
+def test_a_run_on_real_instruments_is_held_to_drawn_chips(real: Path, found: Budget) -> None:
+    drawn = budget(real, draws=2)
+    assert "is a bench of real instruments" in drawn.remarks[-1]
+    assert drawn.preset == "pku"
+    assert drawn.measured == pytest.approx(found.measured, rel=1e-12)
+    assert 0.3 < drawn.twin / drawn.measured < 3.0  # other cells, of the same kind
+    total = sum(one.share for one in drawn.shares) + drawn.rest + drawn.unexplained
+    assert total == pytest.approx(1.0, abs=1e-9)
+    assert drawn.unexplained == pytest.approx(1.0 - (drawn.twin / drawn.measured) ** 2)
+
+
+def test_the_cells_of_a_real_chip_are_those_of_the_preset_that_is_named(real: Path, inverted: Path) -> None:
+    assert budget(real, preset="relaxing", draws=0).preset == "relaxing"
+    with pytest.raises(InputError, match="whose cells are known"):
+        budget(inverted, preset="relaxing")
+    with pytest.raises(MhoError, match="nosuch"):
+        budget(real, preset="nosuch")
+
+
+def test_a_run_without_answers_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "read.h5"
+    run(Read(rows="0", columns="0"), "arrays", seed=1, output=path)
+    with pytest.raises(InputError, match=r"read\.h5 is a run of read, which has no error"):
+        budget(path)
+
+
+def test_a_file_that_was_changed_is_refused(inverted: Path, tmp_path: Path) -> None:
+    path = tmp_path / "changed.h5"
+    shutil.copy(inverted, path)
+    with h5py.File(path, "r+") as file:
+        file["entry/solutions/error"][0] *= 2.0
+    with pytest.raises(RunFileError, match=r"changed\.h5"):
+        budget(path)
+
+
+def test_a_damaged_file_is_refused(inverted: Path, tmp_path: Path) -> None:
+    path = tmp_path / "half.h5"
+    path.write_bytes(inverted.read_bytes()[: inverted.stat().st_size // 2])
+    with pytest.raises(RunFileError, match=r"half\.h5"):
+        budget(path)
+
+
+@pytest.mark.parametrize(("given", "said"), [({"draws": -1}, "draws is -1"), ({"seed": -1}, "seed is -1")])
+def test_numbers_that_cannot_be_are_refused(inverted: Path, given: dict[str, int], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        budget(inverted, **given)
+
+
+def test_a_solve_by_blocks_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "blocks.h5"
+    run(Solve(matrix="mimo-16x16", bits=12, leaf=8), "arrays", seed=1, output=path)
+    with pytest.raises(InputError, match="by blocks"):
+        budget(path)
+
+
+def test_a_second_slice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "slices.h5"
+    procedure = Invert(conditions="3", size=3, vectors=1, scales=6, steps=0, loop_slices=2)
+    run(procedure, "arrays", seed=1, output=path)
+    with pytest.raises(InputError, match="second slice"):
+        budget(path)
+
+
+def test_all_of_it_can_be_told_a_machine(found: Budget) -> None:
+    told = json.loads(json.dumps(found.plain()))
+    assert told["first"] == found.first.cause  # type: ignore[union-attr]
+    assert len(told["shares"]) == len(CAUSES)

@@ -1,0 +1,197 @@
+"""A foreign table of each kind becomes a run file like that of our own procedure, and all its figures are drawn."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from foreign_tables import TABLES
+
+from mho import run
+from mho.analysis import plot, summarise
+from mho.analysis.calibration.pulse_records import pulses_of
+from mho.analysis.imports import MEASUREMENTS, Reading, guess, import_reading
+from mho.errors import InputError
+from mho.procedures import IV, Endurance, Form, Noise, Procedure, Program, Read, Response, Retention
+from mho.running.importing import import_measurement
+from mho.runs import RunFile
+
+CELLS = {"rows": "0:1", "columns": "0:1"}
+
+
+def imported(folder: Path, kind: str, text: str | None = None, **options: str) -> RunFile:
+    source = folder / "t.csv"
+    source.write_text(TABLES[kind]() if text is None else text, encoding="utf-8")
+    best = guess(source, kinds=[kind]).best
+    assert best.assignment is not None, best.reasons
+    return RunFile(import_measurement(source, best.reading, folder / "run.h5", **options))
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_every_declared_figure_of_an_imported_table_is_drawn(tmp_path: Path, kind: str):
+    with imported(tmp_path, kind) as found:
+        assert found.status == "finished"
+        assert found.procedure == "Import"
+        assert found.parameters["type"].value == kind
+        assert found.figures
+        assert summarise(found).bench.preset is None  # nothing that was simulated
+    assert plot([tmp_path / "run.h5"], tmp_path / "all.png", "").stat().st_size > 5000
+
+
+def own_procedures(folder: Path) -> dict[str, Procedure]:
+    np.savetxt(folder / "digits.csv", [[3]], fmt="%d", delimiter=",")
+    return {
+        "iv": IV(**CELLS, highest=0.1), "endurance": Endurance(**CELLS, cycles=1),
+        "retention": Retention(**CELLS, last=2.0, first=1.0),
+        "form": Form(**CELLS), "response": Response(**CELLS), "noise": Noise(**CELLS, samples=64, series=1),
+        "reads": Read(**CELLS), "program": Program(digits=folder / "digits.csv"),
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("own")
+    return {
+        kind: Path(run(one, bench="arrays", seed=1, output=folder / f"{kind}.h5").path)
+        for kind, one in own_procedures(folder).items()
+    }
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TABLES if kind != "ber"])
+def test_tables_columns_units_and_figures_are_those_of_our_own_runs(
+    tmp_path: Path, own: dict[str, Path], kind: str
+):
+    more = {"temperature", "target", "pulse", "kind", "index"}  # what only a foreign table has in the rows
+    with (
+        imported(tmp_path, kind, chip="reference" if kind == "retention" else "") as found,
+        RunFile(own[kind]) as ours,
+    ):
+        assert MEASUREMENTS[kind].table in ours.tables
+        for table in found.tables:
+            assert table in ours.tables
+            assert {n: u for n, u in found.units(table).items() if n not in more}.items() <= ours.units(
+                table
+            ).items()
+        assert {one.removeprefix("multiply_") for one in ours.maps} >= set(found.maps)
+        figures = {one.name.removeprefix("multiply_") for one in ours.figures}
+        assert {one.name for one in found.figures} <= figures | {"conductance"}
+
+
+def test_loops_tell_set_and_reset_voltages(tmp_path: Path):
+    with imported(tmp_path, "iv") as found:
+        loops = found.table("loops")
+        assert loops["v_set"] == pytest.approx([1.175, 1.175])
+        assert loops["v_reset"] == pytest.approx([-0.975, -0.975])
+        assert loops["window"] == pytest.approx([30.0, 30.0])
+        assert loops["cycle"].tolist() == [0, 1]
+        assert found.map("conductance")[0, 0] == pytest.approx(1e-6)
+        assert found.summary["v_set"] == pytest.approx(1.175)
+
+
+def test_a_window_that_closes_has_a_lifetime(tmp_path: Path):
+    with imported(tmp_path, "endurance") as found:
+        lives = found.table("lifetimes")
+        assert (lives["good"].tolist(), lives["failed"].tolist()) == ([1000.0], [10_000.0])
+        assert found.map("lifetime")[0, 0] == 1000.0
+        assert found.table("endurance")["state"].tolist() == [0] * 6 + [1] * 6
+
+
+def test_a_window_that_was_good_again_had_not_failed(tmp_path: Path):
+    text = "cycle,LRS (uS),HRS (uS)\n1,200,10\n10,200,150\n100,200,10\n"
+    with imported(tmp_path, "endurance", text) as found:
+        assert math.isinf(found.table("lifetimes")["failed"][0])
+
+
+def test_cells_form_where_their_conductance_jumps(tmp_path: Path):
+    with imported(tmp_path, "form") as found:
+        voltage = found.map("forming_voltage")
+        assert voltage[:, 0] == pytest.approx([3.0, 3.2], abs=0.011)
+        assert found.summary["formed"] == 2
+        assert len(found.table("formed")["share"])
+
+
+def test_noise_has_a_spectrum(tmp_path: Path):
+    with imported(tmp_path, "noise") as found:
+        cells = found.table("noise")
+        assert cells["mean"] == pytest.approx([1e-5], rel=1e-3)
+        assert cells["deviation"][0] / cells["mean"][0] == pytest.approx(0.01, rel=0.1)
+        assert found.table("spectra")["frequency"].max() <= 250.0 + 1e-9
+        assert found.summary["interval"] == pytest.approx(2e-3)
+
+
+def test_retention_keeps_an_image_a_read_and_the_drift_by_level(tmp_path: Path):
+    with imported(tmp_path, "retention", chip="reference") as found:
+        assert summarise(found).contents["maps/conductance"] == 11
+        assert set(found.table("retention")["level"].tolist()) == {7}
+        assert found.table("reads")["repeat"].tolist()[:3] == [0, 1, 2]
+
+
+def test_pulses_are_counted_and_go_into_a_calibration(tmp_path: Path):
+    with imported(tmp_path, "program") as found:
+        assert found.map("pulses").tolist() == [[2.0, 2.0]]
+        assert found.map("target")[0] == pytest.approx([2.5e-5, 5e-5])
+        taken = pulses_of(found)
+    before = import_reading(tmp_path / "t.csv", Reading("reads"), tmp_path / "before.h5")
+    with RunFile(before) as earlier:
+        same = pulses_of(earlier)
+    assert taken is not None
+    assert same is not None
+    for name, values in same.items():
+        np.testing.assert_allclose(taken[name], values, rtol=1e-6)
+
+
+def test_a_response_without_times_is_refused_by_a_calibration(tmp_path: Path):
+    with imported(tmp_path, "response") as found, pytest.raises(InputError, match="has no column time"):
+        pulses_of(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "cycle,LRS (ohm),HRS (ohm)\n1.5,1,2\n2,1,2\n",
+            "line 2: '1.5' in column 'cycle' is no number of a cycle, from 0",
+        ),
+        (
+            "cycle,state,G\n1,LRS,1e-4\n1,maybe,1e-5\n",
+            "line 3: 'maybe' in column 'state' is no state; say LRS or HRS",
+        ),
+        ("cycle,G\n1,1e-4\n2,1e-5\n", "no column for state"),
+        ("cycle,LRS (ohm),HRS (ohm)\n1,nan,2\n2,,3\n", "column 'LRS (ohm)' has no number in any of 2 lines"),
+        ("cycle,LRS (ohm),HRS (ohm)\n1,5000\n2,5000,1e5\n", "line 2: 2 values where the header has 3"),
+        (
+            "cycle,LRS (ohm),HRS (ohm)\n1,five,1e5\n2,5000,1e5\n",
+            "line 2: 'five' in column 'LRS (ohm)' is no number",
+        ),
+    ],
+)
+def test_impossible_values_are_named_by_their_lines(tmp_path: Path, text: str, said: str):
+    source = tmp_path / "t.csv"
+    source.write_text(text)
+    with pytest.raises(InputError) as caught:
+        import_measurement(source, Reading("endurance"), tmp_path / "run.h5")
+    assert said in str(caught.value)
+    assert not (tmp_path / "run.h5").exists()
+
+
+def test_blocks_of_any_length_give_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    tables = []
+    for lines in (10_000, 7):
+        monkeypatch.setattr("mho.analysis.imports.table_import.BLOCK_LINES", lines)
+        folder = tmp_path / str(lines)
+        folder.mkdir()
+        with imported(folder, "iv") as found:
+            tables.append(found.table("sweeps"))
+    for name, values in tables[0].items():
+        np.testing.assert_array_equal(values, tables[1][name])
+
+
+def test_cells_that_have_names_are_numbered(tmp_path: Path):
+    text = "device,time (s),G (uS)\n" + "".join(
+        f"{name},{t},{g}\n" for t in (1, 10, 1000) for name, g in (("A3", 5), ("B1", 9))
+    )
+    with imported(tmp_path, "retention", text) as found:
+        assert found.table("reads")["row"].tolist() == [0, 1] * 3
+        assert "cell 'B1' is row 1" in [entry.message for entry in found.log()]
