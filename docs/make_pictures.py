@@ -49,6 +49,7 @@ def _new(folder: str, name: str) -> Path:
 def main() -> None:
     """Make them all."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from pictures_budget import draw_budget
     from pictures_calibrate import draw_checks
     from pictures_cells import plot_cells
     from pictures_characterise import draw_page
@@ -77,6 +78,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = solve(Path(folder))
         analysis.plot(run, PICTURES / "plot.png")
+        draw_budget(Path(folder), PICTURES)
         plot_experiments(Path(folder), PICTURES)
         draw_levels(Path(folder), PICTURES)
         plot_refresh(Path(folder), PICTURES)

@@ -6,6 +6,7 @@ What a verb needs is imported when it is called: `mho --help` is to be there at 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,7 +98,7 @@ def export(
     ] = False,
     title: Annotated[str, typer.Option(help="of a package")] = "",
     creator: Annotated[
-        list[str] | None, typer.Option(help="'Family, Given <ORCID>'; may be repeated")
+        list[str] | None, typer.Option(help="'Family, Given <ORCID> (Affiliation)'; may be repeated")
     ] = None,
     licence: Annotated[
         str, typer.Option("--license", help="CC-BY-4.0, CC0-1.0, another, or an address")
@@ -153,8 +154,12 @@ def _publish(
     runs: list[Path], output: Path | None, described: Description, personal: bool, figures: str
 ) -> None:
     from mho.analysis.exports import publish
+    from mho.cli.display.stages import Stages
 
-    made = publish(runs, output, described, personal=personal, figures=figures or None)
+    with Stages(quiet=not sys.stderr.isatty()) as stages:
+        made = publish(
+            runs, output, described, personal=personal, figures=figures or None, progress=stages.show
+        )
     for one in made.skipped:
         say(f"skipped: {one}", err=True)
     for one in made.missing:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Read = Callable[[int, int], NDArray[Any]]
 """Returns rows ``start`` to ``stop`` of a column."""
 
-BLOCK_ROWS = 1 << 18
+BLOCK_ROWS = 1 << 16
 """Rows of a column that are looked at at a time."""
 
 MOST_VALUES = 1 << 22
@@ -73,7 +73,7 @@ class Candidate:
         return self.dtype.kind in "biu"
 
 
-def find_grid(candidates: Sequence[Candidate], rows: int) -> Grid | None:
+def find_grid(candidates: Sequence[Candidate], rows: int, *, lines: bool = True) -> Grid | None:
     """Return the grid that the rows of a table fill, None where there is none.
 
     Parameters
@@ -82,15 +82,17 @@ def find_grid(candidates: Sequence[Candidate], rows: int) -> Grid | None:
         The columns that may be keys, in their order in the table: of columns that say the same, the first is taken.
     rows : int
         Of the table.
+    lines : bool
+        A column that rises from row to row is a grid of one dimension.
     """
     if rows < 2:
         return None
-    counted = [one for one in candidates if one.declared and one.counts]
+    if line := _line([one for one in candidates if one.declared and one.counts], rows):
+        return line if lines else None
     return (
-        _line(counted, rows)
-        or _nested(candidates, rows)
+        _nested(candidates, rows)
         or _sorted(candidates, rows)
-        or _line([one for one in candidates if one.declared or one.counts], rows)
+        or (_line([one for one in candidates if one.declared or one.counts], rows) if lines else None)
     )
 
 
@@ -152,18 +154,19 @@ def _turn(column: Candidate, stride: int, rows: int) -> NDArray[Any] | None:
     """Return the values of a column until the first comes again; None for too many, or one that comes twice before."""
     found: list[NDArray[Any]] = []
     first, count = column.read(0, 1), 0
+    most = min(MOST_VALUES, rows // max(stride, 2))  # innermost, another column has two values
     for start, block in _blocks(column, rows):
-        values = block[-start % stride :: stride]
+        values = block[-start % stride :: stride].copy()  # a view would keep the block
         again = np.flatnonzero(values == first)
         again = again[again + count > 0]
         found.append(values[: again[0]] if len(again) else values)
         count += len(found[-1])
-        if len(again) or count > MOST_VALUES:
+        if len(again) or count > most:
             break
-    values = np.concatenate(found)
-    if count > MOST_VALUES or count == rows or len(np.unique(values)) < count:
+    if count > most:
         return None
-    return values
+    values = np.concatenate(found)
+    return values if len(np.unique(values)) == count else None
 
 
 def _sorted(candidates: Sequence[Candidate], rows: int) -> Grid | None:
@@ -172,7 +175,7 @@ def _sorted(candidates: Sequence[Candidate], rows: int) -> Grid | None:
         return None
     keys: list[tuple[str, NDArray[Any], NDArray[np.intp]]] = []
     for one in candidates:
-        if one.counts or one.declared:
+        if (one.counts or one.declared) and not _is_all_different(one, rows):
             values, places = np.unique(one.read(0, rows), return_inverse=True)
             if 1 < len(values) < rows and rows % len(values) == 0 and not _has_nan(values):
                 keys.append((one.name, values, places.reshape(-1)))
@@ -184,6 +187,11 @@ def _sorted(candidates: Sequence[Candidate], rows: int) -> Grid | None:
         if (order >= 0).all():
             return Grid({keys[place][0]: keys[place][1] for place in chosen}, order.reshape(shape))
     return None
+
+
+def _is_all_different(column: Candidate, rows: int) -> bool:
+    """Return whether no value of the first block comes again in it: no key of a long table is so."""
+    return rows > BLOCK_ROWS and len(np.unique(column.read(0, BLOCK_ROWS))) == BLOCK_ROWS
 
 
 def _subsets(counts: Sequence[int], rows: int, start: int = 0) -> Iterator[tuple[int, ...]]:

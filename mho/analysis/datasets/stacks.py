@@ -57,9 +57,10 @@ def stack(
     if not pieces:
         raise InputError(f"no run has {name!r}: {reason}")
     stems = [list(rows)[place].stem for place in kept]
-    along = {"run": (dim, stems)} | {
-        one: (dim, _values(table, column, kept)) for one, column in columns.items()
-    }
+    along: dict[str, Any] = {"run": (dim, stems)}
+    for one, column in columns.items():
+        unit = table.units.get(column)
+        along[one] = (dim, _values(table, column, kept), {"units": unit} if unit else {})
     stacked: xarray.Dataset = xarray.concat(
         _comparable(pieces), dim, join="outer", data_vars="all", coords="different", compat="equals",
         combine_attrs="drop_conflicts",

@@ -8,8 +8,8 @@ from mho.analysis.datasets.grids import Candidate, Grid, find_grid
 from mho.runs import RunFile
 
 
-def grid_of(run: RunFile, table: str, rows: int) -> Grid | None:
-    """Return the grid that the first `rows` rows of a table fill, None where there is none.
+def grid_of(run: RunFile, table: str, rows: int, *, lines: bool = True) -> Grid | None:
+    """Return the grid that the first `rows` rows of a table fill, None where there is none; `lines` as of `find_grid`.
 
     What the table plots is no key of it.
     """
@@ -25,4 +25,4 @@ def grid_of(run: RunFile, table: str, rows: int) -> Grid | None:
         ):
             read = partial(run.column, table, column)
             candidates.append(Candidate(column, stored.dtype, read, column in declared))
-    return find_grid(candidates, rows)
+    return find_grid(candidates, rows, lines=lines)

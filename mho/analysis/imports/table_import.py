@@ -35,7 +35,7 @@ from mho.runs import (
 from mho.runs.provenance import file_hash
 
 BLOCK_LINES = 10_000
-MOST_ROWS = 5_000_000
+MOST_ROWS = 2_000_000
 """Rows beyond which nothing is derived of a table, which would take them all into memory."""
 
 LARGEST_MAP = 1 << 24

@@ -22,6 +22,9 @@ def print_budget(budget: Budget, out: Console) -> None:
     out.print(
         f"{b.error}: {b.measured:.3g} ({of}); its twin on bench {b.bench}, cells {b.preset}: {b.twin:.3g}"
     )
+    low, high = b.again
+    if high - low > 1e-9 * b.twin:
+        out.print(f"measured again on the same cells it would be {low:.3g} to {high:.3g}")
     for remark in b.remarks:
         out.print(visible(remark, lines=False), style="yellow")
     out.print(_table(b))

@@ -70,6 +70,8 @@ class PublicationCopy:
         Of the file that it was made from.
     emptied, changed : tuple of str
         Texts that are left empty, and in which names or paths are replaced, by their places in the entry.
+    follows : bool
+        Whether it follows the NeXus definition.
     """
 
     path: Path
@@ -77,6 +79,7 @@ class PublicationCopy:
     original_sha256: str
     emptied: tuple[str, ...]
     changed: tuple[str, ...]
+    follows: bool
 
 
 def copy_for_publication(source: Path, target: Path, original_sha256: str = "") -> PublicationCopy:
@@ -99,14 +102,21 @@ def copy_for_publication(source: Path, target: Path, original_sha256: str = "") 
             writing = _Copying(record, file)
             with h5py.File(target, "w-", libver=FORMAT, locking="best-effort") as copy:
                 writing.copy(copy, digest)
+        checked = False
         with contextlib.suppress(RunFileError, OSError, RuntimeError):  # it is whole without that
-            repack(target)
-        _check(target, source)
+            checked = repack(target)  # which compares everything with the seal
+        if not checked:
+            _check(target, source)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
     return PublicationCopy(
-        target, writing.run_id, digest, tuple(writing.emptied), tuple(dict.fromkeys(writing.changed))
+        target,
+        writing.run_id,
+        digest,
+        tuple(writing.emptied),
+        tuple(dict.fromkeys(writing.changed)),
+        writing.follows,
     )
 
 
@@ -126,6 +136,7 @@ class _Copying:
             decode(self._entry[CARD][()]) if CARD in self._entry else gathered_card(record, self._entry)
         )
         self.run_id = _run_id(self._card)
+        self.follows = follows(self._entry)
         self.emptied: list[str] = []
         self.changed: list[str] = []
 
@@ -133,7 +144,7 @@ class _Copying:
         self._attributes(self._file, target, "")
         entry = create_group(target, "entry")
         self._group(self._entry, entry, "")
-        if "definition" not in entry and follows(self._entry):  # as files of before do
+        if "definition" not in entry and self.follows:  # as files of before do
             create_text(entry, "definition", DEFINITION).attrs["version"] = DEFINITION_VERSION
         if CARD not in entry:
             create_text(entry, CARD, self._card_of_nobody())

@@ -15,7 +15,9 @@ import pytest
 import scipy.io
 import xarray
 from command_line import Shell
+from endurance_runs import conductances, endurance_run
 
+import mho
 import mho.analysis.exports.netcdf as netcdf
 from mho.analysis.exports.exporting import FORMS, export
 from mho.analysis.exports.netcdf import to_xarray
@@ -149,6 +151,24 @@ def test_netcdf_is_a_dataset_with_units_and_coordinates(path: Path, tmp_path: Pa
         assert told.attrs["title"] == "A title, with | and ✓"
         with to_xarray(path) as in_memory:
             assert in_memory.identical(told.load())
+
+
+@pytest.mark.parametrize("block", [8 << 20, 1])
+def test_a_table_that_is_a_grid_has_its_dimensions_in_netcdf(tmp_path: Path, block: int, monkeypatch):
+    monkeypatch.setattr("mho.analysis.exports.series.BLOCK_BYTES", block)
+    path = endurance_run(tmp_path / "run.h5", seed=3)
+    with xarray.open_dataset(export(path, "netcdf"), engine="h5netcdf") as told:
+        conductance = told["endurance_conductance"]
+        assert conductance.dims == ("endurance_cycle", "endurance_row", "endurance_column")
+        np.testing.assert_array_equal(conductance, conductances(3))
+        assert (
+            conductance.sel(endurance_cycle=10, endurance_row=1, endurance_column=6)
+            == conductances(3)[1, 1, 2]
+        )
+        assert len(told[["endurance_conductance", "endurance_time"]].to_dataframe()) == 18
+        with mho.open_run(path) as run:
+            of_run = run.to_xarray("endurance")
+        np.testing.assert_array_equal(told["endurance_trace"], of_run["trace"])
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if form != "chip-map"])

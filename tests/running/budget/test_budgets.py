@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import run_samples
 
 import mho
 from benchmarks._dominant_causes import DOMINATED, OFFSET, dominated_run
-from mho.errors import Aborted, InputError, RunFileError
+from mho.errors import Aborted, InputError, MhoError, RunFileError
 from mho.instruments.arrays import ALL, CAUSES, Cause
 from mho.procedures import Invert, Multiply, Procedure, Program, Read, Solve
 from mho.procedures.stream import Control, Event, Progress
@@ -233,6 +235,38 @@ def test_a_programming_that_was_stopped_is_refused(tmp_path: Path) -> None:
     procedure = Program(digits=str(tmp_path / "digits.csv"))
     with pytest.raises(InputError, match=r"stopped\.h5 is aborted"):
         budget(stopped(procedure, "programming", 1, tmp_path / "stopped.h5"))
+
+
+@pytest.fixture(scope="module")
+def real(inverted: Path) -> Path:
+    """The run as if its bench were of real instruments."""
+    copy = inverted.with_name("real.h5")
+    shutil.copy(inverted, copy)
+    with RunFile(copy) as file:
+        text = re.sub(r"^\[simulation\][^\[]*", "", file.bench, flags=re.M)
+    with h5py.File(copy, "r+") as opened:
+        del opened["entry/bench/file"]
+        opened["entry/bench/file"] = np.bytes_(text.encode())
+    return run_samples.seal_again(copy)
+
+
+def test_a_run_on_real_instruments_is_held_to_drawn_chips(real: Path, found: Budget) -> None:
+    drawn = budget(real, draws=2)
+    assert "is a bench of real instruments" in drawn.remarks[-1]
+    assert drawn.preset == "pku"
+    assert drawn.measured == pytest.approx(found.measured, rel=1e-12)
+    assert 0.3 < drawn.twin / drawn.measured < 3.0  # other cells, of the same kind
+    total = sum(one.share for one in drawn.shares) + drawn.rest + drawn.unexplained
+    assert total == pytest.approx(1.0, abs=1e-9)
+    assert drawn.unexplained == pytest.approx(1.0 - (drawn.twin / drawn.measured) ** 2)
+
+
+def test_the_cells_of_a_real_chip_are_those_of_the_preset_that_is_named(real: Path, inverted: Path) -> None:
+    assert budget(real, preset="relaxing", draws=0).preset == "relaxing"
+    with pytest.raises(InputError, match="whose cells are known"):
+        budget(inverted, preset="relaxing")
+    with pytest.raises(MhoError, match="nosuch"):
+        budget(real, preset="nosuch")
 
 
 def test_a_run_without_answers_is_refused(tmp_path: Path) -> None:

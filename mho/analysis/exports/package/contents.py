@@ -109,20 +109,20 @@ class Contents:
         target = self.folder / "runs" / f"{name}.h5"
         target.parent.mkdir(exist_ok=True)
         try:
-            digest, withheld = self._copy(source, target)
+            digest, withheld, conforms = self._copy(source, target)
             with RunFile(target) as run, closing(open_run_file(target)) as file:
                 data = self.folder / "data" / name
                 data.parent.mkdir(exist_ok=True)
                 write_csv(run, file, data)
                 (data / "run.json").write_text(_facts(run), encoding="utf-8")
-                return self._described(run, name, digest, withheld)
+                return self._described(run, name, digest, withheld, conforms)
         except BaseException:
             target.unlink(missing_ok=True)
             shutil.rmtree(self.folder / "data" / name, ignore_errors=True)
             raise
 
-    def _copy(self, source: Path, target: Path) -> tuple[str, str]:
-        """Copy a run file; return the hash of the original, and what was withheld."""
+    def _copy(self, source: Path, target: Path) -> tuple[str, str, bool]:
+        """Copy a run file; return the hash of the original, what was withheld, and whether it follows the definition."""
         with RunFile(source) as run:
             interrupted = run.is_unclosed
         digest = file_hash(source)
@@ -130,10 +130,10 @@ class Contents:
             shutil.copyfile(source, target)
             if interrupted:
                 recover(target)  # so that any viewer opens it
-            return digest, ""
+            return digest, "", check_conformance(target).conforms
         if not interrupted:
             made = copy_for_publication(source, target)
-            return digest, withheld_words(made.emptied, made.changed)
+            return digest, withheld_words(made.emptied, made.changed), made.follows
         whole = target.with_name(f".{target.name}")
         try:
             shutil.copyfile(source, whole)
@@ -141,9 +141,9 @@ class Contents:
             made = copy_for_publication(whole, target, digest)
         finally:
             whole.unlink(missing_ok=True)
-        return digest, withheld_words(made.emptied, made.changed)
+        return digest, withheld_words(made.emptied, made.changed), made.follows
 
-    def _described(self, run: RunFile, name: str, digest: str, withheld: str) -> PackagedRun:
+    def _described(self, run: RunFile, name: str, digest: str, withheld: str, conforms: bool) -> PackagedRun:
         provenance = run.provenance
         bench, chip = _own_name(run.bench), _own_name(run.chip)
         environment = {key: provenance[key] for key in ENVIRONMENT if provenance.get(key)}
@@ -177,7 +177,7 @@ class Contents:
             provenance,
             run.instruments,
             {what: path for what, path in texts.items() if path is not None},
-            check_conformance(run.path).conforms,
+            conforms,
             withheld,
         )
 

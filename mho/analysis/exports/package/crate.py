@@ -1,7 +1,8 @@
 """Describes a package as an RO-Crate 1.1: every file, and for every run what was done with what, and what came of it.
 
 Soiland-Reyes et al., Packaging research artefacts with RO-Crate, Data Science 5, 97 (2022); the specification is at
-https://w3id.org/ro/crate/1.1. Runs are described as its profile Process Run Crate 0.5 asks for.
+https://w3id.org/ro/crate/1.1. A run is an action whose instruments are the equipment (as there under "Provenance") and
+the program.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from mho.runs.nexus import FILE as DEFINITION_FILE
 
 FILE = "ro-crate-metadata.json"
 CRATE = "https://w3id.org/ro/crate/1.1"
-PROCESS_RUN = "https://w3id.org/ro/wfrun/process/0.5"
 CONTEXT = [f"{CRATE}/context", {"sha256": "https://schema.org/sha256"}]
 
 Entity = dict[str, Any]
@@ -54,7 +54,6 @@ def crate(
     """Return the metadata of a package as JSON-LD."""
     graph = _Graph()
     graph.add(FILE, "CreativeWork", about={"@id": "./"}, conformsTo={"@id": CRATE})
-    profile = graph.add(PROCESS_RUN, "CreativeWork", name="Process Run Crate", version="0.5")
     root = graph.add(
         "./",
         "Dataset",
@@ -63,7 +62,6 @@ def crate(
         datePublished=described.day.isoformat(),
         identifier=f"https://doi.org/{described.doi}" if "/" in described.doi else "",
         keywords=list(described.keywords),
-        conformsTo=profile,
     )
     whole = graph.entities[root["@id"]]
     if described.licence:
@@ -107,7 +105,11 @@ def address(path: PurePosixPath | str) -> str:
 def _person(graph: _Graph, creator: Creator) -> dict[str, str]:
     identity = f"https://orcid.org/{creator.orcid}" if creator.orcid else f"#{quote(creator.name, safe='')}"
     family, given = creator.family_and_given or ("", "")
-    return graph.add(identity, "Person", name=creator.name, familyName=family, givenName=given)
+    place = creator.affiliation
+    organization = graph.add(f"#{quote(place, safe='')}", "Organization", name=place) if place else None
+    return graph.add(
+        identity, "Person", name=creator.name, familyName=family, givenName=given, affiliation=organization
+    )
 
 
 def _file(
@@ -179,8 +181,8 @@ def _action(graph: _Graph, run: PackagedRun, pictures: Sequence[Picture]) -> dic
         name=run.title,
         description=f"{_outcome(run)}; version {run.version}; cells {run.cells or 'none'}",
         identifier=run.run_id,
-        startTime=run.start.isoformat(),
-        endTime=run.end.isoformat() if run.end else "",
+        startTime=run.start.isoformat(timespec="seconds"),
+        endTime=run.end.isoformat(timespec="seconds") if run.end else "",
         actionStatus={"@id": f"http://schema.org/{'Completed' if done else 'Failed'}ActionStatus"},
         error="" if done else f"{run.status}: {run.reason}".rstrip(": "),
         instrument=[_software(graph, run), *_bench(graph, run)],

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, get_args
@@ -49,7 +48,9 @@ def check_how(figures: str | None) -> How | None:
     raise InputError(f"figures {figures!r} cannot be drawn so; give one of {', '.join(HOWS)}")
 
 
-def draw_pictures(folder: Path, runs: Sequence[PackagedRun], how: How | None) -> tuple[Picture, ...]:
+def draw_pictures(
+    folder: Path, runs: Sequence[PackagedRun], how: How | None, progress: Callable[[int, int], None]
+) -> tuple[Picture, ...]:
     """Draw the figures of packaged runs into ``figures/``.
 
     Parameters
@@ -61,44 +62,41 @@ def draw_pictures(folder: Path, runs: Sequence[PackagedRun], how: How | None) ->
     if how == "none":
         return ()
     (folder / "figures").mkdir()
-    return tuple(_each(folder, runs) if how == "each" else _together(folder, runs))
+    kinds = dict.fromkeys(one.procedure for one in runs)
+    lots = (
+        [[one] for one in runs] if how == "each" else [[o for o in runs if o.procedure == k] for k in kinds]
+    )
+    pictures: list[Picture] = []
+    for number, lot in enumerate(lots):
+        progress(number, len(lots))
+        pictures += _each(folder, lot[0]) if len(lot) == 1 else _together(folder, lot)
+    return tuple(pictures)
 
 
-def _each(folder: Path, runs: Sequence[PackagedRun]) -> Iterator[Picture]:
+def _each(folder: Path, one: PackagedRun) -> Iterator[Picture]:
     from mho.analysis.figures.sheet import draw_runs  # matplotlib takes its time
     from mho.analysis.figures.values.inferred import figures_of
 
-    for one in runs:
-        with RunFile(folder / one.path) as run:
-            figures = figures_of(run)
-            for figure in figures:
-                place = PurePosixPath("figures", f"{one.name}-{figure.name}")
-                yield Picture(figure.heading, (one,), _save(folder, place, draw_runs([run], figure.name)))
-            if not figures:
-                yield Picture(
-                    one.title, (one,), _save(folder, PurePosixPath("figures", one.name), draw_runs([run]))
-                )
+    with RunFile(folder / one.path) as run:
+        for figure in figures_of(run):
+            place = PurePosixPath("figures", f"{one.name}-{figure.name}")
+            yield Picture(figure.heading, (one,), _save(folder, place, draw_runs([run], figure.name)))
 
 
 def _together(folder: Path, runs: Sequence[PackagedRun]) -> Iterator[Picture]:
-    """Draw each figure over all runs of a procedure that have it; images of one run are not laid over those of another."""
-    from mho.analysis.figures.sheet import draw_runs
-    from mho.analysis.figures.values.inferred import figures_of, fits
+    """Draw each figure of the first run over all: medians and quartiles, by preset where there are several."""
+    from mho.analysis.figures import draw
+    from mho.analysis.figures.values.inferred import figures_of
 
-    for procedure in dict.fromkeys(one.procedure for one in runs):
-        same = [one for one in runs if one.procedure == procedure]
-        if len(same) == 1:
-            yield from _each(folder, same)
-            continue
-        with ExitStack() as stack:
-            opened = {one: stack.enter_context(RunFile(folder / one.path)) for one in same}
-            for figure in figures_of(opened[same[0]]):
-                shown = tuple(one for one in same if fits(opened[one], figure))
-                if shown and figure.drawn_kind != "map":
-                    place = PurePosixPath("figures", f"{procedure}-{figure.name}")
-                    sheet = draw_runs([opened[one] for one in shown], figure.name)
-                    title = f"{procedure}, {figure.heading}: {len(shown)} of {len(same)} runs"
-                    yield Picture(title, shown, _save(folder, place, sheet))
+    paths = [folder / one.path for one in runs]
+    presets = {one.provenance.get("preset", "") for one in runs}
+    with RunFile(paths[0]) as first:
+        figures = figures_of(first)
+    for figure in figures:
+        place = PurePosixPath("figures", f"{runs[0].procedure}-{figure.name}")
+        sheet = draw(*paths, figure=figure.name, by="preset" if len(presets) > 1 else "procedure")
+        title = f"{runs[0].procedure}, {figure.heading}: {len(runs)} runs"
+        yield Picture(title, tuple(runs), _save(folder, place, sheet))
 
 
 def _save(folder: Path, place: PurePosixPath, sheet: Sheet) -> tuple[PurePosixPath, ...]:

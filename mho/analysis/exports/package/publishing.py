@@ -23,12 +23,15 @@ from mho.analysis.exports.package.readme import readme
 from mho.analysis.exports.places import runs_at
 from mho.errors import InputError, RunFileError
 from mho.escaping import csv_cell
+from mho.runs.index import read_card
 from mho.runs.nexus import FILE as DEFINITION_FILE
 from mho.runs.nexus import definition_text
 
 SUFFIX = "-published"
 MOST_KINDS = 4
 """Procedures that a title names."""
+
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def publish(
     *,
     personal: bool = False,
     figures: str | None = None,
-    progress: Callable[[Path], None] = lambda run: None,
+    progress: Progress = lambda stage, done, total: None,
 ) -> Published:
     """Make a package of the runs at `places`, files or folders of them.
 
@@ -71,7 +74,7 @@ def publish(
     figures : {"each", "together", "none"}, optional
         See `draw_pictures`.
     progress : callable
-        Called with each run before it is looked at.
+        Told stage, how much of it is done, and of how much.
 
     Raises
     ------
@@ -87,7 +90,7 @@ def publish(
     try:
         draft.mkdir(parents=True)
         runs, skipped = _add(Contents(draft, personal), paths, progress)
-        _describe(draft, described, runs, how)
+        _describe(draft, described, runs, how, progress)
         draft.rename(target)
     except OSError as error:
         reason = error.strerror or error
@@ -109,14 +112,20 @@ def _beside(places: Sequence[str | os.PathLike[str]]) -> Path:
 
 
 def _add(
-    contents: Contents, paths: Sequence[Path], progress: Callable[[Path], None]
+    contents: Contents, paths: Sequence[Path], progress: Progress
 ) -> tuple[list[PackagedRun], list[str]]:
     runs: list[PackagedRun] = []
     skipped: list[str] = []
-    for path in paths:
-        progress(path)
+    known: dict[str, Path] = {}
+    for number, path in enumerate(paths):
+        progress("runs", number, len(paths))
         try:
+            run_id = read_card(path).facts.run_id
+            if run_id in known:  # as of an earlier package below the same folder
+                skipped.append(f"{path} is another copy of the run in {known[run_id]}")
+                continue
             runs.append(contents.add(path))
+            known[run_id] = path
         except (RunFileError, InputError) as error:
             if len(paths) == 1:
                 raise
@@ -126,10 +135,12 @@ def _add(
     return runs, skipped
 
 
-def _describe(folder: Path, described: Description, runs: Sequence[PackagedRun], how: How | None) -> None:
+def _describe(
+    folder: Path, described: Description, runs: Sequence[PackagedRun], how: How | None, progress: Progress
+) -> None:
     """Write all that is told of the runs."""
     title, text = described.title or title_of(runs), described.text or text_of(runs)
-    pictures = draw_pictures(folder, runs, how)
+    pictures = draw_pictures(folder, runs, how, lambda done, total: progress("figures", done, total))
     (folder / DEFINITION_FILE).write_text(definition_text(), encoding="utf-8")
     _write_table(folder / "runs.csv", runs)
     top = [path.name for path in folder.iterdir()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from mho.analysis.figures.references import bounded
 from mho.analysis.figures.values.expressions import Formula
 from mho.analysis.figures.values.figure_data import FigureData, PointGroup
 from mho.analysis.figures.values.gathering import gather
-from mho.analysis.figures.values.inferred import figures_of, fits
+from mho.analysis.figures.values.inferred import can_draw, drawable_with, figures_of
 from mho.analysis.figures.values.pooling import sketch
 from mho.analysis.reports.collection import find_runs
 from mho.errors import InputError, RunFileError
@@ -134,7 +135,7 @@ def read_figures(
     before: list[str] = []
     for place, run in enumerate(runs):
         try:
-            with RunFile(run.path) as file:
+            with RunFile(run.path, whole=False) as file:
                 if not wanted:
                     own = {figure.name: figure for figure in figures_of(file)}
                     had |= dict.fromkeys(own)
@@ -181,18 +182,24 @@ def _read_one(
 ) -> None:
     """Keep of an open run what a figure needs."""
     figure = wanted.figure
-    if not fits(file, figure, formulas):
+    there = drawable_with(file, figure, formulas)
+    if not can_draw(figure, there):
         alike = next((changed(one) for one in figures_of(file) if one.name == figure.name), None)
         if alike is not None and not wanted.kept and alike == figure:
             gather(file, figure, formulas=formulas)  # says what is wrong with a figure that is asked for
         if alike is None or alike.drawn_kind != figure.drawn_kind:
             wanted.without.append(file.path.stem)
             return
-        figure = alike  # of a run whose figure of that name is drawn from other maps
+        figure, there = (
+            alike,
+            drawable_with(file, alike, formulas),
+        )  # of a run whose figure of that name is drawn from other maps
     if figure.drawn_kind in ("map", "correlation") and not _has_room(wanted, file, figure, place, count):
         wanted.left_out += 1
         return
-    wanted.kept[place] = reduced(figure, gather(file, figure, formulas=formulas), numbers_of_one(count))
+    wanted.kept[place] = reduced(
+        figure, gather(file, figure, formulas=formulas, there=there), numbers_of_one(count)
+    )
 
 
 def numbers_of_one(count: int) -> int:
@@ -204,9 +211,7 @@ def _has_room(wanted: FigureRuns, file: RunFile, figure: Figure, place: int, cou
     """Return whether the images of a run are among those that are kept: evenly spaced ones of all."""
     cells = 1
     if figure.maps:
-        cells = sum(
-            rows * columns for rows, columns in (file.drawable_for(figure).maps[name] for name in figure.maps)
-        )
+        cells = sum(math.prod(file.stored(f"maps/{name}").shape[1:]) for name in figure.maps)
     elif figure.array:
         cells = int(np.size(file.array(figure.array)))
     room = max(1, CELLS_KEPT // max(cells, 1))

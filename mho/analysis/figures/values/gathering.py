@@ -23,7 +23,7 @@ from mho.analysis.reports.convergence import read_forecast
 from mho.analysis.reports.quantities import handy_unit
 from mho.errors import RunFileError
 from mho.runs import RunFile
-from mho.runs.drawable import check_figure
+from mho.runs.drawable import Drawable, check_figure
 from mho.runs.figures import COUNTS, CURVES, RUNS, Figure
 
 Floats = NDArray[np.float64]
@@ -48,7 +48,11 @@ IMAGES, PIXELS = 4, 1 << 22
 
 
 def gather(
-    run: RunFile, figure: Figure, newest: int = NEWEST, formulas: Sequence[Formula] = ()
+    run: RunFile,
+    figure: Figure,
+    newest: int = NEWEST,
+    formulas: Sequence[Formula] = (),
+    there: Drawable | None = None,
 ) -> FigureData:
     """Read the data of `figure` from the present file of `run`.
 
@@ -58,13 +62,15 @@ def gather(
         Number of newest rows of a table to read.
     formulas : sequence of Formula
         Columns of the figure that are computed from others.
+    there : Drawable, optional
+        What the figure is drawn from, where that was looked at already.
 
     Raises
     ------
     RunFileError
         When the file is damaged, or lacks the figure's data.
     """
-    there = drawable_with(run, figure, formulas)
+    there = there or drawable_with(run, figure, formulas)
     try:
         check_figure(figure, there)
     except RunFileError:
@@ -76,7 +82,7 @@ def gather(
         found = _of_maps(run, figure) if counted else _images(run, figure)
     elif figure.array:
         found = _of_array(run, figure)
-    elif run.length(figure.table) == 0:
+    elif TableColumns(run, figure.table, formulas).length(figure.columns) == 0:
         found = {"nothing": "no rows yet"}
     elif there.tables[figure.table][figure.columns[0]][1]:
         found = _waveforms(run, figure)
@@ -105,7 +111,7 @@ def in_words(name: str) -> str:
 
 
 def _of_table(run: RunFile, figure: Figure, newest: int, source: TableColumns) -> dict[str, Any]:
-    length = run.length(figure.table)
+    length = source.length(figure.columns)
     whole = figure.drawn_kind in CURVES[:3] and not figure.groups and len(figure.values) == 1
     groups: tuple[PointGroup, ...]
     if whole and newest >= NEWEST:
@@ -290,7 +296,7 @@ def _images(run: RunFile, figure: Figure) -> dict[str, Any]:
         if figure.subtrahends:
             array = name.rpartition("_")[0]
             title = in_words(array) if array and figure.subtrahends[number].startswith(array) else title
-        elif (count := len(run.map_times(name))) > 1:
+        elif (count := run.map_length(name)) > 1:
             title = f"{title}, image {count} of {count}"
         rows, columns = run.map_axes(name)
         images.append(MapImage(title, values, rows, columns))
@@ -318,12 +324,12 @@ def _difference(run: RunFile, figure: Figure, number: int) -> Floats | None:
 
 
 def _last_image(run: RunFile, name: str) -> Floats | None:
-    rows, columns = map(len, run.map_axes(name))
+    _, rows, columns = run.stored(f"maps/{name}").shape
     if rows * columns > PIXELS:
         raise RunFileError(
             f"run file {run.path}: map {name!r} has {rows} x {columns} cells, too many to draw"
         )
-    return np.asarray(run.map(name), dtype=float) if len(run.map_times(name)) else None
+    return np.asarray(run.map(name), dtype=float) if run.map_length(name) else None
 
 
 def _of_array(run: RunFile, figure: Figure) -> dict[str, Any]:

@@ -118,10 +118,15 @@ def _identifier(name: str) -> str:
     return name if name.isidentifier() and len(name) < 100 else "figure"
 
 
-def fits(run: RunFile, figure: Figure, formulas: Sequence[Formula] = ()) -> bool:
-    """Return whether a run has the data of a figure, formulas aside."""
+def fits(run: RunFile, figure: Figure) -> bool:
+    """Return whether a run has the data of a figure."""
+    return can_draw(figure, run.drawable_for(figure))
+
+
+def can_draw(figure: Figure, there: Drawable) -> bool:
+    """Return whether a figure can be drawn from what there is."""
     try:
-        check_figure(figure, drawable_with(run, figure, formulas))
+        check_figure(figure, there)
     except RunFileError:
         return False
     return True

@@ -65,7 +65,16 @@ class TableColumns:
 
     def unit(self, name: str) -> str:
         """Return the unit of a column."""
-        return self._units[name] if name in self._units else self._computed(name, 0, 0).unit
+        if name in self._formulas:
+            return self._computed(name, 0, 0).unit
+        return self._run.stored(self._table, name).unit
+
+    def length(self, names: Sequence[str]) -> int:
+        """Return how many rows all columns of these names have; formulas have as many as what they are of."""
+        lengths = [
+            self._run.stored(self._table, name).shape[0] for name in names if name not in self._formulas
+        ]
+        return min(lengths) if lengths else self._run.length(self._table)
 
     def _computed(self, name: str, start: int, stop: int | None) -> Measured:
         formula = self._formulas[name]
