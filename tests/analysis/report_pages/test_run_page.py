@@ -245,4 +245,6 @@ def test_a_run_has_a_pdf_with_the_same_content(solved: Path, tmp_path: Path) -> 
     for part in ("mho rerun solved.h5", "Certificate", "The solution passes.", "Table pulses", "SIMULATED"):
         assert part in text
     assert str(solved.parent) not in text
-    assert report(solved, output=tmp_path / "again.pdf", command_of=command_of).read_bytes() == page.read_bytes()
+    assert (
+        report(solved, output=tmp_path / "again.pdf", command_of=command_of).read_bytes() == page.read_bytes()
+    )
