@@ -410,7 +410,9 @@ def _name_images(axes: Sequence[Axes], drawing: Drawing) -> None:
         axes[0].set_title(_wrapped(text, "axes.titlesize", width, bold=True), loc="left")
         return
     for here, image in zip(axes, drawing.images, strict=True):
-        here.set_title(image.name, loc="left", fontweight="normal")
+        width, height = _inches(here)
+        width = min(max(width, BESIDE[0]), height / _slimness(image) + BESIDE[0] / 2.0)
+        here.set_title(_wrapped(image.name, "axes.titlesize", width), loc="left", fontweight="normal")
     holder = axes[0].figure
     assert holder is not None
     size = rcParams["axes.titlesize"]

@@ -58,7 +58,7 @@ NARROW_STYLE: dict[Any, object] = {
     "xtick.labelsize": 6.5,
     "ytick.labelsize": 6.5,
     "legend.fontsize": 6.5,
-    "lines.markersize": 3.0,
+    "lines.markersize": 4.5,
     "axes.linewidth": 0.6,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
