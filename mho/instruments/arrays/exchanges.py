@@ -154,8 +154,13 @@ class ExchangeRecorder:
         self._keep, self._verified, self._bench = keep, verified, bench
         self.converters, self._readings = _converters_of(bench)
         self._open: _Open | None = None
+        self._heard_before = simulated.chip.on_noise, bench.on_vectors
         simulated.chip.on_noise = self._on_noise
         bench.on_vectors = self._on_vectors
+
+    def close(self) -> None:
+        """Listen no more, so that neither bench nor chip is kept by what was heard of them."""
+        self._chip.on_noise, self._bench.on_vectors = self._heard_before
 
     def _on_noise(self, array: str, rows: Index, columns: Index, noise: BlockNoise) -> None:
         if self._open is None or array in self._open.cells:  # no bench waits for what was drawn before
