@@ -66,17 +66,16 @@ def fill(folder: Path, count: int) -> None:
     """Write `count` run files into `folder`."""
     original = template(folder / "original.h5")
     with h5py.File(original, "r") as file:
-        card, told = (bytes(file["entry"][name][()]) for name in (CARD, "result/values"))
+        card = bytes(file["entry"][CARD][()])
     whole = original.read_bytes()
     original.unlink()
-    card_at, summary_at = whole.index(card), whole.index(told)
     for number in range(count):
+        path = folder / f"{number:06d}.h5"
         # Files have holes where the original has zeros: that is what most of a chunk is.
-        content = bytearray(whole)
-        content[card_at : card_at + len(card)] = _card(card, number).ljust(len(card))
-        result = json.dumps(summary(number)).encode()
-        content[summary_at : summary_at + len(result)] = result
-        _write_sparsely(folder / f"{number:06d}.h5", bytes(content))
+        _write_sparsely(path, whole)
+        with h5py.File(path, "r+", libver="latest") as file:  # which renews the checksums of what it changes
+            file["entry"][CARD][...] = _card(card, number)
+            file["entry/result/values"][...] = json.dumps(summary(number)).encode()
 
 
 def _card(original: bytes, number: int) -> bytes:

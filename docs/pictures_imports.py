@@ -1,4 +1,4 @@
-"""Makes the picture of the page on imports: loops of a virtual chip, written as an instrument exports them, and read again."""
+"""Makes the picture of the page on imports: loops of a virtual chip, written as an instrument exports them, read again."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.analysis import draw, plot, summarise
+    from mho.analysis import Run, Runs, draw, open_run, open_runs, plot, summarise
     from mho.errors import MhoError
     from mho.instruments import Bench, Cell, Pulse, Reading, open_bench
     from mho.procedures import (
@@ -42,14 +42,14 @@ if TYPE_CHECKING:
     )
     from mho.running import forecast, run, solve
     from mho.running.budget import budget
-    from mho.runs import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table, open_run
+    from mho.runs import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table
 else:
     from mho.lazy_names import lazy_names
 
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            ".analysis": ("draw", "plot", "summarise"),
+            ".analysis": ("Run", "Runs", "draw", "open_run", "open_runs", "plot", "summarise"),
             ".errors": ("MhoError",),
             ".instruments": ("Bench", "Cell", "Pulse", "Reading", "open_bench"),
             ".procedures": (
@@ -84,7 +84,6 @@ else:
                 "Map",
                 "ReferenceLine",
                 "Table",
-                "open_run",
             ),
         },
     )
@@ -117,6 +116,8 @@ __all__ = [
     "ReferenceLine",
     "Refresh",
     "Response",
+    "Run",
+    "Runs",
     "Solution",
     "Solve",
     "Strategy",
@@ -127,6 +128,7 @@ __all__ = [
     "forecast",
     "open_bench",
     "open_run",
+    "open_runs",
     "plot",
     "run",
     "solve",

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from mho.cli import completion
 from mho.cli.display.sentences import say
 from mho.cli.options import AsJson, Run, Trusted
 from mho.errors import Aborted
@@ -18,6 +19,13 @@ from mho.errors import Aborted
 
 def budget(
     run: Run,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="cells of the twin of a run on real instruments, or a preset file (.toml)",
+            autocompletion=completion.presets,
+        ),
+    ] = None,
     draws: Annotated[
         int, typer.Option(help="moments at which noise is drawn anew for the intervals; 0 for none")
     ] = 16,
@@ -42,7 +50,9 @@ def budget(
 
     try:
         with Stages(quiet=as_json) as stages:
-            found = explain(run, draws=draws, seed=seed, trust=asking(trust), progress=stages.show)
+            found = explain(
+                run, preset=preset, draws=draws, seed=seed, trust=asking(trust), progress=stages.show
+            )
     except KeyboardInterrupt:
         raise Aborted("stopped: there is no budget") from None
     if as_json:

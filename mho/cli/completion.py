@@ -38,6 +38,13 @@ def export_forms() -> tuple[str, ...]:
     return FORMS
 
 
+def fits() -> tuple[str, ...]:
+    """Return the fits that a figure can have."""
+    from mho.runs.figures import FITS
+
+    return FITS
+
+
 def report_kinds() -> tuple[str, ...]:
     """Return the kinds of reports there are."""
     from mho.analysis.report_pages import KINDS
@@ -46,10 +53,10 @@ def report_kinds() -> tuple[str, ...]:
 
 
 def groupings() -> tuple[str, ...]:
-    """Return what runs are grouped by beside their parameters."""
-    from mho.analysis.comparisons import OF_THE_CARD
+    """Return the facts by which runs are grouped, beside their parameters and results."""
+    from mho.analysis.comparisons import GROUPINGS
 
-    return OF_THE_CARD
+    return GROUPINGS
 
 
 def measurements() -> list[tuple[str, str]]:

@@ -39,16 +39,24 @@ def report(
             autocompletion=completion.report_kinds,
         ),
     ] = "",
+    by: Annotated[
+        str,
+        typer.Option(
+            help="what the runs of a campaign or a comparison are grouped by; what was varied unless given",
+            show_default=False,
+            autocompletion=completion.groupings,
+        ),
+    ] = "",
     personal: Annotated[
         bool,
         typer.Option("--personal", help="show folders, user, host, command line and changes to the code too"),
     ] = False,
 ) -> None:
-    """Write one page about runs: results, figures, tables, log, provenance, how to repeat them."""
+    """Write one page about a run, a comparison or a campaign: results, figures, provenance, how to repeat it."""
     from mho.analysis.report_pages import report as write
     from mho.running.commands import command_of
 
-    say(write(*runs, output=output, kind=kind, personal=personal, command_of=command_of))
+    say(write(*runs, output=output, kind=kind, by=by, personal=personal, command_of=command_of))
 
 
 class CompareCommand(Verb):
@@ -81,7 +89,7 @@ def compare(
     by: Annotated[
         str,
         typer.Option(
-            help="make groups by preset, seed, procedure, chip, ... or a parameter",
+            help="make groups by a fact (preset, chip, ...), a parameter or a result",
             show_default=False,
             autocompletion=completion.groupings,
         ),

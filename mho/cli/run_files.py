@@ -6,8 +6,9 @@ What a verb needs is imported when it is called: `mho --help` is to be there at 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +16,10 @@ from mho.cli import completion
 from mho.cli.display.sentences import complain, say
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.options import Output, Run, Runs, Scheduler, Trusted
-from mho.errors import MhoError
+from mho.errors import InputError, MhoError
+
+if TYPE_CHECKING:
+    from mho.analysis.exports import Description
 
 
 def show(
@@ -47,6 +51,20 @@ def plot(
     ratio: Annotated[
         bool, typer.Option("--ratio", help="below curves, the ratio to the first group")
     ] = False,
+    x: Annotated[
+        str, typer.Option("--x", help="what it is drawn over: a parameter, a result, a column")
+    ] = "",
+    y: Annotated[str, typer.Option("--y", help="what is drawn")] = "",
+    formula: Annotated[
+        list[str] | None, typer.Option(help="a new column, units checked: 'G = I / V'", show_default=False)
+    ] = None,
+    fit: Annotated[
+        str,
+        typer.Option(
+            help="linear, log, exp, power, arrhenius; weibull, lognormal", autocompletion=completion.fits
+        ),
+    ] = "",
+    width: Annotated[str, typer.Option(help="for a paper: column, full, or mm")] = "",
 ) -> None:
     """Draw the figures of a run, of several laid over one another, or of many in groups."""
     import mho.analysis as analysis
@@ -54,25 +72,99 @@ def plot(
     def skipped(path: str, reason: str) -> None:
         say(f"skipped: {reason}", err=True)
 
-    say(analysis.plot(runs, output, figure, by=by, panels=panels, ratio=ratio, on_skipped=skipped))
+    say(
+        analysis.plot(
+            runs, output, figure, by=by, panels=panels, ratio=ratio, x=x, y=y, formula=formula or (), fit=fit,
+            width=width or None, on_skipped=skipped,
+        )
+    )  # fmt: skip
 
 
 def export(
-    run: Run,
+    runs: Annotated[
+        list[Path], typer.Argument(help="run files (.h5), or folders of them", show_default=False)
+    ],
     to: Annotated[
         str,
         typer.Option(
-            help="csv, mat, netcdf, folder (to publish), or chip-map (of a response)",
+            help="csv, mat, netcdf, folder (a research package), or chip-map (of a response)",
             show_default=False,
             autocompletion=completion.export_forms,
         ),
     ],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="default beside the run file")] = None,
+    personal: Annotated[
+        bool, typer.Option("--personal", help="keep user, host, command line, paths, uncommitted changes")
+    ] = False,
+    title: Annotated[str, typer.Option(help="of a package")] = "",
+    creator: Annotated[
+        list[str] | None, typer.Option(help="'Family, Given <ORCID> (Affiliation)'; may be repeated")
+    ] = None,
+    licence: Annotated[
+        str, typer.Option("--license", help="CC-BY-4.0, CC0-1.0, another, or an address")
+    ] = "",
+    description: Annotated[str, typer.Option(help="of a package, default what the runs say")] = "",
+    keyword: Annotated[list[str] | None, typer.Option(help="may be repeated")] = None,
+    publisher: Annotated[str, typer.Option(help="the repository that will have it")] = "",
+    doi: Annotated[str, typer.Option(help="reserved for it, or the prefix under which to make one")] = "",
+    paper: Annotated[str, typer.Option(help="DOI of the paper that the data belong to")] = "",
+    date: Annotated[str, typer.Option(help="on which it is published, default today")] = "",
+    figures: Annotated[
+        str, typer.Option(help="each, together, none; default each of up to 10 runs", show_default=False)
+    ] = "",
 ) -> None:
-    """Write a run in another form: CSV, .mat, NetCDF, a folder with everything to publish, or a new chip map."""
-    from mho.analysis.exports import export as write
+    """Write runs in another form: CSV, .mat, NetCDF, one research package of all of them, or a new chip map."""
+    from mho.analysis.exports import Description
 
-    say(write(run, to, output))
+    said = {
+        "title": title, "creator": creator, "license": licence, "description": description, "keyword": keyword,
+        "publisher": publisher, "doi": doi, "paper": paper, "date": date, "figures": figures, "personal": personal,
+    }  # fmt: skip
+    if to != "folder":
+        if wrong := [f"--{name}" for name, value in said.items() if value]:
+            raise InputError(f"{', '.join(wrong)} would describe a package; give --to folder for one")
+        _export_each(runs, to, output)
+        return
+    described = Description.of(
+        title=title, creators=creator or [], licence=licence, description=description, keywords=keyword or [],
+        publisher=publisher, doi=doi, paper=paper, day=date,
+    )  # fmt: skip
+    _publish(runs, output, described, personal, figures)
+
+
+def _export_each(runs: list[Path], form: str, output: Path | None) -> None:
+    from mho.analysis.exports import export as write
+    from mho.analysis.exports import export_all
+
+    if len(runs) == 1 and not runs[0].is_dir():
+        say(write(runs[0], form, output))
+        return
+    failed = False
+    for one in export_all(runs, form, output):
+        if isinstance(one, MhoError):
+            failed = True
+            complain(one)
+        else:
+            say(one)
+    if failed:
+        raise typer.Exit(UNFINISHED)
+
+
+def _publish(
+    runs: list[Path], output: Path | None, described: Description, personal: bool, figures: str
+) -> None:
+    from mho.analysis.exports import publish
+    from mho.cli.display.stages import Stages
+
+    with Stages(quiet=not sys.stderr.isatty()) as stages:
+        made = publish(
+            runs, output, described, personal=personal, figures=figures or None, progress=stages.show
+        )
+    for one in made.skipped:
+        say(f"skipped: {one}", err=True)
+    for one in made.missing:
+        say(one, err=True)
+    say(made.path)
 
 
 def rerun(

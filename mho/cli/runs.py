@@ -11,7 +11,14 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mho.cli.display.run_list import links_as_json, print_links, print_runs, runs_as_json
+from mho.cli.display.run_list import (
+    chosen_columns,
+    columns_as_json,
+    links_as_json,
+    print_links,
+    print_runs,
+    runs_as_json,
+)
 from mho.cli.display.terminal import Terminal
 from mho.cli.options import AsJson
 from mho.errors import RunFileError
@@ -36,6 +43,9 @@ def runs(
     sort: Annotated[
         str, typer.Option(help="by what: date, duration, a parameter, a result; -NAME for the largest first")
     ] = NEWEST_FIRST,
+    columns: Annotated[
+        str, typer.Option(help="further columns, by commas: 'preset,bits,result.relative_error'")
+    ] = "",
     limit: Annotated[int | None, typer.Option(min=0, help="show so many, 0 for all [default: 50]")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="read all files again first")] = False,
     folder: Folder = None,
@@ -52,10 +62,12 @@ def runs(
             typer.echo(f"{changes.read} files read, {changes.unreadable} of them no runs", err=True)
         most = (None if json_ else SHOWN) if limit is None else limit or None
         found = index.search(where, sort, most)
+        shown = chosen_columns(columns, sort, index)
         if json_:
-            typer.echo(json.dumps(runs_as_json(found, index)))
+            told = columns_as_json(found, shown, index) if columns else runs_as_json(found, index)
+            typer.echo(json.dumps(told))
         else:
-            print_runs(found, index.count(where), Terminal())
+            print_runs(found, index.count(where), Terminal(), shown, index, briefly=bool(columns))
 
 
 @runs_app.command()

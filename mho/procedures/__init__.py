@@ -32,6 +32,8 @@ from mho.procedures.equations.forecast.solve_forecast import SolveForecast
 from mho.procedures.equations.forecast.wall_time import wall_time
 from mho.procedures.equations.invert.invert import Inversions, Invert
 from mho.procedures.equations.multiply.multiply import Multiply, Products
+from mho.procedures.equations.multiply.multiply_measurement import evenly, random_by_active
+from mho.procedures.equations.multiply.multiply_plan import MultiplyPlan
 from mho.procedures.equations.planning.loop_choice import Tried
 from mho.procedures.equations.planning.method_choice import MethodChoice
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve
@@ -72,6 +74,7 @@ __all__ = [
     "Mapped",
     "MethodChoice",
     "Multiply",
+    "MultiplyPlan",
     "Noise",
     "Noises",
     "Parameter",
@@ -99,9 +102,11 @@ __all__ = [
     "Switching",
     "Tried",
     "draw_solves",
+    "evenly",
     "find_strategy",
     "known_strategies",
     "largest_linear",
+    "random_by_active",
     "read_settings",
     "settings_in_use",
     "settings_text",

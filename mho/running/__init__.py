@@ -12,6 +12,7 @@
 - `continuing`, `recipe`, `rerun`: an earlier run's chip again, and an earlier run repeated and compared;
 - `resuming`: the rest of a run that was killed;
 - `rehearsal`: the same procedure on the twins first; `trust`: which code a run file may load;
+- `notebook_progress`: what a notebook shows of a run that goes on;
 - `results`: what a run file keeps of a result; `notifications`: mail, chat or phone at the end of a run;
 - `queue`: the durable list of jobs; `runner`: the process that carries them out.
 

@@ -30,7 +30,7 @@ def command_of(run: RunFile) -> str:
     kind = packaged_procedures().get(run.procedure.lower())
     if kind is None or not kept.get("procedure", "mho.").startswith("mho.") or not run.bench.strip():
         return ""
-    seed = run.seed()
+    seed = run.seed
     if run.given.get("seed", seed) != seed:
         return ""
     name, form, given = run.procedure.lower(), form_of(kind), run.given

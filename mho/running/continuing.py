@@ -188,7 +188,7 @@ def _replay(
     if cut is not None:
         cut.check_equal(copy)
         return
-    for one in compare_runs(recipe.path, copy):
+    for one in compare_runs(recipe.path, copy, with_additions=True):
         if not one.equal:
             raise InputError(
                 f"nothing can go on with the chip of {recipe.path}: repeated here it comes out differently ({one.name}: "

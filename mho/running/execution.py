@@ -14,6 +14,7 @@ from mho.procedures.base import Procedure
 from mho.procedures.origin import bench_key
 from mho.procedures.stream import Control, NullStream, Observer
 from mho.running.continuing import going_on_from
+from mho.running.notebook_progress import notebook_observers
 from mho.running.openers import Opener, already_open, named, taking_up
 from mho.running.phases import carry_out
 from mho.running.trust import Trust, nobody
@@ -35,6 +36,8 @@ def run(
     trust: Trust = nobody,
 ) -> Any:
     """Run a procedure and return its result, `path` filled in.
+
+    In a notebook its progress is shown below the cell, and the run itself when it is over.
 
     Parameters
     ----------
@@ -75,7 +78,7 @@ def run(
         opener,
         seed=seed,
         output=output,
-        observers=observers,
+        observers=(*observers, *notebook_observers()),
         control=control,
         provenance=provenance,
     )

@@ -89,13 +89,15 @@ class Recipe:
             yield self.kind(**self.values)
 
 
-def read_recipe(path: Path, trust: Trust = nobody) -> Recipe:
+def read_recipe(path: Path, trust: Trust = nobody, *, real: bool = False) -> Recipe:
     """Read what it takes to repeat the run in the file at `path`.
 
     Parameters
     ----------
     trust : callable
         Asked for a procedure or driver that the file names and that is none of mho's own.
+    real : bool
+        Take a run on real instruments as well, for whoever puts a twin in the place of its bench.
 
     Raises
     ------
@@ -115,8 +117,8 @@ def read_recipe(path: Path, trust: Trust = nobody) -> Recipe:
         strategy = strategy_of(file.given)
         code = foreign(provenance.get("procedure", ""), file.bench, f"bench file in {path}", strategy)
         check_trusted(path, code, trust)
-        source = _bench_of(file)
-        seed, chip_seed = file.seed(), file.seed("chip_seed")
+        source = _bench_of(file, real)
+        seed, chip_seed = file.seed, file.chip_seed
         if seed is None:
             raise InputError(f"{path} does not say its seed, so it cannot be repeated")
         folder, bench = provenance.get("folder", ""), provenance.get("bench", "")
@@ -153,11 +155,11 @@ def _check_has_bench(file: RunFile) -> None:
         )
 
 
-def _bench_of(file: RunFile) -> BenchSource:
+def _bench_of(file: RunFile, real: bool) -> BenchSource:
     """Return the bench and chip that the run file itself describes; imports the drivers that it names."""
     with modules_beside(Path()):
         bench = parse_toml(file.bench, BenchFile, f"bench file in {file.path}", InputError)
-    if bench.simulation is None:
+    if bench.simulation is None and not real:
         raise InputError(
             f"{file.path} was made on real instruments ({bench.name}): cells are never twice the same, so only "
             "runs on simulated benches are repeated; run the procedure again instead"

@@ -107,5 +107,5 @@ def rerun(
     with RunFile(repeated) as again:
         changes = compare_surroundings(recipe.provenance, again.provenance)
     cut_short = recipe.status in (Status.ABORTED, Status.INTERRUPTED)
-    compared = compare_runs(recipe.path, repeated, as_far_as_first=cut_short)
+    compared = compare_runs(recipe.path, repeated, as_far_as_first=cut_short, with_additions=True)
     return Rerun(recipe.path, repeated, recipe.remarks, changes, compared)

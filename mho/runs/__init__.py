@@ -8,6 +8,7 @@
 - `index`: finds runs in a folder: queries, tags and notes;
 - `integrity`: seal, verification, and the comparison of two files;
 - `nexus`: the NeXus application definition of run files, and whether a file follows it;
+- `publication`: copies of run files without what is personal;
 - `writing`: writes a run file during the run, and recovers that of a killed writer.
 
 `RunIndex`, `IndexedRun` and `check_conformance` are loaded when they are asked for (PEP 562): they bring SQLite and
@@ -22,7 +23,7 @@ from mho.runs.figures import Band, Figure, ReferenceLine
 from mho.runs.integrity import Verdict, Verification, verify
 from mho.runs.paths import new_run_path, runs_folder
 from mho.runs.provenance import collect
-from mho.runs.reading import LogEntry, RunFile, mend, open_run
+from mho.runs.reading import LogEntry, RunFile, mend
 from mho.runs.schema import (
     GOING_ON,
     SCHEMA_VERSION,
@@ -73,7 +74,6 @@ __all__ = [
     "collect",
     "mend",
     "new_run_path",
-    "open_run",
     "recover",
     "runs_folder",
     "verify",

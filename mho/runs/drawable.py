@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mho.errors import RunFileError
-from mho.runs.figures import MOST_FIGURES, Figure
+from mho.runs.figures import MOST_FIGURES, RUNS, Figure
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ def check_figures(figures: Sequence[Figure], drawable: Drawable) -> None:
 def check_figure(figure: Figure, drawable: Drawable) -> None:
     """Refuse a figure that cannot be drawn from what there is; errors as `check_figures`."""
     what = f"figure {figure.name!r}"
+    if figure.table == RUNS and RUNS not in drawable.tables:
+        return  # parameters and results are its columns, which are known when there are runs
     if figure.table:
         _look_up(what, "table", figure.table, drawable.tables)
         _check_columns(figure, drawable.tables[figure.table])
@@ -56,7 +58,7 @@ def check_figure(figure: Figure, drawable: Drawable) -> None:
         _look_up(what, "array", figure.array, drawable.arrays)
         kind, dimensions = drawable.arrays[figure.array]
         _refuse_complex(what, f"array {figure.array!r}", kind)
-        wanted = (2,) if figure.drawn_kind == "map" else (1, 2)
+        wanted = (2,) if figure.drawn_kind in ("map", "correlation") else (1, 2)
         if dimensions not in wanted:
             raise RunFileError(
                 f"{what}: array {figure.array!r} has {dimensions} dimensions; a figure of kind {figure.drawn_kind} "
@@ -88,7 +90,7 @@ def _check_columns(figure: Figure, columns: Mapping[str, tuple[str, int]]) -> No
     several = shaped - {figure.x, *figure.values}
     if several:
         raise RunFileError(f"{what}: column {min(several)!r} has several values a row, which is no group")
-    if shaped and (figure.groups or figure.drawn_kind == "errorbars"):
+    if shaped and (figure.groups or figure.drawn_kind in ("errorbars", "share", "confusion")):
         raise RunFileError(f"{what}: column {min(shaped)!r} has several values a row; it is drawn row by row")
     if figure.x and figure.values and len({columns[name][1] for name in (figure.x, *figure.values)}) > 1:
         raise RunFileError(f"{what}: x and y must have the same number of values a row")

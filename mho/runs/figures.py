@@ -18,12 +18,24 @@ CURVES = ("lines", "scatter", "steps", "errorbars")
 COUNTS = ("histogram", "distribution")
 """Kinds that draw how often the values of `x`, or of a map, occur."""
 
-KINDS = (*CURVES, *COUNTS, "map")
+IMAGES = ("map", "confusion")
+"""Kinds that draw images: of a map, or of how often a cell that was to hold one level is read as another."""
+
+STATISTICS = ("share", "confusion", "correlation")
+"""Kinds of which several runs can be taken together: what they have counted adds up."""
+
+KINDS = (*CURVES, *COUNTS, "map", *STATISTICS)
 SCALES = ("linear", "log")
 PROBABILITY = "probability"
 """Scale of a distribution's vertical axis on which a normal distribution is a straight line."""
 
-FITS = ("line", "log-log line", "log-time line", "exponential")
+CURVE_FITS, DISTRIBUTION_FITS = ("linear", "log", "exp", "power", "arrhenius"), ("weibull", "lognormal")
+FITS = (*CURVE_FITS, *DISTRIBUTION_FITS)
+FORMER_FITS = {"line": "linear", "log-log line": "power", "log-time line": "log", "exponential": "exp"}
+"""Names of before, which run files hold and declarations may use."""
+
+RUNS = "runs"
+"""The table of runs: parameters and results are its columns, a run is a row of it."""
 
 FIGURES = "figures"
 """Where a run file keeps its declarations."""
@@ -44,6 +56,9 @@ class ReferenceLine:
         Where a horizontal, or a vertical, line lies, in the unit of its axis.
     ratio : float, str or None
         The line is ``y * ratio**x`` instead: what shrinks by the same factor at each step.
+    power : float or None
+        The line is ``y * x**power`` instead: with 1 a straight line from the origin, of slope `y`; with -1 what falls
+        as 1/x.
     label : str
         What the legend calls it; the value of a number that is only named is put behind it.
     """
@@ -52,6 +67,7 @@ class ReferenceLine:
     x: float | str | None = None
     ratio: float | str | None = None
     label: str = ""
+    power: float | None = None
 
     def __post_init__(self) -> None:
         what = f"reference line {self.label!r}"
@@ -60,6 +76,12 @@ class ReferenceLine:
             raise RunFileError(f"{what} needs one of x and y, and not both")
         if self.ratio is not None and self.y is None:
             raise RunFileError(f"{what} has a ratio; it needs y, its value at 0")
+        if self.power is not None and (
+            self.y is None or self.ratio is not None or not _is_finite(self.power)
+        ):
+            raise RunFileError(
+                f"{what} has a power {self.power!r}; give a finite number and y, its value at 1, and no ratio"
+            )
         for name in ("x", "y", "ratio"):
             value = getattr(self, name)
             if isinstance(value, str):
@@ -100,22 +122,25 @@ class Figure:
     table, map, array : str, or for maps also a tuple of str
         What it is drawn from; exactly one of them.
     x, y : str; y also a tuple of str
-        Columns of the table. Without `x` curves are drawn over the row's number. A histogram or distribution is
-        that of `x`. A column with several values a row is drawn row by row.
+        Columns of the table; of a share, `y` is how many and of how many. Without `x` curves are drawn over the row's
+        number. A histogram or distribution is that of `x`. A column with several values a row is drawn row by row.
     by : str or tuple of str
         The columns (maps, where maps are drawn, one for each) that tell groups apart: one curve a cell, a level, a cycle.
+        Of a correlation, the median of each group is taken off first.
     minus : str or tuple of str
         Maps to be taken off, one for each of `map`: a difference is drawn, on a scale with zero in the middle.
     x_scale, y_scale : str
         ``linear`` or ``log``, which shows magnitudes; `y_scale` of a distribution may be ``probability``.
     lines : tuple of ReferenceLine
     bands : tuple of Band
-        In a histogram with `by`, a value belongs to the band that holds its group's value, and is marked outside it.
+        In a histogram with `by`, a value belongs to the band that holds its group's value, and is marked outside it. Of a
+        share or a confusion of maps, the levels.
     start : (x, y), optional
         A known point with which every curve begins.
     fit : str
-        One of `FITS`, to every curve, its numbers in the legend: ``line`` y = a + b x; ``log-log line`` y = a x**b;
-        ``log-time line`` y = a + b log10 x; ``exponential`` y = a exp(b x).
+        One of `FITS`, its numbers in the legend. To every curve: ``linear`` y = a + b x; ``log`` y = a + b log10 x;
+        ``exp`` y = a exp(b x); ``power`` y = a x**b; ``arrhenius`` y = a exp(-b / kT) over T. To a histogram or
+        distribution: ``weibull``, ``lognormal``.
 
     Raises
     ------
@@ -180,11 +205,21 @@ class Figure:
         return _names(self.minus)
 
     @property
+    def is_image(self) -> bool:
+        """Whether it is drawn as images, not as marks over two axes."""
+        return self.drawn_kind in IMAGES
+
+    @property
     def source(self) -> str:
         """The source of the figure, in words."""
         if self.maps:
             return f"map {', '.join(self.maps)}"
         return f"array {self.array}" if self.array else f"table {self.table}"
+
+
+def fit_kind(name: str) -> str:
+    """Return the present name of a fit; any other text as it is."""
+    return FORMER_FITS.get(name, name)
 
 
 def figures_text(figures: Sequence[Figure]) -> str:
@@ -291,7 +326,7 @@ def _check_kind(figure: Figure) -> None:
         ("kind", kind, KINDS),
         ("x_scale", figure.x_scale, SCALES),
         ("y_scale", figure.y_scale, (*SCALES, PROBABILITY) if kind == "distribution" else SCALES),
-        ("fit", figure.fit or FITS[0], FITS),
+        ("fit", fit_kind(figure.fit) or FITS[0], FITS),
     ):
         if value not in known:
             raise RunFileError(f"{what}: {name} is {value!r}; choose one of {', '.join(known)}")
@@ -307,17 +342,40 @@ def _check_kind(figure: Figure) -> None:
         raise RunFileError(f"{what}: a {kind} is that of a column x, and has no y")
     if kind in CURVES and figure.table and not figure.values:
         raise RunFileError(f"{what} names no column y of table {figure.table!r}")
-    if figure.groups and (figure.array or kind == "map"):
+    _check_statistics(figure, kind)
+    if figure.groups and (figure.array or kind == "map" or (kind == "confusion" and figure.table)):
         raise RunFileError(f"{what}: by tells curves and counts apart, not {figure.source} of kind {kind}")
     for name, beside in (("minus", figure.subtrahends), ("by", figure.groups if figure.maps else ())):
         if beside and len(beside) != len(figure.maps):
             raise RunFileError(f"{what}: {name} names {len(beside)} maps for {len(figure.maps)}")
-    if figure.fit and kind not in CURVES:
-        raise RunFileError(f"{what}: a fit is drawn to curves, not to a {kind}")
+    fits = CURVE_FITS if kind in CURVES else DISTRIBUTION_FITS if kind in COUNTS else ()
+    if figure.fit and fit_kind(figure.fit) not in fits:
+        if not fits:
+            raise RunFileError(f"{what}: a fit is drawn to curves, not to a {kind}")
+        raise RunFileError(
+            f"{what}: fit is {figure.fit!r}; to figures of kind {kind} fits one of {', '.join(fits)}"
+        )
     if figure.start and kind not in ("lines", "scatter", "steps"):
         raise RunFileError(f"{what}: a start is the first point of curves, and a {kind} has none")
-    if kind == "map" and (figure.x_scale, figure.y_scale) != ("linear", "linear"):
-        raise RunFileError(f"{what}: a map is drawn over its rows and columns; it has no log axis")
+    if figure.is_image and (figure.x_scale, figure.y_scale) != ("linear", "linear"):
+        over = "rows and columns" if kind == "map" else "levels"
+        raise RunFileError(f"{what}: a {kind} is drawn over its {over}; it has no log axis")
+
+
+def _check_statistics(figure: Figure, kind: str) -> None:
+    """Refuse a share, a confusion or a correlation of what none can be counted of."""
+    what = f"figure {figure.name!r}"
+    if kind in ("share", "confusion"):
+        wanted = 2 if kind == "share" else 1
+        if figure.array:
+            raise RunFileError(f"{what}: a {kind} is that of a table or of maps, not of an array")
+        if figure.table and not (figure.x and len(figure.values) == wanted):
+            columns = "how many, of how many" if kind == "share" else "the level that is read"
+            raise RunFileError(f"{what}: a {kind} of a table needs x and {wanted} y: {columns}")
+        if figure.maps and not (figure.groups and figure.bands):
+            raise RunFileError(f"{what}: a {kind} of maps needs by, the wanted values, and bands, the levels")
+    if kind == "correlation" and figure.table:
+        raise RunFileError(f"{what}: a correlation is that of maps or of an array, not of a table")
 
 
 def _check_text(text: object, what: str) -> None:

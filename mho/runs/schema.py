@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from mho.runs.drawable import Drawable, check_figures
 from mho.runs.figures import Figure
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Of the run files written.
 
 2: arrays are NXdata groups, chunks are checksummed, a finished file is sealed. 3: the result is a group, with units;
-figures are declared.
+figures are declared. 4: figures of the kinds ``confusion``, ``correlation`` and ``share``, reference lines with a power.
 """
 
 

@@ -527,14 +527,14 @@ def test_no_text_of_a_file_commands_terminal_or_spreadsheet(
     assert harmless(readme)
     assert "<script>" not in readme
     assert readme.startswith("# \\\\x1b\\]0;gone")
-    for table in (tmp_path / "out" / "csv").rglob("*.csv"):
+    for table in (tmp_path / "out").rglob("*.csv"):
         text = table.read_text("utf-8")
         assert harmless(str(table) + text), table
         assert not [
             part for part in re.split(r"[\n\t,;|]", text) if part.strip(' "').startswith(("=", "@"))
         ], table
-    assert harmless((tmp_path / "out" / "SHA256SUMS").read_text("utf-8"))
-    for name in ("summary", "provenance"):
+    assert harmless((tmp_path / "out" / "manifest-sha256.txt").read_text("utf-8"))
+    for name in ("datacite", "ro-crate-metadata", "data/run/run"):
         assert harmless((tmp_path / "out" / f"{name}.json").read_text("utf-8"))
 
 

@@ -64,6 +64,29 @@ def test_runs_are_searched_sorted_and_counted(shell: Shell):
     assert shell("runs", "--where", "bits>99")[1] == "no runs\n"
 
 
+def test_a_list_shows_what_it_is_sorted_by(shell: Shell):
+    header, *lines = shell("runs", "--sort", "-parameter.bits")[1].splitlines()
+    assert header.split()[:5] == ["run", "started", "took", "status", "bits"]
+    assert "24" in lines[0]
+    assert "bits" not in shell("runs")[1].splitlines()[0]
+
+
+def test_columns_are_chosen_with_their_units(shell: Shell):
+    header, *lines = shell("runs", "--columns", "procedure, bits,seed", "--sort", "path")[1].splitlines()
+    assert header.split() == ["run", "status", "procedure", "bits", "(bit)", "seed"]
+    assert [line.split()[:3] for line in lines[:2]] == [["broken.h5", "failed", "Solve"],
+                                                        ["foreign.h5", "unreadable"]]  # fmt: skip
+    told = json.loads(shell("runs", "--columns", "bits,procedure", "--sort", "path", "--json")[1])
+    assert told[0] == {
+        "path": "broken.h5",
+        "status": "failed",
+        "units": {"parameter.bits": "bit"},
+        "parameter.bits": told[0]["parameter.bits"],
+        "procedure": "Solve",
+    }
+    assert told[1]["parameter.bits"] is None
+
+
 def test_json_has_everything_that_is_known(shell: Shell):
     shell("runs", "note", "solved", "Ω")
     (told,) = json.loads(shell("runs", "--json", "--where", "converged")[1])
@@ -104,6 +127,8 @@ def test_another_folder_can_be_named_before_or_after_the_verb(shell: Shell, monk
         (("--where", "bitz>=24"), "did you mean 'bits'?"),
         (("--where", "bits>="), "bits>=▲"),
         (("--sort", "statuss"), "did you mean 'status'?"),
+        (("--columns", "preset,bitz"), "did you mean 'bits'?"),
+        (("--columns", "note"), "a list of runs has no column note"),
         (("about", "solvd"), "did you mean solved?"),
         (("tag", "foreign", "good"), "foreign.h5 cannot be read as a run"),
         (("tag", "solved", "two words"), "one word"),

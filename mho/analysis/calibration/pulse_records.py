@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mho.analysis.reports import read_chip
 from mho.errors import InputError
-from mho.runs import RunFile, open_run
+from mho.runs import RunFile
 
 Columns = dict[str, NDArray[np.float64]]
 Rows = Mapping[str, NDArray[Any]]
@@ -191,7 +191,7 @@ def read_records(paths: Sequence[str | os.PathLike[str]]) -> Records:
     check_one_chip(paths)
     parts, without = [], {}
     for path in paths:
-        with open_run(path) as run:
+        with RunFile(path) as run:
             found = pulses_of(run)
             if found is None:
                 without[str(path)] = run.procedure
@@ -237,8 +237,8 @@ def check_one_chip(paths: Sequence[str | os.PathLike[str]]) -> None:
         raise InputError("a calibration needs a run file, such as that of a program run")
     named: list[tuple[str, str]] = []
     for path in paths:
-        with open_run(path) as run:
-            chip, seed = read_chip(run), run.seed("chip_seed")
+        with RunFile(path) as run:
+            chip, seed = read_chip(run), run.chip_seed
             if chip is not None:
                 drawn = "" if seed is None else f", simulated with seed {seed}"
                 named.append((str(path), f"{chip.name!r}{drawn}"))

@@ -17,10 +17,11 @@ from mho.analysis.comparisons.comparing import (
     compare,
 )
 from mho.analysis.comparisons.effects import CENTRES, Effect, Ranged, effect
-from mho.analysis.comparisons.grouping import OF_THE_CARD, compare_files, group_runs, names_of, value_of
+from mho.analysis.comparisons.grouping import GROUPINGS, compare_files, group_files, names_of
 from mho.analysis.comparisons.in_words import (
     difference_text,
     named,
+    number_text,
     p_text,
     ranged_text,
     ratio_text,
@@ -30,7 +31,7 @@ from mho.analysis.comparisons.in_words import (
 
 __all__ = [
     "CENTRES",
-    "OF_THE_CARD",
+    "GROUPINGS",
     "ComparedRun",
     "Comparison",
     "Effect",
@@ -45,15 +46,15 @@ __all__ = [
     "compare_files",
     "difference_text",
     "effect",
-    "group_runs",
+    "group_files",
     "named",
     "names_of",
+    "number_text",
     "p_text",
     "ranged_text",
     "ratio_text",
     "read_compared",
     "read_sides",
     "sides_said",
-    "value_of",
     "value_text",
 ]

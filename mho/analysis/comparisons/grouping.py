@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from mho.analysis.comparisons.compared_runs import Skipped, read_sides
 from mho.analysis.comparisons.comparing import MOST_SIDES, Comparison, compare
 from mho.analysis.comparisons.effects import CENTRES
+from mho.analysis.figures.over_runs.card_values import FACTS, OTHERS
+from mho.analysis.figures.over_runs.grouping import group_runs
+from mho.analysis.figures.over_runs.reading import read_cards
 from mho.analysis.reports import find_runs
-from mho.errors import InputError, RunFileError
-from mho.runs.index import Card, read_card
+from mho.errors import InputError
 
-OF_THE_CARD = (
-    "preset",
-    "seed",
-    "procedure",
-    "version",
-    "chip",
-    "bench",
-    "mho",
-    "commit",
-    "status",
-    "host",
-    "user",
-)
-"""What runs can be grouped by, beside their parameters."""
+GROUPINGS = (*FACTS, *OTHERS)
+"""Facts by which runs are grouped, beside their parameters and results."""
 
 
 def compare_files(
@@ -40,7 +30,8 @@ def compare_files(
     against : sequence of path
         The other lot.
     by : str
-        Make a group of the runs of each value of a parameter, or of one of `OF_THE_CARD`.
+        Make a group of the runs of each value of a fact, parameter or result, as in ``mho runs --where``; of several
+        names, with commas between them, of each pair of values.
     centre : str
         What stands for a group: ``median`` or ``mean``.
 
@@ -53,7 +44,8 @@ def compare_files(
         raise InputError("--by and --against do not go together; leave one out")
     skipped: list[Skipped] = []
     if by:
-        groups = group_runs(_found(places), by, skipped)
+        names = [name.strip() for name in by.split(",") if name.strip()]
+        groups = group_files(places, names, skipped)
     elif against:
         lots = _found(places), _found(against)
         groups = list(zip(_names_of_lots(places, against), lots, strict=True))
@@ -70,45 +62,26 @@ def compare_files(
     return compare(sides, skipped=[*skipped, *unread], centre=centre, by=by)
 
 
-def group_runs(paths: Sequence[Path], by: str, skipped: list[Skipped]) -> list[tuple[str, list[Path]]]:
-    """Return the files of each value of a setting, ordered by it; those that cannot be read go to `skipped`.
+def group_files(
+    places: Sequence[Path], by: Sequence[str], skipped: list[Skipped]
+) -> list[tuple[str, list[Path]]]:
+    """Return the files of each group of runs, ordered by its values; those that cannot be read go to `skipped`.
 
     Raises
     ------
     InputError
-        No run has such a setting, all have the same value of it, or there are too many.
+        No run can be read or has such a name, all are in one group, or there are too many.
     """
-    cards = list(_cards(paths, skipped))
-    if not cards:
-        why = f": {skipped[0].reason}" if skipped else ""
-        raise InputError(f"no run can be read{why}; give run files or folders that hold some")
-    lots: dict[tuple[float, str], list[Path]] = {}
-    for path, card in cards:
-        key = value_of(card, by)
-        if key is not None:
-            lots.setdefault(key, []).append(path)
-    if not lots:
-        known = dict.fromkeys((*OF_THE_CARD[:5], *(one.name for _, card in cards for one in card.parameters)))
-        raise InputError(f"no run has a {by!r}; runs are grouped by one of {', '.join(known)}")
-    groups = [(f"{by} {text or 'none'}", found) for (_, text), found in sorted(lots.items())]
+    runs, unread = read_cards(places)
+    skipped += [Skipped(Path(one.path), one.reason) for one in unread]
+    groups = [(group.label, [runs[place].path for place in group.runs]) for group in group_runs(by, runs)]
     if not 2 <= len(groups) <= MOST_SIDES:
         some = ", ".join(name for name, _ in groups[:3])
         raise InputError(
-            f"by {by} there {'is' if len(groups) == 1 else 'are'} {len(groups)} group{'s' * (len(groups) > 1)} ({some}); "
-            f"2 to {MOST_SIDES} can be compared"
+            f"by {', '.join(by)} there {'is' if len(groups) == 1 else 'are'} {len(groups)} "
+            f"group{'s' * (len(groups) > 1)} ({some}); 2 to {MOST_SIDES} can be compared"
         )
     return groups
-
-
-def value_of(card: Card, name: str) -> tuple[float, str] | None:
-    """Return a setting of a run as a number to be ordered by, and as text; None where the run has none."""
-    if name in OF_THE_CARD:
-        text = card.status if name == "status" else str(getattr(card.facts, name))
-        return (float(text) if text.isdecimal() and len(text) < 16 else 0.0), text
-    for one in card.parameters:
-        if one.name == name:
-            return (0.0 if one.number is None else one.number), f"{one.text} {one.unit}".rstrip()
-    return None
 
 
 def names_of(paths: Sequence[Path]) -> list[str]:
@@ -136,11 +109,3 @@ def _found(places: Sequence[Path]) -> list[Path]:
     if not paths:
         raise InputError("no run file was found; give run files or folders that hold some")
     return paths
-
-
-def _cards(paths: Sequence[Path], skipped: list[Skipped]) -> Iterator[tuple[Path, Card]]:
-    for path in paths:
-        try:
-            yield path, read_card(path)
-        except RunFileError as error:
-            skipped.append(Skipped(path, str(error)))

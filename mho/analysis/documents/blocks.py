@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from mho.analysis.figures import Drawing
+from mho.analysis.figures.over_runs.groups_of_runs import Compared
 
 MOST_ROWS = 500
 """Rows of one table on a page."""
@@ -92,10 +93,10 @@ class Listing:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure; `trouble` says why there is none."""
+    """A figure of a run, or one over groups of runs; `trouble` says why there is none."""
 
     title: str
-    drawing: Drawing | None = None
+    drawing: Drawing | Compared | None = None
     trouble: str = ""
     wide: bool = False
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
 import h5py
 
-from mho.errors import InputError
+from mho.analysis.exports.places import runs_at
+from mho.errors import InputError, MhoError
 from mho.runs import RunFile
 from mho.runs.reading import open_run_file
 
 FORMS = ("csv", "mat", "netcdf", "folder", "chip-map")
 
-_SUFFIXES = {"csv": "-csv", "mat": ".mat", "netcdf": ".nc", "folder": "-published", "chip-map": "-chip.toml"}
+_SUFFIXES = {"csv": "-csv", "mat": ".mat", "netcdf": ".nc", "chip-map": "-chip.toml"}
 
 
 def export(path: str | os.PathLike[str], form: str, output: str | os.PathLike[str] | None = None) -> Path:
@@ -27,7 +28,8 @@ def export(path: str | os.PathLike[str], form: str, output: str | os.PathLike[st
     path : path
         A run file; one that is still being written is exported as it stands, except to a folder.
     form : {"csv", "mat", "netcdf", "folder", "chip-map"}
-        See `csv_folder`, `matlab`, `netcdf`, `publication` and `chip_map` in `mho.analysis.exports`.
+        See `csv_folder`, `matlab`, `netcdf`, `package` and `chip_map` in `mho.analysis.exports`; `package.publish` takes
+        several runs, and what is to be said of them.
     output : path, optional
         A file or folder that does not exist yet; by default beside the run file.
 
@@ -45,9 +47,12 @@ def export(path: str | os.PathLike[str], form: str, output: str | os.PathLike[st
         that the form cannot hold.
     """
     source = Path(path)
-    if form not in FORMS:
-        raise InputError(f"there is no form {form!r} to export to; there are {', '.join(FORMS)}")
-    target = source.with_name(source.stem + _SUFFIXES[form]) if output is None else Path(output)
+    check_form(form)
+    if form == "folder":
+        from mho.analysis.exports.package import publish
+
+        return publish([source], output).path
+    target = source.with_name(output_name(source, form)) if output is None else Path(output)
     with RunFile(source) as run, closing(open_run_file(source)) as file:
         if target.exists():
             raise InputError(f"{target} exists already and is never overwritten; choose another --output")
@@ -62,6 +67,45 @@ def export(path: str | os.PathLike[str], form: str, output: str | os.PathLike[st
         finally:
             _remove(draft)
     return target
+
+
+def export_all(
+    places: Sequence[str | os.PathLike[str]], form: str, folder: str | os.PathLike[str] | None = None
+) -> Iterator[Path | MhoError]:
+    """Write each of the run files at `places`, files or folders of them, in another form.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Where they go, under their names; by default each beside its run file.
+
+    Yields
+    ------
+    Path or MhoError
+        What was written, or why a file was skipped.
+
+    Raises
+    ------
+    InputError
+        Unknown form, a place that is not there or holds no run.
+    """
+    check_form(form)
+    for path in runs_at(places):
+        try:
+            yield export(path, form, None if folder is None else Path(folder) / output_name(path, form))
+        except MhoError as error:
+            yield error
+
+
+def check_form(form: str) -> None:
+    """Refuse a form that there is not."""
+    if form not in FORMS:
+        raise InputError(f"there is no form {form!r} to export to; there are {', '.join(FORMS)}")
+
+
+def output_name(source: Path, form: str) -> str:
+    """Return the name that a run has in another form."""
+    return source.stem + _SUFFIXES[form]
 
 
 def _writer(form: str) -> Callable[[RunFile, h5py.File, Path], None]:
@@ -79,14 +123,10 @@ def _writer(form: str) -> Callable[[RunFile, h5py.File, Path], None]:
             from mho.analysis.exports.netcdf import write_netcdf
 
             return write_netcdf
-        case "chip-map":
+        case _:
             from mho.analysis.exports.chip_map import write_chip_map
 
             return write_chip_map
-        case _:
-            from mho.analysis.exports.publication import write_folder
-
-            return write_folder
 
 
 def _remove(draft: Path) -> None:

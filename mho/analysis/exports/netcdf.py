@@ -1,14 +1,16 @@
 """Exports a run as NetCDF, block by block, or as an xarray Dataset.
 
-Variables are called ``table_column``, as the map, and as the array. A table's rows are the dimension of its name;
-a map has its times, rows and columns as coordinates. NetCDF has no complex numbers: they become ``…_real`` and
-``…_imag``.
+Variables are called ``table_column``, as the map, and as the array. A table whose rows are a full grid has that one's
+dimensions, ``table_cycle``, ``table_row`` and the like, with their coordinates (`mho.analysis.datasets.grids`); the rows of
+another are the dimension of its name. A map has its times, rows and columns as coordinates. NetCDF has no complex numbers:
+they become ``…_real`` and ``…_imag``.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,6 +21,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.analysis.datasets import Grid, StoredValues, grid_of, rows_of
 from mho.analysis.exports.series import Group, Series, read_contents
 from mho.errors import InputError
 from mho.runs import RunFile
@@ -71,18 +74,57 @@ def write_netcdf(run: RunFile, file: h5py.File, target: Path | BinaryIO) -> None
             taken.add(name)
             match group.kind:
                 case "table":
-                    _write_table(netcdf, name, group)
+                    _write_table(netcdf, name, group, run)
                 case "map":
                     _write_map(netcdf, name, group)
                 case "array":
                     _write_array(netcdf, name, group["value"])
 
 
-def _write_table(netcdf: h5netcdf.File, name: str, table: Group) -> None:
-    _dimension(netcdf, name, table.series[0].length)
+def _write_table(netcdf: h5netcdf.File, name: str, table: Group, run: RunFile) -> None:
+    rows = table.series[0].length
+    grid = grid_of(run, table.name, rows, lines=False)
+    if grid is None:
+        _dimension(netcdf, name, rows)
+    else:
+        for key, values in grid.coordinates.items():
+            _dimension(netcdf, f"{name}_{key}", len(values))
     for series in table.series:
-        own = _own_dimensions(netcdf, f"{name}_{series.name}", series.shape[1:])
-        _write(netcdf, f"{name}_{series.name}", (name, *own), series)
+        variable = f"{name}_{series.name}"
+        if grid is not None and series.name in grid.coordinates:
+            _create(netcdf, variable, (variable,), series)[...] = grid.coordinates[series.name]
+            continue
+        own = _own_dimensions(netcdf, variable, series.shape[1:])
+        if grid is None:
+            _write(netcdf, variable, (name, *own), series)
+        else:
+            _write_grid(
+                netcdf, variable, (*(f"{name}_{key}" for key in grid.coordinates), *own), series, run, grid
+            )
+
+
+def _write_grid(
+    netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series: Series, run: RunFile, grid: Grid
+) -> None:
+    """Write a column in the shape of a grid, slab by slab of at most a block's rows."""
+    table = Path(series.dataset.parent.name).name
+    stored = StoredValues(run.path, "table", table, series.name, series.shape, series.dtype, run=run)
+    for suffix, part in _parts(series.dtype):
+        variable = _create(netcdf, name + suffix, dimensions, series)
+        for slab in _slabs(grid.shape, series.block_rows):
+            variable[slab] = part(stored.take(rows_of(grid.shape, grid.order, slab)))
+
+
+def _slabs(shape: tuple[int, ...], most: int) -> Iterator[tuple[int | slice, ...]]:
+    """Yield selections that together are a whole grid, each of at most so many points."""
+    below = math.prod(shape[1:])
+    if len(shape) == 1 or below <= most:
+        step = max(1, most // below)
+        for start in range(0, shape[0], step):
+            yield (slice(start, min(start + step, shape[0])), *(slice(length) for length in shape[1:]))
+        return
+    for place in range(shape[0]):
+        yield from ((place, *rest) for rest in _slabs(shape[1:], most))
 
 
 def _write_map(netcdf: h5netcdf.File, name: str, image: Group) -> None:
@@ -111,16 +153,24 @@ def _dimension(netcdf: h5netcdf.File, name: str, length: int) -> None:
 
 def _write(netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series: Series) -> None:
     for suffix, part in _parts(series.dtype):
-        kind = part(np.zeros(1, series.dtype)).dtype
-        variable = netcdf.create_variable(name + suffix, dimensions, kind)
-        variable.attrs["units"] = series.unit or "1"
-        if series.description:
-            variable.attrs["long_name"] = series.description
+        variable = _create(netcdf, name + suffix, dimensions, series)
         for start, values in series.blocks():
             if not dimensions:
                 variable[...] = part(values)
             elif len(values):
                 variable[start : start + len(values)] = part(values)
+
+
+def _create(
+    netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series: Series
+) -> h5netcdf.Variable:
+    """Return a new variable for a series, or for its real or imaginary part, with unit and description."""
+    (_, part), *_ = _parts(series.dtype)
+    variable = netcdf.create_variable(name, dimensions, part(np.zeros(1, series.dtype)).dtype)
+    variable.attrs["units"] = series.unit or "1"
+    if series.description:
+        variable.attrs["long_name"] = series.description
+    return variable
 
 
 def _parts(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[NDArray[Any]], NDArray[Any]]]]:

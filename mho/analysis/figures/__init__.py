@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mho.analysis.figures.axes import SHARES
     from mho.analysis.figures.drawing import compose
-    from mho.analysis.figures.marks import Drawing, Mark, ReferenceLevel
+    from mho.analysis.figures.marks import BELOW, Drawing, Mark, ReferenceLevel
     from mho.analysis.figures.plotting import check_picture, draw, plot, plot_panels
     from mho.analysis.figures.sheet import draw_alone, draw_drawing, save_to
-    from mho.analysis.figures.values.figure_data import AxisText, FigureData
+    from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage
     from mho.analysis.figures.values.gathering import gather
     from mho.analysis.figures.values.inferred import figure_of, figures_of, map_figure
-    from mho.analysis.figures.values.statistics import normal_quantile
+    from mho.analysis.figures.values.statistics import normal_quantile, signed_extent
 else:
     from mho.lazy_names import lazy_names
 
@@ -25,21 +25,23 @@ else:
         {
             ".axes": ("SHARES",),
             ".drawing": ("compose",),
-            ".values.figure_data": ("AxisText", "FigureData"),
+            ".values.figure_data": ("AxisText", "FigureData", "MapImage"),
             ".values.gathering": ("gather",),
             ".values.inferred": ("figure_of", "figures_of", "map_figure"),
-            ".marks": ("Drawing", "Mark", "ReferenceLevel"),
+            ".marks": ("BELOW", "Drawing", "Mark", "ReferenceLevel"),
             ".plotting": ("check_picture", "draw", "plot", "plot_panels"),
             ".sheet": ("draw_alone", "draw_drawing", "save_to"),
-            ".values.statistics": ("normal_quantile",),
+            ".values.statistics": ("normal_quantile", "signed_extent"),
         },
     )
 
 __all__ = [
+    "BELOW",
     "SHARES",
     "AxisText",
     "Drawing",
     "FigureData",
+    "MapImage",
     "Mark",
     "ReferenceLevel",
     "check_picture",
@@ -55,4 +57,5 @@ __all__ = [
     "plot",
     "plot_panels",
     "save_to",
+    "signed_extent",
 ]

@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 
 DASHES = ("solid", "dash", "dot", "dash-dot")
 MARKERS = ("square", "circle", "diamond", "triangle")
+BELOW = "below"
+"""The marker of an upper end: a triangle that points down."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Mark:
     dash : str
         Of a line, one of `DASHES`.
     marker : str
-        At the points of a line, one of `MARKERS`; "" for none.
+        At the points of a line, one of `MARKERS` or `BELOW`; "" for none.
     opacity : float
     front : bool
         Whether it stands out: a reference or a crowd of curves does not.
@@ -73,6 +75,10 @@ class Drawing:
     images : tuple of MapImage
     signed : bool
         Whether the images' scale has zero in its middle.
+    lines : (str, str)
+        Names of the horizontal and the vertical axis of images.
+    limits : (low, high), optional
+        Ends of the images' scale, or of the vertical axis, where they do not follow from the values.
     x, y : AxisText
         Of images, `y` is what they show.
     x_scale, y_scale : str
@@ -83,6 +89,8 @@ class Drawing:
         Of 0, 1, 2 and so on up the vertical axis, in place of numbers; `Mark` has them as y.
     nothing : str
         Reason why there is nothing to draw; "" otherwise.
+    fits : tuple of str
+        The numbers of each fit, with their intervals and how good it is, for below the figure.
     """
 
     title: str
@@ -92,6 +100,8 @@ class Drawing:
     bands: tuple[Band, ...] = ()
     images: tuple[MapImage, ...] = ()
     signed: bool = False
+    lines: tuple[str, str] = ("column", "row")
+    limits: tuple[float, float] | None = None
     x: AxisText = NO_AXIS
     y: AxisText = NO_AXIS
     x_scale: str = "linear"
@@ -99,3 +109,4 @@ class Drawing:
     counts: bool = False
     names: tuple[str, ...] = ()
     nothing: str = ""
+    fits: tuple[str, ...] = ()

@@ -24,25 +24,33 @@ AGREEMENT = 0.1
 
 
 def references(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
-    """Return lines that fall or rise by a constant factor, over the whole range."""
+    """Return lines that fall or rise by a constant factor, or by a power of x, over the whole range."""
     every = np.concatenate(
         [group.x for run in runs for group in run.groups] + [[(figure.start or (0.0,))[0]]]
     )
     known = every[np.isfinite(every)]
-    straight = figure.y_scale == "log" and figure.x_scale == "linear"
-    x = np.linspace(float(known.min(initial=0.0)), float(known.max(initial=0.0)), 2 if straight else 200)
+    if figure.x_scale == "log":
+        known = known[known > 0.0]
+        x = np.geomspace(float(known.min(initial=np.inf)), float(known.max()), 200) if known.size else known
+    else:
+        straight = figure.y_scale == "log" and all(line.power is None for line in figure.lines)
+        x = np.linspace(float(known.min(initial=0.0)), float(known.max(initial=0.0)), 2 if straight else 200)
     marks = []
     for line in figure.lines:
         level, ratio = number(line.y, runs), number(line.ratio, runs)
-        if level is None or ratio is None or not ratio >= 0.0:
+        if level is None:
             continue
-        named = isinstance(line.ratio, str)
-        colour, dash = (palette.FORECAST, "dash-dot") if named else (palette.IDEAL, "dash")
         with np.errstate(all="ignore"):
-            y = level * ratio**x
+            if line.power is not None:
+                told, value, y = line.y, level, level * x**line.power
+            elif ratio is not None and ratio >= 0.0:
+                told, value, y = line.ratio, ratio, level * ratio**x
+            else:
+                continue
+        named = isinstance(told, str)
+        colour, dash = (palette.FORECAST, "dash-dot") if named else (palette.IDEAL, "dash")
         y = np.where((y > 0.0) | (figure.y_scale != "log"), bounded(y), np.nan)
-        label = _named(line, line.ratio, ratio)
-        marks.append(Mark("line", label, x, y, colour, dash=dash, front=False))
+        marks.append(Mark("line", _named(line, told, value), x, y, colour, dash=dash, front=False))
     return marks
 
 
@@ -50,7 +58,7 @@ def levels(figure: Figure, runs: Sequence[FigureData]) -> tuple[ReferenceLevel, 
     """Return horizontal and vertical lines whose places are known."""
     found = []
     for line in figure.lines:
-        if line.ratio is not None:
+        if line.ratio is not None or line.power is not None:
             continue
         place = number(line.y if line.x is None else line.x, runs)
         scale = figure.x_scale if line.y is None else figure.y_scale

@@ -50,6 +50,20 @@ STYLE: dict[Any, object] = {
     "agg.path.chunksize": 1000,  # a line that goes up and down 20,000 times takes 400 MB in one piece
 }
 
+NARROW = 4.5  # inches: a sheet below it has the letters of a journal's column
+NARROW_STYLE: dict[Any, object] = {
+    "font.size": 7.0,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7.5,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "lines.markersize": 3.0,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+}
+
 
 def draw_runs(runs: Sequence[RunFile], figure: str = "") -> Sheet:
     """Draw runs from their present files: all figures of the first, or one by its name.
@@ -68,7 +82,7 @@ def draw_runs(runs: Sequence[RunFile], figure: str = "") -> Sheet:
     title = _title(runs)
     if len(wanted) > MOST:
         title += f"   ·   {MOST} of {len(wanted)} figures"
-    drawings = [(one.drawn_kind == "map", _composed(one, runs, must=bool(figure))) for one in wanted[:MOST]]
+    drawings = [(one.is_image, _composed(one, runs, must=bool(figure))) for one in wanted[:MOST]]
     with matplotlib.rc_context(STYLE):
         planes = [drawing for is_map, drawing in drawings if not is_map]
         maps = [drawing for is_map, drawing in drawings if is_map]
@@ -99,24 +113,29 @@ def draw_alone(run: RunFile, figure: Figure, size: tuple[float, float], dots: in
 
 
 def draw_drawing(drawing: Drawing, size: tuple[float, float], dots: int) -> Sheet:
-    """Draw a figure that is made of marks or images already on a sheet of its own (inches), with no title above it."""
-    with matplotlib.rc_context(STYLE):
+    """Draw a figure that is made of marks or images already on a sheet of its own (inches), with no title."""
+    with matplotlib.rc_context(STYLE | (NARROW_STYLE if size[0] < NARROW else {})):
         sheet = Sheet(figsize=size, dpi=dots, layout="constrained")
         FigureCanvasAgg(sheet)
         _fill(sheet, *([], [drawing]) if drawing.images else ([drawing], []))
     return sheet
 
 
-def save(sheet: Sheet, path: Path, form: Literal["png", "svg", "pdf"]) -> None:
-    """Write a sheet to `path`; nothing in the file depends on when or where that is done."""
+def save(sheet: Sheet, path: Path, form: Literal["png", "svg", "pdf"], *, text: bool = False) -> None:
+    """Write a sheet to `path`; nothing in the file depends on when or where that is done.
+
+    With `text` the letters of a vector picture stay letters, for a paper that sets them anew; else an SVG holds their
+    outlines, and is the same on every machine.
+    """
     with path.open("wb") as file:
-        save_to(sheet, file, form)
+        save_to(sheet, file, form, text=text)
 
 
-def save_to(sheet: Sheet, file: IO[bytes], form: Literal["png", "svg", "pdf"]) -> None:
+def save_to(sheet: Sheet, file: IO[bytes], form: Literal["png", "svg", "pdf"], *, text: bool = False) -> None:
     """Write a sheet to an open file, as `save`."""
     metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[form]
-    with matplotlib.rc_context(STYLE):
+    fonts: dict[Any, object] = {"svg.fonttype": "none", "pdf.fonttype": 42} if text else {}
+    with matplotlib.rc_context({**STYLE, **fonts}):
         sheet.savefig(file, format=form, metadata=metadata)
 
 

@@ -1,7 +1,9 @@
 """Reports: one page about a run, a comparison of several, or a campaign.
 
-- `reporting`: which kind of page there is, and where it is written;
-- `run_page`: of one run, from `run_results`, `run_figures`, `run_contents` and `run_record`.
+- `reporting`: which page is written, and where; `kinds`: which kind it is;
+- `run_page`: of one run, from `run_results`, `run_figures`, `run_contents` and `run_record`;
+- `comparison_page`: of several;
+- `campaign_page`: of many, from `campaign_facts`.
 """
 
 from __future__ import annotations
@@ -9,13 +11,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.analysis.report_pages.reporting import KINDS, report
+    from mho.analysis.report_pages.campaign_page import campaign_document
+    from mho.analysis.report_pages.comparison_page import comparison_document
+    from mho.analysis.report_pages.kinds import KINDS
+    from mho.analysis.report_pages.reporting import report
     from mho.analysis.report_pages.run_page import run_document
 else:
     from mho.lazy_names import lazy_names
 
     __getattr__, __dir__ = lazy_names(
-        __name__, {".reporting": ("KINDS", "report"), ".run_page": ("run_document",)}
+        __name__,
+        {
+            ".campaign_page": ("campaign_document",),
+            ".comparison_page": ("comparison_document",),
+            ".kinds": ("KINDS",),
+            ".reporting": ("report",),
+            ".run_page": ("run_document",),
+        },
     )
 
-__all__ = ["KINDS", "report", "run_document"]
+__all__ = ["KINDS", "campaign_document", "comparison_document", "report", "run_document"]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from mho.analysis.characterisation import characterisation_document
-from mho.analysis.documents import check_page, save_page
+from mho.analysis.comparisons import compare_files
+from mho.analysis.documents import Document, check_page, save_page
+from mho.analysis.report_pages.campaign_page import campaign_document
+from mho.analysis.report_pages.comparison_page import comparison_document
+from mho.analysis.report_pages.kinds import KINDS, kind_of
 from mho.analysis.report_pages.run_page import CommandOf, run_document
 from mho.errors import InputError
-
-KINDS = ("run", "comparison", "campaign", "characterisation")
 
 Place = str | os.PathLike[str]
 
@@ -20,6 +23,7 @@ def report(
     *places: Place,
     output: Place | None = None,
     kind: str = "",
+    by: str = "",
     personal: bool = False,
     command_of: CommandOf | None = None,
 ) -> Path:
@@ -28,11 +32,14 @@ def report(
     Parameters
     ----------
     places : path
-        Run files, or a folder.
+        Run files, or folders of them.
     output : path, optional
         Page (``.html`` or ``.pdf``); by default beside the run file, or ``report.html`` in the folder.
     kind : str
         One of `KINDS`; chosen by what there is where left out.
+    by : str
+        What the runs of a campaign or a comparison are grouped by: a fact, parameter or result, or several with commas
+        between them. Of a campaign what was varied, the seed aside, where left out.
     personal : bool
         Show folders, user, host, command line and changes to the code too.
     command_of : callable, optional
@@ -50,18 +57,35 @@ def report(
         raise InputError("nothing is named; give run files, or a folder of them")
     if kind and kind not in KINDS:
         raise InputError(f"{kind!r} is no kind of report; choose one of {', '.join(KINDS)}")
-    chosen = kind or _kind_of(paths)
-    target = _target(paths, chosen) if output is None else Path(output)
-    check_page(target)
-    if chosen == "characterisation":
-        return save_page(characterisation_document(paths[0], personal=personal), target)
-    return save_page(run_document(paths[0], personal=personal, command_of=command_of), target)
+    target = None if output is None else Path(output)
+    if target is not None:
+        check_page(target)
+    chosen = kind or kind_of(paths, by)
+    if target is None:
+        target = _target(paths, chosen)
+        check_page(target)
+    return save_page(_document(paths, chosen, by, personal, command_of), target)
 
 
-def _kind_of(paths: Sequence[Path]) -> str:
-    return "characterisation" if paths[0].is_dir() else "run"
+def _document(
+    paths: Sequence[Path], kind: str, by: str, personal: bool, command_of: CommandOf | None
+) -> Document:
+    if kind in ("run", "characterisation") and (by or len(paths) > 1):
+        what = "--by goes" if by else f"{len(paths)} places go"
+        raise InputError(f"{what} with a comparison or a campaign; a report of kind {kind} is of one place")
+    if kind == "run":
+        return run_document(paths[0], personal=personal, command_of=command_of)
+    if kind == "characterisation":
+        return characterisation_document(paths[0], personal=personal)
+    if kind == "campaign":
+        return campaign_document(paths, by=by, personal=personal)
+    shown = [str(path) if personal else path.name for path in paths]
+    command = shlex.join(["mho", "compare", *shown, *(["--by", by] if by else [])])
+    return comparison_document(compare_files(paths, by=by), command=command, personal=personal)
 
 
 def _target(paths: Sequence[Path], kind: str) -> Path:
     first = paths[0]
-    return first / "report.html" if first.is_dir() else first.with_suffix(".html")
+    if first.is_dir():
+        return first / "report.html"
+    return first.with_suffix(".html") if kind == "run" else first.with_name(f"{first.stem}-{kind}.html")

@@ -1,26 +1,101 @@
-"""The figures of a page: those that runs declare, drawn as `mho plot` draws them."""
+"""The figures of a page: those that runs declare, of one run, of a few over one another, or of groups of runs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
 from mho.analysis.documents import Picture
 from mho.analysis.figures import compose, figures_of, gather
-from mho.errors import MhoError
+from mho.analysis.figures.over_runs.card_values import RunCard
+from mho.analysis.figures.over_runs.comparing import compare
+from mho.analysis.figures.over_runs.drawing_runs import compared_figure
+from mho.analysis.figures.over_runs.grouping import Group
+from mho.analysis.figures.over_runs.groups_of_runs import RunsOfGroup
+from mho.analysis.figures.over_runs.reading import Skipped, numbers_of_one, read_figures, reduced
+from mho.analysis.figures.over_runs.wanted import Wanted
+from mho.analysis.figures.values.inferred import fits
+from mho.errors import MhoError, RunFileError
+from mho.escaping import visible
 from mho.runs import Figure, RunFile
 
 MOST_FIGURES = 24
 """Of one run."""
 
+MOST_OVER_RUNS = 12
+
 
 def run_pictures(run: RunFile) -> tuple[tuple[Picture, ...], str]:
     """Return the figures of a run, and what is said of those that are not shown."""
     figures = figures_of(run)
-    drawn = tuple(_picture(run, figure) for figure in figures[:MOST_FIGURES])
-    left_out = [figure.name for figure in figures[MOST_FIGURES:]]
-    return drawn, f"Not shown: {', '.join(left_out)}." if left_out else ""
+    drawn = tuple(_picture([run], figure, [""]) for figure in figures[:MOST_FIGURES])
+    return drawn, _not_shown(figures[MOST_FIGURES:])
 
 
-def _picture(run: RunFile, figure: Figure) -> Picture:
+def overlaid_pictures(paths: Sequence[Path], names: Sequence[str]) -> tuple[tuple[Picture, ...], str]:
+    """Return the figures of a few runs over one another: those that any of them declares, each of the runs that have it."""
+    with ExitStack() as stack:
+        runs = [stack.enter_context(RunFile(path)) for path in paths]
+        figures: dict[str, Figure] = {}
+        for run in runs:
+            for figure in figures_of(run):
+                figures.setdefault(figure.name, figure)
+        shown = list(figures.values())[:MOST_OVER_RUNS]
+        drawn = tuple(
+            (_image_rows if figure.drawn_kind == "map" else _picture)(runs, figure, names) for figure in shown
+        )
+    return drawn, _not_shown(list(figures.values())[MOST_OVER_RUNS:])
+
+
+def grouped_pictures(
+    runs: Sequence[RunCard], groups: Sequence[Group]
+) -> tuple[tuple[Picture, ...], str, list[Skipped]]:
+    """Return the figures over groups of runs, medians with quartiles; what is not shown; and files that are damaged."""
+    skipped: list[Skipped] = []
     try:
-        return Picture(figure.heading, compose(figure, [gather(run, figure)]))
+        found = read_figures(runs, "", skipped)
+    except RunFileError:  # none of them declares any
+        return (), "", skipped
+    pictures = []
+    for one in found[:MOST_OVER_RUNS]:
+        compared = compared_figure(one, groups, runs, skipped, Wanted())
+        wide = len(compared.panels) > 1 or bool(compared.panels[0].images)
+        pictures.append(Picture(one.figure.heading, compared, wide=wide))
+    return tuple(pictures), _not_shown([one.figure for one in found[MOST_OVER_RUNS:]]), skipped
+
+
+def _picture(runs: Sequence[RunFile], figure: Figure, names: Sequence[str]) -> Picture:
+    with_it = [
+        (run, name) for run, name in zip(runs, names, strict=True) if len(runs) == 1 or fits(run, figure)
+    ]
+    try:
+        data = [
+            replace(gather(run, figure), run=visible(name or run.path.stem, lines=False))
+            for run, name in with_it
+        ]
+        drawing = compose(figure, data)
     except MhoError as error:
         return Picture(figure.heading, trouble=str(error))
+    if without := [name for name in names if name not in {one for _, one in with_it}]:
+        note = "; ".join(filter(None, (drawing.note, f"not in {', '.join(without)}")))
+        drawing = replace(drawing, note=visible(note, lines=False))
+    return Picture(figure.heading, drawing, wide=bool(drawing.images) and len(runs) > 1)
+
+
+def _image_rows(runs: Sequence[RunFile], figure: Figure, names: Sequence[str]) -> Picture:
+    """Return the images of runs beside one another, a row a map."""
+    try:
+        groups = [
+            RunsOfGroup(name, (reduced(figure, gather(run, figure), numbers_of_one(len(runs))),))
+            for run, name in zip(runs, names, strict=True)
+            if fits(run, figure)
+        ]
+        return Picture(figure.heading, compare(figure, groups), wide=True)
+    except MhoError as error:
+        return Picture(figure.heading, trouble=str(error))
+
+
+def _not_shown(figures: Sequence[Figure]) -> str:
+    return f"Not shown: {', '.join(figure.name for figure in figures)}." if figures else ""

@@ -156,7 +156,7 @@ def summarise(run: RunFile) -> Summary:
         version=run.version,
         parameters=run.parameters,
         bench=read_bench(run),
-        seed=run.seed(),
+        seed=run.seed,
         chip="" if chip is None else chip.name,
         after=run.provenance.get("after", ""),
         arrays=tuple(_array_facts(cells, levels) for cells in read_arrays(run)),

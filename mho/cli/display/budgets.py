@@ -18,10 +18,13 @@ def print_budget(budget: Budget, out: Console) -> None:
     out.print(Text.assemble((visible(b.title, lines=False), "bold"), f"  {b.path.name}"))
     if b.status is not Status.FINISHED:
         out.print(f"the run is {b.status}: what it came to is used", style="bold yellow")
-    of = "one answer" if b.answers == 1 else f"root mean square of {b.answers} answers"
+    of = f"one {b.counted}" if b.answers == 1 else f"root mean square of {b.answers} {b.counted}"
     out.print(
         f"{b.error}: {b.measured:.3g} ({of}); its twin on bench {b.bench}, cells {b.preset}: {b.twin:.3g}"
     )
+    low, high = b.again
+    if high - low > 1e-9 * b.twin:
+        out.print(f"measured again on the same cells it would be {low:.3g} to {high:.3g}")
     for remark in b.remarks:
         out.print(visible(remark, lines=False), style="yellow")
     out.print(_table(b))
@@ -61,10 +64,7 @@ def _small_print(budget: Budget) -> list[str]:
         "there were only this cause, and if there were all others."
     ]
     if b.draws:
-        told.append(
-            f"95 %: where the share is when noise is drawn anew on the same programmed cells, {b.draws} times, seed "
-            f"{b.seed}."
-        )
+        told.append(f"95 %: where the share is when {b.drawn}, {b.draws} times, seed {b.seed}.")
     if b.orders:
         told.append(f"sampled in {b.orders} orders of the causes, seed {b.seed}.")
     return told

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.analysis.figures import signed_extent
 from mho.analysis.reports import handy_unit
 from mho.runs import RunFile
 
@@ -48,8 +49,7 @@ class Picture:
         if not known.size:
             return (-1.0, 1.0) if self.signed else (0.0, 1.0)
         if self.signed:
-            # A few lost cells must not fade all others.
-            extent = float(np.quantile(np.abs(known), 0.998)) or 1.0
+            extent = signed_extent(known)
             return -extent, extent
         low, high = min(0.0, float(known.min())), float(known.max())
         return low, high if high > low else low + 1.0

@@ -10,12 +10,14 @@ from PySide6.QtCore import QRectF
 from PySide6.QtWidgets import QWidget
 
 from mho.analysis import palette
-from mho.analysis.figures import Drawing
+from mho.analysis.figures import Drawing, MapImage
 from mho.analysis.reports import handy_unit
 from mho.gui.run_window.map_view import LineAxis, colours_of, lookup_table
 from mho.gui.run_window.pictures import Picture, to_bytes
 
 SIDE_BY_SIDE = 2
+MOST_WRITTEN = 16
+"""Lines and columns up to which counts are written into an image."""
 
 
 class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
@@ -40,9 +42,10 @@ class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
             return
         every = np.concatenate([one.values.ravel() for one in self.pictures])[None, :]
         lines = np.arange(1), np.arange(every.size)
-        limits = Picture("", every, unit, *lines, drawing.signed).limits
+        limits = drawing.limits or Picture("", every, unit, *lines, drawing.signed).limits
         for number, picture in enumerate(self.pictures):
-            self._draw(picture, limits, *divmod(number, SIDE_BY_SIDE))
+            plot = self._draw(picture, limits, drawing.lines, *divmod(number, SIDE_BY_SIDE))
+            _write_counts(plot, drawing.images[number])
         bar = pg.ColorBarItem(
             values=limits, width=14, interactive=False, colorMap=colours_of(drawing.signed),
             label=escape(f"{drawing.y.name} / {unit}" if unit else drawing.y.name),
@@ -51,13 +54,15 @@ class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         bar.axis.setTextPen(palette.INK)
         self.addItem(bar, row=1, col=SIDE_BY_SIDE, rowspan=-(-len(self.pictures) // SIDE_BY_SIDE))
 
-    def _draw(self, picture: Picture, limits: tuple[float, float], row: int, column: int) -> None:
+    def _draw(
+        self, picture: Picture, limits: tuple[float, float], names: tuple[str, str], row: int, column: int
+    ) -> pg.PlotItem:
         axes = {"bottom": LineAxis("bottom"), "left": LineAxis("left")}
         axes["bottom"].lines, axes["left"].lines = picture.columns, picture.rows
         plot = self.addPlot(row=1 + row, col=column, axisItems=axes)
         plot.setTitle(escape(picture.name), color=palette.INK, size="10pt")
-        plot.setLabel("bottom", "column")
-        plot.setLabel("left", "row")
+        plot.setLabel("bottom", names[0])
+        plot.setLabel("left", names[1])
         plot.invertY(True)
         plot.setAspectLocked(True)
         plot.setMenuEnabled(False)
@@ -70,3 +75,16 @@ class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         image.setRect(frame)
         plot.addItem(image)
         plot.setRange(frame, padding=0.02)
+        return plot
+
+
+def _write_counts(plot: pg.PlotItem, image: MapImage) -> None:
+    """Write the counts of an image into it, light on dark colours and dark on light ones."""
+    if image.counts is None or max(image.counts.shape) > MOST_WRITTEN:
+        return
+    for (row, column), count in np.ndenumerate(image.counts):
+        if count:
+            light = image.values[row, column] > 0.6
+            text = pg.TextItem(str(count), color=palette.INK if light else "w", anchor=(0.5, 0.5))
+            text.setPos(column, row)
+            plot.addItem(text, ignoreBounds=True)

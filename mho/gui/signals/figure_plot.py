@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
 from mho.analysis import palette
-from mho.analysis.figures import SHARES, Drawing, Mark, ReferenceLevel, normal_quantile
+from mho.analysis.figures import BELOW, SHARES, Drawing, Mark, ReferenceLevel, normal_quantile
 from mho.gui.solve.convergence_view import PowersOfTen
 from mho.gui.widgets.theme import colours
 from mho.gui.widgets.themed_plot import ThemedPlot
@@ -27,7 +27,7 @@ PENS = {
     "solid": Qt.PenStyle.SolidLine, "dash": Qt.PenStyle.DashLine, "dot": Qt.PenStyle.DotLine,
     "dash-dot": Qt.PenStyle.DashDotLine,
 }  # fmt: skip
-SYMBOLS = {"square": "s", "circle": "o", "diamond": "d", "triangle": "t1"}
+SYMBOLS = {"square": "s", "circle": "o", "diamond": "d", "triangle": "t1", BELOW: "t"}
 
 
 class FigurePlot(ThemedPlot):

@@ -256,7 +256,7 @@ class SignalsPanel(QWidget):
             if isinstance(contents, FigureData):
                 found.append(replace(contents, run=name, colour=colour))
         drawing = compose(figure, found or [UNREAD])
-        view = self.images if figure.drawn_kind == "map" else self.figure_plot
+        view = self.images if figure.is_image else self.figure_plot
         view.show_drawing(drawing)
         self.shown.setCurrentWidget(view)
 

@@ -134,7 +134,7 @@ def look_at_run(path: Path) -> RunGlance:
 def _first_figure(run: RunFile) -> tuple[Figure | None, int]:
     """Return the first figure that is no map and has something to show, and how much."""
     for figure in figures_of(run):
-        if figure.drawn_kind != "map" and not figure.array:
+        if not (figure.is_image or figure.array):
             size = run.length(figure.table) if figure.table else len(run.map_times(figure.maps[0]))
             if size:
                 return figure, size

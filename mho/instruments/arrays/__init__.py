@@ -13,7 +13,7 @@ from mho.instruments.roles import CellPositions
 if TYPE_CHECKING:
     from mho.instruments.arrays.any_bench import as_arrays
     from mho.instruments.arrays.causes import ALL, CAUSES, Cause, Causes
-    from mho.instruments.arrays.exchanges import Exchange, ExchangeRecorder, HeldCells
+    from mho.instruments.arrays.exchanges import Exchange, ExchangeRecorder, HeldCells, held_history
     from mho.instruments.arrays.switched_circuits import SwitchedCircuits, Targets
 else:
     from mho.lazy_names import lazy_names
@@ -23,7 +23,7 @@ else:
         {
             ".any_bench": ("as_arrays",),
             ".causes": ("ALL", "CAUSES", "Cause", "Causes"),
-            ".exchanges": ("Exchange", "ExchangeRecorder", "HeldCells"),
+            ".exchanges": ("Exchange", "ExchangeRecorder", "HeldCells", "held_history"),
             ".switched_circuits": ("SwitchedCircuits", "Targets"),
         },
     )
@@ -42,4 +42,5 @@ __all__ = [
     "SwitchedCircuits",
     "Targets",
     "as_arrays",
+    "held_history",
 ]

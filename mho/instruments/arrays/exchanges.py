@@ -24,6 +24,7 @@ from mho.instruments.simulated.physics.chip import BlockNoise, Index
 Floats = NDArray[np.float64]
 
 ALIKE = 8  # cells among which noise is dealt out anew
+CONDUCTS = 0.05  # of the largest conductance of a block, from which a cell does more than hardly conduct
 
 Verified = Callable[[str, Index, Index], tuple[Floats, Floats]]
 """Array, rows and columns of a block -> bench times (s) and conductances (S) of its cells' last verify reads, or NaN."""
@@ -57,17 +58,19 @@ class HeldCells:
 
         Slow noise was there when the cells were verified and is there still: the part of the noise that follows what those
         reads saw remains. The rest is dealt out anew among cells that are alike: those next to one another in conductance,
-        in lots of `ALIKE`, as noise is not the same at every conductance.
+        in lots of `ALIKE`, as noise is not the same at every conductance, and apart those that hardly conduct.
         """
-        seen = self.read * (1.0 / self.verified + self.series) - 1.0
-        seen[np.abs(seen) > 1.0] = 0.0  # the meter's own noise, on a cell that hardly conducts
+        conducts = self.now > CONDUCTS * self.now.max()
+        # What a read of the others says is the meter's noise.
+        seen = np.where(conducts, self.read * (1.0 / self.verified + self.series) - 1.0, 0.0)
         power = float(np.sum((self.now * seen) ** 2))
         follows = float(np.sum(self.now**2 * seen * self.frozen)) / power if power > 0.0 else 0.0
         slow = min(max(follows, 0.0), 1.0) * seen
         order = np.argsort(self.now, axis=None, kind="stable")
         source = np.empty(order.size, np.intp)
-        for lot in np.array_split(order, max(order.size // ALIKE, 1)):
-            source[lot] = rng.permutation(lot)
+        for some in np.split(order, [np.count_nonzero(~conducts)]):
+            for lot in np.array_split(some, max(some.size // ALIKE, 1)):
+                source[lot] = rng.permutation(lot)
         fast, variance = (
             values.ravel()[source].reshape(values.shape) for values in (self.frozen - slow, self.variance)
         )
@@ -147,8 +150,8 @@ class ExchangeRecorder:
     def __init__(self, bench: Bench, verified: Verified, keep: Callable[[Exchange], None]) -> None:
         simulated: Any = bench.simulated  # a laboratory, or the chip without instruments
         self.circuits: BlockCircuits = simulated.circuits
-        self._chip, self._clock = simulated.chip, simulated.clock
-        self._keep, self._verified, self._now = keep, verified, bench.now
+        self._chip = simulated.chip
+        self._keep, self._verified, self._bench = keep, verified, bench
         self.converters, self._readings = _converters_of(bench)
         self._open: _Open | None = None
         simulated.chip.on_noise = self._on_noise
@@ -157,19 +160,14 @@ class ExchangeRecorder:
     def _on_noise(self, array: str, rows: Index, columns: Index, noise: BlockNoise) -> None:
         if self._open is None or array in self._open.cells:  # no bench waits for what was drawn before
             self._open = _Open(deepcopy(self.circuits.rng), deepcopy(self._readings))
-        cells, index = self._chip.at(array, rows, columns)
         times, read = self._verified(array, rows, columns)
-        state, drawn, since = cells.history(index)
-        at = np.where(np.isnan(times), self._clock.now, times + (self._clock.now - self._now()))
-        ages = np.maximum(at - since, 0.0).astype(np.float32)
-        verified = np.maximum(relaxed(cells.preset, state, drawn, ages), cells.preset.unformed)
-        series = self._chip.geometry[array].series_resistance(rows[:, None], columns[None, :])
+        _, verified, series = held_history(self._bench, array, rows, columns, times)
         if self.circuits.board.mode == "MULT":
+            cells, index = self._chip.at(array, rows, columns)
             now = cells.conductance(index)
         else:  # a loop is evaluated again only once its cells have aged by some
             block = self._chip.block(array, rows, columns)
             now = block.as_asked(block.conductance)
-        verified = np.asarray(verified, np.float64)
         read = np.where(np.isnan(read), verified / (1.0 + verified * series), read)
         self._open.cells[array] = HeldCells(
             read, verified, np.asarray(now), noise.frozen, noise.variance, series
@@ -182,6 +180,27 @@ class ExchangeRecorder:
         board = self.circuits.board
         connected = ConnectedBlock(**{one.name: getattr(board, one.name) for one in fields(ConnectedBlock)})
         self._keep(Exchange(connected, now.cells, now.shots, now.readings, volts.copy(), answers.copy()))
+
+
+def held_history(
+    bench: Bench, array: str, rows: Index, columns: Index, times: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return what the cells (R, C) of a simulated bench held after their last pulse and later, S, and their wires, ohm.
+
+    Parameters
+    ----------
+    times : (R, C) array
+        When that is, s of bench time; now where it is NaN.
+    """
+    simulated: Any = bench.simulated
+    chip, now = simulated.chip, simulated.clock.now
+    cells, index = chip.at(array, rows, columns)
+    state, drawn, since = cells.history(index)
+    at = np.where(np.isnan(times), now, times + (now - bench.now()))
+    ages = np.maximum(at - since, 0.0).astype(np.float32)
+    later = np.maximum(relaxed(cells.preset, state, drawn, ages), cells.preset.unformed)
+    series = chip.geometry[array].series_resistance(rows[:, None], columns[None, :])
+    return np.asarray(state, np.float64), np.asarray(later, np.float64), series
 
 
 def _converters_of(bench: Bench) -> tuple[ConverterErrors, np.random.Generator]:

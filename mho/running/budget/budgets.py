@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import InputError
-from mho.instruments.arrays import Cause, Causes, SwitchedCircuits
+from mho.instruments.arrays import Cause, Causes, SwitchedCircuits, as_arrays
+from mho.instruments.simulated import cell_preset
+from mho.running.budget.conductances import CellErrors
 from mho.running.budget.questions import Question
-from mho.running.budget.replaying import KINDS, replay
+from mho.running.budget.replaying import KINDS, Replayed, ReplayedCells, replay
 from mho.running.budget.shares import Decomposition, Told, decompose, moved_values
 from mho.running.recipe import Recipe, read_recipe
 from mho.running.trust import Trust, nobody
@@ -26,6 +28,7 @@ Floats = NDArray[np.float64]
 
 DRAWS = 16
 MOST_DRAWS = 1000
+CHIPS = 4  # that stand for a real one
 EDGES = (0.025, 0.975)  # quantiles of an interval
 
 
@@ -37,8 +40,8 @@ class Share:
     ----------
     cause : str
     share, low, high : float
-        Of the measured squared error, with the interval in which 95 % of repetitions on the same cells are. Below 0 for a
-        cause that makes up for others.
+        Of the measured squared error, with its interval of 95 %, see `Budget.drawn`. Below 0 for a cause that makes up for
+        others.
     alone : float
         Relative error if there were only this cause.
     mended : float
@@ -67,9 +70,13 @@ class Budget:
     error : str
         Which error this is.
     answers : int
-        Of how many answers.
+        Of how many answers; `counted` is what they are called.
+    drawn : str
+        What is drawn anew for the intervals.
     measured, twin : float
         As the run measured it, and as its twin gives it with all causes on.
+    again : tuple of float
+        Where the twin's error is in 95 % of repetitions, as the shares are.
     shares : tuple of Share
         The largest first; with `rest` and `unexplained` they add up to 1.
     rest : float
@@ -91,8 +98,11 @@ class Budget:
     status: Status
     error: str
     answers: int
+    counted: str
+    drawn: str
     measured: float
     twin: float
+    again: tuple[float, float]
     shares: tuple[Share, ...]
     rest: float
     unexplained: float
@@ -130,6 +140,7 @@ class Budget:
 def budget(
     path: str | os.PathLike[str],
     *,
+    preset: str | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     trust: Trust = nobody,
@@ -138,12 +149,15 @@ def budget(
     """Explain the error of the run in the file at `path`, cause by cause.
 
     The run is repeated on its own twin, with the same seed, as far as its answers. Every answer is then given again with
-    causes switched off, one by one and together, on the same cells with the same noise.
+    causes switched off, one by one and together, on the same cells with the same noise. The cells of a run on real
+    instruments are not known: it is carried out on a few chips that are drawn, on the twin of its bench.
 
     Parameters
     ----------
     path : path
-        A run of `invert`, `solve` or `multiply`.
+        A run of `invert`, `solve`, `multiply` or `program`.
+    preset : str, optional
+        Cells of the twins of a run on real instruments; "pku" unless given.
     draws : int
         Moments at which noise is drawn anew for the intervals, 0 for none.
     seed : int
@@ -165,42 +179,59 @@ def budget(
     if seed < 0:
         raise InputError(f"seed is {seed}; give one from 0 up")
     recipe = _recipe_of(Path(path), trust)
+    twins = _twins_of(recipe, preset, seed)
     with RunFile(recipe.path) as file:
-        replayed = replay(recipe, file, trust, progress)
+        replays = [replay(one, file, trust, progress) for one in twins]
         title, status = file.title, file.status
-    return explain(
-        replayed.questions,
-        replayed.circuits,
-        recipe,
-        (title, status),
-        draws=draws,
-        seed=seed,
-        progress=progress,
-    )
+    cells = [one.errors for one in replays if isinstance(one, ReplayedCells)]
+    if cells:
+        errors = CellErrors(np.concatenate([one.parts for one in cells], axis=1), cells[0].measured)
+        moved = errors.redrawn(draws, np.random.default_rng(seed))
+        explained = _Explained(errors.decomposed(), moved, cells[0].cells, errors.measured)
+    else:
+        answers = [one for one in replays if isinstance(one, Replayed)]
+        explained = _explain(answers, draws, seed, progress)
+    return _as_budget(explained, twins[0], title, status, draws, seed)
 
 
-def explain(
-    questions: Sequence[Question],
-    circuits: SwitchedCircuits,
-    recipe: Recipe,
-    named: tuple[str, Status],
-    *,
-    draws: int,
-    seed: int,
-    progress: Told,
-) -> Budget:
-    """Make the budget of a run that was repeated."""
+@dataclass(frozen=True)
+class _Explained:
+    """A decomposition, its values at other moments (draws, causes), and of how many answers, with the measured error."""
+
+    found: Decomposition
+    moved: Floats
+    answers: int
+    measured: float
+
+
+def _explain(replays: Sequence[Replayed], draws: int, seed: int, progress: Told) -> _Explained:
+    """Decompose the error of a run's answers, of its twin or of several."""
+    asked = [(one.circuits, question) for one in replays for question in one.questions]
     orders_rng, order_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
     moments = np.random.SeedSequence(seed).generate_state(draws, np.uint64).tolist()
-    own = partial(_mean_error, circuits, questions)
-    found = decompose(own, len(questions), orders_rng, progress, questions[0].causes)
+    own = partial(_mean_error, asked)
+    found = decompose(own, len(asked), orders_rng, progress, asked[0][1].causes)
     redrawn = [
-        partial(_mean_error, circuits, [one.redrawn(moment, number) for number, one in enumerate(questions)])
+        partial(
+            _mean_error,
+            [(circuits, one.redrawn(moment, number)) for number, (circuits, one) in enumerate(asked)],
+        )
         for moment in moments
     ]
     moved = moved_values(own, redrawn, found, order_rng, progress)
-    measured = float(np.mean([one.measured for one in questions]))
-    low, high = _intervals(found, moved)
+    measured = float(np.mean([one.measured for _, one in asked]))
+    return _Explained(found, moved, len(replays[0].questions), measured)
+
+
+def _as_budget(
+    explained: _Explained, recipe: Recipe, title: str, status: Status, draws: int, seed: int
+) -> Budget:
+    """Return shares of the measured error, the largest first."""
+    found, measured, kind = explained.found, explained.measured, KINDS[recipe.kind]
+    low, high = _intervals(found, explained.moved)
+    whole = np.append(explained.moved.sum(axis=1) + found.rest, found.whole)
+    low_again, high_again = np.quantile(whole, EDGES)
+    again = math.sqrt(max(min(low_again, found.whole), 0.0)), math.sqrt(max(high_again, found.whole))
     scale = 1.0 / measured if measured > 0.0 else math.nan
     shares = [
         Share(cause, *(float(scale * one) for one in values), *(math.sqrt(one) for one in ends))
@@ -211,7 +242,6 @@ def explain(
             strict=True,
         )
     ]
-    title, status = named
     return Budget(
         path=recipe.path,
         title=title,
@@ -219,10 +249,13 @@ def explain(
         bench=recipe.source.bench.name,
         preset=recipe.provenance.get("preset", ""),
         status=status,
-        error=KINDS[recipe.kind][1],
-        answers=len(questions),
+        error=kind.error,
+        answers=explained.answers,
+        counted=kind.counted[explained.answers != 1],
+        drawn=kind.drawn,
         measured=math.sqrt(measured),
         twin=math.sqrt(found.whole),
+        again=again,
         shares=tuple(sorted(shares, key=lambda one: -one.share)),
         rest=scale * found.rest,
         unexplained=scale * (measured - found.whole),
@@ -231,6 +264,36 @@ def explain(
         seed=seed,
         remarks=recipe.remarks,
     )
+
+
+def _twins_of(recipe: Recipe, preset: str | None, seed: int) -> list[Recipe]:
+    """Return what repeats a run: on its own twin, or on chips that stand for real ones."""
+    if recipe.source.bench.simulation is not None:
+        if preset is not None:
+            raise InputError(
+                f"{recipe.path} was made on a simulated bench, whose cells are known; leave out the preset {preset!r}"
+            )
+        return [recipe]
+    source = as_arrays(recipe.source, preset)
+    assert source.bench.simulation is not None  # `as_arrays` gives one
+    cells = source.bench.simulation.preset
+    cell_preset(cells)  # refused now where there is no such one
+    remark = (
+        f"{recipe.source.bench.name} is a bench of real instruments: its twin has cells of preset {cells}, on {CHIPS} "
+        "chips that are drawn, not the run's own; `mho calibrate` makes a preset of a chip's own runs"
+    )
+    return [
+        replace(
+            recipe,
+            source=source,
+            preset=cells,
+            chip_seed=chip,
+            after=None,
+            remarks=(*recipe.remarks, remark),
+            provenance=recipe.provenance | {"preset": cells},
+        )
+        for chip in np.random.SeedSequence([seed, 1]).generate_state(CHIPS).tolist()
+    ]
 
 
 def _recipe_of(path: Path, trust: Trust) -> Recipe:
@@ -243,7 +306,7 @@ def _recipe_of(path: Path, trust: Trust) -> Recipe:
             f"{path} is a run of {kind.lower()}, which has no error of an answer to explain; give one of "
             f"{', '.join(name.lower() for name in known)}"
         )
-    recipe = read_recipe(path, trust)
+    recipe = read_recipe(path, trust, real=True)
     if recipe.kind is not known[kind]:
         raise InputError(
             f"{path} was made by a procedure of one's own, {recipe.kind.__module__}:{kind}; the budget knows how mho's "
@@ -264,5 +327,5 @@ def _intervals(found: Decomposition, moved: Floats) -> tuple[Floats, Floats]:
     return np.minimum(low, found.values) - sampled, np.maximum(high, found.values) + sampled
 
 
-def _mean_error(circuits: SwitchedCircuits, questions: Sequence[Question], causes: Causes) -> float:
-    return float(np.mean([one.error(circuits, causes) for one in questions]))
+def _mean_error(asked: Sequence[tuple[SwitchedCircuits, Question]], causes: Causes) -> float:
+    return float(np.mean([one.error(circuits, causes) for circuits, one in asked]))

@@ -21,21 +21,27 @@ class LastReads:
     """
 
     def __init__(self, shapes: Mapping[str, tuple[int, int]]) -> None:
-        self._times = {name: np.full(shape, np.nan) for name, shape in shapes.items()}
-        self._reads = {name: np.full(shape, np.nan) for name, shape in shapes.items()}
+        self._shapes = dict(shapes)
+        self._last: dict[str, Floats] = {}  # times and conductances (2, rows, columns), of arrays in use
 
     def take(self, rows: Mapping[str, Any]) -> None:
         """Take rows of the table, or one; later rows of a cell replace earlier ones."""
         array, row, column, time, read = (
             np.atleast_1d(rows[name]) for name in ("array", "row", "column", "time", "conductance")
         )
-        for number, name in enumerate(self._times):
+        names = list(self._shapes)
+        for number in np.unique(array).tolist():
+            name = names[number]
+            if name not in self._last:
+                self._last[name] = np.full((2, *self._shapes[name]), np.nan)
+            last = self._last[name]
             some = np.flatnonzero((array == number) & np.isfinite(read))
             order = some[np.argsort(time[some], kind="stable")]  # of equal places the last one stays
-            place = row[order], column[order]
-            self._times[name][place], self._reads[name][place] = time[order], read[order]
+            last[:, row[order], column[order]] = time[order], read[order]
 
     def of(self, array: str, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> tuple[Floats, Floats]:
         """Return the times (R, C), s of bench time, and conductances (R, C), S, of a block; NaN where none was read."""
-        block = np.ix_(rows, columns)
-        return self._times[array][block], self._reads[array][block]
+        if array not in self._last:
+            return (np.full((len(rows), len(columns)), np.nan),) * 2
+        times, reads = self._last[array][:, rows[:, None], columns]
+        return times, reads

@@ -5,7 +5,7 @@ The error is relative and squared, ||answer - exact||^2 / ||exact||^2: independe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
@@ -13,9 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.arrays import CAUSES, Cause, Causes, Exchange, SwitchedCircuits, Targets
-from mho.procedures import LoopOnCells, largest_linear
+from mho.procedures import (
+    LoopOnCells,
+    Multiply,
+    MultiplyPlan,
+    evenly,
+    largest_linear,
+    random_by_active,
+)
 
 Floats = NDArray[np.float64]
+Digits = NDArray[np.int64]
 
 RAILED = 1.0
 """Squared error of a loop that rails at every input scale: that of an answer of 0."""
@@ -89,6 +97,70 @@ class LoopQuestion:
     def redrawn(self, moment: int, number: int) -> Self:
         """Return the same question at another moment, as `Exchange.redrawn`."""
         return replace(self, exchange=self.exchange.redrawn(moment, number))
+
+
+@dataclass(frozen=True)
+class ProductQuestion:
+    """The sums of digits that programmed tiles answer to random patterns, before they are rounded.
+
+    Attributes
+    ----------
+    measured : float
+        Mean squared error over the mean square of the digits' exact sums, as the run file has it.
+    exchanges : tuple of Exchange
+        In the order in which the run played them: the calibration of each tile, then the patterns.
+    targets : tuple of mapping
+        Of the cells of each exchange.
+    procedure : Multiply
+    plan : MultiplyPlan
+    """
+
+    measured: float
+    exchanges: tuple[Exchange, ...]
+    targets: tuple[Mapping[str, Targets], ...]
+    procedure: Multiply
+    plan: MultiplyPlan
+    causes: tuple[Cause, ...] = tuple(CAUSES)
+
+    def error(self, circuits: SwitchedCircuits, causes: Causes) -> float:
+        """Return the squared error of a twin with only `causes`, calibrated as the run calibrates."""
+        played = zip(self.exchanges, self.targets, strict=True)
+        sums = self.procedure.sums_on(self.plan, _Repeated(circuits, played, causes))
+        sums.calibrate()
+        off = whole = 0.0
+        for _, patterns in random_by_active(
+            len(sums.digits), self.procedure.shots, self.procedure.pattern_rng()
+        ):
+            exact, seen = sums.expected(patterns).ravel(), sums.measured(patterns).ravel()
+            kept = evenly(exact.size, self.procedure.outputs_kept)
+            off += float(np.sum((seen[kept] - exact[kept]) ** 2))
+            whole += float(np.sum(exact[kept].astype(np.float64) ** 2))
+        return off / whole
+
+    def redrawn(self, moment: int, number: int) -> Self:
+        """Return the same question at another moment, as `Exchange.redrawn`."""
+        moved = tuple(one.redrawn(moment, which) for which, one in enumerate(self.exchanges))
+        return replace(self, exchanges=moved)
+
+
+class _Repeated:
+    """A bench that repeats recorded exchanges, one after the other."""
+
+    def __init__(
+        self,
+        circuits: SwitchedCircuits,
+        played: Iterable[tuple[Exchange, Mapping[str, Targets]]],
+        causes: Causes,
+    ) -> None:
+        self._circuits, self._played, self._causes = circuits, iter(played), causes
+
+    def connect_multiply(self, array: str, rows: Digits, columns: Digits) -> None:
+        """Do nothing: what was connected is known."""
+
+    def multiply(self, volts: Floats) -> Floats:
+        """Return the currents of the next exchange, A."""
+        exchange, targets = next(self._played)
+        return self._circuits.repeat(exchange, targets, self._causes, volts)
 
 
 def squared_error(answer: Floats, exact: Floats) -> float:

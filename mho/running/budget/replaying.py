@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from mho.chip_maps.chip import parse_chip_map
 from mho.errors import Aborted, InputError, MhoError
 from mho.instruments import Bench
-from mho.instruments.arrays import Exchange, ExchangeRecorder, SwitchedCircuits
-from mho.procedures import Invert, PreparedSolve, Solve
+from mho.instruments.arrays import Exchange, ExchangeRecorder, SwitchedCircuits, Targets
+from mho.procedures import Invert, Multiply, PreparedSolve, Program, Solve
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Control, NullStream, Observer, Progress, Stream
+from mho.running.budget.conductances import CellErrors, cell_errors
 from mho.running.budget.last_reads import LastReads
-from mho.running.budget.questions import LoopQuestion, Question, loop_targets, volts_per_unit
+from mho.running.budget.questions import LoopQuestion, ProductQuestion, Question, loop_targets, volts_per_unit
 from mho.running.budget.shares import Told
 from mho.running.continuing import as_found_by
 from mho.running.openers import Opening
@@ -43,6 +44,13 @@ class Replayed:
 
     questions: tuple[Question, ...]
     circuits: SwitchedCircuits
+
+
+@dataclass(frozen=True)
+class ReplayedCells:
+    """A run of `Program` as its twin repeated it."""
+
+    errors: CellErrors
 
 
 class _Enough(Exception):
@@ -82,12 +90,18 @@ class _Answers(NullStream):
     def _record(self, table: str, **row: Any) -> None:
         if table == "pulses":
             self.reads.take(row)
+            self.forget()
 
     def _record_block(self, table: str, columns: Any) -> None:
         if table == "pulses":
             self.reads.take(columns)
+            self.forget()
         else:
             self.match(table, columns)
+
+    def forget(self) -> None:
+        """Forget what was played before the cells were programmed further."""
+        self.last = None
 
     def match(self, table: str, columns: Any) -> None:
         """Match rows of other tables with the exchange before; nothing here."""
@@ -118,6 +132,8 @@ class _Inversions(_Answers):
         if table != "inversions" or self.last is None:
             return
         number, index = int(columns["matrix"][0]), int(columns["rhs"][0])
+        if not self._errors:
+            raise _Enough
         measured = self._errors.get((number, index))
         if measured is None:  # every scale clamped an output, or the run did not come so far
             if (number, index) > max(self._errors):
@@ -182,23 +198,93 @@ class _FirstCycles(_Answers):
             raise _Enough
 
 
-KINDS: dict[type[Procedure], tuple[type[_Answers], str]] = {
-    Invert: (_Inversions, "error of the one-step INV"),
-    Solve: (_FirstCycles, "error of the first INV, before refinement"),
+class _Sums(_Answers):
+    """Those of `Multiply`: sums of digits of random patterns, before they are rounded to integers."""
+
+    def __init__(self, file: RunFile, procedure: Procedure, plan: Any, bench: Bench) -> None:
+        super().__init__(file, procedure, plan, bench)
+        self._played: list[Exchange] = []
+        table = file.table("patterns")
+        whole = float(np.sum(table["expected"].astype(np.float64) ** 2))
+        if not whole:
+            raise InputError(f"{file.path} holds no sum of digits that is not 0 ({file.status})")
+        self._measured = float(np.sum(table["error"] ** 2)) / whole
+
+    def keep(self, exchange: Exchange) -> None:
+        """Take an exchange that has just been played."""
+        self._played.append(exchange)
+
+    def match(self, table: str, columns: Any) -> None:
+        """Take all exchanges since the cells were programmed, once the patterns are over."""
+        if table != "linearity":
+            return
+        assert isinstance(self.procedure, Multiply)
+        levels = self.plan.chip.level_scale()
+        tiles = {}
+        for tile in self.plan.tiles:
+            place = tile.placement
+            rounded = levels.conductance(tile.digits)
+            lines = (place.array, tuple(map(int, place.rows)), tuple(map(int, place.columns)))
+            tiles[lines] = {place.array: Targets(rounded, levels.step * tile.digits)}
+        targets = tuple(tiles[one.board.block] for one in self._played if one.board.block is not None)
+        self.found.append(
+            ProductQuestion(self._measured, tuple(self._played), targets, self.procedure, self.plan)
+        )
+        raise _Enough
+
+    def forget(self) -> None:
+        """Forget what was played before the cells were programmed further: verify reads of whole columns."""
+        self._played.clear()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of run that has an error to explain.
+
+    Attributes
+    ----------
+    answers : type
+        What hears of its answers.
+    error : str
+        Which error that is.
+    counted : str
+        What is counted: one of these, and several.
+    drawn : str
+        What is drawn anew for an interval.
+    """
+
+    answers: type[_Answers]
+    error: str
+    counted: tuple[str, str] = ("answer", "answers")
+    drawn: str = "noise is drawn anew on the same programmed cells"
+
+
+KINDS: dict[type[Procedure], Kind] = {
+    Invert: Kind(_Inversions, "error of the one-step INV"),
+    Solve: Kind(_FirstCycles, "error of the first INV, before refinement"),
+    Multiply: Kind(
+        _Sums, "error of the sums of digits, before they are rounded", ("set of patterns", "sets of patterns")
+    ),
+    Program: Kind(
+        _Answers,
+        "error of the conductances, as they were last read",
+        ("cell", "cells"),
+        "cells are drawn anew from these",
+    ),
 }
 
 
 def replay(
     recipe: Recipe, file: RunFile, trust: Trust = nobody, told: Told = lambda stage, done, total: None
-) -> Replayed:
-    """Repeat a run on its own twin as far as its answers.
+) -> Replayed | ReplayedCells:
+    """Repeat a run on its own twin as far as its answers, or a programming to its end.
 
     Raises
     ------
     InputError
         For a run of another kind, or one that has no answer.
     """
-    answers, _ = KINDS[recipe.kind]
+    answers = KINDS[recipe.kind].answers
     watched = replace(recipe, kind=_SolveOnMatrix) if recipe.kind is Solve else recipe
     opener = as_found_by(recipe, trust)
     with opener(Opening(recipe.seed, [_heard(told)], Control())) as opened, watched.procedure() as procedure:
@@ -219,6 +305,8 @@ def replay(
                 raise
         finally:
             bench.safe()
+        if recipe.kind is Program:
+            return ReplayedCells(cell_errors(file, plan, bench, stream.reads))
     if not stream.found:
         raise InputError(f"{recipe.path} holds no answer whose error could be explained ({file.status})")
     return Replayed(tuple(stream.found), SwitchedCircuits(recorder.circuits, recorder.converters))

@@ -15,7 +15,7 @@ from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.errors import MhoError
 from mho.instruments.bench_file import BenchFile, BenchSource
 from mho.procedures import Form, Procedure, Program, Response, Switching
-from mho.runs import RunFile, Status, open_run
+from mho.runs import RunFile, Status
 from mho.toml import parse_toml
 
 Columns = dict[str, NDArray[np.float64]]
@@ -63,7 +63,7 @@ class MeasuredRun:
 
 def measured_run(path: str | os.PathLike[str]) -> MeasuredRun | None:
     """Return what a run did, or None for one without pulses."""
-    with open_run(path) as run:
+    with RunFile(path) as run:
         how = pulse_table(run)
         if how is None:
             return None

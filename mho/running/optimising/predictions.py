@@ -22,7 +22,7 @@ from mho.input_files import check_ordinary
 from mho.procedures import find_strategy, read_settings
 from mho.running.optimising.gains import Estimate
 from mho.running.optimising.twin import Programming
-from mho.runs import RunFile, open_run
+from mho.runs import RunFile
 from mho.toml import load_toml
 
 Floats = NDArray[np.float64]
@@ -162,7 +162,7 @@ def compare(run: str | Path, settings: str | Path) -> tuple[Compared, ...]:
         For a file that is no finished run of `Program`.
     """
     prediction, told = read_prediction(settings)
-    with open_run(run) as file:
+    with RunFile(run) as file:
         _check_same(file, run, str(settings), prediction, told)
         result, digits = file.summary, file.array("digits")
     if digits.max(initial=0) >= len(prediction.pulses):

@@ -233,7 +233,7 @@ def order_of_run(path: Path, trust: Trust = nobody) -> Order:
     with RunFile(path) as file:
         origin = file.provenance
         values, version = file.given, file.version
-        seed, inputs = file.seed(), file.input_hashes
+        seed, inputs = file.seed, file.input_hashes
     missing = [name for name in ("procedure", "bench", "folder") if not origin.get(name)]
     if missing:
         raise QueueError(

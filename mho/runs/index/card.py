@@ -151,7 +151,7 @@ def read_card(path: Path) -> Card:
             check_contained(path, file)  # more of it is read then
         if status in GOING_ON:
             status = record.status  # a living writer is checked for separately
-        told = _text(path, entry, CARD) if has_card else _gathered(record, h5py.Group(entry))
+        told = _text(path, entry, CARD) if has_card else gathered_card(record, h5py.Group(entry))
         facts, parameters = _read(told)
         end = _text(path, entry, "end_time") if status not in GOING_ON else ""
         results, units = _results(path, entry)
@@ -211,7 +211,7 @@ def unreadable(path: Path, error: RunFileError) -> Card:
     return Card(Facts(title=path.name), UNREADABLE, str(error))
 
 
-def _gathered(record: RunRecord, entry: h5py.Group) -> str:
+def gathered_card(record: RunRecord, entry: h5py.Group) -> str:
     """Build the card of a file that has none, from all its other contents."""
     start = record.start_time
     matrix = entry.get("arrays/matrix/value" if "arrays/matrix/value" in entry else "arrays/matrix")

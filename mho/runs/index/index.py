@@ -21,7 +21,7 @@ from typing import Any, Self
 from mho.errors import RunFileError
 from mho.runs.index.annotations import Annotations
 from mho.runs.index.card import Facts, Quantity
-from mho.runs.index.query_sql import SOURCES, Vocabulary, condition, sort_key
+from mho.runs.index.query_sql import SOURCES, Vocabulary, condition, resolved, sort_key
 from mho.runs.index.store import open_store, restored, rows
 from mho.runs.index.update import FACTS, Changes, Progress, quoted, read_anew, update
 from mho.runs.paths import SUFFIX
@@ -158,6 +158,16 @@ class RunIndex:
         for source, name, unit in self._rows("SELECT source, name, unit FROM names"):
             names[source].setdefault(name, []).append(unit)
         return Vocabulary(**names)
+
+    def resolve(self, name: str) -> tuple[str, str]:
+        """Return where a name of a query belongs and how it is spelt there: ``("result", "bits")``, ``("", "preset")``.
+
+        Raises
+        ------
+        InputError
+            No run has anything of that name; the nearest is named.
+        """
+        return resolved(name, self.vocabulary())
 
     def quantities(self, runs: Sequence[IndexedRun]) -> dict[int, dict[str, tuple[Quantity, ...]]]:
         """Return, by a run's `id`, its ``parameter`` and ``result`` quantities."""

@@ -37,7 +37,7 @@ def write_parquet(
         import pyarrow.parquet
     except ImportError:
         raise InputError(
-            "a parquet table needs pyarrow; install mho with its extra: 'mho[campaigns]'"
+            "a parquet table needs pyarrow; install mho with its extra: 'mho[exchange]'"
         ) from None
     columns = {key: [row.get(key) for row in rows] for key in dict.fromkeys(k for row in rows for k in row)}
     table = pyarrow.table({key: _column(values) for key, values in columns.items()})

@@ -72,6 +72,11 @@ def condition(text: str, vocabulary: Vocabulary, now: datetime) -> Condition:
     return _Compiler(text, vocabulary, now).compile(parse_query(text))
 
 
+def resolved(name: str, vocabulary: Vocabulary) -> tuple[str, str]:
+    """Return where a name belongs ("" for the run itself, else of `SOURCES`) and the name there; errors as `condition`."""
+    return _Compiler(name, vocabulary, datetime.now()).resolve(name, 0)
+
+
 def sort_key(text: str, vocabulary: Vocabulary) -> Condition:
     """Return what to order by: a name, with "-" before it for the largest first; errors as `condition`."""
     name = text.removeprefix("-")

@@ -44,7 +44,8 @@ DIGITAL = {
     "residual": 1e-11, "relative_error": 1e-11, "sliced_error": 1e-11, "bits": 1e-2, "step": 1e-6, "solution": 1e-9,
     "reference": 1e-9, "matrix_achieved": 1e-9, "forecast_rho": 1e-9, "certificate": 1e-6,
     "true_residual": 1e-11, "products_off": 1e-9, "loop_slowest": 1e-9, "loop_damping": 1e-9, "shift": 1e-9,
-    "joules": 1e-6,
+    "joules": 1e-6, "condition": 1e-6, "measured_rho": 1e-6, "bits_a_cycle": 1e-6, "forecast_bits_a_cycle": 1e-6,
+    "enob": 1e-6,
 }  # fmt: skip
 """Tolerances, relative to the largest value, of what older files and results name so."""
 
@@ -89,13 +90,18 @@ class Change:
     now: str
 
 
-def compare_runs(first: Path, second: Path, *, as_far_as_first: bool = False) -> tuple[Compared, ...]:
+def compare_runs(
+    first: Path, second: Path, *, as_far_as_first: bool = False, with_additions: bool = False
+) -> tuple[Compared, ...]:
     """Compare the data of two run files: tables, maps and arrays, result, log and settings; no wall time.
 
     Parameters
     ----------
     as_far_as_first : bool
         The first run broke off: compare as much as it holds, and no result.
+    with_additions : bool
+        The second was made by an mho that may be newer: columns and values of the result that only it has are additions,
+        and no differences.
 
     Raises
     ------
@@ -103,7 +109,7 @@ def compare_runs(first: Path, second: Path, *, as_far_as_first: bool = False) ->
         One of the files cannot be read.
     """
     with closing(open_run_file(first)) as one, closing(open_run_file(second)) as two:
-        data = tuple(_data(one["entry"], two["entry"], as_far_as_first))
+        data = tuple(_data(one["entry"], two["entry"], as_far_as_first, with_additions))
     with RunFile(first) as old, RunFile(second) as new:
         told: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
             ("instruments", _measuring(old.instruments), _measuring(new.instruments)),
@@ -120,7 +126,11 @@ def compare_runs(first: Path, second: Path, *, as_far_as_first: bool = False) ->
                     {"status": old.status, "reason": old.reason},
                     {"status": new.status, "reason": new.reason},
                 ),
-                _told("result", _lasting(old.summary), _lasting(new.summary)),
+                _told(
+                    "result",
+                    _lasting(old.summary),
+                    _known(old, new) if with_additions else _lasting(new.summary),
+                ),
             )
     return data + tuple(Compared(name, _mappings_differ(then, now)) for name, then, now in told)
 
@@ -144,8 +154,10 @@ def compare_surroundings(then: Mapping[str, str], now: Mapping[str, str]) -> tup
     return tuple(changes)
 
 
-def _data(one: h5py.Group, two: h5py.Group, as_far: bool) -> Iterator[Compared]:
+def _data(one: h5py.Group, two: h5py.Group, as_far: bool, additions: bool) -> Iterator[Compared]:
     old, new = (dict(_datasets(entry)) for entry in (one, two))
+    if additions:
+        new = {name: dataset for name, dataset in new.items() if name in old}
     for name in dict.fromkeys((*old, *new)):
         if name not in old or name not in new:
             yield Compared(name, f"only in the {'second' if name not in old else 'first'} run")
@@ -243,6 +255,21 @@ def _lasting(summary: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in summary.items()
         if name not in OF_THE_MOMENT
     }
+
+
+def _known(old: RunFile, new: RunFile) -> dict[str, Any]:
+    """Return of the second run's result what the first run's has names for, within mappings and lists too."""
+    known: dict[str, Any] = _shared(_lasting(old.summary), _lasting(new.summary))
+    return known
+
+
+def _shared(then: Any, now: Any) -> Any:
+    match then, now:
+        case Mapping(), Mapping():
+            return {name: _shared(then[name], value) for name, value in now.items() if name in then}
+        case list(), list() if len(then) == len(now):
+            return [_shared(one, other) for one, other in zip(then, now, strict=True)]
+    return now
 
 
 def _measuring(instruments: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:

@@ -127,7 +127,7 @@ FACTS: tuple[Callable[[RunRecord], object], ...] = (
     lambda run: (run.start_time, run.end_time),
     lambda run: run.parameters,
     lambda run: (run.instruments, run.settings_after),
-    lambda run: (run.provenance, run.seed(), run.seed("chip_seed"), run.input_hashes),
+    lambda run: (run.provenance, run.seed, run.chip_seed, run.input_hashes),
     lambda run: (run.summary, run.result_units, run.source),
     lambda run: read_card(run.path),
 )

@@ -80,6 +80,13 @@ def check_conformance(path: str | os.PathLike[str]) -> Conformance:
         return Conformance(path, (str(error),))
 
 
+def follows(entry: h5py.Group) -> bool:
+    """Return whether an entry is as the definition asks, though it may not say that it follows it."""
+    return all(
+        one.startswith(f"{entry.name}/definition is missing") for one in _group(entry, entry_definition())
+    )
+
+
 def _deviations(file: h5py.File) -> Iterator[str]:
     entries = [item for _, item in items_of(file) if _class_of(item) == "NXentry"]
     ours = [entry for entry in entries if _text(entry.get("definition")) == DEFINITION]
@@ -114,7 +121,10 @@ def _group(group: h5py.Group, wanted: Item) -> Iterator[str]:
             yield f"{item.name} is a {_what(item)}, where a {one.kind} is expected: {one.doc}"
         elif isinstance(item, h5py.Group):
             if _class_of(item) != one.type:
-                yield f"{item.name} has the class {_class_of(item) or 'of no NeXus group'}, not {one.type}"
+                found_class = (
+                    f"has the class {_class_of(item)}" if _class_of(item) else "has no attribute NX_class"
+                )
+                yield f"{item.name} {found_class}; {one.type} is expected: {one.doc}"
             else:
                 yield from _group(item, one)
         else:

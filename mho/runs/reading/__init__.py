@@ -2,11 +2,12 @@
 
 from mho.runs.reading.conformance import check_array, check_map, check_table, is_table
 from mho.runs.reading.opening import intact, items_of, mend, open_hdf5, open_run_file
-from mho.runs.reading.reader import LogEntry, RunFile, open_run
+from mho.runs.reading.reader import LogEntry, RunFile, Stored
 
 __all__ = [
     "LogEntry",
     "RunFile",
+    "Stored",
     "check_array",
     "check_map",
     "check_table",
@@ -15,6 +16,5 @@ __all__ = [
     "items_of",
     "mend",
     "open_hdf5",
-    "open_run",
     "open_run_file",
 ]

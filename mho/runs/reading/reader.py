@@ -32,7 +32,6 @@ from mho.runs.reading.conformance import (
     check_map,
     check_table,
     declared_figures,
-    drawable_for,
     drawable_of,
     is_table,
 )
@@ -59,6 +58,17 @@ class LogEntry:
     time: float
     level: str
     message: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a column, a stack of images or an array is: type, shape as of now, unit, description, chunks if it has any."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    unit: str
+    description: str
+    chunks: tuple[int, ...] | None
 
 
 class RunFile(RunRecord):
@@ -157,9 +167,25 @@ class RunFile(RunRecord):
             return drawable_of(self._group(""))
 
     def drawable_for(self, figure: Figure) -> Drawable:
-        """Return the contents that one figure is drawn from, as far as they are there: in a fifth of the time."""
+        """Return the contents that one figure is drawn from, as far as they are there; nothing else is looked at."""
+        tables: dict[str, dict[str, tuple[str, int]]] = {}
+        maps: dict[str, tuple[int, int]] = {}
+        arrays: dict[str, tuple[str, int]] = {}
         with intact(self.path):
-            return drawable_for(self._group(""), figure)
+            if self._items.has("", figure.table) and is_table(self._group(figure.table)):
+                there = [name for name in figure.columns if self._items.has(figure.table, name)]
+                stored = {name: self.stored(figure.table, name) for name in there}
+                tables[figure.table] = {
+                    name: (one.dtype.kind, len(one.shape) - 1) for name, one in stored.items()
+                }
+            for name in (*figure.maps, *figure.subtrahends, *(figure.groups if figure.maps else ())):
+                if self._items.has("maps", name):
+                    _, rows, columns = self.stored(f"maps/{name}").shape
+                    maps[name] = rows, columns
+            if self._items.has("arrays", figure.array):
+                array = self.stored(f"arrays/{figure.array}")
+                arrays[figure.array] = array.dtype.kind, len(array.shape)
+        return Drawable(tables, maps, arrays)
 
     @property
     def default(self) -> str:
@@ -252,6 +278,38 @@ class RunFile(RunRecord):
         values = self.column(table, name, start)
         lengths = self.column(table, f"{name}_length", start)
         return [value[:length] for value, length in zip(values, lengths, strict=False)]
+
+    def stored(self, group: str, name: str = "value") -> Stored:
+        """Return what a column, the images of a map or an array are, before any of it is read.
+
+        Parameters
+        ----------
+        group : str
+            A table, ``maps/NAME`` or ``arrays/NAME``.
+        name : str
+            The column of a table.
+        """
+        kind, _, own = group.partition("/")
+        if not own:
+            self._check_named(group)
+            with intact(self.path):
+                if not self._items.has(group, name):
+                    raise self._absent(f"column {name!r} in table {group!r}", self._items.names(group))
+            self._check(f"{group}/{name}", check_column)
+        elif kind == "maps":
+            self._check_images(own)
+        with intact(self.path):
+            dataset = self._array(own) if kind == "arrays" and own else self._follow(f"{group}/{name}")
+            description = str(dataset.attrs.get("long_name", ""))
+            return Stored(dataset.dtype, dataset.shape, unit_of(dataset), description, dataset.chunks)
+
+    def images(self, name: str, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
+        """Return images `start` to `stop` of a map (time, rows, columns), in `map_unit`."""
+        count = self.map_length(name)
+        with intact(self.path):
+            end = count if stop is None else min(stop, count)
+            stack: NDArray[np.float64] = self._rows(self._follow(f"maps/{name}/value"), start, end)
+            return stack
 
     def array(self, name: str) -> NDArray[Any]:
         """Return an array, in `array_unit`, as it stands in the file now."""
@@ -349,14 +407,3 @@ class RunFile(RunRecord):
 
     def _absent(self, what: str, present: Mapping[str, object] | tuple[str, ...] | list[str]) -> RunFileError:
         return RunFileError(f"run file {self.path} has no {what}; it has {', '.join(present) or 'none'}")
-
-
-def open_run(path: str | os.PathLike[str]) -> RunFile:
-    """Open a run file for reading: finished, still being written, or left behind; as ``with open_run(path) as run``.
-
-    Raises
-    ------
-    RunFileError
-        It is no run file, or cannot be read.
-    """
-    return RunFile(path)

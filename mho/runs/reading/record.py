@@ -51,6 +51,11 @@ class RunRecord:
             return schema_of(self._file)
 
     @property
+    def is_open(self) -> bool:
+        """Whether the file was not closed yet."""
+        return bool(self._file)
+
+    @property
     def title(self) -> str:
         """One line for lists and plots."""
         return self._text("title")
@@ -171,8 +176,22 @@ class RunRecord:
             stored = self._items.members("provenance")
             return {name: _text_of(dataset) for name, dataset in stored.items()}
 
-    def seed(self, name: str = "seed") -> int | None:
-        """Return a seed from the provenance, ``seed`` or ``chip_seed``; None where it is missing."""
+    @property
+    def preset(self) -> str:
+        """The cell preset of a simulated bench; "" on another one."""
+        return self._told("preset")
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of everything random in the run; None where it is missing."""
+        return self._seed("seed")
+
+    @property
+    def chip_seed(self) -> int | None:
+        """The seed of a simulated chip's cells; None where it is missing."""
+        return self._seed("chip_seed")
+
+    def _seed(self, name: str) -> int | None:
         text = self._told(name)
         with intact(self.path):
             if text and not (text.isascii() and text.isdecimal() and len(text) <= SEED_DIGITS):

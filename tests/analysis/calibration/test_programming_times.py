@@ -13,7 +13,7 @@ from mho.analysis.calibration.experiments.gathering import kelvin_of
 from mho.analysis.calibration.experiments.programming_times import undisturbed
 from mho.instruments.simulated import CELL_PRESETS
 from mho.procedures import Retention
-from mho.runs import open_run
+from mho.runs import RunFile
 
 BASE = asdict(CELL_PRESETS["stanford"])
 
@@ -78,7 +78,7 @@ def test_cells_that_were_programmed_anew_mend_what_write_verify_chooses() -> Non
 def test_the_temperature_that_a_chuck_read_counts_before_the_demanded_one(tmp_path: Path) -> None:
     path = run(Retention(rows="0:2", columns="0:2", last=10.0, temperature=430.0), "simulated", seed=1,
                output=tmp_path / "hot.h5").path  # fmt: skip
-    with open_run(path) as file:
+    with RunFile(path) as file:
         assert kelvin_of(file.summary) == 430.0
         assert kelvin_of({**file.summary, "temperature_read": 428.5}) == 428.5
     assert kelvin_of({}) is None

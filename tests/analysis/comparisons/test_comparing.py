@@ -84,7 +84,7 @@ def test_groups_have_intervals_and_what_varies_in_all_of_them_is_no_difference(t
     lot(tmp_path, "ideal", [1.0, 2.0, 3.0, 4.0, 5.0])
     lot(tmp_path, "pku", [11.0, 12.0, 13.0, 14.0, 15.0])
     found = compare_files([tmp_path], by="preset")
-    assert [(side.name, len(side.runs)) for side in found.sides] == [("preset ideal", 5), ("preset pku", 5)]
+    assert [(side.name, len(side.runs)) for side in found.sides] == [("ideal", 5), ("pku", 5)]
     assert [(one.name, one.values) for one in found.settings] == [("preset", ("ideal", "pku"))]
     assert found.varied == ("seed",)
     error = found.results[0]
@@ -164,11 +164,11 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> No
     [
         ({"places": ["a.h5"]}, "1 sides are given; 2 to 12 can be compared"),
         ({"places": ["."]}, "is a folder: say by what its runs are grouped"),
-        ({"places": ["."], "by": "colour"}, "no run has a 'colour'; runs are grouped by one of preset"),
+        ({"places": ["."], "by": "colour"}, "no run has anything called 'colour'"),
         ({"places": ["."], "by": "preset"}, "by preset there is 1 group"),
         ({"places": ["none.h5"]}, "does not exist"),
-        ({"places": ["empty"], "by": "preset"}, "no run file was found"),
-        ({"places": ["bad"], "by": "preset"}, "no run can be read"),
+        ({"places": ["empty"], "by": "preset"}, "no run file is there"),
+        ({"places": ["bad"], "by": "preset"}, "none of 1 run files can be read"),
         ({"places": ["a.h5"], "against": ["bad"]}, "of bad no run can be read"),
         ({"places": ["a.h5"], "against": ["a.h5"], "by": "preset"}, "do not go together"),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import subprocess
 import sys
@@ -11,21 +10,21 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
-import run_samples
 import scipy.io
 import xarray
 from command_line import Shell
-from run_writers import WriterProcess
+from endurance_runs import conductances, endurance_run
 
+import mho
 import mho.analysis.exports.netcdf as netcdf
 from mho.analysis.exports.exporting import FORMS, export
 from mho.analysis.exports.netcdf import to_xarray
 from mho.chip_maps.matrix_files import load_matrix
+from mho.cli.exit_codes import UNFINISHED
 from mho.errors import InputError, RunFileError
-from mho.runs import Array, Column, Layout, Map, RecordedParameter, RunFile, RunHeader, RunWriter, Table
+from mho.runs import Array, Column, Layout, Map, RecordedParameter, RunHeader, RunWriter, Table
 
 MATRIX = np.array([[1 / 3, 2e-300], [-0.0, 7.0]])
 COMPLEX = np.array([[1 + 2j, 0.1 - 1e-9j], [0, -3]])
@@ -154,48 +153,22 @@ def test_netcdf_is_a_dataset_with_units_and_coordinates(path: Path, tmp_path: Pa
             assert in_memory.identical(told.load())
 
 
-def test_a_folder_to_publish_holds_everything_and_its_checksums(tmp_path: Path):
-    run = run_samples.whole_run(tmp_path / "run.h5")
-    folder = export(run, "folder")
-    assert folder == tmp_path / "run-published"
-    sums = dict(line.split("  ")[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
-    present = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
-    assert set(sums) == present - {"SHA256SUMS"}
-    for name, digest in sums.items():
-        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
-    assert {
-        "run.h5",
-        "bench.toml",
-        "chip.toml",
-        "figure.png",
-        "figure.svg",
-        "csv/cycles.csv",
-        "README.md",
-    } <= present
-    assert (folder / "run.h5").read_bytes() == run.read_bytes()
-    readme = (folder / "README.md").read_text()
-    assert r"# Solve \[bold\]4x4\[/bold\]" in readme
-    assert "| Precision | 24 bit |" in readme
-
-
-def test_the_run_file_in_a_published_folder_opens_anywhere_though_its_writer_was_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr("mho.analysis.exports.publication._draw", lambda run, folder: None)
-    writer = WriterProcess(tmp_path / "run.h5")
-    writer.tell("program")
-    running = tmp_path / "running"
-    with pytest.raises(InputError, match="still being written"):
-        export(tmp_path / "run.h5", "folder", running)
-    assert not running.exists()
-    assert export(tmp_path / "run.h5", "csv", tmp_path / "live").is_dir()
-    writer.kill()
-    folder = export(tmp_path / "run.h5", "folder")
-    with h5py.File(folder / "run.h5", "r") as file:
-        assert "entry" in file
-    with RunFile(folder / "run.h5") as run:
-        assert run.status == "interrupted"
-    assert "| status | interrupted" in (folder / "README.md").read_text()
+@pytest.mark.parametrize("block", [8 << 20, 1])
+def test_a_table_that_is_a_grid_has_its_dimensions_in_netcdf(tmp_path: Path, block: int, monkeypatch):
+    monkeypatch.setattr("mho.analysis.exports.series.BLOCK_BYTES", block)
+    path = endurance_run(tmp_path / "run.h5", seed=3)
+    with xarray.open_dataset(export(path, "netcdf"), engine="h5netcdf") as told:
+        conductance = told["endurance_conductance"]
+        assert conductance.dims == ("endurance_cycle", "endurance_row", "endurance_column")
+        np.testing.assert_array_equal(conductance, conductances(3))
+        assert (
+            conductance.sel(endurance_cycle=10, endurance_row=1, endurance_column=6)
+            == conductances(3)[1, 1, 2]
+        )
+        assert len(told[["endurance_conductance", "endurance_time"]].to_dataframe()) == 18
+        with mho.open_run(path) as run:
+            of_run = run.to_xarray("endurance")
+        np.testing.assert_array_equal(told["endurance_trace"], of_run["trace"])
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if form != "chip-map"])
@@ -209,7 +182,7 @@ def test_nothing_is_left_when_an_export_breaks_off(
         "csv_folder.csv.writer",
         "matlab.scipy.io.savemat",
         "netcdf._write_table",
-        "publication._draw",
+        "package.publishing.draw_pictures",
     ):
         monkeypatch.setattr(f"mho.analysis.exports.{writer}", broken)
     with pytest.raises(InputError, match="cannot be written: No space left on device"):
@@ -277,6 +250,27 @@ def test_the_command_says_where_it_wrote(
         "",
     )
     assert "there is no form 'xls'" in shell.refused("export", path, "--to", "xls")
+
+
+def test_several_runs_are_exported_under_their_names_and_damaged_ones_are_named(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    runs = tmp_path / "mine"
+    runs.mkdir()
+    for name in ("a.h5", "b.h5"):
+        (runs / name).write_bytes(path.read_bytes())
+    (runs / "bad.h5").write_bytes(path.read_bytes()[:5000])
+    shell = Shell(tmp_path / "runs", monkeypatch, capsys)
+    code, out, err = shell("export", runs, "--to", "csv", "-o", tmp_path / "out")
+    assert (code, out.split()) == (UNFINISHED, [f"{tmp_path / 'out' / name}-csv" for name in "ab"])
+    assert "bad.h5" in err
+    assert (tmp_path / "out" / "a-csv" / "points.csv").is_file()
+    assert shell("export", runs / "a.h5", runs / "b.h5", "--to", "mat")[0] == 0
+    assert sorted(file.name for file in runs.glob("*.mat")) == ["a.mat", "b.mat"]
+    assert "there is no form 'xls'" in shell.refused("export", runs, "--to", "xls")
+    assert "--title would describe a package" in shell.refused(
+        "export", runs / "a.h5", "--to", "csv", "--title", "x"
+    )
 
 
 def test_analysis_needs_neither_xarray_nor_instruments():

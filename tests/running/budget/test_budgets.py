@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import run_samples
 
 import mho
 from benchmarks._dominant_causes import DOMINATED, OFFSET, dominated_run
-from mho.errors import InputError, RunFileError
+from mho.errors import Aborted, InputError, MhoError, RunFileError
 from mho.instruments.arrays import ALL, CAUSES, Cause
-from mho.procedures import Invert, Read, Solve
+from mho.procedures import Invert, Multiply, Procedure, Program, Read, Solve
+from mho.procedures.stream import Control, Event, Progress
 from mho.running import run
 from mho.running.budget import Budget, budget
+from mho.running.budget.questions import LoopQuestion
 from mho.running.budget.replaying import Replayed, replay
 from mho.running.recipe import read_recipe
-from mho.runs import RunFile
+from mho.runs import RunFile, Status
 
 PRESETS = ("ideal", "pku", "relaxing")
 
@@ -47,13 +50,16 @@ def found(inverted: Path) -> Budget:
 
 def replayed(path: Path) -> Replayed:
     with RunFile(path) as file:
-        return replay(read_recipe(path), file)
+        found = replay(read_recipe(path), file)
+    assert isinstance(found, Replayed)
+    return found
 
 
 def test_the_twin_repeats_every_answer_bit_for_bit(inverted: Path) -> None:
     again = replayed(inverted)
     assert len(again.questions) == 3
     for one in again.questions:
+        assert isinstance(one, LoopQuestion)
         answers = again.circuits.repeat(one.exchange, one.targets, ALL)
         np.testing.assert_array_equal(answers, one.exchange.answers)
         assert one.error(again.circuits, ALL) == pytest.approx(one.measured, rel=1e-12)
@@ -113,6 +119,7 @@ def test_a_run_at_the_wire_is_explained_as_exactly(tmp_path: Path) -> None:
     run(Invert(conditions="3", size=3, vectors=2, scales=6, steps=1), "simulated", seed=4, output=path)
     again = replayed(path)
     for one in again.questions:
+        assert isinstance(one, LoopQuestion)
         np.testing.assert_array_equal(
             again.circuits.repeat(one.exchange, one.targets, ALL), one.exchange.answers
         )
@@ -135,11 +142,12 @@ def test_an_offset_is_subtracted_by_the_bench_itself(tmp_path: Path) -> None:
     assert next(one for one in found.shares if one.cause == "offset").share < 0.2
 
 
-@pytest.mark.parametrize("cause", set(CAUSES) - {"read noise"})
+@pytest.mark.parametrize("cause", sorted(set(CAUSES) - {"read noise"}))
 def test_a_cause_that_is_off_leaves_all_draws_as_they_were(inverted: Path, cause: Cause) -> None:
     """With read noise and one other cause, the noise of the read is the same as without the other."""
     again = replayed(inverted)
     one = again.questions[0]
+    assert isinstance(one, LoopQuestion)
     repeat = again.circuits.repeat
     base: frozenset[Cause] = frozenset({cause})
     twice = [repeat(one.exchange, one.targets, base | {"read noise"}) for _ in range(2)]
@@ -153,17 +161,112 @@ def test_a_cause_that_is_off_leaves_all_draws_as_they_were(inverted: Path, cause
     assert part == pytest.approx(1.0, abs=0.25)  # to first order; other draws would have about 0
 
 
-@pytest.fixture
-def interrupted(inverted: Path, tmp_path: Path) -> Iterator[Path]:
-    """The run as if its writer had been killed."""
-    path = tmp_path / "killed.h5"
-    shutil.copy(inverted, path)
-    with h5py.File(path, "r+") as file:
-        file["entry/status"][...] = b"running"
-        for name in ("seal", "entry/seal"):
-            if name in file:
-                del file[name]
+def stopped(procedure: Procedure, stage: str, done: int, output: Path) -> Path:
+    """Carry out a procedure on arrays until it has done so much of a stage, and return its file."""
+    control = Control()
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage.startswith(stage) and event.done >= done:
+            control.abort("enough")
+
+    with pytest.raises(Aborted):
+        run(procedure, "arrays", seed=3, output=output, control=control, observers=[stop])
+    return output
+
+
+def test_a_run_that_was_stopped_is_used_as_far_as_it_came(tmp_path: Path) -> None:
+    procedure = Invert(conditions="3", size=4, vectors=3, scales=8, steps=0)
+    found = budget(stopped(procedure, "inverting", 2, tmp_path / "stopped.h5"), draws=0)
+    assert found.status is Status.ABORTED
+    assert found.answers == 2
+    assert found.twin == pytest.approx(found.measured, rel=1e-12)
+
+
+def test_a_run_that_was_stopped_before_its_first_answer_is_refused(tmp_path: Path) -> None:
+    procedure = Invert(conditions="3", size=4, vectors=3, scales=8, steps=0)
+    with pytest.raises(InputError, match=r"stopped\.h5 holds no answer .*aborted"):
+        budget(stopped(procedure, "programming", 1, tmp_path / "stopped.h5"), draws=0)
+
+
+@pytest.fixture(scope="module")
+def multiplied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Products on arrays."""
+    path = tmp_path_factory.mktemp("multiplied") / "multiply.h5"
+    procedure = Multiply(matrix="zuo2025-4x4", vectors=2, bits=6, shots=16, outputs_kept=200)
+    run(procedure, "arrays", seed=2, output=path)
     return path
+
+
+def test_sums_of_digits_are_explained_with_their_calibration(multiplied: Path) -> None:
+    found = budget(multiplied, draws=2)
+    with RunFile(multiplied) as file:
+        table = file.table("patterns")
+    measured = np.sum(table["error"] ** 2) / np.sum(table["expected"].astype(float) ** 2)
+    assert found.measured**2 == pytest.approx(measured, rel=1e-12)
+    assert found.twin == pytest.approx(found.measured, rel=1e-6)
+    assert sum(one.share for one in found.shares) + found.rest == pytest.approx(1.0, abs=1e-5)
+    assert abs(found.rest) < 1e-12
+
+
+@pytest.fixture(scope="module", params=["arrays", "simulated"])
+def programmed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Digits programmed, with instruments and without."""
+    folder = tmp_path_factory.mktemp("programmed")
+    np.savetxt(folder / "digits.csv", np.arange(24).reshape(4, 6) % 8, delimiter=",", fmt="%d")
+    path = folder / "program.h5"
+    run(Program(digits=str(folder / "digits.csv")), request.param, preset="relaxing", seed=2, output=path)
+    return path
+
+
+def test_conductances_are_explained_by_what_each_cell_did(programmed: Path) -> None:
+    found = budget(programmed)
+    assert [found.answers, found.counted] == [24, "cells"]
+    assert {one.cause for one in found.shares} == {"programming", "relaxation", "read noise"}
+    assert found.twin == pytest.approx(found.measured, rel=1e-6)
+    assert sum(one.share for one in found.shares) == pytest.approx(1.0, abs=1e-6)
+    with RunFile(programmed) as file:
+        off = file.map("multiply_conductance") - file.map("multiply_target")
+        size = np.sqrt(np.mean(file.map("multiply_target") ** 2))
+    assert found.measured == pytest.approx(np.sqrt(np.mean(off**2)) / size, rel=1e-6)
+
+
+def test_a_programming_that_was_stopped_is_refused(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "digits.csv", np.arange(24).reshape(4, 6) % 8, delimiter=",", fmt="%d")
+    procedure = Program(digits=str(tmp_path / "digits.csv"))
+    with pytest.raises(InputError, match=r"stopped\.h5 is aborted"):
+        budget(stopped(procedure, "programming", 1, tmp_path / "stopped.h5"))
+
+
+@pytest.fixture(scope="module")
+def real(inverted: Path) -> Path:
+    """The run as if its bench were of real instruments."""
+    copy = inverted.with_name("real.h5")
+    shutil.copy(inverted, copy)
+    with RunFile(copy) as file:
+        text = re.sub(r"^\[simulation\][^\[]*", "", file.bench, flags=re.M)
+    with h5py.File(copy, "r+") as opened:
+        del opened["entry/bench/file"]
+        opened["entry/bench/file"] = np.bytes_(text.encode())
+    return run_samples.seal_again(copy)
+
+
+def test_a_run_on_real_instruments_is_held_to_drawn_chips(real: Path, found: Budget) -> None:
+    drawn = budget(real, draws=2)
+    assert "is a bench of real instruments" in drawn.remarks[-1]
+    assert drawn.preset == "pku"
+    assert drawn.measured == pytest.approx(found.measured, rel=1e-12)
+    assert 0.3 < drawn.twin / drawn.measured < 3.0  # other cells, of the same kind
+    total = sum(one.share for one in drawn.shares) + drawn.rest + drawn.unexplained
+    assert total == pytest.approx(1.0, abs=1e-9)
+    assert drawn.unexplained == pytest.approx(1.0 - (drawn.twin / drawn.measured) ** 2)
+
+
+def test_the_cells_of_a_real_chip_are_those_of_the_preset_that_is_named(real: Path, inverted: Path) -> None:
+    assert budget(real, preset="relaxing", draws=0).preset == "relaxing"
+    with pytest.raises(InputError, match="whose cells are known"):
+        budget(inverted, preset="relaxing")
+    with pytest.raises(MhoError, match="nosuch"):
+        budget(real, preset="nosuch")
 
 
 def test_a_run_without_answers_is_refused(tmp_path: Path) -> None:

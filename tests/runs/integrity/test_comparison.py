@@ -53,6 +53,23 @@ def test_two_runs_with_the_same_data_are_equal(tmp_path: Path):
     assert {"points/x", "points/v", "maps/heat/value", "maps/heat/time"} <= {one.name for one in found}
 
 
+def test_what_only_a_newer_run_has_is_an_addition_where_that_is_said_and_what_it_lacks_is_not(tmp_path: Path):
+    def written(name: str, columns: str, **result: object) -> Path:
+        layout = Layout((Table("points", tuple(map(Column, columns))),))
+        with RunWriter.create(tmp_path / name, RunHeader("t", "p", "1", {}), layout) as run:
+            run.emit_block("points", {column: np.arange(3.0) for column in columns})
+            run.set_result(result)
+        return tmp_path / name
+
+    old = written("old.h5", "x", found=1, within={"kept": 1}, each=[{"a": 1}])
+    new = written("new.h5", "xy", found=1, within={"kept": 1, "more": 2}, each=[{"a": 1, "b": 2}], rho=0.1)
+    assert differences(compare_runs(old, new, with_additions=True)) == {}
+    assert set(differences(compare_runs(old, new))) == {"points/y", "result"}
+    assert set(differences(compare_runs(new, old, with_additions=True))) == {"points/y", "result"}
+    other = written("other.h5", "xy", found=2, within={"kept": 1}, each=[{"a": 1}])
+    assert set(differences(compare_runs(old, other, with_additions=True))) == {"result"}
+
+
 def one_element(data: dict[str, np.ndarray]) -> None:
     data["v"][3, 1] += 1e-12
 

@@ -16,6 +16,7 @@ import run_samples
 from command_line import Shell
 from hypothesis import given
 from hypothesis import strategies as st
+from repository import ROOT
 
 from mho.cli.exit_codes import UNFINISHED
 from mho.runs import RunFile, check_conformance
@@ -137,8 +138,9 @@ CHANGES: list[tuple[Change, str]] = [
     ),
     (
         with_attribute("entry/procedure", "NX_class", "NXcollection"),
-        "/entry/procedure has the class NXcollection, not NXprocess",
+        "/entry/procedure has the class NXcollection; NXprocess is expected",
     ),
+    (without_attribute("entry/procedure", "NX_class"), "/entry/procedure has no attribute NX_class"),
     (
         lambda file: (file.__delitem__("entry/bench"), file.__setitem__("entry/bench", "a table")),
         "/entry/bench is a field, where a group is expected",
@@ -282,3 +284,37 @@ def test_older_files_still_open_and_say_nothing_of_a_definition(sound: Path, tmp
     with RunFile(run_samples.seal_again(old)) as run:
         assert run.title
     assert check_conformance(old).deviations == ("no entry says definition = NXrram_array; there is /entry",)
+
+
+PAGE = (ROOT / "docs/nexus.md").read_text("utf-8")
+
+
+def rows_of(item: Item, path: str = "") -> list[str]:
+    """Return the rows of the page's table, one an item."""
+    rows = []
+    for one in item.members:
+        name = {
+            "group": one.name or f"({one.type})",
+            "field": one.name or "(any)",
+            "attribute": f"@{one.name}",
+        }
+        place = f"{path}{name[one.kind]}" if one.kind == "attribute" else f"{path}/{name[one.kind]}"
+        shape = ", ".join(length for _, length in one.dimensions) + (", …" if one.rank is None else "")
+        kind = f"{one.type} [{shape}]" if one.dimensions else one.type
+        words = f" ({', '.join(one.values)})" if one.values else ""
+        needed = "yes" if one.required else ""
+        rows.append(f"| `{place.lstrip('/')}` | {kind} | {one.units} | {needed} | {one.doc}{words} |")
+        rows += rows_of(one, place)
+    return rows
+
+
+def test_the_page_lists_the_definition_as_it_is():
+    assert [line for line in PAGE.splitlines() if line.startswith("| `")] == rows_of(entry_definition())
+
+
+def test_the_file_that_the_page_writes_follows_the_definition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    exec(PAGE.partition("```python\n")[2].partition("```")[0], {})
+    assert check_conformance("theirs.h5").deviations == ()

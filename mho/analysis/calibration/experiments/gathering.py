@@ -20,7 +20,7 @@ from mho.analysis.calibration.experiments.stuck_cells import stuck_cells
 from mho.analysis.calibration.experiments.wear import endurance
 from mho.analysis.calibration.transitions import Transitions
 from mho.errors import RunFileError
-from mho.runs import RunFile, open_run
+from mho.runs import RunFile
 from mho.toml import load_toml
 
 Floats = NDArray[np.float64]
@@ -74,7 +74,7 @@ def told_beyond_pulses(
     rates: list[tuple[str, Rate]] = []
     earlier = EarlierRuns([*paths, *beside], [*READERS])
     for path in paths:
-        with open_run(path) as run:
+        with RunFile(path) as run:
             reader = READERS.get(run.procedure)
             before = earlier.before(run)
             try:

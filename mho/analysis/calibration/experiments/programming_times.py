@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.calibration.pulse_records import pulses_of
-from mho.runs import RunFile, open_run
+from mho.runs import RunFile
 
 Floats = NDArray[np.float64]
 Cell = tuple[int, int]
@@ -123,7 +123,7 @@ class EarlierRuns:
         self._pulses: dict[Path, Undisturbed] = {}
         self._watched: set[Path] = set()
         for path in paths:
-            with open_run(path) as run:
+            with RunFile(path) as run:
                 place = Path(path).resolve()
                 self._after[place] = _after(run)
                 if run.procedure in watching:

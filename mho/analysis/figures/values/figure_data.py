@@ -42,12 +42,15 @@ class MapImage:
         SI units; NaN where there is nothing.
     rows, columns : (r,), (c,) array of int
         Physical numbers of the lines.
+    counts : (r, c) array of int, optional
+        To be written into the image; 0 is left out.
     """
 
     name: str
     values: Floats
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
+    counts: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)

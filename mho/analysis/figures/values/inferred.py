@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mho.analysis.figures.values.expressions import Formula
 from mho.analysis.reports.cells import read_chip
 from mho.errors import RunFileError
 from mho.runs import RunFile
-from mho.runs.drawable import check_figure
-from mho.runs.figures import Figure
-from mho.runs.standard_figures import convergence_figure, programming_figures
+from mho.runs.drawable import Drawable, check_figure
+from mho.runs.figures import RUNS, Figure
+from mho.runs.standard_figures import convergence_figure, cycle_figures, programming_figures
 
 _REFINEMENT = {"cycle", "residual", "relative_error"}
 
 
 def figures_of(run: RunFile) -> tuple[Figure, ...]:
-    """Return the figures of a run.
+    """Return the figures of a run; those over the table of runs are drawn of several.
 
     Raises
     ------
     RunFileError
         The file is damaged.
     """
-    return run.figures or _inferred(run)
+    own = tuple(one for one in run.figures if one.table != RUNS or RUNS in run.tables)
+    return own or _inferred(run)
 
 
 def figure_of(run: RunFile, name: str) -> Figure:
-    """Return one figure of a run by its name.
+    """Return one figure of a run by its name: one that it declares, or would have, had it been written today.
 
     Raises
     ------
@@ -32,6 +37,9 @@ def figure_of(run: RunFile, name: str) -> Figure:
         There is none of that name.
     """
     figures = {figure.name: figure for figure in figures_of(run)}
+    later = {} if name in figures else {figure.name: figure for figure in _standard(run)}
+    if name in later:
+        return later[name]
     if name not in figures:
         raise RunFileError(
             f"run file {run.path} has no figure {name!r}; it has {', '.join(figures) or 'none'}"
@@ -46,16 +54,22 @@ def map_figure(name: str) -> Figure:
 
 def _inferred(run: RunFile) -> tuple[Figure, ...]:
     """Make up figures: for a refinement and programmed cells those of mho's procedures, for others the default."""
+    return _standard(run) or _contents(run)
+
+
+def _standard(run: RunFile) -> tuple[Figure, ...]:
+    """Return the figures of a refinement and of programmed cells, as far as a run has what they show."""
     there = run.drawable
     figures: tuple[Figure, ...] = ()
     if set(there.tables.get("cycles", ())) >= _REFINEMENT:
         given = {name: parameter.value for name, parameter in run.parameters.items()}
         bits, tolerance = given.get("bits"), given.get("tolerance")
+        wanted = bits if isinstance(bits, int) and 0 < bits < 1000 else None
         figures = (
             convergence_figure(
-                bits if isinstance(bits, int) and 0 < bits < 1000 else None,
-                tolerance if isinstance(tolerance, float) and 0.0 < tolerance < 1.0 else None,
+                wanted, tolerance if isinstance(tolerance, float) and 0.0 < tolerance < 1.0 else None
             ),
+            *cycle_figures(wanted),
         )
     conductances = [name.removesuffix("_conductance") for name in there.maps if name.endswith("_conductance")]
     arrays = [name for name in conductances if f"{name}_target" in there.maps]
@@ -63,8 +77,8 @@ def _inferred(run: RunFile) -> tuple[Figure, ...]:
         chip = read_chip(run)
         levels = None if chip is None else chip.level_scale()
         windows = () if levels is None else zip(levels.low.tolist(), levels.high.tolist(), strict=True)
-        figures += programming_figures(arrays, windows, pulses=False)
-    return tuple(one for one in figures if fits(run, one)) or _contents(run)
+        figures += programming_figures(arrays, windows)
+    return tuple(one for one in figures if fits(run, one))
 
 
 def _contents(run: RunFile) -> tuple[Figure, ...]:
@@ -90,6 +104,15 @@ def table_figure(run: RunFile, name: str) -> Figure:
     return Figure(_identifier(name), kind=kind, table=name, x=axis, y=signal, by=by)
 
 
+def drawable_with(run: RunFile, figure: Figure, formulas: Sequence[Formula]) -> Drawable:
+    """Return what a figure is drawn from, the columns of formulas among it."""
+    there = run.drawable_for(figure)
+    if not (formulas and figure.table in there.tables):
+        return there
+    computed = {one.name: ("f", 0) for one in formulas}
+    return replace(there, tables={figure.table: {**there.tables[figure.table], **computed}})
+
+
 def _identifier(name: str) -> str:
     """Return a name that a figure may have: one in a damaged file may be any."""
     return name if name.isidentifier() and len(name) < 100 else "figure"
@@ -97,8 +120,13 @@ def _identifier(name: str) -> str:
 
 def fits(run: RunFile, figure: Figure) -> bool:
     """Return whether a run has the data of a figure."""
+    return can_draw(figure, run.drawable_for(figure))
+
+
+def can_draw(figure: Figure, there: Drawable) -> bool:
+    """Return whether a figure can be drawn from what there is."""
     try:
-        check_figure(figure, run.drawable_for(figure))
+        check_figure(figure, there)
     except RunFileError:
         return False
     return True

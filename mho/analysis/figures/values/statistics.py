@@ -1,8 +1,6 @@
-"""The numbers in figures: bins, cumulative shares, quartiles, fits. Functions of arrays."""
+"""The numbers in figures: bins, cumulative shares, quartiles. Functions of arrays."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +15,14 @@ FEWEST_BINS, MOST_BINS = 10, 400
 LARGEST_COUNT = 200
 """Up to here whole numbers have a bin each."""
 
+EXTENT_IN_DECILES = 4.0
+"""Largest error on a scale of errors, in what nine of ten keep below: 6.6 deviations of a normal distribution."""
 
-def bin_edges(values: Floats, *, log: bool = False, band: float | None = None) -> Floats:
-    """Return the edges of bins that hold all finite `values`.
+
+def bin_edges(
+    values: Floats, *, log: bool = False, band: float | None = None, width: float | None = None
+) -> Floats:
+    """Return the edges of bins that hold all finite `values`, of a `width` or, if that is None, of one of their own.
 
     Whole numbers get one bin each, values beside bands a twelfth of a band's width `band`; else the width is Freedman's
     and Diaconis', 2 IQR / n^(1/3), "On the histogram as a density estimator" (1981).
@@ -41,13 +44,18 @@ def bin_edges(values: Floats, *, log: bool = False, band: float | None = None) -
         last = np.floor(high / width) + 1.0
         if last - first <= 4 * MOST_BINS:
             return width * np.arange(first, last + 1.0)
-    q1, q3 = np.quantile(known, (0.25, 0.75))
-    width = 2.0 * float(q3 - q1) / np.cbrt(known.size)
+    width = bin_width(known) if width is None else width
     wanted = (high - low) / width if width > 0.0 else FEWEST_BINS
     count = int(np.clip(np.ceil(wanted), FEWEST_BINS, MOST_BINS))
     if not high > low:
         low, high = low - (abs(low) or 1.0) * 0.05, high + (abs(high) or 1.0) * 0.05
     return np.linspace(low, high, count + 1)
+
+
+def bin_width(values: Floats) -> float:
+    """Return the width of bins of finite values after Freedman and Diaconis; 0 for values most of which are equal."""
+    q1, q3 = np.quantile(values, (0.25, 0.75))
+    return 2.0 * float(q3 - q1) / float(np.cbrt(values.size))
 
 
 def cumulative(values: Floats, most: int) -> tuple[Floats, Floats]:
@@ -74,6 +82,14 @@ def quartiles(values: Floats) -> tuple[float, float, float]:
     return float(low), float(middle), float(high)
 
 
+def signed_extent(values: Floats) -> float:
+    """Return the end of a scale of finite errors with zero in its middle: a few lost cells must not fade all others."""
+    magnitudes = np.abs(values)
+    extent = float(np.quantile(magnitudes, 0.998))
+    usual = EXTENT_IN_DECILES * float(np.quantile(magnitudes, 0.9))
+    return (min(extent, usual) if usual > 0.0 else extent) or 1.0
+
+
 def quartiles_over(x: Floats, y: Floats, most: int) -> tuple[Floats, Floats, Floats, Floats]:
     """Return the distinct values of `x`, the last `most`, and first quartile, median, third quartile of `y` at each."""
     known = np.isfinite(x) & np.isfinite(y)
@@ -83,48 +99,3 @@ def quartiles_over(x: Floats, y: Floats, most: int) -> tuple[Floats, Floats, Flo
     parts = np.split(y[order], np.cumsum(np.bincount(which, minlength=len(places)))[:-1])[-most:]
     found = np.array([quartiles(part) for part in parts]).reshape(-1, 3) if x.size else np.empty((0, 3))
     return places[-most:], found[:, 0], found[:, 1], found[:, 2]
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A curve y(x) with two numbers, found by least squares.
-
-    Attributes
-    ----------
-    kind : str
-        See `mho.runs.figures.Figure.fit`.
-    a, b : float
-        Its numbers: the value at 0 (or 1) and the slope, power, value a decade, or rate.
-    """
-
-    kind: str
-    a: float
-    b: float
-
-    def __call__(self, x: Floats) -> Floats:
-        """Return the curve at `x`."""
-        with np.errstate(all="ignore"):
-            if self.kind == "log-log line":
-                return np.asarray(self.a * x**self.b)
-            if self.kind == "exponential":
-                return np.asarray(self.a * np.exp(self.b * x))
-            return self.a + self.b * (np.log10(x) if self.kind == "log-time line" else x)
-
-
-def fitted(kind: str, x: Floats, y: Floats) -> Fit | None:
-    """Fit a curve of a `kind` to the points that it can go through; None where they do not determine it."""
-    log_x, log_y = kind in ("log-log line", "log-time line"), kind in ("log-log line", "exponential")
-    known = np.isfinite(x) & np.isfinite(y) & ((x > 0.0) | (not log_x)) & ((y > 0.0) | (not log_y))
-    x, y = x[known], y[known]
-    places = np.log10(x) if kind == "log-time line" else np.log(x) if log_x else x
-    values = np.log(y) if log_y else y
-    if len(places) < 2 or not np.ptp(places) > 0.0:
-        return None
-    middle, centre = float(places.mean()), float(values.mean())
-    with np.errstate(all="ignore"):
-        offset = places - middle
-        scale = np.abs(offset).max()  # squares of very small or large numbers are no numbers any more
-        slope = float((offset / scale) @ (values - centre) / ((offset / scale) @ (offset / scale)) / scale)
-        level = centre - slope * middle
-        a = float(np.exp(level)) if log_y else level
-    return Fit(kind, a, slope) if np.isfinite(a) and np.isfinite(slope) else None

@@ -37,6 +37,7 @@ from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Layout, RecordedParameter
+from mho.runs.intervals import binomial_interval
 from mho.runs.standard_figures import programming_figures
 
 Digits = NDArray[np.int64]
@@ -256,6 +257,8 @@ class Program(Procedure):
         summary = {
             "cells": block.digits.size,
             "cells_failed": failed,
+            **_yield(block.digits.size - failed, block.digits.size),
+            "pulses_per_cell": programmer.pulses / block.digits.size,
             "outcomes": {one.name.lower(): n for one, n in ended.items() if n},
             **_product_errors(programmer),
             "pulses": programmer.pulses,
@@ -267,6 +270,12 @@ class Program(Procedure):
             if earlier.in_doubt:
                 summary["pulses_not_confirmed"] = earlier.in_doubt
         return Programmed(block.achieved, block.pulses, failed, summary)
+
+
+def _yield(inside: int, cells: int) -> dict[str, float]:
+    """Return the share of the cells inside their window, with its 95 % interval."""
+    low, high = binomial_interval(inside, cells, 0.95)
+    return {"yield": inside / cells, "yield_low": low, "yield_high": high}
 
 
 def _product_errors(programmer: Programmer) -> dict[str, float]:

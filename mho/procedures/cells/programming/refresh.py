@@ -180,17 +180,21 @@ class Refresh(Procedure):
             sent_pulses(most_at_once(plan.settings, plan.strategy, plan.cells.placement)),
         )
         windows = zip(plan.levels.low.tolist(), plan.levels.high.tolist(), strict=True)
-        levels, taken, errors = programming_figures([plan.array], windows)
+        levels, *others = programming_figures([plan.array], windows)
         figures = (
             replace(levels, name="before", map=before.name, title="Levels before the refresh"),
             replace(levels, name="levels", title="Levels after the refresh"),
+            *(
+                replace(one, name="confusion_before", map=before.name, title="Levels wanted and read before")
+                for one in others
+                if one.name == "confusion"
+            ),
             Figure(
                 "moved", kind="distribution", map=moved.name, by=f"{plan.array}_target", y_scale="probability",
                 title="Change since programming, by level",
             ),
             Figure("moved_map", map=moved.name, title="Change since programming"),
-            taken,
-            errors,
+            *others,
         )  # fmt: skip
         pulses = replace(PULSES, rows=2 * cells.digits.size)
         return Layout((pulses, LEFT), maps, arrays, default=f"maps/{maps[0].name}", figures=figures)

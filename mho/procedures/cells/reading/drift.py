@@ -23,6 +23,12 @@ from mho.procedures.cells.robust import robust_deviation
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
+FEWEST_READS = 5
+"""Later reads from which on a loss is told from drift."""
+
+CERTAIN = 3.0
+"""Standard errors above which a loss stands out."""
+
 
 def drift_coefficients(ages: Floats, conductance: Floats) -> Floats:
     """Return each cell's slope (cells,) of conductance (reads, cells), S, against log10 of its age, S a decade.
@@ -51,6 +57,41 @@ def line(x: Floats, y: Floats) -> tuple[float, float]:
     offset = x - x.mean()
     slope = float(offset @ y / (offset @ offset))
     return float(y.mean()) - slope * float(x.mean()), slope
+
+
+def loss_rate(elapsed: Floats, conductance: Floats) -> float | None:
+    """Return the rate at which cells lose their conductance, 1/s; None where it does not stand out of their drift.
+
+    The median over the cells is fitted by least squares as
+
+        ln(G(t) / G(0)) = a + b log10 t - k t
+
+    for relaxation goes with log t and retention is exponential. k follows Arrhenius' law over temperature.
+
+    Parameters
+    ----------
+    elapsed : (reads,) array
+        s since the first read.
+    conductance : (reads, cells) array
+        S, of cells that conduct.
+    """
+    later = elapsed > 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(conductance[later] / conductance[0])
+    known = np.isfinite(logs).all(axis=0)
+    if later.sum() < FEWEST_READS or not known.any():
+        return None
+    time = elapsed[later]
+    curve = np.median(logs[:, known], axis=1)
+    terms = np.stack((np.ones(len(time)), np.log10(time), time / time[-1]), axis=1)
+    found, _, rank, _ = np.linalg.lstsq(terms, curve, rcond=None)
+    if rank < terms.shape[1]:
+        return None
+    rest = curve - terms @ found
+    variance = rest @ rest / (len(time) - terms.shape[1])
+    error = math.sqrt(variance * np.linalg.inv(terms.T @ terms)[2, 2])
+    lost = -float(found[2])
+    return lost / float(time[-1]) if lost > CERTAIN * error and lost > 0.0 else None
 
 
 def level_rows(

@@ -19,11 +19,11 @@ from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.bootstrap import with_intervals
 from mho.procedures.cells.levels_of_cells import unformed_reads
-from mho.procedures.cells.reading.spectrum import allan_deviation, slope, spectrum
+from mho.procedures.cells.reading.spectrum import allan_deviation, density_at_1_hz, slope, spectrum
 from mho.procedures.cells.reading.telegraph import Telegraph, find_telegraph
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Table
+from mho.runs import Column, Figure, Layout, ReferenceLine, Table
 from mho.runs.intervals import binomial_interval
 
 Floats = NDArray[np.float64]
@@ -82,7 +82,7 @@ class Noises:
     telegraph: dict[tuple[int, int], Telegraph]
     summary: dict[str, Any]
     path: Path = field(default=Path())
-    units: ClassVar[Mapping[str, str]] = {"interval": "s", "virtual_seconds": "s"}
+    units: ClassVar[Mapping[str, str]] = {"interval": "s", "density_at_1_hz": "1/Hz", "virtual_seconds": "s"}
 
 
 @dataclass(frozen=True)
@@ -174,20 +174,26 @@ class Noise(Procedure):
             title="Allan deviations",
         )
 
-        def by_cell(name: str, table: Table, title: str, scale: str = "log") -> Figure:
+        def by_cell(name: str, table: Table, title: str, *lines: ReferenceLine) -> Figure:
             return Figure(
                 name,
                 table=table.name,
                 x=table.axis,
                 y=table.signal,
                 by=("row", "column"),
-                x_scale=scale,
-                y_scale=scale,
+                x_scale="log",
+                y_scale="log",
+                lines=lines,
                 title=title,
             )
 
         figures = (
-            by_cell("spectra", spectra, "Spectrum of the relative conductance by cell"),
+            by_cell(
+                "spectra",
+                spectra,
+                "Spectrum of the relative conductance by cell",
+                ReferenceLine("density_at_1_hz", power=-1.0, label="1/f, S at 1 Hz"),
+            ),
             by_cell("allan", allan, "Allan deviation of the relative conductance by cell"),
             Figure(
                 "series",
@@ -197,6 +203,15 @@ class Noise(Procedure):
                 y="conductance",
                 by=("row", "column"),
                 title="Reads in a row by cell",
+            ),
+            Figure(
+                "read_levels",
+                kind="histogram",
+                table=reads.name,
+                x="conductance",
+                by=("row", "column"),
+                y_scale="log",
+                title="How often each conductance is read, by cell",
             ),
             Figure(
                 "deviations",
@@ -240,7 +255,7 @@ class Noise(Procedure):
         cells, count, length = plan.cells, int(self.series), int(self.samples)
         series = np.full((*cells.shape, count, length), np.nan)
         telegraph: dict[tuple[int, int], Telegraph] = {}
-        slopes, intervals, unformed = [], [], 0
+        slopes, intervals, densities, unformed = [], [], [], 0
         for number, (i, j) in enumerate(np.ndindex(cells.shape)):
             cell = Cell(self.array, int(cells.rows[i]), int(cells.columns[j]))
             if not bench.read(cell) > plan.formed_above:
@@ -255,6 +270,7 @@ class Noise(Procedure):
                 intervals.append(interval)
                 self._record_series(cell, which, series[i, j, which], interval, stream)
             found = self._told(cell, series[i, j], float(np.median(intervals)), stream)
+            densities.append(found[2])
             slopes.append(
                 (found[0], float(found[1] is None), float(series[i, j].std() / series[i, j].mean()))
             )
@@ -266,6 +282,7 @@ class Noise(Procedure):
         numbers = np.array(slopes, dtype=float).reshape(-1, 3)
         summary = self._summary(plan, numbers, unformed) | {
             "interval": interval if intervals else None,
+            "density_at_1_hz": _median(densities),
             "virtual_seconds": bench.now(),
         }
         return Noises(series, interval, telegraph, summary)
@@ -291,8 +308,8 @@ class Noise(Procedure):
 
     def _told(
         self, cell: Cell, series: Floats, interval: float, stream: Stream
-    ) -> tuple[float, Telegraph | None]:
-        """Record what a cell's series tell; return slope and telegraph levels."""
+    ) -> tuple[float, Telegraph | None, float]:
+        """Record what a cell's series tell; return slope, telegraph levels, and the density at 1 Hz."""
         frequency, density = spectrum(series, interval)
         averaging, deviation = allan_deviation(series, interval)
         for table, columns in (
@@ -327,7 +344,7 @@ class Noise(Procedure):
                 nothing if found is None else found.dwell_high_interval,
             ),
         )
-        return tilt.value, found
+        return tilt.value, found, density_at_1_hz(frequency, density)
 
     def _summary(self, plan: NoisePlan, numbers: Floats, unformed: int) -> dict[str, Any]:
         """Return the result's numbers, of (cells, 3): slope, whether there is one level, relative deviation."""
@@ -351,6 +368,11 @@ class Noise(Procedure):
             "telegraph_share_high": high,
             **with_intervals(quiet, of, plan.rng),  # of the cells with one level
         }
+
+
+def _median(values: list[float]) -> float | None:
+    known = [value for value in values if math.isfinite(value)]
+    return float(np.median(known)) if known else None
 
 
 def _dwells(name: str, value: float, ends: tuple[float, float]) -> dict[str, float]:

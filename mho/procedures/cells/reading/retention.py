@@ -20,7 +20,7 @@ from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
 from mho.procedures.cells.log_spacing import log_spaced
-from mho.procedures.cells.reading.drift import by_level, level_rows
+from mho.procedures.cells.reading.drift import by_level, level_rows, loss_rate
 from mho.procedures.cells.reading.earlier_reads import earlier_attempt
 from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
@@ -59,6 +59,7 @@ class Retained:
     units: ClassVar[Mapping[str, str]] = {
         "elapsed": "s",
         "age": "s",
+        "loss_rate": "1/s",
         "temperature": "K",
         "temperature_read": "K",
         "temperature_deviation": "K",
@@ -247,6 +248,7 @@ class Retention(Procedure):
             "age": float(self.age),
             "temperature": plan.found if plan.temperature is None else plan.temperature,
             **_as_read(held),
+            "loss_rate": loss_rate(elapsed, conductance[:, digits > 0]),
             **by_level(ages, conductance, digits, inside, plan.rng),
             "virtual_seconds": bench.now(),
         }

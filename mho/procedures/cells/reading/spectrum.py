@@ -67,6 +67,12 @@ def spectrum(series: Floats, interval: float) -> tuple[Floats, Floats]:
     return np.exp(middle), np.bincount(bins, density)[some] / count[some]
 
 
+def density_at_1_hz(frequency: Floats, density: Floats) -> float:
+    """Return the density (1/Hz) at 1 Hz of the 1/f spectrum nearest to one, in logarithms; NaN of none."""
+    used = density > 0.0
+    return float(np.exp(np.log(density[used] * frequency[used]).mean())) if used.any() else math.nan
+
+
 def slope(frequency: Floats, density: Floats) -> Slope:
     """Return the slope of a spectrum ``A f**slope + W``; NaN for fewer than six bins.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments import Bench
 from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.algorithms.trim import Trim, fit_trim
 
@@ -13,12 +14,23 @@ Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 
 
+class ConnectsMultiply(Protocol):
+    """What a tile needs of a bench, as `Bench` has it."""
+
+    def connect_multiply(self, array: str, rows: Digits, columns: Digits) -> None:
+        """Connect a block."""
+
+    def multiply(self, volts: Floats) -> Floats:
+        """Return currents, A, for voltages, V."""
+        ...
+
+
 class ProgrammedTile:
     """A tile of the multiplying array, of which all columns are measured at once.
 
     Parameters
     ----------
-    bench : Bench
+    bench : Bench, or what multiplies as one
     block : Block
         Where its digits are.
     step : float
@@ -35,7 +47,7 @@ class ProgrammedTile:
 
     trim: Trim
 
-    def __init__(self, bench: Bench, block: Block, step: float, read_voltage: float) -> None:
+    def __init__(self, bench: ConnectsMultiply, block: Block, step: float, read_voltage: float) -> None:
         self._bench, self.block = bench, block
         self._step, self._volts = step, read_voltage
 

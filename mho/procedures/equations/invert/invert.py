@@ -41,6 +41,7 @@ from mho.procedures.equations.invert.systems import Systems
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RecordedParameter
+from mho.runs.standard_figures import OF_LEVELS
 
 Floats = NDArray[np.float64]
 
@@ -65,7 +66,12 @@ class Inversions:
     matrices: tuple[MatrixResult, ...]
     summary: dict[str, Any]
     path: Path = field(default=Path())
-    units: ClassVar[Mapping[str, str]] = {"offset": "V", "settling_time": "s", "virtual_seconds": "s"}
+    units: ClassVar[Mapping[str, str]] = {
+        "enob": "bit",
+        "offset": "V",
+        "settling_time": "s",
+        "virtual_seconds": "s",
+    }
 
 
 @dataclass(frozen=True)
@@ -180,7 +186,7 @@ class Invert(Procedure):
             # With targets that are not rounded there are nearly as many levels as cells.
             figures=(
                 *FIGURES,
-                *(one for one in contents.figures if one.name != "levels" or self.loop_slices == 1),
+                *(one for one in contents.figures if one.name not in OF_LEVELS or self.loop_slices == 1),
             ),
         )
 
@@ -254,11 +260,13 @@ def _summary(
     """Return the result: means over the matrices that gave solutions, and each of them."""
     used = [one for one in results if one.used]
     error = float(np.mean([one.mean_error for one in used]))
-    line = measurement.line()
+    line, enob = measurement.line(), measurement.enob()
     return {
         "mean_error": error,
         "bits": bits_of(error),
         "mean_achieved_error": float(np.mean([one.mean_achieved_error for one in used])),
+        "condition": max(one.condition for one in results),
+        "enob": enob if np.isfinite(enob) else None,
         "forecast_rho": max(one.forecast_rho for one in results),
         "lambda_min": min(one.lambda_min for one in results),
         "encoding": "; ".join(dict.fromkeys(loop.encoding.name for loop in plan.loops)),

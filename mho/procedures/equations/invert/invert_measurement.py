@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
+from mho.procedures.equations.algorithms.effective_bits import effective_bits
 from mho.procedures.equations.algorithms.sum_errors import StraightLine
 from mho.procedures.equations.circuits.inversion import LINEAR
 from mho.procedures.equations.invert.inverse_loop import InverseLoop, ProgrammedLoop
@@ -179,6 +180,15 @@ class LoopMeasurement:
         return StraightLine.through(
             np.concatenate(self._expected[begun:]), np.concatenate(self._measured[begun:])
         )
+
+    def enob(self) -> float:
+        """Return the effective bits of the outputs in their linear range, over the range that they span."""
+        expected, measured = np.concatenate(self._expected), np.concatenate(self._measured)
+        known = np.isfinite(expected) & np.isfinite(measured)
+        if not known.any():
+            return float("nan")
+        errors = (measured - expected)[known]
+        return effective_bits(float(np.ptp(expected[known])), float(np.sqrt(np.mean(errors**2))))
 
     def _result(
         self,

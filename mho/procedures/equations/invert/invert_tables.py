@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mho.procedures.equations.invert.settling import KEPT
 from mho.runs import Array, Column, Figure, ReferenceLine, Table
+from mho.runs.standard_figures import IDENTITY
 
 Floats = NDArray[np.float64]
 
@@ -209,6 +210,7 @@ FIGURES = (
         x="expected",
         y="measured",
         by="matrix",
+        lines=(IDENTITY,),
         title="Outputs, measured against expected of A0",
     ),
     Figure(

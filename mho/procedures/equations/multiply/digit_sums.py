@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments import Bench
 from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.circuits.products import REPEATS
-from mho.procedures.equations.circuits.programmed_tile import ProgrammedTile
+from mho.procedures.equations.circuits.programmed_tile import ConnectsMultiply, ProgrammedTile
 
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
@@ -21,7 +20,7 @@ class DigitSums:
 
     Parameters
     ----------
-    bench : Bench
+    bench : Bench, or what multiplies as one
     tiles : sequence of Block
         The encoding's columns in order, cut into tiles of equal height.
     step : float
@@ -37,7 +36,9 @@ class DigitSums:
         Patterns played after the calibration.
     """
 
-    def __init__(self, bench: Bench, tiles: Sequence[Block], step: float, read_voltage: float) -> None:
+    def __init__(
+        self, bench: ConnectsMultiply, tiles: Sequence[Block], step: float, read_voltage: float
+    ) -> None:
         self._tiles = [ProgrammedTile(bench, tile, step, read_voltage) for tile in tiles]
         self.digits: Digits = np.concatenate([tile.digits for tile in tiles], axis=1)
         self.shots = 0

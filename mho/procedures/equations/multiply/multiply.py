@@ -30,6 +30,7 @@ from mho.procedures.equations.circuits.programmed_blocks import (
     program,
     wait_at_rest,
 )
+from mho.procedures.equations.circuits.programmed_tile import ConnectsMultiply
 from mho.procedures.equations.multiply.digit_sums import DigitSums
 from mho.procedures.equations.multiply.multiply_measurement import ProductMeasurement
 from mho.procedures.equations.multiply.multiply_plan import Factors, MultiplyPlan, place_product
@@ -75,7 +76,7 @@ class Products:
     line: StraightLine
     summary: dict[str, Any]
     path: Path = field(default=Path())
-    units: ClassVar[Mapping[str, str]] = {"offset": "digit", "virtual_seconds": "s"}
+    units: ClassVar[Mapping[str, str]] = {"enob": "bit", "offset": "digit", "virtual_seconds": "s"}
 
 
 class Multiply(Procedure):
@@ -187,11 +188,11 @@ class Multiply(Procedure):
         programmer = make_programmer(bench, stream, plan.chip, plan.settings)
         failed = program(programmer, plan.tiles, stream)
         wait_at_rest(bench, self.wait)
-        sums = DigitSums(bench, plan.tiles, plan.chip.level_scale().step, VECTOR_VOLTS)
+        sums = self.sums_on(plan, bench)
         sums.calibrate()
-        measurement = ProductMeasurement(bench, stream, sums, self.outputs_kept)
-        # Another stream of numbers than that of random vectors, which have the same seed.
-        errors, line = measurement.play_patterns(self.shots, np.random.default_rng([self.seed, 1]))
+        largest = plan.chip.level_scale().top
+        measurement = ProductMeasurement(bench, stream, sums, self.outputs_kept, largest)
+        errors, line = measurement.play_patterns(self.shots, self.pattern_rng())
         groups = self._groups(sums)
         stream.say(f"products: groups of lines: {len(groups)}, active at once: up to {max(map(len, groups))}")
         products = np.full(plan.factors.exact.shape, np.nan)
@@ -208,6 +209,7 @@ class Multiply(Procedure):
             "outputs": measurement.outputs,
             "wrong": measurement.wrong,
             "exact_up_to": exact_up_to(errors),
+            "enob": measurement.enob if np.isfinite(measurement.enob) else None,
             "gain": line.gain,
             "offset": line.offset,
             "lines_at_once": max(map(len, groups)),
@@ -222,6 +224,14 @@ class Multiply(Procedure):
             "virtual_seconds": bench.now(),
         }
         return Products(products, errors, line, summary)
+
+    def sums_on(self, plan: MultiplyPlan, bench: ConnectsMultiply) -> DigitSums:
+        """Return the programmed tiles as a function of patterns, not calibrated yet."""
+        return DigitSums(bench, plan.tiles, plan.chip.level_scale().step, VECTOR_VOLTS)
+
+    def pattern_rng(self) -> np.random.Generator:
+        """Return the generator of random patterns, another one than that of random vectors of the same seed."""
+        return np.random.default_rng([self.seed, 1])
 
     def _groups(self, sums: DigitSums) -> list[Digits]:
         """Return the groups of lines that may be active at once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 
 import numpy as np
@@ -11,6 +12,7 @@ from mho.chip_maps.fixed_point import FixedPoint
 from mho.chip_maps.multiply_encoding import MultiplyEncoding
 from mho.instruments import Bench
 from mho.procedures.equations.algorithms.bit_patterns import active_counts, bit_serial, random_patterns
+from mho.procedures.equations.algorithms.effective_bits import effective_bits
 from mho.procedures.equations.algorithms.sum_errors import ErrorsByActive, StraightLine, forecast_sd
 from mho.procedures.equations.multiply.digit_sums import DigitSums
 from mho.procedures.equations.multiply.multiply_tables import output_rows
@@ -31,19 +33,25 @@ class ProductMeasurement:
         Calibrated.
     kept : int
         Outputs of a vector, or of a number of active lines, that are stored at most: evenly spaced ones.
+    largest_digit : int
+        Of a cell: what a line adds to a sum at most.
 
     Attributes
     ----------
+    enob : float
+        Effective bits of the sums of random patterns with the most lines active; NaN before they are played.
     outputs, wrong : int
         Integers that the products read so far, and of these, not the digits' exact sum.
     errors : list of float
         Of each product, relative to float64; NaN where that is zero and the product is not.
     """
 
-    def __init__(self, bench: Bench, stream: Stream, sums: DigitSums, kept: int) -> None:
+    def __init__(self, bench: Bench, stream: Stream, sums: DigitSums, kept: int, largest_digit: int) -> None:
         self._bench, self._stream, self._sums, self._kept = bench, stream, sums, kept
+        self._largest_digit = largest_digit
         self.outputs = self.wrong = 0
         self.errors: list[float] = []
+        self.enob = float("nan")
 
     def play_patterns(
         self, shots: int, rng: np.random.Generator
@@ -58,9 +66,8 @@ class ProductMeasurement:
         """
         sums, stream = self._sums, self._stream
         found, expected, measured = [], [], []
-        for active in (counts := active_counts(len(sums.digits))):
+        for active, patterns in (counts := random_by_active(len(sums.digits), shots, rng)):
             stream.check()
-            patterns = random_patterns(len(sums.digits), active, shots, rng)
             exact, seen = sums.expected(patterns), sums.measured(patterns)
             stream.record_block("patterns", output_rows(patterns, exact, seen, self._sample(seen.size)))
             found.append(ErrorsByActive.of(active, exact, seen))
@@ -73,8 +80,14 @@ class ProductMeasurement:
 
     def _record_activity(self, one: ErrorsByActive, root_law: float) -> None:
         forecast = forecast_sd(one.active, self._sums.errors, self._sums.noise)
+        self.enob = effective_bits(one.active * self._largest_digit, math.hypot(one.mean_error, one.sd_error))
         self._stream.emit(
-            "activity", **asdict(one), wrong_rate=one.wrong_rate, forecast_sd=forecast, root_law=root_law
+            "activity",
+            **asdict(one),
+            wrong_rate=one.wrong_rate,
+            forecast_sd=forecast,
+            root_law=root_law,
+            enob=self.enob,
         )
 
     def _record_linearity(self, expected: Digits, measured: Floats) -> StraightLine:
@@ -139,9 +152,17 @@ class ProductMeasurement:
 
     def _sample(self, size: int) -> Digits:
         """Return the indices of the outputs that are stored of `size`."""
-        if size <= self._kept:
-            return np.arange(size)
-        return np.linspace(0, size - 1, self._kept).astype(np.int64)
+        return evenly(size, self._kept)
+
+
+def random_by_active(lines: int, shots: int, rng: np.random.Generator) -> list[tuple[int, Digits]]:
+    """Return 1, 2, 4 and so on up to all `lines`, each with random patterns (shots, lines) of so many active ones."""
+    return [(active, random_patterns(lines, active, shots, rng)) for active in active_counts(lines)]
+
+
+def evenly(size: int, most: int) -> Digits:
+    """Return the indices of all of `size` outputs, or of `most` evenly spaced ones."""
+    return np.arange(size) if size <= most else np.linspace(0, size - 1, most).astype(np.int64)
 
 
 def _relative(value: Floats, reference: Floats) -> float:

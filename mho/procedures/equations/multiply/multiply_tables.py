@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.multiply_encoding import MultiplyEncoding
 from mho.runs import Array, Column, Figure, ReferenceLine, Table
+from mho.runs.standard_figures import IDENTITY
 
 Floats = NDArray[np.float64]
 
@@ -57,6 +58,12 @@ ACTIVITY = Table(
         ),
         Column("wrong", dtype="u8", description="outputs that round to another integer than expected"),
         Column("wrong_rate"),
+        Column(
+            "enob",
+            "bit",
+            description="effective bits of a sum of so many lines, from 0 to its largest",
+            digital=1e-9,
+        ),
     ),
     signal="sd_error",
     axis="active",
@@ -149,6 +156,7 @@ FIGURES = (
         table="patterns",
         x="expected",
         y="measured",
+        lines=(IDENTITY,),
         fit="line",
         title="Sums before rounding",
     ),
@@ -163,11 +171,21 @@ FIGURES = (
         title="Error against active lines",
     ),
     Figure(
-        "wrong_by_active_lines",
+        "enob_by_active_lines",
         table="activity",
         x="active",
-        y="wrong_rate",
+        y="enob",
         x_scale="log",
+        title="Effective number of bits against active lines",
+    ),
+    Figure(
+        "wrong_by_active_lines",
+        kind="share",
+        table="activity",
+        x="active",
+        y=("wrong", "outputs"),
+        x_scale="log",
+        y_scale="log",
         title="Wrong integers against active lines",
     ),
     Figure(

@@ -96,7 +96,7 @@ from mho.procedures.parameters import (
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RecordedParameter
 from mho.runs.intervals import LEAST_DRAWS
-from mho.runs.standard_figures import convergence_figure
+from mho.runs.standard_figures import OF_LEVELS, convergence_figure, cycle_figures
 
 Floats = NDArray[np.float64]
 
@@ -253,11 +253,14 @@ class Solve(Procedure):
         system, on_chip = plan.system, plan.on_chip
         cycles = cycles_table(system.size, len(system.reference), min(self.max_cycles, 50) * system.count)
         tables = (cycles, PRODUCTS, answers_table(system))
-        figure = convergence_figure(int(self.bits), self.tolerance, columns=system.count)
+        of_cycles = (
+            convergence_figure(int(self.bits), self.tolerance, columns=system.count),
+            *cycle_figures(int(self.bits), columns=system.count),
+        )
         enclosing = enclosure_arrays(system) if self.certify else ()
         if isinstance(on_chip, BlockSolvePlan):
             arrays = block_solve_arrays(system, on_chip) + enclosing
-            return Layout(tables, (), arrays, default="cycles", figures=(figure,))
+            return Layout(tables, (), arrays, default="cycles", figures=of_cycles)
         blocks = contents_of(on_chip.blocks(), on_chip.levels)
         return Layout(
             (blocks.pulses, *tables),
@@ -265,12 +268,12 @@ class Solve(Procedure):
             solve_arrays(system, on_chip) + enclosing,
             default="cycles",
             figures=(
-                figure,
+                *of_cycles,
                 # With targets that are not rounded there are nearly as many levels as cells.
                 *(
                     one
                     for one in blocks.figures
-                    if one.name != "levels" or on_chip.cells.levels is on_chip.levels
+                    if one.name not in OF_LEVELS or on_chip.cells.levels is on_chip.levels
                 ),
             ),
         )

@@ -43,4 +43,10 @@ class Solution:
     cycles: list[dict[str, float]]
     summary: dict[str, Any]
     path: Path = field(default=Path())
-    units: ClassVar[Mapping[str, str]] = {"virtual_seconds": "s", "solve_seconds": "s", "joules": "J"}
+    units: ClassVar[Mapping[str, str]] = {
+        "bits_a_cycle": "bit",
+        "forecast_bits_a_cycle": "bit",
+        "virtual_seconds": "s",
+        "solve_seconds": "s",
+        "joules": "J",
+    }

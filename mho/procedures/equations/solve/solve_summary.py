@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ from mho.procedures.equations.solve.answers import (
 from mho.procedures.equations.solve.programmed_matrix import COUNTS, MatrixOnChip
 
 Floats = NDArray[np.float64]
+
+LARGEST_JUDGED = 1024
+"""Unknowns up to which the condition number is found: its time grows with their cube, a second here."""
 
 
 def unconverged(answers: Sequence[Answer]) -> list[tuple[int, Answer]]:
@@ -55,7 +58,7 @@ def summary_of(
     """
     on_chip, counts, worst = matrix.plan, matrix.counts, worst_of(answers)
     rows = [row for answer in answers for row in answer.rows]
-    solution = system.columns_as_given(solutions)
+    solution, rho = system.columns_as_given(solutions), measured_rho(rows)
     return {
         "converged": not unconverged(answers),
         "reason": reasons(system, unconverged(answers)),
@@ -68,7 +71,11 @@ def summary_of(
         "method": matrix.method,
         "methods_judged": [one.plain() for one in on_chip.choice.judged],
         "residual_from": "analogue" if matrix.on_chip else "float64",
+        "condition": condition_number(system.given_matrix),
         "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
+        "forecast_bits_a_cycle": _bits(matrix.rho),
+        "measured_rho": rho,
+        "bits_a_cycle": _bits(rho),
         "loop_slowest": matrix.margin[0],
         "loop_damping": matrix.margin[1],
         "cycles_to_goal": None
@@ -90,3 +97,32 @@ def summary_of(
         "joules": matrix.joules,
         "virtual_seconds": now,
     }
+
+
+def measured_rho(rows: Sequence[Mapping[str, float]]) -> float | None:
+    """Return the factor by which a cycle reduced the residual, the geometric mean; of several columns the largest.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Of each cycle ``rhs``, ``cycle`` and ``residual``, relative to the right-hand side.
+    """
+    last: dict[float, Mapping[str, float]] = {}
+    for row in rows:
+        if row["residual"] > 0.0 and row["cycle"] >= last.get(row["rhs"], row)["cycle"]:
+            last[row["rhs"]] = row
+    found = [row["residual"] ** (1.0 / row["cycle"]) for row in last.values() if row["cycle"] > 0]
+    return max(found, default=None)
+
+
+def condition_number(matrix: NDArray[Any]) -> float | None:
+    """Return the condition number of a matrix in the 2-norm; None where it is infinite, or would take long to find."""
+    if min(matrix.shape) > LARGEST_JUDGED:
+        return None
+    values = np.linalg.svd(matrix, compute_uv=False)
+    return float(values[0] / values[-1]) if values[-1] > 0.0 else None
+
+
+def _bits(rho: float | None) -> float | None:
+    """Return the bits that a cycle finds whose error shrinks by `rho`."""
+    return -float(np.log2(rho)) if rho is not None and np.isfinite(rho) and rho > 0.0 else None

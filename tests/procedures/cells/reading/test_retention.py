@@ -20,7 +20,7 @@ from mho.instruments.laboratory.served_file import served_text, write_served
 from mho.instruments.laboratory.serving import Server
 from mho.instruments.laboratory.stand_in import stand_in
 from mho.procedures import Retention
-from mho.procedures.cells.reading.drift import drift_coefficients, level_rows, line
+from mho.procedures.cells.reading.drift import drift_coefficients, level_rows, line, loss_rate
 from mho.procedures.stream import Control, Progress
 from mho.runs import RunFile
 
@@ -37,6 +37,34 @@ def test_the_slope_over_log_time_is_found_for_each_cell_from_the_reads_that_have
     np.testing.assert_allclose(drift_coefficients(ages, conductance), true, atol=1e-18)
     assert np.isnan(drift_coefficients(ages[:2], conductance[:2])).all()
     assert line(np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 5.0])) == pytest.approx((1.0, 2.0))
+
+
+def test_a_loss_is_told_from_a_drift_with_log_time_and_is_none_where_it_is_lost_in_noise():
+    rng = np.random.default_rng(1)
+    elapsed = np.concatenate([[0.0], np.geomspace(1.0, 1e5, 21)])
+    drift = np.concatenate([[0.0], -0.02 * np.log10(elapsed[1:]) - 0.01])
+    for rate in (1e-4, 3e-6):
+        cells = 2e-5 * np.exp(drift - rate * elapsed)[:, None] * np.linspace(0.5, 1.5, 7)
+        assert loss_rate(elapsed, cells) == pytest.approx(rate, rel=1e-6)
+    noisy = 2e-5 * np.exp(drift - 1e-8 * elapsed)[:, None] * (1.0 + 0.02 * rng.standard_normal((22, 7)))
+    assert loss_rate(elapsed, noisy) is None
+    assert loss_rate(elapsed[:4], cells[:4]) is None  # three numbers of three points
+    assert loss_rate(elapsed, np.empty((22, 0))) is None
+
+
+def test_the_loss_rate_follows_arrhenius_over_temperature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    changed_preset(
+        monkeypatch, "ideal", retention_time=1e5, retention_temperature=398.15, retention_energy=1.5
+    )
+    rates = []
+    for kelvin in (398.15, 423.15):
+        with bench_with(LEVELS[:4, :4], "arrays", "ideal") as bench:
+            bake = Retention(rows="0:4", columns="0:4", last=3e4, per_decade=3, temperature=kelvin)
+            rates.append(run(bake, bench, seed=1, output=tmp_path / f"{kelvin:.0f}.h5").summary["loss_rate"])
+    assert rates[0] == pytest.approx(1e-5, rel=0.02)
+    boltzmann = 8.617333e-5  # eV/K
+    energy = boltzmann * np.log(rates[1] / rates[0]) / (1 / 398.15 - 1 / 423.15)
+    assert energy == pytest.approx(1.5, rel=0.02)
 
 
 def test_the_rows_of_a_level_are_changes_since_the_first_read_and_the_share_inside():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from telegraph_cells import INTERVAL, read_in_a_row
 
-from mho.procedures.cells.reading.spectrum import allan_deviation, slope, spectrum
+from mho.procedures.cells.reading.spectrum import allan_deviation, density_at_1_hz, slope, spectrum
 
 DEVIATION, MEAN = 3e-8, 2e-5
 
@@ -57,3 +57,11 @@ def test_what_is_too_short_or_silent_tells_nothing():
     assert spectrum(np.ones((1, 4)), 1.0)[0].size == 0
     assert allan_deviation(np.zeros((1, 100)), 1.0)[0].size == 0
     assert np.isnan(slope(np.array([1.0, 2.0]), np.array([1.0, 0.5])).value)
+
+
+def test_the_density_at_one_hertz_is_that_of_the_nearest_one_over_f():
+    frequency = np.geomspace(3.0, 3e3, 25)
+    assert density_at_1_hz(frequency, 2e-5 / frequency) == pytest.approx(2e-5)
+    scattered = 2e-5 / frequency * np.where(np.arange(25) % 2, 3.0, 1.0 / 3.0)
+    assert density_at_1_hz(frequency[:24], scattered[:24]) == pytest.approx(2e-5)
+    assert np.isnan(density_at_1_hz(np.empty(0), np.empty(0)))

@@ -172,6 +172,10 @@ def assert_adds_up(found: SimpleNamespace) -> None:
     assert found.summary["bits"] == pytest.approx(-np.log2(found.summary["mean_error"]))
     assert found.summary["forecast_rho"] == matrices["forecast_rho"].max()
     assert found.summary["lambda_min"] == matrices["lambda_min"].min()
+    assert found.summary["condition"] == matrices["condition"].max()
+    expected, measured = outputs["expected"][linear], outputs["measured"][linear]
+    step = np.sqrt(12.0 * np.mean((measured - expected) ** 2))
+    assert found.summary["enob"] == pytest.approx(np.log2(np.ptp(expected) / step))
     assert found.summary["inversions"] == len(found.inversions["error"])
     assert found.summary["clamped"] == found.inversions["clamped"].sum()
     assert found.kept["by_matrix"][0]["lambda_min"] == matrices["lambda_min"][0]

@@ -170,6 +170,11 @@ def assert_adds_up(found: SimpleNamespace) -> None:
         assert found.activity["sd_error"][row] == pytest.approx(errors.std())
         assert found.activity["wrong"][row] == wrong.sum()
         assert found.activity["wrong_rate"][row] == wrong.mean()
+        # Digits go to 7: an ideal converter of the whole range would have steps of this many digits.
+        step = np.sqrt(12.0 * np.mean(errors**2))
+        enob = np.log2(7.0 * found.activity["active"][row] / step)
+        assert found.activity["enob"][row] == pytest.approx(enob)
+    assert found.summary["enob"] == found.activity["enob"][-1]
     below = found.activity["active"][np.cumsum(found.activity["wrong"]) == 0]
     assert found.summary["exact_up_to"] == below.max(initial=0)
     assert found.summary["outputs"] == vectors["outputs"].sum() == len(outputs["error"])
@@ -224,9 +229,10 @@ def test_its_figures_are_drawn(tmp_path):
     path = multiply(tmp_path, matrix=ZUO, vectors=2).result.path
     with mho.open_run(path) as file:
         names = [figure.name for figure in file.figures]
-    assert names[:5] == [
+    assert names[:6] == [
         "measured_over_expected",
         "error_by_active_lines",
+        "enob_by_active_lines",
         "wrong_by_active_lines",
         "errors_in_patterns",
         "errors_in_products",

@@ -1,0 +1,115 @@
+"""Error budgets: whether the shares of the causes add up to what was measured, and whether a dominant cause is named.
+
+The runs are solves and bare inversions on chips of their own. A budget repeats a run with its own seed, so that the twin
+has the same cells and the same noise. How well it would do without knowing the noise is another figure: the error that the
+twin has when noise is drawn anew, relative to the measured one. Then every cause is made much larger than all others, one
+at a time, as `_dominant_causes` says.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks._dominant_causes import DOMINATED, OFFSET, Dominated, dominated_run
+from benchmarks._solves import threads
+from benchmarks.registry import Figure
+from mho.procedures import Invert, Procedure, Solve
+from mho.running import run as carry_out
+from mho.running.budget import Budget, budget
+
+PRESETS = ("ideal", "pku", "relaxing")
+RUNS_A_REPEAT = 4  # of each preset, half of them solves
+DRAWS = 4
+WANTED = 0.10  # of the measured error
+NAMED = 0.80  # share of a cause that dominates
+
+
+def run(repeat: int) -> list[Figure]:
+    """Explain `RUNS_A_REPEAT` runs of each preset for each repeat, and one run for each cause."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        figures = [one for preset in PRESETS for one in _sums(preset, RUNS_A_REPEAT * repeat, folder)]
+        figures += [_dominance(cause, how, folder) for cause, how in DOMINATED.items()]
+        return [*figures, _offset(folder)]
+
+
+def _sums(preset: str, count: int, folder: Path) -> list[Figure]:
+    budgets = [_explained(seed, preset, folder) for seed in range(1, count + 1)]
+    sums = [sum(one.share for one in found.shares) + found.rest for found in budgets]
+    away = [abs(one - 1.0) for one in sums]
+    again = [float(np.mean(found.again)) / found.measured for found in budgets]
+    within = sum(abs(one - 1.0) <= WANTED for one in again)
+    first: dict[str, int] = {}
+    for found in budgets:
+        best = found.first
+        cause = "none" if best is None else best.cause
+        first[cause] = first.get(cause, 0) + 1
+    return [
+        Figure(
+            f"{preset}: sum of the shares less 1, largest of {count} runs",
+            max(away),
+            "",
+            target=f"at most {WANTED:g}",
+            met=max(away) <= WANTED,
+            detail={f"{cause} first": number for cause, number in first.items()},
+            threads=threads(),
+        ),
+        Figure(
+            f"{preset}: error with noise drawn anew, over the measured one, median",
+            statistics.median(again),
+            "",
+            target=f"1 +- {WANTED:g}",
+            met=abs(statistics.median(again) - 1.0) <= WANTED,
+            detail={
+                f"within {WANTED:g}": f"{within} of {count}",
+                "lowest": min(again),
+                "highest": max(again),
+            },
+            threads=threads(),
+        ),
+    ]
+
+
+def _explained(seed: int, preset: str, folder: Path) -> Budget:
+    """Return the budget of one run: of odd seeds a solve, of even ones bare inversions."""
+    procedure: Procedure = (
+        Solve(matrix="dominant-8x8", bits=12, seed=seed)
+        if seed % 2
+        else Invert(conditions="3", size=4, vectors=4, scales=8, steps=0, seed=seed)
+    )
+    path = folder / f"{preset}-{seed}.h5"
+    carry_out(procedure, "arrays", seed=seed, preset=preset, output=path)
+    return budget(path, draws=DRAWS)
+
+
+def _dominance(cause: str, how: Dominated, folder: Path) -> Figure:
+    with dominated_run(cause, how, folder) as path:
+        found = budget(path, draws=0)
+    share = next(one.share for one in found.shares if one.cause == cause)
+    named = found.first is not None and found.first.cause == cause
+    return Figure(
+        f"{cause} made dominant: its share",
+        share,
+        "",
+        target=f"first, at least {NAMED:g}",
+        met=named and share >= NAMED,
+        detail={"error": f"{found.measured:.3g}", "advice": found.advice},
+        threads=threads(),
+    )
+
+
+def _offset(folder: Path) -> Figure:
+    with dominated_run("offset", OFFSET, folder) as path:
+        found = budget(path, draws=0)
+    share = next(one.share for one in found.shares if one.cause == "offset")
+    return Figure(
+        "offset of 20 mV: its share, as the bench subtracts it",
+        share,
+        "",
+        detail={"error": f"{found.measured:.3g}", "advice": found.advice},
+        threads=threads(),
+    )

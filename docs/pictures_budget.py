@@ -1,0 +1,25 @@
+"""Makes the picture of the page on error budgets: shares and errors of a bare inversion's causes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mho
+from mho.running.budget import save_budget
+
+SEED = 4
+
+
+def draw_budget(folder: Path, pictures: Path) -> None:
+    """Invert made matrices on relaxing cells, an hour after they were programmed, and draw the budget."""
+    procedure = mho.Invert(conditions="3", size=8, vectors=4, steps=0, wait=3600.0)
+    run = folder / "invert-relaxing.h5"
+    mho.run(procedure, "arrays", preset="relaxing", seed=SEED, output=run)
+    save_budget(mho.budget(run), pictures / "budget.png")
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        draw_budget(Path(name), Path(__file__).resolve().parent / "pictures")

@@ -1,0 +1,41 @@
+"""Runs as NumPy, pandas and xarray: one that is open, or thousands, one after another.
+
+The names are loaded when they are asked for (PEP 562): pandas and xarray are needed only by who asks for theirs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.analysis.datasets.grids import Grid, find_grid, rows_of
+    from mho.analysis.datasets.run import Run, open_run
+    from mho.analysis.datasets.runs import Runs, SkippedRunWarning, open_runs
+    from mho.analysis.datasets.stored_values import StoredValues
+    from mho.analysis.datasets.table_grid import grid_of
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".grids": ("Grid", "find_grid", "rows_of"),
+            ".run": ("Run", "open_run"),
+            ".runs": ("Runs", "SkippedRunWarning", "open_runs"),
+            ".stored_values": ("StoredValues",),
+            ".table_grid": ("grid_of",),
+        },
+    )
+
+__all__ = [
+    "Grid",
+    "Run",
+    "Runs",
+    "SkippedRunWarning",
+    "StoredValues",
+    "find_grid",
+    "grid_of",
+    "open_run",
+    "open_runs",
+    "rows_of",
+]

@@ -1,0 +1,163 @@
+"""Tables, maps and arrays of a run as xarray has them: dimensions, coordinates, units, and values read on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray
+from numpy.typing import NDArray
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from mho.analysis.datasets.grids import Grid, rows_of
+from mho.analysis.datasets.stored_values import StoredValues, of_array, of_column, of_map
+from mho.analysis.datasets.table_grid import grid_of
+from mho.errors import RunFileError
+from mho.runs import RunFile
+
+ROW_NUMBER = "row_number"
+"""Dimension of a table that is no grid."""
+
+
+class LazyValues(BackendArray):  # type: ignore[misc]
+    """Values of a run file in the shape of a grid, read when they are indexed.
+
+    Parameters
+    ----------
+    values : StoredValues
+        By row.
+    grid : tuple of int
+        Shape that the rows fill.
+    order : array of int, optional
+        The row of each point of the grid.
+    """
+
+    def __init__(
+        self, values: StoredValues, grid: tuple[int, ...], order: NDArray[np.int64] | None = None
+    ) -> None:
+        self._values = values
+        self._grid = grid
+        self._order = order
+        self.shape = (*grid, *values.shape[1:])
+        self.dtype = values.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.BASIC, self._taken
+        )
+
+    def _taken(self, key: tuple[Any, ...]) -> NDArray[Any]:
+        own = (..., *key[len(self._grid) :])
+        along = key[: len(self._grid)]
+        if len(along) == 1 and self._order is None and isinstance(along[0], slice):
+            start, stop, step = along[0].indices(self._grid[0])
+            if step > 0:
+                return np.asarray(self._values.read(start, max(start, stop))[::step][own])
+        rows = rows_of(self._grid, self._order, along)
+        return np.asarray(self._values.take(rows)[(slice(None),) * rows.ndim + key[len(self._grid) :]])
+
+
+def labelled(run: RunFile, name: str, *, grid: bool = True) -> xarray.Dataset | xarray.DataArray:
+    """Return a table as a Dataset, a map or an array as a DataArray; see `mho.analysis.datasets.run.Run.to_xarray`."""
+    kind, _, own = name.partition("/")
+    if kind == "maps" and own:
+        return _map(run, own)
+    if kind == "arrays" and own:
+        return _array(run, own)
+    if name in run.tables:
+        return _table(run, name, grid)
+    if name in run.maps:
+        return _map(run, name)
+    if name in run.arrays:
+        return _array(run, name)
+    held = [*run.tables, *(f"maps/{one}" for one in run.maps), *(f"arrays/{one}" for one in run.arrays)]
+    raise RunFileError(
+        f"run file {run.path} has no table, map or array {name!r}; it has {', '.join(held) or 'none'}"
+    )
+
+
+def _table(run: RunFile, name: str, wanted: bool) -> xarray.Dataset:
+    rows = run.length(name)
+    units = run.units(name)
+    grid = grid_of(run, name, rows) if wanted else None
+    dimensions: tuple[str, ...]
+    shape: tuple[int, ...]
+    if grid is None:
+        number = ROW_NUMBER if ROW_NUMBER not in units else f"{name}_{ROW_NUMBER}"
+        dimensions, shape, order = (number,), (rows,), None
+    else:
+        dimensions, shape, order = tuple(grid.coordinates), grid.shape, grid.order
+    variables = {
+        column: _variable(
+            run, (name, column), LazyValues(of_column(run, name, column, rows), shape, order), dimensions
+        )
+        for column in units
+        if column not in dimensions
+    }
+    return xarray.Dataset(variables, _coordinates(run, name, grid), _attributes(run, name))
+
+
+def _coordinates(run: RunFile, table: str, grid: Grid | None) -> Mapping[str, xarray.Variable]:
+    if grid is None:
+        return {}
+    return {
+        key: xarray.Variable((key,), values, _labels(run, table, key))
+        for key, values in grid.coordinates.items()
+    }
+
+
+def _variable(
+    run: RunFile, place: tuple[str, ...], values: LazyValues, dimensions: tuple[str, ...]
+) -> xarray.Variable:
+    own = tuple(f"{place[-1]}_{index}" for index in range(len(values.shape) - len(dimensions)))
+    return xarray.Variable((*dimensions, *own), _lazily(values), _labels(run, *place))
+
+
+def _labels(run: RunFile, group: str, column: str = "value") -> dict[str, str]:
+    stored = run.stored(group, column)
+    told = {"units": stored.unit, "long_name": stored.description}
+    return {label: text for label, text in told.items() if text}
+
+
+def _map(run: RunFile, name: str) -> xarray.DataArray:
+    rows, columns = run.map_axes(name)
+    values = of_map(run, name)
+    coordinates = {
+        "time": xarray.Variable(("time",), run.map_times(name)[: values.shape[0]], {"units": "s"}),
+        "row": xarray.Variable(("row",), rows),
+        "column": xarray.Variable(("column",), columns),
+    }
+    lazily = _lazily(LazyValues(values, values.shape[:1]))
+    labels = _labels(run, f"maps/{name}")
+    variable = xarray.Variable(("time", "row", "column"), lazily, labels)
+    return xarray.DataArray(variable, coordinates, name=name, attrs=labels, fastpath=False)
+
+
+def _array(run: RunFile, name: str) -> xarray.DataArray:
+    values = of_array(run, name)
+    labels = _labels(run, f"arrays/{name}")
+    if not values.shape:
+        return xarray.DataArray(run.array(name), name=name, attrs=labels)
+    lazily = _lazily(LazyValues(values, values.shape[:1]))
+    dimensions = tuple(f"{name}_{index}" for index in range(len(values.shape)))
+    return xarray.DataArray(xarray.Variable(dimensions, lazily, labels), name=name)
+
+
+def _attributes(run: RunFile, table: str) -> dict[str, Any]:
+    told = {
+        "title": run.title,
+        "table": table,
+        "run": run.path.name,
+        "procedure": run.procedure,
+        "status": str(run.status),
+        "preset": run.preset,
+        "seed": "" if run.seed is None else run.seed,
+    }
+    return {label: value for label, value in told.items() if value != ""}
+
+
+def _lazily(values: LazyValues) -> indexing.MemoryCachedArray:
+    """Return values that are read once, when all of them are asked for, as those of ``xarray.open_dataset`` are."""
+    return indexing.MemoryCachedArray(indexing.LazilyIndexedArray(values))

@@ -1,0 +1,138 @@
+"""A run file as its user has it: facts as attributes, tables as NumPy, pandas or xarray, and a page in a notebook."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from mho.errors import InputError
+from mho.runs import RunFile
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+
+EXTRA = "pip install 'mho[exchange]'"
+
+
+class Run(RunFile):
+    """A run, open for reading; a context manager.
+
+    Nothing is read before it is asked for, and nothing more: a table of 10 GB opens in flat memory. What a part of the file
+    may not be is said when that part is read.
+
+    Parameters
+    ----------
+    path : path
+        The run file.
+
+    Attributes
+    ----------
+    title, status, procedure, preset, seed, parameters, provenance, bench, chip
+        And all else of a `mho.runs.RunFile`.
+
+    Raises
+    ------
+    RunFileError
+        As a `mho.runs.RunFile`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(path, whole=False)
+
+    @cached_property
+    def result(self) -> Mapping[str, Any]:
+        """What the procedure returned, in numbers and words; empty until it has. Units are `result_units`."""
+        return self.summary
+
+    def to_pandas(self, name: str = "") -> pandas.DataFrame:
+        """Return a table as a DataFrame, its units in ``attrs["units"]``.
+
+        Parameters
+        ----------
+        name : str
+            Of a table; by default the one that a viewer opens first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A column a column. One of arrays has an array in each row, a ragged one each as long as it was emitted.
+
+        Raises
+        ------
+        RunFileError
+            There is no such table, or it is damaged.
+        InputError
+            pandas is not installed.
+        """
+        try:
+            from mho.analysis.datasets.frames import frame_of
+        except ImportError as error:
+            raise InputError(f"a DataFrame needs pandas: {EXTRA}") from error
+        return frame_of(self, name or self._first())
+
+    def to_xarray(
+        self, name: str = "", *, chunks: Any = None, grid: bool = True
+    ) -> xarray.Dataset | xarray.DataArray:
+        """Return a table as a Dataset, or a map or an array as a DataArray, read when its values are asked for.
+
+        Where the rows of a table are a full grid of some of its columns, cycle x row x column, these are the dimensions,
+        with their values as coordinates; otherwise the dimension is ``row_number``. See `mho.analysis.datasets.grids`. A
+        map has the dimensions time, row and column. Units are ``attrs["units"]``, as pint-xarray has them.
+
+        Parameters
+        ----------
+        name : str
+            Of a table, a map or an array, in this order; ``maps/NAME`` and ``arrays/NAME`` are never tables. By default
+            the one that a viewer opens first.
+        chunks : optional
+            As of ``xarray.Dataset.chunk``: the values are arrays of dask.
+        grid : bool
+            False keeps a table as rows.
+
+        Raises
+        ------
+        RunFileError
+            There is nothing of this name, or it is damaged; by reading values, too.
+        InputError
+            xarray, or dask where chunks are asked for, is not installed.
+        """
+        try:
+            from mho.analysis.datasets.labelled import labelled
+        except ImportError as error:
+            raise InputError(f"a Dataset needs xarray: {EXTRA}") from error
+        found = labelled(self, name or self._first(), grid=grid)
+        if chunks is None:
+            return found
+        try:
+            return found.chunk(chunks)
+        except ImportError as error:
+            raise InputError("chunks need dask: pip install 'mho[campaigns]'") from error
+
+    def _first(self) -> str:
+        return self.default or next(iter((*self.tables, *(f"maps/{one}" for one in self.maps))), "")
+
+    def __repr__(self) -> str:
+        if not self.is_open:
+            return f"<Run {self.path.name}, closed>"
+        held = [("tables", self.tables), ("maps", self.maps), ("arrays", self.arrays)]
+        told = "; ".join(f"{what} {', '.join(names)}" for what, names in held if names)
+        return f"<Run {self.path.name}: {self.title}, {self.status}; {told or 'empty'}>"
+
+    def _repr_html_(self) -> str:
+        from mho.analysis.datasets.html import run_html
+
+        return run_html(self)
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """Open a run: finished, still being written, or left behind; as ``with mho.open_run(path) as run`` or without.
+
+    Raises
+    ------
+    RunFileError
+        It is no run file, or cannot be read.
+    """
+    return Run(path)

@@ -1,0 +1,252 @@
+"""Many runs, as one thing: found by folder, paths or a query, opened one after another, in a table, in one dataset.
+
+Nothing is opened before it is needed, and never two at once. A damaged file ends no pass over the others: it is left out
+with a warning, and named in `Runs.skipped`. An interrupted run is used; its status says what it is.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from mho.analysis.datasets.run import EXTRA, Run
+from mho.analysis.reports import RunRow, RunTable, find_runs, row_of, table_of
+from mho.errors import InputError, RunFileError
+from mho.runs import RunIndex, runs_folder
+from mho.runs.paths import SUFFIX
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+    from matplotlib.figure import Figure as Sheet
+
+Place = str | os.PathLike[str]
+
+
+class SkippedRunWarning(UserWarning):
+    """A run file was left out, as it cannot be read."""
+
+
+class Runs(Sequence[Run]):
+    """Run files, as a sequence of runs: ``for run in runs`` opens and closes each.
+
+    ``runs[3]`` opens one, which is to be closed; ``runs[:3]`` are Runs again.
+
+    Parameters
+    ----------
+    paths : iterable of paths
+        Run files, in their order.
+
+    Attributes
+    ----------
+    paths : tuple of Path
+    skipped : dict
+        Why a file was left out, by path, as far as files have been read.
+    """
+
+    def __init__(self, paths: Iterable[Place]) -> None:
+        self.paths = tuple(map(Path, paths))
+        self.skipped: dict[Path, str] = {}
+        self._rows: dict[Path, RunRow] = {}
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, place: int) -> Run: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Runs: ...
+
+    def __getitem__(self, place: int | slice) -> Run | Runs:
+        return self._with(self.paths[place]) if isinstance(place, slice) else Run(self.paths[place])
+
+    def __iter__(self) -> Iterator[Run]:
+        for path in self.paths:
+            try:
+                run = Run(path)
+            except RunFileError as error:
+                self.skip(path, str(error))
+                continue
+            with run:
+                yield run
+
+    def where(self, query: str) -> Runs:
+        """Return those runs for which a query holds, as of ``mho runs --where``: ``preset=pku and bits>=24``.
+
+        Raises
+        ------
+        InputError
+            The query is wrong, or asks for a name that no run has.
+        """
+        if not self.paths:
+            return self
+        folder = Path(os.path.commonpath([path.absolute().parent for path in self.paths]))
+        with RunIndex(folder) as index:
+            index.update()
+            found = {(folder / run.path).absolute() for run in index.search(query)}
+        return self._with(path for path in self.paths if path.absolute() in found)
+
+    def table(self) -> pandas.DataFrame:
+        """Return a DataFrame with a row a run: facts, ``parameter.NAME`` and ``result.NAME``; units in ``attrs["units"]``.
+
+        Raises
+        ------
+        InputError
+            pandas is not installed.
+        """
+        try:
+            from mho.analysis.datasets.frames import frame_of_runs
+        except ImportError as error:
+            raise InputError(f"a DataFrame needs pandas: {EXTRA}") from error
+        return frame_of_runs(self._table())
+
+    def to_xarray(self, name: str, *, dim: str = "run", by: str | Sequence[str] = ()) -> xarray.Dataset:
+        """Return a table, map or array of all runs, in memory, stacked along a dimension.
+
+        Parameters
+        ----------
+        name : str
+            As of `Run.to_xarray`; a run that does not have it is left out, and named in `skipped`.
+        dim : str
+            The dimension: ``run``, with the files' names, or a fact, parameter or result, with its values: ``seed``.
+        by : str or sequence of str
+            Further facts, parameters and results, as coordinates along `dim`.
+
+        Returns
+        -------
+        xarray.Dataset
+            Points that a run does not have are NaN. Seed and preset are coordinates, too.
+
+        Raises
+        ------
+        InputError
+            No run has it, a name of `dim` or `by` is unknown, or xarray is not installed.
+        """
+        try:
+            from mho.analysis.datasets.stacks import stack
+        except ImportError as error:
+            raise InputError(f"a Dataset needs xarray: {EXTRA}") from error
+        names = [one.strip() for one in by.split(",")] if isinstance(by, str) else list(by)
+        return stack(self, self.rows(), name, dim, [one for one in names if one], self.skip)
+
+    def draw(self, figure: str = "", **options: Any) -> Sheet:
+        """Draw a declared figure of all runs, see `mho.draw`: ``runs.draw("convergence", by="preset")``.
+
+        Parameters
+        ----------
+        figure : str
+            Its name; all figures without.
+        **options
+            ``by=``, ``panels=``, ``ratio=`` and the others of `mho.draw`.
+        """
+        from mho.analysis.figures import draw
+
+        return draw(*self.readable().paths, figure=figure, **options)
+
+    def plot(self, output: Place | None = None, figure: str = "", **options: Any) -> Path:
+        """Draw as `draw` into a picture file, and return its path; see `mho.plot`."""
+        from mho.analysis.figures import plot
+
+        return plot(list(self.readable().paths), output, figure, **options)
+
+    def readable(self) -> Runs:
+        """Return the runs whose files can be read; the others are in `skipped`."""
+        return self._with(one.path for one in self.rows())
+
+    def rows(self) -> list[RunRow]:
+        """Return the row of each run that can be read, from its card."""
+        found = []
+        for path in self.paths:
+            if path not in self._rows:
+                self._rows[path] = row_of(path)
+            row = self._rows[path]
+            if row.row is None:
+                self.skip(path, row.reason)
+            elif row.row["status"] in ("running", "paused"):
+                found.append(row_of(path))
+            else:
+                found.append(row)
+        return found
+
+    def _table(self) -> RunTable:
+        return table_of(self.rows())
+
+    def _with(self, paths: Iterable[Path]) -> Runs:
+        runs = Runs(paths)
+        runs.skipped, runs._rows = self.skipped, self._rows
+        return runs
+
+    def skip(self, path: Path, reason: str) -> None:
+        """Note that a file is left out, and warn the first time."""
+        if path not in self.skipped:
+            self.skipped[path] = reason
+            warnings.warn(f"left out: {reason}", SkippedRunWarning, stacklevel=3)
+
+    def __repr__(self) -> str:
+        if not self.paths:
+            return "<Runs, none>"
+        return f"<Runs, {len(self)} of {self.paths[0].name} to {self.paths[-1].name}>"
+
+    def _repr_html_(self) -> str:
+        from mho.analysis.datasets.html import MOST_ROWS, runs_html
+
+        return runs_html(len(self), self[:MOST_ROWS].rows(), self.skipped)
+
+
+def open_runs(where: Place | Iterable[Place] | None = None, *, folder: Place | None = None) -> Runs:
+    """Find runs: in a folder, at paths, or by a query of the index.
+
+    Parameters
+    ----------
+    where : path, pattern, query, or several paths and patterns
+        A folder, which is searched whole, a run file, a pattern (``data/runs/2026*.h5``), or a query as of
+        ``mho runs --where``: ``preset=pku and bits>=24``. By default all runs of `folder`.
+    folder : path, optional
+        Where a query looks; default ``MHO_RUNS`` or ``data/runs``.
+
+    Returns
+    -------
+    Runs
+        In the order of their names; those of a query the oldest first. There may be none.
+
+    Raises
+    ------
+    RunFileError
+        There is no such folder.
+    InputError
+        The query is wrong, or a place is not there.
+    """
+    if where is None:
+        where = runs_folder(folder)
+    if isinstance(where, str) and not _is_place(where):
+        return _asked(where, runs_folder(folder))
+    places = [where] if isinstance(where, str | os.PathLike) else list(where)
+    return Runs(path for place in places for path in _at(place))
+
+
+def _is_place(text: str) -> bool:
+    """Return whether a text is a path or a pattern, and no query."""
+    return os.path.exists(text) or _is_pattern(text) or text.endswith((SUFFIX, "/", os.sep))
+
+
+def _is_pattern(text: str) -> bool:
+    return glob.has_magic(text) and (text.endswith((SUFFIX, "*")) or bool(glob.glob(text)))
+
+
+def _at(place: Place) -> Iterator[Path]:
+    text = os.fspath(place)
+    if not os.path.exists(text) and glob.has_magic(text):
+        yield from find_runs(*sorted(glob.glob(text, recursive=True)))
+    else:
+        yield from find_runs(place)
+
+
+def _asked(query: str, folder: Path) -> Runs:
+    with RunIndex(folder) as index:
+        index.update()
+        return Runs(folder / run.path for run in index.search(query, "start"))

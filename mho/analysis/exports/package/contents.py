@@ -1,0 +1,259 @@
+"""Writes the runs of a package: their files, tables and figures, and once each the texts that several share.
+
+Everything is written from the copy that is in the package, so that nothing is told elsewhere that was withheld there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from mho.analysis.exports.csv_folder import write_csv
+from mho.errors import InputError, RunFileError
+from mho.runs import GOING_ON, RecordedParameter, RunFile, Status, Verdict, check_conformance, recover, verify
+from mho.runs.index import read_card
+from mho.runs.provenance import file_hash
+from mho.runs.publication import copy_for_publication, personal_names, withheld_words
+from mho.runs.reading import open_run_file
+from mho.toml import load_toml
+
+ENVIRONMENT = ("mho_version", "git_commit", "python", "platform", "processor", "blas", "time_zone")
+
+
+@dataclass(frozen=True, eq=False)
+class PackagedRun:
+    """A run of a package; paths are from its folder.
+
+    Attributes
+    ----------
+    original_sha256 : str
+        Of the file that its author has.
+    bench, chip : str
+        The names that bench file and chip map give themselves.
+    texts : mapping
+        Paths by what they are: ``bench``, ``chip``, ``defects``, ``source``, ``packages``, ``environment``.
+    conforms : bool
+        Whether the file follows the NeXus definition.
+    withheld : str
+        What was withheld, in words.
+    """
+
+    path: PurePosixPath
+    data: PurePosixPath
+    run_id: str
+    original_sha256: str
+    title: str
+    procedure: str
+    version: str
+    status: Status
+    reason: str
+    start: datetime
+    end: datetime | None
+    cells: str
+    bench: str
+    chip: str
+    parameters: Mapping[str, RecordedParameter]
+    provenance: Mapping[str, str]
+    instruments: Mapping[str, Mapping[str, str]]
+    texts: Mapping[str, PurePosixPath]
+    conforms: bool
+    withheld: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its file without the suffix."""
+        return self.path.stem
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it was made on a simulated bench, so that it can be repeated."""
+        return "preset" in self.provenance
+
+
+@dataclass
+class Contents:
+    """Writes runs into a new folder, one after the other.
+
+    Parameters
+    ----------
+    personal : bool
+        Copy the files as they are: with user, host, command line, paths and uncommitted changes.
+    """
+
+    folder: Path
+    personal: bool = False
+    _texts: dict[tuple[str, str], PurePosixPath] = field(default_factory=dict)
+    _taken: set[str] = field(default_factory=set)
+
+    def add(self, source: Path) -> PackagedRun:
+        """Write one run.
+
+        Raises
+        ------
+        RunFileError, InputError
+            The file is damaged, changed since its run ended, or still being written; nothing is left of it then.
+        """
+        _check(source)
+        name, names = _plain_name(source.stem), None
+        if not self.personal:
+            with RunFile(source) as run:
+                names = personal_names(run.provenance)
+            name = _plain_name(names.withheld(source.stem))
+        name = self._free("runs", name, ".h5")
+        target = self.folder / "runs" / f"{name}.h5"
+        target.parent.mkdir(exist_ok=True)
+        try:
+            digest, withheld, conforms = self._copy(source, target)
+            with RunFile(target) as run, closing(open_run_file(target)) as file:
+                data = self.folder / "data" / name
+                data.parent.mkdir(exist_ok=True)
+                write_csv(run, file, data)
+                (data / "run.json").write_text(_facts(run), encoding="utf-8")
+                return self._described(run, name, digest, withheld, conforms)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            shutil.rmtree(self.folder / "data" / name, ignore_errors=True)
+            raise
+
+    def _copy(self, source: Path, target: Path) -> tuple[str, str, bool]:
+        """Copy a run file; return the hash of the original, what was withheld, and whether it follows the definition."""
+        with RunFile(source) as run:
+            interrupted = run.is_unclosed
+        digest = file_hash(source)
+        if self.personal:
+            shutil.copyfile(source, target)
+            if interrupted:
+                recover(target)  # so that any viewer opens it
+            return digest, "", check_conformance(target).conforms
+        if not interrupted:
+            made = copy_for_publication(source, target)
+            return digest, withheld_words(made.emptied, made.changed), made.follows
+        whole = target.with_name(f".{target.name}")
+        try:
+            shutil.copyfile(source, whole)
+            recover(whole)
+            made = copy_for_publication(whole, target, digest)
+        finally:
+            whole.unlink(missing_ok=True)
+        return digest, withheld_words(made.emptied, made.changed), made.follows
+
+    def _described(self, run: RunFile, name: str, digest: str, withheld: str, conforms: bool) -> PackagedRun:
+        provenance = run.provenance
+        bench, chip = _own_name(run.bench), _own_name(run.chip)
+        environment = {key: provenance[key] for key in ENVIRONMENT if provenance.get(key)}
+        texts = {
+            "bench": self._text("bench", bench or "bench", ".toml", run.bench),
+            "chip": self._text("chip", chip or "chip", ".toml", run.chip),
+            "defects": self._text("chip", f"{chip or 'chip'}-defects", ".toml", run.defects),
+            "source": self._text("source", _module(provenance, run.procedure), ".py", run.source),
+            "packages": self._text("environment", "packages", ".txt", provenance.get("packages", "")),
+            "environment": self._text(
+                "environment", "environment", ".json", json.dumps(environment, indent=1)
+            ),
+            "uncommitted": self._text("environment", "uncommitted", ".diff", provenance.get("git_diff", "")),
+        }
+        return PackagedRun(
+            PurePosixPath("runs", f"{name}.h5"),
+            PurePosixPath("data", name),
+            read_card(run.path).facts.run_id,
+            digest,
+            run.title,
+            run.procedure,
+            run.version,
+            run.status,
+            run.reason,
+            run.start_time,
+            run.end_time,
+            run.cells,
+            bench,
+            chip,
+            run.parameters,
+            provenance,
+            run.instruments,
+            {what: path for what, path in texts.items() if path is not None},
+            conforms,
+            withheld,
+        )
+
+    def _text(self, place: str, name: str, suffix: str, text: str) -> PurePosixPath | None:
+        """Write a text that further runs may share, once; None for an empty one."""
+        if not text.strip():
+            return None
+        if (place, text) not in self._texts:
+            name = self._free(place, _plain_name(name), suffix)
+            path = PurePosixPath(place, f"{name}{suffix}")
+            (self.folder / place).mkdir(exist_ok=True)
+            (self.folder / path).write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+            self._texts[place, text] = path
+        return self._texts[place, text]
+
+    def _free(self, place: str, name: str, suffix: str) -> str:
+        """Return a name that no file at this place has yet, and take it."""
+        free, number = name, 1
+        while f"{place}/{free}{suffix}".lower() in self._taken:
+            number += 1
+            free = f"{name}-{number}"
+        self._taken.add(f"{place}/{free}{suffix}".lower())
+        return free
+
+
+def _check(source: Path) -> None:
+    with RunFile(source) as run:
+        if run.status in GOING_ON:
+            raise InputError(f"{source} is still being written; publish it when its run is over")
+    found = verify(source)
+    if found.verdict not in (Verdict.SOUND, Verdict.INTERRUPTED):
+        raise RunFileError(f"{source} is {found.verdict}: {'; '.join(found.findings[:3])}")
+
+
+def _facts(run: RunFile) -> str:
+    """Return a run as JSON: parameters and results with units, whole, and provenance."""
+    end = run.end_time
+    told = {
+        "title": run.title,
+        "procedure": run.procedure,
+        "version": run.version,
+        "status": str(run.status),
+        "reason": run.reason,
+        "start_time": run.start_time.isoformat(),
+        "end_time": "" if end is None else end.isoformat(),
+        "cells": run.cells,
+        "parameters": {
+            name: {"value": one.value, "unit": one.unit, "label": one.label, "origin": one.origin}
+            for name, one in run.parameters.items()
+        },
+        "result": run.summary,
+        "result_units": run.result_units,
+        "instruments": run.instruments,
+        "instruments_after": run.settings_after,
+        "provenance": {
+            name: text
+            for name, text in run.provenance.items()
+            if text and name not in ("packages", "git_diff")
+        },
+    }
+    return json.dumps(told, indent=1) + "\n"
+
+
+def _plain_name(name: str) -> str:
+    """Return a name for a file that every system takes."""
+    return re.sub(r"[^\w.-]+", "-", name.replace("[", "").replace("]", "")).strip(".-") or "run"
+
+
+def _own_name(text: str) -> str:
+    """Return the name that a bench file or a chip map gives itself."""
+    with suppress(RunFileError):
+        return str(load_toml(text, "text", RunFileError).get("name", ""))
+    return ""
+
+
+def _module(provenance: Mapping[str, str], procedure: str) -> str:
+    """Return the name of a module, of ``path/file.py:Class`` or ``package.module:Class``."""
+    place = provenance.get("procedure", "").rpartition(":")[0]
+    return Path(place).stem if place.endswith(".py") else place.rpartition(".")[2] or procedure

@@ -1,0 +1,253 @@
+"""Describes a package as an RO-Crate 1.1: every file, and for every run what was done with what, and what came of it.
+
+Soiland-Reyes et al., Packaging research artefacts with RO-Crate, Data Science 5, 97 (2022); the specification is at
+https://w3id.org/ro/crate/1.1. A run is an action whose instruments are the equipment (as there under "Provenance") and
+the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from mho.analysis.exports.package.checksums import MANIFEST, PackagedFile
+from mho.analysis.exports.package.contents import PackagedRun
+from mho.analysis.exports.package.description import Creator, Description
+from mho.analysis.exports.package.pictures import Picture
+from mho.runs import RecordedParameter, Status
+from mho.runs.nexus import FILE as DEFINITION_FILE
+
+FILE = "ro-crate-metadata.json"
+CRATE = "https://w3id.org/ro/crate/1.1"
+CONTEXT = [f"{CRATE}/context", {"sha256": "https://schema.org/sha256"}]
+
+Entity = dict[str, Any]
+
+
+@dataclass
+class _Graph:
+    """The entities of a crate; each identity once."""
+
+    entities: dict[str, Entity] = field(default_factory=dict)
+
+    def add(self, identity: str, kind: str | list[str], **properties: Any) -> dict[str, str]:
+        """Add an entity unless it is there, without what is empty; return a reference to it."""
+        if identity not in self.entities:
+            kept = {
+                name.rstrip("_"): value for name, value in properties.items() if value not in ("", [], None)
+            }
+            self.entities[identity] = {"@id": identity, "@type": kind, **kept}
+        return {"@id": identity}
+
+
+def crate(
+    described: Description,
+    title: str,
+    text: str,
+    runs: Sequence[PackagedRun],
+    pictures: Sequence[Picture],
+    files: Sequence[PackagedFile],
+) -> dict[str, Any]:
+    """Return the metadata of a package as JSON-LD."""
+    graph = _Graph()
+    graph.add(FILE, "CreativeWork", about={"@id": "./"}, conformsTo={"@id": CRATE})
+    root = graph.add(
+        "./",
+        "Dataset",
+        name=title,
+        description=text,
+        datePublished=described.day.isoformat(),
+        identifier=f"https://doi.org/{described.doi}" if "/" in described.doi else "",
+        keywords=list(described.keywords),
+    )
+    whole = graph.entities[root["@id"]]
+    if described.licence:
+        whole["license"] = graph.add(
+            described.licence.address,
+            "CreativeWork",
+            name=described.licence.name,
+            identifier=described.licence.identifier,
+        )
+    if described.creators:
+        whole["author"] = [_person(graph, one) for one in described.creators]
+    if described.publisher:
+        whole["publisher"] = graph.add("#publisher", "Organization", name=described.publisher)
+    if described.paper:
+        whole["citation"] = graph.add(
+            f"https://doi.org/{described.paper}", "ScholarlyArticle", name=f"doi:{described.paper}"
+        )
+    by_path = {run.path: run for run in runs}
+    parts = [_file(graph, one, by_path.get(one.path), runs, pictures) for one in files]
+    parts.append(graph.add(MANIFEST, "File", name="checksums of all files", encodingFormat="text/plain"))
+    folders = _folders(graph, runs, files)
+    inside = {part["@id"] for one in folders for part in graph.entities[one["@id"]]["hasPart"]}
+    whole["hasPart"] = [*(one for one in parts if one["@id"] not in inside), *folders]
+    whole["mentions"] = [_action(graph, run, pictures) for run in runs]
+    return {"@context": CONTEXT, "@graph": [_plain(entity) for entity in graph.entities.values()]}
+
+
+def _plain(entity: Entity) -> Entity:
+    """Return an entity with a value instead of a list of one, as RO-Crate wants it."""
+    return {
+        name: value[0] if isinstance(value, list) and len(value) == 1 else value
+        for name, value in entity.items()
+    }
+
+
+def address(path: PurePosixPath | str) -> str:
+    """Return the identity of a file: its path, as a URI has it."""
+    return quote(str(path))
+
+
+def _person(graph: _Graph, creator: Creator) -> dict[str, str]:
+    identity = f"https://orcid.org/{creator.orcid}" if creator.orcid else f"#{quote(creator.name, safe='')}"
+    family, given = creator.family_and_given or ("", "")
+    place = creator.affiliation
+    organization = graph.add(f"#{quote(place, safe='')}", "Organization", name=place) if place else None
+    return graph.add(
+        identity, "Person", name=creator.name, familyName=family, givenName=given, affiliation=organization
+    )
+
+
+def _file(
+    graph: _Graph,
+    file: PackagedFile,
+    run: PackagedRun | None,
+    runs: Sequence[PackagedRun],
+    pictures: Sequence[Picture],
+) -> dict[str, str]:
+    kind: str | list[str] = "File"
+    more: dict[str, Any] = {"name": file.path.name}
+    if run is not None:
+        more |= {"name": run.title, "identifier": run.run_id, "description": _outcome(run)}
+        if run.conforms:
+            more["conformsTo"] = {"@id": DEFINITION_FILE}
+    elif file.path.parts[0] == "source":
+        owners = [one for one in runs if one.texts.get("source") == file.path]
+        kind = ["File", "SoftwareSourceCode"]
+        more |= {
+            "name": f"source of {', '.join(dict.fromkeys(one.procedure for one in owners))}",
+            "programmingLanguage": graph.add("https://www.python.org", "ComputerLanguage", name="Python"),
+        }
+    elif file.path.parts[0] == "figures":
+        shown = next((one for one in pictures if file.path in one.paths), None)
+        if shown:
+            kind = ["File", "ImageObject"]
+            more |= {"name": shown.title, "about": [{"@id": address(one.path)} for one in shown.runs]}
+    elif str(file.path) == DEFINITION_FILE:
+        kind = ["File", "CreativeWork"]
+        more["name"] = "NeXus application definition NXrram_array"
+    return graph.add(
+        address(file.path),
+        kind,
+        **more,
+        encodingFormat=file.media_type,
+        contentSize=str(file.size),
+        sha256=file.sha256,
+    )
+
+
+def _folders(
+    graph: _Graph, runs: Sequence[PackagedRun], files: Sequence[PackagedFile]
+) -> list[dict[str, str]]:
+    """Describe the folder of tables of each run."""
+    inside: dict[PurePosixPath, list[dict[str, str]]] = {}
+    for file in files:
+        if file.path.parts[0] == "data":
+            inside.setdefault(PurePosixPath(*file.path.parts[:2]), []).append({"@id": address(file.path)})
+    return [
+        graph.add(
+            f"{address(run.data)}/", "Dataset", name=f"tables of: {run.title}", hasPart=inside[run.data]
+        )
+        for run in runs
+    ]
+
+
+def _outcome(run: PackagedRun) -> str:
+    return f"{run.procedure}, {run.status}{f': {run.reason}' if run.reason else ''}"
+
+
+def _action(graph: _Graph, run: PackagedRun, pictures: Sequence[Picture]) -> dict[str, str]:
+    """Describe what was done in a run: with which bench and program, to what, and what came of it."""
+    done = run.status is Status.FINISHED
+    shown = [path for one in pictures if one.runs == (run,) for path in one.paths]
+    given = [run.texts[what] for what in ("bench", "chip", "defects", "source") if what in run.texts]
+    return graph.add(
+        f"#run-{run.name}",
+        "CreateAction",
+        name=run.title,
+        description=f"{_outcome(run)}; version {run.version}; cells {run.cells or 'none'}",
+        identifier=run.run_id,
+        startTime=run.start.isoformat(timespec="seconds"),
+        endTime=run.end.isoformat(timespec="seconds") if run.end else "",
+        actionStatus={"@id": f"http://schema.org/{'Completed' if done else 'Failed'}ActionStatus"},
+        error="" if done else f"{run.status}: {run.reason}".rstrip(": "),
+        instrument=[_software(graph, run), *_bench(graph, run)],
+        object=[
+            *({"@id": address(path)} for path in given),
+            *(_parameter(graph, run, name, one) for name, one in run.parameters.items()),
+        ],
+        result=[{"@id": address(path)} for path in (run.path, *shown)] + [{"@id": f"{address(run.data)}/"}],
+    )
+
+
+def _software(graph: _Graph, run: PackagedRun) -> dict[str, str]:
+    version, commit = (run.provenance.get(name, "") for name in ("mho_version", "git_commit"))
+    return graph.add(
+        "#" + "-".join(filter(None, ("mho", version, commit[:12]))),
+        "SoftwareApplication",
+        name="mho",
+        description="lab suite for analogue matrix computing on RRAM chips",
+        softwareVersion=version or "unknown",
+        identifier=f"git commit {commit}" if commit else "",
+        softwareRequirements=run.provenance.get("python", ""),
+    )
+
+
+def _bench(graph: _Graph, run: PackagedRun) -> list[dict[str, str]]:
+    """Describe the bench and each of its instruments, from what it says of itself."""
+    kind = "simulated" if run.simulated else "real"
+    parts = []
+    for role, facts in run.instruments.items():
+        identity = facts.get("identity", "")
+        words = [word.strip() for word in identity.split(",")]
+        maker, model, serial, firmware = words if len(words) == 4 else ("", identity, "", "")
+        parts.append(
+            graph.add(
+                f"#instrument-{quote(f'{kind} {role} {identity}', safe='')}",
+                "IndividualProduct",
+                name=f"{role}: {f'{maker} {model}'.strip() or 'unknown'}",
+                description=f"{kind} instrument, in the role of {role}",
+                manufacturer=maker,
+                model=model,
+                serialNumber=serial,
+                version=firmware,
+            )
+        )
+    if not run.bench and not parts:
+        return []
+    described = run.texts.get("bench")
+    bench = graph.add(
+        f"#bench-{quote(str(described or run.bench), safe='')}",
+        "IndividualProduct",
+        name=f"bench: {run.bench or 'unnamed'}",
+        description=f"{kind} bench",
+        subjectOf={"@id": address(described)} if described else None,
+        isRelatedTo=parts,
+    )
+    return [bench, *parts]
+
+
+def _parameter(graph: _Graph, run: PackagedRun, name: str, one: RecordedParameter) -> dict[str, str]:
+    value = "none" if one.value is None else one.value
+    return graph.add(
+        f"#run-{run.name}-{quote(name, safe='')}",
+        "PropertyValue",
+        name=name,
+        description=one.label,
+        value=str(value) if isinstance(value, bool) else value if value != "" else '""',
+        unitText=one.unit,
+    )

@@ -1,0 +1,197 @@
+"""Makes one research package of any number of runs: all of it, or nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mho.analysis.exports.package.checksums import packaged_files, write_manifest
+from mho.analysis.exports.package.contents import Contents, PackagedRun
+from mho.analysis.exports.package.crate import FILE as CRATE_FILE
+from mho.analysis.exports.package.crate import crate
+from mho.analysis.exports.package.datacite import FILE as DATACITE_FILE
+from mho.analysis.exports.package.datacite import datacite
+from mho.analysis.exports.package.description import Description
+from mho.analysis.exports.package.pictures import How, check_how, draw_pictures
+from mho.analysis.exports.package.readme import readme
+from mho.analysis.exports.places import runs_at
+from mho.errors import InputError, RunFileError
+from mho.escaping import csv_cell
+from mho.runs.index import read_card
+from mho.runs.nexus import FILE as DEFINITION_FILE
+from mho.runs.nexus import definition_text
+
+SUFFIX = "-published"
+MOST_KINDS = 4
+"""Procedures that a title names."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A package.
+
+    Attributes
+    ----------
+    skipped : tuple of str
+        Files that are not in it, and why, one sentence each.
+    missing : tuple of str
+        What a repository requires and was not given, one sentence each.
+    """
+
+    path: Path
+    runs: tuple[PackagedRun, ...]
+    skipped: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def publish(
+    places: Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str] | None = None,
+    described: Description | None = None,
+    *,
+    personal: bool = False,
+    figures: str | None = None,
+    progress: Progress = lambda stage, done, total: None,
+) -> Published:
+    """Make a package of the runs at `places`, files or folders of them.
+
+    Parameters
+    ----------
+    output : path, optional
+        A folder that does not exist yet; by default beside the run or the folder.
+    described : Description, optional
+        What is said of it; what is not said is left out.
+    personal : bool
+        Keep user, host, command line, paths and uncommitted changes in the run files, which are then copied as they are.
+    figures : {"each", "together", "none"}, optional
+        See `draw_pictures`.
+    progress : callable
+        Told stage, how much of it is done, and of how much.
+
+    Raises
+    ------
+    RunFileError, InputError
+        A single run that cannot be published, none that can be, an output that exists or cannot be written.
+    """
+    described, how = described or Description.of(), check_how(figures)
+    paths = runs_at(places)
+    target = Path(output) if output is not None else _beside(places)
+    if target.exists():
+        raise InputError(f"{target} exists already and is never overwritten; choose another --output")
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        draft.mkdir(parents=True)
+        runs, skipped = _add(Contents(draft, personal), paths, progress)
+        _describe(draft, described, runs, how, progress)
+        draft.rename(target)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"{target} cannot be written: {reason}; choose another --output") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return Published(target, tuple(runs), tuple(skipped), described.missing)
+
+
+def _beside(places: Sequence[str | os.PathLike[str]]) -> Path:
+    """Return where a package goes unless it is said: beside the run or the folder, of several beside the first."""
+    first = Path(os.path.abspath(places[0]))
+    given = Path(places[0])
+    if first.is_dir():
+        return (
+            given.parent / f"{first.name}{SUFFIX}" if given.name else first.with_name(f"{first.name}{SUFFIX}")
+        )
+    return given.with_name(f"{given.stem if len(places) == 1 else 'runs'}{SUFFIX}")
+
+
+def _add(
+    contents: Contents, paths: Sequence[Path], progress: Progress
+) -> tuple[list[PackagedRun], list[str]]:
+    runs: list[PackagedRun] = []
+    skipped: list[str] = []
+    known: dict[str, Path] = {}
+    for number, path in enumerate(paths):
+        progress("runs", number, len(paths))
+        try:
+            run_id = read_card(path).facts.run_id
+            if run_id in known:  # as of an earlier package below the same folder
+                skipped.append(f"{path} is another copy of the run in {known[run_id]}")
+                continue
+            runs.append(contents.add(path))
+            known[run_id] = path
+        except (RunFileError, InputError) as error:
+            if len(paths) == 1:
+                raise
+            skipped.append(str(error))
+    if not runs:
+        raise InputError(f"none of {len(paths)} run files can be published; the first: {skipped[0]}")
+    return runs, skipped
+
+
+def _describe(
+    folder: Path, described: Description, runs: Sequence[PackagedRun], how: How | None, progress: Progress
+) -> None:
+    """Write all that is told of the runs."""
+    title, text = described.title or title_of(runs), described.text or text_of(runs)
+    pictures = draw_pictures(folder, runs, how, lambda done, total: progress("figures", done, total))
+    (folder / DEFINITION_FILE).write_text(definition_text(), encoding="utf-8")
+    _write_table(folder / "runs.csv", runs)
+    top = [path.name for path in folder.iterdir()]
+    (folder / "README.md").write_text(readme(described, title, text, runs, pictures, top), encoding="utf-8")
+    _write_json(folder / DATACITE_FILE, datacite(described, title, text, runs, packaged_files(folder)))
+    _write_json(folder / CRATE_FILE, crate(described, title, text, runs, pictures, packaged_files(folder)))
+    write_manifest(folder)
+
+
+def title_of(runs: Sequence[PackagedRun]) -> str:
+    """Return a title from what the runs say of themselves."""
+    if len(runs) == 1:
+        return runs[0].title
+    kinds = Counter(one.procedure for one in runs)
+    if len(kinds) > MOST_KINDS:
+        return f"RRAM array: {len(runs)} runs of {len(kinds)} procedures"
+    told = [f"{count} run{'s' * (count > 1)} of {name}" for name, count in kinds.most_common()]
+    return f"RRAM array: {', '.join(told)}"
+
+
+def text_of(runs: Sequence[PackagedRun]) -> str:
+    """Return a description from what the runs say of themselves."""
+    kinds = ", ".join(dict.fromkeys(one.procedure for one in runs))
+    benches = ", ".join(dict.fromkeys(one.bench for one in runs if one.bench))
+    chips = ", ".join(dict.fromkeys(one.chip for one in runs if one.chip))
+    first, last = min(one.start for one in runs).date(), max(one.start for one in runs).date()
+    when = f"on {first}" if first == last else f"from {first} to {last}"
+    versions = ", ".join(dict.fromkeys(one.provenance.get("mho_version", "") for one in runs)).strip(", ")
+    simulated = sum(one.simulated for one in runs)
+    kind = {0: "", len(runs): " All were made on a simulated bench."}.get(
+        simulated, f" {simulated} were made on a simulated bench."
+    )
+    return (
+        f"{len(runs)} run{'s' * (len(runs) > 1)} on an array of RRAM cells ({kinds}){f', bench {benches}' * bool(benches)}"
+        f"{f', chip {chips}' * bool(chips)}, recorded {when} with mho{f' {versions}' * bool(versions)}.{kind}"
+    )
+
+
+def _write_table(path: Path, runs: Sequence[PackagedRun]) -> None:
+    header = ("file", "run_id", "title", "procedure", "version", "status", "reason", "start", "end", "bench", "chip",
+              "cells", "seed", "preset", "original_sha256")  # fmt: skip
+    with path.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerow(header)
+        for one in runs:
+            end = one.end.isoformat() if one.end else ""
+            facts = (one.path, one.run_id, one.title, one.procedure, one.version, one.status, one.reason,
+                     one.start.isoformat(), end, one.bench, one.chip, one.cells, one.provenance.get("seed", ""),
+                     one.provenance.get("preset", ""), one.original_sha256)  # fmt: skip
+            writer.writerow([csv_cell(str(fact)) for fact in facts])
+
+
+def _write_json(path: Path, told: object) -> None:
+    path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,185 @@
+"""The runs of a campaign in numbers: what was varied, how they ended, their results by group, and which stand apart."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.analysis.characterisation.extracted import OF_THE_RUN
+from mho.analysis.figures.over_runs.card_values import RunCard
+from mho.analysis.figures.over_runs.grouping import Group
+from mho.runs.integrity import OF_THE_MOMENT
+
+Floats = NDArray[np.float64]
+
+FACTS = ("preset", "bench", "chip", "version", "mho", "commit", "seed")
+SEEDS = ("seed", "chip_seed", "parameter.seed")
+"""What is varied so that chance is seen: no groups are made of it."""
+
+NOT_THERE = "not there"
+MOST_GROUPS = 12
+FENCE = 3.0
+"""Distances between quartiles beyond which a value is far out (Tukey, Exploratory Data Analysis, 1977, section 2D)."""
+
+FEW = 0.05
+"""Share of a group's runs that may differ from a value that more than half of them have, and still stand apart."""
+
+FEWEST = 5
+"""Runs of a group from which on one can stand apart."""
+
+
+@dataclass(frozen=True)
+class Varied:
+    """A fact or parameter that is not the same in all runs: its values as texts, in order, and how many runs have each."""
+
+    name: str
+    values: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class GroupResult:
+    """A result of a group: how many runs have it, quartiles and extremes."""
+
+    count: int
+    lower: float
+    median: float
+    upper: float
+    least: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """A run that stands apart from its group in a result, `distance` times the distance between the quartiles."""
+
+    run: int
+    group: str
+    result: str
+    value: float
+    median: float
+    distance: float
+
+
+def varied(runs: Sequence[RunCard]) -> tuple[Varied, ...]:
+    """Return what is not the same in all runs, facts first."""
+    held: dict[str, list[tuple[float, str]]] = {name: [] for name in FACTS}
+    for run in runs:
+        for name in FACTS:
+            text = str(getattr(run.card.facts, name))
+            held[name].append(
+                (float(text) if text.isdecimal() and len(text) < 16 else math.inf, text or "none")
+            )
+        for one in run.card.parameters:
+            number = math.inf if one.number is None else one.number
+            name = f"parameter.{one.name}" if one.name in FACTS else one.name
+            if name != one.name and one.text == str(getattr(run.card.facts, one.name)):
+                continue  # said already
+            held.setdefault(name, []).append((number, f"{one.text} {one.unit}".rstrip()))
+    found = []
+    for name, values in held.items():
+        counted = Counter(values)
+        missing = len(runs) - len(values)
+        if len(counted) + bool(missing) > 1:
+            ordered = [(key[1], counted[key]) for key in sorted(counted)]
+            found.append(Varied(name, (*ordered, *([(NOT_THERE, missing)] * bool(missing)))))
+    return tuple(found)
+
+
+def chosen_groups(found: Sequence[Varied]) -> tuple[str, ...]:
+    """Return by which of the things that were varied runs are grouped: as many as make at most `MOST_GROUPS` groups."""
+    chosen: list[str] = []
+    groups = 1
+    for one in sorted(found, key=lambda one: len(one.values)):
+        if one.name in SEEDS or one.name in ("mho", "commit", "version"):
+            continue
+        if groups * len(one.values) <= MOST_GROUPS:
+            chosen.append(one.name)
+            groups *= len(one.values)
+    order = [one.name for one in found]
+    return tuple(sorted(chosen, key=order.index))
+
+
+def results_of(runs: Sequence[RunCard]) -> tuple[dict[str, Floats], dict[str, str]]:
+    """Return each numeric result over the runs, NaN where one has none, and its unit; of several units the first one's."""
+    values: dict[str, Floats] = {}
+    units: dict[str, str] = {}
+    for place, run in enumerate(runs):
+        for one in run.card.results:
+            if one.number is None or not abs(one.number) < 1e300 or one.name in (*OF_THE_MOMENT, *OF_THE_RUN):
+                continue
+            if units.setdefault(one.name, one.unit) == one.unit:
+                values.setdefault(one.name, np.full(len(runs), np.nan))[place] = one.number
+    return values, units
+
+
+def separation(values: Floats, groups: Sequence[Group]) -> float:
+    """Return how far groups lie apart, from 0 to 1: the share of the ranks' variance that lies between them.
+
+    That is epsilon squared of the test of Kruskal and Wallis (J. Am. Stat. Assoc. 47, 583 (1952)); 0 for one group.
+    """
+    from scipy.stats import rankdata  # loads slowly
+
+    lots = [values[list(group.runs)] for group in groups]
+    lots = [lot[np.isfinite(lot)] for lot in lots]
+    lots = [lot for lot in lots if lot.size]
+    if len(lots) < 2:
+        return 0.0
+    ranks = rankdata(np.concatenate(lots))
+    total = float(((ranks - ranks.mean()) ** 2).sum())
+    if total == 0.0:
+        return 0.0
+    parts = np.split(ranks, np.cumsum([lot.size for lot in lots])[:-1])
+    return sum(part.size * float(part.mean() - ranks.mean()) ** 2 for part in parts) / total
+
+
+def summarised(values: Floats) -> GroupResult | None:
+    """Return a result of a group; None where no run has it."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return None
+    least, lower, median, upper, largest = np.quantile(known, (0.0, 0.25, 0.5, 0.75, 1.0))
+    return GroupResult(known.size, float(lower), float(median), float(upper), float(least), float(largest))
+
+
+def outliers(values: Floats, runs: Sequence[int], group: str, result: str) -> Iterator[Outlier]:
+    """Yield the runs of a group whose result lies far out: beyond 3 distances between quartiles from the nearer one.
+
+    Where the quartiles are equal, few runs that differ from them stand apart (`FEW`), many do not.
+
+    Parameters
+    ----------
+    values : (n,) array
+        Of all runs; `runs` are the places of the group's.
+    """
+    mine = values[list(runs)]
+    known = mine[np.isfinite(mine)]
+    if known.size < FEWEST:
+        return
+    lower, median, upper = np.quantile(known, (0.25, 0.5, 0.75))
+    between = upper - lower
+    beyond = np.where(mine > upper, mine - upper, lower - mine)
+    if between == 0.0 and (beyond > 0.0).sum() > FEW * known.size:
+        return
+    for place in np.flatnonzero(beyond > FENCE * between).tolist():
+        distance = float(beyond[place] / between) if between > 0.0 else math.inf
+        yield Outlier(runs[place], group, result, float(mine[place]), float(median), distance)
+
+
+def all_outliers(values: dict[str, Floats], groups: Sequence[Group]) -> tuple[Outlier, ...]:
+    """Return one entry a run that stands apart, with the result in which it does most; the farthest run first."""
+    farthest: dict[int, Outlier] = {}
+    for name, column in values.items():
+        for group in groups:
+            for one in outliers(column, group.runs, group.label, name):
+                known = farthest.get(one.run)
+                # A distance between quartiles says more than none.
+                if known is None or math.isinf(known.distance) or known.distance < one.distance < math.inf:
+                    farthest[one.run] = one
+    return tuple(
+        sorted(farthest.values(), key=lambda one: (math.isinf(one.distance), -one.distance, one.run))
+    )

@@ -1,0 +1,327 @@
+"""The page about a campaign: what was varied, how it went, results by group, figures over runs, runs that stand apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mho.analysis.comparisons import number_text
+from mho.analysis.documents import (
+    BAD,
+    DIM,
+    DOUBTFUL,
+    Block,
+    Document,
+    Facts,
+    Folded,
+    Heading,
+    Listing,
+    Paragraph,
+    Pictures,
+    Span,
+    Words,
+    grid,
+    listing,
+    map_texts,
+    without_folders,
+)
+from mho.analysis.figures.over_runs.card_values import RunCard
+from mho.analysis.figures.over_runs.grouping import Group, group_runs
+from mho.analysis.figures.over_runs.reading import Skipped, read_cards
+from mho.analysis.report_pages.campaign_facts import (
+    NOT_THERE,
+    Floats,
+    GroupResult,
+    Varied,
+    all_outliers,
+    chosen_groups,
+    results_of,
+    separation,
+    summarised,
+    varied,
+)
+from mho.analysis.report_pages.kinds import PLAN, read_plan
+from mho.analysis.report_pages.run_figures import grouped_pictures
+from mho.analysis.reports import duration_text, handy_unit
+from mho.runs import Status
+
+MOST_PROCEDURES = 6
+FIRST_RESULTS, MOST_RESULTS = 10, 80  # of one procedure
+MOST_VALUES = 12  # of what was varied
+MOST_LISTED = 300  # runs
+MOST_OUTLIERS = 40
+KEY_RESULTS = 4  # in the list of runs
+
+
+def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = False) -> Document:
+    """Return the page about the runs at places, files or folders.
+
+    Parameters
+    ----------
+    by : str
+        What they are grouped by; what was varied, the seed aside, where left out.
+    personal : bool
+        Show folders too.
+
+    Raises
+    ------
+    InputError
+        No run can be read, or a name of `by` is unknown.
+    """
+    runs, skipped = read_cards(places)
+    named = tuple(filter(None, map(str.strip, by.split(","))))
+    kinds = Counter(run.card.facts.procedure for run in runs)
+    parts = [
+        block
+        for kind, _ in kinds.most_common(MOST_PROCEDURES)
+        for block in _procedure(
+            [run for run in runs if run.card.facts.procedure == kind], named, kinds, skipped
+        )
+    ]
+    plan = _plan_of(places)
+    blocks = (
+        *_overview(runs, skipped, kinds),
+        *parts,
+        *_listed(runs),
+        *_repeat(plan),
+    )
+    title = _title(places, runs)
+    document = Document(title, blocks, f"Campaign of {len(runs)} runs of {', '.join(kinds)}")
+    return document if personal else map_texts(document, without_folders)
+
+
+def _title(places: Sequence[Path], runs: Sequence[RunCard]) -> str:
+    folder = places[0] if places[0].is_dir() else places[0].parent
+    name = folder.resolve().name
+    if name == "runs":
+        name = folder.resolve().parent.name
+    return f"Campaign {name}: {len(runs)} runs"
+
+
+# --- how it went ---
+
+
+def _overview(
+    runs: Sequence[RunCard], skipped: Sequence[Skipped], kinds: Mapping[str, int]
+) -> Iterator[Block]:
+    states = Counter(run.card.status for run in runs)
+    told = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    if skipped:
+        told += f", {len(skipped)} damaged"
+    yield Paragraph(f"{len(runs) + len(skipped)} files: {told}.", BAD if skipped else "")
+    starts = [run.card.facts.start for run in runs if run.card.facts.start is not None]
+    took = [run.card.end - run.card.facts.start for run in runs if run.card.end and run.card.facts.start]
+    simulated = sum(bool(run.card.facts.preset) for run in runs)
+    facts: list[tuple[str, Words]] = [
+        ("procedures", ", ".join(f"{name} ({count})" for name, count in kinds.items())),
+        ("bench", _all_of(runs, "bench")),
+        ("chip", _all_of(runs, "chip")),
+        ("mho", _all_of(runs, "mho")),
+    ]
+    if simulated:
+        of = "all runs" if simulated == len(runs) else f"{simulated} of {len(runs)} runs"
+        facts.append(("SIMULATED", f"{of}, presets {_all_of(runs, 'preset')}"))
+    if starts and took:
+        together, middle = duration_text(sum(took)), duration_text(float(np.median(took)))
+        facts.append(("time of the runs", f"{together} together, median {middle}"))
+    yield Facts(tuple((name, words) for name, words in facts if words))
+    yield from _trouble(runs, skipped)
+
+
+def _all_of(runs: Sequence[RunCard], fact: str) -> str:
+    found = list(dict.fromkeys(str(getattr(run.card.facts, fact)) for run in runs))
+    more = f", … ({len(found)})" if len(found) > MOST_VALUES else ""
+    return ", ".join(filter(None, found[:MOST_VALUES])) + more
+
+
+def _trouble(runs: Sequence[RunCard], skipped: Sequence[Skipped]) -> Iterator[Block]:
+    if skipped:
+        yield Heading("Damaged files", 2, "damaged")
+        rows = [(Path(one.path).name, one.reason) for one in skipped]
+        yield grid(("file", "why"), rows, caption="Damaged files, left out", most=100, of="files")
+    unfinished = [run for run in runs if not run.finished]
+    if unfinished:
+        yield Heading("Runs that did not finish", 2, "unfinished")
+        yield Paragraph("They are used as far as they came.", DIM)
+        told = [(run.path.name, Span(run.card.status, DOUBTFUL), run.card.reason) for run in unfinished]
+        head = ("file", "how it stands", "why")
+        yield grid(head, told, caption="Runs that did not finish", most=100, of="runs")
+
+
+# --- results of one procedure ---
+
+
+def _procedure(
+    runs: Sequence[RunCard], by: tuple[str, ...], kinds: Mapping[str, int], skipped: list[Skipped]
+) -> Iterator[Block]:
+    name = runs[0].card.facts.procedure
+    of = f" of {name}" if len(kinds) > 1 else ""
+    found = varied(runs)
+    chosen = by or chosen_groups(found)
+    groups = group_runs(chosen, runs)
+    values, units = results_of(runs)
+    yield Heading(f"What was varied{of}", 2, f"varied-{name}")
+    yield from _varied(found, runs)
+    yield Heading(f"Results{of}", 2, f"results-{name}")
+    if len(groups) > 1:
+        yield Paragraph(f"Groups by {', '.join(chosen)}; quartiles over the runs of each.", DIM)
+    yield from _results(values, units, groups)
+    yield from _stand_apart(values, units, groups, runs)
+    drawn, note, damaged = grouped_pictures(runs, groups)
+    skipped += [one for one in damaged if one.path not in {known.path for known in skipped}]
+    yield Heading(f"Figures{of}", 2, f"figures-{name}")
+    if drawn:
+        yield Pictures(drawn)
+    if note or not drawn:
+        yield Paragraph(note or "Nothing is there to draw.", DIM)
+
+
+def _varied(found: Sequence[Varied], runs: Sequence[RunCard]) -> Iterator[Block]:
+    if not found:
+        yield Paragraph(f"Nothing: {len(runs)} runs with the same parameters and the same seed.", DIM)
+        return
+    rows = []
+    for one in found:
+        shown = ", ".join(f"{text} ({count})" for text, count in one.values[:MOST_VALUES])
+        if len(one.values) > MOST_VALUES:
+            there = [text for text, _ in one.values if text != NOT_THERE]
+            shown = f"from {there[0]} to {there[-1]}"
+            shown += ", not there in some" * (len(there) < len(one.values))
+        rows.append((one.name.replace("_", " "), str(len(one.values)), shown))
+    head = ("what", "values", "which, and in how many runs")
+    yield grid(head, rows, numbers=(1,), caption="What was varied", most=100)
+
+
+def _results(
+    values: Mapping[str, Floats], units: Mapping[str, str], groups: Sequence[Group]
+) -> Iterator[Block]:
+    known = {name: column[np.isfinite(column)] for name, column in values.items()}
+    same = [name for name, column in known.items() if np.ptp(column) == 0.0]
+    moving = [name for name in values if name not in same]
+    if not values:
+        yield Paragraph("No run has a result.", DIM)
+    apart = {name: separation(values[name], groups) for name in moving}
+    moving.sort(key=lambda name: -round(apart[name], 3))
+    if len(groups) > 1 and moving:
+        yield Paragraph("First the results in which the groups lie furthest apart.", DIM)
+    for title, some in (("", moving[:FIRST_RESULTS]), ("more results", moving[FIRST_RESULTS:MOST_RESULTS])):
+        if some:
+            table = _table(some, values, units, groups)
+            yield Folded(f"{len(some)} {title}", (table,)) if title else table
+    if len(moving) > MOST_RESULTS:
+        yield Paragraph(f"{len(moving) - MOST_RESULTS} more results are not shown.", DIM)
+    if same:
+        told = [
+            f"{_with_unit(name, units[name])} {number_text(_handy(known[name][0], units[name]))}"
+            for name in same
+        ]
+        yield Folded(f"{len(same)} results are the same in all runs", (Paragraph("; ".join(told[:200])),))
+
+
+def _table(
+    names: Sequence[str], values: Mapping[str, Floats], units: Mapping[str, str], groups: Sequence[Group]
+) -> Block:
+    rows = [
+        (
+            _with_unit(name, units[name]),
+            group.label,
+            *_cells(summarised(values[name][list(group.runs)]), units[name]),
+        )
+        for name in names
+        for group in groups
+    ]
+    head = ("result", "group", "runs", "median", "lower quartile", "upper quartile", "least", "largest")
+    return grid(head, rows, numbers=range(2, 8), caption="Results by group", most=len(rows))
+
+
+def _cells(one: GroupResult | None, unit: str) -> tuple[str, ...]:
+    if one is None:
+        return ("0", "-", "-", "-", "-", "-")
+    numbers = (one.median, one.lower, one.upper, one.least, one.largest)
+    return (str(one.count), *(number_text(_handy(number, unit)) for number in numbers))
+
+
+def _handy(value: float, unit: str) -> float:
+    return handy_unit(unit)[0] * float(value)
+
+
+def _stand_apart(
+    values: Mapping[str, Floats], units: Mapping[str, str], groups: Sequence[Group], runs: Sequence[RunCard]
+) -> Iterator[Block]:
+    found = all_outliers(dict(values), groups)
+    yield Heading("Runs that stand apart", 3)
+    if not found:
+        yield Paragraph("None: no result lies more than 3 distances between quartiles beyond them.", DIM)
+        return
+    rows = []
+    for one in found:
+        unit = units[one.result]
+        value, median = (number_text(_handy(number, unit)) for number in (one.value, one.median))
+        apart = "the only scatter" if np.isinf(one.distance) else f"{one.distance:.1f}"
+        rows.append((runs[one.run].path.name, one.group, _with_unit(one.result, unit), value, median, apart))
+    head = ("file", "group", "result", "value", "median of the group", "distance / quartiles' distance")
+    note = "beyond 3 distances between quartiles; of each run the result that stands apart most"
+    yield grid(
+        head,
+        rows,
+        numbers=(3, 4, 5),
+        caption="Runs that stand apart",
+        note=note,
+        most=MOST_OUTLIERS,
+        of="runs",
+    )
+
+
+# --- all runs, and how to repeat them ---
+
+
+def _listed(runs: Sequence[RunCard]) -> Iterator[Block]:
+    yield Heading("Runs", 2, "runs")
+    values, units = results_of(runs)
+    moving = [
+        name
+        for name, column in values.items()
+        if np.isfinite(column).any() and np.nanmax(column) > np.nanmin(column)
+    ][:KEY_RESULTS]
+    rows: list[tuple[Words, ...]] = []
+    for place, run in enumerate(runs):
+        facts = run.card.facts
+        state: Words = (
+            run.card.status if run.card.status == Status.FINISHED else Span(run.card.status, DOUBTFUL)
+        )
+        told = [_number(values[name][place], units[name]) for name in moving]
+        rows.append((run.path.name, facts.procedure, facts.preset, facts.seed, state, *told))
+    named = [_with_unit(name, units[name]) for name in moving]
+    head = ("file", "procedure", "preset", "seed", "how it stands", *named)
+    table = grid(head, rows, numbers=range(5, len(head)), caption="Runs", most=MOST_LISTED, of="runs")
+    yield Folded(f"{len(runs)} runs", (table,))
+
+
+def _number(value: float, unit: str) -> str:
+    return "-" if np.isnan(value) else number_text(_handy(value, unit))
+
+
+def _with_unit(name: str, unit: str) -> str:
+    words, handy = name.replace("_", " ").replace(".", ", "), handy_unit(unit)[1]
+    return f"{words} / {handy}" if handy else words
+
+
+def _plan_of(places: Sequence[Path]) -> str:
+    """Return the plan beside the runs, or above them; "" where there is none."""
+    folder = places[0] if places[0].is_dir() else places[0].parent
+    return next(filter(None, map(read_plan, (folder, folder.resolve().parent))), "")
+
+
+def _repeat(plan: str) -> Iterator[Block]:
+    yield Heading("How to repeat it", 2, "repeat")
+    if plan:
+        yield Paragraph("The whole campaign, from its plan:")
+        yield Listing(f"mho campaign {PLAN}", "Command that repeats the campaign")
+        yield Folded(f"The plan, {len(plan.splitlines())} lines", (listing(plan, "Plan of the campaign"),))
+    yield Paragraph(
+        "One run, compared with it bit for bit, where its bench is simulated; and whether all files are whole:"
+    )
+    yield Listing("mho rerun RUN.h5\nmho verify *.h5", "Commands on its files")

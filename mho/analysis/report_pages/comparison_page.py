@@ -1,0 +1,208 @@
+"""The page about several runs, or groups of them: what differs, by how much, and their figures over one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mho.analysis.comparisons import (
+    Comparison,
+    Setting,
+    difference_text,
+    named,
+    p_text,
+    ranged_text,
+    ratio_text,
+    sides_said,
+    value_text,
+)
+from mho.analysis.documents import (
+    BAD,
+    DIM,
+    DOUBTFUL,
+    Block,
+    Document,
+    Facts,
+    Folded,
+    Heading,
+    Listing,
+    Paragraph,
+    Pictures,
+    Span,
+    Words,
+    grid,
+    map_texts,
+    without_folders,
+)
+from mho.analysis.figures.over_runs.card_values import RunCard
+from mho.analysis.figures.over_runs.grouping import Group
+from mho.analysis.report_pages.run_figures import grouped_pictures, overlaid_pictures
+from mho.runs import Status
+from mho.runs.index import read_card
+
+MOST_RUNS_LISTED = 200
+
+
+def comparison_document(comparison: Comparison, *, command: str = "", personal: bool = False) -> Document:
+    """Return the page about a comparison.
+
+    Parameters
+    ----------
+    command : str
+        The command that makes the comparison.
+    personal : bool
+        Show folders too.
+    """
+    said = sides_said(comparison)
+    title = f"Comparison of {' and '.join(side.name for side in comparison.sides)}"
+    blocks = (
+        Paragraph(f"{said}."),
+        *_known(comparison),
+        *_settings(comparison),
+        *_results(comparison),
+        *_figures(comparison),
+        *_runs(comparison),
+        *_repeat(command),
+    )
+    document = Document(title[:200], blocks, said)
+    return document if personal else map_texts(document, without_folders)
+
+
+def _known(comparison: Comparison) -> Iterator[Block]:
+    for note in comparison.notes:
+        yield Paragraph(note, DOUBTFUL)
+    if comparison.marked:
+        rows = [(name, Span(state, DOUBTFUL)) for name, state in comparison.marked]
+        yield Paragraph("These runs did not finish, and are used as far as they came:", DOUBTFUL)
+        yield grid(("run", "how it stands"), rows, caption="Runs that did not finish", most=50, of="runs")
+    if comparison.skipped:
+        yield Paragraph("These files cannot be read, and are left out:", BAD)
+        damaged = [(one.path.name, one.reason) for one in comparison.skipped]
+        yield grid(("file", "why"), damaged, caption="Damaged files", most=50, of="files")
+
+
+def _settings(comparison: Comparison) -> Iterator[Block]:
+    yield Heading("Settings that differ", 2, "settings")
+    if not (comparison.settings or comparison.texts or comparison.packages):
+        yield Paragraph("None.", DIM)
+    if comparison.settings:
+        yield _side_by_side("setting", comparison.settings, comparison, "Settings that differ")
+    told = f"{comparison.same} settings are the same."
+    if comparison.varied:
+        told += f" On every side alike vary: {', '.join(comparison.varied)}."
+    yield Paragraph(told, DIM)
+    first = comparison.sides[0].name
+    for text in comparison.texts:
+        shown = "\n".join(text.lines) + (f"\n… {text.left_out} more lines" if text.left_out else "")
+        title = f"{text.what[:1].upper()}{text.what[1:]}: {first} (-) and {text.side} (+)"
+        yield Folded(title, (Listing(shown, title),))
+    if comparison.packages:
+        table = _side_by_side("package", comparison.packages, comparison, "Packages that differ")
+        yield Folded(f"{len(comparison.packages)} packages differ", (table,))
+
+
+def _results(comparison: Comparison) -> Iterator[Block]:
+    yield Heading("Results that differ", 2, "results")
+    shown = [one for one in comparison.results if one.differs]
+    equal = [one for one in comparison.results if not one.differs]
+    if not comparison.results:
+        yield Paragraph("The runs have no numbers in common.", DIM)
+    elif not shown:
+        yield Paragraph("None.", DIM)
+    else:
+        yield Paragraph("The largest effect first.", DIM)
+        yield _groups(comparison) if comparison.grouped else _singles(comparison)
+    if equal:
+        names = ", ".join(f"{named(one)} {value_text(one.samples[0], one.unit)}" for one in equal)
+        yield Folded(f"{len(equal)} results are the same", (Paragraph(names),))
+    if comparison.words:
+        yield Heading("Results in words that differ", 3)
+        yield _side_by_side("result", comparison.words, comparison, "Results in words that differ")
+    for side, alone in comparison.alone.items():
+        yield Paragraph(f"Not on every side, of {side}: {', '.join(alone[:100])}.", DIM)
+
+
+def _singles(comparison: Comparison) -> Block:
+    two = len(comparison.sides) == 2
+    head = ["result", *(side.name for side in comparison.sides), *(["difference", "ratio"] * two)]
+    rows = []
+    for one in comparison.results:
+        if one.differs:
+            beside = [difference_text(one.effects[0], one.unit), ratio_text(one.effects[0])] * two
+            rows.append((named(one), *(value_text(sample, one.unit) for sample in one.samples), *beside))
+    return grid(head, rows, numbers=range(1, len(head)), caption="Results that differ", of="results")
+
+
+def _groups(comparison: Comparison) -> Block:
+    rows: list[tuple[Words, ...]] = []
+    for one in comparison.results:
+        if not one.differs:
+            continue
+        first = value_text(one.samples[0], one.unit)
+        rows.append((named(one), comparison.sides[0].name, first, "", "", "", ""))
+        for side, sample, found in zip(comparison.sides[1:], one.samples[1:], one.effects, strict=True):
+            effects: tuple[str, ...] = ("-",) * 4
+            if found is not None:
+                sizes = (ranged_text(found.hedges_g), ranged_text(found.cliffs_delta))
+                effects = (difference_text(found, one.unit), *sizes, p_text(found))
+            rows.append((named(one), side.name, value_text(sample, one.unit), *effects))
+    head = (
+        "result", "side", f"{comparison.centre} (quartiles), n", "difference [95 %]", "Hedges' g [95 %]",
+        "Cliff's delta [95 %]", "p, Mann and Whitney",
+    )  # fmt: skip
+    return grid(head, rows, numbers=(2, 3, 4, 5, 6), caption="Results that differ", of="rows")
+
+
+def _side_by_side(what: str, settings: tuple[Setting, ...], comparison: Comparison, caption: str) -> Block:
+    rows = [(one.name, *one.values) for one in settings]
+    return grid(
+        (what, *(side.name for side in comparison.sides)), rows, caption=caption, most=200, of=f"{what}s"
+    )
+
+
+def _figures(comparison: Comparison) -> Iterator[Block]:
+    if comparison.grouped:
+        cards = [RunCard(run.path, read_card(run.path)) for side in comparison.sides for run in side.runs]
+        groups, place = [], 0
+        for side in comparison.sides:
+            groups.append(Group(side.name, tuple(range(place, place + len(side.runs)))))
+            place += len(side.runs)
+        drawn, note, _ = grouped_pictures(cards, groups)
+    else:
+        paths = [side.runs[0].path for side in comparison.sides]
+        drawn, note = overlaid_pictures(paths, [side.name for side in comparison.sides])
+    yield Heading("Figures", 2, "figures")
+    if drawn:
+        yield Pictures(drawn)
+    if note or not drawn:
+        yield Paragraph(note or "Nothing is there to draw.", DIM)
+
+
+def _runs(comparison: Comparison) -> Iterator[Block]:
+    yield Heading("Runs", 2, "runs")
+    rows: list[tuple[Words, ...]] = []
+    for side in comparison.sides:
+        for run in side.runs:
+            state: Words = run.status if run.status == Status.FINISHED else Span(run.status, DOUBTFUL)
+            rows.append((side.name, run.path.name, run.procedure, state, run.seed))
+    head = ("side", "file", "procedure", "how it stands", "seed")
+    table = grid(head, rows, caption="Runs", most=MOST_RUNS_LISTED, of="runs")
+    yield table if len(rows) <= 20 else Folded(f"{len(rows)} runs", (table,))
+
+
+def _repeat(command: str) -> Iterator[Block]:
+    yield Heading("How it was compared", 2, "repeat")
+    yield Facts(
+        (
+            (
+                "difference",
+                "of the medians or means; interval: percentiles of the bootstrap, draws of a fixed seed",
+            ),
+            ("Hedges' g", "difference of means in units of the common standard deviation"),
+            (
+                "Cliff's delta",
+                "share of pairs in which the second is larger, less that in which it is smaller",
+            ),
+        )
+    )
+    if command:
+        yield Listing(command, "Command that makes the comparison")

@@ -1,0 +1,21 @@
+"""The benchmark of error budgets: what is measured, on a few runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import budget
+
+
+def test_shares_are_summed_and_a_cause_is_made_to_dominate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "PRESETS", ("pku",))
+    monkeypatch.setattr(budget, "RUNS_A_REPEAT", 1)
+    monkeypatch.setattr(budget, "DRAWS", 1)
+    monkeypatch.setattr(budget, "DOMINATED", {"resistors": budget.DOMINATED["resistors"]})
+    sums, again, resistors, offset = budget.run(1)
+    assert sums.value < 1e-9
+    assert sums.met
+    assert again.value == pytest.approx(1.0, abs=0.5)
+    assert resistors.met
+    assert resistors.detail["advice"].startswith("mend resistors first")
+    assert offset.value < 0.2

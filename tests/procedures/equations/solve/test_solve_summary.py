@@ -1,0 +1,45 @@
+"""Numbers of a solve's summary that figures over runs are drawn of: rho, bits a cycle, condition number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from repository import ROOT
+
+import mho
+from mho.procedures.equations.solve.solve_summary import condition_number, measured_rho
+
+
+def rows(*residuals: float, rhs: int = 0) -> list[dict[str, float]]:
+    return [
+        {"rhs": rhs, "cycle": number, "residual": value} for number, value in enumerate(residuals, start=1)
+    ]
+
+
+def test_the_measured_rho_is_the_mean_factor_a_cycle_of_the_slowest_column() -> None:
+    assert measured_rho(rows(0.1, 0.01, 0.001)) == pytest.approx(0.1)
+    assert measured_rho(rows(0.5, 0.01)) == pytest.approx(0.1)  # whichever way it went there
+    assert measured_rho(rows(0.1) + rows(0.3, 0.04, rhs=1)) == pytest.approx(0.2)
+    assert measured_rho(rows(0.1, 0.0)) == pytest.approx(0.1)  # exact from there on
+    assert measured_rho([]) is None
+
+
+def test_the_condition_number_is_that_of_the_two_norm() -> None:
+    assert condition_number(np.diag([4.0, -0.5])) == pytest.approx(8.0)
+    assert condition_number(np.zeros((2, 2))) is None
+    assert condition_number(np.eye(2000)) is None  # not within a second
+
+
+def test_a_solve_keeps_them_with_their_units(tmp_path: Path) -> None:
+    matrix = str(ROOT / "data" / "matrices" / "zuo2025-4x4.mtx")
+    path = mho.run(mho.Solve(matrix=matrix, bits=12), "arrays", seed=1, output=tmp_path / "a.h5").path
+    with mho.open_run(path) as run:
+        result, units = run.summary, run.result_units
+        residual = run.column("cycles", "residual")
+    assert result["condition"] == pytest.approx(7.7146, abs=1e-4)  # of the published example
+    assert result["measured_rho"] == pytest.approx(residual[-1] ** (1.0 / len(residual)))
+    assert result["bits_a_cycle"] == pytest.approx(-np.log2(result["measured_rho"]))
+    assert result["forecast_bits_a_cycle"] == pytest.approx(-np.log2(result["forecast_rho"]))
+    assert units["bits_a_cycle"] == units["forecast_bits_a_cycle"] == "bit"
