@@ -89,19 +89,18 @@ def read_cards(places: Iterable[str | os.PathLike[str]]) -> tuple[list[RunCard],
     InputError
         A place is not there, or no file can be read.
     """
+    named = list(places)
     runs, skipped = [], []
-    for path in find_runs(*places):
+    for path in find_runs(*named):
         try:
             runs.append(RunCard(path, read_card(path)))
         except RunFileError as error:
             skipped.append(Skipped(str(path), str(error)))
+    if not runs and not skipped:
+        where = f"{named[0]} is a folder without run files" if len(named) == 1 else "no run file is there"
+        raise InputError(f"{where}; name run files, or folders that hold some")
     if not runs:
-        told = f": {skipped[0].reason}" if skipped else "; name run files, or folders that hold some"
-        raise InputError(
-            f"none of {len(skipped)} run files can be read{told}"
-            if skipped
-            else f"no run file is there{told}"
-        )
+        raise InputError(f"none of {len(skipped)} run files can be read: {skipped[0].reason}")
     return runs, skipped
 
 
