@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mho.analysis.documents.blocks import Picture
 from mho.analysis.figures import Drawing, draw_drawing, save_to
 from mho.analysis.figures.over_runs.groups_of_runs import Compared
 from mho.analysis.reports import handy_unit
@@ -18,7 +19,8 @@ from mho.analysis.reports import handy_unit
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Sheet
 
-SIZE, WIDE = (6.0, 4.0), (9.0, 4.2)  # inches
+SIZE, WIDE = (6.0, 4.0), (9.0, 4.2)  # inches, on a screen
+PRINTED, PRINTED_WIDE = (4.4, 3.2), (7.2, 3.8)  # in print
 DOTS = 130  # per inch
 MOST_POINTS = 4000
 """Points of curves up to which a figure is SVG."""
@@ -34,7 +36,7 @@ def screen_picture(
     drawing: Drawing | Compared, *, wide: bool = False, pixels: bool = False
 ) -> tuple[str, bytes]:
     """Return a figure for a screen, its media type and its bytes; the same drawing gives the same bytes."""
-    sheet = _sheet(drawing, wide)
+    sheet = _sheet(drawing, WIDE if wide else SIZE)
     if pixels or _points(drawing) > MOST_POINTS:
         return "image/png", _saved(sheet, "png")
     vector = _saved(sheet, "svg")
@@ -46,7 +48,7 @@ def screen_picture(
 
 def print_picture(drawing: Drawing | Compared, *, wide: bool = False) -> tuple[bytes, tuple[float, float]]:
     """Return a figure as a PDF of one page, and its width and height in inches."""
-    sheet = _sheet(drawing, wide)
+    sheet = _sheet(drawing, PRINTED_WIDE if wide else PRINTED)
     width, height = sheet.get_size_inches()
     return _saved(sheet, "pdf"), (float(width), float(height))
 
@@ -82,9 +84,9 @@ def _range(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], unit: str)
     return f"from {factor * known.min():.3g} to {factor * known.max():.3g} {handy}".rstrip()
 
 
-def has_images(drawing: Drawing | Compared) -> bool:
-    """Return whether a figure is of images."""
-    return bool(drawing.panels[0].images if isinstance(drawing, Compared) else drawing.images)
+def caption(picture: Picture) -> str:
+    """Return the title above a figure: curves have it within the picture, and images of a run the name of their map."""
+    return picture.title if isinstance(picture.drawing, Drawing) and picture.drawing.images else ""
 
 
 def _points(drawing: Drawing | Compared) -> int:
@@ -93,12 +95,12 @@ def _points(drawing: Drawing | Compared) -> int:
     return sum(len(mark.x) for mark in drawing.marks)
 
 
-def _sheet(drawing: Drawing | Compared, wide: bool) -> Sheet:
+def _sheet(drawing: Drawing | Compared, size: tuple[float, float]) -> Sheet:
     if isinstance(drawing, Compared):
         from mho.analysis.figures.over_runs.layout import draw_compared  # Matplotlib takes its time
 
         return draw_compared("", [drawing])
-    return draw_drawing(drawing, WIDE if wide else SIZE, DOTS)
+    return draw_drawing(drawing, size, DOTS)
 
 
 def _saved(sheet: Sheet, form: str) -> bytes:

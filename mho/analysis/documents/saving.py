@@ -8,7 +8,7 @@ from pathlib import Path
 from mho.analysis.documents.blocks import Document
 from mho.errors import InputError
 
-FORMS = (".html", ".htm")
+FORMS = (".html", ".htm", ".pdf")
 
 
 def check_page(output: Path, what: str = "page") -> None:
@@ -20,13 +20,17 @@ def check_page(output: Path, what: str = "page") -> None:
         Saying which.
     """
     if output.suffix.lower() not in FORMS:
-        raise InputError(f"{what} {output} is no page; give a name that ends in .html")
+        raise InputError(f"{what} {output} is no page; give a name that ends in .html or .pdf")
     if output.is_dir():
         raise InputError(f"{what} {output} is a folder; give the name of a file in it")
+    if output.suffix.lower() == ".pdf":
+        from mho.analysis.documents.pdf_pages import check_installed
+
+        check_installed()
 
 
 def save_page(document: Document, output: Path) -> Path:
-    """Write a page ; one that is there is replaced, folders are made.
+    """Write a page as its name says, HTML or PDF; one that is there is replaced, folders are made.
 
     Raises
     ------
@@ -34,9 +38,14 @@ def save_page(document: Document, output: Path) -> Path:
         It cannot be written, or is no page, see `check_page`.
     """
     check_page(output)
-    from mho.analysis.documents.html_page import html_page
+    if output.suffix.lower() == ".pdf":
+        from mho.analysis.documents.pdf_pages import pdf_pages
 
-    data = html_page(document).encode("utf-8", "backslashreplace")
+        data = pdf_pages(document)
+    else:
+        from mho.analysis.documents.html_page import html_page
+
+        data = html_page(document).encode("utf-8", "backslashreplace")
     draft = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)

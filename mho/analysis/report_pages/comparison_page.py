@@ -55,7 +55,7 @@ def comparison_document(comparison: Comparison, *, command: str = "", personal: 
     said = sides_said(comparison)
     title = f"Comparison of {' and '.join(side.name for side in comparison.sides)}"
     blocks = (
-        Paragraph(f"{said[:1].upper()}{said[1:]}."),
+        Paragraph(f"{said}."),
         *_known(comparison),
         *_settings(comparison),
         *_results(comparison),

@@ -1,4 +1,4 @@
-"""Writes the report of a run, of several, of a campaign or of a characterisation, as HTML."""
+"""Writes the report of a run, of several, of a campaign or of a characterisation, as HTML or PDF."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def report(
     places : path
         Run files, or folders of them.
     output : path, optional
-        Page (``.html``); by default beside the run file, or ``report.html`` in the folder.
+        Page (``.html`` or ``.pdf``); by default beside the run file, or ``report.html`` in the folder.
     kind : str
         One of `KINDS`; chosen by what there is where left out.
     by : str

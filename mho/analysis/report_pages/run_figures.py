@@ -10,9 +10,12 @@ from pathlib import Path
 from mho.analysis.documents import Picture
 from mho.analysis.figures import compose, figures_of, gather
 from mho.analysis.figures.over_runs.card_values import RunCard
-from mho.analysis.figures.over_runs.drawing_runs import Wanted, compared_figure
+from mho.analysis.figures.over_runs.comparing import compare
+from mho.analysis.figures.over_runs.drawing_runs import compared_figure
 from mho.analysis.figures.over_runs.grouping import Group
-from mho.analysis.figures.over_runs.reading import Skipped, read_figures
+from mho.analysis.figures.over_runs.groups_of_runs import RunsOfGroup
+from mho.analysis.figures.over_runs.reading import Skipped, numbers_of_one, read_figures, reduced
+from mho.analysis.figures.over_runs.wanted import Wanted
 from mho.analysis.figures.values.inferred import fits
 from mho.errors import MhoError, RunFileError
 from mho.escaping import visible
@@ -40,7 +43,9 @@ def overlaid_pictures(paths: Sequence[Path], names: Sequence[str]) -> tuple[tupl
             for figure in figures_of(run):
                 figures.setdefault(figure.name, figure)
         shown = list(figures.values())[:MOST_OVER_RUNS]
-        drawn = tuple(_picture(runs, figure, names) for figure in shown)
+        drawn = tuple(
+            (_image_rows if figure.drawn_kind == "map" else _picture)(runs, figure, names) for figure in shown
+        )
     return drawn, _not_shown(list(figures.values())[MOST_OVER_RUNS:])
 
 
@@ -77,6 +82,19 @@ def _picture(runs: Sequence[RunFile], figure: Figure, names: Sequence[str]) -> P
         note = "; ".join(filter(None, (drawing.note, f"not in {', '.join(without)}")))
         drawing = replace(drawing, note=visible(note, lines=False))
     return Picture(figure.heading, drawing, wide=bool(drawing.images) and len(runs) > 1)
+
+
+def _image_rows(runs: Sequence[RunFile], figure: Figure, names: Sequence[str]) -> Picture:
+    """Return the images of runs beside one another, a row a map."""
+    try:
+        groups = [
+            RunsOfGroup(name, (reduced(figure, gather(run, figure), numbers_of_one(len(runs))),))
+            for run, name in zip(runs, names, strict=True)
+            if fits(run, figure)
+        ]
+        return Picture(figure.heading, compare(figure, groups), wide=True)
+    except MhoError as error:
+        return Picture(figure.heading, trouble=str(error))
 
 
 def _not_shown(figures: Sequence[Figure]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator, Mapping
 
 from mho.analysis.documents import (
@@ -109,7 +110,10 @@ def _provenance(kept: Mapping[str, str], personal: bool) -> Iterator[Block]:
         if name in shown:
             count = len(shown[name].splitlines())
             title = f"{MEANT.get(name, name.capitalize())}: {count} {'packages' if name == 'packages' else 'lines'}"
-            yield Folded(title[:1].upper() + title[1:], (listing(shown[name], MEANT.get(name, name)),))
+            text = shown[name]
+            if name == "packages":  # many to a line
+                text = textwrap.fill(", ".join(text.split()), 100, break_on_hyphens=False)
+            yield Folded(title[:1].upper() + title[1:], (listing(text, MEANT.get(name, name)),))
 
 
 # --- made again ---

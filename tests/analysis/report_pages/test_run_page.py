@@ -235,3 +235,16 @@ def test_what_is_no_run_or_no_page_is_refused(tmp_path: Path, solved: Path) -> N
         report(solved, kind="poem")
     with pytest.raises(InputError, match="is no page"):
         report(solved, output=tmp_path / "page.docx")
+
+
+def test_a_run_has_a_pdf_with_the_same_content(solved: Path, tmp_path: Path) -> None:
+    pytest.importorskip("reportlab")
+    pypdf = pytest.importorskip("pypdf")
+    page = report(solved, output=tmp_path / "page.pdf", command_of=command_of)
+    text = "\n".join(one.extract_text() for one in pypdf.PdfReader(page).pages)
+    for part in ("mho rerun solved.h5", "Certificate", "The solution passes.", "Table pulses", "SIMULATED"):
+        assert part in text
+    assert str(solved.parent) not in text
+    assert (
+        report(solved, output=tmp_path / "again.pdf", command_of=command_of).read_bytes() == page.read_bytes()
+    )

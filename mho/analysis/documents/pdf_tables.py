@@ -1,0 +1,295 @@
+"""Styles, tables and room for figures of a PDF: what `pdf_pages` sets its blocks with."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from mho.analysis.documents.blocks import Words, plain
+
+MARGIN = 40.0  # points
+FIGURE_GAP = 12.0
+SIZES = (8.0, 7.0, 6.2)
+"""Of the type in a table, points: as large as lets it fit."""
+
+LEADING = 1.25
+PADDING = 8.0
+"""Between two columns, points."""
+
+WIDEST = 110.0
+"""Of a column of words that is broken into lines where the table is wide, points."""
+
+SLACK = 1.5
+"""So that rounding breaks no word, points."""
+
+LONGEST_LINE = 112
+"""Characters of a line of a listing."""
+
+COLOURS = {
+    "": "#000000", "body": "#000000", "dim": "#4a4f59", "good": "#004d39", "bad": "#8a1010", "doubtful": "#5c3d00",
+    "note": "#4a4f59",
+}  # fmt: skip
+FONTS = {"mho": "DejaVuSans.ttf", "mho-bold": "DejaVuSans-Bold.ttf", "mho-mono": "DejaVuSansMono.ttf"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Page, fonts and styles.
+
+    Attributes
+    ----------
+    page : (width, height)
+        A4, points.
+    styles : mapping
+        Paragraph styles by name.
+    """
+
+    page: tuple[float, float]
+    styles: dict[str, Any] = field(default_factory=dict)
+    margin: float = MARGIN
+    font: str = "mho"
+    bold: str = "mho-bold"
+    mono: str = "mho-mono"
+
+    @classmethod
+    @functools.cache
+    def loaded(cls) -> Self:
+        """Register the fonts, and return the setting."""
+        from matplotlib import get_data_path
+        from reportlab.lib.enums import TA_RIGHT
+        from reportlab.lib.pagesizes import A4
+        from reportlab.lib.styles import ParagraphStyle
+        from reportlab.pdfbase import pdfmetrics
+        from reportlab.pdfbase.ttfonts import TTFont
+
+        folder = Path(get_data_path()) / "fonts" / "ttf"
+        for name, file in FONTS.items():
+            pdfmetrics.registerFont(TTFont(name, str(folder / file)))
+        pdfmetrics.registerFontFamily(
+            "mho", normal="mho", bold="mho-bold", italic="mho", boldItalic="mho-bold"
+        )
+
+        def style(name: str, size: float, **more: Any) -> Any:
+            given = {"fontName": "mho", "splitLongWords": 1, "textColor": COLOURS.get(name, "#000000")} | more
+            return ParagraphStyle(name, fontSize=size, leading=LEADING * size, **given)
+
+        heads = {
+            f"h{level}": style(
+                f"h{level}", size, fontName="mho-bold", spaceBefore=before, spaceAfter=3, keepWithNext=1
+            )
+            for level, size, before in ((2, 12.0, 14), (3, 10.0, 9), (4, 8.5, 7))
+        }
+        tones = {name: style(name, 8.5, spaceBefore=2, spaceAfter=3) for name in COLOURS if name}
+        styles = {
+            **heads,
+            **tones,
+            "title": style("title", 16.0, fontName="mho-bold", spaceAfter=6),
+            "listing": style("listing", 6.2, fontName="mho-mono", spaceAfter=4),
+            **{f"cell{size}": style("cell", size) for size in SIZES},
+            **{f"head{size}": style("head", size, fontName="mho-bold") for size in SIZES},
+            **{
+                f"number{size}": style("number", size, fontName="mho-bold", alignment=TA_RIGHT)
+                for size in SIZES
+            },
+        }
+        return cls((float(A4[0]), float(A4[1])), styles)
+
+    @property
+    def width(self) -> float:
+        """Width between the margins, points."""
+        return self.page[0] - 2.0 * self.margin - 12.0  # the frame's own padding
+
+    def colour(self, tone: str) -> Any:
+        """Return a tone's colour."""
+        from reportlab.lib.colors import HexColor
+
+        return HexColor(self.hexadecimal(tone))
+
+    def hexadecimal(self, tone: str) -> str:
+        """Return a tone's colour as text."""
+        return COLOURS.get(tone, "#000000")
+
+    def paragraph(self, marked: str, style: str) -> Any:
+        """Return a paragraph of marked text."""
+        from reportlab.platypus import Paragraph
+
+        return Paragraph(marked, self.styles.get(style, self.styles["body"]))
+
+    def heading(self, marked: str, style: str, outline: str) -> Any:
+        """Return a heading that stands in the outline too, "" for none."""
+        from reportlab.platypus import Paragraph
+
+        class Outlined(Paragraph):  # type: ignore[misc]
+            """A heading that enters itself into the outline where it is drawn."""
+
+            def draw(self) -> None:
+                canvas = self.canv
+                level = int(style[1]) - 2
+                # A level of the outline has one above it.
+                level = min(level, getattr(canvas, "_mho_level", -1) + 1)
+                canvas._mho_level = level
+                key = f"outline-{len(getattr(canvas, '_mho_keys', ()))}"
+                canvas._mho_keys = (*getattr(canvas, "_mho_keys", ()), key)
+                canvas.bookmarkHorizontal(key, 0, self.height)
+                canvas.addOutlineEntry(outline, key, level, closed=level > 0)
+                super().draw()
+
+        return (Outlined if outline else Paragraph)(marked, self.styles[style])
+
+    def listing(self, text: str) -> Any:
+        """Return a text as it stands; its long lines are broken."""
+        from reportlab.platypus import Preformatted
+
+        return Preformatted(text, self.styles["listing"], maxLineLength=LONGEST_LINE)
+
+    def figure_box(self, width: float, height: float, place: Callable[[int, float, float], None]) -> Any:
+        """Return room for a figure, which says where it lies when the pages are set."""
+        from reportlab.platypus import Flowable
+
+        class Box(Flowable):  # type: ignore[misc]
+            """Room for a figure."""
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.width, self.height = width, height
+
+            def wrap(self, *_: float) -> tuple[float, float]:
+                return self.width, self.height
+
+            def draw(self) -> None:
+                place(self.canv.getPageNumber(), *self.canv.absolutePosition(0.0, 0.0))
+
+        return Box()
+
+    def figure_rows(self, rows: Sequence[Sequence[tuple[Any, str]]]) -> Iterator[Any]:
+        """Yield figures two beside one another, with their titles above them."""
+        from reportlab.platypus import Table, TableStyle
+
+        half = (self.width - FIGURE_GAP) / 2.0 + FIGURE_GAP / 2.0
+        for row in rows:
+            cells = [[self.paragraph(title, "h4"), box] if title else [box] for box, title in row]
+            cells += [[]] * (2 - len(cells))
+            plain_style = [
+                ("LEFTPADDING", (0, 0), (-1, -1), 0),
+                ("RIGHTPADDING", (0, 0), (-1, -1), 0),
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+            ]
+            yield Table([cells], colWidths=[half, half], style=TableStyle(plain_style), hAlign="LEFT")
+
+    def figure_alone(self, box: Any, title: str) -> Iterator[Any]:
+        """Yield a figure with its title above it, on one page."""
+        if title:
+            yield self.paragraph(title, "h4")  # which stays with what follows
+        yield box
+
+
+def fitted_tables(
+    setting: Setting,
+    head: Sequence[str],
+    rows: Sequence[Sequence[Words]],
+    numbers: Sequence[int],
+    marked: Callable[[Words], str],
+) -> Iterator[Any]:
+    """Yield a table in type as small as needed; one still too wide comes in parts, its first column in each."""
+    if not rows:
+        return
+    natural = [_natural(setting, place, head, rows) for place in range(len(head))]
+    for size in SIZES:
+        full_widths = [size * width + PADDING + SLACK for width in natural]
+        least = [width if place in numbers else min(width, WIDEST) for place, width in enumerate(full_widths)]
+        if sum(least) <= setting.width:
+            widths = _shared(least, full_widths, setting.width)
+            yield _table(setting, head, rows, numbers, marked, widths, size)
+            return
+    for places in _parts(least, setting.width):
+        kept = [least[place] for place in places]
+        full = [full_widths[place] for place in places]
+        widths = _shared(kept, full, setting.width)
+        part = [[row[place] if place < len(row) else "" for place in places] for row in rows]
+        aligned = [new for new, place in enumerate(places) if place in numbers]
+        yield _table(setting, [head[place] for place in places], part, aligned, marked, widths, size)
+
+
+def _natural(setting: Setting, place: int, head: Sequence[str], rows: Sequence[Sequence[Words]]) -> float:
+    """Return the width of a column in units of the size of its type, without a break within a line."""
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
+    texts = [line for row in rows if place < len(row) for line in plain(row[place]).split("\n")]
+    longest = sorted(texts, key=len)[-8:]
+    widths = [stringWidth(text[:400], setting.font, 1.0) for text in longest]
+    return float(max([*widths, stringWidth(head[place], setting.bold, 1.0), 1.0]))
+
+
+def _parts(widths: Sequence[float], room: float) -> Iterator[list[int]]:
+    """Yield the places of columns that fit together; each part begins with the first one."""
+    part, used = [0], widths[0]
+    for place in range(1, len(widths)):
+        if len(part) > 1 and used + widths[place] > room:
+            yield part
+            part, used = [0], widths[0]
+        part.append(place)
+        used += widths[place]
+    yield part
+
+
+def _shared(least: Sequence[float], full: Sequence[float], room: float) -> list[float]:
+    """Return widths that fill the room: each column its least, and of the rest as much as it lacks, in shares."""
+    if sum(least) >= room:
+        return [room * width / sum(least) for width in least]
+    lacking = [max(wanted - width, 0.0) for wanted, width in zip(full, least, strict=True)]
+    share = min((room - sum(least)) / sum(lacking), 1.0) if sum(lacking) else 0.0
+    return [width + share * lack for width, lack in zip(least, lacking, strict=True)]
+
+
+def _table(
+    setting: Setting,
+    head: Sequence[str],
+    rows: Sequence[Sequence[Words]],
+    numbers: Sequence[int],
+    marked: Callable[[Words], str],
+    widths: Sequence[float],
+    size: float,
+) -> Any:
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+    from reportlab.platypus import Paragraph, Table, TableStyle
+
+    cell, title = setting.styles[f"cell{size}"], setting.styles[f"head{size}"]
+
+    def shown(words: Words, width: float) -> Any:
+        # A paragraph costs ten times as much as a text, and few cells need one.
+        if (
+            isinstance(words, str)
+            and words.isprintable()
+            and stringWidth(words, setting.font, size) <= width - PADDING
+        ):
+            return words
+        return Paragraph(marked(words), cell)
+
+    lines = [[shown(words, width) for words, width in zip(row, widths, strict=False)] for row in rows]
+    named = any(head)
+    if named:
+        right = setting.styles[f"number{size}"]
+        names = [
+            Paragraph(marked(text), right if place in numbers else title) for place, text in enumerate(head)
+        ]
+        lines.insert(0, names)
+    style: list[tuple[Any, ...]] = [
+        ("FONT", (0, 0), (-1, -1), setting.font, size, LEADING * size),
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("LEFTPADDING", (0, 0), (-1, -1), 0),
+        ("RIGHTPADDING", (0, 0), (-1, -1), PADDING),
+        ("TOPPADDING", (0, 0), (-1, -1), 1),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 1.5),
+        *((("ALIGN", (place, 0), (place, -1), "RIGHT")) for place in numbers),
+    ]
+    if named:
+        style.append(("LINEBELOW", (0, 0), (-1, 0), 0.5, setting.colour("dim")))
+    else:
+        style.append(("TEXTCOLOR", (0, 0), (0, -1), setting.colour("dim")))
+    return Table(
+        lines, colWidths=list(widths), style=TableStyle(style), repeatRows=1 if named else 0, hAlign="LEFT", splitInRow=1,
+        spaceBefore=2, spaceAfter=4,
+    )  # fmt: skip
