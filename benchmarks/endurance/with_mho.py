@@ -1,3 +1,5 @@
+"""SET and RESET cells again and again, reading after each cycle, to a Dataset of cycle x row x column."""
+
 from itertools import product
 
 import mho

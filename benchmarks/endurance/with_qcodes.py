@@ -1,3 +1,5 @@
+"""SET and RESET cells again and again, reading after each cycle, to a Dataset of cycle x row x column."""
+
 from itertools import product
 
 from qcodes.dataset import Measurement, initialise_or_create_database_at, load_or_create_experiment
