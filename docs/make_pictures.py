@@ -39,6 +39,13 @@ def grab_window(run: Path, picture: Path) -> None:
     QTest.qWait(50)  # gone before its application is
 
 
+def _new(folder: str, name: str) -> Path:
+    """Make a folder of its own for runs whose names others have, too."""
+    made = Path(folder) / name
+    made.mkdir()
+    return made
+
+
 def main() -> None:
     """Make them all."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -49,10 +56,12 @@ def main() -> None:
     from pictures_chip import grab_chip_panel
     from pictures_circuit import draw_settling
     from pictures_experiments import plot_experiments, plot_strategies
+    from pictures_field import draw_field
     from pictures_imports import plot_import
     from pictures_levels import draw_levels, plot_refresh
     from pictures_lifetimes import plot_lifetimes
     from pictures_optimise import draw_policy
+    from pictures_over_runs import plot_over_runs
     from pictures_panels import grab_panels
     from pictures_slices import draw_slices
     from pictures_window import grab_main_window
@@ -75,10 +84,12 @@ def main() -> None:
         plot_refresh(Path(folder), PICTURES)
         plot_cells(Path(folder), PICTURES)
         plot_lifetimes(Path(folder), PICTURES)
+        draw_field(_new(folder, "field"), PICTURES)
         draw_page(Path(folder), PICTURES)
         plot_import(Path(folder), PICTURES)
         plot_strategies(Path(folder), PICTURES)
         draw_checks(Path(folder), PICTURES)
+        plot_over_runs(PICTURES, Path(folder) / "over-runs")
         grab_window(run, PICTURES / "window.png")
         grab_main_window(PICTURES)
         grab_chip_panel(run, PICTURES)

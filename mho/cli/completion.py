@@ -38,6 +38,13 @@ def export_forms() -> tuple[str, ...]:
     return FORMS
 
 
+def fits() -> tuple[str, ...]:
+    """Return the fits that a figure can have."""
+    from mho.runs.figures import FITS
+
+    return FITS
+
+
 def report_kinds() -> tuple[str, ...]:
     """Return the kinds of reports there are."""
     from mho.analysis.report_pages import KINDS

@@ -51,6 +51,20 @@ def plot(
     ratio: Annotated[
         bool, typer.Option("--ratio", help="below curves, the ratio to the first group")
     ] = False,
+    x: Annotated[
+        str, typer.Option("--x", help="what it is drawn over: a parameter, a result, a column")
+    ] = "",
+    y: Annotated[str, typer.Option("--y", help="what is drawn")] = "",
+    formula: Annotated[
+        list[str] | None, typer.Option(help="a new column, units checked: 'G = I / V'", show_default=False)
+    ] = None,
+    fit: Annotated[
+        str,
+        typer.Option(
+            help="linear, log, exp, power, arrhenius; weibull, lognormal", autocompletion=completion.fits
+        ),
+    ] = "",
+    width: Annotated[str, typer.Option(help="for a paper: column, full, or mm")] = "",
 ) -> None:
     """Draw the figures of a run, of several laid over one another, or of many in groups."""
     import mho.analysis as analysis
@@ -58,7 +72,12 @@ def plot(
     def skipped(path: str, reason: str) -> None:
         say(f"skipped: {reason}", err=True)
 
-    say(analysis.plot(runs, output, figure, by=by, panels=panels, ratio=ratio, on_skipped=skipped))
+    say(
+        analysis.plot(
+            runs, output, figure, by=by, panels=panels, ratio=ratio, x=x, y=y, formula=formula or (), fit=fit,
+            width=width or None, on_skipped=skipped,
+        )
+    )  # fmt: skip
 
 
 def export(
@@ -79,7 +98,7 @@ def export(
     ] = False,
     title: Annotated[str, typer.Option(help="of a package")] = "",
     creator: Annotated[
-        list[str] | None, typer.Option(help="'Family, Given <ORCID>'; may be repeated")
+        list[str] | None, typer.Option(help="'Family, Given <ORCID> (Affiliation)'; may be repeated")
     ] = None,
     licence: Annotated[
         str, typer.Option("--license", help="CC-BY-4.0, CC0-1.0, another, or an address")

@@ -7,6 +7,7 @@
 - `optimising`: programming policies found on the twin of a chip, and runs held to them;
 - `characterising`: the standard protocol over a sample of cells, one plan and one report;
 - `calibrating`: a preset fitted to a chip, held to the runs that it is made from;
+- `importing`: foreign tables as run files, with what procedures extract;
 - `plan`, `campaign`: many runs from one TOML file, in sequence or on workers;
 - `continuing`, `recipe`, `rerun`: an earlier run's chip again, and an earlier run repeated and compared;
 - `resuming`: the rest of a run that was killed;

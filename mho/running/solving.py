@@ -38,5 +38,7 @@ def solve(matrix: ArrayLike, rhs: ArrayLike | None = None, bits: int = 24, **how
     given = {name: how.pop(name) for name in list(how) if name in Solve().form()}
     if rhs is not None:
         given["rhs"] = rhs
+    if "seed" in given:  # of the right-hand side that is drawn, and of the run, as `mho solve --seed`
+        how["seed"] = given["seed"]
     found: Solution = run(Solve(matrix=matrix, bits=bits, **given), **how)
     return found

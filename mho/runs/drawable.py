@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mho.errors import RunFileError
-from mho.runs.figures import MOST_FIGURES, Figure
+from mho.runs.figures import MOST_FIGURES, RUNS, Figure
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ def check_figures(figures: Sequence[Figure], drawable: Drawable) -> None:
 def check_figure(figure: Figure, drawable: Drawable) -> None:
     """Refuse a figure that cannot be drawn from what there is; errors as `check_figures`."""
     what = f"figure {figure.name!r}"
+    if figure.table == RUNS and RUNS not in drawable.tables:
+        return  # parameters and results are its columns, which are known when there are runs
     if figure.table:
         _look_up(what, "table", figure.table, drawable.tables)
         _check_columns(figure, drawable.tables[figure.table])

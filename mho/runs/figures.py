@@ -29,7 +29,13 @@ SCALES = ("linear", "log")
 PROBABILITY = "probability"
 """Scale of a distribution's vertical axis on which a normal distribution is a straight line."""
 
-FITS = ("line", "log-log line", "log-time line", "exponential")
+CURVE_FITS, DISTRIBUTION_FITS = ("linear", "log", "exp", "power", "arrhenius"), ("weibull", "lognormal")
+FITS = (*CURVE_FITS, *DISTRIBUTION_FITS)
+FORMER_FITS = {"line": "linear", "log-log line": "power", "log-time line": "log", "exponential": "exp"}
+"""Names of before, which run files hold and declarations may use."""
+
+RUNS = "runs"
+"""The table of runs: parameters and results are its columns, a run is a row of it."""
 
 FIGURES = "figures"
 """Where a run file keeps its declarations."""
@@ -132,8 +138,9 @@ class Figure:
     start : (x, y), optional
         A known point with which every curve begins.
     fit : str
-        One of `FITS`, to every curve, its numbers in the legend: ``line`` y = a + b x; ``log-log line`` y = a x**b;
-        ``log-time line`` y = a + b log10 x; ``exponential`` y = a exp(b x).
+        One of `FITS`, its numbers in the legend. To every curve: ``linear`` y = a + b x; ``log`` y = a + b log10 x;
+        ``exp`` y = a exp(b x); ``power`` y = a x**b; ``arrhenius`` y = a exp(-b / kT) over T. To a histogram or
+        distribution: ``weibull``, ``lognormal``.
 
     Raises
     ------
@@ -208,6 +215,11 @@ class Figure:
         if self.maps:
             return f"map {', '.join(self.maps)}"
         return f"array {self.array}" if self.array else f"table {self.table}"
+
+
+def fit_kind(name: str) -> str:
+    """Return the present name of a fit; any other text as it is."""
+    return FORMER_FITS.get(name, name)
 
 
 def figures_text(figures: Sequence[Figure]) -> str:
@@ -314,7 +326,7 @@ def _check_kind(figure: Figure) -> None:
         ("kind", kind, KINDS),
         ("x_scale", figure.x_scale, SCALES),
         ("y_scale", figure.y_scale, (*SCALES, PROBABILITY) if kind == "distribution" else SCALES),
-        ("fit", figure.fit or FITS[0], FITS),
+        ("fit", fit_kind(figure.fit) or FITS[0], FITS),
     ):
         if value not in known:
             raise RunFileError(f"{what}: {name} is {value!r}; choose one of {', '.join(known)}")
@@ -336,8 +348,13 @@ def _check_kind(figure: Figure) -> None:
     for name, beside in (("minus", figure.subtrahends), ("by", figure.groups if figure.maps else ())):
         if beside and len(beside) != len(figure.maps):
             raise RunFileError(f"{what}: {name} names {len(beside)} maps for {len(figure.maps)}")
-    if figure.fit and kind not in CURVES:
-        raise RunFileError(f"{what}: a fit is drawn to curves, not to a {kind}")
+    fits = CURVE_FITS if kind in CURVES else DISTRIBUTION_FITS if kind in COUNTS else ()
+    if figure.fit and fit_kind(figure.fit) not in fits:
+        if not fits:
+            raise RunFileError(f"{what}: a fit is drawn to curves, not to a {kind}")
+        raise RunFileError(
+            f"{what}: fit is {figure.fit!r}; to figures of kind {kind} fits one of {', '.join(fits)}"
+        )
     if figure.start and kind not in ("lines", "scatter", "steps"):
         raise RunFileError(f"{what}: a start is the first point of curves, and a {kind} has none")
     if figure.is_image and (figure.x_scale, figure.y_scale) != ("linear", "linear"):

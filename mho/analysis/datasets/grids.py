@@ -156,7 +156,7 @@ def _turn(column: Candidate, stride: int, rows: int) -> NDArray[Any] | None:
     first, count = column.read(0, 1), 0
     most = min(MOST_VALUES, rows // max(stride, 2))  # innermost, another column has two values
     for start, block in _blocks(column, rows):
-        values = block[-start % stride :: stride]
+        values = block[-start % stride :: stride].copy()  # a view would keep the block
         again = np.flatnonzero(values == first)
         again = again[again + count > 0]
         found.append(values[: again[0]] if len(again) else values)

@@ -36,6 +36,9 @@ SHARES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 RASTER_FROM = 2000
 """Points from which on a vector picture holds them as pixels."""
 
+USUAL_MARKER = 6.0
+"""Size of a marker in Matplotlib's own style."""
+
 SHORT = 26
 """Characters of a label that stands beside the axes, its key included."""
 
@@ -44,6 +47,9 @@ FEW_LABELS = 4
 
 KEY = 5
 """Characters that the key before a label is wide."""
+
+LEGEND_SHARE, LINE = 0.4, 1.5
+"""Share of the height of axes from which on a legend is shortened, and the height of its lines in sizes of a letter."""
 
 MOST_COLUMNS = 4
 """Of a legend below the axes."""
@@ -156,14 +162,21 @@ def _name(axes: Axes, drawing: Drawing) -> None:
     labels = [mark.label for mark in drawing.marks if mark.label]
     if not labels:
         return
-    room = _characters("legend.fontsize", _inches(axes)[0])
+    width, height = _inches(axes)
+    room = _characters("legend.fontsize", width)
+    if len(labels) > 1 and 72.0 * height * LEGEND_SHARE < len(labels) * LINE * _points("legend.fontsize"):
+        labels = _shortened(
+            axes, labels
+        )  # many, with numbers behind their names, would leave no room for curves
     longest = max(map(len, labels)) + KEY
     fitting = max(1, room // longest)
     few = len(labels) <= FEW_LABELS and longest < 0.75 * room
     if few and drawing.bands:  # below the bands' names
         axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.94), ncols=min(2, fitting, len(labels)))
     elif few:
-        axes.legend(loc="best")
+        axes.legend(
+            loc="best" if drawing.limits is None else "upper left"
+        )  # where the limits leave room for it
     elif longest <= SHORT and fitting > 2:
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     else:
@@ -177,6 +190,16 @@ def _name(axes: Axes, drawing: Drawing) -> None:
             bbox_transform=below,
             ncols=min(fitting, MOST_COLUMNS),
         )
+
+
+def _shortened(axes: Axes, labels: list[str]) -> list[str]:
+    """Leave out of the labels of a legend what stands behind their names."""
+    handles: list[Any] = [*axes.lines, *axes.containers]
+    for handle in handles:
+        label = str(handle.get_label())
+        if label in labels:
+            handle.set_label(label.partition(": ")[0])
+    return [label.partition(": ")[0] for label in labels]
 
 
 def _title(axes: Axes, title: str) -> None:
@@ -211,6 +234,11 @@ def _wrapped(text: str, size: str, inches: float, *, bold: bool = False) -> str:
     return "\n".join(textwrap.wrap(text, most, max_lines=3, placeholder=" …")) if len(text) > most else text
 
 
+def _size(points: float) -> float:
+    """Size of a marker, as the sheet's style scales it."""
+    return points * float(rcParams["lines.markersize"]) / USUAL_MARKER
+
+
 def _factor(axis: AxisText) -> float:
     return handy_unit(axis.unit)[0]
 
@@ -242,14 +270,14 @@ def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None
         assert mark.high is not None
         reach = np.abs(y_factor * np.stack((mark.y - mark.low, mark.high - mark.y)))
         axes.errorbar(
-            x, y, yerr=reach, fmt="o-", ms=4, lw=1.1, capsize=3, color=mark.colour, label=label, alpha=mark.opacity
+            x, y, yerr=reach, fmt="o-", ms=_size(4), lw=1.1, capsize=3, color=mark.colour, label=label, alpha=mark.opacity
         )  # fmt: skip
         return
     style: dict[str, Any] = {
         "color": mark.colour, "label": label, "alpha": mark.opacity, "zorder": depth, "rasterized": raster,
     }  # fmt: skip
     if mark.shape == "points":
-        axes.plot(x, y, MARKERS[mark.marker] or ".", ms=4 if mark.marker else 3, **style)
+        axes.plot(x, y, MARKERS[mark.marker] or ".", ms=_size(4 if mark.marker else 3), **style)
         return
     width = 1.6 if mark.marker else 1.2 if mark.front or mark.dash != "solid" else 0.8
     axes.plot(
@@ -258,7 +286,7 @@ def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None
         ls=DASHES[mark.dash],
         lw=width,
         marker=MARKERS[mark.marker],
-        ms=5,
+        ms=_size(5),
         drawstyle="steps-post" if mark.shape == "steps" else "default",
         **style,
     )
@@ -382,7 +410,9 @@ def _name_images(axes: Sequence[Axes], drawing: Drawing) -> None:
         axes[0].set_title(_wrapped(text, "axes.titlesize", width, bold=True), loc="left")
         return
     for here, image in zip(axes, drawing.images, strict=True):
-        here.set_title(image.name, loc="left", fontweight="normal")
+        width, height = _inches(here)
+        width = min(max(width, BESIDE[0]), height / _slimness(image) + BESIDE[0] / 2.0)
+        here.set_title(_wrapped(image.name, "axes.titlesize", width), loc="left", fontweight="normal")
     holder = axes[0].figure
     assert holder is not None
     size = rcParams["axes.titlesize"]

@@ -7,12 +7,13 @@ and turns SI units into handy ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis import palette
+from mho.analysis.figures.fitting import Fitted, fitted_counts, fitted_curve
 from mho.analysis.figures.marks import DASHES, MARKERS, Drawing, Mark
 from mho.analysis.figures.references import bounded, levels, references
 from mho.analysis.figures.statistical_marks import confusion_drawing, correlation_marks, share_marks
@@ -22,7 +23,6 @@ from mho.analysis.figures.values.statistics import (
     bin_edges,
     bin_width,
     cumulative,
-    fitted,
     normal_quantile,
     quartiles,
     quartiles_over,
@@ -39,11 +39,12 @@ FEW = 60
 QUARTILES_TOLD = 4
 """Distributions up to which the legend has the quartiles of each."""
 
-ROOM_FOR_NAMES = 1.7
+ROOM_FOR_NAMES = 2.6
 """How much further an axis reaches than its curves, so that a legend does not lie on them."""
 
 STEPS = 2000  # of a distribution
 PLACES = 1000  # at which quartiles are drawn
+MOST_TOLD = 3  # fits that are missing
 FOR_COLUMN = {"residual": palette.RESIDUAL, "relative error": palette.RELATIVE_ERROR}
 """Colours of what stands for the same thing everywhere."""
 
@@ -79,10 +80,11 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
     shown = magnitudes(figure, shown)
     drawing = replace(drawing, x=shown[0].x, y=shown[0].y)
     marks: Sequence[Mark]
+    said = Said()
     if figure.drawn_kind == "histogram":
-        marks = _histogram(figure, shown)
+        marks = _histogram(figure, shown, said)
     elif figure.drawn_kind == "distribution":
-        marks, drawing = _distribution(figure, shown), replace(drawing, y=AxisText("share of values"))
+        marks, drawing = _distribution(figure, shown, said), replace(drawing, y=AxisText("share of values"))
     elif figure.drawn_kind == "share":
         marks = [*references(figure, shown), *share_marks(figure, shown)]
         if figure.maps:  # the windows are of values, and the axis has levels
@@ -100,11 +102,11 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
             limits=(-extent, extent),
         )
     else:
-        marks = [*references(figure, shown), *_curves(figure, shown)]
+        marks = [*references(figure, shown), *_curves(figure, shown, said)]
     if not any(is_seen(mark, drawing) for mark in marks):
         return Drawing(title, nothing="nothing that these axes can show")
     named = tuple(replace(mark, label=visible(mark.label, lines=False)) for mark in marks)
-    return replace(drawing, marks=named, levels=levels(figure, shown))
+    return said.added_to(replace(drawing, marks=named, levels=levels(figure, shown)))
 
 
 def drawable(run: FigureData) -> FigureData:
@@ -162,14 +164,15 @@ def magnitudes(figure: Figure, runs: Sequence[FigureData]) -> list[FigureData]:
 # --- curves ---
 
 
-def _curves(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
+def _curves(figure: Figure, runs: Sequence[FigureData], said: Said) -> list[Mark]:
     marks: list[Mark] = []
     count = sum(len(run.groups) for run in runs)
     for place, run in enumerate(runs):
         for number, group in enumerate(run.groups):
             style = _style(figure, runs, place, number, count)
             curve = _curve(figure, group, style, count)
-            marks += _with_fit(figure, run, curve) if figure.fit and count <= CURVES_NAMED else [curve]
+            fits = figure.fit and count <= CURVES_NAMED
+            marks += _with_fits(figure, run, [curve], said) if fits else [curve]
     return marks
 
 
@@ -215,35 +218,41 @@ def _curve(figure: Figure, group: PointGroup, style: Mark, count: int) -> Mark:
     return replace(style, shape=shape, x=x, y=y, marker=style.marker if known <= FEW and style.front else "")
 
 
-def _with_fit(figure: Figure, run: FigureData, curve: Mark) -> list[Mark]:
-    """Return a curve, its fit's numbers behind its label, and the fit."""
-    fit = fitted(figure.fit, curve.x, curve.y)
-    if fit is None:
-        return [curve]
-    known = curve.x[np.isfinite(curve.x) & np.isfinite(curve.y)]
-    known = known[known > 0.0] if figure.fit in ("log-log line", "log-time line") else known
-    low, high = float(known.min()), float(known.max())
-    spaced = np.geomspace if figure.x_scale == "log" and low > 0.0 else np.linspace
-    x = np.asarray(spaced(low, high, 200), dtype=float)
-    factor, unit = handy_unit(run.y.unit)
-    of = f" {unit}" if unit else ""
-    per = f" / {run.x.unit}" if run.x.unit else ""
-    said = {
-        "line": f"slope {factor * fit.b:.3g}{of}{per}",
-        "log-log line": f"power {fit.b:.3g}",
-        "log-time line": f"{factor * fit.b:+.3g}{of} a decade",
-        "exponential": f"rate {fit.b:.3g}{per}",
-    }[figure.fit]
-    said += f", {factor * fit.a:.3g}{of} at {'1' if figure.fit.startswith('log') else '0'}"
-    said += f" {run.x.unit}" * bool(run.x.unit)
-    label = f"{curve.label}: {said}" if curve.label else said
-    return [replace(curve, label=label), Mark("line", "", x, fit(x), curve.colour, dash="dash", front=False)]
+def _with_fits(figure: Figure, run: FigureData, curves: Sequence[Mark], said: Said) -> list[Mark]:
+    """Return curves, each with its fit's numbers behind its label, and the fits."""
+    marks: list[Mark] = []
+    for curve in curves:
+        marks += said.with_fit(curve, fitted_curve(figure, run.x, run.y, curve))
+    return marks
+
+
+@dataclass
+class Said:
+    """What fits say below a figure, and why there are none."""
+
+    fits: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def with_fit(self, curve: Mark, fit: Fitted) -> list[Mark]:
+        """Return a curve with the numbers behind its label, and the fitted line."""
+        if fit.line is None:
+            self.missing.append(": ".join(filter(None, (curve.label, f"no fit, {fit.missing}"))))
+            return [curve]
+        name = curve.label.partition(":")[0]
+        self.fits.append(": ".join(filter(None, (name, fit.full))))
+        return [replace(curve, label=f"{curve.label}: {fit.short}" if curve.label else fit.short), fit.line]
+
+    def added_to(self, drawing: Drawing) -> Drawing:
+        """Return a drawing that says it."""
+        missing = list(dict.fromkeys(self.missing))
+        note = "; ".join(filter(None, (drawing.note, *missing[:MOST_TOLD], "…" * (len(missing) > MOST_TOLD))))
+        return replace(drawing, note=visible(note, lines=False), fits=tuple(self.fits))
 
 
 # --- counts ---
 
 
-def _histogram(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...]:
+def _histogram(figure: Figure, runs: Sequence[FigureData], said: Said) -> Sequence[Mark]:
     values = [np.concatenate([np.empty(0), *(group.x for group in run.groups)]) for run in runs]
     widths = [band.high - band.low for band in figure.bands if band.low is not None and band.high is not None]
     edges = bin_edges(
@@ -253,30 +262,40 @@ def _histogram(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...]:
         width=None if figure.bands or not figure.groups else _group_width(runs),
     )
 
-    def bars(values: Floats, label: str, colour: str, shape: str = "bars") -> Mark:
+    def bars(values: Floats, label: str, colour: str) -> Mark:
         heights, _ = np.histogram(values[np.isfinite(values)], edges)
-        return Mark(shape, label, edges, heights.astype(float), colour)
+        return Mark("bars", label, edges, heights.astype(float), colour)
+
+    def with_fits(marks: Sequence[Mark], of: Sequence[Floats]) -> Sequence[Mark]:
+        if not figure.fit or len(of) > CURVES_NAMED:
+            return marks
+        pairs = zip(marks, of, strict=False)
+        laws = [
+            fitted_counts(figure, runs[0].x, one, replace(mark, colour=palette.IDEAL), edges)
+            for mark, one in pairs
+        ]
+        found = [mark for pair in zip(marks, laws, strict=False) for mark in said.with_fit(*pair)]
+        return [*found, *marks[len(of) :]]
 
     if len(runs) > 1:
-        return tuple(
+        marks = [
             replace(bars(one, _with_quartiles(run, one), _of_run(run, place)), opacity=0.5)
             for place, (run, one) in enumerate(zip(runs, values, strict=True))
-        )  # fmt: skip
+        ]
+        return with_fits(marks, values)
     (run,) = runs
     if figure.bands or not figure.groups:
         every = bars(values[0], f"{np.isfinite(values[0]).sum()} {run.y.name}", palette.INSIDE)
         values_out, _ = outside(figure, run.groups)
         strays = bars(values_out, f"{values_out.size} outside their {window(figure)}", palette.OUTSIDE)
-        return (every, strays) if values_out.size else (every,)
+        return with_fits((every, strays) if values_out.size else (every,), values)
     count = len(run.groups)
     named = count <= CURVES_NAMED
-    return tuple(
-        replace(
-            bars(group.x, group.label if named else "", _colour(number, count)),
-            opacity=0.6,
-        )
+    marks = [
+        replace(bars(group.x, group.label if named else "", _colour(number, count)), opacity=0.6)
         for number, group in enumerate(run.groups)
-    )
+    ]
+    return with_fits(marks, [group.x for group in run.groups])
 
 
 def _group_width(runs: Sequence[FigureData]) -> float | None:
@@ -308,8 +327,8 @@ def _within(values: Floats, band: Band) -> NDArray[np.bool_]:
     return (values >= low) & (values <= high)
 
 
-def _distribution(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...]:
-    marks = []
+def _distribution(figure: Figure, runs: Sequence[FigureData], said: Said) -> tuple[Mark, ...]:
+    marks: list[Mark] = []
     count = sum(len(run.groups) for run in runs)
     for place, run in enumerate(runs):
         for number, group in enumerate(run.groups):
@@ -323,7 +342,11 @@ def _distribution(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...
             elif (label or count == 1) and count <= QUARTILES_TOLD:
                 label = _with_quartiles(run, group.x, label)
             shape = "points" if figure.y_scale == PROBABILITY else "steps"
-            marks.append(replace(style, shape=shape, label=label, x=x, y=share, marker=""))
+            mark = replace(style, shape=shape, label=label, x=x, y=share, marker="")
+            if figure.fit and count <= CURVES_NAMED:
+                marks += said.with_fit(mark, fitted_counts(figure, run.x, group.x, style))
+            else:
+                marks.append(mark)
     return tuple(marks)
 
 

@@ -89,6 +89,8 @@ class Drawing:
         Of 0, 1, 2 and so on up the vertical axis, in place of numbers; `Mark` has them as y.
     nothing : str
         Reason why there is nothing to draw; "" otherwise.
+    fits : tuple of str
+        The numbers of each fit, with their intervals and how good it is, for below the figure.
     """
 
     title: str
@@ -107,3 +109,4 @@ class Drawing:
     counts: bool = False
     names: tuple[str, ...] = ()
     nothing: str = ""
+    fits: tuple[str, ...] = ()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from mho.analysis.figures.over_runs.wanted import Wanted
 from mho.errors import InputError
 from mho.runs import RunFile
 
@@ -21,11 +23,25 @@ FORMATS: dict[str, Literal["png", "svg", "pdf"]] = {".png": "png", ".svg": "svg"
 MOST_RUNS = 64
 """Run files laid over one another; more are pooled."""
 
+WIDTHS = {"column": 85.0, "full": 178.0}
+NARROWEST, WIDEST = 40.0, 400.0
+"""Widths of a figure for a paper, mm."""
+
 RunPath = str | os.PathLike[str]
+Names = str | Sequence[str]
 
 
 def draw(
-    *paths: RunPath, figure: str = "", by: str | Sequence[str] = "", panels: bool = False, ratio: bool = False
+    *paths: RunPath,
+    figure: str = "",
+    by: Names = "",
+    panels: bool = False,
+    ratio: bool = False,
+    x: str = "",
+    y: str = "",
+    formula: str | Sequence[str] = (),
+    fit: str = "",
+    width: str | float | None = None,
 ) -> Sheet:
     """Draw the declared figures of a run, or of many, as Matplotlib's figure, for a notebook or to work on.
 
@@ -46,6 +62,17 @@ def draw(
         One panel a group, with the same axes, instead of all in one.
     ratio : bool
         Below curves, their ratio to the first group at equal x.
+    x, y : str
+        With `figure` other columns of its table. Without it, parameters, results or formulas of them: a point a run, with
+        quartiles where several runs lie at one x.
+    formula : str or sequence of str
+        New columns, ``G = I / V``, of the table's columns and the run's results and parameters; units are checked. Without
+        `x` and `y` the last one is drawn.
+    fit : str
+        ``linear``, ``log``, ``exp``, ``power`` or ``arrhenius`` to curves, ``weibull`` or ``lognormal`` to histograms and
+        distributions; numbers with 95 % intervals and how good it is stand below the figure.
+    width : str or float, optional
+        ``column`` (85 mm), ``full`` (178 mm) or mm: a figure for a paper, with letters of 7 to 8.5 points.
 
     Returns
     -------
@@ -55,11 +82,13 @@ def draw(
     Raises
     ------
     RunFileError
-        A run file is missing, no run file, or damaged, or has no such figure; with `by`, only where no run has it.
+        A run file is missing, no run file, or damaged, or has no such figure; with any of the options after `figure`, only
+        where no run has it.
     InputError
-        No file is named or found, or a name of `by` is unknown.
+        No file is named or found, a name is unknown, or a formula, fit or width cannot be used.
     """
-    return _drawn(paths, figure, by, panels=panels, ratio=ratio)[0]
+    wanted = _wanted(figure, by, panels, ratio, x, y, formula, fit, width)
+    return _drawn(paths, wanted)[0]
 
 
 def plot(
@@ -67,9 +96,14 @@ def plot(
     output: RunPath | None = None,
     figure: str = "",
     *,
-    by: str | Sequence[str] = "",
+    by: Names = "",
     panels: bool = False,
     ratio: bool = False,
+    x: str = "",
+    y: str = "",
+    formula: str | Sequence[str] = (),
+    fit: str = "",
+    width: str | float | None = None,
     on_skipped: Callable[[str, str], object] | None = None,
 ) -> Path:
     """Draw the declared figures of the run file at `path` into a picture file.
@@ -83,8 +117,8 @@ def plot(
         first run file, ``<run>.png``, or ``<run>-<figure>.png``; of a folder, in it, named as it is.
     figure : str
         Name of one figure; all of them without.
-    by, panels, ratio
-        As of `draw`.
+    by, panels, ratio, x, y, formula, fit, width
+        As of `draw`. With a `width`, letters stay letters in a vector picture.
     on_skipped : callable, optional
         Called with path and reason of each file that cannot be read and is left out.
 
@@ -103,39 +137,82 @@ def plot(
     paths = [path] if isinstance(path, str | os.PathLike) else list(path)
     if not paths:
         raise InputError("no run file is named; name at least one")
+    wanted = _wanted(figure, by, panels, ratio, x, y, formula, fit, width)
     target = _target(Path(paths[0]), None if output is None else Path(output), figure)
-    drawn, skipped = _drawn(paths, figure, by, panels=panels, ratio=ratio)
+    drawn, skipped = _drawn(paths, wanted)
     for file, reason in skipped:
         if on_skipped is not None:
             on_skipped(file, reason)
     from mho.analysis.figures.sheet import save
 
-    _save(target, lambda draft: save(drawn, draft, FORMATS[target.suffix.lower()]))
+    _save(
+        target,
+        lambda draft: save(drawn, draft, FORMATS[target.suffix.lower()], text=wanted.width is not None),
+    )
     return target
 
 
-def _drawn(
-    paths: Sequence[RunPath], figure: str, by: str | Sequence[str], *, panels: bool, ratio: bool
-) -> tuple[Sheet, list[tuple[str, str]]]:
+def _wanted(
+    figure: str,
+    by: Names,
+    panels: bool,
+    ratio: bool,
+    x: str,
+    y: str,
+    formula: str | Sequence[str],
+    fit: str,
+    width: str | float | None,
+) -> Wanted:
+    """Return what is asked for, once it is checked."""
+    names = tuple(filter(None, map(str.strip, by.split(",")))) if isinstance(by, str) else tuple(by)
+    formulas = ((formula,) if formula else ()) if isinstance(formula, str) else tuple(formula)
+    return Wanted(figure, names, panels, ratio, x, y, formulas, fit, _millimetres(width))
+
+
+def _is_over_runs(files: Sequence[RunPath], wanted: Wanted) -> bool:
+    """Return whether the figure that is asked for is one over the table of runs."""
+    if not wanted.figure:
+        return False
+    from mho.analysis.figures.over_runs.standard_set import over_table
+
+    with RunFile(files[0]) as run:
+        return over_table(run, wanted.figure) is not None
+
+
+def _millimetres(width: str | float | None) -> float | None:
+    """Return the width of a figure for a paper, mm; None for one to look at."""
+    if width is None or width == "":
+        return None
+    try:
+        given = WIDTHS[width] if width in WIDTHS else float(width)
+    except (TypeError, ValueError):
+        given = math.nan
+    if not NARROWEST <= given <= WIDEST:
+        raise InputError(
+            f"width {width} is not one; give {', '.join(WIDTHS)}, or {NARROWEST:g} to {WIDEST:g} mm"
+        )
+    return given
+
+
+def _drawn(paths: Sequence[RunPath], wanted: Wanted) -> tuple[Sheet, list[tuple[str, str]]]:
     """Return the sheet, and path and reason of each file that is left out."""
     if not paths:
         raise InputError("0 run files are named; name at least one, or a folder that holds some")
-    names = tuple(filter(None, map(str.strip, by.split(",")))) if isinstance(by, str) else tuple(by)
     files: Sequence[RunPath] = paths
     if any(os.path.isdir(path) for path in paths):
         from mho.analysis.reports.collection import find_runs
 
         files = list(find_runs(*paths))
-    if names or panels or ratio or len(files) > MOST_RUNS or not files:
-        from mho.analysis.figures.over_runs.drawing_runs import Wanted, draw_over_runs
+    if wanted != Wanted(wanted.figure) or len(files) > MOST_RUNS or not files or _is_over_runs(files, wanted):
+        from mho.analysis.figures.over_runs.drawing_runs import draw_over_runs
 
-        sheet, skipped = draw_over_runs(files or paths, Wanted(figure, names, panels, ratio))
+        sheet, skipped = draw_over_runs(files or paths, wanted)
         return sheet, [(one.path, one.reason) for one in skipped]
     with ExitStack() as stack:
         runs = [stack.enter_context(RunFile(path)) for path in files]
         from mho.analysis.figures.sheet import draw_runs  # Matplotlib takes its time
 
-        return draw_runs(runs, figure), []
+        return draw_runs(runs, wanted.figure), []
 
 
 def plot_panels(title: str, drawings: Sequence[Drawing], output: RunPath) -> Path:

@@ -58,7 +58,7 @@ NARROW_STYLE: dict[Any, object] = {
     "xtick.labelsize": 6.5,
     "ytick.labelsize": 6.5,
     "legend.fontsize": 6.5,
-    "lines.markersize": 3.0,
+    "lines.markersize": 4.5,
     "axes.linewidth": 0.6,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
@@ -121,16 +121,21 @@ def draw_drawing(drawing: Drawing, size: tuple[float, float], dots: int) -> Shee
     return sheet
 
 
-def save(sheet: Sheet, path: Path, form: Literal["png", "svg", "pdf"]) -> None:
-    """Write a sheet to `path`; nothing in the file depends on when or where that is done."""
+def save(sheet: Sheet, path: Path, form: Literal["png", "svg", "pdf"], *, text: bool = False) -> None:
+    """Write a sheet to `path`; nothing in the file depends on when or where that is done.
+
+    With `text` the letters of a vector picture stay letters, for a paper that sets them anew; else an SVG holds their
+    outlines, and is the same on every machine.
+    """
     with path.open("wb") as file:
-        save_to(sheet, file, form)
+        save_to(sheet, file, form, text=text)
 
 
-def save_to(sheet: Sheet, file: IO[bytes], form: Literal["png", "svg", "pdf"]) -> None:
+def save_to(sheet: Sheet, file: IO[bytes], form: Literal["png", "svg", "pdf"], *, text: bool = False) -> None:
     """Write a sheet to an open file, as `save`."""
     metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[form]
-    with matplotlib.rc_context(STYLE):
+    fonts: dict[Any, object] = {"svg.fonttype": "none", "pdf.fonttype": 42} if text else {}
+    with matplotlib.rc_context({**STYLE, **fonts}):
         sheet.savefig(file, format=form, metadata=metadata)
 
 

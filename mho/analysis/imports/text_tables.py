@@ -96,7 +96,7 @@ class Form:
 
     def split(self, line: str) -> list[str]:
         """Return the fields of a line, without blanks around them."""
-        if '"' not in line:  # four times as fast as a reader of CSV
+        if '"' not in line:  # several times as fast as a reader of CSV
             return line.split() if self.mark == " " else [*map(str.strip, line.split(self.mark))]
         (fields,) = csv.reader([line.strip("\r\n")], delimiter=self.mark, skipinitialspace=True) or [[]]
         return [field.strip() for field in fields]

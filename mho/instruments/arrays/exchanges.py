@@ -24,6 +24,7 @@ from mho.instruments.simulated.physics.chip import BlockNoise, Index
 Floats = NDArray[np.float64]
 
 ALIKE = 8  # cells among which noise is dealt out anew
+CONDUCTS = 0.05  # of the largest conductance of a block, from which a cell does more than hardly conduct
 
 Verified = Callable[[str, Index, Index], tuple[Floats, Floats]]
 """Array, rows and columns of a block -> bench times (s) and conductances (S) of its cells' last verify reads, or NaN."""
@@ -57,17 +58,19 @@ class HeldCells:
 
         Slow noise was there when the cells were verified and is there still: the part of the noise that follows what those
         reads saw remains. The rest is dealt out anew among cells that are alike: those next to one another in conductance,
-        in lots of `ALIKE`, as noise is not the same at every conductance.
+        in lots of `ALIKE`, as noise is not the same at every conductance, and apart those that hardly conduct.
         """
-        seen = self.read * (1.0 / self.verified + self.series) - 1.0
-        seen[np.abs(seen) > 1.0] = 0.0  # the meter's own noise, on a cell that hardly conducts
+        conducts = self.now > CONDUCTS * self.now.max()
+        # What a read of the others says is the meter's noise.
+        seen = np.where(conducts, self.read * (1.0 / self.verified + self.series) - 1.0, 0.0)
         power = float(np.sum((self.now * seen) ** 2))
         follows = float(np.sum(self.now**2 * seen * self.frozen)) / power if power > 0.0 else 0.0
         slow = min(max(follows, 0.0), 1.0) * seen
         order = np.argsort(self.now, axis=None, kind="stable")
         source = np.empty(order.size, np.intp)
-        for lot in np.array_split(order, max(order.size // ALIKE, 1)):
-            source[lot] = rng.permutation(lot)
+        for some in np.split(order, [np.count_nonzero(~conducts)]):
+            for lot in np.array_split(some, max(some.size // ALIKE, 1)):
+                source[lot] = rng.permutation(lot)
         fast, variance = (
             values.ravel()[source].reshape(values.shape) for values in (self.frozen - slow, self.variance)
         )
@@ -151,8 +154,13 @@ class ExchangeRecorder:
         self._keep, self._verified, self._bench = keep, verified, bench
         self.converters, self._readings = _converters_of(bench)
         self._open: _Open | None = None
+        self._heard_before = simulated.chip.on_noise, bench.on_vectors
         simulated.chip.on_noise = self._on_noise
         bench.on_vectors = self._on_vectors
+
+    def close(self) -> None:
+        """Listen no more, so that neither bench nor chip is kept by what was heard of them."""
+        self._chip.on_noise, self._bench.on_vectors = self._heard_before
 
     def _on_noise(self, array: str, rows: Index, columns: Index, noise: BlockNoise) -> None:
         if self._open is None or array in self._open.cells:  # no bench waits for what was drawn before

@@ -230,7 +230,8 @@ def _as_budget(
     found, measured, kind = explained.found, explained.measured, KINDS[recipe.kind]
     low, high = _intervals(found, explained.moved)
     whole = np.append(explained.moved.sum(axis=1) + found.rest, found.whole)
-    again = np.sqrt(np.maximum(np.quantile(whole, EDGES), 0.0))
+    low_again, high_again = np.quantile(whole, EDGES)
+    again = math.sqrt(max(min(low_again, found.whole), 0.0)), math.sqrt(max(high_again, found.whole))
     scale = 1.0 / measured if measured > 0.0 else math.nan
     shares = [
         Share(cause, *(float(scale * one) for one in values), *(math.sqrt(one) for one in ends))
@@ -254,7 +255,7 @@ def _as_budget(
         drawn=kind.drawn,
         measured=math.sqrt(measured),
         twin=math.sqrt(found.whole),
-        again=(float(again[0]), float(again[1])),
+        again=again,
         shares=tuple(sorted(shares, key=lambda one: -one.share)),
         rest=scale * found.rest,
         unexplained=scale * (measured - found.whole),

@@ -304,6 +304,8 @@ def replay(
             if not stream.found:
                 raise
         finally:
+            recorder.close()
+            del stream.record, stream.record_block  # which refer to the stream itself
             bench.safe()
         if recipe.kind is Program:
             return ReplayedCells(cell_errors(file, plan, bench, stream.reads))

@@ -122,34 +122,6 @@ def drawable_of(entry: h5py.Group) -> Drawable:
     )
 
 
-def drawable_for(entry: h5py.Group, figure: Figure) -> Drawable:
-    """Return what one figure is drawn from, as far as a run has it; raises as `drawable_of`, and looks at nothing else."""
-    tables: dict[str, dict[str, tuple[str, int]]] = {}
-    if figure.table in entry and is_table(table := entry[figure.table]):
-        columns = {name: table[name] for name in figure.columns if name in table}
-        for column in columns.values():
-            _check_dataset(column, NUMBERS)
-        tables[figure.table] = {
-            name: (column.dtype.kind, column.ndim - 1) for name, column in columns.items()
-        }
-    images = {
-        name: entry["maps"][name]
-        for name in (*figure.maps, *figure.subtrahends, *(figure.groups if figure.maps else ()))
-        if name in entry["maps"]
-    }
-    for image in images.values():
-        check_map(image)
-    arrays = {figure.array: entry["arrays"][figure.array]} if figure.array in entry["arrays"] else {}
-    for array in arrays.values():
-        check_array(array)
-    values = {name: _values(array) for name, array in arrays.items()}
-    return Drawable(
-        tables,
-        {name: image["value"].shape[1:] for name, image in images.items()},
-        {name: (one.dtype.kind, one.ndim) for name, one in values.items()},
-    )
-
-
 def is_table(item: h5py.HLObject) -> bool:
     """Return whether a member of the entry is a table."""
     return isinstance(item, h5py.Group) and item.attrs.get("NX_class") == "NXdata"

@@ -38,35 +38,37 @@ class OwnItems:
         self._file = file
         self._whole = whole
         self._live = bool(file.swmr_mode)
-        self._passed: set[str] = set()
+        self._links: set[str] = set()
+        self._counted: set[str] = set()
         self._opened: dict[str, h5py.HLObject] = {}
         self._declared = Declared(path)
 
     def item(self, name: str) -> h5py.HLObject:
         """Return a group or dataset; "" is the entry. One that a writer may change is opened anew each time."""
-        if not self._file:
-            raise RunFileError(f"run file {self._path} was closed; open it again to read it")
+        self._check_open()
         if name in self._opened:
             return self._opened[name]
         place = f"entry/{name}" if name else "entry"
         if not self._whole:
-            self._check(place)
+            self._leads(place)  # where it leads to nothing, opening says so
         opened = h5py.h5o.open(self._file.id, place.encode())
         if isinstance(opened, h5py.h5g.GroupID):
             return self._opened.setdefault(name, h5py.Group(opened))
         if not isinstance(opened, h5py.h5d.DatasetID):
             return h5py.Datatype(opened)
-        if not self._whole and place not in self._passed:
+        if not self._whole and place not in self._counted:
             self._declared.add(opened)
-            self._passed.add(place)
+            self._counted.add(place)
         dataset = h5py.Dataset(opened, readonly=True)
         if not self._live:
             self._opened[name] = dataset
         return dataset
 
     def has(self, group: str, name: str) -> bool:
-        """Return whether a group holds something of this name; it is not opened."""
-        return bool(name) and not set(name) & {"/", ".", "\0"} and name in self.item(group)
+        """Return whether a group holds something of this name; neither is opened."""
+        self._check_open()
+        place = f"{group}/{name}".lstrip("/")
+        return bool(name) and not set(name) & {"/", ".", "\0"} and self._leads(f"entry/{place}")
 
     def close(self) -> None:
         """Let go of what was opened."""
@@ -92,20 +94,25 @@ class OwnItems:
             check_contained(self._path, self._file)
             self._whole = True
 
-    def _check(self, place: str) -> None:
-        """Check the links on the way to `place`, where none was followed yet."""
-        parts = place.split("/")
-        for depth in range(1, len(parts) + 1):
-            way = "/".join(parts[:depth])
-            if way in self._passed:
-                continue
-            try:
-                kind = self._file.id.links.get_info(way.encode()).type
-            except KeyError:
-                return  # opening says what is not there
+    def _check_open(self) -> None:
+        if not self._file:
+            raise RunFileError(f"run file {self._path} was closed; open it again to read it")
+
+    def _leads(self, place: str) -> bool:
+        """Check the links on the way to `place` where none was followed yet; return whether there is one to it."""
+        if place in self._links:
+            return True
+        above = place.rpartition("/")[0]
+        if above and not self._leads(above):
+            return False
+        links, name = self._file.id.links, place.encode()
+        if not links.exists(name):
+            return False
+        kind = links.get_info(name).type
+        if not self._whole:
             if kind == h5py.h5l.TYPE_SOFT:  # it may lead anywhere: mho writes none
                 self.check_all()
-                return
-            check_link(self._path, way.encode(), kind)
-            if depth < len(parts):
-                self._passed.add(way)
+            else:
+                check_link(self._path, name, kind)
+        self._links.add(place)
+        return True

@@ -167,7 +167,7 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> No
         ({"places": ["."], "by": "colour"}, "no run has anything called 'colour'"),
         ({"places": ["."], "by": "preset"}, "by preset there is 1 group"),
         ({"places": ["none.h5"]}, "does not exist"),
-        ({"places": ["empty"], "by": "preset"}, "no run file is there"),
+        ({"places": ["empty"], "by": "preset"}, "is a folder without run files"),
         ({"places": ["bad"], "by": "preset"}, "none of 1 run files can be read"),
         ({"places": ["a.h5"], "against": ["bad"]}, "of bad no run can be read"),
         ({"places": ["a.h5"], "against": ["a.h5"], "by": "preset"}, "do not go together"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -118,3 +119,18 @@ def test_rows_of_points_are_those_of_the_whole_grid(data):
     )
     whole = np.arange(24).reshape(shape) if order is None else order
     np.testing.assert_array_equal(rows_of(shape, order, key), whole[key])
+
+
+def test_a_long_table_is_looked_at_in_little_memory():
+    rows = 3_000_000
+    read = {
+        "cycle": lambda start, stop: (np.arange(start, stop) // 30).astype("u4"),
+        "row": lambda start, stop: (np.arange(start, stop) // 5 % 6).astype("u2"),
+        "column": lambda start, stop: (np.arange(start, stop) % 5).astype("u2"),
+    }
+    tracemalloc.start()
+    grid = find_grid([Candidate(name, one(0, 1).dtype, one) for name, one in read.items()], rows)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grid.shape == (100_000, 6, 5)
+    assert peak < 6e6  # half of one column

@@ -45,7 +45,7 @@ from mho.runs.provenance import file_hash
 HOME = "/".join(("", "home", "akeller"))  # the repository holds no path of a machine
 SAID = Description.of(
     title="What cells do",
-    creators=["Carberry, Josiah <0000-0002-1825-0097>", "The Group"],
+    creators=["Carberry, Josiah <0000-0002-1825-0097> (Brown University)", "The Group"],
     licence="cc-by-4.0",
     keywords=["RRAM", "write-verify"],
     publisher="Zenodo",
@@ -165,6 +165,9 @@ def test_the_crate_says_what_was_said_of_the_whole(graph: dict[str, dict[str, An
     assert root["license"] == {"@id": "https://creativecommons.org/licenses/by/4.0/"}
     josiah, group = (graph[one["@id"]] for one in root["author"])
     assert (josiah["@id"], josiah["familyName"]) == ("https://orcid.org/0000-0002-1825-0097", "Carberry")
+    assert graph[josiah["affiliation"]["@id"]] == {
+        "@id": "#Brown%20University", "@type": "Organization", "name": "Brown University",
+    }  # fmt: skip
     assert group["name"] == "The Group"
     assert "familyName" not in group
 
@@ -196,6 +199,7 @@ def test_datacite_has_what_was_said_and_what_the_runs_tell(package: Path):
     assert told["publicationYear"] == "2026"
     assert told["creators"][0]["nameIdentifiers"][0]["nameIdentifier"].endswith("0000-0002-1825-0097")
     assert told["creators"][0]["givenName"] == "Josiah"
+    assert told["creators"][0]["affiliation"] == [{"name": "Brown University"}]
     assert told["creators"][1] == {"name": "The Group", "nameType": "Personal"}
     assert told["subjects"] == [{"subject": "RRAM"}, {"subject": "write-verify"}]
     assert told["rightsList"][0]["rightsIdentifier"] == "CC-BY-4.0"
@@ -230,6 +234,14 @@ def test_what_was_not_said_is_left_out_and_asked_for(
         "utf-8"
     )
     assert not (tmp_path / "out" / "figures").exists()
+
+
+def test_a_run_is_in_a_package_once(folder: Path, tmp_path: Path):
+    for name in ("a.h5", "b.h5"):
+        (tmp_path / name).write_bytes((folder / "solve.h5").read_bytes())
+    made = publish([tmp_path], tmp_path / "out", figures="none")
+    assert [one.path.name for one in made.runs] == ["a.h5"]
+    assert made.skipped == (f"{tmp_path / 'b.h5'} is another copy of the run in {tmp_path / 'a.h5'}",)
 
 
 def test_the_page_says_what_is_what_and_marks_what_did_not_end_well(package: Path):
@@ -363,7 +375,8 @@ def test_the_same_runs_give_the_same_package(folder: Path, tmp_path: Path):
     [
         ({"creators": ["A B <0000-0002-1825-0098>"]}, "the last digit of this ORCID should be 7"),
         ({"creators": ["A B <12>"]}, "an ORCID has 16 digits"),
-        ({"creators": ["<0000-0002-1825-0097>"]}, "has no name"),
+        ({"creators": ["<0000-0002-1825-0097>"]}, "cannot be read; write 'Family, Given'"),
+        ({"creators": ["A B <0000-0002-1825-0097"]}, "cannot be read; write 'Family, Given'"),
         ({"licence": "mine"}, "--license 'mine' is not known here; give one of CC0-1.0, CC-BY-4.0"),
         ({"doi": "zenodo.1"}, "--doi 'zenodo.1' is not a DOI, as 10.5281/zenodo.1234567, or its prefix"),
         ({"paper": "10.1038"}, "--paper '10.1038' is not a DOI"),

@@ -31,7 +31,8 @@ CONVERGENCE = Figure(
 
 def write(
     path: Path, *figures: Figure, preset: str = "quiet", seed: int = 0, rows: dict[str, Any] | None = None,
-    maps: dict[str, Any] | None = None, bits: int = 8, finish: bool = True, **results: Any,
+    maps: dict[str, Any] | None = None, bits: int = 8, finish: bool = True, units: dict[str, str] | None = None,
+    **results: Any,
 ) -> Path:  # fmt: skip
     header = RunHeader(
         "A run", "Mine", "1",
@@ -48,7 +49,7 @@ def write(
             )
         for name, image in (maps or {}).items():
             run.snapshot(name, image)
-        run.set_result(results)
+        run.set_result(results, units)
         if not finish:
             raise_out(run)
     return path
@@ -332,3 +333,115 @@ def test_many_groups_are_a_crowd_and_panels_have_the_same_axes(tmp_path: Path) -
     assert len(drawn) == 12
     assert len({axes.get_ylim() for axes in drawn}) == 1
     assert "12 of 14 groups" in words(sheet)
+
+
+# --- a point a run, formulas, fits, widths ---
+
+
+def scaled(folder: Path) -> None:
+    """Write runs whose result `current` is 2e-6 A a bit, times a factor of their seed, at five numbers of bits."""
+    for bits in (1, 2, 3, 4, 5):
+        for seed in range(3):
+            write(folder / f"{bits}{seed}.h5", bits=bits, seed=seed, units={"current": "A", "bias": "V"},
+                  current=2e-6 * bits * (1.0 + 0.1 * (seed - 1)), bias=0.5)  # fmt: skip
+
+
+def test_a_result_over_a_parameter_has_a_point_a_run_and_quartiles(tmp_path: Path) -> None:
+    scaled(tmp_path)
+    sheet = mho.draw(tmp_path, x="parameter.bits", y="current", by="preset")
+    (axes,) = [one for one in sheet.findobj(Axes) if one.get_xlabel() == "bits / bit"]
+    assert axes.get_ylabel() == "current / µA"
+    (whiskers,) = axes.containers
+    assert_allclose(whiskers.lines[0].get_xydata(), [[bits, 2.0 * bits] for bits in (1, 2, 3, 4, 5)])
+    assert_allclose(whiskers.lines[2][0].get_segments()[0][:, 1], [1.9, 2.1])
+    assert "quiet (15 runs)" in words(sheet)
+
+
+def test_a_formula_over_results_has_a_unit_and_a_fit_has_intervals(tmp_path: Path) -> None:
+    scaled(tmp_path)
+    sheet = mho.draw(tmp_path, x="bits", y="G", formula="G = current / bias", fit="linear")
+    said = words(sheet)
+    assert "G / µS" in said
+    assert "slope 4 (3.541 to 4.459) µS / bit, R² 0.9646" in said
+    assert "15 points" in said
+    with pytest.raises(InputError, match="puts A and V together"):
+        mho.draw(tmp_path, x="bits", y="G", formula="G = current + bias")
+    with pytest.raises(InputError, match="--formula makes a new column"):
+        mho.draw(tmp_path, formula="G = current / bias")
+    with pytest.raises(InputError, match="--y current needs --x"):
+        mho.draw(tmp_path, y="current")
+    with pytest.raises(InputError, match=r"no number in any run|has anything called"):
+        mho.draw(tmp_path, x="host", y="current")
+
+
+def test_a_formula_is_a_column_of_the_figure_s_table(tmp_path: Path) -> None:
+    rows = {"cycle": np.arange(4.0), "error": 1e-6 * np.arange(4.0)}
+    path = write(tmp_path / "a.h5", CONVERGENCE, rows=rows, units={"bias": "V"}, bias=0.5)
+    sheet = mho.draw(path, figure="convergence", formula=["G = error / bias", "R = 1 / G"], y="R")
+    (axes,) = [one for one in sheet.findobj(Axes) if one.get_ylabel() == "R / Ω"]
+    assert_allclose(axes.lines[0].get_ydata()[1:], 0.5 / rows["error"][1:])
+    with pytest.raises(InputError, match="there is no 'eror'; did you mean error"):
+        mho.draw(path, figure="convergence", formula="G = eror / bias")
+    with pytest.raises(InputError, match="has a column of that name"):
+        mho.draw(path, figure="convergence", formula="error = cycle * 2")
+
+
+def test_a_fit_over_runs_is_to_all_their_points_and_a_missing_one_is_said(tmp_path: Path) -> None:
+    said = words(mho.draw(*campaign(tmp_path), figure="convergence", by="preset", fit="exp"))
+    assert "quiet (5 runs): rate -2.3" in said
+    assert "fit: noisy: at 0" in said
+    assert "20 points" in said
+    one = write(tmp_path / "one.h5", CONVERGENCE, rows={"cycle": np.ones(3), "error": np.arange(3.0)})
+    assert "no fit, all points lie at one x" in words(mho.draw(one, figure="convergence", fit="linear"))
+    assert "over a temperature in K" in words(mho.draw(one, figure="convergence", fit="arrhenius"))
+    with pytest.raises(InputError, match="--fit cubic: choose one of linear"):
+        mho.draw(one, fit="cubic")
+    with pytest.raises(InputError, match="figure 'convergence' is a lines; choose one of linear"):
+        mho.draw(one, figure="convergence", fit="weibull")
+
+
+def test_a_law_is_fitted_to_the_values_of_all_runs(tmp_path: Path) -> None:
+    figure = Figure(
+        "shares", kind="distribution", table="points", x="error", y_scale="probability", x_scale="log"
+    )
+    for seed in range(4):
+        values = np.random.default_rng(seed).lognormal(np.log(3e-6), 0.3, 100)
+        write(tmp_path / f"{seed}.h5", figure, seed=seed, rows={"error": values})
+    drawn = compared([tmp_path], "preset", figure="shares")
+    assert drawn.fits == ()
+    said = words(mho.draw(tmp_path, by="preset", figure="shares", fit="lognormal"))
+    assert "400 values" in said
+    assert "Anderson-Darling" in said
+
+
+def test_a_user_s_own_figure_may_be_over_the_table_of_runs(tmp_path: Path) -> None:
+    own = Figure("mine", kind="errorbars", table="runs", x="bits", y="result.gain", by="preset")
+    for bits in (4, 8):
+        write(tmp_path / f"{bits}.h5", CONVERGENCE, own, bits=bits, gain=2.0 * bits)
+    (axes,) = [one for one in mho.draw(tmp_path, figure="mine").findobj(Axes) if one.get_ylabel() == "gain"]
+    assert_allclose(axes.lines[0].get_xydata(), [[4, 8], [8, 16]])
+    sheet = mho.draw(tmp_path / "4.h5")  # of one run it is not drawn
+    assert [one.get_title(loc="left") for one in sheet.findobj(Axes)] == ["convergence"]
+
+
+@pytest.mark.parametrize(
+    ("width", "inches"), [("column", 85 / 25.4), ("full", 178 / 25.4), (120.0, 120 / 25.4)]
+)
+def test_a_paper_s_figure_is_as_wide_as_asked_with_letters_of_7_to_9_points(
+    tmp_path: Path, width: str | float, inches: float
+) -> None:
+    sheet = mho.draw(*campaign(tmp_path), figure="convergence", by="preset", width=width)
+    assert_allclose(sheet.get_figwidth(), inches)
+    sizes = {
+        text.get_fontsize() for text in sheet.findobj() if hasattr(text, "get_fontsize") and text.get_text()
+    }
+    assert min(sizes) >= 7.0
+    assert max(sizes) <= 9.0
+    target = mho.plot(tmp_path, tmp_path / "a.svg", "convergence", by="preset", width=width)
+    assert ">cycle</text>" in target.read_text()
+
+
+@pytest.mark.parametrize("width", ["wide", 1.0, 1e9, float("nan")])
+def test_a_width_that_no_paper_has_is_refused(tmp_path: Path, width: str | float) -> None:
+    with pytest.raises(InputError, match="give column, full, or 40 to 400 mm"):
+        mho.draw(tmp_path, width=width)

@@ -18,6 +18,7 @@ from run_samples import LEVELS, SampleRun
 from mho.analysis import plot
 from mho.analysis.figures.sheet import draw_runs
 from mho.analysis.figures.values import gathering
+from mho.analysis.figures.values.table_columns import TableColumns
 from mho.errors import InputError, RunFileError
 from mho.runs import RunFile
 
@@ -239,7 +240,7 @@ def test_a_table_of_many_rows_is_drawn_in_little_memory_with_its_outliers(tmp_pa
             data.attrs.update(attributes)
         group["current"][LONG // 2 + 17] = 1.0
     with RunFile(path) as run:
-        places, values, every = gathering.thinned_rows(run, "points", "current", "", LONG)
+        places, values, every = gathering.thinned_rows(TableColumns(run, "points"), "current", "", LONG)
         assert len(values) <= gathering.POINTS + 2
         assert every == 2 * LONG // gathering.POINTS
         assert places[values == 1.0].tolist() == [LONG // 2 + 17]

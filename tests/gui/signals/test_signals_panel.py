@@ -1,8 +1,10 @@
 """The panel of signals: what a user can have shown of tables, waveforms, and earlier runs."""
 
 import numpy as np
+import pyqtgraph as pg
 import pytest
 import run_samples
+from figure_samples import write_samples
 from PySide6.QtCore import QPointF, Qt
 
 from mho.analysis import palette
@@ -344,6 +346,29 @@ def test_a_histogram_and_images_are_drawn_too(qtbot, session, panel, tmp_path):
     np.testing.assert_array_equal(picture.values, np.arange(12.0).reshape(3, 4))
 
 
+def test_levels_that_are_misread_and_shares_with_intervals_are_drawn_too(qtbot, session, panel, tmp_path):
+    session.open_run(write_samples(tmp_path / "run.h5"))
+    choose(qtbot, panel.figure, "Levels wanted and read")
+    (picture,) = panel.images.pictures
+    assert picture.name == "2 of 256 misread"
+    texts = [item for item in panel.images.scene().items() if isinstance(item, pg.TextItem)]
+    assert sum(int(text.toPlainText()) for text in texts) == 256
+    assert picture.values[3, 6] == pytest.approx(1 / 36)  # one of the cells of level 3 is read as 6
+
+    choose(qtbot, panel.figure, "Bit error rate")
+    whiskers, curve, *others = panel.figure_plot.drawn
+    _, share = curve.getOriginalDataset()
+    np.testing.assert_allclose(share, 0.14, atol=1e-3)
+    _, ends = whiskers.getOriginalDataset()
+    assert (ends[::2] < share).all()
+    assert (ends[1::2] > share).all()
+    assert any(one.opts["symbol"] == "t" for one in others)  # no error was found at the last
+
+    choose(qtbot, panel.figure, "Correlation of errors between cells, less each level's median")
+    legend = [label.text for _, label in panel.figure_plot.plotItem.legend.items]
+    assert legend == ["along rows", "along columns", "95 % of maps without any"]
+
+
 def test_the_user_may_choose_columns_of_a_run_that_declares_figures(qtbot, session, panel, tmp_path):
     with begin(tmp_path / "run.h5", DRIFT) as writer:
         emit(writer, 1.0, 3.0)
@@ -358,7 +383,11 @@ def test_the_user_may_choose_columns_of_a_run_that_declares_figures(qtbot, sessi
 def test_a_run_from_before_there_were_figures_offers_what_it_would_have(qtbot, session, panel, solved):
     session.open_run(solved)
     assert choices(panel.figure) == [
-        "Convergence", "Levels of the programmed cells", "Conductance errors", "columns of a table",
+        "Convergence", "Wrong integers by cycle", "Levels of the programmed cells",
+        "Cumulative share of the cells, by level", "Levels wanted and read",
+        "Share of the cells inside their window", "Pulses per cell",
+        "Share of the cells finished, by pulses and level", "Conductance errors",
+        "Correlation of errors between cells, less each level's median", "columns of a table",
     ]  # fmt: skip
     choose(qtbot, panel.figure, "Convergence")
     legend = [label.text for _, label in panel.figure_plot.plotItem.legend.items]

@@ -105,7 +105,11 @@ def address(path: PurePosixPath | str) -> str:
 def _person(graph: _Graph, creator: Creator) -> dict[str, str]:
     identity = f"https://orcid.org/{creator.orcid}" if creator.orcid else f"#{quote(creator.name, safe='')}"
     family, given = creator.family_and_given or ("", "")
-    return graph.add(identity, "Person", name=creator.name, familyName=family, givenName=given)
+    place = creator.affiliation
+    organization = graph.add(f"#{quote(place, safe='')}", "Organization", name=place) if place else None
+    return graph.add(
+        identity, "Person", name=creator.name, familyName=family, givenName=given, affiliation=organization
+    )
 
 
 def _file(

@@ -71,6 +71,8 @@ def _creator(creator: Creator) -> dict[str, Any]:
     told: dict[str, Any] = {"name": creator.name, "nameType": "Personal"}
     if creator.family_and_given:
         told["familyName"], told["givenName"] = creator.family_and_given
+    if creator.affiliation:
+        told["affiliation"] = [{"name": creator.affiliation}]
     if creator.orcid:
         told["nameIdentifiers"] = [
             {

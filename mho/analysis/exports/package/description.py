@@ -10,6 +10,7 @@ from datetime import date
 from mho.errors import InputError
 
 ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dXx])")
+_CREATOR = re.compile(r"(?P<name>[^<>()]*)(?:<(?P<orcid>[^<>]*)>)?\s*(?:\((?P<affiliation>.*)\))?\s*")
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}(?:/\S+)?)", re.IGNORECASE)
 
 _CREATIVE_COMMONS = {
@@ -30,10 +31,11 @@ _OTHERS = {
 
 @dataclass(frozen=True)
 class Creator:
-    """A person; `orcid` as ``0000-0002-1825-0097``, "" for none."""
+    """A person; `orcid` as ``0000-0002-1825-0097``; "" for what is not known."""
 
     name: str
     orcid: str = ""
+    affiliation: str = ""
 
     @property
     def family_and_given(self) -> tuple[str, str] | None:
@@ -125,25 +127,29 @@ class Description:
 
 
 def _creator(typed: str) -> Creator:
-    """Read ``Name`` or ``Name <ORCID>``."""
-    name, angle, rest = (part.strip() for part in typed.partition("<"))
-    name = " ".join(name.split())
-    if not name:
-        raise InputError(f"--creator {typed!r} has no name; write 'Family, Given <ORCID>'")
-    if not angle:
-        return Creator(name)
-    found = ORCID.fullmatch(rest.removesuffix(">").strip())
-    if not found or not rest.endswith(">"):
+    """Read ``Name <ORCID> (Affiliation)``, of which the name is needed."""
+    found = _CREATOR.fullmatch(typed.strip())
+    name = " ".join(found["name"].split()) if found else ""
+    if not found or not name:
+        raise InputError(
+            f"--creator {typed!r} cannot be read; write 'Family, Given', 'Family, Given <ORCID>' or "
+            "'Family, Given <ORCID> (Affiliation)'"
+        )
+    affiliation = " ".join((found["affiliation"] or "").split())
+    if found["orcid"] is None:
+        return Creator(name, "", affiliation)
+    digits = ORCID.fullmatch(found["orcid"].strip())
+    if not digits:
         raise InputError(
             f"--creator {typed!r}: an ORCID has 16 digits, as in 'Carberry, Josiah <0000-0002-1825-0097>'"
         )
-    orcid = found[1].upper()
+    orcid = digits[1].upper()
     if orcid[-1] != orcid_check_digit(orcid):
         raise InputError(
             f"--creator {typed!r}: the last digit of this ORCID should be {orcid_check_digit(orcid)}; "
             "look for a slip in it"
         )
-    return Creator(name, orcid)
+    return Creator(name, orcid, affiliation)
 
 
 def orcid_check_digit(orcid: str) -> str:

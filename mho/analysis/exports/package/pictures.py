@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, get_args
@@ -85,20 +84,19 @@ def _each(folder: Path, one: PackagedRun) -> Iterator[Picture]:
 
 
 def _together(folder: Path, runs: Sequence[PackagedRun]) -> Iterator[Picture]:
-    """Draw each figure over all runs of a procedure that have it; images of one run are not laid over those of another."""
-    from mho.analysis.figures.sheet import draw_runs
-    from mho.analysis.figures.values.inferred import figures_of, fits
+    """Draw each figure of the first run over all: medians and quartiles, by preset where there are several."""
+    from mho.analysis.figures import draw
+    from mho.analysis.figures.values.inferred import figures_of
 
-    procedure = runs[0].procedure
-    with ExitStack() as stack:
-        opened = {one: stack.enter_context(RunFile(folder / one.path)) for one in runs}
-        for figure in figures_of(opened[runs[0]]):
-            shown = tuple(one for one in runs if fits(opened[one], figure))
-            if shown and figure.drawn_kind != "map":
-                place = PurePosixPath("figures", f"{procedure}-{figure.name}")
-                sheet = draw_runs([opened[one] for one in shown], figure.name)
-                title = f"{procedure}, {figure.heading}: {len(shown)} of {len(runs)} runs"
-                yield Picture(title, shown, _save(folder, place, sheet))
+    paths = [folder / one.path for one in runs]
+    presets = {one.provenance.get("preset", "") for one in runs}
+    with RunFile(paths[0]) as first:
+        figures = figures_of(first)
+    for figure in figures:
+        place = PurePosixPath("figures", f"{runs[0].procedure}-{figure.name}")
+        sheet = draw(*paths, figure=figure.name, by="preset" if len(presets) > 1 else "procedure")
+        title = f"{runs[0].procedure}, {figure.heading}: {len(runs)} runs"
+        yield Picture(title, tuple(runs), _save(folder, place, sheet))
 
 
 def _save(folder: Path, place: PurePosixPath, sheet: Sheet) -> tuple[PurePosixPath, ...]:

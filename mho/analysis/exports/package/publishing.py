@@ -23,6 +23,7 @@ from mho.analysis.exports.package.readme import readme
 from mho.analysis.exports.places import runs_at
 from mho.errors import InputError, RunFileError
 from mho.escaping import csv_cell
+from mho.runs.index import read_card
 from mho.runs.nexus import FILE as DEFINITION_FILE
 from mho.runs.nexus import definition_text
 
@@ -115,10 +116,16 @@ def _add(
 ) -> tuple[list[PackagedRun], list[str]]:
     runs: list[PackagedRun] = []
     skipped: list[str] = []
+    known: dict[str, Path] = {}
     for number, path in enumerate(paths):
         progress("runs", number, len(paths))
         try:
+            run_id = read_card(path).facts.run_id
+            if run_id in known:  # as of an earlier package below the same folder
+                skipped.append(f"{path} is another copy of the run in {known[run_id]}")
+                continue
             runs.append(contents.add(path))
+            known[run_id] = path
         except (RunFileError, InputError) as error:
             if len(paths) == 1:
                 raise

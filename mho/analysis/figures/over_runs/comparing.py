@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis import palette
-from mho.analysis.figures.drawing import drawable, is_seen, magnitudes
+from mho.analysis.figures.drawing import Said, drawable, is_seen, magnitudes
+from mho.analysis.figures.fitting import fitted_curve
 from mho.analysis.figures.marks import DASHES, MARKERS, Drawing, Mark
 from mho.analysis.figures.over_runs import counting
 from mho.analysis.figures.over_runs.groups_of_runs import (
@@ -39,7 +40,7 @@ from mho.analysis.figures.values.pooling import (
 )
 from mho.analysis.figures.values.statistics import quartiles_over
 from mho.escaping import visible
-from mho.runs.figures import COUNTS, STATISTICS, Figure
+from mho.runs.figures import COUNTS, RUNS, STATISTICS, Figure
 
 Floats = NDArray[np.float64]
 
@@ -187,13 +188,15 @@ class _Drawn:
     def compared(self, title: str, notes: list[str], *, ratio: bool) -> Compared:
         kind = self.figure.drawn_kind
         ratios: list[Drawing] = []
-        base = self.base
+        base, said = self.base, Said()
         if kind == "histogram":
-            base = replace(base, y=AxisText(f"{base.y.name} a run"))
-            marks = counting.histograms(self.figure, self.groups, self.colour)
+            base = replace(base, y=AxisText(f"{base.y.name} a run")) if self.figure.table != RUNS else base
+            marks = counting.histograms(self.figure, self.groups, self.colour, said)
         elif kind == "distribution":
             base = replace(base, y=AxisText("share of values"))
-            marks = counting.distributions(self.figure, self.groups, self.inner, self.style)
+            marks = counting.distributions(self.figure, self.groups, self.inner, self.style, said)
+        elif self.figure.table == RUNS:
+            marks = [self._points_and_whiskers(place) for place in range(len(self.groups))]
         elif kind == "scatter":
             marks = [[self._points(place)] for place in range(len(self.groups))]
         elif kind == "errorbars":
@@ -209,12 +212,36 @@ class _Drawn:
                 ratios = self._ratios(curves)
         if ratio and not ratios:
             notes.append("a ratio is drawn of curves of two groups or more")
+        if self.figure.fit and kind not in COUNTS and not self.crowd:
+            marks = [self._with_fits(place, mine, said) for place, mine in enumerate(marks)]
+        notes += list(dict.fromkeys(said.missing))[:MOST_TOLD]
         panels = self._panels(base, marks)
         if len(self.inner) > 1 and not self.apart and not self.crowd:
             panels = [replace(panel, marks=(*panel.marks, *self._names_of_inner())) for panel in panels]
         if not any(panel.marks for panel in panels):
             return Compared(title, "", (Drawing(title, nothing="nothing that these axes can show"),))
-        return Compared(title, "; ".join(notes), tuple(panels), tuple(ratios))
+        return Compared(title, "; ".join(notes), tuple(panels), tuple(ratios), fits=tuple(said.fits))
+
+    def _with_fits(self, place: int, marks: Sequence[Mark], said: Said) -> list[Mark]:
+        """Return the marks of a group and the fits to all points of its runs."""
+        found, group = list(marks), self.groups[place]
+        for number, inner in enumerate(self.inner):
+            points = [curve for kept in group.kept for curve in self._of_inner(kept, number)]
+            x, y = (
+                np.concatenate([np.empty(0), *axis])
+                for axis in ([x for x, _ in points], [y for _, y in points])
+            )
+            curve = replace(
+                self.style(place, number), label=", ".join(filter(None, (group.label, inner))), x=x, y=y
+            )
+            fit = fitted_curve(self.figure, self.base.x, self.base.y, curve)
+            _, *lines = said.with_fit(curve, fit)
+            if len(self.inner) == 1 and fit.short:
+                found = [
+                    replace(one, label=f"{one.label}: {fit.short}") if one.label else one for one in found
+                ]
+            found += lines
+        return found
 
     def colour(self, place: int) -> str:
         """Colour of a group; in panels of their own, groups are told apart by the panel."""
@@ -355,6 +382,24 @@ class _Drawn:
             y_scale="log" if wide else "linear",
         )  # fmt: skip
         return [replace(one, title="") for one in self._panels(base, marks, with_levels=False)]
+
+    def _points_and_whiskers(self, place: int) -> list[Mark]:
+        """Return a point a run, and median and quartiles where several runs lie at one x."""
+        marks = []
+        for number in range(len(self.inner)):
+            style = self.style(place, number)
+            points = self._of_inner(self.groups[place].kept[0], number)
+            x, y = (np.concatenate(axis) for axis in ([x for x, _ in points], [y for _, y in points]))
+            distinct, counts = np.unique(x, return_counts=True)
+            often = np.isin(x, distinct[counts >= FEWEST])
+            repeated = int((counts >= FEWEST).sum()) > 1 or (counts >= FEWEST).all()
+            dots = replace(style, shape="points", x=x, y=y, opacity=0.35 if repeated else 0.8)
+            if repeated:
+                at, low, middle, high = quartiles_over(x[often], y[often], PLACES)
+                marks.append(replace(style, shape="whiskers", x=at, y=middle, low=low, high=high))
+                dots = replace(dots, label="", marker="")
+            marks.append(dots)
+        return marks
 
     def _points(self, place: int) -> Mark:
         """Return the points of all runs of a group."""

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.figures.drawing import window
+from mho.analysis.figures.drawing import Said, window
+from mho.analysis.figures.fitting import fitted_counts
 from mho.analysis.figures.marks import Mark
 from mho.analysis.figures.over_runs.groups_of_runs import FEWEST, SHADE, RunsOfGroup
 from mho.analysis.figures.over_runs.reading import Kept
@@ -27,7 +28,7 @@ MOST_WHOLE = 60
 
 
 def histograms(
-    figure: Figure, groups: Sequence[RunsOfGroup], colour: Callable[[int], str]
+    figure: Figure, groups: Sequence[RunsOfGroup], colour: Callable[[int], str], said: Said
 ) -> list[list[Mark]]:
     """Return for each group the outline of its counts a run, and the quartiles of the runs' counts in each bin."""
     every = np.concatenate(
@@ -53,6 +54,12 @@ def histograms(
                 front=False,
             )  # fmt: skip
             marks = [shade, outline]
+        if figure.fit:
+            values = np.concatenate([_values(one, None)[0] for one in group.kept])
+            fit = fitted_counts(figure, group.kept[0].data.x, values, outline, edges)
+            share = counts.sum() / max(values.size, 1) / len(group.kept)
+            _, *lines = said.with_fit(replace(outline, label=group.label), fit)
+            marks = [*marks, *(replace(one, y=np.maximum(share * one.y, floor)) for one in lines)]
         found.append(marks)
     return found
 
@@ -72,6 +79,7 @@ def distributions(
     groups: Sequence[RunsOfGroup],
     inner: tuple[str, ...],
     style: Callable[[int, int], Mark],
+    said: Said,
 ) -> list[list[Mark]]:
     """Return for each group the share of all its values up to each, and the quartiles of its runs' shares."""
     found = []
@@ -81,7 +89,13 @@ def distributions(
             values = [_values(one, inner[number] if len(inner) > 1 else None) for one in group.kept]
             values = [one for one in values if one[0].size]
             if values:
-                marks += _distribution(figure, group, values, style(place, number), one_only=len(inner) == 1)
+                mine = style(place, number)
+                marks += _distribution(figure, group, values, mine, one_only=len(inner) == 1)
+                if figure.fit:
+                    pooled = np.concatenate([one for one, _ in values])
+                    name = ", ".join(filter(None, (group.label, inner[number])))
+                    fit = fitted_counts(figure, group.kept[0].data.x, pooled, mine)
+                    marks += said.with_fit(replace(mine, label=name), fit)[1:]
         found.append(marks)
     return found
 

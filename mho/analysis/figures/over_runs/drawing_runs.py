@@ -5,41 +5,36 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from matplotlib.figure import Figure as Sheet
 
+from mho.analysis.figures.drawing import compose
 from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.over_runs.card_values import RunCard
 from mho.analysis.figures.over_runs.comparing import compare
 from mho.analysis.figures.over_runs.grouping import MOST_TOLD, Group, group_runs, varied_within
 from mho.analysis.figures.over_runs.groups_of_runs import Compared, RunsOfGroup
 from mho.analysis.figures.over_runs.layout import draw_compared
-from mho.analysis.figures.over_runs.reading import FigureRuns, Skipped, read_cards, read_figures
+from mho.analysis.figures.over_runs.reading import (
+    FigureRuns,
+    Skipped,
+    declared_over_runs,
+    read_cards,
+    read_figures,
+)
+from mho.analysis.figures.over_runs.runs_table import runs_of_groups, table_figure
+from mho.analysis.figures.over_runs.wanted import Wanted
+from mho.analysis.figures.values.expressions import Formula, parse_formula
+from mho.errors import InputError
 from mho.escaping import visible
+from mho.runs.figures import COUNTS, CURVE_FITS, CURVES, DISTRIBUTION_FITS, Figure, fit_kind
 
 MOST_NAMED = 3
 """Files that a note names."""
 
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is to be drawn over runs.
-
-    Attributes
-    ----------
-    figure : str
-        Name of a declared figure; "" for all of the first run.
-    by : tuple of str
-        Facts, parameters or results by which runs are grouped.
-    panels, ratio : bool
-        As of `mho.analysis.figures.over_runs.comparing.compare`.
-    """
-
-    figure: str = ""
-    by: tuple[str, ...] = ()
-    panels: bool = False
-    ratio: bool = False
+MOST_OVERLAID = 9
+"""Runs that are told apart by their colour where nothing groups them."""
 
 
 def draw_over_runs(places: Sequence[str | os.PathLike[str]], wanted: Wanted) -> tuple[Sheet, list[Skipped]]:
@@ -55,13 +50,97 @@ def draw_over_runs(places: Sequence[str | os.PathLike[str]], wanted: Wanted) -> 
     RunFileError
         No run has the figure.
     InputError
-        A place is not there, no file can be read, or a name of `by` is unknown.
+        A place is not there, no file can be read, a name is unknown, or a formula or fit cannot be used.
     """
+    formulas = tuple(map(parse_formula, wanted.formulas))
+    if wanted.fit and fit_kind(wanted.fit) not in (*CURVE_FITS, *DISTRIBUTION_FITS):
+        raise InputError(f"--fit {wanted.fit}: choose one of {', '.join((*CURVE_FITS, *DISTRIBUTION_FITS))}")
     runs, skipped = read_cards(places)
-    groups = group_runs(wanted.by, runs)
-    found = read_figures(runs, wanted.figure, skipped)
-    compared = [compared_figure(one, groups, runs, skipped, wanted) for one in found]
-    return draw_compared(_title(runs, wanted), compared), skipped
+    overlaid = not (wanted.by or wanted.panels or wanted.ratio) and len(runs) <= MOST_OVERLAID
+    figure = _runs_figure(wanted, runs, formulas)
+    if figure is not None:
+        by = wanted.by or figure.groups
+        members = runs_of_groups(figure, runs, group_runs(by, runs), formulas)
+        compared = [_over_table(figure, members, wanted)]
+    elif wanted.by or not overlaid:
+        groups = group_runs(wanted.by, runs)
+        found = _read(runs, wanted, skipped, formulas)
+        compared = [compared_figure(one, groups, runs, skipped, wanted) for one in found]
+    else:
+        compared = [_laid_over(one, runs, skipped) for one in _read(runs, wanted, skipped, formulas)]
+    return draw_compared(_title(runs, wanted), compared, wanted.width), skipped
+
+
+def _read(
+    runs: Sequence[RunCard], wanted: Wanted, skipped: list[Skipped], formulas: Sequence[Formula]
+) -> list[FigureRuns]:
+    return read_figures(
+        runs, wanted.figure, skipped, lambda figure: _changed(figure, wanted, formulas), formulas
+    )
+
+
+def _runs_figure(wanted: Wanted, runs: Sequence[RunCard], formulas: Sequence[Formula]) -> Figure | None:
+    """Return the figure over the table of runs that is wanted; None where another one is."""
+    if wanted.figure:
+        figure = declared_over_runs(runs, wanted.figure)
+        return None if figure is None else _changed(figure, wanted, formulas)
+    if not (wanted.x or wanted.y):
+        if formulas:
+            raise InputError("--formula makes a new column; say where with --figure, or with --x and --y")
+        return None
+    figure = table_figure(wanted.x, wanted.y, runs, formulas)
+    return _changed(figure, replace(wanted, x="", y=""), ())
+
+
+def _changed(figure: Figure, wanted: Wanted, formulas: Sequence[Formula]) -> Figure:
+    """Return a declared figure with the axes and the fit that are asked for instead."""
+    curves = figure.drawn_kind in CURVES
+    new = formulas[-1].name if formulas and not (wanted.x or wanted.y) else ""
+    x, y = wanted.x or (new if not curves else ""), wanted.y or (new if curves else "")
+    if (x or y) and not figure.table:
+        raise InputError(
+            f"figure {figure.name!r} is drawn from {figure.source}; --x, --y and --formula change those of tables"
+        )
+    if y and not curves:
+        raise InputError(
+            f"figure {figure.name!r} is a {figure.drawn_kind} of its x; name the column with --x"
+        )
+    if x:
+        figure = replace(figure, x=x, bands=(), start=None, lines=() if not curves else figure.lines)
+    if y:
+        figure = replace(figure, y=y, lines=(), start=None, fit="")
+    if wanted.fit:
+        fits = CURVE_FITS if curves else DISTRIBUTION_FITS if figure.drawn_kind in COUNTS else ()
+        if fit_kind(wanted.fit) in fits:
+            figure = replace(figure, fit=wanted.fit)
+        elif wanted.figure or wanted.x or wanted.y:
+            told = f"choose one of {', '.join(fits)}" if fits else "it has none"
+            raise InputError(f"--fit {wanted.fit}: figure {figure.name!r} is a {figure.drawn_kind}; {told}")
+    return figure
+
+
+def _over_table(figure: Figure, members: Sequence[RunsOfGroup], wanted: Wanted) -> Compared:
+    if not members:
+        return Compared(figure.heading, "", (Drawing(figure.heading, nothing="no run has these numbers"),))
+    return compare(figure, members, panels=wanted.panels, ratio=wanted.ratio)
+
+
+def _laid_over(one: FigureRuns, runs: Sequence[RunCard], skipped: Sequence[Skipped]) -> Compared:
+    """Compose a figure of few runs, each in its own colour."""
+    names = Counter(runs[place].path.stem for place in one.kept)
+    data = []
+    for place, kept in one.kept.items():
+        path = runs[place].path
+        name = path.stem if names[path.stem] == 1 else f"{path.parent.name}/{path.stem}"
+        data.append(replace(kept.data, run=visible(name, lines=False) + "†" * (not runs[place].finished)))
+    if not data:
+        return Compared(one.figure.heading, "", (Drawing(one.figure.heading, nothing="in none of the runs"),))
+    drawing = compose(one.figure, data)
+    notes = [drawing.note] * bool(drawing.note)
+    if len(data) > 1 and any(not runs[place].finished for place in one.kept):
+        notes.append("† not finished")
+    notes += _left_out(one, skipped)
+    return Compared(drawing.title, "; ".join(notes), (replace(drawing, note=""),), fits=drawing.fits)
 
 
 def compared_figure(
@@ -86,19 +165,21 @@ def compared_figure(
     if varied := varied_within(used, runs):
         more = f" and {len(varied) - MOST_TOLD} more" if len(varied) > MOST_TOLD else ""
         notes.append(f"runs of one group differ in {', '.join(varied[:MOST_TOLD])}{more}")
+    notes += _left_out(one, skipped)
+    return replace(compared, note=visible("; ".join(notes), lines=False))
+
+
+def _left_out(one: FigureRuns, skipped: Sequence[Skipped]) -> list[str]:
+    """Say which runs are not in a figure, and why."""
+    notes = []
     if one.without:
-        notes.append(f"not in {_listed(one.without)}")
+        more = f" and {len(one.without) - MOST_NAMED} more" if len(one.without) > MOST_NAMED else ""
+        notes.append(f"not in {', '.join(one.without[:MOST_NAMED])}{more}")
     if one.left_out:
         notes.append(f"images of {len(one.kept)} of {len(one.kept) + one.left_out} runs")
     if skipped:
-        notes.append(f"{len(skipped)} damaged files left out")
-    note = visible("; ".join(notes), lines=False)
-    return Compared(compared.title, note, compared.panels, compared.ratios, compared.columns)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return f"{', '.join(names[:MOST_NAMED])}{more}"
+        notes.append(f"{len(skipped)} damaged file{'s' * (len(skipped) > 1)} left out")
+    return [visible(note, lines=False) for note in notes]
 
 
 def _title(runs: Sequence[RunCard], wanted: Wanted) -> str:

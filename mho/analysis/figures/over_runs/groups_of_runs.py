@@ -21,16 +21,25 @@ MOST_PANELS = 12
 
 @dataclass(frozen=True)
 class RunsOfGroup:
-    """A group with what is kept of its runs; `unfinished` says how many of them did not come to their end."""
+    """A group with what is kept of its runs.
+
+    Attributes
+    ----------
+    unfinished : int
+        How many of them did not come to their end.
+    count : int
+        Runs, where their data are kept together; 0 where each has its own.
+    """
 
     label: str
     kept: tuple[Kept, ...]
     unfinished: int = 0
+    count: int = 0
 
     @property
     def name(self) -> str:
         """What a legend calls it."""
-        count = len(self.kept)
+        count = self.count or len(self.kept)
         marked = f", {self.unfinished}†" if self.unfinished else ""
         return f"{self.label} ({count} run{'s' * (count != 1)}{marked})"
 
@@ -48,6 +57,8 @@ class Compared:
         Below each panel the ratio to the first group; empty without.
     columns : int
         Images of one row, where each row is another map; 0 for any number.
+    fits : tuple of str
+        A line for each fit.
     """
 
     title: str
@@ -55,3 +66,4 @@ class Compared:
     panels: tuple[Drawing, ...]
     ratios: tuple[Drawing, ...] = ()
     columns: int = 0
+    fits: tuple[str, ...] = ()

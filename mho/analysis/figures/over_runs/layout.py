@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import matplotlib
@@ -20,50 +21,127 @@ from mho.analysis import palette
 from mho.analysis.figures.axes import draw_axes, draw_images
 from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.over_runs.groups_of_runs import Compared
-from mho.analysis.figures.sheet import DOTS, MOST, STYLE
+from mho.analysis.figures.sheet import DOTS, MOST, NARROW_STYLE, STYLE
 from mho.escaping import visible
 
-WIDTH = 7.0
-"""Of a figure alone, inches."""
-
-HEIGHT, RATIO_HEIGHT, LINE_HEIGHT = 4.4, 1.7, 0.16
-"""Of one row of axes, of the ratio below it, and of a line of the note, inches."""
-
-LETTERS_PER_INCH = 15.5
-"""Of the note, at its size."""
-
-TITLE_LETTERS = 10.5
-"""Of the title, an inch, at its size."""
+RATIO = 0.42
+"""Height of the axes of a ratio, beside those above."""
 
 MOST_NAMED = 9
-"""Names in the legend below panels."""
-
-NOTE_SIZE = 8.0
+"""Names in a legend below the axes."""
 
 
-def draw_compared(title: str, figures: Sequence[Compared]) -> Sheet:
+@dataclass(frozen=True)
+class Page:
+    """The sizes of a sheet.
+
+    Attributes
+    ----------
+    width, height : float
+        Of a figure, inches.
+    columns : int
+        Figures beside one another.
+    title, small : float
+        Sizes of the sheet's title (0 for none) and of the note, points.
+    style : mapping
+        What differs from the style of every sheet.
+    """
+
+    width: float = 7.0
+    height: float = 4.4
+    columns: int = 2
+    title: float = 11.0
+    small: float = 8.0
+    style: Mapping[Any, object] = field(default_factory=dict)
+
+    @property
+    def line(self) -> float:
+        """Height of a line of the note, inches."""
+        return self.small / 72.0 * 1.42
+
+    @property
+    def compact(self) -> bool:
+        """Whether legends stand below the axes, where they hide nothing."""
+        return self.width < COMPACT
+
+    def lines(self, one: Compared, width: float) -> list[str]:
+        """Return the lines below a figure of a width, inches."""
+        letters = max(int(width * LETTERS * 8.0 / self.small), 20)
+        told = [one.note] * bool(one.note) + [f"fit: {fit}" for fit in one.fits[:MOST_FITS]]
+        told += [f"and {len(one.fits) - MOST_FITS} more fits"] * (len(one.fits) > MOST_FITS)
+        return [line for part in told for line in textwrap.wrap(part, letters)]
+
+
+LETTERS, TITLE_LETTERS = 15.5, 115.5
+"""Letters of an inch of the note at 8 points, and of the title at 1 point."""
+
+MOST_FITS = 12
+HANDLE = 7  # letters that a legend's line takes beside its name
+LEGEND_LINE = 0.16  # inches
+COMPACT = 5.0  # inches
+
+PAPER: dict[Any, object] = {
+    **NARROW_STYLE,
+    "font.size": 8.0,
+    "axes.titlesize": 8.5,
+    "axes.labelsize": 8.0,
+    "xtick.labelsize": 7.0,
+    "ytick.labelsize": 7.0,
+    "legend.fontsize": 7.0,
+    "lines.markersize": 4.0,
+}
+"""Sizes of a journal's page: letters of 7 to 8.5 points."""
+
+DOTS_OF_PAPER = 300
+
+
+def page_of(width: float | None) -> Page:
+    """Return the sizes of a sheet to look at, or of one of a `width` in mm for a paper."""
+    if width is None:
+        return Page()
+    inches = width / 25.4
+    columns = 2 if inches > COMPACT else 1
+    each = inches / columns
+    return Page(each, float(np.clip(0.78 * each, 1.8, 4.0)), columns, 0.0, 7.0, PAPER)
+
+
+def draw_compared(title: str, figures: Sequence[Compared], width: float | None = None) -> Sheet:
     """Draw figures over runs on one sheet, two beside one another, those of images in a row of their own.
+
+    Parameters
+    ----------
+    width : float, optional
+        Of the whole sheet, mm, in the sizes of a paper, which has no title of its own.
 
     Returns
     -------
     matplotlib.figure.Figure
         With its own canvas, not registered with pyplot.
     """
+    page = page_of(width)
     shown = figures[:MOST]
     planes, maps = [one for one in shown if not _images(one)], [one for one in shown if _images(one)]
-    columns = 1 if len(planes) <= 1 else 2
+    columns = page.columns if len(planes) > 1 else 1
+    whole = page.width * (page.columns if page.title == 0.0 else columns)
+    if page.title == 0.0 and len(shown) == 1:
+        page = replace(page, width=whole, height=float(np.clip(0.6 * whole, page.height, 4.0)))
     rows = [planes[start : start + columns] for start in range(0, len(planes), columns)]
     rows += [[one] for one in maps]
-    heights = [max(_height(one, WIDTH * columns / len(row)) for one in row) for row in rows]
-    with matplotlib.rc_context(STYLE):
-        sheet = Sheet(figsize=(WIDTH * columns, sum(heights) + 0.4), dpi=DOTS, layout="constrained")
+    heights = [max(_height(one, page, whole / len(row)) for one in row) for row in rows]
+    with matplotlib.rc_context({**STYLE, **page.style}):
+        dots = DOTS if page.title else DOTS_OF_PAPER
+        sheet = Sheet(
+            figsize=(whole, sum(heights) + (0.4 if page.title else 0.0)), dpi=dots, layout="constrained"
+        )
         FigureCanvasAgg(sheet)
-        words = "\n".join(textwrap.wrap(visible(title, lines=False), int(WIDTH * columns * TITLE_LETTERS)))
-        sheet.suptitle(words, fontsize=11.0, fontweight="bold", x=0.01, ha="left")
+        if page.title:
+            letters = int(whole * TITLE_LETTERS / page.title)
+            words = "\n".join(textwrap.wrap(visible(title, lines=False), letters))
+            sheet.suptitle(words, fontsize=page.title, fontweight="bold", x=0.01, ha="left")
         parts = sheet.subfigures(len(rows), 1, squeeze=False, height_ratios=heights)[:, 0]
         for part, row in zip(parts, rows, strict=True):
             for here, one in zip(part.subfigures(1, len(row), squeeze=False)[0], row, strict=True):
-                _draw(here, one, WIDTH * columns / len(row))
+                _draw(here, one, page, whole / len(row))
     return sheet
 
 
@@ -71,64 +149,99 @@ def _images(one: Compared) -> int:
     return len(one.panels[0].images)
 
 
-def _height(one: Compared, width: float) -> float:
+def _height(one: Compared, page: Page, width: float) -> float:
     """Return the height of a figure, inches."""
-    note = LINE_HEIGHT * len(_lines(one.note, width))
-    rows, columns = _grid(one)
+    note = page.line * len(page.lines(one, width))
+    rows, columns = _grid(one, page)
     if _images(one):
         slim = max(len(image.rows) / max(len(image.columns), 1) for image in one.panels[0].images)
-        each = float(np.clip((width - 1.0) / columns * slim, 1.0, 4.0)) + 0.45
+        each = float(np.clip((width - 1.0) / columns * slim, 0.7, 4.0)) + 0.45
         return note + rows * each + 0.5
-    each = HEIGHT if len(one.panels) == 1 else max(width / columns * 0.8, 1.9)
-    return note + rows * (each + (RATIO_HEIGHT if one.ratios else 0.0))
+    each = page.height if len(one.panels) == 1 else max(width / columns * 0.8, 0.42 * page.height)
+    if page.compact or len(one.panels) > 1:
+        labels = _labels(one)
+        columns_of_names, words = _legend(labels, page, len(one.panels))
+        if len(labels) <= MOST_NAMED:
+            lines = max((word.count("\n") + 1 for word in words), default=0)
+            note += LEGEND_LINE * lines * math.ceil(len(labels) / columns_of_names)
+    return note + rows * each * (1.0 + (RATIO if one.ratios else 0.0))
 
 
-def _grid(one: Compared) -> tuple[int, int]:
+def _legend(labels: Sequence[str], page: Page, panels: int) -> tuple[int, list[str]]:
+    """Return the columns of a legend below the axes, and its names, broken into lines."""
+    room = int(page.width * LETTERS * 8.0 / page.small * 1.1)
+    longest = max(map(len, labels), default=0)
+    columns = int(np.clip(room // (longest + HANDLE), 1, 4 if panels > 1 else 2))
+    return columns, ["\n".join(textwrap.wrap(label, max(room - HANDLE, 20))) for label in labels]
+
+
+def _labels(one: Compared) -> list[str]:
+    return list(dict.fromkeys(mark.label for panel in one.panels for mark in panel.marks if mark.label))
+
+
+def _grid(one: Compared, page: Page) -> tuple[int, int]:
     """Return rows and columns of panels, or of images."""
     count = _images(one) or len(one.panels)
-    if one.columns and one.columns <= 6:
+    if one.columns and one.columns <= (3 if page.compact else 6):
         return math.ceil(count / one.columns), one.columns
     columns = count if count <= 3 else 2 if count == 4 else 3 if count <= 9 else 4
+    columns = min(columns, 2) if page.compact else columns
     return math.ceil(count / columns), columns
 
 
-def _draw(part: SubFigure, one: Compared, width: float) -> None:
-    rows, columns = _grid(one)
-    if lines := _lines(one.note, width):
-        space = LINE_HEIGHT * len(lines)
-        heights = [max(_height(one, width) - space, space), space]
+def _draw(part: SubFigure, one: Compared, page: Page, width: float) -> None:
+    rows, columns = _grid(one, page)
+    title: dict[str, Any] = {
+        "fontweight": "bold",
+        "x": 0.01,
+        "ha": "left",
+        "fontsize": matplotlib.rcParams["axes.titlesize"],
+    }
+    if lines := page.lines(one, width):
+        space = page.line * (len(lines) + 0.4)
+        heights = [max(_height(one, page, width) - space, space), space]
         part, below_it = part.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
         words = "\n".join(lines)
-        below_it.text(0.01, 1.0, words, fontsize=NOTE_SIZE, color=palette.FAINT, ha="left", va="top")
+        below_it.text(0.01, 1.0, words, fontsize=page.small, color=palette.FAINT, ha="left", va="top")
     if count := _images(one):
         axes = part.subplots(rows, columns, squeeze=False)
         every = axes.ravel()
         draw_images(list(every[:count]), one.panels[0])
         for empty in every[count:]:
             empty.set_visible(False)
+        if columns > 2:
+            for here in every[:count]:
+                here.set_title(
+                    here.get_title(loc="left"), loc="left", fontsize=matplotlib.rcParams["legend.fontsize"]
+                )
         for here in axes[:-1].ravel():
             here.set_xlabel("")
         for here in axes[:, 1:].ravel():
             here.set_ylabel("")
         if one.title:
-            part.suptitle(one.title, fontsize=10.5, fontweight="bold", x=0.01, ha="left")
+            part.suptitle(one.title, **title)
         return
     several, below = len(one.panels) > 1, bool(one.ratios)
     if several and one.title:
-        part.suptitle(one.title, fontsize=10.5, fontweight="bold", x=0.01, ha="left")
+        part.suptitle(one.title, **title)
     axes = part.subplots(
         rows * (1 + below), columns, squeeze=False, sharex=True,
-        height_ratios=[1.0, 0.42] * rows if below else None,
+        height_ratios=[1.0, RATIO] * rows if below else None,
     )  # fmt: skip
-    main = _fill(axes[:: 1 + below], one.panels)
+    panels = one.panels
+    if several and page.compact:  # no room for the names of bands
+        panels = tuple(
+            replace(one, bands=tuple(replace(band, label="") for band in one.bands)) for one in panels
+        )
+    main = _fill(axes[:: 1 + below], panels)
     if below:
         for here in _fill(axes[1::2], one.ratios):
             here.axhline(1.0, color=palette.IDEAL, lw=0.8, ls=":")
         for here in main:
             here.set_xlabel("")
             here.tick_params(labelbottom=False)
-    if several:
-        _name_together(part, main)
+    if several or page.compact:
+        _name_together(part, main, page)
 
 
 def _fill(axes: NDArray[np.object_], panels: Sequence[Drawing]) -> list[Axes]:
@@ -152,8 +265,8 @@ def _fill(axes: NDArray[np.object_], panels: Sequence[Drawing]) -> list[Axes]:
     return used
 
 
-def _name_together(part: SubFigure, axes: Sequence[Axes]) -> None:
-    """Replace the legends of panels by one below them where they name the same; few panels keep a long one each."""
+def _name_together(part: SubFigure, axes: Sequence[Axes], page: Page) -> None:
+    """Replace the legends of axes by one below them where they name the same."""
     named: dict[str, Artist] = {}
     for one in axes:
         handles, labels = one.get_legend_handles_labels()
@@ -163,8 +276,9 @@ def _name_together(part: SubFigure, axes: Sequence[Axes]) -> None:
     for one in axes:
         if (legend := one.get_legend()) is not None:
             legend.remove()
-    style: dict[str, Any] = {"loc": "outside lower center", "ncols": min(len(named), 4), "fontsize": 8.5}
-    part.legend(list(named.values()), list(named), **style)
+    columns, words = _legend(list(named), page, len(axes))
+    style: dict[str, Any] = {"loc": "outside lower center", "ncols": columns, "columnspacing": 1.2}
+    part.legend(list(named.values()), words, **style)
 
 
 def _same_limits(axes: Sequence[Axes]) -> None:
@@ -176,7 +290,3 @@ def _same_limits(axes: Sequence[Axes]) -> None:
     for one in drawn:
         one.set_xlim(limits[:, 0].min(), limits[:, 1].max())
         one.set_ylim(limits[:, 2].min(), limits[:, 3].max())
-
-
-def _lines(note: str, width: float) -> list[str]:
-    return textwrap.wrap(note, int(width * LETTERS_PER_INCH)) if note else []

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from mho.analysis.figures.drawing import outside
 from mho.analysis.figures.over_runs.card_values import RunCard
+from mho.analysis.figures.over_runs.standard_set import over_table
 from mho.analysis.figures.references import bounded
+from mho.analysis.figures.values.expressions import Formula
 from mho.analysis.figures.values.figure_data import FigureData, PointGroup
 from mho.analysis.figures.values.gathering import gather
-from mho.analysis.figures.values.inferred import figures_of, fits
+from mho.analysis.figures.values.inferred import can_draw, drawable_with, figures_of
 from mho.analysis.figures.values.pooling import sketch
 from mho.analysis.reports.collection import find_runs
 from mho.errors import InputError, RunFileError
@@ -86,38 +89,52 @@ def read_cards(places: Iterable[str | os.PathLike[str]]) -> tuple[list[RunCard],
     InputError
         A place is not there, or no file can be read.
     """
+    named = list(places)
     runs, skipped = [], []
-    for path in find_runs(*places):
+    for path in find_runs(*named):
         try:
             runs.append(RunCard(path, read_card(path)))
         except RunFileError as error:
             skipped.append(Skipped(str(path), str(error)))
+    if not runs and not skipped:
+        where = f"{named[0]} is a folder without run files" if len(named) == 1 else "no run file is there"
+        raise InputError(f"{where}; name run files, or folders that hold some")
     if not runs:
-        told = f": {skipped[0].reason}" if skipped else "; name run files, or folders that hold some"
-        raise InputError(
-            f"none of {len(skipped)} run files can be read{told}"
-            if skipped
-            else f"no run file is there{told}"
-        )
+        raise InputError(f"none of {len(skipped)} run files can be read: {skipped[0].reason}")
     return runs, skipped
 
 
-def read_figures(runs: Sequence[RunCard], name: str, skipped: list[Skipped]) -> list[FigureRuns]:
+def read_figures(
+    runs: Sequence[RunCard],
+    name: str,
+    skipped: list[Skipped],
+    changed: Callable[[Figure], Figure] = lambda figure: figure,
+    formulas: Sequence[Formula] = (),
+) -> list[FigureRuns]:
     """Read a figure of all runs, or without a name all figures of the first run; one file is open at a time.
 
     Files that turn out to be damaged are added to `skipped`.
+
+    Parameters
+    ----------
+    changed : callable
+        Makes of a declared figure the one that is wanted.
+    formulas : sequence of Formula
+        Columns that are computed.
 
     Raises
     ------
     RunFileError
         No run has the figure.
+    InputError
+        A formula cannot be evaluated in any run.
     """
     wanted: list[FigureRuns] = []
     had: dict[str, None] = {}
     before: list[str] = []
     for place, run in enumerate(runs):
         try:
-            with RunFile(run.path) as file:
+            with RunFile(run.path, whole=False) as file:
                 if not wanted:
                     own = {figure.name: figure for figure in figures_of(file)}
                     had |= dict.fromkeys(own)
@@ -125,9 +142,9 @@ def read_figures(runs: Sequence[RunCard], name: str, skipped: list[Skipped]) -> 
                     if not chosen:
                         before.append(run.path.stem)
                         continue
-                    wanted = [FigureRuns(figure, without=list(before)) for figure in chosen]
+                    wanted = [FigureRuns(changed(figure), without=list(before)) for figure in chosen]
                 for one in wanted:
-                    _read_one(one, file, place, len(runs))
+                    _read_one(one, file, place, len(runs), changed, formulas)
         except RunFileError as error:
             skipped.append(Skipped(str(run.path), str(error)))
             for one in wanted:
@@ -143,19 +160,45 @@ def read_figures(runs: Sequence[RunCard], name: str, skipped: list[Skipped]) -> 
     return wanted
 
 
-def _read_one(wanted: FigureRuns, file: RunFile, place: int, count: int) -> None:
+def declared_over_runs(runs: Sequence[RunCard], name: str) -> Figure | None:
+    """Return the figure over the table of runs that is meant by a name, as the first run that can be read says."""
+    for run in runs:
+        try:
+            with RunFile(run.path) as file:
+                return over_table(file, name)
+        except RunFileError:
+            continue
+    return None
+
+
+def _read_one(
+    wanted: FigureRuns,
+    file: RunFile,
+    place: int,
+    count: int,
+    changed: Callable[[Figure], Figure],
+    formulas: Sequence[Formula],
+) -> None:
     """Keep of an open run what a figure needs."""
     figure = wanted.figure
-    if not fits(file, figure):
-        alike = next((one for one in figures_of(file) if one.name == figure.name), None)
+    there = drawable_with(file, figure, formulas)
+    if not can_draw(figure, there):
+        alike = next((changed(one) for one in figures_of(file) if one.name == figure.name), None)
+        if alike is not None and not wanted.kept and alike == figure:
+            gather(file, figure, formulas=formulas)  # says what is wrong with a figure that is asked for
         if alike is None or alike.drawn_kind != figure.drawn_kind:
             wanted.without.append(file.path.stem)
             return
-        figure = alike  # of a run whose figure of that name is drawn from other maps
+        figure, there = (
+            alike,
+            drawable_with(file, alike, formulas),
+        )  # of a run whose figure of that name is drawn from other maps
     if figure.drawn_kind in ("map", "correlation") and not _has_room(wanted, file, figure, place, count):
         wanted.left_out += 1
         return
-    wanted.kept[place] = reduced(figure, gather(file, figure), numbers_of_one(count))
+    wanted.kept[place] = reduced(
+        figure, gather(file, figure, formulas=formulas, there=there), numbers_of_one(count)
+    )
 
 
 def numbers_of_one(count: int) -> int:
@@ -167,9 +210,7 @@ def _has_room(wanted: FigureRuns, file: RunFile, figure: Figure, place: int, cou
     """Return whether the images of a run are among those that are kept: evenly spaced ones of all."""
     cells = 1
     if figure.maps:
-        cells = sum(
-            rows * columns for rows, columns in (file.drawable_for(figure).maps[name] for name in figure.maps)
-        )
+        cells = sum(math.prod(file.stored(f"maps/{name}").shape[1:]) for name in figure.maps)
     elif figure.array:
         cells = int(np.size(file.array(figure.array)))
     room = max(1, CELLS_KEPT // max(cells, 1))

@@ -7,21 +7,24 @@ that no outlier is lost; of any other table the newest rows are read.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis import palette
+from mho.analysis.figures.values.expressions import Formula
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
+from mho.analysis.figures.values.inferred import drawable_with
 from mho.analysis.figures.values.spatial_correlation import without_group_medians
+from mho.analysis.figures.values.table_columns import TableColumns
 from mho.analysis.reports.convergence import read_forecast
 from mho.analysis.reports.quantities import handy_unit
 from mho.errors import RunFileError
 from mho.runs import RunFile
-from mho.runs.drawable import check_figure
-from mho.runs.figures import COUNTS, CURVES, Figure
+from mho.runs.drawable import Drawable, check_figure
+from mho.runs.figures import COUNTS, CURVES, RUNS, Figure
 
 Floats = NDArray[np.float64]
 
@@ -44,36 +47,49 @@ IMAGES, PIXELS = 4, 1 << 22
 """Images side by side, the largest; and pixels of one that are read."""
 
 
-def gather(run: RunFile, figure: Figure, newest: int = NEWEST) -> FigureData:
+def gather(
+    run: RunFile,
+    figure: Figure,
+    newest: int = NEWEST,
+    formulas: Sequence[Formula] = (),
+    there: Drawable | None = None,
+) -> FigureData:
     """Read the data of `figure` from the present file of `run`.
 
     Parameters
     ----------
     newest : int
         Number of newest rows of a table to read.
+    formulas : sequence of Formula
+        Columns of the figure that are computed from others.
+    there : Drawable, optional
+        What the figure is drawn from, where that was looked at already.
 
     Raises
     ------
     RunFileError
         When the file is damaged, or lacks the figure's data.
     """
-    there = run.drawable_for(figure)
+    there = there or drawable_with(run, figure, formulas)
     try:
         check_figure(figure, there)
     except RunFileError:
         _refuse(run, figure)
+    if figure.table == RUNS and RUNS not in there.tables:
+        return FigureData(run.path.stem, nothing="drawn over several runs")
     if figure.maps:
         counted = figure.drawn_kind in (*COUNTS, "share", "confusion")
         found = _of_maps(run, figure) if counted else _images(run, figure)
     elif figure.array:
         found = _of_array(run, figure)
-    elif run.length(figure.table) == 0:
+    elif TableColumns(run, figure.table, formulas).length(figure.columns) == 0:
         found = {"nothing": "no rows yet"}
     elif there.tables[figure.table][figure.columns[0]][1]:
         found = _waveforms(run, figure)
     else:
         whole_x = not figure.x or there.tables[figure.table][figure.x][0] in "iu"
-        found = {"counts": whole_x, **_of_table(run, figure, newest)}
+        columns = TableColumns(run, figure.table, formulas)
+        found = {"counts": whole_x, **_of_table(run, figure, newest, columns)}
     return FigureData(run.path.stem, **{"numbers": _named_numbers(run, figure), **found})
 
 
@@ -94,27 +110,27 @@ def in_words(name: str) -> str:
 # --- tables ---
 
 
-def _of_table(run: RunFile, figure: Figure, newest: int) -> dict[str, Any]:
-    table, length = figure.table, run.length(figure.table)
+def _of_table(run: RunFile, figure: Figure, newest: int, source: TableColumns) -> dict[str, Any]:
+    length = source.length(figure.columns)
     whole = figure.drawn_kind in CURVES[:3] and not figure.groups and len(figure.values) == 1
     groups: tuple[PointGroup, ...]
     if whole and newest >= NEWEST:
-        x, y, every = thinned_rows(run, table, figure.values[0], figure.x, length)
+        x, y, every = thinned_rows(source, figure.values[0], figure.x, length)
         groups, note = (PointGroup("", x, y),), f", lowest and highest of every {every} rows" * (every > 1)
     else:
         start = max(0, length - min(newest, 4 * NEWEST // max(4, len(figure.columns))))
-        columns = {name: run.column(table, name, start).astype(float) for name in figure.columns}
+        columns = {name: source.floats(name, start) for name in figure.columns}
         rows = min(map(len, columns.values()))
         columns = {name: values[:rows] for name, values in columns.items()}
         columns[""] = np.arange(start, start + rows, dtype=float)
         groups, note = _grouped(figure, columns)
         if start:
             note = f", newest {rows} of {length} rows{note}"
-    return {"groups": groups, "note": note, **_axes_of(run, figure, "row of the table")}
+    units = {name: source.unit(name) for name in figure.columns}
+    return {"groups": groups, "note": note, **_axes_of(units, figure, "row of the table")}
 
 
-def _axes_of(run: RunFile, figure: Figure, unnamed: str) -> dict[str, AxisText]:
-    units = run.units(figure.table)
+def _axes_of(units: Mapping[str, str], figure: Figure, unnamed: str) -> dict[str, AxisText]:
     x = AxisText(in_words(figure.x), units[figure.x]) if figure.x else AxisText(unnamed)
     if figure.drawn_kind in COUNTS:
         return {"x": x, "y": AxisText("values")}
@@ -170,18 +186,18 @@ def _said(names: tuple[str, ...], values: Floats) -> str:
     return ", ".join(filter(None, (cell, *(f"{in_words(name)} {value:g}" for name, value in told.items()))))
 
 
-def thinned_rows(run: RunFile, table: str, signal: str, axis: str, length: int) -> tuple[Floats, Floats, int]:
+def thinned_rows(source: TableColumns, signal: str, axis: str, length: int) -> tuple[Floats, Floats, int]:
     """Return places and values of at most `POINTS` rows and of how many each is one, a block in memory at a time.
 
     Of every stretch of rows the lowest and the highest are kept: no outlier is lost.
     """
     stretch = -(-2 * length // POINTS) if length > POINTS else 1
     if stretch == 1:
-        return *_read(run, table, signal, axis, 0, length), 1
+        return *_read(source, signal, axis, 0, length), 1
     kept: list[tuple[Floats, Floats]] = []
     block = max(BLOCK_ROWS // stretch, 1) * stretch
     for start in range(0, length, block):
-        places, values = _read(run, table, signal, axis, start, min(start + block, length))
+        places, values = _read(source, signal, axis, start, min(start + block, length))
         ends = extremes(values, stretch)
         kept.append((places[ends], values[ends]))
     return np.concatenate([one for one, _ in kept]), np.concatenate([one for _, one in kept]), stretch
@@ -196,11 +212,11 @@ def extremes(values: Floats, stretch: int) -> NDArray[np.int64]:
     return np.minimum(places, len(values) - 1)
 
 
-def _read(run: RunFile, table: str, signal: str, axis: str, start: int, stop: int) -> tuple[Floats, Floats]:
+def _read(source: TableColumns, signal: str, axis: str, start: int, stop: int) -> tuple[Floats, Floats]:
     """Return places and values of rows of a table, by number where there is no axis."""
-    values = run.column(table, signal, start, stop).astype(float)
+    values = source.floats(signal, start, stop)
     stop = start + len(values)
-    rows = run.column(table, axis, start, stop).astype(float) if axis else np.arange(start, stop, dtype=float)
+    rows = source.floats(axis, start, stop) if axis else np.arange(start, stop, dtype=float)
     return rows[: len(values)], values[: len(rows)]
 
 
@@ -229,7 +245,7 @@ def _waveforms(run: RunFile, figure: Figure) -> dict[str, Any]:
             groups.append(PointGroup(label, x[used][:POINTS], y[:POINTS]))
     note = f", newest {WAVEFORMS} of {run.length(table)} rows" if start else ""
     return {
-        "groups": tuple(groups), "note": note, "counts": not figure.x, **_axes_of(run, figure, "sample"),
+        "groups": tuple(groups), "note": note, "counts": not figure.x, **_axes_of(run.units(table), figure, "sample"),
     }  # fmt: skip
 
 
@@ -280,7 +296,7 @@ def _images(run: RunFile, figure: Figure) -> dict[str, Any]:
         if figure.subtrahends:
             array = name.rpartition("_")[0]
             title = in_words(array) if array and figure.subtrahends[number].startswith(array) else title
-        elif (count := len(run.map_times(name))) > 1:
+        elif (count := run.map_length(name)) > 1:
             title = f"{title}, image {count} of {count}"
         rows, columns = run.map_axes(name)
         images.append(MapImage(title, values, rows, columns))
@@ -308,12 +324,12 @@ def _difference(run: RunFile, figure: Figure, number: int) -> Floats | None:
 
 
 def _last_image(run: RunFile, name: str) -> Floats | None:
-    rows, columns = map(len, run.map_axes(name))
+    _, rows, columns = run.stored(f"maps/{name}").shape
     if rows * columns > PIXELS:
         raise RunFileError(
             f"run file {run.path}: map {name!r} has {rows} x {columns} cells, too many to draw"
         )
-    return np.asarray(run.map(name), dtype=float) if len(run.map_times(name)) else None
+    return np.asarray(run.map(name), dtype=float) if run.map_length(name) else None
 
 
 def _of_array(run: RunFile, figure: Figure) -> dict[str, Any]:

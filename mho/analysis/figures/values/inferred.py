@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mho.analysis.figures.values.expressions import Formula
 from mho.analysis.reports.cells import read_chip
 from mho.errors import RunFileError
 from mho.runs import RunFile
-from mho.runs.drawable import check_figure
-from mho.runs.figures import Figure
+from mho.runs.drawable import Drawable, check_figure
+from mho.runs.figures import RUNS, Figure
 from mho.runs.standard_figures import convergence_figure, cycle_figures, programming_figures
 
 _REFINEMENT = {"cycle", "residual", "relative_error"}
 
 
 def figures_of(run: RunFile) -> tuple[Figure, ...]:
-    """Return the figures of a run.
+    """Return the figures of a run; those over the table of runs are drawn of several.
 
     Raises
     ------
     RunFileError
         The file is damaged.
     """
-    return run.figures or _inferred(run)
+    own = tuple(one for one in run.figures if one.table != RUNS or RUNS in run.tables)
+    return own or _inferred(run)
 
 
 def figure_of(run: RunFile, name: str) -> Figure:
@@ -99,6 +104,15 @@ def table_figure(run: RunFile, name: str) -> Figure:
     return Figure(_identifier(name), kind=kind, table=name, x=axis, y=signal, by=by)
 
 
+def drawable_with(run: RunFile, figure: Figure, formulas: Sequence[Formula]) -> Drawable:
+    """Return what a figure is drawn from, the columns of formulas among it."""
+    there = run.drawable_for(figure)
+    if not (formulas and figure.table in there.tables):
+        return there
+    computed = {one.name: ("f", 0) for one in formulas}
+    return replace(there, tables={figure.table: {**there.tables[figure.table], **computed}})
+
+
 def _identifier(name: str) -> str:
     """Return a name that a figure may have: one in a damaged file may be any."""
     return name if name.isidentifier() and len(name) < 100 else "figure"
@@ -106,8 +120,13 @@ def _identifier(name: str) -> str:
 
 def fits(run: RunFile, figure: Figure) -> bool:
     """Return whether a run has the data of a figure."""
+    return can_draw(figure, run.drawable_for(figure))
+
+
+def can_draw(figure: Figure, there: Drawable) -> bool:
+    """Return whether a figure can be drawn from what there is."""
     try:
-        check_figure(figure, run.drawable_for(figure))
+        check_figure(figure, there)
     except RunFileError:
         return False
     return True

@@ -1,8 +1,6 @@
-"""The numbers in figures: bins, cumulative shares, quartiles, fits. Functions of arrays."""
+"""The numbers in figures: bins, cumulative shares, quartiles. Functions of arrays."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,48 +99,3 @@ def quartiles_over(x: Floats, y: Floats, most: int) -> tuple[Floats, Floats, Flo
     parts = np.split(y[order], np.cumsum(np.bincount(which, minlength=len(places)))[:-1])[-most:]
     found = np.array([quartiles(part) for part in parts]).reshape(-1, 3) if x.size else np.empty((0, 3))
     return places[-most:], found[:, 0], found[:, 1], found[:, 2]
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A curve y(x) with two numbers, found by least squares.
-
-    Attributes
-    ----------
-    kind : str
-        See `mho.runs.figures.Figure.fit`.
-    a, b : float
-        Its numbers: the value at 0 (or 1) and the slope, power, value a decade, or rate.
-    """
-
-    kind: str
-    a: float
-    b: float
-
-    def __call__(self, x: Floats) -> Floats:
-        """Return the curve at `x`."""
-        with np.errstate(all="ignore"):
-            if self.kind == "log-log line":
-                return np.asarray(self.a * x**self.b)
-            if self.kind == "exponential":
-                return np.asarray(self.a * np.exp(self.b * x))
-            return self.a + self.b * (np.log10(x) if self.kind == "log-time line" else x)
-
-
-def fitted(kind: str, x: Floats, y: Floats) -> Fit | None:
-    """Fit a curve of a `kind` to the points that it can go through; None where they do not determine it."""
-    log_x, log_y = kind in ("log-log line", "log-time line"), kind in ("log-log line", "exponential")
-    known = np.isfinite(x) & np.isfinite(y) & ((x > 0.0) | (not log_x)) & ((y > 0.0) | (not log_y))
-    x, y = x[known], y[known]
-    places = np.log10(x) if kind == "log-time line" else np.log(x) if log_x else x
-    values = np.log(y) if log_y else y
-    if len(places) < 2 or not np.ptp(places) > 0.0:
-        return None
-    middle, centre = float(places.mean()), float(values.mean())
-    with np.errstate(all="ignore"):
-        offset = places - middle
-        scale = np.abs(offset).max()  # squares of very small or large numbers are no numbers any more
-        slope = float((offset / scale) @ (values - centre) / ((offset / scale) @ (offset / scale)) / scale)
-        level = centre - slope * middle
-        a = float(np.exp(level)) if log_y else level
-    return Fit(kind, a, slope) if np.isfinite(a) and np.isfinite(slope) else None

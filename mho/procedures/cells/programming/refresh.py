@@ -184,6 +184,11 @@ class Refresh(Procedure):
         figures = (
             replace(levels, name="before", map=before.name, title="Levels before the refresh"),
             replace(levels, name="levels", title="Levels after the refresh"),
+            *(
+                replace(one, name="confusion_before", map=before.name, title="Levels wanted and read before")
+                for one in others
+                if one.name == "confusion"
+            ),
             Figure(
                 "moved", kind="distribution", map=moved.name, by=f"{plan.array}_target", y_scale="probability",
                 title="Change since programming, by level",

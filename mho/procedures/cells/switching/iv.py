@@ -331,8 +331,14 @@ class IV(Procedure):
             title="I-V curves by cell",
         )
         extracted = (
-            Figure("set_voltage", kind="distribution", table="loops", x="v_set", y_scale="probability"),
-            Figure("reset_voltage", kind="distribution", table="loops", x="v_reset", y_scale="probability"),
+            Figure(
+                "set_voltage", kind="distribution", table="loops", x="v_set", y_scale="probability",
+                title="SET voltages of all loops",
+            ),
+            Figure(
+                "reset_voltage", kind="distribution", table="loops", x="v_reset", y_scale="probability",
+                title="RESET voltages of all loops",
+            ),
             Figure(
                 "states", kind="errorbars", table="loops", x="cycle", y=("lrs", "hrs"), y_scale="log",
                 title="Both states at low voltage, by cycle",

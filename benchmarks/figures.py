@@ -1,0 +1,96 @@
+"""Figures: five of a campaign of 200 runs, and those of a run of many gigabytes, in CPU seconds and memory.
+
+The campaign is one solve of each of five presets on whole arrays, copied; the long run's chunks repeat (`_long_runs`).
+Each is drawn in a process of its own, whose peak of memory is that of importing, reading and drawing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import mho
+from benchmarks._long_runs import FIGURES, long_run
+from benchmarks.registry import Figure
+from mho.procedures import Solve
+
+RUNS = int(os.environ.get("MHO_BENCHMARK_RUNS", "200"))
+GIGABYTES = float(os.environ.get("MHO_BENCHMARK_GIGABYTES", "10"))
+PRESETS = ("ideal", "quiet", "pku", "relaxing", "stanford")
+
+FIVE = """
+import mho
+for name in ("convergence", "levels", "pulses_per_cell", "errors", "cycles_by_rho"):
+    mho.plot({folder!r}, {folder!r} + "/" + name + ".pdf", name, by="preset", width="column")
+"""
+"""What an analyst writes."""
+
+ONE = "import mho\nmho.plot({folder!r}, {folder!r} + '/one.png', 'convergence', by='preset')\n"
+LONG = "import mho\nmho.plot({path!r}, {path!r} + '.png', {name!r})\n"
+MEASURED = """
+import json, resource
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss * 1024]))
+"""
+
+
+def run(repeat: int) -> list[Figure]:
+    """Measure both; the long run once."""
+    with tempfile.TemporaryDirectory() as name:
+        return [*_campaign(Path(name) / "campaign", repeat), *_long(Path(name))]
+
+
+def _campaign(folder: Path, repeat: int) -> list[Figure]:
+    folder.mkdir()
+    matrix = str(Path(mho.__file__).parent / "chip_maps" / "matrices" / "mimo-16x16.mtx")
+    for preset in PRESETS:
+        first = folder / f"{preset}-0.h5"
+        mho.run(Solve(matrix=matrix, bits=24), bench="arrays", preset=preset, seed=1, output=first)
+        for number in range(1, RUNS // len(PRESETS)):
+            shutil.copy(first, folder / f"{preset}-{number}.h5")
+    found = []
+    for name, script, target in (("five figures", FIVE, 10.0), ("convergence by preset", ONE, None)):
+        costs = sorted(_measured(script.format(folder=str(folder))) for _ in range(max(repeat, 1)))
+        seconds, memory = costs[len(costs) // 2]
+        found.append(
+            Figure(
+                f"{name} of {RUNS} runs", seconds, "s CPU", target="10 s" if target else None,
+                met=seconds < target if target else None, detail={"peak": f"{memory / 1e6:.0f} MB"},
+            )
+        )  # fmt: skip
+    return found
+
+
+def _long(folder: Path) -> list[Figure]:
+    peaks = {}
+    details: dict[str, str] = {}
+    for size in (0.01 * GIGABYTES, 0.1 * GIGABYTES, GIGABYTES):
+        path = folder / f"{size:g}.h5"
+        rows = long_run(path, 1e9 * size)
+        costs = {one.name: _measured(LONG.format(path=str(path), name=one.name)) for one in FIGURES}
+        costs["all on a sheet"] = _measured(LONG.format(path=str(path), name=""))
+        peaks[size] = max(memory for _, memory in costs.values())
+        told = ", ".join(
+            f"{name} {memory / 1e6:.0f} MB {seconds:.0f} s" for name, (seconds, memory) in costs.items()
+        )
+        details[f"{size:g} GB, {rows} rows"] = told
+        path.unlink()
+    return [
+        Figure(
+            f"peak of memory, a run of {GIGABYTES:g} GB", peaks[GIGABYTES] / 1e6, "MB", target="500 MB, flat",
+            met=peaks[GIGABYTES] < 500e6 and peaks[GIGABYTES] < 1.2 * peaks[0.1 * GIGABYTES], detail=details,
+        )
+    ]  # fmt: skip
+
+
+def _measured(script: str) -> tuple[float, int]:
+    """Return CPU seconds and peak memory, bytes, of a script in a process of its own."""
+    code = [sys.executable, "-c", script + MEASURED]
+    done = subprocess.run(code, capture_output=True, text=True, check=True)
+    seconds, memory = json.loads(done.stdout.splitlines()[-1])
+    return float(seconds), int(memory)

@@ -1,0 +1,295 @@
+"""What is extracted of imported tables of sweeps, cycles, ramps and pulses, by the functions that the procedures use."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from mho.analysis.imports import Derivation, Derived, Imported
+from mho.procedures.cells import (
+    GOOD,
+    REASONS,
+    Loops,
+    conductance_left,
+    extract,
+    fit_weibull,
+    judge,
+    quantile,
+    share_rows,
+)
+from mho.running.importing.rows_by_cell import (
+    COLUMN,
+    ROW,
+    Columns,
+    Floats,
+    groups,
+    image_of,
+    map_of,
+    median_of,
+    table_of,
+)
+from mho.runs import Column, Figure, ReferenceLine, Table
+
+LOW_VOLTAGE = 0.2  # V: what counts as low in a sweep
+LEAST_CHANGE = 2.0  # factor from one state to the other from which a cell has switched
+LEAST_WINDOW = 5.0  # LRS/HRS of a good window
+LEAST_LRS = 1e-7  # S
+JUMP = 5.0  # factor of the conductance from one level of a ramp to the next at which a cell is formed
+MOST_SWEEPS = 20_000
+
+
+def iv(imported: Imported) -> Derivation:
+    """Extract SET and RESET voltages and both states of each sweep, as `mho run iv` does."""
+    columns = (
+        Column("sweep", dtype="u4", description="number of the sweep"), Column("cycle", dtype="u4"), ROW, COLUMN,
+        Column("v_set", "V", description="steepest rise; NaN where the cell was not set"),
+        Column("v_reset", "V", description="steepest fall; NaN where it was not reset"),
+        Column("lrs", "S", description="at low voltage, after the positive half"),
+        Column("hrs", "S", description="at low voltage, after the negative half"),
+        Column("window", description="lrs / hrs"),
+        Column("peak_current", "A", description="largest on the way to the lowest voltage"),
+        Column("peak_voltage", "V", description="where it flows"),
+    )  # fmt: skip
+    table = Table("loops", columns, "window", "cycle", "what was extracted of each loop")
+    image = map_of(imported, "conductance", "S", "conductance that the sweep left")
+    figures = (
+        Figure("set_voltage", kind="distribution", table="loops", x="v_set", y_scale="probability"),
+        Figure("reset_voltage", kind="distribution", table="loops", x="v_reset", y_scale="probability"),
+        Figure(
+            "states", kind="errorbars", table="loops", x="cycle", y=("lrs", "hrs"), y_scale="log",
+            title="Both states at low voltage, by cycle",
+        ),
+        Figure("window", kind="distribution", table="loops", x="window", x_scale="log", title="On/off window"),
+        Figure(image.name, map=image.name),
+    )  # fmt: skip
+
+    def derive(rows: Columns) -> Derived:
+        found: dict[str, list[Any]] = {one.name: [] for one in columns}
+        cycles: dict[tuple[int, int], int] = {}
+        left: dict[tuple[int, int], float] = {}
+        sweeps = list(groups(rows, "sweep", "row", "column"))
+        for (sweep, row, column), place in sweeps[:MOST_SWEEPS]:
+            volts, amperes = rows["voltage"][place], rows["current"][place]
+            limited = rows["limited"][place] > 0 if "limited" in rows else np.zeros(len(place), bool)
+            known = np.isfinite(volts)
+            volts, amperes, limited = volts[known], amperes[known], limited[known]
+            if len(volts) < 4 or not np.ptp(volts) > 0.0:
+                continue
+            loop: Loops = extract(volts, amperes[None], limited[None], LOW_VOLTAGE, LEAST_CHANGE)
+            for name, value in asdict(loop).items():
+                found[name].append(float(value[0]))
+            for name, number in (("sweep", sweep), ("row", row), ("column", column)):
+                found[name].append(number)
+            found["cycle"].append(cycles.setdefault((row, column), 0))
+            cycles[row, column] += 1
+            left[row, column] = conductance_left(volts, amperes, limited, LOW_VOLTAGE)
+        result = {"sweeps": len(sweeps)}
+        medians = {name: median_of(found[name]) for name in ("v_set", "v_reset", "lrs", "hrs", "window")}
+        remarks = (
+            (f"loops were extracted of the first {MOST_SWEEPS} sweeps only",)
+            if len(sweeps) > MOST_SWEEPS
+            else ()
+        )
+        picture = image_of(imported, list(left), np.array(list(left.values())))
+        units = {"v_set": "V", "v_reset": "V", "lrs": "S", "hrs": "S"}
+        return Derived(
+            {"loops": table_of(found, columns)},
+            {image.name: [(0.0, picture)]},
+            result | medians,
+            units,
+            remarks,
+        )
+
+    return Derivation((table,), (image,), figures, derive)
+
+
+def endurance(imported: Imported) -> Derivation:
+    """Find when windows failed, as `mho run endurance` does; one that was good again later had not failed."""
+    columns = (
+        ROW, COLUMN, Column("good", dtype="f8", description="cycles up to which the window was good"),
+        Column("failed", dtype="f8", description="cycles at which it was not; infinite where it never was"),
+        Column("reason", dtype="u1", description=", ".join(f"{n} {r}" for n, r in enumerate(REASONS))),
+    )  # fmt: skip
+    table = Table("lifetimes", columns, "failed", "good", "when each cell's window failed, and why")
+    lifetime = map_of(imported, "lifetime", "", "last cycle with a good window")
+    failure = map_of(imported, "failure", "", ", ".join(f"{n} {r}" for n, r in enumerate(REASONS)))
+    figures = (
+        Figure(
+            "lifetimes", kind="distribution", table="lifetimes", x="failed", x_scale="log",
+            lines=(ReferenceLine(x="weibull_scale", label="Weibull's scale"),),
+            title="Cycles at which windows were found failed",
+        ),
+        *(Figure(one.name, map=one.name) for one in (lifetime, failure)),
+    )  # fmt: skip
+
+    def derive(rows: Columns) -> Derived:
+        found: dict[str, list[Any]] = {one.name: [] for one in columns}
+        known = rows["conductance"][np.isfinite(rows["conductance"]) & (rows["conductance"] > 0.0)]
+        middle = float(np.exp(np.log(known).mean())) if known.size else LEAST_LRS
+        cells = []
+        for cell, place in groups(rows, "row", "column"):
+            windows = _windows({name: rows[name][place] for name in ("cycles", "state", "conductance")})
+            verdicts = [judge(lrs, hrs, LEAST_WINDOW, middle, LEAST_LRS) for _, lrs, hrs in windows]
+            if not verdicts:
+                continue
+            last = max((n for n, one in enumerate(verdicts) if one == GOOD), default=-1)
+            ended = last + 1 < len(verdicts)
+            values = (
+                *cell,
+                windows[last][0] if last >= 0 else 0.0,
+                windows[last + 1][0] if ended else math.inf,
+            )
+            for name, value in zip(columns, (*values, verdicts[last + 1] if ended else GOOD), strict=True):
+                found[name.name].append(value)
+            cells.append(cell)
+        good, failed = np.array(found["good"]), np.array(found["failed"])
+        fit = fit_weibull(good, failed) if len(good) else None
+        result = {
+            "cells": len(cells), "failed": int(np.isfinite(failed).sum()) if len(cells) else 0,
+            "weibull_scale": None if fit is None else fit.scale,
+            "weibull_shape": None if fit is None or math.isnan(fit.shape) else fit.shape,
+        }  # fmt: skip
+        images = {
+            lifetime.name: [(0.0, image_of(imported, cells, good))],
+            failure.name: [(0.0, image_of(imported, cells, np.array(found["reason"], dtype=float)))],
+        }
+        return Derived({"lifetimes": table_of(found, columns)}, images, result)
+
+    return Derivation((table,), (lifetime, failure), figures, derive)
+
+
+def _windows(cell: Columns) -> list[tuple[float, float, float]]:
+    """Return cycles, LRS and HRS (S) of a cell's reads of both states, cycle after cycle."""
+    cycles, which = np.unique(cell["cycles"], return_inverse=True)
+    both = np.full((len(cycles), 2), np.nan)
+    both[which.ravel(), cell["state"].astype(np.int64)] = cell["conductance"]
+    whole = np.isfinite(both).all(axis=1)
+    return [
+        (float(n), float(lrs), float(hrs)) for n, (lrs, hrs) in zip(cycles[whole], both[whole], strict=True)
+    ]
+
+
+def form(imported: Imported) -> Derivation:
+    """Find the level at which each cell was formed, and their distribution, as `mho run form` does."""
+    columns = (
+        Column("ramped", "V", description="level of the ramp"),
+        Column("share", description="of the cells that were to be formed"),
+        Column("low", description="lower end of its 95 % interval (Wilson)"), Column("high"),
+        Column("normal", description="normal distribution, fitted to the brackets"),
+        Column("weibull", description="Weibull's distribution, fitted to the brackets"),
+    )  # fmt: skip
+    table = Table("formed", columns, title="share of the cells that were formed up to each level")
+    voltage = map_of(imported, "forming_voltage", "V", "level of the ramp that formed the cell")
+    after = map_of(imported, "conductance", "S", "conductance after the last pulse")
+    figures = (
+        Figure(
+            "forming_distribution", table="formed", x="ramped", y=("share", "low", "high", "normal", "weibull"),
+            lines=(ReferenceLine(x="median", label="median"),), title="Share of the cells that are formed",
+        ),
+        Figure("forming_voltage", map=voltage.name, title="Forming voltage"),
+        Figure("conductance_after", kind="histogram", map=after.name, title="Conductance after forming"),
+    )  # fmt: skip
+
+    def derive(rows: Columns) -> Derived:
+        cells, formed, last = [], [], []
+        for cell, place in groups(rows, "row", "column"):
+            cells.append(cell)
+            formed.append(_formed_at(rows["ramped"][place].astype(float), rows["conductance"][place]))
+            last.append(float(rows["conductance"][place][-1]))
+        levels = np.unique(rows["ramped"][np.isfinite(rows["ramped"])].astype(float))
+        at = np.array(formed)
+        by = np.where(np.isfinite(at), np.searchsorted(levels, np.nan_to_num(at)), -1).astype(np.int64)
+        median = quantile(0.5, by, levels).value if len(levels) > 1 else math.nan
+        result = {
+            "cells": len(cells),
+            "formed": int((by >= 0).sum()),
+            "median": None if math.isnan(median) else median,
+        }
+        tables = {"formed": share_rows(by, levels)} if len(levels) > 1 else {}
+        images = {
+            voltage.name: [(0.0, image_of(imported, cells, at))],
+            after.name: [(0.0, image_of(imported, cells, np.array(last)))],
+        }
+        return Derived(tables, images, result, {"median": "V"})
+
+    return Derivation((table,), (voltage, after), figures, derive)
+
+
+def _formed_at(ramped: Floats, conductance: Floats) -> float:
+    """Return the level (V) at which a cell's conductance jumped most; of a single line that level; NaN for no jump."""
+    if len(ramped) == 1:
+        return float(ramped[0])
+    sizes = np.maximum(np.abs(np.nan_to_num(conductance)), 1e-15)
+    steps = sizes[1:] / sizes[:-1]
+    place = int(steps.argmax())
+    return float(ramped[place + 1]) if steps[place] >= JUMP else math.nan
+
+
+def response(imported: Imported) -> Derivation:
+    """Find median and quartiles of the responses at each level of the pulses, as `mho run response` does."""
+    axis = next(one for one in ("pulse", "gate", "voltage", "width", "before") if one in imported.names)
+    unit = next(one.unit for one in imported.measurement.columns if one.name == axis)
+    columns = (
+        Column(axis, unit), Column("median", "S", description="of all cells and repeats"),
+        Column("lower_quartile", "S"), Column("upper_quartile", "S"),
+    )  # fmt: skip
+    table = Table("curve", columns, "median", axis, "the response")
+    quartiles = ("median", "lower_quartile", "upper_quartile")
+    figure = Figure(
+        "curve", table="curve", x=axis, y=quartiles, title=f"Conductance after a pulse, by {axis}"
+    )
+
+    def derive(rows: Columns) -> Derived:
+        known = np.isfinite(rows["conductance"]) & np.isfinite(rows[axis])
+        levels, which = np.unique(rows[axis][known], return_inverse=True)
+        values = rows["conductance"][known][np.argsort(which.ravel(), kind="stable")]
+        parts = np.split(values, np.cumsum(np.bincount(which.ravel(), minlength=len(levels)))[:-1])
+        found = np.array([np.quantile(part, (0.5, 0.25, 0.75)) for part in parts]).reshape(-1, 3)
+        curve = {axis: levels.astype(float), **dict(zip(quartiles, found.T, strict=True))}
+        return Derived({"curve": curve}, {}, {"levels": len(levels)})
+
+    return Derivation((table,), (), (figure,), derive)
+
+
+def program(imported: Imported) -> Derivation:
+    """Count the pulses of each cell, and take its target, as `mho run program` does."""
+    names = ("conductance", "target", "pulses") if "target" in imported.names else ("conductance", "pulses")
+    units = {"conductance": "S", "target": "S", "pulses": ""}
+    titles = {"conductance": "conductance", "target": "target conductance", "pulses": "pulses per cell"}
+    maps = {name: map_of(imported, name, units[name], titles[name]) for name in names}
+    figures = [
+        Figure(
+            "pulses_per_cell",
+            kind="histogram",
+            map=maps["pulses"].name,
+            y_scale="log",
+            title="Pulses per cell",
+        )
+    ]
+    if "target" in maps:
+        conductance, target = maps["conductance"].name, maps["target"].name
+        figures = [
+            Figure(
+                "levels", kind="histogram", map=conductance, by=target, y_scale="log",
+                title="Levels of the programmed cells",
+            ),
+            *figures,
+            Figure("errors", map=conductance, minus=target, title="Conductance errors"),
+        ]  # fmt: skip
+
+    def derive(rows: Columns) -> Derived:
+        cells = list(groups(rows, "row", "column"))
+        keys = [cell for cell, _ in cells]
+        pulses = np.array([np.count_nonzero(rows["kind"][place]) for _, place in cells], dtype=float)
+        images = {maps["pulses"].name: [(0.0, image_of(imported, keys, pulses))]}
+        if "target" in maps:
+            wanted = np.array([rows["target"][place][-1] for _, place in cells], dtype=float)
+            images[maps["target"].name] = [(0.0, image_of(imported, keys, wanted))]
+        return Derived({}, images, {"cells": len(cells), "pulses": int(pulses.sum())})
+
+    return Derivation(
+        (), tuple(one for name, one in maps.items() if name != "conductance"), tuple(figures), derive
+    )
