@@ -24,7 +24,8 @@ from mho.runs import Figure, RunFile
 MOST_FIGURES = 24
 """Of one run."""
 
-MOST_OVER_RUNS = 12
+MOST_OVER_RUNS, MOST_OF_GROUPS = 12, 5
+"""Of a few runs; of groups of many, of each of which every file is read."""
 
 
 def run_pictures(run: RunFile) -> tuple[tuple[Picture, ...], str]:
@@ -55,15 +56,18 @@ def grouped_pictures(
     """Return the figures over groups of runs, medians with quartiles; what is not shown; and files that are damaged."""
     skipped: list[Skipped] = []
     try:
-        found = read_figures(runs, "", skipped)
+        found = read_figures(runs, "", skipped, most=MOST_OF_GROUPS)
     except RunFileError:  # none of them declares any
         return (), "", skipped
     pictures = []
-    for one in found[:MOST_OVER_RUNS]:
+    for one in found:
         compared = compared_figure(one, groups, runs, skipped, Wanted())
         wide = len(compared.panels) > 1 or bool(compared.panels[0].images)
         pictures.append(Picture(one.figure.heading, compared, wide=wide))
-    return tuple(pictures), _not_shown([one.figure for one in found[MOST_OVER_RUNS:]]), skipped
+    note = (
+        "" if len(found) < MOST_OF_GROUPS else "The first figures; `mho plot` draws the others over the runs."
+    )
+    return tuple(pictures), note, skipped
 
 
 def _picture(runs: Sequence[RunFile], figure: Figure, names: Sequence[str]) -> Picture:

@@ -31,10 +31,11 @@ from mho.analysis.reports import Summary, duration_text, summarise
 from mho.errors import RunFileError
 from mho.runs import GOING_ON, RunFile, Status, Verdict, Verification, verify
 from mho.runs.index import read_card
+from mho.runs.integrity import bytes_to_verify
 from mho.toml import load_toml
 
 VERIFIED_BYTES = 256 << 20
-"""Size of a file up to which its page says whether it is whole: the check reads all of it."""
+"""Size of its data up to which a page says whether a file is whole: the check reads all of them."""
 
 CommandOf = Callable[[RunFile], str]
 """Returns the command that starts a run anew; "" where there is none."""
@@ -171,10 +172,10 @@ def _figures(run: RunFile) -> Iterator[Block]:
 def _checks(path: Path, run: RunFile) -> Iterator[Block]:
     """Say whether the file is whole and as its run wrote it."""
     yield Heading("Checks", 2, "checks")
-    size = path.stat().st_size
+    size = bytes_to_verify(path)
     if size > VERIFIED_BYTES:
         words: Words = (
-            f"Not verified: the file has {size / 1e9:.1f} GB, and all of it would be read. To check it: ",
+            f"Not verified: its data are {size / 1e9:.1f} GB, and all of them would be read. To check it: ",
             Span(f"mho verify {path.name}", "code"),
         )
         yield Paragraph(words, DOUBTFUL)

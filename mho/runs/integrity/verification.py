@@ -82,6 +82,20 @@ def verify(path: str | os.PathLike[str]) -> Verification:
             return Verification(path, Verdict.DAMAGED, findings=(str(error),))
 
 
+def bytes_to_verify(path: str | os.PathLike[str]) -> int:
+    """Return how many bytes `verify` would read of the file at `path`: its data as they are when unpacked.
+
+    Raises
+    ------
+    RunFileError
+        It is no run file, or damaged.
+    """
+    path = Path(path)
+    with closing(open_run_file(path)) as file, intact(path):
+        found = (item for _, item in walk(file, lambda *_: None))
+        return sum(int(item.nbytes) for item in found if isinstance(item, h5py.Dataset))
+
+
 def _verified(record: RunRecord, file: h5py.File, status: Status) -> Verification:
     path, unclosed = record.path, record.is_unclosed
     damage: list[str] = []

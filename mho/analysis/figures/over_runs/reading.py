@@ -110,6 +110,7 @@ def read_figures(
     skipped: list[Skipped],
     changed: Callable[[Figure], Figure] = lambda figure: figure,
     formulas: Sequence[Formula] = (),
+    most: int | None = None,
 ) -> list[FigureRuns]:
     """Read a figure of all runs, or without a name all figures of the first run; one file is open at a time.
 
@@ -121,6 +122,8 @@ def read_figures(
         Makes of a declared figure the one that is wanted.
     formulas : sequence of Formula
         Columns that are computed.
+    most : int, optional
+        The first so many figures only.
 
     Raises
     ------
@@ -138,7 +141,7 @@ def read_figures(
                 if not wanted:
                     own = {figure.name: figure for figure in figures_of(file)}
                     had |= dict.fromkeys(own)
-                    chosen = [own[name]] if name in own else [] if name else list(own.values())
+                    chosen = [own[name]] if name in own else [] if name else list(own.values())[:most]
                     if not chosen:
                         before.append(run.path.stem)
                         continue
