@@ -47,7 +47,7 @@ WORDS = {
     "cell": "cell device dev cell_number device_number address addr cell_address cell_id device_id dut",
     "cycle": "cycle cycles cycle_number n_cycle ncycle cycle_count number_of_cycles switching_cycle endurance_cycle cyc",
     "sweep": "sweep loop sweep_number repeat_number run iteration repetition sweep_index",
-    "pulse": "pulse_number pulse_count pulse_index n_pulse npulse pulses number_of_pulses pulse_no step_number",
+    "pulse": "pulse_number pulse_count pulse_index n_pulse npulse pulses number_of_pulses of_pulses pulse_idx pulse_no step_number",
     "state": "state resistance_state lrs_hrs",
     "kind": "kind pulse pulse_kind operation op polarity pulse_type command",
     "limited": "limited in_compliance compliance_flag limit_reached",
@@ -63,6 +63,8 @@ LETTERS = {
 TERMINALS = re.compile(
     r"(?:[A-D]|(?i:anode|cathode|drain|source|top|bottom|smu|force|sense|meas|measured|cell|bl|sl|be|te))_?(?P<letter>[VI])"
 )
+JUNCTIONS = re.compile(r"(?P<letter>[VI])_?[bcdegst]{2}\d?")
+BRANCHES = {"pot": 1, "potentiation": 1, "ltp": 1, "dep": 2, "depression": 2, "ltd": 2}
 GATES = re.compile(r"(?:gate|g|wl)_?V|VG|Vg")
 STATES = {"lrs": 0, "on": 0, "lrs_r": 0, "hrs": 1, "off": 1}
 COUNTED = {
@@ -231,6 +233,8 @@ def _by_unit(unit: str) -> str:
 def _read(index: int, text: str) -> Header:
     name, unit = split_header(text)
     meaning, state, counts, number = _told_by(name)
+    if meaning in COUNTED.values() and number is not None and _by_unit(unit):
+        meaning, counts = "", meaning  # cell 1 (kOhm)
     if not meaning and unit:
         meaning = _by_unit(unit)
     if name == "T" and _kind(unit) == "K":
@@ -260,8 +264,9 @@ def _told_by(name: str) -> tuple[str, int | None, str, int | None]:
         return meaning, None, "", None
     if GATES.fullmatch(name.strip()):
         return "gate", None, "", None
-    if found := TERMINALS.fullmatch(name.strip()):
+    if found := TERMINALS.fullmatch(name.strip()) or JUNCTIONS.fullmatch(name.strip()):
         return {"V": "voltage", "I": "current"}[found["letter"].upper()], None, "", None
+    name = re.sub(r"^([RGI])(on|off|lrs|hrs)$", r"\1_\2", name.strip(), flags=re.IGNORECASE)
     words = re.findall(r"[A-Za-zµ]+|\d+", name)
     state = next((STATES[word.lower()] for word in words if word.lower() in STATES), None)
     counts, number = "", None
@@ -273,6 +278,12 @@ def _told_by(name: str) -> tuple[str, int | None, str, int | None]:
                 counts = COUNTED[left.pop().lower()]
         elif word.lower() not in STATES and word.lower() not in ("smu", "ch", "channel", "unit"):
             left.append(word)
+    if number is None and len(left) > 1 and left[-2].lower() in COUNTED and re.fullmatch("[A-Z]", left[-1]):
+        number, counts = ord(left.pop()) - ord("A"), COUNTED[left.pop().lower()]  # device A, device B
+    branch = next((word for word in left if word.lower() in BRANCHES), None)
+    if branch is not None:
+        number, counts = BRANCHES[branch.lower()], "kind"
+        left.remove(branch)
     quantity = "_".join(left)
     meaning = LETTERS.get(quantity) or _KNOWN.get(quantity.lower()) or ""
     if not meaning:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -32,6 +33,9 @@ from mho.runs import Column
 LARGEST_NUMBER = 2**31
 SAMPLE = 100_000
 """Values from which it is told after how many a sweep repeats itself."""
+
+LABEL = re.compile(r"[A-Za-z]+[ _]?(\d{1,9})")
+"""Of a line: a word and a number."""
 
 ZERO_CELSIUS = 273.15
 CELSIUS = "degC"
@@ -283,6 +287,12 @@ class Rows:
             found = np.array(texts, dtype=np.float64)
         except ValueError:
             numbers = [form.number(text) for text in texts]
+            if meaning in ("row", "column"):  # WL3, BL 12
+                labels = [LABEL.fullmatch(text) for text in texts]
+                numbers = [
+                    float(label[1]) if one is None and label else one
+                    for one, label in zip(numbers, labels, strict=True)
+                ]
             if meaning == "cell" and any(one is None for one in numbers):
                 numbers = [float(survey.cells.setdefault(text, len(survey.cells))) for text in texts]
             said = {n: f"{texts[n]!r} {column} is no number" for n, one in enumerate(numbers) if one is None}

@@ -202,7 +202,7 @@ def _wide(
             what = counts or measurement.counts
             if what == "cycle" and "cycle" not in measurement.meanings:
                 what = "sweep"
-            fixed[what] = float(number if what in ("cycle",) else number - offset)
+            fixed[what] = float(number if what in ("cycle", "kind") else number - offset)
         elif numbers and not counts:
             fixed[measurement.counts] = 0.0
         series.append(Series({k: v for k, v in columns.items() if k not in fixed}, fixed))
@@ -224,11 +224,13 @@ def _matrix(headers: Sequence[Header], taken: Sequence[Header]) -> Assignment | 
     ):
         return None
     first = headers[0] if headers else None
-    marked = first is not None and (first.meaning == "row" or not first.text)
+    marked = first is not None and (first.meaning == "row" or not first.text or _number_of(first) is None)
     cells = list(headers[1:] if marked else headers)
     numbered = [_number_of(one) for one in cells]
     if len(cells) < 2 or any(number is None for number in numbered) or len(set(numbered)) < len(numbered):
         return None
+    if not marked and numbered == [*range(1, 1 + len(cells))]:
+        numbered = [*range(len(cells))]  # columns without names; rows count from 0, too
     unit = {one.unit for one in cells}
     meaning = cells[0].meaning if cells[0].meaning in ("conductance", "resistance") else "conductance"
     if len(unit) > 1:
