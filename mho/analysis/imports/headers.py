@@ -66,6 +66,7 @@ TERMINALS = re.compile(
 JUNCTIONS = re.compile(r"(?P<letter>[VI])_?[bcdegst]{2}\d?")
 BRANCHES = {"pot": 1, "potentiation": 1, "ltp": 1, "dep": 2, "depression": 2, "ltd": 2}
 GATES = re.compile(r"(?:gate|g|wl)_?V|VG|Vg")
+LINES = {"bl", "wl", "sl", "col", "column", "row", "cols", "columns", "rows"}
 STATES = {"lrs": 0, "on": 0, "lrs_r": 0, "hrs": 1, "off": 1}
 COUNTED = {
     "cycle": "cycle", "cyc": "cycle", "sweep": "sweep", "loop": "sweep", "run": "sweep", "cell": "cell", "device": "cell",
@@ -247,10 +248,12 @@ def split_header(header: str) -> tuple[str, str]:
     found = _HEADER.fullmatch(header)
     assert found is not None  # every part of it is optional
     unit = next((part for part in found.group("round", "square", "slash") if part is not None), None)
+    if unit is not None and found["slash"] is not None and not _kind(unit) and unit.lower() in LINES:
+        return header, ""  # WL/BL
     if unit is not None and not (unit.strip().isdigit() and found["slash"] is None):
         return found["name"], unit.strip()
     name, _, ending = header.rpartition("_")
-    if not name or not _kind(ending):
+    if not name or ending.lower() in STATES or not _kind(ending):  # HRS is no number of hours
         return header, ""
     meaning = _told_by(name)[0]
     fits = not meaning or factor_between(plain_unit(ending), UNITS[meaning]) is not None

@@ -180,23 +180,17 @@ def _wide(
     keys = list(
         dict.fromkeys((one.state, one.counts, one.number) for some in several.values() for one in some)
     )
+    if "state" not in measurement.meanings and any(state is not None for state, _, _ in keys):
+        return [
+            Series(_of_key(single, several, key, source), {measurement.counts: float(place)})
+            for place, key in enumerate(keys)
+        ]  # LRS and HRS are two cells, or two curves
     keys.sort(key=lambda key: key[0] or 0)  # LRS first, as our own runs have it
     numbers = [number for _, _, number in keys if number is not None]
     offset = min(numbers, default=0)
     series = []
     for state, counts, number in keys:
-        columns = dict(single)
-        for meaning, some in several.items():
-            own = next(
-                (one for one in some if (one.state, one.counts, one.number) == (state, counts, number)), None
-            )
-            own = own or next((one for one in some if one.number == number and one.state is None), None)
-            own = own or next((one for one in some if one.number is None and one.state is None), None)
-            if own is None:
-                raise InputError(
-                    f"{source}: column {some[0].text!r} has no like of number {number}, which other columns have"
-                )
-            columns[meaning] = own
+        columns = _of_key(single, several, (state, counts, number), source)
         fixed: dict[str, float] = {} if state is None or "state" in single else {"state": float(state)}
         if number is not None:
             what = counts or measurement.counts
@@ -207,6 +201,26 @@ def _wide(
             fixed[measurement.counts] = 0.0
         series.append(Series({k: v for k, v in columns.items() if k not in fixed}, fixed))
     return series
+
+
+def _of_key(
+    single: Mapping[str, Header],
+    several: Mapping[str, Sequence[Header]],
+    key: tuple[int | None, str, int | None],
+    source: str,
+) -> dict[str, Header]:
+    """Return the columns of one series of a wide table: those of its state and number, and those of all."""
+    columns, number = dict(single), key[2]
+    for meaning, some in several.items():
+        own = next((one for one in some if (one.state, one.counts, one.number) == key), None)
+        own = own or next((one for one in some if one.number == number and one.state is None), None)
+        own = own or next((one for one in some if one.number is None and one.state is None), None)
+        if own is None:
+            raise InputError(
+                f"{source}: column {some[0].text!r} has no like of number {number}, which other columns have"
+            )
+        columns[meaning] = own
+    return columns
 
 
 def _alike(some: Sequence[Header]) -> tuple[Header, Header]:
