@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.imports import shapes
-from mho.analysis.imports.headers import Header, read_headers
+from mho.analysis.imports.headers import KINDS, STATE_WORDS, Header, read_headers
 from mho.analysis.imports.series import named, without_header
 from mho.analysis.imports.text_tables import Line, TextTable
 
@@ -51,7 +51,8 @@ def headers_of(
     told = named(plain, columns, units, str(table.path))
     if not form.header:
         return told
-    return resolved(told, _values(table, table.head(SAMPLE_LINES) if first is None else first), columns)
+    lines = table.head(SAMPLE_LINES) if first is None else first
+    return resolved(_worded(told, lines, columns), _values(table, lines), columns)
 
 
 def is_nameless(headers: Sequence[Header]) -> bool:
@@ -72,7 +73,7 @@ def resolved(
         Headers by meaning that were said.
     """
     found = [_numbered_pulse(one, some) for one, some in zip(headers, values, strict=True)]
-    for step in (_places, _lone_voltage, _wide_values, _error_rates, _mapped_value):
+    for step in (_places, _cycles, _lone_voltage, _wide_values, _error_rates, _mapped_value):
         found = step(found, values)
     kept = set(said.values())
     return tuple(old if old.text in kept else new for old, new in zip(headers, found, strict=True))
@@ -87,6 +88,21 @@ def _values(table: TextTable, lines: Sequence[Line]) -> list[Floats]:
         np.array([number(line.fields[index]) for line in lines if index < len(line.fields)], dtype=float)
         for index in range(len(table.form.header))
     ]
+
+
+def _worded(headers: Sequence[Header], lines: Sequence[Line], said: Mapping[str, str]) -> tuple[Header, ...]:
+    """Take a column of words for pulses, or for states, for what it is, whatever its name."""
+    found = list(headers)
+    for meaning, words in (("kind", KINDS), ("state", STATE_WORDS)):
+        if meaning in said or any(one.meaning == meaning for one in found):
+            continue
+        for place, one in enumerate(found):
+            texts = {line.fields[one.index].lower() for line in lines if one.index < len(line.fields)}
+            wordy = texts <= set(words) and not any(text.replace(".", "").isdigit() for text in texts)
+            if not one.meaning and texts and wordy:
+                found[place] = replace(one, meaning=meaning)
+                break
+    return tuple(found)
 
 
 def _plain(header: Header) -> str:
@@ -114,6 +130,20 @@ def _places(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
         return headers
     places = {row.index: "row", column.index: "column"}
     return [replace(one, meaning=places.get(one.index, one.meaning)) for one in headers]
+
+
+def _cycles(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
+    """Take whole numbers that grow beside columns of both states for the cycles."""
+    meanings = {one.meaning for one in headers}
+    if {one.state for one in headers} < {0, 1} or {"cycle", "time", "pulse"} & meanings:
+        return headers
+    for place, (one, some) in enumerate(zip(headers, values, strict=True)):
+        grows = (
+            len(some) > 1 and shapes.is_whole(some) and bool(np.all(np.diff(some) >= 0.0) and np.ptp(some))
+        )
+        if not one.meaning and not one.unit and one.state is None and grows:
+            return [*headers[:place], replace(one, meaning="cycle"), *headers[place + 1 :]]
+    return headers
 
 
 def _lone_voltage(headers: list[Header], values: Sequence[Floats]) -> list[Header]:

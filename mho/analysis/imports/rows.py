@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,15 @@ ZERO_CELSIUS = 273.15
 CELSIUS = "degC"
 WORDS_OF_KIND = "say read, set or reset, or 0, 1 or 2"
 WORDS_OF_STATE = "say LRS or HRS, or 0 or 1"
+
+
+def _clock(text: str) -> float | None:
+    """Return the seconds since 1970 of a date and time in ISO 8601, in UTC unless it says more; None for no such text."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 class Rows:
@@ -292,6 +302,10 @@ class Rows:
                 numbers = [
                     float(label[1]) if one is None and label else one
                     for one, label in zip(numbers, labels, strict=True)
+                ]
+            if meaning == "time":
+                numbers = [
+                    _clock(text) if one is None else one for one, text in zip(numbers, texts, strict=True)
                 ]
             if meaning == "cell" and any(one is None for one in numbers):
                 numbers = [float(survey.cells.setdefault(text, len(survey.cells))) for text in texts]

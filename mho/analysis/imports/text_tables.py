@@ -271,10 +271,7 @@ def _names_above(
     split: Sequence[tuple[int, list[str]]], begin: int, width: int, plain: Form
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return header and units that stand above the first line of numbers."""
-    above = [
-        _widened(fields, width)
-        for _, fields in split[max(begin - HEADER_LINES, 0) : begin]
-    ]
+    above = [_widened(fields, width) for _, fields in split[max(begin - HEADER_LINES, 0) : begin]]
     above = [*reversed([*itertools.takewhile(lambda fields: len(fields) == width, reversed(above))])]
     if not above:
         return (), ()
@@ -307,7 +304,11 @@ def _commented(head: Sequence[tuple[int, str]], first: int, plain: Form, width: 
     fields = plain.split(text)
     if plain.mark == " " and len(fields) != width:  # a unit belongs to the name before it
         fields = re.split(r"\s+(?![(\[])", text)
-    return tuple(fields) if len(fields) == width and all(plain.number(f) is None for f in fields) else ()
+    return (
+        tuple(fields)
+        if len(fields) == width and all(not f or plain.number(f) is None for f in fields)
+        else ()
+    )
 
 
 def _renamed(form: Form, names: Sequence[str], path: Path) -> Form:
