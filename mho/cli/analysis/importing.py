@@ -156,12 +156,17 @@ def _decided(
 def _unsure(found: Guess, kind: str) -> str:
     """Return the sentence that says what is missing, and which options tell it."""
     best = found.best
+    texts = [one.text for one in found.headers]
+    if best.assignment is None and not kind and sum(bool(one.meaning) for one in found.headers) < 2:
+        return (
+            f"{found.table.path}: its columns {', '.join(texts)[:120]} tell no kind of measurement; say what it is and "
+            "which column is which, such as --type iv --column voltage='…' --column current='…'"
+        )
     if best.assignment is None:
         return best.reasons[0] + (
             "" if kind else f"; taken for {best.measurement.name}, say --type for another kind"
         )
     names = " or ".join(one.measurement.name for one in found.candidates[:2] if one.assignment is not None)
-    texts = [one.text for one in found.headers]
     return (
         f"{found.table.path} may be {names}, which is not sure: say --type {best.measurement.name}, with --column and "
         f"--unit where names are not understood (--column voltage={texts[0]} --unit current=uA), or --yes for the best "

@@ -176,3 +176,11 @@ def test_wrong_options_are_answered_in_one_sentence(
 
 def test_a_table_must_be_named(shell: Shell):
     assert "name a table to import" in shell.refused("import")
+
+
+def test_columns_that_say_nothing_are_shown_with_the_options(shell: Shell, tmp_path: Path):
+    said = shell.refused(
+        "import", written(tmp_path, "foo,bar\n" + "".join(f"{k},{k % 3}\n" for k in range(9)))
+    )
+    assert "its columns foo, bar tell no kind of measurement" in said
+    assert "--type iv --column voltage=" in said
