@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mho.analysis.documents.blocks import Picture
 from mho.analysis.figures import Drawing, draw_drawing, save_to
 from mho.analysis.figures.over_runs.groups_of_runs import Compared
 from mho.analysis.reports import handy_unit
@@ -82,11 +81,6 @@ def _range(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], unit: str)
     if not known.size:
         return "without values"
     return f"from {factor * known.min():.3g} to {factor * known.max():.3g} {handy}".rstrip()
-
-
-def caption(picture: Picture) -> str:
-    """Return the title above a figure: curves have it within the picture, and images of a run the name of their map."""
-    return picture.title if isinstance(picture.drawing, Drawing) and picture.drawing.images else ""
 
 
 def _points(drawing: Drawing | Compared) -> int:
