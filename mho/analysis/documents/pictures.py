@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Sheet
 
 SIZE, WIDE = (6.0, 4.0), (9.0, 4.2)  # inches, on a screen
-PRINTED, PRINTED_WIDE = (4.4, 3.2), (7.2, 3.8)  # in print
+PRINTED, PRINTED_WIDE = (3.7, 2.9), (7.2, 3.2)  # in print
 DOTS = 130  # per inch
 MOST_POINTS = 4000
 """Points of curves up to which a figure is SVG."""
