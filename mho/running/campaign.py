@@ -17,6 +17,7 @@ from mho.running.failures import failure_reason
 from mho.running.plan import Plan, PlannedRun
 from mho.runs import GOING_ON, RunFile, Status
 from mho.runs.index import plain_results, write_parquet
+from mho.runs.paths import MOST_TRIES, path_of_earlier_try
 
 if TYPE_CHECKING:
     from mho.workers import Workers
@@ -160,12 +161,11 @@ def _finished(task: Task, attempt: int = 0) -> Row | None:
     except RunFileError:
         if not task.path.exists():
             return None
-    for number in range(1, 1000):
-        aside = task.path.with_name(f"{task.path.stem}.failed-{number}.h5")
-        if not aside.exists():
-            task.path.rename(aside)
-            return None
-    raise InputError(f"{task.path} was tried 999 times; look into its .failed files")
+    aside = path_of_earlier_try(task.path)
+    if aside is None:
+        raise InputError(f"{task.path} was tried {MOST_TRIES} times; look into its .failed files")
+    task.path.rename(aside)
+    return None
 
 
 def describe_run(task: Task, status: Status, reason: str, summary: Mapping[str, Any], attempt: int) -> Row:

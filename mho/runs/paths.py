@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from mho.errors import RunFileError
 
 SUFFIX = ".h5"
 DEFAULT_FOLDER = Path("data", "runs")
+MOST_TRIES = 999
+EARLIER_TRY = re.compile(r"(?P<run>.+)\.failed-(?P<number>\d{1,3})\.h5")
 
 
 def runs_folder(
@@ -69,3 +72,25 @@ def new_run_path(
         for clash in itertools.chain([""], (f"-{n}" for n in itertools.count(2)))
     )
     return next(path for path in candidates if not path.exists())
+
+
+def path_of_earlier_try(path: Path) -> Path | None:
+    """Return the path beside `path` at which the file of a run that is tried again is kept; None after `MOST_TRIES`."""
+    tries = (path.with_name(f"{path.stem}.failed-{number}{SUFFIX}") for number in range(1, MOST_TRIES + 1))
+    return next((one for one in tries if not one.exists()), None)
+
+
+def earlier_tries(names: Iterable[str]) -> set[str]:
+    """Return those names of run files in one folder that are tries of a run of which a later try is there, too.
+
+    Of ``7.failed-1.h5``, ``7.failed-2.h5`` and ``7.h5`` the first two are earlier; without ``7.h5`` only the first is.
+    """
+    there = set(names)
+    tries: dict[str, list[tuple[int, str]]] = {}
+    for name in there:
+        if match := EARLIER_TRY.fullmatch(name):
+            tries.setdefault(match["run"], []).append((int(match["number"]), name))
+    found: set[str] = set()
+    for run, known in tries.items():
+        found |= {name for _, name in (known if f"{run}{SUFFIX}" in there else sorted(known)[:-1])}
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mho.analysis.comparisons.compared_runs import Skipped, read_sides
@@ -11,7 +12,7 @@ from mho.analysis.comparisons.effects import CENTRES
 from mho.analysis.figures.over_runs.card_values import FACTS, OTHERS
 from mho.analysis.figures.over_runs.grouping import group_runs
 from mho.analysis.figures.over_runs.reading import read_cards
-from mho.analysis.reports import find_runs
+from mho.analysis.reports import find_runs, left_out_tries
 from mho.errors import InputError
 
 GROUPINGS = (*FACTS, *OTHERS)
@@ -59,7 +60,9 @@ def compare_files(
         paths = _found(places)
         groups = [(name, [path]) for name, path in zip(names_of(paths), paths, strict=True)]
     sides, unread = read_sides(groups)
-    return compare(sides, skipped=[*skipped, *unread], centre=centre, by=by)
+    found = compare(sides, skipped=[*skipped, *unread], centre=centre, by=by)
+    tries = left_out_tries(*places, *against)
+    return replace(found, notes=(*found.notes, tries)) if tries else found
 
 
 def group_files(

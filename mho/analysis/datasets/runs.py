@@ -249,4 +249,6 @@ def _at(place: Place) -> Iterator[Path]:
 def _asked(query: str, folder: Path) -> Runs:
     with RunIndex(folder) as index:
         index.update()
-        return Runs(folder / run.path for run in index.search(query, "start"))
+        found = [folder / run.path for run in index.search(query, "start")]
+    searched = set(find_runs(folder))  # without earlier tries of runs that were tried again
+    return Runs(path for path in found if path in searched)

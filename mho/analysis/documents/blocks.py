@@ -168,6 +168,11 @@ def listing(text: str, caption: str = "") -> Listing:
     return Listing(text, caption)
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words: ``1 run``, ``3 runs``."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def plain(words: Words) -> str:
     """Return words without tones."""
     parts = words if isinstance(words, tuple) else (words,)

@@ -20,7 +20,7 @@ from mho.analysis.documents.blocks import (
     Span,
     Words,
 )
-from mho.analysis.documents.pictures import alt_text, caption, screen_picture
+from mho.analysis.documents.pictures import alt_text, screen_picture
 from mho.analysis.documents.style import STYLE
 from mho.escaping import html
 
@@ -142,7 +142,5 @@ def _figure(picture: Picture, pixels: bool) -> str:
         above = f"<figcaption>{html(picture.title)}</figcaption>"
         return f'<figure{wide}>{above}<p class="dim">not drawn: {html(picture.trouble)}</p></figure>'
     kind, data = screen_picture(picture.drawing, wide=picture.wide, pixels=pixels)
-    title = caption(picture)
-    above = f"<figcaption>{html(title)}</figcaption>" if title else ""
     source = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
-    return f'<figure{wide}>{above}<img alt="{html(alt_text(picture.drawing))}" src="{source}"></figure>'
+    return f'<figure{wide}><img alt="{html(alt_text(picture.drawing))}" src="{source}"></figure>'

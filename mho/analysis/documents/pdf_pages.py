@@ -29,8 +29,8 @@ from mho.analysis.documents.blocks import (
     Words,
     plain,
 )
-from mho.analysis.documents.pdf_tables import FIGURE_GAP, Setting, fitted_tables
-from mho.analysis.documents.pictures import caption, print_picture
+from mho.analysis.documents.pdf_tables import FIGURE_GAP, Setting, fitted_tables, with_headings
+from mho.analysis.documents.pictures import print_picture
 from mho.errors import InputError
 from mho.escaping import visible
 
@@ -89,7 +89,7 @@ def pdf_pages(document: Document) -> bytes:
         creator="mho", invariant=1,
     )  # fmt: skip
     footer = _Footer(setting, visible(document.title, lines=False))
-    sheets.build(story, onFirstPage=footer, onLaterPages=footer)
+    sheets.build(with_headings(story), onFirstPage=footer, onLaterPages=footer)
     return _with_figures(buffer.getvalue(), placed)
 
 
@@ -180,13 +180,12 @@ class _Composer:
             box = self.setting.figure_box(
                 72.0 * width * scale, 72.0 * height * scale, self._place(data, scale)
             )
-            title = caption(picture)
             if alone:
                 yield from self.setting.figure_rows([waiting] if waiting else [])
                 waiting = []
-                yield from self.setting.figure_alone(box, self._escaped(title))
+                yield box
             else:
-                waiting.append((box, self._escaped(title)))
+                waiting.append(box)
                 if len(waiting) == 2:
                     yield from self.setting.figure_rows([waiting])
                     waiting = []

@@ -12,6 +12,9 @@ from mho.analysis.documents.blocks import Words, plain
 
 MARGIN = 40.0  # points
 FIGURE_GAP = 12.0
+HEADING_ROOM, BEGINNING = 30.0, 90.0  # points
+MOST_KEPT = 10
+"""Lines of a table or listing that stay on one page with their heading."""
 SIZES = (8.0, 7.0, 6.2)
 """Of the type in a table, points: as large as lets it fit."""
 
@@ -164,13 +167,13 @@ class Setting:
 
         return Box()
 
-    def figure_rows(self, rows: Sequence[Sequence[tuple[Any, str]]]) -> Iterator[Any]:
-        """Yield figures two beside one another, with their titles above them."""
+    def figure_rows(self, rows: Sequence[Sequence[Any]]) -> Iterator[Any]:
+        """Yield figures two beside one another."""
         from reportlab.platypus import Table, TableStyle
 
         half = (self.width - FIGURE_GAP) / 2.0 + FIGURE_GAP / 2.0
         for row in rows:
-            cells = [[self.paragraph(title, "h4"), box] if title else [box] for box, title in row]
+            cells = [[box] for box in row]
             cells += [[]] * (2 - len(cells))
             plain_style = [
                 ("LEFTPADDING", (0, 0), (-1, -1), 0),
@@ -179,11 +182,36 @@ class Setting:
             ]
             yield Table([cells], colWidths=[half, half], style=TableStyle(plain_style), hAlign="LEFT")
 
-    def figure_alone(self, box: Any, title: str) -> Iterator[Any]:
-        """Yield a figure with its title above it, on one page."""
-        if title:
-            yield self.paragraph(title, "h4")  # which stays with what follows
-        yield box
+
+def with_headings(story: Sequence[Any]) -> list[Any]:
+    """Return what is set, where headings stay with the beginning of a long table or listing, not with all of it.
+
+    ReportLab keeps a heading and what follows on one page, and leaves the rest of the page before empty.
+    """
+    from reportlab.platypus import CondPageBreak
+
+    found: list[Any] = []
+    headings: list[Any] = []
+    for one in story:
+        if one.getKeepWithNext():
+            headings.append(one)
+            continue
+        if headings and _is_long(one):
+            for heading in headings:
+                heading.keepWithNext = 0
+            found.append(CondPageBreak(HEADING_ROOM * len(headings) + BEGINNING))
+        found += [*headings, one]
+        headings = []
+    return found + headings
+
+
+def _is_long(flowable: Any) -> bool:
+    """Return whether something set has lines enough to be cut at the end of a page."""
+    from reportlab.platypus import Preformatted, Table
+
+    if isinstance(flowable, Preformatted):
+        return len(flowable.lines) > MOST_KEPT
+    return isinstance(flowable, Table) and len(flowable._cellvalues) > MOST_KEPT
 
 
 def fitted_tables(
@@ -218,7 +246,7 @@ def _natural(setting: Setting, place: int, head: Sequence[str], rows: Sequence[S
     from reportlab.pdfbase.pdfmetrics import stringWidth
 
     texts = [line for row in rows if place < len(row) for line in plain(row[place]).split("\n")]
-    longest = sorted(texts, key=len)[-8:]
+    longest = sorted(set(texts), key=len)[-64:]  # as many as may be the widest
     widths = [stringWidth(text[:400], setting.font, 1.0) for text in longest]
     return float(max([*widths, stringWidth(head[place], setting.bold, 1.0), 1.0]))
 

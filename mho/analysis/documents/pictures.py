@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mho.analysis.documents.blocks import Picture
 from mho.analysis.figures import Drawing, draw_drawing, save_to
 from mho.analysis.figures.over_runs.groups_of_runs import Compared
 from mho.analysis.reports import handy_unit
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Sheet
 
 SIZE, WIDE = (6.0, 4.0), (9.0, 4.2)  # inches, on a screen
-PRINTED, PRINTED_WIDE = (4.4, 3.2), (7.2, 3.8)  # in print
+PRINTED, PRINTED_WIDE = (3.7, 2.9), (7.2, 3.2)  # in print
 DOTS = 130  # per inch
 MOST_POINTS = 4000
 """Points of curves up to which a figure is SVG."""
@@ -82,11 +81,6 @@ def _range(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], unit: str)
     if not known.size:
         return "without values"
     return f"from {factor * known.min():.3g} to {factor * known.max():.3g} {handy}".rstrip()
-
-
-def caption(picture: Picture) -> str:
-    """Return the title above a figure: curves have it within the picture, and images of a run the name of their map."""
-    return picture.title if isinstance(picture.drawing, Drawing) and picture.drawing.images else ""
 
 
 def _points(drawing: Drawing | Compared) -> int:

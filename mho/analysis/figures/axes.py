@@ -56,6 +56,7 @@ MOST_COLUMNS = 4
 
 BESIDE = 0.9, 0.9  # inches beside axes and below and above them that labels, numbers and a title take
 BELOW_LABEL = 3.6  # sizes of its letters from the axes to below the name of the horizontal one
+WIDE = 1.7  # width over height of a sheet from which on images stand in one row
 MEAN_WIDTH, BOLD_WIDTH = 0.53, 0.62  # of a character, as a share of the size of its font
 
 MOST_WRITTEN = 16
@@ -121,12 +122,16 @@ def draw_images(axes: Sequence[Axes], drawing: Drawing) -> None:
 
 
 def place_images(figure: SubFigure, drawing: Drawing) -> list[Axes]:
-    """Place the largest image below, with the most space, and the others in a row above it."""
+    """Place the largest image below, with the most space, and the others in a row above it; all in a row if that is wide."""
     if drawing.nothing:
         return [figure.subplots()]
     *others, largest = drawing.images
     if not others:
         return [figure.subplots()]
+    if figure.bbox.width > WIDE * figure.bbox.height:
+        shares = [np.clip(1.0 / _slimness(one), 0.6, 1.6) for one in drawing.images]
+        row = figure.subplots(1, len(shares), squeeze=False, width_ratios=shares)[0]
+        return [*row]
     heights = max(map(_slimness, others)) / len(others), _slimness(largest)
     grid = figure.add_gridspec(2, len(others), height_ratios=np.clip(heights, 0.4, 1.0))
     axes = [figure.add_subplot(grid[0, number]) for number in range(len(others))]

@@ -206,7 +206,7 @@ def _drawn(paths: Sequence[RunPath], wanted: Wanted) -> tuple[Sheet, list[tuple[
     if wanted != Wanted(wanted.figure) or len(files) > MOST_RUNS or not files or _is_over_runs(files, wanted):
         from mho.analysis.figures.over_runs.drawing_runs import draw_over_runs
 
-        sheet, skipped = draw_over_runs(files or paths, wanted)
+        sheet, skipped = draw_over_runs(paths, wanted)
         return sheet, [(one.path, one.reason) for one in skipped]
     with ExitStack() as stack:
         runs = [stack.enter_context(RunFile(path)) for path in files]

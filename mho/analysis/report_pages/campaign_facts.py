@@ -35,10 +35,19 @@ FEWEST = 5
 
 @dataclass(frozen=True)
 class Varied:
-    """A fact or parameter that is not the same in all runs: its values as texts, in order, and how many runs have each."""
+    """A fact or parameter that is not the same in all runs.
+
+    Attributes
+    ----------
+    values : tuple of (str, int)
+        Its values as texts, in order, and how many runs have each.
+    of_runs : tuple of str
+        Its value in each run.
+    """
 
     name: str
     values: tuple[tuple[str, int], ...]
+    of_runs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -67,39 +76,45 @@ class Outlier:
 
 def varied(runs: Sequence[RunCard]) -> tuple[Varied, ...]:
     """Return what is not the same in all runs, facts first."""
-    held: dict[str, list[tuple[float, str]]] = {name: [] for name in FACTS}
-    for run in runs:
+    held: dict[str, dict[int, tuple[float, str]]] = {name: {} for name in FACTS}
+    for place, run in enumerate(runs):
         for name in FACTS:
             text = str(getattr(run.card.facts, name))
-            held[name].append(
-                (float(text) if text.isdecimal() and len(text) < 16 else math.inf, text or "none")
-            )
+            number = float(text) if text.isdecimal() and len(text) < 16 else math.inf
+            held[name][place] = number, text or "none"
         for one in run.card.parameters:
             number = math.inf if one.number is None else one.number
             name = f"parameter.{one.name}" if one.name in FACTS else one.name
             if name != one.name and one.text == str(getattr(run.card.facts, one.name)):
                 continue  # said already
-            held.setdefault(name, []).append((number, f"{one.text} {one.unit}".rstrip()))
+            held.setdefault(name, {})[place] = number, f"{one.text} {one.unit}".rstrip()
     found = []
     for name, values in held.items():
-        counted = Counter(values)
+        counted = Counter(values.values())
         missing = len(runs) - len(values)
         if len(counted) + bool(missing) > 1:
             ordered = [(key[1], counted[key]) for key in sorted(counted)]
-            found.append(Varied(name, (*ordered, *([(NOT_THERE, missing)] * bool(missing)))))
+            of_runs = tuple(values.get(place, (0.0, NOT_THERE))[1] for place in range(len(runs)))
+            found.append(Varied(name, (*ordered, *([(NOT_THERE, missing)] * bool(missing))), of_runs))
     return tuple(found)
 
 
 def chosen_groups(found: Sequence[Varied]) -> tuple[str, ...]:
-    """Return by which of the things that were varied runs are grouped: as many as make at most `MOST_GROUPS` groups."""
+    """Return by which of the things that were varied runs are grouped: as many as make at most `MOST_GROUPS` groups.
+
+    What follows from the others makes no new groups, as the tolerance that follows from the bits.
+    """
     chosen: list[str] = []
     groups = 1
+    known = [""] * (len(found[0].of_runs) if found else 0)
     for one in sorted(found, key=lambda one: len(one.values)):
         if one.name in SEEDS or one.name in ("mho", "commit", "version"):
             continue
-        if groups * len(one.values) <= MOST_GROUPS:
+        finer = [f"{before}\0{mine}" for before, mine in zip(known, one.of_runs, strict=True)]
+        if len(set(finer)) > len(set(known)) and groups * len(one.values) <= MOST_GROUPS:
             chosen.append(one.name)
             groups *= len(one.values)
+            known = finer
     order = [one.name for one in found]
     return tuple(sorted(chosen, key=order.index))
 

@@ -23,6 +23,7 @@ from mho.analysis.documents import (
     Pictures,
     Span,
     Words,
+    counted,
     grid,
     listing,
     map_texts,
@@ -45,7 +46,8 @@ from mho.analysis.report_pages.campaign_facts import (
 )
 from mho.analysis.report_pages.kinds import PLAN, read_plan
 from mho.analysis.report_pages.run_figures import grouped_pictures
-from mho.analysis.reports import duration_text, handy_unit
+from mho.analysis.report_pages.swept_figures import swept_pictures
+from mho.analysis.reports import duration_text, handy_unit, left_out_tries
 from mho.runs import Status
 
 MOST_PROCEDURES = 6
@@ -83,13 +85,13 @@ def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = 
     ]
     plan = _plan_of(places)
     blocks = (
-        *_overview(runs, skipped, kinds),
+        *_overview(runs, skipped, kinds, left_out_tries(*places)),
         *parts,
         *_listed(runs),
         *_repeat(plan),
     )
     title = _title(places, runs)
-    document = Document(title, blocks, f"Campaign of {len(runs)} runs of {', '.join(kinds)}")
+    document = Document(title, blocks, f"Campaign of {counted(len(runs), 'run')} of {', '.join(kinds)}")
     return document if personal else map_texts(document, without_folders)
 
 
@@ -98,20 +100,22 @@ def _title(places: Sequence[Path], runs: Sequence[RunCard]) -> str:
     name = folder.resolve().name
     if name == "runs":
         name = folder.resolve().parent.name
-    return f"Campaign {name}: {len(runs)} runs"
+    return f"Campaign {name}: {counted(len(runs), 'run')}"
 
 
 # --- how it went ---
 
 
 def _overview(
-    runs: Sequence[RunCard], skipped: Sequence[Skipped], kinds: Mapping[str, int]
+    runs: Sequence[RunCard], skipped: Sequence[Skipped], kinds: Mapping[str, int], tries: str
 ) -> Iterator[Block]:
     states = Counter(run.card.status for run in runs)
     told = ", ".join(f"{count} {state}" for state, count in states.most_common())
     if skipped:
         told += f", {len(skipped)} damaged"
-    yield Paragraph(f"{len(runs) + len(skipped)} files: {told}.", BAD if skipped else "")
+    yield Paragraph(f"{counted(len(runs) + len(skipped), 'file')}: {told}.", BAD if skipped else "")
+    if tries:
+        yield Paragraph(f"{tries}.", DIM)
     starts = [run.card.facts.start for run in runs if run.card.facts.start is not None]
     took = [run.card.end - run.card.facts.start for run in runs if run.card.end and run.card.facts.start]
     simulated = sum(bool(run.card.facts.preset) for run in runs)
@@ -173,15 +177,16 @@ def _procedure(
     drawn, note, damaged = grouped_pictures(runs, groups)
     skipped += [one for one in damaged if one.path not in {known.path for known in skipped}]
     yield Heading(f"Figures{of}", 2, f"figures-{name}")
-    if drawn:
-        yield Pictures(drawn)
-    if note or not drawn:
+    over = swept_pictures(runs, found, chosen, values)
+    if over or drawn:
+        yield Pictures((*over, *drawn))
+    if note or not (over or drawn):
         yield Paragraph(note or "Nothing is there to draw.", DIM)
 
 
 def _varied(found: Sequence[Varied], runs: Sequence[RunCard]) -> Iterator[Block]:
     if not found:
-        yield Paragraph(f"Nothing: {len(runs)} runs with the same parameters and the same seed.", DIM)
+        yield Paragraph("Nothing: all runs have the same parameters and the same seed.", DIM)
         return
     rows = []
     for one in found:
@@ -218,7 +223,10 @@ def _results(
             f"{_with_unit(name, units[name])} {number_text(_handy(known[name][0], units[name]))}"
             for name in same
         ]
-        yield Folded(f"{len(same)} results are the same in all runs", (Paragraph("; ".join(told[:200])),))
+        yield Folded(
+            f"{counted(len(same), 'result')} {'is' if len(same) == 1 else 'are'} the same in all runs",
+            (Paragraph("; ".join(told[:200])),),
+        )
 
 
 def _table(
@@ -297,7 +305,7 @@ def _listed(runs: Sequence[RunCard]) -> Iterator[Block]:
     named = [_with_unit(name, units[name]) for name in moving]
     head = ("file", "procedure", "preset", "seed", "how it stands", *named)
     table = grid(head, rows, numbers=range(5, len(head)), caption="Runs", most=MOST_LISTED, of="runs")
-    yield Folded(f"{len(runs)} runs", (table,))
+    yield Folded(counted(len(runs), "run"), (table,))
 
 
 def _number(value: float, unit: str) -> str:

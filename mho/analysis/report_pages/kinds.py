@@ -43,17 +43,17 @@ def kind_of(paths: Sequence[Path], by: str = "") -> str:
 
 
 def _kind_of_folder(folder: Path, by: str) -> str:
-    here = sorted(folder.glob("*.h5"))
+    found = list(find_runs(folder))
+    here = [path for path in found if path.parent == folder]
     plan = _plan(folder)
     if by or plan.get("sweep"):
         return "campaign"
     if plan.get("steps"):
         return "characterisation"
-    found = here or list(find_runs(folder))
     if not here and found:
         return "campaign"
     procedures = set()
-    for path in found[:LOOKED_AT]:
+    for path in (here or found)[:LOOKED_AT]:
         try:
             procedures.add(read_card(path).facts.procedure)
         except RunFileError:

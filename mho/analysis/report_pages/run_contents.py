@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mho.analysis.documents import BAD, DIM, Block, Folded, Heading, Paragraph, Span, grid
+from mho.analysis.documents import BAD, DIM, Block, Folded, Heading, Paragraph, Span, counted, grid
 from mho.analysis.reports import handy_unit
 from mho.runs import LogEntry, RunFile
 
@@ -42,18 +42,18 @@ def contents(run: RunFile) -> Iterator[Block]:
         head = ("map", "rows x columns", "images", "unit", "least", "median", "largest of the last image")
         note = f"the first {MOST_ITEMS} of {len(run.maps)} maps" if len(run.maps) > MOST_ITEMS else ""
         table = grid(head, rows, numbers=(1, 2, 4, 5, 6), caption="Maps", note=note)
-        yield Folded(f"{len(run.maps)} maps", (table,))
+        yield Folded(counted(len(run.maps), "map"), (table,))
     if run.arrays:
         shapes = [_array(run, name) for name in run.arrays[:MOST_ITEMS]]
         note = f"the first {MOST_ITEMS} of {len(run.arrays)} arrays" if len(run.arrays) > MOST_ITEMS else ""
         table = grid(("array", "shape", "unit"), shapes, numbers=(1,), caption="Arrays", note=note)
-        yield Folded(f"{len(run.arrays)} arrays", (table,))
+        yield Folded(counted(len(run.arrays), "array"), (table,))
 
 
 def _table(run: RunFile, name: str) -> Folded:
     length, units = run.length(name), run.units(name)
     columns = list(units)[:MOST_COLUMNS]
-    said = f"Table {name}: {length} rows, {len(units)} columns"
+    said = f"Table {name}: {counted(length, 'row')}, {counted(len(units), 'column')}"
     if not length:
         named = ", ".join(f"{column} / {unit}" if unit else column for column, unit in units.items())
         return Folded(said, (Paragraph(f"No rows. Columns: {named}.", DIM),))
@@ -101,7 +101,8 @@ def _number(value: object, factor: float) -> str:
         return str(value)
     if isinstance(value, np.complexfloating):
         return f"{factor * complex(value):.5g}"
-    return f"{factor * float(value):.5g}"  # type: ignore[arg-type]
+    number = factor * float(value)  # type: ignore[arg-type]
+    return "-" if math.isnan(number) else f"{number:.5g}"
 
 
 def _map(run: RunFile, name: str) -> tuple[str, ...]:
@@ -166,6 +167,8 @@ def of_log(log: LogExcerpt) -> Iterator[Block]:
             else ""
         )
         yield grid(head, [_entry(one) for one in log.warnings], caption="Warnings in the log", note=note)
+    if log.count == len(log.warnings):
+        return  # all of it stands there
     shown = (*log.first, *log.last)
     note = (
         f"the first {len(log.first)} and the last {len(log.last)} of {log.count} entries"
@@ -173,7 +176,10 @@ def of_log(log: LogExcerpt) -> Iterator[Block]:
         else ""
     )
     table = grid(head, [_entry(one) for one in shown], caption="Log", note=note)
-    yield Folded(f"All {log.count} entries" if not note else f"Entries: {note}", (table,))
+    yield Folded(
+        (f"All {log.count} entries" if log.count > 1 else "1 entry") if not note else f"Entries: {note}",
+        (table,),
+    )
 
 
 def _entry(entry: LogEntry) -> tuple[str | Span, ...]:

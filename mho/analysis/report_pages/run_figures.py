@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mho.analysis.documents import Picture
-from mho.analysis.figures import compose, figures_of, gather
+from mho.analysis.figures import Drawing, compose, figures_of, gather
 from mho.analysis.figures.over_runs.card_values import RunCard
 from mho.analysis.figures.over_runs.comparing import compare
 from mho.analysis.figures.over_runs.drawing_runs import compared_figure
@@ -31,8 +31,8 @@ MOST_OVER_RUNS, MOST_OF_GROUPS = 12, 5
 def run_pictures(run: RunFile) -> tuple[tuple[Picture, ...], str]:
     """Return the figures of a run, and what is said of those that are not shown."""
     figures = figures_of(run)
-    drawn = tuple(_picture([run], figure, [""]) for figure in figures[:MOST_FIGURES])
-    return drawn, _not_shown(figures[MOST_FIGURES:])
+    drawn = [_picture([run], figure, [""]) for figure in figures[:MOST_FIGURES]]
+    return _with_something(drawn, figures[MOST_FIGURES:])
 
 
 def overlaid_pictures(paths: Sequence[Path], names: Sequence[str]) -> tuple[tuple[Picture, ...], str]:
@@ -44,10 +44,10 @@ def overlaid_pictures(paths: Sequence[Path], names: Sequence[str]) -> tuple[tupl
             for figure in figures_of(run):
                 figures.setdefault(figure.name, figure)
         shown = list(figures.values())[:MOST_OVER_RUNS]
-        drawn = tuple(
+        drawn = [
             (_image_rows if figure.drawn_kind == "map" else _picture)(runs, figure, names) for figure in shown
-        )
-    return drawn, _not_shown(list(figures.values())[MOST_OVER_RUNS:])
+        ]
+    return _with_something(drawn, list(figures.values())[MOST_OVER_RUNS:])
 
 
 def grouped_pictures(
@@ -85,7 +85,7 @@ def _picture(runs: Sequence[RunFile], figure: Figure, names: Sequence[str]) -> P
     if without := [name for name in names if name not in {one for _, one in with_it}]:
         note = "; ".join(filter(None, (drawing.note, f"not in {', '.join(without)}")))
         drawing = replace(drawing, note=visible(note, lines=False))
-    return Picture(figure.heading, drawing, wide=bool(drawing.images) and len(runs) > 1)
+    return Picture(figure.heading, drawing, wide=len(drawing.images) > 1)
 
 
 def _image_rows(runs: Sequence[RunFile], figure: Figure, names: Sequence[str]) -> Picture:
@@ -101,5 +101,15 @@ def _image_rows(runs: Sequence[RunFile], figure: Figure, names: Sequence[str]) -
         return Picture(figure.heading, trouble=str(error))
 
 
-def _not_shown(figures: Sequence[Figure]) -> str:
-    return f"Not shown: {', '.join(figure.name for figure in figures)}." if figures else ""
+def _with_something(pictures: Sequence[Picture], more: Sequence[Figure]) -> tuple[tuple[Picture, ...], str]:
+    """Return the pictures that show something, and what is said of the others and of the figures beyond them."""
+    empty = {
+        place: visible(one.drawing.nothing, lines=False).removesuffix(" yet")
+        for place, one in enumerate(pictures)
+        if isinstance(one.drawing, Drawing) and one.drawing.nothing
+    }
+    notes = [
+        f"Nothing to draw: {'; '.join(f'{pictures[place].title} ({why})' for place, why in empty.items())}."
+    ]
+    notes = notes * bool(empty) + [f"Not shown: {', '.join(figure.name for figure in more)}."] * bool(more)
+    return tuple(one for place, one in enumerate(pictures) if place not in empty), " ".join(notes)

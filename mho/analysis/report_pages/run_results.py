@@ -8,7 +8,19 @@ from typing import Any
 import numpy as np
 
 from mho.analysis.characterisation import extracted
-from mho.analysis.documents import BAD, DIM, GOOD, Block, Facts, Folded, Heading, Paragraph, Words, grid
+from mho.analysis.documents import (
+    BAD,
+    DIM,
+    GOOD,
+    Block,
+    Facts,
+    Folded,
+    Heading,
+    Paragraph,
+    Words,
+    counted,
+    grid,
+)
 from mho.analysis.reports import (
     Summary,
     enclosure_sentence,
@@ -49,6 +61,8 @@ def results(run: RunFile, summary: Summary) -> Iterator[Block]:
         rows = []
         for one in found:
             value, unit = quantity_text(one.value, one.unit)
+            if not value:
+                continue  # as the reason of a solve that converged
             ends = [quantity_text(end, one.unit, 4)[0] for end in (one.low, one.high)]
             interval = "" if one.low is None and one.high is None else " to ".join(ends)
             rows.append((in_words(one.name), value, *([interval] * known), unit))
@@ -69,7 +83,7 @@ def _list(name: str, values: Sequence[Any]) -> Iterator[Block]:
             if isinstance(values[0].get(key), Number) and not isinstance(values[0].get(key), bool)
         )
         table = grid(list(map(in_words, columns)), rows, numbers=numbers, caption=name, most=LIST_ROWS)
-        yield Folded(f"{name}: {len(values)} rows", (table,))
+        yield Folded(f"{name}: {counted(len(values), 'row')}", (table,))
     else:
         first = ", ".join(quantity_text(one)[0] for one in values[:FIRST_VALUES])
         more = ", …" if len(values) > FIRST_VALUES else ""

@@ -1,7 +1,7 @@
 """Summarises a run, or thousands of them, in a few numbers: results, convergence, cells."""
 
 from mho.analysis.reports.cells import read_arrays, read_chip
-from mho.analysis.reports.collection import find_runs, measure_runs, tabulate
+from mho.analysis.reports.collection import find_runs, left_out_tries, measure_runs, tabulate
 from mho.analysis.reports.convergence import Convergence, ideal, read_convergence
 from mho.analysis.reports.defects import Collected, collect_defects
 from mho.analysis.reports.enclosures import enclosure_sentence
@@ -26,6 +26,7 @@ __all__ = [
     "find_runs",
     "handy_unit",
     "ideal",
+    "left_out_tries",
     "measure_runs",
     "parameter_text",
     "quantity_text",

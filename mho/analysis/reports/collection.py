@@ -15,9 +15,14 @@ from mho.errors import InputError, RunFileError
 from mho.input_files import check_ordinary
 from mho.runs import RunFile
 from mho.runs.index import plain_results
+from mho.runs.paths import SUFFIX, earlier_tries
 
 if TYPE_CHECKING:
     from mho.workers import Workers
+
+
+TRIES_NAMED = 3
+"""Earlier tries that a sentence names."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,9 @@ class Measured:
 def find_runs(*places: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield the run files at `places`, files or folders, in the order of their names; folders are searched whole.
 
+    A try that failed and was made again (``7.failed-1.h5`` beside ``7.h5``) is the same run: of those in a folder only
+    the last is given, see `left_out_tries`; a file that is named is given.
+
     Raises
     ------
     InputError
@@ -45,13 +53,41 @@ def find_runs(*places: str | os.PathLike[str]) -> Iterator[Path]:
                 f"{place} is {error.strerror}; give run files or folders that hold some"
             ) from None
         if place.is_dir():
-            for folder, folders, files in os.walk(place):
-                folders.sort()
-                yield from (Path(folder, name) for name in sorted(files) if name.endswith(".h5"))
+            for folder, names in _searched(place):
+                earlier = earlier_tries(names)
+                yield from (folder / name for name in names if name not in earlier)
         elif place.exists():
             yield place
         else:
             raise InputError(f"{place} does not exist; give run files or folders that hold some")
+
+
+def left_out_tries(*places: str | os.PathLike[str]) -> str:
+    """Return the sentence on the earlier tries that `find_runs` leaves out; "" where there are none."""
+    found = [
+        name
+        for place in map(Path, places)
+        if place.is_dir()
+        for _, names in _searched(place)
+        for name in sorted(earlier_tries(names))
+    ]
+    if not found:
+        return ""
+    what = (
+        "1 earlier try of a run that was"
+        if len(found) == 1
+        else f"{len(found)} earlier tries of runs that were"
+    )
+    more = f" and {len(found) - TRIES_NAMED} more" if len(found) > TRIES_NAMED else ""
+    verb = "is" if len(found) == 1 else "are"
+    return f"{what} tried again {verb} left out: {', '.join(found[:TRIES_NAMED])}{more}"
+
+
+def _searched(place: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield each folder in and below a place with the names of its run files, in order."""
+    for folder, folders, files in os.walk(place):
+        folders.sort()
+        yield Path(folder), sorted(name for name in files if name.endswith(SUFFIX))
 
 
 def measure_runs(

@@ -50,4 +50,5 @@ def parameter_text(parameter: RecordedParameter) -> str:
         case _:
             text = str(parameter.value)
     origin = f" ({parameter.origin})" if parameter.origin else ""
-    return f"{text} {parameter.unit}".rstrip() + origin
+    unit = "" if text == "none" else parameter.unit
+    return f"{text} {unit}".rstrip() + origin

@@ -68,6 +68,7 @@ def plot(
 ) -> None:
     """Draw the figures of a run, of several laid over one another, or of many in groups."""
     import mho.analysis as analysis
+    from mho.analysis.reports import left_out_tries
 
     def skipped(path: str, reason: str) -> None:
         say(f"skipped: {reason}", err=True)
@@ -78,6 +79,8 @@ def plot(
             width=width or None, on_skipped=skipped,
         )
     )  # fmt: skip
+    if tries := left_out_tries(*runs):
+        say(tries, err=True)
 
 
 def export(
@@ -247,10 +250,12 @@ def table(
     scheduler: Scheduler = "",
 ) -> None:
     """Write one table of many runs: parameters and results, a row a run."""
-    from mho.analysis.reports import tabulate
+    from mho.analysis.reports import left_out_tries, tabulate
 
     chosen = [name for name in map(str.strip, columns.split(",")) if name]
     read, skipped = tabulate(runs, output, workers, scheduler, chosen)
     for one in skipped:
         say(f"skipped: {one.reason}", err=True)
-    say(f"{output}: {read} runs")
+    if tries := left_out_tries(*runs):
+        say(tries, err=True)
+    say(f"{output}: {read} run{'s' * (read != 1)}")

@@ -89,7 +89,7 @@ def test_a_campaign_has_results_by_group(page: str) -> None:
     assert row in results
     assert "<td>noise</td>" in results
     assert results.index("first / µA") < results.index("noise")  # the one in which the groups lie apart
-    assert "1 results are the same in all runs" in results
+    assert "1 result is the same in all runs" in results
     assert "cells 4" in results
 
 

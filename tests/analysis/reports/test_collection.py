@@ -9,7 +9,13 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from mho.analysis.reports.collection import find_runs, measure_runs, summarise, tabulate
+from mho.analysis.reports.collection import (
+    find_runs,
+    left_out_tries,
+    measure_runs,
+    summarise,
+    tabulate,
+)
 from mho.errors import InputError
 from mho.runs import RunFile
 from mho.runs.index.parquet import write_parquet
@@ -33,6 +39,34 @@ def test_folders_are_searched_whole_and_in_order(folder):
     assert list(find_runs(folder / "day1/1.h5")) == [folder / "day1/1.h5"]
     with pytest.raises(InputError, match="nowhere does not exist"):
         list(find_runs(folder / "nowhere"))
+
+
+def test_of_a_run_that_was_tried_again_only_the_last_try_is_found(folder):
+    tried = folder / "day0"
+    for name in (
+        "0.failed-1.h5",
+        "0.failed-2.h5",
+        "7.failed-1.h5",
+        "7.failed-2.h5",
+        "8.failed-10.h5",
+        "8.failed-9.h5",
+    ):
+        shutil.copy(tried / "2.h5", tried / name)
+    names = [path.name for path in find_runs(tried)]
+    assert names == ["0.h5", "2.h5", "4.h5", "7.failed-2.h5", "8.failed-10.h5"]
+    assert left_out_tries(folder) == (
+        "4 earlier tries of runs that were tried again are left out: 0.failed-1.h5, 0.failed-2.h5, 7.failed-1.h5 and 1 more"
+    )
+    named = tried / "0.failed-1.h5"
+    assert list(find_runs(named)) == [named]
+    assert left_out_tries(named) == ""
+
+
+def test_one_earlier_try_is_said_in_the_singular(folder):
+    shutil.copy(folder / "day1/1.h5", folder / "day1/1.failed-1.h5")
+    told = "1 earlier try of a run that was tried again is left out: 1.failed-1.h5"
+    assert left_out_tries(folder) == told
+    assert left_out_tries(folder / "day0") == ""
 
 
 def test_every_file_gives_a_row_or_its_reason(folder):

@@ -26,6 +26,7 @@ from mho.analysis.figures.over_runs.reading import (
 from mho.analysis.figures.over_runs.runs_table import runs_of_groups, table_figure
 from mho.analysis.figures.over_runs.wanted import Wanted
 from mho.analysis.figures.values.expressions import Formula, parse_formula
+from mho.analysis.reports.collection import left_out_tries
 from mho.errors import InputError
 from mho.escaping import visible
 from mho.runs.figures import COUNTS, CURVE_FITS, CURVES, DISTRIBUTION_FITS, Figure, fit_kind
@@ -68,7 +69,7 @@ def draw_over_runs(places: Sequence[str | os.PathLike[str]], wanted: Wanted) -> 
         compared = [compared_figure(one, groups, runs, skipped, wanted) for one in found]
     else:
         compared = [_laid_over(one, runs, skipped) for one in _read(runs, wanted, skipped, formulas)]
-    return draw_compared(_title(runs, wanted), compared, wanted.width), skipped
+    return draw_compared(_title(runs, wanted, places), compared, wanted.width), skipped
 
 
 def _read(
@@ -182,7 +183,7 @@ def _left_out(one: FigureRuns, skipped: Sequence[Skipped]) -> list[str]:
     return [visible(note, lines=False) for note in notes]
 
 
-def _title(runs: Sequence[RunCard], wanted: Wanted) -> str:
+def _title(runs: Sequence[RunCard], wanted: Wanted, places: Sequence[str | os.PathLike[str]]) -> str:
     """Name what the runs have in common, how many they are, and how many did not finish."""
     titles = Counter(run.card.facts.title for run in runs)
     procedures = Counter(run.card.facts.procedure for run in runs)
@@ -196,4 +197,6 @@ def _title(runs: Sequence[RunCard], wanted: Wanted) -> str:
     parts += [f"{count} {state}" for state, count in sorted(states.items())]
     if any(run.card.facts.preset for run in runs):
         parts.append("SIMULATED")
+    if tries := left_out_tries(*places):
+        parts.append(tries.partition(":")[0])  # names would fill the line
     return "   ·   ".join(parts)

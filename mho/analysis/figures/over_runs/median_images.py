@@ -38,7 +38,8 @@ def median_images(base: Drawing, groups: Sequence[RunsOfGroup], notes: list[str]
                 )
                 if count < len(group.kept):
                     notes.append(f"{group.label}: {count} of {len(group.kept)} runs have {name} in this size")
-    notes.append("median over " + ", ".join(group.name for group in groups[:MOST_INNER]))
+    if any(len(group.kept) > 1 for group in groups):
+        notes.append("median over " + ", ".join(group.name for group in groups[:MOST_INNER]))
     columns = len(groups[:MOST_PANELS]) if len(kept) > 1 else 0
     return Compared(base.title, "; ".join(notes), (replace(base, images=tuple(images)),), columns=columns)
 
