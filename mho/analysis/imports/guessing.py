@@ -203,6 +203,11 @@ def _remarks(best: Candidate, first: Sequence[Line], table: TextTable) -> tuple[
     return tuple(found)
 
 
+def _has_pulses(sample: Sample, assignment: Assignment, *marks: str) -> bool:
+    """Return whether a table has a column that only pulses have, whether the kind of measurement takes it or not."""
+    return bool(set(marks) & ({*sample} | {one.meaning for one in assignment.others}))
+
+
 def _first(sample: Sample) -> NDArray[np.bool_]:
     """Return which rows are those of the first cell, in the first of several tables."""
     names = [name for name in ("part", "row", "column") if name in sample]
@@ -212,7 +217,7 @@ def _first(sample: Sample) -> NDArray[np.bool_]:
 
 def _iv(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
     volts = sample_of(sample, "voltage")[_first(sample)]
-    if "kind" in sample or "width" in sample:
+    if _has_pulses(sample, assignment, "kind", "width"):
         return -0.2, ["has pulses"]
     once = volts[: shapes.period(volts)]
     if not shapes.is_sweep(once):
@@ -235,7 +240,7 @@ def _form(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
 
 def _endurance(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
     cycles, conductance = sample_of(sample, "cycle"), sample_of(sample, "conductance")
-    if "before" in sample or "kind" in sample:
+    if _has_pulses(sample, assignment, "before", "kind"):
         return -0.2, ["has pulses"]
     if not shapes.is_whole(cycles):
         return -0.3, ["its cycles are no whole numbers"]
@@ -253,7 +258,7 @@ def _endurance(sample: Sample, assignment: Assignment) -> tuple[float, list[str]
 
 def _retention(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
     times = sample_of(sample, "time")
-    if {"kind", "width", "before", "pulse"} & set(sample):
+    if _has_pulses(sample, assignment, "kind", "width", "before", "pulse"):
         return -0.3, ["has pulses"]
     if shapes.is_sweep(sample_of(sample, "voltage")):
         return -0.3, ["its voltage is swept"]
@@ -267,7 +272,7 @@ def _retention(sample: Sample, assignment: Assignment) -> tuple[float, list[str]
 
 def _noise(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
     times = sample_of(sample, "time")
-    if {"kind", "width", "before", "pulse"} & set(sample):
+    if _has_pulses(sample, assignment, "kind", "width", "before", "pulse"):
         return -0.3, ["has pulses"]
     if shapes.is_sweep(sample_of(sample, "voltage")):
         return -0.3, ["its voltage is swept"]
@@ -297,7 +302,7 @@ def _response(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]
 
 
 def _reads(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
-    if {"kind", "before"} & set(sample):
+    if _has_pulses(sample, assignment, "kind", "before"):
         return -0.1, ["has pulses"]
     if len(assignment.series) > 1:
         return 0.4, ["a matrix of numbers"]

@@ -86,7 +86,8 @@ def test_nothing_personal_is_shown_unasked(solved: Path, page: str, personal: st
     with RunFile(solved) as one:
         kept = one.provenance
     assert str(solved.parent) not in page
-    assert kept["command_line"] not in page
+    assert f">{kept['command_line']}<" not in page
+    assert f">{kept['command_line']}<" in personal
     assert '<th scope="row">host</th>' not in page
     assert f'<th scope="row">host</th><td>{kept["host"]}</td>' in personal
     assert str(solved.parent / "matrix.npy") in personal
