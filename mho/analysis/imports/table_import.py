@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -321,6 +321,8 @@ def _layout(
         series=measurement.series if measurement.series in there else "", rows=survey.kept,
     )  # fmt: skip
     figures = [one for one in measurement.figures if set(one.columns) <= there]
+    if table.series:  # a curve of its own for each, with its number
+        figures = [one if one.by else replace(one, by=table.series) for one in figures]
     if measurement.name == "response":
         by_cell = Figure(
             "by_cell", kind="scatter", table=table.name, x=axis, y="conductance", by=("row", "column"),
