@@ -159,6 +159,7 @@ def test_curves_of_error_rates_are_told_apart_in_the_figure(tmp_path: Path):
     with RunFile(import_measurement(path, guess(path).best.reading, tmp_path / "t.h5")) as run:
         (figure,) = [one for one in run.figures if one.name == "ber"]
         assert figure.by in ("sweep", ("sweep",))
+        assert [one.message for one in run.log()][:2] == ["'ZF': sweep 0", "'INV': sweep 1"]
 
 
 @pytest.mark.parametrize("branches", ["wide", "long"])
