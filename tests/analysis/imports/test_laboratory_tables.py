@@ -153,6 +153,15 @@ def test_a_ramp_from_0_volts_above_a_meters_noise_forms_where_the_cell_conducts(
         assert run.map("forming_voltage")[:, 0] == pytest.approx([2.0, 2.1, 2.2, 2.3])
 
 
+def test_a_long_retention_keeps_256_maps(tmp_path: Path):
+    path = tmp_path / "t.csv"
+    path.write_text(lines("t (s),G (uS)\n", lambda k, v: f"{k},{k + 1}", [0.0] * 1000))
+    found = guess(path, kinds=["retention"]).best
+    with RunFile(import_measurement(path, found.reading, tmp_path / "t.h5")) as run:
+        assert len(run.map_times("conductance")) == 256
+        assert run.map("conductance")[0, 0] == pytest.approx(1e-3)
+
+
 def test_curves_of_error_rates_are_told_apart_in_the_figure(tmp_path: Path):
     path = tmp_path / "t.csv"
     path.write_text(LABORATORY["curves of error rates"][0])
