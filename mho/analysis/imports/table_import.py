@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,9 @@ from mho.runs.provenance import file_hash
 BLOCK_LINES = 10_000
 MOST_ROWS = 2_000_000
 """Rows beyond which nothing is derived of a table, which would take them all into memory."""
+
+MOST_TOLD = 256
+"""Columns of a wide table of which the log tells the numbers."""
 
 LARGEST_MAP = 1 << 24
 """Cells beyond which no map is made of the table."""
@@ -234,6 +237,8 @@ def import_reading(
         _write_derived(run, derived, image)
         for one in survey.left_out:
             run.log("WARNING", f"column {one.text!r} holds text and is left out")
+        for text in _numbered(assignment, measurement):
+            run.log("INFO", text)
         for cell, number in survey.cells.items():
             run.log("INFO", f"cell {cell!r} is row {number}")
         count = "reads" if measurement.name == "reads" else "rows_imported"
@@ -245,6 +250,19 @@ def import_reading(
         }
         run.set_result(result, derived.units)
     return target
+
+
+def _numbered(assignment: Assignment, measurement: Measurement) -> list[str]:
+    """Return which columns of a wide table became which cell, cycle or sweep; nothing of a matrix, which says so itself."""
+    if len(assignment.series) < 2 or measurement.name == "reads":
+        return []
+    texts = [{one.text for one in series.columns.values()} for series in assignment.series]
+    shared = set.intersection(*texts)
+    found = []
+    for series, own in zip(assignment.series[:MOST_TOLD], texts, strict=False):
+        names = " and ".join(repr(text) for text in sorted(own - shared))
+        found.append(f"{names}: {', '.join(f'{name} {value:g}' for name, value in series.fixed.items())}")
+    return found
 
 
 def _write_derived(run: RunWriter, derived: Derived, image: _CellMap) -> None:
@@ -321,6 +339,8 @@ def _layout(
         series=measurement.series if measurement.series in there else "", rows=survey.kept,
     )  # fmt: skip
     figures = [one for one in measurement.figures if set(one.columns) <= there]
+    if table.series:  # a curve of its own for each, with its number
+        figures = [one if one.by else replace(one, by=table.series) for one in figures]
     if measurement.name == "response":
         by_cell = Figure(
             "by_cell", kind="scatter", table=table.name, x=axis, y="conductance", by=("row", "column"),

@@ -163,9 +163,10 @@ def retention(imported: Imported) -> Derivation | None:
         taken = np.array([place[:reads] for _, place in cells])
         conductance, times = rows["conductance"][taken].T, np.median(rows["time"][taken], axis=0)
         result = {"cells": len(cells), "reads": int(conductance.size), "elapsed": float(times[-1] - times[0])}
+        shown = np.linspace(0, reads - 1, min(reads, MOST_IMAGES)).round().astype(np.int64)
         images = [
             (float(time), image_of(imported, [cell for cell, _ in cells], one))
-            for time, one in zip(times, conductance, strict=True)
+            for time, one in zip(times[shown], conductance[shown], strict=True)
         ]
         if chip is None:
             return Derived({}, {image.name: images}, result, {"elapsed": "s"})

@@ -38,6 +38,7 @@ LEAST_CHANGE = 2.0  # factor from one state to the other from which a cell has s
 LEAST_WINDOW = 5.0  # LRS/HRS of a good window
 LEAST_LRS = 1e-7  # S
 JUMP = 5.0  # factor of the conductance from one level of a ramp to the next at which a cell is formed
+LEAST_FORMED = 0.1  # of the largest conductance, to which a jump that forms a cell leads
 MOST_SWEEPS = 20_000
 
 
@@ -222,8 +223,13 @@ def _formed_at(ramped: Floats, conductance: Floats) -> float:
     """Return the level (V) at which a cell's conductance jumped most; of a single line that level; NaN for no jump."""
     if len(ramped) == 1:
         return float(ramped[0])
-    sizes = np.maximum(np.abs(np.nan_to_num(conductance)), 1e-15)
-    steps = sizes[1:] / sizes[:-1]
+    sizes = np.abs(conductance)
+    known = np.isfinite(ramped) & (sizes > 0.0)  # at 0 V nothing was measured
+    ramped, sizes = ramped[known], sizes[known]
+    if len(ramped) < 2:
+        return math.nan
+    # A meter's noise jumps too, far below what a formed cell conducts.
+    steps = np.where(sizes[1:] >= LEAST_FORMED * sizes.max(), sizes[1:] / sizes[:-1], 0.0)
     place = int(steps.argmax())
     return float(ramped[place + 1]) if steps[place] >= JUMP else math.nan
 

@@ -140,6 +140,37 @@ def test_both_states_of_a_retention_are_cells_apart(tmp_path: Path):
         assert run.map("conductance")[:, 0] == pytest.approx([1e-4, 1e-5, 5e-5])
 
 
+def test_a_ramp_from_0_volts_above_a_meters_noise_forms_where_the_cell_conducts(tmp_path: Path):
+    path = tmp_path / "t.csv"
+    ramps = [
+        f"{cell},{0.1 * k:.1f},{1e-4 if 0.1 * k > 1.95 + 0.1 * cell else 1e-13 * (1 + 40 * (k % 2)):.2e}\n"
+        for cell in range(4)
+        for k in range(21 + cell)
+    ]
+    path.write_text("Device,V (V),I (A)\n" + "".join(ramps))
+    with RunFile(import_measurement(path, guess(path).best.reading, tmp_path / "t.h5")) as run:
+        assert run.parameters["type"].value == "form"
+        assert run.map("forming_voltage")[:, 0] == pytest.approx([2.0, 2.1, 2.2, 2.3])
+
+
+def test_a_long_retention_keeps_256_maps(tmp_path: Path):
+    path = tmp_path / "t.csv"
+    path.write_text(lines("t (s),G (uS)\n", lambda k, v: f"{k},{k + 1}", [0.0] * 1000))
+    found = guess(path, kinds=["retention"]).best
+    with RunFile(import_measurement(path, found.reading, tmp_path / "t.h5")) as run:
+        assert len(run.map_times("conductance")) == 256
+        assert run.map("conductance")[0, 0] == pytest.approx(1e-3)
+
+
+def test_curves_of_error_rates_are_told_apart_in_the_figure(tmp_path: Path):
+    path = tmp_path / "t.csv"
+    path.write_text(LABORATORY["curves of error rates"][0])
+    with RunFile(import_measurement(path, guess(path).best.reading, tmp_path / "t.h5")) as run:
+        (figure,) = [one for one in run.figures if one.name == "ber"]
+        assert figure.by in ("sweep", ("sweep",))
+        assert [one.message for one in run.log()][:2] == ["'ZF': sweep 0", "'INV': sweep 1"]
+
+
 @pytest.mark.parametrize("branches", ["wide", "long"])
 def test_potentiation_and_depression_are_two_curves(tmp_path: Path, branches: str):
     path = tmp_path / "t.csv"
