@@ -30,7 +30,7 @@ def paint_page(text: str, picture: Path, height: int, width: int = WIDTH) -> Non
     """Paint the top of an HTML page, or of a part of one; needs a QApplication."""
     text = re.sub(r"<(style|nav|caption)\b.*?</\1>", "", text, flags=re.DOTALL)
     text = re.sub(r'<th scope="row">(.*?)</th>', r'<td class="dim">\1</td>', text).replace(
-        "<th", '<th align="left"'
+        "<th ", '<th align="left" '
     )
     document = QTextDocument()
     document.setDefaultFont(QFont("DejaVu Sans", 8))
