@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from mho.cli.display.terminal import Terminal
+from mho.cli.terminal.terminal import Terminal
 from mho.escaping import csv_cell, html, markdown, visible
 
 # Surrogates as os.fsdecode makes them of file names that are no UTF-8.

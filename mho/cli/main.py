@@ -11,13 +11,16 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from mho.cli import budget, calibrate, experiments, forecast, importing, many_runs, reports, run_files
-from mho.cli import characterise as characterising
-from mho.cli import optimise as optimising
-from mho.cli.display.sentences import complain
+from mho.cli.analysis import budget, calibrate, importing, reports
 from mho.cli.exit_codes import ABORTED, REFUSED
+from mho.cli.experiments import characterise as characterising
+from mho.cli.experiments import experiments, forecast
+from mho.cli.experiments import optimise as optimising
+from mho.cli.experiments.procedure_command import ProcedureCommand, Verb
 from mho.cli.lazy_verbs import LazyVerbs
-from mho.cli.procedure_command import ProcedureCommand, Verb
+from mho.cli.many_runs import many_runs
+from mho.cli.run_files import run_files
+from mho.cli.terminal.sentences import complain
 from mho.errors import Aborted, MhoError
 
 COMPLETING = "_MHO_COMPLETE"
@@ -34,13 +37,13 @@ class MhoVerbs(TyperGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         for name, panel, place, text in (
-            ("queue", MANY, "mho.cli.queue:queue_app", "Line up runs, and watch and command the runner."),
+            ("queue", MANY, "mho.cli.many_runs.queue:queue_app", "Line up runs, and watch and command the runner."),
             (
-                "runs", RUNS, "mho.cli.runs:runs_app",
+                "runs", RUNS, "mho.cli.run_files.runs:runs_app",
                 "List, search, tag and link runs. Without a further word: list them, newest first.",
             ),
-            ("chip", BENCHES, "mho.cli.chip:chip_app", "Keep the list of a chip's defects."),
-            ("bench", BENCHES, "mho.cli.bench:bench_app", "Check benches, make them safe, show and serve them."),
+            ("chip", BENCHES, "mho.cli.benches.chip:chip_app", "Keep the list of a chip's defects."),
+            ("bench", BENCHES, "mho.cli.benches.bench:bench_app", "Check benches, make them safe, show and serve them."),
         ):  # fmt: skip
             self.add_command(LazyVerbs(place, name=name, help=text, rich_help_panel=panel))
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import functools
 import re
+import tokenize
 
 from mho.errors import InputError
 
 BASE = ("V", "A", "S", "Ω", "s", "Hz", "K", "W", "J", "F", "")
 """SI units that run files use; "" for a pure number."""
+
+NO_UNIT = re.compile(r"[^\w\s%°µμ·*/^.+-]|.{41}|\d{3}|(?:\*\*|\^)[^*^/·]*(?:\*\*|\^)", re.DOTALL)
+"""What no unit has: such texts are not parsed, since headers hold anything, and 9**9**9**9 has no end."""
 
 
 @functools.cache
@@ -16,14 +20,23 @@ def factor_between(given: str, unit: str) -> float | None:
     """Return the factor that turns a value in `given` into one in `unit`; None when they are of another kind."""
     if given == unit:
         return 1.0
-    if not given or not unit:
+    if not given or not unit or NO_UNIT.search(given):
         return None
     given, unit = (re.sub("ohms?$", "ohm", one, flags=re.IGNORECASE) for one in (given, unit))
     import pint  # slow to load, and few queries name a unit
 
     try:
         return float(pint.application_registry.Quantity(1.0, given).to(unit).magnitude)
-    except (pint.errors.PintError, AttributeError, ValueError, TypeError, AssertionError):
+    except (
+        pint.errors.PintError,
+        tokenize.TokenError,
+        SyntaxError,
+        ArithmeticError,
+        AttributeError,
+        ValueError,
+        TypeError,
+        AssertionError,
+    ):
         return None
 
 

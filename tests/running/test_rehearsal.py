@@ -17,7 +17,7 @@ from repository import ROOT
 from rich.console import Console
 
 import mho.procedures as procedures
-from mho.cli.display.rehearsal import print_rehearsal
+from mho.cli.experiments.rehearsal import print_rehearsal
 from mho.cli.main import UsageError
 from mho.errors import Aborted, BenchError, InputError, InstrumentError
 from mho.instruments import Bench, Cell, Pulse

@@ -264,7 +264,7 @@ import json, sys
 from mho import run
 from mho.procedures import Read
 from mho.running.rerun import rerun
-from mho.cli.display.rerun import rerun_as_json
+from mho.cli.run_files.rerun import rerun_as_json
 again = rerun(sys.argv[1], output=sys.argv[2])
 run(Read(rows="0", columns="0"), after=sys.argv[1], output=sys.argv[3])
 print(json.dumps(rerun_as_json(again)))

@@ -18,8 +18,8 @@ from queue_procedures import Reading
 from queue_runners import ROOT, SUPPORT, Desk, eventually, nowhere, order, running, served_bench, unsafe_roles
 
 from mho import run
+from mho.cli.experiments.plan import run_plan
 from mho.cli.main import main
-from mho.cli.plan import run_plan
 from mho.errors import BenchError, InstrumentError, UnsafeError
 from mho.instruments.bench.locking import lock_bench
 from mho.instruments.bench_file.bench_file import load_bench_file

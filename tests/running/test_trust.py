@@ -14,7 +14,7 @@ import run_samples
 from command_line import Shell
 
 from mho import run
-from mho.cli.display import run_display as procedures_terminal
+from mho.cli.terminal import run_display as procedures_terminal
 from mho.errors import InputError, RunFileError
 from mho.procedures import Program, Read
 from mho.running.queue.orders import order_of_run

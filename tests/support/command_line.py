@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import typer
 
+from mho.cli.experiments.procedure_command import ProcedureCommand, typed_parameters
 from mho.cli.main import main
-from mho.cli.procedure_command import ProcedureCommand, typed_parameters
 from mho.procedures import Procedure
 from mho.procedures.catalogue import make_procedure
 

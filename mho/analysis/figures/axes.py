@@ -122,7 +122,7 @@ def draw_images(axes: Sequence[Axes], drawing: Drawing) -> None:
 
 
 def place_images(figure: SubFigure, drawing: Drawing) -> list[Axes]:
-    """Place the largest image below, with the most space, and the others in a row above it; if wide, all in a row."""
+    """Place the largest image below, with the most space, the others in a row above it; all in a row where that is wide."""
     if drawing.nothing:
         return [figure.subplots()]
     *others, largest = drawing.images

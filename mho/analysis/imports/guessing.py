@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.imports import shapes
-from mho.analysis.imports.headers import Header, read_headers
+from mho.analysis.imports.headers import GATES, Header
 from mho.analysis.imports.measurements import MEASUREMENTS, Measurement
+from mho.analysis.imports.resolving import LARGEST_CONDUCTANCE, SAMPLE_LINES, headers_of, is_nameless
 from mho.analysis.imports.rows import Rows
-from mho.analysis.imports.series import Assignment, assign, named, sample_of, without_header
+from mho.analysis.imports.series import Assignment, assign, sample_of
 from mho.analysis.imports.table_import import Reading
 from mho.analysis.imports.text_tables import Line, TextTable
 from mho.errors import InputError
@@ -21,14 +22,12 @@ from mho.errors import InputError
 Floats = NDArray[np.float64]
 Sample = Mapping[str, Floats]
 
-SAMPLE_LINES = 4000
 SURE, AHEAD = 0.6, 0.15
 """Score from which a guess is taken unasked, and by how much it must lead the next one."""
 
 BASE = 0.4  # of a table that has all columns that are needed, by name or unit
 LACKING = 0.05  # of one that lacks a column, for each that it has
 NAMELESS = 0.25  # the same by shape only
-LARGEST_CONDUCTANCE = 0.1  # S: no cell of an array conducts more
 
 WORDS = {
     "iv": ("iv", "i-v", "sweep", "loop", "dcsweep"), "endurance": ("endur", "cycling"),
@@ -126,13 +125,12 @@ def guess(path: Path, asked: Reading | None = None, kinds: Sequence[str] = ()) -
     if not first:
         raise InputError(f"{path} has a header and no line of values below it")
     form = table.form
-    headers = read_headers(form.header, form.units) if form.header else without_header(form.width)
-    headers = named(headers, asked.columns, asked.units, str(path))
-    headers = _pulses_or_kinds(headers, first, table, asked)
+    headers = headers_of(table, asked.columns, asked.units, first)
+    has_names = bool(form.header) and not is_nameless(headers)
     words = " ".join([path.stem, *table.preamble()]).lower()
     found = []
     for name in kinds or MEASUREMENTS:
-        found.append(_candidate(table, headers, MEASUREMENTS[name], first, asked, words, bool(form.header)))
+        found.append(_candidate(table, headers, MEASUREMENTS[name], first, asked, words, has_names))
     ranked = sorted(
         found, key=lambda one: (-one.score, one.measurement.name != "reads")
     )  # a map, if nothing tells
@@ -181,31 +179,17 @@ def _candidate(
     )
 
 
-def _pulses_or_kinds(
-    headers: Sequence[Header], first: Sequence[Line], table: TextTable, asked: Reading
-) -> tuple[Header, ...]:
-    """Return headers in which `pulse` numbers pulses where it holds numbers beyond those of kinds."""
-    found = []
-    for one in headers:
-        if one.meaning == "kind" and one.name.strip().lower() == "pulse" and "kind" not in asked.columns:
-            values = [
-                table.form.number(line.fields[one.index]) for line in first if one.index < len(line.fields)
-            ]
-            numbers = [value for value in values if value is not None]
-            if len(numbers) == len(values) and max(numbers, default=0.0) > 2.0:
-                one = replace(one, meaning="pulse")
-        found.append(one)
-    return tuple(found)
-
-
 def _remarks(best: Candidate, first: Sequence[Line], table: TextTable) -> tuple[str, ...]:
     if best.assignment is None:
         return ()
     found = []
-    for one in {
-        header.index: header for series in best.assignment.series for header in series.columns.values()
-    }.values():
-        if one.meaning == "conductance" and not one.unit:
+    columns = {
+        header.index: (meaning, header)
+        for series in best.assignment.series
+        for meaning, header in series.columns.items()
+    }
+    for meaning, one in columns.values():
+        if meaning == "conductance" and not one.unit:
             values = [
                 table.form.number(line.fields[one.index]) for line in first if one.index < len(line.fields)
             ]
@@ -234,7 +218,10 @@ def _iv(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
     if not shapes.is_sweep(once):
         return -0.3, ["its voltage is no sweep"]
     if shapes.turns(once) or len(once) < len(volts) or len(assignment.series) > 1:
-        return 0.4, ["the voltage sweeps up and down"]
+        swept = assignment.series[0].columns.get("voltage")
+        lone = swept is not None and GATES.fullmatch(swept.name.strip()) is not None
+        alone = [f"{swept.text!r} is the only voltage"] if lone and swept is not None else []
+        return 0.4, ["the voltage sweeps up and down", *alone]
     return 0.25, ["the voltage sweeps one way"]
 
 
@@ -295,6 +282,8 @@ def _noise(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
 def _response(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
     if "kind" in sample and "pulse" not in sample and "before" not in sample:
         return -0.1, ["pulses of given kinds, not a series of them"]
+    if any(one.meaning in ("target", "target_resistance") for one in assignment.others):
+        return -0.3, ["has targets, as a write-verify has"]
     if "before" in sample:
         return 0.4, ["a conductance before and one after each pulse"]
     if "pulse" in sample and shapes.is_whole(sample["pulse"]):

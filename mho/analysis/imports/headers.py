@@ -30,7 +30,8 @@ WORDS = {
     "current": "current curr amps id ids i_ds i_read iread read_current source_current measured_current compliance_current",
     "conductance": "conductance cond g_read gread g_after admittance weight g_final",
     "resistance": "resistance res r_read rread r_after ohms ohm r_final",
-    "time": "time timestamp elapsed elapsed_time time_elapsed retention_time relative_time bench_time seconds t_s",
+    "time": "time timestamp datetime date_time elapsed elapsed_time time_elapsed retention_time relative_time "
+    "bench_time seconds t_s",
     "width": "width pulse_width pulsewidth duration tpw t_pulse tpulse pulse_length pw",
     "gate": "gate word_line wordline v_wl vwl v_gate vgate vg v_g gate_voltage",
     "before": "before g_before conductance_before g_initial gi g_start",
@@ -41,13 +42,14 @@ WORDS = {
     "snr": "snr snr_db eb_n0 ebn0 eb_no es_n0 esn0 signal_to_noise signal_to_noise_ratio",
     "ber": "ber bit_error_rate error_rate bit_error_ratio ser",
     "errors": "errors bit_errors error_count wrong_bits n_errors",
-    "bits": "bits n_bits total_bits bits_sent sent_bits",
+    "bits": "bits total n_bits total_bits bits_sent sent_bits",
     "row": "row rows",
     "column": "column columns col",
     "cell": "cell device dev cell_number device_number address addr cell_address cell_id device_id dut",
     "cycle": "cycle cycles cycle_number n_cycle ncycle cycle_count number_of_cycles switching_cycle endurance_cycle cyc",
     "sweep": "sweep loop sweep_number repeat_number run iteration repetition sweep_index",
-    "pulse": "pulse_number pulse_count pulse_index n_pulse npulse pulses number_of_pulses pulse_no step_number",
+    "pulse": "pulse_number pulse_count pulse_index n_pulse npulse pulses number_of_pulses of_pulses pulse_idx "
+    "pulse_no step_number",
     "state": "state resistance_state lrs_hrs",
     "kind": "kind pulse pulse_kind operation op polarity pulse_type command",
     "limited": "limited in_compliance compliance_flag limit_reached",
@@ -63,7 +65,11 @@ LETTERS = {
 TERMINALS = re.compile(
     r"(?:[A-D]|(?i:anode|cathode|drain|source|top|bottom|smu|force|sense|meas|measured|cell|bl|sl|be|te))_?(?P<letter>[VI])"
 )
+LOGARITHM = re.compile(r"(?:log|ln|lg)(?:10|2|e)?\b[ _]?[(|]|(?:log|ln|lg)(?:10|2|e)?[ _]", re.IGNORECASE)
+JUNCTIONS = re.compile(r"(?P<letter>[VI])_?[bcdegst]{2}\d?")
+BRANCHES = {"pot": 1, "potentiation": 1, "ltp": 1, "dep": 2, "depression": 2, "ltd": 2}
 GATES = re.compile(r"(?:gate|g|wl)_?V|VG|Vg")
+LINES = {"bl", "wl", "sl", "col", "column", "row", "cols", "columns", "rows"}
 STATES = {"lrs": 0, "on": 0, "lrs_r": 0, "hrs": 1, "off": 1}
 COUNTED = {
     "cycle": "cycle", "cyc": "cycle", "sweep": "sweep", "loop": "sweep", "run": "sweep", "cell": "cell", "device": "cell",
@@ -231,7 +237,9 @@ def _by_unit(unit: str) -> str:
 def _read(index: int, text: str) -> Header:
     name, unit = split_header(text)
     meaning, state, counts, number = _told_by(name)
-    if not meaning and unit:
+    if meaning in COUNTED.values() and number is not None and _by_unit(unit):
+        meaning, counts = "", meaning  # cell 1 (kOhm)
+    if not meaning and unit and not LOGARITHM.match(name):
         meaning = _by_unit(unit)
     if name == "T" and _kind(unit) == "K":
         meaning = "temperature"
@@ -243,10 +251,12 @@ def split_header(header: str) -> tuple[str, str]:
     found = _HEADER.fullmatch(header)
     assert found is not None  # every part of it is optional
     unit = next((part for part in found.group("round", "square", "slash") if part is not None), None)
+    if unit is not None and found["slash"] is not None and not _kind(unit) and unit.lower() in LINES:
+        return header, ""  # WL/BL
     if unit is not None and not (unit.strip().isdigit() and found["slash"] is None):
         return found["name"], unit.strip()
     name, _, ending = header.rpartition("_")
-    if not name or not _kind(ending):
+    if not name or ending.lower() in STATES or not _kind(ending):  # HRS is no number of hours
         return header, ""
     meaning = _told_by(name)[0]
     fits = not meaning or factor_between(plain_unit(ending), UNITS[meaning]) is not None
@@ -255,13 +265,16 @@ def split_header(header: str) -> tuple[str, str]:
 
 def _told_by(name: str) -> tuple[str, int | None, str, int | None]:
     """Return meaning, state, what the number counts, and the number, that a name tells."""
+    if LOGARITHM.match(name.strip()):
+        return "", None, "", None  # a number of decades, whatever its unit says
     plain = re.sub(r"[^0-9a-zµ]+", "_", name.strip().lower()).strip("_")
     if (meaning := LETTERS.get(name.strip()) or _KNOWN.get(plain)) is not None:
         return meaning, None, "", None
     if GATES.fullmatch(name.strip()):
         return "gate", None, "", None
-    if found := TERMINALS.fullmatch(name.strip()):
+    if found := TERMINALS.fullmatch(name.strip()) or JUNCTIONS.fullmatch(name.strip()):
         return {"V": "voltage", "I": "current"}[found["letter"].upper()], None, "", None
+    name = re.sub(r"^([RGI])(on|off|lrs|hrs)$", r"\1_\2", name.strip(), flags=re.IGNORECASE)
     words = re.findall(r"[A-Za-zµ]+|\d+", name)
     state = next((STATES[word.lower()] for word in words if word.lower() in STATES), None)
     counts, number = "", None
@@ -273,6 +286,12 @@ def _told_by(name: str) -> tuple[str, int | None, str, int | None]:
                 counts = COUNTED[left.pop().lower()]
         elif word.lower() not in STATES and word.lower() not in ("smu", "ch", "channel", "unit"):
             left.append(word)
+    if number is None and len(left) > 1 and left[-2].lower() in COUNTED and re.fullmatch("[A-Z]", left[-1]):
+        number, counts = ord(left.pop()) - ord("A"), COUNTED[left.pop().lower()]  # device A, device B
+    branch = next((word for word in left if word.lower() in BRANCHES), None)
+    if branch is not None:
+        number, counts = BRANCHES[branch.lower()], "kind"
+        left.remove(branch)
     quantity = "_".join(left)
     meaning = LETTERS.get(quantity) or _KNOWN.get(quantity.lower()) or ""
     if not meaning:

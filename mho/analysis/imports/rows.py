@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -33,10 +35,22 @@ LARGEST_NUMBER = 2**31
 SAMPLE = 100_000
 """Values from which it is told after how many a sweep repeats itself."""
 
+LABEL = re.compile(r"[A-Za-z]+[ _]?(\d{1,9})")
+"""Of a line: a word and a number."""
+
 ZERO_CELSIUS = 273.15
 CELSIUS = "degC"
 WORDS_OF_KIND = "say read, set or reset, or 0, 1 or 2"
 WORDS_OF_STATE = "say LRS or HRS, or 0 or 1"
+
+
+def _clock(text: str) -> float | None:
+    """Return the seconds since 1970 of a date and time in ISO 8601, in UTC unless it says more; None for no such text."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 class Rows:
@@ -283,6 +297,16 @@ class Rows:
             found = np.array(texts, dtype=np.float64)
         except ValueError:
             numbers = [form.number(text) for text in texts]
+            if meaning in ("row", "column"):  # WL3, BL 12
+                labels = [LABEL.fullmatch(text) for text in texts]
+                numbers = [
+                    float(label[1]) if one is None and label else one
+                    for one, label in zip(numbers, labels, strict=True)
+                ]
+            if meaning == "time":
+                numbers = [
+                    _clock(text) if one is None else one for one, text in zip(numbers, texts, strict=True)
+                ]
             if meaning == "cell" and any(one is None for one in numbers):
                 numbers = [float(survey.cells.setdefault(text, len(survey.cells))) for text in texts]
             said = {n: f"{texts[n]!r} {column} is no number" for n, one in enumerate(numbers) if one is None}

@@ -180,33 +180,47 @@ def _wide(
     keys = list(
         dict.fromkeys((one.state, one.counts, one.number) for some in several.values() for one in some)
     )
+    if "state" not in measurement.meanings and any(state is not None for state, _, _ in keys):
+        return [
+            Series(_of_key(single, several, key, source), {measurement.counts: float(place)})
+            for place, key in enumerate(keys)
+        ]  # LRS and HRS are two cells, or two curves
     keys.sort(key=lambda key: key[0] or 0)  # LRS first, as our own runs have it
     numbers = [number for _, _, number in keys if number is not None]
     offset = min(numbers, default=0)
     series = []
     for state, counts, number in keys:
-        columns = dict(single)
-        for meaning, some in several.items():
-            own = next(
-                (one for one in some if (one.state, one.counts, one.number) == (state, counts, number)), None
-            )
-            own = own or next((one for one in some if one.number == number and one.state is None), None)
-            own = own or next((one for one in some if one.number is None and one.state is None), None)
-            if own is None:
-                raise InputError(
-                    f"{source}: column {some[0].text!r} has no like of number {number}, which other columns have"
-                )
-            columns[meaning] = own
+        columns = _of_key(single, several, (state, counts, number), source)
         fixed: dict[str, float] = {} if state is None or "state" in single else {"state": float(state)}
         if number is not None:
             what = counts or measurement.counts
             if what == "cycle" and "cycle" not in measurement.meanings:
                 what = "sweep"
-            fixed[what] = float(number if what in ("cycle",) else number - offset)
+            fixed[what] = float(number if what in ("cycle", "kind") else number - offset)
         elif numbers and not counts:
             fixed[measurement.counts] = 0.0
         series.append(Series({k: v for k, v in columns.items() if k not in fixed}, fixed))
     return series
+
+
+def _of_key(
+    single: Mapping[str, Header],
+    several: Mapping[str, Sequence[Header]],
+    key: tuple[int | None, str, int | None],
+    source: str,
+) -> dict[str, Header]:
+    """Return the columns of one series of a wide table: those of its state and number, and those of all."""
+    columns, number = dict(single), key[2]
+    for meaning, some in several.items():
+        own = next((one for one in some if (one.state, one.counts, one.number) == key), None)
+        own = own or next((one for one in some if one.number == number and one.state is None), None)
+        own = own or next((one for one in some if one.number is None and one.state is None), None)
+        if own is None:
+            raise InputError(
+                f"{source}: column {some[0].text!r} has no like of number {number}, which other columns have"
+            )
+        columns[meaning] = own
+    return columns
 
 
 def _alike(some: Sequence[Header]) -> tuple[Header, Header]:
@@ -224,11 +238,13 @@ def _matrix(headers: Sequence[Header], taken: Sequence[Header]) -> Assignment | 
     ):
         return None
     first = headers[0] if headers else None
-    marked = first is not None and (first.meaning == "row" or not first.text)
+    marked = first is not None and (first.meaning == "row" or not first.text or _number_of(first) is None)
     cells = list(headers[1:] if marked else headers)
     numbered = [_number_of(one) for one in cells]
     if len(cells) < 2 or any(number is None for number in numbered) or len(set(numbered)) < len(numbered):
         return None
+    if not marked and numbered == [*range(1, 1 + len(cells))]:
+        numbered = [*range(len(cells))]  # columns without names; rows count from 0, too
     unit = {one.unit for one in cells}
     meaning = cells[0].meaning if cells[0].meaning in ("conductance", "resistance") else "conductance"
     if len(unit) > 1:

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.imports.conversion import Survey
-from mho.analysis.imports.headers import plain_unit, read_headers
+from mho.analysis.imports.headers import plain_unit
 from mho.analysis.imports.measurements import MEASUREMENTS, Measurement
+from mho.analysis.imports.resolving import headers_of
 from mho.analysis.imports.rows import Rows
-from mho.analysis.imports.series import Assignment, assign, named, without_header
+from mho.analysis.imports.series import Assignment, assign
 from mho.analysis.imports.text_tables import TextTable
 from mho.chip_maps.chip import parse_chip_map, read_chip_text
 from mho.errors import InputError
@@ -281,8 +282,7 @@ def assigned(table: TextTable, reading: Reading) -> Assignment:
             f"table {source} has no header: its first line is {shown!r}, not names; name its columns by their numbers, "
             f"from 1: --column {measurement.needed[0][0]}=1"
         )
-    headers = read_headers(form.header, form.units) if form.header else without_header(form.width)
-    told = named(headers, reading.columns, reading.units, source)
+    told = headers_of(table, reading.columns, reading.units)
     return assign(told, measurement, source, reading.constants)
 
 

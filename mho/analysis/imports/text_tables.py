@@ -29,6 +29,9 @@ from mho.input_files import check_ordinary
 HEAD_LINES = 400
 """Lines from which separator and header are told."""
 
+HEADER_LINES = 4
+"""Lines of a header at most: short and long names, units, comments."""
+
 LONGEST_LINE = 1 << 24  # characters
 PIECE = 1 << 16
 MARKS = ("\t", ";", ",", " ")
@@ -268,12 +271,28 @@ def _names_above(
     split: Sequence[tuple[int, list[str]]], begin: int, width: int, plain: Form
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return header and units that stand above the first line of numbers."""
-    above = [fields for _, fields in split[max(begin - 2, 0) : begin]]
-    if not above or len(above[-1]) != width:
+    above = [_widened(fields, width) for _, fields in split[max(begin - HEADER_LINES, 0) : begin]]
+    above = [*reversed([*itertools.takewhile(lambda fields: len(fields) == width, reversed(above))])]
+    if not above:
         return (), ()
-    if len(above) == 2 and len(above[0]) == width and looks_like_units(above[-1]):
-        return tuple(above[0]), tuple(above[-1])
+    for place in range(len(above) - 1, 0, -1):  # Origin has comments below the units
+        if looks_like_units(above[place]):
+            return _told_apart(above[place - 1], above[place + 1 :]), tuple(above[place])
     return (tuple(above[-1]), ()) if any(plain.number(f) is None for f in above[-1]) else ((), ())
+
+
+def _widened(fields: list[str], width: int) -> list[str]:
+    """Return fields without the name of a last column that no line has values of, as LabVIEW's comment."""
+    return fields[:width] if len(fields) == width + 1 and width > 1 else fields
+
+
+def _told_apart(names: Sequence[str], comments: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Return names, with the comments below them where several columns have the same one."""
+    alike = {name for name in names if list(names).count(name) > 1}
+    return tuple(
+        " ".join([name, *(line[place] for line in comments if line[place])]) if name in alike else name
+        for place, name in enumerate(names)
+    )
 
 
 def _commented(head: Sequence[tuple[int, str]], first: int, plain: Form, width: int) -> tuple[str, ...]:
@@ -281,8 +300,15 @@ def _commented(head: Sequence[tuple[int, str]], first: int, plain: Form, width: 
     above = [text.strip() for number, text in head if number < first and text.strip()]
     if not above or not above[-1].startswith(COMMENT):
         return ()
-    fields = plain.split(above[-1].lstrip("#%! "))
-    return tuple(fields) if len(fields) == width and all(plain.number(f) is None for f in fields) else ()
+    text = above[-1].lstrip("#%! ")
+    fields = plain.split(text)
+    if plain.mark == " " and len(fields) != width:  # a unit belongs to the name before it
+        fields = re.split(r"\s+(?![(\[])", text)
+    return (
+        tuple(fields)
+        if len(fields) == width and all(not f or plain.number(f) is None for f in fields)
+        else ()
+    )
 
 
 def _renamed(form: Form, names: Sequence[str], path: Path) -> Form:

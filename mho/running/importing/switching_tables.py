@@ -232,24 +232,31 @@ def response(imported: Imported) -> Derivation:
     """Find median and quartiles of the responses at each level of the pulses, as `mho run response` does."""
     axis = next(one for one in ("pulse", "gate", "voltage", "width", "before") if one in imported.names)
     unit = next(one.unit for one in imported.measurement.columns if one.name == axis)
+    by_kind = "kind" in imported.names  # potentiation and depression are two curves
     columns = (
+        *((Column("kind", dtype="u1", description="1 SET, 2 RESET"),) if by_kind else ()),
         Column(axis, unit), Column("median", "S", description="of all cells and repeats"),
         Column("lower_quartile", "S"), Column("upper_quartile", "S"),
     )  # fmt: skip
     table = Table("curve", columns, "median", axis, "the response")
     quartiles = ("median", "lower_quartile", "upper_quartile")
+    title = f"Conductance after a pulse, by {axis}"
     figure = Figure(
-        "curve", table="curve", x=axis, y=quartiles, title=f"Conductance after a pulse, by {axis}"
-    )
+        "curve", table="curve", x=axis, y="median" if by_kind else quartiles, by="kind" if by_kind else "",
+        title=f"{title} and kind: 1 SET, 2 RESET" if by_kind else title,
+    )  # fmt: skip
 
     def derive(rows: Columns) -> Derived:
         known = np.isfinite(rows["conductance"]) & np.isfinite(rows[axis])
-        levels, which = np.unique(rows[axis][known], return_inverse=True)
+        kinds = rows["kind"][known].astype(float) if by_kind else np.zeros(np.count_nonzero(known))
+        keys = np.stack([kinds, rows[axis][known].astype(float)], axis=1)
+        levels, which = np.unique(keys, axis=0, return_inverse=True)
         values = rows["conductance"][known][np.argsort(which.ravel(), kind="stable")]
         parts = np.split(values, np.cumsum(np.bincount(which.ravel(), minlength=len(levels)))[:-1])
         found = np.array([np.quantile(part, (0.5, 0.25, 0.75)) for part in parts]).reshape(-1, 3)
-        curve = {axis: levels.astype(float), **dict(zip(quartiles, found.T, strict=True))}
-        return Derived({"curve": curve}, {}, {"levels": len(levels)})
+        curve = {axis: levels[:, 1], **dict(zip(quartiles, found.T, strict=True))}
+        curve |= {"kind": levels[:, 0].astype("u1")} if by_kind else {}
+        return Derived({"curve": curve}, {}, {"levels": len(np.unique(levels[:, 1]))})
 
     return Derivation((table,), (), (figure,), derive)
 

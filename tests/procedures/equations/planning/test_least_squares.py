@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from mho import run
-from mho.cli.display.run_display import print_solution
+from mho.cli.terminal.run_display import print_solution
 from mho.errors import InputError
 from mho.procedures import Solution, Solve
 from mho.procedures.stream import Message

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from mho import run
-from mho.cli.display.run_display import print_solution
-from mho.cli.display.show import show
+from mho.cli.run_files.show import show
+from mho.cli.terminal.run_display import print_solution
 from mho.procedures import Solution, Solve
 from mho.procedures.equations.solve.solve_enclosure import ENCLOSURE_ARRAYS
 from mho.runs import RunFile

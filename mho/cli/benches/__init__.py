@@ -1,0 +1,1 @@
+"""The verbs on benches and chips, and what they print."""

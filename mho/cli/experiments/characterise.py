@@ -1,0 +1,112 @@
+"""``mho characterise``: the standard protocol over a sample of cells, as one plan with one report.
+
+What a verb needs is imported when it is called: `mho --help` is to be there at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mho.cli.exit_codes import UNFINISHED
+from mho.cli.experiments.supervision import apart
+from mho.cli.options import Bench, Preset, Seed
+from mho.errors import InputError
+
+if TYPE_CHECKING:
+    from mho.running.characterising import Characterisation
+    from mho.running.supervisor import Report
+
+NEW = ("bench", "preset", "seed", "array", "cells", "rows", "columns", "quick", "output")
+"""Options that say what a new plan is like."""
+
+
+def characterise(
+    context: typer.Context,
+    place: Annotated[
+        Path | None,
+        typer.Argument(help="a plan, or the folder of one, to be gone on with", show_default=False),
+    ] = None,
+    bench: Bench = "simulated",
+    cells: Annotated[
+        int | None, typer.Option(help="size of the sample, default 64 (16 with --quick)", show_default=False)
+    ] = None,
+    array: Annotated[
+        str, typer.Option(help="of the chip; the first that multiplies unless given", show_default=False)
+    ] = "",
+    rows: Annotated[
+        str, typer.Option(help="lines instead of a sample, such as 0:8", show_default=False)
+    ] = "",
+    columns: Annotated[str, typer.Option(help="likewise", show_default=False)] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="minutes of bench time, not an hour")] = False,
+    preset: Preset = None,
+    seed: Seed = None,
+    output: Annotated[Path | None, typer.Option(help="folder, default data/runs/DATE-characterise")] = None,
+    plan_only: Annotated[
+        bool, typer.Option("--plan-only", help="only write the plan, to look at and edit")
+    ] = False,
+    rehearse: Annotated[
+        bool,
+        typer.Option("--rehearse", help="only carry the plan out on the bench's twins, and keep nothing"),
+    ] = False,
+) -> None:
+    """Carry out the standard protocol over a sample of cells: contact to endurance, one plan, one report."""
+    report = apart(context)
+    from mho.cli.experiments import characterisation as shown
+    from mho.running.characterising import Characterisation
+
+    folder = _new_plan(context) if place is None else _known_plan(context, place)
+    todo = Characterisation(folder)
+    shown.print_expected(todo)
+    if plan_only:
+        return
+    if rehearse:
+        if not shown.rehearse(folder):
+            raise typer.Exit(UNFINISHED)
+        return
+    raise typer.Exit(_carry_out(todo, report))
+
+
+def _new_plan(context: typer.Context) -> Path:
+    """Write a new plan into its folder; return the folder."""
+    from datetime import datetime
+
+    from mho.cli.experiments.characterisation import print_planned
+    from mho.running.characterising import Wanted, plan_protocol, write_plan
+    from mho.runs.paths import runs_folder
+
+    typed = context.params
+    planned = plan_protocol(Wanted(**{name: typed[name] for name in NEW if name != "output"}))
+    folder: Path = typed["output"] or runs_folder() / f"{datetime.now():%Y%m%d-%H%M%S}-characterise"
+    print_planned(planned, write_plan(planned, folder))
+    return folder
+
+
+def _known_plan(context: typer.Context, place: Path) -> Path:
+    """Return the folder of a plan that was named; what else was typed would count for nothing."""
+    for option in context.command.params:
+        given = getattr(context.get_parameter_source(option.name or ""), "name", "") == "COMMANDLINE"
+        if option.name in NEW and given:
+            raise InputError(
+                f"{place} says itself what is done; leave out {option.opts[0]}, or write it into the plan there"
+            )
+    if place.is_file() and place.name != "plan.toml":
+        raise InputError(f"{place} is no plan.toml; give the folder of a characterisation, or its plan.toml")
+    return place if place.is_dir() else place.parent
+
+
+def _carry_out(todo: Characterisation, report: Report) -> int:
+    """Carry out what remains, and write the report, also of what was done before it was stopped."""
+    from mho.cli.experiments import characterisation as shown
+
+    reasons: dict[str, str] = {}
+    try:
+        ends = shown.carry_out(todo, report, reasons)
+    finally:
+        if (
+            not report.bench
+        ):  # which may be live: it is made safe when this process is gone, and drawing takes a while
+            shown.write_report(todo.folder, reasons)
+    return UNFINISHED if any(end.end == "failed" for end in ends) else 0

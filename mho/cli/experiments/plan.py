@@ -1,0 +1,155 @@
+"""A plan on the terminal: what would happen and in which order, or one run after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mho.cli.terminal.run_display import RunDisplay
+from mho.cli.terminal.terminal import Terminal
+from mho.errors import Aborted, InputError, MhoError
+from mho.procedures.conditions import load_conditions
+from mho.procedures.stream import Event, Observer, Started
+from mho.running.execution import run
+from mho.running.plan import Plan, PlannedRun, load_plan
+from mho.running.queue import expected_together, own_seconds
+from mho.running.safety_statement import SafetyObserver, observed_safety
+from mho.running.supervisor import Report
+
+SHOWN = 40  # runs listed before the rest is only counted
+
+
+def check_beside_plan(context: typer.Context, plan: str, *fitting: str) -> None:
+    """Raise `InputError` when more was typed beside a plan than the `fitting` parameters: it would count for nothing."""
+    typed = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name not in fitting
+        and getattr(context.get_parameter_source(option.name or ""), "name", "") == "COMMANDLINE"
+    ]
+    for words in [*typed, *context.args]:
+        raise InputError(f"a plan says itself what its runs are; leave out {words}, or write it into {plan}")
+
+
+def check_output(output: Path | None, runs: int) -> None:
+    """Raise `InputError` where several runs would have to go into one file."""
+    if output is not None and output.suffix == ".h5" and runs > 1:
+        raise InputError(f"--output {output} is one file, and the plan has {runs} runs; name a folder")
+
+
+def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> int:
+    """Carry out a plan here, run after run; return how many runs failed, or would for what is known now.
+
+    A failed run is reported and the next one begins; Ctrl-C ends the plan, and so does a bench that is not known to be
+    safe. `report` informs the supervisor of the benches in use.
+    """
+    plan = load_plan(path)
+    check_output(output, len(plan.runs))
+    if dry_run:
+        return len(print_plan(plan, Terminal()))
+    console, failed = Terminal(stderr=True), 0
+    finished: dict[int, Path] = {}
+    for planned in plan.runs:
+        console.print(f"run {planned.number} of {len(plan.runs)}  {_values(planned)}", highlight=False)
+        try:
+            with RunDisplay() as display, observed_safety(planned.bench, report, display.observe) as safety:
+                finished[planned.number] = _carry_out(planned, output, finished, display.observe, safety)
+        except Aborted:
+            raise
+        except MhoError as error:
+            if report.bench:  # which may be live: no other run before it is made safe
+                raise
+            failed += 1
+            console.print(f"run {planned.number} failed: {error}", style="red", markup=False, highlight=False)
+    console.print(f"{len(plan.runs) - failed} of {len(plan.runs)} runs finished", highlight=False)
+    return failed
+
+
+def _carry_out(
+    planned: PlannedRun,
+    output: Path | None,
+    finished: Mapping[int, Path],
+    display: Observer,
+    safety: SafetyObserver,
+) -> Path:
+    """Carry out one run; return its file."""
+    after = None
+    if planned.after is not None:
+        if planned.after not in finished:
+            raise InputError(f"run {planned.after}, with whose chip it goes on, did not finish")
+        if load_conditions(planned.bench).bench.simulation is not None:  # real chips are as they were left
+            after = finished[planned.after]
+    begun: list[Path] = []
+
+    def notice(event: Event) -> None:
+        if isinstance(event, Started):
+            begun.append(event.path)
+
+    run(
+        planned.make(),
+        planned.bench,
+        seed=planned.seed,
+        preset=planned.preset,
+        after=after,
+        output=output,
+        observers=[notice, display, safety],
+        control=safety.control,
+    )
+    return begun[0]
+
+
+def print_plan(plan: Plan, console: Console) -> list[PlannedRun]:
+    """Print the runs of `plan` with what each varies; return those whose procedure refuses its parameters."""
+    refused: dict[int, str] = {}
+    seconds: dict[int, float | None] = {}
+    for planned in plan.runs:
+        try:
+            seconds[planned.number] = _expected(planned, seconds)
+        except MhoError as error:
+            refused[planned.number] = str(error)
+    swept = list(dict.fromkeys(key for planned in plan.runs for key in planned.point))
+    table = Table(
+        title=f"{plan.name}: {_count(len(plan.runs))}", title_justify="left", box=None, pad_edge=False
+    )
+    table.add_column("run", justify="right")
+    chained = any(planned.after is not None for planned in plan.runs)
+    for name in ("procedure", "bench", *(["after"] if chained else []), *swept):
+        table.add_column(name)
+    for planned in plan.runs[:SHOWN]:
+        values = (str(planned.point.get(key, "")) for key in swept)
+        after = [f"run {planned.after}" if planned.after else ""] if chained else []
+        table.add_row(str(planned.number), planned.procedure, planned.bench, *after, *values)
+    console.print(table)
+    if len(plan.runs) > SHOWN:
+        console.print(f"  and {len(plan.runs) - SHOWN} more", highlight=False)
+    total = expected_together(list(seconds.values()))
+    console.print(f"one after the other: {total}", highlight=False)
+    for number, reason in refused.items():
+        console.print(f"run {number} would fail: {reason}", style="red", markup=False, highlight=False)
+    return [planned for planned in plan.runs if planned.number in refused]
+
+
+def _expected(planned: PlannedRun, before: Mapping[int, float | None]) -> float | None:
+    """Check what can be checked without opening a bench; return the wall time the run will take, s.
+
+    `before` has that of the runs before it: a run that goes on with a simulated chip repeats the one that left it.
+    """
+    source = load_conditions(planned.bench, planned.preset, planned.seed)
+    procedure = planned.make()
+    seconds = own_seconds(procedure.estimate(procedure.check(), source), source)
+    if planned.after is None or source.bench.simulation is None:
+        return seconds
+    repeated = before.get(planned.after)
+    return None if seconds is None or repeated is None else seconds + repeated
+
+
+def _count(runs: int) -> str:
+    return f"{runs} run" + ("" if runs == 1 else "s")
+
+
+def _values(planned: PlannedRun) -> str:
+    return "  ".join([planned.procedure, *(f"{key} {value}" for key, value in planned.point.items())])

@@ -1,0 +1,124 @@
+"""A rehearsal in the terminal: extremes beside limits, what would have hurt, messages, and the time on hardware."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from datetime import timedelta
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mho.cli.terminal.terminal import Terminal
+from mho.running.rehearsal import UNSEEN, Rehearsal, TerminalQuantity
+
+PREFIXES = {9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "u", -9: "n", -12: "p"}
+SHOWN = 5  # incidents in full; the others are counted by kind
+
+
+def print_rehearsal(rehearsal: Rehearsal, console: Console | None = None) -> None:
+    """Print a rehearsal.
+
+    Parameters
+    ----------
+    rehearsal : Rehearsal
+    console : rich.console.Console, optional
+        Default standard output.
+    """
+    out = console or Terminal(soft_wrap=True)
+    r = rehearsal
+    out.print(
+        Text.assemble(
+            (r.procedure, "bold"),
+            f", rehearsed on the twins of bench {r.bench!r} (cells {r.preset}, seed {r.seed})",
+        )
+    )
+    out.print(_terminals(r))
+    out.print(_buses(r))
+    _print_incidents(r, out)
+    out.print(
+        f"{r.pulses} pulses; on hardware about {_duration(r.hardware_seconds)}: {_duration(r.instrument_seconds)} of the "
+        f"instruments' own time, {_duration(r.bus_seconds)} of messages at the assumed times above; the computer's "
+        "work comes on top",
+        highlight=False,
+    )
+    if r.run_file is not None:
+        out.print(str(r.run_file), highlight=False)
+    out.print(f"not seen by any rehearsal: {', '.join(UNSEEN)}; check the bench before", highlight=False)
+    if r.passed:
+        out.print(
+            "passed: it finished within all limits, and nothing that can be seen here would have hurt",
+            style="bold green",
+        )
+    elif not r.finished:
+        out.print(f"NOT finished: {r.reason}", style="bold red", highlight=False, markup=False)
+    else:
+        out.print("NOT passed: see above what would have hurt", style="bold red")
+
+
+def _terminals(rehearsal: Rehearsal) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("terminal", "quantity"):
+        table.add_column(name)
+    for name in ("seen", "limit", "margin"):
+        table.add_column(name, justify="right")
+    for one in rehearsal.quantities:
+        margin = f"{max(0.0, 100.0 * one.margin / one.limit):.0f} %" if one.within else "EXCEEDED"
+        table.add_row(
+            one.terminal,
+            one.name,
+            _seen(one),
+            "none" if math.isinf(one.limit) else _scaled(one.limit, one.unit),
+            "" if math.isinf(one.limit) else margin,
+            style="" if one.within else "bold red",
+        )
+    return table
+
+
+def _seen(one: TerminalQuantity) -> str:
+    low, high = _scaled(one.lowest, one.unit), _scaled(one.highest, one.unit)
+    return high if one.lowest == 0.0 or low == high else f"{low} to {high}"
+
+
+def _scaled(value: float, unit: str) -> str:
+    """A value to three digits with a prefix: 3.7 V, 100 ns."""
+    if not value:
+        return f"0 {unit}"
+    exponent = min(9, max(-12, 3 * math.floor(math.log10(abs(value) * 1.0005) / 3)))
+    return f"{value / 10.0**exponent:.3g} {PREFIXES[exponent]}{unit}"
+
+
+def _buses(rehearsal: Rehearsal) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("role")
+    table.add_column("address", overflow="fold")
+    for name in ("messages", "assumed each", "together"):
+        table.add_column(name, justify="right")
+    for bus in rehearsal.buses:
+        table.add_row(
+            bus.roles,
+            bus.address,
+            str(bus.messages),
+            f"{bus.message_time * 1e3:.1f} ms",
+            _duration(bus.seconds),
+        )
+    return table
+
+
+def _print_incidents(rehearsal: Rehearsal, out: Console) -> None:
+    if not rehearsal.incidents:
+        out.print(
+            "no contention, no floating gate, no hot switch, no generator running free, nothing beyond a limit"
+        )
+        return
+    for incident in rehearsal.incidents[:SHOWN]:
+        out.print(f"{incident.time:.6f} s  {incident.kind}: {incident.detail}", style="red", highlight=False)
+    if len(rehearsal.incidents) > SHOWN:
+        counts = Counter(incident.kind for incident in rehearsal.incidents[SHOWN:])
+        more = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+        out.print(f"and more: {more}", style="red", highlight=False)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100.0 else str(timedelta(seconds=round(seconds)))

@@ -1,0 +1,128 @@
+"""Display of a runner's announcements in a terminal: a line for each event, and one progress bar."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from mho.cli.many_runs.queue_tables import COLOURS, took
+from mho.cli.terminal.terminal import Terminal
+from mho.instruments.bench_file import load_bench_file
+from mho.procedures import stream
+from mho.running.notifications import Notifier, addresses
+from mho.running.queue import ENDED, Job, JobStatus, duration, queue_path
+from mho.running.runner import Event, JobChanged, Runner, RunnerState, notifying
+
+
+class RunnerDisplay:
+    """Draws a runner's events; a context manager.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Into a file only the lines go.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
+            console=console,
+        )
+        self._task: TaskID = self._bar.add_task("idle", total=None, left="", visible=False)
+        self._live = Live(self._bar, console=console, refresh_per_second=8, transient=True)
+        self._held = self._warning = ""
+        self._said = ""  # last
+        self._greeted = False
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def observe(self, event: Event) -> None:
+        """Display one event."""
+        if isinstance(event, JobChanged):
+            self._line(_sentence(event.job), COLOURS.get(event.job.status, ""))
+        elif isinstance(event, stream.Message):
+            if event.level not in ("INFO", "DEBUG"):
+                self._line(event.text, "yellow" if event.level == "WARNING" else "bold red")
+        elif isinstance(event, RunnerState):
+            self._show(event)
+
+    def _show(self, state: RunnerState) -> None:
+        if state.warning != self._warning:  # first of all
+            said = state.warning or f"bench {state.bench} is confirmed safe"
+            self._line(said, "bold red" if state.warning else "bold green")
+            self._warning = state.warning
+        if not self._greeted and state.state != "making safe":
+            self._greeted = True
+            at = f" at job {state.job}, {state.stage} {state.done} of {state.total}" if state.job else ""
+            self._line(f"the runner of {state.bench} is {state.state}{at}", "")
+        held = state.reason if state.held else ""
+        if held != self._held:
+            self._held = held
+            if held and held not in self._said:  # else the line above says it
+                self._line(f"held: {held}", "bold yellow")
+            elif not held:
+                self._line("the queue goes on", "")
+        left = "" if state.seconds_left is None else f"{duration(state.seconds_left)} left"
+        self._bar.update(
+            self._task,
+            description=" ".join(
+                part
+                for part in (self._warning, f"job {state.job}" if state.job else "", state.state, state.stage)
+                if part
+            ),
+            completed=state.done,
+            total=state.total or None,
+            left=left,
+            visible=state.job is not None or state.unsafe,
+        )
+
+    def _line(self, text: str, style: str) -> None:
+        self._said = text
+        self._console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def run_queue(bench: str, *, once: bool, drain: bool, notify: Sequence[str] = ()) -> str:
+    """Serve the queue as `Runner.serve` does, shown on standard error; return why it is held.
+
+    Who is at the addresses `notify`, or those in ``MHO_NOTIFY``, is told of jobs that end, and of trouble.
+    """
+    load_bench_file(bench)  # a missing bench would wait forever for its first job
+    logging.getLogger("mho.running.runner.worker_process").setLevel(
+        logging.WARNING
+    )  # workers' errors, including tracebacks
+    logging.getLogger("mho.running.runner.runner").setLevel(logging.CRITICAL + 1)  # the display says it all
+    wanted = addresses(notify)
+    notifier = None if wanted is None else Notifier(wanted)
+    with RunnerDisplay(Terminal(stderr=True)) as display:
+        listeners = [display.observe] if notifier is None else [display.observe, notifying(notifier)]
+        try:
+            return Runner(queue_path(), bench, listeners=listeners).serve(once=once, drain=drain)
+        finally:
+            if notifier is not None:
+                notifier.close()
+
+
+def _sentence(job: Job) -> str:
+    text = f"job {job.id} {job.status}: {job.order.in_words()}"
+    if job.status is JobStatus.RUNNING:
+        return f"{text}  ->  {job.run}"
+    if job.status in ENDED:
+        text += f", {duration(took(job))}"
+    return f"{text}: {job.reason}" if job.reason else text

@@ -1,0 +1,261 @@
+"""The verbs on run files: shown, drawn, exported, repeated, checked; and the index of runs.
+
+What a verb needs is imported when it is called: `mho --help` is to be there at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mho.cli import completion
+from mho.cli.exit_codes import UNFINISHED
+from mho.cli.options import Output, Run, Runs, Scheduler, Trusted
+from mho.cli.terminal.sentences import complain, say
+from mho.errors import InputError, MhoError
+
+if TYPE_CHECKING:
+    from mho.analysis.exports import Description
+
+
+def show(
+    run: Run,
+    figures: Annotated[bool, typer.Option("--figures", help="list the figures that can be drawn")] = False,
+) -> None:
+    """Print what a run file holds."""
+    from mho.cli.run_files.show import show, show_figures
+    from mho.cli.terminal.terminal import Terminal
+
+    (show_figures if figures else show)(run, Terminal())
+
+
+def plot(
+    runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option(help="picture (.png, .svg, .pdf), default beside the run file")
+    ] = None,
+    figure: Annotated[
+        str, typer.Option(help="one figure, as `mho show --figures` lists them", show_default=False)
+    ] = "",
+    by: Annotated[
+        str,
+        typer.Option(
+            help="group runs: preset, chip, a parameter, a result, or NAME,NAME", show_default=False
+        ),
+    ] = "",
+    panels: Annotated[bool, typer.Option("--panels", help="one panel a group")] = False,
+    ratio: Annotated[
+        bool, typer.Option("--ratio", help="below curves, the ratio to the first group")
+    ] = False,
+    x: Annotated[
+        str, typer.Option("--x", help="what it is drawn over: a parameter, a result, a column")
+    ] = "",
+    y: Annotated[str, typer.Option("--y", help="what is drawn")] = "",
+    formula: Annotated[
+        list[str] | None, typer.Option(help="a new column, units checked: 'G = I / V'", show_default=False)
+    ] = None,
+    fit: Annotated[
+        str,
+        typer.Option(
+            help="linear, log, exp, power, arrhenius; weibull, lognormal", autocompletion=completion.fits
+        ),
+    ] = "",
+    width: Annotated[str, typer.Option(help="for a paper: column, full, or mm")] = "",
+) -> None:
+    """Draw the figures of a run, of several laid over one another, or of many in groups."""
+    import mho.analysis as analysis
+    from mho.analysis.reports import left_out_tries
+
+    def skipped(path: str, reason: str) -> None:
+        say(f"skipped: {reason}", err=True)
+
+    say(
+        analysis.plot(
+            runs, output, figure, by=by, panels=panels, ratio=ratio, x=x, y=y, formula=formula or (), fit=fit,
+            width=width or None, on_skipped=skipped,
+        )
+    )  # fmt: skip
+    if tries := left_out_tries(*runs):
+        say(tries, err=True)
+
+
+def export(
+    runs: Annotated[
+        list[Path], typer.Argument(help="run files (.h5), or folders of them", show_default=False)
+    ],
+    to: Annotated[
+        str,
+        typer.Option(
+            help="csv, mat, netcdf, folder (a research package), or chip-map (of a response)",
+            show_default=False,
+            autocompletion=completion.export_forms,
+        ),
+    ],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="default beside the run file")] = None,
+    personal: Annotated[
+        bool, typer.Option("--personal", help="keep user, host, command line, paths, uncommitted changes")
+    ] = False,
+    title: Annotated[str, typer.Option(help="of a package")] = "",
+    creator: Annotated[
+        list[str] | None, typer.Option(help="'Family, Given <ORCID> (Affiliation)'; may be repeated")
+    ] = None,
+    licence: Annotated[
+        str, typer.Option("--license", help="CC-BY-4.0, CC0-1.0, another, or an address")
+    ] = "",
+    description: Annotated[str, typer.Option(help="of a package, default what the runs say")] = "",
+    keyword: Annotated[list[str] | None, typer.Option(help="may be repeated")] = None,
+    publisher: Annotated[str, typer.Option(help="the repository that will have it")] = "",
+    doi: Annotated[str, typer.Option(help="reserved for it, or the prefix under which to make one")] = "",
+    paper: Annotated[str, typer.Option(help="DOI of the paper that the data belong to")] = "",
+    date: Annotated[str, typer.Option(help="on which it is published, default today")] = "",
+    figures: Annotated[
+        str, typer.Option(help="each, together, none; default each of up to 10 runs", show_default=False)
+    ] = "",
+) -> None:
+    """Write runs in another form: CSV, .mat, NetCDF, one research package of all of them, or a new chip map."""
+    from mho.analysis.exports import Description
+
+    said = {
+        "title": title, "creator": creator, "license": licence, "description": description, "keyword": keyword,
+        "publisher": publisher, "doi": doi, "paper": paper, "date": date, "figures": figures, "personal": personal,
+    }  # fmt: skip
+    if to != "folder":
+        if wrong := [f"--{name}" for name, value in said.items() if value]:
+            raise InputError(f"{', '.join(wrong)} would describe a package; give --to folder for one")
+        _export_each(runs, to, output)
+        return
+    described = Description.of(
+        title=title, creators=creator or [], licence=licence, description=description, keywords=keyword or [],
+        publisher=publisher, doi=doi, paper=paper, day=date,
+    )  # fmt: skip
+    _publish(runs, output, described, personal, figures)
+
+
+def _export_each(runs: list[Path], form: str, output: Path | None) -> None:
+    from mho.analysis.exports import export as write
+    from mho.analysis.exports import export_all
+
+    if len(runs) == 1 and not runs[0].is_dir():
+        say(write(runs[0], form, output))
+        return
+    failed = False
+    for one in export_all(runs, form, output):
+        if isinstance(one, MhoError):
+            failed = True
+            complain(one)
+        else:
+            say(one)
+    if failed:
+        raise typer.Exit(UNFINISHED)
+
+
+def _publish(
+    runs: list[Path], output: Path | None, described: Description, personal: bool, figures: str
+) -> None:
+    from mho.analysis.exports import publish
+    from mho.cli.terminal.stages import Stages
+
+    with Stages(quiet=not sys.stderr.isatty()) as stages:
+        made = publish(
+            runs, output, described, personal=personal, figures=figures or None, progress=stages.show
+        )
+    for one in made.skipped:
+        say(f"skipped: {one}", err=True)
+    for one in made.missing:
+        say(one, err=True)
+    say(made.path)
+
+
+def rerun(
+    run: Run,
+    output: Output = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="print the comparison for machines instead")
+    ] = False,
+    trust: Trusted = False,
+) -> None:
+    """Repeat a run on a simulated bench, and say whether all is equal bit for bit, and what differs."""
+    from mho.cli.run_files.rerun import print_rerun, rerun_as_json
+    from mho.cli.terminal.run_display import RunDisplay, asking
+    from mho.cli.terminal.terminal import Terminal
+    from mho.running.rerun import rerun as repeat
+
+    with RunDisplay(quiet=as_json) as display:
+        result = repeat(run, output=output, observers=[display.observe], trust=asking(trust))
+    if as_json:
+        typer.echo(json.dumps(rerun_as_json(result)))
+    else:
+        print_rerun(result, Terminal())
+    if not result.equal:
+        raise typer.Exit(UNFINISHED)
+
+
+def verify(
+    runs: Runs,
+    as_json: Annotated[bool, typer.Option("--json", help="print a list for machines instead")] = False,
+    nexus: Annotated[
+        bool, typer.Option("--nexus", help="compare with the NeXus definition NXrram_array instead")
+    ] = False,
+) -> None:
+    """List which run files are damaged, interrupted, or changed since they were written."""
+    from mho.cli.run_files import verification as verification_table
+    from mho.cli.terminal.terminal import Terminal
+    from mho.runs import Verdict, check_conformance
+    from mho.runs import verify as look_at
+
+    if nexus:
+        compared = [check_conformance(run) for run in runs]
+        if as_json:
+            typer.echo(verification_table.conformance_as_json(compared))
+        else:
+            verification_table.print_conformance(compared, Terminal())
+        if not all(one.conforms for one in compared):
+            raise typer.Exit(UNFINISHED)
+        return
+    found = [look_at(run) for run in runs]
+    if as_json:
+        typer.echo(verification_table.as_json(found))
+    else:
+        verification_table.print_verifications(found, Terminal())
+    if any(one.verdict is not Verdict.SOUND for one in found):
+        raise typer.Exit(UNFINISHED)
+
+
+def recover(runs: Runs) -> None:
+    """Make ordinary files of interrupted ones, for every viewer; they stay interrupted runs."""
+    from mho.runs import recover as make_whole
+
+    failed = False
+    for run in runs:
+        try:
+            say(f"{run}  {'recovered' if make_whole(run) else 'needs no recovery'}")
+        except MhoError as error:
+            complain(error)
+            failed = True
+    if failed:
+        raise typer.Exit(UNFINISHED)
+
+
+def table(
+    runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", show_default=False)],
+    output: Annotated[Path, typer.Option(help="the table: .csv, .parquet or .json")] = Path("runs.parquet"),
+    columns: Annotated[
+        str, typer.Option(help="only these, by commas: 'preset,seed,result.bits' [default: all]")
+    ] = "",
+    workers: Annotated[int, typer.Option(min=0, help="processes that read; 0 reads here")] = 0,
+    scheduler: Scheduler = "",
+) -> None:
+    """Write one table of many runs: parameters and results, a row a run."""
+    from mho.analysis.reports import left_out_tries, tabulate
+
+    chosen = [name for name in map(str.strip, columns.split(",")) if name]
+    read, skipped = tabulate(runs, output, workers, scheduler, chosen)
+    for one in skipped:
+        say(f"skipped: {one.reason}", err=True)
+    if tries := left_out_tries(*runs):
+        say(tries, err=True)
+    say(f"{output}: {read} run{'s' * (read != 1)}")

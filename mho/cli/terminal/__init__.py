@@ -1,0 +1,1 @@
+"""Sentences, progress and results on a terminal, as all verbs have them."""
