@@ -63,6 +63,7 @@ def main() -> None:
     from pictures_optimise import draw_policy
     from pictures_over_runs import plot_over_runs
     from pictures_panels import grab_panels
+    from pictures_reports import draw_reports
     from pictures_slices import draw_slices
     from pictures_window import grab_main_window
     from PySide6.QtWidgets import QApplication
@@ -90,6 +91,7 @@ def main() -> None:
         plot_strategies(Path(folder), PICTURES)
         draw_checks(Path(folder), PICTURES)
         plot_over_runs(PICTURES, Path(folder) / "over-runs")
+        draw_reports(run, _new(folder, "reports"), PICTURES)
         grab_window(run, PICTURES / "window.png")
         grab_main_window(PICTURES)
         grab_chip_panel(run, PICTURES)

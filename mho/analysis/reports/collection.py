@@ -34,11 +34,11 @@ class Measured:
     reason: str = ""
 
 
-def find_runs(*places: str | os.PathLike[str]) -> Iterator[Path]:
+def find_runs(*places: str | os.PathLike[str], every_try: bool = False) -> Iterator[Path]:
     """Yield the run files at `places`, files or folders, in the order of their names; folders are searched whole.
 
     A try that failed and was made again (``7.failed-1.h5`` beside ``7.h5``) is the same run: of those in a folder only
-    the last is given, see `left_out_tries`; a file that is named is given.
+    the last is given, see `left_out_tries`, unless `every_try` is wanted; a file that is named is given.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def find_runs(*places: str | os.PathLike[str]) -> Iterator[Path]:
             ) from None
         if place.is_dir():
             for folder, names in _searched(place):
-                earlier = earlier_tries(names)
+                earlier = set() if every_try else earlier_tries(names)
                 yield from (folder / name for name in names if name not in earlier)
         elif place.exists():
             yield place

@@ -129,3 +129,15 @@ def test_without_the_packages_it_is_said_which(monkeypatch, tmp_path) -> None:
 
 def test_a_pdf_is_put_in_its_place(tmp_path) -> None:
     assert save_page(Document("a", ()), tmp_path / "page.PDF").read_bytes().startswith(b"%PDF-1.")
+
+
+def test_a_heading_stays_with_the_beginning_of_a_long_table_not_with_all_of_it() -> None:
+    above = grid(("number",), [(str(number),) for number in range(20)])
+    long = grid(("number",), [(f"long {number}",) for number in range(50)])
+    first, *_ = (page.extract_text() for page in read(above, Heading("After it"), long).pages)
+    assert "After it" in first
+    assert "long 0" in first
+    full = grid(("number",), [(str(number),) for number in range(60)])
+    reader = read(full, Heading("After it"), long)
+    (place,) = [number for number, page in enumerate(reader.pages) if "After it" in page.extract_text()]
+    assert "long 5" in reader.pages[place].extract_text()

@@ -64,6 +64,14 @@ def test_groups_are_made_of_all_that_was_varied_but_the_seed_as_long_as_they_are
     assert chosen_groups(varied([card(mho="1"), card(mho="2")])) == ()
 
 
+def test_what_follows_from_another_parameter_makes_no_groups() -> None:
+    runs = [
+        card(chip=chip, seed=str(seed), bits=bits) for chip, bits in (("a", 8), ("b", 12)) for seed in (1, 2)
+    ]
+    assert {one.name for one in varied(runs)} == {"chip", "seed", "bits"}
+    assert chosen_groups(varied(runs)) == ("chip",)
+
+
 def test_results_are_columns_with_gaps_where_a_run_has_none_or_another_unit() -> None:
     runs = [
         card(results=(Quantity("gain", 1.0, "1.0", "S"), Quantity("wall_seconds", 9.0, "9", "s"))),

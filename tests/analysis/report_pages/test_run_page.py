@@ -21,7 +21,18 @@ from mho.errors import InputError, RunFileError
 from mho.instruments import open_bench
 from mho.procedures import Read, Solve
 from mho.running.commands import command_of
-from mho.runs import Array, Column, Layout, RecordedParameter, RunFile, RunHeader, RunWriter, Status, Table
+from mho.runs import (
+    Array,
+    Column,
+    Figure,
+    Layout,
+    RecordedParameter,
+    RunFile,
+    RunHeader,
+    RunWriter,
+    Status,
+    Table,
+)
 
 MATRIX = np.diag([1.0, 2.0, 3.0, 4.0]) + 0.1
 
@@ -224,6 +235,26 @@ def test_a_log_has_its_beginning_its_end_and_its_warnings(tmp_path: Path) -> Non
     assert "entry 100." not in page
     assert "entry 150." in page
     assert "the first 100 and the last 100 of 250 entries" in page
+
+
+def test_a_log_of_warnings_alone_is_not_said_twice(tmp_path: Path) -> None:
+    with RunWriter.create(tmp_path / "run.h5", RunHeader("a", "A", "1", {}), Layout()) as writer:
+        writer.log("WARNING", "no cell conducts.")
+    assert section(page_of(tmp_path / "run.h5", tmp_path), "log").count("no cell conducts.") == 1
+
+
+def test_figures_without_anything_in_them_are_named_and_empty_results_left_out(tmp_path: Path) -> None:
+    table = Table("decay", (Column("time", "s"), Column("left", "A")), "left", "time")
+    figure = Figure("left", table="decay", x="time", y="left", title="What is left")
+    layout = Layout((table,), figures=(figure,))
+    with RunWriter.create(tmp_path / "run.h5", RunHeader("a", "A", "1", {}), layout) as writer:
+        writer.set_result({"reason": "", "half": 2.0}, {"half": "s"})
+    page = page_of(tmp_path / "run.h5", tmp_path)
+    assert "Nothing to draw: What is left (no rows)." in section(page, "figures")
+    assert "<img" not in page
+    assert "<td>half</td>" in section(page, "results")
+    assert "<td>reason</td>" not in page
+    assert "Table decay: 0 rows, 2 columns" in page
 
 
 def test_what_is_no_run_or_no_page_is_refused(tmp_path: Path, solved: Path) -> None:

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from run_samples import failed_run, other_run, whole_run
 
+from mho.analysis.comparisons import compare_files
+from mho.analysis.datasets import open_runs
+from mho.analysis.figures import draw
 from mho.analysis.report_pages import report
 from mho.analysis.report_pages.kinds import kind_of
 from mho.errors import InputError
@@ -199,3 +202,25 @@ def test_what_does_not_go_together_is_refused(campaign: Path) -> None:
         report(*runs, kind="run")
     with pytest.raises(InputError, match="--by goes with a comparison or a campaign"):
         report(runs[0], kind="run", by="preset")
+
+
+def test_a_run_that_was_tried_again_counts_once_everywhere(tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    for preset in PRESETS:
+        for seed in range(3):
+            write(folder / f"{preset}-{seed}.h5", preset, seed)
+    write(folder / "pku-0.failed-1.h5", "pku", 0, status="failed", reason="the lamp failed")
+    said = "1 earlier try of a run that was tried again is left out: pku-0.failed-1.h5"
+    page = report(folder, kind="campaign").read_text("utf-8")
+    assert "6 files: 6 finished." in page
+    assert f'<p class="dim">{said}.</p>' in page
+    assert said in compare_files([folder], by="preset").notes
+    sheet = draw(folder, by="preset")
+    assert "6 runs by preset" in sheet.get_suptitle()
+    assert "1 earlier try" in sheet.get_suptitle()
+    assert len(open_runs(folder)) == len(open_runs("cells>=1", folder=folder)) == 6
+    named = report(*sorted(folder.glob("*.h5")), kind="campaign", output=tmp_path / "named.html").read_text(
+        "utf-8"
+    )
+    assert "7 files: 6 finished, 1 failed." in named
+    assert "earlier" not in named

@@ -57,6 +57,7 @@ def test_of_a_run_that_was_tried_again_only_the_last_try_is_found(folder):
     assert left_out_tries(folder) == (
         "4 earlier tries of runs that were tried again are left out: 0.failed-1.h5, 0.failed-2.h5, 7.failed-1.h5 and 1 more"
     )
+    assert len(list(find_runs(tried, every_try=True))) == 9
     named = tried / "0.failed-1.h5"
     assert list(find_runs(named)) == [named]
     assert left_out_tries(named) == ""
