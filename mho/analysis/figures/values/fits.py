@@ -16,8 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
-from scipy.special import gammaln, ndtr
+from scipy.special import chdtri, gammaln, ndtr, ndtri, stdtrit
 
 from mho.runs.figures import DISTRIBUTION_FITS, fit_kind
 
@@ -30,6 +29,7 @@ FEWEST_POINTS, FEWEST_VALUES = 3, 8
 """Points of a curve, and values of a distribution, from which on numbers have intervals, and a law is judged."""
 
 CONFIDENCE = 0.95
+UPPER, LOWER = 0.5 + CONFIDENCE / 2.0, 0.5 - CONFIDENCE / 2.0  # quantiles at its ends
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def _straight(kind: str, places: Floats, values: Floats, *, log_y: bool) -> Fit 
         reach = np.array([np.nan, np.nan])
         if count >= FEWEST_POINTS:
             deviation = size * np.sqrt(rest / (count - 2))
-            t = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, count - 2))
+            t = float(stdtrit(count - 2, UPPER))
             reach = (
                 t
                 * deviation
@@ -208,8 +208,8 @@ def fit_distribution(kind: str, values: Floats) -> Fit | NotFitted:
 def _lognormal(logs: Floats) -> Fit:
     count = logs.size
     mean, deviation = float(logs.mean()), float(logs.std(ddof=1))
-    reach = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, count - 1)) * deviation / np.sqrt(count)
-    ends = stats.chi2.ppf((0.5 + CONFIDENCE / 2.0, 0.5 - CONFIDENCE / 2.0), count - 1)
+    reach = float(stdtrit(count - 1, UPPER)) * deviation / np.sqrt(count)
+    ends = chdtri(count - 1, np.array([LOWER, UPPER]))  # of the upper tail: the larger end comes first
     low, high = (float(one) for one in deviation * np.sqrt((count - 1) / ends))
     median = Number("median", *(float(np.exp(one)) for one in (mean, mean - reach, mean + reach)))
     return Fit("lognormal", (median, Number("sigma of ln", deviation, low, high)), count)
@@ -217,6 +217,8 @@ def _lognormal(logs: Floats) -> Fit:
 
 def _weibull(values: Floats, logs: Floats) -> Fit | NotFitted:
     """Fit scale and shape: the shape solves one equation (Lawless, "Statistical Models for Lifetime Data", 5.1)."""
+    from scipy.optimize import brentq  # a second of CPU, which a figure without a fit does not pay
+
     count, mean, largest = values.size, float(logs.mean()), float(logs.max())
 
     def score(shape: float) -> float:
@@ -227,7 +229,7 @@ def _weibull(values: Floats, logs: Floats) -> Fit | NotFitted:
     low, high = start / 50.0, start * 50.0
     if not (score(low) < 0.0 < score(high)):
         return NotFitted("its shape is not determined")
-    shape, result = optimize.brentq(score, low, high, full_output=True, disp=False)
+    shape, result = brentq(score, low, high, full_output=True, disp=False)
     if not result.converged:
         return NotFitted("the search for its shape did not converge")
     scale = float(np.exp(largest + np.log(np.mean(np.exp(shape * (logs - largest)))) / shape))
@@ -237,7 +239,7 @@ def _weibull(values: Floats, logs: Floats) -> Fit | NotFitted:
     information = np.array(
         [[shape**2 * e.sum(), -shape * (z * e).sum()], [-shape * (z * e).sum(), count + (z**2 * e).sum()]]
     )
-    reach = float(stats.norm.ppf(0.5 + CONFIDENCE / 2.0)) * np.sqrt(np.diag(np.linalg.inv(information)))
+    reach = float(ndtri(UPPER)) * np.sqrt(np.diag(np.linalg.inv(information)))
     first, second = (
         Number(name, value, value * float(np.exp(-part)), value * float(np.exp(part)))
         for name, value, part in (("scale", scale, reach[0]), ("shape", float(shape), reach[1]))
