@@ -245,7 +245,7 @@ class RunRecord:
                     dataset.refresh()  # the position of a chunk may be cached from an earlier read
                     return _text_of(dataset)
                 time.sleep(PAUSE)
-            return _text_of(self._group(name))
+            return self._items.text(name)
 
     def _writer_lives(self) -> bool:
         entry = self._group("")
