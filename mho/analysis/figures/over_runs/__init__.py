@@ -1,7 +1,7 @@
 """Figures over several runs: runs in groups, each group a median with the quartiles of its runs.
 
-- `card_values`: what runs are grouped by: facts, parameters, results;
-- `grouping`: runs in groups, and what differs within them;
+Which runs make a group says `mho.analysis.grouping`.
+
 - `reading`: the one pass over the files; of each run a bounded part is kept;
 - `groups_of_runs`: that part by group, and the figure that is made of it;
 - `comparing`: its marks; `counting`: those of histograms and distributions; `median_images`: its maps;
