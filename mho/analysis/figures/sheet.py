@@ -14,9 +14,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Sheet
 
 from mho.analysis import palette
-from mho.analysis.figures.axes import draw_axes, draw_images, place_images, say_nothing_there
 from mho.analysis.figures.drawing import compose
 from mho.analysis.figures.marks import Drawing
+from mho.analysis.figures.rendering.axes import draw_axes
+from mho.analysis.figures.rendering.images import draw_images, place_images
+from mho.analysis.figures.rendering.lettering import say_nothing_there
 from mho.analysis.figures.values.gathering import gather
 from mho.analysis.figures.values.inferred import figure_of, figures_of, fits
 from mho.analysis.reports.summary import read_bench
