@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mho.analysis.figures.over_runs.wanted import Wanted
+from mho.analysis.figures.wanted import Wanted
 from mho.errors import InputError
 from mho.runs import RunFile
 
