@@ -188,7 +188,8 @@ class _Reads:
     @cached_property
     def _still(self) -> Floats:
         """Squares (cells,) of the reads of cells that do not move, under `_quiet`."""
-        return np.einsum("cr,cr->c", self.reads @ self._quiet.free, self.reads) / self.size**2
+        squares: Floats = np.einsum("cr,cr->c", self.reads @ self._quiet.free, self.reads) / self.size**2
+        return squares
 
     def likelihoods(self, parameters: Floats) -> Floats:
         """Return ln of the likelihood of each cell."""
