@@ -43,6 +43,9 @@ class RunRecord:
         self._file = file
         self._items = OwnItems(path, file, whole=whole)
 
+    def __fspath__(self) -> str:
+        return str(self.path)
+
     @property
     def schema(self) -> int:
         """Number of the schema by which the file is laid out."""
