@@ -17,9 +17,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from mho.analysis.imports.headers import UNITS, nearest, plain_unit, ratio_to
+from mho.analysis.imports.headers import UNITS, nearest, ratio_to
 from mho.analysis.imports.measurements import MEASUREMENTS
 from mho.analysis.imports.table_import import Reading
+from mho.analysis.imports.tables import DECIMAL_MARKS
+from mho.analysis.imports.tables.units import plain_unit
 from mho.errors import InputError
 from mho.input_files import check_ordinary
 from mho.runs import runs_folder
@@ -46,6 +48,8 @@ class Recipe(StrictModel):
         Of the columns of a table without a header; those with ``{n}`` repeat to the end of the line, n from 1.
     header : tuple of str
         The header that the recipe belongs to; empty for any.
+    decimal : str
+        The decimal mark, ``comma`` or ``point``; found unless given.
     columns, units, constants : mapping
         Headers, units, and texts such as ``0.2 V``, by meaning.
     """
@@ -57,6 +61,7 @@ class Recipe(StrictModel):
     layout: str = ""
     names: tuple[str, ...] = ()
     header: tuple[str, ...] = ()
+    decimal: str = ""
     columns: dict[str, str] = Field(default_factory=dict)
     units: dict[str, str] = Field(default_factory=dict)
     constants: dict[str, str] = Field(default_factory=dict)
@@ -72,6 +77,7 @@ class Recipe(StrictModel):
             constants_in_si(self.constants, source),
             self.names or None,
             text,
+            decimal_of(self.decimal, source),
         )
 
 
@@ -147,6 +153,13 @@ def constants_in_si(given: Mapping[str, str], source: str) -> dict[str, float]:
     return found
 
 
+def decimal_of(text: str, source: str) -> str:
+    """Return a decimal mark that was said; an `InputError` says which there are."""
+    if text and text not in DECIMAL_MARKS:
+        raise InputError(f"{source}: the decimal mark is {text!r}; say {' or '.join(DECIMAL_MARKS)}")
+    return text
+
+
 def fingerprint(header: Sequence[str], units: Sequence[str] = ()) -> str:
     """Return what a header is known by: its names and units, blanks and capitals aside."""
     plain = [[" ".join(one.lower().split()) for one in some] for some in (header, units)]
@@ -210,7 +223,7 @@ def recipe_of(reading: Reading, header: Sequence[str], constants: Mapping[str, s
     units = {name: plain_unit(unit) for name, unit in reading.units.items()}
     return Recipe(
         type=reading.type, header=tuple(header), columns=dict(reading.columns), units=units, constants=dict(constants),
-        names=reading.names or (),
+        names=reading.names or (), decimal=reading.decimal,
     )  # fmt: skip
 
 

@@ -25,6 +25,16 @@ MEASURED = (
 """Meanings that a wide table repeats, a column a series."""
 
 
+WITHIN: Mapping[str, Mapping[tuple[str, int | None], str]] = {
+    "switching": {
+        ("conductance", 0): "lrs", ("conductance", 1): "hrs",
+        ("resistance", 0): "lrs_resistance", ("resistance", 1): "hrs_resistance",
+    },
+    "levels": {("conductance", None): "mean", ("resistance", None): "mean_resistance"},
+}  # fmt: skip
+"""What a kind of measurement calls a quantity of a state."""
+
+
 @dataclass(frozen=True)
 class Series:
     """Columns that make a row of the run file's table of each line.
@@ -139,11 +149,20 @@ def assign(
         replace(one, fixed={**one.fixed, **{k: v for k, v in fixed.items() if k not in one.columns}})
         for one in series
     ]
+    series = [_stated(one) for one in series]
     used = {header.index for one in series for header in one.columns.values()}
     others = tuple(one for one in headers if one.index not in used and one.text)
     found = Assignment(tuple(series), others)
     _check_needs(found, measurement, headers, source)
     return found
+
+
+def _stated(series: Series) -> Series:
+    """Return a series with the voltage of its reads, where the name of its current states it and nothing else does."""
+    current = series.columns.get("current")
+    if current is None or current.at is None or {"voltage", "read_voltage"} & series.meanings:
+        return series
+    return replace(series, fixed={**series.fixed, "read_voltage": current.at})
 
 
 def _taken(headers: Sequence[Header], measurement: Measurement) -> list[Header]:
@@ -153,7 +172,9 @@ def _taken(headers: Sequence[Header], measurement: Measurement) -> list[Header]:
         meanings -= {"kind", "width", "gate"}
     if "cycle" in meanings and "sweep" in meanings and any(one.meaning == "sweep" for one in headers):
         meanings.discard("cycle")
-    return [one for one in headers if one.meaning in meanings]
+    within = WITHIN.get(measurement.name, {})
+    known = [replace(one, meaning=within.get((one.meaning, one.state), one.meaning)) for one in headers]
+    return [one for one in known if one.meaning in meanings]
 
 
 def _state_of(single: Mapping[str, Header]) -> int | None:

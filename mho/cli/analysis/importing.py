@@ -38,7 +38,17 @@ def import_(
     unit: Annotated[
         list[str] | None, typer.Option(help="where the header has none: conductance=uS, current=nA")
     ] = None,
-    constant: Annotated[list[str] | None, typer.Option(help="what no column has: voltage=0.2V")] = None,
+    constant: Annotated[
+        list[str] | None, typer.Option(help="what no column has: voltage=0.2V, read_voltage=0.1V")
+    ] = None,
+    decimal: Annotated[
+        str,
+        typer.Option(
+            help="what a comma such as that of 5,001 is: comma, a decimal mark, or point",
+            show_default=False,
+            autocompletion=completion.decimal_marks,
+        ),
+    ] = "",
     recipe: Annotated[
         str,
         typer.Option(
@@ -61,6 +71,7 @@ def import_(
         Reading,
         RecipeMemory,
         constants_in_si,
+        decimal_of,
         find_recipe,
         guess,
     )
@@ -73,7 +84,10 @@ def import_(
     if table is None:
         raise InputError("name a table to import (.csv, .tsv, .txt), or list recipes with --recipes")
     told = _pairs("constant", constant)
-    asked = Reading("", _pairs("column", column), _pairs("unit", unit), constants_in_si(told, str(table)))
+    asked = Reading(
+        "", _pairs("column", column), _pairs("unit", unit), constants_in_si(told, str(table)),
+        decimal=decimal_of(decimal, "--decimal"),
+    )  # fmt: skip
     memory = RecipeMemory()
     if recipe:
         given = find_recipe(recipe)
@@ -90,7 +104,7 @@ def import_(
         say(
             f"{'forgot' if gone else 'nothing was known of'} tables with the header of {table.name}", err=True
         )
-    said = bool(kind or column or unit or constant)
+    said = bool(kind or column or unit or constant or decimal)
     known = None if said or forget else _known(memory, found)
     if known is not None and not dry_run:
         say(f"{table.name} is read as {known.recipe.type}, as told before; --forget guesses anew", err=True)
@@ -100,7 +114,7 @@ def import_(
         _show(found)
         return
     reading, told = _decided(found, asked, kind, told, yes)
-    for remark in found.remarks:
+    for remark in (*found.remarks, *found.notes):
         complain(remark)
     say(_import(table, reading, output, array, chip))
     if said or yes or _at_terminal():
@@ -138,6 +152,7 @@ def _over(given: Reading, asked: Reading, kind: str) -> Reading:
         columns={**given.columns, **asked.columns},
         units={**given.units, **asked.units},
         constants={**given.constants, **asked.constants},
+        decimal=asked.decimal or given.decimal,
     )
 
 
@@ -166,6 +181,8 @@ def _unsure(found: Guess, kind: str) -> str:
         return best.reasons[0] + (
             "" if kind else f"; taken for {best.measurement.name}, say --type for another kind"
         )
+    if found.table.form.doubtful:
+        return f"{found.table.path}: {found.remarks[0]}"
     names = " or ".join(one.measurement.name for one in found.candidates[:2] if one.assignment is not None)
     return (
         f"{found.table.path} may be {names}, which is not sure: say --type {best.measurement.name}, with --column and "
@@ -206,7 +223,7 @@ def _edited(
     line: str, asked: Reading, kind: str, told: dict[str, str], path: Path
 ) -> tuple[Reading, str, dict[str, str]]:
     """Return what was said, with a line such as ``column voltage=Vg`` over it."""
-    from mho.analysis.imports import constants_in_si, measurement_named
+    from mho.analysis.imports import constants_in_si, decimal_of, measurement_named
 
     word, _, pair = line.partition(" ")
     if word.startswith("type="):
@@ -218,8 +235,10 @@ def _edited(
     if word == "constant":
         told = told | _pairs(word, [pair])
         return replace(asked, constants=constants_in_si(told, str(path))), kind, told
+    if word.startswith("decimal="):
+        return replace(asked, decimal=decimal_of(word.removeprefix("decimal="), "decimal")), kind, told
     if line:
-        raise InputError(f"{line!r} is not understood; begin with type=, column, unit or constant")
+        raise InputError(f"{line!r} is not understood; begin with type=, column, unit, constant or decimal=")
     return asked, kind, told
 
 
