@@ -20,8 +20,8 @@ from mho.analysis.imports.resolving import (
     is_nameless,
 )
 from mho.analysis.imports.rows import Rows
-from mho.analysis.imports.series import Assignment, assign, sample_of
-from mho.analysis.imports.table_import import Reading
+from mho.analysis.imports.series import Assignment, assign, line_meaning, sample_of
+from mho.analysis.imports.table_import import Reading, table_of
 from mho.analysis.imports.tables import Line, TextTable
 from mho.errors import InputError
 
@@ -31,6 +31,7 @@ Sample = Mapping[str, Floats]
 SURE, AHEAD = 0.6, 0.15
 """Score from which a guess is taken unasked, and by how much it must lead the next one."""
 
+LARGEST_CURRENT = 0.1  # A: no cell survives more
 SLOW = 30.0  # s: reads at longer intervals are no noise
 BASE = 0.4  # of a table that has all columns that are needed, by name or unit
 LACKING = 0.05  # of one that lacks a column, for each that it has
@@ -131,7 +132,7 @@ def guess(path: Path, asked: Reading | None = None, kinds: Sequence[str] = ()) -
         The file holds no table, or what was said of its columns does not fit.
     """
     asked = asked or Reading()
-    table = TextTable(path, asked.names, asked.decimal)
+    table = table_of(path, asked)
     first = table.head(SAMPLE_LINES)
     if not first:
         raise InputError(f"{path} has a header and no line of values below it")
@@ -173,10 +174,13 @@ def _candidate(
     for given, how in attempts:
         try:
             constants = constants_of(table, given, asked.constants)
-            assignment = assign(given, measurement, str(table.path), constants)
+            assignment = assign(given, measurement, str(table.path), constants, line_meaning(asked.columns))
             sample = Rows(table, measurement, assignment, len(first)).sample(first)
         except InputError as error:
             why = str(error)
+            continue
+        if not len(sample["part"]):
+            why = f"{table.path}: none of its first {len(first)} lines has all values"
             continue
         score, reasons = SCORES[measurement.name](sample, assignment)
         if any(word in words for word in WORDS[measurement.name]):
@@ -228,6 +232,19 @@ def _remarks(best: Candidate, first: Sequence[Line], table: TextTable) -> tuple[
                 found.append(
                     f"column {one.text!r} has no unit and is taken to be in S: {float(np.median(known)):.3g} S is no "
                     "cell's; say --unit conductance=uS"
+                )
+                break
+        if meaning == "current" and not one.unit:
+            amperes = [
+                table.form.number(line.fields[one.index]) for line in first if one.index < len(line.fields)
+            ]
+            largest = max(
+                (abs(value) for value in amperes if value is not None and value == value), default=0.0
+            )
+            if largest > LARGEST_CURRENT:
+                found.append(
+                    f"column {one.text!r} has no unit and is taken to be in A: {largest:.3g} A is no cell's; say --unit "
+                    "current=uA"
                 )
                 break
     return tuple(found)

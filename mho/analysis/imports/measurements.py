@@ -104,7 +104,7 @@ ENDURANCE = Measurement(
         TIME, ROW, COLUMN, Column("cycles", dtype="u8", description="cycles done, the read's own included"),
         Column("state", dtype="u1", description="0 LRS, after a SET; 1 HRS, after a RESET"), G,
     ),
-    (("cycle",), CONDUCTANCE), (*PLACE, "time", "state", "voltage"), "cell", "cycles", "conductance", "",
+    (("cycle",), CONDUCTANCE), (*PLACE, "time", "state", "voltage", "read_voltage"), "cell", "cycles", "conductance", "",
     (
         Figure(
             "endurance", kind="errorbars", table="endurance", x="cycles", y="conductance", by="state", x_scale="log",
@@ -120,7 +120,7 @@ ENDURANCE = Measurement(
 RETENTION = Measurement(
     "retention", "retention: conductance over time", "Retention", "reads", "every read",
     (TIME, Column("repeat", dtype="u4"), ROW, COLUMN, G, Column("temperature", "K")),
-    (("time",), CONDUCTANCE), (*PLACE, "voltage", "temperature"), "cell", "time", "conductance", "",
+    (("time",), CONDUCTANCE), (*PLACE, "voltage", "read_voltage", "temperature"), "cell", "time", "conductance", "",
     (Figure("reads", table="reads", x="time", y="conductance", by=CELL, x_scale="log", title="Reads by cell"),),
     "conductance",
 )  # fmt: skip
@@ -133,7 +133,8 @@ FORM = Measurement(
         Column("voltage", "V", dtype="f4", description="at the bit line"), Column("width", "s", dtype="f4"),
         Column("gate", "V", dtype="f4", description="word-line voltage"), Column("current", "A"), LIMITED, G,
     ),
-    (("voltage",), CONDUCTANCE), (*PLACE, "time", "pulse", "width", "gate", "limited"), "cell", "ramped", "conductance", "",
+    (("voltage",), CONDUCTANCE), (*PLACE, "time", "pulse", "width", "gate", "limited", "read_voltage"), "cell",
+    "ramped", "conductance", "",
     (
         Figure(
             "conductance_by_voltage", table="pulses", x="ramped", y="conductance", by=CELL, y_scale="log",
@@ -155,7 +156,7 @@ RESPONSE = Measurement(
     (("pulse", "gate", "before", "before_resistance"), CONDUCTANCE),
     (
         *PLACE, "time", "voltage", "width", "kind", "sweep", "cycle", "limited", "pulse", "gate", "before",
-        "before_resistance",
+        "before_resistance", "read_voltage",
     ),
     "sweep", "pulse", "conductance", "",
 )  # fmt: skip
@@ -163,13 +164,14 @@ RESPONSE = Measurement(
 NOISE = Measurement(
     "noise", "noise: reads in a row", "Noise", "series", "every read",
     (TIME, ROW, COLUMN, Column("number", dtype="u2", description="of the series"), G),
-    (("time",), CONDUCTANCE), (*PLACE, "voltage", "sweep"), "cell", "time", "conductance", "",
+    (("time",), CONDUCTANCE), (*PLACE, "voltage", "sweep", "read_voltage"), "cell", "time", "conductance", "",
     (Figure("series", kind="scatter", table="series", x="time", y="conductance", by=CELL, title="Reads in a row by cell"),),
 )  # fmt: skip
 
 READS = Measurement(
     "reads", "reads of cells: a map", "Read", "reads", "reads", (ROW, COLUMN, G), (("row",), ("column",), CONDUCTANCE),
-    ("voltage", "time", "kind", "width", "gate", "current", "resistance"), "", "time", "conductance", "", (), "last read",
+    ("voltage", "time", "kind", "width", "gate", "current", "resistance", "target", "read_voltage"), "",
+    "time", "conductance", "", (), "last read",
 )  # fmt: skip
 
 PROGRAM = Measurement(

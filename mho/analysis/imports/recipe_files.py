@@ -50,6 +50,8 @@ class Recipe(StrictModel):
         The header that the recipe belongs to; empty for any.
     decimal : str
         The decimal mark, ``comma`` or ``point``; found unless given.
+    dataset, axes : str, tuple of str
+        The sheet, or the arrays, and what their dimensions count.
     columns, units, constants : mapping
         Headers, units, and texts such as ``0.2 V``, by meaning.
     """
@@ -62,6 +64,8 @@ class Recipe(StrictModel):
     names: tuple[str, ...] = ()
     header: tuple[str, ...] = ()
     decimal: str = ""
+    dataset: str = ""
+    axes: tuple[str, ...] = ()
     columns: dict[str, str] = Field(default_factory=dict)
     units: dict[str, str] = Field(default_factory=dict)
     constants: dict[str, str] = Field(default_factory=dict)
@@ -78,6 +82,8 @@ class Recipe(StrictModel):
             self.names or None,
             text,
             decimal_of(self.decimal, source),
+            self.dataset,
+            self.axes,
         )
 
 
@@ -223,7 +229,8 @@ def recipe_of(reading: Reading, header: Sequence[str], constants: Mapping[str, s
     units = {name: plain_unit(unit) for name, unit in reading.units.items()}
     return Recipe(
         type=reading.type, header=tuple(header), columns=dict(reading.columns), units=units, constants=dict(constants),
-        names=reading.names or (), decimal=reading.decimal,
+        names=reading.names or (), decimal=reading.decimal, dataset=reading.dataset,
+        axes=reading.axes,
     )  # fmt: skip
 
 

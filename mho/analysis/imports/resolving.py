@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.imports import shapes
-from mho.analysis.imports.columns_beside import with_clocks, with_unit_columns
-from mho.analysis.imports.headers import KINDS, LETTERS, STATE_WORDS, Header, read_headers
+from mho.analysis.imports.columns_beside import texts_of, with_clocks, with_unit_columns
+from mho.analysis.imports.headers import KINDS, LETTERS, STATE_WORDS, WHOLE, Header, read_headers
 from mho.analysis.imports.series import named, without_header
 from mho.analysis.imports.tables import Line, TextTable
 from mho.analysis.imports.tables.stated import voltage_above
@@ -61,7 +61,8 @@ def headers_of(
     lines = table.head(SAMPLE_LINES) if first is None else first
     plain = with_clocks(with_unit_columns(plain, lines, table.path), lines, table)
     told = named(plain, columns, units, str(table.path))
-    return resolved(_worded(told, lines, columns), _values(table, lines), columns)
+    filled = [any(text not in ("", "-") for text in texts_of(one, lines)) for one in told]
+    return resolved(_worded(told, lines, columns), _values(table, lines), columns, filled)
 
 
 def constants_of(
@@ -81,7 +82,10 @@ def is_nameless(headers: Sequence[Header]) -> bool:
 
 
 def resolved(
-    headers: Sequence[Header], values: Sequence[Floats], said: Mapping[str, str]
+    headers: Sequence[Header],
+    values: Sequence[Floats],
+    said: Mapping[str, str],
+    filled: Sequence[bool] | None = None,
 ) -> tuple[Header, ...]:
     """Return headers with the meanings that values tell; those that were said stay.
 
@@ -91,8 +95,15 @@ def resolved(
         The first values of each column; NaN for texts.
     said : mapping
         Headers by meaning that were said.
+    filled : sequence of bool, optional
+        Whether each column has anything in it; those that have not number nothing.
     """
+    filled = [True] * len(headers) if filled is None else filled
     found = [_numbered_pulse(one, some) for one, some in zip(headers, values, strict=True)]
+    found = [
+        replace(one, meaning="") if one.meaning in WHOLE and some.size and not known else one
+        for one, some, known in zip(found, values, filled, strict=True)
+    ]
     steps = (
         _thresholds, _places, _cycles, _lone_voltage, _wide_values, _statistics, _several_voltages, _error_rates,
         _mapped_value,
@@ -186,9 +197,13 @@ def _thresholds(headers: list[Header], values: Sequence[Floats]) -> list[Header]
 
 
 def _statistics(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
-    """Take standard deviations beside a mean for what they are, and no second conductance; so extremes and counts."""
+    """Take standard deviations beside a mean, or a plain value, for what they are; so extremes, and counts."""
     words = [set(re.findall(r"[a-z]+\d?", one.name.lower())) for one in headers]
-    if not any(some & MEANS for some in words) or not any(some & (SPREADS | EXTREMES) for some in words):
+    beside = [
+        some & MEANS or (one.meaning in ("conductance", "resistance") and not some & (SPREADS | EXTREMES))
+        for one, some in zip(headers, words, strict=True)
+    ]
+    if not any(beside) or not any(some & (SPREADS | EXTREMES) for some in words):
         return headers
     found = []
     for one, some, numbers in zip(headers, words, values, strict=True):
@@ -204,6 +219,8 @@ def _statistics(headers: list[Header], values: Sequence[Floats]) -> list[Header]
             one = replace(one, meaning=quantity)
         elif some <= COUNTS and some and shapes.is_whole(numbers):
             one = replace(one, meaning="count")
+        elif some & COUNTS or "numsamples" in some:
+            one = replace(one, meaning="")
         found.append(one)
     return found
 

@@ -16,7 +16,7 @@ from mho.analysis.imports.conversion import Survey
 from mho.analysis.imports.measurements import MEASUREMENTS, Measurement
 from mho.analysis.imports.resolving import constants_of, headers_of
 from mho.analysis.imports.rows import Rows
-from mho.analysis.imports.series import Assignment, assign
+from mho.analysis.imports.series import Assignment, assign, line_meaning
 from mho.analysis.imports.tables import TextTable
 from mho.analysis.imports.tables.units import plain_unit
 from mho.chip_maps.chip import parse_chip_map, read_chip_text
@@ -64,6 +64,10 @@ class Reading:
         The text of the recipe that says so; empty for none.
     decimal : str
         The decimal mark, ``comma`` or ``point``; found unless given.
+    dataset : str
+        The sheet of a spreadsheet, or the arrays of a file with several.
+    axes : tuple of str
+        What the dimensions of an array count: see `mho.analysis.imports.tables.array_files.ArrayLines`.
     """
 
     type: str = "reads"
@@ -73,6 +77,8 @@ class Reading:
     names: tuple[str, ...] | None = None
     recipe: str = ""
     decimal: str = ""
+    dataset: str = ""
+    axes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -200,7 +206,7 @@ def import_reading(
     name = f"{array}_conductance" if array else "conductance"
     if not name.isidentifier():
         raise InputError(f"array {array!r} is no name for a map; use letters, digits and _")
-    table = TextTable(source, reading.names, reading.decimal)
+    table = table_of(source, reading)
     assignment = assigned(table, reading)
     rows = Rows(table, measurement, assignment, BLOCK_LINES)
     survey = rows.survey()
@@ -283,6 +289,11 @@ def _write_derived(run: RunWriter, derived: Derived, image: _CellMap) -> None:
         run.log("WARNING", remark)
 
 
+def table_of(path: Path, reading: Reading) -> TextTable:
+    """Return the table in a file that a reading is of."""
+    return TextTable(path, reading.names, reading.decimal, reading.dataset, reading.axes)
+
+
 def measurement_named(name: str) -> Measurement:
     """Return a kind of measurement; an `InputError` says which there are."""
     try:
@@ -306,7 +317,8 @@ def assigned(table: TextTable, reading: Reading) -> Assignment:
             f"from 1: --column {measurement.needed[0][0]}=1"
         )
     told = headers_of(table, reading.columns, reading.units)
-    return assign(told, measurement, source, constants_of(table, told, reading.constants))
+    constants = constants_of(table, told, reading.constants)
+    return assign(told, measurement, source, constants, line_meaning(reading.columns))
 
 
 def _parameters(

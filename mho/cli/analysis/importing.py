@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 def import_(
     table: Annotated[
-        Path | None, typer.Argument(help="a table: .csv, .tsv, .txt, also .gz", show_default=False)
+        Path | None,
+        typer.Argument(
+            help="a table: .csv, .tsv, .txt, also .gz; .xlsx, .mat, .npz, .npy, .json, .h5",
+            show_default=False,
+        ),
     ] = None,
     output: Output = None,
     kind: Annotated[
@@ -47,6 +51,18 @@ def import_(
             help="what a comma such as that of 5,001 is: comma, a decimal mark, or point",
             show_default=False,
             autocompletion=completion.decimal_marks,
+        ),
+    ] = "",
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="the sheet of a spreadsheet; the arrays of a file with several", show_default=False
+        ),
+    ] = "",
+    axes: Annotated[
+        str,
+        typer.Option(
+            help="what the dimensions of an array count: cycle,pulse,column,row", show_default=False
         ),
     ] = "",
     recipe: Annotated[
@@ -86,7 +102,7 @@ def import_(
     told = _pairs("constant", constant)
     asked = Reading(
         "", _pairs("column", column), _pairs("unit", unit), constants_in_si(told, str(table)),
-        decimal=decimal_of(decimal, "--decimal"),
+        decimal=decimal_of(decimal, "--decimal"), dataset=dataset, axes=tuple(axes.split(",")) if axes else (),
     )  # fmt: skip
     memory = RecipeMemory()
     if recipe:
@@ -104,7 +120,7 @@ def import_(
         say(
             f"{'forgot' if gone else 'nothing was known of'} tables with the header of {table.name}", err=True
         )
-    said = bool(kind or column or unit or constant or decimal)
+    said = bool(kind or column or unit or constant or decimal or dataset or axes)
     known = None if said or forget else _known(memory, found)
     if known is not None and not dry_run:
         say(f"{table.name} is read as {known.recipe.type}, as told before; --forget guesses anew", err=True)
@@ -153,6 +169,8 @@ def _over(given: Reading, asked: Reading, kind: str) -> Reading:
         units={**given.units, **asked.units},
         constants={**given.constants, **asked.constants},
         decimal=asked.decimal or given.decimal,
+        dataset=asked.dataset or given.dataset,
+        axes=asked.axes or given.axes,
     )
 
 

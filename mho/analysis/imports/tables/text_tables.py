@@ -6,10 +6,10 @@ import csv
 import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from mho.analysis.imports.tables.form_finding import NAME_TAG, VALUE_TAG, Form, find_form
-from mho.analysis.imports.tables.text_files import TextLines
+from mho.analysis.imports.tables.sources import open_lines
 from mho.errors import InputError
 
 HEAD_LINES = 400
@@ -31,13 +31,6 @@ class Line(NamedTuple):
     part: int
 
 
-class LineSource(Protocol):
-    """Where lines of text come from."""
-
-    def numbered(self, first: int) -> Iterator[tuple[int, str]]:
-        """Yield number and text of the lines from `first` on, which counts from 1."""
-
-
 class TextTable:
     """A table in a file, read line by line as often as needed.
 
@@ -47,6 +40,8 @@ class TextTable:
         Of the columns, for a table without a header.
     decimal : str, optional
         The decimal mark, ``comma`` or ``point``; found unless given.
+    dataset, axes : str, sequence of str
+        Of a file with several sheets or arrays: see `open_lines`.
 
     Attributes
     ----------
@@ -59,9 +54,12 @@ class TextTable:
         The file cannot be read, is no text, or holds no table.
     """
 
-    def __init__(self, path: Path, names: Sequence[str] | None = None, decimal: str = "") -> None:
+    def __init__(
+        self, path: Path, names: Sequence[str] | None = None, decimal: str = "", dataset: str = "",
+        axes: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         self.path = path
-        self._source: LineSource = TextLines(path)
+        self._source = open_lines(path, dataset, axes)
         self.form: Form = find_form(
             [*itertools.islice(self._source.numbered(1), HEAD_LINES)], names, decimal, path
         )
