@@ -225,12 +225,11 @@ class RecipeMemory:
 
 
 def recipe_of(reading: Reading, header: Sequence[str], constants: Mapping[str, str]) -> Recipe:
-    """Return the recipe of how a table was read; `constants` as they were written."""
+    """Return the recipe of how a table was read, whichever sheet it was on; `constants` as they were written."""
     units = {name: plain_unit(unit) for name, unit in reading.units.items()}
     return Recipe(
         type=reading.type, header=tuple(header), columns=dict(reading.columns), units=units, constants=dict(constants),
-        names=reading.names or (), decimal=reading.decimal, dataset=reading.dataset,
-        axes=reading.axes,
+        names=reading.names or (), decimal=reading.decimal,
     )  # fmt: skip
 
 

@@ -120,11 +120,11 @@ def import_(
         say(
             f"{'forgot' if gone else 'nothing was known of'} tables with the header of {table.name}", err=True
         )
-    said = bool(kind or column or unit or constant or decimal or dataset or axes)
+    said = bool(kind or column or unit or constant or decimal)
     known = None if said or forget else _known(memory, found)
     if known is not None and not dry_run:
         say(f"{table.name} is read as {known.recipe.type}, as told before; --forget guesses anew", err=True)
-        say(_import(table, known.reading, output, array, chip))
+        say(_import(table, _over(known.reading, asked, ""), output, array, chip))
         return
     if dry_run:
         _show(found)
@@ -201,11 +201,12 @@ def _unsure(found: Guess, kind: str) -> str:
         )
     if found.table.form.doubtful:
         return f"{found.table.path}: {found.remarks[0]}"
+    remarks = "".join(f"; {remark}" for remark in found.remarks)
     names = " or ".join(one.measurement.name for one in found.candidates[:2] if one.assignment is not None)
     return (
         f"{found.table.path} may be {names}, which is not sure: say --type {best.measurement.name}, with --column and "
         f"--unit where names are not understood (--column voltage={texts[0]} --unit current=uA), or --yes for the best "
-        "guess; --dry-run shows it"
+        f"guess; --dry-run shows it{remarks}"
     )
 
 

@@ -138,8 +138,8 @@ def _long(path: Path, arrays: Arrays, axes: tuple[str, ...]) -> tuple[list[str],
     values = {name: one.transpose(order) for name, one in values.items()}
     axes = tuple(axes[place] for place in order)
     shape = next(iter(values.values())).shape
-    counted = np.indices(shape, dtype=np.int32, sparse=True)
-    places = {
+    counted = np.ogrid[tuple(slice(count) for count in shape)]
+    places: dict[str, NDArray[Any]] = {
         axis: np.broadcast_to(place, shape).ravel() for axis, place in zip(axes, counted, strict=True) if axis
     }
     return [*places, *values], [*places.values(), *(one.ravel() for one in values.values())]

@@ -14,6 +14,10 @@ _SIGNED = r"[+-]?"
 _DECIMAL = re.compile(_SIGNED + r"\d*,\d+(?:[eE][+-]?\d+)?")
 _GROUPED = re.compile(_SIGNED + r"[1-9]\d{0,2}(?:,\d{3})+")  # a number with thousands does not begin with 0
 _CERTAINLY_GROUPED = re.compile(_SIGNED + r"[1-9]\d{0,2}(?:(?:,\d{3}){2,}|(?:,\d{3})+\.\d*)")
+_THOUSANDS = {
+    ",": re.compile(_SIGNED + r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?"),
+    ".": re.compile(_SIGNED + r"[1-9]\d{0,2}(?:\.\d{3})+(?:,\d*)?"),
+}
 _POINTS_GROUP = re.compile(_SIGNED + r"[1-9]\d{0,2}(?:\.\d{3})+,\d*")
 _POINT = re.compile(_SIGNED + r"(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
@@ -35,6 +39,11 @@ class DecimalMark:
     comma: bool = False
     grouping: str = ""
     doubtful: str = ""
+
+
+def is_grouped(text: str, mark: str) -> bool:
+    """Return whether `mark` parts the thousands of a number, three digits each."""
+    return bool(_THOUSANDS[mark].fullmatch(text))
 
 
 def decimal_mark(fields: Sequence[str], by_commas: bool, said: str = "") -> DecimalMark:

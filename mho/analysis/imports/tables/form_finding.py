@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mho.analysis.imports.tables.decimal_marks import DecimalMark, decimal_mark
+from mho.analysis.imports.tables.decimal_marks import DecimalMark, decimal_mark, is_grouped
 from mho.analysis.imports.tables.units import looks_like_units
 from mho.errors import InputError
 
@@ -88,7 +88,9 @@ class Form:
         """Return a number as it stands there, NaN for a missing one; None for what is none."""
         if text.lower() in MISSING:
             return math.nan
-        if self.grouping:
+        if self.grouping and self.grouping in text:
+            if not is_grouped(text, self.grouping):
+                return None  # 1,5 is no 15
             text = text.replace(self.grouping, "")
         try:
             return float(text.replace(",", ".") if self.comma else text)

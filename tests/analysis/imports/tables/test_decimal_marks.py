@@ -61,3 +61,4 @@ def test_a_doubtful_table_is_not_taken_unasked(tmp_path: Path):
     assert guess(path, Reading(decimal="point")).sure
     table = TextTable(path, decimal="point")
     assert table.form.number("1,500") == 1500.0
+    assert table.form.number("1,5") is None  # no 15, whatever was said
