@@ -11,12 +11,12 @@ from typing import IO, Any, Literal
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure as Sheet
 
 from mho.analysis import palette
 from mho.analysis.figures.axes import draw_axes, draw_images, place_images, say_nothing_there
 from mho.analysis.figures.drawing import compose
 from mho.analysis.figures.marks import Drawing
+from mho.analysis.figures.shown_sheet import Sheet
 from mho.analysis.figures.values.gathering import gather
 from mho.analysis.figures.values.inferred import figure_of, figures_of, fits
 from mho.analysis.reports.summary import read_bench

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from matplotlib.figure import Figure as Sheet
-
 from mho.analysis.figures.drawing import compose
 from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.over_runs.card_values import RunCard
@@ -25,6 +23,7 @@ from mho.analysis.figures.over_runs.reading import (
 )
 from mho.analysis.figures.over_runs.runs_table import runs_of_groups, table_figure
 from mho.analysis.figures.over_runs.wanted import Wanted
+from mho.analysis.figures.shown_sheet import Sheet
 from mho.analysis.figures.values.expressions import Formula, parse_formula
 from mho.analysis.reports.collection import left_out_tries
 from mho.errors import InputError

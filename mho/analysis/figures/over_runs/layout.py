@@ -13,7 +13,6 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure as Sheet
 from matplotlib.figure import SubFigure
 from numpy.typing import NDArray
 
@@ -22,6 +21,7 @@ from mho.analysis.figures.axes import draw_axes, draw_images
 from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.over_runs.groups_of_runs import Compared
 from mho.analysis.figures.sheet import DOTS, MOST, NARROW_STYLE, STYLE
+from mho.analysis.figures.shown_sheet import Sheet
 from mho.escaping import visible
 
 RATIO = 0.42
