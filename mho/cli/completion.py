@@ -54,7 +54,7 @@ def report_kinds() -> tuple[str, ...]:
 
 def groupings() -> tuple[str, ...]:
     """Return the facts by which runs are grouped, beside their parameters and results."""
-    from mho.analysis.comparisons import GROUPINGS
+    from mho.analysis.grouping import GROUPINGS
 
     return GROUPINGS
 

@@ -9,13 +9,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mho.analysis.figures.over_runs.wanted import Wanted
+from mho.analysis.figures.wanted import Wanted
 from mho.errors import InputError
 from mho.runs import RunFile
 
 if TYPE_CHECKING:
     from mho.analysis.figures.marks import Drawing
-    from mho.analysis.figures.shown_sheet import Sheet
+    from mho.analysis.figures.rendering.shown_sheet import Sheet
 
 FORMATS: dict[str, Literal["png", "svg", "pdf"]] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 

@@ -15,9 +15,9 @@ from mho import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table
 from mho.analysis.figures.marks import Mark
 from mho.analysis.figures.over_runs import reading
 from mho.analysis.figures.over_runs.comparing import compare
-from mho.analysis.figures.over_runs.grouping import group_runs, varied_within
 from mho.analysis.figures.over_runs.groups_of_runs import Compared, RunsOfGroup
-from mho.analysis.figures.over_runs.reading import read_cards, read_figures
+from mho.analysis.figures.over_runs.reading import read_figures
+from mho.analysis.grouping import group_runs, read_cards
 from mho.errors import InputError, RunFileError
 from mho.runs import RecordedParameter, RunHeader, RunWriter
 
@@ -93,32 +93,6 @@ def bands(drawn: Compared, panel: int = 0) -> list[Mark]:
 
 def curves(drawn: Compared, panel: int = 0) -> list[Mark]:
     return [mark for mark in drawn.panels[panel].marks if mark.shape in ("line", "steps") and mark.front]
-
-
-# --- groups ---
-
-
-def test_runs_are_grouped_by_facts_parameters_and_results_in_their_order(tmp_path: Path) -> None:
-    for number, (preset, bits, done) in enumerate([("b", 16, True), ("a", 8, False), ("b", 8, True)]):
-        write(tmp_path / f"{number}.h5", preset=preset, bits=bits, seed=number, done=done)
-    runs, _ = read_cards([tmp_path])
-    assert [(one.label, one.runs) for one in group_runs(("preset",), runs)] == [("b", (0, 2)), ("a", (1,))]
-    assert [one.label for one in group_runs(("bits",), runs)] == ["bits 8 bit", "bits 16 bit"]
-    assert [one.label for one in group_runs(("result.done",), runs)] == ["done no", "done yes"]
-    pairs = group_runs(("Preset", "parameter.bits"), runs)
-    assert [one.label for one in pairs] == ["b, bits 8 bit", "b, bits 16 bit", "a, bits 8 bit"]
-    assert varied_within(group_runs(("preset",), runs), runs) == ("bits",)
-    with pytest.raises(InputError, match=r"no run has anything called 'prest'; did you mean preset"):
-        group_runs(("prest",), runs)
-    with pytest.raises(InputError, match=r"called 'result\.dune'; did you mean done"):
-        group_runs(("result.dune",), runs)
-
-
-def test_a_run_without_the_value_has_a_group_of_its_own(tmp_path: Path) -> None:
-    write(tmp_path / "a.h5", rho=0.5)
-    write(tmp_path / "b.h5")
-    runs, _ = read_cards([tmp_path])
-    assert [one.label for one in group_runs(("rho",), runs)] == ["rho 0.5", "no rho"]
 
 
 # --- curves ---

@@ -17,11 +17,12 @@ from matplotlib.figure import SubFigure
 from numpy.typing import NDArray
 
 from mho.analysis import palette
-from mho.analysis.figures.axes import draw_axes, draw_images
 from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.over_runs.groups_of_runs import Compared
+from mho.analysis.figures.rendering.axes import draw_axes
+from mho.analysis.figures.rendering.images import draw_images
+from mho.analysis.figures.rendering.shown_sheet import Sheet
 from mho.analysis.figures.sheet import DOTS, MOST, NARROW_STYLE, STYLE
-from mho.analysis.figures.shown_sheet import Sheet
 from mho.escaping import visible
 
 RATIO = 0.42

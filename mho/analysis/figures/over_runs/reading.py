@@ -1,16 +1,14 @@
-"""The one pass over run files: cards first, then of each run, open alone, what its figures need, in bounded size."""
+"""The one pass over run files: of each run, open alone, what its figures need, in bounded size."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from mho.analysis.figures.drawing import outside
-from mho.analysis.figures.over_runs.card_values import RunCard
 from mho.analysis.figures.over_runs.standard_set import over_table
 from mho.analysis.figures.references import bounded
 from mho.analysis.figures.values.expressions import Formula
@@ -18,11 +16,10 @@ from mho.analysis.figures.values.figure_data import FigureData, PointGroup
 from mho.analysis.figures.values.gathering import gather
 from mho.analysis.figures.values.inferred import can_draw, drawable_with, figures_of
 from mho.analysis.figures.values.pooling import sketch
-from mho.analysis.reports.collection import find_runs
-from mho.errors import InputError, RunFileError
+from mho.analysis.grouping import RunCard, Skipped
+from mho.errors import RunFileError
 from mho.runs import RunFile
 from mho.runs.figures import COUNTS, Figure
-from mho.runs.index import read_card
 
 NUMBERS_KEPT = 1 << 22
 """Numbers that are kept of all runs for one figure, images aside."""
@@ -71,37 +68,6 @@ class FigureRuns:
     kept: dict[int, Kept] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
     left_out: int = 0
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A file that cannot be read, and why."""
-
-    path: str
-    reason: str
-
-
-def read_cards(places: Iterable[str | os.PathLike[str]]) -> tuple[list[RunCard], list[Skipped]]:
-    """Return the cards of all run files at places, files or folders, and the files that cannot be read.
-
-    Raises
-    ------
-    InputError
-        A place is not there, or no file can be read.
-    """
-    named = list(places)
-    runs, skipped = [], []
-    for path in find_runs(*named):
-        try:
-            runs.append(RunCard(path, read_card(path)))
-        except RunFileError as error:
-            skipped.append(Skipped(str(path), str(error)))
-    if not runs and not skipped:
-        where = f"{named[0]} is a folder without run files" if len(named) == 1 else "no run file is there"
-        raise InputError(f"{where}; name run files, or folders that hold some")
-    if not runs:
-        raise InputError(f"none of {len(skipped)} run files can be read: {skipped[0].reason}")
-    return runs, skipped
 
 
 def read_figures(

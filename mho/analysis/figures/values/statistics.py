@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 Floats = NDArray[np.float64]
 
@@ -70,6 +69,8 @@ def cumulative(values: Floats, most: int) -> tuple[Floats, Floats]:
 
 def normal_quantile(share: Floats) -> Floats:
     """Return where a normal distribution of mean 0 and deviation 1 has reached a share."""
+    from scipy.special import ndtri  # loads slowly, and most figures do without
+
     return np.asarray(ndtri(share), dtype=float)
 
 
