@@ -1,4 +1,4 @@
-"""Tables as instruments and programs write them: one for each of the nine kinds of measurement that `mho import` knows."""
+"""Tables as instruments and programs write them: one for each of the eleven kinds that `mho import` knows."""
 
 from __future__ import annotations
 
@@ -107,8 +107,26 @@ def bit_errors() -> str:
     return "SNR (dB),BER\n" + "".join(f"{s},{0.5 * 10 ** (-s / 8):.4e}\n" for s in range(0, 16, 2))
 
 
+def thresholds() -> str:
+    """SET and RESET voltages of a cell by cycle, and both states, as a script extracts them."""
+    rng = np.random.default_rng(RNG_SEED)
+    return "Cycle,V_SET (V),V_RESET (V),R_LRS (kOhm),R_HRS (kOhm)\n" + "".join(
+        f"{k + 1},{rng.normal(1.2, 0.1):.3f},{rng.normal(-1.0, 0.08):.3f},{rng.normal(5, 0.2):.3f},"
+        f"{rng.normal(200, 20):.1f}\n"
+        for k in range(30)
+    )
+
+
+def level_statistics() -> str:
+    """Eight levels as pandas writes the mean and the deviation of groups."""
+    return ",conductance,conductance,conductance\n,mean,std,count\nlevel,,,\n" + "".join(
+        f"{k},{5e-6 + 1e-5 * k:.3e},{4e-7 + 1e-7 * k:.3e},256\n" for k in range(8)
+    )
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "iv": easyexpert, "endurance": endurance, "retention": retention, "form": forming, "response": response, "noise": noise,
     "reads": read_map, "program": write_verify, "ber": bit_errors,
+    "switching": thresholds, "levels": level_statistics,
 }  # fmt: skip
 """By the kind that each holds."""
