@@ -196,3 +196,9 @@ def test_cells_that_have_names_are_numbered(tmp_path: Path):
     with imported(tmp_path, "retention", text) as found:
         assert found.table("reads")["row"].tolist() == [0, 1] * 3
         assert "cell 'B1' is row 1" in [entry.message for entry in found.log()]
+
+
+def test_pulses_of_which_no_line_has_all_values_have_no_curve(tmp_path: Path):
+    with imported(tmp_path, "response", "Vg (V),G (uS)\n1.0,\n,2\n1.2,\n") as found:
+        assert found.summary["levels"] == 0
+        assert found.length("curve") == 0

@@ -376,7 +376,8 @@ def _program(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
 
 def _ber(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
     shares = sample_of(sample, "ber")
-    within = bool(len(shares) and np.nanmin(shares) >= 0.0 and np.nanmax(shares) <= 1.0)
+    shares = shares[np.isfinite(shares)]
+    within = bool(len(shares) and shares.min() >= 0.0 and shares.max() <= 1.0)
     return (
         (0.45, ["shares of wrong bits by signal-to-noise ratio"])
         if within

@@ -43,7 +43,7 @@ def period(values: Floats) -> int:
     if not tolerance > 0.0:
         return max(count, 1)
     starts = np.flatnonzero(np.abs(values - values[0]) <= tolerance)
-    reach = np.maximum.accumulate(values) - np.minimum.accumulate(values)  # a whole sweep covers the range
+    reach = np.fmax.accumulate(values) - np.fmin.accumulate(values)  # a whole sweep covers the range
     starts = starts[reach[starts] >= 0.9 * np.nanmax(reach)]
     for shift in starts[(starts > 1) & (starts <= count // 2)].tolist():
         if count % shift == 0 and np.all(np.abs(values[shift:] - values[:-shift]) <= tolerance):

@@ -254,6 +254,8 @@ def response(imported: Imported) -> Derivation:
 
     def derive(rows: Columns) -> Derived:
         known = np.isfinite(rows["conductance"]) & np.isfinite(rows[axis])
+        if not known.any():
+            return Derived(result={"levels": 0})
         kinds = rows["kind"][known].astype(float) if by_kind else np.zeros(np.count_nonzero(known))
         keys = np.stack([kinds, rows[axis][known].astype(float)], axis=1)
         levels, which = np.unique(keys, axis=0, return_inverse=True)

@@ -53,3 +53,7 @@ def test_grids_states_and_branches():
     assert shapes.rises_and_falls(np.concatenate([UP, UP[::-1]]))
     assert shapes.is_whole(np.array([0.0, 3.0]))
     assert not shapes.is_whole(np.array([0.5]))
+
+
+def test_a_sweep_whose_first_value_is_missing_has_no_period():
+    assert shapes.period(np.array([np.nan, 0.0, 1.0, 0.0, 1.0])) == 5
