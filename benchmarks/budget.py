@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,14 @@ from mho.running import run as carry_out
 from mho.running.budget import Budget, budget
 
 PRESETS = ("ideal", "pku", "relaxing")
+OTHER_KINDS: dict[str, Callable[[int], Procedure]] = {
+    "two slices": lambda seed: Invert(
+        conditions="3", size=4, vectors=4, scales=8, steps=0, loop_slices=2, seed=seed
+    ),
+    "by blocks": lambda seed: Solve(matrix="zuo2025-4x4", bits=8, leaf=2, seed=seed),
+}
+"""Made on the preset `pku`."""
+
 RUNS_A_REPEAT = 4  # of each preset, half of them solves
 DRAWS = 4
 WANTED = 0.10  # of the measured error
@@ -33,12 +42,14 @@ def run(repeat: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         figures = [one for preset in PRESETS for one in _sums(preset, RUNS_A_REPEAT * repeat, folder)]
+        figures += [one for kind in OTHER_KINDS for one in _sums(kind, RUNS_A_REPEAT * repeat, folder)]
         figures += [_dominance(cause, how, folder) for cause, how in DOMINATED.items()]
         return [*figures, _offset(folder)]
 
 
-def _sums(preset: str, count: int, folder: Path) -> list[Figure]:
-    budgets = [_explained(seed, preset, folder) for seed in range(1, count + 1)]
+def _sums(name: str, count: int, folder: Path) -> list[Figure]:
+    """Explain so many runs of a preset, or of another kind."""
+    budgets = [_explained(seed, name, folder) for seed in range(1, count + 1)]
     sums = [sum(one.share for one in found.shares) + found.rest for found in budgets]
     away = [abs(one - 1.0) for one in sums]
     again = [float(np.mean(found.again)) / found.measured for found in budgets]
@@ -50,7 +61,7 @@ def _sums(preset: str, count: int, folder: Path) -> list[Figure]:
         first[cause] = first.get(cause, 0) + 1
     return [
         Figure(
-            f"{preset}: sum of the shares less 1, largest of {count} runs",
+            f"{name}: sum of the shares less 1, largest of {count} runs",
             max(away),
             "",
             target=f"at most {WANTED:g}",
@@ -59,7 +70,7 @@ def _sums(preset: str, count: int, folder: Path) -> list[Figure]:
             threads=threads(),
         ),
         Figure(
-            f"{preset}: error with noise drawn anew, over the measured one, median",
+            f"{name}: error with noise drawn anew, over the measured one, median",
             statistics.median(again),
             "",
             target=f"1 +- {WANTED:g}",
@@ -74,14 +85,17 @@ def _sums(preset: str, count: int, folder: Path) -> list[Figure]:
     ]
 
 
-def _explained(seed: int, preset: str, folder: Path) -> Budget:
-    """Return the budget of one run: of odd seeds a solve, of even ones bare inversions."""
+def _explained(seed: int, name: str, folder: Path) -> Budget:
+    """Return the budget of one run: on a preset, of odd seeds a solve, of even ones bare inversions."""
     procedure: Procedure = (
         Solve(matrix="dominant-8x8", bits=12, seed=seed)
         if seed % 2
         else Invert(conditions="3", size=4, vectors=4, scales=8, steps=0, seed=seed)
     )
-    path = folder / f"{preset}-{seed}.h5"
+    if name in OTHER_KINDS:
+        procedure = OTHER_KINDS[name](seed)
+    path = folder / f"{name}-{seed}.h5"
+    preset = "pku" if name in OTHER_KINDS else name
     carry_out(procedure, "arrays", seed=seed, preset=preset, output=path)
     return budget(path, draws=DRAWS)
 

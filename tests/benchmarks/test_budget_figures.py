@@ -11,10 +11,12 @@ def test_shares_are_summed_and_a_cause_is_made_to_dominate(monkeypatch: pytest.M
     monkeypatch.setattr(budget, "PRESETS", ("pku",))
     monkeypatch.setattr(budget, "RUNS_A_REPEAT", 1)
     monkeypatch.setattr(budget, "DRAWS", 1)
+    monkeypatch.setattr(budget, "OTHER_KINDS", {"by blocks": budget.OTHER_KINDS["by blocks"]})
     monkeypatch.setattr(budget, "DOMINATED", {"resistors": budget.DOMINATED["resistors"]})
-    sums, again, resistors, offset = budget.run(1)
-    assert sums.value < 1e-9
-    assert sums.met
+    sums, again, blocks, _, resistors, offset = budget.run(1)
+    for one in (sums, blocks):
+        assert one.value < 1e-9
+        assert one.met
     assert again.value == pytest.approx(1.0, abs=0.5)
     assert resistors.met
     assert resistors.detail["advice"].startswith("mend resistors first")

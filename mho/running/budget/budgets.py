@@ -28,6 +28,9 @@ Floats = NDArray[np.float64]
 
 DRAWS = 16
 MOST_DRAWS = 1000
+REPEATED = (
+    1e-3  # of the squared error, within which a twin has a run's own: wires of products are evaluated so
+)
 CHIPS = 4  # that stand for a real one
 EDGES = (0.025, 0.975)  # quantiles of an interval
 
@@ -183,7 +186,6 @@ def budget(
     with RunFile(recipe.path) as file:
         replays = [replay(one, file, trust, progress) for one in twins]
         title, status = file.title, file.status
-    twins[0] = replace(twins[0], remarks=twins[0].remarks + replays[0].remarks)
     cells = [one.errors for one in replays if isinstance(one, ReplayedCells)]
     if cells:
         errors = CellErrors(np.concatenate([one.parts for one in cells], axis=1), cells[0].measured)
@@ -192,7 +194,15 @@ def budget(
     else:
         answers = [one for one in replays if isinstance(one, Replayed)]
         explained = _explain(answers, draws, seed, progress)
-    return _as_budget(explained, replays[0].kind, twins[0], title, status, draws, seed)
+    remarks = (*twins[0].remarks, *replays[0].remarks)
+    if twins[0] is recipe and abs(explained.measured - explained.found.whole) > REPEATED * explained.measured:
+        remarks += (
+            "the twin does not repeat this run, so that its shares are those of another one: mho, a package or the file "
+            "has changed since; `mho rerun` says what",
+        )
+    return _as_budget(
+        explained, replays[0].kind, replace(twins[0], remarks=remarks), title, status, draws, seed
+    )
 
 
 @dataclass(frozen=True)

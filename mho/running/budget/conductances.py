@@ -20,7 +20,7 @@ from mho.instruments.arrays import Cause, held_history
 from mho.running.budget.last_reads import LastReads
 from mho.running.budget.shapley import additive_values
 from mho.running.budget.shares import Decomposition
-from mho.runs import RunFile, Status
+from mho.runs import RunFile
 
 Floats = NDArray[np.float64]
 Lines = NDArray[np.int64]
@@ -100,12 +100,10 @@ def cell_errors(file: RunFile, plan: Any, bench: Bench, reads: LastReads) -> Cel
 
 
 def _achieved(file: RunFile, reads: LastReads, lines: tuple[str, Lines, Lines]) -> Floats:
-    """Return what the cells were read as last, S, as the run file has it; NaN where they were not."""
-    array, down, across = lines
-    if file.status is not Status.FINISHED:  # its last image may be older
-        seen = reads.empty()
-        seen.take(file.table("pulses"))
-        return seen.of(*lines)[1]
-    rows, columns = file.map_axes(f"{array}_conductance")
-    image = file.map(f"{array}_conductance")
-    return np.asarray(image[np.ix_(np.searchsorted(rows, down), np.searchsorted(columns, across))])
+    """Return what the cells were read as last, S, as the run file has it; NaN where they were not.
+
+    An image may be older, and that of a descent has what products said of the cells.
+    """
+    seen = reads.empty()
+    seen.take(file.table("pulses"))
+    return seen.of(*lines)[1]

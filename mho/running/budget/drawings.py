@@ -61,7 +61,8 @@ def shares_drawing(budget: Budget) -> Drawing:
 
 def errors_drawing(budget: Budget) -> Drawing:
     """Return the error with each cause alone, and with each mended, beside the measured one."""
-    y = np.arange(len(budget.shares), dtype=np.float64)[::-1]
+    names = [one.cause for one in budget.shares] + [""] * len(_others(budget))  # at the heights of the shares
+    y = np.arange(len(names), dtype=np.float64)[::-1][: len(budget.shares)]
     alone = np.array([one.alone for one in budget.shares])
     mended = np.array([one.mended for one in budget.shares])
     drawn = alone > SMALLEST * budget.measured
@@ -81,7 +82,7 @@ def errors_drawing(budget: Budget) -> Drawing:
         levels=(ReferenceLevel("measured", x=budget.measured),),
         x=AxisText("relative error"),
         x_scale="log",
-        names=tuple(one.cause for one in reversed(budget.shares)),
+        names=tuple(reversed(names)),
     )
 
 

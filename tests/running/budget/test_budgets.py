@@ -200,3 +200,12 @@ def test_all_of_it_can_be_told_a_machine(found: Budget) -> None:
     told = json.loads(json.dumps(found.plain()))
     assert told["first"] == found.first.cause  # type: ignore[union-attr]
     assert len(told["shares"]) == len(CAUSES)
+
+
+def test_a_matrix_from_a_script_is_explained_from_the_file_alone(tmp_path: Path) -> None:
+    path = tmp_path / "script.h5"
+    matrix, rhs = np.array([[3.0, 1.0], [0.5, 2.0]]), np.array([[1.0, 2.0]])
+    run(Invert(matrix=matrix, rhs=rhs, scales=6, steps=0), "arrays", seed=1, output=path)
+    found = budget(path, draws=0)
+    assert found.twin == pytest.approx(found.measured, rel=1e-12)
+    assert found.remarks[0] == "matrix was an array in a script: its values are taken from the run file"

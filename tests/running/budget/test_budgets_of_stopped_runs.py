@@ -121,3 +121,9 @@ def test_a_pulse_whose_read_was_cut_short_leaves_its_cell_unknown() -> None:
     times, values = reads.of("a", np.array([0]), np.array([0, 1]))
     np.testing.assert_array_equal(values, [[np.nan, 6e-6]])
     assert times[0, 1] == 1.0
+
+
+def test_a_descent_of_products_is_explained_by_what_its_rows_say(tmp_path: Path) -> None:
+    """Its image has what the last products said of the cells, and no row of them."""
+    path = run(programming(tmp_path, strategy="gdp"), "arrays", seed=1, output=tmp_path / "gdp.h5").path
+    assert not explained(path).remarks

@@ -45,6 +45,17 @@ def test_a_file_that_was_changed_is_refused(inverted: Path, tmp_path: Path) -> N
         budget(path)
 
 
+def test_what_the_twin_does_not_repeat_is_said(inverted: Path, tmp_path: Path) -> None:
+    path = tmp_path / "other.h5"
+    shutil.copy(inverted, path)
+    with h5py.File(path, "r+") as file:
+        file["entry/solutions/error"][0] *= 2.0
+    found = budget(run_samples.seal_again(path), draws=0)
+    assert found.unexplained > 0.01
+    assert "does not repeat this run" in found.remarks[-1]
+    assert not budget(inverted, draws=0).remarks
+
+
 def test_a_damaged_file_is_refused(inverted: Path, tmp_path: Path) -> None:
     path = tmp_path / "half.h5"
     path.write_bytes(inverted.read_bytes()[: inverted.stat().st_size // 2])
