@@ -3,6 +3,7 @@
 - `datasets`: runs as NumPy, pandas and xarray, one or thousands;
 - `figures`: a run as pictures, for ``mho plot``, the report and the notebook;
 - `reports`: a run, or thousands of them, in a few numbers and words;
+- `grouping`: which runs make a group, for figures, comparisons and reports;
 - `comparisons`: runs, or groups of them, compared in settings and results;
 - `report_pages`: one page about a run, a comparison or a campaign;
 - `documents`: what every page is made of, and how it is written;

@@ -54,7 +54,7 @@ def report_kinds() -> tuple[str, ...]:
 
 def groupings() -> tuple[str, ...]:
     """Return the facts by which runs are grouped, beside their parameters and results."""
-    from mho.analysis.comparisons import GROUPINGS
+    from mho.analysis.grouping import GROUPINGS
 
     return GROUPINGS
 
@@ -64,6 +64,13 @@ def measurements() -> list[tuple[str, str]]:
     from mho.analysis.imports import MEASUREMENTS
 
     return [(one.name, one.title) for one in MEASUREMENTS.values()]
+
+
+def decimal_marks() -> tuple[str, ...]:
+    """Return what can be said of a table's decimal mark."""
+    from mho.analysis.imports import DECIMAL_MARKS
+
+    return DECIMAL_MARKS
 
 
 def recipes() -> list[tuple[str, str]]:

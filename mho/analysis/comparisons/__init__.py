@@ -3,7 +3,7 @@
 - `effects`: differences of two samples with intervals, functions of arrays;
 - `compared_runs`: what is compared of a run;
 - `comparing`: sides of one run or many, each with the first;
-- `grouping`: which runs make a side;
+- `comparing_files`: files, lots or groups of runs (`mho.analysis.grouping`) as sides;
 - `in_words`: its numbers as texts.
 """
 
@@ -16,8 +16,8 @@ from mho.analysis.comparisons.comparing import (
     TextDifference,
     compare,
 )
+from mho.analysis.comparisons.comparing_files import compare_files, group_files, names_of
 from mho.analysis.comparisons.effects import CENTRES, Effect, Ranged, effect
-from mho.analysis.comparisons.grouping import GROUPINGS, compare_files, group_files, names_of
 from mho.analysis.comparisons.in_words import (
     difference_text,
     named,
@@ -31,7 +31,6 @@ from mho.analysis.comparisons.in_words import (
 
 __all__ = [
     "CENTRES",
-    "GROUPINGS",
     "ComparedRun",
     "Comparison",
     "Effect",

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.analysis.figures.axes import SHARES
     from mho.analysis.figures.drawing import compose
     from mho.analysis.figures.marks import BELOW, Drawing, Mark, ReferenceLevel
     from mho.analysis.figures.plotting import check_picture, draw, plot, plot_panels
+    from mho.analysis.figures.rendering.axes import SHARES
     from mho.analysis.figures.sheet import draw_alone, draw_drawing, save_to
     from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage
     from mho.analysis.figures.values.gathering import gather
@@ -23,7 +23,7 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            ".axes": ("SHARES",),
+            ".rendering.axes": ("SHARES",),
             ".drawing": ("compose",),
             ".values.figure_data": ("AxisText", "FigureData", "MapImage"),
             ".values.gathering": ("gather",),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.figures.marks import Mark
 from mho.analysis.figures.values.figure_data import AxisText
-from mho.analysis.figures.values.fits import Fit, NotFitted, fit_curve, fit_distribution, in_words
 from mho.analysis.figures.values.statistics import normal_quantile
 from mho.analysis.reports.quantities import handy_unit
 from mho.runs.figures import PROBABILITY, Figure, fit_kind
+
+if TYPE_CHECKING:
+    from mho.analysis.figures.values.fits import Fit
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +37,11 @@ class Fitted:
 
 def fitted_curve(figure: Figure, x_axis: AxisText, y_axis: AxisText, curve: Mark) -> Fitted:
     """Fit a curve or points as the figure says."""
+    from mho.analysis.figures.values.fits import (
+        NotFitted,
+        fit_curve,
+    )  # loads slowly, and most figures have no fit
+
     kind = fit_kind(figure.fit)
     x = curve.x
     if kind == "arrhenius":
@@ -62,6 +70,8 @@ def fitted_counts(
     figure: Figure, x_axis: AxisText, values: Floats, style: Mark, edges: Floats | None = None
 ) -> Fitted:
     """Fit the law of values that a histogram (with its `edges`) or a distribution shows."""
+    from mho.analysis.figures.values.fits import NotFitted, fit_distribution, in_words
+
     fit = fit_distribution(figure.fit, values)
     if isinstance(fit, NotFitted):
         return Fitted(missing=fit.reason)
@@ -102,6 +112,8 @@ def _short(fit: Fit, x: AxisText, factor: float, unit: str) -> str:
 
 
 def _full(fit: Fit, x: AxisText, factor: float, unit: str) -> str:
+    from mho.analysis.figures.values.fits import in_words
+
     slope = {
         "arrhenius": ("eV", 1.0),
         "power": ("", 1.0),

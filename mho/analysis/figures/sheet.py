@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure as Sheet
 
 from mho.analysis import palette
-from mho.analysis.figures.axes import draw_axes, draw_images, place_images, say_nothing_there
 from mho.analysis.figures.drawing import compose
 from mho.analysis.figures.marks import Drawing
+from mho.analysis.figures.rendering.axes import draw_axes
+from mho.analysis.figures.rendering.embedded_fonts import embedded_fonts
+from mho.analysis.figures.rendering.images import draw_images, place_images
+from mho.analysis.figures.rendering.lettering import say_nothing_there
+from mho.analysis.figures.rendering.shown_sheet import Sheet
 from mho.analysis.figures.values.gathering import gather
 from mho.analysis.figures.values.inferred import figure_of, figures_of, fits
 from mho.analysis.reports.summary import read_bench
@@ -28,7 +32,7 @@ WIDTH, HEIGHT = 11.0, 7.0  # inches
 PANEL_HEIGHT = 2.9  # of one among several above each other, at least
 ALONE = (7.0, 4.8)  # of a figure alone
 DOTS = 160  # per inch
-MOST = 12
+MOST = 20
 """Figures on one sheet."""
 
 STYLE: dict[Any, object] = {
@@ -135,7 +139,10 @@ def save_to(sheet: Sheet, file: IO[bytes], form: Literal["png", "svg", "pdf"], *
     """Write a sheet to an open file, as `save`."""
     metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[form]
     fonts: dict[Any, object] = {"svg.fonttype": "none", "pdf.fonttype": 42} if text else {}
-    with matplotlib.rc_context({**STYLE, **fonts}):
+    with (
+        matplotlib.rc_context({**STYLE, **fonts}),
+        embedded_fonts() if fonts and form == "pdf" else nullcontext(),
+    ):
         sheet.savefig(file, format=form, metadata=metadata)
 
 

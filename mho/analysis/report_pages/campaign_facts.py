@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.characterisation.extracted import OF_THE_RUN
-from mho.analysis.figures.over_runs.card_values import RunCard
-from mho.analysis.figures.over_runs.grouping import Group
+from mho.analysis.grouping import Group, RunCard
 from mho.runs.integrity import OF_THE_MOMENT
 
 Floats = NDArray[np.float64]

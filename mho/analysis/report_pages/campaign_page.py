@@ -29,9 +29,7 @@ from mho.analysis.documents import (
     map_texts,
     without_folders,
 )
-from mho.analysis.figures.over_runs.card_values import RunCard
-from mho.analysis.figures.over_runs.grouping import Group, group_runs
-from mho.analysis.figures.over_runs.reading import Skipped, read_cards
+from mho.analysis.grouping import Group, RunCard, Skipped, group_runs, read_cards
 from mho.analysis.report_pages.campaign_facts import (
     NOT_THERE,
     Floats,

@@ -33,8 +33,7 @@ from mho.analysis.documents import (
     map_texts,
     without_folders,
 )
-from mho.analysis.figures.over_runs.card_values import RunCard
-from mho.analysis.figures.over_runs.grouping import Group
+from mho.analysis.grouping import Group, RunCard
 from mho.analysis.report_pages.run_figures import grouped_pictures, overlaid_pictures
 from mho.runs import Status
 from mho.runs.index import read_card

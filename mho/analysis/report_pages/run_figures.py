@@ -9,14 +9,13 @@ from pathlib import Path
 
 from mho.analysis.documents import Picture
 from mho.analysis.figures import Drawing, compose, figures_of, gather
-from mho.analysis.figures.over_runs.card_values import RunCard
 from mho.analysis.figures.over_runs.comparing import compare
 from mho.analysis.figures.over_runs.drawing_runs import compared_figure
-from mho.analysis.figures.over_runs.grouping import Group
 from mho.analysis.figures.over_runs.groups_of_runs import RunsOfGroup
-from mho.analysis.figures.over_runs.reading import Skipped, numbers_of_one, read_figures, reduced
-from mho.analysis.figures.over_runs.wanted import Wanted
+from mho.analysis.figures.over_runs.reading import numbers_of_one, read_figures, reduced
 from mho.analysis.figures.values.inferred import fits
+from mho.analysis.figures.wanted import Wanted
+from mho.analysis.grouping import Group, RunCard, Skipped
 from mho.errors import MhoError, RunFileError
 from mho.escaping import visible
 from mho.runs import Figure, RunFile

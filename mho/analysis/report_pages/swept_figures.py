@@ -8,10 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from mho.analysis.documents import Picture
-from mho.analysis.figures.over_runs.card_values import RunCard
 from mho.analysis.figures.over_runs.comparing import compare
-from mho.analysis.figures.over_runs.grouping import Group, group_runs
 from mho.analysis.figures.over_runs.runs_table import runs_of_groups, table_figure
+from mho.analysis.grouping import Group, RunCard, group_runs
 from mho.analysis.report_pages.campaign_facts import SEEDS, Floats, Varied, separation
 from mho.errors import InputError
 

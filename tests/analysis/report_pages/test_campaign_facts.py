@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mho.analysis.figures.over_runs.card_values import RunCard
-from mho.analysis.figures.over_runs.grouping import Group
+from mho.analysis.grouping import Group, RunCard
 from mho.analysis.report_pages.campaign_facts import (
     all_outliers,
     chosen_groups,

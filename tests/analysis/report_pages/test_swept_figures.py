@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mho.analysis.figures.over_runs.card_values import RunCard
+from mho.analysis.grouping import RunCard
 from mho.analysis.report_pages.campaign_facts import results_of, varied
 from mho.analysis.report_pages.swept_figures import moved_results, swept, swept_pictures
 from mho.runs.index import Card, Quantity

@@ -7,25 +7,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from matplotlib.figure import Figure as Sheet
-
 from mho.analysis.figures.drawing import compose
 from mho.analysis.figures.marks import Drawing
-from mho.analysis.figures.over_runs.card_values import RunCard
 from mho.analysis.figures.over_runs.comparing import compare
-from mho.analysis.figures.over_runs.grouping import MOST_TOLD, Group, group_runs, varied_within
 from mho.analysis.figures.over_runs.groups_of_runs import Compared, RunsOfGroup
 from mho.analysis.figures.over_runs.layout import draw_compared
-from mho.analysis.figures.over_runs.reading import (
-    FigureRuns,
-    Skipped,
-    declared_over_runs,
-    read_cards,
-    read_figures,
-)
+from mho.analysis.figures.over_runs.reading import FigureRuns, declared_over_runs, read_figures
 from mho.analysis.figures.over_runs.runs_table import runs_of_groups, table_figure
-from mho.analysis.figures.over_runs.wanted import Wanted
+from mho.analysis.figures.rendering.shown_sheet import Sheet
 from mho.analysis.figures.values.expressions import Formula, parse_formula
+from mho.analysis.figures.wanted import Wanted
+from mho.analysis.grouping import Group, RunCard, Skipped, group_runs, read_cards, varied_within
 from mho.analysis.reports.collection import left_out_tries
 from mho.errors import InputError
 from mho.escaping import visible
@@ -33,6 +25,9 @@ from mho.runs.figures import COUNTS, CURVE_FITS, CURVES, DISTRIBUTION_FITS, Figu
 
 MOST_NAMED = 3
 """Files that a note names."""
+
+MOST_TOLD = 4
+"""Names in which the runs of a group differ that a note tells."""
 
 MOST_OVERLAID = 9
 """Runs that are told apart by their colour where nothing groups them."""

@@ -1,11 +1,16 @@
-"""Runs of a group with their data, and a figure over such groups: what the marks are made of, and what is laid out."""
+"""Runs of a group with their data, how groups are told apart, and a figure over them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mho.analysis.figures.marks import Drawing
+import numpy as np
+
+from mho.analysis import palette
+from mho.analysis.figures.marks import DASHES, MARKERS, Drawing, Mark
 from mho.analysis.figures.over_runs.reading import Kept
+from mho.analysis.figures.values.pooling import Points
+from mho.runs.figures import Figure
 
 FEWEST = 3
 """Runs from which on their quartiles are drawn."""
@@ -42,6 +47,63 @@ class RunsOfGroup:
         count = self.count or len(self.kept)
         marked = f", {self.unfinished}†" if self.unfinished else ""
         return f"{self.label} ({count} run{'s' * (count != 1)}{marked})"
+
+
+@dataclass(frozen=True)
+class StyledGroups:
+    """Groups of runs in one figure, and how they and the curves within their runs are told apart.
+
+    Attributes
+    ----------
+    inner : tuple of str
+        Labels of the curves of one run that are kept apart; ``("",)`` where there is one, or where all are pooled.
+    apart : bool
+        Whether each group has a panel of its own.
+    crowd : bool
+        Whether there are too many groups to be named.
+    """
+
+    figure: Figure
+    groups: tuple[RunsOfGroup, ...]
+    inner: tuple[str, ...]
+    apart: bool = False
+    crowd: bool = False
+
+    def colour(self, place: int) -> str:
+        """Colour of a group; in panels of their own, groups are told apart by the panel."""
+        if self.crowd:
+            return palette.along(place / max(len(self.groups) - 1, 1))
+        return palette.SERIES[place % len(palette.SERIES)]
+
+    def style(self, place: int, number: int) -> Mark:
+        """Return an empty mark of a group's curve `number`."""
+        nothing = np.empty(0)
+        label = self.groups[place].name
+        if self.crowd:
+            return Mark("line", "", nothing, nothing, self.colour(place), opacity=0.8, front=False)
+        if self.apart:
+            colour = (
+                palette.SERIES[number % len(palette.SERIES)] if len(self.inner) > 1 else self.colour(place)
+            )
+            return Mark(
+                "line", self.inner[number], nothing, nothing, colour, marker=MARKERS[number % len(MARKERS)]
+            )
+        label = label if number == 0 else ""
+        marker = MARKERS[number % len(MARKERS)] if len(self.inner) > 1 else "circle"
+        dash = DASHES[number % len(DASHES)]
+        return Mark("line", label, nothing, nothing, self.colour(place), dash=dash, marker=marker)
+
+    def of_inner(self, kept: Kept, number: int) -> list[Points]:
+        """Return the curves of a run that belong to one that is drawn."""
+        start = self.figure.start
+        found = []
+        for points in kept.data.groups:
+            if self.inner == ("",) or points.label == self.inner[number]:
+                x, y = points.x, points.y
+                if start is not None:
+                    x, y = np.append(start[0], x), np.append(start[1], y)
+                found.append((x, y))
+        return found
 
 
 @dataclass(frozen=True)

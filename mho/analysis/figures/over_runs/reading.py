@@ -1,28 +1,25 @@
-"""The one pass over run files: cards first, then of each run, open alone, what its figures need, in bounded size."""
+"""The one pass over run files: of each run, open alone, what its figures need, in bounded size."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from mho.analysis.figures.drawing import outside
-from mho.analysis.figures.over_runs.card_values import RunCard
 from mho.analysis.figures.over_runs.standard_set import over_table
 from mho.analysis.figures.references import bounded
 from mho.analysis.figures.values.expressions import Formula
 from mho.analysis.figures.values.figure_data import FigureData, PointGroup
 from mho.analysis.figures.values.gathering import gather
-from mho.analysis.figures.values.inferred import can_draw, drawable_with, figures_of
+from mho.analysis.figures.values.inferred import can_draw, drawable_with, figures_of, find_figure
 from mho.analysis.figures.values.pooling import sketch
-from mho.analysis.reports.collection import find_runs
-from mho.errors import InputError, RunFileError
+from mho.analysis.grouping import RunCard, Skipped
+from mho.errors import RunFileError
 from mho.runs import RunFile
-from mho.runs.figures import COUNTS, Figure
-from mho.runs.index import read_card
+from mho.runs.figures import COUNTS, STATISTICS, Figure
 
 NUMBERS_KEPT = 1 << 22
 """Numbers that are kept of all runs for one figure, images aside."""
@@ -73,37 +70,6 @@ class FigureRuns:
     left_out: int = 0
 
 
-@dataclass(frozen=True)
-class Skipped:
-    """A file that cannot be read, and why."""
-
-    path: str
-    reason: str
-
-
-def read_cards(places: Iterable[str | os.PathLike[str]]) -> tuple[list[RunCard], list[Skipped]]:
-    """Return the cards of all run files at places, files or folders, and the files that cannot be read.
-
-    Raises
-    ------
-    InputError
-        A place is not there, or no file can be read.
-    """
-    named = list(places)
-    runs, skipped = [], []
-    for path in find_runs(*named):
-        try:
-            runs.append(RunCard(path, read_card(path)))
-        except RunFileError as error:
-            skipped.append(Skipped(str(path), str(error)))
-    if not runs and not skipped:
-        where = f"{named[0]} is a folder without run files" if len(named) == 1 else "no run file is there"
-        raise InputError(f"{where}; name run files, or folders that hold some")
-    if not runs:
-        raise InputError(f"none of {len(skipped)} run files can be read: {skipped[0].reason}")
-    return runs, skipped
-
-
 def read_figures(
     runs: Sequence[RunCard],
     name: str,
@@ -141,7 +107,8 @@ def read_figures(
                 if not wanted:
                     own = {figure.name: figure for figure in figures_of(file)}
                     had |= dict.fromkeys(own)
-                    chosen = [own[name]] if name in own else [] if name else list(own.values())[:most]
+                    named = find_figure(file, name) if name else None
+                    chosen = [named] if named else [] if name else list(own.values())[:most]
                     if not chosen:
                         before.append(run.path.stem)
                         continue
@@ -186,7 +153,8 @@ def _read_one(
     figure = wanted.figure
     there = drawable_with(file, figure, formulas)
     if not can_draw(figure, there):
-        alike = next((changed(one) for one in figures_of(file) if one.name == figure.name), None)
+        mine = find_figure(file, figure.name)
+        alike = None if mine is None else changed(mine)
         if alike is not None and not wanted.kept and alike == figure:
             gather(file, figure, formulas=formulas)  # says what is wrong with a figure that is asked for
         if alike is None or alike.drawn_kind != figure.drawn_kind:
@@ -234,7 +202,17 @@ def reduced(figure: Figure, data: FigureData, most: int) -> Kept:
             stray = (values.size, judged)
         return Kept(replace(data, groups=tuple(groups)), weights, stray)
     images = tuple(replace(one, values=bounded(one.values)) for one in data.images)
-    return Kept(replace(data, groups=tuple(_thinned(one, each) for one in groups), images=images))
+    thinned = [_thinned(one, each) for one in groups]
+    note = data.note
+    if figure.drawn_kind in (*STATISTICS, "errorbars") and (sampled := _sampled(groups, thinned)):
+        note = "; ".join(filter(None, (note.lstrip(";, "), sampled)))
+    return Kept(replace(data, groups=tuple(thinned), images=images, note=note))
+
+
+def _sampled(groups: Sequence[PointGroup], kept: Sequence[PointGroup]) -> str:
+    """Say how many values of a run are counted, where these are not all."""
+    count, of = (sum(len(one.x) for one in some) for some in (kept, groups))
+    return f"{count} of {of} values of a run, evenly spaced" if count < of else ""
 
 
 def _thinned(group: PointGroup, most: int) -> PointGroup:

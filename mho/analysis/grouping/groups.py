@@ -6,13 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mho.analysis.figures.over_runs.card_values import CardName, RunCard, label_of, resolve, value_of
+from mho.analysis.grouping.card_values import CardName, label_of, resolve, value_of
+from mho.analysis.grouping.cards import RunCard
 from mho.runs.index import Quantity
 
 NOT_TOLD = {"seed", "chip_seed"}
 """Parameters over which runs are pooled without a word."""
-
-MOST_TOLD = 4
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Makes groups of the runs that are compared: file by file, one lot against another, or by a setting."""
+"""Compares run files: each with the first, one lot with another, or in groups of a setting."""
 
 from __future__ import annotations
 
@@ -9,14 +9,9 @@ from pathlib import Path
 from mho.analysis.comparisons.compared_runs import Skipped, read_sides
 from mho.analysis.comparisons.comparing import MOST_SIDES, Comparison, compare
 from mho.analysis.comparisons.effects import CENTRES
-from mho.analysis.figures.over_runs.card_values import FACTS, OTHERS
-from mho.analysis.figures.over_runs.grouping import group_runs
-from mho.analysis.figures.over_runs.reading import read_cards
+from mho.analysis.grouping import group_runs, read_cards
 from mho.analysis.reports import find_runs, left_out_tries
 from mho.errors import InputError
-
-GROUPINGS = (*FACTS, *OTHERS)
-"""Facts by which runs are grouped, beside their parameters and results."""
 
 
 def compare_files(

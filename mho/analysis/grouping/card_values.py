@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
+from mho.analysis.grouping.cards import RunCard
 from mho.analysis.reports.quantities import handy_unit
 from mho.errors import InputError
 from mho.runs.index import Card, Quantity
@@ -20,22 +20,12 @@ FACTS = (
 OTHERS = ("status", "reason", "run", "path", "date", "duration", "id")
 """Facts that a card keeps elsewhere, or that follow from others; `run` is the file's name."""
 
+GROUPINGS = (*FACTS, *OTHERS)
+"""Facts by which runs are grouped, beside their parameters and results."""
+
 SOURCES = ("parameter", "result")
 MOST_SHOWN = 40
 """Names that an error lists."""
-
-
-@dataclass(frozen=True)
-class RunCard:
-    """A run file that can be read, and what its card says."""
-
-    path: Path
-    card: Card
-
-    @property
-    def finished(self) -> bool:
-        """Whether the run came to its end."""
-        return self.card.status == "finished"
 
 
 @dataclass(frozen=True)

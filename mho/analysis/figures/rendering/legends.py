@@ -1,0 +1,73 @@
+"""Legends: inside the axes where there is room, beside or below them where there is none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.transforms import ScaledTranslation
+
+from mho.analysis.figures.marks import Drawing
+from mho.analysis.figures.rendering.lettering import characters, inches, points
+
+SHORT = 26
+"""Characters of a label that stands beside the axes, its key included."""
+
+FEW_LABELS = 4
+"""Up to so many labels stand inside the axes."""
+
+KEY = 5
+"""Characters that the key before a label is wide."""
+
+LEGEND_SHARE, LINE = 0.4, 1.5
+"""Share of the height of axes from which on a legend is shortened, and the height of its lines in sizes of a letter."""
+
+MOST_COLUMNS = 4
+"""Of a legend below the axes."""
+
+BELOW_LABEL = 3.6  # sizes of its letters from the axes to below the name of the horizontal one
+
+
+def name_marks(axes: Axes, drawing: Drawing) -> None:
+    """Place a legend where there is most space; one with many lines, or with long ones, outside the axes."""
+    labels = [mark.label for mark in drawing.marks if mark.label]
+    if not labels:
+        return
+    width, height = inches(axes)
+    room = characters("legend.fontsize", width)
+    if len(labels) > 1 and 72.0 * height * LEGEND_SHARE < len(labels) * LINE * points("legend.fontsize"):
+        labels = _shortened(
+            axes, labels
+        )  # many, with numbers behind their names, would leave no room for curves
+    longest = max(map(len, labels)) + KEY
+    fitting = max(1, room // longest)
+    few = len(labels) <= FEW_LABELS and longest < 0.75 * room
+    if few and drawing.bands:  # below the bands' names
+        axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.94), ncols=min(2, fitting, len(labels)))
+    elif few:
+        axes.legend(
+            loc="best" if drawing.limits is None else "upper left"
+        )  # where the limits leave room for it
+    elif longest <= SHORT and fitting > 2:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    else:
+        holder = axes.figure
+        assert holder is not None
+        depth = BELOW_LABEL * points("axes.labelsize") / 72.0
+        below = axes.transAxes + ScaledTranslation(0.0, -depth, holder.dpi_scale_trans)
+        axes.legend(
+            loc="upper center",
+            bbox_to_anchor=(0.5, 0.0),
+            bbox_transform=below,
+            ncols=min(fitting, MOST_COLUMNS),
+        )
+
+
+def _shortened(axes: Axes, labels: list[str]) -> list[str]:
+    """Leave out of the labels of a legend what stands behind their names."""
+    handles: list[Any] = [*axes.lines, *axes.containers]
+    for handle in handles:
+        label = str(handle.get_label())
+        if label in labels:
+            handle.set_label(label.partition(": ")[0])
+    return [label.partition(": ")[0] for label in labels]
