@@ -1,4 +1,7 @@
-"""Completion: what a shell is offered, by the protocol with which it asks, from a process of its own."""
+"""Completion: what a shell is offered, by the protocol with which it asks.
+
+What shows in a process alone is asked of one; the words themselves are asked here, as a process takes a second to start.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import Shell
 
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
@@ -44,39 +48,58 @@ def offered(tmp_path: Path):
     return offered
 
 
+@pytest.fixture
+def offered_here(tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    """As `offered`, from this process."""
+
+    def offered_here(line: str) -> list[str]:
+        words = line.split(" ")
+        with monkeypatch.context() as patch:
+            patch.chdir(tmp_path)
+            patch.setenv("_MHO_COMPLETE", "complete_bash")
+            patch.setenv("COMP_WORDS", line)
+            patch.setenv("COMP_CWORD", str(len(words) - 1))
+            code, out, err = shell()
+        assert (code, err) == (0, "")
+        assert not shell.folder.exists()
+        return out.split()
+
+    return offered_here
+
+
 def test_verbs_are_completed(offered) -> None:
     assert offered("mho r") == ["run", "resume", "rehearse", "runner", "report", "rerun", "recover", "runs"]
     assert offered("mho queue p") == ["pause", "policy"]
     assert offered("mho bench ") == ["check", "safe", "show", "serve"]
 
 
-def test_options_are_completed_with_those_of_the_procedure_that_is_named(offered) -> None:
+def test_options_are_completed_with_those_of_the_procedure_that_is_named(offered, offered_here) -> None:
     assert offered("mho run --b") == ["--bench"]
-    assert set(offered("mho run read --r")) == {"--read-voltage", "--repeats", "--resume", "--rows"}
-    assert offered("mho rehearse lab.toml read --b") == ["--beyond"]
-    assert offered("mho solve --b") == ["--bits", "--blocks", "--bench"]
-    assert offered("mho queue add solve a.npy --bi") == ["--bits"]
-    assert offered("mho characterise --re") == ["--rehearse"]
-    assert offered("mho characterise --c") == ["--cells", "--columns"]
-    assert offered("mho run raed --be") == ["--bench"]  # what is wrong is said when it is run
+    assert set(offered_here("mho run read --r")) == {"--read-voltage", "--repeats", "--resume", "--rows"}
+    assert offered_here("mho rehearse lab.toml read --b") == ["--beyond"]
+    assert offered_here("mho solve --b") == ["--bits", "--blocks", "--bench"]
+    assert offered_here("mho queue add solve a.npy --bi") == ["--bits"]
+    assert offered_here("mho characterise --re") == ["--rehearse"]
+    assert offered_here("mho characterise --c") == ["--cells", "--columns"]
+    assert offered_here("mho run raed --be") == ["--bench"]  # what is wrong is said when it is run
 
 
-def test_names_that_are_known_are_completed(offered) -> None:
+def test_names_that_are_known_are_completed(offered, offered_here) -> None:
     assert set(offered("mho run ")) == set(known_procedures())
-    assert offered("mho rehearse lab.toml iv") == ["iv"]
-    assert offered("mho solve --preset ") == list(CELL_PRESETS)
-    assert offered("mho queue add read --preset p") == ["pku"]
-    benches = offered("mho run read --bench ")
+    assert offered_here("mho rehearse lab.toml iv") == ["iv"]
+    assert offered_here("mho solve --preset ") == list(CELL_PRESETS)
+    assert offered_here("mho queue add read --preset p") == ["pku"]
+    benches = offered_here("mho run read --bench ")
     assert "simulated" in benches
-    assert offered("mho bench check ") == offered("mho runner --bench ") == benches
+    assert offered_here("mho bench check ") == offered_here("mho runner --bench ") == benches
     for bench in benches:
         load_bench_file(bench)
 
 
-def test_choices_are_completed(offered) -> None:
-    assert offered("mho run solve a.npy --encoding ") == ["auto", "bias", "differential"]
-    assert offered("mho queue list --status ") == [str(status) for status in JobStatus]
-    assert offered("mho export run.h5 --to ") == ["csv", "mat", "netcdf", "folder", "chip-map"]
+def test_choices_are_completed(offered_here) -> None:
+    assert offered_here("mho run solve a.npy --encoding ") == ["auto", "bias", "differential"]
+    assert offered_here("mho queue list --status ") == [str(status) for status in JobStatus]
+    assert offered_here("mho export run.h5 --to ") == ["csv", "mat", "netcdf", "folder", "chip-map"]
 
 
 def test_where_a_file_belongs_the_shell_completes_files(tmp_path) -> None:
@@ -95,13 +118,10 @@ def test_a_procedure_of_one_s_own_is_completed_and_does_not_speak(offered, tmp_p
     assert offered("mho run broken:Twice --be") == ["--bench"]
 
 
-def test_a_job_that_waits_says_what_can_be_edited(tmp_path) -> None:
+def test_a_job_that_waits_says_what_can_be_edited(tmp_path, shell) -> None:
     line = {"COMP_WORDS": "mho queue edit 1 --rea", "COMP_CWORD": "4"}
     assert ask(tmp_path, "bash", **line).stdout == "\n"  # there is no queue
-    subprocess.run(
-        [sys.executable, "-m", "mho", "queue", "add", "read"],
-        cwd=tmp_path, env=os.environ | {"MHO_RUNS": str(tmp_path / "runs")}, check=True, timeout=60,
-    )  # fmt: skip
+    assert shell("queue", "add", "read")[0] == 0
     assert ask(tmp_path, "bash", **line).stdout == "--read-voltage\n"
 
 

@@ -168,7 +168,9 @@ def test_a_chip_of_the_gradual_law_is_calibrated(shell: Shell, tmp_path: Path) -
         gates=(1.0, 2.8), sets=(0.7, 2.2), resets=(0.8, 2.6), reset_gates=(1.8, 3.0),
     )  # fmt: skip
     run = imported(shell, tmp_path, pulses)
-    code, out, err = shell("calibrate", run, "--to", tmp_path / "mychip.toml", "--base", "pku")
+    code, out, err = shell(
+        "calibrate", run, "--to", tmp_path / "mychip.toml", "--base", "pku", "--checks", "40"
+    )
     assert code == 0, err
     assert "reset_slope" in out
     assert "gate_rise" not in out  # that law does not have it
