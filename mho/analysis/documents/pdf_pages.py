@@ -13,22 +13,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from mho.analysis.documents.blocks import (
-    LONGEST_WORDS,
-    Block,
-    Document,
-    Facts,
-    Folded,
-    Grid,
-    Heading,
-    Listing,
-    Paragraph,
-    Picture,
-    Pictures,
-    Span,
-    Words,
-    plain,
-)
+from mho.analysis.documents import blocks
 from mho.analysis.documents.pdf_tables import FIGURE_GAP, Setting, fitted_tables, with_headings
 from mho.analysis.documents.pictures import print_picture
 from mho.errors import InputError
@@ -63,7 +48,7 @@ class Placed:
     data: bytes
 
 
-def pdf_pages(document: Document) -> bytes:
+def pdf_pages(document: blocks.Document) -> bytes:
     """Return the PDF; the same document gives the same bytes.
 
     Raises
@@ -76,7 +61,7 @@ def pdf_pages(document: Document) -> bytes:
 
     setting = Setting.loaded()
     placed: list[Placed] = []
-    anchors = {one.anchor for one in document.blocks if isinstance(one, Heading) and one.anchor}
+    anchors = {one.anchor for one in document.blocks if isinstance(one, blocks.Heading) and one.anchor}
     composer = _Composer(setting, placed, anchors)
     story = [composer.title(document.title)]
     for block in document.blocks:
@@ -134,37 +119,37 @@ class _Composer:
     def title(self, text: str) -> Any:
         return self.setting.paragraph(self._escaped(text), "title")
 
-    def flowables(self, block: Block) -> list[Any]:
+    def flowables(self, block: blocks.Block) -> list[Any]:
         return list(self._flowables(block))
 
-    def _flowables(self, block: Block) -> Iterator[Any]:
+    def _flowables(self, block: blocks.Block) -> Iterator[Any]:
         setting = self.setting
         match block:
-            case Heading():
+            case blocks.Heading():
                 anchor = f'<a name="{self._escaped(block.anchor)}"/>' if block.anchor else ""
                 style = f"h{min(max(block.level, 2), 4)}"
                 yield setting.heading(
                     anchor + self._escaped(block.text), style, visible(block.text, lines=False)
                 )
-            case Paragraph():
+            case blocks.Paragraph():
                 yield setting.paragraph(self._marked(block.words), block.tone or "body")
-            case Facts():
+            case blocks.Facts():
                 rows = [(name, words) for name, words in block.rows]
                 yield from fitted_tables(setting, ("", ""), rows, (), self._marked)
-            case Grid():
+            case blocks.Grid():
                 yield from fitted_tables(setting, block.head, block.rows, block.numbers, self._marked)
                 if block.note:
                     yield setting.paragraph(self._escaped(block.note), "note")
-            case Listing():
+            case blocks.Listing():
                 yield setting.listing(visible(block.text).expandtabs(4))
-            case Pictures():
+            case blocks.Pictures():
                 yield from self._pictures(block.pictures)
-            case Folded():
+            case blocks.Folded():
                 yield setting.heading(self._escaped(block.summary), "h4", "")
                 for one in block.blocks:
                     yield from self._flowables(one)
 
-    def _pictures(self, pictures: Sequence[Picture]) -> Iterator[Any]:
+    def _pictures(self, pictures: Sequence[blocks.Picture]) -> Iterator[Any]:
         """Set figures two beside one another, wide ones and those over groups alone."""
         waiting: list[Any] = []
         half = (self.setting.width - FIGURE_GAP) / 2.0
@@ -195,14 +180,14 @@ class _Composer:
     def _place(self, data: bytes, scale: float) -> Any:
         return lambda page, x, y: self.placed.append(Placed(page, x, y, scale, data))
 
-    def _marked(self, words: Words) -> str:
+    def _marked(self, words: blocks.Words) -> str:
         """Return words in ReportLab's markup."""
-        if len(plain(words)) > LONGEST_WORDS:
-            words = f"{plain(words)[:LONGEST_WORDS]} …"
+        if len(blocks.plain(words)) > blocks.LONGEST_WORDS:
+            words = f"{blocks.plain(words)[: blocks.LONGEST_WORDS]} …"
         return "".join(self._span(part) for part in (words if isinstance(words, tuple) else (words,)))
 
-    def _span(self, part: str | Span) -> str:
-        if not isinstance(part, Span):
+    def _span(self, part: str | blocks.Span) -> str:
+        if not isinstance(part, blocks.Span):
             return self._escaped(part)
         shown = self._escaped(part.text)
         if part.link in self.anchors:

@@ -150,7 +150,7 @@ class Invert(Procedure):
             role=RHS_ROLE,
             complex_values=np.iscomplexobj(given),
         )
-        return Systems.of(to_real(given)[None], to_real_vector(rhs))
+        return Systems.of(to_real(given)[None], to_real_vector(rhs), given=given)
 
     def prepare(self, given: Systems, bench: Bench, rng: np.random.Generator) -> InvertPlan:
         """Choose the encoding of every matrix, place the loops, check limits."""
@@ -181,7 +181,7 @@ class Invert(Procedure):
         return Layout(
             (contents.pulses, *tables(self.scales, count, vectors, size, self.steps)),
             contents.maps,
-            loop_arrays(plan.systems.matrices, plan.systems.rhs),
+            loop_arrays(plan.systems),
             default="inversions",
             # With targets that are not rounded there are nearly as many levels as cells.
             figures=(
