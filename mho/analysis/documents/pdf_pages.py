@@ -16,10 +16,14 @@ from typing import Any
 from mho.analysis.documents import blocks
 from mho.analysis.documents.pdf_tables import FIGURE_GAP, Setting, fitted_tables, with_headings
 from mho.analysis.documents.pictures import print_picture
+from mho.analysis.figures.over_runs.groups_of_runs import Compared
 from mho.errors import InputError
 from mho.escaping import visible
 
 NEEDED = ("reportlab", "pypdf")
+
+LARGEST_MAPS = 0.45
+"""Height of maps of several runs, as a share of the page's."""
 
 
 def check_installed() -> None:
@@ -92,6 +96,10 @@ def _with_figures(pages: bytes, placed: Sequence[Placed]) -> bytes:
     return buffer.getvalue()
 
 
+def _is_of_images(picture: blocks.Picture) -> bool:
+    return isinstance(picture.drawing, Compared) and bool(picture.drawing.panels[0].images)
+
+
 class _Footer:
     """Title and page number at the foot of each page."""
 
@@ -162,6 +170,9 @@ class _Composer:
             alone = picture.wide or width > 5.0
             room = self.setting.width if alone else half
             scale = min(room / (72.0 * width), 1.0)
+            if _is_of_images(picture):  # smaller rather than half a page empty before it
+                room = LARGEST_MAPS * (self.setting.page[1] - 2.0 * self.setting.margin)
+                scale = min(scale, room / (72.0 * height))
             box = self.setting.figure_box(
                 72.0 * width * scale, 72.0 * height * scale, self._place(data, scale)
             )
