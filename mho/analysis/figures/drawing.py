@@ -6,7 +6,7 @@ and turns SI units into handy ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -23,6 +23,7 @@ from mho.analysis.figures.values.statistics import (
     bin_edges,
     bin_width,
     cumulative,
+    is_signed,
     normal_quantile,
     quartiles,
     quartiles_over,
@@ -74,7 +75,7 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
         counts=first.counts,
     )
     if figure.drawn_kind == "map":
-        return replace(drawing, images=_images(shown))
+        return with_images(drawing, _images(shown), first.codes)
     if figure.drawn_kind == "confusion":
         return confusion_drawing(figure, shown, replace(drawing, bands=()))
     shown = magnitudes(figure, shown)
@@ -107,6 +108,15 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
         return Drawing(title, nothing="nothing that these axes can show")
     named = tuple(replace(mark, label=visible(mark.label, lines=False)) for mark in marks)
     return said.added_to(replace(drawing, marks=named, levels=levels(figure, shown)))
+
+
+def with_images(
+    drawing: Drawing, images: Sequence[MapImage], codes: Mapping[int, str] | None = None
+) -> Drawing:
+    """Return a drawing of images; where they show both signs, zero is in the middle of their scale."""
+    values = np.concatenate([np.empty(0), *(image.values.ravel() for image in images)])
+    signed = drawing.signed or (not codes and is_signed(values))
+    return replace(drawing, images=tuple(images), signed=signed, codes=codes or {})
 
 
 def drawable(run: FigureData) -> FigureData:

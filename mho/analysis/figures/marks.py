@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +90,8 @@ class Drawing:
         Of 0, 1, 2 and so on up the vertical axis, in place of numbers; `Mark` has them as y.
     nothing : str
         Reason why there is nothing to draw; "" otherwise.
+    codes : mapping
+        What whole numbers of images stand for.
     fits : tuple of str
         The numbers of each fit, with their intervals and how good it is, for below the figure.
     """
@@ -109,4 +112,5 @@ class Drawing:
     counts: bool = False
     names: tuple[str, ...] = ()
     nothing: str = ""
+    codes: Mapping[int, str] = field(default_factory=dict)
     fits: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mho.analysis import palette
 from mho.analysis.figures.marks import Mark, ReferenceLevel
-from mho.analysis.figures.values.figure_data import FigureData
+from mho.analysis.figures.values.figure_data import FigureData, PointGroup
 from mho.analysis.figures.values.statistics import normal_quantile, quartiles
 from mho.escaping import visible
 from mho.runs.figures import PROBABILITY, Figure, ReferenceLine
@@ -26,7 +26,7 @@ AGREEMENT = 0.1
 def references(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
     """Return lines that fall or rise by a constant factor, or by a power of x, over the whole range."""
     every = np.concatenate(
-        [group.x for run in runs for group in run.groups] + [[(figure.start or (0.0,))[0]]]
+        [_known(group) for run in runs for group in run.groups] + [[(figure.start or (0.0,))[0]]]
     )
     known = every[np.isfinite(every)]
     if figure.x_scale == "log":
@@ -52,6 +52,11 @@ def references(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
         y = np.where((y > 0.0) | (figure.y_scale != "log"), bounded(y), np.nan)
         marks.append(Mark("line", _named(line, told, value), x, y, colour, dash=dash, front=False))
     return marks
+
+
+def _known(group: PointGroup) -> Floats:
+    """Return the places at which a curve has a value, or the values that are counted."""
+    return group.x[np.isfinite(group.y)] if group.y.shape == group.x.shape else group.x
 
 
 def levels(figure: Figure, runs: Sequence[FigureData]) -> tuple[ReferenceLevel, ...]:

@@ -32,7 +32,7 @@ WIDTH, HEIGHT = 11.0, 7.0  # inches
 PANEL_HEIGHT = 2.9  # of one among several above each other, at least
 ALONE = (7.0, 4.8)  # of a figure alone
 DOTS = 160  # per inch
-MOST = 12
+MOST = 20
 """Figures on one sheet."""
 
 STYLE: dict[Any, object] = {

@@ -21,6 +21,7 @@ from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.over_runs.groups_of_runs import Compared
 from mho.analysis.figures.rendering.axes import draw_axes
 from mho.analysis.figures.rendering.images import draw_images
+from mho.analysis.figures.rendering.lettering import in_print
 from mho.analysis.figures.rendering.shown_sheet import Sheet
 from mho.analysis.figures.sheet import DOTS, MOST, NARROW_STYLE, STYLE
 from mho.escaping import visible
@@ -70,7 +71,7 @@ class Page:
         letters = max(int(width * LETTERS * 8.0 / self.small), 20)
         told = [one.note] * bool(one.note) + [f"fit: {fit}" for fit in one.fits[:MOST_FITS]]
         told += [f"and {len(one.fits) - MOST_FITS} more fits"] * (len(one.fits) > MOST_FITS)
-        return [line for part in told for line in textwrap.wrap(part, letters)]
+        return [line for part in told for line in textwrap.wrap(in_print(part), letters)]
 
 
 LETTERS, TITLE_LETTERS = 15.5, 115.5
@@ -80,6 +81,8 @@ MOST_FITS = 12
 HANDLE = 7  # letters that a legend's line takes beside its name
 LEGEND_LINE = 0.16  # inches
 COMPACT = 5.0  # inches
+BETWEEN = 0.45  # inches between images, for the numbers of their lines
+SLIMNESS = 0.25, 4.0  # width over height of an image, at least and at most, that it is given room for
 
 PAPER: dict[Any, object] = {
     **NARROW_STYLE,
@@ -150,13 +153,22 @@ def _images(one: Compared) -> int:
     return len(one.panels[0].images)
 
 
+def _shares(one: Compared) -> list[float]:
+    """Return how wide the images of a figure are where all are equally high."""
+    return [
+        float(np.clip(len(image.columns) / max(len(image.rows), 1), *SLIMNESS))
+        for image in one.panels[0].images
+    ]
+
+
 def _height(one: Compared, page: Page, width: float) -> float:
     """Return the height of a figure, inches."""
     note = page.line * len(page.lines(one, width))
     rows, columns = _grid(one, page)
     if _images(one):
-        slim = max(len(image.rows) / max(len(image.columns), 1) for image in one.panels[0].images)
-        each = float(np.clip((width - 1.0) / columns * slim, 0.7, 4.0)) + 0.45
+        shares = _shares(one)
+        across = sum(shares) if rows == 1 else columns * min(shares)
+        each = float(np.clip((width - 1.0 - BETWEEN * (columns - 1)) / across, 0.7, 4.0)) + 0.45
         return note + rows * each + 0.5
     each = page.height if len(one.panels) == 1 else max(width / columns * 0.8, 0.42 * page.height)
     if page.compact or len(one.panels) > 1:
@@ -205,7 +217,8 @@ def _draw(part: SubFigure, one: Compared, page: Page, width: float) -> None:
         words = "\n".join(lines)
         below_it.text(0.01, 1.0, words, fontsize=page.small, color=palette.FAINT, ha="left", va="top")
     if count := _images(one):
-        axes = part.subplots(rows, columns, squeeze=False)
+        shares = _shares(one) if rows == 1 else None
+        axes = part.subplots(rows, columns, squeeze=False, width_ratios=shares)
         every = axes.ravel()
         draw_images(list(every[:count]), one.panels[0])
         for empty in every[count:]:
@@ -219,12 +232,12 @@ def _draw(part: SubFigure, one: Compared, page: Page, width: float) -> None:
             here.set_xlabel("")
         for here in axes[:, 1:].ravel():
             here.set_ylabel("")
-        if one.title:
-            part.suptitle(one.title, **title)
+        if one.title and count > 1:  # of a single image, its own title says it
+            part.suptitle(in_print(one.title), **title)
         return
     several, below = len(one.panels) > 1, bool(one.ratios)
     if several and one.title:
-        part.suptitle(one.title, **title)
+        part.suptitle(in_print(one.title), **title)
     axes = part.subplots(
         rows * (1 + below), columns, squeeze=False, sharex=True,
         height_ratios=[1.0, RATIO] * rows if below else None,

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mho.analysis.figures.drawing import with_images
 from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.over_runs.groups_of_runs import MOST_INNER, MOST_PANELS, Compared, RunsOfGroup
 from mho.analysis.figures.values.figure_data import MapImage
@@ -40,8 +41,9 @@ def median_images(base: Drawing, groups: Sequence[RunsOfGroup], notes: list[str]
                     notes.append(f"{group.label}: {count} of {len(group.kept)} runs have {name} in this size")
     if any(len(group.kept) > 1 for group in groups):
         notes.append("median over " + ", ".join(group.name for group in groups[:MOST_INNER]))
+    codes = groups[0].kept[0].data.codes if all(len(group.kept) == 1 for group in groups) else None
     columns = len(groups[:MOST_PANELS]) if len(kept) > 1 else 0
-    return Compared(base.title, "; ".join(notes), (replace(base, images=tuple(images)),), columns=columns)
+    return Compared(base.title, "; ".join(notes), (with_images(base, images, codes),), columns=columns)
 
 
 def _median_image(group: RunsOfGroup, name: str) -> tuple[MapImage | None, int]:

@@ -14,12 +14,12 @@ from mho.analysis.figures.references import bounded
 from mho.analysis.figures.values.expressions import Formula
 from mho.analysis.figures.values.figure_data import FigureData, PointGroup
 from mho.analysis.figures.values.gathering import gather
-from mho.analysis.figures.values.inferred import can_draw, drawable_with, figures_of
+from mho.analysis.figures.values.inferred import can_draw, drawable_with, figures_of, find_figure
 from mho.analysis.figures.values.pooling import sketch
 from mho.analysis.grouping import RunCard, Skipped
 from mho.errors import RunFileError
 from mho.runs import RunFile
-from mho.runs.figures import COUNTS, Figure
+from mho.runs.figures import COUNTS, STATISTICS, Figure
 
 NUMBERS_KEPT = 1 << 22
 """Numbers that are kept of all runs for one figure, images aside."""
@@ -107,7 +107,8 @@ def read_figures(
                 if not wanted:
                     own = {figure.name: figure for figure in figures_of(file)}
                     had |= dict.fromkeys(own)
-                    chosen = [own[name]] if name in own else [] if name else list(own.values())[:most]
+                    named = find_figure(file, name) if name else None
+                    chosen = [named] if named else [] if name else list(own.values())[:most]
                     if not chosen:
                         before.append(run.path.stem)
                         continue
@@ -152,7 +153,8 @@ def _read_one(
     figure = wanted.figure
     there = drawable_with(file, figure, formulas)
     if not can_draw(figure, there):
-        alike = next((changed(one) for one in figures_of(file) if one.name == figure.name), None)
+        mine = find_figure(file, figure.name)
+        alike = None if mine is None else changed(mine)
         if alike is not None and not wanted.kept and alike == figure:
             gather(file, figure, formulas=formulas)  # says what is wrong with a figure that is asked for
         if alike is None or alike.drawn_kind != figure.drawn_kind:
@@ -200,7 +202,17 @@ def reduced(figure: Figure, data: FigureData, most: int) -> Kept:
             stray = (values.size, judged)
         return Kept(replace(data, groups=tuple(groups)), weights, stray)
     images = tuple(replace(one, values=bounded(one.values)) for one in data.images)
-    return Kept(replace(data, groups=tuple(_thinned(one, each) for one in groups), images=images))
+    thinned = [_thinned(one, each) for one in groups]
+    note = data.note
+    if figure.drawn_kind in (*STATISTICS, "errorbars") and (sampled := _sampled(groups, thinned)):
+        note = "; ".join(filter(None, (note.lstrip(";, "), sampled)))
+    return Kept(replace(data, groups=tuple(thinned), images=images, note=note))
+
+
+def _sampled(groups: Sequence[PointGroup], kept: Sequence[PointGroup]) -> str:
+    """Say how many values of a run are counted, where these are not all."""
+    count, of = (sum(len(one.x) for one in some) for some in (kept, groups))
+    return f"{count} of {of} values of a run, evenly spaced" if count < of else ""
 
 
 def _thinned(group: PointGroup, most: int) -> PointGroup:

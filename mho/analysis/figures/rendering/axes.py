@@ -21,15 +21,18 @@ from mho.analysis import palette
 from mho.analysis.figures.marks import BELOW, Drawing, Mark
 from mho.analysis.figures.rendering.legends import name_marks
 from mho.analysis.figures.rendering.lettering import (
-    SUPERSCRIPTS,
+    PlainNumbers,
     axis_label,
+    between_powers,
+    in_print,
     inches,
     points,
+    power_of_ten,
     put_title,
     say_nothing_there,
+    shown_unit,
     wrapped,
 )
-from mho.analysis.figures.values.figure_data import AxisText
 from mho.analysis.figures.values.statistics import normal_quantile
 from mho.analysis.reports.quantities import handy_unit
 from mho.runs.figures import PROBABILITY
@@ -40,10 +43,15 @@ SHARES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 RASTER_FROM = 2000
 """Points from which on a vector picture holds them as pixels."""
 
+FEW_DOTS, MANY_DOTS = 100, 1000
+
 USUAL_MARKER = 6.0
 """Size of a marker in Matplotlib's own style."""
 
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dash-dot": "-."}
+STEPS = (1, 2, 5, 10)
+"""Between the labels of whole numbers."""
+
 MARKERS = {"square": "s", "circle": "o", "diamond": "D", "triangle": "^", BELOW: "v", "": ""}
 
 
@@ -52,22 +60,32 @@ def draw_axes(axes: Axes, drawing: Drawing) -> None:
     if drawing.nothing:
         say_nothing_there(axes, drawing.title, drawing.nothing)
         return
-    x_factor, y_factor = (_factor(axis) for axis in (drawing.x, drawing.y))
+    (x_factor, x_unit), (y_factor, y_unit) = _units(drawing)
     for mark in drawing.marks:
         _draw_mark(axes, mark, x_factor, y_factor)
     title = f"{drawing.title}, {drawing.note}" if drawing.note else drawing.title
     width, height = inches(axes)
     put_title(axes, title)
-    _scale(axes, drawing)
-    axes.set_xlabel(wrapped(axis_label(drawing.x), "axes.labelsize", width))
-    axes.set_ylabel(wrapped(axis_label(drawing.y), "axes.labelsize", height))
+    _scale(axes, drawing, y_factor)
+    axes.set_xlabel(wrapped(axis_label(drawing.x, x_unit), "axes.labelsize", width))
+    axes.set_ylabel(wrapped(axis_label(drawing.y, y_unit), "axes.labelsize", height))
     axes.grid(True, which="major", color="0.9", lw=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     _draw_levels(axes, drawing, x_factor, y_factor)
     if drawing.bands:
         _shade_bands(axes, drawing, x_factor)
+    if drawing.x_scale == "log":
+        ends = axes.get_xlim()
+        if (wider := _a_decade(*ends)) != ends:
+            axes.set_xlim(wider)
+        _label_powers(axes, "x")
     name_marks(axes, drawing)
+
+
+def _dot(count: int) -> float:
+    """Size of one of so many dots: few must be seen, many must not run together."""
+    return 6.0 if count <= FEW_DOTS else 4.0 if count <= MANY_DOTS else 3.0
 
 
 def _size(points: float) -> float:
@@ -75,13 +93,18 @@ def _size(points: float) -> float:
     return points * float(rcParams["lines.markersize"]) / USUAL_MARKER
 
 
-def _factor(axis: AxisText) -> float:
-    return handy_unit(axis.unit)[0]
+def _units(drawing: Drawing) -> tuple[tuple[float, str], tuple[float, str]]:
+    """Return factor and unit of each axis; a logarithmic one keeps the handy unit."""
+    shown: list[tuple[float, str]] = []
+    for axis, scale, name in ((drawing.x, drawing.x_scale, "x"), (drawing.y, drawing.y_scale, "y")):
+        values = np.concatenate([np.empty(0), *(getattr(mark, name) for mark in drawing.marks)])
+        shown.append(shown_unit(axis, values) if scale == "linear" else handy_unit(axis.unit))
+    return shown[0], shown[1]
 
 
 def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None:
     x, y = x_factor * mark.x, y_factor * mark.y
-    label = mark.label or "_nolegend_"
+    label = in_print(mark.label) or "_nolegend_"
     depth = 2.5 if mark.front else 2.0
     raster = len(x) > RASTER_FROM
     if mark.shape == "bars":
@@ -113,7 +136,7 @@ def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None
         "color": mark.colour, "label": label, "alpha": mark.opacity, "zorder": depth, "rasterized": raster,
     }  # fmt: skip
     if mark.shape == "points":
-        axes.plot(x, y, MARKERS[mark.marker] or ".", ms=_size(4 if mark.marker else 3), **style)
+        axes.plot(x, y, MARKERS[mark.marker] or ".", ms=_size(4.0 if mark.marker else _dot(len(x))), **style)
         return
     width = 1.6 if mark.marker else 1.2 if mark.front or mark.dash != "solid" else 0.8
     axes.plot(
@@ -128,12 +151,15 @@ def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None
     )
 
 
-def _scale(axes: Axes, drawing: Drawing) -> None:
+def _scale(axes: Axes, drawing: Drawing, y_factor: float) -> None:
     if drawing.x_scale == "log":
         axes.set_xscale("log", nonpositive="mask")
-        _label_powers(axes, "x")
-    elif drawing.counts:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    else:
+        axes.xaxis.set_major_formatter(PlainNumbers())
+        if drawing.counts:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=STEPS))
+    if drawing.y_scale == "linear" and not drawing.names:
+        axes.yaxis.set_major_formatter(PlainNumbers())
     if drawing.names:
         axes.yaxis.set_major_locator(FixedLocator(list(range(len(drawing.names)))))
         axes.yaxis.set_major_formatter(FixedFormatter(drawing.names))
@@ -149,7 +175,8 @@ def _scale(axes: Axes, drawing: Drawing) -> None:
         elif low > 0.0:
             places = [level.y for level in drawing.levels if level.y is not None and level.y > 0.0]
             room = 5.0 if drawing.levels else 1.0  # for their names, and the legend
-            axes.set_ylim(min([low, *(_factor(drawing.y) * place for place in places)]) / room, high * room)
+            low = min([low, *(y_factor * place for place in places)])
+            axes.set_ylim(*_a_decade(low / room, high * room))
         _label_powers(axes, "y")
     elif drawing.y_scale == PROBABILITY:
         axes.yaxis.set_major_locator(FixedLocator(normal_quantile(np.array(SHARES)).tolist()))
@@ -157,18 +184,22 @@ def _scale(axes: Axes, drawing: Drawing) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
 
 
+def _a_decade(low: float, high: float) -> tuple[float, float]:
+    """Return ends of a logarithmic axis that are a decade apart at least: less would show small differences as large."""
+    if not 0.0 < low < high or high >= 10.0 * low:
+        return low, high
+    middle = np.sqrt(low * high)
+    return float(middle / np.sqrt(10.0)), float(middle * np.sqrt(10.0))
+
+
 def _label_powers(axes: Axes, which: str) -> None:
     """Label a logarithmic axis without mathematical markup: a figure shows any $ as it is."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     low, high = sorted(axis.get_view_interval())
-    if low > 0.0 and np.ceil(np.log10(low)) > np.floor(np.log10(high)):  # no power of ten in view
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
-        axis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
-        return
-    axis.set_major_formatter(
-        FuncFormatter(lambda value, _: "10" + f"{np.log10(value):.0f}".translate(SUPERSCRIPTS))
-    )
-    axis.set_minor_formatter(NullFormatter())
+    one = low > 0.0 and np.floor(np.log10(high)) - np.ceil(np.log10(low)) < 1.0  # power of ten in view
+    axis.set_major_formatter(FuncFormatter(power_of_ten))
+    axis.set_minor_formatter(FuncFormatter(between_powers) if one else NullFormatter())
+    axis.set_tick_params(which="minor", labelsize=points(f"{which}tick.labelsize"))
 
 
 def _draw_levels(axes: Axes, drawing: Drawing, x_factor: float, y_factor: float) -> None:
@@ -182,7 +213,12 @@ def _draw_levels(axes: Axes, drawing: Drawing, x_factor: float, y_factor: float)
             axes.axhline(place, color=palette.TARGET, lw=1.0, ls=":")
             # Below the line and at its left end, where no curve has come down to it yet; the next beside it.
             axes.annotate(
-                level.label, (left, place), (0, -2), xycoords=beside, textcoords="offset points", **style
+                in_print(level.label),
+                (left, place),
+                (0, -2),
+                xycoords=beside,
+                textcoords="offset points",
+                **style,
             )
             left += 0.03 + 0.013 * len(level.label)
         elif level.x is not None:
@@ -194,7 +230,7 @@ def _draw_levels(axes: Axes, drawing: Drawing, x_factor: float, y_factor: float)
             )
             right = ends[0] > 0.7 * ends[2] + 0.3 * ends[1]
             axes.annotate(
-                level.label, (place, 0.99), (-3 if right else 3, 0), xycoords=above, textcoords="offset points",
+                in_print(level.label), (place, 0.99), (-3 if right else 3, 0), xycoords=above, textcoords="offset points",
                 ha="right" if right else "left", **style,
             )  # fmt: skip
 

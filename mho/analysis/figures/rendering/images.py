@@ -16,16 +16,18 @@ from mho.analysis import palette
 from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.rendering.lettering import (
     BESIDE,
+    PlainNumbers,
     axis_label,
+    in_print,
     inches,
     line_numbers,
     points,
     say_nothing_there,
+    shown_unit,
     wrapped,
 )
-from mho.analysis.figures.values.figure_data import AxisText, MapImage
+from mho.analysis.figures.values.figure_data import MapImage
 from mho.analysis.figures.values.statistics import signed_extent
-from mho.analysis.reports.quantities import handy_unit
 
 WIDE = 1.7  # width over height of a sheet from which on images stand in one row
 
@@ -35,14 +37,18 @@ MOST_WRITTEN = 16
 CODES = 12
 """Up to so many whole numbers in an image count as codes: each has a colour and a number of its own."""
 
+LARGEST_CODE = 255
+"""Larger numbers are counts, of cycles or pulses."""
+
 
 def draw_images(axes: Sequence[Axes], drawing: Drawing) -> None:
     """Draw a figure's images, one per axes, on one scale of colours; without images, the reason is shown."""
     if drawing.nothing:
         say_nothing_there(axes[0], drawing.title, drawing.nothing)
         return
-    factor = handy_unit(drawing.y.unit)[0]
-    every = np.concatenate([image.values[np.isfinite(image.values)] for image in drawing.images]) * factor
+    every = np.concatenate([image.values[np.isfinite(image.values)] for image in drawing.images])
+    factor, unit = shown_unit(drawing.y, every)
+    every = factor * every
     norm, colours, beyond = _colours(drawing, every)
     drawn = None
     for here, image in zip(axes, drawing.images, strict=True):
@@ -57,12 +63,16 @@ def draw_images(axes: Sequence[Axes], drawing: Drawing) -> None:
         drawn, ax=list(axes), shrink=0.8, aspect=30, pad=0.02, extend="both" if beyond else "neither"
     )
     if isinstance(norm, BoundaryNorm):
-        bar.set_ticks(np.unique(every).tolist(), labels=[f"{code:g}" for code in np.unique(every)])
+        codes = np.unique(every).tolist()
+        bar.set_ticks(codes, labels=[drawing.codes.get(code) or f"{code:g}" for code in codes])
         bar.minorticks_off()
+    else:
+        bar.formatter = PlainNumbers()
+        bar.update_ticks()
     missing = drawing.signed and any(not np.isfinite(image.values).all() for image in drawing.images)
     gaps = "   (grey: no value)" if missing else ""
     note = f"   {drawing.note}" if drawing.note else ""
-    bar.set_label(f"{axis_label(AxisText(drawing.y.name, drawing.y.unit))}{gaps}{note}")
+    bar.set_label(in_print(f"{axis_label(drawing.y, unit)}{gaps}{note}"))
 
 
 def place_images(figure: SubFigure, drawing: Drawing) -> list[Axes]:
@@ -94,7 +104,10 @@ def _colours(drawing: Drawing, every: NDArray[np.float64]) -> tuple[Normalize, C
     if drawing.limits is not None:
         return Normalize(*drawing.limits), colours, False
     codes = np.unique(every)
-    if len(codes) <= CODES and not drawing.y.unit and bool((codes == np.round(codes)).all()):
+    whole = (
+        len(codes) <= CODES and bool((codes == np.round(codes)).all()) and np.abs(codes).max() <= LARGEST_CODE
+    )
+    if whole and not drawing.y.unit:
         edges = [codes[0] - 0.5, *((codes[:-1] + codes[1:]) / 2.0), codes[-1] + 0.5]
         return BoundaryNorm(edges, colours.N), colours, False
     return Normalize(float(every.min()), float(every.max())), colours, False

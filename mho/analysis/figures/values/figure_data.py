@@ -84,6 +84,8 @@ class FigureData:
         Note on omitted data, for the title.
     nothing : str
         Reason why there is nothing to draw; "" otherwise.
+    codes : mapping, optional
+        What the whole numbers of the images stand for.
     colour : str
         Colour of the run among others, where it is already chosen.
     """
@@ -97,4 +99,5 @@ class FigureData:
     counts: bool = False
     note: str = ""
     nothing: str = ""
+    codes: Mapping[int, str] | None = None
     colour: str = ""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis import palette
+from mho.analysis.figures.values.codes import code_names
 from mho.analysis.figures.values.expressions import Formula
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
 from mho.analysis.figures.values.inferred import drawable_with
@@ -123,7 +124,8 @@ def _of_table(run: RunFile, figure: Figure, newest: int, source: TableColumns) -
         rows = min(map(len, columns.values()))
         columns = {name: values[:rows] for name, values in columns.items()}
         columns[""] = np.arange(start, start + rows, dtype=float)
-        groups, note = _grouped(figure, columns)
+        codes = {name: code_names(source.description(name)) for name in figure.groups}
+        groups, note = _grouped(figure, columns, codes)
         if start:
             note = f", newest {rows} of {length} rows{note}"
     units = {name: source.unit(name) for name in figure.columns}
@@ -140,7 +142,9 @@ def _axes_of(units: Mapping[str, str], figure: Figure, unnamed: str) -> dict[str
     return {"x": x, "y": AxisText(names, of.pop() if len(of) == 1 else "")}
 
 
-def _grouped(figure: Figure, columns: Mapping[str, Floats]) -> tuple[tuple[PointGroup, ...], str]:
+def _grouped(
+    figure: Figure, columns: Mapping[str, Floats], codes: Mapping[str, Mapping[int, str]]
+) -> tuple[tuple[PointGroup, ...], str]:
     """Cut columns into the groups of the figure's `by`; return the newest, and what is said of the others."""
     x, values = columns[figure.x], figure.values or (figure.x,)
     parts: list[tuple[str, float, NDArray[np.int64]]] = [("", np.nan, np.arange(len(x)))]
@@ -157,7 +161,7 @@ def _grouped(figure: Figure, columns: Mapping[str, Floats]) -> tuple[tuple[Point
         first = order[begins]  # the row in which each begins
         newest = np.argsort(first, kind="stable")[-shown:]
         parts = [
-            (_said(figure.groups, distinct[one]), distinct[one][0], order[begins[one] : ends[one]])
+            (_said(figure.groups, distinct[one], codes), distinct[one][0], order[begins[one] : ends[one]])
             for one in newest
         ]
         if len(distinct) > shown:
@@ -177,13 +181,14 @@ def _grouped(figure: Figure, columns: Mapping[str, Floats]) -> tuple[tuple[Point
     ), note
 
 
-def _said(names: tuple[str, ...], values: Floats) -> str:
-    """Return what a group is called: a cell by its row and column, all else by name and value."""
+def _said(names: tuple[str, ...], values: Floats, codes: Mapping[str, Mapping[int, str]]) -> str:
+    """Return what a group is called: a cell by its lines, a code by what it stands for, all else by name and value."""
     told = dict(zip(names, values.tolist(), strict=True))
     cell = ""
     if "row" in told and "column" in told:
         cell = f"[{told.pop('row'):g}, {told.pop('column'):g}]"
-    return ", ".join(filter(None, (cell, *(f"{in_words(name)} {value:g}" for name, value in told.items()))))
+    words = (codes[name].get(value) or f"{in_words(name)} {value:g}" for name, value in told.items())
+    return ", ".join(filter(None, (cell, *words)))
 
 
 def thinned_rows(source: TableColumns, signal: str, axis: str, length: int) -> tuple[Floats, Floats, int]:
@@ -306,7 +311,8 @@ def _images(run: RunFile, figure: Figure) -> dict[str, Any]:
         return {"nothing": "no cells read yet", **axis}
     left_out = len(images) - IMAGES
     note = f"; {left_out} more not shown" if left_out > 0 else ""
-    return {"images": tuple(images[-IMAGES:]), "note": note, **axis}
+    codes = {} if figure.subtrahends else code_names(run.stored(f"maps/{figure.maps[0]}").description)
+    return {"images": tuple(images[-IMAGES:]), "note": note, "codes": codes, **axis}
 
 
 def _quantity(figure: Figure) -> str:

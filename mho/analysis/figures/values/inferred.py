@@ -36,15 +36,17 @@ def figure_of(run: RunFile, name: str) -> Figure:
     RunFileError
         There is none of that name.
     """
-    figures = {figure.name: figure for figure in figures_of(run)}
-    later = {} if name in figures else {figure.name: figure for figure in _standard(run)}
-    if name in later:
-        return later[name]
-    if name not in figures:
-        raise RunFileError(
-            f"run file {run.path} has no figure {name!r}; it has {', '.join(figures) or 'none'}"
-        )
-    return figures[name]
+    found = find_figure(run, name)
+    if found is None:
+        had = ", ".join(figure.name for figure in figures_of(run))
+        raise RunFileError(f"run file {run.path} has no figure {name!r}; it has {had or 'none'}")
+    return found
+
+
+def find_figure(run: RunFile, name: str) -> Figure | None:
+    """Return one figure of a run by its name, as `figure_of`; None where there is none."""
+    own = (figure for figure in figures_of(run) if figure.name == name)
+    return next(own, None) or next((figure for figure in _standard(run) if figure.name == name), None)
 
 
 def map_figure(name: str) -> Figure:

@@ -14,6 +14,9 @@ FEWEST_BINS, MOST_BINS = 10, 400
 LARGEST_COUNT = 200
 """Up to here whole numbers have a bin each."""
 
+LESSER_SIDE = 0.1
+"""How far the side of zero that has the smaller values reaches at least on a scale with zero in its middle."""
+
 EXTENT_IN_DECILES = 4.0
 """Largest error on a scale of errors, in what nine of ten keep below: 6.6 deviations of a normal distribution."""
 
@@ -81,6 +84,18 @@ def quartiles(values: Floats) -> tuple[float, float, float]:
         return np.nan, np.nan, np.nan
     low, middle, high = np.quantile(known, (0.25, 0.5, 0.75))
     return float(low), float(middle), float(high)
+
+
+def is_signed(values: Floats) -> bool:
+    """Return whether values lie on both sides of zero, so that zero belongs into the middle of their scale.
+
+    Noise around zero beside large values of one sign, as of cells that do not conduct, does not count.
+    """
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return False
+    low, high = (float(one) for one in np.quantile(known, (0.01, 0.99)))
+    return low < 0.0 < high and min(-low, high) > LESSER_SIDE * max(-low, high)
 
 
 def signed_extent(values: Floats) -> float:

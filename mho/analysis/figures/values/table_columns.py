@@ -69,6 +69,10 @@ class TableColumns:
             return self._computed(name, 0, 0).unit
         return self._run.stored(self._table, name).unit
 
+    def description(self, name: str) -> str:
+        """Return what is said of a column; "" of a formula."""
+        return "" if name in self._formulas else self._run.stored(self._table, name).description
+
     def length(self, names: Sequence[str]) -> int:
         """Return how many rows all columns of these names have; formulas have as many as what they are of."""
         lengths = [

@@ -195,7 +195,7 @@ class Map(Procedure):
                 x="line",
                 y="mean",
                 by="kind",
-                title="Means of rows (0) and columns (1)",
+                title="Means of rows and columns",
             ),
         )
         tables = (lines,) if plan.blocks else (lines, reads)

@@ -220,7 +220,7 @@ class Contact(Procedure):
             Figure(
                 "conductance", kind="distribution", table="reads", x="conductance", by="state", x_scale="log",
                 lines=tuple(ReferenceLine(x=value, label=name) for name, value in bounds),
-                title="Conductance: transistor off (0), on (1), as the bench reads (2)",
+                title="Conductance by state of the transistor",
             ),
             Figure("leakage", map=maps[2].name, title="Conductance with the transistor off"),
         )  # fmt: skip

@@ -149,7 +149,7 @@ class Switching(Procedure):
                 by="state",
                 x_scale="log",
                 y_scale="probability",
-                title="Conductance after SET (0) and after RESET (1)",
+                title="Conductance after SET (LRS) and after RESET (HRS)",
             ),
             Figure(
                 "cycles",

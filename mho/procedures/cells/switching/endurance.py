@@ -199,7 +199,7 @@ class Endurance(Procedure):
                 by="state",
                 x_scale="log",
                 y_scale="log",
-                title="LRS (0) and HRS (1): median and quartiles of all cells",
+                title="LRS and HRS: median and quartiles of all cells",
             ),
             Figure(
                 "cells",
