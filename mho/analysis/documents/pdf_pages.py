@@ -22,7 +22,7 @@ from mho.escaping import visible
 
 NEEDED = ("reportlab", "pypdf")
 
-LARGEST_MAPS = 0.45
+LARGEST_MAPS = 0.42
 """Height of maps of several runs, as a share of the page's."""
 
 
