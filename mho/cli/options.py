@@ -32,4 +32,12 @@ Force = Annotated[bool, typer.Option("--force", help="take limits that can hardl
 Trusted = Annotated[bool, typer.Option("--trust", help="run code that a run file names, without asking")]
 Scheduler = Annotated[str, typer.Option(help="of a dask cluster, tcp://HOST:PORT, instead")]
 SummaryAsJson = Annotated[bool, typer.Option("--json", help="print a summary for machines instead")]
+By = Annotated[
+    str,
+    typer.Option(
+        help="group runs: preset, chip, another fact, a parameter, a result, or NAME,NAME",
+        show_default=False,
+        autocompletion=completion.groupings,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines instead")]

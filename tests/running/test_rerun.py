@@ -22,7 +22,7 @@ from repository import ROOT
 from mho import run
 from mho.analysis.imports.table_import import import_table
 from mho.errors import Aborted, InputError
-from mho.procedures import Program, Read, Solve
+from mho.procedures import Invert, Program, Read, Solve
 from mho.procedures.stream import Control, Event, Progress
 from mho.running.rerun import rerun
 from mho.runs import RunFile, Status
@@ -115,6 +115,20 @@ def test_an_array_from_a_script_is_taken_from_the_file(tmp_path: Path):
     again = rerun(first.path, output=tmp_path / "again.h5")
     assert again.equal
     assert "was an array in a script" in again.remarks[0]
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.0 - 0.1j], ids=["real", "complex"])
+def test_the_matrix_of_an_inversion_from_a_script_is_taken_from_the_file(tmp_path: Path, factor: complex):
+    matrix = factor * np.array([[2.0, 0.3], [0.1, 1.5]])
+    if np.isreal(factor):
+        matrix = matrix.real
+    inversion = Invert(matrix=matrix, vectors=1, scales=1, steps=0)
+    first = run(inversion, "arrays", seed=3, output=tmp_path / "invert.h5")
+    again = rerun(first.path, output=tmp_path / "again.h5")
+    assert again.equal
+    assert again.remarks == ("matrix was an array in a script: its values are taken from the run file",)
+    with RunFile(tmp_path / "again.h5") as file:
+        np.testing.assert_array_equal(file.array("matrix"), matrix)
 
 
 def test_an_input_that_has_changed_since_is_taken_from_the_file(copy: Path, original: Path, tmp_path: Path):

@@ -149,9 +149,9 @@ def read_sides(groups: Sequence[tuple[str, Sequence[Path]]]) -> tuple[tuple[Side
     Raises
     ------
     InputError
-        Nothing can be read of a group.
+        Fewer than two groups are left of which something can be read.
     """
-    sides, skipped = [], []
+    sides, skipped, empty = [], [], []
     for name, paths in groups:
         runs: list[ComparedRun] = []
         for path in paths:
@@ -159,10 +159,12 @@ def read_sides(groups: Sequence[tuple[str, Sequence[Path]]]) -> tuple[tuple[Side
                 runs.append(read_compared(path, whole=len(runs) < WHOLE))
             except RunFileError as error:
                 skipped.append(Skipped(path, str(error)))
-        if not runs:
-            why = f": {skipped[-1].reason}" if skipped else ""
-            raise InputError(f"of {name} no run can be read{why}")
-        sides.append(Side(name, tuple(runs)))
+        if runs:
+            sides.append(Side(name, tuple(runs)))
+        else:
+            empty.append(f"of {name} no run can be read" + (f": {skipped[-1].reason}" if skipped else ""))
+    if empty and len(sides) < 2:
+        raise InputError(empty[0])
     return tuple(sides), tuple(skipped)
 
 

@@ -5,21 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 
-from mho.analysis.documents.blocks import (
-    LONGEST_WORDS,
-    Block,
-    Document,
-    Facts,
-    Folded,
-    Grid,
-    Heading,
-    Listing,
-    Paragraph,
-    Picture,
-    Pictures,
-    Span,
-    Words,
-)
+from mho.analysis.documents import blocks
 from mho.analysis.documents.pictures import alt_text, screen_picture
 from mho.analysis.documents.style import STYLE
 from mho.escaping import html
@@ -45,7 +31,7 @@ _PAGE = """\
 """
 
 
-def html_page(document: Document) -> str:
+def html_page(document: blocks.Document) -> str:
     """Return the page; the same document gives the same text."""
     title, subject = html(document.title), html(document.subject or document.title)
     lines = [line for block in document.blocks for line in _block(block, document.pixels)]
@@ -55,46 +41,48 @@ def html_page(document: Document) -> str:
     return _PAGE.format(title=title, subject=subject, style=STYLE, body="\n".join(lines))
 
 
-def _contents(document: Document) -> Iterator[str]:
-    headings = [one for one in document.blocks if isinstance(one, Heading) and one.level == 2 and one.anchor]
+def _contents(document: blocks.Document) -> Iterator[str]:
+    headings = [
+        one for one in document.blocks if isinstance(one, blocks.Heading) and one.level == 2 and one.anchor
+    ]
     if len(headings) > 2:
         yield '<nav aria-label="Contents"><ul>'
         yield from (f'<li><a href="#{html(one.anchor)}">{html(one.text)}</a></li>' for one in headings)
         yield "</ul></nav>"
 
 
-def _block(block: Block, pixels: bool) -> Iterator[str]:
+def _block(block: blocks.Block, pixels: bool) -> Iterator[str]:
     match block:
-        case Heading():
+        case blocks.Heading():
             anchor = f' id="{html(block.anchor)}"' if block.anchor else ""
             yield f"<h{block.level}{anchor}>{html(block.text)}</h{block.level}>"
-        case Paragraph():
+        case blocks.Paragraph():
             tone = f' class="{html(block.tone)}"' if block.tone else ""
             yield f"<p{tone}>{_words(block.words)}</p>"
-        case Facts():
+        case blocks.Facts():
             yield from _facts(block)
-        case Grid():
+        case blocks.Grid():
             yield from _grid(block)
-        case Listing():
+        case blocks.Listing():
             label = f' aria-label="{html(block.caption)}" tabindex="0"' if block.caption else ""
             yield f"<pre{label}>{html(block.text)}</pre>"
-        case Pictures():
+        case blocks.Pictures():
             yield '<div class="figures">'
             yield from (_figure(one, pixels) for one in block.pictures)
             yield "</div>"
-        case Folded():
+        case blocks.Folded():
             yield f"<details><summary>{html(block.summary)}</summary><div>"
             for one in block.blocks:
                 yield from _block(one, pixels)
             yield "</div></details>"
 
 
-def _words(words: Words) -> str:
+def _words(words: blocks.Words) -> str:
     return "".join(map(_span, words if isinstance(words, tuple) else (words,)))
 
 
-def _span(part: str | Span) -> str:
-    if not isinstance(part, Span):
+def _span(part: str | blocks.Span) -> str:
+    if not isinstance(part, blocks.Span):
         return _text(part)
     shown = _text(part.text)
     if part.link:
@@ -105,18 +93,18 @@ def _span(part: str | Span) -> str:
 
 
 def _text(text: str) -> str:
-    cut = text if len(text) <= LONGEST_WORDS else f"{text[:LONGEST_WORDS]} …"
+    cut = text if len(text) <= blocks.LONGEST_WORDS else f"{text[: blocks.LONGEST_WORDS]} …"
     return html(cut).replace("\n", "<br>")
 
 
-def _facts(facts: Facts) -> Iterator[str]:
+def _facts(facts: blocks.Facts) -> Iterator[str]:
     yield '<div class="scroll"><table>'
     for name, value in facts.rows:
         yield f'<tr><th scope="row">{html(name)}</th><td>{_words(value)}</td></tr>'
     yield "</table></div>"
 
 
-def _grid(table: Grid) -> Iterator[str]:
+def _grid(table: blocks.Grid) -> Iterator[str]:
     yield '<div class="scroll"><table>'
     if table.caption:
         yield f"<caption>{html(table.caption)}</caption>"
@@ -136,7 +124,7 @@ def _grid(table: Grid) -> Iterator[str]:
         yield f'<p class="note">{html(table.note)}</p>'
 
 
-def _figure(picture: Picture, pixels: bool) -> str:
+def _figure(picture: blocks.Picture, pixels: bool) -> str:
     wide = ' class="wide"' if picture.wide else ""
     if picture.drawing is None:
         above = f"<figcaption>{html(picture.title)}</figcaption>"

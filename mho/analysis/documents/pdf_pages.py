@@ -13,28 +13,17 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from mho.analysis.documents.blocks import (
-    LONGEST_WORDS,
-    Block,
-    Document,
-    Facts,
-    Folded,
-    Grid,
-    Heading,
-    Listing,
-    Paragraph,
-    Picture,
-    Pictures,
-    Span,
-    Words,
-    plain,
-)
+from mho.analysis.documents import blocks
 from mho.analysis.documents.pdf_tables import FIGURE_GAP, Setting, fitted_tables, with_headings
 from mho.analysis.documents.pictures import print_picture
+from mho.analysis.figures.over_runs.groups_of_runs import Compared
 from mho.errors import InputError
 from mho.escaping import visible
 
 NEEDED = ("reportlab", "pypdf")
+
+LARGEST_MAPS = 0.42
+"""Height of maps of several runs, as a share of the page's."""
 
 
 def check_installed() -> None:
@@ -63,7 +52,7 @@ class Placed:
     data: bytes
 
 
-def pdf_pages(document: Document) -> bytes:
+def pdf_pages(document: blocks.Document) -> bytes:
     """Return the PDF; the same document gives the same bytes.
 
     Raises
@@ -76,7 +65,7 @@ def pdf_pages(document: Document) -> bytes:
 
     setting = Setting.loaded()
     placed: list[Placed] = []
-    anchors = {one.anchor for one in document.blocks if isinstance(one, Heading) and one.anchor}
+    anchors = {one.anchor for one in document.blocks if isinstance(one, blocks.Heading) and one.anchor}
     composer = _Composer(setting, placed, anchors)
     story = [composer.title(document.title)]
     for block in document.blocks:
@@ -107,6 +96,10 @@ def _with_figures(pages: bytes, placed: Sequence[Placed]) -> bytes:
     return buffer.getvalue()
 
 
+def _is_of_images(picture: blocks.Picture) -> bool:
+    return isinstance(picture.drawing, Compared) and bool(picture.drawing.panels[0].images)
+
+
 class _Footer:
     """Title and page number at the foot of each page."""
 
@@ -134,37 +127,37 @@ class _Composer:
     def title(self, text: str) -> Any:
         return self.setting.paragraph(self._escaped(text), "title")
 
-    def flowables(self, block: Block) -> list[Any]:
+    def flowables(self, block: blocks.Block) -> list[Any]:
         return list(self._flowables(block))
 
-    def _flowables(self, block: Block) -> Iterator[Any]:
+    def _flowables(self, block: blocks.Block) -> Iterator[Any]:
         setting = self.setting
         match block:
-            case Heading():
+            case blocks.Heading():
                 anchor = f'<a name="{self._escaped(block.anchor)}"/>' if block.anchor else ""
                 style = f"h{min(max(block.level, 2), 4)}"
                 yield setting.heading(
                     anchor + self._escaped(block.text), style, visible(block.text, lines=False)
                 )
-            case Paragraph():
+            case blocks.Paragraph():
                 yield setting.paragraph(self._marked(block.words), block.tone or "body")
-            case Facts():
+            case blocks.Facts():
                 rows = [(name, words) for name, words in block.rows]
                 yield from fitted_tables(setting, ("", ""), rows, (), self._marked)
-            case Grid():
+            case blocks.Grid():
                 yield from fitted_tables(setting, block.head, block.rows, block.numbers, self._marked)
                 if block.note:
                     yield setting.paragraph(self._escaped(block.note), "note")
-            case Listing():
+            case blocks.Listing():
                 yield setting.listing(visible(block.text).expandtabs(4))
-            case Pictures():
+            case blocks.Pictures():
                 yield from self._pictures(block.pictures)
-            case Folded():
+            case blocks.Folded():
                 yield setting.heading(self._escaped(block.summary), "h4", "")
                 for one in block.blocks:
                     yield from self._flowables(one)
 
-    def _pictures(self, pictures: Sequence[Picture]) -> Iterator[Any]:
+    def _pictures(self, pictures: Sequence[blocks.Picture]) -> Iterator[Any]:
         """Set figures two beside one another, wide ones and those over groups alone."""
         waiting: list[Any] = []
         half = (self.setting.width - FIGURE_GAP) / 2.0
@@ -177,6 +170,9 @@ class _Composer:
             alone = picture.wide or width > 5.0
             room = self.setting.width if alone else half
             scale = min(room / (72.0 * width), 1.0)
+            if _is_of_images(picture):  # smaller rather than half a page empty before it
+                room = LARGEST_MAPS * (self.setting.page[1] - 2.0 * self.setting.margin)
+                scale = min(scale, room / (72.0 * height))
             box = self.setting.figure_box(
                 72.0 * width * scale, 72.0 * height * scale, self._place(data, scale)
             )
@@ -195,14 +191,14 @@ class _Composer:
     def _place(self, data: bytes, scale: float) -> Any:
         return lambda page, x, y: self.placed.append(Placed(page, x, y, scale, data))
 
-    def _marked(self, words: Words) -> str:
+    def _marked(self, words: blocks.Words) -> str:
         """Return words in ReportLab's markup."""
-        if len(plain(words)) > LONGEST_WORDS:
-            words = f"{plain(words)[:LONGEST_WORDS]} …"
+        if len(blocks.plain(words)) > blocks.LONGEST_WORDS:
+            words = f"{blocks.plain(words)[: blocks.LONGEST_WORDS]} …"
         return "".join(self._span(part) for part in (words if isinstance(words, tuple) else (words,)))
 
-    def _span(self, part: str | Span) -> str:
-        if not isinstance(part, Span):
+    def _span(self, part: str | blocks.Span) -> str:
+        if not isinstance(part, blocks.Span):
             return self._escaped(part)
         shown = self._escaped(part.text)
         if part.link in self.anchors:

@@ -21,7 +21,7 @@ caption { position: absolute; left: -9999px; width: 1px; overflow: hidden; }
 th, td { text-align: left; padding: 0.2em 1.2em 0.2em 0; vertical-align: top; }
 thead th { font-weight: 600; border-bottom: 1px solid var(--line); }
 tbody th { font-weight: 400; color: var(--faint); min-width: 8em; }
-td { overflow-wrap: anywhere; min-width: 3em; }
+td { overflow-wrap: anywhere; min-width: 3em; } td > span { overflow-wrap: break-word; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .dim { color: var(--faint); } .bad { color: var(--bad); } .good { color: var(--good); }
 .doubtful { color: var(--doubtful); }

@@ -29,6 +29,7 @@ from mho.analysis.documents import (
     Pictures,
     Span,
     Words,
+    counted,
     grid,
     map_texts,
     without_folders,
@@ -112,7 +113,8 @@ def _results(comparison: Comparison) -> Iterator[Block]:
         yield _groups(comparison) if comparison.grouped else _singles(comparison)
     if equal:
         names = ", ".join(f"{named(one)} {value_text(one.samples[0], one.unit)}" for one in equal)
-        yield Folded(f"{len(equal)} results are the same", (Paragraph(names),))
+        told = f"{counted(len(equal), 'result')} {'is' if len(equal) == 1 else 'are'} the same"
+        yield Folded(told, (Paragraph(names),))
     if comparison.words:
         yield Heading("Results in words that differ", 3)
         yield _side_by_side("result", comparison.words, comparison, "Results in words that differ")

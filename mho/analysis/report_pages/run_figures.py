@@ -88,12 +88,14 @@ def _picture(runs: Sequence[RunFile], figure: Figure, names: Sequence[str]) -> P
 
 
 def _image_rows(runs: Sequence[RunFile], figure: Figure, names: Sequence[str]) -> Picture:
-    """Return the images of runs beside one another, a row a map."""
+    """Return the images of runs beside one another, a row a map; those of one run alone, as on its own page."""
+    with_it = [(run, name) for run, name in zip(runs, names, strict=True) if fits(run, figure)]
+    if len(with_it) == 1:
+        return _picture(runs, figure, names)
     try:
         groups = [
             RunsOfGroup(name, (reduced(figure, gather(run, figure), numbers_of_one(len(runs))),))
-            for run, name in zip(runs, names, strict=True)
-            if fits(run, figure)
+            for run, name in with_it
         ]
         return Picture(figure.heading, compare(figure, groups), wide=True)
     except MhoError as error:

@@ -13,7 +13,7 @@ import typer
 
 from mho.cli import completion
 from mho.cli.experiments.procedure_command import Verb
-from mho.cli.options import AsJson
+from mho.cli.options import AsJson, By
 from mho.cli.terminal.sentences import say
 
 AGAINST = "--against"
@@ -39,14 +39,7 @@ def report(
             autocompletion=completion.report_kinds,
         ),
     ] = "",
-    by: Annotated[
-        str,
-        typer.Option(
-            help="what the runs of a campaign or a comparison are grouped by; what was varied unless given",
-            show_default=False,
-            autocompletion=completion.groupings,
-        ),
-    ] = "",
+    by: By = "",
     personal: Annotated[
         bool,
         typer.Option("--personal", help="show folders, user, host, command line and changes to the code too"),
@@ -86,14 +79,7 @@ def compare(
         list[Path] | None,
         typer.Option(AGAINST, help="the other lot: all words up to the next option", show_default=False),
     ] = None,
-    by: Annotated[
-        str,
-        typer.Option(
-            help="make groups by a fact (preset, chip, ...), a parameter or a result",
-            show_default=False,
-            autocompletion=completion.groupings,
-        ),
-    ] = "",
+    by: By = "",
     mean: Annotated[
         bool, typer.Option("--mean", help="compare the groups' means instead of medians")
     ] = False,

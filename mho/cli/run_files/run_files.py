@@ -14,7 +14,7 @@ import typer
 
 from mho.cli import completion
 from mho.cli.exit_codes import UNFINISHED
-from mho.cli.options import Output, Run, Runs, Scheduler, Trusted
+from mho.cli.options import By, Output, Run, Runs, Scheduler, Trusted
 from mho.cli.terminal.sentences import complain, say
 from mho.errors import InputError, MhoError
 
@@ -41,12 +41,7 @@ def plot(
     figure: Annotated[
         str, typer.Option(help="one figure, as `mho show --figures` lists them", show_default=False)
     ] = "",
-    by: Annotated[
-        str,
-        typer.Option(
-            help="group runs: preset, chip, a parameter, a result, or NAME,NAME", show_default=False
-        ),
-    ] = "",
+    by: By = "",
     panels: Annotated[bool, typer.Option("--panels", help="one panel a group")] = False,
     ratio: Annotated[
         bool, typer.Option("--ratio", help="below curves, the ratio to the first group")

@@ -32,7 +32,7 @@ from mho.runs.reading.record import RunRecord
 from mho.runs.reading.superblock import FORMAT
 from mho.runs.reading.text import ELLIPSIS, create_text, decode, encode
 from mho.runs.schema import DEFINITION, DEFINITION_VERSION
-from mho.runs.writing.repacking import repack
+from mho.runs.writing.repacking import copy_attribute, repack
 
 PUBLICATION = "publication"
 """Name of the group that says what a copy was made from."""
@@ -176,14 +176,17 @@ class _Copying:
                 self._texts(item, target, name, below)
 
     def _attributes(self, source: h5py.HLObject, target: h5py.HLObject, path: str) -> None:
-        for name, value in items_of(source.attrs):
-            if name in WORDS and isinstance(value, str):
+        """Copy all attributes; h5py's own `attrs` takes four times as long."""
+        for index in range(h5py.h5a.get_num_attrs(source.id)):
+            attribute = h5py.h5a.open(source.id, index=index)
+            name = decode(attribute.name)
+            if name in WORDS and isinstance(value := source.attrs[name], str):
                 kept = self._names.withheld(value)
                 if kept != value:
                     self.changed.append(f"{path}@{name}")
-                target.attrs[name] = kept
-            else:
-                target.attrs[name] = value
+                    target.attrs[name] = kept
+                    continue
+            copy_attribute(attribute, target)
 
     def _texts(self, source: h5py.Dataset, group: h5py.Group, name: str, path: str) -> None:
         """Copy a dataset of texts, each with what it has to withhold."""

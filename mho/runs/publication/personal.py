@@ -14,16 +14,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mho.runs.publication.paths import PART, without_folders
+
 NOBODY = frozenset((
     "root", "admin", "administrator", "user", "users", "guest", "nobody", "unknown", "lab", "labor", "test", "public",
     "pi", "ubuntu", "debian", "jovyan", "runner", "vagrant", "ec2-user", "localhost", "localhost.localdomain",
 ))  # fmt: skip
 """Names of accounts and hosts that are the same everywhere."""
 
-_PART = r"""[^\s/\\'"<>|:;,()\[\]{}]"""
-_POSIX = re.compile(rf"(?<![\w./:\\~\])-])/(?!dev/|entry/)(?:{_PART}+/)+({_PART}*)")
-_WINDOWS = re.compile(rf"(?<!\w)[A-Za-z]:[\\/]+(?:{_PART}+[\\/]+)+({_PART}*)")
-_HOME = re.compile(rf"(?:/home/|/Users/|\b[A-Za-z]:[\\/]+Users[\\/]+)({_PART}+)")
+_HOME = re.compile(rf"(?:/home/|/Users/|\b[A-Za-z]:[\\/]+Users[\\/]+)({PART}+)")
+_HOME_ALONE = re.compile(rf"(?<=file://){_HOME.pattern}|{_HOME.pattern}(?![^\W_]|[\\/]+{PART})")
+"""A home with nothing in it behind, whose last part is a name; and one in an address, of which the rest is left."""
 _QUOTED = re.compile(
     r'"""[\s\S]*?"""|' + r"'''[\s\S]*?'''" + r'|"(?:[^"\\\n]|\\.)*"|' + r"'(?:[^'\\\n]|\\.)*'|#[^\n]*"
 )
@@ -48,7 +49,7 @@ class PersonalNames:
         """Return a text in words, with absolute paths cut to the name of the file, and names replaced."""
         for folder in self.folders:
             text = re.sub(rf"{re.escape(folder)}(?:[\\/]+|(?!\w))", "", text) if folder in text else text
-        return self.without_names(_WINDOWS.sub(_last_name, _POSIX.sub(_last_name, text)))
+        return self.without_names(without_folders(_HOME_ALONE.sub("[home]", text)))
 
     def without_names(self, text: str) -> str:
         """Return a text about instruments, with homes and names replaced."""
@@ -93,11 +94,6 @@ def personal_names(provenance: Mapping[str, str], hosts: Iterable[str] = ()) -> 
 def _telling(names: Iterable[str]) -> tuple[str, ...]:
     told = {name for name in names if len(name) > 1 and name.lower() not in NOBODY and not name.isdecimal()}
     return tuple(sorted(told, key=lambda name: (-len(name), name)))
-
-
-def _last_name(found: re.Match[str]) -> str:
-    """Return the last name of a path; of somebody's home, that it is one."""
-    return "[home]" if _HOME.fullmatch(found[0]) else found[1]
 
 
 def _in_values(told: Any, change: Change, only: Collection[str], key: str) -> Any:

@@ -95,10 +95,14 @@ def _in_memory(name: str) -> h5py.File:
 def _copy_attributes(source: h5py.HLObject, target: h5py.HLObject) -> None:
     """Copy all attributes, each with the type that it has."""
     for index in range(h5py.h5a.get_num_attrs(source.id)):
-        attribute = h5py.h5a.open(source.id, index=index)
-        values = np.empty(attribute.shape, attribute.dtype)
-        attribute.read(values)
-        h5py.h5a.create(target.id, attribute.name, attribute.get_type(), attribute.get_space()).write(values)
+        copy_attribute(h5py.h5a.open(source.id, index=index), target)
+
+
+def copy_attribute(attribute: h5py.h5a.AttrID, target: h5py.HLObject) -> None:
+    """Copy an attribute, with the type that it has."""
+    values = np.empty(attribute.shape, attribute.dtype)
+    attribute.read(values)
+    h5py.h5a.create(target.id, attribute.name, attribute.get_type(), attribute.get_space()).write(values)
 
 
 def _copy(source: h5py.Group, target: h5py.Group) -> Iterator[tuple[str, tuple[bytes, bytes]]]:

@@ -182,3 +182,14 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(given, said, tmp_path:
     paths = {key: [Path(one) for one in value] if key != "by" else value for key, value in given.items()}
     with pytest.raises(InputError, match=said):
         compare_files(**paths)
+
+
+def test_a_side_that_cannot_be_read_is_left_out_where_two_are_left(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path / f"{name}.h5")
+    (tmp_path / "bad.h5").write_bytes(b"no run file")
+    found = compare_files([tmp_path / f"{name}.h5" for name in ("a", "bad", "b")])
+    assert [side.name for side in found.sides] == ["a", "b"]
+    assert [one.path.name for one in found.skipped] == ["bad.h5"]
+    with pytest.raises(InputError, match="of bad no run can be read"):
+        compare_files([tmp_path / "a.h5", tmp_path / "bad.h5"])

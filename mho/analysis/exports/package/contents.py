@@ -20,7 +20,7 @@ from mho.errors import InputError, RunFileError
 from mho.runs import GOING_ON, RecordedParameter, RunFile, Status, Verdict, check_conformance, recover, verify
 from mho.runs.index import read_card
 from mho.runs.provenance import file_hash
-from mho.runs.publication import copy_for_publication, personal_names, withheld_words
+from mho.runs.publication import PersonalNames, copy_for_publication, personal_names, withheld_words
 from mho.runs.reading import open_run_file
 from mho.toml import load_toml
 
@@ -103,17 +103,13 @@ class Contents:
         RunFileError, InputError
             The file is damaged, changed since its run ended, or still being written; nothing is left of it then.
         """
-        _check(source)
-        name, names = _plain_name(source.stem), None
-        if not self.personal:
-            with RunFile(source) as run:
-                names = personal_names(run.provenance)
-            name = _plain_name(names.withheld(source.stem))
-        name = self._free("runs", name, ".h5")
+        names, interrupted = _checked(source)
+        stem = source.stem if self.personal else names.withheld(source.stem)
+        name = self._free("runs", _plain_name(stem), ".h5")
         target = self.folder / "runs" / f"{name}.h5"
         target.parent.mkdir(exist_ok=True)
         try:
-            digest, withheld, conforms = self._copy(source, target)
+            digest, withheld, conforms = self._copy(source, target, interrupted)
             with RunFile(target) as run, closing(open_run_file(target)) as file:
                 data = self.folder / "data" / name
                 data.parent.mkdir(exist_ok=True)
@@ -126,10 +122,8 @@ class Contents:
             shutil.rmtree(self.folder / "data" / name, ignore_errors=True)
             raise
 
-    def _copy(self, source: Path, target: Path) -> tuple[str, str, bool]:
+    def _copy(self, source: Path, target: Path, interrupted: bool) -> tuple[str, str, bool]:
         """Copy a run file; return the hash of the original, what was withheld, and whether it follows the definition."""
-        with RunFile(source) as run:
-            interrupted = run.is_unclosed
         digest = file_hash(source)
         if self.personal:
             shutil.copyfile(source, target)
@@ -208,13 +202,16 @@ class Contents:
         return free
 
 
-def _check(source: Path) -> None:
+def _checked(source: Path) -> tuple[PersonalNames, bool]:
+    """Return the names in a file that can be published, and whether its writer left it open."""
     with RunFile(source) as run:
+        names, interrupted = personal_names(run.provenance), run.is_unclosed
         if run.status in GOING_ON:
             raise InputError(f"{source} is still being written; publish it when its run is over")
     found = verify(source)
     if found.verdict not in (Verdict.SOUND, Verdict.INTERRUPTED):
         raise RunFileError(f"{source} is {found.verdict}: {'; '.join(found.findings[:3])}")
+    return names, interrupted
 
 
 def _facts(run: RunFile) -> str:

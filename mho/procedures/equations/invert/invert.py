@@ -40,7 +40,7 @@ from mho.procedures.equations.invert.settling import SettlingMeasurement
 from mho.procedures.equations.invert.systems import Systems
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Array, Layout, RecordedParameter
+from mho.runs import Layout, RecordedParameter
 from mho.runs.standard_figures import OF_LEVELS
 
 Floats = NDArray[np.float64]
@@ -150,7 +150,7 @@ class Invert(Procedure):
             role=RHS_ROLE,
             complex_values=np.iscomplexobj(given),
         )
-        return Systems.of(to_real(given)[None], to_real_vector(rhs))
+        return Systems.of(to_real(given)[None], to_real_vector(rhs), given=given)
 
     def prepare(self, given: Systems, bench: Bench, rng: np.random.Generator) -> InvertPlan:
         """Choose the encoding of every matrix, place the loops, check limits."""
@@ -181,7 +181,7 @@ class Invert(Procedure):
         return Layout(
             (contents.pulses, *tables(self.scales, count, vectors, size, self.steps)),
             contents.maps,
-            (*loop_arrays(plan.systems.matrices, plan.systems.rhs), *self._given_matrix()),
+            loop_arrays(plan.systems),
             default="inversions",
             # With targets that are not rounded there are nearly as many levels as cells.
             figures=(
@@ -189,12 +189,6 @@ class Invert(Procedure):
                 *(one for one in contents.figures if one.name not in OF_LEVELS or self.loop_slices == 1),
             ),
         )
-
-    def _given_matrix(self) -> tuple[Array, ...]:
-        """Return the matrix where it was an array in a script, so that the run can be repeated from its file alone."""
-        if not _given(self.matrix) or isinstance(self.matrix, str | Path):
-            return ()
-        return (Array("matrix", np.asarray(self.matrix), description="A as given"),)
 
     def in_use(self, plan: InvertPlan) -> Mapping[str, tuple[str, str]]:
         """Return the settings of write-verify."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.procedures.equations.invert.settling import KEPT
+from mho.procedures.equations.invert.systems import Systems
 from mho.runs import Array, Column, Figure, ReferenceLine, Table
 from mho.runs.standard_figures import IDENTITY
-
-Floats = NDArray[np.float64]
 
 _MATRIX = Column("matrix", dtype="u4", description="number of the matrix")
 _CONDITION = Column("condition", description="condition number of the matrix", digital=1e-6)
@@ -156,9 +154,12 @@ def tables(scales: int, matrices: int, vectors: int, size: int, steps: int) -> t
     )
 
 
-def loop_arrays(matrices: Floats, rhs: Floats) -> tuple[Array, ...]:
-    """Return the matrices (count, n, n), as programmed too, and the right-hand sides (vectors, n)."""
+def loop_arrays(systems: Systems) -> tuple[Array, ...]:
+    """Return the matrix as given, unless made; the matrices (count, n, n), as programmed too; the right-hand sides."""
+    matrices = systems.matrices
+    given = () if systems.given is None else (Array("matrix", systems.given, description="A as given"),)
     return (
+        *given,
         Array("matrices", matrices, description="A of each matrix, as a real one", digital=1e-9),
         Array(
             "matrices_achieved",
@@ -166,7 +167,7 @@ def loop_arrays(matrices: Floats, rhs: Floats) -> tuple[Array, ...]:
             description="A0, what INV inverts",
             digital=1e-9,
         ),
-        Array("rhs", rhs, description="b, one a row"),
+        Array("rhs", systems.rhs, description="b, one a row"),
     )
 
 

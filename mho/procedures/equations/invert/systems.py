@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mho.errors import InputError
 
 Floats = NDArray[np.float64]
+Numbers = NDArray[np.float64] | NDArray[np.complex128]
 
 MOST_SINGULAR = (
     1.0 / np.finfo(np.float64).eps
@@ -24,15 +25,24 @@ class Systems:
     ----------
     solutions : (count, vectors, n) array
         Of A x = b, in float64.
+    given : (n, n) array, optional
+        The one matrix as it was given, which may be complex; None for matrices that were made.
     """
 
     matrices: Floats
     conditions: Floats
     rhs: Floats
     solutions: Floats
+    given: Numbers | None = None
 
     @classmethod
-    def of(cls, matrices: Floats, rhs: Floats, conditions: Floats | None = None) -> Systems:
+    def of(
+        cls,
+        matrices: Floats,
+        rhs: Floats,
+        conditions: Floats | None = None,
+        given: Numbers | None = None,
+    ) -> Systems:
         """Solve all systems; condition numbers that are not given are computed.
 
         Raises
@@ -54,4 +64,4 @@ class Systems:
                 f"right-hand side {zero[0]}, counted from 0, is zero everywhere, and so is its solution; leave it out"
             )
         solutions = np.swapaxes(np.linalg.solve(matrices, rhs.T[None]), 1, 2)
-        return cls(matrices, np.asarray(conditions, dtype=np.float64), rhs, solutions)
+        return cls(matrices, np.asarray(conditions, dtype=np.float64), rhs, solutions, given)
