@@ -91,6 +91,9 @@ def test_zero_is_in_the_middle_of_a_map_with_both_signs_and_noise_around_zero_is
     change = np.array([[-2.0, 1.0], [0.5, np.nan]])
     assert is_signed(change)
     assert not is_signed(np.append(np.full(99, 30.0), -0.1))
+    unformed = np.linspace(-0.1, 0.1, 1000)
+    assert is_signed(unformed)
+    assert not is_signed(np.append(unformed, [35.0, 30.0]))
     assert not is_signed(np.array([np.nan]))
     lines = np.arange(2)
     drawn = with_images(Drawing("Change"), [MapImage("moved", change, lines, lines)])
@@ -125,3 +128,15 @@ def test_a_font_is_embedded_without_tables_that_a_pdf_does_not_use(tmp_path: Pat
     save_to(draw_drawing(Drawing("Letters", marks=(mark,)), (3.35, 2.5), 72), file, "pdf", text=True)
     assert b"/FontFile2" in file.getvalue()
     assert subset.Options is usual
+
+
+def test_numbers_behind_many_names_leave_the_legend_where_there_is_no_room_for_curves() -> None:
+    x = np.arange(3.0)
+    marks = tuple(
+        Mark("line", f"level {k}: -0.2 µS a decade, {k} µS at 1 s", x, k * x, "#000000") for k in range(7)
+    )
+    axes = picture(Drawing("Drift", marks=marks)).axes[0]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == [f"level {k}" for k in range(7)]
+    assert axes.get_window_extent().width > 0.5 * 3.35 * 72

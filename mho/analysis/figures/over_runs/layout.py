@@ -223,7 +223,7 @@ def _draw(part: SubFigure, one: Compared, page: Page, width: float) -> None:
         draw_images(list(every[:count]), one.panels[0])
         for empty in every[count:]:
             empty.set_visible(False)
-        if columns > 2 or page.compact:
+        if columns > 2 or (page.compact and count > 1):
             for here in every[:count]:
                 here.set_title(
                     here.get_title(loc="left"),
