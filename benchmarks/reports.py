@@ -1,7 +1,7 @@
 """Reports and comparisons: CPU and memory of `mho report` and `mho compare`, each in a process of its own.
 
 A programmed array of 128 x 128 cells and a campaign of 200 solves of 16 x 16 (copies of ten, of five presets) are made on
-bench `arrays`; the large run is a table of waveforms of 1 MB each, of which the file holds little, as they are zeros.
+bench `arrays`; the large runs, of small rows and of waves, have chunks that repeat (`_long_runs`).
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks._long_runs import LONG, SIZE
 from benchmarks.registry import Figure
 from mho import run as carry_out
 from mho.instruments import open_bench
 from mho.procedures import Program, Solve
-from mho.runs import Column, Layout, RunHeader, RunWriter, Table
-from mho.runs import Figure as Declared
 
 SIDE, PAGE_CPU = 128, 5.0  # cells; s
 RUNS, CAMPAIGN_CPU = 200, 20.0  # s
 PRESETS, SEEDS = ("ideal", "quiet", "pku", "relaxing", "stanford"), 2
-WAVE, LARGE, SMALL, MEMORY = 1 << 17, 2.0, 0.2, 500.0  # values; GB; GB; MB
+MEMORY = 500.0  # MB
 
 _MEASURED = """\
 import resource, sys, time
@@ -51,11 +50,10 @@ def run(repeat: int) -> list[Figure]:
         folder = Path(name)
         array = _array(folder / "array.h5")
         campaign = _campaign(folder / "campaign")
-        sizes = {size: _waves(folder / f"{size:g}.h5", size) for size in (SMALL, LARGE)}
         page = _cost(repeat, "report", array)
         pages = _cost(1, "report", campaign)
         compared = _cost(1, "compare", campaign, "--by", "preset")
-        small, large = (_cost(1, "report", path) for path in sizes.values())
+        large = [_long(folder, kind) for kind in LONG]
         html, many = (
             path.stat().st_size / 1e6 for path in (array.with_suffix(".html"), campaign / "report.html")
         )
@@ -67,15 +65,24 @@ def run(repeat: int) -> list[Figure]:
             f"report of a campaign of {RUNS} solves", pages, CAMPAIGN_CPU, {"MB of HTML": round(many, 2)}
         ),
         Figure(f"comparison of {RUNS} solves by preset", compared.seconds, "s"),
-        Figure(
-            f"report of a run of {LARGE:g} GB, peak memory",
-            large.memory,
-            "MB",
-            target=f"< {MEMORY:g}",
-            met=large.memory < MEMORY,
-            detail={f"MB for {SMALL:g} GB": round(small.memory), "s": round(large.seconds, 2)},
-        ),
+        *large,
     ]
+
+
+def _long(folder: Path, kind: str) -> Figure:
+    """Report runs of three sizes whose table holds one kind of rows."""
+    costs = {}
+    for size in (0.01 * SIZE, 0.1 * SIZE, SIZE):
+        path = folder / f"{size:g}.h5"
+        LONG[kind][0](path, 1e9 * size)
+        costs[size] = _cost(1, "report", path)
+        path.unlink()
+    *smaller, large = costs.values()
+    return Figure(
+        f"report of a run of {SIZE:g} GB of {kind}, peak memory", large.memory, "MB", target=f"< {MEMORY:g}, flat",
+        met=large.memory < MEMORY and large.memory < 1.2 * smaller[-1].memory,
+        detail={f"{size:g} GB": f"{cost.memory:.0f} MB, {cost.seconds:.1f} s" for size, cost in costs.items()},
+    )  # fmt: skip
 
 
 def _within(name: str, cost: Cost, most: float, detail: dict[str, float]) -> Figure:
@@ -122,14 +129,3 @@ def _campaign(folder: Path) -> Path:
         for path in made:
             shutil.copy(path, path.with_name(path.name.replace("-0.h5", f"-{number}.h5")))
     return folder
-
-
-def _waves(path: Path, size: float) -> Path:
-    """Write a run of `size` GB."""
-    table = Table("waves", (Column("time", "s"), Column("wave", "V", shape=(WAVE,))), "wave")
-    layout = Layout((table,), figures=(Declared("waves", table="waves", y="wave"),))
-    wave = np.zeros(WAVE)
-    with RunWriter.create(path, RunHeader("Waves", "Waves", "1", {}), layout) as writer:
-        for number in range(int(size * 1e9 / wave.nbytes)):
-            writer.emit("waves", time=float(number), wave=wave)
-    return path

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from html import escape
 
 _FORMULA = "=+-@＝＋－＠"
@@ -52,9 +53,14 @@ def csv_cell(value: object) -> object:
 
     A spreadsheet of another country begins a new cell at a semicolon, quoted or not, so every part of a text counts.
     """
-    if not isinstance(value, str) or _is_number(value):
-        return value
-    return "".join(map(_no_formula, _SEPARATORS.split(visible(value, lines=False))))
+    return _csv_text(value) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=1024)  # a column says the same of thousands of rows
+def _csv_text(text: str) -> str:
+    if _is_number(text):
+        return text
+    return "".join(map(_no_formula, _SEPARATORS.split(visible(text, lines=False))))
 
 
 def _no_formula(text: str) -> str:

@@ -66,6 +66,13 @@ def measurements() -> list[tuple[str, str]]:
     return [(one.name, one.title) for one in MEASUREMENTS.values()]
 
 
+def decimal_marks() -> tuple[str, ...]:
+    """Return what can be said of a table's decimal mark."""
+    from mho.analysis.imports import DECIMAL_MARKS
+
+    return DECIMAL_MARKS
+
+
 def recipes() -> list[tuple[str, str]]:
     """Return the packaged recipes of foreign tables, each with what it is for."""
     from mho.analysis.imports import packaged_recipes

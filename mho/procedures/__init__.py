@@ -24,6 +24,7 @@ from mho.procedures.cells.switching.endurance import Endurance, Endured
 from mho.procedures.cells.switching.form import Form, Forming
 from mho.procedures.cells.switching.iv import IV, Sweeps
 from mho.procedures.cells.switching.response import Response, Responses
+from mho.procedures.equations.algorithms.refinement import refine
 from mho.procedures.equations.circuits.inversion import largest_linear
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
@@ -34,9 +35,11 @@ from mho.procedures.equations.invert.invert import Inversions, Invert
 from mho.procedures.equations.multiply.multiply import Multiply, Products
 from mho.procedures.equations.multiply.multiply_measurement import evenly, random_by_active
 from mho.procedures.equations.multiply.multiply_plan import MultiplyPlan
+from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.planning.loop_choice import Tried
 from mho.procedures.equations.planning.method_choice import MethodChoice
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve
+from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.equations.solve.solve import Solve
 from mho.procedures.equations.solve.solve_result import Solution
 from mho.procedures.parameters import (
@@ -53,6 +56,7 @@ Sweep = IV
 __all__ = [
     "IV",
     "Block",
+    "BlockSolvePlan",
     "BooleanParameter",
     "Contact",
     "Contacts",
@@ -83,6 +87,7 @@ __all__ = [
     "Products",
     "Program",
     "Programmed",
+    "ProgrammedBlockMatrix",
     "Programmer",
     "Read",
     "Reads",
@@ -108,6 +113,7 @@ __all__ = [
     "largest_linear",
     "random_by_active",
     "read_settings",
+    "refine",
     "settings_in_use",
     "settings_text",
     "wall_time",

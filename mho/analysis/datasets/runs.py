@@ -14,15 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from mho.analysis.datasets.run import EXTRA, Run
-from mho.analysis.reports import RunRow, RunTable, find_runs, row_of, table_of
+from mho.analysis.reports import RunRow, RunTable, find_runs, row_of_card, table_of
 from mho.errors import InputError, RunFileError
 from mho.runs import RunIndex, runs_folder
+from mho.runs.index import Card, read_card
 from mho.runs.paths import SUFFIX
+from mho.runs.schema import GOING_ON
 
 if TYPE_CHECKING:
     import pandas
     import xarray
     from matplotlib.figure import Figure as Sheet
+
+    from mho.analysis.grouping import RunCard
 
 Place = str | os.PathLike[str]
 
@@ -51,7 +55,7 @@ class Runs(Sequence[Run]):
     def __init__(self, paths: Iterable[Place]) -> None:
         self.paths = tuple(map(Path, paths))
         self.skipped: dict[Path, str] = {}
-        self._rows: dict[Path, RunRow] = {}
+        self._cards: dict[Path, Card] = {}
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -146,39 +150,49 @@ class Runs(Sequence[Run]):
         """
         from mho.analysis.figures import draw
 
-        return draw(*self.readable().paths, figure=figure, **options)
+        return draw(*self._with_cards(), figure=figure, **options)
 
     def plot(self, output: Place | None = None, figure: str = "", **options: Any) -> Path:
         """Draw as `draw` into a picture file, and return its path; see `mho.plot`."""
         from mho.analysis.figures import plot
 
-        return plot(list(self.readable().paths), output, figure, **options)
+        return plot(self._with_cards(), output, figure, **options)
 
     def readable(self) -> Runs:
         """Return the runs whose files can be read; the others are in `skipped`."""
-        return self._with(one.path for one in self.rows())
+        cards = self.cards()
+        return self._with(path for path in self.paths if path in cards)
+
+    def cards(self) -> dict[Path, Card]:
+        """Return the card of each run that can be read, by path: what the index knows of it, read once a run is over."""
+        for path in self.paths:
+            known = self._cards.get(path)
+            if known is None or known.status in GOING_ON:
+                try:
+                    self._cards[path] = read_card(path)
+                except RunFileError as error:
+                    self._cards.pop(path, None)
+                    self.skip(path, str(error))
+        return {path: self._cards[path] for path in self.paths if path in self._cards}
 
     def rows(self) -> list[RunRow]:
         """Return the row of each run that can be read, from its card."""
-        found = []
-        for path in self.paths:
-            if path not in self._rows:
-                self._rows[path] = row_of(path)
-            row = self._rows[path]
-            if row.row is None:
-                self.skip(path, row.reason)
-            elif row.row["status"] in ("running", "paused"):
-                found.append(row_of(path))
-            else:
-                found.append(row)
-        return found
+        cards = self.cards()
+        return [row_of_card(path, cards[path]) for path in self.paths if path in cards]
+
+    def _with_cards(self) -> list[RunCard]:
+        """Return the runs that can be read, as paths that need no second look for what their cards say."""
+        from mho.analysis.grouping import RunCard
+
+        cards = self.cards()
+        return [RunCard(path, cards[path]) for path in self.paths if path in cards]
 
     def _table(self) -> RunTable:
         return table_of(self.rows())
 
     def _with(self, paths: Iterable[Path]) -> Runs:
         runs = Runs(paths)
-        runs.skipped, runs._rows = self.skipped, self._rows
+        runs.skipped, runs._cards = self.skipped, self._cards
         return runs
 
     def skip(self, path: Path, reason: str) -> None:

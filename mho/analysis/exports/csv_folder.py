@@ -8,7 +8,7 @@ that they read back exactly.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,10 +23,12 @@ from mho.runs import RunFile
 from mho.runs.index import plain_results
 
 
-def write_csv(run: RunFile, file: h5py.File, folder: Path) -> None:
-    """Write the CSV files of a run into a new `folder`."""
+def write_csv(
+    run: RunFile, file: h5py.File, folder: Path, wanted: Callable[[Group], bool] = lambda group: True
+) -> None:
+    """Write the CSV files of a run into a new `folder`: of the tables, maps and arrays that are `wanted`."""
     folder.mkdir()
-    for group in read_contents(file):
+    for group in filter(wanted, read_contents(file)):
         path = folder / ("" if group.kind == "table" else f"{group.kind}s") / f"{_file_name(group.name)}.csv"
         path.parent.mkdir(exist_ok=True)
         with path.open("w", encoding="utf-8", newline="") as text:

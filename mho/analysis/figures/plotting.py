@@ -14,9 +14,8 @@ from mho.errors import InputError
 from mho.runs import RunFile
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Sheet
-
     from mho.analysis.figures.marks import Drawing
+    from mho.analysis.figures.rendering.shown_sheet import Sheet
 
 FORMATS: dict[str, Literal["png", "svg", "pdf"]] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 
@@ -77,7 +76,7 @@ def draw(
     Returns
     -------
     matplotlib.figure.Figure
-        Not registered with pyplot.
+        Not registered with pyplot; at the end of a notebook's cell it shows itself.
 
     Raises
     ------

@@ -12,7 +12,6 @@ from typing import IO, Any, Literal
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure as Sheet
 
 from mho.analysis import palette
 from mho.analysis.figures.drawing import compose
@@ -21,6 +20,7 @@ from mho.analysis.figures.rendering.axes import draw_axes
 from mho.analysis.figures.rendering.embedded_fonts import embedded_fonts
 from mho.analysis.figures.rendering.images import draw_images, place_images
 from mho.analysis.figures.rendering.lettering import say_nothing_there
+from mho.analysis.figures.rendering.shown_sheet import Sheet
 from mho.analysis.figures.values.gathering import gather
 from mho.analysis.figures.values.inferred import figure_of, figures_of, fits
 from mho.analysis.reports.summary import read_bench

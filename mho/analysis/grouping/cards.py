@@ -14,10 +14,13 @@ from mho.runs.index import Card, read_card
 
 @dataclass(frozen=True)
 class RunCard:
-    """A run file that can be read, and what its card says."""
+    """A run file that can be read, and what its card says; it serves as the path of the file wherever one is asked for."""
 
     path: Path
     card: Card
+
+    def __fspath__(self) -> str:
+        return str(self.path)
 
     @property
     def finished(self) -> bool:
@@ -36,16 +39,19 @@ class Skipped:
 def read_cards(places: Iterable[str | os.PathLike[str]]) -> tuple[list[RunCard], list[Skipped]]:
     """Return the cards of all run files at places, files or folders, and the files that cannot be read.
 
+    A place that is a `RunCard` is not read again.
+
     Raises
     ------
     InputError
         A place is not there, or no file can be read.
     """
     named = list(places)
+    known = {one.path: one for one in named if isinstance(one, RunCard)}
     runs, skipped = [], []
     for path in find_runs(*named):
         try:
-            runs.append(RunCard(path, read_card(path)))
+            runs.append(known.get(path) or RunCard(path, read_card(path)))
         except RunFileError as error:
             skipped.append(Skipped(str(path), str(error)))
     if not runs and not skipped:

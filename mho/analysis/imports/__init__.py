@@ -1,7 +1,8 @@
 """Imports foreign tables of measurements: finds the table, guesses what it holds, checks it, writes run files.
 
-- `text_tables`: tables in text files, however they are written; `headers`: what names and units stand for;
-- `measurements`: the nine kinds, and what a run file of each looks like; `series`: which columns belong together;
+- `tables`: tables in files, however they are written; `headers`: what names and units stand for;
+- `columns_beside`: units and dates that stand in columns of their own;
+- `measurements`: the eleven kinds, and what a run file of each looks like; `series`: which columns belong together;
 - `shapes`, `guessing`: what a table seems to hold; `recipe_files`: how known ones are read;
 - `rows`, `conversion`, `table_import`: checked rows in SI units, and the run file.
 """
@@ -14,6 +15,7 @@ from mho.analysis.imports.recipe_files import (
     Recipe,
     RecipeMemory,
     constants_in_si,
+    decimal_of,
     find_recipe,
     packaged_recipes,
     recipe_of,
@@ -27,8 +29,10 @@ from mho.analysis.imports.table_import import (
     import_table,
     measurement_named,
 )
+from mho.analysis.imports.tables import DECIMAL_MARKS
 
 __all__ = [
+    "DECIMAL_MARKS",
     "MEASUREMENTS",
     "UNITS",
     "Candidate",
@@ -43,6 +47,7 @@ __all__ = [
     "Recipe",
     "RecipeMemory",
     "constants_in_si",
+    "decimal_of",
     "find_recipe",
     "guess",
     "import_reading",

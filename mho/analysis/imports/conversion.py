@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mho.analysis.imports.headers import Header
 from mho.analysis.imports.measurements import Measurement
 from mho.analysis.imports.series import Assignment, Series
-from mho.analysis.imports.text_tables import Line
+from mho.analysis.imports.tables import Line
 
 Floats = NDArray[np.float64]
 Values = dict[str, Floats]
@@ -120,6 +120,13 @@ class Conversion:
             full["repeat"] = meant.get("sweep", meant.get("cycle", parts))
         if name == "retention":
             full["repeat"] = self._repeats(meant)
+        if name == "switching" and "cycle" not in meant:
+            full["cycle"] = begun + np.arange(count, dtype=np.float64)
+        if name == "levels":
+            full["low"], full["high"] = (
+                meant["mean"] - meant["deviation"],
+                meant["mean"] + meant["deviation"],
+            )
         if name == "form":
             full["ramped"] = meant["voltage"]
         if name == "endurance" and "state" not in meant:
@@ -162,11 +169,19 @@ def _electrical(found: Mapping[str, Floats], name: str) -> Values:
             ("conductance", "resistance"),
             ("before", "before_resistance"),
             ("target", "target_resistance"),
+            ("lrs", "lrs_resistance"),
+            ("hrs", "hrs_resistance"),
+            ("mean", "mean_resistance"),
         ):
             if wanted not in found and given in found:
                 made[wanted] = 1.0 / found[given]
-        if "conductance" not in {**found, **made} and {"current", "voltage"} <= set(found):
-            made["conductance"] = found["current"] / found["voltage"]
+        volts = found.get("read_voltage", found.get("voltage"))
+        if "conductance" not in {**found, **made} and "current" in found and volts is not None:
+            made["conductance"] = found["current"] / volts
+        if name == "levels" and "deviation" not in found:  # to first order
+            made["deviation"] = found["deviation_resistance"] * {**found, **made}["mean"] ** 2
+        if name == "switching" and {"lrs", "hrs"} <= {*found, *made}:
+            made["window"] = {**found, **made}["lrs"] / {**found, **made}["hrs"]
         if name == "iv" and "current" not in found:
             made["current"] = found["voltage"] * {**found, **made}["conductance"]
         if name == "ber" and "ber" not in found and {"errors", "bits"} <= set(found):
@@ -201,5 +216,10 @@ def is_told(name: str, measurement: Measurement, there: frozenset[str]) -> bool:
         "before": bool({"before", "before_resistance"} & there),
         "target": bool({"target", "target_resistance"} & there),
         "ber": True,
+        "cycle": True,
+        "lrs": bool({"lrs", "lrs_resistance"} & there),
+        "hrs": bool({"hrs", "hrs_resistance"} & there),
+        "window": bool({"lrs", "lrs_resistance"} & there) and bool({"hrs", "hrs_resistance"} & there),
+        **dict.fromkeys(("mean", "deviation", "low", "high"), True),
     }
     return made.get(name, name in there)

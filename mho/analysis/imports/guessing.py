@@ -12,11 +12,17 @@ from numpy.typing import NDArray
 from mho.analysis.imports import shapes
 from mho.analysis.imports.headers import GATES, Header
 from mho.analysis.imports.measurements import MEASUREMENTS, Measurement
-from mho.analysis.imports.resolving import LARGEST_CONDUCTANCE, SAMPLE_LINES, headers_of, is_nameless
+from mho.analysis.imports.resolving import (
+    LARGEST_CONDUCTANCE,
+    SAMPLE_LINES,
+    constants_of,
+    headers_of,
+    is_nameless,
+)
 from mho.analysis.imports.rows import Rows
-from mho.analysis.imports.series import Assignment, assign, sample_of
-from mho.analysis.imports.table_import import Reading
-from mho.analysis.imports.text_tables import Line, TextTable
+from mho.analysis.imports.series import Assignment, assign, line_meaning, sample_of
+from mho.analysis.imports.table_import import Reading, table_of
+from mho.analysis.imports.tables import Line, TextTable
 from mho.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -25,6 +31,8 @@ Sample = Mapping[str, Floats]
 SURE, AHEAD = 0.6, 0.15
 """Score from which a guess is taken unasked, and by how much it must lead the next one."""
 
+LARGEST_CURRENT = 0.1  # A: no cell survives more
+SLOW = 30.0  # s: reads at longer intervals are no noise
 BASE = 0.4  # of a table that has all columns that are needed, by name or unit
 LACKING = 0.05  # of one that lacks a column, for each that it has
 NAMELESS = 0.25  # the same by shape only
@@ -35,6 +43,7 @@ WORDS = {
     "form": ("form",), "response": ("pulse", "response", "ltp", "ltd", "potentiation", "depression", "synap", "update"),
     "noise": ("noise", "rtn", "telegraph", "psd"), "reads": ("map", "readmap", "array", "matrix", "read"),
     "program": ("program", "write", "verify", "ispp", "wv"), "ber": ("ber", "biterror"),
+    "switching": ("vset", "vreset", "switching"), "levels": ("level", "multilevel", "mlc"),
 }  # fmt: skip
 """Parts of file names and preambles that speak for a kind."""
 
@@ -83,6 +92,8 @@ class Guess:
         The first lines of values.
     remarks : tuple of str
         What is doubtful about the best one, such as a unit that can hardly be meant.
+    notes : tuple of str
+        What is left out, such as lines of statistics below the values.
     """
 
     table: TextTable
@@ -90,6 +101,7 @@ class Guess:
     first: tuple[Line, ...]
     candidates: tuple[Candidate, ...]
     remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def best(self) -> Candidate:
@@ -100,7 +112,7 @@ class Guess:
     def sure(self) -> bool:
         """Whether nobody needs to be asked."""
         lead = self.best.score - (self.candidates[1].score if len(self.candidates) > 1 else 0.0)
-        doubtful = self.remarks and not self.table.form.header
+        doubtful = (self.remarks and not self.table.form.header) or self.table.form.doubtful
         return self.best.assignment is not None and self.best.score >= SURE and lead >= AHEAD and not doubtful
 
 
@@ -120,7 +132,7 @@ def guess(path: Path, asked: Reading | None = None, kinds: Sequence[str] = ()) -
         The file holds no table, or what was said of its columns does not fit.
     """
     asked = asked or Reading()
-    table = TextTable(path, asked.names)
+    table = table_of(path, asked)
     first = table.head(SAMPLE_LINES)
     if not first:
         raise InputError(f"{path} has a header and no line of values below it")
@@ -134,7 +146,9 @@ def guess(path: Path, asked: Reading | None = None, kinds: Sequence[str] = ()) -
     ranked = sorted(
         found, key=lambda one: (-one.score, one.measurement.name != "reads")
     )  # a map, if nothing tells
-    return Guess(table, headers, tuple(first), tuple(ranked), _remarks(ranked[0], first, table))
+    return Guess(
+        table, headers, tuple(first), tuple(ranked), _remarks(ranked[0], first, table), table.left_out()
+    )
 
 
 def _candidate(
@@ -159,14 +173,21 @@ def _candidate(
     why = "its columns have no names"
     for given, how in attempts:
         try:
-            assignment = assign(given, measurement, str(table.path), asked.constants)
+            constants = constants_of(table, given, asked.constants)
+            assignment = assign(given, measurement, str(table.path), constants, line_meaning(asked.columns))
             sample = Rows(table, measurement, assignment, len(first)).sample(first)
         except InputError as error:
             why = str(error)
             continue
+        if not len(sample["part"]):
+            why = f"{table.path}: none of its first {len(first)} lines has all values"
+            continue
         score, reasons = SCORES[measurement.name](sample, assignment)
         if any(word in words for word in WORDS[measurement.name]):
             score, reasons = score + 0.15, [*reasons, "the file's name or preamble says so"]
+        if "read_voltage" in assignment.meanings:
+            volts = assignment.series[0].fixed["read_voltage"]
+            reasons = [*reasons, f"read at {volts:g} V, as {_where(constants, asked)}"]
         score += BASE if has_header or asked.columns else NAMELESS
         if has_header:
             reasons = ["has the columns that it needs", *reasons]
@@ -179,10 +200,23 @@ def _candidate(
     )
 
 
+def _where(constants: Mapping[str, float], asked: Reading) -> str:
+    """Return who says at which voltage was read."""
+    if "read_voltage" in asked.constants:
+        return "was said"
+    return "the lines above the table say" if "read_voltage" in constants else "its column says"
+
+
 def _remarks(best: Candidate, first: Sequence[Line], table: TextTable) -> tuple[str, ...]:
-    if best.assignment is None:
-        return ()
     found = []
+    if text := table.form.doubtful:
+        mark = "a decimal mark" if table.form.comma else "what parts thousands"
+        found.append(
+            f"the comma in {text} may be a decimal mark or part thousands, and no number tells; it is taken for {mark}: "
+            "say --decimal comma or --decimal point"
+        )
+    if best.assignment is None:
+        return tuple(found)
     columns = {
         header.index: (meaning, header)
         for series in best.assignment.series
@@ -198,6 +232,19 @@ def _remarks(best: Candidate, first: Sequence[Line], table: TextTable) -> tuple[
                 found.append(
                     f"column {one.text!r} has no unit and is taken to be in S: {float(np.median(known)):.3g} S is no "
                     "cell's; say --unit conductance=uS"
+                )
+                break
+        if meaning == "current" and not one.unit:
+            amperes = [
+                table.form.number(line.fields[one.index]) for line in first if one.index < len(line.fields)
+            ]
+            largest = max(
+                (abs(value) for value in amperes if value is not None and value == value), default=0.0
+            )
+            if largest > LARGEST_CURRENT:
+                found.append(
+                    f"column {one.text!r} has no unit and is taken to be in A: {largest:.3g} A is no cell's; say --unit "
+                    "current=uA"
                 )
                 break
     return tuple(found)
@@ -242,6 +289,8 @@ def _endurance(sample: Sample, assignment: Assignment) -> tuple[float, list[str]
     cycles, conductance = sample_of(sample, "cycle"), sample_of(sample, "conductance")
     if _has_pulses(sample, assignment, "before", "kind"):
         return -0.2, ["has pulses"]
+    if _has_pulses(sample, assignment, "v_set", "v_reset"):
+        return 0.1, ["states of loops, whose voltages are there"]
     if not shapes.is_whole(cycles):
         return -0.3, ["its cycles are no whole numbers"]
     if shapes.is_sweep(sample_of(sample, "voltage")):
@@ -267,7 +316,14 @@ def _retention(sample: Sample, assignment: Assignment) -> tuple[float, list[str]
         return 0.4, ["the time grows by decades"]
     if few:
         return 0.25, ["many cells at a few times"]
-    return (0.0, ["even times"]) if shapes.is_even(times) else (0.15, ["a conductance over time"])
+    if not shapes.is_even(times):
+        return 0.15, ["a conductance over time"]
+    return (0.3, ["a read now and then"]) if _interval(times) > SLOW else (0.0, ["even times"])
+
+
+def _interval(times: Floats) -> float:
+    """Return the usual time between reads, s."""
+    return float(np.median(np.diff(times)))
 
 
 def _noise(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
@@ -277,11 +333,10 @@ def _noise(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
     if shapes.is_sweep(sample_of(sample, "voltage")):
         return -0.3, ["its voltage is swept"]
     first = _first(sample)
-    return (
-        (0.35, ["samples at even times"])
-        if shapes.is_even(times[first])
-        else (-0.2, ["its times are not even"])
-    )
+    if not shapes.is_even(times[first]):
+        return -0.2, ["its times are not even"]
+    slow = _interval(times[first]) > SLOW
+    return (0.0, ["a read now and then"]) if slow else (0.35, ["samples at even times"])
 
 
 def _response(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
@@ -329,7 +384,15 @@ def _ber(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
     )
 
 
+def _switching(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+    return 0.45, ["SET and RESET voltages, extracted already"]
+
+
+def _levels(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+    return 0.45, ["a mean and a standard deviation of each level"]
+
+
 SCORES: Mapping[str, Callable[[Sample, Assignment], tuple[float, list[str]]]] = {
     "iv": _iv, "form": _form, "endurance": _endurance, "retention": _retention, "noise": _noise, "response": _response,
-    "reads": _reads, "program": _program, "ber": _ber,
+    "reads": _reads, "program": _program, "ber": _ber, "switching": _switching, "levels": _levels,
 }  # fmt: skip

@@ -10,18 +10,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+from mho.analysis.imports.tables.clocks import Clock
+from mho.analysis.imports.tables.stated import voltage_in_name
+from mho.analysis.imports.tables.units import AS_IT_IS, CELSIUS, kind_of_unit, plain_unit
 from mho.errors import InputError
-from mho.runs.units import BASE, base_unit, factor_between, ratio_between
+from mho.runs.units import base_unit, factor_between, ratio_between
 
 UNITS = {
     "voltage": "V", "current": "A", "conductance": "S", "resistance": "Ω", "time": "s", "width": "s", "gate": "V",
     "before": "S", "before_resistance": "Ω", "target": "S", "target_resistance": "Ω", "temperature": "K", "snr": "dB",
     "row": "", "column": "", "cell": "", "cycle": "", "sweep": "", "pulse": "", "state": "", "kind": "", "ber": "",
-    "errors": "", "bits": "", "limited": "", "level": "", "repeat": "",
+    "errors": "", "bits": "", "limited": "", "level": "", "repeat": "", "read_voltage": "V", "v_set": "V", "v_reset": "V",
+    "lrs": "S", "hrs": "S", "lrs_resistance": "Ω", "hrs_resistance": "Ω", "mean": "S", "mean_resistance": "Ω",
+    "deviation": "S", "deviation_resistance": "Ω", "count": "",
 }  # fmt: skip
 """What columns mean that mho knows, and their units in a run file."""
 
-WHOLE = {"row", "column", "cell", "cycle", "sweep", "pulse", "errors", "bits", "level", "repeat"}
+WHOLE = {"row", "column", "cell", "cycle", "sweep", "pulse", "errors", "bits", "level", "repeat", "count"}
 """Meanings whose values are counts and numbers, from 0."""
 
 WORDS = {
@@ -89,21 +94,15 @@ STATE_WORDS = {
     **dict.fromkeys(("hrs", "off", "reset", "high", "1", "1.0"), 1.0),
 }  # fmt: skip
 
-ALIASES = {
-    "volt": "V", "volts": "V", "amp": "A", "amps": "A", "ampere": "A", "amperes": "A", "second": "s", "seconds": "s",
-    "sec": "s", "secs": "s", "ohms": "ohm", "siemens": "S", "mho": "S", "mhos": "S", "umho": "uS", "msec": "ms",
-    "usec": "us", "nsec": "ns", "kelvin": "K", "db": "dB", "degc": "degC", "°c": "degC", "celsius": "degC",
-    "hours": "hour", "hrs": "hour",
-}  # fmt: skip
 QUANTITIES = ("current", "voltage", "conductance", "resistance", "time", "ber", "snr")
-NO_UNIT = {"", "1", "#", "a.u.", "arb", "arb.", "arb. u.", "none", "-", "count", "counts"}
-
-AS_IT_IS = (1.0, 1.0)
 COMMON = [
     "dB",
     *(prefix + unit for unit in ("V", "A", "S", "ohm", "s") for prefix in ("", "m", "u", "n", "k", "M")),
 ]
 
+_TEMPERATURE = re.compile(r"(?:t|temp|temperature)[ _]*(?:\(C\)|\[C\]|/ ?C|_(?:deg)?c)", re.IGNORECASE)
+_INSIDE = re.compile(r"(?P<name>[^()\[\]]+)[\[(](?P<unit>[^()\[\]]+)[\])](?P<more>[ _][^()\[\]]+)")
+"""A unit inside a name: Time[ns]_LTP."""
 _HEADER = re.compile(
     r"(?P<name>.*?)\s*(?:\((?P<round>[^()]*)\)|\[(?P<square>[^\[\]]*)\]|/\s*(?P<slash>[^\W\d_]+|%))?\s*"
 )
@@ -130,6 +129,10 @@ class Header:
         0 for LRS, 1 for HRS, where the name says so.
     counts, number : str, int or None
         What the number in the name counts (``cycle``, ``cell``, …; empty where it does not say), and the number.
+    at : float or None
+        The voltage (V) at which it was measured, where the name says so: ``I @ 0.2 V``.
+    clock : Clock or None
+        How times of a clock are read, of a column of such times.
     """
 
     index: int
@@ -140,6 +143,8 @@ class Header:
     state: int | None = None
     counts: str = ""
     number: int | None = None
+    at: float | None = None
+    clock: Clock | None = None
 
     @property
     def identifier(self) -> str:
@@ -154,8 +159,15 @@ def read_headers(names: Sequence[str], units: Sequence[str] = ()) -> tuple[Heade
     for index, text in enumerate(names):
         one = _read(index, text.strip())
         below = units[index].strip(" ()[]") if index < len(units) else ""
-        found.append(replace(one, unit=below, meaning=one.meaning or _by_unit(below)) if below else one)
+        found.append(with_unit(one, below) if below else one)
     return tuple(found)
+
+
+def with_unit(header: Header, unit: str) -> Header:
+    """Return a header with the unit that stands elsewhere; C beside a temperature is no coulomb."""
+    if unit == "C" and (header.meaning == "temperature" or header.name.strip() == "T"):
+        return replace(header, unit=CELSIUS, meaning="temperature")
+    return replace(header, unit=unit, meaning=header.meaning or _by_unit(unit))
 
 
 def ratio_to(unit: str, meaning: str, what: str, source: str) -> tuple[float, float]:
@@ -183,46 +195,14 @@ def ratio_to(unit: str, meaning: str, what: str, source: str) -> tuple[float, fl
     return ratio
 
 
-def base_and_ratio(unit: str) -> tuple[str, tuple[float, float]]:
-    """Return the SI unit of the kind of `unit`, and the ratio to it; the unit itself where it is not known."""
-    given = plain_unit(unit)
-    if given == "degC":  # not a factor away from K
-        return given, AS_IT_IS
-    base = next((one for one in BASE if one and factor_between(given, one) is not None), given)
-    return base, ratio_between(given, base) or AS_IT_IS
-
-
-def plain_unit(unit: str) -> str:
-    """Return a unit in the words of SI: V for Volts, an empty one for none."""
-    plain = unit.strip()
-    return "" if plain.lower() in NO_UNIT else ALIASES.get(plain.lower(), plain)
-
-
-def looks_like_units(fields: Sequence[str]) -> bool:
-    """Return whether a line under the names holds units, and nothing else."""
-    known = [bool(_kind(field.strip(" ()[]"))) or field.strip().lower() in NO_UNIT for field in fields]
-    some = [bool(_kind(field.strip(" ()[]"))) for field in fields]
-    return any(some) and all(known)
-
-
 def nearest(name: str, known: Collection[str]) -> str:
     """Return a hint to the name that was meant, or to all that there are."""
     near = get_close_matches(name, list(known), 1)
     return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(filter(None, known)))}"
 
 
-def _kind(unit: str) -> str:
-    """Return the base unit of what a unit measures; empty where it is none."""
-    given = plain_unit(unit)
-    if not given or not any(mark.isalpha() or mark in "%°" for mark in given):
-        return ""
-    if given in ("dB", "%"):
-        return given
-    return next((one for one in BASE if one and factor_between(given, one) is not None), "")
-
-
 def _by_unit(unit: str) -> str:
-    kind = _kind(unit)
+    kind = kind_of_unit(unit)
     kinds = {
         "V": "voltage",
         "A": "current",
@@ -235,28 +215,41 @@ def _by_unit(unit: str) -> str:
 
 
 def _read(index: int, text: str) -> Header:
+    if _TEMPERATURE.fullmatch(text):
+        return Header(index, text, re.split(r"[ _([/]", text)[0], "temperature", CELSIUS)
+    plain, at = voltage_in_name(text)
+    found = _plainly_read(index, plain)
+    if at is not None and found.meaning in ("current", "resistance", "conductance"):
+        return replace(found, text=text, at=at)
+    return found if plain == text else _plainly_read(index, text)
+
+
+def _plainly_read(index: int, text: str) -> Header:
     name, unit = split_header(text)
     meaning, state, counts, number = _told_by(name)
     if meaning in COUNTED.values() and number is not None and _by_unit(unit):
         meaning, counts = "", meaning  # cell 1 (kOhm)
     if not meaning and unit and not LOGARITHM.match(name):
         meaning = _by_unit(unit)
-    if name == "T" and _kind(unit) == "K":
+    if name == "T" and kind_of_unit(unit) == "K":
         meaning = "temperature"
     return Header(index, text, name, meaning, unit, state, counts, number)
 
 
 def split_header(header: str) -> tuple[str, str]:
     """Return name and unit of ``G (uS)``, ``G [uS]``, ``G / uS`` or ``G_uS``."""
+    inside = _INSIDE.fullmatch(header)
+    if inside is not None and kind_of_unit(inside["unit"]):
+        return f"{inside['name']}{inside['more']}", inside["unit"].strip()
     found = _HEADER.fullmatch(header)
     assert found is not None  # every part of it is optional
     unit = next((part for part in found.group("round", "square", "slash") if part is not None), None)
-    if unit is not None and found["slash"] is not None and not _kind(unit) and unit.lower() in LINES:
+    if unit is not None and found["slash"] is not None and not kind_of_unit(unit) and unit.lower() in LINES:
         return header, ""  # WL/BL
     if unit is not None and not (unit.strip().isdigit() and found["slash"] is None):
         return found["name"], unit.strip()
     name, _, ending = header.rpartition("_")
-    if not name or ending.lower() in STATES or not _kind(ending):  # HRS is no number of hours
+    if not name or ending.lower() in STATES or not kind_of_unit(ending):  # HRS is no number of hours
         return header, ""
     meaning = _told_by(name)[0]
     fits = not meaning or factor_between(plain_unit(ending), UNITS[meaning]) is not None

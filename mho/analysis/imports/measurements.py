@@ -1,4 +1,4 @@
-"""The nine usual kinds of measurement: which columns each needs, and the table, map and figures that a run file gets.
+"""The eleven usual kinds of measurement: which columns each needs, and the table, map and figures that a run file gets.
 
 Names, units and figures are those that the procedure of the same verb declares (`mho.procedures`), so that what draws,
 calibrates or compares its runs takes an imported one.
@@ -68,7 +68,9 @@ class Measurement:
     def missing(self, there: Collection[str]) -> tuple[tuple[str, ...], ...]:
         """Return the needs that meanings which are `there` do not fill."""
         lacking = [some for some in self.needed if not set(some) & set(there)]
-        alone = "current" in there and not {"conductance", "resistance", "voltage"} & set(there)
+        alone = "current" in there and not {"conductance", "resistance", "voltage", "read_voltage"} & set(
+            there
+        )
         if alone and CONDUCTANCE in self.needed:
             lacking.append(("voltage",))
         return tuple(lacking)
@@ -102,7 +104,7 @@ ENDURANCE = Measurement(
         TIME, ROW, COLUMN, Column("cycles", dtype="u8", description="cycles done, the read's own included"),
         Column("state", dtype="u1", description="0 LRS, after a SET; 1 HRS, after a RESET"), G,
     ),
-    (("cycle",), CONDUCTANCE), (*PLACE, "time", "state", "voltage"), "cell", "cycles", "conductance", "",
+    (("cycle",), CONDUCTANCE), (*PLACE, "time", "state", "voltage", "read_voltage"), "cell", "cycles", "conductance", "",
     (
         Figure(
             "endurance", kind="errorbars", table="endurance", x="cycles", y="conductance", by="state", x_scale="log",
@@ -118,7 +120,7 @@ ENDURANCE = Measurement(
 RETENTION = Measurement(
     "retention", "retention: conductance over time", "Retention", "reads", "every read",
     (TIME, Column("repeat", dtype="u4"), ROW, COLUMN, G, Column("temperature", "K")),
-    (("time",), CONDUCTANCE), (*PLACE, "voltage", "temperature"), "cell", "time", "conductance", "",
+    (("time",), CONDUCTANCE), (*PLACE, "voltage", "read_voltage", "temperature"), "cell", "time", "conductance", "",
     (Figure("reads", table="reads", x="time", y="conductance", by=CELL, x_scale="log", title="Reads by cell"),),
     "conductance",
 )  # fmt: skip
@@ -131,7 +133,8 @@ FORM = Measurement(
         Column("voltage", "V", dtype="f4", description="at the bit line"), Column("width", "s", dtype="f4"),
         Column("gate", "V", dtype="f4", description="word-line voltage"), Column("current", "A"), LIMITED, G,
     ),
-    (("voltage",), CONDUCTANCE), (*PLACE, "time", "pulse", "width", "gate", "limited"), "cell", "ramped", "conductance", "",
+    (("voltage",), CONDUCTANCE), (*PLACE, "time", "pulse", "width", "gate", "limited", "read_voltage"), "cell",
+    "ramped", "conductance", "",
     (
         Figure(
             "conductance_by_voltage", table="pulses", x="ramped", y="conductance", by=CELL, y_scale="log",
@@ -153,7 +156,7 @@ RESPONSE = Measurement(
     (("pulse", "gate", "before", "before_resistance"), CONDUCTANCE),
     (
         *PLACE, "time", "voltage", "width", "kind", "sweep", "cycle", "limited", "pulse", "gate", "before",
-        "before_resistance",
+        "before_resistance", "read_voltage",
     ),
     "sweep", "pulse", "conductance", "",
 )  # fmt: skip
@@ -161,13 +164,14 @@ RESPONSE = Measurement(
 NOISE = Measurement(
     "noise", "noise: reads in a row", "Noise", "series", "every read",
     (TIME, ROW, COLUMN, Column("number", dtype="u2", description="of the series"), G),
-    (("time",), CONDUCTANCE), (*PLACE, "voltage", "sweep"), "cell", "time", "conductance", "",
+    (("time",), CONDUCTANCE), (*PLACE, "voltage", "sweep", "read_voltage"), "cell", "time", "conductance", "",
     (Figure("series", kind="scatter", table="series", x="time", y="conductance", by=CELL, title="Reads in a row by cell"),),
 )  # fmt: skip
 
 READS = Measurement(
     "reads", "reads of cells: a map", "Read", "reads", "reads", (ROW, COLUMN, G), (("row",), ("column",), CONDUCTANCE),
-    ("voltage", "time", "kind", "width", "gate", "current", "resistance"), "", "time", "conductance", "", (), "last read",
+    ("voltage", "time", "kind", "width", "gate", "current", "resistance", "target", "read_voltage"), "",
+    "time", "conductance", "", (), "last read",
 )  # fmt: skip
 
 PROGRAM = Measurement(
@@ -195,6 +199,52 @@ BER = Measurement(
     (Figure("ber", table="ber", x="snr", y="ber", y_scale="log", title="Bit error rate"),),
 )  # fmt: skip
 
+SWITCHING = Measurement(
+    "switching", "SET and RESET voltages by cycle", "IV", "loops", "what was extracted of each loop",
+    (
+        Column("cycle", dtype="u4"), ROW, COLUMN, Column("v_set", "V"), Column("v_reset", "V"),
+        Column("lrs", "S", description="at low voltage, after the positive half"),
+        Column("hrs", "S", description="at low voltage, after the negative half"),
+        Column("window", description="lrs / hrs"),
+    ),
+    (("v_set", "v_reset"),), (*PLACE, "cycle", "lrs", "hrs", "lrs_resistance", "hrs_resistance"), "", "cycle", "v_set", "",
+    (
+        Figure("set_voltage", kind="distribution", table="loops", x="v_set", y_scale="probability"),
+        Figure("reset_voltage", kind="distribution", table="loops", x="v_reset", y_scale="probability"),
+        Figure(
+            "states", kind="errorbars", table="loops", x="cycle", y=("lrs", "hrs"), y_scale="log",
+            title="Both states at low voltage, by cycle",
+        ),
+        Figure("window", kind="distribution", table="loops", x="window", x_scale="log", title="On/off window"),
+    ),
+)  # fmt: skip
+
+LEVELS = Measurement(
+    "levels", "levels: mean and standard deviation of each", "", "levels", "mean and standard deviation of each level",
+    (
+        Column("level", dtype="u4"), Column("target", "S", description="wanted conductance"),
+        Column("mean", "S", description="1 / mean resistance, where the table has resistances"),
+        Column("deviation", "S", description="standard deviation; of resistances to first order"),
+        Column("low", "S", description="mean less deviation"), Column("high", "S", description="mean and deviation"),
+        Column("count", dtype="u8", description="reads of the level"),
+    ),
+    (("level", "target", "target_resistance"), ("mean", "mean_resistance"), ("deviation", "deviation_resistance")),
+    ("count", "level", "target", "target_resistance"), "", "level", "mean", "",
+    (
+        Figure(
+            "levels", table="levels", x="level", y=("mean", "low", "high"), title="Levels: mean, and mean \u00b1 deviation",
+        ),
+        Figure(
+            "levels_by_target", table="levels", x="target", y=("mean", "low", "high"),
+            title="Mean, and mean \u00b1 deviation, by target",
+        ),
+        Figure(
+            "deviations", kind="scatter", table="levels", x="mean", y="deviation", title="Standard deviation by level",
+        ),
+    ),
+)  # fmt: skip
+
 MEASUREMENTS = {
-    one.name: one for one in (IV, ENDURANCE, RETENTION, FORM, RESPONSE, NOISE, READS, PROGRAM, BER)
+    one.name: one
+    for one in (IV, ENDURANCE, RETENTION, FORM, RESPONSE, NOISE, READS, PROGRAM, BER, SWITCHING, LEVELS)
 }

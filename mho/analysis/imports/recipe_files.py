@@ -17,9 +17,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from mho.analysis.imports.headers import UNITS, nearest, plain_unit, ratio_to
+from mho.analysis.imports.headers import UNITS, nearest, ratio_to
 from mho.analysis.imports.measurements import MEASUREMENTS
 from mho.analysis.imports.table_import import Reading
+from mho.analysis.imports.tables import DECIMAL_MARKS
+from mho.analysis.imports.tables.units import plain_unit
 from mho.errors import InputError
 from mho.input_files import check_ordinary
 from mho.runs import runs_folder
@@ -46,6 +48,10 @@ class Recipe(StrictModel):
         Of the columns of a table without a header; those with ``{n}`` repeat to the end of the line, n from 1.
     header : tuple of str
         The header that the recipe belongs to; empty for any.
+    decimal : str
+        The decimal mark, ``comma`` or ``point``; found unless given.
+    dataset, axes : str, tuple of str
+        The sheet, or the arrays, and what their dimensions count.
     columns, units, constants : mapping
         Headers, units, and texts such as ``0.2 V``, by meaning.
     """
@@ -57,6 +63,9 @@ class Recipe(StrictModel):
     layout: str = ""
     names: tuple[str, ...] = ()
     header: tuple[str, ...] = ()
+    decimal: str = ""
+    dataset: str = ""
+    axes: tuple[str, ...] = ()
     columns: dict[str, str] = Field(default_factory=dict)
     units: dict[str, str] = Field(default_factory=dict)
     constants: dict[str, str] = Field(default_factory=dict)
@@ -72,6 +81,9 @@ class Recipe(StrictModel):
             constants_in_si(self.constants, source),
             self.names or None,
             text,
+            decimal_of(self.decimal, source),
+            self.dataset,
+            self.axes,
         )
 
 
@@ -147,6 +159,13 @@ def constants_in_si(given: Mapping[str, str], source: str) -> dict[str, float]:
     return found
 
 
+def decimal_of(text: str, source: str) -> str:
+    """Return a decimal mark that was said; an `InputError` says which there are."""
+    if text and text not in DECIMAL_MARKS:
+        raise InputError(f"{source}: the decimal mark is {text!r}; say {' or '.join(DECIMAL_MARKS)}")
+    return text
+
+
 def fingerprint(header: Sequence[str], units: Sequence[str] = ()) -> str:
     """Return what a header is known by: its names and units, blanks and capitals aside."""
     plain = [[" ".join(one.lower().split()) for one in some] for some in (header, units)]
@@ -206,11 +225,11 @@ class RecipeMemory:
 
 
 def recipe_of(reading: Reading, header: Sequence[str], constants: Mapping[str, str]) -> Recipe:
-    """Return the recipe of how a table was read; `constants` as they were written."""
+    """Return the recipe of how a table was read, whichever sheet it was on; `constants` as they were written."""
     units = {name: plain_unit(unit) for name, unit in reading.units.items()}
     return Recipe(
         type=reading.type, header=tuple(header), columns=dict(reading.columns), units=units, constants=dict(constants),
-        names=reading.names or (),
+        names=reading.names or (), decimal=reading.decimal,
     )  # fmt: skip
 
 

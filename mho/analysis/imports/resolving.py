@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.imports import shapes
-from mho.analysis.imports.headers import KINDS, STATE_WORDS, Header, read_headers
+from mho.analysis.imports.columns_beside import texts_of, with_clocks, with_unit_columns
+from mho.analysis.imports.headers import KINDS, LETTERS, STATE_WORDS, WHOLE, Header, read_headers
 from mho.analysis.imports.series import named, without_header
-from mho.analysis.imports.text_tables import Line, TextTable
+from mho.analysis.imports.tables import Line, TextTable
+from mho.analysis.imports.tables.stated import voltage_above
 
 Floats = NDArray[np.float64]
 
@@ -26,6 +28,12 @@ LEAST_RESISTANCE = 10.0  # ohm
 
 ROW_NAMES = {"wl", "wordline", "word line", "word_line", "x", "line"}
 COLUMN_NAMES = {"bl", "bitline", "bit line", "bit_line", "y"}
+SET_NAMES = {"vset", "v_set", "v set", "set voltage", "set_voltage"}
+RESET_NAMES = {"vreset", "v_reset", "v reset", "vrst", "v_rst", "reset voltage", "reset_voltage"}
+MEANS = {"mean", "average", "avg"}
+SPREADS = {"std", "stdev", "stddev", "sd", "sigma", "deviation", "spread", "sem"}
+EXTREMES = {"min", "max", "minimum", "maximum", "median", "q1", "q3"}
+COUNTS = {"n", "count", "samples"}
 VALUE_NAMES = {"value", "values", "val", "read", "mean", "data", "z"}
 GENERIC = re.compile(r"(?:var|column|col|field|data|x)[_ ]?\d+|unnamed: ?\d+", re.IGNORECASE)
 """What programs call columns that have no names: MATLAB's Var1, pandas' Unnamed: 0."""
@@ -48,11 +56,24 @@ def headers_of(
     """
     form = table.form
     plain = read_headers(form.header, form.units) if form.header else without_header(form.width)
-    told = named(plain, columns, units, str(table.path))
     if not form.header:
-        return told
+        return named(plain, columns, units, str(table.path))
     lines = table.head(SAMPLE_LINES) if first is None else first
-    return resolved(_worded(told, lines, columns), _values(table, lines), columns)
+    plain = with_clocks(with_unit_columns(plain, lines, table.path), lines, table)
+    told = named(plain, columns, units, str(table.path))
+    filled = [any(text not in ("", "-") for text in texts_of(one, lines)) for one in told]
+    return resolved(_worded(told, lines, columns), _values(table, lines), columns, filled)
+
+
+def constants_of(
+    table: TextTable, headers: Sequence[Header], said: Mapping[str, float]
+) -> Mapping[str, float]:
+    """Return the constants that were said, and the voltage of the reads where the table states it above a lone current."""
+    there = {one.meaning for one in headers} | set(said)
+    if "current" not in there or there & {"voltage", "read_voltage", "conductance", "resistance"}:
+        return said
+    volts = voltage_above(table.preamble())
+    return {**said, "read_voltage": volts} if volts else said
 
 
 def is_nameless(headers: Sequence[Header]) -> bool:
@@ -61,7 +82,10 @@ def is_nameless(headers: Sequence[Header]) -> bool:
 
 
 def resolved(
-    headers: Sequence[Header], values: Sequence[Floats], said: Mapping[str, str]
+    headers: Sequence[Header],
+    values: Sequence[Floats],
+    said: Mapping[str, str],
+    filled: Sequence[bool] | None = None,
 ) -> tuple[Header, ...]:
     """Return headers with the meanings that values tell; those that were said stay.
 
@@ -71,9 +95,20 @@ def resolved(
         The first values of each column; NaN for texts.
     said : mapping
         Headers by meaning that were said.
+    filled : sequence of bool, optional
+        Whether each column has anything in it; those that have not number nothing.
     """
+    filled = [True] * len(headers) if filled is None else filled
     found = [_numbered_pulse(one, some) for one, some in zip(headers, values, strict=True)]
-    for step in (_places, _cycles, _lone_voltage, _wide_values, _error_rates, _mapped_value):
+    found = [
+        replace(one, meaning="") if one.meaning in WHOLE and some.size and not known else one
+        for one, some, known in zip(found, values, filled, strict=True)
+    ]
+    steps = (
+        _thresholds, _places, _cycles, _lone_voltage, _wide_values, _statistics, _several_voltages, _error_rates,
+        _mapped_value,
+    )  # fmt: skip
+    for step in steps:
         found = step(found, values)
     kept = set(said.values())
     return tuple(old if old.text in kept else new for old, new in zip(headers, found, strict=True))
@@ -135,7 +170,7 @@ def _places(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
 def _cycles(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
     """Take whole numbers that grow beside columns of both states for the cycles."""
     meanings = {one.meaning for one in headers}
-    if {one.state for one in headers} < {0, 1} or {"cycle", "time", "pulse"} & meanings:
+    if not {0, 1} <= {one.state for one in headers} or {"cycle", "time", "pulse"} & meanings:
         return headers
     for place, (one, some) in enumerate(zip(headers, values, strict=True)):
         grows = (
@@ -144,6 +179,59 @@ def _cycles(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
         if not one.meaning and not one.unit and one.state is None and grows:
             return [*headers[:place], replace(one, meaning="cycle"), *headers[place + 1 :]]
     return headers
+
+
+def _thresholds(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
+    """Take SET and RESET voltages for those of whole loops, where both are there, or one beside a cycle and no read."""
+    found = {
+        one.index: meaning
+        for meaning, names in (("v_set", SET_NAMES), ("v_reset", RESET_NAMES))
+        for one in headers
+        if _plain(one) in names
+    }
+    meanings = {one.meaning for one in headers if one.index not in found}
+    alone = "cycle" in meanings and not {"conductance", "resistance", "current", "kind"} & meanings
+    if len(set(found.values())) < 2 - alone or len(found) != len(set(found.values())):
+        return headers
+    return [replace(one, meaning=found.get(one.index, one.meaning)) for one in headers]
+
+
+def _statistics(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
+    """Take standard deviations beside a mean, or a plain value, for what they are; so extremes, and counts."""
+    words = [set(re.findall(r"[a-z]+\d?", one.name.lower())) for one in headers]
+    beside = [
+        some & MEANS or (one.meaning in ("conductance", "resistance") and not some & (SPREADS | EXTREMES))
+        for one, some in zip(headers, words, strict=True)
+    ]
+    if not any(beside) or not any(some & (SPREADS | EXTREMES) for some in words):
+        return headers
+    found = []
+    for one, some, numbers in zip(headers, words, values, strict=True):
+        quantity = one.meaning or next((LETTERS[w] for w in one.name.split("_") if w in LETTERS), "")
+        known = np.abs(numbers[np.isfinite(numbers)])
+        if not quantity and not one.unit and some & (MEANS | SPREADS) and known.size:
+            quantity = "resistance" if float(np.median(known)) >= LEAST_RESISTANCE else "conductance"
+        if some & SPREADS:
+            one = replace(one, meaning=f"deviation{'_resistance' * (quantity == 'resistance')}")
+        elif some & EXTREMES:
+            one = replace(one, meaning="")
+        elif some & MEANS and quantity in ("conductance", "resistance"):
+            one = replace(one, meaning=quantity)
+        elif some <= COUNTS and some and shapes.is_whole(numbers):
+            one = replace(one, meaning="count")
+        elif some & COUNTS or "numsamples" in some:
+            one = replace(one, meaning="")
+        found.append(one)
+    return found
+
+
+def _several_voltages(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
+    """Number columns that were measured at several voltages, which their names state."""
+    stated = [one for one in headers if one.at is not None and one.number is None and one.state is None]
+    if len({(one.meaning, one.at) for one in stated}) < len(stated) or len(stated) < 2:
+        return headers
+    order = {one.index: place for place, one in enumerate(stated)}
+    return [replace(one, number=order.get(one.index, one.number)) for one in headers]
 
 
 def _lone_voltage(headers: list[Header], values: Sequence[Floats]) -> list[Header]:

@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -21,13 +20,13 @@ from mho.analysis.imports.headers import (
     UNITS,
     WHOLE,
     Header,
-    base_and_ratio,
-    plain_unit,
     ratio_to,
 )
 from mho.analysis.imports.measurements import Measurement
 from mho.analysis.imports.series import Assignment
-from mho.analysis.imports.text_tables import Line, TextTable
+from mho.analysis.imports.tables import Line, TextTable
+from mho.analysis.imports.tables.clocks import Clock
+from mho.analysis.imports.tables.units import CELSIUS, base_and_ratio, plain_unit
 from mho.errors import InputError
 from mho.runs import Column
 
@@ -39,18 +38,8 @@ LABEL = re.compile(r"[A-Za-z]+[ _]?(\d{1,9})")
 """Of a line: a word and a number."""
 
 ZERO_CELSIUS = 273.15
-CELSIUS = "degC"
 WORDS_OF_KIND = "say read, set or reset, or 0, 1 or 2"
 WORDS_OF_STATE = "say LRS or HRS, or 0 or 1"
-
-
-def _clock(text: str) -> float | None:
-    """Return the seconds since 1970 of a date and time in ISO 8601, in UTC unless it says more; None for no such text."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 class Rows:
@@ -269,6 +258,11 @@ class Rows:
                 continue
             meaning = self._meaning.get(header.index, "")
             texts = [line.fields[header.index] for line in whole]
+            if header.clock is not None and header.clock.date is not None:
+                texts = [
+                    f"{line.fields[header.clock.date]} {text}"
+                    for line, text in zip(whole, texts, strict=True)
+                ]
             found, said = self._numbers(texts, header, meaning, survey)
             for place, what in said.items():
                 complaints.setdefault(places[place], what)
@@ -294,18 +288,22 @@ class Rows:
                     said[place] = f"{texts[place]!r} {column} is no {what}; {hint}"
             return np.array([math.nan if one is None else one for one in read], dtype=float), said
         try:
-            found = np.array(texts, dtype=np.float64)
+            found = np.array(texts, dtype=object if form.grouping else np.float64)  # 1.234,5 is no 1.234
         except ValueError:
+            found = np.array(texts, dtype=object)
+        if found.dtype == object:
             numbers = [form.number(text) for text in texts]
-            if meaning in ("row", "column"):  # WL3, BL 12
+            if meaning in ("row", "column", "level"):  # WL3, BL 12
                 labels = [LABEL.fullmatch(text) for text in texts]
                 numbers = [
                     float(label[1]) if one is None and label else one
                     for one, label in zip(numbers, labels, strict=True)
                 ]
             if meaning == "time":
+                clock = header.clock or Clock()
                 numbers = [
-                    _clock(text) if one is None else one for one, text in zip(numbers, texts, strict=True)
+                    clock.seconds(text) if one is None else one
+                    for one, text in zip(numbers, texts, strict=True)
                 ]
             if meaning == "cell" and any(one is None for one in numbers):
                 numbers = [float(survey.cells.setdefault(text, len(survey.cells))) for text in texts]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -23,6 +24,20 @@ MEASURED = (
     "errors",
 )
 """Meanings that a wide table repeats, a column a series."""
+
+
+WITHIN: Mapping[str, Mapping[tuple[str, int | None], str]] = {
+    "switching": {
+        ("conductance", 0): "lrs", ("conductance", 1): "hrs",
+        ("resistance", 0): "lrs_resistance", ("resistance", 1): "hrs_resistance",
+    },
+    "levels": {("conductance", None): "mean", ("resistance", None): "mean_resistance"},
+}  # fmt: skip
+"""What a kind of measurement calls a quantity of a state."""
+
+
+LINE = "{line}"
+"""Stands for the number of the line where a column is named."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +85,8 @@ def named(
     Parameters
     ----------
     called : mapping
-        Header by meaning; a column that is guessed to be the same loses that meaning.
+        Header by meaning; a column that is guessed to be the same loses that meaning. One with ``{n}`` stands for all
+        columns of such a name, numbered by n; ``{line}`` for the number of the line, from 0.
     units : mapping
         Units by meaning, header, or name without its unit, over those in the header.
 
@@ -80,7 +96,12 @@ def named(
         There is no such meaning, or no such column.
     """
     texts = [one.text for one in headers]
-    shown = ", ".join(texts)
+    shown = ", ".join(texts[:24]) + (", …" if len(texts) > 24 else "")
+    counted = line_meaning(called)
+    headers, called = _numbered(headers, {k: v for k, v in called.items() if k != counted}, source)
+    if counted and counted not in UNITS:
+        raise InputError(f"no column is called {counted!r}; {nearest(counted, UNITS)}")
+    headers = [replace(one, meaning="") if counted and one.meaning == counted else one for one in headers]
     for meaning, text in called.items():
         if meaning not in UNITS:
             raise InputError(f"no column is called {meaning!r}; {nearest(meaning, UNITS)}")
@@ -104,8 +125,41 @@ def named(
     return tuple(found)
 
 
+def line_meaning(called: Mapping[str, str]) -> str:
+    """Return what the number of the line is said to be; empty for nothing."""
+    return next((meaning for meaning, text in called.items() if text == LINE), "")
+
+
+def _numbered(
+    headers: Sequence[Header], called: Mapping[str, str], source: str
+) -> tuple[list[Header], dict[str, str]]:
+    """Return headers with the meanings of names with ``{n}``, and what else was said."""
+    found, left = list(headers), dict(called)
+    for meaning, text in called.items():
+        if "{n}" not in text:
+            continue
+        del left[meaning]
+        if meaning not in UNITS:
+            raise InputError(f"no column is called {meaning!r}; {nearest(meaning, UNITS)}")
+        pattern = re.compile(re.escape(text).replace(r"\{n\}", r"(\d{1,6})"))
+        numbers = [pattern.fullmatch(one.text) for one in headers]
+        if not any(numbers):
+            raise InputError(f"{source} has no column such as {text!r} for {meaning}")
+        found = [
+            replace(one, meaning=meaning, number=int(number[1]), counts="")
+            if number
+            else replace(one, meaning="" if one.meaning == meaning else one.meaning)
+            for one, number in zip(found, numbers, strict=True)
+        ]
+    return found, left
+
+
 def assign(
-    headers: Sequence[Header], measurement: Measurement, source: str, fixed: Mapping[str, float]
+    headers: Sequence[Header],
+    measurement: Measurement,
+    source: str,
+    fixed: Mapping[str, float],
+    line: str = "",
 ) -> Assignment:
     """Return the series of a table for one kind of measurement.
 
@@ -113,6 +167,8 @@ def assign(
     ----------
     fixed : mapping
         Numbers by meaning that were given for all lines.
+    line : str, optional
+        What the number of the line, from 0, is.
 
     Raises
     ------
@@ -139,11 +195,20 @@ def assign(
         replace(one, fixed={**one.fixed, **{k: v for k, v in fixed.items() if k not in one.columns}})
         for one in series
     ]
+    series = [_stated(replace(one, line=line) if line else one) for one in series]
     used = {header.index for one in series for header in one.columns.values()}
     others = tuple(one for one in headers if one.index not in used and one.text)
     found = Assignment(tuple(series), others)
     _check_needs(found, measurement, headers, source)
     return found
+
+
+def _stated(series: Series) -> Series:
+    """Return a series with the voltage of its reads, where the name of its current states it and nothing else does."""
+    current = series.columns.get("current")
+    if current is None or current.at is None or {"voltage", "read_voltage"} & series.meanings:
+        return series
+    return replace(series, fixed={**series.fixed, "read_voltage": current.at})
 
 
 def _taken(headers: Sequence[Header], measurement: Measurement) -> list[Header]:
@@ -153,7 +218,9 @@ def _taken(headers: Sequence[Header], measurement: Measurement) -> list[Header]:
         meanings -= {"kind", "width", "gate"}
     if "cycle" in meanings and "sweep" in meanings and any(one.meaning == "sweep" for one in headers):
         meanings.discard("cycle")
-    return [one for one in headers if one.meaning in meanings]
+    within = WITHIN.get(measurement.name, {})
+    known = [replace(one, meaning=within.get((one.meaning, one.state), one.meaning)) for one in headers]
+    return [one for one in known if one.meaning in meanings]
 
 
 def _state_of(single: Mapping[str, Header]) -> int | None:

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.imports.conversion import Survey
-from mho.analysis.imports.headers import plain_unit
 from mho.analysis.imports.measurements import MEASUREMENTS, Measurement
-from mho.analysis.imports.resolving import headers_of
+from mho.analysis.imports.resolving import constants_of, headers_of
 from mho.analysis.imports.rows import Rows
-from mho.analysis.imports.series import Assignment, assign
-from mho.analysis.imports.text_tables import TextTable
+from mho.analysis.imports.series import Assignment, assign, line_meaning
+from mho.analysis.imports.tables import TextTable
+from mho.analysis.imports.tables.units import plain_unit
 from mho.chip_maps.chip import parse_chip_map, read_chip_text
 from mho.errors import InputError
 from mho.runs import (
@@ -62,6 +62,12 @@ class Reading:
         Names of the columns of a table without a header; None for one that has one.
     recipe : str
         The text of the recipe that says so; empty for none.
+    decimal : str
+        The decimal mark, ``comma`` or ``point``; found unless given.
+    dataset : str
+        The sheet of a spreadsheet, or the arrays of a file with several.
+    axes : tuple of str
+        What the dimensions of an array count: see `mho.analysis.imports.tables.array_files.ArrayLines`.
     """
 
     type: str = "reads"
@@ -70,6 +76,9 @@ class Reading:
     constants: Mapping[str, float] = field(default_factory=dict)
     names: tuple[str, ...] | None = None
     recipe: str = ""
+    decimal: str = ""
+    dataset: str = ""
+    axes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -197,7 +206,7 @@ def import_reading(
     name = f"{array}_conductance" if array else "conductance"
     if not name.isidentifier():
         raise InputError(f"array {array!r} is no name for a map; use letters, digits and _")
-    table = TextTable(source, reading.names)
+    table = table_of(source, reading)
     assignment = assigned(table, reading)
     rows = Rows(table, measurement, assignment, BLOCK_LINES)
     survey = rows.survey()
@@ -237,6 +246,8 @@ def import_reading(
         _write_derived(run, derived, image)
         for one in survey.left_out:
             run.log("WARNING", f"column {one.text!r} holds text and is left out")
+        for text in table.left_out():
+            run.log("WARNING", text)
         for text in _numbered(assignment, measurement):
             run.log("INFO", text)
         for cell, number in survey.cells.items():
@@ -278,6 +289,11 @@ def _write_derived(run: RunWriter, derived: Derived, image: _CellMap) -> None:
         run.log("WARNING", remark)
 
 
+def table_of(path: Path, reading: Reading) -> TextTable:
+    """Return the table in a file that a reading is of."""
+    return TextTable(path, reading.names, reading.decimal, reading.dataset, reading.axes)
+
+
 def measurement_named(name: str) -> Measurement:
     """Return a kind of measurement; an `InputError` says which there are."""
     try:
@@ -301,7 +317,8 @@ def assigned(table: TextTable, reading: Reading) -> Assignment:
             f"from 1: --column {measurement.needed[0][0]}=1"
         )
     told = headers_of(table, reading.columns, reading.units)
-    return assign(told, measurement, source, reading.constants)
+    constants = constants_of(table, told, reading.constants)
+    return assign(told, measurement, source, constants, line_meaning(reading.columns))
 
 
 def _parameters(
@@ -313,6 +330,11 @@ def _parameters(
         + (f" in {plain_unit(one.unit)}" if one.unit and one.unit not in one.text else "")
         for series in assignment.series[:4]
         for meaning, one in series.columns.items()
+    ]
+    said += [
+        f"read at {series.fixed['read_voltage']:g} V"
+        for series in assignment.series[:4]
+        if "read_voltage" in series.fixed
     ]
     mapping = "; ".join(dict.fromkeys(said))
     found = {
@@ -333,9 +355,10 @@ def _layout(
     axis = measurement.axis if measurement.axis in there else columns[0].name
     if measurement.name == "response":
         axis = next(one for one in ("pulse", "gate", "voltage", "width", "before") if one in there)
+    signal = next(one for one in (measurement.signal, "v_reset") if one in there)
     title = f"reads from {name}" if measurement.name == "reads" else measurement.table_title
     table = Table(
-        measurement.table, columns, signal=measurement.signal, axis=axis, title=title,
+        measurement.table, columns, signal=signal, axis=axis, title=title,
         series=measurement.series if measurement.series in there else "", rows=survey.kept,
     )  # fmt: skip
     figures = [one for one in measurement.figures if set(one.columns) <= there]

@@ -7,7 +7,7 @@ from mho.analysis.reports.defects import Collected, collect_defects
 from mho.analysis.reports.enclosures import enclosure_sentence
 from mho.analysis.reports.forecast_scores import WANTED, Coverage, ForecastScores, score_forecasts
 from mho.analysis.reports.quantities import duration_text, handy_unit, parameter_text, quantity_text
-from mho.analysis.reports.run_table import RunRow, RunTable, column_of, row_of, table_of
+from mho.analysis.reports.run_table import RunRow, RunTable, column_of, row_of, row_of_card, table_of
 from mho.analysis.reports.summary import Summary, read_bench, summarise
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "read_chip",
     "read_convergence",
     "row_of",
+    "row_of_card",
     "score_forecasts",
     "summarise",
     "table_of",

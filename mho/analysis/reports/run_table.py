@@ -70,9 +70,13 @@ class RunTable:
 def row_of(path: Path) -> RunRow:
     """Return the row of the run file at `path`."""
     try:
-        card = read_card(path)
+        return row_of_card(path, read_card(path))
     except RunFileError as error:
         return RunRow(path, None, {}, str(error))
+
+
+def row_of_card(path: Path, card: Card) -> RunRow:
+    """Return the row of the run file at `path`, whose card was read already."""
     several = [
         (f"{source}.{one.name}", one)
         for source, found in zip(SOURCES, (card.parameters, card.results), strict=True)

@@ -66,9 +66,9 @@ def _csv_value(value: Any) -> object:
 
 def _write_json(table: RunTable, output: Path) -> None:
     rows = [{one: _json_value(value) for one, value in row.items()} for row in table.rows]
+    text = json.dumps({"units": dict(table.units), "runs": rows}, ensure_ascii=False, allow_nan=False)
     with _draft(output) as file:
-        json.dump({"units": dict(table.units), "runs": rows}, file, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+        file.write(f"{text}\n")
 
 
 def _json_value(value: Any) -> Any:

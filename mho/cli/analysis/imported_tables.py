@@ -31,6 +31,7 @@ def print_guess(found: Guess, console: Terminal | None = None) -> None:
         out.print(f"and {len(found.headers) - MOST_COLUMNS} columns more")
     mark = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "blanks"}[form.mark]
     comma = ", decimal commas" if form.comma else ""
+    comma += f", thousands apart by {'points' if form.grouping == '.' else 'commas'}" if form.grouping else ""
     out.print(f"fields apart by {mark}{comma}; values from line {found.first[0].number} on")
     if best.assignment is None:
         out.print(
@@ -44,7 +45,7 @@ def print_guess(found: Guess, console: Terminal | None = None) -> None:
     for rival in found.candidates[1 : 1 + RIVALS]:
         if rival.assignment is not None and rival.score >= LEAST:
             out.print(Text.assemble("or ", _told(rival, True)))
-    for remark in found.remarks:
+    for remark in (*found.remarks, *found.notes):
         out.print(Text(remark, style="yellow"))
 
 

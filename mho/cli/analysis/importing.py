@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 def import_(
     table: Annotated[
-        Path | None, typer.Argument(help="a table: .csv, .tsv, .txt, also .gz", show_default=False)
+        Path | None,
+        typer.Argument(
+            help="a table: .csv, .tsv, .txt, also .gz; .xlsx, .mat, .npz, .npy, .json, .h5",
+            show_default=False,
+        ),
     ] = None,
     output: Output = None,
     kind: Annotated[
@@ -38,7 +42,29 @@ def import_(
     unit: Annotated[
         list[str] | None, typer.Option(help="where the header has none: conductance=uS, current=nA")
     ] = None,
-    constant: Annotated[list[str] | None, typer.Option(help="what no column has: voltage=0.2V")] = None,
+    constant: Annotated[
+        list[str] | None, typer.Option(help="what no column has: voltage=0.2V, read_voltage=0.1V")
+    ] = None,
+    decimal: Annotated[
+        str,
+        typer.Option(
+            help="what a comma such as that of 5,001 is: comma, a decimal mark, or point",
+            show_default=False,
+            autocompletion=completion.decimal_marks,
+        ),
+    ] = "",
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="the sheet of a spreadsheet; the arrays of a file with several", show_default=False
+        ),
+    ] = "",
+    axes: Annotated[
+        str,
+        typer.Option(
+            help="what the dimensions of an array count: cycle,pulse,column,row", show_default=False
+        ),
+    ] = "",
     recipe: Annotated[
         str,
         typer.Option(
@@ -61,6 +87,7 @@ def import_(
         Reading,
         RecipeMemory,
         constants_in_si,
+        decimal_of,
         find_recipe,
         guess,
     )
@@ -73,7 +100,10 @@ def import_(
     if table is None:
         raise InputError("name a table to import (.csv, .tsv, .txt), or list recipes with --recipes")
     told = _pairs("constant", constant)
-    asked = Reading("", _pairs("column", column), _pairs("unit", unit), constants_in_si(told, str(table)))
+    asked = Reading(
+        "", _pairs("column", column), _pairs("unit", unit), constants_in_si(told, str(table)),
+        decimal=decimal_of(decimal, "--decimal"), dataset=dataset, axes=tuple(axes.split(",")) if axes else (),
+    )  # fmt: skip
     memory = RecipeMemory()
     if recipe:
         given = find_recipe(recipe)
@@ -90,17 +120,17 @@ def import_(
         say(
             f"{'forgot' if gone else 'nothing was known of'} tables with the header of {table.name}", err=True
         )
-    said = bool(kind or column or unit or constant)
+    said = bool(kind or column or unit or constant or decimal)
     known = None if said or forget else _known(memory, found)
     if known is not None and not dry_run:
         say(f"{table.name} is read as {known.recipe.type}, as told before; --forget guesses anew", err=True)
-        say(_import(table, known.reading, output, array, chip))
+        say(_import(table, _over(known.reading, asked, ""), output, array, chip))
         return
     if dry_run:
         _show(found)
         return
     reading, told = _decided(found, asked, kind, told, yes)
-    for remark in found.remarks:
+    for remark in (*found.remarks, *found.notes):
         complain(remark)
     say(_import(table, reading, output, array, chip))
     if said or yes or _at_terminal():
@@ -138,6 +168,9 @@ def _over(given: Reading, asked: Reading, kind: str) -> Reading:
         columns={**given.columns, **asked.columns},
         units={**given.units, **asked.units},
         constants={**given.constants, **asked.constants},
+        decimal=asked.decimal or given.decimal,
+        dataset=asked.dataset or given.dataset,
+        axes=asked.axes or given.axes,
     )
 
 
@@ -166,11 +199,14 @@ def _unsure(found: Guess, kind: str) -> str:
         return best.reasons[0] + (
             "" if kind else f"; taken for {best.measurement.name}, say --type for another kind"
         )
+    if found.table.form.doubtful:
+        return f"{found.table.path}: {found.remarks[0]}"
+    remarks = "".join(f"; {remark}" for remark in found.remarks)
     names = " or ".join(one.measurement.name for one in found.candidates[:2] if one.assignment is not None)
     return (
         f"{found.table.path} may be {names}, which is not sure: say --type {best.measurement.name}, with --column and "
         f"--unit where names are not understood (--column voltage={texts[0]} --unit current=uA), or --yes for the best "
-        "guess; --dry-run shows it"
+        f"guess; --dry-run shows it{remarks}"
     )
 
 
@@ -206,7 +242,7 @@ def _edited(
     line: str, asked: Reading, kind: str, told: dict[str, str], path: Path
 ) -> tuple[Reading, str, dict[str, str]]:
     """Return what was said, with a line such as ``column voltage=Vg`` over it."""
-    from mho.analysis.imports import constants_in_si, measurement_named
+    from mho.analysis.imports import constants_in_si, decimal_of, measurement_named
 
     word, _, pair = line.partition(" ")
     if word.startswith("type="):
@@ -218,8 +254,10 @@ def _edited(
     if word == "constant":
         told = told | _pairs(word, [pair])
         return replace(asked, constants=constants_in_si(told, str(path))), kind, told
+    if word.startswith("decimal="):
+        return replace(asked, decimal=decimal_of(word.removeprefix("decimal="), "decimal")), kind, told
     if line:
-        raise InputError(f"{line!r} is not understood; begin with type=, column, unit or constant")
+        raise InputError(f"{line!r} is not understood; begin with type=, column, unit, constant or decimal=")
     return asked, kind, told
 
 

@@ -115,13 +115,17 @@ def export(
     figures: Annotated[
         str, typer.Option(help="each, together, none; default each of up to 10 runs", show_default=False)
     ] = "",
+    tables: Annotated[
+        str, typer.Option(help="as CSV too: all, none; default up to 10 million values", show_default=False)
+    ] = "",
 ) -> None:
     """Write runs in another form: CSV, .mat, NetCDF, one research package of all of them, or a new chip map."""
     from mho.analysis.exports import Description
 
     said = {
         "title": title, "creator": creator, "license": licence, "description": description, "keyword": keyword,
-        "publisher": publisher, "doi": doi, "paper": paper, "date": date, "figures": figures, "personal": personal,
+        "publisher": publisher, "doi": doi, "paper": paper, "date": date, "figures": figures, "tables": tables,
+        "personal": personal,
     }  # fmt: skip
     if to != "folder":
         if wrong := [f"--{name}" for name, value in said.items() if value]:
@@ -132,7 +136,7 @@ def export(
         title=title, creators=creator or [], licence=licence, description=description, keywords=keyword or [],
         publisher=publisher, doi=doi, paper=paper, day=date,
     )  # fmt: skip
-    _publish(runs, output, described, personal, figures)
+    _publish(runs, output, described, personal, figures, tables)
 
 
 def _export_each(runs: list[Path], form: str, output: Path | None) -> None:
@@ -154,14 +158,20 @@ def _export_each(runs: list[Path], form: str, output: Path | None) -> None:
 
 
 def _publish(
-    runs: list[Path], output: Path | None, described: Description, personal: bool, figures: str
+    runs: list[Path], output: Path | None, described: Description, personal: bool, figures: str, tables: str
 ) -> None:
     from mho.analysis.exports import publish
     from mho.cli.terminal.stages import Stages
 
     with Stages(quiet=not sys.stderr.isatty()) as stages:
         made = publish(
-            runs, output, described, personal=personal, figures=figures or None, progress=stages.show
+            runs,
+            output,
+            described,
+            personal=personal,
+            figures=figures or None,
+            tables=tables or None,
+            progress=stages.show,
         )
     for one in made.skipped:
         say(f"skipped: {one}", err=True)

@@ -13,8 +13,21 @@ from mho.instruments.roles import CellPositions
 if TYPE_CHECKING:
     from mho.instruments.arrays.any_bench import as_arrays
     from mho.instruments.arrays.causes import ALL, CAUSES, Cause, Causes
-    from mho.instruments.arrays.exchanges import Exchange, ExchangeRecorder, HeldCells, held_history
-    from mho.instruments.arrays.switched_circuits import SwitchedCircuits, Targets
+    from mho.instruments.arrays.exchanges import (
+        Exchange,
+        ExchangeRecorder,
+        HeldCells,
+        Place,
+        held_history,
+    )
+    from mho.instruments.arrays.switched_circuits import (
+        CELLS,
+        Holding,
+        SwitchedCircuits,
+        Targets,
+        TargetsByArray,
+        held_later,
+    )
 else:
     from mho.lazy_names import lazy_names
 
@@ -23,14 +36,22 @@ else:
         {
             ".any_bench": ("as_arrays",),
             ".causes": ("ALL", "CAUSES", "Cause", "Causes"),
-            ".exchanges": ("Exchange", "ExchangeRecorder", "HeldCells", "held_history"),
-            ".switched_circuits": ("SwitchedCircuits", "Targets"),
+            ".exchanges": ("Exchange", "ExchangeRecorder", "HeldCells", "Place", "held_history"),
+            ".switched_circuits": (
+                "CELLS",
+                "Holding",
+                "SwitchedCircuits",
+                "Targets",
+                "TargetsByArray",
+                "held_later",
+            ),
         },
     )
 
 __all__ = [
     "ALL",
     "CAUSES",
+    "CELLS",
     "ArrayBench",
     "Cause",
     "Causes",
@@ -39,8 +60,12 @@ __all__ = [
     "Exchange",
     "ExchangeRecorder",
     "HeldCells",
+    "Holding",
+    "Place",
     "SwitchedCircuits",
     "Targets",
+    "TargetsByArray",
     "as_arrays",
     "held_history",
+    "held_later",
 ]

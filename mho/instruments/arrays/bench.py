@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # for its name only: see `ArrayBench.__init__`
 
 Result = TypeVar("Result")
 
+OnBlocks = Callable[[str, NDArray[np.int64], NDArray[np.int64], Floats, Floats], None]
+"""Array, rows (blocks, R), columns (blocks, C), V (blocks, samples, R) and A (blocks, samples, C)."""
+
 
 class ArrayBench(Bench):
     """A `Bench` whose roles are filled by models of the chip instead of instruments.
@@ -39,6 +42,11 @@ class ArrayBench(Bench):
         As for `open_bench`.
     limits : Limits, optional
         Instead of the file's own.
+
+    Attributes
+    ----------
+    on_blocks : callable
+        Told of every call of `multiply_blocks`, with its answer, before `on_vectors` is.
     """
 
     def __init__(
@@ -52,6 +60,7 @@ class ArrayBench(Bench):
         from mho.instruments.arrays.laboratory import ArrayLaboratory
         from mho.instruments.arrays.roles import ArrayBoard, ArrayDaq, ArrayGate, ArrayMeter, ArrayPulser
 
+        self.on_blocks: OnBlocks = lambda array, rows, columns, volts, currents: None
         self.arrays: ArrayLaboratory = ArrayLaboratory(source, preset=preset, seed=seed)
         arrays = self.arrays
         board = ArrayBoard(arrays)
@@ -111,6 +120,7 @@ class ArrayBench(Bench):
         self._vectors.forget()
         answers = self._daq.exchange_blocks(array, rows, columns, samples)
         currents: Floats = (answers[:, 1:] - answers[:, :1]) / -self.instruments.board.transimpedance
+        self.on_blocks(array, rows, columns, volts, currents)
         self.on_vectors(
             "MULTIPLY", volts.reshape(-1, volts.shape[2]), currents.reshape(-1, currents.shape[2])
         )

@@ -77,6 +77,11 @@ class ConverterErrors:
             for size in (GAIN_ERROR, OFFSET_ERROR)
         )
 
+    @property
+    def noiseless(self) -> bool:
+        """Whether nothing is drawn for a reading."""
+        return self._board
+
     def of_channels(self, gains: Floats, offsets: Floats) -> Self:
         """Return the same converters with given relative errors of outputs and inputs, for a DAQ whose errors are known."""
         some = copy(self)

@@ -26,6 +26,9 @@ Floats = NDArray[np.float64]
 ALIKE = 8  # cells among which noise is dealt out anew
 CONDUCTS = 0.05  # of the largest conductance of a block, from which a cell does more than hardly conduct
 
+Place = tuple[str, str, tuple[int, ...], tuple[int, ...]]
+"""MULT or INV, array, rows and columns of a connected block."""
+
 Verified = Callable[[str, Index, Index], tuple[Floats, Floats]]
 """Array, rows and columns of a block -> bench times (s) and conductances (S) of its cells' last verify reads, or NaN."""
 
@@ -93,6 +96,8 @@ class Exchange:
         Asked for, V.
     answers : (samples, C) array
         As the bench returned them: outputs, V, in INVERT, or currents, A, in MULTIPLY.
+    converted : int or None
+        Number of lines that were converted, from the first; all inputs of the converters for None.
     """
 
     board: ConnectedBlock
@@ -101,6 +106,18 @@ class Exchange:
     readings: np.random.Generator
     volts: Floats
     answers: Floats
+    converted: int | None = None
+
+    @property
+    def place(self) -> Place:
+        """What was connected."""
+        assert self.board.block is not None  # nothing was played otherwise
+        return "MULT" if self.board.mode == "MULT" else "INV", *self.board.block
+
+    def later(self, number: int) -> Self:
+        """Return the same exchange played once more, the `number`-th time: shots and readings have noise of their own."""
+        shots, readings = (deepcopy(one).spawn(number)[-1] for one in (self.shots, self.readings))
+        return replace(self, shots=shots, readings=readings)
 
     def redrawn(self, moment: int, number: int) -> Self:
         """Return the same exchange at another moment: noise is drawn anew, what was programmed remains.
@@ -127,6 +144,17 @@ class _Open:
     cells: dict[str, HeldCells] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """Blocks that are played at once, all or half of them: their cells, and the generators as they stood."""
+
+    rows: Index
+    columns: Index
+    cells: list[HeldCells]
+    shots: np.random.Generator
+    readings: np.random.Generator | None  # None: it is the one of the shots, which come first
+
+
 class ExchangeRecorder:
     """Records the exchanges of a simulated bench; takes the place of its `on_vectors`.
 
@@ -137,7 +165,8 @@ class ExchangeRecorder:
     verified : callable
         What is known of the cells' last verify reads.
     keep : callable
-        Called with every `Exchange`, after the bench has had its answer.
+        Called with every `Exchange`, after the bench has had its answer; of blocks that are played at once, with one for
+        each.
 
     Attributes
     ----------
@@ -154,17 +183,27 @@ class ExchangeRecorder:
         self._keep, self._verified, self._bench = keep, verified, bench
         self.converters, self._readings = _converters_of(bench)
         self._open: _Open | None = None
+        self._batches: list[_Batch] = []
         self._heard_before = simulated.chip.on_noise, bench.on_vectors
         simulated.chip.on_noise = self._on_noise
         bench.on_vectors = self._on_vectors
+        if isinstance(bench, ArrayBench):
+            self._blocks_before = simulated.chip.on_noise_of_blocks, bench.on_blocks
+            simulated.chip.on_noise_of_blocks, bench.on_blocks = self._on_noise_of_blocks, self._on_blocks
 
     def close(self) -> None:
         """Listen no more, so that neither bench nor chip is kept by what was heard of them."""
         self._chip.on_noise, self._bench.on_vectors = self._heard_before
+        if isinstance(self._bench, ArrayBench):
+            self._chip.on_noise_of_blocks, self._bench.on_blocks = self._blocks_before
 
     def _on_noise(self, array: str, rows: Index, columns: Index, noise: BlockNoise) -> None:
         if self._open is None or array in self._open.cells:  # no bench waits for what was drawn before
             self._open = _Open(deepcopy(self.circuits.rng), deepcopy(self._readings))
+        self._open.cells[array] = self._held(array, rows, columns, noise)
+
+    def _held(self, array: str, rows: Index, columns: Index, noise: BlockNoise) -> HeldCells:
+        """Return the cells of a block as they are now."""
         times, read = self._verified(array, rows, columns)
         _, verified, series = held_history(self._bench, array, rows, columns, times)
         if self.circuits.board.mode == "MULT":
@@ -174,17 +213,57 @@ class ExchangeRecorder:
             block = self._chip.block(array, rows, columns)
             now = block.as_asked(block.conductance)
         read = np.where(np.isnan(read), verified / (1.0 + verified * series), read)
-        self._open.cells[array] = HeldCells(
-            read, verified, np.asarray(now), noise.frozen, noise.variance, series
-        )
+        return HeldCells(read, verified, np.asarray(now), noise.frozen, noise.variance, series)
 
     def _on_vectors(self, mode: str, volts: Floats, answers: Floats) -> None:
         now, self._open = self._open, None
         if now is None:
             return
+        self._keep(
+            Exchange(self._connected(), now.cells, now.shots, now.readings, volts.copy(), answers.copy())
+        )
+
+    def _on_noise_of_blocks(
+        self, array: str, rows: Index, columns: Index, noise: BlockNoise, rng: np.random.Generator | None
+    ) -> None:
+        cells = [
+            self._held(array, down, across, BlockNoise(frozen, variance))
+            for down, across, frozen, variance in zip(
+                rows, columns, noise.frozen, noise.variance, strict=True
+            )
+        ]
+        own = deepcopy(self.circuits.rng if rng is None else rng)
+        readings = deepcopy(self._readings) if rng is None else None
+        self._batches.append(_Batch(rows, columns, cells, own, readings))
+
+    def _on_blocks(self, array: str, rows: Index, columns: Index, volts: Floats, currents: Floats) -> None:
+        batches, self._batches = self._batches, []
+        self._open = None  # of a block that was connected before
+        # Halves may be done in either order; they come back as one.
+        batches.sort(key=lambda one: not np.array_equal(one.rows, rows[: len(one.rows)]))
+        played = iter(zip(rows, columns, volts, currents, strict=True))
+        for batch in batches:
+            samples, lines = currents.shape[1] + 1, currents.shape[2]
+            shots, readings = deepcopy(batch.shots), deepcopy(batch.readings)
+            if readings is None:
+                readings = deepcopy(shots)
+                readings.standard_normal((len(batch.cells), samples, lines), np.float32)
+            for held in batch.cells:
+                down, across, asked, answers = next(played)
+                connected = replace(
+                    self._connected(), block=(array, tuple(down.tolist()), tuple(across.tolist()))
+                )
+                generators = deepcopy(shots), deepcopy(readings)
+                self._keep(
+                    Exchange(connected, {array: held}, *generators, asked.copy(), answers.copy(), lines)
+                )
+                shots.standard_normal((samples, lines), np.float32)
+                if not self.converters.noiseless:
+                    readings.standard_normal((samples, lines))
+
+    def _connected(self) -> ConnectedBlock:
         board = self.circuits.board
-        connected = ConnectedBlock(**{one.name: getattr(board, one.name) for one in fields(ConnectedBlock)})
-        self._keep(Exchange(connected, now.cells, now.shots, now.readings, volts.copy(), answers.copy()))
+        return ConnectedBlock(**{one.name: getattr(board, one.name) for one in fields(ConnectedBlock)})
 
 
 def held_history(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,10 @@ LEAST = 0.05  # share of a read's voltage that a cell has at least, behind its w
 KEPT = 64  # states of cells and wires whose circuits are kept
 
 
+CELLS: Causes = frozenset({"quantisation", "programming", "relaxation", "read noise"})
+"""What can happen to a cell itself."""
+
+
 @dataclass(frozen=True)
 class Targets:
     """What cells (R, C) of an array were to hold, S.
@@ -45,6 +49,14 @@ class Targets:
     rounded: Floats
     exact: Floats
 
+    def read_as(self, cells: HeldCells, causes: Causes) -> Floats:
+        """Return what the last verify read of cells (R, C) says, S, to which only `causes` happened."""
+        return self.missed(cells, causes, self.rounded if "quantisation" in causes else self.exact)
+
+    def missed(self, cells: HeldCells, causes: Causes, aimed: Floats) -> Floats:
+        """Return what that read says of cells that were aimed at other targets (R, C), S, and missed them by as much."""
+        return aimed + (cells.read - self.rounded) if "programming" in causes else aimed
+
     def held(self, cells: HeldCells, causes: Causes) -> Floats:
         """Return the conductances (R, C), S, without noise, of cells to which only `causes` happened.
 
@@ -52,19 +64,40 @@ class Targets:
         its target by what it was *read* as; without wires it holds what it is read as; and what that read saw and was not
         there is noise as well: slow noise was there at both times.
         """
-        wires = "wires" in causes
-        if wires and {"quantisation", "programming", "relaxation", "read noise"} <= causes:
+        if "wires" in causes and causes >= CELLS:
             return cells.now
-        g = self.rounded if "quantisation" in causes else self.exact
-        verified, now = (one / (1.0 + one * cells.series) for one in (cells.verified, cells.now))
-        if "programming" in causes:
-            g = g + (cells.read - self.rounded)
-        if "read noise" in causes:
-            g = g + (verified - cells.read)
-        if "relaxation" in causes:
-            g = g + (now - verified)
-        g = np.maximum(g, 0.0)
-        return g / np.maximum(1.0 - g * cells.series, LEAST) if wires else g
+        return held_later(self.read_as(cells, causes), cells, causes)
+
+
+def held_later(read: Floats, cells: HeldCells, causes: Causes) -> Floats:
+    """Return what cells (R, C) hold now, S, whose last verify read said `read`, as `Targets.held`."""
+    verified, now = (one / (1.0 + one * cells.series) for one in (cells.verified, cells.now))
+    g = read
+    if "read noise" in causes:
+        g = g + (verified - cells.read)
+    if "relaxation" in causes:
+        g = g + (now - verified)
+    g = np.maximum(g, 0.0)
+    return g / np.maximum(1.0 - g * cells.series, LEAST) if "wires" in causes else g
+
+
+class Holding(Protocol):
+    """What the cells of connected blocks hold to which only some causes happened."""
+
+    def held(self, cells: Mapping[str, HeldCells], causes: Causes) -> Mapping[str, Floats]:
+        """Return the conductances (R, C) of the cells of each array, S, without noise."""
+        ...
+
+
+@dataclass(frozen=True)
+class TargetsByArray:
+    """Cells that each have a target of their own, whatever others came to hold."""
+
+    arrays: Mapping[str, Targets]
+
+    def held(self, cells: Mapping[str, HeldCells], causes: Causes) -> dict[str, Floats]:
+        """Return the conductances (R, C) of the cells of each array, S, without noise, as `Targets.held`."""
+        return {name: self.arrays[name].held(held, causes) for name, held in cells.items()}
 
 
 class _Silent(np.random.Generator):
@@ -124,15 +157,15 @@ class SwitchedCircuits:
         self._kept: dict[Any, tuple[Mapping[str, Floats], BlockCircuits]] = {}
 
     def repeat(
-        self, exchange: Exchange, targets: Mapping[str, Targets], causes: Causes, volts: Floats | None = None
+        self, exchange: Exchange, targets: Holding, causes: Causes, volts: Floats | None = None
     ) -> Floats:
         """Return what a bench with only `causes` would have answered, as `Exchange.answers`.
 
         Parameters
         ----------
         exchange : Exchange
-        targets : mapping
-            Of the cells of each array in it.
+        targets : Holding
+            Of its cells.
         causes : frozenset of str
             Those that are on.
         volts : (samples, R) array, optional
@@ -151,6 +184,7 @@ class SwitchedCircuits:
         played = samples if ideal else converters.played(samples)
         answers = circuits.answer(played, converters.input_count, converters.period)[:-1]
         if not ideal:
+            answers = answers[:, : exchange.converted]
             answers = converters.sampled(answers, deepcopy(exchange.readings))
         answers = answers[:, : exchange.answers.shape[1]]
         outputs, resting = answers[1:], answers[0]
@@ -161,9 +195,9 @@ class SwitchedCircuits:
             clamped[:] = True
         return np.where(clamped, np.nan, outputs - resting)
 
-    def _prepared(self, exchange: Exchange, targets: Mapping[str, Targets], causes: Causes) -> BlockCircuits:
+    def _prepared(self, exchange: Exchange, targets: Holding, causes: Causes) -> BlockCircuits:
         """Return circuits on the exchange's cells, with its noise and its generators."""
-        held = {name: targets[name].held(cells, causes) for name, cells in exchange.cells.items()}
+        held = targets.held(exchange.cells, causes)
         block = exchange.board.block
         assert block is not None  # nothing was played otherwise
         # Noise is set anew each time; a loop without it has the same modes as long as its cells are the same.

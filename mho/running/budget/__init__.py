@@ -2,6 +2,8 @@
 
 - `shapley`: from a number for every set of causes to each cause's part in it, functions of arrays;
 - `questions`: the answers of a run, their errors as measured and as a twin with some causes gives them;
+- `answers`, `block_answers`: hears of them while the run is repeated; by blocks, many loops an answer;
+- `loop_targets`: what the cells of a loop hold to which only some causes happened; `repeated_bench`: a bench of such cells;
 - `replaying`: the run repeated as far as its answers;
 - `shares`: which sets of causes are computed, and how well the parts are known;
 - `budgets`: all of it for one run file; `drawings`: the same as a picture.

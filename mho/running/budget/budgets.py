@@ -18,10 +18,10 @@ from mho.instruments.arrays import Cause, Causes, SwitchedCircuits, as_arrays
 from mho.instruments.simulated import cell_preset
 from mho.running.budget.conductances import CellErrors
 from mho.running.budget.questions import Question
-from mho.running.budget.replaying import KINDS, Replayed, ReplayedCells, replay
+from mho.running.budget.replaying import KINDS, Kind, Replayed, ReplayedCells, replay
 from mho.running.budget.shares import Decomposition, Told, decompose, moved_values
 from mho.running.recipe import Recipe, read_recipe
-from mho.running.trust import Trust, nobody
+from mho.running.trust import Trust, foreign, nobody
 from mho.runs import RunFile, Status
 
 Floats = NDArray[np.float64]
@@ -183,6 +183,7 @@ def budget(
     with RunFile(recipe.path) as file:
         replays = [replay(one, file, trust, progress) for one in twins]
         title, status = file.title, file.status
+    twins[0] = replace(twins[0], remarks=twins[0].remarks + replays[0].remarks)
     cells = [one.errors for one in replays if isinstance(one, ReplayedCells)]
     if cells:
         errors = CellErrors(np.concatenate([one.parts for one in cells], axis=1), cells[0].measured)
@@ -191,7 +192,7 @@ def budget(
     else:
         answers = [one for one in replays if isinstance(one, Replayed)]
         explained = _explain(answers, draws, seed, progress)
-    return _as_budget(explained, twins[0], title, status, draws, seed)
+    return _as_budget(explained, replays[0].kind, twins[0], title, status, draws, seed)
 
 
 @dataclass(frozen=True)
@@ -209,8 +210,9 @@ def _explain(replays: Sequence[Replayed], draws: int, seed: int, progress: Told)
     asked = [(one.circuits, question) for one in replays for question in one.questions]
     orders_rng, order_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
     moments = np.random.SeedSequence(seed).generate_state(draws, np.uint64).tolist()
+    effort = sum(one.effort for _, one in asked)
     own = partial(_mean_error, asked)
-    found = decompose(own, len(asked), orders_rng, progress, asked[0][1].causes)
+    found = decompose(own, effort, orders_rng, progress, asked[0][1].causes)
     redrawn = [
         partial(
             _mean_error,
@@ -224,10 +226,10 @@ def _explain(replays: Sequence[Replayed], draws: int, seed: int, progress: Told)
 
 
 def _as_budget(
-    explained: _Explained, recipe: Recipe, title: str, status: Status, draws: int, seed: int
+    explained: _Explained, kind: Kind, recipe: Recipe, title: str, status: Status, draws: int, seed: int
 ) -> Budget:
     """Return shares of the measured error, the largest first."""
-    found, measured, kind = explained.found, explained.measured, KINDS[recipe.kind]
+    found, measured = explained.found, explained.measured
     low, high = _intervals(found, explained.moved)
     whole = np.append(explained.moved.sum(axis=1) + found.rest, found.whole)
     low_again, high_again = np.quantile(whole, EDGES)
@@ -274,6 +276,11 @@ def _twins_of(recipe: Recipe, preset: str | None, seed: int) -> list[Recipe]:
                 f"{recipe.path} was made on a simulated bench, whose cells are known; leave out the preset {preset!r}"
             )
         return [recipe]
+    if recipe.kind.cell_record and recipe.status is not Status.FINISHED:
+        raise InputError(
+            f"{recipe.path} is {recipe.status}, and was made on real instruments: what a twin's cells held when "
+            "it stopped is not known; resume it to its end, and give that run"
+        )
     source = as_arrays(recipe.source, preset)
     assert source.bench.simulation is not None  # `as_arrays` gives one
     cells = source.bench.simulation.preset
@@ -297,26 +304,36 @@ def _twins_of(recipe: Recipe, preset: str | None, seed: int) -> list[Recipe]:
 
 
 def _recipe_of(path: Path, trust: Trust) -> Recipe:
-    """Return what repeats a run of a kind that has an error to explain."""
+    """Return what repeats a run of a kind that has an error to explain; other code than mho's is not imported for that."""
     with RunFile(path) as file:
-        kind = file.procedure
+        kind, named = file.procedure, file.provenance.get("procedure", "")
     known = {one.__name__: one for one in KINDS}
+    kinds = ", ".join(name.lower() for name in known)
+    if foreign(named, "", str(path)):
+        raise InputError(
+            f"{path} was made by a procedure of one's own, {named}; the budget knows how mho's own procedures come to "
+            f"their answers only: give a run of {kinds}"
+        )
     if kind not in known:
         raise InputError(
-            f"{path} is a run of {kind.lower()}, which has no error of an answer to explain; give one of "
-            f"{', '.join(name.lower() for name in known)}"
+            f"{path} is a run of {kind.lower()}, which has no error of an answer to explain; give one of {kinds}"
         )
     recipe = read_recipe(path, trust, real=True)
-    if recipe.kind is not known[kind]:
-        raise InputError(
-            f"{path} was made by a procedure of one's own, {recipe.kind.__module__}:{kind}; the budget knows how mho's "
-            "own procedures come to their answers only"
-        )
-    if recipe.resume_of is not None:
-        raise InputError(
-            f"{path} took over answers from {recipe.resume_of.name}; give a run that made all of its own"
-        )
-    return recipe
+    earlier = recipe.resume_of
+    if earlier is None:
+        return recipe
+    if not earlier.is_file():
+        raise InputError(f"{path} went on with the run in {earlier}, and that file is gone; put it back")
+    return replace(recipe, remarks=(*recipe.remarks, _taken_over(path, earlier)))
+
+
+def _taken_over(path: Path, earlier: Path) -> str:
+    """Return what a run has from one before it, in words."""
+    with RunFile(path) as file:
+        if "answers" not in file.tables:
+            return f"it went on with the cells as {earlier.name} left them"
+        taken = int(file.column("answers", "taken_over").sum())
+    return f"{taken} answers were taken over from {earlier.name}, whose own budget has them: these are the others"
 
 
 def _intervals(found: Decomposition, moved: Floats) -> tuple[Floats, Floats]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import InputError
+from mho.instruments import Bench
 from mho.instruments.arrays import Cause, held_history
 from mho.running.budget.last_reads import LastReads
 from mho.running.budget.shapley import additive_values
@@ -22,6 +23,7 @@ from mho.running.budget.shares import Decomposition
 from mho.runs import RunFile, Status
 
 Floats = NDArray[np.float64]
+Lines = NDArray[np.int64]
 
 PARTS: tuple[Cause, ...] = ("programming", "relaxation", "read noise")
 
@@ -71,31 +73,39 @@ class CellErrors:
         return found
 
 
-def cell_errors(file: RunFile, plan: Any, bench: Any, reads: LastReads) -> CellErrors:
-    """Return the errors of the cells that `Program` programmed, on the bench that repeated it.
+def cell_errors(file: RunFile, plan: Any, bench: Bench, reads: LastReads) -> CellErrors:
+    """Return the errors of the cells that `Program` programmed, on the bench that repeated it as far as it came.
+
+    Of a run that was stopped, cells that were read after their last pulse count.
 
     Raises
     ------
     InputError
-        When the run was cut short: what a cell holds is known at the end only.
+        When there are none.
     """
-    if file.status is not Status.FINISHED:
-        raise InputError(
-            f"{file.path} is {file.status}, and was repeated to its end: what its cells held when it stopped is not known; "
-            "give a finished run"
-        )
     place = plan.placement
+    lines = place.array, place.rows, place.columns
     target = plan.levels.conductance(plan.digits)
-    times, read = reads.of(place.array, place.rows, place.columns)
-    first, verified, series = held_history(bench, place.array, place.rows, place.columns, times)
-    known = np.isfinite(read)
+    times, read = reads.of(*lines)
+    first, verified, series = held_history(bench, *lines, times)
+    achieved = _achieved(file, reads, lines)
+    known = np.isfinite(read) & np.isfinite(achieved)
     if not known.any():
-        raise InputError(f"{file.path} holds no verify read of a cell")
+        raise InputError(f"{file.path} holds no verify read of a cell after its last pulse ({file.status})")
     first, verified = (one / (1.0 + one * series) for one in (first, verified))
     scale = float(np.sqrt(np.mean(target[known] ** 2)))
     parts = np.stack([(first - target)[known], (verified - first)[known], (read - verified)[known]]) / scale
-    achieved = file.map(f"{place.array}_conductance")
-    rows, columns = file.map_axes(f"{place.array}_conductance")
-    image = achieved[np.ix_(np.searchsorted(rows, place.rows), np.searchsorted(columns, place.columns))]
-    measured = float(np.mean((image - target)[known] ** 2)) / scale**2
+    measured = float(np.mean((achieved - target)[known] ** 2)) / scale**2
     return CellErrors(parts, measured)
+
+
+def _achieved(file: RunFile, reads: LastReads, lines: tuple[str, Lines, Lines]) -> Floats:
+    """Return what the cells were read as last, S, as the run file has it; NaN where they were not."""
+    array, down, across = lines
+    if file.status is not Status.FINISHED:  # its last image may be older
+        seen = reads.empty()
+        seen.take(file.table("pulses"))
+        return seen.of(*lines)[1]
+    rows, columns = file.map_axes(f"{array}_conductance")
+    image = file.map(f"{array}_conductance")
+    return np.asarray(image[np.ix_(np.searchsorted(rows, down), np.searchsorted(columns, across))])

@@ -5,14 +5,14 @@ The error is relative and squared, ||answer - exact||^2 / ||exact||^2: independe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.arrays import CAUSES, Cause, Causes, Exchange, SwitchedCircuits, Targets
+from mho.instruments.arrays import CAUSES, Cause, Causes, Exchange, Holding, Place, SwitchedCircuits
 from mho.procedures import (
     LoopOnCells,
     Multiply,
@@ -21,6 +21,7 @@ from mho.procedures import (
     largest_linear,
     random_by_active,
 )
+from mho.running.budget.repeated_bench import RepeatedBench
 
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
@@ -42,6 +43,11 @@ class Question(Protocol):
         """What it can be wrong by."""
         ...
 
+    @property
+    def effort(self) -> int:
+        """How many answers of a loop an `error` takes the time of."""
+        ...
+
     def error(self, circuits: SwitchedCircuits, causes: Causes) -> float:
         """Return the squared error of a twin with only `causes`."""
         ...
@@ -61,7 +67,7 @@ class LoopQuestion:
         Squared error, as the run file has it; NaN where it has none.
     exchange : Exchange
         Inputs (scales, k), largest first.
-    targets : mapping
+    targets : Holding
         Of the loop's cells.
     per_unit : (scales,) array
         Output that stands for 1 in the loop's solution, V.
@@ -75,12 +81,13 @@ class LoopQuestion:
 
     measured: float
     exchange: Exchange
-    targets: Mapping[str, Targets]
+    targets: Holding
     per_unit: Floats
     solution: Floats
     given: Callable[[Floats], Floats]
     order: int
     causes: tuple[Cause, ...] = tuple(CAUSES)
+    effort: int = 1
 
     def error(self, circuits: SwitchedCircuits, causes: Causes) -> float:
         """Return the squared error of a twin with only `causes`."""
@@ -109,23 +116,25 @@ class ProductQuestion:
         Mean squared error over the mean square of the digits' exact sums, as the run file has it.
     exchanges : tuple of Exchange
         In the order in which the run played them: the calibration of each tile, then the patterns.
-    targets : tuple of mapping
-        Of the cells of each exchange.
+    targets : mapping of Holding
+        Of the cells in each place.
     procedure : Multiply
     plan : MultiplyPlan
     """
 
     measured: float
     exchanges: tuple[Exchange, ...]
-    targets: tuple[Mapping[str, Targets], ...]
+    targets: Mapping[Place, Holding]
     procedure: Multiply
     plan: MultiplyPlan
     causes: tuple[Cause, ...] = tuple(CAUSES)
+    effort: int = 1
 
     def error(self, circuits: SwitchedCircuits, causes: Causes) -> float:
         """Return the squared error of a twin with only `causes`, calibrated as the run calibrates."""
-        played = zip(self.exchanges, self.targets, strict=True)
-        sums = self.procedure.sums_on(self.plan, _Repeated(circuits, played, causes))
+        bench = RepeatedBench(circuits, self.targets, causes)
+        bench.follow(self.exchanges)
+        sums = self.procedure.sums_on(self.plan, bench)
         sums.calibrate()
         off = whole = 0.0
         for _, patterns in random_by_active(
@@ -143,34 +152,9 @@ class ProductQuestion:
         return replace(self, exchanges=moved)
 
 
-class _Repeated:
-    """A bench that repeats recorded exchanges, one after the other."""
-
-    def __init__(
-        self,
-        circuits: SwitchedCircuits,
-        played: Iterable[tuple[Exchange, Mapping[str, Targets]]],
-        causes: Causes,
-    ) -> None:
-        self._circuits, self._played, self._causes = circuits, iter(played), causes
-
-    def connect_multiply(self, array: str, rows: Digits, columns: Digits) -> None:
-        """Do nothing: what was connected is known."""
-
-    def multiply(self, volts: Floats) -> Floats:
-        """Return the currents of the next exchange, A."""
-        exchange, targets = next(self._played)
-        return self._circuits.repeat(exchange, targets, self._causes, volts)
-
-
 def squared_error(answer: Floats, exact: Floats) -> float:
     """Return ||answer - exact||^2 / ||exact||^2."""
     return float(np.sum((answer - exact) ** 2) / np.sum(exact**2))
-
-
-def loop_targets(cells: LoopOnCells, matrix: Floats) -> dict[str, Targets]:
-    """Return the targets of a loop that holds `matrix` (n, n), array by array."""
-    return {name: Targets(*both) for name, both in cells.targets(matrix).items()}
 
 
 def volts_per_unit(volts: Floats, rhs: Floats, cells: LoopOnCells, input_conductance: float) -> Floats:

@@ -40,7 +40,7 @@ def shapley_values(values: ArrayLike) -> Floats:
     if len(v) != 1 << k or k > MOST_EXACT:
         raise ValueError(f"{len(v)} values; give one for each of 2^k sets, k up to {MOST_EXACT}")
     sets = np.arange(len(v))
-    sizes = np.bitwise_count(sets) if hasattr(np, "bitwise_count") else _bits(sets)
+    sizes = np.bitwise_count(sets)
     weights = np.array([factorial(s) * factorial(k - s - 1) / factorial(k) for s in range(k)])
     found = np.empty((k, *v.shape[1:]))
     for i in range(k):
@@ -129,7 +129,3 @@ def _along(of: Callable[[int], float], order: NDArray[np.int64]) -> Floats:
 
 def _error(pairs: list[Floats]) -> Floats:
     return np.asarray(np.std(pairs, axis=0, ddof=1) / np.sqrt(len(pairs)))
-
-
-def _bits(sets: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.array([int(one).bit_count() for one in sets], np.int64)

@@ -42,6 +42,7 @@ DERIVATIONS: Mapping[str, Callable[[Imported], Derivation | None]] = {
     "program": switching_tables.program,
     "noise": reading_tables.noise,
     "retention": reading_tables.retention,
+    "reads": reading_tables.reads,
 }
 """What is extracted, by kind of measurement."""
 

@@ -115,6 +115,33 @@ def noise(imported: Imported) -> Derivation:
     return Derivation((spectra, allan, cells), (), figures, derive)
 
 
+def reads(imported: Imported) -> Derivation | None:
+    """Take the targets of programmed cells, where the table has them, with the figures of `mho run program`."""
+    if "target" not in imported.names:
+        return None
+    target = map_of(imported, "target", "S", "target conductance")
+    conductance = f"{imported.prefix}conductance"
+    figures = (
+        Figure(
+            "levels", kind="histogram", map=conductance, by=target.name, y_scale="log",
+            title="Levels of the programmed cells",
+        ),
+        Figure("errors", map=conductance, minus=target.name, title="Conductance errors"),
+    )  # fmt: skip
+
+    def derive(rows: Columns) -> Derived:
+        cells = list(groups(rows, "row", "column"))
+        last = np.array([place[-1] for _, place in cells])
+        wanted = rows["target"][last].astype(float)
+        errors = rows["conductance"][last] - wanted
+        image = image_of(imported, [cell for cell, _ in cells], wanted)
+        known = errors[np.isfinite(errors)]
+        result = {"error_deviation": float(known.std()) if known.size else None}
+        return Derived({}, {target.name: [(0.0, image)]}, result, {"error_deviation": "S"})
+
+    return Derivation((), (target,), figures, derive)
+
+
 def _joined(parts: list[Columns]) -> dict[str, NDArray[Any]]:
     return {name: np.concatenate([one[name] for one in parts]) for name in parts[0]}
 

@@ -26,7 +26,7 @@ from mho.errors import RunFileError
 from mho.runs.liveness import Writer
 from mho.runs.paths import SUFFIX
 from mho.runs.provenance import text_hash
-from mho.runs.reading.containment import check_contained, check_link, open_dataset
+from mho.runs.reading.containment import check_contained, check_link, link_kind, open_text
 from mho.runs.reading.opening import intact, open_run_file, writer_of
 from mho.runs.reading.record import RunRecord
 from mho.runs.reading.text import read_text
@@ -192,9 +192,10 @@ def plain_results(results: Mapping[str, Any]) -> dict[str, Any]:
 
 def _results(path: Path, entry: h5py.h5g.GroupID) -> tuple[Mapping[str, Any], Mapping[str, str]]:
     """Return what a run file holds of the result, and its units by name."""
-    if not entry.links.exists(b"result"):  # until schema 2
+    kind = link_kind(entry, b"result")
+    if kind is None:  # until schema 2
         return json.loads(_text(path, entry, "summary")), {}
-    check_link(path, b"result", entry.links.get_info(b"result").type)
+    check_link(path, b"result", kind)
     group = h5py.h5g.open(entry, b"result")
     values, units = (json.loads(_text(path, group, name)) for name in ("values", "units"))
     if not all(isinstance(unit, str) for unit in units.values()):
@@ -203,7 +204,7 @@ def _results(path: Path, entry: h5py.h5g.GroupID) -> tuple[Mapping[str, Any], Ma
 
 
 def _text(path: Path, group: h5py.h5g.GroupID, name: str) -> str:
-    return read_text(open_dataset(path, group, name.encode()))
+    return read_text(open_text(path, group, name.encode()))
 
 
 def unreadable(path: Path, error: RunFileError) -> Card:

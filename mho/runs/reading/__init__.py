@@ -2,7 +2,8 @@
 
 from mho.runs.reading.conformance import check_array, check_map, check_table, is_table
 from mho.runs.reading.opening import intact, items_of, mend, open_hdf5, open_run_file
-from mho.runs.reading.reader import LogEntry, RunFile, Stored
+from mho.runs.reading.reader import LogEntry, RunFile
+from mho.runs.reading.stored import Stored
 
 __all__ = [
     "LogEntry",

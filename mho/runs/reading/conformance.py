@@ -16,7 +16,7 @@ from mho.errors import RunFileError
 from mho.runs.drawable import Drawable, check_figures
 from mho.runs.figures import FIGURES, FIGURES_BYTES, Figure, figures_from_text
 from mho.runs.reading.opening import DAMAGE, items_of
-from mho.runs.reading.text import decode
+from mho.runs.reading.text import decode, text_attribute
 
 Check = Callable[[h5py.HLObject], None]
 Items = Mapping[str, Any]
@@ -124,7 +124,7 @@ def drawable_of(entry: h5py.Group) -> Drawable:
 
 def is_table(item: h5py.HLObject) -> bool:
     """Return whether a member of the entry is a table."""
-    return isinstance(item, h5py.Group) and item.attrs.get("NX_class") == "NXdata"
+    return isinstance(item, h5py.Group) and text_attribute(item, "NX_class") == "NXdata"
 
 
 def malformed(entry: h5py.Group) -> Iterator[str]:

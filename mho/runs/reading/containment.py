@@ -99,12 +99,25 @@ class Declared:
         _check_size(self._path, "it", self._bytes, self._chunks)
 
 
-def open_dataset(path: Path, group: h5py.h5g.GroupID, name: bytes) -> h5py.h5d.DatasetID:
-    """Open one dataset of a group for reading, if it is the file's own; errors as `check_contained`."""
+def open_text(path: Path, group: h5py.h5g.GroupID, name: bytes) -> h5py.h5d.DatasetID:
+    """Open the dataset of a text, if it is the file's own; how much it declares is checked by `reading.text.read_text`."""
     check_link(path, name, group.links.get_info(name).type)
     dataset = h5py.h5d.open(group, name)
-    _check_dataset(path, dataset)
+    check_values(path, dataset)
     return dataset
+
+
+def link_kind(group: h5py.h5g.GroupID, name: bytes) -> int | None:
+    """Return what kind of link a group has of a name, or along a path; None where there is none.
+
+    The groups on the way are there.
+    """
+    try:
+        return int(group.links.get_info(name).type)
+    except RuntimeError:  # asking first whether it exists takes twice the time where it does
+        if group.links.exists(name):
+            raise
+        return None
 
 
 def check_link(path: Path, name: bytes, kind: int) -> None:
@@ -116,18 +129,23 @@ def check_link(path: Path, name: bytes, kind: int) -> None:
         )
 
 
-def _check_dataset(path: Path, dataset: h5py.h5d.DatasetID) -> tuple[int, int]:
-    """Refuse a dataset whose values are in another file, or beyond all size; return its bytes and chunks."""
+def check_values(path: Path, dataset: h5py.h5d.DatasetID) -> h5py.h5p.PropDCID:
+    """Refuse a dataset whose values are in another file; return the properties that it was created with."""
     properties = dataset.get_create_plist()
-    layout = properties.get_layout()
-    if layout == h5py.h5d.VIRTUAL or properties.get_external_count():
+    if properties.get_layout() == h5py.h5d.VIRTUAL or properties.get_external_count():
         raise RunFileError(
             f"run file {path} is not read: the values of {_name(dataset)} are in another file, where mho never puts them"
         )
+    return properties
+
+
+def _check_dataset(path: Path, dataset: h5py.h5d.DatasetID) -> tuple[int, int]:
+    """Refuse a dataset whose values are in another file, or beyond all size; return its bytes and chunks."""
+    properties = check_values(path, dataset)
     shape = dataset.shape or ()
     declared = math.prod(shape) * dataset.get_type().get_size()
     chunks = 0
-    if layout == h5py.h5d.CHUNKED:
+    if properties.get_layout() == h5py.h5d.CHUNKED:
         cut = properties.get_chunk()
         chunks = math.prod(-(-length // step) for length, step in zip(shape, cut, strict=True))
     if declared > ROOM or chunks > CHUNK_ROOM:

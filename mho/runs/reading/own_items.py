@@ -11,7 +11,8 @@ from pathlib import Path
 import h5py
 
 from mho.errors import RunFileError
-from mho.runs.reading.containment import Declared, check_contained, check_link
+from mho.runs.reading.containment import Declared, check_contained, check_link, check_values, link_kind
+from mho.runs.reading.text import read_text
 
 
 class OwnItems:
@@ -64,6 +65,17 @@ class OwnItems:
             self._opened[name] = dataset
         return dataset
 
+    def text(self, name: str) -> str:
+        """Return a text as it stands in the file now."""
+        self._check_open()
+        place = f"entry/{name}"
+        if not self._whole:
+            self._leads(place)
+        dataset = h5py.h5d.open(self._file.id, place.encode())
+        if not self._whole:
+            check_values(self._path, dataset)
+        return read_text(dataset)
+
     def has(self, group: str, name: str) -> bool:
         """Return whether a group holds something of this name; neither is opened."""
         self._check_open()
@@ -105,14 +117,13 @@ class OwnItems:
         above = place.rpartition("/")[0]
         if above and not self._leads(above):
             return False
-        links, name = self._file.id.links, place.encode()
-        if not links.exists(name):
+        kind = link_kind(self._file.id, place.encode())
+        if kind is None:
             return False
-        kind = links.get_info(name).type
         if not self._whole:
             if kind == h5py.h5l.TYPE_SOFT:  # it may lead anywhere: mho writes none
                 self.check_all()
             else:
-                check_link(self._path, name, kind)
+                check_link(self._path, place.encode(), kind)
         self._links.add(place)
         return True

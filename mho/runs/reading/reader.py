@@ -37,6 +37,7 @@ from mho.runs.reading.conformance import (
 )
 from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, open_run_file
 from mho.runs.reading.record import RunRecord, unit_of
+from mho.runs.reading.stored import Stored
 from mho.runs.reading.text import decode
 from mho.runs.schema import GOING_ON, Status
 
@@ -58,17 +59,6 @@ class LogEntry:
     time: float
     level: str
     message: str
-
-
-@dataclass(frozen=True)
-class Stored:
-    """What a column, a stack of images or an array is: type, shape as of now, unit, description, chunks if it has any."""
-
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-    unit: str
-    description: str
-    chunks: tuple[int, ...] | None
 
 
 class RunFile(RunRecord):
@@ -280,7 +270,7 @@ class RunFile(RunRecord):
         return [value[:length] for value, length in zip(values, lengths, strict=False)]
 
     def stored(self, group: str, name: str = "value") -> Stored:
-        """Return what a column, the images of a map or an array are, before any of it is read.
+        """Return what a column, the images of a map or an array are, none of which is read.
 
         Parameters
         ----------
@@ -300,8 +290,7 @@ class RunFile(RunRecord):
             self._check_images(own)
         with intact(self.path):
             dataset = self._array(own) if kind == "arrays" and own else self._follow(f"{group}/{name}")
-            description = str(dataset.attrs.get("long_name", ""))
-            return Stored(dataset.dtype, dataset.shape, unit_of(dataset), description, dataset.chunks)
+        return Stored(self.path, dataset)
 
     def images(self, name: str, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
         """Return images `start` to `stop` of a map (time, rows, columns), in `map_unit`."""

@@ -43,6 +43,9 @@ class RunRecord:
         self._file = file
         self._items = OwnItems(path, file, whole=whole)
 
+    def __fspath__(self) -> str:
+        return str(self.path)
+
     @property
     def schema(self) -> int:
         """Number of the schema by which the file is laid out."""
@@ -245,7 +248,7 @@ class RunRecord:
                     dataset.refresh()  # the position of a chunk may be cached from an earlier read
                     return _text_of(dataset)
                 time.sleep(PAUSE)
-            return _text_of(self._group(name))
+            return self._items.text(name)
 
     def _writer_lives(self) -> bool:
         entry = self._group("")

@@ -21,9 +21,9 @@ THRESHOLD, SPREAD, STUCK = 1.5, 0.2, 1e6  # V
 
 
 def chip(
-    thresholds: np.ndarray, strongest: np.ndarray, *, formed: bool, sets: bool = True
+    thresholds: np.ndarray, strongest: np.ndarray, *, formed: bool, sets: bool = True, cycles: int = 12
 ) -> dict[str, np.ndarray]:
-    """Return twelve cycles on cells that a RESET moves from a V_SL on, in ramps of 0.05 V each to its cell's strongest.
+    """Return cycles on cells that a RESET moves from a V_SL on, in ramps of 0.05 V each to its cell's strongest.
 
     A cell of the threshold `STUCK` conducts from the beginning, and so do all that are `formed`.
     """
@@ -38,7 +38,7 @@ def chip(
     record(READ, np.zeros(count))
     state[:] = LRS
     record(SET, np.full(count, 3.5))
-    for _ in range(12):
+    for _ in range(cycles):
         for voltage in np.arange(0.8, strongest.max() + 0.01, 0.05):
             volts = np.minimum(voltage, strongest)
             state[volts >= thresholds] = HRS
@@ -85,7 +85,7 @@ def test_how_likely_a_cell_holds_still_is_the_tail_of_the_others_thresholds(stro
     each[0] = STUCK
     most = np.full(4000, 2.6)
     most[0] = strongest
-    found = unmoved(chip(each, most, formed=True))
+    found = unmoved(chip(each, most, formed=True, cycles=4))
     assert found.on[0] == pytest.approx(0.5 * erfc((strongest - THRESHOLD) / SPREAD / sqrt(2.0)), rel=0.15)
     assert stuck_cells(found).on == (found.on[0] <= 0.01)
     assert (found.on[1:] == 1.0).all()

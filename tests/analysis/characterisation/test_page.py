@@ -44,12 +44,16 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def page(measured: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return page_of(measured, tmp_path_factory.mktemp("page"))
+
+
 def page_of(folder: Path, output: Path, **given: object) -> str:
     return write_report(folder, output / "page.html", **given).read_text("utf-8")
 
 
-def test_parameters_stand_with_interval_unit_cells_and_file(measured: Path, tmp_path: Path) -> None:
-    page = page_of(measured, tmp_path)
+def test_parameters_stand_with_interval_unit_cells_and_file(page: str) -> None:
     found = {line.split("</td>")[0].removeprefix("<td>"): line for line in page.split("<tr>")}
     assert '<td class="n">1</td><td class="n">0.5101 to 1</td>' in found["forming yield"]
     row = found["LRS by pulses, median"]
@@ -62,8 +66,7 @@ def test_parameters_stand_with_interval_unit_cells_and_file(measured: Path, tmp_
     assert "characterise &lt;multiply&gt;" in page
 
 
-def test_figures_are_within_the_page_and_nothing_is_loaded(measured: Path, tmp_path: Path) -> None:
-    page = page_of(measured, tmp_path)
+def test_figures_are_within_the_page_and_nothing_is_loaded(page: str) -> None:
     assert page.count("data:image/png;base64,") >= 10
     assert "not drawn" not in page
     assert "http" not in page

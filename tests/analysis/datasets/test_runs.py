@@ -139,10 +139,29 @@ def test_figures_are_drawn_with_what_draw_and_plot_take(damaged, monkeypatch):
         mho.open_runs(damaged).draw("endurance", by="preset")
     mho.open_runs(damaged)[:1].plot("out.png", "endurance", ratio=True)
     whole = [damaged / f"{seed}.h5" for seed, _ in RUNS]
-    assert asked == [
-        (*whole, {"figure": "endurance", "by": "preset"}),
-        (whole[:1], "out.png", "endurance", {"ratio": True}),
-    ]
+    (*drawn, drawing), (plotted, *plotting) = asked
+    assert ([*map(Path, drawn)], drawing) == (whole, {"figure": "endurance", "by": "preset"})
+    assert ([*map(Path, plotted)], plotting) == (whole[:1], ["out.png", "endurance", {"ratio": True}])
+
+
+def test_figures_after_the_first_read_no_card_again(folder, tmp_path, monkeypatch):
+    def fail(path: Path) -> None:
+        raise AssertionError(f"the card of {path} is read again")
+
+    runs = mho.open_runs(folder)
+    first = runs.plot(tmp_path / "first.svg", "endurance", by="preset").read_text()
+    monkeypatch.setattr("mho.analysis.grouping.cards.read_card", fail)
+    monkeypatch.setattr("mho.analysis.datasets.runs.read_card", fail)
+    assert runs.plot(tmp_path / "second.svg", "endurance", by="preset").read_text() == first
+    assert runs[:2].plot(tmp_path / "two.svg", "endurance", by="preset").is_file()
+
+
+def test_runs_and_a_run_are_taken_where_paths_are(folder, tmp_path):
+    runs = mho.open_runs(folder)
+    wanted = mho.plot([*runs.paths], tmp_path / "paths.svg", "endurance", by="preset").read_text()
+    assert mho.plot(runs, tmp_path / "runs.svg", "endurance", by="preset").read_text() == wanted
+    with runs[0] as one:
+        assert mho.plot(one, tmp_path / "one.svg", "endurance").is_file()
 
 
 def test_a_notebook_shows_a_bounded_table(folder):

@@ -21,6 +21,7 @@ from run_writers import WriterProcess
 
 from mho import run as run_procedure
 from mho.analysis.exports import Description, export, publish
+from mho.analysis.exports.package import text_tables
 from mho.analysis.exports.package.description import orcid_check_digit
 from mho.errors import InputError, RunFileError
 from mho.instruments import open_bench
@@ -405,3 +406,53 @@ def test_a_place_without_runs_is_said(tmp_path: Path):
     with pytest.raises(InputError, match="is a folder that holds no run file"):
         publish([tmp_path], tmp_path / "out")
     assert np.size(list(tmp_path.iterdir())) == 0
+
+
+def test_what_is_large_is_in_the_run_files_only_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "runs").mkdir()
+    for number in (1, 2):
+        sweep(tmp_path / "runs" / f"{number}.h5", 1e-6 * number)
+    monkeypatch.setattr(text_tables, "MOST_VALUES", 20)  # 2 x 4 rows of two columns, 2 maps of 4 cells of 4
+    made = publish([tmp_path / "runs"], tmp_path / "out", figures="none")
+    assert {name for name in files_of(made.path) if name.startswith("data/")} == {
+        f"data/{number}/{name}"
+        for number in (1, 2)
+        for name in ("points.csv", "run.csv", "log.csv", "run.json")
+    }
+    page = (made.path / "README.md").read_text("utf-8")
+    assert "| Sweep | map | `heat` | 32 |" in page
+    assert "`points`" not in page
+
+
+@pytest.mark.parametrize(
+    ("tables", "names"),
+    [("all", {"points.csv", "maps/heat.csv"}), ("none", set()), (None, {"points.csv", "maps/heat.csv"})],
+)
+def test_tables_are_written_as_text_as_asked(tmp_path: Path, tables: str | None, names: set[str]):
+    sweep(tmp_path / "1.h5", 1e-6)
+    made = publish([tmp_path / "1.h5"], tmp_path / "out", figures="none", tables=tables)
+    always = {"run.csv", "log.csv", "run.json"}
+    assert {name for name in files_of(made.path) if name.startswith("data/1/")} == {
+        f"data/1/{name}" for name in names | always
+    }
+    assert ("What is in the run files only" in (made.path / "README.md").read_text("utf-8")) == (
+        tables == "none"
+    )
+
+
+def test_the_largest_are_left_out_until_the_others_are_few_enough():
+    pulses, cycles, target = (
+        text_tables.Kind("Solve", "table", "pulses"),
+        text_tables.Kind("Solve", "table", "cycles"),
+        text_tables.Kind("Solve", "map", "target"),
+    )
+    counts = {pulses: 700, cycles: 10, target: 90}
+    assert text_tables.too_large(counts, 800) == {}
+    assert text_tables.too_large(counts, 799) == {pulses: 700}
+    assert text_tables.too_large(counts, 99) == {pulses: 700, target: 90}
+    assert text_tables.too_large(counts, 0) == counts
+
+
+def test_tables_that_cannot_be_written_so_are_refused(folder: Path, tmp_path: Path):
+    with pytest.raises(InputError, match="tables 'few' cannot be written so; give one of all, none"):
+        publish([folder], tmp_path / "out", tables="few")

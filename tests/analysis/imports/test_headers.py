@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mho.analysis.imports.headers import looks_like_units, ratio_to, read_headers, split_header
+from mho.analysis.imports.headers import ratio_to, read_headers, split_header
+from mho.analysis.imports.tables.units import looks_like_units
 from mho.errors import InputError
 
 

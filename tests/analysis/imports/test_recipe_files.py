@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
+import scipy.io
 
 from mho.analysis.imports import (
     Reading,
@@ -72,8 +75,84 @@ LINES = {
         "2,0.083,0.0099,5.06e-10,19740686.7,\r\n"
         "3,0.16,0.0199,1e-9,19740686.7,\r\n"
     ),
+    "crosssim-set": (
+        "rmp1,rmp2,rmp3\n"
+        "0.00016,0.00016,0.00016\n"
+        "0.00017,0.00018,0.00018\n"
+    ),
+    "crosssim-reset": (
+        "rmp1,rmp2,rmp3\n"
+        "0.0002,0.0002,0.0002\n"
+        "0.0001,0.0001,\n"
+    ),
+    "neurosim-pulses": (
+        "Time[ns]_LTP\tConductance_LTP\tTime[ns]_LTD\tConductance_LTD\n"
+        "0\t3E-09\t0\t3.2E-09\n"
+        "0.86\t6E-09\t3.1\t3.5E-09\n"
+        "95.4\t3.9E-08\t\t\n"
+    ),
+    "bisol-pulses": (
+        "# pulse_v,pulse_width,num_applied,meas_v,i_0,i_1\n"
+        "4.0e+00,5.0e-07,1.0e+03,-1.0e-01,-9.0e-10,-8.0e-10\n"
+        "4.2e+00,5.0e-07,1.0e+03,-1.0e-01,-1.2e-09,-1.2e-09\n"
+    ),
+    "bisol-retention": (
+        "# resistance (ohms),time (s),res min,res_max\n"
+        "6.8e+07,0.0e+00,5.3e+07,7.9e+07\n"
+        "1.0e+08,3.8e+01,5.3e+07,7.9e+07\n"
+    ),
+    "knowm-hysteresis": (
+        "-0.58,-2.79\n"
+        "-0.59,-2.78\n"
+        "-0.61,-2.74\n"
+    ),
 }  # fmt: skip
 """The first lines of each data set, shortened."""
+
+
+def neurram(path: Path) -> None:
+    targets = np.array([[1e-6, 4e-5], [2e-5, 1e-6]])
+    read = targets + 1e-7
+    np.savez(
+        path, program_sucess=np.ones((2, 2), bool), G_program=read, G=targets, num_pulses=3.0 * np.ones((2, 2)),
+        G_read=read,
+    )  # fmt: skip
+
+
+def siox(path: Path) -> None:
+    volts = np.linspace(0.0, 0.5, 11)
+    scipy.io.savemat(
+        path,
+        {"data": np.stack([[1e-5 * volts, 2e-5 * volts], [volts, volts], [volts, volts]]).T.swapaxes(1, 2)},
+    )
+
+
+def ta_hfo2(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["G_reads"] = 1e-6 * np.arange(1.0, 25.0).reshape(2, 3, 2, 2)
+
+
+def arc_two(path: Path) -> None:
+    names = ("current", "voltage", "pulse_width", "read_voltage")
+    rows = np.zeros(1000, dtype=[*((name, "<f4") for name in names), ("op_type", "<u4")])
+    rows[:3] = [(2e-6, 1.5, 1e-6, 0.2, 3), (4e-6, 1.5, 1e-6, 0.2, 3), (4e-6, 0.0, 0.0, 0.2, 1)]
+    with h5py.File(path, "w") as file:
+        file["crosspoints/W00B00/timeseries"] = rows
+        file["crosspoints/W00B00/timeseries"].attrs["NROWS"] = 3
+
+
+FILES = {
+    "neurram-programming": ("data.npz", neurram), "siox-states": ("data.mat", siox),
+    "ta-hfo2-pulses": ("data.mat", ta_hfo2),
+    "arc-two": ("data.h5", arc_two),
+}  # fmt: skip
+"""Files of the layout of data sets that are no text."""
+
+
+def written(folder: Path, name: str) -> Path:
+    file, write = FILES.get(name, ("data.csv", lambda path: path.write_bytes(LINES[name].encode())))
+    write(folder / file)
+    return folder / file
 
 
 @pytest.mark.parametrize("name", [one.name for one in packaged_recipes()])
@@ -82,14 +161,54 @@ def test_each_packaged_recipe_reads_lines_of_its_data_set(tmp_path: Path, name: 
     assert recipe.recipe.source
     assert recipe.recipe.files
     assert recipe.recipe.layout
-    source = tmp_path / "data.csv"
-    source.write_bytes(LINES[name].encode())
+    source = written(tmp_path, name)
     with RunFile(import_reading(source, recipe.reading, tmp_path / "run.h5")) as run:
         (table,) = run.tables
         assert run.length(table) >= 2
         assert run.provenance["recipe"] == recipe.text
         assert run.provenance["inputs"].startswith("table ")
-        assert run.parameters["table"].value == "data.csv"
+        assert run.parameters["table"].value == source.name
+
+
+EXPECTED = {
+    "crosssim-set": ("responses", {"conductance": [1.6e-3, 1.7e-3], "pulse": [0, 1], "kind": [1, 1], "repeat": [0, 0]}),
+    "neurosim-pulses": ("responses", {"conductance": [3e-9, 6e-9, 3.9e-8], "pulse": [0, 1, 2], "kind": [1, 1, 1]}),
+    "bisol-pulses": ("responses", {"conductance": [9e-9, 1.2e-8], "voltage": [4.0, 4.2], "pulse": [0, 1]}),
+    "bisol-retention": ("reads", {"conductance": [1 / 6.8e7, 1e-8], "time": [0.0, 38.0]}),
+    "knowm-hysteresis": ("sweeps", {"current": [-2.79e-6, -2.78e-6], "voltage": [-0.58, -0.59]}),
+    "neurram-programming": (
+        "reads", {"conductance": [1.1e-6, 4.01e-5, 2.01e-5], "target": [1e-6, 4e-5, 2e-5], "column": [0, 1, 0],
+                  "num_pulses": [3] * 3},
+    ),
+    "siox-states": ("sweeps", {"voltage": [0.0, 0.05], "current": [0.0, 5e-7], "sweep": [0, 0]}),
+    "ta-hfo2-pulses": (
+        "responses", {"conductance": [1e-6, 2e-6, 3e-6, 4e-6, 5e-6], "row": [0, 1, 0, 1, 0],
+                      "column": [0, 0, 1, 1, 0], "pulse": [0] * 4 + [1]},
+    ),
+    "arc-two": (
+        "responses", {"conductance": [1e-5, 2e-5, 2e-5], "voltage": [1.5, 1.5, 0.0], "pulse": [0, 1, 2],
+                      "op_type": [3, 3, 1]},
+    ),
+}  # fmt: skip
+"""The first values of columns, by recipe."""
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_values_and_units_are_those_that_the_layout_tells(tmp_path: Path, name: str):
+    table, columns = EXPECTED[name]
+    reading = find_recipe(name).reading
+    with RunFile(import_reading(written(tmp_path, name), reading, tmp_path / "run.h5")) as run:
+        found = run.table(table)
+        for column, values in columns.items():
+            assert found[column][: len(values)] == pytest.approx(values), column
+
+
+def test_ramps_of_several_columns_are_repeats_of_their_own(tmp_path: Path):
+    reading = find_recipe("crosssim-reset").reading
+    with RunFile(import_reading(written(tmp_path, "crosssim-reset"), reading, tmp_path / "run.h5")) as run:
+        responses = run.table("responses")
+        assert responses["repeat"].tolist() == [0, 0, 1, 1, 2]  # a column may end before others
+        assert responses["kind"].tolist() == [2] * 5
 
 
 def test_cycles_of_radar_alternate_between_hrs_and_lrs(tmp_path: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import Shell
 from foreign_tables import TABLES
@@ -184,3 +185,64 @@ def test_columns_that_say_nothing_are_shown_with_the_options(shell: Shell, tmp_p
     )
     assert "its columns foo, bar tell no kind of measurement" in said
     assert "--type iv --column voltage=" in said
+
+
+COMMAS = "row;col;R (Ohm)\n" + "".join(f"{k // 4};{k % 4};{k + 1},500\n" for k in range(16))
+
+
+def test_a_doubtful_comma_is_asked_for_and_what_was_said_is_remembered(shell: Shell, tmp_path: Path):
+    table = written(tmp_path, COMMAS)
+    assert "the comma in 1,500 may be a decimal mark or part thousands" in shell.refused("import", table)
+    assert "the decimal mark is 'dot'; say comma or point" in shell.refused(
+        "import", table, "--decimal", "dot"
+    )
+    code, out, _ = shell("import", table, "--decimal", "point")
+    assert code == 0
+    code, again, err = shell("import", table)
+    assert (code, "as told before" in err) == (0, True)
+    for path in (out, again):
+        with RunFile(path.strip()) as run:
+            assert run.map("conductance")[0, 0] == pytest.approx(1 / 1500)
+
+
+def test_lines_that_are_left_out_are_said(shell: Shell, tmp_path: Path):
+    table = written(tmp_path, TABLES["endurance"]() + "\nAverage;5,1;150,0\n")
+    code, _, err = shell("import", table)
+    assert (code, "1 line of statistics below the values left out: Average in line" in err) == (0, True)
+
+
+def test_which_array_and_what_it_counts_is_said(shell: Shell, tmp_path: Path):
+    np.savez(tmp_path / "t.npz", G=1e-6 * np.arange(1.0, 97.0).reshape(2, 12, 2, 2), t=np.zeros(3))
+    assert "arrays of several shapes: G (2 x 12 x 2 x 2), t (3)" in shell.refused(
+        "import", tmp_path / "t.npz"
+    )
+    assert "say what they count" in shell.refused("import", tmp_path / "t.npz", "--dataset", "G")
+    said = (
+        "--dataset",
+        "G",
+        "--axes",
+        "cycle,pulse,column,row",
+        "--type",
+        "response",
+        "--column",
+        "pulse=pulse",
+    )
+    code, out, err = shell("import", tmp_path / "t.npz", *said)
+    assert (code, err) == (0, "")
+    with RunFile(out.strip()) as run:
+        assert run.length("responses") == 96
+        assert run.table("responses")["repeat"][-1] == 1
+
+
+def test_a_unit_that_can_hardly_be_meant_is_said(shell: Shell, tmp_path: Path):
+    volts = [*range(12), *range(12, -1, -1)]
+    table = written(tmp_path, "".join(f"{v / 10},{v * 40}\n" for v in volts))
+    assert "480 A is no cell's; say --unit current=uA" in shell.refused("import", table)
+
+
+def test_the_number_of_the_line_can_be_a_column(shell: Shell, tmp_path: Path):
+    table = written(tmp_path, "G (uS)\n" + "".join(f"{k + 1}\n" for k in range(9)))
+    code, out, _ = shell("import", table, "--type", "response", "--column", "pulse={line}")
+    assert code == 0
+    with RunFile(out.strip()) as run:
+        assert run.table("responses")["pulse"].tolist() == list(range(9))

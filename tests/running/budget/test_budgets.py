@@ -3,56 +3,29 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
-import run_samples
+from budget_runs import replayed, stopped
 
 import mho
 from benchmarks._dominant_causes import DOMINATED, OFFSET, dominated_run
-from mho.errors import Aborted, InputError, MhoError, RunFileError
+from mho.errors import InputError
 from mho.instruments.arrays import ALL, CAUSES, Cause
-from mho.procedures import Invert, Multiply, Procedure, Program, Read, Solve
-from mho.procedures.stream import Control, Event, Progress
+from mho.procedures import Invert, Multiply, Program, Solve
 from mho.running import run
 from mho.running.budget import Budget, budget
 from mho.running.budget.questions import LoopQuestion
-from mho.running.budget.replaying import Replayed, replay
-from mho.running.recipe import read_recipe
 from mho.runs import RunFile, Status
 
 PRESETS = ("ideal", "pku", "relaxing")
 
 
 @pytest.fixture(scope="module")
-def inverted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A matrix inverted on arrays of the preset `pku`."""
-    path = tmp_path_factory.mktemp("inverted") / "invert.h5"
-    run(
-        Invert(conditions="3", size=4, vectors=3, scales=8, steps=1),
-        "arrays",
-        seed=3,
-        preset="pku",
-        output=path,
-    )
-    return path
-
-
-@pytest.fixture(scope="module")
 def found(inverted: Path) -> Budget:
     """Its budget."""
     return budget(inverted, draws=4)
-
-
-def replayed(path: Path) -> Replayed:
-    with RunFile(path) as file:
-        found = replay(read_recipe(path), file)
-    assert isinstance(found, Replayed)
-    return found
 
 
 def test_the_twin_repeats_every_answer_bit_for_bit(inverted: Path) -> None:
@@ -161,19 +134,6 @@ def test_a_cause_that_is_off_leaves_all_draws_as_they_were(inverted: Path, cause
     assert part == pytest.approx(1.0, abs=0.25)  # to first order; other draws would have about 0
 
 
-def stopped(procedure: Procedure, stage: str, done: int, output: Path) -> Path:
-    """Carry out a procedure on arrays until it has done so much of a stage, and return its file."""
-    control = Control()
-
-    def stop(event: Event) -> None:
-        if isinstance(event, Progress) and event.stage.startswith(stage) and event.done >= done:
-            control.abort("enough")
-
-    with pytest.raises(Aborted):
-        run(procedure, "arrays", seed=3, output=output, control=control, observers=[stop])
-    return output
-
-
 def test_a_run_that_was_stopped_is_used_as_far_as_it_came(tmp_path: Path) -> None:
     procedure = Invert(conditions="3", size=4, vectors=3, scales=8, steps=0)
     found = budget(stopped(procedure, "inverting", 2, tmp_path / "stopped.h5"), draws=0)
@@ -230,87 +190,10 @@ def test_conductances_are_explained_by_what_each_cell_did(programmed: Path) -> N
     assert found.measured == pytest.approx(np.sqrt(np.mean(off**2)) / size, rel=1e-6)
 
 
-def test_a_programming_that_was_stopped_is_refused(tmp_path: Path) -> None:
-    np.savetxt(tmp_path / "digits.csv", np.arange(24).reshape(4, 6) % 8, delimiter=",", fmt="%d")
-    procedure = Program(digits=str(tmp_path / "digits.csv"))
-    with pytest.raises(InputError, match=r"stopped\.h5 is aborted"):
-        budget(stopped(procedure, "programming", 1, tmp_path / "stopped.h5"))
-
-
-@pytest.fixture(scope="module")
-def real(inverted: Path) -> Path:
-    """The run as if its bench were of real instruments."""
-    copy = inverted.with_name("real.h5")
-    shutil.copy(inverted, copy)
-    with RunFile(copy) as file:
-        text = re.sub(r"^\[simulation\][^\[]*", "", file.bench, flags=re.M)
-    with h5py.File(copy, "r+") as opened:
-        del opened["entry/bench/file"]
-        opened["entry/bench/file"] = np.bytes_(text.encode())
-    return run_samples.seal_again(copy)
-
-
-def test_a_run_on_real_instruments_is_held_to_drawn_chips(real: Path, found: Budget) -> None:
-    drawn = budget(real, draws=2)
-    assert "is a bench of real instruments" in drawn.remarks[-1]
-    assert drawn.preset == "pku"
-    assert drawn.measured == pytest.approx(found.measured, rel=1e-12)
-    assert 0.3 < drawn.twin / drawn.measured < 3.0  # other cells, of the same kind
-    total = sum(one.share for one in drawn.shares) + drawn.rest + drawn.unexplained
-    assert total == pytest.approx(1.0, abs=1e-9)
-    assert drawn.unexplained == pytest.approx(1.0 - (drawn.twin / drawn.measured) ** 2)
-
-
-def test_the_cells_of_a_real_chip_are_those_of_the_preset_that_is_named(real: Path, inverted: Path) -> None:
-    assert budget(real, preset="relaxing", draws=0).preset == "relaxing"
-    with pytest.raises(InputError, match="whose cells are known"):
-        budget(inverted, preset="relaxing")
-    with pytest.raises(MhoError, match="nosuch"):
-        budget(real, preset="nosuch")
-
-
-def test_a_run_without_answers_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "read.h5"
-    run(Read(rows="0", columns="0"), "arrays", seed=1, output=path)
-    with pytest.raises(InputError, match=r"read\.h5 is a run of read, which has no error"):
-        budget(path)
-
-
-def test_a_file_that_was_changed_is_refused(inverted: Path, tmp_path: Path) -> None:
-    path = tmp_path / "changed.h5"
-    shutil.copy(inverted, path)
-    with h5py.File(path, "r+") as file:
-        file["entry/solutions/error"][0] *= 2.0
-    with pytest.raises(RunFileError, match=r"changed\.h5"):
-        budget(path)
-
-
-def test_a_damaged_file_is_refused(inverted: Path, tmp_path: Path) -> None:
-    path = tmp_path / "half.h5"
-    path.write_bytes(inverted.read_bytes()[: inverted.stat().st_size // 2])
-    with pytest.raises(RunFileError, match=r"half\.h5"):
-        budget(path)
-
-
 @pytest.mark.parametrize(("given", "said"), [({"draws": -1}, "draws is -1"), ({"seed": -1}, "seed is -1")])
 def test_numbers_that_cannot_be_are_refused(inverted: Path, given: dict[str, int], said: str) -> None:
     with pytest.raises(InputError, match=said):
         budget(inverted, **given)
-
-
-def test_a_solve_by_blocks_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "blocks.h5"
-    run(Solve(matrix="mimo-16x16", bits=12, leaf=8), "arrays", seed=1, output=path)
-    with pytest.raises(InputError, match="by blocks"):
-        budget(path)
-
-
-def test_a_second_slice_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "slices.h5"
-    procedure = Invert(conditions="3", size=3, vectors=1, scales=6, steps=0, loop_slices=2)
-    run(procedure, "arrays", seed=1, output=path)
-    with pytest.raises(InputError, match="second slice"):
-        budget(path)
 
 
 def test_all_of_it_can_be_told_a_machine(found: Budget) -> None:

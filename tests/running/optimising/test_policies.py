@@ -108,7 +108,7 @@ def test_the_time_ends_a_search(monkeypatch):
 def test_strategies_share_the_time(monkeypatch):
     times = iter(range(10_000))
     monkeypatch.setattr(module.time, "monotonic", lambda: float(next(times)))
-    found = optimise("all", evaluations=400, success=0.9, **SMALL | {"seconds": 40.0})
+    found = optimise("all", evaluations=400, success=0.9, **SMALL | {"seconds": 15.0})
     assert found.ended == "time"
     assert {one.strategy for one in found.trials} == {"asap", "ispp", "fppv", "gdp", "model"}
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ LEAST_LEFT = 0.1  # of the conductance: what has lost more is left out
 TOLD = 0.3  # of the prior's deviation: above, a parameter is not told
 LEAST, LEAST_NOISE = 1e-9, 1e-6  # S, and of the conductance: where the base has none
 TRAPS = 15  # correlation times of telegraph noise
+FAINTEST = -60.0  # ln of noise; a search may step far
 STEP = 1e-3  # of differences, in deviations of the prior
 VARIANCES, PARTS, EXPECTATIONS = (0.3, 30.0), 10, 500
 RELAXATION, DRIFT, NOISE, STUCK, RATE = range(5)
@@ -179,38 +180,67 @@ class _Reads:
             base["rtn_share"] if base["rtn_noise"] else 0.0, *normal_parts(base["relaxation_tail"]),
         )  # fmt: skip
 
+    @cached_property
+    def _quiet(self) -> _Noise:
+        """1/f noise of unit variance alone."""
+        return _Noise.of(self.flicker)
+
+    @cached_property
+    def _still(self) -> Floats:
+        """Squares (cells,) of the reads of cells that do not move, under `_quiet`."""
+        squares: Floats = np.einsum("cr,cr->c", self.reads @ self._quiet.free, self.reads) / self.size**2
+        return squares
+
     def likelihoods(self, parameters: Floats) -> Floats:
         """Return ln of the likelihood of each cell."""
         relaxation, drift, noise, stuck, loss = parameters
+        noise = max(noise, FAINTEST)
         moved = self.reads * np.exp(loss * self.elapsed) - drift * self.slow
-        noisy, variance = math.exp(2.0 * noise) * self.flicker, math.exp(2.0 * relaxation)
+        quiet, variance = self._quiet.times(math.exp(2.0 * noise)), math.exp(2.0 * relaxation)
         change = loss * float(self.elapsed.sum()) - math.log1p(
             math.exp(stuck)
         )  # of the reads' measure; the share
         found = []
-        for share, covariance in ((1.0 - self.trapped, noisy), (self.trapped, noisy + self.trap)):
-            if share:
-                found.append(self._under(covariance, moved, variance) + math.log(share) + change)
-        still = self._under(noisy, self.reads, 0.0) - math.log1p(math.exp(-stuck))
-        result: Floats = np.logaddexp.reduce([*found, still])
+        if self.trapped < 1.0:
+            found.append(self._under(quiet, moved, variance) + math.log(1.0 - self.trapped) + change)
+        if self.trapped:
+            trapping = _Noise.of(math.exp(2.0 * noise) * self.flicker + self.trap)
+            found.append(self._under(trapping, moved, variance) + math.log(self.trapped) + change)
+        still = quiet.known - 0.5 * math.exp(-2.0 * noise) * self._still - math.log1p(math.exp(-stuck))
+        result: Floats = np.logaddexp.reduce([*found, still]) - (len(self.flicker) - 1) * np.log(self.size)
         return result
 
-    def _under(self, covariance: Floats, moved: Floats, variance: float) -> Floats:
-        """Return ln of the likelihood of each cell under a covariance of its noise, relative to its size."""
+    def _under(self, noise: _Noise, moved: Floats, variance: float) -> Floats:
+        """Return ln of the likelihood of each cell under its noise, but for the measure of its size."""
+        rest, along = moved @ noise.free, self.spread @ noise.free
+        squares = self.size**2
+        square = np.einsum("cr,cr->c", rest, moved) / squares
+        both = np.einsum("cr,cr->c", rest, self.spread) / squares
+        seen = np.einsum("cr,cr->c", along, self.spread) / squares
+        widths = variance * self.widths[:, None]
+        wider = 1.0 + widths * seen
+        parts = np.log(self.shares)[:, None] - 0.5 * np.log(wider) + 0.5 * widths * both**2 / wider
+        result: Floats = np.logaddexp.reduce(parts) - 0.5 * square + noise.known
+        return result
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """Noise of some covariance, whatever the cell was programmed to."""
+
+    free: Floats  # (reads, reads): its inverse, without what all reads have in common
+    known: float  # ln of the density's factor
+
+    @classmethod
+    def of(cls, covariance: Floats) -> _Noise:
         inverse = np.linalg.inv(covariance)
         ones = inverse.sum(axis=0)
-        free = inverse - np.outer(ones, ones) / ones.sum()  # whatever the cell was programmed to
-        known = -0.5 * (np.linalg.slogdet(covariance)[1] + math.log(ones.sum()))
-        rest, along = moved @ free, self.spread @ free
-        square = (rest * moved).sum(axis=1) / self.size**2
-        both = (rest * self.spread).sum(axis=1) / self.size**2
-        seen = (along * self.spread).sum(axis=1) / self.size**2
-        widths = variance * self.widths[:, None]
-        parts = np.log(self.shares)[:, None] - 0.5 * np.log1p(widths * seen)
-        parts = parts + 0.5 * widths * both**2 / (1.0 + widths * seen)
-        count = len(covariance) - 1
-        result: Floats = np.logaddexp.reduce(parts) - 0.5 * square + known - count * np.log(self.size)
-        return result
+        factor = np.linalg.slogdet(covariance)[1] + math.log(ones.sum())
+        return cls(inverse - np.outer(ones, ones) / ones.sum(), -0.5 * float(factor))
+
+    def times(self, variance: float) -> _Noise:
+        """Return the noise of so many times the covariance."""
+        return _Noise(self.free / variance, self.known - 0.5 * (len(self.free) - 1) * math.log(variance))
 
 
 def _fitted(likelihood: _Likelihood, loss: float) -> tuple[Floats, Floats]:
@@ -224,14 +254,6 @@ def _fitted(likelihood: _Likelihood, loss: float) -> tuple[Floats, Floats]:
     def cost(x: Floats) -> float:
         return 0.5 * float((precision * x * x).sum()) - float(likelihood.of_cells(middle + unit * x).sum())
 
-    begun = np.zeros(len(middle))
-    least = cost(begun)
-
-    def above(x: Floats) -> float:
-        return cost(x) - least
-
-    solver: Any = minimize  # its overloads do not know of a plain function
-    found: Floats = solver(above, begun, method="BFGS", options={"gtol": 1e-2}).x
     steps = STEP * np.eye(len(middle))
 
     def scores(x: Floats) -> Floats:
@@ -239,6 +261,17 @@ def _fitted(likelihood: _Likelihood, loss: float) -> tuple[Floats, Floats]:
             [likelihood.of_cells(middle + unit * (x + side * step)) for side in (1.0, -1.0)] for step in steps
         ]
         return np.array([(up - down) / (2.0 * STEP) for up, down in both])
+
+    def slope(x: Floats) -> Floats:
+        result: Floats = precision * x - scores(x).sum(axis=1)
+        return result
+
+    begun = np.zeros(len(middle))
+    least = cost(begun)
+    solver: Any = minimize  # its overloads do not know of a plain function
+    found: Floats = solver(
+        lambda x: cost(x) - least, begun, method="BFGS", jac=slope, options={"gtol": 1e-2}
+    ).x
 
     own = scores(found)
     curved = np.array([(own - scores(found + step)).sum(axis=1) for step in steps]) / STEP

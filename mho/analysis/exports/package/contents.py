@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from mho.analysis.exports.csv_folder import write_csv
+from mho.analysis.exports.package.text_tables import TextTables
 from mho.errors import InputError, RunFileError
 from mho.runs import GOING_ON, RecordedParameter, RunFile, Status, Verdict, check_conformance, recover, verify
 from mho.runs.index import read_card
@@ -84,10 +85,13 @@ class Contents:
     ----------
     personal : bool
         Copy the files as they are: with user, host, command line, paths and uncommitted changes.
+    tables : TextTables
+        What is written as CSV too.
     """
 
     folder: Path
     personal: bool = False
+    tables: TextTables = field(default_factory=lambda: TextTables({}))
     _texts: dict[tuple[str, str], PurePosixPath] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
 
@@ -113,7 +117,8 @@ class Contents:
             with RunFile(target) as run, closing(open_run_file(target)) as file:
                 data = self.folder / "data" / name
                 data.parent.mkdir(exist_ok=True)
-                write_csv(run, file, data)
+                procedure = run.procedure
+                write_csv(run, file, data, lambda group: self.tables.holds(procedure, group))
                 (data / "run.json").write_text(_facts(run), encoding="utf-8")
                 return self._described(run, name, digest, withheld, conforms)
         except BaseException:

@@ -20,6 +20,7 @@ from mho.analysis.exports.package.datacite import datacite
 from mho.analysis.exports.package.description import Description
 from mho.analysis.exports.package.pictures import How, check_how, draw_pictures
 from mho.analysis.exports.package.readme import readme
+from mho.analysis.exports.package.text_tables import TextTables, check_which, text_tables
 from mho.analysis.exports.places import runs_at
 from mho.errors import InputError, RunFileError
 from mho.escaping import csv_cell
@@ -59,6 +60,7 @@ def publish(
     *,
     personal: bool = False,
     figures: str | None = None,
+    tables: str | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> Published:
     """Make a package of the runs at `places`, files or folders of them.
@@ -73,6 +75,8 @@ def publish(
         Keep user, host, command line, paths and uncommitted changes in the run files, which are then copied as they are.
     figures : {"each", "together", "none"}, optional
         See `draw_pictures`.
+    tables : {"all", "none"}, optional
+        What of the runs is written as CSV too; by default the smallest tables, maps and arrays up to 10 million values.
     progress : callable
         Told stage, how much of it is done, and of how much.
 
@@ -81,7 +85,7 @@ def publish(
     RunFileError, InputError
         A single run that cannot be published, none that can be, an output that exists or cannot be written.
     """
-    described, how = described or Description.of(), check_how(figures)
+    described, how, which = described or Description.of(), check_how(figures), check_which(tables)
     paths = runs_at(places)
     target = Path(output) if output is not None else _beside(places)
     if target.exists():
@@ -89,8 +93,9 @@ def publish(
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         draft.mkdir(parents=True)
-        runs, skipped = _add(Contents(draft, personal), paths, progress)
-        _describe(draft, described, runs, how, progress)
+        as_text = text_tables(paths, which)
+        runs, skipped = _add(Contents(draft, personal, as_text), paths, progress)
+        _describe(draft, described, runs, as_text, how, progress)
         draft.rename(target)
     except OSError as error:
         reason = error.strerror or error
@@ -136,7 +141,12 @@ def _add(
 
 
 def _describe(
-    folder: Path, described: Description, runs: Sequence[PackagedRun], how: How | None, progress: Progress
+    folder: Path,
+    described: Description,
+    runs: Sequence[PackagedRun],
+    as_text: TextTables,
+    how: How | None,
+    progress: Progress,
 ) -> None:
     """Write all that is told of the runs."""
     title, text = described.title or title_of(runs), described.text or text_of(runs)
@@ -144,7 +154,8 @@ def _describe(
     (folder / DEFINITION_FILE).write_text(definition_text(), encoding="utf-8")
     _write_table(folder / "runs.csv", runs)
     top = [path.name for path in folder.iterdir()]
-    (folder / "README.md").write_text(readme(described, title, text, runs, pictures, top), encoding="utf-8")
+    page = readme(described, title, text, runs, as_text.left_out, pictures, top)
+    (folder / "README.md").write_text(page, encoding="utf-8")
     _write_json(folder / DATACITE_FILE, datacite(described, title, text, runs, packaged_files(folder)))
     _write_json(folder / CRATE_FILE, crate(described, title, text, runs, pictures, packaged_files(folder)))
     write_manifest(folder)

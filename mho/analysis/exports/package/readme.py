@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mho.analysis.exports.package.checksums import MANIFEST
 from mho.analysis.exports.package.contents import PackagedRun
 from mho.analysis.exports.package.description import Description
 from mho.analysis.exports.package.pictures import Picture
+from mho.analysis.exports.package.text_tables import Kind
 from mho.analysis.reports.quantities import parameter_text
 from mho.escaping import markdown, visible
 from mho.runs import Status
@@ -37,10 +38,11 @@ def readme(
     title: str,
     text: str,
     runs: Sequence[PackagedRun],
+    left_out: Mapping[Kind, int],
     pictures: Sequence[Picture],
     present: Iterable[str],
 ) -> str:
-    """Return the page; `present` are the names at the top of the package."""
+    """Return the page; `left_out` are in the run files only, `present` the names at the top of the package."""
     there = {*present, MANIFEST, "ro-crate-metadata.json", "datacite.json"}
     places = {name: what for name, what in _PLACES.items() if name.partition("/")[0] in there}
     parts = [
@@ -49,6 +51,7 @@ def readme(
         _section(
             "What is here", _table(("where", "what"), [(f"`{name}`", what) for name, what in places.items()])
         ),
+        _section("What is in the run files only", _only_there(left_out)),
         _section("The runs", _runs(runs)),
         *(_section(markdown(one.title), _parameters(one)) for one in runs if len(runs) <= MOST_PARAMETERS),
         _section("How to read it", _reading(runs[0], bool(pictures))),
@@ -66,6 +69,20 @@ def _section(title: str, text: str) -> str:
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _only_there(left_out: Mapping[Kind, int]) -> str:
+    if not left_out:
+        return ""
+    rows = [
+        (markdown(one.procedure), one.kind, f"`{_code(one.name)}`", f"{values:,}")
+        for one, values in sorted(left_out.items())
+    ]
+    return """\
+These are large, so `data/` has no text of them. They are in `runs/`, whole: the columns of a table as `entry/TABLE/COLUMN`,
+a map as `entry/maps/MAP`, an array as `entry/arrays/ARRAY`. `mho export runs/*.h5 --to csv` writes them as text.
+
+""" + _table(("procedure", "what", "name", "values in all runs"), rows)
 
 
 def _runs(runs: Sequence[PackagedRun]) -> str:

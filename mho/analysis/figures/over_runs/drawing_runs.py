@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from matplotlib.figure import Figure as Sheet
-
 from mho.analysis.figures.drawing import compose
 from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.over_runs.comparing import compare
@@ -16,6 +14,7 @@ from mho.analysis.figures.over_runs.groups_of_runs import Compared, RunsOfGroup
 from mho.analysis.figures.over_runs.layout import draw_compared
 from mho.analysis.figures.over_runs.reading import FigureRuns, declared_over_runs, read_figures
 from mho.analysis.figures.over_runs.runs_table import runs_of_groups, table_figure
+from mho.analysis.figures.rendering.shown_sheet import Sheet
 from mho.analysis.figures.values.expressions import Formula, parse_formula
 from mho.analysis.figures.wanted import Wanted
 from mho.analysis.grouping import Group, RunCard, Skipped, group_runs, read_cards, varied_within

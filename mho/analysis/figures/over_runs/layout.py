@@ -13,7 +13,6 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure as Sheet
 from matplotlib.figure import SubFigure
 from numpy.typing import NDArray
 
@@ -23,6 +22,7 @@ from mho.analysis.figures.over_runs.groups_of_runs import Compared
 from mho.analysis.figures.rendering.axes import draw_axes
 from mho.analysis.figures.rendering.images import draw_images
 from mho.analysis.figures.rendering.lettering import in_print
+from mho.analysis.figures.rendering.shown_sheet import Sheet
 from mho.analysis.figures.sheet import DOTS, MOST, NARROW_STYLE, STYLE
 from mho.escaping import visible
 

@@ -62,6 +62,9 @@ class BlockNoise:
     variance: Floats
 
 
+OnNoiseOfBlocks = Callable[[str, Index, Index, BlockNoise, np.random.Generator | None], None]
+
+
 @dataclass(frozen=True)
 class _Kept:
     version: int
@@ -78,6 +81,8 @@ class SimulatedChip:
         Share of a chip's age after which relaxation is evaluated anew.
     on_noise : callable
         Called with array, rows, columns and `BlockNoise` whenever the noise of a block was drawn; it must change nothing.
+    on_noise_of_blocks : callable
+        The same of many blocks drawn at once, (blocks, ...) each, with the generator that was given for them, or None.
     """
 
     stale = STALE
@@ -93,6 +98,7 @@ class SimulatedChip:
         self.preset = preset
         self.geometry = {array.name: array for array in arrays}
         self.on_noise: Callable[[str, Index, Index, BlockNoise], None] = _drop
+        self.on_noise_of_blocks: OnNoiseOfBlocks = _drop
         self._blocks: dict[tuple[str, bytes, bytes], _Kept] = {}
 
     @cached_property
@@ -185,5 +191,5 @@ class SimulatedChip:
         return noise
 
 
-def _drop(array: str, rows: Index, columns: Index, noise: BlockNoise) -> None:
+def _drop(*told: Any) -> None:
     """Do nothing."""

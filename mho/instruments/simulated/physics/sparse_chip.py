@@ -170,9 +170,11 @@ class SparseChip(SimulatedChip):
         rng: np.random.Generator | None = None,
     ) -> tuple[Floats, Floats]:
         """Noise of many blocks, (blocks, R, C), evaluated at once: all cells are of one population."""
-        return self.population.relative_noise(
+        frozen, variance = self.population.relative_noise(
             (self._slots_of_blocks(array, rows, columns), 0), window, shot, rng
         )
+        self.on_noise_of_blocks(array, rows, columns, BlockNoise(frozen, variance), rng)
+        return frozen, variance
 
     def apart(self, array: str, rows: Index, columns: Index) -> bool:
         """Draw the cells of many blocks; return whether all numbers of the first half's are below the second's.

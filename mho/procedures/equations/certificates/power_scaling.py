@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -29,6 +28,8 @@ def power_scaling(matrix: Floats) -> tuple[Integers, Integers] | None:
     tuple or None
         None where every permutation meets a zero: such a matrix is singular, whatever its other entries are.
     """
+    from scipy.optimize import linear_sum_assignment  # loads slowly
+
     exponents = np.where(matrix != 0.0, np.frexp(matrix)[1], -np.inf)
     try:
         _, columns = linear_sum_assignment(exponents, maximize=True)

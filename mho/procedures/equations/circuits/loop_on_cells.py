@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -133,6 +134,28 @@ class LoopOnCells:
         self.second_slice.aim(self.positive, self.negative, self.levels, self._with_wires)
         return self.second_slice.blocks()
 
+    def second_targets(
+        self, wanted: Mapping[str, Floats], read: Mapping[str, Floats], *, wires: bool = True
+    ) -> dict[str, Floats]:
+        """Return the targets of the second slice's cells, S, by array, before they are rounded; none without it.
+
+        Parameters
+        ----------
+        wanted, read : mappings of (k, k) arrays
+            What the cells of each array of the first slice were to hold, and what they are read as, S.
+        wires : bool
+            Whether there are wires, as the chip map has them.
+        """
+        if self.second_slice is None:
+            return {}
+        held = [
+            self._between_wires(block, read[block.placement.array], wires) for block in self.first_slice()
+        ]
+        # Rounded, no entry is beyond the top; before, it may be by half a digit, which no cell holds.
+        top = float(self.levels.nominal[-1])
+        asked = [np.minimum(wanted[block.placement.array], top) for block in self.first_slice()]
+        return dict(zip(self.second_slice.arrays, self.second_slice.left(asked, held, top), strict=True))
+
     def achieved(self, input_conductance: float) -> AchievedLoop:
         """Return the loop as its cells came out, with `input_conductance` (S) at each row."""
         encoding, diagonal = self.encoding, self.encoding.diagonal_conductance(self.step)
@@ -174,5 +197,10 @@ class LoopOnCells:
         )
 
     def _with_wires(self, block: Block) -> Floats:
+        return self._between_wires(block, block.achieved)
+
+    def _between_wires(self, block: Block, read: Floats, wires: bool = True) -> Floats:
+        """Return the conductances of a block between its wires, S, whose cells are read as `read` one by one."""
         array = self.chip.array(block.placement.array)
-        return with_all_lines(block.achieved, block.placement.within_segment(array), array.wire_resistance)
+        ohms = array.wire_resistance if wires else 0.0
+        return with_all_lines(read, block.placement.within_segment(array), ohms)

@@ -11,7 +11,7 @@ Science 383, 903, 2024.)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -69,14 +69,26 @@ class SecondSlice:
 
     def aim(self, positive: Block, negative: Block | None, levels: Levels, achieved: Achieved) -> None:
         """Set the targets to what the first slice's blocks leave of their own; the cells are not programmed yet."""
-        wanted = levels.conductance(positive.digits)
-        held = achieved(positive), np.zeros(wanted.shape)
-        if negative is not None:
-            wanted = wanted - levels.conductance(negative.digits)
-            held = held[0], achieved(negative)
-        targets = next_targets(wanted, [held], self.ratio, float(levels.nominal[-1]))
+        first = [positive] if negative is None else [positive, negative]
+        wanted = [levels.conductance(block.digits) for block in first]
+        targets = self.left(wanted, [achieved(block) for block in first], float(levels.nominal[-1]))
         for block, target in zip(self.blocks(), targets, strict=True):
             block.digits = np.rint(target / levels.step).astype(np.int64)
+
+    def left(self, wanted: Sequence[Floats], held: Sequence[Floats], top: float) -> tuple[Floats, Floats]:
+        """Return what the first slice leaves for both blocks, (k, k) each, S, before it is rounded.
+
+        Parameters
+        ----------
+        wanted, held : sequences of (k, k) arrays
+            What its cells were to hold, and do between the wires, S: on its first array, and on its second one where there
+            is one.
+        top : float
+            Largest target, S.
+        """
+        none = np.zeros(wanted[0].shape)
+        (plus, minus), (above, below) = (([*some, none])[:2] for some in (wanted, held))
+        return next_targets(plus - minus, [(above, below)], self.ratio, top)
 
     def network(self, achieved: Achieved) -> Floats:
         """Return what it adds to the loop, (k, k), S."""

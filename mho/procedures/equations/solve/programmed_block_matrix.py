@@ -31,9 +31,10 @@ Floats = NDArray[np.float64]
 class ProgrammedBlockMatrix:
     """The plan of a matrix by blocks, carried out on a bench: parameters and attributes as `ProgrammedMatrix`.
 
-    Products of the whole matrix are taken in float64. Pulses are counted, not recorded one by one.
+    Products of the whole matrix are taken in float64. Pulses are counted, not `recorded` one by one.
     """
 
+    recorded = False
     on_chip = False
     method: Method = "gcr"  # an inverse by blocks changes from cycle to cycle, which GCR need not mind
     rho = np.inf
@@ -51,7 +52,7 @@ class ProgrammedBlockMatrix:
         self.plan = plan
         names = [array.name for array in plan.chip.arrays]
         self.programmer, self._loops_own = (
-            Programmer(bench, stream, levels, names, settings, recorded=False)
+            Programmer(bench, stream, levels, names, settings, recorded=self.recorded)
             for levels in (plan.levels, plan.loops.levels)
         )
         self._leaves = ProgrammedLeaves(bench, stream, plan.loops, self._loops_own, rng)

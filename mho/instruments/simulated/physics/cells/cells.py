@@ -20,6 +20,7 @@ from mho.instruments.simulated.physics.blocks import is_whole, pieces, put_where
 from mho.instruments.simulated.physics.cells.devices import draw_devices
 from mho.instruments.simulated.physics.cells.held_levels import HeldLevel
 from mho.instruments.simulated.physics.cells.noise.read_noise import ReadNoise, noise_share, white_variance
+from mho.instruments.simulated.physics.cells.pages import zeros_by_page
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.cells.relaxation import (
     ThermalHistory,
@@ -92,13 +93,13 @@ class CellArray:
         self._reset_deviate, self._forming_voltage = devices.reset_deviate, devices.forming_voltage
         self._gate_shift = devices.gate_shift
         self._law = LAWS[preset.law](preset)
-        self._set_memory = np.zeros(shape, np.float32)  # slow part of the draws of SET and RESET pulses
-        self._reset_memory = np.zeros(shape, np.float32)
+        self._set_memory = zeros_by_page(shape, np.float32)  # slow part of the draws of SET and RESET pulses
+        self._reset_memory = zeros_by_page(shape, np.float32)
         self._programmed = np.full(shape, preset.unformed, np.float32)
         self._relaxing = nothing_drawn(preset, shape)  # drawn at each programming
         self._since = np.full(shape, NEVER)  # clock time from which it relaxes
-        self._wear = np.zeros(shape, np.float32)  # in units of the endurance
-        self._exposure = np.zeros(shape, np.float32)  # share of the way to `maximum`, as -ln(1 - share)
+        self._wear = zeros_by_page(shape, np.float32)  # in units of the endurance
+        self._exposure = zeros_by_page(shape, np.float32)  # share of the way to `maximum`, as -ln(1 - share)
         self._disturbed = self._disturbed_seen = 0.0
         self._status = np.zeros(shape, np.int8)
         lot = devices.lot  # each cell is at most one of these

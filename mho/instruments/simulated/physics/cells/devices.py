@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.instruments.simulated.physics.cells.pages import zeros_by_page
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.cells.switching.pulse_effects import LN10
 
@@ -37,6 +38,6 @@ def draw_devices(preset: CellPreset, shape: tuple[int, int], rng: np.random.Gene
         normal(0.0, 1.0),
         normal(preset.forming_voltage, preset.forming_spread),
         # a page that is never written takes no memory
-        normal(0.0, preset.gate_spread) if preset.gate_spread else np.zeros(shape, np.float32),
+        normal(0.0, preset.gate_spread) if preset.gate_spread else zeros_by_page(shape, np.float32),
         rng.random(shape, np.float32),
     )

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from mho.instruments.simulated.physics.cells.jumps import numbers, sums
+from mho.instruments.simulated.physics.cells.pages import zeros_by_page
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 
 Values = Any  # numpy scalar or array
@@ -104,7 +105,7 @@ def _fading(g: Values, size: float, fading: float, out: Values) -> Values:
 
 def nothing_drawn(preset: CellPreset, shape: tuple[int, ...]) -> Values:
     """Return what cells have in place of a draw before any pulse."""
-    return np.zeros(shape, np.uint32 if preset.relaxation_jumps else np.float32)
+    return zeros_by_page(shape, np.uint32 if preset.relaxation_jumps else np.float32)
 
 
 def continued(

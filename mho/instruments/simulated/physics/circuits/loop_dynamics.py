@@ -22,7 +22,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 from mho.errors import ConvergenceError
@@ -208,6 +207,8 @@ class LoopDynamics:
                     "ask for a shorter time"
                 )
             return self._limited(self.state_matrix @ state + source, state)
+
+        from scipy.integrate import solve_ivp  # loads slowly
 
         solved = solve_ivp(rate, (0.0, last), start, "LSODA", t_eval=times, rtol=ACCURACY, atol=SMALLEST)
         if not solved.success:

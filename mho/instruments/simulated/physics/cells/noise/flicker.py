@@ -18,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.instruments.simulated.physics.cells.pages import zeros_by_page
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 
 Floats = NDArray[np.float64]
@@ -63,8 +64,8 @@ class FlickerNoise:
         self._rng = rng
         self._rates = (1.0 / self.times).astype(np.float32)
         # A process after the other: whatever many cells have in common then is one number for all of them.
-        self._state = np.zeros((len(self.times), *shape), np.float32)
-        self._time = np.zeros(shape)
+        self._state = zeros_by_page((len(self.times), *shape), np.float32)
+        self._time = zeros_by_page(shape)
         self._drawn = np.empty(len(self.times) + 1, np.float32)
         self._forgotten = 0  # processes, the fastest, that any read finds new: see `taken`
         # Of functions, not of methods: a cache of the latter would keep the cells until the collector runs.
@@ -122,8 +123,8 @@ class FlickerNoise:
         """Append the cells of `lots`, none of which was read yet: they take no memory here, either."""
         before, count = len(self._time), sum(len(lot._time) for lot in lots)
         state, time = self._state, self._time
-        self._state = np.zeros((len(state), before + count, *state.shape[2:]), np.float32)
-        self._time = np.zeros((before + count, *time.shape[1:]))
+        self._state = zeros_by_page((len(state), before + count, *state.shape[2:]), np.float32)
+        self._time = zeros_by_page((before + count, *time.shape[1:]))
         self._state[:, :before], self._time[:before] = state, time
 
     def taken(self, rows: Rows, rng: np.random.Generator, apart: float) -> Self:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from mho.instruments.simulated.physics.cells.noise.flicker import mean_variance
+from mho.instruments.simulated.physics.cells.pages import zeros_by_page
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 
 Floats = NDArray[np.float64]
@@ -36,7 +37,7 @@ class TelegraphNoise:
     def __init__(self, mask: NDArray[np.bool_], preset: CellPreset, rng: np.random.Generator) -> None:
         self._rng = rng
         count = int(mask.sum())
-        self._slot = np.zeros(mask.shape, np.int32)  # 0: no trap
+        self._slot = zeros_by_page(mask.shape, np.int32)  # 0: no trap
         self._slot[mask] = np.arange(1, count + 1)
         fastest, slowest = math.log(preset.rtn_fastest), math.log(preset.rtn_slowest)
         self.times = np.exp(rng.uniform(fastest, slowest, count + 1))

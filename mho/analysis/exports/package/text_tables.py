@@ -1,0 +1,108 @@
+"""Chooses which tables, maps and arrays of a package are written as CSV too: all, as long as the text stays readable.
+
+The run files hold everything. Text takes four times their room and half of the time, and of a campaign nearly all of it is
+one table of pulses, which nobody opens as text. What is left out is left out of all runs of a procedure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Literal, get_args
+
+from mho.analysis.exports.series import Group, read_contents
+from mho.errors import InputError, RunFileError
+from mho.runs.index import read_card
+from mho.runs.reading import open_run_file
+
+Which = Literal["all", "none"]
+WHICH: tuple[Which, ...] = get_args(Which)
+
+MOST_VALUES = 10_000_000
+"""Of a package, as CSV: some 100 MB."""
+
+
+@dataclass(frozen=True, order=True)
+class Kind:
+    """What the tables (or maps, or arrays) of one name are in all runs of a procedure."""
+
+    procedure: str
+    kind: Literal["table", "map", "array"]
+    name: str
+
+
+@dataclass(frozen=True)
+class TextTables:
+    """Which are written as text.
+
+    Attributes
+    ----------
+    left_out : mapping
+        What is not, with its number of values.
+    none : bool
+        Nothing is.
+    """
+
+    left_out: Mapping[Kind, int]
+    none: bool = False
+
+    def holds(self, procedure: str, group: Group) -> bool:
+        """Return whether a group of a run of a procedure is written."""
+        return not self.none and Kind(procedure, group.kind, group.name) not in self.left_out
+
+
+def check_which(tables: str | None) -> Which | None:
+    """Return which tables are written; None for what suits their size.
+
+    Raises
+    ------
+    InputError
+        Another word.
+    """
+    for which in WHICH:
+        if tables == which:
+            return which
+    if tables is None:
+        return None
+    raise InputError(
+        f"tables {tables!r} cannot be written so; give one of {', '.join(WHICH)}, or leave it out"
+    )
+
+
+def text_tables(paths: Sequence[Path], which: Which | None) -> TextTables:
+    """Return what of the runs in some files is written as text; unless it is said, the smallest up to `MOST_VALUES`."""
+    counts = {} if which == "all" else count_values(paths)
+    return TextTables(too_large(counts, 0 if which == "none" else MOST_VALUES), which == "none")
+
+
+def count_values(paths: Iterable[Path]) -> Counter[Kind]:
+    """Return how many values there are of each kind; a file that cannot be read has none."""
+    found: Counter[Kind] = Counter()
+    for path in paths:
+        with suppress(RunFileError):
+            procedure = read_card(path).facts.procedure
+            with closing(open_run_file(path, whole=False)) as file:
+                for group in read_contents(file):
+                    found[Kind(procedure, group.kind, group.name)] += values_of(group)
+    return found
+
+
+def values_of(group: Group) -> int:
+    """Return the number of values that the CSV file of a table, map or array has."""
+    if group.kind == "map":
+        return 4 * prod(group["value"].shape)  # each with time, row and column
+    return sum(prod(series.shape) for series in group.series)
+
+
+def too_large(counts: Mapping[Kind, int], most: int) -> dict[Kind, int]:
+    """Return the largest kinds, without which all others have `most` values together."""
+    total, left_out = 0, {}
+    for kind in sorted(counts, key=lambda kind: (counts[kind], kind)):
+        total += counts[kind]
+        if total > most:
+            left_out[kind] = counts[kind]
+    return left_out

@@ -1,0 +1,41 @@
+"""Voltages of reads that no column has: stated in the name of a column, ``I @ 0.2 V (uA)``, or above the table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_NUMBER = r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+_PREFIXES = {"": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6}
+_IN_NAMES = (
+    re.compile(rf"\s*(?:@|\bat\b)\s*(?:V\w*\s*=\s*)?{_NUMBER}\s*(?P<prefix>[mu]?)V\b", re.IGNORECASE),
+    re.compile(rf"\s*[(\[]\s*(?:V\w*\s*=\s*){_NUMBER}\s*(?P<prefix>[mu]?)V\s*[)\]]", re.IGNORECASE),
+    re.compile(rf"\s*[(\[]\s*{_NUMBER}\s*(?P<prefix>[mu]?)V\s*[)\]]"),
+    re.compile(rf"[_ ]{_NUMBER}(?P<prefix>[mu]?)V(?![A-Za-z])"),
+)
+_ABOVE = re.compile(
+    r"(?:(?:^|[\s,;#])(?:v[ _]?read|read(?:ing|out)?[ _]?(?:voltage|bias|v)|(?:source|applied|bias|drain)[ _]voltage|"
+    r"v[ _]?bias)|(?:^|[,;#]\s*)(?:voltage|bias))\s*(?:[(\[]\s*(?P<unit>[mu]?V)\s*[)\]])?"
+    rf"\s*[:=,;\t ]\s*{_NUMBER}\s*(?P<prefix>[mu]?)(?:V?)\s*(?:$|[\s,;)])",
+    re.IGNORECASE,
+)
+
+
+def voltage_in_name(text: str) -> tuple[str, float | None]:
+    """Return the name of a column without the voltage that it states, and that voltage (V); None where it states none."""
+    for pattern in _IN_NAMES:
+        found = pattern.search(text)
+        if found is not None and found.start():
+            volts = float(found["number"]) * _PREFIXES[found["prefix"].lower()]
+            return (text[: found.start()] + text[found.end() :]).strip(), volts
+    return text, None
+
+
+def voltage_above(lines: Sequence[str]) -> float | None:
+    """Return the voltage (V) of the reads that the lines above a table state; None for none, or several that differ."""
+    found = set()
+    for line in lines:
+        for one in _ABOVE.finditer(line):
+            prefix = (one["unit"] or "")[:-1] or one["prefix"] or ""
+            found.add(float(one["number"]) * _PREFIXES[prefix.lower()])
+    return found.pop() if len(found) == 1 else None
