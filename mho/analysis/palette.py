@@ -16,9 +16,10 @@ OUTSIDE = "#D55E00"  # vermillion
 WINDOW = "#56B4E9"  # sky blue
 
 SERIES = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#A8920A", "#7A3E9D",
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#332288", "#661100", "#004D40",
 )  # fmt: skip
-"""For runs side by side; the yellow is darkened so that it shows on white, and black is left to the axes."""
+"""For runs side by side: Okabe's and Ito's without black, which is left to the axes, and yellow, which does not show on
+white; then three dark ones that the colour-blind tell from all others, as two greys or an olive are not."""
 
 GOOD, BUSY, BAD, DOUBTFUL = "#00795A", "#0072B2", "#B54700", "#8A5A00"  # dark enough for white text
 

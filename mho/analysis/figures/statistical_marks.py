@@ -90,8 +90,9 @@ def confusion_drawing(figure: Figure, runs: Sequence[FigureData], drawing: Drawi
     for run in runs:
         levels, counts = _counted(figure, run)
         wrong = int(counts.sum() - np.trace(counts))
-        told = f"{wrong} of {counts.sum()} misread"
-        name = f"{run.run}: {told}" if len(runs) > 1 else told
+        name = f"{wrong} of {counts.sum()} misread"
+        if len(runs) > 1:  # beside one another there is room for few words
+            name = f"{run.run}: {100.0 * wrong / max(int(counts.sum()), 1):.2g} % misread"
         images.append(MapImage(name, row_shares(counts), levels, levels, counts))
     if not any(image.counts is not None and image.counts.any() for image in images):
         return replace(drawing, nothing="no cell whose level is known")

@@ -213,6 +213,29 @@ def test_of_maps_the_median_is_drawn_cell_by_cell_a_panel_a_group(tmp_path: Path
     assert_array_equal(panel.images[0].rows, [1, 4])
 
 
+def test_a_figure_that_files_do_not_declare_yet_is_drawn_over_runs_by_its_name(tmp_path: Path) -> None:
+    image = np.full((2, 3), 2e-6)
+    for seed in range(3):
+        maps = {"a_conductance": image + 1e-7 * seed, "a_target": image}
+        write(tmp_path / f"{seed}.h5", CONVERGENCE, seed=seed, maps=maps)
+    drawn = compared([tmp_path], "preset", figure="errors")
+    assert_allclose(drawn.panels[0].images[0].values, 1e-7)
+    with pytest.raises(RunFileError, match=r"none has a figure 'errers'; there is convergence"):
+        compared([tmp_path], "preset", figure="errers")
+
+
+def test_what_is_counted_of_a_part_of_the_values_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share = Figure("inside", kind="share", table="points", x="cycle", y=("state", "error"))
+    rows = {"cycle": np.zeros(64), "state": np.ones(64, "u1"), "error": np.ones(64)}
+    write(tmp_path / "a.h5", share, rows=rows)
+    assert "evenly spaced" not in compared([tmp_path], "preset").note
+    monkeypatch.setattr(reading, "LEAST_KEPT", 40)
+    monkeypatch.setattr(reading, "NUMBERS_KEPT", 40)
+    assert "31 % of the values of a run, evenly spaced" in compared([tmp_path], "preset").note
+
+
 def test_images_of_many_runs_are_read_of_some_and_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -174,7 +174,7 @@ def test_the_confusion_of_maps_counts_cells_that_are_read_as_another_level(tmp_p
     (axes, _) = sheet.findobj(Axes)
     assert sorted(text.get_text() for text in axes.texts) == ["1", "3", "4", "4"]
     both = drawn(figure, path, path)
-    assert [one.name for one in both.images] == ["a: 1 of 12 misread"] * 2
+    assert [one.name for one in both.images] == ["a: 8.3 % misread"] * 2
 
 
 def test_the_confusion_of_a_table_takes_its_levels_as_they_are(tmp_path: Path) -> None:

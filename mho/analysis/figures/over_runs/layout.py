@@ -171,7 +171,7 @@ def _height(one: Compared, page: Page, width: float) -> float:
         each = float(np.clip((width - 1.0 - BETWEEN * (columns - 1)) / across, 0.7, 4.0)) + 0.45
         return note + rows * each + 0.5
     each = page.height if len(one.panels) == 1 else max(width / columns * 0.8, 0.42 * page.height)
-    if page.compact or len(one.panels) > 1:
+    if page.compact or one.ratios or len(one.panels) > 1:
         labels = _labels(one)
         columns_of_names, words = _legend(labels, page, len(one.panels))
         if len(labels) <= MOST_NAMED:
@@ -223,10 +223,13 @@ def _draw(part: SubFigure, one: Compared, page: Page, width: float) -> None:
         draw_images(list(every[:count]), one.panels[0])
         for empty in every[count:]:
             empty.set_visible(False)
-        if columns > 2:
+        if columns > 2 or (page.compact and count > 1):
             for here in every[:count]:
                 here.set_title(
-                    here.get_title(loc="left"), loc="left", fontsize=matplotlib.rcParams["legend.fontsize"]
+                    here.get_title(loc="left"),
+                    loc="left",
+                    fontsize=matplotlib.rcParams["legend.fontsize"],
+                    fontweight="normal",
                 )
         for here in axes[:-1].ravel():
             here.set_xlabel("")
@@ -254,7 +257,7 @@ def _draw(part: SubFigure, one: Compared, page: Page, width: float) -> None:
         for here in main:
             here.set_xlabel("")
             here.tick_params(labelbottom=False)
-    if several or page.compact:
+    if several or below or page.compact:
         _name_together(part, main, page)
 
 

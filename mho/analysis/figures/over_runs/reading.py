@@ -202,7 +202,8 @@ def reduced(figure: Figure, data: FigureData, most: int) -> Kept:
             stray = (values.size, judged)
         return Kept(replace(data, groups=tuple(groups)), weights, stray)
     images = tuple(replace(one, values=bounded(one.values)) for one in data.images)
-    thinned = [_thinned(one, each) for one in groups]
+    few = sum(len(one.x) for one in groups) <= most
+    thinned = groups if few else [_thinned(one, each) for one in groups]
     note = data.note
     if figure.drawn_kind in (*STATISTICS, "errorbars") and (sampled := _sampled(groups, thinned)):
         note = "; ".join(filter(None, (note.lstrip(";, "), sampled)))
@@ -210,9 +211,9 @@ def reduced(figure: Figure, data: FigureData, most: int) -> Kept:
 
 
 def _sampled(groups: Sequence[PointGroup], kept: Sequence[PointGroup]) -> str:
-    """Say how many values of a run are counted, where these are not all."""
+    """Say which share of the values of a run is counted, where these are not all."""
     count, of = (sum(len(one.x) for one in some) for some in (kept, groups))
-    return f"{count} of {of} values of a run, evenly spaced" if count < of else ""
+    return f"{100.0 * count / of:.2g} % of the values of a run, evenly spaced" if count < of else ""
 
 
 def _thinned(group: PointGroup, most: int) -> PointGroup:

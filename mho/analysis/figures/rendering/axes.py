@@ -21,6 +21,7 @@ from mho.analysis import palette
 from mho.analysis.figures.marks import BELOW, Drawing, Mark
 from mho.analysis.figures.rendering.legends import name_marks
 from mho.analysis.figures.rendering.lettering import (
+    MEAN_WIDTH,
     PlainNumbers,
     axis_label,
     between_powers,
@@ -235,6 +236,17 @@ def _draw_levels(axes: Axes, drawing: Drawing, x_factor: float, y_factor: float)
             )  # fmt: skip
 
 
+def _names_apart(axes: Axes, drawing: Drawing, span: float) -> int:
+    """Return of how many bands one has its name, so that names do not run together."""
+    ends = [(band.low, band.high) for band in drawing.bands if band.low is not None and band.high is not None]
+    if len(ends) < 2 or drawing.x_scale != "linear" or not span > 0.0:
+        return 1
+    middles = np.sort([(low + high) / 2.0 for low, high in ends])
+    apart = float(np.median(np.diff(middles))) / span * 72.0 * inches(axes)[0]
+    longest = max(len(band.label) for band in drawing.bands) + 0.5
+    return max(1, int(np.ceil(points("legend.fontsize") * MEAN_WIDTH * 1.2 * longest / max(apart, 1e-9))))
+
+
 def _shade_bands(axes: Axes, drawing: Drawing, x_factor: float) -> None:
     place = blended_transform_factory(axes.transData, axes.transAxes)
     ends = [x_factor * end for band in drawing.bands for end in (band.low, band.high) if end is not None]
@@ -242,10 +254,13 @@ def _shade_bands(axes: Axes, drawing: Drawing, x_factor: float) -> None:
     every = np.concatenate([ends, *marked]) if marked or ends else np.zeros(1)
     room = 0.015 * float(np.ptp(every))
     edges = float(every.min()) - room, float(every.max()) + room
-    for band in drawing.bands:
+    every_one = _names_apart(axes, drawing, (edges[1] - edges[0]) / x_factor)
+    for number, band in enumerate(drawing.bands):
         low = edges[0] if band.low is None else x_factor * band.low
         high = edges[1] if band.high is None else x_factor * band.high
         axes.axvspan(low, high, color=palette.WINDOW, alpha=0.25, lw=0, zorder=0)
+        if number % every_one:
+            continue
         axes.text(
             (low + high) / 2, 0.985, band.label, transform=place, ha="center", va="top",
             fontsize=points("legend.fontsize"), clip_on=True,

@@ -16,6 +16,7 @@ from mho.analysis import palette
 from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.rendering.lettering import (
     BESIDE,
+    MEAN_WIDTH,
     PlainNumbers,
     axis_label,
     in_print,
@@ -36,6 +37,12 @@ MOST_WRITTEN = 16
 
 CODES = 12
 """Up to so many whole numbers in an image count as codes: each has a colour and a number of its own."""
+
+BAR = 0.8
+"""Inches that the bar of colours takes beside all images."""
+
+SMALLEST_LETTERS = 4.0
+"""Points; smaller counts are not written."""
 
 LARGEST_CODE = 255
 """Larger numbers are counts, of cycles or pulses."""
@@ -124,6 +131,7 @@ def _name_images(axes: Sequence[Axes], drawing: Drawing) -> None:
         return
     for here, image in zip(axes, drawing.images, strict=True):
         width, height = inches(here)
+        width -= BAR / max(len(axes), 1)
         width = min(max(width, BESIDE[0]), height / _slimness(image) + BESIDE[0] / 2.0)
         here.set_title(wrapped(image.name, "axes.titlesize", width), loc="left", fontweight="normal")
     holder = axes[0].figure
@@ -133,10 +141,14 @@ def _name_images(axes: Sequence[Axes], drawing: Drawing) -> None:
 
 
 def _write_counts(axes: Axes, image: MapImage) -> None:
-    """Write the counts of an image into it, light on dark colours and dark on light ones."""
+    """Write the counts of an image into it, light on dark colours and dark on light ones, where they can be read."""
     if image.counts is None or max(image.counts.shape) > MOST_WRITTEN:
         return
-    size = min(points("legend.fontsize"), 72.0 * min(inches(axes)) / max(image.counts.shape) / 2.6)
+    cell = 72.0 * min(inches(axes)) / max(image.counts.shape)  # points
+    digits = len(str(image.counts.max()))
+    size = min(points("legend.fontsize"), cell / 2.0, cell / (MEAN_WIDTH * 1.2 * (digits + 0.5)))
+    if size < SMALLEST_LETTERS:
+        return
     for (row, column), count in np.ndenumerate(image.counts):
         if count:
             colour = palette.INK if image.values[row, column] > 0.6 else "white"

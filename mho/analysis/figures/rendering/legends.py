@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.transforms import ScaledTranslation
 
 from mho.analysis.figures.marks import Drawing
-from mho.analysis.figures.rendering.lettering import characters, inches, points
+from mho.analysis.figures.rendering.lettering import characters, in_print, inches, points
 
 SHORT = 26
 """Characters of a label that stands beside the axes, its key included."""
@@ -30,7 +30,7 @@ BELOW_LABEL = 3.6  # sizes of its letters from the axes to below the name of the
 
 def name_marks(axes: Axes, drawing: Drawing) -> None:
     """Place a legend where there is most space; one with many lines, or with long ones, outside the axes."""
-    labels = [mark.label for mark in drawing.marks if mark.label]
+    labels = [in_print(mark.label) for mark in drawing.marks if mark.label]
     if not labels:
         return
     width, height = inches(axes)

@@ -14,7 +14,7 @@ FEWEST_BINS, MOST_BINS = 10, 400
 LARGEST_COUNT = 200
 """Up to here whole numbers have a bin each."""
 
-LESSER_SIDE = 0.1
+LESSER_SIDE = 0.02
 """How far the side of zero that has the smaller values reaches at least on a scale with zero in its middle."""
 
 EXTENT_IN_DECILES = 4.0
@@ -94,8 +94,8 @@ def is_signed(values: Floats) -> bool:
     known = values[np.isfinite(values)]
     if not known.size:
         return False
-    low, high = (float(one) for one in np.quantile(known, (0.01, 0.99)))
-    return low < 0.0 < high and min(-low, high) > LESSER_SIDE * max(-low, high)
+    low, high = (float(one) for one in np.quantile(known, (0.01, 0.99)))  # a lost cell makes no other side
+    return low < 0.0 < high and min(-low, high) > LESSER_SIDE * float(np.abs(known).max())
 
 
 def signed_extent(values: Floats) -> float:
