@@ -25,8 +25,9 @@ PRESETS = ("ideal", "quiet", "pku", "relaxing", "stanford")
 
 FIVE = """
 import mho
+runs = mho.open_runs({folder!r})
 for name in ("convergence", "levels", "pulses_per_cell", "errors", "cycles_by_rho"):
-    mho.plot({folder!r}, {folder!r} + "/" + name + ".pdf", name, by="preset", width="column")
+    runs.plot({folder!r} + "/" + name + ".pdf", name, by="preset", width="column")
 """
 """What an analyst writes."""
 

@@ -6,7 +6,7 @@ import csv
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -49,12 +49,17 @@ def write_table(table: RunTable, output: Path) -> None:
 def _write_csv(table: RunTable, output: Path) -> None:
     with _draft(output) as file:
         writer = csv.writer(file, lineterminator="\n")
-        heads = (f"{one} ({table.units[one]})" if one in table.units else one for one in table.columns)
-        writer.writerow([csv_cell(head) for head in heads])
-        writer.writerows([_csv_value(row[one]) for one in table.columns] for row in table.rows)
+        writer.writerow(csv_heads(table, table.columns))
+        writer.writerows([csv_value(row[one]) for one in table.columns] for row in table.rows)
 
 
-def _csv_value(value: Any) -> object:
+def csv_heads(table: RunTable, columns: Iterable[str]) -> list[object]:
+    """Return the heads of columns of a table, with their units, as cells of a CSV file."""
+    return [csv_cell(f"{one} ({table.units[one]})" if one in table.units else one) for one in columns]
+
+
+def csv_value(value: Any) -> object:
+    """Return a value of a table as a cell of a CSV file."""
     match value:
         case None:
             return ""

@@ -23,6 +23,8 @@ from mho import run as run_procedure
 from mho.analysis.exports import Description, export, publish
 from mho.analysis.exports.package import text_tables
 from mho.analysis.exports.package.description import orcid_check_digit
+from mho.analysis.reports.run_table import row_of, table_of
+from mho.analysis.reports.table_files import csv_heads, csv_value
 from mho.errors import InputError, RunFileError
 from mho.instruments import open_bench
 from mho.procedures import Read
@@ -116,6 +118,12 @@ def test_it_has_runs_tables_figures_bench_chip_definition_and_a_table_of_the_run
     assert {row["file"]: row["status"] for row in rows} == {
         "runs/solve.h5": "finished", "runs/solve-2.h5": "finished", "runs/failed.h5": "failed",
     }  # fmt: skip
+    measured = table_of([row_of(package / "runs" / "solve.h5")])
+    heads = csv_heads(measured, [one for one in measured.columns if "." in one])
+    assert {"parameter.bits (bit)"} <= set(heads) <= set(rows[0])
+    (of_solve,) = (row for row in rows if row["file"] == "runs/solve.h5")
+    told = [str(csv_value(value)) for name, value in measured.rows[0].items() if "." in name]
+    assert [of_solve[str(head)] for head in heads] == told
 
 
 def test_every_run_file_is_sound_and_follows_the_definition(package: Path):

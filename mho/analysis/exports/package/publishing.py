@@ -22,6 +22,8 @@ from mho.analysis.exports.package.pictures import How, check_how, draw_pictures
 from mho.analysis.exports.package.readme import readme
 from mho.analysis.exports.package.text_tables import TextTables, check_which, text_tables
 from mho.analysis.exports.places import runs_at
+from mho.analysis.reports.run_table import SOURCES, row_of, table_of
+from mho.analysis.reports.table_files import csv_heads, csv_value
 from mho.errors import InputError, RunFileError
 from mho.escaping import csv_cell
 from mho.runs.index import read_card
@@ -152,7 +154,7 @@ def _describe(
     title, text = described.title or title_of(runs), described.text or text_of(runs)
     pictures = draw_pictures(folder, runs, how, lambda done, total: progress("figures", done, total))
     (folder / DEFINITION_FILE).write_text(definition_text(), encoding="utf-8")
-    _write_table(folder / "runs.csv", runs)
+    _write_table(folder, runs)
     top = [path.name for path in folder.iterdir()]
     page = readme(described, title, text, runs, as_text.left_out, pictures, top)
     (folder / "README.md").write_text(page, encoding="utf-8")
@@ -190,18 +192,22 @@ def text_of(runs: Sequence[PackagedRun]) -> str:
     )
 
 
-def _write_table(path: Path, runs: Sequence[PackagedRun]) -> None:
+def _write_table(folder: Path, runs: Sequence[PackagedRun]) -> None:
+    """Write a line a run: what it is, what was set, what came of it, as its file in the package says."""
     header = ("file", "run_id", "title", "procedure", "version", "status", "reason", "start", "end", "bench", "chip",
               "cells", "seed", "preset", "original_sha256")  # fmt: skip
-    with path.open("w", encoding="utf-8", newline="") as text:
+    table = table_of(row_of(folder / one.path) for one in runs)
+    measured = [name for name in table.columns if name.startswith(tuple(f"{one}." for one in SOURCES))]
+    with (folder / "runs.csv").open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text)
-        writer.writerow(header)
-        for one in runs:
+        writer.writerow([*header, *csv_heads(table, measured)])
+        for one, row in zip(runs, table.rows, strict=True):
             end = one.end.isoformat() if one.end else ""
             facts = (one.path, one.run_id, one.title, one.procedure, one.version, one.status, one.reason,
                      one.start.isoformat(), end, one.bench, one.chip, one.cells, one.provenance.get("seed", ""),
                      one.provenance.get("preset", ""), one.original_sha256)  # fmt: skip
-            writer.writerow([csv_cell(str(fact)) for fact in facts])
+            cells = [csv_cell(str(fact)) for fact in facts]
+            writer.writerow([*cells, *(csv_value(row[name]) for name in measured)])
 
 
 def _write_json(path: Path, told: object) -> None:

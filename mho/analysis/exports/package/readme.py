@@ -25,7 +25,7 @@ _PLACES = {
     "chip/": "the chips: arrays, levels, known bad cells",
     "source/": "the code of procedures that are not part of mho",
     "environment/": "Python packages, platform and versions",
-    "runs.csv": "a line a run: file, identity, procedure, status, times, seed, hash of the author's file",
+    "runs.csv": "a line a run: file, identity, procedure, status, times, seed, the original's hash, parameters, results",
     DEFINITION_FILE: "what is where in a run file, as NeXus has it",
     "ro-crate-metadata.json": "all of this for machines (RO-Crate 1.1)",
     "datacite.json": "what a repository registers (DataCite 4.5)",
