@@ -122,13 +122,18 @@ def test_the_matrix_of_an_inversion_from_a_script_is_taken_from_the_file(tmp_pat
     matrix = factor * np.array([[2.0, 0.3], [0.1, 1.5]])
     if np.isreal(factor):
         matrix = matrix.real
-    inversion = Invert(matrix=matrix, vectors=1, scales=1, steps=0)
+    rhs = matrix[::-1] + 0.5
+    inversion = Invert(matrix=matrix, rhs=rhs, scales=1, steps=0)
     first = run(inversion, "arrays", seed=3, output=tmp_path / "invert.h5")
     again = rerun(first.path, output=tmp_path / "again.h5")
     assert again.equal
-    assert again.remarks == ("matrix was an array in a script: its values are taken from the run file",)
+    assert again.remarks == tuple(
+        f"{name} was an array in a script: its values are taken from the run file"
+        for name in ("matrix", "rhs")
+    )
     with RunFile(tmp_path / "again.h5") as file:
         np.testing.assert_array_equal(file.array("matrix"), matrix)
+        np.testing.assert_array_equal(file.array("rhs"), rhs)
 
 
 def test_an_input_that_has_changed_since_is_taken_from_the_file(copy: Path, original: Path, tmp_path: Path):

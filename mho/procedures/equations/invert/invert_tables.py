@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mho.chip_maps.matrix_files import from_real_vector
 from mho.procedures.equations.invert.settling import KEPT
 from mho.procedures.equations.invert.systems import Systems
 from mho.runs import Array, Column, Figure, ReferenceLine, Table
@@ -158,6 +159,8 @@ def loop_arrays(systems: Systems) -> tuple[Array, ...]:
     """Return the matrix as given, unless made; the matrices (count, n, n), as programmed too; the right-hand sides."""
     matrices = systems.matrices
     given = () if systems.given is None else (Array("matrix", systems.given, description="A as given"),)
+    is_complex = systems.given is not None and np.iscomplexobj(systems.given)
+    rhs = from_real_vector(systems.rhs) if is_complex else systems.rhs
     return (
         *given,
         Array("matrices", matrices, description="A of each matrix, as a real one", digital=1e-9),
@@ -167,7 +170,7 @@ def loop_arrays(systems: Systems) -> tuple[Array, ...]:
             description="A0, what INV inverts",
             digital=1e-9,
         ),
-        Array("rhs", systems.rhs, description="b, one a row"),
+        Array("rhs", rhs, description="b, one a row"),
     )
 
 
