@@ -89,7 +89,7 @@ def main() -> None:
         draw_page(Path(folder), PICTURES)
         plot_import(Path(folder), PICTURES)
         plot_strategies(Path(folder), PICTURES)
-        draw_checks(Path(folder), PICTURES)
+        draw_checks(_new(folder, "checks"), PICTURES)
         plot_over_runs(PICTURES, Path(folder) / "over-runs")
         draw_reports(run, _new(folder, "reports"), PICTURES)
         grab_window(run, PICTURES / "window.png")

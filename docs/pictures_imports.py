@@ -17,7 +17,7 @@ def plot_import(folder: Path, pictures: Path) -> None:
     with mho.open_bench("arrays", preset="pku", seed=4) as bench:
         mho.run(mho.procedures.Form(rows="0", columns="0"), bench, seed=4, output=folder / "formed.h5")
         path = mho.run(loops, bench, seed=4, output=folder / "loops.h5").path
-    with mho.runs.open_run(path) as run:
+    with mho.open_run(path) as run:
         rows = run.table("sweeps")
     lines: list[str] = []
     for sweep in range(5):

@@ -22,6 +22,9 @@ KEY = 5
 LEGEND_SHARE, LINE = 0.4, 1.5
 """Share of the height of axes from which on a legend is shortened, and the height of its lines in sizes of a letter."""
 
+BELOW_NAMES = 0.94
+"""Share of the height of axes below the names of bands and of vertical lines."""
+
 MOST_COLUMNS = 4
 """Of a legend below the axes."""
 
@@ -43,11 +46,12 @@ def name_marks(axes: Axes, drawing: Drawing) -> None:
     fitting = max(1, room // longest)
     few = len(labels) <= FEW_LABELS and longest < 0.75 * room
     if few and drawing.bands:  # below the bands' names
-        axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.94), ncols=min(2, fitting, len(labels)))
+        axes.legend(loc="upper right", bbox_to_anchor=(1.0, BELOW_NAMES), ncols=min(2, fitting, len(labels)))
+    elif few and drawing.limits is not None:
+        axes.legend(loc="upper left")  # where the limits leave room for it
     elif few:
-        axes.legend(
-            loc="best" if drawing.limits is None else "upper left"
-        )  # where the limits leave room for it
+        named = any(level.x is not None and level.label for level in drawing.levels)  # at the upper end
+        axes.legend(loc="best", bbox_to_anchor=(0.0, 0.0, 1.0, BELOW_NAMES if named else 1.0))
     elif longest <= SHORT and fitting > 2:
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     else:
