@@ -87,7 +87,6 @@ class CellArray:
     ) -> None:
         self.preset, self._clock, self._rng = preset, clock, rng
         shape = (rows, columns)
-
         devices = draw_devices(preset, shape, rng)
         self._set_factor, self._set_threshold = devices.set_factor, devices.set_threshold
         self._reset_deviate, self._forming_voltage = devices.reset_deviate, devices.forming_voltage
