@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import pytest
+from openpyxl import Workbook
 
 from mho.analysis.imports import Reading, guess
 from mho.analysis.imports.tables import TextTable
@@ -16,63 +17,21 @@ from mho.errors import InputError
 from mho.running.importing import import_measurement
 from mho.runs import RunFile
 
-MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
-STYLES = (
-    f'<styleSheet xmlns="{MAIN}"><numFmts><numFmt numFmtId="164" formatCode="yyyy\\-mm\\-dd hh:mm"/>'
-    '<numFmt numFmtId="165" formatCode="0.00&quot; days&quot;"/></numFmts>'
-    '<cellXfs><xf numFmtId="0"/><xf numFmtId="164"/><xf numFmtId="22"/><xf numFmtId="165"/></cellXfs></styleSheet>'
-)
-GENERAL, OWN_DATE, DATE, DAYS = range(4)
+GENERAL, OWN_DATE, DATE, DAYS = "General", "yyyy\\-mm\\-dd hh:mm", "m/d/yy h:mm", '0.00" days"'
 
 
-def column(place: int) -> str:
-    return ("" if place < 26 else column(place // 26 - 1)) + chr(ord("A") + place % 26)
-
-
-def cell(reference: str, value: object, style: int, shared: list[str]) -> str:
-    if isinstance(value, str):
-        shared.append(value)
-        return f'<c r="{reference}" t="s"><v>{len(shared) - 1}</v></c>'
-    return f'<c r="{reference}" s="{style}"><v>{value}</v></c>'
-
-
-def write(path: Path, sheets: dict[str, dict[int, Sequence[object]]], style: int = GENERAL) -> Path:
+def write(path: Path, sheets: dict[str, dict[int, Sequence[object]]], style: str = GENERAL) -> Path:
     """Write sheets of rows by their numbers, from 1; None leaves a cell out; the first column has a style."""
-    shared: list[str] = []
-    with zipfile.ZipFile(path, "w") as packed:
-        for number, rows in enumerate(sheets.values(), 1):
-            body = "".join(
-                f'<row r="{n}">'
-                + "".join(
-                    cell(f"{column(place)}{n}", value, style if place == 0 else GENERAL, shared)
-                    for place, value in enumerate(row)
-                    if value is not None
-                )
-                + "</row>"
-                for n, row in rows.items()
-            )
-            packed.writestr(
-                f"xl/worksheets/sheet{number}.xml",
-                f'<worksheet xmlns="{MAIN}"><sheetData>{body}</sheetData></worksheet>',
-            )
-        named = "".join(
-            f'<sheet name="{escape(name)}" sheetId="{n}" r:id="rId{n}"/>' for n, name in enumerate(sheets, 1)
-        )
-        packed.writestr(
-            "xl/workbook.xml",
-            f'<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}"><sheets>{named}</sheets></workbook>',
-        )
-        targets = "".join(
-            f'<Relationship Id="rId{n}" Target="worksheets/sheet{n}.xml"/>' for n in range(1, len(sheets) + 1)
-        )
-        packed.writestr(
-            "xl/_rels/workbook.xml.rels", f'<Relationships xmlns="{PACKAGE}">{targets}</Relationships>'
-        )
-        texts = "".join(f"<si><t>{escape(one)}</t></si>" for one in shared)
-        packed.writestr("xl/sharedStrings.xml", f'<sst xmlns="{MAIN}">{texts}</sst>')
-        packed.writestr("xl/styles.xml", STYLES)
+    book = Workbook()
+    del book["Sheet"]
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for number, row in rows.items():
+            for place, value in enumerate(row, 1):
+                if value is not None:
+                    sheet.cell(number, place, value)
+                    sheet.cell(number, place).number_format = style if place == 1 else GENERAL
+    book.save(path)
     return path
 
 
@@ -114,7 +73,7 @@ def test_columns_beyond_z(tmp_path: Path):
     ("style", "text"),
     [(GENERAL, "46053.5"), (OWN_DATE, "2026-01-31 12:00:00"), (DATE, "2026-01-31 12:00:00"), (DAYS, "46053.5")],
 )  # fmt: skip
-def test_dates_are_dates_by_their_style(tmp_path: Path, style: int, text: str):
+def test_dates_are_dates_by_their_style(tmp_path: Path, style: str, text: str):
     path = write(tmp_path / "t.xlsx", {"a": {1: (46053.5, 2)}}, style)
     assert [*SheetLines(path).numbered(1)] == [(1, f"{text}\t2")]
 
@@ -136,3 +95,10 @@ def test_a_damaged_one_is_said(tmp_path: Path):
 def test_a_sheet_without_values_is_said(tmp_path: Path):
     with pytest.raises(InputError, match="has no sheet with values"):
         TextTable(write(tmp_path / "t.xlsx", {"a": {}}))
+
+
+def test_without_openpyxl_what_to_do_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = write(tmp_path / "t.xlsx", {"a": ENDURANCE})
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(InputError, match=r"needs openpyxl: pip install 'mho\[exchange\]'"):
+        SheetLines(path)
