@@ -8,6 +8,7 @@ import pytest
 
 from mho.errors import Aborted
 from mho.procedures import Procedure
+from mho.procedures.cells.programming import programmer
 from mho.procedures.stream import Control, Event, Progress, Row
 from mho.running import run
 from mho.running.budget.replaying import Replayed, replay
@@ -26,15 +27,20 @@ def replayed(path: Path) -> Replayed:
 def stopped(
     procedure: Procedure, stage: str, done: int, output: Path, bench: str = "arrays", **options: str
 ) -> Path:
-    """Carry out a procedure until it has done so much of a stage, and return its file."""
+    """Carry out a procedure until it has done so much of a stage, and return its file.
+
+    Every cell is announced, so that where it stops does not hang on the speed of the computer.
+    """
     control = Control()
 
     def stop(event: Event) -> None:
         if isinstance(event, Progress) and event.stage.startswith(stage) and event.done >= done:
             control.abort("enough")
 
-    with pytest.raises(Aborted):
-        run(procedure, bench, seed=3, output=output, control=control, observers=[stop], **options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(programmer, "PROGRESS_PERIOD", -1.0)
+        with pytest.raises(Aborted):
+            run(procedure, bench, seed=3, output=output, control=control, observers=[stop], **options)
     return output
 
 

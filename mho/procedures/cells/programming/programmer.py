@@ -31,6 +31,7 @@ Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 Masks = Sequence[NDArray[np.bool_]]  # of the cells of each block
 
+PROGRESS_PERIOD = 0.05  # s of the computer's time, least interval between announcements of cells that go one by one
 PICTURE_PERIOD = 0.5  # s of bench time, least interval between images of the maps
 PICTURED = 0.01  # and least share of the cells between them, so that a large block does not fill the disk
 
@@ -192,7 +193,7 @@ class Programmer:
                 block.pulses[index] += pulses
                 done += 1
                 wall = self._stream.now()
-                if wall - announced > 0.05:
+                if wall - announced > PROGRESS_PERIOD:
                     announced = wall
                     self._stream.check()
                     self._stream.progress(stage, done, total, pulses=self.pulses)
