@@ -1,0 +1,177 @@
+"""The same solve counted in every way: one circuit, a GPU's core, the whole GPU; a new matrix each time, or one that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mho.analysis.projection.assumptions import Assumptions
+from mho.analysis.projection.break_even import circuits_on
+from mho.analysis.projection.digital import (
+    Reading,
+    cpu,
+    gpu,
+    kept_matrix,
+    new_matrix,
+    one_core,
+    published_core,
+)
+from mho.analysis.projection.model import Cost, cost_in_blocks, cost_in_one_loop
+from mho.analysis.projection.operations import solve_operations
+
+HEADLINE_SIZE, HEADLINE_INV, HEADLINE_MVM = 128, 20e-9, 10e-9
+"""What the published headline assumes: lines of one loop, and the times of faster amplifiers, s (physics.md 8)."""
+
+MEASURED_SHARE = (0.05, 0.1)
+"""Share of the data-sheet limit that batched factorisations have reached elsewhere."""
+
+
+@dataclass(frozen=True)
+class NamedReading:
+    """One way to count: what it is called, solves a second, joules a solve (NaN if unknown)."""
+
+    key: str
+    words: str
+    rate: float
+    joules: float
+
+    @property
+    def solves(self) -> str:
+        """Solves a second in words, such as 0.77 G/s."""
+        return f"{in_prefixes(self.rate)}/s"
+
+
+def readings(size: int, assumptions: Assumptions, more: Sequence[NamedReading] = ()) -> list[NamedReading]:
+    """Return all readings of a solve of `size` unknowns, the circuit first; `more` were measured.
+
+    Raises
+    ------
+    InputError
+        The size is none that can be counted.
+    """
+    p = assumptions.parameters
+    ours = cost_in_one_loop(size, p)
+    whole, other = gpu(p), cpu(p)
+    circuits = float(circuits_on(p, ours))
+    found = [_ours("circuit", f"one circuit of {size} lines, A written", ours)]
+    if size > p.loop_size and _is_doubled(size, int(np.max(p.loop_size))):
+        found.append(
+            _ours("circuit_blocks", f"… by blocks of {p.loop_size:g} lines", cost_in_blocks(size, p))
+        )
+    found += [
+        _named(
+            "circuit_new_a", "… that writes a new A each time",
+            Reading(np.add(ours.time, ours.write_time), np.add(ours.energy, ours.write_energy)),
+        ),
+        _named(
+            "circuits_of_gpu_area", f"{circuits:,.0f} such circuits, the GPU's area, A written",
+            Reading(np.divide(ours.time, circuits), ours.energy),
+        ),
+        _named("core_published", "one GPU core, as published", published_core(size, p)),
+        _named("core_new_a", "one GPU core, new A, data sheet", one_core(new_matrix(size, whole), whole)),
+        _named("core_kept_a", "one GPU core, A kept, data sheet", one_core(kept_matrix(size, whole), whole)),
+        _named("gpu_new_a", "whole GPU, new A, data sheet", new_matrix(size, whole)),
+        *(
+            _named(
+                f"gpu_new_a_{100 * share:.0f}_percent", f"… at {100 * share:.0f} % of that, as measured elsewhere",
+                new_matrix(size, replace(whole, reached=np.multiply(whole.reached, share))),
+            )
+            for share in MEASURED_SHARE[::-1]
+        ),
+        _named("gpu_kept_a", "whole GPU, A kept, data sheet", kept_matrix(size, whole)),
+        _named("cpu_new_a", "whole CPU, new A, data sheet", new_matrix(size, other)),
+        _named("cpu_kept_a", "whole CPU, A kept, data sheet", kept_matrix(size, other)),
+    ]  # fmt: skip
+    return [*found, *more]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The parts of "1,000 times", each a ratio of the circuit's throughput to something.
+
+    Attributes
+    ----------
+    throughput : equivalent operations a second of the circuit of the headline
+    over_core : over the published core
+    without_converters : the same, if converters took no time
+    efficiency : the ratio of operations per joule to that core's
+    over_gpu_new, over_gpu_kept : over the whole GPU, by its data sheet
+    as_measured : over the published core, with the amplifiers that were measured
+    """
+
+    throughput: float
+    over_core: float
+    without_converters: float
+    efficiency: float
+    over_gpu_new: float
+    over_gpu_kept: float
+    as_measured: float
+    write_time: float
+    cores: float
+
+    @property
+    def sentence(self) -> str:
+        """Where "1,000 times" comes from."""
+        return (
+            f'"1,000 times": one loop of {HEADLINE_SIZE} lines that inverts in {HEADLINE_INV * 1e9:.0f} ns and multiplies in '
+            f"{HEADLINE_MVM * 1e9:.0f} ns, A written before, makes {self.throughput:.2g} equivalent operations a second: "
+            f"{self.over_core:.0f} times one of the GPU's {self.cores:,.0f} cores, {self.without_converters:.0f} times if converters took no "
+            f"time. With the amplifiers that were measured it is {self.as_measured:.0f} times one core. Of the whole GPU it is "
+            f"{_share(self.over_gpu_new)} with a new A each time, where the circuit would also have to write for {in_prefixes(self.write_time)}s, "
+            f"and {_share(self.over_gpu_kept)} with A kept, which is what the circuit does."
+        )
+
+
+def headline(assumptions: Assumptions) -> Headline:
+    """Return what "1,000 times" is made of."""
+    p = assumptions.parameters
+    fast = replace(p, inv_time=HEADLINE_INV, mvm_time=HEADLINE_MVM)
+    ours = cost_in_one_loop(HEADLINE_SIZE, fast)
+    bare = cost_in_one_loop(HEADLINE_SIZE, replace(fast, conversion_time=0.0))
+    operations = float(solve_operations(HEADLINE_SIZE))
+    whole = gpu(p)
+    through = float(ours.throughput)
+    return Headline(
+        throughput=through,
+        over_core=through / float(p.core_rate),
+        without_converters=float(bare.throughput) / float(p.core_rate),
+        efficiency=float(ours.efficiency) / float(p.core_efficiency),
+        over_gpu_new=through / (operations * float(new_matrix(HEADLINE_SIZE, whole).rate)),
+        over_gpu_kept=through / (operations * float(kept_matrix(HEADLINE_SIZE, whole).rate)),
+        as_measured=float(cost_in_one_loop(HEADLINE_SIZE, p).throughput) / float(p.core_rate),
+        write_time=float(ours.write_time),
+        cores=float(p.gpu_cores),
+    )
+
+
+def _ours(key: str, words: str, cost: Cost) -> NamedReading:
+    return _named(key, words, Reading(cost.time, cost.energy))
+
+
+def _named(key: str, words: str, reading: Reading) -> NamedReading:
+    return NamedReading(key, words, float(reading.rate), float(reading.joules))
+
+
+def _is_doubled(size: int, loop: int) -> bool:
+    return size % loop == 0 and (size // loop).bit_count() == 1
+
+
+def _share(ratio: float) -> str:
+    return f"{ratio:.2g} times it" if ratio >= 1.0 else f"a {_ordinal(1.0 / ratio)}"
+
+
+def _ordinal(number: float) -> str:
+    whole = round(number)
+    suffix = "th" if whole % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(whole % 10, "th")
+    return f"{whole:,}{suffix}"
+
+
+def in_prefixes(value: float) -> str:
+    """Return a number with a prefix: 0.77 G as 770 M, 23 m."""
+    if not value or not np.isfinite(value):
+        return f"{value:g} "
+    power = int(np.clip(3 * np.floor(np.log10(abs(value)) / 3.0), -15, 15))
+    prefix = "fpnum kMGTP"[power // 3 + 5].strip()
+    return f"{value / 10.0**power:.3g} {prefix}"
