@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     )
     from mho.running import forecast, run, solve
     from mho.running.budget import budget
-    from mho.runs import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table
+    from mho.runs import Array, Band, Column, Figure, Layout, Map, ReferenceLine, ReferencePoints, Table
 else:
     from mho.lazy_names import lazy_names
 
@@ -83,6 +83,7 @@ else:
                 "Layout",
                 "Map",
                 "ReferenceLine",
+                "ReferencePoints",
                 "Table",
             ),
         },
@@ -114,6 +115,7 @@ __all__ = [
     "Read",
     "Reading",
     "ReferenceLine",
+    "ReferencePoints",
     "Refresh",
     "Response",
     "Run",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
@@ -108,6 +108,32 @@ class Band:
 
 
 @dataclass(frozen=True)
+class ReferencePoints:
+    """Points to compare with, such as published ones, in the units of the axes.
+
+    Attributes
+    ----------
+    x, y : tuple of float
+        As many of each, in any order.
+    label : str
+        What the legend calls them: whose they are.
+    """
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        _check_text(self.label, "the label of reference points")
+        what = f"reference points {self.label!r}"
+        for values in (self.x, self.y):
+            if not isinstance(values, tuple) or len(values) > MOST_LINES or not all(map(_is_finite, values)):
+                raise RunFileError(f"{what}: x and y are tuples of at most {MOST_LINES} finite numbers")
+        if len(self.x) != len(self.y):
+            raise RunFileError(f"{what} have {len(self.x)} x and {len(self.y)} y; give as many of each")
+
+
+@dataclass(frozen=True)
 class Figure:
     """A declared figure. Labels and units come from the columns, maps and arrays.
 
@@ -132,6 +158,8 @@ class Figure:
     x_scale, y_scale : str
         ``linear`` or ``log``, which shows magnitudes; `y_scale` of a distribution may be ``probability``.
     lines : tuple of ReferenceLine
+    points : tuple of ReferencePoints
+        Drawn over `x` and `y`, by everything that has these two axes.
     bands : tuple of Band
         In a histogram with `by`, a value belongs to the band that holds its group's value, and is marked outside it. Of a
         share or a confusion of maps, the levels.
@@ -164,6 +192,7 @@ class Figure:
     bands: tuple[Band, ...] = ()
     start: tuple[float, float] | None = None
     fit: str = ""
+    points: tuple[ReferencePoints, ...] = ()
 
     def __post_init__(self) -> None:
         _check_parts(self)
@@ -217,6 +246,10 @@ class Figure:
         return f"array {self.array}" if self.array else f"table {self.table}"
 
 
+PARTS: Mapping[str, type] = {"lines": ReferenceLine, "bands": Band, "points": ReferencePoints}
+"""The attributes of a figure that are tuples of declarations."""
+
+
 def fit_kind(name: str) -> str:
     """Return the present name of a fit; any other text as it is."""
     return FORMER_FITS.get(name, name)
@@ -258,15 +291,16 @@ def figures_from_text(text: str) -> tuple[Figure, ...]:
 
 def _figure(stored: object) -> Figure:
     given = _fields_of(Figure, stored)
-    for name, part in (("lines", ReferenceLine), ("bands", Band)):
+    for name, part in PARTS.items():
         if name in given:
             if not isinstance(given[name], list):
                 raise ValueError(f"the {name} of a figure are {type(given[name]).__name__}, no list")
-            given[name] = tuple(part(**_fields_of(part, one)) for one in given[name])
-    for name, value in given.items():
-        if isinstance(value, list):
-            given[name] = tuple(value)
-    return Figure(**given)
+            given[name] = tuple(part(**_tuples(_fields_of(part, one))) for one in given[name])
+    return Figure(**_tuples(given))
+
+
+def _tuples(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
 
 
 def _fields_of(kind: type, stored: object) -> dict[str, Any]:
@@ -287,7 +321,7 @@ def _plain(declared: Any) -> dict[str, Any]:
         for one in fields(declared)
         if one.name in needed or getattr(declared, one.name) != one.default
     }
-    for name in ("lines", "bands"):
+    for name in PARTS:
         if name in plain:
             plain[name] = [_plain(one) for one in plain[name]]
     return plain
@@ -306,7 +340,7 @@ def _check_parts(figure: Figure) -> None:
             raise RunFileError(f"{what}: {name} is a name, or a tuple of at most {MOST_NAMES}")
         for one in given:
             _check_text(one, f"{what}: {name}")
-    for name, part in (("lines", ReferenceLine), ("bands", Band)):
+    for name, part in PARTS.items():
         given = getattr(figure, name)
         if not isinstance(given, tuple) or len(given) > MOST_LINES:
             raise RunFileError(f"{what}: {name} is a tuple of at most {MOST_LINES}")
@@ -354,6 +388,10 @@ def _check_kind(figure: Figure) -> None:
             raise RunFileError(f"{what}: a fit is drawn to curves, not to a {kind}")
         raise RunFileError(
             f"{what}: fit is {figure.fit!r}; to figures of kind {kind} fits one of {', '.join(fits)}"
+        )
+    if figure.points and (kind not in (*CURVES, "share") or not figure.table):
+        raise RunFileError(
+            f"{what}: reference points are drawn over the x and y of a table, not with a {kind}"
         )
     if figure.start and kind not in ("lines", "scatter", "steps"):
         raise RunFileError(f"{what}: a start is the first point of curves, and a {kind} has none")

@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import ndtri
 
 import mho
-from mho import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table
+from mho import Array, Band, Column, Figure, Layout, Map, ReferenceLine, ReferencePoints, Table
 from mho.analysis.figures.drawing import compose
 from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.values import gathering
@@ -186,6 +186,21 @@ def test_reference_lines_have_numbers_or_name_results(tmp_path: Path) -> None:
     forecast, half, curve = drawing.marks
     assert (forecast.label, half.label) == ("forecast, rho = 0.1", "from an array = 0.5")
     assert_allclose((forecast.y[-1], half.y[-1]), (0.1**2, 0.5**2))
+    assert curve.shape == "line"
+
+
+def test_points_to_compare_with_are_drawn_where_the_axes_can_show_them(tmp_path: Path) -> None:
+    points = (
+        ReferencePoints((0.0, 1.0, 2.0), (0.5, 0.0, 0.2), "published"),
+        ReferencePoints((1.0,), (-1.0,), "below a log axis"),
+        ReferencePoints((1.5,), (0.3,), "another's"),
+    )
+    figure = Figure("curve", table="points", x="time", y="current", y_scale="log", points=points)
+    path = write(tmp_path / "a.h5", time=[0.0, 2.0], current=[1.0, 0.1])
+    published, other, curve = drawn(figure, path).marks
+    assert (published.shape, published.label, other.label) == ("points", "published", "another's")
+    assert (published.x.tolist(), published.y.tolist()) == ([0.0, 2.0], [0.5, 0.2])
+    assert published.marker != other.marker
     assert curve.shape == "line"
 
 
