@@ -30,7 +30,7 @@ def transition_matrix(weights: Floats, restart: Floats) -> Floats:
         Where a walk goes on from a node without links out; sums to one.
     """
     sums = weights.sum(axis=0)
-    return np.where(sums > 0.0, weights / np.where(sums > 0.0, sums, 1.0), restart[:, None])
+    return np.asarray(np.where(sums > 0.0, weights / np.where(sums > 0.0, sums, 1.0), restart[:, None]))
 
 
 def restart_vector(nodes: int, places: NDArray[np.int64] | None = None) -> Floats:

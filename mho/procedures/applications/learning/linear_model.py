@@ -95,7 +95,7 @@ def normal_matrix(design: Design, penalty: float) -> Floats:
     """Return Z^T Z / m + alpha / m I, (p, p); exactly symmetric."""
     rows, columns = design.columns.shape
     gram = design.columns.T @ design.columns / rows
-    return (gram + gram.T) / 2.0 + penalty / rows * np.eye(columns)
+    return np.asarray((gram + gram.T) / 2.0 + penalty / rows * np.eye(columns))
 
 
 def normal_rhs(design: Design) -> Floats:
@@ -116,10 +116,12 @@ def augmented_system(design: Design, penalty: float, scale: float = 1.0) -> tupl
     """
     rows, columns = design.columns.shape
     held = design.columns / np.sqrt(rows)
-    matrix = np.block([
-        [scale * np.eye(rows), held],
-        [-held.T, penalty / (rows * scale) * np.eye(columns)],
-    ])
+    matrix = np.block(
+        [
+            [scale * np.eye(rows), held],
+            [-held.T, penalty / (rows * scale) * np.eye(columns)],
+        ]
+    )
     rhs = np.zeros((rows + columns, 1 + columns))
     rhs[:rows, 0] = design.target / np.sqrt(rows)
     rhs[rows:, 1:] = np.eye(columns) / scale

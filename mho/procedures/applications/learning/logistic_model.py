@@ -97,9 +97,7 @@ def hessian(columns: Floats, weights: Floats, penalty: float) -> Floats:
 def gradient(columns: Floats, observed: Floats, weights: Floats, penalty: float) -> Floats:
     """Return g (p + 1,): the direction in which the loss falls."""
     chance = probabilities(columns @ weights)
-    return np.asarray(
-        columns.T @ (observed - chance) / len(columns) - _penalties(columns, penalty) * weights
-    )
+    return np.asarray(columns.T @ (observed - chance) / len(columns) - _penalties(columns, penalty) * weights)
 
 
 def loss(columns: Floats, observed: Floats, weights: Floats, penalty: float) -> float:
@@ -221,7 +219,7 @@ def separating(columns: Floats, observed: Floats) -> bool:
     found = linprog(
         -margins.sum(axis=0), A_ub=-margins, b_ub=np.zeros(len(margins)), bounds=(-1.0, 1.0), method="highs"
     )
-    return bool(found.status == 0 and -found.fun > 1e-7 * len(margins))
+    return bool(found.status == 0 and float(found.fun or 0.0) < -1e-7 * len(margins))
 
 
 def _penalties(columns: Floats, penalty: float) -> Floats:

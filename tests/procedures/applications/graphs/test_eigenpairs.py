@@ -67,7 +67,9 @@ def test_davidson_finds_an_inner_eigenvalue_near_its_shift_and_that_of_a_matrix_
     inner = davidson(A, noisy(solver(-2.0), 0.05), START + np.arange(34), 34, 1e-11, -2.0)[-1]
     assert abs(inner.value - -2.0) == pytest.approx(np.abs(VALUES + 2.0).min(), rel=1e-8)
     skewed = np.triu(np.ones((6, 6))) + np.diag(np.arange(6.0))
-    steps = davidson(skewed, lambda r: np.linalg.solve(skewed - 6.2 * np.eye(6), r), np.ones(6), 6, 1e-13, 6.2)
+    steps = davidson(
+        skewed, lambda r: np.linalg.solve(skewed - 6.2 * np.eye(6), r), np.ones(6), 6, 1e-13, 6.2
+    )
     assert steps[-1].value == pytest.approx(6.0, rel=1e-9)
 
 
@@ -80,4 +82,7 @@ def test_the_angle_is_exact_where_it_is_small_and_has_no_sign():
 def test_an_eigenvector_is_recognised_at_once():
     assert eigen_step(A, VECTOR, LARGEST).residual < 1e-14
     assert len(power_iteration(A, A.__matmul__, VECTOR, 10, 1e-12)) == 1
-    assert len(power_iteration(np.zeros((2, 2)) + np.diag([0.0, 1.0]), lambda v: 0 * v, np.ones(2), 10, 0.0)) == 1
+    assert (
+        len(power_iteration(np.zeros((2, 2)) + np.diag([0.0, 1.0]), lambda v: 0 * v, np.ones(2), 10, 0.0))
+        == 1
+    )

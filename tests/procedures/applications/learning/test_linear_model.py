@@ -77,7 +77,9 @@ def test_a_ridge_shrinks_and_has_the_closed_form_of_orthogonal_columns():
     plain = fit_of(design, digital_answers(design, 0.0), 0.0)
     ridge = fit_of(design, digital_answers(design, 5.0), 5.0)
     np.testing.assert_allclose(ridge.weights, plain.weights * 20 / 25, rtol=1e-12)
-    np.testing.assert_allclose(ridge.errors[1:] / ridge.deviation, plain.errors[1:] / plain.deviation * 0.8, rtol=1e-12)
+    np.testing.assert_allclose(
+        ridge.errors[1:] / ridge.deviation, plain.errors[1:] / plain.deviation * 0.8, rtol=1e-12
+    )
 
 
 def test_as_many_columns_as_rows_leave_no_deviation_and_are_not_hidden():

@@ -49,12 +49,16 @@ def test_newton_finds_the_minimum_that_a_general_minimiser_finds(penalty):
 def test_gradient_and_hessian_are_those_of_the_loss():
     weights, step = np.array([0.3, -1.0, 0.5, 2.0, -0.7]), 1e-5
     slopes = [
-        (loss(COLUMNS, CLASS, weights + step * unit, 0.4) - loss(COLUMNS, CLASS, weights - step * unit, 0.4)) / (2 * step)
+        (loss(COLUMNS, CLASS, weights + step * unit, 0.4) - loss(COLUMNS, CLASS, weights - step * unit, 0.4))
+        / (2 * step)
         for unit in np.eye(5)
     ]
     np.testing.assert_allclose(-gradient(COLUMNS, CLASS, weights, 0.4), slopes, atol=1e-9)
     bends = [
-        (gradient(COLUMNS, CLASS, weights - step * unit, 0.4) - gradient(COLUMNS, CLASS, weights + step * unit, 0.4))
+        (
+            gradient(COLUMNS, CLASS, weights - step * unit, 0.4)
+            - gradient(COLUMNS, CLASS, weights + step * unit, 0.4)
+        )
         / (2 * step)
         for unit in np.eye(5)
     ]

@@ -16,7 +16,9 @@ def test_samples_are_as_they_were_published():
     assert longley.observed.sum() == 1045072.0  # NIST StRD
     assert longley.columns[0] == "deflator"
     assert (iris.rows, iris.columns[2], iris.classes) == (100, "petal_length", ("versicolor", "virginica"))
-    np.testing.assert_allclose(iris.values[:50].mean(axis=0), [5.936, 2.770, 4.260, 1.326])  # Fisher, Table II
+    np.testing.assert_allclose(
+        iris.values[:50].mean(axis=0), [5.936, 2.770, 4.260, 1.326]
+    )  # Fisher, Table II
     np.testing.assert_allclose(iris.values[50:].mean(axis=0), [6.588, 2.974, 5.552, 2.026])
     assert iris.observed.tolist() == [0.0] * 50 + [1.0] * 50
 
@@ -89,7 +91,9 @@ def test_files_that_are_none_are_refused(tmp_path):
 def test_classes_are_two(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("a,y\n1,red\n2,blue\n3,green\n")
-    with pytest.raises(InputError, match=r"'y' has 3 classes \(blue, green, red\); logistic regression takes two"):
+    with pytest.raises(
+        InputError, match=r"'y' has 3 classes \(blue, green, red\); logistic regression takes two"
+    ):
         load_regressors(path, classes=True)
     with pytest.raises(InputError, match="cannot explain itself"):
         load_regressors("longley", "employed", "employed, gnp")
