@@ -5,6 +5,8 @@
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need.
 """
 
+from mho.procedures.applications.graphs.eigenvector import Eigenvector
+from mho.procedures.applications.graphs.page_rank import PageRank
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.programming.programmer import Programmer
@@ -63,6 +65,7 @@ __all__ = [
     "Disturb",
     "Disturbed",
     "DrawnSolve",
+    "Eigenvector",
     "Endurance",
     "Endured",
     "EnergyModel",
@@ -81,6 +84,7 @@ __all__ = [
     "MultiplyPlan",
     "Noise",
     "Noises",
+    "PageRank",
     "Parameter",
     "PreparedSolve",
     "Procedure",
