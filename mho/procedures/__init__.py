@@ -5,6 +5,8 @@
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need.
 """
 
+from mho.procedures.applications.fields.junction import Junction
+from mho.procedures.applications.fields.poisson import Poisson
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.programming.programmer import Programmer
@@ -72,6 +74,7 @@ __all__ = [
     "IntegerParameter",
     "Inversions",
     "Invert",
+    "Junction",
     "ListParameter",
     "LoopOnCells",
     "Map",
@@ -82,6 +85,7 @@ __all__ = [
     "Noise",
     "Noises",
     "Parameter",
+    "Poisson",
     "PreparedSolve",
     "Procedure",
     "Products",

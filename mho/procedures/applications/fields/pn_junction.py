@@ -40,7 +40,7 @@ def intrinsic(temperature: float) -> float:
 
 
 @dataclass(frozen=True)
-class Junction:
+class JunctionModel:
     """An abrupt junction in the middle of a bar, p on its left.
 
     Attributes
@@ -183,7 +183,7 @@ class NewtonStep(NamedTuple):
 
 
 def newton(
-    junction: Junction,
+    junction: JunctionModel,
     solve: Callable[[Floats, Floats], Floats],
     tolerance: float,
     most: int,

@@ -15,6 +15,9 @@ STEP = 0.25
 
 MOST_STEPS = 2000
 
+SMEAR = 12
+"""Pixels along a line, either way, over which noise is averaged."""
+
 
 def streamlines(across: Floats, along: Floats, seeds: Floats, stop: NDArray[np.bool_]) -> list[Floats]:
     """Return the lines through `seeds`, both ways until they leave the square, reach a cell of `stop` or where no field is.
@@ -72,3 +75,47 @@ def _march(direction: Callable[[Floats], Floats], seeds: Floats, stop: NDArray[n
         if not len(going):
             break
     return [np.array(line) for line in lines]
+
+
+def line_texture(across: Floats, along: Floats, pixels: int, rng: np.random.Generator) -> Floats:
+    """Return an image of the field: noise that is smeared along the lines, brighter where the field is stronger.
+
+    Line integral convolution (Cabral and Leedom, SIGGRAPH 1993, p. 263).
+
+    Parameters
+    ----------
+    across, along : (n, n) arrays
+        As of `streamlines`.
+    pixels : int
+        Along a side.
+    rng : numpy.random.Generator
+        Draws the noise.
+
+    Returns
+    -------
+    (pixels, pixels) array
+        From 0 to 1.
+    """
+    n = len(across)
+    centres = (np.arange(pixels) + 0.5) / pixels
+    places = np.stack(np.meshgrid(centres, centres, indexing="ij"))  # row, column
+
+    def sampled(values: Floats, at: Floats) -> Floats:
+        return np.asarray(map_coordinates(values, at * len(values) - 0.5, order=1, mode="nearest"))
+
+    strength = np.hypot(sampled(across, places), sampled(along, places))
+    noise = rng.random((pixels, pixels))
+    total, weight = noise.copy(), 1.0
+    for sign in (-1.0, 1.0):
+        at = places.copy()
+        for _ in range(SMEAR):
+            step = np.stack((sampled(along, at), sampled(across, at)))
+            length = np.hypot(*step)
+            at = at + sign / pixels * np.divide(step, length, out=np.zeros_like(step), where=length > 0.0)
+            total += sampled(noise, at)
+            weight += 1.0
+    smeared = total / weight
+    low, high = np.quantile(smeared, (0.02, 0.98))
+    lines = np.clip((smeared - low) / (high - low), 0.0, 1.0)
+    bright = np.clip(strength / np.quantile(strength, 0.97), 0.0, 1.0) ** 0.5
+    return np.asarray(bright * (0.25 + 0.75 * lines))

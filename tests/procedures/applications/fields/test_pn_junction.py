@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from mho.errors import InputError
-from mho.procedures.applications.fields.pn_junction import Junction, intrinsic, newton
+from mho.procedures.applications.fields.pn_junction import JunctionModel, intrinsic, newton
 
-SYMMETRIC = Junction(1e23, 1e23, 4e-7, 64)
-ONE_SIDED = Junction(1e22, 1e23, 1e-6, 96)
+SYMMETRIC = JunctionModel(1e23, 1e23, 4e-7, 64)
+ONE_SIDED = JunctionModel(1e22, 1e23, 1e-6, 96)
 
 
-def solved(junction: Junction) -> np.ndarray:
+def solved(junction: JunctionModel) -> np.ndarray:
     return list(newton(junction, np.linalg.solve, 1e-10, 30))[-1].phi
 
 
@@ -21,20 +21,20 @@ def test_intrinsic_density_of_silicon_is_as_measured() -> None:
 
 
 @pytest.mark.parametrize("junction", [SYMMETRIC, ONE_SIDED], ids=["symmetric", "one-sided"])
-def test_built_in_potential_follows_from_no_field_at_the_ends(junction: Junction) -> None:
+def test_built_in_potential_follows_from_no_field_at_the_ends(junction: JunctionModel) -> None:
     phi = solved(junction)
     assert (phi[-1] - phi[0]) * junction.thermal == pytest.approx(junction.built_in, rel=1e-3)
 
 
 @pytest.mark.parametrize("junction", [SYMMETRIC, ONE_SIDED], ids=["symmetric", "one-sided"])
-def test_peak_field_is_the_first_integrals(junction: Junction) -> None:
+def test_peak_field_is_the_first_integrals(junction: JunctionModel) -> None:
     assert junction.largest_field(solved(junction)) == pytest.approx(junction.peak_field, rel=5e-3)
 
 
 def test_error_of_the_peak_field_falls_with_the_square_of_the_step() -> None:
     errors = []
     for points in (64, 128):
-        junction = Junction(1e23, 1e23, 4e-7, points)
+        junction = JunctionModel(1e23, 1e23, 4e-7, points)
         errors.append(abs(junction.largest_field(solved(junction)) / junction.peak_field - 1.0))
     assert errors[0] / errors[1] == pytest.approx(4.0, rel=0.1)
 
@@ -74,11 +74,11 @@ def test_an_inexact_solution_only_costs_steps() -> None:
 @pytest.mark.parametrize("doping", [-1e22, 0.0, 1e14])
 def test_doping_below_the_intrinsic_density_is_refused(doping: float) -> None:
     with pytest.raises(InputError, match="the doping of the n side"):
-        Junction(1e23, doping, 1e-6, 64)
+        JunctionModel(1e23, doping, 1e-6, 64)
 
 
 def test_bar_that_is_depleted_through_is_refused() -> None:
     with pytest.raises(InputError, match="no neutral ends"):
-        Junction(1e22, 1e22, 4e-7, 64)
+        JunctionModel(1e22, 1e22, 4e-7, 64)
     with pytest.raises(InputError, match="lighter doped side"):
-        Junction(1e22, 1e24, 6e-7, 64)
+        JunctionModel(1e22, 1e24, 6e-7, 64)
