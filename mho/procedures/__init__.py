@@ -5,6 +5,8 @@
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need.
 """
 
+from mho.procedures.applications.fields.junction import Junction
+from mho.procedures.applications.fields.poisson import Poisson
 from mho.procedures.applications.graphs.eigenvector import Eigenvector
 from mho.procedures.applications.graphs.page_rank import PageRank
 from mho.procedures.base import Procedure
@@ -75,6 +77,7 @@ __all__ = [
     "IntegerParameter",
     "Inversions",
     "Invert",
+    "Junction",
     "ListParameter",
     "LoopOnCells",
     "Map",
@@ -86,6 +89,7 @@ __all__ = [
     "Noises",
     "PageRank",
     "Parameter",
+    "Poisson",
     "PreparedSolve",
     "Procedure",
     "Products",
