@@ -1,4 +1,4 @@
-"""The same solve counted in every way: one circuit, a GPU's core, the whole GPU; a new matrix each time, or one that is kept."""
+"""A solve counted in every way: one circuit, a GPU's core, the whole GPU; a new matrix each time, or one that is kept."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from mho.analysis.projection.digital import (
     published_core,
 )
 from mho.analysis.projection.model import Cost, cost_in_blocks, cost_in_one_loop
-from mho.analysis.projection.operations import solve_operations
+from mho.analysis.projection.operations import in_blocks, solve_operations
+from mho.errors import InputError
 
 HEADLINE_SIZE, HEADLINE_INV, HEADLINE_MVM = 128, 20e-9, 10e-9
-"""What the published headline assumes: lines of one loop, and the times of faster amplifiers, s (physics.md 8)."""
+"""What the published headline assumes: lines of one loop, and the times of faster amplifiers, s (Zuo et al. 2025, Fig. 5)."""
 
 MEASURED_SHARE = (0.05, 0.1)
 """Share of the data-sheet limit that batched factorisations have reached elsewhere."""
@@ -56,7 +57,7 @@ def readings(size: int, assumptions: Assumptions, more: Sequence[NamedReading] =
     whole, other = gpu(p), cpu(p)
     circuits = float(circuits_on(p, ours))
     found = [_ours("circuit", f"one circuit of {size} lines, A written", ours)]
-    if size > p.loop_size and _is_doubled(size, int(np.max(p.loop_size))):
+    if size > p.loop_size and not not_in_blocks(size, assumptions):
         found.append(
             _ours("circuit_blocks", f"… by blocks of {p.loop_size:g} lines", cost_in_blocks(size, p))
         )
@@ -87,6 +88,15 @@ def readings(size: int, assumptions: Assumptions, more: Sequence[NamedReading] =
     return [*found, *more]
 
 
+def not_in_blocks(size: int, assumptions: Assumptions) -> str:
+    """Return why a size cannot be solved by blocks; nothing for one that can."""
+    try:
+        in_blocks(size, int(assumptions["loop_size"].value))
+    except InputError as error:
+        return str(error)
+    return ""
+
+
 @dataclass(frozen=True)
 class Headline:
     """The parts of "1,000 times", each a ratio of the circuit's throughput to something.
@@ -98,7 +108,7 @@ class Headline:
     without_converters : the same, if converters took no time
     efficiency : the ratio of operations per joule to that core's
     over_gpu_new, over_gpu_kept : over the whole GPU, by its data sheet
-    as_measured : over the published core, with the amplifiers that were measured
+    as_assumed : over the published core, with the INV and MVM times of the assumptions
     """
 
     throughput: float
@@ -107,7 +117,7 @@ class Headline:
     efficiency: float
     over_gpu_new: float
     over_gpu_kept: float
-    as_measured: float
+    as_assumed: float
     write_time: float
     cores: float
 
@@ -115,12 +125,14 @@ class Headline:
     def sentence(self) -> str:
         """Where "1,000 times" comes from."""
         return (
-            f'"1,000 times": one loop of {HEADLINE_SIZE} lines that inverts in {HEADLINE_INV * 1e9:.0f} ns and multiplies in '
-            f"{HEADLINE_MVM * 1e9:.0f} ns, A written before, makes {self.throughput:.2g} equivalent operations a second: "
-            f"{self.over_core:.0f} times one of the GPU's {self.cores:,.0f} cores, {self.without_converters:.0f} times if converters took no "
-            f"time. With the amplifiers that were measured it is {self.as_measured:.0f} times one core. Of the whole GPU it is "
-            f"{_share(self.over_gpu_new)} with a new A each time, where the circuit would also have to write for {in_prefixes(self.write_time)}s, "
-            f"and {_share(self.over_gpu_kept)} with A kept, which is what the circuit does."
+            f'"1,000 times": one loop of {HEADLINE_SIZE} lines that inverts in {HEADLINE_INV * 1e9:.0f} ns and '
+            f"multiplies in {HEADLINE_MVM * 1e9:.0f} ns, A written before, makes {self.throughput:.2g} equivalent "
+            "operations a second: "
+            f"{self.over_core:.0f} times one of the GPU's {self.cores:,.0f} cores, {self.without_converters:.0f} times if "
+            f"converters took no time. With the times assumed here it is {self.as_assumed:.0f} times one core. Of the "
+            f"whole GPU it is {_share(self.over_gpu_new)} with a new A each time, where the circuit would also have to "
+            f"write for {in_prefixes(self.write_time)}s, and {_share(self.over_gpu_kept)} with A kept, which is what the "
+            "circuit does."
         )
 
 
@@ -140,7 +152,7 @@ def headline(assumptions: Assumptions) -> Headline:
         efficiency=float(ours.efficiency) / float(p.core_efficiency),
         over_gpu_new=through / (operations * float(new_matrix(HEADLINE_SIZE, whole).rate)),
         over_gpu_kept=through / (operations * float(kept_matrix(HEADLINE_SIZE, whole).rate)),
-        as_measured=float(cost_in_one_loop(HEADLINE_SIZE, p).throughput) / float(p.core_rate),
+        as_assumed=float(cost_in_one_loop(HEADLINE_SIZE, p).throughput) / float(p.core_rate),
         write_time=float(ours.write_time),
         cores=float(p.gpu_cores),
     )
@@ -152,10 +164,6 @@ def _ours(key: str, words: str, cost: Cost) -> NamedReading:
 
 def _named(key: str, words: str, reading: Reading) -> NamedReading:
     return NamedReading(key, words, float(reading.rate), float(reading.joules))
-
-
-def _is_doubled(size: int, loop: int) -> bool:
-    return size % loop == 0 and (size // loop).bit_count() == 1
 
 
 def _share(ratio: float) -> str:

@@ -19,7 +19,7 @@ SIZES = (4, 8, 16, 32, 64, 128, 256)
 DTYPES = {32: np.float32, 64: np.float64}
 LARGEST_BATCH = 1 << 16
 TOLERANCE = {32: 1e-4, 64: 1e-11}
-"""Residual, relative, beyond which an answer is wrong and its time means nothing; matrices have a condition number near 5."""
+"""Relative residual beyond which an answer is wrong and its time means nothing; condition numbers are near 5."""
 
 Clock = Callable[[], float]
 
@@ -56,9 +56,12 @@ class Effort:
     repeats: int = 5
 
 
+EFFORT = Effort()
+
+
 def measure(
     library: Library, device: str, meter: EnergyMeter | None, rng: np.random.Generator, *,
-    sizes: Sequence[int] = SIZES, effort: Effort = Effort(), clock: Clock = time.perf_counter,
+    sizes: Sequence[int] = SIZES, effort: Effort = EFFORT, clock: Clock = time.perf_counter,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Point]:  # fmt: skip
     """Return what a library does on its processor, at each size, precision and method.
@@ -92,8 +95,8 @@ def _point(
     residual = largest_residual(exact, library.answer(work()), vectors)
     if not residual < TOLERANCE[bits]:
         raise InputError(
-            f"{library.name}: {method} of {size} x {size} in FP{bits} leaves a residual of {residual:.1e}, which is wrong; nothing that "
-            "it does is measured"
+            f"{library.name}: {method} of {size} x {size} in FP{bits} leaves a residual of {residual:.1e}, which is wrong; "
+            "nothing that it does is measured"
         )
     seconds = _seconds(work, effort, clock)
     joules = np.nan if meter is None else _joules(work, meter, effort, clock)

@@ -1,7 +1,7 @@
 """What solves many small systems at once: this machine's LAPACK, and a CUDA GPU through torch or cupy.
 
-A library gives the work of a method on data that it holds already: what is timed is the work, not the way there. Everything of torch and cupy that is used
-stands in this module.
+A library gives the work of a method on data that it holds already: what is timed is the work, not the way there.
+Everything of torch and cupy that is used stands in this module.
 """
 
 from __future__ import annotations
@@ -33,9 +33,14 @@ class Library(Protocol):
     largest : bytes of a batch
     """
 
-    name: str
-    methods: tuple[str, ...]
-    largest: int
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def methods(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def largest(self) -> int: ...  # noqa: D102
 
     def work(self, method: str, matrices: Floats, vectors: Floats) -> Work:
         """Return the function that solves all systems and waits until they are solved.

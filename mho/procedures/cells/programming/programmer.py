@@ -31,7 +31,9 @@ Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 Masks = Sequence[NDArray[np.bool_]]  # of the cells of each block
 
-PROGRESS_PERIOD = 0.05  # s of the computer's time, least interval between announcements of cells that go one by one
+PROGRESS_PERIOD = (
+    0.05  # s of the computer's time, least interval between announcements of cells that go one by one
+)
 PICTURE_PERIOD = 0.5  # s of bench time, least interval between images of the maps
 PICTURED = 0.01  # and least share of the cells between them, so that a large block does not fill the disk
 
