@@ -22,9 +22,9 @@ def solve_operations(size: ArrayLike) -> Floats:
     Cholesky takes ``N^3/3 + N^2/2 + N/6`` additions, multiplications, divisions and roots, the two triangular systems
     ``N^2`` each (Golub and Van Loan, Matrix Computations, sections 3.1 and 4.2): together ``N^3/3 + 5/2 N^2 + N/6``.
 
-    This is the convention that the published throughput follows: divided by this count, the six published values give
-    one and the same time, 1.546 us, within 0.3 % (Zuo et al. 2025, Fig. 5). LU, 2/3 N^3 + 2 N^2, does not: its times would differ by
-    a factor of 1.6.
+    This is the convention that the published throughput follows (Zuo et al. 2025, Fig. 5): this count over each of the six
+    published values is one and the same time, 1.546 us, within 0.3 %. LU, 2/3 N^3 + 2 N^2, is not it: its times would
+    differ by a factor of 1.6.
     """
     n = np.asarray(size, dtype=np.float64)
     return n**3 / 3.0 + 2.5 * n**2 + n / 6.0

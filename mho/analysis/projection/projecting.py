@@ -181,11 +181,12 @@ def project(
     p = assumptions.parameters
     drawn = draw(assumptions, np.random.default_rng(seed), draws)
     bars = tornado(lambda values: float(cost_in_one_loop(sizes[0], values).energy), assumptions)
-    more = measured or {}
+    more, told = measured or {}, headline(assumptions)
     tables = {
         "throughput": _throughput(p, drawn),
         "energy": _energy(p, drawn),
         "break_even": _break_even(p),
+        "thousand": _ladder(told),
         "tornado": _tornado(bars),
         "settling": _settling(p),
         "settling_by_size": _settling_by_size(p),
@@ -193,7 +194,7 @@ def project(
     }
     return Projection(
         assumptions, sizes[0], tables, {size: readings(size, assumptions, more.get(size, ())) for size in sizes},
-        bars, headline(assumptions), seed, draws,
+        bars, told, seed, draws,
     )  # fmt: skip
 
 
@@ -240,6 +241,15 @@ def _break_even(p: Parameters) -> Columns:
     found = [break_even(size, p) for size in sizes]
     rows = [[one.energy, one.energy_of_new, one.energy_of_cpu, one.time, one.time_by_area] for one in found]
     return _curves(rows, "size", sizes, "right_hand_sides")
+
+
+def _ladder(told: Headline) -> Columns:
+    count = len(told.ladder)
+    return {
+        "against": np.arange(count),
+        "place": np.arange(count, 0, -1),
+        "ratio": np.array([ratio for _, ratio in told.ladder]),
+    }
 
 
 def _tornado(bars: Sequence[Bar]) -> Columns:

@@ -23,7 +23,7 @@ from mho.analysis.projection.operations import in_blocks, solve_operations
 from mho.errors import InputError
 
 HEADLINE_SIZE, HEADLINE_INV, HEADLINE_MVM = 128, 20e-9, 10e-9
-"""What the published headline assumes: lines of one loop, and the times of faster amplifiers, s (Zuo et al. 2025, Fig. 5)."""
+"""What the published headline assumes: lines of one loop, and the times of faster amplifiers, s."""
 
 MEASURED_SHARE = (0.05, 0.1)
 """Share of the data-sheet limit that batched factorisations have reached elsewhere."""
@@ -109,6 +109,7 @@ class Headline:
     efficiency : the ratio of operations per joule to that core's
     over_gpu_new, over_gpu_kept : over the whole GPU, by its data sheet
     as_assumed : over the published core, with the INV and MVM times of the assumptions
+    ladder : the same circuit over one after another of what it may be compared with, from high to low
     """
 
     throughput: float
@@ -120,6 +121,7 @@ class Headline:
     as_assumed: float
     write_time: float
     cores: float
+    ladder: Sequence[tuple[str, float]]
 
     @property
     def sentence(self) -> str:
@@ -145,16 +147,42 @@ def headline(assumptions: Assumptions) -> Headline:
     operations = float(solve_operations(HEADLINE_SIZE))
     whole = gpu(p)
     through = float(ours.throughput)
+    new, kept = new_matrix(HEADLINE_SIZE, whole), kept_matrix(HEADLINE_SIZE, whole)
+    over_core = through / float(p.core_rate)
+    assumed = cost_in_one_loop(HEADLINE_SIZE, p)
+    without_converters = float(bare.throughput) / float(p.core_rate)
+    as_assumed = float(assumed.throughput) / float(p.core_rate)
+    over_new, over_kept = (through / (operations * float(one.rate)) for one in (new, kept))
+    ladder = [
+        ("one core if converters took no time", without_converters),
+        ("one core as published", over_core),
+        ("one core and INV and MVM as assumed", as_assumed),
+        ("one core that keeps A", over_kept * float(p.gpu_cores)),
+        (
+            f"whole GPU with new A at {100 * MEASURED_SHARE[0]:.0f} % of its limit",
+            over_new / MEASURED_SHARE[0],
+        ),
+        ("whole GPU with new A at its limit", over_new),
+        ("whole GPU with A kept", over_kept),
+        (
+            "whole GPU where both take new A",
+            over_new * float(np.divide(ours.time, np.add(ours.time, ours.write_time))),
+        ),
+    ]
+    if not not_in_blocks(HEADLINE_SIZE, assumptions):
+        blocks = float(cost_in_blocks(HEADLINE_SIZE, p).throughput) / float(p.core_rate)
+        ladder.append((f"one core and blocks of {p.loop_size:g} as assumed", blocks))
     return Headline(
         throughput=through,
-        over_core=through / float(p.core_rate),
-        without_converters=float(bare.throughput) / float(p.core_rate),
+        over_core=over_core,
+        without_converters=without_converters,
         efficiency=float(ours.efficiency) / float(p.core_efficiency),
-        over_gpu_new=through / (operations * float(new_matrix(HEADLINE_SIZE, whole).rate)),
-        over_gpu_kept=through / (operations * float(kept_matrix(HEADLINE_SIZE, whole).rate)),
-        as_assumed=float(cost_in_one_loop(HEADLINE_SIZE, p).throughput) / float(p.core_rate),
+        over_gpu_new=over_new,
+        over_gpu_kept=over_kept,
+        as_assumed=as_assumed,
         write_time=float(ours.write_time),
         cores=float(p.gpu_cores),
+        ladder=sorted(ladder, key=lambda step: step[1], reverse=True),
     )
 
 

@@ -102,12 +102,24 @@ def _tables(projection: Projection) -> Sequence[Table]:
     eigenvalue = Column("eigenvalue", "S", description="lambda_min of G")
     settling = Column("time", "s", description="until an INV is sampled")
     bars = "; ".join(f"{code} {bar.name}" for code, bar in enumerate(projection.bars[:MOST_BARS]))
+    against = "; ".join(f"{code} {one}" for code, (one, _) in enumerate(projection.headline.ladder))
     pays = Column("right_hand_sides", description="from which the circuit pays; infinite for never")
     worth = Column("throughput", "1/s", description="equivalent operations a second")
     return (
         _table("throughput", size, worth, f"equivalent operations a second, {name}"),
         _table("energy", size, Column("energy", "J", description="of a solve"), f"energy of a solve, {name}"),
         _table("break_even", size, pays, "right-hand sides of one matrix from which the circuit pays"),
+        Table(
+            "thousand",
+            (
+                Column("against", dtype="u1", description=against),
+                Column("place", dtype="u1", description="height in the figure"),
+                Column("ratio", description="throughput of the circuit of the headline, or one like it, over this"),
+            ),
+            axis="place",
+            title="the throughput of the published headline over one after another of what it may be compared with",
+            rows=9,
+        ),
         Table(
             "tornado",
             (
@@ -160,6 +172,17 @@ def _figures(projection: Projection) -> Sequence[Figure]:
         curves("energy", "size", "energy", "Energy of a solve"),
         curves(
             "break_even", "size", "right_hand_sides", "Right-hand sides of a matrix from which it pays (no curve: never)"
+        ),
+        Figure(
+            "thousand",
+            kind="scatter",
+            table="thousand",
+            x="ratio",
+            y="place",
+            by="against",
+            x_scale="log",
+            lines=(ReferenceLine(x=1.0, label="as fast"), ReferenceLine(x=1000.0, label="1,000")),
+            title="A loop of 128 lines, over what it is compared with",
         ),
         Figure(
             "tornado",
