@@ -75,6 +75,42 @@ def to_fixed_point(values: Floats, bits: int) -> FixedPoint:
     return FixedPoint(rounded.astype(np.int64), bits, scale, rounded * (scale / full))
 
 
+class FixedPointColumns(NamedTuple):
+    """Vectors in fixed point, each with a scale of its own.
+
+    Attributes
+    ----------
+    integers : (n, k) array of int64
+        Values in units of ``scales * 2**-bits``.
+    bits : int
+    scales : (k,) array
+    values : (n, k) array
+        The represented real numbers.
+    """
+
+    integers: Digits
+    bits: int
+    scales: Floats
+    values: Floats
+
+
+def columns_to_fixed_point(vectors: Floats, bits: int) -> FixedPointColumns:
+    """Round each of the vectors (n, k) to `bits` bits of its largest magnitude; zeros stay zeros.
+
+    Raises
+    ------
+    InputError
+        When `bits` is outside 1..52.
+    """
+    if not 1 <= bits <= MAX_BITS:
+        raise InputError(f"bits is {bits}; it must be between 1 and {MAX_BITS}")
+    full = 2.0**bits
+    peaks = np.abs(vectors).max(axis=0)
+    scales = np.where(peaks > 0.0, peaks, 1.0) * (full / (full - 1.0))
+    rounded = np.rint(vectors * (full / scales))
+    return FixedPointColumns(rounded.astype(np.int64), bits, scales, rounded * (scales / full))
+
+
 def slice_count(bits: int, digit_bits: int = 3) -> int:
     """Return the number of digits for `bits` bits: 12 -> 4, 24 -> 8, 32 -> 11, 48 -> 16."""
     return -(-bits // digit_bits)

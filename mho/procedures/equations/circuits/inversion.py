@@ -13,6 +13,10 @@ from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 Floats = NDArray[np.float64]
 
 LADDER = 2.0 ** -np.arange(12)  # input scales played in one exchange
+RAILS = (
+    "the INV loop rails: its outputs sit in the clamps at every input scale; check the programmed cells and the stability "
+    "of the matrix"
+)
 LINEAR = 0.3  # V: outputs up to here are not affected by the +-0.4 V diode clamps
 
 
@@ -72,11 +76,33 @@ class AnalogueInverse:
         outputs = self._bench.invert(inputs)
         best = largest_linear(outputs)
         if best is None:
-            raise ConvergenceError(
-                "the INV loop rails: its outputs sit in the clamps at every input scale; check the programmed cells and "
-                "the stability of the matrix"
-            )
+            raise ConvergenceError(RAILS)
         self.clamped += int(best > 0)
         self.last = (inputs[best, :n], outputs[best, :n])
         amperes_per_unit = self._bench.input_conductance * LADDER[best] * self._full_scale / peak
         return np.asarray(-outputs[best, :n] * (self._cells.step / encoding.unit) / amperes_per_unit)
+
+    def columns(self, residuals: Floats) -> Floats:
+        """Return A0^-1 R of many vectors (n, k) as the circuit computes them; zeros give zeros.
+
+        Each is played at the full scale first, all in one exchange; those whose outputs left their linear range are played
+        again, each time at half the scale. Errors as of one vector.
+        """
+        encoding = self._cells.encoding
+        self._cells.connect(self._bench)
+        peaks = np.abs(residuals).max(axis=0)
+        answers, left = np.zeros_like(residuals), np.flatnonzero(peaks)
+        for scale in LADDER:
+            if not left.size:
+                break
+            volts = (residuals[:, left] / peaks[left]).T * (scale * self._full_scale)
+            outputs = self._bench.invert(loop_inputs(encoding, volts))
+            linear = np.abs(outputs).max(axis=1) < LINEAR  # False of a clamped one, which is NaN
+            siemens = self._bench.input_conductance * scale * self._full_scale / peaks[left[linear]]
+            found = -outputs[linear, : encoding.size] * (self._cells.step / encoding.unit) / siemens[:, None]
+            answers[:, left[linear]] = found.T
+            left = left[~linear]
+            self.clamped += left.size if scale == LADDER[0] else 0
+        if left.size:
+            raise ConvergenceError(RAILS)
+        return answers

@@ -95,6 +95,7 @@ class SlicedProduct:
                 "program the digits of `checked_tiles`"
             )
         self._encoding, self._above = encoding, subtracted
+        self._digits = encoding.digits.astype(np.float64)
         self._tiles = [ProgrammedTile(bench, tile, step, read_voltage) for tile in tiles]
         self._checked: tuple[CheckedTile | None, ...] = tuple(checked) or (None,) * len(self._tiles)
         self._known: list[Floats] = []
@@ -125,8 +126,36 @@ class SlicedProduct:
 
     def __call__(self, vector: FixedPoint) -> Floats:
         """Multiply; each bit of each sign of each group of lines is one shot on every tile."""
-        shots, weights = self._patterns(vector)
-        exact = shots @ self._encoding.digits
+        _, shots, weights = self._patterns(vector.integers[None], vector.bits)
+        return self._encoding.combine(weights @ self._sums(shots)) * (vector.scale * 2.0**-vector.bits)
+
+    def columns(self, vectors: Digits, bits: int, scales: Floats) -> Floats:
+        """Multiply with many vectors at once.
+
+        Parameters
+        ----------
+        vectors : (k, lines) array
+            Integers of magnitudes below 2^bits; a vector may be all zeros.
+        bits : int
+        scales : (k,) array
+            What 2^bits stands for in each.
+
+        Returns
+        -------
+        (k, outputs) array
+        """
+        from scipy.sparse import csr_array  # loads slowly
+
+        owners, shots, weights = self._patterns(vectors, bits)
+        sums = np.zeros((len(vectors), self._encoding.digits.shape[1]))
+        if len(shots):
+            places = (owners, np.arange(len(shots)))
+            sums = csr_array((weights, places), shape=(len(vectors), len(shots))) @ self._sums(shots)
+        return np.asarray(self._encoding.combine(sums) * (scales * 2.0**-bits)[:, None])
+
+    def _sums(self, shots: Digits) -> Digits:
+        """Return the integers (shots, columns) of shots on all tiles, beside each other."""
+        exact = shots.astype(np.float64) @ self._digits  # exact in float64, and BLAS multiplies no integers
         parts, measured, first = [], [], 0
         for number, code in enumerate(self._checked):
             checked = self._multiply(number, shots)
@@ -135,10 +164,9 @@ class SlicedProduct:
             parts.append(checked.integers)
             measured.append(checked.measured)
             first = last
-        sums = np.concatenate(parts, axis=1)
         self._sample(exact, np.concatenate(measured, axis=1))
         self.shots += len(shots)
-        return self._encoding.combine(weights @ sums) * (vector.scale * 2.0**-vector.bits)
+        return np.concatenate(parts, axis=1)
 
     def _multiply(self, number: int, shots: Digits) -> CheckedShots:
         """Play shots on a tile and check them; note what has moved, and calibrate a tile again that has drifted."""
@@ -189,24 +217,24 @@ class SlicedProduct:
             noise.append(np.where(counted, spread, 0.0)[:, data])
         self.groups = group_lines(np.concatenate(left, axis=1), np.concatenate(noise, axis=1))
 
-    def _patterns(self, vector: FixedPoint) -> tuple[Digits, Floats]:
-        """Return binary input patterns (shots, lines), and the weight of each shot's integers."""
-        magnitudes = np.maximum(np.multiply.outer((1, -1), vector.integers), 0)
-        bits = np.arange(vector.bits)
-        patterns = (magnitudes[:, None] >> bits[:, None]) & 1
-        chosen = np.zeros((len(self.groups), len(vector.integers)), np.int64)
+    def _patterns(self, vectors: Digits, bits: int) -> tuple[Digits, Digits, Floats]:
+        """Return of each shot its vector's number, its binary pattern (shots, lines) and the weight of its integers."""
+        magnitudes = np.maximum(vectors[:, None] * np.array((1, -1))[:, None], 0)
+        powers = np.arange(bits)
+        patterns = (magnitudes[:, :, None] >> powers[:, None]) & 1
+        chosen = np.zeros((len(self.groups), vectors.shape[1]), np.int64)
         for mask, group in zip(chosen, self.groups, strict=True):
             mask[group] = 1
-        shots = patterns[:, :, None] * chosen  # (signs, bits, groups, lines)
-        weights = np.broadcast_to(np.multiply.outer((1.0, -1.0), 2.0**bits)[..., None], shots.shape[:-1])
+        shots = patterns[:, :, :, None] * chosen  # (vectors, signs, bits, groups, lines)
+        weights = np.broadcast_to(np.multiply.outer((1.0, -1.0), 2.0**powers)[..., None], shots.shape[:-1])
         played = shots.any(axis=-1)
-        return shots[played], weights[played]
+        return np.nonzero(played)[0], shots[played], weights[played]
 
     def _play(self, number: int, shots: Digits) -> Floats:
         """Return the columns' sums in digits, before rounding, without the errors that are known."""
         return self._tiles[number].sums(shots) - shots @ self._known[number]
 
-    def _count(self, checked: CheckedShots, exact: Digits, has_code: bool) -> None:
+    def _count(self, checked: CheckedShots, exact: Floats, has_code: bool) -> None:
         """Add to what is counted; `exact` is the oracle's."""
         self.checked_shots += len(checked.alarmed) if has_code else 0
         self.found += int(checked.alarmed.sum())
@@ -222,6 +250,6 @@ class SlicedProduct:
         self.wrong_found += int(np.count_nonzero(wrong[checked.alarmed]))
         self.false_alarms += int(np.count_nonzero(checked.alarmed & ~wrong.any(axis=1)))
 
-    def _sample(self, exact: Digits, measured: Floats) -> None:
+    def _sample(self, exact: Floats, measured: Floats) -> None:
         every = max(measured.size // SAMPLE, 1)
         self.sample = np.stack([exact.ravel()[::every], measured.ravel()[::every]])

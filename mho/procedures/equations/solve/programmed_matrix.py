@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.fixed_point import FixedPoint
+from mho.chip_maps.fixed_point import FixedPoint, FixedPointColumns
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
@@ -285,6 +285,17 @@ class ProgrammedMatrix:
         if self.on_chip and self._product is not None:
             return self._product(vector)
         return np.asarray(self.plan.held @ vector.values)
+
+    def invert_columns(self, residuals: Floats) -> Floats:
+        """Return about S^-1 R of many vectors (n, k) in one exchange; errors as `AnalogueInverse`."""
+        self._inversions += residuals.shape[1]
+        return self._loop().columns(residuals)
+
+    def multiply_columns(self, vectors: FixedPointColumns) -> Floats:
+        """Return S Z of many vectors, (n, k), from the chip or in float64."""
+        if self.on_chip and self._product is not None:
+            return self._product.columns(vectors.integers.T, vectors.bits, vectors.scales).T
+        return np.asarray(self.plan.held @ vectors.values)
 
     @property
     def played(self) -> tuple[Floats, Floats]:

@@ -1,0 +1,5 @@
+"""Applications of analogue inversion and products, each a procedure with the pure algorithm beneath it.
+
+- `application`: what they share: matrices held on the chip one after another, and what these cost;
+- a room for each field of use.
+"""

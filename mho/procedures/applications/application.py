@@ -1,0 +1,147 @@
+"""Base of applications: a problem whose matrices are held on the chip one after another, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.instruments import Bench
+from mho.procedures.base import Procedure
+from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.chip_in_use import chip_of
+from mho.procedures.equations.circuits.programmed_blocks import check_limits
+from mho.procedures.equations.forecast.energy import VectorMeter, metering
+from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
+from mho.procedures.parameters import IntegerParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Column, Table
+
+MATRICES = Table(
+    "matrices",
+    (
+        Column("number", dtype="u4"),
+        Column("time", "s"),
+        Column("size", dtype="u4"),
+        Column("cells", dtype="u4"),
+        Column("cells_failed", dtype="u4"),
+        Column("pulses", dtype="u4"),
+        Column("joules", "J"),
+        Column("condition"),
+        Column("forecast_rho"),
+    ),
+)
+"""The matrices that were held, a row each; every application's layout has it."""
+
+COUNTED = (
+    "cells",
+    "cells_failed",
+    "pulses",
+    "reads",
+    "inversions",
+    "products",
+    "mvm_outputs",
+    "mvm_wrong",
+    "answered",
+)
+
+
+class Holder:
+    """Holds one matrix after another on a bench; made by `Application.holding`."""
+
+    def __init__(
+        self, bench: Bench, stream: Stream, rng: np.random.Generator, meter: VectorMeter, **options: Any
+    ) -> None:
+        self._bench, self._stream, self._rng, self._meter = bench, stream, rng, meter
+        self._options = options
+        self._held: HeldMatrix | None = None
+        self._ended: list[dict[str, Any]] = []
+
+    def hold(self, matrix: Any, **options: Any) -> HeldMatrix:
+        """Program a matrix in the place of the one before, which answers no more; arguments as `HeldMatrix.programmed`."""
+        self._end()
+        held = HeldMatrix.programmed(
+            matrix, self._bench, self._stream, self._rng, **(self._options | options)
+        )
+        self._held = held
+        summary = held.summary()
+        row = {name: summary[name] for name in ("size", "cells", "cells_failed", "pulses", "joules")}
+        unknown = {
+            name: np.nan if summary[name] is None else summary[name] for name in ("condition", "forecast_rho")
+        }
+        self._stream.record("matrices", number=len(self._ended), time=self._bench.now(), **row, **unknown)
+        return held
+
+    def costs(self) -> dict[str, Any]:
+        """Return what all matrices have cost so far, for a run's result; numbers with their units."""
+        every = [*self._ended, *([] if self._held is None else [self._held.summary()])]
+        spent = sum(one["joules"] for one in every)
+        return {
+            "matrices": len(every),
+            **{name: sum(one[name] for one in every) for name in COUNTED},
+            "programming_joules": (spent, "J"),
+            "vectors": self._meter.vectors,
+            "joules": (spent + self._meter.joules, "J"),
+            "virtual_seconds": (self._bench.now(), "s"),
+        }
+
+    def _end(self) -> None:
+        if self._held is not None:
+            self._ended.append(self._held.summary())
+            self._held = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An application on one bench.
+
+    Attributes
+    ----------
+    given : Any
+        What `check` returned.
+    rng : numpy.random.Generator
+        The run's.
+    settings : WriteVerifySettings
+    """
+
+    given: Any
+    rng: np.random.Generator
+    settings: WriteVerifySettings
+
+
+class Application(Procedure):
+    """A problem solved with matrices on the chip.
+
+    `layout` declares the table `MATRICES` beside its own, and `execute` answers within `holding`.
+    """
+
+    group: ClassVar[str] = "Applications"
+
+    bits = IntegerParameter("Precision of each solution", units="bit", minimum=3, maximum=44, default=24)
+    seed = IntegerParameter("Seed of what is drawn", minimum=0, default=0)
+    write_verify = Parameter("Write-verify settings, the chip map's unless given")
+
+    def check(self) -> Any:
+        """Check the settings of write-verify; an application checks its own input after it."""
+        read_settings(self.write_verify)
+
+    def prepare(self, given: Any, bench: Bench, rng: np.random.Generator) -> Prepared:
+        """Check the limits of programming and products; return what `check` returned, with the run's generator."""
+        settings = settings_in_use(chip_of(bench).write_verify, self.write_verify)
+        check_limits(bench, settings, VECTOR_VOLTS)
+        return Prepared(given, rng, settings)
+
+    def in_use(self, plan: Prepared) -> Mapping[str, tuple[float | str, str]]:
+        """Return the settings of write-verify."""
+        return {"write_verify": (settings_text(plan.settings), "the chip map's")}
+
+    @contextmanager
+    def holding(self, plan: Prepared, bench: Bench, stream: Stream) -> Iterator[Holder]:
+        """Hold matrices within the block; the energy of all vectors played meanwhile is counted."""
+        with metering(bench) as meter:
+            yield Holder(bench, stream, plan.rng, meter, bits=int(self.bits), write_verify=self.write_verify)
