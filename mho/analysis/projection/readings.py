@@ -82,6 +82,8 @@ def readings(size: int, assumptions: Assumptions, more: Sequence[NamedReading] =
             for share in MEASURED_SHARE[::-1]
         ),
         _named("gpu_kept_a", "whole GPU, A kept, data sheet", kept_matrix(size, whole)),
+        _named("cpu_core_new_a", "one CPU core, new A, data sheet", one_core(new_matrix(size, other), other)),
+        _named("cpu_core_kept_a", "one CPU core, A kept, data sheet", one_core(kept_matrix(size, other), other)),
         _named("cpu_new_a", "whole CPU, new A, data sheet", new_matrix(size, other)),
         _named("cpu_kept_a", "whole CPU, A kept, data sheet", kept_matrix(size, other)),
     ]  # fmt: skip

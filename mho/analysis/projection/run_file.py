@@ -1,4 +1,7 @@
-"""The run file of a projection: tables, declared figures, assumptions as parameters, and a log of what is missing."""
+"""The run file of a projection: tables, declared figures, assumptions as parameters, a log of what is missing.
+
+The assumptions with their ranges and sources are in its provenance, as the TOML that ``--assumptions`` reads.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,9 @@ def save(
         procedure="Projection",
         version="1",
         parameters=_parameters(projection),
-        provenance=collect(projection.seed, sys.argv) | dict(inputs or {}),
+        provenance=collect(projection.seed, sys.argv)
+        | {"assumptions": projection.assumptions.text}
+        | dict(inputs or {}),
     )
     target = new_run_path("projection", output)
     with RunWriter.create(target, header, layout) as run:
@@ -69,10 +74,9 @@ def save(
 
 
 def _parameters(projection: Projection) -> dict[str, RecordedParameter]:
-    """Return every assumption with its source, and how bands were drawn."""
+    """Return every assumption, and how bands were drawn."""
     given = {
-        name: RecordedParameter(one.value, one.unit, one.meaning, one.source)
-        for name, one in projection.assumptions.items()
+        name: RecordedParameter(one.value, one.unit, name) for name, one in projection.assumptions.items()
     }
     return {
         "preset": RecordedParameter(projection.assumptions.name, "", "Assumptions"),

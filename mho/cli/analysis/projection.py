@@ -54,10 +54,13 @@ def projection(
 
     chosen = _chosen(preset, assumptions, set_ or [], runs or [])
     sizes = size or [32, 128]
-    project(chosen, sizes, draws=10)  # refuses what cannot be before minutes of measuring
+    found = project(
+        chosen, sizes, draws=draws, seed=seed
+    )  # refuses what cannot be, before minutes of measuring
     target = new_run_path("projection", output)
     measured = _measured(sizes, seed) if measure else None
-    found = project(chosen, sizes, draws=draws, seed=seed, measured=measured.readings if measured else None)
+    if measured is not None:
+        found = project(chosen, sizes, draws=draws, seed=seed, measured=measured.readings)
     inputs = {"inputs": "\n".join(f"run {one.name}" for one in runs)} if runs else None
     remarks = [*found.remarks, *(measured.remarks if measured else ())]
     path = save(found, target, measured=measured, remarks=remarks, inputs=inputs)

@@ -30,6 +30,12 @@ def test_a_file_and_a_typed_value_take_the_place_of_the_presets(tmp_path: Path) 
     assert found["conversion_time"] == PUBLISHED["conversion_time"]
 
 
+def test_a_set_of_assumptions_is_a_file_that_is_read_back_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "board.toml"
+    file.write_text(PRESETS["board"].text)
+    assert PUBLISHED.with_file(file).each == PRESETS["board"].each
+
+
 def test_a_value_beyond_the_range_widens_it() -> None:
     assert PUBLISHED.over({"inv_time": 1e-9}, "x")["inv_time"].low == 1e-9
 

@@ -175,6 +175,18 @@ def test_a_gpu_that_is_absent_is_said_in_one_sentence(modules: dict[str, Any], w
     assert why in told
 
 
+def test_a_gpu_that_fails_is_said_and_the_cpu_is_measured_all_the_same() -> None:
+    class Failing(Torch):
+        def matmul(self, a: OnGpu, b: OnGpu) -> OnGpu:
+            raise RuntimeError("CUDA out of memory.\nTried to allocate 2 GiB")
+
+    library = find_gpu(loading(torch=Failing()))
+    library.largest = 1 << 16
+    found = measure_machine(rng(), sizes=[4], effort=QUICK, gpu=lambda: library, cpu_energy=lambda: "x")
+    assert {one.device for one in found.points} == {"CPU"}
+    assert found.remarks[-1] == "torch 2.x on H100 is not measured: CUDA out of memory."
+
+
 def test_energy_that_cannot_be_counted_is_said(tmp_path: Path) -> None:
     class Refusing(Nvml):
         def nvmlInit(self) -> None:  # noqa: N802
@@ -237,9 +249,10 @@ def test_runs_of_a_bench_take_the_place_of_what_is_published(tmp_path: Path) -> 
     with RunFile(inverted) as run:
         assert told.values["inv_time"] == pytest.approx(run.summary["settling_time"])
     assert told.counts["write_pulses"] == 2
+    assert told.values["vector_slices"] > 8  # bit by bit, and some lines at a time
     found = told.over(PUBLISHED, "bench")
     assert found.parameters.bits == 12
-    assert found["inv_time"].source == "measured, median of 1 run(s)"
+    assert found["inv_time"].source == "simulated, median of 1 run(s)"
     assert found["mvm_time"] == PUBLISHED["mvm_time"]
     with pytest.raises(InputError, match=r"read.h5 is a run of Read, which tells nothing"):
         read_runs([read])

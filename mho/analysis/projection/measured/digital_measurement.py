@@ -89,7 +89,7 @@ def _point(
     library: Library, device: str, meter: EnergyMeter | None, rng: np.random.Generator, size: int, bits: int,
     method: str, effort: Effort, clock: Clock,
 ) -> Point:  # fmt: skip
-    matrices, vectors, exact = systems(size, bits, method, library.largest, rng)
+    matrices, vectors, exact = systems(size, bits, method, library, rng)
     work = library.work(method, matrices, vectors)
     batch = vectors.shape[1] if method == KEPT else len(vectors)
     residual = largest_residual(exact, library.answer(work()), vectors)
@@ -104,14 +104,15 @@ def _point(
 
 
 def systems(
-    size: int, bits: int, method: str, largest: int, rng: np.random.Generator
+    size: int, bits: int, method: str, library: Library, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
     """Return matrices (or the inverse that is kept), vectors, and the matrices as they were; positive definite ones.
 
     Each is a Gram matrix of a channel with 8 times as many antennas, as massive MIMO has them, over its mean diagonal.
     """
     dtype = DTYPES[bits]
-    length = int(np.clip(largest // (size * (1 if method == KEPT else size) * (bits // 8)), 1, LARGEST_BATCH))
+    of_each = size * (1 if method == KEPT else size) * (bits // 8)
+    length = int(np.clip(library.largest // of_each, 1, library.longest if method == KEPT else LARGEST_BATCH))
     distinct = 1 if method == KEPT else min(length, 64)
     channels = rng.standard_normal((distinct, 8 * size, size))
     exact = np.swapaxes(channels, 1, 2) @ channels / (8 * size)

@@ -133,13 +133,9 @@ def measure_machine(
         def told(done: int, total: int, name: str = library.name) -> None:
             progress(name, done, total)
 
-        points += measure(
-            library,
-            device,
-            None if isinstance(meter, str) else meter,
-            rng,
-            sizes=sizes,
-            effort=effort,
-            progress=told,
-        )
+        counted = None if isinstance(meter, str) else meter
+        try:
+            points += measure(library, device, counted, rng, sizes=sizes, effort=effort, progress=told)
+        except (RuntimeError, MemoryError) as error:  # of torch and CUDA: no memory left, a kernel that fails
+            remarks.append(f"{library.name} is not measured: {str(error).partition(chr(10))[0]}")
     return Measured(points, names, remarks)
