@@ -1,9 +1,10 @@
-"""Analogue inversion projected: throughput, latency, energy and area from named assumptions, beside GPUs and CPUs by every denominator.
+"""Analogue inversion projected from named assumptions, beside GPUs and CPUs by every denominator.
 
 - `assumptions`, `presets`: what is assumed, with unit, range and source;
 - `operations`: what a solve is worth, and the calls of BlockAMC; `settling`: how long a loop takes;
 - `model`: what a solve and a new matrix cost; `digital`: limits of data sheets;
-- `readings`, `break_even`: the two beside each other; `tornado`, `uncertainty`: which assumption decides, and how far it may be off;
+- `readings`, `break_even`: the two beside each other;
+- `tornado`, `uncertainty`: which assumption decides, and how far it may be off;
 - `measured`: what this machine, and what runs of a bench, really do;
 - `projecting`, `run_file`: all of it, in a run file with its figures.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -189,6 +190,15 @@ class Assumptions(Mapping[str, Assumption]):
         """
         changed = {name: self.named(name).at(value, source) for name, value in values.items()}
         return replace(self, each={**self.each, **changed})
+
+    @property
+    def text(self) -> str:
+        """The set as the TOML that `with_file` reads."""
+        return "\n".join(
+            f"[{one.name}]  # {one.meaning}\nvalue = {one.value!r}\nlow = {one.low!r}\nhigh = {one.high!r}\n"
+            f"source = {json.dumps(one.source)}\n"
+            for one in self.values()
+        )
 
     def with_file(self, path: Path) -> Assumptions:
         """Return the set with what a TOML file says: ``NAME = VALUE``, or a table with value, low, high and source.

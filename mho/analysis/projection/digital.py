@@ -1,7 +1,8 @@
 """What a GPU or CPU can do at most, by its data sheet: the roofline of batched solves in FP32.
 
-Data that is read or written once a solve, over the memory's rate; operations over the processor's; the slower of both counts. Matrices of a batch
-come from memory; what is kept of one matrix for many right-hand sides stays in the processor's caches.
+Data that is read or written once a solve, over the memory's rate; operations over the processor's; the slower of both
+counts. Matrices of a batch come from memory; what is kept of one matrix for many right-hand sides stays in the
+processor's caches.
 """
 
 from __future__ import annotations

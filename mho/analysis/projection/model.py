@@ -5,8 +5,8 @@ A solve takes ``cycles`` of refinement, each with the INV and MVM operations of 
     time = cycles (inversions (t_INV + t_conv) + products shots (t_MVM + t_conv))
     cycles = bits / bits_per_cycle, rounded up      shots = passes over slices x vector slices x line groups
 
-Throughput is `solve_operations` over that time. Nothing in it depends on N for one loop: that is the whole of the published curve. By blocks the same
-formula has the calls of BlockAMC, and no parameter more.
+Throughput is `solve_operations` over that time. Nothing in it depends on N for one loop: that is the whole of the
+published curve. By blocks the same formula has the calls of BlockAMC, and no parameter more.
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ def solve_operations(size: ArrayLike) -> Floats:
     Cholesky takes ``N^3/3 + N^2/2 + N/6`` additions, multiplications, divisions and roots, the two triangular systems
     ``N^2`` each (Golub and Van Loan, Matrix Computations, sections 3.1 and 4.2): together ``N^3/3 + 5/2 N^2 + N/6``.
 
-    This is the convention that the published throughput follows: divided by this count, the six published values give
-    one and the same time, 1.546 us, within 0.3 % (physics.md 8). LU, 2/3 N^3 + 2 N^2, does not: its times would differ by
-    a factor of 1.6.
+    This is the convention that the published throughput follows (Zuo et al. 2025, Fig. 5): this count over each of the six
+    published values is one and the same time, 1.546 us, within 0.3 %. LU, 2/3 N^3 + 2 N^2, is not it: its times would
+    differ by a factor of 1.6.
     """
     n = np.asarray(size, dtype=np.float64)
     return n**3 / 3.0 + 2.5 * n**2 + n / 6.0
@@ -75,7 +75,7 @@ def one_loop(size: int) -> Calls:
 def in_blocks(size: int, loop: int) -> Calls:
     """Return what a cycle takes by BlockAMC, to the depth at which a block fits a loop.
 
-    With n = N / N0 (arXiv 2401.10042; physics.md 6): n^(log2 3) INV; 2 n^2 - 2 n^(log2 3) products within the block
+    With n = N / N0 (arXiv 2401.10042): n^(log2 3) INV; 2 n^2 - 2 n^(log2 3) products within the block
     inverse, and n^2 for the residual. The loops hold n blocks, the products n^2 - n blocks of the recursion and all n^2 of
     the residual.
 

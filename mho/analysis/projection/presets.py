@@ -15,7 +15,7 @@ CHOICE = "engineering choice"
 
 PUBLISHED_SIZES = (4, 8, 16, 32, 64, 128)
 PUBLISHED_THROUGHPUT = (4.0e7, 2.15e8, 1.3e9, 8.7e9, 6.3e10, 4.8e11)
-"""Equivalent operations a second of the published circuit, converters included, one loop; read off Fig. 5 (physics.md 8)."""
+"""Equivalent operations a second of the published circuit, one loop, converters included; off Fig. 5."""
 
 _INF = math.inf
 _EACH = tuple(
@@ -31,16 +31,17 @@ _EACH = tuple(
          FROM_FIGURE + ": what 8 cycles of INV and MVM leave of 1.546 us", "converters, of one INV or MVM", False,
          0.0, 1.0),
         ("bits", "", 24, 12, 32, ZUO, "bits of A and of the answer", True, 1, 64),
-        ("bits_per_cycle", "", 3, 2.4, 5, "physics.md 5; low: the published ten cycles; high: solve of mimo-16x16",
+        ("bits_per_cycle", "", 3, 2.4, 5,
+         "Zuo 2025: about three; low: its ten cycles to 24 bits; high: mimo-16x16 on this bench",
          "bits that a cycle of refinement adds", False, 0.1, 64),
         ("slice_bits", "", 3, 1, 4, ZUO, "bits a cell holds", True, 1, 8),
         ("slices_at_once", "", 8, 1, 8, FROM_FIGURE + ": MVM takes 60 ns whatever the bits",
          "slices of A multiplied at the same time, in arrays of their own", True, 1, 64),
         ("vector_slices", "", 1, 1, 48, FROM_FIGURE + "; high: bit-serial with signs apart, as measured",
          "parts of a vector played one after the other", True, 1, 128),
-        ("line_groups", "", 1, 1, 16, FROM_FIGURE + "; high: two lines of 32 at once are always exact (physics.md 4)",
+        ("line_groups", "", 1, 1, 16, FROM_FIGURE + "; high: two lines of 32 at a time, which are always exact",
          "groups of lines played one after the other, so that integers are exact", True, 1, 4096),
-        ("cells_per_element", "", 2, 1, 5, "a positive and a negative part (physics.md 2)", "cells of a digit of A",
+        ("cells_per_element", "", 2, 1, 5, "a positive and a negative part (Zuo 2025)", "cells of a digit of A",
          False, 1, 16),
         ("inv_amplifiers", "", 1, 1, 2, "one a line; two with inverters", "amplifiers of INV, of each line", False, 1,
          8),
@@ -57,11 +58,11 @@ _EACH = tuple(
          "root mean square across cells", False, 0.0, 5.0),
         ("mean_conductance", "S", 10e-6, 5e-6, 20e-6, "0.5 to 35 uS (Zuo 2025)", "mean conductance of cells", False,
          0.0, 1.0),
-        ("write_pulses", "", 2.5, 1, 80, "asap on cells pku of the virtual bench; high: plain ISPP (physics.md 9)",
+        ("write_pulses", "", 2.5, 1, 80, "asap on cells pku of the virtual bench; high: plain ISPP (docs/strategies.md)",
          "pulses that write-verify takes a cell", False, 1, 1e6),
         ("pulse_time", "s", 1e-6, 0.2e-6, 3e-3, CHOICE + "; high: a bench with one meter",
          "a pulse and its verify read", False, 1e-9, 1e3),
-        ("pulse_energy", "J", 30e-12, 3e-12, 1e-9, "3 V, 100 uA, 100 ns (physics.md 9)",
+        ("pulse_energy", "J", 30e-12, 3e-12, 1e-9, "3 V, 100 uA, 100 ns",
          "a pulse and its verify read", False, 0.0, 1.0),
         ("cells_at_once", "", 32, 1, 1024, CHOICE + ": a line of one array; low: a bench with one meter",
          "cells written at the same time", True, 1, 1e9),
@@ -72,7 +73,7 @@ _EACH = tuple(
         ("cells_per_chip", "", 1048576, 65536, 1 << 30, "1 Mb (Zuo 2025)", "cells of a chip", True, 1, 1e15),
         ("bandwidth", "Hz", 300e6, 16e6, 20e9, "OPA690 data sheet; low: AD823", "gain-bandwidth product", False, 1.0,
          1e13),
-        ("row_capacitance", "F", 3e-12, 0.05e-12, 8e-12, "physics.md 3; low: on the chip itself",
+        ("row_capacitance", "F", 3e-12, 0.05e-12, 8e-12, "docs/inv-circuit.md; low: on the chip itself",
          "at a row: amplifier, pad and board", False, 0.0, 1e-6),
         ("row_conductance", "S", 100e-6, 50e-6, 1e-3, "docs/inv-circuit.md", "all conductance at a row, D", False,
          1e-12, 1.0),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from mho.analysis.projection.digital import gpu, kept_matrix, new_matrix, publis
 from mho.analysis.projection.model import cost, cost_in_blocks, cost_in_one_loop, cycles
 from mho.analysis.projection.operations import LARGEST, in_blocks, solve_operations
 from mho.analysis.projection.presets import PUBLISHED_SIZES, PUBLISHED_THROUGHPUT
-from mho.analysis.projection.readings import Headline, NamedReading, headline, readings
+from mho.analysis.projection.readings import Headline, NamedReading, headline, not_in_blocks, readings
 from mho.analysis.projection.settling import least_feedback, settling_time
 from mho.analysis.projection.tornado import Bar, tornado
 from mho.analysis.projection.uncertainty import band, draw
@@ -37,6 +37,33 @@ LOAD_GROWTH = 0.28
 """Exponent of N with which the conductance at a row grows, measured on loops of 4 to 128 lines (docs/inv-circuit.md)."""
 
 MOST_DRAWS = 100_000
+MOST_BARS = 9
+"""Assumptions in the figure of the tornado; more curves have no names."""
+
+FASTER = 6.0
+"""How many times faster the amplifiers of the published headline are: 120 ns to 20 ns."""
+
+OF_CIRCUIT = (
+    "one loop",
+    "low end of 90 % of draws",
+    "high end of 90 % of draws",
+    "by blocks",
+    "writing A each time",
+)
+OF_PROCESSORS = ("published GPU core", "whole GPU with new A", "whole GPU with A kept")
+CURVES: Mapping[str, Sequence[str]] = {
+    "throughput": (*OF_CIRCUIT, "published circuit", *OF_PROCESSORS),
+    "energy": (*OF_CIRCUIT, *OF_PROCESSORS),
+    "break_even": (
+        "energy against whole GPU", "energy against GPU with new A", "energy against whole CPU", "time against whole GPU",
+        "time on GPU's area",
+    ),
+    "settling": (
+        "least stable C_f", "six times faster with same C_f", "six times faster with least C_f", "if no C_f were needed",
+    ),
+    "settling_by_size": tuple(f"lambda_min {1e6 * value:g} uS" for value in SHOWN_EIGENVALUES),
+}  # fmt: skip
+"""Names of the curves of each table, in the order of their codes."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +85,12 @@ class Projection:
     headline: Headline
     seed: int
     draws: int
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is not there, and why, a sentence each."""
+        reasons = (not_in_blocks(size, self.assumptions) for size in self.readings)
+        return [f"no reading by blocks: {reason}" for reason in reasons if reason]
 
     @property
     def result(self) -> dict[str, Any]:
@@ -83,7 +116,7 @@ class Projection:
             "thousand_times": {
                 "over_published_core": self.headline.over_core,
                 "without_converters": self.headline.without_converters,
-                "with_measured_amplifiers": self.headline.as_measured,
+                "with_times_as_assumed": self.headline.as_assumed,
                 "over_whole_gpu_new_a": self.headline.over_gpu_new,
                 "over_whole_gpu_a_kept": self.headline.over_gpu_kept,
                 "efficiency_over_published_core": self.headline.efficiency,
@@ -148,23 +181,20 @@ def project(
     p = assumptions.parameters
     drawn = draw(assumptions, np.random.default_rng(seed), draws)
     bars = tornado(lambda values: float(cost_in_one_loop(sizes[0], values).energy), assumptions)
-    more = measured or {}
+    more, told = measured or {}, headline(assumptions)
     tables = {
         "throughput": _throughput(p, drawn),
         "energy": _energy(p, drawn),
         "break_even": _break_even(p),
-        "tornado": {
-            "rank": np.arange(1, len(bars) + 1),
-            "low": np.array([bar.low for bar in bars]),
-            "high": np.array([bar.high for bar in bars]),
-        },
+        "thousand": _ladder(told),
+        "tornado": _tornado(bars),
         "settling": _settling(p),
         "settling_by_size": _settling_by_size(p),
         "blocks": _blocks(p),
     }
     return Projection(
         assumptions, sizes[0], tables, {size: readings(size, assumptions, more.get(size, ())) for size in sizes},
-        bars, headline(assumptions), seed, draws,
+        bars, told, seed, draws,
     )  # fmt: skip
 
 
@@ -172,89 +202,88 @@ def _in_one_loop(size: int) -> bool:
     return size <= LARGEST_LOOP
 
 
+def _cost_of(size: int, name: str) -> Callable[[Parameters], Any]:
+    return lambda values: getattr(cost_in_one_loop(size, values), name)
+
+
 def _throughput(p: Parameters, drawn: Parameters) -> Columns:
     whole, rows = gpu(p), []
     published = dict(zip(PUBLISHED_SIZES, PUBLISHED_THROUGHPUT, strict=True))
     for size in SIZES:
         ours, worth = cost_in_one_loop(size, p), float(solve_operations(size))
-        loop = _in_one_loop(size)
-        spread = band(lambda values, n=size: cost_in_one_loop(n, values).throughput, drawn)
+        spread = band(_cost_of(size, "throughput"), drawn)
+        loop = [ours.throughput, spread.low, spread.high, worth / np.add(ours.time, ours.write_time)]
+        one, low, high, writing = loop if _in_one_loop(size) else [np.nan] * 4
+        new, kept = new_matrix(size, whole), kept_matrix(size, whole)
+        blocks = _by_blocks(size, p, "throughput")
+        there = published.get(size, np.nan)
         rows.append(
-            {
-                "size": size,
-                "one_loop": float(ours.throughput) if loop else np.nan,
-                "low": spread.low if loop else np.nan,
-                "high": spread.high if loop else np.nan,
-                "by_blocks": _by_blocks(size, p, "throughput"),
-                "writing_A_each_time": worth / float(np.add(ours.time, ours.write_time)) if loop else np.nan,
-                "published": published.get(size, np.nan),
-                "published_GPU_core": float(p.core_rate),
-                "GPU_new_A": worth * float(new_matrix(size, whole).rate),
-                "GPU_A_kept": worth * float(kept_matrix(size, whole).rate),
-            }
+            [one, low, high, blocks, writing, there, p.core_rate, worth * new.rate, worth * kept.rate]
         )
-    return _columns(rows)
+    return _curves(rows, "size", SIZES, "throughput")
 
 
 def _energy(p: Parameters, drawn: Parameters) -> Columns:
     whole, rows = gpu(p), []
     for size in SIZES:
-        ours, loop = cost_in_one_loop(size, p), _in_one_loop(size)
-        spread = band(lambda values, n=size: cost_in_one_loop(n, values).energy, drawn)
-        rows.append(
-            {
-                "size": size,
-                "one_loop": float(ours.energy) if loop else np.nan,
-                "low": spread.low if loop else np.nan,
-                "high": spread.high if loop else np.nan,
-                "by_blocks": _by_blocks(size, p, "energy"),
-                "writing_A_each_time": float(np.add(ours.energy, ours.write_energy)) if loop else np.nan,
-                "published_GPU_core": float(published_core(size, p).joules),
-                "GPU_new_A": float(new_matrix(size, whole).joules),
-                "GPU_A_kept": float(kept_matrix(size, whole).joules),
-            }
-        )
-    return _columns(rows)
+        ours = cost_in_one_loop(size, p)
+        spread = band(_cost_of(size, "energy"), drawn)
+        loop = [ours.energy, spread.low, spread.high, np.add(ours.energy, ours.write_energy)]
+        one, low, high, writing = loop if _in_one_loop(size) else [np.nan] * 4
+        new, kept = new_matrix(size, whole), kept_matrix(size, whole)
+        core = published_core(size, p).joules
+        rows.append([one, low, high, _by_blocks(size, p, "energy"), writing, core, new.joules, kept.joules])
+    return _curves(rows, "size", SIZES, "energy")
 
 
 def _break_even(p: Parameters) -> Columns:
-    rows = []
-    for size in (one for one in SIZES if _in_one_loop(one)):
-        even = break_even(size, p)
-        rows.append(
-            {
-                "size": size, "energy": even.energy, "time": even.time, "time_by_area": even.time_by_area,
-                "energy_new_A": even.energy_of_new,
-            }
-        )  # fmt: skip
-    return _columns(rows)
+    sizes = [one for one in SIZES if _in_one_loop(one)]
+    found = [break_even(size, p) for size in sizes]
+    rows = [[one.energy, one.energy_of_new, one.energy_of_cpu, one.time, one.time_by_area] for one in found]
+    return _curves(rows, "size", sizes, "right_hand_sides")
+
+
+def _ladder(told: Headline) -> Columns:
+    count = len(told.ladder)
+    return {
+        "against": np.arange(count),
+        "place": np.arange(count, 0, -1),
+        "ratio": np.array([ratio for _, ratio in told.ladder]),
+    }
+
+
+def _tornado(bars: Sequence[Bar]) -> Columns:
+    """Return the two ends of each bar, the longest highest up."""
+    shown = bars[:MOST_BARS]
+    return {
+        "assumption": np.repeat(np.arange(len(shown)), 2),
+        "place": np.repeat(np.arange(len(shown), 0, -1), 2),
+        "relative": np.array([end for bar in shown for end in (bar.low, bar.high)]),
+    }
 
 
 def _settling(p: Parameters) -> Columns:
     least = least_feedback(p.row_capacitance, p.cell_conductance, p.bandwidth)
-    faster = np.multiply(p.bandwidth, 6.0)
+    faster = np.multiply(p.bandwidth, FASTER)
     held = least_feedback(p.row_capacitance, p.cell_conductance, faster)
-    times = {
-        "with_feedback": (p.bandwidth, least),
-        "without_feedback": (p.bandwidth, 0.0),
-        "faster_same_feedback": (faster, least),
-        "faster_least_feedback": (faster, held),
-    }
-    return {"eigenvalue": EIGENVALUES} | {
-        name: settling_time(EIGENVALUES, width, feedback, p.row_conductance, p.settling_error)
-        for name, (width, feedback) in times.items()
-    }
+    cases = ((p.bandwidth, least), (faster, least), (faster, held), (p.bandwidth, 0.0))
+    times = [settling_time(EIGENVALUES, width, c, p.row_conductance, p.settling_error) for width, c in cases]
+    return _curves(np.transpose(times), "eigenvalue", EIGENVALUES, "time")
 
 
 def _settling_by_size(p: Parameters) -> Columns:
-    sizes, values = (one.ravel() for one in np.meshgrid(np.array(SIZES), SHOWN_EIGENVALUES))
     least = least_feedback(p.row_capacitance, p.cell_conductance, p.bandwidth)
-    load = p.row_conductance * (sizes / SIZES[0]) ** LOAD_GROWTH
-    return {
-        "eigenvalue": values,
-        "size": sizes,
-        "time": settling_time(values, p.bandwidth, least, load, p.settling_error),
-    }
+    rows = [
+        settling_time(
+            SHOWN_EIGENVALUES,
+            p.bandwidth,
+            least,
+            p.row_conductance * (size / SIZES[0]) ** LOAD_GROWTH,
+            p.settling_error,
+        )
+        for size in SIZES
+    ]
+    return _curves(rows, "size", SIZES, "time")
 
 
 def _blocks(p: Parameters) -> Columns:
@@ -289,6 +318,17 @@ def _by_blocks(size: int, p: Parameters, name: str) -> float:
     if ratio > 1.0 and (not ratio.is_integer() or int(ratio).bit_count() != 1):
         return float("nan")
     return float(getattr(cost_in_blocks(size, p), name))
+
+
+def _curves(rows: Any, along: str, values: Sequence[float] | Floats, name: str) -> Columns:
+    """Return a table of curves, one below the other: rows have a value of each curve."""
+    found = np.array([[float(one) for one in row] for row in rows])
+    count = found.shape[1]
+    return {
+        "curve": np.repeat(np.arange(count), len(found)),
+        along: np.tile(np.asarray(values), count),
+        name: found.T.ravel(),
+    }
 
 
 def _columns(rows: Sequence[Mapping[str, float]]) -> Columns:

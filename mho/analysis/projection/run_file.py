@@ -1,4 +1,7 @@
-"""The run file of a projection: tables, declared figures, assumptions as parameters, and the log that says what is missing."""
+"""The run file of a projection: tables, declared figures, assumptions as parameters, a log of what is missing.
+
+The assumptions with their ranges and sources are in its provenance, as the TOML that ``--assumptions`` reads.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mho.analysis.projection.assumptions import Assumptions
 from mho.analysis.projection.measured import MEASURED_FIGURES, MEASURED_TABLE, Measured
-from mho.analysis.projection.projecting import UNITS, Projection
+from mho.analysis.projection.projecting import CURVES, MOST_BARS, UNITS, Projection
 from mho.runs import (
     Column,
     Figure,
@@ -22,9 +24,6 @@ from mho.runs import (
     collect,
     new_run_path,
 )
-
-MOST_BARS = 12
-"""Assumptions that the tornado's figure names."""
 
 
 def save(
@@ -55,7 +54,9 @@ def save(
         procedure="Projection",
         version="1",
         parameters=_parameters(projection),
-        provenance=collect(projection.seed, sys.argv) | dict(inputs or {}),
+        provenance=collect(projection.seed, sys.argv)
+        | {"assumptions": projection.assumptions.text}
+        | dict(inputs or {}),
     )
     target = new_run_path("projection", output)
     with RunWriter.create(target, header, layout) as run:
@@ -73,10 +74,9 @@ def save(
 
 
 def _parameters(projection: Projection) -> dict[str, RecordedParameter]:
-    """Return every assumption with its source, and how bands were drawn."""
+    """Return every assumption, and how bands were drawn."""
     given = {
-        name: RecordedParameter(one.value, one.unit, one.meaning, one.source)
-        for name, one in projection.assumptions.items()
+        name: RecordedParameter(one.value, one.unit, name) for name, one in projection.assumptions.items()
     }
     return {
         "preset": RecordedParameter(projection.assumptions.name, "", "Assumptions"),
@@ -86,120 +86,61 @@ def _parameters(projection: Projection) -> dict[str, RecordedParameter]:
 
 
 def _layout(projection: Projection, measured: Measured | None) -> Layout:
-    bars = projection.bars[:MOST_BARS]
-    tables = [*_tables(projection.assumptions, projection.size)]
-    figures = [*_figures(projection)]
-    if measured is not None:
-        tables.append(MEASURED_TABLE)
-        figures += MEASURED_FIGURES
-    figures.append(
-        Figure(
-            "tornado",
-            kind="scatter",
-            table="tornado",
-            x="rank",
-            y=("low", "high"),
-            y_scale="log",
-            lines=(
-                ReferenceLine(y=1.0),
-                *(ReferenceLine(x=float(rank), label=bar.name) for rank, bar in enumerate(bars, 1)),
-            ),
-            title=f"Energy of a solve of {projection.size} unknowns: each assumption at its low and high",
-        )
-    )
-    return Layout(tuple(tables), default="throughput", figures=tuple(figures))
-
-
-def _sized(name: str, title: str, unit: str, columns: Mapping[str, str], signal: str) -> Table:
-    """Return a table over N whose columns share a unit; each with what it is."""
-    return Table(
-        name,
-        (
-            Column("size", dtype="u4", description="N, unknowns"),
-            *(Column(one, unit, description=what) for one, what in columns.items()),
-        ),
-        signal=signal,
-        axis="size",
-        title=title,
-        rows=16,
+    more = (MEASURED_TABLE,) if measured is not None else ()
+    drawn = MEASURED_FIGURES if measured is not None else ()
+    return Layout(
+        (*_tables(projection), *more), default="throughput", figures=(*_figures(projection), *drawn)
     )
 
 
-def _tables(assumptions: Assumptions, size: int) -> Sequence[Table]:
-    name = assumptions.name
-    curves = {
-        "one_loop": "one circuit, one loop of N lines, A written",
-        "low": "below which 5 % of the draws lie",
-        "high": "above which 5 % of the draws lie",
-        "by_blocks": "one circuit, BlockAMC, A written",
-        "writing_A_each_time": "one circuit, one loop, A written before each solve",
-    }
-    processors = {
-        "published_GPU_core": "the GPU core of the published figure",
-        "GPU_new_A": "whole GPU, factorisation of a new A, data-sheet limit",
-        "GPU_A_kept": "whole GPU, product with a stored inverse, data-sheet limit",
-    }
-    published = {"published": "the published circuit, read off its figure"}
+def _table(name: str, along: Column, value: Column, title: str) -> Table:
+    """Return a table of curves, one below the other, whose names are in the description of their codes."""
+    codes = "; ".join(f"{code} {one}" for code, one in enumerate(CURVES[name]))
+    curve = Column("curve", dtype="u1", description=codes)
+    rows = 16 * len(CURVES[name])
+    return Table(name, (curve, along, value), value.name, along.name, title, series="curve", rows=rows)
+
+
+def _tables(projection: Projection) -> Sequence[Table]:
+    name, size = projection.assumptions.name, Column("size", dtype="u4", description="N, unknowns")
+    eigenvalue = Column("eigenvalue", "S", description="lambda_min of G")
+    settling = Column("time", "s", description="until an INV is sampled")
+    bars = "; ".join(f"{code} {bar.name}" for code, bar in enumerate(projection.bars[:MOST_BARS]))
+    against = "; ".join(f"{code} {one}" for code, (one, _) in enumerate(projection.headline.ladder))
+    pays = Column("right_hand_sides", description="from which the circuit pays; infinite for never")
+    worth = Column("throughput", "1/s", description="equivalent operations a second")
     return (
-        _sized(
-            "throughput", f"equivalent operations a second, {name}", "1/s", curves | published | processors, "one_loop"
-        ),
-        _sized("energy", f"energy of a solve, {name}", "J", curves | processors, "one_loop"),
-        _sized(
-            "break_even",
-            f"right-hand sides of a matrix from which the circuit pays, {name}",
-            "",
-            {
-                "energy": "in energy, against a whole GPU that keeps A; infinite for never",
-                "time": "in time, one circuit against a whole GPU; infinite for never",
-                "time_by_area": "in time, circuits on the GPU's area; infinite for never",
-                "energy_new_A": "in energy, against a whole GPU that may keep nothing of A",
-            },
-            "energy",
+        _table("throughput", size, worth, f"equivalent operations a second, {name}"),
+        _table("energy", size, Column("energy", "J", description="of a solve"), f"energy of a solve, {name}"),
+        _table("break_even", size, pays, "right-hand sides of one matrix from which the circuit pays"),
+        Table(
+            "thousand",
+            (
+                Column("against", dtype="u1", description=against),
+                Column("place", dtype="u1", description="height in the figure"),
+                Column("ratio", description="throughput of the circuit of the headline, or one like it, over this"),
+            ),
+            axis="place",
+            title="the throughput of the published headline over one after another of what it may be compared with",
+            rows=9,
         ),
         Table(
             "tornado",
             (
-                Column("rank", dtype="u2", description="the assumption, from that which changes most"),
-                Column("low", description="energy with the assumption at its low, relative"),
-                Column("high", description="energy with the assumption at its high, relative"),
+                Column("assumption", dtype="u1", description=bars),
+                Column("place", dtype="u1", description="height in the figure: the longest bar highest up"),
+                Column("relative", description="energy with the assumption at its low, then its high"),
             ),
-            signal="high",
-            axis="rank",
-            title=f"energy of a solve of {size} unknowns, one assumption at a time",
-            rows=64,
+            title=f"energy of a solve of {projection.size} unknowns, one assumption at a time",
+            series="assumption",
+            rows=2 * MOST_BARS,
         ),
-        Table(
-            "settling",
-            (
-                Column("eigenvalue", "S", description="lambda_min of G"),
-                Column("with_feedback", "s", description="with the least C_f that is stable"),
-                Column("without_feedback", "s", description="if no C_f were needed"),
-                Column("faster_same_feedback", "s", description="amplifiers six times faster, same C_f"),
-                Column("faster_least_feedback", "s", description="amplifiers six times faster, their least C_f"),
-            ),
-            signal="with_feedback",
-            axis="eigenvalue",
-            title="settling against lambda_min",
-            rows=32,
-        ),
-        Table(
-            "settling_by_size",
-            (
-                Column("eigenvalue", "S", description="lambda_min of G"),
-                Column("size", dtype="u4", description="N, unknowns"),
-                Column("time", "s", description="settling, with the least C_f that is stable"),
-            ),
-            signal="time",
-            axis="size",
-            series="eigenvalue",
-            title="settling against N",
-            rows=32,
-        ),
+        _table("settling", eigenvalue, settling, "settling against lambda_min"),
+        _table("settling_by_size", size, settling, "settling against N"),
         Table(
             "blocks",
             (
-                Column("size", dtype="u4", description="N, unknowns"),
+                size,
                 Column("inversions", description="INV of a cycle"),
                 Column("products", description="MVM of a cycle"),
                 Column("cells", description="that hold the matrix"),
@@ -221,47 +162,49 @@ def _tables(assumptions: Assumptions, size: int) -> Sequence[Table]:
 
 def _figures(projection: Projection) -> Sequence[Figure]:
     p = projection.assumptions.parameters
-    curves = ("one_loop", "low", "high", "by_blocks", "writing_A_each_time")
-    processors = ("published_GPU_core", "GPU_new_A", "GPU_A_kept")
 
-    def over_size(name: str, table: str, y: tuple[str, ...], title: str) -> Figure:
-        return Figure(name, table=table, x="size", y=y, x_scale="log", y_scale="log", title=title)
+    def curves(name: str, x: str, y: str, title: str, *lines: ReferenceLine) -> Figure:
+        return Figure(
+            name, table=name, x=x, y=y, by="curve", x_scale="log", y_scale="log", lines=lines, title=title
+        )
+
+    def blocks(name: str, y: tuple[str, ...], title: str) -> Figure:
+        return Figure(name, table="blocks", x="size", y=y, x_scale="log", y_scale="log", title=title)
 
     return (
-        over_size(
-            "throughput", "throughput", (*curves, "published", *processors),
-            "Equivalent operations a second: one circuit, one GPU core, a whole GPU",
-        ),
-        over_size("energy", "energy", (*curves, *processors), "Energy of a solve: one circuit, GPU core, whole GPU"),
-        over_size(
-            "break_even", "break_even", ("energy", "time", "time_by_area", "energy_new_A"),
-            "Right-hand sides of a matrix from which the circuit pays; no point: never",
+        curves("throughput", "size", "throughput", "Equivalent operations a second"),
+        curves("energy", "size", "energy", "Energy of a solve"),
+        curves(
+            "break_even", "size", "right_hand_sides", "Right-hand sides of a matrix from which it pays (no curve: never)"
         ),
         Figure(
-            "settling_by_eigenvalue",
-            table="settling",
-            x="eigenvalue",
-            y=("with_feedback", "faster_same_feedback", "faster_least_feedback", "without_feedback"),
+            "thousand",
+            kind="scatter",
+            table="thousand",
+            x="ratio",
+            y="place",
+            by="against",
             x_scale="log",
-            y_scale="log",
-            lines=(ReferenceLine(float(p.inv_time), label="assumed INV"),),
-            title="Settling of an INV loop against its smallest eigenvalue",
+            lines=(ReferenceLine(x=1.0, label="as fast"), ReferenceLine(x=1000.0, label="1,000")),
+            title="A loop of 128 lines, over what it is compared with",
         ),
         Figure(
-            "settling_by_size",
-            table="settling_by_size",
-            x="size",
-            y="time",
-            by="eigenvalue",
+            "tornado",
+            table="tornado",
+            x="relative",
+            y="place",
+            by="assumption",
             x_scale="log",
-            y_scale="log",
-            title="Settling of an INV loop against its size",
+            lines=(ReferenceLine(x=1.0),),
+            title=f"Energy of a solve of {projection.size} unknowns, each assumption at its low and high",
         ),
-        over_size("block_operations", "blocks", ("inversions", "products"), "BlockAMC: operations of a cycle"),
-        over_size("block_hardware", "blocks", ("cells", "chips"), "BlockAMC: cells and chips that hold the matrix"),
-        over_size("block_time", "blocks", ("time", "write_time"), "BlockAMC: time of a solve, and of writing"),
-        over_size(
-            "block_energy", "blocks", ("energy", "write_energy", "GPU_new_A"),
-            "BlockAMC: energy of a solve and of writing, beside a GPU's solve",
+        curves(
+            "settling", "eigenvalue", "time", "Settling of INV against lambda_min",
+            ReferenceLine(float(p.inv_time), label="assumed INV"),
         ),
+        curves("settling_by_size", "size", "time", "Settling of INV against N"),
+        blocks("block_operations", ("inversions", "products"), "BlockAMC: operations of a cycle"),
+        blocks("block_hardware", ("cells", "chips"), "BlockAMC: cells and chips that hold the matrix"),
+        blocks("block_time", ("time", "write_time"), "BlockAMC: time of a solve, and of writing"),
+        blocks("block_energy", ("energy", "write_energy", "GPU_new_A"), "BlockAMC: energy of a solve and of writing"),
     )  # fmt: skip

@@ -29,7 +29,7 @@ class Band:
 def draw(assumptions: Assumptions, rng: np.random.Generator, draws: int) -> Parameters:
     """Return values drawn independently of each other from triangles over low, value and high.
 
-    Over decades, that is of logarithms, where a range spans more than a factor of three and holds no 0; what counts something is rounded.
+    Of logarithms where a range spans more than a factor of three and holds no 0; what counts something is rounded.
     """
     return Parameters(**{name: _drawn(one, rng, draws) for name, one in assumptions.items()})
 

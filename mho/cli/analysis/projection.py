@@ -46,7 +46,7 @@ def projection(
     seed: Annotated[int, typer.Option(help="of the draws")] = 0,
     output: Output = None,
 ) -> None:  # fmt: skip
-    """Project throughput, energy and area of analogue inversion, beside GPUs and CPUs: per core and whole, new A and A kept."""
+    """Project analogue inversion, beside GPUs and CPUs: per core and whole, with a new A each time and with A kept."""
     from mho.analysis.projection import project, save
     from mho.cli.analysis.projection_table import print_projection
     from mho.cli.terminal.terminal import Terminal
@@ -54,12 +54,15 @@ def projection(
 
     chosen = _chosen(preset, assumptions, set_ or [], runs or [])
     sizes = size or [32, 128]
-    project(chosen, sizes, draws=10)  # refuses what cannot be before minutes of measuring
+    found = project(
+        chosen, sizes, draws=draws, seed=seed
+    )  # refuses what cannot be, before minutes of measuring
     target = new_run_path("projection", output)
     measured = _measured(sizes, seed) if measure else None
-    found = project(chosen, sizes, draws=draws, seed=seed, measured=measured.readings if measured else None)
+    if measured is not None:
+        found = project(chosen, sizes, draws=draws, seed=seed, measured=measured.readings)
     inputs = {"inputs": "\n".join(f"run {one.name}" for one in runs)} if runs else None
-    remarks = measured.remarks if measured else ()
+    remarks = [*found.remarks, *(measured.remarks if measured else ())]
     path = save(found, target, measured=measured, remarks=remarks, inputs=inputs)
     print_projection(found, Terminal(soft_wrap=True))
     for remark in remarks:

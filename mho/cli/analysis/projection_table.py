@@ -53,9 +53,10 @@ def _even(size: int, result: dict[str, Any]) -> str:
         return number if isinstance(number, str) else f"from {number:,.0f}"
 
     return (
-        f"right-hand sides of one matrix of {size} unknowns from which the circuit pays, its writing included (against the whole GPU, "
-        f"data sheet): in energy {told(result['break_even_energy'])}, in time {told(result['break_even_time'])}, in time with as many "
-        f"circuits as the GPU's area holds {told(result['break_even_time_by_area'])}; in energy, if the GPU may keep nothing of A, "
+        f"right-hand sides of one matrix of {size} unknowns from which the circuit pays, its writing included, against the "
+        f"whole GPU by its data sheet: in energy {told(result['break_even_energy'])}, in time "
+        f"{told(result['break_even_time'])}, in time with as many circuits as the GPU's area holds "
+        f"{told(result['break_even_time_by_area'])}; in energy, if the GPU may keep nothing of A, "
         f"{told(result['break_even_energy_of_new_a'])}"
     )
 

@@ -14,6 +14,7 @@ from mho.errors import InputError
 from mho.runs import RunFile
 
 KINDS = "invert and solve"
+MOST_SLICES = 128
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,18 @@ class Told:
     ----------
     values : medians over the runs, by assumption
     counts : of how many runs each is
+    simulated : whether any of the runs is of a simulated bench
     """
 
     values: Mapping[str, float]
     counts: Mapping[str, int]
+    simulated: bool
 
     def over(self, assumptions: Assumptions, name: str) -> Assumptions:
         """Return assumptions with what the runs tell in their place."""
         for one, value in self.values.items():
-            assumptions = assumptions.over({one: value}, f"measured, median of {self.counts[one]} run(s)")
+            where = "simulated" if self.simulated else "measured"
+            assumptions = assumptions.over({one: value}, f"{where}, median of {self.counts[one]} run(s)")
         return Assumptions(name, f"{assumptions.about}; and what runs of a bench tell", assumptions.each)
 
 
@@ -47,8 +51,10 @@ def read_runs(paths: Iterable[Path]) -> Told:
         A file that is no run file.
     """
     found: dict[str, list[float]] = {}
+    simulated = False
     for path in paths:
         with RunFile(path) as run:
+            simulated |= bool(run.preset)
             told = READERS.get(run.procedure)
             if told is None:
                 raise InputError(
@@ -66,6 +72,7 @@ def read_runs(paths: Iterable[Path]) -> Told:
     return Told(
         {name: float(np.median(values)) for name, values in found.items()},
         {name: len(values) for name, values in found.items()},
+        simulated,
     )
 
 
@@ -76,7 +83,16 @@ def _of_invert(run: RunFile, summary: Mapping[str, Any]) -> dict[str, float]:
 def _of_solve(run: RunFile, summary: Mapping[str, Any]) -> dict[str, float]:
     bits, cycles = summary.get("bits_asked"), summary.get("cycles_to_goal")
     told = {"bits": bits, "bits_per_cycle": bits / cycles if bits and cycles else None}
-    return _positive(told) | _of_pulses(run, summary)
+    return _positive(told) | _of_products(run, summary) | _of_pulses(run, summary)
+
+
+def _of_products(run: RunFile, summary: Mapping[str, Any]) -> dict[str, float]:
+    """Return how many shots a product took: integers of a cycle over the columns that hold the slices of both signs."""
+    outputs, cycles = summary.get("mvm_outputs"), summary.get("cycles")
+    if not outputs or not cycles or "digits_multiply" not in run.arrays:
+        return {}
+    shots = max(1, round(outputs / (len(cycles) * run.array_shape("digits_multiply")[1])))
+    return {"vector_slices": float(min(shots, MOST_SLICES)), "line_groups": float(-(-shots // MOST_SLICES))}
 
 
 def _of_pulses(run: RunFile, summary: Mapping[str, Any]) -> dict[str, float]:

@@ -19,7 +19,7 @@ SIZES = (4, 8, 16, 32, 64, 128, 256)
 DTYPES = {32: np.float32, 64: np.float64}
 LARGEST_BATCH = 1 << 16
 TOLERANCE = {32: 1e-4, 64: 1e-11}
-"""Residual, relative, beyond which an answer is wrong and its time means nothing; matrices have a condition number near 5."""
+"""Relative residual beyond which an answer is wrong and its time means nothing; condition numbers are near 5."""
 
 Clock = Callable[[], float]
 
@@ -56,9 +56,12 @@ class Effort:
     repeats: int = 5
 
 
+EFFORT = Effort()
+
+
 def measure(
     library: Library, device: str, meter: EnergyMeter | None, rng: np.random.Generator, *,
-    sizes: Sequence[int] = SIZES, effort: Effort = Effort(), clock: Clock = time.perf_counter,
+    sizes: Sequence[int] = SIZES, effort: Effort = EFFORT, clock: Clock = time.perf_counter,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Point]:  # fmt: skip
     """Return what a library does on its processor, at each size, precision and method.
@@ -86,14 +89,14 @@ def _point(
     library: Library, device: str, meter: EnergyMeter | None, rng: np.random.Generator, size: int, bits: int,
     method: str, effort: Effort, clock: Clock,
 ) -> Point:  # fmt: skip
-    matrices, vectors, exact = systems(size, bits, method, library.largest, rng)
+    matrices, vectors, exact = systems(size, bits, method, library, rng)
     work = library.work(method, matrices, vectors)
     batch = vectors.shape[1] if method == KEPT else len(vectors)
     residual = largest_residual(exact, library.answer(work()), vectors)
     if not residual < TOLERANCE[bits]:
         raise InputError(
-            f"{library.name}: {method} of {size} x {size} in FP{bits} leaves a residual of {residual:.1e}, which is wrong; nothing that "
-            "it does is measured"
+            f"{library.name}: {method} of {size} x {size} in FP{bits} leaves a residual of {residual:.1e}, which is wrong; "
+            "nothing that it does is measured"
         )
     seconds = _seconds(work, effort, clock)
     joules = np.nan if meter is None else _joules(work, meter, effort, clock)
@@ -101,14 +104,15 @@ def _point(
 
 
 def systems(
-    size: int, bits: int, method: str, largest: int, rng: np.random.Generator
+    size: int, bits: int, method: str, library: Library, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
     """Return matrices (or the inverse that is kept), vectors, and the matrices as they were; positive definite ones.
 
     Each is a Gram matrix of a channel with 8 times as many antennas, as massive MIMO has them, over its mean diagonal.
     """
     dtype = DTYPES[bits]
-    length = int(np.clip(largest // (size * (1 if method == KEPT else size) * (bits // 8)), 1, LARGEST_BATCH))
+    of_each = size * (1 if method == KEPT else size) * (bits // 8)
+    length = int(np.clip(library.largest // of_each, 1, library.longest if method == KEPT else LARGEST_BATCH))
     distinct = 1 if method == KEPT else min(length, 64)
     channels = rng.standard_normal((distinct, 8 * size, size))
     exact = np.swapaxes(channels, 1, 2) @ channels / (8 * size)

@@ -1,7 +1,7 @@
 """What solves many small systems at once: this machine's LAPACK, and a CUDA GPU through torch or cupy.
 
-A library gives the work of a method on data that it holds already: what is timed is the work, not the way there. Everything of torch and cupy that is used
-stands in this module.
+A library gives the work of a method on data that it holds already: what is timed is the work, not the way there.
+Everything of torch and cupy that is used stands in this module.
 """
 
 from __future__ import annotations
@@ -31,11 +31,20 @@ class Library(Protocol):
     name : of library and processor
     methods : those it has, of `METHODS`
     largest : bytes of a batch
+    longest : vectors at once of a matrix that is kept
     """
 
-    name: str
-    methods: tuple[str, ...]
-    largest: int
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def methods(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def largest(self) -> int: ...  # noqa: D102
+
+    @property
+    def longest(self) -> int: ...  # noqa: D102
 
     def work(self, method: str, matrices: Floats, vectors: Floats) -> Work:
         """Return the function that solves all systems and waits until they are solved.
@@ -60,7 +69,7 @@ class Lapack:
     """
 
     methods = METHODS
-    largest = 1 << 24
+    largest, longest = 1 << 24, 1 << 16
 
     def __init__(self, processor: str) -> None:
         self.name = f"LAPACK on {processor}"
@@ -83,7 +92,7 @@ class Torch:
     """A CUDA GPU through torch. FP32 is FP32: products in TF32 are switched off while it is used."""
 
     methods = METHODS
-    largest = 1 << 29
+    largest, longest = 1 << 29, 1 << 22
 
     def __init__(self, torch: Any) -> None:
         self._torch = torch
@@ -118,7 +127,7 @@ class Cupy:
     """A CUDA GPU through cupy, which solves batches by LU only."""
 
     methods = (LU, KEPT)
-    largest = 1 << 29
+    largest, longest = 1 << 29, 1 << 22
 
     def __init__(self, cupy: Any) -> None:
         self._cupy = cupy

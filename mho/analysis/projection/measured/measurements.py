@@ -1,4 +1,4 @@
-"""What this machine does, measured and laid out for a run file: its table, its figures, its readings, and what is missing."""
+"""What this machine does, measured and laid out for a run file: table, figures, readings, and what is missing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.analysis.projection.measured.digital_measurement import SIZES, Effort, Point, measure
+from mho.analysis.projection.measured.digital_measurement import EFFORT, SIZES, Effort, Point, measure
 from mho.analysis.projection.measured.libraries import METHODS, Lapack, Library, find_gpu
 from mho.analysis.projection.measured.power import EnergyMeter, cpu_meter, gpu_meter
 from mho.analysis.projection.readings import NamedReading
@@ -41,7 +41,10 @@ MEASURED_FIGURES = tuple(
         f"measured_{name}", table="measured", x="size", y=name, by=("device", "method", "precision"), x_scale="log",
         y_scale="log", title=title,
     )
-    for name, title in (("rate", "Solves a second, measured on this machine"), ("energy", "Energy of a solve, measured on this machine"))
+    for name, title in (
+        ("rate", "Solves a second, measured on this machine"),
+        ("energy", "Energy of a solve, measured on this machine"),
+    )
 )  # fmt: skip
 
 WORDS = {"Cholesky": "new A, Cholesky", "LU": "new A, LU", "kept": "A kept"}
@@ -99,7 +102,7 @@ class Measured:
 
 
 def measure_machine(
-    rng: np.random.Generator, *, sizes: Sequence[int] = SIZES, effort: Effort = Effort(),
+    rng: np.random.Generator, *, sizes: Sequence[int] = SIZES, effort: Effort = EFFORT,
     gpu: Callable[[], Library | str] = find_gpu, gpu_energy: Callable[[], EnergyMeter | str] = gpu_meter,
     cpu_energy: Callable[[], EnergyMeter | str] = cpu_meter,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
@@ -114,19 +117,25 @@ def measure_machine(
     remarks: list[str] = []
     names: dict[str, str] = {}
     points: list[Point] = []
-    there = gpu()
-    for device, library, energy in (("CPU", Lapack(processor()), cpu_energy), ("GPU", there, gpu_energy)):
+    libraries: Sequence[tuple[str, Library | str, Callable[[], EnergyMeter | str]]] = (
+        ("CPU", Lapack(processor()), cpu_energy),
+        ("GPU", gpu(), gpu_energy),
+    )
+    for device, library, energy in libraries:
         if isinstance(library, str):
             remarks.append(library)
             continue
         meter = energy()
         if isinstance(meter, str):
             remarks.append(meter)
-            meter = None
         names[device] = library.name
 
         def told(done: int, total: int, name: str = library.name) -> None:
             progress(name, done, total)
 
-        points += measure(library, device, meter, rng, sizes=sizes, effort=effort, progress=told)
+        counted = None if isinstance(meter, str) else meter
+        try:
+            points += measure(library, device, counted, rng, sizes=sizes, effort=effort, progress=told)
+        except (RuntimeError, MemoryError) as error:  # of torch and CUDA: no memory left, a kernel that fails
+            remarks.append(f"{library.name} is not measured: {str(error).partition(chr(10))[0]}")
     return Measured(points, names, remarks)

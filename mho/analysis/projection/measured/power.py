@@ -87,8 +87,8 @@ def cpu_meter(folder: Path = RAPL) -> EnergyMeter | str:
         return RaplMeter(packages)
     except (OSError, ValueError) as error:
         return (
-            f"the CPU's energy is not measured: {packages[0].name} cannot be read ({error}); root may read it, or a user who is "
-            "given that right"
+            f"the CPU's energy is not measured: {packages[0].name} cannot be read ({error}); root may read it, "
+            "or a user who is given that right"
         )
 
 
