@@ -37,7 +37,7 @@ def published(
     output: Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Repeat the reference paper's experiments, and say how far from the published numbers they come; connects to nothing."""
+    """Repeat the reference paper's experiments beside the published numbers; connects to nothing."""
     from mho.cli.experiments.published_table import print_published
     from mho.cli.terminal.stages import Stages
     from mho.cli.terminal.terminal import Terminal

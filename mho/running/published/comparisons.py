@@ -129,17 +129,12 @@ class Outcome:
 
 
 class Experiment(Protocol):
-    """One experiment of the paper, on the virtual bench.
+    """One experiment of the paper, on the virtual bench."""
 
-    Attributes
-    ----------
-    name : str
-        As it is typed.
-    tables, figures
-        What it adds to the run file.
-    """
-
-    name: str
+    @property
+    def name(self) -> str:
+        """As it is typed."""
+        ...
 
     @property
     def tables(self) -> tuple[Table, ...]:

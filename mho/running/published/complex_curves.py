@@ -97,9 +97,7 @@ class ComplexCurve:
         facts = {"integers": integers, "wrong_integers": wrong, "refused": len(refused)}
         return Outcome(tuple(rows), tables, facts=facts, open_=tuple(told))
 
-    def _compared(
-        self, curves: Floats
-    ) -> tuple[list[Compared], dict[str, dict[str, NDArray[np.generic]]]]:
+    def _compared(self, curves: Floats) -> tuple[list[Compared], dict[str, dict[str, NDArray[np.generic]]]]:
         """Return curves (chips, cycles) beside what is published: the last error, or none."""
         final = self.published.numbers.get("final")
         unknown = PublishedNumber(np.empty(0), "", "not published", 0.0)
@@ -120,8 +118,8 @@ class ComplexCurve:
         if not self.columns:
             real = to_real(matrix)
             found = refine_on_chip(bench, real, CYCLES, BITS, seed)
-            exact = np.linalg.inv(real)
-            errors = np.linalg.norm(found.inverses - exact, axis=(1, 2)) / np.linalg.norm(exact)
+            inverse = np.linalg.inv(real)
+            errors = np.linalg.norm(found.inverses - inverse, axis=(1, 2)) / np.linalg.norm(inverse)
             return np.asarray(errors), found.outputs, found.wrong
         parts = rng.uniform(-1.0, 1.0, (2, self.users, self.columns))
         rhs = parts[0] + 1j * parts[1]

@@ -1,9 +1,9 @@
 """The two real 4 x 4 experiments: relative error after each cycle, on chip after chip, beside the published curve.
 
-Both hold the same matrix. Of the one of 24 bits only the digits in the inverting array are printed, 4 2 0 0 / 0 3 5 0 /
-1 2 7 1 / 0 1 0 2; all sixteen are those to which the printed matrix of 12 bits rounds. It is therefore taken as that matrix
-with twelve further bits, which are drawn anew for every chip, and with what lies beyond the 24 bits, which no slice holds and
-which makes the floor.
+Both hold the same matrix, we say. Of the one of 24 bits only the digits in the inverting array are printed, 4 2 0 0 /
+0 3 5 0 / 1 2 7 1 / 0 1 0 2; all sixteen are those to which the printed matrix of 12 bits rounds. It is therefore taken as
+that matrix with twelve further bits, which are drawn anew for every chip, and with what lies beyond the 24 bits, which no
+slice holds and which makes the floor.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def curve_figures(name: str, title: str) -> tuple[Figure, ...]:
     )
 
 
-def curve_columns(name: str, curves: Floats, rows: list[Compared]) -> dict[str, dict[str, NDArray[np.generic]]]:
+def curve_columns(
+    name: str, curves: Floats, rows: list[Compared]
+) -> dict[str, dict[str, NDArray[np.generic]]]:
     """Return the columns of both tables for curves (chips, cycles)."""
     chips, cycles = curves.shape
     numbers = np.arange(1, cycles + 1)

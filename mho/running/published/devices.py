@@ -28,7 +28,9 @@ LEVELS, SETTLING = "levels", "settling"
 
 RHS = ((0.05, 0.0, 0.05, 0.025), (0.1, 0.1, 0.0, -0.1))  # of the two real experiments
 INPUT = 35e-6  # S: of an input
-SMALL = 1e-5  # A for a right-hand side of 1: outputs stay far from their clamps, and the amplifiers from slewing
+SMALL = (
+    1e-5  # A for a right-hand side of 1: outputs stay far from their clamps, and the amplifiers from slewing
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Levels:
     def carry_out(self, setup: Setup, tell: Tell) -> Outcome:
         """Program 400 cells on every chip."""
         found: list[Programmed] = []
-        digits = np.empty(0)
+        digits = np.empty((0, 0), np.int64)
         for rng in setup.generators(self.number):
             with setup.chip(rng) as bench:
                 chip = parse_chip_map(bench.chip_text, bench.file.chip)
@@ -107,7 +109,9 @@ class Levels:
         held = np.stack([one.achieved for one in found])
         inside = levels.inside(held, np.broadcast_to(digits, held.shape))
         each = np.arange(levels.top + 1)
-        spreads = np.array([held[:, digits == level].std(axis=1, ddof=1) for level in each])  # (levels, chips)
+        spreads = np.array(
+            [held[:, digits == level].std(axis=1, ddof=1) for level in each]
+        )  # (levels, chips)
         above = spreads[1:]
         published, count = self.published, len(found)
         low, high = published["spread"].values
@@ -138,7 +142,9 @@ class Levels:
         return Outcome(rows, tables, facts={"cells_failed": sum(one.failed for one in found)})
 
 
-def step_of(conductances: Floats, rhs: Floats, row: float | None = None, feedback: float | None = None) -> StepResponse:
+def step_of(
+    conductances: Floats, rhs: Floats, row: float | None = None, feedback: float | None = None
+) -> StepResponse:
     """Return the step response of an unsigned loop with OPA690 amplifiers, without their offsets and bias currents.
 
     Parameters
@@ -243,10 +249,10 @@ class Settling:
                     zip(("least", "most"), published[name].values, strict=True), 1
                 )
             ]
-        whole = {"chip": columns[:, 0].astype(np.uint32), "rhs": columns[:, 1].astype(np.uint8)}
+        whole = {"chip": columns[:, 0].astype(np.int64), "rhs": columns[:, 1].astype(np.int64)}
         measured = dict(zip(("seconds", "overshoot", "peak"), columns[:, 2:].T, strict=True))
         told = ("amplifiers without offset and bias current: see the physics of the OPA690",)
-        return Outcome(tuple(rows), {"settling": whole | measured}, open_=told)
+        return Outcome(tuple(rows), {"settling": {**whole, **measured}}, open_=told)
 
 
 def _loop_cells(bench: Bench, seed: int) -> Floats:

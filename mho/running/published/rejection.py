@@ -1,14 +1,14 @@
 """Is a published convergence curve one of an ensemble's? A Monte Carlo test on the logarithms of its errors.
 
-A curve is told by few numbers: where it begins (log10 of the first error), how fast it falls (the slope of log10 of the error
-over the cycles before its floor), and where it ends. If the published curve were drawn as the N curves of an ensemble are,
-all N + 1 would be exchangeable, and each of them equally likely the farthest from their common mean. So
+A curve is told by few numbers: where it begins (log10 of the first error), how fast it falls (the slope of log10 of the
+error over the cycles before its floor), and where it ends. If the published curve were drawn as the N curves of an ensemble
+are, all N + 1 would be exchangeable, and each of them equally likely the farthest from their common mean. So
 
     p = share of the N + 1 curves that are as far from the mean as the published one, or farther
 
 is exact at any N, whatever the distribution; the distance is Mahalanobis' of the pooled curves. It cannot be below
-1 / (N + 1): 20 chips reject nothing at less than 0.048, and 100 at less than 0.0099. What a test of so many chips would have
-seen is found the same way: `detectable`.
+1 / (N + 1): 20 chips reject nothing at less than 0.048, and 100 at less than 0.0099. What a test of so many chips would
+have seen is found the same way: `detectable`.
 
 Barnard, discussion of Bartlett, J. R. Stat. Soc. B 25, 294 (1963); Vovk, Gammerman and Shafer, Algorithmic Learning in a
 Random World (2005), chapter 2.
@@ -131,7 +131,9 @@ def reject(
             "least one other of as many cycles"
         )
     if not (np.all(published > 0.0) and np.all(ensemble > 0.0)):
-        raise InputError("an error of a curve is not above 0, so that it has no logarithm; leave that cycle out")
+        raise InputError(
+            "an error of a curve is not above 0, so that it has no logarithm; leave that cycle out"
+        )
     read = ensemble * np.exp(reading * rng.standard_normal(ensemble.shape))
     p = exchangeable_p(curve_numbers(published, falling, floor), curve_numbers(read, falling, floor))
     count = len(ensemble)
@@ -162,7 +164,7 @@ def combined(p: Sequence[float]) -> float:
 
 
 def _first_seen(numbers: Floats, shifts: Floats) -> float:
-    """Return the factor of the first shift of the slope at which enough curves are rejected by the others; infinity if none."""
+    """Return the factor of the first shift of the slope at which the others reject enough curves; infinity if none does."""
     others = [np.delete(numbers, one, axis=0) for one in range(len(numbers))]
     for shift in shifts:
         moved = numbers + np.array([0.0, shift] + [0.0] * (numbers.shape[1] - 2))

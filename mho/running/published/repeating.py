@@ -196,7 +196,7 @@ def _header(setup: Setup, asked: Sequence[Experiment]) -> RunHeader:
         "wire": RecordedParameter(setup.wire, label="At the wire"),
     }
     return RunHeader(
-        title=f"The published experiments on {setup.chips} chips: {', '.join(names)}",
+        title=f"The published experiments on {setup.chips} chips of bench {setup.bench}",
         procedure="Published",
         version="1",
         parameters=parameters,

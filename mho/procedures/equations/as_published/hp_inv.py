@@ -2,9 +2,9 @@
 
     x = 0, r = b;  repeat:  dx = INV(r);  x += dx;  r -= MVM(dx)
 
-Zuo et al., Nature Electronics 8, 1222 (2025), Methods. Nothing is chosen here, unlike in `Solve`: no other order of the rows,
-no other scale, no line search, no residual in float64. The loop holds the rounded leading digits, the products hold the
-matrix in slices of three bits.
+Zuo et al., Nature Electronics 8, 1222 (2025), Methods. Nothing is chosen here, unlike in `Solve`: no other order of the
+rows, no other scale, no line search, no residual in float64. The loop holds the rounded leading digits, the products hold
+the matrix in slices of three bits.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def rounded_loop(matrix: Floats, bits: int = 3) -> InverseEncoding:
     digits = np.rint(np.asarray(matrix) * 2.0**bits).astype(np.int64)
     if digits.min() < 0 or digits.max() >= 2**bits:
         raise InputError(
-            f"an entry of the matrix rounds to {digits.min()} or {digits.max()} of 2^-{bits}; a loop of one array holds 0 to "
-            f"{2**bits - 1}: scale the matrix to below 1"
+            f"an entry of the matrix rounds to {digits.min()} or {digits.max()} of 2^-{bits}; a loop of one array holds "
+            f"0 to {2**bits - 1}: scale the matrix to below 1"
         )
     return InverseEncoding("differential", len(digits), digits, None, 2.0**-bits, 0.0)
 
