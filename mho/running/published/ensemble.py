@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -35,8 +36,9 @@ class Setup:
     seed: int
     wire: bool = False
 
+    @cached_property
     def source(self) -> BenchSource:
-        """Return the bench as it is opened."""
+        """The bench as it is opened."""
         source = load_bench_file(self.bench)
         return source if self.wire else as_arrays(source, self.preset)
 
@@ -51,6 +53,6 @@ class Setup:
         with (
             open_bench(self.bench, preset=self.preset, seed=seed)
             if self.wire
-            else ArrayBench(self.source(), preset=self.preset, seed=seed)
+            else ArrayBench(self.source, preset=self.preset, seed=seed)
         ) as bench:
             yield bench

@@ -182,7 +182,7 @@ def _layout(asked: Sequence[Experiment]) -> Layout:
 
 
 def _header(setup: Setup, asked: Sequence[Experiment]) -> RunHeader:
-    source, names = setup.source(), [one.name for one in asked]
+    source, names = setup.source, [one.name for one in asked]
     parameters = {
         "experiments": RecordedParameter(", ".join(names), label="Experiments"),
         "bench": RecordedParameter(setup.bench, label="Bench"),

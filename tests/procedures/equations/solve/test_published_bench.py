@@ -14,7 +14,7 @@ from mho import run
 from mho.procedures import Solve
 from mho.running.published import EXPERIMENTS, Setup, reject
 
-CHIPS = 60
+CHIPS = 30
 SURE = 0.02  # p: one chip in fifty is farther from the others
 NAMES = ("4x4-12bit", "4x4-24bit")
 
