@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._solves import PRESET, seeds
-from benchmarks._two_stage import LEAF, AllAnalogue, refine_on_chip
 from benchmarks.registry import Figure
 from mho.chip_maps.matrix_files import to_real
 from mho.instruments import open_bench
 from mho.procedures import Solve
+from mho.procedures.equations.as_published.two_stage import LEAF, AllAnalogue, refine_on_chip
 from mho.running.execution import evaluate
 
 ARRAYS, WIRE = "arrays", "simulated"

@@ -81,6 +81,10 @@ class ArrayMap(StrictModel):
     columns: int = Field(ge=1, le=MOST_LINES)
     wire_resistance: NonNegative = Field(description="ohm between neighbouring cells, each line")
     segment: int | None = Field(default=None, ge=1, description="lines are cut after so many cells")
+    bias: Literal["cells", "resistors"] = Field(
+        default="cells",
+        description="what a bias column is made of: cells of one line more, or the board's resistors",
+    )
     spare_rows: int = Field(default=0, ge=0, description="the last rows, of each segment; for defective ones")
     spare_columns: int = Field(default=0, ge=0, description="likewise")
     bad_cells: tuple[tuple[int, int], ...] = ()

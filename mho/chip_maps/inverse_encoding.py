@@ -5,6 +5,8 @@ convergence, so every encoding is forecast from the expected errors and the best
 
 Bias column (Zuo 2025): A = A+ - m j j^T. One extra row and column whose amplifier outputs minus the sum
 of the outputs; the extra row is at the top digit throughout, the extra column holds m.
+Bias resistors: the same with m in resistors outside the array, as all its entries are alike: no line of cells is taken, and
+m need be no digit.
 Differential (Sun 2019, PNAS 116:4123): A = A+ - A-, the second array driven through inverters.
 Diagonal: A = n I + B with n I in resistors outside the array, so that the digits resolve B alone.
 """
@@ -26,9 +28,15 @@ from mho.errors import ConvergenceError
 
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
-Kind = Literal["bias", "differential"]
+Kind = Literal["bias", "differential", "bias resistors"]
 
 KINDS: tuple[Kind, ...] = ("bias", "differential")
+"""What can be asked for; a bias column is of resistors where the board has them (`ArrayMap.bias`)."""
+NAMES: dict[Kind, str] = {
+    "bias": "bias column",
+    "differential": "differential",
+    "bias resistors": "bias column in resistors",
+}
 DIAGONAL_SHARES = (0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)  # fractions of the mean diagonal of A
 SATURATIONS = (1.0, 1.04, 1.07)  # largest entry in units of the top digit: up to 7.49 still rounds to 7
 SCREENING, DRAWS = 8, 48  # draws of cell errors: for every encoding, and for the finalists of each name
@@ -51,7 +59,7 @@ class InverseEncoding:
 
     Attributes
     ----------
-    kind : {"bias", "differential"}
+    kind : {"bias", "differential", "bias resistors"}
         Representation of signs.
     size : int
         n, the order of A.
@@ -63,6 +71,8 @@ class InverseEncoding:
         Value of one digit in A.
     diagonal : float
         n of n I, the value of the resistors in A; 0 without resistors.
+    bias : float
+        m of m j j^T in resistors, in A; 0 without them.
     """
 
     kind: Kind
@@ -71,14 +81,13 @@ class InverseEncoding:
     negative: Digits | None
     unit: float
     diagonal: float
+    bias: float = 0.0
 
     @property
     def name(self) -> str:
         """The encoding in words, for messages and run files."""
-        if self.kind == "differential" and self.negative is None:
-            signs = "unsigned"
-        else:
-            signs = {"bias": "bias column", "differential": "differential"}[self.kind]
+        unsigned = self.kind == "differential" and self.negative is None
+        signs = "unsigned" if unsigned else NAMES[self.kind]
         return signs + (" + diagonal in resistors" if self.diagonal else "")
 
     @property
@@ -90,37 +99,53 @@ class InverseEncoding:
         """Return the conductance (S) of each diagonal resistor when one digit is `step` (S)."""
         return self.diagonal / self.unit * step
 
+    def bias_conductance(self, step: float) -> float:
+        """Return the conductance (S) of each bias resistor when one digit is `step` (S)."""
+        return self.bias / self.unit * step
+
     def unrounded(self, matrix: Floats) -> tuple[Floats, Floats | None]:
         """Return the digits (k, k) of both arrays before they are rounded, for the `matrix` (n, n) that is held.
 
         What no digit can be rounded from is left out: entries below 0 where there is no second array for them.
         """
         n = self.size
-        digits = (matrix - self.diagonal * np.eye(n)) / self.unit
+        digits = (matrix - self.diagonal * np.eye(n) + self.bias) / self.unit
         if self.kind == "bias":
             positive = self.positive.astype(np.float64)
             positive[:n, :n] = np.maximum(digits + self.positive[0, n], 0.0)
             return positive, None
         return np.maximum(digits, 0.0), None if self.negative is None else np.maximum(-digits, 0.0)
 
-    def network(self, positive: Floats, negative: Floats | None, diagonal: float | Floats) -> Floats:
+    def network(
+        self,
+        positive: Floats,
+        negative: Floats | None,
+        diagonal: float | Floats,
+        bias: float | Floats = 0.0,
+    ) -> Floats:
         """Return signed conductances (..., k, k), S: current into each amplifier per volt of each output.
 
-        `diagonal` (S) is one number, or (..., 1).
+        `diagonal` and `bias` (S), those of the resistors, are one number, or (..., 1).
         """
         g = positive - negative if negative is not None else positive.copy()
+        g -= np.asarray(bias)[..., None]
         index = np.arange(self.size)
         g[..., index, index] += diagonal
         return g
 
     def row_load(
-        self, positive: Floats, negative: Floats | None, diagonal: float | Floats, input_conductance: float
+        self,
+        positive: Floats,
+        negative: Floats | None,
+        diagonal: float | Floats,
+        input_conductance: float,
+        bias: float | Floats = 0.0,
     ) -> Floats:
         """Return the sum of all conductances on each row, (..., k), S: the D of the loop's dynamics."""
         load = positive.sum(axis=-1) + input_conductance
         if negative is not None:
             load = load + negative.sum(axis=-1)
-        load[..., : self.size] += diagonal
+        load[..., : self.size] += diagonal + np.asarray(bias)
         return np.asarray(load)
 
     def represented(self, network: Floats, step: float) -> Floats:
@@ -190,6 +215,19 @@ def _bias(matrix: Floats, diagonal: float, saturation: float, top: int) -> Inver
     return InverseEncoding("bias", n, positive, None, unit, diagonal)
 
 
+def _bias_resistors(matrix: Floats, diagonal: float, saturation: float, top: int) -> InverseEncoding | None:
+    n = len(matrix)
+    rest = matrix - diagonal * np.eye(n)
+    shift = float(-rest.min())
+    if shift <= 0.0:  # the differential encoding without a second array is the same
+        return None
+    unit = max((float(rest.max()) + shift) / (top * saturation), SMALLEST_REST * abs(diagonal) / top)
+    if unit == 0.0:
+        return None
+    digits = np.clip(np.rint((rest + shift) / unit), 0, top).astype(np.int64)
+    return InverseEncoding("bias resistors", n, digits, None, unit, diagonal, shift)
+
+
 def _differential(matrix: Floats, diagonal: float, saturation: float, top: int) -> InverseEncoding | None:
     n = len(matrix)
     rest = matrix - diagonal * np.eye(n)
@@ -204,7 +242,7 @@ def _differential(matrix: Floats, diagonal: float, saturation: float, top: int) 
     )
 
 
-_BUILD = {"bias": _bias, "differential": _differential}
+_BUILD = {"bias": _bias, "differential": _differential, "bias resistors": _bias_resistors}
 
 
 def candidates(
@@ -262,14 +300,15 @@ def _assess_alike(
     negative = np.stack(negatives) if negatives else None
     units = np.array([encoding.unit for encoding in encodings])[:, None, None]
     diagonal = np.array([encoding.diagonal_conductance(step) for encoding in encodings])[:, None]
+    bias = np.array([encoding.bias_conductance(step) for encoding in encodings])[:, None]
     drawn = levels.draw(positive, draws, rng)
     drawn_negative = None if negative is None else levels.draw(negative, draws, rng)
-    networks = one.network(drawn, drawn_negative, diagonal)
+    networks = one.network(drawn, drawn_negative, diagonal, bias)
     nominal = levels.conductance(positive)
     nominal_negative = None if negative is None else levels.conductance(negative)
     eigenvalues = loop_eigenvalues(
-        one.network(nominal, nominal_negative, diagonal),
-        one.row_load(nominal, nominal_negative, diagonal, input_conductance),
+        one.network(nominal, nominal_negative, diagonal, bias),
+        one.row_load(nominal, nominal_negative, diagonal, input_conductance, bias),
     )
     stable = eigenvalues.real.min(axis=-1) > 0.0
     rho = np.full(len(encodings), np.inf)
@@ -278,7 +317,7 @@ def _assess_alike(
         rho[stable] = np.median(contraction(matrix, represented), axis=0)
     settling = np.ones(len(encodings))
     if loops:
-        loads = one.row_load(drawn, drawn_negative, diagonal, input_conductance)
+        loads = one.row_load(drawn, drawn_negative, diagonal, input_conductance, bias)
         settling = (damping(loop_eigenvalues(networks[:loops], loads[:loops])) > 0.0).mean(axis=0)
     for encoding, contracts, settles, share in zip(
         encodings, rho.tolist(), eigenvalues, settling.tolist(), strict=True

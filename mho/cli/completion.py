@@ -24,6 +24,13 @@ def procedures() -> list[tuple[str, str]]:
     return [(name, (kind.__doc__ or "").partition("\n")[0]) for name, kind in known_procedures().items()]
 
 
+def published_experiments() -> list[str]:
+    """Return the experiments of the reference paper."""
+    from mho.running.published import EXPERIMENTS
+
+    return list(EXPERIMENTS)
+
+
 def strategies() -> list[str]:
     """Return the programming strategies there are."""
     from mho.procedures import known_strategies

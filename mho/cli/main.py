@@ -16,6 +16,7 @@ from mho.cli.exit_codes import ABORTED, REFUSED
 from mho.cli.experiments import characterise as characterising
 from mho.cli.experiments import experiments, forecast
 from mho.cli.experiments import optimise as optimising
+from mho.cli.experiments import published as publishing
 from mho.cli.experiments.procedure_command import ProcedureCommand, Verb
 from mho.cli.lazy_verbs import LazyVerbs
 from mho.cli.many_runs import many_runs
@@ -87,7 +88,7 @@ def _offer(
 _offer(EXPERIMENTS, experiments.solve, cls=experiments.SolveCommand)
 _offer(EXPERIMENTS, forecast.forecast, cls=forecast.ForecastCommand)
 _offer(EXPERIMENTS, optimising.optimise)
-_offer(EXPERIMENTS, characterising.characterise)
+_offer(EXPERIMENTS, characterising.characterise, publishing.published)
 _offer(EXPERIMENTS, experiments.run, cls=experiments.RunCommand)
 _offer(EXPERIMENTS, experiments.resume)
 _offer(EXPERIMENTS, experiments.rehearse, cls=ProcedureCommand)

@@ -222,12 +222,14 @@ class ArrayBoard(Instrument, Protocol):
         second_slice: tuple[str, str] | None = None,
         diagonal: float,
         diagonal_count: int,
+        bias: float = 0.0,
     ) -> None:
         """Close the loop around `rows` and `columns` of the positive (and negative) array.
 
         `second_slice` are a positive and a negative array on the same lines, whose columns get the outputs divided by
         `slice_ratio`. `diagonal` is the conductance (S) of the resistors from output k to row k, fitted to the
-        first `diagonal_count` rows.
+        first `diagonal_count` rows. `bias` is that of the resistors to all rows from an amplifier that outputs minus the
+        sum of the outputs, and is given where there are some.
         """
         ...
 

@@ -29,12 +29,15 @@ from mho.procedures.cells.switching.form import Form, Forming
 from mho.procedures.cells.switching.iv import IV, Sweeps
 from mho.procedures.cells.switching.response import Response, Responses
 from mho.procedures.equations.algorithms.refinement import refine
+from mho.procedures.equations.as_published.hp_inv import Refined, refine_as_published
+from mho.procedures.equations.as_published.two_stage import AllAnalogue, refine_on_chip
 from mho.procedures.equations.circuits.inversion import largest_linear
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
 from mho.procedures.equations.forecast.energy import EnergyModel
 from mho.procedures.equations.forecast.solve_forecast import SolveForecast
 from mho.procedures.equations.forecast.wall_time import wall_time
+from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.equations.invert.invert import Inversions, Invert
 from mho.procedures.equations.multiply.multiply import Multiply, Products
 from mho.procedures.equations.multiply.multiply_measurement import evenly, random_by_active
@@ -59,6 +62,7 @@ Sweep = IV
 
 __all__ = [
     "IV",
+    "AllAnalogue",
     "Block",
     "BlockSolvePlan",
     "BooleanParameter",
@@ -74,6 +78,7 @@ __all__ = [
     "FloatParameter",
     "Form",
     "Forming",
+    "HeldMatrix",
     "IntegerParameter",
     "Inversions",
     "Invert",
@@ -99,6 +104,7 @@ __all__ = [
     "Programmer",
     "Read",
     "Reads",
+    "Refined",
     "Refresh",
     "Refreshed",
     "Response",
@@ -122,6 +128,8 @@ __all__ = [
     "random_by_active",
     "read_settings",
     "refine",
+    "refine_as_published",
+    "refine_on_chip",
     "settings_in_use",
     "settings_text",
     "wall_time",

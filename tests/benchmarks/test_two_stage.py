@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from benchmarks import two_stage
-from benchmarks._two_stage import LEAF, place_beside
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.matrix_files import to_real
 from mho.chip_maps.multiply_encoding import encode_multiply
+from mho.procedures.equations.as_published.two_stage import LEAF, place_beside
 from mho.procedures.equations.planning.block_solve_plan import plan_block_solve
 
 

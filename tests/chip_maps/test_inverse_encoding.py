@@ -214,3 +214,25 @@ def test_no_diagonal_asks_for_resistors_that_cannot_be_had(noise):
     step = 5e-6
     largest = [abs(one.diagonal_conductance(step)) for one in candidates(matrix, LEVELS)]
     assert max(largest) < 0.1  # S, what the array board's resistors go up to
+
+
+def test_a_bias_column_in_resistors_holds_the_matrix_with_no_line_more():
+    matrix = np.eye(5) + 0.3 * np.random.default_rng(4).uniform(-1.0, 1.0, (5, 5))
+    levels = load_chip_map("zuo2025").level_scale()
+    exact = replace(levels, nominal=levels.step * np.arange(8))
+    for encoding in candidates(matrix, exact, ("bias resistors",)):
+        assert encoding.order == encoding.size == 5
+        assert encoding.negative is None
+        conductances, step = exact.conductance(encoding.positive), exact.step
+        resistors = encoding.diagonal_conductance(step), encoding.bias_conductance(step)
+        network = encoding.network(conductances, None, *resistors)
+        held = encoding.represented(network, step)
+        assert np.abs(held - matrix).max() <= 0.51 * encoding.unit
+        unrounded, second = encoding.unrounded(matrix)
+        assert second is None
+        assert np.abs(unrounded - encoding.positive).max() <= 0.51
+        load = encoding.row_load(conductances, None, resistors[0], 35e-6, resistors[1])
+        np.testing.assert_allclose(load, conductances.sum(axis=1) + sum(resistors) + 35e-6)
+    assert not list(candidates(np.abs(matrix), exact, ("bias resistors",), diagonal=False)), (
+        "no sign, no bias"
+    )

@@ -119,6 +119,7 @@ class ArrayBoard(_Part):
         second_slice: tuple[str, str] | None = None,
         diagonal: float,
         diagonal_count: int,
+        bias: float = 0.0,
     ) -> None:
         """Close the loop around a block."""
         if len(rows) != len(columns):
@@ -129,6 +130,7 @@ class ArrayBoard(_Part):
             self._find(name, rows, columns)
         self._connected.negative, self._connected.second_slice = negative, second_slice
         self._connected.diagonal, self._connected.diagonal_count = diagonal, diagonal_count
+        self._connected.bias = bias
         self._connect(positive, rows, columns)
 
     def _connect(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:

@@ -202,7 +202,14 @@ class SwitchedCircuits:
         assert block is not None  # nothing was played otherwise
         # Noise is set anew each time; a loop without it has the same modes as long as its cells are the same.
         board, others = exchange.board, causes - {"quantisation", "programming", "relaxation"}
-        key = (block, board.mode, board.diagonal, others, *(values.tobytes() for values in held.values()))
+        key = (
+            block,
+            board.mode,
+            board.diagonal,
+            board.bias,
+            others,
+            *(values.tobytes() for values in held.values()),
+        )
         found = self._kept.pop(key, None)
         if found is None:
             lines = np.asarray(block[1], np.int64), np.asarray(block[2], np.int64)
@@ -238,6 +245,7 @@ class SwitchedCircuits:
             transimpedance=_amplifiers(own.transimpedance, causes),
             diagonal_errors=errors * own.diagonal_errors,
             divider_errors=errors * own.divider_errors,
+            bias_errors=errors * own.bias_errors,
             inverse_adc=own.inverse_adc if converts else None,
             readout_noise=readout,
         )

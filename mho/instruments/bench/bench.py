@@ -440,13 +440,15 @@ class Bench(GuardedBench):
         second_slice: tuple[str, str] | None = None,
         diagonal: float = 0.0,
         diagonal_count: int = 0,
+        bias: float = 0.0,
     ) -> None:
         """Close the inverting loop around a block; the caller has checked that it is stable.
 
         `negative` is a second array behind inverters. `second_slice` are two more, on the same lines: their columns get
-        the outputs, and their inverses, divided by `slice_ratio`.
+        the outputs, and their inverses, divided by `slice_ratio`. `bias` is the conductance (S) of a resistor to each row
+        from an amplifier that outputs minus the sum of the outputs; 0 for none.
 
-        Raises `InputError` for lines that the arrays have not, as many rows as columns not given, or a diagonal that cannot
+        Raises `InputError` for lines that the arrays have not, as many rows as columns not given, or resistors that cannot
         be; `BenchError` when the DAQ has not so many outputs or inputs.
         """
         arrays = (positive, *(() if negative is None else (negative,)), *(second_slice or ()))
@@ -456,7 +458,7 @@ class Bench(GuardedBench):
             diagonal_count = given.count(diagonal_count, "rows with a diagonal", len(driven))
         self._vectors.connect_invert(
             positive, driven, read, negative=negative, second_slice=second_slice, diagonal=siemens,
-            diagonal_count=diagonal_count,
+            diagonal_count=diagonal_count, bias=given.finite(bias, "bias", "S", least=0.0),
         )  # fmt: skip
 
     def invert(self, volts: Floats) -> Floats:

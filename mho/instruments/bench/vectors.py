@@ -72,6 +72,7 @@ class Vectors:
         second_slice: tuple[str, str] | None,
         diagonal: float,
         diagonal_count: int,
+        bias: float = 0.0,
     ) -> None:
         """Close the inverting loop around a block."""
         connect = partial(
@@ -83,6 +84,7 @@ class Vectors:
             second_slice=second_slice,
             diagonal=diagonal,
             diagonal_count=diagonal_count,
+            **({"bias": bias} if bias else {}),  # boards of one's own need not know of it
         )
         self._connect(BlockConnection("INVERT", rows, len(columns), connect))
 

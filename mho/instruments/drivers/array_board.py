@@ -25,6 +25,7 @@ LINE = Span(0, 4095, "line of an array")
 WATCHDOG = Span(0.0, 3600.0, "watchdog time", "s")
 PATIENCE = Span(1e-3, 3600.0, "patience with a sign of life", "s")
 DIAGONAL = Span(0.0, 0.1, "diagonal conductance", "S")
+BIAS = Span(0.0, 0.1, "conductance of the bias resistors", "S")
 DIAGONAL_COUNT = Span(0, 4096, "number of diagonal resistors")
 
 CODE = "<i2"  # a converter's sample on the wire
@@ -192,15 +193,19 @@ class ArrayBoardDriver(BlockInstrument):
         second_slice: tuple[str, str] | None = None,
         diagonal: float,
         diagonal_count: int,
+        bias: float = 0.0,
     ) -> None:
         """Fit resistors, second array and second slice, then close the loop around the block."""
         second = "NONE" if negative is None else _quoted(negative)
         within(diagonal, DIAGONAL)
+        within(bias, BIAS)
         resistors = int(whole(diagonal_count, DIAGONAL_COUNT))
         block = _block(positive, rows, columns)
         slices = "" if second_slice is None else "{},{}".format(*map(_quoted, second_slice))
         self.exchange(f":CONF:INV:NEG {second};:CONF:INV:DIAG {diagonal:.9e};:CONF:INV:DIAG:COUN {resistors}")
-        if slices:  # the board has forgotten the last one with the second array
+        if bias:  # the board has forgotten the last one with the second array, as a second slice
+            self.exchange(f":CONF:INV:BIAS {bias:.9e}")
+        if slices:
             self._confirm(f":CONF:INV:SLIC {slices};:CONF:INV:SLIC?", slices)
         self._connect(block)
 

@@ -46,6 +46,7 @@ class ConnectedBlock:
     slice_ratio: float = 0.0
     diagonal: float = 0.0
     diagonal_count: int = 0
+    bias: float = 0.0
     transimpedance: float = 20e3
     input_conductance: float = 35e-6
 
@@ -62,6 +63,8 @@ class BlockCircuits:
         Relative errors of the loop's resistors.
     divider_errors : (2, lines) array
         Relative errors of the dividers in front of a second slice, and of the inverting ones beside them.
+    bias_errors : (2, lines) array
+        Relative errors of the bias resistors to the rows, and of those through which outputs are summed.
     inverse_adc : Converter or None
         The board's own converters at the INV outputs.
     readout_noise : float
@@ -76,6 +79,7 @@ class BlockCircuits:
     transimpedance: AmplifierBank
     diagonal_errors: Floats
     divider_errors: Floats
+    bias_errors: Floats
     inverse_adc: Converter | None
     readout_noise: float = 0.0
     _loops: dict[Hashable, tuple[list[WiredBlock], LoopDynamics]] = field(default_factory=dict, init=False)
@@ -95,7 +99,8 @@ class BlockCircuits:
         inverters, loop, transimpedance = (AmplifierBank.draw(amplifier, LINES, rng) for _ in range(3))
         diagonal_errors = RESISTORS * rng.standard_normal(LINES)
         # From a generator of their own, so that whether there are dividers changes nothing else that is drawn.
-        divider_errors = RESISTORS * rng.spawn(1)[0].standard_normal((2, LINES))
+        further = rng.spawn(1)[0]
+        divider_errors, bias_errors = (RESISTORS * further.standard_normal((2, LINES)) for _ in range(2))
         bits = simulation.inverse_bits
         adc = Converter.ideal(bits, -CLAMP, CLAMP) if bits else None
         return cls(
@@ -107,6 +112,7 @@ class BlockCircuits:
             transimpedance,
             diagonal_errors,
             divider_errors,
+            bias_errors,
             adc,
             simulation.readout_noise,
         )
@@ -236,6 +242,13 @@ class BlockCircuits:
             network += transfer * noise.frozen
             variance += transfer**2 * noise.variance
         load = loop.load()
+        if (
+            board.bias
+        ):  # the amplifier that sums is as fast as the inverters, which are taken to be ideal in time
+            rows, outputs = 1.0 + self.bias_errors[:, :n]
+            quiet = quiet - board.bias * np.outer(rows, outputs)
+            network = network - board.bias * np.outer(rows, outputs)
+            load = load + board.bias * np.diag(rows)
         near = self._without_noise((*block, *names[1:], count), blocks, quiet, load)
         return InverseCircuit(network, load, variance, self.loop, BANDWIDTH, self.inverse_adc, near)
 
@@ -255,7 +268,7 @@ class BlockCircuits:
         self, key: tuple[Hashable, ...], blocks: list[WiredBlock], network: Floats, load: Floats
     ) -> LoopDynamics:
         """Return the dynamics of a loop without noise: the same object while its blocks and resistors are the same."""
-        key = (*key, self.board.diagonal, self.board.input_conductance)
+        key = (*key, self.board.diagonal, self.board.bias, self.board.input_conductance)
         kept = self._loops.pop(key, None)
         if kept is None or any(old is not new for old, new in zip(kept[0], blocks, strict=True)):
             kept = blocks, LoopDynamics(network, load, self.loop.first(len(network)))

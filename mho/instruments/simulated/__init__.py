@@ -20,12 +20,30 @@ from mho.instruments.simulated.physics.circuits.step_response import StepRespons
 if TYPE_CHECKING:
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.cells.cells import CellArray
+    from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierBank, amplifier_preset
+    from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
 else:
     from mho.lazy_names import lazy_names
 
     # Loaded when they are asked for (PEP 562): who only names a preset need not wait for the cells' noise.
     __getattr__, __dir__ = lazy_names(
-        __name__, {".clock": ("VirtualClock",), ".physics.cells.cells": ("CellArray",)}
+        __name__,
+        {
+            ".clock": ("VirtualClock",),
+            ".physics.cells.cells": ("CellArray",),
+            ".physics.circuits.amplifiers": ("AmplifierBank", "amplifier_preset"),
+            ".physics.circuits.inverse_circuit": ("InverseCircuit",),
+        },
     )
 
-__all__ = ["CELL_PRESETS", "CellArray", "StepResponse", "VirtualClock", "cell_preset", "preset_text"]
+__all__ = [
+    "CELL_PRESETS",
+    "AmplifierBank",
+    "CellArray",
+    "InverseCircuit",
+    "StepResponse",
+    "VirtualClock",
+    "amplifier_preset",
+    "cell_preset",
+    "preset_text",
+]

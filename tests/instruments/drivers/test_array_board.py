@@ -380,6 +380,12 @@ def test_the_driver_programs_connects_and_makes_safe(driver, board):
     assert board.second_slice == second
     driver.connect_invert("invert_positive", [0], [0], negative=None, diagonal=0.0, diagonal_count=0)
     assert board.second_slice is None, "a loop without one keeps none of the last"
+    driver.connect_invert(
+        "invert_positive", [0], [0], negative=None, diagonal=0.0, diagonal_count=0, bias=7e-6
+    )
+    assert board.bias == pytest.approx(7e-6, rel=1e-9)
+    driver.connect_invert("invert_positive", [0], [0], negative=None, diagonal=0.0, diagonal_count=0)
+    assert board.bias == 0.0, "nor the bias resistors of the last"
     driver.make_safe()
     assert state(board) == ("SAFE", "OPEN", None, None, None)
 

@@ -467,10 +467,11 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
         ),
         "connect_invert": (
             {"positive": "multiply", "rows": [0], "columns": [0], "negative": None, "second_slice": None,
-             "diagonal": 0.0, "diagonal_count": 0},
+             "diagonal": 0.0, "diagonal_count": 0, "bias": 0.0},
             {"positive": ARRAYS, "rows": LINES, "columns": LINES, "negative": ARRAYS,
              "second_slice": st.tuples(st.just("multiply"), ARRAYS),
-             "diagonal": outside(array_board.DIAGONAL), "diagonal_count": outside(array_board.DIAGONAL_COUNT)},
+             "diagonal": outside(array_board.DIAGONAL), "diagonal_count": outside(array_board.DIAGONAL_COUNT),
+             "bias": outside(array_board.BIAS)},
         ),
         "arm_watchdog": ({"seconds": 1.0}, {"seconds": outside(array_board.WATCHDOG)}),
         "beat": ({"patience": 0.5}, {"patience": outside(array_board.PATIENCE)}),

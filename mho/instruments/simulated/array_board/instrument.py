@@ -52,6 +52,7 @@ class SimulatedArrayBoard(BoardConverters):
     watchdog = Setting(":SYSTem:WDOG", Numeric(0.0, 0.0, 3600.0, unit="S"))
     diagonal = Setting(":CONFigure:INVert:DIAGonal", Numeric(0.0, 0.0, 0.1, unit="S"))
     diagonal_count = Setting(":CONFigure:INVert:DIAGonal:COUNt", Numeric(0, 0, 4096, integer=True))
+    bias = Setting(":CONFigure:INVert:BIAS", Numeric(0.0, 0.0, 0.1, unit="S"))
 
     def __init__(
         self,
@@ -216,7 +217,7 @@ class SimulatedArrayBoard(BoardConverters):
         if array.upper() != "NONE":
             self._check_array(array)
         self.negative = None if array.upper() == "NONE" else array
-        self.second_slice = None
+        self.second_slice, self.bias = None, 0.0
 
     @query(":CONFigure:INVert:NEGative")
     def _get_negative(self) -> str:

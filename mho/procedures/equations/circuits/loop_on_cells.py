@@ -159,10 +159,11 @@ class LoopOnCells:
     def achieved(self, input_conductance: float) -> AchievedLoop:
         """Return the loop as its cells came out, with `input_conductance` (S) at each row."""
         encoding, diagonal = self.encoding, self.encoding.diagonal_conductance(self.step)
+        bias = encoding.bias_conductance(self.step)
         positive = self._with_wires(self.positive)
         negative = None if self.negative is None else self._with_wires(self.negative)
-        network = encoding.network(positive, negative, diagonal)
-        load = encoding.row_load(positive, negative, diagonal, input_conductance)
+        network = encoding.network(positive, negative, diagonal, bias)
+        load = encoding.row_load(positive, negative, diagonal, input_conductance, bias)
         if self.second_slice is not None:
             network = network + self.second_slice.network(self._with_wires)
             load = load + self.second_slice.row_load(self._with_wires)
@@ -194,6 +195,7 @@ class LoopOnCells:
             second_slice=None if self.second_slice is None else self.second_slice.arrays,
             diagonal=self.encoding.diagonal_conductance(self.step),
             diagonal_count=self.encoding.size if self.encoding.diagonal else 0,
+            bias=self.encoding.bias_conductance(self.step),
         )
 
     def _with_wires(self, block: Block) -> Floats:

@@ -130,7 +130,9 @@ def draw_inverses(candidate: Candidate, levels: Levels, draws: int, rng: np.rand
     encoding, step = candidate.encoding, levels.step
     positive = levels.draw(encoding.positive, draws, rng)
     negative = None if encoding.negative is None else levels.draw(encoding.negative, draws, rng)
-    networks = encoding.network(positive, negative, encoding.diagonal_conductance(step))
+    networks = encoding.network(
+        positive, negative, encoding.diagonal_conductance(step), encoding.bias_conductance(step)
+    )
     return np.stack([_inverse(one) for one in encoding.represented(networks, step)])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ArrayMap, ChipMap
-from mho.chip_maps.inverse_encoding import KINDS, Kind
+from mho.chip_maps.inverse_encoding import Kind
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement, defects_text, free_places, shared
 from mho.errors import ChipMapError
@@ -18,6 +18,7 @@ from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.circuits.second_slice import loop_levels
 from mho.procedures.equations.planning.loop_choice import Form, Loop, LoopChooser
+from mho.procedures.equations.planning.loop_places import kinds_on
 
 Floats = NDArray[np.float64]
 
@@ -166,9 +167,10 @@ def _kinds_and_places(
     A bias column is considered where all leaves have room for its line; without that line more leaves fit.
     """
     count, largest = len(matrices), max(map(len, matrices))
-    kinds: tuple[Kind, ...] = tuple(kind for kind in KINDS if encoding in ("auto", kind))
+    kinds = kinds_on(loops[0], encoding)
     signed = len(loops) < 2 and any(bool((matrix < 0.0).any()) for matrix in matrices)
-    narrow = () if signed else tuple(kind for kind in kinds if kind != "bias")
+    unsigned = ("bias", "differential") if signed else ("bias",)  # of kinds without a line more
+    narrow = tuple(kind for kind in kinds if kind not in unsigned)
     places: list[Placement] = []
     if "bias" in kinds and largest < min(*loops[0].stretch, *lines):
         places = _leaf_places(loops, count, largest + 1)

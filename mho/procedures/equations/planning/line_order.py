@@ -44,9 +44,10 @@ def order_around_lost_cells(
     if not any(cells.any() for cells in lost):
         return None
     targets = [levels.conductance(block.digits) for block in blocks]
-    diagonal, k = encoding.diagonal_conductance(levels.step), encoding.order
+    diagonal, bias = encoding.diagonal_conductance(levels.step), encoding.bias_conductance(levels.step)
+    k = encoding.order
     second = targets[1] if len(blocks) > 1 else None
-    wanted = encoding.represented(encoding.network(targets[0], second, diagonal), levels.step)
+    wanted = encoding.represented(encoding.network(targets[0], second, diagonal, bias), levels.step)
     best: tuple[float, tuple[Order, Order]] | None = None
     for _ in range(TRIES):
         order = rng.permutation(k), rng.permutation(k)
@@ -56,8 +57,8 @@ def order_around_lost_cells(
             for out, block, target in zip(lost, blocks, targets, strict=True)
         ]
         negative = cells[1] if len(cells) > 1 else None
-        network = encoding.network(cells[0], negative, diagonal)
-        load = encoding.row_load(cells[0], negative, diagonal, input_conductance)
+        network = encoding.network(cells[0], negative, diagonal, bias)
+        load = encoding.row_load(cells[0], negative, diagonal, input_conductance, bias)
         if slowest_eigenvalue(loop_eigenvalues(network, load)).real <= 0.0:
             continue
         off = float(contraction(wanted, encoding.represented(network, levels.step)))

@@ -24,9 +24,10 @@ def fitting_kinds(
     if n > room:
         raise ChipMapError(
             f"the matrix is {n} x {n} (as a real one); the inverting arrays of chip {chip.name!r} take up to "
-            f"{room} x {room} with the differential encoding and {room - 1} x {room - 1} with the bias column"
+            f"{room} x {room} with the differential encoding and {room - (loops[0].bias == 'cells')} x "
+            f"{room - (loops[0].bias == 'cells')} with the bias column"
         )
-    kinds: tuple[Kind, ...] = tuple(kind for kind in KINDS if encoding in ("auto", kind))
+    kinds: tuple[Kind, ...] = kinds_on(loops[0], encoding)
     if n + 1 > room:
         kinds = tuple(kind for kind in kinds if kind != "bias")
     if len(loops) < 2 and bool((matrix < 0.0).any()):
@@ -39,10 +40,16 @@ def fitting_kinds(
     return kinds
 
 
+def kinds_on(array: ArrayMap, encoding: str) -> tuple[Kind, ...]:
+    """Return the kinds of an encoding asked for on an inverting array, whose bias column may be of resistors."""
+    bias: Kind = "bias" if array.bias == "cells" else "bias resistors"
+    return tuple(bias if kind == "bias" else kind for kind in KINDS if encoding in ("auto", kind))
+
+
 def place_loop(
     loops: Sequence[ArrayMap], encoding: InverseEncoding, second_slice: Sequence[ArrayMap] = ()
 ) -> Placement:
     """Return lines for a loop on the inverting arrays, whose crossings hold no known bad cell."""
     # All arrays of a loop share rows and columns, so a bad cell of any one counts.
-    used = [*loops[: 1 if encoding.kind == "bias" else 2], *second_slice]
+    used = [*loops[: 2 if encoding.kind == "differential" else 1], *second_slice]
     return place(shared(used), encoding.order, encoding.order)

@@ -72,10 +72,24 @@ def test_both_arrays_of_a_differential_loop_use_the_same_lines_and_spare_the_bad
         assert not (row in rows and column in columns)
 
 
+ONE_ARRAY = with_arrays(array("invert", "invert", 8), array("multiply", "multiply", 128))
+
+
 def test_a_chip_with_one_inverting_array_makes_signs_with_a_bias_column():
-    assert plan(SIGNED, ZUO).encoding.kind == "bias"
+    assert plan(SIGNED, ONE_ARRAY).encoding.kind == "bias"
     with pytest.raises(ChipMapError, match="takes a second inverting array"):
-        plan(SIGNED, ZUO, "differential")
+        plan(SIGNED, ONE_ARRAY, "differential")
+
+
+@pytest.mark.parametrize("encoding", ["auto", "bias"])
+def test_a_bias_column_in_resistors_takes_no_line(encoding):
+    matrix = np.eye(8) + 0.05 * np.random.default_rng(2).standard_normal((8, 8))
+    p = plan(matrix, ZUO, encoding)
+    assert p.encoding.kind == "bias resistors"
+    assert p.encoding.order == 8
+    assert p.encoding.bias == -(matrix - p.encoding.diagonal * np.eye(8)).min()
+    with pytest.raises(ChipMapError, match="takes a second inverting array"):
+        plan(matrix, ZUO, "differential")
 
 
 def test_an_unsigned_matrix_fills_the_one_array_of_the_published_chip():
@@ -90,7 +104,7 @@ def test_a_bias_column_takes_one_line_more():
     with pytest.raises(
         ChipMapError, match=r"no room for a signed 8 x 8 .* one row and column more than the 8 there are"
     ):
-        plan(matrix, ZUO)
+        plan(matrix, ONE_ARRAY)
 
 
 @pytest.mark.parametrize("lines", [(5, 32), (32, 5)])

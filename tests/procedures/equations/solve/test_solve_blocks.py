@@ -151,7 +151,10 @@ def test_where_no_bias_column_has_room_leaves_fill_the_arrays(chip, n, leaf):
 
 
 def test_leaves_with_signs_need_a_second_array_or_room_for_a_bias_column():
-    small = load_chip_map("zuo2025")  # one array of 8 x 8
+    published = load_chip_map("zuo2025")  # one array of 8 x 8, its bias column in resistors
+    assert len(planned(dominant(8), 4, published).leaves) == 2
+    of_cells = tuple(one.model_copy(update={"bias": "cells"}) for one in published.arrays)
+    small = published.model_copy(update={"arrays": of_cells})
     with pytest.raises(
         ChipMapError, match=r"takes 2 loops of up to 4 x 4; .* up to 1 of that size, and a line for the bias"
     ):

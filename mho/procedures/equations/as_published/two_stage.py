@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ChipMap, parse_chip_map
-from mho.chip_maps.fixed_point import to_fixed_point
+from mho.chip_maps.fixed_point import columns_to_fixed_point
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
 from mho.instruments import Bench
 from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.equations.algorithms.batch_refinement import refine_columns
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.multiply.multiply_plan import place_product
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve
@@ -87,11 +89,19 @@ def refine_on_chip(bench: Bench, matrix: Floats, cycles: int, bits: int, seed: i
         on_chip.calibrate()
         product = SlicedProduct(bench, encoding, tiles, plan.levels.step, VECTOR_VOLTS)
         product.calibrate()
-        columns = [_refined(on_chip, product, unit, cycles) for unit in np.eye(len(matrix))]
+
+        def invert(residuals: Floats) -> Floats:
+            return np.stack([on_chip.invert(one) for one in residuals.T], axis=1)
+
+        def multiply(corrections: Floats) -> tuple[Floats, Floats]:
+            fixed = columns_to_fixed_point(corrections, CORRECTION_BITS)
+            return fixed.values, product.columns(fixed.integers.T, fixed.bits, fixed.scales).T
+
+        steps = list(islice(refine_columns(np.eye(len(matrix)), invert, multiply), cycles))
     finally:
         bench.safe()
     return AllAnalogue(
-        np.stack(columns, axis=-1),
+        np.stack([one.solutions for one in steps]),
         encoding.matrix,
         plan,
         **on_chip.operations,
@@ -111,15 +121,3 @@ def place_beside(
     free = first.model_copy(update={"bad_cells": (*first.bad_cells, *taken)})
     arrays = tuple(free if array is first else array for array in chip.arrays)
     return place_product(chip.model_copy(update={"arrays": arrays}), encoding, lines)
-
-
-def _refined(on_chip: ProgrammedBlockMatrix, product: SlicedProduct, rhs: Floats, cycles: int) -> Floats:
-    """Return the solution after each cycle, (cycles, n)."""
-    solution, residual = np.zeros_like(rhs), rhs
-    found = []
-    for _ in range(cycles):
-        correction = to_fixed_point(on_chip.invert(residual), CORRECTION_BITS)
-        solution = solution + correction.values
-        residual = residual - product(correction)
-        found.append(solution)
-    return np.stack(found)

@@ -1,0 +1,120 @@
+"""HP-INV as it was published: one digit an entry in the inverting loop, plain steps, a residual from exact products alone.
+
+    x = 0, r = b;  repeat:  dx = INV(r);  x += dx;  r -= MVM(dx)
+
+Zuo et al., Nature Electronics 8, 1222 (2025), Methods. Nothing is chosen here, unlike in `Solve`: no other order of the
+rows, no other scale, no line search, no residual in float64. The loop holds the rounded leading digits, the products hold
+the matrix in slices of three bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.chip import parse_chip_map
+from mho.chip_maps.fixed_point import columns_to_fixed_point
+from mho.chip_maps.inverse_encoding import InverseEncoding
+from mho.chip_maps.multiply_encoding import encode_multiply
+from mho.errors import InputError
+from mho.instruments import Bench
+from mho.procedures.cells.programming.programmer import Programmer
+from mho.procedures.equations.algorithms.batch_refinement import refine_columns
+from mho.procedures.equations.circuits.inversion import AnalogueInverse
+from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
+from mho.procedures.equations.circuits.products import SlicedProduct
+from mho.procedures.equations.multiply.multiply_plan import place_product
+from mho.procedures.equations.planning.loop_places import place_loop
+from mho.procedures.equations.solve.programmed_matrix import INVERT_VOLTS, VECTOR_VOLTS
+from mho.procedures.stream import NullStream
+
+Floats = NDArray[np.float64]
+
+CORRECTION_BITS = 12
+
+
+@dataclass(frozen=True)
+class Refined:
+    """Right-hand sides refined on one chip.
+
+    Attributes
+    ----------
+    solutions : (cycles, n, k) array
+        x after each cycle.
+    outputs, wrong, shots : int
+        Integers of the products, those that were wrong, and input patterns.
+    slices : int
+        Of the matrix in the products: each shot is so many one-step products.
+    cells, failed, pulses : int
+        Of programming: cells, those outside their windows, and pulses.
+    """
+
+    solutions: Floats
+    outputs: int
+    wrong: int
+    shots: int
+    slices: int
+    cells: int
+    failed: int
+    pulses: int
+
+
+def rounded_loop(matrix: Floats, bits: int = 3) -> InverseEncoding:
+    """Return the published encoding of a matrix (n, n) without negative entries: A0, rounded, in units of 2^-bits.
+
+    Raises
+    ------
+    InputError
+        For an entry below 0, or one that rounds to 1 or more.
+    """
+    digits = np.rint(np.asarray(matrix) * 2.0**bits).astype(np.int64)
+    if digits.min() < 0 or digits.max() >= 2**bits:
+        raise InputError(
+            f"an entry of the matrix rounds to {digits.min()} or {digits.max()} of 2^-{bits}; a loop of one array holds "
+            f"0 to {2**bits - 1}: scale the matrix to below 1"
+        )
+    return InverseEncoding("differential", len(digits), digits, None, 2.0**-bits, 0.0)
+
+
+def truncated(matrix: Floats, bits: int) -> Floats:
+    """Return a matrix with entries between 0 and 1 cut off after so many bits: what its slices hold."""
+    return np.asarray(np.floor(np.asarray(matrix) * 2.0**bits) * 2.0**-bits)
+
+
+def refine_as_published(bench: Bench, matrix: Floats, rhs: Floats, cycles: int, bits: int) -> Refined:
+    """Program loop and products of a matrix (n, n) on an open bench, and refine right-hand sides (n, k) together.
+
+    `bits` are those of the matrix in the products. The bench is made safe.
+    """
+    chip = parse_chip_map(bench.chip_text, bench.file.chip)
+    levels, loop = chip.level_scale(), rounded_loop(matrix)
+    encoding = encode_multiply(truncated(matrix, bits), bits, levels.bits)
+    cells = LoopOnCells.on(chip, place_loop(chip.arrays_for("invert"), loop), loop, levels)
+    blocks = [*cells.blocks(), *(tiles := place_product(chip, encoding, bench.vector_size))]
+    programmer = Programmer(bench, NullStream(), levels, [one.name for one in chip.arrays], chip.write_verify)
+    try:
+        programmer.program(blocks)
+        invert = AnalogueInverse(bench, cells, min(INVERT_VOLTS, bench.file.limits["vector"].voltage))
+        product = SlicedProduct(bench, encoding, tiles, levels.step, VECTOR_VOLTS)
+        product.calibrate()
+
+        def multiply(corrections: Floats) -> tuple[Floats, Floats]:
+            fixed = columns_to_fixed_point(corrections, CORRECTION_BITS)
+            return fixed.values, product.columns(fixed.integers.T, fixed.bits, fixed.scales).T
+
+        steps = list(islice(refine_columns(rhs, invert.columns, multiply), cycles))
+    finally:
+        bench.safe()
+    return Refined(
+        np.stack([one.solutions for one in steps]),
+        product.outputs,
+        product.wrong,
+        product.shots,
+        bits // levels.bits,
+        sum(block.digits.size for block in blocks),
+        programmer.failed(blocks),
+        programmer.pulses,
+    )

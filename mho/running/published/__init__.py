@@ -1,0 +1,52 @@
+"""The reference paper's experiments repeated on the virtual bench, each beside the published numbers.
+
+- `paper_numbers`: what is published, and how it was read; the numbers are in a file beside it;
+- `ensemble`: a bench, and a chip of its own for every seed;
+- `curves`, `complex_curves`, `devices`, `elsewhere`: the experiments; `experiments`: all of them by name;
+- `comparisons`: what is found beside what is published;
+- `rejection`: is a published curve one of an ensemble's? Functions of arrays;
+- `repeating`: all of it, into one run file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.running.published.comparisons import Compared, Outcome
+    from mho.running.published.devices import peak_time, step_of
+    from mho.running.published.ensemble import Setup
+    from mho.running.published.experiments import EXPERIMENTS
+    from mho.running.published.paper_numbers import published_numbers
+    from mho.running.published.rejection import Rejection, detectable, reject
+    from mho.running.published.repeating import Repeated, repeat_published
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".comparisons": ("Compared", "Outcome"),
+            ".devices": ("peak_time", "step_of"),
+            ".ensemble": ("Setup",),
+            ".experiments": ("EXPERIMENTS",),
+            ".paper_numbers": ("published_numbers",),
+            ".rejection": ("Rejection", "detectable", "reject"),
+            ".repeating": ("Repeated", "repeat_published"),
+        },
+    )
+
+__all__ = [
+    "EXPERIMENTS",
+    "Compared",
+    "Outcome",
+    "Rejection",
+    "Repeated",
+    "Setup",
+    "detectable",
+    "peak_time",
+    "published_numbers",
+    "reject",
+    "repeat_published",
+    "step_of",
+]

@@ -1,0 +1,69 @@
+"""The numbers of the reference paper, each with how it was read: printed, read off a figure, or not published."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+How = Literal["printed", "read off", "not published"]
+
+
+@dataclass(frozen=True)
+class PublishedNumber:
+    """One quantity of the paper.
+
+    Attributes
+    ----------
+    values : (k,) array
+        Empty where it is not published.
+    unit : str
+    how : str
+        "printed", "read off" or "not published".
+    reading : float
+        Relative standard error of reading it off a figure; 0 of what is printed.
+    """
+
+    values: NDArray[np.float64]
+    unit: str
+    how: How
+    reading: float
+
+    @property
+    def one(self) -> float | None:
+        """The only value; None where it is not published or there are several."""
+        return float(self.values[0]) if self.values.size == 1 else None
+
+
+@dataclass(frozen=True)
+class PublishedExperiment:
+    """What is published of an experiment: its title, and its quantities by name."""
+
+    title: str
+    numbers: Mapping[str, PublishedNumber]
+
+    def __getitem__(self, quantity: str) -> PublishedNumber:
+        return self.numbers[quantity]
+
+
+@cache
+def published_numbers() -> dict[str, PublishedExperiment]:
+    """Return what is published, by experiment."""
+    text = (resources.files(__package__) / "paper_numbers.toml").read_text("utf-8")
+    return {name: _experiment(dict(entry)) for name, entry in tomllib.loads(text).items()}
+
+
+def _experiment(entry: dict[str, Any]) -> PublishedExperiment:
+    title = entry.pop("title")
+    return PublishedExperiment(title, {name: _number(one) for name, one in entry.items()})
+
+
+def _number(entry: Mapping[str, Any]) -> PublishedNumber:
+    values = np.asarray(entry["values"], np.float64)
+    return PublishedNumber(values, entry.get("unit", ""), entry["how"], float(entry.get("reading", 0.0)))

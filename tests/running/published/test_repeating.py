@@ -1,0 +1,141 @@
+"""The published experiments on the virtual bench: one run file with tables, verdicts and figures that can be drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mho.analysis.figures import draw
+from mho.errors import BenchError, InputError, RunFileError
+from mho.running.published import EXPERIMENTS, published_numbers, repeat_published
+from mho.runs import RunFile, Status, Verdict, verify
+
+QUICK = ("4x4-12bit", "settling", "throughput")
+
+
+@pytest.fixture(scope="module")
+def repeated(tmp_path_factory):
+    return repeat_published(QUICK, chips=3, seed=2, output=tmp_path_factory.mktemp("published") / "p.h5")
+
+
+def test_every_experiment_is_published_and_every_number_says_how_it_was_read():
+    assert list(EXPERIMENTS) == list(published_numbers())
+    for experiment in published_numbers().values():
+        assert experiment.title
+        for number in experiment.numbers.values():
+            assert number.how in ("printed", "read off", "not published")
+            assert (number.values.size == 0) == (number.how == "not published")
+            assert (number.reading > 0.0) == (number.how == "read off")
+            assert np.all(np.isfinite(number.values))
+
+
+def test_the_numbers_are_those_of_the_paper():
+    numbers = published_numbers()
+    np.testing.assert_array_equal(numbers["4x4-12bit"]["errors"].values, [0.18, 0.034, 0.0076])
+    assert numbers["4x4-24bit"]["errors"].values[[0, 6, 9]].tolist() == [0.133, 8.5e-7, 1.45e-7]
+    assert numbers["4x4-12bit"]["outputs"].one == 4 * numbers["4x4-12bit"]["products"].one == 1152
+
+
+def test_numbers_stand_beside_the_published_ones(repeated):
+    rows = {(row.quantity, row.number): row for row in repeated.outcomes["4x4-12bit"].rows}
+    first = rows["relative error", 1]
+    assert first.published == 0.18
+    assert first.low <= first.median <= first.high
+    assert first.deviation == first.median / 0.18
+    assert rows["wrong outputs", 0].median == 0.0
+    open_rows = repeated.outcomes["throughput"]
+    assert [row.published for row in open_rows.rows] == [4.0e7, 2.15e8, 1.3e9, 8.7e9, 6.3e10, 4.8e11]
+    assert all(np.isnan(row.median) for row in open_rows.rows)
+    assert "mho projection" in open_rows.open_[0]
+
+
+def test_the_loop_settles_as_published(repeated):
+    rows = {row.quantity: row for row in repeated.outcomes["settling"].rows}
+    assert 100e-9 < rows["time to within 1 %"].median < 170e-9
+    assert 0.1 < rows["overshoot, least"].median < 0.3
+
+
+def test_the_run_file_holds_all_of_it_and_its_figures_are_drawn(repeated, tmp_path):
+    assert verify(repeated.path).verdict is Verdict.SOUND
+    with RunFile(repeated.path) as run:
+        assert run.status is Status.FINISHED
+        assert run.table("curves_12bit")["error"].shape == (9,)
+        assert run.table("rejections")["p"] == pytest.approx(repeated.outcomes["4x4-12bit"].rejection.p)
+        assert len(run.table("deviations")["median"]) == sum(
+            len(one.rows) for one in repeated.outcomes.values()
+        )
+        assert run.summary["experiments"]["4x4-12bit"]["wrong_integers"] == 0
+        for figure in run.figures:
+            draw(repeated.path, figure=figure.name).savefig(tmp_path / f"{figure.name}.png")
+            assert (tmp_path / f"{figure.name}.png").stat().st_size > 5000
+
+
+def test_the_same_seed_gives_the_same_chips_whatever_else_is_repeated(repeated, tmp_path):
+    again = repeat_published(("4x4-12bit",), chips=3, seed=2, output=tmp_path / "again.h5")
+    assert again.outcomes["4x4-12bit"].rows == repeated.outcomes["4x4-12bit"].rows
+    other = repeat_published(("4x4-12bit",), chips=3, seed=3, output=tmp_path / "other.h5")
+    assert other.outcomes["4x4-12bit"].rows != repeated.outcomes["4x4-12bit"].rows
+
+
+def test_a_complex_matrix_fills_the_published_array(tmp_path):
+    found = repeat_published(("complex-4x4",), chips=1, output=tmp_path / "c.h5").outcomes["complex-4x4"]
+    errors = found.tables["curves_complex4"]["error"]
+    assert np.all(errors[1:] < 0.5 * errors[:-1])
+    assert errors[-1] < 1e-5
+    assert found.facts["wrong_integers"] == 0
+    assert all(row.published is None for row in found.rows)
+
+
+def test_a_bench_that_refuses_an_experiment_says_so_and_the_others_go_on(tmp_path):
+    found = repeat_published(
+        ("complex-4x4", "throughput"), bench=small(tmp_path), chips=1, output=tmp_path / "r.h5"
+    )
+    assert "1 of 1 chips refused it: no room for a signed 8 x 8" in found.outcomes["complex-4x4"].open_[1]
+    assert found.outcomes["throughput"].rows
+
+
+def small(folder) -> str:
+    """Return a bench file whose chip makes bias columns of cells."""
+    from importlib import resources
+
+    chip = (resources.files("mho.chip_maps") / "maps/zuo2025.toml").read_text("utf-8")
+    bench = (resources.files("mho.instruments") / "benches/zuo2025.toml").read_text("utf-8")
+    (folder / "chip.toml").write_text(
+        "\n".join(one for one in chip.splitlines() if not one.startswith("bias ="))
+    )
+    (folder / "bench.toml").write_text(bench.replace('chip = "zuo2025"', 'chip = "chip.toml"'))
+    return str(folder / "bench.toml")
+
+
+def test_an_interrupt_leaves_a_readable_file_of_what_was_done(tmp_path):
+    def stop(stage: str, done: int, total: int) -> None:
+        if stage == "4x4-12bit":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        repeat_published(("levels", "4x4-12bit"), chips=1, output=tmp_path / "s.h5", progress=stop)
+    assert verify(tmp_path / "s.h5").verdict is Verdict.SOUND
+    with RunFile(tmp_path / "s.h5") as run:
+        assert run.status is Status.ABORTED
+        assert len(run.table("level_cells")["level"]) == 400
+        assert "stopped: 1 of 2 experiments are here" in [entry.message for entry in run.log()]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"names": ("4x4-12bits",)}, InputError, "unknown experiment '4x4-12bits': did you mean '4x4-12bit'"),
+        ({"chips": 0}, InputError, "chips is 0; give a number from 1 to 10000"),
+        ({"chips": 10_001}, InputError, "chips is 10001"),
+        ({"seed": -1}, InputError, "seed is -1"),
+        ({"bench": "zuo2024"}, BenchError, "zuo2025"),
+        ({"preset": "pkü"}, BenchError, "unknown cell preset 'pkü'"),
+        ({"output": "taken.h5"}, RunFileError, "taken.h5"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_a_file_exists(given, error, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken.h5").write_bytes(b"")
+    with pytest.raises(error, match=message):
+        repeat_published(**given)
+    assert [one.name for one in tmp_path.rglob("*.h5")] == ["taken.h5"]
