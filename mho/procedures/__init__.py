@@ -5,6 +5,7 @@
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need.
 """
 
+from mho.procedures.applications.wireless.mimo import Mimo
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.programming.programmer import Programmer
@@ -77,6 +78,7 @@ __all__ = [
     "Map",
     "Mapped",
     "MethodChoice",
+    "Mimo",
     "Multiply",
     "MultiplyPlan",
     "Noise",
