@@ -118,10 +118,11 @@ class Mimo(Application):
         "Precision of what a cycle adds, as the products take it",
         units="bit",
         minimum=3,
-        maximum=44,
+        maximum=24,
         default=6,
     )
     encoding = ListParameter("Encoding of INV", choices=["auto", "bias", "differential"], default="auto")
+    leaf = IntegerParameter("Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=4096)
 
     def check(self) -> Setting:
         """Read or draw the channel, read the ratios and the image; refuse what cannot be told apart."""
@@ -204,6 +205,7 @@ class Mimo(Application):
             normal_matrix(setting.channel, link.loading),
             correction_bits=int(self.correction_bits),
             encoding=str(self.encoding),
+            leaf=self.leaf,
         )
         summary = held.summary()
         rho = summary["forecast_rho"]
@@ -287,7 +289,7 @@ class Mimo(Application):
         if off:
             stream.say(
                 f"after cycle {self.cycles} the bit error rate differs from that of float32 at "
-                f"{', '.join(f'{snr:g}' for snr in off)} dB; allow more cycles",
+                f"{', '.join(f'{snr:g}' for snr in off)} dB; allow more --cycles",
                 "WARNING",
             )
         if any(point.deviations[-1] > point.deviations[0] > 0.0 for point in points):
@@ -352,9 +354,11 @@ def _solved(
 def _record_constellations(
     stream: Stream, snr: float, bits: Bits, decided: Sequence[Bits], estimates: Sequence[Complexes]
 ) -> None:
+    every = bits.shape[0] * bits.shape[1]
+    shown = np.unique(np.linspace(0, every - 1, min(every, SYMBOLS_KEPT)).astype(int))
     for receiver, (found, symbols) in enumerate(zip(decided, estimates, strict=True)):
-        kept = symbols.T.ravel()[:SYMBOLS_KEPT]
-        wrong = (found != bits).any(axis=2).ravel()[:SYMBOLS_KEPT]
+        kept = symbols.T.ravel()[shown]
+        wrong = (found != bits).any(axis=2).ravel()[shown]
         stream.record_block(
             constellation_table(receiver),
             {

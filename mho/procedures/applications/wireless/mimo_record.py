@@ -28,7 +28,7 @@ def constellation_table(receiver: int) -> str:
 
 def image_map(receiver: int | None) -> str:
     """Return the name of the map of a receiver's image; of None that of the one which is sent."""
-    return "image_sent" if receiver is None else f"image_cycle_{receiver}" if receiver else f"image_{SINGLE}"
+    return "sent" if receiver is None else f"cycle_{receiver}" if receiver else SINGLE
 
 
 def mimo_layout(
@@ -129,12 +129,11 @@ OTHERS = (
     ),
     Figure(
         "deviation",
+        kind="errorbars",
         table="deviations",
         x="cycle",
         y="deviation",
-        by="snr",
         y_scale="log",
-        start=(0.0, 1.0),
         title="Solutions beside float64",
     ),
 )
@@ -159,7 +158,14 @@ def _constellation(number: int, name: str) -> Table:
 def _scatter(number: int, name: str) -> Figure:
     table = constellation_table(number)
     return Figure(
-        table, kind="scatter", table=table, x="in_phase", y="quadrature", by="wrong", title=f"Symbols, {name}"
+        table,
+        kind="scatter",
+        table=table,
+        x="in_phase",
+        y="quadrature",
+        by="wrong",
+        equal=True,
+        title=f"Symbols at the highest SNR, {name}",
     )
 
 
@@ -174,10 +180,12 @@ def _images(
             "",
             rows,
             columns,
-            "image as sent" if one is None else f"image as received, {names[one]}",
+            "image sent" if one is None else f"image received, {names[one]}",
             images=ratios,
         )
         for one in order
     )
-    figure = Figure("image", map=tuple(one.name for one in maps), title="Image at the highest SNR")
+    figure = Figure(
+        "image", map=tuple(one.name for one in maps), colours="grey", title="Image at the highest SNR"
+    )
     return maps, (figure,)

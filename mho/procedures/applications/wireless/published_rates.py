@@ -34,4 +34,4 @@ def published_points() -> tuple[ReferencePoints, ...]:
 def published_lines() -> tuple[ReferenceLine, ...]:
     """Return the lines between which the published chip lies after one cycle."""
     low, high = CYCLE_1
-    return ReferenceLine(high, label="published, after cycle 1: between these"), ReferenceLine(low)
+    return ReferenceLine(high, label="published, after cycle 1"), ReferenceLine(low)
