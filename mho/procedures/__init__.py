@@ -9,6 +9,7 @@ from mho.procedures.applications.fields.junction import Junction
 from mho.procedures.applications.fields.poisson import Poisson
 from mho.procedures.applications.graphs.eigenvector import Eigenvector
 from mho.procedures.applications.graphs.page_rank import PageRank
+from mho.procedures.applications.wireless.mimo import Mimo
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.programming.programmer import Programmer
@@ -88,6 +89,7 @@ __all__ = [
     "Map",
     "Mapped",
     "MethodChoice",
+    "Mimo",
     "Multiply",
     "MultiplyPlan",
     "Noise",

@@ -26,6 +26,7 @@ STATISTICS = ("share", "confusion", "correlation")
 
 KINDS = (*CURVES, *COUNTS, "map", *STATISTICS)
 SCALES = ("linear", "log")
+GREY = "grey"
 PROBABILITY = "probability"
 """Scale of a distribution's vertical axis on which a normal distribution is a straight line."""
 
@@ -165,6 +166,10 @@ class Figure:
         share or a confusion of maps, the levels.
     start : (x, y), optional
         A known point with which every curve begins.
+    colours : str
+        ``grey`` of a map that is a picture, from black to white; else of even steps, or around zero.
+    equal : bool
+        Whether a unit is as long on one axis as on the other, as in a plane.
     fit : str
         One of `FITS`, its numbers in the legend. To every curve: ``linear`` y = a + b x; ``log`` y = a + b log10 x;
         ``exp`` y = a exp(b x); ``power`` y = a x**b; ``arrhenius`` y = a exp(-b / kT) over T. To a histogram or
@@ -193,6 +198,8 @@ class Figure:
     start: tuple[float, float] | None = None
     fit: str = ""
     points: tuple[ReferencePoints, ...] = ()
+    colours: str = ""
+    equal: bool = False
 
     def __post_init__(self) -> None:
         _check_parts(self)
@@ -332,7 +339,7 @@ def _check_parts(figure: Figure) -> None:
     if not isinstance(figure.name, str) or not figure.name.isidentifier():
         raise RunFileError(f"the figure name {figure.name!r} is no identifier; use letters, digits and _")
     what = f"figure {figure.name!r}"
-    for name in ("name", "title", "kind", "table", "array", "x", "x_scale", "y_scale", "fit"):
+    for name in ("name", "title", "kind", "table", "array", "x", "x_scale", "y_scale", "fit", "colours"):
         _check_text(getattr(figure, name), f"{what}: {name}")
     for name in ("map", "y", "by", "minus"):
         given = _names(getattr(figure, name))
@@ -393,6 +400,14 @@ def _check_kind(figure: Figure) -> None:
         raise RunFileError(
             f"{what}: reference points are drawn over the x and y of a table, not with a {kind}"
         )
+    if figure.colours not in ("", GREY):
+        raise RunFileError(f"{what}: colours is {figure.colours!r}; there is {GREY!r}, or none given")
+    if figure.colours and kind != "map":
+        raise RunFileError(f"{what}: colours are given to a map, not to {kind}")
+    if not isinstance(figure.equal, bool):
+        raise RunFileError(f"{what}: equal is {figure.equal!r}; give True or False")
+    if figure.equal and (kind not in CURVES or not figure.x):
+        raise RunFileError(f"{what}: axes are equal where columns x and y span a plane, not in a {kind}")
     if figure.start and kind not in ("lines", "scatter", "steps"):
         raise RunFileError(f"{what}: a start is the first point of curves, and a {kind} has none")
     if figure.is_image and (figure.x_scale, figure.y_scale) != ("linear", "linear"):

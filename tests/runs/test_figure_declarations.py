@@ -96,6 +96,11 @@ def test_a_figure_of_what_is_not_there_is_refused_when_the_layout_is_made(
         ({"table": "t", "y": "a", "title": "x" * 300}, "title is no text of at most 200 characters"),
         ({"table": "t", "y": "a", "start": (0.0, np.inf)}, "give a point (x, y) of finite numbers"),
         ({"table": "t", "y": "a", "lines": ("12",)}, "lines is a tuple of ReferenceLine"),
+        ({"map": "m", "colours": "pink"}, "colours is 'pink'; there is 'grey'"),
+        ({"table": "t", "y": "a", "colours": "grey"}, "colours are given to a map, not to lines"),
+        ({"table": "t", "y": "a", "equal": True}, "axes are equal where columns x and y span a plane"),
+        ({"map": "m", "equal": True}, "axes are equal where columns x and y span a plane"),
+        ({"table": "t", "x": "a", "y": "b", "equal": 1}, "equal is 1; give True or False"),
         ({"table": "t", "y": ("a",) * 99}, "y is a name, or a tuple of at most 64"),
     ],
 )  # fmt: skip

@@ -8,6 +8,10 @@ Electronics 8, 1222 (2025) define it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +22,42 @@ Complexes = NDArray[np.complex128]
 
 MOST = 4096
 """Antennas, or users, at most."""
+
+MOST_RATIOS, LOWEST, HIGHEST = 64, -40.0, 100.0  # dB
+
+
+def noise_ratios(given: Any) -> tuple[float, ...]:
+    """Return signal-to-noise ratios, dB, from the lowest to the highest: from a text, ``1.33, 5.42``, or from numbers.
+
+    Raises
+    ------
+    InputError
+        When there are none or too many, one is no number from -40 to 100, or one is given twice.
+    """
+    parts = [part for part in given.split(",") if part.strip()] if isinstance(given, str) else given
+    parts = list(parts) if isinstance(parts, Iterable) else [] if parts is None else [parts]
+    if not 0 < len(parts) <= MOST_RATIOS:
+        raise InputError(
+            f"snr has {len(parts)} numbers; give 1 to {MOST_RATIOS} of them in dB, as in 1.33, 5.42, 8.97"
+        )
+    ratios = sorted(_ratio(part) for part in parts)
+    twice = [one for one, next_one in pairwise(ratios) if one == next_one]
+    if twice:
+        raise InputError(f"snr has {twice[0]:g} dB more than once; give each ratio once")
+    return tuple(ratios)
+
+
+def _ratio(part: Any) -> float:
+    try:
+        value = float(str(part).strip().removesuffix("dB"))
+    except ValueError:
+        value = np.nan
+    if not LOWEST <= value <= HIGHEST:
+        told = repr(part.strip() if isinstance(part, str) else part)
+        raise InputError(
+            f"snr has {told}; a signal-to-noise ratio is a number from {LOWEST:g} to {HIGHEST:g}, in dB"
+        )
+    return value
 
 
 def circular(rng: np.random.Generator, shape: tuple[int, ...]) -> Complexes:

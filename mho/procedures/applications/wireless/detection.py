@@ -26,18 +26,17 @@ METHODS = (ZERO_FORCING, MMSE)
 
 
 class Link(Protocol):
-    """Symbols on their way at one signal-to-noise ratio: which systems they need solved, and what arrives.
+    """Symbols on their way at one signal-to-noise ratio: which systems they need solved, and what arrives."""
 
-    Attributes
-    ----------
-    loading : float
-        l of the matrix H^H H + l I of the systems.
-    rhs : (users, vectors) array
-        Right-hand sides of the systems.
-    """
+    @property
+    def loading(self) -> float:
+        """L of the matrix H^H H + l I of the systems."""
+        ...
 
-    loading: float
-    rhs: Complexes
+    @property
+    def rhs(self) -> Complexes:
+        """Right-hand sides of the systems, (users, vectors)."""
+        ...
 
     def estimates(self, solutions: Complexes, diagonal: Floats) -> Complexes:
         """Return the symbols as they arrive, (users, vectors), from solutions and the diagonal of the inverse."""
@@ -57,6 +56,8 @@ class Uplink:
     channel : (antennas, users) array
     received : (antennas, vectors) array
         y.
+    variance : float
+        Mean of |n|^2 at an antenna.
     loading : float
     rhs : (users, vectors) array
         H^H y.
@@ -64,6 +65,7 @@ class Uplink:
 
     channel: Complexes
     received: Complexes
+    variance: float
     loading: float
     rhs: Complexes
 
@@ -77,7 +79,7 @@ class Uplink:
         received = signal + scaled
         variance = float(np.mean(np.abs(scaled) ** 2))
         loading = variance / energy if method == MMSE else 0.0
-        return cls(channel, received, loading, np.asarray(channel.conj().T @ received))
+        return cls(channel, received, variance, loading, np.asarray(channel.conj().T @ received))
 
     def estimates(self, solutions: Complexes, diagonal: Floats) -> Complexes:
         """Return what the users sent, as estimated."""
