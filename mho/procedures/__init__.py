@@ -31,6 +31,8 @@ from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solv
 from mho.procedures.equations.forecast.energy import EnergyModel
 from mho.procedures.equations.forecast.solve_forecast import SolveForecast
 from mho.procedures.equations.forecast.wall_time import wall_time
+from mho.procedures.equations.held.held_answers import HeldAnswers
+from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.equations.invert.invert import Inversions, Invert
 from mho.procedures.equations.multiply.multiply import Multiply, Products
 from mho.procedures.equations.multiply.multiply_measurement import evenly, random_by_active
@@ -69,6 +71,8 @@ __all__ = [
     "FloatParameter",
     "Form",
     "Forming",
+    "HeldAnswers",
+    "HeldMatrix",
     "IntegerParameter",
     "Inversions",
     "Invert",
