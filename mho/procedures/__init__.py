@@ -38,6 +38,7 @@ from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solv
 from mho.procedures.equations.forecast.energy import EnergyModel
 from mho.procedures.equations.forecast.solve_forecast import SolveForecast
 from mho.procedures.equations.forecast.wall_time import wall_time
+from mho.procedures.equations.held.held_answers import HeldAnswers
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.equations.invert.invert import Inversions, Invert
 from mho.procedures.equations.multiply.multiply import Multiply, Products
@@ -79,6 +80,7 @@ __all__ = [
     "FloatParameter",
     "Form",
     "Forming",
+    "HeldAnswers",
     "HeldMatrix",
     "IntegerParameter",
     "Inversions",
