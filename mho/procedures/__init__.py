@@ -7,6 +7,7 @@
 
 from mho.procedures.applications.graphs.eigenvector import Eigenvector
 from mho.procedures.applications.graphs.page_rank import PageRank
+from mho.procedures.applications.learning.regression import Regression
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.programming.programmer import Programmer
@@ -97,6 +98,7 @@ __all__ = [
     "Reads",
     "Refresh",
     "Refreshed",
+    "Regression",
     "Response",
     "Responses",
     "Retained",
