@@ -7,6 +7,7 @@
 
 from mho.procedures.applications.graphs.eigenvector import Eigenvector
 from mho.procedures.applications.graphs.page_rank import PageRank
+from mho.procedures.applications.learning.factorisation import Factorisation
 from mho.procedures.applications.learning.regression import Regression
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
@@ -70,6 +71,7 @@ __all__ = [
     "Endurance",
     "Endured",
     "EnergyModel",
+    "Factorisation",
     "FloatParameter",
     "Form",
     "Forming",

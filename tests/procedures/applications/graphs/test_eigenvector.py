@@ -46,7 +46,9 @@ def test_an_inner_pair_is_found_near_a_shift(tmp_path):
 
 
 def test_at_the_wire_too(tmp_path):
-    matrix = np.array([[2.0, 1.0, 0.0, 0.2], [1.0, 3.0, 0.5, 0.0], [0.0, 0.4, 1.0, 0.1], [0.3, 0.0, 0.1, 1.5]])
+    matrix = np.array(
+        [[2.0, 1.0, 0.0, 0.2], [1.0, 3.0, 0.5, 0.0], [0.0, 0.4, 1.0, 0.1], [0.3, 0.0, 0.1, 1.5]]
+    )
     result, vector, *_ = found(tmp_path, "simulated", matrix=matrix, bits=12, steps=4)
     assert result["converged"]
     assert np.linalg.norm(matrix @ vector - result["eigenvalue"] * vector) < 4 * 2.0**-12
@@ -64,7 +66,10 @@ def test_a_shared_eigenvalue_has_a_space_and_the_angle_is_to_it(tmp_path):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"matrix": np.diag([1.0, 2.0, 3.0]), "shift": 2.0}, "the shift 2 is an eigenvalue of the matrix.*such as 2.1"),
+        (
+            {"matrix": np.diag([1.0, 2.0, 3.0]), "shift": 2.0},
+            "the shift 2 is an eigenvalue of the matrix.*such as 2.1",
+        ),
         ({"matrix": [[0.0, 1.0], [-1.0, 0.0]], "shift": 0.5}, "one of a complex pair"),
         ({"matrix": np.zeros((2, 2))}, "the matrix is zero"),
         ({"matrix": [[2.0]]}, "has one row"),
