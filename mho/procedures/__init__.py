@@ -10,6 +10,8 @@ from mho.procedures.applications.fields.poisson import Poisson
 from mho.procedures.applications.graphs.eigenvector import Eigenvector
 from mho.procedures.applications.graphs.page_rank import PageRank
 from mho.procedures.applications.wireless.mimo import Mimo
+from mho.procedures.applications.learning.factorisation import Factorisation
+from mho.procedures.applications.learning.regression import Regression
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.programming.programmer import Programmer
@@ -77,6 +79,7 @@ __all__ = [
     "Endurance",
     "Endured",
     "EnergyModel",
+    "Factorisation",
     "FloatParameter",
     "Form",
     "Forming",
@@ -111,6 +114,7 @@ __all__ = [
     "Refined",
     "Refresh",
     "Refreshed",
+    "Regression",
     "Response",
     "Responses",
     "Retained",

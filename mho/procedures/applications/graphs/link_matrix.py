@@ -30,14 +30,15 @@ def transition_matrix(weights: Floats, restart: Floats) -> Floats:
         Where a walk goes on from a node without links out; sums to one.
     """
     sums = weights.sum(axis=0)
-    return np.asarray(np.where(sums > 0.0, weights / np.where(sums > 0.0, sums, 1.0), restart[:, None]))
+    spread: Floats = np.where(sums > 0.0, weights / np.where(sums > 0.0, sums, 1.0), restart[:, None])
+    return spread
 
 
 def restart_vector(nodes: int, places: NDArray[np.int64] | None = None) -> Floats:
     """Return v: the same for all nodes, or for those at `places` only (personalised PageRank)."""
     chosen = np.zeros(nodes)
     chosen[slice(None) if places is None else places] = 1.0
-    return chosen / chosen.sum()
+    return np.asarray(chosen / chosen.sum())
 
 
 def page_rank_system(transition: Floats, restart: Floats, damping: float) -> tuple[Floats, Floats]:

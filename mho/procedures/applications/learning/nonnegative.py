@@ -82,7 +82,7 @@ def factorise(
     method : str
         One of `METHODS`.
     inner : int
-        Solves of each half step.
+        Solves of each half step of ADMM.
     """
     factors = start
     for _ in range(iterations):
@@ -122,10 +122,7 @@ def _half(
     eye = np.eye(len(gram))
     if method == "projected":
         matrix = gram + RIDGE * eye
-        invert, free = hold(matrix), wanted
-        for _ in range(inner):
-            free = free + invert(rhs - matrix @ free)
-        return np.maximum(free, 0.0), dual
+        return np.maximum(wanted + hold(matrix)(rhs - matrix @ wanted), 0.0), dual
     matrix = gram + eye
     invert, free = hold(matrix), wanted
     for _ in range(inner):
@@ -142,6 +139,6 @@ def _unit(left: Floats, right: Floats, dual: Floats) -> None:
     lengths = np.where(dead, 1.0, lengths)
     left /= lengths
     right *= lengths[:, None]
-    dual *= lengths[:, None]
+    dual /= lengths[:, None]  # multipliers are slopes over `right`
     left[:, dead] = 1.0 / np.sqrt(len(left))  # a part that has died out begins anew, all grey
     right[dead], dual[dead] = 0.0, 0.0
