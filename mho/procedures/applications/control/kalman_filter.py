@@ -101,6 +101,7 @@ def kalman(
     solve: Callable[[Floats, Floats], Floats],
     *,
     steady: bool = False,
+    push: Floats | None = None,
 ) -> Iterator[FilterStep]:
     """Yield the filter's steps.
 
@@ -116,13 +117,15 @@ def kalman(
         (S, right-hand sides (m, k)) -> S^-1 times these.
     steady : bool
         P stays as given, which is the steady one: one S, one gain for all steps.
+    push : (4,) array, optional
+        Known change of the state in an interval beside its motion, as by gravity.
     """
     f, h, q = model.transition, model.observation, model.drive
     x, p = np.array(first, dtype=np.float64), np.array(covariance, dtype=np.float64)
     tracks = len(x)
     for number, z in enumerate(measured):
         if number:
-            x = x @ f.T
+            x = x @ f.T + (0.0 if push is None else push)
             if not steady:
                 p = f @ p @ f.T + q
         innovation = z - x @ h.T

@@ -36,8 +36,8 @@ PIXELS = 160
 """Along a side of the picture of field lines."""
 
 LINES = Table(
-    "field_lines",
-    (Column("line", dtype="u4"), Column("x", "m"), Column("y", "m", description="y, downwards")),
+    "streamlines",
+    (Column("line", dtype="u4"), Column("x", "m"), Column("y", "m", description="y, from the last row upwards")),
     series="line",
 )
 CUT = Table(
@@ -50,12 +50,12 @@ CUT = Table(
     ),
 )
 FIGURES = (
-    Figure("texture", map="texture", title="Field lines, brighter where |E| is larger"),
-    Figure("potential", map="potential", title="Potential"),
-    Figure("field", map="field", title="Field |E|"),
-    Figure("field_lines", table="field_lines", x="x", y="y", by="line", title="Field lines"),
+    Figure("field_lines", map="field_lines"),
+    Figure("potential", map="potential"),
+    Figure("field", map="field"),
+    Figure("streamlines", table="streamlines", x="x", y="y", by="line", title="Field lines"),
     Figure("cut", table="cut", x="x", y=("potential", "digital"), title="Potential along the middle row"),
-    Figure("error", map="potential", minus="digital", title="Potential less the digital one"),
+    Figure("error", map="potential", minus="digital", title="error to digital"),
 )
 
 
@@ -97,7 +97,7 @@ class Poisson(Application):
         n = given.problem.size
         lines, pixels = np.arange(n), np.arange(PIXELS)
         maps = (
-            Map("texture", "", pixels, pixels, "field lines", images=1),
+            Map("field_lines", "", pixels, pixels, "field lines, brighter where the field is stronger", images=1),
             Map("potential", "V", lines, lines, "potential", images=1),
             Map("digital", "V", lines, lines, "digital solution", images=1),
             Map("field", "V/m", lines, lines, "|E|", images=1),
@@ -148,7 +148,7 @@ class Poisson(Application):
         strength = np.hypot(across, along)
         drawn = np.random.default_rng(int(self.seed))
         for name, image in (
-            ("texture", line_texture(across, along, PIXELS, drawn)),
+            ("field_lines", line_texture(across, along, PIXELS, drawn)),
             ("potential", potential),
             ("digital", digital),
             ("field", strength),
@@ -159,7 +159,7 @@ class Poisson(Application):
         stop = problem.fixed | (charged if charged.sum() <= 16 else np.zeros_like(charged))
         for number, line in enumerate(streamlines(across, along, begun, stop)):
             stream.record_block(
-                "field_lines", {"line": np.full(len(line), number), "x": line[:, 0], "y": line[:, 1]}
+                "streamlines", {"line": np.full(len(line), number), "x": line[:, 0], "y": 1.0 - line[:, 1]}
             )
         middle = n // 2
         stream.record_block(

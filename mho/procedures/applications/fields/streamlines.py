@@ -105,16 +105,18 @@ def line_texture(across: Floats, along: Floats, pixels: int, rng: np.random.Gene
 
     strength = np.hypot(sampled(across, places), sampled(along, places))
     noise = rng.random((pixels, pixels))
-    total, weight = noise.copy(), 1.0
+    total, counted = noise.copy(), np.ones_like(noise)
     for sign in (-1.0, 1.0):
         at = places.copy()
         for _ in range(SMEAR):
             step = np.stack((sampled(along, at), sampled(across, at)))
             length = np.hypot(*step)
             at = at + sign / pixels * np.divide(step, length, out=np.zeros_like(step), where=length > 0.0)
-            total += sampled(noise, at)
-            weight += 1.0
-    smeared = total / weight
+            inside = ((at > 0.0) & (at < 1.0)).all(axis=0)
+            total += np.where(inside, sampled(noise, at), 0.0)
+            counted += inside
+    # Fewer samples, at a wall, vary more: all are brought to the same spread.
+    smeared = (total - 0.5 * counted) / np.sqrt(counted)
     low, high = np.quantile(smeared, (0.02, 0.98))
     lines = np.clip((smeared - low) / (high - low), 0.0, 1.0)
     bright = np.clip(strength / np.quantile(strength, 0.97), 0.0, 1.0) ** 0.5

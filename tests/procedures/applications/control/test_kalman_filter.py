@@ -11,7 +11,7 @@ from mho.procedures.applications.control.kalman_filter import (
     kalman,
     nees,
 )
-from mho.procedures.applications.control.tracks import measure, truth
+from mho.procedures.applications.control.tracks import measure, push, truth
 
 MODEL = TrackModel(1.0, 2.0, np.array([10.0, 20.0, 15.0, 30.0]), shared=0.2)
 START = np.diag([1e-2, 1e-2, 2500.0, 2500.0])
@@ -95,17 +95,37 @@ def test_interval_of_many_errors_is_narrow_about_their_freedom() -> None:
     assert 3.9 < low < 4.0 < high < 4.1
 
 
-@pytest.mark.parametrize("kind", ["rocket", "turn"])
-def test_tracks_move_as_their_velocities_say(kind: str) -> None:
-    states = truth(kind, MODEL, 80, 2, np.random.default_rng(0))
+def test_aircraft_moves_as_its_velocities_say() -> None:
+    states = truth("turn", MODEL, 80, 2, np.random.default_rng(0))
     moved = np.diff(states[:, 0, :2], axis=0)
-    mean = (states[1:, 0, 2:] + states[:-1, 0, 2:]) / 2.0
-    np.testing.assert_allclose(moved, mean, rtol=1e-12, atol=1e-9)
+    np.testing.assert_allclose(moved, (states[1:, 0, 2:] + states[:-1, 0, 2:]) / 2.0, rtol=1e-12, atol=1e-9)
+    np.testing.assert_allclose(np.hypot(*states[:, 0, 2:].T), 100.0)
     assert np.array_equal(states[:, 0], states[:, 1])
 
 
 def test_rocket_falls_with_gravity_and_comes_down() -> None:
-    states = truth("rocket", MODEL, 60, 1, np.random.default_rng(0))[:, 0]
+    still = TrackModel(1.0, 0.0, MODEL.noise)
+    states = truth("rocket", still, 61, 1, np.random.default_rng(0))[:, 0]
     np.testing.assert_allclose(np.diff(states[:, 3]), -9.81)
     assert states[-1, 1] == pytest.approx(0.0, abs=1e-6)
-    assert states[:, 1].max() > 1000.0
+    assert states[30, 1] == pytest.approx(9.81 * 30.0**2 / 2.0)
+
+
+def test_filter_that_knows_gravity_is_consistent_with_a_rocket() -> None:
+    rng = np.random.default_rng(4)
+    states = truth("rocket", MODEL, 40, 30, rng)
+    measured = measure(states, MODEL, rng)
+    first = states[0] + rng.multivariate_normal(np.zeros(4), START, 30)
+    low, high = consistency_interval(8, 40 * 30)
+    nis = {
+        knows: np.mean(
+            [
+                step.nis
+                for step in kalman(
+                    MODEL, measured, first, START, np.linalg.solve, push=push("rocket", MODEL) if knows else None
+                )
+            ]
+        )
+        for knows in (True, False)
+    }
+    assert low < nis[True] < high < nis[False]
