@@ -2,8 +2,8 @@
 
 A matrix that changes a little from step to step (a Jacobian, a covariance) need not be programmed at each: M x = b with
 M = A + D converges around INV of A as long as A^-1 M has its eigenvalues away from 0. GCR minimises the residual over all
-corrections so far, whatever INV does from cycle to cycle (Eisenstat, Elman and Schultz, SIAM J. Numer. Anal. 20, 345 (1983)). The
-residual is digital and recomputed in every cycle, so the answer is that of M.
+corrections so far, whatever INV does from cycle to cycle (Eisenstat, Elman and Schultz, SIAM J. Numer. Anal. 20, 345
+(1983)). The residual is digital and recomputed in every cycle, so the answer is that of M.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class NearAnswers:
-    """Solutions (n,) or (n, k) as the right-hand sides were given; of each column cycles, relative residual, whether it is enough."""
+    """Solutions (n,) or (n, k) as the right-hand sides were given; of each column cycles, relative residual, whether
+    it is enough.
+    """
 
     solutions: Floats
     cycles: NDArray[np.int64]
@@ -83,6 +85,11 @@ def solve_near(
         left = np.linalg.norm(r, axis=0) > tolerance * lengths
     residuals = np.divide(np.linalg.norm(r, axis=0), lengths, out=np.zeros_like(lengths), where=lengths > 0.0)
     return NearAnswers(x.reshape(np.shape(rhs)), cycles, residuals, ~left)
+
+
+def digital_solution(matrix: Floats, rhs: Floats) -> Floats:
+    """Return M^-1 B of (n,) or (n, k) right-hand sides by LAPACK in float64: the answer to compare with."""
+    return np.asarray(np.linalg.solve(matrix, rhs), dtype=np.float64)
 
 
 def relative_error(found: Floats, reference: Floats) -> float:

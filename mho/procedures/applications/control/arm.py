@@ -24,7 +24,7 @@ from mho.procedures.applications.control.arm_kinematics import (
     planar,
     ur5,
 )
-from mho.procedures.applications.near_matrix import solve_near
+from mho.procedures.applications.near_matrix import digital_solution, solve_near
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
@@ -41,7 +41,11 @@ RENEWED = 12
 
 PATH = Table(
     "path",
-    (Column("x", "m"), Column("target", "m", description="y of the target"), Column("tip", "m", description="y of the tip")),
+    (
+        Column("x", "m"),
+        Column("target", "m", description="y of the target"),
+        Column("tip", "m", description="y of the tip"),
+    ),
 )
 STEPS = Table(
     "steps",
@@ -49,11 +53,20 @@ STEPS = Table(
         Column("step", dtype="u4"),
         Column("distance", "m", description="distance of the tip from its target"),
         Column("digital_distance", "m", digital=1e-6, description="the same, digitally"),
-        Column("difference", "rad", digital=1e-6, description="largest difference of the angles from the digital ones"),
+        Column(
+            "difference",
+            "rad",
+            digital=1e-6,
+            description="largest difference of the angles from the digital ones",
+        ),
         Column("cycles", dtype="u4"),
     ),
 )
-ANGLES = Table("angles", (Column("joint", dtype="u4"), Column("step", dtype="u4"), Column("angle", "rad")), series="joint")
+ANGLES = Table(
+    "angles",
+    (Column("joint", dtype="u4"), Column("step", dtype="u4"), Column("angle", "rad")),
+    series="joint",
+)
 POSE = Table("poses", (Column("pose", dtype="u4"), Column("x", "m"), Column("y", "m")), series="pose")
 FIGURES = (
     Figure("path", table="path", x="x", y=("target", "tip"), title="Path of the tip"),
@@ -91,9 +104,13 @@ class Arm(Application):
     steps = IntegerParameter("Points of the path", minimum=2, maximum=1000, default=40)
     damping = FloatParameter("Damping", units="m", minimum=1e-4, maximum=10.0, default=0.1)
     matrix = ListParameter(
-        "Matrix on the chip, each step's own, or an earlier one while few cycles do", choices=["anew", "held"], default="anew"
+        "Matrix on the chip, each step's own, or an earlier one while few cycles do",
+        choices=["anew", "held"],
+        default="anew",
     )
-    leaf = IntegerParameter("Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=64, default=3)
+    leaf = IntegerParameter(
+        "Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=64, default=3
+    )
 
     def check(self) -> Motion:
         """Make the arm and its path, and count the points beyond its reach."""
@@ -122,11 +139,12 @@ class Arm(Application):
         arm, targets = given.arm, given.targets
         if given.beyond:
             stream.say(
-                f"{given.beyond} of {len(targets)} points lie beyond the arm's reach of {arm.reach:.3g} m; the damped steps bring the "
+                f"{given.beyond} of {len(targets)} points lie beyond the arm's reach of {arm.reach:.3g} m; the "
+                "damped steps bring the "
                 "tip as near as the arm goes",
                 "WARNING",
             )
-        digital = list(follow(arm, arm.rest, targets, self.damping, np.linalg.solve))
+        digital = list(follow(arm, arm.rest, targets, self.damping, digital_solution))
         cycles: list[int] = []
         short: list[str] = []
         found: list[ArmStep] = []
@@ -147,7 +165,10 @@ class Arm(Application):
                 stream.progress("steps", number + 1, len(targets))
             costs = chip.costs()
         if short:
-            stream.say(f"{len(short)} of {len(found)} steps do not have their {self.bits} bits: {short[0]}", "WARNING")
+            stream.say(
+                f"{len(short)} of {len(found)} steps do not have their {self.bits} bits: {short[0]}",
+                "WARNING",
+            )
         _record(arm, targets, found, stream)
         distances, references = (np.array([one.distance for one in steps]) for steps in (found, digital))
         angles = np.abs(np.array([one.angles for one in found]) - [one.angles for one in digital])
@@ -161,11 +182,16 @@ class Arm(Application):
             "largest_distance": (float(distances.max()), "m"),
             "mean_distance": (float(distances.mean()), "m"),
             "digital_largest_distance": (float(references.max()), "m"),
-            "tip_to_digital": (float(max(np.abs(one.tip - two.tip).max() for one, two in zip(found, digital, strict=True))), "m"),
+            "tip_to_digital": (
+                float(max(np.abs(one.tip - two.tip).max() for one, two in zip(found, digital, strict=True))),
+                "m",
+            ),
             **costs,
         }
 
-    def _solver(self, chip: Holder, cycles: list[int], short: list[str]) -> Callable[[Floats, Floats], Floats]:
+    def _solver(
+        self, chip: Holder, cycles: list[int], short: list[str]
+    ) -> Callable[[Floats, Floats], Floats]:
         """Return what solves a step's system on the chip."""
         held: list[HeldMatrix] = []
 
@@ -188,11 +214,14 @@ class Arm(Application):
 def _own(source: Any, arm: ArmModel) -> Floats:
     """Return a path from a file."""
     if isinstance(source, str) and not Path(source).suffix:
-        raise InputError(f"there is no path {source!r}: give {', '.join(PATHS)}, or a file of points, .csv or .npy")
+        raise InputError(
+            f"there is no path {source!r}: give {', '.join(PATHS)}, or a file of points, .csv or .npy"
+        )
     points = load_matrix(source, square=False)
     if np.iscomplexobj(points) or points.shape[1] != arm.dimensions or len(points) < 2:
         raise InputError(
-            f"the path has shape {points.shape}; this arm takes two points or more of {arm.dimensions} real coordinates in m, one a row"
+            f"the path has shape {points.shape}; this arm takes two points or more of {arm.dimensions} real "
+            "coordinates in m, one a row"
         )
     return np.asarray(points, dtype=np.float64)
 
@@ -205,7 +234,8 @@ def _record(arm: ArmModel, targets: Floats, found: list[ArmStep], stream: Stream
     angles = np.array([one.angles for one in found])
     for joint in range(arm.joints):
         stream.record_block(
-            "angles", {"joint": np.full(len(found), joint), "step": np.arange(len(found)), "angle": angles[:, joint]}
+            "angles",
+            {"joint": np.full(len(found), joint), "step": np.arange(len(found)), "angle": angles[:, joint]},
         )
     for pose, number in enumerate(np.unique(np.linspace(0, len(found) - 1, POSES).astype(int))):
         links = arm.frames(angles[number])[:, :3, 3]

@@ -21,7 +21,7 @@ from mho.procedures.applications.control.kalman_filter import (
     nees,
 )
 from mho.procedures.applications.control.tracks import SPEED, TRACKS, measure, push, read_track, truth
-from mho.procedures.applications.near_matrix import relative_error, solve_near
+from mho.procedures.applications.near_matrix import digital_solution, relative_error, solve_near
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
@@ -47,7 +47,9 @@ STEPS = Table(
     (
         Column("step", dtype="u4"),
         Column("time", "s"),
-        Column("measured_error", "m", description="error of the sensors' mean, root mean square over the tracks"),
+        Column(
+            "measured_error", "m", description="error of the sensors' mean, root mean square over the tracks"
+        ),
         Column("estimate_error", "m", description="error of the estimates, root mean square over the tracks"),
         Column("expected_error", "m", description="error that the filter expects"),
         Column("nis", description="mean normalised innovation squared"),
@@ -60,7 +62,9 @@ STEPS = Table(
 
 @dataclass(frozen=True)
 class Tracking:
-    """What is followed: model, measurements (steps, tracks, 2 sensors), truth (steps, tracks, 4) or None, where it starts."""
+    """What is followed: model, measurements (steps, tracks, 2 sensors), truth (steps, tracks, 4) or None, where it
+    starts.
+    """
 
     model: TrackModel
     measured: Floats
@@ -77,16 +81,30 @@ class Kalman(Application):
 
     track = Parameter("Track, rocket, turn, random or a .csv of measured x and y", default="rocket")
     tracks = IntegerParameter("Number of made tracks, followed at once", minimum=1, maximum=200, default=10)
-    steps = IntegerParameter("Steps of a made track", minimum=5, maximum=1000, default=60)
+    steps = IntegerParameter("Steps of a made track", minimum=5, maximum=1000, default=72)
     sensors = IntegerParameter("Sensors of a made track", minimum=1, maximum=32, default=4)
     noise = FloatParameter(
-        "Standard deviation of the first sensor; each further one has half as much more", units="m", minimum=1e-6, maximum=1e6, default=40.0
+        "Standard deviation of the first sensor; each further one has half as much more",
+        units="m",
+        minimum=1e-6,
+        maximum=1e6,
+        default=40.0,
     )
-    shared = FloatParameter("Share of their variance that sensors have in common", minimum=0.0, maximum=0.95, default=0.2)
+    shared = FloatParameter(
+        "Share of their variance that sensors have in common", minimum=0.0, maximum=0.95, default=0.2
+    )
     interval = FloatParameter("Time between measurements", units="s", minimum=1e-6, maximum=1e6, default=1.0)
-    acceleration = FloatParameter("Standard deviation of random accelerations", units="m/s^2", minimum=1e-6, maximum=1e6, default=3.0)
-    gap = IntegerParameter("Steps without a measurement, in the middle of a made track", minimum=0, maximum=100, default=6)
-    gain = ListParameter("Covariance on the chip, the steady one held for all, each step's own, or the gain steady too", choices=list(GAINS), default="held")
+    acceleration = FloatParameter(
+        "Standard deviation of random accelerations", units="m/s^2", minimum=1e-6, maximum=1e6, default=3.0
+    )
+    gap = IntegerParameter(
+        "Steps without a measurement, in the middle of a made track", minimum=0, maximum=100, default=6
+    )
+    gain = ListParameter(
+        "Covariance on the chip, the steady one held for all, each step's own, or the gain steady too",
+        choices=list(GAINS),
+        default="held",
+    )
 
     def check(self) -> Tracking:
         """Make or read the track."""
@@ -103,7 +121,8 @@ class Kalman(Application):
             return Tracking(model, measured, None, first, covariance, np.zeros(4))
         if self.gap > self.steps - 4:
             raise InputError(
-                f"a gap of {self.gap} steps leaves {self.steps - self.gap} of {self.steps} measured; give a gap of {self.steps - 4} or less"
+                f"a gap of {self.gap} steps leaves {self.steps - self.gap} of {self.steps} measured; give a gap "
+                f"of {self.steps - 4} or less"
             )
         states = truth(str(self.track), model, self.steps, self.tracks, rng)
         measured = measure(states, model, rng)
@@ -123,30 +142,67 @@ class Kalman(Application):
         )
         known = given.states is not None
         figures = (
-            Figure("track", table="path", x="x", y=(*(("truth",) if known else ()), "measured", "estimate"), title="Track of the first target"),
+            Figure(
+                "track",
+                table="path",
+                x="x",
+                y=(*(("truth",) if known else ()), "measured", "estimate"),
+                title="Track of the first target",
+            ),
             *(
-                (Figure("errors", table="steps", x="time", y=("measured_error", "estimate_error", "expected_error"), y_scale="log", title="Errors of position"),)
+                (
+                    Figure(
+                        "errors",
+                        table="steps",
+                        x="time",
+                        y=("measured_error", "estimate_error", "expected_error"),
+                        y_scale="log",
+                        title="Errors of position",
+                    ),
+                )
                 if known
                 else ()
             ),
-            Figure("consistency", table="steps", x="time", y="nis", lines=lines, title="Normalised innovation squared, mean of the tracks"),
-            Figure("digital", table="steps", x="time", y="error_to_digital", y_scale="log", title="Distance from the digital filter"),
+            Figure(
+                "consistency",
+                table="steps",
+                x="time",
+                y="nis",
+                lines=lines,
+                title="Normalised innovation squared, mean of the tracks",
+            ),
+            Figure(
+                "digital",
+                table="steps",
+                x="time",
+                y="error_to_digital",
+                y_scale="log",
+                title="Distance from the digital filter",
+            ),
         )
         return Layout((PATH, STEPS, MATRICES), default="steps", figures=figures)
 
     def run_title(self) -> str:
         """Return what is followed."""
         name = Path(str(self.track)).name
-        return f"Kalman filter, {name}" + ("" if name not in TRACKS else f", {self.tracks} tracks, {self.sensors} sensors")
+        return f"Kalman filter, {name}" + (
+            "" if name not in TRACKS else f", {self.tracks} tracks, {self.sensors} sensors"
+        )
 
     def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
         """Filter on the chip, beside the same filter digitally."""
         given: Tracking = plan.given
         steady = self.gain == "steady"
         follow: Callable[[Callable[[Floats, Floats], Floats]], Any] = lambda solve: kalman(  # noqa: E731
-            given.model, given.measured, given.first, given.covariance, solve, steady=steady, push=given.pushed
+            given.model,
+            given.measured,
+            given.first,
+            given.covariance,
+            solve,
+            steady=steady,
+            push=given.pushed,
         )
-        digital = list(follow(np.linalg.solve))
+        digital = list(follow(digital_solution))
         cycles: list[int] = []
         short: list[str] = []
         found: list[FilterStep] = []
@@ -158,11 +214,19 @@ class Kalman(Application):
                 gaps += missing
                 found.append(step)
                 row = _row(given, number, step, reference)
-                stream.emit("steps", step=number, time=number * self.interval, cycles=0 if missing else cycles[-1], **row)
+                stream.emit(
+                    "steps",
+                    step=number,
+                    time=number * self.interval,
+                    cycles=0 if missing else cycles[-1],
+                    **row,
+                )
                 stream.progress("steps", number + 1, len(digital))
             costs = chip.costs()
         if gaps:
-            stream.say(f"{gaps} of {len(digital)} steps have no measurement, and the filter predicted through them")
+            stream.say(
+                f"{gaps} of {len(digital)} steps have no measurement, and the filter predicted through them"
+            )
         if short:
             stream.say(f"{len(short)} steps do not have their {self.bits} bits: {short[0]}", "WARNING")
         _record_path(given, found, stream)
@@ -185,7 +249,9 @@ class Kalman(Application):
 
         def solve(s: Floats, columns: Floats) -> Floats:
             if self.gain == "every step" or not held:
-                held[:] = [chip.hold(s if self.gain == "every step" else model.innovation(model.steady_covariance()))]
+                held[:] = [
+                    chip.hold(s if self.gain == "every step" else model.innovation(model.steady_covariance()))
+                ]
             if relative_error(s, np.asarray(held[0].matrix)) <= 1e-14:
                 answer = held[0].solve(columns)
                 taken, reason = answer.cycles, "" if answer.converged.all() else answer.reason
@@ -222,7 +288,9 @@ def _row(given: Tracking, number: int, step: FilterStep, reference: FilterStep) 
     return row
 
 
-def _outcome(given: Tracking, found: list[FilterStep], digital: list[FilterStep], steady: bool) -> dict[str, Any]:
+def _outcome(
+    given: Tracking, found: list[FilterStep], digital: list[FilterStep], steady: bool
+) -> dict[str, Any]:
     """Return errors beside the digital filter's, and whether the filter is consistent."""
     estimates, references = (np.array([one.estimates for one in steps]) for steps in (found, digital))
     nis = np.array([one.nis for one in found])
@@ -245,7 +313,10 @@ def _outcome(given: Tracking, found: list[FilterStep], digital: list[FilterStep]
             "digital_rms": (_rms((references - given.states)[..., :2]), "m"),
         }
         if not steady:
-            each = [nees(one.estimates - state, one.covariance) for one, state in zip(found, given.states, strict=True)]
+            each = [
+                nees(one.estimates - state, one.covariance)
+                for one, state in zip(found, given.states, strict=True)
+            ]
             outcome["nees"] = float(np.mean(each))
             outcome["nees_expected"] = 4.0
     return outcome

@@ -13,7 +13,7 @@ from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Prepared
 from mho.procedures.applications.control.network_files import load_network
 from mho.procedures.applications.control.power_network import Network
-from mho.procedures.applications.near_matrix import relative_error
+from mho.procedures.applications.near_matrix import digital_solution, relative_error
 from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Figure, Layout, Map, Table
@@ -45,7 +45,9 @@ BUSES = Table(
         Column("digital_angle", "rad", digital=1e-9, description="digital angle"),
     ),
 )
-SCENARIOS = Table("scenarios", (Column("scenario", dtype="u4"), Column("line", dtype="u4"), Column("flow", "W")))
+SCENARIOS = Table(
+    "scenarios", (Column("scenario", dtype="u4"), Column("line", dtype="u4"), Column("flow", "W"))
+)
 GRID = Table(
     "grid",
     (
@@ -57,12 +59,35 @@ GRID = Table(
     series="rank",
 )
 FIGURES = (
-    Figure("flows", table="flows", x="line", y=("flow", "digital", "worst"), kind="scatter", title="Flows on the lines"),
-    Figure("scenarios", kind="errorbars", table="scenarios", x="line", y="flow", title="Flows over the scenarios"),
+    Figure(
+        "flows",
+        table="flows",
+        x="line",
+        y=("flow", "digital", "worst"),
+        kind="scatter",
+        title="Flows on the lines",
+    ),
+    Figure(
+        "scenarios", kind="errorbars", table="scenarios", x="line", y="flow", title="Flows over the scenarios"
+    ),
     Figure("flow_after_outage", map="flow_after_outage"),
-    Figure("angles", kind="scatter", table="buses", x="bus", y=("angle", "digital_angle"), title="Angles of the buses"),
+    Figure(
+        "angles",
+        kind="scatter",
+        table="buses",
+        x="bus",
+        y=("angle", "digital_angle"),
+        title="Angles of the buses",
+    ),
 )
-PICTURE = Figure("grid", table="grid", x="x", y="y", by="rank", title="Network: wedges are as wide as the flow, and point with it")
+PICTURE = Figure(
+    "grid",
+    table="grid",
+    x="x",
+    y="y",
+    by="rank",
+    title="Network: wedges are as wide as the flow, and point with it",
+)
 
 
 class PowerFlow(Application):
@@ -72,7 +97,9 @@ class PowerFlow(Application):
 
     network = Parameter("Network, ieee14 or a case file of MATPOWER", default="ieee14")
     scenarios = IntegerParameter("Random loads", minimum=0, maximum=1000, default=40)
-    spread = FloatParameter("Standard deviation of each load, as a share of it", minimum=0.0, maximum=2.0, default=0.1)
+    spread = FloatParameter(
+        "Standard deviation of each load, as a share of it", minimum=0.0, maximum=2.0, default=0.1
+    )
     outages = BooleanParameter("Outage of each line in turn", default=True)
 
     def check(self) -> Network:
@@ -81,28 +108,50 @@ class PowerFlow(Application):
         network = load_network(self.network)
         if len(network.buses) > MOST_BUSES:
             raise InputError(
-                f"{network.name} has {len(network.buses)} buses, and {MOST_BUSES} are the most: reduce it to the part you need"
+                f"{network.name} has {len(network.buses)} buses, and {MOST_BUSES} are the most: reduce it to "
+                f"the part you need"
             )
         if len(network.buses) < 3:
-            raise InputError(f"{network.name} has {len(network.buses)} buses; a network to solve has three or more")
+            raise InputError(
+                f"{network.name} has {len(network.buses)} buses; a network to solve has three or more"
+            )
         return network
 
     def layout(self, plan: Prepared) -> Layout:
         """Declare flows, angles, scenarios and outages."""
         network: Network = plan.given
         lines = np.arange(len(network.ends))
-        maps = (Map("flow_after_outage", "W", lines, lines, "flow on a line, row, after the outage of another, column", images=1),) if self.outages else ()
+        maps = (
+            (
+                Map(
+                    "flow_after_outage",
+                    "W",
+                    lines,
+                    lines,
+                    "flow on a line, row, after the outage of another, column",
+                    images=1,
+                ),
+            )
+            if self.outages
+            else ()
+        )
         present = {"scenarios": bool(self.scenarios), "flow_after_outage": bool(self.outages)}
         figures = tuple(one for one in FIGURES if present.get(one.name, True))
         drawn = () if network.places is None else (PICTURE,)
         matrix = Array("matrix", network.matrix(), "", "B, per unit, without the reference")
         return Layout(
-            (FLOWS, BUSES, SCENARIOS, GRID, MATRICES), maps, (matrix,), default="flows", figures=(*drawn, *figures)
+            (FLOWS, BUSES, SCENARIOS, GRID, MATRICES),
+            maps,
+            (matrix,),
+            default="flows",
+            figures=(*drawn, *figures),
         )
 
     def run_title(self) -> str:
         """Return the name of the network."""
-        return f"DC power flow, {Path(self.network).stem if isinstance(self.network, str | Path) else 'network'}"
+        return (
+            f"DC power flow, {Path(self.network).stem if isinstance(self.network, str | Path) else 'network'}"
+        )
 
     def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
         """Hold B, answer all injections and the transfers of all lines at once, compare."""
@@ -118,8 +167,11 @@ class PowerFlow(Application):
             costs, encoding = chip.costs(), held.summary()["encoding"]
         short = int((~answer.converged).sum())
         if short:
-            stream.say(f"{short} of {columns.shape[1]} solutions do not have their {self.bits} bits: {answer.reason}", "WARNING")
-        digital = np.linalg.solve(network.matrix(), columns)
+            stream.say(
+                f"{short} of {columns.shape[1]} solutions do not have their {self.bits} bits: {answer.reason}",
+                "WARNING",
+            )
+        digital = digital_solution(network.matrix(), columns)
         flows, exact = (network.flows(one[:, :count]) for one in (answer.solutions, digital))
         worst = self._outages(network, flows[:, 0], answer.solutions[:, count:], bench, stream)
         _record(network, answer.solutions[:, 0], digital[:, 0], flows, exact, worst, stream)
@@ -143,7 +195,9 @@ class PowerFlow(Application):
 
     def _injections(self, network: Network) -> Floats:
         """Return injections of the case and of the scenarios, (buses, 1 + scenarios), MW."""
-        drawn = np.random.default_rng(int(self.seed)).standard_normal((len(network.buses), int(self.scenarios)))
+        drawn = np.random.default_rng(int(self.seed)).standard_normal(
+            (len(network.buses), int(self.scenarios))
+        )
         varied = network.injections[:, None] - self.spread * network.loads[:, None] * drawn
         return np.concatenate((network.injections[:, None], varied), axis=1)
 
@@ -160,7 +214,9 @@ class PowerFlow(Application):
         splitting = np.flatnonzero(np.isnan(after).all(axis=0))
         for line in splitting:
             buses = ", ".join(map(str, network.cut_off(int(line))[:8]))
-            stream.say(f"the outage of line {network.line_name(int(line))} cuts off bus {buses}: no flow is found for it")
+            stream.say(
+                f"the outage of line {network.line_name(int(line))} cuts off bus {buses}: no flow is found for it"
+            )
         larger = np.where(np.isfinite(after), np.abs(after), -1.0)
         outage = larger.argmax(axis=1)
         return {
@@ -223,7 +279,9 @@ def _record(
 
 
 def _wedge(ends: Floats, share: float) -> Floats:
-    """Return the outline of a wedge along a line, (4, 2): as wide as its share of the largest flow, its point where that goes."""
+    """Return the outline of a wedge along a line, (4, 2): as wide as its share of the largest flow, its point where
+    that goes.
+    """
     begin, end = ends if share >= 0.0 else ends[::-1]
     along = (end - begin) / np.linalg.norm(end - begin)
     side = WEDGE / 2.0 * abs(share) * np.array((-along[1], along[0]))

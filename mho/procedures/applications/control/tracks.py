@@ -27,8 +27,8 @@ MISSING = ("", "nan", "na", "none", "-")
 def truth(kind: str, model: TrackModel, steps: int, count: int, rng: np.random.Generator) -> Floats:
     """Return states (steps, count, 4): x, y, vx, vy in m and m/s.
 
-    ``random`` and ``rocket`` draw each track's accelerations as the model has them, so that the filter is consistent with them; a rocket
-    flies up after burn-out and falls. ``turn`` is one flight of an aircraft, seen `count` times.
+    ``random`` and ``rocket`` draw each track's accelerations as the model has them, so that the filter is consistent
+    with them; a rocket flies up after burn-out and falls. ``turn`` is one flight of an aircraft, seen `count` times.
     """
     if kind == "turn":
         velocity = _turning(steps)
@@ -55,9 +55,13 @@ def push(kind: str, model: TrackModel) -> Floats:
 
 
 def _turning(steps: int) -> Floats:
-    """Return velocities of an aircraft: straight, a quarter turn to the left, straight, a half turn to the right, straight."""
+    """Return velocities of an aircraft: straight, a quarter turn to the left, straight, a half turn to the right,
+    straight.
+    """
     share = np.linspace(0.0, 1.0, steps)
-    heading = np.pi / 2.0 * np.clip((share - 0.2) / 0.15, 0.0, 1.0) - np.pi * np.clip((share - 0.55) / 0.25, 0.0, 1.0)
+    heading = np.pi / 2.0 * np.clip((share - 0.2) / 0.15, 0.0, 1.0) - np.pi * np.clip(
+        (share - 0.55) / 0.25, 0.0, 1.0
+    )
     return SPEED * np.stack((np.cos(heading), np.sin(heading)), axis=1)
 
 
@@ -74,11 +78,14 @@ def read_track(path: str | Path) -> Floats:
     Raises
     ------
     InputError
-        The file is missing, too large, no text; a line has other than two values or no number; fewer than three measurements.
+        The file is missing, too large, no text; a line has other than two values or no number; fewer than three
+        measurements.
     """
     path = Path(path)
     if path.suffix.lower() != ".csv":
-        raise InputError(f"{path} is no track: give one of {', '.join(TRACKS)}, or a .csv of x and y in m, a line a step")
+        raise InputError(
+            f"{path} is no track: give one of {', '.join(TRACKS)}, or a .csv of x and y in m, a line a step"
+        )
     try:
         check_ordinary(path)
         if path.stat().st_size > LARGEST:
@@ -98,7 +105,9 @@ def read_track(path: str | Path) -> Floats:
         if not rows and all(one[:1].isalpha() and one.lower() not in MISSING for one in fields):
             continue  # a line of names
         if len(fields) != 2:
-            raise InputError(f"{path}, line {number}: {len(fields)} values; give x and y in m, and leave them empty in a gap")
+            raise InputError(
+                f"{path}, line {number}: {len(fields)} values; give x and y in m, and leave them empty in a gap"
+            )
         rows.append([_number(one, f"{path}, line {number}") for one in fields])
     track = np.array(rows, dtype=np.float64).reshape(-1, 2)
     track[~np.isfinite(track).all(axis=1)] = np.nan  # half a position is none
@@ -106,7 +115,9 @@ def read_track(path: str | Path) -> Floats:
     if seen < 3:
         raise InputError(f"{path} has {seen} whole measurements; a track needs three")
     if not np.isfinite(track[0]).all():
-        raise InputError(f"{path} begins with a gap, so there is nothing to start from: leave the first lines out")
+        raise InputError(
+            f"{path} begins with a gap, so there is nothing to start from: leave the first lines out"
+        )
     return track
 
 

@@ -44,7 +44,11 @@ STEPS = Table(
         Column("cycles", dtype="u4"),
         Column("error_to_digital"),
         Column("error_to_closed_form", description="error to the closed form"),
-        Column("digital_to_closed_form", digital=1e-9, description="the digital solution's error to the closed form"),
+        Column(
+            "digital_to_closed_form",
+            digital=1e-9,
+            description="the digital solution's error to the closed form",
+        ),
     ),
 )
 PROFILE = Table(
@@ -112,7 +116,8 @@ class Diffusion(Application):
         ratio = self.diffusivity * self.step * len(start) ** 2
         if ratio > LARGEST_RATIO:
             raise InputError(
-                f"in one step of {self.step:g} s everything spreads over {np.sqrt(ratio):.3g} cells of a grid of {len(start)}: "
+                f"in one step of {self.step:g} s everything spreads over {np.sqrt(ratio):.3g} cells of a grid "
+                f"of {len(start)}: "
                 f"give a step of {LARGEST_RATIO / 100.0 / self.diffusivity / len(start) ** 2:.2g} s or less"
             )
         return Spreading(start, name, ratio, SCHEMES[self.scheme])
@@ -123,7 +128,9 @@ class Diffusion(Application):
         stack = Map("concentration", "", lines, lines, "all steps", images=self.steps + 1)
         named = tuple(Map(name, "", lines, lines, images=1) for name in IMAGES)
         figures = FIGURES if plan.given.name else _without_closed_form()
-        return Layout((STEPS, PROFILE, MATRICES), (stack, *named), default="maps/concentration", figures=figures)
+        return Layout(
+            (STEPS, PROFILE, MATRICES), (stack, *named), default="maps/concentration", figures=figures
+        )
 
     def run_title(self) -> str:
         """Return what diffuses, and how."""

@@ -24,7 +24,7 @@ from mho.procedures.applications.fields.electrostatics import (
     system,
 )
 from mho.procedures.applications.fields.streamlines import line_texture, streamlines
-from mho.procedures.applications.near_matrix import relative_error
+from mho.procedures.applications.near_matrix import digital_solution, relative_error
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Figure, Layout, Map, Table
@@ -37,7 +37,11 @@ PIXELS = 160
 
 LINES = Table(
     "streamlines",
-    (Column("line", dtype="u4"), Column("x", "m"), Column("y", "m", description="y, from the last row upwards")),
+    (
+        Column("line", dtype="u4"),
+        Column("x", "m"),
+        Column("y", "m", description="y, from the last row upwards"),
+    ),
     series="line",
 )
 CUT = Table(
@@ -75,7 +79,9 @@ class Poisson(Application):
 
     arrangement = ListParameter("Charges and electrodes", choices=list(PRESETS), default="cylinder")
     size = IntegerParameter("Cells along a side of the grid", minimum=2, maximum=4096, default=16)
-    source = Parameter("File of the charge density over the vacuum's permittivity, V/m^2, instead of an arrangement")
+    source = Parameter(
+        "File of the charge density over the vacuum's permittivity, V/m^2, instead of an arrangement"
+    )
 
     def check(self) -> Boxed:
         """Make the system, or read the charges, and refuse grids that are too large."""
@@ -88,7 +94,7 @@ class Poisson(Application):
             if np.iscomplexobj(given):
                 raise InputError("the source is complex; a charge density is real")
             check_unknowns(max(given.shape))
-            problem = grounded(given)
+            problem = grounded(np.asarray(given, dtype=np.float64))
         return Boxed(problem, *system(problem))
 
     def layout(self, plan: Prepared) -> Layout:
@@ -97,7 +103,14 @@ class Poisson(Application):
         n = given.problem.size
         lines, pixels = np.arange(n), np.arange(PIXELS)
         maps = (
-            Map("field_lines", "", pixels, pixels, "field lines, brighter where the field is stronger", images=1),
+            Map(
+                "field_lines",
+                "",
+                pixels,
+                pixels,
+                "field lines, brighter where the field is stronger",
+                images=1,
+            ),
             Map("potential", "V", lines, lines, "potential", images=1),
             Map("digital", "V", lines, lines, "digital solution", images=1),
             Map("field", "V/m", lines, lines, "|E|", images=1),
@@ -126,7 +139,7 @@ class Poisson(Application):
         if not answer.converged.all():
             stream.say(f"the potential does not have its {self.bits} bits: {answer.reason}", "WARNING")
         potential = answer.solutions.reshape(n, n)
-        digital = np.linalg.solve(given.matrix, given.rhs).reshape(n, n)
+        digital = digital_solution(given.matrix, given.rhs).reshape(n, n)
         self._record(problem, potential, digital, bench, stream)
         return {
             "unknowns": n * n,
@@ -214,6 +227,7 @@ def check_unknowns(n: int) -> None:
     """
     if n * n > MOST_UNKNOWNS:
         raise InputError(
-            f"a grid of {n} x {n} cells has {n * n} unknowns, and {MOST_UNKNOWNS} are the most (32 x 32): choose a coarser one, or "
+            f"a grid of {n} x {n} cells has {n * n} unknowns, and {MOST_UNKNOWNS} are the most (32 x 32): "
+            f"choose a coarser one, or "
             "write the matrix to a file and solve it by subdomains (mho solve FILE --blocks schwarz)"
         )

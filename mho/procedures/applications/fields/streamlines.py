@@ -1,4 +1,6 @@
-"""Field lines through a field on a grid of cells: bilinear between the centres, the fourth-order Runge-Kutta method along them."""
+"""Field lines through a field on a grid of cells: bilinear between the centres, the fourth-order Runge-Kutta method
+along them.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,7 @@ def streamlines(across: Floats, along: Floats, seeds: Floats, stop: NDArray[np.b
         length = np.linalg.norm(both, axis=1, keepdims=True)
         return np.asarray(np.divide(both, length, out=np.zeros_like(both), where=length > 0.0))
 
-    back, forth = (_march(lambda p, sign=sign: sign * direction(p), seeds, stop) for sign in (-1.0, 1.0))
+    back, forth = _march(lambda points: -direction(points), seeds, stop), _march(direction, seeds, stop)
     lines = [np.concatenate((one[:0:-1], other)) for one, other in zip(back, forth, strict=True)]
     return [line for line in lines if len(line) > 1]
 
@@ -96,7 +98,6 @@ def line_texture(across: Floats, along: Floats, pixels: int, rng: np.random.Gene
     (pixels, pixels) array
         From 0 to 1.
     """
-    n = len(across)
     centres = (np.arange(pixels) + 0.5) / pixels
     places = np.stack(np.meshgrid(centres, centres, indexing="ij"))  # row, column
 

@@ -30,7 +30,9 @@ def test_ur5_stretched_out_reaches_as_far_as_its_data_sheet_says() -> None:
 @pytest.mark.parametrize("name", sorted(ARMS))
 def test_jacobian_is_the_derivative_of_the_tip(name: str) -> None:
     arm = ARMS[name]
-    columns = [(arm.tip(arm.rest + one) - arm.tip(arm.rest - one)) / 2e-6 for one in 1e-6 * np.eye(arm.joints)]
+    columns = [
+        (arm.tip(arm.rest + one) - arm.tip(arm.rest - one)) / 2e-6 for one in 1e-6 * np.eye(arm.joints)
+    ]
     np.testing.assert_allclose(np.array(columns).T, arm.jacobian(arm.rest), atol=1e-8)
 
 
