@@ -25,6 +25,7 @@ from mho.procedures.applications.control.arm_kinematics import (
     ur5,
 )
 from mho.procedures.applications.near_matrix import digital_solution, solve_near
+from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
@@ -96,6 +97,7 @@ class Arm(Application):
     """Lead the tip of a robot arm along a path, each step's system solved on the chip."""
 
     title: ClassVar[str] = "Inverse kinematics of an arm"
+    seed = None  # nothing is drawn
 
     arm = ListParameter("Arm", choices=["planar", "ur5"], default="planar")
     joints = IntegerParameter("Joints of a planar arm", minimum=2, maximum=64, default=6)
@@ -133,7 +135,7 @@ class Arm(Application):
         """Return arm and path."""
         return f"Arm {self.arm}, {Path(str(self.path)).name}"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
         """Take one damped step towards each point, beside the same arm digitally."""
         given: Motion = plan.given
         arm, targets = given.arm, given.targets
@@ -172,22 +174,26 @@ class Arm(Application):
         _record(arm, targets, found, stream)
         distances, references = (np.array([one.distance for one in steps]) for steps in (found, digital))
         angles = np.abs(np.array([one.angles for one in found]) - [one.angles for one in digital])
-        return {
-            "converged": not short,
-            "steps": len(found),
-            "steps_short_of_bits": len(short),
-            "points_beyond_reach": given.beyond,
-            "cycles": int(np.sum(cycles)),
-            "error_to_digital": (float(angles.max()), "rad"),
-            "largest_distance": (float(distances.max()), "m"),
-            "mean_distance": (float(distances.mean()), "m"),
-            "digital_largest_distance": (float(references.max()), "m"),
-            "tip_to_digital": (
-                float(max(np.abs(one.tip - two.tip).max() for one, two in zip(found, digital, strict=True))),
-                "m",
-            ),
-            **costs,
-        }
+        return Outcome.of(
+            {
+                "converged": not short,
+                "steps": len(found),
+                "steps_short_of_bits": len(short),
+                "points_beyond_reach": given.beyond,
+                "cycles": int(np.sum(cycles)),
+                "error_to_digital": (float(angles.max()), "rad"),
+                "largest_distance": (float(distances.max()), "m"),
+                "mean_distance": (float(distances.mean()), "m"),
+                "digital_largest_distance": (float(references.max()), "m"),
+                "tip_to_digital": (
+                    float(
+                        max(np.abs(one.tip - two.tip).max() for one, two in zip(found, digital, strict=True))
+                    ),
+                    "m",
+                ),
+                **costs,
+            }
+        )
 
     def _solver(
         self, chip: Holder, cycles: list[int], short: list[str]

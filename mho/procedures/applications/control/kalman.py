@@ -22,6 +22,7 @@ from mho.procedures.applications.control.kalman_filter import (
 )
 from mho.procedures.applications.control.tracks import SPEED, TRACKS, measure, push, read_track, truth
 from mho.procedures.applications.near_matrix import digital_solution, relative_error, solve_near
+from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
@@ -189,7 +190,7 @@ class Kalman(Application):
             "" if name not in TRACKS else f", {self.tracks} tracks, {self.sensors} sensors"
         )
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
         """Filter on the chip, beside the same filter digitally."""
         given: Tracking = plan.given
         steady = self.gain == "steady"
@@ -230,15 +231,17 @@ class Kalman(Application):
         if short:
             stream.say(f"{len(short)} steps do not have their {self.bits} bits: {short[0]}", "WARNING")
         _record_path(given, found, stream)
-        return {
-            "converged": not short,
-            "steps": len(found),
-            "gaps": gaps,
-            "steps_short_of_bits": len(short),
-            "cycles": int(np.sum(cycles)),
-            **_outcome(given, found, digital, steady),
-            **costs,
-        }
+        return Outcome.of(
+            {
+                "converged": not short,
+                "steps": len(found),
+                "gaps": gaps,
+                "steps_short_of_bits": len(short),
+                "cycles": int(np.sum(cycles)),
+                **_outcome(given, found, digital, steady),
+                **costs,
+            }
+        )
 
     def _solver(
         self, chip: Holder, model: TrackModel, cycles: list[int], short: list[str]

@@ -4,8 +4,9 @@
     S = H P H^T + R;   x += P H^T S^-1 (z - H x);   P -= P H^T S^-1 H P
 
 (Kalman, J. Basic Eng. 82, 35 (1960); Bar-Shalom, Li and Kirubarajan, Estimation with Applications to Tracking and
-Navigation, Wiley 2001, sections 5.2 and 6.3.) Covariances do not depend on what is measured, so all tracks share S: one matrix, a
-column a track. Only S^-1 is a system to solve, with the right-hand sides z - H x of all tracks and H P of the covariance.
+Navigation, Wiley 2001, sections 5.2 and 6.3.) Covariances do not depend on what is measured, so all tracks share S: one
+matrix, a column a track. Only S^-1 is a system to solve, with the right-hand sides z - H x of all tracks and H P of the
+covariance.
 """
 
 from __future__ import annotations

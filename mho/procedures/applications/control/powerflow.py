@@ -14,6 +14,7 @@ from mho.procedures.applications.application import MATRICES, Application, Prepa
 from mho.procedures.applications.control.network_files import load_network
 from mho.procedures.applications.control.power_network import Network
 from mho.procedures.applications.near_matrix import digital_solution, relative_error
+from mho.procedures.applications.outcome import Outcome
 from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Figure, Layout, Map, Table
@@ -138,11 +139,14 @@ class PowerFlow(Application):
         present = {"scenarios": bool(self.scenarios), "flow_after_outage": bool(self.outages)}
         figures = tuple(one for one in FIGURES if present.get(one.name, True))
         drawn = () if network.places is None else (PICTURE,)
-        matrix = Array("matrix", network.matrix(), "", "B, per unit, without the reference")
+        arrays = (
+            Array("matrix", network.matrix(), "", "B, per unit, without the reference"),
+            Array("injections", 1e6 * self._injections(network), "W", "of the case, then of the scenarios"),
+        )
         return Layout(
             (FLOWS, BUSES, SCENARIOS, GRID, MATRICES),
             maps,
-            (matrix,),
+            arrays,
             default="flows",
             figures=(*drawn, *figures),
         )
@@ -153,7 +157,7 @@ class PowerFlow(Application):
             f"DC power flow, {Path(self.network).stem if isinstance(self.network, str | Path) else 'network'}"
         )
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
         """Hold B, answer all injections and the transfers of all lines at once, compare."""
         network: Network = plan.given
         injections = self._injections(network)
@@ -176,22 +180,24 @@ class PowerFlow(Application):
         worst = self._outages(network, flows[:, 0], answer.solutions[:, count:], bench, stream)
         _record(network, answer.solutions[:, 0], digital[:, 0], flows, exact, worst, stream)
         balance = network.incidence.T @ (flows - exact)  # the digital flows balance every bus to rounding
-        return {
-            "buses": len(network.buses),
-            "lines": len(network.ends),
-            "condition": float(np.linalg.cond(network.matrix())),
-            "converged": not short,
-            "solutions_short_of_bits": short,
-            "cycles": int(answer.cycles.max()),
-            "error_to_digital": relative_error(answer.solutions, digital),
-            "largest_flow": (1e6 * float(np.abs(flows[:, 0]).max()), "W"),
-            "flow_error": (1e6 * float(np.abs(flows - exact).max()), "W"),
-            "balance_error": (1e6 * float(np.abs(balance).max()), "W"),
-            "reference_power": (1e6 * float(-injections[network.others, 0].sum()), "W"),
-            "splitting_lines": [network.line_name(line) for line in worst["splitting"]],
-            "encoding": encoding,
-            **costs,
-        }
+        return Outcome.of(
+            {
+                "buses": len(network.buses),
+                "lines": len(network.ends),
+                "condition": float(np.linalg.cond(network.matrix())),
+                "converged": not short,
+                "solutions_short_of_bits": short,
+                "cycles": int(answer.cycles.max()),
+                "error_to_digital": relative_error(answer.solutions, digital),
+                "largest_flow": (1e6 * float(np.abs(flows[:, 0]).max()), "W"),
+                "flow_error": (1e6 * float(np.abs(flows - exact).max()), "W"),
+                "balance_error": (1e6 * float(np.abs(balance).max()), "W"),
+                "reference_power": (1e6 * float(-injections[network.others, 0].sum()), "W"),
+                "splitting_lines": [network.line_name(line) for line in worst["splitting"]],
+                "encoding": encoding,
+                **costs,
+            }
+        )
 
     def _injections(self, network: Network) -> Floats:
         """Return injections of the case and of the scenarios, (buses, 1 + scenarios), MW."""

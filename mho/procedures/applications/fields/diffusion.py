@@ -22,6 +22,7 @@ from mho.procedures.applications.fields.diffusion_steps import (
 )
 from mho.procedures.applications.fields.poisson import check_unknowns
 from mho.procedures.applications.near_matrix import relative_error
+from mho.procedures.applications.outcome import Outcome
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Map, Table
@@ -96,6 +97,7 @@ class Diffusion(Application):
     """Let a concentration or a temperature spread over a square with cold walls, by implicit steps."""
 
     title: ClassVar[str] = "Diffusion"
+    seed = None  # nothing is drawn
 
     start = ListParameter("What diffuses", choices=list(STARTS), default="spots")
     field = Parameter("File of what diffuses, instead of a start")
@@ -137,7 +139,7 @@ class Diffusion(Application):
         own = Path(self.field).name if isinstance(self.field, str | Path) and str(self.field).strip() else ""
         return f"Diffusion, {own or self.start}, {self.scheme}, {self.steps} steps"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
         """Hold the implicit matrix and step, beside the same steps digitally."""
         given: Spreading = plan.given
         matrix = implicit_matrix(given.size, given.ratio, given.theta)
@@ -169,16 +171,18 @@ class Diffusion(Application):
         if given.name:
             result["error_to_closed_form"] = row["error_to_closed_form"]
             result["digital_error_to_closed_form"] = row["digital_to_closed_form"]
-        return {
-            "unknowns": given.size**2,
-            "condition": float(np.linalg.cond(matrix)),
-            "converged": not short,
-            "steps_short_of_bits": short,
-            "cycles": int(np.sum(cycles)),
-            "ratio": given.ratio,
-            **result,
-            **costs,
-        }
+        return Outcome.of(
+            {
+                "unknowns": given.size**2,
+                "condition": float(np.linalg.cond(matrix)),
+                "converged": not short,
+                "steps_short_of_bits": short,
+                "cycles": int(np.sum(cycles)),
+                "ratio": given.ratio,
+                **result,
+                **costs,
+            }
+        )
 
     def _row(self, given: Spreading, number: int, u: Floats, reference: Floats) -> dict[str, float]:
         time = number * self.step

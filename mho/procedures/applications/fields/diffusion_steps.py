@@ -3,7 +3,7 @@
     du/dt = D lap u,   u = 0 on the walls:   (1 + theta r L) u' = (1 - (1 - theta) r L) u,   r = D dt / h^2
 
 L is h^2 times the Laplacian's negative, by finite volumes (`electrostatics.system`). theta = 1 is implicit Euler, 1/2
-Crank and Nicolson (Proc. Cambridge Phil. Soc. 43, 50 (1947)). Only the left side is a system; it does not change from step to step.
+Crank and Nicolson (Proc. Cambridge Phil. Soc. 43, 50 (1947)). Only the left side is a system; it is the same in all steps.
 """
 
 from __future__ import annotations

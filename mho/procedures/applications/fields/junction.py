@@ -13,6 +13,7 @@ from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
 from mho.procedures.applications.fields.pn_junction import JunctionModel, NewtonStep, newton
 from mho.procedures.applications.near_matrix import digital_solution, relative_error, solve_near
+from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter
 from mho.procedures.stream import Stream
@@ -58,13 +59,14 @@ class Junction(Application):
     """Solve a p-n junction in equilibrium by Newton's method, its linear systems on the chip."""
 
     title: ClassVar[str] = "p-n junction in equilibrium"
+    seed = None  # nothing is drawn
 
     acceptors = FloatParameter(
         "Doping of the p side", units="1/m^3", minimum=-1e30, maximum=1e26, default=1e23
     )
     donors = FloatParameter("Doping of the n side", units="1/m^3", minimum=-1e30, maximum=1e26, default=2e22)
     temperature = FloatParameter("Temperature", units="K", minimum=100.0, maximum=600.0, default=300.0)
-    points = IntegerParameter("Points along the bar", minimum=8, maximum=MOST_POINTS, default=64)
+    points = IntegerParameter("Points along the bar", minimum=4, maximum=MOST_POINTS, default=64)
     length = FloatParameter(
         "Length of the bar, by the depletion width unless given", units="m", minimum=1e-9, maximum=1e-2
     )
@@ -121,7 +123,7 @@ class Junction(Application):
         """Return the doping of both sides."""
         return f"p-n junction, NA {self.acceptors:.2g} and ND {self.donors:.2g} per m^3"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
         """Take Newton's steps until the potential changes by less than the bits resolve."""
         junction: JunctionModel = plan.given
         *_, exact = newton(junction, digital_solution, EXACT, MOST_STEPS)
@@ -156,14 +158,16 @@ class Junction(Application):
                 "WARNING",
             )
         _record_profile(junction, steps[-1].phi, stream)
-        return {
-            "converged": settled and not missed,
-            "steps": len(steps),
-            "systems_short_of_bits": len(missed),
-            "cycles": int(np.sum(cycles)),
-            **_outcome(junction, steps[-1].phi, exact.phi),
-            **costs,
-        }
+        return Outcome.of(
+            {
+                "converged": settled and not missed,
+                "steps": len(steps),
+                "systems_short_of_bits": len(missed),
+                "cycles": int(np.sum(cycles)),
+                **_outcome(junction, steps[-1].phi, exact.phi),
+                **costs,
+            }
+        )
 
     def _solver(
         self, chip: Holder, cycles: list[int], missed: list[str]

@@ -63,12 +63,11 @@ class JunctionModel:
     temperature: float = 300.0
 
     def __post_init__(self) -> None:
-        for name, value in (("p", self.acceptors), ("n", self.donors)):
+        for name, side, value in (("acceptors", "p", self.acceptors), ("donors", "n", self.donors)):
             if not value > self.intrinsic:
                 raise InputError(
-                    f"the doping of the {name} side is {value:.3g} m^-3; give more than the intrinsic density, "
-                    f"{self.intrinsic:.3g} m^-3 at {self.temperature:g} K, and never a negative one: the sides "
-                    f"give the sign"
+                    f"{name} is {value:.3g} m^-3: the doping of the {side} side must be above the intrinsic density, "
+                    f"{self.intrinsic:.3g} m^-3 at {self.temperature:g} K, and has no sign, which the sides give"
                 )
         width = self.depletion_width
         if not width < MARGIN * self.length:

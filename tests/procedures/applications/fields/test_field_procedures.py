@@ -128,10 +128,10 @@ def test_junction_says_when_it_has_not_settled(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"donors": -1e22}, "the doping of the n side is -1e.22"),
-        ({"acceptors": 0.0}, "the doping of the p side is 0"),
+        ({"donors": -1e22}, "donors is -1e.22 m.-3: the doping of the n side"),
+        ({"acceptors": 0.0}, "acceptors is 0 m.-3"),
         ({"length": 1e-7}, "no neutral ends"),
-        ({"temperature": 600.0, "donors": 1e20}, "more than the intrinsic density"),
+        ({"temperature": 600.0, "donors": 1e20}, "above the intrinsic density"),
     ],
 )
 def test_junction_refuses_what_is_none(given: dict[str, Any], said: str) -> None:
