@@ -5,6 +5,10 @@
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need.
 """
 
+from mho.procedures.applications.control.arm import Arm
+from mho.procedures.applications.control.kalman import Kalman
+from mho.procedures.applications.control.powerflow import PowerFlow
+from mho.procedures.applications.fields.diffusion import Diffusion
 from mho.procedures.applications.fields.junction import Junction
 from mho.procedures.applications.fields.poisson import Poisson
 from mho.procedures.applications.graphs.eigenvector import Eigenvector
@@ -67,11 +71,13 @@ Sweep = IV
 __all__ = [
     "IV",
     "AllAnalogue",
+    "Arm",
     "Block",
     "BlockSolvePlan",
     "BooleanParameter",
     "Contact",
     "Contacts",
+    "Diffusion",
     "Disturb",
     "Disturbed",
     "DrawnSolve",
@@ -89,6 +95,7 @@ __all__ = [
     "Inversions",
     "Invert",
     "Junction",
+    "Kalman",
     "ListParameter",
     "LoopOnCells",
     "Map",
@@ -102,6 +109,7 @@ __all__ = [
     "PageRank",
     "Parameter",
     "Poisson",
+    "PowerFlow",
     "PreparedSolve",
     "Procedure",
     "Products",

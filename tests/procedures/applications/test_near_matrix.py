@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mho.errors import ConvergenceError
 from mho.procedures.applications.near_matrix import relative_error, solve_near
 
 
@@ -51,3 +52,24 @@ def test_zero_takes_no_cycle() -> None:
 def test_error_is_relative_to_the_reference() -> None:
     assert relative_error(np.array([3.0, 4.1]), np.array([3.0, 4.0])) == pytest.approx(0.02)
     assert relative_error(np.array([0.1]), np.zeros(1)) == pytest.approx(0.1)
+
+
+def test_loop_that_rails_ends_with_what_was_found() -> None:
+    held, matrix, rhs = near(5.0)
+    inverse = np.linalg.inv(held)
+    asked = 0
+
+    def invert(residuals: np.ndarray) -> np.ndarray:
+        nonlocal asked
+        asked += 1
+        if asked > fine:
+            raise ConvergenceError("an output reads 0.40 V")
+        return inverse @ residuals
+
+    fine = 2
+    found = solve_near(matrix, rhs, invert, 1e-12)
+    assert not found.converged.any()
+    assert (found.residuals < 0.5).all()
+    asked, fine = 0, 0
+    with pytest.raises(ConvergenceError):
+        solve_near(matrix, rhs, invert, 1e-12)

@@ -3,13 +3,14 @@
     T_i = Rz(q_i) Tz(d_i) Tx(a_i) Rx(alpha_i)          (Denavit and Hartenberg, J. Appl. Mech. 22, 215 (1955))
     (J^T J + l^2 1) dq = J^T e                         (Nakamura and Hanafusa, J. Dyn. Syst. Meas. Control 108, 163 (1986))
 
-The damping l bounds |dq| by |e| / 2l. An error longer than 2l is shortened to that (Buss and Kim, J. Graphics Tools 10, 37
-(2005)), so that no step turns the joints by more than 1 rad, where the arm is stretched out or its target out of reach too.
+The damping l bounds |dq| by |e| / 2l. Where a target stays out of reach, the curvature of the tip's path, about |e|
+times the reach, is what the matrix lacks, and steps would swing to and fro: it is added to l^2 for errors larger than
+l/2 (as Sugihara, IEEE Trans. Robotics 27, 984 (2011), adds |e|^2 / 2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -80,7 +81,9 @@ class Arm:
 
 
 def planar(joints: int, length: float = 1.0) -> Arm:
-    """Return a planar arm of equal links, `length` m in all, bent a little: stretched out, its Jacobian would be singular."""
+    """Return a planar arm of equal links, `length` m in all, bent a little: stretched out, its Jacobian would be
+    singular.
+    """
     none = np.zeros(joints)
     rest = np.full(joints, np.pi / 2.0 / max(joints - 1, 1))
     rest[0] = -np.pi / 4.0
@@ -117,8 +120,8 @@ def follow(
     targets: Floats,
     damping: float,
     solve: Callable[[Floats, Floats], Floats],
-) -> list[ArmStep]:
-    """Take one damped step towards each target in turn.
+) -> Iterator[ArmStep]:
+    """Take one damped step towards each target in turn, and yield it.
 
     Parameters
     ----------
@@ -131,20 +134,19 @@ def follow(
     solve : callable
         (J^T J + l^2 1, J^T e) -> dq.
     """
-    steps = []
     for target in targets:
         jacobian = arm.jacobian(angles)
         error = target - arm.tip(angles)
-        error = error * min(1.0, 2.0 * damping / max(float(np.linalg.norm(error)), 1e-300))
-        angles = angles + solve(damped_matrix(jacobian, damping), jacobian.T @ error)
+        curvature = arm.reach * max(0.0, float(np.linalg.norm(error)) - damping / 2.0)
+        damped = damped_matrix(jacobian, float(np.sqrt(damping**2 + curvature)))
+        angles = angles + solve(damped, jacobian.T @ error)
         tip = arm.tip(angles)
-        steps.append(ArmStep(angles, tip, float(np.linalg.norm(target - tip))))
-    return steps
+        yield ArmStep(angles, tip, float(np.linalg.norm(target - tip)))
 
 
 def path_around(centre: Floats, radius: float, steps: int, kind: str) -> Floats:
-    """Return points of a closed path, (steps, dimensions), m: ``circle``, or ``eight`` (Gerono's lemniscate), in the plane of the
-    first two axes; the first point is the centre's right.
+    """Return points of a closed path, (steps, dimensions), m: ``circle``, or ``eight`` (Gerono's lemniscate), in the
+    plane of the first two axes; the first point is the centre's right.
     """
     turn = 2.0 * np.pi * np.arange(steps) / max(steps - 1, 1)
     across, along = np.cos(turn), np.sin(turn) * (np.cos(turn) if kind == "eight" else 1.0)

@@ -1,10 +1,12 @@
 """A Kalman filter with constant velocity, for many tracks at once, and the statistics of its consistency.
 
-    x' = F x + w, cov(w) = Q;   z = H x + v, cov(v) = R;   S = H P H^T + R;   x += P H^T S^-1 (z - H x);   P -= P H^T S^-1 H P
+    x' = F x + w, cov(w) = Q;   z = H x + v, cov(v) = R
+    S = H P H^T + R;   x += P H^T S^-1 (z - H x);   P -= P H^T S^-1 H P
 
-(Kalman, J. Basic Eng. 82, 35 (1960); Bar-Shalom, Li and Kirubarajan, Estimation with Applications to Tracking and Navigation,
-Wiley 2001, sections 5.2 and 6.3.) Covariances do not depend on what is measured, so all tracks share S: one matrix, a column a
-track. Only S^-1 is a system to solve, with the right-hand sides z - H x of all tracks and H P of the covariance.
+(Kalman, J. Basic Eng. 82, 35 (1960); Bar-Shalom, Li and Kirubarajan, Estimation with Applications to Tracking and
+Navigation, Wiley 2001, sections 5.2 and 6.3.) Covariances do not depend on what is measured, so all tracks share S: one
+matrix, a column a track. Only S^-1 is a system to solve, with the right-hand sides z - H x of all tracks and H P of the
+covariance.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ class TrackModel:
     def drive(self) -> Floats:
         """Q of an acceleration that is constant over an interval (Bar-Shalom et al. 2001, section 6.3.2)."""
         gain = np.array([self.interval**2 / 2.0, self.interval])
-        return np.kron(self.acceleration**2 * np.outer(gain, gain), np.eye(2))
+        return np.asarray(np.kron(self.acceleration**2 * np.outer(gain, gain), np.eye(2)))
 
     @property
     def observation(self) -> Floats:
@@ -65,7 +67,7 @@ class TrackModel:
     def measurement(self) -> Floats:
         """R, (2 sensors, 2 sensors): what sensors share correlates their errors."""
         own = np.diag(self.noise**2) * (1.0 - self.shared)
-        return np.kron(own + self.shared * np.outer(self.noise, self.noise), np.eye(2))
+        return np.asarray(np.kron(own + self.shared * np.outer(self.noise, self.noise), np.eye(2)))
 
     def first_covariance(self, speed: float) -> Floats:
         """Return P before the first measurement: positions to within ten times the noise, velocities to within `speed`."""
@@ -101,6 +103,7 @@ def kalman(
     solve: Callable[[Floats, Floats], Floats],
     *,
     steady: bool = False,
+    push: Floats | None = None,
 ) -> Iterator[FilterStep]:
     """Yield the filter's steps.
 
@@ -116,13 +119,15 @@ def kalman(
         (S, right-hand sides (m, k)) -> S^-1 times these.
     steady : bool
         P stays as given, which is the steady one: one S, one gain for all steps.
+    push : (4,) array, optional
+        Known change of the state in an interval beside its motion, as by gravity.
     """
     f, h, q = model.transition, model.observation, model.drive
     x, p = np.array(first, dtype=np.float64), np.array(covariance, dtype=np.float64)
     tracks = len(x)
     for number, z in enumerate(measured):
         if number:
-            x = x @ f.T
+            x = x @ f.T + (0.0 if push is None else push)
             if not steady:
                 p = f @ p @ f.T + q
         innovation = z - x @ h.T
@@ -144,11 +149,11 @@ def kalman(
 
 def nees(errors: Floats, covariance: Floats) -> Floats:
     """Return the normalised squared errors of estimates, (tracks,) (Bar-Shalom et al. 2001, section 5.4.2)."""
-    return np.einsum("ij,ij->i", errors, np.linalg.solve(covariance, errors.T).T)
+    return np.asarray(np.einsum("ij,ij->i", errors, np.linalg.solve(covariance, errors.T).T))
 
 
 def consistency_interval(freedom: int, count: int) -> tuple[float, float]:
-    """Return the interval in which the mean of `count` squared errors of `freedom` dimensions lies with 95 %: chi^2 / count."""
+    """Return where the mean of `count` squared errors of `freedom` dimensions lies with 95 %, from chi^2."""
     shape = freedom * count / 2.0
     low, high = (2.0 * float(gammaincinv(shape, one)) for one in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
     return low / count, high / count

@@ -1,7 +1,8 @@
 """Networks from case files of MATPOWER, and the IEEE 14-bus test case.
 
 A case file assigns matrices: ``mpc.bus = [ ... ];``. Of a bus its number, type and load are read, of a generator bus, power
-and status, of a branch ends, reactance, tap, shift and status (MATPOWER User's Manual, appendix B, tables B-1 to B-3). Nothing in it is run.
+and status, of a branch ends, reactance, tap, shift and status (MATPOWER User's Manual, appendix B, tables B-1 to B-3).
+Nothing in it is run.
 """
 
 from __future__ import annotations
@@ -170,7 +171,8 @@ def _matrix(text: str, name: str, path: Path) -> Floats:
     if short or len(set(map(len, rows))) > 1:
         at = short[0] if short else 1 + next(n for n, row in enumerate(rows) if len(row) != len(rows[0]))
         raise InputError(
-            f"{path}: row {at} of mpc.{name} has {len(rows[at - 1])} values; all need the same number, {COLUMNS[name]} or more"
+            f"{path}: row {at} of mpc.{name} has {len(rows[at - 1])} values; all need the same number, "
+            f"{COLUMNS[name]} or more"
         )
     values = np.array([[_number(one, f"mpc.{name}", path) for one in row] for row in rows])
     return values.reshape(len(rows), -1) if rows else np.empty((0, COLUMNS[name]))

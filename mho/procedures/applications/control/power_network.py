@@ -2,8 +2,8 @@
 
     B theta = P,   f_l = b_l (theta_from - theta_to - shift),   b_l = 1 / (x tap)
 
-with the angle of the reference bus at 0 (Wood, Wollenberg and Sheble, Power Generation, Operation, and Control, 3rd ed. 2014,
-sections 6.16 and 7.5). In per unit of the base power.
+with the angle of the reference bus at 0 (Wood, Wollenberg and Sheble, Power Generation, Operation, and Control, 3rd ed.
+2014, sections 6.16 and 7.5). In per unit of the base power.
 """
 
 from __future__ import annotations
@@ -73,22 +73,25 @@ class Network:
         Raises
         ------
         InputError
-            Buses that no line connects with the reference: an island, whose buses are named; a susceptance that is not positive.
+            Buses that no line connects with the reference: an island, whose buses are named; a susceptance that is not
+            positive.
         """
         wrong = np.flatnonzero(~(self.susceptances > 0.0) | ~np.isfinite(self.susceptances))
         if wrong.size:
             line = int(wrong[0])
+            reactance = 1.0 / self.susceptances[line]
             raise InputError(
-                f"line {self.line_name(line)} of {self.name} has the reactance {1.0 / self.susceptances[line]:.3g}; a DC power flow "
-                "needs positive ones"
+                f"line {self.line_name(line)} of {self.name} has the reactance {reactance:.3g}; a DC power flow needs "
+                "positive ones"
             )
         labels = self._islands(np.ones(len(self.ends), dtype=bool))
         lost = np.flatnonzero(labels != labels[self.reference])
         if lost.size:
             named = ", ".join(str(bus) for bus in self.buses[lost[:8]].tolist())
             raise InputError(
-                f"bus{'es' * (lost.size > 1)} {named}{' and more' * (lost.size > 8)} of {self.name} form an island: no line in service "
-                f"leads to the reference, bus {self.buses[self.reference]}, and B is singular; connect or remove them"
+                f"bus{'es' * (lost.size > 1)} {named}{' and more' * (lost.size > 8)} of {self.name} form an island: "
+                f"no line in service leads to the reference, bus {self.buses[self.reference]}, and B is "
+                "singular; connect or remove them"
             )
 
     def _islands(self, kept: NDArray[np.bool_]) -> Integers:
@@ -127,7 +130,8 @@ class Network:
         return np.asarray(self.base * (self.susceptances * drops.T).T)
 
     def outage_factors(self, responses: Floats) -> Floats:
-        """Return by how much of the flow of line k the flow of line l changes when k goes, [l, k]; NaN where k splits the network.
+        """Return by how much of the flow of line k the flow of line l changes when k goes, [l, k]; NaN where k splits
+        the network.
 
         Parameters
         ----------

@@ -27,37 +27,42 @@ MISSING = ("", "nan", "na", "none", "-")
 def truth(kind: str, model: TrackModel, steps: int, count: int, rng: np.random.Generator) -> Floats:
     """Return states (steps, count, 4): x, y, vx, vy in m and m/s.
 
-    ``random`` draws each track's accelerations as the model has them, so that the filter is consistent with it. ``turn`` and ``rocket``
-    are one track each, seen `count` times: straight flight with two turns, a ballistic arc.
+    ``random`` and ``rocket`` draw each track's accelerations as the model has them, so that the filter is consistent
+    with them; a rocket flies up after burn-out and falls. ``turn`` is one flight of an aircraft, seen `count` times.
     """
-    if kind == "random":
-        states = np.empty((steps, count, 4))
-        states[0] = np.concatenate(
-            (np.zeros((count, 2)), rng.normal(0.0, SPEED / 2.0, (count, 2))), axis=1
-        )
-        gain = np.kron([model.interval**2 / 2.0, model.interval], np.ones(2))
-        for number in range(1, steps):
-            pushed = model.acceleration * np.tile(rng.standard_normal((count, 2)), 2) * gain
-            states[number] = states[number - 1] @ model.transition.T + pushed
-        return states
-    velocity = _turning(steps) if kind == "turn" else _ballistic(steps, model.interval)
-    position = np.concatenate((np.zeros((1, 2)), np.cumsum(velocity[:-1] + velocity[1:], axis=0) / 2.0 * model.interval))
-    one = np.concatenate((position, velocity), axis=1)
-    return np.repeat(one[:, None, :], count, axis=1)
+    if kind == "turn":
+        velocity = _turning(steps)
+        moved = (velocity[:-1] + velocity[1:]) / 2.0 * model.interval
+        one = np.concatenate((np.concatenate((np.zeros((1, 2)), np.cumsum(moved, axis=0))), velocity), axis=1)
+        return np.repeat(one[:, None, :], count, axis=1)
+    states = np.zeros((steps, count, 4))
+    if kind == "rocket":
+        rise = GRAVITY * (steps - 1) * model.interval / 2.0
+        states[0, :, 2:] = rise / 3.0, rise
+    else:
+        states[0, :, 2:] = rng.normal(0.0, SPEED / 2.0, (count, 2))
+    gain = np.kron([model.interval**2 / 2.0, model.interval], np.ones(2))
+    for number in range(1, steps):
+        drawn = model.acceleration * np.tile(rng.standard_normal((count, 2)), 2) * gain
+        states[number] = states[number - 1] @ model.transition.T + push(kind, model) + drawn
+    return states
+
+
+def push(kind: str, model: TrackModel) -> Floats:
+    """Return the known change of a state in an interval, (4,): gravity's, of a rocket."""
+    fall = GRAVITY if kind == "rocket" else 0.0
+    return np.array((0.0, -fall * model.interval**2 / 2.0, 0.0, -fall * model.interval))
 
 
 def _turning(steps: int) -> Floats:
-    """Return velocities of an aircraft: straight, a quarter turn to the left, straight, a half turn to the right, straight."""
+    """Return velocities of an aircraft: straight, a quarter turn to the left, straight, a half turn to the right,
+    straight.
+    """
     share = np.linspace(0.0, 1.0, steps)
-    heading = np.pi / 2.0 * np.clip((share - 0.2) / 0.15, 0.0, 1.0) - np.pi * np.clip((share - 0.55) / 0.25, 0.0, 1.0)
+    heading = np.pi / 2.0 * np.clip((share - 0.2) / 0.15, 0.0, 1.0) - np.pi * np.clip(
+        (share - 0.55) / 0.25, 0.0, 1.0
+    )
     return SPEED * np.stack((np.cos(heading), np.sin(heading)), axis=1)
-
-
-def _ballistic(steps: int, interval: float) -> Floats:
-    """Return velocities of a rocket after burn-out that comes down where the steps end."""
-    time = np.arange(steps) * interval
-    rise = GRAVITY * time[-1] / 2.0
-    return np.stack((np.full(steps, rise / 3.0), rise - GRAVITY * time), axis=1)
 
 
 def measure(states: Floats, model: TrackModel, rng: np.random.Generator) -> Floats:
@@ -73,11 +78,14 @@ def read_track(path: str | Path) -> Floats:
     Raises
     ------
     InputError
-        The file is missing, too large, no text; a line has other than two values or no number; fewer than three measurements.
+        The file is missing, too large, no text; a line has other than two values or no number; fewer than three
+        measurements.
     """
     path = Path(path)
     if path.suffix.lower() != ".csv":
-        raise InputError(f"{path} is no track: give one of {', '.join(TRACKS)}, or a .csv of x and y in m, a line a step")
+        raise InputError(
+            f"{path} is no track: give one of {', '.join(TRACKS)}, or a .csv of x and y in m, a line a step"
+        )
     try:
         check_ordinary(path)
         if path.stat().st_size > LARGEST:
@@ -97,7 +105,9 @@ def read_track(path: str | Path) -> Floats:
         if not rows and all(one[:1].isalpha() and one.lower() not in MISSING for one in fields):
             continue  # a line of names
         if len(fields) != 2:
-            raise InputError(f"{path}, line {number}: {len(fields)} values; give x and y in m, and leave them empty in a gap")
+            raise InputError(
+                f"{path}, line {number}: {len(fields)} values; give x and y in m, and leave them empty in a gap"
+            )
         rows.append([_number(one, f"{path}, line {number}") for one in fields])
     track = np.array(rows, dtype=np.float64).reshape(-1, 2)
     track[~np.isfinite(track).all(axis=1)] = np.nan  # half a position is none
@@ -105,7 +115,9 @@ def read_track(path: str | Path) -> Floats:
     if seen < 3:
         raise InputError(f"{path} has {seen} whole measurements; a track needs three")
     if not np.isfinite(track[0]).all():
-        raise InputError(f"{path} begins with a gap, so there is nothing to start from: leave the first lines out")
+        raise InputError(
+            f"{path} begins with a gap, so there is nothing to start from: leave the first lines out"
+        )
     return track
 
 

@@ -2,8 +2,8 @@
 
     du/dt = D lap u,   u = 0 on the walls:   (1 + theta r L) u' = (1 - (1 - theta) r L) u,   r = D dt / h^2
 
-L is h^2 times the Laplacian's negative, by finite volumes (`electrostatics.system`). theta = 1 is implicit Euler, 1/2 Crank and
-Nicolson (Proc. Cambridge Phil. Soc. 43, 50 (1947)). Only the left side is a system; it does not change from step to step.
+L is h^2 times the Laplacian's negative, by finite volumes (`electrostatics.system`). theta = 1 is implicit Euler, 1/2
+Crank and Nicolson (Proc. Cambridge Phil. Soc. 43, 50 (1947)). Only the left side is a system; it is the same in all steps.
 """
 
 from __future__ import annotations
@@ -75,15 +75,14 @@ def _apply(u: Floats) -> Floats:
     padded = np.pad(u, 1)
     padded[0, 1:-1], padded[-1, 1:-1] = -u[0], -u[-1]
     padded[1:-1, 0], padded[1:-1, -1] = -u[:, 0], -u[:, -1]
-    return np.asarray(
-        4.0 * u - padded[:-2, 1:-1] - padded[2:, 1:-1] - padded[1:-1, :-2] - padded[1:-1, 2:]
-    )
+    return np.asarray(4.0 * u - padded[:-2, 1:-1] - padded[2:, 1:-1] - padded[1:-1, :-2] - padded[1:-1, 2:])
 
 
 def closed_form(start: str, n: int, spread: float) -> Floats:
     """Return the exact solution at the centres of the cells, (n, n).
 
-    The heat kernel with its images, or the decay of a sine mode (Carslaw and Jaeger, Conduction of Heat in Solids, 1959, 10.3).
+    The heat kernel with its images, or the decay of a sine mode (Carslaw and Jaeger, Conduction of Heat in Solids, 1959,
+    10.3).
 
     Parameters
     ----------
@@ -95,7 +94,7 @@ def closed_form(start: str, n: int, spread: float) -> Floats:
     x = (np.arange(n) + 0.5) / n
     if start == "sine":
         one = np.sin(np.pi * x)
-        return np.exp(-2.0 * np.pi**2 * spread) * np.outer(one, one)
+        return np.asarray(np.exp(-2.0 * np.pi**2 * spread) * np.outer(one, one))
     total = np.zeros((n, n))
     for row, column, height in BUMPS[start]:
         total += height * np.outer(_kernel(x, row, spread), _kernel(x, column, spread))

@@ -34,9 +34,7 @@ def dipole(n: int) -> Electrostatics:
 
 def quadrupole(n: int) -> Electrostatics:
     """Return four charges of alternating sign in a grounded box."""
-    return grounded(
-        _charges(n, ((0.3, 0.3, 1.0), (0.3, 0.7, -1.0), (0.7, 0.3, -1.0), (0.7, 0.7, 1.0)))
-    )
+    return grounded(_charges(n, ((0.3, 0.3, 1.0), (0.3, 0.7, -1.0), (0.7, 0.3, -1.0), (0.7, 0.7, 1.0))))
 
 
 def sine(n: int) -> Electrostatics:
@@ -74,7 +72,8 @@ PRESETS: dict[str, Callable[[int], Electrostatics]] = {
 
 
 def seeds(problem: Electrostatics) -> Floats:
-    """Return where field lines begin, (lines, 2) as x and y: around charges that stand alone, along electrodes or the left wall.
+    """Return where field lines begin, (lines, 2) as x and y: around charges that stand alone, along electrodes or the
+    left wall.
 
     Of a source that fills the box they begin on a coarse grid.
     """

@@ -4,7 +4,7 @@
 
 Cell [row, column] has its centre at ((column + 1/2) h, (row + 1/2) h), h = 1/n. Two neighbours are coupled by the harmonic
 mean of their permittivities, a cell and a wall by twice the cell's, since the wall is half a cell away. All rows are
-multiplied by h^2, so that entries are of order 1 and symmetric (LeVeque, Finite Difference Methods, SIAM 2007, section 3.2).
+multiplied by h^2, so that entries are of order 1 and symmetric (LeVeque, Finite Difference Methods, SIAM 2007, 3.2).
 """
 
 from __future__ import annotations
@@ -56,9 +56,7 @@ class Electrostatics:
     @property
     def has_sine_transform(self) -> bool:
         """Whether the sine transform solves it: grounded walls, one permittivity, no electrode."""
-        return (
-            self.walls == (0.0,) * 4 and not self.fixed.any() and bool((self.permittivity == 1.0).all())
-        )
+        return self.walls == (0.0,) * 4 and not self.fixed.any() and bool((self.permittivity == 1.0).all())
 
 
 def grounded(source: Floats) -> Electrostatics:
@@ -111,11 +109,11 @@ def system(problem: Electrostatics) -> tuple[Floats, Floats]:
         matrix[other, one] -= coupling
         np.add.at(matrix, (one, one), coupling)
         np.add.at(matrix, (other, other), coupling)
-    for wall, cells in zip(problem.walls, (np.s_[:, 0], np.s_[:, -1], np.s_[0, :], np.s_[-1, :]), strict=True):
+    for wall, one in zip(problem.walls, (number[:, 0], number[:, -1], number[0], number[-1]), strict=True):
         if wall is not None:
-            one = number[cells]
-            matrix[one, one] += 2.0 * eps[cells]
-            rhs[one] += 2.0 * eps[cells] * wall
+            coupling = 2.0 * eps.ravel()[one]
+            matrix[one, one] += coupling
+            rhs[one] += coupling * wall
     held = problem.fixed.ravel()
     if held.any():
         given = problem.potential.ravel()[held]
@@ -129,7 +127,8 @@ def system(problem: Electrostatics) -> tuple[Floats, Floats]:
 def field(potential: Floats, problem: Electrostatics) -> tuple[Floats, Floats]:
     """Return E = -grad u at the centres of the cells, V/m, along x (columns) and y (rows).
 
-    Differences over two cells; at a wall with a potential that is half a cell away, at an insulating one the other side's half.
+    Differences over two cells; at a wall with a potential that is half a cell away, at an insulating one the other
+    side's half.
     """
     n = problem.size
     left, right, top, bottom = problem.walls
@@ -149,7 +148,8 @@ def _gradient(u: Floats, low: float | None, high: float | None, n: int) -> Float
 def sine_transform(source: Floats) -> Floats:
     """Return the potential of charges in a grounded box by the sine transform, which diagonalises the matrix.
 
-    Its eigenvalues are 4 sin^2(pi k / 2n) + 4 sin^2(pi l / 2n), k, l = 1..n (LeVeque 2007, section 3.4 for the nodes of a grid).
+    Its eigenvalues are 4 sin^2(pi k / 2n) + 4 sin^2(pi l / 2n), k, l = 1..n (LeVeque 2007, section 3.4 for the nodes of
+    a grid).
     """
     n = len(source)
     half = 4.0 * np.sin(np.pi * np.arange(1, n + 1) / (2.0 * n)) ** 2
@@ -157,7 +157,9 @@ def sine_transform(source: Floats) -> Floats:
 
 
 def flux(potential: Floats, problem: Electrostatics) -> float:
-    """Return the flux of eps E out of the left wall, V; over the voltage between left and right it is the effective permittivity."""
+    """Return the flux of eps E out of the left wall, V; over the voltage between left and right it is the effective
+    permittivity.
+    """
     wall = problem.walls[0]
     if wall is None:
         raise InputError("the left wall has no potential, so no flux leaves it")
@@ -165,7 +167,8 @@ def flux(potential: Floats, problem: Electrostatics) -> float:
 
 
 def rayleigh(permittivity: float, share: float) -> float:
-    """Return the effective permittivity of a square array of cylinders (Lord Rayleigh, Phil. Mag. 34, 481 (1892), section on cylinders).
+    """Return the effective permittivity of a square array of cylinders (Lord Rayleigh, Phil. Mag. 34, 481 (1892),
+    section on cylinders).
 
     Parameters
     ----------

@@ -12,7 +12,8 @@ from scipy.constants import elementary_charge
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
 from mho.procedures.applications.fields.pn_junction import JunctionModel, NewtonStep, newton
-from mho.procedures.applications.near_matrix import relative_error, solve_near
+from mho.procedures.applications.near_matrix import digital_solution, relative_error, solve_near
+from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter
 from mho.procedures.stream import Stream
@@ -58,14 +59,21 @@ class Junction(Application):
     """Solve a p-n junction in equilibrium by Newton's method, its linear systems on the chip."""
 
     title: ClassVar[str] = "p-n junction in equilibrium"
+    seed = None  # nothing is drawn
 
-    acceptors = FloatParameter("Doping of the p side", units="1/m^3", minimum=-1e30, maximum=1e26, default=1e23)
+    acceptors = FloatParameter(
+        "Doping of the p side", units="1/m^3", minimum=-1e30, maximum=1e26, default=1e23
+    )
     donors = FloatParameter("Doping of the n side", units="1/m^3", minimum=-1e30, maximum=1e26, default=2e22)
     temperature = FloatParameter("Temperature", units="K", minimum=100.0, maximum=600.0, default=300.0)
-    points = IntegerParameter("Points along the bar", minimum=8, maximum=MOST_POINTS, default=64)
-    length = FloatParameter("Length of the bar, by the depletion width unless given", units="m", minimum=1e-9, maximum=1e-2)
+    points = IntegerParameter("Points along the bar", minimum=4, maximum=MOST_POINTS, default=64)
+    length = FloatParameter(
+        "Length of the bar, by the depletion width unless given", units="m", minimum=1e-9, maximum=1e-2
+    )
     jacobian = ListParameter(
-        "Matrix of Newton's steps, each programmed anew, or the first one held for all", choices=["anew", "held"], default="anew"
+        "Matrix of Newton's steps, each programmed anew, or the first one held for all",
+        choices=["anew", "held"],
+        default="anew",
     )
     max_steps = IntegerParameter("Most steps", minimum=1, maximum=MOST_STEPS, default=12)
 
@@ -90,12 +98,23 @@ class Junction(Application):
         layer = (Band(-left, junction.depletion_width - left, "depletion approximation"),)
         profile: dict[str, Any] = {"table": "junction", "x": "x", "bands": layer}
         figures = (
-            Figure("carriers", y=("electrons", "holes", "doping"), y_scale="log", title="Carriers of the p-n junction", **profile),
+            Figure(
+                "carriers",
+                y=("electrons", "holes", "doping"),
+                y_scale="log",
+                title="Carriers of the p-n junction",
+                **profile,
+            ),
             Figure("potential", y=("potential", "depletion_potential"), title="Potential", **profile),
             Figure("field", y=("field", "depletion_field"), title="Field", **profile),
             Figure("charge", y="charge", title="Charge density", **profile),
             Figure(
-                "newton", table="newton", x="step", y=("change", "error"), y_scale="log", title="Newton's steps on the chip"
+                "newton",
+                table="newton",
+                x="step",
+                y=("change", "error"),
+                y_scale="log",
+                title="Newton's steps on the chip",
             ),
         )
         return Layout((PROFILE, NEWTON, MATRICES), default="junction", figures=figures)
@@ -104,10 +123,10 @@ class Junction(Application):
         """Return the doping of both sides."""
         return f"p-n junction, NA {self.acceptors:.2g} and ND {self.donors:.2g} per m^3"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
         """Take Newton's steps until the potential changes by less than the bits resolve."""
         junction: JunctionModel = plan.given
-        *_, exact = newton(junction, np.linalg.solve, EXACT, MOST_STEPS)
+        *_, exact = newton(junction, digital_solution, EXACT, MOST_STEPS)
         # The steps end where the change is below the last bit of the whole potential.
         tolerance = 2.0 ** -int(self.bits) * float(np.ptp(exact.phi))
         cycles: list[int] = []
@@ -129,7 +148,9 @@ class Junction(Application):
             costs = chip.costs()
         settled = steps[-1].change < tolerance
         if missed:
-            stream.say(f"{len(missed)} of {len(steps)} systems do not have their bits: {missed[0]}", "WARNING")
+            stream.say(
+                f"{len(missed)} of {len(steps)} systems do not have their bits: {missed[0]}", "WARNING"
+            )
         if not settled:
             stream.say(
                 f"Newton's method has not settled after {len(steps)} steps: the potential still changes by "
@@ -137,14 +158,16 @@ class Junction(Application):
                 "WARNING",
             )
         _record_profile(junction, steps[-1].phi, stream)
-        return {
-            "converged": settled and not missed,
-            "steps": len(steps),
-            "systems_short_of_bits": len(missed),
-            "cycles": int(np.sum(cycles)),
-            **_outcome(junction, steps[-1].phi, exact.phi),
-            **costs,
-        }
+        return Outcome.of(
+            {
+                "converged": settled and not missed,
+                "steps": len(steps),
+                "systems_short_of_bits": len(missed),
+                "cycles": int(np.sum(cycles)),
+                **_outcome(junction, steps[-1].phi, exact.phi),
+                **costs,
+            }
+        )
 
     def _solver(
         self, chip: Holder, cycles: list[int], missed: list[str]

@@ -2,8 +2,8 @@
 
     eps psi'' = -q (p - n + N),   n = ni exp(psi / Vt),   p = ni exp(-psi / Vt),   N = ND - NA,   psi' = 0 at both ends
 
-(Sze and Ng, Physics of Semiconductor Devices, 3rd ed. 2007, section 2.2). With phi = psi / Vt and c = q ni h^2 / (eps Vt) the
-equation at each point is
+(Sze and Ng, Physics of Semiconductor Devices, 3rd ed. 2007, section 2.2). With phi = psi / Vt and
+c = q ni h^2 / (eps Vt) the equation at each point is
 
     F = -phi[k-1] + 2 phi[k] - phi[k+1] + c (2 sinh phi[k] - N[k] / ni) = 0,     J = tridiag(-1, 2 + 2 c cosh phi, -1)
 
@@ -35,7 +35,9 @@ MOST_CHANGE = 4.0
 
 
 def intrinsic(temperature: float) -> float:
-    """Return silicon's intrinsic density, 1/m^3 (Misiakos and Tsamakis, J. Appl. Phys. 74, 3293 (1993)); 9.7e15 at 300 K."""
+    """Return silicon's intrinsic density, 1/m^3 (Misiakos and Tsamakis, J. Appl. Phys. 74, 3293 (1993)); 9.7e15 at 300
+    K.
+    """
     return float(5.29e25 * (temperature / 300.0) ** 2.54 * np.exp(-6726.0 / temperature))
 
 
@@ -61,22 +63,24 @@ class JunctionModel:
     temperature: float = 300.0
 
     def __post_init__(self) -> None:
-        for name, value in (("p", self.acceptors), ("n", self.donors)):
+        for name, side, value in (("acceptors", "p", self.acceptors), ("donors", "n", self.donors)):
             if not value > self.intrinsic:
                 raise InputError(
-                    f"the doping of the {name} side is {value:.3g} m^-3; give more than the intrinsic density, "
-                    f"{self.intrinsic:.3g} m^-3 at {self.temperature:g} K, and never a negative one: the sides give the sign"
+                    f"{name} is {value:.3g} m^-3: the doping of the {side} side must be above the intrinsic density, "
+                    f"{self.intrinsic:.3g} m^-3 at {self.temperature:g} K, and has no sign, which the sides give"
                 )
         width = self.depletion_width
         if not width < MARGIN * self.length:
             raise InputError(
-                f"the depletion layer is about {width:.3g} m wide and the bar {self.length:.3g} m long, which leaves no neutral ends: "
+                f"the depletion layer is about {width:.3g} m wide and the bar {self.length:.3g} m long, which "
+                f"leaves no neutral ends: "
                 f"give a length of {width / MARGIN * 1.05:.2g} m or more, or more doping"
             )
         share = 1.0 / (1.0 + self.acceptors / self.donors)  # of the layer, on the p side
         if max(share, 1.0 - share) * width > 0.45 * self.length:
             raise InputError(
-                f"the depletion layer reaches {max(share, 1.0 - share) * width:.3g} m into the lighter doped side, half a bar is "
+                f"the depletion layer reaches {max(share, 1.0 - share) * width:.3g} m into the lighter doped "
+                f"side, half a bar is "
                 f"{self.length / 2.0:.3g} m: give a length of {max(share, 1.0 - share) * width / 0.45 * 1.05:.2g} m or more"
             )
 
@@ -98,12 +102,12 @@ class JunctionModel:
     @property
     def places(self) -> Floats:
         """Of the points, m, 0 at the junction, which lies between two of them."""
-        return (np.arange(self.points) + 0.5) * self.step - self.length / 2.0
+        return np.asarray((np.arange(self.points) + 0.5) * self.step - self.length / 2.0)
 
     @property
     def doping(self) -> Floats:
         """N, 1/m^3."""
-        return np.where(self.places < 0.0, -self.acceptors, self.donors)
+        return np.asarray(np.where(self.places < 0.0, -self.acceptors, self.donors), dtype=np.float64)
 
     @property
     def coupling(self) -> float:
@@ -129,7 +133,10 @@ class JunctionModel:
     @property
     def peak_field(self) -> float:
         """|E| at the junction, V/m, exactly: the first integral of the equation on both sides meets there."""
-        left, right = -np.arcsinh(self.acceptors / (2 * self.intrinsic)), np.arcsinh(self.donors / (2 * self.intrinsic))
+        left, right = (
+            -np.arcsinh(self.acceptors / (2 * self.intrinsic)),
+            np.arcsinh(self.donors / (2 * self.intrinsic)),
+        )
         carriers = 2.0 * self.intrinsic * (np.cosh(left) - np.cosh(right))
         middle = (self.acceptors * left + self.donors * right + carriers) / (self.acceptors + self.donors)
         energy = 2.0 * self.intrinsic * (np.cosh(middle) - np.cosh(left)) + self.acceptors * (middle - left)
@@ -141,10 +148,13 @@ class JunctionModel:
         right = self.depletion_width - left
         x = self.places
         scale = elementary_charge / (2.0 * SILICON * epsilon_0 * self.thermal)
-        low, high = -np.arcsinh(self.acceptors / (2 * self.intrinsic)), np.arcsinh(self.donors / (2 * self.intrinsic))
+        low, high = (
+            -np.arcsinh(self.acceptors / (2 * self.intrinsic)),
+            np.arcsinh(self.donors / (2 * self.intrinsic)),
+        )
         p_side = low + scale * self.acceptors * np.clip(x + left, 0.0, None) ** 2
         n_side = high - scale * self.donors * np.clip(right - x, 0.0, None) ** 2
-        return np.where(x < 0.0, p_side, n_side)
+        return np.asarray(np.where(x < 0.0, p_side, n_side))
 
     def residual(self, phi: Floats) -> Floats:
         """Return F."""

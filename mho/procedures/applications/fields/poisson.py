@@ -24,7 +24,8 @@ from mho.procedures.applications.fields.electrostatics import (
     system,
 )
 from mho.procedures.applications.fields.streamlines import line_texture, streamlines
-from mho.procedures.applications.near_matrix import relative_error
+from mho.procedures.applications.near_matrix import digital_solution, relative_error
+from mho.procedures.applications.outcome import Outcome
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Figure, Layout, Map, Table
@@ -36,8 +37,12 @@ PIXELS = 160
 """Along a side of the picture of field lines."""
 
 LINES = Table(
-    "field_lines",
-    (Column("line", dtype="u4"), Column("x", "m"), Column("y", "m", description="y, downwards")),
+    "streamlines",
+    (
+        Column("line", dtype="u4"),
+        Column("x", "m"),
+        Column("y", "m", description="y, from the last row upwards"),
+    ),
     series="line",
 )
 CUT = Table(
@@ -50,12 +55,12 @@ CUT = Table(
     ),
 )
 FIGURES = (
-    Figure("texture", map="texture", title="Field lines, brighter where |E| is larger"),
-    Figure("potential", map="potential", title="Potential"),
-    Figure("field", map="field", title="Field |E|"),
-    Figure("field_lines", table="field_lines", x="x", y="y", by="line", title="Field lines"),
+    Figure("field_lines", map="field_lines"),
+    Figure("potential", map="potential"),
+    Figure("field", map="field"),
+    Figure("streamlines", table="streamlines", x="x", y="y", by="line", title="Field lines"),
     Figure("cut", table="cut", x="x", y=("potential", "digital"), title="Potential along the middle row"),
-    Figure("error", map="potential", minus="digital", title="Potential less the digital one"),
+    Figure("error", map="potential", minus="digital", title="error to digital"),
 )
 
 
@@ -72,10 +77,13 @@ class Poisson(Application):
     """Solve Poisson's equation on a grid, and draw potential and field."""
 
     title: ClassVar[str] = "Poisson's equation"
+    seed = None  # nothing is drawn
 
     arrangement = ListParameter("Charges and electrodes", choices=list(PRESETS), default="cylinder")
     size = IntegerParameter("Cells along a side of the grid", minimum=2, maximum=4096, default=16)
-    source = Parameter("File of the charge density over the vacuum's permittivity, V/m^2, instead of an arrangement")
+    source = Parameter(
+        "File of the charge density over the vacuum's permittivity, V/m^2, instead of an arrangement"
+    )
 
     def check(self) -> Boxed:
         """Make the system, or read the charges, and refuse grids that are too large."""
@@ -88,7 +96,7 @@ class Poisson(Application):
             if np.iscomplexobj(given):
                 raise InputError("the source is complex; a charge density is real")
             check_unknowns(max(given.shape))
-            problem = grounded(given)
+            problem = grounded(np.asarray(given, dtype=np.float64))
         return Boxed(problem, *system(problem))
 
     def layout(self, plan: Prepared) -> Layout:
@@ -97,7 +105,14 @@ class Poisson(Application):
         n = given.problem.size
         lines, pixels = np.arange(n), np.arange(PIXELS)
         maps = (
-            Map("texture", "", pixels, pixels, "field lines", images=1),
+            Map(
+                "field_lines",
+                "",
+                pixels,
+                pixels,
+                "field lines, brighter where the field is stronger",
+                images=1,
+            ),
             Map("potential", "V", lines, lines, "potential", images=1),
             Map("digital", "V", lines, lines, "digital solution", images=1),
             Map("field", "V/m", lines, lines, "|E|", images=1),
@@ -115,7 +130,7 @@ class Poisson(Application):
             return f"Poisson, {Path(self.source).name if isinstance(self.source, str | Path) else 'array'}"
         return f"Poisson, {self.arrangement}, {self.size} x {self.size}"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
         """Hold the matrix, solve, find the field, compare."""
         given: Boxed = plan.given
         problem, n = given.problem, given.problem.size
@@ -126,19 +141,21 @@ class Poisson(Application):
         if not answer.converged.all():
             stream.say(f"the potential does not have its {self.bits} bits: {answer.reason}", "WARNING")
         potential = answer.solutions.reshape(n, n)
-        digital = np.linalg.solve(given.matrix, given.rhs).reshape(n, n)
+        digital = digital_solution(given.matrix, given.rhs).reshape(n, n)
         self._record(problem, potential, digital, bench, stream)
-        return {
-            "unknowns": n * n,
-            "condition": float(np.linalg.cond(given.matrix)),
-            "converged": bool(answer.converged.all()),
-            "cycles": int(answer.cycles.max()),
-            "residual": float(answer.residuals.max()),
-            "error_to_digital": relative_error(potential, digital),
-            **closed_forms(problem, self.arrangement if self.source is None else "", potential, digital),
-            "encoding": encoding,
-            **costs,
-        }
+        return Outcome.of(
+            {
+                "unknowns": n * n,
+                "condition": float(np.linalg.cond(given.matrix)),
+                "converged": bool(answer.converged.all()),
+                "cycles": int(answer.cycles.max()),
+                "residual": float(answer.residuals.max()),
+                "error_to_digital": relative_error(potential, digital),
+                **closed_forms(problem, self.arrangement if self.source is None else "", potential, digital),
+                "encoding": encoding,
+                **costs,
+            }
+        )
 
     def _record(
         self, problem: Electrostatics, potential: Floats, digital: Floats, bench: Bench, stream: Stream
@@ -146,9 +163,9 @@ class Poisson(Application):
         n, now = problem.size, bench.now()
         across, along = field(potential, problem)
         strength = np.hypot(across, along)
-        drawn = np.random.default_rng(int(self.seed))
+        drawn = np.random.default_rng(0)  # of the picture's noise
         for name, image in (
-            ("texture", line_texture(across, along, PIXELS, drawn)),
+            ("field_lines", line_texture(across, along, PIXELS, drawn)),
             ("potential", potential),
             ("digital", digital),
             ("field", strength),
@@ -159,7 +176,7 @@ class Poisson(Application):
         stop = problem.fixed | (charged if charged.sum() <= 16 else np.zeros_like(charged))
         for number, line in enumerate(streamlines(across, along, begun, stop)):
             stream.record_block(
-                "field_lines", {"line": np.full(len(line), number), "x": line[:, 0], "y": line[:, 1]}
+                "streamlines", {"line": np.full(len(line), number), "x": line[:, 0], "y": 1.0 - line[:, 1]}
             )
         middle = n // 2
         stream.record_block(
@@ -214,6 +231,7 @@ def check_unknowns(n: int) -> None:
     """
     if n * n > MOST_UNKNOWNS:
         raise InputError(
-            f"a grid of {n} x {n} cells has {n * n} unknowns, and {MOST_UNKNOWNS} are the most (32 x 32): choose a coarser one, or "
+            f"a grid of {n} x {n} cells has {n * n} unknowns, and {MOST_UNKNOWNS} are the most (32 x 32): "
+            f"choose a coarser one, or "
             "write the matrix to a file and solve it by subdomains (mho solve FILE --blocks schwarz)"
         )

@@ -1,4 +1,6 @@
-"""Field lines through a field on a grid of cells: bilinear between the centres, the fourth-order Runge-Kutta method along them."""
+"""Field lines through a field on a grid of cells: bilinear between the centres, the fourth-order Runge-Kutta method
+along them.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,7 @@ def streamlines(across: Floats, along: Floats, seeds: Floats, stop: NDArray[np.b
         length = np.linalg.norm(both, axis=1, keepdims=True)
         return np.asarray(np.divide(both, length, out=np.zeros_like(both), where=length > 0.0))
 
-    back, forth = (_march(lambda p, sign=sign: sign * direction(p), seeds, stop) for sign in (-1.0, 1.0))
+    back, forth = _march(lambda points: -direction(points), seeds, stop), _march(direction, seeds, stop)
     lines = [np.concatenate((one[:0:-1], other)) for one, other in zip(back, forth, strict=True)]
     return [line for line in lines if len(line) > 1]
 
@@ -96,7 +98,6 @@ def line_texture(across: Floats, along: Floats, pixels: int, rng: np.random.Gene
     (pixels, pixels) array
         From 0 to 1.
     """
-    n = len(across)
     centres = (np.arange(pixels) + 0.5) / pixels
     places = np.stack(np.meshgrid(centres, centres, indexing="ij"))  # row, column
 
@@ -105,16 +106,18 @@ def line_texture(across: Floats, along: Floats, pixels: int, rng: np.random.Gene
 
     strength = np.hypot(sampled(across, places), sampled(along, places))
     noise = rng.random((pixels, pixels))
-    total, weight = noise.copy(), 1.0
+    total, counted = noise.copy(), np.ones_like(noise)
     for sign in (-1.0, 1.0):
         at = places.copy()
         for _ in range(SMEAR):
             step = np.stack((sampled(along, at), sampled(across, at)))
             length = np.hypot(*step)
             at = at + sign / pixels * np.divide(step, length, out=np.zeros_like(step), where=length > 0.0)
-            total += sampled(noise, at)
-            weight += 1.0
-    smeared = total / weight
+            inside = ((at > 0.0) & (at < 1.0)).all(axis=0)
+            total += np.where(inside, sampled(noise, at), 0.0)
+            counted += inside
+    # Fewer samples, at a wall, vary more: all are brought to the same spread.
+    smeared = (total - 0.5 * counted) / np.sqrt(counted)
     low, high = np.quantile(smeared, (0.02, 0.98))
     lines = np.clip((smeared - low) / (high - low), 0.0, 1.0)
     bright = np.clip(strength / np.quantile(strength, 0.97), 0.0, 1.0) ** 0.5

@@ -30,7 +30,9 @@ def test_ur5_stretched_out_reaches_as_far_as_its_data_sheet_says() -> None:
 @pytest.mark.parametrize("name", sorted(ARMS))
 def test_jacobian_is_the_derivative_of_the_tip(name: str) -> None:
     arm = ARMS[name]
-    columns = [(arm.tip(arm.rest + one) - arm.tip(arm.rest - one)) / 2e-6 for one in 1e-6 * np.eye(arm.joints)]
+    columns = [
+        (arm.tip(arm.rest + one) - arm.tip(arm.rest - one)) / 2e-6 for one in 1e-6 * np.eye(arm.joints)
+    ]
     np.testing.assert_allclose(np.array(columns).T, arm.jacobian(arm.rest), atol=1e-8)
 
 
@@ -39,14 +41,14 @@ def test_tip_follows_a_circle(name: str) -> None:
     arm = ARMS[name]
     centre = arm.tip(arm.rest).copy()
     centre[0] -= 0.1
-    steps = follow(arm, arm.rest, path_around(centre, 0.1, 60, "circle"), 0.05, np.linalg.solve)
+    steps = list(follow(arm, arm.rest, path_around(centre, 0.1, 60, "circle"), 0.05, np.linalg.solve))
     assert max(step.distance for step in steps) < 2e-3
 
 
 def test_target_out_of_reach_does_not_jerk_the_arm() -> None:
     arm, damping = ARMS["planar"], 0.1
     target = np.array([3.0, 0.0])
-    steps = follow(arm, arm.rest, np.tile(target, (200, 1)), damping, np.linalg.solve)
+    steps = list(follow(arm, arm.rest, np.tile(target, (200, 1)), damping, np.linalg.solve))
     moves = np.linalg.norm(np.diff([arm.rest, *(step.angles for step in steps)], axis=0), axis=1)
     assert moves.max() <= 1.0
     assert steps[-1].distance == pytest.approx(2.0, abs=0.02)  # stretched out towards it

@@ -19,7 +19,9 @@ from mho.procedures.applications.fields.diffusion_steps import (
 def marched(start: str, n: int, step: float, steps: int, scheme: str) -> list[np.ndarray]:
     ratio, theta = step * n**2, SCHEMES[scheme]
     matrix = implicit_matrix(n, ratio, theta)
-    return list(march(closed_form(start, n, 0.0), ratio, theta, steps, lambda rhs: np.linalg.solve(matrix, rhs)))
+    return list(
+        march(closed_form(start, n, 0.0), ratio, theta, steps, lambda rhs: np.linalg.solve(matrix, rhs))
+    )
 
 
 @pytest.mark.parametrize("scheme", sorted(SCHEMES))

@@ -1,4 +1,6 @@
-"""Poisson's equation by finite volumes: against the sine transform, closed forms of the continuum and Rayleigh's cylinders."""
+"""Poisson's equation by finite volumes: against the sine transform, closed forms of the continuum and Rayleigh's
+cylinders.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A p-n junction by Newton's method, against the built-in potential, the exact peak field and the depletion approximation."""
+"""A p-n junction by Newton's method, against the built-in potential, the exact peak field and the depletion
+approximation.
+"""
 
 from __future__ import annotations
 
