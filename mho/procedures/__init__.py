@@ -2,9 +2,11 @@
 
 - `base`, `parameters`, `stream`, `catalogue`: what every procedure is made of, and which there are;
 - `cells`: procedures on cells, and the write-verify they share;
+- `applications`: problems of other fields, solved on a chip;
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need.
 """
 
+from mho.procedures.applications.training.train import Train
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.programming.programmer import Programmer
@@ -105,6 +107,7 @@ __all__ = [
     "Sweeps",
     "Switched",
     "Switching",
+    "Train",
     "Tried",
     "draw_solves",
     "evenly",
