@@ -79,8 +79,8 @@ def load_dataset(source: str | Path) -> Dataset:
     path = Path(source)
     if path.suffix != ".npz":
         raise InputError(
-            f"there is no data set {str(source)!r}; {nearest(str(source), SHIPPED)}, or give a .npz file with arrays x "
-            "(samples, features) and y (labels)"
+            f"there is no data set {str(source)!r}; {nearest(str(source), SHIPPED)}; samples of your own come as a .npz "
+            "file with arrays x (samples, features) and y (labels)"
         )
     return _dataset(path.name, *_read(path), alike=False, target=None)
 

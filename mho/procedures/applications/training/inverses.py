@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.errors import ConvergenceError
+from mho.errors import ChipMapError, ConvergenceError
+from mho.instruments import Bench
 from mho.procedures.applications.application import Holder
-from mho.procedures.applications.training.curvature import Solve
+from mho.procedures.applications.training.curvature import Solve as Solves
+from mho.procedures.equations.solve.solve import Solve
 
 Floats = NDArray[np.float64]
 Invert = Callable[[int, Floats], Floats]
@@ -32,18 +34,38 @@ class KeptInverses:
 
     def __init__(self, invert: Invert, moved: float) -> None:
         self._invert, self._moved = invert, moved
-        self._kept: dict[int, tuple[Floats, Solve]] = {}
+        self._kept: dict[int, tuple[Floats, Solves]] = {}
 
-    def __call__(self, matrices: Sequence[Floats]) -> list[Solve]:
+    def __call__(self, matrices: Sequence[Floats]) -> list[Solves]:
         """Return what solves with each matrix."""
         return [self._solve(number, matrix) for number, matrix in enumerate(matrices)]
 
-    def _solve(self, number: int, matrix: Floats) -> Solve:
+    def _solve(self, number: int, matrix: Floats) -> Solves:
         before, solve = self._kept.get(number, (None, None))
         if before is None or solve is None or change(before, matrix) > self._moved:
             solve = self._invert(number, matrix).__matmul__
             self._kept[number] = matrix, solve
         return solve
+
+
+def options_for(cycles: int) -> dict[str, Any]:
+    """Return how a factor is held: a single step needs no product with it, so nothing is programmed for any."""
+    return {"method": "plain"} | ({"residual": "float64"} if cycles == 1 else {})
+
+
+def check_room(size: int, bench: Bench, cycles: int, bits: int) -> None:
+    """Raise `ChipMapError` where a bench's chip does not hold a factor of so many lines; nothing is sent."""
+    neighbours = np.eye(size, k=1) + np.eye(size, k=-1)  # signed, as factors are
+    solve = Solve(
+        matrix=2.0 * np.eye(size) - 0.5 * neighbours, rhs=np.ones(size), bits=bits, **options_for(cycles)
+    )
+    try:
+        solve.prepare(solve.check(), bench, np.random.default_rng(0))
+    except ChipMapError as error:
+        raise ChipMapError(
+            f"the largest factor of the network has {size} lines, those of its widest layer: {error}; or give a narrower "
+            "network"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -89,11 +111,9 @@ def invert_on_chip(matrix: Floats, holder: Holder, cycles: int) -> ChipInverse:
     """
     exact: Floats = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
     condition = float(np.linalg.cond(matrix))
-    # A single step needs no product with the matrix: nothing is programmed for any.
-    options: dict[str, Any] = {"method": "plain"} | ({"residual": "float64"} if cycles == 1 else {})
     units = np.eye(len(matrix))
     try:
-        held = holder.hold(matrix, **options)
+        held = holder.hold(matrix, **options_for(cycles))
         found = held.invert(units) if cycles == 1 else held.solve(units, cycles=cycles).solutions
     except ConvergenceError as error:
         return ChipInverse(exact, np.nan, condition, 0, True, False, str(error))

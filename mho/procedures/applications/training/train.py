@@ -14,7 +14,7 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.applications.application import Application, Holder, Prepared
 from mho.procedures.applications.training.datasets import Dataset, load_dataset, split
 from mho.procedures.applications.training.effort import H100_JOULES, factor_sizes
-from mho.procedures.applications.training.inverses import ChipInverse
+from mho.procedures.applications.training.inverses import ChipInverse, check_room
 from mho.procedures.applications.training.optimisers import NaturalGradient
 from mho.procedures.applications.training.search import GRIDS, SETTINGS, Tried, grid_of, search
 from mho.procedures.applications.training.training import EVALUATIONS, steps_in_epoch
@@ -30,7 +30,7 @@ from mho.runs import Layout
 LARGEST_LAYER, MOST_LAYERS, MOST_CYCLES = 512, 8, 10
 OF_FACTORS = 256
 """Samples that factors are taken over."""
-SEARCHES = 3
+SEARCHES = 5
 """Trainings of each setting that is tried."""
 INTERVALS = (1, 2, 4, 8, 16, 32)
 """Steps between refreshes that are compared, as far as a training has so many."""
@@ -77,7 +77,7 @@ class Train(Application):
     cycles = Parameter(
         "Cycles of refinement of each inverse, 1 for a single step of INV; as 1,3", default="1,3"
     )
-    refresh = IntegerParameter("Steps between refreshes of the factors, an epoch unless given", minimum=1)
+    refresh = IntegerParameter("Steps between refreshes of the factors, two epochs unless given", minimum=1)
     moved = FloatParameter(
         "Relative change of a factor above which it is programmed again",
         minimum=0.0,
@@ -85,7 +85,7 @@ class Train(Application):
         default=0.1,
     )
     validation = FloatParameter(
-        "Share of the samples to validate with", minimum=0.01, maximum=0.99, default=1 / 3
+        "Share of the samples to validate with", minimum=0.01, maximum=0.99, default=0.33
     )
     rate = FloatParameter("Learning rate of SGD or Adam, searched unless given", minimum=1e-9, maximum=1e3)
     momentum = FloatParameter("Momentum, searched unless given", minimum=0.0, maximum=0.9999)
@@ -124,11 +124,17 @@ class Train(Application):
             int(self.epochs),
             batch,
             dataset.target if self.target is None else float(self.target),
-            steps_in_epoch(count, batch) if self.refresh is None else int(self.refresh),
+            2 * steps_in_epoch(count, batch) if self.refresh is None else int(self.refresh),
             float(self.moved),
             min(OF_FACTORS, count),
         )
         return Given(dataset, task, cycles, kinds)
+
+    def prepare(self, given: Given, bench: Bench, rng: np.random.Generator) -> Prepared:
+        """Check the limits, and whether the chip holds the largest factor."""
+        if given.cycles:
+            check_room(max(given.task.sizes), bench, max(given.cycles), int(self.bits))
+        return super().prepare(given, bench, rng)
 
     def layout(self, plan: Prepared) -> Layout:
         """Declare tables of losses, of what the target takes, of inverses, refreshes and settings, and figures."""
@@ -146,7 +152,7 @@ class Train(Application):
             "network": (",".join(map(str, task.sizes)), "the data set's"),
             "batch": (float(task.batch), "the data set's"),
             "target": (task.target, "the data set's"),
-            "refresh": (float(task.refresh), "an epoch's"),
+            "refresh": (float(task.refresh), "two epochs'"),
         }
 
     def run_title(self) -> str:
