@@ -2,6 +2,7 @@
 
 - `base`, `parameters`, `stream`, `catalogue`: what every procedure is made of, and which there are;
 - `cells`: procedures on cells, and the write-verify they share;
+- `applications`: problems of other fields, solved on a chip;
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need.
 """
 
@@ -16,6 +17,7 @@ from mho.procedures.applications.graphs.page_rank import PageRank
 from mho.procedures.applications.wireless.mimo import Mimo
 from mho.procedures.applications.learning.factorisation import Factorisation
 from mho.procedures.applications.learning.regression import Regression
+from mho.procedures.applications.training.train import Train
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.programming.programmer import Programmer
@@ -135,6 +137,7 @@ __all__ = [
     "Sweeps",
     "Switched",
     "Switching",
+    "Train",
     "Tried",
     "draw_solves",
     "evenly",
