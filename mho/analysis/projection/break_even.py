@@ -42,6 +42,7 @@ class BreakEven:
     energy : in energy
     time : in time, one circuit against the whole GPU
     time_by_area : in time, as many circuits as take the area of the GPU's die
+    time_of_core : in time, one circuit against one core of that GPU
     energy_of_new : in energy, against a GPU that may not keep anything of A
     energy_of_cpu : in energy, against a whole CPU, which takes the cheaper way, too
     """
@@ -49,6 +50,7 @@ class BreakEven:
     energy: float
     time: float
     time_by_area: float
+    time_of_core: float
     energy_of_new: float
     energy_of_cpu: float
 
@@ -62,6 +64,7 @@ def break_even(size: int, p: Parameters) -> BreakEven:
         energy=_in_energy(size, ours, whole),
         time=_in_time(size, ours, whole, 1.0),
         time_by_area=_in_time(size, ours, whole, circuits),
+        time_of_core=_in_time(size, ours, whole, whole.cores),
         energy_of_new=float(crossing(ours.write_energy, ours.energy, 0.0, new.joules)),
         energy_of_cpu=_in_energy(size, ours, cpu(p)),
     )
@@ -74,6 +77,7 @@ def _in_energy(size: int, ours: Cost, one: Processor) -> float:
 
 
 def _in_time(size: int, ours: Cost, one: Processor, circuits: ArrayLike) -> float:
+    """Return where circuits beat a processor in time; as many circuits as it has cores are one circuit a core."""
     made, kept, new = inversion(size, one), kept_matrix(size, one), new_matrix(size, one)
     setup, each = np.divide(ours.write_time, circuits), np.divide(ours.time, circuits)
     against_kept = crossing(setup, each, made.seconds, kept.seconds)

@@ -47,7 +47,7 @@ _EACH = tuple(
          8),
         ("amplifier_power", "W", 0.58e-3, 0.1e-3, 55e-3,
          "chosen so that N = 32 takes the published 103 nJ; high: the OPA690 of the measured 120 ns, 5.5 mA at 10 V",
-         "quiescent power of an amplifier", False, 0.0, 10.0),
+         "quiescent power of an amplifier", False, 1e-9, 10.0),
         ("idle_share", "", 0, 0, 1, CHOICE, "share of that power that an amplifier takes while it waits", False, 0.0,
          1.0),
         ("conversion_energy", "J", 1e-12, 0.1e-12, 20e-12, CHOICE + ": four bits at 40 nm", "one conversion", False,

@@ -56,7 +56,7 @@ CURVES: Mapping[str, Sequence[str]] = {
     "energy": (*OF_CIRCUIT, *OF_PROCESSORS),
     "break_even": (
         "energy against whole GPU", "energy against GPU with new A", "energy against whole CPU", "time against whole GPU",
-        "time on GPU's area",
+        "time on GPU's area", "time against one GPU core",
     ),
     "settling": (
         "least stable C_f", "six times faster with same C_f", "six times faster with least C_f", "if no C_f were needed",
@@ -112,6 +112,7 @@ class Projection:
             "break_even_energy": _or_never(even.energy),
             "break_even_time": _or_never(even.time),
             "break_even_time_by_area": _or_never(even.time_by_area),
+            "break_even_time_of_core": _or_never(even.time_of_core),
             "break_even_energy_of_new_a": _or_never(even.energy_of_new),
             "thousand_times": {
                 "over_published_core": self.headline.over_core,
@@ -239,7 +240,10 @@ def _energy(p: Parameters, drawn: Parameters) -> Columns:
 def _break_even(p: Parameters) -> Columns:
     sizes = [one for one in SIZES if _in_one_loop(one)]
     found = [break_even(size, p) for size in sizes]
-    rows = [[one.energy, one.energy_of_new, one.energy_of_cpu, one.time, one.time_by_area] for one in found]
+    rows = [
+        [one.energy, one.energy_of_new, one.energy_of_cpu, one.time, one.time_by_area, one.time_of_core]
+        for one in found
+    ]
     return _curves(rows, "size", sizes, "right_hand_sides")
 
 

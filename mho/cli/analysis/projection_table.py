@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from rich.table import Table
@@ -50,13 +51,14 @@ def _readings(found: Projection, size: int) -> Table:
 
 def _even(size: int, result: dict[str, Any]) -> str:
     def told(number: float | str) -> str:
-        return number if isinstance(number, str) else f"from {number:,.0f}"
+        return number if isinstance(number, str) else f"from {math.ceil(number):,}"
 
     return (
         f"right-hand sides of one matrix of {size} unknowns from which the circuit pays, its writing included, against the "
         f"whole GPU by its data sheet: in energy {told(result['break_even_energy'])}, in time "
         f"{told(result['break_even_time'])}, in time with as many circuits as the GPU's area holds "
-        f"{told(result['break_even_time_by_area'])}; in energy, if the GPU may keep nothing of A, "
+        f"{told(result['break_even_time_by_area'])}, in time against one of its cores "
+        f"{told(result['break_even_time_of_core'])}; in energy, if the GPU may keep nothing of A, "
         f"{told(result['break_even_energy_of_new_a'])}"
     )
 

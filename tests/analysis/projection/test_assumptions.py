@@ -95,6 +95,28 @@ def test_an_unknown_preset_is_answered_with_the_nearest_or_with_all() -> None:
         preset("xyz")
 
 
+FREE = (
+    "amplifier_power",
+    "conversion_energy",
+    "adding_energy",
+    "mean_conductance",
+    "pulse_energy",
+    "conversion_time",
+)
+
+
+@pytest.mark.parametrize("end", ["least", "most"])
+def test_every_assumption_at_the_end_of_what_is_allowed_is_projected(end: str) -> None:
+    for name in PUBLISHED:
+        value = getattr(PUBLISHED[name], end)
+        if value < 1e30:
+            assert (
+                project(PUBLISHED.over({name: value}, "test"), [32], draws=10).result["solve_energy"] > 0.0
+            ), name
+    free = {name: PUBLISHED[name].least for name in FREE}
+    assert project(PUBLISHED.over(free, "test"), [32], draws=10).result["solve_energy"] > 0.0
+
+
 @pytest.mark.parametrize("size", [0, 1, -4, 1 << 25])
 def test_sizes_that_cannot_be_counted_are_refused(size: int) -> None:
     with pytest.raises(InputError, match=f"size {size}: give a whole number of unknowns"):

@@ -105,6 +105,8 @@ def test_break_even_is_never_against_a_kept_matrix_and_soon_against_a_new_one() 
     assert np.isinf(found.energy)
     assert np.isinf(found.time)
     assert 1.0 < found.energy_of_new < 3.0
+    assert np.isinf(found.time_of_core)  # a core that keeps a matrix of 32 makes more of them
+    assert 1000 < break_even(128, PARAMETERS).time_of_core < 10_000
     ours, new = cost_in_one_loop(32, PARAMETERS), new_matrix(32, gpu(PARAMETERS))
     many = found.energy_of_new
     assert ours.write_energy + many * ours.energy == pytest.approx(many * new.joules)
