@@ -2,7 +2,6 @@
 
 - `base`, `parameters`, `stream`, `catalogue`: what every procedure is made of, and which there are;
 - `cells`: procedures on cells, and the write-verify they share;
-- `applications`: problems of other fields, solved on a chip;
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need;
 - `applications`: problems solved by these: fields, graphs, learning, training, control, wireless.
 """
