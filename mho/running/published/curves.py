@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,13 +155,16 @@ class RealCurve:
         printed = load_matrix(MATRIX).astype(np.float64)
         return printed if self.bits <= 12 else printed + DRAWN * rng.random(printed.shape)
 
-    def carry_out(self, setup: Setup, tell: Tell) -> Outcome:
-        """Refine on every chip, and test the published curve against all."""
+    def carry_out(self, setup: Setup, tell: Tell, **otherwise: Any) -> Outcome:
+        """Refine on every chip, and test the published curve against all.
+
+        `otherwise` are what `refine_as_published` may do otherwise than is published.
+        """
         curves, refined, rhs = [], [], np.array(self.rhs)[:, None]
         for rng in setup.generators(self.number):
             matrix = self.matrix(rng)
             with setup.chip(rng) as bench:
-                refined.append(refine_as_published(bench, matrix, rhs, self.cycles, self.bits))
+                refined.append(refine_as_published(bench, matrix, rhs, self.cycles, self.bits, **otherwise))
             curves.append(relative_errors(refined[-1].solutions, np.linalg.solve(matrix, rhs))[:, 0])
             tell(len(curves), setup.chips)
         return self.compared(np.stack(curves), refined, setup.seed)

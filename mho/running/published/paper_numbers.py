@@ -1,4 +1,4 @@
-"""The numbers of the reference paper, each with how it was read: printed, read off a figure, or not published."""
+"""The numbers of the reference paper, each with how it was read: printed, read off a figure, or open."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-How = Literal["printed", "read off", "not published"]
+How = Literal["printed", "read off", "open"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class PublishedNumber:
         Empty where it is not published.
     unit : str
     how : str
-        "printed", "read off" or "not published".
+        "printed", "read off" or "open".
     reading : float
         Relative standard error of reading it off a figure; 0 of what is printed.
     """
