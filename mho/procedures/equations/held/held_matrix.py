@@ -36,8 +36,8 @@ Numbers = NDArray[Any]
 TOGETHER = 4
 """Right-hand sides from which on they are refined together; fewer take fewer cycles one after the other."""
 
-AT_ONCE = 2048
-"""Right-hand sides in one exchange; more would take gigabytes of bit patterns."""
+AT_ONCE = 128
+"""Right-hand sides in one exchange: the bit patterns of more of them leave the processor's cache."""
 
 
 class HeldMatrix:
