@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mho.errors import RunFileError
+from mho.toml import load_toml
 
 How = Literal["printed", "read off", "open"]
 
@@ -56,7 +58,8 @@ class PublishedExperiment:
 def published_numbers() -> dict[str, PublishedExperiment]:
     """Return what is published, by experiment."""
     text = (resources.files(__package__) / "paper_numbers.toml").read_text("utf-8")
-    return {name: _experiment(dict(entry)) for name, entry in tomllib.loads(text).items()}
+    read = load_toml(text, "the published numbers", RunFileError)
+    return {name: _experiment(dict(entry)) for name, entry in read.items()}
 
 
 def _experiment(entry: dict[str, Any]) -> PublishedExperiment:

@@ -157,3 +157,23 @@ def test_what_cannot_be_is_refused_before_a_file_exists(given, error, message, t
     with pytest.raises(error, match=message):
         repeat_published(**given)
     assert [one.name for one in tmp_path.rglob("*.h5")] == ["taken.h5"]
+
+
+def test_a_chip_whose_loop_rails_gives_no_curve_and_is_counted(tmp_path, monkeypatch):
+    from mho.errors import ConvergenceError
+    from mho.running.published import curves
+
+    refine, railing = curves.refine_as_published, [True, False, True, True, True]
+
+    def refined(*words, **how):
+        if railing.pop(0):
+            raise ConvergenceError("the INV loop rails")
+        return refine(*words, **how)
+
+    monkeypatch.setattr(curves, "refine_as_published", refined)
+    found = repeat_published(("4x4-12bit",), chips=3, output=tmp_path / "r.h5").outcomes["4x4-12bit"]
+    assert found.rejection.chips == 1
+    assert found.open_ == ("2 of 3 chips gave no curve: the INV loop rails",)
+    none = repeat_published(("4x4-12bit",), chips=2, output=tmp_path / "n.h5").outcomes["4x4-12bit"]
+    assert none.rows == ()
+    assert none.open_ == ("2 of 2 chips gave no curve: the INV loop rails",)
