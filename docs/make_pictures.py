@@ -64,6 +64,7 @@ def main() -> None:
     from pictures_over_runs import plot_over_runs
     from pictures_panels import grab_panels
     from pictures_projection import draw_projection
+    from pictures_published import draw_published
     from pictures_reports import draw_reports
     from pictures_slices import draw_slices
     from pictures_window import grab_main_window
@@ -90,6 +91,7 @@ def main() -> None:
         draw_page(Path(folder), PICTURES)
         plot_import(Path(folder), PICTURES)
         plot_strategies(Path(folder), PICTURES)
+        draw_published(_new(folder, "published"), PICTURES)
         draw_checks(_new(folder, "checks"), PICTURES)
         plot_over_runs(PICTURES, Path(folder) / "over-runs")
         draw_projection(_new(folder, "projection"), PICTURES)

@@ -6,6 +6,7 @@
 - `forecasting`: what a solve is going to come to, before anything is programmed;
 - `optimising`: programming policies found on the twin of a chip, and runs held to them;
 - `characterising`: the standard protocol over a sample of cells, one plan and one report;
+- `published`: the reference paper's experiments on chips of the virtual bench, beside its numbers;
 - `calibrating`: a preset fitted to a chip, held to the runs that it is made from;
 - `importing`: foreign tables as run files, with what procedures extract;
 - `plan`, `campaign`: many runs from one TOML file, in sequence or on workers;

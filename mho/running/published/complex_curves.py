@@ -100,7 +100,7 @@ class ComplexCurve:
     def _compared(self, curves: Floats) -> tuple[list[Compared], dict[str, dict[str, NDArray[np.generic]]]]:
         """Return curves (chips, cycles) beside what is published: the last error, or none."""
         final = self.published.numbers.get("final")
-        unknown = PublishedNumber(np.empty(0), "", "not published", 0.0)
+        unknown = PublishedNumber(np.empty(0), "", "open", 0.0)
         rows = [
             Compared.of(
                 "relative error",

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.matrix_files import load_matrix
+from mho.errors import ConvergenceError
 from mho.procedures import Refined, refine_as_published
 from mho.running.published.comparisons import Compared, Outcome, Tell
 from mho.running.published.ensemble import Setup
@@ -154,19 +156,33 @@ class RealCurve:
         printed = load_matrix(MATRIX).astype(np.float64)
         return printed if self.bits <= 12 else printed + DRAWN * rng.random(printed.shape)
 
-    def carry_out(self, setup: Setup, tell: Tell) -> Outcome:
-        """Refine on every chip, and test the published curve against all."""
-        curves, refined, rhs = [], [], np.array(self.rhs)[:, None]
-        for rng in setup.generators(self.number):
-            matrix = self.matrix(rng)
-            with setup.chip(rng) as bench:
-                refined.append(refine_as_published(bench, matrix, rhs, self.cycles, self.bits))
-            curves.append(relative_errors(refined[-1].solutions, np.linalg.solve(matrix, rhs))[:, 0])
-            tell(len(curves), setup.chips)
-        return self.compared(np.stack(curves), refined, setup.seed)
+    def carry_out(self, setup: Setup, tell: Tell, **otherwise: Any) -> Outcome:
+        """Refine on every chip, and test the published curve against all.
 
-    def compared(self, curves: Floats, refined: list[Refined], seed: int) -> Outcome:
-        """Return curves (chips, cycles) beside the published one."""
+        `otherwise` are what `refine_as_published` may do otherwise than is published.
+        """
+        curves, refined, rhs, why = [], [], np.array(self.rhs)[:, None], ""
+        for done, rng in enumerate(setup.generators(self.number), 1):
+            matrix = self.matrix(rng)
+            try:
+                with setup.chip(rng) as bench:
+                    found = refine_as_published(bench, matrix, rhs, self.cycles, self.bits, **otherwise)
+            except ConvergenceError as error:
+                why = str(error)
+            else:
+                refined.append(found)
+                curves.append(relative_errors(found.solutions, np.linalg.solve(matrix, rhs))[:, 0])
+            tell(done, setup.chips)
+        lost = setup.chips - len(curves)
+        told = (f"{lost} of {setup.chips} chips gave no curve: {why}",) if lost else ()
+        if not curves:
+            return Outcome(open_=told)
+        return self.compared(np.stack(curves), refined, setup.seed, told)
+
+    def compared(
+        self, curves: Floats, refined: list[Refined], seed: int, told: tuple[str, ...] = ()
+    ) -> Outcome:
+        """Return curves (chips, cycles) beside the published one, with what else is to be told."""
         errors = self.published["errors"]
         rows = [
             Compared.of("relative error", curves[:, cycle], errors, cycle + 1, float(errors.values[cycle]))
@@ -197,7 +213,7 @@ class RealCurve:
             "cells_failed": sum(one.failed for one in refined),
             "cells": sum(one.cells for one in refined),
         }
-        return Outcome(tuple(rows), tables, rejection, seen, facts)
+        return Outcome(tuple(rows), tables, rejection, seen, facts, told)
 
 
 NAMES = {

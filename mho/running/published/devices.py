@@ -78,7 +78,15 @@ class Levels:
         """Figures of the run file."""
         low, high = self.published["spread"].values / MICRO
         return (
-            Figure("levels", "Levels of all chips", "histogram", "level_cells", x="conductance", by="level"),
+            Figure(
+                "levels",
+                "Levels of all chips",
+                "histogram",
+                "level_cells",
+                x="conductance",
+                by="level",
+                y_scale="log",  # level 0 is narrow, and would hide the others
+            ),
             Figure(
                 "level_spreads",
                 "Spread of the levels, and the published 0.6 to 0.7 uS",

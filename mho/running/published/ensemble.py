@@ -9,9 +9,13 @@ from functools import cached_property
 
 import numpy as np
 
+from mho.chip_maps.chip import parse_chip_map
+from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench, open_bench
 from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import BenchSource, load_bench_file
+
+LEVELS = 8  # of a published cell
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,32 @@ class Setup:
     def generators(self, of: int) -> list[np.random.Generator]:
         """Return a generator a chip for one of the experiments, whichever others are carried out."""
         return np.random.default_rng([self.seed, of]).spawn(self.chips)
+
+    def check(self) -> None:
+        """Refuse a bench on which the experiments cannot be repeated, before anything is opened.
+
+        Raises
+        ------
+        InputError
+            For real instruments at the wire, and a chip without the arrays or the eight levels of the paper's.
+        """
+        simulation = load_bench_file(self.bench).bench.simulation
+        if self.wire and simulation is None:
+            raise InputError(
+                f"bench {self.bench!r} has real instruments, and chips are drawn here: leave out --wire, so that they are "
+                "replaced"
+            )
+        chip = parse_chip_map(self.source.chip_text, self.source.bench.chip)
+        for purpose in ("invert", "multiply"):
+            if not chip.arrays_for(purpose):
+                raise InputError(
+                    f"chip {chip.name!r} has no array to {purpose}; the experiments take both kinds"
+                )
+        if (levels := chip.level_scale().top + 1) != LEVELS:
+            raise InputError(
+                f"cells of chip {chip.name!r} have {levels} levels; the published experiments are of {LEVELS}: give a "
+                "bench such as zuo2025"
+            )
 
     @contextmanager
     def chip(self, rng: np.random.Generator) -> Iterator[Bench]:

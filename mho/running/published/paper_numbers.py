@@ -1,8 +1,7 @@
-"""The numbers of the reference paper, each with how it was read: printed, read off a figure, or not published."""
+"""The numbers of the reference paper, each with how it was read: printed, read off a figure, or open."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-How = Literal["printed", "read off", "not published"]
+from mho.errors import RunFileError
+from mho.toml import load_toml
+
+How = Literal["printed", "read off", "open"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class PublishedNumber:
         Empty where it is not published.
     unit : str
     how : str
-        "printed", "read off" or "not published".
+        "printed", "read off" or "open".
     reading : float
         Relative standard error of reading it off a figure; 0 of what is printed.
     """
@@ -56,7 +58,8 @@ class PublishedExperiment:
 def published_numbers() -> dict[str, PublishedExperiment]:
     """Return what is published, by experiment."""
     text = (resources.files(__package__) / "paper_numbers.toml").read_text("utf-8")
-    return {name: _experiment(dict(entry)) for name, entry in tomllib.loads(text).items()}
+    read = load_toml(text, "the published numbers", RunFileError)
+    return {name: _experiment(dict(entry)) for name, entry in read.items()}
 
 
 def _experiment(entry: dict[str, Any]) -> PublishedExperiment:

@@ -68,6 +68,18 @@ REJECTIONS = Table(
 )
 OVERVIEW = (
     Figure(
+        "parity",
+        "Every number: median of the chips beside the published one",
+        "scatter",
+        "deviations",
+        x="published",
+        y="median",
+        by="experiment",
+        x_scale="log",
+        y_scale="log",
+        lines=(ReferenceLine(1.0, power=1.0, label="as published"),),
+    ),
+    Figure(
         "deviations",
         "Median of the chips over the published number",
         "scatter",
@@ -147,7 +159,8 @@ def repeat_published(
     Raises
     ------
     MhoError
-        For an unknown experiment, bench or preset, a number of chips that is none, and a file that is there already.
+        For an unknown experiment, bench or preset, a bench that will not do, a number of chips that is none, and a file
+        that is there already.
         A keyboard interrupt leaves a readable run file of what was done, and is raised.
     """
     asked = named_experiments(names)
@@ -157,6 +170,7 @@ def repeat_published(
     if preset is not None:
         cell_preset(preset)
     setup = Setup(bench, preset, chips, seed, wire)
+    setup.check()
     path = new_run_path("published", None if output is None else str(output))
     outcomes: dict[str, Outcome] = {}
     with RunWriter.create(path, _header(setup, asked), _layout(asked)) as run:

@@ -1,4 +1,4 @@
-"""Is a published curve one of an ensemble's? The test is exact where it is, sees what it says it sees, and knows its limits."""
+"""Is a published curve one of an ensemble's? The test is exact, sees what it says it sees, and knows its limits."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ def test_every_experiment_is_published_and_every_number_says_how_it_was_read():
     for experiment in published_numbers().values():
         assert experiment.title
         for number in experiment.numbers.values():
-            assert number.how in ("printed", "read off", "not published")
-            assert (number.values.size == 0) == (number.how == "not published")
+            assert number.how in ("printed", "read off", "open")
+            assert (number.values.size == 0) == (number.how == "open")
             assert (number.reading > 0.0) == (number.how == "read off")
             assert np.all(np.isfinite(number.values))
 
@@ -107,6 +107,19 @@ def small(folder) -> str:
     return str(folder / "bench.toml")
 
 
+def test_real_instruments_are_replaced_and_never_opened(tmp_path):
+    from importlib import resources
+
+    text = (resources.files("mho.instruments") / "benches/zuo2025.toml").read_text("utf-8")
+    start, end = text.index("[simulation]"), text.index("[instruments.smu]")
+    path = tmp_path / "real.toml"
+    path.write_text(text[:start] + text[end:], encoding="utf-8")
+    with pytest.raises(InputError, match="has real instruments, and chips are drawn here: leave out --wire"):
+        repeat_published(("4x4-12bit",), bench=str(path), chips=1, wire=True, output=tmp_path / "w.h5")
+    found = repeat_published(("4x4-12bit",), bench=str(path), chips=1, output=tmp_path / "r.h5")
+    assert len(found.outcomes["4x4-12bit"].rows) == 7
+
+
 def test_an_interrupt_leaves_a_readable_file_of_what_was_done(tmp_path):
     def stop(stage: str, done: int, total: int) -> None:
         if stage == "4x4-12bit":
@@ -129,6 +142,11 @@ def test_an_interrupt_leaves_a_readable_file_of_what_was_done(tmp_path):
         ({"chips": 10_001}, InputError, "chips is 10001"),
         ({"seed": -1}, InputError, "seed is -1"),
         ({"bench": "zuo2024"}, BenchError, "zuo2025"),
+        (
+            {"bench": "stanford"},
+            InputError,
+            "cells of chip 'stanford' have 4 levels; .* are of 8: give a bench such",
+        ),
         ({"preset": "pkü"}, BenchError, "unknown cell preset 'pkü'"),
         ({"output": "taken.h5"}, RunFileError, "taken.h5"),
     ],
@@ -139,3 +157,23 @@ def test_what_cannot_be_is_refused_before_a_file_exists(given, error, message, t
     with pytest.raises(error, match=message):
         repeat_published(**given)
     assert [one.name for one in tmp_path.rglob("*.h5")] == ["taken.h5"]
+
+
+def test_a_chip_whose_loop_rails_gives_no_curve_and_is_counted(tmp_path, monkeypatch):
+    from mho.errors import ConvergenceError
+    from mho.running.published import curves
+
+    refine, railing = curves.refine_as_published, [True, False, True, True, True]
+
+    def refined(*words, **how):
+        if railing.pop(0):
+            raise ConvergenceError("the INV loop rails")
+        return refine(*words, **how)
+
+    monkeypatch.setattr(curves, "refine_as_published", refined)
+    found = repeat_published(("4x4-12bit",), chips=3, output=tmp_path / "r.h5").outcomes["4x4-12bit"]
+    assert found.rejection.chips == 1
+    assert found.open_ == ("2 of 3 chips gave no curve: the INV loop rails",)
+    none = repeat_published(("4x4-12bit",), chips=2, output=tmp_path / "n.h5").outcomes["4x4-12bit"]
+    assert none.rows == ()
+    assert none.open_ == ("2 of 2 chips gave no curve: the INV loop rails",)

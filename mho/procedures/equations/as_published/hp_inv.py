@@ -22,7 +22,7 @@ from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.equations.algorithms.batch_refinement import refine_columns
+from mho.procedures.equations.algorithms.batch_refinement import BatchMethod, refine_columns
 from mho.procedures.equations.circuits.inversion import AnalogueInverse
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.circuits.products import SlicedProduct
@@ -84,13 +84,32 @@ def truncated(matrix: Floats, bits: int) -> Floats:
     return np.asarray(np.floor(np.asarray(matrix) * 2.0**bits) * 2.0**-bits)
 
 
-def refine_as_published(bench: Bench, matrix: Floats, rhs: Floats, cycles: int, bits: int) -> Refined:
-    """Program loop and products of a matrix (n, n) on an open bench, and refine right-hand sides (n, k) together.
+def refine_as_published(
+    bench: Bench,
+    matrix: Floats,
+    rhs: Floats,
+    cycles: int,
+    bits: int,
+    *,
+    loop: InverseEncoding | None = None,
+    method: BatchMethod = "plain",
+    correction_bits: int = CORRECTION_BITS,
+) -> Refined:
+    """Program loop and products of a matrix on an open bench, and refine right-hand sides together; then make it safe.
 
-    `bits` are those of the matrix in the products. The bench is made safe.
+    Parameters
+    ----------
+    matrix : (n, n) array
+        Entries from 0 to below 1.
+    rhs : (n, k) array
+    cycles, bits : int
+        `bits` are those of the matrix in the products.
+    loop, method, correction_bits
+        What else may have been done, to see whether it would show: another encoding than `rounded_loop`, a line search,
+        and corrections of other bits.
     """
     chip = parse_chip_map(bench.chip_text, bench.file.chip)
-    levels, loop = chip.level_scale(), rounded_loop(matrix)
+    levels, loop = chip.level_scale(), rounded_loop(matrix) if loop is None else loop
     encoding = encode_multiply(truncated(matrix, bits), bits, levels.bits)
     cells = LoopOnCells.on(chip, place_loop(chip.arrays_for("invert"), loop), loop, levels)
     blocks = [*cells.blocks(), *(tiles := place_product(chip, encoding, bench.vector_size))]
@@ -102,10 +121,10 @@ def refine_as_published(bench: Bench, matrix: Floats, rhs: Floats, cycles: int, 
         product.calibrate()
 
         def multiply(corrections: Floats) -> tuple[Floats, Floats]:
-            fixed = columns_to_fixed_point(corrections, CORRECTION_BITS)
+            fixed = columns_to_fixed_point(corrections, correction_bits)
             return fixed.values, product.columns(fixed.integers.T, fixed.bits, fixed.scales).T
 
-        steps = list(islice(refine_columns(rhs, invert.columns, multiply), cycles))
+        steps = list(islice(refine_columns(rhs, invert.columns, multiply, method), cycles))
     finally:
         bench.safe()
     return Refined(

@@ -1,8 +1,7 @@
 """The published set-up converges as published: the curves of both real 4 x 4 experiments lie among those of its chips.
 
-Held to the paper's own loop. `mho solve` chooses another encoding and method, and needs fewer cycles on the same chips: while
-the bench had converters of four bits, of which the curve of 24 bits knows nothing, that brought its third error near the
-published one.
+Held to the paper's own loop. `mho solve` chooses another encoding and method, and needs fewer cycles on the same chips. It
+came near the published errors while the bench had converters of four bits, which the curve of 24 bits rules out.
 """
 
 from __future__ import annotations

@@ -1,0 +1,68 @@
+"""Draws the pictures of docs/published.md: both published curves among those of chips, and every number beside its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.published_settings import Changed, bits, outcomes  # noqa: E402
+from mho.analysis import plot  # noqa: E402
+from mho.running.published import Outcome, repeat_published  # noqa: E402
+
+CHIPS = 60
+QUICK = ("levels", "4x4-12bit", "4x4-24bit", "settling")
+CURVES = (("12 bits", "4x4-12bit"), ("24 bits", "4x4-24bit"))
+OURS, THEIRS, OTHER = "#9ab8d6", "#b03a2e", "#8a8a8a"
+
+
+def draw_published(folder: Path, pictures: Path) -> None:
+    """Repeat the experiments, and draw the curves of every chip and all numbers."""
+    packaged, four = outcomes(Changed(), CHIPS), outcomes(Changed(bits(4)), CHIPS)
+    with mpl.rc_context({"font.size": 9, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 120}):
+        figure = Figure((9, 3.6), layout="constrained")
+        for axes, (name, experiment) in zip(figure.subplots(1, 2), CURVES, strict=True):
+            _curves(axes, packaged[name], four[name])
+            axes.set_title(f"{experiment}: {CHIPS} chips")
+        figure.savefig(pictures / "published-curves.png")
+    run = folder / "published.h5"
+    repeat_published(QUICK, chips=20, output=run)
+    plot(run, pictures / "published-parity.png", figure="parity")
+
+
+def _curves(axes: Axes, found: Outcome, four: Outcome) -> None:
+    """Draw every chip's curve, the published one, and the median of chips behind converters of four bits."""
+    errors, published = (
+        _errors(found),
+        [row.published for row in found.rows if row.quantity == "relative error"],
+    )
+    cycles = np.arange(1, errors.shape[1] + 1)
+    lines = axes.semilogy(cycles, errors.T, color=OURS, linewidth=0.7)
+    lines[0].set_label("chips of bench zuo2025, INV outputs of 5 bits")
+    axes.semilogy(cycles, np.median(_errors(four), axis=0), "--", color=OTHER, label="median with 4 bits")
+    axes.semilogy(
+        cycles, np.array(published, float), "o-", color=THEIRS, label="published, read off the figure"
+    )
+    axes.set_xlabel("cycle")
+    axes.set_ylabel("relative error")
+    axes.set_xticks(cycles)
+    axes.legend(fontsize=8)
+
+
+def _errors(found: Outcome) -> np.ndarray:
+    (table,) = (columns for name, columns in found.tables.items() if name.startswith("curves"))
+    return np.asarray(table["error"]).reshape(int(np.asarray(table["chip"])[-1]), -1)
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        draw_published(Path(name), Path(__file__).resolve().parent / "pictures")
