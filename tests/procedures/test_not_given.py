@@ -18,6 +18,7 @@ from mho.errors import InputError
 from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Read, Sweep
+from mho.procedures.applications.wireless.channel import rayleigh
 from mho.procedures.catalogue import known_procedures, make_procedure
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
@@ -93,6 +94,14 @@ def shortest(name: str) -> dict[str, Any]:
         "multiply": {"matrix": np.array([[3.0, -2.0]]), "bits": 3, "vectors": 1, "shots": 2},
         "invert": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "vectors": 1},
         "retention": {**CELLS, "last": 2.0},
+        "mimo": {
+            "antennas": 4,
+            "users": 2,
+            "constellation": 4,
+            "snr": "30",
+            "bits_per_point": 4,
+            "cycles": 1,
+        },
     }.get(name, CELLS)
 
 
@@ -155,6 +164,9 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("invert", "seed"): lambda result, file: np.array_equal(
         file.array("rhs")[0], load_vector("random", 2, np.random.default_rng(0))
     ),
+    ("mimo", "seed"): lambda result, file: np.isclose(
+        file.summary["condition"], np.linalg.cond(rayleigh(4, 2, np.random.default_rng(0))) ** 2
+    ),
     ("invert", "steps"): lambda result, file: "settling_time" not in result.summary,
     ("solve", "tolerance"): lambda result, file: (
         result.summary["tolerance"] == 0.0 and result.summary["bits_asked"] is None
@@ -187,7 +199,7 @@ def test_zero_is_used_as_zero(name, key, tmp_path):
         procedure = make_procedure(name, {**shortest(name), **beside, key: value})
         with open_bench(preset="relaxing", seed=1) as bench:
             result = run(procedure, bench, seed=1, output=tmp_path / f"{value}.h5")
-        with RunFile(result.path) as file:
+        with RunFile(tmp_path / f"{value}.h5") as file:
             shown.append(USED[name, key](result, file))
     assert shown == [True, False]
 

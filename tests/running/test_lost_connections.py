@@ -39,6 +39,7 @@ FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "noise": (lambda noises: noises.series, 0.5e-6),
     "map": (lambda mapped: mapped.conductance, 0.5e-6),
     "refresh": (lambda refreshed: refreshed.after, 0.5e-6),
+    "mimo": (lambda result: [result["deviation"], result["errors_after_cycle_1"]], 0.3),
 }
 OF_RESISTORS = {"read", "iv", "response", "switching", "endurance", "disturb", "retention", "noise", "map"}
 """What is compared on cells that no pulse changes."""

@@ -85,6 +85,16 @@ SHORTEST: dict[str, dict[str, Any]] = {
     "retention": {"rows": "0:1", "columns": "0:2", "last": 2.0, "temperature": 299.15},
     "noise": {"rows": "0:1", "columns": "0:2", "samples": 64, "series": 1},
     "map": {"rows": "0:2", "columns": "0:2", "repeats": 1},
+    "mimo": {
+        "antennas": 2,
+        "users": 1,
+        "constellation": 4,
+        "snr": "30",
+        "bits_per_point": 2,
+        "cycles": 1,
+        "bits": 3,
+        "correction_bits": 3,
+    },
 }
 # All known procedures, so that a new one is tested automatically.
 PROCEDURES: dict[str, Callable[[], Procedure]] = {

@@ -122,7 +122,6 @@ class Mimo(Application):
         default=6,
     )
     encoding = ListParameter("Encoding of INV", choices=["auto", "bias", "differential"], default="auto")
-    leaf = IntegerParameter("Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=4096)
 
     def check(self) -> Setting:
         """Read or draw the channel, read the ratios and the image; refuse what cannot be told apart."""
@@ -205,7 +204,6 @@ class Mimo(Application):
             normal_matrix(setting.channel, link.loading),
             correction_bits=int(self.correction_bits),
             encoding=str(self.encoding),
-            leaf=self.leaf,
         )
         summary = held.summary()
         rho = summary["forecast_rho"]
