@@ -150,6 +150,11 @@ class Mimo(Application):
             self._words(setting),
         )
 
+    def describe_cells(self, plan: Prepared) -> str:
+        """Return what the chip holds; where is known once the encoding is chosen."""
+        size = 2 * plan.given.users
+        return f"{size} x {size} real numbers, placed when they are programmed"
+
     def run_title(self) -> str:
         """Return the size, the constellation and the method."""
         what = "channel of a file" if _given(self.channel) else f"{self.antennas} x {self.users}"
