@@ -34,7 +34,7 @@ from mho.procedures.applications.wireless.mimo_record import (
     mimo_layout,
     receivers,
 )
-from mho.procedures.applications.wireless.picture import from_bits, load_picture, to_bits
+from mho.procedures.applications.wireless.picture import DEPTH, from_bits, load_picture, to_bits
 from mho.procedures.applications.wireless.precoding import Downlink
 from mho.procedures.applications.wireless.qam import SIZES, Constellation
 from mho.procedures.base import Estimate
@@ -51,6 +51,9 @@ LINKS: dict[str, type[Uplink] | type[Downlink]] = {UPLINK: Uplink, DOWNLINK: Dow
 
 AT_ONCE = 2048
 """Vectors that are solved together."""
+
+MOST_RECEIVED = 2**25
+"""Antennas times vectors of a point at most: half a gigabyte of what is received."""
 
 
 @dataclass(frozen=True)
@@ -130,14 +133,25 @@ class Mimo(Application):
         constellation = Constellation(int(self.constellation))
         picture = load_picture(str(self.image)) if _given(self.image) else None
         if _given(self.channel):
-            return Setting(load_channel(self.channel), constellation, ratios, picture)
+            return self._checked(Setting(load_channel(self.channel), constellation, ratios, picture))
         if self.users > self.antennas:
             raise InputError(
                 f"{self.antennas} antennas give a channel of rank {self.antennas}, below the {self.users} users, who "
                 "cannot be told apart; give as many antennas as users or more"
             )
         channel = rayleigh(int(self.antennas), int(self.users), np.random.default_rng(self.seed))
-        return Setting(channel, constellation, ratios, picture)
+        return self._checked(Setting(channel, constellation, ratios, picture))
+
+    def _checked(self, setting: Setting) -> Setting:
+        """Refuse more than fits the memory."""
+        bits = int(self.bits_per_point) if setting.picture is None else DEPTH * setting.picture.size
+        antennas, vectors = len(setting.channel), -(-bits // (setting.users * setting.constellation.bits))
+        if antennas * vectors > MOST_RECEIVED:
+            raise InputError(
+                f"{bits} bits are {vectors} vectors of {setting.users} users; {antennas} antennas take "
+                f"{MOST_RECEIVED // antennas} at most, so send fewer bits at each ratio"
+            )
+        return setting
 
     def layout(self, plan: Prepared) -> Layout:
         """Declare error rates, deviations, constellations, images and their figures."""

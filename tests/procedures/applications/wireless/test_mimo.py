@@ -142,6 +142,7 @@ def test_more_users_than_a_loop_takes_are_held_by_blocks(tmp_path: Path) -> None
         ({"snr": "nan"}, "snr has 'nan'"),
         ({"snr": "3, 5, 3.0"}, "snr has 3 dB more than once"),
         ({"snr": ",".join(map(str, range(99)))}, "snr has 99 numbers"),
+        ({"bits_per_point": 100_000_000}, "1562500 vectors of 8 users; 128 antennas take 262144 at most"),
         ({"image": "missing.png"}, "missing.png does not exist"),
         ({"channel": "missing.npy"}, "missing.npy does not exist"),
     ],
