@@ -60,6 +60,7 @@ def main() -> None:
     from pictures_imports import plot_import
     from pictures_levels import draw_levels, plot_refresh
     from pictures_lifetimes import plot_lifetimes
+    from pictures_mimo import draw_mimo
     from pictures_optimise import draw_policy
     from pictures_over_runs import plot_over_runs
     from pictures_panels import grab_panels
@@ -87,6 +88,7 @@ def main() -> None:
         plot_refresh(Path(folder), PICTURES)
         plot_cells(Path(folder), PICTURES)
         plot_lifetimes(Path(folder), PICTURES)
+        draw_mimo(_new(folder, "mimo"), PICTURES)
         draw_field(_new(folder, "field"), PICTURES)
         draw_page(Path(folder), PICTURES)
         plot_import(Path(folder), PICTURES)

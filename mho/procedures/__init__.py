@@ -4,6 +4,7 @@
 - `cells`: procedures on cells, and the write-verify they share;
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need;
 - `applications`: problems solved by these: fields, graphs, learning, training, control, wireless.
+- `applications`: problems whose matrices are held on the chip, each with the pure algorithm beneath it.
 """
 
 from mho.procedures.applications.control.arm import Arm

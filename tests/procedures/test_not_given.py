@@ -20,6 +20,7 @@ from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Kalman, Read, Sweep
 from mho.procedures.applications.control.kalman_filter import TrackModel
+from mho.procedures.applications.wireless.channel import rayleigh
 from mho.procedures.catalogue import known_procedures, make_procedure
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
@@ -99,6 +100,14 @@ def shortest(name: str) -> dict[str, Any]:
         "invert": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "vectors": 1},
         "retention": {**CELLS, "last": 2.0},
         **{one: SHORTEST[one] for one in OF_FIELDS_AND_CONTROL},
+        "mimo": {
+            "antennas": 4,
+            "users": 2,
+            "constellation": 4,
+            "snr": "30",
+            "bits_per_point": 4,
+            "cycles": 1,
+        },
     }.get(name, CELLS)
 
 
@@ -162,6 +171,9 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("invert", "seed"): lambda result, file: np.array_equal(
         file.array("rhs")[0], load_vector("random", 2, np.random.default_rng(0))
     ),
+    ("mimo", "seed"): lambda result, file: np.isclose(
+        file.summary["condition"], np.linalg.cond(rayleigh(4, 2, np.random.default_rng(0))) ** 2
+    ),
     ("invert", "steps"): lambda result, file: "settling_time" not in result.summary,
     ("kalman", "seed"): lambda result, file: (
         file.table("path")["x"][0] == Kalman(**SHORTEST["kalman"]).check().measured[0, 0, ::2].mean()
@@ -210,7 +222,7 @@ def test_zero_is_used_as_zero(name, key, tmp_path):
         procedure = make_procedure(name, {**shortest(name), **beside, key: value})
         with open_bench(preset="relaxing", seed=1) as bench:
             result = run(procedure, bench, seed=1, output=tmp_path / f"{value}.h5")
-        with RunFile(result.path) as file:
+        with RunFile(tmp_path / f"{value}.h5") as file:
             shown.append(USED[name, key](result, file))
     assert shown == [True, False]
 

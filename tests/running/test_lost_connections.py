@@ -45,6 +45,7 @@ FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "kalman": (lambda found: found["estimate_rms"] / found["measured_rms"], 2 * 2**-3),
     "arm": (lambda found: found["largest_distance"], 0.05),
     "powerflow": (lambda found: found["largest_flow"] / 44e6, 2 * 2**-3),
+    "mimo": (lambda result: [result["deviation"], result["errors_after_cycle_1"]], 0.3),
 }
 OF_RESISTORS = {"read", "iv", "response", "switching", "endurance", "disturb", "retention", "noise", "map"}
 """What is compared on cells that no pulse changes."""

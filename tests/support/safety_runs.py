@@ -93,6 +93,16 @@ SHORTEST: dict[str, dict[str, Any]] = {
     "kalman": {"sensors": 2, "tracks": 1, "steps": 5, "gap": 1, "gain": "steady", "bits": 3},
     "arm": {"joints": 2, "steps": 2, "matrix": "held", "leaf": 2, "bits": 3},
     "powerflow": {"network": THREE_BUSES, "scenarios": 1, "outages": False, "bits": 3},
+    "mimo": {
+        "antennas": 2,
+        "users": 1,
+        "constellation": 4,
+        "snr": "30",
+        "bits_per_point": 2,
+        "cycles": 1,
+        "bits": 3,
+        "correction_bits": 3,
+    },
 }
 # All known procedures, so that a new one is tested automatically.
 PROCEDURES: dict[str, Callable[[], Procedure]] = {
