@@ -61,6 +61,7 @@ def main() -> None:
     from pictures_levels import draw_levels, plot_refresh
     from pictures_lifetimes import plot_lifetimes
     from pictures_mimo import draw_mimo
+    from pictures_linalg import draw_krylov
     from pictures_optimise import draw_policy
     from pictures_over_runs import plot_over_runs
     from pictures_panels import grab_panels
@@ -78,6 +79,7 @@ def main() -> None:
     draw_settling(PICTURES)
     draw_slices(PICTURES)
     draw_policy(PICTURES)
+    draw_krylov(PICTURES)
     os.chdir(ROOT)  # the run names its matrix as the README does
     with tempfile.TemporaryDirectory() as folder:
         run = solve(Path(folder))
