@@ -2,7 +2,8 @@
 
 - `base`, `parameters`, `stream`, `catalogue`: what every procedure is made of, and which there are;
 - `cells`: procedures on cells, and the write-verify they share;
-- `equations`: solve, invert, multiply, with what INV, MVM and refinement need.
+- `equations`: solve, invert, multiply, with what INV, MVM and refinement need;
+- `applications`: problems of a field, each with the matrices that it holds on the chip.
 """
 
 from mho.procedures.applications.graphs.eigenvector import Eigenvector
