@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from command_line import made_of_words
 from pymeasure.experiment import FloatParameter, IntegerParameter
+from safety_runs import SHORTEST
 
 from mho import run
 from mho.chip_maps.matrix_files import load_vector
@@ -18,6 +19,7 @@ from mho.errors import InputError
 from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Read, Sweep
+from mho.procedures.applications.learning.nonnegative import random_factors
 from mho.procedures.catalogue import known_procedures, make_procedure
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
@@ -85,6 +87,9 @@ def test_the_optional_numbers_are_found():
     assert {("iv", "gate"), ("read", "read_voltage"), ("solve", "tolerance")} <= set(NUMBERS)
 
 
+OF_GRAPHS_AND_LEARNING = ("eigenvector", "factorisation", "pagerank", "regression")
+
+
 def shortest(name: str) -> dict[str, Any]:
     return {
         "solve": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "bits": 4, "max_cycles": 3},
@@ -93,6 +98,7 @@ def shortest(name: str) -> dict[str, Any]:
         "multiply": {"matrix": np.array([[3.0, -2.0]]), "bits": 3, "vectors": 1, "shots": 2},
         "invert": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "vectors": 1},
         "retention": {**CELLS, "last": 2.0},
+        **{one: SHORTEST[one] for one in OF_GRAPHS_AND_LEARNING},
     }.get(name, CELLS)
 
 
@@ -155,6 +161,10 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("invert", "seed"): lambda result, file: np.array_equal(
         file.array("rhs")[0], load_vector("random", 2, np.random.default_rng(0))
     ),
+    ("eigenvector", "shift"): lambda result, file: file.summary["shift"] == 0.0,
+    ("factorisation", "seed"): lambda result, file: np.array_equal(
+        file.map("start"), random_factors(file.map("picture"), 2, np.random.default_rng(0)).product
+    ),
     ("invert", "steps"): lambda result, file: "settling_time" not in result.summary,
     ("solve", "tolerance"): lambda result, file: (
         result.summary["tolerance"] == 0.0 and result.summary["bits_asked"] is None
@@ -163,7 +173,7 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
 OTHERWISE: dict[str, float] = {
     "row": 3, "column": 3, "passes": 2, "interval": 10.0, "highest": 0.3, "lowest": -0.2, "delay": 10.0,
     "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3, "age": 60.0,
-    "gate_off": 1.0,
+    "gate_off": 1.0, "shift": 0.3,
 }  # fmt: skip
 REFUSED = {
     ("read", "read_voltage"),
@@ -187,7 +197,7 @@ def test_zero_is_used_as_zero(name, key, tmp_path):
         procedure = make_procedure(name, {**shortest(name), **beside, key: value})
         with open_bench(preset="relaxing", seed=1) as bench:
             result = run(procedure, bench, seed=1, output=tmp_path / f"{value}.h5")
-        with RunFile(result.path) as file:
+        with RunFile(tmp_path / f"{value}.h5") as file:
             shown.append(USED[name, key](result, file))
     assert shown == [True, False]
 
@@ -196,9 +206,10 @@ def test_zero_is_used_as_zero(name, key, tmp_path):
 def test_what_is_left_out_is_none_and_its_value_in_use_is_in_the_file(name, key, tmp_path):
     assert getattr(make_procedure(name, {key: None}), key) is None
     words = ["a.mtx"] if name in ("solve", "multiply") else ["--rows", "0", "--columns", "0"]
+    words = [] if name in OF_GRAPHS_AND_LEARNING else words
     assert getattr(made_of_words(name, words), key) is None
-    result = run(make_procedure(name, shortest(name)), seed=1, output=tmp_path)
-    with RunFile(result.path) as file:
+    run(make_procedure(name, shortest(name)), seed=1, output=tmp_path / "run.h5")
+    with RunFile(tmp_path / "run.h5") as file:
         assert file.parameters[key].value is not None
         assert file.parameters[key].origin
 

@@ -39,6 +39,10 @@ FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "noise": (lambda noises: noises.series, 0.5e-6),
     "map": (lambda mapped: mapped.conductance, 0.5e-6),
     "refresh": (lambda refreshed: refreshed.after, 0.5e-6),
+    "pagerank": (lambda found: found["relative_error"], 2 * 2**-3),
+    "eigenvector": (lambda found: found["eigenvalue"], 2 * 2**-3),
+    "regression": (lambda found: found["relative_error"], 2 * 2**-3),
+    "factorisation": (lambda found: found["error"], 2 * 2**-3),
 }
 OF_RESISTORS = {"read", "iv", "response", "switching", "endurance", "disturb", "retention", "noise", "map"}
 """What is compared on cells that no pulse changes."""

@@ -85,6 +85,22 @@ SHORTEST: dict[str, dict[str, Any]] = {
     "retention": {"rows": "0:1", "columns": "0:2", "last": 2.0, "temperature": 299.15},
     "noise": {"rows": "0:1", "columns": "0:2", "samples": 64, "series": 1},
     "map": {"rows": "0:2", "columns": "0:2", "repeats": 1},
+    "pagerank": {"graph": np.array([[0.0, 1.0], [1.0, 1.0]]), "cycles": 1, "bits": 3},
+    "eigenvector": {"matrix": np.array([[0.8, 0.2], [0.0, 0.4]]), "steps": 1, "bits": 3},
+    "regression": {
+        "kind": "ridge",
+        "penalty": "1",
+        "table": {"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 0.0, 2.0, 1.0], "y": [1.0, 2.0, 3.0, 5.0]},
+        "cycles": 1,
+        "bits": 3,
+    },
+    "factorisation": {
+        "picture": np.array([[4.0, 1.0, 2.0], [1.0, 3.0, 1.0], [2.0, 2.0, 4.0]]),
+        "ranks": "2",
+        "iterations": 1,
+        "solves": 1,
+        "bits": 3,
+    },
 }
 # All known procedures, so that a new one is tested automatically.
 PROCEDURES: dict[str, Callable[[], Procedure]] = {

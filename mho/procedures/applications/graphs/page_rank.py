@@ -93,6 +93,7 @@ class PageRank(Application):
     """Rank the nodes of a graph: PageRank as one linear system on the chip."""
 
     title: ClassVar[str] = "PageRank of a graph"
+    seed = None  # nothing is drawn
 
     graph = Parameter("Graph, a sample's name or a file of links or of an adjacency matrix", default="karate")
     directed = BooleanParameter("Links go one way only", default=False)

@@ -95,6 +95,14 @@ class Factorisation(Application):
         rows, columns = map(np.arange, given.picture.shape)
         maps = [
             Map("picture", "", rows, columns, title="the picture", images=1),
+            Map(
+                "start",
+                "",
+                rows,
+                columns,
+                title="product of the random factors of the largest rank",
+                images=1,
+            ),
             *(Map(one, "", rows, columns, images=1) for one in names),
         ]
         largest = given.ranks[-1]
@@ -126,6 +134,8 @@ class Factorisation(Application):
         given: Pictured = plan.given
         stream.snapshot("picture", given.picture, bench.now())
         worst, found = 0.0, (np.nan, np.nan)
+        begun = random_factors(given.picture, given.ranks[-1], np.random.default_rng(self.seed))
+        stream.snapshot("start", begun.product, bench.now())
         with self.holding(plan, bench, stream) as chip:
             for number, rank in enumerate(given.ranks):
                 stream.progress("ranks", number, len(given.ranks))

@@ -67,6 +67,7 @@ class Regression(Application):
     """Fit a linear, ridge or logistic model to a table, with its equations solved on the chip."""
 
     title: ClassVar[str] = "Regression"
+    seed = None  # nothing is drawn
 
     kind = ListParameter("Kind of regression", choices=list(KINDS), default="linear")
     table = Parameter("Table, a sample's name or a .csv or .npz file; a sample fit for the kind unless given")
