@@ -46,8 +46,12 @@ STEPS = Table(
     "steps",
     (
         Column("step", dtype="u4"),
-        Column("power", description="residual |A v - lambda v| / |A|; NaN after the iteration's end"),
-        Column("inverse", description="as power"),
+        Column(
+            "power",
+            description="residual |A v - lambda v| / |A|; NaN after the iteration's end",
+            digital=1e-6,
+        ),
+        Column("inverse", description="as power", digital=1e-6),
         Column("davidson", description="as power", digital=1e-3),
     ),
     title="Residuals",
@@ -56,8 +60,13 @@ ANGLES = Table(
     "angles",
     (
         Column("step", dtype="u4"),
-        Column("power", "rad", description="angle to LAPACK's eigenvector; NaN after the iteration's end"),
-        Column("inverse", "rad", description="as power"),
+        Column(
+            "power",
+            "rad",
+            description="angle to LAPACK's eigenvector; NaN after the iteration's end",
+            digital=1e-6,
+        ),
+        Column("inverse", "rad", description="as power", digital=1e-6),
         Column("davidson", "rad", description="as power", digital=1e-3),
     ),
     title="Angles",
@@ -67,7 +76,9 @@ COMPONENTS = Table(
     (
         Column("place", dtype="u4", description="place among the components, the largest of LAPACK's first"),
         Column("index", dtype="u4", description="of the component, from 0"),
-        Column("one_step", description="component after the first step of Davidson's iteration"),
+        Column(
+            "one_step", description="component after the first step of Davidson's iteration", digital=1e-6
+        ),
         Column("davidson", description="component of the eigenvector found on the chip", digital=1e-7),
         Column("lapack", description="component of LAPACK's eigenvector", digital=1e-7),
     ),

@@ -44,7 +44,7 @@ SCORES = Table(
         Column("place", dtype="u4", description="place in the digital ranking, from 1"),
         Column("node", dtype="u4", description="number of the node, from 0, in the order of its name"),
         Column("digital", description="PageRank in float64", digital=1e-9),
-        Column("one_step", description="PageRank by one step of INV, scaled to a sum of one"),
+        Column("one_step", description="PageRank by one step of INV, scaled to a sum of one", digital=1e-6),
         Column("refined", description="PageRank refined on the chip", digital=1e-9),
     ),
     signal="refined",
@@ -56,7 +56,7 @@ CYCLES = Table(
     "cycles",
     (
         Column("cycle", dtype="u4"),
-        Column("relative_error", description="to the digital scores, of the vector's length"),
+        Column("relative_error", description="to the digital scores, of the vector's length", digital=1e-6),
         Column(
             "swapped", dtype="u4", description="pairs of nodes in another order than in the digital ranking"
         ),

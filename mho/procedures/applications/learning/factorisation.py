@@ -39,9 +39,9 @@ ITERATIONS = Table(
     (
         Column("rank", dtype="u4"),
         Column("iteration", dtype="u4"),
-        Column("error", description="|V - W H| / |V| of the factors found on the chip"),
+        Column("error", description="|V - W H| / |V| of the factors found on the chip", digital=1e-6),
         Column("digital_error", description="the same in float64, from the same start", digital=1e-6),
-        Column("peak_ratio", "dB", description="peak signal-to-noise ratio of the product"),
+        Column("peak_ratio", "dB", description="peak signal-to-noise ratio of the product", digital=1e-6),
     ),
     signal="error",
     axis="iteration",
@@ -52,7 +52,7 @@ RANKS = Table(
     "ranks",
     (
         Column("rank", dtype="u4"),
-        Column("error", description="|V - W H| / |V| at the end, on the chip"),
+        Column("error", description="|V - W H| / |V| at the end, on the chip", digital=1e-6),
         Column("digital_error", description="the same in float64", digital=1e-6),
         Column("least_error", description="of any product of this rank: singular values", digital=1e-9),
         Column("numbers", dtype="u4", description="entries of both factors"),
