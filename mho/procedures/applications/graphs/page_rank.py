@@ -35,6 +35,9 @@ from mho.runs.standard_figures import IDENTITY
 
 Floats = NDArray[np.float64]
 
+AMBIGUOUS = 3
+"""Up to so many rows a square table may be a list of links, too."""
+
 NAMED = 10
 """Nodes of the highest scores that the result names."""
 
@@ -130,6 +133,12 @@ class PageRank(Application):
         """Hold the system, answer in one step, over the cycles of the published loop, and refined."""
         given: Ranking = plan.given
         graph, digital = given.graph, given.digital
+        if graph.form == "adjacency" and graph.nodes <= AMBIGUOUS and self.file_form == "auto":
+            stream.say(
+                f"{graph.name} is square and is read as an adjacency matrix of {graph.nodes} nodes; if it is a list of "
+                "links, give file_form = links",
+                "WARNING",
+            )
         if len(graph.dangling):
             stream.say(
                 f"{len(graph.dangling)} of {graph.nodes} nodes have no link out, and a walk goes on from there as it "
