@@ -58,6 +58,7 @@ def main() -> None:
     from pictures_experiments import plot_experiments, plot_strategies
     from pictures_field import draw_field
     from pictures_imports import plot_import
+    from pictures_learning import draw_learning
     from pictures_levels import draw_levels, plot_refresh
     from pictures_lifetimes import plot_lifetimes
     from pictures_mimo import draw_mimo
@@ -86,6 +87,7 @@ def main() -> None:
         analysis.plot(run, PICTURES / "plot.png")
         draw_budget(Path(folder), PICTURES)
         plot_experiments(Path(folder), PICTURES)
+        draw_learning(_new(folder, "learning"), PICTURES)
         draw_levels(Path(folder), PICTURES)
         plot_refresh(Path(folder), PICTURES)
         plot_cells(Path(folder), PICTURES)

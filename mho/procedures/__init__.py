@@ -5,6 +5,7 @@
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need;
 - `applications`: problems solved by these: fields, graphs, learning, training, control, wireless.
 - `applications`: problems whose matrices are held on the chip, each with the pure algorithm beneath it.
+- `applications`: problems of a field, each with the matrices that it holds on the chip.
 """
 
 from mho.procedures.applications.control.arm import Arm

@@ -21,6 +21,8 @@ from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Kalman, Read, Sweep
 from mho.procedures.applications.control.kalman_filter import TrackModel
 from mho.procedures.applications.wireless.channel import rayleigh
+from mho.procedures import Read, Sweep
+from mho.procedures.applications.learning.nonnegative import random_factors
 from mho.procedures.catalogue import known_procedures, make_procedure
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
@@ -89,6 +91,7 @@ def test_the_optional_numbers_are_found():
 
 
 OF_FIELDS_AND_CONTROL = ("arm", "diffusion", "junction", "kalman", "poisson", "powerflow")
+OF_GRAPHS_AND_LEARNING = ("eigenvector", "factorisation", "pagerank", "regression")
 
 
 def shortest(name: str) -> dict[str, Any]:
@@ -108,6 +111,7 @@ def shortest(name: str) -> dict[str, Any]:
             "bits_per_point": 4,
             "cycles": 1,
         },
+        **{one: SHORTEST[one] for one in OF_GRAPHS_AND_LEARNING},
     }.get(name, CELLS)
 
 
@@ -173,6 +177,9 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ),
     ("mimo", "seed"): lambda result, file: np.isclose(
         file.summary["condition"], np.linalg.cond(rayleigh(4, 2, np.random.default_rng(0))) ** 2
+    ("eigenvector", "shift"): lambda result, file: file.summary["shift"] == 0.0,
+    ("factorisation", "seed"): lambda result, file: np.array_equal(
+        file.map("start"), random_factors(file.map("picture"), 2, np.random.default_rng(0)).product
     ),
     ("invert", "steps"): lambda result, file: "settling_time" not in result.summary,
     ("kalman", "seed"): lambda result, file: (
@@ -197,6 +204,7 @@ OTHERWISE: dict[str, float] = {
     "row": 3, "column": 3, "passes": 2, "interval": 10.0, "highest": 0.3, "lowest": -0.2, "delay": 10.0,
     "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3, "age": 60.0,
     "gate_off": 1.0, "shared": 0.5, "gap": 1, "scenarios": 2, "spread": 0.5,
+    "gate_off": 1.0, "shift": 0.3,
 }  # fmt: skip
 REFUSED = {
     ("read", "read_voltage"),
@@ -232,9 +240,10 @@ def test_what_is_left_out_is_none_and_its_value_in_use_is_in_the_file(name, key,
     assert getattr(make_procedure(name, {key: None}), key) is None
     words = ["a.mtx"] if name in ("solve", "multiply") else ["--rows", "0", "--columns", "0"]
     words = [] if name in OF_FIELDS_AND_CONTROL else words
+    words = [] if name in OF_GRAPHS_AND_LEARNING else words
     assert getattr(made_of_words(name, words), key) is None
-    result = run(make_procedure(name, shortest(name)), seed=1, output=tmp_path)
-    with RunFile(result.path) as file:
+    run(make_procedure(name, shortest(name)), seed=1, output=tmp_path / "run.h5")
+    with RunFile(tmp_path / "run.h5") as file:
         assert file.parameters[key].value is not None
         assert file.parameters[key].origin
 

@@ -46,6 +46,10 @@ FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "arm": (lambda found: found["largest_distance"], 0.05),
     "powerflow": (lambda found: found["largest_flow"] / 44e6, 2 * 2**-3),
     "mimo": (lambda result: [result["deviation"], result["errors_after_cycle_1"]], 0.3),
+    "pagerank": (lambda found: found["relative_error"], 2 * 2**-3),
+    "eigenvector": (lambda found: found["eigenvalue"], 2 * 2**-3),
+    "regression": (lambda found: found["relative_error"], 2 * 2**-3),
+    "factorisation": (lambda found: found["error"], 2 * 2**-3),
 }
 OF_RESISTORS = {"read", "iv", "response", "switching", "endurance", "disturb", "retention", "noise", "map"}
 """What is compared on cells that no pulse changes."""

@@ -102,6 +102,21 @@ SHORTEST: dict[str, dict[str, Any]] = {
         "cycles": 1,
         "bits": 3,
         "correction_bits": 3,
+    "pagerank": {"graph": np.array([[0.0, 1.0], [1.0, 1.0]]), "cycles": 1, "bits": 3},
+    "eigenvector": {"matrix": np.array([[0.8, 0.2], [0.0, 0.4]]), "steps": 1, "bits": 3},
+    "regression": {
+        "kind": "ridge",
+        "penalty": "1",
+        "table": {"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 0.0, 2.0, 1.0], "y": [1.0, 2.0, 3.0, 5.0]},
+        "cycles": 1,
+        "bits": 3,
+    },
+    "factorisation": {
+        "picture": np.array([[4.0, 1.0, 2.0], [1.0, 3.0, 1.0], [2.0, 2.0, 4.0]]),
+        "ranks": "2",
+        "iterations": 1,
+        "solves": 1,
+        "bits": 3,
     },
 }
 # All known procedures, so that a new one is tested automatically.
