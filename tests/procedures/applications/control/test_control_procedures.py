@@ -50,6 +50,13 @@ def test_filter_takes_measurements_from_a_file_with_gaps(tmp_path: Path) -> None
         assert last == pytest.approx(45.0, abs=2.0)
 
 
+def test_filter_whose_model_does_not_fit_says_so(tmp_path: Path) -> None:
+    result, file = ran(Kalman(track="turn", tracks=4, sensors=1, gap=0, gain="steady", bits=12), tmp_path)
+    with file:
+        assert not result["nis_consistent"]
+        assert any("innovations are larger than the filter expects" in entry.message for entry in file.log())
+
+
 def test_made_track_whose_gap_leaves_nothing_is_refused() -> None:
     with pytest.raises(InputError, match="a gap of 9 steps leaves 1 of 10"):
         Kalman(steps=10, gap=9).check()
@@ -65,6 +72,7 @@ def test_tip_follows_its_path(arm: str, matrix: str, tmp_path: Path) -> None:
         assert result["converged"]
         assert result["error_to_digital"] < 1e-4
         assert result["largest_distance"] < 0.02
+        assert result["points_missed"] == 0
         assert result["matrices"] <= 16
         assert (result["matrices"] < 8) == (matrix == "held")
         assert len(file.table("angles")["angle"]) == 6 * 16
@@ -74,7 +82,7 @@ def test_points_out_of_reach_are_said_and_come_near(tmp_path: Path) -> None:
     targets = np.tile([0.0, 1.5], (25, 1))
     result, file = ran(Arm(path=targets, matrix="held", joints=3), tmp_path)
     with file:
-        assert result["points_beyond_reach"] == 25
+        assert (result["points_beyond_reach"], result["points_missed"]) == (25, 25)
         assert any(
             "25 of 25 points lie beyond the arm's reach of 1 m" in entry.message for entry in file.log()
         )
