@@ -7,6 +7,7 @@
 
 from mho.procedures.applications.control.arm import Arm
 from mho.procedures.applications.control.kalman import Kalman
+from mho.procedures.applications.control.portfolio import Portfolio
 from mho.procedures.applications.control.powerflow import PowerFlow
 from mho.procedures.applications.fields.diffusion import Diffusion
 from mho.procedures.applications.fields.junction import Junction
@@ -93,6 +94,7 @@ __all__ = [
     "Noises",
     "Parameter",
     "Poisson",
+    "Portfolio",
     "PowerFlow",
     "PreparedSolve",
     "Procedure",

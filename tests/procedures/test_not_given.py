@@ -20,6 +20,7 @@ from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Kalman, Read, Sweep
 from mho.procedures.applications.control.kalman_filter import TrackModel
+from mho.procedures.applications.control.mean_variance import made_market, moments
 from mho.procedures.catalogue import known_procedures, make_procedure
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
@@ -87,7 +88,7 @@ def test_the_optional_numbers_are_found():
     assert {("iv", "gate"), ("read", "read_voltage"), ("solve", "tolerance")} <= set(NUMBERS)
 
 
-OF_FIELDS_AND_CONTROL = ("arm", "diffusion", "junction", "kalman", "poisson", "powerflow")
+OF_FIELDS_AND_CONTROL = ("arm", "diffusion", "junction", "kalman", "poisson", "portfolio", "powerflow")
 
 
 def shortest(name: str) -> dict[str, Any]:
@@ -171,6 +172,9 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
         == pytest.approx(np.sqrt(np.trace(UNCORRELATED.steady_covariance()[:2, :2])))
     ),
     ("kalman", "gap"): lambda result, file: result["gaps"] == 0,
+    ("portfolio", "seed"): lambda result, file: np.array_equal(
+        file.array("means"), moments(made_market(2, 20, np.random.default_rng(0)))[1]
+    ),
     ("powerflow", "seed"): lambda result, file: np.allclose(
         file.array("injections")[1, 1],
         -50e6 * (1.0 + 0.1 * np.random.default_rng(0).standard_normal((3, 1))[1]),

@@ -92,6 +92,7 @@ SHORTEST: dict[str, dict[str, Any]] = {
     "junction": {"acceptors": 1e23, "points": 4, "max_steps": 1, "bits": 3},
     "kalman": {"sensors": 2, "tracks": 1, "steps": 5, "gap": 1, "gain": "steady", "bits": 3},
     "arm": {"joints": 2, "steps": 2, "matrix": "held", "leaf": 2, "bits": 3},
+    "portfolio": {"assets": 2, "days": 20, "points": 2, "bits": 3},
     "powerflow": {"network": THREE_BUSES, "scenarios": 1, "outages": False, "bits": 3},
 }
 # All known procedures, so that a new one is tested automatically.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mho.errors import InputError
-from mho.procedures import Arm, Kalman, PowerFlow
+from mho.procedures import Arm, Kalman, Portfolio, PowerFlow
 from mho.procedures.applications.control.kalman import GAINS
 from mho.running import run
 from mho.runs import RunFile
@@ -125,6 +125,36 @@ def test_power_flow_alone_needs_neither_scenarios_nor_outages(tmp_path: Path) ->
     with file:
         assert result["answered"] == 1
         assert {figure.name for figure in file.figures} == {"grid", "flows", "angles"}
+
+
+def test_portfolios_lie_on_the_closed_form_s_frontier(tmp_path: Path) -> None:
+    result, file = ran(Portfolio(assets=4, points=5), tmp_path)
+    with file:
+        assert result["converged"]
+        assert result["error_to_closed_form"] < 1e-6
+        assert result["budget_error"] < 1e-6
+        assert len(file.table("weights")["weight"]) == 4 * 5
+
+
+def test_portfolio_takes_returns_from_a_file(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "daily.csv", np.random.default_rng(1).normal(1e-3, 1e-2, (30, 3)), delimiter=",")
+    result, file = ran(Portfolio(returns=str(tmp_path / "daily.csv"), points=3), tmp_path)
+    with file:
+        assert (result["assets"], result["answered"]) == (3, 3)
+        assert "daily.csv" in file.title
+
+
+@pytest.mark.parametrize(
+    ("returns", "said"),
+    [
+        (np.ones((4, 3)), "4 days of 3 assets"),
+        (np.ones((9, 3)), "asset 0, counted from 0, never moves"),
+        (np.full((9, 2), np.nan), "nan"),
+    ],
+)
+def test_portfolio_refuses_returns_that_are_none(returns: np.ndarray, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        Portfolio(returns=returns).check()
 
 
 def test_unknown_network_is_refused() -> None:
