@@ -57,6 +57,7 @@ def main() -> None:
     from pictures_circuit import draw_settling
     from pictures_experiments import plot_experiments, plot_strategies
     from pictures_field import draw_field
+    from pictures_fields import draw_fields
     from pictures_imports import plot_import
     from pictures_levels import draw_levels, plot_refresh
     from pictures_lifetimes import plot_lifetimes
@@ -87,6 +88,7 @@ def main() -> None:
         plot_lifetimes(Path(folder), PICTURES)
         draw_field(_new(folder, "field"), PICTURES)
         draw_page(Path(folder), PICTURES)
+        draw_fields(_new(folder, "fields"), PICTURES)
         plot_import(Path(folder), PICTURES)
         plot_strategies(Path(folder), PICTURES)
         draw_checks(_new(folder, "checks"), PICTURES)
