@@ -12,7 +12,7 @@ SEED = 1
 RUNS = {
     "poisson": (Poisson(), ("field_lines", "potential")),
     "poisson-quadrupole": (Poisson(arrangement="quadrupole"), ("field_lines", "streamlines")),
-    "diffusion": (Diffusion(), ("diffusion", "errors")),
+    "diffusion": (Diffusion(), ("moments", "errors")),
     "junction": (Junction(), ("carriers", "field", "newton")),
     "kalman": (Kalman(), ("track", "errors")),
     "arm": (Arm(), ("path", "poses")),
@@ -25,7 +25,8 @@ RUNS = {
 def draw_fields(folder: Path, pictures: Path) -> None:
     """Run every application, and draw its figures into `pictures`."""
     for name, (procedure, figures) in RUNS.items():
-        path = folder / f"{name}.h5"
+        (folder / name).mkdir()
+        path = folder / name / "run.h5"  # its name is in the title of a picture, which has little room
         mho.run(procedure, "arrays", seed=SEED, output=path)
         for figure in figures:
             mho.plot(path, pictures / f"{name}-{figure.replace('_', '-')}.png", figure=figure)

@@ -1,6 +1,7 @@
 """What one does with a chip: form, program, read and sweep cells, multiply, invert, solve equations.
 
 - `base`, `parameters`, `stream`, `catalogue`: what every procedure is made of, and which there are;
+- `applications`: problems of other fields, solved on a chip;
 - `cells`: procedures on cells, and the write-verify they share;
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need.
 """
