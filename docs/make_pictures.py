@@ -57,12 +57,13 @@ def main() -> None:
     from pictures_circuit import draw_settling
     from pictures_experiments import plot_experiments, plot_strategies
     from pictures_field import draw_field
+    from pictures_fields import draw_fields
     from pictures_imports import plot_import
     from pictures_learning import draw_learning
     from pictures_levels import draw_levels, plot_refresh
     from pictures_lifetimes import plot_lifetimes
-    from pictures_mimo import draw_mimo
     from pictures_linalg import draw_krylov
+    from pictures_mimo import draw_mimo
     from pictures_optimise import draw_policy
     from pictures_over_runs import plot_over_runs
     from pictures_panels import grab_panels
@@ -95,6 +96,7 @@ def main() -> None:
         draw_mimo(_new(folder, "mimo"), PICTURES)
         draw_field(_new(folder, "field"), PICTURES)
         draw_page(Path(folder), PICTURES)
+        draw_fields(_new(folder, "fields"), PICTURES)
         plot_import(Path(folder), PICTURES)
         plot_strategies(Path(folder), PICTURES)
         draw_published(_new(folder, "published"), PICTURES)

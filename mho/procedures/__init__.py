@@ -1,6 +1,7 @@
 """What one does with a chip: form, program, read and sweep cells, multiply, invert, solve equations.
 
 - `base`, `parameters`, `stream`, `catalogue`: what every procedure is made of, and which there are;
+- `applications`: problems of other fields, solved on a chip;
 - `cells`: procedures on cells, and the write-verify they share;
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need;
 - `applications`: problems solved by these: fields, graphs, learning, training, control, wireless.
@@ -10,6 +11,7 @@
 
 from mho.procedures.applications.control.arm import Arm
 from mho.procedures.applications.control.kalman import Kalman
+from mho.procedures.applications.control.portfolio import Portfolio
 from mho.procedures.applications.control.powerflow import PowerFlow
 from mho.procedures.applications.fields.diffusion import Diffusion
 from mho.procedures.applications.fields.junction import Junction
@@ -113,6 +115,7 @@ __all__ = [
     "PageRank",
     "Parameter",
     "Poisson",
+    "Portfolio",
     "PowerFlow",
     "PreparedSolve",
     "Procedure",

@@ -23,6 +23,7 @@ from mho.procedures.applications.control.kalman_filter import TrackModel
 from mho.procedures.applications.wireless.channel import rayleigh
 from mho.procedures import Read, Sweep
 from mho.procedures.applications.learning.nonnegative import random_factors
+from mho.procedures.applications.control.mean_variance import made_market, moments
 from mho.procedures.catalogue import known_procedures, make_procedure
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
@@ -90,8 +91,7 @@ def test_the_optional_numbers_are_found():
     assert {("iv", "gate"), ("read", "read_voltage"), ("solve", "tolerance")} <= set(NUMBERS)
 
 
-OF_FIELDS_AND_CONTROL = ("arm", "diffusion", "junction", "kalman", "poisson", "powerflow")
-OF_GRAPHS_AND_LEARNING = ("eigenvector", "factorisation", "pagerank", "regression")
+APPLICATIONS = sorted(name for name, kind in known_procedures().items() if kind.group == "Applications")
 
 
 def shortest(name: str) -> dict[str, Any]:
@@ -102,16 +102,7 @@ def shortest(name: str) -> dict[str, Any]:
         "multiply": {"matrix": np.array([[3.0, -2.0]]), "bits": 3, "vectors": 1, "shots": 2},
         "invert": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "vectors": 1},
         "retention": {**CELLS, "last": 2.0},
-        **{one: SHORTEST[one] for one in OF_FIELDS_AND_CONTROL},
-        "mimo": {
-            "antennas": 4,
-            "users": 2,
-            "constellation": 4,
-            "snr": "30",
-            "bits_per_point": 4,
-            "cycles": 1,
-        },
-        **{one: SHORTEST[one] for one in OF_GRAPHS_AND_LEARNING},
+        **{one: SHORTEST[one] for one in APPLICATIONS},
     }.get(name, CELLS)
 
 
@@ -177,6 +168,7 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ),
     ("mimo", "seed"): lambda result, file: np.isclose(
         file.summary["condition"], np.linalg.cond(rayleigh(4, 2, np.random.default_rng(0))) ** 2
+    ),
     ("eigenvector", "shift"): lambda result, file: file.summary["shift"] == 0.0,
     ("factorisation", "seed"): lambda result, file: np.array_equal(
         file.map("start"), random_factors(file.map("picture"), 2, np.random.default_rng(0)).product
@@ -190,6 +182,9 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
         == pytest.approx(np.sqrt(np.trace(UNCORRELATED.steady_covariance()[:2, :2])))
     ),
     ("kalman", "gap"): lambda result, file: result["gaps"] == 0,
+    ("portfolio", "seed"): lambda result, file: np.array_equal(
+        file.array("means"), moments(made_market(2, 20, np.random.default_rng(0)))[1]
+    ),
     ("powerflow", "seed"): lambda result, file: np.allclose(
         file.array("injections")[1, 1],
         -50e6 * (1.0 + 0.1 * np.random.default_rng(0).standard_normal((3, 1))[1]),
@@ -203,8 +198,7 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
 OTHERWISE: dict[str, float] = {
     "row": 3, "column": 3, "passes": 2, "interval": 10.0, "highest": 0.3, "lowest": -0.2, "delay": 10.0,
     "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3, "age": 60.0,
-    "gate_off": 1.0, "shared": 0.5, "gap": 1, "scenarios": 2, "spread": 0.5,
-    "gate_off": 1.0, "shift": 0.3,
+    "gate_off": 1.0, "shared": 0.5, "gap": 1, "scenarios": 2, "spread": 0.5, "shift": 0.3,
 }  # fmt: skip
 REFUSED = {
     ("read", "read_voltage"),
