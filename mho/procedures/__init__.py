@@ -7,6 +7,7 @@
 """
 
 from mho.procedures.applications.training.train import Train
+from mho.procedures.applications.training.training_result import TrainingResult
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.programming.programmer import Programmer
@@ -108,6 +109,7 @@ __all__ = [
     "Switched",
     "Switching",
     "Train",
+    "TrainingResult",
     "Tried",
     "draw_solves",
     "evenly",

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from command_line import made_of_words
 from pymeasure.experiment import FloatParameter, IntegerParameter
+from safety_runs import SHORTEST
 
 from mho import run
 from mho.chip_maps.matrix_files import load_vector
 from mho.errors import InputError
 from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.procedures import Read, Sweep
+from mho.procedures import Read, Sweep, Train
+from mho.procedures.applications.training.network import cross_entropy, forward, initial_weights
 from mho.procedures.catalogue import known_procedures, make_procedure
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
@@ -93,6 +95,7 @@ def shortest(name: str) -> dict[str, Any]:
         "multiply": {"matrix": np.array([[3.0, -2.0]]), "bits": 3, "vectors": 1, "shots": 2},
         "invert": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "vectors": 1},
         "retention": {**CELLS, "last": 2.0},
+        "train": SHORTEST["train"] | {"epochs": 3},
     }.get(name, CELLS)
 
 
@@ -127,6 +130,14 @@ def test_a_number_that_is_not_given_is_none_or_the_default_that_its_form_shows(n
     assert getattr(make_procedure(name, {}), key) == parameter.default
 
 
+def first_loss_of_seed_0() -> float:
+    """Return the loss of the network with which the first training of seed 0 begins."""
+    task = Train(**shortest("train"), seed=0).check().task
+    rng = np.random.default_rng(np.random.SeedSequence(0).spawn(2)[1])
+    passed = forward(initial_weights(task.sizes, rng), task.split.validation_x)
+    return float(cross_entropy(passed, task.split.validation_labels))
+
+
 # For each number that may be 0: what a run shows where 0 is used as 0, and does not show by its default or otherwise.
 USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("program", "row"): lambda result, file: file.cells.startswith("multiply[0:2,"),
@@ -156,13 +167,18 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
         file.array("rhs")[0], load_vector("random", 2, np.random.default_rng(0))
     ),
     ("invert", "steps"): lambda result, file: "settling_time" not in result.summary,
+    ("train", "seed"): lambda result, file: np.isclose(
+        file.table("training")["validation_loss"][0], first_loss_of_seed_0()
+    ),
+    ("train", "moved"): lambda result, file: result.summary["matrices"] > 2,
+    ("train", "momentum"): lambda result, file: not file.table("search")["momentum"].any(),
     ("solve", "tolerance"): lambda result, file: (
         result.summary["tolerance"] == 0.0 and result.summary["bits_asked"] is None
     ),
 }
 OTHERWISE: dict[str, float] = {
     "row": 3, "column": 3, "passes": 2, "interval": 10.0, "highest": 0.3, "lowest": -0.2, "delay": 10.0,
-    "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3, "age": 60.0,
+    "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3, "age": 60.0, "moved": 10.0, "momentum": 0.5,
     "gate_off": 1.0,
 }  # fmt: skip
 REFUSED = {
@@ -196,6 +212,7 @@ def test_zero_is_used_as_zero(name, key, tmp_path):
 def test_what_is_left_out_is_none_and_its_value_in_use_is_in_the_file(name, key, tmp_path):
     assert getattr(make_procedure(name, {key: None}), key) is None
     words = ["a.mtx"] if name in ("solve", "multiply") else ["--rows", "0", "--columns", "0"]
+    words = [] if name == "train" else words
     assert getattr(made_of_words(name, words), key) is None
     result = run(make_procedure(name, shortest(name)), seed=1, output=tmp_path)
     with RunFile(result.path) as file:

@@ -39,6 +39,7 @@ FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "noise": (lambda noises: noises.series, 0.5e-6),
     "map": (lambda mapped: mapped.conductance, 0.5e-6),
     "refresh": (lambda refreshed: refreshed.after, 0.5e-6),
+    "train": (lambda result: [row["last_loss"]["median"] for row in result.summary["optimisers"]], 0.1),
 }
 OF_RESISTORS = {"read", "iv", "response", "switching", "endurance", "disturb", "retention", "noise", "map"}
 """What is compared on cells that no pulse changes."""

@@ -85,6 +85,14 @@ SHORTEST: dict[str, dict[str, Any]] = {
     "retention": {"rows": "0:1", "columns": "0:2", "last": 2.0, "temperature": 299.15},
     "noise": {"rows": "0:1", "columns": "0:2", "samples": 64, "series": 1},
     "map": {"rows": "0:2", "columns": "0:2", "repeats": 1},
+    "train": {
+        "data": "iris",
+        "network": "4,3",
+        "optimiser": "second-order",
+        "epochs": 1,
+        "seeds": 1,
+        "cycles": "1",
+    },
 }
 # All known procedures, so that a new one is tested automatically.
 PROCEDURES: dict[str, Callable[[], Procedure]] = {

@@ -18,7 +18,7 @@ from mho.procedures.applications.training.inverses import ChipInverse, check_roo
 from mho.procedures.applications.training.optimisers import NaturalGradient
 from mho.procedures.applications.training.search import GRIDS, SETTINGS, Tried, grid_of, search
 from mho.procedures.applications.training.training import EVALUATIONS, steps_in_epoch
-from mho.procedures.applications.training.training_result import Outcome, result_of
+from mho.procedures.applications.training.training_result import Outcome, TrainingResult, result_of
 from mho.procedures.applications.training.training_run import Task, Trained, Trainings
 from mho.procedures.applications.training.training_tables import NUMBERS, finite, label, layout, number
 from mho.procedures.base import Estimate
@@ -96,7 +96,7 @@ class Train(Application):
     operation = FloatParameter(
         "Energy of a digital operation, that of an H100 at its limit",
         units="J",
-        minimum=0.0,
+        minimum=1e-18,
         default=H100_JOULES,
     )
     bits = IntegerParameter(
@@ -167,7 +167,7 @@ class Train(Application):
         cells = first**2 + refreshes * sum(size**2 for size in rest)
         return Estimate(pulses=round(PULSES_PER_CELL * cells * len(given.cycles) * int(self.seeds)))
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Mapping[str, Any]:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> TrainingResult:
         """Search the settings, train by each optimiser from every seed, with the chip too, and compare."""
         given: Given = plan.given
         searching, *seeds = np.random.SeedSequence(int(self.seed)).spawn(1 + int(self.seeds))
@@ -198,7 +198,7 @@ class Train(Application):
         for outcome in outcomes:
             self._record(outcome, given.task.target, stream)
         result = result_of(outcomes, given.task, float(self.operation), costs)
-        stream.say(result["in_words"])
+        stream.say(result.summary["in_words"])
         return result
 
     def _search(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -55,26 +56,49 @@ class Outcome:
         return {factor: float(np.mean(pulses)) for factor, pulses in by_factor.items()}
 
 
+@dataclass(frozen=True)
+class TrainingResult:
+    """Result of a run of trainings; `units` are those of the summary.
+
+    Attributes
+    ----------
+    summary : dict
+        Summary in the run file and of ``--json``; an optimiser a row in ``optimisers``.
+    path : Path
+        The run file.
+    """
+
+    summary: dict[str, Any]
+    path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {
+        "joules_an_operation": "J",
+        "programming_joules": "J",
+        "joules": "J",
+        "virtual_seconds": "s",
+    }
+
+
 def result_of(
     outcomes: Sequence[Outcome], task: Task, operation: float, costs: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> TrainingResult:
     """Return the result of a run; `operation` is the energy of a digital operation, J, `costs` those of the chip."""
     rows = [_row(one, task, operation) for one in outcomes]
     medians = {row["name"]: row["epochs"]["median"] for row in rows}
-    return {
+    summary = {
         "in_words": in_words(rows, task),
-        "target": (task.target, ""),
+        "target": task.target,
         "network": ",".join(map(str, task.sizes)),
         "epochs": {name.replace(" ", "_"): median for name, median in medians.items()},
         "optimisers": rows,
-        "joules_an_operation": (operation, "J"),
-        **costs,
+        "joules_an_operation": operation,
+        **{name: one[0] if isinstance(one, tuple) else one for name, one in costs.items()},
         "training_seconds": {
             row["name"].replace(" ", "_"): _spread([one["seconds"] for one in _taken(outcome, task)])
             for row, outcome in zip(rows, outcomes, strict=True)
             if not outcome.cycles
         },
     }
+    return TrainingResult(summary)
 
 
 def in_words(rows: Sequence[Mapping[str, Any]], task: Task) -> str:
