@@ -66,7 +66,7 @@ class Train(Application):
         "Sizes of the layers, as 64,16,10; those of the data with one hidden layer unless given"
     )
     optimiser = ListParameter("Optimiser", choices=["all", "second-order", "sgd", "adam"], default="all")
-    epochs = IntegerParameter("Epochs", minimum=1, maximum=1000, default=8)
+    epochs = IntegerParameter("Epochs", minimum=1, maximum=1000, default=6)
     seeds = IntegerParameter("Trainings of each optimiser", minimum=1, maximum=100, default=5)
     batch = IntegerParameter(
         "Samples in a batch, a quarter of all unless given", minimum=1, maximum=1_000_000
@@ -245,8 +245,8 @@ class Train(Application):
         edges = [
             name
             for name, values_tried in GRIDS[kind].items()
-            if name not in self._fixed(kind)
-            and name != "momentum"
+            if name in ("rate", "trust", "damping")
+            and name not in self._fixed(kind)
             and best.settings[name] in (values_tried[0], values_tried[-1])
         ]
         edge = f"; at the edge of what was tried: {', '.join(edges)}" if edges else ""
