@@ -142,9 +142,15 @@ def in_words(rows: Sequence[Mapping[str, Any]], task: Task) -> str:
         sentences.append(f"Digital operations until then: {', '.join(digital)}")
     for row in rows:
         if row["cycles"] and row["epochs"]["median"] is not None:
+            fresh = row["pulses_of_first"]
             sentences.append(
-                f"With the chip, {row['cycles']} cycle{'s' * (row['cycles'] > 1)}: {row['pulses']['median']:.3g} pulses, "
-                f"{row['inversions']['median']:.3g} INV and {row['joules']['median']:.2g} J a training, on this bench; "
+                f"With the chip, {row['cycles']} cycle{'s' * (row['cycles'] > 1)}: {row['pulses']['median']:.3g} pulses"
+                + (
+                    ""
+                    if fresh is None
+                    else f" ({fresh:.3g} the first, which does not find its data's factor there)"
+                )
+                + f", {row['inversions']['median']:.3g} INV and {row['joules']['median']:.2g} J a training, on this bench; "
                 f"inverses are off by {row['inverse_error']['median']:.2g}"
             )
     return ". ".join(sentences)
@@ -173,6 +179,7 @@ def _row(outcome: Outcome, task: Task, operation: float) -> dict[str, Any]:
             if name not in row and name != "seconds"
         }
         row |= {
+            "pulses_of_first": taken[0]["pulses"] if np.isfinite(taken[0]["pulses"]) else None,
             "inverse_error": _spread(errors),
             "not_settled": sum(not found.settled for _, found in outcome.inverses),
             "seconds_of_inversions_at_120_ns": _spread(
