@@ -71,6 +71,7 @@ def main() -> None:
     from pictures_published import draw_published
     from pictures_reports import draw_reports
     from pictures_slices import draw_slices
+    from pictures_training import draw_training
     from pictures_window import grab_main_window
     from PySide6.QtWidgets import QApplication
 
@@ -104,6 +105,7 @@ def main() -> None:
         plot_over_runs(PICTURES, Path(folder) / "over-runs")
         draw_projection(_new(folder, "projection"), PICTURES)
         draw_reports(run, _new(folder, "reports"), PICTURES)
+        draw_training(_new(folder, "training"), PICTURES)
         grab_window(run, PICTURES / "window.png")
         grab_main_window(PICTURES)
         grab_chip_panel(run, PICTURES)

@@ -24,6 +24,8 @@ from mho.procedures.applications.wireless.channel import rayleigh
 from mho.procedures import Read, Sweep
 from mho.procedures.applications.learning.nonnegative import random_factors
 from mho.procedures.applications.control.mean_variance import made_market, moments
+from mho.procedures import Read, Sweep, Train
+from mho.procedures.applications.training.network import cross_entropy, forward, initial_weights
 from mho.procedures.catalogue import known_procedures, make_procedure
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
@@ -103,6 +105,7 @@ def shortest(name: str) -> dict[str, Any]:
         "invert": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "vectors": 1},
         "retention": {**CELLS, "last": 2.0},
         **{one: SHORTEST[one] for one in APPLICATIONS},
+        "train": SHORTEST["train"] | {"epochs": 3},
     }.get(name, CELLS)
 
 
@@ -138,6 +141,14 @@ def test_a_number_that_is_not_given_is_none_or_the_default_that_its_form_shows(n
 
 
 UNCORRELATED = TrackModel(1.0, 3.0, np.array([40.0, 60.0]))
+def first_loss_of_seed_0() -> float:
+    """Return the loss of the network with which the first training of seed 0 begins."""
+    task = Train(**shortest("train"), seed=0).check().task
+    rng = np.random.default_rng(np.random.SeedSequence(0).spawn(2)[1])
+    passed = forward(initial_weights(task.sizes, rng), task.split.validation_x)
+    return float(cross_entropy(passed, task.split.validation_labels))
+
+
 # For each number that may be 0: what a run shows where 0 is used as 0, and does not show by its default or otherwise.
 USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("program", "row"): lambda result, file: file.cells.startswith("multiply[0:2,"),
@@ -191,6 +202,11 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ),
     ("powerflow", "scenarios"): lambda result, file: file.length("scenarios") == 0,
     ("powerflow", "spread"): lambda result, file: np.ptp(file.array("injections"), axis=1).max() == 0.0,
+    ("train", "seed"): lambda result, file: np.isclose(
+        file.table("training")["validation_loss"][0], first_loss_of_seed_0()
+    ),
+    ("train", "moved"): lambda result, file: result.summary["matrices"] > 2,
+    ("train", "momentum"): lambda result, file: not file.table("search")["momentum"].any(),
     ("solve", "tolerance"): lambda result, file: (
         result.summary["tolerance"] == 0.0 and result.summary["bits_asked"] is None
     ),
@@ -199,6 +215,8 @@ OTHERWISE: dict[str, float] = {
     "row": 3, "column": 3, "passes": 2, "interval": 10.0, "highest": 0.3, "lowest": -0.2, "delay": 10.0,
     "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3, "age": 60.0,
     "gate_off": 1.0, "shared": 0.5, "gap": 1, "scenarios": 2, "spread": 0.5, "shift": 0.3,
+    "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3, "age": 60.0, "moved": 10.0, "momentum": 0.5,
+    "gate_off": 1.0,
 }  # fmt: skip
 REFUSED = {
     ("read", "read_voltage"),
@@ -235,6 +253,7 @@ def test_what_is_left_out_is_none_and_its_value_in_use_is_in_the_file(name, key,
     words = ["a.mtx"] if name in ("solve", "multiply") else ["--rows", "0", "--columns", "0"]
     words = [] if name in OF_FIELDS_AND_CONTROL else words
     words = [] if name in OF_GRAPHS_AND_LEARNING else words
+    words = [] if name == "train" else words
     assert getattr(made_of_words(name, words), key) is None
     run(make_procedure(name, shortest(name)), seed=1, output=tmp_path / "run.h5")
     with RunFile(tmp_path / "run.h5") as file:

@@ -51,6 +51,7 @@ FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "eigenvector": (lambda found: found["eigenvalue"], 2 * 2**-3),
     "regression": (lambda found: found["relative_error"], 2 * 2**-3),
     "factorisation": (lambda found: found["error"], 2 * 2**-3),
+    "train": (lambda result: [row["last_loss"]["median"] for row in result.summary["optimisers"]], 0.1),
 }
 OF_RESISTORS = {"read", "iv", "response", "switching", "endurance", "disturb", "retention", "noise", "map"}
 """What is compared on cells that no pulse changes."""

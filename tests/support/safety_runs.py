@@ -119,6 +119,13 @@ SHORTEST: dict[str, dict[str, Any]] = {
         "iterations": 1,
         "solves": 1,
         "bits": 3,
+    "train": {
+        "data": "iris",
+        "network": "4,3",
+        "optimiser": "second-order",
+        "epochs": 1,
+        "seeds": 1,
+        "cycles": "1",
     },
 }
 # All known procedures, so that a new one is tested automatically.
