@@ -21,8 +21,8 @@ from mho.procedures.applications.graphs.page_rank import PageRank
 from mho.procedures.applications.learning.factorisation import Factorisation
 from mho.procedures.applications.learning.regression import Regression
 from mho.procedures.applications.training.train import Train
-from mho.procedures.applications.wireless.mimo import Mimo
 from mho.procedures.applications.training.training_result import TrainingResult
+from mho.procedures.applications.wireless.mimo import Mimo
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.programming.programmer import Programmer

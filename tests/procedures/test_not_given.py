@@ -18,14 +18,12 @@ from mho.chip_maps.matrix_files import load_vector
 from mho.errors import InputError
 from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.procedures import Kalman, Read, Sweep
+from mho.procedures import Kalman, Read, Sweep, Train
 from mho.procedures.applications.control.kalman_filter import TrackModel
-from mho.procedures.applications.wireless.channel import rayleigh
-from mho.procedures import Read, Sweep
-from mho.procedures.applications.learning.nonnegative import random_factors
 from mho.procedures.applications.control.mean_variance import made_market, moments
-from mho.procedures import Read, Sweep, Train
+from mho.procedures.applications.learning.nonnegative import random_factors
 from mho.procedures.applications.training.network import cross_entropy, forward, initial_weights
+from mho.procedures.applications.wireless.channel import rayleigh
 from mho.procedures.catalogue import known_procedures, make_procedure
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
@@ -141,6 +139,8 @@ def test_a_number_that_is_not_given_is_none_or_the_default_that_its_form_shows(n
 
 
 UNCORRELATED = TrackModel(1.0, 3.0, np.array([40.0, 60.0]))
+
+
 def first_loss_of_seed_0() -> float:
     """Return the loss of the network with which the first training of seed 0 begins."""
     task = Train(**shortest("train"), seed=0).check().task
@@ -215,8 +215,7 @@ OTHERWISE: dict[str, float] = {
     "row": 3, "column": 3, "passes": 2, "interval": 10.0, "highest": 0.3, "lowest": -0.2, "delay": 10.0,
     "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3, "age": 60.0,
     "gate_off": 1.0, "shared": 0.5, "gap": 1, "scenarios": 2, "spread": 0.5, "shift": 0.3,
-    "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3, "age": 60.0, "moved": 10.0, "momentum": 0.5,
-    "gate_off": 1.0,
+    "moved": 10.0, "momentum": 0.5,
 }  # fmt: skip
 REFUSED = {
     ("read", "read_voltage"),
@@ -251,9 +250,7 @@ def test_zero_is_used_as_zero(name, key, tmp_path):
 def test_what_is_left_out_is_none_and_its_value_in_use_is_in_the_file(name, key, tmp_path):
     assert getattr(make_procedure(name, {key: None}), key) is None
     words = ["a.mtx"] if name in ("solve", "multiply") else ["--rows", "0", "--columns", "0"]
-    words = [] if name in OF_FIELDS_AND_CONTROL else words
-    words = [] if name in OF_GRAPHS_AND_LEARNING else words
-    words = [] if name == "train" else words
+    words = [] if name in APPLICATIONS else words
     assert getattr(made_of_words(name, words), key) is None
     run(make_procedure(name, shortest(name)), seed=1, output=tmp_path / "run.h5")
     with RunFile(tmp_path / "run.h5") as file:

@@ -119,6 +119,7 @@ SHORTEST: dict[str, dict[str, Any]] = {
         "iterations": 1,
         "solves": 1,
         "bits": 3,
+    },
     "train": {
         "data": "iris",
         "network": "4,3",
