@@ -55,6 +55,7 @@ class HeldMatrix:
         self._procedure, self._plan, self._matrix = procedure, plan, matrix
         self._bench, self._stream = bench, stream
         self.bits = int(procedure.bits)
+        self._correction_bits = int(procedure.correction_bits)
         self._answered = 0
 
     @classmethod
@@ -276,9 +277,15 @@ class HeldMatrix:
         each = np.empty((cycles, *columns.shape))
         for first in range(0, columns.shape[1], AT_ONCE):
             part = slice(first, first + AT_ONCE)
-            loop = self._loop(form.equations(columns[:, part]), method)
+            rhs = form.equations(columns[:, part])
+            now, loop = Columns(np.zeros_like(rhs), rhs), self._loop(rhs, method)
             for number in range(cycles):
-                each[number][:, part] = form.solution(next(loop).solutions)
+                if method == "plain" and number == cycles - 1:  # its product would serve nobody
+                    correction = columns_to_fixed_point(self._inverted(now.residuals), self._correction_bits)
+                    now = Columns(now.solutions + correction.values, now.residuals)
+                else:
+                    now = next(loop)
+                each[number][:, part] = form.solution(now.solutions)
         off = np.linalg.norm(columns - system.matrix @ each[-1], axis=0)
         lengths = np.linalg.norm(columns, axis=0)
         count = columns.shape[1]
@@ -292,8 +299,9 @@ class HeldMatrix:
         )
 
     def _loop(self, rhs: Floats, method: BatchMethod, start: Columns | None = None) -> Any:
-        bits = int(self._procedure.correction_bits)
-        return refine_columns(rhs, self._inverted, lambda one: self._multiplied(one, bits), method, start)
+        return refine_columns(
+            rhs, self._inverted, lambda one: self._multiplied(one, self._correction_bits), method, start
+        )
 
     def _solved(self, columns: Floats, bits: int) -> HeldAnswers:
         """Solve until the bits are proved: many columns together, and one by one where that does not do."""
@@ -315,7 +323,7 @@ class HeldMatrix:
             self._matrix,
             self._bench,
             self._stream,
-            correction_bits=int(self._procedure.correction_bits),
+            correction_bits=self._correction_bits,
             most=int(self._procedure.max_cycles),
             either=self._procedure.residual == "auto",
         )

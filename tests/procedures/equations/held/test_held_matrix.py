@@ -63,6 +63,14 @@ def test_cycles_of_the_published_loop_gain_bits_each(bench):
     assert (found.cycles == 4).all()
 
 
+def test_the_last_of_so_many_cycles_takes_no_product(bench):
+    held = HeldMatrix.programmed(REAL, bench)
+    held.solve(np.ones((6, 2)), cycles=1)
+    assert held.summary()["products"] == 0
+    held.solve(np.ones((6, 2)), cycles=1, method="line search")
+    assert held.summary()["products"] > 0
+
+
 def test_one_step_is_near_and_products_are_as_accurate_as_their_bits(bench):
     held = HeldMatrix.programmed(REAL, bench)
     x = vectors(6, 5, False)
