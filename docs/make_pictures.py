@@ -63,6 +63,7 @@ def main() -> None:
     from pictures_optimise import draw_policy
     from pictures_over_runs import plot_over_runs
     from pictures_panels import grab_panels
+    from pictures_projection import draw_projection
     from pictures_published import draw_published
     from pictures_reports import draw_reports
     from pictures_slices import draw_slices
@@ -93,6 +94,7 @@ def main() -> None:
         draw_published(_new(folder, "published"), PICTURES)
         draw_checks(_new(folder, "checks"), PICTURES)
         plot_over_runs(PICTURES, Path(folder) / "over-runs")
+        draw_projection(_new(folder, "projection"), PICTURES)
         draw_reports(run, _new(folder, "reports"), PICTURES)
         grab_window(run, PICTURES / "window.png")
         grab_main_window(PICTURES)

@@ -8,6 +8,7 @@ A script says ``from mho import Procedure, Table`` or ``mho.open_bench(...)``; t
 - `mho.procedures`: what one does with a chip;
 - `mho.analysis`: run files in, figures, reports and exports out;
 - `mho.running`: how procedures are carried out, now, by plan, or from the queue;
+- `mho.linalg`: a bench for other libraries, with SciPy's operators, scikit-learn's estimators, arrays of any kind;
 - `mho.gui`: the window; `mho.cli`: the command line.
 """
 
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     )
     from mho.running import forecast, run, solve
     from mho.running.budget import budget
-    from mho.runs import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table
+    from mho.runs import Array, Band, Column, Figure, Layout, Map, ReferenceLine, ReferencePoints, Table
 else:
     from mho.lazy_names import lazy_names
 
@@ -83,6 +84,7 @@ else:
                 "Layout",
                 "Map",
                 "ReferenceLine",
+                "ReferencePoints",
                 "Table",
             ),
         },
@@ -114,6 +116,7 @@ __all__ = [
     "Read",
     "Reading",
     "ReferenceLine",
+    "ReferencePoints",
     "Refresh",
     "Response",
     "Run",

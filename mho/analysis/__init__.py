@@ -11,6 +11,7 @@
 - `exports`: a run as CSV, MATLAB, NetCDF, or as a folder to publish;
 - `calibration`: a cell preset fitted to pulses, and how well it is known;
 - `imports`: foreign tables of measurements as run files;
+- `projection`: analogue inversion from named assumptions, beside GPUs and CPUs;
 - `palette`: the colours of every figure and view.
 """
 

@@ -85,3 +85,10 @@ def recipes() -> list[tuple[str, str]]:
     from mho.analysis.imports import packaged_recipes
 
     return [(one.name, one.recipe.title) for one in packaged_recipes()]
+
+
+def projections() -> list[str]:
+    """Return the sets of assumptions of projections."""
+    from mho.analysis.projection import BENCH, PRESETS
+
+    return [*PRESETS, BENCH]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from mho.cli.analysis import budget, calibrate, importing, reports
+from mho.cli.analysis import budget, calibrate, importing, projection, reports
 from mho.cli.exit_codes import ABORTED, REFUSED
 from mho.cli.experiments import characterise as characterising
 from mho.cli.experiments import experiments, forecast
@@ -98,6 +98,7 @@ _offer(RUNS, run_files.show, run_files.plot, reports.report, run_files.table, ru
 _offer(RUNS, reports.compare, cls=reports.CompareCommand)
 _offer(RUNS, importing.import_, name="import")
 _offer(RUNS, calibrate.calibrate, budget.budget)
+_offer(RUNS, projection.projection)
 _offer(RUNS, run_files.rerun, run_files.verify, run_files.recover)
 
 

@@ -2,9 +2,22 @@
 
 - `base`, `parameters`, `stream`, `catalogue`: what every procedure is made of, and which there are;
 - `cells`: procedures on cells, and the write-verify they share;
-- `equations`: solve, invert, multiply, with what INV, MVM and refinement need.
+- `equations`: solve, invert, multiply, with what INV, MVM and refinement need;
+- `applications`: problems solved by these: fields, graphs, learning, training, control, wireless.
 """
 
+from mho.procedures.applications.control.arm import Arm
+from mho.procedures.applications.control.kalman import Kalman
+from mho.procedures.applications.control.powerflow import PowerFlow
+from mho.procedures.applications.fields.diffusion import Diffusion
+from mho.procedures.applications.fields.junction import Junction
+from mho.procedures.applications.fields.poisson import Poisson
+from mho.procedures.applications.graphs.eigenvector import Eigenvector
+from mho.procedures.applications.graphs.page_rank import PageRank
+from mho.procedures.applications.learning.factorisation import Factorisation
+from mho.procedures.applications.learning.regression import Regression
+from mho.procedures.applications.training.train import Train
+from mho.procedures.applications.wireless.mimo import Mimo
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.programming.programmer import Programmer
@@ -33,6 +46,7 @@ from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solv
 from mho.procedures.equations.forecast.energy import EnergyModel
 from mho.procedures.equations.forecast.solve_forecast import SolveForecast
 from mho.procedures.equations.forecast.wall_time import wall_time
+from mho.procedures.equations.held.held_answers import HeldAnswers
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.equations.invert.invert import Inversions, Invert
 from mho.procedures.equations.multiply.multiply import Multiply, Products
@@ -59,34 +73,45 @@ Sweep = IV
 __all__ = [
     "IV",
     "AllAnalogue",
+    "Arm",
     "Block",
     "BlockSolvePlan",
     "BooleanParameter",
     "Contact",
     "Contacts",
+    "Diffusion",
     "Disturb",
     "Disturbed",
     "DrawnSolve",
+    "Eigenvector",
     "Endurance",
     "Endured",
     "EnergyModel",
+    "Factorisation",
     "FloatParameter",
     "Form",
     "Forming",
+    "HeldAnswers",
     "HeldMatrix",
     "IntegerParameter",
     "Inversions",
     "Invert",
+    "Junction",
+    "Kalman",
     "ListParameter",
     "LoopOnCells",
     "Map",
     "Mapped",
     "MethodChoice",
+    "Mimo",
     "Multiply",
     "MultiplyPlan",
     "Noise",
     "Noises",
+    "PageRank",
     "Parameter",
+    "Poisson",
+    "PowerFlow",
     "PreparedSolve",
     "Procedure",
     "Products",
@@ -99,6 +124,7 @@ __all__ = [
     "Refined",
     "Refresh",
     "Refreshed",
+    "Regression",
     "Response",
     "Responses",
     "Retained",
@@ -111,6 +137,7 @@ __all__ = [
     "Sweeps",
     "Switched",
     "Switching",
+    "Train",
     "Tried",
     "draw_solves",
     "evenly",

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mho.runs.figures import Band, Figure, ReferenceLine
+from mho.runs.figures import Band, Figure, ReferenceLine, ReferencePoints
 from mho.runs.integrity import Verdict, Verification, verify
 from mho.runs.paths import new_run_path, runs_folder
 from mho.runs.provenance import collect
@@ -62,6 +62,7 @@ __all__ = [
     "Map",
     "RecordedParameter",
     "ReferenceLine",
+    "ReferencePoints",
     "RunFile",
     "RunHeader",
     "RunIndex",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
@@ -26,6 +26,7 @@ STATISTICS = ("share", "confusion", "correlation")
 
 KINDS = (*CURVES, *COUNTS, "map", *STATISTICS)
 SCALES = ("linear", "log")
+GREY = "grey"
 PROBABILITY = "probability"
 """Scale of a distribution's vertical axis on which a normal distribution is a straight line."""
 
@@ -108,6 +109,32 @@ class Band:
 
 
 @dataclass(frozen=True)
+class ReferencePoints:
+    """Points to compare with, such as published ones, in the units of the axes.
+
+    Attributes
+    ----------
+    x, y : tuple of float
+        As many of each, in any order.
+    label : str
+        What the legend calls them: whose they are.
+    """
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        _check_text(self.label, "the label of reference points")
+        what = f"reference points {self.label!r}"
+        for values in (self.x, self.y):
+            if not isinstance(values, tuple) or len(values) > MOST_LINES or not all(map(_is_finite, values)):
+                raise RunFileError(f"{what}: x and y are tuples of at most {MOST_LINES} finite numbers")
+        if len(self.x) != len(self.y):
+            raise RunFileError(f"{what} have {len(self.x)} x and {len(self.y)} y; give as many of each")
+
+
+@dataclass(frozen=True)
 class Figure:
     """A declared figure. Labels and units come from the columns, maps and arrays.
 
@@ -132,11 +159,17 @@ class Figure:
     x_scale, y_scale : str
         ``linear`` or ``log``, which shows magnitudes; `y_scale` of a distribution may be ``probability``.
     lines : tuple of ReferenceLine
+    points : tuple of ReferencePoints
+        Drawn over `x` and `y`, by everything that has these two axes.
     bands : tuple of Band
         In a histogram with `by`, a value belongs to the band that holds its group's value, and is marked outside it. Of a
         share or a confusion of maps, the levels.
     start : (x, y), optional
         A known point with which every curve begins.
+    colours : str
+        ``grey`` of a map that is a picture, from black to white; else of even steps, or around zero.
+    equal : bool
+        Whether a unit is as long on one axis as on the other, as in a plane.
     fit : str
         One of `FITS`, its numbers in the legend. To every curve: ``linear`` y = a + b x; ``log`` y = a + b log10 x;
         ``exp`` y = a exp(b x); ``power`` y = a x**b; ``arrhenius`` y = a exp(-b / kT) over T. To a histogram or
@@ -164,6 +197,9 @@ class Figure:
     bands: tuple[Band, ...] = ()
     start: tuple[float, float] | None = None
     fit: str = ""
+    points: tuple[ReferencePoints, ...] = ()
+    colours: str = ""
+    equal: bool = False
 
     def __post_init__(self) -> None:
         _check_parts(self)
@@ -217,6 +253,10 @@ class Figure:
         return f"array {self.array}" if self.array else f"table {self.table}"
 
 
+PARTS: Mapping[str, type] = {"lines": ReferenceLine, "bands": Band, "points": ReferencePoints}
+"""The attributes of a figure that are tuples of declarations."""
+
+
 def fit_kind(name: str) -> str:
     """Return the present name of a fit; any other text as it is."""
     return FORMER_FITS.get(name, name)
@@ -258,15 +298,16 @@ def figures_from_text(text: str) -> tuple[Figure, ...]:
 
 def _figure(stored: object) -> Figure:
     given = _fields_of(Figure, stored)
-    for name, part in (("lines", ReferenceLine), ("bands", Band)):
+    for name, part in PARTS.items():
         if name in given:
             if not isinstance(given[name], list):
                 raise ValueError(f"the {name} of a figure are {type(given[name]).__name__}, no list")
-            given[name] = tuple(part(**_fields_of(part, one)) for one in given[name])
-    for name, value in given.items():
-        if isinstance(value, list):
-            given[name] = tuple(value)
-    return Figure(**given)
+            given[name] = tuple(part(**_tuples(_fields_of(part, one))) for one in given[name])
+    return Figure(**_tuples(given))
+
+
+def _tuples(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
 
 
 def _fields_of(kind: type, stored: object) -> dict[str, Any]:
@@ -287,7 +328,7 @@ def _plain(declared: Any) -> dict[str, Any]:
         for one in fields(declared)
         if one.name in needed or getattr(declared, one.name) != one.default
     }
-    for name in ("lines", "bands"):
+    for name in PARTS:
         if name in plain:
             plain[name] = [_plain(one) for one in plain[name]]
     return plain
@@ -298,7 +339,7 @@ def _check_parts(figure: Figure) -> None:
     if not isinstance(figure.name, str) or not figure.name.isidentifier():
         raise RunFileError(f"the figure name {figure.name!r} is no identifier; use letters, digits and _")
     what = f"figure {figure.name!r}"
-    for name in ("name", "title", "kind", "table", "array", "x", "x_scale", "y_scale", "fit"):
+    for name in ("name", "title", "kind", "table", "array", "x", "x_scale", "y_scale", "fit", "colours"):
         _check_text(getattr(figure, name), f"{what}: {name}")
     for name in ("map", "y", "by", "minus"):
         given = _names(getattr(figure, name))
@@ -306,7 +347,7 @@ def _check_parts(figure: Figure) -> None:
             raise RunFileError(f"{what}: {name} is a name, or a tuple of at most {MOST_NAMES}")
         for one in given:
             _check_text(one, f"{what}: {name}")
-    for name, part in (("lines", ReferenceLine), ("bands", Band)):
+    for name, part in PARTS.items():
         given = getattr(figure, name)
         if not isinstance(given, tuple) or len(given) > MOST_LINES:
             raise RunFileError(f"{what}: {name} is a tuple of at most {MOST_LINES}")
@@ -355,6 +396,18 @@ def _check_kind(figure: Figure) -> None:
         raise RunFileError(
             f"{what}: fit is {figure.fit!r}; to figures of kind {kind} fits one of {', '.join(fits)}"
         )
+    if figure.points and (kind not in (*CURVES, "share") or not figure.table):
+        raise RunFileError(
+            f"{what}: reference points are drawn over the x and y of a table, not with a {kind}"
+        )
+    if figure.colours not in ("", GREY):
+        raise RunFileError(f"{what}: colours is {figure.colours!r}; there is {GREY!r}, or none given")
+    if figure.colours and kind != "map":
+        raise RunFileError(f"{what}: colours are given to a map, not to {kind}")
+    if not isinstance(figure.equal, bool):
+        raise RunFileError(f"{what}: equal is {figure.equal!r}; give True or False")
+    if figure.equal and (kind not in CURVES or not figure.x):
+        raise RunFileError(f"{what}: axes are equal where columns x and y span a plane, not in a {kind}")
     if figure.start and kind not in ("lines", "scatter", "steps"):
         raise RunFileError(f"{what}: a start is the first point of curves, and a {kind} has none")
     if figure.is_image and (figure.x_scale, figure.y_scale) != ("linear", "linear"):

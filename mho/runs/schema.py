@@ -20,7 +20,8 @@ SCHEMA_VERSION = 4
 """Of the run files written.
 
 2: arrays are NXdata groups, chunks are checksummed, a finished file is sealed. 3: the result is a group, with units;
-figures are declared. 4: figures of the kinds ``confusion``, ``correlation`` and ``share``, reference lines with a power.
+figures are declared. 4: figures of the kinds ``confusion``, ``correlation`` and ``share``, reference lines with a power,
+reference points.
 """
 
 

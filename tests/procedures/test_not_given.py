@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from command_line import made_of_words
 from pymeasure.experiment import FloatParameter, IntegerParameter
+from safety_runs import SHORTEST
 
 from mho import run
 from mho.chip_maps.matrix_files import load_vector
 from mho.errors import InputError
 from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.procedures import Read, Sweep
+from mho.procedures import Kalman, Read, Sweep
+from mho.procedures.applications.control.kalman_filter import TrackModel
 from mho.procedures.catalogue import known_procedures, make_procedure
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
@@ -85,6 +87,9 @@ def test_the_optional_numbers_are_found():
     assert {("iv", "gate"), ("read", "read_voltage"), ("solve", "tolerance")} <= set(NUMBERS)
 
 
+OF_FIELDS_AND_CONTROL = ("arm", "diffusion", "junction", "kalman", "poisson", "powerflow")
+
+
 def shortest(name: str) -> dict[str, Any]:
     return {
         "solve": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "bits": 4, "max_cycles": 3},
@@ -93,6 +98,7 @@ def shortest(name: str) -> dict[str, Any]:
         "multiply": {"matrix": np.array([[3.0, -2.0]]), "bits": 3, "vectors": 1, "shots": 2},
         "invert": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "vectors": 1},
         "retention": {**CELLS, "last": 2.0},
+        **{one: SHORTEST[one] for one in OF_FIELDS_AND_CONTROL},
     }.get(name, CELLS)
 
 
@@ -127,6 +133,7 @@ def test_a_number_that_is_not_given_is_none_or_the_default_that_its_form_shows(n
     assert getattr(make_procedure(name, {}), key) == parameter.default
 
 
+UNCORRELATED = TrackModel(1.0, 3.0, np.array([40.0, 60.0]))
 # For each number that may be 0: what a run shows where 0 is used as 0, and does not show by its default or otherwise.
 USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("program", "row"): lambda result, file: file.cells.startswith("multiply[0:2,"),
@@ -156,6 +163,20 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
         file.array("rhs")[0], load_vector("random", 2, np.random.default_rng(0))
     ),
     ("invert", "steps"): lambda result, file: "settling_time" not in result.summary,
+    ("kalman", "seed"): lambda result, file: (
+        file.table("path")["x"][0] == Kalman(**SHORTEST["kalman"]).check().measured[0, 0, ::2].mean()
+    ),
+    ("kalman", "shared"): lambda result, file: (
+        file.table("steps")["expected_error"][0]
+        == pytest.approx(np.sqrt(np.trace(UNCORRELATED.steady_covariance()[:2, :2])))
+    ),
+    ("kalman", "gap"): lambda result, file: result["gaps"] == 0,
+    ("powerflow", "seed"): lambda result, file: np.allclose(
+        file.array("injections")[1, 1],
+        -50e6 * (1.0 + 0.1 * np.random.default_rng(0).standard_normal((3, 1))[1]),
+    ),
+    ("powerflow", "scenarios"): lambda result, file: file.length("scenarios") == 0,
+    ("powerflow", "spread"): lambda result, file: np.ptp(file.array("injections"), axis=1).max() == 0.0,
     ("solve", "tolerance"): lambda result, file: (
         result.summary["tolerance"] == 0.0 and result.summary["bits_asked"] is None
     ),
@@ -163,13 +184,15 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
 OTHERWISE: dict[str, float] = {
     "row": 3, "column": 3, "passes": 2, "interval": 10.0, "highest": 0.3, "lowest": -0.2, "delay": 10.0,
     "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3, "age": 60.0,
-    "gate_off": 1.0,
+    "gate_off": 1.0, "shared": 0.5, "gap": 1, "scenarios": 2, "spread": 0.5,
 }  # fmt: skip
 REFUSED = {
     ("read", "read_voltage"),
     ("noise", "read_voltage"),
     ("map", "read_voltage"),
     ("retention", "temperature"),
+    ("junction", "acceptors"),
+    ("junction", "donors"),
 }
 ABOVE = {*REFUSED, ("iv", "gate"), ("refresh", "passes")}
 """Those are refused at 0; of the others one is looked for at the word line above, one in cells/programming."""
@@ -196,6 +219,7 @@ def test_zero_is_used_as_zero(name, key, tmp_path):
 def test_what_is_left_out_is_none_and_its_value_in_use_is_in_the_file(name, key, tmp_path):
     assert getattr(make_procedure(name, {key: None}), key) is None
     words = ["a.mtx"] if name in ("solve", "multiply") else ["--rows", "0", "--columns", "0"]
+    words = [] if name in OF_FIELDS_AND_CONTROL else words
     assert getattr(made_of_words(name, words), key) is None
     result = run(make_procedure(name, shortest(name)), seed=1, output=tmp_path)
     with RunFile(result.path) as file:

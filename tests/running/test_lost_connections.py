@@ -20,8 +20,8 @@ from mho.procedures.stream import Event, Started
 from mho.runs import RunFile, Status
 
 ENTRY = re.compile(r"^(\[instruments\.\w+\]\ndriver = .*\naddress = .*)$", re.MULTILINE)
-# What a run found, and how far two of them may be apart: in S, S, relative, not at all, relative, A, V, S, S. Noise and
-# accuracy are the twins'.
+# What a run found, and how far two of them may be apart: in S, S, relative, not at all, relative, A, V, S, S; then
+# relative to the solution, V, relative, m. Noise and accuracy are the twins'.
 FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "read": (lambda reads: reads.conductance, 0.5e-6),
     "program": (lambda programmed: programmed.achieved, 2.4e-6),  # the verify window
@@ -39,6 +39,12 @@ FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "noise": (lambda noises: noises.series, 0.5e-6),
     "map": (lambda mapped: mapped.conductance, 0.5e-6),
     "refresh": (lambda refreshed: refreshed.after, 0.5e-6),
+    "poisson": (lambda found: found["error_to_digital"], 2 * 2**-3),
+    "diffusion": (lambda found: found["peak"], 2 * 2**-3),
+    "junction": (lambda found: found["built_in"], 0.1),
+    "kalman": (lambda found: found["estimate_rms"] / found["measured_rms"], 2 * 2**-3),
+    "arm": (lambda found: found["largest_distance"], 0.05),
+    "powerflow": (lambda found: found["largest_flow"] / 44e6, 2 * 2**-3),
 }
 OF_RESISTORS = {"read", "iv", "response", "switching", "endurance", "disturb", "retention", "noise", "map"}
 """What is compared on cells that no pulse changes."""

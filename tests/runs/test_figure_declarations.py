@@ -13,7 +13,7 @@ import run_samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table
+from mho import Array, Band, Column, Figure, Layout, Map, ReferenceLine, ReferencePoints, Table
 from mho.errors import RunFileError
 from mho.runs import RunFile, RunHeader, RunWriter, Verdict, recover, verify
 from mho.runs.figures import figures_from_text, figures_text
@@ -96,6 +96,11 @@ def test_a_figure_of_what_is_not_there_is_refused_when_the_layout_is_made(
         ({"table": "t", "y": "a", "title": "x" * 300}, "title is no text of at most 200 characters"),
         ({"table": "t", "y": "a", "start": (0.0, np.inf)}, "give a point (x, y) of finite numbers"),
         ({"table": "t", "y": "a", "lines": ("12",)}, "lines is a tuple of ReferenceLine"),
+        ({"map": "m", "colours": "pink"}, "colours is 'pink'; there is 'grey'"),
+        ({"table": "t", "y": "a", "colours": "grey"}, "colours are given to a map, not to lines"),
+        ({"table": "t", "y": "a", "equal": True}, "axes are equal where columns x and y span a plane"),
+        ({"map": "m", "equal": True}, "axes are equal where columns x and y span a plane"),
+        ({"table": "t", "x": "a", "y": "b", "equal": 1}, "equal is 1; give True or False"),
         ({"table": "t", "y": ("a",) * 99}, "y is a name, or a tuple of at most 64"),
     ],
 )  # fmt: skip
@@ -131,11 +136,27 @@ def test_reference_lines_and_bands_have_one_place_and_finite_ends() -> None:
         Band(-np.inf, 1.0)
 
 
+def test_reference_points_are_finite_pairs_over_the_columns_of_a_table() -> None:
+    for wrong in (((1.0, 2.0), (1.0,)), ((np.inf,), (1.0,)), ([1.0], [1.0]), ((1.0,) * 999, (1.0,) * 999)):
+        with pytest.raises(RunFileError, match="reference points 'theirs'"):
+            ReferencePoints(*wrong, label="theirs")  # type: ignore[arg-type]
+    points = (ReferencePoints((1.0,), (2.0,)),)
+    assert Figure("f", table="t", x="a", y="b", points=points).points == points
+    for parts in ({"map": "m"}, {"array": "a"}, {"table": "t", "x": "a", "kind": "histogram"}):
+        with pytest.raises(RunFileError, match="reference points are drawn over the x and y of a table"):
+            Figure("f", points=points, **parts)  # type: ignore[arg-type]
+
+
 NAMES = st.text("abcxyz_", min_size=1, max_size=8).filter(str.isidentifier)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 LINES = st.builds(
     ReferenceLine, y=NUMBERS | NAMES, ratio=st.none() | NUMBERS | NAMES, label=st.text(max_size=20)
 )
+
+PAIRS = st.lists(st.tuples(NUMBERS, NUMBERS), max_size=4).map(
+    lambda pairs: tuple(zip(*pairs, strict=True)) or ((), ())
+)
+POINTS = st.builds(lambda pairs, label: ReferencePoints(*pairs, label), PAIRS, st.text(max_size=20))
 
 
 @given(
@@ -152,6 +173,7 @@ LINES = st.builds(
             fit=st.sampled_from(["", "line", "exponential"]),
             start=st.none() | st.tuples(NUMBERS, NUMBERS),
             lines=st.lists(LINES, max_size=3).map(tuple),
+            points=st.lists(POINTS, max_size=2).map(tuple),
         ),
         max_size=4,
     )
@@ -160,7 +182,7 @@ def test_what_is_declared_is_what_is_read(figures: list[Figure]) -> None:
     assert figures_from_text(figures_text(figures)) == tuple(figures)
 
 
-PARTS = st.sampled_from(["name", "table", "y", "x", "lines", "bands", "map"])
+PARTS = st.sampled_from(["name", "table", "y", "x", "lines", "bands", "points", "map"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(),
     lambda one: st.lists(one) | st.dictionaries(PARTS, one),

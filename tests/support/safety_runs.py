@@ -67,6 +67,8 @@ for _name, _changes in {
         assert _old in BENCHES[_name]
         BENCHES[_name] = BENCHES[_name].replace(_old, _new)
 
+THREE_BUSES = str(Path(__file__).parent / "three_buses.m")
+
 # Parameters for the shortest possible run; a procedure not named here runs with its defaults.
 SHORTEST: dict[str, dict[str, Any]] = {
     "solve": {"matrix": np.array([[0.8, 0.2], [0.1, 0.7]]), "bits": 3, "max_cycles": 2},
@@ -85,6 +87,12 @@ SHORTEST: dict[str, dict[str, Any]] = {
     "retention": {"rows": "0:1", "columns": "0:2", "last": 2.0, "temperature": 299.15},
     "noise": {"rows": "0:1", "columns": "0:2", "samples": 64, "series": 1},
     "map": {"rows": "0:2", "columns": "0:2", "repeats": 1},
+    "poisson": {"arrangement": "dipole", "size": 2, "bits": 3},
+    "diffusion": {"start": "sine", "size": 2, "steps": 1, "bits": 3},
+    "junction": {"acceptors": 1e23, "points": 4, "max_steps": 1, "bits": 3},
+    "kalman": {"sensors": 2, "tracks": 1, "steps": 5, "gap": 1, "gain": "steady", "bits": 3},
+    "arm": {"joints": 2, "steps": 2, "matrix": "held", "leaf": 2, "bits": 3},
+    "powerflow": {"network": THREE_BUSES, "scenarios": 1, "outages": False, "bits": 3},
 }
 # All known procedures, so that a new one is tested automatically.
 PROCEDURES: dict[str, Callable[[], Procedure]] = {

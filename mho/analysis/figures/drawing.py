@@ -30,7 +30,7 @@ from mho.analysis.figures.values.statistics import (
 )
 from mho.analysis.reports.quantities import handy_unit
 from mho.escaping import visible
-from mho.runs.figures import COUNTS, PROBABILITY, Band, Figure
+from mho.runs.figures import COUNTS, GREY, PROBABILITY, Band, Figure
 
 Floats = NDArray[np.float64]
 
@@ -73,6 +73,8 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
         x_scale=figure.x_scale,
         y_scale=figure.y_scale,
         counts=first.counts,
+        grey=figure.colours == GREY,
+        equal=figure.equal,
     )
     if figure.drawn_kind == "map":
         return with_images(drawing, _images(shown), first.codes)

@@ -92,6 +92,10 @@ class Drawing:
         Reason why there is nothing to draw; "" otherwise.
     codes : mapping
         What whole numbers of images stand for.
+    grey : bool
+        Whether images go from black to white.
+    equal : bool
+        Whether a unit is as long on one axis as on the other.
     fits : tuple of str
         The numbers of each fit, with their intervals and how good it is, for below the figure.
     """
@@ -113,4 +117,6 @@ class Drawing:
     names: tuple[str, ...] = ()
     nothing: str = ""
     codes: Mapping[int, str] = field(default_factory=dict)
+    grey: bool = False
+    equal: bool = False
     fits: tuple[str, ...] = ()

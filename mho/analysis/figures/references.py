@@ -16,6 +16,8 @@ from mho.runs.figures import PROBABILITY, Figure, ReferenceLine
 
 Floats = NDArray[np.float64]
 
+REFERENCE_MARKERS = ("diamond", "triangle", "square")
+
 SMALLEST, LARGEST = 1e-100, 1e100
 """Numbers nearer to 0 count as 0, larger ones as none: arithmetic of axes needs room beyond them."""
 
@@ -51,6 +53,18 @@ def references(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
         colour, dash = (palette.FORECAST, "dash-dot") if named else (palette.IDEAL, "dash")
         y = np.where((y > 0.0) | (figure.y_scale != "log"), bounded(y), np.nan)
         marks.append(Mark("line", _named(line, told, value), x, y, colour, dash=dash, front=False))
+    return [*marks, *_points(figure)]
+
+
+def _points(figure: Figure) -> list[Mark]:
+    """Return points to compare with, those that the axes can show; each set has a marker of its own."""
+    marks = []
+    for number, given in enumerate(figure.points):
+        x, y = bounded(np.array(given.x)), bounded(np.array(given.y))
+        shown = ((x > 0.0) | (figure.x_scale != "log")) & ((y > 0.0) | (figure.y_scale != "log"))
+        if shown.any():
+            marker = REFERENCE_MARKERS[number % len(REFERENCE_MARKERS)]
+            marks.append(Mark("points", given.label, x[shown], y[shown], palette.INK, marker=marker))
     return marks
 
 

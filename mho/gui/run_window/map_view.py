@@ -127,8 +127,10 @@ class LineAxis(pg.AxisItem):  # type: ignore[misc]
         return [str(self.lines[place]) if 0 <= place < len(self.lines) else "" for place in places]
 
 
-def colours_of(signed: bool) -> pg.ColorMap:
-    """Return the colours of a map, from below to above zero where it is `signed`."""
+def colours_of(signed: bool, grey: bool = False) -> pg.ColorMap:
+    """Return the colours of a map, from below to above zero where it is `signed`, from black to white where `grey`."""
+    if grey:
+        return pg.ColorMap(None, list(palette.GREY))
     if signed:
         return pg.ColorMap(None, list(palette.DIVERGING))
     return pg.colormap.get(palette.SEQUENTIAL)

@@ -44,10 +44,10 @@ class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         lines = np.arange(1), np.arange(every.size)
         limits = drawing.limits or Picture("", every, unit, *lines, drawing.signed).limits
         for number, picture in enumerate(self.pictures):
-            plot = self._draw(picture, limits, drawing.lines, *divmod(number, SIDE_BY_SIDE))
+            plot = self._draw(picture, limits, drawing, *divmod(number, SIDE_BY_SIDE))
             _write_counts(plot, drawing.images[number])
         bar = pg.ColorBarItem(
-            values=limits, width=14, interactive=False, colorMap=colours_of(drawing.signed),
+            values=limits, width=14, interactive=False, colorMap=colours_of(drawing.signed, drawing.grey),
             label=escape(f"{drawing.y.name} / {unit}" if unit else drawing.y.name),
         )  # fmt: skip
         bar.axis.setPen(palette.FAINT)
@@ -55,20 +55,20 @@ class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self.addItem(bar, row=1, col=SIDE_BY_SIDE, rowspan=-(-len(self.pictures) // SIDE_BY_SIDE))
 
     def _draw(
-        self, picture: Picture, limits: tuple[float, float], names: tuple[str, str], row: int, column: int
+        self, picture: Picture, limits: tuple[float, float], drawing: Drawing, row: int, column: int
     ) -> pg.PlotItem:
         axes = {"bottom": LineAxis("bottom"), "left": LineAxis("left")}
         axes["bottom"].lines, axes["left"].lines = picture.columns, picture.rows
         plot = self.addPlot(row=1 + row, col=column, axisItems=axes)
         plot.setTitle(escape(picture.name), color=palette.INK, size="10pt")
-        plot.setLabel("bottom", names[0])
-        plot.setLabel("left", names[1])
+        plot.setLabel("bottom", drawing.lines[0])
+        plot.setLabel("left", drawing.lines[1])
         plot.invertY(True)
         plot.setAspectLocked(True)
         plot.setMenuEnabled(False)
         plot.hideButtons()
         image = pg.ImageItem(axisOrder="row-major")
-        colours = lookup_table(colours_of(picture.signed))
+        colours = lookup_table(colours_of(picture.signed, drawing.grey))
         image.setImage(to_bytes(picture.values, limits), levels=(0, 255), lut=colours)
         height, width = picture.values.shape
         frame = QRectF(-0.5, -0.5, width, height)

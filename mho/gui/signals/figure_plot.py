@@ -47,6 +47,7 @@ class FigurePlot(ThemedPlot):
         self.drawn = []
         self._log = drawing.x_scale == "log", drawing.y_scale == "log"
         self.setLogMode(x=self._log[0], y=self._log[1])
+        self.setAspectLocked(drawing.equal)
         self._name_axes(drawing)
         for band in drawing.bands if not drawing.nothing else ():
             self._draw_band(band, drawing)

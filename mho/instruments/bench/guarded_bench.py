@@ -30,6 +30,11 @@ class GuardedBench:
         Releases the lock, after the connections are closed.
     now : callable
         Seconds on the bench's clock.
+
+    Attributes
+    ----------
+    closed : bool
+        Whether the connections were released; what holds on to a bench after that must not use it.
     """
 
     def __init__(
@@ -40,6 +45,7 @@ class GuardedBench:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.instruments, self.now = instruments, now
+        self.closed = False
         self._states = OutputStates(now)
         self._watchdog, self._release = watchdog, release
         self._signals = EndingSignals()
@@ -135,6 +141,7 @@ class GuardedBench:
 
     def close(self) -> None:
         """Release the connections and the lock; changes no output, but an armed watchdog is no longer fed."""
+        self.closed = True
         self._watchdog.abandon()
         for name, instrument in self.instruments.by_name().items():
             try:

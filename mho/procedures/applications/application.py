@@ -140,6 +140,10 @@ class Application(Procedure):
         """Return the settings of write-verify."""
         return {"write_verify": (settings_text(plan.settings), "the chip map's")}
 
+    def describe_cells(self, plan: Prepared) -> str:
+        """Return how the arrays are used; which cells hold a matrix is planned when it is known."""
+        return "matrices held one after another, by blocks where they are larger than a loop"
+
     @contextmanager
     def holding(self, plan: Prepared, bench: Bench, stream: Stream) -> Iterator[Holder]:
         """Hold matrices within the block; the energy of all vectors played meanwhile is counted."""

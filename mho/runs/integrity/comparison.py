@@ -25,7 +25,7 @@ from mho.runs.schema import DIGITAL_ATTRIBUTE
 
 BLOCK_BYTES = 8 << 20
 
-OF_THE_MOMENT = ("wall_seconds", "solve_seconds", "run_file")
+OF_THE_MOMENT = ("wall_seconds", "solve_seconds", "training_seconds", "run_file")
 """Keys of a summary that differ between any two runs."""
 
 PROTECTION = (

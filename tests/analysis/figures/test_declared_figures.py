@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import ndtri
 
 import mho
-from mho import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table
+from mho import Array, Band, Column, Figure, Layout, Map, ReferenceLine, ReferencePoints, Table
 from mho.analysis.figures.drawing import compose
 from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.values import gathering
@@ -187,6 +187,43 @@ def test_reference_lines_have_numbers_or_name_results(tmp_path: Path) -> None:
     assert (forecast.label, half.label) == ("forecast, rho = 0.1", "from an array = 0.5")
     assert_allclose((forecast.y[-1], half.y[-1]), (0.1**2, 0.5**2))
     assert curve.shape == "line"
+
+
+def test_points_to_compare_with_are_drawn_where_the_axes_can_show_them(tmp_path: Path) -> None:
+    points = (
+        ReferencePoints((0.0, 1.0, 2.0), (0.5, 0.0, 0.2), "published"),
+        ReferencePoints((1.0,), (-1.0,), "below a log axis"),
+        ReferencePoints((1.5,), (0.3,), "another's"),
+    )
+    figure = Figure("curve", table="points", x="time", y="current", y_scale="log", points=points)
+    path = write(tmp_path / "a.h5", time=[0.0, 2.0], current=[1.0, 0.1])
+    published, other, curve = drawn(figure, path).marks
+    assert (published.shape, published.label, other.label) == ("points", "published", "another's")
+    assert (published.x.tolist(), published.y.tolist()) == ([0.0, 2.0], [0.5, 0.2])
+    assert published.marker != other.marker
+    assert curve.shape == "line"
+
+
+def test_a_plane_has_equal_axes_and_its_legend_beside_it(tmp_path: Path) -> None:
+    figure = Figure("plane", kind="scatter", table="points", x="time", y="current", by="level", equal=True)
+    path = write(tmp_path / "a.h5", time=[0.0, 9.0, 4.0], current=[1.0, 0.0, 2.0], level=[0, 0, 1])
+    assert drawn(figure, path).equal
+    (axes,) = mho.draw(write(tmp_path / "b.h5", figure, time=[0.0, 9.0], current=[1.0, 0.0])).axes
+    assert axes.get_aspect() == 1.0
+
+
+def test_pictures_of_one_size_stand_in_a_grid_from_black_to_white(tmp_path: Path) -> None:
+    maps = tuple(Map(name, "", np.arange(4), np.arange(4)) for name in ("sent", "first", "second", "third"))
+    names = tuple(one.name for one in maps)
+    figures = Figure("grey", map=names, colours="grey"), Figure("usual", map=names)
+    layout = Layout(maps=maps, figures=figures)
+    with RunWriter.create(tmp_path / "a.h5", RunHeader("A run", "Mine", "1", {}), layout) as run:
+        for name in names:
+            run.snapshot(name, np.arange(16.0).reshape(4, 4), 0.0)
+    grey, usual = (mho.draw(tmp_path / "a.h5", figure=one.name).axes[:4] for one in figures)
+    assert grey[0].images[0].cmap(0.0)[:3] == (0.0, 0.0, 0.0) != usual[0].images[0].cmap(0.0)[:3]
+    assert len({tuple(np.round(axes.get_position().size, 6)) for axes in grey}) == 1
+    assert len({tuple(np.round(axes.get_position().p0, 2)) for axes in grey}) == 4
 
 
 # --- counts ---

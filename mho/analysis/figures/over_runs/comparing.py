@@ -37,7 +37,7 @@ from mho.analysis.figures.over_runs.reading import Kept
 from mho.analysis.figures.references import levels, references
 from mho.analysis.figures.values.figure_data import AxisText, FigureData
 from mho.escaping import visible
-from mho.runs.figures import COUNTS, RUNS, STATISTICS, Figure
+from mho.runs.figures import COUNTS, GREY, RUNS, STATISTICS, Figure
 
 Floats = NDArray[np.float64]
 
@@ -137,6 +137,8 @@ def _base(figure: Figure, title: str, groups: Sequence[RunsOfGroup]) -> Drawing:
         x_scale=figure.x_scale,
         y_scale=figure.y_scale,
         counts=first.counts,
+        grey=figure.colours == GREY,
+        equal=figure.equal,
     )
 
 

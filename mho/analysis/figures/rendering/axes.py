@@ -68,6 +68,8 @@ def draw_axes(axes: Axes, drawing: Drawing) -> None:
     width, height = inches(axes)
     put_title(axes, title)
     _scale(axes, drawing, y_factor)
+    if drawing.equal:
+        axes.set_aspect(x_factor / y_factor, adjustable="datalim")
     axes.set_xlabel(wrapped(axis_label(drawing.x, x_unit), "axes.labelsize", width))
     axes.set_ylabel(wrapped(axis_label(drawing.y, y_unit), "axes.labelsize", height))
     axes.grid(True, which="major", color="0.9", lw=0.6)

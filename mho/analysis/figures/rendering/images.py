@@ -83,7 +83,10 @@ def draw_images(axes: Sequence[Axes], drawing: Drawing) -> None:
 
 
 def place_images(figure: SubFigure, drawing: Drawing) -> list[Axes]:
-    """Place the largest image below, with the most space, the others in a row above it; all in a row where that is wide."""
+    """Place images: of one size in a grid; else the largest below, with the most space, the others in a row above it.
+
+    All stand in a row where that is wide.
+    """
     if drawing.nothing:
         return [figure.subplots()]
     *others, largest = drawing.images
@@ -93,6 +96,12 @@ def place_images(figure: SubFigure, drawing: Drawing) -> list[Axes]:
         shares = [np.clip(1.0 / _slimness(one), 0.6, 1.6) for one in drawing.images]
         row = figure.subplots(1, len(shares), squeeze=False, width_ratios=shares)[0]
         return [*row]
+    if len(others) > 1 and len({image.values.shape for image in drawing.images}) == 1:
+        count = len(drawing.images)
+        across = round(np.sqrt(count * _slimness(largest) * figure.bbox.width / figure.bbox.height))
+        across = int(np.clip(across, 1, count))
+        grid = figure.add_gridspec(-(-count // across), across)
+        return [figure.add_subplot(grid[divmod(number, across)]) for number in range(count)]
     heights = max(map(_slimness, others)) / len(others), _slimness(largest)
     grid = figure.add_gridspec(2, len(others), height_ratios=np.clip(heights, 0.4, 1.0))
     axes = [figure.add_subplot(grid[0, number]) for number in range(len(others))]
@@ -107,14 +116,16 @@ def _colours(drawing: Drawing, every: NDArray[np.float64]) -> tuple[Normalize, C
         diverging = LinearSegmentedColormap.from_list("error", palette.DIVERGING)
         beyond = float(np.abs(every).max()) > extent
         return Normalize(-extent, extent), diverging.with_extremes(bad=palette.NO_CELL), beyond
-    colours = colormaps[palette.SEQUENTIAL]
+    colours: Colormap = colormaps[palette.SEQUENTIAL]
+    if drawing.grey:
+        colours = LinearSegmentedColormap.from_list("grey", palette.GREY)
     if drawing.limits is not None:
         return Normalize(*drawing.limits), colours, False
     codes = np.unique(every)
     whole = (
         len(codes) <= CODES and bool((codes == np.round(codes)).all()) and np.abs(codes).max() <= LARGEST_CODE
     )
-    if whole and not drawing.y.unit:
+    if whole and not drawing.y.unit and not drawing.grey:
         edges = [codes[0] - 0.5, *((codes[:-1] + codes[1:]) / 2.0), codes[-1] + 0.5]
         return BoundaryNorm(edges, colours.N), colours, False
     return Normalize(float(every.min()), float(every.max())), colours, False

@@ -45,7 +45,9 @@ def name_marks(axes: Axes, drawing: Drawing) -> None:
     longest = max(map(len, labels)) + KEY
     fitting = max(1, room // longest)
     few = len(labels) <= FEW_LABELS and longest < 0.75 * room
-    if few and drawing.bands:  # below the bands' names
+    if few and drawing.equal:  # points may be anywhere in a plane
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=2.0)
+    elif few and drawing.bands:  # below the bands' names
         axes.legend(loc="upper right", bbox_to_anchor=(1.0, BELOW_NAMES), ncols=min(2, fitting, len(labels)))
     elif few and drawing.limits is not None:
         axes.legend(loc="upper left")  # where the limits leave room for it

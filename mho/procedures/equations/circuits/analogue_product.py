@@ -32,20 +32,23 @@ class AnalogueProducts:
         self._trims = self._on_chip.calibrated(REPEATS, progress)
 
     def __call__(self, numbers: Sequence[int], vectors: Sequence[Floats]) -> list[Floats]:
-        """Return about M_k v (outputs,) for each k of `numbers` and its v (inputs,), not all zero."""
+        """Return about M_k v (..., outputs) for each k of `numbers` and its v (..., inputs), none of them all zero.
+
+        Each vector is played at the full scale.
+        """
         full, products = self._on_chip.volts, [self._on_chip.products[number] for number in numbers]
         tiles, volts = [], []
-        peaks = [float(np.abs(vector).max()) for vector in vectors]
+        peaks = [np.abs(vector).max(axis=-1, keepdims=True) for vector in vectors]
         for number, product, vector, peak in zip(numbers, products, vectors, peaks, strict=True):
             for tile, trim in zip(product.tiles, self._trims[number], strict=True):
                 tiles.append(tile)
-                volts.append((_drive(trim) * (vector * (full / peak)))[None])
+                volts.append(np.atleast_2d(_drive(trim) * (vector * (full / peak))))
         currents = iter(self._on_chip.play(tiles, volts))
         found = []
-        for number, product, peak in zip(numbers, products, peaks, strict=True):
+        for number, product, vector, peak in zip(numbers, products, vectors, peaks, strict=True):
             scale = [trim.gain * (trim.drive.max() / full) for trim in self._trims[number]]
-            sums = np.concatenate([next(currents)[0] * each for each in scale])
-            found.append(product.encoding.combine(sums) * peak)
+            sums = np.concatenate([next(currents) * each for each in scale], axis=1)
+            found.append(product.encoding.combine(sums).reshape(*vector.shape[:-1], -1) * peak)
         return found
 
 

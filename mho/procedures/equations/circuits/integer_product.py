@@ -101,7 +101,15 @@ class IntegerProducts:
         ]
 
     def __call__(self, numbers: Sequence[int], vectors: Sequence[Floats]) -> list[Floats]:
-        """Return M_k v (outputs,) for each k of `numbers` and its v (inputs,), not all zero."""
+        """Return M_k v (..., outputs) for each k of `numbers` and its v (..., inputs), none of them all zero."""
+        if any(vector.ndim > 1 for vector in vectors):
+            rows = [np.atleast_2d(vector) for vector in vectors]
+            each = [number for number, one in zip(numbers, rows, strict=True) for _ in one]
+            answers = iter(self(each, [row for one in rows for row in one]))
+            return [
+                np.stack([next(answers) for _ in one]).reshape(*vector.shape[:-1], -1)
+                for one, vector in zip(rows, vectors, strict=True)
+            ]
         products = [self._on_chip.products[number] for number in numbers]
         fixed = [to_fixed_point(vector, self._bits) for vector in vectors]
         played = [

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.fixed_point import columns_to_fixed_point, to_fixed_point
+from mho.chip_maps.fixed_point import columns_to_fixed_point
 from mho.chip_maps.matrix_files import from_real_vector, load_matrix, to_real_vector
 from mho.errors import InputError
 from mho.instruments import Bench
@@ -261,21 +261,12 @@ class HeldMatrix:
     def _inverted(self, residuals: Floats) -> Floats:
         """Return about S^-1 R, (n, k)."""
         self._stream.check()
-        if isinstance(self._matrix, ProgrammedMatrix):
-            return self._matrix.invert_columns(residuals)
-        answers = [self._matrix.invert(one) if one.any() else np.zeros_like(one) for one in residuals.T]
-        return np.stack(answers, axis=1)
+        return self._matrix.invert_columns(residuals)
 
     def _multiplied(self, unknowns: Floats, bits: int) -> tuple[Floats, Floats]:
         """Return unknowns (n, k) rounded to `bits` bits, and S times these."""
-        if isinstance(self._matrix, ProgrammedMatrix):
-            fixed = columns_to_fixed_point(unknowns, bits)
-            return fixed.values, self._matrix.multiply_columns(fixed)
-        taken, products = np.zeros_like(unknowns), np.zeros_like(unknowns)
-        for number in np.flatnonzero(unknowns.any(axis=0)):
-            fixed_one = to_fixed_point(unknowns[:, number], bits)
-            taken[:, number], products[:, number] = fixed_one.values, self._matrix.multiply(fixed_one)
-        return taken, products
+        fixed = columns_to_fixed_point(unknowns, bits)
+        return fixed.values, self._matrix.multiply_columns(fixed)
 
     def _cycled(self, columns: Floats, cycles: int, method: BatchMethod) -> HeldAnswers:
         """Carry out so many cycles of the published loop."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.fixed_point import FixedPoint
+from mho.chip_maps.fixed_point import FixedPoint, FixedPointColumns
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
@@ -64,7 +65,7 @@ class ProgrammedBlockMatrix:
         self._inverse = self._operator(plan)
 
     def _operator(self, plan: BlockSolvePlan) -> BlockInverse | Schwarz:
-        tree, products, effort = plan.tree, self._products, plan.effort
+        tree, effort = plan.tree, plan.effort
         if isinstance(tree, SchwarzPlan):
             return Schwarz(tree, self._invert_leaf, lambda vector: np.asarray(plan.held @ vector))
         invert: Operation = self._invert_leaf
@@ -76,7 +77,7 @@ class ProgrammedBlockMatrix:
             def invert(number: int, rhs: Floats) -> Floats:
                 return refined(number, self._rotated(number, rhs))
 
-        return BlockInverse(tree, invert, lambda k, v: products([k], [v])[0], products)
+        return BlockInverse(tree, invert, self._multiplied, self._multiplied_each)
 
     def program(self) -> None:
         """Program all blocks."""
@@ -108,9 +109,24 @@ class ProgrammedBlockMatrix:
         self._stream.check()
         return self._inverse(residual)
 
+    def invert_columns(self, residuals: Floats) -> Floats:
+        """Return about S^-1 R of many vectors (n, k), each leaf and each block taking all of them in one exchange.
+
+        Subdomains take one vector after the other.
+        """
+        self._stream.check()
+        if isinstance(self._inverse, BlockInverse):
+            return self._inverse(residuals.T).T
+        answers = [self._inverse(one) if one.any() else np.zeros_like(one) for one in residuals.T]
+        return np.stack(answers, axis=1)
+
     def multiply(self, vector: FixedPoint) -> Floats:
         """Return S dx, in float64."""
         return np.asarray(self.plan.held @ vector.values)
+
+    def multiply_columns(self, vectors: FixedPointColumns) -> Floats:
+        """Return S Z of many vectors, (n, k), in float64."""
+        return np.asarray(self.plan.held @ vectors.values)
 
     @property
     def played(self) -> tuple[Floats, Floats]:
@@ -164,31 +180,54 @@ class ProgrammedBlockMatrix:
         return self._loops_own.failed(self.plan.loops.blocks()) + self.programmer.failed(self.plan.tiles)
 
     def _invert_leaf(self, number: int, rhs: Floats) -> Floats:
-        """Return about the inverse of a leaf times r, (m,)."""
+        """Return about the inverse of a leaf times r, (..., m)."""
         return self._invert_loop(number, self._rotated(number, rhs))
 
     def _rotated(self, number: int, rhs: Floats) -> Floats:
-        """Return what a leaf's loop inverts for r, (m,): Q^T r where it holds the polar factor of the leaf."""
+        """Return what a leaf's loop inverts for r, (..., m): Q^T r where it holds the polar factor of the leaf."""
         rotation = self.plan.leaves[number].rotation
-        return rhs if rotation is None else self._multiplied(rotation, rhs)
+        return rhs if rotation is None else self._leaf_multiplied(rotation, rhs)
 
     def _invert_loop(self, number: int, rhs: Floats) -> Floats:
-        """Return about the inverse of what a leaf's loop holds times r, (m,)."""
+        """Return about the inverse of what a leaf's loop holds times r, (..., m)."""
         if not rhs.any():
             return np.zeros_like(rhs)
-        self._inversions += 1
+        self._inversions += int(np.count_nonzero(rhs.any(axis=-1)))
         return self._leaves(number, rhs)
 
     def _multiply_leaf(self, number: int, vector: Floats) -> Floats:
-        """Return what a leaf's loop holds times v, (m,)."""
+        """Return what a leaf's loop holds times v, (..., m)."""
         block = self.plan.leaves[number].matrix
         if block is None:
             raise ValueError(f"leaf {number} is not among the blocks to multiply with")
+        return self._leaf_multiplied(block, vector)
+
+    def _leaf_multiplied(self, block: int, vector: Floats) -> Floats:
+        """Return a leaf's block times v, (..., m)."""
+        self._leaf_products += int(np.count_nonzero(vector.any(axis=-1)))
         return self._multiplied(block, vector)
 
     def _multiplied(self, block: int, vector: Floats) -> Floats:
-        """Return a leaf's block times v, (m,)."""
-        if not vector.any():
-            return np.zeros_like(vector)
-        self._leaf_products += 1
-        return self._products([block], [vector])[0]
+        """Return a block times v, (..., p)."""
+        return self._multiplied_each([block], [vector])[0]
+
+    def _multiplied_each(self, blocks: Sequence[int], vectors: Sequence[Floats]) -> list[Floats]:
+        """Return each block times its v, (..., p), all played together; nothing is played for zeros."""
+        used = [vector.any(axis=-1) for vector in vectors]
+        played = [number for number, each in enumerate(used) if each.any()]
+        products: list[Floats] = []
+        if played:
+            products = self._products(
+                [blocks[number] for number in played], [vectors[number][used[number]] for number in played]
+            )
+        found = [
+            np.zeros((*vector.shape[:-1], self._outputs(block)))
+            for block, vector in zip(blocks, vectors, strict=True)
+        ]
+        for number, product in zip(played, products, strict=True):
+            found[number][used[number]] = product
+        return found
+
+    def _outputs(self, block: int) -> int:
+        """Return the number of elements that a block's products have."""
+        return len(self.plan.products[block].encoding.fixed.integers)

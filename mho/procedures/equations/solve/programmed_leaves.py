@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 
 class ProgrammedLeaves:
-    """The leaves of a plan as a function (k, r) -> about the inverse of leaf k times r.
+    """The leaves of a plan as a function (k, r) -> about the inverse of leaf k times r, or times many (vectors, m).
 
     Parameters
     ----------
@@ -77,13 +77,18 @@ class ProgrammedLeaves:
             self(number, np.ones(len(leaf.loop.matrix)))
 
     def __call__(self, number: int, rhs: Floats) -> Floats:
-        """Return about the inverse of a leaf times r, (m,); errors as `settle`."""
+        """Return about the inverse of a leaf times r, (m,) or (vectors, m); errors as `settle`.
+
+        Many vectors are played in one exchange, each at the full scale and then, where that was too much, at smaller ones.
+        """
         if not rhs.any():
             return np.zeros_like(rhs)
         while True:
-            form = self._plan.leaves[number].loop.preconditioning
+            form, loop = self._plan.leaves[number].loop.preconditioning, self._loops[number]
             try:
-                return form.solution(self._loops[number](form.equations(rhs)))
+                if rhs.ndim == 1:
+                    return form.solution(loop(form.equations(rhs)))
+                return form.solution(loop.columns(form.equations(rhs.T))).T
             except ConvergenceError as error:
                 self._shift_further(number, str(error))
 

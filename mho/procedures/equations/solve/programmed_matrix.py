@@ -75,6 +75,14 @@ class MatrixOnChip(Protocol):
         """Return S dx."""
         ...
 
+    def invert_columns(self, residuals: Floats) -> Floats:
+        """Return about S^-1 R, (n, k)."""
+        ...
+
+    def multiply_columns(self, vectors: FixedPointColumns) -> Floats:
+        """Return S Z, (n, k)."""
+        ...
+
     @property
     def played(self) -> tuple[Floats, Floats]:
         """Input and output of the last inversion, V."""

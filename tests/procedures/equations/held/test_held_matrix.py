@@ -131,3 +131,23 @@ def test_what_cannot_be_held_or_asked_is_refused(bench):
         held.solve(np.ones(6), cycles=0)
     with pytest.raises(InputError, match="bits"):
         held.solve(np.ones(6), bits=60)
+
+
+@pytest.mark.parametrize("effort", ["one-step", "integers", "refined leaves"])
+def test_columns_of_a_matrix_by_blocks_are_answered_together_as_each_alone(bench, effort: str):
+    matrix = RNG.standard_normal((12, 12)) + 8.0 * np.eye(12)
+    held = HeldMatrix.programmed(matrix, bench, bits=12, leaf=4, effort=effort)
+    rhs = RNG.standard_normal((12, 6))
+    rhs[:, 2] = 0.0
+    rhs[:6, 3] = 0.0  # a part that plays nothing in the first leaf
+    before = held.summary()["inversions"]
+    together = held.invert(rhs)
+    between = held.summary()["inversions"]
+    alone = np.stack([held.invert(one) for one in rhs.T], axis=1)
+    exact = np.linalg.solve(matrix, rhs)
+    assert not together[:, 2].any()
+    for found in (together, alone):
+        off = np.linalg.norm(found - exact, axis=0)
+        assert (off <= 0.2 * np.linalg.norm(exact, axis=0)).all()
+    if effort != "refined leaves":  # there a batch goes on until its worst vector is good enough
+        assert between - before == held.summary()["inversions"] - between

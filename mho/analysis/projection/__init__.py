@@ -1,0 +1,48 @@
+"""Analogue inversion projected from named assumptions, beside GPUs and CPUs by every denominator.
+
+- `assumptions`, `presets`: what is assumed, with unit, range and source;
+- `operations`: what a solve is worth, and the calls of BlockAMC; `settling`: how long a loop takes;
+- `model`: what a solve and a new matrix cost; `digital`: limits of data sheets;
+- `readings`, `break_even`: the two beside each other;
+- `tornado`, `uncertainty`: which assumption decides, and how far it may be off;
+- `measured`: what this machine, and what runs of a bench, really do;
+- `projecting`, `run_file`: all of it, in a run file with its figures.
+"""
+
+from mho.analysis.projection.assumptions import Assumption, Assumptions, Parameters, parsed
+from mho.analysis.projection.measured import MEASURED_SIZES, Measured, Told, measure_machine, read_runs
+from mho.analysis.projection.presets import (
+    BENCH,
+    PRESETS,
+    PUBLISHED,
+    PUBLISHED_SIZES,
+    PUBLISHED_THROUGHPUT,
+    preset,
+)
+from mho.analysis.projection.projecting import Projection, project, published_deviations
+from mho.analysis.projection.readings import NamedReading, in_prefixes
+from mho.analysis.projection.run_file import save
+
+__all__ = [
+    "BENCH",
+    "MEASURED_SIZES",
+    "PRESETS",
+    "PUBLISHED",
+    "PUBLISHED_SIZES",
+    "PUBLISHED_THROUGHPUT",
+    "Assumption",
+    "Assumptions",
+    "Measured",
+    "NamedReading",
+    "Parameters",
+    "Projection",
+    "Told",
+    "in_prefixes",
+    "measure_machine",
+    "parsed",
+    "preset",
+    "project",
+    "published_deviations",
+    "read_runs",
+    "save",
+]

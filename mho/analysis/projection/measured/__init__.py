@@ -1,0 +1,25 @@
+"""What is measured in place of being assumed: this machine's processors, and run files of a bench.
+
+- `libraries`: LAPACK, torch and cupy behind one small interface; `power`: energy counters;
+- `digital_measurement`: time and energy of a solve on one of them; `measurements`: all of this machine, for a run file;
+- `bench_runs`: what runs of ``invert`` and ``solve`` tell.
+"""
+
+from mho.analysis.projection.measured.bench_runs import Told, read_runs
+from mho.analysis.projection.measured.digital_measurement import SIZES as MEASURED_SIZES
+from mho.analysis.projection.measured.measurements import (
+    MEASURED_FIGURES,
+    MEASURED_TABLE,
+    Measured,
+    measure_machine,
+)
+
+__all__ = [
+    "MEASURED_FIGURES",
+    "MEASURED_SIZES",
+    "MEASURED_TABLE",
+    "Measured",
+    "Told",
+    "measure_machine",
+    "read_runs",
+]

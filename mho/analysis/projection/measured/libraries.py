@@ -1,0 +1,173 @@
+"""What solves many small systems at once: this machine's LAPACK, and a CUDA GPU through torch or cupy.
+
+A library gives the work of a method on data that it holds already: what is timed is the work, not the way there.
+Everything of torch and cupy that is used stands in this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+Floats = NDArray[np.floating[Any]]
+Work = Callable[[], Any]
+
+CHOLESKY, LU, KEPT = "Cholesky", "LU", "kept"
+"""potrf and potrs of a new A; getrf and getrs of a new A; product of a stored inverse with many vectors."""
+
+METHODS = (CHOLESKY, LU, KEPT)
+
+
+class Library(Protocol):
+    """A library of linear algebra, and the processor that it uses.
+
+    Attributes
+    ----------
+    name : of library and processor
+    methods : those it has, of `METHODS`
+    largest : bytes of a batch
+    longest : vectors at once of a matrix that is kept
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def methods(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def largest(self) -> int: ...  # noqa: D102
+
+    @property
+    def longest(self) -> int: ...  # noqa: D102
+
+    def work(self, method: str, matrices: Floats, vectors: Floats) -> Work:
+        """Return the function that solves all systems and waits until they are solved.
+
+        Parameters
+        ----------
+        matrices : (k, n, n) array
+            Of new matrices; (n, n), the inverse, of one that is kept.
+        vectors : (k, n, 1) array, or (n, m) where the matrix is kept
+        """
+        ...
+
+    def answer(self, found: Any) -> Floats:
+        """Return what the work returned as an array of numpy, shaped as the vectors."""
+        ...
+
+
+class Lapack:
+    """LAPACK and BLAS as numpy and scipy bring them, on the cores that they may use.
+
+    LU of a batch is one call of numpy; Cholesky is one call of LAPACK a matrix from Python, which takes about 2 us more.
+    """
+
+    methods = METHODS
+    largest, longest = 1 << 24, 1 << 16
+
+    def __init__(self, processor: str) -> None:
+        self.name = f"LAPACK on {processor}"
+
+    def work(self, method: str, matrices: Floats, vectors: Floats) -> Work:
+        """See `Library`."""
+        if method == KEPT:
+            return lambda: matrices @ vectors
+        if method == LU:
+            return lambda: np.linalg.solve(matrices, vectors)
+        solve: Any = lapack.sposv if matrices.dtype == np.float32 else lapack.dposv
+        return lambda: np.stack([solve(one, b)[1] for one, b in zip(matrices, vectors, strict=True)])
+
+    def answer(self, found: Any) -> Floats:
+        """See `Library`."""
+        return np.asarray(found)
+
+
+class Torch:
+    """A CUDA GPU through torch. FP32 is FP32: products in TF32 are switched off while it is used."""
+
+    methods = METHODS
+    largest, longest = 1 << 29, 1 << 22
+
+    def __init__(self, torch: Any) -> None:
+        self._torch = torch
+        torch.backends.cuda.matmul.allow_tf32 = False
+        self.name = f"torch {torch.__version__} on {torch.cuda.get_device_name(0)}"
+
+    def work(self, method: str, matrices: Floats, vectors: Floats) -> Work:
+        """See `Library`."""
+        torch = self._torch
+        a, b = (torch.from_numpy(one).to("cuda") for one in (matrices, vectors))
+
+        def work() -> Any:
+            if method == KEPT:
+                found = torch.matmul(a, b)
+            elif method == LU:
+                factors, pivots, _ = torch.linalg.lu_factor_ex(a)
+                found = torch.linalg.lu_solve(factors, pivots, b)
+            else:
+                factor, _ = torch.linalg.cholesky_ex(a)
+                found = torch.cholesky_solve(b, factor)
+            torch.cuda.synchronize()
+            return found
+
+        return work
+
+    def answer(self, found: Any) -> Floats:
+        """See `Library`."""
+        return np.asarray(found.cpu().numpy())
+
+
+class Cupy:
+    """A CUDA GPU through cupy, which solves batches by LU only."""
+
+    methods = (LU, KEPT)
+    largest, longest = 1 << 29, 1 << 22
+
+    def __init__(self, cupy: Any) -> None:
+        self._cupy = cupy
+        name = cupy.cuda.runtime.getDeviceProperties(0)["name"]
+        self.name = f"cupy {cupy.__version__} on {name.decode() if isinstance(name, bytes) else name}"
+
+    def work(self, method: str, matrices: Floats, vectors: Floats) -> Work:
+        """See `Library`."""
+        cupy = self._cupy
+        a, b = cupy.asarray(matrices), cupy.asarray(vectors)
+
+        def work() -> Any:
+            found = cupy.matmul(a, b) if method == KEPT else cupy.linalg.solve(a, b)
+            cupy.cuda.Stream.null.synchronize()
+            return found
+
+        return work
+
+    def answer(self, found: Any) -> Floats:
+        """See `Library`."""
+        return np.asarray(self._cupy.asnumpy(found))
+
+
+def find_gpu(load: Callable[[str], Any] = import_module) -> Library | str:
+    """Return the library that uses a CUDA GPU, torch before cupy; or the sentence that says why there is none."""
+    reasons = []
+    for name, counted, library in (
+        ("torch", lambda module: int(module.cuda.is_available()), Torch),
+        ("cupy", lambda module: module.cuda.runtime.getDeviceCount(), Cupy),
+    ):
+        try:
+            module = load(name)
+        except ImportError:
+            reasons.append(f"{name} is not installed")
+            continue
+        try:
+            if counted(module):
+                found: Library = library(module)
+                return found
+            reasons.append(f"{name} finds no CUDA GPU")
+        except Exception as error:  # a driver that is missing or too old: its own class of errors
+            reasons.append(f"{name} finds no CUDA GPU ({error})")
+    return f"no GPU is measured: {' and '.join(reasons)} (pip install 'mho[gpu]' on a machine that has one)"

@@ -1,0 +1,347 @@
+"""A whole projection: the columns of every table, and the numbers of the result, from one set of assumptions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.analysis.projection.assumptions import Assumptions, Parameters
+from mho.analysis.projection.break_even import break_even
+from mho.analysis.projection.digital import gpu, kept_matrix, new_matrix, published_core
+from mho.analysis.projection.model import cost, cost_in_blocks, cost_in_one_loop, cycles
+from mho.analysis.projection.operations import LARGEST, in_blocks, solve_operations
+from mho.analysis.projection.presets import PUBLISHED_SIZES, PUBLISHED_THROUGHPUT
+from mho.analysis.projection.readings import Headline, NamedReading, headline, not_in_blocks, readings
+from mho.analysis.projection.settling import least_feedback, settling_time
+from mho.analysis.projection.tornado import Bar, tornado
+from mho.analysis.projection.uncertainty import band, draw
+from mho.errors import InputError
+
+Floats = NDArray[np.float64]
+Columns = Mapping[str, NDArray[Any]]
+
+SIZES = tuple(2**k for k in range(2, 11))
+"""Of the curves, 4 to 1,024 unknowns."""
+
+LARGEST_LOOP = 128
+"""Lines beyond which nobody has proposed one loop: its curves end there."""
+
+BLOCK_SIZES_TO = 1 << 20
+EIGENVALUES = np.geomspace(0.5e-6, 50e-6, 21)  # S
+SHOWN_EIGENVALUES = (0.5e-6, 5e-6, 20e-6)
+LOAD_GROWTH = 0.28
+"""Exponent of N with which the conductance at a row grows, measured on loops of 4 to 128 lines (docs/inv-circuit.md)."""
+
+MOST_DRAWS = 100_000
+MOST_BARS = 9
+"""Assumptions in the figure of the tornado; more curves have no names."""
+
+FASTER = 6.0
+"""How many times faster the amplifiers of the published headline are: 120 ns to 20 ns."""
+
+OF_CIRCUIT = (
+    "one loop",
+    "low end of 90 % of draws",
+    "high end of 90 % of draws",
+    "by blocks",
+    "writing A each time",
+)
+OF_PROCESSORS = ("published GPU core", "whole GPU with new A", "whole GPU with A kept")
+CURVES: Mapping[str, Sequence[str]] = {
+    "throughput": (*OF_CIRCUIT, "published circuit", *OF_PROCESSORS),
+    "energy": (*OF_CIRCUIT, *OF_PROCESSORS),
+    "break_even": (
+        "energy against whole GPU", "energy against GPU with new A", "energy against whole CPU", "time against whole GPU",
+        "time on GPU's area", "time against one GPU core",
+    ),
+    "settling": (
+        "least stable C_f", "six times faster with same C_f", "six times faster with least C_f", "if no C_f were needed",
+    ),
+    "settling_by_size": tuple(f"lambda_min {1e6 * value:g} uS" for value in SHOWN_EIGENVALUES),
+}  # fmt: skip
+"""Names of the curves of each table, in the order of their codes."""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What follows from a set of assumptions.
+
+    Attributes
+    ----------
+    tables : columns by table, as `mho.analysis.projection.run_file` declares them
+    readings : by size
+    bars : the tornado of the energy of a solve of `size` unknowns
+    """
+
+    assumptions: Assumptions
+    size: int
+    tables: Mapping[str, Columns]
+    readings: Mapping[int, Sequence[NamedReading]]
+    bars: Sequence[Bar]
+    headline: Headline
+    seed: int
+    draws: int
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is not there, and why, a sentence each."""
+        reasons = (not_in_blocks(size, self.assumptions) for size in self.readings)
+        return [f"no reading by blocks: {reason}" for reason in reasons if reason]
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The numbers of a run's result."""
+        p = self.assumptions.parameters
+        ours = cost_in_one_loop(self.size, p)
+        even = break_even(self.size, p)
+        found: dict[str, Any] = {
+            "size": self.size,
+            "solves_per_second": 1.0 / float(ours.time),
+            "solve_time": float(ours.time),
+            "solve_energy": float(ours.energy),
+            "throughput": float(ours.throughput),
+            "efficiency": float(ours.efficiency),
+            "cycles": float(cycles(p)),
+            "write_time": float(ours.write_time),
+            "write_energy": float(ours.write_energy),
+            "area": float(ours.area),
+            "break_even_energy": _or_never(even.energy),
+            "break_even_time": _or_never(even.time),
+            "break_even_time_by_area": _or_never(even.time_by_area),
+            "break_even_time_of_core": _or_never(even.time_of_core),
+            "break_even_energy_of_new_a": _or_never(even.energy_of_new),
+            "thousand_times": {
+                "over_published_core": self.headline.over_core,
+                "without_converters": self.headline.without_converters,
+                "with_times_as_assumed": self.headline.as_assumed,
+                "over_whole_gpu_new_a": self.headline.over_gpu_new,
+                "over_whole_gpu_a_kept": self.headline.over_gpu_kept,
+                "efficiency_over_published_core": self.headline.efficiency,
+            },
+            "where_a_thousand_comes_from": self.headline.sentence,
+            "readings": [
+                {"size": size, "reading": one.words, "solves_per_second": one.rate, "joules": _or_unknown(one.joules)}
+                for size, each in self.readings.items()
+                for one in each
+            ],
+            "tornado": [bar.name for bar in self.bars],
+        }  # fmt: skip
+        deviations = published_deviations(self.assumptions)
+        if self.assumptions.name == "published":
+            found["published_deviation"] = max(map(abs, deviations))
+        return found
+
+
+UNITS = {
+    "solves_per_second": "1/s", "solve_time": "s", "solve_energy": "J", "throughput": "1/s", "efficiency": "1/J",
+    "write_time": "s", "write_energy": "J", "area": "m^2",
+}  # fmt: skip
+"""Of the numbers of the result."""
+
+
+def published_deviations(assumptions: Assumptions) -> list[float]:
+    """Return the relative deviation from the published throughput at each published N."""
+    p = assumptions.parameters
+    return [
+        float(cost_in_one_loop(size, p).throughput) / there - 1.0
+        for size, there in zip(PUBLISHED_SIZES, PUBLISHED_THROUGHPUT, strict=True)
+    ]
+
+
+def project(
+    assumptions: Assumptions, sizes: Sequence[int] = (32, 128), *, draws: int = 2000, seed: int = 0,
+    measured: Mapping[int, Sequence[NamedReading]] | None = None,
+) -> Projection:  # fmt: skip
+    """Return the projection of a set of assumptions.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Unknowns of the readings; the first one also of tornado and result.
+    draws, seed : int
+        Of the uncertainty bands.
+    measured : mapping, optional
+        Readings that were measured, by size.
+
+    Raises
+    ------
+    InputError
+        A size or a number of draws out of range.
+    """
+    if not sizes:
+        raise InputError("no size is given; name at least one, such as 32")
+    for size in sizes:
+        if not 2 <= size <= LARGEST:
+            raise InputError(f"size {size}: give a whole number of unknowns, 2 to {LARGEST}")
+    if not 10 <= draws <= MOST_DRAWS:
+        raise InputError(f"--draws {draws}: give 10 to {MOST_DRAWS}")
+    p = assumptions.parameters
+    drawn = draw(assumptions, np.random.default_rng(seed), draws)
+    bars = tornado(lambda values: float(cost_in_one_loop(sizes[0], values).energy), assumptions)
+    more, told = measured or {}, headline(assumptions)
+    tables = {
+        "throughput": _throughput(p, drawn),
+        "energy": _energy(p, drawn),
+        "break_even": _break_even(p),
+        "thousand": _ladder(told),
+        "tornado": _tornado(bars),
+        "settling": _settling(p),
+        "settling_by_size": _settling_by_size(p),
+        "blocks": _blocks(p),
+    }
+    return Projection(
+        assumptions, sizes[0], tables, {size: readings(size, assumptions, more.get(size, ())) for size in sizes},
+        bars, told, seed, draws,
+    )  # fmt: skip
+
+
+def _in_one_loop(size: int) -> bool:
+    return size <= LARGEST_LOOP
+
+
+def _cost_of(size: int, name: str) -> Callable[[Parameters], Any]:
+    return lambda values: getattr(cost_in_one_loop(size, values), name)
+
+
+def _throughput(p: Parameters, drawn: Parameters) -> Columns:
+    whole, rows = gpu(p), []
+    published = dict(zip(PUBLISHED_SIZES, PUBLISHED_THROUGHPUT, strict=True))
+    for size in SIZES:
+        ours, worth = cost_in_one_loop(size, p), float(solve_operations(size))
+        spread = band(_cost_of(size, "throughput"), drawn)
+        loop = [ours.throughput, spread.low, spread.high, worth / np.add(ours.time, ours.write_time)]
+        one, low, high, writing = loop if _in_one_loop(size) else [np.nan] * 4
+        new, kept = new_matrix(size, whole), kept_matrix(size, whole)
+        blocks = _by_blocks(size, p, "throughput")
+        there = published.get(size, np.nan)
+        rows.append(
+            [one, low, high, blocks, writing, there, p.core_rate, worth * new.rate, worth * kept.rate]
+        )
+    return _curves(rows, "size", SIZES, "throughput")
+
+
+def _energy(p: Parameters, drawn: Parameters) -> Columns:
+    whole, rows = gpu(p), []
+    for size in SIZES:
+        ours = cost_in_one_loop(size, p)
+        spread = band(_cost_of(size, "energy"), drawn)
+        loop = [ours.energy, spread.low, spread.high, np.add(ours.energy, ours.write_energy)]
+        one, low, high, writing = loop if _in_one_loop(size) else [np.nan] * 4
+        new, kept = new_matrix(size, whole), kept_matrix(size, whole)
+        core = published_core(size, p).joules
+        rows.append([one, low, high, _by_blocks(size, p, "energy"), writing, core, new.joules, kept.joules])
+    return _curves(rows, "size", SIZES, "energy")
+
+
+def _break_even(p: Parameters) -> Columns:
+    sizes = [one for one in SIZES if _in_one_loop(one)]
+    found = [break_even(size, p) for size in sizes]
+    rows = [
+        [one.energy, one.energy_of_new, one.energy_of_cpu, one.time, one.time_by_area, one.time_of_core]
+        for one in found
+    ]
+    return _curves(rows, "size", sizes, "right_hand_sides")
+
+
+def _ladder(told: Headline) -> Columns:
+    count = len(told.ladder)
+    return {
+        "against": np.arange(count),
+        "place": np.arange(count, 0, -1),
+        "ratio": np.array([ratio for _, ratio in told.ladder]),
+    }
+
+
+def _tornado(bars: Sequence[Bar]) -> Columns:
+    """Return the two ends of each bar, the longest highest up."""
+    shown = bars[:MOST_BARS]
+    return {
+        "assumption": np.repeat(np.arange(len(shown)), 2),
+        "place": np.repeat(np.arange(len(shown), 0, -1), 2),
+        "relative": np.array([end for bar in shown for end in (bar.low, bar.high)]),
+    }
+
+
+def _settling(p: Parameters) -> Columns:
+    least = least_feedback(p.row_capacitance, p.cell_conductance, p.bandwidth)
+    faster = np.multiply(p.bandwidth, FASTER)
+    held = least_feedback(p.row_capacitance, p.cell_conductance, faster)
+    cases = ((p.bandwidth, least), (faster, least), (faster, held), (p.bandwidth, 0.0))
+    times = [settling_time(EIGENVALUES, width, c, p.row_conductance, p.settling_error) for width, c in cases]
+    return _curves(np.transpose(times), "eigenvalue", EIGENVALUES, "time")
+
+
+def _settling_by_size(p: Parameters) -> Columns:
+    least = least_feedback(p.row_capacitance, p.cell_conductance, p.bandwidth)
+    rows = [
+        settling_time(
+            SHOWN_EIGENVALUES,
+            p.bandwidth,
+            least,
+            p.row_conductance * (size / SIZES[0]) ** LOAD_GROWTH,
+            p.settling_error,
+        )
+        for size in SIZES
+    ]
+    return _curves(rows, "size", SIZES, "time")
+
+
+def _blocks(p: Parameters) -> Columns:
+    loop, rows = int(p.loop_size), []
+    size = loop
+    while size <= BLOCK_SIZES_TO:
+        calls = in_blocks(size, loop)
+        ours = cost(size, calls, p)
+        rows.append(
+            {
+                "size": size,
+                "inversions": calls.inversions,
+                "products": calls.products,
+                "cells": float(ours.cells_written),
+                "chips": float(np.ceil(np.divide(ours.cells_written, p.cells_per_chip))),
+                "time": float(ours.time),
+                "energy": float(ours.energy),
+                "write_time": float(ours.write_time),
+                "write_energy": float(ours.write_energy),
+                "GPU_new_A": float(new_matrix(size, gpu(p)).joules),
+                "GPU_memory": 4.0 * float(size) ** 2,
+            }
+        )
+        size *= 2
+    return _columns(rows)
+
+
+def _by_blocks(size: int, p: Parameters, name: str) -> float:
+    """Return a cost by blocks; NaN where a loop of this size is none of the recursion's."""
+    loop = int(p.loop_size)
+    ratio = size / loop
+    if ratio > 1.0 and (not ratio.is_integer() or int(ratio).bit_count() != 1):
+        return float("nan")
+    return float(getattr(cost_in_blocks(size, p), name))
+
+
+def _curves(rows: Any, along: str, values: Sequence[float] | Floats, name: str) -> Columns:
+    """Return a table of curves, one below the other: rows have a value of each curve."""
+    found = np.array([[float(one) for one in row] for row in rows])
+    count = found.shape[1]
+    return {
+        "curve": np.repeat(np.arange(count), len(found)),
+        along: np.tile(np.asarray(values), count),
+        name: found.T.ravel(),
+    }
+
+
+def _columns(rows: Sequence[Mapping[str, float]]) -> Columns:
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def _or_never(number: float) -> float | str:
+    return number if np.isfinite(number) else "never"
+
+
+def _or_unknown(number: float) -> float | None:
+    return number if np.isfinite(number) else None

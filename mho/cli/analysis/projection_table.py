@@ -1,0 +1,76 @@
+"""A projection on the terminal: all readings, the assumptions beneath, and where a thousand comes from."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rich.table import Table
+
+from mho.analysis.projection import Projection, in_prefixes, published_deviations
+from mho.cli.terminal.terminal import Terminal
+
+
+def print_projection(found: Projection, terminal: Terminal) -> None:
+    """Print the readings of every size, break-even, bands' causes, assumptions, and the sentence."""
+    for size in found.readings:
+        terminal.print(_readings(found, size))
+    result = found.result
+    terminal.print(_even(found.size, result))
+    if found.bars:
+        bars = ", ".join(f"{bar.name} ({bar.low:.2g} to {bar.high:.2g})" for bar in found.bars[:5])
+        terminal.print(
+            f"energy at {found.size} unknowns hangs most on {bars} times, each alone at its low and high"
+        )
+    worst = max(map(abs, published_deviations(found.assumptions)))
+    if worst < 0.05:
+        terminal.print(f"the published throughput, N = 4 to 128, is met within {100 * worst:.1f} %")
+    terminal.print(_assumptions(found))
+    terminal.print(found.headline.sentence)
+
+
+def _readings(found: Projection, size: int) -> Table:
+    """Return the readings of one size; ratios are of the circuit to each."""
+    each = found.readings[size]
+    ours = each[0]
+    table = Table("reading", title=f"{size} unknowns, {found.assumptions.name} assumptions")
+    for name in ("solves", "energy each", "circuit's speed over it", "its energy over circuit's"):
+        table.add_column(name, justify="right")
+    for one in each:
+        known = one.joules == one.joules  # not NaN: where no counter is
+        table.add_row(
+            one.words,
+            one.solves,
+            f"{in_prefixes(one.joules)}J" if known else "not measured",
+            "" if one is ours else f"{ours.rate / one.rate:.3g}",
+            "" if one is ours or not known else f"{one.joules / ours.joules:.3g}",
+            style="bold" if one is ours else "",
+        )
+    return table
+
+
+def _even(size: int, result: dict[str, Any]) -> str:
+    def told(number: float | str) -> str:
+        return number if isinstance(number, str) else f"from {math.ceil(number):,}"
+
+    return (
+        f"right-hand sides of one matrix of {size} unknowns from which the circuit pays, its writing included, against the "
+        f"whole GPU by its data sheet: in energy {told(result['break_even_energy'])}, in time "
+        f"{told(result['break_even_time'])}, in time with as many circuits as the GPU's area holds "
+        f"{told(result['break_even_time_by_area'])}, in time against one of its cores "
+        f"{told(result['break_even_time_of_core'])}; in energy, if the GPU may keep nothing of A, "
+        f"{told(result['break_even_energy_of_new_a'])}"
+    )
+
+
+def _assumptions(found: Projection) -> Table:
+    table = Table("assumption", "value", "low to high", "what", "source", title="assumptions")
+    for one in found.assumptions.values():
+        table.add_row(
+            one.name,
+            f"{one.value:.4g} {one.unit}".strip(),
+            f"{one.low:.3g} to {one.high:.3g}" if one.low < one.high else "",
+            one.meaning,
+            one.source,
+        )
+    return table

@@ -1,0 +1,35 @@
+"""A bench for other libraries: SciPy's solvers, scikit-learn's estimators, arrays of PyTorch, JAX and others.
+
+- `bench_matrix`: a matrix on a bench as operator and preconditioner; `operators`: these as SciPy takes them;
+- `solving`: solve A x = b for arrays of any kind; `arrays`: those in and out; `gradients`: through PyTorch's autograd;
+- `ridge`: ridge regression as scikit-learn has it; `normal_equations`: its algorithm, on arrays;
+- `estimator_bases`, `estimator_input`: what scikit-learn expects of an estimator, with and without it;
+- `holding`: a matrix on a bench until another takes its place; `benches`: a bench by name, or one that is open;
+- `messages`: what is said meanwhile.
+
+None of SciPy's peers is needed: what a caller hands in is already there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.linalg.arrays import ArrayError
+    from mho.linalg.bench_matrix import BenchMatrix, on_bench
+    from mho.linalg.ridge import Ridge
+    from mho.linalg.solving import solve
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".arrays": ("ArrayError",),
+            ".bench_matrix": ("BenchMatrix", "on_bench"),
+            ".ridge": ("Ridge",),
+            ".solving": ("solve",),
+        },
+    )
+
+__all__ = ["ArrayError", "BenchMatrix", "Ridge", "on_bench", "solve"]

@@ -1,0 +1,1 @@
+"""Estimation, kinematics and networks: Kalman filter, arm, power flow, portfolio."""

@@ -1,0 +1,249 @@
+"""Arm: inverse kinematics of a robot arm along a path, by damped least squares on the chip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.matrix_files import load_matrix
+from mho.errors import InputError
+from mho.instruments import Bench
+from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
+from mho.procedures.applications.control.arm_kinematics import (
+    Arm as ArmModel,
+)
+from mho.procedures.applications.control.arm_kinematics import (
+    ArmStep,
+    follow,
+    path_around,
+    planar,
+    ur5,
+)
+from mho.procedures.applications.near_matrix import digital_solution, solve_near
+from mho.procedures.applications.outcome import Outcome
+from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Column, Figure, Layout, Table
+
+Floats = NDArray[np.float64]
+
+PATHS = ("circle", "eight")
+POSES = 6
+"""Poses of the arm that are drawn."""
+
+RENEWED = 12
+"""Cycles around an earlier matrix from which on the present one is programmed."""
+
+PATH = Table(
+    "path",
+    (
+        Column("x", "m"),
+        Column("target", "m", description="y of the target"),
+        Column("tip", "m", description="y of the tip"),
+    ),
+)
+STEPS = Table(
+    "steps",
+    (
+        Column("step", dtype="u4"),
+        Column("distance", "m", description="distance of the tip from its target"),
+        Column("digital_distance", "m", digital=1e-6, description="the same, digitally"),
+        Column(
+            "difference",
+            "rad",
+            digital=1e-6,
+            description="largest difference of the angles from the digital ones",
+        ),
+        Column("cycles", dtype="u4"),
+    ),
+)
+ANGLES = Table(
+    "angles",
+    (Column("joint", dtype="u4"), Column("step", dtype="u4"), Column("angle", "rad")),
+    series="joint",
+)
+POSE = Table("poses", (Column("pose", dtype="u4"), Column("x", "m"), Column("y", "m")), series="pose")
+FIGURES = (
+    Figure("path", table="path", x="x", y=("target", "tip"), title="Path of the tip"),
+    Figure("poses", table="poses", x="x", y="y", by="pose", title="Poses of the arm"),
+    Figure("angles", table="angles", x="step", y="angle", by="joint", title="Angles of the joints"),
+    Figure(
+        "distance",
+        table="steps",
+        x="step",
+        y=("distance", "digital_distance", "difference"),
+        y_scale="log",
+        title="Distance from the target, and from the digital arm",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """An arm, where its tip is to go (steps, dimensions), and how many of these points are out of reach."""
+
+    arm: ArmModel
+    targets: Floats
+    beyond: int
+
+
+class Arm(Application):
+    """Lead the tip of a robot arm along a path, each step's system solved on the chip."""
+
+    title: ClassVar[str] = "Inverse kinematics of an arm"
+    seed = None  # nothing is drawn
+
+    arm = ListParameter("Arm", choices=["planar", "ur5"], default="planar")
+    joints = IntegerParameter("Joints of a planar arm", minimum=2, maximum=64, default=6)
+    path = Parameter("Path, circle, eight or a file of points in m, one a row", default="eight")
+    radius = FloatParameter("Radius of the path", units="m", minimum=1e-6, maximum=100.0, default=0.2)
+    steps = IntegerParameter("Points of the path", minimum=2, maximum=1000, default=40)
+    damping = FloatParameter("Damping", units="m", minimum=1e-4, maximum=10.0, default=0.1)
+    matrix = ListParameter(
+        "Matrix on the chip, each step's own, or an earlier one while few cycles do",
+        choices=["anew", "held"],
+        default="anew",
+    )
+    leaf = IntegerParameter(
+        "Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=64, default=3
+    )
+
+    def check(self) -> Motion:
+        """Make the arm and its path, and count the points beyond its reach."""
+        super().check()
+        arm = planar(self.joints) if self.arm == "planar" else ur5()
+        if str(self.path) in PATHS:
+            centre = arm.tip(arm.rest).copy()
+            centre[0] -= self.radius
+            targets = path_around(centre, self.radius, self.steps, str(self.path))
+        else:
+            targets = _own(self.path, arm)
+        beyond = int((np.linalg.norm(targets, axis=1) > arm.reach).sum())
+        return Motion(arm, targets, beyond)
+
+    def layout(self, plan: Prepared) -> Layout:
+        """Declare path, angles, poses and distances."""
+        return Layout((PATH, STEPS, ANGLES, POSE, MATRICES), default="steps", figures=FIGURES)
+
+    def run_title(self) -> str:
+        """Return arm and path."""
+        return f"Arm {self.arm}, {Path(str(self.path)).name}"
+
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+        """Take one damped step towards each point, beside the same arm digitally."""
+        given: Motion = plan.given
+        arm, targets = given.arm, given.targets
+        if given.beyond:
+            stream.say(
+                f"{given.beyond} of {len(targets)} points lie beyond the arm's reach of {arm.reach:.3g} m; the "
+                "damped steps bring the "
+                "tip as near as the arm goes",
+                "WARNING",
+            )
+        digital = list(follow(arm, arm.rest, targets, self.damping, digital_solution))
+        cycles: list[int] = []
+        short: list[str] = []
+        found: list[ArmStep] = []
+        with self.holding(plan, bench, stream) as chip:
+            solve = self._solver(chip, cycles, short)
+            for number, (step, reference) in enumerate(
+                zip(follow(arm, arm.rest, targets, self.damping, solve), digital, strict=True)
+            ):
+                found.append(step)
+                stream.emit(
+                    "steps",
+                    step=number,
+                    distance=step.distance,
+                    digital_distance=reference.distance,
+                    difference=float(np.abs(step.angles - reference.angles).max()),
+                    cycles=cycles[-1],
+                )
+                stream.progress("steps", number + 1, len(targets))
+            costs = chip.costs()
+        if short:
+            stream.say(
+                f"{len(short)} of {len(found)} steps do not have their {self.bits} bits: {short[0]}",
+                "WARNING",
+            )
+        _record(arm, targets, found, stream)
+        distances, references = (np.array([one.distance for one in steps]) for steps in (found, digital))
+        angles = np.abs(np.array([one.angles for one in found]) - [one.angles for one in digital])
+        return Outcome.of(
+            {
+                "converged": not short,
+                "steps": len(found),
+                "steps_short_of_bits": len(short),
+                "points_beyond_reach": given.beyond,
+                "cycles": int(np.sum(cycles)),
+                "error_to_digital": (float(angles.max()), "rad"),
+                "largest_distance": (float(distances.max()), "m"),
+                "mean_distance": (float(distances.mean()), "m"),
+                "digital_largest_distance": (float(references.max()), "m"),
+                "tip_to_digital": (
+                    float(
+                        max(np.abs(one.tip - two.tip).max() for one, two in zip(found, digital, strict=True))
+                    ),
+                    "m",
+                ),
+                **costs,
+            }
+        )
+
+    def _solver(
+        self, chip: Holder, cycles: list[int], short: list[str]
+    ) -> Callable[[Floats, Floats], Floats]:
+        """Return what solves a step's system on the chip."""
+        held: list[HeldMatrix] = []
+
+        def solve(matrix: Floats, rhs: Floats) -> Floats:
+            if self.matrix == "held" and held:
+                near = solve_near(matrix, rhs, held[0].invert, 2.0 ** -int(self.bits))
+                if near.converged.all() and near.cycles[0] <= RENEWED:
+                    cycles.append(int(near.cycles[0]))
+                    return near.solutions
+            held[:] = [chip.hold(matrix, leaf=min(int(self.leaf), len(matrix)))]
+            answer = held[0].solve(rhs)
+            cycles.append(int(answer.cycles.max()))
+            if not answer.converged.all():
+                short.append(answer.reason)
+            return np.asarray(answer.solutions)
+
+        return solve
+
+
+def _own(source: Any, arm: ArmModel) -> Floats:
+    """Return a path from a file."""
+    if isinstance(source, str) and not Path(source).suffix:
+        raise InputError(
+            f"there is no path {source!r}: give {', '.join(PATHS)}, or a file of points, .csv or .npy"
+        )
+    points = load_matrix(source, square=False)
+    if np.iscomplexobj(points) or points.shape[1] != arm.dimensions or len(points) < 2:
+        raise InputError(
+            f"the path has shape {points.shape}; this arm takes two points or more of {arm.dimensions} real "
+            "coordinates in m, one a row"
+        )
+    return np.asarray(points, dtype=np.float64)
+
+
+def _record(arm: ArmModel, targets: Floats, found: list[ArmStep], stream: Stream) -> None:
+    tips = np.array([one.tip for one in found])
+    none = np.full(len(found), np.nan)
+    stream.record_block("path", {"x": targets[:, 0], "target": targets[:, 1], "tip": none})
+    stream.record_block("path", {"x": tips[:, 0], "target": none, "tip": tips[:, 1]})
+    angles = np.array([one.angles for one in found])
+    for joint in range(arm.joints):
+        stream.record_block(
+            "angles",
+            {"joint": np.full(len(found), joint), "step": np.arange(len(found)), "angle": angles[:, joint]},
+        )
+    for pose, number in enumerate(np.unique(np.linspace(0, len(found) - 1, POSES).astype(int))):
+        links = arm.frames(angles[number])[:, :3, 3]
+        up = 1 if arm.dimensions == 2 else 2
+        stream.record_block("poses", {"pose": np.full(len(links), pose), "x": links[:, 0], "y": links[:, up]})

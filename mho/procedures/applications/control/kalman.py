@@ -1,0 +1,342 @@
+"""Kalman: tracks followed by a Kalman filter whose innovation covariance is inverted on the chip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import InputError
+from mho.instruments import Bench
+from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
+from mho.procedures.applications.control.kalman_filter import (
+    FilterStep,
+    TrackModel,
+    consistency_interval,
+    kalman,
+    nees,
+)
+from mho.procedures.applications.control.tracks import SPEED, TRACKS, measure, push, read_track, truth
+from mho.procedures.applications.near_matrix import digital_solution, relative_error, solve_near
+from mho.procedures.applications.outcome import Outcome
+from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Column, Figure, Layout, ReferenceLine, Table
+
+Floats = NDArray[np.float64]
+
+GAINS = ("held", "every step", "steady")
+START = (100.0, 100.0, SPEED / 2.0, SPEED / 2.0)
+"""Standard deviations of the first estimates of made tracks, m and m/s."""
+
+PATH = Table(
+    "path",
+    (
+        Column("x", "m"),
+        Column("truth", "m", description="true y"),
+        Column("measured", "m", description="measured y, mean of the sensors"),
+        Column("estimate", "m", description="estimated y"),
+    ),
+)
+STEPS = Table(
+    "steps",
+    (
+        Column("step", dtype="u4"),
+        Column("time", "s"),
+        Column(
+            "measured_error", "m", description="error of the sensors' mean, root mean square over the tracks"
+        ),
+        Column("estimate_error", "m", description="error of the estimates, root mean square over the tracks"),
+        Column("expected_error", "m", description="error that the filter expects"),
+        Column("nis", description="mean normalised innovation squared"),
+        Column("nees", description="mean normalised estimation error squared"),
+        Column("error_to_digital", "m", digital=1e-6, description="largest distance from the digital filter"),
+        Column("cycles", dtype="u4"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """What is followed: model, measurements (steps, tracks, 2 sensors), truth (steps, tracks, 4) or None, where it
+    starts.
+    """
+
+    model: TrackModel
+    measured: Floats
+    states: Floats | None
+    first: Floats
+    covariance: Floats
+    pushed: Floats
+
+
+class Kalman(Application):
+    """Follow tracks with a Kalman filter; the innovation covariance is inverted on the chip."""
+
+    title: ClassVar[str] = "Kalman filter on a track"
+
+    track = Parameter("Track, rocket, turn, random or a .csv of measured x and y", default="rocket")
+    tracks = IntegerParameter("Number of made tracks, followed at once", minimum=1, maximum=200, default=10)
+    steps = IntegerParameter("Steps of a made track", minimum=5, maximum=1000, default=72)
+    sensors = IntegerParameter("Sensors of a made track", minimum=1, maximum=32, default=4)
+    noise = FloatParameter(
+        "Standard deviation of the first sensor; each further one has half as much more",
+        units="m",
+        minimum=1e-6,
+        maximum=1e6,
+        default=40.0,
+    )
+    shared = FloatParameter(
+        "Share of their variance that sensors have in common", minimum=0.0, maximum=0.95, default=0.2
+    )
+    interval = FloatParameter("Time between measurements", units="s", minimum=1e-6, maximum=1e6, default=1.0)
+    acceleration = FloatParameter(
+        "Standard deviation of random accelerations", units="m/s^2", minimum=1e-6, maximum=1e6, default=3.0
+    )
+    gap = IntegerParameter(
+        "Steps without a measurement, in the middle of a made track", minimum=0, maximum=100, default=6
+    )
+    gain = ListParameter(
+        "Covariance on the chip, the steady one held for all, each step's own, or the gain steady too",
+        choices=list(GAINS),
+        default="held",
+    )
+
+    def check(self) -> Tracking:
+        """Make or read the track."""
+        super().check()
+        rng = np.random.default_rng(int(self.seed))
+        own = str(self.track) not in TRACKS
+        sensors = 1 if own else int(self.sensors)
+        noise = self.noise * (1.0 + 0.5 * np.arange(sensors))
+        model = TrackModel(self.interval, self.acceleration, noise, self.shared if sensors > 1 else 0.0)
+        if own:
+            measured = read_track(self.track)[:, None, :]
+            first = np.concatenate((measured[0], np.zeros((1, 2))), axis=1)
+            covariance = model.steady_covariance() if self.gain == "steady" else model.first_covariance(SPEED)
+            return Tracking(model, measured, None, first, covariance, np.zeros(4))
+        if self.gap > self.steps - 4:
+            raise InputError(
+                f"a gap of {self.gap} steps leaves {self.steps - self.gap} of {self.steps} measured; give a gap "
+                f"of {self.steps - 4} or less"
+            )
+        states = truth(str(self.track), model, self.steps, self.tracks, rng)
+        measured = measure(states, model, rng)
+        begin = (self.steps - self.gap) // 2
+        measured[begin : begin + self.gap] = np.nan
+        covariance = model.steady_covariance() if self.gain == "steady" else np.diag(np.square(START))
+        first = states[0] + rng.multivariate_normal(np.zeros(4), covariance, self.tracks)
+        return Tracking(model, measured, states, first, covariance, push(str(self.track), model))
+
+    def layout(self, plan: Prepared) -> Layout:
+        """Declare the path of the first track, and errors and consistency over the steps."""
+        given: Tracking = plan.given
+        freedom, tracks = 2 * len(given.model.noise), given.measured.shape[1]
+        lines = tuple(
+            ReferenceLine(one, label=f"{side} end of 95 %")
+            for side, one in zip(("lower", "upper"), consistency_interval(freedom, tracks), strict=True)
+        )
+        known = given.states is not None
+        figures = (
+            Figure(
+                "track",
+                table="path",
+                x="x",
+                y=(*(("truth",) if known else ()), "measured", "estimate"),
+                title="Track of the first target",
+            ),
+            *(
+                (
+                    Figure(
+                        "errors",
+                        table="steps",
+                        x="time",
+                        y=("measured_error", "estimate_error", "expected_error"),
+                        y_scale="log",
+                        title="Errors of position",
+                    ),
+                )
+                if known
+                else ()
+            ),
+            Figure(
+                "consistency",
+                table="steps",
+                x="time",
+                y="nis",
+                lines=lines,
+                title="Normalised innovation squared, mean of the tracks",
+            ),
+            Figure(
+                "digital",
+                table="steps",
+                x="time",
+                y="error_to_digital",
+                y_scale="log",
+                title="Distance from the digital filter",
+            ),
+        )
+        return Layout((PATH, STEPS, MATRICES), default="steps", figures=figures)
+
+    def run_title(self) -> str:
+        """Return what is followed."""
+        name = Path(str(self.track)).name
+        return f"Kalman filter, {name}" + (
+            "" if name not in TRACKS else f", {self.tracks} tracks, {self.sensors} sensors"
+        )
+
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+        """Filter on the chip, beside the same filter digitally."""
+        given: Tracking = plan.given
+        steady = self.gain == "steady"
+        follow: Callable[[Callable[[Floats, Floats], Floats]], Any] = lambda solve: kalman(  # noqa: E731
+            given.model,
+            given.measured,
+            given.first,
+            given.covariance,
+            solve,
+            steady=steady,
+            push=given.pushed,
+        )
+        digital = list(follow(digital_solution))
+        cycles: list[int] = []
+        short: list[str] = []
+        found: list[FilterStep] = []
+        gaps = 0
+        with self.holding(plan, bench, stream) as chip:
+            solve = self._solver(chip, given.model, cycles, short)
+            for number, (step, reference) in enumerate(zip(follow(solve), digital, strict=True)):
+                missing = bool(np.isnan(step.nis).any())
+                gaps += missing
+                found.append(step)
+                row = _row(given, number, step, reference)
+                stream.emit(
+                    "steps",
+                    step=number,
+                    time=number * self.interval,
+                    cycles=0 if missing else cycles[-1],
+                    **row,
+                )
+                stream.progress("steps", number + 1, len(digital))
+            costs = chip.costs()
+        if gaps:
+            stream.say(
+                f"{gaps} of {len(digital)} steps have no measurement, and the filter predicted through them"
+            )
+        if short:
+            stream.say(f"{len(short)} steps do not have their {self.bits} bits: {short[0]}", "WARNING")
+        _record_path(given, found, stream)
+        return Outcome.of(
+            {
+                "converged": not short,
+                "steps": len(found),
+                "gaps": gaps,
+                "steps_short_of_bits": len(short),
+                "cycles": int(np.sum(cycles)),
+                **_outcome(given, found, digital, steady),
+                **costs,
+            }
+        )
+
+    def _solver(
+        self, chip: Holder, model: TrackModel, cycles: list[int], short: list[str]
+    ) -> Callable[[Floats, Floats], Floats]:
+        """Return what solves with an innovation covariance on the chip."""
+        held: list[HeldMatrix] = []
+        tolerance = 2.0 ** -int(self.bits)
+
+        def solve(s: Floats, columns: Floats) -> Floats:
+            if self.gain == "every step" or not held:
+                held[:] = [
+                    chip.hold(s if self.gain == "every step" else model.innovation(model.steady_covariance()))
+                ]
+            if relative_error(s, np.asarray(held[0].matrix)) <= 1e-14:
+                answer = held[0].solve(columns)
+                taken, reason = answer.cycles, "" if answer.converged.all() else answer.reason
+                solutions = answer.solutions
+            else:
+                near = solve_near(s, columns, held[0].invert, tolerance)
+                taken, solutions = near.cycles, near.solutions
+                reason = "" if near.converged.all() else f"a residual of {near.residuals.max():.2g}"
+            cycles.append(int(taken.max()))
+            if reason:
+                short.append(reason)
+            return np.asarray(solutions)
+
+        return solve
+
+
+def _row(given: Tracking, number: int, step: FilterStep, reference: FilterStep) -> dict[str, float]:
+    """Return what the table of steps says of one."""
+    expected = float(np.sqrt(np.trace(step.covariance[:2, :2])))
+    row = {
+        "measured_error": np.nan,
+        "estimate_error": np.nan,
+        "expected_error": expected,
+        "nis": float(step.nis.mean()),
+        "nees": np.nan,
+        "error_to_digital": float(np.abs(step.estimates - reference.estimates)[:, :2].max()),
+    }
+    if given.states is not None:
+        state = given.states[number]
+        seen = given.measured[number].reshape(len(state), -1, 2).mean(axis=1)
+        row["measured_error"] = _rms(seen - state[:, :2])
+        row["estimate_error"] = _rms((step.estimates - state)[:, :2])
+        row["nees"] = float(nees(step.estimates - state, step.covariance).mean())
+    return row
+
+
+def _outcome(
+    given: Tracking, found: list[FilterStep], digital: list[FilterStep], steady: bool
+) -> dict[str, Any]:
+    """Return errors beside the digital filter's, and whether the filter is consistent."""
+    estimates, references = (np.array([one.estimates for one in steps]) for steps in (found, digital))
+    nis = np.array([one.nis for one in found])
+    nis = nis[np.isfinite(nis)]
+    low, high = consistency_interval(2 * len(given.model.noise), nis.size)
+    outcome: dict[str, Any] = {
+        "error_to_digital": relative_error(estimates, references),
+        "largest_distance_from_digital": (float(np.abs(estimates - references)[..., :2].max()), "m"),
+        "nis": float(nis.mean()),
+        "nis_low": low,
+        "nis_high": high,
+        "nis_consistent": bool(low <= nis.mean() <= high),
+    }
+    if given.states is not None:
+        seen = given.measured.reshape(*given.measured.shape[:2], -1, 2).mean(axis=2)
+        whole = np.isfinite(seen).all(axis=(1, 2))
+        outcome |= {
+            "measured_rms": (_rms((seen - given.states[..., :2])[whole]), "m"),
+            "estimate_rms": (_rms((estimates - given.states)[..., :2]), "m"),
+            "digital_rms": (_rms((references - given.states)[..., :2]), "m"),
+        }
+        if not steady:
+            each = [
+                nees(one.estimates - state, one.covariance)
+                for one, state in zip(found, given.states, strict=True)
+            ]
+            outcome["nees"] = float(np.mean(each))
+            outcome["nees_expected"] = 4.0
+    return outcome
+
+
+def _rms(off: Floats) -> float:
+    """Return the root mean square length of vectors (..., 2)."""
+    return float(np.sqrt(np.mean(np.sum(np.square(off), axis=-1))))
+
+
+def _record_path(given: Tracking, found: list[FilterStep], stream: Stream) -> None:
+    """Record the first track: truth, measurements and estimates one after the other, for their x differ."""
+    estimates = np.array([one.estimates[0, :2] for one in found])
+    seen = given.measured[:, 0].reshape(len(found), -1, 2).mean(axis=1)
+    curves = {"measured": seen[np.isfinite(seen).all(axis=1)], "estimate": estimates}
+    if given.states is not None:
+        curves["truth"] = given.states[:, 0, :2]
+    for name, curve in curves.items():
+        block = {one: np.full(len(curve), np.nan) for one in ("truth", "measured", "estimate")}
+        stream.record_block("path", {"x": curve[:, 0], **block, name: curve[:, 1]})

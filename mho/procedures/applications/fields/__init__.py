@@ -1,0 +1,1 @@
+"""Equations of fields on a grid: Poisson, diffusion, the p-n junction."""

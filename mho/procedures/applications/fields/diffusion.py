@@ -1,0 +1,234 @@
+"""Diffusion: implicit steps of the heat equation, one matrix on the chip for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.matrix_files import load_matrix
+from mho.errors import InputError
+from mho.instruments import Bench
+from mho.procedures.applications.application import MATRICES, Application, Prepared
+from mho.procedures.applications.fields.diffusion_steps import (
+    SCHEMES,
+    STARTS,
+    closed_form,
+    implicit_matrix,
+    march,
+)
+from mho.procedures.applications.fields.poisson import check_unknowns
+from mho.procedures.applications.near_matrix import relative_error
+from mho.procedures.applications.outcome import Outcome
+from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Column, Figure, Layout, Map, Table
+
+Floats = NDArray[np.float64]
+
+PROFILES = 4
+"""Moments at which a profile through the middle is drawn, besides the first."""
+
+LARGEST_RATIO = 1e4
+"""Of D dt / h^2: beyond it a step is no step but the end of the diffusion."""
+
+STEPS = Table(
+    "steps",
+    (
+        Column("step", dtype="u4"),
+        Column("time", "s"),
+        Column("peak"),
+        Column("total", description="mean over the square"),
+        Column("cycles", dtype="u4"),
+        Column("error_to_digital"),
+        Column("error_to_closed_form", description="error to the closed form"),
+        Column(
+            "digital_to_closed_form",
+            digital=1e-9,
+            description="the digital solution's error to the closed form",
+        ),
+    ),
+)
+PROFILE = Table(
+    "profiles",
+    (
+        Column("time", "s"),
+        Column("x", "m"),
+        Column("value"),
+        Column("exact", description="closed form"),
+    ),
+    series="time",
+)
+IMAGES = ("at_start", "after_a_third", "after_two_thirds", "at_end")
+FIGURES = (
+    Figure("diffusion", map=IMAGES, title="Diffusion on the chip"),
+    Figure("profiles", table="profiles", x="x", y="value", by="time", title="Profile through the middle"),
+    Figure(
+        "errors",
+        table="steps",
+        x="step",
+        y=("error_to_digital", "error_to_closed_form", "digital_to_closed_form"),
+        y_scale="log",
+        title="Errors over the steps",
+    ),
+    Figure("peak", table="steps", x="time", y=("peak", "total"), title="Peak and mean"),
+)
+
+
+@dataclass(frozen=True)
+class Spreading:
+    """What diffuses: start (n, n), the name of its closed form or "", D dt / h^2 and theta."""
+
+    start: Floats
+    name: str
+    ratio: float
+    theta: float
+
+    @property
+    def size(self) -> int:
+        """Cells along a side."""
+        return len(self.start)
+
+
+class Diffusion(Application):
+    """Let a concentration or a temperature spread over a square with cold walls, by implicit steps."""
+
+    title: ClassVar[str] = "Diffusion"
+    seed = None  # nothing is drawn
+
+    start = ListParameter("What diffuses", choices=list(STARTS), default="spots")
+    field = Parameter("File of what diffuses, instead of a start")
+    size = IntegerParameter("Cells along a side of the grid", minimum=2, maximum=4096, default=16)
+    scheme = ListParameter("Scheme", choices=list(SCHEMES), default="Crank-Nicolson")
+    diffusivity = FloatParameter("Diffusivity", units="m^2/s", minimum=1e-12, maximum=1e6, default=1.0)
+    step = FloatParameter("Time of a step", units="s", minimum=1e-15, maximum=1e15, default=8e-4)
+    steps = IntegerParameter("Number of steps", minimum=1, maximum=1000, default=12)
+
+    def check(self) -> Spreading:
+        """Make or read what diffuses, and refuse grids that are too large and steps that are none."""
+        super().check()
+        if self.field is None or (isinstance(self.field, str) and not self.field.strip()):
+            check_unknowns(self.size)
+            start, name = closed_form(self.start, self.size, 0.0), self.start
+        else:
+            start, name = _own(load_matrix(self.field)), ""
+        ratio = self.diffusivity * self.step * len(start) ** 2
+        if ratio > LARGEST_RATIO:
+            raise InputError(
+                f"in one step of {self.step:g} s everything spreads over {np.sqrt(ratio):.3g} cells of a grid "
+                f"of {len(start)}: "
+                f"give a step of {LARGEST_RATIO / 100.0 / self.diffusivity / len(start) ** 2:.2g} s or less"
+            )
+        return Spreading(start, name, ratio, SCHEMES[self.scheme])
+
+    def layout(self, plan: Prepared) -> Layout:
+        """Declare the stack of images, four of them by name, profiles and errors."""
+        lines = np.arange(plan.given.size)
+        stack = Map("concentration", "", lines, lines, "all steps", images=self.steps + 1)
+        named = tuple(Map(name, "", lines, lines, images=1) for name in IMAGES)
+        figures = FIGURES if plan.given.name else _without_closed_form()
+        return Layout(
+            (STEPS, PROFILE, MATRICES), (stack, *named), default="maps/concentration", figures=figures
+        )
+
+    def run_title(self) -> str:
+        """Return what diffuses, and how."""
+        own = Path(self.field).name if isinstance(self.field, str | Path) and str(self.field).strip() else ""
+        return f"Diffusion, {own or self.start}, {self.scheme}, {self.steps} steps"
+
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+        """Hold the implicit matrix and step, beside the same steps digitally."""
+        given: Spreading = plan.given
+        matrix = implicit_matrix(given.size, given.ratio, given.theta)
+        inverse = np.linalg.inv(matrix)
+        short, cycles = 0, [0]
+        _record_image(given, 0, 0.0, given.start, self.steps, stream)
+        with self.holding(plan, bench, stream) as chip:
+            held = chip.hold(matrix)
+
+            def solve(rhs: Floats) -> Floats:
+                nonlocal short
+                answer = held.solve(rhs)
+                short += not answer.converged.all()
+                cycles.append(int(answer.cycles.max()))
+                return np.asarray(answer.solutions)
+
+            digital = march(given.start, given.ratio, given.theta, self.steps, lambda rhs: inverse @ rhs)
+            found = march(given.start, given.ratio, given.theta, self.steps, solve)
+            row: dict[str, float] = {}
+            for number, (u, reference) in enumerate(zip(found, digital, strict=True), 1):
+                row = self._row(given, number, u, reference)
+                stream.emit("steps", step=number, cycles=cycles[-1], **row)
+                _record_image(given, number, row["time"], u, self.steps, stream)
+                stream.progress("steps", number, self.steps)
+            costs = chip.costs()
+        if short:
+            stream.say(f"{short} of {self.steps} steps do not have their {self.bits} bits", "WARNING")
+        result = {name: row[name] for name in ("error_to_digital", "peak", "total")}
+        if given.name:
+            result["error_to_closed_form"] = row["error_to_closed_form"]
+            result["digital_error_to_closed_form"] = row["digital_to_closed_form"]
+        return Outcome.of(
+            {
+                "unknowns": given.size**2,
+                "condition": float(np.linalg.cond(matrix)),
+                "converged": not short,
+                "steps_short_of_bits": short,
+                "cycles": int(np.sum(cycles)),
+                "ratio": given.ratio,
+                **result,
+                **costs,
+            }
+        )
+
+    def _row(self, given: Spreading, number: int, u: Floats, reference: Floats) -> dict[str, float]:
+        time = number * self.step
+        exact = np.full(u.shape, np.nan)
+        if given.name:
+            exact = closed_form(given.name, given.size, self.diffusivity * time)
+        return {
+            "time": time,
+            "peak": float(u.max()),
+            "total": float(u.mean()),
+            "error_to_digital": relative_error(u, reference),
+            "error_to_closed_form": relative_error(u, exact),
+            "digital_to_closed_form": relative_error(reference, exact),
+        }
+
+
+def _record_image(given: Spreading, number: int, time: float, u: Floats, steps: int, stream: Stream) -> None:
+    """Keep one moment: in the stack, by its name, and as a profile where one is due."""
+    stream.snapshot("concentration", u, time)
+    for share, name in enumerate(IMAGES):
+        if number == round(share * steps / (len(IMAGES) - 1)):
+            stream.snapshot(name, u, time)
+    if number in {round(share * steps / PROFILES) for share in range(PROFILES + 1)}:
+        n = given.size
+        exact = np.full(n, np.nan)
+        if given.name:
+            exact = closed_form(given.name, n, given.ratio / n**2 * number)[n // 2]
+        stream.record_block(
+            "profiles",
+            {"time": np.full(n, time), "x": (np.arange(n) + 0.5) / n, "value": u[n // 2], "exact": exact},
+        )
+
+
+def _own(field: NDArray[Any]) -> Floats:
+    if np.iscomplexobj(field):
+        raise InputError("what diffuses is complex; give real numbers")
+    check_unknowns(len(field))
+    if len(field) < 2:
+        raise InputError("what diffuses is one number; give a square array of at least 2 x 2")
+    if not field.any():
+        raise InputError("what diffuses is zero everywhere, and stays so; give some of it")
+    return np.asarray(field, dtype=np.float64)
+
+
+def _without_closed_form() -> tuple[Figure, ...]:
+    digital = Figure(
+        "errors", table="steps", x="step", y="error_to_digital", y_scale="log", title="Error over the steps"
+    )
+    return tuple(digital if one.name == "errors" else one for one in FIGURES)

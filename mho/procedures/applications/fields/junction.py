@@ -1,0 +1,230 @@
+"""Junction: a p-n junction in equilibrium, Newton's systems solved on the chip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.constants import elementary_charge
+
+from mho.instruments import Bench
+from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
+from mho.procedures.applications.fields.pn_junction import JunctionModel, NewtonStep, newton
+from mho.procedures.applications.near_matrix import digital_solution, relative_error, solve_near
+from mho.procedures.applications.outcome import Outcome
+from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter
+from mho.procedures.stream import Stream
+from mho.runs import Band, Column, Figure, Layout, Table
+
+Floats = NDArray[np.float64]
+
+MOST_POINTS = 1024
+MOST_STEPS = 30
+EXACT = 1e-11
+"""Vt, down to which the digital solution is taken."""
+
+WIDTHS = 2.6
+"""Depletion widths in a bar whose length is not given; more where one side holds nearly all of the layer."""
+
+PROFILE = Table(
+    "junction",
+    (
+        Column("x", "m"),
+        Column("potential", "V"),
+        Column("depletion_potential", "V", description="potential, depletion approximation"),
+        Column("field", "V/m"),
+        Column("depletion_field", "V/m", description="field, depletion approximation"),
+        Column("electrons", "1/m^3"),
+        Column("holes", "1/m^3"),
+        Column("doping", "1/m^3", description="|doping|"),
+        Column("charge", "C/m^3"),
+    ),
+)
+NEWTON = Table(
+    "newton",
+    (
+        Column("step", dtype="u4"),
+        Column("change", "V", description="largest change of the potential"),
+        Column("residual", description="largest residual before the step"),
+        Column("cycles", dtype="u4"),
+        Column("error", "V", digital=1e-9, description="largest distance from the digital solution"),
+    ),
+)
+
+
+class Junction(Application):
+    """Solve a p-n junction in equilibrium by Newton's method, its linear systems on the chip."""
+
+    title: ClassVar[str] = "p-n junction in equilibrium"
+    seed = None  # nothing is drawn
+
+    acceptors = FloatParameter(
+        "Doping of the p side", units="1/m^3", minimum=-1e30, maximum=1e26, default=1e23
+    )
+    donors = FloatParameter("Doping of the n side", units="1/m^3", minimum=-1e30, maximum=1e26, default=2e22)
+    temperature = FloatParameter("Temperature", units="K", minimum=100.0, maximum=600.0, default=300.0)
+    points = IntegerParameter("Points along the bar", minimum=4, maximum=MOST_POINTS, default=64)
+    length = FloatParameter(
+        "Length of the bar, by the depletion width unless given", units="m", minimum=1e-9, maximum=1e-2
+    )
+    jacobian = ListParameter(
+        "Matrix of Newton's steps, each programmed anew, or the first one held for all",
+        choices=["anew", "held"],
+        default="anew",
+    )
+    max_steps = IntegerParameter("Most steps", minimum=1, maximum=MOST_STEPS, default=12)
+
+    def check(self) -> JunctionModel:
+        """Refuse doping and lengths that make no junction."""
+        super().check()
+        length = self.length
+        if length is None:
+            wide = JunctionModel(self.acceptors, self.donors, 1.0, self.points, self.temperature)
+            lean = max(wide.donors, wide.acceptors) / (wide.donors + wide.acceptors)
+            length = WIDTHS * max(1.0, 1.35 * lean**2) * wide.depletion_width
+        return JunctionModel(self.acceptors, self.donors, length, self.points, self.temperature)
+
+    def in_use(self, plan: Prepared) -> dict[str, tuple[float | str, str]]:
+        """Return the length, where none was given."""
+        return {**super().in_use(plan), "length": (plan.given.length, "the depletion width's")}
+
+    def layout(self, plan: Prepared) -> Layout:
+        """Declare the profile along the bar and Newton's steps."""
+        junction: JunctionModel = plan.given
+        left = junction.depletion_width / (1.0 + junction.acceptors / junction.donors)
+        layer = (Band(-left, junction.depletion_width - left, "depletion approximation"),)
+        profile: dict[str, Any] = {"table": "junction", "x": "x", "bands": layer}
+        figures = (
+            Figure(
+                "carriers",
+                y=("electrons", "holes", "doping"),
+                y_scale="log",
+                title="Carriers of the p-n junction",
+                **profile,
+            ),
+            Figure("potential", y=("potential", "depletion_potential"), title="Potential", **profile),
+            Figure("field", y=("field", "depletion_field"), title="Field", **profile),
+            Figure("charge", y="charge", title="Charge density", **profile),
+            Figure(
+                "newton",
+                table="newton",
+                x="step",
+                y=("change", "error"),
+                y_scale="log",
+                title="Newton's steps on the chip",
+            ),
+        )
+        return Layout((PROFILE, NEWTON, MATRICES), default="junction", figures=figures)
+
+    def run_title(self) -> str:
+        """Return the doping of both sides."""
+        return f"p-n junction, NA {self.acceptors:.2g} and ND {self.donors:.2g} per m^3"
+
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+        """Take Newton's steps until the potential changes by less than the bits resolve."""
+        junction: JunctionModel = plan.given
+        *_, exact = newton(junction, digital_solution, EXACT, MOST_STEPS)
+        # The steps end where the change is below the last bit of the whole potential.
+        tolerance = 2.0 ** -int(self.bits) * float(np.ptp(exact.phi))
+        cycles: list[int] = []
+        missed: list[str] = []
+        with self.holding(plan, bench, stream) as chip:
+            solve = self._solver(chip, cycles, missed)
+            steps: list[NewtonStep] = []
+            for step in newton(junction, solve, tolerance, self.max_steps):
+                steps.append(step)
+                stream.emit(
+                    "newton",
+                    step=len(steps),
+                    change=step.change * junction.thermal,
+                    residual=step.residual,
+                    cycles=cycles[-1],
+                    error=float(np.abs(step.phi - exact.phi).max()) * junction.thermal,
+                )
+                stream.progress("Newton's steps", len(steps), self.max_steps, change=step.change)
+            costs = chip.costs()
+        settled = steps[-1].change < tolerance
+        if missed:
+            stream.say(
+                f"{len(missed)} of {len(steps)} systems do not have their bits: {missed[0]}", "WARNING"
+            )
+        if not settled:
+            stream.say(
+                f"Newton's method has not settled after {len(steps)} steps: the potential still changes by "
+                f"{steps[-1].change * junction.thermal:.2g} V; give more steps (max_steps)",
+                "WARNING",
+            )
+        _record_profile(junction, steps[-1].phi, stream)
+        return Outcome.of(
+            {
+                "converged": settled and not missed,
+                "steps": len(steps),
+                "systems_short_of_bits": len(missed),
+                "cycles": int(np.sum(cycles)),
+                **_outcome(junction, steps[-1].phi, exact.phi),
+                **costs,
+            }
+        )
+
+    def _solver(
+        self, chip: Holder, cycles: list[int], missed: list[str]
+    ) -> Callable[[Floats, Floats], Floats]:
+        """Return what solves a Newton system on the chip, with the matrix programmed anew or near the first."""
+        first: list[HeldMatrix] = []
+
+        def solve(matrix: Floats, rhs: Floats) -> Floats:
+            if self.jacobian == "anew" or not first:
+                first[:] = [chip.hold(matrix)]
+                answer = first[0].solve(rhs)
+                short = answer.reason or ("" if answer.converged.all() else "too few cycles")
+                found, taken = answer.solutions, answer.cycles
+            else:
+                near = solve_near(matrix, rhs, first[0].invert, 2.0 ** -int(self.bits))
+                short = "" if near.converged.all() else f"a residual of {near.residuals.max():.2g}"
+                found, taken = near.solutions, near.cycles
+            cycles.append(int(taken.max()))
+            if short:
+                missed.append(short)
+            return np.asarray(found)
+
+        return solve
+
+
+def _outcome(junction: JunctionModel, phi: Floats, exact: Floats) -> dict[str, Any]:
+    """Return what was found beside the digital solution and the closed forms."""
+    built_in = float(phi[-1] - phi[0]) * junction.thermal
+    peak = junction.largest_field(phi)
+    return {
+        "error_to_digital": relative_error(phi, exact),
+        "built_in": (built_in, "V"),
+        "built_in_expected": (junction.built_in, "V"),
+        "built_in_error": built_in / junction.built_in - 1.0,
+        "peak_field": (peak, "V/m"),
+        "peak_field_exact": (junction.peak_field, "V/m"),
+        "error_to_closed_form": abs(peak / junction.peak_field - 1.0),
+        "digital_error_to_closed_form": abs(junction.largest_field(exact) / junction.peak_field - 1.0),
+        "depletion_width": (2.0 * built_in / peak, "m"),
+        "depletion_approximation": (junction.depletion_width, "m"),
+    }
+
+
+def _record_profile(junction: JunctionModel, phi: Floats, stream: Stream) -> None:
+    approximate = junction.depletion_potential()
+    electrons, holes = junction.carriers(phi)
+    stream.record_block(
+        "junction",
+        {
+            "x": junction.places,
+            "potential": phi * junction.thermal,
+            "depletion_potential": approximate * junction.thermal,
+            "field": junction.field(phi),
+            "depletion_field": junction.field(approximate),
+            "electrons": electrons,
+            "holes": holes,
+            "doping": np.abs(junction.doping),
+            "charge": elementary_charge * (holes - electrons + junction.doping),
+        },
+    )

@@ -1,0 +1,309 @@
+"""An eigenpair of a matrix: power iteration by MVM, inverse iteration and Davidson's method by INV, beside LAPACK."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.matrix_files import load_matrix
+from mho.errors import InputError
+from mho.instruments import Bench
+from mho.procedures.applications.application import MATRICES, Application, Prepared
+from mho.procedures.applications.graphs.eigenpairs import (
+    EigenStep,
+    angle,
+    davidson,
+    inverse_iteration,
+    power_iteration,
+)
+from mho.procedures.applications.graphs.graph_files import load_graph, sample_graphs
+from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Array, Column, Figure, Layout, ReferenceLine, Table
+
+Floats = NDArray[np.float64]
+
+METHODS = ("power", "inverse", "davidson")
+
+ROUGH_STEPS = 20
+"""Products in float64 from which the shift is taken where none is given: an eigenvalue known beforehand, about."""
+
+BESIDE = 0.05
+"""So far beyond that estimate the shift lies, relative to it: the matrix that is held has an inverse."""
+
+SINGULAR = 1e-9
+"""Least singular value over the norm below which a shift counts as an eigenvalue."""
+
+MULTIPLE = 1e-9
+"""Eigenvalues so near each other, relative to the norm, share a space of eigenvectors."""
+
+STEPS = Table(
+    "steps",
+    (
+        Column("step", dtype="u4"),
+        Column("power", description="residual |A v - lambda v| / |A|; NaN after the iteration's end"),
+        Column("inverse", description="as power"),
+        Column("davidson", description="as power", digital=1e-3),
+    ),
+    title="Residuals",
+)
+ANGLES = Table(
+    "angles",
+    (
+        Column("step", dtype="u4"),
+        Column("power", "rad", description="angle to LAPACK's eigenvector; NaN after the iteration's end"),
+        Column("inverse", "rad", description="as power"),
+        Column("davidson", "rad", description="as power", digital=1e-3),
+    ),
+    title="Angles",
+)
+COMPONENTS = Table(
+    "components",
+    (
+        Column("place", dtype="u4", description="place among the components, the largest of LAPACK's first"),
+        Column("index", dtype="u4", description="of the component, from 0"),
+        Column("one_step", description="component after the first step of Davidson's iteration"),
+        Column("davidson", description="component of the eigenvector found on the chip", digital=1e-7),
+        Column("lapack", description="component of LAPACK's eigenvector", digital=1e-7),
+    ),
+    title="Eigenvector",
+)
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """A matrix, the shift, and the eigenvalue nearest to it as LAPACK finds it.
+
+    Attributes
+    ----------
+    value : float
+    space : (n, multiplicity) array
+        Its eigenvectors, orthonormal.
+    dominant : bool
+        Whether no eigenvalue is larger in magnitude.
+    given : bool
+        Whether the shift was given, not estimated.
+    """
+
+    matrix: Floats
+    shift: float
+    value: float
+    space: Floats
+    dominant: bool
+    given: bool
+
+    @property
+    def scale(self) -> float:
+        """Norm of the matrix."""
+        return float(np.linalg.norm(self.matrix, 2))
+
+    def signed(self, vector: Floats) -> Floats:
+        """Return a vector with the sign that makes the sum of its eigenspace's part positive."""
+        return vector if float((self.space @ (self.space.T @ vector)).sum()) >= 0.0 else -vector
+
+    def angle(self, vector: Floats) -> float:
+        """Return the angle between a vector and the eigenspace, rad."""
+        return angle(vector, self.space @ (self.space.T @ vector))
+
+
+class Eigenvector(Application):
+    """Find the dominant eigenpair of a matrix, or that nearest to a shift, with INV and MVM."""
+
+    title: ClassVar[str] = "Eigenvector"
+
+    matrix = Parameter("Matrix or graph, a sample's name or a file", default="florentine")
+    shift = FloatParameter(
+        "Shift near the eigenvalue asked for, the dominant one's unless given", minimum=-1e12, maximum=1e12
+    )
+    steps = IntegerParameter("Most steps of each iteration", minimum=1, maximum=1000, default=30)
+
+    def check(self) -> Spectrum:
+        """Read the matrix, choose the shift, and refuse one that is an eigenvalue itself."""
+        super().check()
+        matrix = _load(self.matrix)
+        return _spectrum(matrix, None if self.shift is None else float(self.shift))
+
+    def layout(self, plan: Prepared) -> Layout:
+        """Declare residuals and angles over the steps, and the eigenvector."""
+        given: Spectrum = plan.given
+        asked = ReferenceLine(2.0 ** -int(self.bits), label=f"{self.bits} bits")
+        figures = (
+            Figure("residuals", table="steps", x="step", y=METHODS, y_scale="log", lines=(asked,),
+                   title="Residual |A v - lambda v| / |A| over the steps"),
+            Figure("angles", table="angles", x="step", y=METHODS, y_scale="log", title="Angle to LAPACK's eigenvector"),
+            Figure("eigenvector", kind="scatter", table="components", x="place", y=("one_step", "davidson", "lapack"),
+                   title="Components of the eigenvector"),
+        )  # fmt: skip
+        arrays = (
+            Array("matrix", given.matrix, description="A"),
+            Array("eigenvector", np.full(len(given.matrix), np.nan), description="found on the chip"),
+        )
+        return Layout((MATRICES, STEPS, ANGLES, COMPONENTS), (), arrays, default="steps", figures=figures)
+
+    def in_use(self, plan: Prepared) -> dict[str, tuple[float | str, str]]:
+        """Return the shift beside the settings of write-verify."""
+        given: Spectrum = plan.given
+        return dict(super().in_use(plan)) | {
+            "shift": (given.shift, f"beside {ROUGH_STEPS} digital products'")
+        }
+
+    def run_title(self) -> str:
+        """Return the name of the matrix."""
+        name = Path(self.matrix).name if isinstance(self.matrix, (str, Path)) else "a matrix"
+        return f"Eigenvector of {name}"
+
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
+        """Hold A - s I once, and iterate with it in three ways."""
+        given: Spectrum = plan.given
+        start = _start(len(given.matrix), plan.rng)
+        tolerance = 2.0 ** -int(self.bits)
+        with self.holding(plan, bench, stream) as chip:
+            held = chip.hold(given.matrix - given.shift * np.eye(len(given.matrix)))
+            if not held.products_on_chip:
+                stream.say(
+                    "the matrix is larger than a loop: its products are taken in float64, and power iteration with them",
+                    "WARNING",
+                )
+            found = _iterate(given, held, start, int(self.steps), tolerance)
+            costs, encoding = chip.costs(), held.summary()["encoding"]
+        _record(stream, given, found)
+        best = found["davidson"][-1]
+        if best.residual > tolerance:
+            stream.say(
+                f"Davidson's iteration ended at a residual of {best.residual:.2g} after {len(found['davidson'])} steps; "
+                f"{tolerance:.2g} was asked for (bits, steps)",
+                "WARNING",
+            )
+        return {
+            "eigenvalue": best.value,
+            "eigenvalue_lapack": given.value,
+            "value_error": abs(best.value - given.value) / given.scale,
+            "residual": best.residual,
+            "angle": (given.angle(best.vector), "rad"),
+            "converged": best.residual <= tolerance,
+            "dominant": given.dominant,
+            "multiplicity": given.space.shape[1],
+            "shift": given.shift,
+            "products_from": "analogue" if held.products_on_chip else "float64",
+            **{f"{name}_steps": len(steps) - 1 for name, steps in found.items()},
+            **{f"{name}_residual": min(one.residual for one in steps) for name, steps in found.items()},
+            **{f"{name}_angle": (min(given.angle(one.vector) for one in steps), "rad") for name, steps in found.items()},
+            "one_step_angle": (given.angle(found["davidson"][:2][-1].vector), "rad"),
+            "encoding": encoding,
+            **costs,
+        }  # fmt: skip
+
+
+def _iterate(
+    given: Spectrum, held: HeldMatrix, start: Floats, steps: int, tolerance: float
+) -> dict[str, list[EigenStep]]:
+    """Return the pairs of each method, from the same start."""
+    matrix = given.matrix
+    return {
+        "power": power_iteration(
+            matrix, lambda v: held.multiply(v) + given.shift * v, start, steps, tolerance
+        ),
+        "inverse": inverse_iteration(matrix, lambda v: held.solve(v).solutions, start, steps, tolerance),
+        "davidson": davidson(matrix, held.invert, start, steps, tolerance, given.shift),
+    }
+
+
+def _record(stream: Stream, given: Spectrum, found: dict[str, list[EigenStep]]) -> None:
+    longest = max(map(len, found.values()))
+    for table, value in (
+        ("steps", lambda one: one.residual),
+        ("angles", lambda one: given.angle(one.vector)),
+    ):
+        columns = {
+            name: np.array([value(one) for one in steps] + [np.nan] * (longest - len(steps)))
+            for name, steps in found.items()
+        }
+        stream.record_block(table, {"step": np.arange(longest)} | columns)
+    vector = given.signed(found["davidson"][-1].vector)
+    one_step = given.signed(found["davidson"][:2][-1].vector)
+    reference = given.space @ (given.space.T @ vector)
+    reference = reference / np.linalg.norm(reference)
+    stream.set_array("eigenvector", vector)
+    order = np.argsort(-reference, kind="stable")
+    stream.record_block(
+        "components",
+        {
+            "place": np.arange(1, len(vector) + 1),
+            "index": order,
+            "one_step": one_step[order],
+            "davidson": vector[order],
+            "lapack": reference[order],
+        },
+    )
+
+
+def _start(size: int, rng: np.random.Generator) -> Floats:
+    """Return the start of all iterations: ones and a little noise, so that no eigenvector is orthogonal to it."""
+    return 1.0 + 0.1 * rng.standard_normal(size)
+
+
+def _load(source: Any) -> Floats:
+    if isinstance(source, str) and source in sample_graphs():
+        return load_graph(source).weights
+    matrix = load_matrix(source)
+    if np.iscomplexobj(matrix):
+        raise InputError(
+            "the matrix is complex; an eigenpair is found of real ones: give its real form [[Re, -Im], [Im, Re]]"
+        )
+    if len(matrix) < 2:
+        raise InputError("the matrix has one row; its eigenvalue is its entry")
+    return np.asarray(matrix, dtype=np.float64)
+
+
+def _spectrum(matrix: Floats, shift: float | None) -> Spectrum:
+    """Return the shift and the eigenvalue nearest to it.
+
+    Raises
+    ------
+    InputError
+        For a matrix of zeros, a shift that is an eigenvalue, and a complex eigenvalue.
+    """
+    scale = float(np.linalg.norm(matrix, 2))
+    if scale == 0.0:
+        raise InputError("the matrix is zero; every vector is an eigenvector")
+    given = shift is not None
+    near = _estimate(matrix) if shift is None else shift
+    least = float(np.linalg.svd(matrix - near * np.eye(len(matrix)), compute_uv=False)[-1])
+    if least <= SINGULAR * scale:
+        raise InputError(
+            f"the shift {near:.10g} is an eigenvalue of the matrix: A - s I has no inverse and cannot be held; give one "
+            f"beside it, such as {near + BESIDE * (abs(near) or scale):.6g}"
+        )
+    values, vectors = np.linalg.eig(matrix)
+    place = int(np.argmin(np.abs(values - near)))
+    value = values[place]
+    if abs(value.imag) > MULTIPLE * scale:
+        pair = f"{value.real:.6g} and {abs(value.imag):.6g} i"
+        raise InputError(
+            f"the eigenvalue nearest to {near:.6g} is one of a complex pair ({pair}); what is iterated here are real "
+            "vectors: give a shift near a real eigenvalue"
+        )
+    same = np.abs(values - value) <= MULTIPLE * scale
+    space, sizes, _ = np.linalg.svd(vectors[:, same].real, full_matrices=False)
+    space = space[:, sizes > 1e-9 * sizes[0]]
+    dominant = bool(np.abs(value) >= np.abs(values).max() - MULTIPLE * scale)
+    return Spectrum(matrix, near, float(value.real), space, dominant, given)
+
+
+def _estimate(matrix: Floats) -> float:
+    """Return a shift a little beyond the dominant eigenvalue, from some products in float64."""
+    vector = 1.0 + 0.1 * np.cos(np.arange(len(matrix)))  # no eigenvector is orthogonal to it by symmetry
+    for _ in range(ROUGH_STEPS):
+        product = matrix @ vector
+        length = float(np.linalg.norm(product))
+        if not length > 0.0:
+            break
+        vector = product / length
+    value = float(vector @ (matrix @ vector)) / float(vector @ vector)
+    size = max(abs(value), float(np.linalg.norm(matrix @ vector)) / float(np.linalg.norm(vector)))
+    return (1.0 + BESIDE) * (size if value >= 0.0 else -size)

@@ -1,0 +1,1 @@
+"""Applications of statistics and learning: regression, generalised inverse, non-negative matrix factorisation."""

@@ -1,0 +1,132 @@
+"""Inverses of Kronecker factors: kept while the matrices have not moved, made by float64 or by a chip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import ChipMapError, ConvergenceError
+from mho.instruments import Bench
+from mho.procedures.applications.application import Holder
+from mho.procedures.applications.training.curvature import Solve as Solves
+from mho.procedures.equations.solve.solve import Solve
+
+Floats = NDArray[np.float64]
+Invert = Callable[[int, Floats], Floats]
+"""Takes the number of a factor and its matrix, and returns about its inverse."""
+
+
+class KeptInverses:
+    """Holds matrices by their inverses, and makes anew only those that have moved since.
+
+    Reprogramming cells is what takes time, energy and endurance: a factor that is still what it was stays.
+
+    Parameters
+    ----------
+    invert : callable
+    moved : float
+        Relative change of a matrix, in the Frobenius norm, above which it is inverted anew.
+    """
+
+    def __init__(self, invert: Invert, moved: float) -> None:
+        self._invert, self._moved = invert, moved
+        self._kept: dict[int, tuple[Floats, Solves]] = {}
+
+    def __call__(self, matrices: Sequence[Floats]) -> list[Solves]:
+        """Return what solves with each matrix."""
+        return [self._solve(number, matrix) for number, matrix in enumerate(matrices)]
+
+    def _solve(self, number: int, matrix: Floats) -> Solves:
+        before, solve = self._kept.get(number, (None, None))
+        if before is None or solve is None or change(before, matrix) > self._moved:
+            solve = self._invert(number, matrix).__matmul__
+            self._kept[number] = matrix, solve
+        return solve
+
+
+def options_for(cycles: int) -> dict[str, Any]:
+    """Return how a factor is held: a single step needs no product with it, so nothing is programmed for any."""
+    return {"method": "plain"} | ({"residual": "float64"} if cycles == 1 else {})
+
+
+def check_room(size: int, bench: Bench, cycles: int, bits: int) -> None:
+    """Raise `ChipMapError` where a bench's chip does not hold a factor of so many lines; nothing is sent."""
+    neighbours = np.eye(size, k=1) + np.eye(size, k=-1)  # signed, as factors are
+    solve = Solve(
+        matrix=2.0 * np.eye(size) - 0.5 * neighbours, rhs=np.ones(size), bits=bits, **options_for(cycles)
+    )
+    try:
+        solve.prepare(solve.check(), bench, np.random.default_rng(0))
+    except ChipMapError as error:
+        raise ChipMapError(
+            f"the largest factor of the network has {size} lines, those of its widest layer: {error}; or give a narrower "
+            "network"
+        ) from None
+
+
+@dataclass(frozen=True)
+class ChipInverse:
+    """An inverse as the chip found it.
+
+    Attributes
+    ----------
+    inverse : (n, n) array
+        Symmetric.
+    error : float
+        Relative to the inverse in float64, Frobenius norm.
+    condition : float
+        Of the matrix.
+    pulses : int
+        Programming it took.
+    digital_products : bool
+        Whether residuals were taken in float64.
+    settled : bool
+        False where the chip did not invert the matrix and the inverse is that of float64.
+    reason : str
+        Why it did not.
+    """
+
+    inverse: Floats
+    error: float
+    condition: float
+    pulses: int
+    digital_products: bool
+    settled: bool = True
+    reason: str = ""
+
+
+def invert_on_chip(matrix: Floats, holder: Holder, cycles: int) -> ChipInverse:
+    """Program a symmetric matrix, and find its inverse from the answers to the unit vectors.
+
+    The inverse of a symmetric matrix is symmetric: the mean with the transpose has less of the noise.
+
+    Parameters
+    ----------
+    cycles : int
+        1 for a single step of INV, more for cycles of refinement.
+    """
+    exact: Floats = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+    condition = float(np.linalg.cond(matrix))
+    units = np.eye(len(matrix))
+    try:
+        held = holder.hold(matrix, **options_for(cycles))
+        found = held.invert(units) if cycles == 1 else held.solve(units, cycles=cycles).solutions
+    except ConvergenceError as error:
+        return ChipInverse(exact, np.nan, condition, 0, True, False, str(error))
+    inverse = np.asarray(0.5 * (found + found.T), dtype=np.float64)
+    return ChipInverse(
+        inverse,
+        change(exact, inverse),
+        condition,
+        held.summary()["pulses"],
+        cycles > 1 and not held.products_on_chip,
+    )
+
+
+def change(before: Floats, now: Floats) -> float:
+    """Return the relative change of a matrix in the Frobenius norm."""
+    return float(np.linalg.norm(now - before) / np.linalg.norm(before))

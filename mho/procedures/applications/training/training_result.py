@@ -1,0 +1,150 @@
+"""What a run of trainings came to: epochs, energy and time to the target, medians and quartiles, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mho.procedures.applications.training.inverses import ChipInverse
+from mho.procedures.applications.training.training import quartiles
+from mho.procedures.applications.training.training_run import SPENT, Task, Trained
+from mho.procedures.applications.training.training_tables import LABELS, label
+
+PUBLISHED_INVERSION = 120e-9
+"""Settling of a 4x4 INV with fast amplifiers, s (Zuo et al., Nature Electronics 8, 1222 (2025))."""
+
+
+@dataclass
+class Outcome:
+    """All trainings by one optimiser.
+
+    Attributes
+    ----------
+    kind : str
+    number : int
+        That of the tables.
+    settings : mapping
+    trained : list of Trained
+        One a seed.
+    cycles : int
+        Of refinement on the chip; 0 where no chip is used.
+    inverses : list of (int, ChipInverse)
+        With the numbers of their factors.
+    """
+
+    kind: str
+    number: int
+    settings: Mapping[str, float]
+    trained: list[Trained]
+    cycles: int = 0
+    inverses: list[tuple[int, ChipInverse]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return label(self.cycles) if self.cycles else LABELS[self.kind]
+
+    def pulses_a_factor(self) -> dict[int, float]:
+        """Return the mean pulses that programming each factor took."""
+        by_factor: dict[int, list[int]] = {}
+        for factor, found in self.inverses:
+            by_factor.setdefault(factor, []).append(found.pulses)
+        return {factor: float(np.mean(pulses)) for factor, pulses in by_factor.items()}
+
+
+def result_of(
+    outcomes: Sequence[Outcome], task: Task, operation: float, costs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the result of a run; `operation` is the energy of a digital operation, J, `costs` those of the chip."""
+    rows = [_row(one, task, operation) for one in outcomes]
+    medians = {row["name"]: row["epochs"]["median"] for row in rows}
+    return {
+        "in_words": in_words(rows, task),
+        "target": (task.target, ""),
+        "network": ",".join(map(str, task.sizes)),
+        "epochs": {name.replace(" ", "_"): median for name, median in medians.items()},
+        "optimisers": rows,
+        "joules_an_operation": (operation, "J"),
+        **costs,
+        "training_seconds": {
+            row["name"].replace(" ", "_"): _spread([one["seconds"] for one in _taken(outcome, task)])
+            for row, outcome in zip(rows, outcomes, strict=True)
+            if not outcome.cycles
+        },
+    }
+
+
+def in_words(rows: Sequence[Mapping[str, Any]], task: Task) -> str:
+    """Return the comparison in sentences."""
+    parts = []
+    for row in rows:
+        spread = row["epochs"]
+        if spread["median"] is None:
+            parts.append(f"{row['name']} in {spread['reached']} of {spread['of']} trainings only")
+            continue
+        high = "more than there were" if spread["high"] is None else f"{spread['high']:g}"
+        parts.append(f"{row['name']} in {spread['median']:g} epochs ({spread['low']:g} to {high})")
+    said = (
+        f"to a validation loss of {task.target:g}, medians and quartiles of {rows[0]['epochs']['of']}: "
+        + "; ".join(parts)
+    )
+    for row in rows:
+        if row["cycles"] and row["epochs"]["median"] is not None:
+            said += (
+                f". On the chip with {row['cycles']} cycle{'s' * (row['cycles'] > 1)} a training takes "
+                f"{row['pulses']['median']:.3g} pulses, {row['inversions']['median']:.3g} INV and "
+                f"{row['joules']['median']:.2g} J; inverses are off by {row['inverse_error']['median']:.2g}"
+            )
+    return said
+
+
+def _row(outcome: Outcome, task: Task, operation: float) -> dict[str, Any]:
+    """Return what an optimiser came to, by name."""
+    taken = _taken(outcome, task)
+    joules = [one["chip_joules"] + operation * one["operations"] for one in taken]
+    row: dict[str, Any] = {
+        "name": outcome.name,
+        "cycles": outcome.cycles,
+        "settings": dict(outcome.settings),
+        **{name: _spread([one[name] for one in taken]) for name in ("epochs", "operations", "matrices")},
+        "joules": _spread(joules),
+        "last_loss": _spread([float(one.evaluations[-1].validation_loss) for one in outcome.trained]),
+        "last_accuracy": _spread([float(one.evaluations[-1].accuracy) for one in outcome.trained]),
+        "uphill": sum(one.uphill for one in outcome.trained),
+    }
+    if outcome.cycles:
+        errors = [found.error for _, found in outcome.inverses if found.settled]
+        row |= {
+            name: _spread([one[name] for one in taken])
+            for name in SPENT
+            if name not in row and name != "seconds"
+        }
+        row |= {
+            "inverse_error": _spread(errors),
+            "not_settled": sum(not found.settled for _, found in outcome.inverses),
+            "seconds_of_inversions_at_120_ns": _spread(
+                [PUBLISHED_INVERSION * one["inversions"] for one in taken]
+            ),
+        }
+    return row
+
+
+def _taken(outcome: Outcome, task: Task) -> list[dict[str, float]]:
+    return [one.to_target(task.target) for one in outcome.trained]
+
+
+def _spread(values: Sequence[float]) -> dict[str, Any]:
+    """Return median and quartiles, None where they were not reached, and how many of how many were."""
+    if not len(values):
+        return {"median": None, "low": None, "high": None, "reached": 0, "of": 0}
+    low, median, high = (float(one) if np.isfinite(one) else None for one in quartiles(values))
+    return {
+        "median": median,
+        "low": low,
+        "high": high,
+        "reached": int(np.isfinite(values).sum()),
+        "of": len(values),
+    }

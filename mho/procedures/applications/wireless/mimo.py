@@ -1,0 +1,396 @@
+"""Massive MIMO: users detected, or served, with the inverse on the chip; bit errors beside those of single precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import InputError
+from mho.instruments import Bench
+from mho.instruments.bench_file import BenchSource
+from mho.procedures.applications.application import Application, Holder, Prepared
+from mho.procedures.applications.wireless import published_rates
+from mho.procedures.applications.wireless.channel import circular, load_channel, noise_ratios, rayleigh
+from mho.procedures.applications.wireless.detection import (
+    METHODS,
+    MMSE,
+    ZERO_FORCING,
+    Complexes,
+    Link,
+    Uplink,
+    normal_matrix,
+    signal_to_interference,
+)
+from mho.procedures.applications.wireless.error_rates import ErrorRate, Paired, count, paired
+from mho.procedures.applications.wireless.mimo_record import (
+    SYMBOLS_KEPT,
+    constellation_table,
+    image_map,
+    mimo_layout,
+    receivers,
+)
+from mho.procedures.applications.wireless.picture import from_bits, load_picture, to_bits
+from mho.procedures.applications.wireless.precoding import Downlink
+from mho.procedures.applications.wireless.qam import SIZES, Constellation
+from mho.procedures.base import Estimate
+from mho.procedures.cells.programming.record.blocks import PULSES_PER_CELL
+from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Layout
+
+Bits = NDArray[np.uint8]
+
+UPLINK, DOWNLINK = "uplink", "downlink"
+LINKS: dict[str, type[Uplink] | type[Downlink]] = {UPLINK: Uplink, DOWNLINK: Downlink}
+
+AT_ONCE = 2048
+"""Vectors that are solved together."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is sent over which channel.
+
+    Attributes
+    ----------
+    channel : (antennas, users) array
+    constellation : Constellation
+    ratios : tuple of float
+        Signal-to-noise ratios, dB, ascending.
+    picture : array of uint8, optional
+    """
+
+    channel: Complexes
+    constellation: Constellation
+    ratios: tuple[float, ...]
+    picture: NDArray[np.uint8] | None
+
+    @property
+    def users(self) -> int:
+        """Users, each with a symbol in every vector."""
+        return int(self.channel.shape[1])
+
+
+@dataclass(frozen=True)
+class Point:
+    """What came of one signal-to-noise ratio, of float32 and then of the chip after each cycle."""
+
+    snr: float
+    rates: tuple[ErrorRate, ...]
+    pairs: tuple[Paired, ...]
+    deviations: tuple[float, ...]
+    closed_form: float
+
+
+class Mimo(Application):
+    """Detect the users of a massive-MIMO uplink, or precode the downlink, and count bit errors beside float32."""
+
+    title: ClassVar[str] = "Massive MIMO"
+
+    antennas = IntegerParameter("Antennas", minimum=1, maximum=4096, default=published_rates.ANTENNAS)
+    users = IntegerParameter("Users", minimum=1, maximum=512, default=published_rates.USERS)
+    channel = Parameter("File of the channel, antennas x users, instead of Rayleigh fading")
+    constellation = ListParameter(
+        "Points of the constellation", choices=list(SIZES), default=published_rates.POINTS
+    )
+    snr = Parameter(
+        "Signal-to-noise ratios in dB, as 1.33, 5.42", default=", ".join(map(str, published_rates.RATIOS))
+    )
+    detector = ListParameter(
+        "zf, zero forcing, or mmse, minimum mean square error", choices=list(METHODS), default=ZERO_FORCING
+    )
+    link = ListParameter("uplink, detection, or downlink, precoding", choices=list(LINKS), default=UPLINK)
+    cycles = IntegerParameter("Cycles", minimum=1, maximum=50, default=3)
+    bits_per_point = IntegerParameter(
+        "Bits sent at each ratio, up to whole vectors", minimum=1, maximum=100_000_000, default=100_000
+    )
+    image = Parameter("Image sent instead of random bits, sample or a file")
+    bits = IntegerParameter(
+        "Precision with which the matrix is held", units="bit", minimum=3, maximum=44, default=12
+    )
+    correction_bits = IntegerParameter(
+        "Precision of what a cycle adds, as the products take it",
+        units="bit",
+        minimum=3,
+        maximum=24,
+        default=6,
+    )
+    encoding = ListParameter("Encoding of INV", choices=["auto", "bias", "differential"], default="auto")
+    leaf = IntegerParameter("Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=4096)
+
+    def check(self) -> Setting:
+        """Read or draw the channel, read the ratios and the image; refuse what cannot be told apart."""
+        super().check()
+        ratios = noise_ratios(self.snr)
+        constellation = Constellation(int(self.constellation))
+        picture = load_picture(str(self.image)) if _given(self.image) else None
+        if _given(self.channel):
+            return Setting(load_channel(self.channel), constellation, ratios, picture)
+        if self.users > self.antennas:
+            raise InputError(
+                f"{self.antennas} antennas give a channel of rank {self.antennas}, below the {self.users} users, who "
+                "cannot be told apart; give as many antennas as users or more"
+            )
+        channel = rayleigh(int(self.antennas), int(self.users), np.random.default_rng(self.seed))
+        return Setting(channel, constellation, ratios, picture)
+
+    def layout(self, plan: Prepared) -> Layout:
+        """Declare error rates, deviations, constellations, images and their figures."""
+        setting: Setting = plan.given
+        return mimo_layout(
+            int(self.cycles),
+            len(setting.ratios),
+            setting.picture,
+            self._as_published(setting),
+            self._words(setting),
+        )
+
+    def run_title(self) -> str:
+        """Return the size, the constellation and the method."""
+        what = "channel of a file" if _given(self.channel) else f"{self.antennas} x {self.users}"
+        return f"Massive MIMO, {what}, {self.constellation}-QAM, {self.detector} {self.link}"
+
+    def estimate(self, given: Setting, source: BenchSource) -> Estimate:
+        """Estimate the pulses from the number of cells: a slice of 3 bits each, and the loop, all signs apart."""
+        matrices = len(given.ratios) if self.detector == MMSE else 1
+        slices = -(-int(self.bits) // 3) + 1
+        return Estimate(pulses=round(matrices * PULSES_PER_CELL * 2 * slices * (2 * given.users) ** 2))
+
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
+        """Hold the matrix, send at one ratio after the other, decide after every cycle, count."""
+        setting: Setting = plan.given
+        if setting.picture is not None:
+            stream.snapshot(image_map(None), setting.picture.astype(float), bench.now())
+        points: list[Point] = []
+        held: HeldMatrix | None = None
+        with self.holding(plan, bench, stream) as chip:
+            for number, snr in enumerate(setting.ratios):
+                stream.progress("transmitting", number, len(setting.ratios))
+                bits, link = self._sent(setting, number, snr)
+                if held is None or link.loading:
+                    held = self._hold(chip, setting, link, stream)
+                points.append(self._point(setting, bits, link, held, snr, bench, stream))
+            stream.progress("transmitting", len(setting.ratios), len(setting.ratios))
+            costs = chip.costs()
+            assert held is not None
+            encoding = held.summary()["encoding"]
+        self._warn(points, stream)
+        return self._result(setting, points) | {"encoding": encoding} | costs
+
+    # --- one signal-to-noise ratio ---
+
+    def _sent(self, setting: Setting, number: int, snr: float) -> tuple[Bits, Link]:
+        """Return the bits (vectors, users, bits of a symbol) of a point, and what is on its way; its noise is its own."""
+        rng = np.random.default_rng((int(self.seed), number + 1))
+        users, size = setting.users, setting.constellation.bits
+        if setting.picture is None:
+            vectors = -(-int(self.bits_per_point) // (users * size))
+            bits = rng.integers(0, 2, (vectors, users, size), dtype=np.uint8)
+        else:
+            bits = to_bits(setting.picture, size, users)
+        listeners = setting.channel.shape[0] if self.link == UPLINK else users
+        noise = circular(rng, (listeners, len(bits)))
+        symbols = setting.constellation.modulate(bits).T
+        energy = setting.constellation.energy
+        return bits, LINKS[self.link].at(snr, setting.channel, symbols, noise, str(self.detector), energy)
+
+    def _hold(self, chip: Holder, setting: Setting, link: Link, stream: Stream) -> HeldMatrix:
+        held = chip.hold(
+            normal_matrix(setting.channel, link.loading),
+            correction_bits=int(self.correction_bits),
+            encoding=str(self.encoding),
+            leaf=self.leaf,
+        )
+        summary = held.summary()
+        rho = summary["forecast_rho"]
+        told = "not known" if rho is None else f"{rho:.3f}"
+        stream.say(f"{summary['size']} users on {summary['cells']} cells, {summary['encoding']}, rho {told}")
+        return held
+
+    def _point(
+        self,
+        setting: Setting,
+        bits: Bits,
+        link: Link,
+        held: HeldMatrix,
+        snr: float,
+        bench: Bench,
+        stream: Stream,
+    ) -> Point:
+        solutions, diagonals = _solved(held, link, int(self.cycles), stream)
+        exact = np.linalg.solve(normal_matrix(setting.channel, link.loading), link.rhs)
+        estimates = [
+            link.estimates_single(),
+            *(link.estimates(one, diagonal) for one, diagonal in zip(solutions, diagonals, strict=True)),
+        ]
+        decided = [setting.constellation.demodulate(one.T) for one in estimates]
+        flat = [one.reshape(len(bits), -1) for one in (bits, *decided)]
+        point = Point(
+            snr,
+            tuple(count(bits, one) for one in decided),
+            tuple(paired(flat[0], one, flat[1]) for one in flat[1:]),
+            tuple(float(np.linalg.norm(one - exact) / np.linalg.norm(exact)) for one in solutions),
+            self._closed_form(setting, link),
+        )
+        self._record(setting, point, bench, stream, decided)
+        if snr == setting.ratios[-1]:
+            _record_constellations(stream, snr, bits, decided, estimates)
+        return point
+
+    def _closed_form(self, setting: Setting, link: Link) -> float:
+        """Return the bit error rate that exact detection comes to in the mean; NaN for precoding."""
+        if not isinstance(link, Uplink):
+            return float(np.nan)
+        ratio = signal_to_interference(
+            setting.channel, link.variance, setting.constellation.energy, str(self.detector)
+        )
+        return float(setting.constellation.error_rate(ratio).mean())
+
+    def _record(
+        self, setting: Setting, point: Point, bench: Bench, stream: Stream, decided: Sequence[Bits]
+    ) -> None:
+        for receiver, (rate, pair) in enumerate(zip(point.rates, point.pairs, strict=True)):
+            low, high = rate.interval
+            stream.emit(
+                "error_rates",
+                receiver=receiver,
+                snr=point.snr,
+                errors=rate.errors,
+                bits=rate.bits,
+                rate=rate.rate,
+                low=low,
+                high=high,
+                only_this=pair.only_first,
+                only_single=pair.only_second,
+                difference=pair.difference,
+                difference_low=pair.low,
+                difference_high=pair.high,
+                p=pair.p,
+                closed_form=point.closed_form,
+            )
+        for cycle, deviation in enumerate(point.deviations, 1):
+            stream.record("deviations", cycle=cycle, snr=point.snr, deviation=deviation)
+        if setting.picture is not None:
+            rows, columns = setting.picture.shape
+            for receiver, bits in enumerate(decided):
+                image = from_bits(bits, (rows, columns)).astype(float)
+                stream.snapshot(image_map(receiver), image, bench.now())
+
+    # --- what it came to ---
+
+    def _warn(self, points: Sequence[Point], stream: Stream) -> None:
+        off = [point.snr for point in points if not _agrees(point)]
+        if off:
+            stream.say(
+                f"after cycle {self.cycles} the bit error rate differs from that of float32 at "
+                f"{', '.join(f'{snr:g}' for snr in off)} dB; allow more --cycles",
+                "WARNING",
+            )
+        if any(point.deviations[-1] > point.deviations[0] > 0.0 for point in points):
+            stream.say(
+                "the cycles do not converge: the solutions are worse after the last than after the first",
+                "WARNING",
+            )
+
+    def _result(self, setting: Setting, points: Sequence[Point]) -> dict[str, Any]:
+        antennas, users = setting.channel.shape
+        names = receivers(int(self.cycles))
+        return {
+            "antennas": antennas,
+            "users": users,
+            "condition": float(np.linalg.cond(setting.channel) ** 2),
+            "points": len(points),
+            "agree": sum(map(_agrees, points)),
+            "bits_sent": sum(point.rates[0].bits for point in points),
+            **{
+                f"errors_{name.replace(' ', '_')}": sum(point.rates[number].errors for point in points)
+                for number, name in enumerate(names)
+            },
+            "deviation": max(point.deviations[-1] for point in points),
+            "by_snr": [_plain(point, names) for point in points],
+        }
+
+    def _as_published(self, setting: Setting) -> bool:
+        """Return whether it is the set-up of the published rates."""
+        sizes = (*setting.channel.shape, setting.constellation.points)
+        return (
+            sizes == (published_rates.ANTENNAS, published_rates.USERS, published_rates.POINTS)
+            and (self.link, self.detector) == (UPLINK, ZERO_FORCING)
+            and not _given(self.channel)
+            and setting.picture is None
+        )
+
+    def _words(self, setting: Setting) -> str:
+        antennas, users = setting.channel.shape
+        return f"{antennas} x {users}, {setting.constellation.points}-QAM, {self.detector} {self.link}"
+
+
+def _solved(
+    held: HeldMatrix, link: Link, cycles: int, stream: Stream
+) -> tuple[Complexes, Sequence[NDArray[np.float64]]]:
+    """Return solutions after each cycle (cycles, users, vectors), and the diagonals of the inverse.
+
+    With a loading, the diagonal comes from unit vectors that are solved beside the others.
+    """
+    users = len(link.rhs)
+    units = [np.eye(users, dtype=np.complex128)] if link.loading else []
+    rhs = np.concatenate([*units, link.rhs], axis=1)
+    parts = []
+    for first in range(0, rhs.shape[1], AT_ONCE):
+        stream.check()
+        parts.append(held.solve(rhs[:, first : first + AT_ONCE], cycles=cycles).each)
+    each = np.concatenate(parts, axis=2)
+    if not link.loading:
+        return each, [np.zeros(users)] * cycles
+    return each[:, :, users:], [one[:, :users].diagonal().real for one in each]
+
+
+def _record_constellations(
+    stream: Stream, snr: float, bits: Bits, decided: Sequence[Bits], estimates: Sequence[Complexes]
+) -> None:
+    every = bits.shape[0] * bits.shape[1]
+    shown = np.unique(np.linspace(0, every - 1, min(every, SYMBOLS_KEPT)).astype(int))
+    for receiver, (found, symbols) in enumerate(zip(decided, estimates, strict=True)):
+        kept = symbols.T.ravel()[shown]
+        wrong = (found != bits).any(axis=2).ravel()[shown]
+        stream.record_block(
+            constellation_table(receiver),
+            {
+                "snr": np.full(len(kept), snr),
+                "in_phase": kept.real,
+                "quadrature": kept.imag,
+                "wrong": wrong.astype(np.uint8),
+            },
+        )
+
+
+def _agrees(point: Point) -> bool:
+    """Return whether float32's rate lies within the interval of the chip's after the last cycle."""
+    return point.rates[-1].holds(point.rates[0].rate)
+
+
+def _plain(point: Point, names: Sequence[str]) -> dict[str, Any]:
+    last = point.pairs[-1]
+    return {
+        "snr": point.snr,
+        "bits": point.rates[0].bits,
+        "closed_form": None if np.isnan(point.closed_form) else point.closed_form,
+        **{name: rate.rate for name, rate in zip(names, point.rates, strict=True)},
+        "interval": list(point.rates[-1].interval),
+        "agrees": _agrees(point),
+        "difference": last.difference,
+        "difference_interval": [last.low, last.high],
+        "p": last.p,
+        "deviation": point.deviations[-1],
+    }
+
+
+def _given(value: Any) -> bool:
+    """Return whether a parameter was given; an array is, and an empty text is not."""
+    return value is not None and not (isinstance(value, str | Path) and not str(value).strip())

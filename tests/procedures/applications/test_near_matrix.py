@@ -1,0 +1,75 @@
+"""Solutions around the inverse of a matrix nearby."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mho.errors import ConvergenceError
+from mho.procedures.applications.near_matrix import relative_error, solve_near
+
+
+def near(change: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(5)
+    held = 8.0 * np.eye(10) + rng.standard_normal((10, 10))
+    return held, held + change * np.diag(rng.uniform(0.5, 1.0, 10)), rng.standard_normal((10, 3))
+
+
+@pytest.mark.parametrize("change", [0.0, 1.0, 20.0])
+def test_answer_is_that_of_the_matrix_itself(change: float) -> None:
+    held, matrix, rhs = near(change)
+    inverse = np.linalg.inv(held)
+    found = solve_near(matrix, rhs, lambda r: inverse @ r, 1e-10)
+    assert found.converged.all()
+    assert found.residuals.max() <= 1e-10
+    np.testing.assert_allclose(found.solutions, np.linalg.solve(matrix, rhs), rtol=1e-8)
+
+
+def test_the_nearer_the_matrix_the_fewer_cycles() -> None:
+    cycles = []
+    for change in (0.1, 5.0):
+        held, matrix, rhs = near(change)
+        inverse = np.linalg.inv(held)
+        cycles.append(solve_near(matrix, rhs[:, 0], lambda r, inverse=inverse: inverse @ r, 1e-8).cycles[0])
+    assert cycles[0] < cycles[1] <= 10
+
+
+def test_too_few_cycles_are_told() -> None:
+    held, matrix, rhs = near(20.0)
+    inverse = np.linalg.inv(held)
+    found = solve_near(matrix, rhs, lambda r: inverse @ r, 1e-12, most=2)
+    assert not found.converged.any()
+    assert (found.residuals > 1e-12).all()
+
+
+def test_zero_takes_no_cycle() -> None:
+    found = solve_near(np.eye(3), np.zeros(3), lambda r: r, 1e-8)
+    assert found.cycles.tolist() == [0]
+    assert found.converged.all()
+    assert found.solutions.shape == (3,)
+
+
+def test_error_is_relative_to_the_reference() -> None:
+    assert relative_error(np.array([3.0, 4.1]), np.array([3.0, 4.0])) == pytest.approx(0.02)
+    assert relative_error(np.array([0.1]), np.zeros(1)) == pytest.approx(0.1)
+
+
+def test_loop_that_rails_ends_with_what_was_found() -> None:
+    held, matrix, rhs = near(5.0)
+    inverse = np.linalg.inv(held)
+    asked = 0
+
+    def invert(residuals: np.ndarray) -> np.ndarray:
+        nonlocal asked
+        asked += 1
+        if asked > fine:
+            raise ConvergenceError("an output reads 0.40 V")
+        return inverse @ residuals
+
+    fine = 2
+    found = solve_near(matrix, rhs, invert, 1e-12)
+    assert not found.converged.any()
+    assert (found.residuals < 0.5).all()
+    asked, fine = 0, 0
+    with pytest.raises(ConvergenceError):
+        solve_near(matrix, rhs, invert, 1e-12)
