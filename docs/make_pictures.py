@@ -57,9 +57,13 @@ def main() -> None:
     from pictures_circuit import draw_settling
     from pictures_experiments import plot_experiments, plot_strategies
     from pictures_field import draw_field
+    from pictures_fields import draw_fields
     from pictures_imports import plot_import
+    from pictures_learning import draw_learning
     from pictures_levels import draw_levels, plot_refresh
     from pictures_lifetimes import plot_lifetimes
+    from pictures_linalg import draw_krylov
+    from pictures_mimo import draw_mimo
     from pictures_optimise import draw_policy
     from pictures_over_runs import plot_over_runs
     from pictures_panels import grab_panels
@@ -67,6 +71,7 @@ def main() -> None:
     from pictures_published import draw_published
     from pictures_reports import draw_reports
     from pictures_slices import draw_slices
+    from pictures_training import draw_training
     from pictures_window import grab_main_window
     from PySide6.QtWidgets import QApplication
 
@@ -77,18 +82,22 @@ def main() -> None:
     draw_settling(PICTURES)
     draw_slices(PICTURES)
     draw_policy(PICTURES)
+    draw_krylov(PICTURES)
     os.chdir(ROOT)  # the run names its matrix as the README does
     with tempfile.TemporaryDirectory() as folder:
         run = solve(Path(folder))
         analysis.plot(run, PICTURES / "plot.png")
         draw_budget(Path(folder), PICTURES)
         plot_experiments(Path(folder), PICTURES)
+        draw_learning(_new(folder, "learning"), PICTURES)
         draw_levels(Path(folder), PICTURES)
         plot_refresh(Path(folder), PICTURES)
         plot_cells(Path(folder), PICTURES)
         plot_lifetimes(Path(folder), PICTURES)
+        draw_mimo(_new(folder, "mimo"), PICTURES)
         draw_field(_new(folder, "field"), PICTURES)
         draw_page(Path(folder), PICTURES)
+        draw_fields(_new(folder, "fields"), PICTURES)
         plot_import(Path(folder), PICTURES)
         plot_strategies(Path(folder), PICTURES)
         draw_published(_new(folder, "published"), PICTURES)
@@ -96,6 +105,7 @@ def main() -> None:
         plot_over_runs(PICTURES, Path(folder) / "over-runs")
         draw_projection(_new(folder, "projection"), PICTURES)
         draw_reports(run, _new(folder, "reports"), PICTURES)
+        draw_training(_new(folder, "training"), PICTURES)
         grab_window(run, PICTURES / "window.png")
         grab_main_window(PICTURES)
         grab_chip_panel(run, PICTURES)

@@ -83,6 +83,16 @@ def test_campaign(shown):
     assert len(printed.splitlines()) == 2
 
 
+def test_bench_as_preconditioner(shown):
+    outputs = shown["bench-as-preconditioner"]
+    matrix, steps, fewer, _, whole = results(outputs, TEXT)
+    assert matrix.startswith("<32 x 32 float64 matrix on a bench: ")
+    assert (steps, fewer) == ("(True, True, True)", "(True, True)")
+    assert whole == "(0, 0, True)"
+    (figure,) = results(outputs, PICTURE)
+    assert base64.b64decode(figure).startswith(b"\x89PNG")
+
+
 def test_no_library_warns(shown):
     assert [one.text for those in shown.values() for one in those if one.get("name") == "stderr"] == []
 

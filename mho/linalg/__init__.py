@@ -4,8 +4,7 @@
 - `solving`: solve A x = b for arrays of any kind; `arrays`: those in and out; `gradients`: through PyTorch's autograd;
 - `ridge`: ridge regression as scikit-learn has it; `normal_equations`: its algorithm, on arrays;
 - `estimator_bases`, `estimator_input`: what scikit-learn expects of an estimator, with and without it;
-- `holding`: a matrix on a bench until another takes its place; `benches`: a bench by name, or one that is open;
-- `messages`: what is said meanwhile.
+- `holding`: a matrix on a bench until another takes its place; `benches`: a bench by name, or one that is open.
 
 None of SciPy's peers is needed: what a caller hands in is already there.
 """

@@ -16,14 +16,19 @@ from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.linalg.arrays import Numbers, common_kind, in_precision_of, to_numpy
-from mho.linalg.holding import BITS, Holding, converged
-from mho.linalg.messages import Messages
+from mho.linalg.holding import BITS, Holding, Messages, converged
 from mho.linalg.operators import OnColumns, chip_operator
 from mho.procedures import HeldAnswers
 
 
 def on_bench(
-    matrix: Any, bench: Bench, *, bits: int = BITS, seed: int | None = 0, adjoint_on: Bench | None = None
+    matrix: Any,
+    bench: Bench,
+    *,
+    bits: int = BITS,
+    seed: int | None = 0,
+    adjoint_on: Bench | None = None,
+    **options: Any,
 ) -> BenchMatrix:
     """Program a matrix onto the chip of an open bench, and return it as operators.
 
@@ -39,6 +44,8 @@ def on_bench(
         Of what is drawn at random while it is planned.
     adjoint_on : Bench, optional
         Another bench, which holds the adjoint: for methods that multiply by it. A matrix that is its own needs none.
+    **options
+        Parameters of `Solve`: encoding, leaf, loop_slices, write_verify, ...
 
     Returns
     -------
@@ -63,10 +70,20 @@ def on_bench(
         )
     given = load_matrix(matrix if isinstance(matrix, str | os.PathLike) else to_numpy(matrix, "the matrix"))
     messages = Messages()
-    held = Holding(given, bench, messages, bits=bits, seed=seed)
+    held = Holding(given, bench, messages, bits=bits, seed=seed, **options)
     adjoint = None
     if adjoint_on is not None:
-        adjoint = Holding(given.conj().T, adjoint_on, messages, bits=bits, seed=seed)
+        adjoint = Holding(given.conj().T, adjoint_on, messages, bits=bits, seed=seed, **options)
+    if shift := held.summary()["shift"]:
+        lines = len(given) * (2 if np.iscomplexobj(given) else 1)
+        smaller = (
+            f"{options['leaf']}" if "leaf" in options else f"the matrix's {lines}, as {max(lines // 2, 1)}"
+        )
+        messages.say(
+            f"an INV loop settles only when it is shifted by {shift:.3g}, so one step is far from the inverse; smaller "
+            f"loops may settle as they are: give on_bench a leaf of fewer lines than {smaller}",
+            "WARNING",
+        )
     return BenchMatrix(given, held, adjoint, messages, bits)
 
 

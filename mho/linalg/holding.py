@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from mho.errors import BenchError, ConvergenceError
+from mho.errors import BenchError, ConvergenceError, InputError
 from mho.instruments import Bench
 from mho.linalg.arrays import ArrayError, Numbers
-from mho.linalg.messages import Messages
 from mho.procedures import HeldAnswers, HeldMatrix
+from mho.procedures.stream import NullStream
+
+log = logging.getLogger("mho.linalg")
 
 BITS = 24
 """Precision that is proved unless another is asked for: that of the published experiments."""
 
 _LATEST: WeakKeyDictionary[Bench, object] = WeakKeyDictionary()
 """What stands for the matrix that was programmed last on each bench: an earlier one must not answer with its cells."""
+
+
+class Messages(NullStream):
+    """A stream without a run file: what is said goes to the log ``mho.linalg``, where Python shows warnings.
+
+    Attributes
+    ----------
+    said : list of (str, str)
+        Level and text of each message.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[tuple[str, str]] = []
+
+    def say(self, text: str, level: str = "INFO", *, unsafe: bool = False) -> None:
+        """Keep a message, and log it."""
+        self.said.append((level, text))
+        log.log(logging.getLevelNamesMapping()[level], text)
 
 
 class Holding:
@@ -32,6 +54,8 @@ class Holding:
     bits : int
     seed : int, optional
         Of what is drawn while it is planned.
+    **options
+        Parameters of `Solve`.
 
     Raises
     ------
@@ -40,12 +64,25 @@ class Holding:
     """
 
     def __init__(
-        self, matrix: Numbers, bench: Bench, messages: Messages, *, bits: int, seed: int | None
+        self,
+        matrix: Numbers,
+        bench: Bench,
+        messages: Messages,
+        *,
+        bits: int,
+        seed: int | None,
+        **options: Any,
     ) -> None:
         self._bench, self._key = bench, object()
         self._check_open()
-        _LATEST[bench] = self._key  # before anything is programmed: what was there is lost from here on
-        self._held = HeldMatrix.programmed(matrix, bench, messages, np.random.default_rng(seed), bits=bits)
+        before = _LATEST.get(bench)
+        _LATEST[bench] = self._key  # whatever becomes of the programming, what was there is lost
+        try:
+            rng = np.random.default_rng(seed)
+            self._held = HeldMatrix.programmed(matrix, bench, messages, rng, bits=bits, **options)
+        except InputError:  # of what was given: nothing is programmed
+            _LATEST[bench] = before
+            raise
 
     @property
     def size(self) -> int:

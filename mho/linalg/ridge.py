@@ -15,8 +15,7 @@ from mho.linalg.arrays import ArrayError
 from mho.linalg.benches import BenchLike, bench_in_use
 from mho.linalg.estimator_bases import BaseEstimator, MultiOutputMixin, NotFittedError, RegressorMixin
 from mho.linalg.estimator_input import feature_names, penalties, samples, targets, weights_of
-from mho.linalg.holding import BITS, Holding, converged
-from mho.linalg.messages import Messages
+from mho.linalg.holding import BITS, Holding, Messages, converged
 from mho.linalg.normal_equations import CentredData, ridge_coefficients
 
 Floats = NDArray[np.float64]

@@ -8,8 +8,7 @@ import numpy as np
 
 from mho.linalg.arrays import ArrayError, Numbers, common_kind, in_precision_of, is_torch, to_numpy
 from mho.linalg.benches import BenchLike, bench_in_use
-from mho.linalg.holding import BITS, Holding, converged
-from mho.linalg.messages import Messages
+from mho.linalg.holding import BITS, Holding, Messages, converged
 
 
 def solve(a: Any, b: Any, bench: BenchLike = "arrays", *, bits: int = BITS, seed: int | None = 0) -> Any:

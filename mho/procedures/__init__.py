@@ -1,13 +1,17 @@
 """What one does with a chip: form, program, read and sweep cells, multiply, invert, solve equations.
 
 - `base`, `parameters`, `stream`, `catalogue`: what every procedure is made of, and which there are;
+- `applications`: problems of other fields, solved on a chip;
 - `cells`: procedures on cells, and the write-verify they share;
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need;
 - `applications`: problems solved by these: fields, graphs, learning, training, control, wireless.
+- `applications`: problems whose matrices are held on the chip, each with the pure algorithm beneath it.
+- `applications`: problems of a field, each with the matrices that it holds on the chip.
 """
 
 from mho.procedures.applications.control.arm import Arm
 from mho.procedures.applications.control.kalman import Kalman
+from mho.procedures.applications.control.portfolio import Portfolio
 from mho.procedures.applications.control.powerflow import PowerFlow
 from mho.procedures.applications.fields.diffusion import Diffusion
 from mho.procedures.applications.fields.junction import Junction
@@ -17,6 +21,7 @@ from mho.procedures.applications.graphs.page_rank import PageRank
 from mho.procedures.applications.learning.factorisation import Factorisation
 from mho.procedures.applications.learning.regression import Regression
 from mho.procedures.applications.training.train import Train
+from mho.procedures.applications.training.training_result import TrainingResult
 from mho.procedures.applications.wireless.mimo import Mimo
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
@@ -111,6 +116,7 @@ __all__ = [
     "PageRank",
     "Parameter",
     "Poisson",
+    "Portfolio",
     "PowerFlow",
     "PreparedSolve",
     "Procedure",
@@ -138,6 +144,7 @@ __all__ = [
     "Switched",
     "Switching",
     "Train",
+    "TrainingResult",
     "Tried",
     "draw_solves",
     "evenly",

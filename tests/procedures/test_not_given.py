@@ -18,8 +18,12 @@ from mho.chip_maps.matrix_files import load_vector
 from mho.errors import InputError
 from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.procedures import Kalman, Read, Sweep
+from mho.procedures import Kalman, Read, Sweep, Train
 from mho.procedures.applications.control.kalman_filter import TrackModel
+from mho.procedures.applications.control.mean_variance import made_market, moments
+from mho.procedures.applications.learning.nonnegative import random_factors
+from mho.procedures.applications.training.network import cross_entropy, forward, initial_weights
+from mho.procedures.applications.wireless.channel import rayleigh
 from mho.procedures.catalogue import known_procedures, make_procedure
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
@@ -87,7 +91,7 @@ def test_the_optional_numbers_are_found():
     assert {("iv", "gate"), ("read", "read_voltage"), ("solve", "tolerance")} <= set(NUMBERS)
 
 
-OF_FIELDS_AND_CONTROL = ("arm", "diffusion", "junction", "kalman", "poisson", "powerflow")
+APPLICATIONS = sorted(name for name, kind in known_procedures().items() if kind.group == "Applications")
 
 
 def shortest(name: str) -> dict[str, Any]:
@@ -98,7 +102,8 @@ def shortest(name: str) -> dict[str, Any]:
         "multiply": {"matrix": np.array([[3.0, -2.0]]), "bits": 3, "vectors": 1, "shots": 2},
         "invert": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "vectors": 1},
         "retention": {**CELLS, "last": 2.0},
-        **{one: SHORTEST[one] for one in OF_FIELDS_AND_CONTROL},
+        **{one: SHORTEST[one] for one in APPLICATIONS},
+        "train": SHORTEST["train"] | {"epochs": 3},
     }.get(name, CELLS)
 
 
@@ -134,6 +139,16 @@ def test_a_number_that_is_not_given_is_none_or_the_default_that_its_form_shows(n
 
 
 UNCORRELATED = TrackModel(1.0, 3.0, np.array([40.0, 60.0]))
+
+
+def first_loss_of_seed_0() -> float:
+    """Return the loss of the network with which the first training of seed 0 begins."""
+    task = Train(**shortest("train"), seed=0).check().task
+    rng = np.random.default_rng(np.random.SeedSequence(0).spawn(2)[1])
+    passed = forward(initial_weights(task.sizes, rng), task.split.validation_x)
+    return float(cross_entropy(passed, task.split.validation_labels))
+
+
 # For each number that may be 0: what a run shows where 0 is used as 0, and does not show by its default or otherwise.
 USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("program", "row"): lambda result, file: file.cells.startswith("multiply[0:2,"),
@@ -162,6 +177,13 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("invert", "seed"): lambda result, file: np.array_equal(
         file.array("rhs")[0], load_vector("random", 2, np.random.default_rng(0))
     ),
+    ("mimo", "seed"): lambda result, file: np.isclose(
+        file.summary["condition"], np.linalg.cond(rayleigh(4, 2, np.random.default_rng(0))) ** 2
+    ),
+    ("eigenvector", "shift"): lambda result, file: file.summary["shift"] == 0.0,
+    ("factorisation", "seed"): lambda result, file: np.array_equal(
+        file.map("start"), random_factors(file.map("picture"), 2, np.random.default_rng(0)).product
+    ),
     ("invert", "steps"): lambda result, file: "settling_time" not in result.summary,
     ("kalman", "seed"): lambda result, file: (
         file.table("path")["x"][0] == Kalman(**SHORTEST["kalman"]).check().measured[0, 0, ::2].mean()
@@ -171,12 +193,20 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
         == pytest.approx(np.sqrt(np.trace(UNCORRELATED.steady_covariance()[:2, :2])))
     ),
     ("kalman", "gap"): lambda result, file: result["gaps"] == 0,
+    ("portfolio", "seed"): lambda result, file: np.array_equal(
+        file.array("means"), moments(made_market(2, 20, np.random.default_rng(0)))[1]
+    ),
     ("powerflow", "seed"): lambda result, file: np.allclose(
         file.array("injections")[1, 1],
         -50e6 * (1.0 + 0.1 * np.random.default_rng(0).standard_normal((3, 1))[1]),
     ),
     ("powerflow", "scenarios"): lambda result, file: file.length("scenarios") == 0,
     ("powerflow", "spread"): lambda result, file: np.ptp(file.array("injections"), axis=1).max() == 0.0,
+    ("train", "seed"): lambda result, file: np.isclose(
+        file.table("training")["validation_loss"][0], first_loss_of_seed_0()
+    ),
+    ("train", "moved"): lambda result, file: result.summary["matrices"] > 2,
+    ("train", "momentum"): lambda result, file: not file.table("search")["momentum"].any(),
     ("solve", "tolerance"): lambda result, file: (
         result.summary["tolerance"] == 0.0 and result.summary["bits_asked"] is None
     ),
@@ -184,7 +214,8 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
 OTHERWISE: dict[str, float] = {
     "row": 3, "column": 3, "passes": 2, "interval": 10.0, "highest": 0.3, "lowest": -0.2, "delay": 10.0,
     "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3, "age": 60.0,
-    "gate_off": 1.0, "shared": 0.5, "gap": 1, "scenarios": 2, "spread": 0.5,
+    "gate_off": 1.0, "shared": 0.5, "gap": 1, "scenarios": 2, "spread": 0.5, "shift": 0.3,
+    "moved": 10.0, "momentum": 0.5,
 }  # fmt: skip
 REFUSED = {
     ("read", "read_voltage"),
@@ -210,7 +241,7 @@ def test_zero_is_used_as_zero(name, key, tmp_path):
         procedure = make_procedure(name, {**shortest(name), **beside, key: value})
         with open_bench(preset="relaxing", seed=1) as bench:
             result = run(procedure, bench, seed=1, output=tmp_path / f"{value}.h5")
-        with RunFile(result.path) as file:
+        with RunFile(tmp_path / f"{value}.h5") as file:
             shown.append(USED[name, key](result, file))
     assert shown == [True, False]
 
@@ -219,10 +250,10 @@ def test_zero_is_used_as_zero(name, key, tmp_path):
 def test_what_is_left_out_is_none_and_its_value_in_use_is_in_the_file(name, key, tmp_path):
     assert getattr(make_procedure(name, {key: None}), key) is None
     words = ["a.mtx"] if name in ("solve", "multiply") else ["--rows", "0", "--columns", "0"]
-    words = [] if name in OF_FIELDS_AND_CONTROL else words
+    words = [] if name in APPLICATIONS else words
     assert getattr(made_of_words(name, words), key) is None
-    result = run(make_procedure(name, shortest(name)), seed=1, output=tmp_path)
-    with RunFile(result.path) as file:
+    run(make_procedure(name, shortest(name)), seed=1, output=tmp_path / "run.h5")
+    with RunFile(tmp_path / "run.h5") as file:
         assert file.parameters[key].value is not None
         assert file.parameters[key].origin
 

@@ -21,7 +21,7 @@ from mho.runs import RunFile, Status
 
 ENTRY = re.compile(r"^(\[instruments\.\w+\]\ndriver = .*\naddress = .*)$", re.MULTILINE)
 # What a run found, and how far two of them may be apart: in S, S, relative, not at all, relative, A, V, S, S; then
-# relative to the solution, V, relative, m. Noise and accuracy are the twins'.
+# relative to the solution, V, relative, m, relative. Noise and accuracy are the twins'.
 FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "read": (lambda reads: reads.conductance, 0.5e-6),
     "program": (lambda programmed: programmed.achieved, 2.4e-6),  # the verify window
@@ -44,7 +44,14 @@ FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "junction": (lambda found: found["built_in"], 0.1),
     "kalman": (lambda found: found["estimate_rms"] / found["measured_rms"], 2 * 2**-3),
     "arm": (lambda found: found["largest_distance"], 0.05),
+    "portfolio": (lambda found: found["error_to_digital"], 2 * 2**-3),
     "powerflow": (lambda found: found["largest_flow"] / 44e6, 2 * 2**-3),
+    "mimo": (lambda result: [result["deviation"], result["errors_after_cycle_1"]], 0.3),
+    "pagerank": (lambda found: found["relative_error"], 2 * 2**-3),
+    "eigenvector": (lambda found: found["eigenvalue"], 2 * 2**-3),
+    "regression": (lambda found: found["relative_error"], 2 * 2**-3),
+    "factorisation": (lambda found: found["error"], 2 * 2**-3),
+    "train": (lambda result: [row["last_loss"]["median"] for row in result.summary["optimisers"]], 0.1),
 }
 OF_RESISTORS = {"read", "iv", "response", "switching", "endurance", "disturb", "retention", "noise", "map"}
 """What is compared on cells that no pulse changes."""

@@ -92,7 +92,42 @@ SHORTEST: dict[str, dict[str, Any]] = {
     "junction": {"acceptors": 1e23, "points": 4, "max_steps": 1, "bits": 3},
     "kalman": {"sensors": 2, "tracks": 1, "steps": 5, "gap": 1, "gain": "steady", "bits": 3},
     "arm": {"joints": 2, "steps": 2, "matrix": "held", "leaf": 2, "bits": 3},
+    "portfolio": {"assets": 2, "days": 20, "points": 2, "bits": 3},
     "powerflow": {"network": THREE_BUSES, "scenarios": 1, "outages": False, "bits": 3},
+    "mimo": {
+        "antennas": 4,
+        "users": 2,
+        "constellation": 4,
+        "snr": "30",
+        "bits_per_point": 4,
+        "cycles": 1,
+        "bits": 3,
+        "correction_bits": 3,
+    },
+    "pagerank": {"graph": np.array([[0.0, 1.0], [1.0, 1.0]]), "cycles": 1, "bits": 3},
+    "eigenvector": {"matrix": np.array([[0.8, 0.2], [0.0, 0.4]]), "steps": 1, "bits": 3},
+    "regression": {
+        "kind": "ridge",
+        "penalty": "1",
+        "table": {"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 0.0, 2.0, 1.0], "y": [1.0, 2.0, 3.0, 5.0]},
+        "cycles": 1,
+        "bits": 3,
+    },
+    "factorisation": {
+        "picture": np.array([[4.0, 1.0, 2.0], [1.0, 3.0, 1.0], [2.0, 2.0, 4.0]]),
+        "ranks": "2",
+        "iterations": 1,
+        "solves": 1,
+        "bits": 3,
+    },
+    "train": {
+        "data": "iris",
+        "network": "4,3",
+        "optimiser": "second-order",
+        "epochs": 1,
+        "seeds": 1,
+        "cycles": "1",
+    },
 }
 # All known procedures, so that a new one is tested automatically.
 PROCEDURES: dict[str, Callable[[], Procedure]] = {

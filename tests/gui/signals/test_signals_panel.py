@@ -1,5 +1,7 @@
 """The panel of signals: what a user can have shown of tables, waveforms, and earlier runs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyqtgraph as pg
 import pytest
@@ -8,10 +10,11 @@ from figure_samples import write_samples
 from PySide6.QtCore import QPointF, Qt
 
 from mho.analysis import palette
+from mho.gui.run_window.pictures import NO_CELL
 from mho.gui.session.session import Session
 from mho.gui.signals.overlays import MOST_OVERLAID
 from mho.gui.signals.panel import SignalsPanel
-from mho.runs import Column, Figure, Layout, Map, RunHeader, RunWriter, Table
+from mho.runs import Column, Figure, Layout, Map, ReferencePoints, RunHeader, RunWriter, Table
 
 WAIT = 10_000  # ms
 
@@ -344,6 +347,28 @@ def test_a_histogram_and_images_are_drawn_too(qtbot, session, panel, tmp_path):
     assert panel.shown.currentWidget() is panel.images
     (picture,) = panel.images.pictures
     np.testing.assert_array_equal(picture.values, np.arange(12.0).reshape(3, 4))
+
+
+def test_a_plane_has_equal_axes_and_published_points_and_a_picture_is_grey(qtbot, session, panel, tmp_path):
+    points = (ReferencePoints((0.0, 1.0), (2.0, 3.0), "published"),)
+    plane = Figure("plane", kind="scatter", table="points", x="time", y="current", equal=True, points=points)
+    with begin(tmp_path / "run.h5", plane, replace(HEAT, colours="grey"), DRIFT) as writer:
+        emit(writer, 1.0, 4.0)
+        writer.snapshot("heat", np.arange(12.0).reshape(3, 4))
+    session.open_run(tmp_path / "run.h5")
+    view = panel.figure_plot.plotItem.getViewBox()
+    published, own = drawn(panel)
+    assert (published[1].tolist(), own[1].tolist()) == ([2.0, 3.0], [1.0, 4.0])
+    assert view.state["aspectLocked"]
+    choose(qtbot, panel.figure, "heat")
+    (image,) = [
+        item
+        for item in panel.images.scene().items()
+        if isinstance(item, pg.ImageItem) and item.image.ndim == 2 and item.image.shape == (3, 4)
+    ]
+    assert (np.ptp(image.lut, axis=1)[:NO_CELL] == 0).all()
+    choose(qtbot, panel.figure, "Drift of a cell")
+    assert not view.state["aspectLocked"]
 
 
 def test_levels_that_are_misread_and_shares_with_intervals_are_drawn_too(qtbot, session, panel, tmp_path):

@@ -120,8 +120,11 @@ class Arm(Application):
         arm = planar(self.joints) if self.arm == "planar" else ur5()
         if str(self.path) in PATHS:
             centre = arm.tip(arm.rest).copy()
-            centre[0] -= self.radius
-            targets = path_around(centre, self.radius, self.steps, str(self.path))
+            inwards = np.copysign(
+                self.radius, centre[0]
+            )  # the path begins at the tip, and lies towards the base
+            centre[0] -= inwards
+            targets = path_around(centre, float(inwards), self.steps, str(self.path))
         else:
             targets = _own(self.path, arm)
         beyond = int((np.linalg.norm(targets, axis=1) > arm.reach).sum())
@@ -172,6 +175,13 @@ class Arm(Application):
                 "WARNING",
             )
         _record(arm, targets, found, stream)
+        missed = sum(one.distance > self.damping for one in found)
+        if missed:
+            stream.say(
+                f"at {missed} of {len(found)} points the tip stays more than the damping, {self.damping:g} m, from its "
+                "target: these lie out of reach, or the points are too far apart (steps)",
+                "WARNING",
+            )
         distances, references = (np.array([one.distance for one in steps]) for steps in (found, digital))
         angles = np.abs(np.array([one.angles for one in found]) - [one.angles for one in digital])
         return Outcome.of(
@@ -180,6 +190,7 @@ class Arm(Application):
                 "steps": len(found),
                 "steps_short_of_bits": len(short),
                 "points_beyond_reach": given.beyond,
+                "points_missed": missed,
                 "cycles": int(np.sum(cycles)),
                 "error_to_digital": (float(angles.max()), "rad"),
                 "largest_distance": (float(distances.max()), "m"),

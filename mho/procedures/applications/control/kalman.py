@@ -231,6 +231,14 @@ class Kalman(Application):
         if short:
             stream.say(f"{len(short)} steps do not have their {self.bits} bits: {short[0]}", "WARNING")
         _record_path(given, found, stream)
+        outcome = _outcome(given, found, digital, steady)
+        if not outcome["nis_consistent"]:
+            size = "larger" if outcome["nis"] > outcome["nis_high"] else "smaller"
+            stream.say(
+                f"innovations are {size} than the filter expects: NIS {outcome['nis']:.3g}, 95 % of consistent filters "
+                f"lie between {outcome['nis_low']:.3g} and {outcome['nis_high']:.3g}; the noise or the "
+                "acceleration does not fit the track"
+            )
         return Outcome.of(
             {
                 "converged": not short,
@@ -238,7 +246,7 @@ class Kalman(Application):
                 "gaps": gaps,
                 "steps_short_of_bits": len(short),
                 "cycles": int(np.sum(cycles)),
-                **_outcome(given, found, digital, steady),
+                **outcome,
                 **costs,
             }
         )

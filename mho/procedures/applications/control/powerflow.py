@@ -25,6 +25,9 @@ MOST_BUSES = 1025
 WEDGE = 0.5
 """Width of the wedge of the largest flow, in units of the buses' places."""
 
+STROKES = 160.0
+"""Across a wedge, by its length."""
+
 FLOWS = Table(
     "flows",
     (
@@ -87,7 +90,7 @@ PICTURE = Figure(
     x="x",
     y="y",
     by="rank",
-    title="Network: wedges are as wide as the flow, and point with it",
+    title="Flows: wedges point with them",
 )
 
 
@@ -285,10 +288,14 @@ def _record(
 
 
 def _wedge(ends: Floats, share: float) -> Floats:
-    """Return the outline of a wedge along a line, (4, 2): as wide as its share of the largest flow, its point where
-    that goes.
+    """Return a wedge along a line, as wide as its share of the largest flow, its point where that goes, (points, 2).
+
+    It is filled by a line that goes to and fro across it.
     """
     begin, end = ends if share >= 0.0 else ends[::-1]
-    along = (end - begin) / np.linalg.norm(end - begin)
+    length = float(np.linalg.norm(end - begin))
+    along, strokes = (end - begin) / length, int(STROKES * length)
     side = WEDGE / 2.0 * abs(share) * np.array((-along[1], along[0]))
-    return np.array((begin + side, end, begin - side, begin + side))
+    place = np.linspace(0.0, 1.0, strokes)[:, None]
+    turns = np.where(np.arange(strokes) % 2, -1.0, 1.0)[:, None]
+    return np.asarray(begin + place * (end - begin) + turns * (1.0 - place) * side)

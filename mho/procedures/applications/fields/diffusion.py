@@ -62,9 +62,11 @@ PROFILE = Table(
     ),
     series="time",
 )
-IMAGES = ("at_start", "after_a_third", "after_two_thirds", "at_end")
+MOMENTS = 4
+"""Moments that are drawn side by side, from the first to the last."""
+
 FIGURES = (
-    Figure("diffusion", map=IMAGES, title="Diffusion on the chip"),
+    Figure("moments", map="moments"),
     Figure("profiles", table="profiles", x="x", y="value", by="time", title="Profile through the middle"),
     Figure(
         "errors",
@@ -125,13 +127,14 @@ class Diffusion(Application):
         return Spreading(start, name, ratio, SCHEMES[self.scheme])
 
     def layout(self, plan: Prepared) -> Layout:
-        """Declare the stack of images, four of them by name, profiles and errors."""
+        """Declare the stack of images, four of them side by side, profiles and errors."""
         lines = np.arange(plan.given.size)
         stack = Map("concentration", "", lines, lines, "all steps", images=self.steps + 1)
-        named = tuple(Map(name, "", lines, lines, images=1) for name in IMAGES)
+        strip = np.arange(MOMENTS * plan.given.size + MOMENTS - 1)
+        drawn = Map("moments", "", lines, strip, "moments side by side, from the first to the last", images=1)
         figures = FIGURES if plan.given.name else _without_closed_form()
         return Layout(
-            (STEPS, PROFILE, MATRICES), (stack, *named), default="maps/concentration", figures=figures
+            (STEPS, PROFILE, MATRICES), (stack, drawn), default="maps/concentration", figures=figures
         )
 
     def run_title(self) -> str:
@@ -145,6 +148,7 @@ class Diffusion(Application):
         matrix = implicit_matrix(given.size, given.ratio, given.theta)
         inverse = np.linalg.inv(matrix)
         short, cycles = 0, [0]
+        every = [given.start]
         _record_image(given, 0, 0.0, given.start, self.steps, stream)
         with self.holding(plan, bench, stream) as chip:
             held = chip.hold(matrix)
@@ -162,9 +166,11 @@ class Diffusion(Application):
             for number, (u, reference) in enumerate(zip(found, digital, strict=True), 1):
                 row = self._row(given, number, u, reference)
                 stream.emit("steps", step=number, cycles=cycles[-1], **row)
+                every.append(u)
                 _record_image(given, number, row["time"], u, self.steps, stream)
                 stream.progress("steps", number, self.steps)
             costs = chip.costs()
+        stream.snapshot("moments", _side_by_side(every), row["time"])
         if short:
             stream.say(f"{short} of {self.steps} steps do not have their {self.bits} bits", "WARNING")
         result = {name: row[name] for name in ("error_to_digital", "peak", "total")}
@@ -200,11 +206,8 @@ class Diffusion(Application):
 
 
 def _record_image(given: Spreading, number: int, time: float, u: Floats, steps: int, stream: Stream) -> None:
-    """Keep one moment: in the stack, by its name, and as a profile where one is due."""
+    """Keep one moment: in the stack, and as a profile where one is due."""
     stream.snapshot("concentration", u, time)
-    for share, name in enumerate(IMAGES):
-        if number == round(share * steps / (len(IMAGES) - 1)):
-            stream.snapshot(name, u, time)
     if number in {round(share * steps / PROFILES) for share in range(PROFILES + 1)}:
         n = given.size
         exact = np.full(n, np.nan)
@@ -214,6 +217,14 @@ def _record_image(given: Spreading, number: int, time: float, u: Floats, steps: 
             "profiles",
             {"time": np.full(n, time), "x": (np.arange(n) + 0.5) / n, "value": u[n // 2], "exact": exact},
         )
+
+
+def _side_by_side(every: list[Floats]) -> Floats:
+    """Return some of all moments in a row, a column without value between them."""
+    chosen = np.round(np.linspace(0, len(every) - 1, MOMENTS)).astype(int)
+    gap = np.full((len(every[0]), 1), np.nan)
+    parts = [part for number in chosen for part in (every[number], gap)]
+    return np.concatenate(parts[:-1], axis=1)
 
 
 def _own(field: NDArray[Any]) -> Floats:

@@ -29,11 +29,14 @@ class Graph:
         What the file calls the nodes, in ascending order.
     weights : (n, n) array
         Entry [i, j] is the weight of the link from j to i, 0 for none.
+    form : str
+        As what it was read: "links" or "adjacency".
     """
 
     name: str
     labels: tuple[str, ...]
     weights: Floats
+    form: str
 
     @property
     def nodes(self) -> int:
@@ -119,7 +122,7 @@ def _of_adjacency(name: str, table: Floats) -> Graph:
         )
     if not table.any():
         raise InputError(f"{name} has no link; give at least one of positive weight")
-    return Graph(name, tuple(map(str, range(len(table)))), np.ascontiguousarray(table.T))
+    return Graph(name, tuple(map(str, range(len(table)))), np.ascontiguousarray(table.T), "adjacency")
 
 
 def _of_links(name: str, ends: NDArray[np.str_], strengths: Floats, directed: bool) -> Graph:
@@ -142,7 +145,7 @@ def _of_links(name: str, ends: NDArray[np.str_], strengths: Floats, directed: bo
     if not directed:
         other = start != end  # a link from a node to itself is there once
         np.add.at(weights, (start[other], end[other]), strengths[other])
-    return Graph(name, tuple(labels), weights)
+    return Graph(name, tuple(labels), weights, "links")
 
 
 def _rank(label: str) -> tuple[bool, int, str]:

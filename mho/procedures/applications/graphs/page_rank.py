@@ -35,6 +35,9 @@ from mho.runs.standard_figures import IDENTITY
 
 Floats = NDArray[np.float64]
 
+AMBIGUOUS = 3
+"""Up to so many rows a square table may be a list of links, too."""
+
 NAMED = 10
 """Nodes of the highest scores that the result names."""
 
@@ -44,7 +47,7 @@ SCORES = Table(
         Column("place", dtype="u4", description="place in the digital ranking, from 1"),
         Column("node", dtype="u4", description="number of the node, from 0, in the order of its name"),
         Column("digital", description="PageRank in float64", digital=1e-9),
-        Column("one_step", description="PageRank by one step of INV, scaled to a sum of one"),
+        Column("one_step", description="PageRank by one step of INV, scaled to a sum of one", digital=1e-6),
         Column("refined", description="PageRank refined on the chip", digital=1e-9),
     ),
     signal="refined",
@@ -56,7 +59,7 @@ CYCLES = Table(
     "cycles",
     (
         Column("cycle", dtype="u4"),
-        Column("relative_error", description="to the digital scores, of the vector's length"),
+        Column("relative_error", description="to the digital scores, of the vector's length", digital=1e-6),
         Column(
             "swapped", dtype="u4", description="pairs of nodes in another order than in the digital ranking"
         ),
@@ -93,6 +96,7 @@ class PageRank(Application):
     """Rank the nodes of a graph: PageRank as one linear system on the chip."""
 
     title: ClassVar[str] = "PageRank of a graph"
+    seed = None  # nothing is drawn
 
     graph = Parameter("Graph, a sample's name or a file of links or of an adjacency matrix", default="karate")
     directed = BooleanParameter("Links go one way only", default=False)
@@ -129,6 +133,12 @@ class PageRank(Application):
         """Hold the system, answer in one step, over the cycles of the published loop, and refined."""
         given: Ranking = plan.given
         graph, digital = given.graph, given.digital
+        if graph.form == "adjacency" and graph.nodes <= AMBIGUOUS and self.file_form == "auto":
+            stream.say(
+                f"{graph.name} is square and is read as an adjacency matrix of {graph.nodes} nodes; if it is a list of "
+                "links, give file_form = links",
+                "WARNING",
+            )
         if len(graph.dangling):
             stream.say(
                 f"{len(graph.dangling)} of {graph.nodes} nodes have no link out, and a walk goes on from there as it "

@@ -39,9 +39,9 @@ ITERATIONS = Table(
     (
         Column("rank", dtype="u4"),
         Column("iteration", dtype="u4"),
-        Column("error", description="|V - W H| / |V| of the factors found on the chip"),
+        Column("error", description="|V - W H| / |V| of the factors found on the chip", digital=1e-6),
         Column("digital_error", description="the same in float64, from the same start", digital=1e-6),
-        Column("peak_ratio", "dB", description="peak signal-to-noise ratio of the product"),
+        Column("peak_ratio", "dB", description="peak signal-to-noise ratio of the product", digital=1e-6),
     ),
     signal="error",
     axis="iteration",
@@ -52,7 +52,7 @@ RANKS = Table(
     "ranks",
     (
         Column("rank", dtype="u4"),
-        Column("error", description="|V - W H| / |V| at the end, on the chip"),
+        Column("error", description="|V - W H| / |V| at the end, on the chip", digital=1e-6),
         Column("digital_error", description="the same in float64", digital=1e-6),
         Column("least_error", description="of any product of this rank: singular values", digital=1e-9),
         Column("numbers", dtype="u4", description="entries of both factors"),
@@ -95,6 +95,14 @@ class Factorisation(Application):
         rows, columns = map(np.arange, given.picture.shape)
         maps = [
             Map("picture", "", rows, columns, title="the picture", images=1),
+            Map(
+                "start",
+                "",
+                rows,
+                columns,
+                title="product of the random factors of the largest rank",
+                images=1,
+            ),
             *(Map(one, "", rows, columns, images=1) for one in names),
         ]
         largest = given.ranks[-1]
@@ -126,6 +134,8 @@ class Factorisation(Application):
         given: Pictured = plan.given
         stream.snapshot("picture", given.picture, bench.now())
         worst, found = 0.0, (np.nan, np.nan)
+        begun = random_factors(given.picture, given.ranks[-1], np.random.default_rng(self.seed))
+        stream.snapshot("start", begun.product, bench.now())
         with self.holding(plan, bench, stream) as chip:
             for number, rank in enumerate(given.ranks):
                 stream.progress("ranks", number, len(given.ranks))

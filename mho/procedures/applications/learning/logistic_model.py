@@ -7,7 +7,7 @@ place of the intercept: iteratively reweighted least squares (McCullagh and Neld
 2.5). t halves until the loss falls.
 
 H changes with every step. Either each H is programmed anew, or the first one, with p = 1/2 everywhere, stays on the chip
-and preconditions conjugate gradients for the others: at w = 0 it is the largest that H can be (Böhning and Lindsay,
+and preconditions GCR for the others: at w = 0 it is the largest that H can be (Böhning and Lindsay,
 Annals of the Institute of Statistical Mathematics 40, 641 (1988)), so that H0^-1 H has its eigenvalues between 0 and 1.
 """
 
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.procedures.applications.learning.linear_model import Design
+from mho.procedures.equations.algorithms.refinement import refine
 
 Floats = NDArray[np.float64]
 StepSolver = Callable[[Floats, Floats], Floats]
@@ -147,34 +148,32 @@ def _taken(
 
 def preconditioned_step(
     matrix: Floats, rhs: Floats, precondition: Callable[[Floats], Floats], tolerance: float, most: int
-) -> tuple[Floats, int]:
-    """Solve H x = g by flexible conjugate gradients; return x and how often `precondition` was called.
+) -> tuple[Floats, float]:
+    """Solve H x = g by GCR; return x and its residual, relative to g.
 
-    The preconditioner is one step of INV, which differs a little from call to call: so the new direction is made
-    conjugate by the difference of residuals (Notay, SIAM J. Sci. Comput. 22, 1444 (2000)).
+    The preconditioner is one step of INV of another matrix, neither symmetric nor the same twice, which conjugate gradients
+    do not bear on noisy cells.
 
     Parameters
     ----------
     tolerance : float
         Of the residual, relative to g.
+    most : int
+        Calls of `precondition` at most.
     """
-    solution, residual = np.zeros_like(rhs), rhs.copy()
-    direction, before, along = np.zeros_like(rhs), residual, 1.0
-    for count in range(1, most + 1):
-        wanted = precondition(residual)
-        conjugate = 0.0 if count == 1 else float(wanted @ (residual - before)) / along
-        direction = wanted + conjugate * direction
-        along = float(wanted @ residual)
-        product = matrix @ direction
-        curvature = float(direction @ product)
-        if not curvature > 0.0:
-            break
-        share = float(direction @ residual) / curvature
-        solution, before = solution + share * direction, residual
-        residual = residual - share * product
-        if np.linalg.norm(residual) <= tolerance * np.linalg.norm(rhs):
-            break
-    return solution, count
+    goal = tolerance * float(np.linalg.norm(rhs))
+    solution, left = np.zeros_like(rhs), 1.0
+    for cycle in refine(
+        rhs,
+        precondition,
+        lambda correction: np.asarray(matrix @ correction.values),
+        lambda found: np.asarray(rhs - matrix @ found),
+        lambda found, size: size <= goal,
+        method="gcr",
+        max_cycles=most,
+    ):
+        solution, left = cycle.solution, cycle.carried
+    return solution, left
 
 
 def fit_of(design: Design, observed: Floats, weights: Floats, inverse: Floats) -> LogisticFit:

@@ -33,7 +33,7 @@ STEP_BITS = 12
 MOST_STEPS = 50
 MOST_DIRECTIONS = 100
 INEXACT = 1e-3
-"""Residual of a step by conjugate gradients, relative to the gradient."""
+"""Residual of a step by GCR, relative to the gradient."""
 
 FLAT = 1e-12
 """Length of the digital gradient at the end."""
@@ -117,7 +117,8 @@ class LogisticRegression:
             "newton_steps": len(steps),
             "digital_newton_steps": len(exact),
             "gradient": gradient,
-            "converged": gradient <= goal,
+            "unconverged_systems": self._unconverged,
+            "converged": gradient <= goal and not self._unconverged,
             "condition": float(np.linalg.cond(last)),
         }
 
@@ -126,7 +127,7 @@ class LogisticRegression:
         if self._held == "first":
             first = self._first or self._chip.hold(matrix, residual="float64")
             self._first = first
-            step, _ = preconditioned_step(matrix, rhs, first.invert, INEXACT, MOST_DIRECTIONS)
+            step = self._preconditioned(first, matrix, rhs, INEXACT)
         else:
             answers = self._chip.hold(matrix, bits=self._step_bits).solve(rhs)
             self._unconverged += int(not answers.converged.all())
@@ -141,11 +142,13 @@ class LogisticRegression:
             answers = self._chip.hold(matrix).solve(eye)
             self._unconverged += int(not answers.converged.all())
             return np.asarray(answers.solutions)
-        columns = [
-            preconditioned_step(matrix, one, self._first.invert, 2.0**-self._bits, MOST_DIRECTIONS)[0]
-            for one in eye
-        ]
-        return np.stack(columns, axis=1)
+        goal = 2.0**-self._bits
+        return np.stack([self._preconditioned(self._first, matrix, one, goal) for one in eye], axis=1)
+
+    def _preconditioned(self, first: HeldMatrix, matrix: Floats, rhs: Floats, goal: float) -> Floats:
+        step, left = preconditioned_step(matrix, rhs, first.invert, goal, MOST_DIRECTIONS)
+        self._unconverged += int(left > goal)
+        return step
 
     def _record(
         self,

@@ -67,6 +67,7 @@ class Regression(Application):
     """Fit a linear, ridge or logistic model to a table, with its equations solved on the chip."""
 
     title: ClassVar[str] = "Regression"
+    seed = None  # nothing is drawn
 
     kind = ListParameter("Kind of regression", choices=list(KINDS), default="linear")
     table = Parameter("Table, a sample's name or a .csv or .npz file; a sample fit for the kind unless given")
@@ -95,7 +96,7 @@ class Regression(Application):
         design = standardised(data.values, data.observed)
         penalties = _penalties(self.penalty, self.kind)
         if 0.0 in penalties:
-            _check_determined(data, design)
+            _check_determined(data, design, str(self.kind))
         if self.kind == "logistic":
             if 0.0 in penalties and separating(with_ones(design), data.observed):
                 raise InputError(
@@ -189,18 +190,18 @@ def _penalties(given: Any, kind: str) -> tuple[float, ...]:
     return tuple(penalties)
 
 
-def _check_determined(data: Regressors, design: Design) -> None:
+def _check_determined(data: Regressors, design: Design, kind: str) -> None:
     """Refuse columns that do not determine their weights without a penalty."""
-    count = len(data.columns)
+    count, ridge = len(data.columns), "a penalty" if kind == "logistic" else "a penalty (kind = ridge)"
     if data.rows <= count + 1:
         raise InputError(
             f"{data.name} has {data.rows} rows for {count} columns and an intercept, which leave nothing to judge a fit "
-            "by; give a penalty (kind = ridge), fewer columns (features), or more rows"
+            f"by; give {ridge}, fewer columns (features), or more rows"
         )
     if design.condition > DEPENDENT:
         named = [data.columns[one] for one in dependent_rows(np.ascontiguousarray(design.columns.T))]
         which = ", ".join(named) or "one of them"
         raise InputError(
             f"{data.name}: columns depend on one another (condition number {design.condition:.3g}), {which} on the rest: "
-            "leave that out (features), or give a penalty (kind = ridge)"
+            f"leave that out (features), or give {ridge}"
         )

@@ -18,7 +18,11 @@ CYCLES = Table(
             "published",
             description="error of all weights to the digital ones, by the published loop with a line search",
         ),
-        Column("gcr", description="the same by GCR around the same INV and MVM; NaN after its end"),
+        Column(
+            "gcr",
+            description="the same by GCR around the same INV and MVM; NaN after its end",
+            digital=DIGITAL,
+        ),
     ),
     signal="gcr",
     axis="cycle",
@@ -30,10 +34,10 @@ TRACE = Table(
     "trace",
     (
         Column("penalty"),
-        Column("left_out_error", description="root mean square error of rows predicted without them, in the target's unit"),
+        Column("left_out_error", description="root mean square error of rows left out", digital=DIGITAL),
         Column("digital_left_out_error", description="the same of the digital fit", digital=DIGITAL),
-        Column("relative_error", description="of the refined weights, to the digital ones"),
-        Column("one_step_error", description="of the weights of one step of INV, to the digital ones"),
+        Column("relative_error", description="of the refined weights, to the digital ones", digital=DIGITAL),
+        Column("one_step_error", description="of the weights of one step of INV, to the digital ones", digital=DIGITAL),
         Column("condition", description="condition number of the held matrix", digital=DIGITAL),
         Column("cycles", dtype="u4", description="cycles to the bits asked for"),
     ),
@@ -47,7 +51,7 @@ PREDICTIONS = Table(
     (
         Column("row", dtype="u4", description="of the table, from 0"),
         Column("observed", description="target less its mean", digital=DIGITAL),
-        Column("one_step", description="prediction less the mean, with the weights of one step of INV"),
+        Column("one_step", description="prediction less the mean, with the weights of one step of INV", digital=DIGITAL),
         Column("predicted", description="the same with the refined weights", digital=DIGITAL),
         Column("digital", description="the same in float64", digital=DIGITAL),
         Column("left_out", description="the same without the row; NaN where it alone decides", digital=DIGITAL),
@@ -61,7 +65,11 @@ NEWTON = Table(
     "newton",
     (
         Column("step", dtype="u4"),
-        Column("gradient", description="length of the gradient of the mean loss after the step, on the chip"),
+        Column(
+            "gradient",
+            description="length of the gradient of the mean loss after the step, on the chip",
+            digital=DIGITAL,
+        ),
         Column(
             "digital_gradient",
             description="the same of Newton's method in float64; NaN after its end",
@@ -69,7 +77,9 @@ NEWTON = Table(
         ),
         Column("loss", description="mean negative log likelihood with the penalty", digital=DIGITAL),
         Column("length", description="share of the step that was taken"),
-        Column("relative_error", description="of all weights, to the digital ones at their end"),
+        Column(
+            "relative_error", description="of all weights, to the digital ones at their end", digital=DIGITAL
+        ),
         Column("inversions", dtype="u8", description="steps of INV so far"),
     ),
     signal="gradient",
@@ -82,7 +92,7 @@ PROBABILITIES = Table(
     (
         Column("row", dtype="u4", description="of the table, from 0"),
         Column("score", description="linear predictor with the refined weights", digital=DIGITAL),
-        Column("observed", description="class, 0 or 1"),
+        Column("observed", description="class, 0 or 1", digital=DIGITAL),
         Column("probability", description="of the second class", digital=DIGITAL),
         Column("digital", description="the same in float64", digital=DIGITAL),
     ),
@@ -99,7 +109,11 @@ def weights_table(data: Regressors) -> Table:
         (
             Column("penalty"),
             column_number(data),
-            Column("one_step", description="weight of the standardised column by one step of INV"),
+            Column(
+                "one_step",
+                description="weight of the standardised column by one step of INV",
+                digital=DIGITAL,
+            ),
             Column("weight", description="weight of the standardised column, refined", digital=DIGITAL),
             Column("digital", description="the same in float64", digital=DIGITAL),
         ),

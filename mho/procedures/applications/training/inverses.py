@@ -13,6 +13,7 @@ from mho.errors import ChipMapError, ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.applications.application import Holder
 from mho.procedures.applications.training.curvature import Solve as Solves
+from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.equations.solve.solve import Solve
 
 Floats = NDArray[np.float64]
@@ -111,10 +112,9 @@ def invert_on_chip(matrix: Floats, holder: Holder, cycles: int) -> ChipInverse:
     """
     exact: Floats = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
     condition = float(np.linalg.cond(matrix))
-    units = np.eye(len(matrix))
     try:
         held = holder.hold(matrix, **options_for(cycles))
-        found = held.invert(units) if cycles == 1 else held.solve(units, cycles=cycles).solutions
+        found = _found(held, cycles)
     except ConvergenceError as error:
         return ChipInverse(exact, np.nan, condition, 0, True, False, str(error))
     inverse = np.asarray(0.5 * (found + found.T), dtype=np.float64)
@@ -125,6 +125,14 @@ def invert_on_chip(matrix: Floats, holder: Holder, cycles: int) -> ChipInverse:
         held.summary()["pulses"],
         cycles > 1 and not held.products_on_chip,
     )
+
+
+def _found(held: HeldMatrix, cycles: int) -> Floats:
+    """Return about the inverse of a held matrix; of several cycles by a line search, which cannot diverge."""
+    units = np.eye(held.size)
+    if cycles == 1:
+        return np.asarray(held.invert(units), dtype=np.float64)
+    return np.asarray(held.solve(units, cycles=cycles, method="line search").solutions, dtype=np.float64)
 
 
 def change(before: Floats, now: Floats) -> float:

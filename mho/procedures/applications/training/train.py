@@ -18,7 +18,7 @@ from mho.procedures.applications.training.inverses import ChipInverse, check_roo
 from mho.procedures.applications.training.optimisers import NaturalGradient
 from mho.procedures.applications.training.search import GRIDS, SETTINGS, Tried, grid_of, search
 from mho.procedures.applications.training.training import EVALUATIONS, steps_in_epoch
-from mho.procedures.applications.training.training_result import Outcome, result_of
+from mho.procedures.applications.training.training_result import Outcome, TrainingResult, result_of
 from mho.procedures.applications.training.training_run import Task, Trained, Trainings
 from mho.procedures.applications.training.training_tables import NUMBERS, finite, label, layout, number
 from mho.procedures.base import Estimate
@@ -66,7 +66,7 @@ class Train(Application):
         "Sizes of the layers, as 64,16,10; those of the data with one hidden layer unless given"
     )
     optimiser = ListParameter("Optimiser", choices=["all", "second-order", "sgd", "adam"], default="all")
-    epochs = IntegerParameter("Epochs", minimum=1, maximum=1000, default=8)
+    epochs = IntegerParameter("Epochs", minimum=1, maximum=1000, default=6)
     seeds = IntegerParameter("Trainings of each optimiser", minimum=1, maximum=100, default=5)
     batch = IntegerParameter(
         "Samples in a batch, a quarter of all unless given", minimum=1, maximum=1_000_000
@@ -96,7 +96,7 @@ class Train(Application):
     operation = FloatParameter(
         "Energy of a digital operation, that of an H100 at its limit",
         units="J",
-        minimum=0.0,
+        minimum=1e-18,
         default=H100_JOULES,
     )
     bits = IntegerParameter(
@@ -167,7 +167,7 @@ class Train(Application):
         cells = first**2 + refreshes * sum(size**2 for size in rest)
         return Estimate(pulses=round(PULSES_PER_CELL * cells * len(given.cycles) * int(self.seeds)))
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Mapping[str, Any]:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> TrainingResult:
         """Search the settings, train by each optimiser from every seed, with the chip too, and compare."""
         given: Given = plan.given
         searching, *seeds = np.random.SeedSequence(int(self.seed)).spawn(1 + int(self.seeds))
@@ -198,7 +198,7 @@ class Train(Application):
         for outcome in outcomes:
             self._record(outcome, given.task.target, stream)
         result = result_of(outcomes, given.task, float(self.operation), costs)
-        stream.say(result["in_words"])
+        stream.say(result.summary["in_words"])
         return result
 
     def _search(
@@ -245,8 +245,8 @@ class Train(Application):
         edges = [
             name
             for name, values_tried in GRIDS[kind].items()
-            if name not in self._fixed(kind)
-            and name != "momentum"
+            if name in ("rate", "trust", "damping")
+            and name not in self._fixed(kind)
             and best.settings[name] in (values_tried[0], values_tried[-1])
         ]
         edge = f"; at the edge of what was tried: {', '.join(edges)}" if edges else ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from mho.procedures.applications.training.training import quartiles
 from mho.procedures.applications.training.training_run import SPENT, Task, Trained
 from mho.procedures.applications.training.training_tables import LABELS, label
 
+FIRST_ORDER = ("sgd", "adam")
 PUBLISHED_INVERSION = 120e-9
 """Settling of a 4x4 INV with fast amplifiers, s (Zuo et al., Nature Electronics 8, 1222 (2025))."""
 
@@ -47,6 +49,11 @@ class Outcome:
         """What it is called."""
         return label(self.cycles) if self.cycles else LABELS[self.kind]
 
+    @property
+    def key(self) -> str:
+        """What it is called in the result."""
+        return f"chip_{self.cycles}" if self.cycles else self.kind.replace("-", "_")
+
     def pulses_a_factor(self) -> dict[int, float]:
         """Return the mean pulses that programming each factor took."""
         by_factor: dict[int, list[int]] = {}
@@ -55,26 +62,61 @@ class Outcome:
         return {factor: float(np.mean(pulses)) for factor, pulses in by_factor.items()}
 
 
+@dataclass(frozen=True)
+class TrainingResult:
+    """Result of a run of trainings; `units` are those of the summary.
+
+    Attributes
+    ----------
+    summary : dict
+        Summary in the run file and of ``--json``; an optimiser a row in ``optimisers``.
+    path : Path
+        The run file.
+    """
+
+    summary: dict[str, Any]
+    path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {
+        "joules_an_operation": "J",
+        "programming_joules": "J",
+        "joules": "J",
+        "virtual_seconds": "s",
+    }
+
+
 def result_of(
     outcomes: Sequence[Outcome], task: Task, operation: float, costs: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> TrainingResult:
     """Return the result of a run; `operation` is the energy of a digital operation, J, `costs` those of the chip."""
     rows = [_row(one, task, operation) for one in outcomes]
-    medians = {row["name"]: row["epochs"]["median"] for row in rows}
-    return {
+    medians = {one.key: row["epochs"]["median"] for one, row in zip(outcomes, rows, strict=True)}
+    summary = {
         "in_words": in_words(rows, task),
-        "target": (task.target, ""),
+        "target": task.target,
         "network": ",".join(map(str, task.sizes)),
-        "epochs": {name.replace(" ", "_"): median for name, median in medians.items()},
+        "epochs": medians,
+        "fewer_epochs": fewer(medians),
         "optimisers": rows,
-        "joules_an_operation": (operation, "J"),
-        **costs,
+        "joules_an_operation": operation,
+        **{name: one[0] if isinstance(one, tuple) else one for name, one in costs.items()},
         "training_seconds": {
-            row["name"].replace(" ", "_"): _spread([one["seconds"] for one in _taken(outcome, task)])
-            for row, outcome in zip(rows, outcomes, strict=True)
-            if not outcome.cycles
+            one.key: _spread([taken["seconds"] for taken in _taken(one, task)])
+            for one in outcomes
+            if not one.cycles
         },
     }
+    return TrainingResult(summary)
+
+
+def fewer(medians: Mapping[str, float | None]) -> dict[str, float]:
+    """Return by which share fewer epochs than SGD and Adam each second-order optimiser takes, from their medians."""
+    found = {}
+    for second in (name for name in medians if name not in FIRST_ORDER):
+        for first in (name for name in FIRST_ORDER if name in medians):
+            mine, other = medians[second], medians[first]
+            if mine is not None and other:
+                found[f"{second}_than_{first}"] = 1.0 - mine / other
+    return found
 
 
 def in_words(rows: Sequence[Mapping[str, Any]], task: Task) -> str:
@@ -87,18 +129,31 @@ def in_words(rows: Sequence[Mapping[str, Any]], task: Task) -> str:
             continue
         high = "more than there were" if spread["high"] is None else f"{spread['high']:g}"
         parts.append(f"{row['name']} in {spread['median']:g} epochs ({spread['low']:g} to {high})")
-    said = (
-        f"to a validation loss of {task.target:g}, medians and quartiles of {rows[0]['epochs']['of']}: "
+    sentences = [
+        f"to a validation loss of {task.target:g}, medians and quartiles of {rows[0]['epochs']['of']} trainings: "
         + "; ".join(parts)
-    )
+    ]
+    digital = [
+        f"{row['name']} {row['joules']['median']:.2g} J"
+        for row in rows
+        if not row["cycles"] and row["joules"]["median"] is not None
+    ]
+    if digital:
+        sentences.append(f"Digital operations until then: {', '.join(digital)}")
     for row in rows:
         if row["cycles"] and row["epochs"]["median"] is not None:
-            said += (
-                f". On the chip with {row['cycles']} cycle{'s' * (row['cycles'] > 1)} a training takes "
-                f"{row['pulses']['median']:.3g} pulses, {row['inversions']['median']:.3g} INV and "
-                f"{row['joules']['median']:.2g} J; inverses are off by {row['inverse_error']['median']:.2g}"
+            fresh = row["pulses_of_first"]
+            sentences.append(
+                f"With the chip, {row['cycles']} cycle{'s' * (row['cycles'] > 1)}: {row['pulses']['median']:.3g} pulses"
+                + (
+                    ""
+                    if fresh is None
+                    else f" ({fresh:.3g} the first, which does not find its data's factor there)"
+                )
+                + f", {row['inversions']['median']:.3g} INV and {row['joules']['median']:.2g} J a training, on this bench; "
+                f"inverses are off by {row['inverse_error']['median']:.2g}"
             )
-    return said
+    return ". ".join(sentences)
 
 
 def _row(outcome: Outcome, task: Task, operation: float) -> dict[str, Any]:
@@ -107,6 +162,7 @@ def _row(outcome: Outcome, task: Task, operation: float) -> dict[str, Any]:
     joules = [one["chip_joules"] + operation * one["operations"] for one in taken]
     row: dict[str, Any] = {
         "name": outcome.name,
+        "key": outcome.key,
         "cycles": outcome.cycles,
         "settings": dict(outcome.settings),
         **{name: _spread([one[name] for one in taken]) for name in ("epochs", "operations", "matrices")},
@@ -123,6 +179,7 @@ def _row(outcome: Outcome, task: Task, operation: float) -> dict[str, Any]:
             if name not in row and name != "seconds"
         }
         row |= {
+            "pulses_of_first": taken[0]["pulses"] if np.isfinite(taken[0]["pulses"]) else None,
             "inverse_error": _spread(errors),
             "not_settled": sum(not found.settled for _, found in outcome.inverses),
             "seconds_of_inversions_at_120_ns": _spread(

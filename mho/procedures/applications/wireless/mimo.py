@@ -26,7 +26,7 @@ from mho.procedures.applications.wireless.detection import (
     normal_matrix,
     signal_to_interference,
 )
-from mho.procedures.applications.wireless.error_rates import ErrorRate, Paired, count, paired
+from mho.procedures.applications.wireless.error_rates import count, paired
 from mho.procedures.applications.wireless.mimo_record import (
     SYMBOLS_KEPT,
     constellation_table,
@@ -34,7 +34,8 @@ from mho.procedures.applications.wireless.mimo_record import (
     mimo_layout,
     receivers,
 )
-from mho.procedures.applications.wireless.picture import from_bits, load_picture, to_bits
+from mho.procedures.applications.wireless.mimo_result import Point, shortcomings, summary_of
+from mho.procedures.applications.wireless.picture import DEPTH, from_bits, load_picture, to_bits
 from mho.procedures.applications.wireless.precoding import Downlink
 from mho.procedures.applications.wireless.qam import SIZES, Constellation
 from mho.procedures.base import Estimate
@@ -51,6 +52,9 @@ LINKS: dict[str, type[Uplink] | type[Downlink]] = {UPLINK: Uplink, DOWNLINK: Dow
 
 AT_ONCE = 2048
 """Vectors that are solved together."""
+
+MOST_RECEIVED = 2**25
+"""Antennas times vectors of a point at most: half a gigabyte of what is received."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +79,6 @@ class Setting:
     def users(self) -> int:
         """Users, each with a symbol in every vector."""
         return int(self.channel.shape[1])
-
-
-@dataclass(frozen=True)
-class Point:
-    """What came of one signal-to-noise ratio, of float32 and then of the chip after each cycle."""
-
-    snr: float
-    rates: tuple[ErrorRate, ...]
-    pairs: tuple[Paired, ...]
-    deviations: tuple[float, ...]
-    closed_form: float
 
 
 class Mimo(Application):
@@ -122,7 +115,6 @@ class Mimo(Application):
         default=6,
     )
     encoding = ListParameter("Encoding of INV", choices=["auto", "bias", "differential"], default="auto")
-    leaf = IntegerParameter("Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=4096)
 
     def check(self) -> Setting:
         """Read or draw the channel, read the ratios and the image; refuse what cannot be told apart."""
@@ -131,14 +123,25 @@ class Mimo(Application):
         constellation = Constellation(int(self.constellation))
         picture = load_picture(str(self.image)) if _given(self.image) else None
         if _given(self.channel):
-            return Setting(load_channel(self.channel), constellation, ratios, picture)
+            return self._checked(Setting(load_channel(self.channel), constellation, ratios, picture))
         if self.users > self.antennas:
             raise InputError(
                 f"{self.antennas} antennas give a channel of rank {self.antennas}, below the {self.users} users, who "
                 "cannot be told apart; give as many antennas as users or more"
             )
         channel = rayleigh(int(self.antennas), int(self.users), np.random.default_rng(self.seed))
-        return Setting(channel, constellation, ratios, picture)
+        return self._checked(Setting(channel, constellation, ratios, picture))
+
+    def _checked(self, setting: Setting) -> Setting:
+        """Refuse more than fits the memory."""
+        bits = int(self.bits_per_point) if setting.picture is None else DEPTH * setting.picture.size
+        antennas, vectors = len(setting.channel), -(-bits // (setting.users * setting.constellation.bits))
+        if antennas * vectors > MOST_RECEIVED:
+            raise InputError(
+                f"{bits} bits are {vectors} vectors of {setting.users} users; {antennas} antennas take "
+                f"{MOST_RECEIVED // antennas} at most, so send fewer bits at each ratio"
+            )
+        return setting
 
     def layout(self, plan: Prepared) -> Layout:
         """Declare error rates, deviations, constellations, images and their figures."""
@@ -150,6 +153,11 @@ class Mimo(Application):
             self._as_published(setting),
             self._words(setting),
         )
+
+    def describe_cells(self, plan: Prepared) -> str:
+        """Return what the chip holds; where is known once the encoding is chosen."""
+        size = 2 * plan.given.users
+        return f"{size} x {size} real numbers, placed when they are programmed"
 
     def run_title(self) -> str:
         """Return the size, the constellation and the method."""
@@ -180,8 +188,17 @@ class Mimo(Application):
             costs = chip.costs()
             assert held is not None
             encoding = held.summary()["encoding"]
-        self._warn(points, stream)
-        return self._result(setting, points) | {"encoding": encoding} | costs
+        for text in shortcomings(points):
+            stream.say(text, "WARNING")
+        antennas, users = setting.channel.shape
+        return {
+            "antennas": antennas,
+            "users": users,
+            "condition": float(np.linalg.cond(setting.channel) ** 2),
+            **summary_of(points, receivers(int(self.cycles))),
+            "encoding": encoding,
+            **costs,
+        }
 
     # --- one signal-to-noise ratio ---
 
@@ -205,7 +222,6 @@ class Mimo(Application):
             normal_matrix(setting.channel, link.loading),
             correction_bits=int(self.correction_bits),
             encoding=str(self.encoding),
-            leaf=self.leaf,
         )
         summary = held.summary()
         rho = summary["forecast_rho"]
@@ -282,40 +298,6 @@ class Mimo(Application):
                 image = from_bits(bits, (rows, columns)).astype(float)
                 stream.snapshot(image_map(receiver), image, bench.now())
 
-    # --- what it came to ---
-
-    def _warn(self, points: Sequence[Point], stream: Stream) -> None:
-        off = [point.snr for point in points if not _agrees(point)]
-        if off:
-            stream.say(
-                f"after cycle {self.cycles} the bit error rate differs from that of float32 at "
-                f"{', '.join(f'{snr:g}' for snr in off)} dB; allow more --cycles",
-                "WARNING",
-            )
-        if any(point.deviations[-1] > point.deviations[0] > 0.0 for point in points):
-            stream.say(
-                "the cycles do not converge: the solutions are worse after the last than after the first",
-                "WARNING",
-            )
-
-    def _result(self, setting: Setting, points: Sequence[Point]) -> dict[str, Any]:
-        antennas, users = setting.channel.shape
-        names = receivers(int(self.cycles))
-        return {
-            "antennas": antennas,
-            "users": users,
-            "condition": float(np.linalg.cond(setting.channel) ** 2),
-            "points": len(points),
-            "agree": sum(map(_agrees, points)),
-            "bits_sent": sum(point.rates[0].bits for point in points),
-            **{
-                f"errors_{name.replace(' ', '_')}": sum(point.rates[number].errors for point in points)
-                for number, name in enumerate(names)
-            },
-            "deviation": max(point.deviations[-1] for point in points),
-            "by_snr": [_plain(point, names) for point in points],
-        }
-
     def _as_published(self, setting: Setting) -> bool:
         """Return whether it is the set-up of the published rates."""
         sizes = (*setting.channel.shape, setting.constellation.points)
@@ -368,27 +350,6 @@ def _record_constellations(
                 "wrong": wrong.astype(np.uint8),
             },
         )
-
-
-def _agrees(point: Point) -> bool:
-    """Return whether float32's rate lies within the interval of the chip's after the last cycle."""
-    return point.rates[-1].holds(point.rates[0].rate)
-
-
-def _plain(point: Point, names: Sequence[str]) -> dict[str, Any]:
-    last = point.pairs[-1]
-    return {
-        "snr": point.snr,
-        "bits": point.rates[0].bits,
-        "closed_form": None if np.isnan(point.closed_form) else point.closed_form,
-        **{name: rate.rate for name, rate in zip(names, point.rates, strict=True)},
-        "interval": list(point.rates[-1].interval),
-        "agrees": _agrees(point),
-        "difference": last.difference,
-        "difference_interval": [last.low, last.high],
-        "p": last.p,
-        "deviation": point.deviations[-1],
-    }
 
 
 def _given(value: Any) -> bool:

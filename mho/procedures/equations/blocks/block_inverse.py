@@ -263,6 +263,8 @@ class BlockInverse:
             return np.zeros(block.rows)
         product = np.zeros((*vector.shape[:-1], block.rows))
         played = [(tile, part) for tile in block.tiles if np.any(part := vector[..., tile.columns])]
+        if not played:  # a right-hand side may be zero over all the columns that these tiles hold
+            return product
         self.products += sum(part.size // part.shape[-1] for _, part in played)
         if self._multiply_all is None:
             answers = [self._multiply(tile.number, part) for tile, part in played]

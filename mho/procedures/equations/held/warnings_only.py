@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mho.procedures.stream import Event, NullStream, Stream
+from mho.procedures.stream import Event, NullStream, Progress, Stream
 
 
 class WarningsOnly(NullStream):
@@ -25,5 +25,6 @@ class WarningsOnly(NullStream):
             self._whole.say(text, level, unsafe=unsafe)
 
     def announce(self, event: Event) -> None:
-        """Hand on progress."""
-        self._whole.announce(event)
+        """Hand on progress; rows are those of tables that the run does not have."""
+        if isinstance(event, Progress):
+            self._whole.announce(event)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mho.errors import InputError
-from mho.procedures import Arm, Kalman, PowerFlow
+from mho.procedures import Arm, Kalman, Portfolio, PowerFlow
 from mho.procedures.applications.control.kalman import GAINS
 from mho.running import run
 from mho.runs import RunFile
@@ -50,6 +50,13 @@ def test_filter_takes_measurements_from_a_file_with_gaps(tmp_path: Path) -> None
         assert last == pytest.approx(45.0, abs=2.0)
 
 
+def test_filter_whose_model_does_not_fit_says_so(tmp_path: Path) -> None:
+    result, file = ran(Kalman(track="turn", tracks=4, sensors=1, gap=0, gain="steady", bits=12), tmp_path)
+    with file:
+        assert not result["nis_consistent"]
+        assert any("innovations are larger than the filter expects" in entry.message for entry in file.log())
+
+
 def test_made_track_whose_gap_leaves_nothing_is_refused() -> None:
     with pytest.raises(InputError, match="a gap of 9 steps leaves 1 of 10"):
         Kalman(steps=10, gap=9).check()
@@ -65,6 +72,7 @@ def test_tip_follows_its_path(arm: str, matrix: str, tmp_path: Path) -> None:
         assert result["converged"]
         assert result["error_to_digital"] < 1e-4
         assert result["largest_distance"] < 0.02
+        assert result["points_missed"] == 0
         assert result["matrices"] <= 16
         assert (result["matrices"] < 8) == (matrix == "held")
         assert len(file.table("angles")["angle"]) == 6 * 16
@@ -74,7 +82,7 @@ def test_points_out_of_reach_are_said_and_come_near(tmp_path: Path) -> None:
     targets = np.tile([0.0, 1.5], (25, 1))
     result, file = ran(Arm(path=targets, matrix="held", joints=3), tmp_path)
     with file:
-        assert result["points_beyond_reach"] == 25
+        assert (result["points_beyond_reach"], result["points_missed"]) == (25, 25)
         assert any(
             "25 of 25 points lie beyond the arm's reach of 1 m" in entry.message for entry in file.log()
         )
@@ -117,6 +125,36 @@ def test_power_flow_alone_needs_neither_scenarios_nor_outages(tmp_path: Path) ->
     with file:
         assert result["answered"] == 1
         assert {figure.name for figure in file.figures} == {"grid", "flows", "angles"}
+
+
+def test_portfolios_lie_on_the_closed_form_s_frontier(tmp_path: Path) -> None:
+    result, file = ran(Portfolio(assets=4, points=5), tmp_path)
+    with file:
+        assert result["converged"]
+        assert result["error_to_closed_form"] < 1e-6
+        assert result["budget_error"] < 1e-6
+        assert len(file.table("weights")["weight"]) == 4 * 5
+
+
+def test_portfolio_takes_returns_from_a_file(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "daily.csv", np.random.default_rng(1).normal(1e-3, 1e-2, (30, 3)), delimiter=",")
+    result, file = ran(Portfolio(returns=str(tmp_path / "daily.csv"), points=3), tmp_path)
+    with file:
+        assert (result["assets"], result["answered"]) == (3, 3)
+        assert "daily.csv" in file.title
+
+
+@pytest.mark.parametrize(
+    ("returns", "said"),
+    [
+        (np.ones((4, 3)), "4 days of 3 assets"),
+        (np.ones((9, 3)), "asset 0, counted from 0, never moves"),
+        (np.full((9, 2), np.nan), "nan"),
+    ],
+)
+def test_portfolio_refuses_returns_that_are_none(returns: np.ndarray, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        Portfolio(returns=returns).check()
 
 
 def test_unknown_network_is_refused() -> None:

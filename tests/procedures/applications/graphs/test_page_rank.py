@@ -7,6 +7,7 @@ import pytest
 
 from mho.errors import InputError
 from mho.procedures import PageRank
+from mho.procedures.stream import Message, Row
 from mho.running import run
 from mho.runs import RunFile
 
@@ -51,6 +52,22 @@ def test_walks_may_restart_at_named_nodes(tmp_path):
         assert {"Pazzi", "Ginori"} < set(file.summary["highest"].split(", ")[:6])  # of all, they are the last
     assert restart.tolist() == [0.5 if one in (5, 9) else 0.0 for one in range(15)]
     assert scores["refined"].sum() == pytest.approx(1.0, abs=1e-3)
+
+
+def test_only_rows_of_the_run_s_own_tables_are_announced_and_a_square_list_is_questioned(tmp_path):
+    events = []
+    run(
+        PageRank(graph=[[1.0, 2.0], [2.0, 3.0]], bits=9),
+        "arrays",
+        seed=1,
+        output=tmp_path / "run.h5",
+        observers=[events.append],
+    )
+    rows = [one for one in events if isinstance(one, Row)]
+    assert len(rows) == 8
+    assert all(one.table == "cycles" and "swapped" in one.values for one in rows)
+    said = [one.text for one in events if isinstance(one, Message) and one.level == "WARNING"]
+    assert any("read as an adjacency matrix of 2 nodes; if it is a list of links" in text for text in said)
 
 
 @pytest.mark.parametrize(

@@ -119,14 +119,14 @@ def test_a_run_is_the_same_again(tmp_path):
         )
         for name in ("one.h5", "two.h5")
     ]
-    assert found[0]["in_words"] == found[1]["in_words"]
-    assert found[0]["joules"] == found[1]["joules"]
+    assert found[0].summary["in_words"] == found[1].summary["in_words"]
+    assert found[0].summary["joules"] == found[1].summary["joules"]
 
 
 def test_at_the_wire_the_chip_inverts_as_on_arrays(tmp_path):
     path = tmp_path / "wire.h5"
     tiny = SMALL | {"network": "4,3", "seeds": 1, "epochs": 1, "cycles": "1"}
-    result = run(Train(**tiny, **SETTINGS), "simulated", seed=4, output=path)
+    result = run(Train(**tiny, **SETTINGS), "simulated", seed=4, output=path).summary
     with RunFile(path) as file:
         rows = file.table("inverses")
     assert rows["size"].tolist() == [4, 3]

@@ -214,6 +214,22 @@ def test_parts_of_the_right_hand_side_that_are_zero_are_not_played():
     assert (inverse.inversions, inverse.products) == (2, 1)
 
 
+def test_tiles_whose_columns_are_all_zero_are_not_asked_for_together():
+    matrix = 2.0 * np.eye(8)
+    matrix[4, 3] = matrix[3, 4] = 0.5
+    plan = plan_blocks(matrix, 4, tile=2)
+
+    def multiply_all(numbers, vectors):
+        assert len(numbers) > 0
+        return [vector @ plan.blocks[k].T for k, vector in zip(numbers, vectors, strict=True)]
+
+    leaves = plan.leaves
+    inverse = BlockInverse(plan, lambda k, r: np.linalg.solve(leaves[k], r), lambda k, v: v, multiply_all)
+    rhs = np.eye(8)[0]
+    np.testing.assert_allclose(inverse(rhs), np.linalg.solve(matrix, rhs), atol=1e-15)
+    assert inverse.products == 0
+
+
 def test_equal_matrices_are_programmed_once():
     matrix = poisson(8)
     assert len(plan_blocks(matrix, 8).blocks) == 1

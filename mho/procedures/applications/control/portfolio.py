@@ -1,0 +1,165 @@
+"""Portfolio: the portfolios of least variance along a frontier of returns, from one matrix on the chip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.matrix_files import load_matrix
+from mho.errors import InputError
+from mho.instruments import Bench
+from mho.procedures.applications.application import MATRICES, Application, Prepared
+from mho.procedures.applications.control.mean_variance import (
+    conditions,
+    frontier,
+    made_market,
+    moments,
+    right_sides,
+    variances,
+)
+from mho.procedures.applications.near_matrix import digital_solution, relative_error
+from mho.procedures.applications.outcome import Outcome
+from mho.procedures.parameters import IntegerParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Array, Column, Figure, Layout, Table
+
+Floats = NDArray[np.float64]
+
+MOST_ASSETS = 1022
+
+FRONTIER = Table(
+    "frontier",
+    (
+        Column("volatility", description="standard deviation of a year's return"),
+        Column("chip", description="wanted return of the portfolio"),
+        Column("closed_form", description="return on the closed form's frontier"),
+        Column("assets", description="mean return of each asset alone"),
+    ),
+)
+WEIGHTS = Table(
+    "weights",
+    (Column("asset", dtype="u4"), Column("wanted", description="wanted return"), Column("weight")),
+    series="asset",
+)
+FIGURES = (
+    Figure(
+        "frontier",
+        table="frontier",
+        x="volatility",
+        y=("closed_form", "chip", "assets"),
+        kind="scatter",
+        title="Return over volatility: frontier and assets",
+    ),
+    Figure(
+        "weights", table="weights", x="wanted", y="weight", by="asset", title="Weights along the frontier"
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Market:
+    """Covariance (assets, assets) and means (assets,) of a year's returns."""
+
+    covariance: Floats
+    means: Floats
+
+
+class Portfolio(Application):
+    """Find the portfolios of least variance for a range of wanted returns."""
+
+    title: ClassVar[str] = "Portfolios of least variance"
+
+    returns = Parameter("File of daily returns, a column an asset, else a made market")
+    assets = IntegerParameter("Assets of a made market", minimum=2, maximum=MOST_ASSETS, default=12)
+    days = IntegerParameter("Days of a made market", minimum=4, maximum=100_000, default=2520)
+    points = IntegerParameter("Portfolios along the frontier", minimum=2, maximum=1000, default=24)
+
+    def check(self) -> Market:
+        """Read or make the returns."""
+        super().check()
+        if self.returns is None or (isinstance(self.returns, str) and not self.returns.strip()):
+            daily = made_market(self.assets, self.days, np.random.default_rng(int(self.seed)))
+        else:
+            given = load_matrix(self.returns, square=False)
+            if np.iscomplexobj(given):
+                raise InputError("the returns are complex; give real numbers")
+            daily = np.asarray(given, dtype=np.float64)
+        if daily.shape[1] > MOST_ASSETS:
+            raise InputError(
+                f"the returns have {daily.shape[1]} assets, and {MOST_ASSETS} are the most: choose among them"
+            )
+        market = Market(*moments(daily))
+        conditions(market.covariance, market.means)
+        return market
+
+    def layout(self, plan: Prepared) -> Layout:
+        """Declare frontier and weights."""
+        arrays = (
+            Array("covariance", plan.given.covariance, "", "of a year's returns"),
+            Array("means", plan.given.means, "", "of a year's returns"),
+        )
+        return Layout((FRONTIER, WEIGHTS, MATRICES), arrays=arrays, default="frontier", figures=FIGURES)
+
+    def run_title(self) -> str:
+        """Return whose returns they are."""
+        own = isinstance(self.returns, str | Path) and str(self.returns).strip()
+        return f"Portfolio, {Path(self.returns).name if own else f'{self.assets} assets'}"
+
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+        """Hold the optimality conditions, answer all wanted returns at once, compare."""
+        market: Market = plan.given
+        covariance, means = market.covariance, market.means
+        wanted = np.linspace(means.min(), means.max(), self.points)
+        matrix, sides = conditions(covariance, means), right_sides(wanted, means)
+        with self.holding(plan, bench, stream) as chip:
+            held = chip.hold(matrix)
+            answer = held.solve(sides)
+            costs, encoding = chip.costs(), held.summary()["encoding"]
+        short = int((~answer.converged).sum())
+        if short:
+            stream.say(
+                f"{short} of {self.points} portfolios do not have their {self.bits} bits: {answer.reason}",
+                "WARNING",
+            )
+        weights, exact = answer.solutions[:-2], digital_solution(matrix, sides)[:-2]
+        spread, known = variances(weights, covariance), frontier(wanted, covariance, means)
+        _record(market, wanted, weights, spread, known, stream)
+        least = int(spread.argmin())
+        return Outcome.of(
+            {
+                "assets": len(means),
+                "condition": float(np.linalg.cond(matrix)),
+                "converged": not short,
+                "portfolios_short_of_bits": short,
+                "cycles": int(answer.cycles.max()),
+                "error_to_digital": relative_error(weights, exact),
+                "error_to_closed_form": relative_error(spread, known),
+                "digital_error_to_closed_form": relative_error(variances(exact, covariance), known),
+                "least_volatility": float(np.sqrt(spread[least])),
+                "return_of_least_volatility": float(wanted[least]),
+                "budget_error": float(np.abs(weights.sum(axis=0) - 1.0).max()),
+                "encoding": encoding,
+                **costs,
+            }
+        )
+
+
+def _record(
+    market: Market, wanted: Floats, weights: Floats, spread: Floats, known: Floats, stream: Stream
+) -> None:
+    curves = {
+        "closed_form": (np.sqrt(known), wanted),
+        "chip": (np.sqrt(spread), wanted),
+        "assets": (np.sqrt(np.diag(market.covariance)), market.means),
+    }
+    for name, (volatility, mean) in curves.items():
+        none = {one: np.full(len(mean), np.nan) for one in curves}
+        stream.record_block("frontier", {"volatility": volatility, **none, name: mean})
+    for asset, row in enumerate(weights):
+        stream.record_block(
+            "weights", {"asset": np.full(len(wanted), asset), "wanted": wanted, "weight": row}
+        )
