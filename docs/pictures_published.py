@@ -18,7 +18,7 @@ from mho.analysis import plot  # noqa: E402
 from mho.running.published import Outcome, repeat_published  # noqa: E402
 
 CHIPS = 60
-QUICK = ("levels", "4x4-12bit", "4x4-24bit", "settling")
+QUICK = ("levels", "4x4-12bit", "4x4-24bit", "settling", "mimo-128x8", "throughput")
 CURVES = (("12 bits", "4x4-12bit"), ("24 bits", "4x4-24bit"))
 OURS, THEIRS, OTHER = "#9ab8d6", "#b03a2e", "#8a8a8a"
 

@@ -2,7 +2,7 @@
 
 - `paper_numbers`: what is published, and how it was read; the numbers are in a file beside it;
 - `ensemble`: a bench, and a chip of its own for every seed;
-- `curves`, `complex_curves`, `devices`, `elsewhere`: the experiments; `experiments`: all of them by name;
+- `curves`, `complex_curves`, `devices`, `applications`: the experiments; `experiments`: all of them by name;
 - `comparisons`: what is found beside what is published;
 - `rejection`: is a published curve one of an ensemble's? Functions of arrays;
 - `repeating`: all of it, into one run file.

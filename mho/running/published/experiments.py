@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from mho.errors import InputError
 from mho.procedures.catalogue import nearest
+from mho.running.published.applications import MIMO_LARGE, MIMO_SMALL, THROUGHPUT
 from mho.running.published.comparisons import Experiment
 from mho.running.published.complex_curves import EIGHT, FOUR
 from mho.running.published.curves import TWELVE, TWENTY_FOUR
 from mho.running.published.devices import Levels, Settling
-from mho.running.published.elsewhere import MIMO_LARGE, MIMO_SMALL, THROUGHPUT
 
 EXPERIMENTS: dict[str, Experiment] = {
     one.name: one

@@ -13,7 +13,7 @@ def test_the_numbers_are_printed_beside_the_published_ones(shell, tmp_path):
     assert code == 0, err
     assert "relative error, cycle 1" in out
     assert "not decided: 2 chips cannot reject anything at 0.05; give at least 19" in out
-    assert "open: repeated by `mho projection`, not here" in out
+    assert "a model, not chips: `mho projection`" in out
     assert str(path) in out.replace("\n", "")
     code, out, err = shell("show", path)
     assert code == 0, err

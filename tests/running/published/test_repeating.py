@@ -43,10 +43,24 @@ def test_numbers_stand_beside_the_published_ones(repeated):
     assert first.low <= first.median <= first.high
     assert first.deviation == first.median / 0.18
     assert rows["wrong outputs", 0].median == 0.0
-    open_rows = repeated.outcomes["throughput"]
-    assert [row.published for row in open_rows.rows] == [4.0e7, 2.15e8, 1.3e9, 8.7e9, 6.3e10, 4.8e11]
-    assert all(np.isnan(row.median) for row in open_rows.rows)
-    assert "mho projection" in open_rows.open_[0]
+    model = repeated.outcomes["throughput"]
+    assert [row.published for row in model.rows] == [4.0e7, 2.15e8, 1.3e9, 8.7e9, 6.3e10, 4.8e11]
+    assert all(abs(row.deviation - 1.0) < 0.05 for row in model.rows)
+    assert "mho projection" in model.open_[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "published"), [("mimo-16x4", [0.0]), ("mimo-128x8", [0.0469, 0.0281, 0.0078])]
+)
+def test_bits_are_detected_as_by_float32(name, published, tmp_path):
+    found = repeat_published((name,), chips=2, output=tmp_path / "m.h5").outcomes[name]
+    assert [row.published for row in found.rows] == published
+    single = found.facts["float32"]
+    assert found.facts["bits_a_point"] == 6400
+    for row, exact in zip(found.rows, single, strict=True):
+        assert row.low <= row.median <= row.high
+        assert row.median <= 1.5 * exact + 0.01
+    assert [row.median for row in found.rows] == sorted((row.median for row in found.rows), reverse=True)
 
 
 def test_the_loop_settles_as_published(repeated):
