@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.fixed_point import columns_to_fixed_point
 from mho.chip_maps.matrix_files import from_real_vector, load_matrix, to_real_vector
-from mho.errors import InputError
+from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench
 from mho.procedures.equations.algorithms.batch_refinement import BatchMethod, Columns, refine_columns
 from mho.procedures.equations.algorithms.refinement import RECHECK, STALL_FACTOR
@@ -135,7 +135,7 @@ class HeldMatrix:
         Raises
         ------
         ConvergenceError
-            When the loop rails.
+            When the loop rails, and so does every other that is programmed in its place.
         """
         form = self._matrix.plan.preconditioning
         return self._in_reals(rhs, lambda columns: form.solution(self._inverted(form.equations(columns))))
@@ -178,7 +178,7 @@ class HeldMatrix:
         InputError
             For right-hand sides of another size, and bits that float64 cannot prove.
         ConvergenceError
-            When the loop rails.
+            When the loop rails, and so does every other that is programmed in its place.
         """
         columns, kept = self._real_columns(rhs)
         if cycles is not None:
@@ -260,9 +260,14 @@ class HeldMatrix:
         return columns, kept
 
     def _inverted(self, residuals: Floats) -> Floats:
-        """Return about S^-1 R, (n, k)."""
+        """Return about S^-1 R, (n, k). A loop that rails meanwhile, as cells move, is programmed again, shifted further."""
         self._stream.check()
-        return self._matrix.invert_columns(residuals)
+        while True:
+            try:
+                return self._matrix.invert_columns(residuals)
+            except ConvergenceError as error:
+                self._matrix.shift_further(str(error))
+                self._matrix.settle(self._plan.system.rhs[:, 0])
 
     def _multiplied(self, unknowns: Floats, bits: int) -> tuple[Floats, Floats]:
         """Return unknowns (n, k) rounded to `bits` bits, and S times these."""

@@ -7,9 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from mho.errors import InputError
+from mho.errors import ConvergenceError, InputError
 from mho.instruments import open_bench
 from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.equations.solve.programmed_matrix import ProgrammedMatrix
 
 RNG = np.random.default_rng(5)
 REAL = RNG.standard_normal((6, 6)) + 5.0 * np.eye(6)
@@ -159,3 +160,36 @@ def test_columns_of_a_matrix_by_blocks_are_answered_together_as_each_alone(bench
         assert (off <= 0.2 * np.linalg.norm(exact, axis=0)).all()
     if effort != "refined leaves":  # there a batch goes on until its worst vector is good enough
         assert between - before == held.summary()["inversions"] - between
+
+
+@pytest.mark.parametrize("count", [None, 5])
+def test_a_loop_that_rails_later_is_programmed_again(bench, monkeypatch, count):
+    held = HeldMatrix.programmed(REAL, bench)
+    before = held.summary()
+    rails = iter((True, False))
+    columns = ProgrammedMatrix.invert_columns
+
+    def moved(matrix, residuals):
+        if next(rails, False):
+            raise ConvergenceError("the INV loop rails")
+        return columns(matrix, residuals)
+
+    monkeypatch.setattr(ProgrammedMatrix, "invert_columns", moved)
+    b = vectors(6, count, False)
+    off = np.linalg.norm(held.invert(b) - np.linalg.solve(REAL, b)) / np.linalg.norm(np.linalg.solve(REAL, b))
+    assert off < 0.9
+    after = held.summary()
+    assert after["shift"] > before["shift"]
+    assert after["pulses"] > before["pulses"]
+    assert held.solve(b).converged.all()
+
+
+def test_a_loop_that_never_settles_is_given_up(bench, monkeypatch):
+    held = HeldMatrix.programmed(REAL, bench)
+
+    def moved(matrix, residuals):
+        raise ConvergenceError("the INV loop rails")
+
+    monkeypatch.setattr(ProgrammedMatrix, "invert_columns", moved)
+    with pytest.raises(ConvergenceError, match="no INV loop settles, however far"):
+        held.invert(np.ones(6))
