@@ -9,6 +9,7 @@
 from mho.procedures.applications.graphs.eigenvector import Eigenvector
 from mho.procedures.applications.graphs.page_rank import PageRank
 from mho.procedures.applications.learning.factorisation import Factorisation
+from mho.procedures.applications.learning.pseudo_inverse import PseudoInverse
 from mho.procedures.applications.learning.regression import Regression
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
@@ -97,6 +98,7 @@ __all__ = [
     "Programmed",
     "ProgrammedBlockMatrix",
     "Programmer",
+    "PseudoInverse",
     "Read",
     "Reads",
     "Refresh",

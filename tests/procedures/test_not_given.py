@@ -87,7 +87,7 @@ def test_the_optional_numbers_are_found():
     assert {("iv", "gate"), ("read", "read_voltage"), ("solve", "tolerance")} <= set(NUMBERS)
 
 
-OF_GRAPHS_AND_LEARNING = ("eigenvector", "factorisation", "pagerank", "regression")
+OF_GRAPHS_AND_LEARNING = ("eigenvector", "factorisation", "pagerank", "pseudoinverse", "regression")
 
 
 def shortest(name: str) -> dict[str, Any]:

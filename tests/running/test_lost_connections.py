@@ -42,6 +42,7 @@ FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "pagerank": (lambda found: found["relative_error"], 2 * 2**-3),
     "eigenvector": (lambda found: found["eigenvalue"], 2 * 2**-3),
     "regression": (lambda found: found["relative_error"], 2 * 2**-3),
+    "pseudoinverse": (lambda found: found["relative_error"], 2 * 2**-3),
     "factorisation": (lambda found: found["error"], 2 * 2**-3),
 }
 OF_RESISTORS = {"read", "iv", "response", "switching", "endurance", "disturb", "retention", "noise", "map"}
