@@ -26,6 +26,9 @@ Floats = NDArray[np.float64]
 DEPENDENT = 1e7
 """Condition number from which on rows or columns count as combinations of the others."""
 
+COLUMNS = {"longley": "gnp, unemployed, armed_forces"}
+"""Columns of a sample that hardly depend on one another, in use where none are given; of other samples all but the last."""
+
 CYCLES = Table(
     "cycles",
     (
@@ -96,7 +99,7 @@ class PseudoInverse(Application):
     seed = None  # nothing is drawn
 
     matrix = Parameter("Matrix, a file, or a sample table's columns, standardised", default="longley")
-    features = Parameter("Columns of a sample table, separated by commas, all but the last unless given")
+    features = Parameter("Columns of a sample table, separated by commas, well-conditioned ones unless given")
     cycles = IntegerParameter(
         "Cycles of the published loop that are recorded", minimum=1, maximum=100, default=16
     )
@@ -122,7 +125,9 @@ class PseudoInverse(Application):
     def _load(self) -> Floats:
         if isinstance(self.matrix, str) and self.matrix in sample_tables():
             data = load_regressors(
-                self.matrix, features=str(self.features or ""), classes=self.matrix == "iris"
+                self.matrix,
+                features=str(self.features or COLUMNS.get(self.matrix, "")),
+                classes=self.matrix == "iris",
             )
             return standardised(data.values, data.observed).columns
         if self.features:
@@ -150,7 +155,8 @@ class PseudoInverse(Application):
 
     def in_use(self, plan: Prepared) -> dict[str, tuple[float | str, str]]:
         """Return which columns are in use."""
-        return dict(super().in_use(plan)) | {"features": ("all columns", "the matrix's")}
+        name = self.matrix if isinstance(self.matrix, str) else ""
+        return dict(super().in_use(plan)) | {"features": (COLUMNS.get(name, "all columns"), "the matrix's")}
 
     def run_title(self) -> str:
         """Return the name of the matrix."""
