@@ -20,7 +20,8 @@ def test_its_run_file_follows_the_definition_and_opens_at_a_plot(
 ):
     folder: Path = tmp_path_factory.mktemp("definition")
     with open_bench(bench_file(folder, HEATED if name == "retention" else SIMULATED), seed=1) as bench:
-        path = run(PROCEDURES[name](), bench, seed=1, output=folder / "run.h5").path
+        run(PROCEDURES[name](), bench, seed=1, output=folder / "run.h5")
+    path = folder / "run.h5"
     assert check_conformance(path).deviations == ()
     assert verify(path).verdict is Verdict.SOUND
     with silx.io.open(str(path)) as file:

@@ -158,6 +158,11 @@ class PseudoInverse(Application):
         name = self.matrix if isinstance(self.matrix, str) else ""
         return dict(super().in_use(plan)) | {"features": (COLUMNS.get(name, "all columns"), "the matrix's")}
 
+    def describe_cells(self, plan: Prepared) -> str:
+        """Return what the chip holds; where is known once it is programmed."""
+        size = len(plan.given.matrix)
+        return f"{size} x {size} matrix of the circuit, placed when it is programmed"
+
     def run_title(self) -> str:
         """Return the name of the matrix."""
         name = Path(self.matrix).name if isinstance(self.matrix, (str, Path)) else "a matrix"
