@@ -7,7 +7,7 @@ from pathlib import Path
 import mho
 from mho.analysis.figures.sheet import draw_alone
 from mho.analysis.figures.values.inferred import figure_of
-from mho.procedures import Eigenvector, Factorisation, PageRank, Procedure, Regression
+from mho.procedures import Eigenvector, Factorisation, PageRank, Procedure, PseudoInverse, Regression
 
 SEED = 1
 SIZE = (5.6, 3.4)  # inches
@@ -23,6 +23,7 @@ RUNS: dict[str, tuple[Procedure, dict[str, tuple[float, float]]]] = {
         Regression(features="gnp, unemployed, armed_forces", circuit="generalised-inverse"),
         {"predictions": SIZE, "convergence": SIZE},
     ),
+    "pseudoinverse": (PseudoInverse(), {"pseudo_inverse": (6.4, 4.0)}),
     "factorisation": (Factorisation(), {"pictures": (8.0, 2.4), "errors": (5.6, 4.0)}),
 }
 """Runs on the bench `arrays`, and the figures that are drawn of each, with their sizes."""

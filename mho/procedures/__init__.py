@@ -19,6 +19,7 @@ from mho.procedures.applications.fields.poisson import Poisson
 from mho.procedures.applications.graphs.eigenvector import Eigenvector
 from mho.procedures.applications.graphs.page_rank import PageRank
 from mho.procedures.applications.learning.factorisation import Factorisation
+from mho.procedures.applications.learning.pseudo_inverse import PseudoInverse
 from mho.procedures.applications.learning.regression import Regression
 from mho.procedures.applications.training.train import Train
 from mho.procedures.applications.training.training_result import TrainingResult
@@ -125,6 +126,7 @@ __all__ = [
     "Programmed",
     "ProgrammedBlockMatrix",
     "Programmer",
+    "PseudoInverse",
     "Read",
     "Reads",
     "Refined",

@@ -50,6 +50,7 @@ FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "pagerank": (lambda found: found["relative_error"], 2 * 2**-3),
     "eigenvector": (lambda found: found["eigenvalue"], 2 * 2**-3),
     "regression": (lambda found: found["relative_error"], 2 * 2**-3),
+    "pseudoinverse": (lambda found: found["relative_error"], 2 * 2**-3),
     "factorisation": (lambda found: found["error"], 2 * 2**-3),
     "train": (lambda result: [row["last_loss"]["median"] for row in result.summary["optimisers"]], 0.1),
 }

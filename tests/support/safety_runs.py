@@ -113,6 +113,7 @@ SHORTEST: dict[str, dict[str, Any]] = {
         "cycles": 1,
         "bits": 3,
     },
+    "pseudoinverse": {"matrix": np.array([[1.0], [0.5]]), "cycles": 1, "bits": 3},
     "factorisation": {
         "picture": np.array([[4.0, 1.0, 2.0], [1.0, 3.0, 1.0], [2.0, 2.0, 4.0]]),
         "ranks": "2",

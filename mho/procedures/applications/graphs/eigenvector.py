@@ -164,6 +164,11 @@ class Eigenvector(Application):
             "shift": (given.shift, f"beside {ROUGH_STEPS} digital products'")
         }
 
+    def describe_cells(self, plan: Prepared) -> str:
+        """Return what the chip holds; where is known once it is programmed."""
+        size = len(plan.given.matrix)
+        return f"{size} x {size} matrix less the shift, placed when it is programmed"
+
     def run_title(self) -> str:
         """Return the name of the matrix."""
         name = Path(self.matrix).name if isinstance(self.matrix, (str, Path)) else "a matrix"

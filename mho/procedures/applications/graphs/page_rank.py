@@ -125,6 +125,11 @@ class PageRank(Application):
         )
         return Layout((MATRICES, SCORES, CYCLES), (), arrays, default="scores", figures=FIGURES)
 
+    def describe_cells(self, plan: Prepared) -> str:
+        """Return what the chip holds; where is known once it is programmed."""
+        size = plan.given.graph.nodes
+        return f"{size} x {size} matrix of the links, placed when it is programmed"
+
     def run_title(self) -> str:
         """Return the name of the graph."""
         return f"PageRank of {_name(self.graph)}"

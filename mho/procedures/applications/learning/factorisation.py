@@ -124,6 +124,11 @@ class Factorisation(Application):
             (MATRICES, ITERATIONS, RANKS), tuple(maps), arrays, default="maps/picture", figures=figures
         )
 
+    def describe_cells(self, plan: Prepared) -> str:
+        """Return what the chip holds; where is known once it is programmed."""
+        sizes = ", ".join(f"{rank} x {rank}" for rank in plan.given.ranks)
+        return f"matrices of {sizes}, one after another, placed when they are programmed"
+
     def run_title(self) -> str:
         """Return the name of the picture."""
         name = Path(self.picture).name if isinstance(self.picture, (str, Path)) else "a picture"

@@ -138,6 +138,13 @@ class Regression(Application):
             "penalty": (", ".join(f"{one:g}" for one in task.penalties), "the kind's"),
         }
 
+    def describe_cells(self, plan: Prepared) -> str:
+        """Return what the chip holds; where is known once it is programmed."""
+        task: Task = plan.given
+        size = len(task.data.columns) + (self.kind == "logistic")
+        size += task.data.rows if self.circuit == "generalised-inverse" and self.kind != "logistic" else 0
+        return f"{size} x {size} matrices, one after another, placed when they are programmed"
+
     def run_title(self) -> str:
         """Return the kind and the name of the table."""
         source = SAMPLES[self.kind] if self.table is None or self.table == "" else self.table
