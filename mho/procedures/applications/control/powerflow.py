@@ -175,8 +175,8 @@ class PowerFlow(Application):
             held = chip.hold(network.matrix())
             if columns.shape[1] > MANY and not held.products_on_chip:
                 stream.say(
-                    f"{columns.shape[1]} right-hand sides of a matrix by blocks are answered one after the other, which takes "
-                    "about a second each on the bench `arrays`; fewer scenarios and no outages take less"
+                    f"{columns.shape[1]} right-hand sides of a matrix by blocks are answered one after the other, which "
+                    "takes about a second each on the bench `arrays`; fewer scenarios and no outages take less"
                 )
             answer = held.solve(columns)
             costs, encoding = chip.costs(), held.summary()["encoding"]
