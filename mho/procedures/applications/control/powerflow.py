@@ -22,6 +22,9 @@ from mho.runs import Array, Column, Figure, Layout, Map, Table
 Floats = NDArray[np.float64]
 
 MOST_BUSES = 1025
+MANY = 24
+"""Right-hand sides from which on a matrix by blocks is said to take long."""
+
 WEDGE = 0.5
 """Width of the wedge of the largest flow, in units of the buses' places."""
 
@@ -170,6 +173,11 @@ class PowerFlow(Application):
             columns = np.concatenate((columns, network.incidence.T), axis=1)
         with self.holding(plan, bench, stream) as chip:
             held = chip.hold(network.matrix())
+            if columns.shape[1] > MANY and not held.products_on_chip:
+                stream.say(
+                    f"{columns.shape[1]} right-hand sides of a matrix by blocks are answered one after the other, which "
+                    "takes about a second each on the bench `arrays`; fewer scenarios and no outages take less"
+                )
             answer = held.solve(columns)
             costs, encoding = chip.costs(), held.summary()["encoding"]
         short = int((~answer.converged).sum())
