@@ -79,6 +79,9 @@ class ChipInverse:
         Symmetric.
     error : float
         Relative to the inverse in float64, Frobenius norm.
+    worst : float
+        Largest relative error of a direction: the spectral radius of I - X A, X being the inverse found. From 1 on a step
+        goes uphill along some direction, which few of the entries of X tell: it is one of large curvature.
     condition : float
         Of the matrix.
     pulses : int
@@ -93,6 +96,7 @@ class ChipInverse:
 
     inverse: Floats
     error: float
+    worst: float
     condition: float
     pulses: int
     digital_products: bool
@@ -116,11 +120,12 @@ def invert_on_chip(matrix: Floats, holder: Holder, cycles: int) -> ChipInverse:
         held = holder.hold(matrix, **options_for(cycles))
         found = _found(held, cycles)
     except ConvergenceError as error:
-        return ChipInverse(exact, np.nan, condition, 0, True, False, str(error))
+        return ChipInverse(exact, np.nan, np.nan, condition, 0, True, False, str(error))
     inverse = np.asarray(0.5 * (found + found.T), dtype=np.float64)
     return ChipInverse(
         inverse,
         change(exact, inverse),
+        float(np.abs(np.linalg.eigvals(np.eye(len(matrix)) - inverse @ matrix)).max()),
         condition,
         held.summary()["pulses"],
         cycles > 1 and not held.products_on_chip,
