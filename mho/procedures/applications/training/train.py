@@ -295,6 +295,7 @@ class Train(Application):
                     size=len(found.inverse),
                     condition=found.condition,
                     error=found.error,
+                    worst=found.worst,
                     pulses=found.pulses,
                 )
                 if not found.settled:

@@ -153,6 +153,12 @@ def in_words(rows: Sequence[Mapping[str, Any]], task: Task) -> str:
                 + f", {row['inversions']['median']:.3g} INV and {row['joules']['median']:.2g} J a training, on this bench; "
                 f"inverses are off by {row['inverse_error']['median']:.2g}"
             )
+    sentences += [
+        f"{row['name'].capitalize()}: {row['uphill_somewhere']} of {row['inverses']} inverses are so far off that a step "
+        "goes uphill along some direction: give more damping, or more cycles"
+        for row in rows
+        if row["cycles"] and row["uphill_somewhere"]
+    ]
     return ". ".join(sentences)
 
 
@@ -181,6 +187,9 @@ def _row(outcome: Outcome, task: Task, operation: float) -> dict[str, Any]:
         row |= {
             "pulses_of_first": taken[0]["pulses"] if np.isfinite(taken[0]["pulses"]) else None,
             "inverse_error": _spread(errors),
+            "worst_direction": _spread([found.worst for _, found in outcome.inverses if found.settled]),
+            "uphill_somewhere": sum(found.worst >= 1.0 for _, found in outcome.inverses),
+            "inverses": len(outcome.inverses),
             "not_settled": sum(not found.settled for _, found in outcome.inverses),
             "seconds_of_inversions_at_120_ns": _spread(
                 [PUBLISHED_INVERSION * one["inversions"] for one in taken]

@@ -85,6 +85,9 @@ def layout(target: float, cycles: Sequence[int], trainings: int, evaluations: in
             Column("size", dtype="u4", description="lines of the factor"),
             Column("condition", description="condition number", digital=1e-6),
             Column("error", description="relative error of the inverse", digital=1e-9),
+            Column(
+                "worst", description="largest relative error of a direction; uphill from 1 on", digital=1e-6
+            ),
             Column("pulses", dtype="u4"),
         ),
         signal="error",
@@ -170,6 +173,17 @@ def _figures(target: float) -> tuple[Figure, ...]:
             by="cycles",
             y_scale="log",
             title="Error of the inverses of the factors",
+        ),
+        Figure(
+            "worst_direction",
+            kind="errorbars",
+            table="inverses",
+            x="size",
+            y="worst",
+            by="cycles",
+            y_scale="log",
+            lines=(ReferenceLine(1.0, label="uphill"),),
+            title="Largest error of the inverses along a direction",
         ),
         Figure(
             "refresh_epochs",

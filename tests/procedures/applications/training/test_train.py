@@ -83,6 +83,8 @@ def test_inverses_have_errors_of_a_few_bits_and_of_many_after_three_cycles(whole
     one, three = (np.median(rows["error"][rows["cycles"] == cycles]) for cycles in (1, 3))
     assert 2.0**-8 < one < 2.0**-3
     assert three < 0.1 * one
+    assert (rows["worst"] < 1.0).all()
+    assert (rows["worst"] > 0.0).all()
     assert set(rows["size"]) == {3, 4, 5}
     first = (rows["layer"] == 0) & (rows["of"] == 0)
     assert first.sum() == 2 * 3  # the data do not change: once a training
