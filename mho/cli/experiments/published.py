@@ -32,7 +32,7 @@ def published(
     seed: Annotated[int, typer.Option(help="of the chips")] = 1,
     wire: Annotated[
         bool,
-        typer.Option("--wire", help="at the wire of simulated instruments, some hundred times as slow"),
+        typer.Option("--wire", help="at the wire of simulated instruments, some ten times as slow"),
     ] = False,
     output: Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")] = None,
     as_json: AsJson = False,

@@ -150,7 +150,7 @@ def repeat_published(
     chips, seed : int
         Number of chips of every experiment, and what they are drawn from.
     wire : bool
-        At the wire of simulated instruments, which takes some hundred times as long.
+        At the wire of simulated instruments, which takes some ten times as long.
     output : path, optional
         Run file (``.h5``) or folder.
     progress : callable
