@@ -89,8 +89,9 @@ def _iterations(axes: Axes, families: dict[str, Problem]) -> None:
         "INV by blocks of half the size": (HALVES, [_halved(families[name]) for name in names]),
     }
     axes.hlines(rows, 0, several["none"][1], color="0.85", lw=1, zorder=1)
-    for name, (colour, counts) in several.items():
-        axes.scatter(counts, rows, color=colour, s=26, label=name, zorder=3)
+    for place, (name, (colour, counts)) in enumerate(several.items()):
+        apart = 0.16 * (place - 1.5)  # so that equal counts are all seen
+        axes.scatter(counts, rows + apart, color=colour, s=20, label=name, zorder=3)
     labels = [f"{name}  ({np.linalg.cond(families[name].matrix):.0f})" for name in names]
     axes.set(yticks=rows, yticklabels=labels, xlim=(0, None), xlabel=f"iterations of FGMRES to {TOLERANCE:g}")
     axes.set_title("families (condition number)")

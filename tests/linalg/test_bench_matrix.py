@@ -61,17 +61,15 @@ def test_one_step_of_inv_is_an_approximate_inverse_and_not_twice_the_same(held):
     assert 0.0 < np.linalg.norm(once - twice) < 0.2 * np.linalg.norm(exact)
 
 
-@pytest.mark.parametrize("solver", [gcrotmk, gmres, lgmres], ids=lambda solver: solver.__name__)
-@pytest.mark.parametrize("preconditioned", [False, True])
+@pytest.mark.parametrize(
+    ("solver", "preconditioned"),
+    [(gcrotmk, False), (gcrotmk, True), (gmres, False), (lgmres, True)],
+    ids=["gcrotmk", "gcrotmk with INV", "gmres", "lgmres with INV"],
+)
 def test_general_methods_of_scipy(held, solver, preconditioned):
     problem, on_chip = held
-    x, info = solver(
-        on_chip.operator,
-        problem.rhs,
-        M=on_chip.preconditioner if preconditioned else None,
-        rtol=TOLERANCE,
-        atol=0.0,
-    )
+    step = on_chip.preconditioner if preconditioned else None
+    x, info = solver(on_chip.operator, problem.rhs, M=step, rtol=TOLERANCE, atol=0.0)
     assert info == 0
     assert residual(problem, x) < 1.5 * TOLERANCE
 

@@ -25,6 +25,8 @@ CASES = {
 }
 TOLERANCE = 1e-8
 BITS = 32
+LONG = ("poisson1d", "rand-cmplx-sym-pd")
+"""Cases that take ten seconds; the negative of the one, and the other without imaginary parts, are not among them."""
 
 
 @cache
@@ -38,7 +40,10 @@ def residual(name: str, x: np.ndarray) -> float:
     return float(np.linalg.norm(case.b - dense(name) @ x) / np.linalg.norm(case.b))
 
 
-@pytest.fixture(params=sorted(CASES), scope="module")
+@pytest.fixture(
+    params=[pytest.param(one, marks=pytest.mark.slow) if one in LONG else one for one in sorted(CASES)],
+    scope="module",
+)
 def held(request):
     """Yield a case's name, and its matrix on a bench, the adjoint on another."""
     with mho.open_bench("arrays", seed=1) as bench, mho.open_bench("arrays", seed=2) as other:
