@@ -112,7 +112,8 @@ class Factorisation(Application):
         )
         products = tuple(f"rank_{rank}_chip" for rank in given.ranks)
         figures = (
-            Figure("pictures", map=("picture", *products), title="The picture, and products of its factors by rank"),
+            Figure("pictures", map=("picture", *products), colours="grey",
+                   title="The picture, and products of its factors by rank"),
             Figure("errors", table="iterations", x="iteration", y=("error", "digital_error"), by="rank", y_scale="log",
                    title="Error of the product over the iterations"),
             Figure("ranks", table="ranks", x="rank", y=("error", "digital_error", "least_error"), y_scale="log",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError
-from mho.input_files import check_ordinary
+from mho.procedures.applications.image_files import read_image
 
 Floats = NDArray[np.float64]
 
@@ -19,7 +18,6 @@ LARGEST = 512
 """Most rows or columns of a picture."""
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm")
-LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
 def sample_pictures() -> list[str]:
@@ -50,7 +48,7 @@ def load_picture(source: Any) -> Floats:
     if isinstance(source, str) and source in sample_pictures():
         source = _samples() / f"{source}.npy"
     if isinstance(source, (str, Path)) and Path(source).suffix.lower() in IMAGES:
-        values = _image(Path(source))
+        values = read_image(Path(source), LARGEST)
     elif isinstance(source, str) and not Path(source).suffix:
         raise InputError(
             f"there is no picture called {source!r}; there are {', '.join(sample_pictures())}; a file of yours ends in "
@@ -78,32 +76,3 @@ def load_picture(source: Any) -> Floats:
 
 def _samples() -> Path:
     return Path(__file__).parent / "data"
-
-
-def _image(path: Path) -> Floats:
-    from PIL import Image, UnidentifiedImageError  # loads slowly
-
-    try:
-        check_ordinary(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                if max(image.size) > LARGEST:
-                    width, height = image.size
-                    raise InputError(f"{path} has {height} x {width} pixels; give 2 to {LARGEST} a side")
-                grey = image.mode in ("1", "L", "I", "I;16", "F")
-                values = np.asarray(image if grey else image.convert("RGB"), dtype=np.float64)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; give the path of a picture") from None
-    except UnidentifiedImageError:
-        raise InputError(f"{path} is no image that can be read; save it as .png") from None
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        Image.DecompressionBombWarning,
-        Image.DecompressionBombError,
-    ) as error:
-        reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path} cannot be read: {reason}; save it again as .png") from None
-    return np.asarray(values if values.ndim == 2 else values @ LUMINANCE)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.matrix_files import load_digits
 from mho.errors import InputError
-from mho.input_files import check_ordinary
+from mho.procedures.applications.image_files import read_image
 
 Grey = NDArray[np.uint8]
 Bits = NDArray[np.uint8]
@@ -20,8 +20,6 @@ SAMPLE = "sample"
 MOST_PIXELS = 65_536
 DEPTH = 8  # bits of a pixel
 NUMBERS = (".npy", ".csv", ".mtx")
-LUMA = (0.299, 0.587, 0.114)
-"""Shares of red, green and blue in the brightness, ITU-R BT.601."""
 
 
 def load_picture(source: str) -> Grey:
@@ -41,7 +39,10 @@ def load_picture(source: str) -> Grey:
     if source.strip() == SAMPLE:
         return sample_picture()
     path = Path(source)
-    values = _numbers(path) if path.suffix.lower() in NUMBERS else _decoded(path)
+    if path.suffix.lower() in NUMBERS:
+        values = _numbers(path)
+    else:
+        values = np.rint(255.0 * read_image(path, MOST_PIXELS)).astype(np.uint8)
     if not 1 <= values.size <= MOST_PIXELS:
         rows, columns = values.shape
         raise InputError(
@@ -107,28 +108,3 @@ def _numbers(path: Path) -> Grey:
             f"the image {path}: pixel [{row}, {column}], counted from 0, is {digits.max()}; grey values go from 0 to 255"
         )
     return digits.astype(np.uint8)
-
-
-def _decoded(path: Path) -> Grey:
-    """Return a picture as Pillow decodes it, through Matplotlib, which needs it."""
-    from matplotlib.image import imread  # loads slowly
-
-    try:
-        check_ordinary(path)
-        values = np.asarray(imread(path))
-    except FileNotFoundError:
-        raise InputError(
-            f"the image {path} does not exist; give {SAMPLE}, or the path of a picture or of numbers "
-            f"({', '.join(NUMBERS)})"
-        ) from None
-    except Exception as error:  # a decoder of damaged files raises what it likes
-        raise InputError(
-            f"the image {path} cannot be read as a picture: {error}; give another file"
-        ) from None
-    if values.dtype.kind == "f":
-        values = 255.0 * values
-    if values.ndim == 3:
-        values = values[..., :3] @ np.array(LUMA) if values.shape[2] >= 3 else values[..., 0]
-    if values.ndim != 2:
-        raise InputError(f"the image {path} has {values.ndim} dimensions; a grey picture has 2")
-    return np.asarray(np.rint(values).clip(0, 255), dtype=np.uint8)

@@ -43,7 +43,7 @@ def test_what_is_no_picture_is_refused(tmp_path):
         (broken, "cannot be read"),
         (words, "is no image that can be read"),
         (tmp_path / "absent.png", "does not exist"),
-        (tmp_path / "wide.png", "has 2 x 600 pixels; give 2 to 512 a side"),
+        (tmp_path / "wide.png", "has 2 x 600 pixels; give at most 512 a side"),
         ("sphere", "there is no picture called 'sphere'; there are spheres"),
         ([[1.0, 0.5], [-0.25, 1.0]], "entry [1, 0], counted from 0, is -0.25"),
         ([[1.0, np.nan], [0.25, 1.0]], "every value must be finite"),
