@@ -77,7 +77,8 @@ def test_a_name_that_is_typed_whole_is_taken_whatever_else_it_is_found_in(
 def test_a_procedure_is_chosen_by_a_click(panel: ExperimentsPanel, qtbot) -> None:
     qtbot.waitUntil(lambda: bool(panel.list.names()), timeout=SOON)
     tree = panel.list.tree
-    cells = tree.topLevelItem(0)
+    groups = [tree.topLevelItem(place) for place in range(tree.topLevelItemCount())]
+    cells = next(group for group in groups if group.text(0) == "Cells")
     where = tree.visualItemRect(cells.child(1)).center()
     qtbot.mouseClick(tree.viewport(), Qt.MouseButton.LeftButton, pos=where)
     assert panel.heading.text() == cells.child(1).text(0)
