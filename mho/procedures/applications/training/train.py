@@ -12,7 +12,7 @@ from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.applications.application import Application, Holder, Prepared
-from mho.procedures.applications.training.datasets import Dataset, load_dataset, split
+from mho.procedures.applications.training.data.datasets import Dataset, load_dataset, split
 from mho.procedures.applications.training.effort import H100_JOULES, factor_sizes
 from mho.procedures.applications.training.inverses import ChipInverse, check_room
 from mho.procedures.applications.training.optimisers import NaturalGradient

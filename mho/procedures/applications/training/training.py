@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.procedures.applications.training.datasets import Split
+from mho.procedures.applications.training.data.datasets import Split
 from mho.procedures.applications.training.network import (
     Floats,
     Weights,

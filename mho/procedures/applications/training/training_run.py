@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.procedures.applications.application import Holder
-from mho.procedures.applications.training.datasets import Split
+from mho.procedures.applications.training.data.datasets import Split
 from mho.procedures.applications.training.effort import (
     factor_operations,
     inverse_operations,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mho.errors import InputError
-from mho.procedures.applications.training.datasets import Split, load_dataset, split
+from mho.procedures.applications.training.data.datasets import Split, load_dataset, split
 from mho.procedures.applications.training.effort import (
     factor_operations,
     factor_sizes,

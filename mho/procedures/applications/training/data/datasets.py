@@ -74,7 +74,7 @@ def load_dataset(source: str | Path) -> Dataset:
     """
     if str(source) in SHIPPED:
         alike, target = SHIPPED[str(source)]
-        path = Path(__file__).parent / "data" / f"{source}.npz"
+        path = Path(__file__).parent / f"{source}.npz"
         return _dataset(str(source), *_read(path), alike=alike, target=target)
     path = Path(source)
     if path.suffix != ".npz":
