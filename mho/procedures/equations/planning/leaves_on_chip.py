@@ -183,7 +183,7 @@ def _kinds_and_places(
     raise ChipMapError(
         f"the matrix is {size} x {size} (as a real one) and takes {count} loops of up to {largest} x {largest}; the "
         f"inverting arrays of chip {chip.name!r} take up to {len(places)} of that size{beside}: use smaller loops "
-        "(--leaf), or a chip with more arrays, as that of the bench `arrays`"
+        "(--leaf, where there is that option), or a chip with more arrays, as that of the bench `arrays` (--bench arrays)"
     )
 
 
