@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 from mho.procedures.equations.held.held_answers import HeldAnswers
 from mho.procedures.stream import Stream
 
+Floats = NDArray[np.float64]
+
+
+def digital_solution(matrix: Floats, rhs: Floats) -> Floats:
+    """Return A^-1 B of (n,) or (n, k) right-hand sides by LAPACK in float64: the answer to compare with."""
+    return np.asarray(np.linalg.solve(matrix, rhs), dtype=np.float64)
+
 
 def relative_error(found: NDArray[Any], exact: NDArray[Any]) -> float:
     """Return |found - exact| / |exact| of all entries together; the difference itself where `exact` is zero."""

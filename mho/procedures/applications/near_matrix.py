@@ -85,14 +85,3 @@ def solve_near(
         left = np.linalg.norm(r, axis=0) > tolerance * lengths
     residuals = np.divide(np.linalg.norm(r, axis=0), lengths, out=np.zeros_like(lengths), where=lengths > 0.0)
     return NearAnswers(x.reshape(np.shape(rhs)), cycles, residuals, ~left)
-
-
-def digital_solution(matrix: Floats, rhs: Floats) -> Floats:
-    """Return M^-1 B of (n,) or (n, k) right-hand sides by LAPACK in float64: the answer to compare with."""
-    return np.asarray(np.linalg.solve(matrix, rhs), dtype=np.float64)
-
-
-def relative_error(found: Floats, reference: Floats) -> float:
-    """Return |found - reference| / |reference|, of all elements together."""
-    length = float(np.linalg.norm(reference))
-    return float(np.linalg.norm(found - reference)) / (length or 1.0)

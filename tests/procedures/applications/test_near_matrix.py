@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mho.errors import ConvergenceError
-from mho.procedures.applications.near_matrix import relative_error, solve_near
+from mho.procedures.applications.comparison import relative_error
+from mho.procedures.applications.near_matrix import solve_near
 
 
 def near(change: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

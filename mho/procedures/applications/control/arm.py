@@ -14,6 +14,7 @@ from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
+from mho.procedures.applications.comparison import digital_solution
 from mho.procedures.applications.control.arm_kinematics import (
     Arm as ArmModel,
 )
@@ -24,7 +25,7 @@ from mho.procedures.applications.control.arm_kinematics import (
     planar,
     ur5,
 )
-from mho.procedures.applications.near_matrix import digital_solution, solve_near
+from mho.procedures.applications.near_matrix import solve_near
 from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter

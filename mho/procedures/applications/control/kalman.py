@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
+from mho.procedures.applications.comparison import digital_solution, relative_error
 from mho.procedures.applications.control.kalman_filter import (
     FilterStep,
     TrackModel,
@@ -21,7 +22,7 @@ from mho.procedures.applications.control.kalman_filter import (
     nees,
 )
 from mho.procedures.applications.control.tracks import SPEED, TRACKS, measure, push, read_track, truth
-from mho.procedures.applications.near_matrix import digital_solution, relative_error, solve_near
+from mho.procedures.applications.near_matrix import solve_near
 from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter

@@ -13,6 +13,7 @@ from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Prepared
+from mho.procedures.applications.comparison import digital_solution, relative_error
 from mho.procedures.applications.control.mean_variance import (
     conditions,
     frontier,
@@ -21,7 +22,6 @@ from mho.procedures.applications.control.mean_variance import (
     right_sides,
     variances,
 )
-from mho.procedures.applications.near_matrix import digital_solution, relative_error
 from mho.procedures.applications.outcome import Outcome
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream

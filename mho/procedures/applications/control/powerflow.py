@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Prepared
+from mho.procedures.applications.comparison import digital_solution, relative_error
 from mho.procedures.applications.control.network_files import load_network
 from mho.procedures.applications.control.power_network import Network
-from mho.procedures.applications.near_matrix import digital_solution, relative_error
 from mho.procedures.applications.outcome import Outcome
 from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream

@@ -13,6 +13,7 @@ from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Prepared
+from mho.procedures.applications.comparison import relative_error
 from mho.procedures.applications.fields.diffusion_steps import (
     SCHEMES,
     STARTS,
@@ -21,7 +22,6 @@ from mho.procedures.applications.fields.diffusion_steps import (
     march,
 )
 from mho.procedures.applications.fields.poisson import check_unknowns
-from mho.procedures.applications.near_matrix import relative_error
 from mho.procedures.applications.outcome import Outcome
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream

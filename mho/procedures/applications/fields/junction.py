@@ -11,8 +11,9 @@ from scipy.constants import elementary_charge
 
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
+from mho.procedures.applications.comparison import digital_solution, relative_error
 from mho.procedures.applications.fields.pn_junction import JunctionModel, NewtonStep, newton
-from mho.procedures.applications.near_matrix import digital_solution, relative_error, solve_near
+from mho.procedures.applications.near_matrix import solve_near
 from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter

@@ -13,6 +13,7 @@ from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Prepared
+from mho.procedures.applications.comparison import digital_solution, relative_error
 from mho.procedures.applications.fields.electrostatic_presets import CYLINDER, PRESETS, VOLTS, seeds
 from mho.procedures.applications.fields.electrostatics import (
     Electrostatics,
@@ -24,7 +25,6 @@ from mho.procedures.applications.fields.electrostatics import (
     system,
 )
 from mho.procedures.applications.fields.streamlines import line_texture, streamlines
-from mho.procedures.applications.near_matrix import digital_solution, relative_error
 from mho.procedures.applications.outcome import Outcome
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream

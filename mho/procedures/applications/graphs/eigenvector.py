@@ -21,6 +21,7 @@ from mho.procedures.applications.graphs.eigenpairs import (
     power_iteration,
 )
 from mho.procedures.applications.graphs.graph_files import load_graph, sample_graphs
+from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
@@ -174,7 +175,7 @@ class Eigenvector(Application):
         name = Path(self.matrix).name if isinstance(self.matrix, (str, Path)) else "a matrix"
         return f"Eigenvector of {name}"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
         """Hold A - s I once, and iterate with it in three ways."""
         given: Spectrum = plan.given
         start = _start(len(given.matrix))
@@ -196,7 +197,7 @@ class Eigenvector(Application):
                 f"{tolerance:.2g} was asked for (bits, steps)",
                 "WARNING",
             )
-        return {
+        return Outcome.of({
             "eigenvalue": best.value,
             "eigenvalue_lapack": given.value,
             "value_error": abs(best.value - given.value) / given.scale,
@@ -213,7 +214,7 @@ class Eigenvector(Application):
             "one_step_angle": (given.angle(found["davidson"][:2][-1].vector), "rad"),
             "encoding": encoding,
             **costs,
-        }  # fmt: skip
+        })  # fmt: skip
 
 
 def _iterate(

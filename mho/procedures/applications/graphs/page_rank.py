@@ -22,6 +22,7 @@ from mho.procedures.applications.graphs.link_matrix import (
     swapped_pairs,
     transition_matrix,
 )
+from mho.procedures.applications.outcome import Outcome
 from mho.procedures.parameters import (
     BooleanParameter,
     FloatParameter,
@@ -134,7 +135,7 @@ class PageRank(Application):
         """Return the name of the graph."""
         return f"PageRank of {_name(self.graph)}"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
         """Hold the system, answer in one step, over the cycles of the published loop, and refined."""
         given: Ranking = plan.given
         graph, digital = given.graph, given.digital
@@ -176,27 +177,29 @@ class PageRank(Application):
         )
         error = relative_error(refined, digital)
         swapped, pairs = swapped_pairs(refined, digital)
-        return {
-            "nodes": graph.nodes,
-            "links": graph.links,
-            "dangling": len(graph.dangling),
-            "highest": _some(graph, np.argsort(-refined, kind="stable")),
-            "relative_error": error,
-            "one_step_error": relative_error(one_step, digital),
-            "swapped_pairs": swapped,
-            "one_step_swapped_pairs": swapped_pairs(one_step, digital)[0],
-            "pairs": pairs,
-            "cycles": int(answers.cycles[0]),
-            "bits": (float(answers.bits[0]), "bit"),
-            "residual": float(answers.residuals[0]),
-            "converged": bool(answers.converged[0]),
-            "digital_products": steps_of_power_iteration(
-                given.transition, given.restart, float(self.damping), max(error, 1e-14)
-            ),
-            "condition": float(np.linalg.cond(given.matrix)),
-            "encoding": encoding,
-            **costs,
-        }
+        return Outcome.of(
+            {
+                "nodes": graph.nodes,
+                "links": graph.links,
+                "dangling": len(graph.dangling),
+                "highest": _some(graph, np.argsort(-refined, kind="stable")),
+                "relative_error": error,
+                "one_step_error": relative_error(one_step, digital),
+                "swapped_pairs": swapped,
+                "one_step_swapped_pairs": swapped_pairs(one_step, digital)[0],
+                "pairs": pairs,
+                "cycles": int(answers.cycles[0]),
+                "bits": (float(answers.bits[0]), "bit"),
+                "residual": float(answers.residuals[0]),
+                "converged": bool(answers.converged[0]),
+                "digital_products": steps_of_power_iteration(
+                    given.transition, given.restart, float(self.damping), max(error, 1e-14)
+                ),
+                "condition": float(np.linalg.cond(given.matrix)),
+                "encoding": encoding,
+                **costs,
+            }
+        )
 
 
 def _places(graph: Graph, wanted: Any) -> NDArray[np.int64] | None:

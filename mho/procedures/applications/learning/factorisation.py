@@ -23,6 +23,7 @@ from mho.procedures.applications.learning.nonnegative import (
     relative_error,
 )
 from mho.procedures.applications.learning.pictures import load_picture
+from mho.procedures.applications.outcome import Outcome
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Figure, Layout, Map, Table
@@ -135,7 +136,7 @@ class Factorisation(Application):
         name = Path(self.picture).name if isinstance(self.picture, (str, Path)) else "a picture"
         return f"Factorisation of {name}"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
         """Factorise with every rank on the chip and in float64, from the same start."""
         given: Pictured = plan.given
         stream.snapshot("picture", given.picture, bench.now())
@@ -151,19 +152,21 @@ class Factorisation(Application):
         stream.set_array("left", factors.left)
         stream.set_array("right", factors.right)
         picture, largest = given.picture, given.ranks[-1]
-        return {
-            "rows": picture.shape[0],
-            "columns": picture.shape[1],
-            "rank": largest,
-            "error": found[0],
-            "digital_error": found[1],
-            "least_error": least_error(picture, largest),
-            "worst_ratio": worst,
-            "peak_ratio": (peak_ratio(picture, factors.product), "dB"),
-            "compression": picture.size / (largest * sum(picture.shape)),
-            "method": self.method,
-            **costs,
-        }
+        return Outcome.of(
+            {
+                "rows": picture.shape[0],
+                "columns": picture.shape[1],
+                "rank": largest,
+                "error": found[0],
+                "digital_error": found[1],
+                "least_error": least_error(picture, largest),
+                "worst_ratio": worst,
+                "peak_ratio": (peak_ratio(picture, factors.product), "dB"),
+                "compression": picture.size / (largest * sum(picture.shape)),
+                "method": self.method,
+                **costs,
+            }
+        )
 
     def _factorised(
         self, picture: Floats, rank: int, chip: Holder, bench: Bench, stream: Stream

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from mho.procedures.applications.application import MATRICES, Application, Prepa
 from mho.procedures.applications.comparison import relative_error, say_unconverged
 from mho.procedures.applications.learning.linear_model import standardised
 from mho.procedures.applications.learning.tables import load_regressors, sample_tables
+from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.solve.solve import Solve
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
@@ -168,7 +169,7 @@ class PseudoInverse(Application):
         name = Path(self.matrix).name if isinstance(self.matrix, (str, Path)) else "a matrix"
         return f"Pseudo-inverse of {name}"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
         """Hold the loop, answer all unit vectors in one step, over the cycles, and refined."""
         given: Rectangular = plan.given
         with self.holding(plan, bench, stream) as chip:
@@ -183,16 +184,18 @@ class PseudoInverse(Application):
         one_step, refined = given.answer(loop.each[0]), given.answer(answers.solutions)
         for name, image in (("one_step", one_step), ("refined", refined), ("digital", given.digital)):
             stream.snapshot(name, image, bench.now())
-        return {
-            "rows": given.digital.shape[1],
-            "columns": given.digital.shape[0],
-            "condition_of_matrix": given.condition,
-            "condition": float(np.linalg.cond(given.matrix)),
-            "relative_error": relative_error(refined, given.digital),
-            "one_step_error": relative_error(one_step, given.digital),
-            "cycles": int(answers.cycles.max()),
-            "residual": float(answers.residuals.max()),
-            "converged": bool(answers.converged.all()),
-            "encoding": encoding,
-            **costs,
-        }
+        return Outcome.of(
+            {
+                "rows": given.digital.shape[1],
+                "columns": given.digital.shape[0],
+                "condition_of_matrix": given.condition,
+                "condition": float(np.linalg.cond(given.matrix)),
+                "relative_error": relative_error(refined, given.digital),
+                "one_step_error": relative_error(one_step, given.digital),
+                "cycles": int(answers.cycles.max()),
+                "residual": float(answers.residuals.max()),
+                "converged": bool(answers.converged.all()),
+                "encoding": encoding,
+                **costs,
+            }
+        )

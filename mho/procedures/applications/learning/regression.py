@@ -33,6 +33,7 @@ from mho.procedures.applications.learning.regression_tables import (
     weights_table,
 )
 from mho.procedures.applications.learning.tables import Regressors, load_regressors
+from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.certificates.certificate import dependent_rows
 from mho.procedures.equations.solve.solve import Solve
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
@@ -151,7 +152,7 @@ class Regression(Application):
         name = Path(source).name if isinstance(source, (str, Path)) else "a table"
         return f"{str(self.kind).capitalize()} regression of {name}"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
         """Fit on the chip, compare with the digital fit, record."""
         task: Task = plan.given
         data, design = task.data, task.design
@@ -165,14 +166,16 @@ class Regression(Application):
                 linear = LinearRegression(chip, stream, str(self.circuit), int(self.bits), int(self.cycles))
                 found = linear.fit(design, data.observed, task.penalties)
             costs = chip.costs()
-        return {
-            "rows": data.rows,
-            "columns": len(data.columns),
-            **({"classes": ", ".join(data.classes)} if data.classes else {}),
-            "condition_of_columns": design.condition,
-            **found,
-            **costs,
-        }
+        return Outcome.of(
+            {
+                "rows": data.rows,
+                "columns": len(data.columns),
+                **({"classes": ", ".join(data.classes)} if data.classes else {}),
+                "condition_of_columns": design.condition,
+                **found,
+                **costs,
+            }
+        )
 
 
 def _penalties(given: Any, kind: str) -> tuple[float, ...]:

@@ -14,6 +14,7 @@ from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.applications.application import Application, Holder, Prepared
+from mho.procedures.applications.outcome import Outcome
 from mho.procedures.applications.wireless import published_rates
 from mho.procedures.applications.wireless.channel import circular, load_channel, noise_ratios, rayleigh
 from mho.procedures.applications.wireless.detection import (
@@ -170,7 +171,7 @@ class Mimo(Application):
         slices = -(-int(self.bits) // 3) + 1
         return Estimate(pulses=round(matrices * PULSES_PER_CELL * 2 * slices * (2 * given.users) ** 2))
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> dict[str, Any]:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
         """Hold the matrix, send at one ratio after the other, decide after every cycle, count."""
         setting: Setting = plan.given
         if setting.picture is not None:
@@ -191,14 +192,16 @@ class Mimo(Application):
         for text in shortcomings(points):
             stream.say(text, "WARNING")
         antennas, users = setting.channel.shape
-        return {
-            "antennas": antennas,
-            "users": users,
-            "condition": float(np.linalg.cond(setting.channel) ** 2),
-            **summary_of(points, receivers(int(self.cycles))),
-            "encoding": encoding,
-            **costs,
-        }
+        return Outcome.of(
+            {
+                "antennas": antennas,
+                "users": users,
+                "condition": float(np.linalg.cond(setting.channel) ** 2),
+                **summary_of(points, receivers(int(self.cycles))),
+                "encoding": encoding,
+                **costs,
+            }
+        )
 
     # --- one signal-to-noise ratio ---
 
