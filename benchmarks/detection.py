@@ -111,7 +111,7 @@ def _image(constellation: int, snr: float) -> Figure:
     )
 
 
-def _timed(parameters: dict[str, Any], bench: str) -> tuple[dict[str, Any], float]:
+def _timed(parameters: dict[str, Any], bench: str) -> tuple[Any, float]:
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
         result = run_procedure(Mimo(**parameters), bench, seed=1, output=Path(folder) / "run.h5")
