@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,8 @@ from mho.analysis.projection import PUBLISHED, published_deviations
 from mho.errors import ConvergenceError
 from mho.procedures import Mimo
 from mho.running.execution import evaluate
-from mho.running.published.comparisons import Compared, Outcome, Tell
+from mho.running.published.comparisons import Compared, Experiment, Outcome, Tell
 from mho.running.published.ensemble import Setup
-from mho.running.published.paper_numbers import PublishedExperiment, published_numbers
 from mho.runs import Column, Figure, Table
 from mho.runs.intervals import binomial_interval
 
@@ -33,7 +31,7 @@ RATES = ("published", "chips", "low", "high", "float32")
 
 
 @dataclass(frozen=True)
-class BitErrors:
+class BitErrors(Experiment):
     """Bit error rates after so many cycles, at the published signal-to-noise ratios.
 
     Attributes
@@ -54,11 +52,6 @@ class BitErrors:
     cycles: int
     bench: str
     number: int
-
-    @cached_property
-    def published(self) -> PublishedExperiment:
-        """What the paper says."""
-        return published_numbers()[self.name]
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -144,15 +137,10 @@ class BitErrors:
 
 
 @dataclass(frozen=True)
-class Throughput:
+class Throughput(Experiment):
     """Equivalent operations a second against N, from the published assumptions; a model, without any chip."""
 
     name: str = "throughput"
-
-    @cached_property
-    def published(self) -> PublishedExperiment:
-        """What the paper says."""
-        return published_numbers()[self.name]
 
     @property
     def tables(self) -> tuple[Table, ...]:

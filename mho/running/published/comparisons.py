@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.running.published.ensemble import Setup
-from mho.running.published.paper_numbers import PublishedNumber
+from mho.running.published.paper_numbers import PublishedExperiment, PublishedNumber, published_numbers
 from mho.running.published.rejection import Rejection
 from mho.runs import Figure, Table
 
@@ -128,24 +130,26 @@ class Outcome:
         return told | ({"open": list(self.open_)} if self.open_ else {})
 
 
-class Experiment(Protocol):
-    """One experiment of the paper, on the virtual bench."""
+class Experiment(ABC):
+    """One experiment of the paper, on the virtual bench; `name` is how it is typed."""
+
+    name: str
+
+    @cached_property
+    def published(self) -> PublishedExperiment:
+        """What the paper says."""
+        return published_numbers()[self.name]
 
     @property
-    def name(self) -> str:
-        """As it is typed."""
-        ...
-
-    @property
+    @abstractmethod
     def tables(self) -> tuple[Table, ...]:
         """Tables of the run file."""
-        ...
 
     @property
+    @abstractmethod
     def figures(self) -> tuple[Figure, ...]:
         """Figures of the run file."""
-        ...
 
+    @abstractmethod
     def carry_out(self, setup: Setup, tell: Tell) -> Outcome:
         """Carry it out on the chips of a set-up."""
-        ...

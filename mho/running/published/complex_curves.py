@@ -7,7 +7,6 @@ paper's detection of MIMO signals with the same numbers of users: 16 x 4 and 128
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +15,10 @@ from mho.chip_maps.matrix_files import to_real
 from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.instruments import Bench
 from mho.procedures import HeldMatrix, refine_on_chip
-from mho.running.published.comparisons import Compared, Outcome, Tell
+from mho.running.published.comparisons import Compared, Experiment, Outcome, Tell
 from mho.running.published.curves import curve_columns, curve_figures, curve_table
 from mho.running.published.ensemble import Setup
-from mho.running.published.paper_numbers import PublishedExperiment, PublishedNumber, published_numbers
+from mho.running.published.paper_numbers import PublishedNumber
 from mho.runs import Figure, Table
 
 Floats = NDArray[np.float64]
@@ -36,7 +35,7 @@ def gram(antennas: int, users: int, rng: np.random.Generator) -> Complexes:
 
 
 @dataclass(frozen=True)
-class ComplexCurve:
+class ComplexCurve(Experiment):
     """One of the complex experiments.
 
     Attributes
@@ -57,11 +56,6 @@ class ComplexCurve:
     users: int
     columns: int
     number: int
-
-    @cached_property
-    def published(self) -> PublishedExperiment:
-        """What the paper says."""
-        return published_numbers()[self.name]
 
     @property
     def tables(self) -> tuple[Table, ...]:

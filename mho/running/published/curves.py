@@ -9,7 +9,6 @@ slice holds and which makes the floor.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,8 @@ from numpy.typing import NDArray
 from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import ConvergenceError
 from mho.procedures import Refined, refine_as_published
-from mho.running.published.comparisons import Compared, Outcome, Tell
+from mho.running.published.comparisons import Compared, Experiment, Outcome, Tell
 from mho.running.published.ensemble import Setup
-from mho.running.published.paper_numbers import PublishedExperiment, published_numbers
 from mho.running.published.rejection import detectable, reject
 from mho.runs import Column, Figure, Table
 
@@ -113,7 +111,7 @@ def curve_columns(
 
 
 @dataclass(frozen=True)
-class RealCurve:
+class RealCurve(Experiment):
     """One of the real 4 x 4 experiments.
 
     Attributes
@@ -135,11 +133,6 @@ class RealCurve:
     cycles: int
     falling: int
     number: int
-
-    @cached_property
-    def published(self) -> PublishedExperiment:
-        """What the paper says."""
-        return published_numbers()[self.name]
 
     @property
     def tables(self) -> tuple[Table, ...]:

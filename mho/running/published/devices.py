@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +13,9 @@ from mho.instruments import Bench
 from mho.instruments.simulated import AmplifierBank, InverseCircuit, StepResponse, amplifier_preset
 from mho.procedures import Program, Programmed
 from mho.running.execution import evaluate
-from mho.running.published.comparisons import Compared, Outcome, Tell
+from mho.running.published.comparisons import Compared, Experiment, Outcome, Tell
 from mho.running.published.curves import MATRIX
 from mho.running.published.ensemble import Setup
-from mho.running.published.paper_numbers import PublishedExperiment, published_numbers
 from mho.runs import Band, Column, Figure, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
@@ -34,16 +32,11 @@ SMALL = (
 
 
 @dataclass(frozen=True)
-class Levels:
+class Levels(Experiment):
     """400 cells programmed to eight levels, on every chip."""
 
     name: str = LEVELS
     number: int = 3
-
-    @cached_property
-    def published(self) -> PublishedExperiment:
-        """What the paper says."""
-        return published_numbers()[self.name]
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -178,16 +171,11 @@ def peak_time(response: StepResponse) -> float:
 
 
 @dataclass(frozen=True)
-class Settling:
+class Settling(Experiment):
     """How long the 4 x 4 loop takes with fast amplifiers, on the cells of every chip."""
 
     name: str = SETTLING
     number: int = 4
-
-    @cached_property
-    def published(self) -> PublishedExperiment:
-        """What the paper says."""
-        return published_numbers()[self.name]
 
     @property
     def tables(self) -> tuple[Table, ...]:
