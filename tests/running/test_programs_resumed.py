@@ -41,6 +41,7 @@ from mho.procedures.stream import Progress
 programmer.PROGRESS_PERIOD = -1.0  # every cell is announced, however fast the computer
 def kill(event):
     if isinstance(event, Progress) and event.detail.get("pulses", 0) >= {pulses}:
+        time.sleep(1.5)  # what is older than a second is on the disk
         os.kill(os.getpid(), signal.SIGKILL)
 run({procedure}, {bench!r}, seed=5, output="1.h5", observers=[kill], **{conditions})
 """

@@ -79,6 +79,7 @@ def test_a_procedure_is_chosen_by_a_click(panel: ExperimentsPanel, qtbot) -> Non
     tree = panel.list.tree
     groups = [tree.topLevelItem(place) for place in range(tree.topLevelItemCount())]
     cells = next(group for group in groups if group.text(0) == "Cells")
+    tree.scrollToItem(cells.child(1))
     where = tree.visualItemRect(cells.child(1)).center()
     qtbot.mouseClick(tree.viewport(), Qt.MouseButton.LeftButton, pos=where)
     assert panel.heading.text() == cells.child(1).text(0)
