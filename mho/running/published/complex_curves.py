@@ -65,7 +65,9 @@ class ComplexCurve(Experiment):
     @property
     def figures(self) -> tuple[Figure, ...]:
         """Figures of the run file."""
-        return curve_figures(self.short, self.published.title)
+        known = self.published.numbers.get("final")
+        final = [] if known is None else known.values.tolist()
+        return curve_figures(self.short, self.published.title, [CYCLES] * len(final), final)
 
     def carry_out(self, setup: Setup, tell: Tell) -> Outcome:
         """Refine on every chip."""

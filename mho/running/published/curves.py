@@ -8,6 +8,7 @@ slice holds and which makes the floor.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from mho.procedures import Refined, refine_as_published
 from mho.running.published.comparisons import Compared, Experiment, Outcome, Tell
 from mho.running.published.ensemble import Setup
 from mho.running.published.rejection import detectable, reject
-from mho.runs import Column, Figure, Table
+from mho.runs import Column, Figure, ReferencePoints, Table
 
 Floats = NDArray[np.float64]
 
@@ -63,8 +64,11 @@ def curve_table(name: str, title: str) -> tuple[Table, Table]:
     return chips, band
 
 
-def curve_figures(name: str, title: str) -> tuple[Figure, ...]:
-    """Return the figure of the published curve among the chips', and that of every chip's."""
+def curve_figures(
+    name: str, title: str, cycles: Sequence[int], errors: Sequence[float]
+) -> tuple[Figure, ...]:
+    """Return the figure of the published curve among the chips', and that of every chip's, with the published errors."""
+    published = (ReferencePoints(tuple(map(float, cycles)), tuple(errors), "published"),) if errors else ()
     return (
         Figure(
             f"convergence_{name}",
@@ -82,6 +86,7 @@ def curve_figures(name: str, title: str) -> tuple[Figure, ...]:
             y="error",
             by="chip",
             y_scale="log",
+            points=published,
         ),
     )
 
@@ -142,7 +147,8 @@ class RealCurve(Experiment):
     @property
     def figures(self) -> tuple[Figure, ...]:
         """Figures of the run file."""
-        return curve_figures(self.short, self.published.title)
+        errors = self.published["errors"].values.tolist()
+        return curve_figures(self.short, self.published.title, range(1, len(errors) + 1), errors)
 
     def matrix(self, rng: np.random.Generator) -> Floats:
         """Return A of one chip."""

@@ -105,6 +105,7 @@ def test_zero_is_in_the_middle_of_a_map_with_both_signs_and_noise_around_zero_is
 def test_codes_have_the_names_of_their_description() -> None:
     assert code_names("0 LRS, after a SET; 1 HRS, after a RESET") == {0: "LRS", 1: "HRS"}
     assert code_names("multiply: 0 open, 1 short, 2 unformed") == {0: "open", 1: "short", 2: "unformed"}
+    assert code_names("1 levels, 2 4x4-12bit") == {1: "levels", 2: "4x4-12bit"}
     assert code_names("conductance, transistor off") == {}
     assert code_names("1 is the first") == {}
     assert code_names("0 a, 0 b") == {}

@@ -79,6 +79,8 @@ def test_the_run_file_holds_all_of_it_and_its_figures_are_drawn(repeated, tmp_pa
             len(one.rows) for one in repeated.outcomes.values()
         )
         assert run.summary["experiments"]["4x4-12bit"]["wrong_integers"] == 0
+        every = next(figure for figure in run.figures if figure.name == "chips_12bit")
+        assert [(one.x, one.y) for one in every.points] == [((1.0, 2.0, 3.0), (0.18, 0.034, 0.0076))]
         for figure in run.figures:
             draw(repeated.path, figure=figure.name).savefig(tmp_path / f"{figure.name}.png")
             assert (tmp_path / f"{figure.name}.png").stat().st_size > 5000

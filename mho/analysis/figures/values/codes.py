@@ -15,7 +15,7 @@ def code_names(description: str) -> dict[int, str]:
     """
     listed = description.rpartition(": ")[2]
     parts = [part.strip() for part in listed.split(";" if ";" in listed else ",")]
-    found = [re.fullmatch(r"(\d{1,3}) (\D.*)", part) for part in parts]
+    found = [re.fullmatch(r"(\d{1,3}) (\D.*|\d+[a-z].*)", part) for part in parts]
     if len(parts) < 2:
         return {}
     names: dict[int, str] = {}
