@@ -1,7 +1,7 @@
 """All of SciPy's iterative methods on the problems that SciPy tests them with, on a bench, without INV and with it.
 
 The cases come from SciPy's own tests, which its wheels hold: matrices, right-hand sides, methods that do not suit, and
-those that cannot converge. Poisson's in two dimensions, of 1,600 unknowns, is left out.
+those that cannot converge. Poisson's in two dimensions, of 1,600 unknowns, has a test of its own.
 """
 
 from __future__ import annotations
@@ -95,6 +95,19 @@ def test_a_start_and_a_right_hand_side_of_zeros(held):
     x, info = gcrotmk(on_chip.operator, CASES[name].b, x0=close, rtol=1e-6, atol=0.0)
     assert info == 0
     np.testing.assert_array_equal(x, close)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_poissons_equation_in_two_dimensions():
+    case = next(case for case in scipys.IterativeParams().cases if case.name == "poisson2d")
+    matrix, b = case.A.toarray(), case.b
+    with mho.open_bench("arrays", seed=1) as bench:
+        on_chip = mho.linalg.on_bench(matrix, bench)
+        for method, precondition in ((cg, None), (gcrotmk, on_chip.preconditioner)):
+            x, info = method(on_chip.operator, b, M=precondition, rtol=1e-5, atol=0.0)
+            assert info == 0
+            assert np.linalg.norm(b - matrix @ x) <= 1.5e-5 * np.linalg.norm(b)
 
 
 def test_singular_ones_are_refused():

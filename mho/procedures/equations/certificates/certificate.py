@@ -164,6 +164,11 @@ class Certifier:
                 self.condition, self._scaled_inverse_norm = largest * inverse, inverse
 
     @property
+    def condition_as_given(self) -> float:
+        """Upper bound of the condition number of A itself."""
+        return self._norm * self.inverse_norm
+
+    @property
     def provable_bits(self) -> float:
         """Return the bits that can be proved of a float64 solution, given the residual that rounding leaves."""
         return MANTISSA - math.log2(self.condition) if self.condition < math.inf else 0.0

@@ -27,7 +27,6 @@ from mho.procedures.equations.solve.prepared_solve import PreparedSolve
 from mho.procedures.equations.solve.programmed_matrix import MatrixOnChip, ProgrammedMatrix
 from mho.procedures.equations.solve.refined_answers import RefinedAnswers
 from mho.procedures.equations.solve.solve import Solve
-from mho.procedures.equations.solve.solve_summary import condition_number
 from mho.procedures.stream import NullStream, Stream
 
 Floats = NDArray[np.float64]
@@ -209,7 +208,7 @@ class HeldMatrix:
         matrix, plan = self._matrix, self._matrix.plan
         return {
             "size": self.size,
-            "condition": condition_number(self.matrix),
+            "condition": self._plan.system.certifier.condition_as_given,
             "encoding": plan.encoding_name,
             "shift": plan.shift,
             "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,

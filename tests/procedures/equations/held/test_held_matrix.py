@@ -64,6 +64,12 @@ def test_cycles_of_the_published_loop_gain_bits_each(bench):
     assert (found.cycles == 4).all()
 
 
+@pytest.mark.parametrize("matrix", [REAL, COMPLEX], ids=["real", "complex"])
+def test_its_condition_number_is_told(bench, matrix):
+    found = HeldMatrix.programmed(matrix, bench).summary()["condition"]
+    assert found == pytest.approx(np.linalg.cond(matrix), rel=1e-9)
+
+
 def test_the_last_of_so_many_cycles_takes_no_product(bench):
     held = HeldMatrix.programmed(REAL, bench)
     held.solve(np.ones((6, 2)), cycles=1)
