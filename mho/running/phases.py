@@ -30,7 +30,7 @@ from mho.procedures.stream import Control, Ended, MakingSafe, Observer, Started,
 from mho.running.cutting import Cut
 from mho.running.failures import failure_reason, failure_trace
 from mho.running.openers import Opener, Opening, note_left
-from mho.running.results import kept_result
+from mho.running.results import kept_result, losses, losses_in_words
 from mho.runs import RunHeader, RunWriter, Status, collect, new_run_path
 from mho.runs.provenance import input_files
 
@@ -63,6 +63,8 @@ def carry_out(
         bench = opened.bench
         plan = procedure.prepare(given, bench, np.random.default_rng([seed, 1]))
         control.check_stop()
+        if not opened.goes_on:
+            bench.damage.begin()
         notes = {**came_from, **opened.notes, **(provenance or {})}
         header = _header(procedure, plan, bench, seed, notes)
         with RunWriter.create(path, header, procedure.layout(plan)) as writer:
@@ -77,9 +79,11 @@ def carry_out(
                         warnings_recorded(stream),
                         _made_safe(bench, writer, stream, outcome),
                         control.governing(bench, stream),
+                        _losses_said(bench, stream),
                     ):
                         result = procedure.execute(plan, bench, stream)
                     took = {"wall_seconds": time.monotonic() - started, "run_file": str(path)}
+                    took |= losses(bench.damage)
                     kept = kept_result(result)
                     stream.set_result(kept.values | took, kept.units | {"wall_seconds": "s"})
             finally:
@@ -185,6 +189,17 @@ def _made_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcom
             stream.say(str(error), "CRITICAL", unsafe=True)
             if not failed:  # else what ended the run is its reason, and must not be covered up
                 raise
+
+
+@contextmanager
+def _losses_said(bench: Bench, stream: Stream) -> Iterator[None]:
+    """Say, however a run ends, which cells its own pulses have destroyed: they are no defects of the chip's own."""
+    try:
+        yield
+    finally:
+        if words := losses_in_words(bench.damage):
+            with suppress(MhoError):  # a file that cannot be written must not cover up the error
+                stream.say(words, "WARNING")
 
 
 @contextmanager

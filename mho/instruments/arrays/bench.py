@@ -238,6 +238,7 @@ class CellVisit:
                 highest = float(np.abs(voltage[some]).max())
                 bench.limits.check_pulse(line, highest, float(width[some].max()), edge)
         bench.limits.check_level("word line", float(np.abs(gate).max(initial=0.0)))
+        bench.damage.acted = True
         self._visit.pulse(which, sets, voltage, width, gate)
 
     def wait(self, which: Numbers, seconds: float) -> None:

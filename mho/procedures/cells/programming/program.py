@@ -42,6 +42,8 @@ from mho.runs.standard_figures import programming_figures
 
 Digits = NDArray[np.int64]
 
+DESTROYED = "destroyed by our own pulses: they are no defects of the chip's own"
+
 
 @dataclass(frozen=True)
 class Programmed:
@@ -246,23 +248,28 @@ class Program(Procedure):
         programmer.program([block], first=first)
         programmer.record_outcome(block)
         failed = programmer.failed([block])
-        ended = {one: int(np.count_nonzero(block.outcome == one)) for one in Outcome}
+        place, outside = block.placement, block.outcome != Outcome.IN_WINDOW
+        ours = outside & bench.damage.lost_among(place.array, place.rows, place.columns)
+        ended = {one: int(np.count_nonzero((block.outcome == one) & ~ours)) for one in Outcome}
         if failed:
-            reasons = "; ".join(
-                f"{n} {one.words}" for one, n in ended.items() if n and one != Outcome.IN_WINDOW
-            )
+            reasons = [f"{n} {one.words}" for one, n in ended.items() if n and one != Outcome.IN_WINDOW]
+            if ours.any():
+                reasons.append(f"{ours.sum()} {DESTROYED}")
             stream.say(
-                f"{failed} cells read outside their verify window after the last pass: {reasons}", "WARNING"
+                f"{failed} cells read outside their verify window after the last pass: {'; '.join(reasons)}",
+                "WARNING",
             )
         summary = {
             "cells": block.digits.size,
             "cells_failed": failed,
             **_yield(block.digits.size - failed, block.digits.size),
             "pulses_per_cell": programmer.pulses / block.digits.size,
-            "outcomes": {one.name.lower(): n for one, n in ended.items() if n},
+            "outcomes": {one.name.lower(): n for one, n in ended.items() if n}
+            | ({"lost_by_pulses": int(ours.sum())} if ours.any() else {}),
             **_product_errors(programmer),
             "pulses": programmer.pulses,
             "reads": programmer.reads,
+            "lost_by_pulses": len(bench.damage.lost()),
             "virtual_seconds": bench.now(),
         }
         if earlier is not None:

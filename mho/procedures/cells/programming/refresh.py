@@ -277,6 +277,7 @@ class Refresh(Procedure):
             **_moved_summary(moved),
             "pulses": programmer.pulses,
             "reads": programmer.reads,
+            "lost_by_pulses": len(bench.damage.lost()),
             "virtual_seconds": bench.now(),
         }
         return Refreshed(before, block.achieved, block.pulses, failed, summary)
