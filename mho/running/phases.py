@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -27,11 +28,12 @@ from mho.procedures.instrument_warnings import warnings_recorded
 from mho.procedures.origin import origin
 from mho.procedures.own_code import source_of
 from mho.procedures.stream import Control, Ended, MakingSafe, Observer, Started, Stream
+from mho.running.conclusions import conclusion_of
 from mho.running.cutting import Cut
 from mho.running.failures import failure_reason, failure_trace
 from mho.running.openers import Opener, Opening, note_left
 from mho.running.results import kept_result, losses, losses_in_words
-from mho.runs import RunHeader, RunWriter, Status, collect, new_run_path
+from mho.runs import Conclusion, RunHeader, RunWriter, Status, collect, new_run_path
 from mho.runs.provenance import input_files
 
 
@@ -73,6 +75,7 @@ def carry_out(
                 cut.watch(stream)
             stream.announce(Started(header.title, path))
             outcome = _Outcome(control)
+            conclusion = Conclusion()
             try:
                 with outcome:
                     with (
@@ -86,10 +89,13 @@ def carry_out(
                     took |= losses(bench.damage)
                     kept = kept_result(result)
                     stream.set_result(kept.values | took, kept.units | {"wall_seconds": "s"})
+                    conclusion = conclusion_of(procedure, plan, result, kept, writer.lengths())
             finally:
                 if outcome.trace:
                     with suppress(MhoError):  # a file that cannot be written must not cover up the error
                         writer.log("ERROR", outcome.trace)
+                with suppress(MhoError):
+                    conclusion = writer.conclude(replace(conclusion, unsafe=outcome.unsafe_reason))
                 writer.finish(outcome.status, outcome.reason)
                 stream.announce(
                     Ended(
@@ -101,6 +107,7 @@ def carry_out(
                         outcome.confirmed,
                         outcome.unsafe_reason,
                         outcome.live,
+                        conclusion,
                     )
                 )
                 note_left(bench, path)
