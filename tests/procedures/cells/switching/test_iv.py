@@ -232,7 +232,9 @@ def test_virgin_cells_are_said_to_need_forming(tmp_path):
     said = []
     run(IV(rows="0", columns="0:3"), seed=1, output=tmp_path, observers=[said.append])
     texts = [event.text for event in said if hasattr(event, "text")]
-    assert any(text.startswith("3 of 3 cells conduct nothing above the noise of the reading") for text in texts)
+    assert any(
+        text.startswith("3 of 3 cells conduct nothing above the noise of the reading") for text in texts
+    )
     assert any("mho run form --array multiply --rows 0 --columns 0:3" in text for text in texts)
 
 
