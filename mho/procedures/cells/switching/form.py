@@ -232,7 +232,7 @@ class Form(Procedure):
         )
         bench.check_read()
         for number in (0, -1):
-            bench.check_pulse(plan.pulse(number))
+            bench.check_pulse(plan.pulse(number), forming=True)
         if not plan.threshold < bench.file.read.current_limit:
             raise InputError(
                 f"threshold is {plan.threshold:g} A, and reads are limited to {bench.file.read.current_limit:g} A: no cell "
@@ -349,7 +349,8 @@ def ramped(cells: VisitedCells, plan: FormPlan) -> tuple[Numbers, Floats, NDArra
         found = cells.read(which, plan.read_voltage)
         cells.record(which, pulse=number, **pulse, **found._asdict())
         conductance[which] = found.conductance
-        return ~(found.current < plan.threshold)  # also where the range overflowed
+        # Also where the range overflowed, and where it conducts, or did once, by the chip map: that is never formed again.
+        return ~(found.current < plan.threshold) | cells.formed[which]
 
     before = read(
         np.arange(cells.count), 0, ramped=math.nan, voltage=plan.read_voltage, width=0.0, gate=math.nan
