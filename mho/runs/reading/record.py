@@ -174,6 +174,12 @@ class RunRecord:
             return self._text("chip/defects") if "defects" in self._group("chip") else ""
 
     @property
+    def formed(self) -> str:
+        """The chip's cells that were formed when the run ended, as text; "" in older files."""
+        with intact(self.path):
+            return self._text("chip/formed") if "formed" in self._group("chip") else ""
+
+    @property
     def cells(self) -> str:
         """The arrays and cell ranges in use, as text."""
         return self._text("chip/cells")

@@ -156,8 +156,7 @@ class Program(Procedure):
         placement = place_block(array, *given.shape) if self.place == "auto" else self._fixed(array, given)
         settings, strategy = chosen_strategy(chip.write_verify, self.write_verify, self.strategy)
         bench.check_read()
-        for pulse in strategy.largest_pulses(settings):
-            bench.check_pulse(pulse)
+        strategy.check_pulses(bench, settings)
         if settings.verify != "cell":
             bench.limits.check_voltage("vector", bench.file.read.voltage)
         bad = int(known_bad(array)[np.ix_(placement.rows, placement.columns)].sum())

@@ -29,7 +29,7 @@ from mho.procedures.cells.programming.record.sent_pulses import most_at_once, se
 from mho.procedures.cells.programming.settings_text import read_settings, settings_text
 from mho.procedures.cells.programming.strategies.known_strategies import chosen_strategy, find_strategy
 from mho.procedures.cells.programming.strategy import Strategy
-from mho.procedures.chip_in_use import chip_of
+from mho.procedures.chip_in_use import chip_of, recall_formed
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Figure, Layout, Map, RecordedParameter, Table
@@ -155,14 +155,15 @@ class Refresh(Procedure):
         """Check that the cells are on this bench's chip, and the largest pulses."""
         chip = chip_of(bench)
         given.check_chip(chip)
+        if given.run is not None:
+            recall_formed(bench, given.run)
         levels = chip.level_scale()
         levels.conductance(given.digits)
         placement = given.placement
         check_inside(chip.array(placement.array), CellRange(placement.rows, placement.columns))
         settings, strategy = chosen_strategy(chip.write_verify, self.write_verify, self.strategy)
         bench.check_read()
-        for pulse in strategy.largest_pulses(settings):
-            bench.check_pulse(pulse)
+        strategy.check_pulses(bench, settings)
         if settings.verify != "cell":
             bench.limits.check_voltage("vector", bench.file.read.voltage)
         return RefreshPlan(given, levels, chip, settings, strategy)

@@ -232,7 +232,9 @@ def test_virgin_cells_are_said_to_need_forming(tmp_path):
     said = []
     run(IV(rows="0", columns="0:3"), seed=1, output=tmp_path, observers=[said.append])
     texts = [event.text for event in said if hasattr(event, "text")]
-    assert any(text.startswith("3 of 3 cells conduct less than 0.1 µS in every loop") for text in texts)
+    assert any(
+        text.startswith("3 of 3 cells conduct nothing above the noise of the reading") for text in texts
+    )
     assert any("mho run form --array multiply --rows 0 --columns 0:3" in text for text in texts)
 
 
@@ -279,9 +281,10 @@ def test_the_former_name_is_understood_with_its_defaults(name):
     sweep = make_procedure(name, {"rows": "0", "cycles": 2})
     assert type(sweep) is IV
     assert (sweep.highest, sweep.lowest, sweep.step, sweep.cycles) == (0.5, 0.0, 0.02, 2)
-    assert IV.from_version("1", {"gate": 0.0, "rows": "0"}) == {"rows": "0", "extract": False}
-    assert IV.from_version("2", {"gate": 0.0}) == {"gate": 0.0, "extract": False}
-    assert IV.from_version("3", {"gate": 0.0}) == {"gate": 0.0}
+    assert IV.from_version("1", {"gate": 0.0, "rows": "0"}) == {"rows": "0", "extract": False, "blanks": 0}
+    assert IV.from_version("2", {"gate": 0.0}) == {"gate": 0.0, "extract": False, "blanks": 0}
+    assert IV.from_version("3", {"gate": 0.0}) == {"gate": 0.0, "blanks": 0}
+    assert IV.from_version("4", {"gate": 0.0}) == {"gate": 0.0}
 
 
 def test_a_sweep_that_extracts_nothing_holds_what_a_sweep_of_before_held(tmp_path):
