@@ -108,9 +108,13 @@ class Certificates:
     key: Path | None = None
 
 
+CONFIGURED = Certificates()
+"""Whatever dask's configuration names."""
+
+
 @contextmanager
 def dask_workers(
-    workers: int = 2, scheduler: str = "", certificates: Certificates = Certificates()
+    workers: int = 2, scheduler: str = "", certificates: Certificates = CONFIGURED
 ) -> Iterator[Workers]:
     """Start a local cluster of `workers` on loopback, or join the one at `scheduler` (``tcp://host:port``, ``tls://``).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import time
@@ -34,13 +35,29 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Task:
-    """One run of a campaign: its plan, its run file, how often it is tried, and what it depends on."""
+    """One run of a campaign.
+
+    Attributes
+    ----------
+    fingerprint : Fingerprint
+        What it depends on.
+    planned_runs : int
+        How many runs its plan has.
+    """
 
     planned: PlannedRun
     seed: int
     path: Path
     tries: int
     fingerprint: Fingerprint
+    planned_runs: int
+
+    def provenance(self) -> dict[str, str]:
+        """Return what its run file keeps of the campaign."""
+        return {
+            "fingerprint": fingerprint_text(self.fingerprint),
+            "planned_run": f"{self.planned.number} of {self.planned_runs}",
+        }
 
 
 @dataclass(frozen=True)
@@ -53,6 +70,33 @@ class Share:
     def has(self, run: int) -> bool:
         """Return whether the run of this number, from 1, belongs to it."""
         return (run - self.number) % self.of == 0
+
+
+WHOLE = Share()
+
+
+def parse_share(text: str) -> Share:
+    """Return the share that ``K/N`` names; the whole for "".
+
+    Raises
+    ------
+    InputError
+        For anything else, and unless 1 <= K <= N.
+    """
+    if not text:
+        return WHOLE
+    number, _, of = text.partition("/")
+    if not (
+        number.isascii()
+        and number.isdigit()
+        and of.isascii()
+        and of.isdigit()
+        and 1 <= int(number) <= int(of)
+    ):
+        raise InputError(
+            f"--share is {text!r}; give K/N, the K-th of N shares, such as 3/10: K is from 1 to N"
+        )
+    return Share(int(number), int(of))
 
 
 class Campaign:
@@ -79,7 +123,7 @@ class Campaign:
         holds another plan.
     """
 
-    def __init__(self, plan: Plan, folder: Path, *, tries: int = 2, share: Share = Share()) -> None:
+    def __init__(self, plan: Plan, folder: Path, *, tries: int = 2, share: Share = WHOLE) -> None:
         self._inputs = Inputs()
         self._inputs.take_up(plan.runs)
         for planned in plan.runs:
@@ -107,7 +151,8 @@ class Campaign:
         if seed is None:
             seed = int(np.random.SeedSequence(planned.number).generate_state(1)[0])
         path = (self.folder / "runs" / f"{planned.number:06}.h5").resolve()
-        return Task(planned, seed, path, self._tries, self._inputs.fingerprint(planned, seed))
+        depends_on = self._inputs.fingerprint(planned, seed)
+        return Task(planned, seed, path, self._tries, depends_on, len(self.plan.runs))
 
     @cached_property
     def finished_before(self) -> Mapping[int, Row]:
@@ -180,6 +225,12 @@ class Campaign:
             self._save(rows)
         return [rows[number] for number in sorted(rows)]
 
+    def gather(self) -> list[Row]:
+        """Write the table of the runs that are finished already, and return their rows."""
+        rows = self.finished_before
+        self._save(rows)
+        return [rows[number] for number in sorted(rows)]
+
     def _save(self, rows: Mapping[int, Row]) -> None:
         """Write the table; that of a share has the runs that others have ended until then, too."""
         whole = dict(rows)
@@ -188,7 +239,7 @@ class Campaign:
             if self.share.of == 1:
                 return
             # Another share may have ended, and written its table, since this one looked: the last to write has all.
-            others = self._rows_of_files(Share(), *ENDED)
+            others = self._rows_of_files(WHOLE, *ENDED)
             if others.keys() <= whole.keys():
                 return
             whole = others | dict(rows)
@@ -226,21 +277,11 @@ def carry_out(task: Task) -> Row:
         if found is not None:
             return found
         _check_unchanged(task)
-        planned = task.planned
-        try:
-            run(
-                planned.make(),
-                planned.bench,
-                seed=task.seed,
-                preset=planned.preset,
-                output=task.path,
-                provenance={"fingerprint": fingerprint_text(task.fingerprint)},
-            )
-        except MhoError as error:
-            reason = str(error)
-        except Exception as error:  # a flaw of one run must not end the campaign; the table says what it was
-            reason = failure_reason(error)
-        else:
+        reason = _try(task)
+        # The parts of a simulated bench refer to each other, its chip's arrays of tens of MB among them. Only the collector
+        # frees that, and it counts objects, not bytes: left to itself it lets dozens of chips pile up.
+        gc.collect()
+        if not reason:
             try:
                 finished = _row_of_file(task, (Status.FINISHED,), attempt)
             except ChangedInputError:
@@ -249,6 +290,25 @@ def carry_out(task: Task) -> Row:
             if finished is not None:
                 return finished
     return describe_run(task, Status.FAILED, reason, {}, task.tries)
+
+
+def _try(task: Task) -> str:
+    """Carry out one run; return why it failed, "" if it did not."""
+    planned = task.planned
+    try:
+        run(
+            planned.make(),
+            planned.bench,
+            seed=task.seed,
+            preset=planned.preset,
+            output=task.path,
+            provenance=task.provenance(),
+        )
+    except MhoError as error:
+        return str(error)
+    except Exception as error:  # a flaw of one run must not end the campaign; the table says what it was
+        return failure_reason(error)
+    return ""
 
 
 def _check_unchanged(task: Task) -> None:
