@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import socket
 import time
@@ -278,9 +277,6 @@ def carry_out(task: Task) -> Row:
             return found
         _check_unchanged(task)
         reason = _try(task)
-        # The parts of a simulated bench refer to each other, its chip's arrays of tens of MB among them. Only the collector
-        # frees that, and it counts objects, not bytes: left to itself it lets dozens of chips pile up.
-        gc.collect()
         if not reason:
             try:
                 finished = _row_of_file(task, (Status.FINISHED,), attempt)
