@@ -13,6 +13,7 @@ from typing import Any
 import h5py
 
 from mho.runs.conclusion import Conclusion
+from mho.runs.liveness import Writer
 from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, schema_of, writer_of
 from mho.runs.reading.own_items import OwnItems
 from mho.runs.reading.superblock import is_marked
@@ -271,6 +272,12 @@ class RunRecord:
                     return _text_of(dataset)
                 time.sleep(PAUSE)
             return self._items.text(name)
+
+    @property
+    def writer(self) -> Writer:
+        """The process that writes, or has written, the file."""
+        with intact(self.path):
+            return writer_of(self._group(""))
 
     def _writer_lives(self) -> bool:
         entry = self._group("")
