@@ -194,6 +194,7 @@ def _made_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcom
         stream.announce(MakingSafe())
         try:
             bench.safe()
+            _check_twins(bench)
             outcome.safe, outcome.confirmed = True, time.time()
             for name, settings in bench.identities().items():
                 writer.set_settings(name, settings)
@@ -203,6 +204,25 @@ def _made_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcom
             stream.say(str(error), "CRITICAL", unsafe=True)
             if not failed:  # else what ended the run is its reason, and must not be covered up
                 raise
+
+
+def _check_twins(bench: Bench) -> None:
+    """Read a simulated bench at its wires: code of the user's own may have replaced what makes it safe.
+
+    Real instruments are read back by a fresh process (`mho.running.safety_statement`).
+
+    Raises
+    ------
+    UnsafeError
+        Naming the roles that are still on.
+    """
+    live = () if bench.simulated is None else bench.simulated.live()
+    if live:
+        raise UnsafeError(
+            f"NOT SAFE: the simulated {' and '.join(live)} is still on, though the bench says that it is safe; see to "
+            "the procedure's or the driver's own `safe`",
+            live=live,
+        )
 
 
 @contextmanager
