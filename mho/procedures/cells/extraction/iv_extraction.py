@@ -10,14 +10,13 @@ nothing does not jump; and conduction that rises smoothly with the voltage is no
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.confidence import median_interval, with_interval
 from mho.procedures.cells.extraction.response_curve import spread_of
 
 Floats = NDArray[np.float64]
@@ -147,21 +146,10 @@ def extract(voltages: Floats, currents: Floats, limited: Mask, window: float, le
     )
 
 
-def median_interval(values: Sequence[float] | Floats, level: float = 0.95) -> tuple[float, float]:
-    """Return the interval of a median between order statistics, whatever the distribution; infinite for fewer than six."""
-    from scipy.stats import binom  # loads slowly
-
-    ranked = np.sort(np.asarray(values, dtype=float))
-    low, high = (int(binom.ppf(tail, len(ranked), 0.5)) for tail in ((1 - level) / 2, (1 + level) / 2))
-    if len(ranked) < 6 or low < 1:
-        return -math.inf, math.inf
-    return float(ranked[low - 1]), float(ranked[min(high, len(ranked) - 1)])
-
-
 def summary_of(loops: Loops) -> dict[str, Any]:
     """Return medians with intervals, and spreads from cell to cell and from cycle to cycle, of what was extracted.
 
-    The interval of a median is that of the cells' medians, None for fewer than six cells: cycles of a cell are not
+    The interval of a median is that of the cells' medians, None for fewer than five cells: cycles of a cell are not
     independent.
     """
     found: dict[str, Any] = {}
@@ -175,9 +163,7 @@ def summary_of(loops: Loops) -> dict[str, Any]:
         if not known.any():
             continue
         each = [np.median(flat[known & (cell == one)]) for one in np.unique(cell[known])]
-        ends = zip(("low", "high"), median_interval(np.array(each)), strict=True)
-        found[name] = float(np.median(flat[known]))
-        found |= {f"{name}_{end}": value if math.isfinite(value) else None for end, value in ends}
+        found |= with_interval(name, float(np.median(flat[known])), median_interval(each))
         if name in ("v_set", "v_reset"):
             spread = spread_of(flat[known], cell[known])
             found |= {f"{name}_device_sd": spread.device, f"{name}_cycle_sd": spread.cycle}

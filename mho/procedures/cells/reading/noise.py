@@ -12,19 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import parse_chip_map
+from mho.confidence import binomial_interval, mean_interval, median_interval, with_interval
 from mho.errors import InputError
 from mho.instruments import Bench, Cell
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
-from mho.procedures.cells.bootstrap import with_intervals
 from mho.procedures.cells.levels_of_cells import unformed_reads
 from mho.procedures.cells.reading.spectrum import allan_deviation, density_at_1_hz, slope, spectrum
 from mho.procedures.cells.reading.telegraph import Telegraph, find_telegraph
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, ReferenceLine, Table
-from mho.runs.intervals import binomial_interval
 
 Floats = NDArray[np.float64]
 
@@ -92,7 +91,6 @@ class NoisePlan:
     cells: CellRange
     volts: float
     formed_above: float
-    rng: np.random.Generator
 
 
 class Noise(Procedure):
@@ -134,7 +132,7 @@ class Noise(Procedure):
         bench.check_read()
         volts = bench.file.read.voltage if self.read_voltage is None else float(self.read_voltage)
         bench.check_sweep([volts], bench.file.read.gate)
-        return NoisePlan(given, volts, chip.write_verify.formed_above, rng)
+        return NoisePlan(given, volts, chip.write_verify.formed_above)
 
     def in_use(self, plan: NoisePlan) -> Mapping[str, tuple[float, str]]:
         """Return the voltage at the bit line, and the wait."""
@@ -350,23 +348,20 @@ class Noise(Procedure):
         """Return the result's numbers, of (cells, 3): slope, whether there is one level, relative deviation."""
         quiet = numbers[numbers[:, 1] > 0.0]
         found = len(numbers) - len(quiet)
-        low, high = binomial_interval(found, len(numbers), 0.95) if len(numbers) else (None, None)
-
-        def of(cells: Floats) -> dict[str, float]:
-            slopes = cells[np.isfinite(cells[:, 0]), 0]
-            return {
-                "slope": float(slopes.mean()) if slopes.size else math.nan,
-                "relative_deviation": float(np.median(cells[:, 2])) if len(cells) else math.nan,
-            }
-
+        share = found / len(numbers) if len(numbers) else math.nan
+        ends = binomial_interval(found, len(numbers)) if len(numbers) else (math.nan, math.nan)
+        slopes, deviations = quiet[np.isfinite(quiet[:, 0]), 0], quiet[:, 2]
+        slope = float(slopes.mean()) if slopes.size else math.nan
+        deviation = float(np.median(deviations)) if deviations.size else math.nan
         return {
             "cells": plan.cells.count,
             "unformed": unformed,
             "telegraph_cells": found,
-            "telegraph_share": found / len(numbers) if len(numbers) else None,
-            "telegraph_share_low": low,
-            "telegraph_share_high": high,
-            **with_intervals(quiet, of, plan.rng),  # of the cells with one level
+            **with_interval("telegraph_share", share, ends),
+            **with_interval(
+                "slope", slope, mean_interval(slopes)
+            ),  # of the cells with one level, as the next
+            **with_interval("relative_deviation", deviation, median_interval(deviations)),
         }
 
 

@@ -91,7 +91,6 @@ class RetentionPlan:
     found: float | None
     levels: Levels
     formed_above: float
-    rng: np.random.Generator
 
 
 class Retention(Procedure):
@@ -137,7 +136,6 @@ class Retention(Procedure):
             None if bench.simulated is None else float(bench.simulated.chip.temperature),
             chip.level_scale(),
             chip.write_verify.formed_above,
-            rng,
         )
 
     def in_use(self, plan: RetentionPlan) -> Mapping[str, tuple[float | str, str]]:
@@ -249,7 +247,7 @@ class Retention(Procedure):
             "temperature": plan.found if plan.temperature is None else plan.temperature,
             **_as_read(held),
             "loss_rate": loss_rate(elapsed, conductance[:, digits > 0]),
-            **by_level(ages, conductance, digits, inside, plan.rng),
+            **by_level(ages, conductance, digits, inside),
             "virtual_seconds": bench.now(),
         }
         return Retained(reader.found.conductance, elapsed, digits.reshape(plan.reads.cells.shape), summary)
