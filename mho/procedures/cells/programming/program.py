@@ -16,6 +16,7 @@ from mho.chip_maps.matrix_files import load_digits
 from mho.chip_maps.placement import Placement, known_bad
 from mho.chip_maps.placement import place as place_block
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.confidence import binomial_interval
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
@@ -37,7 +38,6 @@ from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Layout, RecordedParameter
-from mho.runs.intervals import binomial_interval
 from mho.runs.standard_figures import programming_figures
 
 Digits = NDArray[np.int64]
@@ -280,7 +280,7 @@ class Program(Procedure):
 
 def _yield(inside: int, cells: int) -> dict[str, float]:
     """Return the share of the cells inside their window, with its 95 % interval."""
-    low, high = binomial_interval(inside, cells, 0.95)
+    low, high = binomial_interval(inside, cells)
     return {"yield": inside / cells, "yield_low": low, "yield_high": high}
 
 

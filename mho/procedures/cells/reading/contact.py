@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import parse_chip_map
+from mho.confidence import binomial_interval
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
@@ -29,7 +30,6 @@ from mho.procedures.cells.reading.contact_classes import BrokenLine, Thresholds
 from mho.procedures.parameters import FloatParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table
-from mho.runs.intervals import wilson_interval
 
 Floats = NDArray[np.float64]
 
@@ -310,7 +310,7 @@ class Contact(Procedure):
         for what in classes.TOLD:
             alone = (ordered == what) & ~classes.in_lines(lines, rows, columns, what)
             summary[f"{classes.NAMES[what]}_alone"] = int(alone.sum())
-        low, high = wilson_interval(counts["good"], cells.count)
+        low, high = binomial_interval(counts["good"], cells.count)
         good = on[found == classes.GOOD]
         summary |= {
             "good_share": counts["good"] / cells.count,

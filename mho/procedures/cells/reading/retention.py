@@ -101,7 +101,6 @@ class RetentionPlan:
     found: float | None
     levels: Levels
     survey: CellSettings
-    rng: np.random.Generator
 
 
 class Retention(Procedure):
@@ -154,7 +153,6 @@ class Retention(Procedure):
             None if bench.simulated is None else float(bench.simulated.chip.temperature),
             chip.level_scale(),
             CellSettings.of(self, given, bench, chip.write_verify.formed_above),
-            rng,
         )
 
     def in_use(self, plan: RetentionPlan) -> Mapping[str, tuple[float | str, str]]:
@@ -261,7 +259,7 @@ class Retention(Procedure):
         elapsed = reader.found.times - reader.found.times[0]
         stream.record_block("retention", level_rows(elapsed, conductance, digits, inside))
         ages = float(self.age) + (reader.moments - reader.moments[0]).reshape(conductance.shape)
-        found = by_level(ages, conductance, digits, inside, plan.rng)
+        found = by_level(ages, conductance, digits, inside)
         if surveyed is not None:
             found, missing = without_misfits(found, ages, conductance, digits)
             for reason in dict.fromkeys(missing.values()):

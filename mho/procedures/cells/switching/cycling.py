@@ -16,8 +16,10 @@ from mho.instruments.arrays import CellPositions
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.bootstrap import with_intervals
-from mho.procedures.cells.extraction.switching_statistics import distribution, window
+from mho.procedures.cells.extraction.switching_statistics import (
+    distribution_with_intervals,
+    window_with_intervals,
+)
 from mho.procedures.cells.switching.full_pulses import (
     FullPulses,
     prepared_pulses,
@@ -74,11 +76,10 @@ class Switched:
 
 @dataclass(frozen=True)
 class SwitchingPlan:
-    """The cells, the pulses, and the generator for the intervals."""
+    """The cells and the pulses."""
 
     cells: CellRange
     pulses: FullPulses
-    rng: np.random.Generator
 
 
 class Switching(Procedure):
@@ -105,7 +106,7 @@ class Switching(Procedure):
 
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> SwitchingPlan:
         """Check that the array has these cells and that the bench allows pulses and reads."""
-        return SwitchingPlan(given, prepared_pulses(self, given, bench), rng)
+        return SwitchingPlan(given, prepared_pulses(self, given, bench))
 
     def in_use(self, plan: SwitchingPlan) -> Mapping[str, tuple[float | str, str]]:
         """Return the pulses."""
@@ -201,9 +202,9 @@ class Switching(Procedure):
             median[formed] = np.median(states[:, state], axis=1)
             stream.snapshot(f"{self.array}_{name}", cells.ascending(median), bench.now())
         summary: dict[str, Any] = {"cells": cells.count, "unformed": unformed, "cycles": int(self.cycles)}
-        summary["lrs"] = with_intervals(states[:, LRS], distribution, plan.rng)
-        summary["hrs"] = with_intervals(states[:, HRS], distribution, plan.rng)
-        summary |= with_intervals(states, window, plan.rng)
+        summary["lrs"] = distribution_with_intervals(states[:, LRS])
+        summary["hrs"] = distribution_with_intervals(states[:, HRS])
+        summary |= window_with_intervals(states)
         summary["virtual_seconds"] = bench.now()
         return Switched(cycler.conductance, formed, summary)
 

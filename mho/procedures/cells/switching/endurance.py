@@ -18,12 +18,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.confidence import finite, with_interval
 from mho.errors import InputError
 from mho.instruments import Bench, Cell
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.bootstrap import told
 from mho.procedures.cells.detection_limit import blanks_parameter
 from mho.procedures.cells.extraction.lifetimes import (
     GOOD,
@@ -578,14 +578,16 @@ def summary_of(
         summary["never_switched"] = int(((reason >= 0) & ~known).sum())
     fit = fit_weibull(good[known], failed[known])
     for name in ("scale", "shape"):
-        low, high = (None, None) if fit is None else getattr(fit, f"{name}_interval")
-        summary[f"weibull_{name}"] = None if fit is None else told(getattr(fit, name))
-        summary[f"weibull_{name}_low"] = None if low is None else told(low)
-        summary[f"weibull_{name}_high"] = None if high is None else told(high)
+        value, ends = (
+            (math.nan, (math.nan, math.nan))
+            if fit is None
+            else (getattr(fit, name), getattr(fit, f"{name}_interval"))
+        )
+        summary |= with_interval(f"weibull_{name}", value, ends)
     ends = _first_and_last(conductance[known])
     for state, name in enumerate(("lrs", "hrs")):
         summary[f"{name}_first"], summary[f"{name}_last"] = (
-            told(values[state]) if values[state] > least else None for values in ends
+            finite(values[state]) if values[state] > least else None for values in ends
         )
     if strict:
         summary["not_extracted"] = _not_extracted(summary, int(known.sum()))

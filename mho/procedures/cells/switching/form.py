@@ -263,7 +263,7 @@ class Form(Procedure):
             (
                 Column("ramped", "V", description=f"level of the {plan.ramp}"),
                 Column("share", description="of the cells that were to be formed"),
-                Column("low", description="lower end of its 95 % interval (Wilson)"),
+                Column("low", description="lower end of its 95 % interval"),
                 Column("high"),
                 Column("normal", description="normal distribution, fitted to the brackets"),
                 Column("weibull", description="Weibull's distribution, fitted to the brackets"),
