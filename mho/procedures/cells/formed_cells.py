@@ -132,6 +132,7 @@ def survey_cells(
     cells = settings.cells
     rows, columns = cells.positions()
     formed = formed_cells(bench, stream, settings.array, (rows, columns), VIRGIN)
+    formed |= bench.forming.formed(settings.array, rows, columns)
     formed_now = 0
     if settings.forming is not None and not formed.all():
         dark = np.flatnonzero(~formed)
@@ -154,7 +155,7 @@ def _form(plan: FormPlan, bench: Bench, stream: Stream, array: str, cells: tuple
     survey = CellSurvey(bench, stream, array, cells, FORMING, 0.5 * len(plan.volts))
     for part, (by, _, before) in survey.visit("forming", lambda visited: ramped(visited, plan)):
         formed[part] = before | (by >= 0)
-    return formed
+    return formed & bench.forming.formed(array, *cells)
 
 
 def formed_cells(
@@ -181,14 +182,14 @@ def formed_cells(
 
 def form_first(array: str, rows: str, columns: str) -> str:
     """Return what to do about virgin cells, for a message."""
-    return (
-        f"form them first: mho run form --array {array} --rows {rows} --columns {columns}, and go on with --after, or give "
-        "--forming yes"
+    return f"form them first: mho run form --array {array} --rows {rows} --columns {columns}"
+
+
+def unformed_message(procedure: Any, unformed: int, cells: int) -> str:
+    """Return what the run of a procedure with the parameter ``forming`` says of cells that were never formed."""
+    advice = (
+        f"{form_first(procedure.array, procedure.rows, procedure.columns)}, then go on; or give --forming yes"
     )
-
-
-def unformed_message(unformed: int, cells: int, advice: str) -> str:
-    """Return what a run says of cells that were never formed."""
     some = f"none of {cells} cells was" if unformed == cells else f"{unformed} of {cells} cells were never"
     left = "ever formed: nothing was measured" if unformed == cells else "formed and are left out"
     return f"{some} {left}; {advice}"

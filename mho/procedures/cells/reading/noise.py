@@ -23,7 +23,6 @@ from mho.procedures.cells.formed_cells import (
     CellSettings,
     CellSurveyed,
     below_noise_message,
-    form_first,
     forming_parameter,
     survey_cells,
     unformed_message,
@@ -361,8 +360,7 @@ class Noise(Procedure):
         if unformed and surveyed is None:
             stream.say(unformed_reads(unformed, plan.cells.count, plan.survey.formed_above), "WARNING")
         elif unformed:
-            advice = form_first(self.array, self.rows, self.columns)
-            stream.say(unformed_message(unformed, plan.cells.count, advice), "WARNING")
+            stream.say(unformed_message(self, unformed, plan.cells.count), "WARNING")
         if below and surveyed is not None:
             stream.say(below_noise_message(below, plan.cells.count, surveyed.least()), "WARNING")
 

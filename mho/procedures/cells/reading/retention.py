@@ -23,7 +23,6 @@ from mho.procedures.cells.formed_cells import (
     CellSettings,
     CellSurveyed,
     below_noise_message,
-    form_first,
     forming_parameter,
     survey_cells,
     unformed_message,
@@ -295,8 +294,7 @@ class Retention(Procedure):
         digits = nearest_levels(first, plan.levels, formed & seen)
         unformed, below = int((~formed).sum()), int((formed & ~seen).sum())
         if unformed:
-            advice = form_first(self.array, self.rows, self.columns)
-            stream.say(unformed_message(unformed, digits.size, advice), "WARNING")
+            stream.say(unformed_message(self, unformed, digits.size), "WARNING")
         if below:
             stream.say(below_noise_message(below, digits.size, surveyed.least()), "WARNING")
         counts = {"unformed": unformed, "formed_first": surveyed.formed_now, "below_noise": below}

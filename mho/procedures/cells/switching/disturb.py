@@ -27,7 +27,6 @@ from mho.procedures.cells.formed_cells import (
     CellSettings,
     CellSurveyed,
     below_noise_message,
-    form_first,
     forming_parameter,
     survey_cells,
     unformed_message,
@@ -254,8 +253,7 @@ class Disturb(Procedure):
             return {"unformed": left}
         unformed, below = surveyed.unformed, left - surveyed.unformed
         if unformed:
-            advice = form_first(self.array, self.rows, self.columns)
-            stream.say(unformed_message(unformed, digits.size, advice), "WARNING")
+            stream.say(unformed_message(self, unformed, digits.size), "WARNING")
         if below:
             stream.say(below_noise_message(below, digits.size, surveyed.least()), "WARNING")
         return {**surveyed.counts(), "below_noise": below, "measured": digits.size - left}

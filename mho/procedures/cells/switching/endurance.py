@@ -40,7 +40,6 @@ from mho.procedures.cells.extraction.lifetimes import (
 from mho.procedures.cells.formed_cells import (
     CellSettings,
     CellSurveyed,
-    form_first,
     forming_parameter,
     survey_cells,
 )
@@ -335,8 +334,7 @@ class Endurance(Procedure):
         if unformed and surveyed is None:
             stream.say(unformed_message(unformed, cells.count), "WARNING")
         elif unformed:
-            advice = form_first(self.array, self.rows, self.columns)
-            stream.say(never_formed(unformed, cells.count, advice), "WARNING")
+            stream.say(never_formed(self, unformed, cells.count), "WARNING")
         for name, values in (("lifetime", good), ("failure", np.where(reason < 0, np.nan, reason))):
             stream.snapshot(f"{self.array}_{name}", cells.ascending(values), bench.now())
         counts_of = {"unformed": unformed}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,7 +32,13 @@ from mho.procedures.cells.extraction.iv_extraction import (
     low_field,
     summary_of,
 )
-from mho.procedures.cells.formed_cells import form_first
+from mho.procedures.cells.formed_cells import (
+    CellSettings,
+    form_first,
+    forming_parameter,
+    survey_cells,
+    unformed_message,
+)
 from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Map, Table
@@ -190,6 +196,7 @@ class SweepPlan:
     window: float
     bench_limit: float
     formed_above: float
+    survey: CellSettings
 
     @property
     def parts(self) -> tuple[tuple[slice, float, float | None], ...]:
@@ -227,7 +234,7 @@ class IV(Procedure):
     cycles = IntegerParameter("Sweeps of each cell", minimum=1, maximum=100_000, default=1)
     extract = BooleanParameter("Extract SET, RESET and states", default=True)
     least_change = FloatParameter("Factor that counts as switching", minimum=1.05, maximum=1e6, default=2.0)
-    blanks = blanks_parameter()
+    forming, blanks = forming_parameter(), blanks_parameter()
 
     def check(self) -> SweptCells:
         """Parse the ranges and compute the levels."""
@@ -272,6 +279,7 @@ class IV(Procedure):
             max(bench.file.read.voltage, float(self.step)),
             bench.file.read.current_limit,
             chip.write_verify.formed_above,
+            CellSettings.of(self, given.cells, bench, chip.write_verify.formed_above),
         )
         for part, word_line, _ in plan.parts:
             bench.check_sweep(given.voltages[part].tolist(), word_line)
@@ -284,7 +292,7 @@ class IV(Procedure):
         kept = {name: one for name, one in values.items() if not (old and name == "gate")}
         if version in ("1", "2"):
             kept["extract"] = False
-        return kept | ({"blanks": 0} if version in ("1", "2", "3") else {})
+        return kept | ({"forming": "no", "blanks": 0} if version in ("1", "2", "3") else {})
 
     def in_use(self, plan: SweepPlan) -> Mapping[str, tuple[float, str]]:
         """Return the word line's voltages, and the limit of the source."""
@@ -372,7 +380,8 @@ class IV(Procedure):
         if not self.extract:
             return Layout((table,), (image,), default=table.name, figures=(curves, left))
         figures = (curves, *extracted, left)
-        return Layout((table, loops), (image,), default=table.name, figures=figures)
+        tables = (table, loops, *plan.survey.tables())
+        return Layout(tables, (image,), default=table.name, figures=figures)
 
     def describe_cells(self, plan: SweepPlan) -> str:
         """Return array and ranges."""
@@ -402,6 +411,9 @@ class IV(Procedure):
         limited = np.zeros(currents.shape, dtype=bool)
         conductance = np.full(shape, np.nan)
         total, done, kept = int(np.prod(shape)), 0, 0
+        surveyed = None
+        if self.extract and self.blanks:
+            surveyed = survey_cells(replace(plan.survey, blanks=0), bench, stream)
         noise = self._noise(plan, bench, total)
 
         def keep() -> None:
@@ -459,11 +471,10 @@ class IV(Procedure):
             **({} if loops is None else summary_of(loops)),
             "virtual_seconds": bench.now(),
         }
-        if noise is not None:
-            summary |= self._measured(plan, currents, limited, noise)
+        if surveyed is not None and noise is not None and loops is not None:
+            summary |= surveyed.counts() | self._measured(plan, currents, limited, noise)
+            summary |= self._not_extracted(summary, loops)
         if loops is not None:
-            if noise is not None:
-                summary |= self._not_extracted(summary, loops)
             self._say(plan, stream, loops, summary)
         return Sweeps(voltages, currents, limited, conductance, loops, summary)
 
@@ -552,13 +563,13 @@ class IV(Procedure):
 
     def _say(self, plan: SweepPlan, stream: Stream, loops: Loops, summary: Mapping[str, Any]) -> None:
         """Tell of cells that seem virgin, of what was not extracted, and of loops that did not switch."""
-        advice = form_first(self.array, self.rows, self.columns)
         if "conducting" in summary:
-            dark = summary["cells"] - summary["conducting"]
-            if dark:
+            cells, dark = summary["cells"], summary["cells"] - summary["conducting"]
+            if summary["unformed"]:
+                stream.say(unformed_message(self, summary["unformed"], cells), "WARNING")
+            if dark > summary["unformed"]:
                 stream.say(
-                    f"{dark} of {summary['cells']} cells conduct nothing above the noise of the readings: they were never "
-                    f"formed, are open, or lie deep in HRS; {advice}",
+                    f"{dark} of {cells} cells conduct nothing that stands out of the noise of the readings",
                     "WARNING",
                 )
             for reason, names in _by_reason(summary["not_extracted"]).items():
@@ -571,7 +582,7 @@ class IV(Procedure):
             if virgin.any():
                 stream.say(
                     f"{int(virgin.sum())} of {virgin.size} cells conduct less than {1e6 * plan.formed_above:.3g} µS in "
-                    f"every loop; those that were never formed: {advice}",
+                    f"every loop; those that were never formed: {form_first(self.array, self.rows, self.columns)}",
                     "WARNING",
                 )
         for name, done, range_ in (("SET", "sets", self.highest), ("RESET", "resets", self.lowest)):
