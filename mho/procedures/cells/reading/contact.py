@@ -24,9 +24,9 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.cell_visits import CellSurvey, Measured, VisitedCells
-from mho.procedures.cells.formed_cells import VIRGIN_SHARE
 from mho.procedures.cells.reading import contact_classes as classes
 from mho.procedures.cells.reading.contact_classes import BrokenLine, Thresholds
+from mho.procedures.cells.switching.formed_cells import VIRGIN_SHARE
 from mho.procedures.parameters import FloatParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table

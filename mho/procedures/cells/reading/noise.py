@@ -19,14 +19,6 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.detection_limit import CHANCE, blanks_parameter
-from mho.procedures.cells.formed_cells import (
-    CellSettings,
-    CellSurveyed,
-    below_noise_message,
-    forming_parameter,
-    survey_cells,
-    unformed_message,
-)
 from mho.procedures.cells.levels_of_cells import unformed_reads
 from mho.procedures.cells.reading.spectrum import (
     FITTING,
@@ -37,6 +29,14 @@ from mho.procedures.cells.reading.spectrum import (
     spectrum,
 )
 from mho.procedures.cells.reading.telegraph import Telegraph, find_telegraph
+from mho.procedures.cells.switching.formed_cells import (
+    CellSettings,
+    CellSurveyed,
+    below_noise_message,
+    forming_parameter,
+    survey_cells,
+    unformed_message,
+)
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, ReferenceLine, Table

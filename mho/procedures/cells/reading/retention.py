@@ -19,7 +19,12 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.detection_limit import blanks_parameter
-from mho.procedures.cells.formed_cells import (
+from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
+from mho.procedures.cells.log_spacing import log_spaced
+from mho.procedures.cells.reading.drift import by_level, level_rows, loss_rate, without_misfits
+from mho.procedures.cells.reading.earlier_reads import earlier_attempt
+from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
+from mho.procedures.cells.switching.formed_cells import (
     CellSettings,
     CellSurveyed,
     below_noise_message,
@@ -27,11 +32,6 @@ from mho.procedures.cells.formed_cells import (
     survey_cells,
     unformed_message,
 )
-from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
-from mho.procedures.cells.log_spacing import log_spaced
-from mho.procedures.cells.reading.drift import by_level, level_rows, loss_rate, without_misfits
-from mho.procedures.cells.reading.earlier_reads import earlier_attempt
-from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Table

@@ -22,13 +22,13 @@ from mho.procedures.cells.extraction.switching_statistics import (
     distribution_with_intervals,
     window_with_intervals,
 )
-from mho.procedures.cells.formed_cells import (
+from mho.procedures.cells.switching.formed_cells import (
     CellSettings,
     CellSurveyed,
     forming_parameter,
     survey_cells,
 )
-from mho.procedures.cells.formed_cells import unformed_message as never_formed
+from mho.procedures.cells.switching.formed_cells import unformed_message as never_formed
 from mho.procedures.cells.switching.full_pulses import (
     FullPulses,
     prepared_pulses,

@@ -23,7 +23,9 @@ from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.detection_limit import blanks_parameter
 from mho.procedures.cells.extraction.stress_counts import by_level, counts_to_leave
-from mho.procedures.cells.formed_cells import (
+from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
+from mho.procedures.cells.log_spacing import log_counts
+from mho.procedures.cells.switching.formed_cells import (
     CellSettings,
     CellSurveyed,
     below_noise_message,
@@ -31,8 +33,6 @@ from mho.procedures.cells.formed_cells import (
     survey_cells,
     unformed_message,
 )
-from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
-from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.switching.full_pulses import FullPulses, prepared_pulses, pulse_parameters
 from mho.procedures.cells.switching.stress import BURST, StressReads, bursts
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter

@@ -37,15 +37,15 @@ from mho.procedures.cells.extraction.lifetimes import (
     held_ratios,
     judge,
 )
-from mho.procedures.cells.formed_cells import (
+from mho.procedures.cells.log_spacing import log_counts
+from mho.procedures.cells.switching.cycling import conducts
+from mho.procedures.cells.switching.formed_cells import (
     CellSettings,
     CellSurveyed,
     forming_parameter,
     survey_cells,
 )
-from mho.procedures.cells.formed_cells import unformed_message as never_formed
-from mho.procedures.cells.log_spacing import log_counts
-from mho.procedures.cells.switching.cycling import conducts
+from mho.procedures.cells.switching.formed_cells import unformed_message as never_formed
 from mho.procedures.cells.switching.full_pulses import (
     FullPulses,
     prepared_pulses,

@@ -32,7 +32,7 @@ from mho.procedures.cells.extraction.iv_extraction import (
     low_field,
     summary_of,
 )
-from mho.procedures.cells.formed_cells import (
+from mho.procedures.cells.switching.formed_cells import (
     CellSettings,
     form_first,
     forming_parameter,

@@ -35,7 +35,7 @@ from mho.procedures.cells.extraction.response_extraction import (
     Analysed,
     analyse,
 )
-from mho.procedures.cells.formed_cells import (
+from mho.procedures.cells.switching.formed_cells import (
     VIRGIN_SHARE,
     CellSettings,
     CellSurveyed,
