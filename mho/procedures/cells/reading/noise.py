@@ -23,7 +23,8 @@ from mho.procedures.cells.reading.spectrum import allan_deviation, density_at_1_
 from mho.procedures.cells.reading.telegraph import Telegraph, find_telegraph
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, ReferenceLine, Table
+from mho.procedures.wording import counted, if_any, joined, without_formed
+from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 from mho.runs.intervals import binomial_interval
 
 Floats = NDArray[np.float64]
@@ -368,6 +369,19 @@ class Noise(Procedure):
             "telegraph_share_high": high,
             **with_intervals(quiet, of, plan.rng),  # of the cells with one level
         }
+
+    def conclude(self, plan: NoisePlan, result: Noises) -> Conclusion:
+        """Return how noisy cells are, and how many have telegraph noise."""
+        summary = result.summary
+        deviation, unformed = summary["relative_deviation"], summary.get("unformed", 0)
+        return without_formed(summary) or Conclusion(
+            joined(
+                f"{counted(summary['cells'] - unformed, 'cell')} read",
+                f"noise {100.0 * deviation:.2g} %" if deviation is not None else "",
+                f"{summary['telegraph_cells']:,} with telegraph noise",
+                if_any(unformed, "unformed"),
+            )
+        )
 
 
 def _median(values: list[float]) -> float | None:

@@ -25,7 +25,8 @@ from mho.procedures.cells.reading.earlier_reads import earlier_attempt
 from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Table
+from mho.procedures.wording import counted, if_any, joined, quantity, without_formed
+from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 Floats = NDArray[np.float64]
 
@@ -253,6 +254,19 @@ class Retention(Procedure):
             "virtual_seconds": bench.now(),
         }
         return Retained(reader.found.conductance, elapsed, digits.reshape(plan.reads.cells.shape), summary)
+
+    def conclude(self, plan: RetentionPlan, result: Retained) -> Conclusion:
+        """Return how many cells are still in their windows at the end."""
+        summary = result.summary
+        levels = [one for name, one in summary.items() if name.startswith("level_")]
+        inside = sum(round(one["cells"] * one["inside"]) for one in levels)
+        known = sum(one["cells"] for one in levels)
+        return without_formed(summary) or Conclusion(
+            joined(
+                f"{inside:,} of {counted(known, 'cell')} in their windows after {quantity(summary['elapsed'], 's')}",
+                if_any(summary.get("unformed", 0), "unformed"),
+            )
+        )
 
 
 def _as_read(held: HeldTemperature | None) -> dict[str, float]:

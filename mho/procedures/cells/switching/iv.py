@@ -27,7 +27,8 @@ from mho.procedures.cells.extraction.iv_extraction import Branches, Loops, extra
 from mho.procedures.cells.formed_cells import form_first
 from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, Table
+from mho.procedures.wording import counted, if_any, joined, lost_cells, quantity, without_formed
+from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 
@@ -436,6 +437,24 @@ class IV(Procedure):
         if loops is not None:
             self._say(plan, stream, loops, summary)
         return Sweeps(voltages, currents, limited, conductance, loops, summary)
+
+    def conclude(self, plan: SweepPlan, result: Sweeps) -> Conclusion:
+        """Return how many loops show a SET and a RESET, and where."""
+        summary = result.summary
+        nothing = without_formed(summary)
+        if nothing is not None:
+            return nothing
+        loops = f"{counted(summary['sweeps'], 'loop')} of {counted(summary['cells'], 'cell')}"
+        if result.loops is None:
+            return Conclusion(f"{loops}, {counted(summary['points'], 'point')}")
+        found = [
+            f"{summary[number]:,} {name}"
+            + (f" at {quantity(volts, 'V')}" if (volts := summary.get(key)) is not None else "")
+            for number, name, key in (("sets", "SET", "v_set"), ("resets", "RESET", "v_reset"))
+        ]
+        return Conclusion(
+            f"{loops}: " + joined(*found, if_any(summary.get("unformed", 0), "unformed"), lost_cells(summary))
+        )
 
     def _extracted(self, plan: SweepPlan, currents: Floats, limited: NDArray[np.bool_]) -> Loops:
         return extract(plan.swept.voltages, currents, limited, plan.window, float(self.least_change))
