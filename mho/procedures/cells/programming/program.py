@@ -37,7 +37,8 @@ from mho.procedures.cells.programming.strategy import Outcome, Strategy
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Array, Layout, RecordedParameter
+from mho.procedures.wording import in_windows, joined, lost_cells
+from mho.runs import Array, Conclusion, Layout, RecordedParameter
 from mho.runs.standard_figures import programming_figures
 
 Digits = NDArray[np.int64]
@@ -276,6 +277,11 @@ class Program(Procedure):
             if earlier.in_doubt:
                 summary["pulses_not_confirmed"] = earlier.in_doubt
         return Programmed(block.achieved, block.pulses, failed, summary)
+
+    def conclude(self, plan: ProgramPlan, result: Programmed) -> Conclusion:
+        """Return how many cells are in their windows, and how many the run's own pulses broke."""
+        summary = result.summary
+        return Conclusion(joined(in_windows(summary["cells"], result.failed), lost_cells(summary)))
 
 
 def _yield(inside: int, cells: int) -> dict[str, float]:

@@ -39,7 +39,8 @@ from mho.procedures.cells.switching.formed_cells import (
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, ReferenceLine, Table
+from mho.procedures.wording import counted, if_any, joined, without_formed
+from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
 
@@ -473,6 +474,19 @@ class Noise(Procedure):
             **with_interval("slope", slope, mean_interval(slopes)),
             **with_interval("relative_deviation", deviation, median_interval(deviations)),
         }
+
+    def conclude(self, plan: NoisePlan, result: Noises) -> Conclusion:
+        """Return how noisy cells are, and how many have telegraph noise."""
+        summary = result.summary
+        deviation, unformed = summary["relative_deviation"], summary.get("unformed", 0)
+        return without_formed(summary) or Conclusion(
+            joined(
+                f"{counted(summary['cells'] - unformed, 'cell')} read",
+                f"noise {100.0 * deviation:.2g} %" if deviation is not None else "",
+                f"{summary['telegraph_cells']:,} with telegraph noise",
+                if_any(unformed, "unformed"),
+            )
+        )
 
 
 def stands_out(series: Floats, meter: Floats, cells: int) -> bool:

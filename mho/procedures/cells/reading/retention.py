@@ -34,7 +34,8 @@ from mho.procedures.cells.switching.formed_cells import (
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Table
+from mho.procedures.wording import counted, if_any, joined, quantity, without_formed
+from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 Floats = NDArray[np.float64]
 
@@ -277,6 +278,19 @@ class Retention(Procedure):
             "virtual_seconds": bench.now(),
         }
         return Retained(reader.found.conductance, elapsed, digits.reshape(plan.reads.cells.shape), summary)
+
+    def conclude(self, plan: RetentionPlan, result: Retained) -> Conclusion:
+        """Return how many cells are still in their windows at the end."""
+        summary = result.summary
+        levels = [one for name, one in summary.items() if name.startswith("level_")]
+        inside = sum(round(one["cells"] * one["inside"]) for one in levels)
+        known = sum(one["cells"] for one in levels)
+        return without_formed(summary) or Conclusion(
+            joined(
+                f"{inside:,} of {counted(known, 'cell')} in their windows after {quantity(summary['elapsed'], 's')}",
+                if_any(summary.get("unformed", 0), "unformed"),
+            )
+        )
 
     def _levels_of(
         self, first: Floats, plan: RetentionPlan, surveyed: CellSurveyed | None, stream: Stream

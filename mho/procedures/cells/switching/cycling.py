@@ -37,7 +37,8 @@ from mho.procedures.cells.switching.full_pulses import (
 )
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, Table
+from mho.procedures.wording import counted, if_any, joined, lost_cells, without_formed
+from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 
@@ -232,6 +233,19 @@ class Switching(Procedure):
             summary |= self._strict(states, surveyed, stream)
         summary["virtual_seconds"] = bench.now()
         return Switched(cycler.conductance, formed, summary)
+
+    def conclude(self, plan: SwitchingPlan, result: Switched) -> Conclusion:
+        """Return how often cells were cycled, and their window."""
+        summary = result.summary
+        window, unformed = summary.get("window"), summary.get("unformed", 0)
+        return without_formed(summary) or Conclusion(
+            joined(
+                f"{counted(summary['cells'] - unformed, 'cell')} cycled {summary['cycles']:,} times",
+                "no window" if window is None else f"window {window:.3g}",
+                if_any(unformed, "unformed"),
+                lost_cells(summary),
+            )
+        )
 
     def _strict(self, states: Floats, surveyed: CellSurveyed, stream: Stream) -> dict[str, Any]:
         """Return what states (cells, 2, cycles), S, of cells that switch tell, above the noise of the readings.

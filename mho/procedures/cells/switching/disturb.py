@@ -37,7 +37,8 @@ from mho.procedures.cells.switching.full_pulses import FullPulses, prepared_puls
 from mho.procedures.cells.switching.stress import BURST, StressReads, bursts
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, Table
+from mho.procedures.wording import counted, if_any, joined, quantity, without_formed
+from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -240,6 +241,22 @@ class Disturb(Procedure):
         }
         return Disturbed(
             counts=counts, conductance=conductance, summary=summary, digits=digits, leaves=leaves
+        )
+
+    def conclude(self, plan: DisturbPlan, result: Disturbed) -> Conclusion:
+        """Return how many cells the stress drove out of their windows."""
+        summary = result.summary
+        levels = [one for name, one in summary.items() if name.startswith("level_")]
+        known = sum(one["cells"] for one in levels)
+        outside = sum(one["outside_at_start"] for one in levels)
+        left = int((np.isfinite(result.leaves) & (result.leaves > 0)).sum())
+        return without_formed(summary) or Conclusion(
+            joined(
+                f"{left:,} of {counted(known - outside, 'cell')} left their windows",
+                f"{counted(summary['pulses'], 'pulse')} of {quantity(summary['voltage'], 'V')}",
+                if_any(outside, "outside before"),
+                if_any(summary.get("unformed", 0), "unformed"),
+            )
         )
 
     def _counts(

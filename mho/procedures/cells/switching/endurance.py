@@ -55,7 +55,8 @@ from mho.procedures.cells.switching.full_pulses import (
 from mho.procedures.cells.switching.stress import StressReads, bursts
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table
+from mho.procedures.wording import counted, if_any, joined, lost_cells, without_formed
+from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -354,6 +355,20 @@ class Endurance(Procedure):
         }
         return Endured(
             counts=counts, conductance=conductance, summary=summary, good=good, failed=failed, reason=reason
+        )
+
+    def conclude(self, plan: EndurancePlan, result: Endured) -> Conclusion:
+        """Return how many windows failed, and Weibull's scale."""
+        summary = result.summary
+        scale, unformed = summary.get("weibull_scale"), summary.get("unformed", 0)
+        return without_formed(summary) or Conclusion(
+            joined(
+                f"{summary['failed']:,} of {counted(summary['cells'] - unformed, 'window')} failed in "
+                f"{counted(int(self.cycles), 'cycle')}",
+                "" if scale is None else f"Weibull scale {scale:,.3g} cycles",
+                if_any(unformed, "unformed"),
+                lost_cells(summary),
+            )
         )
 
     def _first_cycles(
