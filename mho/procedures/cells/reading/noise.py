@@ -96,6 +96,8 @@ class NoisePlan:
 class Noise(Procedure):
     """Read cells in a row, and tell spectrum, Allan deviation and telegraph levels of each."""
 
+    version: ClassVar[str] = "2"  # in version 1 intervals were percentiles of a bootstrap
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Noise of cells"
     group: ClassVar[str] = "Cells"
 

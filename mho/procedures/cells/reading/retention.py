@@ -96,6 +96,8 @@ class RetentionPlan:
 class Retention(Procedure):
     """Read cells at log-spaced moments and tell by level how they drift and how many stay in their windows."""
 
+    version: ClassVar[str] = "2"  # in version 1 intervals were percentiles of a bootstrap
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Retention of cells"
     group: ClassVar[str] = "Cells"
 

@@ -85,6 +85,8 @@ class SwitchingPlan:
 class Switching(Procedure):
     """SET and RESET cells many times, and tell how both states are distributed."""
 
+    version: ClassVar[str] = "2"  # in version 1 intervals were percentiles of a bootstrap
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Switch cells (SET/RESET distributions)"
     group: ClassVar[str] = "Cells"
 

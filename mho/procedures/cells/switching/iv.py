@@ -188,8 +188,9 @@ class SweepPlan:
 class IV(Procedure):
     """Sweep the voltage at cells, up, down and back; extract SET and RESET voltages, both states and their window."""
 
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"4": ("*_low", "*_high")}
     version: ClassVar[str] = (
-        "3"  # 2 was called Sweep, and extracted nothing; in version 1 a gate of 0 meant none given
+        "4"  # 3 had other intervals; 2 was called Sweep, and extracted nothing; in version 1 a gate of 0 meant none given
     )
     title: ClassVar[str] = "I-V loops"
     group: ClassVar[str] = "Cells"
