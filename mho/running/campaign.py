@@ -15,7 +15,7 @@ from mho.procedures.conditions import load_conditions
 from mho.running.execution import run
 from mho.running.failures import failure_reason
 from mho.running.plan import Plan, PlannedRun
-from mho.runs import GOING_ON, RunFile, Status
+from mho.runs import GOING_ON, RunFile, Status, outcome_line
 from mho.runs.index import plain_results, write_parquet
 from mho.runs.paths import MOST_TRIES, path_of_earlier_try
 
@@ -155,7 +155,8 @@ def _finished(task: Task, attempt: int = 0) -> Row | None:
     try:
         with RunFile(task.path) as file:
             if file.status is Status.FINISHED:
-                return describe_run(task, file.status, "", file.summary, attempt)
+                outcome = outcome_line(file.status, "", file.conclusion, named=False)
+                return describe_run(task, file.status, "", file.summary, attempt, outcome)
             if file.status in GOING_ON:
                 raise InputError(f"{task.path} is being written by another process; wait until it has ended")
     except RunFileError:
@@ -168,7 +169,9 @@ def _finished(task: Task, attempt: int = 0) -> Row | None:
     return None
 
 
-def describe_run(task: Task, status: Status, reason: str, summary: Mapping[str, Any], attempt: int) -> Row:
+def describe_run(
+    task: Task, status: Status, reason: str, summary: Mapping[str, Any], attempt: int, conclusion: str = ""
+) -> Row:
     """Return the row of a run: what was planned, how it ended, and the plain numbers of its summary.
 
     `attempts` is 0 for a run that was finished before.
@@ -179,6 +182,7 @@ def describe_run(task: Task, status: Status, reason: str, summary: Mapping[str, 
         "procedure": planned.procedure,
         "status": str(status),
         "reason": reason,
+        "conclusion": conclusion or reason,
         "attempts": attempt,
         "file": f"runs/{task.path.name}" if task.path.exists() else "",
         "bench": planned.bench,
