@@ -66,4 +66,10 @@ def as_it_stands(job: Job) -> Job:
     if job.status not in ACTIVE or worker_lives(job):
         return job
     outcome = found(job.run, "left by a runner that is gone", job.reason)
-    return replace(job, status=outcome.status, reason=outcome.reason, ended=outcome.ended)
+    return replace(
+        job,
+        status=outcome.status,
+        reason=outcome.reason,
+        ended=outcome.ended,
+        conclusion=outcome.conclusion,
+    )
