@@ -127,8 +127,9 @@ def _so_far(job: Job, runners: Mapping[str, RunnerState | str | None]) -> str:
     return f"{runner.stage} {runner.done} of {runner.total}{left}"
 
 
-def print_job(job: Job, console: Console) -> None:
-    """Print everything about one job."""
+def print_job(job: Job, lane: Lane, console: Console) -> None:
+    """Print everything about one job, after what is not safe of its bench."""
+    _print_warnings([lane], console)
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, value in _plain(job).items():
         if isinstance(value, dict):
@@ -136,6 +137,10 @@ def print_job(job: Job, console: Console) -> None:
         if value not in (None, "") and value is not False:
             table.add_row(name, str(value))
     console.print(table, highlight=False)
+    if lane.held:
+        console.print(
+            f"the queue of {lane.bench} is held: {lane.reason}", style="bold yellow", highlight=False
+        )
 
 
 def print_lanes(lanes: Sequence[Lane], console: Console) -> None:
