@@ -17,6 +17,14 @@ class InputError(MhoError):
     """A matrix, vector, option or path that cannot be used as given."""
 
 
+class ChangedInputError(InputError):
+    """What a run of a campaign depends on is not what it was: its table would mix two kinds of runs."""
+
+
+class WorkersLostError(MhoError):
+    """The scheduler of the workers is gone, and what they were at with it."""
+
+
 class LimitError(MhoError):
     """A value beyond a terminal's limit; raised before anything is sent."""
 

@@ -19,6 +19,7 @@ from mho.instruments.arrays.halves import Halves
 from mho.instruments.bench_file.bench_file import BenchSource
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
 from mho.instruments.laboratory.laboratory import read_geometry
+from mho.instruments.laboratory.monitor import Incident, over_voltages
 from mho.instruments.roles import CellPositions
 from mho.instruments.simulated.analogue.accuracy import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
@@ -169,6 +170,11 @@ class ArrayLaboratory:
     ) -> Floats:
         """Return the answers of many blocks in MULTIPLY, as `BlockCircuits.multiply_blocks`."""
         return self.circuits.multiply_blocks(array, rows, columns, volts, period, rng)
+
+    @property
+    def incidents(self) -> list[Incident]:
+        """Incidents that a bench without wires can have: pulses and levels that destroyed a formed cell."""
+        return over_voltages(self.chip)
 
     @property
     def amplifier(self) -> AmplifierPreset:

@@ -15,7 +15,7 @@ from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.laboratory.bench_twins import BenchTwins
 from mho.instruments.laboratory.block_circuits import BlockCircuits
 from mho.instruments.laboratory.chip_lines import REST, ChipLines
-from mho.instruments.laboratory.monitor import Incident, Monitor
+from mho.instruments.laboratory.monitor import Incident, Monitor, over_voltages
 from mho.instruments.laboratory.running_sources import RunningSources
 from mho.instruments.laboratory.vector_lines import VectorLines
 from mho.instruments.laboratory.wiring import Carrier
@@ -121,8 +121,11 @@ class Laboratory:
 
     @property
     def incidents(self) -> list[Incident]:
-        """Incidents (contention, hot switching, a floating gate…): recorded but never raised, as on a real bench."""
-        return self.monitor.incidents
+        """Incidents (contention, hot switching, a destroyed cell…): recorded but never raised, as on a real bench."""
+        destroyed = over_voltages(self.chip)
+        if not destroyed:
+            return self.monitor.incidents
+        return sorted([*self.monitor.incidents, *destroyed], key=lambda one: one.time)
 
     @property
     def traffic(self) -> dict[str, Traffic]:

@@ -8,19 +8,19 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.procedures.catalogue import nearest
 from mho.procedures.cells.programming.settings_text import settings_in_use
+from mho.procedures.cells.programming.strategies.asap import Asap
 from mho.procedures.cells.programming.strategies.fppv import Fppv
 from mho.procedures.cells.programming.strategies.gdp import Gdp
 from mho.procedures.cells.programming.strategies.ispp import Ispp
 from mho.procedures.cells.programming.strategies.model import Model
 from mho.procedures.cells.programming.strategy import Strategy
-from mho.procedures.cells.programming.write_verify import WriteVerify
 from mho.procedures.own_code import import_own, name_of
 
 ENTRY_POINTS = "mho.strategies"
 """Entry-point group of a package's strategies: ``halving = "my_lab.programming:Halving"``."""
 
 STRATEGIES: dict[str, type[Strategy]] = {
-    "asap": WriteVerify,
+    "asap": Asap,
     "fppv": Fppv,
     "gdp": Gdp,
     "ispp": Ispp,
