@@ -55,12 +55,13 @@ class Row:
 @dataclass(frozen=True)
 class Message:
     """A message to the user, stored in the log; `level` is a `logging` level name, `unsafe` whether it reports a bench that
-    is not confirmed safe.
+    is not confirmed safe, `held` whether it says that a queue is held.
     """
 
     level: str
     text: str
     unsafe: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,7 @@ class Control:
             stream.announce(event)
             stream.announce(stream.standing())
 
+        kept = self._rest, self._announce
         self._rest, self._announce = bench.rest, announce
         stream.standing = lambda: Standing(bench.standing(), bench.live())
         before, bench.checkpoint = bench.checkpoint, self.check
@@ -187,6 +189,7 @@ class Control:
             yield
         finally:
             bench.checkpoint = before
+            self._rest, self._announce = kept  # no circle, which would keep the bench after the run
 
 
 class Stopwatch:

@@ -23,6 +23,7 @@ from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import AGREED
 from mho.instruments.simulated import CELL_PRESETS, preset_text
 from mho.procedures.base import Procedure
+from mho.procedures.chip_in_use import recall_formed
 from mho.procedures.conditions import check_seed
 from mho.procedures.instrument_warnings import warnings_recorded
 from mho.procedures.origin import origin
@@ -63,6 +64,8 @@ def carry_out(
     path = new_run_path(type(procedure).__name__.lower(), None if output is None else str(output))
     with _stopping_on_signals(control), opener(Opening(seed, observers, control)) as opened:
         bench = opened.bench
+        if opened.earlier is not None:
+            recall_formed(bench, opened.earlier)
         plan = procedure.prepare(given, bench, np.random.default_rng([seed, 1]))
         control.check_stop()
         if not opened.goes_on:
@@ -96,6 +99,8 @@ def carry_out(
                         writer.log("ERROR", outcome.trace)
                 with suppress(MhoError):
                     conclusion = writer.conclude(replace(conclusion, unsafe=outcome.unsafe_reason))
+                with suppress(MhoError):
+                    writer.set_formed(bench.forming.text())
                 writer.finish(outcome.status, outcome.reason)
                 stream.announce(
                     Ended(
@@ -134,6 +139,8 @@ def _header(procedure: Procedure, plan: Any, bench: Bench, seed: int, notes: Map
         bench=bench.text,
         chip=bench.chip_text,
         defects=bench.defects_text,
+        formed=bench.forming.text(),
+        formed_bytes=bench.forming.most_bytes,
         cells=procedure.describe_cells(plan),
         instruments=bench.identities(),
         provenance=collect(seed, sys.argv) | input_files(parameters) | _simulated(bench) | dict(notes),
@@ -187,6 +194,7 @@ def _made_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcom
         stream.announce(MakingSafe())
         try:
             bench.safe()
+            _check_twins(bench)
             outcome.safe, outcome.confirmed = True, time.time()
             for name, settings in bench.identities().items():
                 writer.set_settings(name, settings)
@@ -196,6 +204,25 @@ def _made_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcom
             stream.say(str(error), "CRITICAL", unsafe=True)
             if not failed:  # else what ended the run is its reason, and must not be covered up
                 raise
+
+
+def _check_twins(bench: Bench) -> None:
+    """Read a simulated bench at its wires: code of the user's own may have replaced what makes it safe.
+
+    Real instruments are read back by a fresh process (`mho.running.safety_statement`).
+
+    Raises
+    ------
+    UnsafeError
+        Naming the roles that are still on.
+    """
+    live = () if bench.simulated is None else bench.simulated.live()
+    if live:
+        raise UnsafeError(
+            f"NOT SAFE: the simulated {' and '.join(live)} is still on, though the bench says that it is safe; see to "
+            "the procedure's or the driver's own `safe`",
+            live=live,
+        )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Collects the cells that runs found defective, for the list of a chip's defects.
+"""Collects the cells that runs found defective, and those that they formed, for the list of a chip's defects.
 
 Any procedure that declares a map ``ARRAY_defects`` is collected from: each cell has a code of
 `mho.chip_maps.defects.CLASSES`, and NaN or -1 where nothing is known of it. So is one that says in ``ARRAY_outcome`` how
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.cell_sets import PackedCells, united
 from mho.chip_maps.chip import ChipMap, chip_hash, parse_chip_map
 from mho.chip_maps.defects import (
     CLASSES,
@@ -79,23 +80,27 @@ def collect_defects(paths: Sequence[Path]) -> Collected:
         The runs were made on different chips, or none says anything of defects.
     """
     found: list[Finding] = []
+    formed: tuple[PackedCells, ...] = ()
     without: list[tuple[Path, str]] = []
     first: tuple[Path, ChipMap] | None = None
     map_hash = ""
     for path in paths:
         with RunFile(path) as run:
             why = _says_nothing(run)
-            if why:
+            chip = parse_chip_map(run.chip, f"chip map in {path}")
+            shapes = {array.name: (array.rows, array.columns) for array in chip.arrays}
+            conducted = run.formed_cells(shapes, chip.write_verify.formed_above)
+            if why and not conducted:
                 without.append((path, why))
                 continue
-            chip = parse_chip_map(run.chip, f"chip map in {path}")
             if first is not None and chip.name != first[1].name:
                 raise InputError(
                     f"{first[0]} was made on chip {first[1].name!r} and {path} on {chip.name!r}: collect each chip's "
                     "defects into a list of its own"
                 )
             first, map_hash = first or (path, chip), chip_hash(run.chip)
-            findings = list(_of_run(run, chip))
+            findings = [] if why else list(_of_run(run, chip))
+            formed = united(formed, conducted)
             check_belongs(DefectList(chip=chip.name).merged(findings), chip, f"run file {path}")
             found += findings
     if first is None:
@@ -103,7 +108,8 @@ def collect_defects(paths: Sequence[Path]) -> Collected:
             "; ".join(f"{path} {why}" for path, why in without)
             + ": name runs of program, refresh or contact, or of form"
         )
-    return Collected(DefectList(chip=first[1].name, map_sha256=map_hash).merged(found), tuple(without))
+    whole = DefectList(chip=first[1].name, map_sha256=map_hash).merged(found).with_formed(formed)
+    return Collected(whole, tuple(without))
 
 
 def _says_nothing(run: RunFile) -> str:

@@ -14,7 +14,10 @@ SHOWN = 50
 
 
 def print_defects(defects: DefectList, console: Console) -> None:
-    """Print one row a defect, and how many there are of each class."""
+    """Print one row a defect, how many there are of each class, and how many cells are formed."""
+    if defects.formed:
+        arrays = ", ".join(f"{one.cells} of {one.array}" for one in defects.formed)
+        console.print(Text(f"cells that have been formed: {arrays}"))
     if not defects.defects:
         console.print(Text(f"no defects on chip {defects.chip}"))
         return

@@ -181,6 +181,10 @@ class ArrayLaboratory:
         """The type of the INV loop's amplifiers, and the capacitances around them."""
         return self.circuits.loop.preset
 
+    def live(self) -> tuple[str, ...]:
+        """Return no role: a bench without instruments has no outputs."""
+        return ()
+
     def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
         """Return the waveforms of the connected INV loop after a step to `volts`, as `BlockCircuits.step_response`."""
         return self.circuits.step_response(volts, duration, points)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.confidence import repetition_interval
 from mho.errors import Aborted, InputError, MhoError
 from mho.instruments.arrays import Cause, Causes, SwitchedCircuits, as_arrays
 from mho.instruments.simulated import cell_preset
@@ -21,7 +22,7 @@ from mho.running.budget.questions import Question
 from mho.running.budget.replaying import KINDS, Kind, Replayed, ReplayedCells, replay, without_read_noise
 from mho.running.budget.shares import Decomposition, Moments, Told, decompose, moved_values
 from mho.running.recipe import Recipe, read_recipe
-from mho.running.trust import Trust, foreign, nobody
+from mho.running.trust import Trust, code_of, foreign, nobody
 from mho.runs import RunFile, Status
 
 Floats = NDArray[np.float64]
@@ -36,7 +37,6 @@ NOT_AGAIN = (
     "read noise counts as it acted on the last reads and on the answers: what it did to the programming before is among "
     "the others here, as the run cannot be programmed again without it"
 )
-EDGES = (0.025, 0.975)  # quantiles of an interval
 ROUNDED = 5e-4  # of a share, below which it is shown as 0
 THROUGH = ("programming", "stuck cells")
 """What read noise acts through: write-verify is misled by it, and wears cells out."""
@@ -310,12 +310,11 @@ def _as_budget(
 ) -> Budget:
     """Return shares of the measured error, the largest first."""
     found, measured = explained.found, explained.measured
-    low, high = _intervals(found, explained.moved.values)
-    low_mended, high_mended = np.quantile(np.vstack([found.mended, explained.moved.mended]), EDGES, axis=0)
-    ends = np.minimum(low_mended, found.mended), np.maximum(high_mended, found.mended)
+    low, high = _intervals(found.values, explained.moved.values, found.errors)
+    low_mended, high_mended = _intervals(found.mended, explained.moved.mended)
     whole = np.append(explained.moved.values.sum(axis=1) + found.rest, found.whole)
-    low_again, high_again = np.quantile(whole, EDGES)
-    again = math.sqrt(max(min(low_again, found.whole), 0.0)), math.sqrt(max(high_again, found.whole))
+    low_again, high_again = repetition_interval(whole) if draws else (found.whole, found.whole)
+    again = math.sqrt(max(float(low_again), 0.0)), math.sqrt(float(high_again))
     scale = 1.0 / measured if measured > 0.0 else math.nan
     gains = scale * (found.whole - found.mended)
     shares = [
@@ -326,8 +325,8 @@ def _as_budget(
             high=float(scale * high[i]),
             alone=math.sqrt(found.alone[i]),
             mended=math.sqrt(found.mended[i]),
-            mended_low=math.sqrt(ends[0][i]),
-            mended_high=math.sqrt(ends[1][i]),
+            mended_low=math.sqrt(max(low_mended[i], 0.0)),
+            mended_high=math.sqrt(high_mended[i]),
             gain=float(gains[i]),
             acts=acting(cause, float(scale * found.values[i]), float(gains[i])),
         )
@@ -395,7 +394,7 @@ def _twins_of(recipe: Recipe, preset: str | None, seed: int) -> list[Recipe]:
 def _recipe_of(path: Path, trust: Trust) -> Recipe:
     """Return what repeats a run of a kind that has an error to explain; other code than mho's is not imported for that."""
     with RunFile(path) as file:
-        kind, named = file.procedure, file.provenance.get("procedure", "")
+        kind, named = file.procedure, code_of(file).procedure
     known = {one.__name__: one for one in KINDS}
     kinds = ", ".join(name.lower() for name in known)
     if foreign(named, "", str(path)):
@@ -425,12 +424,13 @@ def _taken_over(path: Path, earlier: Path) -> str:
     return f"{taken} answers were taken over from {earlier.name}, whose own budget has them: these are the others"
 
 
-def _intervals(found: Decomposition, moved: Floats) -> tuple[Floats, Floats]:
-    """Return the ends of the intervals of the values, from those at other moments and from how they were sampled."""
-    known = np.vstack([found.values, moved])
-    low, high = np.quantile(known, EDGES, axis=0)
-    sampled = 1.96 * found.errors
-    return np.minimum(low, found.values) - sampled, np.maximum(high, found.values) + sampled
+def _intervals(own: Floats, moved: Floats, errors: Floats | None = None) -> tuple[Floats, Floats]:
+    """Return the ends of the intervals of values, from those at other moments and from how they were sampled."""
+    if not len(moved):
+        return own, own
+    known = np.vstack([own, moved]).T
+    low, high = repetition_interval(known, np.zeros(len(own)) if errors is None else errors)
+    return np.minimum(low, own), np.maximum(high, own)
 
 
 Asked = Sequence[tuple[SwitchedCircuits, Question]]

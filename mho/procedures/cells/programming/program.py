@@ -16,6 +16,7 @@ from mho.chip_maps.matrix_files import load_digits
 from mho.chip_maps.placement import Placement, known_bad
 from mho.chip_maps.placement import place as place_block
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.confidence import binomial_interval
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
@@ -36,8 +37,8 @@ from mho.procedures.cells.programming.strategy import Outcome, Strategy
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Array, Layout, RecordedParameter
-from mho.runs.intervals import binomial_interval
+from mho.procedures.wording import in_windows, joined, lost_cells
+from mho.runs import Array, Conclusion, Layout, RecordedParameter
 from mho.runs.standard_figures import programming_figures
 
 Digits = NDArray[np.int64]
@@ -156,8 +157,7 @@ class Program(Procedure):
         placement = place_block(array, *given.shape) if self.place == "auto" else self._fixed(array, given)
         settings, strategy = chosen_strategy(chip.write_verify, self.write_verify, self.strategy)
         bench.check_read()
-        for pulse in strategy.largest_pulses(settings):
-            bench.check_pulse(pulse)
+        strategy.check_pulses(bench, settings)
         if settings.verify != "cell":
             bench.limits.check_voltage("vector", bench.file.read.voltage)
         bad = int(known_bad(array)[np.ix_(placement.rows, placement.columns)].sum())
@@ -278,10 +278,15 @@ class Program(Procedure):
                 summary["pulses_not_confirmed"] = earlier.in_doubt
         return Programmed(block.achieved, block.pulses, failed, summary)
 
+    def conclude(self, plan: ProgramPlan, result: Programmed) -> Conclusion:
+        """Return how many cells are in their windows, and how many the run's own pulses broke."""
+        summary = result.summary
+        return Conclusion(joined(in_windows(summary["cells"], result.failed), lost_cells(summary)))
+
 
 def _yield(inside: int, cells: int) -> dict[str, float]:
     """Return the share of the cells inside their window, with its 95 % interval."""
-    low, high = binomial_interval(inside, cells, 0.95)
+    low, high = binomial_interval(inside, cells)
     return {"yield": inside / cells, "yield_low": low, "yield_high": high}
 
 

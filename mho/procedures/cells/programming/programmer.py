@@ -363,6 +363,7 @@ class Programmer:
         levels, delay = self._levels, self.settings.verify_delay
         window = float(levels.nominal[digit]), float(levels.low[digit]), float(levels.high[digit])
         state = self._strategy.towards(*window, self.settings, self._memory)
+        state.formed = self._bench.forming.is_formed(cell)
         conductance = self._read(cell, None)
         while not (state.done(conductance) or state.given_up(conductance)):
             pulse = state.next_pulse(conductance)
