@@ -237,6 +237,8 @@ class RunHeader:
         Text of the module of a user's own procedure; "" for mho's own.
     bench, chip, defects : str
         The bench file, the chip map and the list of its defects, as text; "" for no list.
+    formed, formed_bytes : str, int
+        The cells that were formed before, as text, and the room that those formed by the end may need; 0 for no record.
     instruments : mapping
         For each instrument ``{"identity": "*IDN? reply", setting: value, ...}``.
     cells : str
@@ -253,6 +255,8 @@ class RunHeader:
     bench: str = ""
     chip: str = ""
     defects: str = ""
+    formed: str = ""
+    formed_bytes: int = 0
     cells: str = ""
     instruments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)

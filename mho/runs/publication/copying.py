@@ -45,7 +45,7 @@ EMPTIED = (
 
 AS_THEY_ARE = frozenset((
     "definition", "status", "start_time", "end_time", "procedure/name", "procedure/version", "result/units",
-    "chip/sha256", "procedure/source_sha256", "log/level", "provenance/git_commit", "provenance/inputs",
+    "chip/sha256", "chip/formed", "procedure/source_sha256", "log/level", "provenance/git_commit", "provenance/inputs",
 ))  # fmt: skip
 """Texts that hold no words of a person."""
 

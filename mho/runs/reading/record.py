@@ -13,6 +13,7 @@ from typing import Any
 import h5py
 
 from mho.runs.conclusion import Conclusion
+from mho.runs.liveness import Writer
 from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, schema_of, writer_of
 from mho.runs.reading.own_items import OwnItems
 from mho.runs.reading.superblock import is_marked
@@ -174,6 +175,12 @@ class RunRecord:
             return self._text("chip/defects") if "defects" in self._group("chip") else ""
 
     @property
+    def formed(self) -> str:
+        """The chip's cells that were formed when the run ended, as text; "" in older files."""
+        with intact(self.path):
+            return self._text("chip/formed") if "formed" in self._group("chip") else ""
+
+    @property
     def cells(self) -> str:
         """The arrays and cell ranges in use, as text."""
         return self._text("chip/cells")
@@ -265,6 +272,12 @@ class RunRecord:
                     return _text_of(dataset)
                 time.sleep(PAUSE)
             return self._items.text(name)
+
+    @property
+    def writer(self) -> Writer:
+        """The process that writes, or has written, the file."""
+        with intact(self.path):
+            return writer_of(self._group(""))
 
     def _writer_lives(self) -> bool:
         entry = self._group("")

@@ -125,7 +125,7 @@ def create_text(group: h5py.Group, name: str, text: str, size: int | None = None
 
 def write_text(dataset: h5py.Dataset, text: str) -> None:
     """Overwrite a fixed-length text dataset, cutting `text` to its size."""
-    dataset[()] = cut(text, dataset.dtype.itemsize)
+    dataset[...] = cut(text, dataset.dtype.itemsize)
 
 
 def write_json(dataset: h5py.Dataset, values: Mapping[str, Any] | list[str], what: str) -> None:

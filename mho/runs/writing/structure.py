@@ -36,6 +36,7 @@ from mho.runs.schema import (
 )
 
 STATUS_BYTES = 16
+FORMED = "formed"  # of the chip, its cells that are formed
 TIME_BYTES = 40
 REASON_BYTES = 2048
 LEVEL_BYTES = 16
@@ -201,6 +202,8 @@ def _header(entry: h5py.Group, header: RunHeader) -> None:
     create_text(chip, "sha256", text_hash(header.chip))
     if header.defects:
         create_text(chip, "defects", header.defects)
+    if header.formed_bytes:
+        create_compressed_text(chip, FORMED, header.formed.encode(), header.formed_bytes)
     create_text(chip, "cells", header.cells)
 
     provenance = _group(entry, "provenance", "NXcollection")

@@ -24,6 +24,7 @@ from mho.runs.writing.conversion import fit
 from mho.runs.writing.creation import create_run_file
 from mho.runs.writing.live_file import LiveFile
 from mho.runs.writing.streams import LogStream, MapStream, RowStream, TableStream
+from mho.runs.writing.structure import FORMED
 
 
 class RunWriter:
@@ -167,6 +168,11 @@ class RunWriter:
                 raise self._undeclared("instrument", instrument, known)
             target = self._entry["bench"][instrument]["settings_after"]
             write_json(target, settings, f"settings of {instrument!r}")
+
+    def set_formed(self, formed: str) -> None:
+        """Store which of the chip's cells are formed, as text that fits the room that the header asked for."""
+        with self._writing():
+            write_text(self._entry["chip"][FORMED], formed)
 
     def set_result(self, values: Mapping[str, Any], units: Mapping[str, str] | None = None) -> None:
         """Store the run's result in a few numbers and words (at most 64 KiB as JSON), replacing any before.

@@ -287,7 +287,6 @@ class Mimo(Application):
         self, setting: Setting, point: Point, bench: Bench, stream: Stream, decided: Sequence[Bits]
     ) -> None:
         for receiver, (rate, pair) in enumerate(zip(point.rates, point.pairs, strict=True)):
-            low, high = rate.interval
             stream.emit(
                 "error_rates",
                 receiver=receiver,
@@ -295,8 +294,8 @@ class Mimo(Application):
                 errors=rate.errors,
                 bits=rate.bits,
                 rate=rate.rate,
-                low=low,
-                high=high,
+                low=rate.low,
+                high=rate.high,
                 only_this=pair.only_first,
                 only_single=pair.only_second,
                 difference=pair.difference,

@@ -17,20 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import parse_chip_map
+from mho.confidence import binomial_interval
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.cell_visits import CellSurvey, Measured, VisitedCells
-from mho.procedures.cells.formed_cells import VIRGIN_SHARE
 from mho.procedures.cells.reading import contact_classes as classes
 from mho.procedures.cells.reading.contact_classes import BrokenLine, Thresholds
+from mho.procedures.cells.switching.formed_cells import VIRGIN_SHARE
 from mho.procedures.parameters import FloatParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined
 from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
-from mho.runs.intervals import wilson_interval
 
 Floats = NDArray[np.float64]
 
@@ -311,7 +311,7 @@ class Contact(Procedure):
         for what in classes.TOLD:
             alone = (ordered == what) & ~classes.in_lines(lines, rows, columns, what)
             summary[f"{classes.NAMES[what]}_alone"] = int(alone.sum())
-        low, high = wilson_interval(counts["good"], cells.count)
+        low, high = binomial_interval(counts["good"], cells.count)
         good = on[found == classes.GOOD]
         summary |= {
             "good_share": counts["good"] / cells.count,

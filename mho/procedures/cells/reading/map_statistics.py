@@ -26,7 +26,7 @@ def classes(conductance: Floats, levels: Levels, formed_above: float) -> dict[st
         ``unformed`` below `formed_above` (S), which also is what is open or lost; ``in_window`` of any level, and of each
         as ``level_K``; ``between`` windows; ``above`` the highest window.
     """
-    digits = nearest_levels(conductance, levels, formed_above)
+    digits = nearest_levels(conductance, levels, conductance > formed_above)
     inside = in_windows(conductance, digits, levels)
     above = conductance > levels.high[-1]
     formed = digits != UNKNOWN
