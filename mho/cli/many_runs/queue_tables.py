@@ -143,8 +143,9 @@ def _so_far(job: Job, runners: Mapping[str, RunnerState | str | None]) -> str:
     return f"{runner.stage} {runner.done} of {runner.total}{left}"
 
 
-def print_job(job: Job, console: Console) -> None:
-    """Print everything about one job."""
+def print_job(job: Job, lane: Lane, console: Console) -> None:
+    """Print everything about one job, after what is not safe of its bench."""
+    _print_warnings([lane], console)
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, value in _plain(job).items():
         if name == "conclusion":
@@ -156,6 +157,10 @@ def print_job(job: Job, console: Console) -> None:
     for warning in () if job.conclusion is None else job.conclusion.warnings:
         table.add_row("warning", warning)
     console.print(table, highlight=False)
+    if lane.held:
+        console.print(
+            f"the queue of {lane.bench} is held: {lane.reason}", style="bold yellow", highlight=False
+        )
 
 
 def print_lanes(lanes: Sequence[Lane], console: Console) -> None:

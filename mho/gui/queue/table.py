@@ -195,7 +195,7 @@ class JobsModel(QAbstractTableModel):
             lines.append(f"priority {job.priority}")
         if job.attempts > 1:
             lines.append(f"attempt {job.attempts}")
-        if is_left(job):
+        if is_left(job) and self._runner is None:
             lines.append(
                 "no runner answers for it; the next one will say what became of it, and make the bench safe"
             )

@@ -32,6 +32,9 @@ def notifying(notifier: Notifier) -> Callable[[Event], None]:
                 occasion,
             )
         elif isinstance(event, stream.Message) and event.level in ("ERROR", "CRITICAL"):
-            notifier.send("mho: the queue is held", event.text, "failure")
+            title = (
+                "the queue is held" if event.held or event.unsafe else f"{event.level.lower()} on the bench"
+            )
+            notifier.send(f"mho: {title}", event.text, "failure")
 
     return listen

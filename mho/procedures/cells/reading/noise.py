@@ -149,6 +149,7 @@ class Noise(Procedure):
     """Read cells in a row, and tell spectrum, Allan deviation and telegraph levels of each."""
 
     version: ClassVar[str] = "2"  # version 1 took the meter's noise for the cell's
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Noise of cells"
     group: ClassVar[str] = "Cells"
 

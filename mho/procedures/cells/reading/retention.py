@@ -107,6 +107,7 @@ class Retention(Procedure):
     """Read cells at log-spaced moments and tell by level how they drift and how many stay in their windows."""
 
     version: ClassVar[str] = "2"  # version 1 took a cell that conducts little for one that was never formed
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Retention of cells"
     group: ClassVar[str] = "Cells"
 

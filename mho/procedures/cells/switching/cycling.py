@@ -98,6 +98,7 @@ class Switching(Procedure):
     """SET and RESET cells many times, and tell how both states are distributed."""
 
     version: ClassVar[str] = "2"  # version 1 told states of cells that are stuck, and an HRS below the noise
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Switch cells (SET/RESET distributions)"
     group: ClassVar[str] = "Cells"
 

@@ -132,6 +132,7 @@ class Endurance(Procedure):
     """SET and RESET cells until their window fails, and fit how long they last."""
 
     version: ClassVar[str] = "2"  # version 1 took windows that scatter for windows that have failed
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Endurance of cells"
     group: ClassVar[str] = "Cells"
 

@@ -216,8 +216,10 @@ class SweepPlan:
 class IV(Procedure):
     """Sweep the voltage at cells, up, down and back; extract SET and RESET voltages, both states and their window."""
 
-    # Version 3 extracted whatever the noise; 2 was called Sweep, and extracted nothing; in 1 a gate of 0 meant none given.
+    # Version 3 extracted whatever the noise, with other intervals; 2 was called Sweep, and extracted nothing; in 1 a gate
+    # of 0 meant none given.
     version: ClassVar[str] = "4"
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"4": ("*_low", "*_high")}
     title: ClassVar[str] = "I-V loops"
     group: ClassVar[str] = "Cells"
 
