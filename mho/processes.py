@@ -185,12 +185,15 @@ class Safed:
         Roles that are not confirmed; empty when no role is known.
     confirmed : float or None
         Time of the confirmation of a safe bench, Unix time, s.
+    left_on : tuple of str
+        Roles whose outputs a new process read as on, before it made them safe.
     """
 
     safe: bool
     reason: str = ""
     live: tuple[str, ...] = ()
     confirmed: float | None = None
+    left_on: tuple[str, ...] = ()
 
 
 def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFING) -> Safed:
@@ -214,7 +217,9 @@ def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFI
         log.warning("making bench %s safe: %s", bench, line)
     try:
         found = json.loads(out.splitlines()[-1])
-        return Safed(found["safe"], found["reason"], tuple(found["live"]), found["confirmed"])
+        return Safed(
+            found["safe"], found["reason"], tuple(found["live"]), found["confirmed"], tuple(found["left_on"])
+        )
     except (ValueError, LookupError):
         last = err.decode("utf-8", "replace").strip().splitlines()[-1:]
         return Safed(

@@ -81,6 +81,8 @@ class Finding(StrictModel):
         Name of the run file, or whatever tells where it is known from.
     reason : str
         What was seen.
+    lost_by : str
+        What our own pulses destroyed it by, as ``over-voltage, 4.5 V on the bit line``; "" for a defect of the chip's own.
     """
 
     array: str
@@ -90,6 +92,7 @@ class Finding(StrictModel):
     found: str
     run: str = ""
     reason: str = ""
+    lost_by: str = ""
 
     @field_validator("found")
     @classmethod
@@ -114,6 +117,11 @@ class Finding(StrictModel):
     def place(self) -> Place:
         """What it is about."""
         return Place(self.array, self.row, self.column)
+
+    @property
+    def kind(self) -> str:
+        """The defect, and whether it is ours."""
+        return f"{self.defect}, by our pulses" if self.lost_by else self.defect
 
     @property
     def moment(self) -> datetime:
@@ -165,11 +173,15 @@ class DefectList(StrictModel):
     def merged(self, others: Iterable[Finding]) -> DefectList:
         """Return the list with more findings: of several about one cell or line the latest counts, in whatever order.
 
-        Of two of one moment that of the run whose name comes last counts. Nothing is ever taken off.
+        Of two of one moment that of the run whose name comes last counts. Nothing is ever taken off, and what our own
+        pulses destroyed stays so: a later run finds a cell that is stuck, and does not know why.
         """
         latest: dict[Place, Finding] = {}
-        for one in sorted((*self.defects, *others), key=lambda one: (one.moment, one.run, one.defect)):
-            latest[one.place] = one
+        for one in sorted(
+            (*self.defects, *others), key=lambda one: (one.moment, one.run, one.defect, one.lost_by)
+        ):
+            causes = {one.lost_by, latest[one.place].lost_by if one.place in latest else ""} - {""}
+            latest[one.place] = one.model_copy(update={"lost_by": min(causes, default="")})
         ordered = sorted(latest.values(), key=lambda one: _order(one.place))
         return self.model_copy(update={"defects": tuple(ordered)})
 

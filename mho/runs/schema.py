@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from mho.runs.drawable import Drawable, check_figures
 from mho.runs.figures import Figure
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Of the run files written.
 
 2: arrays are NXdata groups, chunks are checksummed, a finished file is sealed. 3: the result is a group, with units;
 figures are declared. 4: figures of the kinds ``confusion``, ``correlation`` and ``share``, reference lines with a power,
-reference points.
+reference points. 5: the conclusion.
 """
 
 
-DEFINITION, DEFINITION_VERSION = "NXrram_array", "1.0"
+DEFINITION, DEFINITION_VERSION = "NXrram_array", "1.1"
 """The NeXus application definition that run files follow (`mho.runs.nexus`), and its version."""
 
 DIGITAL_ATTRIBUTE = "digital"

@@ -46,7 +46,8 @@ from mho.analysis.report_pages.kinds import PLAN, read_plan
 from mho.analysis.report_pages.run_figures import grouped_pictures
 from mho.analysis.report_pages.swept_figures import swept_pictures
 from mho.analysis.reports import duration_text, handy_unit, left_out_tries
-from mho.runs import Status
+from mho.errors import RunFileError
+from mho.runs import RunFile, Status
 
 MOST_PROCEDURES = 6
 FIRST_RESULTS, MOST_RESULTS = 10, 80  # of one procedure
@@ -83,6 +84,7 @@ def campaign_document(places: Sequence[Path], *, by: str = "", personal: bool = 
     ]
     plan = _plan_of(places)
     blocks = (
+        *_incomplete(runs),
         *_overview(runs, skipped, kinds, left_out_tries(*places)),
         *parts,
         *_listed(runs),
@@ -102,6 +104,31 @@ def _title(places: Sequence[Path], runs: Sequence[RunCard]) -> str:
 
 
 # --- how it went ---
+
+
+def _incomplete(runs: Sequence[RunCard]) -> Iterator[Block]:
+    """Say of each folder how many of the runs of its plan have finished, unless all have."""
+    folders: dict[Path, list[RunCard]] = {}
+    for run in runs:
+        folders.setdefault(run.path.parent, []).append(run)
+    for here in folders.values():
+        finished = sum(run.finished for run in here)
+        planned = max(map(_planned, (here[0], here[-1])))
+        if finished < planned:
+            yield Paragraph(
+                f"{finished} of the {planned} runs of the plan have finished: what follows is of a part of the campaign.",
+                BAD,
+            )
+
+
+def _planned(run: RunCard) -> int:
+    """Return how many runs the campaign has that a run was made in; 0 where it does not say so."""
+    try:
+        with RunFile(run.path, whole=False) as file:
+            _, of, planned = file.provenance.get("planned_run", "").partition(" of ")
+    except RunFileError:
+        return 0
+    return int(planned) if of and planned.isascii() and planned.isdigit() else 0
 
 
 def _overview(

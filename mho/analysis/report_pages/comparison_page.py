@@ -196,7 +196,7 @@ def _repeat(command: str) -> Iterator[Block]:
         (
             (
                 "difference",
-                "of the medians or means; interval: percentiles of the bootstrap, draws of a fixed seed",
+                "of the medians, with the interval between their order statistics, or of the means, with Welch's",
             ),
             ("Hedges' g", "difference of means in units of the common standard deviation"),
             (

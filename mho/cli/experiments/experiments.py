@@ -107,13 +107,18 @@ def _carry_out(
     report = apart(context)
     from mho.cli.terminal.run_display import RunDisplay
     from mho.procedures.catalogue import make_procedure
+    from mho.procedures.own_code import name_of
     from mho.running.execution import run as carry_out
     from mho.running.safety_statement import observed_safety
 
     command = context.command
     assert isinstance(command, ProcedureCommand)
     procedure = make_procedure(command.procedure, typed_parameters(context, seed))
-    with RunDisplay(quiet=as_json) as display, observed_safety(bench, report, display.observe) as safety:
+    named = name_of(type(procedure)), str(getattr(procedure, "strategy", None) or "")
+    with (
+        RunDisplay(quiet=as_json) as display,
+        observed_safety(bench, report, display.observe, *named) as safety,
+    ):
         observers: list[Observer] = [display.observe, safety]
         result = carry_out(
             procedure, bench, seed=seed, observers=observers, control=safety.control, **conditions

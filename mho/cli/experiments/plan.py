@@ -56,7 +56,11 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> 
     for planned in plan.runs:
         console.print(f"run {planned.number} of {len(plan.runs)}  {_values(planned)}", highlight=False)
         try:
-            with RunDisplay() as display, observed_safety(planned.bench, report, display.observe) as safety:
+            named = planned.procedure, str(planned.parameters.get("strategy", ""))
+            with (
+                RunDisplay() as display,
+                observed_safety(planned.bench, report, display.observe, *named) as safety,
+            ):
                 finished[planned.number] = _carry_out(planned, output, finished, display.observe, safety)
         except Aborted:
             raise

@@ -254,6 +254,7 @@ class CellVisit:
                 if highest > bench.forming.bears[line]:
                     bench.forming.permit(self._states[which[some]], line, voltage[some])
         bench.limits.check_level("word line", float(np.abs(gate).max(initial=0.0)))
+        bench.damage.acted = True
         states = self._states[which]
         self._states[which] = np.where(states == FORMED, states, UNKNOWN)
         self._visit.pulse(which, sets, voltage, width, gate)

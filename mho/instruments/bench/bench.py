@@ -18,10 +18,12 @@ from mho.instruments.bench.forming_record import FormingRecord
 from mho.instruments.bench.guarded_bench import GuardedBench
 from mho.instruments.bench.instruments import BenchInstruments, Simulated
 from mho.instruments.bench.protection import protect
+from mho.instruments.bench.pulse_damage import PulseDamage
 from mho.instruments.bench.reconnection import once_more
 from mho.instruments.bench.vectors import Floats, Index, OnVectors, Vectors
 from mho.instruments.bench.watchdog import Every, Watchdog, every
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, ReadSettings
+from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, Mode, Path, Pulse, Reading
 
@@ -58,6 +60,8 @@ class Bench(GuardedBench):
         may pause there (`rest`, then wait) or raise an exception that ends it. By default it does nothing.
     on_vectors : callable
         Told of every exchange of `multiply` and `invert`: mode, voltages, answers. By default it does nothing.
+    damage : PulseDamage
+        The cells that its pulses and levels have destroyed.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class Bench(GuardedBench):
         super().__init__(instruments, watchdog, release, now)
         self.laboratory = laboratory
         self.simulated: Simulated | None = laboratory if simulated is None else simulated
+        self.damage = PulseDamage(self.simulated, read_chip_text(source.chip_text).cells.bears)
         self.checkpoint: Callable[[], None] = lambda: None
         self.on_vectors: OnVectors = lambda mode, volts, answers: None
         self._mode: Mode | Literal[""] = ""
@@ -210,8 +215,10 @@ class Bench(GuardedBench):
         self.limits.check_level("word line", gate)
         self.forming.check("bit line", volts)
         self.checkpoint()
+        self.damage.note_voltage(cell, "bit line", volts)
         reading = self._last = once_more(self._read, cell, gate, volts)
         check_levels(cell, [reading], [volts])
+        self.damage.note_current(cell, reading.current)
         if gate >= self.file.read.gate:
             self._saw(cell, reading, volts)
         return reading
@@ -311,8 +318,12 @@ class Bench(GuardedBench):
         self.checkpoint()
         low = self.file.read.voltage
         check_levels(cell, [once_more(self._read, cell, gate, low)], [low])
+        highest = max(map(abs, volts))
+        self.damage.acted |= highest > low
+        self.damage.note_voltage(cell, "bit line", highest)
         readings = self._act("smu", REST, lambda: self.instruments.smu.sweep(volts, delay))
         check_levels(cell, readings, volts)
+        self.damage.note_current(cell, max(abs(one.current) for one in readings))
         self._last = readings[-1]
         return readings
 
@@ -338,6 +349,8 @@ class Bench(GuardedBench):
         self.forming.permit_one(cell, line, pulse.voltage, once=count == 1)
         self.checkpoint()
 
+        self.damage.acted = True
+        self.damage.note_voltage(cell, line, pulse.voltage)
         once_more(self._aim, cell, pulse, self._channels[line])
         self._act("pulser", REST, self.instruments.pulser.fire, self._channels[line], count)
 
@@ -382,6 +395,9 @@ class Bench(GuardedBench):
         line, pulser = given.driven_line(kind), self._checks.player()
         self.forming.permit_one(cell, line, float(values[np.argmax(np.abs(values))]), once=False)
         self.checkpoint()
+
+        self.damage.acted = True
+        self.damage.note_voltage(cell, line, float(np.abs(values).max()))
 
         def aim() -> None:
             self._program(cell, "SET" if kind == "set" else "RESET", gate)

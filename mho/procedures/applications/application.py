@@ -11,6 +11,7 @@ import numpy as np
 
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench
+from mho.procedures.applications.conclusions import beside_digital, concluded
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
@@ -20,7 +21,7 @@ from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Table
+from mho.runs import Column, Conclusion, Table
 
 MATRICES = Table(
     "matrices",
@@ -121,6 +122,8 @@ class Application(Procedure):
     """
 
     group: ClassVar[str] = "Applications"
+    compared: ClassVar[str] = "error_to_digital"
+    """The number of the result that says how far it is from the digital answer."""
 
     bits = IntegerParameter("Precision of each solution", units="bit", minimum=3, maximum=44, default=24)
     seed = IntegerParameter("Seed of what is drawn", minimum=0, default=0)
@@ -143,6 +146,11 @@ class Application(Procedure):
     def describe_cells(self, plan: Prepared) -> str:
         """Return how the arrays are used; which cells hold a matrix is planned when it is known."""
         return "matrices held one after another, by blocks where they are larger than a loop"
+
+    def conclude(self, plan: Prepared, result: Any) -> Conclusion:
+        """Return whether all that was asked for was reached, and the error beside the digital answer."""
+        summary = result.summary
+        return concluded(summary, beside_digital(summary, self.compared))
 
     @contextmanager
     def holding(self, plan: Prepared, bench: Bench, stream: Stream) -> Iterator[Holder]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.confidence import repetition_interval
 from mho.errors import InputError
 from mho.instruments.arrays import Cause, Causes, SwitchedCircuits, as_arrays
 from mho.instruments.simulated import cell_preset
@@ -21,7 +22,7 @@ from mho.running.budget.questions import Question
 from mho.running.budget.replaying import KINDS, Kind, Replayed, ReplayedCells, replay
 from mho.running.budget.shares import Decomposition, Told, decompose, moved_values
 from mho.running.recipe import Recipe, read_recipe
-from mho.running.trust import Trust, foreign, nobody
+from mho.running.trust import Trust, code_of, foreign, nobody
 from mho.runs import RunFile, Status
 
 Floats = NDArray[np.float64]
@@ -32,7 +33,6 @@ REPEATED = (
     1e-3  # of the squared error, within which a twin has a run's own: wires of products are evaluated so
 )
 CHIPS = 4  # that stand for a real one
-EDGES = (0.025, 0.975)  # quantiles of an interval
 
 
 @dataclass(frozen=True)
@@ -242,8 +242,8 @@ def _as_budget(
     found, measured = explained.found, explained.measured
     low, high = _intervals(found, explained.moved)
     whole = np.append(explained.moved.sum(axis=1) + found.rest, found.whole)
-    low_again, high_again = np.quantile(whole, EDGES)
-    again = math.sqrt(max(min(low_again, found.whole), 0.0)), math.sqrt(max(high_again, found.whole))
+    low_again, high_again = repetition_interval(whole) if draws else (found.whole, found.whole)
+    again = math.sqrt(max(float(low_again), 0.0)), math.sqrt(float(high_again))
     scale = 1.0 / measured if measured > 0.0 else math.nan
     shares = [
         Share(cause, *(float(scale * one) for one in values), *(math.sqrt(one) for one in ends))
@@ -316,7 +316,7 @@ def _twins_of(recipe: Recipe, preset: str | None, seed: int) -> list[Recipe]:
 def _recipe_of(path: Path, trust: Trust) -> Recipe:
     """Return what repeats a run of a kind that has an error to explain; other code than mho's is not imported for that."""
     with RunFile(path) as file:
-        kind, named = file.procedure, file.provenance.get("procedure", "")
+        kind, named = file.procedure, code_of(file).procedure
     known = {one.__name__: one for one in KINDS}
     kinds = ", ".join(name.lower() for name in known)
     if foreign(named, "", str(path)):
@@ -348,10 +348,11 @@ def _taken_over(path: Path, earlier: Path) -> str:
 
 def _intervals(found: Decomposition, moved: Floats) -> tuple[Floats, Floats]:
     """Return the ends of the intervals of the values, from those at other moments and from how they were sampled."""
-    known = np.vstack([found.values, moved])
-    low, high = np.quantile(known, EDGES, axis=0)
-    sampled = 1.96 * found.errors
-    return np.minimum(low, found.values) - sampled, np.maximum(high, found.values) + sampled
+    known = np.vstack([found.values, moved]).T
+    if not len(moved):
+        return found.values, found.values
+    low, high = repetition_interval(known, found.errors)
+    return np.minimum(low, found.values), np.maximum(high, found.values)
 
 
 def _mean_error(asked: Sequence[tuple[SwitchedCircuits, Question]], causes: Causes) -> float:

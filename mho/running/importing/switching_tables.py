@@ -179,7 +179,7 @@ def form(imported: Imported) -> Derivation:
     columns = (
         Column("ramped", "V", description="level of the ramp"),
         Column("share", description="of the cells that were to be formed"),
-        Column("low", description="lower end of its 95 % interval (Wilson)"), Column("high"),
+        Column("low", description="lower end of its 95 % interval"), Column("high"),
         Column("normal", description="normal distribution, fitted to the brackets"),
         Column("weibull", description="Weibull's distribution, fitted to the brackets"),
     )  # fmt: skip

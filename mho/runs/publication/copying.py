@@ -225,7 +225,7 @@ class _Copying:
             return [in_json(one, names.without_names) for one in values]
         if path in IN_WORDS:
             return [in_json(one, names.withheld, IN_WORDS[path]) for one in values]
-        if path == "result/values":
+        if path in ("result/values", "conclusion/warnings"):
             return [in_json(one, names.withheld) for one in values]
         return [names.withheld(one) for one in values]
 

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from mho.errors import RunFileError
+from mho.runs.conclusion import LINE_BYTES, WARNINGS_BYTES
 from mho.runs.figures import FIGURES, figures_text
 from mho.runs.index.card import CARD, card_text
 from mho.runs.integrity.seal import prepare_seal
@@ -49,7 +50,7 @@ KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 """Kinds of number a table or array may hold; a value fits a column of its own or a higher rank."""
 
 _ENTRY = {
-    "title", "start_time", "end_time", "status", "reason", "heartbeat", "summary", "result", "definition",
+    "title", "start_time", "end_time", "status", "reason", "heartbeat", "summary", "result", "conclusion", "definition",
     "card", "writer", "procedure", "bench", "chip", "provenance", "maps", "arrays", FIGURES, "log", "seal", "publication",
 }  # fmt: skip
 
@@ -145,6 +146,11 @@ def lay_out(file: h5py.File, header: RunHeader, layout: Layout, writer: Writer, 
     result = _group(entry, "result", "NXcollection")
     create_compressed_text(result, "values", b"{}", JSON_BYTES)
     create_compressed_text(result, "units", b"{}", JSON_BYTES)
+    conclusion = _group(entry, "conclusion", "NXcollection")
+    create_text(conclusion, "line", "", LINE_BYTES)
+    create_text(conclusion, "unsafe", "", LINE_BYTES)
+    create_compressed_text(conclusion, "warnings", b"[]", WARNINGS_BYTES)
+    _number(conclusion, "measured", 1, "", "1 where anything was measured, else 0")
     _number(entry, "heartbeat", start.timestamp(), "s", "Unix time of the writer's last sign of life")
 
     process = _group(entry, "writer", "NXcollection")

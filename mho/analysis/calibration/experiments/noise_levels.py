@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.calibration.experiments.estimates import Estimate, mean_of, root_mean_square
-from mho.runs.intervals import binomial_interval
+from mho.confidence import binomial_interval
 
 Floats = NDArray[np.float64]
 
@@ -132,7 +132,7 @@ def noise_levels(
     if trapped.any() and seen > LEAST_SEEN:
         count, total = int(trapped.sum()), len(trapped)
         value, low, high = (
-            min(share / seen, 1.0) for share in (count / total, *binomial_interval(count, total, 0.95))
+            min(share / seen, 1.0) for share in (count / total, *binomial_interval(count, total))
         )
         found.append(Estimate("rtn_share", value, low, high))
     if not base["rtn_spread"] and not base["rtn_asymmetry"]:

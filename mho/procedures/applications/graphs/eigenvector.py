@@ -13,6 +13,7 @@ from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Prepared
+from mho.procedures.applications.conclusions import concluded
 from mho.procedures.applications.graphs.eigenpairs import (
     EigenStep,
     angle,
@@ -25,7 +26,8 @@ from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Array, Column, Figure, Layout, ReferenceLine, Table
+from mho.procedures.wording import quantity
+from mho.runs import Array, Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
 
@@ -215,6 +217,15 @@ class Eigenvector(Application):
             "encoding": encoding,
             **costs,
         })  # fmt: skip
+
+    def conclude(self, plan: Prepared, result: Outcome) -> Conclusion:
+        """Return how far eigenvalue and eigenvector are from LAPACK's."""
+        summary = result.summary
+        return concluded(
+            summary,
+            f"eigenvalue within {summary['value_error']:.2g} of LAPACK's",
+            f"vector within {quantity(summary['angle'], 'rad')}",
+        )
 
 
 def _iterate(

@@ -97,6 +97,7 @@ class PseudoInverse(Application):
     """Find the pseudo-inverse of a rectangular matrix with one INV loop, in one step and refined."""
 
     title: ClassVar[str] = "Pseudo-inverse"
+    compared: ClassVar[str] = "relative_error"
     seed = None  # nothing is drawn
 
     matrix = Parameter("Matrix, a file, or a sample table's columns, standardised", default="longley")

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.confidence import median_interval, with_interval
 from mho.procedures.cells.detection_limit import Blank
 from mho.procedures.cells.extraction.response_curve import spread_of
 
@@ -225,21 +226,10 @@ def extract(
     )
 
 
-def median_interval(values: Sequence[float] | Floats, level: float = 0.95) -> tuple[float, float]:
-    """Return the interval of a median between order statistics, whatever the distribution; infinite for fewer than six."""
-    from scipy.stats import binom  # loads slowly
-
-    ranked = np.sort(np.asarray(values, dtype=float))
-    low, high = (int(binom.ppf(tail, len(ranked), 0.5)) for tail in ((1 - level) / 2, (1 + level) / 2))
-    if len(ranked) < 6 or low < 1:
-        return -math.inf, math.inf
-    return float(ranked[low - 1]), float(ranked[min(high, len(ranked) - 1)])
-
-
 def summary_of(loops: Loops) -> dict[str, Any]:
     """Return medians with intervals, and spreads from cell to cell and from cycle to cycle, of what was extracted.
 
-    The interval of a median is that of the cells' medians, None for fewer than six cells: cycles of a cell are not
+    The interval of a median is that of the cells' medians, None for fewer than five cells: cycles of a cell are not
     independent. An HRS below the noise counts as less than all others, and its window as wider: a median that is one of
     them is not known, and left out.
     """
@@ -256,9 +246,7 @@ def summary_of(loops: Loops) -> dict[str, Any]:
         if not math.isfinite(middle) or middle == beyond:
             continue
         each = [np.median(flat[known & (cell == one)]) for one in np.unique(cell[known])]
-        ends = zip(("low", "high"), median_interval(np.array(each)), strict=True)
-        found[name] = middle
-        found |= {f"{name}_{end}": value if math.isfinite(value) else None for end, value in ends}
+        found |= with_interval(name, middle, median_interval(each))
         if name in ("v_set", "v_reset"):
             spread = spread_of(flat[known], cell[known])
             found |= {f"{name}_device_sd": spread.device, f"{name}_cycle_sd": spread.cycle}

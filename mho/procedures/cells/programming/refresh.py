@@ -32,7 +32,8 @@ from mho.procedures.cells.programming.strategy import Strategy
 from mho.procedures.chip_in_use import chip_of, recall_formed
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Array, Column, Figure, Layout, Map, RecordedParameter, Table
+from mho.procedures.wording import counted, if_any, in_windows, joined, lost_cells
+from mho.runs import Array, Column, Conclusion, Figure, Layout, Map, RecordedParameter, Table
 from mho.runs.standard_figures import programming_figures
 
 Floats = NDArray[np.float64]
@@ -278,9 +279,23 @@ class Refresh(Procedure):
             **_moved_summary(moved),
             "pulses": programmer.pulses,
             "reads": programmer.reads,
+            "lost_by_pulses": len(bench.damage.lost()),
             "virtual_seconds": bench.now(),
         }
         return Refreshed(before, block.achieved, block.pulses, failed, summary)
+
+    def conclude(self, plan: RefreshPlan, result: Refreshed) -> Conclusion:
+        """Return how many cells had left their windows, and how many are in them now."""
+        summary = result.summary
+        left = summary["cells"] - summary["in_window_before"]
+        return Conclusion(
+            joined(
+                f"{left:,} of {counted(summary['cells'], 'cell')} had left their windows",
+                if_any(summary["repaired"], "repaired"),
+                in_windows(summary["cells"], result.failed),
+                lost_cells(summary),
+            )
+        )
 
     def _check_formed(self, plan: RefreshPlan, before: Floats, bench: Bench) -> None:
         """Refuse a chip on which the cells were never formed, before anything is written."""

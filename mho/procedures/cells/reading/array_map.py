@@ -15,18 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ArrayMap, ChipMap, parse_chip_map
+from mho.confidence import finite
 from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside, parse_lines
-from mho.procedures.cells.bootstrap import told
 from mho.procedures.cells.detection_limit import CHANCE
 from mho.procedures.cells.reading.map_statistics import classes, line_scores, outliers
 from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Array, Band, Column, Figure, Layout, Table
+from mho.procedures.wording import counted, if_any, joined, without_formed
+from mho.runs import Array, Band, Column, Conclusion, Figure, Layout, Table
 from mho.runs import Map as Image
 
 Floats = NDArray[np.float64]
@@ -274,8 +275,8 @@ class Map(Procedure):
         summary = {
             "cells": cells.count,
             "repeats": int(self.repeats),
-            "median": told(np.median(known)) if known.size else None,
-            "deviation": told(np.median(deviation)),
+            "median": finite(np.median(known)) if known.size else None,
+            "deviation": finite(np.median(deviation)),
             "formed_above": float(formed_above),
             **classes(mean, plan.chip.level_scale(), formed_above, formed),
             "outlier_rows": len(rows),
@@ -336,6 +337,21 @@ class Map(Procedure):
                 stream.say(f"{name}s whose means stand out: {', '.join(map(str, out[:10]))}{more}", "WARNING")
             found.append(out)
         return found[0], found[1]
+
+    def conclude(self, plan: MapPlan, result: Mapped) -> Conclusion:
+        """Return how many cells lie where, and the lines that stand out."""
+        summary = result.summary
+        outliers = summary["outlier_rows"] + summary["outlier_columns"]
+        return without_formed(summary) or Conclusion(
+            f"{counted(summary['cells'], 'cell')}: "
+            + joined(
+                f"{summary['in_window']:,} in a window",
+                if_any(summary["between"], "between windows"),
+                if_any(summary["above"], "above all"),
+                if_any(summary["unformed"], "unformed"),
+                f"{counted(outliers, 'line')} stand{'s' * (outliers == 1)} out" if outliers else "",
+            )
+        )
 
 
 def _sure(cells: int) -> float:

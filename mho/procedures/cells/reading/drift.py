@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.procedures.cells.bootstrap import told, with_intervals
+from mho.confidence import (
+    binomial_interval,
+    deviation_interval,
+    finite,
+    jackknife,
+    mean_interval,
+    with_interval,
+)
 from mho.procedures.cells.levels_of_cells import UNKNOWN
 from mho.procedures.cells.robust import robust_deviation
 
@@ -126,7 +133,7 @@ def without_misfits(
     for name, numbers in found.items():
         of = digits == int(name.removeprefix("level_"))
         p = curvature_p(ages[:, of], conductance[:, of])
-        kept[name] = numbers | {"drift_fit_p": told(p)}
+        kept[name] = numbers | {"drift_fit_p": finite(p)}
         if p < REJECTED / len(found):
             why = (
                 f"the cells of {name.replace('_', ' ')} do not drift along a line over log10 of time (p = {p:.1e}): their "
@@ -219,9 +226,8 @@ def by_level(
     conductance: Floats,
     digits: Numbers,
     inside: NDArray[np.bool_],
-    rng: np.random.Generator,
 ) -> dict[str, dict[str, Any]]:
-    """Return for each level, as ``level_K``, the drift of its cells, with 95 % intervals by bootstrap over cells.
+    """Return for each level, as ``level_K``, the drift of its cells, with 95 % intervals, cells being independent.
 
     Parameters are those of `level_rows`, with the age of each read (reads, cells), s.
 
@@ -236,27 +242,33 @@ def by_level(
     for digit in np.unique(digits[digits != UNKNOWN]).tolist():
         of = digits == digit
         slopes = drift_coefficients(ages[:, of], conductance[:, of])
-        # A cell a row: its drift, whether it ended inside, its ages and changes.
-        parts = slopes[:, None], inside[-1:, of].T, ages[:, of].T, (conductance[:, of] - conductance[0, of]).T
-        reads = len(ages)
+        change = (conductance[:, of] - conductance[0, of]).T
+        logs = np.log10(np.maximum(np.median(ages[:, of], axis=1), 1e-12))
 
-        def numbers(cells: Floats, reads: int = reads) -> dict[str, float]:
-            change = cells[:, 2 + reads :]
-            logs = np.log10(np.maximum(np.median(cells[:, 2 : 2 + reads], axis=0), 1e-12))
-            deviations = change.std(axis=0, ddof=1) if len(cells) > 1 else np.full(reads, math.nan)
-            later = slice(1, None)  # the change at the first read is 0
-            return {
-                "drift": float(np.mean(cells[:, 0])),
-                "drift_deviation": float(np.std(cells[:, 0], ddof=1)) if len(cells) > 1 else math.nan,
-                "spread": float(deviations[-1]),
-                "spread_per_decade": line(logs[later], deviations[later])[1],
-                "inside": float(np.mean(cells[:, 1])),
-            }
+        def growth(cells: Floats, logs: Floats = logs) -> dict[str, float]:
+            return {"spread_per_decade": line(logs[1:], _deviation(cells)[1:])[1]}  # the first change is 0
 
-        found[f"level_{digit}"] = {
-            "cells": int(of.sum()),
-            "start": told(np.median(conductance[0, of])),
-            "inside_at_start": float(inside[0, of].mean()),
-            **with_intervals(np.hstack(parts).astype(float), numbers, rng),
+        cells, still = int(of.sum()), int(inside[-1, of].sum())
+        numbers = {
+            "drift": (float(slopes.mean()), mean_interval(slopes)),
+            "drift_deviation": (float(_deviation(slopes)), deviation_interval(slopes)),
+            "spread": (float(_deviation(change)[-1]), deviation_interval(change[:, -1])),
+            "spread_per_decade": (
+                growth(change)["spread_per_decade"],
+                jackknife(change, growth, {"spread_per_decade": "linear"})["spread_per_decade"],
+            ),
+            "inside": (still / cells, binomial_interval(still, cells)),
         }
+        found[f"level_{digit}"] = {
+            "cells": cells,
+            "start": finite(np.median(conductance[0, of])),
+            "inside_at_start": float(inside[0, of].mean()),
+        }
+        for name, (value, ends) in numbers.items():
+            found[f"level_{digit}"] |= with_interval(name, value, ends)
     return found
+
+
+def _deviation(cells: Floats) -> Floats:
+    """Return the standard deviations among cells, along the first axis; NaN of a single one."""
+    return cells.std(axis=0, ddof=1) if len(cells) > 1 else np.full(cells.shape[1:], math.nan)

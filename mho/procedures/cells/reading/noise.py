@@ -12,21 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import parse_chip_map
+from mho.confidence import binomial_interval, mean_interval, median_interval, with_interval
 from mho.errors import InputError
 from mho.instruments import Bench, Cell
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
-from mho.procedures.cells.bootstrap import with_intervals
 from mho.procedures.cells.detection_limit import CHANCE, blanks_parameter
-from mho.procedures.cells.formed_cells import (
-    CellSettings,
-    CellSurveyed,
-    below_noise_message,
-    forming_parameter,
-    survey_cells,
-    unformed_message,
-)
 from mho.procedures.cells.levels_of_cells import unformed_reads
 from mho.procedures.cells.reading.spectrum import (
     FITTING,
@@ -37,10 +29,18 @@ from mho.procedures.cells.reading.spectrum import (
     spectrum,
 )
 from mho.procedures.cells.reading.telegraph import Telegraph, find_telegraph
+from mho.procedures.cells.switching.formed_cells import (
+    CellSettings,
+    CellSurveyed,
+    below_noise_message,
+    forming_parameter,
+    survey_cells,
+    unformed_message,
+)
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, ReferenceLine, Table
-from mho.runs.intervals import binomial_interval
+from mho.procedures.wording import counted, if_any, joined, without_formed
+from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
 
@@ -143,7 +143,6 @@ class NoisePlan:
     cells: CellRange
     volts: float
     survey: CellSettings
-    rng: np.random.Generator
 
 
 class Noise(Procedure):
@@ -193,7 +192,7 @@ class Noise(Procedure):
         volts = bench.file.read.voltage if self.read_voltage is None else float(self.read_voltage)
         bench.check_sweep([volts], bench.file.read.gate)
         survey = CellSettings.of(self, given, bench, chip.write_verify.formed_above)
-        return NoisePlan(given, volts, survey, rng)
+        return NoisePlan(given, volts, survey)
 
     def in_use(self, plan: NoisePlan) -> Mapping[str, tuple[float, str]]:
         """Return the voltage at the bit line, and the wait."""
@@ -461,24 +460,33 @@ class Noise(Procedure):
             [(one.slope, one.relative) for one in told if one.telegraph is None], dtype=float
         ).reshape(-1, 2)
         trapped = len(told) - len(quiet)
-        low, high = binomial_interval(trapped, len(told), 0.95) if told else (None, None)
-
-        def of(cells: Floats) -> dict[str, float]:
-            slopes = cells[np.isfinite(cells[:, 0]), 0]
-            return {
-                "slope": float(slopes.mean()) if slopes.size else math.nan,
-                "relative_deviation": float(np.median(cells[:, 1])) if len(cells) else math.nan,
-            }
-
+        share = trapped / len(told) if told else math.nan
+        ends = binomial_interval(trapped, len(told)) if told else (math.nan, math.nan)
+        slopes, deviations = quiet[np.isfinite(quiet[:, 0]), 0], quiet[:, 1]
+        slope = float(slopes.mean()) if slopes.size else math.nan
+        deviation = float(np.median(deviations)) if deviations.size else math.nan
         return {
             "cells": plan.cells.count,
             **counts,
             "telegraph_cells": trapped,
-            "telegraph_share": trapped / len(told) if told else None,
-            "telegraph_share_low": low,
-            "telegraph_share_high": high,
-            **with_intervals(quiet, of, plan.rng),  # of the cells with one level
+            **with_interval("telegraph_share", share, ends),
+            # of the cells with one level:
+            **with_interval("slope", slope, mean_interval(slopes)),
+            **with_interval("relative_deviation", deviation, median_interval(deviations)),
         }
+
+    def conclude(self, plan: NoisePlan, result: Noises) -> Conclusion:
+        """Return how noisy cells are, and how many have telegraph noise."""
+        summary = result.summary
+        deviation, unformed = summary["relative_deviation"], summary.get("unformed", 0)
+        return without_formed(summary) or Conclusion(
+            joined(
+                f"{counted(summary['cells'] - unformed, 'cell')} read",
+                f"noise {100.0 * deviation:.2g} %" if deviation is not None else "",
+                f"{summary['telegraph_cells']:,} with telegraph noise",
+                if_any(unformed, "unformed"),
+            )
+        )
 
 
 def stands_out(series: Floats, meter: Floats, cells: int) -> bool:

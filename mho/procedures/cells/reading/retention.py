@@ -19,7 +19,12 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.detection_limit import blanks_parameter
-from mho.procedures.cells.formed_cells import (
+from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
+from mho.procedures.cells.log_spacing import log_spaced
+from mho.procedures.cells.reading.drift import by_level, level_rows, loss_rate, without_misfits
+from mho.procedures.cells.reading.earlier_reads import earlier_attempt
+from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
+from mho.procedures.cells.switching.formed_cells import (
     CellSettings,
     CellSurveyed,
     below_noise_message,
@@ -27,14 +32,10 @@ from mho.procedures.cells.formed_cells import (
     survey_cells,
     unformed_message,
 )
-from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
-from mho.procedures.cells.log_spacing import log_spaced
-from mho.procedures.cells.reading.drift import by_level, level_rows, loss_rate, without_misfits
-from mho.procedures.cells.reading.earlier_reads import earlier_attempt
-from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Table
+from mho.procedures.wording import counted, if_any, joined, quantity, without_formed
+from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 Floats = NDArray[np.float64]
 
@@ -100,7 +101,6 @@ class RetentionPlan:
     found: float | None
     levels: Levels
     survey: CellSettings
-    rng: np.random.Generator
 
 
 class Retention(Procedure):
@@ -153,7 +153,6 @@ class Retention(Procedure):
             None if bench.simulated is None else float(bench.simulated.chip.temperature),
             chip.level_scale(),
             CellSettings.of(self, given, bench, chip.write_verify.formed_above),
-            rng,
         )
 
     def in_use(self, plan: RetentionPlan) -> Mapping[str, tuple[float | str, str]]:
@@ -260,7 +259,7 @@ class Retention(Procedure):
         elapsed = reader.found.times - reader.found.times[0]
         stream.record_block("retention", level_rows(elapsed, conductance, digits, inside))
         ages = float(self.age) + (reader.moments - reader.moments[0]).reshape(conductance.shape)
-        found = by_level(ages, conductance, digits, inside, plan.rng)
+        found = by_level(ages, conductance, digits, inside)
         if surveyed is not None:
             found, missing = without_misfits(found, ages, conductance, digits)
             for reason in dict.fromkeys(missing.values()):
@@ -279,6 +278,19 @@ class Retention(Procedure):
             "virtual_seconds": bench.now(),
         }
         return Retained(reader.found.conductance, elapsed, digits.reshape(plan.reads.cells.shape), summary)
+
+    def conclude(self, plan: RetentionPlan, result: Retained) -> Conclusion:
+        """Return how many cells are still in their windows at the end."""
+        summary = result.summary
+        levels = [one for name, one in summary.items() if name.startswith("level_")]
+        inside = sum(round(one["cells"] * one["inside"]) for one in levels)
+        known = sum(one["cells"] for one in levels)
+        return without_formed(summary) or Conclusion(
+            joined(
+                f"{inside:,} of {counted(known, 'cell')} in their windows after {quantity(summary['elapsed'], 's')}",
+                if_any(summary.get("unformed", 0), "unformed"),
+            )
+        )
 
     def _levels_of(
         self, first: Floats, plan: RetentionPlan, surveyed: CellSurveyed | None, stream: Stream

@@ -16,17 +16,19 @@ from mho.instruments.arrays import CellPositions
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.bootstrap import with_intervals
 from mho.procedures.cells.detection_limit import blanks_parameter
 from mho.procedures.cells.extraction.lifetimes import SWITCHES
-from mho.procedures.cells.extraction.switching_statistics import distribution, window
-from mho.procedures.cells.formed_cells import (
+from mho.procedures.cells.extraction.switching_statistics import (
+    distribution_with_intervals,
+    window_with_intervals,
+)
+from mho.procedures.cells.switching.formed_cells import (
     CellSettings,
     CellSurveyed,
     forming_parameter,
     survey_cells,
 )
-from mho.procedures.cells.formed_cells import unformed_message as never_formed
+from mho.procedures.cells.switching.formed_cells import unformed_message as never_formed
 from mho.procedures.cells.switching.full_pulses import (
     FullPulses,
     prepared_pulses,
@@ -35,7 +37,8 @@ from mho.procedures.cells.switching.full_pulses import (
 )
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, Table
+from mho.procedures.wording import counted, if_any, joined, lost_cells, without_formed
+from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 
@@ -84,12 +87,11 @@ class Switched:
 
 @dataclass(frozen=True)
 class SwitchingPlan:
-    """The cells, the pulses, and the generator for the intervals."""
+    """The cells and the pulses."""
 
     cells: CellRange
     pulses: FullPulses
     survey: CellSettings
-    rng: np.random.Generator
 
 
 class Switching(Procedure):
@@ -124,7 +126,7 @@ class Switching(Procedure):
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> SwitchingPlan:
         """Check that the array has these cells and that the bench allows pulses and reads."""
         pulses = prepared_pulses(self, given, bench)
-        return SwitchingPlan(given, pulses, CellSettings.of(self, given, bench, pulses.formed_above), rng)
+        return SwitchingPlan(given, pulses, CellSettings.of(self, given, bench, pulses.formed_above))
 
     def in_use(self, plan: SwitchingPlan) -> Mapping[str, tuple[float | str, str]]:
         """Return the pulses."""
@@ -225,24 +227,27 @@ class Switching(Procedure):
             if unformed:
                 stream.say(unformed_message(unformed, cells.count), "WARNING")
             summary |= {"unformed": unformed, "cycles": int(self.cycles)}
-            summary |= self._numbers(states, plan)
+            summary |= numbers_of(states)
         else:
             summary |= {**surveyed.counts(), "cycles": int(self.cycles)}
-            summary |= self._strict(states, surveyed, plan, stream)
+            summary |= self._strict(states, surveyed, stream)
         summary["virtual_seconds"] = bench.now()
         return Switched(cycler.conductance, formed, summary)
 
-    def _numbers(self, states: Floats, plan: SwitchingPlan) -> dict[str, Any]:
-        """Return what states (cells, 2, cycles), S, tell."""
-        summary: dict[str, Any] = {
-            "lrs": with_intervals(states[:, LRS], distribution, plan.rng),
-            "hrs": with_intervals(states[:, HRS], distribution, plan.rng),
-        }
-        return summary | with_intervals(states, window, plan.rng)
+    def conclude(self, plan: SwitchingPlan, result: Switched) -> Conclusion:
+        """Return how often cells were cycled, and their window."""
+        summary = result.summary
+        window, unformed = summary.get("window"), summary.get("unformed", 0)
+        return without_formed(summary) or Conclusion(
+            joined(
+                f"{counted(summary['cells'] - unformed, 'cell')} cycled {summary['cycles']:,} times",
+                "no window" if window is None else f"window {window:.3g}",
+                if_any(unformed, "unformed"),
+                lost_cells(summary),
+            )
+        )
 
-    def _strict(
-        self, states: Floats, surveyed: CellSurveyed, plan: SwitchingPlan, stream: Stream
-    ) -> dict[str, Any]:
+    def _strict(self, states: Floats, surveyed: CellSurveyed, stream: Stream) -> dict[str, Any]:
         """Return what states (cells, 2, cycles), S, of cells that switch tell, above the noise of the readings.
 
         A cell switches where its medians differ by a factor of two, an HRS below the noise counted as that. Where more
@@ -263,7 +268,7 @@ class Switching(Procedure):
         states = states[switching]
         below = states[:, HRS] < least
         share = float(below.mean()) if below.size else 0.0
-        summary = self._numbers(states, plan)
+        summary = numbers_of(states)
         missing: dict[str, str] = {}
         if not len(states):
             why = "no cell switches"
@@ -286,6 +291,13 @@ class Switching(Procedure):
         missing = {name: why for name, why in missing.items() if not name.endswith(("_low", "_high"))}
         counts = {"do_not_switch": int(dark) + stuck, "measured": len(states), "hrs_below_noise": share}
         return {**counts, **summary, "not_extracted": missing}
+
+
+def numbers_of(states: Floats) -> dict[str, Any]:
+    """Return what states (cells, 2, cycles), S, tell, with intervals."""
+    states_alone = {"lrs": states[:, LRS], "hrs": states[:, HRS]}
+    numbers: dict[str, Any] = {name: distribution_with_intervals(one) for name, one in states_alone.items()}
+    return numbers | window_with_intervals(states)
 
 
 class Cycler:

@@ -23,7 +23,9 @@ from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.detection_limit import blanks_parameter
 from mho.procedures.cells.extraction.stress_counts import by_level, counts_to_leave
-from mho.procedures.cells.formed_cells import (
+from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
+from mho.procedures.cells.log_spacing import log_counts
+from mho.procedures.cells.switching.formed_cells import (
     CellSettings,
     CellSurveyed,
     below_noise_message,
@@ -31,13 +33,12 @@ from mho.procedures.cells.formed_cells import (
     survey_cells,
     unformed_message,
 )
-from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
-from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.switching.full_pulses import FullPulses, prepared_pulses, pulse_parameters
 from mho.procedures.cells.switching.stress import BURST, StressReads, bursts
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, Table
+from mho.procedures.wording import counted, if_any, joined, quantity, without_formed
+from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -240,6 +241,22 @@ class Disturb(Procedure):
         }
         return Disturbed(
             counts=counts, conductance=conductance, summary=summary, digits=digits, leaves=leaves
+        )
+
+    def conclude(self, plan: DisturbPlan, result: Disturbed) -> Conclusion:
+        """Return how many cells the stress drove out of their windows."""
+        summary = result.summary
+        levels = [one for name, one in summary.items() if name.startswith("level_")]
+        known = sum(one["cells"] for one in levels)
+        outside = sum(one["outside_at_start"] for one in levels)
+        left = int((np.isfinite(result.leaves) & (result.leaves > 0)).sum())
+        return without_formed(summary) or Conclusion(
+            joined(
+                f"{left:,} of {counted(known - outside, 'cell')} left their windows",
+                f"{counted(summary['pulses'], 'pulse')} of {quantity(summary['voltage'], 'V')}",
+                if_any(outside, "outside before"),
+                if_any(summary.get("unformed", 0), "unformed"),
+            )
         )
 
     def _counts(

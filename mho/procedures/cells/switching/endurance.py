@@ -18,12 +18,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.confidence import finite, with_interval
 from mho.errors import InputError
 from mho.instruments import Bench, Cell
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.bootstrap import told
 from mho.procedures.cells.detection_limit import blanks_parameter
 from mho.procedures.cells.extraction.lifetimes import (
     GOOD,
@@ -37,15 +37,15 @@ from mho.procedures.cells.extraction.lifetimes import (
     held_ratios,
     judge,
 )
-from mho.procedures.cells.formed_cells import (
+from mho.procedures.cells.log_spacing import log_counts
+from mho.procedures.cells.switching.cycling import conducts
+from mho.procedures.cells.switching.formed_cells import (
     CellSettings,
     CellSurveyed,
     forming_parameter,
     survey_cells,
 )
-from mho.procedures.cells.formed_cells import unformed_message as never_formed
-from mho.procedures.cells.log_spacing import log_counts
-from mho.procedures.cells.switching.cycling import conducts
+from mho.procedures.cells.switching.formed_cells import unformed_message as never_formed
 from mho.procedures.cells.switching.full_pulses import (
     FullPulses,
     prepared_pulses,
@@ -55,7 +55,8 @@ from mho.procedures.cells.switching.full_pulses import (
 from mho.procedures.cells.switching.stress import StressReads, bursts
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table
+from mho.procedures.wording import counted, if_any, joined, lost_cells, without_formed
+from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -342,7 +343,7 @@ class Endurance(Procedure):
             counts_of |= {
                 "formed_first": surveyed.formed_now,
                 "do_not_conduct": int((reason < 0).sum()) - unformed,
-                "measured": int((reason >= 0).sum()),
+                "measured": int(((reason >= 0) & ~np.isnan(failed)).sum()),
             }
         least = -math.inf if surveyed is None else surveyed.least()
         summary = {
@@ -354,6 +355,22 @@ class Endurance(Procedure):
         }
         return Endured(
             counts=counts, conductance=conductance, summary=summary, good=good, failed=failed, reason=reason
+        )
+
+    def conclude(self, plan: EndurancePlan, result: Endured) -> Conclusion:
+        """Return how many windows failed, and Weibull's scale."""
+        summary = result.summary
+        scale, unformed = summary.get("weibull_scale"), summary.get("unformed", 0)
+        return without_formed(summary) or Conclusion(
+            joined(
+                f"{summary['failed']:,} of {counted(summary['cells'] - unformed, 'window')} failed in "
+                f"{counted(int(self.cycles), 'cycle')}",
+                "" if scale is None else f"Weibull scale {scale:,.3g} cycles",
+                if_any(summary.get("missed_by_spread_alone", 0), "missed by spread"),
+                if_any(summary.get("never_switched", 0), "that never switched"),
+                if_any(unformed, "unformed"),
+                lost_cells(summary),
+            )
         )
 
     def _first_cycles(
@@ -576,14 +593,16 @@ def summary_of(
         summary["never_switched"] = int(((reason >= 0) & ~known).sum())
     fit = fit_weibull(good[known], failed[known])
     for name in ("scale", "shape"):
-        low, high = (None, None) if fit is None else getattr(fit, f"{name}_interval")
-        summary[f"weibull_{name}"] = None if fit is None else told(getattr(fit, name))
-        summary[f"weibull_{name}_low"] = None if low is None else told(low)
-        summary[f"weibull_{name}_high"] = None if high is None else told(high)
+        value, ends = (
+            (math.nan, (math.nan, math.nan))
+            if fit is None
+            else (getattr(fit, name), getattr(fit, f"{name}_interval"))
+        )
+        summary |= with_interval(f"weibull_{name}", value, ends)
     ends = _first_and_last(conductance[known])
     for state, name in enumerate(("lrs", "hrs")):
         summary[f"{name}_first"], summary[f"{name}_last"] = (
-            told(values[state]) if values[state] > least else None for values in ends
+            finite(values[state]) if values[state] > least else None for values in ends
         )
     if strict:
         summary["not_extracted"] = _not_extracted(summary, int(known.sum()))

@@ -27,7 +27,8 @@ from mho.procedures.cells.extraction import forming_extraction as extraction
 from mho.procedures.cells.extraction.forming_extraction import CONDUCTED, FORMED, NOT_FORMED, OVER
 from mho.procedures.parameters import FloatParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table
+from mho.procedures.wording import counted, if_any, joined, lost_cells, quantity
+from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -263,7 +264,7 @@ class Form(Procedure):
             (
                 Column("ramped", "V", description=f"level of the {plan.ramp}"),
                 Column("share", description="of the cells that were to be formed"),
-                Column("low", description="lower end of its 95 % interval (Wilson)"),
+                Column("low", description="lower end of its 95 % interval"),
                 Column("high"),
                 Column("normal", description="normal distribution, fitted to the brackets"),
                 Column("weibull", description="Weibull's distribution, fitted to the brackets"),
@@ -339,6 +340,23 @@ class Form(Procedure):
         _say(summary, plan, stream)
         summary["virtual_seconds"] = bench.now()
         return Forming(voltage.reshape(shape), state.reshape(shape), conductance.reshape(shape), summary)
+
+    def conclude(self, plan: FormPlan, result: Forming) -> Conclusion:
+        """Return how many cells were formed, and at which voltage."""
+        summary = result.summary
+        cells, before = summary["cells"], summary["conducted_before"]
+        if before == cells:
+            return Conclusion(f"{cells:,} of {counted(cells, 'cell')} conducted before", measured=False)
+        median = summary.get("median")
+        return Conclusion(
+            joined(
+                f"{summary['formed'] + summary['over_formed']:,} of {counted(cells - before, 'cell')} formed",
+                f"median {quantity(median, 'V')}" if median is not None else "",
+                if_any(summary["over_formed"], "over-formed"),
+                if_any(before, "conducted before"),
+                lost_cells(summary),
+            )
+        )
 
 
 def ramped(cells: VisitedCells, plan: FormPlan) -> tuple[Numbers, Floats, NDArray[np.bool_]]:

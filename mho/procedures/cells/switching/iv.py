@@ -32,7 +32,7 @@ from mho.procedures.cells.extraction.iv_extraction import (
     low_field,
     summary_of,
 )
-from mho.procedures.cells.formed_cells import (
+from mho.procedures.cells.switching.formed_cells import (
     CellSettings,
     form_first,
     forming_parameter,
@@ -41,7 +41,8 @@ from mho.procedures.cells.formed_cells import (
 )
 from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, Table
+from mho.procedures.wording import counted, if_any, joined, lost_cells, quantity, without_formed
+from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 
@@ -477,6 +478,24 @@ class IV(Procedure):
         if loops is not None:
             self._say(plan, stream, loops, summary)
         return Sweeps(voltages, currents, limited, conductance, loops, summary)
+
+    def conclude(self, plan: SweepPlan, result: Sweeps) -> Conclusion:
+        """Return how many loops show a SET and a RESET, and where."""
+        summary = result.summary
+        nothing = without_formed(summary)
+        if nothing is not None:
+            return nothing
+        loops = f"{counted(summary['sweeps'], 'loop')} of {counted(summary['cells'], 'cell')}"
+        if result.loops is None:
+            return Conclusion(f"{loops}, {counted(summary['points'], 'point')}")
+        found = [
+            f"{summary[number]:,} {name}"
+            + (f" at {quantity(volts, 'V')}" if (volts := summary.get(key)) is not None else "")
+            for number, name, key in (("sets", "SET", "v_set"), ("resets", "RESET", "v_reset"))
+        ]
+        return Conclusion(
+            f"{loops}: " + joined(*found, if_any(summary.get("unformed", 0), "unformed"), lost_cells(summary))
+        )
 
     def _noise(self, plan: SweepPlan, bench: Bench, loops: int) -> PointNoise | None:
         """Return the noise of the points, by sweeps with the transistor off of a few cells; None for no blanks."""

@@ -35,7 +35,7 @@ from mho.procedures.cells.extraction.response_extraction import (
     Analysed,
     analyse,
 )
-from mho.procedures.cells.formed_cells import (
+from mho.procedures.cells.switching.formed_cells import (
     VIRGIN_SHARE,
     CellSettings,
     CellSurveyed,
@@ -47,7 +47,8 @@ from mho.procedures.cells.formed_cells import (
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table
+from mho.procedures.wording import counted, if_any, joined, lost_cells, quantity, without_formed
+from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -378,6 +379,25 @@ class Response(Procedure):
 
         units = {**analysed.units, "virtual_seconds": "s"}
         return Responses(plan.levels, image(after), image(before), analysed.curve, summary, units)
+
+    def conclude(self, plan: ResponsePlan, result: Responses) -> Conclusion:
+        """Return how many cells the curve is fitted to, and where it begins."""
+        summary = result.summary
+        unformed = without_formed(summary, "virgin")
+        if unformed is not None:
+            return unformed
+        fitted, threshold = summary["cells_fitted"], summary.get("threshold")
+        unit = result.units.get("threshold", "")
+        return Conclusion(
+            joined(
+                f"curve of {counted(fitted, 'cell')} fitted, threshold {quantity(threshold, unit)}"
+                if threshold is not None
+                else f"{counted(fitted, 'cell')} measured, no curve fits",
+                if_any(summary["virgin"], "unformed"),
+                if_any(summary["stuck"], "without a response"),
+                lost_cells(summary),
+            )
+        )
 
     def _record(
         self, plan: ResponsePlan, stream: Stream, bench: Bench, used: Numbers, analysed: Analysed
