@@ -133,8 +133,6 @@ class ResponsePlan:
 class Response(Procedure):
     """Measure G against word line, amplitude or width of a SET, or against the RESET voltage, and fit the curve."""
 
-    version: ClassVar[str] = "2"  # in version 1 intervals held less often than 95 %
-    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Response to pulses"
     group: ClassVar[str] = "Cells"
 
