@@ -255,7 +255,6 @@ def _centres() -> list[Case]:
             "Student, of a repetition",
             repeated,
             confidence.repetition_interval,
-            lambda x: x,
         ),
     ]
 

@@ -140,9 +140,10 @@ class CellRatings(StrictModel):
 
 
 class CellMap(StrictModel):
-    """Properties common to all cells."""
+    """Properties common to all cells: what they bear, and what they bear once they are formed."""
 
     bears: CellRatings = CellRatings()
+    bears_formed: CellRatings = CellRatings()
 
 
 class ChipMap(StrictModel):

@@ -22,7 +22,7 @@ from mho.running.budget.questions import Question
 from mho.running.budget.replaying import KINDS, Kind, Replayed, ReplayedCells, replay
 from mho.running.budget.shares import Decomposition, Told, decompose, moved_values
 from mho.running.recipe import Recipe, read_recipe
-from mho.running.trust import Trust, foreign, nobody
+from mho.running.trust import Trust, code_of, foreign, nobody
 from mho.runs import RunFile, Status
 
 Floats = NDArray[np.float64]
@@ -316,7 +316,7 @@ def _twins_of(recipe: Recipe, preset: str | None, seed: int) -> list[Recipe]:
 def _recipe_of(path: Path, trust: Trust) -> Recipe:
     """Return what repeats a run of a kind that has an error to explain; other code than mho's is not imported for that."""
     with RunFile(path) as file:
-        kind, named = file.procedure, file.provenance.get("procedure", "")
+        kind, named = file.procedure, code_of(file).procedure
     known = {one.__name__: one for one in KINDS}
     kinds = ", ".join(name.lower() for name in known)
     if foreign(named, "", str(path)):

@@ -81,7 +81,8 @@ def iv(imported: Imported) -> Derivation:
                 continue
             loop: Loops = extract(volts, amperes[None], limited[None], LOW_VOLTAGE, LEAST_CHANGE)
             for name, value in asdict(loop).items():
-                found[name].append(float(value[0]))
+                if name in found:
+                    found[name].append(float(value[0]))
             for name, number in (("sweep", sweep), ("row", row), ("column", column)):
                 found[name].append(number)
             found["cycle"].append(cycles.setdefault((row, column), 0))

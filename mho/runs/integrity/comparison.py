@@ -126,6 +126,8 @@ def compare_runs(
             ("instruments", _measuring(old.instruments), _measuring(new.instruments)),
             ("cells", {"": old.cells}, {"": new.cells}),
         ]
+        if old.formed and not as_far_as_first:
+            told += [("formed cells", {"": old.formed}, {"": new.formed})]
         if not as_far_as_first:
             told += [
                 ("instruments afterwards", _measuring(old.settings_after), _measuring(new.settings_after)),

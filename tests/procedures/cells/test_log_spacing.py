@@ -65,6 +65,6 @@ def test_a_robust_deviation_is_that_of_a_normal_distribution_and_outliers_leave_
 
 def test_a_cell_belongs_to_the_nearest_level_or_to_none():
     reads = np.array([1e-9, 0.3e-6, 4.9e-6, 7.6e-6, 16.3e-6, 60e-6])
-    digits = nearest_levels(reads, LEVELS, 0.1e-6)
+    digits = nearest_levels(reads, LEVELS, reads > 0.1e-6)
     assert digits.tolist() == [UNKNOWN, 0, 1, 2, 3, 7]
     assert in_windows(reads, digits, LEVELS).tolist() == [False, True, True, False, False, False]

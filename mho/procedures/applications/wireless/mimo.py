@@ -14,6 +14,7 @@ from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.applications.application import Application, Holder, Prepared
+from mho.procedures.applications.conclusions import concluded
 from mho.procedures.applications.outcome import Outcome
 from mho.procedures.applications.wireless import published_rates
 from mho.procedures.applications.wireless.channel import circular, load_channel, noise_ratios, rayleigh
@@ -44,7 +45,8 @@ from mho.procedures.cells.programming.record.blocks import PULSES_PER_CELL
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Layout
+from mho.procedures.wording import counted, percent
+from mho.runs import Conclusion, Layout
 
 Bits = NDArray[np.uint8]
 
@@ -212,6 +214,16 @@ class Mimo(Application):
                 "encoding": encoding,
                 **costs,
             }
+        )
+
+    def conclude(self, plan: Prepared, result: Outcome) -> Conclusion:
+        """Return at how many ratios the chip's bit error rate agrees with that of float32."""
+        summary = result.summary
+        points = summary["points"]
+        return concluded(
+            summary,
+            f"bit error rate as of float32 at {summary['agree']:,} of {counted(points, 'signal-to-noise ratio')}",
+            f"solutions within {percent(summary['deviation'])} of the digital ones",
         )
 
     # --- one signal-to-noise ratio ---

@@ -22,8 +22,12 @@ Floats = NDArray[np.float64]
 
 STEEPEST = 5.0  # logarithm of the largest shape
 SWITCHES = 2.0  # LRS/HRS from which a cell with too narrow a window still switches
-GOOD, STUCK_LRS, STUCK_HRS, NARROW = range(4)
-REASONS = ("good", "stuck in LRS", "stuck in HRS", "window below the ratio")
+GOOD, STUCK_LRS, STUCK_HRS, NARROW, SPREAD = range(5)
+REASONS = (
+    "good", "stuck in LRS", "stuck in HRS", "window below the ratio", "missed by spread alone"
+)  # fmt: skip
+WORN = 1e-2  # chance that a cell is taken for worn which has not, over all looks at it
+MISSED = 0.01  # chance, over all looks, that a cell whose windows scatter is taken for failed
 
 
 def judge(lrs: float, hrs: float, ratio: float, middle: float, least: float) -> int:
@@ -43,6 +47,48 @@ def judge(lrs: float, hrs: float, ratio: float, middle: float, least: float) -> 
     if lrs > least and lrs >= min(SWITCHES, ratio) * hrs:
         return NARROW
     return STUCK_LRS if max(lrs, hrs) >= middle else STUCK_HRS
+
+
+def has_worn(first: Floats, later: Floats, looks: int, *, holds: bool) -> bool:
+    """Return whether `later` windows of a cell lie below its `first` ones, by more than their scatter explains.
+
+    By the rank sum of Mann and Whitney (Ann. Math. Statist. 18, 50 (1947)): windows scatter without a law in common. The
+    chance of an error is divided among all looks at the cell.
+
+    Parameters
+    ----------
+    first, later : (n,) arrays
+        log10 of LRS/HRS.
+    looks : int
+    holds : bool
+        Whether the cell held the criterion at first. Of one that did not, only a cell which no longer switches has failed.
+    """
+    from scipy.stats import mannwhitneyu  # loads slowly
+
+    if not holds and later.max() >= math.log10(SWITCHES):
+        return False
+    return bool(mannwhitneyu(later, first, alternative="less").pvalue < WORN / max(looks, 1))
+
+
+def held_ratios(windows: Floats, looks: int, confirmations: int) -> Floats:
+    """Return for each cell the largest LRS/HRS of a criterion that its scatter does not fail, to one in a hundred cells.
+
+    A look fails when so many `confirmations` in a row do. Windows are taken as log-normal, as measured.
+
+    Parameters
+    ----------
+    windows : (cells, cycles) array
+        log10 of LRS/HRS in a cell's first cycles.
+    looks : int
+        How often a cell is looked at.
+    """
+    from scipy.stats import t as student  # loads slowly
+
+    count = windows.shape[1]
+    share = (MISSED / max(looks, 1)) ** (1.0 / confirmations)
+    reach = float(student.isf(share, count - 1)) * math.sqrt(1.0 + 1.0 / count)
+    ratios: Floats = 10.0 ** (windows.mean(axis=1) - reach * windows.std(axis=1, ddof=1))
+    return ratios
 
 
 @dataclass(frozen=True)

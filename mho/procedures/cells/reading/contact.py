@@ -24,12 +24,13 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.cell_visits import CellSurvey, Measured, VisitedCells
-from mho.procedures.cells.formed_cells import VIRGIN_SHARE
 from mho.procedures.cells.reading import contact_classes as classes
 from mho.procedures.cells.reading.contact_classes import BrokenLine, Thresholds
+from mho.procedures.cells.switching.formed_cells import VIRGIN_SHARE
 from mho.procedures.parameters import FloatParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table
+from mho.procedures.wording import counted, if_any, joined
+from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
 
@@ -327,6 +328,18 @@ class Contact(Procedure):
         }
         _say(summary, lines, stream)
         return Contacts(image, on.reshape(cells.shape), off.reshape(cells.shape), tuple(lines), summary)
+
+    def conclude(self, plan: ContactPlan, result: Contacts) -> Conclusion:
+        """Return how many cells are of which class, and the broken lines."""
+        summary = result.summary
+        classes_found = [if_any(summary[name], name) for name in ("good", *classes.NAMES) if name in summary]
+        return Conclusion(
+            f"{counted(summary['cells'], 'cell')}: "
+            + joined(
+                *dict.fromkeys(classes_found),
+                counted(len(result.lines), "broken line") if result.lines else "",
+            )
+        )
 
 
 def _weak(cells: VisitedCells, plan: ContactPlan) -> tuple[Measured, Measured]:

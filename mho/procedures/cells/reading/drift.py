@@ -35,7 +35,19 @@ FEWEST_READS = 5
 """Later reads from which on a loss is told from drift."""
 
 CERTAIN = 3.0
-"""Standard errors above which a loss stands out."""
+"""Standard errors above which a loss stood out, whatever the number of reads."""
+
+REJECTED = 1e-3
+"""Chance of a law's data being as far from it as these, below which its numbers are not told."""
+
+FEWEST_LATER, FEWEST_CELLS = 4, 3
+"""Reads and cells from which on a line over log t can be told from a bent one."""
+
+ROUNDING = 1e-12
+"""Of a conductance: cells without any noise bend away from a line by so much at most."""
+
+OF_LINE = ("drift", "drift_deviation", "spread_per_decade")
+"""Numbers of a level that have a meaning only where its cells drift with log t."""
 
 
 def drift_coefficients(ages: Floats, conductance: Floats) -> Floats:
@@ -67,7 +79,74 @@ def line(x: Floats, y: Floats) -> tuple[float, float]:
     return float(y.mean()) - slope * float(x.mean()), slope
 
 
-def loss_rate(elapsed: Floats, conductance: Floats) -> float | None:
+def curvature_p(ages: Floats, conductance: Floats) -> float:
+    """Return how likely cells that drift with log10 of their age would bend away from a line as these do.
+
+    Each cell's changes are projected on what a line over log10 t leaves of (log10 t)^2 and of t, a loss; over cells, the
+    mean of either has to be 0 within Student's t (two looks, Bonferroni). Cells are independent, reads of one are not.
+
+    Parameters
+    ----------
+    ages : (reads, cells) array
+        s.
+    conductance : (reads, cells) array
+        S.
+
+    Returns
+    -------
+    float
+        NaN for fewer than three cells, or four reads at an age above 0.
+    """
+    from scipy.stats import t as student  # loads slowly
+
+    times = np.median(ages, axis=1)
+    later = times > 0.0
+    cells = conductance.shape[1]
+    if later.sum() < FEWEST_LATER or cells < FEWEST_CELLS:
+        return math.nan
+    x = np.log10(times[later])
+    line_of = np.linalg.qr(np.stack((np.ones(len(x)), x), axis=1))[0]
+    chances = []
+    for bent in (x * x, times[later] / times[-1]):
+        rest = bent - line_of @ (line_of.T @ bent)
+        size = float(rest @ rest)
+        if not size > 1e-12 * float(bent @ bent):
+            continue
+        found = rest @ conductance[later]
+        error = float(found.std(ddof=1)) / math.sqrt(cells)
+        mean = abs(float(found.mean()))
+        if mean <= ROUNDING * math.sqrt(size) * float(np.abs(conductance).max()):
+            chances.append(1.0)
+        else:
+            chances.append(2.0 * float(student.sf(mean / error, cells - 1)) if error > 0.0 else 0.0)
+    return min(1.0, len(chances) * min(chances)) if chances else math.nan
+
+
+def without_misfits(
+    found: dict[str, dict[str, Any]], ages: Floats, conductance: Floats, digits: Numbers
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Return the numbers of `by_level` without those of levels whose cells do not drift with log t, and why by name.
+
+    Each level gets ``drift_fit_p``, the p value of its fit: `curvature_p`.
+    """
+    kept: dict[str, dict[str, Any]] = {}
+    missing: dict[str, str] = {}
+    for name, numbers in found.items():
+        of = digits == int(name.removeprefix("level_"))
+        p = curvature_p(ages[:, of], conductance[:, of])
+        kept[name] = numbers | {"drift_fit_p": finite(p)}
+        if p < REJECTED / len(found):
+            why = (
+                f"the cells of {name.replace('_', ' ')} do not drift along a line over log10 of time (p = {p:.1e}): their "
+                "drift a decade is no number"
+            )
+            names = [f"{one}{end}" for one in OF_LINE for end in ("", "_low", "_high")]
+            kept[name] |= dict.fromkeys(names)
+            missing |= {f"{name}.{one}": why for one in OF_LINE}
+    return kept, missing
+
+
+def loss_rate(elapsed: Floats, conductance: Floats, *, strict: bool = True) -> float | None:
     """Return the rate at which cells lose their conductance, 1/s; None where it does not stand out of their drift.
 
     The median over the cells is fitted by least squares as
@@ -82,7 +161,11 @@ def loss_rate(elapsed: Floats, conductance: Floats) -> float | None:
         s since the first read.
     conductance : (reads, cells) array
         S, of cells that conduct.
+    strict : bool
+        Whether the loss has to stand out for the few reads that there are (Student's t), not by three errors.
     """
+    from scipy.stats import t as student  # loads slowly
+
     later = elapsed > 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(conductance[later] / conductance[0])
@@ -99,7 +182,8 @@ def loss_rate(elapsed: Floats, conductance: Floats) -> float | None:
     variance = rest @ rest / (len(time) - terms.shape[1])
     error = math.sqrt(variance * np.linalg.inv(terms.T @ terms)[2, 2])
     lost = -float(found[2])
-    return lost / float(time[-1]) if lost > CERTAIN * error and lost > 0.0 else None
+    certain = float(student.isf(REJECTED, len(time) - terms.shape[1])) if strict else CERTAIN
+    return lost / float(time[-1]) if lost > certain * error and lost > 0.0 else None
 
 
 def level_rows(
