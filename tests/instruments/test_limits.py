@@ -68,6 +68,10 @@ def test_a_sources_step_counts_from_where_it_stands():
     STEADY.check_level("word line", 2.6, 1.0)
     with pytest.raises(LimitError, match="slew"):
         STEADY.check_level("word line", 1.5, -1.5)
+    with pytest.raises(LimitError, match="slew"):
+        STEADY.check_level("word line", -1.5, 1.5)
+    with pytest.raises(LimitError, match=r"voltage of -4\.1 V"):
+        STEADY.check_level("word line", -4.1, -4.0)
 
 
 def test_steps_from_one_vector_to_the_next_are_limited_by_the_sample_period():
@@ -79,6 +83,8 @@ def test_steps_from_one_vector_to_the_next_are_limited_by_the_sample_period():
         limits.check_vectors("vector", rows, lambda: 8e-6)
     with pytest.raises(LimitError, match=r"vector: voltage of 1.1 V"):
         limits.check_vectors("vector", np.full((1, 2), 1.1), lambda: 1.0)
+    with pytest.raises(LimitError, match=r"vector: voltage of 1\.2 V"):
+        limits.check_vectors("vector", np.array([[0.5, -1.2]]), lambda: 1.0)
 
 
 @pytest.mark.parametrize("place", [SAMPLES - 1, SAMPLES, SAMPLES + 1, 2 * SAMPLES - 1])
