@@ -371,9 +371,7 @@ def _row_of_file(task: Task, statuses: tuple[Status, ...], attempt: int = 0) -> 
             status = file.status
             if status not in statuses:
                 return None
-            outcome = (
-                outcome_line(status, "", file.conclusion, named=False) if status is Status.FINISHED else ""
-            )
+            outcome = outcome_line(status, file.reason, file.conclusion, named=False)
             row = describe_run(task, status, file.reason, file.summary, attempt, outcome)
             made = recorded_fingerprint(file)
     except RunFileError:

@@ -81,9 +81,9 @@ class Bench(GuardedBench):
         self._limits = source.bench.terminal_limits() if limits is None else limits
         self._arrays = given.shapes_of_arrays(source.chip_text)
         # A simulated chip is drawn anew, with no cell formed, whatever a list says of the chip that it stands for.
-        self.forming = FormingRecord(
-            source.chip_text, source.defects_text if source.bench.simulation is None else ""
-        )
+        known = source.defects_text if source.bench.simulation is None else ""
+        insisted = {terminal for terminal, entry in source.bench.limits.items() if entry.insist}
+        self.forming = FormingRecord(source.chip_text, known, insisted)
         watchdog = Watchdog(instruments.board, source.bench.instruments.board.watchdog, every, now)
         super().__init__(instruments, watchdog, release, now)
         self.laboratory = laboratory
