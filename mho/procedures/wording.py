@@ -31,6 +31,7 @@ LEFT_OUT = {
     "below_noise": "below the noise of their readings",
     "do_not_conduct": "without conduction",
     "do_not_switch": "not switching",
+    "never_switched": "that never switched",
     "stuck": "without a response",
 }
 """Numbers of a result that count cells which were left out, and why these were."""

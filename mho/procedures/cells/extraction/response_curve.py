@@ -20,8 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.confidence import GROUPS
-
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
@@ -181,35 +179,24 @@ def fit_response(x: Floats, y: Floats, cell: Numbers, bottom: float) -> Response
     half = float(np.interp(bottom + 0.5 * rise, np.maximum.accumulate(middle), levels))
     slope = max(float(np.diff(middle).max() / step), rise / span)
     steepest = math.log(10.0 * rise / step)
-
-    def misfit(p: Floats, of: NDArray[np.bool_] | slice = slice(None)) -> Floats:
-        return (_curve(x[of], bottom, p) - y[of]) * weight[of]
-
-    top_bounds = (
+    with_top = _fitted(
+        lambda p: (_curve(x, bottom, p) - y) * weight,
+        np.array([half, min(math.log(slope), steepest), bottom + rise, math.log(4.0)]),
         np.array([levels[0] - span, math.log(0.05 * rise / span), bottom + 0.3 * rise, SHAPES[0]]),
         np.array([levels[-1] + span, steepest, bottom + 3.0 * rise, SHAPES[1]]),
     )
-    rising_bounds = (
+    without = _fitted(
+        lambda p: (_curve(x, bottom, p) - y) * weight,
+        np.array([half - 0.5 * rise / slope, math.log(slope), math.log(0.1 * span)]),
         np.array([levels[0] - 2.0 * span, math.log(0.05 * rise / span), math.log(0.01 * step)]),
         np.array([levels[-1], steepest, math.log(span)]),
     )
-    begin = min(math.log(slope), steepest)
-    top_start = np.array([half, begin, bottom + rise, math.log(4.0)])
-    rising_start = np.array([half - 0.5 * rise / slope, math.log(slope), math.log(0.1 * span)])
-    with_top = _fitted(misfit, top_start, *top_bounds)
-    without = _fitted(misfit, rising_start, *rising_bounds)
     # A top costs a parameter; it must be worth it, and lie where the data has been (Schwarz' criterion, over the levels).
     penalty = math.log(len(levels)) * len(x) / len(levels) * 0.01
-    saturates = with_top[1] + penalty < without[1]
-    parameters = with_top[0] if saturates else without[0]
-    search = (top_start, *top_bounds) if saturates else (rising_start, *rising_bounds)
-
-    def refitted(of: NDArray[np.bool_]) -> Floats:
-        return _fitted(lambda p: misfit(p, of), *search)[
-            0
-        ]  # from the start again: a near maximum is not the only one
-
-    return ResponseCurve(bottom, parameters, _clustered(refitted, cell), len(np.unique(cell)))
+    best = with_top if with_top[1] + penalty < without[1] else without
+    parameters = best[0]
+    covariance = _clustered(lambda p: (_curve(x, bottom, p) - y) * weight, parameters, cell)
+    return ResponseCurve(bottom, parameters, covariance, len(np.unique(cell)))
 
 
 def deviations_from(curve: ResponseCurve, x: Floats, y: Floats) -> tuple[NDArray[np.bool_], Floats]:
@@ -285,18 +272,29 @@ def _fitted(
     return np.asarray(found.x, dtype=float), float(found.cost)
 
 
-def _clustered(refitted: Callable[[NDArray[np.bool_]], Floats], cell: Numbers) -> Floats:
+def _clustered(residuals: Callable[[Floats], Floats], at: Floats, cell: Numbers) -> Floats:
     """Return the covariance of parameters by leaving out one cell after the other; of one cell, one reading.
 
-    The jackknife of clusters: with a dozen cells it does not claim too much, as sums over cells alone do. Of many, groups.
+    The jackknife of clusters, each refit by one step of Newton's from the whole fit (known as CR3): with a dozen cells it
+    does not claim too much, as sums over cells alone do.
     """
+    jacobian, z = _derivatives(residuals, at), residuals(at)
+    # First and second derivative of soft_l1: outliers count as in the fit.
+    scores = (z / np.sqrt(1.0 + z * z))[:, None] * jacobian
+    curvatures = ((1.0 + z * z) ** -1.5)[:, None, None] * jacobian[:, :, None] * jacobian[:, None, :]
     _, which = np.unique(cell, return_inverse=True)
     if which.max() == 0:
-        which = np.arange(len(cell))
-    groups = min(int(which.max()) + 1, GROUPS)
-    parts = np.array([refitted(which % groups != one) for one in range(groups)])
-    apart = parts - parts.mean(axis=0)
-    covariance: Floats = (groups - 1) / groups * (apart.T @ apart)
+        which = np.arange(len(z))
+    order = np.argsort(which, kind="stable")
+    first = np.flatnonzero(np.diff(which[order], prepend=-1))
+    score, curvature = (np.add.reduceat(one[order], first, axis=0) for one in (scores, curvatures))
+    # In units in which the curvature is 1 in the diagonal, so that what is negligible is so for all parameters.
+    whole = curvature.sum(axis=0)
+    unit = 1.0 / np.sqrt(np.maximum(np.diag(whole), 1e-300))
+    left = (whole - curvature) * unit[:, None] * unit
+    moved = np.einsum("cij,cj->ci", np.linalg.pinv(left, rcond=1e-8, hermitian=True), score * unit) * unit
+    count = len(first)
+    covariance: Floats = (count - 1) / count * (moved.T @ moved)
     return covariance
 
 

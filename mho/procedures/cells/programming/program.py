@@ -109,6 +109,7 @@ class Program(Procedure):
 
     title: ClassVar[str] = "Program cells"
     group: ClassVar[str] = "Cells"
+    version: ClassVar[str] = "2"  # in version 1 a formed cell that read low could be formed again
     cell_record: ClassVar[str] = PULSES.name
 
     digits = Parameter("Digits", default="")

@@ -352,7 +352,7 @@ class Endurance(Procedure):
             counts_of |= {
                 "formed_first": surveyed.formed_now,
                 "do_not_conduct": int((reason < 0).sum()) - unformed,
-                "measured": int((reason >= 0).sum()),
+                "measured": int(((reason >= 0) & ~np.isnan(failed)).sum()),
             }
         least = -math.inf if surveyed is None else surveyed.least()
         summary = {
@@ -376,6 +376,7 @@ class Endurance(Procedure):
                 f"{counted(int(self.cycles), 'cycle')}",
                 "" if scale is None else f"Weibull scale {scale:,.3g} cycles",
                 if_any(int(summary.get("cannot_hold") or 0), "that cannot hold the criterion"),
+                if_any(int(summary.get("missed_by_spread_alone") or 0), "missed by spread"),
                 left_out(summary),
                 lost_cells(summary),
             )

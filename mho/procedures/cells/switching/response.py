@@ -146,7 +146,6 @@ class Response(Procedure):
     """Measure G against word line, amplitude or width of a SET, or against the RESET voltage, and fit the curve."""
 
     version: ClassVar[str] = "2"  # version 1 fitted whatever the noise
-    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Response to pulses"
     group: ClassVar[str] = "Cells"
 
