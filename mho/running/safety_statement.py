@@ -11,6 +11,7 @@ from mho.instruments.bench_file import load_bench_file
 from mho.procedures.stream import BenchTaken, Control, Ended, Event, MakingSafe, Message, Observer, Started
 from mho.processes import Safed, end_children, left_threads, make_safe_apart
 from mho.running.supervisor import Report
+from mho.runs import Conclusion
 
 SUPERVISOR_GONE = "the process that looked after the run is gone"
 
@@ -60,6 +61,11 @@ class SafetyObserver:
 
     def _interrupt(self) -> None:
         self.control.abort(SUPERVISOR_GONE, lost=True)
+
+    @property
+    def conclusion(self) -> Conclusion | None:
+        """What the run concludes; None of one that was not begun, or has not ended."""
+        return None if self.ended is None else self.ended.conclusion
 
     def left_safe(self, error: BaseException | None) -> bool:
         """Return whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it."""

@@ -68,4 +68,10 @@ def as_it_stands(job: Job) -> Job:
         return job
     end = "its runner settles it" if runner_lives(job) else "left by a runner that is gone"
     outcome = found(job.run, end, job.reason)
-    return replace(job, status=outcome.status, reason=outcome.reason, ended=outcome.ended)
+    return replace(
+        job,
+        status=outcome.status,
+        reason=outcome.reason,
+        ended=outcome.ended,
+        conclusion=outcome.conclusion,
+    )

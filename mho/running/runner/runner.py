@@ -227,7 +227,7 @@ class Runner:
         self._queue.end(
             job.id, outcome.status, outcome.reason, decision,
             seconds=outcome.seconds, pulses=outcome.pulses, error=outcome.error,
-            ended=outcome.ended, confirmed=outcome.confirmed,
+            ended=outcome.ended, confirmed=outcome.confirmed, conclusion=outcome.conclusion,
         )  # fmt: skip
         self._tell_job(job.id)
         if decision.hold:

@@ -129,7 +129,9 @@ class _Watch(SafetyObserver):
         name = recorded_name(error) if status is Status.FAILED else ""
         status = self.ended.status if self.ended is not None else status
         bench = self.found(error)
-        return JobDone(status, reason, bench.safe, error=name, live=bench.live, confirmed=bench.confirmed)
+        return JobDone(
+            status, reason, bench.safe, error=name, live=bench.live, confirmed=bench.confirmed, conclusion=self.conclusion
+        )  # fmt: skip
 
 
 def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> JobDone:
@@ -161,7 +163,9 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Jo
         return safety.done(Status.FAILED, failure_reason(error), error)
     pulses = getattr(result, "summary", {}).get("pulses")
     safe, confirmed = safety.left_safe(None), safety.confirmed(None)
-    return JobDone(Status.FINISHED, "", safe, safety.seconds, pulses, confirmed=confirmed)
+    return JobDone(
+        Status.FINISHED, "", safe, safety.seconds, pulses, confirmed=confirmed, conclusion=safety.conclusion
+    )
 
 
 if __name__ == "__main__":

@@ -307,7 +307,7 @@ def test_a_sweep_that_extracts_nothing_holds_what_a_sweep_of_before_held(tmp_pat
     assert swept.loops is None
     assert set(swept.summary) == {
         "cells", "sweeps", "points", "limited_points", "largest_current", "mean_conductance", "virtual_seconds",
-        "wall_seconds", "run_file",
+        "wall_seconds", "run_file", "lost_by_pulses",
     }  # fmt: skip
     with RunFile(swept.path) as file:
         assert set(file.tables) - {"log"} == {"sweeps"}
