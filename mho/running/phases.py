@@ -73,6 +73,8 @@ def carry_out(
             outcome = _Outcome(control)
             try:
                 with outcome:
+                    if bench.simulated is not None and bench.simulated.chip.preset.warning:
+                        stream.say(bench.simulated.chip.preset.warning, "WARNING")
                     with (
                         warnings_recorded(stream),
                         _made_safe(bench, writer, stream, outcome),
