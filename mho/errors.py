@@ -17,6 +17,14 @@ class InputError(MhoError):
     """A matrix, vector, option or path that cannot be used as given."""
 
 
+class ChangedInputError(InputError):
+    """What a run of a campaign depends on is not what it was: its table would mix two kinds of runs."""
+
+
+class WorkersLostError(MhoError):
+    """The scheduler of the workers is gone, and what they were at with it."""
+
+
 class LimitError(MhoError):
     """A value beyond a terminal's limit; raised before anything is sent."""
 
@@ -37,11 +45,13 @@ class UnsafeError(BenchError):
     message : str
     live : sequence of str
         The roles that may be live.
+    left_on : sequence of str
+        The roles whose outputs were on before they were made safe, as far as they were asked.
     """
 
-    def __init__(self, message: str, live: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, live: Sequence[str] = (), left_on: Sequence[str] = ()) -> None:
         super().__init__(message)
-        self.live = tuple(live)
+        self.live, self.left_on = tuple(live), tuple(left_on)
 
 
 class InstrumentError(MhoError):

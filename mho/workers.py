@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import itertools
 import logging
+import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
 
-from mho.errors import InputError
+from mho.errors import InputError, WorkersLostError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 FIRST_WORKER = 10.0  # s that a scheduler may be without one
+CHANCES = 3  # how often an item is given to dask again that has given it up, since workers died that had it
 AHEAD = 4  # items queued at a worker, so that it never waits for the next
 
 
@@ -39,6 +42,7 @@ class Workers:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._scheduler = str(client.scheduler.address)
         self.dashboard = str(client.dashboard_link)
 
     def count(self) -> int:
@@ -52,56 +56,92 @@ class Workers:
 
         Items are drawn while workers have room, so neither items nor results pile up. Another worker repeats the items of
         one that died, so `function` may be called twice for one item.
+
+        Raises
+        ------
+        WorkersLostError
+            The scheduler is gone.
         """
-        from distributed import as_completed
+        from distributed import KilledWorker, as_completed
 
         left = iter(items)
-        at_work: dict[Any, Item] = {}
+        at_work: dict[Any, tuple[Item, int]] = {}  # with the number of times that dask gave it up
         completed = as_completed()
 
-        def submit(count: int) -> None:
-            for item in itertools.islice(left, count):
-                future = self._client.submit(function, item, pure=False)
-                at_work[future] = item
-                completed.add(future)
+        def submit(item: Item, given_up: int = 0) -> None:
+            future = self._client.submit(function, item, pure=False)
+            at_work[future] = item, given_up
+            completed.add(future)
 
-        submit(AHEAD * max(self.count(), 1))
         try:
+            for item in itertools.islice(left, AHEAD * max(self.count(), 1)):
+                submit(item)
             for future in completed:
-                item, error = at_work.pop(future), future.exception()
+                (item, given_up), error = at_work.pop(future), self._error_of(future)
+                if isinstance(error, KilledWorker) and given_up < CHANCES:
+                    submit(item, given_up + 1)
+                    continue
                 result = None if error is not None else future.result()
-                submit(1)
+                for following in itertools.islice(left, 1):
+                    submit(following)
                 yield Done(item, result, error)
         finally:
-            self._client.cancel(list(at_work))
+            if self._client.status == "running":
+                self._client.cancel(list(at_work))
+
+    def _error_of(self, future: Any) -> BaseException | None:
+        """Return the error of a future that is over, if any; without its scheduler none is over."""
+        if future.status in ("cancelled", "lost"):
+            raise WorkersLostError(f"the dask scheduler at {self._scheduler} is gone")
+        return cast(BaseException | None, future.exception())
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """PEM files for a scheduler at ``tls://``: the authority, and certificate and key of this process.
+
+    What is not given is taken from dask's configuration (``distributed.comm.tls``).
+    """
+
+    authority: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+CONFIGURED = Certificates()
+"""Whatever dask's configuration names."""
 
 
 @contextmanager
-def dask_workers(workers: int = 2, scheduler: str = "") -> Iterator[Workers]:
-    """Start a local cluster of `workers` on loopback, or join the one at `scheduler` (``tcp://host:port``).
+def dask_workers(
+    workers: int = 2, scheduler: str = "", certificates: Certificates = CONFIGURED
+) -> Iterator[Workers]:
+    """Start a local cluster of `workers` on loopback, or join the one at `scheduler` (``tcp://host:port``, ``tls://``).
 
     Raises
     ------
     InputError
-        When dask.distributed is not installed, `scheduler` does not answer, or it has no workers.
+        When dask.distributed is not installed, `scheduler` does not answer, it has no workers, or a certificate is
+        missing or not accepted.
     """
     try:
         import dask
-        from distributed import Client, LocalCluster
+        from distributed import LocalCluster
     except ImportError:
         raise InputError(
             "workers need dask.distributed; install mho with its extra: 'mho[campaigns]'"
         ) from None
-    logging.getLogger("distributed").setLevel(logging.ERROR)  # its news are of no use in the middle of a bar
+    logging.getLogger("distributed").setLevel(
+        logging.CRITICAL
+    )  # what it has to tell is told by what is raised
     with ExitStack() as stack:
         # A worker that is killed again and again may take a healthy item with it: give that item more chances.
         stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 10}))
         if scheduler:
-            try:
-                client = Client(scheduler, timeout="10s")
-            except (OSError, ValueError) as error:
-                raise InputError(f"no dask scheduler answers at {scheduler!r}: {error}") from None
+            client = _joined(scheduler, certificates)
         else:
+            from distributed import Client
+
             cluster = stack.enter_context(
                 LocalCluster(
                     n_workers=workers,
@@ -117,6 +157,34 @@ def dask_workers(workers: int = 2, scheduler: str = "") -> Iterator[Workers]:
         if scheduler:
             _see_to_workers(started, scheduler)
         yield started
+
+
+def _joined(scheduler: str, certificates: Certificates) -> Any:
+    """Return a client of the scheduler at an address."""
+    from distributed import Client, Security
+
+    files = {
+        "tls_ca_file": certificates.authority, "tls_client_cert": certificates.certificate,
+        "tls_client_key": certificates.key,
+    }  # fmt: skip
+    for path in filter(None, files.values()):
+        if not path.is_file():
+            raise InputError(f"the certificate file {path} is not there; give the path of a PEM file")
+    given = {name: str(path) for name, path in files.items() if path is not None}
+    if given and not scheduler.startswith("tls://"):
+        raise InputError(f"certificates are for a scheduler at tls://, not for {scheduler!r}")
+    security = Security(require_encryption=True, **given) if scheduler.startswith("tls://") else None
+    if security is not None and not (security.tls_ca_file and security.tls_client_cert):
+        raise InputError(
+            f"the scheduler at {scheduler} asks for certificates: give --tls-ca, --tls-cert and --tls-key, or name them "
+            "in dask's configuration (distributed.comm.tls)"
+        )
+    try:
+        return Client(scheduler, timeout="10s", security=security)
+    except ssl.SSLError as error:
+        raise InputError(f"a certificate for {scheduler} cannot be used: {error}") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"no dask scheduler answers at {scheduler!r}: {error}") from None
 
 
 def _see_to_workers(joined: Workers, scheduler: str) -> None:

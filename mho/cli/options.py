@@ -51,7 +51,14 @@ ResumeOf = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="take limits that can hardly be meant as they are")]
 Trusted = Annotated[bool, typer.Option("--trust", help="run code that a run file names, without asking")]
-Scheduler = Annotated[str, typer.Option(help="of a dask cluster, tcp://HOST:PORT, instead")]
+Scheduler = Annotated[
+    str, typer.Option(help="of a dask cluster, tcp://HOST:PORT or tls://HOST:PORT, instead")
+]
+Authority = Annotated[
+    Path | None, typer.Option(help="authority (.pem) behind the certificate of a scheduler at tls://")
+]
+Certificate = Annotated[Path | None, typer.Option(help="certificate (.pem) that is shown to that scheduler")]
+Key = Annotated[Path | None, typer.Option(help="its private key (.pem)")]
 SummaryAsJson = Annotated[bool, typer.Option("--json", help="print a summary for machines instead")]
 By = Annotated[
     str,

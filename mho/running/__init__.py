@@ -9,7 +9,7 @@
 - `published`: the reference paper's experiments on chips of the virtual bench, beside its numbers;
 - `calibrating`: a preset fitted to a chip, held to the runs that it is made from;
 - `importing`: foreign tables as run files, with what procedures extract;
-- `plan`, `campaign`: many runs from one TOML file, in sequence or on workers;
+- `plan`, `campaign`: many runs from one TOML file, in sequence or on workers; `fingerprint`: what such a run depends on;
 - `continuing`, `recipe`, `rerun`: an earlier run's chip again, and an earlier run repeated and compared;
 - `resuming`: the rest of a run that was killed;
 - `rehearsal`: the same procedure on the twins first; `trust`: which code a run file may load;

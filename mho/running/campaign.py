@@ -2,46 +2,108 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mho.errors import InputError, MhoError, RunFileError
-from mho.procedures.conditions import load_conditions
+from mho.errors import ChangedInputError, InputError, MhoError, RunFileError, WorkersLostError
 from mho.running.execution import run
 from mho.running.failures import failure_reason
+from mho.running.fingerprint import Fingerprint, Inputs, differences, fingerprint_text, recorded_fingerprint
 from mho.running.plan import Plan, PlannedRun
-from mho.runs import GOING_ON, RunFile, Status
+from mho.runs import GOING_ON, RunFile, Status, outcome_line
 from mho.runs.index import plain_results, write_parquet
+from mho.runs.liveness import HEARTBEAT_LIMIT
 from mho.runs.paths import MOST_TRIES, path_of_earlier_try
 
 if TYPE_CHECKING:
     from mho.workers import Workers
 
 SAVED = 30.0  # s between two writings of the table, so that a crash leaves one
+LOOK = 0.5  # s between two looks at a file that another process writes
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Task:
-    """One run of a campaign: its plan, its run file, and how often it is tried."""
+    """One run of a campaign.
+
+    Attributes
+    ----------
+    fingerprint : Fingerprint
+        What it depends on.
+    planned_runs : int
+        How many runs its plan has.
+    """
 
     planned: PlannedRun
     seed: int
     path: Path
     tries: int
+    fingerprint: Fingerprint
+    planned_runs: int
+
+    def provenance(self) -> dict[str, str]:
+        """Return what its run file keeps of the campaign."""
+        return {
+            "fingerprint": fingerprint_text(self.fingerprint),
+            "planned_run": f"{self.planned.number} of {self.planned_runs}",
+        }
+
+
+@dataclass(frozen=True)
+class Share:
+    """The part of a plan's runs that one of several processes carries out: every `of`-th run, from the `number`-th on."""
+
+    number: int = 1
+    of: int = 1
+
+    def has(self, run: int) -> bool:
+        """Return whether the run of this number, from 1, belongs to it."""
+        return (run - self.number) % self.of == 0
+
+
+WHOLE = Share()
+
+
+def parse_share(text: str) -> Share:
+    """Return the share that ``K/N`` names; the whole for "".
+
+    Raises
+    ------
+    InputError
+        For anything else, and unless 1 <= K <= N.
+    """
+    if not text:
+        return WHOLE
+    number, _, of = text.partition("/")
+    if not (
+        number.isascii()
+        and number.isdigit()
+        and of.isascii()
+        and of.isdigit()
+        and 1 <= int(number) <= int(of)
+    ):
+        raise InputError(
+            f"--share is {text!r}; give K/N, the K-th of N shares, such as 3/10: K is from 1 to N"
+        )
+    return Share(int(number), int(of))
 
 
 class Campaign:
     """A plan and the folder in which it is carried out.
 
     The folder holds ``plan.toml``, ``runs/<number>.h5`` and ``table.parquet``. The run files say what is
-    done: a campaign that is carried out again in its folder repeats no finished run.
+    done: a campaign that is carried out again in its folder repeats no finished run. What every run depends on is
+    what it is when the campaign is made, see `mho.running.fingerprint`.
 
     Parameters
     ----------
@@ -50,6 +112,8 @@ class Campaign:
         Made if need be.
     tries : int
         How often a run that fails is tried in all.
+    share : Share
+        The runs that are carried out here; others may carry out the others in the same folder at the same time.
 
     Raises
     ------
@@ -58,41 +122,57 @@ class Campaign:
         holds another plan.
     """
 
-    def __init__(self, plan: Plan, folder: Path, *, tries: int = 2) -> None:
-        for bench, preset in {(planned.bench, planned.preset) for planned in plan.runs}:
-            if load_conditions(bench, preset).bench.simulation is None:
-                raise InputError(
-                    f"bench {bench!r} has real instruments; a campaign runs on simulated benches, several at once: "
-                    "put its runs into the queue instead"
-                )
+    def __init__(self, plan: Plan, folder: Path, *, tries: int = 2, share: Share = WHOLE) -> None:
+        self._inputs = Inputs()
+        self._inputs.take_up(plan.runs)
         for planned in plan.runs:
             if planned.after is not None:
                 raise InputError(
                     f"run {planned.number} of the plan goes on with the chip of run {planned.after}, and the runs of a "
                     "campaign stand alone; run the plan, or put it into the queue"
                 )
-        kept = folder / "plan.toml"
-        try:
-            (folder / "runs").mkdir(parents=True, exist_ok=True)
-            if kept.exists() and kept.read_text("utf-8") != plan.text:
-                raise InputError(
-                    f"{folder} holds another plan ({kept}); choose another --output for this one"
-                )
-            kept.write_text(plan.text, "utf-8")
-        except OSError as error:
-            raise InputError(f"{folder} cannot be used: {error.strerror}; choose another --output") from None
-        self.plan, self.folder = plan, folder
+        _keep_plan(plan, folder)
+        self.plan, self.folder, self.share = plan, folder, share
         self.table = folder / "table.parquet"
         self._tries = tries
 
+    def __len__(self) -> int:
+        return sum(self.share.has(planned.number) for planned in self.plan.runs)
+
     def tasks(self) -> Iterator[Task]:
-        """Every run, in the order of the plan; those without a seed get one that is always the same."""
+        """Every run of its share, in the order of the plan; those without a seed get one that is always the same."""
         for planned in self.plan.runs:
-            seed = planned.seed
-            if seed is None:
-                seed = int(np.random.SeedSequence(planned.number).generate_state(1)[0])
-            path = (self.folder / "runs" / f"{planned.number:06}.h5").resolve()
-            yield Task(planned, seed, path, self._tries)
+            if self.share.has(planned.number):
+                yield self._task(planned)
+
+    def _task(self, planned: PlannedRun) -> Task:
+        seed = planned.seed
+        if seed is None:
+            seed = int(np.random.SeedSequence(planned.number).generate_state(1)[0])
+        path = (self.folder / "runs" / f"{planned.number:06}.h5").resolve()
+        depends_on = self._inputs.fingerprint(planned, seed)
+        return Task(planned, seed, path, self._tries, depends_on, len(self.plan.runs))
+
+    @cached_property
+    def finished_before(self) -> Mapping[int, Row]:
+        """The rows of the runs whose files said *finished* at the first look, by number.
+
+        Raises
+        ------
+        ChangedInputError
+            One of them was made with something else than its plan says now.
+        """
+        return self._rows_of_files(self.share, Status.FINISHED)
+
+    def _rows_of_files(self, share: Share, *statuses: Status) -> dict[int, Row]:
+        there = set(os.listdir(self.folder / "runs"))
+        rows = {}
+        for planned in self.plan.runs:
+            if share.has(planned.number) and f"{planned.number:06}.h5" in there:
+                row = _row_of_file(self._task(planned), statuses)
+                if row is not None:
+                    rows[planned.number] = row
+        return rows
 
     def carry_out(self, workers: Workers, observe: Callable[[Row], None] = lambda row: None) -> list[Row]:
         """Carry out the remaining runs, and write the table.
@@ -107,13 +187,26 @@ class Campaign:
         -------
         list of dict
             The table's rows, in the order of the plan; see `describe_run`.
+
+        Raises
+        ------
+        ChangedInputError
+            What a run depends on is not what it was when the campaign began, or when it was finished before.
+        WorkersLostError
+            The workers are gone; the table has what was finished until then.
         """
-        rows: dict[int, Row] = {}
+        rows = dict(self.finished_before)
+        for row in rows.values():
+            observe(row)
         saved = time.monotonic()
+        left = (task for task in self.tasks() if task.planned.number not in self.finished_before)
         try:
-            for done in workers.spread(carry_out, self.tasks()):
-                row = done.result
-                if row is None:  # a worker died of it again and again, or dask itself gave up
+            for done in workers.spread(carry_out, left):
+                if isinstance(done.error, ChangedInputError):
+                    raise done.error
+                if done.result is not None:
+                    row = done.result
+                else:  # a worker died of it again and again, or dask itself gave up
                     reason = f"{type(done.error).__name__}: {done.error}"
                     row = describe_run(done.item, Status.FAILED, reason, {}, done.item.tries)
                 rows[row["number"]] = row
@@ -121,57 +214,185 @@ class Campaign:
                 if time.monotonic() - saved > SAVED:
                     self._save(rows)
                     saved = time.monotonic()
+        except WorkersLostError as error:
+            finished = sum(row["status"] == Status.FINISHED for row in rows.values())
+            raise WorkersLostError(
+                f"{error}; nothing is lost: {finished} of {len(self)} runs are finished, and the same command goes on "
+                "with the others"
+            ) from None
         finally:
             self._save(rows)
         return [rows[number] for number in sorted(rows)]
 
+    def gather(self) -> list[Row]:
+        """Write the table of the runs that are finished already, and return their rows."""
+        rows = self.finished_before
+        self._save(rows)
+        return [rows[number] for number in sorted(rows)]
+
     def _save(self, rows: Mapping[int, Row]) -> None:
-        write_parquet([rows[number] for number in sorted(rows)], self.table)
+        """Write the table; that of a share has the runs that others have ended until then, too."""
+        whole = dict(rows)
+        while True:
+            write_parquet([whole[number] for number in sorted(whole)], self.table)
+            if self.share.of == 1:
+                return
+            # Another share may have ended, and written its table, since this one looked: the last to write has all.
+            others = self._rows_of_files(WHOLE, *ENDED)
+            if others.keys() <= whole.keys():
+                return
+            whole = others | dict(rows)
+
+
+ENDED = (Status.FINISHED, Status.FAILED, Status.ABORTED)
+
+
+def _keep_plan(plan: Plan, folder: Path) -> None:
+    """Write the plan into the folder of its campaign, or compare it with the one that is there."""
+    path = folder / "plan.toml"
+    try:
+        (folder / "runs").mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            draft = folder / f".plan.{socket.gethostname()}-{os.getpid()}.part"
+            draft.write_text(plan.text, "utf-8")
+            draft.replace(path)  # whole: the other shares of the campaign begin at the same time
+        elif path.read_text("utf-8") != plan.text:
+            raise InputError(f"{folder} holds another plan ({path}); choose another --output for this one")
+    except OSError as error:
+        raise InputError(f"{folder} cannot be used: {error.strerror}; choose another --output") from None
 
 
 def carry_out(task: Task) -> Row:
-    """Carry out one run and describe its outcome; one that is finished already is only described."""
+    """Carry out one run and describe its outcome; one that another process finishes meanwhile is only described.
+
+    Raises
+    ------
+    ChangedInputError
+        What the run depends on is not what it was when the campaign began.
+    """
     reason = ""
     for attempt in range(1, task.tries + 1):
-        found = _finished(task)
+        found = _finished_elsewhere(task, attempt)
         if found is not None:
             return found
-        planned = task.planned
-        try:
-            run(planned.make(), planned.bench, seed=task.seed, preset=planned.preset, output=task.path)
-        except MhoError as error:
-            reason = str(error)
-        except Exception as error:  # a flaw of one run must not end the campaign; the table says what it was
-            reason = failure_reason(error)
-        else:
-            finished = _finished(task, attempt)
+        _check_unchanged(task)
+        reason = _try(task)
+        if not reason:
+            try:
+                finished = _row_of_file(task, (Status.FINISHED,), attempt)
+            except ChangedInputError:
+                _put_aside(task.path)  # nothing may stand in the way once what was is back
+                raise
             if finished is not None:
                 return finished
     return describe_run(task, Status.FAILED, reason, {}, task.tries)
 
 
-def _finished(task: Task, attempt: int = 0) -> Row | None:
-    """Describe the run if its file says *finished*; else put that file out of the way."""
+def _try(task: Task) -> str:
+    """Carry out one run; return why it failed, "" if it did not."""
+    planned = task.planned
+    try:
+        run(
+            planned.make(),
+            planned.bench,
+            seed=task.seed,
+            preset=planned.preset,
+            output=task.path,
+            provenance=task.provenance(),
+        )
+    except MhoError as error:
+        return str(error)
+    except Exception as error:  # a flaw of one run must not end the campaign; the table says what it was
+        return failure_reason(error)
+    return ""
+
+
+def _check_unchanged(task: Task) -> None:
+    """Raise `ChangedInputError` when what a run reads is not what it was when the campaign began."""
+    number, host = task.planned.number, socket.gethostname()
+    try:
+        changed = differences(task.fingerprint, Inputs().fingerprint(task.planned, task.seed))
+    except MhoError as error:
+        changed = [str(error)]
+    if changed:
+        raise ChangedInputError(
+            f"run {number} is not carried out on {host}: {'; '.join(changed)} since the campaign began; bring back what "
+            "was and give the same command again, or choose another --output, so that no table mixes the two"
+        )
+
+
+def _finished_elsewhere(task: Task, attempt: int) -> Row | None:
+    """Describe the run if its file says *finished*; else put that file out of the way, once nobody writes it any more."""
+    _wait_for_writer(task.path)
+    finished = _row_of_file(task, (Status.FINISHED,), attempt)
+    if finished is None and task.path.exists():
+        _put_aside(task.path)
+    return finished
+
+
+def _wait_for_writer(path: Path) -> None:
+    """Wait until no process writes the file at `path`: for as long as its heartbeat goes on, and `HEARTBEAT_LIMIT` after.
+
+    A worker that was killed on another host is known to be gone by its heartbeat alone. That it stands still counts, not
+    its age: the clock of another host may be wrong.
+    """
+    beat, since = 0.0, time.monotonic()
+    while path.exists():
+        try:
+            with RunFile(path, whole=False) as file:
+                if file.status not in GOING_ON:
+                    return
+                if file.last_sign != beat:
+                    beat, since = file.last_sign, time.monotonic()
+                elif time.monotonic() - since > HEARTBEAT_LIMIT and not file.writer.is_of_this_host:
+                    return
+        except RunFileError:
+            return
+        time.sleep(LOOK)
+
+
+def _put_aside(path: Path) -> None:
+    aside = path_of_earlier_try(path)
+    if aside is None:
+        raise InputError(f"{path} was tried {MOST_TRIES} times; look into its .failed files")
+    path.rename(aside)
+
+
+def _row_of_file(task: Task, statuses: tuple[Status, ...], attempt: int = 0) -> Row | None:
+    """Describe the run if its file has one of these statuses; None if there is no such file.
+
+    Raises
+    ------
+    ChangedInputError
+        It was made with something else than the task says.
+    """
     try:
         with RunFile(task.path) as file:
-            if file.status is Status.FINISHED:
-                return describe_run(task, file.status, "", file.summary, attempt)
-            if file.status in GOING_ON:
-                raise InputError(f"{task.path} is being written by another process; wait until it has ended")
+            status = file.status
+            if status not in statuses:
+                return None
+            outcome = outcome_line(status, file.reason, file.conclusion, named=False)
+            row = describe_run(task, status, file.reason, file.summary, attempt, outcome)
+            made = recorded_fingerprint(file)
     except RunFileError:
-        if not task.path.exists():
-            return None
-    aside = path_of_earlier_try(task.path)
-    if aside is None:
-        raise InputError(f"{task.path} was tried {MOST_TRIES} times; look into its .failed files")
-    task.path.rename(aside)
-    return None
+        return None
+    if status is Status.FINISHED and (changed := differences(made, task.fingerprint)):
+        what = (
+            "; ".join(changed) if "version of mho" in made else "its file does not say what it was made with"
+        )
+        raise ChangedInputError(
+            f"run {task.planned.number} in {task.path.parent.parent} was made under other conditions: {what}; bring back "
+            "what was, or choose another --output, so that no table mixes the two"
+        )
+    return row
 
 
-def describe_run(task: Task, status: Status, reason: str, summary: Mapping[str, Any], attempt: int) -> Row:
+def describe_run(
+    task: Task, status: Status, reason: str, summary: Mapping[str, Any], attempt: int, conclusion: str = ""
+) -> Row:
     """Return the row of a run: what was planned, how it ended, and the plain numbers of its summary.
 
-    `attempts` is 0 for a run that was finished before.
+    `attempts` is 0 for a run that was finished before the campaign was started, or by another share of it.
     """
     planned = task.planned
     row: Row = {
@@ -179,6 +400,7 @@ def describe_run(task: Task, status: Status, reason: str, summary: Mapping[str, 
         "procedure": planned.procedure,
         "status": str(status),
         "reason": reason,
+        "conclusion": conclusion or reason,
         "attempts": attempt,
         "file": f"runs/{task.path.name}" if task.path.exists() else "",
         "bench": planned.bench,

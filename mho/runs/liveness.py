@@ -50,13 +50,18 @@ class Writer:
         pid = os.getpid()
         return cls(socket.gethostname(), pid, psutil.Process().create_time(), birth_of(pid))
 
+    @property
+    def is_of_this_host(self) -> bool:
+        """Whether the process ran on this host, where it can be looked up."""
+        return self.host == socket.gethostname()
+
     def lives(self, heartbeat: float, now: float) -> bool:
         """Return whether the process is still there.
 
         On the writer's own host its process is looked up; elsewhere the age of its `heartbeat` at `now`
         (both Unix time, s) decides.
         """
-        if self.host != socket.gethostname():
+        if not self.is_of_this_host:
             return now - heartbeat <= HEARTBEAT_LIMIT
         if self.birth:
             return lives(self.pid, self.birth)

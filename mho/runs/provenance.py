@@ -48,7 +48,7 @@ def collect(seed: int | None, argv: Sequence[str]) -> dict[str, str]:
         checkout also ``git_commit``, ``git_status`` and ``git_diff`` (against the commit, cut at 256 KiB).
     """
     found = {
-        "mho_version": _version(),
+        "mho_version": mho_version(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "platform": platform.platform(),
         "processor": processor(),
@@ -176,7 +176,7 @@ def _git(house: Path, command: Sequence[str]) -> str | None:
     return done.stdout.decode("utf-8", "replace").rstrip("\n")
 
 
-def _version() -> str:
+def mho_version() -> str:
     """Return mho's version: the checkout's when run from one, for an older mho may be installed beside it."""
     description = _HOUSE / "pyproject.toml"
     if description.is_file():

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow.parquet
@@ -14,7 +17,9 @@ from distributed import LocalCluster
 from mho import run
 from mho.errors import BenchError, InputError
 from mho.procedures.stream import Started
-from mho.running.campaign import Campaign, carry_out
+from mho.processes import environment
+from mho.running.campaign import Campaign, Task, carry_out
+from mho.running.fingerprint import fingerprint_text
 from mho.running.plan import parse_plan
 from mho.runs import RunFile
 from mho.workers import Workers, dask_workers
@@ -102,16 +107,60 @@ def test_a_run_without_a_seed_has_the_same_one_again(tmp_path):
     assert len(set(seeds[0])) == 3
 
 
-def test_a_file_that_is_being_written_is_left_alone(tmp_path):
+def test_a_file_that_is_being_written_is_waited_for_and_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr("mho.running.campaign.LOOK", 0.02)
     task = next(campaign(tmp_path).tasks())
+    with ThreadPoolExecutor(1) as pool:
+        waiting: list[Future[dict[str, object]]] = []
 
-    def begun_twice(event: object) -> None:
-        if isinstance(event, Started):
-            with pytest.raises(InputError, match="is being written by another process"):
-                carry_out(task)
+        def begun_twice(event: object) -> None:
+            if isinstance(event, Started):
+                waiting.append(pool.submit(carry_out, task))
+                with pytest.raises(TimeoutError):
+                    waiting[0].result(timeout=0.5)
 
-    run(task.planned.make(), seed=task.seed, output=task.path, observers=[begun_twice])
-    assert carry_out(task)["status"] == "finished"
+        provenance = {"fingerprint": fingerprint_text(task.fingerprint)}
+        run(
+            task.planned.make(),
+            seed=task.seed,
+            output=task.path,
+            observers=[begun_twice],
+            provenance=provenance,
+        )
+        row = waiting[0].result(timeout=60)
+    assert row["status"] == "finished"
+    assert [path.name for path in task.path.parent.iterdir()] == [task.path.name]
+
+
+def left_by_another_host(task: Task, monkeypatch: pytest.MonkeyPatch, clock: float) -> None:
+    """Leave the file of a run as a writer does that was killed on another host, whose clock differs by `clock` s."""
+    code = (
+        "import os, signal, socket, sys, time\n"
+        f"socket.gethostname, now = lambda: 'elsewhere', time.time\n"
+        f"time.time = lambda: now() + {clock}\n"
+        "from mho import Read, run\n"
+        "from mho.procedures.stream import Started\n"
+        "def kill(event):\n"
+        "    if isinstance(event, Started): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "run(Read(rows='0:2', columns='0:2'), output=sys.argv[1], observers=[kill])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(task.path)], env=environment(), timeout=100)
+    assert done.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("clock", [0.0, 3600.0, -3600.0])
+def test_a_run_of_a_worker_killed_on_another_host_is_taken_up_once_its_heartbeat_stands_still(
+    tmp_path, monkeypatch, clock
+):
+    task = next(campaign(tmp_path).tasks())
+    left_by_another_host(task, monkeypatch, clock)
+    monkeypatch.setattr("mho.running.campaign.LOOK", 0.05)
+    monkeypatch.setattr("mho.running.campaign.HEARTBEAT_LIMIT", 0.5)
+    monkeypatch.setattr("mho.runs.liveness.HEARTBEAT_LIMIT", 3.0)
+    row = carry_out(task)
+    assert (row["status"], row["attempts"]) == ("finished", 1)
+    with RunFile(task.path.with_name("000001.failed-1.h5")) as lost:
+        assert lost.status != "finished"
 
 
 def test_another_plan_in_the_same_folder_is_refused(tmp_path):

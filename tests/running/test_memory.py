@@ -5,17 +5,18 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 from mho.errors import InputError
-from mho.instruments import Cell, open_bench
+from mho.instruments import Bench, Cell, open_bench
 from mho.instruments.bench import at_temperature
 from mho.instruments.simulated.physics.cells.noise.flicker import FlickerNoise
 from mho.instruments.simulated.physics.cells.preset_files import cell_preset
-from mho.procedures import Solve
-from mho.running.execution import evaluate
+from mho.procedures import Read, Solve
+from mho.running.execution import evaluate, run
 
 
 @pytest.fixture
@@ -47,6 +48,25 @@ def test_the_chip_of_every_simulated_bench_is_freed_after_a_read(name):
         chip = weakref.ref(bench.simulated.chip)
     del bench
     assert chip() is None
+
+
+@pytest.mark.parametrize(
+    "procedure", [Solve(matrix=np.diag([2.0, 1.0]), bits=6), Read(rows="0:2", columns="0:2")]
+)
+@pytest.mark.usefixtures("no_collector")
+def test_a_run_leaves_no_chip_behind(procedure, monkeypatch, tmp_path):
+    """A process that makes many runs, as a campaign's worker does, would keep dozens of them."""
+    chips: list[weakref.ref[object]] = []
+
+    @contextmanager
+    def noted(*names: object, **how: object) -> Iterator[Bench]:
+        with open_bench(*names, **how) as bench:
+            chips.append(weakref.ref(bench.simulated.chip))
+            yield bench
+
+    monkeypatch.setattr("mho.running.openers.open_bench", noted)
+    run(procedure, seed=1, preset="quiet", output=tmp_path)
+    assert [chip() for chip in chips] == [None]
 
 
 @pytest.mark.usefixtures("no_collector")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mho.analysis.reports.run_table import Row, RunRow, row_of, table_of
 from mho.analysis.reports.table_files import check_table_file, write_table
@@ -16,10 +15,7 @@ from mho.input_files import check_ordinary
 from mho.runs import RunFile
 from mho.runs.index import plain_results
 from mho.runs.paths import SUFFIX, earlier_tries
-
-if TYPE_CHECKING:
-    from mho.workers import Workers
-
+from mho.workers import CONFIGURED, Certificates, Workers, dask_workers
 
 TRIES_NAMED = 3
 """Earlier tries that a sentence names."""
@@ -142,6 +138,7 @@ def tabulate(
     workers: int = 0,
     scheduler: str = "",
     columns: Sequence[str] = (),
+    certificates: Certificates = CONFIGURED,
 ) -> tuple[int, list[RunRow]]:
     """Write one table of the runs at `places`, a row a run, as CSV, parquet or JSON: see `table_files.write_table`.
 
@@ -157,6 +154,8 @@ def tabulate(
         Of a Dask cluster.
     columns : sequence of str
         Those to write, see `RunTable.chosen`; all without.
+    certificates : Certificates
+        For a scheduler at ``tls://``.
 
     Returns
     -------
@@ -173,9 +172,7 @@ def tabulate(
     with ExitStack() as stack:
         started = None
         if workers or scheduler:
-            from mho.workers import dask_workers
-
-            started = stack.enter_context(dask_workers(workers, scheduler))
+            started = stack.enter_context(dask_workers(workers, scheduler, certificates))
         found = sorted(_rows(find_runs(*places), started), key=lambda one: str(one.path))
     skipped = [one for one in found if one.row is None]
     if len(skipped) == len(found):

@@ -1,11 +1,14 @@
-"""A campaign on the terminal: a bar, how many failed, where to watch, and what came out."""
+"""A campaign on the terminal: a bar, or a line a minute where there is no terminal, and what came out."""
 
 from __future__ import annotations
 
 import re
+import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from rich.progress import (
     BarColumn,
@@ -16,50 +19,152 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from mho.analysis.reports import duration_text
 from mho.cli.terminal.terminal import Terminal
-from mho.running.campaign import Campaign
+from mho.errors import Aborted
+from mho.running.campaign import WHOLE, Campaign, Share
 from mho.running.plan import Plan
 from mho.runs.paths import runs_folder
-from mho.workers import dask_workers
+from mho.workers import CONFIGURED, Certificates, Workers, dask_workers
 
 REASONS = 5  # number of different reasons of failure that are printed
+PERIOD = 60.0  # s between two lines where no terminal shows a bar
 
 
-def carry_out_campaign(plan: Plan, workers: int, scheduler: str, output: Path | None, tries: int) -> bool:
+class CampaignProgress:
+    """How far a campaign is: a bar on a terminal, and a line every `period` s into a file; a context manager.
+
+    Parameters
+    ----------
+    total : int
+        Number of runs.
+    period : float
+        s.
+    """
+
+    def __init__(
+        self, name: str, total: int, workers: Workers, console: Terminal, period: float = PERIOD
+    ) -> None:
+        self._total, self._workers, self._console, self._period = total, workers, console, period
+        self._done = self._before = self.failed = 0
+        self._began = time.monotonic()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._tell, name="campaign progress", daemon=True)
+        self._bar = Progress(
+            TextColumn(name, markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("runs  {task.fields[failed]} failed", markup=False),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._bar.add_task("", total=total, failed=0)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._bar.start()
+        else:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        else:
+            self._bar.stop()
+
+    def observe(self, row: dict[str, Any]) -> None:
+        """Count one run that has ended."""
+        self._done += 1
+        self._before += row["attempts"] == 0
+        self.failed += row["status"] != "finished"
+        self._bar.update(self._task, advance=1, failed=self.failed)
+
+    @property
+    def finished(self) -> int:
+        """How many runs have finished."""
+        return self._done - self.failed
+
+    def line(self) -> str:
+        """Return how far it is, in one line."""
+        took, here = time.monotonic() - self._began, self._done - self._before
+        left = f", about {duration_text(took / here * (self._total - self._done))} left" if here else ""
+        at_work = self._workers.count()
+        workers = f"{at_work} worker{'' if at_work == 1 else 's'}"
+        return f"{self._done} of {self._total} runs, {self.failed} failed, {workers}, {duration_text(took)}{left}"
+
+    def _tell(self) -> None:
+        while not self._over.wait(self._period):
+            try:
+                self._console.print(self.line(), highlight=False)
+            except (
+                OSError
+            ):  # nobody reads any more, or the scheduler is just being lost, which is said elsewhere
+                continue
+
+
+def carry_out_campaign(
+    plan: Plan,
+    workers: int,
+    scheduler: str,
+    output: Path | None,
+    tries: int,
+    *,
+    share: Share = WHOLE,
+    certificates: Certificates = CONFIGURED,
+) -> bool:
     """Carry out `plan` and say how it went; return whether every run finished.
 
     Parameters
     ----------
     output : Path, optional
         The campaign's folder; ``campaigns/<plan>`` in the runs' folder if not given.
+    share : Share
+        Of the plan's runs, those that are carried out here.
     """
-    console = Terminal(stderr=True)
+    console = Terminal(stderr=True, soft_wrap=True)
     name = re.sub(r"[^\w.-]+", "-", plan.name).strip("-.") or "plan"
-    campaign = Campaign(plan, output or runs_folder() / "campaigns" / name, tries=tries)
+    campaign = Campaign(plan, output or runs_folder() / "campaigns" / name, tries=tries, share=share)
+    before = len(campaign.finished_before)
+    if before == len(campaign):
+        rows = campaign.gather()
+    else:
+        if before:
+            console.print(f"{before} of {len(campaign)} runs are finished already", highlight=False)
+        rows = _carried_out(campaign, workers, scheduler, certificates, console)
+    _say_reasons(rows, console)
+    finished = [row["status"] for row in rows].count("finished")
+    kept = f", {before} of them before" if before else ""
+    of = f" of share {share.number}/{share.of}" if share.of > 1 else ""
+    console.print(f"{finished} of {len(campaign)} runs{of} finished{kept}", highlight=False)
+    console.print(f"table       {campaign.table}", highlight=False)
+    return finished == len(campaign)
+
+
+def _carried_out(
+    campaign: Campaign, workers: int, scheduler: str, certificates: Certificates, console: Terminal
+) -> list[dict[str, Any]]:
     with ExitStack() as stack:
-        started = stack.enter_context(dask_workers(workers, scheduler))
+        started = stack.enter_context(dask_workers(workers, scheduler, certificates))
         console.print(f"dashboard   {started.dashboard}", highlight=False)
-        bar = stack.enter_context(
-            Progress(
-                TextColumn(plan.name, markup=False),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("runs  {task.fields[failed]} failed", markup=False),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
-                console=console,
-            )
-        )
-        task = bar.add_task("", total=len(plan.runs), failed=0)
-        failed = 0
+        progress = CampaignProgress(campaign.plan.name, len(campaign), started, console)
+        try:
+            with progress:
+                return campaign.carry_out(started, progress.observe)
+        except KeyboardInterrupt:
+            raise Aborted(
+                f"interrupted: {progress.finished} of {len(campaign)} runs are finished, and the same command goes on with "
+                "the others"
+            ) from None
 
-        def observe(row: dict[str, Any]) -> None:
-            nonlocal failed
-            failed += row["status"] != "finished"
-            bar.update(task, advance=1, failed=failed)
 
-        rows = campaign.carry_out(started, observe)
+def _say_reasons(rows: list[dict[str, Any]], console: Terminal) -> None:
+    """Print why runs failed, each reason once."""
     reasons: dict[str, list[int]] = {}
     for row in rows:
         if row["status"] != "finished":
@@ -67,8 +172,3 @@ def carry_out_campaign(plan: Plan, workers: int, scheduler: str, output: Path | 
     for reason, numbers in list(reasons.items())[:REASONS]:
         more = "" if len(numbers) == 1 else f" and {len(numbers) - 1} more"
         console.print(f"run {numbers[0]}{more}: {reason}", style="red", markup=False, highlight=False)
-    before = sum(row["attempts"] == 0 for row in rows)
-    kept = f", {before} of them before" if before else ""
-    console.print(f"{len(rows) - failed} of {len(rows)} runs finished{kept}", highlight=False)
-    console.print(f"table       {campaign.table}", highlight=False)
-    return not failed

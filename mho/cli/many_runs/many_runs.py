@@ -11,10 +11,11 @@ from typing import Annotated
 import typer
 
 from mho.cli.exit_codes import UNFINISHED
-from mho.cli.options import Bench, Plan, Scheduler
+from mho.cli.options import Authority, Bench, Certificate, Key, Plan, Scheduler
 
 
 def campaign(
+    context: typer.Context,
     plan: Plan,
     workers: Annotated[int, typer.Option(min=1, help="processes on this machine")] = 2,
     scheduler: Scheduler = "",
@@ -22,18 +23,38 @@ def campaign(
         Path | None, typer.Option(help="folder, default campaigns/PLAN in the runs' folder")
     ] = None,
     tries: Annotated[int, typer.Option(min=1, help="how often a run that fails is tried")] = 2,
+    share: Annotated[
+        str,
+        typer.Option(
+            metavar="K/N",
+            help="only every N-th run, from the K-th on: a job array runs all shares",
+            show_default=False,
+        ),
+    ] = "",
+    tls_ca: Authority = None,
+    tls_cert: Certificate = None,
+    tls_key: Key = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what would happen")] = False,
+    bench: Annotated[str | None, typer.Option(hidden=True)] = None,
+    preset: Annotated[str | None, typer.Option(hidden=True)] = None,
+    seed: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Carry out a plan's runs on simulated benches, several at once; what is finished is not repeated."""
-    from mho.cli.experiments.plan import print_plan
+    from mho.cli.experiments.plan import check_beside_plan, print_plan
     from mho.cli.many_runs.campaign import carry_out_campaign
     from mho.cli.terminal.terminal import Terminal
+    from mho.running.campaign import parse_share
     from mho.running.plan import load_plan
+    from mho.workers import Certificates
 
+    check_beside_plan(context, str(plan), *(context.params.keys() - {"bench", "preset", "seed"}))
+    part, certificates = parse_share(share), Certificates(tls_ca, tls_cert, tls_key)
     planned = load_plan(plan)
     if dry_run:
         raise typer.Exit(UNFINISHED if print_plan(planned, Terminal()) else 0)
-    if not carry_out_campaign(planned, workers, scheduler, output, tries):
+    if not carry_out_campaign(
+        planned, workers, scheduler, output, tries, share=part, certificates=certificates
+    ):
         raise typer.Exit(UNFINISHED)
 
 

@@ -14,7 +14,7 @@ import typer
 
 from mho.cli import completion
 from mho.cli.exit_codes import UNFINISHED
-from mho.cli.options import By, Output, Run, Runs, Scheduler, Trusted
+from mho.cli.options import Authority, By, Certificate, Key, Output, Run, Runs, Scheduler, Trusted
 from mho.cli.terminal.sentences import complain, say
 from mho.errors import InputError, MhoError
 
@@ -253,12 +253,18 @@ def table(
     ] = "",
     workers: Annotated[int, typer.Option(min=0, help="processes that read; 0 reads here")] = 0,
     scheduler: Scheduler = "",
+    tls_ca: Authority = None,
+    tls_cert: Certificate = None,
+    tls_key: Key = None,
 ) -> None:
     """Write one table of many runs: parameters and results, a row a run."""
     from mho.analysis.reports import left_out_tries, tabulate
+    from mho.workers import Certificates
 
     chosen = [name for name in map(str.strip, columns.split(",")) if name]
-    read, skipped = tabulate(runs, output, workers, scheduler, chosen)
+    read, skipped = tabulate(
+        runs, output, workers, scheduler, chosen, Certificates(tls_ca, tls_cert, tls_key)
+    )
     for one in skipped:
         say(f"skipped: {one.reason}", err=True)
     if tries := left_out_tries(*runs):

@@ -156,7 +156,7 @@ def test_a_campaign_leaves_a_table_and_a_table_is_made_of_any_runs(shell, plan, 
     code, _, err = shell("campaign", plan, "--workers", 1)
     assert code == 0
     assert "dashboard   http://127.0.0.1:" in err
-    assert "3 of 3 runs finished" in err
+    assert "3 of 3 runs finished\n" in err
     folder = shell.folder / "campaigns" / "few-reads"
     assert pyarrow.parquet.read_table(folder / "table.parquet").num_rows == 3
     (folder / "runs" / "broken.h5").write_bytes(b"")
@@ -165,6 +165,32 @@ def test_a_campaign_leaves_a_table_and_a_table_is_made_of_any_runs(shell, plan, 
     assert err.startswith("skipped: ")
     table = pyarrow.parquet.read_table(tmp_path / "t.parquet").to_pylist()
     assert [row["seed"] for row in table] == ["1", "2", "3"]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+def test_shares_of_a_campaign_make_the_table_of_all(shell, plan):
+    """What a job array does: each job its share, in one folder, and whichever ends last has written the whole table."""
+    folder = shell.folder / "campaigns" / "few-reads"
+    for share, runs, known in (("2/2", 1, [2]), ("1/2", 2, [1, 2, 3])):
+        code, _, err = shell("campaign", plan, "--workers", 1, "--share", share)
+        assert code == 0, err
+        assert f"{runs} of {runs} runs of share {share} finished\n" in err
+        table = pyarrow.parquet.read_table(folder / "table.parquet").to_pylist()
+        assert [row["number"] for row in table] == known
+    code, _, err = shell("campaign", plan)  # nothing is left to do: no workers are started
+    assert (code, "dashboard" in err) == (0, False)
+    assert "3 of 3 runs finished, 3 of them before" in err
+
+
+@pytest.mark.parametrize("share", ["0/2", "3/2", "2", "a/b", "1/0", "-1/2", "/", "1/2/3", "²/3"])
+def test_a_share_that_is_none_is_refused(shell, plan, share):
+    assert "give K/N, the K-th of N shares" in shell.refused("campaign", plan, f"--share={share}")
+
+
+@pytest.mark.parametrize("words", [("--preset", "quiet"), ("--bench", "simulated")])
+def test_what_a_plan_says_itself_is_refused_beside_a_campaign_too(shell, plan, words):
+    told = shell.refused("campaign", plan, *words)
+    assert f"a plan says itself what its runs are; leave out {words[0]}, or write it into {plan}" in told
 
 
 def test_an_error_in_a_plan_names_the_line(shell, plan):
