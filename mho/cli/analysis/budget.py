@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from mho.cli import completion
-from mho.cli.options import AsJson, Run, Trusted
+from mho.cli.options import AsJson, Run, Trusted, preset_in_doubt
 from mho.cli.terminal.sentences import say
 from mho.errors import Aborted
 
@@ -24,6 +24,7 @@ def budget(
         typer.Option(
             help="cells of the twin of a run on real instruments, or a preset file (.toml)",
             autocompletion=completion.presets,
+            callback=preset_in_doubt,
         ),
     ] = None,
     draws: Annotated[
