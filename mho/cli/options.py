@@ -46,6 +46,14 @@ Preset = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="of everything random; fresh when left out")]
 Output = Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")]
+OutputIfKept = Annotated[
+    Path | None, typer.Option("--output", help="run file (.h5) or folder; nothing is kept unless given")
+]
+OutputFolder = Annotated[
+    Path | None, typer.Option("--output", help="folder, default one of its own in data/runs")
+]
+TO = ("--to", "--output")
+"""Names of the option of verbs that write a file which is no run."""
 ResumeOf = Annotated[
     Path | None, typer.Option(help="an earlier run of the same: what its file holds is taken over")
 ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mho.cli import completion
-from mho.cli.options import Runs
+from mho.cli.options import TO, Runs
 from mho.cli.terminal.sentences import say
 from mho.errors import Aborted, InputError, MhoError
 
@@ -25,7 +25,7 @@ FEWEST_DRAWS, MOST_DRAWS = 40, 9999
 
 def calibrate(
     runs: Runs,
-    to: Annotated[Path, typer.Option(help="the preset file to write (.toml)", show_default=False)],
+    to: Annotated[Path, typer.Option(*TO, help="the preset file to write (.toml)", show_default=False)],
     base: Annotated[
         str,
         typer.Option(
