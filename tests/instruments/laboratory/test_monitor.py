@@ -265,6 +265,7 @@ def test_vectors_count_as_traffic_of_the_daq(bench, lab):
 def test_more_than_a_formed_cell_bears_is_an_incident_of_its_own_kind(name):
     with open_bench(name, preset="ideal", seed=1) as bench:
         other = Cell("multiply", 2, 4)
+        bench.forming.bears["bit line"] = math.inf  # otherwise the bench refuses the second pulse
         bench.pulse(CELL, FORM)
         assert bench.simulated.incidents == []
         bench.pulse(CELL, Pulse("set", 4.5, 100e-9, 1.0))
@@ -278,6 +279,7 @@ def test_more_than_a_formed_cell_bears_is_an_incident_of_its_own_kind(name):
 
 
 def test_incidents_of_wires_and_cells_are_in_the_order_of_time(bench, lab):
+    bench.forming.bears["bit line"] = math.inf
     bench.pulse(CELL, FORM)
     bench.pulse(CELL, Pulse("set", 4.5, 100e-9, 1.0))
     bench.instruments.smu.hold(0.3)
