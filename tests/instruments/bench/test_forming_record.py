@@ -115,6 +115,10 @@ def test_many_cells_are_held_to_the_same_as_one():
             assert visit.formed.all()
             with pytest.raises(LimitError, match="it has conducted"):
                 visit.pulse(which[:1], *(one[:1] for one in beyond))
+            bench.forming.formed_above = 1.0  # nothing reads as formed any more
+            visit.read(which)
+            assert visit.formed.all()
+            bench.forming.saw("multiply", rows, columns, np.zeros(10), 1.0)
         assert bench.forming.mask("multiply")[rows, columns].all()
         assert bench.forming.mask("multiply").sum() == 10
 
