@@ -93,6 +93,15 @@ def test_refined_targets_are_drawn_without_negative_conductances():
     assert_allclose(drawn[:, 40:].mean(axis=0), fine.nominal[40:], atol=0.12e-6)
 
 
+def test_a_second_slice_narrows_all_that_is_expected_of_a_cell():
+    seen = LEVELS.compensated(4.0)
+    assert seen.spread == pytest.approx(LEVELS.spread / 4.0)
+    assert_allclose(seen.zero_range, np.array(LEVELS.zero_range) / 4.0)
+    assert_allclose((seen.high - seen.nominal)[1:], (LEVELS.high - LEVELS.nominal)[1:] / 4.0)
+    with pytest.raises(ChipMapError, match="a second slice of ratio 1; give one above 1"):
+        LEVELS.compensated(1.0)
+
+
 def test_a_digit_has_at_least_one_part():
     with pytest.raises(ChipMapError, match="cannot be divided into 0 parts; give at least 1"):
         LEVELS.refined(0)

@@ -134,7 +134,7 @@ def test_noise_of_the_board_is_read_noise_of_products_too(tmp_path: Path) -> Non
     text, _ = read_bench_texts("arrays")
     (tmp_path / "noisy.toml").write_text(text.replace("[simulation]", "[simulation]\nreadout_noise = 5e-7"))
     path = tmp_path / "products.h5"
-    procedure = Multiply(rows=4, columns=4, shots=64)
+    procedure = Multiply(matrix="zuo2025-4x4", bits=8, shots=64)
     run(procedure, str(tmp_path / "noisy.toml"), preset="ideal", seed=2, output=path)
     found = budget(path, draws=0)
     assert found.first is not None
@@ -159,7 +159,7 @@ def test_a_run_on_the_chip_of_another_has_no_twin_without_noise_and_says_so(
     inverted: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "next.h5"
-    run(Invert(conditions="3", size=4, vectors=1, scales=4, steps=0), after=inverted, output=path)
+    run(Invert(conditions="3", size=4, vectors=1, scales=4, steps=0), "arrays", after=inverted, output=path)
     found = budget(path, draws=0)
     assert any("cannot be programmed again without it" in one for one in found.remarks)
     assert sum(one.share for one in found.shares) + found.rest == pytest.approx(1.0, abs=1e-9)
