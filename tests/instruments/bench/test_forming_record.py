@@ -46,6 +46,9 @@ def test_a_cell_that_once_read_as_formed_is_formed_whatever_it_reads_later(bench
         bench.pulse(CELL, RESET)
         bench.read(CELL)
         assert bench.forming.is_formed(CELL)
+    bench.forming.formed_above = 1.0  # nothing reads as formed any more
+    bench.read(CELL)
+    assert bench.forming.is_formed(CELL)
     assert np.argwhere(bench.forming.mask("multiply")).tolist() == [[3, 5]]
 
 
