@@ -46,6 +46,9 @@ def test_a_cell_that_once_read_as_formed_is_formed_whatever_it_reads_later(bench
         bench.pulse(CELL, RESET)
         bench.read(CELL)
         assert bench.forming.is_formed(CELL)
+    bench.forming.formed_above = 1.0  # nothing reads as formed any more
+    bench.read(CELL)
+    assert bench.forming.is_formed(CELL)
     assert np.argwhere(bench.forming.mask("multiply")).tolist() == [[3, 5]]
 
 
@@ -115,6 +118,10 @@ def test_many_cells_are_held_to_the_same_as_one():
             assert visit.formed.all()
             with pytest.raises(LimitError, match="it has conducted"):
                 visit.pulse(which[:1], *(one[:1] for one in beyond))
+            bench.forming.formed_above = 1.0  # nothing reads as formed any more
+            visit.read(which)
+            assert visit.formed.all()
+            bench.forming.saw("multiply", rows, columns, np.zeros(10), 1.0)
         assert bench.forming.mask("multiply")[rows, columns].all()
         assert bench.forming.mask("multiply").sum() == 10
 
