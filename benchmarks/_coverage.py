@@ -37,6 +37,7 @@ RESAMPLES = 400
 """Of the percentile bootstrap, as it was used before."""
 
 CYCLES, DEVICE, CYCLE = 20, 0.05, 0.06  # of a switching run; decades
+CORNER = 0.06  # V, over which a response begins and saturates
 TAIL = 0.12  # Tukey's h of relaxing cells of `stanford`
 
 
@@ -254,7 +255,6 @@ def _centres() -> list[Case]:
             "Student, of a repetition",
             repeated,
             confidence.repetition_interval,
-            lambda x: x,
         ),
     ]
 
@@ -562,7 +562,8 @@ def _series() -> list[Case]:
         found = []
         for _ in range(draws):
             own = 0.05 * rng.standard_normal(size)[cell]
-            y = 40.0 * np.clip(x - 1.1 - own, 0.0, 0.6) * (1.0 + 0.05 * rng.standard_normal(x.size)) + 0.05
+            ends = [np.logaddexp(0.0, (x - own - end) / CORNER) for end in (1.1, 1.7)]
+            y = 40.0 * CORNER * (ends[0] - ends[1]) * (1.0 + 0.05 * rng.standard_normal(x.size)) + 0.05
             found.append(np.stack([x, y, cell]))
         return found, 1.1
 

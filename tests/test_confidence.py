@@ -50,6 +50,8 @@ def test_of_no_trial_a_probability_is_anything():
 
 def test_clusters_that_are_alike_count_as_so_many_trials_and_others_as_fewer():
     alike = clustered_binomial_interval(np.full(40, 8), np.full(40, 16))
+    nearly = clustered_binomial_interval([7, 9] * 20, np.full(40, 16))
+    assert nearly == pytest.approx(binomial_interval(320, 640)), "there are no more than there are"
     free = binomial_interval(320, 640)
     assert alike == pytest.approx(free, abs=1e-9)  # no cluster differs from another
     apart = clustered_binomial_interval([0, 16] * 20, np.full(40, 16))
@@ -175,8 +177,12 @@ def test_a_component_that_is_all_there_is_has_the_limits_of_chi_square():
     assert np.isnan(component_interval(1.0, 1.0, 4, 8.0, 2.0)).all()
     # The lower end leaves 0 where the test of F tells the component from 0.
     told = float(f.ppf(0.975, 8, 18))
-    assert component_interval(told * 0.999, 1.0, 9, 18.0, size)[0] == pytest.approx(0.0, abs=0.02)
-    assert component_interval(told * 1.05, 1.0, 9, 18.0, size)[0] > 0.0
+    assert component_interval(told * (1.0 - 1e-6), 1.0, 9, 18.0, size)[0] == 0.0
+    assert 0.0 < component_interval(told * (1.0 + 1e-6), 1.0, 9, 18.0, size)[0] < 0.01
+    # So does the upper one.
+    least = float(f.ppf(0.025, 8, 18))
+    assert component_interval(least * (1.0 - 1e-6), 1.0, 9, 18.0, size)[1] == 0.0
+    assert 0.0 < component_interval(least * (1.0 + 1e-6), 1.0, 9, 18.0, size)[1] < 0.01
 
 
 def test_leaving_rows_out_gives_a_mean_its_own_interval():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
 
@@ -17,12 +18,13 @@ from mho.cli.experiments import characterise as characterising
 from mho.cli.experiments import experiments, forecast
 from mho.cli.experiments import optimise as optimising
 from mho.cli.experiments import published as publishing
-from mho.cli.experiments.procedure_command import ProcedureCommand, Verb
+from mho.cli.experiments.procedure_command import Verb
 from mho.cli.lazy_verbs import LazyVerbs
 from mho.cli.many_runs import many_runs
 from mho.cli.run_files import run_files
 from mho.cli.terminal.sentences import complain
 from mho.errors import Aborted, MhoError
+from mho.processes import leave, left_threads
 
 COMPLETING = "_MHO_COMPLETE"
 """The environment variable by which a shell asks what could be typed next."""
@@ -91,7 +93,7 @@ _offer(EXPERIMENTS, optimising.optimise)
 _offer(EXPERIMENTS, characterising.characterise, publishing.published)
 _offer(EXPERIMENTS, experiments.run, cls=experiments.RunCommand)
 _offer(EXPERIMENTS, experiments.resume)
-_offer(EXPERIMENTS, experiments.rehearse, cls=ProcedureCommand)
+_offer(EXPERIMENTS, experiments.rehearse, cls=experiments.RehearseCommand)
 _offer(EXPERIMENTS, experiments.procedures, experiments.gui)
 _offer(MANY, many_runs.campaign, many_runs.runner, many_runs.watch)
 _offer(RUNS, run_files.show, run_files.plot, reports.report, run_files.table, run_files.export)
@@ -111,13 +113,16 @@ def main(*, supervised: bool = True) -> NoReturn:
         Whether runs are carried out by a process of their own, which this one looks after.
     """
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    threads = threading.enumerate()
     try:
         code = app(prog_name="mho", standalone_mode=False, obj=supervised)
     except (UsageError, MhoError, OSError, KeyboardInterrupt) as error:
         if COMPLETING in os.environ:  # unreadable in the middle of a line
             sys.exit(REFUSED)
         complain(_in_words(error))
-        sys.exit(ABORTED if isinstance(error, Aborted | KeyboardInterrupt) else REFUSED)
+        code = ABORTED if isinstance(error, Aborted | KeyboardInterrupt) else REFUSED
+    if supervised and left_threads(threads):  # of a procedure; Python would wait for them
+        leave(code or 0)
     sys.exit(code or 0)
 
 

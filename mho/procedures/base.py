@@ -51,6 +51,9 @@ class Procedure(Parametrised):
     """
 
     version: ClassVar[str] = "1"
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """By version, what it computes otherwise from the same reads than those before it: patterns of names of the result
+    (``lrs.median_low``), and of columns (``formed/low``)."""
     title: ClassVar[str] = ""
     group: ClassVar[str] = "Other"
     """Heading under which the procedure is listed."""
@@ -71,6 +74,12 @@ class Procedure(Parametrised):
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Convert the parameters of a run of an earlier `version` of this procedure to the present ones."""
         return dict(values)
+
+    @classmethod
+    def restated_since(cls, version: str) -> tuple[str, ...]:
+        """Return the patterns of what later versions than this one compute otherwise from the same reads."""
+        later = (names for number, names in cls.restated.items() if int(number) > int(version or 1))
+        return tuple(name for names in later for name in names)
 
     def check(self) -> Any:
         """Check the parameters and read the input files; return the input of `prepare` and `estimate`.

@@ -55,12 +55,13 @@ class Row:
 @dataclass(frozen=True)
 class Message:
     """A message to the user, stored in the log; `level` is a `logging` level name, `unsafe` whether it reports a bench that
-    is not confirmed safe.
+    is not confirmed safe, `held` whether it says that a queue is held.
     """
 
     level: str
     text: str
     unsafe: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True)

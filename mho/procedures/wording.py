@@ -26,37 +26,39 @@ def quantity(value: float, unit: str = "") -> str:
 
 
 LEFT_OUT = {
-    "below_noise": "below the noise",
-    "stuck": "stuck",
+    "unformed": "unformed",
+    "virgin": "unformed",
+    "below_noise": "below the noise of their readings",
     "do_not_conduct": "without conduction",
-    "do_not_switch": "that do not switch",
+    "do_not_switch": "not switching",
     "never_switched": "that never switched",
+    "stuck": "without a response",
 }
-"""Numbers in a result of cells that were left out, in words."""
+"""Numbers of a result that count cells which were left out, and why these were."""
 
 
-def without_formed(summary: Mapping[str, Any], name: str = "unformed") -> Conclusion | None:
-    """Return the conclusion of an experiment that measured none of its cells; None where it did, or nothing tells.
+def measured_cells(summary: Mapping[str, Any]) -> int:
+    """Return of how many of its ``cells`` an experiment tells: ``measured``, else all that were not unformed."""
+    for name in ("measured", "conducting"):
+        if name in summary:
+            return int(summary[name])
+    return int(summary["cells"]) - int(summary.get("unformed", summary.get("virgin", 0)))
 
-    Parameters
-    ----------
-    summary : mapping
-        A result with ``cells``, and ``measured`` or ``conducting``, the number of those that told anything.
-    name : str
-        Of the result's number of cells that were left out as unformed, beside ``cells``.
-    """
-    cells, unformed = summary.get("cells"), summary.get(name)
-    if not cells:
+
+def left_out(summary: Mapping[str, Any]) -> str:
+    """Return which cells were left out, as a part of a line: ``4 unformed, 1 below the noise of their readings``."""
+    return joined(*(if_any(int(summary.get(name) or 0), why) for name, why in LEFT_OUT.items()))
+
+
+def without_measured(summary: Mapping[str, Any]) -> Conclusion | None:
+    """Return the conclusion of an experiment that tells of none of its cells; None where it tells of one."""
+    cells = int(summary["cells"])
+    if not cells or measured_cells(summary):
         return None
-    if unformed == cells:
+    if cells in (summary.get("unformed"), summary.get("virgin")):
         return Conclusion(f"{cells:,} of {counted(cells, 'cell')} unformed", measured=False)
-    if summary.get("measured", summary.get("conducting")) != 0:
-        return None
-    left = joined(
-        if_any(unformed or 0, "unformed"),
-        *(if_any(summary.get(key, 0), words) for key, words in LEFT_OUT.items()),
-    )
-    return Conclusion(f"{counted(cells, 'cell')}" + (f": {left}" if left else ""), measured=False)
+    why = left_out(summary)
+    return Conclusion(f"{counted(cells, 'cell')}, {why}" if why else counted(cells, "cell"), measured=False)
 
 
 def joined(*parts: str) -> str:
@@ -74,7 +76,7 @@ def lost_cells(summary: Mapping[str, Any]) -> str:
     return if_any(int(summary.get("lost_by_pulses") or 0), "lost by our pulses")
 
 
-def in_windows(cells: int, failed: int) -> str:
+def verified_cells(cells: int, failed: int) -> str:
     """Return how many of the programmed cells are in their windows, as a part of a line."""
     if not failed:
         return f"{counted(cells, 'cell')} in {'its window' if cells == 1 else 'their windows'}"

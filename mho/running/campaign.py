@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +19,7 @@ from mho.running.execution import run
 from mho.running.failures import failure_reason
 from mho.running.fingerprint import Fingerprint, Inputs, differences, fingerprint_text, recorded_fingerprint
 from mho.running.plan import Plan, PlannedRun
-from mho.runs import GOING_ON, RunFile, Status
+from mho.runs import GOING_ON, RunFile, Status, outcome_line
 from mho.runs.index import plain_results, write_parquet
 from mho.runs.liveness import HEARTBEAT_LIMIT
 from mho.runs.paths import MOST_TRIES, path_of_earlier_try
@@ -137,6 +138,7 @@ class Campaign:
         self._tries = tries
 
     def __len__(self) -> int:
+        """Return how many runs its share has."""
         return sum(self.share.has(planned.number) for planned in self.plan.runs)
 
     def tasks(self) -> Iterator[Task]:
@@ -253,7 +255,7 @@ def _keep_plan(plan: Plan, folder: Path) -> None:
     try:
         (folder / "runs").mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            draft = folder / f".plan.{socket.gethostname()}-{os.getpid()}.part"
+            draft = folder / f".plan.{secrets.token_hex(4)}.part"
             draft.write_text(plan.text, "utf-8")
             draft.replace(path)  # whole: the other shares of the campaign begin at the same time
         elif path.read_text("utf-8") != plan.text:
@@ -371,7 +373,8 @@ def _row_of_file(task: Task, statuses: tuple[Status, ...], attempt: int = 0) -> 
             status = file.status
             if status not in statuses:
                 return None
-            row = describe_run(task, status, file.reason, file.summary, attempt)
+            outcome = outcome_line(status, file.reason, file.conclusion, named=False)
+            row = describe_run(task, status, file.reason, file.summary, attempt, outcome)
             made = recorded_fingerprint(file)
     except RunFileError:
         return None
@@ -386,7 +389,9 @@ def _row_of_file(task: Task, statuses: tuple[Status, ...], attempt: int = 0) -> 
     return row
 
 
-def describe_run(task: Task, status: Status, reason: str, summary: Mapping[str, Any], attempt: int) -> Row:
+def describe_run(
+    task: Task, status: Status, reason: str, summary: Mapping[str, Any], attempt: int, conclusion: str = ""
+) -> Row:
     """Return the row of a run: what was planned, how it ended, and the plain numbers of its summary.
 
     `attempts` is 0 for a run that was finished before the campaign was started, or by another share of it.
@@ -397,6 +402,7 @@ def describe_run(task: Task, status: Status, reason: str, summary: Mapping[str, 
         "procedure": planned.procedure,
         "status": str(status),
         "reason": reason,
+        "conclusion": conclusion or reason,
         "attempts": attempt,
         "file": f"runs/{task.path.name}" if task.path.exists() else "",
         "bench": planned.bench,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mho.errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures.stream import BenchTaken, Control, Ended, Event, MakingSafe, Message, Observer, Started
-from mho.processes import Safed, end_children, make_safe_apart
+from mho.processes import Safed, end_children, left_threads, make_safe_apart
 from mho.running.supervisor import Report
+from mho.runs import Conclusion
 
 SUPERVISOR_GONE = "the process that looked after the run is gone"
 
@@ -59,6 +61,11 @@ class SafetyObserver:
 
     def _interrupt(self) -> None:
         self.control.abort(SUPERVISOR_GONE, lost=True)
+
+    @property
+    def conclusion(self) -> Conclusion | None:
+        """What the run concludes; None of one that was not begun, or has not ended."""
+        return None if self.ended is None else self.ended.conclusion
 
     def left_safe(self, error: BaseException | None) -> bool:
         """Return whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it."""
@@ -112,7 +119,7 @@ def observed_safety(
 
     safety = SafetyObserver(report, bench)
     ended: BaseException | None = None
-    real = is_real(bench)
+    real, threads = is_real(bench), threading.enumerate()
     own_code = real and bool(procedure) and runs_foreign_code(procedure, strategy, bench)
     if own_code:
         report.own_code()
@@ -128,6 +135,12 @@ def observed_safety(
         raise
     finally:
         safe = safety.left_safe(ended)
+        if left := left_threads(threads):
+            said = f"{' and '.join(left)}, a thread of the procedure, still runs: it ends with this process"
+            display(Message("WARNING", said))
+            if safety.taken and report.supervised:  # it has the bench's connections
+                report.had_thread()
+                safe = False
         # Remaining children of the procedure have the bench's connections, and may have used it since.
         if safety.taken and report.supervised and end_children():
             report.had_children()

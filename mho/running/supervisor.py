@@ -85,6 +85,10 @@ class Report:
         """Report that the procedure had left processes that could use the bench, and that they were ended."""
         self._say(heirs=True)
 
+    def had_thread(self) -> None:
+        """Report that the procedure had left a thread that could use the bench, and that ends with this process."""
+        self._say(thread=True)
+
     def leaving(self) -> None:
         """Report that this process is about to end regularly."""
         self._say(leaving=True)
@@ -148,6 +152,7 @@ class _Supervisor:
         self._rest = b""
         self._used: dict[str, str] = {}  # benches, with the folder they were named from
         self._safe: set[str] = set()  # those that the worker has left safe
+        self._thread = False  # whether it had a thread that could use them after that
         self._children = False  # whether the worker had descendants that could use them
         self._own_code = False  # whether code of the user's own ran there
         self._leaving = self._safing = False
@@ -207,6 +212,7 @@ class _Supervisor:
                         words = json.loads(line)
                         self._leaving |= "leaving" in words
                         self._children |= "heirs" in words
+                        self._thread |= "thread" in words
                         self._own_code |= "own_code" in words
                         self._safe.add(words.get("safe"))
                         self._safing = "making_safe" in words
@@ -252,6 +258,9 @@ class _Supervisor:
         if self._children and self._used:  # descendants may have used them after the worker made them safe
             self._safe.clear()
             words.append("processes that the run had left could use its bench, and were ended")
+        if self._thread and self._used:
+            self._safe.clear()
+            words.append("a thread that the run had left could use its bench, and was ended")
         safe = True
         for bench, folder in self._used.items():
             if bench in self._safe and not self._own_code:

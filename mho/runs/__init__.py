@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mho.runs.conclusion import Conclusion, outcome_line
+from mho.runs.conclusion import Conclusion, outcome_line, status_words
 from mho.runs.figures import Band, Figure, ReferenceLine, ReferencePoints
 from mho.runs.integrity import Verdict, Verification, verify
 from mho.runs.paths import new_run_path, runs_folder
@@ -81,5 +81,6 @@ __all__ = [
     "outcome_line",
     "recover",
     "runs_folder",
+    "status_words",
     "verify",
 ]

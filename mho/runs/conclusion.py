@@ -53,6 +53,12 @@ class Conclusion:
         return f"{self.line}: {NOTHING_MEASURED}" if self.line else NOTHING_MEASURED
 
 
+def status_words(status: Status | str, conclusion: Conclusion | None) -> str:
+    """Return the status of a run in words: ``failed``, ``finished``, ``finished, nothing measured``."""
+    nothing = status == Status.FINISHED and conclusion is not None and not conclusion.measured
+    return f"{status}, {NOTHING_MEASURED}" if nothing else str(status)
+
+
 def outcome_line(
     status: Status | str, reason: str, conclusion: Conclusion | None, *, named: bool = True
 ) -> str:
@@ -75,7 +81,7 @@ def outcome_line(
     finished = status == Status.FINISHED
     text = " ".join((conclusion.line if finished else reason).split())
     if named:
-        word = f"{status}, {NOTHING_MEASURED}" if finished and not conclusion.measured else str(status)
+        word = status_words(status, conclusion)
         text = f"{word}: {text}" if text else word
     elif finished:
         text = conclusion.text

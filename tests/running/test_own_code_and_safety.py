@@ -202,3 +202,57 @@ def test_which_runs_have_code_of_the_users_own(tmp_path):
     assert runs_foreign_code("lab.py:Mine", "", "simulated")
     assert runs_foreign_code("program", "lab:Halving", "simulated")
     assert not runs_foreign_code("program", "ispp", "simulated")
+
+
+LINGERING = """
+import threading, time
+from mho.procedures import Read
+
+
+class Lingering(Read):
+    \"\"\"Leaves a thread that goes on.\"\"\"
+
+    def execute(self, plan, bench, stream):
+        threading.Thread(target=time.sleep, args=(600.0,), name="poller").start()
+        return super().execute(plan, bench, stream)
+"""
+
+
+def test_a_run_whose_procedure_has_left_a_thread_returns_and_says_so(bench, tmp_path):
+    path, laboratory = bench
+    (tmp_path / "lab.py").write_text(LINGERING, "utf-8")
+    command = [
+        "run",
+        "lab.py:Lingering",
+        "--rows",
+        "0:1",
+        "--columns",
+        "0:1",
+        "--output",
+        str(tmp_path / "run.h5"),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "mho", *command, "--bench", path],
+        cwd=tmp_path,
+        env=os.environ | {"MHO_RUNS": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=100.0,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "poller, a thread of the procedure, still runs: it ends with this process" in done.stderr
+    assert "a thread that the run had left could use its bench, and was ended" in done.stderr
+    assert unsafe_roles(laboratory) == set()
+
+
+def test_a_job_whose_procedure_has_left_a_thread_ends(bench, tmp_path):
+    path, laboratory = bench
+    (tmp_path / "lab.py").write_text(LINGERING, "utf-8")
+    desk = Desk(tmp_path / "queue.sqlite", path)
+    said = carried_out(
+        desk, Order("lab.py:Lingering", {"rows": "0:1", "columns": "0:1"}, path, 1, folder=tmp_path)
+    )
+    assert "was made safe by a fresh process" in said
+    assert "did not end in time" not in said
+    assert unsafe_roles(laboratory) == set()

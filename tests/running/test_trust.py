@@ -17,10 +17,12 @@ from mho import run
 from mho.cli.terminal import run_display as procedures_terminal
 from mho.errors import InputError, RunFileError
 from mho.procedures import Program, Read
+from mho.running import trust
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
 from mho.running.trust import Code, anybody, foreign
-from mho.runs import RunFile
+from mho.runs import RunFile, Verdict
+from mho.runs.integrity.verification import Verification
 
 DIGITS = np.array([[1, 5]])
 
@@ -302,3 +304,46 @@ def test_a_file_that_is_no_run_is_refused(tmp_path):
     (tmp_path / "no.h5").write_text("no")
     with pytest.raises(RunFileError):
         order_of_run(tmp_path / "no.h5")
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_what_is_damaged_or_changed_is_not_repeated_whatever_it_names(
+    verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.h5"
+    monkeypatch.setattr(
+        trust, "verify", lambda given: Verification(given, verdict, findings=("a column differs",))
+    )
+    if verdict in (Verdict.CHANGED, Verdict.DAMAGED, Verdict.UNREADABLE):
+        with pytest.raises(RunFileError, match=f"is {verdict}, so it is not repeated: a column differs"):
+            trust.check_unchanged(path)
+    else:
+        trust.check_unchanged(path)
+
+
+def test_every_place_of_a_file_that_names_a_class_is_looked_at() -> None:
+    bench = (
+        '[a]\ndriver = "lab.one:Driver"\n[[b]]\n[b.c]\ntwin = "lab.two:Twin"\n[d]\nnote = "lab.three:Note"\n'
+    )
+    assert set(foreign("", bench, "the file")) == {"lab.one:Driver", "lab.two:Twin"}
+    assert foreign("lab:Own", "", "the file", "plans:Strategy") == ("lab:Own", "plans:Strategy")
+    assert foreign("mho.procedures:Read", "[a]\ndriver = \"keithley2450\"", "the file") == ()
+    assert foreign("mhonster:Read", "", "the file") == ("mhonster:Read",)
+    assert foreign("mho/own.py:Read", "", "the file", "mho.py:Plan") == ("mho/own.py:Read", "mho.py:Plan")
+
+
+def test_nobody_is_asked_about_mho_s_own_and_who_does_not_agree_stops_it(tmp_path: Path) -> None:
+    asked: list[Code] = []
+
+    def refuse(code: Code) -> bool:
+        asked.append(code)
+        return False
+
+    trust.check_trusted(tmp_path, (), refuse)
+    assert asked == []
+    with pytest.raises(InputError, match="nobody has agreed"):
+        trust.check_trusted(tmp_path, ("json.tool:main",), refuse)
+    assert [one.name for one in asked] == ["json.tool:main"]
+    with pytest.raises(InputError, match="no module 'nowhere_at_all'"):
+        trust.check_trusted(tmp_path, ("nowhere_at_all:Class",), anybody)
+    assert trust.nobody(asked[0]) is False

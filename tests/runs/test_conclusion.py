@@ -230,8 +230,8 @@ def test_an_index_of_an_older_version_is_made_anew(new_path: NewPath, header: Ru
 
 
 def test_a_published_copy_has_it_without_names(new_path: NewPath, header: RunHeader):
-    told = Conclusion("converged", ("no file /home/marie/x.npy on pi17",), unsafe="pi17 is silent")
-    personal = {"user": "marie", "host": "pi17", "folder": "/home/marie/lab"}
+    told = Conclusion("converged", ("no file /data/marie/x.npy on pi17",), unsafe="pi17 is silent")
+    personal = {"user": "marie", "host": "pi17", "folder": "/data/marie/lab"}
     named = RunHeader(**{**vars(header), "provenance": personal})
     copy = copy_for_publication(written(new_path(), named, told), new_path())
     with RunFile(copy.path) as run:

@@ -176,10 +176,10 @@ def compare(
         alone=_alone(sides),
         notes=tuple(_notes(sides, kinds)),
         marked=tuple(
-            (run.name, f"{run.status}{f': {run.reason}' if run.reason else ''}")
+            (run.name, run.outcome)
             for side in sides
             for run in side.runs
-            if run.status != Status.FINISHED
+            if run.status != Status.FINISHED or not run.measured
         ),
         skipped=tuple(skipped),
     )

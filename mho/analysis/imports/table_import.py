@@ -23,6 +23,7 @@ from mho.chip_maps.chip import parse_chip_map, read_chip_text
 from mho.errors import InputError
 from mho.runs import (
     Column,
+    Conclusion,
     Figure,
     Layout,
     Map,
@@ -270,6 +271,8 @@ def import_reading(
             **derived.result,
         }
         run.set_result(result, derived.units)
+        what = f"{survey.kept:,} row{'s' * (survey.kept != 1)} of {measurement.name}"
+        run.conclude(Conclusion(f"{what} imported", measured=survey.kept > 0))
     return target
 
 

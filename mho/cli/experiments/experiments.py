@@ -16,11 +16,22 @@ from mho.cli import completion
 from mho.cli.exit_codes import NOT_CONVERGED, UNFINISHED
 from mho.cli.experiments.procedure_command import ProcedureCommand, typed_parameters
 from mho.cli.experiments.supervision import apart
-from mho.cli.options import Bench, Force, Output, Preset, ResumeOf, Run, Seed, SummaryAsJson, Trusted
+from mho.cli.options import (
+    Bench,
+    Force,
+    Output,
+    OutputIfKept,
+    Preset,
+    ResumeOf,
+    Run,
+    Seed,
+    SummaryAsJson,
+    Trusted,
+)
 from mho.errors import InputError
 
 if TYPE_CHECKING:
-    from mho.procedures.stream import Observer
+    from mho.procedures.stream import Ended, Observer
 
 
 class RunCommand(ProcedureCommand):
@@ -41,6 +52,21 @@ class SolveCommand(RunCommand):
     def procedure_of(self, given: Mapping[str, Any]) -> str:
         """Return its name."""
         return "solve"
+
+
+class RehearseCommand(ProcedureCommand):
+    """A verb whose first word is a bench, which may stand behind ``--bench`` as well."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Put the bench that is given by its option first."""
+        words = list(args)
+        for place, word in enumerate(words):
+            name, equals, value = word.partition("=")
+            if name == "--bench" and (equals or words[place + 1 :]):
+                rest = words[:place] + words[place + (1 if equals else 2) :]
+                words = [value if equals else words[place + 1], *rest]
+                break
+        return super().make_context(info_name, words, parent, **extra)
 
 
 def solve(
@@ -123,18 +149,19 @@ def _carry_out(
         result = carry_out(
             procedure, bench, seed=seed, observers=observers, control=safety.control, **conditions
         )
-    _tell(result, as_json)
+    _tell(result, display.ended, as_json)
 
 
-def _tell(result: Any, as_json: bool) -> None:
-    """Print the result of a run; a solve that has not converged has an exit status of its own."""
+def _tell(result: Any, ended: Ended | None, as_json: bool) -> None:
+    """Print how a run ended, and its result; a solve that has not converged has an exit status of its own."""
     from mho.cli.terminal.run_display import print_result
     from mho.running.results import kept_result
 
     if as_json:
-        typer.echo(json.dumps(kept_result(result).values))
+        concluded = {} if ended is None else {"conclusion": vars(ended.conclusion)}
+        typer.echo(json.dumps(concluded | kept_result(result).values))
     else:
-        print_result(result)
+        print_result(result, ended=ended)
     if getattr(result, "converged", True) is False:
         raise typer.Exit(NOT_CONVERGED)
 
@@ -146,7 +173,7 @@ def resume(run: Run, output: Output = None, as_json: SummaryAsJson = False, trus
 
     with RunDisplay(quiet=as_json) as display:
         result = carry_on(run, output=output, observers=[display.observe], trust=asking(trust))
-    _tell(result, as_json)
+    _tell(result, display.ended, as_json)
 
 
 def _require(procedure: str, context: typer.Context) -> None:
@@ -175,13 +202,21 @@ def rehearse(
     ] = "",
     preset: Preset = None,
     seed: Seed = None,
-    output: Annotated[Path | None, typer.Option(help="leave the run file (.h5) here")] = None,
+    output: OutputIfKept = None,
+    bench_: Annotated[
+        str | None,
+        typer.Option(
+            "--bench", help="a bench file, as the first word, too", autocompletion=completion.benches
+        ),
+    ] = None,
     beyond: Annotated[
         bool, typer.Option("--beyond", help="go on beyond limits, and report them all")
     ] = False,
     force: Force = False,
 ) -> None:
     """Run a procedure on the simulated twins of a real bench, and report what it would do there."""
+    if bench_ is not None:  # the first one stands in front already
+        raise InputError(f"the bench is named twice, {bench!r} and {bench_!r}; name it once")
     _require(procedure, context)
     from mho.cli.experiments.rehearsal import print_rehearsal
     from mho.cli.terminal.run_display import RunDisplay

@@ -14,7 +14,7 @@ from mho.cli import completion
 from mho.cli.experiments.procedure_command import ProcedureCommand, typed_parameters
 from mho.cli.many_runs.queue_display import RunnerDisplay
 from mho.cli.many_runs.queue_tables import as_json, print_job, print_jobs, print_lanes
-from mho.cli.options import AsJson, Bench, Preset, Trusted
+from mho.cli.options import AsJson, Bench, Output, Preset, Trusted
 from mho.cli.terminal.run_display import asking
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import QueueError
@@ -48,7 +48,6 @@ Seed = Annotated[int | None, typer.Option(help="of everything random; fresh at e
 After = Annotated[
     str | None, typer.Option(help="go on with the simulated chip that this run left: a run file, or #JOB")
 ]
-Output = Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default beside the queue")]
 Force = Annotated[
     bool | None,
     typer.Option(
@@ -152,7 +151,11 @@ def list_jobs(
 def show(number: Number, json_: AsJson = False) -> None:
     """Show everything about a job."""
     with Queue() as queue:
-        _report(as_it_stands(queue.job(number)), json_, whole=True)
+        job = as_it_stands(queue.job(number))
+        if json_:
+            typer.echo(as_json(job))
+        else:
+            print_job(job, queue.lane(job.order.bench), Terminal())
 
 
 @queue_app.command()
@@ -359,10 +362,5 @@ def _numbers(jobs: list[Job]) -> str:
             return f"jobs {jobs[0].id} to {jobs[-1].id}"
 
 
-def _report(job: Job, json_: bool, *, whole: bool = False) -> None:
-    if json_:
-        typer.echo(as_json(job))
-    elif whole:
-        print_job(job, Terminal())
-    else:
-        typer.echo(f"job {job.id}")
+def _report(job: Job, json_: bool) -> None:
+    typer.echo(as_json(job) if json_ else f"job {job.id}")

@@ -81,14 +81,15 @@ class Bench(GuardedBench):
         self._limits = source.bench.terminal_limits() if limits is None else limits
         self._arrays = given.shapes_of_arrays(source.chip_text)
         # A simulated chip is drawn anew, with no cell formed, whatever a list says of the chip that it stands for.
-        self.forming = FormingRecord(
-            source.chip_text, source.defects_text if source.bench.simulation is None else ""
-        )
+        known = source.defects_text if source.bench.simulation is None else ""
+        insisted = {terminal for terminal, entry in source.bench.limits.items() if entry.insist}
+        self.forming = FormingRecord(source.chip_text, known, insisted)
         watchdog = Watchdog(instruments.board, source.bench.instruments.board.watchdog, every, now)
         super().__init__(instruments, watchdog, release, now)
         self.laboratory = laboratory
         self.simulated: Simulated | None = laboratory if simulated is None else simulated
-        self.damage = PulseDamage(self.simulated, read_chip_text(source.chip_text).cells.bears)
+        cells = read_chip_text(source.chip_text).cells
+        self.damage = PulseDamage(self.simulated, cells.bears | cells.bears_formed)
         self.checkpoint: Callable[[], None] = lambda: None
         self.on_vectors: OnVectors = lambda mode, volts, answers: None
         self._mode: Mode | Literal[""] = ""

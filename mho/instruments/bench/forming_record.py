@@ -7,7 +7,7 @@ that has read as unformed since its last pulse: what one pulse formed, the next 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ UNKNOWN, UNFORMED, FORMED = 0, 1, 2
 """States of a cell: not read since its last pulse, read as unformed since then, formed. Only the last one lasts."""
 
 
+UNREAD = 4096, 4096  # cells of an array whose size is not known: pages that no cell is in take no memory
+
+
 class FormingRecord:
     """Which cells are formed, by what the list of the chip says and by every read of the bench.
 
@@ -35,18 +38,18 @@ class FormingRecord:
     chip_text, list_text : str
         The chip map, and the list of what is known of the chip's cells, "" for none. A list that does not fit is left
         out here; whoever uses the chip is told (`mho.procedures.chip_in_use.chip_of`).
+    insisted : collection of str
+        Terminals at which the user consents to more than a formed cell bears.
 
     Attributes
     ----------
     formed_above : float
         Conductance (S) from which a cell reads as formed.
     bears : dict
-        Largest magnitude (V) at a terminal that a formed cell bears; infinite where the chip map does not say.
-    consent : bool
-        Whether the user has agreed to pulses beyond that.
+        Largest magnitude (V) at a terminal for a formed cell; infinite where the chip map does not say, or with consent.
     """
 
-    def __init__(self, chip_text: str, list_text: str = "") -> None:
+    def __init__(self, chip_text: str, list_text: str = "", insisted: Container[str] = ()) -> None:
         chip = _chip(chip_text)
         self._shapes: Shapes = (
             {} if chip is None else {one.name: (one.rows, one.columns) for one in chip.arrays}
@@ -54,10 +57,9 @@ class FormingRecord:
         self.formed_above = math.inf if chip is None else chip.write_verify.formed_above
         borne = {} if chip is None else chip.cells.bears_formed
         self.bears = {
-            line: borne.get(line.replace(" ", "_"), math.inf)
-            for line in ("bit line", "source line", "word line")
+            line: math.inf if line in insisted else borne.get(line.replace(" ", "_"), math.inf)
+            for line in ("bit line", "source line")
         }
-        self.consent = False
         self._states: dict[str, States] = {}
         self.add(one for one in _listed(list_text) if self._shapes.get(one.array) == (one.rows, one.columns))
 
@@ -135,7 +137,7 @@ class FormingRecord:
         """
         states = self._of(cell.array)
         state = int(states[cell.row, cell.column])
-        if abs(volts) > self.bears[line] and not self.consent and not (once and state == UNFORMED):
+        if abs(volts) > self.bears[line] and not (once and state == UNFORMED):
             raise LimitError(
                 f"{cell.array}[{cell.row}, {cell.column}]: {self._beyond(line, volts, state, once)}"
             )
@@ -144,13 +146,11 @@ class FormingRecord:
 
     def check(self, line: str, volts: float) -> None:
         """Raise `LimitError` where `volts` (V) at a terminal is beyond what a formed cell bears."""
-        if abs(volts) > self.bears[line] and not self.consent:
+        if abs(volts) > self.bears[line]:
             raise LimitError(self._beyond(line, volts, FORMED))
 
     def permit(self, states: States, line: str, volts: Floats) -> None:
         """Raise `LimitError` unless cells in these `states` may have one pulse each of so many `volts` (V)."""
-        if self.consent:
-            return
         beyond = np.flatnonzero((np.abs(volts) > self.bears[line]) & (states != UNFORMED))
         if beyond.size:
             first = beyond[0]
@@ -175,7 +175,7 @@ class FormingRecord:
     def _of(self, array: str) -> States:
         states = self._states.get(array)
         if states is None:
-            states = self._states[array] = np.zeros(self._shapes.get(array, (0, 0)), np.int8)
+            states = self._states[array] = np.zeros(self._shapes.get(array, UNREAD), np.int8)
         return states
 
     def _beyond(self, line: str, volts: float, state: int, once: bool = True) -> str:
@@ -188,7 +188,7 @@ class FormingRecord:
         )
         return (
             f"{line}: {abs(volts):.6g} V is beyond the {self.bears[line]:.6g} V that a formed cell bears by the chip map, "
-            f"and {why}; lower it, or raise `bears_formed` in the chip map if the cells bear more"
+            f"and {why}; lower it, or consent with `insist = true` beside the limit of the {line} in the bench file"
         )
 
 

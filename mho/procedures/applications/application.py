@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -133,10 +133,19 @@ class Application(Procedure):
         """Check the settings of write-verify; an application checks its own input after it."""
         read_settings(self.write_verify)
 
+    def matrices(self, given: Any) -> Sequence[Any]:
+        """Return matrices that the run is going to hold, as far as they are known before anything is measured."""
+        return ()
+
     def prepare(self, given: Any, bench: Bench, rng: np.random.Generator) -> Prepared:
-        """Check the limits of programming and products; return what `check` returned, with the run's generator."""
+        """Check the limits of programming and products, and that the chip holds what is known of the matrices.
+
+        Returns what `check` returned, with the run's generator, of which nothing is drawn.
+        """
         settings = settings_in_use(chip_of(bench).write_verify, self.write_verify)
         check_limits(bench, settings, VECTOR_VOLTS)
+        for matrix in self.matrices(given):
+            HeldMatrix.check(matrix, bench, bits=int(self.bits), write_verify=self.write_verify)
         return Prepared(given, rng, settings)
 
     def in_use(self, plan: Prepared) -> Mapping[str, tuple[float | str, str]]:

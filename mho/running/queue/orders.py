@@ -17,6 +17,7 @@ from mho.running.plan import load_plan
 from mho.running.queue.durations import expected_seconds
 from mho.running.queue.job import WITHIN, Job, JobStatus, Order
 from mho.running.queue.store import Queue
+from mho.running.rehearsal import check_on_twins
 from mho.running.trust import (
     Code,
     CodeNames,
@@ -108,7 +109,9 @@ def expect(
         bench = bench_key(order.bench)
         source = load_conditions(bench, order.preset, order.seed, order.force)
         procedure = make_procedure(order.procedure, order.parameters)
-        own = procedure.estimate(procedure.check(), source)
+        given = procedure.check()
+        check_on_twins(procedure, given, source, order.preset)
+        own = procedure.estimate(given, source)
         output = None if order.output is None else order.output.resolve()
         order = replace(order, bench=bench, output=output)
         if order.after is not None:

@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from mho.errors import BenchError, MhoError, QueueError
+from mho.errors import BenchError, MhoError, QueueError, recorded_name
 from mho.instruments.bench_file import read_bench_texts
 from mho.procedures import stream
 from mho.procedures.origin import bench_key
@@ -155,12 +155,12 @@ class Runner:
 
     def _carry_out(self, job: Job) -> None:
         """Run one job from its start to the decision on what follows."""
-        run, after, trouble = None, None, ""
+        run, after, trouble, error = None, None, "", ""
         try:
             after = run_before(job.order, self._queue)
             run = next_run_path(job, self._queue.path.parent)
-        except MhoError as error:
-            trouble = f"{type(error).__name__}: {error}"
+        except MhoError as refused:
+            trouble, error = f"{type(refused).__name__}: {refused}", recorded_name(refused)
         # A worker begins on request. If this process is killed before the request, the worker does nothing; if killed
         # later, the queue has recorded both processes and the run file.
         worker = Child(self._presence.inbox, self._family)
@@ -175,7 +175,7 @@ class Runner:
         if begun is None or run is None:  # taken out of the line a moment ago, or it cannot be
             self._dismiss(worker)
             if begun is not None:
-                self._settle(begun, JobOutcome(JobStatus.FAILED, trouble, safe=True))
+                self._settle(begun, JobOutcome(JobStatus.FAILED, trouble, safe=True, error=error))
             return
         self._job, self._worker, self._pace, self._state = begun, worker, Pace(job.estimate), "running"
         worker.tell(Assignment(job.order, run, job.id, begun.attempts, job.resume_of, after))
@@ -219,15 +219,20 @@ class Runner:
 
     def _note_end(self, job: Job, outcome: JobOutcome) -> None:
         policy = self._queue.lane(self.bench).policy
-        decision = GO_ON if outcome.asked else decide(policy, outcome.status, job.attempts)
+        decision = (
+            GO_ON
+            if outcome.asked
+            else decide(policy, outcome.status, job.attempts, outcome.error, safe=outcome.safe)
+        )
         self._queue.end(
             job.id, outcome.status, outcome.reason, decision,
             seconds=outcome.seconds, pulses=outcome.pulses, error=outcome.error,
-            ended=outcome.ended, confirmed=outcome.confirmed,
+            ended=outcome.ended, confirmed=outcome.confirmed, conclusion=outcome.conclusion,
         )  # fmt: skip
         self._tell_job(job.id)
         if decision.hold:
-            self._say("ERROR", f"the queue of {self.bench} is held: {self._queue.lane(self.bench).reason}")
+            reason = self._queue.lane(self.bench).reason
+            self._say("ERROR", f"the queue of {self.bench} is held: {reason}", held=True)
 
     def _see_that_alone(self) -> None:
         """Refuse when a job's own runner lives, even if its lock is gone."""
@@ -298,6 +303,7 @@ class Runner:
             "CRITICAL",
             f"{reason}. The queue is held; see to the bench, then `mho queue resume`",
             unsafe=True,
+            held=True,
         )
 
     # --- what comes in ---
@@ -421,9 +427,9 @@ class Runner:
         with suppress(StorageError):
             self._presence.announce(JobChanged(self._queue.job(number)))
 
-    def _say(self, level: str, text: str, *, unsafe: bool = False) -> None:
+    def _say(self, level: str, text: str, *, unsafe: bool = False, held: bool = False) -> None:
         log.log(logging.getLevelNamesMapping()[level], text)
-        self._presence.announce(stream.Message(level, text, unsafe))
+        self._presence.announce(stream.Message(level, text, unsafe, held))
 
 
 def _has_begun(job: Job, outcome: JobOutcome) -> bool:

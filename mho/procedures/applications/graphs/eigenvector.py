@@ -143,6 +143,10 @@ class Eigenvector(Application):
         matrix = _load(self.matrix)
         return _spectrum(matrix, None if self.shift is None else float(self.shift))
 
+    def matrices(self, given: Spectrum) -> tuple[Floats, ...]:
+        """Return A - s I."""
+        return (given.matrix - given.shift * np.eye(len(given.matrix)),)
+
     def layout(self, plan: Prepared) -> Layout:
         """Declare residuals and angles over the steps, and the eigenvector."""
         given: Spectrum = plan.given

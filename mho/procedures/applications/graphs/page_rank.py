@@ -119,6 +119,10 @@ class PageRank(Application):
         matrix, rhs = page_rank_system(transition, restart, float(self.damping))
         return Ranking(graph, restart, transition, matrix, rhs, np.asarray(np.linalg.solve(matrix, rhs)))
 
+    def matrices(self, given: Ranking) -> tuple[Floats, ...]:
+        """Return I - d P."""
+        return (given.matrix,)
+
     def layout(self, plan: Prepared) -> Layout:
         """Declare the scores, the cycles, and the system."""
         given: Ranking = plan.given

@@ -139,6 +139,10 @@ class PseudoInverse(Application):
             raise InputError("the matrix is complex; give its real form [[Re, -Im], [Im, Re]]")
         return np.asarray(matrix, dtype=np.float64)
 
+    def matrices(self, given: Rectangular) -> tuple[Floats, ...]:
+        """Return the matrix of the circuit."""
+        return (given.matrix,)
+
     def layout(self, plan: Prepared) -> Layout:
         """Declare the cycles, and images of the pseudo-inverse."""
         given: Rectangular = plan.given

@@ -32,7 +32,7 @@ from mho.procedures.cells.programming.strategy import Strategy
 from mho.procedures.chip_in_use import chip_of, recall_formed
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, if_any, in_windows, joined, lost_cells
+from mho.procedures.wording import counted, if_any, joined, lost_cells, verified_cells
 from mho.runs import Array, Column, Conclusion, Figure, Layout, Map, RecordedParameter, Table
 from mho.runs.standard_figures import programming_figures
 
@@ -121,6 +121,7 @@ class Refresh(Procedure):
 
     title: ClassVar[str] = "Refresh cells"
     group: ClassVar[str] = "Cells"
+    version: ClassVar[str] = "2"  # in version 1 a formed cell that read low could be formed again
     cell_record: ClassVar[str] = PULSES.name
 
     of = Parameter("Run that programmed the cells")
@@ -292,7 +293,7 @@ class Refresh(Procedure):
             joined(
                 f"{left:,} of {counted(summary['cells'], 'cell')} had left their windows",
                 if_any(summary["repaired"], "repaired"),
-                in_windows(summary["cells"], result.failed),
+                verified_cells(summary["cells"], result.failed),
                 lost_cells(summary),
             )
         )
@@ -300,7 +301,9 @@ class Refresh(Procedure):
     def _check_formed(self, plan: RefreshPlan, before: Floats, bench: Bench) -> None:
         """Refuse a chip on which the cells were never formed, before anything is written."""
         wanted = plan.cells.digits > 0
-        silent = int((before[wanted] < plan.settings.formed_above).sum())
+        at = plan.cells.placement
+        formed = bench.forming.mask(at.array)[np.ix_(at.rows, at.columns)]
+        silent = int(((before < plan.settings.formed_above) & ~formed)[wanted].sum())
         if silent > FRESH * wanted.sum():
             again = "" if bench.simulated is None else "go on with a simulated chip by --after RUN.h5, or "
             raise InputError(

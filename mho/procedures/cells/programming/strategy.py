@@ -43,7 +43,7 @@ _WORDS = {
     Outcome.UNFORMED: "unformed: no forming pulse made it conduct",
     Outcome.STUCK_LOW: "stuck low: SET pulses do not raise it",
     Outcome.STUCK_HIGH: "stuck high: RESET pulses do not lower it",
-    Outcome.OUT_OF_PULSES: "out of pulses: it passes its window without landing there",
+    Outcome.OUT_OF_PULSES: "out of pulses or attempts: it did not land in its window",
     Outcome.LEFT_WINDOW: "left its window after it was verified there",
 }
 

@@ -11,6 +11,7 @@ about the same in each decade (arXiv 2502.04524). Both are fitted as
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -255,7 +256,7 @@ def by_level(
             "spread": (float(_deviation(change)[-1]), deviation_interval(change[:, -1])),
             "spread_per_decade": (
                 growth(change)["spread_per_decade"],
-                jackknife(change, growth, {"spread_per_decade": "linear"})["spread_per_decade"],
+                _growth_interval(change, growth),
             ),
             "inside": (still / cells, binomial_interval(still, cells)),
         }
@@ -267,6 +268,21 @@ def by_level(
         for name, (value, ends) in numbers.items():
             found[f"level_{digit}"] |= with_interval(name, value, ends)
     return found
+
+
+def _growth_interval(change: Floats, growth: Callable[[Floats], dict[str, float]]) -> tuple[float, float]:
+    """Return the interval of the growth of the spread of changes (cells, reads), the wider of two on either side.
+
+    That which leaving out cells gives says too little where a few cells have long tails; that of the spread itself, as
+    cells that each change in proportion to log t have it, too little where the spread does not grow.
+    """
+    left = jackknife(change, growth, {"spread_per_decade": "linear"})["spread_per_decade"]
+    last = float(_deviation(change)[-1])
+    value = growth(change)["spread_per_decade"]
+    if not last > 0.0 or math.isnan(left[0]):
+        return left
+    spread = sorted(value * float(end) / last for end in deviation_interval(change[:, -1]))
+    return min(left[0], spread[0]), max(left[1], spread[1])
 
 
 def _deviation(cells: Floats) -> Floats:

@@ -55,7 +55,15 @@ from mho.procedures.cells.switching.full_pulses import (
 from mho.procedures.cells.switching.stress import StressReads, bursts
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, if_any, joined, lost_cells, without_formed
+from mho.procedures.wording import (
+    counted,
+    if_any,
+    joined,
+    left_out,
+    lost_cells,
+    measured_cells,
+    without_measured,
+)
 from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
@@ -124,6 +132,7 @@ class Endurance(Procedure):
     """SET and RESET cells until their window fails, and fit how long they last."""
 
     version: ClassVar[str] = "2"  # version 1 took windows that scatter for windows that have failed
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Endurance of cells"
     group: ClassVar[str] = "Cells"
 
@@ -360,15 +369,15 @@ class Endurance(Procedure):
     def conclude(self, plan: EndurancePlan, result: Endured) -> Conclusion:
         """Return how many windows failed, and Weibull's scale."""
         summary = result.summary
-        scale, unformed = summary.get("weibull_scale"), summary.get("unformed", 0)
-        return without_formed(summary) or Conclusion(
+        scale = summary.get("weibull_scale")
+        return without_measured(summary) or Conclusion(
             joined(
-                f"{summary['failed']:,} of {counted(summary['cells'] - unformed, 'window')} failed in "
+                f"{summary['failed']:,} of {counted(measured_cells(summary), 'window')} failed in "
                 f"{counted(int(self.cycles), 'cycle')}",
                 "" if scale is None else f"Weibull scale {scale:,.3g} cycles",
-                if_any(summary.get("missed_by_spread_alone", 0), "missed by spread"),
-                if_any(summary.get("never_switched", 0), "that never switched"),
-                if_any(unformed, "unformed"),
+                if_any(int(summary.get("cannot_hold") or 0), "that cannot hold the criterion"),
+                if_any(int(summary.get("missed_by_spread_alone") or 0), "missed by spread"),
+                left_out(summary),
                 lost_cells(summary),
             )
         )

@@ -41,7 +41,7 @@ from mho.procedures.cells.switching.formed_cells import (
 )
 from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, if_any, joined, lost_cells, quantity, without_formed
+from mho.procedures.wording import counted, joined, left_out, lost_cells, quantity, without_measured
 from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
@@ -216,8 +216,10 @@ class SweepPlan:
 class IV(Procedure):
     """Sweep the voltage at cells, up, down and back; extract SET and RESET voltages, both states and their window."""
 
-    # Version 3 extracted whatever the noise; 2 was called Sweep, and extracted nothing; in 1 a gate of 0 meant none given.
+    # Version 3 extracted whatever the noise, with other intervals; 2 was called Sweep, and extracted nothing; in 1 a gate
+    # of 0 meant none given.
     version: ClassVar[str] = "4"
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"4": ("*_low", "*_high")}
     title: ClassVar[str] = "I-V loops"
     group: ClassVar[str] = "Cells"
 
@@ -482,7 +484,7 @@ class IV(Procedure):
     def conclude(self, plan: SweepPlan, result: Sweeps) -> Conclusion:
         """Return how many loops show a SET and a RESET, and where."""
         summary = result.summary
-        nothing = without_formed(summary)
+        nothing = without_measured(summary)
         if nothing is not None:
             return nothing
         loops = f"{counted(summary['sweeps'], 'loop')} of {counted(summary['cells'], 'cell')}"
@@ -493,9 +495,7 @@ class IV(Procedure):
             + (f" at {quantity(volts, 'V')}" if (volts := summary.get(key)) is not None else "")
             for number, name, key in (("sets", "SET", "v_set"), ("resets", "RESET", "v_reset"))
         ]
-        return Conclusion(
-            f"{loops}: " + joined(*found, if_any(summary.get("unformed", 0), "unformed"), lost_cells(summary))
-        )
+        return Conclusion(f"{loops}: " + joined(*found, left_out(summary), lost_cells(summary)))
 
     def _noise(self, plan: SweepPlan, bench: Bench, loops: int) -> PointNoise | None:
         """Return the noise of the points, by sweeps with the transistor off of a few cells; None for no blanks."""

@@ -9,6 +9,7 @@ import pytest
 
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.instruments import Pulse
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
@@ -216,3 +217,14 @@ def test_far_above_the_level_starts_afresh_from_a_full_reset():
     gentle = Asap.towards(30e-6, 28.8e-6, 31.2e-6, SETTINGS).next_pulse(32e-6)
     assert gentle.kind == "reset"
     assert gentle.voltage < SETTINGS.reset_full
+
+
+def test_a_full_reset_leaves_a_formed_cell_formed():
+    state = Asap.towards(5e-6, 3.8e-6, 6.2e-6, SETTINGS)
+    assert state.next_pulse(1e-9).voltage == SETTINGS.forming_voltages[0]
+    for _ in range(3):
+        assert state.next_pulse(200e-6) == Pulse(
+            "reset", SETTINGS.reset_full, SETTINGS.width, SETTINGS.reset_gate
+        )
+        raised = state.next_pulse(0.2 * SETTINGS.formed_above)
+        assert (raised.voltage, raised.width) == (SETTINGS.set_voltage, SETTINGS.width)
