@@ -118,3 +118,20 @@ def test_the_names_of_before_stay_valid() -> None:
     with pytest.raises(RunFileError, match="fit is 'weibull'; to figures of kind lines fits one of linear"):
         Figure("f", table="t", y="y", fit="weibull")
     assert Figure("f", kind="distribution", table="t", x="x", fit="weibull").fit == "weibull"
+
+
+def test_points_that_bend_away_from_a_law_have_no_interval_of_its_numbers() -> None:
+    """A loss over log time: a slope a decade would have a tight interval, and no meaning."""
+    rng = np.random.default_rng(1)
+    times = np.geomspace(1.0, 1e6, 13)
+    lost = found(fit_curve("log", times, 20.0 * np.expm1(-times / 1e6) + 0.01 * rng.standard_normal(13)))
+    assert lost.p < 0.01
+    assert not any(np.isfinite(one.low) or np.isfinite(one.high) for one in lost.numbers)
+    assert "the points bend away from it (p " in in_words(lost, ("uS", "uS"))
+    straight = [
+        found(fit_curve("log", times, -0.2 * np.log10(times) + 0.01 * rng.standard_normal(13))).p
+        for _ in range(500)
+    ]
+    assert np.mean(np.array(straight) < 0.05) < 0.08
+    assert np.isnan(found(fit_curve("log", times, -0.2 * np.log10(times))).p)
+    assert np.isfinite(found(fit_curve("log", times[:5], -0.2 * np.log10(times[:5]))).b)

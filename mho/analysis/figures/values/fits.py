@@ -3,6 +3,7 @@
 Curves are fitted by least squares where they are straight: ``linear`` y = a + b x; ``log`` y = a + b log10 x; ``exp``
 y = a exp(b x), ``power`` y = a x**b and ``arrhenius`` y = a exp(-b / (k T)) in the logarithm of y, so that the error is
 relative. Intervals are Student's, R^2 is that of what was fitted (Draper and Smith, "Applied Regression Analysis", ch. 1).
+Points that bend away from the line, by the F test of a squared term, have no interval: the law is not theirs.
 
 Distributions are fitted by maximum likelihood: ``weibull`` 1 - exp(-(x / scale)**shape), ``lognormal`` by mean and
 deviation of ln x. Goodness is the Anderson-Darling A^2 for estimated numbers with its p (D'Agostino and Stephens,
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, ndtr, stdtrit
+from scipy.special import fdtrc, gammaln, ndtr, stdtrit
 
 from mho.confidence import freedom_interval, likelihood_drop, profile_interval
 from mho.runs.figures import DISTRIBUTION_FITS, fit_kind
@@ -28,6 +29,9 @@ BOLTZMANN = 8.617333262e-5
 
 FEWEST_POINTS, FEWEST_VALUES = 3, 8
 """Points of a curve, and values of a distribution, from which on numbers have intervals, and a law is judged."""
+
+FEWEST_BENT, BENT = 6, 0.01
+"""Points from which on a bend is told, and the p value below which a law's numbers have no interval."""
 
 CONFIDENCE = 0.95
 UPPER = 0.5 + CONFIDENCE / 2.0  # quantile at its upper end
@@ -58,8 +62,10 @@ class Fit:
         Points, or values.
     r_squared : float
         Of a curve; NaN of a distribution, and where it has no meaning.
-    a_squared, p : float
+    a_squared : float
         Anderson and Darling's, of a distribution.
+    p : float
+        Of a distribution that of A^2; of a curve, that its points lie along it and do not bend. NaN of too few.
     """
 
     kind: str
@@ -157,7 +163,8 @@ def _straight(kind: str, places: Floats, values: Floats, *, log_y: bool) -> Fit 
         whole = float(((values - centre) / size) @ ((values - centre) / size))
         r_squared = 1.0 - rest / whole if whole > 0.0 else np.nan
         reach = np.array([np.nan, np.nan])
-        if count >= FEWEST_POINTS:
+        p = _bend_p(unit, left / size, r_squared) if count >= FEWEST_BENT else np.nan
+        if count >= FEWEST_POINTS and not p < BENT:
             deviation = size * np.sqrt(rest / (count - 2))
             t = float(stdtrit(count - 2, UPPER))
             reach = (
@@ -183,7 +190,21 @@ def _straight(kind: str, places: Floats, values: Floats, *, log_y: bool) -> Fit 
         Number(first, a, low, high),
         Number(second, slope, slope - float(reach[1]), slope + float(reach[1])),
     )
-    return Fit(kind, numbers, count, r_squared)
+    return Fit(kind, numbers, count, r_squared, p=p)
+
+
+def _bend_p(x: Floats, left: Floats, r_squared: float) -> float:
+    """Return the p value of what a line left of points at centred places `x`, against a bend: the F test of x squared."""
+    if not r_squared < 1.0 - 1e-12:  # rounding bends, too
+        return np.nan
+    base = np.linalg.qr(np.stack((np.ones(len(x)), x), axis=1))[0]
+    bend = x**2 - base @ (base.T @ x**2)
+    size, freedom = float(bend @ bend), len(x) - 3
+    if not size > 1e-12:
+        return np.nan
+    taken = float(bend @ left) ** 2 / size
+    rest = float(left @ left) - taken
+    return float(fdtrc(1.0, freedom, taken * freedom / rest)) if rest > 0.0 else 0.0
 
 
 @np.errstate(all="ignore")
@@ -289,6 +310,8 @@ def in_words(fit: Fit, units: Sequence[str], factors: Sequence[float] = (1.0, 1.
         parts.append(f"{one.name} {value:.4g}{interval} {unit}".rstrip())
     if np.isfinite(fit.r_squared):
         parts.append(f"R² {fit.r_squared:.4f}")
+    if fit.p < BENT and fit.kind not in DISTRIBUTION_FITS:
+        parts.append(f"the points bend away from it (p {fit.p:.1g}): no intervals")
     if np.isfinite(fit.a_squared):
         parts.append(f"Anderson-Darling A² {fit.a_squared:.3g}, p {fit.p:.2g}")
     what = "values" if fit.kind in DISTRIBUTION_FITS else "points"
