@@ -327,7 +327,7 @@ def test_every_place_of_a_file_that_names_a_class_is_looked_at() -> None:
     )
     assert set(foreign("", bench, "the file")) == {"lab.one:Driver", "lab.two:Twin"}
     assert foreign("lab:Own", "", "the file", "plans:Strategy") == ("lab:Own", "plans:Strategy")
-    assert foreign("mho.procedures:Read", "[a]\ndriver = \"keithley2450\"", "the file") == ()
+    assert foreign("mho.procedures:Read", '[a]\ndriver = "keithley2450"', "the file") == ()
     assert foreign("mhonster:Read", "", "the file") == ("mhonster:Read",)
     assert foreign("mho/own.py:Read", "", "the file", "mho.py:Plan") == ("mho/own.py:Read", "mho.py:Plan")
 
