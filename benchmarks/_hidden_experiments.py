@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +12,10 @@ import numpy as np
 from benchmarks._hidden_presets import hidden
 from mho import run
 from mho.analysis.calibration import Told, read_records, told_beyond_pulses, transitions_of
+from mho.analysis.calibration.experiments import Estimate
+from mho.analysis.calibration.experiments.bakes import BOLTZMANN
 from mho.instruments.simulated import CELL_PRESETS
+from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.procedures import Form, Noise, Program, Retention
 
 BENCH, BASE = "stanford-arrays", "stanford"
@@ -51,7 +55,19 @@ def told_of_hidden(seed: int) -> list[Interval]:
     text = "\n".join(['name = "hidden"', f'base = "{BASE}"', "", "[parameters]", *lines, ""])
     with TemporaryDirectory() as own:
         told = _told(Path(own), text, seed)
-    return [Interval(one.name, one.low, one.high, float(getattr(truth, one.name))) for one in told.estimates]
+    return [Interval(one.name, one.low, one.high, _true(truth, one)) for one in told.estimates]
+
+
+def _true(truth: CellPreset, one: Estimate) -> float:
+    """Return the true value of what was estimated: of a retention time that at the temperature of the rate."""
+    value = float(getattr(truth, one.name))
+    kelvin = one.beside.get("retention_temperature", truth.retention_temperature)
+    inverse = 1.0 / kelvin - 1.0 / truth.retention_temperature
+    return (
+        value * math.exp(truth.retention_energy / BOLTZMANN * inverse)
+        if one.name == "retention_time"
+        else value
+    )
 
 
 def _told(folder: Path, preset: str, seed: int) -> Told:

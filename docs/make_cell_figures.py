@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 import matplotlib as mpl
@@ -22,7 +21,8 @@ from docs.cell_figures.levels import levels  # noqa: E402
 from docs.cell_figures.noise import noise, series  # noqa: E402
 from docs.cell_figures.pulses import forming, limited_set, reset_curve, set_curve  # noqa: E402
 from docs.cell_figures.waiting import bake, beside_measured, held_out, lifetime, relaxation  # noqa: E402
-from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset  # noqa: E402
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS  # noqa: E402
+from mho.instruments.simulated.physics.cells.presets import parameters as cell_parameters  # noqa: E402
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def main() -> None:
 
 def parameters() -> Iterator[tuple[str, ...]]:
     """Every number of every preset; what differs from `pku` is bold."""
-    for parameter in fields(CellPreset)[2:]:
+    for parameter in cell_parameters():
         values = [getattr(preset, parameter.name) for preset in CELL_PRESETS.values()]
         usual = getattr(CELL_PRESETS["pku"], parameter.name)
         shown = [f"{v:g}" if v == usual else f"**{v:g}**" for v in values]

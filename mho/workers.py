@@ -7,18 +7,22 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from mho.errors import InputError, WorkersLostError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+CONNECTING = 10.0  # s until a scheduler has answered
 FIRST_WORKER = 10.0  # s that a scheduler may be without one
-CHANCES = 3  # how often an item is given to dask again that has given it up, since workers died that had it
+# Dask gives an item up when four workers have died that had it, also one that was only near another that kills workers.
+CHANCES = 3  # how often an item is given to it again
+RECOUNT = 1.0  # s between two looks at how many workers there are
 AHEAD = 4  # items queued at a worker, so that it never waits for the next
 
 
@@ -76,24 +80,33 @@ class Workers:
         try:
             for item in itertools.islice(left, AHEAD * max(self.count(), 1)):
                 submit(item)
+            counted = time.monotonic()
             for future in completed:
-                (item, given_up), error = at_work.pop(future), self._error_of(future)
+                item, given_up = at_work.pop(future)
+                result, error = self._outcome_of(future)
                 if isinstance(error, KilledWorker) and given_up < CHANCES:
                     submit(item, given_up + 1)
                     continue
-                result = None if error is not None else future.result()
-                for following in itertools.islice(left, 1):
+                room = 1
+                if time.monotonic() - counted > RECOUNT:  # workers come and go
+                    room, counted = AHEAD * max(self.count(), 1) - len(at_work), time.monotonic()
+                for following in itertools.islice(left, max(room, 0)):
                     submit(following)
                 yield Done(item, result, error)
         finally:
             if self._client.status == "running":
                 self._client.cancel(list(at_work))
 
-    def _error_of(self, future: Any) -> BaseException | None:
-        """Return the error of a future that is over, if any; without its scheduler none is over."""
-        if future.status in ("cancelled", "lost"):
-            raise WorkersLostError(f"the dask scheduler at {self._scheduler} is gone")
-        return cast(BaseException | None, future.exception())
+    def _outcome_of(self, future: Any) -> tuple[Any, BaseException | None]:
+        """Return the result of a future that is over, or its error; of a worker that died since it is waited for again."""
+        try:
+            error = future.exception()
+            result = None if error is not None else future.result()
+        except CancelledError:  # nothing else cancels what is waited for here
+            result = error = None
+        if future.cancelled():
+            raise WorkersLostError(f"the connection to the dask scheduler at {self._scheduler} is lost")
+        return result, error
 
 
 @dataclass(frozen=True)
@@ -125,7 +138,6 @@ def dask_workers(
         missing or not accepted.
     """
     try:
-        import dask
         from distributed import LocalCluster
     except ImportError:
         raise InputError(
@@ -135,8 +147,6 @@ def dask_workers(
         logging.CRITICAL
     )  # what it has to tell is told by what is raised
     with ExitStack() as stack:
-        # A worker that is killed again and again may take a healthy item with it: give that item more chances.
-        stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 10}))
         if scheduler:
             client = _joined(scheduler, certificates)
         else:
@@ -180,7 +190,7 @@ def _joined(scheduler: str, certificates: Certificates) -> Any:
             "in dask's configuration (distributed.comm.tls)"
         )
     try:
-        return Client(scheduler, timeout="10s", security=security)
+        return Client(scheduler, timeout=CONNECTING, security=security)
     except ssl.SSLError as error:
         raise InputError(f"a certificate for {scheduler} cannot be used: {error}") from None
     except (OSError, ValueError) as error:

@@ -18,7 +18,7 @@ from mho.cli.experiments import characterise as characterising
 from mho.cli.experiments import experiments, forecast
 from mho.cli.experiments import optimise as optimising
 from mho.cli.experiments import published as publishing
-from mho.cli.experiments.procedure_command import ProcedureCommand, Verb
+from mho.cli.experiments.procedure_command import Verb
 from mho.cli.lazy_verbs import LazyVerbs
 from mho.cli.many_runs import many_runs
 from mho.cli.run_files import run_files
@@ -93,7 +93,7 @@ _offer(EXPERIMENTS, optimising.optimise)
 _offer(EXPERIMENTS, characterising.characterise, publishing.published)
 _offer(EXPERIMENTS, experiments.run, cls=experiments.RunCommand)
 _offer(EXPERIMENTS, experiments.resume)
-_offer(EXPERIMENTS, experiments.rehearse, cls=ProcedureCommand)
+_offer(EXPERIMENTS, experiments.rehearse, cls=experiments.RehearseCommand)
 _offer(EXPERIMENTS, experiments.procedures, experiments.gui)
 _offer(MANY, many_runs.campaign, many_runs.runner, many_runs.watch)
 _offer(RUNS, run_files.show, run_files.plot, reports.report, run_files.table, run_files.export)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mho.cli import completion
+from mho.cli.terminal.sentences import complain
+from mho.errors import MhoError
 
 SIMULATED_CELLS = "simulated cells: {presets}, or a preset file (.toml)"
 """The list is put in when the help is shown, see `procedure_command`: the presets are not loaded before."""
@@ -22,9 +25,35 @@ BenchArgument = Annotated[
 Bench = Annotated[
     str, typer.Option(help="a packaged bench or a bench file", autocompletion=completion.benches)
 ]
-Preset = Annotated[str | None, typer.Option(help=SIMULATED_CELLS, autocompletion=completion.presets)]
+
+
+def preset_in_doubt(ctx: typer.Context, preset: str | None) -> str | None:
+    """Warn of a preset file that was not checked, or failed its checks; that it is no preset its verb says."""
+    if preset is not None and preset.endswith(".toml") and not ctx.resilient_parsing:
+        from mho.instruments.simulated import cell_preset
+
+        with suppress(MhoError):
+            if warning := cell_preset(preset).warning:
+                complain(
+                    f"{warning}; what is computed with it holds as far as these cells are those of the chip"
+                )
+    return preset
+
+
+Preset = Annotated[
+    str | None,
+    typer.Option(help=SIMULATED_CELLS, autocompletion=completion.presets, callback=preset_in_doubt),
+]
 Seed = Annotated[int | None, typer.Option(help="of everything random; fresh when left out")]
 Output = Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")]
+OutputIfKept = Annotated[
+    Path | None, typer.Option("--output", help="run file (.h5) or folder; nothing is kept unless given")
+]
+OutputFolder = Annotated[
+    Path | None, typer.Option("--output", help="folder, default one of its own in data/runs")
+]
+TO = ("--to", "--output")
+"""Names of the option of verbs that write a file which is no run."""
 ResumeOf = Annotated[
     Path | None, typer.Option(help="an earlier run of the same: what its file holds is taken over")
 ]

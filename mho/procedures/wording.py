@@ -25,18 +25,40 @@ def quantity(value: float, unit: str = "") -> str:
     return f"{value:,.0f} {unit}".rstrip() if 1e3 <= abs(value) < 1e9 else f"{value:.3g} {unit}".rstrip()
 
 
-def without_formed(summary: Mapping[str, Any], name: str = "unformed") -> Conclusion | None:
-    """Return the conclusion of an experiment none of whose cells was formed; None where one was, or nothing tells.
+LEFT_OUT = {
+    "unformed": "unformed",
+    "virgin": "unformed",
+    "below_noise": "below the noise of their readings",
+    "do_not_conduct": "without conduction",
+    "do_not_switch": "not switching",
+    "never_switched": "that never switched",
+    "stuck": "without a response",
+}
+"""Numbers of a result that count cells which were left out, and why these were."""
 
-    Parameters
-    ----------
-    name : str
-        Of the result's number of cells that were left out as unformed, beside ``cells``.
-    """
-    cells, unformed = summary.get("cells"), summary.get(name)
-    if not cells or unformed != cells:
+
+def measured_cells(summary: Mapping[str, Any]) -> int:
+    """Return of how many of its ``cells`` an experiment tells: ``measured``, else all that were not unformed."""
+    for name in ("measured", "conducting"):
+        if name in summary:
+            return int(summary[name])
+    return int(summary["cells"]) - int(summary.get("unformed", summary.get("virgin", 0)))
+
+
+def left_out(summary: Mapping[str, Any]) -> str:
+    """Return which cells were left out, as a part of a line: ``4 unformed, 1 below the noise of their readings``."""
+    return joined(*(if_any(int(summary.get(name) or 0), why) for name, why in LEFT_OUT.items()))
+
+
+def without_measured(summary: Mapping[str, Any]) -> Conclusion | None:
+    """Return the conclusion of an experiment that tells of none of its cells; None where it tells of one."""
+    cells = int(summary["cells"])
+    if not cells or measured_cells(summary):
         return None
-    return Conclusion(f"{cells:,} of {counted(cells, 'cell')} unformed", measured=False)
+    if cells in (summary.get("unformed"), summary.get("virgin")):
+        return Conclusion(f"{cells:,} of {counted(cells, 'cell')} unformed", measured=False)
+    why = left_out(summary)
+    return Conclusion(f"{counted(cells, 'cell')}, {why}" if why else counted(cells, "cell"), measured=False)
 
 
 def joined(*parts: str) -> str:
@@ -54,7 +76,7 @@ def lost_cells(summary: Mapping[str, Any]) -> str:
     return if_any(int(summary.get("lost_by_pulses") or 0), "lost by our pulses")
 
 
-def in_windows(cells: int, failed: int) -> str:
+def verified_cells(cells: int, failed: int) -> str:
     """Return how many of the programmed cells are in their windows, as a part of a line."""
     if not failed:
         return f"{counted(cells, 'cell')} in {'its window' if cells == 1 else 'their windows'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -137,6 +138,7 @@ class Campaign:
         self._tries = tries
 
     def __len__(self) -> int:
+        """Return how many runs its share has."""
         return sum(self.share.has(planned.number) for planned in self.plan.runs)
 
     def tasks(self) -> Iterator[Task]:
@@ -253,7 +255,7 @@ def _keep_plan(plan: Plan, folder: Path) -> None:
     try:
         (folder / "runs").mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            draft = folder / f".plan.{socket.gethostname()}-{os.getpid()}.part"
+            draft = folder / f".plan.{secrets.token_hex(4)}.part"
             draft.write_text(plan.text, "utf-8")
             draft.replace(path)  # whole: the other shares of the campaign begin at the same time
         elif path.read_text("utf-8") != plan.text:
@@ -371,9 +373,7 @@ def _row_of_file(task: Task, statuses: tuple[Status, ...], attempt: int = 0) -> 
             status = file.status
             if status not in statuses:
                 return None
-            outcome = (
-                outcome_line(status, "", file.conclusion, named=False) if status is Status.FINISHED else ""
-            )
+            outcome = outcome_line(status, file.reason, file.conclusion, named=False)
             row = describe_run(task, status, file.reason, file.summary, attempt, outcome)
             made = recorded_fingerprint(file)
     except RunFileError:

@@ -81,6 +81,8 @@ def carry_out(
             conclusion = Conclusion()
             try:
                 with outcome:
+                    if bench.simulated is not None and bench.simulated.chip.preset.warning:
+                        stream.say(bench.simulated.chip.preset.warning, "WARNING")
                     with (
                         warnings_recorded(stream),
                         _made_safe(bench, writer, stream, outcome),

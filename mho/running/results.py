@@ -14,7 +14,7 @@ from mho.instruments.bench import PulseDamage
 
 LONGEST = 4096  # numbers of an array: as text they fit beside the rest; more belong into an array or a table
 DEEPEST = 20  # mappings and lists within each other
-LISTED = 1000  # cells that are listed one by one
+LISTED = 200  # cells that are listed one by one: a result has 64 KiB
 NAMED = 5  # and in a sentence
 
 

@@ -15,8 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from repository import ROOT
 
+from mho.cli import options
+from mho.cli.main import app
 from mho.runs import RunFile, Status
 
 ZUO = str(ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx")
@@ -517,3 +520,47 @@ def test_an_output_that_takes_nothing_is_told_in_one_line(finished):
             cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
         )  # fmt: skip
     assert (told.returncode, told.stderr) == (2, "mho: the output: No space left on device\n")
+
+
+RUN = {"--bench", "--preset", "--seed", "--output"}
+VERBS = {  # that make runs, or work out what runs would give, and which of the options are theirs
+    "run": RUN, "solve": RUN, "queue add": RUN, "queue edit": RUN, "rehearse": RUN, "published": RUN, "characterise": RUN,
+    "forecast": RUN - {"--output"}, "optimise": RUN, "calibrate": {"--seed", "--output"},
+    "budget": {"--preset", "--seed"}, "campaign": {"--output"}, "resume": {"--output"}, "rerun": {"--output"},
+}  # fmt: skip
+HELPS = {
+    "--bench": {"a packaged bench or a bench file", "another bench", "a bench file, as the first word, too"},
+    "--preset": {options.SIMULATED_CELLS},
+    "--output": {
+        "run file (.h5) or folder, default data/runs", "run file (.h5) or folder; nothing is kept unless given",
+        "folder, default one of its own in data/runs", "settings file (.toml) to write", "the preset file to write (.toml)",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_bench_preset_and_output_are_the_same_options_of_every_verb_that_runs(verb):
+    command = typer.main.get_command(app)
+    for word in verb.split():
+        command = command.get_command(typer.Context(command), word)
+    shown = {name: one for one in command.params if not getattr(one, "hidden", False) for name in one.opts}
+    assert shown.keys() & RUN == VERBS[verb]
+    for name, helps in HELPS.items():
+        if name in shown:
+            assert shown[name].help in helps
+
+
+def test_a_rehearsed_bench_is_its_first_word_or_an_option(shell):
+    """The options of the other verbs fit here, too."""
+    read = ("read", "--rows", "0:2", "--columns", "0:2")
+    told = {
+        shell("rehearse", *words, "--seed", 1)[1].partition("\n")[0]
+        for words in (
+            ("simulated", *read), (*read, "--bench", "simulated"),
+            ("--bench=simulated", *read), ("--bench", "simulated", *read),
+        )
+    }  # fmt: skip
+    assert len(told) == 1
+    assert "rehearsed on the twins of bench 'simulated'" in told.pop()
+    twice = shell.refused("rehearse", *read, "--bench", "simulated", "--bench", "heated")
+    assert "the bench is named twice, 'simulated' and 'heated'" in twice

@@ -76,7 +76,7 @@ def test_verbs_are_completed(offered) -> None:
 def test_options_are_completed_with_those_of_the_procedure_that_is_named(offered, offered_here) -> None:
     assert offered("mho run --b") == ["--bench"]
     assert set(offered_here("mho run read --r")) == {"--read-voltage", "--repeats", "--resume", "--rows"}
-    assert offered_here("mho rehearse lab.toml read --b") == ["--beyond"]
+    assert offered_here("mho rehearse lab.toml read --b") == ["--bench", "--beyond"]
     assert offered_here("mho solve --b") == ["--bits", "--blocks", "--bench"]
     assert offered_here("mho queue add solve a.npy --bi") == ["--bits"]
     assert offered_here("mho characterise --re") == ["--rehearse"]

@@ -27,6 +27,9 @@ BEGINNING = 32  # cells with which the search begins, where there are many more
 CLOSE = 4.0  # of the log-posterior of these: ends of searches that differ by less explain them as well
 OTHER = 3.0  # squared deviations a parameter, from which they are not the same place
 FIRST, WIDE = 16, 3.0  # cells with which it begins with wide spreads, and these in deviations of the prior
+RESTARTS = 4  # of a search, at most
+NEAR = 10.0  # of the log-posterior, below the best end: a rough search from another start may lead beyond it
+GAIN = 0.5  # of the log-posterior: a restart that gains more says that the search had not ended
 MEMORY = "cycle_memory"  # SETs and RESETs both tell of it
 LARGE = 70e-6  # S: what cells of the gradual bases do not reach
 
@@ -128,7 +131,7 @@ class Calibration:
         Name of the packaged preset that it is about.
     names : tuple of str
     mean, low, high : (parameters,) arrays
-        Values at the posterior's mode, and the ends of their 95 % intervals, SI.
+        Values at the posterior's mode, and the ends of their 95 % intervals, SI; NaN where the curvature is not clear.
     deviation : (parameters,) array
         In units of the prior's.
     correlation : (parameters, parameters) array
@@ -161,7 +164,7 @@ class Calibration:
     @property
     def told(self) -> NDArray[np.bool_]:
         """Which parameters the data tell."""
-        return self.deviation < TOLD
+        return (self.deviation < TOLD) & np.isfinite(self.low)
 
 
 def calibrate(
@@ -257,21 +260,44 @@ def _fit(
         return misfit(kind, model, pulses, fixed, about.preset(u))
 
     starts, apart = _beginnings(model, pulses, fixed, about, prior, first_wide)
-    early = residuals(starts[0]) if pulses.cells > 2 * BEGINNING else None
+    few = pulses.cells <= 2 * BEGINNING
+    early = None if few else residuals(starts[0][0])
     if early is not None:
         look(early)
-    ends = []
-    for start in starts:
-        whole = model(pulses, fixed)
-        found = _inferred(whole, about, start, prior)
-        if not found.converged:  # a search that goes on forgets what misled it
-            found = _inferred(whole, about, found.mean, prior)
-        if found.converged:
-            # What fits near the maximum fits there: looking again takes a twentieth of the search's time.
-            last = residuals(found.mean) if early is None or early.wrong else early
-            return Part(kind, about, found, whole, apart, last)
-        ends.append(found)
-    raise ConvergenceError(look(residuals(max(ends, key=lambda one: one.log_likelihood).mean), ended=False))
+    ends: list[tuple[Model, Posterior]] = []
+    for start, value in starts:
+        there = [end for _, end in ends if end.converged]
+        # of a part of the cells no value is known: the best start there is the best
+        if any(value < end.log_posterior - NEAR or not _elsewhere(start, end) for end in there):
+            continue
+        ends.append(_settled(lambda: model(pulses, fixed), about, start, prior))
+    whole, found = max(ends, key=lambda end: (end[1].converged, end[1].log_posterior))
+    if not found.converged:
+        raise ConvergenceError(look(residuals(found.mean), ended=False))
+    # What fits near the maximum fits there: looking again takes a twentieth of the search's time.
+    last = residuals(found.mean) if early is None or early.wrong else early
+    return Part(kind, about, found, whole, apart, last)
+
+
+def _settled(
+    model: Callable[[], Model], about: Coordinates, start: Floats, prior: tuple[Floats, Floats] | None
+) -> tuple[Model, Posterior]:
+    """Return the model and the posterior of a search from `start` that another one, begun where it ended, confirms.
+
+    What a search integrates over was placed along its way, and may hide how much is to be gained: each restart has it
+    placed anew, as long as it gains, ends at no maximum, or has no clear curvature.
+    """
+    whole = model()
+    found = _inferred(whole, about, start, prior)
+    for _ in range(RESTARTS):
+        again = model()
+        more = _inferred(again, about, found.mean, prior)
+        gain = more.log_posterior - found.log_posterior
+        if (more.converged, not more.repaired, gain) >= (found.converged, not found.repaired, 0.0):
+            whole, found = again, more
+        if found.converged and not found.repaired and gain < GAIN:
+            break
+    return whole, found
 
 
 def _beginnings(
@@ -281,12 +307,13 @@ def _beginnings(
     about: Coordinates,
     prior: tuple[Floats, Floats] | None,
     first_wide: Sequence[str],
-) -> tuple[list[Floats], bool]:
-    """Return where to begin, the best first, and whether a part of the cells leaves open which is.
+) -> tuple[list[tuple[Floats, float]], bool]:
+    """Return where to begin, the best first, each with its log-posterior, and whether a part of the cells leaves it open.
 
-    The searches of a part of the cells begin at the base and at what `STARTS` of the law has.
+    The searches of all cells, or of a part where there are many, begin at the base and at what `STARTS` of the law has.
+    Where only a part has told, the best is the only one that counts: the log-posteriors are -inf.
     """
-    mean, width = prior or (np.zeros(len(about)), np.ones(len(about)))
+    mean = np.zeros(len(about)) if prior is None else prior[0]
     starts = []
     for changes in ({}, *model.STARTS):
         start = mean.copy()
@@ -297,20 +324,23 @@ def _beginnings(
     if wide:
         few = pulses.of(_some(pulses.cells, FIRST))
         starts = [_begun(lambda: model(few, fixed), about, start, wide) for start in starts]
-    if pulses.cells <= 2 * BEGINNING:
-        return starts, False
-    some = pulses.of(_some(pulses.cells, BEGINNING))
+    if pulses.cells <= 2 * BEGINNING and len(starts) == 1:
+        return [(starts[0], -np.inf)], False
+    some = pulses if pulses.cells <= 2 * BEGINNING else pulses.of(_some(pulses.cells, BEGINNING))
     ends = [_inferred(model(some, fixed), about, start, prior, rough=True) for start in starts]
-    values = [end.log_likelihood - 0.5 * float((((end.mean - mean) / width) ** 2).sum()) for end in ends]
+    values = [end.log_posterior for end in ends]
     order = np.argsort(values)[::-1]
+    if some is pulses:
+        return [(ends[k].mean, values[k]) for k in order], False
     best = ends[order[0]]
-    curve = np.linalg.inv(best.covariance)
-    apart = [
-        values[order[0]] - values[k] < CLOSE
-        and float((ends[k].mean - best.mean) @ curve @ (ends[k].mean - best.mean)) > OTHER * len(about)
-        for k in order[1:]
-    ]
-    return [ends[k].mean for k in order], any(apart)
+    apart = [values[order[0]] - values[k] < CLOSE and _elsewhere(ends[k].mean, best) for k in order[1:]]
+    return [(ends[k].mean, -np.inf) for k in order], any(apart)
+
+
+def _elsewhere(place: Floats, end: Posterior) -> bool:
+    """Return whether a place is another one than that where a search ended."""
+    apart = place - end.mean
+    return float(apart @ np.linalg.solve(end.covariance, apart)) > OTHER * len(place)
 
 
 def _some(cells: int, count: int) -> NDArray[np.int64]:
@@ -373,7 +403,10 @@ def _joined(base: str, preset: Mapping[str, Any], data: Transitions, parts: Sequ
         mean, deviation = part.posterior.mean, part.posterior.deviation
         ends = [part.coordinates.preset(mean + side * NORMAL_95 * deviation) for side in (0.0, -1.0, 1.0)]
         for name, place in zip(kept, places, strict=True):
-            values.append([*(end[name] for end in ends), float(deviation[place])])
+            middle, *interval = (end[name] for end in ends)
+            if part.posterior.repaired:
+                interval = [np.nan, np.nan]
+            values.append([middle, *interval, float(deviation[place])])
         names += kept
         blocks.append(part.posterior.correlation[np.ix_(places, places)])
     correlation = np.zeros((len(names), len(names)))
@@ -382,7 +415,11 @@ def _joined(base: str, preset: Mapping[str, Any], data: Transitions, parts: Sequ
         correlation[first : first + len(block), first : first + len(block)] = block
         first += len(block)
     mean, low, high, deviation = np.array(values).T
-    known = {name for name, width in zip(names, deviation, strict=True) if width < TOLD}
+    known = {
+        name
+        for name, width, end in zip(names, deviation, low, strict=True)
+        if width < TOLD and np.isfinite(end)
+    }
     return Calibration(
         base, tuple(names), mean, low, high, deviation, correlation, helping(known, str(preset["law"])),
         tuple(_remarks(base, preset, data, parts)), data, tuple(parts),
@@ -400,8 +437,8 @@ def _remarks(base: str, preset: Mapping[str, Any], data: Transitions, parts: Seq
             said.append(wrong)
         if part.posterior.repaired:
             said.append(
-                f"the maximum over the parameters of {part.kind} is flat or rough in some direction; the intervals "
-                "along it are three times those of the scores"
+                f"the maximum over the parameters of {part.kind}s is flat or rough in some direction, however often the "
+                "search begins anew: they have no intervals; more cells, or pulses of more voltages, would tell"
             )
         if part.several:
             said.append(

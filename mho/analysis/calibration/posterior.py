@@ -20,6 +20,7 @@ Scores = Callable[[Floats], tuple[Floats, Floats]]  # to them and their derivati
 
 STEP = 1e-4  # of a coordinate, for scores
 PROBE = 0.3  # deviations, for the curvature
+WIDE_PROBE = 1.0  # the same, to both sides, where slopes are rough on the way of the first
 WEAKEST = 0.1  # least curvature, in units of that by the scores, which a few odd cells raise
 ROUNDS = 80
 ENOUGH = 2e-2  # expected gain of the log-posterior at which the search ends
@@ -38,17 +39,18 @@ class Posterior:
     ----------
     mean : (parameters,) array
     covariance : (parameters, parameters) array
-    log_likelihood : float
-        At the mean, of all cells.
+    log_likelihood, log_posterior : float
+        At the mean, of all cells, without and with the prior's (but for its constant).
     converged : bool
         Whether the search ended at a mode.
     repaired : bool
-        Whether directions without a clear curvature were given a width by the scores, three times as wide.
+        Whether directions without a clear curvature were given a width by the scores, three times as wide: no interval.
     """
 
     mean: Floats
     covariance: Floats
     log_likelihood: float
+    log_posterior: float
     converged: bool
     repaired: bool
 
@@ -108,15 +110,14 @@ def infer(
 
     place, converged = _searched(centred, start, ROUGH if rough else ENOUGH)
     if not np.isfinite(place.value):
-        return Posterior(place.u, np.eye(len(place.u)), place.likelihood, False, True)
+        return Posterior(place.u, np.eye(len(place.u)), place.likelihood, -np.inf, False, True)
     if rough:
-        return Posterior(
-            place.u, np.asarray(np.linalg.inv(place.outer), float), place.likelihood, converged, False
-        )
+        covariance = np.asarray(np.linalg.inv(place.outer), float)
+        return Posterior(place.u, covariance, place.likelihood, place.value, converged, False)
     covariance, repaired = _width(
         lambda u: scored(u)[1].sum(axis=0) - (u - mean) / width**2, place.u, place.outer
     )
-    return Posterior(place.u, covariance, place.likelihood, converged, repaired)
+    return Posterior(place.u, covariance, place.likelihood, place.value, converged, repaired)
 
 
 @dataclass(frozen=True)
@@ -195,13 +196,29 @@ def _outer(by_cell: Floats) -> Floats:
 
 
 def _width(slope: Callable[[Floats], Floats], u: Floats, curve: Floats) -> tuple[Floats, bool]:
-    """Return the covariance with the curvature at `u`, and whether that was repaired; `curve` is what it is about."""
+    """Return the covariance with the curvature at `u`, and whether that was repaired; `curve` is what it is about.
+
+    Where a probe of a part of a deviation sees no clear curvature, one of a whole deviation to both sides is taken: slopes
+    may have steps where a read lies close to a threshold.
+    """
     axes = np.linalg.inv(np.linalg.cholesky(curve)).T  # columns: about one deviation each, uncorrelated
     here = slope(u)
-    measured = np.stack([axes.T @ (here - slope(u + PROBE * axis)) / PROBE for axis in axes.T])
-    unknown = ~np.isfinite(measured).all(axis=1)  # a place so far away that the likelihood is no number there
-    measured[unknown] = np.eye(len(u))[unknown]  # as the scores have it
-    strength, directions = np.linalg.eigh(0.5 * (measured + measured.T))
-    repaired = bool((strength < WEAKEST).any() or unknown.any())
+    near = np.stack([axes.T @ (here - slope(u + PROBE * axis)) / PROBE for axis in axes.T])
+    strength, directions, repaired = _curved(near)
+    if repaired:
+        both = [slope(u - WIDE_PROBE * axis) - slope(u + WIDE_PROBE * axis) for axis in axes.T]
+        strength, directions, repaired = _curved(
+            np.stack([axes.T @ one / (2.0 * WIDE_PROBE) for one in both])
+        )
     root = axes @ directions / np.sqrt(np.maximum(strength, WEAKEST))
     return root @ root.T, repaired
+
+
+def _curved(slopes: Floats) -> tuple[Floats, Floats, bool]:
+    """Return strengths and directions of a curvature, in units of that by the scores, and whether it is not clear."""
+    unknown = np.array(
+        [not np.isfinite(row).all() for row in slopes]
+    )  # so far away that the likelihood is no number
+    measured = np.where(unknown[:, None], np.eye(len(slopes)), slopes)  # as the scores have it
+    strength, directions = np.linalg.eigh(0.5 * (measured + measured.T))
+    return strength, directions, bool((strength < WEAKEST).any() or unknown.any())

@@ -11,13 +11,20 @@ from numpy.typing import NDArray
 from mho.analysis.calibration.calibrating import Calibration
 from mho.analysis.calibration.experiments import Estimate
 
+MOST_SAID = 2000
+
 
 def as_preset_file(
-    found: Calibration, name: str, runs: Sequence[str], beyond: Sequence[Estimate] = ()
+    found: Calibration,
+    name: str,
+    runs: Sequence[str],
+    beyond: Sequence[Estimate] = (),
+    checks: str = "none",
+    says: str = "",
 ) -> str:
     """Return a preset file called `name`, with all parameters that were sought.
 
-    Those that the data do not tell lie near the base's values, and are listed.
+    Those that the data do not tell lie near the base's values, and are listed; so are those without an interval.
 
     Parameters
     ----------
@@ -25,6 +32,8 @@ def as_preset_file(
         Names of the run files that it comes from.
     beyond : sequence of Estimate
         What they tell beyond pulses; known independently of all else.
+    checks, says : str
+        What came of its checks: ``passed``, ``failed`` or ``none``, and in words.
     """
     names = [*found.names, *(one.name for one in beyond)]
     mean, low, high = (
@@ -39,11 +48,17 @@ def as_preset_file(
 
     lines = [f"name = {json.dumps(name)}", f"base = {json.dumps(found.base)}", "", "[parameters]"]
     lines += [f"{parameter} = {value:.6g}" for parameter, value in zip(names, mean.tolist(), strict=True)]
-    lines += ["", "[posterior]", f"parameters = {json.dumps(names)}"]
+    lines += [f"{beside} = {value:.6g}" for one in beyond for beside, value in one.beside.items()]
+    sure = np.isfinite(low) & np.isfinite(high)
+    without = [one for one, known in zip(names, sure.tolist(), strict=True) if not known]
+    lines += ["", "[checks]", f"state = {json.dumps(checks)}", f"says = {json.dumps(says[:MOST_SAID])}"]
+    lines += ["", "[posterior]", f"parameters = {json.dumps([one for one in names if one not in without])}"]
+    mean, low, high, correlation = mean[sure], low[sure], high[sure], correlation[np.ix_(sure, sure)]
     for key, values in (("mean", mean), ("interval_low", low), ("interval_high", high)):
         lines.append(f"{key} = {row(values)}")
     lines.append("correlation = [")
     lines += [f"  {row(values)}," for values in correlation]
     not_told = [one for one in found.not_told if one not in names[len(found.names) :]]
     lines += ["]", f"runs = {json.dumps(list(runs))}", f"not_told = {json.dumps(not_told)}"]
+    lines += [f"no_interval = {json.dumps(without)}"] if without else []
     return "\n".join(lines) + "\n"

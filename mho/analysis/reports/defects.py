@@ -115,7 +115,7 @@ def collect_defects(paths: Sequence[Path]) -> Collected:
 def _says_nothing(run: RunFile) -> str:
     """Return why there is nothing to collect from a run; "" where there is."""
     maps = [image for image, _, _ in _maps(run)]
-    if _lost_cells(run):
+    if lost_cells(run):
         return ""
     if not maps:
         return f"({run.procedure}) has no map of its cells' classes"
@@ -137,7 +137,7 @@ def _maps(run: RunFile) -> list[tuple[str, str, NDArray[np.int64]]]:
 def _of_run(run: RunFile, chip: ChipMap) -> Iterator[Finding]:
     found = (run.end_time or run.start_time).isoformat(timespec="seconds")
     name = run.path.name.encode("utf-8", "backslashreplace").decode()
-    lost = _lost_cells(run)
+    lost = lost_cells(run)
     for image, array, classes in _maps(run):
         if not len(run.map_times(image)):
             continue
@@ -164,8 +164,14 @@ def _of_run(run: RunFile, chip: ChipMap) -> Iterator[Finding]:
         yield Finding(**place._asdict(), defect=stuck, found=found, run=name, lost_by=by)
 
 
-def _lost_cells(run: RunFile) -> dict[Place, tuple[str, str]]:
-    """Return the cells that a run's own pulses destroyed, each with its cause, and with what it had in words."""
+def lost_cells(run: RunFile) -> dict[Place, tuple[str, str]]:
+    """Return the cells that a run's own pulses destroyed, each with its cause, and with what it had in words.
+
+    Raises
+    ------
+    RunFileError
+        The file is damaged, or its result has no such list.
+    """
     listed = run.summary.get(LOST_CELLS, [])
     try:
         return {

@@ -11,21 +11,14 @@ from typing import Annotated
 
 import typer
 
-from mho.cli import completion
-from mho.cli.options import AsJson, Run, Trusted
+from mho.cli.options import AsJson, Preset, Run, Trusted
 from mho.cli.terminal.sentences import say
 from mho.errors import Aborted
 
 
 def budget(
     run: Run,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help="cells of the twin of a run on real instruments, or a preset file (.toml)",
-            autocompletion=completion.presets,
-        ),
-    ] = None,
+    preset: Preset = None,
     draws: Annotated[
         int, typer.Option(help="moments at which noise is drawn anew for the intervals; 0 for none")
     ] = 16,
@@ -36,7 +29,10 @@ def budget(
     as_json: AsJson = False,
     trust: Trusted = False,
 ) -> None:
-    """Say what made a run's answers wrong, cause by cause, and what to mend first; connects to nothing."""
+    """Say what made a run's answers wrong, cause by cause, and what to mend first; connects to nothing.
+
+    The cells of a run on real instruments are those of --preset.
+    """
     if figure is not None:
         from mho.analysis.figures import check_picture
 

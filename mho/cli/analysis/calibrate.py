@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mho.cli import completion
-from mho.cli.options import Runs
+from mho.cli.options import TO, Runs
 from mho.cli.terminal.sentences import say
-from mho.errors import Aborted, InputError
+from mho.errors import Aborted, InputError, MhoError
 
 if TYPE_CHECKING:
     from mho.analysis.calibration import Calibration, Told
@@ -25,7 +25,7 @@ FEWEST_DRAWS, MOST_DRAWS = 40, 9999
 
 def calibrate(
     runs: Runs,
-    to: Annotated[Path, typer.Option(help="the preset file to write (.toml)", show_default=False)],
+    to: Annotated[Path, typer.Option(*TO, help="the preset file to write (.toml)", show_default=False)],
     base: Annotated[
         str,
         typer.Option(
@@ -73,18 +73,32 @@ def calibrate(
         found, told = _fitted(runs, kept_out, base, to)
     except KeyboardInterrupt:
         raise Aborted(f"stopped: {to} is not written") from None
-    text = as_preset_file(found, to.stem, [run.name for run in runs], told.estimates)
+    names = [run.name for run in runs]
+    console = Terminal(soft_wrap=True)
+    print_calibration(found, told, console)
+    state, says = "none", "stopped before they were done" if checks else "left out, --checks 0"
+    try:
+        if checks:
+            plain = as_preset_file(found, to.stem, names, told.estimates)
+            state, says = _hold_to(runs, kept_out, plain, checks, seed, to, figure)
+    except Aborted:
+        raise
+    except MhoError as error:
+        says = str(error)
+        raise
+    finally:  # with what came of the checks, whatever it was
+        _write(to, as_preset_file(found, to.stem, names, told.estimates, state, says))
+    say(to)
+
+
+def _write(to: Path, text: str) -> None:
+    """Write a file in one step."""
     draft = to.with_name(f".{to.name}.{os.getpid()}")
     try:
         draft.write_text(text, encoding="utf-8")
         draft.replace(to)
     finally:
         draft.unlink(missing_ok=True)
-    console = Terminal(soft_wrap=True)
-    print_calibration(found, told, console)
-    say(to)
-    if checks:
-        _hold_to(runs, kept_out, text, checks, seed, to, figure)
 
 
 def _fitted(runs: list[Path], beside: list[Path], base: str, to: Path) -> tuple[Calibration, Told]:
@@ -110,14 +124,19 @@ def _fitted(runs: list[Path], beside: list[Path], base: str, to: Path) -> tuple[
         maxima = {name: one.maximum for name, one in CELL_PRESETS.items()}
         check_range(float(np.quantile(data.sets.after[data.sets.live], TOP)), base, maxima)
     told = told_beyond_pulses(runs, data, preset, beside)
-    about = preset | {one.name: one.value for one in told.estimates}  # reads scatter as they were seen to
+    about = dict(preset)
+    for one in told.estimates:  # reads scatter as they were seen to
+        about |= {one.name: one.value, **one.beside}
     return fit(transitions_of(columns, about), base, about, lambda what: say(what, err=True)), told
 
 
 def _hold_to(
     runs: list[Path], held_out: list[Path], text: str, draws: int, seed: int, to: Path, figure: Path | None
-) -> None:
-    """Repeat the runs on chips drawn from the preset, and print and draw what comes out beside what was measured."""
+) -> tuple[str, str]:
+    """Repeat the runs on chips drawn from the preset, and print and draw what comes out beside what was measured.
+
+    Returned is the state of the checks, and what came of them in words.
+    """
     from mho.cli.analysis.calibration_table import print_checks
     from mho.cli.terminal.stages import Stages
     from mho.cli.terminal.terminal import Terminal
@@ -130,10 +149,11 @@ def _hold_to(
                 progress=lambda done, total: stages.show(f"chips drawn from {to.name}", done, total),
             )  # fmt: skip
     except KeyboardInterrupt:
-        raise Aborted(f"stopped: {to} is written, and not held to the runs") from None
+        raise Aborted(f"stopped: {to} is written, as a preset that was not checked") from None
     print_checks(checks, Terminal(soft_wrap=True))
     if figure is not None and checks.checks:
         say(save_checks(checks, f"{to.stem}: measured beside {draws} drawn chips", figure))
+    return checks.state, checks.says
 
 
 def _check_writable(to: Path, force: bool) -> None:

@@ -33,7 +33,7 @@ def print_calibration(found: Calibration, told: Told, console: Console) -> None:
         if known:
             table.add_row(name, f"{value:.4g}", f"{low:.4g} to {high:.4g}", sources[name])
     for one in told.estimates:
-        table.add_row(one.name, f"{one.value:.4g}", f"{one.low:.4g} to {one.high:.4g}", one.source)
+        table.add_row(one.label, f"{one.value:.4g}", f"{one.low:.4g} to {one.high:.4g}", one.source)
     console.print(table)
     console.print(
         f"from {data.sets.count} SETs and {data.resets.count} RESETs on {data.cells} cells, about the preset {found.base}"
@@ -102,16 +102,12 @@ def print_checks(checks: Checks, console: Console) -> None:
 
 def verdict(checks: Checks) -> str:
     """Return what the checks say, in one sentence or two."""
-    count, outside = len(checks.checks), [one for one in checks.checks if one.outside]
-    expected = 0.05 * count
-    begin = (
-        f"{len(outside)} of {count} numbers lie outside what {checks.draws} drawn chips show; of a perfect twin "
-        f"{expected:.1f} would in the mean"
-    )
-    if not outside:
+    begin = f"{checks.says}; of a perfect twin {0.05 * len(checks.checks):.1f} would in the mean"
+    if not checks.outside:
         return f"{begin}: these data do not contradict it"
-    names = dict.fromkeys(f"{_name(one)} ({one.run})" for one in outside)
-    return f"{begin}. Outside: {'; '.join(names)}"
+    names = dict.fromkeys(f"{_name(one)} ({one.run})" for one in checks.outside)
+    more = " More than chance has: the preset failed." if checks.state == "failed" else ""
+    return f"{begin}.{more} Outside: {'; '.join(names)}"
 
 
 def _name(one: Check) -> str:

@@ -12,7 +12,7 @@ import typer
 
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.experiments.supervision import apart
-from mho.cli.options import Bench, Preset, Seed
+from mho.cli.options import Bench, OutputFolder, Preset, Seed
 from mho.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def characterise(
     quick: Annotated[bool, typer.Option("--quick", help="minutes of bench time, not an hour")] = False,
     preset: Preset = None,
     seed: Seed = None,
-    output: Annotated[Path | None, typer.Option(help="folder, default data/runs/DATE-characterise")] = None,
+    output: OutputFolder = None,
     plan_only: Annotated[
         bool, typer.Option("--plan-only", help="only write the plan, to look at and edit")
     ] = False,

@@ -16,7 +16,18 @@ from mho.cli import completion
 from mho.cli.exit_codes import NOT_CONVERGED, UNFINISHED
 from mho.cli.experiments.procedure_command import ProcedureCommand, typed_parameters
 from mho.cli.experiments.supervision import apart
-from mho.cli.options import Bench, Force, Output, Preset, ResumeOf, Run, Seed, SummaryAsJson, Trusted
+from mho.cli.options import (
+    Bench,
+    Force,
+    Output,
+    OutputIfKept,
+    Preset,
+    ResumeOf,
+    Run,
+    Seed,
+    SummaryAsJson,
+    Trusted,
+)
 from mho.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,6 +52,21 @@ class SolveCommand(RunCommand):
     def procedure_of(self, given: Mapping[str, Any]) -> str:
         """Return its name."""
         return "solve"
+
+
+class RehearseCommand(ProcedureCommand):
+    """A verb whose first word is a bench, which may stand behind ``--bench`` as well."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Put the bench that is given by its option first."""
+        words = list(args)
+        for place, word in enumerate(words):
+            name, equals, value = word.partition("=")
+            if name == "--bench" and (equals or words[place + 1 :]):
+                rest = words[:place] + words[place + (1 if equals else 2) :]
+                words = [value if equals else words[place + 1], *rest]
+                break
+        return super().make_context(info_name, words, parent, **extra)
 
 
 def solve(
@@ -176,13 +202,21 @@ def rehearse(
     ] = "",
     preset: Preset = None,
     seed: Seed = None,
-    output: Annotated[Path | None, typer.Option(help="leave the run file (.h5) here")] = None,
+    output: OutputIfKept = None,
+    bench_: Annotated[
+        str | None,
+        typer.Option(
+            "--bench", help="a bench file, as the first word, too", autocompletion=completion.benches
+        ),
+    ] = None,
     beyond: Annotated[
         bool, typer.Option("--beyond", help="go on beyond limits, and report them all")
     ] = False,
     force: Force = False,
 ) -> None:
     """Run a procedure on the simulated twins of a real bench, and report what it would do there."""
+    if bench_ is not None:  # the first one stands in front already
+        raise InputError(f"the bench is named twice, {bench!r} and {bench_!r}; name it once")
     _require(procedure, context)
     from mho.cli.experiments.rehearsal import print_rehearsal
     from mho.cli.terminal.run_display import RunDisplay

@@ -13,7 +13,7 @@ import typer
 
 from mho.cli import completion
 from mho.cli.exit_codes import UNFINISHED
-from mho.cli.options import AsJson, Bench, Preset
+from mho.cli.options import TO, AsJson, Bench, Preset
 from mho.errors import InputError
 
 SECONDS_A_MINUTE = 60.0
@@ -52,7 +52,7 @@ def optimise(
         str | None, typer.Option(help="of the chip; the first that multiplies unless given")
     ] = None,
     passes: Annotated[int, typer.Option(help="of touching up")] = 2,
-    to: Annotated[Path | None, typer.Option(help="settings file (.toml) to write")] = None,
+    to: Annotated[Path | None, typer.Option(*TO, help="settings file (.toml) to write")] = None,
     force: Annotated[bool, typer.Option("--force", help="replace a settings file that is there")] = False,
     compare: Annotated[
         Path | None, typer.Option(help="instead, hold this run to the prediction in a settings file")

@@ -6,13 +6,12 @@ What the verb needs is imported when it is called: `mho --help` is to be there a
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mho.cli import completion
-from mho.cli.options import AsJson, Bench, Preset
+from mho.cli.options import AsJson, Bench, Output, Preset
 from mho.cli.terminal.sentences import say
 from mho.errors import Aborted
 
@@ -34,7 +33,7 @@ def published(
         bool,
         typer.Option("--wire", help="at the wire of simulated instruments, some ten times as slow"),
     ] = False,
-    output: Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")] = None,
+    output: Output = None,
     as_json: AsJson = False,
 ) -> None:
     """Repeat the reference paper's experiments beside the published numbers; connects to nothing."""

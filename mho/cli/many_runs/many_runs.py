@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from mho.cli.exit_codes import UNFINISHED
-from mho.cli.options import Authority, Bench, Certificate, Key, Plan, Scheduler
+from mho.cli.options import Authority, Bench, Certificate, Key, OutputFolder, Plan, Scheduler
 
 
 def campaign(
@@ -19,9 +19,7 @@ def campaign(
     plan: Plan,
     workers: Annotated[int, typer.Option(min=1, help="processes on this machine")] = 2,
     scheduler: Scheduler = "",
-    output: Annotated[
-        Path | None, typer.Option(help="folder, default campaigns/PLAN in the runs' folder")
-    ] = None,
+    output: OutputFolder = None,
     tries: Annotated[int, typer.Option(min=1, help="how often a run that fails is tried")] = 2,
     share: Annotated[
         str,

@@ -14,7 +14,7 @@ from mho.cli import completion
 from mho.cli.experiments.procedure_command import ProcedureCommand, typed_parameters
 from mho.cli.many_runs.queue_display import RunnerDisplay
 from mho.cli.many_runs.queue_tables import as_json, print_job, print_jobs, print_lanes
-from mho.cli.options import AsJson, Bench, Preset, Trusted
+from mho.cli.options import AsJson, Bench, Output, Preset, Trusted
 from mho.cli.terminal.run_display import asking
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import QueueError
@@ -48,7 +48,6 @@ Seed = Annotated[int | None, typer.Option(help="of everything random; fresh at e
 After = Annotated[
     str | None, typer.Option(help="go on with the simulated chip that this run left: a run file, or #JOB")
 ]
-Output = Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default beside the queue")]
 Force = Annotated[
     bool | None,
     typer.Option(

@@ -88,7 +88,8 @@ class Bench(GuardedBench):
         super().__init__(instruments, watchdog, release, now)
         self.laboratory = laboratory
         self.simulated: Simulated | None = laboratory if simulated is None else simulated
-        self.damage = PulseDamage(self.simulated, read_chip_text(source.chip_text).cells.bears)
+        cells = read_chip_text(source.chip_text).cells
+        self.damage = PulseDamage(self.simulated, cells.bears | cells.bears_formed)
         self.checkpoint: Callable[[], None] = lambda: None
         self.on_vectors: OnVectors = lambda mode, volts, answers: None
         self._mode: Mode | Literal[""] = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mho.procedures.wording import counted, in_windows, joined, lost_cells
+from mho.procedures.wording import counted, joined, lost_cells, verified_cells
 from mho.runs import Conclusion
 
 SHORT = {
@@ -32,7 +32,7 @@ def concluded(summary: Mapping[str, Any], *parts: str) -> Conclusion:
         joined(
             f"{converged}: {short}" if short else converged,
             *parts,
-            in_windows(summary["cells"], failed) if failed else "",
+            verified_cells(summary["cells"], failed) if failed else "",
             lost_cells(summary),
         )
     )

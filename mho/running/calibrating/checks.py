@@ -77,6 +77,9 @@ class Check:
         return self.probability < OUTSIDE
 
 
+CHANCE = 0.01  # with which a perfect twin has more numbers outside than one that passes
+
+
 @dataclass(frozen=True)
 class Checks:
     """All checks of a preset.
@@ -92,6 +95,31 @@ class Checks:
     checks: tuple[Check, ...]
     draws: int
     not_repeated: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def outside(self) -> tuple[Check, ...]:
+        """Those of which the measured number is hardly drawn."""
+        return tuple(one for one in self.checks if one.outside)
+
+    @property
+    def state(self) -> str:
+        """``passed``, ``failed``: more numbers lie outside than chance has, or ``none``: there was nothing to check."""
+        if not self.checks:
+            return "none"
+        from scipy.stats import binom  # loads slowly
+
+        return (
+            "passed" if len(self.outside) <= binom.ppf(1.0 - CHANCE, len(self.checks), OUTSIDE) else "failed"
+        )
+
+    @property
+    def says(self) -> str:
+        """What came of them, in few words."""
+        if not self.checks:
+            return (
+                "; ".join(f"{name}: {why}" for name, why in self.not_repeated.items()) or "no run has pulses"
+            )
+        return f"{len(self.outside)} of {len(self.checks)} numbers lie outside what {self.draws} drawn chips show"
 
 
 def check_runs(

@@ -58,7 +58,7 @@ class PosteriorDraws:
         self.names: tuple[str, ...] = tuple(_listed(section, "parameters", source)) if section else ()
         if not self.names:
             return
-        bounds = {one.name: one.metadata for one in fields(self.preset)[2:]}
+        bounds = {one.name: one.metadata for one in fields(self.preset) if one.metadata}
         for name in self.names:
             if name not in bounds:
                 near = difflib.get_close_matches(str(name), bounds, n=1)
@@ -149,6 +149,8 @@ def _section(source: str) -> Mapping[str, Any]:
 
 def _listed(section: Mapping[str, Any], name: str, source: str) -> list[str]:
     given = section.get(name)
+    if given == [] and "no_interval" in section:  # no parameter of it is known well enough
+        return []
     if not isinstance(given, list) or not given:
         raise BenchError(f"{_named(source)}: posterior: `{name}` must list the names of what is known")
     return given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def write_parquet(
             table = table.set_column(place, told, table.column(place))
     if units:
         table = table.replace_schema_metadata({"PANDAS_ATTRS": json.dumps({"units": dict(units)})})
-    draft = path.with_name(f".{path.name}.part")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         try:
             pyarrow.parquet.write_table(table, draft)

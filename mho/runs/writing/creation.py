@@ -7,6 +7,7 @@ then given its name.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -32,7 +33,7 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
     """
     check_layout(layout)
     # Windows renames no open file: there the file has its name from the start.
-    draft = path if os.name == "nt" else path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft = path if os.name == "nt" else path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         if path.exists():
             raise _in_the_way(path)

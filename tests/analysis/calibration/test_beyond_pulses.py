@@ -170,8 +170,18 @@ def test_an_activation_energy_needs_two_temperatures() -> None:
         held.append(found["retention_energy"].low < 2.25 < found["retention_energy"].high)
         held.append(found["retention_time"].low < 3.2e8 < found["retention_time"].high)
     assert np.mean(held) > 0.85
-    assert set(named(retention(rates[1:], BASE))) == {"retention_time"}
+    assert set(named(retention(rates[1:], BASE))) == {"retention_time"}  # at that temperature: see below
     assert retention([Rate(300.0, 1e-12, 1e-11)], BASE) == []
+
+
+def test_at_one_temperature_a_time_is_one_there_whatever_the_energy() -> None:
+    rng, held = np.random.default_rng(11), []
+    true = 3.2e8 * np.exp(2.25 / 8.617333e-5 * (1.0 / 440.0 - 1.0 / 398.15))  # s, at 440 K
+    for energy in 40 * (1.0, 2.25, 3.0):  # what the base has, right or wrong
+        (found,) = retention([baked(rng, 440.0)], {**BASE, "retention_energy": energy})
+        assert found.beside == {"retention_temperature": 440.0}
+        held.append(found.low < true < found.high)
+    assert 0.89 < np.mean(held) <= 1.0
 
 
 def test_stuck_cells_and_drift_are_not_taken_for_loss() -> None:

@@ -23,7 +23,8 @@ PRESETS = {"ideal": 1.0, "pku": 4.0}
 def write(path: Path, preset: str, seed: int, **given: object) -> Path:
     header = RunHeader(
         "Decay", str(given.get("procedure", "Decay")), "1", {"rate": RecordedParameter(2.0, "1/s")},
-        bench='name = "desk"\n[simulation]\n', provenance={"preset": preset, "seed": str(seed)},
+        bench='name = "desk"\n[simulation]\n',
+        provenance={"preset": preset, "seed": str(seed), **dict(given.get("provenance", {}))},
     )  # fmt: skip
     table = Table("decay", (Column("time", "s"), Column("current", "A")), "current", "time")
     figure = Figure("decay", table="decay", x="time", y="current", title="Decay")
@@ -77,6 +78,19 @@ def test_a_campaign_says_how_it_went_and_names_what_is_damaged(page: str, campai
     assert "stopped.h5" in stopped
     assert "the lamp failed" in stopped
     assert "all runs, presets ideal, pku" in page
+
+
+def test_a_part_of_a_campaign_says_of_how_many_runs_it_is(tmp_path: Path) -> None:
+    for number in range(1, 6):
+        status = "failed" if number == 5 else "finished"
+        planned = {"planned_run": f"{number} of 7"}
+        write(tmp_path / "out" / "runs" / f"{number:06}.h5", "pku", number, status=status, provenance=planned)
+    said = "4 of the 7 runs of the plan have finished: what follows is of a part of the campaign."
+    assert said in report(tmp_path / "out").read_text("utf-8")
+    for number in range(5, 8):
+        (tmp_path / "out" / "runs" / f"{number:06}.h5").unlink(missing_ok=True)
+        write(tmp_path / "out" / "runs" / f"{number:06}.h5", "pku", number, provenance=planned)
+    assert "of a part of the campaign" not in report(tmp_path / "out").read_text("utf-8")
 
 
 def test_a_campaign_says_what_was_varied(page: str) -> None:

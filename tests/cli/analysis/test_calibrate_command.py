@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,12 @@ import pytest
 from command_line import Shell
 
 from benchmarks._hidden_presets import random_pulses
+from mho.analysis.calibration import Told, transitions_of
+from mho.analysis.calibration.calibrating import Calibration
+from mho.errors import BenchError
 from mho.instruments.simulated import CELL_PRESETS, cell_preset
+
+pytestmark = pytest.mark.timeout(300)  # on a machine that does much else
 
 
 @pytest.fixture
@@ -64,6 +70,8 @@ def test_the_preset_file_is_taken_by_the_simulated_cells(
     np.testing.assert_allclose(correlation, correlation.T)
     assert correlation.shape == (len(mean), len(mean))
     assert known["runs"] == ["chip.h5"]
+    assert written["checks"]["state"] in ("passed", "failed")
+    assert f"{written['checks']['says']}; of a perfect twin" in out
     assert "retention_energy" in known["not_told"]
     assert "exists already" in refused(shell, "calibrate", run, "--to", tmp_path / "mychip.toml")
 
@@ -192,3 +200,55 @@ def refused(shell: Shell, *words: object) -> str:
     assert out == ""
     (line,) = err.splitlines()
     return line
+
+
+@pytest.mark.parametrize(
+    ("fault", "says", "code"),
+    [
+        (KeyboardInterrupt(), "stopped before they were done", 130),
+        (BenchError("the twin has no oven"), "the twin has no oven", 2),
+        (None, "left out, --checks 0", 0),
+    ],
+)
+def test_the_preset_is_written_after_its_checks_with_what_came_of_them(
+    shell: Shell,
+    tmp_path: Path,
+    pulses: dict[str, np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: BaseException | None,
+    says: str,
+    code: int,
+) -> None:
+    run, to, ran = imported(shell, tmp_path, pulses), tmp_path / "mychip.toml", []
+
+    def fitted(*_: object) -> tuple[Calibration, Told]:
+        one, unit = np.ones(1), np.eye(1)
+        data = transitions_of(pulses, asdict(CELL_PRESETS["stanford"]))
+        found = Calibration(
+            "stanford",
+            ("maximum",),
+            2e-4 * one,
+            1.9e-4 * one,
+            2.1e-4 * one,
+            0.1 * one,
+            unit,
+            {},
+            (),
+            data,
+            (),
+        )
+        return found, Told((), {}, ())
+
+    def checked(*_: object, **__: object) -> None:
+        assert not to.exists()
+        ran.append(True)
+        assert fault is not None
+        raise fault
+
+    monkeypatch.setattr("mho.cli.analysis.calibrate._fitted", fitted)
+    monkeypatch.setattr("mho.cli.analysis.calibration_table.print_calibration", lambda *_: None)
+    monkeypatch.setattr("mho.running.calibrating.check_runs", checked, raising=False)
+    left, _, err = shell("calibrate", run, "--to", to, *(() if fault else ("--checks", "0")))
+    assert (left, bool(ran)) == (code, fault is not None), err
+    assert tomllib.loads(to.read_text())["checks"] == {"state": "none", "says": says}
+    assert cell_preset(str(to)).warning == f"preset mychip was not checked on runs of its chip: {says}"

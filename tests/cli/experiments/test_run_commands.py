@@ -9,7 +9,10 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 import run_samples
+import typer
 
+from mho.cli.main import app
+from mho.instruments.simulated import cell_preset
 from mho.runs import RunFile
 
 READ = ("run", "read", "--rows", "0:2", "--columns", "0:2")
@@ -216,3 +219,50 @@ def test_a_result_within_a_mapping_is_shown_and_found(shell):
         assert len(told) == found, where
     with RunFile(path) as file:
         assert file.summary["certificate"] == {"residual": 1.5e-9, "bound": {"error": 0.25}}
+
+
+IN_DOUBT = """name = "mychip"
+base = "stanford"
+[parameters]
+maximum = 180e-6
+[posterior]
+parameters = ["maximum"]
+interval_low = [170e-6]
+interval_high = [190e-6]
+"""
+
+
+@pytest.mark.parametrize(
+    ("checks", "words"),
+    [
+        ("", "preset mychip was not checked on runs of its chip"),
+        (
+            '[checks]\nstate = "failed"\nsays = "30 of 40 lie outside"',
+            "preset mychip failed its checks: 30 of 40",
+        ),
+        ('[checks]\nstate = "passed"', ""),
+    ],
+)
+def test_a_preset_in_doubt_is_said_and_kept_in_the_run_file(shell, tmp_path, checks, words):
+    preset, run = tmp_path / "mychip.toml", tmp_path / "run.h5"
+    preset.write_text(IN_DOUBT + checks + "\n")
+    code, _, err = shell(*READ, "--bench", "stanford-arrays", "--preset", preset, "--output", run)
+    assert code == 0, err
+    assert (words in err) if words else ("mychip" not in err)
+    with RunFile(run) as file:
+        said = [one.message for one in file.log() if one.level == "WARNING"]
+        kept = file.provenance["preset_file"]
+    assert any(words in one for one in said) if words else not said
+    assert cell_preset(kept).warning.startswith(words)
+
+
+def test_every_option_for_a_preset_warns_of_one_in_doubt():
+    def options(command, name=""):
+        for verb, one in getattr(command, "commands", {}).items():
+            yield from options(one, f"{name} {verb}")
+        yield from ((name, one) for one in command.params if one.name == "preset")
+
+    there = dict(options(typer.main.get_command(app)))
+    assert {" run", " forecast", " optimise", " budget", " published"} <= set(there)
+    # the presets of a projection are assumptions on sizes and energies, not cells
+    assert all(one.callback is not None for verb, one in there.items() if verb != " projection")

@@ -25,7 +25,7 @@ from mho.runs import Conclusion, Status
 
 LINE = "64 of 64 cells unformed: nothing measured (1 warning)"
 WHOLE = "finished, nothing measured: 64 of 64 cells unformed (1 warning)"
-WARNING = "all cells read below 0.1 µS"
+WARNING = "none of 64 cells was ever formed"
 END = Conclusion("3 of 4 cells set", ("relay 3 answered late",), False, "smu is silent")
 
 
@@ -33,7 +33,7 @@ END = Conclusion("3 of 4 cells set", ("relay 3 answered late",), False, "smu is 
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the run file of a retention of which nothing was measured."""
     path = tmp_path_factory.mktemp("empty") / "retention.h5"
-    mho.run(Retention(), "arrays", seed=1, output=path)
+    mho.run(Retention(forming="no"), "arrays", seed=1, output=path)
     return path
 
 
@@ -46,10 +46,10 @@ def copied(empty: Path, shell) -> Path:
 
 
 def test_at_the_end_of_mho_run_and_as_json(shell):
-    code, out, _ = shell("run", "retention", "--bench", "arrays", "--seed", 1)
+    code, out, _ = shell("run", "retention", "--forming", "no", "--bench", "arrays", "--seed", 1)
     assert code == 0
     assert out.splitlines()[0] == WHOLE
-    code, out, _ = shell("run", "retention", "--bench", "arrays", "--seed", 1, "--json")
+    code, out, _ = shell("run", "retention", "--forming", "no", "--bench", "arrays", "--seed", 1, "--json")
     kept = json.loads(out)["conclusion"]
     assert (kept["line"], kept["measured"], kept["unsafe"]) == ("64 of 64 cells unformed", False, "")
     assert kept["warnings"][0].startswith(WARNING)
@@ -91,7 +91,7 @@ def test_a_warning_that_only_the_conclusion_has_is_shown_too(shell, tmp_path: Pa
 
 def test_in_comparisons_and_reports(shell, copied: Path, tmp_path: Path):
     other = shell.folder / "other.h5"
-    mho.run(Retention(last=10.0), "arrays", seed=2, output=other)
+    mho.run(Retention(last=10.0, forming="no"), "arrays", seed=2, output=other)
     _, out, _ = shell("compare", copied, other)
     assert f"retention, used as far as it came: {WHOLE}" in out
     for subject, page in ((copied, "run.html"), (shell.folder, "folder.html")):
@@ -191,7 +191,8 @@ def test_in_notifications_of_runs_and_of_jobs(tmp_path: Path):
 
 def test_in_the_table_of_a_campaign(tmp_path: Path):
     plan = parse_plan(
-        'name = "p"\nbench = "arrays"\n[[steps]]\nprocedure = "retention"\n[[sweep]]\nseed = [1, 2]\n',
+        'name = "p"\nbench = "arrays"\n[[steps]]\nprocedure = "retention"\nparameters = { forming = "no" }\n'
+        "[[sweep]]\nseed = [1, 2]\n",
         tmp_path,
     )
     rows = [carry_out(task) for task in Campaign(plan, tmp_path).tasks()]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,8 @@ class Rate:
 def retention(rates: Sequence[Rate], base: Mapping[str, float]) -> list[Estimate]:
     """Return retention_energy and retention_time from rates at two temperatures and more; nothing where none is seen.
 
-    Where the rates leave the energy open, as those at one temperature, the time follows from the base's energy.
+    Where the rates leave the energy open, as those at one temperature, the time is that at the temperature of the rate that
+    is known best, which becomes the preset's `retention_temperature`: how it is elsewhere, nothing tells.
     """
     if not any(one.seen for one in rates):
         return []
@@ -56,8 +57,11 @@ def retention(rates: Sequence[Rate], base: Mapping[str, float]) -> list[Estimate
     misfit, log, half = _profiles(energies, x, rate, error)
     held = misfit <= misfit.min() + DEVIATES**2
     if np.ptp(x) * BOLTZMANN < APART or held[0] or held[-1]:
-        misfit, log, half = _profiles(np.array([base["retention_energy"]]), x, rate, error)
-        return [_time(log[0], log[0] - DEVIATES * half[0], log[0] + DEVIATES * half[0])]
+        best = int((rate / error).argmax())
+        here = np.abs(x - x[best]) * BOLTZMANN < APART
+        _, log, half = _profiles(np.zeros(1), x[here], rate[here], error[here])
+        time = _time(log[0], log[0] - DEVIATES * half[0], log[0] + DEVIATES * half[0])
+        return [replace(time, beside={"retention_temperature": rates[best].temperature})]
     best = int(misfit.argmin())
     left = np.sqrt(DEVIATES**2 - (misfit[held] - misfit[best])) * half[held]
     return [

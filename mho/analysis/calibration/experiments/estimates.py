@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,22 @@ FEWEST = 5
 
 @dataclass(frozen=True)
 class Estimate:
-    """A parameter of a preset, SI, with the ends of its 95 % interval, and what it is from."""
+    """A parameter of a preset, SI, with the ends of its 95 % interval, and what it is from.
+
+    `beside` has parameters that are set with it, SI: the temperature at which a retention time is one.
+    """
 
     name: str
     value: float
     low: float
     high: float
     source: str = ""
+    beside: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Its name, with what is set beside it."""
+        return self.name + "".join(f" at {value:.4g} K" for value in self.beside.values())
 
 
 def is_told(one: Estimate, shares: Collection[str]) -> bool:

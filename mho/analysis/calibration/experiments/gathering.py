@@ -106,6 +106,12 @@ def told_beyond_pulses(
                 "cells would tell"
             )
     remarks = _remarks(stuck.told, stuck.bound(), stuck.on, stuck.off)
+    remarks += [
+        f"{one.label} is a rate at that temperature alone: elsewhere it goes with the base's retention_energy "
+        f"({base['retention_energy']:.3g} eV), which nothing here measured"
+        for one in known
+        if one.beside
+    ]
     return Told(tuple(known), nothing, (*remarks, *wide))
 
 

@@ -86,8 +86,9 @@ def paired(sent: NDArray[np.uint8], first: NDArray[np.uint8], second: NDArray[np
 
 
 def _ends(found: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the interval of the share of bits (vectors, bits of a vector) with a property."""
-    low, high = clustered_binomial_interval(found.sum(axis=1), np.full(len(found), found.shape[1]))
+    """Return the interval of the share of bits (vectors, ...) with a property; those of a vector are one cluster."""
+    bits = found.reshape(len(found), -1)
+    low, high = clustered_binomial_interval(bits.sum(axis=1), np.full(len(bits), bits.shape[1]))
     return float(low), float(high)
 
 

@@ -37,7 +37,7 @@ from mho.procedures.cells.programming.strategy import Outcome, Strategy
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import in_windows, joined, lost_cells
+from mho.procedures.wording import joined, lost_cells, verified_cells
 from mho.runs import Array, Conclusion, Layout, RecordedParameter
 from mho.runs.standard_figures import programming_figures
 
@@ -282,7 +282,7 @@ class Program(Procedure):
     def conclude(self, plan: ProgramPlan, result: Programmed) -> Conclusion:
         """Return how many cells are in their windows, and how many the run's own pulses broke."""
         summary = result.summary
-        return Conclusion(joined(in_windows(summary["cells"], result.failed), lost_cells(summary)))
+        return Conclusion(joined(verified_cells(summary["cells"], result.failed), lost_cells(summary)))
 
 
 def _yield(inside: int, cells: int) -> dict[str, float]:

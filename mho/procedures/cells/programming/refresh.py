@@ -32,7 +32,7 @@ from mho.procedures.cells.programming.strategy import Strategy
 from mho.procedures.chip_in_use import chip_of, recall_formed
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, if_any, in_windows, joined, lost_cells
+from mho.procedures.wording import counted, if_any, joined, lost_cells, verified_cells
 from mho.runs import Array, Column, Conclusion, Figure, Layout, Map, RecordedParameter, Table
 from mho.runs.standard_figures import programming_figures
 
@@ -293,7 +293,7 @@ class Refresh(Procedure):
             joined(
                 f"{left:,} of {counted(summary['cells'], 'cell')} had left their windows",
                 if_any(summary["repaired"], "repaired"),
-                in_windows(summary["cells"], result.failed),
+                verified_cells(summary["cells"], result.failed),
                 lost_cells(summary),
             )
         )

@@ -26,7 +26,7 @@ from mho.procedures.cells.reading.map_statistics import classes, line_scores, ou
 from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, if_any, joined, without_formed
+from mho.procedures.wording import counted, if_any, joined, without_measured
 from mho.runs import Array, Band, Column, Conclusion, Figure, Layout, Table
 from mho.runs import Map as Image
 
@@ -342,7 +342,7 @@ class Map(Procedure):
         """Return how many cells lie where, and the lines that stand out."""
         summary = result.summary
         outliers = summary["outlier_rows"] + summary["outlier_columns"]
-        return without_formed(summary) or Conclusion(
+        return without_measured(summary) or Conclusion(
             f"{counted(summary['cells'], 'cell')}: "
             + joined(
                 f"{summary['in_window']:,} in a window",

@@ -39,7 +39,7 @@ from mho.procedures.cells.switching.formed_cells import (
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, if_any, joined, without_formed
+from mho.procedures.wording import counted, joined, left_out, measured_cells, without_measured
 from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
@@ -479,13 +479,13 @@ class Noise(Procedure):
     def conclude(self, plan: NoisePlan, result: Noises) -> Conclusion:
         """Return how noisy cells are, and how many have telegraph noise."""
         summary = result.summary
-        deviation, unformed = summary["relative_deviation"], summary.get("unformed", 0)
-        return without_formed(summary) or Conclusion(
+        deviation = summary["relative_deviation"]
+        return without_measured(summary) or Conclusion(
             joined(
-                f"{counted(summary['cells'] - unformed, 'cell')} read",
+                f"{counted(measured_cells(summary), 'cell')} read",
                 f"noise {100.0 * deviation:.2g} %" if deviation is not None else "",
                 f"{summary['telegraph_cells']:,} with telegraph noise",
-                if_any(unformed, "unformed"),
+                left_out(summary),
             )
         )
 

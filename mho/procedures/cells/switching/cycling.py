@@ -37,7 +37,7 @@ from mho.procedures.cells.switching.full_pulses import (
 )
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, if_any, joined, lost_cells, without_formed
+from mho.procedures.wording import counted, joined, left_out, lost_cells, measured_cells, without_measured
 from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
@@ -238,12 +238,12 @@ class Switching(Procedure):
     def conclude(self, plan: SwitchingPlan, result: Switched) -> Conclusion:
         """Return how often cells were cycled, and their window."""
         summary = result.summary
-        window, unformed = summary.get("window"), summary.get("unformed", 0)
-        return without_formed(summary) or Conclusion(
+        window = summary.get("window")
+        return without_measured(summary) or Conclusion(
             joined(
-                f"{counted(summary['cells'] - unformed, 'cell')} cycled {summary['cycles']:,} times",
+                f"{counted(measured_cells(summary), 'cell')} cycled {summary['cycles']:,} times",
                 "no window" if window is None else f"window {window:.3g}",
-                if_any(unformed, "unformed"),
+                left_out(summary),
                 lost_cells(summary),
             )
         )

@@ -37,7 +37,7 @@ from mho.procedures.cells.switching.full_pulses import FullPulses, prepared_puls
 from mho.procedures.cells.switching.stress import BURST, StressReads, bursts
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, if_any, joined, quantity, without_formed
+from mho.procedures.wording import counted, if_any, joined, left_out, quantity, without_measured
 from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
@@ -250,12 +250,12 @@ class Disturb(Procedure):
         known = sum(one["cells"] for one in levels)
         outside = sum(one["outside_at_start"] for one in levels)
         left = int((np.isfinite(result.leaves) & (result.leaves > 0)).sum())
-        return without_formed(summary) or Conclusion(
+        return without_measured(summary) or Conclusion(
             joined(
                 f"{left:,} of {counted(known - outside, 'cell')} left their windows",
                 f"{counted(summary['pulses'], 'pulse')} of {quantity(summary['voltage'], 'V')}",
                 if_any(outside, "outside before"),
-                if_any(summary.get("unformed", 0), "unformed"),
+                left_out(summary),
             )
         )
 

@@ -55,7 +55,15 @@ from mho.procedures.cells.switching.full_pulses import (
 from mho.procedures.cells.switching.stress import StressReads, bursts
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, if_any, joined, lost_cells, without_formed
+from mho.procedures.wording import (
+    counted,
+    if_any,
+    joined,
+    left_out,
+    lost_cells,
+    measured_cells,
+    without_measured,
+)
 from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
@@ -344,7 +352,7 @@ class Endurance(Procedure):
             counts_of |= {
                 "formed_first": surveyed.formed_now,
                 "do_not_conduct": int((reason < 0).sum()) - unformed,
-                "measured": int((reason >= 0).sum()),
+                "measured": int(((reason >= 0) & ~np.isnan(failed)).sum()),
             }
         least = -math.inf if surveyed is None else surveyed.least()
         summary = {
@@ -361,13 +369,15 @@ class Endurance(Procedure):
     def conclude(self, plan: EndurancePlan, result: Endured) -> Conclusion:
         """Return how many windows failed, and Weibull's scale."""
         summary = result.summary
-        scale, unformed = summary.get("weibull_scale"), summary.get("unformed", 0)
-        return without_formed(summary) or Conclusion(
+        scale = summary.get("weibull_scale")
+        return without_measured(summary) or Conclusion(
             joined(
-                f"{summary['failed']:,} of {counted(summary['cells'] - unformed, 'window')} failed in "
+                f"{summary['failed']:,} of {counted(measured_cells(summary), 'window')} failed in "
                 f"{counted(int(self.cycles), 'cycle')}",
                 "" if scale is None else f"Weibull scale {scale:,.3g} cycles",
-                if_any(unformed, "unformed"),
+                if_any(int(summary.get("cannot_hold") or 0), "that cannot hold the criterion"),
+                if_any(int(summary.get("missed_by_spread_alone") or 0), "missed by spread"),
+                left_out(summary),
                 lost_cells(summary),
             )
         )

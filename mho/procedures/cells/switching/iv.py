@@ -41,7 +41,7 @@ from mho.procedures.cells.switching.formed_cells import (
 )
 from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, if_any, joined, lost_cells, quantity, without_formed
+from mho.procedures.wording import counted, joined, left_out, lost_cells, quantity, without_measured
 from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
@@ -484,7 +484,7 @@ class IV(Procedure):
     def conclude(self, plan: SweepPlan, result: Sweeps) -> Conclusion:
         """Return how many loops show a SET and a RESET, and where."""
         summary = result.summary
-        nothing = without_formed(summary)
+        nothing = without_measured(summary)
         if nothing is not None:
             return nothing
         loops = f"{counted(summary['sweeps'], 'loop')} of {counted(summary['cells'], 'cell')}"
@@ -495,9 +495,7 @@ class IV(Procedure):
             + (f" at {quantity(volts, 'V')}" if (volts := summary.get(key)) is not None else "")
             for number, name, key in (("sets", "SET", "v_set"), ("resets", "RESET", "v_reset"))
         ]
-        return Conclusion(
-            f"{loops}: " + joined(*found, if_any(summary.get("unformed", 0), "unformed"), lost_cells(summary))
-        )
+        return Conclusion(f"{loops}: " + joined(*found, left_out(summary), lost_cells(summary)))
 
     def _noise(self, plan: SweepPlan, bench: Bench, loops: int) -> PointNoise | None:
         """Return the noise of the points, by sweeps with the transistor off of a few cells; None for no blanks."""

@@ -47,7 +47,7 @@ from mho.procedures.cells.switching.formed_cells import (
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, if_any, joined, lost_cells, quantity, without_formed
+from mho.procedures.wording import counted, joined, left_out, lost_cells, quantity, without_measured
 from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
@@ -383,9 +383,9 @@ class Response(Procedure):
     def conclude(self, plan: ResponsePlan, result: Responses) -> Conclusion:
         """Return how many cells the curve is fitted to, and where it begins."""
         summary = result.summary
-        unformed = without_formed(summary, "virgin")
-        if unformed is not None:
-            return unformed
+        nothing = without_measured(summary)
+        if nothing is not None:
+            return nothing
         fitted, threshold = summary["cells_fitted"], summary.get("threshold")
         unit = result.units.get("threshold", "")
         return Conclusion(
@@ -393,8 +393,7 @@ class Response(Procedure):
                 f"curve of {counted(fitted, 'cell')} fitted, threshold {quantity(threshold, unit)}"
                 if threshold is not None
                 else f"{counted(fitted, 'cell')} measured, no curve fits",
-                if_any(summary["virgin"], "unformed"),
-                if_any(summary["stuck"], "without a response"),
+                left_out(summary),
                 lost_cells(summary),
             )
         )

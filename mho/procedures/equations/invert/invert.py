@@ -40,7 +40,7 @@ from mho.procedures.equations.invert.settling import SettlingMeasurement
 from mho.procedures.equations.invert.systems import Systems
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, if_any, in_windows, joined, lost_cells, percent
+from mho.procedures.wording import counted, if_any, joined, lost_cells, percent, verified_cells
 from mho.runs import Conclusion, Layout, RecordedParameter
 from mho.runs.standard_figures import OF_LEVELS
 
@@ -262,7 +262,7 @@ class Invert(Procedure):
                 f"{without:,} of {counted(len(plan.loops), 'matrix', 'matrices')} without a solution"
                 if without
                 else "",
-                in_windows(summary["cells"], summary["cells_failed"]) if summary["cells_failed"] else "",
+                verified_cells(summary["cells"], summary["cells_failed"]) if summary["cells_failed"] else "",
                 lost_cells(summary),
             )
         )

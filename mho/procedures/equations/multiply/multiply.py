@@ -44,7 +44,7 @@ from mho.procedures.equations.multiply.multiply_tables import (
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, in_windows, joined, lost_cells, percent
+from mho.procedures.wording import counted, joined, lost_cells, percent, verified_cells
 from mho.runs import Conclusion, Layout, RecordedParameter
 
 Floats = NDArray[np.float64]
@@ -235,7 +235,7 @@ class Multiply(Procedure):
                 f"{summary['wrong']:,} of {counted(summary['outputs'], 'integer')} wrong",
                 "" if error is None else f"error {percent(error)} beside the digital products",
                 f"exact up to {counted(summary['exact_up_to'], 'active line')}",
-                in_windows(summary["cells"], summary["cells_failed"]) if summary["cells_failed"] else "",
+                verified_cells(summary["cells"], summary["cells_failed"]) if summary["cells_failed"] else "",
                 lost_cells(summary),
             )
         )

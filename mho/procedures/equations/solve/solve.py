@@ -95,7 +95,7 @@ from mho.procedures.parameters import (
     Parameter,
 )
 from mho.procedures.stream import Stream
-from mho.procedures.wording import in_windows, joined, lost_cells
+from mho.procedures.wording import joined, lost_cells, verified_cells
 from mho.runs import Conclusion, Layout, RecordedParameter
 from mho.runs.intervals import LEAST_DRAWS
 from mho.runs.standard_figures import OF_LEVELS, convergence_figure, cycle_figures
@@ -472,7 +472,7 @@ class Solve(Procedure):
         if system.count > 1:
             proved = f"at least {proved} of {system.count:,} right-hand sides"
         short = "converged" if result.converged else "not converged"
-        cells = in_windows(summary["cells"], summary["cells_failed"]) if summary["cells_failed"] else ""
+        cells = verified_cells(summary["cells"], summary["cells_failed"]) if summary["cells_failed"] else ""
         line = joined(short, proved, cells, lost_cells(summary))
         return Conclusion(line if result.converged else f"{line}: {summary['reason']}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.blocks import pieces
 from mho.instruments.simulated.physics.cells.cells import FORMED, STUCK_OFF, STUCK_ON, VIRGIN, CellArray
 from mho.instruments.simulated.physics.cells.preset_files import cell_preset
-from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset, parameters
 from mho.instruments.simulated.physics.cells.switching.pulse_effects import at_least, at_most
 
 ALL = slice(None)
@@ -445,7 +445,7 @@ def test_cells_age_forwards_only(cycles):
 
 
 def test_every_number_has_a_unit_and_a_source():
-    for parameter in fields(CellPreset)[2:]:
+    for parameter in parameters():
         assert parameter.metadata["unit"]
         assert len(parameter.metadata["source"]) >= 3
 

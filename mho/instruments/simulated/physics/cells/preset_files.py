@@ -6,26 +6,36 @@
     [parameters]             # names and SI units as in docs/cells.md
     set_slope = 455e-6
 
-A section ``[posterior]`` says how well the parameters are known; the simulated cells do not need it.
+A section ``[posterior]`` says how well the parameters are known; the simulated cells do not need it. ``[checks]`` says
+whether runs were repeated on these cells, and what came of it: a preset that was fitted and not checked, or that failed, is
+in doubt wherever it is used.
 """
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import fields, replace
+import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from mho.errors import BenchError
 from mho.input_files import check_ordinary
-from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset, Doubt, parameters
 from mho.toml import StrictModel, parse_toml
 
 SUFFIX = ".toml"
-NUMBERS = {parameter.name: parameter.metadata["unit"] for parameter in fields(CellPreset)[2:]}
+NUMBERS = {parameter.name: parameter.metadata["unit"] for parameter in parameters()}
 """Unit of each parameter by name."""
+
+
+class PresetChecks(StrictModel):
+    """Whether a fitted preset was held to the runs that it comes from, or others, and in words what came of it."""
+
+    state: Literal["passed", "failed", "none"]
+    says: Annotated[str, Field(max_length=2000)] = ""
 
 
 class PresetFile(StrictModel):
@@ -35,6 +45,16 @@ class PresetFile(StrictModel):
     base: str = "pku"
     parameters: dict[str, float] = {}
     posterior: dict[str, Any] = {}
+    checks: PresetChecks | None = None
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """Why these cells may not be those of the chip; None where checks passed, and for a preset that was not fitted."""
+        if self.checks is None:
+            return Doubt(False) if self.posterior else None
+        return (
+            None if self.checks.state == "passed" else Doubt(self.checks.state == "failed", self.checks.says)
+        )
 
 
 def cell_preset(source: str, stuck: float | None = None) -> CellPreset:
@@ -76,7 +96,7 @@ def parse_preset(text: str, source: str) -> CellPreset:
             near = difflib.get_close_matches(name, NUMBERS, n=1)
             hint = f"; did you mean {near[0]}?" if near else "; docs/cells.md lists them"
             raise BenchError(f"{source}: cells have no parameter {name!r}{hint}")
-    changed: dict[str, Any] = {"name": file.name, **file.parameters}
+    changed: dict[str, Any] = {"name": file.name, "doubt": file.doubt, **file.parameters}
     return replace(CELL_PRESETS[file.base], **changed)
 
 
@@ -89,6 +109,9 @@ def preset_text(preset: CellPreset) -> str:
     base = min(alike, key=lambda one: len(_different(preset, one)))
     lines = [f'name = "{preset.name}"', f'base = "{base.name}"', "", "[parameters]"]
     lines += [f"{name} = {value!r}  # {NUMBERS[name]}" for name, value in _different(preset, base).items()]
+    if preset.doubt is not None:
+        state = "failed" if preset.doubt.failed else "none"
+        lines += ["", "[checks]", f'state = "{state}"', f"says = {json.dumps(preset.doubt.why)}"]
     return "\n".join(lines) + "\n"
 
 

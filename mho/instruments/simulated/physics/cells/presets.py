@@ -9,7 +9,7 @@ Sources: [P] Zuo et al., Nature Electronics 8, 1222 (2025); [R] read off its fig
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
 from mho.errors import BenchError
@@ -23,6 +23,14 @@ def number(default: float, unit: str, source: str, low: float = 0.0, high: float
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """Why a fitted preset may not describe its chip: it failed its checks, or had none, and in words why."""
+
+    failed: bool
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class CellPreset:
     """One kind of 1T1R cell; `BenchError` names a parameter that is out of its range.
 
@@ -33,6 +41,9 @@ class CellPreset:
     ----------
     law : str
         How pulses change the cells: ``gradual`` or ``threshold``.
+    doubt : Doubt or None
+        Why these cells may not be those of the chip that they were fitted to; None for presets that passed their checks,
+        and for those that were not fitted.
     """
 
     name: str
@@ -167,12 +178,22 @@ class CellPreset:
     white_noise: float = number(1.0, "1", "thermal and shot noise, times what physics gives", 0.0, 100.0)
     disturb_voltage: float = number(0.6, "V", "[E]: from here a read counts as a pulse")
 
+    doubt: Doubt | None = field(default=None, compare=False)
+
+    @property
+    def warning(self) -> str:
+        """The sentence on its doubt; empty for none."""
+        if self.doubt is None:
+            return ""
+        what = "failed its checks" if self.doubt.failed else "was not checked on runs of its chip"
+        return f"preset {self.name} {what}" + (f": {self.doubt.why}" if self.doubt.why else "")
+
     def __post_init__(self) -> None:
         if self.law not in LAWS:
             raise BenchError(
                 f"cell preset {self.name!r}: law = {self.law!r} must be one of {', '.join(LAWS)}"
             )
-        for parameter in fields(self)[2:]:
+        for parameter in parameters():
             value, limits = getattr(self, parameter.name), parameter.metadata
             if not (math.isfinite(value) and limits["low"] <= value <= limits["high"]):
                 raise BenchError(
@@ -190,6 +211,11 @@ class CellPreset:
                     f"cell preset {self.name!r}: {fast} = {getattr(self, fast):g} s is longer than {slow} = "
                     f"{getattr(self, slow):g} s; swap them"
                 )
+
+
+def parameters() -> tuple[Field[Any], ...]:
+    """Return the fields of a preset that are numbers, with their units and bounds as metadata."""
+    return tuple(one for one in fields(CellPreset) if one.metadata)
 
 
 _PKU = CellPreset("pku")
@@ -250,7 +276,7 @@ def scaled(preset: CellPreset, name: str, factor: float) -> CellPreset:
     siemens = {"S": factor, "S/V": factor, "V/S": 1.0 / factor}
     changed = {
         parameter.name: getattr(preset, parameter.name) * siemens[parameter.metadata["unit"]]
-        for parameter in fields(preset)[2:]
+        for parameter in parameters()
         if parameter.metadata["unit"] in siemens and parameter.name != "unformed"
     }
     return replace(preset, name=name, **changed)

@@ -1,0 +1,187 @@
+"""The search for a preset's parameters begins anew until nothing is gained; intervals need a clear curvature."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from benchmarks._hidden_presets import hidden, random_pulses
+from mho.analysis.calibration import calibrating, sought, transitions_of
+from mho.analysis.calibration.calibrating import Calibration, Coordinates
+from mho.analysis.calibration.experiments import Estimate
+from mho.analysis.calibration.posterior import Posterior, infer
+from mho.analysis.calibration.preset_text import as_preset_file
+from mho.instruments.simulated import CELL_PRESETS, cell_preset, preset_text
+from mho.running.optimising.posterior_draws import PosteriorDraws
+
+Floats = NDArray[np.float64]
+
+pytestmark = pytest.mark.timeout(300)  # on a machine that does much else
+CELLS = 40
+RANGES = {"gates": (2.0, 3.4), "sets": (1.8, 3.0), "resets": (1.2, 2.6), "reset_gates": (3.0, 4.2)}
+ABOUT = Coordinates.about({"set_slope": 4e-4, "maximum": 2e-4}, {"set_slope": "log", "maximum": "log"})
+
+
+class Stale:
+    """A likelihood of which the nodes follow the search at its start only: it sees as far as `reach` from there.
+
+    The maximum is at `best`, and further away than a search sees from the base.
+    """
+
+    best = np.array([2.0, -1.0])
+    reach = 0.8
+
+    def __init__(self) -> None:
+        self.seen: Floats | None = None
+
+    def recentre(self, values: dict[str, float]) -> None:
+        if self.seen is None:
+            here = coordinates_of(values)
+            apart = self.best - here
+            self.seen = here + apart * min(1.0, self.reach / float(np.linalg.norm(apart) + 1e-12))
+
+    def log_likelihood(self, values: dict[str, float]) -> Floats:
+        assert self.seen is not None
+        u = coordinates_of(values)
+        beside = np.random.default_rng(3).standard_normal((CELLS, 2))
+        told = (
+            20.0 * (self.seen - self.best) @ (self.seen - self.best)
+        )  # what the nodes do not see is missing
+        found: Floats = (
+            -0.5 * ((u - self.seen - beside) ** 2).sum(axis=1) + 0.5 * (beside**2).sum(axis=1) - told / CELLS
+        )
+        return found
+
+    def scores(self, values: dict[str, float]) -> tuple[Floats, Floats]:
+        u, step = coordinates_of(values), 1e-6
+        here = self.log_likelihood(values)
+        by_u = [(self.log_likelihood(ABOUT.preset(u + step * one)) - here) / step for one in np.eye(2)]
+        return here, np.stack(by_u, axis=1) / ABOUT.slopes(u)
+
+
+def coordinates_of(values: dict[str, float]) -> Floats:
+    """Return the coordinates of values: factors of e for two deviations."""
+    return 2.0 * np.log([values["set_slope"] / 4e-4, values["maximum"] / 2e-4])
+
+
+def test_a_search_that_would_have_stopped_early_goes_on_with_fresh_nodes() -> None:
+    once = calibrating._inferred(Stale(), ABOUT, np.zeros(2), None)
+    assert once.converged
+    _, found = calibrating._settled(Stale, ABOUT, np.zeros(2), None)
+    assert found.converged
+    assert found.log_posterior > once.log_posterior + 20.0
+    assert np.abs(found.mean - Stale.best).max() < 0.4  # the prior and the cells pull a little
+
+
+def test_the_search_on_a_chip_goes_on_where_it_would_have_stopped_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """RESETs of 24 hidden cells: from the base the search ends 8 below the maximum, and says that it is one."""
+    base = CELL_PRESETS["stanford"]
+    preset = asdict(base)
+    truth = hidden(base, sought(preset), np.random.default_rng(0))
+    data = transitions_of(random_pulses(truth, 24, 60, 0, **RANGES), preset)
+    ends, fit = {}, calibrating._fit
+
+    def beside(kind, model, pulses, fixed, about, prior, *rest):
+        start = np.zeros(len(about)) if prior is None else prior[0].copy()
+        once = calibrating._inferred(model(pulses, fixed), about, start, prior)
+        ends[kind] = once, fit(kind, model, pulses, fixed, about, prior, *rest)
+        return ends[kind][1]
+
+    monkeypatch.setattr(calibrating, "_fit", beside)
+    calibrating.calibrate(data, "stanford", preset)
+    for once, part in ends.values():
+        assert once.converged
+        assert part.posterior.converged
+        assert not part.posterior.repaired
+    once, part = ends["RESET"]
+    assert part.posterior.log_posterior > once.log_posterior + 5.0
+
+
+def test_a_search_that_gains_nothing_is_confirmed_once() -> None:
+    made = []
+
+    def model() -> Stale:
+        made.append(Stale())
+        made[-1].reach = 10.0
+        return made[-1]
+
+    calibrating._settled(model, ABOUT, np.zeros(2), None)
+    assert len(made) == 2
+
+
+def quadratic(rough: float, flat: bool) -> Posterior:
+    """Return a posterior of which the slope has steps along the first coordinate, or which is flat along the second."""
+
+    def scores(u: Floats) -> tuple[Floats, Floats]:
+        rng = np.random.default_rng(1)
+        beside = rng.standard_normal((400, 2))
+        curve = np.array([1.0, -0.9975 if flat else 1.0])
+        slope = -curve * (u - 0.0) + beside
+        slope[:, 0] += rough * np.sign(np.sin(60.0 * u[0]))
+        return -0.5 * (curve * u * u).sum() + beside @ u, slope
+
+    return infer(lambda u: scores(u)[0], np.zeros(2), scores=scores)
+
+
+def test_steps_of_the_slope_are_no_lack_of_curvature() -> None:
+    assert not quadratic(0.0, flat=False).repaired
+    assert not quadratic(0.05, flat=False).repaired
+    assert quadratic(0.0, flat=True).repaired
+
+
+def fitted(*, repaired: bool) -> Calibration:
+    """Return a calibration of two parameters of SETs, of which the curvature is clear or not."""
+    base = asdict(CELL_PRESETS["stanford"])
+    data = transitions_of(random_pulses(CELL_PRESETS["stanford"], 9, 8, 1, **RANGES), base)
+    posterior = Posterior(np.array([0.2, -0.1]), 0.01 * np.eye(2), -1.0, -1.0, True, repaired)
+    part = calibrating.Part(
+        "SET", ABOUT, posterior, Stale(), False, calibrating.Misfit("SET", 9.0, 6.0, 26.0)
+    )
+    return calibrating._joined("stanford", base, data, [part])
+
+
+def test_without_a_clear_curvature_there_is_no_interval() -> None:
+    found = fitted(repaired=True)
+    assert np.isnan(found.low).all()
+    assert not found.told.any()
+    assert {"set_slope", "maximum"} <= set(found.not_told)
+    assert any("they have no intervals" in remark for remark in found.remarks)
+    text = as_preset_file(found, "mychip", ["a.h5"])
+    assert tomllib.loads(text)["posterior"]["no_interval"] == ["set_slope", "maximum"]
+    assert "nan" not in text
+    assert PosteriorDraws(text).names == ()
+    clear = fitted(repaired=False)
+    assert clear.told.all()
+    assert PosteriorDraws(as_preset_file(clear, "mychip", ["a.h5"])).names == ("set_slope", "maximum")
+
+
+def test_a_rate_at_one_temperature_is_one_at_that_temperature() -> None:
+    found = fitted(repaired=False)
+    time = Estimate("retention_time", 2e6, 1e6, 3e6, "hot.h5", {"retention_temperature": 425.0})
+    preset = cell_preset(as_preset_file(found, "mychip", ["hot.h5"], [time]))
+    assert (preset.retention_time, preset.retention_temperature) == (2e6, 425.0)
+    assert time.label == "retention_time at 425 K"
+
+
+@pytest.mark.parametrize(
+    ("state", "says", "words"),
+    [
+        ("passed", "2 of 40 numbers lie outside", ""),
+        (
+            "failed",
+            "30 of 40 numbers lie outside",
+            "preset mychip failed its checks: 30 of 40 numbers lie outside",
+        ),
+        ("none", "left out", "preset mychip was not checked on runs of its chip: left out"),
+    ],
+)
+def test_the_preset_file_says_what_came_of_its_checks(state: str, says: str, words: str) -> None:
+    preset = cell_preset(as_preset_file(fitted(repaired=False), "mychip", ["a.h5"], (), state, says))
+    assert preset.warning == words
+    assert cell_preset(preset_text(preset)).warning == words  # as a run file keeps it
