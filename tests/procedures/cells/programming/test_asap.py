@@ -249,3 +249,35 @@ def test_a_full_reset_leaves_a_formed_cell_formed():
         )
         raised = state.next_pulse(0.2 * SETTINGS.formed_above)
         assert (raised.voltage, raised.width) == (SETTINGS.set_voltage, SETTINGS.width)
+
+
+def test_the_largest_pulses_are_those_that_are_checked():
+    s = SETTINGS
+    sent = []
+
+    class Bench:
+        def check_pulse(self, pulse, forming=False):
+            sent.append((pulse, forming))
+
+    Asap.check_pulses(Bench(), s)
+    assert sent == [
+        (Pulse("set", s.set_voltage, s.width, s.gate_range[1]), False),
+        (Pulse("reset", max(s.reset_full, s.reset_fine[1]), s.width, s.reset_gate), False),
+        (Pulse("set", max(s.forming_voltages), s.forming_width, s.forming_gate), True),
+    ]
+
+
+def test_voltages_and_steps_stay_within_the_settings():
+    """A cell that answers nothing is raised, or lowered, by ever larger steps up to the end of the range."""
+    for read, kind in ((1e-6, "set"), (30e-6, "reset")):
+        state = Asap.towards(20e-6, 19e-6, 21e-6, SETTINGS)
+        state.formed = True
+        pulses = [state.next_pulse(read) for _ in range(60)]
+        assert {pulse.kind for pulse in pulses} == {kind}
+        volts = np.array([pulse.gate if kind == "set" else pulse.voltage for pulse in pulses])
+        low, high = SETTINGS.gate_range if kind == "set" else SETTINGS.reset_fine
+        assert (np.diff(volts) >= 0.0).all(), "steps go towards the window"
+        assert low <= volts.min()
+        assert volts.max() == high
+        first = SETTINGS.gate_step if kind == "set" else SETTINGS.reset_step
+        assert np.diff(volts).max() <= 8.0 * first * (1.0 + 1e-9)
