@@ -55,7 +55,7 @@ def page_of(folder: Path, output: Path, **given: object) -> str:
 
 def test_parameters_stand_with_interval_unit_cells_and_file(page: str) -> None:
     found = {line.split("</td>")[0].removeprefix("<td>"): line for line in page.split("<tr>")}
-    assert '<td class="n">1</td><td class="n">0.5101 to 1</td>' in found["forming yield"]
+    assert '<td class="n">1</td><td class="n">0.3976 to 1</td>' in found["forming yield"]
     row = found["LRS by pulses, median"]
     assert "<td>µS</td>" in row
     assert '<td class="n">4</td>' in row
