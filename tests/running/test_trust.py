@@ -347,3 +347,17 @@ def test_nobody_is_asked_about_mho_s_own_and_who_does_not_agree_stops_it(tmp_pat
     with pytest.raises(InputError, match="no module 'nowhere_at_all'"):
         trust.check_trusted(tmp_path, ("nowhere_at_all:Class",), anybody)
     assert trust.nobody(asked[0]) is False
+
+
+def test_what_runs_here_already_is_asked_about_where_another_process_will_import_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Code] = []
+    monkeypatch.setattr(trust, "AGREED", {"json.tool:main"})
+    importlib.import_module("json.tool")
+    trust.check_trusted(tmp_path, ("json.tool:main",), lambda code: asked.append(code) or True)
+    assert asked == []
+    trust.check_trusted(
+        tmp_path, ("json.tool:main",), lambda code: asked.append(code) or True, elsewhere=True
+    )
+    assert [one.name for one in asked] == ["json.tool:main"]

@@ -7,7 +7,7 @@ import pytest
 
 from mho.errors import InputError
 from mho.running.published import detectable, reject
-from mho.running.published.rejection import FACTORS, combined, curve_numbers, exchangeable_p
+from mho.running.published.rejection import FACTORS, LEVEL, Rejection, combined, curve_numbers, exchangeable_p
 
 CYCLES = 6
 
@@ -136,3 +136,12 @@ def test_points_of_several_numbers_are_judged_together():
 def test_what_cannot_be_compared_is_refused(curve, others, message):
     with pytest.raises(InputError, match=message):
         reject(curve, others, falling=2, rng=np.random.default_rng(0))
+
+
+def test_a_p_at_the_level_rejects():
+    below = np.zeros(1)
+    assert [Rejection(p, 0.01, 99, below).rejected for p in (0.03, LEVEL, np.nextafter(LEVEL, 1.0))] == [
+        True,
+        True,
+        False,
+    ]

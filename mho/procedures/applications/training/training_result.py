@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.confidence import median_interval, with_interval
 from mho.procedures.applications.training.inverses import ChipInverse
 from mho.procedures.applications.training.training import quartiles
 from mho.procedures.applications.training.training_run import SPENT, Task, Trained
 from mho.procedures.applications.training.training_tables import LABELS, label
+
+Floats = NDArray[np.float64]
 
 FIRST_ORDER = ("sgd", "adam")
 PUBLISHED_INVERSION = 120e-9
@@ -97,7 +100,8 @@ def result_of(
         "network": ",".join(map(str, task.sizes)),
         "epochs": medians,
         "fewer_epochs": fewer(
-            {one.key: [taken["epochs"] for taken in _taken(one, task)] for one in outcomes}
+            {one.key: [taken["epochs"] for taken in _taken(one, task)] for one in outcomes},
+            max(one.evaluations[-1].epoch for outcome in outcomes for one in outcome.trained),
         ),
         "optimisers": rows,
         "joules_an_operation": operation,
@@ -111,26 +115,28 @@ def result_of(
     return TrainingResult(summary)
 
 
-def fewer(epochs: Mapping[str, Sequence[float]]) -> dict[str, float | None]:
+def fewer(epochs: Mapping[str, Sequence[float]], limit: float) -> dict[str, float | None]:
     """Return by which share fewer epochs than SGD and Adam each second-order optimiser takes, by their medians.
 
-    The interval is that of the median of the starts, which all optimisers have in common. An optimiser that does not come
-    to its goal from a start takes infinitely many epochs there: less than that is the largest saving, and none of two such
-    is a saving. What both medians do not reach is left out.
+    The interval is that of the median of the starts, which all optimisers have in common. One that does not come to its
+    goal from a start within the `limit` (epochs) is censored there: it takes more, nobody knows how many. What both
+    medians do not reach is left out.
     """
     found: dict[str, float | None] = {}
     for second in (name for name in epochs if name not in FIRST_ORDER):
         for first in (name for name in FIRST_ORDER if name in epochs):
             mine, other = np.array(epochs[second]), np.array(epochs[first])
             medians = quartiles(mine)[1], quartiles(other)[1]
-            if not (np.isfinite(medians).all() and medians[1] > 0.0):
-                continue
-            with np.errstate(invalid="ignore"):
-                saved = np.where(np.isinf(mine) & np.isinf(other), 0.0, 1.0 - mine / other)
-            found |= with_interval(
-                f"{second}_than_{first}", 1.0 - medians[0] / medians[1], median_interval(saved)
-            )
+            if np.isfinite(medians).all() and medians[1] > 0.0:
+                least, most = savings(mine, other, limit)
+                ends = median_interval(least)[0], median_interval(most)[1]
+                found |= with_interval(f"{second}_than_{first}", 1.0 - medians[0] / medians[1], ends)
     return found
+
+
+def savings(mine: Floats, other: Floats, limit: float) -> tuple[Floats, Floats]:
+    """Return the least and the largest share of epochs that may be saved, where infinite ones are more than a limit."""
+    return 1.0 - mine / np.minimum(other, limit), 1.0 - np.minimum(mine, limit) / other
 
 
 def in_words(rows: Sequence[Mapping[str, Any]], task: Task) -> str:

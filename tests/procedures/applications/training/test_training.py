@@ -198,18 +198,24 @@ def test_files_that_are_none_are_named(tmp_path):
         split(load_dataset("iris"), 0.01, np.random.default_rng(0))
 
 
-def test_a_saving_is_over_starts_and_one_that_never_arrives_counts_as_the_longest() -> None:
+def test_a_saving_is_over_starts_and_one_that_never_arrives_takes_more_than_the_limit() -> None:
     starts = {
         "sgd": [4.0, 4.0, 5.0, 4.0, 8.0],
         "adam": [4.0, np.inf, np.inf, 5.0, 5.0],
-        "second_order": [2.0, 2.0, 3.0, 2.0, 2.0],
+        "second_order": [2.0, 2.0, 3.5, 2.0, 2.0],
     }
-    found = fewer(starts)
+    found = fewer(starts, 6.0)
     assert found["second_order_than_sgd"] == 0.5
-    assert (found["second_order_than_sgd_low"], found["second_order_than_sgd_high"]) == (0.4, 0.75)
+    assert (found["second_order_than_sgd_low"], found["second_order_than_sgd_high"]) == (
+        pytest.approx(0.3),
+        0.75,
+    )
     assert found["second_order_than_adam"] == pytest.approx(1.0 - 2.0 / 5.0)
-    assert (found["second_order_than_adam_low"], found["second_order_than_adam_high"]) == (0.5, 1.0)
-    assert fewer(starts | {"adam": [4.0, np.inf, np.inf, np.inf, 5.0]}).keys() == {
+    assert (found["second_order_than_adam_low"], found["second_order_than_adam_high"]) == (
+        pytest.approx(1.0 - 3.5 / 6.0),
+        1.0,
+    )
+    assert fewer(starts | {"adam": [4.0, np.inf, np.inf, np.inf, 5.0]}, 6.0).keys() == {
         f"second_order_than_sgd{end}" for end in ("", "_low", "_high")
     }
-    assert fewer({name: one[:4] for name, one in starts.items()})["second_order_than_sgd_low"] is None
+    assert fewer({name: one[:4] for name, one in starts.items()}, 6.0)["second_order_than_sgd_low"] is None

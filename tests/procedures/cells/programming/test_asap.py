@@ -14,6 +14,7 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
 from mho.procedures.cells.programming.strategies.asap import Asap
+from mho.procedures.cells.programming.strategy import Outcome
 
 LEVELS = load_chip_map("reference").level_scale()
 SETTINGS = WriteVerifySettings()
@@ -73,6 +74,16 @@ def test_a_cell_in_its_window_is_left_alone():
     _, state = device.program(0, 4)
     assert state.pulses == 0
     assert len(device.pulses[0]) == before
+
+
+def test_the_ends_of_the_window_belong_to_it():
+    state = Asap.towards(20e-6, 19e-6, 21e-6, WriteVerifySettings(inner=1.0))
+    low, high = state.low, state.high
+    assert state.done(low)
+    assert state.done(high)
+    assert not state.done(np.nextafter(low, 0.0))
+    assert not state.done(np.nextafter(high, 1.0))
+    assert not state.done(float("nan"))
 
 
 def test_the_inner_part_of_the_window_is_aimed_for():
@@ -164,6 +175,16 @@ def test_a_cell_that_the_same_pulses_do_not_move_is_given_up_before(digit):
     conductance, state = device.program(0, digit, SETTINGS.model_copy(update={"futile": 25}))
     assert state.given_up(conductance)
     assert state.pulses == 25
+    assert state.outcome(conductance) == Outcome.STUCK_HIGH
+
+
+def test_a_formed_cell_that_no_set_raises_is_stuck_low():
+    state = Asap.towards(20e-6, 19e-6, 21e-6, SETTINGS.model_copy(update={"futile": 3}))
+    state.formed = True
+    for _ in range(3):
+        assert not state.given_up(1e-6)
+        assert state.next_pulse(1e-6).kind == "set"
+    assert state.outcome(1e-6) == Outcome.STUCK_LOW
 
 
 def test_many_cells_are_decided_as_each_by_itself():
@@ -228,3 +249,35 @@ def test_a_full_reset_leaves_a_formed_cell_formed():
         )
         raised = state.next_pulse(0.2 * SETTINGS.formed_above)
         assert (raised.voltage, raised.width) == (SETTINGS.set_voltage, SETTINGS.width)
+
+
+def test_the_largest_pulses_are_those_that_are_checked():
+    s = SETTINGS
+    sent = []
+
+    class Bench:
+        def check_pulse(self, pulse, forming=False):
+            sent.append((pulse, forming))
+
+    Asap.check_pulses(Bench(), s)
+    assert sent == [
+        (Pulse("set", s.set_voltage, s.width, s.gate_range[1]), False),
+        (Pulse("reset", max(s.reset_full, s.reset_fine[1]), s.width, s.reset_gate), False),
+        (Pulse("set", max(s.forming_voltages), s.forming_width, s.forming_gate), True),
+    ]
+
+
+def test_voltages_and_steps_stay_within_the_settings():
+    """A cell that answers nothing is raised, or lowered, by ever larger steps up to the end of the range."""
+    for read, kind in ((1e-6, "set"), (30e-6, "reset")):
+        state = Asap.towards(20e-6, 19e-6, 21e-6, SETTINGS)
+        state.formed = True
+        pulses = [state.next_pulse(read) for _ in range(60)]
+        assert {pulse.kind for pulse in pulses} == {kind}
+        volts = np.array([pulse.gate if kind == "set" else pulse.voltage for pulse in pulses])
+        low, high = SETTINGS.gate_range if kind == "set" else SETTINGS.reset_fine
+        assert (np.diff(volts) >= 0.0).all(), "steps go towards the window"
+        assert low <= volts.min()
+        assert volts.max() == high
+        first = SETTINGS.gate_step if kind == "set" else SETTINGS.reset_step
+        assert np.diff(volts).max() <= 8.0 * first * (1.0 + 1e-9)
