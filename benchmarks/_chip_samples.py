@@ -10,12 +10,12 @@ from scipy.stats import ks_2samp
 
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.placement import Placement
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
 from mho.instruments import Bench, open_bench
 from mho.procedures import Solve
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record.blocks import Block
-from mho.procedures.cells.programming.write_verify import WriteVerifySettings
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate
 

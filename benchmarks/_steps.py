@@ -14,12 +14,12 @@ import numpy as np
 from benchmarks._taping import Call, taped
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.placement import place
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench, Cell, Pulse, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record.blocks import KINDS, PULSES, Block, BlockMaps
-from mho.procedures.cells.programming.write_verify import WriteVerifySettings
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RunHeader, RunWriter
 

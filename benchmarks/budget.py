@@ -3,7 +3,7 @@
 The runs are solves and bare inversions on chips of their own. A budget repeats a run with its own seed, so that the twin
 has the same cells and the same noise. How well it would do without knowing the noise is another figure: the error that the
 twin has when noise is drawn anew, relative to the measured one. Then every cause is made much larger than all others, one
-at a time, as `_dominant_causes` says.
+at a time, as `_dominant_causes` says: once with its share, and on `SEEDS` chips of their own, whether it is named first.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks._dominant_causes import DOMINATED, OFFSET, Dominated, dominated_run
+from benchmarks._dominant_causes import BOARD_NOISE, DOMINATED, OFFSET, Dominated, dominated_run
 from benchmarks._solves import threads
 from benchmarks.registry import Figure
 from mho.procedures import Invert, Procedure, Solve
@@ -35,6 +35,7 @@ RUNS_A_REPEAT = 4  # of each preset, half of them solves
 DRAWS = 4
 WANTED = 0.10  # of the measured error
 NAMED = 0.80  # share of a cause that dominates
+SEEDS, RIGHT = 20, 19  # chips on which each is made dominant, and on how many it is to be named first
 
 
 def run(repeat: int) -> list[Figure]:
@@ -44,6 +45,8 @@ def run(repeat: int) -> list[Figure]:
         figures = [one for preset in PRESETS for one in _sums(preset, RUNS_A_REPEAT * repeat, folder)]
         figures += [one for kind in OTHER_KINDS for one in _sums(kind, RUNS_A_REPEAT * repeat, folder)]
         figures += [_dominance(cause, how, folder) for cause, how in DOMINATED.items()]
+        figures += [_named(cause, cause, how, folder) for cause, how in DOMINATED.items()]
+        figures.append(_named("read noise of the board", "read noise", BOARD_NOISE, folder))
         return [*figures, _offset(folder)]
 
 
@@ -112,6 +115,28 @@ def _dominance(cause: str, how: Dominated, folder: Path) -> Figure:
         target=f"first, at least {NAMED:g}",
         met=named and share >= NAMED,
         detail={"error": f"{found.measured:.3g}", "advice": found.advice},
+        threads=threads(),
+    )
+
+
+def _named(name: str, cause: str, how: Dominated, folder: Path) -> Figure:
+    """Count on how many chips a cause that was made dominant is the first to mend."""
+    first: dict[str, int] = {}
+    gains = []
+    for seed in range(1, SEEDS + 1):
+        with dominated_run(f"{name} {seed}", how, folder, seed=seed) as path:
+            found = budget(path, draws=0)
+        best = "none" if found.first is None else found.first.cause
+        first[best] = first.get(best, 0) + 1
+        gains.append(1.0 - next(one.mended for one in found.shares if one.cause == cause) / found.twin)
+    return Figure(
+        f"{name} made dominant: named first",
+        first.get(cause, 0),
+        f"of {SEEDS}",
+        target=f"at least {RIGHT}",
+        met=first.get(cause, 0) >= RIGHT,
+        detail={"mending it alone gains, median": f"{100 * statistics.median(gains):.0f} %"}
+        | {f"{one} first": number for one, number in first.items() if one != cause},
         threads=threads(),
     )
 

@@ -1,8 +1,8 @@
 """The policy that `mho optimise` finds on the fitted preset, beside the strategies as they are, and beside both searches.
 
 The policy is found on chips of its own. It and the peers then program the same digits on the same 20 chips, which the
-search has not seen: success, pulses and reads of each, and the share saved of the best peer's with its interval (paired
-bootstrap over chips). The peers are as `python -m benchmarks strategies` has them: with the response measured, and the ramp
+search has not seen: success, pulses and reads of each, and the share saved of the best peer's with its interval (over
+chips, in pairs). The peers are as `python -m benchmarks strategies` has them: with the response measured, and the ramp
 of the measured chips.
 """
 
@@ -17,7 +17,7 @@ from benchmarks.registry import Figure, installed
 from benchmarks.strategies import ALIKE, CASES, LESS, PEERS, _settings
 from mho.procedures import find_strategy
 from mho.running.optimising import Policy, optimise
-from mho.running.optimising.gains import Estimate, mean_of, saving
+from mho.running.optimising.gains import Estimate, saving, success_of
 from mho.running.optimising.twin import VALIDATED, Programming
 
 PRESETS = ("stanford", "stanford35")
@@ -43,7 +43,7 @@ def _figure(preset: str, search: str) -> Figure:
         search=search,
     )  # fmt: skip
     peers = {name: _as_it_is(policy, name, preset) for name in PEERS}
-    found = mean_of([chip.success for chip in policy.after]).mean
+    found = policy.success().mean
     success = {name: float(np.mean([chip.success for chip in some])) for name, some in peers.items()}
     alike = [name for name in PEERS if success[name] >= found - ALIKE] or list(PEERS)
     best = min(alike, key=lambda name: _mean(peers[name], "both"))
@@ -85,7 +85,7 @@ def _as_it_is(policy: Policy, name: str, preset: str) -> list[Programming]:
 
 def _saved(peer: list[Programming], policy: Policy, cost: str) -> Estimate:
     before, after = ([one.cost(cost) for one in some] for some in (peer, policy.after))
-    return saving(before, after, policy.twin.seed)
+    return saving(before, after)
 
 
 def _mean(chips: Any, cost: str) -> float:
@@ -93,7 +93,7 @@ def _mean(chips: Any, cost: str) -> float:
 
 
 def _row(chips: Any) -> str:
-    success = mean_of([one.success for one in chips])
+    success = success_of([one.lasting.sum() for one in chips], [one.lasting.size for one in chips])
     return (
         f"pulses {_mean(chips, 'pulses'):.2f}, reads {_mean(chips, 'reads'):.2f}, success "
         f"{_in_words(success, 100.0)} %, an hour later {100 * np.mean([one.held for one in chips]):.1f} %"

@@ -26,10 +26,10 @@ from benchmarks._steps import Steps, workplace
 from benchmarks.registry import Figure, installed
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.placement import Placement
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench, Cell, open_bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record.blocks import PULSES, Block, BlockMaps
-from mho.procedures.cells.programming.write_verify import WriteVerifySettings
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RunHeader, RunWriter
 

@@ -43,7 +43,18 @@ if TYPE_CHECKING:
     )
     from mho.running import forecast, run, solve
     from mho.running.budget import budget
-    from mho.runs import Array, Band, Column, Figure, Layout, Map, ReferenceLine, ReferencePoints, Table
+    from mho.runs import (
+        Array,
+        Band,
+        Column,
+        Conclusion,
+        Figure,
+        Layout,
+        Map,
+        ReferenceLine,
+        ReferencePoints,
+        Table,
+    )
 else:
     from mho.lazy_names import lazy_names
 
@@ -80,6 +91,7 @@ else:
                 "Array",
                 "Band",
                 "Column",
+                "Conclusion",
                 "Figure",
                 "Layout",
                 "Map",
@@ -98,6 +110,7 @@ __all__ = [
     "BooleanParameter",
     "Cell",
     "Column",
+    "Conclusion",
     "Contact",
     "Figure",
     "FloatParameter",

@@ -45,11 +45,13 @@ class UnsafeError(BenchError):
     message : str
     live : sequence of str
         The roles that may be live.
+    left_on : sequence of str
+        The roles whose outputs were on before they were made safe, as far as they were asked.
     """
 
-    def __init__(self, message: str, live: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, live: Sequence[str] = (), left_on: Sequence[str] = ()) -> None:
         super().__init__(message)
-        self.live = tuple(live)
+        self.live, self.left_on = tuple(live), tuple(left_on)
 
 
 class InstrumentError(MhoError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
@@ -10,13 +11,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     import psutil  # imported only where needed: it would delay every start by a tenth of a second
@@ -26,6 +27,7 @@ MARK = "MHO_WORKER"
 """Environment variable that all descendants of a worker inherit, even those that leave its session."""
 
 ROUNDS = 5  # rounds of killing: a process that starts others meanwhile must be ended as well
+LINGER = 1.0  # s for a thread that a procedure has left to end by itself
 GONE = 2.0  # s, wait for killed processes to vanish, per round
 SAFING = 60.0  # s for a new process to make a bench safe: each instrument may take several timeouts
 ABORT = 5.0  # s to reach a safe point: longer than most operations of a bench, but short for a waiting user
@@ -93,6 +95,25 @@ def end_children() -> bool:
     log.warning("what the procedure had started was not over with it, could use the bench, and is ended")
     end_whole(None, children=True)
     return True
+
+
+def left_threads(before: Collection[threading.Thread]) -> list[str]:
+    """Return the names of the threads that were started since and keep this process from ending, after a moment's wait."""
+    others = {threading.current_thread(), threading.main_thread(), *before}
+    left = [thread for thread in threading.enumerate() if thread not in others and not thread.daemon]
+    deadline = time.monotonic() + LINGER
+    for thread in left:
+        thread.join(max(deadline - time.monotonic(), 0.0))
+    return [thread.name for thread in left if thread.is_alive()]
+
+
+def leave(code: int) -> NoReturn:
+    """End this process with the exit code, whatever threads still run."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def end_whole(leader: int | None, mark: str = "", *, children: bool = False) -> bool:
@@ -185,12 +206,15 @@ class Safed:
         Roles that are not confirmed; empty when no role is known.
     confirmed : float or None
         Time of the confirmation of a safe bench, Unix time, s.
+    left_on : tuple of str
+        Roles whose outputs a new process read as on, before it made them safe.
     """
 
     safe: bool
     reason: str = ""
     live: tuple[str, ...] = ()
     confirmed: float | None = None
+    left_on: tuple[str, ...] = ()
 
 
 def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFING) -> Safed:
@@ -214,7 +238,9 @@ def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFI
         log.warning("making bench %s safe: %s", bench, line)
     try:
         found = json.loads(out.splitlines()[-1])
-        return Safed(found["safe"], found["reason"], tuple(found["live"]), found["confirmed"])
+        return Safed(
+            found["safe"], found["reason"], tuple(found["live"]), found["confirmed"], tuple(found["left_on"])
+        )
     except (ValueError, LookupError):
         last = err.decode("utf-8", "replace").strip().splitlines()[-1:]
         return Safed(

@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import load_chip_map
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import VIRGIN, CellArray
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
-from mho.procedures.cells.programming.write_verify import WriteVerify, WriteVerifySettings
+from mho.procedures.cells.programming.strategies.asap import Asap
 
 Floats = NDArray[np.float64]
 Row = tuple[str, str, str, str]  # quantity, preset, measured, source
@@ -44,7 +45,7 @@ def write_verify(preset: CellPreset, count: int) -> tuple[CellArray, VirtualCloc
     for digit, column in np.ndindex(8, count):
         cell = digit, column
         window = (float(x[digit]) for x in (LEVELS.nominal, LEVELS.low, LEVELS.high))
-        state = WriteVerify.towards(*window, SETTINGS)
+        state = Asap.towards(*window, SETTINGS)
         while True:
             clock.advance(5e-4)
             reads[cell] = array.read(cell)

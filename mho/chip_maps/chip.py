@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from mho.chip_maps.levels import Levels
@@ -139,10 +140,18 @@ class CellRatings(StrictModel):
     current: Positive | None = None
 
 
+class FormedRatings(StrictModel):
+    """Ratings of a cell that has conducted: pulses on it (V) at its lines go no further, unless the bench file insists."""
+
+    bit_line: Positive | None = None
+    source_line: Positive | None = None
+
+
 class CellMap(StrictModel):
-    """Properties common to all cells."""
+    """Properties common to all cells: what they bear, and what they bear once they are formed."""
 
     bears: CellRatings = CellRatings()
+    bears_formed: FormedRatings = FormedRatings()
 
 
 class ChipMap(StrictModel):
@@ -172,6 +181,22 @@ class ChipMap(StrictModel):
                 f"a RESET cell at digit 0 reads between `formed_above` ({self.write_verify.formed_above:g} S) and "
                 f"`zero_limit` ({self.levels.zero_limit:g} S): lower the first, or raise the second"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _formed_cells_bear_their_pulses(self) -> ChipMap:
+        s, bears = self.write_verify, self.cells.bears_formed
+        for line, most, names in (
+            ("bit_line", bears.bit_line, ("set_voltage",)),
+            ("source_line", bears.source_line, ("reset_full", "reset_fine")),
+        ):
+            for name in names:
+                volts = float(np.max(getattr(s, name)))
+                if most is not None and volts > most:
+                    raise ValueError(
+                        f"`{name}` of write-verify goes up to {volts:g} V, and a formed cell bears {most:g} V "
+                        f"(`bears_formed.{line}`): lower it, or raise that if the cells bear more"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """The list of a chip's defects: a TOML file beside its chip map, to which runs add the cells and lines that they lost.
 
-A list only grows: a finding is taken off by hand. The cells and lines in it are avoided by placement together with the
-`bad_cells` of the chip map itself.
+It also holds which cells have been formed. A list only grows: a finding is taken off by hand. The cells and lines in it are
+avoided by placement together with the `bad_cells` of the chip map itself.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
+from mho.cell_sets import PackedCells, cells_lines, united
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.errors import ChipMapError
 from mho.input_files import check_ordinary
@@ -80,6 +81,8 @@ class Finding(StrictModel):
         Name of the run file, or whatever tells where it is known from.
     reason : str
         What was seen.
+    lost_by : str
+        What our own pulses destroyed it by, as ``over-voltage, 4.5 V on the bit line``; "" for a defect of the chip's own.
     """
 
     array: str
@@ -89,6 +92,7 @@ class Finding(StrictModel):
     found: str
     run: str = ""
     reason: str = ""
+    lost_by: str = ""
 
     @field_validator("found")
     @classmethod
@@ -115,6 +119,11 @@ class Finding(StrictModel):
         return Place(self.array, self.row, self.column)
 
     @property
+    def kind(self) -> str:
+        """The defect, and whether it is ours."""
+        return f"{self.defect}, by our pulses" if self.lost_by else self.defect
+
+    @property
     def moment(self) -> datetime:
         """When it was found."""
         return datetime.fromisoformat(self.found)
@@ -131,11 +140,14 @@ class DefectList(StrictModel):
         Hash of that map's text when the list was last written: for the record, as a map may be edited.
     defects : tuple of Finding
         One a cell or line.
+    formed : tuple of PackedCells
+        The cells that have been formed, one set an array: none of them is ever formed again.
     """
 
     chip: str
     map_sha256: str = ""
     defects: tuple[Finding, ...] = ()
+    formed: tuple[PackedCells, ...] = ()
 
     @model_validator(mode="after")
     def _each_place_once(self) -> DefectList:
@@ -144,16 +156,32 @@ class DefectList(StrictModel):
             if one.place in seen:
                 raise ValueError(f"{one.place} is listed twice: keep one")
             seen.add(one.place)
+        arrays = [one.array for one in self.formed]
+        if len(set(arrays)) < len(arrays):
+            raise ValueError("`formed` has two lines of one array: keep one")
         return self
+
+    @property
+    def formed_count(self) -> int:
+        """How many cells are known to be formed."""
+        return sum(one.cells for one in self.formed)
+
+    def with_formed(self, formed: Iterable[PackedCells]) -> DefectList:
+        """Return the list with more formed cells; `ValueError` for an array of another size than before."""
+        return self.model_copy(update={"formed": united(self.formed, formed)})
 
     def merged(self, others: Iterable[Finding]) -> DefectList:
         """Return the list with more findings: of several about one cell or line the latest counts, in whatever order.
 
-        Of two of one moment that of the run whose name comes last counts. Nothing is ever taken off.
+        Of two of one moment that of the run whose name comes last counts. Nothing is ever taken off, and what our own
+        pulses destroyed stays so: a later run finds a cell that is stuck, and does not know why.
         """
         latest: dict[Place, Finding] = {}
-        for one in sorted((*self.defects, *others), key=lambda one: (one.moment, one.run, one.defect)):
-            latest[one.place] = one
+        for one in sorted(
+            (*self.defects, *others), key=lambda one: (one.moment, one.run, one.defect, one.lost_by)
+        ):
+            causes = {one.lost_by, latest[one.place].lost_by if one.place in latest else ""} - {""}
+            latest[one.place] = one.model_copy(update={"lost_by": min(causes, default="")})
         ordered = sorted(latest.values(), key=lambda one: _order(one.place))
         return self.model_copy(update={"defects": tuple(ordered)})
 
@@ -169,7 +197,12 @@ class DefectList(StrictModel):
             values = one.model_dump(exclude_none=True, exclude_defaults=True)
             pairs = (f"{name} = {_quoted(value)}" for name, value in values.items())
             lines.append(f"  {{ {', '.join(pairs)} }},")
-        return "\n".join([*lines, "]", ""])
+        formed = [
+            "formed = [  # cells that have conducted: `bits` are packed masks",
+            *cells_lines(self.formed),
+            "]",
+        ]
+        return "\n".join([*lines, "]", *(formed if self.formed else ()), ""])
 
 
 def _order(place: Place) -> tuple[str, int, int, int]:
@@ -232,6 +265,13 @@ def check_belongs(defects: DefectList, chip: ChipMap, source: str = "the list of
             raise ChipMapError(
                 f"{source} names {one.place}, which lies outside its {array.rows} x {array.columns} cells"
             )
+    for cells in defects.formed:
+        array = arrays.get(cells.array)
+        if array is None or (array.rows, array.columns) != (cells.rows, cells.columns):
+            raise ChipMapError(
+                f"{source} has formed cells of an array {cells.array!r} of {cells.rows} x {cells.columns}, which chip "
+                f"{chip.name!r} does not have"
+            )
 
 
 def with_defects(chip: ChipMap, defects: DefectList, source: str = "the list of defects") -> ChipMap:
@@ -279,7 +319,11 @@ def add_defects(path: Path, new: DefectList) -> tuple[DefectList, int]:
                 "file; nothing was changed"
             )
         known = {one.place for one in old.defects}
-        whole = old.merged(new.defects).model_copy(update={"map_sha256": new.map_sha256})
+        try:
+            whole = old.merged(new.defects).with_formed(new.formed)
+        except ValueError as error:
+            raise ChipMapError(f"the list of defects {path}: {error}; nothing was changed") from None
+        whole = whole.model_copy(update={"map_sha256": new.map_sha256})
         if _replaced(path, whole.text(), before):
             return whole, len({one.place for one in whole.defects} - known)
     raise ChipMapError(f"the list of defects {path} is changed again and again by another program; try later")

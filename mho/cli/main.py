@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
 
@@ -23,6 +24,7 @@ from mho.cli.many_runs import many_runs
 from mho.cli.run_files import run_files
 from mho.cli.terminal.sentences import complain
 from mho.errors import Aborted, MhoError
+from mho.processes import leave, left_threads
 
 COMPLETING = "_MHO_COMPLETE"
 """The environment variable by which a shell asks what could be typed next."""
@@ -111,13 +113,16 @@ def main(*, supervised: bool = True) -> NoReturn:
         Whether runs are carried out by a process of their own, which this one looks after.
     """
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    threads = threading.enumerate()
     try:
         code = app(prog_name="mho", standalone_mode=False, obj=supervised)
     except (UsageError, MhoError, OSError, KeyboardInterrupt) as error:
         if COMPLETING in os.environ:  # unreadable in the middle of a line
             sys.exit(REFUSED)
         complain(_in_words(error))
-        sys.exit(ABORTED if isinstance(error, Aborted | KeyboardInterrupt) else REFUSED)
+        code = ABORTED if isinstance(error, Aborted | KeyboardInterrupt) else REFUSED
+    if supervised and left_threads(threads):  # of a procedure; Python would wait for them
+        leave(code or 0)
     sys.exit(code or 0)
 
 

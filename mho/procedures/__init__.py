@@ -30,7 +30,11 @@ from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.cells.programming.refresh import Refresh, Refreshed
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
-from mho.procedures.cells.programming.strategies.known_strategies import find_strategy, known_strategies
+from mho.procedures.cells.programming.strategies.known_strategies import (
+    find_strategy,
+    known_strategies,
+    strategy_class_name,
+)
 from mho.procedures.cells.programming.strategy import Strategy
 from mho.procedures.cells.reading.array_map import Map, Mapped
 from mho.procedures.cells.reading.contact import Contact, Contacts
@@ -160,5 +164,6 @@ __all__ = [
     "refine_on_chip",
     "settings_in_use",
     "settings_text",
+    "strategy_class_name",
     "wall_time",
 ]

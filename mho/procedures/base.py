@@ -16,7 +16,7 @@ from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.parameters import IntegerParameter, Parameter, Parametrised
 from mho.procedures.stream import Stream
-from mho.runs import Layout, RecordedParameter
+from mho.runs import Conclusion, Layout, RecordedParameter
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,16 @@ class Procedure(Parametrised):
         plan = procedure.prepare(given, bench, rng)     # plans on this bench; sends nothing that acts
         layout = procedure.layout(plan)                 # declares the run file
         result = procedure.execute(plan, bench, stream)  # acts
+        conclusion = procedure.conclude(plan, result)   # says what came of it, in one line
 
     Bad input is thus refused before anything is done. A short experiment implements only `layout` and `execute`; its
     plan is then None. It need not clean up: the bench makes itself safe.
     """
 
     version: ClassVar[str] = "1"
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """By version, what it computes otherwise from the same reads than those before it: patterns of names of the result
+    (``lrs.median_low``), and of columns (``formed/low``)."""
     title: ClassVar[str] = ""
     group: ClassVar[str] = "Other"
     """Heading under which the procedure is listed."""
@@ -70,6 +74,12 @@ class Procedure(Parametrised):
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Convert the parameters of a run of an earlier `version` of this procedure to the present ones."""
         return dict(values)
+
+    @classmethod
+    def restated_since(cls, version: str) -> tuple[str, ...]:
+        """Return the patterns of what later versions than this one compute otherwise from the same reads."""
+        later = (names for number, names in cls.restated.items() if int(number) > int(version or 1))
+        return tuple(name for names in later for name in names)
 
     def check(self) -> Any:
         """Check the parameters and read the input files; return the input of `prepare` and `estimate`.
@@ -96,6 +106,14 @@ class Procedure(Parametrised):
         frozen dataclass is filled in.
         """
         raise NotImplementedError
+
+    def conclude(self, plan: Any, result: Any) -> Conclusion | None:
+        """Return what the run concludes in one line, with warnings, from what `execute` returned.
+
+        Called when the run has finished. What was said as a warning during the run is added. None leaves it to the runner,
+        which makes a line of the result's numbers, or of how much was recorded.
+        """
+        return None
 
     def in_use(self, plan: Any) -> Mapping[str, tuple[float | str, str]]:
         """Return the values used for parameters that were not given, with their origin, by name."""
@@ -145,6 +163,7 @@ PHASES: Mapping[str, tuple[str, ...]] = {
     "prepare": ("given", "bench", "rng"),
     "layout": ("plan",),
     "execute": ("plan", "bench", "stream"),
+    "conclude": ("plan", "result"),
     "in_use": ("plan",),
     "describe_cells": ("plan",),
     "run_title": (),

@@ -13,7 +13,7 @@ from typing import Any, cast
 from mho.errors import InputError
 from mho.former_names import current_name
 from mho.procedures.base import Procedure, check_phases, set_parameter
-from mho.procedures.own_code import import_procedure
+from mho.procedures.own_code import import_procedure, name_of
 from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.quantities import parse_quantity
 
@@ -59,14 +59,27 @@ def find_procedure(name: str) -> type[Procedure]:
         When there is none, with the nearest name, or the reason why it cannot be loaded.
     """
     name = current_name(name)
+    packaged = packaged_procedures().get(name.lower())
+    return _checked(import_procedure(class_name(name))) if packaged is None else packaged
+
+
+def class_name(name: str) -> str:
+    """Return ``module:Class`` or ``path/file.py:Class``, which `find_procedure` would load for `name`; loads nothing.
+
+    Raises
+    ------
+    InputError
+        For a name without a colon that is known neither to mho nor to an installed package, with the nearest one.
+    """
+    name = current_name(name)
     if ":" in name:
-        return _checked(import_procedure(name))
+        return name
     packaged = packaged_procedures()
-    if name.lower() in packaged:
-        return packaged[name.lower()]
+    if (kind := packaged.get(name.lower())) is not None:
+        return name_of(kind)
     installed = installed_names()
     if name.lower() in installed:
-        return _checked(import_procedure(installed[name.lower()]))
+        return installed[name.lower()]
     raise InputError(f"there is no procedure {name!r}; {nearest(name, packaged | installed)}")
 
 

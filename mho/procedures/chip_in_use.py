@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from mho.cell_sets import PackedCells
 from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.chip_maps.defects import chip_with_defects
 from mho.errors import ChipMapError, InputError
@@ -46,6 +49,32 @@ def check_same_chip(run: RunFile, chip: ChipMap) -> None:
                 f"{run.path} was made on chip {then.name!r} with other {what} than its chip map has now: put them back "
                 "as they were, or program anew"
             )
+
+
+def formed_cells_of(run: RunFile) -> tuple[PackedCells, ...]:
+    """Return the cells of its chip that were formed when a run ended."""
+    then = parse_chip_map(run.chip, f"chip map in {run.path}")
+    shapes = {name: (rows, columns) for name, rows, columns in _sizes(then)}
+    return run.formed_cells(shapes, then.write_verify.formed_above)
+
+
+def recall_formed(bench: Bench, path: Path) -> None:
+    """Let a bench of real instruments know which cells were formed when the run in a file ended; of another chip none.
+
+    A simulated bench knows it by itself, as far as its chip is the one of that run.
+
+    Raises
+    ------
+    RunFileError, ChipMapError
+        The file cannot be read.
+    """
+    if bench.simulated is not None:
+        return
+    now = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+    with RunFile(path) as run:
+        then = parse_chip_map(run.chip, f"chip map in {path}")
+        if (then.name, _sizes(then)) == (now.name, _sizes(now)):
+            bench.forming.add(formed_cells_of(run))
 
 
 def _sizes(chip: ChipMap) -> list[tuple[str, int, int]]:

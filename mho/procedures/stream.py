@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from mho.errors import Aborted, Interrupted
 from mho.instruments import Bench
-from mho.runs import RunWriter, Status
+from mho.runs import Conclusion, RunWriter, Status
 
 log = logging.getLogger(__name__)
 Given = ParamSpec("Given")
@@ -55,12 +55,13 @@ class Row:
 @dataclass(frozen=True)
 class Message:
     """A message to the user, stored in the log; `level` is a `logging` level name, `unsafe` whether it reports a bench that
-    is not confirmed safe.
+    is not confirmed safe, `held` whether it says that a queue is held.
     """
 
     level: str
     text: str
     unsafe: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,8 @@ class Ended:
         Type of the error that ended it, as named by `mho.errors.recorded_name`; empty without one.
     confirmed : float or None
         When the bench was confirmed safe, Unix time, s.
+    conclusion : Conclusion
+        As the run file keeps it.
     """
 
     status: Status
@@ -116,6 +119,7 @@ class Ended:
     confirmed: float | None = field(default=None, compare=False)
     unsafe_reason: str = ""
     live: tuple[str, ...] = ()
+    conclusion: Conclusion = field(default=Conclusion())
 
 
 Event = BenchTaken | Started | Progress | Row | Message | Standing | Paused | Resumed | MakingSafe | Ended

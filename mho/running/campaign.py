@@ -19,7 +19,7 @@ from mho.running.execution import run
 from mho.running.failures import failure_reason
 from mho.running.fingerprint import Fingerprint, Inputs, differences, fingerprint_text, recorded_fingerprint
 from mho.running.plan import Plan, PlannedRun
-from mho.runs import GOING_ON, RunFile, Status
+from mho.runs import GOING_ON, RunFile, Status, outcome_line
 from mho.runs.index import plain_results, write_parquet
 from mho.runs.liveness import HEARTBEAT_LIMIT
 from mho.runs.paths import MOST_TRIES, path_of_earlier_try
@@ -373,7 +373,8 @@ def _row_of_file(task: Task, statuses: tuple[Status, ...], attempt: int = 0) -> 
             status = file.status
             if status not in statuses:
                 return None
-            row = describe_run(task, status, file.reason, file.summary, attempt)
+            outcome = outcome_line(status, file.reason, file.conclusion, named=False)
+            row = describe_run(task, status, file.reason, file.summary, attempt, outcome)
             made = recorded_fingerprint(file)
     except RunFileError:
         return None
@@ -388,7 +389,9 @@ def _row_of_file(task: Task, statuses: tuple[Status, ...], attempt: int = 0) -> 
     return row
 
 
-def describe_run(task: Task, status: Status, reason: str, summary: Mapping[str, Any], attempt: int) -> Row:
+def describe_run(
+    task: Task, status: Status, reason: str, summary: Mapping[str, Any], attempt: int, conclusion: str = ""
+) -> Row:
     """Return the row of a run: what was planned, how it ended, and the plain numbers of its summary.
 
     `attempts` is 0 for a run that was finished before the campaign was started, or by another share of it.
@@ -399,6 +402,7 @@ def describe_run(task: Task, status: Status, reason: str, summary: Mapping[str, 
         "procedure": planned.procedure,
         "status": str(status),
         "reason": reason,
+        "conclusion": conclusion or reason,
         "attempts": attempt,
         "file": f"runs/{task.path.name}" if task.path.exists() else "",
         "bench": planned.bench,

@@ -155,6 +155,8 @@ def _replayed(chain: Sequence[_Link], opening: Opening | None) -> Iterator[Bench
             if cut is None or cut.rows:  # else nothing that it may have done to a cell is known
                 copy = Path(folder) / f"{number}.h5"
                 _replay(link.recipe, opened, copy, observers, control, cut)
+            else:
+                opened.damage.begin()
             note_left(opened, link.recipe.path)
         yield opened
 

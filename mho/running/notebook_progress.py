@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from mho.errors import MhoError
 from mho.escaping import html
 from mho.procedures.stream import Ended, Event, Message, Observer, Progress, Started
+from mho.runs import outcome_line
 
 INTERVAL = 0.25
 """Between two pictures of a bar, s."""
@@ -101,9 +102,9 @@ class NotebookProgress:
         )
 
     def _over(self, event: Ended) -> Shown:
-        reason = f": {event.reason}" if event.reason else ""
+        outcome = outcome_line(event.status, event.reason, event.conclusion)
         unsafe = "" if event.safe else f"<div><b>{html(event.unsafe_reason)}</b></div>"
-        text = f"{self._title}: {event.status}{reason}; {event.path}"
+        text = f"{self._title}: {outcome}; {event.path}"
         from mho.analysis.datasets import Run  # not before it is needed: a worker starts without it
 
         try:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from mho.errors import InputError, LimitError, recorded_class
 from mho.procedures.stream import Ended, Event
-from mho.runs import Status
+from mho.runs import Status, outcome_line, status_words
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +90,10 @@ class Notifier:
         """Send how a run ended, if that is one of the occasions."""
         occasion = occasion_of(event)
         if occasion in self._occasions:
-            title = f"mho: {event.path.stem} {event.status}"
-            self.send(title, f"{event.reason or 'all well'}\n{event.path}", occasion)
+            title = f"mho: {event.path.stem} {status_words(event.status, event.conclusion)}"
+            outcome = outcome_line(event.status, event.reason, event.conclusion, named=False)
+            told = "\n".join([outcome or "all well", *event.conclusion.warnings])
+            self.send(title, f"{told}\n{event.path}", occasion)
 
     def send(self, title: str, body: str, occasion: Occasion) -> None:
         """Send in the background."""

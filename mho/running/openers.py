@@ -44,6 +44,11 @@ class OpenedBench:
         same = self.earlier is not None and bool(after) and Path(after).resolve() == self.earlier.resolve()
         return same or self.bench.simulated is None
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether an interrupted attempt goes on with the simulated chip on which it was repeated just before."""
+        return self.bench.simulated is not None and self.earlier is not None and self.chip_kept
+
 
 @dataclass(frozen=True)
 class Opening:

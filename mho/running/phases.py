@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -22,16 +23,18 @@ from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import AGREED
 from mho.instruments.simulated import CELL_PRESETS, preset_text
 from mho.procedures.base import Procedure
+from mho.procedures.chip_in_use import recall_formed
 from mho.procedures.conditions import check_seed
 from mho.procedures.instrument_warnings import warnings_recorded
 from mho.procedures.origin import origin
 from mho.procedures.own_code import source_of
 from mho.procedures.stream import Control, Ended, MakingSafe, Observer, Started, Stream
+from mho.running.conclusions import conclusion_of
 from mho.running.cutting import Cut
 from mho.running.failures import failure_reason, failure_trace
 from mho.running.openers import Opener, Opening, note_left
-from mho.running.results import kept_result
-from mho.runs import RunHeader, RunWriter, Status, collect, new_run_path
+from mho.running.results import kept_result, losses, losses_in_words
+from mho.runs import Conclusion, RunHeader, RunWriter, Status, collect, new_run_path
 from mho.runs.provenance import input_files
 
 
@@ -61,8 +64,12 @@ def carry_out(
     path = new_run_path(type(procedure).__name__.lower(), None if output is None else str(output))
     with _stopping_on_signals(control), opener(Opening(seed, observers, control)) as opened:
         bench = opened.bench
+        if opened.earlier is not None:
+            recall_formed(bench, opened.earlier)
         plan = procedure.prepare(given, bench, np.random.default_rng([seed, 1]))
         control.check_stop()
+        if not opened.goes_on:
+            bench.damage.begin()
         notes = {**came_from, **opened.notes, **(provenance or {})}
         header = _header(procedure, plan, bench, seed, notes)
         with RunWriter.create(path, header, procedure.layout(plan)) as writer:
@@ -71,21 +78,29 @@ def carry_out(
                 cut.watch(stream)
             stream.announce(Started(header.title, path))
             outcome = _Outcome(control)
+            conclusion = Conclusion()
             try:
                 with outcome:
                     with (
                         warnings_recorded(stream),
                         _made_safe(bench, writer, stream, outcome),
                         control.governing(bench, stream),
+                        _losses_said(bench, stream),
                     ):
                         result = procedure.execute(plan, bench, stream)
                     took = {"wall_seconds": time.monotonic() - started, "run_file": str(path)}
+                    took |= losses(bench.damage)
                     kept = kept_result(result)
                     stream.set_result(kept.values | took, kept.units | {"wall_seconds": "s"})
+                    conclusion = conclusion_of(procedure, plan, result, kept, writer.lengths())
             finally:
                 if outcome.trace:
                     with suppress(MhoError):  # a file that cannot be written must not cover up the error
                         writer.log("ERROR", outcome.trace)
+                with suppress(MhoError):
+                    conclusion = writer.conclude(replace(conclusion, unsafe=outcome.unsafe_reason))
+                with suppress(MhoError):
+                    writer.set_formed(bench.forming.text())
                 writer.finish(outcome.status, outcome.reason)
                 stream.announce(
                     Ended(
@@ -97,6 +112,7 @@ def carry_out(
                         outcome.confirmed,
                         outcome.unsafe_reason,
                         outcome.live,
+                        conclusion,
                     )
                 )
                 note_left(bench, path)
@@ -123,6 +139,8 @@ def _header(procedure: Procedure, plan: Any, bench: Bench, seed: int, notes: Map
         bench=bench.text,
         chip=bench.chip_text,
         defects=bench.defects_text,
+        formed=bench.forming.text(),
+        formed_bytes=bench.forming.most_bytes,
         cells=procedure.describe_cells(plan),
         instruments=bench.identities(),
         provenance=collect(seed, sys.argv) | input_files(parameters) | _simulated(bench) | dict(notes),
@@ -176,6 +194,7 @@ def _made_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcom
         stream.announce(MakingSafe())
         try:
             bench.safe()
+            _check_twins(bench)
             outcome.safe, outcome.confirmed = True, time.time()
             for name, settings in bench.identities().items():
                 writer.set_settings(name, settings)
@@ -185,6 +204,36 @@ def _made_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcom
             stream.say(str(error), "CRITICAL", unsafe=True)
             if not failed:  # else what ended the run is its reason, and must not be covered up
                 raise
+
+
+def _check_twins(bench: Bench) -> None:
+    """Read a simulated bench at its wires: code of the user's own may have replaced what makes it safe.
+
+    Real instruments are read back by a fresh process (`mho.running.safety_statement`).
+
+    Raises
+    ------
+    UnsafeError
+        Naming the roles that are still on.
+    """
+    live = () if bench.simulated is None else bench.simulated.live()
+    if live:
+        raise UnsafeError(
+            f"NOT SAFE: the simulated {' and '.join(live)} is still on, though the bench says that it is safe; see to "
+            "the procedure's or the driver's own `safe`",
+            live=live,
+        )
+
+
+@contextmanager
+def _losses_said(bench: Bench, stream: Stream) -> Iterator[None]:
+    """Say, however a run ends, which cells its own pulses have destroyed: they are no defects of the chip's own."""
+    try:
+        yield
+    finally:
+        if words := losses_in_words(bench.damage):
+            with suppress(MhoError):  # a file that cannot be written must not cover up the error
+                stream.say(words, "WARNING")
 
 
 @contextmanager

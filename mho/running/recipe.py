@@ -26,7 +26,16 @@ from mho.instruments.bench_file import (
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure
 from mho.procedures.own_code import name_of, source_of
-from mho.running.trust import Trust, check_trusted, check_unchanged, foreign, name_here, nobody, strategy_of
+from mho.running.trust import (
+    Trust,
+    check_trusted,
+    check_unchanged,
+    code_of,
+    foreign,
+    name_here,
+    nobody,
+    strategy_here,
+)
 from mho.runs import GOING_ON, RecordedParameter, RunFile, Status
 from mho.runs.index import read_card
 from mho.runs.provenance import file_hash, is_file
@@ -114,20 +123,20 @@ def read_recipe(path: Path, trust: Trust = nobody, *, real: bool = False) -> Rec
             raise InputError(f"{path} is still running; repeat it when it is over")
         _check_has_bench(file)
         check_unchanged(path)
-        strategy = strategy_of(file.given)
-        code = foreign(provenance.get("procedure", ""), file.bench, f"bench file in {path}", strategy)
+        names = code_of(file)
+        code = foreign(names.procedure, file.bench, f"bench file in {path}", names.strategy)
         check_trusted(path, code, trust)
         source = _bench_of(file, real)
         seed, chip_seed = file.seed, file.chip_seed
         if seed is None:
             raise InputError(f"{path} does not say its seed, so it cannot be repeated")
         folder, bench = provenance.get("folder", ""), provenance.get("bench", "")
-        kind = _kind_of(file)
+        kind = find_procedure(name_here(names.procedure))
         changed = _source_differs(file, kind)
         values, remarks = _parameters_of(file)
         values = kind.from_version(file.version, values)
-    if strategy:
-        values["strategy"] = name_here(strategy)
+    if names.strategy:
+        values["strategy"] = strategy_here(str(values["strategy"]))
     after = provenance.get("after", "")
     return Recipe(
         path=path,
@@ -166,11 +175,6 @@ def _bench_of(file: RunFile, real: bool) -> BenchSource:
         )
     read_chip_text(file.chip, f"in {file.path}")  # said now, when it is known where it stands
     return BenchSource(bench=bench, text=file.bench, chip_text=file.chip, defects_text=file.defects)
-
-
-def _kind_of(file: RunFile) -> type[Procedure]:
-    named = file.provenance.get("procedure", "")
-    return find_procedure(name_here(named) if named else file.procedure)
 
 
 def _source_differs(file: RunFile, kind: type[Procedure]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import secrets
 import tempfile
@@ -11,14 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from mho.errors import Aborted, InputError, MhoError
+import numpy as np
+
+from mho.errors import Aborted, BenchError, ChipMapError, InputError, LimitError, MhoError
 from mho.instruments import TerminalLimits
-from mho.instruments.bench_file import BenchFile, load_bench_file
+from mho.instruments.bench_file import BenchFile, BenchSource, load_bench_file, packaged_benches
 from mho.instruments.laboratory import SLACK, Extremes, Incident, Laboratory
-from mho.instruments.opening import open_rehearsal
+from mho.instruments.opening import open_rehearsal, open_simulated
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Ended, Event, Observer, Started
 from mho.running.execution import run
+
+log = logging.getLogger(__name__)
 
 # What a message and its reply take beside the work they ask for, s by interface. Assumed (?), not measured: of
 # the size that drivers see with USB and LAN instruments; a DAQ's is the start and stop of its tasks.
@@ -33,6 +38,56 @@ UNSEEN = (
     "how the instruments stand now",
 )
 """Properties that no rehearsal can check."""
+
+
+def check_on_twins(procedure: Procedure, given: Any, source: BenchSource, preset: str | None = None) -> None:
+    """Refuse a run that the bench cannot carry out, by planning it on the bench's twins; nothing is sent, no lock taken.
+
+    Parameters
+    ----------
+    given : Any
+        What `procedure.check` returned.
+    source : BenchSource
+        The bench file, whose limits were checked.
+    preset : str, optional
+        Cells of a simulated bench.
+
+    Raises
+    ------
+    BenchError, ChipMapError, InputError, LimitError
+        As the procedure's `prepare`; for a chip map with the packaged benches on which it can run. Where no twins
+        stand in for the bench, it is left to the bench itself.
+    """
+    try:
+        _prepare_on_twins(procedure, given, source, preset)
+    except ChipMapError as error:
+        able = [name for name in packaged_benches() if _can_prepare(procedure, given, name)]
+        if not able:
+            raise
+        raise ChipMapError(f"{error}; it can be carried out on the bench {' or '.join(able)}") from error
+
+
+def _prepare_on_twins(procedure: Procedure, given: Any, source: BenchSource, preset: str | None) -> None:
+    simulated = source.bench.simulation is not None
+    try:
+        bench = open_simulated(source, preset, 0) if simulated else open_rehearsal(source, seed=0, force=True)
+    except (MhoError, ValueError):
+        return
+    try:
+        with bench:
+            procedure.prepare(given, bench, np.random.default_rng([0, 1]))
+    except (BenchError, ChipMapError, InputError, LimitError):
+        raise
+    except Exception as error:  # what depends on the seed, or a fault of a procedure: the run itself tells
+        log.debug("planning %s on twins: %s", type(procedure).__name__, error)
+
+
+def _can_prepare(procedure: Procedure, given: Any, bench: str) -> bool:
+    try:
+        _prepare_on_twins(procedure, given, load_bench_file(bench), None)
+    except MhoError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

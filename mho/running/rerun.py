@@ -104,8 +104,12 @@ def rerun(
             if not begun:
                 raise
     repeated = begun[0].resolve()
+    with RunFile(recipe.path) as file:
+        restated = recipe.kind.restated_since(file.version)
     with RunFile(repeated) as again:
         changes = compare_surroundings(recipe.provenance, again.provenance)
     cut_short = recipe.status in (Status.ABORTED, Status.INTERRUPTED)
-    compared = compare_runs(recipe.path, repeated, as_far_as_first=cut_short, with_additions=True)
+    compared = compare_runs(
+        recipe.path, repeated, as_far_as_first=cut_short, with_additions=True, restated=restated
+    )
     return Rerun(recipe.path, repeated, recipe.remarks, changes, compared)

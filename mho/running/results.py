@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from mho.errors import RunFileError
+from mho.instruments.bench import PulseDamage
 
 LONGEST = 4096  # numbers of an array: as text they fit beside the rest; more belong into an array or a table
 DEEPEST = 20  # mappings and lists within each other
+LISTED = 200  # cells that are listed one by one: a result has 64 KiB
+NAMED = 5  # and in a sentence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,3 +114,42 @@ def _below(name: str, key: object) -> str:
 def _refusal(name: str, why: str) -> RunFileError:
     where = name if name in ("", "result") else f"result.{name}"
     return RunFileError(f"what the procedure returned cannot be kept: {where or 'result'} {why}")
+
+
+def losses(damage: PulseDamage) -> dict[str, Any]:
+    """Return what a run's result says of the cells that its own pulses destroyed; nothing of a run without pulses.
+
+    ``lost_by_pulses`` is their number. Where it is not 0, ``lost_by`` counts them by cause, and ``lost_cells`` lists
+    the first `LISTED` of them. ``beyond_ratings`` counts real cells that had more than they bear by the chip map and were
+    not found stuck since; it is left out where there are none.
+    """
+    lost = damage.lost()
+    if not (damage.acted or lost or damage.stressed()):
+        return {}
+    said: dict[str, Any] = {"lost_by_pulses": len(lost)}
+    if lost:
+        said["lost_by"] = dict(Counter(one.cause for one in lost))
+        said["lost_cells"] = [
+            {**one.cell._asdict(), "cause": one.cause, "stress": one.stress} for one in lost[:LISTED]
+        ]
+    if beyond := {one.cell for one in damage.stressed()} - {one.cell for one in lost}:
+        said["beyond_ratings"] = len(beyond)
+    return said
+
+
+def losses_in_words(damage: PulseDamage) -> str:
+    """Return a sentence on the cells that a run's own pulses destroyed, and on those that they may have; "" for none."""
+    lost = damage.lost()
+    known = {one.cell for one in lost}
+    beyond = [one for one in damage.stressed() if one.cell not in known]
+    sentences = []
+    for cells, what in (
+        (lost, "destroyed by this run's own pulses"),
+        (beyond, "given more than a cell bears by the chip map, and may be damaged"),
+    ):
+        if cells:
+            causes = ", ".join(f"{name} {n}" for name, n in Counter(one.cause for one in cells).items())
+            named = ", ".join(map(str, cells[:NAMED])) + (" and others" if len(cells) > NAMED else "")
+            was = "cell was" if len(cells) == 1 else "cells were"
+            sentences.append(f"{len(cells)} {was} {what} ({causes}): {named}")
+    return "; ".join(sentences)

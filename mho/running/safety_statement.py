@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mho.errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures.stream import BenchTaken, Control, Ended, Event, MakingSafe, Message, Observer, Started
-from mho.processes import Safed, end_children
+from mho.processes import Safed, end_children, left_threads, make_safe_apart
 from mho.running.supervisor import Report
+from mho.runs import Conclusion
 
 SUPERVISOR_GONE = "the process that looked after the run is gone"
 
@@ -60,6 +62,11 @@ class SafetyObserver:
     def _interrupt(self) -> None:
         self.control.abort(SUPERVISOR_GONE, lost=True)
 
+    @property
+    def conclusion(self) -> Conclusion | None:
+        """What the run concludes; None of one that was not begun, or has not ended."""
+        return None if self.ended is None else self.ended.conclusion
+
     def left_safe(self, error: BaseException | None) -> bool:
         """Return whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it."""
         if isinstance(error, UnsafeError):
@@ -89,25 +96,34 @@ class SafetyObserver:
 
 
 @contextmanager
-def observed_safety(bench: str, report: Report, display: Observer) -> Iterator[SafetyObserver]:
+def observed_safety(
+    bench: str, report: Report, display: Observer, procedure: str = "", strategy: str = ""
+) -> Iterator[SafetyObserver]:
     """Report to the supervisor how the run in this block left its bench; yield the observer for it.
 
     A bench that its queue warns of is made safe first, which is reported to `display`. Without a supervisor, this informs
-    the queue of a bench that was not left safe.
+    the queue of a bench that was not left safe. Where the procedure, its strategy or a driver is none of mho's own, a fresh
+    process reads the outputs back afterwards: the supervisor's, or without one this one's.
 
     Raises
     ------
     Aborted
         Instead of a `KeyboardInterrupt`, with the reason.
     UnsafeError
-        At the beginning, when the queue warns of the bench and it could not be made safe.
+        At the beginning, when the queue warns of the bench and it could not be made safe. At the end, without a supervisor,
+        when code of the user's own has left it live.
     """
     # Not loaded with this module: the queue's worker, which every job starts anew, needs none of it.
     from mho.running.queue.bench_notices import ensure_safe, tell_queue
+    from mho.running.trust import runs_foreign_code
 
     safety = SafetyObserver(report, bench)
     ended: BaseException | None = None
-    if is_real(bench) and (said := ensure_safe(bench)):
+    real, threads = is_real(bench), threading.enumerate()
+    own_code = real and bool(procedure) and runs_foreign_code(procedure, strategy, bench)
+    if own_code:
+        report.own_code()
+    if real and (said := ensure_safe(bench)):
         display(Message("WARNING", said))
     try:
         yield safety
@@ -119,6 +135,12 @@ def observed_safety(bench: str, report: Report, display: Observer) -> Iterator[S
         raise
     finally:
         safe = safety.left_safe(ended)
+        if left := left_threads(threads):
+            said = f"{' and '.join(left)}, a thread of the procedure, still runs: it ends with this process"
+            display(Message("WARNING", said))
+            if safety.taken and report.supervised:  # it has the bench's connections
+                report.had_thread()
+                safe = False
         # Remaining children of the procedure have the bench's connections, and may have used it since.
         if safety.taken and report.supervised and end_children():
             report.had_children()
@@ -127,6 +149,23 @@ def observed_safety(bench: str, report: Report, display: Observer) -> Iterator[S
             report.left(bench)
         elif safety.taken and not report.supervised:
             tell_queue(bench, safety.found(ended))
+        if safe and safety.taken and own_code and not report.supervised:
+            found = make_safe_apart(bench)
+            tell_queue(bench, found)
+            if ended is None and (trouble := left_live(bench, found)):
+                raise UnsafeError(trouble, live=found.live, left_on=found.left_on)
+
+
+def left_live(bench: str, found: Safed) -> str:
+    """Return what a fresh process found wrong with a bench that code of the user's own took for safe; "" for nothing."""
+    if not found.safe:
+        return f"bench {bench} was taken for safe by code of one's own, and is NOT confirmed safe: {found.reason}"
+    if found.left_on:
+        return (
+            f"{' and '.join(found.left_on)} of bench {bench} was left on by code of one's own, which took it for safe; a "
+            "fresh process has switched it off"
+        )
+    return ""
 
 
 def is_real(bench: str) -> bool:

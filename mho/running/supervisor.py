@@ -64,6 +64,10 @@ class Report:
         self.bench = bench
         self._say(bench=bench, folder=os.getcwd())
 
+    def own_code(self) -> None:
+        """Report that a procedure, a strategy or a driver of the user's own runs here: what it reports is not believed."""
+        self._say(own_code=True)
+
     def writing(self, path: str) -> None:
         """Report the run file that was created; it is closed by the end of this process, or never."""
         self._say(file=os.path.abspath(path))
@@ -80,6 +84,10 @@ class Report:
     def had_children(self) -> None:
         """Report that the procedure had left processes that could use the bench, and that they were ended."""
         self._say(heirs=True)
+
+    def had_thread(self) -> None:
+        """Report that the procedure had left a thread that could use the bench, and that ends with this process."""
+        self._say(thread=True)
 
     def leaving(self) -> None:
         """Report that this process is about to end regularly."""
@@ -144,7 +152,9 @@ class _Supervisor:
         self._rest = b""
         self._used: dict[str, str] = {}  # benches, with the folder they were named from
         self._safe: set[str] = set()  # those that the worker has left safe
+        self._thread = False  # whether it had a thread that could use them after that
         self._children = False  # whether the worker had descendants that could use them
+        self._own_code = False  # whether code of the user's own ran there
         self._leaving = self._safing = False
         self._file = ""  # the last run file that was begun
         self._asked = ""  # by which signal the run was asked to stop
@@ -202,6 +212,8 @@ class _Supervisor:
                         words = json.loads(line)
                         self._leaving |= "leaving" in words
                         self._children |= "heirs" in words
+                        self._thread |= "thread" in words
+                        self._own_code |= "own_code" in words
                         self._safe.add(words.get("safe"))
                         self._safing = "making_safe" in words
                         self._file = words.get("file", self._file)
@@ -246,12 +258,18 @@ class _Supervisor:
         if self._children and self._used:  # descendants may have used them after the worker made them safe
             self._safe.clear()
             words.append("processes that the run had left could use its bench, and were ended")
+        if self._thread and self._used:
+            self._safe.clear()
+            words.append("a thread that the run had left could use its bench, and was ended")
         safe = True
         for bench, folder in self._used.items():
-            if bench not in self._safe:
-                found = make_safe_apart(bench, folder)
+            if bench in self._safe and not self._own_code:
+                continue
+            found = make_safe_apart(bench, folder)
+            disbelieved = bench in self._safe
+            if not disbelieved or found.left_on or not found.safe:
                 words.append(self._made_safe(bench, folder, found))
-                safe &= found.safe
+            safe &= found.safe and not (disbelieved and found.left_on)
         if words:
             self._say("; ".join(words))
         if not self._leaving:
@@ -281,7 +299,8 @@ class _Supervisor:
         except Exception as error:  # whatever it is, the rest is to be said
             more = f"the queue was not told: {error}"
         made = "was made safe by a fresh process" if found.safe else f"is NOT confirmed safe: {found.reason}"
-        return f"bench {bench} {made}" + (f"; {more}" if more else "")
+        left = f", before which {' and '.join(found.left_on)} was on" if found.left_on else ""
+        return f"bench {bench} {made}{left}" + (f"; {more}" if more else "")
 
     def _keep_reason(self, words: str) -> None:
         """Close the run file that the worker has left, with the reason, unless that takes long: it is `interrupted`."""

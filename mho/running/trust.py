@@ -1,7 +1,8 @@
 """Code that a run file may cause to run: mho's own, and other code only with a user's agreement.
 
 A run file names its procedure and its bench's drivers as ``module:Class``, a procedure also as ``path/file.py:Class``, and
-the author of the file chose the names. Modules are searched on the import path and in the current folder, files in the
+the author of the file chose the names. What is loaded is what was judged: a name is resolved once (`code_of`), judged
+(`foreign`), and loaded by the same text. Modules are searched on the import path and in the current folder, files in the
 current folder only: never in a folder that the run file names.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,13 +18,31 @@ from typing import Any
 
 from mho.errors import InputError, RunFileError
 from mho.former_names import current_name
-from mho.instruments.bench_file import AGREED, modules_beside
+from mho.instruments.bench_file import AGREED, is_mhos_own, modules_beside, read_bench_texts
+from mho.procedures import find_strategy, strategy_class_name
+from mho.procedures.catalogue import class_name
 from mho.procedures.own_code import names_file
 from mho.runs import RunFile, Verdict, verify
 from mho.toml import load_toml
 
-OWN = "mho"
-"""The package in which mho's own procedures and drivers are."""
+BACKENDS = ("", "@py", "@ivi", "@mho")
+"""Choices of a VISA library that load no file: PyVISA's own backends, and the virtual bench's without a bench file."""
+
+
+@dataclass(frozen=True)
+class CodeNames:
+    """The names by which the procedure and the strategy of a run are loaded; see `code_of`.
+
+    Attributes
+    ----------
+    procedure : str
+        ``module:Class`` or ``path/file.py:Class``.
+    strategy : str
+        The same of the programming strategy; "" where the parameters name none.
+    """
+
+    procedure: str
+    strategy: str
 
 
 @dataclass(frozen=True)
@@ -78,31 +97,78 @@ def check_unchanged(path: Path) -> None:
         )
 
 
+def code_of(file: RunFile) -> CodeNames:
+    """Return the names by which the code of a run is loaded, those of installed packages (entry points) resolved.
+
+    A file of an older schema names its procedure by its class only.
+
+    Raises
+    ------
+    RunFileError
+        When the class of the procedure has a colon in its name, which no class has.
+    InputError
+        For a procedure or strategy that nothing is known of.
+    """
+    if ":" in file.procedure:
+        raise RunFileError(
+            f"run file {file.path} is damaged: the class of its procedure is called {file.procedure!r}, and the name of a "
+            "class has no colon; restore it from a copy"
+        )
+    procedure = class_name(file.provenance.get("procedure", "") or file.procedure)
+    strategy = str(file.given.get("strategy", ""))
+    return CodeNames(procedure, strategy and strategy_class_name(strategy))
+
+
 def foreign(procedure: str, bench: str, source: str, strategy: str = "") -> tuple[str, ...]:
     """Return, as ``module:Class``, the classes outside mho among a procedure, a strategy and a bench's drivers.
 
     Parameters
     ----------
-    procedure : str
-        As a run file's provenance names it; "" for none.
+    procedure, strategy : str
+        By the names that they are loaded by, as of `code_of`; "" for none.
     bench : str
         The text of a bench file, which is not checked further.
     source : str
         Name for errors.
-    strategy : str
-        As a run's parameters name it; one without a colon is mho's own or an installed package's.
 
     Raises
     ------
     InputError
         When the text is not TOML.
     """
-    drivers = _classes(load_toml(bench, source, InputError))
-    named = [
-        one for one in (procedure, strategy, *drivers) if ":" in one and _package(current_name(one)) != OWN
-    ]
-    own_files = [one for one in (procedure, strategy) if names_file(one)]  # whatever their names begin with
-    return tuple(dict.fromkeys(own_files + named))
+    # A driver's name without a colon is one of mho's models; its former name is translated when it is loaded, too.
+    drivers = [current_name(one) for one in _classes(load_toml(bench, source, InputError)) if ":" in one]
+    return tuple(
+        dict.fromkeys(one for one in (procedure, strategy, *drivers) if one and not is_mhos_own(one))
+    )
+
+
+def runs_foreign_code(procedure: str, strategy: str, bench: str) -> bool:
+    """Return whether a run has a procedure, a strategy or drivers that are none of mho's own; nothing is loaded.
+
+    Parameters
+    ----------
+    procedure, strategy : str
+        As `find_procedure` and `find_strategy` take them; no strategy is "".
+    bench : str
+        Packaged name or bench file.
+
+    Raises
+    ------
+    MhoError
+        For a name that nothing is known of, and a bench file that cannot be read.
+    """
+    text = read_bench_texts(bench)[0]
+    names = class_name(procedure), strategy and strategy_class_name(strategy)
+    return bool(foreign(names[0], text, f"bench file {bench}", names[1]))
+
+
+def foreign_library(visa: str) -> str:
+    """Return the library that PyVISA would load for a bench file's ``visa``; "" where it loads only its own.
+
+    Its text is a shared library, a package of a backend (``@name``), or a bench file of the virtual bench (``file@mho``).
+    """
+    return "" if visa in BACKENDS else visa
 
 
 def check_trusted(run: Path, names: tuple[str, ...], trust: Trust, *, elsewhere: bool = False) -> None:
@@ -127,7 +193,7 @@ def check_trusted(run: Path, names: tuple[str, ...], trust: Trust, *, elsewhere:
             lacking = (
                 f"no file {file_here(name).name} in this folder"
                 if names_file(name)
-                else f"no module {_package(name)!r} on the import path or in this folder"
+                else f"no module {_module(name)!r} on the import path or in this folder"
             )
             raise InputError(
                 f"{run} names {name}, which is none of mho's own, and there is {lacking} (a folder that the file names is "
@@ -156,18 +222,19 @@ def check_chain(path: Path, trust: Trust) -> None:
         As `check_trusted`.
     """
     seen: set[Path] = set()
-    while path.is_file() and path not in seen:
+    while path not in seen:
         seen.add(path)
         with RunFile(path) as file:
-            origin, bench, strategy = file.provenance, file.bench, strategy_of(file.given)
-        code = foreign(origin.get("procedure", ""), bench, f"bench file in {path}", strategy)
+            names, bench, after = code_of(file), file.bench, file.provenance.get("after", "")
+        code = foreign(names.procedure, bench, f"bench file in {path}", names.strategy)
         check_trusted(path, code, trust, elsewhere=True)
-        path = Path(origin.get("after", ""))
-
-
-def strategy_of(given: Mapping[str, Any]) -> str:
-    """Return the programming strategy that parameters name; "" for none."""
-    return str(given.get("strategy", ""))
+        if not after:
+            return
+        if not Path(after).is_file():
+            raise InputError(
+                f"{path} went on with the chip that {after} left, and that file is gone; put it back"
+            )
+        path = Path(after)
 
 
 def name_here(name: str) -> str:
@@ -175,6 +242,16 @@ def name_here(name: str) -> str:
     if not names_file(name) or _runs_already(name):
         return name
     return f"{file_here(name)}:{name.rpartition(':')[2]}"
+
+
+def strategy_here(name: str) -> str:
+    """Return the name for loading a run file's strategy, as `name_here`, after loading it.
+
+    It is loaded now, for later the current folder may be that of the run.
+    """
+    here = name_here(name)
+    find_strategy(here)
+    return here
 
 
 def file_here(name: str) -> Path:
@@ -193,16 +270,18 @@ def place_of(name: str) -> str:
         return str(file_here(name)) if file_here(name).is_file() else ""
     try:
         with modules_beside(Path()):
-            found = find_spec(_package(name))
-    except ValueError:  # __main__ of this process, or no name of a module
+            # Of its package: to find a module within one would import that.
+            found = find_spec(_module(name).partition(".")[0])
+    except (ImportError, ValueError):  # __main__ of this process, or no name of a module
         return ""
     if found is None:
         return ""
     return found.origin or next(iter(found.submodule_search_locations or ()), "")
 
 
-def _package(name: str) -> str:
-    return name.partition(":")[0].partition(".")[0]
+def _module(name: str) -> str:
+    """Return the module of ``module:Class``, as it is imported."""
+    return name.rpartition(":")[0]
 
 
 def _classes(value: Any) -> Iterator[str]:

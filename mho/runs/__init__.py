@@ -1,6 +1,7 @@
 """Run files: one HDF5 file a run. They are declared, written, read, checked and found here.
 
 - `schema`: what a run file holds, as plain data; `units`: conversion of units;
+- `conclusion`: what a run concludes, in one line, and its warnings;
 - `intervals`: prediction intervals as run files keep them;
 - `paths`: where a new run file goes; `provenance`: program, machine and state of the code behind a run;
 - `liveness`: whether the process that writes a run file still lives;
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mho.runs.conclusion import Conclusion, outcome_line, status_words
 from mho.runs.figures import Band, Figure, ReferenceLine, ReferencePoints
 from mho.runs.integrity import Verdict, Verification, verify
 from mho.runs.paths import new_run_path, runs_folder
@@ -54,6 +56,7 @@ __all__ = [
     "Array",
     "Band",
     "Column",
+    "Conclusion",
     "Conformance",
     "Figure",
     "IndexedRun",
@@ -75,7 +78,9 @@ __all__ = [
     "collect",
     "mend",
     "new_run_path",
+    "outcome_line",
     "recover",
     "runs_folder",
+    "status_words",
     "verify",
 ]

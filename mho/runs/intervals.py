@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 from typing import Any, Self
 
 import numpy as np
@@ -90,28 +89,3 @@ def prediction_interval(draws: Sequence[float]) -> Interval | None:
 
     # Not the mean of the middle two: one of them may be infinite.
     return Interval(low, float(values[(count - 1) // 2]), high, share(low), share(high))
-
-
-def binomial_interval(successes: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return the interval of Clopper and Pearson (Biometrika 26, 404 (1934)) of a probability; 0 to 1 without trials."""
-    from scipy.special import betaincinv  # loads slowly
-
-    tail, failures = (1.0 - level) / 2.0, trials - successes
-    low = float(betaincinv(successes, failures + 1, tail)) if successes else 0.0
-    high = float(betaincinv(successes + 1, failures, 1.0 - tail)) if failures else 1.0
-    return low, high
-
-
-def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """Return the score interval of Wilson (J. Am. Stat. Assoc. 22, 209 (1927)) of a probability; 0 to 1 without trials.
-
-    It is narrower than `binomial_interval`, and holds the probability in `level` of the cases on average, not in each.
-    """
-    if not trials:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf(0.5 + level / 2.0)
-    share, weight = successes / trials, z * z / trials
-    middle = (share + weight / 2.0) / (1.0 + weight)
-    half = z / (1.0 + weight) * math.sqrt(share * (1.0 - share) / trials + weight / (4.0 * trials))
-    low = 0.0 if successes == 0 else max(middle - half, 0.0)
-    return low, 1.0 if successes == trials else min(middle + half, 1.0)

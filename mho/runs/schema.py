@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from mho.runs.drawable import Drawable, check_figures
 from mho.runs.figures import Figure
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Of the run files written.
 
 2: arrays are NXdata groups, chunks are checksummed, a finished file is sealed. 3: the result is a group, with units;
 figures are declared. 4: figures of the kinds ``confusion``, ``correlation`` and ``share``, reference lines with a power,
-reference points.
+reference points. 5: the conclusion.
 """
 
 
-DEFINITION, DEFINITION_VERSION = "NXrram_array", "1.0"
+DEFINITION, DEFINITION_VERSION = "NXrram_array", "1.1"
 """The NeXus application definition that run files follow (`mho.runs.nexus`), and its version."""
 
 DIGITAL_ATTRIBUTE = "digital"
@@ -237,6 +237,8 @@ class RunHeader:
         Text of the module of a user's own procedure; "" for mho's own.
     bench, chip, defects : str
         The bench file, the chip map and the list of its defects, as text; "" for no list.
+    formed, formed_bytes : str, int
+        The cells that were formed before, as text, and the room that those formed by the end may need; 0 for no record.
     instruments : mapping
         For each instrument ``{"identity": "*IDN? reply", setting: value, ...}``.
     cells : str
@@ -253,6 +255,8 @@ class RunHeader:
     bench: str = ""
     chip: str = ""
     defects: str = ""
+    formed: str = ""
+    formed_bytes: int = 0
     cells: str = ""
     instruments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)

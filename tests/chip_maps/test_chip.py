@@ -134,3 +134,20 @@ def test_a_chip_is_read_from_a_file_beside_what_names_it(tmp_path):
 def test_the_hash_tells_texts_apart():
     assert chip_hash(TEXT) == chip_hash(TEXT)
     assert chip_hash(TEXT) != chip_hash(TEXT + " ")
+
+
+@pytest.mark.parametrize(
+    ("setting", "line"),
+    [
+        ("set_voltage = 4.1", "bit_line"),
+        ("reset_full = 4.1", "source_line"),
+        ("reset_fine = [1.0, 4.1]", "source_line"),
+    ],
+)
+def test_write_verify_beyond_what_a_formed_cell_bears_is_refused_when_the_chip_map_is_read(setting, line):
+    text = read_chip_text("reference") + f"\n[write_verify]\n{setting}\n"
+    with pytest.raises(
+        ChipMapError, match=rf"goes up to 4\.1 V, and a formed cell bears 4 V \(`bears_formed\.{line}`\)"
+    ):
+        parse_chip_map(text)
+    parse_chip_map(text.replace(f"{line} = 4.0", f"{line} = 4.2"))

@@ -37,6 +37,9 @@ findings = st.builds(
     st.integers(0, 3),
     st.one_of(st.none(), st.integers(0, 3)),
     defect=st.sampled_from(CLASSES[1:]),
+    lost_by=st.sampled_from(
+        ["", "over-voltage, 4.5 V on the bit line", "deep RESET, 3 V on the source line"]
+    ),
     found=st.sampled_from([EARLY, LATE, "2026-03-09T07:05:02+00:00"]),
     run=st.text(max_size=8),
     reason=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20),
@@ -55,8 +58,8 @@ def test_merging_is_the_same_in_any_order_and_loses_no_place(found, data):
     shuffled = data.draw(st.permutations(found))
     cut = data.draw(st.integers(0, len(found)))
     once, parts = empty.merged(found), empty.merged(shuffled[:cut]).merged(shuffled[cut:])
-    key = [(one.place, one.moment, one.run, one.defect) for one in once.defects]
-    assert key == [(one.place, one.moment, one.run, one.defect) for one in parts.defects]
+    key = [(one.place, one.moment, one.run, one.defect, one.lost_by) for one in once.defects]
+    assert key == [(one.place, one.moment, one.run, one.defect, one.lost_by) for one in parts.defects]
     assert {one.place for one in once.defects} == {one.place for one in found}
 
 
@@ -187,3 +190,19 @@ def test_what_another_program_adds_meanwhile_is_kept(tmp_path, monkeypatch):
     add_defects(path, DefectList(chip="reference", defects=(finding(3, 4),)))
     listed = {one.place[1:] for one in parse_defects(path.read_text("utf-8")).defects}
     assert listed == {(1, 2), (3, 4), (8, 8), (9, 9)}
+
+
+def test_what_our_pulses_destroyed_stays_so_in_any_order_of_the_runs():
+    early = Finding(
+        array="multiply", row=1, column=2, defect="stuck on", found="2026-03-09T07:00:00+00:00",
+        lost_by="over-voltage, 4.5 V on the bit line",
+    )  # fmt: skip
+    late = Finding(
+        array="multiply", row=1, column=2, defect="unsteady", found="2026-03-10T07:00:00+00:00", run="b.h5"
+    )
+    for one, other in ((early, late), (late, early)):
+        (found,) = DefectList(chip="c").merged([one]).merged([other]).defects
+        assert (found.defect, found.run, found.lost_by) == ("unsteady", "b.h5", early.lost_by)
+        assert parse_defects(DefectList(chip="c").merged([found]).text()).defects == (found,)
+    assert 'lost_by = "over-voltage' in DefectList(chip="c").merged([early]).text()
+    assert "lost_by" not in DefectList(chip="c").merged([late]).text()

@@ -69,6 +69,23 @@ def test_refined_targets_lie_between_the_digits_with_windows_as_wide():
     assert fine.inside(fine.nominal, np.arange(141)).all()
 
 
+def test_a_target_below_half_a_half_width_is_met_by_a_cell_that_does_not_conduct():
+    fine = LEVELS.refined(20)
+    half = float(LEVELS.high[-1] - LEVELS.nominal[-1])
+    untouched = fine.low == -np.inf
+    assert_allclose(fine.nominal[untouched].max(), 0.25e-6 * np.floor(0.5 * half / 0.25e-6))
+    assert_allclose((fine.high - fine.nominal)[1:], half)
+    assert_allclose((fine.nominal - fine.low)[40:], half)
+    assert fine.inside(0.0, 2)
+    assert not fine.inside(0.0, 20)
+    assert fine.high[0] == LEVELS.high[0]
+
+
+def test_the_ends_of_a_window_belong_to_it():
+    assert LEVELS.inside(LEVELS.low[1:], np.arange(1, 8)).all()
+    assert LEVELS.inside(LEVELS.high, np.arange(8)).all()
+
+
 def test_refined_targets_are_drawn_without_negative_conductances():
     fine = LEVELS.refined()
     drawn = fine.draw(np.arange(len(fine.nominal)), 500, np.random.default_rng(1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from repository import ROOT
 from system_packages import needs_qt
 
 from mho.gui import system_libraries
-from mho.gui.system_libraries import PACKAGES, XCB, advice, missing
+from mho.gui.system_libraries import DISPLAYS, PACKAGES, WAYLAND, XCB, advice, missing
 
 HIDDEN = """
 import ctypes, sys
@@ -87,15 +88,70 @@ def test_every_library_that_is_missing_is_named_with_its_package(monkeypatch):
     )
     monkeypatch.setattr(system_libraries, "missing", lambda libraries: libraries)
     for name, value, lacks in (
-        ("QT_QPA_PLATFORM", "offscreen", False),
-        ("QT_QPA_PLATFORM", "xcb", True),
-        ("DISPLAY", ":0", True),
-        ("WAYLAND_DISPLAY", "wayland-0", False),
+        ("QT_QPA_PLATFORM", "offscreen", {}),
+        ("QT_QPA_PLATFORM", "xcb", XCB),
+        ("QT_QPA_PLATFORM", "wayland-egl;xcb:no", XCB),
+        ("QT_QPA_PLATFORM", "xcb;offscreen", {}),
+        ("DISPLAY", ":0", XCB),
+        ("WAYLAND_DISPLAY", "wayland-0", WAYLAND),
     ):
         for other in ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY"):
             monkeypatch.delenv(other, raising=False)
         monkeypatch.setenv(name, value)
-        assert system_libraries.qt_trouble() == (advice(XCB) if lacks and sys.platform == "linux" else "")
+        assert system_libraries.qt_trouble() == (advice(lacks) if sys.platform == "linux" else "")
+
+
+def needed(path: Path) -> set[str]:
+    """The libraries that a shared library asks the loader for (ELF, 64 bit: DT_NEEDED of its dynamic section)."""
+    content = path.read_bytes()
+    start, size, count = (*struct.unpack_from("<Q", content, 40), *struct.unpack_from("<HH", content, 58))
+    sections = [struct.unpack_from("<IIQQQQII", content, start + n * size) for n in range(count)]
+    found = set()
+    for _, kind, _, _, offset, length, link, _ in sections:
+        for entry in range(offset, offset + length, 16) if kind == 6 else ():
+            tag, value = struct.unpack_from("<QQ", content, entry)
+            if tag == 1:
+                name = sections[link][4] + value
+                found.add(content[name : content.index(b"\0", name)].decode())
+    return found
+
+
+@needs_qt
+@pytest.mark.skipif(sys.platform != "linux", reason="Qt brings its libraries along elsewhere")
+@pytest.mark.parametrize("name", ["xcb", "wayland", "offscreen"])
+def test_what_the_plugins_of_the_installed_qt_need_is_known(name):
+    import PySide6
+
+    qt = Path(PySide6.__path__[0]) / "Qt"
+    waiting, asked = [qt / "plugins" / "platforms" / f"libq{name}.so"], set()
+    while waiting:
+        for library in needed(waiting.pop()) - asked:
+            asked.add(library)
+            if (qt / "lib" / library).is_file():
+                waiting.append(qt / "lib" / library)
+    own = {library for library in asked if (qt / "lib" / library).is_file()}
+    of_every_linux = {
+        "libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libstdc++.so.6", "libgcc_s.so.1",
+        "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libz.so.1", "libzstd.so.1",
+    }  # fmt: skip
+    assert asked - own - of_every_linux <= PACKAGES.keys() | DISPLAYS.get(name, {}).keys()
+
+
+@needs_qt
+@pytest.mark.skipif(sys.platform != "linux", reason="Qt brings its libraries along elsewhere")
+@pytest.mark.parametrize(("variable", "value"), [("DISPLAY", ":987"), ("WAYLAND_DISPLAY", "wayland-987")])
+def test_a_display_that_does_not_answer_is_said_and_does_not_abort(variable, value):
+    environment = {
+        name: one
+        for name, one in os.environ.items()
+        if name not in ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY")
+    }
+    done = python(environment | {variable: value}, "-m", "mho", "gui")
+    assert done.returncode == 2
+    line = done.stderr.splitlines()[-1]  # libwayland may say something before
+    assert line.startswith("mho: the window needs Qt, which cannot be loaded: ")
+    # Either it does not answer, or this machine lacks what asks it.
+    assert "answers at" in line or "missing; on Debian and Ubuntu: apt install " in line
 
 
 def test_what_installs_the_packages_can_run_the_list_by_itself():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mho.errors import LimitError
 from mho.instruments import Limits, TerminalLimits
+from mho.instruments.limits import SAMPLES
 
 LIMITS = Limits(
     {"bit line": TerminalLimits(3.3, current=1e-3, pulse_width=1e-6), "vector": TerminalLimits(1.0)}
@@ -67,6 +68,10 @@ def test_a_sources_step_counts_from_where_it_stands():
     STEADY.check_level("word line", 2.6, 1.0)
     with pytest.raises(LimitError, match="slew"):
         STEADY.check_level("word line", 1.5, -1.5)
+    with pytest.raises(LimitError, match="slew"):
+        STEADY.check_level("word line", -1.5, 1.5)
+    with pytest.raises(LimitError, match=r"voltage of -4\.1 V"):
+        STEADY.check_level("word line", -4.1, -4.0)
 
 
 def test_steps_from_one_vector_to_the_next_are_limited_by_the_sample_period():
@@ -78,6 +83,56 @@ def test_steps_from_one_vector_to_the_next_are_limited_by_the_sample_period():
         limits.check_vectors("vector", rows, lambda: 8e-6)
     with pytest.raises(LimitError, match=r"vector: voltage of 1.1 V"):
         limits.check_vectors("vector", np.full((1, 2), 1.1), lambda: 1.0)
+    with pytest.raises(LimitError, match=r"vector: voltage of 1\.2 V"):
+        limits.check_vectors("vector", np.array([[0.5, -1.2]]), lambda: 1.0)
+
+
+@pytest.mark.parametrize("place", [SAMPLES - 1, SAMPLES, SAMPLES + 1, 2 * SAMPLES - 1])
+def test_no_step_is_missed_where_long_vectors_are_looked_at_in_parts(place):
+    limits = Limits({"vector": TerminalLimits(1.0, slew=1e5)})
+    rows = np.zeros((3 * SAMPLES, 2))
+    rows[place + 1 :, 1] = 0.9
+    with pytest.raises(LimitError, match="slew of 112500 V/s"):
+        limits.check_vectors("vector", rows, lambda: 8e-6)
+    limits.check_vectors("vector", rows, lambda: 9e-6)
+
+
+@pytest.mark.parametrize(
+    ("volts", "said"),
+    [
+        ([1.0, 0.0, -3.4], "voltage of -3.4 V"),
+        ([0.5, 0.5, 0.5, 0.0, 0.5], "pulse width of 3e-06 s"),
+        ([0.5, 0.0, 0.5, 0.5, 0.5], "pulse width of 3e-06 s"),
+        ([0.5, -0.5, 0.5], "pulse width of 3e-06 s"),
+        ([1.3, 0.0], "slew of 1.04e"),
+        ([0.0, -1.3], "slew of 1.04e"),
+        ([0.7, -0.7], "slew of 1.12e"),
+    ],
+)
+def test_a_waveform_is_looked_at_from_rest_to_rest(volts, said):
+    limits = Limits({"bit line": TerminalLimits(3.3, pulse_width=2e-6, slew=1e8)})
+    limits.check_waveform("bit line", np.array([0.5, 0.5, 0.0, -0.5, 0.0, 1.25]), 1e-6, EDGE)
+    with pytest.raises(LimitError, match=said):
+        limits.check_waveform("bit line", np.array(volts), 1e-6, EDGE)
+
+
+def test_limits_cannot_be_changed_and_are_lifted_for_a_rehearsal_only():
+    terminals = {"bit line": TerminalLimits(3.3)}
+    limits = Limits(terminals)
+    terminals["bit line"] = TerminalLimits(30.0)
+    with pytest.raises(LimitError):
+        limits.check_voltage("bit line", 4.0)
+    with pytest.raises(TypeError):
+        limits.terminals["bit line"] = TerminalLimits(30.0)
+    limits.lifted().check_voltage("bit line", 1e6)
+    with pytest.raises(LimitError, match="has no limits"):
+        limits.lifted().check_voltage("gate", 1.0)
+    assert (limits.highest("bit line"), limits.highest("gate")) == (3.3, math.inf)
+
+
+def test_a_negative_current_limit_is_limited_too():
+    with pytest.raises(LimitError):
+        LIMITS.check_current("bit line", -2e-3)
 
 
 def test_without_a_slew_limit_nobody_is_asked_for_the_sample_period():

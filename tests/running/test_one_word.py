@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from mho.running.runner.orphans import as_it_stands
 from mho.running.runner.outcome import JobOutcome, found, told
 from mho.running.runner.worker import _run
 from mho.runs import RunFile, RunIndex
+from mho.runs.liveness import birth_of
 
 Words = dict[str, str]
 
@@ -161,3 +164,20 @@ def test_a_file_that_was_paused_when_its_writer_was_killed_is_interrupted(folder
         assert run.status == "paused"
         writer.kill()
         assert run.status == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("runner", "words"), [(True, "its runner settles it"), (False, "left by a runner that is gone")]
+)
+def test_a_job_whose_worker_has_gone_is_not_left_while_its_runner_lives(runner, words, folder: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
+        with Queue(folder / "queue.sqlite") as queue:
+            queue.add(order())
+            job = queue.begin(1, run=folder / "a.h5", worker=gone.pid, worker_birth="of another")
+        birth = birth_of(living.pid) if runner else "of another"
+        job = as_it_stands(replace(job, runner=living.pid, runner_birth=birth))
+        living.communicate(b"\n")
+    assert job.status is JobStatus.INTERRUPTED
+    assert words in job.reason

@@ -22,7 +22,8 @@ from repository import ROOT
 from mho import run
 from mho.analysis.imports.table_import import import_table
 from mho.errors import Aborted, InputError
-from mho.procedures import Invert, Program, Read, Solve
+from mho.procedures import Invert, Program, Read, Solve, Switching
+from mho.procedures.cells.extraction import switching_statistics
 from mho.procedures.stream import Control, Event, Progress
 from mho.running.rerun import rerun
 from mho.runs import RunFile, Status
@@ -216,6 +217,27 @@ def test_a_run_that_was_aborted_is_compared_as_far_as_it_went(tmp_path: Path):
     assert again.equal, [one for one in again.compared if not one.equal]
     with RunFile(again.path) as second:
         assert second.status is Status.FINISHED
+
+
+def test_intervals_of_an_earlier_version_are_said_and_not_compared(tmp_path: Path):
+    digits = np.full((5, 1), 7)
+    formed = run(Program(digits=digits), "arrays", preset="quiet", seed=1, output=tmp_path / "formed.h5").path
+
+    def switched(version: str, name: str) -> Path:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Switching, "version", version)
+            patch.setattr(switching_statistics, "mean_interval", lambda values: (-5.0, -4.0))
+            cells = Switching(rows="0:5", columns="0:1", cycles=6)
+            return run(cells, "arrays", after=formed, seed=1, output=tmp_path / name).path
+
+    earlier = rerun(switched("1", "earlier.h5"), output=tmp_path / "again.h5")
+    assert earlier.equal
+    assert "result, intervals and what follows from them" in [
+        one.name for one in earlier.compared if one.restated
+    ]
+    same = rerun(switched(Switching.version, "same.h5"), output=tmp_path / "other.h5")
+    assert [one.name for one in same.compared if not one.equal] == ["result"]
+    assert not any(one.restated for one in same.compared)
 
 
 def test_the_index_links_a_run_and_its_repetition(original: Path, tmp_path: Path):

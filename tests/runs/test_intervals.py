@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.runs.intervals import LEAST_DRAWS, Interval, binomial_interval, prediction_interval
+from mho.runs.intervals import LEAST_DRAWS, Interval, prediction_interval
 
 REPEATS = 4000
 
@@ -72,14 +72,3 @@ def test_ends_ascend_shares_are_shares_and_a_file_keeps_all_of_it(values: list[f
 def test_what_is_no_interval_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         Interval.from_plain(wrong)
-
-
-def test_the_interval_of_a_probability_is_that_of_the_binomial_tails():
-    low, high = binomial_interval(19, 19)
-    assert high == 1.0
-    assert low**19 == pytest.approx(0.05)
-    assert binomial_interval(0, 19) == (0.0, pytest.approx(1.0 - low))
-    assert binomial_interval(0, 0) == (0.0, 1.0)
-    low, high = binomial_interval(3, 10)
-    tail = sum(math.comb(10, k) * low**k * (1.0 - low) ** (10 - k) for k in range(3, 11))
-    assert tail == pytest.approx(0.05)

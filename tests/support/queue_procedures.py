@@ -99,6 +99,11 @@ def be_deaf() -> None:
     time.sleep(600)
 
 
+def deceive() -> None:
+    """As a procedure does that replaces what makes its bench safe: the bench says that it is, and is not."""
+    Bench.safe = lambda self: None  # type: ignore[method-assign]
+
+
 def leave_a_child() -> None:
     """As a library does that forks: its child has the connections, the bench's lock and all pipes, and lives on."""
     if os.fork() == 0:
@@ -118,6 +123,7 @@ def leave_a_daemon() -> None:
 
 
 WAYS: dict[str, Any] = {
+    "deceive": deceive,
     "child": leave_a_child, "daemon": leave_a_daemon,
     "fail": fail, "segfault": segfault, "kill": kill, "leave": leave, "block": block, "deaf": be_deaf,
     "bug": lambda: np.zeros(1)[2],

@@ -10,7 +10,7 @@ from typing import Any
 
 from mho.errors import InputError, MhoError, RunFileError
 from mho.input_files import check_ordinary
-from mho.runs import RunFile, Status
+from mho.runs import RunFile, Status, outcome_line
 from mho.toml import load_toml
 
 PLAN, V_WL = "plan.toml", "V_WL"
@@ -41,7 +41,7 @@ class RunFacts:
     varied: str = ""
     title: str = ""
     status: str = ""
-    reason: str = ""
+    outcome: str = ""
     started: str = ""
     cells: str = ""
     left_out: str = ""
@@ -170,7 +170,7 @@ def run_facts(path: Path) -> RunFacts:
                 varied=_varied(run),
                 title=run.title,
                 status=str(run.status),
-                reason=run.reason,
+                outcome=outcome_line(run.status, run.reason, run.conclusion),
                 started=f"{run.start_time:%Y-%m-%d %H:%M:%S}",
                 cells=run.cells,
                 left_out=kept.get("left_out", ""),

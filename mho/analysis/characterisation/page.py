@@ -139,7 +139,7 @@ def _steps(steps: Sequence[PlannedStep], reasons: Mapping[str, str]) -> Block:
 
 def _attempt(run: RunFacts) -> Words:
     """Return what came of an attempt that did not finish."""
-    why = run.trouble or f"{run.status}{f': {run.reason}' if run.reason else ''}"
+    why = run.trouble or run.outcome
     return f"{run.path.name}: ", Span(why, BAD)
 
 
@@ -170,8 +170,7 @@ def _run(run: RunFacts) -> Iterator[Block]:
     if run.trouble:
         yield Paragraph(run.trouble, BAD)
         return
-    state = run.status if run.finished else f"{run.status}{f': {run.reason}' if run.reason else ''}"
-    told = ", ".join(filter(None, (run.path.name, run.procedure, run.cells, run.started, state)))
+    told = ", ".join(filter(None, (run.path.name, run.procedure, run.cells, run.started, run.outcome)))
     yield Paragraph(told, DIM)
     for warning in run.warnings:
         yield Paragraph(warning, BAD)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mho.analysis.reports import read_bench
 from mho.errors import InputError, RunFileError
-from mho.runs import RunFile
+from mho.runs import RunFile, outcome_line
 from mho.runs.index import read_card
 from mho.runs.integrity import OF_THE_MOMENT
 
@@ -61,7 +61,8 @@ class ComparedRun:
     name: str
     procedure: str
     status: str
-    reason: str
+    outcome: str
+    measured: bool
     simulated: bool
     seed: str
     whole: bool = True
@@ -112,14 +113,16 @@ def read_compared(path: Path, name: str = "", *, whole: bool = True) -> Compared
         name=name or path.stem,
         procedure=card.facts.procedure,
         status=card.status,
-        reason=card.reason,
+        outcome=outcome_line(card.status, card.reason, card.conclusion),
+        measured=card.conclusion is None or card.conclusion.measured,
         simulated=bool(card.facts.preset),
         seed=card.facts.seed,
         whole=False,
         settings={words: getattr(card.facts, fact) for fact, words in FACTS.items()}
         | {one.name: f"{one.text} {one.unit}".rstrip() for one in card.parameters},
         numbers=numbers,
-        words={one.name: one.text for one in results if one.number is None and one.text not in ("", "none")},
+        words={"conclusion": outcome_line(card.status, card.reason, card.conclusion, named=False)}
+        | {one.name: one.text for one in results if one.number is None and one.text not in ("", "none")},
         units={one.name: one.unit for one in results if one.unit},
     )
     if not whole:

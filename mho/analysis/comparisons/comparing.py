@@ -176,10 +176,10 @@ def compare(
         alone=_alone(sides),
         notes=tuple(_notes(sides, kinds)),
         marked=tuple(
-            (run.name, f"{run.status}{f': {run.reason}' if run.reason else ''}")
+            (run.name, run.outcome)
             for side in sides
             for run in side.runs
-            if run.status != Status.FINISHED
+            if run.status != Status.FINISHED or not run.measured
         ),
         skipped=tuple(skipped),
     )
@@ -331,7 +331,7 @@ def _notes(sides: Sequence[Side], kinds: set[str]) -> Iterator[str]:
             yield _of_chance([side.runs[0] for side in single])
     small = [side for side in sides if 1 < len(side.runs) < 5]
     if small:
-        yield f"{', '.join(side.name for side in small)}: fewer than 5 runs, whose intervals are rough."
+        yield f"{', '.join(side.name for side in small)}: fewer than 5 runs: medians have no interval, means have (--mean)."
 
 
 def _of_chance(runs: Sequence[ComparedRun]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from mho.analysis.reports import RunRow, duration_text, parameter_text, quantity_text
 from mho.errors import MhoError
 from mho.escaping import html
-from mho.runs import RunFile
+from mho.runs import RunFile, outcome_line, status_words
 from mho.runs.index import plain_results, read_card
 
 MOST_ROWS, MOST_RESULTS = 40, 12
@@ -37,8 +37,12 @@ def run_html(run: RunFile) -> str:
     if not run.is_open:
         return f"<p>run {html(run.path.name)}, closed</p>"
     try:
-        head = f"<b>{_text(run.title)}</b> <span style='{_DIM}'>{_text(str(run.status))}</span>"
-        reason = f"<div>{_text(run.reason)}</div>" if run.reason else ""
+        conclusion = run.conclusion
+        status = status_words(run.status, conclusion)
+        head = f"<b>{_text(run.title)}</b> <span style='{_DIM}'>{_text(status)}</span>"
+        outcome = outcome_line(run.status, run.reason, conclusion, named=False)
+        warnings = () if conclusion is None else conclusion.warnings
+        reason = "".join(f"<div>{_text(one)}</div>" for one in (outcome, *warnings) if one)
         lists = [_list("run", _facts(run), MOST_ROWS), _list("results", list(_results(run)), MOST_RESULTS)]
         folded = [
             ("parameters", [(name, parameter_text(one)) for name, one in run.parameters.items()]),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mho.analysis.exports.series import Group, Series, read_contents
 from mho.escaping import csv_cell
-from mho.runs import RunFile
+from mho.runs import RunFile, outcome_line
 from mho.runs.index import plain_results
 
 
@@ -115,6 +115,9 @@ def _facts(run: RunFile) -> Iterator[tuple[str, str, Any, str]]:
     yield "run", "procedure", run.procedure, ""
     yield "run", "status", str(run.status), ""
     yield "run", "reason", run.reason, ""
+    yield "run", "conclusion", outcome_line(run.status, run.reason, run.conclusion, named=False), ""
+    for warning in () if run.conclusion is None else run.conclusion.warnings:
+        yield "run", "warning", warning, ""
     yield "run", "start", run.start_time.isoformat(), ""
     yield "run", "end", "" if end is None else end.isoformat(), ""
     for name, parameter in run.parameters.items():

@@ -18,7 +18,7 @@ from scipy.io.matlab import MatWriteError
 
 from mho.analysis.exports.series import BLOCK_BYTES, Group, Series, read_contents
 from mho.errors import InputError
-from mho.runs import RunFile
+from mho.runs import RunFile, outcome_line
 
 LONGEST = 63
 """Characters of a name that MATLAB takes."""
@@ -85,6 +85,8 @@ def _facts(run: RunFile) -> dict[str, Any]:
         "procedure": run.procedure,
         "status": str(run.status),
         "reason": run.reason,
+        "conclusion": outcome_line(run.status, run.reason, run.conclusion, named=False),
+        "warnings": "\n".join(() if run.conclusion is None else run.conclusion.warnings),
         "start": run.start_time.isoformat(),
         "end": "" if end is None else end.isoformat(),
         "parameters": {_name(name): _plain(one.value) for name, one in run.parameters.items()},

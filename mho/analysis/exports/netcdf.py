@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from mho.analysis.datasets import Grid, StoredValues, grid_of, rows_of
 from mho.analysis.exports.series import Group, Series, read_contents
 from mho.errors import InputError
-from mho.runs import RunFile
+from mho.runs import RunFile, outcome_line
 from mho.runs.reading import open_run_file
 
 if TYPE_CHECKING:
@@ -192,6 +192,8 @@ def _attributes(run: RunFile) -> dict[str, str]:
         "procedure": run.procedure,
         "status": str(run.status),
         "reason": run.reason,
+        "conclusion": outcome_line(run.status, run.reason, run.conclusion, named=False),
+        "warnings": "\n".join(() if run.conclusion is None else run.conclusion.warnings),
         "start_time": run.start_time.isoformat(),
         "end_time": "" if end is None else end.isoformat(),
         "parameters": json.dumps({name: [one.value, one.unit] for name, one in run.parameters.items()}),

@@ -45,6 +45,10 @@ class Survey:
         Time that is taken off all others, s: of the first read, where times are those of a clock.
     cells : dict
         Numbers of cells that have names, by name.
+    offsets, conductances : int
+        Conductances a little below 0, as a meter's offset leaves them, and all that are known.
+    missing : dict
+        Values that are missing, by the column's header; columns without any are left out.
     """
 
     lines: int = 0
@@ -57,6 +61,9 @@ class Survey:
     lrs_first: bool | None = None
     start: float = 0.0
     cells: dict[str, int] = field(default_factory=dict)
+    offsets: int = 0
+    conductances: int = 0
+    missing: dict[str, int] = field(default_factory=dict)
     bad: list[str] = field(default_factory=list)
     bad_count: int = 0
 

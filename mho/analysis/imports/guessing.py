@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.imports import shapes
-from mho.analysis.imports.headers import GATES, Header
+from mho.analysis.imports.headers import GATES, UNITS, Header, read_headers
 from mho.analysis.imports.measurements import MEASUREMENTS, Measurement
 from mho.analysis.imports.resolving import (
     LARGEST_CONDUCTANCE,
@@ -23,6 +23,8 @@ from mho.analysis.imports.rows import Rows
 from mho.analysis.imports.series import Assignment, assign, line_meaning, sample_of
 from mho.analysis.imports.table_import import Reading, table_of
 from mho.analysis.imports.tables import Line, TextTable
+from mho.analysis.imports.tables.decimal_marks import POINT
+from mho.analysis.imports.tables.units import plain_unit
 from mho.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -30,6 +32,9 @@ Sample = Mapping[str, Floats]
 
 SURE, AHEAD = 0.6, 0.15
 """Score from which a guess is taken unasked, and by how much it must lead the next one."""
+
+MOST_GROUNDS = 12
+"""Grounds of a kind that are named; the others are counted."""
 
 LARGEST_CURRENT = 0.1  # A: no cell survives more
 SLOW = 30.0  # s: reads at longer intervals are no noise
@@ -81,6 +86,35 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Grounds:
+    """Why a table is read as it is, in words.
+
+    Attributes
+    ----------
+    told : tuple of str
+        What the user, or a recipe, says of it; what was told of tables with the same header, too.
+    proved : tuple of str
+        What its names, units and numbers say.
+    guessed : tuple of str
+        What nothing says: it may be otherwise in the next table.
+    """
+
+    told: tuple[str, ...]
+    proved: tuple[str, ...]
+    guessed: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of it, a line a ground."""
+        return tuple(
+            f"{name}: {'; '.join(some[:MOST_GROUNDS])}"
+            + (f"; and {len(some) - MOST_GROUNDS} more" if len(some) > MOST_GROUNDS else "")
+            for name, some in (("told", self.told), ("proved", self.proved), ("guessed", self.guessed))
+            if some
+        )
+
+
+@dataclass(frozen=True)
 class Guess:
     """What a table seems to hold, the best candidate first.
 
@@ -94,6 +128,10 @@ class Guess:
         What is doubtful about the best one, such as a unit that can hardly be meant.
     notes : tuple of str
         What is left out, such as lines of statistics below the values.
+    asked : Reading
+        What was told of it.
+    type_told : bool
+        Whether the kind of measurement was.
     """
 
     table: TextTable
@@ -102,6 +140,37 @@ class Guess:
     candidates: tuple[Candidate, ...]
     remarks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    asked: Reading = field(default_factory=Reading)
+    type_told: bool = False
+
+    @property
+    def grounds(self) -> Grounds:
+        """What of the best candidate was told, what the table proves, and what is guessed."""
+        form, best, asked = self.table.form, self.best, self.asked
+        told = [f"type {best.measurement.name}"] if self.type_told else []
+        told += [f"{meaning} is column {text!r}" for meaning, text in asked.columns.items()]
+        told += [f"{name} in {unit}" for name, unit in asked.units.items()]
+        told += [f"{name} {value:g} {UNITS[name]}".rstrip() for name, value in asked.constants.items()]
+        told += [f"decimal {asked.decimal}"] if asked.decimal else []
+        proved = [f"decimal {form.decimal or POINT}, by {form.proof}"] if form.proof else []
+        guessed = [] if self.type_told else [f"type {best.measurement.name} ({'; '.join(best.reasons)})"]
+        named = [*read_headers(form.header, form.units)] if form.header else []
+        series = best.assignment.series if best.assignment is not None else ()
+        columns = {one.index: (meaning, one) for some in series for meaning, one in some.columns.items()}
+        for index, (meaning, one) in sorted(columns.items()):
+            if meaning in asked.columns:
+                continue
+            unit = plain_unit(one.unit)
+            by_name = (
+                index < len(named) and bool(named[index].meaning) and named[index].meaning == one.meaning
+            )
+            what = f"{one.text!r} is {meaning}" + (f" in {unit}" if unit else "")
+            (proved if by_name else guessed).append(what)
+            if UNITS[meaning] and not unit and meaning not in asked.units:
+                guessed.append(f"{one.text!r} is in {UNITS[meaning]}, as no unit stands there")
+        if form.doubtful:
+            guessed.append(f"decimal {form.decimal}, of {form.doubtful}")
+        return Grounds(tuple(told), tuple(proved), tuple(guessed))
 
     @property
     def best(self) -> Candidate:
@@ -147,8 +216,9 @@ def guess(path: Path, asked: Reading | None = None, kinds: Sequence[str] = ()) -
         found, key=lambda one: (-one.score, one.measurement.name != "reads")
     )  # a map, if nothing tells
     return Guess(
-        table, headers, tuple(first), tuple(ranked), _remarks(ranked[0], first, table), table.left_out()
-    )
+        table, headers, tuple(first), tuple(ranked), _remarks(ranked[0], first, table), table.left_out(), asked,
+        len(kinds) == 1,
+    )  # fmt: skip
 
 
 def _candidate(

@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
 from pydantic import Field
 
+from mho.analysis.imports.bounds import beyond, why_beyond
 from mho.analysis.imports.headers import UNITS, nearest, ratio_to
 from mho.analysis.imports.measurements import MEASUREMENTS
 from mho.analysis.imports.table_import import Reading
 from mho.analysis.imports.tables import DECIMAL_MARKS
+from mho.analysis.imports.tables.numbers import NUMBER, plain_number, shown
 from mho.analysis.imports.tables.units import plain_unit
 from mho.errors import InputError
 from mho.input_files import check_ordinary
@@ -28,9 +31,10 @@ from mho.runs import runs_folder
 from mho.toml import StrictModel, parse_toml
 
 MEMORY = "import-recipes.toml"
+VERSION = 2
 SUFFIX = ".toml"
 
-_CONSTANT = re.compile(r"\s*(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(?P<unit>\S*)\s*")
+_CONSTANT = re.compile(rf"(?P<number>{NUMBER})\s*(?P<unit>\S{{0,40}})")
 
 
 class Recipe(StrictModel):
@@ -41,7 +45,7 @@ class Recipe(StrictModel):
     title : str
         What the table is, in words.
     type : str
-        Kind of measurement.
+        Kind of measurement; empty where nobody told it, which only what is remembered may be.
     source, files, layout : str
         Where the data are published, which files of it these are, and where their layout is told.
     names : tuple of str
@@ -70,6 +74,11 @@ class Recipe(StrictModel):
     units: dict[str, str] = Field(default_factory=dict)
     constants: dict[str, str] = Field(default_factory=dict)
 
+    @property
+    def says(self) -> bool:
+        """Whether it says anything of how a table is read."""
+        return bool(self.type or self.names or self.decimal or self.columns or self.units or self.constants)
+
     def reading(self, text: str, source: str) -> Reading:
         """Return how a table is read by it; errors name the recipe by `source`."""
         if self.type not in MEASUREMENTS:
@@ -88,9 +97,20 @@ class Recipe(StrictModel):
 
 
 class _Memory(StrictModel):
-    """The file of what was told of tables."""
+    """The file of what was told of tables.
 
+    Before version 2 it had kinds of measurement that were guessed beside those that were told; none of them counts.
+    """
+
+    version: int = 1
     recipe: dict[str, Recipe] = Field(default_factory=dict)
+
+    @property
+    def recipes(self) -> dict[str, Recipe]:
+        """What was told or proved, by fingerprint."""
+        if self.version >= VERSION:
+            return dict(self.recipe)
+        return {key: one.model_copy(update={"type": ""}) for key, one in self.recipe.items()}
 
 
 @dataclass(frozen=True)
@@ -151,11 +171,23 @@ def constants_in_si(given: Mapping[str, str], source: str) -> dict[str, float]:
     for meaning, text in given.items():
         if meaning not in UNITS:
             raise InputError(f"no column is called {meaning!r}; {nearest(meaning, UNITS)}")
-        parts = _CONSTANT.fullmatch(text)
-        if parts is None:
-            raise InputError(f"{source}: {meaning} is {text!r}; write a number and its unit, such as 0.2V")
+        parts = _CONSTANT.fullmatch(text.strip())
+        number = None if parts is None else plain_number(parts["number"])
+        if parts is None or number is None:
+            raise InputError(
+                f"{source}: {meaning} is {shown(text)}; write a number and its unit, such as 0.2V"
+            )
         numerator, denominator = ratio_to(parts["unit"], meaning, f"{meaning} {text}", source)
-        found[meaning] = float(parts["number"]) * numerator / denominator
+        value = number * numerator / denominator
+        if bool(beyond(meaning, np.array(value))):
+            raise InputError(
+                f"{source}: {text} is {why_beyond(meaning, value)}; check the number and its unit"
+            )
+        if meaning == "read_voltage" and not value:
+            raise InputError(
+                f"{source}: {meaning} is {text}, at which a cell has no conductance; say the voltage"
+            )
+        found[meaning] = value
     return found
 
 
@@ -186,33 +218,40 @@ class RecipeMemory:
 
     def find(self, header: Sequence[str], units: Sequence[str] = ()) -> NamedRecipe | None:
         """Return what was told of a table with this header; None where nothing was."""
-        known = self._load().recipe
+        known = self._load().recipes
         key = fingerprint(header, units)
-        if not header or key not in known:
+        if not header or key not in known or not known[key].says:
             return None
         return NamedRecipe(key, known[key], recipe_text(known[key]))
 
     def keep(self, header: Sequence[str], units: Sequence[str], recipe: Recipe) -> bool:
-        """Remember what was told of a table; return False for one without a header, which nothing tells again."""
-        if not header:
+        """Remember what was told of a table, or proved by it.
+
+        False is returned where that is nothing, and for a table without a header, which nothing tells again.
+        """
+        if not header or not recipe.says:
             return False
-        known = self._load().recipe | {fingerprint(header, units): recipe}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        lines = ["# What `mho import` was told of tables, by the fingerprints of their headers.\n"]
-        lines += [recipe_text(one, f"recipe.{key}") for key, one in known.items()]
-        beside = self.path.with_name(self.path.name + ".new")
-        beside.write_text("\n".join(lines), "utf-8")
-        beside.replace(self.path)
+        self._write(self._load().recipes | {fingerprint(header, units): recipe})
         return True
 
     def forget(self, header: Sequence[str], units: Sequence[str] = ()) -> bool:
         """Forget what was told of a table; return whether anything was."""
-        known = dict(self._load().recipe)
+        known = self._load().recipes
         if known.pop(fingerprint(header, units), None) is None:
             return False
-        lines = [recipe_text(one, f"recipe.{key}") for key, one in known.items()]
-        self.path.write_text("\n".join(lines), "utf-8")
+        self._write(known)
         return True
+
+    def _write(self, known: Mapping[str, Recipe]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lines = [
+            "# What `mho import` was told of tables, or their numbers proved, by the fingerprints of their headers.",
+            f"version = {VERSION}\n",
+        ]
+        lines += [recipe_text(one, f"recipe.{key}") for key, one in known.items()]
+        beside = self.path.with_name(self.path.name + ".new")
+        beside.write_text("\n".join(lines), "utf-8")
+        beside.replace(self.path)
 
     def _load(self) -> _Memory:
         try:
@@ -224,12 +263,15 @@ class RecipeMemory:
         return parse_toml(text, _Memory, str(self.path), InputError)
 
 
-def recipe_of(reading: Reading, header: Sequence[str], constants: Mapping[str, str]) -> Recipe:
-    """Return the recipe of how a table was read, whichever sheet it was on; `constants` as they were written."""
-    units = {name: plain_unit(unit) for name, unit in reading.units.items()}
+def recipe_of(asked: Reading, header: Sequence[str], constants: Mapping[str, str]) -> Recipe:
+    """Return the recipe of what was told of a table, whichever sheet it was on; `constants` as they were written.
+
+    Its type is empty where that was only guessed.
+    """
+    units = {name: plain_unit(unit) for name, unit in asked.units.items()}
     return Recipe(
-        type=reading.type, header=tuple(header), columns=dict(reading.columns), units=units, constants=dict(constants),
-        names=reading.names or (), decimal=reading.decimal,
+        type=asked.type, header=tuple(header), columns=dict(asked.columns), units=units, constants=dict(constants),
+        names=asked.names or (), decimal=asked.decimal,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.imports import shapes
+from mho.analysis.imports.bounds import beyond, why_beyond
 from mho.analysis.imports.conversion import CLOCK, NAMED, Conversion, Floats, Survey, Values, is_told, pairs
 from mho.analysis.imports.headers import (
     KINDS,
@@ -23,14 +24,18 @@ from mho.analysis.imports.headers import (
     ratio_to,
 )
 from mho.analysis.imports.measurements import Measurement
-from mho.analysis.imports.series import Assignment
+from mho.analysis.imports.series import Assignment, Series
 from mho.analysis.imports.tables import Line, TextTable
 from mho.analysis.imports.tables.clocks import Clock
+from mho.analysis.imports.tables.numbers import plain_numbers, shown, without_overflows
 from mho.analysis.imports.tables.units import CELSIUS, base_and_ratio, plain_unit
 from mho.errors import InputError
 from mho.runs import Column
 
 LARGEST_NUMBER = 2**31
+LARGEST_VALUE = 1e290
+"""In a column of which the meaning is not known, as it stands there: in SI units it is still a number."""
+
 SAMPLE = 100_000
 """Values from which it is told after how many a sweep repeats itself."""
 
@@ -100,6 +105,7 @@ class Rows:
                 continue
             for number, series in enumerate(self.assignment.series):
                 meant, parts = survey_rows.meant(series, values, good, survey.kept)
+                self._check(series, meant, [*itertools.compress(good, survey_rows.chosen)], survey)
                 count = len(parts)
                 survey.kept += count
                 if not count:
@@ -117,9 +123,19 @@ class Rows:
                         some.append(meant.get(name, np.full(count, np.nan)))
         self._refuse(survey)
         self._refuse_empty(finite, survey)
+        survey.missing = {
+            one.text: survey.lines - finite[one.index]
+            for one in self._headers
+            if one not in survey.left_out and finite[one.index] < survey.lines
+        }
         if not survey.kept:
             raise InputError(
                 f"{path} has {survey.lines} lines, and none with all values; nothing was imported"
+            )
+        if self.measurement.signal == "conductance" and not survey.conductances:
+            raise InputError(
+                f"{path}: none of {survey.lines} lines tells a conductance: they were read at 0 V, or 0 ohm were written "
+                "down; nothing was imported"
             )
         if (
             sampled
@@ -140,6 +156,32 @@ class Rows:
                 "--column state=…, or --constant state=0 where all are reads of LRS"
             )
         return survey
+
+    def _check(self, series: Series, meant: Values, lines: Sequence[Line], survey: Survey) -> None:
+        """Count the lines with values that no cell, bench or laboratory has."""
+        for meaning, values in meant.items():
+            if meaning == "conductance" and self.measurement.name == "iv":
+                continue  # close to 0 V an offset makes any of a current; the file has the current
+            largest = self._largest(meaning)
+            bad = beyond(meaning, values) | (values > largest)
+            for place in np.flatnonzero(bad).tolist():
+                column = series.columns.get(meaning)
+                of = f"column {column.text!r}" if column else "the values"
+                what = why_beyond(meaning, float(values[place]))
+                if values[place] > largest:
+                    what = f"a {meaning} of {values[place]:.10g}, where {largest} is the largest"
+                survey.complain(lines[place].number, f"{of} {'has' if column else 'make'} {what}")
+            if meaning == "conductance":
+                survey.offsets += int(((values < 0.0) & ~bad).sum())
+                survey.conductances += int(np.isfinite(values).sum())
+
+    def _largest(self, meaning: str) -> float:
+        """Return the largest whole number that the run file's column for a meaning holds."""
+        name = {"cycle": "cycles", "sweep": "number" if self.measurement.name == "noise" else "sweep"}.get(
+            meaning, meaning
+        )
+        kinds = [np.dtype(one.dtype) for one in self.measurement.columns if one.name == name]
+        return float(np.iinfo(kinds[0]).max) if kinds and kinds[0].kind == "u" else math.inf
 
     def _refuse(self, survey: Survey) -> None:
         if survey.bad_count:
@@ -234,8 +276,8 @@ class Rows:
                 yield {one.name: full[one.name].astype(one.dtype) for one in columns}
 
     def _line_blocks(self) -> Iterator[list[Line]]:
-        lines = self._table.lines()
-        while block := list(itertools.islice(lines, self._block)):
+        lines, count = self._table.lines(), self._table.fitting(self._block)
+        while block := list(itertools.islice(lines, count)):
             yield block
 
     def _is_text(self, header: Header, first: Line) -> bool:
@@ -285,13 +327,12 @@ class Rows:
             what = "kind of pulse" if meaning == "kind" else "state"
             for place, one in enumerate(read):
                 if one not in known:
-                    said[place] = f"{texts[place]!r} {column} is no {what}; {hint}"
+                    said[place] = f"{shown(texts[place])} {column} is no {what}; {hint}"
             return np.array([math.nan if one is None else one for one in read], dtype=float), said
-        try:
-            found = np.array(texts, dtype=object if form.grouping else np.float64)  # 1.234,5 is no 1.234
-        except ValueError:
-            found = np.array(texts, dtype=object)
-        if found.dtype == object:
+        quick = None if form.grouping else plain_numbers(texts)  # 1.234,5 is no 1.234
+        if quick is not None:
+            found = quick
+        else:
             numbers = [form.number(text) for text in texts]
             if meaning in ("row", "column", "level"):  # WL3, BL 12
                 labels = [LABEL.fullmatch(text) for text in texts]
@@ -307,28 +348,25 @@ class Rows:
                 ]
             if meaning == "cell" and any(one is None for one in numbers):
                 numbers = [float(survey.cells.setdefault(text, len(survey.cells))) for text in texts]
-            said = {n: f"{texts[n]!r} {column} is no number" for n, one in enumerate(numbers) if one is None}
+            said = {
+                n: f"{shown(texts[n])} {column} is no number" for n, one in enumerate(numbers) if one is None
+            }
             found = np.array([math.nan if one is None else one for one in numbers], dtype=float)
+        found = without_overflows(found)
+        if not meaning:
+            large = np.flatnonzero(np.abs(found) > LARGEST_VALUE).tolist()
+            said |= {n: f"{shown(texts[n])} {column} is larger than any quantity" for n in large}
         if meaning in WHOLE:
             with np.errstate(invalid="ignore"):
                 bad = ~((found >= 0.0) & (found < LARGEST_NUMBER) & (found == np.floor(found)))
             what = "number of a row, from 0" if meaning == "row" else f"number of a {meaning}, from 0"
             said |= {
-                n: f"{texts[n]!r} {column} is no {what}"
+                n: f"{shown(texts[n])} {column} is no {what}"
                 for n in np.flatnonzero(bad).tolist()
                 if n not in said
-            }
-        elif meaning in ("width", "ber"):
-            bad = (
-                found < 0.0
-                if meaning == "width"
-                else (found < 0.0) | (found > 1.0 * self._ratios[header.index][1])
-            )
-            what = "below 0" if meaning == "width" else "no share of bits, from 0 to 1"
-            said |= {
-                n: f"{texts[n]!r} {column} is {what}" for n in np.flatnonzero(bad).tolist() if n not in said
             }
         if meaning == "temperature" and plain_unit(header.unit) == CELSIUS:
             return found + ZERO_CELSIUS, said
         numerator, denominator = self._ratios.get(header.index, (1.0, 1.0))
-        return found * numerator / denominator, said
+        with np.errstate(over="ignore"):  # what is beyond all numbers is named
+            return found * numerator / denominator, said

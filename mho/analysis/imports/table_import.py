@@ -23,6 +23,7 @@ from mho.chip_maps.chip import parse_chip_map, read_chip_text
 from mho.errors import InputError
 from mho.runs import (
     Column,
+    Conclusion,
     Figure,
     Layout,
     Map,
@@ -188,12 +189,14 @@ def import_table(
 
 def import_reading(
     path: Path, reading: Reading, output: str | os.PathLike[str] | None = None, *, array: str = "", chip: str = "",
-    deriving: Deriving | None = None,
+    grounds: Sequence[str] = (), deriving: Deriving | None = None,
 ) -> Path:  # fmt: skip
     """Write a foreign table into a new run file.
 
     Parameters
     ----------
+    grounds : sequence of str, optional
+        Lines on why the table is read so, for the log: see `mho.analysis.imports.guessing.Grounds`.
     deriving : callable, optional
         Says what is extracted of a measurement (`mho.running.importing`); without it the file has the rows only.
 
@@ -244,22 +247,32 @@ def import_reading(
             whole = {name: np.concatenate([block[name] for block in kept]) for name in kept[0]}
             derived = derivation.derive(whole)
         _write_derived(run, derived, image)
+        for text in grounds:
+            run.log("INFO", text)
         for one in survey.left_out:
             run.log("WARNING", f"column {one.text!r} holds text and is left out")
         for text in table.left_out():
             run.log("WARNING", text)
+        if survey.offsets:
+            run.log(
+                "WARNING",
+                f"{survey.offsets} conductances are a little below 0, as a meter's offset leaves them; kept as they are",
+            )
+        for text, count in [*survey.missing.items()][:MOST_TOLD]:
+            run.log("INFO", f"column {text!r}: {count} of {survey.lines} values are missing")
         for text in _numbered(assignment, measurement):
             run.log("INFO", text)
         for cell, number in survey.cells.items():
             run.log("INFO", f"cell {cell!r} is row {number}")
-        count = "reads" if measurement.name == "reads" else "rows_imported"
         result = {
-            count: survey.kept,
+            "reads" if measurement.name == "reads" else "rows_imported": survey.kept,
             "rows": len(survey.rows),
             "columns": len(survey.columns),
             **derived.result,
         }
         run.set_result(result, derived.units)
+        what = f"{survey.kept:,} row{'s' * (survey.kept != 1)} of {measurement.name}"
+        run.conclude(Conclusion(f"{what} imported", measured=survey.kept > 0))
     return target
 
 

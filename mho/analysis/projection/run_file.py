@@ -14,6 +14,7 @@ from mho.analysis.projection.measured import MEASURED_FIGURES, MEASURED_TABLE, M
 from mho.analysis.projection.projecting import CURVES, MOST_BARS, UNITS, Projection
 from mho.runs import (
     Column,
+    Conclusion,
     Figure,
     Layout,
     RecordedParameter,
@@ -70,6 +71,7 @@ def save(
             run.log("WARNING", remark)
         run.log("INFO", projection.headline.sentence)
         run.set_result(result, UNITS)
+        run.conclude(Conclusion(projection.headline.sentence.rstrip(".")))
     return target
 
 

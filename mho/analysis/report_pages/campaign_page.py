@@ -47,7 +47,7 @@ from mho.analysis.report_pages.run_figures import grouped_pictures
 from mho.analysis.report_pages.swept_figures import swept_pictures
 from mho.analysis.reports import duration_text, handy_unit, left_out_tries
 from mho.errors import RunFileError
-from mho.runs import RunFile, Status
+from mho.runs import RunFile, Status, outcome_line, status_words
 
 MOST_PROCEDURES = 6
 FIRST_RESULTS, MOST_RESULTS = 10, 80  # of one procedure
@@ -175,9 +175,34 @@ def _trouble(runs: Sequence[RunCard], skipped: Sequence[Skipped]) -> Iterator[Bl
     if unfinished:
         yield Heading("Runs that did not finish", 2, "unfinished")
         yield Paragraph("They are used as far as they came.", DIM)
-        told = [(run.path.name, Span(run.card.status, DOUBTFUL), run.card.reason) for run in unfinished]
-        head = ("file", "how it stands", "why")
-        yield grid(head, told, caption="Runs that did not finish", most=100, of="runs")
+        yield _outcomes(unfinished, "Runs that did not finish")
+    empty = [run for run in runs if run.finished and run.card.conclusion and not run.card.conclusion.measured]
+    if empty:
+        yield Heading("Runs that measured nothing", 2, "nothing-measured")
+        yield _outcomes(empty, "Runs that measured nothing")
+    warned = [
+        run for run in runs if run not in empty and run.card.conclusion and run.card.conclusion.warnings
+    ]
+    if warned:
+        yield Heading("Runs with warnings", 2, "warned")
+        yield _outcomes(warned, "Runs with warnings")
+
+
+def _outcomes(runs: Sequence[RunCard], caption: str) -> Block:
+    rows = []
+    for run in runs:
+        card = run.card
+        warnings = "; ".join(card.conclusion.warnings) if card.conclusion else ""
+        rows.append(
+            (
+                run.path.name,
+                Span(status_words(card.status, card.conclusion), DOUBTFUL),
+                outcome_line(card.status, card.reason, card.conclusion, named=False),
+                warnings,
+            )
+        )
+    head = ("file", "how it stands", "outcome", "warnings")
+    return grid(head, rows, caption=caption, most=100, of="runs")
 
 
 # --- results of one procedure ---

@@ -72,8 +72,16 @@ def _known(comparison: Comparison) -> Iterator[Block]:
         yield Paragraph(note, DOUBTFUL)
     if comparison.marked:
         rows = [(name, Span(state, DOUBTFUL)) for name, state in comparison.marked]
-        yield Paragraph("These runs did not finish, and are used as far as they came:", DOUBTFUL)
-        yield grid(("run", "how it stands"), rows, caption="Runs that did not finish", most=50, of="runs")
+        yield Paragraph(
+            "These runs did not finish or measured nothing, and are used as far as they came:", DOUBTFUL
+        )
+        yield grid(
+            ("run", "how it stands"),
+            rows,
+            caption="Runs that did not finish or measured nothing",
+            most=50,
+            of="runs",
+        )
     if comparison.skipped:
         yield Paragraph("These files cannot be read, and are left out:", BAD)
         damaged = [(one.path.name, one.reason) for one in comparison.skipped]
@@ -196,7 +204,7 @@ def _repeat(command: str) -> Iterator[Block]:
         (
             (
                 "difference",
-                "of the medians or means; interval: percentiles of the bootstrap, draws of a fixed seed",
+                "of the medians, with the interval between their order statistics, or of the means, with Welch's",
             ),
             ("Hedges' g", "difference of means in units of the common standard deviation"),
             (

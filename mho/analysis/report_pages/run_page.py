@@ -29,7 +29,7 @@ from mho.analysis.report_pages.run_record import parameters, record, repeating
 from mho.analysis.report_pages.run_results import certificate, cycles, programming, results
 from mho.analysis.reports import Summary, duration_text, summarise
 from mho.errors import RunFileError
-from mho.runs import GOING_ON, RunFile, Status, Verdict, Verification, verify
+from mho.runs import GOING_ON, RunFile, Status, Verdict, Verification, status_words, verify
 from mho.runs.index import read_card
 from mho.runs.integrity import bytes_to_verify
 from mho.toml import load_toml
@@ -92,9 +92,8 @@ def run_document(path: Path, *, personal: bool = False, command_of: CommandOf | 
 
 def state(run: RunFile, summary: Summary) -> Words:
     """Return how a run stands: in the present for one that goes on, and as of when."""
-    words: list[str | Span] = [Span(str(summary.status), TONES[summary.status])]
-    if summary.reason:
-        words.append(f": {summary.reason}")
+    status = status_words(summary.status, summary.conclusion)
+    words: list[str | Span] = [Span(status, _tone(summary) or GOOD), summary.outcome.removeprefix(status)]
     if summary.status in GOING_ON:
         words.append(f". It is still being written; this is its file as of {last_sign(run)}.")
     elif summary.status is Status.INTERRUPTED:
@@ -111,7 +110,10 @@ def last_sign(run: RunFile) -> str:
 
 
 def _tone(summary: Summary) -> str:
-    return TONES[summary.status] if summary.status is not Status.FINISHED else ""
+    if summary.status is not Status.FINISHED:
+        return TONES[summary.status]
+    conclusion = summary.conclusion
+    return DOUBTFUL if conclusion is not None and (conclusion.unsafe or not conclusion.measured) else ""
 
 
 def _facts(run: RunFile, summary: Summary) -> Facts:
@@ -154,9 +156,10 @@ def _described(text: str) -> str:
 
 
 def _warnings(summary: Summary) -> Iterator[Block]:
-    if summary.warnings:
+    if summary.warnings or summary.concluding_warnings:
         yield Heading("Warnings", 2, "warnings")
         rows = [(f"{one.time:.1f} s", Span(one.level, BAD), one.message) for one in summary.warnings]
+        rows += [("at the end", Span("WARNING", BAD), text) for text in summary.concluding_warnings]
         yield grid(("after", "level", "message"), rows, caption="Warnings", most=100, of="warnings")
 
 

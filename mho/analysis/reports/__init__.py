@@ -3,7 +3,7 @@
 from mho.analysis.reports.cells import read_arrays, read_chip
 from mho.analysis.reports.collection import find_runs, left_out_tries, measure_runs, tabulate
 from mho.analysis.reports.convergence import Convergence, ideal, read_convergence
-from mho.analysis.reports.defects import Collected, collect_defects
+from mho.analysis.reports.defects import Collected, collect_defects, lost_cells
 from mho.analysis.reports.enclosures import enclosure_sentence
 from mho.analysis.reports.forecast_scores import WANTED, Coverage, ForecastScores, score_forecasts
 from mho.analysis.reports.quantities import duration_text, handy_unit, parameter_text, quantity_text
@@ -27,6 +27,7 @@ __all__ = [
     "handy_unit",
     "ideal",
     "left_out_tries",
+    "lost_cells",
     "measure_runs",
     "parameter_text",
     "quantity_text",

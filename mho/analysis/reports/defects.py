@@ -1,9 +1,10 @@
-"""Collects the cells that runs found defective, for the list of a chip's defects.
+"""Collects the cells that runs found defective, and those that they formed, for the list of a chip's defects.
 
 Any procedure that declares a map ``ARRAY_defects`` is collected from: each cell has a code of
 `mho.chip_maps.defects.CLASSES`, and NaN or -1 where nothing is known of it. So is one that says in ``ARRAY_outcome`` how
 the programming of cells ended, in ``ARRAY_contact`` what their contacts are like, or in ``ARRAY_forming_state`` which were
-formed. ``ARRAY_pulses`` and ``ARRAY_conductance`` on the same lines, where there are any, say more.
+formed. ``ARRAY_pulses`` and ``ARRAY_conductance`` on the same lines, where there are any, say more. The cells that a run's
+own pulses destroyed stand in its result (`LOST_CELLS`): a finding about one of them says so, whatever its class.
 """
 
 from __future__ import annotations
@@ -15,9 +16,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.cell_sets import PackedCells, united
 from mho.chip_maps.chip import ChipMap, chip_hash, parse_chip_map
-from mho.chip_maps.defects import CLASSES, CONTACTS, FORMING, OUTCOMES, DefectList, Finding, check_belongs
-from mho.errors import ChipMapError, InputError
+from mho.chip_maps.defects import (
+    CLASSES,
+    CONTACTS,
+    FORMING,
+    OUTCOMES,
+    DefectList,
+    Finding,
+    Place,
+    check_belongs,
+)
+from mho.errors import ChipMapError, InputError, RunFileError
 from mho.runs import RunFile
 
 Floats = NDArray[np.float64]
@@ -29,6 +40,12 @@ CODES = {
     "_forming_state": np.array([CLASSES.index(name) for name in FORMING]),
 }
 """By the end of a map's name, the code in `CLASSES` of each of its own."""
+
+LOST_CELLS = "lost_cells"
+"""Key of a result: the cells that the run's own pulses destroyed, with array, row, column, cause and stress of each."""
+
+OPENED = "deep RESET"
+"""The cause that leaves a cell stuck off; all others leave it stuck on."""
 
 LINES = ("open", "short")
 """Classes that a whole line has where all its cells have it: it is the line that is open, or shorted."""
@@ -63,23 +80,27 @@ def collect_defects(paths: Sequence[Path]) -> Collected:
         The runs were made on different chips, or none says anything of defects.
     """
     found: list[Finding] = []
+    formed: tuple[PackedCells, ...] = ()
     without: list[tuple[Path, str]] = []
     first: tuple[Path, ChipMap] | None = None
     map_hash = ""
     for path in paths:
         with RunFile(path) as run:
             why = _says_nothing(run)
-            if why:
+            chip = parse_chip_map(run.chip, f"chip map in {path}")
+            shapes = {array.name: (array.rows, array.columns) for array in chip.arrays}
+            conducted = run.formed_cells(shapes, chip.write_verify.formed_above)
+            if why and not conducted:
                 without.append((path, why))
                 continue
-            chip = parse_chip_map(run.chip, f"chip map in {path}")
             if first is not None and chip.name != first[1].name:
                 raise InputError(
                     f"{first[0]} was made on chip {first[1].name!r} and {path} on {chip.name!r}: collect each chip's "
                     "defects into a list of its own"
                 )
             first, map_hash = first or (path, chip), chip_hash(run.chip)
-            findings = list(_of_run(run, chip))
+            findings = [] if why else list(_of_run(run, chip))
+            formed = united(formed, conducted)
             check_belongs(DefectList(chip=chip.name).merged(findings), chip, f"run file {path}")
             found += findings
     if first is None:
@@ -87,12 +108,15 @@ def collect_defects(paths: Sequence[Path]) -> Collected:
             "; ".join(f"{path} {why}" for path, why in without)
             + ": name runs of program, refresh or contact, or of form"
         )
-    return Collected(DefectList(chip=first[1].name, map_sha256=map_hash).merged(found), tuple(without))
+    whole = DefectList(chip=first[1].name, map_sha256=map_hash).merged(found).with_formed(formed)
+    return Collected(whole, tuple(without))
 
 
 def _says_nothing(run: RunFile) -> str:
     """Return why there is nothing to collect from a run; "" where there is."""
     maps = [image for image, _, _ in _maps(run)]
+    if lost_cells(run):
+        return ""
     if not maps:
         return f"({run.procedure}) has no map of its cells' classes"
     if not any(len(run.map_times(name)) for name in maps):
@@ -113,6 +137,7 @@ def _maps(run: RunFile) -> list[tuple[str, str, NDArray[np.int64]]]:
 def _of_run(run: RunFile, chip: ChipMap) -> Iterator[Finding]:
     found = (run.end_time or run.start_time).isoformat(timespec="seconds")
     name = run.path.name.encode("utf-8", "backslashreplace").decode()
+    lost = lost_cells(run)
     for image, array, classes in _maps(run):
         if not len(run.map_times(image)):
             continue
@@ -129,10 +154,37 @@ def _of_run(run: RunFile, chip: ChipMap) -> Iterator[Finding]:
             lines = {"row": int(rows[where[0]])} if where[1] == ALL else {"column": int(columns[where[1]])}
             yield Finding(array=array, defect=defect, found=found, run=name, reason="all its cells", **lines)
         for i, j in np.argwhere(codes > 0).tolist():
+            place = Place(array, int(rows[i]), int(columns[j]))
             yield Finding(
-                array=array, row=int(rows[i]), column=int(columns[j]), defect=CLASSES[codes[i, j]], found=found,
-                run=name, reason=told.of(i, j),
+                **place._asdict(), defect=CLASSES[codes[i, j]], found=found, run=name, reason=told.of(i, j),
+                lost_by=lost.pop(place, ("", ""))[1],
             )  # fmt: skip
+    for place, (cause, by) in lost.items():  # in no map, or read within its window all the same
+        stuck = "stuck off" if cause == OPENED else "stuck on"
+        yield Finding(**place._asdict(), defect=stuck, found=found, run=name, lost_by=by)
+
+
+def lost_cells(run: RunFile) -> dict[Place, tuple[str, str]]:
+    """Return the cells that a run's own pulses destroyed, each with its cause, and with what it had in words.
+
+    Raises
+    ------
+    RunFileError
+        The file is damaged, or its result has no such list.
+    """
+    listed = run.summary.get(LOST_CELLS, [])
+    try:
+        return {
+            Place(str(one["array"]), int(one["row"]), int(one["column"])): (
+                str(one["cause"]),
+                f"{one['cause']}, {one['stress']}",
+            )
+            for one in listed
+        }
+    except (TypeError, ValueError, KeyError):
+        raise RunFileError(
+            f"run file {run.path}: `{LOST_CELLS}` in its result is no list of cells with row, column and cause"
+        ) from None
 
 
 ALL = slice(None)

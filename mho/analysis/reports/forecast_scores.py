@@ -10,9 +10,10 @@ from typing import Any
 
 from mho.analysis.reports.collection import Measured, find_runs, measure_runs
 from mho.analysis.reports.run_table import Row
+from mho.confidence import binomial_interval
 from mho.errors import RunFileError
 from mho.runs import RunFile, Status
-from mho.runs.intervals import LEVEL, Interval, binomial_interval
+from mho.runs.intervals import LEVEL, Interval
 
 WANTED = (0.85, 0.95)
 """Coverage within which intervals of 90 % count as neither too narrow nor too wide."""
@@ -55,7 +56,7 @@ class Coverage:
     @property
     def uncertainty(self) -> tuple[float, float]:
         """90 % interval of the coverage, as of independent runs."""
-        return binomial_interval(round(self.share), self.runs)
+        return binomial_interval(round(self.share), self.runs, LEVEL)
 
     @property
     def met(self) -> bool:

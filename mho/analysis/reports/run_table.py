@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mho.errors import InputError, RunFileError
+from mho.runs import outcome_line
 from mho.runs.index import Card, read_card
 
 Row = dict[str, Any]
@@ -20,8 +21,8 @@ Row = dict[str, Any]
 SOURCES = ("parameter", "result")
 
 FACTS = (
-    "file", "title", "procedure", "status", "reason", "start_time", "duration", "seed", "preset", "chip", "bench",
-    "run_id",
+    "file", "title", "procedure", "status", "reason", "conclusion", "start_time", "duration", "seed", "preset",
+    "chip", "bench", "run_id",
 )  # fmt: skip
 """Columns that every run has."""
 
@@ -95,6 +96,7 @@ def _facts(path: Path, card: Card) -> Row:
         "procedure": facts.procedure,
         "status": str(card.status),
         "reason": card.reason,
+        "conclusion": outcome_line(card.status, card.reason, card.conclusion, named=False),
         "start_time": None
         if start is None
         else datetime.fromtimestamp(start, UTC).isoformat(timespec="milliseconds"),

@@ -14,7 +14,7 @@ from mho.analysis.reports.cells import ArrayCells, read_arrays, read_chip
 from mho.analysis.reports.convergence import Convergence, read_convergence
 from mho.chip_maps.levels import Levels
 from mho.errors import RunFileError
-from mho.runs import GOING_ON, LogEntry, RecordedParameter, RunFile, Status
+from mho.runs import GOING_ON, Conclusion, LogEntry, RecordedParameter, RunFile, Status, outcome_line
 from mho.runs.index import plain_results
 from mho.toml import load_toml
 
@@ -92,6 +92,8 @@ class Summary:
         Integers read by MVM so far, and the wrong ones; None when not recorded.
     bench_seconds : float or None
         Time that passed on the bench, s.
+    conclusion : Conclusion or None
+        None in files of older versions.
     warnings : tuple of LogEntry
         What was logged above INFO.
     result : mapping
@@ -126,10 +128,23 @@ class Summary:
     mvm_outputs: int | None
     mvm_wrong: int | None
     bench_seconds: float | None
+    conclusion: Conclusion | None
     warnings: tuple[LogEntry, ...]
     result: Mapping[str, bool | int | float | str | None]
     result_units: Mapping[str, str]
     contents: Mapping[str, int]
+
+    @property
+    def outcome(self) -> str:
+        """How the run stands or ended, in one line."""
+        return outcome_line(self.status, self.reason, self.conclusion)
+
+    @property
+    def concluding_warnings(self) -> tuple[str, ...]:
+        """Warnings of the conclusion that the log does not have."""
+        logged = {" ".join(entry.message.split()) for entry in self.warnings}
+        declared = () if self.conclusion is None else self.conclusion.warnings
+        return tuple(one for one in declared if not any(said.startswith(one.rstrip("…")) for said in logged))
 
 
 def summarise(run: RunFile) -> Summary:
@@ -170,6 +185,7 @@ def summarise(run: RunFile) -> Summary:
         mvm_outputs=mvm_outputs,
         mvm_wrong=mvm_wrong,
         bench_seconds=_told(told, "virtual_seconds", int, float),
+        conclusion=run.conclusion,
         warnings=tuple(entry for entry in run.log() if entry.level not in ("DEBUG", "INFO")),
         result=plain_results(told),
         result_units=run.result_units,

@@ -36,7 +36,7 @@ def print_budget(budget: Budget, out: Console) -> None:
 def _table(budget: Budget) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("cause")
-    for name in ("share", "95 %", "only this", "mended"):
+    for name in ("share", "95 %", "only this", "mended", "gain"):
         table.add_column(name, justify="right")
     table.add_column("what it is")
     first = budget.first
@@ -47,12 +47,21 @@ def _table(budget: Budget) -> Table:
             f"{100 * one.low:.1f} to {100 * one.high:.1f}" if budget.draws else "",
             f"{one.alone:.3g}",
             f"{one.mended:.3g}",
-            CAUSES[one.cause],
+            f"{100 * (1 - one.mended / budget.twin):.0f} %" if budget.twin else "",
+            f"{one.acts}: {CAUSES[one.cause]}" if one.acts else CAUSES[one.cause],
             style="bold" if one is first else "",
         )
-    table.add_row("encoding", f"{100 * budget.rest:.1f} %", "", "", "", "what remains with all causes off")
     table.add_row(
-        "not explained", f"{100 * budget.unexplained:.1f} %", "", "", "", "measured, less what the twin has"
+        "encoding", f"{100 * budget.rest:.1f} %", "", "", "", "", "what remains with all causes off"
+    )
+    table.add_row(
+        "not explained",
+        f"{100 * budget.unexplained:.1f} %",
+        "",
+        "",
+        "",
+        "",
+        "measured, less what the twin has",
     )
     return table
 
@@ -60,8 +69,8 @@ def _table(budget: Budget) -> Table:
 def _small_print(budget: Budget) -> list[str]:
     b = budget
     told = [
-        "shares are of the squared error and add up to 100 %; a cause below 0 makes up for others. Errors are relative: if "
-        "there were only this cause, and if there were all others."
+        "shares are of the squared error and add up to 100 %; a cause below 0 makes up for others, and one above 100 % is "
+        "made up for. Errors are relative: if there were only this cause, and if it alone were mended, which gains so much."
     ]
     if b.draws:
         told.append(f"95 %: where the share is when {b.drawn}, {b.draws} times, seed {b.seed}.")

@@ -34,7 +34,7 @@ def print_comparison(comparison: Comparison, console: Console, *, everything: bo
     for one in comparison.skipped:
         say(f"skipped: {one.reason}", err=True)
     for name, state in comparison.marked[: most[0]]:
-        _line(console, f"  {name} did not finish, and is used: {state}", "yellow")
+        _line(console, f"  {name}, used as far as it came: {state}", "yellow")
     for note in comparison.notes:
         _line(console, f"  {note}", "dim")
     _settings(comparison, console, most)

@@ -45,6 +45,8 @@ def print_guess(found: Guess, console: Terminal | None = None) -> None:
     for rival in found.candidates[1 : 1 + RIVALS]:
         if rival.assignment is not None and rival.score >= LEAST:
             out.print(Text.assemble("or ", _told(rival, True)))
+    for line in found.grounds.lines if best.assignment is not None else ():
+        out.print(Text(line, style="dim"))
     for remark in (*found.remarks, *found.notes):
         out.print(Text(remark, style="yellow"))
 

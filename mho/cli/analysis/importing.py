@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,10 +109,11 @@ def import_(
     if recipe:
         given = find_recipe(recipe)
         reading = _over(given.reading, asked, kind)
+        found = guess(table, reading, [reading.type])
         if dry_run:
-            _show(guess(table, reading, [reading.type]))
+            _show(found)
             return
-        say(_import(table, reading, output, array, chip))
+        say(_import(table, reading, output, array, chip, found.grounds.lines))
         return
     found = _guess(table, asked, kind)
     header, units = found.table.form.header, found.table.form.units
@@ -122,25 +124,43 @@ def import_(
         )
     said = bool(kind or column or unit or constant or decimal)
     known = None if said or forget else _known(memory, found)
-    if known is not None and not dry_run:
-        say(f"{table.name} is read as {known.recipe.type}, as told before; --forget guesses anew", err=True)
-        say(_import(table, _over(known.reading, asked, ""), output, array, chip))
-        return
+    answers = before = _Answers(asked, kind, told)
+    if known is not None:
+        answers = before = _as_before(known, answers, found)
+        found = _guess(table, answers.asked, answers.kind)
     if dry_run:
         _show(found)
         return
-    reading, told = _decided(found, asked, kind, told, yes)
+    if known is not None:
+        how = f"read as {known.recipe.type}" if known.recipe.type else "read"
+        say(f"{table.name} is {how}, as told before; --forget guesses anew", err=True)
+    found, answers = _decided(found, answers, yes, known is not None)
     for remark in (*found.remarks, *found.notes):
         complain(remark)
-    say(_import(table, reading, output, array, chip))
-    if said or yes or _at_terminal():
-        _remember(memory, found, reading, told)
+    grounds = found.grounds
+    if grounds.guessed and (yes or known is not None):
+        for line in grounds.lines:
+            say(line, err=True)
+    say(_import(table, found.best.reading, output, array, chip, grounds.lines))
+    if (said or yes or _at_terminal()) if known is None else answers != before:
+        _remember(memory, found, answers)
 
 
-def _import(table: Path, reading: Reading, output: Path | None, array: str, chip: str) -> Path:
+@dataclass(frozen=True)
+class _Answers:
+    """What was told of a table: columns, units, constants and the decimal mark; the kind; constants as written."""
+
+    asked: Reading
+    kind: str
+    told: dict[str, str]
+
+
+def _import(
+    table: Path, reading: Reading, output: Path | None, array: str, chip: str, grounds: Sequence[str]
+) -> Path:
     from mho.running.importing import import_measurement  # brings all procedures: after the questions
 
-    return import_measurement(table, reading, output, array=array, chip=chip)
+    return import_measurement(table, reading, output, array=array, chip=chip, grounds=grounds)
 
 
 def _guess(table: Path, asked: Reading, kind: str) -> Guess:
@@ -160,6 +180,27 @@ def _known(memory: RecipeMemory, found: Guess) -> NamedRecipe | None:
     return next((one for one in packaged_recipes() if one.recipe.header == header), None)
 
 
+def _as_before(known: NamedRecipe, answers: _Answers, found: Guess) -> _Answers:
+    """Return what was told of tables with this header; of the comma only where this table's numbers leave it open."""
+    from mho.analysis.imports import constants_in_si, decimal_of
+
+    recipe, where, form = known.recipe, f"recipe {known.name}", found.table.form
+    if recipe.decimal and form.proof and form.decimal != recipe.decimal:
+        complain(
+            f"{form.proof} in {found.table.path.name} shows a decimal {form.decimal or 'point'}, where the table before "
+            f"was read with a decimal {recipe.decimal}: check that one"
+        )
+    asked = replace(
+        answers.asked,
+        columns=recipe.columns,
+        units=recipe.units,
+        constants=constants_in_si(recipe.constants, where),
+        recipe=known.text,
+        decimal=decimal_of(recipe.decimal, where) if form.doubtful else "",
+    )
+    return _Answers(asked, recipe.type, dict(recipe.constants))
+
+
 def _over(given: Reading, asked: Reading, kind: str) -> Reading:
     """Return a recipe's reading with what was typed over it."""
     return replace(
@@ -174,16 +215,19 @@ def _over(given: Reading, asked: Reading, kind: str) -> Reading:
     )
 
 
-def _decided(
-    found: Guess, asked: Reading, kind: str, told: dict[str, str], yes: bool
-) -> tuple[Reading, dict[str, str]]:
-    """Return how to read the table, and the constants as written: as guessed, as said, or as answered at the terminal."""
-    best = found.best
-    if _at_terminal() and not yes and not kind:
-        return _asked_for(found, asked, told)
-    if best.assignment is None or not (found.sure or kind or yes):
+def _decided(found: Guess, answers: _Answers, yes: bool, before: bool) -> tuple[Guess, _Answers]:
+    """Return how to read the table, and what was told of it: as guessed, as said (`before`, too), or at the terminal."""
+    best, kind = found.best, answers.kind
+    if _at_terminal() and not yes:
+        if (before and found.grounds.guessed) or not kind or best.assignment is None:
+            found, answers = _asked_for(found, answers)
+        if found.table.form.doubtful:
+            found, answers = _asked_for_comma(found, answers)
+        return found, answers
+    doubtful = found.table.form.doubtful and not yes
+    if best.assignment is None or doubtful or not (found.sure or kind or yes):
         raise InputError(_unsure(found, kind))
-    return best.reading, told
+    return found, answers
 
 
 def _unsure(found: Guess, kind: str) -> str:
@@ -210,17 +254,16 @@ def _unsure(found: Guess, kind: str) -> str:
     )
 
 
-def _asked_for(found: Guess, asked: Reading, told: dict[str, str]) -> tuple[Reading, dict[str, str]]:
-    """Show the guess, and ask until an answer can be read."""
-
-    path, kind = found.table.path, ""
+def _asked_for(found: Guess, answers: _Answers) -> tuple[Guess, _Answers]:
+    """Show the guess, and ask until an answer can be read; the kind of measurement is told then."""
+    path = found.table.path
     while True:
         _show(found)
         possible = found.best.assignment is not None
         options = "[Y/n/edit]" if possible else "[n/edit]"
         answer = _prompt(f"Import it so? {options}", "y" if possible else "edit").lower()
         if answer in ("y", "yes") and possible:
-            return found.best.reading, told
+            return found, replace(answers, kind=found.best.measurement.name)
         if answer in ("n", "no"):
             raise Aborted("nothing was imported")
         if answer not in ("e", "edit"):
@@ -230,46 +273,61 @@ def _asked_for(found: Guess, asked: Reading, told: dict[str, str]) -> tuple[Read
             "What differs? (type=iv, column voltage=Vg, unit current=uA, constant voltage=0.2V)", ""
         )
         try:
-            new_asked, new_kind, new_told = _edited(line, asked, kind, told, path)
-            found = _guess(path, new_asked, new_kind)
+            edited = _edited(line, answers, path)
+            found = _guess(path, edited.asked, edited.kind)
         except InputError as error:
             complain(error)
             continue
-        asked, kind, told = new_asked, new_kind, new_told
+        answers = edited
 
 
-def _edited(
-    line: str, asked: Reading, kind: str, told: dict[str, str], path: Path
-) -> tuple[Reading, str, dict[str, str]]:
+def _asked_for_comma(found: Guess, answers: _Answers) -> tuple[Guess, _Answers]:
+    """Ask what the comma is, which no number of the table tells."""
+    from mho.analysis.imports import DECIMAL_MARKS
+
+    path, number = found.table.path, found.table.form.doubtful
+    question = f"Is the comma in {number} a decimal mark, or a point's, which parts thousands? [{'/'.join(DECIMAL_MARKS)}]"
+    while (answer := _prompt(question, "").lower()) not in DECIMAL_MARKS:
+        say(f"answer {' or '.join(DECIMAL_MARKS)}", err=True)
+    answers = replace(answers, asked=replace(answers.asked, decimal=answer))
+    return _guess(path, answers.asked, answers.kind), answers
+
+
+def _edited(line: str, answers: _Answers, path: Path) -> _Answers:
     """Return what was said, with a line such as ``column voltage=Vg`` over it."""
     from mho.analysis.imports import constants_in_si, decimal_of, measurement_named
 
+    asked, told = answers.asked, answers.told
     word, _, pair = line.partition(" ")
     if word.startswith("type="):
-        return asked, measurement_named(word.removeprefix("type=")).name, told
+        return replace(answers, kind=measurement_named(word.removeprefix("type=")).name)
     if word == "column":
-        return replace(asked, columns={**asked.columns, **_pairs(word, [pair])}), kind, told
+        return replace(answers, asked=replace(asked, columns={**asked.columns, **_pairs(word, [pair])}))
     if word == "unit":
-        return replace(asked, units={**asked.units, **_pairs(word, [pair])}), kind, told
+        return replace(answers, asked=replace(asked, units={**asked.units, **_pairs(word, [pair])}))
     if word == "constant":
         told = told | _pairs(word, [pair])
-        return replace(asked, constants=constants_in_si(told, str(path))), kind, told
+        return replace(answers, asked=replace(asked, constants=constants_in_si(told, str(path))), told=told)
     if word.startswith("decimal="):
-        return replace(asked, decimal=decimal_of(word.removeprefix("decimal="), "decimal")), kind, told
+        mark = decimal_of(word.removeprefix("decimal="), "decimal")
+        return replace(answers, asked=replace(asked, decimal=mark))
     if line:
         raise InputError(f"{line!r} is not understood; begin with type=, column, unit, constant or decimal=")
-    return asked, kind, told
+    return answers
 
 
 def _prompt(question: str, default: str) -> str:
     return str(typer.prompt(question, default=default, show_default=False, err=True)).strip()
 
 
-def _remember(memory: RecipeMemory, found: Guess, reading: Reading, told: dict[str, str]) -> None:
+def _remember(memory: RecipeMemory, found: Guess, answers: _Answers) -> None:
+    """Remember what was told of the table, and what its numbers prove of the comma; no guess."""
     from mho.analysis.imports import recipe_of
 
     form = found.table.form
-    if memory.keep(form.header, form.units, recipe_of(reading, form.header, told)) and _at_terminal():
+    proved = form.decimal if form.proof else ""
+    told = replace(answers.asked, type=answers.kind, decimal=answers.asked.decimal or proved)
+    if memory.keep(form.header, form.units, recipe_of(told, form.header, answers.told)) and _at_terminal():
         say(f"tables with this header are read so from now on ({memory.path}; --forget)", err=True)
 
 

@@ -41,14 +41,14 @@ def safe(bench: BenchArgument = "simulated") -> None:
     from mho.running.queue import tell_queue  # the queue may have warned of it, and is to hear
 
     try:
-        made, confirmed = confirm_bench_safe(bench)
+        done = confirm_bench_safe(bench)
     except UnsafeError as error:
         if said := tell_queue(bench, Safed(False, str(error), error.live)):
             typer.echo(said, err=True)
         raise
-    for role, identity in made.items():
-        typer.echo(f"{role:7s} safe  {identity}")
-    if said := tell_queue(bench, Safed(True, confirmed=confirmed)):
+    for role, identity in done.identities.items():
+        typer.echo(f"{role:7s} safe  {identity}{'  (was on)' if role in done.left_on else ''}")
+    if said := tell_queue(bench, Safed(True, confirmed=done.at)):
         typer.echo(said)
 
 

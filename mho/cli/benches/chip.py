@@ -29,7 +29,7 @@ def defects(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Collect the cells and lines that runs found defective, into the list that placement goes by."""
+    """Collect the cells that runs found defective or formed, into the list that placement and programming go by."""
     from mho.analysis.reports import collect_defects
     from mho.chip_maps.defects import add_defects
     from mho.cli.benches.defects import print_defects

@@ -62,7 +62,8 @@ def _shown(
     planned: PlannedRun, count: int, report: Report
 ) -> Iterator[tuple[Sequence[Observer], Control | None]]:
     Terminal(stderr=True).print(f"step {planned.number} of {count}  {planned.procedure}")
-    with RunDisplay() as display, observed_safety(planned.bench, report, display.observe) as safety:
+    named = planned.procedure, str(planned.parameters.get("strategy", ""))
+    with RunDisplay() as display, observed_safety(planned.bench, report, display.observe, *named) as safety:
         yield [display.observe, safety], safety.control
 
 

@@ -31,7 +31,7 @@ from mho.cli.options import (
 from mho.errors import InputError
 
 if TYPE_CHECKING:
-    from mho.procedures.stream import Observer
+    from mho.procedures.stream import Ended, Observer
 
 
 class RunCommand(ProcedureCommand):
@@ -133,29 +133,35 @@ def _carry_out(
     report = apart(context)
     from mho.cli.terminal.run_display import RunDisplay
     from mho.procedures.catalogue import make_procedure
+    from mho.procedures.own_code import name_of
     from mho.running.execution import run as carry_out
     from mho.running.safety_statement import observed_safety
 
     command = context.command
     assert isinstance(command, ProcedureCommand)
     procedure = make_procedure(command.procedure, typed_parameters(context, seed))
-    with RunDisplay(quiet=as_json) as display, observed_safety(bench, report, display.observe) as safety:
+    named = name_of(type(procedure)), str(getattr(procedure, "strategy", None) or "")
+    with (
+        RunDisplay(quiet=as_json) as display,
+        observed_safety(bench, report, display.observe, *named) as safety,
+    ):
         observers: list[Observer] = [display.observe, safety]
         result = carry_out(
             procedure, bench, seed=seed, observers=observers, control=safety.control, **conditions
         )
-    _tell(result, as_json)
+    _tell(result, display.ended, as_json)
 
 
-def _tell(result: Any, as_json: bool) -> None:
-    """Print the result of a run; a solve that has not converged has an exit status of its own."""
+def _tell(result: Any, ended: Ended | None, as_json: bool) -> None:
+    """Print how a run ended, and its result; a solve that has not converged has an exit status of its own."""
     from mho.cli.terminal.run_display import print_result
     from mho.running.results import kept_result
 
     if as_json:
-        typer.echo(json.dumps(kept_result(result).values))
+        concluded = {} if ended is None else {"conclusion": vars(ended.conclusion)}
+        typer.echo(json.dumps(concluded | kept_result(result).values))
     else:
-        print_result(result)
+        print_result(result, ended=ended)
     if getattr(result, "converged", True) is False:
         raise typer.Exit(NOT_CONVERGED)
 
@@ -167,7 +173,7 @@ def resume(run: Run, output: Output = None, as_json: SummaryAsJson = False, trus
 
     with RunDisplay(quiet=as_json) as display:
         result = carry_on(run, output=output, observers=[display.observe], trust=asking(trust))
-    _tell(result, as_json)
+    _tell(result, display.ended, as_json)
 
 
 def _require(procedure: str, context: typer.Context) -> None:

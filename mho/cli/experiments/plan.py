@@ -17,6 +17,7 @@ from mho.procedures.stream import Event, Observer, Started
 from mho.running.execution import run
 from mho.running.plan import Plan, PlannedRun, load_plan
 from mho.running.queue import expected_together, own_seconds
+from mho.running.rehearsal import check_on_twins
 from mho.running.safety_statement import SafetyObserver, observed_safety
 from mho.running.supervisor import Report
 
@@ -56,7 +57,11 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> 
     for planned in plan.runs:
         console.print(f"run {planned.number} of {len(plan.runs)}  {_values(planned)}", highlight=False)
         try:
-            with RunDisplay() as display, observed_safety(planned.bench, report, display.observe) as safety:
+            named = planned.procedure, str(planned.parameters.get("strategy", ""))
+            with (
+                RunDisplay() as display,
+                observed_safety(planned.bench, report, display.observe, *named) as safety,
+            ):
                 finished[planned.number] = _carry_out(planned, output, finished, display.observe, safety)
         except Aborted:
             raise
@@ -134,13 +139,15 @@ def print_plan(plan: Plan, console: Console) -> list[PlannedRun]:
 
 
 def _expected(planned: PlannedRun, before: Mapping[int, float | None]) -> float | None:
-    """Check what can be checked without opening a bench; return the wall time the run will take, s.
+    """Check what can be checked without opening a bench, on its twins too; return the wall time the run will take, s.
 
     `before` has that of the runs before it: a run that goes on with a simulated chip repeats the one that left it.
     """
     source = load_conditions(planned.bench, planned.preset, planned.seed)
     procedure = planned.make()
-    seconds = own_seconds(procedure.estimate(procedure.check(), source), source)
+    given = procedure.check()
+    check_on_twins(procedure, given, source, planned.preset)
+    seconds = own_seconds(procedure.estimate(given, source), source)
     if planned.after is None or source.bench.simulation is None:
         return seconds
     repeated = before.get(planned.after)

@@ -138,7 +138,7 @@ def carry_out_campaign(
             console.print(f"{before} of {len(campaign)} runs are finished already", highlight=False)
         rows = _carried_out(campaign, workers, scheduler, certificates, console)
     _say_reasons(rows, console)
-    finished: int = sum(row["status"] == "finished" for row in rows)
+    finished = [row["status"] for row in rows].count("finished")
     kept = f", {before} of them before" if before else ""
     of = f" of share {share.number}/{share.of}" if share.of > 1 else ""
     console.print(f"{finished} of {len(campaign)} runs{of} finished{kept}", highlight=False)

@@ -151,7 +151,11 @@ def list_jobs(
 def show(number: Number, json_: AsJson = False) -> None:
     """Show everything about a job."""
     with Queue() as queue:
-        _report(as_it_stands(queue.job(number)), json_, whole=True)
+        job = as_it_stands(queue.job(number))
+        if json_:
+            typer.echo(as_json(job))
+        else:
+            print_job(job, queue.lane(job.order.bench), Terminal())
 
 
 @queue_app.command()
@@ -358,10 +362,5 @@ def _numbers(jobs: list[Job]) -> str:
             return f"jobs {jobs[0].id} to {jobs[-1].id}"
 
 
-def _report(job: Job, json_: bool, *, whole: bool = False) -> None:
-    if json_:
-        typer.echo(as_json(job))
-    elif whole:
-        print_job(job, Terminal())
-    else:
-        typer.echo(f"job {job.id}")
+def _report(job: Job, json_: bool) -> None:
+    typer.echo(as_json(job) if json_ else f"job {job.id}")

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from mho.cli.many_runs.queue_tables import COLOURS, took
+from mho.cli.many_runs.queue_tables import status_colour, took
 from mho.cli.terminal.terminal import Terminal
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures import stream
@@ -56,7 +56,7 @@ class RunnerDisplay:
     def observe(self, event: Event) -> None:
         """Display one event."""
         if isinstance(event, JobChanged):
-            self._line(_sentence(event.job), COLOURS.get(event.job.status, ""))
+            self._line(_sentence(event.job), status_colour(event.job))
         elif isinstance(event, stream.Message):
             if event.level not in ("INFO", "DEBUG"):
                 self._line(event.text, "yellow" if event.level == "WARNING" else "bold red")
@@ -125,4 +125,4 @@ def _sentence(job: Job) -> str:
         return f"{text}  ->  {job.run}"
     if job.status in ENDED:
         text += f", {duration(took(job))}"
-    return f"{text}: {job.reason}" if job.reason else text
+    return f"{text}: {job.outcome}" if job.outcome else text

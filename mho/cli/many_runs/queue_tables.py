@@ -13,7 +13,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mho.running.queue import ACTIVE, Job, JobStatus, Lane, Total, duration, expected_sum, expected_text
+from mho.running.queue import (
+    ACTIVE,
+    ENDED,
+    Job,
+    JobStatus,
+    Lane,
+    Total,
+    duration,
+    expected_sum,
+    expected_text,
+)
 from mho.running.runner import RunnerState
 
 COLOURS = {
@@ -98,8 +108,8 @@ def _table(jobs: Sequence[Job], runners: Mapping[str, RunnerState | str | None])
         )
     for job in jobs:
         bench = [Path(job.order.bench).stem] if several else []
-        outcome = _so_far(job, runners) or job.reason or ("" if job.run is None else job.run.name)
-        status = Text(job.status, COLOURS.get(job.status, ""))
+        outcome = _so_far(job, runners) or job.outcome or ("" if job.run is None else job.run.name)
+        status = Text(job.status, status_colour(job))
         table.add_row(
             str(job.id),
             status,
@@ -110,6 +120,12 @@ def _table(jobs: Sequence[Job], runners: Mapping[str, RunnerState | str | None])
             outcome,
         )
     return table
+
+
+def status_colour(job: Job) -> str:
+    """Return the style of a job's status: one that finished and measured nothing does not look like the others."""
+    nothing = job.conclusion is not None and not job.conclusion.measured
+    return "bold yellow" if nothing and job.status is JobStatus.FINISHED else COLOURS.get(job.status, "")
 
 
 def _so_far(job: Job, runners: Mapping[str, RunnerState | str | None]) -> str:
@@ -127,15 +143,24 @@ def _so_far(job: Job, runners: Mapping[str, RunnerState | str | None]) -> str:
     return f"{runner.stage} {runner.done} of {runner.total}{left}"
 
 
-def print_job(job: Job, console: Console) -> None:
-    """Print everything about one job."""
+def print_job(job: Job, lane: Lane, console: Console) -> None:
+    """Print everything about one job, after what is not safe of its bench."""
+    _print_warnings([lane], console)
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, value in _plain(job).items():
+        if name == "conclusion":
+            value = job.outcome if job.status in ENDED and job.conclusion is not None else None
         if isinstance(value, dict):
             value = ", ".join(f"{key} = {one}" for key, one in value.items())
         if value not in (None, "") and value is not False:
             table.add_row(name, str(value))
+    for warning in () if job.conclusion is None else job.conclusion.warnings:
+        table.add_row("warning", warning)
     console.print(table, highlight=False)
+    if lane.held:
+        console.print(
+            f"the queue of {lane.bench} is held: {lane.reason}", style="bold yellow", highlight=False
+        )
 
 
 def print_lanes(lanes: Sequence[Lane], console: Console) -> None:
@@ -175,6 +200,8 @@ def _plain(thing: Job | Lane) -> dict[str, Any]:
         value = getattr(thing, one.name)
         if one.name in ("order", "policy"):
             content |= _plain(value)
+        elif one.name == "conclusion" and value is not None:
+            content[one.name] = vars(value)
         elif one.name in ("added", "started", "ended", "confirmed", "acknowledged") and value is not None:
             content[one.name] = datetime.fromtimestamp(value).astimezone().isoformat(timespec="milliseconds")
         elif isinstance(value, bool | int | float | str | dict | tuple | None):

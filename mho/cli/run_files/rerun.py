@@ -37,9 +37,13 @@ def print_rerun(result: Rerun, console: Console) -> None:
     rounded = [one.name for one in result.compared if one.rounded]
     if rounded:
         say(f"Equal within the rounding of digital computations: {', '.join(rounded)}")
+    restated = [one.name for one in result.compared if one.restated]
+    if restated:
+        say(f"Computed otherwise from the same reads since then, not compared: {', '.join(restated)}")
     if not different:
-        count = len(result.compared) - len(rounded)
-        say(f"Equal bit for bit: {count} {'other ' if rounded else ''}datasets and records.", "bold green")
+        count = len(result.compared) - len(rounded) - len(restated)
+        other = "other " if rounded or restated else ""
+        say(f"Equal bit for bit: {count} {other}datasets and records.", "bold green")
         return
     say(f"{len(different)} of {len(result.compared)} datasets and records differ:", "bold red")
     for one in different[:SHOWN]:
@@ -58,6 +62,7 @@ def rerun_as_json(result: Rerun) -> dict[str, Any]:
         "changes": [asdict(change) for change in result.changes],
         "compared": len(result.compared),
         "rounded": [one.name for one in result.compared if one.rounded],
+        "restated": [one.name for one in result.compared if one.restated],
         "differences": {one.name: one.difference for one in result.compared if not one.equal},
     }
 

@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from mho.analysis.reports import duration_text, quantity_text
-from mho.cli.run_files.show import STYLES
+from mho.cli.run_files.show import STYLES, status_style
 from mho.errors import InputError
+from mho.runs import Status, outcome_line
 from mho.runs.index import UNREADABLE, IndexedRun, Links, Quantity, RunIndex
 
 STATUS_STYLES: Mapping[str, str] = {str(status): style for status, style in STYLES.items()} | {
@@ -43,7 +44,7 @@ class RunColumn:
         return f"{self.source}.{self.name}" if self.source else self.name
 
 
-ALWAYS_SHOWN = {"path", "title", "status", "duration", "date", "start", "tag"}
+ALWAYS_SHOWN = {"path", "title", "status", "conclusion", "duration", "date", "start", "tag"}
 """Facts that a list shows anyhow."""
 
 
@@ -112,14 +113,24 @@ def _listed(
     if not briefly:
         yield "started", [Text(_when(run.facts.start)[:-3]) for run in runs]
         yield "took", [Text(_fact(run, "duration")) for run in runs]
-    yield "status", [Text(run.status, style=STATUS_STYLES.get(run.status, "")) for run in runs]
+    yield (
+        "status",
+        [
+            Text(
+                run.status,
+                style=status_style(run.status, run.conclusion) or STATUS_STYLES.get(run.status, ""),
+            )
+            for run in runs
+        ],
+    )
     names = [column.name for column in columns]
     for column in columns:
         unit, texts = _cells(column, runs, index)
         title = column.name if names.count(column.name) == 1 else column.title
         yield f"{title} ({unit})" if unit else title, [Text(text) for text in texts]
     if not briefly:
-        yield "title", [Text(run.facts.title if run.status != UNREADABLE else run.reason) for run in runs]
+        yield "title", [Text(run.facts.title) for run in runs]
+        yield "conclusion", [Text(_fact(run, "conclusion")) for run in runs]
         yield "tags", [Text(" ".join(run.tags)) for run in runs]
 
 
@@ -155,10 +166,26 @@ def _fact(run: IndexedRun, name: str) -> str:
             return _when(run.end)
         case "duration":
             return "" if run.duration is None else duration_text(run.duration)
+        case "conclusion":
+            return outcome_line(run.status, run.reason, run.conclusion, named=False)
+        case "warnings" | "unsafe" | "measured":
+            return _concluded(run, name)
         case "path" | "status" | "reason":
             return str(getattr(run, name))
         case _:
             return str(getattr(run.facts, name))
+
+
+def _concluded(run: IndexedRun, name: str) -> str:
+    """Return a part of what a run concludes; empty where its file has none."""
+    conclusion = run.conclusion
+    if conclusion is None:
+        return ""
+    if name == "warnings":
+        return "; ".join(conclusion.warnings)
+    if name == "unsafe":
+        return conclusion.unsafe
+    return ("yes" if conclusion.measured else "no") if run.status == Status.FINISHED else ""
 
 
 def print_links(run: IndexedRun, index: RunIndex, console: Console) -> None:
@@ -190,6 +217,7 @@ def runs_as_json(runs: Sequence[IndexedRun], index: RunIndex) -> list[dict[str, 
             "duration": run.duration,
             "status": run.status,
             "reason": run.reason,
+            "conclusion": None if run.conclusion is None else vars(run.conclusion),
             "tags": list(run.tags),
             "notes": [
                 {"time": _iso(when), "text": text} for when, text in index.annotations.notes(run.facts.run_id)

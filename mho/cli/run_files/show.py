@@ -21,7 +21,16 @@ from mho.analysis.reports import (
     parameter_text,
     summarise,
 )
-from mho.runs import GOING_ON, Figure, RecordedParameter, RunFile, Status
+from mho.runs import (
+    GOING_ON,
+    Conclusion,
+    Figure,
+    RecordedParameter,
+    RunFile,
+    Status,
+    outcome_line,
+    status_words,
+)
 from mho.runs.integrity import OF_THE_MOMENT
 
 STYLES = {
@@ -32,8 +41,22 @@ STYLES = {
     Status.ABORTED: "bold yellow",
     Status.INTERRUPTED: "bold yellow",
 }
+NOTHING = "bold yellow"
+"""Style of a finished run that measured nothing."""
+
 WIDTH = 100
 HEAD_CYCLES, TAIL_CYCLES = 6, 4  # number of shown cycles of a long refinement
+
+
+def status_style(status: str, conclusion: Conclusion | None) -> str:
+    """Return the style of a status: a finished run that measured nothing, or left its bench in doubt, is not green."""
+    if (
+        status == Status.FINISHED
+        and conclusion is not None
+        and (not conclusion.measured or conclusion.unsafe)
+    ):
+        return NOTHING
+    return STYLES.get(Status(status), "") if status in STYLES else ""
 
 
 def show(path: str | os.PathLike[str], console: Console) -> None:
@@ -102,17 +125,20 @@ def _report(summary: Summary) -> RenderableType:
         sections += [Text("Result", style="bold"), _result(summary)]
     if not summary.arrays and summary.convergence is None:
         sections += [Text("Contents", style="bold"), _contents(summary)]
-    if summary.warnings:
+    if summary.warnings or summary.concluding_warnings:
         sections += [Text("Warnings", style="bold"), _warnings(summary)]
     return Group(*sections)
 
 
 def _heading(summary: Summary) -> Text:
-    text = Text.assemble((summary.title, "bold"), "  ", (str(summary.status), STYLES[summary.status]))
-    if summary.reason:
-        text.append(f": {summary.reason}")
-    if summary.status is Status.INTERRUPTED and not summary.reason:
-        text.append(": its writer is gone; all but its last moment is here")
+    words = status_words(summary.status, summary.conclusion)
+    text = Text.assemble(
+        (summary.title, "bold"), "  ", (words, status_style(summary.status, summary.conclusion))
+    )
+    reason = summary.reason
+    if summary.status is Status.INTERRUPTED and not reason:
+        reason = "its writer is gone; all but its last moment is here"
+    text.append(outcome_line(summary.status, reason, summary.conclusion).removeprefix(words))
     return text
 
 
@@ -277,4 +303,6 @@ def _warnings(summary: Summary) -> RenderableType:
     table = _pairs()
     for entry in summary.warnings:
         table.add_row(Text(f"{entry.time:.1f} s", style="dim"), Text(f"{entry.level}: {entry.message}"))
+    for text in summary.concluding_warnings:
+        table.add_row(Text("at the end", style="dim"), Text(text))
     return _indented(table)

@@ -29,6 +29,7 @@ from mho.procedures import Solution, stream
 from mho.procedures.catalogue import is_required, known_procedures
 from mho.running.results import kept_result
 from mho.running.trust import Code, Trust, anybody, nobody
+from mho.runs import outcome_line
 from mho.runs.index import plain_results
 
 CYCLE = {"cycle", "residual", "true_residual", "relative_error", "bits"}
@@ -43,6 +44,11 @@ class RunDisplay:
     quiet : bool
         Show warnings only.
     console : rich.console.Console, optional
+
+    Attributes
+    ----------
+    ended : Ended or None
+        The end of the run, once it was observed.
     """
 
     def __init__(self, quiet: bool = False, console: Console | None = None) -> None:
@@ -60,6 +66,7 @@ class RunDisplay:
         )
         self._tasks: dict[str, TaskID] = {}
         self._cycles: Table | None = None
+        self.ended: stream.Ended | None = None
         self._live = Live(console=self._console, refresh_per_second=8, transient=False)
 
     def __enter__(self) -> Self:
@@ -78,7 +85,9 @@ class RunDisplay:
 
     def observe(self, event: stream.Event) -> None:
         """Display one event of the run."""
-        if isinstance(event, stream.Message):
+        if isinstance(event, stream.Ended):
+            self.ended = event
+        elif isinstance(event, stream.Message):
             if not self._quiet or event.level != "INFO":
                 style = "" if event.level == "INFO" else "yellow" if event.level == "WARNING" else "bold red"
                 self._console.print(event.text, style=style, highlight=False)
@@ -142,12 +151,14 @@ def _ask(code: Code) -> bool:
     return typer.confirm(f"{visible(told)}\nRun it?", default=False, err=True)
 
 
-def print_result(result: Any, console: Console | None = None) -> None:
-    """Print what a procedure found: a solution in words, any other by the plain values of its summary."""
-    if isinstance(result, Solution):
-        print_solution(result, console)
-        return
+def print_result(result: Any, console: Console | None = None, *, ended: stream.Ended | None = None) -> None:
+    """Print how a run `ended`, and what it found: a solution in words, any other by the plain values of its summary."""
     out = console or Terminal(soft_wrap=True)
+    if ended is not None:
+        print_outcome(ended, out)
+    if isinstance(result, Solution):
+        print_solution(result, out)
+        return
     kept = kept_result(result)
     for name, value in plain_results(kept.values).items():
         if name != "run_file":
@@ -156,6 +167,14 @@ def print_result(result: Any, console: Console | None = None) -> None:
             out.print(f"{name.replace('_', ' '):<24}{shown} {unit}".rstrip(), highlight=False)
     if path := getattr(result, "path", None):
         out.print(str(path), highlight=False)
+
+
+def print_outcome(ended: stream.Ended, out: Console) -> None:
+    """Print how a run ended, in one line."""
+    conclusion = ended.conclusion
+    doubtful = bool(conclusion.unsafe or conclusion.warnings) or not conclusion.measured
+    line = outcome_line(ended.status, ended.reason, conclusion)
+    out.print(line, style="bold yellow" if doubtful else "bold green", highlight=False, markup=False)
 
 
 def print_procedures(console: Console | None = None) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QProcess, Qt
 from PySide6.QtGui import QBrush, QColor, QShowEvent
@@ -27,13 +27,16 @@ from mho.errors import RunFileError
 from mho.gui.bench.facts import BenchDescription, RunExtremes, in_units, last_in_words, margin, read_facts
 from mho.gui.bench.instruments import Details, InstrumentState, InstrumentTable, of_findings
 from mho.gui.bench.trees import LIMITS, UNSEEN, output_of_settings, table
-from mho.gui.session.bench_safety import SafetyVerdict, clock
+from mho.gui.session.bench_safety import UNKNOWN_OUTPUT, SafetyVerdict, clock
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.widgets import theme
 from mho.gui.widgets.elided_label import ElidedLabel
 from mho.gui.widgets.output_window import end, python_process
 from mho.runs import GOING_ON, RunFile
+
+if TYPE_CHECKING:
+    from mho.running.queue import Lane
 
 
 class BenchPanel(QWidget):
@@ -78,6 +81,7 @@ class BenchPanel(QWidget):
         session.runner_changed.connect(lambda _: self._show_standing())
         session.safety_changed.connect(lambda _: self._show_standing())
         session.jobs_changed.connect(lambda _: self._show_standing())
+        session.lane_changed.connect(self._take_lane)
         session.event_heard.connect(self._take_event)
         session.run_opened.connect(self._take_run)
         session.run_news.connect(self._take_news)
@@ -99,9 +103,12 @@ class BenchPanel(QWidget):
             return
         self.facts = facts
         cells = "" if facts.preset is None else f", SIMULATED with cells {facts.preset!r}"
-        self.name.setText(f"Bench {facts.name}{cells}, chip {facts.chip}")
+        real_file = facts.preset is None and Path(facts.key).suffix
+        name = f"{Path(facts.key).name} ({facts.name!r})" if real_file else facts.name
+        self.name.setText(f"Bench {name}{cells}, chip {facts.chip}")
         self.name.setToolTip(facts.description)
         self.instruments.show_instruments(facts.instruments)
+        self._take_lane(self.session.lane)
         self._show_limits()
         self._show_standing()
         self._take_run(self.session.run)
@@ -132,9 +139,8 @@ class BenchPanel(QWidget):
             job = "a job" if state is None or state.job is None else f"job {state.job}"
             for role, words in event.outputs.items():
                 live = event.live is None or role in event.live
-                seen = InstrumentState(
-                    datetime.now(), f"set and confirmed by {job}", "answers", words, live=live
-                )
+                source = "not confirmed by" if words == UNKNOWN_OUTPUT else "confirmed by"
+                seen = InstrumentState(datetime.now(), f"{source} {job}", "answers", words, live=live)
                 self.instruments.see(role, seen)
             self._stood = set(event.outputs)
         elif kind == "Ended" and event.safe:
@@ -142,6 +148,21 @@ class BenchPanel(QWidget):
                 source = f"read back when {event.path.name} had ended"
                 when = datetime.fromtimestamp(event.confirmed) if event.confirmed else datetime.now()
                 self.instruments.see(role, InstrumentState(when, source, "answers", "off"))
+
+    def _take_lane(self, lane: Lane | None) -> None:
+        """Show what was read of the outputs when the bench was made safe, or which of them were not confirmed off."""
+        if lane is None:
+            return
+        if lane.unsafe:
+            for role in lane.live or self.instruments.roles:
+                self.instruments.see(
+                    role, InstrumentState(datetime.now(), "not confirmed", "", "may be on", live=True)
+                )
+        elif lane.confirmed is not None:
+            when = datetime.fromtimestamp(lane.confirmed)
+            for role in self.instruments.roles:
+                words = {"board": "SAFE", "switch": "open"}.get(role, "off")
+                self.instruments.see(role, InstrumentState(when, lane.confirmed_by, "answers", words))
 
     # --- data of the run ---
 

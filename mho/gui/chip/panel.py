@@ -32,6 +32,7 @@ from mho.gui.chip.selection import Selection
 from mho.gui.chip.selection_bar import SelectionBar
 from mho.gui.chip.shown_chip import ShownChip
 from mho.gui.chip.side_panel import CellSide
+from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.runs import GOING_ON, RunFile
 
@@ -58,7 +59,7 @@ class ChipPanel(QWidget):
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._tick)
         session.run_opened.connect(self._open)
-        session.run_news.connect(lambda _: self._wake())
+        session.run_news.connect(self._take_news)
         session.bench_changed.connect(lambda _: self._open(session.run))
         self._open(session.run)
 
@@ -229,6 +230,17 @@ class ChipPanel(QWidget):
     def rows_seen(self) -> int:
         """Share of the run's tables that is shown."""
         return 0 if self._feed is None else self._feed.rows_seen
+
+    def _take_news(self, news: News) -> None:
+        """Look for new rows; of a run that has ended, for the cells that its pulses destroyed."""
+        self._wake()
+        if self._feed is None or news.status in GOING_ON:
+            return
+        with self._said_if_damaged():
+            shown = self._shown.after_its_end(self._feed.run)
+            if shown.lost != self._shown.lost:
+                self._shown = shown
+                self._mark(self.bar.selection)
 
     def _wake(self) -> None:
         if self._feed is not None and not self._timer.isActive():

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.analysis.reports import lost_cells
 from mho.chip_maps.chip import ChipMap
+from mho.chip_maps.defects import Place
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import known_bad
 from mho.gui.chip.blocks import Outline, read_outlines
 from mho.gui.chip.cell_grid import CellGrid
 from mho.gui.chip.cell_quantities import describe
 from mho.gui.chip.cell_updates import CellFeed, Lines
+from mho.runs import RunFile
 
 Extent = tuple[tuple[int, int], tuple[int, int]]
 
@@ -34,12 +37,15 @@ class ShownChip:
         Rows and columns that a run has images of.
     outlines : tuple of Outline
         Blocks that a run uses.
+    lost : mapping of str
+        Cells that the run's own pulses destroyed, each with what it had.
     """
 
     chip: ChipMap | None = None
     grids: Mapping[str, CellGrid] = field(default_factory=dict)
     lines: Mapping[str, Lines] = field(default_factory=dict)
     outlines: tuple[Outline, ...] = ()
+    lost: Mapping[Place, str] = field(default_factory=dict)
 
     @classmethod
     def of_bench(cls, chip: ChipMap) -> ShownChip:
@@ -49,7 +55,12 @@ class ShownChip:
     @classmethod
     def of_run(cls, feed: CellFeed, chip: ChipMap | None) -> ShownChip:
         """Return the chip of a run; `RunFileError` when its file is damaged."""
-        return cls(chip, feed.grids, feed.lines, read_outlines(feed.run, chip))
+        shown = cls(chip, feed.grids, feed.lines, read_outlines(feed.run, chip))
+        return shown.after_its_end(feed.run)
+
+    def after_its_end(self, run: RunFile) -> ShownChip:
+        """Return the same chip with the cells that the run's pulses destroyed, which are known at its end."""
+        return replace(self, lost={place: by for place, (_, by) in lost_cells(run).items()})
 
     @cached_property
     def levels(self) -> Levels | None:
@@ -58,11 +69,17 @@ class ShownChip:
 
     @cached_property
     def bad(self) -> dict[str, NDArray[np.bool_]]:
-        """Known bad cells of each array."""
+        """Known bad cells of each array, and those that the run destroyed."""
         masks: dict[str, NDArray[np.bool_]] = {
             name: np.zeros(grid.shape, dtype=np.bool_) for name, grid in self.grids.items()
         }
-        return masks | {array.name: known_bad(array) for array in (self.chip.arrays if self.chip else ())}
+        masks |= {array.name: known_bad(array) for array in (self.chip.arrays if self.chip else ())}
+        for array, row, column in self.lost:
+            if array in masks and row is not None and column is not None:
+                masks[array][row : row + 1, column : column + 1] = (
+                    True  # of a file that names others: nothing
+                )
+        return masks
 
     def first_array(self, wanted: str) -> str:
         """Return the array to show first: `wanted` where the run uses it, else the largest that it uses."""
@@ -101,6 +118,8 @@ class ShownChip:
             if block.holds(row, column):
                 parts.append(block.slice_at(column) or f"block {block.name}")
                 break
-        if self.bad[array][row, column]:
+        if by := self.lost.get(Place(array, row, column)):
+            parts.append(f"destroyed by this run's own pulses ({by})")
+        elif self.bad[array][row, column]:
             parts.append("known to be bad")
         return "; ".join(parts)

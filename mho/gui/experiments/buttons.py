@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
+from mho.gui.session.bench_safety import hold_topic
 from mho.gui.session.session import Session
 from mho.gui.widgets.output_window import OutputWindow
 
@@ -92,7 +93,9 @@ class OrderButtons(QWidget):
         lane = self.session.lane
         if lane is not None and lane.held:
             self.session.tell(
-                "WARNING", f"job {job.id} waits: the queue is held ({lane.reason}); Resume lets it go on"
+                "WARNING",
+                f"job {job.id} waits: the queue is held ({lane.reason}); Resume lets it go on",
+                hold_topic(self.session.bench),
             )
         else:
             self.session.tell("INFO", f"job {job.id} is in the queue: {job.order.procedure}")

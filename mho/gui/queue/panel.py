@@ -130,7 +130,7 @@ class QueuePanel(QWidget):
         now, session = theme.colours(), self.session
         state, lane = session.runner, session.lane
         held = lane is not None and lane.held
-        self.start.setVisible(state is None and not session.silent)
+        self.start.setVisible(state is None and session.heard and not session.silent)
         self.release.setVisible(held)
         if held:
             assert lane is not None
@@ -138,8 +138,10 @@ class QueuePanel(QWidget):
             self.standing.setStyleSheet(f"color: {now.bad}; font-weight: bold;")
             return
         waiting = sum(job.status == "queued" for job in self.model.jobs)
-        text = f"{waiting} waiting"
-        if state is None:
+        text = "the queue has not been read yet" if lane is None else f"{waiting} waiting"
+        if not session.heard:
+            text += "; looking for its runner"
+        elif state is None:
             text += f"; {session.silent or f'no runner serves bench {session.bench}'}"
         else:
             text += f"; runner {state.state}" + (f", job {state.job}" if state.job is not None else "")

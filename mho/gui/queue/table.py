@@ -103,8 +103,10 @@ class JobsModel(QAbstractTableModel):
             case Qt.ItemDataRole.ToolTipRole:
                 return self._tip(job)
             case Qt.ItemDataRole.ForegroundRole:
-                if column in ("Status", "Outcome") and str(job.status) != "finished":
-                    return QColor(theme.status_colour(job.status))
+                if column in ("Status", "Outcome") and (str(job.status) != "finished" or _is_doubtful(job)):
+                    return QColor(
+                        theme.colours().doubtful if _is_doubtful(job) else theme.status_colour(job.status)
+                    )
             case Qt.ItemDataRole.FontRole:
                 if column == "Status" and str(job.status) in RUNNING:
                     bold = QFont()
@@ -169,7 +171,7 @@ class JobsModel(QAbstractTableModel):
                 return "" if state is None else _progress(state)
             case "Time":
                 return self._time(job)
-        return _one_line(job.reason) or ("" if job.run is None else job.run.name)
+        return job.outcome or ("" if job.run is None else job.run.name)
 
     def _time(self, job: Job) -> str:
         if job.started is not None and job.ended is not None:
@@ -193,11 +195,12 @@ class JobsModel(QAbstractTableModel):
             lines.append(f"priority {job.priority}")
         if job.attempts > 1:
             lines.append(f"attempt {job.attempts}")
-        if is_left(job):
+        if is_left(job) and self._runner is None:
             lines.append(
                 "no runner answers for it; the next one will say what became of it, and make the bench safe"
             )
-        return "\n".join([*lines, job.reason, "" if job.run is None else str(job.run)]).strip()
+        warnings = () if job.conclusion is None else job.conclusion.warnings
+        return "\n".join([*lines, job.outcome, *warnings, "" if job.run is None else str(job.run)]).strip()
 
     def _state_of(self, job: Job) -> RunnerState | None:
         state = self._runner
@@ -225,7 +228,12 @@ def what(job: Job) -> str:
 def job_sentence(job: Job) -> str:
     """Return a job's status and the reason, in words."""
     text = f"job {job.id} {job.status}: {what(job)}"
-    return f"{text}: {_one_line(job.reason)}" if job.reason else text
+    return f"{text}: {job.outcome}" if job.outcome else text
+
+
+def _is_doubtful(job: Job) -> bool:
+    """Whether a job finished and measured nothing."""
+    return str(job.status) == "finished" and job.conclusion is not None and not job.conclusion.measured
 
 
 def _progress(state: RunnerState) -> str:
@@ -234,7 +242,3 @@ def _progress(state: RunnerState) -> str:
     if state.total >= MANY:
         return f"{state.stage} {100 * state.done // state.total} %"
     return f"{state.stage} {state.done} of {state.total}"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QV
 
 from mho.analysis import palette
 from mho.gui.widgets.theme import SIMULATED
-from mho.runs import Status
+from mho.runs import Conclusion, Status, outcome_line, status_words
 
 STATUS_COLOURS = {
     Status.RUNNING: palette.BUSY,
@@ -67,13 +67,21 @@ class Header(QWidget):
         layout.addLayout(second)
         layout.addWidget(self.reason)
 
-    def show_status(self, status: Status, reason: str) -> None:
-        """Show the status of the run."""
-        self.status.paint(str(status).upper(), STATUS_COLOURS[status])
+    def show_status(self, status: Status, reason: str, conclusion: Conclusion | None = None) -> None:
+        """Show the status of the run, how it ended, and its warnings."""
+        doubtful = conclusion is not None and bool(conclusion.unsafe or not conclusion.measured)
+        finished = status is Status.FINISHED
+        colour = palette.DOUBTFUL if finished and doubtful else STATUS_COLOURS[status]
+        self.status.paint(status_words(status, conclusion).upper(), colour)
         if status is Status.INTERRUPTED:
             reason = reason or "the process that wrote this file is gone; all but its last moment is here"
-        self.reason.setText(reason)
-        self.reason.setVisible(bool(reason))
+        lines = [outcome_line(status, reason, conclusion, named=False)]
+        lines += [] if conclusion is None else conclusion.warnings
+        told = "\n".join(filter(None, lines))
+        good = finished and not doubtful and not (conclusion and conclusion.warnings)
+        self.reason.setStyleSheet("" if good else f"color: {palette.DOUBTFUL if finished else palette.BAD};")
+        self.reason.setText(told)
+        self.reason.setVisible(bool(told))
 
     def show_progress(self, programmed: int, cells: int, *, running: bool) -> None:
         """Show how many `cells` have been verified; the bar is there while the run programs them."""

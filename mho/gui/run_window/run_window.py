@@ -153,7 +153,7 @@ class RunWindow(QMainWindow):
         changed = news.status is not self._status
         self._status = news.status
         if changed:
-            self.header.show_status(news.status, news.reason)
+            self.header.show_status(news.status, news.reason, news.conclusion)
         for entry in news.log:
             self.log.appendPlainText(_line(entry))
         if news.convergence is not None:

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from mho.analysis.reports import Convergence
 from mho.escaping import html as escape
 from mho.gui.solve.convergence_view import ConvergenceView
+from mho.runs import outcome_line
 from mho.runs.index import IndexedRun, Quantity, RunIndex
 from mho.runs.integrity import OF_THE_MOMENT
 
@@ -45,6 +46,10 @@ def read_known(index: RunIndex, run: IndexedRun) -> Known:
         quantities["result"],
         tuple(index.annotations.notes(run.facts.run_id)),
     )
+
+
+MOST_WARNINGS = 4
+"""Of a run, in the preview; its window shows all."""
 
 
 def quantity_text(quantity: Quantity) -> str:
@@ -120,8 +125,12 @@ class RunPreview(QWidget):
             self.convergence.setVisible(False)
             return
         run = known.run
-        reason = f"<br>{escape(run.reason)}" if run.reason else ""
-        self.heading.setText(f"<b>{escape(run.facts.title)}</b>  {escape(run.status)}{reason}")
+        outcome = outcome_line(run.status, run.reason, run.conclusion)
+        warnings = () if run.conclusion is None else run.conclusion.warnings
+        lines = [f"<b>{escape(run.facts.title)}</b>", *map(escape, (outcome, *warnings[:MOST_WARNINGS]))]
+        if len(warnings) > MOST_WARNINGS:
+            lines.append(f"and {len(warnings) - MOST_WARNINGS} more warnings")
+        self.heading.setText("<br>".join(lines))
         facts = [
             ("bench", run.facts.bench),
             ("chip", run.facts.chip),

@@ -21,7 +21,8 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from mho.analysis.reports import duration_text
-from mho.gui.widgets.theme import status_colour
+from mho.gui.widgets.theme import colours, status_colour
+from mho.runs import Status, outcome_line
 from mho.runs.index import UNREADABLE, IndexedRun
 
 Place = QModelIndex | QPersistentModelIndex
@@ -41,17 +42,34 @@ def _started(run: IndexedRun) -> str:
     return "" if run.facts.start is None else f"{datetime.fromtimestamp(run.facts.start):%Y-%m-%d %H:%M:%S}"
 
 
+def _conclusion(run: IndexedRun) -> str:
+    return outcome_line(run.status, run.reason, run.conclusion, named=False)
+
+
+def _tip(run: IndexedRun) -> str:
+    warnings = () if run.conclusion is None else run.conclusion.warnings
+    return "\n".join(filter(None, [_conclusion(run), *warnings]))
+
+
+def _colour(run: IndexedRun) -> str:
+    """Return the colour of the status: a run that finished and measured nothing does not look like the others."""
+    if run.status == Status.FINISHED and run.conclusion is not None and not run.conclusion.measured:
+        return colours().doubtful
+    return status_colour("failed" if run.status == UNREADABLE else run.status)
+
+
 COLUMNS = (
     TableColumn("Started", "start", _started),
     TableColumn("Run", "title", lambda run: run.facts.title),
     TableColumn("Status", "status", lambda run: run.status),
+    TableColumn("Conclusion", "conclusion", _conclusion),
     TableColumn("Took", "duration", lambda run: "" if run.duration is None else duration_text(run.duration)),
     TableColumn("Tags", "", lambda run: " ".join(run.tags)),
     TableColumn("Procedure", "procedure", lambda run: run.facts.procedure),
     TableColumn("File", "path", lambda run: run.path.as_posix()),
 )
 STATUS = 2
-WIDTHS = (140, 230, 74, 66, 84, 78)  # pixels; the last column takes the rest
+WIDTHS = (136, 190, 70, 270, 66, 84, 78)  # pixels; the last column takes the rest
 
 
 class RunsTable(QAbstractTableModel):
@@ -88,9 +106,9 @@ class RunsTable(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return column.text(run)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return run.reason or column.text(run)
+            return _tip(run) if index.column() in (STATUS, STATUS + 1) else column.text(run)
         if role == Qt.ItemDataRole.ForegroundRole and index.column() == STATUS:
-            return QColor(status_colour("failed" if run.status == UNREADABLE else run.status))
+            return QColor(_colour(run))
         return None
 
     def headerData(  # noqa: N802

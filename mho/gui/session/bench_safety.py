@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from mho.running.queue import Job, Lane
     from mho.running.runner import RunnerState
 
+QUEUE_UNREAD = "its queue has not been read yet"
 NEVER_READ = "nothing was read of this bench yet; Check bench looks at it"
+UNKNOWN_OUTPUT = "unknown"
+"""Words for an output of which nothing is known, as `mho.instruments.bench` has them."""
 
 
 class SafetyVerdict(Enum):
@@ -68,6 +71,9 @@ class Use:
     lost: frozenset[int] = frozenset()
 
 
+_NOTHING = Evidence(datetime.min, SafetyVerdict.UNKNOWN, NEVER_READ)
+
+
 class SafetyRecord:
     """Collects all facts about the safety of one bench, and derives the verdict.
 
@@ -81,7 +87,7 @@ class SafetyRecord:
         self._begun: Job | None = None  # is being run, as the queue has it
         self._use = Use()
         self._outputs = ""  # reports of a running job on the outputs, with their times
-        self._found = Evidence(datetime.min, SafetyVerdict.UNKNOWN, NEVER_READ)  # the newest
+        self._found = _NOTHING  # the newest
 
     # --- inputs ---
 
@@ -119,8 +125,12 @@ class SafetyRecord:
         kind = type(event).__name__  # the classes are in a package that takes its time to load
         if kind == "Standing":
             live = event.outputs if event.live is None else event.live
-            on = [f"{role} {words}" for role, words in event.outputs.items() if role in live]
-            self._outputs = f"{', '.join(on) or 'no output on'}, set and confirmed at {clock(now)}"
+            on = [f"{role} {event.outputs[role]}" for role in live if event.outputs[role] != UNKNOWN_OUTPUT]
+            unknown = [role for role in live if event.outputs[role] == UNKNOWN_OUTPUT]
+            known = (
+                [f"{', '.join(on) or 'no output on'}, confirmed at {clock(now)}"] if on or not unknown else []
+            )
+            self._outputs = "; ".join([*known, *([f"{', '.join(unknown)} not known"] if unknown else [])])
         elif kind == "Ended":
             self._outputs, name = "", Path(event.path).name
             if event.confirmed is not None:
@@ -188,6 +198,8 @@ class SafetyRecord:
     def _safety_without_job(self) -> Safety:
         """Return the last finding, unless a process has used the bench since."""
         use, found = self._use, self._found
+        if found is _NOTHING and self._lane is None:
+            return Safety(SafetyVerdict.UNKNOWN, QUEUE_UNREAD)
         if found.verdict in (SafetyVerdict.SAFE, SafetyVerdict.UNKNOWN) and use.holder:
             return Safety(SafetyVerdict.UNKNOWN, f"{use.holder}, has the bench; before that: {found.text}")
         if (
@@ -216,6 +228,11 @@ def _unconfirmed(standing: Lane | RunnerState) -> str:
 def safety_topic(bench: str) -> str:
     """Return the topic of the messages that a bench is not confirmed safe; they are withdrawn once it is."""
     return f"safety of {bench}"
+
+
+def hold_topic(bench: str) -> str:
+    """Return the topic of the messages that a bench's queue is held; they are withdrawn once it is not."""
+    return f"hold of {bench}"
 
 
 def clock(when: datetime) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
-from mho.runs import LogEntry, RunFile, Status
+from mho.runs import Conclusion, LogEntry, RunFile, Status
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class News:
 
     Attributes
     ----------
-    status, reason
-        Present status of the run.
+    status, reason, conclusion
+        Present status of the run; no conclusion in files of older versions.
     log : tuple of LogEntry
         New entries only.
     convergence : Convergence or None
@@ -32,6 +32,7 @@ class News:
     log: tuple[LogEntry, ...]
     convergence: Convergence | None
     images: frozenset[str]
+    conclusion: Conclusion | None = None
 
 
 class RunFollower:
@@ -70,6 +71,7 @@ class RunFollower:
             tuple(entries),
             self._new_convergence(said_something=bool(entries)),
             frozenset(name for name in self._images if self._has_new_image(name)),
+            self.run.conclusion,
         )
 
     def _new_convergence(self, *, said_something: bool) -> Convergence | None:

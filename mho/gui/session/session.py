@@ -51,6 +51,8 @@ class Session(QObject):
         The state of the bench's queue; None before it was read.
     runner : RunnerState or None
         The state of the runner; None without one, and when it is not known.
+    heard : bool
+        Whether it is known if there is a runner.
     silent : str
         Why the state of an existing runner is not known; empty otherwise.
     safety : bench_safety.Safety
@@ -106,6 +108,7 @@ class Session(QObject):
         self.lane: Lane | None = None
         self.runner: RunnerState | None = None
         self.silent = self._refused = ""
+        self.heard = False
         self._record = SafetyRecord()
         self.safety = self._record.safety()
         self._following = True
@@ -155,6 +158,7 @@ class Session(QObject):
         self.bench, self._followed = bench, None
         self.jobs, self.lane, self.runner = [], None, None
         self.silent = self._refused = ""
+        self.heard = False
         self._record = SafetyRecord()
         self.jobs_changed.emit([])
         self.runner_changed.emit(None)
@@ -305,6 +309,7 @@ class Session(QObject):
     def _take_runner(self, state: RunnerState | None, refused: str = "") -> None:
         """Store the runner's state, and why it refuses to be watched; both are empty when there is no runner."""
         before, self.runner = self.runner, state
+        self.heard = True
         gone = state is None and not refused
         self.silent = refused if state is None else ""
         self._record.take_runner(state, datetime.now(), gone=gone)

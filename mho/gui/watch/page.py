@@ -10,7 +10,7 @@ from mho.escaping import html as escape
 from mho.gui.watch.state import BenchLine, Glance, RunGlance, version
 from mho.running.queue import Job
 from mho.running.runner import RunnerState
-from mho.runs import LogEntry
+from mho.runs import LogEntry, Status, outcome_line
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1a1a1a; --faint: #5c5c5c; --ground: #fff; --card: #f4f5f7; --rule: #d5d8dc; }
@@ -128,7 +128,7 @@ def _run(run: RunGlance) -> str:
         return f"<h1>{name}</h1>{_trouble(run.trouble)}"
     badges = [_badge(str(run.status))] + [_badge("simulated")] * run.simulated
     parts = [f"<h1>{escape(run.title)}</h1><p>{' '.join(badges)} <span class='faint'>{name}</span></p>"]
-    parts.append(_trouble(run.reason))
+    parts.append(_outcome(run))
     shown = run.convergence
     if shown is not None and len(shown.cycle):
         parts.append(
@@ -147,6 +147,18 @@ def _run(run: RunGlance) -> str:
     ]
     parts.append(f"</div>{_log(run.log)}")
     return "".join(parts)
+
+
+def _outcome(run: RunGlance) -> str:
+    """Return how a run ended, and its warnings: in red where it failed, measured nothing or left its bench in doubt."""
+    conclusion = run.conclusion
+    told = outcome_line(run.status or "", run.reason, conclusion, named=False)
+    good = run.status is Status.FINISHED and (
+        conclusion is None or (conclusion.measured and not conclusion.unsafe)
+    )
+    line = f"<p>{escape(told)}</p>" if good and told else _trouble(told)
+    warnings = () if conclusion is None else conclusion.warnings
+    return line + "".join(f'<p class="faint">{escape(one)}</p>' for one in warnings)
 
 
 def _log(entries: Iterable[LogEntry]) -> str:
@@ -175,4 +187,5 @@ def _job(job: Job) -> str:
         took = f"expected {duration_text(job.estimate)}"
     cells = (str(job.id), job.order.procedure, job.order.bench, began, took)
     number, *others = (f"<td>{escape(cell)}</td>" for cell in cells)
-    return f"<tr>{number}<td>{_badge(str(job.status))}</td>{''.join(others)}<td class='text'>{escape(job.reason)}</td></tr>"
+    outcome = f"<td class='text'>{escape(job.outcome)}</td>"
+    return f"<tr>{number}<td>{_badge(str(job.status))}</td>{''.join(others)}{outcome}</tr>"

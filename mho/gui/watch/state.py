@@ -15,7 +15,7 @@ from mho.errors import MhoError, QueueError, RunFileError
 from mho.gui.run_window.pictures import first_choice
 from mho.running.queue import ACTIVE, ENDED, Job, Lane, Queue, queue_path
 from mho.running.runner import NoRunnerError, RunnerClient, RunnerState, as_it_stands
-from mho.runs import Figure, LogEntry, RunFile, Status
+from mho.runs import Conclusion, Figure, LogEntry, RunFile, Status
 from mho.runs.paths import SUFFIX
 
 ANSWER_WITHIN = 2.0
@@ -72,6 +72,7 @@ class RunGlance:
     images: int = 0
     log: tuple[LogEntry, ...] = ()
     trouble: str = ""
+    conclusion: Conclusion | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ def look_at_run(path: Path) -> RunGlance:
                 name if images else "",
                 images,
                 tuple(run.log()[-LAST_ENTRIES:]),
+                conclusion=run.conclusion,
             )
     except RunFileError as error:
         return RunGlance(path, trouble=str(error))

@@ -95,7 +95,8 @@ class CommandBar(QToolBar):
         if job is not None:
             facts.append(f"job {job[0]} {job[1]}")
         if state is None:
-            facts.append("the runner is not heard" if session.silent or job is not None else "no runner")
+            silent = session.silent or job is not None or not session.heard
+            facts.append("the runner is not heard" if silent else "no runner")
         elif job is None:
             facts.append(str(state.state))
         elif state.total:

@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu, QToolBar, QWidget
 
 from mho.gui.queue.table import job_sentence
-from mho.gui.session.bench_safety import safety_topic
+from mho.gui.session.bench_safety import hold_topic, safety_topic
 from mho.gui.session.session import Session
 from mho.gui.widgets import theme
 from mho.gui.window.command_bar import CommandBar
@@ -173,9 +173,9 @@ class MainWindow(QMainWindow):
         """Show errors of a job or the bench; all other events are in the log."""
         kind = type(event).__name__
         if kind == "Message" and event.level in ("ERROR", "CRITICAL"):
-            self.messages.say(
-                event.level, event.text, safety_topic(self.session.bench) if event.unsafe else ""
-            )
+            bench = self.session.bench
+            topic = safety_topic(bench) if event.unsafe else hold_topic(bench) if event.held else ""
+            self.messages.say(event.level, event.text, topic)
         elif kind == "JobChanged" and str(event.job.status) in ("failed", "interrupted"):
             self.messages.say("ERROR", job_sentence(event.job))
 
@@ -184,7 +184,9 @@ class MainWindow(QMainWindow):
         self.messages.say(CONFIRMED if level == "INFO" else level, text, STOP, instead=True)
 
     def _take_lane(self, lane: Lane) -> None:
-        """Withdraw the message about an emergency stop once the queue of a safe bench is released."""
+        """Withdraw that the queue is held once it is not, and an emergency stop once the queue of a safe bench goes on."""
+        if not lane.held:
+            self.messages.withdraw(hold_topic(self.session.bench))
         if not lane.held and not lane.unsafe:
             self.messages.withdraw(STOP)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         HeldCells,
         Place,
         held_history,
+        stuck_cells,
     )
     from mho.instruments.arrays.switched_circuits import (
         CELLS,
@@ -36,7 +37,14 @@ else:
         {
             ".any_bench": ("as_arrays",),
             ".causes": ("ALL", "CAUSES", "Cause", "Causes"),
-            ".exchanges": ("Exchange", "ExchangeRecorder", "HeldCells", "Place", "held_history"),
+            ".exchanges": (
+                "Exchange",
+                "ExchangeRecorder",
+                "HeldCells",
+                "Place",
+                "held_history",
+                "stuck_cells",
+            ),
             ".switched_circuits": (
                 "CELLS",
                 "Holding",
@@ -68,4 +76,5 @@ __all__ = [
     "as_arrays",
     "held_history",
     "held_later",
+    "stuck_cells",
 ]

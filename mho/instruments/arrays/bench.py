@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mho.errors import BenchError
 from mho.instruments.bench.bench import Bench
 from mho.instruments.bench.cell_connection import conductance
+from mho.instruments.bench.forming_record import FORMED, UNKNOWN, after_reads
 from mho.instruments.bench.instruments import BenchInstruments
 from mho.instruments.bench_file.bench_file import BenchSource
 from mho.instruments.limits import Limits
@@ -160,6 +161,7 @@ class CellVisit:
     def __init__(self, bench: ArrayBench, cells: Sequence[CellPositions], steps: float) -> None:
         self._bench, self._cells = bench, cells
         self._visit = bench.arrays.visit(cells, steps)
+        self._states = bench.forming.states(cells)
         self._first = 0  # number among all cells of the first one here
         self.begun: Floats = np.zeros(len(self._visit.spent))
 
@@ -170,6 +172,12 @@ class CellVisit:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.begun = self._visit.leave()
+        self._bench.forming.put(self._cells, self._states)
+
+    @property
+    def formed(self) -> NDArray[np.bool_]:
+        """Which of the cells are known to be formed."""
+        return np.asarray(self._states == FORMED)
 
     def run(self, function: Callable[[CellVisit, slice], Result]) -> list[Result]:
         """Return what `function` does with this visit and the numbers of its cells; of many, with each half of them.
@@ -181,6 +189,7 @@ class CellVisit:
         def act(visit: Visit, part: slice) -> Result:
             some = copy(self)
             some._visit, some._first = visit, part.start
+            some._states = self._states[part]  # a view: the whole visit's
             return function(some, part)
 
         return self._visit.run(act)
@@ -213,10 +222,14 @@ class CellVisit:
         volts = bench._checks.read_voltage(voltage)
         gate = bench.file.read.gate if gate is None else gate
         bench.limits.check_level("word line", gate)
+        bench.forming.check("bit line", volts)
         self._checkpoint()
         amperes, times = self._visit.read(which, volts, gate)
         limit = bench._meter.current_limit
         limited = ~(np.abs(amperes) <= limit)
+        if gate >= bench.file.read.gate:
+            conducting = limited | (amperes / volts >= bench.forming.formed_above)
+            self._states[which] = after_reads(self._states[which], conducting)
         return np.where(limited, np.copysign(limit, volts), amperes), limited, times
 
     def pulse(
@@ -227,7 +240,8 @@ class CellVisit:
         Raises
         ------
         LimitError
-            When one of the pulses is not allowed; none is applied.
+            When one of the pulses is not allowed, or beyond what a formed cell bears on one that is formed, or may be; none
+            is applied.
         """
         bench = self._bench
         self._checkpoint()
@@ -237,7 +251,12 @@ class CellVisit:
             if some.size:
                 highest = float(np.abs(voltage[some]).max())
                 bench.limits.check_pulse(line, highest, float(width[some].max()), edge)
+                if highest > bench.forming.bears[line]:
+                    bench.forming.permit(self._states[which[some]], line, voltage[some])
         bench.limits.check_level("word line", float(np.abs(gate).max(initial=0.0)))
+        bench.damage.acted = True
+        states = self._states[which]
+        self._states[which] = np.where(states == FORMED, states, UNKNOWN)
         self._visit.pulse(which, sets, voltage, width, gate)
 
     def wait(self, which: Numbers, seconds: float) -> None:

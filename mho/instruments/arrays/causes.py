@@ -10,6 +10,7 @@ from typing import Literal
 Cause = Literal[
     "quantisation",
     "programming",
+    "stuck cells",
     "relaxation",
     "read noise",
     "wires",
@@ -22,8 +23,9 @@ Cause = Literal[
 CAUSES: dict[Cause, str] = {
     "quantisation": "targets are rounded to the levels of the cells",
     "programming": "cells miss their targets, as verify reads leave them",
+    "stuck cells": "cells that no pulse moves miss their targets by what they are stuck at",
     "relaxation": "cells move after they were verified",
-    "read noise": "cells and amplifiers fluctuate from one reading to the next",
+    "read noise": "cells, amplifiers and the board fluctuate from one reading to the next, and mislead write-verify",
     "wires": "the lines' resistance takes voltage from the cells",
     "gain": "op-amps have a finite gain, and a finite bandwidth to settle with",
     "offset": "op-amps have an offset voltage and a bias current",

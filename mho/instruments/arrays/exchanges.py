@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from mho.instruments.arrays.bench import ArrayBench
 from mho.instruments.arrays.converter_errors import ConverterErrors
 from mho.instruments.bench.bench import Bench
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
+from mho.instruments.simulated.physics.cells.cells import STUCK_ON
 from mho.instruments.simulated.physics.cells.relaxation import relaxed
 from mho.instruments.simulated.physics.chip import BlockNoise, Index
 
@@ -47,6 +48,8 @@ class HeldCells:
         As of `BlockNoise`: relative deviation during the exchange, and relative variance from shot to shot.
     series : (R, C) array
         Wire in series with each cell where it is read alone, ohm.
+    stuck : (R, C) array of bool, or False
+        Cells that no pulse moves; False for none.
     """
 
     read: Floats
@@ -55,6 +58,7 @@ class HeldCells:
     frozen: Floats
     variance: Floats
     series: Floats
+    stuck: NDArray[np.bool_] | Literal[False] = False
 
     def redrawn(self, rng: np.random.Generator) -> Self:
         """Return the same cells with noise of another moment.
@@ -213,7 +217,8 @@ class ExchangeRecorder:
             block = self._chip.block(array, rows, columns)
             now = block.as_asked(block.conductance)
         read = np.where(np.isnan(read), verified / (1.0 + verified * series), read)
-        return HeldCells(read, verified, np.asarray(now), noise.frozen, noise.variance, series)
+        stuck = stuck_cells(self._bench, array, rows, columns)
+        return HeldCells(read, verified, np.asarray(now), noise.frozen, noise.variance, series, stuck)
 
     def _on_vectors(self, mode: str, volts: Floats, answers: Floats) -> None:
         now, self._open = self._open, None
@@ -285,6 +290,13 @@ def held_history(
     later = np.maximum(relaxed(cells.preset, state, drawn, ages), cells.preset.unformed)
     series = chip.geometry[array].series_resistance(rows[:, None], columns[None, :])
     return np.asarray(state, np.float64), np.asarray(later, np.float64), series
+
+
+def stuck_cells(bench: Bench, array: str, rows: Index, columns: Index) -> NDArray[np.bool_]:
+    """Return which cells (R, C) of a simulated bench no pulse moves."""
+    simulated: Any = bench.simulated
+    cells, index = simulated.chip.at(array, rows, columns)
+    return np.asarray(cells.status(index) >= STUCK_ON)
 
 
 def _converters_of(bench: Bench) -> tuple[ConverterErrors, np.random.Generator]:

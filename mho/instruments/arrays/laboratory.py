@@ -19,6 +19,7 @@ from mho.instruments.arrays.halves import Halves
 from mho.instruments.bench_file.bench_file import BenchSource
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
 from mho.instruments.laboratory.laboratory import read_geometry
+from mho.instruments.laboratory.monitor import Incident, over_voltages
 from mho.instruments.roles import CellPositions
 from mho.instruments.simulated.analogue.accuracy import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
@@ -171,9 +172,18 @@ class ArrayLaboratory:
         return self.circuits.multiply_blocks(array, rows, columns, volts, period, rng)
 
     @property
+    def incidents(self) -> list[Incident]:
+        """Incidents that a bench without wires can have: pulses and levels that destroyed a formed cell."""
+        return over_voltages(self.chip)
+
+    @property
     def amplifier(self) -> AmplifierPreset:
         """The type of the INV loop's amplifiers, and the capacitances around them."""
         return self.circuits.loop.preset
+
+    def live(self) -> tuple[str, ...]:
+        """Return no role: a bench without instruments has no outputs."""
+        return ()
 
     def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
         """Return the waveforms of the connected INV loop after a step to `volts`, as `BlockCircuits.step_response`."""

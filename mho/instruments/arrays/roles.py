@@ -204,6 +204,10 @@ class ArrayMeter(_Source):
 class ArrayGate(_Source):
     """The source at the word lines."""
 
+    def enable(self) -> None:
+        """Begin at 0 V, whatever was held before."""
+        self._board.gate = 0.0
+
     def hold(self, voltage: float) -> None:
         """Put `voltage` (V) on the word line."""
         self._board.gate = voltage

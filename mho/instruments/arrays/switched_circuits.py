@@ -30,7 +30,7 @@ LEAST = 0.05  # share of a read's voltage that a cell has at least, behind its w
 KEPT = 64  # states of cells and wires whose circuits are kept
 
 
-CELLS: Causes = frozenset({"quantisation", "programming", "relaxation", "read noise"})
+CELLS: Causes = frozenset({"quantisation", "programming", "stuck cells", "relaxation", "read noise"})
 """What can happen to a cell itself."""
 
 
@@ -55,7 +55,8 @@ class Targets:
 
     def missed(self, cells: HeldCells, causes: Causes, aimed: Floats) -> Floats:
         """Return what that read says of cells that were aimed at other targets (R, C), S, and missed them by as much."""
-        return aimed + (cells.read - self.rounded) if "programming" in causes else aimed
+        missing = np.where(cells.stuck, "stuck cells" in causes, "programming" in causes)
+        return aimed + np.where(missing, cells.read - self.rounded, 0.0)
 
     def held(self, cells: HeldCells, causes: Causes) -> Floats:
         """Return the conductances (R, C), S, without noise, of cells to which only `causes` happened.
@@ -231,9 +232,7 @@ class SwitchedCircuits:
     def _switched(self, exchange: Exchange, chip: _HeldChip, causes: Causes) -> BlockCircuits:
         """Return the bench's circuits with the causes that are not among `causes` switched off."""
         own = self._circuits
-        converts = "converters" in causes
-        readout = own.readout_noise if converts else 0.0
-        noisy = "read noise" in causes or (readout and exchange.board.mode == "MULT")
+        noisy = "read noise" in causes
         errors = 1.0 if "resistors" in causes else 0.0
         return replace(
             own,
@@ -246,8 +245,8 @@ class SwitchedCircuits:
             diagonal_errors=errors * own.diagonal_errors,
             divider_errors=errors * own.divider_errors,
             bias_errors=errors * own.bias_errors,
-            inverse_adc=own.inverse_adc if converts else None,
-            readout_noise=readout,
+            inverse_adc=own.inverse_adc if "converters" in causes else None,
+            readout_noise=own.readout_noise if noisy else 0.0,
         )
 
 

@@ -2,6 +2,7 @@
 
 from mho.instruments.bench.bench import Bench
 from mho.instruments.bench.locking import holder, last_taken
+from mho.instruments.bench.pulse_damage import LostCell, PulseDamage
 from mho.instruments.bench.stop_requests import STOPPING, HandledSignals
 from mho.instruments.bench.temperature import HeldTemperature, at_temperature, check_temperature
 
@@ -10,6 +11,8 @@ __all__ = [
     "Bench",
     "HandledSignals",
     "HeldTemperature",
+    "LostCell",
+    "PulseDamage",
     "at_temperature",
     "check_temperature",
     "holder",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,13 +14,16 @@ import numpy as np
 from mho.instruments.bench import arguments as given
 from mho.instruments.bench.cell_checks import CellChecks
 from mho.instruments.bench.cell_connection import REST, CellLines, check_levels, conductance
+from mho.instruments.bench.forming_record import FormingRecord
 from mho.instruments.bench.guarded_bench import GuardedBench
 from mho.instruments.bench.instruments import BenchInstruments, Simulated
 from mho.instruments.bench.protection import protect
+from mho.instruments.bench.pulse_damage import PulseDamage
 from mho.instruments.bench.reconnection import once_more
 from mho.instruments.bench.vectors import Floats, Index, OnVectors, Vectors
 from mho.instruments.bench.watchdog import Every, Watchdog, every
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, ReadSettings
+from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, Mode, Path, Pulse, Reading
 
@@ -49,11 +53,15 @@ class Bench(GuardedBench):
         The simulated laboratory behind simulated instruments.
     simulated : Simulated or None
         The chip, clock and seed of any simulated bench; None with real instruments.
+    forming : FormingRecord
+        Which cells have been formed, and what these bear.
     checkpoint : callable
         Called by `read`, `sweep`, `pulse`, `multiply` and `invert` before anything is sent. The caller of a procedure
         may pause there (`rest`, then wait) or raise an exception that ends it. By default it does nothing.
     on_vectors : callable
         Told of every exchange of `multiply` and `invert`: mode, voltages, answers. By default it does nothing.
+    damage : PulseDamage
+        The cells that its pulses and levels have destroyed.
     """
 
     def __init__(
@@ -72,10 +80,16 @@ class Bench(GuardedBench):
         self.text, self.chip_text, self.defects_text = source.text, source.chip_text, source.defects_text
         self._limits = source.bench.terminal_limits() if limits is None else limits
         self._arrays = given.shapes_of_arrays(source.chip_text)
+        # A simulated chip is drawn anew, with no cell formed, whatever a list says of the chip that it stands for.
+        known = source.defects_text if source.bench.simulation is None else ""
+        insisted = {terminal for terminal, entry in source.bench.limits.items() if entry.insist}
+        self.forming = FormingRecord(source.chip_text, known, insisted)
         watchdog = Watchdog(instruments.board, source.bench.instruments.board.watchdog, every, now)
         super().__init__(instruments, watchdog, release, now)
         self.laboratory = laboratory
         self.simulated: Simulated | None = laboratory if simulated is None else simulated
+        cells = read_chip_text(source.chip_text).cells
+        self.damage = PulseDamage(self.simulated, cells.bears | cells.bears_formed)
         self.checkpoint: Callable[[], None] = lambda: None
         self.on_vectors: OnVectors = lambda mode, volts, answers: None
         self._mode: Mode | Literal[""] = ""
@@ -174,8 +188,10 @@ class Bench(GuardedBench):
         """
         cell, settings = given.cell(cell, self._arrays), self.file.read
         volts = settings.voltage if voltage is None else self._checks.read_voltage(voltage)
+        self.forming.check("bit line", volts)
         self.checkpoint()
         reading = self._last = once_more(self._read, cell, settings.gate, volts)
+        self._saw(cell, reading, volts)
         return conductance(cell, reading, volts, self._meter)
 
     def measure(self, cell: Cell, voltage: float | None = None, gate: float | None = None) -> Reading:
@@ -198,10 +214,22 @@ class Bench(GuardedBench):
         volts = self._checks.read_voltage(voltage)
         gate = self.file.read.gate if gate is None else given.number(gate, "word-line voltage", "V")
         self.limits.check_level("word line", gate)
+        self.forming.check("bit line", volts)
         self.checkpoint()
+        self.damage.note_voltage(cell, "bit line", volts)
         reading = self._last = once_more(self._read, cell, gate, volts)
         check_levels(cell, [reading], [volts])
+        self.damage.note_current(cell, reading.current)
+        if gate >= self.file.read.gate:
+            self._saw(cell, reading, volts)
         return reading
+
+    def _saw(self, cell: Cell, reading: Reading, volts: float) -> None:
+        """Let the record of formed cells take a reading; one in compliance, or beyond the range, conducts."""
+        if reading.tripped or not math.isfinite(reading.current):
+            self.forming.saw_one(cell, math.inf)
+        elif abs(reading.voltage - volts) <= 0.1 * abs(volts):
+            self.forming.saw_one(cell, reading.current / reading.voltage)
 
     @contextmanager
     def metering(
@@ -287,32 +315,43 @@ class Bench(GuardedBench):
         delay = given.finite(delay, "wait at each level", "s", least=0.0)
         self.check_read()
         volts = self._checks.sweep(volts, gate, delay)
+        self.forming.permit_one(cell, "bit line", max(volts, key=abs), once=False)
         self.checkpoint()
         low = self.file.read.voltage
         check_levels(cell, [once_more(self._read, cell, gate, low)], [low])
+        highest = max(map(abs, volts))
+        self.damage.acted |= highest > low
+        self.damage.note_voltage(cell, "bit line", highest)
         readings = self._act("smu", REST, lambda: self.instruments.smu.sweep(volts, delay))
         check_levels(cell, readings, volts)
+        self.damage.note_current(cell, max(abs(one.current) for one in readings))
         self._last = readings[-1]
         return readings
 
     def check_sweep(self, volts: Sequence[float], gate: float) -> list[float]:
         """Return the levels of a sweep through `volts` (V) at this `gate` (V); nothing is sent.
 
-        Raises `InputError` for what is no list of voltages, and `LimitError` for what is not allowed.
+        Raises `InputError` for what is no list of voltages, and `LimitError` for what is not allowed on a formed cell.
         """
-        return self._checks.sweep(volts, gate)
+        levels = self._checks.sweep(volts, gate)
+        self.forming.check("bit line", max(levels, key=abs))
+        return levels
 
     def pulse(self, cell: Cell, pulse: Pulse, count: int = 1) -> None:
         """Apply `count` equal pulses: word line on first, then the path closed at 0 V, then the pulses as one burst.
 
-        Raises `InputError` for an invalid cell, pulse or count, and `LimitError` beyond a limit; then nothing is sent.
+        Raises `InputError` for an invalid cell, pulse or count, and `LimitError` beyond a limit, or beyond what a formed
+        cell bears on one that is formed, or may be; then nothing is sent.
         """
         cell = given.cell(cell, self._arrays)
         count = given.count(count, "count of pulses")
         pulse = self._checks.pulse(pulse, count)
         line = given.LINES[pulse.kind]
+        self.forming.permit_one(cell, line, pulse.voltage, once=count == 1)
         self.checkpoint()
 
+        self.damage.acted = True
+        self.damage.note_voltage(cell, line, pulse.voltage)
         once_more(self._aim, cell, pulse, self._channels[line])
         self._act("pulser", REST, self.instruments.pulser.fire, self._channels[line], count)
 
@@ -355,7 +394,11 @@ class Bench(GuardedBench):
         cell = given.cell(cell, self._arrays)
         values = self.check_waveform(kind, volts, interval=interval, gate=gate, count=count)
         line, pulser = given.driven_line(kind), self._checks.player()
+        self.forming.permit_one(cell, line, float(values[np.argmax(np.abs(values))]), once=False)
         self.checkpoint()
+
+        self.damage.acted = True
+        self.damage.note_voltage(cell, line, float(np.abs(values).max()))
 
         def aim() -> None:
             self._program(cell, "SET" if kind == "set" else "RESET", gate)
@@ -368,7 +411,9 @@ class Bench(GuardedBench):
         self, kind: str, volts: Sequence[float] | Floats, *, interval: float, gate: float, count: int = 1
     ) -> Floats:
         """Return the samples (V) of a waveform that is allowed here; errors as `waveform`; nothing is sent."""
-        return self._checks.waveform(kind, volts, interval=interval, gate=gate, count=count)
+        values = self._checks.waveform(kind, volts, interval=interval, gate=gate, count=count)
+        self.forming.check(given.driven_line(kind), float(values[np.argmax(np.abs(values))]))
+        return values
 
     def _act(self, role: str, afterwards: str, act: Callable[..., T], *arguments: Any) -> T:
         """Return the result of an action of a role, which is valid only if the board kept its mode meanwhile.
@@ -384,9 +429,15 @@ class Bench(GuardedBench):
             self.prepare()
         self._cells.reach(cell, path, gate)
 
-    def check_pulse(self, pulse: Pulse, count: int = 1) -> Pulse:
-        """Return a pulse that is allowed here; raises `InputError` or `LimitError`; nothing is sent."""
-        return self._checks.pulse(pulse, count)
+    def check_pulse(self, pulse: Pulse, count: int = 1, *, forming: bool = False) -> Pulse:
+        """Return a pulse that is allowed here; raises `InputError` or `LimitError`; nothing is sent.
+
+        Unless it is `forming` cells that have not conducted yet, a formed cell has to bear it.
+        """
+        pulse = self._checks.pulse(pulse, count)
+        if not forming:
+            self.forming.check(given.LINES[pulse.kind], pulse.voltage)
+        return pulse
 
     def check_read(self) -> None:
         """Raise `LimitError` when the bench file's read settings exceed its limits; nothing is sent."""

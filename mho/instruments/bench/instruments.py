@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,10 @@ class Simulated(Protocol):
     @property
     def amplifier(self) -> AmplifierPreset:
         """The type of the INV loop's amplifiers, and the capacitances around them."""
+        ...
+
+    def live(self) -> tuple[str, ...]:
+        """Roles that drive the chip now, read at the wires."""
         ...
 
     def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
@@ -106,7 +110,23 @@ def make_safe(
     return failed
 
 
-def not_confirmed(failed: Mapping[str, Exception]) -> UnsafeError:
+def read_back(role: str, instrument: Any) -> bool | None:
+    """Return whether the instrument of a role answers that an output is on, or the chip connected; None: cannot be asked.
+
+    Raises
+    ------
+    InstrumentError
+        When it does not answer as its driver expects.
+    """
+    if role == "board":
+        return bool(instrument.standing_mode() != "SAFE")
+    if role == "switch":
+        return bool(instrument.closed())
+    enabled = getattr(instrument, "output_enabled", None)
+    return None if enabled is None else bool(enabled)
+
+
+def not_confirmed(failed: Mapping[str, Exception], left_on: Sequence[str] = ()) -> UnsafeError:
     """Log what `make_safe` could not confirm, and return it as an error to raise."""
     for name, error in failed.items():
         log.critical("%s is not confirmed safe: %s", name, error)
@@ -115,6 +135,7 @@ def not_confirmed(failed: Mapping[str, Exception]) -> UnsafeError:
         + "; ".join(f"{name} ({error})" for name, error in failed.items())
         + ". Switch these outputs off by hand before touching the chip",
         live=tuple(failed),
+        left_on=left_on,
     )
 
 

@@ -9,7 +9,7 @@ from mho.instruments.bench_file.bench_file import (
     read_bench_texts,
 )
 from mho.instruments.bench_file.chip_requirements import read_chip_text
-from mho.instruments.bench_file.models import AGREED, modules_beside
+from mho.instruments.bench_file.models import AGREED, is_mhos_own, modules_beside
 from mho.instruments.bench_file.plausibility import check_limits
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "BenchSource",
     "ReadSettings",
     "check_limits",
+    "is_mhos_own",
     "load_bench_file",
     "modules_beside",
     "packaged_benches",

@@ -1,4 +1,4 @@
-"""The part of a chip map that a bench needs: sizes and wires of its arrays, ratings of its cells, where its defects are.
+"""The part of a chip map that a bench needs: sizes and wires of its arrays, ratings of its cells, where its list is.
 
 `mho.chip_maps.chip` checks a chip map fully; this package does not import it.
 """
@@ -30,9 +30,16 @@ class ArrayText(BaseModel):
 
 
 class CellsText(BaseModel):
-    """Ratings of the cells: V by the names of the lines, and ``current``, A."""
+    """Ratings of the cells, and of formed ones: V by the names of the lines, and ``current``, A."""
 
     bears: dict[str, float] = {}
+    bears_formed: dict[str, float] = {}
+
+
+class FormingText(BaseModel):
+    """When a cell is formed: from which conductance (S) on; the default is that of the settings of write-verify."""
+
+    formed_above: float = 0.1e-6
 
 
 class ChipText(BaseModel):
@@ -40,6 +47,7 @@ class ChipText(BaseModel):
 
     arrays: tuple[ArrayText, ...] = Field(min_length=1)
     cells: CellsText = CellsText()
+    write_verify: FormingText = FormingText()
     defects: str = ""
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ An instrument of another model is named by its own classes: ``driver = "module:C
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,8 +20,15 @@ from mho.former_names import current_name
 from mho.instruments.roles import Instrument
 from mho.instruments.simulated.devices import Device
 
+OWN = re.compile(r"mho(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
+
 AGREED: set[str] = set()
 """User-defined ``module:Class`` names that this process may import: the user has named or confirmed them."""
+
+
+def is_mhos_own(name: str) -> bool:
+    """Return whether ``module:Class`` lies within the package of mho; a look-alike of it does not, nor does ``mho.py``."""
+    return OWN.fullmatch(name) is not None and not name.rpartition(":")[0].endswith(".py")
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.laboratory.bench_twins import BenchTwins
 from mho.instruments.laboratory.block_circuits import BlockCircuits
-from mho.instruments.laboratory.chip_lines import ChipLines
-from mho.instruments.laboratory.monitor import Incident, Monitor
+from mho.instruments.laboratory.chip_lines import REST, ChipLines
+from mho.instruments.laboratory.monitor import Incident, Monitor, over_voltages
 from mho.instruments.laboratory.running_sources import RunningSources
 from mho.instruments.laboratory.vector_lines import VectorLines
 from mho.instruments.laboratory.wiring import Carrier
@@ -101,6 +101,7 @@ class Laboratory:
         carrier.connect(lines, vectors)
         twins = BenchTwins(lines, vectors, bench.instruments, device_rngs, self.faults)
         self.devices, self.daq, self._matrix = twins.devices, twins.daq, twins.matrix
+        self._generators = tuple(twins.generators.values())
         self._outputs = bench.instruments.daq.outputs
         reached = (lambda line: [line]) if self._matrix is None else self._matrix.terminals
         self.clock.follow(RunningSources(lines, vectors, twins.generators, twins.generator, reached))
@@ -120,8 +121,11 @@ class Laboratory:
 
     @property
     def incidents(self) -> list[Incident]:
-        """Incidents (contention, hot switching, a floating gate…): recorded but never raised, as on a real bench."""
-        return self.monitor.incidents
+        """Incidents (contention, hot switching, a destroyed cell…): recorded but never raised, as on a real bench."""
+        destroyed = over_voltages(self.chip)
+        if not destroyed:
+            return self.monitor.incidents
+        return sorted([*self.monitor.incidents, *destroyed], key=lambda one: one.time)
 
     @property
     def traffic(self) -> dict[str, Traffic]:
@@ -135,6 +139,19 @@ class Laboratory:
         A unit that is off and grounds its output holds 0 V exactly; one with an open relay is missing.
         """
         return dict(self.lines.held if self._matrix is None else self._matrix.held)
+
+    def live(self) -> tuple[str, ...]:
+        """Return the roles that drive the chip now, as a probe at the wires would find them, whatever drivers say."""
+        roles = {"bit line": "smu", "word line": "gate"}
+        found = {roles.get(line, line) for line, volts in self.held.items() if abs(volts) > REST}
+        waveforms = [playing() for playing in self._generators]
+        if any(waveform is not None and abs(waveform.extreme) > REST for waveform in waveforms):
+            found.add("pulser")
+        if np.abs(self.held_vector()).max(initial=0.0) > REST:
+            found.add("daq")
+        if self.board.mode != "SAFE":
+            found.add("board")
+        return tuple(sorted(found))
 
     def held_vector(self) -> Floats:
         """Present levels of an NI DAQ's outputs, V; the board's own converters hold none."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mho.instruments.limits import RISE, SOURCE_EDGE, Limits, TerminalLimits
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.devices import Traffic
+from mho.instruments.simulated.physics.chip import SimulatedChip
 
 TERMINALS = ("bit line", "source line", "word line", "vector")
 SLACK = 0.01  # share of a limit: a source set to the limit exceeds it by its accuracy, which is no incident
@@ -32,7 +33,8 @@ class Incident:
     time : float
         On the bench's clock, s.
     kind : str
-        ``contention``, ``disturb``, ``floating gate``, ``hot switch``, ``over limit`` or ``running generator``.
+        ``contention``, ``disturb``, ``floating gate``, ``hot switch``, ``over limit``, ``over-voltage`` or ``running
+        generator``.
     detail : str
         Which terminal, which value.
     """
@@ -40,6 +42,21 @@ class Incident:
     time: float
     kind: str
     detail: str
+
+
+def over_voltages(chip: SimulatedChip) -> list[Incident]:
+    """Return the incidents of more voltage than a formed cell bears, each of which has destroyed its cell."""
+    bears = chip.preset.damage_voltage
+    return [
+        Incident(
+            one.time,
+            one.cause,
+            f"{array}[{one.row}, {one.column}]: {one.voltage:.4g} V on the {one.line} of a formed cell, which bears "
+            f"{bears:.4g} V; it is destroyed",
+        )
+        for array, one in chip.losses
+        if one.cause == "over-voltage"
+    ]
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ FIRST_LINE = (
 _SIMULATION = re.compile(r"^\[simulation\][^\n]*\n(?:(?!\[)[^\n]*\n)*", re.MULTILINE)
 # It would trip: the twins' virtual clock runs ahead of the computer's clock, by which the board is fed.
 _WATCHDOG = re.compile(r"^watchdog\s*=[^\n]*\n", re.MULTILINE)
+_NAME = re.compile(r'^(name\s*=\s*")([^"\n]*)"', re.MULTILINE)
 _VISA = re.compile(r"^visa\s*=[^\n]*\n", re.MULTILINE)
 
 
 def served_text(source: BenchSource, endpoints: Iterable[Endpoint]) -> str:
-    """Return a bench file's text with sockets as addresses, and without its simulation and watchdog.
+    """Return a bench file's text with sockets as addresses, a name that says so, and without its simulation and watchdog.
 
     Raises
     ------
@@ -31,6 +32,7 @@ def served_text(source: BenchSource, endpoints: Iterable[Endpoint]) -> str:
     text = _WATCHDOG.sub("", _VISA.sub("", _SIMULATION.sub("", source.text)))
     for endpoint in endpoints:
         text = text.replace(f'"{endpoint.resource}"', f'"{endpoint.address}"')
+    text = _NAME.sub(lambda found: f'{found[1]}{found[2]}, served"', text, count=1)
     text = f'{FIRST_LINE}\nvisa = "@py"\n{text}'
     bench = parse_toml(text, BenchFile, "the bench file as served", BenchError)
     served = {endpoint.address for endpoint in endpoints}

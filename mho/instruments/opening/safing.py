@@ -6,15 +6,19 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
-from mho.errors import BenchInUseError, MhoError, UnsafeError
-from mho.instruments.bench.instruments import SAFE_ORDER, make_safe, not_confirmed
+from mho.errors import BenchError, BenchInUseError, MhoError, UnsafeError
+from mho.former_names import current_name
+from mho.instruments.bench.instruments import SAFE_ORDER, make_safe, not_confirmed, read_back
 from mho.instruments.bench.stop_requests import signals_held
-from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
+from mho.instruments.bench_file.models import is_mhos_own
 from mho.instruments.opening.opening import bench_openers
+from mho.instruments.roles import Instrument
 from mho.processes import end_whole
 
 FREE_WITHIN = 5.0  # s, for the holder of the bench to release it
@@ -43,15 +47,39 @@ def make_bench_safe(name: str) -> dict[str, str]:
     BenchError
         For a wrong bench file, or a bench in use; nothing was tried.
     """
-    return confirm_bench_safe(name)[0]
+    return confirm_bench_safe(name).identities
 
 
-def confirm_bench_safe(name: str) -> tuple[dict[str, str], float]:
-    """Make a bench safe; return the identifications, and the Unix time (s) of the confirmation, still under the lock."""
+@dataclass(frozen=True)
+class Confirmation:
+    """A bench that was made safe.
+
+    Attributes
+    ----------
+    identities : dict
+        Identification by role, in the order in which they were made safe.
+    at : float
+        When it was confirmed, still under the lock, Unix time, s.
+    left_on : tuple of str
+        Roles whose outputs were on before, as far as they can be asked.
+    """
+
+    identities: dict[str, str]
+    at: float
+    left_on: tuple[str, ...]
+
+
+def confirm_bench_safe(name: str) -> Confirmation:
+    """Make a bench safe, and read its outputs back before and after; errors as `make_bench_safe`.
+
+    A driver that is none of mho's own is not believed when it says that it has made its instrument safe, but when it
+    answers that no output is on.
+    """
     failed: dict[str, Exception] = {}
     opened: dict[str, Any] = {}
+    source = load_bench_file(name)
     with ExitStack() as stack, signals_held():
-        openers, _ = stack.enter_context(bench_openers(load_bench_file(name)))
+        openers, _ = stack.enter_context(bench_openers(source))
         for role in (role for role in SAFE_ORDER if role in openers):
             try:
                 opened[role] = openers[role]()
@@ -59,19 +87,51 @@ def confirm_bench_safe(name: str) -> tuple[dict[str, str], float]:
                 failed[role] = error
             else:
                 stack.callback(opened[role].close)
+        left_on = tuple(role for role, instrument in opened.items() if _is_on(role, instrument))
         failed = make_safe(opened, failed)
+        failed |= _disbelieved(source, {role: one for role, one in opened.items() if role not in failed})
         if failed:
-            raise not_confirmed(failed)
+            raise not_confirmed(failed, left_on)
         confirmed = time.time()
-        return {role: instrument.identify() for role, instrument in opened.items()}, confirmed
+        identities = {role: instrument.identify() for role, instrument in opened.items()}
+        return Confirmation(identities, confirmed, left_on)
 
 
-def _made_safe_in_time(name: str) -> float:
-    """Make a bench safe once it is free and return when; an ending run, or another safing, may hold it for a moment."""
+def _is_on(role: str, instrument: Instrument) -> bool:
+    """Return whether an instrument answers that an output is on, before it is made safe, which asks again."""
+    try:
+        return bool(read_back(role, instrument))
+    except Exception:  # a driver's bug, or no answer: it is made safe next, and that is told
+        return False
+
+
+def _disbelieved(source: BenchSource, opened: Mapping[str, Instrument]) -> dict[str, Exception]:
+    """Return, by role, why an instrument with a driver that is none of mho's own is not known to be safe."""
+    found: dict[str, Exception] = {}
+    for role, instrument in opened.items():
+        driver = str(getattr(getattr(source.bench.instruments, role), "driver", ""))
+        if ":" not in driver or is_mhos_own(current_name(driver)):
+            continue
+        try:
+            on = read_back(role, instrument)
+        except Exception as error:
+            found[role] = error
+            continue
+        if on is None:
+            found[role] = BenchError(
+                f"unknown: {driver} cannot be asked; give it the property `output_enabled`, which asks whether it is on"
+            )
+        elif on:
+            found[role] = BenchError(f"{driver} says that it made it safe, and answers that an output is on")
+    return found
+
+
+def _made_safe_in_time(name: str) -> Confirmation:
+    """Make a bench safe once it is free; an ending run, or another safing, may hold it for a moment."""
     deadline = time.monotonic() + FREE_WITHIN
     while True:
         try:
-            return confirm_bench_safe(name)[1]
+            return confirm_bench_safe(name)
         except BenchInUseError:
             if time.monotonic() >= deadline:
                 raise
@@ -92,17 +152,20 @@ def main(arguments: Sequence[str]) -> None:
         end_whole(int(before[0]), *before[1:])
     reason = ""
     live: tuple[str, ...] = ()
+    left_on: tuple[str, ...] = ()
     confirmed: float | None = None
     try:
-        confirmed = _made_safe_in_time(name)
+        done = _made_safe_in_time(name)
+        confirmed, left_on = done.at, done.left_on
     except UnsafeError as error:
-        reason, live = str(error), error.live
+        reason, live, left_on = str(error), error.live, error.left_on
     except (MhoError, OSError) as error:
         reason = str(error) or type(error).__name__
     except Exception as error:  # report a driver's bug as well: the caller waits for an answer
         logging.getLogger(__name__).exception("bench %s was not made safe", name)
         reason = f"{type(error).__name__}: {error}"
-    print(json.dumps({"safe": not reason, "reason": reason, "live": live, "confirmed": confirmed}))
+    found = {"safe": not reason, "reason": reason, "live": live, "confirmed": confirmed, "left_on": left_on}
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,6 +11,7 @@ import numpy as np
 
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench
+from mho.procedures.applications.conclusions import beside_digital, concluded
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
@@ -20,7 +21,7 @@ from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Table
+from mho.runs import Column, Conclusion, Table
 
 MATRICES = Table(
     "matrices",
@@ -121,6 +122,8 @@ class Application(Procedure):
     """
 
     group: ClassVar[str] = "Applications"
+    compared: ClassVar[str] = "error_to_digital"
+    """The number of the result that says how far it is from the digital answer."""
 
     bits = IntegerParameter("Precision of each solution", units="bit", minimum=3, maximum=44, default=24)
     seed = IntegerParameter("Seed of what is drawn", minimum=0, default=0)
@@ -130,10 +133,19 @@ class Application(Procedure):
         """Check the settings of write-verify; an application checks its own input after it."""
         read_settings(self.write_verify)
 
+    def matrices(self, given: Any) -> Sequence[Any]:
+        """Return matrices that the run is going to hold, as far as they are known before anything is measured."""
+        return ()
+
     def prepare(self, given: Any, bench: Bench, rng: np.random.Generator) -> Prepared:
-        """Check the limits of programming and products; return what `check` returned, with the run's generator."""
+        """Check the limits of programming and products, and that the chip holds what is known of the matrices.
+
+        Returns what `check` returned, with the run's generator, of which nothing is drawn.
+        """
         settings = settings_in_use(chip_of(bench).write_verify, self.write_verify)
         check_limits(bench, settings, VECTOR_VOLTS)
+        for matrix in self.matrices(given):
+            HeldMatrix.check(matrix, bench, bits=int(self.bits), write_verify=self.write_verify)
         return Prepared(given, rng, settings)
 
     def in_use(self, plan: Prepared) -> Mapping[str, tuple[float | str, str]]:
@@ -143,6 +155,11 @@ class Application(Procedure):
     def describe_cells(self, plan: Prepared) -> str:
         """Return how the arrays are used; which cells hold a matrix is planned when it is known."""
         return "matrices held one after another, by blocks where they are larger than a loop"
+
+    def conclude(self, plan: Prepared, result: Any) -> Conclusion:
+        """Return whether all that was asked for was reached, and the error beside the digital answer."""
+        summary = result.summary
+        return concluded(summary, beside_digital(summary, self.compared))
 
     @contextmanager
     def holding(self, plan: Prepared, bench: Bench, stream: Stream) -> Iterator[Holder]:

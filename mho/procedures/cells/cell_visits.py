@@ -59,6 +59,11 @@ class _Operations(Protocol):
         """Apply one pulse to each."""
         ...
 
+    @property
+    def formed(self) -> NDArray[np.bool_]:
+        """Return which cells have conducted once, in this run or before."""
+        ...
+
 
 class VisitedCells:
     """Cells that are visited, known by their numbers 0 to `count` - 1; every row is recorded with time and cell.
@@ -72,6 +77,11 @@ class VisitedCells:
         self._operations, self.count = operations, count
         self._last = np.zeros(count)  # time of the last read of each
         self._rows: list[dict[str, NDArray[Any]]] = []
+
+    @property
+    def formed(self) -> NDArray[np.bool_]:
+        """Which of the cells have conducted once, in this run or before: none of them is to be formed."""
+        return self._operations.formed
 
     def read(self, which: Numbers, voltage: float, gate: float | None = None) -> Measured:
         """Read some of the cells at `voltage` (V), word line at `gate` (V) or as the bench reads."""
@@ -137,6 +147,10 @@ class _AtTheWire:
         kind: Literal["set", "reset"] = "set" if sets[0] else "reset"
         self._bench.pulse(self._cell, Pulse(kind, float(voltage[0]), float(width[0]), float(gate[0])))
 
+    @property
+    def formed(self) -> NDArray[np.bool_]:
+        return np.array([self._bench.forming.is_formed(self._cell)])
+
 
 class _AtOnce:
     """Many cells of a bench without instruments."""
@@ -154,6 +168,10 @@ class _AtOnce:
         self, which: Numbers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
     ) -> None:
         self._visit.pulse(which, sets, voltage, width, gate)
+
+    @property
+    def formed(self) -> NDArray[np.bool_]:
+        return self._visit.formed
 
 
 class CellSurvey:

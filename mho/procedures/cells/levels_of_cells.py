@@ -13,14 +13,14 @@ UNKNOWN = -1
 """Level of a cell that does not conduct, or was not read."""
 
 
-def nearest_levels(conductance: Floats, levels: Levels, formed_above: float) -> NDArray[np.int64]:
-    """Return the digit whose level lies nearest to each conductance (S); `UNKNOWN` below `formed_above` (S).
+def nearest_levels(conductance: Floats, levels: Levels, formed: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the digit whose level lies nearest to each conductance (S); `UNKNOWN` of cells that are not `formed`.
 
     A level counts as far as the middle between it and the next.
     """
     edges = 0.5 * (levels.nominal[1:] + levels.nominal[:-1])
     digits = np.searchsorted(edges, conductance).astype(np.int64)
-    return np.where(conductance > formed_above, digits, UNKNOWN)
+    return np.where(formed, digits, UNKNOWN)
 
 
 def in_windows(conductance: Floats, digits: NDArray[np.int64], levels: Levels) -> NDArray[np.bool_]:
@@ -32,7 +32,7 @@ def in_windows(conductance: Floats, digits: NDArray[np.int64], levels: Levels) -
 
 
 def unformed_reads(unformed: int, cells: int, formed_above: float) -> str:
-    """Return what a run says of cells that read as cells do which were never formed."""
+    """Return what a run without blanks says of cells that read as cells do which were never formed."""
     some = "all cells" if unformed == cells else f"{unformed} of {cells} cells"
     return (
         f"{some} read below {1e6 * formed_above:g} µS: they were never formed, or are too deep in HRS; they are left out "

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mho.running.budget.budgets import Budget, Share, budget
     from mho.running.budget.drawings import save_budget
-    from mho.running.budget.shapley import additive_values, sampled_values, shapley_values
+    from mho.running.budget.shapley import sampled_values, shapley_values
 else:
     from mho.lazy_names import lazy_names
 
@@ -27,14 +27,13 @@ else:
         {
             ".budgets": ("Budget", "Share", "budget"),
             ".drawings": ("save_budget",),
-            ".shapley": ("additive_values", "sampled_values", "shapley_values"),
+            ".shapley": ("sampled_values", "shapley_values"),
         },
     )
 
 __all__ = [
     "Budget",
     "Share",
-    "additive_values",
     "budget",
     "sampled_values",
     "save_budget",

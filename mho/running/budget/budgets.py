@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.errors import InputError
+from mho.confidence import repetition_interval
+from mho.errors import Aborted, InputError, MhoError
 from mho.instruments.arrays import Cause, Causes, SwitchedCircuits, as_arrays
 from mho.instruments.simulated import cell_preset
 from mho.running.budget.conductances import CellErrors
 from mho.running.budget.questions import Question
-from mho.running.budget.replaying import KINDS, Kind, Replayed, ReplayedCells, replay
-from mho.running.budget.shares import Decomposition, Told, decompose, moved_values
+from mho.running.budget.replaying import KINDS, Kind, Replayed, ReplayedCells, replay, without_read_noise
+from mho.running.budget.shares import Decomposition, Moments, Told, decompose, moved_values
 from mho.running.recipe import Recipe, read_recipe
-from mho.running.trust import Trust, foreign, nobody
+from mho.running.trust import Trust, code_of, foreign, nobody
 from mho.runs import RunFile, Status
 
 Floats = NDArray[np.float64]
@@ -32,7 +33,16 @@ REPEATED = (
     1e-3  # of the squared error, within which a twin has a run's own: wires of products are evaluated so
 )
 CHIPS = 4  # that stand for a real one
-EDGES = (0.025, 0.975)  # quantiles of an interval
+NOT_AGAIN = (
+    "read noise counts as it acted on the last reads and on the answers: what it did to the programming before is among "
+    "the others here, as the run cannot be programmed again without it"
+)
+ROUNDED = 5e-4  # of a share, below which it is shown as 0
+THROUGH = ("programming", "stuck cells")
+"""What read noise acts through: write-verify is misled by it, and wears cells out."""
+
+CAUSED = 0.9  # of the gain of what it acts through, from which read noise is the one to mend
+TOGETHER = 0.15  # of the squared error, by which a gain differs from a share where causes act together
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,12 @@ class Share:
         Relative error if there were only this cause.
     mended : float
         Relative error if there were all but this cause.
+    mended_low, mended_high : float
+        Where that is in 95 % of the moments of `Budget.drawn`.
+    gain : float
+        What mending it alone takes off the measured squared error; below 0 where that makes the error larger.
+    acts : str
+        How it acts with others, in words; "" for a cause that acts by itself, whose gain is its share.
     """
 
     cause: Cause
@@ -57,6 +73,10 @@ class Share:
     high: float
     alone: float
     mended: float
+    mended_low: float
+    mended_high: float
+    gain: float
+    acts: str
 
 
 @dataclass(frozen=True)
@@ -116,17 +136,45 @@ class Budget:
 
     @property
     def first(self) -> Share | None:
-        """The cause to mend first: without it the error falls most. None where no cause alone lowers it."""
+        """The cause to mend first: without it alone the error falls most. None where no cause alone lowers it.
+
+        What read noise makes of programming is mended with it: where nearly all that cells missed is its work, it is the
+        one, and not what it acts through.
+        """
         best = min(self.shares, key=lambda one: one.mended)
+        if best.cause in THROUGH:
+            noise = next(one for one in self.shares if one.cause == "read noise")
+            if noise.gain >= CAUSED * best.gain:
+                best = noise
         return best if best.mended < self.twin else None
 
     @property
+    def as_good(self) -> tuple[Share, ...]:
+        """Causes whose mending comes to as little as that of `first`, in some of the moments."""
+        first = self.first
+        if first is None or not self.draws:
+            return ()
+        return tuple(
+            one
+            for one in self.shares
+            if one is not first and one.mended < self.twin and one.mended_low <= first.mended_high
+        )
+
+    @property
     def advice(self) -> str:
-        """One sentence: what to mend first, and what that would come to."""
+        """One sentence: what to mend first, and what that alone would come to."""
         first = self.first
         if first is None:
             return "no single cause lowers the error when it is mended"
-        return f"mend {first.cause} first: the error would fall from {self.twin:.3g} to {first.mended:.3g}"
+        gain = f"{100 * (1 - first.mended / self.twin):.0f} %"
+        ends = f" (95 %: {first.mended_low:.3g} to {first.mended_high:.3g})" if self.draws else ""
+        said = (
+            f"mend {first.cause} first: that alone would take {gain} off the error, from {self.twin:.3g} to "
+            f"{first.mended:.3g}{ends}"
+        )
+        if self.as_good:
+            said += f"; {' or '.join(one.cause for one in self.as_good)} may do as much"
+        return said
 
     def plain(self) -> dict[str, Any]:
         """Return all of it as numbers and texts, for JSON."""
@@ -185,16 +233,25 @@ def budget(
     twins = _twins_of(recipe, preset, seed)
     with RunFile(recipe.path) as file:
         replays = [replay(one, file, trust, progress) for one in twins]
+        silent = _silent_replays(twins, file, trust, progress)
         title, status = file.title, file.status
+    remarks = (*twins[0].remarks, *replays[0].remarks)
     cells = [one.errors for one in replays if isinstance(one, ReplayedCells)]
     if cells:
-        errors = CellErrors(np.concatenate([one.parts for one in cells], axis=1), cells[0].measured)
+        quiet = [one.errors.parts for one in silent if isinstance(one, ReplayedCells)]
+        errors = CellErrors(
+            np.concatenate([one.parts for one in cells], axis=1),
+            cells[0].measured,
+            np.concatenate(quiet, axis=1) if quiet else None,
+        )
         moved = errors.redrawn(draws, np.random.default_rng(seed))
         explained = _Explained(errors.decomposed(), moved, cells[0].cells, errors.measured)
     else:
         answers = [one for one in replays if isinstance(one, Replayed)]
-        explained = _explain(answers, draws, seed, progress)
-    remarks = (*twins[0].remarks, *replays[0].remarks)
+        quiet_answers = [one for one in silent if isinstance(one, Replayed)]
+        explained = _explain(answers, quiet_answers or answers, draws, seed, progress)
+    if not silent:
+        remarks += (NOT_AGAIN,)
     if twins[0] is recipe and abs(explained.measured - explained.found.whole) > REPEATED * explained.measured:
         remarks += (
             "the twin does not repeat this run, so that its shares are those of another one: mho, a package or the file "
@@ -207,28 +264,41 @@ def budget(
 
 @dataclass(frozen=True)
 class _Explained:
-    """A decomposition, its values at other moments (draws, causes), and of how many answers, with the measured error."""
+    """A decomposition, the same at other moments, and of how many answers, with the measured error."""
 
     found: Decomposition
-    moved: Floats
+    moved: Moments
     answers: int
     measured: float
 
 
-def _explain(replays: Sequence[Replayed], draws: int, seed: int, progress: Told) -> _Explained:
-    """Decompose the error of a run's answers, of its twin or of several."""
-    asked = [(one.circuits, question) for one in replays for question in one.questions]
+def _silent_replays(
+    twins: Sequence[Recipe], file: RunFile, trust: Trust, progress: Told
+) -> list[Replayed | ReplayedCells]:
+    """Return what the same chips come to when they are programmed without read noise; nothing where that cannot be."""
+    recipes = [quiet for one in twins if (quiet := without_read_noise(one)) is not None]
+    try:
+        return [replay(one, file, trust, progress) for one in recipes]
+    except Aborted:
+        raise
+    except MhoError:  # it may come to no answer
+        return []
+
+
+def _explain(
+    replays: Sequence[Replayed], silent: Sequence[Replayed], draws: int, seed: int, progress: Told
+) -> _Explained:
+    """Decompose the error of a run's answers, of its twin or of several; `silent` are programmed without read noise."""
+    asked, quiet = (
+        [(one.circuits, question) for one in some for question in one.questions] for some in (replays, silent)
+    )
     orders_rng, order_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
     moments = np.random.SeedSequence(seed).generate_state(draws, np.uint64).tolist()
     effort = sum(one.effort for _, one in asked)
-    own = partial(_mean_error, asked)
+    own = partial(_mean_error, asked, quiet)
     found = decompose(own, effort, orders_rng, progress, asked[0][1].causes)
     redrawn = [
-        partial(
-            _mean_error,
-            [(circuits, one.redrawn(moment, number)) for number, (circuits, one) in enumerate(asked)],
-        )
-        for moment in moments
+        partial(_mean_error, _at_moment(asked, moment), _at_moment(quiet, moment)) for moment in moments
     ]
     moved = moved_values(own, redrawn, found, order_rng, progress)
     measured = float(np.mean([one.measured for _, one in asked]))
@@ -240,19 +310,27 @@ def _as_budget(
 ) -> Budget:
     """Return shares of the measured error, the largest first."""
     found, measured = explained.found, explained.measured
-    low, high = _intervals(found, explained.moved)
-    whole = np.append(explained.moved.sum(axis=1) + found.rest, found.whole)
-    low_again, high_again = np.quantile(whole, EDGES)
-    again = math.sqrt(max(min(low_again, found.whole), 0.0)), math.sqrt(max(high_again, found.whole))
+    low, high = _intervals(found.values, explained.moved.values, found.errors)
+    low_mended, high_mended = _intervals(found.mended, explained.moved.mended)
+    whole = np.append(explained.moved.values.sum(axis=1) + found.rest, found.whole)
+    low_again, high_again = repetition_interval(whole) if draws else (found.whole, found.whole)
+    again = math.sqrt(max(float(low_again), 0.0)), math.sqrt(float(high_again))
     scale = 1.0 / measured if measured > 0.0 else math.nan
+    gains = scale * (found.whole - found.mended)
     shares = [
-        Share(cause, *(float(scale * one) for one in values), *(math.sqrt(one) for one in ends))
-        for cause, values, ends in zip(
-            found.causes,
-            np.array([found.values, low, high]).T,
-            np.array([found.alone, found.mended]).T.tolist(),
-            strict=True,
+        Share(
+            cause,
+            share=float(scale * found.values[i]),
+            low=float(scale * low[i]),
+            high=float(scale * high[i]),
+            alone=math.sqrt(found.alone[i]),
+            mended=math.sqrt(found.mended[i]),
+            mended_low=math.sqrt(max(low_mended[i], 0.0)),
+            mended_high=math.sqrt(high_mended[i]),
+            gain=float(gains[i]),
+            acts=acting(cause, float(scale * found.values[i]), float(gains[i])),
         )
+        for i, cause in enumerate(found.causes)
     ]
     return Budget(
         path=recipe.path,
@@ -316,7 +394,7 @@ def _twins_of(recipe: Recipe, preset: str | None, seed: int) -> list[Recipe]:
 def _recipe_of(path: Path, trust: Trust) -> Recipe:
     """Return what repeats a run of a kind that has an error to explain; other code than mho's is not imported for that."""
     with RunFile(path) as file:
-        kind, named = file.procedure, file.provenance.get("procedure", "")
+        kind, named = file.procedure, code_of(file).procedure
     known = {one.__name__: one for one in KINDS}
     kinds = ", ".join(name.lower() for name in known)
     if foreign(named, "", str(path)):
@@ -346,13 +424,37 @@ def _taken_over(path: Path, earlier: Path) -> str:
     return f"{taken} answers were taken over from {earlier.name}, whose own budget has them: these are the others"
 
 
-def _intervals(found: Decomposition, moved: Floats) -> tuple[Floats, Floats]:
-    """Return the ends of the intervals of the values, from those at other moments and from how they were sampled."""
-    known = np.vstack([found.values, moved])
-    low, high = np.quantile(known, EDGES, axis=0)
-    sampled = 1.96 * found.errors
-    return np.minimum(low, found.values) - sampled, np.maximum(high, found.values) + sampled
+def _intervals(own: Floats, moved: Floats, errors: Floats | None = None) -> tuple[Floats, Floats]:
+    """Return the ends of the intervals of values, from those at other moments and from how they were sampled."""
+    if not len(moved):
+        return own, own
+    known = np.vstack([own, moved]).T
+    low, high = repetition_interval(known, np.zeros(len(own)) if errors is None else errors)
+    return np.minimum(low, own), np.maximum(high, own)
 
 
-def _mean_error(asked: Sequence[tuple[SwitchedCircuits, Question]], causes: Causes) -> float:
-    return float(np.mean([one.error(circuits, causes) for circuits, one in asked]))
+Asked = Sequence[tuple[SwitchedCircuits, Question]]
+
+
+def _mean_error(asked: Asked, quiet: Asked, causes: Causes) -> float:
+    """Return the mean squared error with only `causes`; without read noise, of what was programmed without it."""
+    some = asked if "read noise" in causes else quiet
+    return float(np.mean([one.error(circuits, causes) for circuits, one in some]))
+
+
+def _at_moment(asked: Asked, moment: int) -> Asked:
+    """Return the same questions at another moment."""
+    return [(circuits, one.redrawn(moment, number)) for number, (circuits, one) in enumerate(asked)]
+
+
+def acting(cause: Cause, share: float, gain: float) -> str:
+    """Return how a cause acts with others, in words, from its share and the gain of mending it alone."""
+    if share < -ROUNDED:
+        return "makes up for others"
+    if share > 1.0 + ROUNDED:
+        return "others make up for it"
+    if gain - share > TOGETHER:
+        return "acts through programming" if cause == "read noise" else "acts with others"
+    if share - gain > TOGETHER:
+        return "gains less alone"
+    return ""

@@ -2,8 +2,9 @@
 
     read - target = (after the last pulse - target) + (at the read - after the last pulse) + (read - at the read)
 
-each as it is read through the wires of its cell: programming, relaxation, and read noise with the meter's errors. The mean
-square of a sum has its shares in closed form (`additive_values`); intervals are those of cells drawn anew (bootstrap).
+each as it is read through the wires of its cell: programming (of cells that no pulse moves: stuck cells), relaxation, and
+read noise with the meter's errors. Read noise misleads write-verify, so that without it the other parts are those of the
+same run programmed without it. Intervals are those of cells drawn anew (bootstrap).
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ from numpy.typing import NDArray
 
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.instruments.arrays import Cause, held_history
+from mho.instruments.arrays import Cause, held_history, stuck_cells
 from mho.running.budget.last_reads import LastReads
-from mho.running.budget.shapley import additive_values
-from mho.running.budget.shares import Decomposition
+from mho.running.budget.shapley import shapley_values
+from mho.running.budget.shares import Decomposition, Moments
 from mho.runs import RunFile
 
 Floats = NDArray[np.float64]
 Lines = NDArray[np.int64]
 
-PARTS: tuple[Cause, ...] = ("programming", "relaxation", "read noise")
+PARTS: tuple[Cause, ...] = ("programming", "stuck cells", "relaxation", "read noise")
+NOISE = 1 << PARTS.index("read noise")
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,17 @@ class CellErrors:
 
     Attributes
     ----------
-    parts : (3, cells) array
+    parts : (4, cells) array
         By `PARTS`.
     measured : float
         Mean square, as the run file has it.
+    quiet : (4, cells) array or None
+        Of the same cells, programmed without read noise; None where that is not known, and `parts` stand for them.
     """
 
     parts: Floats
     measured: float
+    quiet: Floats | None = None
 
     @property
     def cells(self) -> int:
@@ -49,28 +54,38 @@ class CellErrors:
         return int(self.parts.shape[1])
 
     def decomposed(self) -> Decomposition:
-        """Return the shares, in closed form."""
-        whole = self.parts.sum(axis=0)
+        """Return the shares, of all sets of the parts."""
+        found = self._squares(np.arange(self.cells))
+        ones = 1 << np.arange(len(PARTS))
         return Decomposition(
             PARTS,
-            additive_values(self.parts),
+            shapley_values(found),
             np.zeros(len(PARTS)),
-            np.mean(self.parts**2, axis=1),
-            np.mean((whole - self.parts) ** 2, axis=1),
-            float(np.mean(whole**2)),
+            found[ones],
+            found[len(found) - 1 - ones],
+            float(found[-1]),
             0.0,
             0,
         )
 
-    def redrawn(self, draws: int, rng: np.random.Generator) -> Floats:
-        """Return the values (draws, 3) of cells drawn anew from these, relative to their own error as this one's are."""
-        found = np.empty((draws, len(PARTS)))
-        own = float(np.mean(self.parts.sum(axis=0) ** 2))
+    def redrawn(self, draws: int, rng: np.random.Generator) -> Moments:
+        """Return the values of cells drawn anew from these, relative to their own error as this one's are."""
+        values, mended = np.empty((2, draws, len(PARTS)))
+        own = float(self._squares(np.arange(self.cells))[-1])
         for number in range(draws):
-            some = self.parts[:, rng.integers(0, self.cells, self.cells)]
-            error = float(np.mean(some.sum(axis=0) ** 2))
-            found[number] = additive_values(some) * (own / error if error > 0.0 else 1.0)
-        return found
+            found = self._squares(rng.integers(0, self.cells, self.cells))
+            scaled = found * (own / found[-1] if found[-1] > 0.0 else 1.0)
+            values[number] = shapley_values(scaled)
+            mended[number] = scaled[len(found) - 1 - (1 << np.arange(len(PARTS)))]
+        return Moments(values, mended)
+
+    def _squares(self, cells: Lines) -> Floats:
+        """Return the mean squares (2^parts,) over some cells, of every set of parts by its number."""
+        quiet = self.parts if self.quiet is None else self.quiet
+        on = (np.arange(1 << len(PARTS))[:, None] >> np.arange(len(PARTS))) & 1
+        noisy = (np.arange(len(on)) & NOISE) > 0
+        sums = np.where(noisy[:, None], on @ self.parts[:, cells], on @ quiet[:, cells])
+        return np.asarray(np.mean(sums**2, axis=1))
 
 
 def cell_errors(file: RunFile, plan: Any, bench: Bench, reads: LastReads) -> CellErrors:
@@ -94,7 +109,10 @@ def cell_errors(file: RunFile, plan: Any, bench: Bench, reads: LastReads) -> Cel
         raise InputError(f"{file.path} holds no verify read of a cell after its last pulse ({file.status})")
     first, verified = (one / (1.0 + one * series) for one in (first, verified))
     scale = float(np.sqrt(np.mean(target[known] ** 2)))
-    parts = np.stack([(first - target)[known], (verified - first)[known], (read - verified)[known]]) / scale
+    stuck = stuck_cells(bench, *lines)
+    missed = first - target
+    each = np.where(stuck, 0.0, missed), np.where(stuck, missed, 0.0), verified - first, read - verified
+    parts = np.stack([one[known] for one in each]) / scale
     measured = float(np.mean((achieved - target)[known] ** 2)) / scale**2
     return CellErrors(parts, measured)
 

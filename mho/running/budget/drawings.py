@@ -49,7 +49,8 @@ def shares_drawing(budget: Budget) -> Drawing:
     if others:
         values = np.array([100.0 * share for _, share in others])
         marks.append(Mark("rows", "", values, y[len(budget.shares) :], palette.FAINT))
-    names = [one.cause for one in budget.shares] + [name for name, _ in others]
+    names = [f"{one.cause} ({one.acts})" if one.acts else one.cause for one in budget.shares]
+    names += [name for name, _ in others]
     return Drawing(
         "Shares of the causes",
         marks=tuple(marks),

@@ -11,6 +11,7 @@ import numpy as np
 from mho.errors import Aborted, InputError, MhoError
 from mho.instruments import Bench
 from mho.instruments.arrays import ExchangeRecorder, SwitchedCircuits
+from mho.instruments.simulated import cell_preset, preset_text
 from mho.procedures import BlockSolvePlan, Invert, Multiply, PreparedSolve, Program, Solve
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Control, Observer, Progress, Stream
@@ -61,6 +62,9 @@ _CELLS = Kind(
     ("cell", "cells"),
     "cells are drawn anew from these",
 )
+
+NEGLIGIBLE = 1e-9
+"""Share of a noise that weighs nothing and is drawn all the same."""
 
 KINDS: dict[type[Procedure], Callable[[Any], Kind]] = {
     Invert: lambda plan: _ONE_STEP,
@@ -155,6 +159,26 @@ def replay(
     if not stream.found:
         raise InputError(f"{recipe.path} holds no answer whose error could be explained ({file.status})")
     return Replayed(kind, tuple(stream.found), SwitchedCircuits(recorder.circuits, recorder.converters))
+
+
+def without_read_noise(recipe: Recipe) -> Recipe | None:
+    """Return the same run on the same chip without read noise, which then misleads no write-verify; None where it has none.
+
+    All that is random is drawn as before, and the noise weighs nothing: cells, and what pulses do to them, are the same as
+    long as the same pulses are sent. The chip of a run that went on with another one, and the cells of a programming that
+    was stopped, are what noise made of them before: they have no such twin.
+    """
+    simulation = recipe.source.bench.simulation
+    stopped = recipe.kind.cell_record and recipe.status is not Status.FINISHED
+    if simulation is None or stopped or recipe.after is not None or recipe.resume_of is not None:
+        return None
+    cells = cell_preset(recipe.preset or simulation.preset)
+    noises = {name: NEGLIGIBLE * getattr(cells, name) for name in ("read_noise", "rtn_noise", "white_noise")}
+    quiet = replace(cells, name=f"{cells.name[:80]} without noise", **noises)
+    readout = {"readout_noise": NEGLIGIBLE * simulation.readout_noise}
+    bench = recipe.source.bench.model_copy(update={"simulation": simulation.model_copy(update=readout)})
+    source = recipe.source.model_copy(update={"bench": bench})
+    return replace(recipe, source=source, preset=preset_text(quiet))
 
 
 def _remarks(recipe: Recipe, errors: CellErrors, asked: int) -> tuple[str, ...]:

@@ -49,21 +49,6 @@ def shapley_values(values: ArrayLike) -> Floats:
     return found
 
 
-def additive_values(parts: ArrayLike) -> Floats:
-    """Return the Shapley values (k,) of the mean square of a sum of k parts.
-
-    For v(S) = mean of (sum over S of d_i)^2 they are the means of d_i times the sum of all: every product of two is
-    shared equally.
-
-    Parameters
-    ----------
-    parts : (k, ...) array
-        d_i.
-    """
-    d = np.asarray(parts, np.float64).reshape(len(np.asarray(parts)), -1)
-    return np.asarray(d @ d.sum(axis=0) / d.shape[1])
-
-
 @dataclass(frozen=True)
 class Sampled:
     """Shapley values from sampled orders.

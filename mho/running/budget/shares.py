@@ -100,10 +100,26 @@ def decompose(
     return Decomposition(tuple(causes), values, errors, alone, mended, whole, of(0), orders)
 
 
+@dataclass(frozen=True)
+class Moments:
+    """The same error at other moments, when noise is drawn anew.
+
+    Attributes
+    ----------
+    values : (draws, causes) array
+        Shapley values.
+    mended : (draws, causes) array
+        Squared error with all causes but one.
+    """
+
+    values: Floats
+    mended: Floats
+
+
 def moved_values(
     value: Value, redrawn: Sequence[Value], of: Decomposition, rng: np.random.Generator, told: Told
-) -> Floats:
-    """Return the Shapley values (draws, causes) at other moments, when noise is drawn anew.
+) -> Moments:
+    """Return what the causes have at other moments, when noise is drawn anew.
 
     One order of the causes and its reverse are walked at every moment, the run's own included: what the values differ by
     between moments is taken from those, which is exact for causes that act alone or by twos.
@@ -124,8 +140,12 @@ def moved_values(
         return found
 
     own = walked(value)
-    moments = []
+    moments, mended = [], []
     for number, one in enumerate(redrawn):
         told("other moments", number, len(redrawn))
         moments.append(of.values + walked(one) - own)
-    return np.array(moments).reshape(-1, len(of.causes))
+        left = np.full(len(of.causes), one(ALL))  # what has no share leaves the error as it is
+        left[places] = [one(ALL - {cause}) for cause in order]
+        mended.append(left)
+    shape = -1, len(of.causes)
+    return Moments(np.array(moments).reshape(shape), np.array(mended).reshape(shape))

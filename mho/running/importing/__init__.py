@@ -9,7 +9,7 @@ procedure decides by settings of its chip, this decides by the numbers of its mo
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mho.analysis.imports import Derivation, Imported, Reading, import_reading
@@ -23,9 +23,10 @@ def import_measurement(
     *,
     array: str = "",
     chip: str = "",
+    grounds: Sequence[str] = (),
 ) -> Path:
     """Write a foreign table, and what is extracted of it, into a new run file; as `mho.analysis.imports.import_reading`."""
-    return import_reading(path, reading, output, array=array, chip=chip, deriving=derivation)
+    return import_reading(path, reading, output, array=array, chip=chip, grounds=grounds, deriving=derivation)
 
 
 def derivation(imported: Imported) -> Derivation | None:

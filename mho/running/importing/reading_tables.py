@@ -198,7 +198,7 @@ def retention(imported: Imported) -> Derivation | None:
         if chip is None:
             return Derived({}, {image.name: images}, result, {"elapsed": "s"})
         levels = chip.level_scale()
-        digits = nearest_levels(conductance[0], levels, chip.write_verify.formed_above)
+        digits = nearest_levels(conductance[0], levels, conductance[0] > chip.write_verify.formed_above)
         by_level = level_rows(times - times[0], conductance, digits, in_windows(conductance, digits, levels))
         return Derived({"retention": by_level}, {image.name: images}, result, {"elapsed": "s"})
 

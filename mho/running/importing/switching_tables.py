@@ -81,7 +81,8 @@ def iv(imported: Imported) -> Derivation:
                 continue
             loop: Loops = extract(volts, amperes[None], limited[None], LOW_VOLTAGE, LEAST_CHANGE)
             for name, value in asdict(loop).items():
-                found[name].append(float(value[0]))
+                if name in found:
+                    found[name].append(float(value[0]))
             for name, number in (("sweep", sweep), ("row", row), ("column", column)):
                 found[name].append(number)
             found["cycle"].append(cycles.setdefault((row, column), 0))
@@ -178,7 +179,7 @@ def form(imported: Imported) -> Derivation:
     columns = (
         Column("ramped", "V", description="level of the ramp"),
         Column("share", description="of the cells that were to be formed"),
-        Column("low", description="lower end of its 95 % interval (Wilson)"), Column("high"),
+        Column("low", description="lower end of its 95 % interval"), Column("high"),
         Column("normal", description="normal distribution, fitted to the brackets"),
         Column("weibull", description="Weibull's distribution, fitted to the brackets"),
     )  # fmt: skip

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.confidence import mean_interval
 from mho.errors import InputError
 from mho.procedures import Strategy, find_strategy, known_strategies, settings_in_use
 from mho.procedures.conditions import check_seed
-from mho.running.optimising.gains import Estimate, mean_of, saving
+from mho.running.optimising.gains import Estimate, saving, success_of
 from mho.running.optimising.search_space import SearchSpace, search_space, watched
 from mho.running.optimising.searches import SEARCHES
 from mho.running.optimising.twin import CHOSEN, SEARCHED, VALIDATED, Programming, Twin
@@ -116,13 +117,14 @@ class Policy:
 
     def success(self) -> Estimate:
         """Return the mean success of the settings found, 95 %."""
-        found = mean_of([one.success for one in self.after])
-        return Estimate(max(found.low, 0.0), found.mean, min(found.high, 1.0))
+        return success_of(
+            [int(one.lasting.sum()) for one in self.after], [one.lasting.size for one in self.after]
+        )
 
     def saved(self, cost: str) -> Estimate:
-        """Return the share of a cost that the settings found save of the present ones', 95 % (paired bootstrap)."""
+        """Return the share of a cost that the settings found save of the present ones', 95 %, in pairs."""
         before, after = ([one.cost(cost) for one in some] for some in (self.before, self.after))
-        return saving(before, after, self.twin.seed)
+        return saving(before, after)
 
 
 def optimise(
@@ -388,17 +390,17 @@ def _chosen(
     """Return the cheapest finalist that is as successful as wanted on other chips, or the most successful one."""
     if len(finalists) == 1:
         return finalists[0]
-    costs, successes, total = [], [], len(finalists) * CHOOSING
+    costs, means, errors, total = [], [], [], len(finalists) * CHOOSING
     for place, one in enumerate(finalists):
         some = []
         for number in range(CHOOSING):
             some.append(twin.program(kinds[one.strategy], one.settings, CHOSEN, number, cells))
             progress("choosing", place * CHOOSING + number + 1, total, "")
         costs.append(float(np.mean([chip.cost(cost) for chip in some])))
-        successes.append(mean_of([chip.success for chip in some]))
-    means = np.array([one.mean for one in successes])
-    errors = np.array([one.high - one.mean for one in successes]) / 2.0  # about one standard error
-    for enough in (means - errors >= wanted, means >= wanted):
+        successes = [chip.success for chip in some]
+        means.append(float(np.mean(successes)))
+        errors.append(float(mean_interval(successes)[1] - means[-1]) / 2.0)  # about one standard error
+    for enough in (np.array(means) - errors >= wanted, np.array(means) >= wanted):
         if enough.any():
             return finalists[int(np.argmin(np.where(enough, costs, np.inf)))]
     return finalists[int(np.argmax(means))]

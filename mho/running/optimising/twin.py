@@ -130,8 +130,7 @@ class Twin:
 
     def check(self, strategy: type[Strategy], settings: WriteVerifySettings) -> None:
         """Raise `LimitError` where the bench does not allow the strategy's largest pulses."""
-        for pulse in strategy.largest_pulses(settings):
-            self._bench.check_pulse(pulse)
+        strategy.check_pulses(self._bench, settings)
 
     def program(
         self,

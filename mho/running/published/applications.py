@@ -15,18 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.projection import PUBLISHED, published_deviations
+from mho.confidence import clustered_binomial_interval
 from mho.errors import ConvergenceError
 from mho.procedures import Mimo
 from mho.running.execution import evaluate
 from mho.running.published.comparisons import Compared, Experiment, Outcome, Tell
 from mho.running.published.ensemble import Setup
 from mho.runs import Column, Figure, Table
-from mho.runs.intervals import binomial_interval
 
 Floats = NDArray[np.float64]
 
 BITS_A_CHIP = 3200  # at every signal-to-noise ratio
-CONFIDENCE = 0.95
 RATES = ("published", "chips", "low", "high", "float32")
 
 
@@ -110,7 +109,9 @@ class BitErrors(Experiment):
             each = [points[place] for points in found]
             bits = sum(point["bits"] for point in each)
             ours, single = (sum(point[name] * point["bits"] for point in each) for name in (chip, "float32"))
-            low, high = binomial_interval(round(ours), bits, CONFIDENCE)
+            low, high = clustered_binomial_interval(
+                [point[chip] * point["bits"] for point in each], [point["bits"] for point in each]
+            )
             snr = float(self.published["snr"].values[place])
             row = Compared.of(
                 f"bit error rate at {snr:g} dB",
@@ -119,7 +120,7 @@ class BitErrors(Experiment):
                 place + 1,
                 float(value),
             )
-            rows.append(replace(row, low=low, median=ours / bits, high=high))
+            rows.append(replace(row, low=float(low), median=ours / bits, high=float(high)))
             rates.append((snr, float(value), ours / bits, low, high, single / bits))
         columns = dict(zip(("snr", *RATES), np.array(rates).T, strict=True))
         facts = {
@@ -129,8 +130,8 @@ class BitErrors(Experiment):
         singles = ", ".join(f"{one[-1]:.2g}" for one in rates)
         told = (
             *told,
-            f"medians are all chips' {bits} bits a point together, between their 95 % interval; float32 on the same "
-            f"channels: {singles}",
+            f"medians are all chips' {bits} bits a point together, between their 95 % interval, chips as units; float32 on "
+            f"the same channels: {singles}",
             "the channel is not published: one is drawn for every chip",
         )
         return Outcome(tuple(rows), {f"rates_{self.short}": columns}, facts=facts, open_=told)

@@ -16,9 +16,10 @@ from mho.procedures.conditions import check_seed
 from mho.running.published.comparisons import Experiment, Outcome
 from mho.running.published.ensemble import Setup
 from mho.running.published.experiments import EXPERIMENTS, named_experiments
-from mho.running.published.rejection import combined
+from mho.running.published.rejection import LEVEL, combined
 from mho.runs import (
     Column,
+    Conclusion,
     Figure,
     Layout,
     RecordedParameter,
@@ -183,10 +184,23 @@ def repeat_published(
                 outcomes[one.name] = outcome = one.carry_out(setup, tell)
                 _write(run, one.name, outcome)
                 run.set_result(Repeated(setup, outcomes, path).plain())
+                run.conclude(_conclusion(outcomes, len(asked)))
         except KeyboardInterrupt:
             run.log("WARNING", f"stopped: {len(outcomes)} of {len(asked)} experiments are here")
             raise
     return Repeated(setup, outcomes, path)
+
+
+def _conclusion(outcomes: Mapping[str, Outcome], asked: int) -> Conclusion:
+    """Return how many experiments were repeated, and which of them the published curve rejects."""
+    curves = {name: one.rejection for name, one in outcomes.items() if one.rejection is not None}
+    tested = {name: one for name, one in curves.items() if one.least <= LEVEL}  # few chips reject nothing
+    rejected = [name for name, one in tested.items() if one.rejected]
+    done = f"{len(outcomes)} of {asked} experiments repeated"
+    if not tested:
+        return Conclusion(done)
+    which = f": {', '.join(rejected)}" if rejected else ""
+    return Conclusion(f"{done}, {len(rejected)} of {len(tested)} published curves rejected{which}")
 
 
 def _layout(asked: Sequence[Experiment]) -> Layout:

@@ -16,6 +16,7 @@ from mho.errors import QueueError
 from mho.running.queue.job import Job, JobStatus, Lane, Order
 from mho.running.queue.policy import Answer, Policy
 from mho.running.queue.schema import VERSION, statements
+from mho.runs import Conclusion
 
 BUSY = 20.0  # s to wait for another process's change; each takes milliseconds
 
@@ -207,9 +208,24 @@ def _job_of(row: Sequence[Any]) -> Job:
     )  # fmt: skip
     of_job = dict(zip(_OF_JOB, row[len(_ORDER) :], strict=True))
     of_job.update(
-        status=JobStatus(of_job["status"]), run=_path(of_job["run"]), resume_of=_path(of_job["resume_of"])
+        status=JobStatus(of_job["status"]),
+        run=_path(of_job["run"]),
+        resume_of=_path(of_job["resume_of"]),
+        conclusion=_conclusion(of_job["conclusion"]),
     )
     return Job(order=order, **of_job)
+
+
+def conclusion_row(conclusion: Conclusion | None) -> str | None:
+    """Return what the column of `jobs` keeps of a conclusion."""
+    return None if conclusion is None else json.dumps(vars(conclusion), ensure_ascii=False)
+
+
+def _conclusion(text: str | None) -> Conclusion | None:
+    if text is None:
+        return None
+    kept = json.loads(text)
+    return Conclusion(**{**kept, "warnings": tuple(kept["warnings"])})
 
 
 @lru_cache(1024)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mho.running.queue.policy import Policy
+from mho.runs import Conclusion, outcome_line
 
 
 class JobStatus(StrEnum):
@@ -117,6 +118,8 @@ class Job:
         Pulses that it took.
     error : str
         Kind of error that ended it, as `mho.errors.recorded_name` has it (``LimitError``); empty without one.
+    conclusion : Conclusion or None
+        Of the run of its last attempt; None before its end, and where its run file has none.
     """
 
     id: int
@@ -139,6 +142,12 @@ class Job:
     seconds: float | None
     pulses: int | None
     error: str = ""
+    conclusion: Conclusion | None = None
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, or why it waits again, in one line beside its status; empty where there is nothing to say."""
+        return outcome_line(self.status, self.reason, self.conclusion, named=False)
 
 
 LOUD = "NOT CONFIRMED SAFE"

@@ -17,17 +17,20 @@ from mho.running.plan import load_plan
 from mho.running.queue.durations import expected_seconds
 from mho.running.queue.job import WITHIN, Job, JobStatus, Order
 from mho.running.queue.store import Queue
+from mho.running.rehearsal import check_on_twins
 from mho.running.trust import (
     Code,
+    CodeNames,
     Trust,
     check_agreed,
     check_chain,
     check_trusted,
     check_unchanged,
+    code_of,
     foreign,
+    foreign_library,
     name_here,
     nobody,
-    strategy_of,
 )
 from mho.runs import RunFile, new_run_path
 from mho.toml import load_toml
@@ -106,7 +109,9 @@ def expect(
         bench = bench_key(order.bench)
         source = load_conditions(bench, order.preset, order.seed, order.force)
         procedure = make_procedure(order.procedure, order.parameters)
-        own = procedure.estimate(procedure.check(), source)
+        given = procedure.check()
+        check_on_twins(procedure, given, source, order.preset)
+        own = procedure.estimate(given, source)
         output = None if order.output is None else order.output.resolve()
         order = replace(order, bench=bench, output=output)
         if order.after is not None:
@@ -234,20 +239,20 @@ def order_of_run(path: Path, trust: Trust = nobody) -> Order:
         origin = file.provenance
         values, version = file.given, file.version
         seed, inputs = file.seed, file.input_hashes
+        names = code_of(file)
     missing = [name for name in ("procedure", "bench", "folder") if not origin.get(name)]
     if missing:
         raise QueueError(
             f"run file {path} does not say its {' and '.join(missing)}; add the job by `mho queue add`"
         )
     check_unchanged(path)
-    strategy = strategy_of(values)
-    _check_code(path, origin["procedure"], strategy, origin["bench"], trust)
-    if strategy:
-        values["strategy"] = name_here(strategy)
+    _check_code(path, names, origin["bench"], trust)
+    if names.strategy:
+        values["strategy"] = name_here(str(values["strategy"]))
     for name in inputs:
         if isinstance(value := values.get(name), str):
             values[name] = str(Path(origin["folder"]) / value)
-    named = name_here(origin["procedure"])
+    named = name_here(names.procedure)
     kind = find_procedure(named)
     return Order(
         procedure=_short_name(kind) or named,
@@ -260,7 +265,7 @@ def order_of_run(path: Path, trust: Trust = nobody) -> Order:
     )
 
 
-def _check_code(run: Path, procedure: str, strategy: str, bench: str, trust: Trust) -> None:
+def _check_code(run: Path, names: CodeNames, bench: str, trust: Trust) -> None:
     """Request trust for the code that repeating `run` would load: procedure, strategy, and the drivers in its bench file.
 
     Raises
@@ -268,7 +273,7 @@ def _check_code(run: Path, procedure: str, strategy: str, bench: str, trust: Tru
     InputError
         When it is not trusted, or exists only in the folder of the bench file, which the run file names.
     """
-    code = foreign(procedure, "", str(run), strategy)
+    code = foreign(names.procedure, "", str(run), names.strategy)
     text, _ = read_bench_texts(bench)
     drivers = foreign("", text, f"bench file {bench}")
     if drivers and Path(bench).parent.resolve() != Path.cwd():
@@ -277,8 +282,8 @@ def _check_code(run: Path, procedure: str, strategy: str, bench: str, trust: Tru
             "folder to take them from there"
         )
     check_trusted(run, (*code, *drivers), trust, elsewhere=True)
-    library = str(load_toml(text, f"bench file {bench}", InputError).get("visa", "")).partition("@")[0]
-    if library:  # PyVISA loads it as a shared library
+    library = foreign_library(str(load_toml(text, f"bench file {bench}", InputError).get("visa", "")))
+    if library:
         check_agreed(Code(run, "a VISA library", library), trust)
 
 

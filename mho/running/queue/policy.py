@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mho.errors import ChipMapError, InputError, LimitError, QueueError, RunFileError, recorded_class
+
 
 class Answer(StrEnum):
     """The action on a job that failed or was interrupted."""
@@ -22,6 +24,8 @@ class Answer(StrEnum):
 @dataclass(frozen=True)
 class Policy:
     """Reaction of a queue to a failed run, and to an interrupted one (its worker or the machine went down).
+
+    A job that failed by its own input, with its bench safe, is never run again and holds no other.
 
     Attributes
     ----------
@@ -53,7 +57,11 @@ class Decision:
     hold: str = ""
 
 
-def decide(policy: Policy, status: str, attempts: int) -> Decision:
+BAD_INPUT = (InputError, ChipMapError, LimitError, RunFileError, QueueError)
+"""Errors that come of a job's own input; another job, or another attempt, has nothing to do with them."""
+
+
+def decide(policy: Policy, status: str, attempts: int, error: str = "", *, safe: bool = False) -> Decision:
     """Decide about the job and the queue after a job has ended.
 
     Parameters
@@ -63,7 +71,13 @@ def decide(policy: Policy, status: str, attempts: int) -> Decision:
         Final status, a `JobStatus`; only "failed" and "interrupted" need a decision, as an abort was the user's wish.
     attempts : int
         Number of attempts, including this one.
+    error : str
+        Type of the error that ended it, as `mho.errors.recorded_name` has it.
+    safe : bool
+        Whether the bench is known to be safe.
     """
+    if status == "failed" and safe and issubclass(recorded_class(error), BAD_INPUT):
+        return Decision()
     answers = {"failed": policy.on_failure, "interrupted": policy.on_interruption}
     answer = answers.get(status, Answer.SKIP)
     if answer is Answer.SKIP:

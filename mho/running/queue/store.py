@@ -15,9 +15,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from mho.errors import QueueError
-from mho.running.queue.database import Database, order_row
+from mho.running.queue.database import Database, conclusion_row, order_row
 from mho.running.queue.job import ACTIVE, ENDED, WITHIN, Job, JobStatus, Lane, Order, Total
 from mho.running.queue.policy import Decision, Policy
+from mho.runs import Conclusion
 from mho.runs.liveness import birth_of
 from mho.runs.paths import DEFAULT_FOLDER
 
@@ -318,7 +319,7 @@ class Queue:
             return self._set(
                 number, status=JobStatus.RUNNING, reason="", run=run and str(run), attempts=found[0].attempts + 1,
                 worker=worker, worker_birth=worker_birth, runner=os.getpid(), runner_birth=birth_of(os.getpid()),
-                started=time.time(), ended=None, error="",
+                started=time.time(), ended=None, error="", conclusion=None,
             )  # fmt: skip
 
     def mark(self, number: int, status: JobStatus) -> Job:
@@ -343,6 +344,7 @@ class Queue:
         error: str = "",
         ended: float | None = None,
         confirmed: float | None = None,
+        conclusion: Conclusion | None = None,
     ) -> Job:
         """Record the end of a job and the decision about it in one transaction, which no crash can split.
 
@@ -354,11 +356,13 @@ class Queue:
             columns: dict[str, Any] = {
                 "status": status, "reason": reason, "ended": ended or time.time(), "seconds": seconds, "pulses": pulses,
                 "worker": None, "worker_birth": None, "runner": None, "runner_birth": None, "error": error,
+                "conclusion": conclusion_row(conclusion),
             }  # fmt: skip
             if decision.again:
                 first = self.next(job.order.bench)
                 columns |= {
                     "status": JobStatus.QUEUED,
+                    "conclusion": None,
                     "reason": f"attempt {job.attempts} {status}: {reason}",
                     "resume_of": str(job.run) if decision.resume and job.run else None,
                     "position": first.position - 1 if first else job.position,

@@ -9,6 +9,7 @@ from mho.procedures import stream
 from mho.running.notifications import Notifier, Occasion
 from mho.running.queue.job import JobStatus
 from mho.running.runner.messages import Event, JobChanged
+from mho.runs import status_words
 
 OCCASIONS: dict[JobStatus, Occasion] = {
     JobStatus.FINISHED: "finish",
@@ -26,11 +27,14 @@ def notifying(notifier: Notifier) -> Callable[[Event], None]:
             beyond = issubclass(recorded_class(job.error), LimitError)
             occasion: Occasion = "limit" if beyond else OCCASIONS[job.status]
             notifier.send(
-                f"mho: job {job.id} {job.status}",
-                f"{job.reason or job.order.in_words()}\n{job.run}",
+                f"mho: job {job.id} {status_words(job.status, job.conclusion)}",
+                f"{job.outcome or job.order.in_words()}\n{job.run}",
                 occasion,
             )
         elif isinstance(event, stream.Message) and event.level in ("ERROR", "CRITICAL"):
-            notifier.send("mho: the queue is held", event.text, "failure")
+            title = (
+                "the queue is held" if event.held or event.unsafe else f"{event.level.lower()} on the bench"
+            )
+            notifier.send(f"mho: {title}", event.text, "failure")
 
     return listen

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from mho.errors import QueueError
 from mho.procedures import stream
 from mho.running.queue.job import Job, Order, unsafe_text
-from mho.runs import Status
+from mho.runs import Conclusion, Status
 from mho.toml import StrictModel
 
 RUNNER_GONE = "the runner is gone"
@@ -64,6 +64,8 @@ class JobDone:
         Roles that are not confirmed safe, as far as they are known.
     confirmed : float or None
         When every output was read back as off, Unix time, s; None where nothing was sent to the bench, or it is not safe.
+    conclusion : Conclusion or None
+        What the run concludes; None of one that was not begun.
     """
 
     status: Status
@@ -74,6 +76,7 @@ class JobDone:
     error: str = ""
     live: tuple[str, ...] = ()
     confirmed: float | None = None
+    conclusion: Conclusion | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mho.processes import end_whole
 from mho.running.queue.job import ACTIVE, Job
-from mho.running.queue.job_processes import worker_lives
+from mho.running.queue.job_processes import runner_lives, worker_lives
 from mho.running.runner.outcome import found
 
 
@@ -61,9 +61,17 @@ def break_off(job: Job, family: str, patience: float) -> None:
 def as_it_stands(job: Job) -> Job:
     """Return a job in its true state: a job whose worker is gone does not run, whatever the queue still says.
 
-    The word for it is that of its run file, so that it is called the same wherever it is shown. A runner settles it.
+    The word for it is that of its run file, so that it is called the same wherever it is shown. A runner settles it: its
+    own, which may take its time to make the bench safe, or the next one.
     """
     if job.status not in ACTIVE or worker_lives(job):
         return job
-    outcome = found(job.run, "left by a runner that is gone", job.reason)
-    return replace(job, status=outcome.status, reason=outcome.reason, ended=outcome.ended)
+    end = "its runner settles it" if runner_lives(job) else "left by a runner that is gone"
+    outcome = found(job.run, end, job.reason)
+    return replace(
+        job,
+        status=outcome.status,
+        reason=outcome.reason,
+        ended=outcome.ended,
+        conclusion=outcome.conclusion,
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from mho.errors import RunFileError
 from mho.running.queue.job import JobStatus
 from mho.running.runner.messages import JobDone
-from mho.runs import GOING_ON, RunFile, Status
+from mho.runs import GOING_ON, Conclusion, RunFile, Status
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class JobOutcome:
         When its bench was read back as safe, Unix time, s; None where that was not.
     live : tuple of str
         Roles that the worker could not confirm safe, as far as it knew.
+    conclusion : Conclusion or None
+        Of the run; None where nothing tells it.
     """
 
     status: JobStatus
@@ -41,6 +43,7 @@ class JobOutcome:
     ended: float | None = None
     confirmed: float | None = None
     live: tuple[str, ...] = ()
+    conclusion: Conclusion | None = None
 
 
 def told(done: JobDone) -> JobOutcome:
@@ -55,6 +58,7 @@ def told(done: JobDone) -> JobOutcome:
         done.error,
         confirmed=done.confirmed,
         live=done.live,
+        conclusion=done.conclusion,
     )
 
 
@@ -78,9 +82,10 @@ def found(run: Path | None, end: str, asked: str = "") -> JobOutcome:
             return JobOutcome(JobStatus.INTERRUPTED, f"{end}, before its run file was begun")
         with RunFile(run) as file:
             status, reason, ended = file.status, file.reason, file.last_sign
+            conclusion = file.conclusion
     except RunFileError as error:
         return JobOutcome(JobStatus.INTERRUPTED, f"{why}; {error}", asked=bool(asked))
     if status in GOING_ON:  # the file is not the worker's that is gone, or its end is not yet to be seen
         status = Status.INTERRUPTED
     reason = reason or ("" if status is Status.FINISHED else why)
-    return JobOutcome(JobStatus(status), reason, asked=bool(asked), ended=ended)
+    return JobOutcome(JobStatus(status), reason, asked=bool(asked), ended=ended, conclusion=conclusion)

@@ -12,13 +12,14 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from mho.errors import MhoError, QueueError
+from mho.errors import BenchError, MhoError, QueueError, recorded_name
+from mho.instruments.bench_file import read_bench_texts
 from mho.procedures import stream
 from mho.procedures.origin import bench_key
-from mho.processes import make_safe_apart
+from mho.processes import Safed, make_safe_apart
 from mho.running.queue.database import StorageError
 from mho.running.queue.deferred_writes import DeferredWrites
-from mho.running.queue.job import ACTIVE, Job, JobStatus
+from mho.running.queue.job import ACTIVE, Job, JobStatus, Order
 from mho.running.queue.job_processes import family_of_workers, runner_lives
 from mho.running.queue.orders import next_run_path, run_before
 from mho.running.queue.policy import decide
@@ -41,7 +42,10 @@ from mho.running.runner.rendezvous import Rendezvous
 from mho.running.runner.server import Asked
 from mho.running.runner.service import EndRequested, RunnerService
 from mho.running.runner.worker_process import Child, ChildEnded, ChildMessage, Grace
+from mho.running.safety_statement import left_live
+from mho.running.trust import runs_foreign_code
 from mho.runs.liveness import birth_of
+from mho.toml import load_toml
 
 LOOK = 0.2  # s between looks into the queue, which other processes change
 GRACE = Grace()
@@ -151,12 +155,12 @@ class Runner:
 
     def _carry_out(self, job: Job) -> None:
         """Run one job from its start to the decision on what follows."""
-        run, after, trouble = None, None, ""
+        run, after, trouble, error = None, None, "", ""
         try:
             after = run_before(job.order, self._queue)
             run = next_run_path(job, self._queue.path.parent)
-        except MhoError as error:
-            trouble = f"{type(error).__name__}: {error}"
+        except MhoError as refused:
+            trouble, error = f"{type(refused).__name__}: {refused}", recorded_name(refused)
         # A worker begins on request. If this process is killed before the request, the worker does nothing; if killed
         # later, the queue has recorded both processes and the run file.
         worker = Child(self._presence.inbox, self._family)
@@ -171,7 +175,7 @@ class Runner:
         if begun is None or run is None:  # taken out of the line a moment ago, or it cannot be
             self._dismiss(worker)
             if begun is not None:
-                self._settle(begun, JobOutcome(JobStatus.FAILED, trouble, safe=True))
+                self._settle(begun, JobOutcome(JobStatus.FAILED, trouble, safe=True, error=error))
             return
         self._job, self._worker, self._pace, self._state = begun, worker, Pace(job.estimate), "running"
         worker.tell(Assignment(job.order, run, job.id, begun.attempts, job.resume_of, after))
@@ -207,21 +211,28 @@ class Runner:
         )  # an emergency stop wants it confirmed, also when nothing was begun
         if not outcome.safe or (stopped and outcome.confirmed is None):
             self._make_safe(outcome.live)
+        elif _has_begun(job, outcome) and _runs_foreign_code(job.order):
+            outcome = self._read_back(job, outcome)
         elif stopped and outcome.confirmed is not None:
             self._writes.confirm_safe(outcome.confirmed, f"read back when job {job.id} had ended")
         self._writes.write(lambda: self._note_end(job, outcome))
 
     def _note_end(self, job: Job, outcome: JobOutcome) -> None:
         policy = self._queue.lane(self.bench).policy
-        decision = GO_ON if outcome.asked else decide(policy, outcome.status, job.attempts)
+        decision = (
+            GO_ON
+            if outcome.asked
+            else decide(policy, outcome.status, job.attempts, outcome.error, safe=outcome.safe)
+        )
         self._queue.end(
             job.id, outcome.status, outcome.reason, decision,
             seconds=outcome.seconds, pulses=outcome.pulses, error=outcome.error,
-            ended=outcome.ended, confirmed=outcome.confirmed,
+            ended=outcome.ended, confirmed=outcome.confirmed, conclusion=outcome.conclusion,
         )  # fmt: skip
         self._tell_job(job.id)
         if decision.hold:
-            self._say("ERROR", f"the queue of {self.bench} is held: {self._queue.lane(self.bench).reason}")
+            reason = self._queue.lane(self.bench).reason
+            self._say("ERROR", f"the queue of {self.bench} is held: {reason}", held=True)
 
     def _see_that_alone(self) -> None:
         """Refuse when a job's own runner lives, even if its lock is gone."""
@@ -242,11 +253,22 @@ class Runner:
             end = wait_for_worker(job, self._family, self._grace.orphan, self._attend)
             self._settle(job, found(job.run, end, job.reason))
 
-    def _make_safe(self, feared: Sequence[str] = ()) -> bool:
-        """Make the bench safe from a new process; an unconfirmed output holds the queue, whatever its policy.
+    def _read_back(self, job: Job, outcome: JobOutcome) -> JobOutcome:
+        """Return how a job ended that had code of the user's own, whose word on the bench is not taken: it is read back."""
+        found = self._make_safe_apart()
+        trouble = left_live(self.bench, found)
+        if not trouble:
+            return replace(outcome, confirmed=found.confirmed)
+        if not found.safe:
+            self._hold_unsafe(found)
+        else:
+            self._say("CRITICAL", f"job {job.id}: {trouble}")
+        self._state = "idle"
+        reason = "; ".join(filter(None, (outcome.reason, trouble)))
+        return replace(outcome, reason=reason, safe=found.safe, confirmed=found.confirmed, live=found.live)
 
-        `feared` are roles that the worker could not confirm: they may be live where the new process finds none.
-        """
+    def _make_safe_apart(self) -> Safed:
+        """Make the bench safe from a new process, and attend meanwhile."""
         self._state = "making safe"
         self._presence.announce(self.state())
         with ThreadPoolExecutor(1, "making safe") as apart:
@@ -256,19 +278,33 @@ class Runner:
         done = making.result()
         if done.confirmed is not None:
             self._writes.confirm_safe(done.confirmed)
+        return done
+
+    def _make_safe(self, feared: Sequence[str] = ()) -> bool:
+        """Make the bench safe from a new process; an unconfirmed output holds the queue, whatever its policy.
+
+        `feared` are roles that the worker could not confirm: they may be live where the new process finds none.
+        """
+        done = self._make_safe_apart()
+        if done.confirmed is not None:
             self._say("WARNING", f"bench {self.bench} was made safe by a fresh process")
         else:
-            reason = f"bench {self.bench} is not confirmed safe: {done.reason}"
-            self._writes.hold_unsafe(reason, done.reason, done.live or feared)
-            self._say(
-                "CRITICAL",
-                f"{reason}. The queue is held; see to the bench, then `mho queue resume`",
-                unsafe=True,
-            )
+            self._hold_unsafe(done, feared)
         self._state = "idle"
         if self._job is None:  # else the end of the job says it
             self._presence.announce(self.state())
         return done.safe
+
+    def _hold_unsafe(self, done: Safed, feared: Sequence[str] = ()) -> None:
+        """Hold the queue, for the bench is not confirmed safe."""
+        reason = f"bench {self.bench} is not confirmed safe: {done.reason}"
+        self._writes.hold_unsafe(reason, done.reason, done.live or feared)
+        self._say(
+            "CRITICAL",
+            f"{reason}. The queue is held; see to the bench, then `mho queue resume`",
+            unsafe=True,
+            held=True,
+        )
 
     # --- what comes in ---
 
@@ -391,6 +427,24 @@ class Runner:
         with suppress(StorageError):
             self._presence.announce(JobChanged(self._queue.job(number)))
 
-    def _say(self, level: str, text: str, *, unsafe: bool = False) -> None:
+    def _say(self, level: str, text: str, *, unsafe: bool = False, held: bool = False) -> None:
         log.log(logging.getLevelNamesMapping()[level], text)
-        self._presence.announce(stream.Message(level, text, unsafe))
+        self._presence.announce(stream.Message(level, text, unsafe, held))
+
+
+def _has_begun(job: Job, outcome: JobOutcome) -> bool:
+    """Return whether a job has sent anything; one that was refused before may have found the bench in another's hands."""
+    return outcome.confirmed is not None or (job.run is not None and job.run.exists())
+
+
+def _runs_foreign_code(order: Order) -> bool:
+    """Return whether a job has code that is none of mho's own on real instruments; twins are gone with their worker."""
+    try:
+        text = read_bench_texts(order.bench)[
+            0
+        ]  # not `load_bench_file`: a driver of the user's own would run here
+        real = "simulation" not in load_toml(text, f"bench file {order.bench}", BenchError)
+        strategy = str(order.parameters.get("strategy", ""))
+        return real and runs_foreign_code(order.procedure, strategy, order.bench)
+    except (MhoError, OSError):  # nor can a worker have run it
+        return False

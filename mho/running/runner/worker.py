@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 from mho.errors import Aborted, MhoError, QueueError, recorded_name
 from mho.procedures.catalogue import make_procedure
 from mho.procedures.stream import Control, Ended, Event, Started
-from mho.processes import adopt_orphans, end_alone, end_children, interrupt
+from mho.processes import adopt_orphans, end_alone, end_children, interrupt, leave, left_threads
 from mho.running.execution import run
 from mho.running.failures import failure_reason
 from mho.running.queue.progress import Pace
@@ -48,11 +48,14 @@ def main() -> None:
     if not assignment.endswith(b"\n"):
         return  # the runner was gone before it could say what to do; nothing has begun
     outbox = Outbox(_private_output())
+    threads = threading.enumerate()
     try:
         outbox.send(_carry_out(decode(assignment), told, outbox.offer))
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is safe: what comes now has nothing to break off
         outbox.close(LAST_WORDS)
+    if left_threads(threads):  # of the procedure; Python would wait for them
+        leave(0)
 
 
 def _private_output() -> BinaryIO:
@@ -69,8 +72,14 @@ def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) 
     bench = assignment.order.bench
     obey = partial(_obey, told, control, bench if is_real(bench) else "")
     threading.Thread(target=obey, name="commands", daemon=True).start()
+    threads = threading.enumerate()
     done = _run(assignment, control, tell)
-    return replace(done, safe=False) if end_children() else done  # those have the bench's connections
+    if left := left_threads(threads):
+        log.warning(
+            "%s, a thread of the procedure, still runs: it ends with this process", " and ".join(left)
+        )
+    # What the procedure has left has the bench's connections.
+    return replace(done, safe=False) if end_children() or left else done
 
 
 def _obey(told: io.FileIO, control: Control, bench: str) -> None:
@@ -120,7 +129,9 @@ class _Watch(SafetyObserver):
         name = recorded_name(error) if status is Status.FAILED else ""
         status = self.ended.status if self.ended is not None else status
         bench = self.found(error)
-        return JobDone(status, reason, bench.safe, error=name, live=bench.live, confirmed=bench.confirmed)
+        return JobDone(
+            status, reason, bench.safe, error=name, live=bench.live, confirmed=bench.confirmed, conclusion=self.conclusion
+        )  # fmt: skip
 
 
 def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> JobDone:
@@ -152,7 +163,9 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Jo
         return safety.done(Status.FAILED, failure_reason(error), error)
     pulses = getattr(result, "summary", {}).get("pulses")
     safe, confirmed = safety.left_safe(None), safety.confirmed(None)
-    return JobDone(Status.FINISHED, "", safe, safety.seconds, pulses, confirmed=confirmed)
+    return JobDone(
+        Status.FINISHED, "", safe, safety.seconds, pulses, confirmed=confirmed, conclusion=safety.conclusion
+    )
 
 
 if __name__ == "__main__":

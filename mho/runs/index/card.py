@@ -23,12 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import RunFileError
+from mho.runs.conclusion import Conclusion
 from mho.runs.liveness import Writer
 from mho.runs.paths import SUFFIX
 from mho.runs.provenance import text_hash
 from mho.runs.reading.containment import check_contained, check_link, link_kind, open_text
-from mho.runs.reading.opening import intact, open_run_file, writer_of
-from mho.runs.reading.record import RunRecord
+from mho.runs.reading.opening import intact, open_run_file, schema_of, writer_of
+from mho.runs.reading.record import CONCLUSION_SINCE, RunRecord, conclusion_from
 from mho.runs.reading.text import read_text
 from mho.runs.schema import GOING_ON, Array, RecordedParameter, RunHeader, Status
 from mho.toml import load_toml
@@ -117,6 +118,8 @@ class Card:
         Unix time, s.
     results : tuple of Quantity
         The numbers and words of the run's summary.
+    conclusion : Conclusion or None
+        None of the file of an older mho, and of one that cannot be read.
     """
 
     facts: Facts
@@ -125,6 +128,7 @@ class Card:
     end: float | None = None
     parameters: tuple[Quantity, ...] = ()
     results: tuple[Quantity, ...] = ()
+    conclusion: Conclusion | None = None
 
 
 def card_text(header: RunHeader, arrays: Iterable[Array], start: datetime) -> str:
@@ -164,6 +168,7 @@ def read_card(path: Path) -> Card:
             tuple(
                 _quantity(name, value, units.get(name, "")) for name, value in plain_results(results).items()
             ),
+            _conclusion(path, entry) if schema_of(file) >= CONCLUSION_SINCE else None,
         )
 
 
@@ -201,6 +206,14 @@ def _results(path: Path, entry: h5py.h5g.GroupID) -> tuple[Mapping[str, Any], Ma
     if not all(isinstance(unit, str) for unit in units.values()):
         raise ValueError("its result has units that are no text")
     return values, units
+
+
+def _conclusion(path: Path, entry: h5py.h5g.GroupID) -> Conclusion:
+    check_link(path, b"conclusion", entry.links.get_info(b"conclusion").type)
+    group = h5py.h5g.open(entry, b"conclusion")
+    line, unsafe, warnings = (_text(path, group, name) for name in ("line", "unsafe", "warnings"))
+    measured = h5py.Dataset(open_text(path, group, b"measured"))
+    return conclusion_from(line, unsafe, warnings, int(measured[()]))
 
 
 def _text(path: Path, group: h5py.h5g.GroupID, name: str) -> str:

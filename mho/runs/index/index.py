@@ -19,11 +19,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from mho.errors import RunFileError
+from mho.runs.conclusion import Conclusion
 from mho.runs.index.annotations import Annotations
 from mho.runs.index.card import Facts, Quantity
 from mho.runs.index.query_sql import SOURCES, Vocabulary, condition, resolved, sort_key
 from mho.runs.index.store import open_store, restored, rows
-from mho.runs.index.update import FACTS, Changes, Progress, quoted, read_anew, update
+from mho.runs.index.update import CONCLUSION, FACTS, Changes, Progress, concluded, quoted, read_anew, update
 from mho.runs.paths import SUFFIX
 from mho.runs.schema import GOING_ON
 
@@ -32,7 +33,7 @@ NEWEST_FIRST = "-start"
 
 @dataclass(frozen=True, slots=True)
 class IndexedRun:
-    """A run in the index; `facts`, `status`, `reason` and `end` as in `mho.runs.index.card.Card`.
+    """A run in the index; `facts`, `status`, `reason`, `end` and `conclusion` as in `mho.runs.index.card.Card`.
 
     Attributes
     ----------
@@ -50,6 +51,7 @@ class IndexedRun:
     reason: str
     end: float | None
     tags: tuple[str, ...]
+    conclusion: Conclusion | None = None
 
     @property
     def duration(self) -> float | None:
@@ -229,10 +231,19 @@ class RunIndex:
 
     def _select(self, rest: str, values: Sequence[object]) -> list[IndexedRun]:
         tags = self.annotations.tags()
-        columns = quoted(["id", "path", "status", "reason", "end", *FACTS])
+        columns = quoted(["id", "path", "status", "reason", "end", *CONCLUSION[1:], *FACTS])
         return [
-            IndexedRun(number, Path(path), Facts(*facts), status, reason, end, tags.get(facts[0], ()))
-            for number, path, status, reason, end, *facts in self._rows(
+            IndexedRun(
+                number,
+                Path(path),
+                Facts(*facts),
+                status,
+                reason,
+                end,
+                tags.get(facts[0], ()),
+                concluded(line, warnings, measured, unsafe),
+            )
+            for number, path, status, reason, end, line, warnings, measured, unsafe, *facts in self._rows(
                 f"SELECT {columns} FROM runs WHERE {rest}", values
             )
         ]

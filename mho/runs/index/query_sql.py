@@ -26,7 +26,8 @@ from mho.runs.units import converted
 
 TEXTS = {
     "title", "procedure", "version", "status", "reason", "path", "chip", "bench", "preset", "seed", "host",
-    "user", "mho", "commit", "id", "resume_of", "rerun_of",
+    "user", "mho", "commit", "id", "resume_of", "rerun_of", "conclusion",
+    "warnings", "measured", "unsafe",
 }  # fmt: skip
 TIMES = {"date": "start", "start": "start", "end": "end"}
 DURATION = (
@@ -150,6 +151,8 @@ class _Compiler:
 
     def _flag(self, name: str, position: int) -> Condition:
         source, name = self.resolve(name, position)
+        if name == "measured" and not source:
+            return f"{_column(name)} = 'yes'", []
         if source:
             return _has(source, name, "coalesce(number <> 0, text NOT IN ('', 'none', 'false'))", [])
         if name in ("tag", "note"):
@@ -181,6 +184,8 @@ class _Compiler:
             return _negated(operator, found)
         if name == "status" and operator in ("=", "!=") and value.text.lower() not in STATUSES:
             raise self._wrong(asked, f"a status is one of {', '.join(STATUSES)}")
+        if name == "measured" and (operator not in ("=", "!=") or value.text.lower() not in ("yes", "no")):
+            raise self._wrong(asked, "it is yes or no, of a run that finished")
         if operator in _ORDER and not value.quoted and (numeric := _NUMBER.fullmatch(value.text)):
             return f"CAST({_column(name)} AS REAL) {operator} ?", [float(numeric[1])]
         return _text_test(_column(name), operator, value)

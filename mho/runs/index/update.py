@@ -9,16 +9,18 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from mho.errors import RunFileError
+from mho.runs.conclusion import Conclusion
 from mho.runs.index.card import UNREADABLE, Card, Facts, read_card, unreadable
 from mho.runs.index.store import rows, writing
 from mho.runs.paths import SUFFIX
-from mho.runs.schema import GOING_ON
+from mho.runs.schema import GOING_ON, Status
 
 BATCH = 200
 """Files read between two writes: others may write too, and no more is lost when a rebuild is stopped."""
 
 FACTS = [field.name for field in fields(Facts)]
-_COLUMNS = ["path", "mtime", "size", *FACTS, "status", "reason", "end", "words"]
+CONCLUSION = ["conclusion", "line", "warnings", "measured", "unsafe"]
+_COLUMNS = ["path", "mtime", "size", *FACTS, "status", "reason", "end", *CONCLUSION, "words"]
 
 
 def quoted(names: Iterable[str]) -> str:
@@ -97,7 +99,16 @@ def _look_at(folder: Path, path: str, state: State) -> tuple[str, State, Card]:
 
 def _keep(store: sqlite3.Connection, path: str, state: State, card: Card) -> None:
     store.execute("DELETE FROM runs WHERE path = ?", (path,))
-    row = [path, *state, *vars(card.facts).values(), card.status, card.reason, card.end, _words(path, card)]
+    row = [
+        path,
+        *state,
+        *vars(card.facts).values(),
+        card.status,
+        card.reason,
+        card.end,
+        *_concluded(card),
+        _words(path, card),
+    ]
     (number,) = store.execute(_INSERT, row).fetchone()
     quantities = [
         (number, source, one.name, one.number, one.text, one.unit)
@@ -109,6 +120,23 @@ def _keep(store: sqlite3.Connection, path: str, state: State, card: Card) -> Non
     store.executemany("INSERT OR IGNORE INTO names VALUES (?, ?, ?)", names)
 
 
+def _concluded(card: Card) -> tuple[str | None, ...]:
+    """Return the columns `CONCLUSION` of a run; NULL in that of an older mho."""
+    end = card.conclusion
+    if end is None:
+        return (None,) * len(CONCLUSION)
+    finished = card.status == Status.FINISHED
+    measured = ("yes" if end.measured else "no") if finished else None
+    return end.text if finished else "", end.line, "\n".join(end.warnings), measured, end.unsafe
+
+
+def concluded(line: str | None, warnings: str, measured: str | None, unsafe: str) -> Conclusion | None:
+    """Return the conclusion that an index keeps in its columns; None where there is none."""
+    if line is None:
+        return None
+    return Conclusion(line, tuple(filter(None, warnings.split("\n"))), measured != "no", unsafe)
+
+
 def _words(path: str, card: Card) -> str:
     """Return all text about a run, folded for a search without regard to case."""
     told = (
@@ -116,6 +144,7 @@ def _words(path: str, card: Card) -> str:
         *(fact for fact in vars(card.facts).values() if isinstance(fact, str)),
         card.status,
         card.reason,
+        *filter(None, _concluded(card)),
         *(f"{one.name} {one.text}" for one in (*card.parameters, *card.results)),
     )
     return "\n".join(filter(None, told)).casefold()

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,14 @@ class Compared:
     ----------
     rounded : bool
         Equal within the tolerance of digital computations, and not bit for bit.
+    restated : bool
+        Computed otherwise from the same data by the version that made the second run: not compared.
     """
 
     name: str
     difference: str = ""
     rounded: bool = False
+    restated: bool = False
 
     @property
     def equal(self) -> bool:
@@ -91,7 +95,12 @@ class Change:
 
 
 def compare_runs(
-    first: Path, second: Path, *, as_far_as_first: bool = False, with_additions: bool = False
+    first: Path,
+    second: Path,
+    *,
+    as_far_as_first: bool = False,
+    with_additions: bool = False,
+    restated: Collection[str] = (),
 ) -> tuple[Compared, ...]:
     """Compare the data of two run files: tables, maps and arrays, result, log and settings; no wall time.
 
@@ -102,6 +111,8 @@ def compare_runs(
     with_additions : bool
         The second was made by an mho that may be newer: columns and values of the result that only it has are additions,
         and no differences.
+    restated : collection of str
+        Patterns of columns and values of the result that the second one computes otherwise from the same data.
 
     Raises
     ------
@@ -109,12 +120,14 @@ def compare_runs(
         One of the files cannot be read.
     """
     with closing(open_run_file(first)) as one, closing(open_run_file(second)) as two:
-        data = tuple(_data(one["entry"], two["entry"], as_far_as_first, with_additions))
+        data = tuple(_data(one["entry"], two["entry"], as_far_as_first, with_additions, restated))
     with RunFile(first) as old, RunFile(second) as new:
         told: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
             ("instruments", _measuring(old.instruments), _measuring(new.instruments)),
             ("cells", {"": old.cells}, {"": new.cells}),
         ]
+        if old.formed and not as_far_as_first:
+            told += [("formed cells", {"": old.formed}, {"": new.formed})]
         if not as_far_as_first:
             told += [
                 ("instruments afterwards", _measuring(old.settings_after), _measuring(new.settings_after)),
@@ -128,10 +141,12 @@ def compare_runs(
                 ),
                 _told(
                     "result",
-                    _lasting(old.summary),
-                    _known(old, new) if with_additions else _lasting(new.summary),
+                    _stated(_lasting(old.summary), restated),
+                    _stated(_known(old, new) if with_additions else _lasting(new.summary), restated),
                 ),
             )
+            if _lasting(old.summary) != _stated(_lasting(old.summary), restated):
+                data += (Compared("result, intervals and what follows from them", restated=True),)
     return data + tuple(Compared(name, _mappings_differ(then, now)) for name, then, now in told)
 
 
@@ -154,12 +169,16 @@ def compare_surroundings(then: Mapping[str, str], now: Mapping[str, str]) -> tup
     return tuple(changes)
 
 
-def _data(one: h5py.Group, two: h5py.Group, as_far: bool, additions: bool) -> Iterator[Compared]:
+def _data(
+    one: h5py.Group, two: h5py.Group, as_far: bool, additions: bool, restated: Collection[str]
+) -> Iterator[Compared]:
     old, new = (dict(_datasets(entry)) for entry in (one, two))
     if additions:
         new = {name: dataset for name, dataset in new.items() if name in old}
     for name in dict.fromkeys((*old, *new)):
-        if name not in old or name not in new:
+        if _is_of(name, restated):
+            yield Compared(name, restated=True)
+        elif name not in old or name not in new:
             yield Compared(name, f"only in the {'second' if name not in old else 'first'} run")
         else:
             difference = _datasets_differ(old[name], new[name], as_far)
@@ -255,6 +274,24 @@ def _lasting(summary: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in summary.items()
         if name not in OF_THE_MOMENT
     }
+
+
+def _is_of(name: str, patterns: Collection[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _stated(values: Any, restated: Collection[str], within: str = "") -> Any:
+    """Return values by name, within mappings and lists too, without those whose dotted name is restated."""
+    match values:
+        case Mapping():
+            return {
+                name: _stated(value, restated, f"{within}{name}.")
+                for name, value in values.items()
+                if not _is_of(f"{within}{name}", restated)
+            }
+        case list():
+            return [_stated(value, restated, within) for value in values]
+    return values
 
 
 def _known(old: RunFile, new: RunFile) -> dict[str, Any]:

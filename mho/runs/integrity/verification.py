@@ -142,7 +142,7 @@ FACTS: tuple[Callable[[RunRecord], object], ...] = (
     lambda run: run.parameters,
     lambda run: (run.instruments, run.settings_after),
     lambda run: (run.provenance, run.seed, run.chip_seed, run.input_hashes),
-    lambda run: (run.summary, run.result_units, run.source),
+    lambda run: (run.summary, run.result_units, run.source, run.conclusion),
     lambda run: read_card(run.path),
 )
 """Read the facts that commands use of a run in addition to its data."""

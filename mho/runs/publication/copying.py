@@ -45,7 +45,7 @@ EMPTIED = (
 
 AS_THEY_ARE = frozenset((
     "definition", "status", "start_time", "end_time", "procedure/name", "procedure/version", "result/units",
-    "chip/sha256", "procedure/source_sha256", "log/level", "provenance/git_commit", "provenance/inputs",
+    "chip/sha256", "chip/formed", "procedure/source_sha256", "log/level", "provenance/git_commit", "provenance/inputs",
 ))  # fmt: skip
 """Texts that hold no words of a person."""
 
@@ -225,7 +225,7 @@ class _Copying:
             return [in_json(one, names.without_names) for one in values]
         if path in IN_WORDS:
             return [in_json(one, names.withheld, IN_WORDS[path]) for one in values]
-        if path == "result/values":
+        if path in ("result/values", "conclusion/warnings"):
             return [in_json(one, names.withheld) for one in values]
         return [names.withheld(one) for one in values]
 

@@ -19,6 +19,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.cell_sets import PackedCells, formed_cells_in, united
 from mho.errors import RunFileError
 from mho.runs.drawable import Drawable
 from mho.runs.figures import Figure
@@ -321,6 +322,33 @@ class RunFile(RunRecord):
         """Return an array's unit."""
         with intact(self.path):
             return unit_of(self._array(name))
+
+    def formed_cells(
+        self, shapes: Mapping[str, tuple[int, int]], formed_above: float
+    ) -> tuple[PackedCells, ...]:
+        """Return the chip's cells that were formed when the run ended, however it ended.
+
+        Its record says it; one that was killed, or is of an older version, tells it by the reads in its table of pulses.
+
+        Parameters
+        ----------
+        shapes : mapping
+            Rows and columns of the chip's arrays, in their order.
+        formed_above : float
+            Conductance (S) from which a cell is formed.
+        """
+        recorded = formed_cells_in(self.formed, f"record of formed cells in {self.path}", RunFileError)
+        masks = {name: np.zeros(shape, bool) for name, shape in shapes.items()}
+        rows = self.table("pulses") if "pulses" in self.tables else {}
+        if {"row", "column", "conductance"} <= rows.keys():
+            conducts = rows["conductance"] >= formed_above
+            one = self.parameters.get("array")
+            for number, (name, mask) in enumerate(masks.items()):
+                there = rows["array"] == number if "array" in rows else name == getattr(one, "value", None)
+                here = conducts & there
+                mask[rows["row"][here], rows["column"][here]] = True
+        seen = (PackedCells.of(name, mask) for name, mask in masks.items() if mask.any())
+        return united(recorded, seen)
 
     def _follow(self, name: str) -> h5py.Dataset:
         """Return a growing dataset, kept open so that `refresh` reaches it."""

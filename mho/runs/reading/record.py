@@ -12,6 +12,7 @@ from typing import Any
 
 import h5py
 
+from mho.runs.conclusion import Conclusion
 from mho.runs.liveness import Writer
 from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, schema_of, writer_of
 from mho.runs.reading.own_items import OwnItems
@@ -21,6 +22,9 @@ from mho.runs.schema import GOING_ON, RecordedParameter, Status
 
 RESULT_SINCE = 3
 """Schema from which on the result is a group, with units."""
+
+CONCLUSION_SINCE = 5
+"""Schema from which on a run file has a conclusion."""
 
 SEED_DIGITS = 4000
 """Python reads no more."""
@@ -85,6 +89,18 @@ class RunRecord:
     def reason(self) -> str:
         """Why the run failed or was aborted; empty otherwise."""
         return self._text("reason")
+
+    @property
+    def conclusion(self) -> Conclusion | None:
+        """What the run concludes; None in files of older versions.
+
+        Of a run that goes on or did not finish it has no line, and the warnings so far.
+        """
+        if self.schema < CONCLUSION_SINCE:
+            return None
+        line, unsafe, warnings = (self._text(f"conclusion/{name}") for name in ("line", "unsafe", "warnings"))
+        with intact(self.path):
+            return conclusion_from(line, unsafe, warnings, int(self._group("conclusion/measured")[()]))
 
     @property
     def start_time(self) -> datetime:
@@ -157,6 +173,12 @@ class RunRecord:
         """The list of the chip's defects that the run went by, as text; "" for none, and in older files."""
         with intact(self.path):
             return self._text("chip/defects") if "defects" in self._group("chip") else ""
+
+    @property
+    def formed(self) -> str:
+        """The chip's cells that were formed when the run ended, as text; "" in older files."""
+        with intact(self.path):
+            return self._text("chip/formed") if "formed" in self._group("chip") else ""
 
     @property
     def cells(self) -> str:
@@ -270,6 +292,14 @@ class RunRecord:
             members = self._items.members("bench")
             names = [name for name, item in members.items() if isinstance(item, h5py.Group)]
         return {name: self._json(f"bench/{name}/{which}") for name in names}
+
+
+def conclusion_from(line: str, unsafe: str, warnings: str, measured: int) -> Conclusion:
+    """Return a conclusion from what a run file stores of it; `ValueError` where that is no conclusion."""
+    told = json.loads(warnings)
+    if not isinstance(told, list) or not all(isinstance(one, str) for one in told):
+        raise ValueError("its warnings are not a list of texts")
+    return Conclusion(line, tuple(told), bool(measured), unsafe)
 
 
 def _parameter(dataset: h5py.Dataset) -> RecordedParameter:

@@ -125,10 +125,10 @@ def create_text(group: h5py.Group, name: str, text: str, size: int | None = None
 
 def write_text(dataset: h5py.Dataset, text: str) -> None:
     """Overwrite a fixed-length text dataset, cutting `text` to its size."""
-    dataset[()] = cut(text, dataset.dtype.itemsize)
+    dataset[...] = cut(text, dataset.dtype.itemsize)
 
 
-def write_json(dataset: h5py.Dataset, values: Mapping[str, Any], what: str) -> None:
+def write_json(dataset: h5py.Dataset, values: Mapping[str, Any] | list[str], what: str) -> None:
     """Overwrite a fixed-length text dataset with `values` as JSON.
 
     Raises
@@ -138,7 +138,11 @@ def write_json(dataset: h5py.Dataset, values: Mapping[str, Any], what: str) -> N
     """
     size = dataset.dtype.itemsize
     try:
-        data = encode(json.dumps(dict(values), default=_plain, ensure_ascii=False))
+        data = encode(
+            json.dumps(
+                values if isinstance(values, list) else dict(values), default=_plain, ensure_ascii=False
+            )
+        )
     except (TypeError, ValueError) as error:
         raise RunFileError(
             f"{what} cannot be stored as JSON ({error}); use numbers, text, lists and mappings"

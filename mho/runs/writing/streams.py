@@ -41,6 +41,11 @@ class RowStream:
         self.datasets = [Growing(group[name]) for name in names]
         self._length = 0
 
+    @property
+    def length(self) -> int:
+        """How many rows there are."""
+        return self._length
+
     def _write(self, rows: list[NDArray[Any]]) -> None:
         for dataset, values in zip(self.datasets, rows, strict=True):
             dataset.write(self._length, values)
@@ -77,6 +82,11 @@ class TableStream(RowStream):
             for column, dtype in zip(self._columns, self._dtypes, strict=True)
             if dtype.kind in "biu" or column.shape
         ]
+
+    @property
+    def length(self) -> int:
+        """How many rows there are, those that are staged included."""
+        return self._length + self._staged
 
     def append(self, values: Mapping[str, Any]) -> bool:
         """Stage one row, a value for every column; return whether the stage is full and must be drained."""

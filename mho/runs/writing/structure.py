@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from mho.errors import RunFileError
+from mho.runs.conclusion import LINE_BYTES, WARNINGS_BYTES
 from mho.runs.figures import FIGURES, figures_text
 from mho.runs.index.card import CARD, card_text
 from mho.runs.integrity.seal import prepare_seal
@@ -35,6 +36,7 @@ from mho.runs.schema import (
 )
 
 STATUS_BYTES = 16
+FORMED = "formed"  # of the chip, its cells that are formed
 TIME_BYTES = 40
 REASON_BYTES = 2048
 LEVEL_BYTES = 16
@@ -48,7 +50,7 @@ KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 """Kinds of number a table or array may hold; a value fits a column of its own or a higher rank."""
 
 _ENTRY = {
-    "title", "start_time", "end_time", "status", "reason", "heartbeat", "summary", "result", "definition",
+    "title", "start_time", "end_time", "status", "reason", "heartbeat", "summary", "result", "conclusion", "definition",
     "card", "writer", "procedure", "bench", "chip", "provenance", "maps", "arrays", FIGURES, "log", "seal", "publication",
 }  # fmt: skip
 
@@ -144,6 +146,11 @@ def lay_out(file: h5py.File, header: RunHeader, layout: Layout, writer: Writer, 
     result = _group(entry, "result", "NXcollection")
     create_compressed_text(result, "values", b"{}", JSON_BYTES)
     create_compressed_text(result, "units", b"{}", JSON_BYTES)
+    conclusion = _group(entry, "conclusion", "NXcollection")
+    create_text(conclusion, "line", "", LINE_BYTES)
+    create_text(conclusion, "unsafe", "", LINE_BYTES)
+    create_compressed_text(conclusion, "warnings", b"[]", WARNINGS_BYTES)
+    _number(conclusion, "measured", 1, "", "1 where anything was measured, else 0")
     _number(entry, "heartbeat", start.timestamp(), "s", "Unix time of the writer's last sign of life")
 
     process = _group(entry, "writer", "NXcollection")
@@ -195,6 +202,8 @@ def _header(entry: h5py.Group, header: RunHeader) -> None:
     create_text(chip, "sha256", text_hash(header.chip))
     if header.defects:
         create_text(chip, "defects", header.defects)
+    if header.formed_bytes:
+        create_compressed_text(chip, FORMED, header.formed.encode(), header.formed_bytes)
     create_text(chip, "cells", header.cells)
 
     provenance = _group(entry, "provenance", "NXcollection")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -15,13 +16,15 @@ import h5py
 from numpy.typing import ArrayLike
 
 from mho.errors import Aborted, RunFileError
+from mho.runs.conclusion import MOST_WARNINGS, WARNING_BYTES, Conclusion
 from mho.runs.reading.opening import items_of
-from mho.runs.reading.text import write_json, write_text
+from mho.runs.reading.text import cut, decode, write_json, write_text
 from mho.runs.schema import GOING_ON, Layout, RunHeader, Status
 from mho.runs.writing.conversion import fit
 from mho.runs.writing.creation import create_run_file
 from mho.runs.writing.live_file import LiveFile
 from mho.runs.writing.streams import LogStream, MapStream, RowStream, TableStream
+from mho.runs.writing.structure import FORMED
 
 
 class RunWriter:
@@ -41,6 +44,9 @@ class RunWriter:
         self._maps = {image.name: MapStream(entry["maps"][image.name], image) for image in layout.maps}
         self._arrays = {array.name: entry["arrays"][array.name]["value"] for array in layout.arrays}
         self._log = LogStream(entry["log"])
+        self._filled: set[str] = set()  # arrays
+        self._warnings: list[str] = []  # different ones
+        self._further = 0  # how many came after MOST_WARNINGS of them
         self._live = LiveFile(path, file, self._drain, self._note, self._digests)
         self._lock = self._live.lock
         self._writing = self._live.writing
@@ -136,11 +142,17 @@ class RunWriter:
                 raise self._undeclared("array", name, self._arrays)
             dataset = self._arrays[name]
             dataset[...] = fit(values, dataset.dtype, dataset.shape, f"array {name!r}")
+            self._filled.add(name)
 
     def log(self, level: str, message: str) -> None:
-        """Append `message` to the run's log, with the time; a long one takes several entries."""
+        """Append `message` to the run's log, with the time; a long one takes several entries.
+
+        One of the level ``WARNING`` is among the warnings of the run's conclusion, too.
+        """
         with self._writing():
             self._log.append(self._live.elapsed(), level, message)
+            if level == "WARNING":
+                self._warn(message)
 
     def set_settings(self, instrument: str, settings: Mapping[str, str]) -> None:
         """Store an instrument's settings after the run (at most 64 KiB as JSON).
@@ -156,6 +168,11 @@ class RunWriter:
                 raise self._undeclared("instrument", instrument, known)
             target = self._entry["bench"][instrument]["settings_after"]
             write_json(target, settings, f"settings of {instrument!r}")
+
+    def set_formed(self, formed: str) -> None:
+        """Store which of the chip's cells are formed, as text that fits the room that the header asked for."""
+        with self._writing():
+            write_text(self._entry["chip"][FORMED], formed)
 
     def set_result(self, values: Mapping[str, Any], units: Mapping[str, str] | None = None) -> None:
         """Store the run's result in a few numbers and words (at most 64 KiB as JSON), replacing any before.
@@ -175,6 +192,36 @@ class RunWriter:
         with self._writing():
             write_json(self._entry["result/values"], values, "the result")
             write_json(self._entry["result/units"], units or {}, "the units of the result")
+
+    def lengths(self) -> dict[str, int]:
+        """Return the rows of every table, the images of every map (``maps/NAME``), and 1 for a filled array."""
+        with self._lock:
+            rows = {name: stream.length for name, stream in self._tables.items()}
+            images = {f"maps/{name}": stream.length for name, stream in self._maps.items()}
+            return rows | images | {f"arrays/{name}": int(name in self._filled) for name in self._arrays}
+
+    def conclude(self, conclusion: Conclusion) -> Conclusion:
+        """Store what the run concludes, replacing any before; return it with the warnings that were logged.
+
+        Raises
+        ------
+        RunFileError
+            It cannot be written any more.
+        """
+        with self._writing():
+            for warning in conclusion.warnings:
+                self._warn(warning)
+            warnings = [
+                *self._warnings,
+                *[f"{self._further} more warnings are in the log"] * bool(self._further),
+            ]
+            group = self._entry["conclusion"]
+            write_text(group["line"], conclusion.line)
+            write_text(group["unsafe"], conclusion.unsafe)
+            group["measured"][()] = int(conclusion.measured)
+            if self._further:
+                write_json(group["warnings"], warnings, "the warnings")
+            return replace(conclusion, warnings=tuple(warnings))
 
     def pause(self, paused: bool) -> None:
         """Record in the file that the run is paused or resumed."""
@@ -224,6 +271,18 @@ class RunWriter:
 
     def _note(self, message: str) -> None:
         self._log.append(self._live.elapsed(), "WARNING", message)
+        self._warn(message)
+
+    def _warn(self, message: str) -> None:
+        """Keep a warning for the conclusion, at once: the process may be killed before the run ends."""
+        warning = decode(cut(" ".join(message.split()), WARNING_BYTES))
+        if warning in self._warnings:
+            return
+        if len(self._warnings) == MOST_WARNINGS:
+            self._further += 1
+            return
+        self._warnings.append(warning)
+        write_json(self._entry["conclusion/warnings"], self._warnings, "the warnings")
 
     def _digests(self) -> dict[str, bytes]:
         streams: list[RowStream] = [*self._tables.values(), *self._maps.values(), self._log]

@@ -86,6 +86,29 @@ def test_read_noise_is_told_of_the_part_that_series_see() -> None:
     )
 
 
+def test_the_meter_s_noise_is_not_told_for_that_of_the_cells() -> None:
+    rng, interval, samples = np.random.default_rng(4), 1e-3, 400
+    times = np.geomspace(BASE["noise_fastest"], BASE["noise_slowest"], 11)
+    kept = np.exp(-interval / times)
+    state, reads = rng.standard_normal((48, 11)), np.empty((48, samples))
+    for sample in range(samples):
+        state = kept * state + np.sqrt(1.0 - kept**2) * rng.standard_normal(state.shape)
+        reads[:, sample] = 1.0 + 0.01 / np.sqrt(11) * state.sum(axis=1)
+    cells = {name: np.full(48, 1.0) for name in ("levels", "mean", "low", "high", "dwell_low", "dwell_high")}
+
+    def noise_of(white: float) -> list[Estimate]:
+        noisy = reads + white * rng.standard_normal(reads.shape)
+        squares = noisy.mean(axis=1) ** 2
+        variances = (noisy.var(axis=1) / squares)[:, None]
+        steps = (0.5 * (np.diff(noisy, axis=1) ** 2).mean(axis=1) / squares)[:, None]
+        return noise_levels(variances, cells, interval, samples, 1e-9, BASE, steps)
+
+    for white in (0.0, 0.01, 0.02):
+        (noise,) = noise_of(white)
+        assert noise.low < 0.01 < noise.high
+    assert noise_of(1.0) == []  # nothing of the cells is left
+
+
 def test_traps_that_cannot_be_seen_are_allowed_for() -> None:
     cells = {
         "levels": np.repeat([1, 2], [30, 10]), "mean": np.ones(40), "low": np.full(40, 0.98),

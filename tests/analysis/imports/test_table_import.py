@@ -101,18 +101,20 @@ def test_pulses_that_cannot_be_meant_are_refused(tmp_path: Path, text: str, word
 
 
 def test_the_map_holds_the_last_read_of_each_cell(tmp_path: Path):
-    imported(tmp_path, "row,col,G\n5,1,1\n5,1,2\n9,3,4\n9,1,nan\n5,3,\n", array="multiply", chip="reference")
+    imported(
+        tmp_path, "row,col,G (uS)\n5,1,1\n5,1,2\n9,3,4\n9,1,nan\n5,3,\n", array="multiply", chip="reference"
+    )
     with RunFile(tmp_path / "run.h5") as run:
         rows, columns = run.map_axes("multiply_conductance")
         assert (rows.tolist(), columns.tolist()) == ([5, 9], [1, 3])
-        np.testing.assert_array_equal(run.map("multiply_conductance"), [[2.0, np.nan], [np.nan, 4.0]])
+        np.testing.assert_array_equal(1e6 * run.map("multiply_conductance"), [[2.0, np.nan], [np.nan, 4.0]])
         assert run.status == "finished"
         assert run.provenance["inputs"].startswith("table ")
         assert summarise(run).chip == "reference"
 
 
 def test_a_column_of_text_is_left_out_and_said(tmp_path: Path):
-    table = imported(tmp_path, "row,col,G,who\n0,0,1,me\n0,1,2,7\n")
+    table = imported(tmp_path, "row,col,G (uS),who\n0,0,1,me\n0,1,2,7\n")
     assert "who" not in table
     with RunFile(tmp_path / "run.h5") as run:
         assert "'who' holds text" in run.log()[0].message
@@ -120,7 +122,7 @@ def test_a_column_of_text_is_left_out_and_said(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("text", "raw"),
-    [("row,col,I,V\n0,0,1e-9,0\n0,1,2,4\n", "voltage"), ("row,col,R\n0,0,0\n0,1,2\n", "resistance")],
+    [("row,col,I,V\n0,0,1e-9,0\n0,1,0.5,1\n", "voltage"), ("row,col,R\n0,0,0\n0,1,2\n", "resistance")],
 )
 def test_where_nothing_was_measured_there_is_no_conductance(tmp_path: Path, text: str, raw: str):
     table = imported(tmp_path, text)
@@ -182,7 +184,7 @@ def test_many_bad_lines_are_counted(tmp_path: Path):
         ("row,col,G\n1,2,3\n", {"columns": {"rwo": "row"}}, "no column is called 'rwo'; did you mean 'row'?"),
         ("row,col,G\n1,2,3\n", {"units": {"I": "nA"}}, "has no column 'I' to be in nA"),
         (
-            "row,col,G\n5000,2,3\n",
+            "row,col,G (uS)\n5000,2,3\n",
             {"array": "multiply", "chip": "reference"},
             "0 to 1023; the table has row 5000",
         ),
@@ -198,9 +200,9 @@ def test_what_is_not_understood_is_said(tmp_path: Path, text: str, options: dict
 
 def test_an_unknown_chip_is_said(tmp_path: Path):
     with pytest.raises(ChipMapError, match="has no array 'nope'"):
-        imported(tmp_path, "row,col,G\n1,2,3\n", array="nope", chip="reference")
+        imported(tmp_path, "row,col,G (uS)\n1,2,3\n", array="nope", chip="reference")
     with pytest.raises(ChipMapError, match="nochip"):
-        imported(tmp_path, "row,col,G\n1,2,3\n", chip="nochip")
+        imported(tmp_path, "row,col,G (uS)\n1,2,3\n", chip="nochip")
 
 
 @given(st.binary(max_size=80) | st.text(alphabet="rowclG,;\t\n 0123.e-\"'#()/", max_size=80).map(str.encode))
@@ -218,9 +220,9 @@ def test_any_bytes_are_imported_or_refused_in_one_line(
 
 def test_blocks_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("mho.analysis.imports.table_import.BLOCK_LINES", 7)
-    text = "row,col,G\n" + "".join(f"{n % 4},{n % 3},{n}\n" for n in range(50))
+    text = "row,col,G (uS)\n" + "".join(f"{n % 4},{n % 3},{n}\n" for n in range(50))
     table = imported(tmp_path, text)
-    assert table["conductance"] == [float(n) for n in range(50)]
+    assert table["conductance"] == pytest.approx([1e-6 * n for n in range(50)])
 
 
 def test_an_exported_map_can_be_imported(tmp_path: Path):

@@ -11,7 +11,7 @@ from mho.analysis.reports import collect_defects
 from mho.analysis.reports.defects import whole_lines
 from mho.chip_maps.chip import read_chip_text
 from mho.chip_maps.defects import CLASSES, OUTCOMES
-from mho.errors import ChipMapError, InputError
+from mho.errors import ChipMapError, InputError, RunFileError
 from mho.procedures.cells.programming.strategy import Outcome
 from mho.runs import Layout, Map, RunHeader, RunWriter
 
@@ -107,3 +107,57 @@ def test_what_a_chip_does_not_have_is_refused(tmp_path):
         collect_defects([run_file(tmp_path / "b.h5", np.full((1, 8), STUCK_ON), rows=[9])])
     with pytest.raises(ChipMapError, match="'elsewhere_defects', but its chip 'zuo2025' has no such array"):
         collect_defects([run_file(tmp_path / "c.h5", np.full((1, 8), STUCK_ON), array="elsewhere")])
+
+
+# --- cells that our own pulses destroyed ---
+
+
+def lost(row: int, column: int, cause: str = "over-voltage") -> dict[str, object]:
+    return {
+        "array": "invert",
+        "row": row,
+        "column": column,
+        "cause": cause,
+        "stress": "4.5 V on the bit line",
+    }
+
+
+def with_result(path: Path, cells: object, codes: np.ndarray | None = None) -> Path:
+    lines = np.arange(8), np.arange(8)
+    maps = () if codes is None else (Map("invert_outcome", "", *lines),)
+    with RunWriter.create(path, RunHeader("any", "Any", "1", {}, chip=CHIP), Layout(maps=maps)) as writer:
+        if codes is not None:
+            writer.snapshot("invert_outcome", codes.astype(float))
+        writer.set_result({"lost_cells": cells})
+    return path
+
+
+def test_a_cell_that_our_pulses_destroyed_says_so_whatever_the_run_found_of_it(tmp_path):
+    codes = np.zeros((8, 8))
+    codes[1, 2], codes[3, 3] = Outcome.STUCK_HIGH, Outcome.STUCK_HIGH
+    cells = [lost(1, 2), lost(5, 6, "deep RESET"), lost(7, 7)]
+    found = collect_defects([with_result(tmp_path / "a.h5", cells, codes)]).defects.defects
+    assert [(str(one.place), one.defect, one.kind, one.lost_by) for one in found] == [
+        ("invert[1, 2]", "stuck on", "stuck on, by our pulses", "over-voltage, 4.5 V on the bit line"),
+        ("invert[3, 3]", "stuck on", "stuck on", ""),
+        ("invert[5, 6]", "stuck off", "stuck off, by our pulses", "deep RESET, 4.5 V on the bit line"),
+        ("invert[7, 7]", "stuck on", "stuck on, by our pulses", "over-voltage, 4.5 V on the bit line"),
+    ]
+
+
+def test_a_run_without_classes_tells_the_cells_that_it_destroyed(tmp_path):
+    found = collect_defects([with_result(tmp_path / "a.h5", [lost(1, 2)])]).defects.defects
+    assert [(str(one.place), one.kind) for one in found] == [("invert[1, 2]", "stuck on, by our pulses")]
+
+
+@pytest.mark.parametrize(
+    "cells", [3, "invert", [3], [{"array": "invert"}], [{**lost(1, 2), "row": "x"}], {"a": 1}]
+)
+def test_a_list_of_destroyed_cells_that_is_none_is_damage(cells, tmp_path):
+    with pytest.raises(RunFileError, match=r"a\.h5: `lost_cells` in its result is no list of cells"):
+        collect_defects([with_result(tmp_path / "a.h5", cells)])
+
+
+def test_destroyed_cells_that_the_chip_does_not_have_are_refused(tmp_path):
+    with pytest.raises(ChipMapError, match="lies outside its 8 x 8"):
+        collect_defects([with_result(tmp_path / "a.h5", [lost(9, 2)])])

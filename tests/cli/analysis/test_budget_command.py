@@ -39,7 +39,7 @@ def test_it_says_what_to_mend_first_and_draws_it(shell: Shell, inverted: Path, t
     assert "error of the one-step INV" in out
     for cause in ("quantisation", "programming", "converters", "not explained"):
         assert cause in out
-    assert "first: the error would fall from" in out
+    assert "first: that alone would take" in out
     assert "noise is drawn anew on the same programmed cells, 2 times, seed 0" in out
     assert str(picture) in out
     assert "quantisation" in picture.read_text() or picture.read_text().startswith("<?xml")

@@ -42,6 +42,13 @@ def kind_of(path: str) -> object:
         return run.parameters["type"].value
 
 
+def said_of(shell: Shell, path: Path, *options: str) -> str:
+    """Return why a table is not imported, beside others that were."""
+    code, out, err = shell("import", path, *options)
+    assert (code, out) == (2, "")
+    return err
+
+
 def test_a_sure_guess_is_taken_where_nobody_sits(shell: Shell, tmp_path: Path):
     code, out, err = shell("import", written(tmp_path, "endurance"))
     assert (code, err) == (0, "")
@@ -246,3 +253,69 @@ def test_the_number_of_the_line_can_be_a_column(shell: Shell, tmp_path: Path):
     assert code == 0
     with RunFile(out.strip()) as run:
         assert run.table("responses")["pulse"].tolist() == list(range(9))
+
+
+DOUBTFUL = "cycle;R_LRS (kOhm);R_HRS (kOhm)\n1;1,234;200,125\n2;1,235;201,444\n3;1,233;202,111\n"
+CLEAR = DOUBTFUL.replace("202,111", "202,1")
+
+
+def test_a_guess_is_not_carried_over_to_another_table(shell: Shell, tmp_path: Path):
+    code, _, err = shell("import", written(tmp_path, DOUBTFUL), "--yes")
+    assert code == 0
+    assert "guessed: type endurance" in err
+    assert "decimal comma, of 1,234" in err
+    other = written(tmp_path, DOUBTFUL.replace("1,234", "2,345"), "other.csv")
+    assert "the comma in 2,345 may be a decimal mark" in said_of(shell, other)
+    assert "the comma in 2,345" in said_of(shell, other, "--type", "endurance")
+
+
+def test_what_the_numbers_of_a_table_prove_is_remembered(shell: Shell, tmp_path: Path):
+    code, _, err = shell("import", written(tmp_path, CLEAR), "--yes")
+    assert (code, "proved: decimal comma, by 202,1" in err) == (0, True)
+    code, out, err = shell("import", written(tmp_path, DOUBTFUL, "other.csv"))
+    assert (code, "as told before" in err) == (0, True)
+    with RunFile(out.strip()) as run:
+        assert run.table("endurance")["conductance"][0] == pytest.approx(1 / 1234)
+        assert any("told: decimal comma" in one.message for one in run.log())
+    code, _, err = shell("import", written(tmp_path, DOUBTFUL.replace("202,111", "1,202,111"), "third.csv"))
+    assert "1,202,111 in third.csv shows a decimal point, where the table before was read" in err
+
+
+def test_a_kind_that_was_guessed_is_guessed_anew(shell: Shell, tmp_path: Path):
+    assert shell("import", written(tmp_path, AMBIGUOUS), "--yes")[0] == 0
+    other = written(tmp_path, AMBIGUOUS.replace("4.4", "5.5"), "later.csv")
+    assert "which is not sure" in said_of(shell, other)
+
+
+def test_kinds_of_a_memory_that_held_guesses_are_asked_again(shell: Shell, tmp_path: Path):
+    assert shell("import", written(tmp_path, AMBIGUOUS), "--type", "noise")[0] == 0
+    memory = tmp_path / "runs" / "import-recipes.toml"
+    memory.write_text(memory.read_text("utf-8").replace("version = 2\n", ""), "utf-8")
+    assert "which is not sure" in said_of(shell, tmp_path / "table.csv")
+
+
+def test_the_comma_is_asked_for_at_a_terminal(shell: Shell, tmp_path: Path, answers):
+    answers("y", "dot", "point")
+    code, out, err = shell("import", written(tmp_path, DOUBTFUL))
+    assert code == 0, err
+    assert "answer comma or point" in err
+    with RunFile(out.strip()) as run:
+        assert run.table("endurance")["conductance"][0] == pytest.approx(1 / 1234e3)
+    code, out, err = shell("import", tmp_path / "table.csv")  # the answer was told
+    assert (code, "as told before" in err) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("constant", "said"),
+    [
+        ("voltage=1e999V", "voltage is '1e999V'; write a number"),
+        ("voltage=1000V", "1000V is a voltage of 1000 V, which is not between -200 and 200 V"),
+        ("voltage=nanV", "write a number and its unit"),
+        ("read_voltage=0V", "at which a cell has no conductance"),
+        ("temperature=-5", "a temperature of -5 K, which is not between 0.001 and 3000 K"),
+        (f"voltage={'9' * 100_000}", "write a number and its unit"),
+    ],
+)
+def test_a_constant_that_no_bench_has_is_refused(shell: Shell, tmp_path: Path, constant: str, said: str):
+    path = written(tmp_path, "time (s),I (uA)\n" + "".join(f"{k},{1 + 0.01 * (k % 3)}\n" for k in range(40)))
+    assert said in shell.refused("import", path, "--type", "noise", "--constant", constant)

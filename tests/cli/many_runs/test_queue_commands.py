@@ -287,7 +287,7 @@ def test_trouble_and_ends_are_told_elsewhere():
     ):
         tell(JobChanged(replace(job, status=status, reason="LimitError: no", error=error)))
     tell(Message("WARNING", "hm"))
-    tell(Message("CRITICAL", "not safe"))
+    tell(Message("CRITICAL", "not safe", unsafe=True))
     assert sent == [
         ("mho: job 3 finished", "finish"),
         ("mho: job 3 failed", "limit"),
@@ -408,3 +408,28 @@ def test_a_runner_for_no_bench_is_refused(monkeypatch, capsys):
         main(supervised=False)
     assert left.value.code == 2
     assert "cannot read bench 'moon'" in capsys.readouterr().err
+
+
+def test_a_job_is_shown_with_what_is_not_safe_of_its_bench(shell, desk):
+    assert shell("add", "read")[0] == 0
+    assert "may be live" not in shell("show", 1)[1]
+    desk.change(lambda queue: queue.hold_unsafe("simulated", "it is live", "smu did not answer", ("smu",)))
+    out = shell("show", 1)[1]
+    assert "bench simulated, smu may be live (smu did not answer)" in out.splitlines()[0]
+    assert "the queue of simulated is held: it is live" in out
+
+
+def test_what_the_bench_cannot_carry_out_is_refused_with_a_bench_that_can(shell, tmp_path):
+    code, _, err = shell("add", "pagerank")
+    assert code == 2
+    assert "takes 2 loops of up to 17 x 17" in err
+    assert "it can be carried out on the bench arrays or " in err
+    assert shell("add", "pagerank", "--bench", "arrays")[:2] == (0, "job 1\n")
+    code, _, err = shell("edit", 1, "--bench", "simulated")
+    assert code == 2
+    assert "takes 2 loops" in err
+    plan = tmp_path / "plan.toml"
+    plan.write_text('name = "p"\nbench = "simulated"\n[[steps]]\nprocedure = "pagerank"\n', "utf-8")
+    code, _, err = shell("add", plan)
+    assert code == 2
+    assert "takes 2 loops" in err

@@ -101,7 +101,7 @@ def test_how_outputs_stand_is_shown_with_its_age_and_source(panel: BenchPanel) -
     found = {row[0]: row for row in rows(panel.instruments)}
     assert found["gate"][CONNECTION:KNOWN] == ["answers", "ON, 2.5 V"]
     assert found["gate"][KNOWN] in {
-        f"{when:%H:%M:%S}, set and confirmed by job 4" for when in (before, datetime.now())
+        f"{when:%H:%M:%S}, confirmed by job 4" for when in (before, datetime.now())
     }
     assert found["board"][OUTPUT] == "PROGRAM, path READ"
     assert found["smu"][CONNECTION:] == [NEVER, "", ""]
@@ -215,6 +215,37 @@ def test_an_output_that_somebody_left_on_is_never_shown_as_off(
                 assert "this process, since " in session.safety.text
             qtbot.waitUntil(lambda: "a process took the bench at " in session.safety.text, timeout=SOON)
             assert session.safety.verdict is SafetyVerdict.UNKNOWN
+
+
+def outputs(panel: BenchPanel) -> dict[str, str]:
+    return {row[0]: row[OUTPUT] for row in rows(panel.instruments)}
+
+
+def test_what_a_fresh_process_has_read_stands_in_the_table_after_a_stop(panel: BenchPanel) -> None:
+    session, now = panel.session, datetime.now().timestamp()
+    live = Standing({"smu": "ON, 0.2 V", "gate": "unknown", "board": "MULTIPLY"}, ("smu", "gate", "board"))
+    session.event_heard.emit(live)
+    found = {row[0]: row for row in rows(panel.instruments)}
+    assert found["smu"][OUTPUT] == "ON, 0.2 V"
+    assert found["smu"][KNOWN].endswith(", confirmed by a job")
+    assert found["gate"][KNOWN].endswith(", not confirmed by a job")
+    stopped = Lane("simulated", held=True, reason="emergency stop", unsafe=True, live=("gate",))
+    session._take_jobs("simulated", [], stopped, Use())
+    assert (outputs(panel)["smu"], outputs(panel)["gate"]) == ("ON, 0.2 V", "may be on")
+    safe = Lane("simulated", held=True, confirmed=now + 1.0, confirmed_by="made safe by a fresh process")
+    session._take_jobs("simulated", [], safe, Use())
+    assert (outputs(panel)["smu"], outputs(panel)["gate"], outputs(panel)["board"]) == ("off", "off", "SAFE")
+    known = next(row[KNOWN] for row in rows(panel.instruments) if row[0] == "smu")
+    assert known.endswith(", made safe by a fresh process")
+
+
+def test_a_served_bench_is_called_by_its_file(session: Session, tmp_path: Path, qtbot) -> None:
+    with served_bench(tmp_path) as (bench, _):
+        session.set_bench(bench)
+        panel = BenchPanel(session)
+        qtbot.addWidget(panel)
+        qtbot.waitUntil(lambda: panel.facts is not None, timeout=SOON)
+        assert panel.name.text() == "Bench served.toml ('simulated'), chip reference"
 
 
 def test_a_bench_that_is_not_there_is_said(panel: BenchPanel, qtbot) -> None:

@@ -414,3 +414,32 @@ def test_map_and_history_follow_the_theme(qtbot, panel, programmed):
                 assert canvas.backgroundBrush().color().name().upper() == wanted.ground.upper()
     finally:
         theme.choose("system")
+
+
+LOST = {
+    "lost_by_pulses": 2,
+    "lost_cells": [
+        {"array": array, "row": 4, "column": 6, "cause": "over-voltage", "stress": "4.5 V on the bit line"}
+        for array in ("multiply", "gone")  # a file may name what the chip does not have
+    ],
+}
+
+
+def test_cells_that_the_run_destroyed_are_hatched_and_said_once_it_has_ended(qtbot, session, panel, tmp_path):
+    run = pulse_runs.PulseRun(tmp_path / "run.h5")
+    run.pulse()
+    run.image()
+    run.writer.flush()
+    session.open_run(tmp_path / "run.h5")
+    qtbot.waitUntil(lambda: panel.images_shown, timeout=WAIT)
+    assert not panel.canvas.marks[4, 6] & BAD
+    run.writer.set_result(LOST)
+    run.finish()
+    qtbot.waitUntil(lambda: bool(panel.canvas.marks[4, 6] & BAD), timeout=WAIT)
+    assert (panel.canvas.marks & BAD).sum() == 4 * BAD
+    point(qtbot, panel, 4, 6)
+    qtbot.waitUntil(lambda: "row 4, column 6" in panel.readout.text(), timeout=WAIT)
+    assert "destroyed by this run's own pulses (over-voltage, 4.5 V on the bit line)" in panel.readout.text()
+    assert "known to be bad" not in panel.readout.text()
+    session.open_run(tmp_path / "run.h5")  # and when it is opened afterwards
+    qtbot.waitUntil(lambda: bool(panel.canvas.marks[4, 6] & BAD), timeout=WAIT)

@@ -63,6 +63,22 @@ def drop(panel: QueuePanel, number: int, row: int) -> None:
     model.dropMimeData(data, Qt.DropAction.MoveAction, row, 0, QModelIndex())
 
 
+def test_a_window_that_is_loading_does_not_say_that_nothing_waits(
+    session: Session, queue: Queue, qtbot
+) -> None:
+    queue.add(Order("read"))
+    panel = QueuePanel(session)
+    qtbot.addWidget(panel)
+    panel.show()
+    assert panel.standing.text() == "the queue has not been read yet; looking for its runner"
+    assert not panel.start.isVisible()
+    session.start()
+    qtbot.waitUntil(
+        lambda: panel.standing.text() == "1 waiting; no runner serves bench simulated", timeout=SOON
+    )
+    assert panel.start.isVisible()
+
+
 def test_jobs_are_shown_with_their_reason(panel: QueuePanel, queue: Queue, qtbot) -> None:
     first, second = add(queue, panel, 2, qtbot)
     queue.begin(first, run=Path("one.h5"), **LIVING)

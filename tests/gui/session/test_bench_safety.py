@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mho.gui.session.bench_safety import Safety, SafetyRecord, SafetyVerdict, Use, clock
-from mho.procedures.stream import Ended
+from mho.procedures.stream import Ended, Standing
 from mho.running.queue import Job, JobStatus, Lane, Order
 from mho.running.runner.messages import RunnerState
 from mho.runs import Status
@@ -62,6 +62,26 @@ def test_a_window_that_is_opened_goes_by_what_the_queue_has_noted(record) -> Non
     assert verdict(record) is SafetyVerdict.SAFE
     record.take_lane(Lane("simulated", reason="gate is on", unsafe=True))
     assert verdict(record) is SafetyVerdict.UNSAFE
+
+
+def test_a_window_that_has_not_read_the_queue_says_that(record) -> None:
+    assert record.safety() == Safety(SafetyVerdict.UNKNOWN, "its queue has not been read yet")
+    record.take_lane(Lane("simulated"))
+    assert record.safety().text.startswith("nothing was read of this bench yet")
+
+
+@pytest.mark.parametrize(
+    ("outputs", "live", "words"),
+    [
+        ({"smu": "ON, 0.2 V", "gate": "off"}, ("smu",), "smu ON, 0.2 V, confirmed at {}"),
+        ({"smu": "off", "gate": "off"}, (), "no output on, confirmed at {}"),
+        ({"smu": "unknown", "gate": "unknown"}, ("smu", "gate"), "smu, gate not known"),
+        ({"smu": "unknown", "gate": "ON, 2 V"}, None, "gate ON, 2 V, confirmed at {}; smu not known"),
+    ],
+)
+def test_what_is_not_known_of_an_output_is_not_called_confirmed(record, outputs, live, words) -> None:
+    record.take_event(Standing(outputs, live), NOW)
+    assert record.outputs == words.format(clock(NOW))
 
 
 @pytest.mark.parametrize("fresh", [False, True])

@@ -29,7 +29,7 @@ from window_steps import drop_file
 
 import mho.gui as gui
 from mho.analysis import palette
-from mho.gui.session.bench_safety import NEVER_READ, Safety, SafetyVerdict, Use
+from mho.gui.session.bench_safety import QUEUE_UNREAD, Safety, SafetyVerdict, Use
 from mho.gui.session.runner_commands import StopTold
 from mho.gui.widgets import theme
 from mho.gui.window.first_start import DONE, FORM, OFFER, QUEUED
@@ -390,6 +390,18 @@ def test_a_queue_that_goes_on_takes_the_message_of_its_stop_away_and_no_other(wi
     assert [one.text for one in window.messages._said] == ["the runner is gone"]
 
 
+def test_that_the_queue_is_held_is_not_said_when_it_goes_on(window: MainWindow) -> None:
+    session, messages = window.session, window.messages
+    session._take_jobs("simulated", [], Lane("simulated", held=True, reason="job 4 failed"), Use())
+    session.event_heard.emit(Message("ERROR", "the queue of simulated is held: job 4 failed", held=True))
+    assert messages.text.text() == "the queue of simulated is held: job 4 failed"
+    session._take_jobs("simulated", [], Lane("simulated"), Use())
+    assert [one.text for one in messages._said] == []
+    session.event_heard.emit(Message("ERROR", "the disk is full"))
+    session._take_jobs("simulated", [], Lane("simulated", reason="another"), Use())
+    assert [one.text for one in messages._said] == ["the disk is full"]
+
+
 ENDED = Ended(Status.FINISHED, "", Path("a.h5"), confirmed=NOW.timestamp())
 
 
@@ -450,13 +462,15 @@ LIGHTS = {
 
 def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: MainWindow) -> None:
     session, light = window.session, window.commands.light
+    assert light.text() == f"NOT KNOWN: {QUEUE_UNREAD}"
+    session._take_jobs("simulated", [], Lane("simulated"), Use())
     assert light.text().startswith("NOT KNOWN: nothing was read of this bench")
     unsafe = Lane("simulated", True, "stopped", unsafe=True, unsafe_reason="no answer")
     for act, verdict, words in (
         (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), SafetyVerdict.UNKNOWN, "nothing was read"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "running", 4)), SafetyVerdict.LIVE, "job 4 running"),
         (lambda: session._record.take_event(Standing({"gate": "ON, 2.5 V", "smu": "off"}, ("gate",)), NOW),
-         SafetyVerdict.LIVE, "job 4 running: gate ON, 2.5 V, set and confirmed at "),
+         SafetyVerdict.LIVE, "job 4 running: gate ON, 2.5 V, confirmed at "),
         (lambda: session._record.take_event(ENDED, NOW), SafetyVerdict.LIVE, "job 4"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), SafetyVerdict.SAFE, "run a.h5 had ended"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "making safe")), SafetyVerdict.UNSAFE, "being made safe"),
@@ -485,7 +499,7 @@ def test_nothing_of_one_bench_is_said_of_the_next(window: MainWindow, qtbot) -> 
     session._take_jobs("simulated", [], Lane("simulated", True, "gate is on", unsafe=True), Use())
     assert session.safety.verdict is SafetyVerdict.UNSAFE
     session.set_bench("other.toml")
-    assert session.safety == Safety(SafetyVerdict.UNKNOWN, NEVER_READ)
+    assert session.safety == Safety(SafetyVerdict.UNKNOWN, QUEUE_UNREAD)
     assert (session.lane, session.jobs, session.runner) == (None, [], None)
     session._take_jobs(
         "simulated", [], Lane("simulated", True, "gate is on", unsafe=True), None
@@ -500,7 +514,7 @@ def test_a_runner_that_is_gone_is_said_aloud_with_what_is_known(window: MainWind
     session._take_runner(None)
     assert messages.level == "CRITICAL"
     assert "(process 77) is gone while job 4 was running" in messages.text.text()
-    assert "gate ON, 2.5 V, set and confirmed at" in messages.text.text()
+    assert "gate ON, 2.5 V, confirmed at" in messages.text.text()
     messages.clear()
     session._take_runner(RunnerState("simulated", 78, "idle"))
     session._take_runner(None)

@@ -16,6 +16,7 @@ from benchmarks._chip_samples import alike, pooled, sample_chip, sample_solve
 from mho import run
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.placement import Placement
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import BenchError, InputError, LimitError
 from mho.instruments import ArrayBench, Cell, Pulse, open_bench
 from mho.instruments.arrays.laboratory import CellPositions
@@ -29,7 +30,6 @@ from mho.procedures import Program, Read, Solve
 from mho.procedures.cells.programming import array_programming
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record.blocks import Block
-from mho.procedures.cells.programming.write_verify import WriteVerifySettings
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate
 from mho.running.rehearsal import rehearse

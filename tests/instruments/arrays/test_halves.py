@@ -13,6 +13,7 @@ from scipy.stats import ks_2samp
 
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.placement import Placement
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import Aborted
 from mho.instruments import ArrayBench, open_bench
 from mho.instruments.arrays import CellPositions, laboratory
@@ -20,7 +21,6 @@ from mho.instruments.arrays.halves import Halves
 from mho.instruments.arrays.roles import LARGE
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record.blocks import Block
-from mho.procedures.cells.programming.write_verify import WriteVerifySettings
 from mho.procedures.stream import NullStream
 
 CHIP = load_chip_map("reference")

@@ -259,3 +259,27 @@ def test_vectors_count_as_traffic_of_the_daq(bench, lab):
     counted = lab.monitor.traffic[bench.file.instruments.daq.outputs]
     assert counted.messages >= 1
     assert counted.bytes_sent >= 6 * 32 * 8
+
+
+@pytest.mark.parametrize("name", ["simulated", "arrays"])
+def test_more_than_a_formed_cell_bears_is_an_incident_of_its_own_kind(name):
+    with open_bench(name, preset="ideal", seed=1) as bench:
+        other = Cell("multiply", 2, 4)
+        bench.pulse(CELL, FORM)
+        assert bench.simulated.incidents == []
+        bench.pulse(CELL, Pulse("set", 4.5, 100e-9, 1.0))
+        bench.pulse(other, FORM)
+        (one,) = bench.simulated.incidents
+        assert (one.kind, one.detail) == (
+            "over-voltage",
+            "multiply[2, 3]: 4.5 V on the bit line of a formed cell, which bears 4.4 V; it is destroyed",
+        )
+        assert 0.0 < one.time < bench.now()
+
+
+def test_incidents_of_wires_and_cells_are_in_the_order_of_time(bench, lab):
+    bench.pulse(CELL, FORM)
+    bench.pulse(CELL, Pulse("set", 4.5, 100e-9, 1.0))
+    bench.instruments.smu.hold(0.3)
+    bench.instruments.pulser.fire(1)
+    assert kinds(lab) == ["over-voltage", "contention"]

@@ -1,4 +1,4 @@
-"""Log-spaced moments and counts, intervals by bootstrap over cells, levels of cells: functions of arrays."""
+"""Log-spaced moments and counts, levels of cells: functions of arrays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from mho.chip_maps.chip import load_chip_map
 from mho.errors import InputError
-from mho.procedures.cells.bootstrap import FEWEST, bootstrap, with_intervals
 from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels
 from mho.procedures.cells.log_spacing import log_counts, log_spaced
 from mho.procedures.cells.robust import robust_deviation
@@ -56,22 +55,6 @@ def test_what_cannot_be_spaced_is_refused(arguments, said):
         log_spaced(*arguments)
 
 
-def test_an_interval_over_cells_holds_the_mean_as_often_as_it_says():
-    held = []
-    for seed in range(60):
-        rng = np.random.default_rng(seed)
-        cells = rng.normal(3.0, 1.0, 40)
-        low, high = bootstrap(cells, lambda some: {"mean": float(some.mean())}, rng)["mean"]
-        held.append(low < 3.0 < high)
-    assert 51 <= sum(held) <= 60  # 57 expected
-
-
-def test_too_few_cells_have_no_interval_and_what_is_not_known_is_none():
-    few = np.ones(FEWEST - 1)
-    found = with_intervals(few, lambda some: {"none": float("nan")}, np.random.default_rng(1))
-    assert found == {"none": None, "none_low": None, "none_high": None}
-
-
 def test_a_robust_deviation_is_that_of_a_normal_distribution_and_outliers_leave_it_alone():
     values = np.random.default_rng(1).normal(0.0, 2.0, 20_000)
     assert robust_deviation(values) == pytest.approx(2.0, rel=0.03)
@@ -82,6 +65,6 @@ def test_a_robust_deviation_is_that_of_a_normal_distribution_and_outliers_leave_
 
 def test_a_cell_belongs_to_the_nearest_level_or_to_none():
     reads = np.array([1e-9, 0.3e-6, 4.9e-6, 7.6e-6, 16.3e-6, 60e-6])
-    digits = nearest_levels(reads, LEVELS, 0.1e-6)
+    digits = nearest_levels(reads, LEVELS, reads > 0.1e-6)
     assert digits.tolist() == [UNKNOWN, 0, 1, 2, 3, 7]
     assert in_windows(reads, digits, LEVELS).tolist() == [False, True, True, False, False, False]

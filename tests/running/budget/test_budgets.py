@@ -10,12 +10,14 @@ import pytest
 from budget_runs import replayed, stopped
 
 import mho
-from benchmarks._dominant_causes import DOMINATED, OFFSET, dominated_run
+from benchmarks._dominant_causes import BOARD_NOISE, DOMINATED, OFFSET, dominated_run
 from mho.errors import InputError
 from mho.instruments.arrays import ALL, CAUSES, Cause
+from mho.instruments.bench_file import read_bench_texts
 from mho.procedures import Invert, Multiply, Program, Solve
 from mho.running import run
 from mho.running.budget import Budget, budget
+from mho.running.budget.budgets import acting
 from mho.running.budget.questions import LoopQuestion
 from mho.runs import RunFile, Status
 
@@ -58,9 +60,13 @@ def test_it_says_what_to_mend_first(found: Budget) -> None:
     first = found.first
     assert first is not None
     assert first.mended == min(one.mended for one in found.shares)
-    assert found.advice == (
-        f"mend {first.cause} first: the error would fall from {found.twin:.3g} to {first.mended:.3g}"
+    assert first.mended_low <= first.mended <= first.mended_high
+    gain = 1.0 - first.mended / found.twin
+    assert found.advice.startswith(
+        f"mend {first.cause} first: that alone would take {100 * gain:.0f} % off the error, from {found.twin:.3g} to "
+        f"{first.mended:.3g} (95 %: {first.mended_low:.3g} to {first.mended_high:.3g})"
     )
+    assert first.gain == pytest.approx(1.0 - (first.mended / found.measured) ** 2, rel=1e-9)
 
 
 def test_the_same_seed_gives_the_same_budget(found: Budget, inverted: Path) -> None:
@@ -107,6 +113,72 @@ def test_a_cause_that_dominates_is_named(cause: Cause, tmp_path: Path) -> None:
     assert found.first == found.shares[0]
     assert found.first.share >= 0.8
     assert found.first.mended < 0.6 * found.measured
+
+
+@pytest.mark.parametrize("seed", [5, 6, 7])
+def test_noise_of_the_board_that_misleads_write_verify_is_the_one_to_mend(seed: int, tmp_path: Path) -> None:
+    with dominated_run("board", BOARD_NOISE, tmp_path, seed) as path:
+        found = budget(path, draws=2)
+    of = {one.cause: one for one in found.shares}
+    noise = of["read noise"]
+    assert found.first == noise
+    assert noise.acts == "acts through programming"
+    assert noise.mended < 0.3 * found.twin
+    assert of["programming"].mended > noise.mended  # the reads of the cells are still wrong
+    assert found.advice.startswith("mend read noise first: that alone would take ")
+    for one in found.shares:
+        assert one.acts or -0.0005 <= one.share <= 1.0005
+
+
+def test_noise_of_the_board_is_read_noise_of_products_too(tmp_path: Path) -> None:
+    text, _ = read_bench_texts("arrays")
+    (tmp_path / "noisy.toml").write_text(text.replace("[simulation]", "[simulation]\nreadout_noise = 5e-7"))
+    path = tmp_path / "products.h5"
+    procedure = Multiply(rows=4, columns=4, shots=64)
+    run(procedure, str(tmp_path / "noisy.toml"), preset="ideal", seed=2, output=path)
+    found = budget(path, draws=0)
+    assert found.first is not None
+    assert found.first.cause == "read noise"
+    assert next(one for one in found.shares if one.cause == "converters").share < 0.1
+
+
+def test_conductances_that_noise_misled_are_explained_by_it(tmp_path: Path) -> None:
+    text, _ = read_bench_texts("arrays")
+    (tmp_path / "noisy.toml").write_text(text.replace("[simulation]", "[simulation]\nreadout_noise = 5e-7"))
+    path = tmp_path / "program.h5"
+    procedure = Program(digits=np.arange(64).reshape(8, 8) % 8)
+    run(procedure, str(tmp_path / "noisy.toml"), preset="ideal", seed=2, output=path)
+    found = budget(path, draws=4)
+    assert found.first is not None
+    assert found.first.cause == "read noise"
+    assert found.first.mended < 0.3 * found.twin
+    assert sum(one.share for one in found.shares) == pytest.approx(1.0)
+
+
+def test_a_run_on_the_chip_of_another_has_no_twin_without_noise_and_says_so(
+    inverted: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "next.h5"
+    run(Invert(conditions="3", size=4, vectors=1, scales=4, steps=0), after=inverted, output=path)
+    found = budget(path, draws=0)
+    assert any("cannot be programmed again without it" in one for one in found.remarks)
+    assert sum(one.share for one in found.shares) + found.rest == pytest.approx(1.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("cause", "share", "gain", "acts"),
+    [
+        ("programming", 0.4, 0.4, ""),
+        ("programming", -0.12, 0.1, "makes up for others"),
+        ("programming", 1.14, 0.1, "others make up for it"),
+        ("programming", 1.0004, 1.0, ""),
+        ("wires", 0.4, 0.6, "acts with others"),
+        ("read noise", 0.4, 0.6, "acts through programming"),
+        ("wires", 0.6, 0.4, "gains less alone"),
+    ],
+)
+def test_how_a_cause_acts_is_said_in_words(cause: Cause, share: float, gain: float, acts: str) -> None:
+    assert acting(cause, share, gain) == acts
 
 
 def test_an_offset_is_subtracted_by_the_bench_itself(tmp_path: Path) -> None:
@@ -181,7 +253,7 @@ def programmed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 def test_conductances_are_explained_by_what_each_cell_did(programmed: Path) -> None:
     found = budget(programmed)
     assert [found.answers, found.counted] == [24, "cells"]
-    assert {one.cause for one in found.shares} == {"programming", "relaxation", "read noise"}
+    assert {one.cause for one in found.shares} == {"programming", "stuck cells", "relaxation", "read noise"}
     assert found.twin == pytest.approx(found.measured, rel=1e-6)
     assert sum(one.share for one in found.shares) == pytest.approx(1.0, abs=1e-6)
     with RunFile(programmed) as file:

@@ -7,12 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.running.budget.shapley import additive_values, sampled_values, shapley_values
+from mho.running.budget.shapley import sampled_values, shapley_values
 
 
 def over_sets(count: int, value) -> np.ndarray:  # type: ignore[no-untyped-def]
     """Return v of every set, by its number, from a function of its members."""
     return np.array([value({i for i in range(count) if s >> i & 1}) for s in range(1 << count)])
+
+
+def closed_form(d: np.ndarray) -> np.ndarray:
+    """Return the values (k,) of the mean square of a sum of k parts (k, n): each product of two is shared equally."""
+    return d @ d.sum(axis=0) / d.shape[1]
 
 
 def test_independent_causes_have_their_own_variances() -> None:
@@ -52,7 +57,7 @@ def test_the_values_of_any_function_add_up(count: int, seed: int) -> None:
 def test_the_mean_square_of_a_sum_has_the_values_of_its_closed_form(count: int, size: int, seed: int) -> None:
     d = np.random.default_rng(seed).normal(size=(count, size))
     v = over_sets(count, lambda members: np.mean(sum((d[i] for i in members), np.zeros(size)) ** 2))
-    np.testing.assert_allclose(additive_values(d), shapley_values(v), atol=1e-12)
+    np.testing.assert_allclose(closed_form(d), shapley_values(v), atol=1e-12)
 
 
 def test_sampled_orders_are_exact_where_causes_act_by_twos() -> None:
@@ -64,7 +69,7 @@ def test_sampled_orders_are_exact_where_causes_act_by_twos() -> None:
         return float(np.mean(d[[i for i in range(9) if members >> i & 1]].sum(axis=0) ** 2))
 
     found = sampled_values(value, 9, np.random.default_rng(0), 1e-6, 50)
-    np.testing.assert_allclose(found.values, additive_values(d), atol=1e-12)
+    np.testing.assert_allclose(found.values, closed_form(d), atol=1e-12)
     assert found.orders == 4  # two pairs show that they agree
     assert len(asked) == len(set(asked))  # a set is computed once
 

@@ -7,7 +7,7 @@ import pytest
 
 from mho.instruments.arrays import CAUSES, Causes
 from mho.running.budget import shares
-from mho.running.budget.conductances import CellErrors
+from mho.running.budget.conductances import PARTS, CellErrors
 from mho.running.budget.last_reads import LastReads
 from mho.running.budget.shapley import shapley_values
 from mho.running.budget.shares import Told, decompose, moved_values
@@ -84,30 +84,45 @@ def test_what_moves_between_moments_is_what_their_values_differ_by() -> None:
     own, other = Additive(sizes, seed=0), Additive(sizes, seed=1)
     found = decomposed(own)
     moved = moved_values(own, [own, other], found, np.random.default_rng(0), silent)
-    np.testing.assert_allclose(moved[0], found.values, atol=1e-12)
-    np.testing.assert_allclose(moved[1], decomposed(other).values, atol=1e-12)  # exact by twos
+    np.testing.assert_allclose(moved.values[0], found.values, atol=1e-12)
+    np.testing.assert_allclose(moved.values[1], decomposed(other).values, atol=1e-12)  # exact by twos
 
 
 def test_no_moments_are_no_rows() -> None:
     found = decomposed(Additive({"wires": 1.0}))
-    assert moved_values(Additive({}), [], found, np.random.default_rng(0), silent).shape == (0, len(NAMES))
+    assert moved_values(Additive({}), [], found, np.random.default_rng(0), silent).values.shape == (
+        0,
+        len(NAMES),
+    )
 
 
 def test_the_parts_of_cells_have_their_shares_in_closed_form() -> None:
-    parts = np.random.default_rng(0).normal(size=(3, 400)) * np.array([[3.0], [1.0], [0.2]])
+    parts = np.random.default_rng(0).normal(size=(4, 400)) * np.array([[3.0], [0.5], [1.0], [0.2]])
     found = CellErrors(parts, 1.0).decomposed()
-    sets = [np.mean(parts[[i for i in range(3) if s >> i & 1]].sum(axis=0) ** 2) for s in range(8)]
+    sets = [np.mean(parts[[i for i in range(4) if s >> i & 1]].sum(axis=0) ** 2) for s in range(16)]
     np.testing.assert_allclose(found.values, shapley_values(sets), rtol=1e-12)
     assert found.values.sum() == pytest.approx(found.whole)
 
 
 def test_cells_drawn_anew_have_shares_about_those_of_all() -> None:
-    parts = np.random.default_rng(0).normal(size=(3, 400)) * np.array([[3.0], [1.0], [0.2]])
+    parts = np.random.default_rng(0).normal(size=(4, 400)) * np.array([[3.0], [0.5], [1.0], [0.2]])
     errors = CellErrors(parts, 1.0)
-    drawn = errors.redrawn(200, np.random.default_rng(1))
-    own = errors.decomposed().values
+    moments = errors.redrawn(200, np.random.default_rng(1))
+    drawn, own = moments.values, errors.decomposed().values
+    np.testing.assert_allclose(moments.mended.mean(axis=0), errors.decomposed().mended, rtol=0.2)
     assert np.all(np.abs(drawn.mean(axis=0) - own) < 0.2 * own[0])
     assert np.all(drawn.sum(axis=1) == pytest.approx(own.sum()))
+
+
+def test_without_read_noise_cells_are_those_that_were_programmed_without_it() -> None:
+    """Noise of 1 misled write-verify by 2: mending it mends both, mending what was programmed leaves the noise."""
+    parts = np.array([[2.0, -2.0], [0.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
+    found = CellErrors(parts, 5.0, np.array([[0.5, 0.5], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]])).decomposed()
+    noise, programming = PARTS.index("read noise"), PARTS.index("programming")
+    assert found.whole == 5.0
+    assert found.mended[noise] == found.alone[programming] == 0.25
+    assert found.mended[programming] == found.alone[noise] == 1.0
+    np.testing.assert_allclose(found.values[[noise, programming]], [2.875, 2.125])
 
 
 def test_of_several_reads_the_last_one_counts() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from mho.errors import InputError
 from mho.running.published import detectable, reject
-from mho.running.published.rejection import combined, curve_numbers, exchangeable_p
+from mho.running.published.rejection import FACTORS, combined, curve_numbers, exchangeable_p
 
 CYCLES = 6
 
@@ -73,6 +73,27 @@ def test_more_chips_see_smaller_factors_and_what_they_see_is_rejected():
     shares = [p_of(one, np.delete(ensemble, k, axis=0)) <= 0.05 for k, one in enumerate(slower[:30])]
     assert np.mean(shares) > 0.5
     assert detectable(curves(30, 5)[:, :1], falling=1) is None, "one cycle has no slope"
+
+
+def test_a_factor_is_told_for_the_side_on_which_half_of_the_curves_are_rejected():
+    """A few curves fall much faster than the others, so that the two sides differ."""
+    logs = -0.8 + np.random.default_rng(7).normal(0.0, 0.15, (40, 1)) - 0.8 * np.arange(CYCLES)
+    slopes = np.linspace(-0.02, 0.02, 40)
+    slopes[:3] = -0.5, -0.45, -0.4
+    ensemble = 10.0 ** (logs + slopes[:, None] * np.arange(CYCLES))
+
+    def rejected(factor: float) -> float:
+        moved = ensemble * factor ** np.arange(CYCLES)
+        return float(
+            np.mean([p_of(one, np.delete(ensemble, k, axis=0)) <= 0.05 for k, one in enumerate(moved)])
+        )
+
+    found = detectable(ensemble, falling=CYCLES)
+    assert found is not None
+    faster, slower = found
+    step = FACTORS[1] / FACTORS[0]
+    assert rejected(faster) >= 0.5 > rejected(faster * step)
+    assert rejected(slower) >= 0.5 > rejected(slower / step)
 
 
 def test_an_ensemble_without_any_spread_is_compared_too():

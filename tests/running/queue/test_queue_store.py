@@ -182,6 +182,27 @@ def test_the_policy_decides(row):
     assert (decision.again, decision.resume, bool(decision.hold)) == (again, resume, held)
 
 
+@pytest.mark.parametrize("policy", [Policy(), Policy(on_failure=RETRY, retries=3)])
+@pytest.mark.parametrize(
+    ("error", "safe", "goes_on"),
+    [
+        ("InputError", True, True),
+        ("ChipMapError", True, True),
+        ("LimitError", True, True),
+        ("InputError", False, False),  # the bench is in doubt
+        ("UnsafeError", True, False),
+        ("BenchError", True, False),
+        ("InstrumentError", True, False),
+        ("ValueError", True, False),
+        ("", True, False),
+    ],
+)
+def test_a_job_of_bad_input_holds_no_other_unless_the_bench_is_in_doubt(policy, error, safe, goes_on):
+    decision = decide(policy, "failed", 1, error, safe=safe)
+    assert (decision == Decision()) is goes_on
+    assert decide(Policy(), "interrupted", 1, error, safe=safe).hold
+
+
 def test_a_job_that_is_tried_again_goes_next_and_says_why(queue):
     job, other = queue.add(SOLVE), queue.add(SOLVE, priority=4)
     begin(queue, job)
@@ -377,5 +398,5 @@ def test_a_newer_queue_is_refused(path):
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(QueueError, match="version 99, this mho reads up to 5; update mho"):
+    with pytest.raises(QueueError, match="version 99, this mho reads up to 6; update mho"):
         Queue(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,6 @@ def test_jobs_run_one_after_the_other_each_into_a_file_of_its_own(desk, tmp_path
         pytest.param(
             "bug", JobStatus.FAILED, "IndexError: index 2 is out of bounds", False, marks=pytest.mark.slow
         ),
-        ("refuse", JobStatus.FAILED, "InputError: no", False),
         pytest.param(
             "segfault",
             JobStatus.INTERRUPTED,
@@ -87,9 +87,21 @@ def test_a_run_that_goes_wrong_holds_the_queue_with_its_reason_and_leaves_the_be
     assert f"ERROR: the queue of simulated is held: {lane.reason}" in desk.said()
     assert ("bench simulated was made safe by a fresh process" in desk.said()) is made_safe
     assert desk.job(bad + 1).status is JobStatus.QUEUED
-    if how != "refuse":
-        with RunFile(job.run) as file:
-            assert file.status == status
+    with RunFile(job.run) as file:
+        assert file.status == status
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy(Answer.RETRY, Answer.RETRY, 2)])
+def test_a_job_of_bad_input_holds_no_other(desk, policy):
+    bad, after, good = desk.add(order(how="refuse"), replace(order(), after="#1"), order())
+    desk.change(lambda queue: queue.set_policy("simulated", policy))
+    with running(desk):
+        pass
+    assert (desk.job(bad).status, desk.job(bad).attempts) == (JobStatus.FAILED, 1)
+    assert "InputError: no" in desk.job(bad).reason
+    assert desk.job(after).status is JobStatus.FAILED  # there is no chip to go on with
+    assert desk.job(good).status is JobStatus.FINISHED
+    assert not desk.change(lambda queue: queue.lane("simulated")).held
 
 
 def test_a_job_is_tried_again_and_taken_up_as_the_policy_says(desk, tmp_path):

@@ -347,6 +347,12 @@ def test_files_that_are_no_runs_are_listed_with_the_reason(index: RunIndex, fold
     said = {run.path.stem: run.reason for run in index.search("status=unreadable")}
     assert set(said) == {"text", "empty", "foreign", "newer", "cut", "torn"}
     assert "not an HDF5 file" in said["text"]
+    assert found(index, "date>=1990 and status=unreadable") == ""
+    unknown = (
+        "cut empty foreign newer text torn"  # when they were, nobody knows: not in or after 1990 all the same
+    )
+    assert found(index, "not date>=1990 and status=unreadable") == unknown
+    assert found(index, "not duration<1000s and status=unreadable") == unknown
     assert "no run file of mho" in said["foreign"]
     assert "update mho" in said["newer"]
     assert "damaged" in said["torn"]

@@ -148,7 +148,7 @@ CHANGES: list[tuple[Change, str]] = [
     (with_values("entry/definition", "NXsas"), "no entry says definition = NXrram_array; there is /entry"),
     (
         with_attribute("entry/definition", "version", "2.0"),
-        "/entry follows version 2.0 of NXrram_array, this mho knows 1.0; update mho",
+        "/entry follows version 2.0 of NXrram_array, this mho knows 1.1; update mho",
     ),
     (removed("entry"), "the file has no group of class NXentry"),
 ]

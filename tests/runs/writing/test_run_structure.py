@@ -47,6 +47,7 @@ def test_every_group_has_its_nexus_class(plain: h5py.File) -> None:
         "entry/arrays/solution": "NXdata",
         "entry/log": "NXcollection",
         "entry/result": "NXcollection",
+        "entry/conclusion": "NXcollection",
         "entry/seal": "NXcollection",
     }
 

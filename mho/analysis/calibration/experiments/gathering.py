@@ -151,14 +151,17 @@ def _noise(
         for row, column in zip(cells["row"], cells["column"], strict=True)
     ]
     count = min(len(one) for one in known)
-    variances = np.array(
-        [(reads[one[:count]].var(axis=1) / reads[one[:count]].mean(axis=1) ** 2) for one in known]
+    series_of = np.array([reads[one[:count]] for one in known])
+    squares = series_of.mean(axis=2) ** 2
+    variances, steps = series_of.var(axis=2) / squares, 0.5 * (np.diff(series_of) ** 2).mean(axis=2) / squares
+    found = noise_levels(variances, cells, interval, samples, _aperture(run, interval), base, steps)
+    few = len(cells["row"]) < FEWEST
+    why = (
+        f"{len(cells['row'])} cells are too few; five series of quiet cells are the least"
+        if few
+        else "the noise of its cells does not stand out of the meter's"
     )
-    found = noise_levels(variances, cells, interval, samples, _aperture(run, interval), base)
-    return (
-        found,
-        "" if found else f"{len(cells['row'])} cells are too few; five series of quiet cells are the least",
-    )
+    return found, "" if found else why
 
 
 def _aperture(run: RunFile, interval: float) -> float:

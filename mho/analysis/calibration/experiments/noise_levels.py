@@ -5,7 +5,9 @@ A series of reads over T, each averaged over a, sees of 1/f noise that is a sum 
 
     K = mean over tau of V(a/tau) - V(T/tau)       V(x) = 2 (1 - (1 - e^-x)/x)/x
 
-of its variance, as what is slower than the series is in its mean. A trap is seen whose correlation time lies between two
+of its variance, as what is slower than the series is in its mean. The meter's own noise is white: it is in the variance,
+and in half the mean square D of the step from read to read, of which 1/f noise has but little. Where it stands out, both
+are solved for the noise of the cell; cells in HRS tell nothing else. A trap is seen whose correlation time lies between two
 reads and a quarter of the series; the others are as many as the log-uniform distribution of the base has beside these.
 """
 
@@ -19,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.calibration.experiments.estimates import Estimate, mean_of, root_mean_square
-from mho.runs.intervals import binomial_interval
+from mho.confidence import binomial_interval
 
 Floats = NDArray[np.float64]
 
 FASTEST, SLOWEST = 2.0, 0.25  # reads, and series: correlation times of traps that are seen
+CHANCE = 1e-3  # of cells without white noise, or without noise of their own, that look as if they had it
 LEAST_SEEN = 0.1  # share of the traps
 HIDDEN = 3.0  # times the median variance: a cell that is noisier hides a trap that is not told
 
@@ -35,6 +38,43 @@ def seen_share(interval: float, samples: int, aperture: float, base: Mapping[str
     return float(
         (lasting_share(min(aperture, interval) / times) - lasting_share(interval * samples / times)).mean()
     )
+
+
+def step_share(interval: float, aperture: float, base: Mapping[str, float]) -> float:
+    """Return half the mean square D of the step from read to read, of 1/f noise of unit variance."""
+    decades = math.log10(base["noise_slowest"] / base["noise_fastest"])
+    times = np.geomspace(base["noise_fastest"], base["noise_slowest"], round(decades) + 1)
+    lasts = min(aperture, interval)
+    x = np.maximum(lasts / times, 1e-9)
+    together = (-np.expm1(-x) / x) ** 2 * np.exp(-(interval - lasts) / times)
+    return float((lasting_share(lasts / times) - together).mean())
+
+
+def own_variances(variances: Floats, steps: Floats, seen: float, stepped: float) -> Floats:
+    """Return the variances (cells,) of 1/f noise, relative: of series' `variances` and half mean square `steps`.
+
+    The meter's white noise is taken off where it stands out over the cells; none are returned where then nothing is left
+    that stands out.
+
+    Parameters
+    ----------
+    seen, stepped : float
+        `seen_share` and `step_share`: what is in either of 1/f noise of unit variance.
+    """
+    from scipy.stats import t as student  # loads slowly
+
+    white = (seen * steps - stepped * variances) / (seen - stepped)
+    if not _stands_out(white, student.isf(CHANCE, max(len(white) - 1, 1))):
+        return variances / seen
+    own: Floats = (variances - steps) / (seen - stepped)
+    return own if _stands_out(own, student.isf(CHANCE, max(len(own) - 1, 1))) else own[:0]
+
+
+def _stands_out(values: Floats, certain: float) -> bool:
+    """Return whether the mean of values is above 0 by `certain` standard errors."""
+    if len(values) < 2:
+        return False
+    return bool(values.mean() > certain * values.std(ddof=1) / math.sqrt(len(values)))
 
 
 def lasting_share(x: Floats) -> Floats:
@@ -58,6 +98,7 @@ def noise_levels(
     samples: int,
     aperture: float,
     base: Mapping[str, float],
+    steps: Floats | None = None,
 ) -> list[Estimate]:
     """Return read_noise, rtn_share and rtn_noise, as far as the reads tell them.
 
@@ -72,18 +113,26 @@ def noise_levels(
         From read to read, s; reads of a series; for how long each was averaged, s.
     base : mapping
         The base preset: between which times its noise lies.
+    steps : (cells, series) array, optional
+        Half the mean square of the step from read to read, relative as the variances: it tells the meter's white noise.
     """
     trapped = np.asarray(cells["levels"]) == 2
     found: list[Estimate | None] = []
     if not base["noise_full"]:  # else noise depends on conductance in a way that a few cells do not tell
         quiet = variances[~trapped].mean(axis=1)
-        quiet = quiet[quiet < HIDDEN * np.median(quiet)]
-        found.append(root_mean_square("read_noise", quiet / seen_share(interval, samples, aperture, base)))
+        calm = quiet < HIDDEN * np.median(quiet) if len(quiet) else np.zeros(0, bool)
+        seen = seen_share(interval, samples, aperture, base)
+        if steps is None:
+            own = quiet[calm] / seen
+        else:
+            stepped = steps[~trapped].mean(axis=1)[calm]
+            own = own_variances(quiet[calm], stepped, seen, step_share(interval, aperture, base))
+        found.append(root_mean_square("read_noise", own))
     seen = seen_traps(interval, samples, base)
     if trapped.any() and seen > LEAST_SEEN:
         count, total = int(trapped.sum()), len(trapped)
         value, low, high = (
-            min(share / seen, 1.0) for share in (count / total, *binomial_interval(count, total, 0.95))
+            min(share / seen, 1.0) for share in (count / total, *binomial_interval(count, total))
         )
         found.append(Estimate("rtn_share", value, low, high))
     if not base["rtn_spread"] and not base["rtn_asymmetry"]:

@@ -17,7 +17,18 @@ from pathlib import Path, PurePosixPath
 from mho.analysis.exports.csv_folder import write_csv
 from mho.analysis.exports.package.text_tables import TextTables
 from mho.errors import InputError, RunFileError
-from mho.runs import GOING_ON, RecordedParameter, RunFile, Status, Verdict, check_conformance, recover, verify
+from mho.runs import (
+    GOING_ON,
+    Conclusion,
+    RecordedParameter,
+    RunFile,
+    Status,
+    Verdict,
+    check_conformance,
+    outcome_line,
+    recover,
+    verify,
+)
 from mho.runs.index import read_card
 from mho.runs.provenance import file_hash
 from mho.runs.publication import PersonalNames, copy_for_publication, personal_names, withheld_words
@@ -65,6 +76,12 @@ class PackagedRun:
     texts: Mapping[str, PurePosixPath]
     conforms: bool
     withheld: str = ""
+    conclusion: Conclusion | None = None
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, in one line."""
+        return outcome_line(self.status, self.reason, self.conclusion)
 
     @property
     def name(self) -> str:
@@ -178,6 +195,7 @@ class Contents:
             {what: path for what, path in texts.items() if path is not None},
             conforms,
             withheld,
+            run.conclusion,
         )
 
     def _text(self, place: str, name: str, suffix: str, text: str) -> PurePosixPath | None:
@@ -223,6 +241,7 @@ def _facts(run: RunFile) -> str:
         "version": run.version,
         "status": str(run.status),
         "reason": run.reason,
+        "conclusion": None if run.conclusion is None else vars(run.conclusion),
         "start_time": run.start_time.isoformat(),
         "end_time": "" if end is None else end.isoformat(),
         "cells": run.cells,

@@ -167,7 +167,7 @@ def _folders(
 
 
 def _outcome(run: PackagedRun) -> str:
-    return f"{run.procedure}, {run.status}{f': {run.reason}' if run.reason else ''}"
+    return f"{run.procedure}, {run.outcome}"
 
 
 def _action(graph: _Graph, run: PackagedRun, pictures: Sequence[Picture]) -> dict[str, str]:

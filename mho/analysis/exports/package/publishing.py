@@ -26,6 +26,7 @@ from mho.analysis.reports.run_table import SOURCES, row_of, table_of
 from mho.analysis.reports.table_files import csv_heads, csv_value
 from mho.errors import InputError, RunFileError
 from mho.escaping import csv_cell
+from mho.runs import outcome_line
 from mho.runs.index import read_card
 from mho.runs.nexus import FILE as DEFINITION_FILE
 from mho.runs.nexus import definition_text
@@ -194,8 +195,8 @@ def text_of(runs: Sequence[PackagedRun]) -> str:
 
 def _write_table(folder: Path, runs: Sequence[PackagedRun]) -> None:
     """Write a line a run: what it is, what was set, what came of it, as its file in the package says."""
-    header = ("file", "run_id", "title", "procedure", "version", "status", "reason", "start", "end", "bench", "chip",
-              "cells", "seed", "preset", "original_sha256")  # fmt: skip
+    header = ("file", "run_id", "title", "procedure", "version", "status", "reason", "conclusion", "start", "end",
+              "bench", "chip", "cells", "seed", "preset", "original_sha256")  # fmt: skip
     table = table_of(row_of(folder / one.path) for one in runs)
     measured = [name for name in table.columns if name.startswith(tuple(f"{one}." for one in SOURCES))]
     with (folder / "runs.csv").open("w", encoding="utf-8", newline="") as text:
@@ -204,6 +205,7 @@ def _write_table(folder: Path, runs: Sequence[PackagedRun]) -> None:
         for one, row in zip(runs, table.rows, strict=True):
             end = one.end.isoformat() if one.end else ""
             facts = (one.path, one.run_id, one.title, one.procedure, one.version, one.status, one.reason,
+                     outcome_line(one.status, one.reason, one.conclusion, named=False),
                      one.start.isoformat(), end, one.bench, one.chip, one.cells, one.provenance.get("seed", ""),
                      one.provenance.get("preset", ""), one.original_sha256)  # fmt: skip
             cells = [csv_cell(str(fact)) for fact in facts]

@@ -97,7 +97,7 @@ def _runs(runs: Sequence[PackagedRun]) -> str:
             f"`{_code(str(one.path))}`",
             markdown(one.title),
             markdown(one.procedure),
-            f"{one.status}{markdown(f': {one.reason}') if one.reason else ''}",
+            markdown(one.outcome),
             one.start.isoformat(timespec="seconds"),
         )
         for one in runs

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtri, gammaln, ndtr, ndtri, stdtrit
+from scipy.special import gammaln, ndtr, stdtrit
 
+from mho.confidence import freedom_interval, likelihood_drop, profile_interval
 from mho.runs.figures import DISTRIBUTION_FITS, fit_kind
 
 Floats = NDArray[np.float64]
@@ -29,7 +30,7 @@ FEWEST_POINTS, FEWEST_VALUES = 3, 8
 """Points of a curve, and values of a distribution, from which on numbers have intervals, and a law is judged."""
 
 CONFIDENCE = 0.95
-UPPER, LOWER = 0.5 + CONFIDENCE / 2.0, 0.5 - CONFIDENCE / 2.0  # quantiles at its ends
+UPPER = 0.5 + CONFIDENCE / 2.0  # quantile at its upper end
 
 
 @dataclass(frozen=True)
@@ -209,8 +210,7 @@ def _lognormal(logs: Floats) -> Fit:
     count = logs.size
     mean, deviation = float(logs.mean()), float(logs.std(ddof=1))
     reach = float(stdtrit(count - 1, UPPER)) * deviation / np.sqrt(count)
-    ends = chdtri(count - 1, np.array([LOWER, UPPER]))  # of the upper tail: the larger end comes first
-    low, high = (float(one) for one in deviation * np.sqrt((count - 1) / ends))
+    low, high = (float(end) for end in freedom_interval(deviation**2, count - 1))
     median = Number("median", *(float(np.exp(one)) for one in (mean, mean - reach, mean + reach)))
     return Fit("lognormal", (median, Number("sigma of ln", deviation, low, high)), count)
 
@@ -233,16 +233,15 @@ def _weibull(values: Floats, logs: Floats) -> Fit | NotFitted:
     if not result.converged:
         return NotFitted("the search for its shape did not converge")
     scale = float(np.exp(largest + np.log(np.mean(np.exp(shape * (logs - largest)))) / shape))
-    # Observed information of (ln scale, ln shape); intervals are normal in these.
-    z = shape * (logs - np.log(scale))
-    e = np.exp(z)
-    information = np.array(
-        [[shape**2 * e.sum(), -shape * (z * e).sum()], [-shape * (z * e).sum(), count + (z**2 * e).sum()]]
-    )
-    reach = float(ndtri(UPPER)) * np.sqrt(np.diag(np.linalg.inv(information)))
+
+    def cost(place: Floats) -> float:
+        z = np.exp(place[1]) * (logs - place[0])
+        return float(np.exp(z).sum() - z.sum() - count * place[1])
+
+    place, drop = np.array([np.log(scale), np.log(shape)]), likelihood_drop(count)
     first, second = (
-        Number(name, value, value * float(np.exp(-part)), value * float(np.exp(part)))
-        for name, value, part in (("scale", scale, reach[0]), ("shape", float(shape), reach[1]))
+        Number(name, value, *(float(np.exp(end)) for end in profile_interval(cost, place, axis, drop)))
+        for name, value, axis in (("scale", scale, 0), ("shape", float(shape), 1))
     )
     return Fit("weibull", (first, second), count)
 

@@ -11,14 +11,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.confidence import binomial_interval
 from mho.runs.figures import Band
-from mho.runs.intervals import binomial_interval
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
-
-CONFIDENCE = 0.95
-"""Of the interval of a share."""
 
 
 def in_order(bands: Sequence[Band]) -> tuple[Band, ...]:
@@ -73,6 +70,5 @@ def shares(places: Floats, found: Floats, of: Floats) -> tuple[Floats, Floats, F
     known = np.isfinite(places) & (of > 0.0) & (found >= 0.0) & (found <= of)
     distinct, which = np.unique(places[known], return_inverse=True)
     sums = [np.rint(np.bincount(which, one[known], len(distinct))).astype(np.int64) for one in (found, of)]
-    ends = [binomial_interval(int(k), int(n), CONFIDENCE) for k, n in zip(sums[0], sums[1], strict=True)]
-    low, high = np.array(ends).reshape(-1, 2).T
+    low, high = binomial_interval(sums[0], sums[1])
     return distinct, sums[0] / np.maximum(sums[1], 1), low, high

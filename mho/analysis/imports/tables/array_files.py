@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import h5py
 import numpy as np
@@ -18,10 +22,23 @@ from mho.errors import InputError
 MOST_BYTES = 1 << 31
 """Of all arrays of a file together, unpacked."""
 
+MOST_JSON = 1 << 26
+"""Of a JSON file: its numbers and texts take some twenty times as much in memory."""
+
+LONGEST_TEXT = 10_000
+"""Characters of a text in an array: in one of NumPy all take as much as the longest."""
+
 MOST_NAMED, BLOCK = 12, 10_000
 NUMERIC = "biuf"
+NPY = b"\x93NUMPY"
 ROWS = "NROWS"
 """Attribute in which an ArC TWO says how many rows of a longer dataset hold something."""
+
+_FAULTS = (
+    ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, MemoryError, NameError, OSError,
+    RuntimeError, SyntaxError, TypeError, ValueError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""With which the readers of damaged files end."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -53,17 +70,10 @@ class ArrayLines:
             found = _arrays(path, dataset)
         except InputError:
             raise
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            EOFError,
-            zipfile.BadZipFile,
-            NotImplementedError,
-        ) as error:
+        except _FAULTS as error:
             raise InputError(
-                f"{path} is {_kind(path)} that cannot be read: {error}; save the arrays as .npz, or the table as CSV"
+                f"{path} is {_kind(path)} that cannot be read: {_reason(error)}; save the arrays as .npz, or the table as "
+                "CSV"
             ) from error
         self._columns = _columns(path, _chosen(path, found, dataset), tuple(axes))
 
@@ -183,12 +193,17 @@ def _arrays(path: Path, dataset: str) -> Arrays:
     """Return the arrays of a file by name."""
     with path.open("rb") as raw:
         start = raw.read(32)
-    if start.startswith(b"\x93NUMPY"):
-        _check_size(path, path.stat().st_size)
+    if start.startswith(NPY):
+        with path.open("rb") as raw:
+            _check_array(path, raw, path.stat().st_size)
         return {path.stem: np.load(path, allow_pickle=False)}
     if start.startswith(b"PK"):
         with zipfile.ZipFile(path) as packed:
             _check_size(path, sum(one.file_size for one in packed.infolist()))
+            for one in packed.infolist():
+                if one.filename.endswith(".npy"):
+                    with packed.open(one) as member:
+                        _check_array(path, member, one.file_size)
         with np.load(path, allow_pickle=False) as packed_arrays:
             return {name: _unpacked(packed_arrays, name) for name in packed_arrays.files}
     if start.startswith(b"\x89HDF") or (start.startswith(b"MATLAB") and h5py.is_hdf5(path)):
@@ -196,6 +211,29 @@ def _arrays(path: Path, dataset: str) -> Arrays:
     if start.startswith(b"MATLAB"):
         return _of_matlab(path)
     return _of_json(path)
+
+
+def _check_array(path: Path, file: IO[bytes], size: int) -> None:
+    """Raise an `InputError` unless a NumPy array of `size` bytes holds what its header says."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    count = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or count > size - file.tell():
+        shown = " x ".join(map(str, shape[:8])) + (" x …" if len(shape) > 8 else "")
+        raise InputError(
+            f"{path} is a NumPy array that cannot be read: its header says {shown} of {dtype}, and the file is shorter; "
+            "save it again"
+        )
+
+
+def _reason(error: BaseException) -> str:
+    """Return why a file cannot be read, in few words."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _kind(path: Path) -> str:
@@ -221,10 +259,14 @@ def _unpacked(packed: Any, name: str) -> NDArray[Any]:
 
 def _of_matlab(path: Path) -> Arrays:
     from scipy.io import loadmat, whosmat
+    from scipy.io.matlab import MatReadError
 
     sizes = {"double": 8, "single": 4, "logical": 1}
-    _check_size(path, sum(int(np.prod(shape)) * sizes.get(kind, 8) for _, shape, kind in whosmat(path)))
-    found = loadmat(path, squeeze_me=True)
+    try:
+        _check_size(path, sum(math.prod(shape) * sizes.get(kind, 8) for _, shape, kind in whosmat(path)))
+        found = loadmat(path, squeeze_me=True)
+    except MatReadError as error:
+        raise ValueError(str(error)) from error
     return {name: np.asarray(one) for name, one in found.items() if not name.startswith("__")}
 
 
@@ -240,7 +282,10 @@ def _of_hdf5(path: Path, dataset: str) -> Arrays:
         file.visititems(
             lambda name, one: named.update({name: one}) if isinstance(one, h5py.Dataset) else None
         )
-        _check_size(path, sum(one.nbytes for name, one in named.items() if not wanted or name in wanted))
+        read = [
+            one for name, one in named.items() if not wanted or {name, name.rpartition("/")[2]} & {*wanted}
+        ]
+        _check_size(path, sum(math.prod(one.shape or (1,)) * one.dtype.itemsize for one in read))
         for name, one in named.items():
             short = name.rpartition("/")[2]
             if wanted and name not in wanted and short not in wanted:
@@ -257,7 +302,11 @@ def _of_hdf5(path: Path, dataset: str) -> Arrays:
 
 def _of_json(path: Path) -> Arrays:
     """Return columns: of records, of lists or mappings by name, or of a list of rows, as pandas writes all of them."""
-    _check_size(path, path.stat().st_size * 8)
+    if path.stat().st_size > MOST_JSON:
+        raise InputError(
+            f"{path} has {path.stat().st_size / 1e6:.0f} MB, and {MOST_JSON / 1e6:.0f} MB of JSON are read at most; save "
+            "it as .npz or CSV"
+        )
     found = json.loads(path.read_text("utf-8-sig"))
     if isinstance(found, dict) and {"columns", "data"} <= set(found):
         found = [dict(zip(found["columns"], row, strict=True)) for row in found["data"]]
@@ -273,6 +322,8 @@ def _of_json(path: Path) -> Arrays:
 
 
 def _column(values: list[Any]) -> NDArray[Any]:
+    if any(isinstance(one, str) and len(one) > LONGEST_TEXT for one in values):
+        raise ValueError(f"a text in it has more than {LONGEST_TEXT} characters")
     known = [np.nan if one is None else one for one in values]
     return np.array(known)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 COMMA, POINT = "comma", "point"
 DECIMAL_MARKS = (COMMA, POINT)
@@ -34,11 +34,14 @@ class DecimalMark:
         What parts thousands; empty for nothing.
     doubtful : str
         A number that could be meant in either way, where none tells; empty where it is clear.
+    proof : str
+        A number that tells what the comma is; empty where none has one, and where it was said.
     """
 
     comma: bool = False
     grouping: str = ""
     doubtful: str = ""
+    proof: str = field(default="", compare=False)
 
 
 def is_grouped(text: str, mark: str) -> bool:
@@ -66,18 +69,23 @@ def decimal_mark(fields: Sequence[str], by_commas: bool, said: str = "") -> Deci
     by_mark = {COMMA: DecimalMark(True, "." if points_group else ""), POINT: DecimalMark(False, ",")}
     if said:
         return by_mark[said]
-    grouped = any(map(_CERTAINLY_GROUPED.fullmatch, with_comma))
-    decimal = points_group or any(
-        _DECIMAL.fullmatch(one) and not _GROUPED.fullmatch(one) for one in with_comma
+    grouped = _first(with_comma, _CERTAINLY_GROUPED.fullmatch)
+    decimal = _first(with_comma, _POINTS_GROUP.fullmatch) or _first(
+        with_comma, lambda one: _DECIMAL.fullmatch(one) and not _GROUPED.fullmatch(one)
     )
-    either = next((one for one in with_comma if _GROUPED.fullmatch(one)), "")
-    points = any("." in one and "," not in one and _POINT.fullmatch(one) for one in fields)
+    either = _first(with_comma, _GROUPED.fullmatch)
+    points = _first(fields, lambda one: "." in one and "," not in one and _POINT.fullmatch(one))
     if decimal and (grouped or (points and not points_group)):
         return DecimalMark()  # both are there: those that do not fit are named line by line
     if decimal:
-        return by_mark[COMMA]
+        return replace(by_mark[COMMA], proof=decimal)
     if grouped or (either and points):
-        return by_mark[POINT]
+        return replace(by_mark[POINT], proof=grouped or points)
     if either:
         return DecimalMark(not by_commas, "," if by_commas else "", either)
     return DecimalMark()
+
+
+def _first(fields: Sequence[str], fits: Callable[[str], object]) -> str:
+    """Return the first field that fits; empty for none."""
+    return next((one for one in fields if fits(one)), "")

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mho.analysis.imports.tables.decimal_marks import DecimalMark, decimal_mark, is_grouped
+from mho.analysis.imports.tables.decimal_marks import COMMA, POINT, DecimalMark, decimal_mark, is_grouped
+from mho.analysis.imports.tables.numbers import LONGEST, MISSING, plain_number
 from mho.analysis.imports.tables.units import looks_like_units
 from mho.errors import InputError
 
@@ -20,25 +21,9 @@ HEADER_LINES = 4
 
 MARKS = ("\t", ";", ",", " ")
 COMMENT = ("#", "%", "!")
-MISSING = {
-    "",
-    "nan",
-    "na",
-    "n/a",
-    "null",
-    "none",
-    "-",
-    "--",
-    "#n/a",
-    "inf",
-    "+inf",
-    "-inf",
-    "overflow",
-    "---",
-}
 NAME_TAG, VALUE_TAG = "dataname", "datavalue"
 
-_NUMBER_LIKE = re.compile(r"[+-]?[\d.,]*\d[\d.,]*(?:[eE][+-]?\d+)?")
+_NUMBER_LIKE = re.compile(r"[+-]?[.,]*\d[\d.,]*(?:[eE][+-]?\d+)?")
 _UNNAMED = re.compile(r"unnamed: ?\d+(?:_level_\d+)?", re.IGNORECASE)
 """What pandas calls names that are not there."""
 
@@ -65,6 +50,8 @@ class Form:
         What parts thousands; empty for nothing.
     doubtful : str
         A number of which nothing tells whether its comma is a decimal mark; empty where it is clear.
+    proof : str
+        A number that tells it.
     """
 
     mark: str
@@ -76,6 +63,7 @@ class Form:
     tagged: bool = False
     grouping: str = ""
     doubtful: str = ""
+    proof: str = ""
 
     def split(self, line: str) -> list[str]:
         """Return the fields of a line, without blanks around them."""
@@ -85,21 +73,27 @@ class Form:
         return [field.strip() for field in fields]
 
     def number(self, text: str) -> float | None:
-        """Return a number as it stands there, NaN for a missing one; None for what is none."""
+        """Return a number as it stands there, NaN for a missing one; None for what is none, or has no end."""
+        if len(text) > LONGEST:
+            return None
         if text.lower() in MISSING:
             return math.nan
         if self.grouping and self.grouping in text:
             if not is_grouped(text, self.grouping):
                 return None  # 1,5 is no 15
             text = text.replace(self.grouping, "")
-        try:
-            return float(text.replace(",", ".") if self.comma else text)
-        except ValueError:
-            return None
+        return plain_number(text.replace(",", ".") if self.comma else text)
 
     def with_mark(self, mark: DecimalMark) -> Form:
         """Return the form with its numbers written so."""
-        return replace(self, comma=mark.comma, grouping=mark.grouping, doubtful=mark.doubtful)
+        return replace(
+            self, comma=mark.comma, grouping=mark.grouping, doubtful=mark.doubtful, proof=mark.proof
+        )
+
+    @property
+    def decimal(self) -> str:
+        """What the comma is, as it can be said of a table; empty where no number has one."""
+        return COMMA if self.comma else POINT if self.grouping == "," else ""
 
 
 def find_form(head: Sequence[tuple[int, str]], names: Sequence[str] | None, decimal: str, path: Path) -> Form:
@@ -178,7 +172,7 @@ def _numerals(split: Sequence[tuple[int, list[str]]]) -> list[str]:
     """Return the fields of those lines of which at least half may be numbers."""
     found: list[str] = []
     for _, fields in split:
-        numerals = [one for one in fields if _NUMBER_LIKE.fullmatch(one)]
+        numerals = [one for one in fields if len(one) <= LONGEST and _NUMBER_LIKE.fullmatch(one)]
         if 2 * len(numerals) >= len(fields):
             found += numerals
     return found

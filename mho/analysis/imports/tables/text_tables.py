@@ -16,6 +16,16 @@ HEAD_LINES = 400
 """Lines from which separator and header are told."""
 
 MOST_SHOWN = 6
+MOST_FIELDS = 4_000_000
+"""In memory at once."""
+
+MOST_HEAD = 1 << 25
+"""Characters from which separator and header are told, at most."""
+
+MOST_COLUMNS = 20_000
+LONGEST_NAME = 400
+"""Characters of a column's name."""
+
 SUMMARIES = {
     "average", "averages", "avg", "mean", "median", "std", "std dev", "std. dev.", "stdev", "stddev", "standard deviation",
     "sigma", "variance", "min", "minimum", "max", "maximum", "sum", "count", "cv", "rsd", "mittelwert", "stabw",
@@ -60,10 +70,29 @@ class TextTable:
     ) -> None:  # fmt: skip
         self.path = path
         self._source = open_lines(path, dataset, axes)
-        self.form: Form = find_form(
-            [*itertools.islice(self._source.numbered(1), HEAD_LINES)], names, decimal, path
-        )
+        self.form: Form = find_form(self._head_lines(), names, decimal, path)
+        if self.form.width > MOST_COLUMNS:
+            raise InputError(
+                f"{path} has {self.form.width} columns, and {MOST_COLUMNS} are read at most; save it with lines and "
+                "columns exchanged, or a part of it"
+            )
+        for place, name in enumerate((*self.form.header, *self.form.units)):
+            if len(name) > LONGEST_NAME:
+                raise InputError(
+                    f"{path}: a name or unit in its header ({name[:24]!r}…, field {place + 1}) has {len(name)} characters, "
+                    f"and {LONGEST_NAME} are read at most; give it a short one"
+                )
         self.summaries: dict[int, str] = {}
+
+    def _head_lines(self) -> list[tuple[int, str]]:
+        """Return the first lines, fewer where they are very long."""
+        found, size = [], 0
+        for number, text in itertools.islice(self._source.numbered(1), HEAD_LINES):
+            found.append((number, text))
+            size += len(text)
+            if size > MOST_HEAD:
+                break
+        return found
 
     def lines(self) -> Iterator[Line]:
         """Yield each line of values; blank lines and repeated headers part tables that stand below one another.
@@ -109,8 +138,12 @@ class TextTable:
             yield Line(number, fields, part)
 
     def head(self, count: int) -> list[Line]:
-        """Return the first lines of values."""
-        return list(itertools.islice(self.lines(), count))
+        """Return the first lines of values; fewer of a table with very many columns."""
+        return list(itertools.islice(self.lines(), self.fitting(count)))
+
+    def fitting(self, count: int) -> int:
+        """Return how many lines are kept in memory at once: `count`, or fewer of a table with very many columns."""
+        return max(1, min(count, MOST_FIELDS // max(self.form.width, 1)))
 
     def preamble(self) -> list[str]:
         """Return the lines above the table."""

@@ -322,6 +322,11 @@ class PulseInstrument(ScpiInstrument):
             for name in channel.recorded
         }
 
+    @property
+    def output_enabled(self) -> bool:
+        """Get whether one of the outputs is on."""
+        return any(channel.output_enabled for channel in self._channels())
+
     def make_safe(self) -> None:
         """Switch both outputs off, confirmed by query.
 
@@ -341,7 +346,7 @@ class PulseInstrument(ScpiInstrument):
                 step()
             except InstrumentError as error:
                 failures.append(str(error))
-        if any(channel.output_enabled for channel in self._channels()):
+        if self.output_enabled:
             raise InstrumentError(
                 f"{self._title} still has an output on; switch it off by hand ({'; '.join(failures)})"
             )

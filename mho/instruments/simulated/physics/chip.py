@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.physics.cells.cells import CellArray
+from mho.instruments.simulated.physics.cells.cells import CellArray, Loss
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.wires.wires import WiredBlock, series_resistance
 
@@ -111,6 +111,17 @@ class SimulatedChip:
             name: CellArray(array.rows, array.columns, self.preset, self._clock, self._rng)
             for name, array in self.geometry.items()
         }
+
+    @property
+    def losses(self) -> list[tuple[str, Loss]]:
+        """The cells that pulses and levels have destroyed so far, each with its array, in the order of time."""
+        drawn: dict[str, CellArray] = vars(self).get(
+            "cells", {}
+        )  # cells that nobody has asked for have lost none
+        return sorted(
+            ((name, one) for name, cells in drawn.items() for one in cells.losses),
+            key=lambda each: (each[1].time, each[0], each[1].row, each[1].column),
+        )
 
     @property
     def temperature(self) -> float:

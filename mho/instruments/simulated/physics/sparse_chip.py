@@ -7,7 +7,7 @@ read and pulsed together.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mho.errors import BenchError
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.physics.cells.cells import CellArray
+from mho.instruments.simulated.physics.cells.cells import CellArray, Loss
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.chip import ArrayGeometry, BlockNoise, Floats, Index, SimulatedChip
 from mho.instruments.simulated.physics.wires.many_blocks import transfers
@@ -65,6 +65,16 @@ class SparseChip(SimulatedChip):
     def cells(self) -> dict[str, CellArray]:
         """The population, for every array."""
         return dict.fromkeys(self.geometry, self.population)
+
+    @property
+    def losses(self) -> list[tuple[str, Loss]]:
+        """The cells that pulses and levels have destroyed so far, each with its array, in the order of time."""
+        lost = {one.row + 1: one for one in self.population.losses}  # by number
+        found = []
+        for name, numbers in self._numbers.items() if lost else ():
+            for row, column in np.argwhere(np.isin(numbers, list(lost))).tolist():
+                found.append((name, replace(lost[int(numbers[row, column])], row=row, column=column)))
+        return sorted(found, key=lambda each: (each[1].time, each[0], each[1].row, each[1].column))
 
     def slots(self, array: str, rows: Index, columns: Index) -> Slots:
         """Rows of the population where these cells are, in the shape to which `rows` and `columns` broadcast.

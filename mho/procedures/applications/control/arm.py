@@ -15,6 +15,7 @@ from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
 from mho.procedures.applications.comparison import digital_solution
+from mho.procedures.applications.conclusions import concluded
 from mho.procedures.applications.control.arm_kinematics import (
     Arm as ArmModel,
 )
@@ -30,7 +31,8 @@ from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Table
+from mho.procedures.wording import counted, quantity
+from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 Floats = NDArray[np.float64]
 
@@ -205,6 +207,16 @@ class Arm(Application):
                 ),
                 **costs,
             }
+        )
+
+    def conclude(self, plan: Prepared, result: Outcome) -> Conclusion:
+        """Return how far the joints are from those of the digital solution, and the points that were missed."""
+        summary = result.summary
+        missed = summary["points_missed"]
+        return concluded(
+            summary,
+            f"joints within {quantity(summary['error_to_digital'], 'rad')} of the digital ones",
+            f"{missed:,} of {counted(summary['steps'], 'point')} missed" if missed else "",
         )
 
     def _solver(

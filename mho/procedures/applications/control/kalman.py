@@ -14,6 +14,7 @@ from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
 from mho.procedures.applications.comparison import digital_solution, relative_error
+from mho.procedures.applications.conclusions import beside_digital, concluded
 from mho.procedures.applications.control.kalman_filter import (
     FilterStep,
     TrackModel,
@@ -27,7 +28,8 @@ from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, ReferenceLine, Table
+from mho.procedures.wording import counted
+from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
 
@@ -250,6 +252,16 @@ class Kalman(Application):
                 **outcome,
                 **costs,
             }
+        )
+
+    def conclude(self, plan: Prepared, result: Outcome) -> Conclusion:
+        """Return the error beside the digital filter, and whether the innovations are as it expects."""
+        summary = result.summary
+        return concluded(
+            summary,
+            beside_digital(summary, self.compared),
+            "" if summary["nis_consistent"] else f"NIS {summary['nis']:.3g} not consistent with the model",
+            f"{counted(summary['gaps'], 'step')} without a measurement" if summary["gaps"] else "",
         )
 
     def _solver(

@@ -96,6 +96,10 @@ class Portfolio(Application):
         conditions(market.covariance, market.means)
         return market
 
+    def matrices(self, given: Market) -> tuple[Floats, ...]:
+        """Return the matrix of the optimality conditions."""
+        return (conditions(given.covariance, given.means),)
+
     def layout(self, plan: Prepared) -> Layout:
         """Declare frontier and weights."""
         arrays = (

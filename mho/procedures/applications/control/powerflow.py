@@ -124,6 +124,10 @@ class PowerFlow(Application):
             )
         return network
 
+    def matrices(self, given: Network) -> tuple[Floats, ...]:
+        """Return the susceptances."""
+        return (given.matrix(),)
+
     def layout(self, plan: Prepared) -> Layout:
         """Declare flows, angles, scenarios and outages."""
         network: Network = plan.given

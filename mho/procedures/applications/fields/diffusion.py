@@ -126,6 +126,10 @@ class Diffusion(Application):
             )
         return Spreading(start, name, ratio, SCHEMES[self.scheme])
 
+    def matrices(self, given: Spreading) -> tuple[Floats, ...]:
+        """Return the matrix of a step."""
+        return (implicit_matrix(given.size, given.ratio, given.theta),)
+
     def layout(self, plan: Prepared) -> Layout:
         """Declare the stack of images, four of them side by side, profiles and errors."""
         lines = np.arange(plan.given.size)

@@ -92,6 +92,17 @@ class Junction(Application):
         """Return the length, where none was given."""
         return {**super().in_use(plan), "length": (plan.given.length, "the depletion width's")}
 
+    def matrices(self, given: JunctionModel) -> list[Floats]:
+        """Return the matrix of Newton's first step."""
+        first: list[Floats] = []
+
+        def solve(matrix: Floats, rhs: Floats) -> Floats:
+            first.append(matrix)
+            return digital_solution(matrix, rhs)
+
+        next(iter(newton(given, solve, EXACT, 1)))
+        return first
+
     def layout(self, plan: Prepared) -> Layout:
         """Declare the profile along the bar and Newton's steps."""
         junction: JunctionModel = plan.given

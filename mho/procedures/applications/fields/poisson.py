@@ -99,6 +99,10 @@ class Poisson(Application):
             problem = grounded(np.asarray(given, dtype=np.float64))
         return Boxed(problem, *system(problem))
 
+    def matrices(self, given: Boxed) -> tuple[Floats, ...]:
+        """Return the matrix of the grid."""
+        return (given.matrix,)
+
     def layout(self, plan: Prepared) -> Layout:
         """Declare the images of potential and field, field lines, and a cut through the middle."""
         given: Boxed = plan.given

@@ -13,6 +13,7 @@ from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Prepared
+from mho.procedures.applications.conclusions import concluded
 from mho.procedures.applications.graphs.eigenpairs import (
     EigenStep,
     angle,
@@ -25,7 +26,8 @@ from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Array, Column, Figure, Layout, ReferenceLine, Table
+from mho.procedures.wording import quantity
+from mho.runs import Array, Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
 
@@ -141,6 +143,10 @@ class Eigenvector(Application):
         matrix = _load(self.matrix)
         return _spectrum(matrix, None if self.shift is None else float(self.shift))
 
+    def matrices(self, given: Spectrum) -> tuple[Floats, ...]:
+        """Return A - s I."""
+        return (given.matrix - given.shift * np.eye(len(given.matrix)),)
+
     def layout(self, plan: Prepared) -> Layout:
         """Declare residuals and angles over the steps, and the eigenvector."""
         given: Spectrum = plan.given
@@ -215,6 +221,15 @@ class Eigenvector(Application):
             "encoding": encoding,
             **costs,
         })  # fmt: skip
+
+    def conclude(self, plan: Prepared, result: Outcome) -> Conclusion:
+        """Return how far eigenvalue and eigenvector are from LAPACK's."""
+        summary = result.summary
+        return concluded(
+            summary,
+            f"eigenvalue within {summary['value_error']:.2g} of LAPACK's",
+            f"vector within {quantity(summary['angle'], 'rad')}",
+        )
 
 
 def _iterate(

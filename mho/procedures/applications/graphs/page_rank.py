@@ -13,6 +13,7 @@ from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Prepared
 from mho.procedures.applications.comparison import relative_error, say_unconverged
+from mho.procedures.applications.conclusions import beside_digital, concluded
 from mho.procedures.applications.graphs.graph_files import FORMATS, Graph, load_graph
 from mho.procedures.applications.graphs.link_matrix import (
     normalised,
@@ -31,7 +32,8 @@ from mho.procedures.parameters import (
     Parameter,
 )
 from mho.procedures.stream import Stream
-from mho.runs import Array, Column, Figure, Layout, Table
+from mho.procedures.wording import counted
+from mho.runs import Array, Column, Conclusion, Figure, Layout, Table
 from mho.runs.standard_figures import IDENTITY
 
 Floats = NDArray[np.float64]
@@ -117,6 +119,10 @@ class PageRank(Application):
         matrix, rhs = page_rank_system(transition, restart, float(self.damping))
         return Ranking(graph, restart, transition, matrix, rhs, np.asarray(np.linalg.solve(matrix, rhs)))
 
+    def matrices(self, given: Ranking) -> tuple[Floats, ...]:
+        """Return I - d P."""
+        return (given.matrix,)
+
     def layout(self, plan: Prepared) -> Layout:
         """Declare the scores, the cycles, and the system."""
         given: Ranking = plan.given
@@ -199,6 +205,15 @@ class PageRank(Application):
                 "encoding": encoding,
                 **costs,
             }
+        )
+
+    def conclude(self, plan: Prepared, result: Outcome) -> Conclusion:
+        """Return the error beside the digital scores, and how many pairs of nodes are in another order."""
+        summary = result.summary
+        return concluded(
+            summary,
+            beside_digital(summary, "relative_error"),
+            f"{summary['swapped_pairs']:,} of {counted(summary['pairs'], 'pair')} of nodes swapped",
         )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
+from mho.procedures.applications.conclusions import concluded
 from mho.procedures.applications.learning.nonnegative import (
     METHODS,
     Factors,
@@ -26,7 +27,8 @@ from mho.procedures.applications.learning.pictures import load_picture
 from mho.procedures.applications.outcome import Outcome
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Array, Column, Figure, Layout, Map, Table
+from mho.procedures.wording import percent
+from mho.runs import Array, Column, Conclusion, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 
@@ -206,6 +208,14 @@ class Factorisation(Application):
             numbers=rank * sum(picture.shape),
         )
         return starts[0], errors
+
+    def conclude(self, plan: Prepared, result: Outcome) -> Conclusion:
+        """Return the error of the factors beside that of the digital ones."""
+        summary = result.summary
+        return concluded(
+            summary,
+            f"rank {summary['rank']}: error {percent(summary['error'])}, digitally {percent(summary['digital_error'])}",
+        )
 
 
 def _digital(matrix: Floats) -> Operator:

@@ -97,6 +97,7 @@ class PseudoInverse(Application):
     """Find the pseudo-inverse of a rectangular matrix with one INV loop, in one step and refined."""
 
     title: ClassVar[str] = "Pseudo-inverse"
+    compared: ClassVar[str] = "relative_error"
     seed = None  # nothing is drawn
 
     matrix = Parameter("Matrix, a file, or a sample table's columns, standardised", default="longley")
@@ -137,6 +138,10 @@ class PseudoInverse(Application):
         if np.iscomplexobj(matrix):
             raise InputError("the matrix is complex; give its real form [[Re, -Im], [Im, Re]]")
         return np.asarray(matrix, dtype=np.float64)
+
+    def matrices(self, given: Rectangular) -> tuple[Floats, ...]:
+        """Return the matrix of the circuit."""
+        return (given.matrix,)
 
     def layout(self, plan: Prepared) -> Layout:
         """Declare the cycles, and images of the pseudo-inverse."""

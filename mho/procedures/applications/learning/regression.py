@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Prepared
+from mho.procedures.applications.conclusions import beside_digital, concluded
 from mho.procedures.applications.learning.linear_model import Design, standardised
 from mho.procedures.applications.learning.linear_regression import CIRCUITS, LinearRegression, system_of
 from mho.procedures.applications.learning.logistic_model import separating, with_ones
@@ -38,7 +39,8 @@ from mho.procedures.equations.certificates.certificate import dependent_rows
 from mho.procedures.equations.solve.solve import Solve
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Array, Layout
+from mho.procedures.wording import percent
+from mho.runs import Array, Conclusion, Layout
 
 Floats = NDArray[np.float64]
 
@@ -175,6 +177,18 @@ class Regression(Application):
                 **found,
                 **costs,
             }
+        )
+
+    def conclude(self, plan: Prepared, result: Outcome) -> Conclusion:
+        """Return the error of the weights beside the digital fit, and the accuracy of classes."""
+        summary = result.summary
+        accuracy = summary.get("accuracy")
+        return concluded(
+            summary,
+            beside_digital(summary, "relative_error"),
+            ""
+            if accuracy is None
+            else f"accuracy {percent(accuracy)}, digitally {percent(summary['digital_accuracy'])}",
         )
 
 

@@ -25,7 +25,8 @@ from mho.procedures.base import Estimate
 from mho.procedures.cells.programming.record.blocks import PULSES_PER_CELL
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Layout
+from mho.procedures.wording import joined
+from mho.runs import Conclusion, Layout
 
 LARGEST_LAYER, MOST_LAYERS, MOST_CYCLES = 512, 8, 10
 OF_FACTORS = 256
@@ -200,6 +201,17 @@ class Train(Application):
         result = result_of(outcomes, given.task, float(self.operation), costs)
         stream.say(result.summary["in_words"])
         return result
+
+    def conclude(self, plan: Prepared, result: TrainingResult) -> Conclusion:
+        """Return in how many epochs each optimiser came to the target."""
+        summary = result.summary
+        parts = [
+            f"{row['name']} {row['epochs']['median']:g}"
+            if row["epochs"]["median"] is not None
+            else f"{row['name']} in {row['epochs']['reached']} of {row['epochs']['of']}"
+            for row in summary["optimisers"]
+        ]
+        return Conclusion(f"epochs to a loss of {summary['target']:g}: {joined(*parts)}")
 
     def _search(
         self, kind: str, task: Task, seed: np.random.SeedSequence, stream: Stream

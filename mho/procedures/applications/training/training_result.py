@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from mho.confidence import median_interval, with_interval
 from mho.procedures.applications.training.inverses import ChipInverse
 from mho.procedures.applications.training.training import quartiles
 from mho.procedures.applications.training.training_run import SPENT, Task, Trained
@@ -95,7 +96,9 @@ def result_of(
         "target": task.target,
         "network": ",".join(map(str, task.sizes)),
         "epochs": medians,
-        "fewer_epochs": fewer(medians),
+        "fewer_epochs": fewer(
+            {one.key: [taken["epochs"] for taken in _taken(one, task)] for one in outcomes}
+        ),
         "optimisers": rows,
         "joules_an_operation": operation,
         **{name: one[0] if isinstance(one, tuple) else one for name, one in costs.items()},
@@ -108,14 +111,25 @@ def result_of(
     return TrainingResult(summary)
 
 
-def fewer(medians: Mapping[str, float | None]) -> dict[str, float]:
-    """Return by which share fewer epochs than SGD and Adam each second-order optimiser takes, from their medians."""
-    found = {}
-    for second in (name for name in medians if name not in FIRST_ORDER):
-        for first in (name for name in FIRST_ORDER if name in medians):
-            mine, other = medians[second], medians[first]
-            if mine is not None and other:
-                found[f"{second}_than_{first}"] = 1.0 - mine / other
+def fewer(epochs: Mapping[str, Sequence[float]]) -> dict[str, float | None]:
+    """Return by which share fewer epochs than SGD and Adam each second-order optimiser takes, by their medians.
+
+    The interval is that of the median of the starts, which all optimisers have in common. An optimiser that does not come
+    to its goal from a start takes infinitely many epochs there: less than that is the largest saving, and none of two such
+    is a saving. What both medians do not reach is left out.
+    """
+    found: dict[str, float | None] = {}
+    for second in (name for name in epochs if name not in FIRST_ORDER):
+        for first in (name for name in FIRST_ORDER if name in epochs):
+            mine, other = np.array(epochs[second]), np.array(epochs[first])
+            medians = quartiles(mine)[1], quartiles(other)[1]
+            if not (np.isfinite(medians).all() and medians[1] > 0.0):
+                continue
+            with np.errstate(invalid="ignore"):
+                saved = np.where(np.isinf(mine) & np.isinf(other), 0.0, 1.0 - mine / other)
+            found |= with_interval(
+                f"{second}_than_{first}", 1.0 - medians[0] / medians[1], median_interval(saved)
+            )
     return found
 
 

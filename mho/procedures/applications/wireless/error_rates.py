@@ -7,10 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.runs.intervals import wilson_interval
-
-LEVEL = 0.95
-"""Of all intervals here."""
+from mho.confidence import clustered_binomial_interval, difference_of
 
 
 @dataclass(frozen=True)
@@ -20,26 +17,22 @@ class ErrorRate:
     Attributes
     ----------
     low, high : float
-        Wilson's score interval of the rate, 95 %.
+        Interval of the rate, 95 %, vectors being independent: users of one share its noise, so that its bits are not.
     """
 
     errors: int
     bits: int
+    low: float
+    high: float
 
     @property
     def rate(self) -> float:
         """Errors over bits."""
         return self.errors / self.bits
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's interval."""
-        return wilson_interval(self.errors, self.bits, LEVEL)
-
     def holds(self, rate: float) -> bool:
         """Return whether a rate lies within the interval."""
-        low, high = self.interval
-        return low <= rate <= high
+        return self.low <= rate <= self.high
 
 
 @dataclass(frozen=True)
@@ -51,8 +44,8 @@ class Paired:
     only_first, only_second : int
         Bits that only the first, and only the second, has wrong.
     difference, low, high : float
-        Rate of the first less that of the second, with its 95 % interval. Errors of one vector are not independent
-        (users share its noise), so the interval is that of the mean over vectors.
+        Rate of the first less that of the second, with its 95 % interval, from those of the rates at which only one of
+        them errs, vectors being independent.
     p : float
         Of McNemar's exact test that each errs as often as the other, taking bits as independent.
     """
@@ -71,8 +64,8 @@ class Paired:
 
 
 def count(sent: NDArray[np.uint8], decided: NDArray[np.uint8]) -> ErrorRate:
-    """Count the bits that differ."""
-    return ErrorRate(int(np.count_nonzero(sent != decided)), sent.size)
+    """Count the bits (vectors, bits of a vector) that differ."""
+    return ErrorRate(int(np.count_nonzero(sent != decided)), sent.size, *_ends(sent != decided))
 
 
 def paired(sent: NDArray[np.uint8], first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Paired:
@@ -83,18 +76,20 @@ def paired(sent: NDArray[np.uint8], first: NDArray[np.uint8], second: NDArray[np
     sent, first, second : (vectors, bits of a vector) arrays
     """
     wrong, wrong_too = first != sent, second != sent
-    only_first, only_second = int((wrong & ~wrong_too).sum()), int((wrong_too & ~wrong).sum())
-    by_vector = (wrong.sum(axis=1, dtype=np.int64) - wrong_too.sum(axis=1, dtype=np.int64)) / sent.shape[1]
-    difference = float(by_vector.mean())
-    reach = _reach(by_vector)
+    apart = wrong_too & ~wrong, wrong & ~wrong_too
+    counts = [int(one.sum()) for one in apart]
+    rates = [one / sent.size for one in counts]
+    low, high = difference_of(_ends(apart[0]), _ends(apart[1]), (rates[0], rates[1]))
     return Paired(
-        only_first,
-        only_second,
-        difference,
-        difference - reach,
-        difference + reach,
-        mcnemar(only_first, only_second),
+        counts[1], counts[0], rates[1] - rates[0], float(low), float(high), mcnemar(counts[1], counts[0])
     )
+
+
+def _ends(found: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the interval of the share of bits (vectors, ...) with a property; those of a vector are one cluster."""
+    bits = found.reshape(len(found), -1)
+    low, high = clustered_binomial_interval(bits.sum(axis=1), np.full(len(bits), bits.shape[1]))
+    return float(low), float(high)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
@@ -103,13 +98,3 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
     fewer, every = min(only_first, only_second), only_first + only_second
     return min(1.0, 2.0 * float(bdtr(fewer, every, 0.5))) if every else 1.0
-
-
-def _reach(values: NDArray[np.float64]) -> float:
-    """Return half the width of Student's interval of a mean; infinite for one value."""
-    from scipy.special import stdtrit  # loads slowly
-
-    count = len(values)
-    if count < 2:
-        return float(np.inf)
-    return float(stdtrit(count - 1, 0.5 + LEVEL / 2.0) * values.std(ddof=1) / np.sqrt(count))

@@ -59,8 +59,8 @@ def mimo_layout(
             Column("errors", dtype="u8", description="bits decided wrong"),
             Column("bits", dtype="u8", description="bits sent"),
             Column("rate", description="errors over bits", digital=1e-9),
-            Column("low", description="Wilson's 95 % interval of the rate", digital=1e-9),
-            Column("high", description="Wilson's 95 % interval of the rate", digital=1e-9),
+            Column("low", description="95 % interval of the rate, vectors as units", digital=1e-9),
+            Column("high", description="95 % interval of the rate, vectors as units", digital=1e-9),
             Column(
                 "only_this", dtype="u8", description="bits that this receiver has wrong and float32 right"
             ),

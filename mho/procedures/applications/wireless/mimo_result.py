@@ -46,7 +46,7 @@ class Point:
             "bits": self.rates[0].bits,
             "closed_form": None if math.isnan(self.closed_form) else self.closed_form,
             **{name: rate.rate for name, rate in zip(names, self.rates, strict=True)},
-            "interval": list(self.rates[-1].interval),
+            "interval": [self.rates[-1].low, self.rates[-1].high],
             "agrees": self.agrees,
             "difference": last.difference,
             "difference_interval": [last.low, last.high] if math.isfinite(last.high) else None,

@@ -15,16 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.runs.intervals import wilson_interval
+from mho.confidence import binomial_interval, likelihood_drop, profile_interval, quantile_ranks
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
-
-LEVEL = 0.95
-"""Of all intervals."""
-
-DEVIATES = 1.959964
-"""Standard deviations from the middle to the end of such an interval."""
 
 FEWEST = 5
 """Cells that formed within the ramp, below which no distribution is fitted."""
@@ -66,7 +60,7 @@ class Distribution:
 
 
 def shares(formed_by: Numbers, pulses: int) -> tuple[Floats, Floats, Floats]:
-    """Return the share of cells that were formed by each pulse or an earlier one, and the ends of its Wilson interval.
+    """Return the share of cells that were formed by each pulse or an earlier one, and the ends of its 95 % interval.
 
     Parameters
     ----------
@@ -76,8 +70,7 @@ def shares(formed_by: Numbers, pulses: int) -> tuple[Floats, Floats, Floats]:
         Of the whole ramp.
     """
     done = np.cumsum(np.bincount(formed_by[formed_by >= 0], minlength=pulses))
-    ends = [wilson_interval(int(count), len(formed_by), LEVEL) for count in done]
-    low, high = (np.array(side, dtype=float) for side in zip(*ends, strict=True))
+    low, high = binomial_interval(done, np.full(pulses, len(formed_by)))
     return done / max(len(formed_by), 1), low, high
 
 
@@ -93,8 +86,6 @@ def quantile(share: float, formed_by: Numbers, volts: Floats) -> Estimate:
     volts : (pulses,) array
         The ramp, V, ascending.
     """
-    from scipy.stats import binom  # loads slowly
-
     count = len(formed_by)
     if not count:
         return Estimate(math.nan, -math.inf, math.inf)
@@ -107,11 +98,10 @@ def quantile(share: float, formed_by: Numbers, volts: Floats) -> Estimate:
         part = (share - before) / float(reached[place] - before)
         value = float(volts[place - 1] + part * (volts[place] - volts[place - 1]))
     ranked = np.sort(np.where(formed_by >= 0, formed_by, len(volts)))
-    tail = (1.0 - LEVEL) / 2.0
-    first, last = (int(binom.ppf(one, count, share)) for one in (tail, 1.0 - tail))
+    first, last = quantile_ranks(count, share)
     below = np.concatenate([[-np.inf], volts])  # under the bracket of each pulse, and of none
     above = np.append(volts, np.inf)
-    low = -math.inf if first == 0 else float(below[ranked[first - 1]])
+    low = -math.inf if first < 0 else float(below[ranked[first]])
     high = math.inf if last >= count else float(above[ranked[last]])
     return Estimate(value, low, high)
 
@@ -125,15 +115,14 @@ def fit_normal(formed_by: Numbers, volts: Floats) -> Distribution | None:
         survival: Floats = log_ndtr(np.clip((first - x) / math.exp(log_second), -30.0, 30.0))
         return survival
 
-    def start(middle: float, spread: float) -> tuple[float, float]:
-        return middle, math.log(spread)
+    def start(middle: float, spread: float) -> tuple[float, float, float]:
+        return middle, spread, math.log(spread)
 
     found = _fit(formed_by, volts, log_survival, start)
     if found is None:
         return None
-    (mean, log_sd), (mean_error, sd_error), likelihood = found
-    centre = Estimate(mean, mean - DEVIATES * mean_error, mean + DEVIATES * mean_error)
-    return Distribution(centre, _of_logarithm(log_sd, sd_error), likelihood)
+    mean, log_sd, likelihood = found
+    return Distribution(mean, _of_logarithm(log_sd), likelihood)
 
 
 def fit_weibull(formed_by: Numbers, volts: Floats) -> Distribution | None:
@@ -143,14 +132,14 @@ def fit_weibull(formed_by: Numbers, volts: Floats) -> Distribution | None:
         power = math.exp(min(log_shape, 7.0)) * (np.log(np.maximum(x, 1e-9)) - log_scale)
         return -np.exp(np.clip(power, -500.0, 6.0))
 
-    def start(middle: float, spread: float) -> tuple[float, float]:
-        return math.log(middle * 1.05), math.log(max(1.2 * middle / spread, 1.0))
+    def start(middle: float, spread: float) -> tuple[float, float, float]:
+        return math.log(middle * 1.05), spread / middle, math.log(max(1.2 * middle / spread, 1.0))
 
     found = _fit(formed_by, volts, log_survival, start)
     if found is None:
         return None
-    (log_scale, log_shape), errors, likelihood = found
-    return Distribution(_of_logarithm(log_scale, errors[0]), _of_logarithm(log_shape, errors[1]), likelihood)
+    log_scale, log_shape, likelihood = found
+    return Distribution(_of_logarithm(log_scale), _of_logarithm(log_shape), likelihood)
 
 
 def normal_share(volts: Floats, fitted: Distribution) -> Floats:
@@ -185,7 +174,7 @@ def summary_of(state: Numbers, wanted: Numbers, conductance: Floats, volts: Floa
             ("formed", FORMED), ("over_formed", OVER), ("not_formed", NOT_FORMED), ("conducted_before", CONDUCTED),
         )
     }  # fmt: skip
-    low, high = wilson_interval(counts["formed"], len(wanted), LEVEL)
+    low, high = binomial_interval(counts["formed"], len(wanted))
     after = conductance[np.isin(state, (FORMED, OVER))]
     quartiles = np.quantile(after, (0.25, 0.5, 0.75)).tolist() if after.size else [None] * 3
     summary: dict[str, Any] = {
@@ -231,25 +220,26 @@ def share_rows(wanted: Numbers, volts: Floats) -> dict[str, Floats]:
     }
 
 
-def _of_logarithm(middle: float, error: float) -> Estimate:
-    low, value, high = (math.exp(min(middle + side * error, 700.0)) for side in (-DEVIATES, 0.0, DEVIATES))
-    return Estimate(value, low, high)
+def _of_logarithm(found: Estimate) -> Estimate:
+    """Return the number whose logarithm was found, with its interval."""
+    return Estimate(*(math.exp(min(one, 700.0)) for one in (found.value, found.low, found.high)))
 
 
 def _fit(
     formed_by: Numbers,
     volts: Floats,
     log_survival: Callable[[Floats, float, float], Floats],
-    start: Callable[[float, float], tuple[float, float]],
-) -> tuple[tuple[float, float], tuple[float, float], float] | None:
-    """Maximise the likelihood of the brackets; return parameters, their standard errors, and its logarithm.
+    start: Callable[[float, float], tuple[float, float, float]],
+) -> tuple[Estimate, Estimate, float] | None:
+    """Maximise the likelihood of the brackets; return both parameters with their intervals, and its logarithm.
 
     Parameters
     ----------
     log_survival : callable
         Logarithm of the share that forms above voltages, for both parameters.
     start : callable
-        Parameters to start from, by the middle and the spread of the voltages (V).
+        First parameter to start from, the unit in which it is searched, and the second one, by the middle and the spread
+        of the voltages (V).
     """
     from scipy.optimize import minimize
 
@@ -259,26 +249,16 @@ def _fit(
         return None
     never = float(len(formed_by) - len(inside))
     middle, spread = float(np.median(volts[inside])), max(float(volts[inside].std()), 1e-3)
+    first, unit, second = start(middle, spread)
 
     def cost(parameters: Floats) -> float:
-        above = log_survival(volts, *parameters)
+        above = log_survival(volts, first + unit * float(parameters[0]), float(parameters[1]))
         before = np.concatenate([[0.0], above[:-1]])
         within = before + np.log(-np.expm1(np.minimum(above - before, -1e-12)))
         return -float(counts @ within + never * above[-1])
 
-    best = minimize(cost, start(middle, spread), method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-7})
-    covariance = np.linalg.pinv(_curvature(cost, best.x))
-    errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    return (float(best.x[0]), float(best.x[1])), (float(errors[0]), float(errors[1])), -float(best.fun)
-
-
-def _curvature(cost: Callable[[Floats], float], at: Floats, step: float = 2e-3) -> Floats:
-    """Return the second derivatives of a function of two parameters, (2, 2), by central differences."""
-    moves = step * np.eye(2)
-    found = np.empty((2, 2))
-    for i in range(2):
-        for j in range(2):
-            signs = ((1, 1), (1, -1), (-1, 1), (-1, -1))
-            corners = [a * b * cost(at + a * moves[i] + b * moves[j]) for a, b in signs]
-            found[i, j] = sum(corners) / (4.0 * step * step)
-    return found
+    best = minimize(cost, (0.0, second), method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-7})
+    place, drop = np.asarray(best.x, dtype=float), likelihood_drop(len(inside))
+    found = [(float(place[axis]), *profile_interval(cost, place, axis, drop)) for axis in (0, 1)]
+    location = Estimate(*(first + unit * one for one in found[0]))
+    return location, Estimate(*found[1]), -float(best.fun)

@@ -6,6 +6,10 @@ by more than a factor; the voltage is that of the steepest change of log |I/V| o
 robust: the change at a place is the median of the three points after it less that of the three before, so that a spike is
 no switching; the current at 0 V, which is the meter's own noise and offset, is added in squares, so that the logarithm of
 nothing does not jump; and conduction that rises smoothly with the voltage is not taken for a SET.
+
+Where the noise of a point is known (`PointNoise`, from blanks), the meter's offset is taken off, a change counts only where
+it exceeds the noise of both states, and a state that does not exceed its own noise is none: of a cell that was never
+formed, is open or is stuck nothing is extracted.
 """
 
 from __future__ import annotations
@@ -18,6 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.confidence import median_interval, with_interval
+from mho.procedures.cells.detection_limit import Blank
 from mho.procedures.cells.extraction.response_curve import spread_of
 
 Floats = NDArray[np.float64]
@@ -26,6 +32,7 @@ Mask = NDArray[np.bool_]
 WINDOW = 3  # points on either side of a change
 NOISE = 3.0  # times the current at 0 V, below which a current is not told from none
 FEW = 1e-12  # S: below every conductance
+STATES = 4  # of a loop, of which each is looked at
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,8 @@ class Loops:
         lrs / hrs.
     peak_current, peak_voltage : array
         The largest current on the way to the lowest voltage, A, and where it flows, V: where a RESET begins.
+    below_noise : array of bool
+        Whether the loop switched into an HRS that is not told from nothing: then `hrs` and `window` are NaN.
     """
 
     v_set: Floats
@@ -83,6 +92,46 @@ class Loops:
     window: Floats
     peak_current: Floats
     peak_voltage: Floats
+    below_noise: Mask
+
+
+@dataclass(frozen=True)
+class PointNoise:
+    """Offset and noise of the points of a sweep.
+
+    Attributes
+    ----------
+    offset, deviation : (points,) arrays
+        Mean and standard deviation of a point where no current flows, A.
+    share : float
+        Variance of the offset, of that of a point.
+    quantile : float
+        Standard deviations that noise alone stays below, in all that is looked at in a run.
+    """
+
+    offset: Floats
+    deviation: Floats
+    share: float
+    quantile: float
+
+    @classmethod
+    def of(cls, blanks: Sequence[tuple[slice, Blank]], points: int, loops: int) -> PointNoise:
+        """Return the noise of `points` of each of `loops`, of which each part has a blank (A) of its own."""
+        offset, deviation = np.zeros(points), np.zeros(points)
+        for part, blank in blanks:
+            offset[part], deviation[part] = blank.offset, blank.deviation
+        looks = (STATES + points) * loops
+        quantile = max(blank.quantile(looks) for _, blank in blanks)
+        return cls(offset, deviation, max(blank.share for _, blank in blanks), quantile)
+
+    def of_fit(self, voltages: Floats, used: Mask, window: float) -> Floats:
+        """Return the standard deviation (...), S, of `low_field` on points (..., points) that are `used`."""
+        taken = used & (np.abs(voltages) <= window) & (voltages != 0.0)
+        squares, sums = (taken * voltages**2).sum(axis=-1), np.abs((taken * voltages).sum(axis=-1))
+        size = np.where(taken, self.deviation, 0.0).max(axis=-1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error: Floats = size * np.sqrt(1.0 / squares + self.share * (sums / squares) ** 2)
+        return error
 
 
 def low_field(voltages: Floats, currents: Floats, used: Mask, window: float) -> Floats:
@@ -107,7 +156,14 @@ def low_field(voltages: Floats, currents: Floats, used: Mask, window: float) -> 
     return fitted
 
 
-def extract(voltages: Floats, currents: Floats, limited: Mask, window: float, least_change: float) -> Loops:
+def extract(
+    voltages: Floats,
+    currents: Floats,
+    limited: Mask,
+    window: float,
+    least_change: float,
+    noise: PointNoise | None = None,
+) -> Loops:
     """Extract states and switching voltages of sweeps.
 
     Parameters
@@ -120,49 +176,62 @@ def extract(voltages: Floats, currents: Floats, limited: Mask, window: float, le
         Largest voltage (V) of what counts as low.
     least_change : float
         Factor from one state to the other from which a cell has switched.
+    noise : PointNoise, optional
+        Of the points. Without it every number is taken as it is, whatever the noise.
     """
+    if noise is not None:
+        currents = currents - noise.offset
     branches = Branches.of(voltages)
-    start, lrs, held, left = (
-        low_field(voltages, currents, branch & ~limited, window)
-        for branch in (branches.up, branches.down, branches.out, branches.back)
-    )
+    places = (branches.up, branches.down, branches.out, branches.back)
+    start, lrs, held, left = (low_field(voltages, currents, branch & ~limited, window) for branch in places)
+    if noise is None:
+        error_start, error_lrs, error_held, error_left = [np.zeros_like(start)] * STATES
+    else:
+        error_start, error_lrs, error_held, error_left = (
+            noise.quantile * noise.of_fit(voltages, branch & ~limited & np.isfinite(currents), window)
+            for branch in places
+        )
     if not branches.up.any():
-        lrs = held
-    hrs = left if branches.out.any() else start
-    at_rest = np.abs(np.where(np.isfinite(currents), currents, np.nan))[..., voltages == 0.0]
-    noise = NOISE * float(np.nanmedian(at_rest)) if np.isfinite(at_rest).any() else 0.0
+        lrs, error_lrs = held, error_held
+    hrs, error_hrs = (left, error_left) if branches.out.any() else (start, error_start)
+    raised = lrs if branches.up.any() else start
     with np.errstate(divide="ignore", invalid="ignore"):
-        was_set = _grew(start, lrs if branches.up.any() else start, least_change)
-        was_reset = _grew(left, held, least_change)
+        was_set = _grew(start, raised, np.hypot(error_start, error_lrs), least_change)
+        was_reset = _grew(left, held, np.hypot(error_left, error_held), least_change)
         ratio = lrs / hrs
     peak_current, peak_voltage = _peak(voltages, currents, branches.out)
+    below = np.zeros(np.shape(lrs), dtype=bool)
+    if noise is None:
+        at_rest = np.abs(np.where(np.isfinite(currents), currents, np.nan))[..., voltages == 0.0]
+        floor = NOISE * float(np.nanmedian(at_rest)) if np.isfinite(at_rest).any() else 0.0
+    else:
+        floor = NOISE * float(noise.deviation.max())
+        # What did not switch has no states: it may be stuck, and lie in neither.
+        into_hrs = was_reset if branches.out.any() else was_set
+        below = into_hrs & ~(hrs > error_hrs)
+        lrs = np.where(was_set | was_reset, lrs, np.nan)
+        hrs = np.where(into_hrs & ~below, hrs, np.nan)
+        peak_current, peak_voltage = (
+            np.where(was_reset, one, np.nan) for one in (peak_current, peak_voltage)
+        )
     return Loops(
-        np.where(was_set, _steepest(voltages, currents, branches.up, noise, 1.0), np.nan),
-        np.where(was_reset, _steepest(voltages, currents, branches.out, noise, -1.0), np.nan),
+        np.where(was_set, _steepest(voltages, currents, branches.up, floor, 1.0), np.nan),
+        np.where(was_reset, _steepest(voltages, currents, branches.out, floor, -1.0), np.nan),
         lrs,
         hrs,
         np.where((lrs > 0.0) & (hrs > 0.0), ratio, np.nan),
         peak_current,
         peak_voltage,
+        below,
     )
-
-
-def median_interval(values: Sequence[float] | Floats, level: float = 0.95) -> tuple[float, float]:
-    """Return the interval of a median between order statistics, whatever the distribution; infinite for fewer than six."""
-    from scipy.stats import binom  # loads slowly
-
-    ranked = np.sort(np.asarray(values, dtype=float))
-    low, high = (int(binom.ppf(tail, len(ranked), 0.5)) for tail in ((1 - level) / 2, (1 + level) / 2))
-    if len(ranked) < 6 or low < 1:
-        return -math.inf, math.inf
-    return float(ranked[low - 1]), float(ranked[min(high, len(ranked) - 1)])
 
 
 def summary_of(loops: Loops) -> dict[str, Any]:
     """Return medians with intervals, and spreads from cell to cell and from cycle to cycle, of what was extracted.
 
-    The interval of a median is that of the cells' medians, None for fewer than six cells: cycles of a cell are not
-    independent.
+    The interval of a median is that of the cells' medians, None for fewer than five cells: cycles of a cell are not
+    independent. An HRS below the noise counts as less than all others, and its window as wider: a median that is one of
+    them is not known, and left out.
     """
     found: dict[str, Any] = {}
     cell = np.broadcast_to(np.arange(loops.lrs[0].size), (len(loops.lrs), loops.lrs[0].size)).ravel()
@@ -170,25 +239,27 @@ def summary_of(loops: Loops) -> dict[str, Any]:
     quantities |= {"window": loops.window, "peak_current": loops.peak_current}
     found |= {"sets": int(np.isfinite(loops.v_set).sum()), "resets": int(np.isfinite(loops.v_reset).sum())}
     for name, values in quantities.items():
-        flat = values.ravel()
-        known = np.isfinite(flat)
-        if not known.any():
+        beyond = {"hrs": 0.0, "window": math.inf}.get(name)
+        flat = values.ravel() if beyond is None else np.where(loops.below_noise, beyond, values).ravel()
+        known = ~np.isnan(flat)
+        middle = float(np.median(flat[known])) if known.any() else math.nan
+        if not math.isfinite(middle) or middle == beyond:
             continue
         each = [np.median(flat[known & (cell == one)]) for one in np.unique(cell[known])]
-        ends = zip(("low", "high"), median_interval(np.array(each)), strict=True)
-        found[name] = float(np.median(flat[known]))
-        found |= {f"{name}_{end}": value if math.isfinite(value) else None for end, value in ends}
+        found |= with_interval(name, middle, median_interval(each))
         if name in ("v_set", "v_reset"):
             spread = spread_of(flat[known], cell[known])
             found |= {f"{name}_device_sd": spread.device, f"{name}_cycle_sd": spread.cycle}
     if np.isfinite(loops.window).any():
-        found["window_5_percent"] = float(np.nanquantile(loops.window, 0.05))
+        windows = np.where(loops.below_noise, np.inf, loops.window)
+        lowest = float(np.nanquantile(windows, 0.05, method="lower" if loops.below_noise.any() else "linear"))
+        found["window_5_percent"] = lowest
     return found
 
 
-def _grew(before: Floats, after: Floats, least: float) -> Mask:
-    """Return where a conductance grew by a factor; one below nothing counts as nothing."""
-    grew: Mask = after > least * np.maximum(before, FEW)
+def _grew(before: Floats, after: Floats, error: Floats, least: float) -> Mask:
+    """Return where a conductance grew by a factor, and by more than `error` (S); one below nothing counts as nothing."""
+    grew: Mask = (after > least * np.maximum(before, FEW)) & (after - np.maximum(before, 0.0) > error)
     return grew & np.isfinite(before)
 
 

@@ -5,29 +5,29 @@
 A window is looked at from time to time only. A failure is known to lie between the last good look and the first bad one,
 and that of a cell that never failed beyond its last look: the likelihood is that of censored intervals (Meeker and Escobar,
 Statistical Methods for Reliability Data (1998), section 2.4 (?)). Intervals are those of the likelihood's profile (section
-8.3 (?)), as a few failures between few looks leave it far from a parabola.
+8.3 (?)), as a few failures between few looks leave it far from a parabola, with Student's deviate for few failures.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.confidence import likelihood_drop, profile_interval
+
 Floats = NDArray[np.float64]
 
-CHI_SQUARE = 3.841458820694124  # 95 % of one degree of freedom lie below
-FIRST_STEP, WIDEST = (
-    0.02,
-    6.0,
-)  # of a parameter's logarithm, away from the likeliest; beyond the last it is not known
 STEEPEST = 5.0  # logarithm of the largest shape
 SWITCHES = 2.0  # LRS/HRS from which a cell with too narrow a window still switches
-GOOD, STUCK_LRS, STUCK_HRS, NARROW = range(4)
-REASONS = ("good", "stuck in LRS", "stuck in HRS", "window below the ratio")
+GOOD, STUCK_LRS, STUCK_HRS, NARROW, SPREAD = range(5)
+REASONS = (
+    "good", "stuck in LRS", "stuck in HRS", "window below the ratio", "missed by spread alone"
+)  # fmt: skip
+WORN = 1e-2  # chance that a cell is taken for worn which has not, over all looks at it
+MISSED = 0.01  # chance, over all looks, that a cell whose windows scatter is taken for failed
 
 
 def judge(lrs: float, hrs: float, ratio: float, middle: float, least: float) -> int:
@@ -47,6 +47,48 @@ def judge(lrs: float, hrs: float, ratio: float, middle: float, least: float) -> 
     if lrs > least and lrs >= min(SWITCHES, ratio) * hrs:
         return NARROW
     return STUCK_LRS if max(lrs, hrs) >= middle else STUCK_HRS
+
+
+def has_worn(first: Floats, later: Floats, looks: int, *, holds: bool) -> bool:
+    """Return whether `later` windows of a cell lie below its `first` ones, by more than their scatter explains.
+
+    By the rank sum of Mann and Whitney (Ann. Math. Statist. 18, 50 (1947)): windows scatter without a law in common. The
+    chance of an error is divided among all looks at the cell.
+
+    Parameters
+    ----------
+    first, later : (n,) arrays
+        log10 of LRS/HRS.
+    looks : int
+    holds : bool
+        Whether the cell held the criterion at first. Of one that did not, only a cell which no longer switches has failed.
+    """
+    from scipy.stats import mannwhitneyu  # loads slowly
+
+    if not holds and later.max() >= math.log10(SWITCHES):
+        return False
+    return bool(mannwhitneyu(later, first, alternative="less").pvalue < WORN / max(looks, 1))
+
+
+def held_ratios(windows: Floats, looks: int, confirmations: int) -> Floats:
+    """Return for each cell the largest LRS/HRS of a criterion that its scatter does not fail, to one in a hundred cells.
+
+    A look fails when so many `confirmations` in a row do. Windows are taken as log-normal, as measured.
+
+    Parameters
+    ----------
+    windows : (cells, cycles) array
+        log10 of LRS/HRS in a cell's first cycles.
+    looks : int
+        How often a cell is looked at.
+    """
+    from scipy.stats import t as student  # loads slowly
+
+    count = windows.shape[1]
+    share = (MISSED / max(looks, 1)) ** (1.0 / confirmations)
+    reach = float(student.isf(share, count - 1)) * math.sqrt(1.0 + 1.0 / count)
+    ratios: Floats = 10.0 ** (windows.mean(axis=1) - reach * windows.std(axis=1, ddof=1))
+    return ratios
 
 
 @dataclass(frozen=True)
@@ -90,7 +132,8 @@ def fit_weibull(good: Floats, bad: Floats) -> Weibull | None:
         minus_log_likelihood, start, method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9}
     )
     place = np.asarray(found.x)
-    ends = [_profile_interval(minus_log_likelihood, place, axis) for axis in range(2)]
+    drop = likelihood_drop(int(failed.sum()))
+    ends = [_powers(*profile_interval(minus_log_likelihood, place, axis, drop)) for axis in (0, 1)]
     scale, shape = np.exp(place).tolist()
     return Weibull(scale, shape if place[1] < STEEPEST - 1.0 else math.nan, *ends)
 
@@ -106,27 +149,6 @@ def _minus_log_likelihood(place: Floats, good: Floats, bad: Floats) -> float:
     return float((before - np.log(np.maximum(share, 1e-300))).sum())
 
 
-def _profile_interval(function: Callable[[Floats], float], place: Floats, axis: int) -> tuple[float, float]:
-    """Return the 95 % interval of exp(place[axis]) by the likelihood's profile; NaN for an end that is not found."""
-    from scipy.optimize import brentq, minimize_scalar
-
-    best = function(place)
-
-    def excess(value: float) -> float:
-        def along(other: float) -> float:
-            return function(np.array([value, other] if axis == 0 else [other, value]))
-
-        beside = float(place[1 - axis])
-        found = minimize_scalar(along, bounds=(beside - WIDEST, beside + WIDEST), method="bounded")
-        return 2.0 * (min(float(found.fun), along(beside)) - best) - CHI_SQUARE
-
-    ends = []
-    for sign in (-1.0, 1.0):
-        near, step = float(place[axis]), FIRST_STEP
-        while step <= WIDEST and excess(float(place[axis]) + sign * step) < 0.0:
-            near, step = float(place[axis]) + sign * step, 2.0 * step
-        if step > WIDEST:
-            ends.append(math.nan)
-            continue
-        ends.append(math.exp(brentq(excess, near, float(place[axis]) + sign * step, xtol=1e-4)))
-    return ends[0], ends[1]
+def _powers(low: float, high: float) -> tuple[float, float]:
+    """Return the ends of a number whose logarithm has these."""
+    return math.exp(low), math.exp(high)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.procedures.cells.bootstrap import told
+from mho.confidence import finite
 from mho.procedures.cells.levels_of_cells import UNKNOWN
 
 Floats = NDArray[np.float64]
@@ -59,9 +59,9 @@ def by_level(
         found[f"level_{digit}"] = {
             "cells": int(of.sum()),
             "outside_at_start": int((of & ~inside[0]).sum()),
-            "change": told(np.median(change)),
-            "largest_change": told(change[np.abs(change).argmax()]),
-            "median_leaves": told(left[(len(left) - 1) // 2]) if left.size else None,
-            "worst_leaves": told(left[0]) if left.size else None,
+            "change": finite(np.median(change)),
+            "largest_change": finite(change[np.abs(change).argmax()]),
+            "median_leaves": finite(left[(len(left) - 1) // 2]) if left.size else None,
+            "worst_leaves": finite(left[0]) if left.size else None,
         }
     return found

@@ -6,42 +6,103 @@ Everything is of log10 G, as G of HRS is log-normal. With cell i, cycle j
 
 `device` and `cycle` are found from the mean squares between and within cells (Searle, Casella, McCulloch, Variance
 Components (1992), section 3.6 (?), cells with unequal numbers of cycles included).
+
+Cells are independent of each other, cycles of a cell are not: intervals are those of numbers of cells (`mho.confidence`).
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.confidence import (
+    Scale,
+    component_interval,
+    freedom_interval,
+    jackknife,
+    mean_interval,
+    with_interval,
+)
 from mho.procedures.cells.robust import robust_deviation
 
 Floats = NDArray[np.float64]
 
 ROUNDS = 20  # of a fixed point that is found to a thousandth in five
-TAIL = 0.05  # share beyond the worst-case window
+TAIL, TAIL_DEVIATES = 0.05, 1.644854  # share beyond the worst-case window, and where a normal law has it
+
+BY_CELLS: dict[str, Scale] = {
+    "cycle_deviation": "log",
+    "robust_deviation": "log",
+    "autocorrelation": "correlation",
+}
+"""Numbers of a state whose intervals are found by leaving cells out, and the scale on which they scatter evenly."""
+
+
+@dataclass(frozen=True)
+class MeanSquares:
+    """Analysis of variance of cells and their cycles.
+
+    Attributes
+    ----------
+    between, within : float
+        Mean squares; NaN where they cannot be told.
+    cells, values : int
+    size : float
+        Values of a cell; of cells with unequal numbers, their weighted mean.
+    """
+
+    between: float
+    within: float
+    cells: int
+    values: int
+    size: float
+
+    @property
+    def deviations(self) -> tuple[float, float]:
+        """From cycle to cycle, and from device to device: 0 where cells differ by less than their cycles explain."""
+        return math.sqrt(self.within), math.sqrt(max(self.between - self.within, 0.0) / self.size)
+
+    def device_interval(self) -> tuple[float, float]:
+        """Return the interval of the deviation from device to device."""
+        freedom = self.values - self.cells
+        low, high = component_interval(self.between, self.within, self.cells, freedom, self.size)
+        return float(low), float(high)
+
+    def whole(self) -> tuple[float, float, float]:
+        """Return the deviation of a cycle of any cell, and its interval, by Satterthwaite's degrees of freedom."""
+        parts = self.between / self.size, self.within * (1.0 - 1.0 / self.size)
+        variance, rest = sum(parts), self.values - self.cells
+        if not variance > 0.0:
+            return math.sqrt(variance), math.nan, math.nan
+        freedom = variance**2 / (parts[0] ** 2 / (self.cells - 1) + parts[1] ** 2 / rest)
+        low, high = freedom_interval(variance, freedom)
+        return math.sqrt(variance), float(low), float(high)
 
 
 def variance_components(values: Floats) -> tuple[float, float]:
-    """Return the deviations from cycle to cycle and from device to device of `values` (cells, cycles), NaN left out.
+    """Return the deviations from cycle to cycle and from device to device of `values` (cells, cycles), NaN left out."""
+    return mean_squares(values).deviations
 
-    The device part is 0 where cells differ by less than their cycles explain. NaN where it cannot be told.
-    """
+
+def mean_squares(values: Floats) -> MeanSquares:
+    """Return the analysis of variance of `values` (cells, cycles), NaN left out."""
     known = np.isfinite(values)
     counts = known.sum(axis=1)
     values, known, counts = values[counts > 0], known[counts > 0], counts[counts > 0]
     cells, total = len(counts), int(counts.sum())
     if total <= cells:
-        return math.nan, math.nan
+        return MeanSquares(math.nan, math.nan, cells, total, math.nan)
     means = np.where(known, values, 0.0).sum(axis=1) / counts
     within = np.where(known, (values - means[:, None]) ** 2, 0.0).sum() / (total - cells)
     if cells < 2:
-        return math.sqrt(within), math.nan
+        return MeanSquares(math.nan, float(within), cells, total, math.nan)
     grand = float(counts @ means) / total
     between = float(counts @ (means - grand) ** 2) / (cells - 1)
     size = (total - float(counts @ counts) / total) / (cells - 1)
-    return math.sqrt(within), math.sqrt(max(between - within, 0.0) / size)
+    return MeanSquares(between, float(within), cells, total, size)
 
 
 def lag_one(values: Floats) -> float:
@@ -85,7 +146,7 @@ def correlation(one: Floats, other: Floats) -> float:
 def distribution(conductance: Floats) -> dict[str, float]:
     """Return the numbers of one state's conductances (cells, cycles), S; what is not above 0 S is left out."""
     logs = logarithms(conductance)
-    cycle, device = variance_components(logs)
+    cycle, device = mean_squares(logs).deviations
     known = logs[np.isfinite(logs)]
     return {
         "median": 10.0 ** float(np.median(known)) if known.size else math.nan,
@@ -112,6 +173,57 @@ def window(states: Floats) -> dict[str, float]:
         "worst_window": float(np.quantile(lrs, TAIL)) / highest if highest > 0.0 else math.nan,
         "correlation": correlation(logarithms(states[:, 0]), logarithms(states[:, 1])),
     }
+
+
+def distribution_with_intervals(conductance: Floats) -> dict[str, float | None]:
+    """Return the numbers of `distribution` with their intervals, NAME_low to NAME_high; None for what is not known."""
+    logs = logarithms(conductance)
+    medians = _nanmedian(logs)
+    low, high = mean_interval(medians[np.isfinite(medians)])
+    ends = {
+        "median": (10.0**low, 10.0**high),
+        "device_deviation": mean_squares(logs).device_interval(),
+        **jackknife(conductance, distribution, BY_CELLS),
+    }
+    found: dict[str, float | None] = {}
+    for name, value in distribution(conductance).items():
+        found |= with_interval(name, value, ends[name])
+    return found
+
+
+def window_with_intervals(states: Floats) -> dict[str, float | None]:
+    """Return the numbers of `window` with their intervals.
+
+    That of the worst window is of log-normal states: quantiles of a few cells say too little by themselves.
+    """
+    lrs, hrs = (logarithms(states[:, state]) for state in (0, 1))
+    apart = _nanmedian(lrs) - _nanmedian(hrs)
+    low, high = mean_interval(apart[np.isfinite(apart)])
+    ends = {
+        "window": (10.0**low, 10.0**high),
+        "worst_window": _worst_interval(lrs, hrs),
+        **jackknife(states, window, {"correlation": "correlation"}),
+    }
+    found: dict[str, float | None] = {}
+    for name, value in window(states).items():
+        found |= with_interval(name, value, ends[name])
+    return found
+
+
+def _worst_interval(lrs: Floats, hrs: Floats) -> tuple[float, float]:
+    """Return the interval of the ratio of the 5 % quantile of LRS and the 95 % quantile of HRS, of logarithms, decades."""
+    apart = _nanmean(lrs) - _nanmean(hrs)
+    middle = float(apart.mean()) if apart.size else math.nan
+    low, high = mean_interval(apart)
+    below, above = (float(middle - low) / TAIL_DEVIATES) ** 2, (float(high - middle) / TAIL_DEVIATES) ** 2
+    spread = 0.0
+    for values in (lrs, hrs):
+        whole, least, most = mean_squares(values).whole()
+        spread += whole
+        below, above = below + (most - whole) ** 2, above + (whole - least) ** 2
+    value = middle - TAIL_DEVIATES * spread
+    ends = value - TAIL_DEVIATES * math.sqrt(below), value + TAIL_DEVIATES * math.sqrt(above)
+    return 10.0 ** ends[0], 10.0 ** ends[1]
 
 
 def _nanmean(values: Floats) -> Floats:

@@ -247,6 +247,7 @@ def verify_cells(
         windows = levels.nominal[some], levels.low[some], levels.high[some]
         known = memory if len(some) == len(digits) else deepcopy(memory)
         state = strategy.towards(*windows, settings, known)
+        state.formed = visit.formed
         return *_verified(visit, state, len(some), record, settings.verify_delay), record
 
     with bench.visit(cells.lines(placements), STEPS_PER_CELL) as visit:

@@ -20,6 +20,8 @@ from mho.procedures.cells.programming.verify.group_reads import Group, GroupRead
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
+SURE = 0.5  # share of the lowest window above digit 0: what reads more through the DAQ is formed
+
 Take = Callable[[Numbers, Numbers, Pulses | None, Floats, int], None]
 """Told of each verify: rows and columns of the cells on the array, the pulses before, conductances (S), readings."""
 
@@ -57,13 +59,19 @@ class GroupProgramming:
         announce: Announce = lambda rows, columns, pulses: None,
     ) -> None:
         self._announce = announce
-        self._bench, self._reader, self._levels, self._settings = bench, reader, levels, settings
+        self._bench, self._reader, self._levels = bench, reader, levels
+        # A reading through the DAQ does not tell a virgin cell from a RESET one: what a cell conducts from the first level
+        # on does. One that was formed before is known from then.
+        above = max(settings.formed_above, SURE * float(levels.low[1]))
+        self._settings = settings.model_copy(update={"formed_above": above})
         self._strategy, self._memory, self._take = strategy, memory, take
 
     def read(self, placement: Placement, group: Group, pulses: Pulses | None = None) -> Floats:
         """Return the conductances of a group's cells, S, in its order, after these pulses."""
         rows, columns = placement.rows[group.rows], placement.columns[group.columns]
         read, readings = self._reader.read(placement.array, rows, columns)
+        above = self._settings.formed_above
+        self._bench.forming.saw(placement.array, *cells_of(rows, columns), read, above)
         self._take(*cells_of(rows, columns), pulses, read, readings)
         return read
 
@@ -75,6 +83,8 @@ class GroupProgramming:
         wanted = digits[np.ix_(group.rows, group.columns)].ravel()
         windows = self._levels.nominal[wanted], self._levels.low[wanted], self._levels.high[wanted]
         state = self._strategy.towards(*windows, self._settings, self._memory)
+        cells = cells_of(placement.rows[group.rows], placement.columns[group.columns])
+        state.formed = self._bench.forming.formed(placement.array, *cells)
         which, count = np.arange(len(wanted)), len(wanted)
         pulses, outcome = np.zeros(count, np.int64), np.full(count, Outcome.IN_WINDOW, np.int64)
         read = self.read(placement, group)

@@ -16,6 +16,7 @@ from mho.chip_maps.matrix_files import load_digits
 from mho.chip_maps.placement import Placement, known_bad
 from mho.chip_maps.placement import place as place_block
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.confidence import binomial_interval
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
@@ -36,11 +37,13 @@ from mho.procedures.cells.programming.strategy import Outcome, Strategy
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Array, Layout, RecordedParameter
-from mho.runs.intervals import binomial_interval
+from mho.procedures.wording import joined, lost_cells, verified_cells
+from mho.runs import Array, Conclusion, Layout, RecordedParameter
 from mho.runs.standard_figures import programming_figures
 
 Digits = NDArray[np.int64]
+
+DESTROYED = "destroyed by our own pulses: they are no defects of the chip's own"
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ class Program(Procedure):
 
     title: ClassVar[str] = "Program cells"
     group: ClassVar[str] = "Cells"
+    version: ClassVar[str] = "2"  # in version 1 a formed cell that read low could be formed again
     cell_record: ClassVar[str] = PULSES.name
 
     digits = Parameter("Digits", default="")
@@ -154,8 +158,7 @@ class Program(Procedure):
         placement = place_block(array, *given.shape) if self.place == "auto" else self._fixed(array, given)
         settings, strategy = chosen_strategy(chip.write_verify, self.write_verify, self.strategy)
         bench.check_read()
-        for pulse in strategy.largest_pulses(settings):
-            bench.check_pulse(pulse)
+        strategy.check_pulses(bench, settings)
         if settings.verify != "cell":
             bench.limits.check_voltage("vector", bench.file.read.voltage)
         bad = int(known_bad(array)[np.ix_(placement.rows, placement.columns)].sum())
@@ -246,23 +249,28 @@ class Program(Procedure):
         programmer.program([block], first=first)
         programmer.record_outcome(block)
         failed = programmer.failed([block])
-        ended = {one: int(np.count_nonzero(block.outcome == one)) for one in Outcome}
+        place, outside = block.placement, block.outcome != Outcome.IN_WINDOW
+        ours = outside & bench.damage.lost_among(place.array, place.rows, place.columns)
+        ended = {one: int(np.count_nonzero((block.outcome == one) & ~ours)) for one in Outcome}
         if failed:
-            reasons = "; ".join(
-                f"{n} {one.words}" for one, n in ended.items() if n and one != Outcome.IN_WINDOW
-            )
+            reasons = [f"{n} {one.words}" for one, n in ended.items() if n and one != Outcome.IN_WINDOW]
+            if ours.any():
+                reasons.append(f"{ours.sum()} {DESTROYED}")
             stream.say(
-                f"{failed} cells read outside their verify window after the last pass: {reasons}", "WARNING"
+                f"{failed} cells read outside their verify window after the last pass: {'; '.join(reasons)}",
+                "WARNING",
             )
         summary = {
             "cells": block.digits.size,
             "cells_failed": failed,
             **_yield(block.digits.size - failed, block.digits.size),
             "pulses_per_cell": programmer.pulses / block.digits.size,
-            "outcomes": {one.name.lower(): n for one, n in ended.items() if n},
+            "outcomes": {one.name.lower(): n for one, n in ended.items() if n}
+            | ({"lost_by_pulses": int(ours.sum())} if ours.any() else {}),
             **_product_errors(programmer),
             "pulses": programmer.pulses,
             "reads": programmer.reads,
+            "lost_by_pulses": len(bench.damage.lost()),
             "virtual_seconds": bench.now(),
         }
         if earlier is not None:
@@ -271,10 +279,15 @@ class Program(Procedure):
                 summary["pulses_not_confirmed"] = earlier.in_doubt
         return Programmed(block.achieved, block.pulses, failed, summary)
 
+    def conclude(self, plan: ProgramPlan, result: Programmed) -> Conclusion:
+        """Return how many cells are in their windows, and how many the run's own pulses broke."""
+        summary = result.summary
+        return Conclusion(joined(verified_cells(summary["cells"], result.failed), lost_cells(summary)))
+
 
 def _yield(inside: int, cells: int) -> dict[str, float]:
     """Return the share of the cells inside their window, with its 95 % interval."""
-    low, high = binomial_interval(inside, cells, 0.95)
+    low, high = binomial_interval(inside, cells)
     return {"yield": inside / cells, "yield_low": low, "yield_high": high}
 
 

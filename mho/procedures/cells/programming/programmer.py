@@ -21,7 +21,7 @@ from mho.procedures.cells.programming.record.blocks import KINDS, Block, BlockMa
 from mho.procedures.cells.programming.record.earlier_pulses import EarlierPulses
 from mho.procedures.cells.programming.record.sent_pulses import SentPulses, most_at_once
 from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
-from mho.procedures.cells.programming.strategy import Outcome, Pulses, Strategy
+from mho.procedures.cells.programming.strategy import RESET, SET, Outcome, Pulses, Strategy
 from mho.procedures.cells.programming.verify.group_reads import GroupReads
 from mho.procedures.cells.programming.verify.read_noise import noise_warning
 from mho.procedures.cells.programming.visiting_order import visiting_order
@@ -35,6 +35,7 @@ PROGRESS_PERIOD = (
     0.05  # s of the computer's time, least interval between announcements of cells that go one by one
 )
 PICTURE_PERIOD = 0.5  # s of bench time, least interval between images of the maps
+STUCK = (Outcome.STUCK_LOW, Outcome.STUCK_HIGH, Outcome.OUT_OF_PULSES)  # no pulse brings it to its level
 PICTURED = 0.01  # and least share of the cells between them, so that a large block does not fill the disk
 
 
@@ -102,10 +103,20 @@ class Programmer:
             self.pulses, self.reads = int(earlier.cells.pulses.sum()), earlier.reads
             if bench.simulated is None:  # a simulated clock has gone on with the chip
                 self.shift = earlier.elapsed - bench.now()
+                self._note_earlier(earlier, block.placement.array)
         if bench.simulated is None:
             most = most_at_once(self.settings, self._strategy, block.placement)
             self.sent = SentPulses(stream, most, self.pulses)
             stream.set_array(CLOCK_ZERO, np.array([time.time() - bench.now() - self.shift]))
+
+    def _note_earlier(self, earlier: EarlierPulses, array: str) -> None:
+        """Record the voltages that an earlier attempt applied as those of this run."""
+        rows = earlier.rows
+        for line, kind in (("bit line", SET), ("source line", RESET)):
+            sent = rows["kind"] == kind
+            self._bench.damage.note_voltages(
+                array, rows["row"][sent], rows["column"][sent], line, rows["voltage"][sent]
+            )
 
     def program(
         self, blocks: Sequence[Block], maps: Sequence[BlockMaps] = (), first: Masks | None = None
@@ -154,6 +165,9 @@ class Programmer:
             inside, kept = self._levels.inside(block.achieved, block.digits), block.outcome
             left = np.where(kept == Outcome.IN_WINDOW, Outcome.LEFT_WINDOW, kept)
             block.outcome = np.where(inside, Outcome.IN_WINDOW, left)
+            rows, columns = block.placement.cells()
+            stuck = np.isin(block.outcome, STUCK)
+            self._bench.damage.note_stuck(block.placement.array, rows[stuck], columns[stuck])
         self._snapshot(maps, blocks)
 
     def _warn_of_noise(self, blocks: Sequence[Block], before: Sequence[Floats]) -> None:
@@ -349,6 +363,7 @@ class Programmer:
         levels, delay = self._levels, self.settings.verify_delay
         window = float(levels.nominal[digit]), float(levels.low[digit]), float(levels.high[digit])
         state = self._strategy.towards(*window, self.settings, self._memory)
+        state.formed = self._bench.forming.is_formed(cell)
         conductance = self._read(cell, None)
         while not (state.done(conductance) or state.given_up(conductance)):
             pulse = state.next_pulse(conductance)

@@ -29,10 +29,11 @@ from mho.procedures.cells.programming.record.sent_pulses import most_at_once, se
 from mho.procedures.cells.programming.settings_text import read_settings, settings_text
 from mho.procedures.cells.programming.strategies.known_strategies import chosen_strategy, find_strategy
 from mho.procedures.cells.programming.strategy import Strategy
-from mho.procedures.chip_in_use import chip_of
+from mho.procedures.chip_in_use import chip_of, recall_formed
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Array, Column, Figure, Layout, Map, RecordedParameter, Table
+from mho.procedures.wording import counted, if_any, joined, lost_cells, verified_cells
+from mho.runs import Array, Column, Conclusion, Figure, Layout, Map, RecordedParameter, Table
 from mho.runs.standard_figures import programming_figures
 
 Floats = NDArray[np.float64]
@@ -120,6 +121,7 @@ class Refresh(Procedure):
 
     title: ClassVar[str] = "Refresh cells"
     group: ClassVar[str] = "Cells"
+    version: ClassVar[str] = "2"  # in version 1 a formed cell that read low could be formed again
     cell_record: ClassVar[str] = PULSES.name
 
     of = Parameter("Run that programmed the cells")
@@ -155,14 +157,15 @@ class Refresh(Procedure):
         """Check that the cells are on this bench's chip, and the largest pulses."""
         chip = chip_of(bench)
         given.check_chip(chip)
+        if given.run is not None:
+            recall_formed(bench, given.run)
         levels = chip.level_scale()
         levels.conductance(given.digits)
         placement = given.placement
         check_inside(chip.array(placement.array), CellRange(placement.rows, placement.columns))
         settings, strategy = chosen_strategy(chip.write_verify, self.write_verify, self.strategy)
         bench.check_read()
-        for pulse in strategy.largest_pulses(settings):
-            bench.check_pulse(pulse)
+        strategy.check_pulses(bench, settings)
         if settings.verify != "cell":
             bench.limits.check_voltage("vector", bench.file.read.voltage)
         return RefreshPlan(given, levels, chip, settings, strategy)
@@ -277,14 +280,30 @@ class Refresh(Procedure):
             **_moved_summary(moved),
             "pulses": programmer.pulses,
             "reads": programmer.reads,
+            "lost_by_pulses": len(bench.damage.lost()),
             "virtual_seconds": bench.now(),
         }
         return Refreshed(before, block.achieved, block.pulses, failed, summary)
 
+    def conclude(self, plan: RefreshPlan, result: Refreshed) -> Conclusion:
+        """Return how many cells had left their windows, and how many are in them now."""
+        summary = result.summary
+        left = summary["cells"] - summary["in_window_before"]
+        return Conclusion(
+            joined(
+                f"{left:,} of {counted(summary['cells'], 'cell')} had left their windows",
+                if_any(summary["repaired"], "repaired"),
+                verified_cells(summary["cells"], result.failed),
+                lost_cells(summary),
+            )
+        )
+
     def _check_formed(self, plan: RefreshPlan, before: Floats, bench: Bench) -> None:
         """Refuse a chip on which the cells were never formed, before anything is written."""
         wanted = plan.cells.digits > 0
-        silent = int((before[wanted] < plan.settings.formed_above).sum())
+        at = plan.cells.placement
+        formed = bench.forming.mask(at.array)[np.ix_(at.rows, at.columns)]
+        silent = int(((before < plan.settings.formed_above) & ~formed)[wanted].sum())
         if silent > FRESH * wanted.sum():
             again = "" if bench.simulated is None else "go on with a simulated chip by --after RUN.h5, or "
             raise InputError(

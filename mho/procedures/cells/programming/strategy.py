@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
-from mho.instruments import Pulse
+from mho.instruments import Bench, Pulse
 
 Values = Any  # a number for one cell, an array for many
 
@@ -43,7 +43,7 @@ _WORDS = {
     Outcome.UNFORMED: "unformed: no forming pulse made it conduct",
     Outcome.STUCK_LOW: "stuck low: SET pulses do not raise it",
     Outcome.STUCK_HIGH: "stuck high: RESET pulses do not lower it",
-    Outcome.OUT_OF_PULSES: "out of pulses: it passes its window without landing there",
+    Outcome.OUT_OF_PULSES: "out of pulses or attempts: it did not land in its window",
     Outcome.LEFT_WINDOW: "left its window after it was verified there",
 }
 
@@ -96,6 +96,8 @@ class Strategy:
         What `new_memory` made: common to all cells of a run, None unless a strategy learns.
     pulses : int or array
         Pulses decided so far.
+    formed : bool or array
+        Cells that have conducted more than `formed_above` once, now or before: none of them is ever formed again.
     """
 
     settings_type: ClassVar[type[WriteVerifySettings]] = WriteVerifySettings
@@ -113,6 +115,7 @@ class Strategy:
     settings: WriteVerifySettings = field(default_factory=WriteVerifySettings)
     memory: Any = None
     pulses: Values = 0
+    formed: Values = False
     _forming: Values = 0
     _in_a_row: Values = 0  # pulses of the last kind
     _last: Values = 0
@@ -131,7 +134,7 @@ class Strategy:
     ) -> Self:
         """Create the state of cells of a descent of products: all of `low` to `high` (S) is the aim, and none is formed."""
         state = cls.towards(target, low, high, settings.model_copy(update={"inner": 1.0}), memory)
-        state.pulses = where(state.target == state.target, 1, 1)  # they were formed before, or cannot be
+        state.formed = state.target == state.target  # they were formed before, or cannot be
         return state
 
     @classmethod
@@ -141,13 +144,21 @@ class Strategy:
 
     @classmethod
     def largest_pulses(cls, settings: WriteVerifySettings) -> tuple[Pulse, ...]:
-        """Return the largest pulse of each kind, which a bench's limits must allow before any is sent."""
+        """Return the largest pulse of each kind that a formed cell gets, which it must bear before any is sent."""
         s = settings
         return (
             Pulse("set", s.set_voltage, s.width, s.gate_range[1]),
-            Pulse("set", max(s.forming_voltages), s.forming_width, max(s.gate_range[1], s.forming_gate)),
             Pulse("reset", max(s.reset_full, s.reset_fine[1]), s.width, s.reset_gate),
         )
+
+    @classmethod
+    def check_pulses(cls, bench: Bench, settings: WriteVerifySettings) -> None:
+        """Raise `LimitError` unless a bench allows the largest pulses, and the forming ones to unformed cells."""
+        s = settings
+        for pulse in cls.largest_pulses(s):
+            bench.check_pulse(pulse)
+        forming = Pulse("set", max(s.forming_voltages), s.forming_width, s.forming_gate)
+        bench.check_pulse(forming, forming=True)
 
     # --- what a strategy of one's own says ---
 
@@ -236,12 +247,13 @@ class Strategy:
 
     def next_pulses(self, conductance: Values) -> Pulses:
         """Decide the next pulse of each cell from its last verify read (S); a cell that has not conducted yet is formed."""
+        self.formed = self.formed | (conductance >= self.settings.formed_above)
         form = self._must_form(conductance)
         every = form.all() if isinstance(form, np.ndarray) else form
         some = form.any() if isinstance(form, np.ndarray) else form
-        pulses = self._formed() if every else self._decided(conductance, form, some)
+        pulses = self._forming_pulses() if every else self._decided(conductance, form, some)
         if some and not every:
-            pulses = self.either(form, self._formed(), pulses)
+            pulses = self.either(form, self._forming_pulses(), pulses)
         self._forming = self._forming + form
         self._in_a_row = where(pulses.kind == self._last, self._in_a_row + 1, 1)
         self._last = pulses.kind
@@ -249,10 +261,10 @@ class Strategy:
         return pulses
 
     def _must_form(self, conductance: Values) -> Values:
-        """Return whether a cell has not conducted yet: it is virgin, or its forming pulse was too weak."""
-        return (self.pulses == self._forming) & (conductance < self.settings.formed_above)
+        """Return whether a cell has not conducted yet: it is virgin, or its forming pulses were too weak."""
+        return (self.formed < 1) & (conductance < self.settings.formed_above)
 
-    def _formed(self) -> Pulses:
+    def _forming_pulses(self) -> Pulses:
         s, one = self.settings, self._one
         voltage = take(s.forming_voltages, self._forming * one)
         return Pulses(SET * one, voltage, s.forming_width * one, s.forming_gate * one)

@@ -15,17 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ArrayMap, ChipMap, parse_chip_map
+from mho.confidence import finite
 from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside, parse_lines
-from mho.procedures.cells.bootstrap import told
+from mho.procedures.cells.detection_limit import CHANCE
 from mho.procedures.cells.reading.map_statistics import classes, line_scores, outliers
 from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Array, Band, Column, Figure, Layout, Table
+from mho.procedures.wording import counted, if_any, joined, without_measured
+from mho.runs import Array, Band, Column, Conclusion, Figure, Layout, Table
 from mho.runs import Map as Image
 
 Floats = NDArray[np.float64]
@@ -34,7 +36,7 @@ Block = tuple[Lines, Lines]
 """Places of a block in the range of rows and in that of columns."""
 
 ALL = "all"
-SURE = 3.0  # deviations of the mean, above the conductance of a formed cell
+SURE = 3.0  # deviations of the mean, above the conductance of a formed cell, that version 1 let pass
 DAQ, SMU = "daq", "smu"
 MOST_READS = 1 << 28  # of a run: its results also take 2 GB of memory
 SIMULATED_BLOCK, HARDWARE_BLOCK = 2.5e-3, 10e-3  # s of wall time, connecting included (?)
@@ -94,6 +96,9 @@ class MapPlan:
 class Map(Procedure):
     """Read a whole array with repeats, and tell yield and lines that stand out."""
 
+    version: ClassVar[str] = (
+        "2"  # version 1 let three deviations pass, whatever the number of cells, and took HRS for none
+    )
     title: ClassVar[str] = "Map an array"
     group: ClassVar[str] = "Cells"
 
@@ -107,6 +112,16 @@ class Map(Procedure):
     read_voltage = FloatParameter(
         "Read voltage, the bench's unless given", units="V", minimum=0.0, maximum=10.0
     )
+    sure = FloatParameter(
+        "Deviations above a formed cell's conductance, by the number of cells unless given",
+        minimum=0.0,
+        maximum=100.0,
+    )
+
+    @classmethod
+    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Let three deviations pass, as version 1 did."""
+        return dict(values) | ({"sure": SURE} if version == "1" else {})
 
     def check(self) -> tuple[Lines | None, Lines | None]:
         """Parse the ranges, and refuse a voltage at which no current flows."""
@@ -147,7 +162,10 @@ class Map(Procedure):
 
     def in_use(self, plan: MapPlan) -> Mapping[str, tuple[float, str]]:
         """Return the voltage at the rows."""
-        return {"read_voltage": (plan.reads.volts, "the bench's")}
+        return {
+            "read_voltage": (plan.reads.volts, "the bench's"),
+            "sure": (_sure(plan.reads.cells.count), "the cells'"),
+        }
 
     def layout(self, plan: MapPlan) -> Layout:
         """Declare an image for each repeat, maps of mean and deviation, and a table of lines."""
@@ -244,16 +262,23 @@ class Map(Procedure):
         stream.snapshot(f"{self.array}_deviation", cells.ascending(deviation), bench.now())
         rows, columns = self._tell_lines(cells, mean, stream)
         noise = float(np.median(deviation)) if len(conductance) > 1 else 0.0
+        formed, sure = None, self.sure
+        if sure is None:
+            sure, formed = (
+                _sure(cells.count),
+                bench.forming.mask(self.array)[np.ix_(cells.rows, cells.columns)],
+            )
+            noise = max(noise, _below_nothing(mean) * np.sqrt(len(conductance)))
         # A cell that was never formed reads as much as noise makes of it.
-        formed_above = plan.chip.write_verify.formed_above + SURE * noise / np.sqrt(len(conductance))
+        formed_above = plan.chip.write_verify.formed_above + sure * noise / np.sqrt(len(conductance))
         known = mean[mean > formed_above]
         summary = {
             "cells": cells.count,
             "repeats": int(self.repeats),
-            "median": told(np.median(known)) if known.size else None,
-            "deviation": told(np.median(deviation)),
+            "median": finite(np.median(known)) if known.size else None,
+            "deviation": finite(np.median(deviation)),
             "formed_above": float(formed_above),
-            **classes(mean, plan.chip.level_scale(), formed_above),
+            **classes(mean, plan.chip.level_scale(), formed_above, formed),
             "outlier_rows": len(rows),
             "outlier_columns": len(columns),
             "virtual_seconds": bench.now(),
@@ -312,6 +337,34 @@ class Map(Procedure):
                 stream.say(f"{name}s whose means stand out: {', '.join(map(str, out[:10]))}{more}", "WARNING")
             found.append(out)
         return found[0], found[1]
+
+    def conclude(self, plan: MapPlan, result: Mapped) -> Conclusion:
+        """Return how many cells lie where, and the lines that stand out."""
+        summary = result.summary
+        outliers = summary["outlier_rows"] + summary["outlier_columns"]
+        return without_measured(summary) or Conclusion(
+            f"{counted(summary['cells'], 'cell')}: "
+            + joined(
+                f"{summary['in_window']:,} in a window",
+                if_any(summary["between"], "between windows"),
+                if_any(summary["above"], "above all"),
+                if_any(summary["unformed"], "unformed"),
+                f"{counted(outliers, 'line')} stand{'s' * (outliers == 1)} out" if outliers else "",
+            )
+        )
+
+
+def _sure(cells: int) -> float:
+    """Return the deviations above which none of so many cells comes by noise alone."""
+    from scipy.special import ndtri  # loads slowly
+
+    return -float(ndtri(CHANCE / cells))
+
+
+def _below_nothing(mean: Floats) -> float:
+    """Return the standard deviation of means (S) by those below 0, where no cell conducts; 0 of none."""
+    negative = mean[mean < 0.0]
+    return float(np.sqrt((negative**2).mean())) if negative.size else 0.0
 
 
 def blocks(array: ArrayMap, cells: CellRange, most_rows: int, most_columns: int) -> Iterator[Block]:

@@ -17,19 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import parse_chip_map
+from mho.confidence import binomial_interval
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.cell_visits import CellSurvey, Measured, VisitedCells
-from mho.procedures.cells.formed_cells import VIRGIN_SHARE
 from mho.procedures.cells.reading import contact_classes as classes
 from mho.procedures.cells.reading.contact_classes import BrokenLine, Thresholds
+from mho.procedures.cells.switching.formed_cells import VIRGIN_SHARE
 from mho.procedures.parameters import FloatParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table
-from mho.runs.intervals import wilson_interval
+from mho.procedures.wording import counted, if_any, joined
+from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
 
@@ -90,6 +91,8 @@ class ContactPlan:
 class Contact(Procedure):
     """Test the contact to cells: which are open, shorted, unformed, good, or have a leaky selector; broken lines."""
 
+    version: ClassVar[str] = "2"  # in version 1 intervals held less often than 95 %
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Contact test"
     group: ClassVar[str] = "Cells"
 
@@ -310,7 +313,7 @@ class Contact(Procedure):
         for what in classes.TOLD:
             alone = (ordered == what) & ~classes.in_lines(lines, rows, columns, what)
             summary[f"{classes.NAMES[what]}_alone"] = int(alone.sum())
-        low, high = wilson_interval(counts["good"], cells.count)
+        low, high = binomial_interval(counts["good"], cells.count)
         good = on[found == classes.GOOD]
         summary |= {
             "good_share": counts["good"] / cells.count,
@@ -325,6 +328,18 @@ class Contact(Procedure):
         }
         _say(summary, lines, stream)
         return Contacts(image, on.reshape(cells.shape), off.reshape(cells.shape), tuple(lines), summary)
+
+    def conclude(self, plan: ContactPlan, result: Contacts) -> Conclusion:
+        """Return how many cells are of which class, and the broken lines."""
+        summary = result.summary
+        classes_found = [if_any(summary[name], name) for name in ("good", *classes.NAMES) if name in summary]
+        return Conclusion(
+            f"{counted(summary['cells'], 'cell')}: "
+            + joined(
+                *dict.fromkeys(classes_found),
+                counted(len(result.lines), "broken line") if result.lines else "",
+            )
+        )
 
 
 def _weak(cells: VisitedCells, plan: ContactPlan) -> tuple[Measured, Measured]:

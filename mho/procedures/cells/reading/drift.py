@@ -11,12 +11,20 @@ about the same in each decade (arXiv 2502.04524). Both are fitted as
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.procedures.cells.bootstrap import told, with_intervals
+from mho.confidence import (
+    binomial_interval,
+    deviation_interval,
+    finite,
+    jackknife,
+    mean_interval,
+    with_interval,
+)
 from mho.procedures.cells.levels_of_cells import UNKNOWN
 from mho.procedures.cells.robust import robust_deviation
 
@@ -27,7 +35,19 @@ FEWEST_READS = 5
 """Later reads from which on a loss is told from drift."""
 
 CERTAIN = 3.0
-"""Standard errors above which a loss stands out."""
+"""Standard errors above which a loss stood out, whatever the number of reads."""
+
+REJECTED = 1e-3
+"""Chance of a law's data being as far from it as these, below which its numbers are not told."""
+
+FEWEST_LATER, FEWEST_CELLS = 4, 3
+"""Reads and cells from which on a line over log t can be told from a bent one."""
+
+ROUNDING = 1e-12
+"""Of a conductance: cells without any noise bend away from a line by so much at most."""
+
+OF_LINE = ("drift", "drift_deviation", "spread_per_decade")
+"""Numbers of a level that have a meaning only where its cells drift with log t."""
 
 
 def drift_coefficients(ages: Floats, conductance: Floats) -> Floats:
@@ -59,7 +79,74 @@ def line(x: Floats, y: Floats) -> tuple[float, float]:
     return float(y.mean()) - slope * float(x.mean()), slope
 
 
-def loss_rate(elapsed: Floats, conductance: Floats) -> float | None:
+def curvature_p(ages: Floats, conductance: Floats) -> float:
+    """Return how likely cells that drift with log10 of their age would bend away from a line as these do.
+
+    Each cell's changes are projected on what a line over log10 t leaves of (log10 t)^2 and of t, a loss; over cells, the
+    mean of either has to be 0 within Student's t (two looks, Bonferroni). Cells are independent, reads of one are not.
+
+    Parameters
+    ----------
+    ages : (reads, cells) array
+        s.
+    conductance : (reads, cells) array
+        S.
+
+    Returns
+    -------
+    float
+        NaN for fewer than three cells, or four reads at an age above 0.
+    """
+    from scipy.stats import t as student  # loads slowly
+
+    times = np.median(ages, axis=1)
+    later = times > 0.0
+    cells = conductance.shape[1]
+    if later.sum() < FEWEST_LATER or cells < FEWEST_CELLS:
+        return math.nan
+    x = np.log10(times[later])
+    line_of = np.linalg.qr(np.stack((np.ones(len(x)), x), axis=1))[0]
+    chances = []
+    for bent in (x * x, times[later] / times[-1]):
+        rest = bent - line_of @ (line_of.T @ bent)
+        size = float(rest @ rest)
+        if not size > 1e-12 * float(bent @ bent):
+            continue
+        found = rest @ conductance[later]
+        error = float(found.std(ddof=1)) / math.sqrt(cells)
+        mean = abs(float(found.mean()))
+        if mean <= ROUNDING * math.sqrt(size) * float(np.abs(conductance).max()):
+            chances.append(1.0)
+        else:
+            chances.append(2.0 * float(student.sf(mean / error, cells - 1)) if error > 0.0 else 0.0)
+    return min(1.0, len(chances) * min(chances)) if chances else math.nan
+
+
+def without_misfits(
+    found: dict[str, dict[str, Any]], ages: Floats, conductance: Floats, digits: Numbers
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Return the numbers of `by_level` without those of levels whose cells do not drift with log t, and why by name.
+
+    Each level gets ``drift_fit_p``, the p value of its fit: `curvature_p`.
+    """
+    kept: dict[str, dict[str, Any]] = {}
+    missing: dict[str, str] = {}
+    for name, numbers in found.items():
+        of = digits == int(name.removeprefix("level_"))
+        p = curvature_p(ages[:, of], conductance[:, of])
+        kept[name] = numbers | {"drift_fit_p": finite(p)}
+        if p < REJECTED / len(found):
+            why = (
+                f"the cells of {name.replace('_', ' ')} do not drift along a line over log10 of time (p = {p:.1e}): their "
+                "drift a decade is no number"
+            )
+            names = [f"{one}{end}" for one in OF_LINE for end in ("", "_low", "_high")]
+            kept[name] |= dict.fromkeys(names)
+            missing |= {f"{name}.{one}": why for one in OF_LINE}
+    return kept, missing
+
+
+def loss_rate(elapsed: Floats, conductance: Floats, *, strict: bool = True) -> float | None:
     """Return the rate at which cells lose their conductance, 1/s; None where it does not stand out of their drift.
 
     The median over the cells is fitted by least squares as
@@ -74,7 +161,11 @@ def loss_rate(elapsed: Floats, conductance: Floats) -> float | None:
         s since the first read.
     conductance : (reads, cells) array
         S, of cells that conduct.
+    strict : bool
+        Whether the loss has to stand out for the few reads that there are (Student's t), not by three errors.
     """
+    from scipy.stats import t as student  # loads slowly
+
     later = elapsed > 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(conductance[later] / conductance[0])
@@ -91,7 +182,8 @@ def loss_rate(elapsed: Floats, conductance: Floats) -> float | None:
     variance = rest @ rest / (len(time) - terms.shape[1])
     error = math.sqrt(variance * np.linalg.inv(terms.T @ terms)[2, 2])
     lost = -float(found[2])
-    return lost / float(time[-1]) if lost > CERTAIN * error and lost > 0.0 else None
+    certain = float(student.isf(REJECTED, len(time) - terms.shape[1])) if strict else CERTAIN
+    return lost / float(time[-1]) if lost > certain * error and lost > 0.0 else None
 
 
 def level_rows(
@@ -135,9 +227,8 @@ def by_level(
     conductance: Floats,
     digits: Numbers,
     inside: NDArray[np.bool_],
-    rng: np.random.Generator,
 ) -> dict[str, dict[str, Any]]:
-    """Return for each level, as ``level_K``, the drift of its cells, with 95 % intervals by bootstrap over cells.
+    """Return for each level, as ``level_K``, the drift of its cells, with 95 % intervals, cells being independent.
 
     Parameters are those of `level_rows`, with the age of each read (reads, cells), s.
 
@@ -152,27 +243,48 @@ def by_level(
     for digit in np.unique(digits[digits != UNKNOWN]).tolist():
         of = digits == digit
         slopes = drift_coefficients(ages[:, of], conductance[:, of])
-        # A cell a row: its drift, whether it ended inside, its ages and changes.
-        parts = slopes[:, None], inside[-1:, of].T, ages[:, of].T, (conductance[:, of] - conductance[0, of]).T
-        reads = len(ages)
+        change = (conductance[:, of] - conductance[0, of]).T
+        logs = np.log10(np.maximum(np.median(ages[:, of], axis=1), 1e-12))
 
-        def numbers(cells: Floats, reads: int = reads) -> dict[str, float]:
-            change = cells[:, 2 + reads :]
-            logs = np.log10(np.maximum(np.median(cells[:, 2 : 2 + reads], axis=0), 1e-12))
-            deviations = change.std(axis=0, ddof=1) if len(cells) > 1 else np.full(reads, math.nan)
-            later = slice(1, None)  # the change at the first read is 0
-            return {
-                "drift": float(np.mean(cells[:, 0])),
-                "drift_deviation": float(np.std(cells[:, 0], ddof=1)) if len(cells) > 1 else math.nan,
-                "spread": float(deviations[-1]),
-                "spread_per_decade": line(logs[later], deviations[later])[1],
-                "inside": float(np.mean(cells[:, 1])),
-            }
+        def growth(cells: Floats, logs: Floats = logs) -> dict[str, float]:
+            return {"spread_per_decade": line(logs[1:], _deviation(cells)[1:])[1]}  # the first change is 0
 
-        found[f"level_{digit}"] = {
-            "cells": int(of.sum()),
-            "start": told(np.median(conductance[0, of])),
-            "inside_at_start": float(inside[0, of].mean()),
-            **with_intervals(np.hstack(parts).astype(float), numbers, rng),
+        cells, still = int(of.sum()), int(inside[-1, of].sum())
+        numbers = {
+            "drift": (float(slopes.mean()), mean_interval(slopes)),
+            "drift_deviation": (float(_deviation(slopes)), deviation_interval(slopes)),
+            "spread": (float(_deviation(change)[-1]), deviation_interval(change[:, -1])),
+            "spread_per_decade": (
+                growth(change)["spread_per_decade"],
+                _growth_interval(change, growth),
+            ),
+            "inside": (still / cells, binomial_interval(still, cells)),
         }
+        found[f"level_{digit}"] = {
+            "cells": cells,
+            "start": finite(np.median(conductance[0, of])),
+            "inside_at_start": float(inside[0, of].mean()),
+        }
+        for name, (value, ends) in numbers.items():
+            found[f"level_{digit}"] |= with_interval(name, value, ends)
     return found
+
+
+def _growth_interval(change: Floats, growth: Callable[[Floats], dict[str, float]]) -> tuple[float, float]:
+    """Return the interval of the growth of the spread of changes (cells, reads), the wider of two on either side.
+
+    That which leaving out cells gives says too little where a few cells have long tails; that of the spread itself, as
+    cells that each change in proportion to log t have it, too little where the spread does not grow.
+    """
+    left = jackknife(change, growth, {"spread_per_decade": "linear"})["spread_per_decade"]
+    last = float(_deviation(change)[-1])
+    value = growth(change)["spread_per_decade"]
+    if not last > 0.0 or math.isnan(left[0]):
+        return left
+    spread = sorted(value * float(end) / last for end in deviation_interval(change[:, -1]))
+    return min(left[0], spread[0]), max(left[1], spread[1])
+
+
+def _deviation(cells: Floats) -> Floats:
+    """Return the standard deviations among cells, along the first axis; NaN of a single one."""
+    return cells.std(axis=0, ddof=1) if len(cells) > 1 else np.full(cells.shape[1:], math.nan)

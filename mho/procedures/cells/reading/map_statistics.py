@@ -17,16 +17,29 @@ FEWEST_LINES = 5
 """Lines below which none can be told from the others."""
 
 
-def classes(conductance: Floats, levels: Levels, formed_above: float) -> dict[str, int]:
+def classes(
+    conductance: Floats, levels: Levels, formed_above: float, formed: NDArray[np.bool_] | None = None
+) -> dict[str, int]:
     """Return how many cells of a map (S) there are of each class.
+
+    Parameters
+    ----------
+    conductance : array
+        S.
+    levels : Levels
+    formed_above : float
+        Conductance (S) of a cell that has been formed for certain.
+    formed : array of bool, optional
+        Cells that were formed before, whatever they read now.
 
     Returns
     -------
     dict
-        ``unformed`` below `formed_above` (S), which also is what is open or lost; ``in_window`` of any level, and of each
+        ``unformed`` below `formed_above` (S), which also is what is open; ``in_window`` of any level, and of each
         as ``level_K``; ``between`` windows; ``above`` the highest window.
     """
-    digits = nearest_levels(conductance, levels, formed_above)
+    conducts = conductance > formed_above
+    digits = nearest_levels(conductance, levels, conducts if formed is None else conducts | formed)
     inside = in_windows(conductance, digits, levels)
     above = conductance > levels.high[-1]
     formed = digits != UNKNOWN

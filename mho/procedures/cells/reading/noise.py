@@ -6,25 +6,41 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import parse_chip_map
+from mho.confidence import binomial_interval, mean_interval, median_interval, with_interval
 from mho.errors import InputError
 from mho.instruments import Bench, Cell
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
-from mho.procedures.cells.bootstrap import with_intervals
+from mho.procedures.cells.detection_limit import CHANCE, blanks_parameter
 from mho.procedures.cells.levels_of_cells import unformed_reads
-from mho.procedures.cells.reading.spectrum import allan_deviation, density_at_1_hz, slope, spectrum
+from mho.procedures.cells.reading.spectrum import (
+    FITTING,
+    allan_deviation,
+    density_at_1_hz,
+    flicker_at_1_hz,
+    slope,
+    spectrum,
+)
 from mho.procedures.cells.reading.telegraph import Telegraph, find_telegraph
+from mho.procedures.cells.switching.formed_cells import (
+    CellSettings,
+    CellSurveyed,
+    below_noise_message,
+    forming_parameter,
+    survey_cells,
+    unformed_message,
+)
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, ReferenceLine, Table
-from mho.runs.intervals import binomial_interval
+from mho.procedures.wording import counted, joined, left_out, measured_cells, without_measured
+from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
 
@@ -38,11 +54,20 @@ CELLS = Table(
     (
         Column("row", dtype="u2"),
         Column("column", dtype="u2"),
-        Column("mean", "S"),
-        Column("deviation", "S", description="of all reads, relaxation between series included"),
+        Column("mean", "S", description="less the meter's offset"),
+        Column(
+            "deviation",
+            "S",
+            description="of all reads, relaxation between series included, less the meter's own",
+        ),
         Column("slope", description="of log S over log f"),
         Column("slope_low", description="95 % interval of the slope"),
         Column("slope_high"),
+        Column("slope_p", description="of the fit of a power of f over a floor"),
+        Column(
+            "meter_deviation", "S", description="of reads with the transistor off; NaN where there are none"
+        ),
+        Column("own", dtype="u1", description="1 where the cell's own noise stands out of the meter's"),
         Column("levels", dtype="u1", description="2 for telegraph noise, else 1"),
         Column("low", "S", description="lower telegraph level; NaN where there is one"),
         Column("high", "S"),
@@ -85,19 +110,46 @@ class Noises:
     units: ClassVar[Mapping[str, str]] = {"interval": "s", "density_at_1_hz": "1/Hz", "virtual_seconds": "s"}
 
 
+class CellNoise(NamedTuple):
+    """What the reads of a cell tell: NaN for what is not told.
+
+    Attributes
+    ----------
+    slope : float
+        Of log S over log f.
+    telegraph : Telegraph or None
+    relative : float
+        Deviation over mean.
+    density : float
+        At 1 Hz, 1/Hz.
+    own : bool
+        Whether its noise stands out of the meter's.
+    fits : bool
+        Whether its spectrum is a power of the frequency over a floor.
+    """
+
+    slope: float
+    telegraph: Telegraph | None
+    relative: float
+    density: float
+    own: bool
+    fits: bool
+
+
 @dataclass(frozen=True)
 class NoisePlan:
     """The cells to read, and how."""
 
     cells: CellRange
     volts: float
-    formed_above: float
-    rng: np.random.Generator
+    survey: CellSettings
 
 
 class Noise(Procedure):
     """Read cells in a row, and tell spectrum, Allan deviation and telegraph levels of each."""
 
+    version: ClassVar[str] = "2"  # version 1 took the meter's noise for the cell's
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Noise of cells"
     group: ClassVar[str] = "Cells"
 
@@ -112,6 +164,12 @@ class Noise(Procedure):
     read_voltage = FloatParameter(
         "Read voltage, the bench's unless given", units="V", minimum=0.0, maximum=10.0
     )
+    forming, blanks = forming_parameter(), blanks_parameter()
+
+    @classmethod
+    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Form nothing and take no blanks, as version 1 did."""
+        return dict(values) | ({"forming": "no", "blanks": 0} if version == "1" else {})
 
     def check(self) -> CellRange:
         """Parse the ranges, and refuse a voltage at which no current flows."""
@@ -134,7 +192,8 @@ class Noise(Procedure):
         bench.check_read()
         volts = bench.file.read.voltage if self.read_voltage is None else float(self.read_voltage)
         bench.check_sweep([volts], bench.file.read.gate)
-        return NoisePlan(given, volts, chip.write_verify.formed_above, rng)
+        survey = CellSettings.of(self, given, bench, chip.write_verify.formed_above)
+        return NoisePlan(given, volts, survey)
 
     def in_use(self, plan: NoisePlan) -> Mapping[str, tuple[float, str]]:
         """Return the voltage at the bit line, and the wait."""
@@ -223,7 +282,8 @@ class Noise(Procedure):
                 title="Deviation over mean, by number of levels",
             ),
         )
-        return Layout((reads, spectra, allan, CELLS), default=spectra.name, figures=figures)
+        tables = (reads, spectra, allan, CELLS, *plan.survey.tables())
+        return Layout(tables, default=spectra.name, figures=figures)
 
     def describe_cells(self, plan: NoisePlan) -> str:
         """Return array and ranges."""
@@ -255,11 +315,20 @@ class Noise(Procedure):
         cells, count, length = plan.cells, int(self.series), int(self.samples)
         series = np.full((*cells.shape, count, length), np.nan)
         telegraph: dict[tuple[int, int], Telegraph] = {}
-        slopes, intervals, densities, unformed = [], [], [], 0
+        surveyed = survey_cells(plan.survey, bench, stream, plan.volts) if plan.survey.blanks else None
+        meter = None if surveyed is None else self._blank_series(plan, bench)
+        found, intervals = [], []
+        unformed, below = 0, 0
         for number, (i, j) in enumerate(np.ndindex(cells.shape)):
             cell = Cell(self.array, int(cells.rows[i]), int(cells.columns[j]))
-            if not bench.read(cell) > plan.formed_above:
+            if surveyed is None:
+                unformed += (dark := not bench.read(cell) > plan.survey.formed_above)
+            elif not surveyed.formed[i, j]:
+                dark = True
                 unformed += 1
+            else:
+                below += (dark := not bench.read(cell, plan.volts) > surveyed.least())
+            if dark:
                 continue
             overhead = self._overhead(cell, plan, bench)
             for which in range(count):
@@ -269,23 +338,39 @@ class Noise(Procedure):
                 interval = max((bench.now() - begun - overhead[0]) / (length - TIMED), overhead[1])
                 intervals.append(interval)
                 self._record_series(cell, which, series[i, j, which], interval, stream)
-            found = self._told(cell, series[i, j], float(np.median(intervals)), stream)
-            densities.append(found[2])
-            slopes.append(
-                (found[0], float(found[1] is None), float(series[i, j].std() / series[i, j].mean()))
-            )
-            if found[1] is not None:
-                telegraph[cell.row, cell.column] = found[1]
-        if unformed:
-            stream.say(unformed_reads(unformed, cells.count, plan.formed_above), "WARNING")
+            found.append(self._told(cell, series[i, j], float(np.median(intervals)), stream, meter))
+            if found[-1].telegraph is not None:
+                telegraph[cell.row, cell.column] = found[-1].telegraph
+        self._say(plan, surveyed, unformed, below, stream)
         interval = float(np.median(intervals)) if intervals else math.nan
-        numbers = np.array(slopes, dtype=float).reshape(-1, 3)
-        summary = self._summary(plan, numbers, unformed) | {
+        counts = {"unformed": unformed}
+        if surveyed is not None:
+            counts |= {"formed_first": surveyed.formed_now, "below_noise": below, "measured": len(found)}
+        summary = self._summary(plan, found, counts) | {
             "interval": interval if intervals else None,
-            "density_at_1_hz": _median(densities),
+            "density_at_1_hz": _median([one.density for one in found]),
             "virtual_seconds": bench.now(),
         }
+        if surveyed is not None:
+            summary |= _not_extracted(summary, found)
         return Noises(series, interval, telegraph, summary)
+
+    def _say(
+        self, plan: NoisePlan, surveyed: CellSurveyed | None, unformed: int, below: int, stream: Stream
+    ) -> None:
+        """Tell of cells that were left out."""
+        if unformed and surveyed is None:
+            stream.say(unformed_reads(unformed, plan.cells.count, plan.survey.formed_above), "WARNING")
+        elif unformed:
+            stream.say(unformed_message(self, unformed, plan.cells.count), "WARNING")
+        if below and surveyed is not None:
+            stream.say(below_noise_message(below, plan.cells.count, surveyed.least()), "WARNING")
+
+    def _blank_series(self, plan: NoisePlan, bench: Bench) -> Floats:
+        """Return reads in a row (samples,), S, with the transistor off: the meter's own noise, read as the cells are."""
+        cell = Cell(self.array, int(plan.cells.rows[0]), int(plan.cells.columns[0]))
+        readings = bench.sweep(cell, [plan.volts] * int(self.samples), gate=0.0, delay=self._wait)
+        return np.array([reading.current for reading in readings]) / plan.volts
 
     def _overhead(self, cell: Cell, plan: NoisePlan, bench: Bench) -> tuple[float, float]:
         """Return the time that a short list takes, s, and the least time from read to read that can be."""
@@ -307,9 +392,9 @@ class Noise(Procedure):
         )
 
     def _told(
-        self, cell: Cell, series: Floats, interval: float, stream: Stream
-    ) -> tuple[float, Telegraph | None, float]:
-        """Record what a cell's series tell; return slope, telegraph levels, and the density at 1 Hz."""
+        self, cell: Cell, series: Floats, interval: float, stream: Stream, meter: Floats | None
+    ) -> CellNoise:
+        """Record what a cell's series tell, beside the `meter`'s own reads, and return it."""
         frequency, density = spectrum(series, interval)
         averaging, deviation = allan_deviation(series, interval)
         for table, columns in (
@@ -319,17 +404,34 @@ class Noise(Procedure):
             count = len(next(iter(columns.values())))
             where = {"row": np.full(count, cell.row), "column": np.full(count, cell.column)}
             stream.record_block(table, where | columns)
-        tilt, found = slope(frequency, density), find_telegraph(series, interval)
+        tilt, found = slope(frequency, density, len(series)), find_telegraph(series, interval)
+        mean, variance, own, fits = float(series.mean()), float(series.var()), True, True
+        at_1_hz = density_at_1_hz(frequency, density)
+        if meter is not None:
+            own = stands_out(series, meter, self._cells_looked_at)
+            mean -= float(np.median(meter))
+            variance = max(variance - float(meter.var()), 0.0) if own else math.nan
+            fits = own and not tilt.p < FITTING
+            if own:
+                floor = float(np.median(spectrum(meter[None], interval, float(series.mean()))[1]))
+                at_1_hz = flicker_at_1_hz(frequency, density, floor)
+            else:
+                found, at_1_hz = None, math.nan
+            if not fits and found is None:
+                at_1_hz = math.nan
         nothing = (math.nan, math.nan)
         stream.record(
             CELLS.name,
             row=cell.row,
             column=cell.column,
-            mean=series.mean(),
-            deviation=series.std(),
-            slope=tilt.value,
-            slope_low=tilt.low,
-            slope_high=tilt.high,
+            mean=mean,
+            deviation=math.sqrt(variance),
+            slope=tilt.value if fits else math.nan,
+            slope_low=tilt.low if fits else math.nan,
+            slope_high=tilt.high if fits else math.nan,
+            slope_p=tilt.p,
+            meter_deviation=math.nan if meter is None else float(meter.std()),
+            own=own,
             levels=1 if found is None else 2,
             low=math.nan if found is None else found.low,
             high=math.nan if found is None else found.high,
@@ -344,30 +446,78 @@ class Noise(Procedure):
                 nothing if found is None else found.dwell_high_interval,
             ),
         )
-        return tilt.value, found, density_at_1_hz(frequency, density)
+        return CellNoise(
+            tilt.value if fits else math.nan, found, math.sqrt(variance) / mean, at_1_hz, own, fits
+        )
 
-    def _summary(self, plan: NoisePlan, numbers: Floats, unformed: int) -> dict[str, Any]:
-        """Return the result's numbers, of (cells, 3): slope, whether there is one level, relative deviation."""
-        quiet = numbers[numbers[:, 1] > 0.0]
-        found = len(numbers) - len(quiet)
-        low, high = binomial_interval(found, len(numbers), 0.95) if len(numbers) else (None, None)
+    @property
+    def _cells_looked_at(self) -> int:
+        return CellRange.parse(self.rows, self.columns).count
 
-        def of(cells: Floats) -> dict[str, float]:
-            slopes = cells[np.isfinite(cells[:, 0]), 0]
-            return {
-                "slope": float(slopes.mean()) if slopes.size else math.nan,
-                "relative_deviation": float(np.median(cells[:, 2])) if len(cells) else math.nan,
-            }
-
+    def _summary(self, plan: NoisePlan, found: list[CellNoise], counts: Mapping[str, int]) -> dict[str, Any]:
+        """Return the result's numbers."""
+        told = [one for one in found if one.own]
+        quiet = np.array(
+            [(one.slope, one.relative) for one in told if one.telegraph is None], dtype=float
+        ).reshape(-1, 2)
+        trapped = len(told) - len(quiet)
+        share = trapped / len(told) if told else math.nan
+        ends = binomial_interval(trapped, len(told)) if told else (math.nan, math.nan)
+        slopes, deviations = quiet[np.isfinite(quiet[:, 0]), 0], quiet[:, 1]
+        slope = float(slopes.mean()) if slopes.size else math.nan
+        deviation = float(np.median(deviations)) if deviations.size else math.nan
         return {
             "cells": plan.cells.count,
-            "unformed": unformed,
-            "telegraph_cells": found,
-            "telegraph_share": found / len(numbers) if len(numbers) else None,
-            "telegraph_share_low": low,
-            "telegraph_share_high": high,
-            **with_intervals(quiet, of, plan.rng),  # of the cells with one level
+            **counts,
+            "telegraph_cells": trapped,
+            **with_interval("telegraph_share", share, ends),
+            # of the cells with one level:
+            **with_interval("slope", slope, mean_interval(slopes)),
+            **with_interval("relative_deviation", deviation, median_interval(deviations)),
         }
+
+    def conclude(self, plan: NoisePlan, result: Noises) -> Conclusion:
+        """Return how noisy cells are, and how many have telegraph noise."""
+        summary = result.summary
+        deviation = summary["relative_deviation"]
+        return without_measured(summary) or Conclusion(
+            joined(
+                f"{counted(measured_cells(summary), 'cell')} read",
+                f"noise {100.0 * deviation:.2g} %" if deviation is not None else "",
+                f"{summary['telegraph_cells']:,} with telegraph noise",
+                left_out(summary),
+            )
+        )
+
+
+def stands_out(series: Floats, meter: Floats, cells: int) -> bool:
+    """Return whether reads of a cell (series, samples) scatter more than the `meter` alone, of so many `cells` looked at.
+
+    By the F test of variances; the meter's noise is taken as white and normal.
+    """
+    from scipy.stats import f as fisher  # loads slowly
+
+    within = float(series.var(axis=1, ddof=1).mean())
+    freedom = len(series) * (series.shape[1] - 1)
+    return within > float(fisher.isf(CHANCE / cells, freedom, len(meter) - 1)) * float(meter.var(ddof=1))
+
+
+def _not_extracted(summary: Mapping[str, Any], found: list[CellNoise]) -> dict[str, Any]:
+    """Return ``own_noise``, how many cells' noise stands out, ``misfits``, and ``not_extracted``, why not, by name."""
+    own = sum(one.own for one in found)
+    misfits = sum(one.own and not one.fits for one in found)
+    why = (
+        "no cell was measured"
+        if not found
+        else f"the noise of none of {len(found)} cells stands out of the meter's"
+        if not own
+        else "no spectrum is that of a power of the frequency over a floor"
+        if misfits
+        else "all cells have two levels"
+    )
+    names = ("slope", "relative_deviation", "density_at_1_hz", "telegraph_share")
+    missing = {name: why for name in names if summary[name] is None}
+    return {"own_noise": own, "misfits": misfits, "not_extracted": missing}
 
 
 def _median(values: list[float]) -> float | None:

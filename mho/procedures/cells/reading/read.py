@@ -23,7 +23,8 @@ from mho.procedures.cells.programming.array_programming import FlatCells, read_c
 from mho.procedures.cells.reading.earlier_reads import EarlierReads, earlier_attempt
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Array, Column, Figure, Layout, Map, Table
+from mho.procedures.wording import counted, joined, quantity
+from mho.runs import Array, Column, Conclusion, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 
@@ -207,6 +208,19 @@ class Read(Procedure):
         if self.samples > 1:
             summary["mean_deviation"] = float(found.deviation.mean())
         return summary
+
+    def conclude(self, plan: ReadPlan, result: Reads) -> Conclusion:
+        """Return how many cells were read, and their conductances."""
+        summary, largest = result.summary, result.summary["largest_conductance"]
+        mean = summary["mean_conductance"]
+        times = "" if self.repeats == 1 else f" {self.repeats:,} times"
+        return Conclusion(
+            joined(
+                f"{counted(summary['cells'], 'cell')} read{times}",
+                f"mean {quantity(mean, 'S')}" if mean and mean > 0.0 else "",
+                f"largest {quantity(largest, 'S')}" if largest is not None else "",
+            )
+        )
 
 
 class Reader:

@@ -18,14 +18,24 @@ from mho.instruments.bench import HeldTemperature, at_temperature, check_tempera
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
+from mho.procedures.cells.detection_limit import blanks_parameter
 from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
 from mho.procedures.cells.log_spacing import log_spaced
-from mho.procedures.cells.reading.drift import by_level, level_rows, loss_rate
+from mho.procedures.cells.reading.drift import by_level, level_rows, loss_rate, without_misfits
 from mho.procedures.cells.reading.earlier_reads import earlier_attempt
 from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
+from mho.procedures.cells.switching.formed_cells import (
+    CellSettings,
+    CellSurveyed,
+    below_noise_message,
+    forming_parameter,
+    survey_cells,
+    unformed_message,
+)
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Table
+from mho.procedures.wording import counted, joined, left_out, quantity, without_measured
+from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 Floats = NDArray[np.float64]
 
@@ -44,7 +54,7 @@ class Retained:
     elapsed : (reads,) array
         s since the first read, at the beginning of each.
     digits : (rows, columns) array
-        Level of each cell at the first read; -1 of cells that are not formed.
+        Level of each cell at the first read; -1 of cells that are not formed, or not told from nothing.
     summary : dict
         Summary in the run file and of ``--json``; `mho.procedures.cells.reading.drift.by_level` says what its numbers are.
     path : Path
@@ -90,13 +100,14 @@ class RetentionPlan:
     temperature: float | None
     found: float | None
     levels: Levels
-    formed_above: float
-    rng: np.random.Generator
+    survey: CellSettings
 
 
 class Retention(Procedure):
     """Read cells at log-spaced moments and tell by level how they drift and how many stay in their windows."""
 
+    version: ClassVar[str] = "2"  # version 1 took a cell that conducts little for one that was never formed
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Retention of cells"
     group: ClassVar[str] = "Cells"
 
@@ -113,6 +124,12 @@ class Retention(Procedure):
         "Temperature of the chip, left as it is unless given", units="K", minimum=0.0, maximum=1000.0
     )
     samples = IntegerParameter("Reads in a row of each cell", minimum=1, maximum=2500, default=1)
+    forming, blanks = forming_parameter(), blanks_parameter()
+
+    @classmethod
+    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Form nothing and take no blanks, as version 1 did."""
+        return dict(values) | ({"forming": "no", "blanks": 0} if version == "1" else {})
 
     def check(self) -> CellRange:
         """Parse the ranges and the moments."""
@@ -136,8 +153,7 @@ class Retention(Procedure):
             kelvin,
             None if bench.simulated is None else float(bench.simulated.chip.temperature),
             chip.level_scale(),
-            chip.write_verify.formed_above,
-            rng,
+            CellSettings.of(self, given, bench, chip.write_verify.formed_above),
         )
 
     def in_use(self, plan: RetentionPlan) -> Mapping[str, tuple[float | str, str]]:
@@ -192,7 +208,8 @@ class Retention(Procedure):
             ),
             Figure(image.name, map=image.name),
         )
-        return Layout((levels, table), (image,), (zero,), default=table.name, figures=figures)
+        tables = (levels, table, *plan.survey.tables())
+        return Layout(tables, (image,), (zero,), default=table.name, figures=figures)
 
     def describe_cells(self, plan: RetentionPlan) -> str:
         """Return array and ranges."""
@@ -225,34 +242,78 @@ class Retention(Procedure):
         wanted = {name: getattr(self, name) for name in same}
         earlier = earlier_attempt(stream, bench, wanted, reader.per_repeat, f"{self.array}_conductance")
         begun = bench.now()
+        surveyed = None
+        if plan.survey.blanks and earlier is None:
+            surveyed = survey_cells(plan.survey, bench, stream)
+            begun = bench.now()
         with at_temperature(bench, plan.temperature, stream.progress) as held:
             if earlier is not None:  # whose clock goes on while the chip heats up again
                 earlier = replace(earlier, elapsed=earlier.elapsed + bench.now() - begun)
             reader.read_all(plan.moments, earlier, hurried=True)
         if held is not None:
             stream.say(f"the heater is off; the chip, at {held.last:.2f} K, cools by itself")
+        if plan.survey.blanks and surveyed is None:
+            surveyed = survey_cells(replace(plan.survey, forming=None), bench, stream)
         conductance = reader.found.conductance.reshape(len(plan.moments), -1)
-        digits = nearest_levels(conductance[0], plan.levels, plan.formed_above)
-        unformed = int((digits == UNKNOWN).sum())
-        if unformed:
-            stream.say(unformed_reads(unformed, digits.size, plan.formed_above), "WARNING")
+        digits, counts = self._levels_of(conductance[0], plan, surveyed, stream)
         inside = in_windows(conductance, digits, plan.levels)
         elapsed = reader.found.times - reader.found.times[0]
         stream.record_block("retention", level_rows(elapsed, conductance, digits, inside))
         ages = float(self.age) + (reader.moments - reader.moments[0]).reshape(conductance.shape)
+        found = by_level(ages, conductance, digits, inside)
+        if surveyed is not None:
+            found, missing = without_misfits(found, ages, conductance, digits)
+            for reason in dict.fromkeys(missing.values()):
+                stream.say(reason, "WARNING")
+            counts |= {"not_extracted": missing}
         summary = {
             "cells": digits.size,
-            "unformed": unformed,
+            **counts,
             "reads": int(conductance.size) * samples,
             "elapsed": float(elapsed[-1]),
             "age": float(self.age),
             "temperature": plan.found if plan.temperature is None else plan.temperature,
             **_as_read(held),
-            "loss_rate": loss_rate(elapsed, conductance[:, digits > 0]),
-            **by_level(ages, conductance, digits, inside, plan.rng),
+            "loss_rate": loss_rate(elapsed, conductance[:, digits > 0], strict=surveyed is not None),
+            **found,
             "virtual_seconds": bench.now(),
         }
         return Retained(reader.found.conductance, elapsed, digits.reshape(plan.reads.cells.shape), summary)
+
+    def conclude(self, plan: RetentionPlan, result: Retained) -> Conclusion:
+        """Return how many cells are still in their windows at the end."""
+        summary = result.summary
+        levels = [one for name, one in summary.items() if name.startswith("level_")]
+        inside = sum(round(one["cells"] * one["inside"]) for one in levels)
+        known = sum(one["cells"] for one in levels)
+        return without_measured(summary) or Conclusion(
+            joined(
+                f"{inside:,} of {counted(known, 'cell')} in their windows after {quantity(summary['elapsed'], 's')}",
+                left_out(summary),
+            )
+        )
+
+    def _levels_of(
+        self, first: Floats, plan: RetentionPlan, surveyed: CellSurveyed | None, stream: Stream
+    ) -> tuple[NDArray[np.int64], dict[str, Any]]:
+        """Return the level of each cell at the first read (cells,), S, and how many cells have none, and why."""
+        above = plan.survey.formed_above
+        if surveyed is None:
+            digits = nearest_levels(first, plan.levels, first > above)
+            unformed = int((digits == UNKNOWN).sum())
+            if unformed:
+                stream.say(unformed_reads(unformed, digits.size, above), "WARNING")
+            return digits, {"unformed": unformed}
+        formed = surveyed.formed.ravel() | (first > above)
+        seen = first > surveyed.least()
+        digits = nearest_levels(first, plan.levels, formed & seen)
+        unformed, below = int((~formed).sum()), int((formed & ~seen).sum())
+        if unformed:
+            stream.say(unformed_message(self, unformed, digits.size), "WARNING")
+        if below:
+            stream.say(below_noise_message(below, digits.size, surveyed.least()), "WARNING")
+        counts = {"unformed": unformed, "formed_first": surveyed.formed_now, "below_noise": below}
+        return digits, {**counts, "measured": int((digits != UNKNOWN).sum())}
 
 
 def _as_read(held: HeldTemperature | None) -> dict[str, float]:

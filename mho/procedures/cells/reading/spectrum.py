@@ -23,21 +23,30 @@ LEAST_PART, PARTS = 64, 2  # samples of a part, parts of a series
 BINS = 8  # a decade of frequency
 MODEL = 0.02  # least variance of a bin, in units of the lowest one's
 LEVEL = 0.95
+OVERLAPPING = 2.8  # independent parts of a series: three that overlap by half
 STEPS = 6  # Allan deviations a decade
 
 
+FITTING = 1e-3
+"""p of a fit below which its numbers are not told."""
+
+CORRELATED = 1.94  # variance of a mean of neighbouring lines of a Hann window, over that of independent ones
+RIPPLE = 0.01  # variance of ln S that a sum of Lorentzians, one a decade, has about a power of f
+
+
 class Slope(NamedTuple):
-    """Slope of log S over log f, with its 95 % interval."""
+    """Slope of log S over log f, with its 95 % interval, and the p value of the fit; NaN where that is not known."""
 
     value: float
     low: float
     high: float
+    p: float = math.nan
 
 
 NO_SLOPE = Slope(math.nan, math.nan, math.nan)
 
 
-def spectrum(series: Floats, interval: float) -> tuple[Floats, Floats]:
+def spectrum(series: Floats, interval: float, mean: float | None = None) -> tuple[Floats, Floats]:
     """Return frequencies (Hz) and relative densities (1/Hz), in bins of an eighth of a decade.
 
     Parameters
@@ -46,6 +55,8 @@ def spectrum(series: Floats, interval: float) -> tuple[Floats, Floats]:
         Reads in a row, S; there may be any time between one series and the next.
     interval : float
         From sample to sample, s.
+    mean : float, optional
+        To which densities are relative, S; that of the series without it.
 
     Returns
     -------
@@ -54,7 +65,7 @@ def spectrum(series: Floats, interval: float) -> tuple[Floats, Floats]:
     """
     from scipy.signal import welch  # loads slowly
 
-    samples, mean = series.shape[1], float(series.mean())
+    samples, mean = series.shape[1], float(series.mean()) if mean is None else mean
     part = min(max(samples // PARTS, LEAST_PART), samples)
     if samples < 8 or not mean:
         return np.empty(0), np.empty(0)
@@ -73,11 +84,26 @@ def density_at_1_hz(frequency: Floats, density: Floats) -> float:
     return float(np.exp(np.log(density[used] * frequency[used]).mean())) if used.any() else math.nan
 
 
-def slope(frequency: Floats, density: Floats) -> Slope:
+def flicker_at_1_hz(frequency: Floats, density: Floats, floor: float) -> float:
+    """Return the density (1/Hz) at 1 Hz of 1/f noise over a floor of the meter's, in logarithms; NaN where it is none.
+
+    Bins that do not rise above twice the floor tell nothing of it.
+    """
+    return density_at_1_hz(frequency, np.where(density > 2.0 * floor, density - floor, 0.0))
+
+
+def slope(frequency: Floats, density: Floats, series: int = 0) -> Slope:
     """Return the slope of a spectrum ``A f**slope + W``; NaN for fewer than six bins.
 
     The floor W stands for white noise and for aliases: what lies beyond half of the sampling rate is folded into the band,
     and of 1/f noise that is about a constant.
+
+    Parameters
+    ----------
+    frequency, density : (bins,) arrays
+        As `spectrum` returns them.
+    series : int
+        Of how many series the spectrum is, for the p value of the fit; 0 if that is not wanted.
     """
     from scipy.optimize import least_squares
     from scipy.stats import t as student
@@ -103,7 +129,21 @@ def slope(frequency: Floats, density: Floats) -> Slope:
     variance = 2.0 * found.cost / (len(x) - 3) * np.linalg.inv(curvature)[1, 1]
     reach = float(student.ppf(0.5 + LEVEL / 2.0, len(x) - 3)) * math.sqrt(max(float(variance), 0.0))
     value = float(found.x[1])
-    return Slope(value, value - reach, value + reach)
+    p = _fit_p(x, (rest(found.x) / weight), series) if series else math.nan
+    return Slope(value, value - reach, value + reach, p)
+
+
+def _fit_p(x: Floats, rest: Floats, series: int) -> float:
+    """Return the p value of what a fit left of ln S in bins at ln f, by chi square.
+
+    A line of Welch's spectrum averages three overlapping parts of each series, and a bin its lines.
+    """
+    from scipy.stats import chi2
+
+    lines = np.maximum(np.expm1(math.log(10.0) / BINS) * np.exp(x - x[0]), 1.0)
+    averaged = OVERLAPPING * series * np.where(lines > 1.5, lines / CORRELATED, 1.0)
+    squares = rest**2 / (1.0 / np.maximum(averaged, 1.0) + RIPPLE)
+    return float(chi2.sf(float(squares.sum()), len(x) - 3))
 
 
 def allan_deviation(series: Floats, interval: float) -> tuple[Floats, Floats]:

@@ -16,8 +16,19 @@ from mho.instruments.arrays import CellPositions
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.bootstrap import with_intervals
-from mho.procedures.cells.extraction.switching_statistics import distribution, window
+from mho.procedures.cells.detection_limit import blanks_parameter
+from mho.procedures.cells.extraction.lifetimes import SWITCHES
+from mho.procedures.cells.extraction.switching_statistics import (
+    distribution_with_intervals,
+    window_with_intervals,
+)
+from mho.procedures.cells.switching.formed_cells import (
+    CellSettings,
+    CellSurveyed,
+    forming_parameter,
+    survey_cells,
+)
+from mho.procedures.cells.switching.formed_cells import unformed_message as never_formed
 from mho.procedures.cells.switching.full_pulses import (
     FullPulses,
     prepared_pulses,
@@ -26,13 +37,15 @@ from mho.procedures.cells.switching.full_pulses import (
 )
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, Table
+from mho.procedures.wording import counted, joined, left_out, lost_cells, measured_cells, without_measured
+from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 
 LRS, HRS = 0, 1
 MOST_READS = 50_000_000  # of a run: its results also take 0.4 GB of memory
 SIMULATED_STEP, HARDWARE_STEP, AT_ONCE_STEP = 0.8e-3, 20e-3, 2e-6  # s of wall time, a pulse and a read (?)
+CUT = 0.05  # share of reads in HRS below the noise, from which on the tail that is cut bends the numbers
 ANNOUNCED = 0.05  # s of wall time between two announcements
 
 
@@ -74,16 +87,18 @@ class Switched:
 
 @dataclass(frozen=True)
 class SwitchingPlan:
-    """The cells, the pulses, and the generator for the intervals."""
+    """The cells and the pulses."""
 
     cells: CellRange
     pulses: FullPulses
-    rng: np.random.Generator
+    survey: CellSettings
 
 
 class Switching(Procedure):
     """SET and RESET cells many times, and tell how both states are distributed."""
 
+    version: ClassVar[str] = "2"  # version 1 told states of cells that are stuck, and an HRS below the noise
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Switch cells (SET/RESET distributions)"
     group: ClassVar[str] = "Cells"
 
@@ -92,6 +107,12 @@ class Switching(Procedure):
     columns = Parameter("Columns", default="0:8")
     cycles = IntegerParameter("Cycles of each cell", minimum=1, maximum=1_000_000, default=100)
     set_voltage, set_gate, reset_voltage, reset_gate, width = pulse_parameters()
+    forming, blanks = forming_parameter(), blanks_parameter()
+
+    @classmethod
+    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Form nothing and take no blanks, as version 1 did."""
+        return dict(values) | ({"forming": "no", "blanks": 0} if version == "1" else {})
 
     def check(self) -> CellRange:
         """Parse the ranges."""
@@ -105,7 +126,8 @@ class Switching(Procedure):
 
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> SwitchingPlan:
         """Check that the array has these cells and that the bench allows pulses and reads."""
-        return SwitchingPlan(given, prepared_pulses(self, given, bench), rng)
+        pulses = prepared_pulses(self, given, bench)
+        return SwitchingPlan(given, pulses, CellSettings.of(self, given, bench, pulses.formed_above))
 
     def in_use(self, plan: SwitchingPlan) -> Mapping[str, tuple[float | str, str]]:
         """Return the pulses."""
@@ -163,7 +185,7 @@ class Switching(Procedure):
             ),
             *(Figure(image.name, map=image.name) for image in images),
         )
-        return Layout((table,), images, default=table.name, figures=figures)
+        return Layout((table, *plan.survey.tables()), images, default=table.name, figures=figures)
 
     def describe_cells(self, plan: SwitchingPlan) -> str:
         """Return array and ranges."""
@@ -186,26 +208,97 @@ class Switching(Procedure):
 
     def execute(self, plan: SwitchingPlan, bench: Bench, stream: Stream) -> Switched:
         """Cycle cell after cell, or all at once on a bench without instruments."""
+        surveyed = survey_cells(plan.survey, bench, stream) if plan.survey.blanks else None
         cycler = Cycler(plan, bench, stream, self.array, int(self.cycles))
+        if surveyed is not None:
+            cycler.known[:] = surveyed.formed
         if isinstance(bench, ArrayBench):
             cycler.cycle_at_once(bench)
         else:
             cycler.cycle_one_by_one()
         cells, formed = plan.cells, cycler.formed
-        unformed = cells.count - int(formed.sum())
-        if unformed:
-            stream.say(unformed_message(unformed, cells.count), "WARNING")
         states = cycler.conductance[formed]  # (cells, 2, cycles)
         for state, name in enumerate(("lrs", "hrs")):
             median = np.full(cells.shape, np.nan)
             median[formed] = np.median(states[:, state], axis=1)
             stream.snapshot(f"{self.array}_{name}", cells.ascending(median), bench.now())
-        summary: dict[str, Any] = {"cells": cells.count, "unformed": unformed, "cycles": int(self.cycles)}
-        summary["lrs"] = with_intervals(states[:, LRS], distribution, plan.rng)
-        summary["hrs"] = with_intervals(states[:, HRS], distribution, plan.rng)
-        summary |= with_intervals(states, window, plan.rng)
+        summary: dict[str, Any] = {"cells": cells.count}
+        if surveyed is None:
+            unformed = cells.count - int(formed.sum())
+            if unformed:
+                stream.say(unformed_message(unformed, cells.count), "WARNING")
+            summary |= {"unformed": unformed, "cycles": int(self.cycles)}
+            summary |= numbers_of(states)
+        else:
+            summary |= {**surveyed.counts(), "cycles": int(self.cycles)}
+            summary |= self._strict(states, surveyed, stream)
         summary["virtual_seconds"] = bench.now()
         return Switched(cycler.conductance, formed, summary)
+
+    def conclude(self, plan: SwitchingPlan, result: Switched) -> Conclusion:
+        """Return how often cells were cycled, and their window."""
+        summary = result.summary
+        window = summary.get("window")
+        return without_measured(summary) or Conclusion(
+            joined(
+                f"{counted(measured_cells(summary), 'cell')} cycled {summary['cycles']:,} times",
+                "no window" if window is None else f"window {window:.3g}",
+                left_out(summary),
+                lost_cells(summary),
+            )
+        )
+
+    def _strict(self, states: Floats, surveyed: CellSurveyed, stream: Stream) -> dict[str, Any]:
+        """Return what states (cells, 2, cycles), S, of cells that switch tell, above the noise of the readings.
+
+        A cell switches where its medians differ by a factor of two, an HRS below the noise counted as that. Where more
+        than a share of `CUT` of the reads in HRS is below it, only what the others bound is told: a median above it.
+        """
+        least = surveyed.least(max(states.size, 1))
+        medians = np.median(np.maximum(states, least), axis=2)
+        switching = medians[:, LRS] >= SWITCHES * medians[:, HRS]
+        stuck, dark = int((~switching).sum()), surveyed.formed.sum() - len(states)
+        if surveyed.unformed:
+            stream.say(never_formed(self, surveyed.unformed, surveyed.formed.size), "WARNING")
+        if dark or stuck:
+            stream.say(
+                f"{int(dark) + stuck} of {surveyed.formed.size} cells do not switch by these pulses, and are left out: "
+                "they are stuck, or the pulses are too weak",
+                "WARNING",
+            )
+        states = states[switching]
+        below = states[:, HRS] < least
+        share = float(below.mean()) if below.size else 0.0
+        summary = numbers_of(states)
+        missing: dict[str, str] = {}
+        if not len(states):
+            why = "no cell switches"
+            missing = {f"{state}.{name}": why for state in ("lrs", "hrs") for name in summary[state]}
+            missing |= dict.fromkeys(("window", "worst_window", "correlation"), why)
+        elif share > CUT:
+            why = (
+                f"{100.0 * share:.2g} % of the reads in HRS lie below {1e9 * least:.3g} nS, which readings do not tell "
+                "from nothing: read longer, or on a smaller range"
+            )
+            median = float(np.median(np.where(below, 0.0, states[:, HRS])))
+            told = {"median", "median_low", "median_high"} if median > least else set()
+            cut = dict.fromkeys(set(summary["hrs"]) - told)
+            summary["hrs"] |= cut
+            names = {"correlation"} | (set() if told else {"window"})
+            for name in sorted(names):
+                summary |= dict.fromkeys((name, f"{name}_low", f"{name}_high"))
+            missing = {f"hrs.{name}": why for name in sorted(cut)} | dict.fromkeys(sorted(names), why)
+            stream.say(why, "WARNING")
+        missing = {name: why for name, why in missing.items() if not name.endswith(("_low", "_high"))}
+        counts = {"do_not_switch": int(dark) + stuck, "measured": len(states), "hrs_below_noise": share}
+        return {**counts, **summary, "not_extracted": missing}
+
+
+def numbers_of(states: Floats) -> dict[str, Any]:
+    """Return what states (cells, 2, cycles), S, tell, with intervals."""
+    states_alone = {"lrs": states[:, LRS], "hrs": states[:, HRS]}
+    numbers: dict[str, Any] = {name: distribution_with_intervals(one) for name, one in states_alone.items()}
+    return numbers | window_with_intervals(states)
 
 
 class Cycler:
@@ -217,6 +310,8 @@ class Cycler:
         S; NaN where not read.
     formed : (rows, columns) array of bool
         Cells that conduct.
+    known : (rows, columns) array of bool
+        Cells that are to be cycled if they conduct: no pulse is sent to others.
     """
 
     def __init__(self, plan: SwitchingPlan, bench: Bench, stream: Stream, array: str, cycles: int) -> None:
@@ -224,13 +319,14 @@ class Cycler:
         self._array, self._cycles = array, cycles
         self.conductance = np.full((*plan.cells.shape, 2, cycles), np.nan)
         self.formed = np.zeros(plan.cells.shape, dtype=bool)
+        self.known = np.ones(plan.cells.shape, dtype=bool)
         self._announced = stream.now()
 
     def cycle_one_by_one(self) -> None:
         """Give each cell all its cycles before the next one is connected."""
         for number, (i, j) in enumerate(np.ndindex(self._cells.shape)):
             cell = Cell(self._array, int(self._cells.rows[i]), int(self._cells.columns[j]))
-            self.formed[i, j] = conducts(self._bench, cell, self._pulses)
+            self.formed[i, j] = bool(self.known[i, j]) and conducts(self._bench, cell, self._pulses)
             for cycle in range(self._cycles if self.formed[i, j] else 0):
                 for state, pulse in ((LRS, self._pulses.set), (HRS, self._pulses.reset)):
                     self._bench.pulse(cell, pulse)
@@ -271,7 +367,9 @@ class Cycler:
                     return visit.read(which)
 
                 formed = visit.read(everyone)[0] > self._pulses.formed_above
-                dark = np.flatnonzero(~formed)
+                known = self.known.ravel()
+                formed &= known
+                dark = np.flatnonzero(~formed & known)
                 if dark.size:
                     formed[dark] = apply(self._pulses.probe, dark)[0] > self._pulses.formed_above
                 which = np.flatnonzero(formed)

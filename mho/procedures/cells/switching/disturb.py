@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +21,24 @@ from mho.instruments import Bench, Cell, Pulse
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange
+from mho.procedures.cells.detection_limit import blanks_parameter
 from mho.procedures.cells.extraction.stress_counts import by_level, counts_to_leave
 from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
 from mho.procedures.cells.log_spacing import log_counts
+from mho.procedures.cells.switching.formed_cells import (
+    CellSettings,
+    CellSurveyed,
+    below_noise_message,
+    forming_parameter,
+    survey_cells,
+    unformed_message,
+)
 from mho.procedures.cells.switching.full_pulses import FullPulses, prepared_pulses, pulse_parameters
 from mho.procedures.cells.switching.stress import BURST, StressReads, bursts
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, Table
+from mho.procedures.wording import counted, if_any, joined, left_out, quantity, without_measured
+from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -71,11 +81,13 @@ class DisturbPlan:
     stress: Pulse
     counts: Numbers
     levels: Levels
+    survey: CellSettings
 
 
 class Disturb(Procedure):
     """Stress cells by reads or half-select pulses, and tell when they leave their windows."""
 
+    version: ClassVar[str] = "2"  # version 1 took a cell that conducts little for one that was never formed
     title: ClassVar[str] = "Disturb cells (reads, half-select)"
     group: ClassVar[str] = "Cells"
 
@@ -90,6 +102,12 @@ class Disturb(Procedure):
     pulses = IntegerParameter("Pulses at each cell", minimum=1, maximum=10**10, default=10**6)
     per_decade = IntegerParameter("Reads in a decade of pulses", minimum=1, maximum=100, default=3)
     set_voltage, set_gate, reset_voltage, reset_gate, width = pulse_parameters()
+    forming, blanks = forming_parameter(), blanks_parameter()
+
+    @classmethod
+    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Form nothing and take no blanks, as version 1 did."""
+        return dict(values) | ({"forming": "no", "blanks": 0} if version == "1" else {})
 
     def check(self) -> CellRange:
         """Parse the ranges."""
@@ -101,7 +119,8 @@ class Disturb(Procedure):
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
         counts = np.concatenate([[0], log_counts(int(self.pulses), int(self.per_decade))])
         stress = bench.check_pulse(self._pulse(pulses, bench), int(min(np.diff(counts).max(), BURST)))
-        return DisturbPlan(given, pulses, stress, counts, chip.level_scale())
+        survey = CellSettings.of(self, given, bench, chip.write_verify.formed_above)
+        return DisturbPlan(given, pulses, stress, counts, chip.level_scale(), survey)
 
     def _pulse(self, pulses: FullPulses, bench: Bench) -> Pulse:
         """Return the pulse that a stressed cell sees."""
@@ -163,7 +182,7 @@ class Disturb(Procedure):
             ),
             *(Figure(image.name, map=image.name) for image in images),
         )
-        return Layout((table,), images, default=table.name, figures=figures)
+        return Layout((table, *plan.survey.tables()), images, default=table.name, figures=figures)
 
     def _stress_in_words(self, plan: DisturbPlan) -> str:
         line = "bit line" if plan.stress.kind == "set" else "source line"
@@ -194,13 +213,15 @@ class Disturb(Procedure):
         cells, counts = plan.cells, plan.counts
         conductance = np.full((len(counts), *cells.shape), np.nan)
         digits = np.full(cells.shape, UNKNOWN)
+        surveyed = survey_cells(plan.survey, bench, stream) if plan.survey.blanks else None
         for number, (i, j) in enumerate(np.ndindex(cells.shape)):
             stream.progress("stressing", number, cells.count)
             cell = Cell(self.array, int(cells.rows[i]), int(cells.columns[j]))
-            digits[i, j] = self._stress(cell, plan, bench, stream, conductance[:, i, j])
-        unformed = int((digits == UNKNOWN).sum())
-        if unformed:
-            stream.say(unformed_reads(unformed, cells.count, plan.pulses.formed_above), "WARNING")
+            if surveyed is not None and not surveyed.formed[i, j]:
+                continue
+            least = plan.pulses.formed_above if surveyed is None else surveyed.least()
+            digits[i, j] = self._stress(cell, plan, bench, stream, conductance[:, i, j], least)
+        counted = self._counts(digits, surveyed, plan, stream)
         flat, level = conductance.reshape(len(counts), -1), digits.ravel()
         inside = in_windows(flat, level, plan.levels)
         leaves = np.where(digits == UNKNOWN, np.nan, counts_to_leave(counts, inside).reshape(cells.shape))
@@ -210,7 +231,7 @@ class Disturb(Procedure):
         stream.snapshot(f"{self.array}_leaves", cells.ascending(leaves), bench.now())
         summary = {
             "cells": cells.count,
-            "unformed": unformed,
+            **counted,
             "pulses": int(self.pulses),
             "voltage": plan.stress.voltage,
             "gate": plan.stress.gate,
@@ -222,15 +243,49 @@ class Disturb(Procedure):
             counts=counts, conductance=conductance, summary=summary, digits=digits, leaves=leaves
         )
 
-    def _stress(self, cell: Cell, plan: DisturbPlan, bench: Bench, stream: Stream, found: Floats) -> int:
-        """Stress one cell and fill `found` (reads,); return its level before, or `UNKNOWN` for one that is not formed."""
+    def conclude(self, plan: DisturbPlan, result: Disturbed) -> Conclusion:
+        """Return how many cells the stress drove out of their windows."""
+        summary = result.summary
+        levels = [one for name, one in summary.items() if name.startswith("level_")]
+        known = sum(one["cells"] for one in levels)
+        outside = sum(one["outside_at_start"] for one in levels)
+        left = int((np.isfinite(result.leaves) & (result.leaves > 0)).sum())
+        return without_measured(summary) or Conclusion(
+            joined(
+                f"{left:,} of {counted(known - outside, 'cell')} left their windows",
+                f"{counted(summary['pulses'], 'pulse')} of {quantity(summary['voltage'], 'V')}",
+                if_any(outside, "outside before"),
+                left_out(summary),
+            )
+        )
+
+    def _counts(
+        self, digits: Numbers, surveyed: CellSurveyed | None, plan: DisturbPlan, stream: Stream
+    ) -> dict[str, int]:
+        """Return how many cells were left out, and say why."""
+        left = int((digits == UNKNOWN).sum())
+        if surveyed is None:
+            if left:
+                stream.say(unformed_reads(left, digits.size, plan.pulses.formed_above), "WARNING")
+            return {"unformed": left}
+        unformed, below = surveyed.unformed, left - surveyed.unformed
+        if unformed:
+            stream.say(unformed_message(self, unformed, digits.size), "WARNING")
+        if below:
+            stream.say(below_noise_message(below, digits.size, surveyed.least()), "WARNING")
+        return {**surveyed.counts(), "below_noise": below, "measured": digits.size - left}
+
+    def _stress(
+        self, cell: Cell, plan: DisturbPlan, bench: Bench, stream: Stream, found: Floats, least: float
+    ) -> int:
+        """Stress one cell and fill `found` (reads,); return its level before, or `UNKNOWN` for one below `least` (S)."""
         digit = UNKNOWN
         for number, count in enumerate(plan.counts.tolist()):
             for some in bursts(count - int(plan.counts[max(number - 1, 0)])):
                 bench.pulse(cell, plan.stress, some)
             found[number] = bench.read(cell)
             if not number:
-                digit = int(nearest_levels(found[:1], plan.levels, plan.pulses.formed_above)[0])
+                digit = int(nearest_levels(found[:1], plan.levels, found[:1] > least)[0])
             stream.record(
                 "disturb",
                 time=bench.now(),

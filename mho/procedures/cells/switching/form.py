@@ -27,7 +27,8 @@ from mho.procedures.cells.extraction import forming_extraction as extraction
 from mho.procedures.cells.extraction.forming_extraction import CONDUCTED, FORMED, NOT_FORMED, OVER
 from mho.procedures.parameters import FloatParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table
+from mho.procedures.wording import counted, if_any, joined, lost_cells, quantity
+from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -124,9 +125,37 @@ def ramp_levels(start: float, stop: float, step: float) -> Floats:
     return np.round(start + step * np.arange(count), 9)
 
 
+def pulse_table(name: str, ramp: str, rows: int) -> Table:
+    """Declare the table of a ramp's pulses, about so many `rows`."""
+    return Table(
+        name,
+        (
+            Column("time", "s", description="bench time of the read"),
+            Column("row", dtype="u2"),
+            Column("column", dtype="u2"),
+            Column("pulse", dtype="u2", description="number in the ramp, 0 for the read before it"),
+            Column("ramped", "V", dtype="f4", description=f"level of the {ramp}; NaN before the ramp"),
+            Column("voltage", "V", dtype="f4", description="at the bit line"),
+            Column("width", "s", dtype="f4"),
+            Column("gate", "V", dtype="f4", description="word-line voltage"),
+            Column("current", "A", description="of the read after the pulse"),
+            Column("limited", dtype="u1", description="1 where that read was in compliance"),
+            Column("conductance", "S"),
+        ),
+        signal="conductance",
+        axis="ramped",
+        title="every pulse and the read after it",
+        rows=rows,
+    )
+
+
 class Form(Procedure):
     """Form virgin cells by rising pulses: forming voltages with their distribution, yield, cells that failed."""
 
+    version: ClassVar[str] = "2"  # in version 1 intervals held less often than 95 %
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "2": ("*_low", "*_high", "formed/low", "formed/high")
+    }
     title: ClassVar[str] = "Form cells"
     group: ClassVar[str] = "Cells"
 
@@ -208,7 +237,7 @@ class Form(Procedure):
         )
         bench.check_read()
         for number in (0, -1):
-            bench.check_pulse(plan.pulse(number))
+            bench.check_pulse(plan.pulse(number), forming=True)
         if not plan.threshold < bench.file.read.current_limit:
             raise InputError(
                 f"threshold is {plan.threshold:g} A, and reads are limited to {bench.file.read.current_limit:g} A: no cell "
@@ -233,34 +262,13 @@ class Form(Procedure):
     def layout(self, plan: FormPlan) -> Layout:
         """Declare the pulses, the distribution, and maps of forming voltages, states and conductances."""
         rows, columns = np.sort(plan.cells.rows), np.sort(plan.cells.columns)
-        pulses = Table(
-            "pulses",
-            (
-                Column("time", "s", description="bench time of the read"),
-                Column("row", dtype="u2"),
-                Column("column", dtype="u2"),
-                Column("pulse", dtype="u2", description="number in the ramp, 0 for the read before it"),
-                Column(
-                    "ramped", "V", dtype="f4", description=f"level of the {plan.ramp}; NaN before the ramp"
-                ),
-                Column("voltage", "V", dtype="f4", description="at the bit line"),
-                Column("width", "s", dtype="f4"),
-                Column("gate", "V", dtype="f4", description="word-line voltage"),
-                Column("current", "A", description="of the read after the pulse"),
-                Column("limited", dtype="u1", description="1 where that read was in compliance"),
-                Column("conductance", "S"),
-            ),
-            signal="conductance",
-            axis="ramped",
-            title="every pulse and the read after it",
-            rows=round(EXPECTED * plan.cells.count * len(plan.volts)),
-        )
+        pulses = pulse_table("pulses", plan.ramp, round(EXPECTED * plan.cells.count * len(plan.volts)))
         shares = Table(
             "formed",
             (
                 Column("ramped", "V", description=f"level of the {plan.ramp}"),
                 Column("share", description="of the cells that were to be formed"),
-                Column("low", description="lower end of its 95 % interval (Wilson)"),
+                Column("low", description="lower end of its 95 % interval"),
                 Column("high"),
                 Column("normal", description="normal distribution, fitted to the brackets"),
                 Column("weibull", description="Weibull's distribution, fitted to the brackets"),
@@ -326,7 +334,7 @@ class Form(Procedure):
                 image = plan.cells.ascending(values.reshape(shape))
                 stream.snapshot(f"{self.array}_{name}", image, bench.now())
 
-        for part, (by, last, before) in survey.visit("forming", lambda cells: _ramped(cells, plan), picture):
+        for part, (by, last, before) in survey.visit("forming", lambda cells: ramped(cells, plan), picture):
             formed_by[part], conductance[part] = by, last
             voltage[part] = np.where(by >= 0, plan.volts[by], np.nan)
             state[part] = np.select([before, by < 0, last > plan.over], [CONDUCTED, NOT_FORMED, OVER], FORMED)
@@ -337,8 +345,25 @@ class Form(Procedure):
         summary["virtual_seconds"] = bench.now()
         return Forming(voltage.reshape(shape), state.reshape(shape), conductance.reshape(shape), summary)
 
+    def conclude(self, plan: FormPlan, result: Forming) -> Conclusion:
+        """Return how many cells were formed, and at which voltage."""
+        summary = result.summary
+        cells, before = summary["cells"], summary["conducted_before"]
+        if before == cells:
+            return Conclusion(f"{cells:,} of {counted(cells, 'cell')} conducted before", measured=False)
+        median = summary.get("median")
+        return Conclusion(
+            joined(
+                f"{summary['formed'] + summary['over_formed']:,} of {counted(cells - before, 'cell')} formed",
+                f"median {quantity(median, 'V')}" if median is not None else "",
+                if_any(summary["over_formed"], "over-formed"),
+                if_any(before, "conducted before"),
+                lost_cells(summary),
+            )
+        )
 
-def _ramped(cells: VisitedCells, plan: FormPlan) -> tuple[Numbers, Floats, NDArray[np.bool_]]:
+
+def ramped(cells: VisitedCells, plan: FormPlan) -> tuple[Numbers, Floats, NDArray[np.bool_]]:
     """Ramp cells; return the pulse that formed each, last conductances (S), and which conducted before."""
     formed_by, conductance = np.full(cells.count, extraction.NEVER), np.full(cells.count, np.nan)
 
@@ -346,7 +371,8 @@ def _ramped(cells: VisitedCells, plan: FormPlan) -> tuple[Numbers, Floats, NDArr
         found = cells.read(which, plan.read_voltage)
         cells.record(which, pulse=number, **pulse, **found._asdict())
         conductance[which] = found.conductance
-        return ~(found.current < plan.threshold)  # also where the range overflowed
+        # Also where the range overflowed, and where it conducts, or did once, by the chip map: that is never formed again.
+        return ~(found.current < plan.threshold) | cells.formed[which]
 
     before = read(
         np.arange(cells.count), 0, ramped=math.nan, voltage=plan.read_voltage, width=0.0, gate=math.nan

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,16 +23,32 @@ from mho.instruments import Bench, Cell, Reading
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
-from mho.procedures.cells.extraction.iv_extraction import Branches, Loops, extract, summary_of
-from mho.procedures.cells.formed_cells import form_first
+from mho.procedures.cells.detection_limit import Blank, blanks_parameter
+from mho.procedures.cells.extraction.iv_extraction import (
+    Branches,
+    Loops,
+    PointNoise,
+    extract,
+    low_field,
+    summary_of,
+)
+from mho.procedures.cells.switching.formed_cells import (
+    CellSettings,
+    form_first,
+    forming_parameter,
+    survey_cells,
+    unformed_message,
+)
 from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, Table
+from mho.procedures.wording import counted, joined, left_out, lost_cells, quantity, without_measured
+from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 
 MOST_POINTS = 2500  # list length that every source-measure unit supports
 MOST_IN_ALL = 50_000_000  # points of a run: its results also take 0.5 GB of memory
+BLANK_CELLS = 4  # between which blanks are shared
 SIMULATED_POINT, HARDWARE_POINT, HARDWARE_SWEEP = 0.05e-3, 1e-3, 0.1  # s of wall time beside the aperture (?)
 LINE_FREQUENCY = 50.0  # Hz
 
@@ -115,15 +131,26 @@ def levels(highest: float, lowest: float, step: float) -> Floats:
     return np.concatenate([[0.0], *ways])
 
 
+def way_back(voltages: Floats) -> NDArray[np.bool_]:
+    """Return which points (V) lie on the last way back to 0 V."""
+    turn = np.abs(voltages).argmax()
+    if voltages.min() < 0.0 < voltages.max():  # for both signs the way back is the last section
+        turn = voltages.argmin()
+    return np.arange(len(voltages)) > turn
+
+
 def conductance_left(voltages: Floats, currents: Floats, limited: NDArray[np.bool_], window: float) -> float:
     """Return the conductance (S) on a sweep's way back: least squares through 0 of its end within +-`window` (V).
 
     NaN where no point lies there, or all of them were limited.
     """
-    back = np.arange(len(voltages)) > np.abs(voltages).argmax()
-    if voltages.min() < 0.0 < voltages.max():  # for both signs the way back is the last section
-        back = np.arange(len(voltages)) > voltages.argmin()
-    used = back & (np.abs(voltages) <= window) & (voltages != 0.0) & ~limited & np.isfinite(currents)
+    used = (
+        way_back(voltages)
+        & (np.abs(voltages) <= window)
+        & (voltages != 0.0)
+        & ~limited
+        & np.isfinite(currents)
+    )
     if not used.any():
         return math.nan
     v, i = voltages[used], currents[used]  # not `low_field`: runs of before are repeated to the last bit
@@ -170,6 +197,7 @@ class SweepPlan:
     window: float
     bench_limit: float
     formed_above: float
+    survey: CellSettings
 
     @property
     def parts(self) -> tuple[tuple[slice, float, float | None], ...]:
@@ -188,9 +216,10 @@ class SweepPlan:
 class IV(Procedure):
     """Sweep the voltage at cells, up, down and back; extract SET and RESET voltages, both states and their window."""
 
-    version: ClassVar[str] = (
-        "3"  # 2 was called Sweep, and extracted nothing; in version 1 a gate of 0 meant none given
-    )
+    # Version 3 extracted whatever the noise, with other intervals; 2 was called Sweep, and extracted nothing; in 1 a gate
+    # of 0 meant none given.
+    version: ClassVar[str] = "4"
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"4": ("*_low", "*_high")}
     title: ClassVar[str] = "I-V loops"
     group: ClassVar[str] = "Cells"
 
@@ -208,6 +237,7 @@ class IV(Procedure):
     cycles = IntegerParameter("Sweeps of each cell", minimum=1, maximum=100_000, default=1)
     extract = BooleanParameter("Extract SET, RESET and states", default=True)
     least_change = FloatParameter("Factor that counts as switching", minimum=1.05, maximum=1e6, default=2.0)
+    forming, blanks = forming_parameter(), blanks_parameter()
 
     def check(self) -> SweptCells:
         """Parse the ranges and compute the levels."""
@@ -252,6 +282,7 @@ class IV(Procedure):
             max(bench.file.read.voltage, float(self.step)),
             bench.file.read.current_limit,
             chip.write_verify.formed_above,
+            CellSettings.of(self, given.cells, bench, chip.write_verify.formed_above),
         )
         for part, word_line, _ in plan.parts:
             bench.check_sweep(given.voltages[part].tolist(), word_line)
@@ -259,10 +290,12 @@ class IV(Procedure):
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Remove a gate of 0 V, which stood for the bench's in version 1; extract nothing, as before version 3."""
+        """Remove a gate of 0 V, which stood for the bench's in version 1; extract as versions 1 to 3 did."""
         old = version == "1" and values.get("gate") == 0
         kept = {name: one for name, one in values.items() if not (old and name == "gate")}
-        return kept | ({"extract": False} if version in ("1", "2") else {})
+        if version in ("1", "2"):
+            kept["extract"] = False
+        return kept | ({"forming": "no", "blanks": 0} if version in ("1", "2", "3") else {})
 
     def in_use(self, plan: SweepPlan) -> Mapping[str, tuple[float, str]]:
         """Return the word line's voltages, and the limit of the source."""
@@ -314,6 +347,7 @@ class IV(Procedure):
                 Column("window", description="lrs / hrs"),
                 Column("peak_current", "A", description="largest on the way to the lowest voltage"),
                 Column("peak_voltage", "V", description="where it flows"),
+                Column("below_noise", dtype="u1", description="1 where the HRS is not told from nothing"),
             ),
             signal="window",
             axis="cycle",
@@ -349,7 +383,8 @@ class IV(Procedure):
         if not self.extract:
             return Layout((table,), (image,), default=table.name, figures=(curves, left))
         figures = (curves, *extracted, left)
-        return Layout((table, loops), (image,), default=table.name, figures=figures)
+        tables = (table, loops, *plan.survey.tables())
+        return Layout(tables, (image,), default=table.name, figures=figures)
 
     def describe_cells(self, plan: SweepPlan) -> str:
         """Return array and ranges."""
@@ -379,6 +414,10 @@ class IV(Procedure):
         limited = np.zeros(currents.shape, dtype=bool)
         conductance = np.full(shape, np.nan)
         total, done, kept = int(np.prod(shape)), 0, 0
+        surveyed = None
+        if self.extract and self.blanks:
+            surveyed = survey_cells(replace(plan.survey, blanks=0), bench, stream)
+        noise = self._noise(plan, bench, total)
 
         def keep() -> None:
             """Extract of the loops of a cycle that were swept, which an interrupted run keeps, too."""
@@ -386,7 +425,9 @@ class IV(Procedure):
             if not self.extract:
                 return
             some = np.arange(kept, done)
-            loops = self._extracted(plan, currents.reshape(total, -1)[some], limited.reshape(total, -1)[some])
+            loops = self._extracted(
+                plan, currents.reshape(total, -1)[some], limited.reshape(total, -1)[some], noise
+            )
             cycle, i, j = np.unravel_index(some, shape)
             stream.record_block(
                 "loops",
@@ -422,7 +463,7 @@ class IV(Procedure):
         finally:
             if kept < done:
                 keep()
-        loops = self._extracted(plan, currents, limited) if self.extract else None
+        loops = self._extracted(plan, currents, limited, noise) if self.extract else None
         summary = {
             "cells": cells.count,
             "sweeps": total,
@@ -433,24 +474,85 @@ class IV(Procedure):
             **({} if loops is None else summary_of(loops)),
             "virtual_seconds": bench.now(),
         }
+        if surveyed is not None and noise is not None and loops is not None:
+            summary |= surveyed.counts() | self._measured(plan, currents, limited, noise)
+            summary |= self._not_extracted(summary, loops)
         if loops is not None:
             self._say(plan, stream, loops, summary)
         return Sweeps(voltages, currents, limited, conductance, loops, summary)
 
-    def _extracted(self, plan: SweepPlan, currents: Floats, limited: NDArray[np.bool_]) -> Loops:
-        return extract(plan.swept.voltages, currents, limited, plan.window, float(self.least_change))
+    def conclude(self, plan: SweepPlan, result: Sweeps) -> Conclusion:
+        """Return how many loops show a SET and a RESET, and where."""
+        summary = result.summary
+        nothing = without_measured(summary)
+        if nothing is not None:
+            return nothing
+        loops = f"{counted(summary['sweeps'], 'loop')} of {counted(summary['cells'], 'cell')}"
+        if result.loops is None:
+            return Conclusion(f"{loops}, {counted(summary['points'], 'point')}")
+        found = [
+            f"{summary[number]:,} {name}"
+            + (f" at {quantity(volts, 'V')}" if (volts := summary.get(key)) is not None else "")
+            for number, name, key in (("sets", "SET", "v_set"), ("resets", "RESET", "v_reset"))
+        ]
+        return Conclusion(f"{loops}: " + joined(*found, left_out(summary), lost_cells(summary)))
+
+    def _noise(self, plan: SweepPlan, bench: Bench, loops: int) -> PointNoise | None:
+        """Return the noise of the points, by sweeps with the transistor off of a few cells; None for no blanks."""
+        if not (self.extract and self.blanks):
+            return None
+        rows, columns = plan.swept.cells.positions()
+        some = min(len(rows), BLANK_CELLS)
+        volts, blanks = bench.file.read.voltage, []
+        for part, _, limit in plan.parts:
+            with self._metering(bench, limit):
+                found = [
+                    reading.current
+                    for row, column in zip(rows[:some].tolist(), columns[:some].tolist(), strict=True)
+                    for reading in bench.sweep(
+                        Cell(self.array, row, column),
+                        [volts] * -(-int(self.blanks) // some),
+                        gate=0.0,
+                        delay=self.delay,
+                    )
+                ]
+            blanks.append((part, Blank.of(np.array(found))))
+        return PointNoise.of(blanks, len(plan.swept.voltages), loops)
+
+    def _measured(
+        self, plan: SweepPlan, currents: Floats, limited: NDArray[np.bool_], noise: PointNoise
+    ) -> dict[str, Any]:
+        """Return the numbers of what stands out of the noise: cells, largest current, mean of what the sweeps left."""
+        voltages, net = plan.swept.voltages, currents - noise.offset
+        used = way_back(voltages) & ~limited & np.isfinite(net)
+        with np.errstate(invalid="ignore"):
+            left = low_field(voltages, net, used, plan.window)
+            seen = left > noise.quantile * noise.of_fit(voltages, used, plan.window)
+            # One look a point: of the largest, at all of them.
+            flows = np.abs(net) > noise.quantile * noise.deviation * (1.0 + noise.share) ** 0.5
+        largest = float(np.max(np.abs(net), initial=0.0, where=flows))
+        return {
+            "conducting": int((seen | flows.any(axis=-1)).any(axis=0).sum()),
+            "largest_current": largest or None,
+            "mean_conductance": _mean(np.where(seen, left, np.nan)),
+        }
+
+    def _extracted(
+        self, plan: SweepPlan, currents: Floats, limited: NDArray[np.bool_], noise: PointNoise | None
+    ) -> Loops:
+        return extract(plan.swept.voltages, currents, limited, plan.window, float(self.least_change), noise)
+
+    def _metering(self, bench: Bench, limit: float | None) -> AbstractContextManager[None]:
+        """Return the setting of the source-measure unit for a part of a loop, limited to `limit` (A)."""
+        if limit is None:
+            return nullcontext()
+        return bench.metering(current_limit=limit, current_range=max(limit, bench.file.read.current_range))
 
     def _loop(self, plan: SweepPlan, bench: Bench, cell: Cell) -> list[Reading]:
         """Sweep a cell once, in one list or in two with a setting of its own each."""
         readings: list[Reading] = []
-        usual = bench.file.read.current_range
         for part, gate, limit in plan.parts:
-            settings: AbstractContextManager[None] = (
-                nullcontext()
-                if limit is None
-                else bench.metering(current_limit=limit, current_range=max(limit, usual))
-            )
-            with settings:
+            with self._metering(bench, limit):
                 readings += bench.sweep(cell, plan.swept.voltages[part].tolist(), gate=gate, delay=self.delay)
         return readings
 
@@ -479,19 +581,60 @@ class IV(Procedure):
         )
 
     def _say(self, plan: SweepPlan, stream: Stream, loops: Loops, summary: Mapping[str, Any]) -> None:
-        """Tell of cells that seem virgin, and of loops that did not switch."""
-        with np.errstate(invalid="ignore"):
-            virgin = ~((loops.lrs > plan.formed_above) | (loops.hrs > plan.formed_above)).any(axis=0)
-            virgin &= ~np.isnan(loops.lrs).all(axis=0)
-        if virgin.any():
-            stream.say(
-                f"{int(virgin.sum())} of {virgin.size} cells conduct less than {1e6 * plan.formed_above:.3g} µS in every "
-                f"loop; those that were never formed: {form_first(self.array, self.rows, self.columns)}",
-                "WARNING",
-            )
+        """Tell of cells that seem virgin, of what was not extracted, and of loops that did not switch."""
+        if "conducting" in summary:
+            cells, dark = summary["cells"], summary["cells"] - summary["conducting"]
+            if summary["unformed"]:
+                stream.say(unformed_message(self, summary["unformed"], cells), "WARNING")
+            if dark > summary["unformed"]:
+                stream.say(
+                    f"{dark} of {cells} cells conduct nothing that stands out of the noise of the readings",
+                    "WARNING",
+                )
+            for reason, names in _by_reason(summary["not_extracted"]).items():
+                if summary["conducting"]:
+                    stream.say(f"{', '.join(names)} not extracted: {reason}", "WARNING")
+        else:
+            with np.errstate(invalid="ignore"):
+                virgin = ~((loops.lrs > plan.formed_above) | (loops.hrs > plan.formed_above)).any(axis=0)
+                virgin &= ~np.isnan(loops.lrs).all(axis=0)
+            if virgin.any():
+                stream.say(
+                    f"{int(virgin.sum())} of {virgin.size} cells conduct less than {1e6 * plan.formed_above:.3g} µS in "
+                    f"every loop; those that were never formed: {form_first(self.array, self.rows, self.columns)}",
+                    "WARNING",
+                )
         for name, done, range_ in (("SET", "sets", self.highest), ("RESET", "resets", self.lowest)):
             if range_ and 0 < summary[done] < summary["sweeps"]:
                 stream.say(f"{summary['sweeps'] - summary[done]} of {summary['sweeps']} loops show no {name}")
+
+    def _not_extracted(self, summary: Mapping[str, Any], loops: Loops) -> dict[str, Any]:
+        """Return None for each number that the loops do not tell, and ``not_extracted``, why not, by name."""
+        of = f"of {summary['sweeps']} loops"
+        reset = f"no RESET in any {of} stands out of the noise"
+        why = dict.fromkeys(
+            ("lrs", "hrs", "window"), f"none {of} switches beyond the noise, so that there are no two states"
+        )
+        if self.highest:
+            why["v_set"] = f"no SET in any {of} stands out of the noise"
+        if self.lowest:
+            why |= {"v_reset": reset, "peak_current": reset}
+        below = int(loops.below_noise.sum())
+        if below:
+            told = f"the HRS is not told from nothing in {below} {of}; read longer, or on a smaller range"
+            why |= {"hrs": told, "window": told}
+        elif summary["sets"]:
+            why |= {"hrs": reset, "window": reset}
+        missing = {name: reason for name, reason in why.items() if summary.get(name) is None}
+        return {**dict.fromkeys(missing), "not_extracted": missing}
+
+
+def _by_reason(missing: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the names of what was not extracted, by the reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in missing.items():
+        reasons.setdefault(reason, []).append(name)
+    return reasons
 
 
 def _mean(conductance: Floats) -> float | None:

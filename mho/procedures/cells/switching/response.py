@@ -24,6 +24,7 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.cell_visits import CellSurvey, VisitedCells
+from mho.procedures.cells.detection_limit import blanks_parameter
 from mho.procedures.cells.extraction.response_curve import ResponseCurve
 from mho.procedures.cells.extraction.response_extraction import (
     FINE,
@@ -34,10 +35,20 @@ from mho.procedures.cells.extraction.response_extraction import (
     Analysed,
     analyse,
 )
-from mho.procedures.cells.formed_cells import form_first, formed_cells
+from mho.procedures.cells.switching.formed_cells import (
+    VIRGIN_SHARE,
+    CellSettings,
+    CellSurveyed,
+    form_first,
+    formed_cells,
+    forming_parameter,
+    survey_cells,
+    unformed_message,
+)
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table
+from mho.procedures.wording import counted, joined, left_out, lost_cells, quantity, without_measured
+from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -106,6 +117,7 @@ class ResponsePlan:
     settings: WriteVerifySettings
     scale: Levels
     read_voltage: float
+    survey: CellSettings
 
     @property
     def prepares(self) -> Pulse:
@@ -133,6 +145,7 @@ class ResponsePlan:
 class Response(Procedure):
     """Measure G against word line, amplitude or width of a SET, or against the RESET voltage, and fit the curve."""
 
+    version: ClassVar[str] = "2"  # version 1 fitted whatever the noise
     title: ClassVar[str] = "Response to pulses"
     group: ClassVar[str] = "Cells"
 
@@ -149,6 +162,12 @@ class Response(Procedure):
     gate = FloatParameter("Word line of the SET", units="V", minimum=0.1, maximum=20.0)
     set_voltage = FloatParameter("Amplitude of the SET", units="V", minimum=0.1, maximum=20.0)
     width = FloatParameter("Width of the pulses", units="s", minimum=1e-9, maximum=1.0)
+    forming, blanks = forming_parameter(), blanks_parameter()
+
+    @classmethod
+    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Form nothing and take no blanks, as version 1 did."""
+        return dict(values) | ({"forming": "no", "blanks": 0} if version == "1" else {})
 
     def check(self) -> CellRange:
         """Parse the range; refuse ends of a series that do not belong to what is varied, or are upside down."""
@@ -193,6 +212,7 @@ class Response(Procedure):
             s,
             chip.level_scale(),
             bench.file.read.voltage,
+            CellSettings.of(self, given, bench, s.formed_above),
         )
         bench.check_read()
         for pulse in (plan.prepares, plan.pulse(float(levels[0])), plan.pulse(float(levels[-1]))):
@@ -294,7 +314,8 @@ class Response(Procedure):
             ),
             Figure(deviation.name, map=deviation.name),
         )  # fmt: skip
-        return Layout((responses, curve), (deviation,), default="responses", figures=figures)
+        tables = (responses, curve, *plan.survey.tables())
+        return Layout(tables, (deviation,), default="responses", figures=figures)
 
     def describe_cells(self, plan: ResponsePlan) -> str:
         """Return array and ranges."""
@@ -314,13 +335,19 @@ class Response(Procedure):
     def execute(self, plan: ResponsePlan, bench: Bench, stream: Stream) -> Responses:
         """Leave virgin cells out, take the series of all others, and fit."""
         rows, columns = plan.cells.positions()
-        formed = formed_cells(bench, stream, self.array, (rows, columns), plan.settings.formed_above)
+        surveyed = survey_cells(plan.survey, bench, stream) if plan.survey.blanks else None
+        if surveyed is not None:
+            formed = surveyed.formed.ravel()
+        else:
+            virgin_below = VIRGIN_SHARE * plan.settings.formed_above
+            formed = formed_cells(bench, stream, self.array, (rows, columns), virgin_below)
         virgin = int((~formed).sum())
         if virgin:
             what = form_first(self.array, self.rows, self.columns)
-            stream.say(
-                f"{virgin} of {plan.cells.count} cells were never formed and are left out; {what}", "WARNING"
-            )
+            said = f"{virgin} of {plan.cells.count} cells were never formed and are left out; {what}"
+            if surveyed is not None:
+                said = unformed_message(self, virgin, plan.cells.count)
+            stream.say(said, "WARNING")
         which = np.flatnonzero(formed)
         found = np.full((2, plan.cells.count, *plan.order.shape), np.nan)
         survey = CellSurvey(
@@ -329,7 +356,8 @@ class Response(Procedure):
         for part, measured in survey.visit("pulsing", lambda cells: _series(cells, plan)):
             found[:, which[part]] = measured
         before, after = found
-        stuck = _unmoved(after)
+        least = -np.inf if surveyed is None else surveyed.least(max(2 * after.size, 1))
+        stuck = _unmoved(after if surveyed is None else np.maximum(after, least))
         if stuck.any():
             stream.say(
                 f"{int(stuck.sum())} cells do not respond to the pulses; the fit leaves them out", "WARNING"
@@ -343,12 +371,32 @@ class Response(Procedure):
             stream.say("the curve does not saturate within this range: there is no top")
         counts = {"cells": plan.cells.count, "virgin": virgin, "stuck": int(stuck.sum())}
         summary = counts | dict(analysed.summary) | {"virtual_seconds": bench.now()}
+        if surveyed is not None:
+            summary |= _strict(summary, surveyed, used, analysed, least)
 
         def image(values: Floats) -> Floats:
             return np.moveaxis(values.reshape(*plan.cells.shape, *plan.order.shape), (0, 1), (2, 3))
 
         units = {**analysed.units, "virtual_seconds": "s"}
         return Responses(plan.levels, image(after), image(before), analysed.curve, summary, units)
+
+    def conclude(self, plan: ResponsePlan, result: Responses) -> Conclusion:
+        """Return how many cells the curve is fitted to, and where it begins."""
+        summary = result.summary
+        nothing = without_measured(summary)
+        if nothing is not None:
+            return nothing
+        fitted, threshold = summary["cells_fitted"], summary.get("threshold")
+        unit = result.units.get("threshold", "")
+        return Conclusion(
+            joined(
+                f"curve of {counted(fitted, 'cell')} fitted, threshold {quantity(threshold, unit)}"
+                if threshold is not None
+                else f"{counted(fitted, 'cell')} measured, no curve fits",
+                left_out(summary),
+                lost_cells(summary),
+            )
+        )
 
     def _record(
         self, plan: ResponsePlan, stream: Stream, bench: Bench, used: Numbers, analysed: Analysed
@@ -360,6 +408,26 @@ class Response(Procedure):
         stream.snapshot(
             f"{self.array}_deviation", plan.cells.ascending(image.reshape(plan.cells.shape)), bench.now()
         )
+
+
+def _strict(
+    summary: Mapping[str, Any], surveyed: CellSurveyed, used: Numbers, analysed: Analysed, least: float
+) -> dict[str, Any]:
+    """Return counts, and None with the reason for what is not told from nothing (S), by name."""
+    missing: dict[str, str] = {}
+    if not used.size:
+        missing = dict.fromkeys(
+            ("before", "threshold", "slope"), "no cell that was formed responds to the pulses"
+        )
+    elif analysed.curve is None:
+        missing = dict.fromkeys(
+            ("threshold", "slope"), "the cells do not respond beyond their scatter in this range"
+        )
+    before = summary["before"]
+    if before is not None and not before > least:
+        missing["before"] = f"it lies below {1e9 * least:.3g} nS, which readings do not tell from nothing"
+    counts = {"formed_first": surveyed.formed_now, "measured": int(used.size)}
+    return {**counts, **dict.fromkeys(missing), "not_extracted": missing}
 
 
 def _series(cells: VisitedCells, plan: ResponsePlan) -> Floats:

@@ -55,8 +55,7 @@ def check_limits(bench: Bench, settings: WriteVerifySettings, vector_volts: floa
     """
     bench.check_read()
     bench.limits.check_voltage("vector", vector_volts)
-    for pulse in find_strategy(settings.strategy).largest_pulses(settings):
-        bench.check_pulse(pulse)
+    find_strategy(settings.strategy).check_pulses(bench, settings)
 
 
 def make_programmer(

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from mho.confidence import binomial_interval
 from mho.procedures.equations.forecast.drawn_solves import QUANTITIES, DrawnSolve
-from mho.runs.intervals import Interval, binomial_interval, prediction_interval
+from mho.runs.intervals import LEVEL, Interval, prediction_interval
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ class SolveForecast:
     @property
     def probability(self) -> tuple[float, float, float]:
         """Probability of converging (Laplace's rule of succession), and the ends of its 90 % interval."""
-        return (self.converging + 1) / (self.draws + 2), *binomial_interval(self.converging, self.draws)
+        return (self.converging + 1) / (self.draws + 2), *binomial_interval(
+            self.converging, self.draws, LEVEL
+        )
 
     def in_words(self) -> str:
         """Return the forecast in a sentence."""

@@ -7,6 +7,7 @@ application, or an iterative method of another library, asks again and again, ma
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Self
 
@@ -94,15 +95,8 @@ class HeldMatrix:
         LimitError, ChipMapError
             When the bench or the chip cannot do it.
         """
-        given = load_matrix(matrix, square=False)
-        if given.shape[0] != given.shape[1]:
-            raise InputError(
-                f"the matrix has {given.shape[0]} rows and {given.shape[1]} columns; one that is held and inverted is "
-                "square: hold that of the normal equations, or solve by least squares (mho solve)"
-            )
         inner = WarningsOnly(NullStream() if stream is None else stream)
-        procedure = Solve(matrix=given, rhs=np.ones(len(given)), bits=bits, **options)
-        plan = procedure.prepare(procedure.check(), bench, rng or np.random.default_rng(0))
+        procedure, plan = cls._planned(matrix, bench, rng or np.random.default_rng(0), bits=bits, **options)
         programmed = procedure.matrix_on(plan, bench, inner)
         if procedure.method != "auto":
             programmed.method = procedure.method
@@ -110,6 +104,28 @@ class HeldMatrix:
         programmed.settle(plan.system.rhs[:, 0])
         programmed.calibrate()
         return cls(procedure, plan, programmed, bench, inner)
+
+    @classmethod
+    def check(cls, matrix: Any, bench: Bench, *, bits: int = 24, **options: Any) -> None:
+        """Refuse a matrix that the bench cannot hold, as `programmed`; sends nothing that acts.
+
+        Whether a loop settles depends on how it is planned, which is left to `programmed`.
+        """
+        with suppress(ConvergenceError):
+            cls._planned(matrix, bench, np.random.default_rng(0), bits=bits, **options)
+
+    @staticmethod
+    def _planned(
+        matrix: Any, bench: Bench, rng: np.random.Generator, **options: Any
+    ) -> tuple[Solve, PreparedSolve]:
+        given = load_matrix(matrix, square=False)
+        if given.shape[0] != given.shape[1]:
+            raise InputError(
+                f"the matrix has {given.shape[0]} rows and {given.shape[1]} columns; one that is held and inverted is "
+                "square: hold that of the normal equations, or solve by least squares (mho solve)"
+            )
+        procedure = Solve(matrix=given, rhs=np.ones(len(given)), **options)
+        return procedure, procedure.prepare(procedure.check(), bench, rng)
 
     @property
     def matrix(self) -> Numbers:

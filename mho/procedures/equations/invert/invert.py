@@ -40,7 +40,8 @@ from mho.procedures.equations.invert.settling import SettlingMeasurement
 from mho.procedures.equations.invert.systems import Systems
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Layout, RecordedParameter
+from mho.procedures.wording import counted, if_any, joined, lost_cells, percent, verified_cells
+from mho.runs import Conclusion, Layout, RecordedParameter
 from mho.runs.standard_figures import OF_LEVELS
 
 Floats = NDArray[np.float64]
@@ -248,6 +249,23 @@ class Invert(Procedure):
             raise ConvergenceError(reason)
         summary = _summary(results, measurement, programmer, plan, bench) | settling.summary()
         return Inversions(tuple(results), summary)
+
+    def conclude(self, plan: InvertPlan, result: Inversions) -> Conclusion:
+        """Return the error of the inversions beside the digital answers, and which gave none."""
+        summary = result.summary
+        without = summary["without_solution"]
+        return Conclusion(
+            joined(
+                f"{counted(summary['inversions'], 'inversion')}, mean error {percent(summary['mean_error'])} beside the "
+                "digital answers",
+                if_any(summary["clamped"], "clamped"),
+                f"{without:,} of {counted(len(plan.loops), 'matrix', 'matrices')} without a solution"
+                if without
+                else "",
+                verified_cells(summary["cells"], summary["cells_failed"]) if summary["cells_failed"] else "",
+                lost_cells(summary),
+            )
+        )
 
 
 def _summary(

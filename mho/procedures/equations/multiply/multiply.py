@@ -44,7 +44,8 @@ from mho.procedures.equations.multiply.multiply_tables import (
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Layout, RecordedParameter
+from mho.procedures.wording import counted, joined, lost_cells, percent, verified_cells
+from mho.runs import Conclusion, Layout, RecordedParameter
 
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
@@ -224,6 +225,20 @@ class Multiply(Procedure):
             "virtual_seconds": bench.now(),
         }
         return Products(products, errors, line, summary)
+
+    def conclude(self, plan: MultiplyPlan, result: Products) -> Conclusion:
+        """Return how many integers of the products were wrong, and their error beside the digital ones."""
+        summary = result.summary
+        error = summary["relative_error"]
+        return Conclusion(
+            joined(
+                f"{summary['wrong']:,} of {counted(summary['outputs'], 'integer')} wrong",
+                "" if error is None else f"error {percent(error)} beside the digital products",
+                f"exact up to {counted(summary['exact_up_to'], 'active line')}",
+                verified_cells(summary["cells"], summary["cells_failed"]) if summary["cells_failed"] else "",
+                lost_cells(summary),
+            )
+        )
 
     def sums_on(self, plan: MultiplyPlan, bench: ConnectsMultiply) -> DigitSums:
         """Return the programmed tiles as a function of patterns, not calibrated yet."""

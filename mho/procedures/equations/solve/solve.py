@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -94,7 +95,8 @@ from mho.procedures.parameters import (
     Parameter,
 )
 from mho.procedures.stream import Stream
-from mho.runs import Layout, RecordedParameter
+from mho.procedures.wording import joined, lost_cells, verified_cells
+from mho.runs import Conclusion, Layout, RecordedParameter
 from mho.runs.intervals import LEAST_DRAWS
 from mho.runs.standard_figures import OF_LEVELS, convergence_figure, cycle_figures
 
@@ -461,6 +463,18 @@ class Solve(Procedure):
             [row for answer in answers for row in answer.rows],
             summary,
         )
+
+    def conclude(self, plan: PreparedSolve, result: Solution) -> Conclusion:
+        """Return whether all right-hand sides converged, and what is proved of them."""
+        summary = result.summary
+        system = plan.system
+        proved = f"{math.floor(result.certificate.bits)} bits proved"
+        if system.count > 1:
+            proved = f"at least {proved} of {system.count:,} right-hand sides"
+        short = "converged" if result.converged else "not converged"
+        cells = verified_cells(summary["cells"], summary["cells_failed"]) if summary["cells_failed"] else ""
+        line = joined(short, proved, cells, lost_cells(summary))
+        return Conclusion(line if result.converged else f"{line}: {summary['reason']}")
 
 
 def _source(bench: Bench) -> tuple[BenchSource, str | None]:

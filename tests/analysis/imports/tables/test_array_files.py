@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 import scipy.io
+from hypothesis import given
+from hypothesis import strategies as st
 
 import mho
 from mho.analysis.imports import Reading, guess
@@ -176,3 +180,70 @@ def test_a_reading_says_which_array_and_what_it_counts(tmp_path: Path):
     with RunFile(import_measurement(path, reading, tmp_path / "run.h5")) as run:
         assert run.table("responses")["conductance"][:5] == pytest.approx([1e-6, 2e-6, 3e-6, 4e-6, 5e-6])
         assert run.table("responses")["pulse"][4] == 1
+
+
+def npy_of(shape: tuple[int, ...], data: bytes = b"\0" * 64) -> bytes:
+    """Return a NumPy file whose header says `shape`, with other data."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    return file.getvalue() + data
+
+
+@pytest.mark.parametrize("shape", [(10**6, 10**6), (2**40, 2**40), (-1, 4), (10**30,), (9,)])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_header_that_says_more_than_the_file_has_is_refused(
+    tmp_path: Path, shape: tuple[int, ...], packed: bool
+):
+    path = tmp_path / ("t.npz" if packed else "t.npy")
+    if packed:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("G.npy", npy_of(shape))
+    else:
+        path.write_bytes(npy_of(shape))
+    with pytest.raises(InputError, match=r"its header says .* of float64, and the file is shorter"):
+        ArrayLines(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 200_000 + "]" * 200_000, "it is nested too deeply"),
+        ('{"a":' * 100_000, "it is nested too deeply"),
+        (json.dumps({"V": ["x" * 20_000, "1"]}), "a text in it has more than 10000 characters"),
+        ('{"V": [' + "9" * 5000 + "]}", "cannot be read"),
+    ],
+)
+def test_json_beyond_reading_is_refused_in_one_sentence(tmp_path: Path, text: str, said: str):
+    (tmp_path / "t.json").write_text(text)
+    with pytest.raises(InputError) as caught:
+        ArrayLines(tmp_path / "t.json")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@given(
+    place=st.integers(0, 400),
+    byte=st.integers(0, 255),
+    kind=st.sampled_from(["t.npy", "t.npz", "t.mat", "t.json"]),
+)
+def test_a_damaged_file_of_arrays_is_read_or_refused_in_one_line(
+    tmp_path_factory: pytest.TempPathFactory, place: int, byte: int, kind: str
+):
+    path = tmp_path_factory.mktemp("damaged") / kind
+    values = np.arange(12.0).reshape(6, 2)
+    if kind == "t.mat":
+        scipy.io.savemat(path, {"G": values, "names": "abc"}, do_compression=bool(place % 2))
+    elif kind == "t.npz":
+        np.savez(path, G=values)
+    elif kind == "t.npy":
+        np.save(path, values)
+    else:
+        path.write_text(json.dumps({"V": [1.0, 2.0], "I": [1e-6, 2e-6]}))
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] = byte
+    path.write_bytes(bytes(content))
+    try:
+        for _ in open_lines(path).numbered(1):
+            pass
+    except InputError as error:
+        assert "\n" not in str(error)  # noqa: PT017

@@ -496,3 +496,67 @@ def test_limits_of_one_number_are_those_of_arrays(value, limit, kind, plain):
     for one, many in ((at_least, np.maximum), (at_most, np.minimum)):
         found, wanted = one(value, limit), many(value, limit)
         assert (type(found), found) == (type(wanted), wanted)
+
+
+# --- cells that pulses destroy ---
+
+
+def lost(array: CellArray) -> list[tuple]:
+    return [(one.row, one.column, one.cause, one.line, one.voltage) for one in array.losses]
+
+
+def test_a_formed_cell_above_the_damage_voltage_is_recorded_once_and_a_virgin_one_never():
+    array, above = cells(IDEAL, 1, 3), IDEAL.damage_voltage + 0.1
+    array._status[0, 2] = VIRGIN
+    array.set((0, 0), IDEAL.damage_voltage, 100e-9, 1.0)  # at the voltage itself it lives
+    assert lost(array) == []
+    array._clock.advance(2.0)
+    array.set((0, 0), above, 100e-9, 1.0)
+    array.reset((0, 1), above, 100e-9, 2.8)
+    array.set((0, 2), above, 10e-9, 0.0)
+    array.set((0, 0), above, 100e-9, 1.0)  # it is stuck already
+    assert lost(array) == [
+        (0, 0, "over-voltage", "bit line", above),
+        (0, 1, "over-voltage", "source line", above),
+    ]
+    assert [one.time for one in array.losses] == [array._clock.now] * 2
+    assert_array_equal(array.status(0), [STUCK_ON, STUCK_ON, VIRGIN])
+
+
+def test_a_virgin_cell_that_a_long_pulse_forms_above_the_damage_voltage_is_lost_by_that_pulse():
+    array = cells(IDEAL, formed=False)
+    array.set((0, 0), 4.5, 1e-3, 1.6)
+    assert lost(array) == [(0, 0, "over-voltage", "bit line", 4.5)]
+
+
+def test_of_a_block_those_are_recorded_that_had_too_much():
+    array = cells(IDEAL, 3, 4)
+    volts = np.full((2, 2), 3.0)
+    volts[1, 0], volts[0, 1] = 4.5, 4.6
+    array.set_cells((np.array([[0], [2]]), np.array([[1, 3]])), volts, 100e-9, 1.0)
+    assert lost(array) == [(0, 3, "over-voltage", "bit line", 4.6), (2, 1, "over-voltage", "bit line", 4.5)]
+
+
+def test_a_cell_that_deep_reset_pulses_open_is_recorded_with_that_cause():
+    preset = replace(IDEAL, deep_reset=1.0, deep_reset_loss=1.0 - 1e-9)
+    array = cells(preset)
+    assert lost(array) == [(0, 0, "deep RESET", "source line", 3.0)]
+    assert array.status((0, 0)) == STUCK_OFF
+
+
+def test_defects_of_the_chip_and_resistors_in_place_of_cells_are_no_losses():
+    array = cells(replace(IDEAL, stuck_on=0.3, stuck_off=0.3), 8, 8)
+    array.fix((0, 0), 1e-3)
+    assert (array.status() >= STUCK_ON).sum() > 10
+    assert lost(array) == []
+
+
+@pytest.mark.parametrize("rows", [slice(1, 4), np.array([3, 0, 2])])
+def test_losses_of_cells_that_went_on_by_themselves_come_back_with_their_own_rows(rows):
+    array = cells(IDEAL, 4, 1)
+    array.set((1, 0), 4.5, 100e-9, 1.0)
+    some = array.taken(rows, VirtualClock(), np.random.default_rng(0))
+    assert some.losses == []
+    some.set((2, 0), 4.5, 100e-9, 1.0)
+    array.put(rows, some)
+    assert [one.row for one in array.losses] == [1, int(np.arange(4)[rows][2])]

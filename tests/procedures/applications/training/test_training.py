@@ -16,6 +16,7 @@ from mho.procedures.applications.training.network import initial_weights
 from mho.procedures.applications.training.optimisers import Momentum
 from mho.procedures.applications.training.search import GRIDS, grid_of, search
 from mho.procedures.applications.training.training import epochs_to, quartiles, steps_in_epoch, train
+from mho.procedures.applications.training.training_result import fewer
 
 
 def blobs(count=60, seed=0):
@@ -195,3 +196,20 @@ def test_files_that_are_none_are_named(tmp_path):
         load_dataset("digit")
     with pytest.raises(InputError, match="as many as there are classes"):
         split(load_dataset("iris"), 0.01, np.random.default_rng(0))
+
+
+def test_a_saving_is_over_starts_and_one_that_never_arrives_counts_as_the_longest() -> None:
+    starts = {
+        "sgd": [4.0, 4.0, 5.0, 4.0, 8.0],
+        "adam": [4.0, np.inf, np.inf, 5.0, 5.0],
+        "second_order": [2.0, 2.0, 3.0, 2.0, 2.0],
+    }
+    found = fewer(starts)
+    assert found["second_order_than_sgd"] == 0.5
+    assert (found["second_order_than_sgd_low"], found["second_order_than_sgd_high"]) == (0.4, 0.75)
+    assert found["second_order_than_adam"] == pytest.approx(1.0 - 2.0 / 5.0)
+    assert (found["second_order_than_adam_low"], found["second_order_than_adam_high"]) == (0.5, 1.0)
+    assert fewer(starts | {"adam": [4.0, np.inf, np.inf, np.inf, 5.0]}).keys() == {
+        f"second_order_than_sgd{end}" for end in ("", "_low", "_high")
+    }
+    assert fewer({name: one[:4] for name, one in starts.items()})["second_order_than_sgd_low"] is None

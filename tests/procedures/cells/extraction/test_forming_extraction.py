@@ -16,7 +16,6 @@ from mho.procedures.cells.extraction.forming_extraction import (
     shares,
     weibull_share,
 )
-from mho.runs.intervals import wilson_interval
 
 RAMP = np.round(np.arange(2.0, 4.5, 0.05), 2)
 
@@ -80,10 +79,3 @@ def test_weibull_s_distribution_is_found_and_fits_its_own_data_better():
 def test_nothing_is_fitted_to_what_tells_nothing(formed_by):
     assert fit_normal(np.array(formed_by, dtype=int), RAMP) is None
     assert fit_weibull(np.array(formed_by, dtype=int), RAMP) is None
-
-
-def test_wilson_s_interval_is_the_published_one():
-    assert wilson_interval(0, 10) == pytest.approx((0.0, 0.27753), abs=1e-5)
-    assert wilson_interval(10, 10) == pytest.approx((0.72247, 1.0), abs=1e-5)
-    assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)  # Newcombe (1998), table I
-    assert wilson_interval(0, 0) == (0.0, 1.0)

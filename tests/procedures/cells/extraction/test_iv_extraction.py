@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from mho.procedures.cells.extraction.iv_extraction import Branches, extract, low_field, median_interval
+from mho.procedures.cells.extraction.iv_extraction import Branches, extract, low_field
 from mho.procedures.cells.switching.iv import levels
 
 VOLTS = levels(2.0, -1.6, 0.02)
@@ -118,9 +118,3 @@ def test_low_field_conductance_is_least_squares_through_zero():
     used = np.ones(currents.shape, dtype=bool)
     assert low_field(volts, currents, used, 0.2).tolist() == pytest.approx([0.54 / 0.05, 20.0])
     assert np.isnan(low_field(volts, currents, ~used, 0.2)).all()
-
-
-def test_the_interval_of_a_median_is_between_order_statistics():
-    assert median_interval(range(5)) == (-math.inf, math.inf)
-    low, high = median_interval(np.arange(1.0, 101.0))
-    assert (low, high) == (40.0, 61.0)

@@ -80,6 +80,6 @@ def test_too_few_failures_tell_nothing_and_those_between_the_same_looks_no_shape
     assert fit_weibull(np.array([10.0, 100.0]), np.array([20.0, np.inf])) is None
     fit = fit_weibull(np.array([100.0, 100.0, 90.0]), np.array([200.0, 200.0, np.inf]))
     assert 100.0 <= fit.scale <= 210.0
-    assert fit.scale_interval[0] == pytest.approx(100.0, rel=0.01)
-    assert 200.0 < fit.scale_interval[1] < 400.0
+    assert 50.0 < fit.scale_interval[0] < 80.0  # of two failures it is wide
+    assert 600.0 < fit.scale_interval[1] < 1200.0
     assert np.isnan([fit.shape, fit.shape_interval[1]]).all()

@@ -80,3 +80,14 @@ def test_the_order_of_rows_of_different_cells_does_not_matter():
     one, other = follow(*steps), follow(*sorted(steps, key=lambda step: step[0]))
     for name, values in vars(one).items():
         np.testing.assert_array_equal(values, getattr(other, name))
+
+
+def test_a_cell_that_conducted_once_is_not_unformed():
+    silent = [(0, SET, SILENT)] * len(SETTINGS.forming_voltages)
+    assert follow(*silent).outcome[0, 0] == Outcome.UNFORMED
+    assert follow((0, READ, LOW), *silent).unfinished[0, 0]
+    where, kind, read = (np.array(part) for part in zip(*silent, strict=True))
+    rows = {"kind": kind.astype("u1"), "conductance": read}
+    formed = np.array([[True, False, False]])
+    known = cells_so_far(rows, where, np.full((1, 3), 4), LEVELS, SETTINGS, formed)
+    assert known.unfinished[0, 0]

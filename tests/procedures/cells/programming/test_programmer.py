@@ -10,12 +10,12 @@ from numpy.testing import assert_array_equal
 
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.placement import Placement
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import Aborted
 from mho.instruments import Bench, Cell, open_bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.pulse_energy import pulse_energy
 from mho.procedures.cells.programming.record.blocks import KINDS, PULSES, Block, BlockMaps
-from mho.procedures.cells.programming.write_verify import WriteVerifySettings
 
 CHIP = load_chip_map("reference")
 LEVELS = CHIP.level_scale()

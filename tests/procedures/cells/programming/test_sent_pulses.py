@@ -17,9 +17,9 @@ from mho.procedures.cells.programming.record.sent_pulses import (
     not_confirmed,
     sent_pulses,
 )
+from mho.procedures.cells.programming.strategies.asap import Asap
 from mho.procedures.cells.programming.strategies.gdp import Gdp
 from mho.procedures.cells.programming.strategy import RESET, SET, Pulses
-from mho.procedures.cells.programming.write_verify import WriteVerify
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RunFile, RunHeader, RunWriter
 
@@ -91,8 +91,8 @@ def test_what_is_announced_is_on_the_disk_before_the_pulse_is_sent(tmp_path):
 
 def test_a_group_is_a_line_of_the_block_at_most():
     place = Placement("multiply", np.arange(3), np.arange(8))
-    assert most_at_once(WriteVerifySettings(), WriteVerify, place) == 1
-    assert most_at_once(WriteVerifySettings(verify="row"), WriteVerify, place) == 8
+    assert most_at_once(WriteVerifySettings(), Asap, place) == 1
+    assert most_at_once(WriteVerifySettings(verify="row"), Asap, place) == 8
 
 
 def test_a_descent_sends_the_pulses_of_a_batch_between_its_products():

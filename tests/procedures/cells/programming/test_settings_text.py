@@ -18,7 +18,7 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ChipMapError, InputError, LimitError
 from mho.procedures.catalogue import make_procedure
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
-from mho.procedures.cells.programming.write_verify import largest_pulses
+from mho.procedures.cells.programming.strategies.asap import Asap
 from mho.running.plan import parse_plan
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
@@ -137,8 +137,15 @@ def test_pulses_beyond_the_bench_s_limits_are_refused_before_any_is_sent(tmp_pat
         )
     assert not (tmp_path / "a.h5").exists()
     wide = DEFAULT.model_copy(update={"reset_fine": (1.0, 3.5), "forming_gate": 3.1})
-    assert {pulse.voltage for pulse in largest_pulses(wide)} == {3.0, 4.5, 3.5}
-    assert max(pulse.gate for pulse in largest_pulses(wide)) == 3.1
+    assert {pulse.voltage for pulse in Asap.largest_pulses(wide)} == {3.0, 3.5}
+    checked: list[tuple[float, float, bool]] = []
+
+    class Checks:
+        def check_pulse(self, pulse, count=1, *, forming=False):
+            checked.append((pulse.voltage, pulse.gate, forming))
+
+    Asap.check_pulses(Checks(), wide)
+    assert checked == [(3.0, 2.6, False), (3.5, 2.8, False), (4.5, 3.1, True)]
 
 
 @given(

@@ -83,7 +83,9 @@ def test_ispp_ramps_the_word_line_after_each_reset_and_ends_after_its_attempts()
     assert decided(state, 1e-6, 5e-6, 30e-6) == [*ramp[:2], ("reset", 3.0)]  # and here it passed the window
     assert decided(state, 1e-6, 5e-6, 9e-6, 12e-6) == ramp
     assert state.pulses == 13
-    assert state.outcome(0.9 * WINDOW[1]) == Outcome.STUCK_LOW
+    assert (
+        state.outcome(0.9 * WINDOW[1]) == Outcome.OUT_OF_PULSES
+    )  # a higher ramp may raise it: it is not stuck
     assert state.outcome(30e-6) == Outcome.OUT_OF_PULSES
     assert state.done(20e-6)
 
@@ -100,7 +102,19 @@ def test_fppv_sets_once_with_the_voltage_at_which_the_curve_passes_the_level():
     )
     state = find_strategy("fppv").towards(*WINDOW, curve)
     assert decided(state, 1e-6, 1e-6, 15e-6, 1e-6, 40e-6, 1e-6) == [("reset", 3.0), ("set", 1.3)] * 3
-    assert state.outcome(15e-6) == Outcome.STUCK_LOW
+    assert state.outcome(15e-6) == Outcome.OUT_OF_PULSES  # its one voltage does not reach: it is not stuck
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
+def test_a_cell_that_was_formed_before_is_never_formed_again(name):
+    state = find_strategy(name).towards(*WINDOW, SETTINGS)
+    state.formed = True
+    pulses = [state.next_pulse(1e-9) for _ in range(20)]
+    assert {pulse.width for pulse in pulses} == {SETTINGS.width}
+    assert state.outcome(1e-9) != Outcome.UNFORMED
+    many = find_strategy(name).towards(*(np.full(2, one) for one in WINDOW), SETTINGS)
+    many.formed = np.array([True, False])
+    assert many.next_pulses(np.full(2, 1e-9)).width.tolist() == [SETTINGS.width, SETTINGS.forming_width]
 
 
 def test_a_response_curve_is_the_table_or_the_coarse_line():

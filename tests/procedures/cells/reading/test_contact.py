@@ -9,6 +9,7 @@ from numpy.testing import assert_array_equal
 from mho import Contact, Form, run
 from mho.errors import ChipMapError, InputError, LimitError
 from mho.instruments import open_bench
+from mho.instruments.bench_file import load_bench_file
 from mho.instruments.laboratory.accidents import BadCell, BrokenLine, LeakySelector
 from mho.procedures.cells.reading.contact_classes import GOOD, LEAKY, OPEN, SHORT, UNFORMED
 from mho.runs import RunFile
@@ -109,9 +110,14 @@ def test_what_cannot_be_tested_is_refused_before_a_file_exists(given, error, sai
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("bench", "span"), [("simulated", 1e-7), ("stanford", 1e-6)])
-def test_the_first_range_holds_what_a_virgin_cell_of_the_chip_may_take(bench, span, tmp_path):
-    found = run(Contact(rows="0:2", columns="0:4"), bench, seed=1, output=tmp_path / "run.h5")
+@pytest.mark.parametrize(("formed_above", "span"), [("0.1e-6", 1e-7), ("20e-6", 1e-6)])
+def test_the_first_range_holds_what_a_virgin_cell_of_the_chip_may_take(formed_above, span, tmp_path):
+    source = load_bench_file("stanford")
+    chip = source.chip_text.replace("formed_above = 0.1e-6", f"formed_above = {formed_above}")
+    (tmp_path / "chip.toml").write_text(chip, "utf-8")
+    bench = tmp_path / "bench.toml"
+    bench.write_text(source.text.replace('chip = "stanford"', 'chip = "chip.toml"'), "utf-8")
+    found = run(Contact(rows="0:2", columns="0:4"), str(bench), seed=1, output=tmp_path / "run.h5")
     assert found.summary["unformed"] == 8
     assert found.summary["open_told_from_unformed"]
     with RunFile(tmp_path / "run.h5") as file:

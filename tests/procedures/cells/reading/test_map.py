@@ -13,7 +13,7 @@ from mho.chip_maps.chip import load_chip_map
 from mho.errors import ChipMapError, InputError, LimitError
 from mho.instruments import open_bench
 from mho.instruments.laboratory.accidents import BadCell
-from mho.procedures import Map
+from mho.procedures import Form, Map, Switching
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.reading.array_map import blocks
 from mho.procedures.cells.reading.map_statistics import classes, line_scores, outliers
@@ -92,8 +92,22 @@ def test_both_ways_tell_the_same_of_a_chip(tmp_path):
 def test_cells_that_were_never_formed_are_not_taken_for_level_0_by_noise(tmp_path):
     with open_bench("arrays", seed=1) as bench:
         summary = run(Map(rows="0:32", columns="0:32"), bench, seed=1, output=tmp_path).summary
-    assert summary["unformed"] >= 1020
+    assert summary["unformed"] == 1024
+    assert summary["median"] is None
     assert summary["formed_above"] > 0.1e-6
+
+
+def test_cells_in_hrs_are_of_level_0_once_they_have_conducted(tmp_path):
+    """On the bench `stanford` every HRS lies below `formed_above`, 20 uS."""
+    with open_bench("stanford-arrays", seed=2) as bench:
+        run(Form(rows="0:4", columns="0:4"), bench, seed=1, output=tmp_path / "formed.h5")
+        run(Switching(rows="0:4", columns="0:4", cycles=1), bench, seed=1, output=tmp_path / "hrs.h5")
+        summary = run(Map(rows="0:4", columns="0:8"), bench, seed=1, output=tmp_path / "map.h5").summary
+        old = run(Map(rows="0:4", columns="0:8", sure=3.0), bench, seed=1, output=tmp_path / "old.h5").summary
+    assert summary["unformed"] == 16
+    assert summary["level_0"] > 3
+    assert old["unformed"] > 24
+    assert Map.from_version("1", {"repeats": 2}) == {"repeats": 2, "sure": 3.0}
 
 
 def test_an_open_row_is_told(tmp_path):

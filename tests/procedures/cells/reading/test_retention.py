@@ -19,8 +19,15 @@ from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.served_file import served_text, write_served
 from mho.instruments.laboratory.serving import Server
 from mho.instruments.laboratory.stand_in import stand_in
-from mho.procedures import Retention
-from mho.procedures.cells.reading.drift import drift_coefficients, level_rows, line, loss_rate
+from mho.procedures import Form, Retention, Switching
+from mho.procedures.cells.reading.drift import (
+    curvature_p,
+    drift_coefficients,
+    level_rows,
+    line,
+    loss_rate,
+    without_misfits,
+)
 from mho.procedures.stream import Control, Progress
 from mho.runs import RunFile
 
@@ -123,11 +130,12 @@ def test_hot_cells_lose_what_the_activation_energy_says_and_the_chip_cools_again
 
 def test_cells_that_were_never_formed_are_left_out_and_it_is_said(tmp_path):
     with bench_with([[3]], "arrays") as bench:
-        retained = run(Retention(rows="0", columns="0:2", last=2.0), bench, seed=1, output=tmp_path)
+        procedure = Retention(rows="0", columns="0:2", last=2.0, forming="no")
+        retained = run(procedure, bench, seed=1, output=tmp_path)
     assert retained.digits.tolist() == [[3, -1]]
     assert retained.summary["level_3"]["cells"] == 1
     with RunFile(retained.path) as file:
-        assert any("1 of 2 cells read below 0.1 µS" in entry.message for entry in file.log())
+        assert any("1 of 2 cells were never formed" in entry.message for entry in file.log())
 
 
 @pytest.fixture
@@ -283,3 +291,77 @@ def test_what_cannot_be_done_is_refused(procedure, error, said, tmp_path):
     with open_bench(seed=1) as bench, pytest.raises(error, match=said):
         run(procedure, bench, output=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_loss_is_no_drift_a_decade_and_a_walk_in_log_time_is():
+    """Cells of the reference chip's noise that lose 10 % of their conductance do not drift along a line over log t."""
+    rng = np.random.default_rng(1)
+    ages = np.concatenate([[0.0], np.geomspace(1.0, 1e4, 13)])[:, None] * np.ones(32)
+    logs = np.log10(np.maximum(ages, 1.0))
+    chances = []
+    for _ in range(400):
+        steps = rng.normal(0.0, 0.1e-6, ages.shape) + 0.004 * 20e-6 * rng.standard_normal(ages.shape)
+        chances.append(curvature_p(ages, 20e-6 - 0.2e-6 * logs + np.cumsum(steps, axis=0)))
+    assert np.mean(np.array(chances) < 0.05) < 0.08  # 5 % by design, less as two looks share it
+    lost = 20e-6 * np.exp(-1e-5 * ages) + 0.004 * 20e-6 * rng.standard_normal(ages.shape)
+    assert curvature_p(ages, lost) < 1e-6
+    digits = np.full(32, 4)
+    numbers = {"level_4": {"drift": 1.0, "drift_low": 0.5, "spread_per_decade": 2.0, "spread": 3.0}}
+    left, missing = without_misfits(numbers, ages, lost, digits)
+    assert (
+        left["level_4"]["drift"]
+        is left["level_4"]["drift_low"]
+        is left["level_4"]["spread_per_decade"]
+        is None
+    )
+    assert left["level_4"]["spread"] == 3.0
+    assert "do not drift along a line over log10 of time (p = " in missing["level_4.drift"]
+    straight, none = without_misfits(numbers, ages, 20e-6 - 0.2e-6 * logs + 0.0 * lost, digits)
+    assert (straight["level_4"]["drift"], none) == (1.0, {})
+    assert np.isnan(curvature_p(ages[:, :2], lost[:, :2]))
+
+
+def test_a_bake_tells_its_loss_and_no_drift(tmp_path):
+    with bench_with(LEVELS, "arrays", "pku") as bench:
+        bake = Retention(rows="0:21", columns="0:20", last=1e7, temperature=425.0)
+        baked = run(bake, bench, seed=1, output=tmp_path)
+    assert baked.summary["loss_rate"] is not None
+    for level in range(2, 8):
+        assert baked.summary[f"level_{level}"]["drift"] is None
+        assert baked.summary[f"level_{level}"]["drift_fit_p"] < 1e-4
+        assert f"level_{level}.drift" in baked.summary["not_extracted"]
+
+
+def test_cells_in_hrs_are_measured_and_a_virgin_one_is_not(tmp_path):
+    """On the bench `stanford` every HRS lies below `formed_above`, 20 uS."""
+    with open_bench("stanford-arrays", seed=2) as bench:
+        run(Form(rows="0:4", columns="0:3"), bench, seed=1, output=tmp_path / "formed.h5")
+        run(Switching(rows="0:4", columns="0:3", cycles=1), bench, seed=1, output=tmp_path / "hrs.h5")
+        kept = Retention(rows="0:4", columns="0:4", last=10.0, forming="no")
+        retained = run(kept, bench, seed=1, output=tmp_path / "kept.h5")
+    assert (retained.digits[:, 3] == -1).all()
+    assert (retained.digits[:, :3] == 0).sum() > 6
+    assert (retained.digits[:, :3] >= 0).all()
+    assert (retained.summary["unformed"], retained.summary["measured"]) == (4, 12)
+
+
+def test_a_fresh_simulated_chip_is_formed_first_and_a_real_one_only_if_that_is_wanted(served, tmp_path):
+    fresh = run(Retention(rows="0", columns="0:2", last=2.0), "arrays", seed=1, output=tmp_path / "1.h5")
+    assert (fresh.summary["formed_first"], fresh.summary["unformed"]) == (2, 0)
+    with RunFile(fresh.path) as file:
+        assert set(file.table("forming")["column"]) == {0, 1}
+    for forming, formed in (("auto", 0), ("yes", 2)):
+        kept = Retention(rows="0", columns="0:2", first=0.01, last=0.02, forming=forming)
+        real = run(kept, served, seed=1, output=tmp_path / f"{forming}.h5")
+        assert real.summary["formed_first"] == formed
+    with RunFile(tmp_path / "auto.h5") as file:
+        said = [entry.message for entry in file.log()]
+    assert any(
+        "none of 2 cells was ever formed: nothing was measured; form them first: mho run" in text
+        for text in said
+    )
+
+
+def test_runs_of_before_are_repeated_as_they_were():
+    assert Retention.from_version("1", {"rows": "0"}) == {"rows": "0", "forming": "no", "blanks": 0}
+    assert Retention.from_version("2", {"rows": "0"}) == {"rows": "0"}

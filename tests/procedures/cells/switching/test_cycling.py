@@ -71,14 +71,14 @@ def test_both_benches_tell_the_same(tmp_path):
 @pytest.mark.parametrize("name", ["simulated", "arrays"])
 def test_cells_that_were_never_formed_are_left_out_and_it_is_said(name, tmp_path):
     with bench_with([[7]], name) as bench:
-        switched = run(Switching(rows="0", columns="0:3", cycles=2), bench, seed=1, output=tmp_path)
+        switched = run(
+            Switching(rows="0", columns="0:3", cycles=2, forming="no"), bench, seed=1, output=tmp_path
+        )
     assert switched.formed.tolist() == [[True, False, False]]
     assert switched.summary["unformed"] == 2
     with RunFile(switched.path) as file:
         assert set(file.table("cycles")["column"]) == {0}
-        assert any(
-            "2 of 3 cells do not conduct: they were never formed" in entry.message for entry in file.log()
-        )
+        assert any("2 of 3 cells were never formed and are left out" in entry.message for entry in file.log())
 
 
 @pytest.mark.parametrize("name", ["simulated", "arrays"])

@@ -230,17 +230,23 @@ def test_the_compliance_of_the_source_sets_the_level_and_that_of_the_gate_does_w
 
 def test_virgin_cells_are_said_to_need_forming(tmp_path):
     said = []
-    run(IV(rows="0", columns="0:3"), seed=1, output=tmp_path, observers=[said.append])
+    virgin = IV(rows="0", columns="0:3", forming="no")
+    swept = run(virgin, seed=1, output=tmp_path, observers=[said.append])
     texts = [event.text for event in said if hasattr(event, "text")]
-    assert any(text.startswith("3 of 3 cells conduct less than 0.1 µS in every loop") for text in texts)
+    assert any(
+        text.startswith("none of 3 cells was ever formed: nothing was measured; form") for text in texts
+    )
     assert any("mho run form --array multiply --rows 0 --columns 0:3" in text for text in texts)
+    assert (swept.summary["unformed"], swept.summary["conducting"]) == (3, 0)
+    for name in ("lrs", "hrs", "window", "v_set", "mean_conductance", "largest_current"):
+        assert swept.summary[name] is None
 
 
 def test_loops_that_are_broken_off_are_extracted_as_far_as_they_went(tmp_path):
     control = Control()
 
     def stop(event):
-        if isinstance(event, Progress) and event.done == 3:
+        if isinstance(event, Progress) and event.stage == "sweeping" and event.done == 3:
             control.abort("enough")
 
     sweep = IV(rows="0:2", columns="0:2", step=0.1, cycles=3)
@@ -279,9 +285,20 @@ def test_the_former_name_is_understood_with_its_defaults(name):
     sweep = make_procedure(name, {"rows": "0", "cycles": 2})
     assert type(sweep) is IV
     assert (sweep.highest, sweep.lowest, sweep.step, sweep.cycles) == (0.5, 0.0, 0.02, 2)
-    assert IV.from_version("1", {"gate": 0.0, "rows": "0"}) == {"rows": "0", "extract": False}
-    assert IV.from_version("2", {"gate": 0.0}) == {"gate": 0.0, "extract": False}
-    assert IV.from_version("3", {"gate": 0.0}) == {"gate": 0.0}
+    assert IV.from_version("1", {"gate": 0.0, "rows": "0"}) == {
+        "rows": "0",
+        "extract": False,
+        "forming": "no",
+        "blanks": 0,
+    }
+    assert IV.from_version("2", {"gate": 0.0}) == {
+        "gate": 0.0,
+        "extract": False,
+        "forming": "no",
+        "blanks": 0,
+    }
+    assert IV.from_version("3", {"gate": 0.0}) == {"gate": 0.0, "forming": "no", "blanks": 0}
+    assert IV.from_version("4", {"gate": 0.0}) == {"gate": 0.0}
 
 
 def test_a_sweep_that_extracts_nothing_holds_what_a_sweep_of_before_held(tmp_path):
@@ -290,7 +307,7 @@ def test_a_sweep_that_extracts_nothing_holds_what_a_sweep_of_before_held(tmp_pat
     assert swept.loops is None
     assert set(swept.summary) == {
         "cells", "sweeps", "points", "limited_points", "largest_current", "mean_conductance", "virtual_seconds",
-        "wall_seconds", "run_file",
+        "wall_seconds", "run_file", "lost_by_pulses",
     }  # fmt: skip
     with RunFile(swept.path) as file:
         assert set(file.tables) - {"log"} == {"sweeps"}

@@ -101,7 +101,7 @@ def test_virgin_cells_are_left_out_and_stuck_ones_do_not_count(tmp_path):
         run(Form(rows="0:2", columns="0:2", step=0.2), bench, output=tmp_path)
         BadCell(20e-6, ("multiply", 0, 1))(bench.laboratory)
         response = run(
-            Response(rows="0:3", columns="0:2", points=8, repeats=1),
+            Response(rows="0:3", columns="0:2", points=8, repeats=1, forming="no"),
             bench,
             output=tmp_path,
             seed=1,
@@ -121,13 +121,13 @@ def test_virgin_cells_are_left_out_and_stuck_ones_do_not_count(tmp_path):
 def test_a_virgin_chip_is_told_to_be_formed_first_and_no_pulse_is_sent(tmp_path):
     said = []
     with open_bench(seed=1) as bench:
-        response = run(Response(**SMALL), bench, output=tmp_path, observers=[said.append])
+        response = run(Response(**SMALL, forming="no"), bench, output=tmp_path, observers=[said.append])
         assert bench.laboratory.monitor.pulses == 0
     assert (response.curve, response.summary["cells_fitted"]) == (None, 0)
     texts = [event.text for event in said if hasattr(event, "text")]
     assert (
-        "4 of 4 cells were never formed and are left out; form them first: mho run form --array multiply --rows 0:2 "
-        "--columns 0:2"
+        "none of 4 cells was ever formed: nothing was measured; form them first: mho run form --array multiply "
+        "--rows 0:2 --columns 0:2, then go on; or give --forming yes"
     ) in texts
     assert not any("do not respond" in text for text in texts)
 

@@ -198,9 +198,65 @@ def test_many_dependent_rows_are_counted_in_one_sentence():
         Certifier(matrix).require(24.0)
 
 
+def test_all_rows_of_nothing_depend_on_others() -> None:
+    assert dependent_rows(np.zeros((2, 3))) == [0, 1]
+
+
 def test_zero_is_proved_to_be_the_solution_of_zero():
     matrix, _ = a_system(0, 4, 10.0)
     certificate = Certifier(matrix).certify(np.zeros(4), 0.0, 0.0)
     assert certificate.error_bound == 0.0
     assert certificate.bits == 53.0
     assert certificate.relative_residual == 0.0
+
+
+def test_a_certificate_by_hand():
+    certifier = Certifier(2.0 * np.eye(4))
+    solution, rounding = np.array([3.0, 0.0, 4.0, 0.0]), 1.0 + 4 * 2.0**-52
+    assert certifier.inverse_norm == 1.0 / (2.0 - 4 * 2.0**-52 * 2.0)
+    found = certifier.certify(solution, 0.25, 10.0)
+    error = certifier.inverse_norm * 0.25 * rounding
+    assert found.residual == 0.25 * rounding
+    assert found.relative_residual == 0.25 * rounding / 10.0
+    assert found.error_bound == error / (5.0 - error)
+    assert found.bits == -np.log2(found.error_bound)
+    assert certifier.certify(solution, 1e-40, 10.0).bits == 53.0
+    assert certifier.certify(solution, 10.0, 10.0).error_bound == np.inf
+    assert certifier.certify(solution, 11.0, 10.0).bits == 0.0
+    assert certifier.certify(solution, 0.0, 0.0).error_bound == 0.0
+    assert certifier.smallest_residual(solution) == 2.0 * 5.0 * 2.0**-53
+    assert certifier.provable_bits == 53 - np.log2(certifier.condition)
+
+
+def test_rows_are_scaled_where_that_is_worth_it_and_each_bound_is_used_with_its_own_residual():
+    plain = Certifier(np.diag([1.0, 2.0**-3]))
+    assert plain.row_factors.tolist() == [1.0, 1.0]
+    scaled = Certifier(np.diag([1.0, 2.0**-20]))
+    assert scaled.row_factors.tolist() == [1.0, 2.0**20]
+    assert scaled.condition == pytest.approx(1.0)
+    assert scaled.condition_as_given == pytest.approx(2.0**20)
+    assert scaled.measure(np.array([3.0, 4.0 * 2.0**-20])) == 5.0
+    solution = np.array([1.0, 1.0])
+    without = scaled.certify(solution, 1e-9, 1.0)
+    assert without.error_bound == pytest.approx(2.0**20 * 1e-9 / np.sqrt(2.0), rel=1e-3)
+    assert scaled.certify(solution, 1e-9, 1.0, 1e-9).error_bound == pytest.approx(
+        1e-9 / np.sqrt(2.0), rel=1e-3
+    )
+    assert scaled.certify(solution, np.inf, 1.0, 1e-9).bits == pytest.approx(
+        -np.log2(1e-9 / np.sqrt(2.0)), abs=0.01
+    )
+
+
+def test_a_row_of_zeros_is_not_scaled_and_is_named():
+    certifier = Certifier(np.array([[1.0, 2.0], [0.0, 0.0]]))
+    assert certifier.condition == np.inf
+    assert certifier.provable_bits == 0.0
+    with pytest.raises(InputError, match="the matrix is singular"):
+        certifier.require(1)
+
+
+def test_bits_are_asked_for_up_to_what_can_be_proved():
+    certifier = Certifier(np.eye(2))
+    certifier.require(certifier.provable_bits)
+    with pytest.raises(InputError, match="cannot be had"):
+        certifier.require(certifier.provable_bits + 0.01)

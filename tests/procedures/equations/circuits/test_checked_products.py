@@ -11,10 +11,10 @@ from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.fixed_point import to_fixed_point
 from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.chip_maps.placement import place_tiles
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench, open_bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record.blocks import Block
-from mho.procedures.cells.programming.write_verify import WriteVerifySettings
 from mho.procedures.equations.circuits.products import EACH, SlicedProduct
 from mho.procedures.stream import NullStream
 

@@ -15,11 +15,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from mho.chip_maps.checksums import checked_tiles
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.fixed_point import to_fixed_point
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench, open_bench
 from mho.instruments.simulated.clock import VirtualClock
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.write_verify import WriteVerifySettings
 from mho.procedures.equations.algorithms.trim import fit_trim
 from mho.procedures.equations.circuits.inversion import LINEAR, AnalogueInverse
 from mho.procedures.equations.circuits.products import REPEATS, SlicedProduct

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from copy import copy
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,33 @@ DEVICES = ("_set_factor", "_set_threshold", "_reset_deviate", "_forming_voltage"
 VIRGIN, FORMED, STUCK_ON, STUCK_OFF = range(4)
 NEVER = 1e30  # s: a cell programmed at this time has no age, so nothing relaxes
 SEEN = 1e-6  # share of the way to `maximum` that reads may disturb before caches are invalidated
+Line = Literal["bit line", "source line"]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A cell that a pulse or a level has destroyed; a cell is destroyed once.
+
+    Attributes
+    ----------
+    time : float
+        On the clock of the cells, s.
+    row, column : int
+        Its place in the array.
+    cause : {"over-voltage", "deep RESET"}
+        More than the damage voltage on a formed cell; a RESET pulse on a cell that was deep in HRS already.
+    line : {"bit line", "source line"}
+        Where the voltage was.
+    voltage : float
+        At the cell, V.
+    """
+
+    time: float
+    row: int
+    column: int
+    cause: Literal["over-voltage", "deep RESET"]
+    line: Line
+    voltage: float
 
 
 class CellArray:
@@ -80,6 +108,8 @@ class CellArray:
         Counts changes of the cells by pulses, damage or disturbing reads (not by time).
     changed_at : float
         Clock time of the last of them, s.
+    losses : list of Loss
+        The cells that pulses and levels have destroyed, in the order in which it happened.
     """
 
     def __init__(
@@ -103,6 +133,7 @@ class CellArray:
         self._status = np.zeros(shape, np.int8)
         lot = devices.lot  # each cell is at most one of these
         self.version, self.changed_at = 0, 0.0  # they exist from the start, whenever they are drawn
+        self.losses: list[Loss] = []
         self._lose(slice(None), lot < preset.stuck_on, STUCK_ON)
         self._lose(slice(None), lot > 1.0 - preset.stuck_off, STUCK_OFF)
         self._thermal = ThermalHistory(preset.retention_energy, preset.retention_temperature)
@@ -132,7 +163,7 @@ class CellArray:
             Least time from one read of a cell to the next, and to any use after `put`, s.
         """
         some = copy(self)
-        some._clock, some._rng, some.version = clock, rng, 0
+        some._clock, some._rng, some.version, some.losses = clock, rng, 0, []
         for name, state in vars(self).items():
             if isinstance(state, np.ndarray):
                 setattr(some, name, state[rows])
@@ -147,6 +178,9 @@ class CellArray:
         self._noise.put(rows, some._noise)
         self._disturbed = max(self._disturbed, some._disturbed)
         self._disturbed_seen = max(self._disturbed_seen, some._disturbed_seen)
+        if some.losses:
+            own = np.arange(self.shape[0])[rows]
+            self.losses += [replace(one, row=int(own[one.row])) for one in some.losses]
         if some.version:
             self.version += some.version
             self.changed_at = max(self.changed_at, some.changed_at)
@@ -372,7 +406,7 @@ class CellArray:
         times: int = 1, current: float = math.inf,
     ) -> None:  # fmt: skip
         p, left = self.preset, self._left(index, voltage, current)
-        self._overvoltage(index, left)
+        self._overvoltage(index, left, "bit line")
         status, wear, g = self._status[index], self._wear[index], self._now(index)
         lasted = width if level is None else level.seconds + width
         forms = status == VIRGIN
@@ -407,7 +441,7 @@ class CellArray:
         self._status[index] = status + (forms & changed)  # VIRGIN + 1 is FORMED
         self._program(index, changed, g, after, left, wear, idle)
         lasts = True if level is not None else width > LASTING  # it remains when the cell has formed
-        self._overvoltage(index, self._left(index, voltage, current) * lasts)
+        self._overvoltage(index, self._left(index, voltage, current) * lasts, "bit line")
 
     def _reset(
         self,
@@ -424,7 +458,7 @@ class CellArray:
         limited = level is not None and current != math.inf
         if limited and law.begins(law.arriving(left, gate), self._now(index), deviate):
             left = voltage  # the cell's share of the voltage grows
-        self._overvoltage(index, left)
+        self._overvoltage(index, left, "source line")
         status, wear, g = self._status[index], self._wear[index], self._now(index)
         if times == 1:
             draw = deepest = remembering(p, self._rng, g, self._reset_memory, index)
@@ -443,7 +477,7 @@ class CellArray:
         # The deepest pulses on a cell that is already deep in HRS open it permanently.
         lost = formed & (before < p.deep_reset) & (deepest > self._loss_deviate)
         if some(lost):
-            self._lose(index, lost, STUCK_OFF)
+            self._destroy(index, lost, STUCK_OFF, "deep RESET", "source line", left)
 
     def _program(
         self,
@@ -473,11 +507,31 @@ class CellArray:
         put_where(new, index, changed)
         self._touched()
 
-    def _overvoltage(self, index: Index, voltage: Values) -> None:
+    def _overvoltage(self, index: Index, voltage: Values, line: Line) -> None:
         """Formed cells above the damage voltage are lost, in LRS."""
         if (voltage.max() if isinstance(voltage, np.ndarray) else voltage) > self.preset.damage_voltage:
             formed = self._status[index] == FORMED
-            self._lose(index, formed & (voltage > self.preset.damage_voltage), STUCK_ON)
+            lost = formed & (voltage > self.preset.damage_voltage)
+            if some(lost):
+                self._destroy(index, lost, STUCK_ON, "over-voltage", line, voltage)
+
+    def _destroy(
+        self,
+        index: Index,
+        cells: Values,
+        how: int,
+        cause: Literal["over-voltage", "deep RESET"],
+        line: Line,
+        voltage: Values,
+    ) -> None:
+        """Lose the `cells` (mask over those at `index`) to a pulse or level of `voltage`, and record which they are."""
+        lost, volts = np.zeros(self.shape, bool), np.zeros(self.shape)
+        lost[index], volts[index] = cells, voltage
+        self.losses += [
+            Loss(self._clock.now, row, column, cause, line, float(volts[row, column]))
+            for row, column in np.argwhere(lost).tolist()
+        ]
+        self._lose(index, cells, how)
 
     def _lose(self, index: Index, cells: Values, how: int, value: float | None = None) -> None:
         """The `cells` (mask over those at `index`) end as STUCK_ON or STUCK_OFF, usually at the preset's value."""

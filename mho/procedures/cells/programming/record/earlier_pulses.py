@@ -23,7 +23,7 @@ from mho.errors import InputError
 from mho.procedures.attempt_clock import CLOCK_ZERO
 from mho.procedures.cells.programming.record.sent_pulses import not_confirmed
 from mho.procedures.cells.programming.strategy import SET, Outcome
-from mho.procedures.chip_in_use import check_same_chip
+from mho.procedures.chip_in_use import check_same_chip, formed_cells_of
 from mho.procedures.stream import Stream
 from mho.runs import RunFile
 
@@ -61,7 +61,12 @@ class CellsSoFar:
 
 
 def cells_so_far(
-    rows: Rows, where: Digits, digits: Digits, levels: Levels, settings: WriteVerifySettings
+    rows: Rows,
+    where: Digits,
+    digits: Digits,
+    levels: Levels,
+    settings: WriteVerifySettings,
+    formed: NDArray[np.bool_] | None = None,
 ) -> CellsSoFar:
     """Follow the cells of a block through a table of pulses.
 
@@ -73,6 +78,8 @@ def cells_so_far(
         Each row's cell, as flat index in the block.
     digits : (rows, columns) array
         Wanted of the cells.
+    formed : (rows, columns) array of bool, optional
+        Which of them were formed before.
     """
     count, wanted = digits.size, digits.ravel()
     kind, read = rows["kind"].astype(np.int64), rows["conductance"]
@@ -89,7 +96,9 @@ def cells_so_far(
     taken = np.bincount(where[since], minlength=count)
     in_a_row, raised = _last_kind(where[since], kind[since], count)
     s, outside = settings, ~levels.inside(last, wanted)
-    silent = (last < s.formed_above) & (taken == in_a_row) & (taken >= len(s.forming_voltages)) & raised
+    conducted = np.bincount(where[read >= s.formed_above], minlength=count) > 0
+    unformed = ~conducted if formed is None else ~(conducted | formed.ravel())
+    silent = unformed & (last < s.formed_above) & (taken >= len(s.forming_voltages))
     outcome = np.select(
         [silent, in_a_row >= s.futile, taken >= s.max_pulses],
         [Outcome.UNFORMED, np.where(raised, Outcome.STUCK_LOW, Outcome.STUCK_HIGH), Outcome.OUT_OF_PULSES],
@@ -179,12 +188,14 @@ def earlier_pulses(
         lost = not_confirmed(run, rows)
         rows = {name: np.concatenate([values, lost[name]]) for name, values in rows.items()}
         zero = float(run.array(CLOCK_ZERO)[0]) if CLOCK_ZERO in run.arrays else np.nan
+        known = {one.array: one.mask for one in formed_cells_of(run)}.get(placement.array)
+    formed = None if known is None else known[np.ix_(placement.rows, placement.columns)]
     last = float(rows["time"].max()) if len(rows["time"]) else 0.0
     row, column = (
         np.searchsorted(lines, rows[name])
         for name, lines in (("row", placement.rows), ("column", placement.columns))
     )
-    cells = cells_so_far(rows, row * digits.shape[1] + column, digits, levels, settings)
+    cells = cells_so_far(rows, row * digits.shape[1] + column, digits, levels, settings, formed)
     return EarlierPulses(rows, cells, float(np.fmax(time.time() - zero, last)), len(lost["time"]))
 
 

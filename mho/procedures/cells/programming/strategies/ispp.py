@@ -39,16 +39,17 @@ class Attempts(Strategy):
         return pulses
 
     def outcome(self, read: Values) -> Values:
-        """Give a cell up when its last attempt is over: the attempts are the only bound, and not `max_pulses`."""
+        """Give a cell up when its last attempt is over: the attempts are the only bound, and not `max_pulses`.
+
+        A cell that stays below its window has run out of attempts: another voltage may raise it. It is stuck high where
+        full RESETs alone did not lower it.
+        """
         s = self.settings
         unformed = self._must_form(read) & (self._forming >= len(s.forming_voltages))
         spent = (self._attempts >= s.attempts) & self.over(read)
-        stuck = where(
-            read > self.high,
-            where(self._all_sets > 0, Outcome.OUT_OF_PULSES, Outcome.STUCK_HIGH),
-            Outcome.STUCK_LOW,
-        )
-        return where(unformed, Outcome.UNFORMED, where(spent, stuck, 0))
+        unmoved = (read > self.high) & (self._all_sets < 1)
+        ended = where(unmoved, Outcome.STUCK_HIGH, Outcome.OUT_OF_PULSES)
+        return where(unformed, Outcome.UNFORMED, where(spent, ended, 0))
 
 
 @dataclass

@@ -8,19 +8,19 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.procedures.catalogue import nearest
 from mho.procedures.cells.programming.settings_text import settings_in_use
+from mho.procedures.cells.programming.strategies.asap import Asap
 from mho.procedures.cells.programming.strategies.fppv import Fppv
 from mho.procedures.cells.programming.strategies.gdp import Gdp
 from mho.procedures.cells.programming.strategies.ispp import Ispp
 from mho.procedures.cells.programming.strategies.model import Model
 from mho.procedures.cells.programming.strategy import Strategy
-from mho.procedures.cells.programming.write_verify import WriteVerify
-from mho.procedures.own_code import import_own
+from mho.procedures.own_code import import_own, name_of
 
 ENTRY_POINTS = "mho.strategies"
 """Entry-point group of a package's strategies: ``halving = "my_lab.programming:Halving"``."""
 
 STRATEGIES: dict[str, type[Strategy]] = {
-    "asap": WriteVerify,
+    "asap": Asap,
     "fppv": Fppv,
     "gdp": Gdp,
     "ispp": Ispp,
@@ -46,13 +46,25 @@ def find_strategy(name: str) -> type[Strategy]:
     InputError
         When there is none, with the nearest name, or the reason why it cannot be loaded.
     """
+    packaged = STRATEGIES.get(name.lower())
+    return import_own(strategy_class_name(name), Strategy, "strategy") if packaged is None else packaged
+
+
+def strategy_class_name(name: str) -> str:
+    """Return ``module:Class`` or ``path/file.py:Class``, which `find_strategy` would load for `name`; loads nothing.
+
+    Raises
+    ------
+    InputError
+        As `find_strategy`, for a name without a colon.
+    """
     if ":" in name:
-        return import_own(name, Strategy, "strategy")
-    if name.lower() in STRATEGIES:
-        return STRATEGIES[name.lower()]
+        return name
+    if (kind := STRATEGIES.get(name.lower())) is not None:
+        return name_of(kind)
     installed = installed_strategies()
     if name.lower() in installed:
-        return import_own(installed[name.lower()], Strategy, "strategy")
+        return installed[name.lower()]
     raise InputError(
         f"there is no strategy {name!r}: {nearest(name, STRATEGIES | installed)} One of your own is written "
         "module:Class or path/file.py:Class"

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from mho.chip_maps.chip import load_chip_map
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.instruments import Pulse
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
-from mho.procedures.cells.programming.write_verify import WriteVerify, WriteVerifySettings
+from mho.procedures.cells.programming.strategies.asap import Asap
 
 LEVELS = load_chip_map("reference").level_scale()
 SETTINGS = WriteVerifySettings()
@@ -28,8 +30,8 @@ class Device:
 
     def program(
         self, column: int, digit: int, settings: WriteVerifySettings = SETTINGS
-    ) -> tuple[float, WriteVerify]:
-        state = WriteVerify.towards(
+    ) -> tuple[float, Asap]:
+        state = Asap.towards(
             float(LEVELS.nominal[digit]), float(LEVELS.low[digit]), float(LEVELS.high[digit]), settings
         )
         conductance = self.read(column)
@@ -74,9 +76,9 @@ def test_a_cell_in_its_window_is_left_alone():
 
 
 def test_the_inner_part_of_the_window_is_aimed_for():
-    state = WriteVerify.towards(10e-6, 8.8e-6, 11.2e-6, SETTINGS)
+    state = Asap.towards(10e-6, 8.8e-6, 11.2e-6, SETTINGS)
     assert (state.low, state.high) == (pytest.approx(9.04e-6), pytest.approx(10.96e-6))
-    zero = WriteVerify.towards(0.37e-6, -np.inf, 0.6e-6, SETTINGS)
+    zero = Asap.towards(0.37e-6, -np.inf, 0.6e-6, SETTINGS)
     assert zero.low == -np.inf
     assert zero.done(-1e-9)
 
@@ -85,7 +87,7 @@ def test_the_inner_part_of_the_window_is_aimed_for():
 def test_never_more_pulses_than_allowed(most):
     # A read that never settles: the worst a cell can do.
     rng = np.random.default_rng(0)
-    state = WriteVerify.towards(20e-6, 18.8e-6, 21.2e-6, SETTINGS.model_copy(update={"max_pulses": most}))
+    state = Asap.towards(20e-6, 18.8e-6, 21.2e-6, SETTINGS.model_copy(update={"max_pulses": most}))
     pulses = []
     conductance = 5e-6
     while not state.given_up(conductance):
@@ -171,8 +173,8 @@ def test_many_cells_are_decided_as_each_by_itself():
     reads = np.abs(LEVELS.nominal[digits] + 4e-6 * rng.standard_normal((40, 300)))
     reads[:9][rng.random((9, 300)) < 0.2] = 1e-9  # as of cells that have to be formed
     reads[rng.random(reads.shape) < 0.1] = 60e-6
-    each = [WriteVerify.towards(*map(float, window), SETTINGS) for window in zip(*windows, strict=True)]
-    together, which = WriteVerify.towards(*windows, SETTINGS), np.arange(300)
+    each = [Asap.towards(*map(float, window), SETTINGS) for window in zip(*windows, strict=True)]
+    together, which = Asap.towards(*windows, SETTINGS), np.arange(300)
     for read in reads:
         one_by_one = [state.done(g) or state.given_up(g) for state, g in zip(each, read, strict=True)]
         left = ~(together.done(read[which]) | together.given_up(read[which]))
@@ -188,7 +190,7 @@ def test_many_cells_are_decided_as_each_by_itself():
 
 
 def test_the_coarse_set_comes_from_the_measured_curve():
-    state = WriteVerify.towards(20e-6, 18.8e-6, 21.2e-6, SETTINGS)
+    state = Asap.towards(20e-6, 18.8e-6, 21.2e-6, SETTINGS)
     first = state.next_pulse(0.4e-6)
     assert first.kind == "set"
     assert first.voltage == SETTINGS.set_voltage
@@ -199,7 +201,7 @@ def test_the_coarse_set_comes_from_the_measured_curve():
 
 def test_steps_grow_after_a_small_change_and_shrink_after_a_large_one():
     def gates(readings):
-        state = WriteVerify.towards(20e-6, 18.8e-6, 21.2e-6, SETTINGS)
+        state = Asap.towards(20e-6, 18.8e-6, 21.2e-6, SETTINGS)
         return np.diff([state.next_pulse(reading).gate for reading in readings])
 
     slow = gates([1e-6, 10e-6, 10.01e-6, 10.02e-6])
@@ -209,9 +211,20 @@ def test_steps_grow_after_a_small_change_and_shrink_after_a_large_one():
 
 
 def test_far_above_the_level_starts_afresh_from_a_full_reset():
-    state = WriteVerify.towards(5e-6, 3.8e-6, 6.2e-6, SETTINGS)
+    state = Asap.towards(5e-6, 3.8e-6, 6.2e-6, SETTINGS)
     pulse = state.next_pulse(35e-6)
     assert (pulse.kind, pulse.voltage, pulse.gate) == ("reset", SETTINGS.reset_full, SETTINGS.reset_gate)
-    gentle = WriteVerify.towards(30e-6, 28.8e-6, 31.2e-6, SETTINGS).next_pulse(32e-6)
+    gentle = Asap.towards(30e-6, 28.8e-6, 31.2e-6, SETTINGS).next_pulse(32e-6)
     assert gentle.kind == "reset"
     assert gentle.voltage < SETTINGS.reset_full
+
+
+def test_a_full_reset_leaves_a_formed_cell_formed():
+    state = Asap.towards(5e-6, 3.8e-6, 6.2e-6, SETTINGS)
+    assert state.next_pulse(1e-9).voltage == SETTINGS.forming_voltages[0]
+    for _ in range(3):
+        assert state.next_pulse(200e-6) == Pulse(
+            "reset", SETTINGS.reset_full, SETTINGS.width, SETTINGS.reset_gate
+        )
+        raised = state.next_pulse(0.2 * SETTINGS.formed_above)
+        assert (raised.voltage, raised.width) == (SETTINGS.set_voltage, SETTINGS.width)

@@ -1,0 +1,203 @@
+"""Which cells have been formed, and forming of those that were not, before an experiment on them.
+
+A virgin cell conducts a nanosiemens, far less than any other in its deepest RESET: what conducts more on a small current
+range has been formed, however little it conducts. What the bench's record of formed cells says goes before that reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments import Bench, Cell
+from mho.procedures.cell_range import CellRange
+from mho.procedures.cells.cell_visits import CellSurvey, Measured, VisitedCells
+from mho.procedures.cells.detection_limit import Blank, read_blanks
+from mho.procedures.cells.switching.form import Form, FormPlan, pulse_table, ramped
+from mho.procedures.parameters import ListParameter
+from mho.procedures.stream import Stream
+from mho.runs import Table
+
+Mask = NDArray[np.bool_]
+Numbers = NDArray[np.int64]
+
+VIRGIN_SHARE = 0.05
+"""Of what write-verify takes as formed, below which a cell may be virgin: a bound for ranges of the meter."""
+
+VIRGIN = 5e-9  # S: above a virgin cell, below a deep RESET
+
+RANGE, NPLC = 1e-7, 0.1  # A and power line cycles: a reading scatters by some picoamperes
+
+AUTO, YES, NO = "auto", "yes", "no"
+FORMING = "forming"
+"""Table of the pulses that form cells before an experiment."""
+
+
+def forming_parameter() -> ListParameter:
+    """Return the parameter ``forming`` for a procedure's class."""
+    return ListParameter(
+        "Form cells first that were never formed (auto, on simulated chips only)",
+        choices=[AUTO, YES, NO],
+        default=AUTO,
+    )
+
+
+@dataclass(frozen=True)
+class CellSettings:
+    """What an experiment needs to know which of its cells can tell it anything.
+
+    Attributes
+    ----------
+    array : str
+    cells : CellRange
+    formed_above : float
+        Conductance (S) of a formed cell as write-verify takes it.
+    blanks : int
+        Readings of nothing; 0 for none: then a cell counts as formed that reads above `formed_above`.
+    forming : FormPlan or None
+        How cells are formed that were not; None where they are left alone.
+    """
+
+    array: str
+    cells: CellRange
+    formed_above: float
+    blanks: int
+    forming: FormPlan | None
+
+    @classmethod
+    def of(cls, procedure: Any, cells: CellRange, bench: Bench, formed_above: float) -> CellSettings:
+        """Return those of a procedure with the parameters ``array``, ``blanks`` and ``forming``, checked against the bench.
+
+        Raises
+        ------
+        LimitError
+            The bench does not allow the pulses that form cells.
+        """
+        wanted = procedure.forming == YES or (procedure.forming == AUTO and bench.simulated is not None)
+        form = Form(array=procedure.array)
+        plan = form.prepare((cells, form.check()[1]), bench, np.random.default_rng(0)) if wanted else None
+        return cls(procedure.array, cells, formed_above, int(procedure.blanks), plan)
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return the table of forming pulses, where there may be any."""
+        return () if self.forming is None else (pulse_table(FORMING, self.forming.ramp, self.cells.count),)
+
+
+@dataclass(frozen=True)
+class CellSurveyed:
+    """What is known of the cells before an experiment.
+
+    Attributes
+    ----------
+    formed : (rows, columns) array of bool
+        Which have been formed, and can be measured.
+    formed_now : int
+        How many of them were formed just now.
+    blank : Blank or None
+        What a reading as the bench reads shows of nothing, S; None where that was not measured.
+    """
+
+    formed: Mask
+    formed_now: int
+    blank: Blank | None
+
+    @property
+    def unformed(self) -> int:
+        """How many were never formed."""
+        return int((~self.formed).sum())
+
+    def least(self, looks: int | None = None, reads: float = 1.0) -> float:
+        """Return the least conductance (S) that a mean of `reads` tells from nothing, one look a cell unless given."""
+        return -np.inf if self.blank is None else self.blank.limit(looks or self.formed.size, reads)
+
+    def counts(self) -> dict[str, int]:
+        """Return the numbers for a result."""
+        return {"unformed": self.unformed, "formed_first": self.formed_now}
+
+
+def survey_cells(
+    settings: CellSettings, bench: Bench, stream: Stream, voltage: float | None = None
+) -> CellSurveyed:
+    """Find out which cells were formed, form the others where that is wanted, and measure what a reading shows of nothing.
+
+    Parameters
+    ----------
+    voltage : float, optional
+        At which the experiment reads, V; as the bench reads without it.
+    """
+    cells = settings.cells
+    rows, columns = cells.positions()
+    formed = formed_cells(bench, stream, settings.array, (rows, columns), VIRGIN)
+    formed |= bench.forming.formed(settings.array, rows, columns)
+    formed_now = 0
+    if settings.forming is not None and not formed.all():
+        dark = np.flatnonzero(~formed)
+        formed[dark] = _form(settings.forming, bench, stream, settings.array, (rows[dark], columns[dark]))
+        formed_now = int(formed[dark].sum())
+        stream.say(
+            f"{len(dark)} of {cells.count} cells were never formed; {formed_now} of them were formed first (forming = no "
+            "leaves them alone)"
+        )
+    some: Sequence[Cell] = [
+        Cell(settings.array, row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+    ]
+    blank = read_blanks(bench, some, settings.blanks, voltage)
+    return CellSurveyed(formed.reshape(cells.shape), formed_now, blank)
+
+
+def _form(plan: FormPlan, bench: Bench, stream: Stream, array: str, cells: tuple[Numbers, Numbers]) -> Mask:
+    """Form cells; return which conduct."""
+    formed = np.zeros(len(cells[0]), dtype=bool)
+    survey = CellSurvey(bench, stream, array, cells, FORMING, 0.5 * len(plan.volts))
+    for part, (by, _, before) in survey.visit("forming", lambda visited: ramped(visited, plan)):
+        formed[part] = before | (by >= 0)
+    return formed & bench.forming.formed(array, *cells)
+
+
+def formed_cells(
+    bench: Bench, stream: Stream, array: str, cells: tuple[Numbers, Numbers], above: float
+) -> Mask:
+    """Return which cells, given by rows and columns, have been formed; each is read once, and nothing is recorded.
+
+    Parameters
+    ----------
+    above : float
+        Conductance (S) above which a cell is not virgin.
+    """
+
+    def read(visited: VisitedCells) -> Measured:
+        return visited.read(np.arange(visited.count), bench.file.read.voltage)
+
+    formed = np.zeros(len(cells[0]), dtype=bool)
+    span = min(RANGE, bench.file.read.current_range)
+    with bench.metering(current_limit=span, current_range=span, nplc=NPLC):
+        for part, found in CellSurvey(bench, stream, array, cells, "").visit("reading", read):
+            formed[part] = found.limited | ~(found.conductance < above)
+    return formed
+
+
+def form_first(array: str, rows: str, columns: str) -> str:
+    """Return what to do about virgin cells, for a message."""
+    return f"form them first: mho run form --array {array} --rows {rows} --columns {columns}"
+
+
+def unformed_message(procedure: Any, unformed: int, cells: int) -> str:
+    """Return what the run of a procedure with the parameter ``forming`` says of cells that were never formed."""
+    advice = (
+        f"{form_first(procedure.array, procedure.rows, procedure.columns)}, then go on; or give --forming yes"
+    )
+    some = f"none of {cells} cells was" if unformed == cells else f"{unformed} of {cells} cells were never"
+    left = "ever formed: nothing was measured" if unformed == cells else "formed and are left out"
+    return f"{some} {left}; {advice}"
+
+
+def below_noise_message(below: int, cells: int, least: float) -> str:
+    """Return what a run says of formed cells whose readings (S) are not told from nothing."""
+    return (
+        f"{below} of {cells} cells were formed and read below {1e9 * least:.3g} nS, which readings do not tell from "
+        "nothing: they are left out; read longer (`nplc`), or on a smaller `current_range` of the bench file's [read]"
+    )

@@ -1,0 +1,258 @@
+"""Code of the user's own is not believed when it says that the bench is safe: a fresh process reads the outputs back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from queue_procedures import Going, Reading
+from queue_runners import ROOT, SUPPORT, Desk, order, running, served_bench, unsafe_roles
+
+from mho import run
+from mho.errors import UnsafeError
+from mho.instruments import Bench
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.opening.safing import make_bench_safe
+from mho.procedures.stream import Ended
+from mho.processes import Safed
+from mho.running.queue import JobStatus, Lane, Order, Queue
+from mho.running.runner import runner
+from mho.running.safety_statement import observed_safety
+from mho.running.supervisor import Report
+from mho.running.trust import runs_foreign_code
+from mho.runs import RunFile, Status
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and sockets as on POSIX")
+
+DRIVERS = '''
+from mho.instruments.drivers.keithley2450 import Keithley2450
+
+
+class Careless(Keithley2450):
+    """Says that it has made itself safe, and has not; it can be asked."""
+
+    def make_safe(self):
+        pass
+
+
+class Mute(Careless):
+    """The same, which cannot be asked either."""
+
+    output_enabled = None
+
+
+class Careful(Keithley2450):
+    """Does what its base does."""
+'''
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[tuple[str, Laboratory]]:
+    with served_bench(tmp_path) as served:
+        yield served
+
+
+def with_driver(bench: str, kind: str) -> str:
+    """Put a driver of the user's own in the place of the source-measure unit's, beside the bench file."""
+    path = Path(bench)
+    name = f"drivers_of_{path.parent.name.replace('-', '_')}"
+    (path.parent / f"{name}.py").write_text(DRIVERS, "utf-8")
+    text = path.read_text("utf-8")
+    assert 'driver = "keithley2450"' in text
+    path.write_text(text.replace('driver = "keithley2450"', f'driver = "{name}:{kind}"', 1), "utf-8")
+    return bench
+
+
+def lane_of(desk: Desk) -> Lane:
+    with Queue(desk.path) as queue:
+        return queue.lane(desk.bench)
+
+
+def carried_out(desk: Desk, one: Order) -> str:
+    """Run one order from the queue; return what was said. It finished, whatever the bench."""
+    (number,) = desk.add(one)
+    with running(desk):
+        pass
+    assert desk.job(number).status is JobStatus.FINISHED
+    return desk.said()
+
+
+def read_of_mhos_own(bench: str) -> Order:
+    return Order("read", {"rows": "0:1", "columns": "0:1"}, bench, 1)
+
+
+def test_a_procedure_that_replaces_safe_is_found_out_by_the_runner(bench, tmp_path):
+    path, laboratory = bench
+    desk = Desk(tmp_path / "queue.sqlite", path)
+    said = carried_out(desk, order(path, how="deceive"))
+    assert unsafe_roles(laboratory) == set()  # the fresh process has the drivers of mho
+    assert "CRITICAL: job 1: smu and pulser and board and gate of bench" in said
+    assert "was left on by code of one's own" in desk.job(1).reason
+    lane = lane_of(desk)
+    assert not lane.unsafe
+    assert lane.confirmed is not None
+
+
+def test_an_honest_procedure_of_the_users_own_is_read_back_in_silence(bench, tmp_path):
+    path, laboratory = bench
+    desk = Desk(tmp_path / "queue.sqlite", path)
+    assert carried_out(desk, order(path)) == ""
+    assert desk.job(1).reason == ""
+    assert unsafe_roles(laboratory) == set()
+    assert lane_of(desk).confirmed is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("Careless", "answers that an output is on"),
+        ("Mute", "unknown: drivers_of_"),
+    ],
+)
+def test_a_driver_whose_make_safe_is_wrong_leaves_the_queue_held(kind, words, bench, tmp_path):
+    path, laboratory = bench
+    desk = Desk(tmp_path / "queue.sqlite", with_driver(path, kind))
+    said = carried_out(desk, read_of_mhos_own(path))
+    lane = lane_of(desk)
+    assert (lane.unsafe, lane.held, lane.live) == (True, True, ("smu",))
+    assert words in lane.unsafe_reason
+    assert words in desk.job(1).reason
+    assert "CRITICAL" in said
+    assert unsafe_roles(laboratory) == {"smu"}
+
+
+def test_a_driver_that_can_be_asked_and_is_off_is_safe(bench, tmp_path):
+    path, laboratory = bench
+    desk = Desk(tmp_path / "queue.sqlite", with_driver(path, "Careful"))
+    assert carried_out(desk, read_of_mhos_own(path)) == ""
+    assert not lane_of(desk).held
+    assert unsafe_roles(laboratory) == set()
+
+
+def test_code_of_mhos_own_is_not_read_back_twice(bench, tmp_path, monkeypatch):
+    path, _ = bench
+    asked: list[str] = []
+    monkeypatch.setattr(runner, "make_safe_apart", lambda bench, *more: asked.append(bench) or Safed(True))
+    carried_out(Desk(tmp_path / "queue.sqlite", path), read_of_mhos_own(path))
+    assert asked == []
+
+
+@pytest.mark.parametrize(("how", "code"), [("deceive", 1), ("", 0)])
+def test_mho_run_finds_it_out_as_well(how, code, bench, tmp_path):
+    path, laboratory = bench
+    name = ["queue_procedures:Going", how] if how else ["queue_procedures:Reading"]
+    done = subprocess.run(
+        [sys.executable, "-m", "mho", "run", *name, "--bench", path, "--output", str(tmp_path / "run.h5")],
+        cwd=SUPPORT,
+        env=os.environ | {"MHO_RUNS": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stderr
+    assert ("fresh process, before which smu and pulser and board and gate was on" in done.stderr) is bool(
+        code
+    )
+    assert unsafe_roles(laboratory) == set()
+    with RunFile(tmp_path / "run.h5") as file:
+        assert file.status is Status.FINISHED
+
+
+def test_a_careless_driver_is_found_out_without_a_supervisor(bench, tmp_path, monkeypatch):
+    path = with_driver(bench[0], "Careless")
+    monkeypatch.setenv("MHO_RUNS", str(tmp_path))
+    with (
+        pytest.raises(UnsafeError, match="answers that an output is on") as found,
+        observed_safety(path, Report(), print, "mho.procedures:Read") as safety,
+    ):
+        run(Reading(), path, seed=1, output=tmp_path / "run.h5", observers=[safety])
+    assert found.value.live == ("smu",)
+
+
+def test_mho_bench_safe_does_not_believe_it_either(bench):
+    path = with_driver(bench[0], "Mute")
+    with pytest.raises(UnsafeError, match="cannot be asked; give it the property `output_enabled`"):
+        make_bench_safe(path)
+
+
+def test_the_twins_of_a_simulated_bench_are_read_at_their_wires(tmp_path, monkeypatch):
+    monkeypatch.setattr(Bench, "safe", Bench.safe)  # so that it is put back
+    ended: list[Ended] = []
+
+    def notice(event: object) -> None:
+        if isinstance(event, Ended):
+            ended.append(event)
+
+    with pytest.raises(UnsafeError, match="the simulated board and gate is still on"):
+        run(Going(how="deceive"), preset="ideal", seed=1, output=tmp_path / "run.h5", observers=[notice])
+    assert (ended[0].safe, ended[0].confirmed, ended[0].live) == (False, None, ("board", "gate"))
+    with RunFile(tmp_path / "run.h5") as file:
+        assert "still on" in file.reason
+
+
+def test_which_runs_have_code_of_the_users_own(tmp_path):
+    text = 'name = "x"\nchip = "reference"\n[instruments.smu]\ndriver = "{}"\n'
+    for driver, own in (("keithley2450", False), ("mho.instruments.drivers.x:Y", False), ("lab:Y", True)):
+        (tmp_path / "bench.toml").write_text(text.format(driver), "utf-8")
+        assert runs_foreign_code("read", "", str(tmp_path / "bench.toml")) is own
+    assert runs_foreign_code("lab.py:Mine", "", "simulated")
+    assert runs_foreign_code("program", "lab:Halving", "simulated")
+    assert not runs_foreign_code("program", "ispp", "simulated")
+
+
+LINGERING = """
+import threading, time
+from mho.procedures import Read
+
+
+class Lingering(Read):
+    \"\"\"Leaves a thread that goes on.\"\"\"
+
+    def execute(self, plan, bench, stream):
+        threading.Thread(target=time.sleep, args=(600.0,), name="poller").start()
+        return super().execute(plan, bench, stream)
+"""
+
+
+def test_a_run_whose_procedure_has_left_a_thread_returns_and_says_so(bench, tmp_path):
+    path, laboratory = bench
+    (tmp_path / "lab.py").write_text(LINGERING, "utf-8")
+    command = [
+        "run",
+        "lab.py:Lingering",
+        "--rows",
+        "0:1",
+        "--columns",
+        "0:1",
+        "--output",
+        str(tmp_path / "run.h5"),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "mho", *command, "--bench", path],
+        cwd=tmp_path,
+        env=os.environ | {"MHO_RUNS": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=100.0,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "poller, a thread of the procedure, still runs: it ends with this process" in done.stderr
+    assert "a thread that the run had left could use its bench, and was ended" in done.stderr
+    assert unsafe_roles(laboratory) == set()
+
+
+def test_a_job_whose_procedure_has_left_a_thread_ends(bench, tmp_path):
+    path, laboratory = bench
+    (tmp_path / "lab.py").write_text(LINGERING, "utf-8")
+    desk = Desk(tmp_path / "queue.sqlite", path)
+    said = carried_out(
+        desk, Order("lab.py:Lingering", {"rows": "0:1", "columns": "0:1"}, path, 1, folder=tmp_path)
+    )
+    assert "was made safe by a fresh process" in said
+    assert "did not end in time" not in said
+    assert unsafe_roles(laboratory) == set()

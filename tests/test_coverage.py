@@ -1,0 +1,57 @@
+"""Every interval of 95 % that mho prints holds the truth in 93 to 97 %, or more often where exactness is not to be had.
+
+The cases, with the laws that their values have, are those of ``python -m benchmarks intervals``, whose table is in
+``docs/intervals.md``. A few draws tell an interval of 85 %; the slow test draws enough to tell one of 92.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from benchmarks._coverage import CASES, SIZES, Case, held
+
+UNLIKELY = 1e-4
+LEAST, MOST = 0.93, 0.97
+
+
+def check(case: Case, size: int, draws: int) -> None:
+    holds = case.holds(np.random.default_rng([CASES.index(case), size]), draws, size)
+    assert holds.size > 0.6 * draws
+    count = int(holds.sum())
+    assert binom.cdf(count, holds.size, LEAST) > UNLIKELY, f"holds the truth in {count} of {holds.size} only"
+    if not case.wide:
+        assert binom.sf(count - 1, holds.size, MOST) > UNLIKELY, f"holds it in {count} of {holds.size}"
+
+
+@pytest.mark.parametrize("case", [one for one in CASES if not one.slow], ids=lambda case: case.name)
+def test_an_interval_holds_as_often_as_it_says(case: Case) -> None:
+    for size in SIZES:
+        check(case, size, 2000)
+
+
+@pytest.mark.parametrize("case", [one for one in CASES if one.slow], ids=lambda case: case.name)
+def test_an_interval_of_a_fit_or_of_a_run_holds_about_as_often_as_it_says(case: Case) -> None:
+    check(case, 8, 30)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_an_interval_holds_as_often_as_it_says_at_every_size(case: Case) -> None:
+    for size in SIZES:
+        if size >= case.fewest:
+            check(case, size, 400 if case.slow else 20_000)
+
+
+def test_the_percentiles_that_were_printed_before_would_not_pass() -> None:
+    spread = next(one for one in CASES if one.name == "spread among cells, normal")
+    assert spread.percentiles_hold(np.random.default_rng(1), 200, 8) < 0.82
+    share = next(one for one in CASES if one.name == "share, binomial, 0.9")
+    assert share.percentiles_hold(np.random.default_rng(1), 200, 8) < 0.7
+
+
+def test_an_open_end_holds_and_no_interval_does_not_count() -> None:
+    low, high = np.array([0.0, np.nan, np.nan, 2.0]), np.array([1.0, 1.0, np.nan, np.nan])
+    assert held((low, high), 0.5).tolist() == [True, True, False]
