@@ -111,8 +111,13 @@ def test_many_cells_are_held_to_the_same_as_one():
         with bench.visit([CellPositions("multiply", rows, columns)]) as visit:
             with pytest.raises(LimitError, match=r"10 cells: bit line: 4\.4 V"):
                 visit.pulse(which, *beyond)
+            visit.measure(which, gate=0.0)  # the word line is closed: it says nothing
+            with pytest.raises(LimitError, match="not read as unformed since its last pulse"):
+                visit.pulse(which, *beyond)
             visit.read(which)
             visit.pulse(which, *beyond)
+            with pytest.raises(LimitError, match="not read as unformed since its last pulse"):
+                visit.pulse(which, *beyond)
             read = visit.read(which)[0]
             assert (read > 1e-6).all()
             assert visit.formed.all()
