@@ -141,7 +141,7 @@ def left_by_another_host(task: Task, monkeypatch: pytest.MonkeyPatch, clock: flo
         "from mho import Read, run\n"
         "from mho.procedures.stream import Started\n"
         "def kill(event):\n"
-        "    if isinstance(event, Started): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    if isinstance(event, Started): time.sleep(2.5); os.kill(os.getpid(), signal.SIGKILL)\n"
         "run(Read(rows='0:2', columns='0:2'), output=sys.argv[1], observers=[kill])\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(task.path)], env=environment(), timeout=100)
