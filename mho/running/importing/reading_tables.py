@@ -88,6 +88,7 @@ def noise(imported: Imported) -> Derivation:
             told: dict[str, Any] = {
                 "row": row, "column": column, "mean": series.mean(), "deviation": series.std(), "slope": tilt.value,
                 "slope_low": tilt.low, "slope_high": tilt.high, "levels": 1 if two is None else 2,
+                "own": 0,  # a table has no reads of the meter alone
             }  # fmt: skip
             if two is not None:
                 told |= {
