@@ -181,9 +181,10 @@ def test_no_strategy_harms_a_cell_of_any_preset(preset, strategy):
     unharmed(preset, strategy, ("program", "again", "refresh", "solve"), 21, 8)
 
 
+SLOW = pytest.mark.slow, pytest.mark.timeout(1800)
 SMALL = ("stanford", "asap"), ("pku", "model")
 CASES = [
-    pytest.param(preset, strategy, marks=() if (preset, strategy) in SMALL else pytest.mark.slow)
+    pytest.param(preset, strategy, marks=() if (preset, strategy) in SMALL else SLOW)
     for preset in CELL_PRESETS
     for strategy in STRATEGIES
 ]
@@ -211,6 +212,7 @@ def test_no_sequence_of_experiments_harms_a_cell(preset, strategy, experiments, 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 @given(
     preset=st.sampled_from(sorted(CELL_PRESETS)),
     strategy=st.sampled_from(sorted(STRATEGIES)),
