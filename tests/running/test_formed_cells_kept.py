@@ -17,6 +17,8 @@ from mho.instruments import open_bench
 from mho.instruments.simulated.physics.cells.cells import FORMED
 from mho.procedures import Form, Program, Read, Refresh
 from mho.procedures.chip_in_use import chip_of, formed_cells_of, recall_formed
+from mho.procedures.stream import Control
+from mho.running.openers import Opening, already_open, taking_up
 from mho.running.rerun import rerun
 from mho.runs import RunFile
 
@@ -76,6 +78,15 @@ def test_refresh_on_instruments_goes_by_the_run_that_it_refreshes(programmed):
         procedure = Refresh(of=str(path))
         procedure.prepare(procedure.check(), bench, np.random.default_rng(1))
         np.testing.assert_array_equal(bench.forming.mask("multiply")[:6, :6], formed)
+
+
+def test_on_instruments_a_run_that_takes_up_another_knows_what_that_had_formed(programmed):
+    path, formed = programmed
+    with open_bench("stanford-arrays", seed=8) as bench:
+        bench.simulated = None
+        with taking_up(path, already_open(bench))(Opening(1, (), Control())) as opened:
+            assert opened.earlier == path
+            np.testing.assert_array_equal(bench.forming.mask("multiply")[:6, :6], formed)
 
 
 def test_the_chip_s_list_collects_it_and_only_grows(programmed, tmp_path):
