@@ -12,6 +12,7 @@ import run_samples
 import typer
 from queue_runners import served_bench
 
+import mho.cli.experiments.plan as plan_command
 from mho.cli.main import app
 from mho.instruments.simulated import cell_preset
 from mho.procedures.chip_in_use import formed_cells_of
@@ -126,6 +127,21 @@ def test_the_steps_of_a_plan_go_on_with_one_chip_here_and_in_the_queue(shell, pl
     assert [(job["after"], job["preset"]) for job in orders] == [
         (None, "quiet"), ("#1", None), (None, "ideal"), ("#3", None),
     ]  # fmt: skip
+
+
+def test_what_a_run_of_a_plan_is_given_of_those_before_it_is_of_its_own_bench(shell, plan, monkeypatch):
+    known = []
+
+    def watched(procedure, bench, **given):
+        known.append((bench, len(given["same_chip"])))
+        return carry_out(procedure, bench, **given)
+
+    carry_out = plan_command.run
+    monkeypatch.setattr(plan_command, "run", watched)
+    plan.write_text(PLAN.replace("seed = { from = 1, to = 3 }", 'bench = ["simulated", "arrays"]'))
+    code, _, err = shell("run", plan)
+    assert code == 0, err
+    assert known == [("simulated", 0), ("arrays", 0)]
 
 
 def test_on_real_instruments_a_run_of_a_plan_knows_what_those_before_it_have_formed(shell, plan, tmp_path):
