@@ -26,6 +26,8 @@ from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.reading.drift import by_level
 from mho.procedures.cells.reading.spectrum import slope, spectrum
 from mho.procedures.cells.reading.telegraph import dwell_times
+from mho.running.optimising.predictions import Prediction
+from mho.running.optimising.twin import Programming
 
 Floats = NDArray[np.float64]
 Generator = np.random.Generator
@@ -414,6 +416,42 @@ def _truth(name: str) -> float:
     return _numbers_of_many()[name]
 
 
+def _predictions() -> list[Case]:
+    """Runs of 256 cells on a chip that is none of those from which they are predicted."""
+
+    def chip(rng: Generator) -> Programming:
+        digits = rng.integers(0, 4, 256)
+        pulses = rng.negative_binomial(
+            4, 4.0 / (4.0 + np.array([2.0, 5.0, 6.0, 7.0])[digits] * rng.normal(1.0, 0.05))
+        )
+        inside = rng.random(256) < rng.beta(97.0, 3.0)
+        return Programming(digits, pulses, pulses + 2.0, inside, inside, 0.0, 0.0)
+
+    def of(name: str) -> Case:
+        def draw(rng: Generator, draws: int, size: int) -> tuple[list[Any], Floats]:
+            chips = [[chip(rng) for _ in range(size + 1)] for _ in range(draws)]
+            return chips, np.array([getattr(one[-1], MEASURED[name]).mean() for one in chips])
+
+        def interval(chips: list[Programming]) -> tuple[float, float]:
+            found = Prediction.of(chips[:-1], 4, 1).of_run(name, chips[-1].digits)
+            return found.low, found.high
+
+        return Case(
+            f"prediction of a run: {name}",
+            "256 cells, chips that differ",
+            "Student over chips",
+            draw,
+            each(interval),
+            wide=True,
+            slow=True,
+        )
+
+    return [of(name) for name in MEASURED]
+
+
+MEASURED = {"pulses": "pulses", "success": "lasting"}
+
+
 def _lifetimes() -> list[Case]:
     looks = np.concatenate([[0], log_counts(10**6, 4)]).astype(float)
     found = []
@@ -652,6 +690,7 @@ CASES: tuple[Case, ...] = (
     *_centres(),
     *_spreads(),
     *_switching(),
+    *_predictions(),
     *_lifetimes(),
     *_forming(),
     *_figures(),
