@@ -26,8 +26,8 @@ from mho.instruments import Bench
 from mho.instruments.simulated import CELL_PRESETS
 from mho.procedures import Disturb, Endurance, Map, Noise, Procedure, Response, Retention, Switching
 
-SEEDS = int(os.environ.get("MHO_BENCHMARK_SEEDS", "4"))
-ROWS, COLUMNS = 4, 4
+SEEDS = int(os.environ.get("MHO_BENCHMARK_SEEDS", "1"))
+ROWS, COLUMNS = 8, 8
 CELLS: dict[str, Any] = {"rows": f"0:{ROWS}", "columns": f"0:{COLUMNS}"}
 PRESETS = ("pku", "quiet", "relaxing", "ideal", "stanford", "stanford35")
 FRESH, OFF, ON = "never formed", "stuck off", "stuck on"
