@@ -26,6 +26,8 @@ from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.reading.drift import by_level
 from mho.procedures.cells.reading.spectrum import slope, spectrum
 from mho.procedures.cells.reading.telegraph import dwell_times
+from mho.running.optimising.predictions import Prediction
+from mho.running.optimising.twin import Programming
 
 Floats = NDArray[np.float64]
 Generator = np.random.Generator
@@ -248,7 +250,24 @@ def _centres() -> list[Case]:
             slow=True,
         ),
         Case("Hedges' g", "normal, 1", "Hedges and Olkin", _shifted, each(_hedges), slow=True),
-        Case("Cliff's delta", "normal, 1", "Feng and Cliff", _shifted_ranks, each(_cliff), slow=True),
+        Case(
+            "Cliff's delta",
+            "normal, 2 of 0.3",
+            "Feng and Cliff, Newcombe",
+            _apart,
+            each(_cliff),
+            wide=True,
+            slow=True,
+        ),
+        Case(
+            "Cliff's delta",
+            "normal, 1",
+            "Feng and Cliff, Newcombe",
+            _shifted_ranks,
+            each(_cliff),
+            wide=True,
+            slow=True,
+        ),
         Case(
             "share of a budget, drawn again",
             "normal",
@@ -265,6 +284,12 @@ def _shifted(rng: Generator, draws: int, size: int) -> tuple[Floats, float]:
 
 def _shifted_ranks(rng: Generator, draws: int, size: int) -> tuple[Floats, float]:
     return _shifted(rng, draws, size)[0], math.erf(0.5)
+
+
+def _apart(rng: Generator, draws: int, size: int) -> tuple[Floats, float]:
+    """Samples that hardly overlap, of which the second scatters little."""
+    both = rng.standard_normal((draws, 2, size)) * np.array([[1.0], [0.3]]) + np.array([[0.0], [2.0]])
+    return both, math.erf(2.0 / math.sqrt(2.0 * 1.09))
 
 
 def _hedges(pair: Floats) -> tuple[float, float]:
@@ -389,6 +414,42 @@ def _numbers_of_many() -> dict[str, float]:
 
 def _truth(name: str) -> float:
     return _numbers_of_many()[name]
+
+
+def _predictions() -> list[Case]:
+    """Runs of 256 cells on a chip that is none of those from which they are predicted."""
+
+    def chip(rng: Generator) -> Programming:
+        digits = rng.integers(0, 4, 256)
+        pulses = rng.negative_binomial(
+            4, 4.0 / (4.0 + np.array([2.0, 5.0, 6.0, 7.0])[digits] * rng.normal(1.0, 0.05))
+        )
+        inside = rng.random(256) < rng.beta(97.0, 3.0)
+        return Programming(digits, pulses, pulses + 2.0, inside, inside, 0.0, 0.0)
+
+    def of(name: str) -> Case:
+        def draw(rng: Generator, draws: int, size: int) -> tuple[list[Any], Floats]:
+            chips = [[chip(rng) for _ in range(size + 1)] for _ in range(draws)]
+            return chips, np.array([getattr(one[-1], MEASURED[name]).mean() for one in chips])
+
+        def interval(chips: list[Programming]) -> tuple[float, float]:
+            found = Prediction.of(chips[:-1], 4, 1).of_run(name, chips[-1].digits)
+            return found.low, found.high
+
+        return Case(
+            f"prediction of a run: {name}",
+            "256 cells, chips that differ",
+            "Student over chips",
+            draw,
+            each(interval),
+            wide=True,
+            slow=True,
+        )
+
+    return [of(name) for name in MEASURED]
+
+
+MEASURED = {"pulses": "pulses", "success": "lasting"}
 
 
 def _lifetimes() -> list[Case]:
@@ -556,7 +617,7 @@ def _figures() -> list[Case]:
 
 
 def _series() -> list[Case]:
-    def pulses(rng: Generator, draws: int, size: int) -> tuple[list[Floats], float]:
+    def pulses(rng: Generator, draws: int, size: int) -> list[Floats]:
         x = np.tile(np.linspace(0.8, 2.0, 13), size)
         cell = np.repeat(np.arange(size), 13)
         found = []
@@ -565,11 +626,25 @@ def _series() -> list[Case]:
             ends = [np.logaddexp(0.0, (x - own - end) / CORNER) for end in (1.1, 1.7)]
             y = 40.0 * CORNER * (ends[0] - ends[1]) * (1.0 + 0.05 * rng.standard_normal(x.size)) + 0.05
             found.append(np.stack([x, y, cell]))
-        return found, 1.1
+        return found
 
-    def threshold(data: Floats) -> tuple[float, float] | None:
-        curve = fit_response(data[0], data[1], data[2].astype(np.int64), 0.05)
-        return None if curve is None else (curve.threshold.low, curve.threshold.high)
+    def response(name: str, truth: float) -> Case:
+        def interval(data: Floats) -> tuple[float, float] | None:
+            curve = fit_response(data[0], data[1], data[2].astype(np.int64), 0.05)
+            found = None if curve is None else getattr(curve, name)
+            return None if found is None else (found.low, found.high)
+
+        return Case(
+            f"response: {name}",
+            "cells differ by 0.05 V",
+            "jackknife of cells, Student",
+            lambda rng, draws, size: (pulses(rng, draws, size), truth),
+            each(interval),
+            wide=True,
+            slow=True,
+        )
+
+    steepest = 40.0 * math.tanh(0.3 / (2.0 * CORNER))  # of a cell's own curve: the corners make it less steep
 
     def chains(rng: Generator, draws: int, size: int) -> tuple[NDArray[np.bool_], float]:
         samples = 2 * 10 * size
@@ -594,15 +669,9 @@ def _series() -> list[Case]:
         return found.low, found.high
 
     return [
-        Case(
-            "response: threshold",
-            "cells differ by 0.05 V",
-            "jackknife of cells",
-            pulses,
-            each(threshold),
-            slow=True,
-            wide=True,
-        ),
+        response("threshold", 1.4 - 12.0 / steepest),  # where the tangent in the middle leaves the bottom
+        response("slope", steepest),
+        response("top", 24.05),
         Case(
             "telegraph: dwell time",
             "n exits, two-state chain",
@@ -621,6 +690,7 @@ CASES: tuple[Case, ...] = (
     *_centres(),
     *_spreads(),
     *_switching(),
+    *_predictions(),
     *_lifetimes(),
     *_forming(),
     *_figures(),

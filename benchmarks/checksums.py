@@ -22,6 +22,7 @@ from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.fixed_point import to_fixed_point
 from mho.chip_maps.line_sums import SUMS
 from mho.chip_maps.multiply_encoding import encode_multiply
+from mho.confidence import ratio_interval
 from mho.instruments import open_bench
 from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.circuits.products import EACH, SlicedProduct
@@ -51,7 +52,7 @@ def run(repeat: int) -> list[Figure]:
         chips = {stuck: [_chip(preset, stuck, seed) for seed in range(1, repeat + 1)] for stuck in STUCK}
         figures += [_on_chips(f"{preset}, {stuck:.0%} stuck", counts) for stuck, counts in chips.items()]
         counts = [one for same in chips.values() for one in same]
-        figures += _of_preset(preset, counts)
+        figures += _of_preset(preset, counts, _beyond(list(zip(*chips.values(), strict=True))))
         every += counts
     return [*figures, _columns(every)]
 
@@ -280,7 +281,14 @@ def _on_chips(name: str, counts: list[ChipCount]) -> Figure:
     )
 
 
-def _of_preset(preset: str, counts: list[ChipCount]) -> list[Figure]:
+def _beyond(chips: list[tuple[ChipCount, ...]]) -> list[float]:
+    """Return the interval of the share of integers read beyond those without a checksum, over matrices and their chips."""
+    read = [sum(one.read for one in same) for same in chips]
+    ends = ratio_interval(read, [_total(list(same), "outputs", "plain") for same in chips])
+    return [100.0 * (float(end) - 1.0) for end in ends]
+
+
+def _of_preset(preset: str, counts: list[ChipCount], beyond: list[float]) -> list[Figure]:
     wrong, found = _total(counts, "wrong_read"), _total(counts, "wrong_found")
     shots, false = _total(counts, "checked_shots"), _total(counts, "false_alarms")
     read = sum(one.read for one in counts) / _total(counts, "outputs", "plain") - 1.0
@@ -293,9 +301,13 @@ def _of_preset(preset: str, counts: list[ChipCount]) -> list[Figure]:
          f"<= {SHARE:.0%}", read <= SHARE),
     ]  # fmt: skip
     return [
-        Figure(name, value, unit, target=target, met=met, threads=threads())
+        Figure(name, value, unit, target=target, met=met, detail=_ends(name, beyond), threads=threads())
         for name, value, unit, target, met in figures[0 if wrong else 1 :]
     ]
+
+
+def _ends(name: str, beyond: list[float]) -> dict[str, list[float]]:
+    return {"95 % over chips": beyond} if "integers read" in name else {}
 
 
 def _columns(counts: list[ChipCount]) -> Figure:

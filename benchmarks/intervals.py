@@ -1,8 +1,8 @@
 """How often intervals of 95 % hold the truth, at 5, 8, 16 and 64 values, beside the percentiles of a bootstrap.
 
 Samples of known truth are drawn from the laws that the numbers have: log-normal conductances, relaxation with long tails,
-Weibull lifetimes that are looked at from time to time and censored, counts. ``--repeat N`` draws N times 400 samples, of
-what is evaluated one by one N times 100.
+Weibull lifetimes that are looked at from time to time and censored, counts. ``--repeat N`` draws N times 800 samples, of
+what is evaluated one by one N times 80.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks._coverage import CASES, SIZES, Case
 from benchmarks.registry import Figure
 
-DRAWS, SLOW_DRAWS, COMPARED = 400, 100, 300
+DRAWS, SLOW_DRAWS, COMPARED = 800, 80, 300
 BETWEEN = 0.93, 0.97
 
 

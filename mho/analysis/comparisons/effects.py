@@ -4,8 +4,10 @@
 - Hedges' g, the difference of means in units of the common standard deviation, without the bias of small samples
   (Hedges, J. Educ. Stat. 6, 107 (1981); interval: Hedges & Olkin, Statistical Methods for Meta-Analysis, 1985, section 5);
 - Cliff's delta, the probability that a value of one sample is above one of the other less the probability that it is
-  below (Cliff, Psychol. Bull. 114, 494 (1993); interval: Feng & Cliff, J. Mod. Appl. Stat. Meth. 3, 322 (2004)), which
-  assumes no distribution, and the test of Mann and Whitney (Ann. Math. Stat. 18, 50 (1947)).
+  below (Cliff, Psychol. Bull. 114, 494 (1993)), which assumes no distribution, and the test of Mann and Whitney (Ann. Math.
+  Stat. 18, 50 (1947)). Its interval is the wider on either side of that of Feng & Cliff (J. Mod. Appl. Stat. Meth. 3, 322
+  (2004)) with Student's deviate, and of Newcombe's fifth (Stat. Med. 25, 559 (2006)): the first says too little where
+  samples hardly overlap, the second where one scatters more than the other.
 
 Samples are independent. Nothing here knows of runs.
 """
@@ -132,24 +134,63 @@ def hedges_g(first: Floats, second: Floats) -> Ranged:
 def cliffs_delta(first: Floats, second: Floats) -> Ranged:
     """Return Cliff's delta of the second sample over the first."""
     a, b = np.sort(first), np.sort(second)
-    n, m, z = len(a), len(b), _z()
+    n, m = len(a), len(b)
     # Of each value, how many of the other sample lie above, less those below: all pairs without making them.
     above, below = m - np.searchsorted(b, a, "right"), np.searchsorted(b, a, "left")
     by_first = (above - below) / m
     by_second = (np.searchsorted(a, b, "left") - (n - np.searchsorted(a, b, "right"))) / n
     delta = float((above - below).sum()) / (n * m)
-    if abs(delta) == 1.0:  # no pair contradicts: the interval is that of a share of which none was seen
-        least = min(n, m)
-        inner = (least - z * z) / (least + z * z)
-        return Ranged(delta, *((inner, 1.0) if delta > 0.0 else (-1.0, -inner)))
-    spread = float((above + below).sum()) - n * m * delta**2  # pairs that tie count as 0
-    squares = m * m * ((by_first - delta) ** 2).sum() + n * n * ((by_second - delta) ** 2).sum()
-    variance = (squares - spread) / (n * m * (n - 1) * (m - 1))
-    # Never below the least that the pairs allow (Cliff 1993, eq. 7).
-    variance = max(float(variance), (1.0 - delta**2) / (n * m - 1.0))
+    low, high = _of_overlap(delta, n, m)
+    if abs(delta) == 1.0:  # no pair contradicts, so that nothing scatters
+        return Ranged(delta, low, high)
+    ties = n * m - float((above + below).sum())
+    scatter = _of_scatter(by_first - delta, by_second - delta, n * m * (1.0 - delta**2) - ties, delta)
+    return Ranged(delta, min(low, scatter[0]), max(high, scatter[1]))
+
+
+def _of_scatter(by_first: Floats, by_second: Floats, spread: float, delta: float) -> tuple[float, float]:
+    """Return the interval of Feng and Cliff, of what each value says less `delta`, with Welch's degrees of freedom.
+
+    Parameters
+    ----------
+    spread : float
+        Sum over all pairs of the square of what each says less `delta`; pairs that tie say 0.
+    """
+    from scipy.special import stdtrit
+
+    n, m = len(by_first), len(by_second)
+    rows, columns = float((by_first**2).sum()), float((by_second**2).sum())
+    of_first, of_second = rows / (n * (n - 1)), columns / (m * (m - 1))
+    least = (1.0 - delta**2) / (n * m - 1.0)  # that the pairs allow (Cliff 1993, eq. 7)
+    exact = (m * m * rows + n * n * columns - spread) / (n * m * (n - 1) * (m - 1))
+    variance = max(exact, of_first + of_second, least)
+    parts = of_first**2 / (n - 1) + of_second**2 / (m - 1)
+    freedom = (of_first + of_second) ** 2 / parts if parts > 0.0 else n + m - 2.0
+    z = float(stdtrit(freedom, 0.5 + LEVEL / 2.0))
     half = z * math.sqrt(variance) * math.sqrt((1.0 - delta**2) ** 2 + z * z * variance)
     base, share = delta - delta**3, 1.0 - delta**2 + z * z * variance
-    return Ranged(delta, max((base - half) / share, -1.0), min((base + half) / share, 1.0))
+    return max((base - half) / share, -1.0), min((base + half) / share, 1.0)
+
+
+def _of_overlap(delta: float, n: int, m: int) -> tuple[float, float]:
+    """Return Newcombe's fifth interval: the deltas from which this one is as far as their own errors allow."""
+    share, z = 0.5 + delta / 2.0, _z()
+
+    def beyond(other: float) -> bool:
+        more = (1.0 - other) / (2.0 - other) + other / (
+            1.0 + other
+        )  # of exponential laws (Hanley and McNeil 1982)
+        variance = other * (1.0 - other) * (1.0 + ((n + m) / 2.0 - 1.0) * more) / (n * m)
+        return (share - other) ** 2 > z * z * variance
+
+    ends = []
+    for end in (0.0, 1.0):
+        inside, outside = share, end
+        for _ in range(50):
+            half = 0.5 * (inside + outside)
+            inside, outside = (inside, half) if beyond(half) else (half, outside)
+        ends.append(2.0 * outside - 1.0)
+    return ends[0], ends[1]
 
 
 def mann_whitney(first: Floats, second: Floats) -> float:

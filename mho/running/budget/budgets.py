@@ -17,7 +17,7 @@ from mho.confidence import repetition_interval
 from mho.errors import Aborted, InputError, MhoError
 from mho.instruments.arrays import Cause, Causes, SwitchedCircuits, as_arrays
 from mho.instruments.simulated import cell_preset
-from mho.running.budget.conductances import CellErrors
+from mho.running.budget.conductances import FEWEST_REDRAWN, CellErrors
 from mho.running.budget.questions import Question
 from mho.running.budget.replaying import KINDS, Kind, Replayed, ReplayedCells, replay, without_read_noise
 from mho.running.budget.shares import Decomposition, Moments, Told, decompose, moved_values
@@ -33,6 +33,10 @@ REPEATED = (
     1e-3  # of the squared error, within which a twin has a run's own: wires of products are evaluated so
 )
 CHIPS = 4  # that stand for a real one
+TOO_FEW = (
+    f"no intervals: these are {{}} cells, and from {FEWEST_REDRAWN} on they tell of the shares of others"
+)
+
 NOT_AGAIN = (
     "read noise counts as it acted on the last reads and on the answers: what it did to the programming before is among "
     "the others here, as the run cannot be programmed again without it"
@@ -237,6 +241,7 @@ def budget(
         title, status = file.title, file.status
     remarks = (*twins[0].remarks, *replays[0].remarks)
     cells = [one.errors for one in replays if isinstance(one, ReplayedCells)]
+    few: tuple[str, ...] = ()
     if cells:
         quiet = [one.errors.parts for one in silent if isinstance(one, ReplayedCells)]
         errors = CellErrors(
@@ -244,6 +249,8 @@ def budget(
             cells[0].measured,
             np.concatenate(quiet, axis=1) if quiet else None,
         )
+        if draws and errors.cells < FEWEST_REDRAWN:
+            draws, few = 0, (TOO_FEW.format(errors.cells),)
         moved = errors.redrawn(draws, np.random.default_rng(seed))
         explained = _Explained(errors.decomposed(), moved, cells[0].cells, errors.measured)
     else:
@@ -252,6 +259,7 @@ def budget(
         explained = _explain(answers, quiet_answers or answers, draws, seed, progress)
     if not silent:
         remarks += (NOT_AGAIN,)
+    remarks += few
     if twins[0] is recipe and abs(explained.measured - explained.found.whole) > REPEATED * explained.measured:
         remarks += (
             "the twin does not repeat this run, so that its shares are those of another one: mho, a package or the file "

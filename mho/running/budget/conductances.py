@@ -4,7 +4,7 @@
 
 each as it is read through the wires of its cell: programming (of cells that no pulse moves: stuck cells), relaxation, and
 read noise with the meter's errors. Read noise misleads write-verify, so that without it the other parts are those of the
-same run programmed without it. Intervals are those of cells drawn anew (bootstrap).
+same run programmed without it. Intervals are those of cells drawn anew, from `FEWEST_REDRAWN` cells on.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ Lines = NDArray[np.int64]
 
 PARTS: tuple[Cause, ...] = ("programming", "stuck cells", "relaxation", "read noise")
 NOISE = 1 << PARTS.index("read noise")
+
+FEWEST_REDRAWN = 256
+"""Cells from which on others drawn from them tell how far the shares of other cells lie: of 64, a twentieth of them stuck,
+87 % of the intervals held the shares of many cells, of 256 94 to 97 %."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy.stats import t as student
 from scipy.stats import ttest_ind
 
 from mho.analysis.comparisons.effects import (
@@ -67,11 +68,19 @@ def test_cliffs_delta_counts_pairs() -> None:
     assert -1.0 <= found.low < found.value < found.high <= 1.0
 
 
+def newcombe(delta: float, n: int, m: int) -> tuple[float, float]:
+    """Return the deltas at which the difference is 1.96 errors of the law of exponential samples, by searching a grid."""
+    share, other = (1.0 + delta) / 2.0, np.linspace(0.0, 1.0, 200_001)
+    more = (1.0 - other) / (2.0 - other) + other / (1.0 + other)
+    error = np.sqrt(other * (1.0 - other) * (1.0 + ((n + m) / 2.0 - 1.0) * more) / (n * m))
+    inside = other[np.abs(share - other) <= 1.9599639845 * error]
+    return 2.0 * float(min(inside.min(), share)) - 1.0, 2.0 * float(max(inside.max(), share)) - 1.0
+
+
 def test_where_no_pair_contradicts_the_interval_ends_at_one() -> None:
     found = cliffs_delta(np.zeros(40), np.ones(50))
-    z = 1.959964**2
     assert (found.value, found.high) == (1.0, 1.0)
-    assert found.low == pytest.approx((40 - z) / (40 + z), rel=1e-6)
+    assert found.low == pytest.approx(newcombe(1.0, 40, 50)[0], abs=2e-5)
     back = cliffs_delta(np.ones(50), np.zeros(40))
     assert (back.value, back.low, back.high) == (-1.0, -1.0, -found.low)
 
@@ -82,19 +91,31 @@ def test_cliffs_delta_is_that_of_all_pairs_and_turns_with_the_samples(a, b) -> N
     found, back = cliffs_delta(a, b), cliffs_delta(b, a)
     assert found.value == pytest.approx(pairs.mean())
     assert (back.value, back.low, back.high) == pytest.approx((-found.value, -found.high, -found.low))
-    if abs(found.value) < 1.0:
-        n, m = pairs.shape
-        d = pairs.mean()
-        variance = (
-            m * m * ((pairs.mean(axis=1) - d) ** 2).sum()
-            + n * n * ((pairs.mean(axis=0) - d) ** 2).sum()
-            - ((pairs - d) ** 2).sum()
-        ) / (n * m * (n - 1) * (m - 1))
-        variance = max(variance, (1 - d * d) / (n * m - 1))
-        z = 1.9599639845
+    n, m = pairs.shape
+    d = float(pairs.mean())
+    high = newcombe(d, n, m)[1]
+    if abs(d) < 1.0:
+        of_a, of_b = pairs.mean(axis=1).var(ddof=1) / n, pairs.mean(axis=0).var(ddof=1) / m
+        spread = ((pairs - d) ** 2).sum() / (n * m * (n - 1) * (m - 1))
+        variance = max(
+            of_a * m / (m - 1) + of_b * n / (n - 1) - spread, of_a + of_b, (1 - d * d) / (n * m - 1)
+        )
+        both = of_a**2 / (n - 1) + of_b**2 / (m - 1)
+        z = student.ppf(0.975, (of_a + of_b) ** 2 / both if both > 0.0 else n + m - 2)
         half = z * math.sqrt(variance * ((1 - d * d) ** 2 + z * z * variance))
-        high = min((d - d**3 + half) / (1 - d * d + z * z * variance), 1.0)
-        assert found.high == pytest.approx(high)
+        high = max(high, min((d - d**3 + half) / (1 - d * d + z * z * variance), 1.0))
+    assert found.high == pytest.approx(high, abs=2e-5)
+
+
+def test_cliffs_delta_of_few_or_hardly_overlapping_samples_is_held() -> None:
+    rng, held = np.random.default_rng(5), []
+    for number, shift in ((64, 2.0), (5, 1.0)):
+        truth = math.erf(shift / 2.0 if number == 5 else shift / math.sqrt(2.0 * 1.09))
+        scale = 1.0 if number == 5 else 0.3
+        samples = rng.standard_normal((400, 2, number)) * np.array([[1.0], [scale]])
+        found = [cliffs_delta(one, two + shift) for one, two in samples]
+        held.append(np.mean([one.low <= truth <= one.high for one in found]))
+    assert min(held) > 0.94
 
 
 def test_mann_and_whitney_of_separate_samples_is_exact() -> None:

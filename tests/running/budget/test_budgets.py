@@ -11,6 +11,7 @@ from budget_runs import replayed, stopped
 
 import mho
 from benchmarks._dominant_causes import BOARD_NOISE, DOMINATED, OFFSET, dominated_run
+from mho.confidence import repetition_interval
 from mho.errors import InputError
 from mho.instruments.arrays import ALL, CAUSES, Cause
 from mho.instruments.bench_file import read_bench_texts
@@ -18,6 +19,7 @@ from mho.procedures import Invert, Multiply, Program, Solve
 from mho.running import run
 from mho.running.budget import Budget, budget
 from mho.running.budget.budgets import acting
+from mho.running.budget.conductances import FEWEST_REDRAWN, CellErrors
 from mho.running.budget.questions import LoopQuestion
 from mho.runs import RunFile, Status
 
@@ -260,6 +262,31 @@ def test_conductances_are_explained_by_what_each_cell_did(programmed: Path) -> N
         off = file.map("multiply_conductance") - file.map("multiply_target")
         size = np.sqrt(np.mean(file.map("multiply_target") ** 2))
     assert found.measured == pytest.approx(np.sqrt(np.mean(off**2)) / size, rel=1e-6)
+
+
+def test_few_cells_do_not_tell_of_the_shares_of_others(programmed: Path) -> None:
+    found = budget(programmed)
+    assert found.draws == 0
+    assert found.remarks[-1].startswith("no intervals: these are 24 cells, and from 256 on")
+    assert all(one.low == one.share == one.high for one in found.shares)
+
+
+@pytest.mark.parametrize("stuck", [0.0, 0.05])
+def test_the_shares_of_many_cells_lie_in_the_intervals_of_as_many_as_are_asked_for(stuck: float) -> None:
+    def errors(rng: np.random.Generator, cells: int) -> CellErrors:
+        on, parts = rng.random(cells) < stuck, rng.standard_normal((4, cells))
+        parts *= np.array([[0.04], [1.0], [0.03], [0.02]])
+        parts[0, on] = parts[1, ~on] = 0.0
+        return CellErrors(parts, 1.0)
+
+    many = errors(np.random.default_rng(0), 200_000).decomposed()
+    truth, held = many.values / many.whole, []
+    for seed in range(200):
+        few = errors(np.random.default_rng(seed), FEWEST_REDRAWN)
+        own, moved = few.decomposed(), few.redrawn(16, np.random.default_rng(seed))
+        low, high = repetition_interval(np.vstack([own.values, moved.values]).T)
+        held.append((low <= own.whole * truth) & (own.whole * truth <= high))
+    assert np.mean(held, axis=0).min() > 0.9
 
 
 @pytest.mark.parametrize(("given", "said"), [({"draws": -1}, "draws is -1"), ({"seed": -1}, "seed is -1")])

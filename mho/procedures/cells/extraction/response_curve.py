@@ -7,8 +7,10 @@ function where b - a is. Nothing else is assumed of the cells. What is told is w
 steepest slope, the place where the tangent there leaves the bottom (the threshold), and the top. Where the data does not
 bend over, the same with b at infinity: there is no top then.
 
-Cells differ for life, so all readings of a cell deviate together. The covariance is therefore that of clusters: cells are
-left out one by one (jackknife; Cameron and Miller, J. Human Resources 50, 317 (2015), section VI).
+Cells differ for life, so all readings of a cell deviate together. Intervals are therefore those of clusters: cells are left
+out, one by one or in groups, and the rest is fitted anew with weights of its own (delete-group jackknife). The formula that
+keeps the weights (Cameron and Miller, J. Human Resources 50, 317 (2015), section VI) says too little of a top, and of a
+threshold of few cells; where it says more, its interval stands. A degree of freedom is taken for the weights.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +34,9 @@ SHAPES = math.log(0.5), math.log(100.0)
 
 SOFTEST = 0.02
 """Least deviation of a reading that counts, as a share of the range: a floor for where all cells agree."""
+
+GROUPS = 16
+"""Groups of cells that are left out, at most: each costs a fit."""
 
 RISING = 0.1, 0.75
 """Shares of the way from bottom to top between which the spreads are taken: there cells follow the pulse."""
@@ -56,15 +62,23 @@ class ResponseCurve:
     parameters : (4,) or (3,) array
         Middle, ln slope, top, ln shape; or of a curve without a top: threshold, ln slope, ln w.
     covariance : array
-        Of the parameters.
+        Of the parameters, at the weights of the fit.
     cells : int
         From which it was fitted.
+    left_out : callable
+        Parameters of the rest where a group of cells is left out, (groups, parameters); empty for a single cell.
     """
 
     bottom: float
     parameters: Floats
     covariance: Floats
     cells: int
+    left_out: Callable[[], Floats]
+
+    @cached_property
+    def without(self) -> Floats:
+        """What `left_out` returns: computed once an interval is asked for, as strategies ask for none."""
+        return self.left_out()
 
     @property
     def saturates(self) -> bool:
@@ -76,13 +90,18 @@ class ResponseCurve:
         return _curve(x, self.bottom, self.parameters)
 
     def estimate(self, of: Callable[[Floats], float]) -> Estimated:
-        """Return a function of the parameters with its interval, by its derivatives (delta method)."""
-        from scipy.stats import t
+        """Return a function of the parameters with its interval: the wider of the jackknife's and of the covariance's."""
+        from scipy.special import stdtrit
 
         value = of(self.parameters)
         gradient = _derivatives(lambda p: np.array([of(p)]), self.parameters)[0]
         error = math.sqrt(max(float(gradient @ self.covariance @ gradient), 0.0))
-        half = error * float(t.ppf(0.5 + LEVEL / 2.0, max(self.cells - 1, 1)))
+        half = error * float(stdtrit(max(self.cells - 2, 1), 0.5 + LEVEL / 2.0))
+        groups = len(self.without)
+        if groups > 1:
+            others = np.array([of(parameters) for parameters in self.without])
+            error = math.sqrt((groups - 1.0) * float(others.var()))
+            half = max(half, error * float(stdtrit(max(groups - 2, 1), 0.5 + LEVEL / 2.0)))
         return Estimated(value, value - half, value + half)
 
     @property
@@ -179,24 +198,44 @@ def fit_response(x: Floats, y: Floats, cell: Numbers, bottom: float) -> Response
     half = float(np.interp(bottom + 0.5 * rise, np.maximum.accumulate(middle), levels))
     slope = max(float(np.diff(middle).max() / step), rise / span)
     steepest = math.log(10.0 * rise / step)
-    with_top = _fitted(
-        lambda p: (_curve(x, bottom, p) - y) * weight,
-        np.array([half, min(math.log(slope), steepest), bottom + rise, math.log(4.0)]),
+    of_top = (
         np.array([levels[0] - span, math.log(0.05 * rise / span), bottom + 0.3 * rise, SHAPES[0]]),
         np.array([levels[-1] + span, steepest, bottom + 3.0 * rise, SHAPES[1]]),
     )
-    without = _fitted(
-        lambda p: (_curve(x, bottom, p) - y) * weight,
-        np.array([half - 0.5 * rise / slope, math.log(slope), math.log(0.1 * span)]),
+    of_none = (
         np.array([levels[0] - 2.0 * span, math.log(0.05 * rise / span), math.log(0.01 * step)]),
         np.array([levels[-1], steepest, math.log(span)]),
     )
+
+    def residuals(p: Floats) -> Floats:
+        return (_curve(x, bottom, p) - y) * weight
+
+    with_top = _fitted(
+        residuals, np.array([half, min(math.log(slope), steepest), bottom + rise, math.log(4.0)]), *of_top
+    )
+    without_top = _fitted(
+        residuals, np.array([half - 0.5 * rise / slope, math.log(slope), math.log(0.1 * span)]), *of_none
+    )
     # A top costs a parameter; it must be worth it, and lie where the data has been (Schwarz' criterion, over the levels).
     penalty = math.log(len(levels)) * len(x) / len(levels) * 0.01
-    best = with_top if with_top[1] + penalty < without[1] else without
-    parameters = best[0]
-    covariance = _clustered(lambda p: (_curve(x, bottom, p) - y) * weight, parameters, cell)
-    return ResponseCurve(bottom, parameters, covariance, len(np.unique(cell)))
+    saturates = with_top[1] + penalty < without_top[1]
+    parameters, bounds = (with_top[0], of_top) if saturates else (without_top[0], of_none)
+
+    def rest(left: NDArray[np.bool_]) -> Floats:
+        levels, place = np.unique(x[left], return_inverse=True)
+        weight = 1.0 / np.maximum(_of_levels(y[left], place, len(levels))[1], SOFTEST * rise)[place]
+        return _fitted(
+            lambda p: (_curve(x[left], bottom, p) - y[left]) * weight, parameters, *bounds, precision=1e-8
+        )[0]
+
+    cells, which = np.unique(cell, return_inverse=True)
+    groups = min(len(cells), GROUPS)
+
+    def left_out() -> Floats:
+        others = [rest(which % groups != one) for one in range(groups)] if groups > 1 else []
+        return np.array(others).reshape(-1, len(parameters))
+
+    return ResponseCurve(bottom, parameters, _clustered(residuals, parameters, cell), len(cells), left_out)
 
 
 def deviations_from(curve: ResponseCurve, x: Floats, y: Floats) -> tuple[NDArray[np.bool_], Floats]:
@@ -252,7 +291,11 @@ def _of_levels(y: Floats, place: Numbers, count: int) -> tuple[Floats, Floats]:
 
 
 def _fitted(
-    residuals: Callable[[Floats], Floats], start: Floats, low: Floats, high: Floats
+    residuals: Callable[[Floats], Floats],
+    start: Floats,
+    low: Floats,
+    high: Floats,
+    precision: float = 1e-12,
 ) -> tuple[Floats, float]:
     """Return the parameters with the least cost, outliers counted linearly, and that cost."""
     from scipy.optimize import least_squares
@@ -265,8 +308,8 @@ def _fitted(
         bounds=(low, high),
         loss="soft_l1",
         x_scale=scale,
-        xtol=1e-12,
-        ftol=1e-12,
+        xtol=precision,
+        ftol=precision,
         max_nfev=400,
     )
     return np.asarray(found.x, dtype=float), float(found.cost)

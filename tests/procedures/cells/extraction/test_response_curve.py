@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
 from mho.chip_maps.levels import Levels
 from mho.procedures.cells.extraction.response_curve import deviations_from, fit_response, spread_of
@@ -80,6 +81,22 @@ def test_readings_of_one_cell_do_not_count_as_many_cells():
     few = fit_response(*flat(gates, series(ramp, gates, rng, cells=6, repeats=20)), BOTTOM).slope
     many = fit_response(*flat(gates, series(ramp, gates, rng, cells=120, repeats=1)), BOTTOM).slope
     assert few.high - few.low > 2.5 * (many.high - many.low)
+
+
+@pytest.mark.parametrize("cells", [6, 40])
+def test_an_interval_is_no_narrower_than_fits_without_some_of_the_cells_tell(cells):
+    """The same by fits from the beginning: of each group of cells left out, with a degree of freedom for the weights."""
+    gates, rng = np.linspace(1.8, 3.2, 21), np.random.default_rng(7)
+    x, y, cell = flat(gates, series(logistic, gates, rng, cells=cells))
+    found, groups = fit_response(x, y, cell, BOTTOM), min(cells, 16)
+    rest = [cell % groups != one for one in range(groups)]
+    others = [fit_response(x[some], y[some], cell[some], BOTTOM) for some in rest]
+    for name in ("threshold", "slope", "top"):
+        values = np.array([getattr(one, name).value for one in others])
+        half = student.ppf(0.975, groups - 2) * math.sqrt((groups - 1) * values.var())
+        number = getattr(found, name)
+        assert number.high - number.value >= 0.98 * half, name
+        assert number.high - number.value == pytest.approx(number.value - number.low)
 
 
 def test_the_spreads_of_devices_and_cycles_are_told_apart():
