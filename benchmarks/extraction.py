@@ -60,6 +60,7 @@ NO_CLAIM = {
 }  # fmt: skip
 COUNTS = {
     "sets", "resets", "formed", "over_formed", "telegraph_cells", "failed", "in_window", "between", "above",
+    "lost_by_pulses",
 }  # fmt: skip
 """Counts that are claims where they are not 0."""
 
