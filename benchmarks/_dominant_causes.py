@@ -85,7 +85,12 @@ DOMINATED: dict[Cause, Dominated] = {
     ),
     "programming": Dominated(chip={"tolerance = 1.2e-6": "tolerance = 2.4e-6"}, preset=CELL_PRESETS["pku"]),
     "stuck cells": Dominated(bench={"[simulation]": "[simulation]\nstuck = 0.2"}),
-    "relaxation": Dominated(preset=CELL_PRESETS["relaxing"], wait=1e6),
+    "relaxation": Dominated(
+        preset=replace(
+            CELL_PRESETS["relaxing"], name="relaxing twice", relaxation=2.0 * CELL_PRESETS["relaxing"].relaxation
+        ),
+        wait=1e6,
+    ),
     "read noise": Dominated(preset=replace(CELL_PRESETS["ideal"], name="noisy", read_noise=0.3)),
     "wires": Dominated(chip={"wire_resistance = 1.73": "wire_resistance = 300.0"}, matrix=_on_levels(12)),
     "gain": Dominated(bench=_amplifier("AD823 of gain 50")),

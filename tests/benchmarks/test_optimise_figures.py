@@ -18,7 +18,9 @@ def test_a_policy_is_held_to_the_best_peer_at_equal_success(monkeypatch):
     assert figure.name.startswith("stanford, model by evolution")
     assert figure.peer_name in ("ispp", "fppv", "asap")
     assert figure.value < figure.peer_value
-    assert figure.met
+    saved = [figure.detail[f"{cost} saved of {figure.peer_name}'s, %"] for cost in ("pulses", "reads")]
+    least = 100.0 * (1.0 - optimise.LESS)
+    assert figure.met == all(float(one.split()[0]) >= least for one in saved)
     for key in ("found", "model as it is", "ispp", "fppv", "asap", "settings"):
         assert key in figure.detail
     assert "(" in figure.detail[f"both saved of {figure.peer_name}'s, %"]

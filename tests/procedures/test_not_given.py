@@ -167,6 +167,11 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("iv", "highest"): lambda result, file: result.voltages.max() == 0.0,
     ("iv", "lowest"): lambda result, file: result.voltages.min() == 0.0,
     ("iv", "delay"): lambda result, file: result.summary["virtual_seconds"] < 10.0,
+    **{
+        (name, "blanks"): lambda result, file: "formed_first" not in file.summary
+        for name in ("iv", "response", "switching", "endurance", "disturb", "noise", "retention")
+    },
+    ("map", "sure"): lambda result, file: file.summary["formed_above"] == 0.1e-6,
     ("solve", "wait"): lambda result, file: result.summary["virtual_seconds"] < 100.0,
     ("solve", "seed"): lambda result, file: np.array_equal(
         file.array("rhs"), load_vector("random", 2, np.random.default_rng(0))
@@ -217,7 +222,7 @@ OTHERWISE: dict[str, float] = {
     "row": 3, "column": 3, "passes": 2, "interval": 10.0, "highest": 0.3, "lowest": -0.2, "delay": 10.0,
     "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3, "age": 60.0,
     "gate_off": 1.0, "shared": 0.5, "gap": 1, "scenarios": 2, "spread": 0.5, "shift": 0.3,
-    "moved": 10.0, "momentum": 0.5,
+    "moved": 10.0, "momentum": 0.5, "blanks": 8, "sure": 8.0,
 }  # fmt: skip
 REFUSED = {
     ("read", "read_voltage"),
@@ -227,8 +232,9 @@ REFUSED = {
     ("junction", "acceptors"),
     ("junction", "donors"),
 }
-ABOVE = {*REFUSED, ("iv", "gate"), ("refresh", "passes")}
-"""Those are refused at 0; of the others one is looked for at the word line above, one in cells/programming."""
+ABOVE = {*REFUSED, ("iv", "gate"), ("refresh", "passes"), ("form", "blanks")}
+"""Those are refused at 0; of the others one is looked for at the word line above, one in cells/programming, one in
+cells/switching: it counts for a threshold that is given."""
 
 
 def test_every_number_that_may_be_0_is_looked_at_where_it_is_used():

@@ -159,7 +159,7 @@ def test_it_runs_in_a_script_a_rehearsal_and_on_the_command_line(name, lab, shel
     code, out, _ = shell("rehearse", "simulated", name)
     assert (code, "passed" in out) == (0, True)
     code, out, _ = shell("run", name, "--times", "2", "--json", "--output", "told.h5")
-    assert (code, set(json.loads(out))) == (0, {"last", "share"})
+    assert (code, set(json.loads(out))) == (0, {"last", "share", "conclusion"})
 
 
 PLAN = """name = "looks"

@@ -54,12 +54,13 @@ class Hosts:
 
     def _kill(self, kills: int) -> None:
         while len(self.killed) < kills and not self._over.wait(self._rng.uniform(0.1, 1.0)):
-            writing = self._writing()
-            if writing:
-                host = self._rng.choice(writing)
-                end(self._workers[host])
-                self.killed.append(host)
-                self._workers[host] = start_worker(self._scheduler, host, self._folder)
+            while not (writing := self._writing()):
+                if self._over.wait(0.02):  # runs of small matrices take some tenths of a second
+                    return
+            host = self._rng.choice(writing)
+            end(self._workers[host])
+            self.killed.append(host)
+            self._workers[host] = start_worker(self._scheduler, host, self._folder)
 
     def _writing(self) -> list[str]:
         """Return the hosts that are in the middle of a run."""

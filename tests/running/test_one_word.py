@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -59,7 +60,7 @@ def words(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys, qapp) -> Callab
         known = [*map(str, JobStatus)]
 
         def word(text: str) -> str:
-            return next(one for one in text.replace(":", " ").split() if one in known)
+            return next(one for one in re.sub("[:,]", " ", text).split() if one in known)
 
         return {
             "Queue": model.index(0, 1).data(),

@@ -125,7 +125,9 @@ def test_a_result_is_shown_found_tabulated_and_exported_with_its_unit(shell, tmp
     monkeypatch.chdir(tmp_path)
     code, out, err = shell("run", "own:Own", "--output", "own.h5")
     assert (code, "-> own.h5" in " ".join(err.split())) == (0, True)
-    assert [line.split() for line in out.splitlines()] == [
+    first, *lines = out.splitlines()
+    assert first == "finished: on 3.2e-06 S, window 4"
+    assert [line.split() for line in lines] == [
         ["on", "3.2e-06", "S"], ["fit.slope", "2", "V"], ["window", "4"]
     ]  # fmt: skip
     code, out, _ = shell("show", "own.h5")
@@ -180,4 +182,5 @@ def test_a_result_without_a_summary_reaches_the_command_line(shell, tmp_path, mo
     )
     monkeypatch.chdir(tmp_path)
     code, out, _ = shell("run", "mine:Mine", "--json")
-    assert (code, json.loads(out)) == (0, {"window": 3.0})
+    result = json.loads(out)
+    assert (code, result.pop("conclusion")["line"], result) == (0, "window 3", {"window": 3.0})

@@ -30,7 +30,8 @@ def opened(tmp_path: Path, *changes: tuple[str, str]) -> Bench:
 @pytest.fixture(params=GENERATORS)
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     steep = ("slew = 400e6 ", "slew = 2e9 ")  # for waveforms of steps
-    with opened(tmp_path, ("keysight33522b", request.param), steep) as made:
+    consent = ("voltage = 4.6 ", "insist = true\nvoltage = 4.6 ")  # to more than a formed cell bears
+    with opened(tmp_path, ("keysight33522b", request.param), steep, consent) as made:
         made.prepare()
         yield made
 

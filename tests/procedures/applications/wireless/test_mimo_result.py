@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mho.confidence import binomial_interval
 from mho.procedures.applications.wireless.error_rates import ErrorRate, Paired
 from mho.procedures.applications.wireless.mimo_result import Point, shortcomings, summary_of
 
@@ -10,7 +11,7 @@ SAME = Paired(0, 0, 0.0, 0.0, 0.0, 1.0)
 
 
 def point(snr: float, *errors: int, deviations: tuple[float, ...] = (0.1, 0.01)) -> Point:
-    return Point(snr, tuple(ErrorRate(one, 1000) for one in errors), (SAME,) * 3, deviations, float("nan"))
+    return Point(snr, tuple(ErrorRate(one, 1000, *binomial_interval(one, 1000)) for one in errors), (SAME,) * 3, deviations, float("nan"))
 
 
 def test_agreement_is_that_of_the_last_cycle() -> None:
