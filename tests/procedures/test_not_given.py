@@ -227,8 +227,10 @@ REFUSED = {
     ("junction", "acceptors"),
     ("junction", "donors"),
 }
-ABOVE = {*REFUSED, ("iv", "gate"), ("refresh", "passes")}
-"""Those are refused at 0; of the others one is looked for at the word line above, one in cells/programming."""
+BLANKS = {(name, key) for name, key in ZEROES if key == "blanks"}
+ABOVE = {*REFUSED, *BLANKS, ("iv", "gate"), ("refresh", "passes"), ("map", "sure")}
+"""Those are refused at 0; of the others one is looked for at the word line above, one in cells/programming, and blanks and
+`sure` in cells/reading and cells/switching, where runs of before are repeated without them."""
 
 
 def test_every_number_that_may_be_0_is_looked_at_where_it_is_used():
