@@ -26,8 +26,8 @@ from mho.instruments import Bench
 from mho.instruments.simulated import CELL_PRESETS
 from mho.procedures import Disturb, Endurance, Map, Noise, Procedure, Response, Retention, Switching
 
-SEEDS = int(os.environ.get("MHO_BENCHMARK_SEEDS", "4"))
-ROWS, COLUMNS = 4, 4
+SEEDS = int(os.environ.get("MHO_BENCHMARK_SEEDS", "1"))
+ROWS, COLUMNS = 8, 8
 CELLS: dict[str, Any] = {"rows": f"0:{ROWS}", "columns": f"0:{COLUMNS}"}
 PRESETS = ("pku", "quiet", "relaxing", "ideal", "stanford", "stanford35")
 FRESH, OFF, ON = "never formed", "stuck off", "stuck on"
@@ -60,6 +60,7 @@ NO_CLAIM = {
 }  # fmt: skip
 COUNTS = {
     "sets", "resets", "formed", "over_formed", "telegraph_cells", "failed", "in_window", "between", "above",
+    "lost_by_pulses",
 }  # fmt: skip
 """Counts that are claims where they are not 0."""
 

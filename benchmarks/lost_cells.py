@@ -108,8 +108,16 @@ class _Outcomes(NullStream):
 
 @contextmanager
 def watched(forming: float) -> Iterator[Counter[str]]:
-    """Count pulses on formed cells of simulated chips: those of `forming` (V) and more, and those beyond damage."""
+    """Count pulses on formed cells of simulated chips: those of `forming` (V) and more, and those beyond damage.
+
+    Cells that are destroyed are counted, too, by the cause (`mho.instruments.bench.LostCell`).
+    """
     counts: Counter[str] = Counter()
+    plain_destroy = CellArray._destroy
+
+    def destroyed(cells: CellArray, index: Any, lost: Any, how: int, cause: Any, *rest: Any) -> None:
+        counts[cause] += int(np.sum(lost))
+        plain_destroy(cells, index, lost, how, cause, *rest)
 
     def watching(name: str) -> Any:
         plain = getattr(CellArray, name)
@@ -123,7 +131,13 @@ def watched(forming: float) -> Iterator[Counter[str]]:
 
         return mock.patch.object(CellArray, name, pulsed)
 
-    with watching("set"), watching("reset"), watching("set_cells"), watching("reset_cells"):
+    with (
+        mock.patch.object(CellArray, "_destroy", destroyed),
+        watching("set"),
+        watching("reset"),
+        watching("set_cells"),
+        watching("reset_cells"),
+    ):
         yield counts
 
 

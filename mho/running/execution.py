@@ -15,7 +15,7 @@ from mho.procedures.origin import bench_key
 from mho.procedures.stream import Control, NullStream, Observer
 from mho.running.continuing import going_on_from
 from mho.running.notebook_progress import notebook_observers
-from mho.running.openers import Opener, already_open, named, taking_up
+from mho.running.openers import Opener, already_open, named, recalling, taking_up
 from mho.running.phases import carry_out
 from mho.running.trust import Trust, nobody
 
@@ -32,6 +32,7 @@ def run(
     observers: Sequence[Observer] = (),
     control: Control | None = None,
     resume_of: str | Path | None = None,
+    same_chip: Sequence[Path] = (),
     provenance: Mapping[str, str] | None = None,
     trust: Trust = nobody,
 ) -> Any:
@@ -60,6 +61,8 @@ def run(
         Through which another thread may pause and stop the run.
     resume_of : path, optional
         The run file of an earlier attempt; kept in the file, and offered to the procedure as `stream.earlier`.
+    same_chip : sequence of paths
+        Run files of earlier runs on the chip: a bench of real instruments learns from them which cells are formed.
     provenance : mapping, optional
         Further provenance to store, text by name.
     trust : callable
@@ -70,7 +73,7 @@ def run(
     MhoError
         For what is wrong with the input, before a file exists or anything is sent.
     """
-    opener = _opener(bench, preset, after, force, trust)
+    opener = recalling(same_chip, _opener(bench, preset, after, force, trust))
     if resume_of is not None:
         opener = taking_up(Path(resume_of).absolute(), opener)
     return carry_out(

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 from mho.errors import MhoError
 from mho.instruments import Bench, open_bench
+from mho.procedures.chip_in_use import recall_formed
 from mho.procedures.origin import bench_key
 from mho.procedures.stream import BenchTaken, Control, Observer, announced
 from mho.runs.index import read_card
@@ -89,10 +90,23 @@ def taking_up(earlier: Path, opener: Opener) -> Opener:
 
     @contextmanager
     def taken_up(opening: Opening) -> Iterator[OpenedBench]:
-        with opener(opening) as opened:
+        with recalling([earlier], opener)(opening) as opened:
             yield replace(opened, notes={**opened.notes, "resume_of": str(earlier)}, earlier=earlier)
 
     return taken_up
+
+
+def recalling(runs: Sequence[Path], opener: Opener) -> Opener:
+    """Return an opener as `opener`, whose bench of real instruments knows which cells were formed in earlier `runs`."""
+
+    @contextmanager
+    def recalled(opening: Opening) -> Iterator[OpenedBench]:
+        with opener(opening) as opened:
+            for path in runs:
+                recall_formed(opened.bench, path)
+            yield opened
+
+    return recalled
 
 
 # Beside the benches, not on them: a user calls `run` twice with an open bench and hands nothing from one to the other.

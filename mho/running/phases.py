@@ -23,7 +23,6 @@ from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import AGREED
 from mho.instruments.simulated import CELL_PRESETS, preset_text
 from mho.procedures.base import Procedure
-from mho.procedures.chip_in_use import recall_formed
 from mho.procedures.conditions import check_seed
 from mho.procedures.instrument_warnings import warnings_recorded
 from mho.procedures.origin import origin
@@ -64,8 +63,6 @@ def carry_out(
     path = new_run_path(type(procedure).__name__.lower(), None if output is None else str(output))
     with _stopping_on_signals(control), opener(Opening(seed, observers, control)) as opened:
         bench = opened.bench
-        if opened.earlier is not None:
-            recall_formed(bench, opened.earlier)
         plan = procedure.prepare(given, bench, np.random.default_rng([seed, 1]))
         control.check_stop()
         if not opened.goes_on:

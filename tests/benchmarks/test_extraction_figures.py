@@ -7,6 +7,13 @@ import pytest
 from benchmarks import extraction
 
 
+@pytest.fixture(autouse=True)
+def fewer_cells(monkeypatch):
+    for name in ("ROWS", "COLUMNS"):
+        monkeypatch.setattr(extraction, name, 4)
+    monkeypatch.setattr(extraction, "CELLS", {"rows": "0:4", "columns": "0:4"})
+
+
 @pytest.mark.parametrize(
     ("preset", "kind"),
     [

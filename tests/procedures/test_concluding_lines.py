@@ -52,7 +52,10 @@ def retention(file: RunFile) -> str:
     digits = table["level"][last]
     counts = [file.summary[f"level_{digit}"]["cells"] for digit in digits]
     inside = round(float(np.dot(counts, table["inside"][last])))
-    return f"{inside} of 4 cells in their windows after"
+    outside = 4 - round(float(np.dot(counts, table["inside"][table["elapsed"] == table["elapsed"].min()])))
+    return f"{inside} of 4 cells in their windows after 100 s" + (
+        f", {outside} outside before$" if outside else "$"
+    )
 
 
 def disturb(file: RunFile) -> str:
@@ -141,6 +144,15 @@ def test_programming_says_how_many_cells_are_in_their_windows_and_which_our_puls
     broken = type(result)(result.achieved, result.pulses, 0, result.summary | {"lost_by_pulses": 7})
     plan = None
     assert program.conclude(plan, broken).line == "36 cells in their windows, 7 lost by our pulses"  # type: ignore[arg-type]
+
+
+def test_cells_that_were_formed_and_never_programmed_are_told_as_outside_before(tmp_path: Path):
+    kept = make_procedure("retention", {**MANY["cells"], "last": 100.0})
+    run(kept, "arrays", seed=3, output=tmp_path / "a.h5")
+    with RunFile(tmp_path / "a.h5") as file:
+        assert file.conclusion is not None
+        assert "outside before" in retention(file)
+        assert re.match(retention(file), file.conclusion.line), file.conclusion.line
 
 
 @pytest.mark.parametrize(("bits", "converged"), [(24, True), (44, False)])

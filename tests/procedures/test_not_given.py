@@ -49,11 +49,13 @@ def aged(path: Path, name: str) -> Path:
 
 
 def gates(path: Path) -> set[float]:
+    """Return the word-line voltages of a sweep alone: nothing is formed before, and no blanks are read."""
     with open_bench(seed=1) as bench:
         seen: set[float] = set()
         hold = bench.instruments.gate.hold
         bench.instruments.gate.hold = lambda volts: (seen.add(volts), hold(volts))[1]
-        run(Sweep(**SMALL, **({} if path.name == "none" else {"gate": 0.0})), bench, output=path.parent)
+        given = {} if path.name == "none" else {"gate": 0.0}
+        run(Sweep(**SMALL, **given, forming="no", blanks=0), bench, output=path.parent)
     return seen
 
 

@@ -16,7 +16,9 @@ from mho.errors import BenchError
 from mho.instruments import open_bench
 from mho.instruments.simulated.physics.cells.cells import FORMED
 from mho.procedures import Form, Program, Read, Refresh
-from mho.procedures.chip_in_use import formed_cells_of, recall_formed
+from mho.procedures.chip_in_use import chip_of, formed_cells_of, recall_formed
+from mho.procedures.stream import Control
+from mho.running.openers import Opening, already_open, taking_up
 from mho.running.rerun import rerun
 from mho.runs import RunFile
 
@@ -78,6 +80,15 @@ def test_refresh_on_instruments_goes_by_the_run_that_it_refreshes(programmed):
         np.testing.assert_array_equal(bench.forming.mask("multiply")[:6, :6], formed)
 
 
+def test_on_instruments_a_run_that_takes_up_another_knows_what_that_had_formed(programmed):
+    path, formed = programmed
+    with open_bench("stanford-arrays", seed=8) as bench:
+        bench.simulated = None
+        with taking_up(path, already_open(bench))(Opening(1, (), Control())) as opened:
+            assert opened.earlier == path
+            np.testing.assert_array_equal(bench.forming.mask("multiply")[:6, :6], formed)
+
+
 def test_the_chip_s_list_collects_it_and_only_grows(programmed, tmp_path):
     path, formed = programmed
     target = tmp_path / "chip.defects.toml"
@@ -112,6 +123,25 @@ def test_on_the_chip_of_another_run_and_in_its_repetition_no_formed_cell_is_form
     assert forming.any()
     assert not formed[rows["row"][forming], rows["column"][forming]].any()
     assert rerun(later, output=tmp_path / "again.h5").equal
+
+
+@pytest.mark.parametrize(
+    ("bench", "verify"), [("stanford", "cell"), ("stanford-arrays", "cell"), ("stanford-arrays", "row")]
+)
+def test_a_cell_that_the_record_calls_formed_is_not_formed_however_little_it_conducts(
+    bench, verify, tmp_path
+):
+    path = tmp_path / "program.h5"
+    with open_bench(bench, seed=3) as opened:
+        opened.forming.saw_one(mho.Cell("multiply", 0, 1), 1e-5)  # though it is virgin
+        program = Program(digits=np.full((1, 2), 3), write_verify=f"verify = {verify}")
+        mho.run(program, opened, seed=3, output=path)
+        width = chip_of(opened).write_verify.forming_width
+    with RunFile(path) as run:
+        rows = run.table("pulses")
+    pulsed = rows["kind"] > 0
+    assert set(rows["column"][pulsed]) == {0, 1}
+    assert set(rows["column"][pulsed & (rows["width"] == width)]) == {0}
 
 
 def test_formed_cells_of_another_array_are_refused():

@@ -22,6 +22,7 @@ CELLS = {"rows": "0:1", "columns": "0:1"}
 
 
 def imported(folder: Path, kind: str, text: str | None = None, **options: str) -> RunFile:
+    folder.mkdir(exist_ok=True)
     source = folder / "t.csv"
     source.write_text(TABLES[kind]() if text is None else text, encoding="utf-8")
     best = guess(source, kinds=[kind]).best
@@ -111,6 +112,75 @@ def test_cells_form_where_their_conductance_jumps(tmp_path: Path):
         assert voltage[:, 0] == pytest.approx([3.0, 3.2], abs=0.011)
         assert found.summary["formed"] == 2
         assert len(found.table("formed")["share"])
+
+
+def noisy_loops(sweeps: int, step: float, *, cell: bool, seed: int = 1) -> str:
+    """Loops 0, 1.5, -1.5, 0 V whose points scatter by 2 nA about 3 nA: of a cell that switches, or of none."""
+    rng = np.random.default_rng(seed)
+    levels = np.arange(0, round(1.5 / step) + 1) * step
+    volts = np.concatenate([levels, levels[-2::-1], -levels[1:], -levels[-2::-1]])
+    lines = ["sweep,V (V),I (A)"]
+    for sweep in range(sweeps):
+        high = False
+        for v in volts.tolist():
+            high = (high or v >= 1.2) and not v <= -1.0
+            current = v * (2e-4 if high else 1e-5) if cell else 0.0
+            lines.append(f"{sweep},{v:.3f},{current + 3e-9 + 2e-9 * rng.normal():.5e}")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(("sweeps", "step"), [(1, 0.05), (2, 0.1), (60, 0.05)])
+def test_loops_of_nothing_give_no_number_and_those_of_a_cell_do(tmp_path: Path, sweeps: int, step: float):
+    for seed in range(5):
+        with imported(tmp_path / f"{seed}", "iv", noisy_loops(sweeps, step, cell=False, seed=seed)) as found:
+            told = {"v_set", "v_reset", "lrs", "hrs", "window"}
+            assert {name for name in told if found.summary.get(name) is not None} == set()
+            assert found.summary["sweeps"] == sweeps
+            assert "stand out of the table's own scatter" in found.summary["not_extracted"]["lrs"]
+            assert np.isnan(found.table("loops")["peak_current"]).all()
+    with imported(tmp_path, "iv", noisy_loops(sweeps, step, cell=True)) as found:
+        assert found.summary["v_set"] == pytest.approx(1.2, abs=step)
+        assert found.summary["hrs"] == pytest.approx(1e-5, rel=0.1)
+        assert found.summary["window"] == pytest.approx(20.0, rel=0.1)
+
+
+def test_a_table_that_shows_no_noise_says_so(tmp_path: Path):
+    rows = "".join(
+        f"0,{v},{i}\n" for v, i in [(0.3, 1e-9), (0.6, 2e-9), (0.9, 1e-5), (0.6, 7e-6), (0.3, 3e-6)]
+    )
+    with imported(tmp_path, "iv", "sweep,V (V),I (A)\n" + rows) as found:
+        assert any("its noise is not known" in one.message for one in found.log())
+
+
+def ramps(cells: int, formed: int) -> str:
+    """Ramps from 2 V to 4 V at cells whose reads scatter by 10 nS, of which some are formed at 3 V."""
+    rng = np.random.default_rng(3)
+    lines = ["Device,Vbl (V),G (S)"]
+    for cell in range(cells):
+        for v in np.arange(2.0, 4.01, 0.1):
+            value = 1e-4 if cell < formed and v > 2.99 else 1e-9
+            lines.append(f"{cell},{v:.2f},{value + 1e-8 * rng.normal():.4e}")
+            if value == 1e-4:
+                break
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(("cells", "formed"), [(1, 0), (40, 0), (40, 10), (40, 38)])
+def test_noise_forms_no_cell(tmp_path: Path, cells: int, formed: int):
+    with imported(tmp_path, "form", ramps(cells, formed)) as found:
+        assert (found.summary["cells"], found.summary["formed"]) == (cells, formed)
+
+
+def test_what_was_never_good_has_no_lifetime(tmp_path: Path):
+    rng = np.random.default_rng(4)
+    rows = "".join(
+        f"{cell},{count},{abs(10 * rng.normal()):.4f},{abs(10 * rng.normal()):.4f}\n"
+        for cell in range(8)
+        for count in (1, 10, 100)
+    )
+    with imported(tmp_path, "endurance", "cell,cycle,LRS (nS),HRS (nS)\n" + rows) as found:
+        assert found.summary["weibull_scale"] is None
+        assert (found.summary["cells"], found.summary["failed"], found.summary["never_good"]) == (8, 0, 8)
 
 
 def test_noise_has_a_spectrum(tmp_path: Path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
@@ -55,6 +55,9 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> 
     console, failed = Terminal(stderr=True), 0
     finished: dict[int, Path] = {}
     for planned in plan.runs:
+        before = [
+            finished[one.number] for one in plan.runs if one.bench == planned.bench and one.number in finished
+        ]
         console.print(f"run {planned.number} of {len(plan.runs)}  {_values(planned)}", highlight=False)
         try:
             named = planned.procedure, str(planned.parameters.get("strategy", ""))
@@ -62,7 +65,9 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> 
                 RunDisplay() as display,
                 observed_safety(planned.bench, report, display.observe, *named) as safety,
             ):
-                finished[planned.number] = _carry_out(planned, output, finished, display.observe, safety)
+                finished[planned.number] = _carry_out(
+                    planned, output, finished, before, display.observe, safety
+                )
         except Aborted:
             raise
         except MhoError as error:
@@ -78,10 +83,11 @@ def _carry_out(
     planned: PlannedRun,
     output: Path | None,
     finished: Mapping[int, Path],
+    before: Sequence[Path],
     display: Observer,
     safety: SafetyObserver,
 ) -> Path:
-    """Carry out one run; return its file."""
+    """Carry out one run, after those `before` it on its bench; return its file."""
     after = None
     if planned.after is not None:
         if planned.after not in finished:
@@ -100,6 +106,7 @@ def _carry_out(
         seed=planned.seed,
         preset=planned.preset,
         after=after,
+        same_chip=before,
         output=output,
         observers=[notice, display, safety],
         control=safety.control,

@@ -163,8 +163,8 @@ def print_result(result: Any, console: Console | None = None, *, ended: stream.E
     for name, value in plain_results(kept.values).items():
         if name != "run_file":
             shown = f"{value:.6g}" if isinstance(value, float) else str(value)
-            unit = kept.units.get(name, "")
-            out.print(f"{name.replace('_', ' '):<24}{shown} {unit}".rstrip(), highlight=False)
+            unit = "" if value is None else kept.units.get(name, "")
+            out.print(f"{name.replace('_', ' '):<23} {shown} {unit}".rstrip(), highlight=False)
     if path := getattr(result, "path", None):
         out.print(str(path), highlight=False)
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mho.procedures.cells.detection_limit import Blank
     from mho.procedures.cells.extraction.forming_extraction import quantile, share_rows
-    from mho.procedures.cells.extraction.iv_extraction import Loops, extract
+    from mho.procedures.cells.extraction.iv_extraction import Loops, PointNoise, extract, low_field_residuals
     from mho.procedures.cells.extraction.lifetimes import GOOD, REASONS, fit_weibull, judge
     from mho.procedures.cells.levels_of_cells import in_windows, nearest_levels
     from mho.procedures.cells.reading.drift import level_rows
@@ -27,8 +28,9 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            ".detection_limit": ("Blank",),
             ".extraction.forming_extraction": ("quantile", "share_rows"),
-            ".extraction.iv_extraction": ("Loops", "extract"),
+            ".extraction.iv_extraction": ("Loops", "PointNoise", "extract", "low_field_residuals"),
             ".extraction.lifetimes": ("GOOD", "REASONS", "fit_weibull", "judge"),
             ".levels_of_cells": ("in_windows", "nearest_levels"),
             ".reading.drift": ("level_rows",),
@@ -43,7 +45,9 @@ __all__ = [
     "CELLS",
     "GOOD",
     "REASONS",
+    "Blank",
     "Loops",
+    "PointNoise",
     "allan_deviation",
     "conductance_left",
     "extract",
@@ -52,6 +56,7 @@ __all__ = [
     "in_windows",
     "judge",
     "level_rows",
+    "low_field_residuals",
     "nearest_levels",
     "quantile",
     "share_rows",

@@ -164,6 +164,7 @@ class Characterisation:
                     observers=observers,
                     control=control,
                     resume_of=earlier if earlier is not None and not chip.simulated else None,
+                    same_chip=chip.runs,
                     provenance=self._provenance(planned, left_out),
                 )
         except Aborted:
@@ -172,8 +173,11 @@ class Characterisation:
             if stopping():
                 raise
             chip.forget()
-            return StepEnd(planned, FAILED, str(error), path if path.exists() else None, left_out)
+            begun = path if path.exists() else None
+            chip.runs += [path] if begun else []
+            return StepEnd(planned, FAILED, str(error), begun, left_out)
         chip.last = path
+        chip.runs.append(path)
         return StepEnd(planned, FINISHED, path=path, left_out=left_out)
 
     def _provenance(self, planned: PlannedRun, left_out: str) -> dict[str, str]:
@@ -256,11 +260,15 @@ class Characterisation:
 
 @dataclass
 class _Chip:
-    """The bench of a plan: a real one by its name, a simulated one held open, with its chip as the last step left it."""
+    """The bench of a plan: a real one by its name, a simulated one held open, with its chip as the last step left it.
+
+    `runs` are the files of all runs on the chip so far: between the runs on a real one nothing else knows its formed cells.
+    """
 
     first: PlannedRun
     given: Bench | None = None
     last: Path | None = None
+    runs: list[Path] = field(default_factory=list)
     _stack: ExitStack = field(default_factory=ExitStack)
     _open: Bench | None = None
 
@@ -276,6 +284,7 @@ class _Chip:
         """Go on, when a step asks for it, from what the run in the file at `path` left."""
         self.forget()
         self.last = path
+        self.runs.append(path)
 
     def forget(self) -> None:
         """Close a simulated bench whose chip is no longer as a finished step left it."""

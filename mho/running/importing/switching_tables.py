@@ -1,4 +1,8 @@
-"""What is extracted of imported tables of sweeps, cycles, ramps and pulses, by the functions that the procedures use."""
+"""What is extracted of imported tables of sweeps, cycles, ramps and pulses, by the functions that the procedures use.
+
+A table comes without blank readings: what its own readings of nothing scatter by stands for them, and what lies below that
+is not extracted.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,20 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.analysis.imports import Derivation, Derived, Imported
 from mho.procedures.cells import (
     GOOD,
     REASONS,
+    Blank,
     Loops,
+    PointNoise,
     conductance_left,
     extract,
     fit_weibull,
     judge,
+    low_field_residuals,
     quantile,
     share_rows,
 )
@@ -40,6 +48,8 @@ LEAST_LRS = 1e-7  # S
 JUMP = 5.0  # factor of the conductance from one level of a ramp to the next at which a cell is formed
 LEAST_FORMED = 0.1  # of the largest conductance, to which a jump that forms a cell leads
 MOST_SWEEPS = 20_000
+AT_REST = 20  # points at 0 V of a table that tell its noise by themselves
+FEWEST = 8  # readings of nothing from which a scatter is told
 
 
 def iv(imported: Imported) -> Derivation:
@@ -72,14 +82,19 @@ def iv(imported: Imported) -> Derivation:
         cycles: dict[tuple[int, int], int] = {}
         left: dict[tuple[int, int], float] = {}
         sweeps = list(groups(rows, "sweep", "row", "column"))
-        for (sweep, row, column), place in sweeps[:MOST_SWEEPS]:
-            volts, amperes = rows["voltage"][place], rows["current"][place]
+        swept = []
+        for cell, place in sweeps[:MOST_SWEEPS]:
             limited = rows["limited"][place] > 0 if "limited" in rows else np.zeros(len(place), bool)
-            known = np.isfinite(volts)
-            volts, amperes, limited = volts[known], amperes[known], limited[known]
-            if len(volts) < 4 or not np.ptp(volts) > 0.0:
-                continue
-            loop: Loops = extract(volts, amperes[None], limited[None], LOW_VOLTAGE, LEAST_CHANGE)
+            known = np.isfinite(rows["voltage"][place])
+            points = rows["voltage"][place][known], rows["current"][place][known], limited[known]
+            if len(points[0]) >= 4 and np.ptp(points[0]) > 0.0:
+                swept.append((cell, points))
+        blank = _blank_of([points for _, points in swept])
+        below = 0
+        for (sweep, row, column), (volts, amperes, limited) in swept:
+            noise = None if blank is None else PointNoise.of([(slice(None), blank)], len(volts), len(swept))
+            loop: Loops = extract(volts, amperes[None], limited[None], LOW_VOLTAGE, LEAST_CHANGE, noise)
+            below += int(loop.below_noise[0])
             for name, value in asdict(loop).items():
                 if name in found:
                     found[name].append(float(value[0]))
@@ -88,13 +103,25 @@ def iv(imported: Imported) -> Derivation:
             found["cycle"].append(cycles.setdefault((row, column), 0))
             cycles[row, column] += 1
             left[row, column] = conductance_left(volts, amperes, limited, LOW_VOLTAGE)
-        result = {"sweeps": len(sweeps)}
         medians = {name: median_of(found[name]) for name in ("v_set", "v_reset", "lrs", "hrs", "window")}
-        remarks = (
-            (f"loops were extracted of the first {MOST_SWEEPS} sweeps only",)
-            if len(sweeps) > MOST_SWEEPS
-            else ()
-        )
+        remarks = []
+        if len(sweeps) > MOST_SWEEPS:
+            remarks.append(f"loops were extracted of the first {MOST_SWEEPS} sweeps only")
+        result: dict[str, Any] = {"sweeps": len(sweeps)}
+        if blank is None:
+            remarks.append(
+                f"the table has fewer than {FEWEST} points at low voltage: its noise is not known, and what is extracted "
+                "may be noise"
+            )
+        else:
+            if below > np.isfinite(found["hrs"]).sum():  # the median is one of those
+                medians["hrs"] = medians["window"] = None
+            why = (
+                f"in none of {len(swept)} sweeps does it stand out of the table's own scatter at low voltage"
+            )
+            result["not_extracted"] = {name: why for name, value in medians.items() if value is None}
+            if result["not_extracted"]:
+                remarks.append(f"{', '.join(result['not_extracted'])} not extracted: {why}")
         picture = image_of(imported, list(left), np.array(list(left.values())))
         units = {"v_set": "V", "v_reset": "V", "lrs": "S", "hrs": "S"}
         return Derived(
@@ -102,10 +129,27 @@ def iv(imported: Imported) -> Derivation:
             {image.name: [(0.0, picture)]},
             result | medians,
             units,
-            remarks,
+            tuple(remarks),
         )
 
     return Derivation((table,), (image,), figures, derive)
+
+
+def _blank_of(sweeps: list[tuple[Floats, Floats, NDArray[np.bool_]]]) -> Blank | None:
+    """Return what sweeps (V, A, in compliance) show of no current: at 0 V, and where that is too little, as scatter.
+
+    None where there are too few points for either.
+    """
+    rest = [amperes[(volts == 0.0) & np.isfinite(amperes)] for volts, amperes, _ in sweeps]
+    nothing = np.concatenate(rest) if rest else np.empty(0)
+    if len(nothing) < AT_REST:
+        offset = float(np.median(nothing)) if len(nothing) else 0.0
+        scatter = [
+            low_field_residuals(volts, amperes - offset, limited, LOW_VOLTAGE)
+            for volts, amperes, limited in sweeps
+        ]
+        nothing = np.concatenate([nothing, *(offset + one for one in scatter)])
+    return Blank.of(nothing) if len(nothing) >= FEWEST else None
 
 
 def endurance(imported: Imported) -> Derivation:
@@ -148,9 +192,12 @@ def endurance(imported: Imported) -> Derivation:
                 found[name.name].append(value)
             cells.append(cell)
         good, failed = np.array(found["good"]), np.array(found["failed"])
-        fit = fit_weibull(good, failed) if len(good) else None
+        switched = good > 0.0  # what was never good has no lifetime: it may be dead, and its reads noise
+        fit = fit_weibull(good[switched], failed[switched]) if switched.any() else None
         result = {
-            "cells": len(cells), "failed": int(np.isfinite(failed).sum()) if len(cells) else 0,
+            "cells": len(cells),
+            "failed": int(np.isfinite(failed[switched]).sum()) if len(cells) else 0,
+            "never_good": len(cells) - int(np.count_nonzero(switched)),
             "weibull_scale": None if fit is None else fit.scale,
             "weibull_shape": None if fit is None or math.isnan(fit.shape) else fit.shape,
         }  # fmt: skip
@@ -196,11 +243,16 @@ def form(imported: Imported) -> Derivation:
     )  # fmt: skip
 
     def derive(rows: Columns) -> Derived:
-        cells, formed, last = [], [], []
+        cells, jumps, before, last = [], [], [], []
         for cell, place in groups(rows, "row", "column"):
+            conductance = rows["conductance"][place]
             cells.append(cell)
-            formed.append(_formed_at(rows["ramped"][place].astype(float), rows["conductance"][place]))
-            last.append(float(rows["conductance"][place][-1]))
+            level, jumped, quiet = _jump(rows["ramped"][place].astype(float), conductance)
+            jumps.append((level, jumped))
+            before.append(quiet)
+            last.append(float(conductance[-1]))
+        least, remarks = _least_of(before, len(rows["conductance"]))
+        formed = [level if not jumped <= least else math.nan for level, jumped in jumps]
         levels = np.unique(rows["ramped"][np.isfinite(rows["ramped"])].astype(float))
         at = np.array(formed)
         by = np.where(np.isfinite(at), np.searchsorted(levels, np.nan_to_num(at)), -1).astype(np.int64)
@@ -215,24 +267,43 @@ def form(imported: Imported) -> Derivation:
             voltage.name: [(0.0, image_of(imported, cells, at))],
             after.name: [(0.0, image_of(imported, cells, np.array(last)))],
         }
-        return Derived(tables, images, result, {"median": "V"})
+        return Derived(tables, images, result, {"median": "V"}, remarks)
 
     return Derivation((table,), (voltage, after), figures, derive)
 
 
-def _formed_at(ramped: Floats, conductance: Floats) -> float:
-    """Return the level (V) at which a cell's conductance jumped most; of a single line that level; NaN for no jump."""
+def _jump(ramped: Floats, conductance: Floats) -> tuple[float, float, Floats]:
+    """Return the level (V) at which a cell's conductance (S) jumped most, to what, and its readings before.
+
+    Of a single line that level, whatever it reads, as NaN; both are NaN where nothing jumped.
+    """
     if len(ramped) == 1:
-        return float(ramped[0])
+        return float(ramped[0]), math.nan, np.empty(0)
     sizes = np.abs(conductance)
     known = np.isfinite(ramped) & (sizes > 0.0)  # at 0 V nothing was measured
-    ramped, sizes = ramped[known], sizes[known]
+    ramped, conductance, sizes = ramped[known], conductance[known], sizes[known]
     if len(ramped) < 2:
-        return math.nan
+        return math.nan, math.nan, conductance
     # A meter's noise jumps too, far below what a formed cell conducts.
     steps = np.where(sizes[1:] >= LEAST_FORMED * sizes.max(), sizes[1:] / sizes[:-1], 0.0)
     place = int(steps.argmax())
-    return float(ramped[place + 1]) if steps[place] >= JUMP else math.nan
+    fell = place + 2 < len(sizes) and np.median(sizes[place + 2 :]) < sizes[place + 1] / JUMP
+    if steps[place] < JUMP or fell:  # what is formed stays so
+        return math.nan, math.nan, conductance
+    return float(ramped[place + 1]), float(conductance[place + 1]), conductance[: place + 1]
+
+
+def _least_of(before: list[Floats], looks: int) -> tuple[float, tuple[str, ...]]:
+    """Return what a reading (S) exceeds that is no noise, by those of all cells before they jumped, and a remark."""
+    quiet = np.concatenate([np.empty(0), *before])
+    if len(quiet) >= FEWEST:
+        return Blank.of(quiet).limit(looks), ()
+    if not len(quiet):
+        return -math.inf, ()
+    return -math.inf, (
+        f"the table has fewer than {FEWEST} readings of cells that were not formed: its noise is not known, and what "
+        "counts as formed may be noise",
+    )
 
 
 def response(imported: Imported) -> Derivation:

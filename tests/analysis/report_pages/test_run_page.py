@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shlex
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from destroyed_cells import SENTENCE, destroying_run
 from repository import SUPPORT
 from run_samples import SampleRun, empty_run, failed_run, other_run, whole_run
 
@@ -241,6 +243,14 @@ def test_a_log_of_warnings_alone_is_not_said_twice(tmp_path: Path) -> None:
     with RunWriter.create(tmp_path / "run.h5", RunHeader("a", "A", "1", {}), Layout()) as writer:
         writer.log("WARNING", "no cell conducts.")
     assert section(page_of(tmp_path / "run.h5", tmp_path), "log").count("no cell conducts.") == 1
+
+
+def test_cells_that_the_run_destroyed_are_counted_named_and_warned_of(tmp_path: Path) -> None:
+    page = html.unescape(report(destroying_run(tmp_path)).read_text("utf-8"))
+    results = section(page, "results")
+    assert re.search(r"<td[^>]*>lost by pulses</td><td[^>]*>2</td>", results)
+    assert "4.5 V on the bit line" in results
+    assert SENTENCE in section(page, "warnings")
 
 
 def test_figures_without_anything_in_them_are_named_and_empty_results_left_out(tmp_path: Path) -> None:

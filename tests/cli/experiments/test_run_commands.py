@@ -10,9 +10,12 @@ import pyarrow.parquet
 import pytest
 import run_samples
 import typer
+from queue_runners import served_bench
 
+import mho.cli.experiments.plan as plan_command
 from mho.cli.main import app
 from mho.instruments.simulated import cell_preset
+from mho.procedures.chip_in_use import formed_cells_of
 from mho.runs import RunFile
 
 READ = ("run", "read", "--rows", "0:2", "--columns", "0:2")
@@ -124,6 +127,43 @@ def test_the_steps_of_a_plan_go_on_with_one_chip_here_and_in_the_queue(shell, pl
     assert [(job["after"], job["preset"]) for job in orders] == [
         (None, "quiet"), ("#1", None), (None, "ideal"), ("#3", None),
     ]  # fmt: skip
+
+
+def test_what_a_run_of_a_plan_is_given_of_those_before_it_is_of_its_own_bench(shell, plan, monkeypatch):
+    known = []
+
+    def watched(procedure, bench, **given):
+        known.append((bench, len(given["same_chip"])))
+        return carry_out(procedure, bench, **given)
+
+    carry_out = plan_command.run
+    monkeypatch.setattr(plan_command, "run", watched)
+    plan.write_text(PLAN.replace("seed = { from = 1, to = 3 }", 'bench = ["simulated", "arrays"]'))
+    code, _, err = shell("run", plan)
+    assert code == 0, err
+    assert known == [("simulated", 0), ("arrays", 0)]
+
+
+def test_on_real_instruments_a_run_of_a_plan_knows_what_those_before_it_have_formed(shell, plan, tmp_path):
+    with served_bench(tmp_path) as (bench, _):
+        plan.write_text(
+            f"""name = "form, then read another"
+            bench = "{bench}"
+            [[steps]]
+            procedure = "form"
+            parameters = {{ rows = "0,2", columns = "1", step = 0.2 }}
+            [[steps]]
+            procedure = "read"
+            after = "form"
+            parameters = {{ rows = "7", columns = "7" }}
+            """
+        )
+        code, _, err = shell("run", plan, "--output", tmp_path / "runs")
+    assert code == 0, err
+    (read,) = (tmp_path / "runs").glob("*-read*.h5")
+    with RunFile(read) as run:
+        (cells,) = formed_cells_of(run)
+    assert np.argwhere(cells.mask).tolist() == [[0, 1], [2, 1]]
 
 
 @pytest.mark.parametrize("verb", [("run",), ("queue", "add")])

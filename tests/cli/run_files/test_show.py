@@ -5,6 +5,7 @@ import re
 
 import pytest
 import run_samples
+from destroyed_cells import SENTENCE, destroying_run
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -42,6 +43,12 @@ def test_a_solve_in_a_hundred_columns(solved):
     assert row(text, "5 ") == ["5", "3.13e-07", "3.75e-07", "21.3"]
     assert "500 integers, 1 wrong" in text
     assert "WARNING: 3 cells could not be brought into their verify window" in text
+
+
+def test_cells_that_the_run_destroyed(tmp_path):
+    text = shown(destroying_run(tmp_path))
+    assert row(text, "lost_by_pulses") == ["lost_by_pulses", "2"]
+    assert f"WARNING: {SENTENCE}" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("width", [60, 100, 200])

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import run_samples
+from destroyed_cells import SENTENCE, destroying_run
 from PySide6.QtCore import Qt
 from run_samples import LEVELS, SampleRun
 
@@ -34,6 +35,13 @@ def test_a_finished_solve(open_window, solved):
     assert parameters(window)["Precision"] == "24 bit"
     assert parameters(window)["Chip"] == "reference"
     assert "WARNING: 3 cells could not be brought into their verify window" in window.log.toPlainText()
+
+
+def test_cells_that_the_run_destroyed(open_window, tmp_path):
+    window = open_window(destroying_run(tmp_path))
+
+    assert f"WARNING: {SENTENCE}" in window.log.toPlainText()
+    assert SENTENCE in window.header.reason.text()
 
 
 def test_convergence_beside_ideal_and_forecast(open_window, solved):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from queue_runners import served_bench, unsafe_roles
 from mho.errors import Aborted, InputError
 from mho.instruments import open_bench
 from mho.instruments.laboratory.accidents import BadCell
+from mho.procedures import Form
+from mho.procedures.chip_in_use import formed_cells_of
 from mho.procedures.stream import Control, Event, Observer, Started
 from mho.running.characterising import (
     Characterisation,
@@ -45,6 +48,7 @@ def small_plan(
 
 CELLS = 'rows = "0:4", columns = "0:4"'
 SOME = 'rows = "0,2", columns = "0,2"'
+FOUR = [[0, 0], [0, 2], [2, 0], [2, 2]]
 SHORT = (("contact", CELLS), ("form", f"{CELLS}, step = 0.2"), ("switching", f"{SOME}, cycles = 2"))
 
 
@@ -218,6 +222,47 @@ def test_on_real_instruments_the_chip_is_as_it_was_left_and_the_bench_safe(tmp_p
         assert run.summary["unformed"] == 0
         assert run.provenance["resume_of"].endswith("03-switching.attempt-1.h5")
         assert "after" not in run.provenance
+        assert run_formed(run) == formed_in(folder / "02-form.h5")  # also the cells that the step leaves
+
+
+def test_on_real_instruments_a_step_knows_what_those_of_an_earlier_day_have_formed(tmp_path: Path) -> None:
+    with served_bench(tmp_path) as (bench, _):
+        steps = (("form", f"{SOME}, step = 0.2"), ("read", 'rows = "7", columns = "7"'))
+        folder = small_plan(tmp_path / "k", *steps, bench=bench, preset="")
+        Characterisation(folder).carry_out()
+        assert formed_in(folder / "02-read.h5") == FOUR
+        (folder / "02-read.h5").unlink()
+        ends = Characterisation(folder).carry_out()
+    assert [end.end for end in ends] == ["kept", "finished"]
+    assert formed_in(folder / "02-read.h5") == FOUR
+
+
+def run_formed(run: RunFile) -> list[list[int]]:
+    """The cells that were formed when a run ended."""
+    (cells,) = formed_cells_of(run)
+    formed: list[list[int]] = np.argwhere(cells.mask).tolist()
+    return formed
+
+
+def formed_in(path: Path) -> list[list[int]]:
+    with RunFile(path) as run:
+        return run_formed(run)
+
+
+def test_on_real_instruments_a_step_that_fails_has_formed_what_it_formed(tmp_path: Path, monkeypatch) -> None:
+    plain = Form.execute
+
+    def failing(form: Form, *rest: Any) -> Any:
+        plain(form, *rest)
+        raise InputError("no more")
+
+    monkeypatch.setattr(Form, "execute", failing)
+    with served_bench(tmp_path) as (bench, _):
+        steps = (("form", f"{SOME}, step = 0.2"), ("read", 'rows = "7", columns = "7"'))
+        folder = small_plan(tmp_path / "k", *steps, bench=bench, preset="")
+        ends = Characterisation(folder).carry_out()
+    assert [end.end for end in ends] == ["failed", "finished"]
+    assert formed_in(folder / "02-read.h5") == FOUR
 
 
 def test_a_characterisation_is_of_one_bench(tmp_path: Path) -> None:

@@ -70,6 +70,20 @@ def test_what_only_a_newer_run_has_is_an_addition_where_that_is_said_and_what_it
     assert set(differences(compare_runs(old, other, with_additions=True))) == {"result"}
 
 
+def test_which_cells_are_formed_is_compared_where_both_runs_ended_and_the_first_has_a_record(tmp_path: Path):
+    def written(name: str, formed: str) -> Path:
+        header = RunHeader("t", "p", "1", {}, formed_bytes=100)
+        with RunWriter.create(tmp_path / name, header, Layout()) as run:
+            run.set_formed(formed)
+        return tmp_path / name
+
+    one, other, old = written("one.h5", "cells a"), written("other.h5", "cells b"), written("old.h5", "")
+    assert differences(compare_runs(one, one)) == {}
+    assert set(differences(compare_runs(one, other))) == {"formed cells"}
+    assert differences(compare_runs(one, other, as_far_as_first=True)) == {}
+    assert differences(compare_runs(old, one)) == {}  # of before there was a record
+
+
 def one_element(data: dict[str, np.ndarray]) -> None:
     data["v"][3, 1] += 1e-12
 

@@ -91,8 +91,12 @@ class ContactPlan:
 class Contact(Procedure):
     """Test the contact to cells: which are open, shorted, unformed, good, or have a leaky selector; broken lines."""
 
-    version: ClassVar[str] = "2"  # in version 1 intervals held less often than 95 %
-    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
+    # In version 2 cells in a deep RESET were unformed, and in 1 intervals held less often than 95 %.
+    version: ClassVar[str] = "3"
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "2": ("*_low", "*_high"),
+        "3": ("good*", "unformed", "median_conductance", "*_contact"),
+    }
     title: ClassVar[str] = "Contact test"
     group: ClassVar[str] = "Cells"
 
@@ -256,7 +260,8 @@ class Contact(Procedure):
         span = plan.current_range
 
         def picture() -> None:
-            found = classes.classify(on, off, limited & known, plan.thresholds)
+            formed = bench.forming.formed(self.array, rows, columns)
+            found = classes.classify(on, off, limited & known, plan.thresholds, formed)
             seen = np.where(known, found, np.nan)
             for name, values in (("contact", seen), ("conductance", on), ("leakage", off)):
                 image = plan.cells.ascending(values.reshape(shape))
@@ -293,7 +298,8 @@ class Contact(Procedure):
         """Classify, and tell lines and cells."""
         cells = plan.cells
         noise = 1.4826 * float(np.median(np.abs(off - np.median(off)))) * 2.0**0.5 if len(off) > 1 else 0.0
-        found = classes.classify(on, off, limited, plan.thresholds)
+        formed = bench.forming.formed(self.array, *cells.positions())
+        found = classes.classify(on, off, limited, plan.thresholds, formed)
         resolved = SIGNIFICANT * noise <= plan.thresholds.open_below
         if not resolved:
             found[found == classes.OPEN] = classes.UNFORMED

@@ -2,8 +2,8 @@
 
     leaky      conducts with the transistor off: the selector does not select
     short      in compliance, or above any conductance that a cell can be programmed to
-    good       formed: conducts as a cell does
-    unformed   conducts less than a formed cell, but more than nothing
+    good       formed: conducts as a cell does, or did once
+    unformed   conducts less than a formed cell, but more than nothing, and never conducted before
     open       no more current with the transistor on than off
 
 What the transistor lets through when it is off is taken off what is read when it is on: the meter's offset, and the
@@ -84,7 +84,13 @@ class BrokenLine:
         return f"{self.kind} {self.line} ({'bit' if self.kind == 'row' else 'source'} line) is {NAMES[self.what]}{where}"
 
 
-def classify(on: Floats, off: Floats, limited: NDArray[np.bool_], thresholds: Thresholds) -> Classes:
+def classify(
+    on: Floats,
+    off: Floats,
+    limited: NDArray[np.bool_],
+    thresholds: Thresholds,
+    formed: NDArray[np.bool_] | np.bool_ = np.False_,
+) -> Classes:
     """Return the class of each cell.
 
     Parameters
@@ -94,13 +100,15 @@ def classify(on: Floats, off: Floats, limited: NDArray[np.bool_], thresholds: Th
         range of the meter, counts as infinite.
     limited : array of bool
         Whether the reading with the transistor on was in compliance.
+    formed : array of bool
+        Which have conducted before: in a deep RESET they conduct less than `Thresholds.formed_above`.
     """
     through = np.where(np.isnan(on), np.inf, on)
     short = limited | (through > thresholds.short_above)
     leaky = ~(np.abs(off) <= thresholds.leaky_above)
     return np.select(
-        [leaky, short, through >= thresholds.formed_above, through < thresholds.open_below],
-        [LEAKY, SHORT, GOOD, OPEN],
+        [leaky, short, through < thresholds.open_below, formed | (through >= thresholds.formed_above)],
+        [LEAKY, SHORT, OPEN, GOOD],
         UNFORMED,
     ).astype(np.int64)
 

@@ -51,6 +51,8 @@ class Reads:
         Summary in the run file and of ``--json``.
     path : Path
         The run file.
+    formed : int
+        How many of the cells read as formed, or have before: what is read of others may be the meter's offset and noise.
     """
 
     conductance: Floats
@@ -58,6 +60,7 @@ class Reads:
     times: Floats
     summary: dict[str, Any] = field(default_factory=dict)
     path: Path = field(default=Path())
+    formed: int = 0
     units: ClassVar[Mapping[str, str]] = {
         "mean_conductance": "S",
         "largest_conductance": "S",
@@ -195,7 +198,8 @@ class Read(Procedure):
         wanted = {name: getattr(self, name) for name in same} | {"read_voltage": plan.volts}
         earlier = earlier_attempt(stream, bench, wanted, reader.per_repeat, f"{self.array}_conductance")
         reader.read_all(self.interval * np.arange(self.repeats), earlier)
-        return replace(reader.found, summary=self._summary(plan, bench, reader.found))
+        formed = int(bench.forming.formed(self.array, *plan.cells.positions()).sum())
+        return replace(reader.found, summary=self._summary(plan, bench, reader.found), formed=formed)
 
     def _summary(self, plan: ReadPlan, bench: Bench, found: Reads) -> dict[str, Any]:
         summary = {
@@ -211,12 +215,16 @@ class Read(Procedure):
 
     def conclude(self, plan: ReadPlan, result: Reads) -> Conclusion:
         """Return how many cells were read, and their conductances."""
-        summary, largest = result.summary, result.summary["largest_conductance"]
-        mean = summary["mean_conductance"]
+        summary = result.summary
+        mean, largest = summary["mean_conductance"], summary["largest_conductance"]
         times = "" if self.repeats == 1 else f" {self.repeats:,} times"
+        cells = f"{counted(summary['cells'], 'cell')} read{times}"
+        if not result.formed:  # a mean of the meter's offset and noise would tell of no cell
+            at_most = "" if largest is None else f", readings up to {quantity(largest, 'S')}"
+            return Conclusion(f"{cells}, none of them as formed{at_most}")
         return Conclusion(
             joined(
-                f"{counted(summary['cells'], 'cell')} read{times}",
+                cells,
                 f"mean {quantity(mean, 'S')}" if mean and mean > 0.0 else "",
                 f"largest {quantity(largest, 'S')}" if largest is not None else "",
             )

@@ -34,7 +34,7 @@ from mho.procedures.cells.switching.formed_cells import (
 )
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.procedures.wording import counted, joined, left_out, quantity, without_measured
+from mho.procedures.wording import counted, if_any, joined, left_out, quantity, without_measured
 from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 Floats = NDArray[np.float64]
@@ -286,9 +286,11 @@ class Retention(Procedure):
         levels = [one for name, one in summary.items() if name.startswith("level_")]
         inside = sum(round(one["cells"] * one["inside"]) for one in levels)
         known = sum(one["cells"] for one in levels)
+        outside = known - sum(round(one["cells"] * one["inside_at_start"]) for one in levels)
         return without_measured(summary) or Conclusion(
             joined(
                 f"{inside:,} of {counted(known, 'cell')} in their windows after {quantity(summary['elapsed'], 's')}",
+                if_any(outside, "outside before"),
                 left_out(summary),
             )
         )

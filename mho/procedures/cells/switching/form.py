@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import parse_chip_map
-from mho.errors import InputError
-from mho.instruments import Bench, Pulse
+from mho.errors import BenchError, InputError
+from mho.instruments import Bench, Cell, Pulse
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.cell_visits import CellSurvey, VisitedCells
+from mho.procedures.cells.detection_limit import blanks_parameter, read_blanks
 from mho.procedures.cells.extraction import forming_extraction as extraction
 from mho.procedures.cells.extraction.forming_extraction import CONDUCTED, FORMED, NOT_FORMED, OVER
 from mho.procedures.parameters import FloatParameter, ListParameter, Parameter
@@ -104,6 +105,7 @@ class FormPlan:
     threshold: float
     over: float
     read_voltage: float
+    blanks: int
 
     def pulse(self, number: int) -> Pulse:
         """Return a pulse of the ramp, by its number from 0."""
@@ -152,7 +154,8 @@ def pulse_table(name: str, ramp: str, rows: int) -> Table:
 class Form(Procedure):
     """Form virgin cells by rising pulses: forming voltages with their distribution, yield, cells that failed."""
 
-    version: ClassVar[str] = "2"  # in version 1 intervals held less often than 95 %
+    # Version 2 took any threshold, whatever the noise; in 1 intervals held less often than 95 %.
+    version: ClassVar[str] = "3"
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "2": ("*_low", "*_high", "formed/low", "formed/high")
     }
@@ -194,6 +197,13 @@ class Form(Procedure):
         units="S", minimum=1e-9, maximum=1.0,
     )  # fmt: skip
 
+    blanks = blanks_parameter()
+
+    @classmethod
+    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Take no blanks, as versions 1 and 2 did."""
+        return dict(values) | ({"blanks": 0} if version in ("1", "2") else {})
+
     def check(self) -> tuple[CellRange, Floats]:
         """Parse the range and compute the ramp."""
         cells = CellRange.parse(self.rows, self.columns)
@@ -234,6 +244,7 @@ class Form(Procedure):
                 OVER_FORMED * chip.levels.conductances[-1] if self.over_formed is None else self.over_formed
             ),
             read,
+            0 if self.threshold is None or self.threshold >= s.formed_above * read else int(self.blanks),
         )
         bench.check_read()
         for number in (0, -1):
@@ -315,7 +326,14 @@ class Form(Procedure):
         return Estimate(pulses=round(EXPECTED * given[0].count * len(given[1])))
 
     def execute(self, plan: FormPlan, bench: Bench, stream: Stream) -> Forming:
-        """Ramp cell after cell, then extract."""
+        """Ramp cell after cell, then extract.
+
+        Raises
+        ------
+        BenchError
+            Noise passes for a formed cell; no pulse was sent.
+        """
+        self._check_threshold(plan, bench)
         shape, count = plan.cells.shape, plan.cells.count
         formed_by = np.full(count, extraction.NEVER)
         conductance, state = np.full(count, np.nan), np.full(count, -1)
@@ -344,6 +362,21 @@ class Form(Procedure):
         _say(summary, plan, stream)
         summary["virtual_seconds"] = bench.now()
         return Forming(voltage.reshape(shape), state.reshape(shape), conductance.reshape(shape), summary)
+
+    def _check_threshold(self, plan: FormPlan, bench: Bench) -> None:
+        """Refuse a threshold below the chip map's that the noise of the readings exceeds."""
+        rows, columns = plan.cells.positions()
+        cells = [
+            Cell(self.array, row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+        ]
+        blank = read_blanks(bench, cells, plan.blanks)
+        least = 0.0 if blank is None else plan.read_voltage * blank.limit(len(cells) * (len(plan.volts) + 1))
+        if plan.threshold < least:
+            raise BenchError(
+                f"threshold is {plan.threshold:.3g} A, and readings of nothing reach {least:.3g} A on this range: noise "
+                f"would pass for a formed cell; let threshold be {least:.1g} A or more, or read longer (`nplc`), or on a "
+                "smaller `current_range` of the bench file's [read]"
+            )
 
     def conclude(self, plan: FormPlan, result: Forming) -> Conclusion:
         """Return how many cells were formed, and at which voltage."""

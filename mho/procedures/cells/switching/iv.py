@@ -594,6 +594,11 @@ class IV(Procedure):
             for reason, names in _by_reason(summary["not_extracted"]).items():
                 if summary["conducting"]:
                     stream.say(f"{', '.join(names)} not extracted: {reason}", "WARNING")
+            if summary["conducting"] and not (summary["sets"] or summary["resets"]):
+                stream.say(
+                    f"the cells conduct and do not switch from {self.lowest:g} V to {self.highest:g} V: sweep further "
+                    "(highest, lowest)"
+                )
         else:
             with np.errstate(invalid="ignore"):
                 virgin = ~((loops.lrs > plan.formed_above) | (loops.hrs > plan.formed_above)).any(axis=0)

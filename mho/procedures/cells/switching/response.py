@@ -360,7 +360,8 @@ class Response(Procedure):
         stuck = _unmoved(after if surveyed is None else np.maximum(after, least))
         if stuck.any():
             stream.say(
-                f"{int(stuck.sum())} cells do not respond to the pulses; the fit leaves them out", "WARNING"
+                f"{counted(int(stuck.sum()), 'cell')} without a response to the pulses; the fit leaves them out",
+                "WARNING",
             )
         used = np.flatnonzero(formed & ~stuck)
         analysed = analyse(plan.against, plan.levels, before[used], after[used], plan.scale)

@@ -231,6 +231,17 @@ def test_steps_grow_after_a_small_change_and_shrink_after_a_large_one():
     assert fast[0] > fast[1] > fast[2]
 
 
+def test_the_steps_of_fine_resets_do_so_by_how_far_the_cell_came_down():
+    def voltages(readings):
+        state = Asap.towards(20e-6, 18.8e-6, 21.2e-6, SETTINGS)
+        return np.diff([state.next_pulse(reading).voltage for reading in readings])
+
+    slow = voltages([35e-6, 34.99e-6, 34.98e-6, 34.97e-6])
+    assert slow[0] < slow[1] < slow[2]
+    fast = voltages([45e-6, 40e-6, 35e-6, 30e-6])
+    assert fast[0] > fast[1] > fast[2]
+
+
 def test_far_above_the_level_starts_afresh_from_a_full_reset():
     state = Asap.towards(5e-6, 3.8e-6, 6.2e-6, SETTINGS)
     pulse = state.next_pulse(35e-6)

@@ -105,6 +105,13 @@ def test_fppv_sets_once_with_the_voltage_at_which_the_curve_passes_the_level():
     assert state.outcome(15e-6) == Outcome.OUT_OF_PULSES  # its one voltage does not reach: it is not stuck
 
 
+@pytest.mark.parametrize("sets", [1, 5])
+def test_a_cell_that_passed_its_window_in_its_last_attempt_is_not_stuck_high(sets):
+    state = Ispp.towards(*WINDOW, WriteVerifySettings(attempts=1, ramp_steps=6))
+    assert [kind for kind, _ in decided(state, 30e-6, *[1e-6] * sets)] == ["reset"] + ["set"] * sets
+    assert state.outcome(40e-6) == Outcome.OUT_OF_PULSES
+
+
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_a_cell_that_was_formed_before_is_never_formed_again(name):
     state = find_strategy(name).towards(*WINDOW, SETTINGS)

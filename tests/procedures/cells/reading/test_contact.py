@@ -11,6 +11,7 @@ from mho.errors import ChipMapError, InputError, LimitError
 from mho.instruments import open_bench
 from mho.instruments.bench_file import load_bench_file
 from mho.instruments.laboratory.accidents import BadCell, BrokenLine, LeakySelector
+from mho.procedures import Switching
 from mho.procedures.cells.reading.contact_classes import GOOD, LEAKY, OPEN, SHORT, UNFORMED
 from mho.runs import RunFile
 
@@ -122,3 +123,22 @@ def test_the_first_range_holds_what_a_virgin_cell_of_the_chip_may_take(formed_ab
     assert found.summary["open_told_from_unformed"]
     with RunFile(tmp_path / "run.h5") as file:
         assert file.parameters["current_range"].value == pytest.approx(span)
+
+
+@pytest.mark.parametrize("name", ["stanford", "stanford-arrays"])
+def test_a_formed_cell_in_hrs_is_good(name, tmp_path):
+    """Of a chip whose HRS lies below `formed_above`."""
+    source = load_bench_file(name)
+    chip = source.chip_text.replace("formed_above = 0.1e-6", "formed_above = 60e-6")
+    (tmp_path / "chip.toml").write_text(chip, "utf-8")
+    (tmp_path / "bench.toml").write_text(
+        source.text.replace('chip = "stanford"', 'chip = "chip.toml"'), "utf-8"
+    )
+    with open_bench(str(tmp_path / "bench.toml"), seed=2) as bench:
+        run(Form(rows="0:3", columns="0:3"), bench, output=tmp_path)
+        run(Switching(rows="0:3", columns="0:3", cycles=1), bench, output=tmp_path)
+        found = run(Contact(rows="0:3", columns="0:4"), bench, output=tmp_path)
+    assert (found.conductance[:, :3] < 60e-6).sum() > 6
+    assert (found.classes[:, :3] == GOOD).all()
+    assert (found.classes[:, 3] == UNFORMED).all()
+    assert (found.summary["good"], found.summary["unformed"]) == (9, 3)

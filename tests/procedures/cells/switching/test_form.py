@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mho import Form, run
-from mho.errors import Aborted, ChipMapError, InputError, LimitError
+from mho.errors import Aborted, BenchError, ChipMapError, InputError, LimitError
 from mho.instruments import open_bench
 from mho.instruments.laboratory.accidents import BadCell
 from mho.procedures.cells.switching.form import CONDUCTED, FORMED, NOT_FORMED, OVER
@@ -134,3 +134,19 @@ def test_what_cannot_be_formed_is_refused_before_a_file_exists(given, error, sai
     with pytest.raises(error, match=said):
         run(Form(**given), seed=1, output=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["simulated", "arrays"])
+def test_a_threshold_that_noise_exceeds_is_refused_before_a_pulse(name, tmp_path):
+    block = {"rows": "0:4", "columns": "0:4", "step": 0.2}
+    with open_bench(name, seed=1) as bench:
+        with pytest.raises(BenchError, match="noise would pass for a formed cell; let threshold be"):
+            run(Form(**block, threshold=1e-9), bench, output=tmp_path)
+        assert not bench.forming.mask("multiply").any()
+        formed = run(Form(**block, threshold=1.9e-8), bench, output=tmp_path)
+    assert formed.summary["formed"] + formed.summary["over_formed"] == 16
+    assert formed.summary["median"] > 2.0
+
+
+def test_a_run_of_before_takes_no_blanks():
+    assert Form.from_version("2", {"threshold": 1e-9})["blanks"] == 0

@@ -115,7 +115,7 @@ def test_virgin_cells_are_left_out_and_stuck_ones_do_not_count(tmp_path):
     assert virgin == 0  # no pulse has reached it
     texts = [event.text for event in said if hasattr(event, "text")]
     assert any("2 of 6 cells were never formed" in text and "mho run form" in text for text in texts)
-    assert any("1 cells do not respond" in text for text in texts)
+    assert any("1 cell without a response" in text for text in texts)
 
 
 def test_a_virgin_chip_is_told_to_be_formed_first_and_no_pulse_is_sent(tmp_path):
