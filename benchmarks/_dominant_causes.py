@@ -87,7 +87,9 @@ DOMINATED: dict[Cause, Dominated] = {
     "stuck cells": Dominated(bench={"[simulation]": "[simulation]\nstuck = 0.2"}),
     "relaxation": Dominated(
         preset=replace(
-            CELL_PRESETS["relaxing"], name="relaxing twice", relaxation=2.0 * CELL_PRESETS["relaxing"].relaxation
+            CELL_PRESETS["relaxing"],
+            name="relaxing twice",
+            relaxation=2.0 * CELL_PRESETS["relaxing"].relaxation,
         ),
         wait=1e6,
     ),

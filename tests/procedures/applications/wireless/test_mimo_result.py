@@ -11,7 +11,8 @@ SAME = Paired(0, 0, 0.0, 0.0, 0.0, 1.0)
 
 
 def point(snr: float, *errors: int, deviations: tuple[float, ...] = (0.1, 0.01)) -> Point:
-    return Point(snr, tuple(ErrorRate(one, 1000, *binomial_interval(one, 1000)) for one in errors), (SAME,) * 3, deviations, float("nan"))
+    rates = tuple(ErrorRate(one, 1000, *binomial_interval(one, 1000)) for one in errors)
+    return Point(snr, rates, (SAME,) * 3, deviations, float("nan"))
 
 
 def test_agreement_is_that_of_the_last_cycle() -> None:
