@@ -28,7 +28,9 @@ from mho.running.runner.messages import Event
 from mho.running.runner.runner import GRACE
 from mho.runs.liveness import birth_of
 
-PATIENCE = 60.0
+PATIENCE = (
+    110.0  # s: each job starts a process, which a busy machine makes slow; below the time limit of a test
+)
 LIVING: dict[str, Any] = {"worker": os.getpid(), "worker_birth": birth_of(os.getpid())}
 """A worker that is there: the test itself."""
 

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
@@ -92,8 +93,9 @@ class TaskThread(QObject):
         self._thread.join(patience)
 
     def _serve(self) -> None:
-        while not self._over.is_set():
-            self._do(self._requests.get())
+        with suppress(SystemExit):  # of a task that `close` ended
+            while not self._over.is_set():
+                self._do(self._requests.get())
 
     def _do(self, request: Request | None) -> None:
         if request is None or self._over.is_set():
