@@ -17,6 +17,7 @@ from mho.running.continuing import going_on_from
 from mho.running.notebook_progress import notebook_observers
 from mho.running.openers import Opener, already_open, named, recalling, taking_up
 from mho.running.phases import carry_out
+from mho.running.safety_statement import own_code_read_back
 from mho.running.trust import Trust, nobody
 
 
@@ -72,19 +73,23 @@ def run(
     ------
     MhoError
         For what is wrong with the input, before a file exists or anything is sent.
+    UnsafeError
+        Code of one's own (the procedure, its strategy, a driver of the bench file) took a bench of real instruments for
+        safe, and a fresh process, which reads its outputs back after the run, found one on.
     """
     opener = recalling(same_chip, _opener(bench, preset, after, force, trust))
     if resume_of is not None:
         opener = taking_up(Path(resume_of).absolute(), opener)
-    return carry_out(
-        procedure,
-        opener,
-        seed=seed,
-        output=output,
-        observers=(*observers, *notebook_observers()),
-        control=control,
-        provenance=provenance,
-    )
+    with own_code_read_back(procedure, bench, observers) as safety:
+        return carry_out(
+            procedure,
+            opener,
+            seed=seed,
+            output=output,
+            observers=(*observers, *safety, *notebook_observers()),
+            control=control,
+            provenance=provenance,
+        )
 
 
 def _opener(

@@ -21,7 +21,8 @@ from mho.instruments.laboratory import SLACK, Extremes, Incident, Laboratory
 from mho.instruments.opening import open_rehearsal, open_simulated
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Ended, Event, Observer, Started
-from mho.running.execution import run
+from mho.running.openers import already_open
+from mho.running.phases import carry_out
 
 log = logging.getLogger(__name__)
 
@@ -268,9 +269,9 @@ def rehearse(
         lab = opened.laboratory
         assert lab is not None  # a rehearsal always has one
         try:
-            result = run(
+            result = carry_out(
                 procedure,
-                opened,
+                already_open(opened),
                 seed=seed,
                 output=folder if output is None else output,
                 observers=[_unless_of_a_file(one) for one in observers] if output is None else observers,

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from mho.errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
-from mho.instruments.bench_file import load_bench_file
-from mho.procedures.stream import BenchTaken, Control, Ended, Event, MakingSafe, Message, Observer, Started
+from mho.instruments import Bench
+from mho.instruments.bench_file import is_real
+from mho.procedures.base import Procedure
+from mho.procedures.own_code import name_of
+from mho.procedures.stream import (
+    BenchTaken,
+    Control,
+    Ended,
+    Event,
+    MakingSafe,
+    Message,
+    Observer,
+    Started,
+    announced,
+)
 from mho.processes import Safed, end_children, left_threads, make_safe_apart
 from mho.running.supervisor import Report
 from mho.runs import Conclusion
@@ -150,10 +164,62 @@ def observed_safety(
         elif safety.taken and not report.supervised:
             tell_queue(bench, safety.found(ended))
         if safe and safety.taken and own_code and not report.supervised:
-            found = make_safe_apart(bench)
-            tell_queue(bench, found)
-            if ended is None and (trouble := left_live(bench, found)):
-                raise UnsafeError(trouble, live=found.live, left_on=found.left_on)
+            _read_back(bench, ended, display)
+
+
+@contextmanager
+def own_code_read_back(
+    procedure: Procedure, bench: str | Bench, observers: Sequence[Observer]
+) -> Iterator[tuple[Observer, ...]]:
+    """Have a fresh process read the outputs back after the run in this block, if code of the user's own had the bench.
+
+    Yields the observers for it: none where there is nothing to do, as on a bench that was open before and stays so. Where a
+    `SafetyObserver` is among `observers`, whoever made it does the same.
+
+    Raises
+    ------
+    UnsafeError
+        At the end, when code of the user's own has left the bench live.
+    """
+    from mho.running.trust import runs_foreign_code  # most runs need none of it
+
+    looked_after = any(isinstance(one, SafetyObserver) for one in observers)
+    if looked_after or not isinstance(bench, str) or not is_real(bench):
+        yield ()
+        return
+    strategy = str(getattr(procedure, "strategy", None) or "")
+    if not runs_foreign_code(name_of(type(procedure)), strategy, bench):
+        yield ()
+        return
+    safety, ended = SafetyObserver(), None  # type: SafetyObserver, BaseException | None
+    try:
+        yield (safety,)
+    except BaseException as error:
+        ended = error
+        raise
+    finally:
+        if safety.taken and safety.left_safe(ended):
+            _read_back(bench, ended, partial(_announced, observers))
+
+
+def _announced(observers: Sequence[Observer], event: Event) -> None:
+    announced(observers, event)
+
+
+def _read_back(bench: str, ended: BaseException | None, display: Observer) -> None:
+    """Have a fresh process make a bench safe that code of the user's own took for safe, and say if it was not.
+
+    A run that has `ended` in an error keeps it where the bench is safe now, and what was on is displayed.
+    """
+    from mho.running.queue.bench_notices import tell_queue
+
+    found = make_safe_apart(bench)
+    tell_queue(bench, found)
+    if not (trouble := left_live(bench, found)):
+        return
+    if ended is None or not found.safe:
+        raise UnsafeError(trouble, live=found.live, left_on=found.left_on)
+    display(Message("WARNING", trouble))
 
 
 def left_live(bench: str, found: Safed) -> str:
@@ -166,11 +232,3 @@ def left_live(bench: str, found: Safed) -> str:
             "fresh process has switched it off"
         )
     return ""
-
-
-def is_real(bench: str) -> bool:
-    """Return whether a bench has real instruments; a simulated one is gone with its process."""
-    try:
-        return load_bench_file(bench).bench.simulation is None
-    except MhoError:  # nor can a run open it
-        return False

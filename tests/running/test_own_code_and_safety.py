@@ -13,12 +13,14 @@ from queue_procedures import Going, Reading
 from queue_runners import ROOT, SUPPORT, Desk, order, running, served_bench, unsafe_roles
 
 from mho import run
-from mho.errors import UnsafeError
-from mho.instruments import Bench
+from mho.errors import InputError, UnsafeError
+from mho.instruments import Bench, open_bench
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.opening.safing import make_bench_safe
-from mho.procedures.stream import Ended
+from mho.procedures import Read
+from mho.procedures.stream import Ended, Message
 from mho.processes import Safed
+from mho.running import safety_statement
 from mho.running.queue import JobStatus, Lane, Order, Queue
 from mho.running.runner import runner
 from mho.running.safety_statement import observed_safety
@@ -171,6 +173,57 @@ def test_a_careless_driver_is_found_out_without_a_supervisor(bench, tmp_path, mo
     ):
         run(Reading(), path, seed=1, output=tmp_path / "run.h5", observers=[safety])
     assert found.value.live == ("smu",)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_script_is_told_what_its_own_procedure_has_left_on(fails, bench, tmp_path, monkeypatch):
+    path, laboratory = bench
+    monkeypatch.setattr(Bench, "safe", Bench.safe)  # so that it is put back
+    said: list[str] = []
+
+    class Failing(Going):
+        def execute(self, plan, bench, stream):
+            super().execute(plan, bench, stream)
+            raise InputError("the sample is not what it should be")
+
+    procedure = (Failing if fails else Going)(how="deceive")
+    kind, words = (
+        (InputError, "the sample is not") if fails else (UnsafeError, "was left on by code of one's own")
+    )
+    with pytest.raises(kind, match=words):
+        run(
+            procedure, path, seed=1, output=tmp_path / "run.h5",
+            observers=[lambda event: said.append(event.text) if isinstance(event, Message) else None],
+        )  # fmt: skip
+    assert unsafe_roles(laboratory) == set()
+    assert any("was left on by code of one's own" in one for one in said) is fails
+
+
+def test_a_script_with_a_careless_driver_is_told(bench, tmp_path):
+    path, laboratory = bench
+    with pytest.raises(UnsafeError, match="answers that an output is on") as found:
+        run(
+            Read(rows="0:1", columns="0:1"), with_driver(path, "Careless"), seed=1, output=tmp_path / "run.h5"
+        )
+    assert found.value.live == ("smu",)
+    assert unsafe_roles(laboratory) == {"smu"}
+
+
+def test_a_script_is_read_back_once_and_only_with_code_of_its_own(bench, tmp_path, monkeypatch):
+    path, _ = bench
+    asked: list[str] = []
+    monkeypatch.setattr(
+        safety_statement, "make_safe_apart", lambda bench: asked.append(bench) or Safed(True, confirmed=1.0)
+    )
+    run(Read(rows="0:1", columns="0:1"), path, seed=1, output=tmp_path / "read.h5")
+    run(Reading(), preset="ideal", seed=1, output=tmp_path / "simulated.h5")
+    with pytest.raises(InputError):  # nothing was begun
+        run(Going(how="refuse"), path, seed=1, output=tmp_path / "refused.h5")
+    with open_bench(path) as opened:  # it stays the script's
+        run(Reading(), opened, seed=1, output=tmp_path / "open.h5")
+    assert asked == []
+    run(Reading(), path, seed=1, output=tmp_path / "reading.h5")
+    assert asked == [path]
 
 
 def test_mho_bench_safe_does_not_believe_it_either(bench):

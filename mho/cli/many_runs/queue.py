@@ -46,7 +46,7 @@ Number = Annotated[int, typer.Argument(help="of the job, as `mho queue list` sho
 Priority = Annotated[int | None, typer.Option(help="the highest goes first; 0 unless said otherwise")]
 Seed = Annotated[int | None, typer.Option(help="of everything random; fresh at every attempt when left out")]
 After = Annotated[
-    str | None, typer.Option(help="go on with the simulated chip that this run left: a run file, or #JOB")
+    str | None, typer.Option(help="go on with the chip that this run left: a run file (simulated), or #JOB")
 ]
 Force = Annotated[
     bool | None,

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from mho.errors import BenchError
+from mho.errors import BenchError, MhoError
 from mho.input_files import check_ordinary
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.bench_file.entries import Instruments, Positive
@@ -210,6 +210,14 @@ def load_bench_file(name: str) -> BenchSource:
     chip_text, beside = _read(bench.chip, "chip map", _packaged("mho.chip_maps", "maps"), folder)
     defects_text = _defects_text(name, bench, folder, chip_text, beside)
     return BenchSource(bench=bench, text=text, chip_text=chip_text, defects_text=defects_text)
+
+
+def is_real(name: str) -> bool:
+    """Return whether a bench, by packaged name or path, has real instruments; False also for one that cannot be read."""
+    try:
+        return load_bench_file(name).bench.simulation is None
+    except MhoError:  # nor can a run open it
+        return False
 
 
 def _defects_text(name: str, bench: BenchFile, folder: Path, chip_text: str, beside: Path) -> str:

@@ -54,13 +54,14 @@ def expected_seconds(
     planned : sequence of float or None
         Expected durations of the previous orders of a plan, s; ``@2`` is the second of them.
     """
+    real = source.bench.simulation is None  # whose chip is as it is: nothing is repeated
     starts = [
         max(job.ended - job.started - job.seconds, 0.0)
         for job in queue.finished(order.bench)
-        if job.order.after is None and job.ended and job.started and job.seconds is not None
+        if (real or job.order.after is None) and job.ended and job.started and job.seconds is not None
     ]
     start = median(starts[:RECENT]) if starts else START
-    before = repeated_seconds(order.after, queue, start, planned)
+    before = repeated_seconds(None if real else order.after, queue, start, planned)
     run = run_seconds(order, own, queue.finished(order.bench, order), source)
     return None if before is None or run is None else start + before + run
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mho.errors import InputError, QueueError
-from mho.instruments.bench_file import read_bench_texts
+from mho.instruments.bench_file import is_real, read_bench_texts
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure, known_procedures, make_procedure
 from mho.procedures.conditions import check_seed, load_conditions
@@ -70,10 +70,12 @@ def checked_all(
     known: dict[str, tuple[Order, float | None]] = {}
     found: list[tuple[Order, float | None]] = []
     planned: list[float | None] = []
+    real = {bench: is_real(bench) for bench in {order.bench for order in orders}}
     for order in orders:
         same = {key: v for key, v in order.parameters.items() if key != "seed" or v != order.seed}
-        key = repr(replace(order, seed=None, parameters=same))
-        if order.after is None and key in known:
+        fresh = order.after is None or real[order.bench]  # nothing is repeated before it
+        key = repr(replace(order, seed=None, parameters=same, after=None if fresh else order.after))
+        if fresh and key in known:
             check_seed(order.seed)
             first, estimate = known[key]
             found.append((replace(order, bench=first.bench, output=first.output), estimate))
@@ -115,14 +117,17 @@ def expect(
         output = None if order.output is None else order.output.resolve()
         order = replace(order, bench=bench, output=output)
         if order.after is not None:
-            order = replace(order, after=ground(order, queue, simulated=source.bench.simulation is not None))
-            if order.after is not None and not order.after.startswith((WITHIN, "#")):
-                check_chain(Path(order.after), trust)
+            after = ground(order, queue, simulated=source.bench.simulation is not None)
+            order = replace(order, after=after)
+            if not after.startswith((WITHIN, "#")):
+                check_chain(Path(after), trust)
     return Expected(order, own.pulses, expected_seconds(order, own, queue, source, planned))
 
 
-def ground(order: Order, queue: Queue, *, simulated: bool) -> str | None:
+def ground(order: Order, queue: Queue, *, simulated: bool) -> str:
     """Return in full the run or job that an order continues, as far as it can be checked before it runs.
+
+    On real instruments it is the job that had the same chip before: only what was learnt of its cells goes on.
 
     Raises
     ------
@@ -130,17 +135,18 @@ def ground(order: Order, queue: Queue, *, simulated: bool) -> str | None:
         For a file or job that is not there, one of another bench, or a bench of real instruments.
     """
     after = order.after or ""
-    if after.startswith(WITHIN):  # of a plan; real instruments have the chip as the previous step left it
-        return after if simulated else None
-    if not simulated:
+    if after.startswith(WITHIN):  # of a plan
+        return after
+    number = _job_number(after)
+    if not simulated and number is None:
         raise QueueError(
-            f"bench {order.bench} has real instruments, whose chip is as it is; leave out --after {after}"
+            f"bench {order.bench} has real instruments, whose chip is as it is; leave out --after {after}, or name the job "
+            "that had the chip before, as #5"
         )
     if order.preset is not None:
         raise QueueError(
             f"a job after {after} goes on with the cells from there; leave out --preset {order.preset}"
         )
-    number = _job_number(after)
     if number is None:
         if not Path(after).is_file():
             raise QueueError(
@@ -179,6 +185,26 @@ def run_before(order: Order, queue: Queue) -> Path | None:
     return job.run
 
 
+def runs_on_chip(order: Order, queue: Queue) -> tuple[Path, ...]:
+    """Return the run files that tell which cells of the chip in real instruments are formed, as the order is about to run.
+
+    They are those of the jobs before it on the chip, back to the last that finished: that one has the record of all before.
+    A job that failed, or was not begun yet, keeps no other from running: the chip is as it is.
+    """
+    after, runs = order.after, []
+    while after is not None and (number := _job_number(after)) is not None:
+        try:
+            job = queue.job(number)
+        except QueueError:  # removed since
+            break
+        if job.run is not None and job.run.is_file():
+            runs.append(job.run)
+            if job.status is JobStatus.FINISHED:
+                break
+        after = job.order.after
+    return tuple(runs)
+
+
 def next_run_path(job: Job, folder: Path) -> Path:
     """Return the run file of a job's next attempt, in the queue's `folder` unless the order says another place.
 
@@ -200,19 +226,29 @@ def next_run_path(job: Job, folder: Path) -> Path:
 def orders_of_plan(path: Path) -> list[Order]:
     """Return an order for each run of a plan, in its order.
 
+    On real instruments each goes on from the one before it on its bench, whose chip it has.
+
     Raises
     ------
     InputError
         For anything wrong in the plan, as `load_plan`.
     """
     folder = path.resolve().parent
-    return [
-        Order(
-            run.procedure, dict(run.parameters), run.bench, run.seed, run.preset, folder=folder,
-            after=None if run.after is None else f"{WITHIN}{run.after}",
-        )
-        for run in load_plan(path.resolve()).runs
-    ]  # fmt: skip
+    runs = load_plan(path.resolve()).runs
+    with contextlib.chdir(folder):
+        real = {bench: is_real(bench) for bench in {run.bench for run in runs}}
+    last: dict[str, int] = {}
+    orders: list[Order] = []
+    for run in runs:
+        after = last.get(run.bench) if real[run.bench] else run.after
+        last[run.bench] = run.number
+        orders.append(
+            Order(
+                run.procedure, dict(run.parameters), run.bench, run.seed, run.preset, folder=folder,
+                after=None if after is None else f"{WITHIN}{after}",
+            )
+        )  # fmt: skip
+    return orders
 
 
 def order_of_run(path: Path, trust: Trust = nobody) -> Order:

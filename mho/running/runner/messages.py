@@ -36,6 +36,7 @@ class Assignment:
     attempt: int
     resume_of: Path | None = None
     after: Path | None = None
+    same_chip: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

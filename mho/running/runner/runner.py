@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mho.errors import BenchError, MhoError, QueueError, recorded_name
-from mho.instruments.bench_file import read_bench_texts
+from mho.instruments.bench_file import is_real, read_bench_texts
 from mho.procedures import stream
 from mho.procedures.origin import bench_key
 from mho.processes import Safed, make_safe_apart
@@ -21,7 +21,7 @@ from mho.running.queue.database import StorageError
 from mho.running.queue.deferred_writes import DeferredWrites
 from mho.running.queue.job import ACTIVE, Job, JobStatus, Order
 from mho.running.queue.job_processes import family_of_workers, runner_lives
-from mho.running.queue.orders import next_run_path, run_before
+from mho.running.queue.orders import next_run_path, run_before, runs_on_chip
 from mho.running.queue.policy import decide
 from mho.running.queue.progress import Pace
 from mho.running.queue.store import GO_ON, Queue
@@ -156,8 +156,12 @@ class Runner:
     def _carry_out(self, job: Job) -> None:
         """Run one job from its start to the decision on what follows."""
         run, after, trouble, error = None, None, "", ""
+        same_chip: tuple[Path, ...] = ()
         try:
-            after = run_before(job.order, self._queue)
+            if job.order.after is not None and is_real(self.bench):
+                same_chip = runs_on_chip(job.order, self._queue)
+            else:
+                after = run_before(job.order, self._queue)
             run = next_run_path(job, self._queue.path.parent)
         except MhoError as refused:
             trouble, error = f"{type(refused).__name__}: {refused}", recorded_name(refused)
@@ -178,7 +182,7 @@ class Runner:
                 self._settle(begun, JobOutcome(JobStatus.FAILED, trouble, safe=True, error=error))
             return
         self._job, self._worker, self._pace, self._state = begun, worker, Pace(job.estimate), "running"
-        worker.tell(Assignment(job.order, run, job.id, begun.attempts, job.resume_of, after))
+        worker.tell(Assignment(job.order, run, job.id, begun.attempts, job.resume_of, after, same_chip))
         self._tell_job(job.id)
         self._presence.announce(self.state())  # it may be long before the job says anything of itself
         self._wait_for(worker)

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, BinaryIO
 
 from mho.errors import Aborted, MhoError, QueueError, recorded_name
+from mho.instruments.bench_file import is_real
 from mho.procedures.catalogue import make_procedure
 from mho.procedures.stream import Control, Ended, Event, Started
 from mho.processes import adopt_orphans, end_alone, end_children, interrupt, leave, left_threads
@@ -27,7 +28,7 @@ from mho.running.failures import failure_reason
 from mho.running.queue.progress import Pace
 from mho.running.runner.messages import EMERGENCY, RUNNER_GONE, Assignment, Command, JobDone, decode
 from mho.running.runner.sender import Outbox
-from mho.running.safety_statement import SafetyObserver, is_real
+from mho.running.safety_statement import SafetyObserver
 from mho.running.trust import anybody
 from mho.runs import Status
 
@@ -145,6 +146,7 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Jo
             seed=order.seed,
             preset=order.preset,
             after=job.after,
+            same_chip=job.same_chip,
             force=order.force,
             output=job.run,
             observers=[safety],

@@ -1,0 +1,94 @@
+"""The jobs of a plan on real instruments have one chip: what one learns of its cells, the next ones know."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from queue_runners import SUPPORT, Desk, order, running, served_bench
+
+from mho.errors import QueueError
+from mho.procedures.chip_in_use import formed_cells_of
+from mho.running.queue import JobStatus, Order, Queue, checked, checked_all, orders_of_plan
+from mho.running.queue.orders import runs_on_chip
+from mho.running.queue.policy import Answer, Policy
+from mho.runs import RunFile
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and sockets as on POSIX")
+
+PLAN = """
+name = "one chip"
+bench = "{bench}"
+
+[[steps]]
+procedure = "queue_procedures:Reading"
+parameters = {{ seconds = 0.3 }}
+
+[[steps]]
+procedure = "queue_procedures:Going"
+parameters = {{ how = "fail" }}
+
+[[steps]]
+procedure = "read"
+name = "other cells"
+parameters = {{ rows = "8:10", columns = "8:10" }}
+"""
+
+
+def formed_in(path: Path) -> np.ndarray:
+    with RunFile(path) as run:
+        (one,) = formed_cells_of(run) or (None,)
+    return np.argwhere(one.mask).tolist() if one is not None else []
+
+
+def test_a_plan_on_real_instruments_keeps_what_it_learns_of_the_chip(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))  # for the workers
+    with served_bench(tmp_path) as (bench, _):
+        (tmp_path / "plan.toml").write_text(PLAN.format(bench=bench), "utf-8")
+        orders = orders_of_plan(tmp_path / "plan.toml")
+        assert [one.after for one in orders] == [None, "@1", "@2"]
+        desk = Desk(tmp_path / "queue.sqlite", bench)
+        with Queue(desk.path) as queue:
+            jobs = queue.add_all(checked_all(orders, queue))
+            queue.set_policy(bench, Policy(on_failure=Answer.SKIP))
+        assert [job.order.after for job in jobs] == [None, "#1", "#2"]
+        with running(desk):
+            pass
+        ended = [desk.job(job.id) for job in jobs]
+        assert [job.status for job in ended] == [JobStatus.FINISHED, JobStatus.FAILED, JobStatus.FINISHED]
+        assert formed_in(ended[0].run) == [[0, 0]]
+        assert formed_in(ended[2].run) == [[0, 0]]  # of which it has read none itself
+
+
+def test_which_runs_are_asked_and_that_none_is_waited_for(tmp_path):
+    with Queue(tmp_path / "queue.sqlite") as queue:
+        for number, ending in enumerate(("finished", "finished", "failed", None), 1):
+            after = f"#{number - 1}" if number > 1 else None
+            job = queue.add(Order("read", {}, "lab.toml", 1, after=after))
+            if ending is not None:
+                run = tmp_path / f"{number}.h5"
+                run.touch()
+                queue.begin(job.id, run=run, worker=1, worker_birth="")
+                queue.end(job.id, JobStatus(ending), "")
+        last = Order("read", {}, "lab.toml", 1, after="#4")
+        assert runs_on_chip(last, queue) == (tmp_path / "3.h5", tmp_path / "2.h5")
+        (tmp_path / "3.h5").unlink()
+        assert runs_on_chip(last, queue) == (tmp_path / "2.h5",)
+        assert runs_on_chip(Order("read", {}, "lab.toml", 1), queue) == ()
+
+
+def test_on_real_instruments_a_job_is_after_a_job_and_not_after_a_file(tmp_path):
+    with served_bench(tmp_path) as (bench, _), Queue(tmp_path / "queue.sqlite") as queue:
+        first = queue.add(checked(order(bench), queue)[0])
+        second, seconds = checked(Order("read", {"rows": "0:1"}, bench, 1, after=f"#{first.id}"), queue)
+        assert second.after == f"#{first.id}"
+        alone = checked(Order("read", {"rows": "0:1"}, bench, 1), queue)[1]
+        assert seconds == alone  # nothing is repeated
+        (tmp_path / "run.h5").touch()
+        with pytest.raises(QueueError, match="real instruments, whose chip is as it is"):
+            checked(Order("read", {"rows": "0:1"}, bench, 1, after=str(tmp_path / "run.h5")), queue)
+        elsewhere = queue.add(Order("read", {}, "simulated", 1))
+        with pytest.raises(QueueError, match="is for bench simulated"):
+            checked(Order("read", {"rows": "0:1"}, bench, 1, after=f"#{elsewhere.id}"), queue)
