@@ -96,7 +96,7 @@ def test_the_meter_s_noise_is_not_told_for_that_of_the_cells() -> None:
         reads[:, sample] = 1.0 + 0.01 / np.sqrt(11) * state.sum(axis=1)
     cells = {name: np.full(48, 1.0) for name in ("levels", "mean", "low", "high", "dwell_low", "dwell_high")}
 
-    def noise_of(white: float) -> list[Estimate]:
+    def noise_of(white: float | np.ndarray) -> list[Estimate]:
         noisy = reads + white * rng.standard_normal(reads.shape)
         squares = noisy.mean(axis=1) ** 2
         variances = (noisy.var(axis=1) / squares)[:, None]
@@ -107,6 +107,11 @@ def test_the_meter_s_noise_is_not_told_for_that_of_the_cells() -> None:
         (noise,) = noise_of(white)
         assert noise.low < 0.01 < noise.high
     assert noise_of(1.0) == []  # nothing of the cells is left
+    few = (
+        0.008 * (np.arange(48) < 7)[:, None]
+    )  # as where few cells are in HRS: the mean over cells hardly stands out
+    values = [one.value for _ in range(8) for one in noise_of(few)]
+    assert np.mean(values) == pytest.approx(noise_of(0.0)[0].value, rel=0.02)
 
 
 def test_traps_that_cannot_be_seen_are_allowed_for() -> None:

@@ -6,9 +6,10 @@ A series of reads over T, each averaged over a, sees of 1/f noise that is a sum 
     K = mean over tau of V(a/tau) - V(T/tau)       V(x) = 2 (1 - (1 - e^-x)/x)/x
 
 of its variance, as what is slower than the series is in its mean. The meter's own noise is white: it is in the variance,
-and in half the mean square D of the step from read to read, of which 1/f noise has but little. Where it stands out, both
-are solved for the noise of the cell; cells in HRS tell nothing else. A trap is seen whose correlation time lies between two
-reads and a quarter of the series; the others are as many as the log-uniform distribution of the base has beside these.
+and in half the mean square D of the step from read to read, of which 1/f noise has but little, so both are solved for the
+noise of the cell. That is needed most in HRS, where few cells have nearly all of the meter's noise. A trap is seen whose
+correlation time lies between two reads and a quarter of the series; the others are as many as the log-uniform distribution
+of the base has beside these.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from mho.confidence import binomial_interval
 Floats = NDArray[np.float64]
 
 FASTEST, SLOWEST = 2.0, 0.25  # reads, and series: correlation times of traps that are seen
-CHANCE = 1e-3  # of cells without white noise, or without noise of their own, that look as if they had it
+CHANCE = 1e-3  # of cells without noise of their own that look as if they had it
 LEAST_SEEN = 0.1  # share of the traps
 HIDDEN = 3.0  # times the median variance: a cell that is noisier hides a trap that is not told
 
@@ -53,8 +54,7 @@ def step_share(interval: float, aperture: float, base: Mapping[str, float]) -> f
 def own_variances(variances: Floats, steps: Floats, seen: float, stepped: float) -> Floats:
     """Return the variances (cells,) of 1/f noise, relative: of series' `variances` and half mean square `steps`.
 
-    The meter's white noise is taken off where it stands out over the cells; none are returned where then nothing is left
-    that stands out.
+    The meter's white noise is taken off; none are returned where then nothing is left that stands out over the cells.
 
     Parameters
     ----------
@@ -63,18 +63,11 @@ def own_variances(variances: Floats, steps: Floats, seen: float, stepped: float)
     """
     from scipy.stats import t as student  # loads slowly
 
-    white = (seen * steps - stepped * variances) / (seen - stepped)
-    if not _stands_out(white, student.isf(CHANCE, max(len(white) - 1, 1))):
-        return variances / seen
     own: Floats = (variances - steps) / (seen - stepped)
-    return own if _stands_out(own, student.isf(CHANCE, max(len(own) - 1, 1))) else own[:0]
-
-
-def _stands_out(values: Floats, certain: float) -> bool:
-    """Return whether the mean of values is above 0 by `certain` standard errors."""
-    if len(values) < 2:
-        return False
-    return bool(values.mean() > certain * values.std(ddof=1) / math.sqrt(len(values)))
+    if len(own) < 2:
+        return own[:0]
+    certain = float(student.isf(CHANCE, len(own) - 1)) * own.std(ddof=1) / math.sqrt(len(own))
+    return own if own.mean() > certain else own[:0]
 
 
 def lasting_share(x: Floats) -> Floats:
