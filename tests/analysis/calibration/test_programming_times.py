@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from mho import run
+from mho.analysis.calibration import read_records, told_beyond_pulses, transitions_of
 from mho.analysis.calibration.experiments.ageing import Watched, ageing
 from mho.analysis.calibration.experiments.gathering import kelvin_of
 from mho.analysis.calibration.experiments.programming_times import undisturbed
 from mho.instruments.simulated import CELL_PRESETS
-from mho.procedures import Retention
+from mho.procedures import Program, Retention
 from mho.runs import RunFile
 
 BASE = asdict(CELL_PRESETS["stanford"])
@@ -73,6 +74,29 @@ def test_cells_that_were_programmed_anew_mend_what_write_verify_chooses() -> Non
     alone, mended = ends[::2], ends[1::2]
     assert all(high < true for _, high in alone)
     assert sum(low < true < high for low, high in mended) >= 3
+
+
+def test_cells_that_were_in_their_windows_already_keep_no_other_from_telling(tmp_path: Path) -> None:
+    """A block of which a half was programmed before: of that half no run says when."""
+    digits = np.random.default_rng(2).integers(0, 4, (16, 16))
+    paths = [tmp_path / f"{number}.h5" for number in range(3)]
+    run(Program(digits=digits[:, :8]), "stanford-arrays", seed=1, output=paths[0])
+    run(Program(digits=digits), "stanford-arrays", seed=2, output=paths[1], after=paths[0])
+    run(
+        Retention(rows="0:16", columns="0:16", last=1e5),
+        "stanford-arrays",
+        seed=3,
+        output=paths[2],
+        after=paths[1],
+    )
+    with RunFile(paths[1]) as file:
+        pulsed = file.table("pulses")
+        cells = set(zip(pulsed["row"][pulsed["kind"] > 0], pulsed["column"][pulsed["kind"] > 0], strict=True))
+    assert 90 < len(cells) < 160
+    told = told_beyond_pulses(paths[1:], transitions_of(read_records(paths[1:]).columns, BASE), BASE)
+    by_name = {one.name: one for one in told.estimates}
+    assert by_name["relaxation"].low < BASE["relaxation"] < by_name["relaxation"].high
+    assert by_name["drift"].low < BASE["drift"] < by_name["drift"].high
 
 
 def test_the_temperature_that_a_chuck_read_counts_before_the_demanded_one(tmp_path: Path) -> None:

@@ -192,10 +192,12 @@ def _retention(
     whole = np.isfinite(reads).all(axis=1)
     good = (reads[whole][0] > base["relaxation_full"]) if whole.any() else np.zeros(0, bool)
     good &= np.array([tuple(cell) not in before.still for cell in cells.tolist()], bool)
+    begun = np.array([before.written.get((row, column), np.nan) for row, column in cells.tolist()])
+    if (dated := good & np.isfinite(begun)).sum() >= FEWEST:
+        good = dated  # others were in their windows when the rest was programmed: their pulses are older
     if good.sum() < FEWEST or whole.sum() < LEAST_READS:
         return [], FEW_READS
-    reads, times = reads[whole][:, good], times[whole][:, good]
-    begun = np.array([before.written.get((row, column), np.nan) for row, column in cells[good].tolist()])
+    reads, times, begun = reads[whole][:, good], times[whole][:, good], begun[good]
     known = bool(np.isfinite(begun).all() and (begun < times[0]).all())
     ages = times - begun if known else times - times[0] + age
     aperture = _aperture(run, float(np.diff(np.unique(times)).min()))
