@@ -21,6 +21,12 @@ Scores = Callable[[Floats], tuple[Floats, Floats]]  # to them and their derivati
 STEP = 1e-4  # of a coordinate, for scores
 PROBE = 0.3  # deviations, for the curvature
 WIDE_PROBE = 1.0  # the same, to both sides, where slopes are rough on the way of the first
+STEEPER = 10.0  # times the other: a side of such curvature is a cliff, and the other one tells the width
+UNSEEN = 0.7  # deviations of the prior, from which a width is little more than the prior's
+CUT = (
+    2.5,
+    1.0,
+)  # deviations, up to which cliffs are looked for; of the log-posterior, below what the width says, at one
 WEAKEST = 0.1  # least curvature, in units of that by the scores, which a few odd cells raise
 ROUNDS = 80
 ENOUGH = 2e-2  # expected gain of the log-posterior at which the search ends
@@ -117,7 +123,13 @@ def infer(
     covariance, repaired = _width(
         lambda u: scored(u)[1].sum(axis=0) - (u - mean) / width**2, place.u, place.outer
     )
-    return Posterior(place.u, covariance, place.likelihood, place.value, converged, repaired)
+    middle, covariance = _cut_off(
+        lambda u: float(likelihood(u).sum()) - 0.5 * float((((u - mean) / width) ** 2).sum()),
+        place.u,
+        covariance,
+        np.flatnonzero(np.sqrt(np.diag(covariance)) > UNSEEN * width),
+    )
+    return Posterior(middle, covariance, place.likelihood, place.value, converged, repaired)
 
 
 @dataclass(frozen=True)
@@ -199,19 +211,75 @@ def _width(slope: Callable[[Floats], Floats], u: Floats, curve: Floats) -> tuple
     """Return the covariance with the curvature at `u`, and whether that was repaired; `curve` is what it is about.
 
     Where a probe of a part of a deviation sees no clear curvature, one of a whole deviation to both sides is taken: slopes
-    may have steps where a read lies close to a threshold.
+    may have steps where a read lies close to a threshold. A cliff on one side does not tell the width on the other.
     """
     axes = np.linalg.inv(np.linalg.cholesky(curve)).T  # columns: about one deviation each, uncorrelated
     here = slope(u)
     near = np.stack([axes.T @ (here - slope(u + PROBE * axis)) / PROBE for axis in axes.T])
     strength, directions, repaired = _curved(near)
     if repaired:
-        both = [slope(u - WIDE_PROBE * axis) - slope(u + WIDE_PROBE * axis) for axis in axes.T]
-        strength, directions, repaired = _curved(
-            np.stack([axes.T @ one / (2.0 * WIDE_PROBE) for one in both])
-        )
+        sides = [
+            [axes.T @ (here - slope(u + side * axis)) / side for axis in axes.T]
+            for side in (WIDE_PROBE, -WIDE_PROBE)
+        ]
+        strength, directions, repaired = _curved(_of_both(*map(np.array, sides)))
     root = axes @ directions / np.sqrt(np.maximum(strength, WEAKEST))
     return root @ root.T, repaired
+
+
+def _of_both(above: Floats, below: Floats) -> Floats:
+    """Return the curvature (rows by axis) seen on both sides: their mean, or what one tells where the other is a cliff."""
+    sides = np.stack([above, below])
+    strength = sides.diagonal(axis1=1, axis2=2)
+    cliff = (strength > STEEPER * strength[::-1]) & (strength[::-1] > WEAKEST)
+    weights = np.where(cliff, 0.0, np.where(cliff[::-1], 1.0, 0.5))
+    seen: Floats = (weights[:, :, None] * sides).sum(axis=0)
+    return seen
+
+
+def _cut_off(
+    log_posterior: Callable[[Floats], float], u: Floats, covariance: Floats, unseen: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
+    """Return mean and covariance without what lies beyond a cliff of the log-posterior.
+
+    Data may rule out one side of a parameter and be silent on the other: at the mode there is then no curvature but the
+    prior's, and much of what that allows does not explain what was measured. Of the coordinates that are `unseen` the
+    normal distribution is cut off where the log-posterior falls below it, and mean and variance of what remains are taken;
+    other coordinates follow as they go together.
+    """
+    for place in unseen:
+        along = covariance[:, place] / np.sqrt(covariance[place, place])
+        low, high = -_cliff(log_posterior, u, -along), _cliff(log_posterior, u, along)
+        if np.isfinite(low) or np.isfinite(high):
+            shift, variance = _cut_normal(low, high)
+            u = u + shift * along
+            covariance = covariance - (1.0 - variance) * np.outer(along, along)
+    return u, covariance
+
+
+def _cliff(log_posterior: Callable[[Floats], float], u: Floats, along: Floats) -> float:
+    """Return after how many deviations `along` the log-posterior falls below what these say; inf where it does not."""
+    furthest, fallen = CUT
+    top = log_posterior(u)
+
+    def beyond(reach: float) -> bool:
+        return not top - log_posterior(u + reach * along) < 0.5 * reach**2 + fallen
+
+    if not beyond(furthest):
+        return np.inf
+    low, high = 0.0, furthest
+    for _ in range(8):
+        middle = 0.5 * (low + high)
+        low, high = (low, middle) if beyond(middle) else (middle, high)
+    return high
+
+
+def _cut_normal(low: float, high: float) -> tuple[float, float]:
+    """Return mean and variance of a unit normal variable between `low` and `high`, either of which may be infinite."""
+    from scipy.stats import truncnorm  # loads slowly
+
+    cut = truncnorm(low, high)
+    return float(cut.mean()), float(cut.var())
 
 
 def _curved(slopes: Floats) -> tuple[Floats, Floats, bool]:

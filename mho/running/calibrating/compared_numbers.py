@@ -221,16 +221,20 @@ def _by_cell(columns: Columns, kind: int) -> list[Floats]:
 
 
 def _edges(values: Floats) -> Floats:
-    """Return the edges of bins, each with enough of the values; fewer than two where there are too few."""
+    """Return the edges of bins, each with enough of the values; fewer than two where there are too few.
+
+    Edges lie between values: many are steps of one ladder, and a file keeps them in single precision, so that an edge at a
+    step would have the steps of a file on one side and those of a drawn chip on the other.
+    """
     known = np.unique(np.float32(values)).astype(float)
     if not len(known):
         return np.empty(0)
     if np.all(known > 0.0):
         known = known[np.append(True, np.diff(known) > SAME * known[1:])]
-    if len(known) <= DISTINCT:
-        inner = 0.5 * (known[1:] + known[:-1])
-    else:
-        inner = np.unique(np.quantile(values, np.linspace(0.0, 1.0, BINS + 1)[1:-1]))
+    inner = 0.5 * (known[1:] + known[:-1])
+    if len(known) > DISTINCT:
+        wanted = np.quantile(values, np.linspace(0.0, 1.0, BINS + 1)[1:-1])
+        inner = inner[np.unique(np.clip(np.searchsorted(inner, wanted), 0, len(inner) - 1))]
     edges = np.concatenate([[known[0] * (1.0 - SAME) - TINY], inner, [known[-1] * (1.0 + SAME) + TINY]])
     kept = [edges[0]]  # a bin with too few joins the next one
     for edge in edges[1:]:

@@ -8,12 +8,13 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import truncnorm
 
 from benchmarks._hidden_presets import hidden, random_pulses
 from mho.analysis.calibration import calibrating, sought, transitions_of
 from mho.analysis.calibration.calibrating import Calibration, Coordinates
 from mho.analysis.calibration.experiments import Estimate
-from mho.analysis.calibration.posterior import Posterior, infer
+from mho.analysis.calibration.posterior import Posterior, _width, infer
 from mho.analysis.calibration.preset_text import as_preset_file
 from mho.instruments.simulated import CELL_PRESETS, cell_preset, preset_text
 from mho.running.optimising.posterior_draws import PosteriorDraws
@@ -133,6 +134,39 @@ def test_steps_of_the_slope_are_no_lack_of_curvature() -> None:
     assert not quadratic(0.0, flat=False).repaired
     assert not quadratic(0.05, flat=False).repaired
     assert quadratic(0.0, flat=True).repaired
+
+
+@pytest.mark.parametrize(("below", "above"), [(-9.0, 0.6), (-0.3, 9.0), (-1.1, 0.5), (-9.0, 9.0)])
+def test_what_the_data_rule_out_on_one_side_is_cut_off(below: float, above: float) -> None:
+    """Data tell nothing of the first coordinate but that it lies between two ends; the second goes with it."""
+    beside = np.linspace(-2.0, 2.0, 100)
+
+    def scores(u: Floats) -> tuple[Floats, Floats]:
+        over, under, apart = max(u[0] - above, 0.0), max(below - u[0], 0.0), u[1] - 0.3 * u[0] - beside
+        cells = -0.5 * (over**2 + under**2) / 0.02**2 / 100 - 0.5 * apart**2
+        return cells, np.stack([(under - over) / 0.02**2 / 100 + 0.3 * apart, -apart], axis=1)
+
+    found = infer(lambda u: scores(u)[0], np.zeros(2), scores=scores)
+    width = (1.0 + 0.3**2 * 100 - 30.0**2 / 101) ** -0.5  # of the first, without the ends
+    true = truncnorm(below / width, above / width, scale=width)
+    assert not found.repaired
+    assert found.mean[0] == pytest.approx(true.mean(), abs=0.03)
+    assert found.deviation[0] == pytest.approx(true.std(), rel=0.04)
+    assert found.mean[1] == pytest.approx(0.3 * found.mean[0], abs=0.01)  # they go together
+    assert found.deviation[1] == pytest.approx(np.hypot(0.1, 0.3 * true.std()), rel=0.05)
+
+
+def test_a_cliff_on_one_side_does_not_tell_the_width_on_the_other() -> None:
+    def slope(u: Floats) -> Floats:
+        step = 4.0 * np.sign(u[1]) * (abs(u[1]) > 0.01)  # the curvature is not clear near by
+        return np.array([-u[0] - 1e4 * max(u[0] - 0.5, 0.0), step - 100.0 * u[1]])
+
+    for mirrored in (1.0, -1.0):
+        covariance, repaired = _width(
+            lambda u, m=mirrored: m * slope(m * u), np.zeros(2), np.diag([1.0, 100.0])
+        )
+        assert not repaired
+        np.testing.assert_allclose(np.diag(covariance), [1.0, 1.0 / 60.0], rtol=0.01)
 
 
 def fitted(*, repaired: bool) -> Calibration:

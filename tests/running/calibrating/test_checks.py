@@ -12,6 +12,7 @@ from mho.analysis.imports import import_table
 from mho.procedures import Form, Program, Response, Switching
 from mho.running import run
 from mho.running.calibrating import Check, check_runs, save_checks
+from mho.running.calibrating.compared_numbers import _edges, _grouped
 from mho.running.calibrating.measured import measured_run
 from mho.running.calibrating.replicas import repeat
 
@@ -85,6 +86,26 @@ def test_the_same_seed_draws_the_same(runs: dict[str, Path]) -> None:
     one, again, other = (repeat(measured, "stanford", seed) for seed in (3, 3, 4))
     np.testing.assert_array_equal(one["conductance"], again["conductance"])
     assert len(one["time"]) != len(other["time"])
+
+
+def test_edges_of_bins_lie_between_the_steps_of_a_ladder() -> None:
+    """A file has voltages in single precision, a drawn chip in double: both fall into the same bins."""
+    steps = np.random.default_rng(1).choice(np.linspace(1.3, 2.2, 40), 2000)
+    exact, kept = steps, np.float32(steps).astype(float)
+    assert (exact != kept).any()
+    edges = _edges(kept)
+    assert 4 < len(edges) < 40
+    for one, other in zip(_grouped(edges, kept, steps), _grouped(edges, exact, steps), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_chips_own_preset_passes_on_a_whole_program_run(tmp_path: Path) -> None:
+    path = tmp_path / "program.h5"
+    digits = np.random.default_rng(4).integers(0, 4, (12, 12))
+    run(Program(digits=digits), "stanford-arrays", seed=1, output=path)
+    checks = check_runs([path], "stanford", DRAWS, seed=1).checks
+    assert len(checks) > 25
+    assert np.mean([one.outside for one in checks]) < 0.12
 
 
 def test_a_number_beyond_all_drawn_ones_has_the_least_probability() -> None:
