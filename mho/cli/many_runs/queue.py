@@ -46,7 +46,11 @@ Number = Annotated[int, typer.Argument(help="of the job, as `mho queue list` sho
 Priority = Annotated[int | None, typer.Option(help="the highest goes first; 0 unless said otherwise")]
 Seed = Annotated[int | None, typer.Option(help="of everything random; fresh at every attempt when left out")]
 After = Annotated[
-    str | None, typer.Option(help="go on with the chip that this run left: a run file (simulated), or #JOB")
+    str | None,
+    typer.Option(
+        help='go on with the chip that this run left: a run file (simulated), or #JOB; "" for none, which a job that is '
+        "edited to another bench needs"
+    ),
 ]
 Force = Annotated[
     bool | None,
@@ -112,7 +116,7 @@ def add(
             _report_all(queue.add_all(orders, priority=priority or 0), json_)
         return
     words = typed_parameters(context, seed)
-    order = Order(procedure, words, bench, seed, preset, output, Path.cwd(), after, bool(force))
+    order = Order(procedure, words, bench, seed, preset, output, Path.cwd(), after or None, bool(force))
     with Queue() as queue:
         order, estimate = checked(order, queue, asking(trust))
         _report(queue.add(order, priority=priority or 0, estimate=estimate), json_)
@@ -245,12 +249,12 @@ def edit(
         before = job.order
         words = typed_parameters(context, seed)
         given: dict[str, Any] = {
-            "bench": bench, "seed": seed, "preset": preset, "after": after, "output": output and output.resolve(),
-            "force": force,
+            "bench": bench, "seed": seed, "preset": preset, "output": output and output.resolve(), "force": force,
         }  # fmt: skip
         order = replace(
             before,
             parameters=before.parameters | words,
+            after=before.after if after is None else after or None,
             **{name: value for name, value in given.items() if value is not None},
         )
         if order != before:

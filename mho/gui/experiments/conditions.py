@@ -1,7 +1,8 @@
-"""The form's conditions of a run: the seed, and the chip and cells of a simulated bench."""
+"""The form's conditions of a run: the seed, its chip, and the cells of a simulated bench."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 AS_IN_FILE = "as the bench file says"
 FRESH = "a fresh one"
 CHOOSE = "as a run left it…"
+NONE = "none"
+GOOD = ("queued", "running", "paused", "finished")
+"""Statuses of jobs whose chip is offered."""
 OFFERED = 8
 """Jobs whose chip is offered, the newest."""
 
@@ -34,11 +38,8 @@ class Conditions(QWidget):
         self.seed_line.setToolTip("of everything random in the run; the same seed gives the same run")
         self.seed_line.textChanged.connect(self._typed)
         self.chip = QComboBox()
-        self.chip.setToolTip("the simulated chip: a fresh one, or the one that another run left")
         self.chip.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.chip.setMinimumContentsLength(12)
-        self.chip.addItem(FRESH)
-        self.chip.addItem(CHOOSE)
         self.chip.currentIndexChanged.connect(self._chip_chosen)
         self.chip.activated.connect(self._choose_run)
         self.cells = QComboBox()
@@ -52,33 +53,44 @@ class Conditions(QWidget):
             "limits of the bench file that can hardly be meant are not questioned for this job"
         )
         self.insist.toggled.connect(self.edited)
+        self._chip_label = QLabel()
+        self._simulated = False
         self._jobs: list[tuple[str, str]] = []
         self._layout = QFormLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
-        for text, widget in (
-            ("Seed of the run", self.seed_line), ("Simulated chip", self.chip), ("Simulated cells", self.cells),
-            ("Limits", self.insist),
+        for label, widget in (
+            (QLabel("Seed of the run"), self.seed_line), (self._chip_label, self.chip),
+            (QLabel("Simulated cells"), self.cells), (QLabel("Limits"), self.insist),
         ):  # fmt: skip
-            label = QLabel(text)
             label.setMinimumWidth(110)
             self._layout.addRow(label, widget)
-        self._only_where_simulated(False)
+        self.show_simulated(False)
         self.show_force(False)
 
-    def _only_where_simulated(self, simulated: bool) -> None:
-        for widget in (self.chip, self.cells):
-            self._layout.setRowVisible(widget, simulated)
-
     def show_simulated(self, simulated: bool) -> None:
-        """Show the fields for chip and cells only where they are simulated."""
-        self._only_where_simulated(simulated)
+        """Show the fields for chip and cells where they are simulated; elsewhere the job before, if the order names one."""
+        self._simulated = simulated
+        self._chip_label.setText("Simulated chip" if simulated else "Same chip")
+        self.chip.setToolTip(
+            "the simulated chip: a fresh one, or the one that another run left"
+            if simulated
+            else "the job that had this chip before: the cells that were formed then are known"
+        )
         if not simulated:
-            self.chip.setCurrentIndex(0)
             self.cells.setCurrentText(AS_IN_FILE)
+        self._layout.setRowVisible(self.cells, simulated)
+        self._list_chips()
 
-    def offer_chips(self, jobs: Sequence[Job]) -> None:
-        """Offer the chips that jobs leave; what is chosen stays chosen."""
-        good = [job for job in jobs if job.status in ("queued", "running", "paused", "finished")]
+    def offer_chips(self, jobs: Sequence[Job], edited: int | None = None) -> None:
+        """Offer the chips that jobs leave, but not the edited job and those after it; what is chosen stays chosen."""
+        following = defaultdict(list)
+        for job in jobs:
+            following[job.order.after].append(f"#{job.id}")
+        never = [f"#{edited}"]
+        for one in never:  # grows meanwhile
+            never += following.pop(one, [])
+        shut = set(never)
+        good = [job for job in jobs if job.status in GOOD and f"#{job.id}" not in shut]
         newest = sorted(good, key=lambda job: job.id, reverse=True)[:OFFERED]
         offered = [
             (f"as job {job.id} ({job.order.procedure.rpartition(':')[2].lower()}) leaves it", f"#{job.id}")
@@ -87,20 +99,24 @@ class Conditions(QWidget):
         if offered == self._jobs:
             return
         self._jobs = offered
+        self._list_chips()
+
+    def _list_chips(self) -> None:
         chosen, text = self.chip.currentData(), self.chip.currentText()
         with QSignalBlocker(self.chip):
             self.chip.clear()
-            self.chip.addItem(FRESH)
-            for words, after in offered:
+            self.chip.addItem(FRESH if self._simulated else NONE)
+            for words, after in self._jobs:
                 self.chip.addItem(words, after)
-            self.chip.addItem(CHOOSE)
-            self._show_chip(chosen, text)
+            if self._simulated:
+                self.chip.addItem(CHOOSE)
+            self.choose_chip(chosen, text)
 
     def fill(self, order: Order) -> None:
         """Show the conditions of an order."""
         self.seed_line.setText("" if order.seed is None else str(order.seed))
         self.cells.setCurrentText(order.preset or AS_IN_FILE)
-        self._show_chip(order.after)
+        self.choose_chip(order.after)
         self.show_force(order.force)
 
     def show_force(self, force: bool) -> None:
@@ -108,14 +124,13 @@ class Conditions(QWidget):
         self.insist.setChecked(force)
         self._layout.setRowVisible(self.insist, force)
 
-    def _show_chip(self, after: str | None, words: str = "") -> None:
-        """Choose the chip that a run left, which is offered from then on; None for a fresh one."""
-        if after is None:
-            self.chip.setCurrentIndex(0)
-            return
-        if self.chip.findData(after) < 0:
-            self.chip.insertItem(1, words or f"as {Path(after).name} left it", after)
-        self.chip.setCurrentIndex(self.chip.findData(after))
+    def choose_chip(self, after: str | None, words: str = "") -> None:
+        """Choose the chip that a run left, which is offered from then on; None for a fresh one, or a real one as it is."""
+        if after is not None and self.chip.findData(after) < 0:
+            run = f"job {after[1:]}" if after.startswith("#") else Path(after).name
+            self.chip.insertItem(1, words or f"as {run} left it", after)
+        self.chip.setCurrentIndex(0 if after is None else self.chip.findData(after))
+        self._layout.setRowVisible(self.chip, self._simulated or after is not None)
 
     def seed(self) -> int | None:
         """Return the seed, or None for a fresh one."""
@@ -128,7 +143,7 @@ class Conditions(QWidget):
         return None if text == AS_IN_FILE or self.after() else text
 
     def after(self) -> str | None:
-        """Return the run whose chip is used: a run file, or a job as ``#5``; None for a fresh chip."""
+        """Return the run whose chip is used: a run file, or a job as ``#5``; None as for `choose_chip`."""
         after: str | None = self.chip.currentData()
         return after
 
@@ -146,7 +161,7 @@ class Conditions(QWidget):
         if self.chip.itemText(index) != CHOOSE:
             return
         path, _ = QFileDialog.getOpenFileName(self, "Run whose chip to go on with", "", "Run files (*.h5)")
-        self._show_chip(path or None)
+        self.choose_chip(path or None)
 
     def _typed(self) -> None:
         ground = f"background: {theme.colours().wrong_ground};" if self.problems() else ""

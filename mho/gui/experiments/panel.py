@@ -58,6 +58,7 @@ class ExperimentsPanel(QWidget):
         session.edit_wanted.connect(lambda job: self.show_order(job.order, job.id))
         session.cells_selected.connect(self._take_cells)
         session.bench_changed.connect(self._bench_changed)
+        session.bench_changed.connect(lambda: self.conditions.choose_chip(None))  # else the other bench's
         session.ask(known_offers, self._offer)
 
     def _build(self) -> None:
@@ -77,7 +78,6 @@ class ExperimentsPanel(QWidget):
         self.defaults.setEnabled(False)
         self.conditions = Conditions()
         self.conditions.edited.connect(self._edited)
-        self.session.jobs_changed.connect(self.conditions.offer_chips)
         self._place = QVBoxLayout()
         inside = QWidget()
         column = QVBoxLayout(inside)
@@ -94,6 +94,8 @@ class ExperimentsPanel(QWidget):
         self.estimate.setTextFormat(Qt.TextFormat.PlainText)
         self.estimate.setWordWrap(True)
         self.buttons = OrderButtons(self.session, self.order, self._words)
+        self.buttons.leave.clicked.connect(self._offer_chips)
+        self.session.jobs_changed.connect(self._offer_chips)
         head = QHBoxLayout()
         head.addWidget(self.heading, 1)
         head.addWidget(self.defaults)
@@ -138,6 +140,7 @@ class ExperimentsPanel(QWidget):
         def then() -> None:
             self.conditions.fill(order)
             self.buttons.edit(job)
+            self._offer_chips()
 
         self.show_form(order.procedure, order.parameters, then)
 
@@ -164,6 +167,8 @@ class ExperimentsPanel(QWidget):
         self.defaults.setEnabled(True)
         self.name = name
         self.buttons.edit(None)
+        self._offer_chips()
+        self.conditions.choose_chip(None)
         self.conditions.show_force(False)
         self._fill_last(quietly=True)
         self._edited()
@@ -188,7 +193,7 @@ class ExperimentsPanel(QWidget):
         jobs = [job for job in self.session.jobs if job.order.procedure.lower() == self.name.lower()]
         if jobs:
             last = max(jobs, key=lambda job: job.id).order
-            self._fill(replace(last, force=False))  # this one was not confirmed
+            self._fill(replace(last, after=None, force=False))  # which nobody has asked for here
         elif not quietly:
             self.session.tell("INFO", f"no job of {self.name} is in the queue or was; nothing was filled in")
 
@@ -217,6 +222,9 @@ class ExperimentsPanel(QWidget):
         assert self.form is not None
         self.form.fill(order.parameters)
         self.conditions.fill(order)
+
+    def _offer_chips(self) -> None:
+        self.conditions.offer_chips(self.session.jobs, self.buttons.job)
 
     def _bench_changed(self, bench: str) -> None:
         self.session.ask(lambda: is_simulated(bench), self.conditions.show_simulated)

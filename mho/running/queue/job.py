@@ -63,7 +63,8 @@ class Order:
     folder : Path
         Absolute; relative paths start here.
     after : str or None
-        A run file, or ``#5`` for the run of job 5: whose simulated chip is gone on with. None for a fresh chip.
+        A run file, or ``#5`` for the run of job 5: whose simulated chip is gone on with. None for a fresh chip. On real
+        instruments the job that had the chip before, or None.
     force : bool
         Whether limits of the bench file that can hardly be meant are taken as they are.
     """

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mho.errors import InputError, QueueError
+from mho.errors import InputError, MhoError, QueueError
 from mho.instruments.bench_file import is_real, read_bench_texts
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure, known_procedures, make_procedure
@@ -16,7 +16,7 @@ from mho.procedures.origin import bench_key
 from mho.running.plan import load_plan
 from mho.running.queue.durations import expected_seconds
 from mho.running.queue.job import WITHIN, Job, JobStatus, Order
-from mho.running.queue.store import Queue
+from mho.running.queue.store import Queue, job_number
 from mho.running.rehearsal import check_on_twins
 from mho.running.trust import (
     Code,
@@ -127,7 +127,8 @@ def expect(
 def ground(order: Order, queue: Queue, *, simulated: bool) -> str:
     """Return in full the run or job that an order continues, as far as it can be checked before it runs.
 
-    On real instruments it is the job that had the same chip before: only what was learnt of its cells goes on.
+    On real instruments it is the job that had the same chip before: only what was learnt of its cells goes on, and of a
+    job removed since that is nothing.
 
     Raises
     ------
@@ -137,11 +138,11 @@ def ground(order: Order, queue: Queue, *, simulated: bool) -> str:
     after = order.after or ""
     if after.startswith(WITHIN):  # of a plan
         return after
-    number = _job_number(after)
+    number = job_number(after)
     if not simulated and number is None:
         raise QueueError(
-            f"bench {order.bench} has real instruments, whose chip is as it is; leave out --after {after}, or name the job "
-            "that had the chip before, as #5"
+            f"bench {order.bench} has real instruments, whose chip is as it is: it goes on from no file, as {after}; name "
+            'the job that had the chip before, as #5, or none by --after ""'
         )
     if order.preset is not None:
         raise QueueError(
@@ -153,15 +154,11 @@ def ground(order: Order, queue: Queue, *, simulated: bool) -> str:
                 f"there is no run file {after} to go on from; name one, or #5 for the run of job 5"
             )
         return str(Path(after).resolve())
-    job = queue.job(number)
-    if job.order.bench != order.bench:
-        raise QueueError(f"job {number} is for bench {job.order.bench}; a job after it is for the same bench")
+    if (simulated or not queue.removed(number)) and (bench := queue.job(number).order.bench) != order.bench:
+        raise QueueError(
+            f'job {number} is for bench {bench}, and so is a job after it; one for another bench needs --after ""'
+        )
     return f"#{number}"
-
-
-def _job_number(after: str) -> int | None:
-    number = after.removeprefix("#")
-    return int(number) if number.isdecimal() and number.isascii() else None
 
 
 def run_before(order: Order, queue: Queue) -> Path | None:
@@ -174,7 +171,7 @@ def run_before(order: Order, queue: Queue) -> Path | None:
     """
     if order.after is None:
         return None
-    number = _job_number(order.after)
+    number = job_number(order.after)
     if number is None:
         return Path(order.after)
     job = queue.job(number)
@@ -189,19 +186,19 @@ def runs_on_chip(order: Order, queue: Queue) -> tuple[Path, ...]:
     """Return the run files that tell which cells of the chip in real instruments are formed, as the order is about to run.
 
     They are those of the jobs before it on the chip, back to the last that finished: that one has the record of all before.
-    A job that failed, or was not begun yet, keeps no other from running: the chip is as it is.
+    A job that failed, left a file that cannot be read, or was not begun yet, keeps no other from running: the chip is as it
+    is.
     """
-    after, runs = order.after, []
-    while after is not None and (number := _job_number(after)) is not None:
-        try:
-            job = queue.job(number)
-        except QueueError:  # removed since
+    runs = []
+    for job in queue.chain(order.after):
+        if job.order.bench != order.bench:  # changed to another bench since, which has another chip
             break
         if job.run is not None and job.run.is_file():
-            runs.append(job.run)
             if job.status is JobStatus.FINISHED:
+                runs.append(job.run)
                 break
-        after = job.order.after
+            with contextlib.suppress(MhoError), RunFile(job.run):
+                runs.append(job.run)
     return tuple(runs)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -41,6 +41,12 @@ SAFED = "made safe by a fresh process"
 def queue_path(folder: str | os.PathLike[str] | None = None) -> Path:
     """Return where the queue of a runs folder lies; the folder is ``MHO_RUNS`` or ``data/runs`` unless given."""
     return Path(folder or os.environ.get("MHO_RUNS") or DEFAULT_FOLDER).resolve() / NAME
+
+
+def job_number(after: str) -> int | None:
+    """Return the number of the job that an order is `after`; None where that is a run file."""
+    number = after.removeprefix("#")
+    return int(number) if number.isdecimal() and number.isascii() else None
 
 
 class Queue:
@@ -107,6 +113,22 @@ class Queue:
                 f"there is no job {number} in queue {self.path}; `mho queue list` shows which there are"
             )
         return found[0]
+
+    def removed(self, number: int) -> bool:
+        """Return whether there was a job `number`, and is not any more."""
+        question = "FROM sqlite_sequence WHERE name = 'jobs' AND ? BETWEEN 1 AND seq AND ? NOT IN (SELECT id FROM jobs)"
+        return bool(self._database.value(f"SELECT count(*) {question}", (number, number)))
+
+    def chain(self, after: str | None) -> Iterator[Job]:
+        """Yield the jobs that an order `after` goes on from, the nearest first, each once, as far as they are there."""
+        seen: set[int] = set()  # a ring may be in the queue of an earlier mho
+        while after is not None and (number := job_number(after)) is not None and number not in seen:
+            seen.add(number)
+            found = self._jobs("WHERE id = ?", number)
+            if not found:
+                return
+            yield found[0]
+            after = found[0].order.after
 
     def shown(
         self,
@@ -207,9 +229,17 @@ class Queue:
         return self.add(job.order, priority=job.priority, estimate=took)
 
     def edit(self, number: int, order: Order, *, estimate: float | None = None) -> Job:
-        """Replace the order of a queued job; on another bench it is appended to all others."""
+        """Replace the order of a queued job; on another bench it is appended to all others.
+
+        An order that would go on from the job itself is refused here, where no other process changes a job between.
+        """
         with self._database.changing():
             job = self._waiting(number)
+            if any(earlier.id == number for earlier in self.chain(order.after)):
+                itself = "itself" if order.after == f"#{number}" else f"{order.after}, which goes on from it"
+                raise QueueError(
+                    f'job {number} cannot go on from {itself}; name another, or none by --after ""'
+                )
             columns = order_row(order) | {"estimate": estimate}
             if order.bench != job.order.bench:
                 columns["position"] = self._end_of_line(order.bench)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from queue_procedures import Reading
-from queue_runners import SUPPORT, Desk, eventually, order, running
+from queue_runners import SUPPORT, Desk, eventually, order, running, served_bench
 from rich.console import Console
 
 from mho import run
@@ -198,6 +198,24 @@ def test_a_job_goes_on_with_the_chip_that_another_job_or_run_left(shell, json_of
     assert json_of("add", "read", *cells, "--after", jobs[0].run)["after"] == str(jobs[0].run)
     assert json_of("clone", jobs[2].run)["after"] == str(jobs[1].run)
     assert json_of("edit", 4, "--after", 3)["after"] == "#3"
+
+
+@pytest.mark.parametrize("real", [True, False])
+def test_a_job_is_not_put_after_itself_and_leaves_its_ground(shell, json_of, desk, tmp_path, real):
+    with served_bench(tmp_path) as (served, _):
+        bench = served if real else "simulated"
+        assert json_of("add", "read", "--rows", 0, "--bench", bench, "--after", "")["after"] is None
+        assert json_of("add", "read", "--rows", 0, "--bench", bench, "--after", "#1")["after"] == "#1"
+        ring = 'which goes on from it; name another, or none by --after ""\n'
+        assert shell("edit", 1, "--after", "#2") == (2, "", f"mho: job 1 cannot go on from #2, {ring}")
+        assert "job 2 cannot go on from itself" in shell("edit", 2, "--after", 2)[2]
+        if real:
+            told = f'job 1 is for bench {bench}, and so is a job after it; one for another bench needs --after ""'
+            assert shell("edit", 2, "--bench", "simulated") == (2, "", f"mho: {told}\n")
+            moved = json_of("edit", 2, "--bench", "simulated", "--after", "")
+            assert (moved["bench"], moved["after"]) == ("simulated", None)
+        else:
+            assert json_of("edit", 2, "--after", "")["after"] is None
 
 
 def test_a_job_whose_ground_failed_fails_and_says_so(shell, desk, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from pymeasure.experiment import BooleanParameter, FloatParameter
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QComboBox, QLineEdit
-from queue_runners import SUPPORT
+from queue_runners import SUPPORT, served_bench
 from window_steps import choose, drop_file, press
 
 from mho.gui.experiments.panel import ExperimentsPanel
@@ -309,6 +309,88 @@ def test_a_run_goes_on_with_the_chip_of_a_job_or_of_a_run_file(
     chip.activated.emit(chip.count() - 1)
     assert panel.order().after is None
     assert panel.order().preset == "quiet"
+
+
+@pytest.fixture
+def real(panel: ExperimentsPanel, tmp_path: Path) -> str:
+    """A bench file of real instruments, to which the window has turned; nobody answers there."""
+    with served_bench(tmp_path) as (bench, _):
+        pass
+    panel.session.set_bench(bench)
+    return bench
+
+
+def test_a_new_job_on_real_instruments_is_after_none_whatever_the_last_one_was(
+    panel: ExperimentsPanel, real: str, qtbot
+) -> None:
+    with Queue(panel.session.queue_path) as queue:
+        gone = queue.add(Order("read", {"rows": "0"}, real))
+        queue.add(Order("read", {"rows": "1"}, real, after=f"#{gone.id}"))
+        queue.remove(gone.id)
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=SOON)
+    choose(panel, "read", qtbot)
+    assert panel.form.values() == {"rows": "1"}
+    assert panel.order().after is None
+    qtbot.waitUntil(lambda: panel.expected is not None, timeout=SOON)
+    assert panel.conditions.chip.isHidden()
+    press(panel.buttons.queue, qtbot)
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 2, timeout=SOON)
+    assert panel.session.jobs[-1].order.after is None
+
+
+def test_a_job_on_real_instruments_keeps_the_one_before_it_until_that_is_taken_off(
+    panel: ExperimentsPanel, real: str, qtbot
+) -> None:
+    with Queue(panel.session.queue_path) as queue:
+        first, second, third = (
+            queue.add(Order("read", {}, real, after=after)) for after in (None, "#1", "#2")
+        )
+        queue.remove(first.id)
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 2, timeout=SOON)
+    edit_first(panel, qtbot)
+    qtbot.waitUntil(lambda: panel.expected is not None, timeout=SOON)  # the one that was removed is no error
+    chip = panel.conditions.chip
+    assert chip.isVisible()
+    assert panel.conditions.cells.isHidden()
+    assert [chip.itemText(i) for i in range(chip.count())] == [
+        "none",
+        "as job 1 left it",
+    ]  # not itself, nor what follows
+    type_into(panel, "repeats", "5", qtbot)
+    press(panel.buttons.change, qtbot)
+    qtbot.waitUntil(lambda: panel.session.jobs[0].order.parameters == {"repeats": "5"}, timeout=SOON)
+    assert panel.session.jobs[0].order.after == "#1"
+
+    panel.session.edit_wanted.emit(panel.session.jobs[1])
+    qtbot.waitUntil(lambda: panel.buttons.job == third.id, timeout=SOON)
+    assert chip.currentText() == f"as job {second.id} (read) leaves it"
+    qtbot.keyClick(chip, Qt.Key.Key_Home)
+    press(panel.buttons.change, qtbot)
+    qtbot.waitUntil(lambda: panel.session.jobs[1].order.after is None, timeout=SOON)
+
+
+def test_a_job_is_not_offered_its_own_chip_nor_that_of_those_after_it(panel: ExperimentsPanel, qtbot) -> None:
+    with Queue(panel.session.queue_path) as queue:
+        for after in (None, "#1", "#2", None):
+            queue.add(Order("read", after=after))
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 4, timeout=SOON)
+    chip = panel.conditions.chip
+
+    def offered() -> list[str]:
+        return [chip.itemData(i) for i in range(chip.count()) if chip.itemData(i)]
+
+    assert offered() == ["#4", "#3", "#2", "#1"]
+    edit_first(panel, qtbot)
+    assert offered() == ["#4"]
+    press(panel.buttons.leave, qtbot)
+    assert offered() == ["#4", "#3", "#2", "#1"]
+    panel.session.edit_wanted.emit(panel.session.jobs[2])
+    assert offered() == ["#4", "#2", "#1"]
+    assert panel.order().after == "#2"
+    choose(panel, "read", qtbot)
+    assert panel.order().after is None
+    panel.defaults.menu().actions()[1].trigger()
+    assert panel.order().after is None
 
 
 def test_cells_selected_on_the_chip_go_into_the_form(panel: ExperimentsPanel, qtbot) -> None:
