@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from mho.errors import InputError, MhoError
-from mho.instruments.bench_file import AGREED, modules_beside
+from mho.instruments.bench_file import AGREED, installed_only, is_mhos_own, modules_beside
 from mho.procedures.base import Procedure
 
 Kind = TypeVar("Kind")
@@ -74,7 +74,8 @@ def source_of(kind: type[Any]) -> str:
 
 def _load_module(module: str, name: str, noun: str) -> ModuleType:
     try:
-        with modules_beside(Path()):  # the console script does not search there
+        # mho's own needs nothing from the current folder, where the console script does not search for others
+        with installed_only() if is_mhos_own(name) else modules_beside(Path()):
             return importlib.import_module(module)
     except (ModuleNotFoundError, ValueError) as error:
         raise InputError(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from functools import partial
 
 from mho.errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
@@ -133,7 +134,7 @@ def observed_safety(
 
     safety = SafetyObserver(report, bench)
     ended: BaseException | None = None
-    real, threads = is_real(bench), threading.enumerate()
+    real, threads, folder = is_real(bench), threading.enumerate(), os.getcwd()
     own_code = real and bool(procedure) and runs_foreign_code(procedure, strategy, bench)
     if own_code:
         report.own_code()
@@ -164,7 +165,7 @@ def observed_safety(
         elif safety.taken and not report.supervised:
             tell_queue(bench, safety.found(ended))
         if safe and safety.taken and own_code and not report.supervised:
-            _read_back(bench, ended, display)
+            _read_back(bench, folder, ended, display)
 
 
 @contextmanager
@@ -191,6 +192,7 @@ def own_code_read_back(
     if not runs_foreign_code(name_of(type(procedure)), strategy, bench):
         yield ()
         return
+    folder = os.getcwd()
     safety, ended = SafetyObserver(), None  # type: SafetyObserver, BaseException | None
     try:
         yield (safety,)
@@ -199,26 +201,29 @@ def own_code_read_back(
         raise
     finally:
         if safety.taken and safety.left_safe(ended):
-            _read_back(bench, ended, partial(_announced, observers))
+            _read_back(bench, folder, ended, partial(_announced, observers))
 
 
 def _announced(observers: Sequence[Observer], event: Event) -> None:
     announced(observers, event)
 
 
-def _read_back(bench: str, ended: BaseException | None, display: Observer) -> None:
+def _read_back(bench: str, folder: str, ended: BaseException | None, display: Observer) -> None:
     """Have a fresh process make a bench safe that code of the user's own took for safe, and say if it was not.
 
-    A run that has `ended` in an error keeps it where the bench is safe now, and what was on is displayed.
+    A run that has `ended` in an error keeps it where the bench is safe now: what was on is displayed, and noted on the
+    error. `folder` is where the run began, which its code may have left; bench file and drivers are found from there.
     """
     from mho.running.queue.bench_notices import tell_queue
 
-    found = make_safe_apart(bench)
-    tell_queue(bench, found)
+    with chdir(folder):
+        found = make_safe_apart(bench)
+        tell_queue(bench, found)
     if not (trouble := left_live(bench, found)):
         return
     if ended is None or not found.safe:
         raise UnsafeError(trouble, live=found.live, left_on=found.left_on)
+    ended.add_note(trouble)
     display(Message("WARNING", trouble))
 
 

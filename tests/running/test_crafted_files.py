@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -404,6 +405,30 @@ def test_the_canary_is_touched_where_somebody_agreed(what, verbs, honest, place,
     path = crafted(honest, place, CRAFTED[what])
     shell(*(word.format(path) for word in verbs[0]), "--trust")
     assert place.canary.exists()
+
+
+def test_what_packages_look_for_is_not_taken_from_the_current_folder(honest, place):
+    """A name of mho's own imports packages, and these try whether others are installed."""
+    module = "mho.analysis.datasets.labelled"  # by xarray
+    for name in ("bottleneck", "cftime", "numbagg", "flox", "dask", "cupy", "sparse"):
+        (place.folder / f"{name}.py").write_text(CODE.format(canary=str(place.canary)), "utf-8")
+    crafted_by = {
+        "procedure": texts(provenance__procedure=f"{module}:Pwn"),
+        "strategy": parameter("strategy", f"{module}:Pwn"),
+        "driver": instrument(f'driver = "{module}:Pwn"'),
+    }
+    for edit in crafted_by.values():
+        path = crafted(honest, place, edit)
+        # a process of its own, in which no package is loaded yet
+        command = "from mho.cli.main import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", command, "rerun", str(path)],
+            cwd=place.folder,
+            capture_output=True,
+            text=True,
+        )
+        assert "has no class 'Pwn'" in done.stderr
+        assert not place.canary.exists()
 
 
 def test_a_class_has_no_colon_in_its_name(honest, place, shell: Shell):

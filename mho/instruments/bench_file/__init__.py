@@ -10,7 +10,7 @@ from mho.instruments.bench_file.bench_file import (
     read_bench_texts,
 )
 from mho.instruments.bench_file.chip_requirements import read_chip_text
-from mho.instruments.bench_file.models import AGREED, is_mhos_own, modules_beside
+from mho.instruments.bench_file.models import AGREED, installed_only, is_mhos_own, modules_beside
 from mho.instruments.bench_file.plausibility import check_limits
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "BenchSource",
     "ReadSettings",
     "check_limits",
+    "installed_only",
     "is_mhos_own",
     "is_real",
     "load_bench_file",

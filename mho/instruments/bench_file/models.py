@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -138,7 +138,8 @@ def load_class(path: str) -> Any:
     if not (module and colon and name):
         raise ValueError(f"{path!r} names no class; write 'module:Class'")
     try:
-        found = import_module(module)
+        with installed_only() if is_mhos_own(current_name(path)) else nullcontext():
+            found = import_module(module)
     except Exception as error:  # importing a user's module may raise anything
         raise ValueError(f"module {module!r} cannot be imported: {type(error).__name__}: {error}") from error
     if not isinstance(getattr(found, name, None), type):
@@ -151,11 +152,32 @@ def modules_beside(folder: Path) -> Iterator[None]:
     """Add `folder` and the current one to the search for ``module:Class``, after all installed packages."""
     added = [place for place in dict.fromkeys((str(folder.resolve()), os.getcwd())) if place not in sys.path]
     sys.path += added
+    _beside.extend(added)
     try:
         yield
     finally:
         for place in added:
             sys.path.remove(place)
+            _beside.remove(place)
+
+
+@contextmanager
+def installed_only() -> Iterator[None]:
+    """Take out of the search what `modules_beside` added.
+
+    For modules of mho's own, which need nothing from there: packages that they import look for others that may be missing
+    (``bottleneck``, ``cftime``), and what a folder has by such a name nobody agreed to.
+    """
+    taken = [place for place in _beside if place in sys.path]
+    for place in taken:
+        sys.path.remove(place)
+    try:
+        yield
+    finally:
+        sys.path += taken
+
+
+_beside: list[str] = []
 
 
 def _channels(driver: Any) -> int:
