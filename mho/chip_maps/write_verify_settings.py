@@ -123,6 +123,11 @@ class WriteVerifySettings(StrictModel):
     gdp_reads: Annotated[int, Field(ge=1, le=4096)] = 64
     gdp_tolerance: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = 0.35
 
+    @property
+    def least_forming_gate(self) -> float:
+        """Lowest gate voltage (V) that forming may have: below it a formed cell may conduct as little as a virgin one."""
+        return min(self.forming_gate, self.gate_range[0])
+
     @field_validator("strategy")
     @classmethod
     def _strategies_have_names(cls, name: str) -> str:

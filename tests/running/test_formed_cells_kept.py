@@ -12,10 +12,23 @@ import pytest
 import mho
 from mho.analysis.reports import collect_defects
 from mho.chip_maps.defects import add_defects, read_defects
-from mho.errors import BenchError
+from mho.errors import BenchError, ChipMapError
 from mho.instruments import open_bench
+from mho.instruments.bench_file import load_bench_file
 from mho.instruments.simulated.physics.cells.cells import FORMED
-from mho.procedures import Form, Program, Read, Refresh
+from mho.procedures import (
+    IV,
+    Disturb,
+    Endurance,
+    Form,
+    Noise,
+    Program,
+    Read,
+    Refresh,
+    Response,
+    Retention,
+    Switching,
+)
 from mho.procedures.chip_in_use import chip_of, formed_cells_of, recall_formed
 from mho.procedures.stream import Control
 from mho.running.openers import Opening, already_open, taking_up
@@ -101,6 +114,24 @@ def test_the_chip_s_list_collects_it_and_only_grows(programmed, tmp_path):
     assert read == whole
     assert read.formed[0].mask[:6, :6].sum() == formed.sum()
     assert read.formed[0].mask[8:10, :6].sum() == read.formed_count - formed.sum() > 0
+
+
+@pytest.mark.parametrize(
+    "procedure", [Form, Switching, IV, Response, Disturb, Endurance, Retention, Noise, Program]
+)
+def test_a_list_that_cannot_be_used_is_said_before_a_pulse(procedure, programmed, tmp_path):
+    path, _ = programmed
+    whole, _ = add_defects(tmp_path / "chip.defects.toml", collect_defects([path]).defects)
+    text = (tmp_path / "chip.defects.toml").read_text("utf-8")
+    spoilt = text.replace(f"cells = {whole.formed_count}", "cells = 3")
+    assert spoilt != text
+    (tmp_path / "chip.defects.toml").write_text(spoilt, "utf-8")
+    bench = load_bench_file("stanford-arrays")
+    (tmp_path / "bench.toml").write_text('defects = "chip.defects.toml"\n' + bench.text, "utf-8")
+    given = {"digits": DIGITS} if procedure is Program else {"rows": "0:2", "columns": "0:2"}
+    with pytest.raises(ChipMapError, match="defects"):
+        mho.run(procedure(**given), str(tmp_path / "bench.toml"), seed=1, output=tmp_path / "run.h5")
+    assert not (tmp_path / "run.h5").exists()
 
 
 def test_a_run_that_only_read_adds_what_conducted(programmed, tmp_path):

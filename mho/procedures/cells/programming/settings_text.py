@@ -66,10 +66,28 @@ def settings_in_use(
 ) -> WriteVerifySettings:
     """Return the settings of a run: the chip map's, replaced by those in a text and the name of a strategy.
 
-    `kind` and the errors are those of `read_settings`.
+    `kind` and the errors are those of `read_settings`. What tells a formed cell from a virgin one is the chip's: settings
+    that would take the one for the other are refused.
     """
     named = {} if strategy is None else {"strategy": strategy}
-    return _checked(kind(**dict(on_chip)), read_settings(text, kind) | named)
+    settings = _checked(kind(**dict(on_chip)), read_settings(text, kind) | named)
+    if settings.formed_above > on_chip.formed_above:
+        raise InputError(
+            f"write_verify formed_above is {settings.formed_above:g} S, and by the chip map a cell that conducts "
+            f"{on_chip.formed_above:g} S is formed: it would be formed again; leave the setting out, or change the chip map"
+        )
+    check_forming_gate(settings.forming_gate, on_chip, "write_verify forming_gate")
+    return settings
+
+
+def check_forming_gate(gate: float, on_chip: WriteVerifySettings, name: str) -> None:
+    """Raise `InputError` for a gate voltage (V) at which no read could tell that forming is over."""
+    if gate < on_chip.least_forming_gate:
+        raise InputError(
+            f"{name} is {gate:g} V, below the {on_chip.least_forming_gate:g} V of the chip map: a formed cell may conduct "
+            "so little there that it reads as a virgin one, and the ramp would go on until it is destroyed; give "
+            f"{on_chip.least_forming_gate:g} V or more"
+        )
 
 
 def settings_text(settings: WriteVerifySettings) -> str:

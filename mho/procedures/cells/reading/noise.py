@@ -11,7 +11,6 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.chip import parse_chip_map
 from mho.confidence import binomial_interval, mean_interval, median_interval, with_interval
 from mho.errors import InputError
 from mho.instruments import Bench, Cell
@@ -37,6 +36,7 @@ from mho.procedures.cells.switching.formed_cells import (
     survey_cells,
     unformed_message,
 )
+from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, left_out, measured_cells, without_measured
@@ -187,7 +187,7 @@ class Noise(Procedure):
 
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> NoisePlan:
         """Check that the array has these cells and that the bench may read them."""
-        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        chip = chip_of(bench)
         check_inside(chip.array(self.array), given)
         bench.check_read()
         volts = bench.file.read.voltage if self.read_voltage is None else float(self.read_voltage)
@@ -362,7 +362,10 @@ class Noise(Procedure):
         if unformed and surveyed is None:
             stream.say(unformed_reads(unformed, plan.cells.count, plan.survey.formed_above), "WARNING")
         elif unformed:
-            stream.say(unformed_message(self, unformed, plan.cells.count), "WARNING")
+            stream.say(
+                unformed_message(self, unformed, plan.cells.count, tried=plan.survey.forming is not None),
+                "WARNING",
+            )
         if below and surveyed is not None:
             stream.say(below_noise_message(below, plan.cells.count, surveyed.least()), "WARNING")
 

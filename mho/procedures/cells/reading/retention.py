@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.levels import Levels
 from mho.errors import InputError
 from mho.instruments import Bench
@@ -32,6 +31,7 @@ from mho.procedures.cells.switching.formed_cells import (
     survey_cells,
     unformed_message,
 )
+from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined, left_out, quantity, without_measured
@@ -142,7 +142,7 @@ class Retention(Procedure):
 
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> RetentionPlan:
         """Check that the array has these cells, that the bench may read them and can take the chip to the temperature."""
-        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        chip = chip_of(bench)
         check_inside(chip.array(self.array), given)
         bench.check_read()
         kelvin = None if self.temperature is None else check_temperature(bench, float(self.temperature))
@@ -311,7 +311,7 @@ class Retention(Procedure):
         digits = nearest_levels(first, plan.levels, formed & seen)
         unformed, below = int((~formed).sum()), int((formed & ~seen).sum())
         if unformed:
-            stream.say(unformed_message(self, unformed, digits.size), "WARNING")
+            stream.say(unformed_message(self, unformed, digits.size, tried=surveyed.tried), "WARNING")
         if below:
             stream.say(below_noise_message(below, digits.size, surveyed.least()), "WARNING")
         counts = {"unformed": unformed, "formed_first": surveyed.formed_now, "below_noise": below}

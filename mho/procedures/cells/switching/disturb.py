@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.levels import Levels
 from mho.instruments import Bench, Cell, Pulse
 from mho.instruments.bench_file import BenchSource
@@ -35,6 +34,7 @@ from mho.procedures.cells.switching.formed_cells import (
 )
 from mho.procedures.cells.switching.full_pulses import FullPulses, prepared_pulses, pulse_parameters
 from mho.procedures.cells.switching.stress import BURST, StressReads, bursts
+from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined, left_out, quantity, without_measured
@@ -116,7 +116,7 @@ class Disturb(Procedure):
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> DisturbPlan:
         """Check that the array has these cells and that the bench allows the stress."""
         pulses = prepared_pulses(self, given, bench)
-        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        chip = chip_of(bench)
         counts = np.concatenate([[0], log_counts(int(self.pulses), int(self.per_decade))])
         stress = bench.check_pulse(self._pulse(pulses, bench), int(min(np.diff(counts).max(), BURST)))
         survey = CellSettings.of(self, given, bench, chip.write_verify.formed_above)
@@ -270,7 +270,7 @@ class Disturb(Procedure):
             return {"unformed": left}
         unformed, below = surveyed.unformed, left - surveyed.unformed
         if unformed:
-            stream.say(unformed_message(self, unformed, digits.size), "WARNING")
+            stream.say(unformed_message(self, unformed, digits.size, tried=surveyed.tried), "WARNING")
         if below:
             stream.say(below_noise_message(below, digits.size, surveyed.least()), "WARNING")
         return {**surveyed.counts(), "below_noise": below, "measured": digits.size - left}

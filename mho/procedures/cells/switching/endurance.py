@@ -344,7 +344,9 @@ class Endurance(Procedure):
         if unformed and surveyed is None:
             stream.say(unformed_message(unformed, cells.count), "WARNING")
         elif unformed:
-            stream.say(never_formed(self, unformed, cells.count), "WARNING")
+            stream.say(
+                never_formed(self, unformed, cells.count, tried=plan.survey.forming is not None), "WARNING"
+            )
         for name, values in (("lifetime", good), ("failure", np.where(reason < 0, np.nan, reason))):
             stream.snapshot(f"{self.array}_{name}", cells.ascending(values), bench.now())
         counts_of = {"unformed": unformed}

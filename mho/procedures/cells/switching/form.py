@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.chip import parse_chip_map
 from mho.errors import BenchError, InputError
 from mho.instruments import Bench, Cell, Pulse
 from mho.instruments.bench_file import BenchSource
@@ -26,6 +25,8 @@ from mho.procedures.cells.cell_visits import CellSurvey, VisitedCells
 from mho.procedures.cells.detection_limit import blanks_parameter, read_blanks
 from mho.procedures.cells.extraction import forming_extraction as extraction
 from mho.procedures.cells.extraction.forming_extraction import CONDUCTED, FORMED, NOT_FORMED, OVER
+from mho.procedures.cells.programming.settings_text import check_forming_gate
+from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import FloatParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined, lost_cells, quantity
@@ -227,7 +228,7 @@ class Form(Procedure):
     def prepare(self, given: tuple[CellRange, Floats], bench: Bench, rng: np.random.Generator) -> FormPlan:
         """Check that the array has these cells and that the bench allows the last pulse."""
         cells, volts = given
-        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        chip = chip_of(bench)
         check_inside(chip.array(self.array), cells)
         s, read = chip.write_verify, bench.file.read.voltage
         fixed = (
@@ -246,6 +247,8 @@ class Form(Procedure):
             read,
             0 if self.threshold is None or self.threshold >= s.formed_above * read else int(self.blanks),
         )
+        if self.ramp == BIT_LINE:
+            check_forming_gate(plan.fixed, s, "gate")
         bench.check_read()
         for number in (0, -1):
             bench.check_pulse(plan.pulse(number), forming=True)

@@ -99,11 +99,14 @@ class CellSurveyed:
         How many of them were formed just now.
     blank : Blank or None
         What a reading as the bench reads shows of nothing, S; None where that was not measured.
+    tried : bool
+        Whether the others have just had the whole forming ramp.
     """
 
     formed: Mask
     formed_now: int
     blank: Blank | None
+    tried: bool = False
 
     @property
     def unformed(self) -> int:
@@ -146,7 +149,7 @@ def survey_cells(
         Cell(settings.array, row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
     ]
     blank = read_blanks(bench, some, settings.blanks, voltage)
-    return CellSurveyed(formed.reshape(cells.shape), formed_now, blank)
+    return CellSurveyed(formed.reshape(cells.shape), formed_now, blank, settings.forming is not None)
 
 
 def _form(plan: FormPlan, bench: Bench, stream: Stream, array: str, cells: tuple[Numbers, Numbers]) -> Mask:
@@ -185,10 +188,16 @@ def form_first(array: str, rows: str, columns: str) -> str:
     return f"form them first: mho run form --array {array} --rows {rows} --columns {columns}"
 
 
-def unformed_message(procedure: Any, unformed: int, cells: int) -> str:
-    """Return what the run of a procedure with the parameter ``forming`` says of cells that were never formed."""
+def unformed_message(procedure: Any, unformed: int, cells: int, *, tried: bool) -> str:
+    """Return what the run of a procedure with the parameter ``forming`` says of cells that were never formed.
+
+    `tried` tells whether the run has just given them the whole forming ramp.
+    """
+    of_cells = f"--array {procedure.array} --rows {procedure.rows} --columns {procedure.columns}"
     advice = (
-        f"{form_first(procedure.array, procedure.rows, procedure.columns)}, then go on; or give --forming yes"
+        f"the whole forming ramp did not form them; whether they are open says mho run contact {of_cells}"
+        if tried
+        else f"{form_first(procedure.array, procedure.rows, procedure.columns)}, then go on; or give --forming yes"
     )
     some = f"none of {cells} cells was" if unformed == cells else f"{unformed} of {cells} cells were never"
     left = "ever formed: nothing was measured" if unformed == cells else "formed and are left out"

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mho.chip_maps.chip import ChipMap, parse_chip_map
+from mho.chip_maps.chip import ChipMap
 from mho.instruments import Bench, Pulse
 from mho.procedures.cell_range import CellRange, check_inside
+from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import FloatParameter
 
 OURS = "the chip map's"
@@ -93,7 +94,7 @@ def prepared_pulses(procedure: Any, cells: CellRange, bench: Bench) -> FullPulse
     ChipMapError, LimitError
         Nothing has been sent.
     """
-    chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+    chip = chip_of(bench)
     check_inside(chip.array(procedure.array), cells)
     bench.check_read()
     pulses = full_pulses(procedure, chip)

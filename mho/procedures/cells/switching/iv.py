@@ -17,7 +17,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.chip import parse_chip_map
 from mho.errors import InputError
 from mho.instruments import Bench, Cell, Reading
 from mho.instruments.bench_file import BenchSource
@@ -39,6 +38,7 @@ from mho.procedures.cells.switching.formed_cells import (
     survey_cells,
     unformed_message,
 )
+from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, left_out, lost_cells, quantity, without_measured
@@ -263,7 +263,7 @@ class IV(Procedure):
 
     def prepare(self, given: SweptCells, bench: Bench, rng: np.random.Generator) -> SweepPlan:
         """Check that the array has these cells and that the bench allows the levels."""
-        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        chip = chip_of(bench)
         check_inside(chip.array(self.array), given.cells)
         bench.check_read()
         gate = bench.file.read.gate if self.gate is None else float(self.gate)
@@ -585,7 +585,10 @@ class IV(Procedure):
         if "conducting" in summary:
             cells, dark = summary["cells"], summary["cells"] - summary["conducting"]
             if summary["unformed"]:
-                stream.say(unformed_message(self, summary["unformed"], cells), "WARNING")
+                stream.say(
+                    unformed_message(self, summary["unformed"], cells, tried=plan.survey.forming is not None),
+                    "WARNING",
+                )
             if dark > summary["unformed"]:
                 stream.say(
                     f"{dark} of {cells} cells conduct nothing that stands out of the noise of the readings",

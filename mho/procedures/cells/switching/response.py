@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
@@ -45,6 +44,7 @@ from mho.procedures.cells.switching.formed_cells import (
     survey_cells,
     unformed_message,
 )
+from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, left_out, lost_cells, quantity, without_measured
@@ -195,7 +195,7 @@ class Response(Procedure):
 
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> ResponsePlan:
         """Lay the series out, and check its largest pulses."""
-        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        chip = chip_of(bench)
         check_inside(chip.array(self.array), given)
         s, top = chip.write_verify, chip.levels.conductances[-1]
         levels = self._levels(s)
@@ -346,7 +346,7 @@ class Response(Procedure):
             what = form_first(self.array, self.rows, self.columns)
             said = f"{virgin} of {plan.cells.count} cells were never formed and are left out; {what}"
             if surveyed is not None:
-                said = unformed_message(self, virgin, plan.cells.count)
+                said = unformed_message(self, virgin, plan.cells.count, tried=surveyed.tried)
             stream.say(said, "WARNING")
         which = np.flatnonzero(formed)
         found = np.full((2, plan.cells.count, *plan.order.shape), np.nan)

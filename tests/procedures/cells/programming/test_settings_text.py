@@ -109,6 +109,12 @@ def test_they_come_from_the_command_line_and_from_a_plan_too():
         ("inner=0.5..0.7", "write_verify inner is '0.5..0.7'; it is one number"),
         ("gate_range=1", "write_verify gate_range is 1.0: "),
         ("gate_range=2..1", "`gate_range` goes from 2 down to 1 V: give the lower one first"),
+        ("formed_above=0.11uS", "by the chip map a cell that conducts 1e-07 S is formed"),
+        ("forming_gate=0.84", "write_verify forming_gate is 0.84 V, below the 0.85 V of the chip map"),
+        (
+            "gate_range=0.8..2.6, forming_gate=0.84",
+            "write_verify forming_gate is 0.84 V, below the 0.85 V of the chip map",
+        ),
     ],
 )
 def test_a_wrong_text_is_answered_before_a_bench_is_opened(text, said, tmp_path):

@@ -123,6 +123,7 @@ def test_a_run_that_is_broken_off_keeps_every_pulse(tmp_path):
         ({"step": 0.001}, InputError, "has 2501 pulses, and 1000 is the most"),
         ({"stop": 5.0}, LimitError, "bit line: voltage of 5 V exceeds the limit of 4.6 V"),
         ({"gate": 4.5}, LimitError, "word line: voltage of 4.5 V"),
+        ({"gate": 0.84}, InputError, "gate is 0.84 V, below the 0.85 V of the chip map"),
         ({"width": 1e-3}, LimitError, "pulse width of 0.001 s"),
         ({"voltage": 3.0}, InputError, "voltage is given, and the bit line is ramped"),
         ({"ramp": "word line", "gate": 1.6}, InputError, "gate is given, and the word line is ramped"),
