@@ -19,7 +19,11 @@ from mho.procedures.cells.extraction.forming_extraction import NEVER, fit_normal
 from mho.procedures.cells.extraction.lifetimes import fit_weibull as fit_lifetimes
 from mho.procedures.cells.extraction.response_curve import fit_response
 from mho.procedures.cells.extraction.switching_statistics import (
+    BY_CELLS,
+    CELLS_OF_A_SPREAD,
+    distribution,
     distribution_with_intervals,
+    window,
     window_with_intervals,
 )
 from mho.procedures.cells.log_spacing import log_counts
@@ -357,25 +361,46 @@ def _spreads() -> list[Case]:
 
 
 def _switching() -> list[Case]:
-    cases = []
-    for name in ("median", "cycle_deviation", "device_deviation", "robust_deviation", "autocorrelation"):
-        cases.append(_of_switching(name, lambda x: distribution_with_intervals(x[:, 1])))
-    for name in ("window", "worst_window", "correlation"):
-        cases.append(_of_switching(name, window_with_intervals))
-    return cases
+    numbers: dict[str, Callable[[Floats], dict[str, Any]]] = {
+        "median": _of_hrs,
+        "cycle_deviation": _of_hrs,
+        "device_deviation": _of_hrs,
+        "robust_deviation": _of_hrs,
+        "autocorrelation": _of_hrs,
+        "window": window_with_intervals,
+        "worst_window": window_with_intervals,
+        "correlation": window_with_intervals,
+    }
+    laws = {"log-normal": switched, "HRS with a tail": switched_with_a_tail}
+    return [
+        _of_switching(name, of, f"{law}, {CYCLES} cycles", drawn)
+        for law, drawn in laws.items()
+        for name, of in numbers.items()
+    ]
 
 
+def _of_hrs(states: Floats) -> dict[str, float | None]:
+    return distribution_with_intervals(states[:, 1])
+
+
+ORDER = "order statistics, cells as clusters"
 METHODS = {
-    "median": "Student",
-    "window": "Student",
+    "median": ORDER,
+    "robust_deviation": f"{ORDER}; Zou and Donner",
+    "window": f"{ORDER}; Zou and Donner",
+    "worst_window": f"{ORDER}; Zou and Donner",
     "device_deviation": "Ting et al.",
-    "worst_window": "Zou and Donner",
 }
 
 
-def _of_switching(name: str, numbers: Callable[[Floats], dict[str, Any]]) -> Case:
+def _of_switching(
+    name: str,
+    numbers: Callable[[Floats], dict[str, Any]],
+    law: str,
+    drawn: Callable[[Generator, int], Floats],
+) -> Case:
     def draw(rng: Generator, draws: int, size: int) -> tuple[list[Floats], float]:
-        return [switched(rng, size) for _ in range(draws)], _truth(name)
+        return [drawn(rng, size) for _ in range(draws)], _numbers_of_many(drawn)[name]
 
     def interval(states: Floats) -> tuple[float, float]:
         found = numbers(states)
@@ -383,12 +408,13 @@ def _of_switching(name: str, numbers: Callable[[Floats], dict[str, Any]]) -> Cas
 
     return Case(
         f"switching: {name.replace('_', ' ')}",
-        f"log-normal, {CYCLES} cycles",
+        law,
         METHODS.get(name, "jackknife"),
         draw,
         each(interval),
+        fewest=CELLS_OF_A_SPREAD if name in BY_CELLS else 5,
         slow=True,
-        wide=name == "worst_window",
+        wide=METHODS.get(name, "").startswith(ORDER),
     )
 
 
@@ -404,16 +430,20 @@ def switched(rng: Generator, cells: int) -> Floats:
     return found
 
 
+def switched_with_a_tail(rng: Generator, cells: int) -> Floats:
+    """Return LRS and HRS (cells, 2, cycles), S, with HRS as that of `pku`: a quarter of its cycles end far above."""
+    found = switched(rng, cells)
+    shape = found[:, 1].shape
+    body = DEVICE * rng.standard_normal((cells, 1)) + 0.08 * rng.standard_normal(shape)
+    tail = np.where(rng.random(shape) < 0.25, rng.exponential(0.3, shape), 0.0)
+    found[:, 1] = 10.0 ** (-6.4 + body + tail)
+    return found
+
+
 @cache
-def _numbers_of_many() -> dict[str, float]:
-    from mho.procedures.cells.extraction.switching_statistics import distribution, window
-
-    many = switched(np.random.default_rng(0), 40_000)
+def _numbers_of_many(drawn: Callable[[Generator, int], Floats]) -> dict[str, float]:
+    many = drawn(np.random.default_rng(0), 40_000)
     return {**distribution(many[:, 1]), **window(many)}
-
-
-def _truth(name: str) -> float:
-    return _numbers_of_many()[name]
 
 
 def _predictions() -> list[Case]:

@@ -48,7 +48,8 @@ def _t(freedom: Any, level: float = LEVEL) -> Any:
 def binomial_interval(successes: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> Ends:
     """Return the interval of a probability, of Clopper and Pearson (Biometrika 26, 404 (1934)); 0 to 1 without trials.
 
-    It holds whatever the probability is with `level` at least, also where all trials succeeded or none did.
+    It holds whatever the probability is with `level` at least, also where all trials succeeded or none did. No ends where
+    a number is NaN.
 
     Parameters
     ----------
@@ -60,8 +61,8 @@ def binomial_interval(successes: ArrayLike, trials: ArrayLike, level: float = LE
     tail = (1.0 - level) / 2.0
     k, n = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(trials, np.float64))
     rest = n - k
-    low = np.where(k > 0.0, betaincinv(np.maximum(k, 1e-9), rest + 1.0, tail), 0.0)
-    high = np.where(rest > 0.0, betaincinv(k + 1.0, np.maximum(rest, 1e-9), 1.0 - tail), 1.0)
+    low = np.where(k <= 0.0, 0.0, betaincinv(np.maximum(k, 1e-9), rest + 1.0, tail))
+    high = np.where(rest <= 0.0, 1.0, betaincinv(k + 1.0, np.maximum(rest, 1e-9), 1.0 - tail))
     return low[()], high[()]
 
 
@@ -168,7 +169,7 @@ def quantile_ranks(count: int, share: float) -> tuple[int, int]:
 
 
 def median_interval(values: ArrayLike) -> Ends:
-    """Return the interval of a median between order statistics, whatever the law; NaN for fewer than five values.
+    """Return the interval of a median between order statistics, whatever the law; NaN for fewer than five, or with NaN.
 
     Between those that hold it with a little more than 95 % and a little less, it is interpolated (Hettmansperger and
     Sheather, Stat. Probab. Lett. 4, 75 (1986)). Of five values it is their range, which holds the median with 93.75 %.
@@ -176,7 +177,8 @@ def median_interval(values: ArrayLike) -> Ends:
     """
     from scipy.special import bdtr
 
-    x = np.sort(np.asarray(values, np.float64), axis=-1)
+    x = np.asarray(values, np.float64)
+    x = np.sort(np.where(np.isnan(x).any(axis=-1, keepdims=True), np.nan, x), axis=-1)
     count = x.shape[-1]
     if count < FEWEST:
         return _no_ends(x)

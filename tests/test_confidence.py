@@ -43,6 +43,7 @@ def test_the_interval_of_a_probability_is_clopper_s_and_pearson_s(successes, tri
 
 def test_of_no_trial_a_probability_is_anything():
     assert binomial_interval(0, 0) == (0.0, 1.0)
+    assert np.isnan([binomial_interval(np.nan, 4), binomial_interval(1, np.nan)]).all()
     low, high = binomial_interval([0, 3], [0, 3])
     assert low.tolist() == pytest.approx([0.0, 0.025 ** (1 / 3)])
     assert high.tolist() == [1.0, 1.0]
@@ -128,6 +129,7 @@ def test_order_statistics_hold_a_quantile_with_95_percent(count, share):
 
 def test_the_interval_of_a_median_by_rank():
     assert np.isnan(median_interval(np.arange(4.0))).all()
+    assert np.isnan(median_interval([1.0, 2.0, np.nan, 4.0, 5.0, 6.0])).all()
     assert median_interval([4.0, 1.0, 9.0, 2.0, 3.0]) == (1.0, 9.0)
     low, high = median_interval(np.arange(1.0, 11.0))
     # Between the 2nd and the 9th are 97.9 %, between the 3rd and the 8th 89.1 % (Hettmansperger and Sheather, eq. 2.2).

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+
 from benchmarks import optimise
 
 
@@ -12,9 +15,10 @@ def test_a_policy_is_held_to_the_best_peer_at_equal_success(monkeypatch):
         "CHIPS": 5,
         "CELLS": 64,
         "SUCCESS": 0.9,
+        "SEEDS": 2,
     }.items():
         monkeypatch.setattr(optimise, name, value)
-    (figure,) = optimise.run(1)
+    figure, mean = optimise.run(1)
     assert figure.name.startswith("stanford, model by evolution")
     assert figure.peer_name in ("ispp", "fppv", "asap")
     assert figure.value < figure.peer_value
@@ -24,3 +28,5 @@ def test_a_policy_is_held_to_the_best_peer_at_equal_success(monkeypatch):
     for key in ("found", "model as it is", "ispp", "fppv", "asap", "settings"):
         assert key in figure.detail
     assert "(" in figure.detail[f"both saved of {figure.peer_name}'s, %"]
+    assert mean.value == pytest.approx(np.mean(mean.detail["each"]), abs=0.1)
+    assert len(mean.detail["each"]) == 2

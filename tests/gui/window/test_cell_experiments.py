@@ -67,7 +67,9 @@ def test_each_experiment_is_run_from_the_window_and_its_figures_are_drawn(
     for number, (name, values) in enumerate(EXPERIMENTS.items(), 1):
         choose(window, name, qtbot)
         fill_in(window, values, qtbot)
-        form.conditions.seed_line.setText("1")  # of four cells formed some seeds leave none in its window, and nothing to draw
+        form.conditions.seed_line.setText(
+            "1"
+        )  # of four cells formed some seeds leave none in its window, and nothing to draw
         if number > 2:  # on the cells that job 2 has formed
             on_the_chip_of(window, 2, qtbot)
         assert not form.form.problems(), name

@@ -116,21 +116,21 @@ def result_of(
 
 
 def fewer(epochs: Mapping[str, Sequence[float]], limit: float) -> dict[str, float | None]:
-    """Return by which share fewer epochs than SGD and Adam each second-order optimiser takes, by their medians.
+    """Return by which share fewer epochs than SGD and Adam each second-order optimiser takes.
 
-    The interval is that of the median of the starts, which all optimisers have in common. One that does not come to its
-    goal from a start within the `limit` (epochs) is censored there: it takes more, nobody knows how many. What both
-    medians do not reach is left out.
+    The median of the shares saved from the starts, which all optimisers have in common, with its interval. One that does
+    not come to its goal from a start within the `limit` (epochs) is censored there: it takes more, nobody knows how many.
+    Where so many are censored that the median is not known, it is left out.
     """
     found: dict[str, float | None] = {}
     for second in (name for name in epochs if name not in FIRST_ORDER):
         for first in (name for name in FIRST_ORDER if name in epochs):
-            mine, other = np.array(epochs[second]), np.array(epochs[first])
-            medians = quartiles(mine)[1], quartiles(other)[1]
-            if np.isfinite(medians).all() and medians[1] > 0.0:
-                least, most = savings(mine, other, limit)
+            with np.errstate(divide="ignore", invalid="ignore"):  # a start may be at its goal
+                least, most = savings(np.array(epochs[second]), np.array(epochs[first]), limit)
+            median = float(np.median(least))
+            if np.isfinite(median) and median == np.median(most):
                 ends = median_interval(least)[0], median_interval(most)[1]
-                found |= with_interval(f"{second}_than_{first}", 1.0 - medians[0] / medians[1], ends)
+                found |= with_interval(f"{second}_than_{first}", median, ends)
     return found
 
 

@@ -8,6 +8,8 @@ Everything is of log10 G, as G of HRS is log-normal. With cell i, cycle j
 Components (1992), section 3.6 (?), cells with unequal numbers of cycles included).
 
 Cells are independent of each other, cycles of a cell are not: intervals are those of numbers of cells (`mho.confidence`).
+Those of medians, quartiles and the worst window are of order statistics: HRS may have a narrow body and a long tail, which
+no law of two numbers fits.
 """
 
 from __future__ import annotations
@@ -19,23 +21,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.confidence import (
+    FEWEST,
+    Ends,
     Scale,
+    binomial_interval,
+    clustered_binomial_interval,
     component_interval,
-    freedom_interval,
+    difference_of,
     jackknife,
-    mean_interval,
     with_interval,
 )
-from mho.procedures.cells.robust import robust_deviation
+from mho.procedures.cells.robust import NORMAL_IQR, robust_deviation
 
 Floats = NDArray[np.float64]
 
 ROUNDS = 20  # of a fixed point that is found to a thousandth in five
-TAIL, TAIL_DEVIATES = 0.05, 1.644854  # share beyond the worst-case window, and where a normal law has it
+TAIL = 0.05  # share beyond the worst-case window
+
+CELLS_OF_A_SPREAD = 16
+"""Fewest cells whose spread from cycle to cycle and memory have an interval: with a tail, fewer do not tell how wide."""
+
+CELLS_OF_A_TAIL = 32
+"""Fewest cells that bound a tail outwards: fewer tell too little of how it differs from cell to cell."""
+
+READINGS_OF_A_TAIL = math.log(0.025) / math.log(1.0 - TAIL)
+"""Fewest independent readings one of which lies beyond the quantile of `TAIL` in 97.5 %."""
 
 BY_CELLS: dict[str, Scale] = {
     "cycle_deviation": "log",
-    "robust_deviation": "log",
     "autocorrelation": "correlation",
 }
 """Numbers of a state whose intervals are found by leaving cells out, and the scale on which they scatter evenly."""
@@ -70,16 +83,6 @@ class MeanSquares:
         freedom = self.values - self.cells
         low, high = component_interval(self.between, self.within, self.cells, freedom, self.size)
         return float(low), float(high)
-
-    def whole(self) -> tuple[float, float, float]:
-        """Return the deviation of a cycle of any cell, and its interval, by Satterthwaite's degrees of freedom."""
-        parts = self.between / self.size, self.within * (1.0 - 1.0 / self.size)
-        variance, rest = sum(parts), self.values - self.cells
-        if not variance > 0.0:
-            return math.sqrt(variance), math.nan, math.nan
-        freedom = variance**2 / (parts[0] ** 2 / (self.cells - 1) + parts[1] ** 2 / rest)
-        low, high = freedom_interval(variance, freedom)
-        return math.sqrt(variance), float(low), float(high)
 
 
 def variance_components(values: Floats) -> tuple[float, float]:
@@ -177,31 +180,27 @@ def window(states: Floats) -> dict[str, float]:
 
 def distribution_with_intervals(conductance: Floats) -> dict[str, float | None]:
     """Return the numbers of `distribution` with their intervals, NAME_low to NAME_high; None for what is not known."""
-    logs = logarithms(conductance)
-    medians = _nanmedian(logs)
-    low, high = mean_interval(medians[np.isfinite(medians)])
+    logs, numbers = logarithms(conductance), distribution(conductance)
+    low, high = quantile_interval(logs, 0.5)
     ends = {
         "median": (10.0**low, 10.0**high),
         "device_deviation": mean_squares(logs).device_interval(),
+        "robust_deviation": _robust_interval(logs - _nanmedian(logs)[:, None]),
         **jackknife(conductance, distribution, BY_CELLS),
     }
+    if np.isfinite(logs).any(axis=1).sum() < CELLS_OF_A_SPREAD:
+        ends |= dict.fromkeys(BY_CELLS, (math.nan, math.nan))
     found: dict[str, float | None] = {}
-    for name, value in distribution(conductance).items():
+    for name, value in numbers.items():
         found |= with_interval(name, value, ends[name])
     return found
 
 
 def window_with_intervals(states: Floats) -> dict[str, float | None]:
-    """Return the numbers of `window` with their intervals.
-
-    That of the worst window is of log-normal states: quantiles of a few cells say too little by themselves.
-    """
-    lrs, hrs = (logarithms(states[:, state]) for state in (0, 1))
-    apart = _nanmedian(lrs) - _nanmedian(hrs)
-    low, high = mean_interval(apart[np.isfinite(apart)])
+    """Return the numbers of `window` with their intervals."""
     ends = {
-        "window": (10.0**low, 10.0**high),
-        "worst_window": _worst_interval(lrs, hrs),
+        "window": _ratio_interval(states, 0.5),
+        "worst_window": _ratio_interval(states, TAIL),
         **jackknife(states, window, {"correlation": "correlation"}),
     }
     found: dict[str, float | None] = {}
@@ -210,25 +209,63 @@ def window_with_intervals(states: Floats) -> dict[str, float | None]:
     return found
 
 
-def _worst_interval(lrs: Floats, hrs: Floats) -> tuple[float, float]:
-    """Return the interval of the ratio of the 5 % quantile of LRS and the 95 % quantile of HRS, of logarithms, decades."""
-    apart = _nanmean(lrs) - _nanmean(hrs)
-    middle = float(apart.mean()) if apart.size else math.nan
-    low, high = mean_interval(apart)
-    below, above = (float(middle - low) / TAIL_DEVIATES) ** 2, (float(high - middle) / TAIL_DEVIATES) ** 2
-    spread = 0.0
-    for values in (lrs, hrs):
-        whole, least, most = mean_squares(values).whole()
-        spread += whole
-        below, above = below + (most - whole) ** 2, above + (whole - least) ** 2
-    value = middle - TAIL_DEVIATES * spread
-    ends = value - TAIL_DEVIATES * math.sqrt(below), value + TAIL_DEVIATES * math.sqrt(above)
-    return 10.0 ** ends[0], 10.0 ** ends[1]
+def quantile_interval(values: Floats, share: float) -> Ends:
+    """Return the interval of a quantile of values (cells, cycles), whatever their law; NaN with fewer than five cells.
+
+    Between the quantiles at both ends of the interval of the share of values that lie below it, cells being clusters
+    (Woodruff, J. Am. Stat. Assoc. 47, 635 (1952)). A tail has no outer end where the values do not reach far enough: with
+    fewer than `CELLS_OF_A_TAIL` cells, or where these differ so much that they are worth fewer readings than
+    `READINGS_OF_A_TAIL`.
+    """
+    known = np.isfinite(values)
+    values, known = values[known.any(axis=1)], known[known.any(axis=1)]
+    if len(values) < FEWEST:
+        return math.nan, math.nan
+    every, counts = values[known], known.sum(axis=1)
+    below = (known & (values <= np.quantile(every, share))).sum(axis=1)
+    # Of equal values more than that share may lie below.
+    low, high = clustered_binomial_interval(below * (share * every.size / below.sum()), counts)
+    ends = [
+        float(np.quantile(every, min(low, share), method="lower")),
+        float(np.quantile(every, max(high, share), method="higher")),
+    ]
+    if min(share, 1.0 - share) < 0.25:  # quartiles hold without
+        deep = binomial_interval(TAIL * READINGS_OF_A_TAIL, READINGS_OF_A_TAIL)[0]
+        if len(values) < CELLS_OF_A_TAIL or min(low, 1.0 - high) < deep:
+            ends[share > 0.5] = math.nan
+    return ends[0], ends[1]
+
+
+def _ratio_interval(states: Floats, share: float) -> Ends:
+    """Return the interval of the quantile of LRS at `share` over that of HRS at 1 - `share`, states (cells, 2, cycles)."""
+    found = []
+    for values, at in ((states[:, 1], 1.0 - share), (states[:, 0], share)):
+        known = values[np.isfinite(values)]
+        if not known.size:
+            return math.nan, math.nan
+        found.append(logarithms(np.array([np.quantile(known, at), *quantile_interval(values, at)])))
+    hrs, lrs = found
+    low, high = difference_of((hrs[1], hrs[2]), (lrs[1], lrs[2]), (hrs[0], lrs[0]))
+    return 10.0**low, 10.0**high
+
+
+def _robust_interval(residuals: Floats) -> Ends:
+    """Return the interval of the robust deviation of what is left of values (cells, cycles) without their cell's median."""
+    value = robust_deviation(residuals)
+    if not value > 0.0:
+        return math.nan, math.nan
+    places = np.nanquantile(residuals, [0.25, 0.75])
+    quartiles = [quantile_interval(residuals, share) for share in (0.25, 0.75)]
+    low, high = difference_of(quartiles[0], quartiles[1], (places[0], places[1]))
+    return max(low, 0.0) / NORMAL_IQR, high / NORMAL_IQR
 
 
 def _nanmean(values: Floats) -> Floats:
+    """Return means along rows; NaN of a row without a number, without numpy's warning."""
     known = np.isfinite(values)
-    means: Floats = np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    counts = known.sum(axis=1)
+    sums = np.where(known, values, 0.0).sum(axis=1)
+    means: Floats = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
     return means
 
 

@@ -97,8 +97,11 @@ class SwitchingPlan:
 class Switching(Procedure):
     """SET and RESET cells many times, and tell how both states are distributed."""
 
-    version: ClassVar[str] = "2"  # version 1 told states of cells that are stuck, and an HRS below the noise
-    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
+    version: ClassVar[str] = "3"  # version 1 told states of cells that are stuck, and an HRS below the noise
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "2": ("*_low", "*_high"),
+        "3": ("*_low", "*_high", "worst_window", "not_extracted*"),
+    }
     title: ClassVar[str] = "Switch cells (SET/RESET distributions)"
     group: ClassVar[str] = "Cells"
 
@@ -252,14 +255,16 @@ class Switching(Procedure):
         """Return what states (cells, 2, cycles), S, of cells that switch tell, above the noise of the readings.
 
         A cell switches where its medians differ by a factor of two, an HRS below the noise counted as that. Where more
-        than a share of `CUT` of the reads in HRS is below it, only what the others bound is told: a median above it.
+        than a share of `CUT` of the reads in HRS is below it, only what the others bound is told: a median above it, and
+        with it the worst window, whose quantile of HRS lies higher.
         """
         least = surveyed.least(max(states.size, 1))
         medians = np.median(np.maximum(states, least), axis=2)
         switching = medians[:, LRS] >= SWITCHES * medians[:, HRS]
         stuck, dark = int((~switching).sum()), surveyed.formed.sum() - len(states)
         if surveyed.unformed:
-            stream.say(never_formed(self, surveyed.unformed, surveyed.formed.size), "WARNING")
+            said = never_formed(self, surveyed.unformed, surveyed.formed.size, tried=surveyed.tried)
+            stream.say(said, "WARNING")
         if dark or stuck:
             stream.say(
                 f"{int(dark) + stuck} of {surveyed.formed.size} cells do not switch by these pulses, and are left out: "
@@ -284,7 +289,7 @@ class Switching(Procedure):
             told = {"median", "median_low", "median_high"} if median > least else set()
             cut = dict.fromkeys(set(summary["hrs"]) - told)
             summary["hrs"] |= cut
-            names = {"correlation"} | (set() if told else {"window"})
+            names = {"correlation"} | (set() if told else {"window", "worst_window"})
             for name in sorted(names):
                 summary |= dict.fromkeys((name, f"{name}_low", f"{name}_high"))
             missing = {f"hrs.{name}": why for name in sorted(cut)} | dict.fromkeys(sorted(names), why)

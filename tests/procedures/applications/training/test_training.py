@@ -219,3 +219,11 @@ def test_a_saving_is_over_starts_and_one_that_never_arrives_takes_more_than_the_
         f"second_order_than_sgd{end}" for end in ("", "_low", "_high")
     }
     assert fewer({name: one[:4] for name, one in starts.items()}, 6.0)["second_order_than_sgd_low"] is None
+
+
+def test_a_saving_is_the_median_of_the_starts_and_lies_within_its_interval() -> None:
+    starts = {"sgd": [2.0, 10.0, 10.0, 2.0, 4.0], "second_order": [1.0, 5.0, 1.0, 1.5, 3.0]}
+    found = fewer(starts, 20.0)
+    assert found["second_order_than_sgd"] == 0.5  # of the medians, 1.5 and 4, it would be 0.63
+    assert (found["second_order_than_sgd_low"], found["second_order_than_sgd_high"]) == (0.25, 0.9)
+    assert fewer(starts | {"sgd": [0.0] * 5}, 20.0) == {}  # none can be saved where SGD starts at its goal

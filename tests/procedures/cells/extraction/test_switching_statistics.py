@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from mho.procedures.cells.extraction.switching_statistics import (
     correlation,
     distribution,
+    distribution_with_intervals,
     lag_one,
+    quantile_interval,
     variance_components,
     window,
+    window_with_intervals,
 )
 
 
@@ -83,3 +89,53 @@ def test_the_window_is_of_medians_and_of_the_worst_cycles():
     assert window(states)["worst_window"] == pytest.approx(1e-6 / 3e-7)
     assert window(states)["window"] == pytest.approx(100.0)
     assert np.isnan(list(window(np.empty((0, 2, 5))).values())).all()
+
+
+READINGS = st.one_of(st.integers(-1, 6).map(float), st.floats(1e-3, 1e3), st.just(np.nan))
+TABLES = st.tuples(st.integers(1, 40), st.integers(1, 6), st.integers(0, 2**32 - 1)).map(
+    lambda drawn: 10.0 ** np.random.default_rng(drawn[2]).normal(0.0, 2.0, (drawn[0], 2, drawn[1])).round(1)
+) | arrays.arrays(float, st.tuples(st.integers(1, 9), st.just(2), st.integers(1, 4)), elements=READINGS)
+
+
+@settings(deadline=None)
+@given(TABLES)
+def test_every_number_lies_within_its_own_interval(states):
+    for found in (distribution_with_intervals(states[:, 1]), window_with_intervals(states)):
+        for name in (name for name in found if f"{name}_low" in found):
+            value, low, high = (found[f"{name}{end}"] for end in ("", "_low", "_high"))
+            room = 1e-9 * abs(value or 0.0)  # to logarithms and back
+            assert value is not None or (low is None and high is None), name
+            assert low is None or low <= value + room, name
+            assert high is None or value - room <= high, name
+
+
+@pytest.mark.parametrize("share", [0.05, 0.25, 0.5, 0.95])
+def test_equal_values_have_no_other_quantile(share):
+    assert quantile_interval(np.full((40, 3), 2.0), share) == (2.0, 2.0)
+    assert np.isnan(quantile_interval(np.full((4, 3), 2.0), share)).all()
+
+
+def test_order_statistics_of_single_readings_are_those_of_the_binomial_law():
+    values = np.arange(100.0)[:, None]
+    low, high = quantile_interval(values, 0.5)
+    assert (low, high) == (pytest.approx(39.5, abs=1.0), pytest.approx(59.5, abs=1.0))
+
+
+def test_a_tail_has_an_outer_end_from_32_cells_on_whose_cycles_scatter():
+    rng = np.random.default_rng(4)
+    for cells, cycles, device, known in ((16, 20, 0.0, False), (64, 20, 0.0, True), (64, 20, 1.0, False)):
+        values = device * rng.standard_normal((cells, 1)) + 0.1 * rng.standard_normal((cells, cycles))
+        for one, outer in ((quantile_interval(values, 0.05), 0), (quantile_interval(values, 0.95), 1)):
+            assert np.isfinite(one[outer]) == known
+            assert np.isfinite(one[1 - outer])
+
+
+def test_cells_without_readings_change_nothing():
+    states = 10.0 ** np.stack([drawn(40, 10, 0.05, 0.03), drawn(40, 10, 0.2, 0.1, seed=2) - 2.0], axis=1)
+    more = np.concatenate([states, np.full((3, 2, 10), np.nan)])
+    assert (
+        window_with_intervals(more)["worst_window_low"] == window_with_intervals(states)["worst_window_low"]
+    )
+    median = distribution_with_intervals(more[:, 1])["median_high"]
+    assert median == distribution_with_intervals(states[:, 1])["median_high"]
+    assert lag_one(np.log10(more[:, 1])) == pytest.approx(lag_one(np.log10(states[:, 1])))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from formed_cells import bench_with, changed_preset
@@ -120,3 +122,16 @@ def test_what_cannot_be_done_is_refused_before_anything_is_sent(procedure, error
 def test_no_cycle_is_refused():
     with pytest.raises(InputError, match="cycles is 0; it must be a whole number from 1"):
         Switching(cycles=0)
+
+
+@pytest.mark.parametrize(("hrs", "told"), [(1e-9, False), (3e-8, True), (1e-7, True)])
+def test_no_window_and_no_worst_one_is_told_of_an_hrs_below_the_noise(hrs, told):
+    rng, said = np.random.default_rng(1), []
+    states = np.array([3e-5, hrs])[:, None] * 10.0 ** (0.2 * rng.standard_normal((40, 2, 20)))
+    surveyed = SimpleNamespace(least=lambda count: 2e-8, formed=np.ones((5, 8), bool), unformed=0)
+    found = Switching()._strict(states, surveyed, SimpleNamespace(say=lambda *one: said.append(one)))
+    assert found["hrs_below_noise"] == (states[:, 1] < 2e-8).mean()
+    for name in ("window", "worst_window"):
+        assert (found[name] is not None) == (found[f"{name}_low"] is not None) == told
+        assert (name in found["not_extracted"]) != told
+    assert bool(said) == bool(found["not_extracted"])
