@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from traceback import extract_tb
@@ -51,7 +51,8 @@ def import_own(name: str, base: type[Kind], noun: str) -> type[Kind]:
     """
     place, _, attribute = name.rpartition(":")
     module = _load_file(place, noun) if names_file(name) else _load_module(place, name, noun)
-    found = getattr(module, attribute, None)
+    with installed_only() if is_mhos_own(name) else nullcontext():
+        found = getattr(module, attribute, None)  # which may import, too
     if found is None:
         raise InputError(
             f"there is no {noun} {name!r}: {place} has no class {attribute!r}{_offered(module, base)}"

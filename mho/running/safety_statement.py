@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from mho.errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
 from mho.instruments import Bench
 from mho.instruments.bench_file import is_real
 from mho.procedures.base import Procedure
+from mho.procedures.origin import bench_key
 from mho.procedures.own_code import name_of
 from mho.procedures.stream import (
     BenchTaken,
@@ -134,7 +135,7 @@ def observed_safety(
 
     safety = SafetyObserver(report, bench)
     ended: BaseException | None = None
-    real, threads, folder = is_real(bench), threading.enumerate(), os.getcwd()
+    real, threads, folder, key = is_real(bench), threading.enumerate(), os.getcwd(), bench_key(bench)
     own_code = real and bool(procedure) and runs_foreign_code(procedure, strategy, bench)
     if own_code:
         report.own_code()
@@ -165,7 +166,7 @@ def observed_safety(
         elif safety.taken and not report.supervised:
             tell_queue(bench, safety.found(ended))
         if safe and safety.taken and own_code and not report.supervised:
-            _read_back(bench, folder, ended, display)
+            _read_back(key, folder, ended, display)
 
 
 @contextmanager
@@ -192,7 +193,7 @@ def own_code_read_back(
     if not runs_foreign_code(name_of(type(procedure)), strategy, bench):
         yield ()
         return
-    folder = os.getcwd()
+    folder, bench = os.getcwd(), bench_key(bench)
     safety, ended = SafetyObserver(), None  # type: SafetyObserver, BaseException | None
     try:
         yield (safety,)
@@ -202,6 +203,21 @@ def own_code_read_back(
     finally:
         if safety.taken and safety.left_safe(ended):
             _read_back(bench, folder, ended, partial(_announced, observers))
+
+
+@contextmanager
+def _within(folder: str) -> Iterator[None]:
+    """Be in a folder where that is possible: it may be gone, or the one that the run's code has left the process in."""
+    before = ""
+    with suppress(OSError):
+        before = os.getcwd()
+    with suppress(OSError):
+        os.chdir(folder)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.chdir(before or folder)
 
 
 def _announced(observers: Sequence[Observer], event: Event) -> None:
@@ -216,8 +232,8 @@ def _read_back(bench: str, folder: str, ended: BaseException | None, display: Ob
     """
     from mho.running.queue.bench_notices import tell_queue
 
-    with chdir(folder):
-        found = make_safe_apart(bench)
+    with _within(folder):
+        found = make_safe_apart(bench, folder if os.path.isdir(folder) else os.sep)
         tell_queue(bench, found)
     if not (trouble := left_live(bench, found)):
         return

@@ -416,8 +416,11 @@ def test_what_packages_look_for_is_not_taken_from_the_current_folder(honest, pla
         "procedure": texts(provenance__procedure=f"{module}:Pwn"),
         "strategy": parameter("strategy", f"{module}:Pwn"),
         "driver": instrument(f'driver = "{module}:Pwn"'),
+        "driver of a room that imports when it is asked": instrument(
+            'driver = "mho.linalg:Ridge"\ntwin = "mho.instruments.simulated.keithley2450:SimulatedKeithley2450"'
+        ),
     }
-    for edit in crafted_by.values():
+    for what, edit in crafted_by.items():
         path = crafted(honest, place, edit)
         # a process of its own, in which no package is loaded yet
         command = "from mho.cli.main import main; main()"
@@ -427,7 +430,7 @@ def test_what_packages_look_for_is_not_taken_from_the_current_folder(honest, pla
             capture_output=True,
             text=True,
         )
-        assert "has no class 'Pwn'" in done.stderr
+        assert ("is no SourceMeter" if "room" in what else "has no class 'Pwn'") in done.stderr
         assert not place.canary.exists()
 
 

@@ -203,6 +203,28 @@ def test_a_script_is_told_what_its_own_procedure_has_left_on(fails, bench, tmp_p
     assert any("left on by code" in one for one in getattr(raised.value, "__notes__", [])) is fails
 
 
+@pytest.mark.parametrize("gone", ["the folder it is in", "the folder of the beginning"])
+def test_a_folder_that_is_gone_keeps_no_bench_from_being_read_back(gone, bench, tmp_path, monkeypatch):
+    path, laboratory = bench
+    monkeypatch.setattr(Bench, "safe", Bench.safe)
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    monkeypatch.chdir(begun)
+
+    class Leaving(Going):
+        def execute(self, plan, bench, stream):
+            super().execute(plan, bench, stream)
+            if gone == "the folder it is in":
+                (tmp_path / "left").mkdir()
+                os.chdir(tmp_path / "left")
+            Path.cwd().rmdir()
+
+    with pytest.raises(UnsafeError, match="was left on by code of one's own"):
+        run(Leaving(how="deceive"), path, seed=1, output=tmp_path / "run.h5")
+    monkeypatch.chdir(tmp_path)
+    assert unsafe_roles(laboratory) == set()
+
+
 def test_a_script_with_a_careless_driver_is_told(bench, tmp_path):
     path, laboratory = bench
     with pytest.raises(UnsafeError, match="answers that an output is on") as found:
@@ -217,7 +239,9 @@ def test_a_script_is_read_back_once_and_only_with_code_of_its_own(bench, tmp_pat
     path, _ = bench
     asked: list[str] = []
     monkeypatch.setattr(
-        safety_statement, "make_safe_apart", lambda bench: asked.append(bench) or Safed(True, confirmed=1.0)
+        safety_statement,
+        "make_safe_apart",
+        lambda bench, folder: asked.append(bench) or Safed(True, confirmed=1.0),
     )
     run(Read(rows="0:1", columns="0:1"), path, seed=1, output=tmp_path / "read.h5")
     run(Reading(), preset="ideal", seed=1, output=tmp_path / "simulated.h5")

@@ -123,8 +123,16 @@ def infer(
     covariance, repaired = _width(
         lambda u: scored(u)[1].sum(axis=0) - (u - mean) / width**2, place.u, place.outer
     )
+
+    def log_posterior(u: Floats) -> float:
+        try:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                return float(likelihood(u).sum()) - 0.5 * float((((u - mean) / width) ** 2).sum())
+        except np.linalg.LinAlgError:
+            return -np.inf
+
     middle, covariance = _cut_off(
-        lambda u: float(likelihood(u).sum()) - 0.5 * float((((u - mean) / width) ** 2).sum()),
+        log_posterior,
         place.u,
         covariance,
         np.flatnonzero(np.sqrt(np.diag(covariance)) > UNSEEN * width),
@@ -245,7 +253,8 @@ def _cut_off(
     Data may rule out one side of a parameter and be silent on the other: at the mode there is then no curvature but the
     prior's, and much of what that allows does not explain what was measured. Of the coordinates that are `unseen` the
     normal distribution is cut off where the log-posterior falls below it, and mean and variance of what remains are taken;
-    other coordinates follow as they go together.
+    other coordinates follow as they go together. One by one: a cliff that slants across several unseen coordinates is cut
+    off of the first, which is then taken for narrower than it is.
     """
     for place in unseen:
         along = covariance[:, place] / np.sqrt(covariance[place, place])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -140,25 +141,29 @@ def load_class(path: str) -> Any:
     try:
         with installed_only() if is_mhos_own(current_name(path)) else nullcontext():
             found = import_module(module)
+            kind = getattr(found, name, None)  # which may import, too
     except Exception as error:  # importing a user's module may raise anything
         raise ValueError(f"module {module!r} cannot be imported: {type(error).__name__}: {error}") from error
-    if not isinstance(getattr(found, name, None), type):
+    if not isinstance(kind, type):
         raise ValueError(f"module {module!r} ({found.__file__}) has no class {name!r}")
-    return getattr(found, name)
+    return kind
 
 
 @contextmanager
 def modules_beside(folder: Path) -> Iterator[None]:
     """Add `folder` and the current one to the search for ``module:Class``, after all installed packages."""
-    added = [place for place in dict.fromkeys((str(folder.resolve()), os.getcwd())) if place not in sys.path]
-    sys.path += added
-    _beside.extend(added)
-    try:
-        yield
-    finally:
-        for place in added:
-            sys.path.remove(place)
-            _beside.remove(place)
+    with _searching:
+        added = [
+            place for place in dict.fromkeys((str(folder.resolve()), os.getcwd())) if place not in sys.path
+        ]
+        sys.path += added
+        _beside.extend(added)
+        try:
+            yield
+        finally:
+            for place in added:
+                sys.path.remove(place)
+                _beside.remove(place)
 
 
 @contextmanager
@@ -168,16 +173,19 @@ def installed_only() -> Iterator[None]:
     For modules of mho's own, which need nothing from there: packages that they import look for others that may be missing
     (``bottleneck``, ``cftime``), and what a folder has by such a name nobody agreed to.
     """
-    taken = [place for place in _beside if place in sys.path]
-    for place in taken:
-        sys.path.remove(place)
-    try:
-        yield
-    finally:
-        sys.path += taken
+    with _searching:
+        taken = [place for place in _beside if place in sys.path]
+        for place in taken:
+            sys.path.remove(place)
+        try:
+            yield
+        finally:
+            sys.path += taken
 
 
 _beside: list[str] = []
+_searching = threading.RLock()
+"""The search is the process's: a thread that takes folders out would hide those of another."""
 
 
 def _channels(driver: Any) -> int:

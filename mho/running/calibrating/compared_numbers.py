@@ -235,7 +235,8 @@ def _edges(values: Floats) -> Floats:
     if len(known) > DISTINCT:
         wanted = np.quantile(values, np.linspace(0.0, 1.0, BINS + 1)[1:-1])
         inner = inner[np.unique(np.clip(np.searchsorted(inner, wanted), 0, len(inner) - 1))]
-    edges = np.concatenate([[known[0] * (1.0 - SAME) - TINY], inner, [known[-1] * (1.0 + SAME) + TINY]])
+    ends = known[[0, -1]] + np.array([-1.0, 1.0]) * (SAME * np.abs(known[[0, -1]]) + TINY)
+    edges = np.concatenate([ends[:1], inner, ends[1:]])
     kept = [edges[0]]  # a bin with too few joins the next one
     for edge in edges[1:]:
         if np.count_nonzero((values > kept[-1]) & (values <= edge)) >= FEWEST:

@@ -117,6 +117,10 @@ def expect(
         output = None if order.output is None else order.output.resolve()
         order = replace(order, bench=bench, output=output)
         if order.after is not None:
+            if order.after.startswith(WITHIN) and not planned:
+                raise QueueError(
+                    f"--after {order.after} names no job and no run file; write #5 for the run of job 5"
+                )
             after = ground(order, queue, simulated=source.bench.simulation is not None)
             order = replace(order, after=after)
             if not after.startswith((WITHIN, "#")):

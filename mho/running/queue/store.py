@@ -23,6 +23,7 @@ from mho.runs.liveness import birth_of
 from mho.runs.paths import DEFAULT_FOLDER
 
 NAME = "queue.sqlite"
+HIGHEST = 2**63 - 1  # that the database can be asked for
 LAST = 20  # jobs that finished and are asked what such jobs take
 # Ended jobs come first, in the order of their ends; queued ones come last, in the order in which they will run.
 _ORDER = """
@@ -46,7 +47,7 @@ def queue_path(folder: str | os.PathLike[str] | None = None) -> Path:
 def job_number(after: str) -> int | None:
     """Return the number of the job that an order is `after`; None where that is a run file."""
     number = after.removeprefix("#")
-    return int(number) if number.isdecimal() and number.isascii() else None
+    return min(int(number), HIGHEST) if number.isdecimal() and number.isascii() else None
 
 
 class Queue:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import threading
 from datetime import datetime
 from pathlib import Path
 
@@ -68,7 +69,10 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
 
 def _laid_out(header: RunHeader, layout: Layout) -> bytes:
     """Return a run file without data, as bytes."""
-    with h5py.File("run", "w", driver="core", backing_store=False, libver=FORMAT, rdcc_nbytes=0) as file:
+    name = (
+        f"run of thread {threading.get_ident()}"  # HDF5 knows open files by their names, those in memory too
+    )
+    with h5py.File(name, "w", driver="core", backing_store=False, libver=FORMAT, rdcc_nbytes=0) as file:
         lay_out(file, header, layout, Writer.this_process(), datetime.now().astimezone())
         file.flush()
         return bytes(file.id.get_file_image())

@@ -1,12 +1,20 @@
 """Every model that a bench file may name opens on the virtual bench and does a bench's work there."""
 
+import sys
+import threading
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from mho.instruments import Cell, Pulse, open_bench
-from mho.instruments.bench_file.models import PULSE_GENERATORS, SOURCE_METERS
+from mho.instruments.bench_file.models import (
+    PULSE_GENERATORS,
+    SOURCE_METERS,
+    installed_only,
+    load_class,
+    modules_beside,
+)
 
 SIMULATED = (resources.files("mho.instruments") / "benches" / "simulated.toml").read_text("utf-8")
 CELL = Cell("multiply", 3, 4)
@@ -64,3 +72,23 @@ def test_every_source_meters_limit_ends_a_set(tmp_path: Path, model: str) -> Non
 @pytest.mark.parametrize("model", PULSE_GENERATORS)
 def test_every_pulse_generator_programs_a_cell(tmp_path: Path, model: str) -> None:
     form_and_read(bench_file(tmp_path, pulser=model))
+
+
+def test_threads_that_load_classes_leave_the_search_to_each_other_and_as_it_was(tmp_path):
+    (tmp_path / "beside_the_bench.py").write_text("class Here: pass\n", "utf-8")
+    before, begun, ended = list(sys.path), threading.Event(), threading.Event()
+
+    def load_mhos_own() -> None:
+        begun.wait()
+        with installed_only():
+            ended.wait(0.2)
+
+    other = threading.Thread(target=load_mhos_own)
+    other.start()
+    with modules_beside(tmp_path):
+        begun.set()
+        other.join(0.1)  # it waits
+        assert load_class("beside_the_bench:Here")
+    ended.set()
+    other.join()
+    assert sys.path == before

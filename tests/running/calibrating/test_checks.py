@@ -99,6 +99,12 @@ def test_edges_of_bins_lie_between_the_steps_of_a_ladder() -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def test_edges_hold_all_values_below_zero_too() -> None:
+    for values in ([-5.0, -4.0, -3.0], [-1.0, 1.0], [-2.0]):
+        many = np.repeat(values, 40)
+        assert sum(len(one) for one in _grouped(_edges(many), many, many)) == len(many)
+
+
 def test_the_chips_own_preset_passes_on_a_whole_program_run(tmp_path: Path) -> None:
     path = tmp_path / "program.h5"
     digits = np.random.default_rng(4).integers(0, 4, (12, 12))

@@ -102,6 +102,12 @@ def test_on_real_instruments_a_job_is_after_a_job_and_not_after_a_file(tmp_path)
         (tmp_path / "run.h5").touch()
         with pytest.raises(QueueError, match="real instruments, whose chip is as it is"):
             checked(Order("read", {"rows": "0:1"}, bench, 1, after=str(tmp_path / "run.h5")), queue)
+        for after in ("@1", "@7x"):
+            with pytest.raises(QueueError, match="names no job and no run file"):
+                checked(Order("read", {"rows": "0:1"}, bench, 1, after=after), queue)
+        for one in (bench, "simulated"):
+            with pytest.raises(QueueError, match="there is no job"):
+                checked(Order("read", {"rows": "0:1"}, one, 1, after=f"#{10**30}"), queue)
         elsewhere = queue.add(Order("read", {}, "simulated", 1))
         with pytest.raises(QueueError, match=r'is for bench simulated, .* needs --after ""'):
             checked(Order("read", {"rows": "0:1"}, bench, 1, after=f"#{elsewhere.id}"), queue)
