@@ -24,6 +24,7 @@ COLUMNS = ("time", "array", "row", "column", "kind", "voltage", "width", "gate",
 BETWEEN = (
     1e-2  # s from the read before a pulse to the one after it, at most, where a table has one time for both
 )
+KNOWN = 4  # rows, by whose times and readings a run is known again
 SET, RESET = 1, 2  # codes of the column `kind`; 0 is a read only
 
 
@@ -231,19 +232,42 @@ def joined(parts: Sequence[tuple[float, Columns]]) -> Columns:
     return {name: np.concatenate(column) if column else np.empty(0) for name, column in columns.items()}
 
 
+def _first_rows(run: RunFile) -> set[bytes]:
+    """Return the first rows of each table with readings, by which it is known again."""
+    return {
+        b"".join(run.column(name, one, 0, KNOWN).tobytes() for one in ("time", "conductance"))
+        for name in run.tables
+        if run.length(name) >= KNOWN and {"time", "conductance"} <= run.units(name).keys()
+    }
+
+
 def check_one_chip(paths: Sequence[str | os.PathLike[str]]) -> None:
-    """Raise `InputError` unless there are runs, and none is of another chip than the others."""
+    """Raise `InputError` unless there are runs, none is of another chip than the others, and none has rows of another.
+
+    A copy, a repetition, or a run that was taken up and holds what came before: intervals would be too narrow by what
+    counts twice, and a run that is held out would be held to itself.
+    """
     if not paths:
         raise InputError("a calibration needs a run file, such as that of a program run")
     named: list[tuple[str, str]] = []
+    begun: list[tuple[str, bytes]] = []
     for path in paths:
         with RunFile(path) as run:
             chip, seed = read_chip(run), run.chip_seed
             if chip is not None:
                 drawn = "" if seed is None else f", simulated with seed {seed}"
                 named.append((str(path), f"{chip.name!r}{drawn}"))
+            begun += [(str(path), rows) for rows in _first_rows(run)]
     for path, name in named[1:]:
         if name != named[0][1]:
             raise InputError(
                 f"{named[0][0]} is of chip {named[0][1]} and {path} of chip {name}; calibrate each chip by itself"
             )
+    first: dict[bytes, str] = {}
+    for path, rows in begun:
+        if rows in first:
+            raise InputError(
+                f"{path} begins with the rows of {first[rows]}: it is the same run, or goes on with it, and its rows would "
+                "count twice; name one of them, of a run that was taken up the last"
+            )
+        first[rows] = path

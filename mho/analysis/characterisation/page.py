@@ -202,10 +202,12 @@ def _value(one: Extracted) -> tuple[str, str, str]:
 
 
 def _cells_behind(result: Mapping[str, object], one: Extracted) -> str:
-    """Return how many cells a result says that a parameter is of: those of its own part, or all."""
+    """Return how many cells a result says that a parameter is of: those of its own part, that were measured, or all."""
     part = result.get(one.name.partition(".")[0])
-    own = part.get("cells") if isinstance(part, Mapping) else None
-    return str(result.get("cells", "") if own is None else own)
+    places = [part] if isinstance(part, Mapping) else []
+    known = [place["cells"] for place in places if place.get("cells") is not None]
+    known += [result[name] for name in ("cells_fitted", "measured", "cells") if result.get(name) is not None]
+    return str(known[0]) if known else ""
 
 
 def _number(value: Number | None, factor: float) -> str:

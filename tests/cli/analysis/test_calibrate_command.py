@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from dataclasses import asdict
 from pathlib import Path
@@ -11,10 +12,12 @@ import pytest
 from command_line import Shell
 
 from benchmarks._hidden_presets import random_pulses
+from mho import run
 from mho.analysis.calibration import Told, transitions_of
 from mho.analysis.calibration.calibrating import Calibration
 from mho.errors import BenchError
 from mho.instruments.simulated import CELL_PRESETS, cell_preset
+from mho.procedures import Response
 
 pytestmark = pytest.mark.timeout(300)  # on a machine that does much else
 
@@ -122,6 +125,26 @@ def test_what_cannot_be_done_is_said_before_the_work(
     assert "broken.h5" in refused(shell, "calibrate", broken, "--to", to)
     assert "one.csv" in refused(shell, "calibrate", tmp_path / "one.csv", "--to", to)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["broken.h5", "chip.csv", "chip.h5"]
+
+
+@pytest.mark.parametrize("as_held_out", [False, True])
+def test_rows_that_are_in_two_files_do_not_count_twice(
+    as_held_out: bool, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(
+        Response(rows="0:2", columns="0:2", points=5, repeats=1),
+        "stanford-arrays",
+        seed=1,
+        output=tmp_path / "a.h5",
+    )
+    shutil.copy(tmp_path / "a.h5", tmp_path / "b.h5")
+    code, _, said = shell(
+        "calibrate", "a.h5", *["--hold-out"][: int(as_held_out)], "b.h5", "--to", "chip.toml"
+    )
+    assert code == 2
+    assert "b.h5 begins with the rows of a.h5" in said
+    assert not (tmp_path / "chip.toml").exists()
 
 
 def test_a_table_without_a_word_line_is_refused(

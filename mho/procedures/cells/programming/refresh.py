@@ -121,7 +121,8 @@ class Refresh(Procedure):
 
     title: ClassVar[str] = "Refresh cells"
     group: ClassVar[str] = "Cells"
-    version: ClassVar[str] = "2"  # in version 1 a formed cell that read low could be formed again
+    version: ClassVar[str] = "3"  # in version 1 a formed cell that read low could be formed again
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"3": ("repaired",)}  # counted all that were pulsed
     cell_record: ClassVar[str] = PULSES.name
 
     of = Parameter("Run that programmed the cells")
@@ -275,7 +276,9 @@ class Refresh(Procedure):
             "cells": block.digits.size,
             "in_window_before": int((~left).sum()),
             "in_window_after": block.digits.size - failed,
-            "repaired": int((block.pulses > 0).sum()),
+            "repaired": int(
+                (left & plan.levels.inside(block.achieved, block.digits) & (block.pulses > 0)).sum()
+            ),
             "cells_failed": failed,
             **_moved_summary(moved),
             "pulses": programmer.pulses,

@@ -633,6 +633,11 @@ class IV(Procedure):
             why |= {"hrs": told, "window": told}
         elif summary["sets"]:
             why |= {"hrs": reset, "window": reset}
+        for name in ("v_set", "v_reset"):
+            if name in summary and f"{name}_cycle_sd" not in summary:
+                why[f"{name}_cycle_sd"] = (
+                    "every loop of a cell switches at the same step of the sweep; take a smaller step"
+                )
         missing = {name: reason for name, reason in why.items() if summary.get(name) is None}
         return {**dict.fromkeys(missing), "not_extracted": missing}
 
