@@ -11,7 +11,7 @@ from cell_records import cell_record
 from numpy.testing import assert_array_equal
 
 from mho import plot, run
-from mho.chip_maps.chip import read_chip_text
+from mho.chip_maps.chip import load_chip_map, read_chip_text
 from mho.errors import ChipMapError, InputError
 from mho.instruments import open_bench
 from mho.instruments.bench_file import load_bench_file
@@ -162,3 +162,16 @@ def test_rows_are_read_at_once_where_that_is_how_cells_are_verified(name, tmp_pa
     assert 5 < (~inside).sum() < DIGITS.size
     assert not result.pulses[inside].any()
     assert cell_record(result.path).verified == DIGITS.size - result.failed
+
+
+def test_repaired_is_what_came_back_and_not_what_was_pulsed(tmp_path):
+    """Of cells that most pulses destroy, refreshing pulses many and brings none back."""
+    frail = 'name = "frail"\nbase = "pku"\n[parameters]\ndamage_voltage = 2.15\n'
+    digits = np.random.default_rng(1).integers(0, 8, (8, 8))
+    first, again = tmp_path / "program.h5", tmp_path / "refresh.h5"
+    run(Program(digits=digits, strategy="fppv"), "arrays", preset=frail, seed=3, output=first)
+    result = run(Refresh(of=str(first), wait=86400.0), "arrays", after=first, output=again)
+    levels = load_chip_map(load_bench_file("arrays").bench.chip).level_scale()
+    before, after = levels.inside(result.before, digits), levels.inside(result.after, digits)
+    assert (result.pulses > 0).sum() > 10
+    assert result.summary["repaired"] == (~before & after & (result.pulses > 0)).sum() < 5
