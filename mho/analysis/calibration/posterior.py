@@ -23,10 +23,8 @@ PROBE = 0.3  # deviations, for the curvature
 WIDE_PROBE = 1.0  # the same, to both sides, where slopes are rough on the way of the first
 STEEPER = 10.0  # times the other: a side of such curvature is a cliff, and the other one tells the width
 UNSEEN = 0.7  # deviations of the prior, from which a width is little more than the prior's
-CUT = (
-    2.5,
-    1.0,
-)  # deviations, up to which cliffs are looked for; of the log-posterior, below what the width says, at one
+CLIFF_WITHIN = 2.5  # deviations
+CLIFF_FALL = 1.0  # of the log-posterior, below what the width says, from where on it is a cliff
 WEAKEST = 0.1  # least curvature, in units of that by the scores, which a few odd cells raise
 ROUNDS = 80
 ENOUGH = 2e-2  # expected gain of the log-posterior at which the search ends
@@ -268,15 +266,14 @@ def _cut_off(
 
 def _cliff(log_posterior: Callable[[Floats], float], u: Floats, along: Floats) -> float:
     """Return after how many deviations `along` the log-posterior falls below what these say; inf where it does not."""
-    furthest, fallen = CUT
     top = log_posterior(u)
 
     def beyond(reach: float) -> bool:
-        return not top - log_posterior(u + reach * along) < 0.5 * reach**2 + fallen
+        return not top - log_posterior(u + reach * along) < 0.5 * reach**2 + CLIFF_FALL
 
-    if not beyond(furthest):
+    if not beyond(CLIFF_WITHIN):
         return np.inf
-    low, high = 0.0, furthest
+    low, high = 0.0, CLIFF_WITHIN
     for _ in range(8):
         middle = 0.5 * (low + high)
         low, high = (low, middle) if beyond(middle) else (middle, high)
