@@ -32,7 +32,6 @@ Mask = NDArray[np.bool_]
 WINDOW = 3  # points on either side of a change
 NOISE = 3.0  # times the current at 0 V, below which a current is not told from none
 FEW = 1e-12  # S: below every conductance
-ROUNDING = 1e-6  # of a voltage: cycles that differ by less switch at one step of the sweep
 STATES = 4  # of a loop, of which each is looked at
 
 
@@ -264,9 +263,7 @@ def summary_of(loops: Loops) -> dict[str, Any]:
         found |= with_interval(name, middle, median_interval(each))
         if name in ("v_set", "v_reset"):
             spread = spread_of(flat[known], cell[known])
-            found[f"{name}_device_sd"] = spread.device
-            if spread.cycle is None or not spread.cycle < ROUNDING * abs(middle):
-                found[f"{name}_cycle_sd"] = spread.cycle
+            found |= {f"{name}_device_sd": spread.device, f"{name}_cycle_sd": spread.cycle}
     if np.isfinite(loops.window).any():
         windows = np.where(loops.below_noise, np.inf, loops.window)
         lowest = float(np.nanquantile(windows, 0.05, method="lower" if loops.below_noise.any() else "linear"))

@@ -51,6 +51,7 @@ MOST_IN_ALL = 50_000_000  # points of a run: its results also take 0.5 GB of mem
 BLANK_CELLS = 4  # between which blanks are shared
 SIMULATED_POINT, HARDWARE_POINT, HARDWARE_SWEEP = 0.05e-3, 1e-3, 0.1  # s of wall time beside the aperture (?)
 LINE_FREQUENCY = 50.0  # Hz
+ROUNDING = 1e-9  # V: loops that differ by less switch at one step of the sweep
 
 
 @dataclass(frozen=True)
@@ -216,10 +217,13 @@ class SweepPlan:
 class IV(Procedure):
     """Sweep the voltage at cells, up, down and back; extract SET and RESET voltages, both states and their window."""
 
-    # Version 3 extracted whatever the noise, with other intervals; 2 was called Sweep, and extracted nothing; in 1 a gate
-    # of 0 meant none given.
-    version: ClassVar[str] = "4"
-    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"4": ("*_low", "*_high")}
+    # Version 4 told spreads of rounding; 3 extracted whatever the noise, with other intervals; 2 was called Sweep, and
+    # extracted nothing; in 1 a gate of 0 meant none given.
+    version: ClassVar[str] = "5"
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "4": ("*_low", "*_high"),
+        "5": ("*_cycle_sd", "not_extracted*"),
+    }
     title: ClassVar[str] = "I-V loops"
     group: ClassVar[str] = "Cells"
 
@@ -633,12 +637,12 @@ class IV(Procedure):
             why |= {"hrs": told, "window": told}
         elif summary["sets"]:
             why |= {"hrs": reset, "window": reset}
-        for name in ("v_set", "v_reset"):
-            if name in summary and f"{name}_cycle_sd" not in summary:
-                why[f"{name}_cycle_sd"] = (
+        missing = {name: reason for name, reason in why.items() if summary.get(name) is None}
+        for name in ("v_set_cycle_sd", "v_reset_cycle_sd"):
+            if (spread := summary.get(name)) is not None and spread < ROUNDING:
+                missing[name] = (
                     "every loop of a cell switches at the same step of the sweep; take a smaller step"
                 )
-        missing = {name: reason for name, reason in why.items() if summary.get(name) is None}
         return {**dict.fromkeys(missing), "not_extracted": missing}
 
 
