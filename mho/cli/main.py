@@ -18,6 +18,7 @@ from mho.cli.experiments import characterise as characterising
 from mho.cli.experiments import experiments, forecast
 from mho.cli.experiments import optimise as optimising
 from mho.cli.experiments import published as publishing
+from mho.cli.experiments import reach as reaching
 from mho.cli.experiments.procedure_command import Verb
 from mho.cli.lazy_verbs import LazyVerbs
 from mho.cli.many_runs import many_runs
@@ -90,7 +91,7 @@ def _offer(
 _offer(EXPERIMENTS, experiments.solve, cls=experiments.SolveCommand)
 _offer(EXPERIMENTS, forecast.forecast, cls=forecast.ForecastCommand)
 _offer(EXPERIMENTS, optimising.optimise)
-_offer(EXPERIMENTS, characterising.characterise, publishing.published)
+_offer(EXPERIMENTS, characterising.characterise, publishing.published, reaching.reach)
 _offer(EXPERIMENTS, experiments.run, cls=experiments.RunCommand)
 _offer(EXPERIMENTS, experiments.resume)
 _offer(EXPERIMENTS, experiments.rehearse, cls=experiments.RehearseCommand)

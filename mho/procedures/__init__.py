@@ -50,6 +50,8 @@ from mho.procedures.cells.switching.response import Response, Responses
 from mho.procedures.equations.algorithms.refinement import refine
 from mho.procedures.equations.as_published.hp_inv import Refined, refine_as_published
 from mho.procedures.equations.as_published.two_stage import AllAnalogue, refine_on_chip
+from mho.procedures.equations.certificates.enclosure import Enclosure
+from mho.procedures.equations.certificates.enclosure_arb import best_enclosure
 from mho.procedures.equations.circuits.inversion import largest_linear
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
@@ -63,6 +65,7 @@ from mho.procedures.equations.multiply.multiply import Multiply, Products
 from mho.procedures.equations.multiply.multiply_measurement import evenly, random_by_active
 from mho.procedures.equations.multiply.multiply_plan import MultiplyPlan
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
+from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
 from mho.procedures.equations.planning.loop_choice import Tried
 from mho.procedures.equations.planning.method_choice import MethodChoice
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve
@@ -94,6 +97,7 @@ __all__ = [
     "Disturbed",
     "DrawnSolve",
     "Eigenvector",
+    "Enclosure",
     "Endurance",
     "Endured",
     "EnergyModel",
@@ -101,6 +105,7 @@ __all__ = [
     "FloatParameter",
     "Form",
     "Forming",
+    "Goal",
     "HeldAnswers",
     "HeldMatrix",
     "IntegerParameter",
@@ -108,6 +113,7 @@ __all__ = [
     "Invert",
     "Junction",
     "Kalman",
+    "LinearSystem",
     "ListParameter",
     "LoopOnCells",
     "Map",
@@ -152,6 +158,7 @@ __all__ = [
     "Train",
     "TrainingResult",
     "Tried",
+    "best_enclosure",
     "draw_solves",
     "evenly",
     "find_strategy",

@@ -20,7 +20,7 @@ from mho.instruments.simulated.physics.circuits.step_response import StepRespons
 if TYPE_CHECKING:
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.cells.cells import CellArray
-    from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierBank, amplifier_preset
+    from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
     from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
 else:
     from mho.lazy_names import lazy_names
@@ -31,13 +31,14 @@ else:
         {
             ".clock": ("VirtualClock",),
             ".physics.cells.cells": ("CellArray",),
-            ".physics.circuits.amplifiers": ("AmplifierBank", "amplifier_preset"),
+            ".physics.circuits.amplifiers": ("CLAMP", "AmplifierBank", "amplifier_preset"),
             ".physics.circuits.inverse_circuit": ("InverseCircuit",),
         },
     )
 
 __all__ = [
     "CELL_PRESETS",
+    "CLAMP",
     "AmplifierBank",
     "CellArray",
     "InverseCircuit",

@@ -21,6 +21,7 @@ from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.circuits.inversion import AnalogueInverse
+from mho.procedures.equations.circuits.loop_table import record_loop
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.planning.drawn_loops import DrawnLoops
 from mho.procedures.equations.planning.method_choice import MethodChoice
@@ -253,6 +254,7 @@ class ProgrammedMatrix:
             self._program_loop()
             if self.plan.tiles:
                 self.programmer.program(self.plan.tiles)
+        record_loop(self._bench, self._stream, self.plan.cells, self._loops)
         say_failed_cells(self.failed, self._stream)
 
     def settle(self, trial: Floats) -> None:
@@ -295,6 +297,7 @@ class ProgrammedMatrix:
             how = f"shifted by {self.plan.candidate.shift:.3g}"
         self._stream.say(f"{why}; the loop is programmed again, {how}", "WARNING")
         self._program_loop()
+        record_loop(self._bench, self._stream, self.plan.cells, self._loops)
         self._stream.set_array("digits_invert", self.plan.cells.positive.digits)
         self._clamped, self._inverse = self.clamped, None
 

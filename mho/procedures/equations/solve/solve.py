@@ -27,6 +27,7 @@ from mho.procedures.cells.programming.record.blocks import PULSES_PER_CELL
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.algorithms.directions import METHODS, Method
+from mho.procedures.equations.circuits.loop_table import loop_table
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
     check_limits,
@@ -276,7 +277,7 @@ class Solve(Procedure):
             return Layout(tables, (), arrays, default="cycles", figures=of_cycles)
         blocks = contents_of(on_chip.blocks(), on_chip.levels)
         return Layout(
-            (blocks.pulses, *tables),
+            (blocks.pulses, *tables, loop_table(on_chip.chip, on_chip.encoding.order)),
             blocks.maps,
             solve_arrays(system, on_chip) + enclosing,
             default="cycles",
