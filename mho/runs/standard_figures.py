@@ -23,7 +23,9 @@ OF_LEVELS = ("levels", "level_shares", "confusion", "inside", "pulses_by_level")
 """Names of the figures of programmed cells that show levels."""
 
 
-def convergence_figure(bits: int | None, tolerance: float | None = None, *, columns: int = 1) -> Figure:
+def convergence_figure(
+    bits: int | None, tolerance: float | None = None, *, columns: int = 1, errors: bool = True
+) -> Figure:
     """Return residual and relative error over the cycles, from x = 0, beside the forecast and 3 bits a cycle.
 
     Parameters
@@ -34,7 +36,10 @@ def convergence_figure(bits: int | None, tolerance: float | None = None, *, colu
         Relative residual to stop at, where that was asked for.
     columns : int
         Number of right-hand sides; of several, each has a curve of its relative error.
+    errors : bool
+        Whether relative errors are known; else residuals alone are shown.
     """
+    error = "relative_error" if errors else "residual"
     lines = [
         ReferenceLine(1.0, ratio=IDEAL_RATIO, label="3 bits a cycle"),
         ReferenceLine(1.0, ratio="forecast_rho", label="forecast, rho"),
@@ -47,7 +52,7 @@ def convergence_figure(bits: int | None, tolerance: float | None = None, *, colu
         "convergence",
         table="cycles",
         x="cycle",
-        y=("residual", "relative_error") if columns == 1 else "relative_error",
+        y=("residual", "relative_error") if columns == 1 and errors else error,
         by=() if columns == 1 else "rhs",
         y_scale="log",
         lines=tuple(lines),

@@ -325,11 +325,8 @@ class HeldMatrix:
 
     def _solved(self, columns: Floats, bits: int) -> HeldAnswers:
         """Solve until the bits are proved: many columns together, and one by one where that does not do."""
-        first = self._plan.system
-        first.certifier.require(bits)
         goal = Goal(bits, self._procedure.tolerance)
-        reference = np.asarray(np.linalg.solve(first.matrix, columns), dtype=np.float64)
-        system = replace(first, rhs=columns, given_rhs=columns, reference=reference, goal=goal)
+        system = self._plan.system.for_right_hand_sides(columns, columns, goal)
         count = columns.shape[1]
         solutions, cycles = np.zeros_like(columns), np.zeros(count, np.int64)
         open_ = ~system.zeros
@@ -339,7 +336,7 @@ class HeldMatrix:
                 self._together(system, part[open_[part]], solutions, cycles, open_)
         one_by_one = RefinedAnswers(
             system,
-            reference,
+            system.reference,
             self._matrix,
             self._bench,
             self._stream,
