@@ -187,6 +187,7 @@ class Certifier:
         Parameters
         ----------
         bits : float
+            0 for none: only a singular matrix is refused.
         solutions : (n, k) array, optional
             About the solutions that are meant; left out, all those that there may be.
         """
@@ -198,7 +199,7 @@ class Certifier:
                 "least squares"
             )
         provable = self.provable_bits if solutions is None else self.provable_bits_of_all(solutions)
-        if bits > provable:
+        if bits > max(provable, 0.0):
             raise InputError(
                 f"{bits:g} bits cannot be had with a condition number of {self.condition:.3g}: a solution in float64 can "
                 f"be proved to {int(max(provable, 0.0))}; ask for no more, or for a tolerance of the residual"
