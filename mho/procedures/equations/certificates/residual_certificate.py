@@ -47,14 +47,12 @@ class ResidualCertifier(Certifier):
     def __init__(self, matrix: Floats) -> None:
         n, self._matrix = len(matrix), matrix
         self.row_factors = np.ones(n)
-        (by_rows, most), of_rows = _by_sweeps(matrix)
-        (by_columns, also), of_columns = _by_sweeps(matrix.T)
-        self.inverse_norm = self._scaled_inverse_norm = min(
-            by_rows, by_columns, math.sqrt(most) * math.sqrt(also) * UP
-        )
+        by_rows, of_rows = _by_sweeps(matrix)
+        by_columns, of_columns = _by_sweeps(matrix.T)
+        self.inverse_norm = self._scaled_inverse_norm = _least(by_rows, by_columns)
         sizes = np.abs(matrix)
         self._norm = math.sqrt(float(sizes.sum(axis=0).max())) * math.sqrt(float(sizes.sum(axis=1).max()))
-        self.once, self.each = (of_rows + of_columns) * n**2, n**2 + n
+        self.once, self.each = (of_rows + of_columns) * n**2, 2 * n**2 + n
         self.condition = self.condition_as_given = self._norm * self.inverse_norm
         self.by = BY_DOMINANCE if self.inverse_norm < math.inf else BY_NOTHING
 
@@ -65,7 +63,8 @@ class ResidualCertifier(Certifier):
         self, solution: Floats, residual: float, rhs_norm: float, measured: float | None = None
     ) -> Certificate:
         """Return the certificate of a solution, which also serves as weights; parameters as those of `Certifier`."""
-        by_solution, _ = dominance_norms(self._matrix, np.abs(solution))
+        weights = np.abs(solution)
+        by_solution = _least(*(dominance_norms(one, weights) for one in (self._matrix, self._matrix.T)))
         if not by_solution < self.inverse_norm:
             return super().certify(solution, residual, rhs_norm, measured)
         better = copy.copy(self)
@@ -87,6 +86,11 @@ def dominance_norms(matrix: Floats, weights: Floats) -> tuple[float, float]:
         if not 2.0**-900 < least < math.inf:
             return math.inf, math.inf
         return norm(weights) / least * (1.0 + gamma(n)) * UP, float(weights.max()) / least * UP
+
+
+def _least(by_rows: tuple[float, float], by_columns: tuple[float, float]) -> float:
+    """Return the least bound of ||A^-1||_2 of what `dominance_norms` returns of A and of its transpose."""
+    return min(by_rows[0], by_columns[0], math.sqrt(by_rows[1]) * math.sqrt(by_columns[1]) * UP)
 
 
 def _by_sweeps(matrix: Floats) -> tuple[tuple[float, float], int]:

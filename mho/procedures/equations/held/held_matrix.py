@@ -222,9 +222,10 @@ class HeldMatrix:
     def summary(self) -> dict[str, Any]:
         """Return what it took so far, for a run's result."""
         matrix, plan = self._matrix, self._matrix.plan
+        condition = self._plan.system.certifier.condition_as_given
         return {
             "size": self.size,
-            "condition": self._plan.system.certifier.condition_as_given,
+            "condition": condition if np.isfinite(condition) else None,
             "encoding": plan.encoding_name,
             "shift": plan.shift,
             "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
