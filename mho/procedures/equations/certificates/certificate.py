@@ -264,7 +264,8 @@ class Certifier:
             default=math.inf,
         )
         bound = error / (length - error) if error < length < math.inf else math.inf
-        if 0.0 in (residual, measured):  # as of a right-hand side of zeros
+        regular = min(self.inverse_norm, self._scaled_inverse_norm) < math.inf
+        if regular and 0.0 in (residual, measured):  # as of a right-hand side of zeros
             bound = 0.0
         bits = min(max(-math.log2(bound), 0.0), float(MANTISSA)) if bound > 0.0 else float(MANTISSA)
         told = self.inverse_norm, bound, bits, self.by, self.once + self.each

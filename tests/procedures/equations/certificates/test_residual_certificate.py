@@ -84,6 +84,9 @@ def test_nothing_is_claimed_where_nothing_dominates(matrix):
     found = certifier.certify(np.ones(len(matrix)), 1e-12, 1.0, 1e-12)
     assert (found.by, found.bits, found.error_bound) == (BY_NOTHING, 0.0, math.inf)
     assert found.plain()["inverse_norm"] is None
+    assert certifier.certify(np.zeros(len(matrix)), 0.0, 0.0, 0.0).error_bound == math.inf, (
+        "it may be singular"
+    )
     assert found.relative_residual == pytest.approx(1e-12)
 
 

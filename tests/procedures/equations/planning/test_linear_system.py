@@ -59,6 +59,21 @@ def test_columns_in_units_of_their_own_are_not_refused(n: int) -> None:
     )
 
 
+def test_of_ninety_systems_with_columns_of_any_size_none_is_refused() -> None:
+    rng = np.random.default_rng(7)
+    by_condition = 0
+    for _ in range(90):
+        n = int(rng.choice([2, 3, 4, 6, 8, 12, 16]))
+        condition = 10.0 ** rng.uniform(0.0, 2.9)
+        left, right = (np.linalg.qr(rng.standard_normal((n, n)))[0] for _ in range(2))
+        matrix = left @ np.diag(np.geomspace(1.0, 1.0 / condition, n)) @ right
+        matrix = matrix * 10.0 ** rng.uniform(-8.0, 8.0, n)
+        rhs = rng.standard_normal(n)
+        by_condition += 53.0 - np.log2(np.linalg.cond(matrix)) < 24.0
+        assert LinearSystem.load(matrix, rhs, 0, Goal(24, None)).provable_bits > 40.0
+    assert by_condition == 67, "which the condition number would refuse"
+
+
 def test_columns_that_depend_on_one_another_are_refused_whatever_their_units() -> None:
     matrix = np.array([[1.0, 2.0, 4.0], [2.0, 1.0, 2.0], [3.0, 5.0, 10.0]]) * np.array([1e8, 1.0, 1e-8])
     with pytest.raises(InputError, match="singular in float64: no inverse of it can be verified"):
