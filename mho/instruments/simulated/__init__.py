@@ -20,6 +20,7 @@ from mho.instruments.simulated.physics.circuits.step_response import StepRespons
 if TYPE_CHECKING:
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.cells.cells import CellArray
+    from mho.instruments.simulated.physics.cells.level_fit import levels_not_held
     from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierBank, amplifier_preset
     from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
 else:
@@ -31,6 +32,7 @@ else:
         {
             ".clock": ("VirtualClock",),
             ".physics.cells.cells": ("CellArray",),
+            ".physics.cells.level_fit": ("levels_not_held",),
             ".physics.circuits.amplifiers": ("AmplifierBank", "amplifier_preset"),
             ".physics.circuits.inverse_circuit": ("InverseCircuit",),
         },
@@ -45,5 +47,6 @@ __all__ = [
     "VirtualClock",
     "amplifier_preset",
     "cell_preset",
+    "levels_not_held",
     "preset_text",
 ]

@@ -12,6 +12,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
+from mho.instruments.simulated import levels_not_held
 from mho.procedures.attempt_clock import CLOCK_ZERO
 from mho.procedures.cells.programming.array_programming import FlatCells, Verified, read_cells, verify_cells
 from mho.procedures.cells.programming.group_programming import Announce, GroupProgramming, Take
@@ -148,6 +149,7 @@ class Programmer:
         self, blocks: Sequence[Block], maps: Sequence[BlockMaps], first: Masks, verified: Masks, stage: str
     ) -> None:
         """Write cells `first`, then read those to be `verified` again, and touch up, as often as there are passes."""
+        self._warn_of_unfit_cells()
         self._snapshot(maps, blocks, first=True)
         self._visit(blocks, first, maps, stage)
         if self._strategy.descends:
@@ -169,6 +171,19 @@ class Programmer:
             stuck = np.isin(block.outcome, STUCK)
             self._bench.damage.note_stuck(block.placement.array, rows[stuck], columns[stuck])
         self._snapshot(maps, blocks)
+
+    def _warn_of_unfit_cells(self) -> None:
+        """Say before the first pulse which levels the cells of a simulated bench do not hold."""
+        simulated, levels = self._bench.simulated, self._levels
+        if simulated is None or self.reads:
+            return
+        preset = simulated.chip.preset
+        if unfit := levels_not_held(preset, levels.nominal, levels.low, levels.high):
+            self._stream.say(
+                f"cells of preset {preset.name} do not hold the levels of this chip map: {unfit}; take a chip map with "
+                "levels of such cells",
+                "WARNING",
+            )
 
     def _warn_of_noise(self, blocks: Sequence[Block], before: Sequence[Floats]) -> None:
         after, digits = [block.achieved for block in blocks], [block.digits for block in blocks]

@@ -37,9 +37,8 @@ Floats = NDArray[np.float64]
 VECTOR_VOLTS = 0.2  # V, input of a 1 in MULTIPLY
 INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors
 COUNTS = ("outputs", "found", "repeated", "corrected", "unresolved", "recalibrated", "wrong")
-LOOPS = (
-    7  # times that a loop which does not settle is planned again: its lines in another order, and each shift
-)
+LOOPS = 12
+"""Times that a loop which does not settle is changed: its lines in another order, and larger and larger shifts."""
 
 
 class MatrixOnChip(Protocol):
@@ -228,7 +227,7 @@ class ProgrammedMatrix:
     def settle(self, trial: Floats) -> None:
         """Forecast contraction and stability from the achieved conductances, then close the loop and feed it with `trial`.
 
-        A loop that does not settle is programmed again, shifted further.
+        A loop that does not settle is changed by `shift_further`.
 
         Raises
         ------
@@ -241,12 +240,12 @@ class ProgrammedMatrix:
         self._confirm_method(trial)
 
     def shift_further(self, why: str) -> None:
-        """Plan and program the loop again: once with its lines in another order where cells are lost, then shifted further.
+        """Change the loop: once program its lines in another order where cells are lost, then shift it by its resistors.
 
         Raises
         ------
         ConvergenceError
-            When every shift has been tried.
+            When it settles with none of `LOOPS` changes.
         """
         if self._loops == LOOPS:
             raise ConvergenceError(
@@ -259,13 +258,15 @@ class ProgrammedMatrix:
             moved = self.plan.around_lost_cells(self._bench.input_conductance, self._rng)
         if moved is not None:
             self.plan, self._moved = moved, True
-            how = "with its lines in another order, around the cells that are lost"
+            how = (
+                "the loop is programmed again with its lines in another order, around the cells that are lost"
+            )
+            self._stream.say(f"{why}; {how}", "WARNING")
+            self._program_loop()
         else:
-            self.plan = self.plan.shift_further(self._rng)
-            how = f"shifted by {self.plan.candidate.shift:.3g}"
-        self._stream.say(f"{why}; the loop is programmed again, {how}", "WARNING")
-        self._program_loop()
-        self._stream.set_array("digits_invert", self.plan.cells.positive.digits)
+            self.plan = self.plan.shift_further(self._bench.input_conductance, self._rng)
+            how = f"its resistors now shift the loop by {self.plan.candidate.shift:.3g}, around the cells as they are"
+            self._stream.say(f"{why}; {how}", "WARNING")
         self._clamped, self._inverse = self.clamped, None
 
     def calibrate(self) -> None:
