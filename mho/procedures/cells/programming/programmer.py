@@ -12,7 +12,6 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
-from mho.instruments.simulated import levels_not_held
 from mho.procedures.attempt_clock import CLOCK_ZERO
 from mho.procedures.cells.programming.array_programming import FlatCells, Verified, read_cells, verify_cells
 from mho.procedures.cells.programming.group_programming import Announce, GroupProgramming, Take
@@ -25,6 +24,7 @@ from mho.procedures.cells.programming.strategies.known_strategies import find_st
 from mho.procedures.cells.programming.strategy import RESET, SET, Outcome, Pulses, Strategy
 from mho.procedures.cells.programming.verify.group_reads import GroupReads
 from mho.procedures.cells.programming.verify.read_noise import noise_warning
+from mho.procedures.cells.programming.verify.unfit_cells import unfit_cells
 from mho.procedures.cells.programming.visiting_order import visiting_order
 from mho.procedures.stream import Stream
 
@@ -174,16 +174,11 @@ class Programmer:
 
     def _warn_of_unfit_cells(self) -> None:
         """Say before the first pulse which levels the cells of a simulated bench do not hold."""
-        simulated, levels = self._bench.simulated, self._levels
+        simulated = self._bench.simulated
         if simulated is None or self.reads:
             return
-        preset = simulated.chip.preset
-        if unfit := levels_not_held(preset, levels.nominal, levels.low, levels.high):
-            self._stream.say(
-                f"cells of preset {preset.name} do not hold the levels of this chip map: {unfit}; take a chip map with "
-                "levels of such cells",
-                "WARNING",
-            )
+        if unfit := unfit_cells(simulated.chip.preset, self._levels):
+            self._stream.say(unfit, "WARNING")
 
     def _warn_of_noise(self, blocks: Sequence[Block], before: Sequence[Floats]) -> None:
         after, digits = [block.achieved for block in blocks], [block.digits for block in blocks]

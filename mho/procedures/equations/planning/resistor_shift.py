@@ -49,9 +49,11 @@ def shifted_in_resistors(
     """
     rhs = rng.standard_normal(len(loop.matrix))
     radius = float(np.abs(np.linalg.eigvals(loop.matrix)).max())
+    # A loop that rails although it should have settled is shifted by a multiple of its shift, lest there be no end.
+    first = max(FIRST * radius, (RATIO - 1.0) * loop.candidate.shift)
     found: list[tuple[Loop, LoopOnCells]] = []
     for step in range(STEPS):
-        shifted = _with(cells, FIRST * RATIO**step * radius)
+        shifted = _with(cells, first * RATIO**step)
         achieved = shifted.achieved(input_conductance)
         if not achieved.unstable and achieved.damping > 0.0:
             found.append((_judged(loop, shifted, achieved, rhs), shifted))

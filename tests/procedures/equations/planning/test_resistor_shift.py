@@ -10,7 +10,7 @@ from mho.chip_maps.chip import load_chip_map
 from mho.errors import ConvergenceError
 from mho.instruments import open_bench
 from mho.procedures import Solve
-from mho.procedures.equations.planning.resistor_shift import FIRST, shifted_in_resistors
+from mho.procedures.equations.planning.resistor_shift import FIRST, RATIO, shifted_in_resistors
 from mho.procedures.equations.planning.solve_plan import SolvePlan, plan_solve
 from mho.running.execution import evaluate
 
@@ -67,11 +67,12 @@ def test_every_further_shift_goes_beyond_the_last_one():
     plan, rng = programmed("differential"), np.random.default_rng(0)
     radius = np.abs(np.linalg.eigvals(MATRIX)).max()
     shifts = [plan.shift]
-    for _ in range(3):
+    for _ in range(6):
         plan = plan.shift_further(GIN, rng)
         shifts.append(plan.shift)
         assert plan.encoding is plan.candidate.encoding
     assert (np.diff(shifts) >= 0.999 * FIRST * radius).all()
+    assert (np.diff(shifts)[1:] >= 0.999 * (RATIO - 1.0) * np.array(shifts[1:-1])).all()
 
 
 def test_no_resistor_makes_up_for_the_corner_of_a_bias_column():
