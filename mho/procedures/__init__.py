@@ -36,6 +36,7 @@ from mho.procedures.cells.programming.strategies.known_strategies import (
     strategy_class_name,
 )
 from mho.procedures.cells.programming.strategy import Strategy
+from mho.procedures.cells.programming.verify.unfit_cells import unfit_cells
 from mho.procedures.cells.reading.array_map import Map, Mapped
 from mho.procedures.cells.reading.contact import Contact, Contacts
 from mho.procedures.cells.reading.noise import Noise, Noises
@@ -172,5 +173,6 @@ __all__ = [
     "settings_in_use",
     "settings_text",
     "strategy_class_name",
+    "unfit_cells",
     "wall_time",
 ]

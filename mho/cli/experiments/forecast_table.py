@@ -52,6 +52,8 @@ def print_forecast(forecast: Forecast, matrix: str, out: Console) -> None:
     )
     if f.refused:
         out.print(f"nothing would be programmed: {f.refused}", style="bold red")
+    if f.unfit:
+        out.print(f.unfit, style="yellow")
     if f.plan is not None:  # of a matrix by blocks there is no one loop
         out.print(_loops(f))
         _print_method(f, out)
@@ -181,6 +183,7 @@ def forecast_as_json(forecast: Forecast) -> dict[str, Any]:
         "provable_bits": f.provable_bits,
         "held_bits": f.held_bits,
         "refused": f.refused,
+        "unfit_cells": f.unfit,
         "plan": None if f.plan is None else _loop_as_json(f.plan),
         "tried": [_loop_as_json(one) for one in f.tried],
         "method": None if f.choice is None else f.choice.method,

@@ -17,7 +17,15 @@ from numpy.typing import ArrayLike
 from mho.errors import ConvergenceError, InputError
 from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import load_bench_file
-from mho.procedures import EnergyModel, MethodChoice, PreparedSolve, Solve, SolveForecast, Tried, wall_time
+from mho.procedures import (
+    EnergyModel,
+    MethodChoice,
+    PreparedSolve,
+    Solve,
+    SolveForecast,
+    Tried,
+    wall_time,
+)
 from mho.procedures.conditions import check_seed
 from mho.running.forecasting.alternatives import Alternative, Progress, helping
 from mho.running.forecasting.conditions import Conditions
@@ -69,6 +77,8 @@ class Forecast:
         Why nothing would be programmed; empty where something would.
     alternatives : tuple of Alternative
         What would help, best first.
+    unfit : str
+        Which levels of the chip map the cells do not hold; empty where they hold all.
     """
 
     bench: str
@@ -90,6 +100,7 @@ class Forecast:
     energy: str
     refused: str
     alternatives: tuple[Alternative, ...]
+    unfit: str
 
 
 def forecast(
@@ -183,6 +194,7 @@ def forecast(
         energy=EnergyModel().in_words(),
         refused=refused,
         alternatives=tuple(helping(at, values, solves, progress)) if alternatives else (),
+        unfit=at.unfit(),
     )
 
 

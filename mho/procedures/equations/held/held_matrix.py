@@ -329,7 +329,7 @@ class HeldMatrix:
         return columns, kept
 
     def _inverted(self, residuals: Floats) -> Floats:
-        """Return about S^-1 R, (n, k). A loop that rails meanwhile, as cells move, is programmed again, shifted further."""
+        """Return about S^-1 R, (n, k). A loop that rails meanwhile, as cells move, is shifted further."""
         self._stream.check()
         while True:
             try:

@@ -1,0 +1,32 @@
+"""The benchmarks of what is hard, at a small size: condition numbers beyond 1e4, and cells that miss their levels."""
+
+from __future__ import annotations
+
+from benchmarks import far_conditions, unfit_cells
+from benchmarks._judging import judge
+
+
+def test_cycles_with_the_chip_stand_beside_those_without(monkeypatch):
+    monkeypatch.setattr(far_conditions, "CONDITIONS", {1e6: 0.95})
+    monkeypatch.setattr(far_conditions, "SIZES", (4,))
+    monkeypatch.setattr(far_conditions, "LOOPS", {"one slice": 1})
+    figures = far_conditions.run(2)
+    assert [figure.name for figure in figures] == [
+        "SPD, condition number 1e+06, 4 unknowns, one slice: cycles",
+        "general, condition number 1e+06, 4 unknowns, one slice: cycles",
+    ]
+    for figure in figures:
+        assert figure.met
+        assert figure.detail == {"converged": "2 of 2", "without the chip": "2 of 2"}
+        assert figure.value <= 5
+        assert figure.peer_value <= 5
+
+
+def test_refusals_after_programming_are_counted(monkeypatch):
+    monkeypatch.setattr(unfit_cells, "SIZES", (2, 4))
+    monkeypatch.setattr(unfit_cells, "A_REPEAT", 6)
+    monkeypatch.setattr(unfit_cells, "judge_all", lambda chosen: [judge(case) for case in chosen])
+    (figure,) = unfit_cells.run(1)
+    assert (figure.value, figure.unit, figure.met) == (0, "of 6", True)
+    assert figure.detail["said converged and were not"] == 0
+    assert unfit_cells.cases(6) == unfit_cells.cases(12)[:6]
