@@ -93,7 +93,7 @@ class BlockCircuits:
     gate : float
         On the word lines of a connected block, V.
     report : callable
-        Told in a sentence, once for a block and an amplifier, what this was asked for and does not give.
+        Told in a sentence, once for a block, what its amplifiers were asked for and do not give.
     """
 
     chip: SimulatedChip
@@ -368,20 +368,21 @@ class BlockCircuits:
     # --- what an amplifier does not give ---
 
     def _report_inverse(self, block: Block, circuit: InverseCircuit) -> None:
-        """Report every output of a loop that was asked for more current than its amplifier has."""
-        array, rows, _ = block
+        """Report that outputs of a loop were asked for more current than their amplifiers have, and the worst of them."""
         preset = self.loop.preset
-        for number in np.flatnonzero(
-            (circuit.asked > 0.0) & (circuit.levels < min(CLAMP, preset.swing))
-        ).tolist():
-            level = float(circuit.levels[number])
-            asked = preset.output_current * float(circuit.asked[number]) / level
-            self._report_once(
-                ("INV", array, rows, number),
-                f"INV on {array}: the amplifier of row {rows[number]} was asked for {1e3 * asked:.3g} mA, but an "
-                f"{preset.name} gives {1e3 * preset.output_current:.3g} mA: its output stayed at {level:.3g} V, so the "
-                "answer is wrong; take fewer rows, smaller conductances or inputs, or an amplifier with more current",
-            )
+        weak = (circuit.asked > 0.0) & (circuit.levels < min(CLAMP, preset.swing))
+        if not weak.any():
+            return
+        asked = np.where(weak, preset.output_current * circuit.asked / circuit.levels, 0.0)
+        worst, others = int(np.argmax(asked)), np.count_nonzero(weak) - 1
+        array, rows, _ = block
+        self._report_once(
+            ("INV", array, rows),
+            f"INV on {array}: the amplifier of row {rows[worst]} was asked for {1e3 * asked[worst]:.3g} mA, but an "
+            f"{preset.name} gives {1e3 * preset.output_current:.3g} mA: its output stayed at {circuit.levels[worst]:.3g} V"
+            + (f", and {others} more did likewise" if others else "")
+            + ", so the answer is wrong; take fewer rows, smaller conductances or inputs, or another amplifier",
+        )
 
     def _report_multiply(self, array: str, circuit: MultiplyCircuit) -> None:
         """Report that an output of MULTIPLY was asked for more than its amplifier's supply or current allows."""

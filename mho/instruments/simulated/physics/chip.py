@@ -139,7 +139,7 @@ class SimulatedChip:
         return self.cells[array], (rows[:, None], columns[None, :])
 
     def read(self, array: str, row: int, column: int, aperture: float, voltage: float, gate: float) -> float:
-        """Conductance (S) of one cell addressed alone, through its wires, read at `voltage` and `gate`, V, for `aperture`."""
+        """Conductance (S) of one cell addressed alone, through its wires, read at `voltage` and `gate` (V)."""
         g = float(self.cells[array].read((row, column), aperture, voltage))
         wires = self.geometry[array].series_resistance(row, column)
         return float(conductance_at(self.preset, g, wires, voltage, gate))

@@ -138,6 +138,15 @@ def test_wires_take_voltage_and_current_from_it() -> None:
     assert without.currents(volts)[0, 0] > 1.05 * exact
 
 
+def test_where_there_is_no_cell_there_is_no_current() -> None:
+    cells = np.array([[0.0, 1e-6]])
+    found = excess_currents(PKU, cells, cells, 2.5, "bit line", 0.4)
+    assert found is not None
+    currents = found.currents(np.array([[0.4]]))[0]
+    assert currents[0] == 0.0
+    assert currents[1] > 0.1e-6
+
+
 def test_linear_cells_have_none() -> None:
     g = np.full((2, 2), 1e-6)
     assert excess_currents(CELL_PRESETS["pku"], g, g, 2.5, "bit line", 0.4) is None

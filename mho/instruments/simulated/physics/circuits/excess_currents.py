@@ -79,7 +79,7 @@ def excess_currents(
     ----------
     preset : CellPreset
     cells, transfer : (..., inputs, outputs) arrays
-        G, and T between the lines' ends, S.
+        G, and T between the lines' ends, S; 0 for no cell.
     gate, line
         As for `cell_current`.
     reach : float
@@ -89,9 +89,10 @@ def excess_currents(
     """
     if preset.nonlinearity == 0.0:
         return None
+    cells = np.maximum(cells, LOWEST)
     share = transfer / cells
     law = _law(preset, gate, line, reach * abs(drive))
-    places = np.log(np.clip(cells, LOWEST, HIGHEST) / LOWEST) * ((POINTS - 1) / np.log(HIGHEST / LOWEST))
+    places = np.log(np.minimum(cells, HIGHEST) / LOWEST) * ((POINTS - 1) / np.log(HIGHEST / LOWEST))
     left = np.minimum(places.astype(np.intp), POINTS - 2)
     right = (places - left)[..., None]
     relative = law[left] * (1.0 - right) + law[left + 1] * right  # (..., inputs, outputs, DEGREE + 1)
