@@ -369,9 +369,11 @@ class BlockCircuits:
 
     def _report_inverse(self, block: Block, circuit: InverseCircuit) -> None:
         """Report that outputs of a loop were asked for more current than their amplifiers have, and the worst of them."""
+        if not circuit.asked.any():
+            return
         preset = self.loop.preset
         weak = (circuit.asked > 0.0) & (circuit.levels < min(CLAMP, preset.swing))
-        if not weak.any():
+        if not weak.any():  # the diodes hold the outputs, which the answer shows
             return
         asked = np.where(weak, preset.output_current * circuit.asked / circuit.levels, 0.0)
         worst, others = int(np.argmax(asked)), np.count_nonzero(weak) - 1

@@ -4,7 +4,7 @@
 
 with D the sum of all conductance on each row, A the open-loop gain, Vos and I_b the amplifiers' offsets and bias
 current (Zuo 2025, Methods). Outputs are clamped at +-0.4 V, or earlier where an amplifier has no more current for its
-column. Cells that are no lines carry a current e(v) more: (G + D/A) v + e(v) = -i - I_b + D Vos, by Newton's method.
+column. Cells that are no lines carry a current e(v) more: (G + D/A) v + e(v) = -i - I_b + D Vos, solved by iteration.
 `loop_dynamics` has the way there, and the stability: a loop whose state matrix has an eigenvalue in the right half plane
 rails along its fastest growing mode. Way and stability are those of cells that are lines.
 """
@@ -25,8 +25,8 @@ from mho.instruments.simulated.physics.circuits.step_response import StepRespons
 Floats = NDArray[np.float64]
 
 CLAMPINGS = 100  # rounds of clamping and letting go; a few suffice
-NEWTON = 40  # steps; three or four suffice where there is a solution
-CLOSE = 1e-9  # V, of the last step
+CHORDS, NEWTON = 12, 40  # steps by the linear loop's inverse, and further ones by Newton's method
+CLOSE = 1e-8  # V, of the last step
 HELD = 1 << 21  # numbers of Jacobians held at once, 16 MiB
 HORIZON = 12.0  # time constants of the slowest mode after which a waveform has ended: 6e-6 of it is left
 
@@ -147,15 +147,23 @@ class InverseCircuit:
         return outputs
 
     def _by_newton(self, forward: Floats, outputs: Floats, excess: ExcessCurrents) -> Floats:
-        """Return the outputs of a loop whose cells carry more than G v; beyond the clamps where there are none."""
+        """Return the outputs of a loop whose cells carry more than G v; beyond the clamps where there are none.
+
+        The inverse of the linear loop serves first, for all samples at once; what that does not bring close is left to
+        Newton's method, with slopes of its own for each sample.
+        """
         bound = 2.0 * excess.reach
         outputs = np.clip(outputs, -bound, bound)
         open_ones = np.arange(len(outputs))
-        for _ in range(NEWTON):
+        for number in range(CHORDS + NEWTON):
             volts = outputs[open_ones]
             missing = forward[open_ones] - volts @ self.system.T - excess.currents(volts)
-            steps = np.linalg.solve(self.system + excess.slopes(volts), missing[..., None])[..., 0]
-            outputs[open_ones] = volts + steps
+            if number < CHORDS:
+                steps = np.asarray(missing @ self._inverse)
+            else:
+                slopes = self.system + excess.slopes(volts)
+                steps = np.asarray(np.linalg.solve(slopes, missing[..., None])[..., 0])
+            outputs[open_ones] = np.clip(volts + steps, -bound, bound)
             open_ones = open_ones[np.abs(steps).max(axis=1) > CLOSE]
             if not open_ones.size:
                 break
