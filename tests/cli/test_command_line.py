@@ -572,7 +572,9 @@ def test_what_the_bench_warns_of_is_in_the_file_and_not_printed_twice(tmp_path):
     text = (resources.files("mho.instruments") / "benches/arrays.toml").read_text("utf-8")
     weak = text.replace("[simulation]", "[simulation]\namplifier_current = 6e-6")
     (tmp_path / "weak.toml").write_text(weak, "utf-8")
-    process = start("solve", ZUO, "--bits", 6, "--seed", 1, "--bench", tmp_path / "weak.toml", folder=tmp_path)
+    process = start(
+        "solve", ZUO, "--bits", 6, "--seed", 1, "--bench", tmp_path / "weak.toml", folder=tmp_path
+    )
     err = process.communicate(timeout=120)[1]
     (path,) = tmp_path.glob("*.h5")
     with RunFile(path) as file:

@@ -143,17 +143,15 @@ class InverseCircuit:
         step = max(HELD // outputs.shape[1] ** 2, 1)
         for first in range(0, len(outputs), step):
             some = slice(first, first + step)
-            outputs[some] = self._by_newton(forward[some], outputs[some], self._excess)
+            outputs[some] = self._iterated(forward[some], outputs[some], self._excess)
         return outputs
 
-    def _by_newton(self, forward: Floats, outputs: Floats, excess: ExcessCurrents) -> Floats:
-        """Return the outputs of a loop whose cells carry more than G v; beyond the clamps where there are none.
+    def _iterated(self, forward: Floats, outputs: Floats, excess: ExcessCurrents) -> Floats:
+        """Return the outputs of cells that carry more than G v, from those of linear ones; beyond the clamps where none are.
 
         The inverse of the linear loop serves first, for all samples at once; what that does not bring close is left to
         Newton's method, with slopes of its own for each sample.
         """
-        bound = 2.0 * excess.reach
-        outputs = np.clip(outputs, -bound, bound)
         open_ones = np.arange(len(outputs))
         for number in range(CHORDS + NEWTON):
             volts = outputs[open_ones]
@@ -163,11 +161,11 @@ class InverseCircuit:
             else:
                 slopes = self.system + excess.slopes(volts)
                 steps = np.asarray(np.linalg.solve(slopes, missing[..., None])[..., 0])
-            outputs[open_ones] = np.clip(volts + steps, -bound, bound)
+            outputs[open_ones] = volts + steps
             open_ones = open_ones[np.abs(steps).max(axis=1) > CLOSE]
             if not open_ones.size:
                 break
-        outputs[open_ones] = np.where(outputs[open_ones] < 0.0, -bound, bound)
+        outputs[open_ones] = np.copysign(2.0 * excess.reach, outputs[open_ones])
         return outputs
 
     def _clamped(self, forward: Floats, outputs: Floats) -> Floats:
