@@ -147,7 +147,7 @@ class InverseCircuit:
         return outputs
 
     def _iterated(self, forward: Floats, outputs: Floats, excess: ExcessCurrents) -> Floats:
-        """Return the outputs of cells that carry more than G v, from those of linear ones; beyond the clamps where none are.
+        """Return the outputs of cells that carry more than G v, from those of linear ones; beyond the clamps if none are.
 
         The inverse of the linear loop serves first, for all samples at once; what that does not bring close is left to
         Newton's method, with slopes of its own for each sample.
