@@ -163,7 +163,7 @@ class BlockCircuits:
         driven = volts[:, : len(block[1])]
         window = len(volts) * period
         if self.board.mode == "MULT":
-            multiply = self._multiply_circuit(block, window, _largest(driven))
+            multiply = self._multiply_circuit(block, window, driven)
             outputs = multiply.outputs(driven, self.rng)
             self._report_multiply(block[0], multiply)
         else:
@@ -241,14 +241,14 @@ class BlockCircuits:
             BANDWIDTH,
             readout=self.readout_noise,
             excess=self._excess_of_columns(
-                lambda: self.chip.conductance_of_blocks(array, rows, columns), transfer, _largest(volts)
+                lambda: self.chip.conductance_of_blocks(array, rows, columns), transfer, volts
             ),
         )
         outputs = circuit.outputs(volts, rng or self.rng)
         self._report_multiply(array, circuit)
         return outputs
 
-    def _multiply_circuit(self, block: Block, window: float, largest: float) -> MultiplyCircuit:
+    def _multiply_circuit(self, block: Block, window: float, volts: Floats) -> MultiplyCircuit:
         array, rows, columns = block
         lines = np.asarray(rows, np.int64), np.asarray(columns, np.int64)
         transfer = self.chip.transfer(array, *lines)
@@ -261,17 +261,18 @@ class BlockCircuits:
             self.board.transimpedance,
             BANDWIDTH,
             readout=self.readout_noise,
-            excess=self._excess_of_columns(lambda: self.chip.conductance(array, *lines), transfer, largest),
+            excess=self._excess_of_columns(lambda: self.chip.conductance(array, *lines), transfer, volts),
         )
 
     def _excess_of_columns(
-        self, cells: Callable[[], Floats], transfer: Floats, largest: float
+        self, cells: Callable[[], Floats], transfer: Floats, volts: Floats
     ) -> ExcessCurrents | None:
-        """Return what the cells of blocks carry beyond G u with rows at up to `largest` V; None of linear ones."""
+        """Return what the cells of blocks carry beyond G u with their rows at `volts`; None of linear ones."""
         preset = self.chip.preset
         if not preset.nonlinearity:
             return None
-        octaves = np.ceil(np.log2(max(largest, SMALL) / SMALL))  # few, as each has polynomials of its own
+        largest = max(float(np.abs(volts).max(initial=0.0)), SMALL)
+        octaves = np.ceil(np.log2(largest / SMALL))  # few, as each has polynomials of its own
         return excess_currents(preset, cells(), transfer, self.gate, "bit line", float(SMALL * 2.0**octaves))
 
     def _inverse_circuit(self, block: Block, window: float) -> InverseCircuit:
@@ -401,7 +402,3 @@ class BlockCircuits:
         if key not in self._reported:
             self._reported.add(key)
             self.report(sentence)
-
-
-def _largest(volts: Floats) -> float:
-    return float(np.abs(volts).max(initial=0.0))
