@@ -14,7 +14,7 @@ from formed_cells import changed_preset
 from numpy.testing import assert_allclose
 
 from mho.errors import BenchError
-from mho.instruments import Cell, open_bench
+from mho.instruments import ArrayBench, Cell, open_bench
 from mho.instruments.bench.bench import Bench
 from mho.instruments.simulated.physics.cells.conduction import cell_current
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
@@ -79,6 +79,21 @@ def test_a_product_has_it_too(tmp_path: Path, name: str) -> None:
         found = bench.multiply(np.full((200, 4), 0.4)).mean(axis=0)
         assert_allclose(found, cell_current(law, cells, 0.4, 2.5).sum(axis=0), rtol=0.01)
         assert np.all(found > 1.06 * 0.4 * cells.sum(axis=0))
+
+
+def test_products_of_many_blocks_have_it_as_well(tmp_path: Path) -> None:
+    with opened(tmp_path, "arrays", "nonlinearity = 1.0") as bench:
+        cells = form(bench, own=1.2, other=0.9)
+        law = replace(CELL_PRESETS["ideal"], nonlinearity=1.0)
+        halves = np.array([[0, 1], [2, 3]])
+        assert isinstance(bench, ArrayBench)
+        found = bench.multiply_blocks("invert_positive", halves, halves, np.full((2, 200, 2), 0.4)).mean(
+            axis=1
+        )
+        for block, lines in zip(found, halves, strict=True):
+            g = cells[np.ix_(lines, lines)]
+            assert_allclose(block, cell_current(law, g, 0.4, 2.5).sum(axis=0), rtol=0.02)
+            assert np.all(block > 1.05 * 0.4 * g.sum(axis=0))
 
 
 # --- amplifiers ---
