@@ -105,6 +105,13 @@ _offer(RUNS, projection.projection)
 _offer(RUNS, run_files.rerun, run_files.verify, run_files.recover)
 
 
+def _print_errors_only() -> None:
+    """Log to standard error what is an error; warnings are not printed, but still reach the file of a run."""
+    printer = logging.StreamHandler(sys.stderr)
+    printer.setLevel(logging.ERROR)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=[printer])
+
+
 def main(*, supervised: bool = True) -> NoReturn:
     """Run the command line; what a user did wrong is answered in one line, without a traceback.
 
@@ -113,7 +120,7 @@ def main(*, supervised: bool = True) -> NoReturn:
     supervised : bool
         Whether runs are carried out by a process of their own, which this one looks after.
     """
-    logging.basicConfig(level=logging.ERROR, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    _print_errors_only()
     threads = threading.enumerate()
     try:
         code = app(prog_name="mho", standalone_mode=False, obj=supervised)

@@ -112,7 +112,9 @@ class _Silent(np.random.Generator):
 class _HeldChip:
     """The blocks of one exchange, as `BlockCircuits` asks a chip for them."""
 
-    def __init__(self, chip: SimulatedChip) -> None:
+    def __init__(self, chip: SimulatedChip, causes: Causes) -> None:
+        straight = "nonlinearity" not in causes
+        self.preset = replace(chip.preset, nonlinearity=0.0) if straight else chip.preset
         self._geometry = chip.geometry
         self._blocks: dict[str, WiredBlock] = {}
         self._noises: dict[str, BlockNoise] = {}
@@ -136,6 +138,11 @@ class _HeldChip:
     def transfer(self, array: str, rows: Index, columns: Index) -> Floats:
         """Return the transfer conductances (R, C), S."""
         return self._blocks[array].admittance.transfer
+
+    def conductance(self, array: str, rows: Index, columns: Index) -> Floats:
+        """Return the cells' conductances (R, C), S."""
+        block = self._blocks[array]
+        return block.as_asked(block.conductance)
 
     def noise(self, array: str, rows: Index, columns: Index, window: float, shot: float) -> BlockNoise:
         """Return the noise as it was."""
@@ -214,7 +221,7 @@ class SwitchedCircuits:
         found = self._kept.pop(key, None)
         if found is None:
             lines = np.asarray(block[1], np.int64), np.asarray(block[2], np.int64)
-            chip = _HeldChip(self._circuits.chip)
+            chip = _HeldChip(self._circuits.chip, causes)
             for name, values in held.items():
                 chip.hold(name, values, *lines, wires="wires" in causes)
             found = held, self._switched(exchange, chip, causes)
@@ -247,7 +254,12 @@ class SwitchedCircuits:
             bias_errors=errors * own.bias_errors,
             inverse_adc=own.inverse_adc if "converters" in causes else None,
             readout_noise=own.readout_noise if noisy else 0.0,
+            report=_drop,
         )
+
+
+def _drop(sentence: str) -> None:
+    """Say nothing of an amplifier that was asked for too much: the bench has said it."""
 
 
 def _amplifiers(bank: AmplifierBank, causes: Causes) -> AmplifierBank:

@@ -62,12 +62,20 @@ class Simulation(StrictModel):
     outputs, and of inputs, of the board's own converters. `slice_ratio` is that of the board's dividers in front of a
     second slice of an INV loop; 0 for a board without. `readout_noise` (A) is the standard deviation of further white
     noise of every current that is read: of a cell by the source-measure unit, of a column by its amplifier and converter.
+    `nonlinearity` is the share of the cells' I-V law that counts, 0 to 1, instead of the preset's. `amplifier_corner`,
+    `amplifier_temperature` (K) and `amplifier_supply` (V of either sign) say under what conditions all amplifiers work;
+    `amplifier_current` (A) is the largest that their outputs give, instead of the data sheet's.
     """
 
     instruments: bool = True
 
     preset: str = "pku"
+    nonlinearity: Annotated[float, Field(ge=0, le=1)] | None = None
     amplifier: str = "AD823"
+    amplifier_corner: Literal["slow", "typical", "fast"] = "typical"
+    amplifier_temperature: Annotated[float, Field(ge=233.15, le=358.15)] = 298.15
+    amplifier_supply: Annotated[float, Field(gt=0, le=50)] = 5.0
+    amplifier_current: Annotated[float, Field(gt=0, le=10)] | None = None
     row_capacitance: Capacitance | None = None
     feedback_capacitance: Capacitance | None = None
     inverse_bits: Annotated[int, Field(ge=1, le=16)] | None = None

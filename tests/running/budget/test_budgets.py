@@ -144,6 +144,22 @@ def test_noise_of_the_board_is_read_noise_of_products_too(tmp_path: Path) -> Non
     assert next(one for one in found.shares if one.cause == "converters").share < 0.1
 
 
+def test_cells_that_are_no_lines_are_a_cause_and_lines_are_none(tmp_path: Path) -> None:
+    text, _ = read_bench_texts("arrays")
+    alone = []
+    for share in (0.0, 1.0):
+        name = tmp_path / f"bent-{share:g}.toml"
+        name.write_text(text.replace("[simulation]", f"[simulation]\nnonlinearity = {share}"))
+        path = tmp_path / f"inverted-{share:g}.h5"
+        procedure = Invert(conditions="3", size=4, vectors=2, scales=6, steps=0)
+        run(procedure, str(name), preset="ideal", seed=2, output=path)
+        found = budget(path, draws=0)
+        alone.append(next(one for one in found.shares if one.cause == "nonlinearity").alone)
+        assert found.twin == pytest.approx(found.measured, rel=1e-9), "the twin has the law, too"
+    assert alone[0] < 1e-9
+    assert 1e-3 < alone[1] < 0.1
+
+
 def test_conductances_that_noise_misled_are_explained_by_it(tmp_path: Path) -> None:
     text, _ = read_bench_texts("arrays")
     (tmp_path / "noisy.toml").write_text(text.replace("[simulation]", "[simulation]\nreadout_noise = 5e-7"))
