@@ -48,7 +48,7 @@ from mho.procedures.cells.switching.form import Form, Forming
 from mho.procedures.cells.switching.iv import IV, Sweeps
 from mho.procedures.cells.switching.response import Response, Responses
 from mho.procedures.equations.algorithms.refinement import refine
-from mho.procedures.equations.as_published.hp_inv import Refined, refine_as_published
+from mho.procedures.equations.as_published.hp_inv import Refined, biased_loop, refine_as_published
 from mho.procedures.equations.as_published.two_stage import AllAnalogue, refine_on_chip
 from mho.procedures.equations.circuits.inversion import largest_linear
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
@@ -152,6 +152,7 @@ __all__ = [
     "Train",
     "TrainingResult",
     "Tried",
+    "biased_loop",
     "draw_solves",
     "evenly",
     "find_strategy",

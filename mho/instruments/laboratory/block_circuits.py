@@ -13,7 +13,7 @@ from mho.errors import BenchError, InputError
 from mho.instruments.bench_file.bench_file import Simulation
 from mho.instruments.simulated.physics.chip import SimulatedChip
 from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
-from mho.instruments.simulated.physics.circuits.converters import Converter
+from mho.instruments.simulated.physics.circuits.converters import Converter, mid_tread_range
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
 from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics
 from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
@@ -101,8 +101,7 @@ class BlockCircuits:
         # From a generator of their own, so that whether there are dividers changes nothing else that is drawn.
         further = rng.spawn(1)[0]
         divider_errors, bias_errors = (RESISTORS * further.standard_normal((2, LINES)) for _ in range(2))
-        bits = simulation.inverse_bits
-        adc = Converter.ideal(bits, -CLAMP, CLAMP) if bits else None
+        adc = _inverse_converter(simulation, rng.spawn(1)[0])
         return cls(
             chip,
             board,
@@ -276,3 +275,14 @@ class BlockCircuits:
         if len(self._loops) > KEPT:
             del self._loops[next(iter(self._loops))]
         return kept[1]
+
+
+def _inverse_converter(simulation: Simulation, rng: np.random.Generator) -> Converter | None:
+    """Draw the board's own converter at the INV outputs; None where the instrument outside converts."""
+    bits = simulation.inverse_bits
+    if bits is None:
+        return None
+    ends = (-CLAMP, CLAMP) if simulation.inverse_codes == "mid-rise" else mid_tread_range(bits, CLAMP)
+    return Converter.draw(
+        bits, *ends, simulation.inverse_dnl, rng, bow=simulation.inverse_inl, noise=simulation.inverse_noise
+    )
