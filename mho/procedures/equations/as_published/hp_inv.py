@@ -120,6 +120,7 @@ def refine_as_published(
     loop: InverseEncoding | None = None,
     method: BatchMethod = "plain",
     correction_bits: int = CORRECTION_BITS,
+    full_scale: float = INVERT_VOLTS,
 ) -> Refined:
     """Program loop and products of a matrix on an open bench, and refine right-hand sides together; then make it safe.
 
@@ -130,9 +131,10 @@ def refine_as_published(
     rhs : (n, k) array
     cycles, bits : int
         `bits` are those of the matrix in the products.
-    loop, method, correction_bits
-        What else may have been done: another encoding than `rounded_loop`, as signed matrices need, a line search, and
-        corrections of other bits.
+    loop, method, correction_bits, full_scale
+        What else may have been done: another encoding than `rounded_loop`, as signed matrices need, a line search,
+        corrections of other bits, and another largest input (V), from which inputs are halved until no output is near its
+        clamp.
     """
     chip = parse_chip_map(bench.chip_text, bench.file.chip)
     levels, loop = chip.level_scale(), rounded_loop(matrix) if loop is None else loop
@@ -142,7 +144,7 @@ def refine_as_published(
     programmer = Programmer(bench, NullStream(), levels, [one.name for one in chip.arrays], chip.write_verify)
     try:
         programmer.program(blocks)
-        invert = AnalogueInverse(bench, cells, min(INVERT_VOLTS, bench.file.limits["vector"].voltage))
+        invert = AnalogueInverse(bench, cells, min(full_scale, bench.file.limits["vector"].voltage))
         product = SlicedProduct(bench, encoding, tiles, levels.step, VECTOR_VOLTS)
         product.calibrate()
 
