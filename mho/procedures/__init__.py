@@ -49,7 +49,7 @@ from mho.procedures.cells.switching.form import Form, Forming
 from mho.procedures.cells.switching.iv import IV, Sweeps
 from mho.procedures.cells.switching.response import Response, Responses
 from mho.procedures.equations.algorithms.refinement import refine
-from mho.procedures.equations.as_published.hp_inv import Refined, refine_as_published
+from mho.procedures.equations.as_published.hp_inv import Refined, biased_loop, refine_as_published
 from mho.procedures.equations.as_published.two_stage import AllAnalogue, refine_on_chip
 from mho.procedures.equations.certificates.enclosure import Enclosure
 from mho.procedures.equations.certificates.enclosure_arb import best_enclosure
@@ -160,6 +160,7 @@ __all__ = [
     "TrainingResult",
     "Tried",
     "best_enclosure",
+    "biased_loop",
     "draw_solves",
     "evenly",
     "find_strategy",

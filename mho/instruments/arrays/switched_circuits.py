@@ -14,10 +14,11 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.errors import ConvergenceError
 from mho.instruments.arrays.causes import Causes
 from mho.instruments.arrays.converter_errors import ConverterErrors
 from mho.instruments.arrays.exchanges import Exchange, HeldCells
-from mho.instruments.bench.vectors import CLAMPED
+from mho.instruments.bench.inverse_zero import InverseZero
 from mho.instruments.laboratory.block_circuits import BlockCircuits
 from mho.instruments.simulated.physics.chip import BlockNoise, Index, SimulatedChip
 from mho.instruments.simulated.physics.circuits.amplifiers import AMPLIFIER_PRESETS, AmplifierBank
@@ -27,6 +28,7 @@ Floats = NDArray[np.float64]
 
 IDEAL = AMPLIFIER_PRESETS["ideal"]
 LEAST = 0.05  # share of a read's voltage that a cell has at least, behind its wires
+ONE_READING = InverseZero()
 KEPT = 64  # states of cells and wires whose circuits are kept
 
 
@@ -158,10 +160,12 @@ class SwitchedCircuits:
         The bench's own.
     converters : ConverterErrors
         The bench's own.
+    zero : InverseZero
+        How the bench measures that of INV.
     """
 
-    def __init__(self, circuits: BlockCircuits, converters: ConverterErrors) -> None:
-        self._circuits, self._converters = circuits, converters
+    def __init__(self, circuits: BlockCircuits, converters: ConverterErrors, zero: InverseZero) -> None:
+        self._circuits, self._converters, self._zero = circuits, converters, zero
         self._kept: dict[Any, tuple[Mapping[str, Floats], BlockCircuits]] = {}
 
     def repeat(
@@ -186,8 +190,9 @@ class SwitchedCircuits:
         """
         circuits = self._prepared(exchange, targets, causes)
         asked = exchange.volts if volts is None else volts
-        samples = np.zeros((len(asked) + 2, asked.shape[1]))  # 0 V before, for the offsets, and after
-        samples[1:-1] = asked
+        lines, inverts = asked.shape[1], exchange.board.mode != "MULT"
+        first = (self._zero if inverts else ONE_READING).samples(lines)  # for the offsets
+        samples = np.concatenate([first, asked, np.zeros((1, lines))])
         ideal, converters = "converters" not in causes, self._converters
         played = samples if ideal else converters.played(samples)
         answers = circuits.answer(played, converters.input_count, converters.period)[:-1]
@@ -195,13 +200,12 @@ class SwitchedCircuits:
             answers = answers[:, : exchange.converted]
             answers = converters.sampled(answers, deepcopy(exchange.readings))
         answers = answers[:, : exchange.answers.shape[1]]
-        outputs, resting = answers[1:], answers[0]
-        if exchange.board.mode == "MULT":
-            return np.asarray((outputs - resting) / -exchange.board.transimpedance)
-        clamped = np.abs(outputs).max(axis=1, keepdims=True) > CLAMPED
-        if np.abs(resting).max() > CLAMPED:
-            clamped[:] = True
-        return np.where(clamped, np.nan, outputs - resting)
+        if not inverts:
+            return np.asarray((answers[1:] - answers[0]) / -exchange.board.transimpedance)
+        try:
+            return self._zero.subtracted(answers)
+        except ConvergenceError:  # it rails
+            return np.full((len(asked), answers.shape[1]), np.nan)
 
     def _prepared(self, exchange: Exchange, targets: Holding, causes: Causes) -> BlockCircuits:
         """Return circuits on the exchange's cells, with its noise and its generators."""

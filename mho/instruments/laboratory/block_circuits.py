@@ -17,7 +17,7 @@ from mho.instruments.simulated.physics.circuits.amplifiers import (
     AmplifierBank,
     amplifier_preset,
 )
-from mho.instruments.simulated.physics.circuits.converters import Converter
+from mho.instruments.simulated.physics.circuits.converters import Converter, mid_tread_range
 from mho.instruments.simulated.physics.circuits.excess_currents import ExcessCurrents, excess_currents
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
 from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics
@@ -136,8 +136,7 @@ class BlockCircuits:
         further = rng.spawn(1)[0]
         divider_errors, bias_errors = (RESISTORS * further.standard_normal((2, LINES)) for _ in range(2))
         inverters, loop, transimpedance = (bank.warmed(further) for bank in banks)
-        bits = simulation.inverse_bits
-        adc = Converter.ideal(bits, -CLAMP, CLAMP) if bits else None
+        adc = _inverse_converter(simulation, rng.spawn(1)[0])
         return cls(
             chip,
             board,
@@ -402,3 +401,14 @@ class BlockCircuits:
         if key not in self._reported:
             self._reported.add(key)
             self.report(sentence)
+
+
+def _inverse_converter(simulation: Simulation, rng: np.random.Generator) -> Converter | None:
+    """Draw the board's own converter at the INV outputs; None where the instrument outside converts."""
+    bits = simulation.inverse_bits
+    if bits is None:
+        return None
+    ends = (-CLAMP, CLAMP) if simulation.inverse_codes == "mid-rise" else mid_tread_range(bits, CLAMP)
+    return Converter.draw(
+        bits, *ends, simulation.inverse_dnl, rng, bow=simulation.inverse_inl, noise=simulation.inverse_noise
+    )

@@ -106,6 +106,26 @@ def test_a_run_at_the_wire_is_explained_as_exactly(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("name", ["arrays", "simulated"])
+def test_a_run_with_an_averaged_zero_and_converters_that_err_is_explained_as_exactly(
+    name: str, tmp_path: Path
+) -> None:
+    bench, _ = read_bench_texts(name)
+    converters = "inverse_bits = 6\ninverse_dnl = 0.2\ninverse_inl = 0.5\ninverse_noise = 2e-3\n"
+    bench = bench.replace("[simulation]\n", f"[simulation]\n{converters}")
+    (tmp_path / "bench.toml").write_text(f"{bench}\n[inverse]\nzero_readings = 16\nzero_dither = 0.02\n")
+    path = tmp_path / "averaged.h5"
+    job = Invert(conditions="3", size=3, vectors=2, scales=6, steps=1)
+    run(job, str(tmp_path / "bench.toml"), seed=4, output=path)
+    again = replayed(path)
+    for one in again.questions:
+        assert isinstance(one, LoopQuestion)
+        np.testing.assert_array_equal(
+            again.circuits.repeat(one.exchange, one.targets, ALL), one.exchange.answers
+        )
+        assert one.error(again.circuits, frozenset()) < 1e-18
+
+
 @pytest.mark.parametrize("cause", DOMINATED)
 def test_a_cause_that_dominates_is_named(cause: Cause, tmp_path: Path) -> None:
     with dominated_run(cause, DOMINATED[cause], tmp_path) as path:

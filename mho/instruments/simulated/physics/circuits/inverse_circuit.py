@@ -272,7 +272,7 @@ class InverseCircuit:
         starts from the state at the previous one.
         """
         outputs = self._sampled(currents, delay, period, rng)
-        return self.adc.levels(self.adc.codes(outputs)) if self.adc else outputs
+        return self.adc.readings(outputs, rng) if self.adc else outputs
 
     def _sampled(
         self, currents: Floats, delay: float, period: float, rng: np.random.Generator | None
