@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mho.errors import RunFileError
 from mho.runs.figures import MOST_FIGURES, RUNS, Figure
@@ -54,6 +54,9 @@ def check_figure(figure: Figure, drawable: Drawable) -> None:
     if figure.table:
         _look_up(what, "table", figure.table, drawable.tables)
         _check_columns(figure, drawable.tables[figure.table])
+        if figure.beside:
+            _look_up(what, "table", figure.beside, drawable.tables)
+            _check_columns(replace(figure, table=figure.beside), drawable.tables[figure.beside])
     elif figure.array:
         _look_up(what, "array", figure.array, drawable.arrays)
         kind, dimensions = drawable.arrays[figure.array]

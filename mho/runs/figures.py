@@ -170,6 +170,9 @@ class Figure:
         ``grey`` of a map that is a picture, from black to white; else of even steps, or around zero.
     equal : bool
         Whether a unit is as long on one axis as on the other, as in a plane.
+    beside : str
+        Another table with the columns of this one, drawn grey behind the curves: what to compare with, such as the same
+        without its cause.
     fit : str
         One of `FITS`, its numbers in the legend. To every curve: ``linear`` y = a + b x; ``log`` y = a + b log10 x;
         ``exp`` y = a exp(b x); ``power`` y = a x**b; ``arrhenius`` y = a exp(-b / kT) over T. To a histogram or
@@ -200,6 +203,7 @@ class Figure:
     points: tuple[ReferencePoints, ...] = ()
     colours: str = ""
     equal: bool = False
+    beside: str = ""
 
     def __post_init__(self) -> None:
         _check_parts(self)
@@ -339,7 +343,19 @@ def _check_parts(figure: Figure) -> None:
     if not isinstance(figure.name, str) or not figure.name.isidentifier():
         raise RunFileError(f"the figure name {figure.name!r} is no identifier; use letters, digits and _")
     what = f"figure {figure.name!r}"
-    for name in ("name", "title", "kind", "table", "array", "x", "x_scale", "y_scale", "fit", "colours"):
+    for name in (
+        "name",
+        "title",
+        "kind",
+        "table",
+        "array",
+        "x",
+        "x_scale",
+        "y_scale",
+        "fit",
+        "colours",
+        "beside",
+    ):
         _check_text(getattr(figure, name), f"{what}: {name}")
     for name in ("map", "y", "by", "minus"):
         given = _names(getattr(figure, name))
@@ -404,6 +420,10 @@ def _check_kind(figure: Figure) -> None:
         raise RunFileError(f"{what}: colours is {figure.colours!r}; there is {GREY!r}, or none given")
     if figure.colours and kind != "map":
         raise RunFileError(f"{what}: colours are given to a map, not to {kind}")
+    if figure.beside and (kind not in CURVES[:3] or not figure.table):
+        raise RunFileError(
+            f"{what}: another table is drawn beside the curves of a table, not beside a {kind}"
+        )
     if not isinstance(figure.equal, bool):
         raise RunFileError(f"{what}: equal is {figure.equal!r}; give True or False")
     if figure.equal and (kind not in CURVES or not figure.x):

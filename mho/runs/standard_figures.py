@@ -23,7 +23,9 @@ OF_LEVELS = ("levels", "level_shares", "confusion", "inside", "pulses_by_level")
 """Names of the figures of programmed cells that show levels."""
 
 
-def convergence_figure(bits: int | None, tolerance: float | None = None, *, columns: int = 1) -> Figure:
+def convergence_figure(
+    bits: int | None, tolerance: float | None = None, *, columns: int = 1, beside: str = ""
+) -> Figure:
     """Return residual and relative error over the cycles, from x = 0, beside the forecast and 3 bits a cycle.
 
     Parameters
@@ -34,6 +36,8 @@ def convergence_figure(bits: int | None, tolerance: float | None = None, *, colu
         Relative residual to stop at, where that was asked for.
     columns : int
         Number of right-hand sides; of several, each has a curve of its relative error.
+    beside : str
+        Table of the same without the chip, where there is one.
     """
     lines = [
         ReferenceLine(1.0, ratio=IDEAL_RATIO, label="3 bits a cycle"),
@@ -53,10 +57,11 @@ def convergence_figure(bits: int | None, tolerance: float | None = None, *, colu
         lines=tuple(lines),
         start=(0.0, 1.0),
         title="Convergence",
+        beside=beside,
     )
 
 
-def cycle_figures(bits: int | None, *, columns: int = 1) -> tuple[Figure, ...]:
+def cycle_figures(bits: int | None, *, columns: int = 1, beside: str = "") -> tuple[Figure, ...]:
     """Return bits found over the cycles, from x = 0, beside the forecast, and how often integers were wrong in each.
 
     Parameters are those of `convergence_figure`.
@@ -77,6 +82,7 @@ def cycle_figures(bits: int | None, *, columns: int = 1) -> tuple[Figure, ...]:
             lines=tuple(lines),
             start=(0.0, 0.0),
             title="Bits over the cycles",
+            beside=beside,
         ),
         Figure(
             "wrong_by_cycle",

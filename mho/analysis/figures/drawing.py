@@ -105,7 +105,7 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
             limits=(-extent, extent),
         )
     else:
-        marks = [*references(figure, shown), *_curves(figure, shown, said)]
+        marks = [*references(figure, shown), *_beside(figure, shown), *_curves(figure, shown, said)]
     if not any(is_seen(mark, drawing) for mark in marks):
         return Drawing(title, nothing="nothing that these axes can show")
     named = tuple(replace(mark, label=visible(mark.label, lines=False)) for mark in marks)
@@ -126,6 +126,7 @@ def drawable(run: FigureData) -> FigureData:
     return replace(
         run,
         groups=tuple(replace(one, x=bounded(one.x), y=bounded(one.y)) for one in run.groups),
+        beside=tuple(replace(one, x=bounded(one.x), y=bounded(one.y)) for one in run.beside),
         images=tuple(replace(one, values=bounded(one.values)) for one in run.images),
     )
 
@@ -166,6 +167,7 @@ def magnitudes(figure: Figure, runs: Sequence[FigureData]) -> list[FigureData]:
         replace(
             run,
             groups=tuple(replace(one, x=shown(one.x, log_x), y=shown(one.y, log_y)) for one in run.groups),
+            beside=tuple(replace(one, x=shown(one.x, log_x), y=shown(one.y, log_y)) for one in run.beside),
             x=replace(run.x, name=f"|{run.x.name}|") if signed_x else run.x,
             y=replace(run.y, name=f"|{run.y.name}|") if signed_y else run.y,
         )
@@ -185,6 +187,18 @@ def _curves(figure: Figure, runs: Sequence[FigureData], said: Said) -> list[Mark
             curve = _curve(figure, group, style, count)
             fits = figure.fit and count <= CURVES_NAMED
             marks += _with_fits(figure, run, [curve], said) if fits else [curve]
+    return marks
+
+
+def _beside(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
+    """Return what curves are compared with, grey and behind them; of several runs it is named once."""
+    marks: list[Mark] = []
+    for run in runs:
+        for group in run.beside:
+            style = Mark(
+                "line", group.label * (not marks), group.x, group.y, palette.FAINT, opacity=0.6, front=False
+            )
+            marks.append(_curve(figure, group, style, len(run.beside)))
     return marks
 
 

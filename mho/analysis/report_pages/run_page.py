@@ -26,7 +26,7 @@ from mho.analysis.documents import (
 from mho.analysis.report_pages.run_contents import contents, log_entries, of_log
 from mho.analysis.report_pages.run_figures import run_pictures
 from mho.analysis.report_pages.run_record import parameters, record, repeating
-from mho.analysis.report_pages.run_results import certificate, cycles, programming, results
+from mho.analysis.report_pages.run_results import certificate, cycles, programming, results, worth
 from mho.analysis.reports import Summary, duration_text, summarise
 from mho.errors import RunFileError
 from mho.runs import GOING_ON, RunFile, Status, Verdict, Verification, status_words, verify
@@ -75,6 +75,7 @@ def run_document(path: Path, *, personal: bool = False, command_of: CommandOf | 
             *_warnings(summary),
             *results(run, summary),
             *certificate(run.summary, summary),
+            *worth(run.summary),
             *_figures(run),
             *programming(summary),
             *cycles(run),

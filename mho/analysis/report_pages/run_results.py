@@ -27,6 +27,7 @@ from mho.analysis.reports import (
     handy_unit,
     quantity_text,
     read_convergence,
+    worth_rows,
 )
 from mho.runs import RunFile
 from mho.runs.integrity import OF_THE_MOMENT
@@ -34,7 +35,7 @@ from mho.runs.integrity import OF_THE_MOMENT
 FIRST_VALUES = 6  # of a list in a result
 LIST_ROWS = 50
 HEAD_CYCLES, TAIL_CYCLES = 20, 5
-ELSEWHERE = ("certificate.", "enclosure.")
+ELSEWHERE = ("certificate.", "enclosure.", "multiplications.", "without_chip.")
 """Beginnings of names in a result that have a part of the page of their own."""
 
 Number = int | float
@@ -130,6 +131,14 @@ def certificate(told: Mapping[str, Any], summary: Summary) -> Iterator[Block]:
         yield Facts(tuple(rows))
     if summary.enclosure:
         yield Paragraph(f"The exact solution: {enclosure_sentence(summary.enclosure)}.")
+
+
+def worth(told: Mapping[str, Any]) -> Iterator[Block]:
+    """Return what the chip was worth beside the same solve without it."""
+    rows = worth_rows(told)
+    if rows:
+        yield Heading("What the chip was worth", 2, "worth")
+        yield Facts(tuple(rows))
 
 
 def programming(summary: Summary) -> Iterator[Block]:

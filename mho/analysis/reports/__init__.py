@@ -9,6 +9,7 @@ from mho.analysis.reports.forecast_scores import WANTED, Coverage, ForecastScore
 from mho.analysis.reports.quantities import duration_text, handy_unit, parameter_text, quantity_text
 from mho.analysis.reports.run_table import RunRow, RunTable, column_of, row_of, row_of_card, table_of
 from mho.analysis.reports.summary import Summary, read_bench, summarise
+from mho.analysis.reports.worth import worth_rows
 
 __all__ = [
     "WANTED",
@@ -41,4 +42,5 @@ __all__ = [
     "summarise",
     "table_of",
     "tabulate",
+    "worth_rows",
 ]

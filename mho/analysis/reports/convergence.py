@@ -38,6 +38,8 @@ class Convergence:
         Relative residual to stop at, when the user gave one.
     true_residual : (k,) array or None
         As `residual`, but recomputed in float64 from the matrix as given; NaN where it was not, None in files without.
+    without_chip : (j,) array or None
+        Relative error after each cycle of the same solve without the chip; None where the file has none of this solution.
     """
 
     cycle: Floats
@@ -47,6 +49,7 @@ class Convergence:
     bits: int | None
     tolerance: float | None
     true_residual: Floats | None = None
+    without_chip: Floats | None = None
 
     @property
     def precision(self) -> float | None:
@@ -87,9 +90,11 @@ def read_convergence(run: RunFile, rhs: int | None = None) -> Convergence | None
         if "true_residual" in units
         else None
     )
+    unaided = None
     if "rhs" in units and len(cycle):
         column = run.column("cycles", "rhs")[: len(cycle)]
-        meant = column == (column[-1] if rhs is None else rhs)
+        one = int(column[-1]) if rhs is None else rhs
+        meant, unaided = column == one, _without_chip(run, one)
         cycle, residual, error = cycle[meant], residual[meant], error[meant]
         true_residual = None if true_residual is None else true_residual[meant]
     parameters = run.parameters
@@ -103,7 +108,18 @@ def read_convergence(run: RunFile, rhs: int | None = None) -> Convergence | None
         int(bits) if isinstance(bits, int | float) else None,
         float(tolerance) if isinstance(tolerance, int | float) and tolerance else None,
         true_residual,
+        unaided,
     )
+
+
+def _without_chip(run: RunFile, rhs: int) -> Floats | None:
+    """Return the relative errors of one right-hand side without the chip; None where it was not solved so."""
+    if "without_chip" not in run.tables:
+        return None
+    column, error = (run.column("without_chip", name) for name in ("rhs", "relative_error"))
+    rows = min(len(column), len(error))
+    found = error[:rows].astype(float)[column[:rows] == rhs]
+    return found if found.size else None
 
 
 def read_forecast(run: RunFile) -> float | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mho.analysis.reports.cells import ArrayCells, read_arrays, read_chip
 from mho.analysis.reports.convergence import Convergence, read_convergence
+from mho.analysis.reports.worth import worth_rows
 from mho.chip_maps.levels import Levels
 from mho.errors import RunFileError
 from mho.runs import GOING_ON, Conclusion, LogEntry, RecordedParameter, RunFile, Status, outcome_line
@@ -94,6 +95,8 @@ class Summary:
         Time that passed on the bench, s.
     conclusion : Conclusion or None
         None in files of older versions.
+    worth : tuple of (str, str)
+        What a solve's chip was worth, as `worth_rows`; empty where it is not said.
     warnings : tuple of LogEntry
         What was logged above INFO.
     result : mapping
@@ -126,6 +129,7 @@ class Summary:
     enclosure: Mapping[str, Any]
     encoding: str
     mvm_outputs: int | None
+    worth: tuple[tuple[str, str], ...]
     mvm_wrong: int | None
     bench_seconds: float | None
     conclusion: Conclusion | None
@@ -183,6 +187,7 @@ def summarise(run: RunFile) -> Summary:
         enclosure=_told(told, "enclosure", dict) or {},
         encoding=str(told.get("encoding", "")),
         mvm_outputs=mvm_outputs,
+        worth=tuple(worth_rows(told)),
         mvm_wrong=mvm_wrong,
         bench_seconds=_told(told, "virtual_seconds", int, float),
         conclusion=run.conclusion,

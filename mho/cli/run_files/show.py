@@ -255,6 +255,8 @@ def _refinement(summary: Summary, convergence: Convergence) -> Iterator[Renderab
     if summary.mvm_outputs is not None:
         wrong = "unknown" if summary.mvm_wrong is None else summary.mvm_wrong
         table.add_row(Text("MVM", style="dim"), Text(f"{summary.mvm_outputs} integers, {wrong} wrong"))
+    for name, told in summary.worth:
+        table.add_row(Text(name, style="dim"), Text(told))
     yield _indented(table)
     if count:
         yield _indented(_cycles(convergence))

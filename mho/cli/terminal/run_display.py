@@ -197,6 +197,8 @@ def print_procedures(console: Console | None = None) -> None:
 
 def print_solution(result: Solution, console: Console | None = None) -> None:
     """Print the short summary and the run file's path."""
+    from mho.analysis.reports import worth_rows
+
     s = result.summary
     out = console or Terminal(soft_wrap=True)
     count = len(result.cycles)
@@ -237,6 +239,8 @@ def print_solution(result: Solution, console: Console | None = None) -> None:
         f"{s['mvm_outputs']} MVM integers, {s['mvm_wrong']} wrong",
         highlight=False,
     )
+    for name, told in worth_rows(s):
+        out.print(f"{name}: {told}", highlight=False)
     out.print(
         f"{s['wall_seconds']:.1f} s here, {s['virtual_seconds']:.1f} s on the bench's clock", highlight=False
     )

@@ -38,6 +38,7 @@ class ConvergenceView(ThemedPlot):
         dashed, dash_dotted = Qt.PenStyle.DashLine, Qt.PenStyle.DashDotLine
         self.ideal = self._line(palette.IDEAL, dashed, "3 bits a cycle")
         self.forecast = self._line(palette.FORECAST, dash_dotted, NO_FORECAST)
+        self.without_chip = self._line(palette.FAINT, Qt.PenStyle.SolidLine, "without the chip")
         self.residual = self._points(palette.RESIDUAL, "s", "residual")
         self.relative_error = self._points(palette.RELATIVE_ERROR, "o", "relative error")
         self.true_residual = self.plot(
@@ -59,7 +60,7 @@ class ConvergenceView(ThemedPlot):
         if self._legend is not None:
             self._legend.setVisible(convergence is not None)
         if convergence is None:
-            for item in (self.ideal, self.forecast, self.residual, self.relative_error):
+            for item in (self.ideal, self.forecast, self.residual, self.relative_error, self.without_chip):
                 item.setData([], [])
             self._show_true(None)
             self._mark(self._precision, None, "")
@@ -73,7 +74,12 @@ class ConvergenceView(ThemedPlot):
         self.residual.setData(cycle, _positive(np.append(1.0, convergence.residual)))
         self.relative_error.setData(cycle, _positive(np.append(1.0, convergence.relative_error)))
         self._show_true(convergence)
-        last = max(float(cycle[-1]), float(AHEAD) if len(cycle) < AHEAD else 0.0)
+        unaided = np.empty(0) if convergence.without_chip is None else convergence.without_chip
+        if unaided.size:
+            self.without_chip.setData(np.arange(unaided.size + 1.0), _positive(np.append(1.0, unaided)))
+        else:
+            self.without_chip.setData([], [])
+        last = max(float(cycle[-1]), float(AHEAD) if len(cycle) < AHEAD else 0.0, float(unaided.size))
         ends = np.array([0.0, last])
         self.ideal.setData(ends, ideal(ends))
         forecast = convergence.forecast(ends)

@@ -146,8 +146,7 @@ class Blocks:
             bench.follow(self._calibration)
             plan = self.plan
             matrix = ProgrammedBlockMatrix(bench, NullStream(), by_blocks(plan), plan.settings, plan.rng)
-            if self._procedure.method != "auto":
-                matrix.method = self._procedure.method
+            matrix.method = self._procedure.given_method or matrix.method
             matrix.calibrate()
             self._kept = key, matrix, bench
         return self._kept[1:]

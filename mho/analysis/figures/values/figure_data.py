@@ -73,6 +73,8 @@ class FigureData:
     run : str
         The run file's name, which identifies the run.
     groups : tuple of PointGroup
+    beside : tuple of PointGroup
+        To compare with, from another table.
     images : tuple of MapImage
     x, y : AxisText
         Of an image, `y` is what it shows.
@@ -101,3 +103,4 @@ class FigureData:
     nothing: str = ""
     codes: Mapping[int, str] | None = None
     colour: str = ""
+    beside: tuple[PointGroup, ...] = ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -129,7 +130,23 @@ def _of_table(run: RunFile, figure: Figure, newest: int, source: TableColumns) -
         if start:
             note = f", newest {rows} of {length} rows{note}"
     units = {name: source.unit(name) for name in figure.columns}
-    return {"groups": groups, "note": note, **_axes_of(units, figure, "row of the table")}
+    found = {"groups": groups, "note": note, **_axes_of(units, figure, "row of the table")}
+    return found | ({"beside": _beside(run, figure)} if figure.beside else {})
+
+
+def _beside(run: RunFile, figure: Figure) -> tuple[PointGroup, ...]:
+    """Read the curves of the table beside, of the last of several columns y."""
+    source, shown = TableColumns(run, figure.beside, ()), replace(figure, y=figure.values[-1])
+    columns = {name: source.floats(name, 0, NEWEST) for name in shown.columns}
+    rows = min(map(len, columns.values()))
+    if not rows:
+        return ()
+    columns = {name: values[:rows] for name, values in columns.items()}
+    columns[""] = np.arange(rows, dtype=float)
+    groups, _ = _grouped(shown, columns, {name: {} for name in figure.groups})
+    return tuple(
+        replace(one, label=in_words(figure.beside) * (not number)) for number, one in enumerate(groups)
+    )
 
 
 def _axes_of(units: Mapping[str, str], figure: Figure, unnamed: str) -> dict[str, AxisText]:

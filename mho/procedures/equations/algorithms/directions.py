@@ -55,7 +55,15 @@ def share(vector: Floats, along: Floats) -> float:
 
 
 class Directions(Protocol):
-    """Turns corrections into steps."""
+    """Turns corrections into steps.
+
+    Attributes
+    ----------
+    multiplications : int
+        Done so far, to make directions orthogonal and to step along them.
+    """
+
+    multiplications: int
 
     def step(self, correction: Floats, product: Floats, residual: Floats) -> tuple[Floats, Floats, float]:
         """Return the step, its product with A, and its length along the direction.
@@ -78,6 +86,8 @@ class Directions(Protocol):
 class Plain:
     """The whole correction."""
 
+    multiplications = 0
+
     def step(self, correction: Floats, product: Floats, residual: Floats) -> tuple[Floats, Floats, float]:
         """Return the correction as it is."""
         return correction, product, 1.0
@@ -96,6 +106,7 @@ class LineSearch(Plain):
     def step(self, correction: Floats, product: Floats, residual: Floats) -> tuple[Floats, Floats, float]:
         """Return the step along the correction whose length minimises ||r - s A z||."""
         length = share(residual, product)
+        self.multiplications += 4 * len(product)
         return length * correction, length * product, length
 
 
@@ -130,9 +141,11 @@ class ConjugateResiduals(LineSearch):
             earlier, products = self._rows[:count], self._products[:count]
             for _ in range(2):
                 row -= products.dot(image).dot(earlier)
+                self.multiplications += (3 * count + 1) * n
                 before, rest = rest, dnrm2(image)
                 if rest > ENOUGH * before:  # else a second pass removes what rounding left of the first
                     break
+        self.multiplications += 6 * n
         if rest < DEPENDENT * length:
             self.restart()
             return super().step(correction, product, residual)
@@ -147,6 +160,7 @@ class ConjugateResiduals(LineSearch):
         if not self._count:
             return None
         n = len(residual)
+        self.multiplications += 3 * self._count * n
         both = self._products[: self._count].dot(residual).dot(self._rows[: self._count])
         return both[:n], both[n:]
 
@@ -181,6 +195,7 @@ class ConjugateGradients(LineSearch):
         """
         row, n = _scaled(np.concatenate((correction, product)), _power(dnrm2(correction))), len(correction)
         along, image = row[:n], row[n:]
+        self.multiplications += (5 if self._last is None else 8) * n
         if self._last is not None:
             before, its, energy = self._last
             daxpy(before, row, a=-ddot(along, its) / energy)

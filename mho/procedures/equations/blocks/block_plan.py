@@ -75,7 +75,9 @@ def plan_blocks(
     _check(matrix, leaf, leaf if tile is None else tile, choices)
     planner = _Planner(leaf, leaf if tile is None else tile, choices, pivot, factored)
     root = planner.node(np.asarray(matrix, dtype=np.float64), "", 0)
-    return BlockPlan(root, tuple(planner.leaves), tuple(planner.blocks), tuple(planner.names))
+    return BlockPlan(
+        root, tuple(planner.leaves), tuple(planner.blocks), tuple(planner.names), planner.multiplications
+    )
 
 
 def _check(matrix: Floats, leaf: int, tile: int, schur: Sequence[str]) -> None:
@@ -138,6 +140,7 @@ class _Planner:
         self.leaves: list[Floats] = []
         self.blocks: list[Floats] = []
         self.names: list[str] = []
+        self.multiplications = 0
         self._known_leaves: dict[tuple[int, bytes], int] = {}
         self._known_blocks: dict[tuple[int, bytes], int] = {}
 
@@ -145,12 +148,16 @@ class _Planner:
         """Plan a matrix; its place in the recursion is `name`."""
         n = len(matrix)
         if n <= self._leaf:
+            self.multiplications += n**3
             regular_inverse(matrix, f"block {name}" if name else "the matrix")
             return Leaf(self._leaf_number(matrix, name), n)
         schur = self._schur[min(depth, len(self._schur) - 1)]
         m = n // 2 if schur == "M1" else leading_size(n, self._leaf)
         order = np.arange(n)
+        if schur == "exact" and self._pivot is None:
+            self.multiplications += n**3 // 6  # Cholesky, of one that is not dominant
         if schur == "exact" and (self._pivot or (self._pivot is None and not keeps_its_rows(matrix))):
+            self.multiplications += m**2 * n - m**3 // 3  # QR of m columns
             order = independent_rows(matrix[:, :m])
         rows = matrix[order]
         place = f"{name}." if name else ""
@@ -163,6 +170,8 @@ class _Planner:
             upper, lower = self._off_diagonal(rows[:m, m:]), self._off_diagonal(rows[m:, :m])
             return Stage(order, leading, leading, upper, lower)
         complement, factor = _complement(rows, m, schur, f"{place}M1")
+        if factor is not None:  # the inverse of M1, its product with M3, and that with M2
+            self.multiplications += m**3 + (n - m) * m**2 + (n - m) ** 2 * m
         factored = factor is not None and self._is_held(factor, rows[m:, :m])
         upper = self._off_diagonal(rows[:m, m:])
         lower = self._off_diagonal(factor if factor is not None and factored else rows[m:, :m])

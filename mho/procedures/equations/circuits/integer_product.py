@@ -86,12 +86,14 @@ class IntegerProducts:
     outputs, wrong : int
         Integers so far, and those of them that differ from the digits' exact sum: a digital product, an oracle of simulated
         runs. No decision hangs on it.
+    corrections : int
+        Multiplications of the digital corrections, as those of `SlicedProduct`.
     """
 
     def __init__(self, on_chip: TilesOnChip, bits: int) -> None:
         self._on_chip, self._bits = on_chip, bits
         self._calibrated: list[_Calibrated] = []
-        self.shots = self.outputs = self.wrong = 0
+        self.shots = self.outputs = self.wrong = self.corrections = 0
 
     def calibrate(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Play all lines alone, and choose those that may be active at once; `progress` as in `TilesOnChip.calibrated`."""
@@ -134,6 +136,8 @@ class IntegerProducts:
             integers = np.rint(read * (mine.gains / self._on_chip.volts) - patterns @ mine.known)
             self.shots += shots
             self.outputs += integers.size
+            self.corrections += integers.size
+            self.corrections += int(patterns.sum(axis=0) @ np.count_nonzero(mine.known, axis=1))
             self.wrong += int(np.count_nonzero(integers != patterns @ mine.digits))
             sums = product.encoding.combine(weights @ integers, float(vector.integers.sum()))
             found.append(sums * (vector.scale * 2.0**-vector.bits))

@@ -67,6 +67,11 @@ class SlicedProduct:
         Integers that were located and corrected; shots that disagreed for check columns alone, and raised no alarm.
     compared : int
         Shots, repeated ones too, that were compared with their line sums.
+    subtracted, alone : int
+        Integers of shots with an active cell whose known error was subtracted digitally; integers that the array alone,
+        with nothing subtracted, gave as the digits' exact sum, when they were read first: an oracle's number as well.
+    corrections : int
+        Multiplications of the digital corrections: one a reading for its gain, one for each known error of an active line.
     unresolved : int
         Shots that disagreed down to a line alone, whose digits were taken instead.
     recalibrated : int
@@ -108,6 +113,7 @@ class SlicedProduct:
         self.wrong_read = self.wrong_found = self.false_alarms = 0
         self.checked_shots = self.found = self.repeated = self.corrected = self.unresolved = 0
         self.checks_wrong = self.compared = self.recalibrated = 0
+        self.subtracted = self.alone = self.corrections = 0
         self.sample: Floats = np.empty((2, 0))
 
     @property
@@ -158,9 +164,11 @@ class SlicedProduct:
         exact = shots.astype(np.float64) @ self._digits  # exact in float64, and BLAS multiplies no integers
         parts, measured, first = [], [], 0
         for number, code in enumerate(self._checked):
+            known = self._known[number].copy()  # playing may learn more
             checked = self._multiply(number, shots)
             last = first + checked.integers.shape[1]
             self._count(checked, exact[:, first:last], code is not None)
+            self._count_subtracted(checked, exact[:, first:last], shots, known)
             parts.append(checked.integers)
             measured.append(checked.measured)
             first = last
@@ -249,6 +257,19 @@ class SlicedProduct:
         self.wrong_read += int(np.count_nonzero(wrong))
         self.wrong_found += int(np.count_nonzero(wrong[checked.alarmed]))
         self.false_alarms += int(np.count_nonzero(checked.alarmed & ~wrong.any(axis=1)))
+
+    def _count_subtracted(self, checked: CheckedShots, exact: Floats, shots: Digits, known: Floats) -> None:
+        """Add what was subtracted of the shots as read first, and what the array gave without that."""
+        self.corrections += exact.size
+        subtracted = known[:, : exact.shape[1]]
+        if not subtracted.any():
+            self.alone += int(np.count_nonzero(checked.read == exact))
+            return
+        active = shots.astype(np.float64)
+        errors = active @ (subtracted != 0.0)
+        self.corrections += int(errors.sum())
+        self.subtracted += int(np.count_nonzero(errors))
+        self.alone += int(np.count_nonzero(np.rint(checked.measured + active @ subtracted) == exact))
 
     def _sample(self, exact: Floats, measured: Floats) -> None:
         every = max(measured.size // SAMPLE, 1)

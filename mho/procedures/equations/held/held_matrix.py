@@ -98,8 +98,6 @@ class HeldMatrix:
         inner = WarningsOnly(NullStream() if stream is None else stream)
         procedure, plan = cls._planned(matrix, bench, rng or np.random.default_rng(0), bits=bits, **options)
         programmed = procedure.matrix_on(plan, bench, inner)
-        if procedure.method != "auto":
-            programmed.method = procedure.method
         programmed.program()
         programmed.settle(plan.system.rhs[:, 0])
         programmed.calibrate()

@@ -1,16 +1,18 @@
-"""Choice of the method of refinement: the cheapest that is expected to take no more cycles than GCR.
+"""Choice of the method of refinement: the one in which the chip does the work, where its loop is good enough for that.
 
-GCR never needs more cycles than the others, but for chance, and keeps and combines all earlier directions for it. Where
-the loop's inverse is near the matrix's, as many cycles do with fewer digital operations. Which, is judged by the
-refinements that the loop was chosen by: around the same inverses with drawn cell errors, with the products' matrix and
-vectors as the run will have them. Once the cells are programmed, the choice is held to what they came to hold.
+GCR never needs more cycles than the others, but for chance; it keeps and combines all earlier directions, and ends within
+as many cycles as there are unknowns even without a chip. A plain step or a line search converges by the loop alone, with
+fewer digital operations a cycle. It is taken where it is expected to need hardly more cycles (`auto`), or none more
+(`fewest cycles`), which is judged by the refinements that the loop was chosen by: around the same inverses with drawn
+cell errors, with the products' matrix and vectors as the run will have them. Once the cells are programmed, the choice is
+held to what they came to hold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,12 @@ Floats = NDArray[np.float64]
 
 BY_COST: tuple[Method, ...] = ("plain", "line search", "cg", "gcr")
 """By digital operations a cycle: an addition; a projection; two, and a direction; as many as there were cycles."""
+
+Chosen = Literal["auto", "fewest cycles"]
+
+CHOSEN: dict[Chosen, tuple[float, float]] = {"auto": (1.25, 1.5), "fewest cycles": (1.0, 1.0)}
+"""Ways to have the method chosen, and how many times GCR's cycles another method may be expected to take: in the median of
+the drawn loops, and at most."""
 
 ROUNDING = 2.0**-49
 """Of ||S|| ||x||: what float64 leaves of a residual in a judged refinement, below which nothing can be judged."""
@@ -100,11 +108,14 @@ class MethodChoice:
         The methods that were considered, the cheapest a cycle first; empty for a method that was given.
     judging : Judging or None
         How they were judged.
+    slower : float
+        How many times GCR's cycles it may take at most.
     """
 
     method: Method
     judged: tuple[ExpectedCycles, ...] = ()
     judging: Judging | None = None
+    slower: float = 1.0
 
     def outlasted(self, cycle: Cycle) -> bool:
         """Return whether the choice was wrong, as the method took far longer; one that was given never has."""
@@ -130,13 +141,11 @@ class MethodChoice:
             return self.method
         (most,) = self.judging.cycles("gcr", programmed, held)
         (expected,) = self.judging.cycles(self.method, programmed, held)
-        return self.method if expected <= most < MOST_CYCLES else "gcr"
+        return self.method if most < MOST_CYCLES and expected <= self.slower * most else "gcr"
 
 
-def choose_method(
-    wanted: Method | Literal["auto"], drawn: DrawnLoops, held: Floats, judging: Judging
-) -> MethodChoice:
-    """Return the cheapest method that takes no more cycles than GCR, in the median of the drawn loops and at most.
+def choose_method(wanted: Method | Chosen, drawn: DrawnLoops, held: Floats, judging: Judging) -> MethodChoice:
+    """Return the cheapest method that takes hardly more cycles than GCR, in the median of the drawn loops and at most.
 
     Where GCR itself does not get there around each of them, it is the method. CG counts where the matrix is symmetric
     positive definite in the loop's form.
@@ -144,19 +153,24 @@ def choose_method(
     Parameters
     ----------
     wanted : str
-        "auto", or the method that is taken whatever it takes.
+        One of `CHOSEN`, or the method that is taken whatever it takes.
     held : (n, n) array
         The matrix in the loop's form as the products hold it.
     judging : Judging
         With what they are judged.
     """
-    if wanted != "auto":
-        return MethodChoice(wanted)
+    if wanted not in CHOSEN:
+        return MethodChoice(cast(Method, wanted))
+    slower, slowest = CHOSEN[wanted]
     considered = [one for one in BY_COST if one != "cg" or _positive_definite(drawn.matrix)]
     judged = tuple(ExpectedCycles.of(one, judging.cycles(one, drawn, held)) for one in considered)
     gcr = judged[-1]
-    serve = (one.method for one in judged if one.median <= gcr.median and one.most <= gcr.most < MOST_CYCLES)
-    return MethodChoice(next(serve, gcr.method), judged, judging)
+    serve = (
+        one.method
+        for one in judged
+        if gcr.most < MOST_CYCLES and one.median <= slower * gcr.median and one.most <= slowest * gcr.most
+    )
+    return MethodChoice(next(serve, gcr.method), judged, judging, slowest)
 
 
 def _count(cycles: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,13 @@ from mho.procedures.equations.planning.line_order import order_around_lost_cells
 from mho.procedures.equations.planning.linear_system import Goal
 from mho.procedures.equations.planning.loop_choice import Form, Loop, LoopChooser, Tried
 from mho.procedures.equations.planning.loop_places import fitting_kinds, place_loop
-from mho.procedures.equations.planning.method_choice import Judging, MethodChoice, choose_method
+from mho.procedures.equations.planning.method_choice import (
+    CHOSEN,
+    Chosen,
+    Judging,
+    MethodChoice,
+    choose_method,
+)
 
 Floats = NDArray[np.float64]
 
@@ -179,7 +185,7 @@ def plan_solve(
     lines: tuple[int, int],
     input_conductance: float,
     slices: Callable[[Floats], tuple[int, int]] | None,
-    method: Method | Literal["auto"] = "gcr",
+    method: Method | Chosen = "gcr",
     goal: Goal = GOAL,
     correction_bits: int = CORRECTION_BITS,
     analogue_loop: bool = False,
@@ -200,7 +206,7 @@ def plan_solve(
     slices : callable or None
         Matrix in the loop's form -> slices wanted, and the fewest that serve. None where products are taken in float64.
     method : str
-        Method of the refinement, by which loops are judged; "auto" judges them by GCR, and then chooses.
+        Method of the refinement, by which loops are judged; those of `CHOSEN` judge them by GCR, and then choose.
     goal, correction_bits
         Of the solution, and of the vectors that are multiplied: what methods are judged with.
     analogue_loop : bool
@@ -221,7 +227,7 @@ def plan_solve(
     kinds = fitting_kinds(chip, loops, matrix, encoding, lines)
     programmed, appearing = loop_levels(chip, levels, slice_ratio, analogue=analogue_loop)
     chooser = LoopChooser(
-        appearing, kinds, len(loops), input_conductance, "gcr" if method == "auto" else method
+        appearing, kinds, len(loops), input_conductance, "gcr" if method in CHOSEN else cast(Method, method)
     )
     loop = chooser.choose(matrix, rng)
     chosen = loop.candidate.encoding

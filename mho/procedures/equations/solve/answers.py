@@ -39,6 +39,8 @@ class Answer:
         That it took, also those of an earlier run.
     taken_over : bool
         Whether it is an earlier run's.
+    rho : float or None
+        Contraction of the loop, measured on the residuals that it inverted, as `contraction_of`; None without any.
     """
 
     rows: list[dict[str, float]]
@@ -49,6 +51,7 @@ class Answer:
     reason: str
     cycles: int
     taken_over: bool = False
+    rho: float | None = None
 
     @classmethod
     def earlier(cls, answer: EarlierAnswer) -> Answer:

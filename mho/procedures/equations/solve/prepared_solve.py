@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
+from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.planning.solve_plan import SolvePlan
+from mho.procedures.equations.worth.without_chip import (
+    UnaidedSolve,
+    WithoutChip,
+    sampled_columns,
+    solve_unaided,
+)
 
 Floats = NDArray[np.float64]
+
+MOST_UNAIDED = 200
+"""Cycles without the chip beyond which it is only said that they were more."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,10 @@ class PreparedSolve:
         The largest matrix of a loop.
     rng : numpy.random.Generator
         Of the forecasts, where a loop that does not settle is replaced.
+    most : int
+        Cycles allowed for each right-hand side.
+    unaided : dict
+        Solves without the chip so far, by column and method: they are the same on every chip.
     """
 
     system: LinearSystem
@@ -43,6 +57,27 @@ class PreparedSolve:
     settings: WriteVerifySettings
     leaf: int
     rng: np.random.Generator
+    most: int
+    unaided: dict[tuple[int, Method], UnaidedSolve] = field(default_factory=dict)
+
+    @property
+    def most_unaided(self) -> int:
+        """Cycles allowed without the chip: as many as there are unknowns do in exact arithmetic."""
+        return max(self.most, min(self.system.size, MOST_UNAIDED))
+
+    def without_chip(self, method: Method) -> WithoutChip | None:
+        """Return the sampled right-hand sides solved without the chip, by this method or GCR; None of zeros alone."""
+        columns = sampled_columns(np.flatnonzero(~self.system.zeros).tolist())
+        form = self.on_chip.preconditioning
+        held = form.matrix(self.system.matrix)
+
+        def unaided(column: int, method: Method) -> UnaidedSolve:
+            key = column, method
+            if key not in self.unaided:
+                self.unaided[key] = solve_unaided(self.system, form, held, column, method, self.most_unaided)
+            return self.unaided[key]
+
+        return WithoutChip.of(method, unaided, columns) if columns else None
 
 
 def solutions_as_sliced(plan: SolvePlan, system: LinearSystem) -> Floats:

@@ -22,8 +22,9 @@ from mho.procedures.equations.circuits.integer_product import IntegerProducts
 from mho.procedures.equations.circuits.tiles_on_chip import TilesOnChip
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.solve.programmed_leaves import ProgrammedLeaves
-from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
+from mho.procedures.equations.solve.programmed_matrix import SCALING, VECTOR_VOLTS, mostly_failed
 from mho.procedures.equations.solve.solve_messages import say_failed_cells
+from mho.procedures.equations.worth.work import Work
 from mho.procedures.stream import Stream
 
 Floats = NDArray[np.float64]
@@ -61,13 +62,14 @@ class ProgrammedBlockMatrix:
         self._products: AnalogueProducts | IntegerProducts = AnalogueProducts(tiles)
         if plan.effort.integers:
             self._products = IntegerProducts(tiles, plan.effort.slices * plan.levels.bits)
-        self._inversions = self._leaf_products = 0
+        self._inversions = self._leaf_products = self._multiplied_in_float64 = 0
+        self._played = Work()
         self._inverse = self._operator(plan)
 
     def _operator(self, plan: BlockSolvePlan) -> BlockInverse | Schwarz:
         tree, effort = plan.tree, plan.effort
         if isinstance(tree, SchwarzPlan):
-            return Schwarz(tree, self._invert_leaf, lambda vector: np.asarray(plan.held @ vector))
+            return Schwarz(tree, self._invert_leaf, self._product_in_float64)
         invert: Operation = self._invert_leaf
         if effort.refines:
             refined = RefinedLeaves(
@@ -122,11 +124,11 @@ class ProgrammedBlockMatrix:
 
     def multiply(self, vector: FixedPoint) -> Floats:
         """Return S dx, in float64."""
-        return np.asarray(self.plan.held @ vector.values)
+        return self._product_in_float64(vector.values)
 
     def multiply_columns(self, vectors: FixedPointColumns) -> Floats:
         """Return S Z of many vectors, (n, k), in float64."""
-        return np.asarray(self.plan.held @ vectors.values)
+        return self._product_in_float64(vectors.values)
 
     @property
     def played(self) -> tuple[Floats, Floats]:
@@ -179,6 +181,26 @@ class ProgrammedBlockMatrix:
             return 0
         return self._loops_own.failed(self.plan.loops.blocks()) + self.programmer.failed(self.plan.tiles)
 
+    @property
+    def loops_lost(self) -> bool:
+        """Whether most cells of the leaves' loops are outside their windows."""
+        return bool(self.reads) and mostly_failed(self._loops_own, self.plan.loops.blocks())
+
+    @property
+    def work(self) -> Work:
+        """Multiplications so far: those of leaves and blocks, and in float64 of whole products and of the plan."""
+        work = self._played + Work()
+        work.digital["products"] = self._multiplied_in_float64 * self.plan.held.size
+        work.digital["cell errors"] = getattr(self._products, "corrections", 0)
+        if not isinstance(self.plan.tree, SchwarzPlan):
+            work.digital["Schur complements"] = self.plan.tree.multiplications
+        return work
+
+    def _product_in_float64(self, vectors: Floats) -> Floats:
+        """Return S Z of one vector, (n,), or many, (n, k)."""
+        self._multiplied_in_float64 += vectors.size // len(vectors)
+        return np.asarray(self.plan.held @ vectors)
+
     def _invert_leaf(self, number: int, rhs: Floats) -> Floats:
         """Return about the inverse of a leaf times r, (..., m)."""
         return self._invert_loop(number, self._rotated(number, rhs))
@@ -192,7 +214,10 @@ class ProgrammedBlockMatrix:
         """Return about the inverse of what a leaf's loop holds times r, (..., m)."""
         if not rhs.any():
             return np.zeros_like(rhs)
-        self._inversions += int(np.count_nonzero(rhs.any(axis=-1)))
+        played = int(np.count_nonzero(rhs.any(axis=-1)))
+        self._inversions += played
+        self._played.chip["inversions"] += played * rhs.shape[-1] ** 2
+        self._played.digital["preconditioning"] += SCALING * played * rhs.shape[-1]
         return self._leaves(number, rhs)
 
     def _multiply_leaf(self, number: int, vector: Floats) -> Floats:
@@ -226,6 +251,7 @@ class ProgrammedBlockMatrix:
         ]
         for number, product in zip(played, products, strict=True):
             found[number][used[number]] = product
+            self._played.chip["products"] += product.size * vectors[number].shape[-1]
         return found
 
     def _outputs(self, block: int) -> int:

@@ -6,6 +6,7 @@ Any outer loop can use them: `refine`, or one of a user's own procedure.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -30,16 +31,35 @@ from mho.procedures.equations.solve.solve_messages import (
     say_other_method,
     say_products,
 )
+from mho.procedures.equations.worth.work import Work
 from mho.procedures.stream import Stream
 
 Floats = NDArray[np.float64]
 
 VECTOR_VOLTS = 0.2  # V, input of a 1 in MULTIPLY
 INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors
-COUNTS = ("outputs", "found", "repeated", "corrected", "unresolved", "recalibrated", "wrong")
+COUNTS = (
+    "outputs",
+    "found",
+    "repeated",
+    "corrected",
+    "unresolved",
+    "recalibrated",
+    "wrong",
+    "subtracted",
+    "alone",
+)
+SCALING = 3
+"""Multiplications of each element that an INV takes: to the converters' range, and back by two factors."""
+
 LOOPS = (
     7  # times that a loop which does not settle is planned again: its lines in another order, and each shift
 )
+
+
+def mostly_failed(programmer: Programmer, blocks: Sequence[Block]) -> bool:
+    """Return whether most cells of blocks are outside their windows: what they hold is then by chance."""
+    return 2 * programmer.failed(blocks) > sum(one.digits.size for one in blocks)
 
 
 class MatrixOnChip(Protocol):
@@ -128,6 +148,16 @@ class MatrixOnChip(Protocol):
         """Cells outside their window."""
         ...
 
+    @property
+    def loops_lost(self) -> bool:
+        """Whether most cells of the loops are outside their windows."""
+        ...
+
+    @property
+    def work(self) -> Work:
+        """Multiplications of its operations so far, on the chip and in float64, and of its own plan."""
+        ...
+
 
 class PlanOnChip(Protocol):
     """What a solve needs of a plan, whole or by blocks: see `SolvePlan`."""
@@ -211,7 +241,7 @@ class ProgrammedMatrix:
         self.method: Method = plan.choice.method
         self._inverse: AnalogueInverse | None = None
         self._product: SlicedProduct | None = None
-        self._clamped = self._loops = self._inversions = 0
+        self._clamped = self._loops = self._inversions = self._multiplied = self._multiplied_in_float64 = 0
         self._moved = False
         self._achieved = np.empty((0, 0))
 
@@ -291,7 +321,9 @@ class ProgrammedMatrix:
     def multiply(self, vector: FixedPoint) -> Floats:
         """Return S dx, from the chip or in float64."""
         if self.on_chip and self._product is not None:
+            self._multiplied += 1
             return self._product(vector)
+        self._multiplied_in_float64 += 1
         return np.asarray(self.plan.held @ vector.values)
 
     def invert_columns(self, residuals: Floats) -> Floats:
@@ -302,7 +334,9 @@ class ProgrammedMatrix:
     def multiply_columns(self, vectors: FixedPointColumns) -> Floats:
         """Return S Z of many vectors, (n, k), from the chip or in float64."""
         if self.on_chip and self._product is not None:
+            self._multiplied += vectors.values.shape[1]
             return self._product.columns(vectors.integers.T, vectors.bits, vectors.scales).T
+        self._multiplied_in_float64 += vectors.values.shape[1]
         return np.asarray(self.plan.held @ vectors.values)
 
     @property
@@ -337,6 +371,22 @@ class ProgrammedMatrix:
             return 0
         loop = self._loop_programmer.failed(self.plan.cells.blocks())
         return loop + self.programmer.failed(self.plan.tiles)
+
+    @property
+    def loops_lost(self) -> bool:
+        """Whether most cells of the loop are outside their windows."""
+        return bool(self.reads) and mostly_failed(self._loop_programmer, self.plan.cells.blocks())
+
+    @property
+    def work(self) -> Work:
+        """Multiplications so far: those of INV and products, what corrects these, and what scales vectors for INV."""
+        work, size = Work(), self.plan.held.size
+        work.chip["inversions"] = self._inversions * size
+        work.chip["products"] = self._multiplied * size
+        work.digital["products"] = self._multiplied_in_float64 * size
+        work.digital["cell errors"] = getattr(self._product, "corrections", 0)
+        work.digital["preconditioning"] = SCALING * self._inversions * len(self.plan.held)
+        return work
 
     @property
     def pulses(self) -> int:

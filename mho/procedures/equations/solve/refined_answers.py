@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.chip_maps.fixed_point import FixedPoint
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
-from mho.procedures.equations.algorithms.directions import directions
+from mho.procedures.equations.algorithms.directions import Directions, directions
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.solve.answers import Answer, cycle_row
 from mho.procedures.equations.solve.programmed_matrix import COUNTS, MatrixOnChip
 from mho.procedures.equations.solve.shortfall import shortfall
+from mho.procedures.equations.worth.work import EXACT, Work
+from mho.procedures.equations.worth.worth import contraction_of
 from mho.procedures.stream import Stream
 
 Floats = NDArray[np.float64]
@@ -41,6 +44,8 @@ class RefinedAnswers:
         Cycles allowed for each right-hand side.
     either : bool
         Whether the residual may come from the chip or from float64.
+    work : Work
+        Multiplications of the refinements so far, beside those of the matrix: residuals, methods, scaled vectors.
     """
 
     system: LinearSystem
@@ -51,6 +56,7 @@ class RefinedAnswers:
     correction_bits: int
     most: int
     either: bool
+    work: Work = field(default_factory=Work)
 
     def answer(self, column: int) -> Answer:
         """Refine one right-hand side, and record its cycles."""
@@ -61,7 +67,8 @@ class RefinedAnswers:
         rows: list[dict[str, float]] = []
         off = 0.0
         before = matrix.counts
-        for cycle in self._cycles(column):
+        inverted = _Inverted()
+        for cycle in self._cycles(column, inverted):
             self.stream.check()
             solution = form.solution(cycle.solution)
             unknowns = system.unknowns(solution)
@@ -88,12 +95,15 @@ class RefinedAnswers:
                 "products", {"cycle": numbers, "expected": expected, "measured": measured}
             )
             before = counts
+        self.work.digital["preconditioning"] += 2 * system.size * len(rows)
         certificate = system.certify(solution, form.given_equations(cycle.residual), column)
         converged = cycle.end == "converged"
         reason = "" if converged else shortfall(system, cycle, solution, certificate, matrix)
-        return Answer(rows, off, solution, certificate, converged, reason, len(rows))
+        return Answer(
+            rows, off, solution, certificate, converged, reason, len(rows), rho=inverted.contraction()
+        )
 
-    def _cycles(self, column: int) -> Iterator[Cycle]:
+    def _cycles(self, column: int, inverted: _Inverted) -> Iterator[Cycle]:
         """Yield the cycles of one right-hand side, in legs.
 
         A new leg goes on from the solution of the last one: with another loop where it rails, and with products in
@@ -105,12 +115,20 @@ class RefinedAnswers:
         rhs, form = system.rhs[:, column], matrix.plan.preconditioning
         done, start = 0, None
         earlier = directions(matrix.method)
+
+        def recompute(unknowns: Floats) -> Floats:
+            self.work.digital["residual"] += EXACT * system.size**2
+            return form.equations(system.residual(form.solution(unknowns), column))
+
+        def multiply(vector: FixedPoint) -> Floats:
+            return inverted.left(matrix.multiply(vector))
+
         while True:
             leg = refine(
                 form.equations(rhs),
-                matrix.invert,
-                matrix.multiply,
-                lambda unknowns: form.equations(system.residual(form.solution(unknowns), column)),
+                lambda residual: matrix.invert(inverted.asked(residual)),
+                multiply,
+                recompute,
                 lambda unknowns, size: system.good_enough(form.solution(unknowns), size, column),
                 method=matrix.method,
                 correction_bits=self.correction_bits,
@@ -132,6 +150,8 @@ class RefinedAnswers:
                     return
             except ConvergenceError as error:  # the loop rails before the leg's first cycle is over
                 change = str(error)
+            finally:
+                self._count(earlier)
             if change == FLOAT64:
                 matrix.on_chip = False
                 earlier = directions(matrix.method)
@@ -147,6 +167,12 @@ class RefinedAnswers:
             else:
                 matrix.shift_further(change)
                 matrix.settle(rhs)
+                inverted.forget()
+
+    def _count(self, earlier: Directions) -> None:
+        """Add what a method's directions took since they were counted."""
+        self.work.digital["orthogonalisation"] += earlier.multiplications
+        earlier.multiplications = 0
 
     def _change(self, cycle: Cycle) -> str:
         """Return what must change before another cycle helps; empty where nothing need."""
@@ -158,3 +184,30 @@ class RefinedAnswers:
             return FLOAT64
         slow = matrix.method != "gcr" and matrix.plan.choice.outlasted(cycle)
         return GCR if slow and cycle.end != "converged" else ""
+
+
+class _Inverted:
+    """The residuals that a loop was asked to invert, and what each correction, multiplied by the matrix, left of them."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Another loop takes over."""
+        self._residuals: list[Floats] = []
+        self._remainders: list[Floats] = []
+
+    def asked(self, residual: Floats) -> Floats:
+        """Note a residual that is to be inverted, and return it."""
+        del self._residuals[len(self._remainders) :]  # what railed was not answered
+        self._residuals.append(residual)
+        return residual
+
+    def left(self, product: Floats) -> Floats:
+        """Note the product of the correction, and return it."""
+        self._remainders.append(self._residuals[-1] - product)
+        return product
+
+    def contraction(self) -> float | None:
+        """Return the contraction that they show."""
+        return contraction_of(self._residuals[: len(self._remainders)], self._remainders)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming.record.blocks import PULSES_PER_CELL
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
-from mho.procedures.equations.algorithms.directions import METHODS
+from mho.procedures.equations.algorithms.directions import METHODS, Method
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
     check_limits,
@@ -46,6 +46,7 @@ from mho.procedures.equations.planning.block_solve_plan import (
 )
 from mho.procedures.equations.planning.least_squares import FORMS
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
+from mho.procedures.equations.planning.method_choice import CHOSEN
 from mho.procedures.equations.planning.schwarz_solve_plan import (
     BLOCKS,
     OVERLAP,
@@ -83,10 +84,13 @@ from mho.procedures.equations.solve.solve_result import Solution
 from mho.procedures.equations.solve.solve_summary import summary_of, unconverged, worst_of
 from mho.procedures.equations.solve.solve_tables import (
     PRODUCTS,
+    WITHOUT_CHIP,
     block_solve_arrays,
     cycles_table,
     solve_arrays,
 )
+from mho.procedures.equations.solve.solve_worth import record_worth
+from mho.procedures.equations.worth.work import Work
 from mho.procedures.parameters import (
     BooleanParameter,
     FloatParameter,
@@ -107,8 +111,11 @@ class Solve(Procedure):
     """Solve a system of linear equations to digital precision with analogue INV and MVM (HP-INV)."""
 
     # In version 1 a tolerance of 0 meant none given; in 2 the method was a line search, in 3 auto was GCR; in 4 recursive
-    # blocks were BlockAMC's.
-    version: ClassVar[str] = "5"
+    # blocks were BlockAMC's; in 5 auto took the fewest cycles.
+    version: ClassVar[str] = "6"
+    restated: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "6": ("measured_rho",)
+    }  # was read off the residual's curve
     title: ClassVar[str] = "Solve A x = b"
     group: ClassVar[str] = "Linear equations"
 
@@ -118,7 +125,7 @@ class Solve(Procedure):
     bits = IntegerParameter("Precision", units="bit", minimum=3, maximum=MAX_BITS - 2, default=24)
     tolerance = FloatParameter("Tolerance of the residual instead of the bits", minimum=0.0, maximum=1.0)
     max_cycles = IntegerParameter("Most cycles", minimum=1, maximum=10_000, default=50)
-    method = ListParameter("Method of refinement", choices=["auto", *METHODS], default="auto")
+    method = ListParameter("Method of refinement", choices=[*CHOSEN, *METHODS], default="auto")
     residual = ListParameter("Residual from", choices=["auto", "analogue", "float64"], default="auto")
     least_squares = ListParameter("Least squares by", choices=["auto", *FORMS], default="auto")
     certify = BooleanParameter("Enclose the exact solution, with proof", default=False)
@@ -201,7 +208,9 @@ class Solve(Procedure):
             analogue_loop=self.loop_targets == "analogue",
             slice_ratio=self._slice_ratio(bench),
         )
-        return PreparedSolve(given, on_chip, solutions_as_sliced(on_chip, given), wanted, settings, leaf, rng)
+        return PreparedSolve(
+            given, on_chip, solutions_as_sliced(on_chip, given), wanted, settings, leaf, rng, self._most
+        )
 
     def _prepare_blocks(
         self,
@@ -229,7 +238,7 @@ class Solve(Procedure):
             on_chip = plan_schwarz_solve(
                 chip, given.matrix, rng, **on_loops, overlap=self._layers(), coarse=self.coarse
             )
-            return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng)
+            return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng, self._most)
         if self.schur == "complex" and not np.iscomplexobj(given.given_matrix):
             raise InputError(
                 "the matrix is real: schur = complex takes the real part of a complex one; give exact, diagonal or M4"
@@ -242,10 +251,10 @@ class Solve(Procedure):
             recursion=self.blocks,
             schur=self.schur,
             effort=self.effort,
-            most_cycles=int(self.max_cycles),
+            most_cycles=self._most,
             rhs=next(filter(np.any, given.rhs.T), None),
         )
-        return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng)
+        return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng, self._most)
 
     def layout(self, plan: PreparedSolve) -> Layout:
         """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors.
@@ -254,10 +263,12 @@ class Solve(Procedure):
         """
         system, on_chip = plan.system, plan.on_chip
         cycles = cycles_table(system.size, len(system.reference), min(self.max_cycles, 50) * system.count)
-        tables = (cycles, PRODUCTS, answers_table(system))
+        tables = (cycles, PRODUCTS, WITHOUT_CHIP, answers_table(system))
         of_cycles = (
-            convergence_figure(int(self.bits), self.tolerance, columns=system.count),
-            *cycle_figures(int(self.bits), columns=system.count),
+            convergence_figure(
+                int(self.bits), self.tolerance, columns=system.count, beside=WITHOUT_CHIP.name
+            ),
+            *cycle_figures(int(self.bits), columns=system.count, beside=WITHOUT_CHIP.name),
         )
         enclosing = enclosure_arrays(system) if self.certify else ()
         if isinstance(on_chip, BlockSolvePlan):
@@ -282,7 +293,7 @@ class Solve(Procedure):
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Remove a tolerance of 0, which stood for that of the bits in version 1; name what versions 1 to 4 did."""
+        """Remove a tolerance of 0, which stood for that of the bits in version 1; name what versions 1 to 5 did."""
         named = dict(values)
         if version == "1" and named.get("tolerance") == 0:
             del named["tolerance"]
@@ -290,6 +301,8 @@ class Solve(Procedure):
             return {"method": "line search", "residual": "analogue"} | named
         if version == "3" and named.get("method", "auto") == "auto":
             named["method"] = "gcr"
+        if version in ("4", "5") and named.get("method", "auto") == "auto":
+            named["method"] = "fewest cycles"
         if version in ("3", "4") and named.get("blocks", "recursive") == "recursive":
             named["blocks"] = "blockamc"
         return named
@@ -381,8 +394,6 @@ class Solve(Procedure):
             column for column in range(system.count) if not (system.zeros[column] or column in taken)
         ]
         matrix = self.matrix_on(plan, bench, stream)
-        if self.method != "auto":
-            matrix.method = self.method
         if open_columns:
             matrix.program()
             matrix.settle(system.rhs[:, open_columns[0]])
@@ -397,17 +408,22 @@ class Solve(Procedure):
             bench,
             stream,
             correction_bits=int(self.correction_bits),
-            most=int(self.max_cycles),
+            most=self._most,
             either=self.residual == "auto",
         )
         answers = []
         for column in range(system.count):
             answers.append(Answer.earlier(taken[column]) if column in taken else refined.answer(column))
             record_answer(answers[-1], column, bench.now(), stream)
-        return self._report(plan, bench, stream, matrix, answers)
+        return self._report(plan, bench, stream, matrix, answers, refined.work)
 
     def matrix_on(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> MatrixOnChip:
         """Return the matrix of a plan on a bench, not programmed yet, and say how it is held."""
+        matrix = self._matrix_on(plan, bench, stream)
+        matrix.method = self.given_method or matrix.method
+        return matrix
+
+    def _matrix_on(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> MatrixOnChip:
         if isinstance(plan.on_chip, BlockSolvePlan):
             say_blocks(plan.on_chip, stream)
             return ProgrammedBlockMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
@@ -415,6 +431,16 @@ class Solve(Procedure):
         say_encoding(plan.on_chip, stream)
         say_method(plan.on_chip.choice, stream)
         return ProgrammedMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
+
+    @property
+    def given_method(self) -> Method | None:
+        """The method that was asked for by its name; None where it is to be chosen."""
+        return None if self.method in CHOSEN else cast(Method, self.method)
+
+    @property
+    def _most(self) -> int:
+        """Cycles allowed for each right-hand side."""
+        return int(self.max_cycles)
 
     def _slice_ratio(self, bench: Bench) -> float | None:
         """Return the ratio of the loop's second slice; None without one."""
@@ -433,8 +459,9 @@ class Solve(Procedure):
         stream: Stream,
         matrix: MatrixOnChip,
         answers: list[Answer],
+        refining: Work,
     ) -> Solution:
-        """Announce the result, and return it with its certificate."""
+        """Announce the result, and return it with its certificate; `refining` is what refinement took beside the matrix."""
         system = plan.system
         solutions = system.unknowns(np.stack([answer.solution for answer in answers], axis=1))
         stream.set_array("solution", solutions[:, 0] if system.single else solutions)
@@ -449,6 +476,7 @@ class Solve(Procedure):
             tolerance=self.tolerance,
             now=bench.now(),
         )
+        summary |= record_worth(plan, matrix, answers, refining, stream)
         if system.square_form is not None:
             summary["least_squares"] = system.square_form.plain()
         if isinstance(self.rhs, str) and self.rhs == "identity" and system.square_form is None:
@@ -473,7 +501,8 @@ class Solve(Procedure):
             proved = f"at least {proved} of {system.count:,} right-hand sides"
         short = "converged" if result.converged else "not converged"
         cells = verified_cells(summary["cells"], summary["cells_failed"]) if summary["cells_failed"] else ""
-        line = joined(short, proved, cells, lost_cells(summary))
+        worth = summary["without_chip"]["in_words"] if "without_chip" in summary else ""
+        line = joined(short, proved, worth, cells, lost_cells(summary))
         return Conclusion(line if result.converged else f"{line}: {summary['reason']}")
 
 

@@ -58,7 +58,8 @@ def summary_of(
     """
     on_chip, counts, worst = matrix.plan, matrix.counts, worst_of(answers)
     rows = [row for answer in answers for row in answer.rows]
-    solution, rho = system.columns_as_given(solutions), measured_rho(rows)
+    solution = system.columns_as_given(solutions)
+    rhos = [answer.rho for answer in answers if answer.rho is not None]
     return {
         "converged": not unconverged(answers),
         "reason": reasons(system, unconverged(answers)),
@@ -74,8 +75,8 @@ def summary_of(
         "condition": condition_number(system.given_matrix),
         "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
         "forecast_bits_a_cycle": _bits(matrix.rho),
-        "measured_rho": rho,
-        "bits_a_cycle": _bits(rho),
+        "measured_rho": max(rhos, default=None),
+        "bits_a_cycle": _bits(reduction_a_cycle(rows)),
         "loop_slowest": matrix.margin[0],
         "loop_damping": matrix.margin[1],
         "cycles_to_goal": None
@@ -99,7 +100,7 @@ def summary_of(
     }
 
 
-def measured_rho(rows: Sequence[Mapping[str, float]]) -> float | None:
+def reduction_a_cycle(rows: Sequence[Mapping[str, float]]) -> float | None:
     """Return the factor by which a cycle reduced the residual, the geometric mean; of several columns the largest.
 
     Parameters

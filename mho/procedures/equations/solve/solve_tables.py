@@ -23,6 +23,21 @@ PRODUCTS = Table(
     rows=1000,
 )
 
+WITHOUT_CHIP = Table(
+    "without_chip",
+    (
+        Column("rhs", dtype="u4", description="right-hand side, counted from 0"),
+        Column("cycle", dtype="u4"),
+        Column("residual", description="relative to the right-hand side", digital=1e-11),
+        Column("relative_error", description="to a float64 solve of the matrix as given", digital=1e-11),
+        Column("bits", description="-log2 relative_error", digital=1e-2),
+    ),
+    signal="relative_error",
+    axis="cycle",
+    title="the same solve without the chip",
+    rows=1000,
+)
+
 
 def cycles_table(size: int, unknowns: int, rows: int) -> Table:
     """Return the table of refinement cycles: `size` lines on the chip, `unknowns` in the solution, about `rows` cycles."""
@@ -57,6 +72,16 @@ def cycles_table(size: int, unknowns: int, rows: int) -> Table:
                 "mvm_wrong",
                 dtype="u8",
                 description="integers that are not the digits' exact sum, which is an oracle's",
+            ),
+            Column(
+                "mvm_subtracted",
+                dtype="u8",
+                description="integers from which a cell's known error was subtracted digitally",
+            ),
+            Column(
+                "mvm_alone",
+                dtype="u8",
+                description="integers that the array alone gave as the digits' exact sum, an oracle's as well",
             ),
             Column(
                 "input",

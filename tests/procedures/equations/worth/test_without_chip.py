@@ -1,0 +1,117 @@
+"""The same solve without the chip: its cycles beside GMRES', and what it says where the method is no Krylov method."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.linalg import qr, solve_triangular
+
+from mho.chip_maps.preconditioning import Preconditioning
+from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
+from mho.procedures.equations.worth.without_chip import (
+    MOST_COLUMNS,
+    UnaidedSolve,
+    WithoutChip,
+    sampled_columns,
+    solve_unaided,
+)
+from mho.procedures.equations.worth.work import Work
+
+
+def general(n: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((n, n)) + 1.5 * n**0.5 * np.eye(n)
+
+
+def skew(n: int, seed: int) -> np.ndarray:
+    """Skew-symmetric: r.A r = 0, so that GCR along the residual itself would not move."""
+    half = np.random.default_rng(seed).standard_normal((n, n))
+    return half - half.T
+
+
+def minimal_residuals(matrix: np.ndarray, rhs: np.ndarray) -> list[float]:
+    """Least residuals over the Krylov spaces of growing dimension, by an orthonormal basis."""
+    basis, found = rhs[:, None] / np.linalg.norm(rhs), []
+    for _ in range(len(rhs)):
+        q, r = qr(matrix @ basis, mode="economic")
+        step = basis @ solve_triangular(r, q.T @ rhs)
+        found.append(float(np.linalg.norm(rhs - matrix @ step)))
+        more = matrix @ basis[:, -1]
+        for _ in range(2):
+            more = more - basis @ (basis.T @ more)
+        basis = np.column_stack([basis, more / np.linalg.norm(more)])
+    return found
+
+
+def unaided(
+    matrix: np.ndarray, method: str = "gcr", goal: Goal | None = None, most: int = 60
+) -> UnaidedSolve:
+    system = LinearSystem.load(matrix, np.ones(len(matrix)), 0, goal or Goal(24, None))
+    form = Preconditioning.equilibrating(matrix)
+    return solve_unaided(system, form, form.matrix(matrix), 0, method, most)
+
+
+@pytest.mark.parametrize(("kind", "n"), [(general, 6), (general, 20), (skew, 6), (skew, 12)])
+@pytest.mark.parametrize("seed", range(3))
+def test_it_takes_as_many_cycles_as_gmres(kind, n: int, seed: int) -> None:
+    matrix = kind(n, seed)
+    form = Preconditioning.equilibrating(matrix)
+    held = form.matrix(matrix)
+    expected = minimal_residuals(held, form.equations(np.ones(n)))
+    found = unaided(matrix)
+    assert found.cycles is not None
+    # A residual between two cycles' decides: it is as small as the bound for 24 bits asks for.
+    smallest = np.linalg.svd(matrix, compute_uv=False)[-1]
+    wanted = 2.0**-24 * smallest * np.linalg.norm(np.linalg.solve(matrix, np.ones(n)))
+    enough = [size <= wanted for size in expected]
+    gmres = enough.index(True) + 1 if any(enough) else n
+    assert gmres - 1 <= found.cycles <= gmres + 2  # of a skew one GCR takes a cycle to turn
+
+
+def test_its_curve_ends_at_the_goal_and_its_work_is_told() -> None:
+    matrix = general(10, 1)
+    found = unaided(matrix)
+    assert [point["cycle"] for point in found.curve] == list(range(1, found.cycles + 1))
+    assert found.curve[-1]["relative_error"] < 2.0**-24 < found.curve[0]["relative_error"]
+    assert found.work.digital["products"] == 100 * found.cycles
+    assert found.work.chip.total() == 0
+    assert found.work.digital["orthogonalisation"] >= 6 * 10 * found.cycles
+
+
+def test_a_goal_that_is_not_met_has_no_cycles() -> None:
+    assert unaided(general(20, 0), most=3).cycles is None
+
+
+def test_the_better_of_the_own_method_and_gcr_stands_for_no_chip() -> None:
+    matrix = general(8, 2)
+    system = LinearSystem.load(matrix, np.ones(8), 0, Goal(24, None))
+    form = Preconditioning.none(8)
+
+    def solve(column: int, method: str) -> UnaidedSolve:
+        return solve_unaided(system, form, matrix, column, method, 50)
+
+    found = WithoutChip.of("plain", solve, [0])
+    assert found.method == "gcr"
+    assert found.solves[0].cycles is not None
+    assert found.same_method == (None,)  # Richardson's iteration diverges
+    assert WithoutChip.of("gcr", solve, [0]).same_method == (found.solves[0].cycles,)
+
+
+def test_of_many_right_hand_sides_evenly_spaced_ones_stand_for_all() -> None:
+    assert sampled_columns([3, 5, 9]) == [3, 5, 9]
+    some = sampled_columns(list(range(100)))
+    assert len(some) == MOST_COLUMNS
+    assert (some[0], some[-1]) == (0, 99)
+    assert sampled_columns([]) == []
+
+
+def test_work_adds_up_by_kind() -> None:
+    one, other = Work(), Work()
+    one.chip["inversions"], one.digital["residual"] = 30, 6
+    other.digital["residual"], other.digital["products"] = 4, 20
+    both = one + other
+    assert both.plain() == {
+        "chip": {"inversions": 30},
+        "digital": {"products": 20, "residual": 10},
+        "share_on_chip": 0.5,
+    }
+    assert Work().share_on_chip is None
