@@ -1,11 +1,10 @@
 """What a chip is worth: GCR around INV beside GCR without it, in cycles and in digital multiplications.
 
-Both solve the same system to 24 proved bits, with rows exchanged and rows and columns scaled, and products and residuals
-in float64; the one without has the residual in the place of INV(r). By one loop and, larger, by blocks in loops of 32.
-A repeat is one seed of system and chip of each family, size and chip by one loop; by blocks there is one seed. Of other
-loops (targets that are not rounded to digits, a second slice) and other cells there is one seed at 32 unknowns. One
-process; a repeat takes some three minutes of one core, the blocks ten. Without INV nobody else solves on such cells, so
-the peer is the same method.
+Every solve, to 24 proved bits with products and residuals in float64, tells both: it is done once more with the residual in
+the place of INV(r), in the same form of the matrix. By one loop and, larger, by blocks in loops of 32. A repeat is one
+seed of system and chip of each family and size by one loop; by blocks there is one seed, and so of other loops (targets
+that are not rounded to digits, a second slice) and other cells at 32 unknowns. One process, five minutes of one core.
+Nobody else solves on such cells, so the peer is the same method.
 """
 
 from __future__ import annotations
@@ -18,13 +17,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks._families import FAMILIES, System, draw
+from benchmarks._families import FAMILIES, draw
 from benchmarks.reach import BINS, NUMBER
 from benchmarks.registry import Figure
 
 BITS = 24
-CYCLES = 100  # allowed with the chip
-UNAIDED = 1000  # allowed without it
+CYCLES = 100  # allowed with the chip; without it as many, or as many as there are unknowns
 PRESET, OTHERS = "pku", ("quiet", "relaxing")
 SIZES = (8, 16, 32)
 FEW = (
@@ -42,22 +40,13 @@ BY_BLOCKS = {
     256: FEW,
     1024: ("dominant", "condition 10", "condition 100", "Poisson 2-D", "PageRank"),
 }
-LEAF = 32  # unknowns of a loop
 LOOPS: Mapping[str, Mapping[str, Any]] = {
     "digits": {},
     "targets not rounded": {"loop_targets": "analogue"},
     "two slices": {"loop_slices": 2},
 }
-JUDGED, HARDEST, HALF = (
-    32,
-    100.0,
-    0.5,
-)  # at so many unknowns, up to this condition number, at most this share of the cycles
-MEMORY, RECHECK, EXACT = (
-    100,
-    6,
-    6,
-)  # of GCR; cycles between residuals found anew; multiplications more of an exact one
+JUDGED, HARDEST = 32, 100.0  # unknowns, and condition number up to which,
+HALF = 0.5  # at most this share of the cycles is wanted
 MEASURED = Path(__file__).parent / "measured" / "worth.json"
 
 
@@ -72,6 +61,10 @@ class Weighed:
         Of the matrix as given.
     cycles, without : int or None
         With the chip and without it; None where the goal was not met.
+    digital, digital_without : int
+        Digital multiplications with the chip and without it, but for the certificate.
+    certificate : int
+        Those of the certificate, which both take.
     inversions : int
         INV that the chip made; by blocks a cycle takes many.
     refused : str
@@ -86,65 +79,26 @@ class Weighed:
     condition: float
     cycles: int | None = None
     without: int | None = None
+    digital: int = 0
+    digital_without: int = 0
+    certificate: int = 0
     inversions: int = 0
     refused: str = ""
 
     @property
     def cycles_ratio(self) -> float:
-        """Cycles with the chip over those without it."""
-        return float(self.cycles or CYCLES) / (self.without or UNAIDED)
+        """Cycles with the chip over those without it; as many as are allowed where the goal was not met."""
+        return (self.cycles or CYCLES) / (self.without or max(CYCLES, self.size))
 
     @property
     def digital_ratio(self) -> float:
-        """Digital multiplications with the chip over those without it; a certificate, which both take, is in neither."""
-        ours = multiplications(self.size, self.cycles or CYCLES) + schur_multiplications(self.size)
-        return ours / multiplications(self.size, self.without or UNAIDED)
+        """Digital multiplications with the chip over those without it, the certificate left out."""
+        return self.digital / self.digital_without
 
-
-def multiplications(size: int, cycles: int) -> float:
-    """Return the digital multiplications of GCR: products and residuals in float64, and what makes directions orthogonal.
-
-    Every cycle takes a product, ``n^2``; three times n for each earlier direction, of which 100 are kept; and 7 n for
-    lengths and steps. One residual in six cycles, and the last, is exact: seven times ``n^2``.
-    """
-    directions = sum(min(earlier, MEMORY) for earlier in range(cycles))
-    anew = 1 + (cycles - 1) // RECHECK
-    return size**2 * (cycles + (1 + EXACT) * anew) + 3.0 * size * directions + 7.0 * size * cycles
-
-
-def schur_multiplications(size: int) -> float:
-    """Return the digital multiplications of the exact Schur complements ``M4 - M3 M1^-1 M2``, down to loops of 32.
-
-    Of blocks of h unknowns: LU, ``h^3/3``, and ``h^3`` each for triangular systems and the product.
-    """
-    if size <= LEAF:
-        return 0.0
-    half = size / 2
-    return 7.0 / 3.0 * half**3 + 2.0 * schur_multiplications(size // 2)
-
-
-def cycles_without(system: System) -> int | None:
-    """Return the cycles of GCR with the residual itself in the place of INV; None where they are more than are allowed."""
-    from mho.chip_maps.fixed_point import MAX_BITS
-    from mho.chip_maps.preconditioning import Preconditioning
-    from mho.procedures.equations.algorithms.refinement import refine
-    from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
-
-    given = LinearSystem.load(system.matrix, system.rhs, 0, Goal(BITS, None))
-    form = Preconditioning.equilibrating(given.matrix)
-    held = form.matrix(given.matrix)
-    *_, last = refine(
-        form.equations(given.rhs[:, 0]),
-        lambda residual: residual,
-        lambda vector: held @ vector.values,
-        lambda unknowns: form.equations(given.residual(form.solution(unknowns), 0)),
-        lambda unknowns, size: given.good_enough(form.solution(unknowns), size, 0),
-        method="gcr",
-        correction_bits=MAX_BITS,
-        max_cycles=UNAIDED,
-        measure=lambda residual: given.measure(form.given_equations(residual)),
-    )
-    return last.number if last.end == "converged" else None
+    @property
+    def whole_ratio(self) -> float:
+        """The same with the certificate."""
+        return (self.digital + self.certificate) / (self.digital_without + self.certificate)
 
 
 def weigh(family: str, size: int, number: int = 0, preset: str = PRESET, loop: str = "digits") -> Weighed:
@@ -170,8 +124,17 @@ def weigh(family: str, size: int, number: int = 0, preset: str = PRESET, loop: s
             found = evaluate(solve, bench, seed=number)
     except (ConvergenceError, ChipMapError, InputError) as error:
         return Weighed(*which, refused=str(error))
-    cycles = len(found.cycles) if found.converged else None
-    return Weighed(*which, cycles, cycles_without(system), found.summary["inversions"])
+    told = found.summary["without_chip"]
+    certificate = found.summary["multiplications"]["digital"]["certificate"]
+    return Weighed(
+        *which,
+        told["cycles_with"],
+        told["cycles"],
+        told["digital_with"] - certificate,
+        told["digital"] - certificate,
+        certificate,
+        found.summary["inversions"],
+    )
 
 
 def measure(repeat: int) -> list[Weighed]:
@@ -217,6 +180,7 @@ def figures_of(everything: list[Weighed]) -> list[Figure]:
         each = [one for one in mine if one.size == size]
         figures.append(_ratios(f"cycles with the chip over those without, n = {size:,}", each, _cycles))
         figures.append(_ratios(f"digital multiplications likewise, n = {size:,}", each, _digital))
+        figures.append(_ratios(f"… certificate included, n = {size:,}", each, _whole))
     refused = [one for one in everything if one.refused]
     return [
         *figures,
@@ -235,7 +199,8 @@ def _judged(name: str, weighed: list[Weighed]) -> Figure:
     if not each:
         return Figure(f"cycles over those without the chip: {name}", float("nan"), "")
     ours, without = (
-        median(values) for values in zip(*((_with(one), _without(one)) for one in each), strict=True)
+        median(one.cycles or CYCLES for one in each),
+        median(one.without or CYCLES for one in each),
     )
     return Figure(
         f"median cycles, n = {JUDGED}, condition number up to {HARDEST:g}: {name}",
@@ -249,20 +214,16 @@ def _judged(name: str, weighed: list[Weighed]) -> Figure:
     )
 
 
-def _with(one: Weighed) -> int:
-    return one.cycles or CYCLES
-
-
-def _without(one: Weighed) -> int:
-    return one.without or UNAIDED
-
-
 def _cycles(one: Weighed) -> float:
     return one.cycles_ratio
 
 
 def _digital(one: Weighed) -> float:
     return one.digital_ratio
+
+
+def _whole(one: Weighed) -> float:
+    return one.whole_ratio
 
 
 def _ratios(name: str, weighed: list[Weighed], ratio: Callable[[Weighed], float]) -> Figure:
