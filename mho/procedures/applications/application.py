@@ -19,6 +19,8 @@ from mho.procedures.equations.circuits.programmed_blocks import check_limits
 from mho.procedures.equations.forecast.energy import VectorMeter, metering
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
+from mho.procedures.equations.worth.work import Work
+from mho.procedures.equations.worth.worth import SampledWorth
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Conclusion, Table
@@ -53,7 +55,13 @@ COUNTED = (
 
 
 class Holder:
-    """Holds one matrix after another on a bench; made by `Application.holding`."""
+    """Holds one matrix after another on a bench; made by `Application.holding`.
+
+    Attributes
+    ----------
+    beside : Work
+        Digital multiplications of the application beside those of its solves, which it adds itself.
+    """
 
     def __init__(
         self, bench: Bench, stream: Stream, rng: np.random.Generator, meter: VectorMeter, **options: Any
@@ -62,6 +70,8 @@ class Holder:
         self._options = options
         self._held: HeldMatrix | None = None
         self._ended: list[dict[str, Any]] = []
+        self._worth = SampledWorth()
+        self.beside = Work()
 
     def hold(self, matrix: Any, **options: Any) -> HeldMatrix:
         """Program a matrix in the place of the one before, which answers no more; arguments as `HeldMatrix.programmed`."""
@@ -89,11 +99,21 @@ class Holder:
             "vectors": self._meter.vectors,
             "joules": (spent + self._meter.joules, "J"),
             "virtual_seconds": (self._bench.now(), "s"),
+            **self._told_worth(),
         }
+
+    def _told_worth(self) -> dict[str, Any]:
+        """Return the multiplications of all matrices, and what the chip was worth beside the same solves without it."""
+        total = self._worth if self._held is None else self._worth + self._held.sampled_worth()
+        found: dict[str, Any] = {"multiplications": (total.work + self.beside).plain()}
+        if (worth := total.worth(self.beside.digital.total())) is not None:
+            found["without_chip"] = worth.plain() | {"in_words": worth.in_words()}
+        return found
 
     def _end(self) -> None:
         if self._held is not None:
             self._ended.append(self._held.summary())
+            self._worth += self._held.sampled_worth()
             self._held = None
 
 

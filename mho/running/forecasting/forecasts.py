@@ -54,6 +54,9 @@ class Forecast:
         All others, best first.
     choice : MethodChoice or None
         The method, and what each was expected to take; None where no loop settles.
+    without_chip : dict
+        Cycles of the first right-hand side without the chip, by each method that was judged; None of one that does not get
+        there.
     cells : int
         To program.
     solves : SolveForecast
@@ -80,6 +83,7 @@ class Forecast:
     plan: Tried | None
     tried: tuple[Tried, ...]
     choice: MethodChoice | None
+    without_chip: dict[str, int | None]
     cells: int
     solves: SolveForecast
     wall: Interval | None
@@ -172,6 +176,7 @@ def forecast(
         plan=tried[0] if tried else None,
         tried=tuple(tried[1:]),
         choice=None if on_chip is None else on_chip.choice,
+        without_chip={} if prepared is None else _unaided(prepared),
         cells=0 if on_chip is None else sum(block.digits.size for block in on_chip.blocks()),
         solves=solves,
         wall=wall_time(source, simulation.preset, drawn, Solve, partial(progress, "timing solves")),
@@ -179,6 +184,16 @@ def forecast(
         refused=refused,
         alternatives=tuple(helping(at, values, solves, progress)) if alternatives else (),
     )
+
+
+def _unaided(prepared: PreparedSolve) -> dict[str, int | None]:
+    """Return the cycles without the chip, by method: of each that was judged, and of GCR."""
+    methods = [one.method for one in prepared.on_chip.choice.judged] or [prepared.on_chip.choice.method]
+    found: dict[str, int | None] = {}
+    for method in dict.fromkeys([*methods, "gcr"]):
+        if (baseline := prepared.without_chip(method)) is not None:
+            found[method] = baseline.same_method[0]
+    return found
 
 
 def _ranked(prepared: PreparedSolve | None) -> list[Tried]:

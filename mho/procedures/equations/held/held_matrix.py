@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +28,13 @@ from mho.procedures.equations.solve.prepared_solve import PreparedSolve
 from mho.procedures.equations.solve.programmed_matrix import MatrixOnChip, ProgrammedMatrix
 from mho.procedures.equations.solve.refined_answers import RefinedAnswers
 from mho.procedures.equations.solve.solve import Solve
+from mho.procedures.equations.worth.without_chip import UnaidedSolve, solve_unaided
+from mho.procedures.equations.worth.work import EXACT, Work
+from mho.procedures.equations.worth.worth import SampledWorth
 from mho.procedures.stream import NullStream, Stream
+
+SAMPLED = 4
+"""Right-hand sides of a matrix that are solved without the chip as well, the first ones."""
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[Any]
@@ -38,6 +44,15 @@ TOGETHER = 4
 
 AT_ONCE = 128
 """Right-hand sides in one exchange: the bit patterns of more of them leave the processor's cache."""
+
+
+@dataclass
+class _Sampled:
+    """A right-hand side, its cycles with the chip (None where it was not solved), and its solve without."""
+
+    system: LinearSystem
+    cycles: int | None
+    unaided: UnaidedSolve | None = None
 
 
 class HeldMatrix:
@@ -57,6 +72,8 @@ class HeldMatrix:
         self.bits = int(procedure.bits)
         self._correction_bits = int(procedure.correction_bits)
         self._answered = 0
+        self._refining = Work()
+        self._sampled: list[_Sampled] = []
 
     @classmethod
     def programmed(
@@ -199,6 +216,7 @@ class HeldMatrix:
         else:
             found = self._solved(columns, self.bits if bits is None else bits)
         self._answered += columns.shape[1]
+        self._sample(columns, found, None if cycles is not None else self.bits if bits is None else bits)
         each = np.stack([kept(one, True) for one in found.each]) if len(found.each) else found.each
         if columns.shape[1] == (1 if np.ndim(rhs) == 1 else np.shape(rhs)[1]):
             return replace(found, solutions=kept(found.solutions, False), each=each)
@@ -215,6 +233,25 @@ class HeldMatrix:
             np.minimum(*proved),
             each,
             found.reason,
+        )
+
+    def sampled_worth(self) -> SampledWorth:
+        """Return what the chip was worth over a few of the right-hand sides so far.
+
+        Each is solved by GCR without the chip to the same goal: its bits, or the residual that so many cycles came to.
+        """
+        plan, form = self._plan, self._matrix.plan.preconditioning
+        held = form.matrix(plan.system.matrix)
+        for one in self._sampled:
+            if one.unaided is None:
+                one.unaided = solve_unaided(one.system, form, held, 0, "gcr", plan.most_unaided)
+        return SampledWorth(
+            tuple(one.unaided for one in self._sampled if one.unaided is not None),
+            tuple(one.cycles for one in self._sampled),
+            self.work,
+            self._answered,
+            plan.most_unaided,
+            self._matrix.loops_lost,
         )
 
     def summary(self) -> dict[str, Any]:
@@ -237,6 +274,25 @@ class HeldMatrix:
             "mvm_wrong": matrix.counts["wrong"],
             "answered": self._answered,
         }
+
+    @property
+    def work(self) -> Work:
+        """Multiplications so far, on the chip and digital ones."""
+        certifier = self._plan.system.certifier
+        work = self._matrix.work + self._refining
+        work.digital["certificate"] = certifier.once + certifier.each * self._answered
+        return work
+
+    def _sample(self, columns: Floats, found: HeldAnswers, bits: int | None) -> None:
+        """Keep the first few right-hand sides with their cycles, to be solved without the chip."""
+        whole, system = np.linalg.norm(columns, axis=0), self._plan.system
+        for column in np.flatnonzero(whole)[: SAMPLED - len(self._sampled)]:
+            rhs, residual = columns[:, column, None], float(found.residuals[column])
+            goal = Goal(self.bits, residual) if bits is None else Goal(bits, self._procedure.tolerance)
+            reference = np.asarray(np.linalg.solve(system.matrix, rhs), dtype=np.float64)
+            one = replace(system, rhs=rhs, given_rhs=rhs, reference=reference, goal=goal)
+            met = bits is None or bool(found.converged[column])
+            self._sampled.append(_Sampled(one, int(found.cycles[column]) if met else None))
 
     def _in_reals(self, vectors: Numbers, operate: Callable[[Floats], Floats]) -> Numbers:
         """Return what an operation on real columns makes of vectors (n,) or (n, k), in their own form."""
@@ -305,6 +361,9 @@ class HeldMatrix:
                     now = next(loop)
                 each[number][:, part] = form.solution(now.solutions)
         off = np.linalg.norm(columns - system.matrix @ each[-1], axis=0)
+        self._refining.digital["residual"] += system.matrix.size * columns.shape[1]
+        if method != "plain":
+            self._count_steps(cycles * columns.size)
         lengths = np.linalg.norm(columns, axis=0)
         count = columns.shape[1]
         return HeldAnswers(
@@ -315,6 +374,10 @@ class HeldMatrix:
             np.full(count, np.nan),
             each,
         )
+
+    def _count_steps(self, elements: int) -> None:
+        """Count the steps of a line search along corrections of so many elements altogether."""
+        self._refining.digital["orthogonalisation"] += 4 * elements
 
     def _loop(self, rhs: Floats, method: BatchMethod, start: Columns | None = None) -> Any:
         return refine_columns(
@@ -344,6 +407,7 @@ class HeldMatrix:
             correction_bits=self._correction_bits,
             most=int(self._procedure.max_cycles),
             either=self._procedure.residual == "auto",
+            work=self._refining,
         )
         reason = ""
         for column in np.flatnonzero(open_):
@@ -366,11 +430,12 @@ class HeldMatrix:
     ) -> None:
         """Refine the columns of these numbers together; those that come to their bits are no longer `open_`."""
         form = self._matrix.plan.preconditioning
+        method: BatchMethod = "gcr" if self._matrix.method in ("gcr", "cg") else "line search"
         now = Columns(np.zeros((system.size, numbers.size)), form.equations(system.rhs[:, numbers]))
         sure = np.linalg.norm(now.residuals, axis=0)
         done, most = 0, int(self._procedure.max_cycles)
         while numbers.size and done < most:
-            loop = self._loop(now.residuals, "line search", now)
+            loop = self._loop(now.residuals, method, now)
             for _ in range(RECHECK):
                 now, done = next(loop), done + 1
                 found = form.solution(now.solutions)
@@ -389,13 +454,15 @@ class HeldMatrix:
                     for x, r, k in zip(found.T, exact.T, numbers, strict=True)
                 ]
             )
+            self._refining.digital["residual"] += EXACT * system.size**2 * numbers.size
+            self._count_steps(RECHECK * system.size * numbers.size * (1 + len(now.directions)))
             solutions[:, numbers], cycles[numbers] = found, done
             open_[numbers[good]] = False
             residuals = form.equations(exact)
             lengths = np.linalg.norm(residuals, axis=0)
             left = ~good & (lengths < STALL_FACTOR * sure)  # the others are taken up one by one
             numbers, sure = numbers[left], lengths[left]
-            now = Columns(now.solutions[:, left], residuals[:, left])
+            now = now._replace(residuals=residuals).of(left)
 
     def _certified(self, system: LinearSystem, solutions: Floats) -> tuple[Floats, Floats]:
         """Return the recomputed residuals, relative to the right-hand sides, and the bits that they prove."""

@@ -2,7 +2,8 @@
 
 A number of multiplications is what the operation takes in float64, to its leading order. An INV of n lines stands for
 n^2, a product with a stored inverse; an MVM of n x n, with all its slices and bits, for n^2, a product with the matrix.
-Integers that are shifted and added into a product are additions and not counted.
+Integers that are shifted and added into a product are additions and not counted. What an application does "beside" its
+solves is the same with a chip and without it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ Digital = Literal[
     "Schur complements",
     "certificate",
     "preconditioning",
+    "beside",
 ]
 
 EXACT = 6

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.procedures.equations.algorithms.directions import Method
-from mho.procedures.equations.worth.without_chip import WithoutChip
+from mho.procedures.equations.worth.without_chip import UnaidedSolve, WithoutChip
 from mho.procedures.equations.worth.work import Work
 
 Floats = NDArray[np.float64]
@@ -184,16 +184,61 @@ class Worth:
         }
 
 
-def worth_in_words(plain: Mapping[str, Any]) -> str:
-    """Return what `Worth.plain` says, in a sentence, for whoever has only a file."""
-    with_it, without, most = plain["cycles_with"], plain["cycles"], plain["most_cycles"]
-    cycles = (
-        f"{_number(with_it)} cycles with the chip, "
-        if with_it is not None
-        else "not converged with the chip, "
-    )
-    cycles += f"{_number(without)} without it" if without is not None else f"more than {most} without it"
-    return cycles
+@dataclass(frozen=True)
+class SampledWorth:
+    """Sampled right-hand sides of held matrices with the chip and without it, to be added up.
+
+    Attributes
+    ----------
+    solves : tuple of UnaidedSolve
+    cycles : tuple of int or None
+        Of the same right-hand sides with the chip.
+    work : Work
+        Of all right-hand sides with the chip.
+    solved : int
+        How many these are.
+    most : int
+        Cycles allowed without the chip.
+    lost : bool
+        Whether most cells of every loop are outside their windows.
+    """
+
+    solves: tuple[UnaidedSolve, ...] = ()
+    cycles: tuple[int | None, ...] = ()
+    work: Work = field(default_factory=Work)
+    solved: int = 0
+    most: int = 0
+    lost: bool = True
+
+    def __add__(self, other: SampledWorth) -> SampledWorth:
+        """Return both together."""
+        return SampledWorth(
+            self.solves + other.solves,
+            self.cycles + other.cycles,
+            self.work + other.work,
+            self.solved + other.solved,
+            max(self.most, other.most),
+            self.lost and other.lost,
+        )
+
+    def worth(self, beside: int = 0) -> Worth | None:
+        """Return what the chip was worth, with `beside` digital multiplications that are the same without it.
+
+        None where nothing was refined on it.
+        """
+        if not self.solves:
+            return None
+        work = self.work + Work()
+        work.digital["beside"] = beside
+        return Worth.of(
+            WithoutChip("gcr", self.solves, tuple(one.cycles for one in self.solves)),
+            self.cycles,
+            work,
+            most=self.most,
+            solved=self.solved,
+            certificate=work.digital["certificate"] + beside,
+            nothing=self.lost,
+        )
 
 
 def _mean(cycles: Sequence[int | None]) -> str:

@@ -49,6 +49,29 @@ def test_it_goes_on_from_a_start_as_if_it_had_not_ended():
     np.testing.assert_allclose(cycles(2, start=first)[-1].solutions, whole[-1].solutions, rtol=1e-14)
 
 
-def test_zeros_stay_zeros_in_a_line_search():
-    loop = refine_columns(np.zeros((5, 2)), lambda r: r, lambda z: (z, z), "line search")
+@pytest.mark.parametrize("method", ["line search", "gcr"])
+def test_zeros_stay_zeros_where_lengths_are_found(method):
+    loop = refine_columns(np.zeros((5, 2)), lambda r: r, lambda z: (z, z), method)
     assert not next(loop).solutions.any()
+
+
+def test_gcr_ends_with_as_many_cycles_as_unknowns_and_goes_on_with_some_columns():
+    found = cycles(3, "gcr")[-1]
+    some = np.array([True, False, True, False, False, True, False])
+    rest = found.of(some)
+    loop = refine_columns(rest.residuals, lambda r: NEAR @ r, lambda z: (z, MATRIX @ z), "gcr", rest)
+    whole = cycles(5, "gcr")[-1]
+    next(loop)
+    np.testing.assert_allclose(next(loop).solutions, whole.solutions[:, some], atol=1e-12)
+    np.testing.assert_allclose(whole.solutions, np.linalg.solve(MATRIX, RHS), atol=1e-10)
+
+
+def test_each_cycle_of_gcr_leaves_the_least_residual_over_all_corrections():
+    corrections, now = [], RHS[:, :1]
+    loop = refine_columns(now, lambda r: NEAR @ r, lambda z: (z, MATRIX @ z), "gcr")
+    for _ in range(3):
+        corrections.append(NEAR @ now)
+        now = next(loop).residuals
+        images = MATRIX @ np.concatenate(corrections, axis=1)
+        best = RHS[:, :1] - images @ np.linalg.lstsq(images, RHS[:, :1], rcond=None)[0]
+        np.testing.assert_allclose(now, best, atol=1e-12)
