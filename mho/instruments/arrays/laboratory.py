@@ -149,7 +149,8 @@ class ArrayLaboratory:
         if gate <= self.chip.preset.gate_threshold:
             return self.measured(np.full(np.shape(wires), volts * LEAKAGE), rng)
         g = cells.read(index, self.aperture, volts)
-        return self.measured(volts * conductance_at(self.chip.preset, g, wires, volts, gate), rng)
+        g = conductance_at(self.chip.preset, g, wires, volts, gate)
+        return self.measured(volts * g / (1.0 + g * wires), rng)
 
     def measured(self, amperes: Floats, rng: np.random.Generator | None = None) -> Floats:
         """Return the meter's readings of currents (A); infinite beyond its range.

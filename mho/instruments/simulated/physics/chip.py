@@ -142,7 +142,8 @@ class SimulatedChip:
         """Conductance (S) of one cell addressed alone, through its wires, read at `voltage` and `gate` (V)."""
         g = float(self.cells[array].read((row, column), aperture, voltage))
         wires = self.geometry[array].series_resistance(row, column)
-        return float(conductance_at(self.preset, g, wires, voltage, gate))
+        g = conductance_at(self.preset, g, wires, voltage, gate)
+        return float(g / (1.0 + g * wires))
 
     def conductance(self, array: str, rows: Index, columns: Index) -> Floats:
         """Conductances (R, C) of a block's cells, S, without wires and noise."""

@@ -58,14 +58,14 @@ def cell_current(
 
 
 def conductance_at(preset: CellPreset, conductance: Any, wires: Any, volts: float, gate: float) -> Any:
-    """Return what a read (S) says of cells of `conductance` (S) behind `wires` (ohm), with `volts` on the bit line.
+    """Return what cells of `conductance` (S) behind `wires` (ohm) conduct with `volts` on the bit line, without the wires.
 
     The voltage that the wires leave is that of a linear cell: what the law changes in it is of second order.
     """
     if preset.nonlinearity and volts:
         across = volts / (1.0 + conductance * wires)
-        conductance = cell_current(preset, conductance, across, gate) / across
-    return conductance / (1.0 + conductance * wires)
+        return cell_current(preset, conductance, across, gate) / across
+    return conductance
 
 
 def _filament(preset: CellPreset, gap: Floats, volts: Floats) -> tuple[Floats, Floats]:
