@@ -74,9 +74,7 @@ def _draw_by_condition(axes: Axes, weighed: list[Weighed]) -> None:
         )  # fmt: skip
     for level, words in ((1.0, "the chip saves no cycle"), (0.5, "half of the cycles")):
         axes.axhline(level, color="0.4", lw=1, ls=":")
-        axes.text(
-            0.99, level, words, transform=axes.get_yaxis_transform(), ha="right", va="bottom", fontsize=8
-        )
+        axes.text(0.99, 1.02 * level, words, transform=axes.get_yaxis_transform(), ha="right", fontsize=8)
     axes.set_xlim(0.8, 2e4)
     axes.set_xlabel("condition number")
     axes.set_title("cycles with the chip / without, each system", fontsize=10)
