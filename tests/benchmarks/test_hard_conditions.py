@@ -17,6 +17,13 @@ def test_cycles_with_the_chip_stand_beside_those_without(monkeypatch):
     assert sum(figure.detail["fewer than without, as many, more"]) == 4
 
 
+def test_what_the_smallest_singular_values_leave_of_a_product_is_used():
+    system = far_conditions._system(
+        1e8, "general", 16, 2
+    )  # stalled where less than 1e-8 of a product was given away
+    assert far_conditions.without_chip(*system) <= 20
+
+
 def test_refusals_after_programming_are_counted(monkeypatch):
     monkeypatch.setattr(unfit_cells, "SIZES", (2, 4))
     monkeypatch.setattr(unfit_cells, "A_REPEAT", 6)
