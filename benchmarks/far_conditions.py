@@ -42,31 +42,32 @@ MOST_CYCLES = int(Solve.max_cycles.default)
 def run(repeat: int) -> list[Figure]:
     """Solve `repeat` systems of each kind, size and condition number, with either loop and without any."""
     return [
-        figure
-        for condition, wanted in CONDITIONS.items()
-        for kind in KINDS
-        for size in SIZES
-        for figure in _figures(condition, wanted, kind, size, repeat)
+        figure for condition, wanted in CONDITIONS.items() for figure in _figures(condition, wanted, repeat)
     ]
 
 
-def _figures(condition: float, wanted: float, kind: str, size: int, repeat: int) -> list[Figure]:
-    systems = [_system(condition, kind, size, seed) for seed in range(repeat)]
+def _figures(condition: float, wanted: float, repeat: int) -> list[Figure]:
+    drawn = [(kind, size, seed) for kind in KINDS for size in SIZES for seed in range(repeat)]
+    systems = [_system(condition, *one) for one in drawn]
+    sizes = [size for _, size, _ in drawn]
     without = [without_chip(*one) for one in systems]
     figures = []
     for name, slices in LOOPS.items():
-        found = [with_chip(*one, slices, seed) for seed, one in enumerate(systems)]
-        share = sum(one is not None for one in found) / repeat
+        found = [with_chip(*system, slices, seed) for system, (*_, seed) in zip(systems, drawn, strict=True)]
         figures.append(
             Figure(
-                f"{kind}, condition number {condition:.0e}, {size} unknowns, {name}: cycles",
-                _median(found),
-                "",
+                f"condition number {condition:.0e}, {name}: converged",
+                100.0 * _share(found),
+                f"% of {len(found)}",
                 "GCR without the chip",
-                _median(without),
-                target=f"{wanted:.0%} converge",
-                met=share >= wanted,
-                detail={"converged": _count(found), "without the chip": _count(without)},
+                100.0 * _share(without),
+                target=f">= {wanted:.0%}",
+                met=_share(found) >= wanted,
+                detail={
+                    "cycles, median, by unknowns": _by_size(found, sizes),
+                    "without the chip": _by_size(without, sizes),
+                    "fewer than without, as many, more": _compared(found, without),
+                },
             )
         )
     return figures
@@ -104,10 +105,25 @@ def without_chip(matrix: Floats, rhs: Floats) -> Cycles:
     return last.number if last.end == "converged" else None
 
 
-def _median(cycles: list[Cycles]) -> float:
-    converged = [one for one in cycles if one is not None]
-    return float(median(converged)) if converged else np.inf
+def _share(cycles: list[Cycles]) -> float:
+    return sum(one is not None for one in cycles) / len(cycles)
 
 
-def _count(cycles: list[Cycles]) -> str:
-    return f"{sum(one is not None for one in cycles)} of {len(cycles)}"
+def _by_size(cycles: list[Cycles], sizes: list[int]) -> dict[int, float]:
+    """Return the median of those that converged, by number of unknowns."""
+    found = {
+        size: [took for took, its in zip(cycles, sizes, strict=True) if its == size and took is not None]
+        for size in SIZES
+    }
+    return {size: float(median(took)) for size, took in found.items() if took}
+
+
+def _compared(found: list[Cycles], without: list[Cycles]) -> tuple[int, int, int]:
+    """Return how many took fewer cycles than without the chip, as many, and more, of those that both solved."""
+    both = [
+        (one, other)
+        for one, other in zip(found, without, strict=True)
+        if one is not None and other is not None
+    ]
+    signs = [(one > other) - (one < other) for one, other in both]
+    return signs.count(-1), signs.count(0), signs.count(1)
