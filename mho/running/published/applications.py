@@ -23,7 +23,7 @@ from mho.errors import ConvergenceError
 from mho.procedures import Mimo
 from mho.running.execution import evaluate
 from mho.running.published.comparisons import Compared, Experiment, Outcome, Tell
-from mho.running.published.complex_curves import gaussian_channel
+from mho.running.published.complex_curves import GOOD, best_channel
 from mho.running.published.ensemble import Setup
 from mho.runs import Column, Figure, Table
 
@@ -100,9 +100,8 @@ class BitErrors(Experiment):
         return self._compared(found, told) if found else Outcome(open_=told)
 
     def _job(self, ratios: Floats, rng: np.random.Generator) -> Mimo:
-        channels = [gaussian_channel(self.antennas, self.users, rng) for _ in range(self.channels)]
         return Mimo(
-            channel=min(channels, key=lambda one: float(np.linalg.cond(one))),
+            channel=best_channel(self.antennas, self.users, self.channels, rng),
             snr=", ".join(f"{one:g}" for one in ratios),
             cycles=self.cycles,
             bits_per_point=BITS_A_CHIP,
@@ -204,6 +203,6 @@ class Throughput(Experiment):
         return Outcome(rows, {"throughput": columns}, open_=told)
 
 
-MIMO_SMALL = BitErrors("mimo-16x4", "mimo4", 16, 4, 2, "", 7, channels=10)
+MIMO_SMALL = BitErrors("mimo-16x4", "mimo4", 16, 4, 2, "", 7, GOOD)
 MIMO_LARGE = BitErrors("mimo-128x8", "mimo8", 128, 8, 3, "arrays", 8)
 THROUGHPUT = Throughput()
