@@ -68,7 +68,17 @@ def offered_here(tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_verbs_are_completed(offered) -> None:
-    assert offered("mho r") == ["reach", "run", "resume", "rehearse", "runner", "report", "rerun", "recover", "runs"]
+    assert offered("mho r") == [
+        "reach",
+        "run",
+        "resume",
+        "rehearse",
+        "runner",
+        "report",
+        "rerun",
+        "recover",
+        "runs",
+    ]
     assert offered("mho queue p") == ["pause", "policy"]
     assert offered("mho bench ") == ["check", "safe", "show", "serve"]
 
