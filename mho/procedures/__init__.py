@@ -73,6 +73,7 @@ from mho.procedures.equations.solve.prepared_solve import PreparedSolve
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.equations.solve.solve import Solve
 from mho.procedures.equations.solve.solve_result import Solution
+from mho.procedures.equations.worth.without_chip import solve_unaided
 from mho.procedures.parameters import (
     BooleanParameter,
     FloatParameter,
@@ -173,6 +174,7 @@ __all__ = [
     "refine_on_chip",
     "settings_in_use",
     "settings_text",
+    "solve_unaided",
     "strategy_class_name",
     "unfit_cells",
     "wall_time",

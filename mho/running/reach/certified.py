@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.fixed_point import MAX_BITS, FixedPoint
 from mho.chip_maps.matrix_files import from_real_vector, to_real, to_real_vector
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ConvergenceError, InputError
-from mho.procedures import Goal, LinearSystem, best_enclosure, refine
+from mho.procedures import Goal, LinearSystem, best_enclosure, solve_unaided
 from mho.running.reach.families import FAMILIES, draw
 from mho.running.reach.reader import GOAL_BITS, MOST_CYCLES, System, WithoutChip
 
@@ -110,34 +109,11 @@ def without_chip(matrix: NDArray[Any], rhs: NDArray[Any]) -> WithoutChip:
     except InputError:  # no solution in float64 could be proved to so many bits
         return WithoutChip(False, 0, 0, 0.0)
     form = Preconditioning.equilibrating(system.matrix)
-    held, products, recomputed = form.matrix(system.matrix), 0, 0
-
-    def multiply(vector: FixedPoint) -> Floats:
-        nonlocal products
-        products += 1
-        return np.asarray(held @ vector.values)
-
-    def recompute(unknowns: Floats) -> Floats:
-        nonlocal recomputed
-        recomputed += 1
-        return form.equations(system.residual(form.solution(unknowns), 0))
-
-    for cycle in refine(
-        form.equations(system.rhs[:, 0]),
-        lambda residual: residual,
-        multiply,
-        recompute,
-        lambda unknowns, size: system.good_enough(form.solution(unknowns), size, 0),
-        method="gcr",
-        correction_bits=MAX_BITS,
-        max_cycles=MOST_CYCLES,
-        measure=lambda residual: system.measure(form.given_equations(residual)),
-    ):
-        last = cycle
-    residual = form.given_equations(last.residual)
-    bits = system.certify(form.solution(last.solution), residual, 0).bits
-    work = digital_work(system.size, products, recomputed, "gcr")
-    return WithoutChip(last.end == "converged", last.number, work, math.floor(10.0 * bits) / 10.0)
+    found = solve_unaided(system, form, form.matrix(system.matrix), 0, "gcr", MOST_CYCLES)
+    bits = system.certify(found.solution, system.residual(found.solution, 0), 0).bits
+    cycles = len(found.curve)
+    work = digital_work(system.size, cycles, found.recomputed, "gcr")
+    return WithoutChip(found.cycles is not None, cycles, work, math.floor(10.0 * bits) / 10.0)
 
 
 def digital_work(n: int, products: int, recomputed: int, method: str) -> int:
