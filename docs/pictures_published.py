@@ -41,7 +41,7 @@ def draw_published(folder: Path, pictures: Path) -> None:
             _curves(axes, packaged[name], {label: found[name] for label, found in others.items()})
             axes.set_title(f"{experiment}: {CHIPS} chips")
         lines, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(lines, labels, loc="outside lower center", ncols=3, fontsize=8)
+        figure.legend(lines, labels, loc="outside lower center", ncols=3, fontsize=7)
         figure.savefig(pictures / "published-curves.png")
     run = folder / "published.h5"
     repeat_published(QUICK, chips=20, output=run)
