@@ -36,10 +36,12 @@ def draw_published(folder: Path, pictures: Path) -> None:
     packaged = outcomes(Changed(), CHIPS)
     others = {label: outcomes(changed, CHIPS) for label, (changed, _, _) in OTHERS.items()}
     with mpl.rc_context({"font.size": 9, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 120}):
-        figure = Figure((9, 3.6), layout="constrained")
+        figure = Figure((9, 4.0), layout="constrained")
         for axes, (name, experiment) in zip(figure.subplots(1, 2), CURVES, strict=True):
             _curves(axes, packaged[name], {label: found[name] for label, found in others.items()})
             axes.set_title(f"{experiment}: {CHIPS} chips")
+        lines, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(lines, labels, loc="outside lower center", ncols=3, fontsize=7)
         figure.savefig(pictures / "published-curves.png")
     run = folder / "published.h5"
     repeat_published(QUICK, chips=20, output=run)
@@ -65,7 +67,6 @@ def _curves(axes: Axes, found: Outcome, others: dict[str, Outcome]) -> None:
     axes.set_xlabel("cycle")
     axes.set_ylabel("relative error")
     axes.set_xticks(cycles)
-    axes.legend(fontsize=7)
 
 
 def _errors(found: Outcome) -> np.ndarray:
