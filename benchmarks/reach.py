@@ -155,14 +155,19 @@ def _worth(verdicts: list[Verdict]) -> list[Figure]:
         ratios = [one.cycles / one.without for one in mine if one.without]
         if not ratios:
             continue
+        cycles, unaided = median(one.cycles for one in mine), median(one.without or np.inf for one in mine)
+        held_to = size == SIZES[-1]
         figures.append(
             Figure(
-                f"hybrid: cycles over those without the chip, {size} unknowns, condition number up to {BINS[1]:g}",
-                median(ratios),
-                f"median of {len(ratios)}",
-                target="<= 0.5" if size == SIZES[-1] else None,
-                met=median(ratios) <= 0.5 if size == SIZES[-1] else None,
+                f"hybrid: cycles, {size} unknowns, condition number up to {BINS[1]:g}",
+                cycles,
+                f"median of {len(mine)}",
+                "without the chip",
+                unaided,
+                target="<= half of those without the chip" if held_to else None,
+                met=cycles <= 0.5 * unaided if held_to else None,
                 detail={
+                    "median of each system's own ratio": round(median(ratios), 3),
                     "digital work over that without the chip, median": round(
                         median(one.digital_ratio for one in mine), 3
                     ),

@@ -83,5 +83,7 @@ def test_a_tenth_of_all_sizes_goes_to_the_wire():
 def test_the_ratio_of_cycles_is_told_by_unknowns_and_held_to_a_half_at_the_largest():
     large = replace(SOLVED, case=replace(SOLVED.case, size=32))
     small, wide = reach._worth([SOLVED, large, replace(large, without=None), replace(large, condition=1e3)])
-    assert (small.value, small.target, wide.value, wide.met) == (0.5, None, 0.5, True)
+    assert (small.value, small.peer_value, small.target, small.met) == (4, 8, None, None)
+    assert (wide.value, wide.met) == (4, True)
+    assert wide.detail["median of each system's own ratio"] == 0.5
     assert reach._worth([replace(large, cycles=5)])[0].met is False
