@@ -19,7 +19,7 @@ from mho.procedures.cells.programming.settings_text import read_settings, settin
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.circuits.programmed_blocks import check_limits
 from mho.procedures.equations.forecast.energy import VectorMeter, metering
-from mho.procedures.equations.held.direct_solve import DirectSolve, direct_solve
+from mho.procedures.equations.held.direct_solve import DirectSolve, DirectWork, direct_solve, worth_in_numbers
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
 from mho.procedures.equations.worth.work import Work
@@ -46,9 +46,6 @@ MATRICES = Table(
 )
 """The matrices that were held, a row each; every application's layout has it."""
 
-MANY = 99.5
-"""Ratio from which on it is written out in whole numbers."""
-
 COUNTED = (
     "cells",
     "cells_failed",
@@ -60,51 +57,6 @@ COUNTED = (
     "mvm_wrong",
     "answered",
 )
-
-
-@dataclass(frozen=True)
-class DirectWork:
-    """Direct digital solves of all that a chip solved.
-
-    Attributes
-    ----------
-    methods : tuple of str
-        Of the factorisations, each once.
-    multiplications : int
-    """
-
-    methods: tuple[str, ...] = ()
-    multiplications: int = 0
-
-    def __bool__(self) -> bool:
-        """Return whether there is any."""
-        return bool(self.multiplications)
-
-    def plus(self, way: DirectSolve, count: int) -> DirectWork:
-        """Return it with a factorisation and so many right-hand sides more; nothing where there is none."""
-        if not count:
-            return self
-        return DirectWork(
-            tuple(dict.fromkeys((*self.methods, way.method))), self.multiplications + way.work(count)
-        )
-
-    def plain(self, beside: int, with_chip: int) -> dict[str, Any]:
-        """Return the numbers by name, for a run's result.
-
-        Parameters
-        ----------
-        beside, with_chip : int
-            Digital multiplications that it takes as well, and those with the chip; of either without the certificate.
-        """
-        method, every = " and ".join(self.methods), self.multiplications + beside
-        ratio = with_chip / every
-        return {
-            "method": method,
-            "digital": every,
-            "digital_with": with_chip,
-            "digital_ratio": ratio,
-            "in_words": f"{_times(ratio)} times the digital multiplications of {method}",
-        }
 
 
 class Holder:
@@ -182,21 +134,13 @@ class Holder:
 
     def _worths(self) -> dict[str, Any]:
         """Return multiplications, and what the chip was worth beside the same solves without it and a direct one."""
-        total, direct, beside = self._worth, self._direct, self.beside.digital.total()
+        total, direct = self._worth, self._direct
         if self._held is not None:
             total, direct = (
                 total + self._held.sampled_worth(),
                 direct.plus(self._held.direct, self._held.solved),
             )
-        direct = self._instead or direct
-        work = total.work + self.beside
-        found: dict[str, Any] = {"multiplications": work.plain()}
-        if (worth := total.worth(beside)) is not None:
-            found["without_chip"] = worth.plain() | {"in_words": worth.in_words()}
-        if direct.multiplications:
-            with_it = work.digital.total() - work.digital["certificate"]
-            found["direct"] = direct.plain(beside, with_it)
-        return found
+        return worth_in_numbers(total, self._instead or direct, self.beside)
 
     def _end(self) -> None:
         if self._held is not None:
@@ -204,10 +148,6 @@ class Holder:
             self._worth += self._held.sampled_worth()
             self.add_direct(self._held.direct, self._held.solved)
             self._held = None
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:.2g}" if ratio < MANY else f"{ratio:,.0f}"
 
 
 @dataclass(frozen=True)

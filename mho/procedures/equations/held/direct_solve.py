@@ -16,8 +16,17 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 from scipy.sparse.linalg import splu
 
+from mho.procedures.equations.worth.work import Work
+from mho.procedures.equations.worth.worth import SampledWorth
+
 SPARSE = 0.5
 """Share of entries up to which a sparse factorisation is tried."""
+
+ORDERS = ("COLAMD", "MMD_AT_PLUS_A")
+"""Orders of columns that SuperLU finds, the second for matrices of a symmetric pattern."""
+
+MANY = 99.5
+"""Ratio from which on it is written out in whole numbers."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,51 @@ class DirectSolve:
         return self.once + count * self.each
 
 
+@dataclass(frozen=True)
+class DirectWork:
+    """Direct digital solves of all that a chip solved.
+
+    Attributes
+    ----------
+    methods : tuple of str
+        Of the factorisations, each once.
+    multiplications : int
+    """
+
+    methods: tuple[str, ...] = ()
+    multiplications: int = 0
+
+    def __bool__(self) -> bool:
+        """Return whether there is any."""
+        return bool(self.multiplications)
+
+    def plus(self, way: DirectSolve, count: int) -> DirectWork:
+        """Return it with a factorisation and so many right-hand sides more; nothing where there is none."""
+        if not count:
+            return self
+        return DirectWork(
+            tuple(dict.fromkeys((*self.methods, way.method))), self.multiplications + way.work(count)
+        )
+
+    def plain(self, beside: int, with_chip: int) -> dict[str, Any]:
+        """Return the numbers by name, for a run's result.
+
+        Parameters
+        ----------
+        beside, with_chip : int
+            Digital multiplications that it takes as well, and those with the chip; of either without the certificate.
+        """
+        method, every = " and ".join(self.methods), self.multiplications + beside
+        ratio = with_chip / every
+        return {
+            "method": method,
+            "digital": every,
+            "digital_with": with_chip,
+            "digital_ratio": ratio,
+            "in_words": f"{_times(ratio)} times the digital multiplications of {method}",
+        }
+
+
 def direct_solve(matrix: NDArray[Any]) -> DirectSolve:
     """Return the factorisation of a regular matrix (n, n) that takes the fewest multiplications for one right-hand side."""
     symmetric = np.array_equal(matrix, matrix.conj().T)
@@ -48,8 +102,10 @@ def direct_solve(matrix: NDArray[Any]) -> DirectSolve:
     dense = np.arange(len(matrix))
     ways = [_counted(name, dense, dense, matrix, symmetric)]
     if np.count_nonzero(matrix) <= SPARSE * matrix.size and name != "LDL":
-        lower, upper = _sparse_triangles(matrix, symmetric)
-        ways.append(_counted(f"sparse {name}", lower, upper, matrix, symmetric))
+        ways += [
+            _counted(f"sparse {name}", *_sparse_triangles(matrix, symmetric, order), matrix, symmetric)
+            for order in ORDERS[symmetric:]
+        ]
     return min(ways, key=lambda one: one.work(1))
 
 
@@ -63,17 +119,13 @@ def _counted(
     return DirectSolve(method, product * int((lower + update).sum()), product * each)
 
 
-def _sparse_triangles(matrix: NDArray[Any], symmetric: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the entries beside the diagonal in each column of L and row of U, ordered for little fill-in."""
-    if symmetric:  # without exchanges of rows, which a positive definite matrix does not need
-        factors = splu(
-            csc_array(matrix),
-            permc_spec="MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0,
-            options={"SymmetricMode": True},
-        )
-    else:
-        factors = splu(csc_array(matrix))
+def _sparse_triangles(
+    matrix: NDArray[Any], symmetric: bool, order: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the entries beside the diagonal in each column of L and row of U, columns in an order of little fill-in."""
+    # A positive definite matrix needs no exchange of rows, which would leave its symmetry.
+    plain: dict[str, Any] = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+    factors = splu(csc_array(matrix), permc_spec=order, **(plain if symmetric else {}))
     below = np.diff(factors.L.tocsc().indptr) - 1
     beside = np.diff(factors.U.tocsr().indptr) - 1
     return below.astype(np.int64), beside.astype(np.int64)
@@ -85,3 +137,24 @@ def _positive(matrix: NDArray[Any]) -> bool:
     except np.linalg.LinAlgError:
         return False
     return True
+
+
+def worth_in_numbers(total: SampledWorth, direct: DirectWork, beside: Work) -> dict[str, Any]:
+    """Return the multiplications, and what the chip was worth beside the same solves without it and direct ones, by name.
+
+    Parameters
+    ----------
+    beside : Work
+        What there is beside the solves, with a chip and without it.
+    """
+    work, extra = total.work + beside, beside.digital.total()
+    found: dict[str, Any] = {"multiplications": work.plain()}
+    if (worth := total.worth(extra)) is not None:
+        found["without_chip"] = worth.plain() | {"in_words": worth.in_words()}
+    if direct:
+        found["direct"] = direct.plain(extra, work.digital.total() - work.digital["certificate"])
+    return found
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.2g}" if ratio < MANY else f"{ratio:,.0f}"

@@ -22,7 +22,7 @@ from mho.instruments import Bench
 from mho.procedures.equations.algorithms.batch_refinement import BatchMethod, Columns, refine_columns
 from mho.procedures.equations.algorithms.refinement import RECHECK, STALL_FACTOR
 from mho.procedures.equations.certificates.certificate import norm
-from mho.procedures.equations.held.direct_solve import DirectSolve, direct_solve
+from mho.procedures.equations.held.direct_solve import DirectSolve, DirectWork, direct_solve, worth_in_numbers
 from mho.procedures.equations.held.held_answers import HeldAnswers
 from mho.procedures.equations.held.warnings_only import WarningsOnly
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
@@ -280,6 +280,10 @@ class HeldMatrix:
             plan.most_unaided,
             self._matrix.loops_lost,
         )
+
+    def worth(self) -> dict[str, Any]:
+        """Return multiplications, and what the chip was worth beside the same solves without it and a direct one."""
+        return worth_in_numbers(self.sampled_worth(), DirectWork().plus(self.direct, self.solved), Work())
 
     def summary(self) -> dict[str, Any]:
         """Return what it took so far, for a run's result."""
