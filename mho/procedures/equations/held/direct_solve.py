@@ -9,7 +9,7 @@ complex numbers is four.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,8 @@ from mho.procedures.equations.worth.worth import SampledWorth
 SPARSE = 0.5
 """Share of entries up to which a sparse factorisation is tried."""
 
-ORDERS = ("COLAMD", "MMD_AT_PLUS_A")
+Order = Literal["COLAMD", "MMD_AT_PLUS_A"]
+ORDERS: tuple[Order, ...] = ("COLAMD", "MMD_AT_PLUS_A")
 """Orders of columns that SuperLU finds, the second for matrices of a symmetric pattern."""
 
 MANY = 99.5
@@ -120,7 +121,7 @@ def _counted(
 
 
 def _sparse_triangles(
-    matrix: NDArray[Any], symmetric: bool, order: str
+    matrix: NDArray[Any], symmetric: bool, order: Order
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the entries beside the diagonal in each column of L and row of U, columns in an order of little fill-in."""
     # A positive definite matrix needs no exchange of rows, which would leave its symmetry.
