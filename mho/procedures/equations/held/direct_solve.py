@@ -13,8 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array
-from scipy.sparse.linalg import splu
 
 from mho.procedures.equations.worth.work import Work
 from mho.procedures.equations.worth.worth import SampledWorth
@@ -124,6 +122,11 @@ def _sparse_triangles(
     matrix: NDArray[Any], symmetric: bool, order: Order
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the entries beside the diagonal in each column of L and row of U, columns in an order of little fill-in."""
+    from scipy.sparse import (
+        csc_array,
+    )  # not before a matrix is solved: it takes a tenth of a second to import
+    from scipy.sparse.linalg import splu
+
     # A positive definite matrix needs no exchange of rows, which would leave its symmetry.
     plain: dict[str, Any] = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
     factors = splu(csc_array(matrix), permc_spec=order, **(plain if symmetric else {}))
