@@ -52,6 +52,10 @@ class Verdict:
         Of the solution, relative to the system's.
     reason : str
         Why it did not converge.
+    without : int or None
+        Cycles of the same solve without the chip; None where it does not converge, or nothing was solved.
+    digital_ratio : float
+        Digital multiplications, times those without the chip.
     """
 
     case: Case
@@ -63,6 +67,8 @@ class Verdict:
     bits: float = 0.0
     cycles: int = 0
     reason: str = ""
+    without: int | None = None
+    digital_ratio: float = np.nan
 
     @property
     def false(self) -> bool:
@@ -101,6 +107,8 @@ def judge(case: Case) -> Verdict:
         bits=found.certificate.bits,
         cycles=len(found.cycles),
         reason=found.summary["reason"],
+        without=found.summary["without_chip"]["cycles"],
+        digital_ratio=found.summary["digital_ratio"],
     )
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 
 from benchmarks.registry import Figure, median_seconds
-from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierBank, amplifier_preset
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
+from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
 from mho.instruments.simulated.physics.circuits.converters import Converter
+from mho.instruments.simulated.physics.circuits.excess_currents import excess_currents
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
 from mho.instruments.simulated.physics.circuits.multiply_circuit import MultiplyCircuit
 
@@ -15,8 +20,8 @@ ORDER, SOLVES = 16, 4096
 
 
 def run(repeat: int) -> list[Figure]:
-    """Measure both circuits beside drawing every cell's noise for every vector."""
-    return [_multiply(repeat), _invert(repeat)]
+    """Measure both circuits beside drawing every cell's noise for every vector, and INV with cells that are no lines."""
+    return [_multiply(repeat), _invert(repeat), _invert_by_law(repeat)]
 
 
 def _multiply(repeat: int) -> Figure:
@@ -70,5 +75,25 @@ def _invert(repeat: int) -> Figure:
         SOLVES / median_seconds(drawn, repeat),
         target=">= 50,000",
         met=rate >= 50_000,
+        threads=2,
+    )
+
+
+def _invert_by_law(repeat: int) -> Figure:
+    rng = np.random.default_rng(2)
+    cells = rng.uniform(0.4e-6, 5e-6, (ORDER, ORDER)) + 30e-6 * np.eye(ORDER)
+    load, bank = cells.sum(axis=1) + 35e-6, AmplifierBank.draw(amplifier_preset("AD823"), ORDER, rng)
+    law = replace(CELL_PRESETS["pku"], nonlinearity=1.0)
+    excess = excess_currents(law, cells.T, cells.T, 2.5, "source line", CLAMP)
+    spread = (NOISE * cells) ** 2
+    lines, bent = (InverseCircuit(cells, load, spread, bank, 1e6, excess=one) for one in (None, excess))
+    currents = rng.uniform(-5e-6, 5e-6, (SOLVES, ORDER))
+    rates = [SOLVES / median_seconds(partial(loop.settled, currents, rng), repeat) for loop in (bent, lines)]
+    return Figure(
+        f"INV {ORDER} x {ORDER}, cells by their I-V law, batch {SOLVES}",
+        rates[0],
+        "solves/s",
+        "cells that are lines",
+        rates[1],
         threads=2,
     )

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks._families import Matrix, dominant, gram
-from benchmarks._grids import poisson
 from benchmarks._large_systems import spd
 from benchmarks._solves import PRESET, seeds, threads
 from benchmarks.registry import Figure
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
 from mho.running.execution import evaluate
+from mho.running.reach.grids import poisson
 
 WIRE, ARRAYS = "integrated64", "integrated64-arrays"
 SIZE, LEAF, BITS, MOST_CYCLES = 64, 32, 24, 40

@@ -46,6 +46,8 @@ class Changed:
     ----------
     bench, chip : mappings
         Lines of the bench file and of the chip map by their key; None leaves one out.
+    zero : str
+        Lines of the bench file's ``[inverse]``.
     preset : str or None
     loop : mapping
         What the published loop does otherwise.
@@ -55,6 +57,7 @@ class Changed:
 
     bench: Mapping[str, str | None] = field(default_factory=dict)
     chip: Mapping[str, str | None] = field(default_factory=dict)
+    zero: str = ""
     preset: str | None = None
     loop: Mapping[str, Any] = field(default_factory=dict)
     filled: bool = False
@@ -62,13 +65,31 @@ class Changed:
 
 def bits(count: int | None) -> dict[str, str | None]:
     """Return the line of a bench with so many bits at the INV outputs; None for the DAQ's own 16."""
-    return {"inverse_bits": None if count is None else str(count)}
+    return {"inverse_bits": None, "inverse_codes": None} if count is None else {"inverse_bits": str(count)}
 
+
+MID_RISE: dict[str, str | None] = {"inverse_codes": None}
+VIRGIN: dict[str, str | None] = {"zero": None, "zero_limit": "0.6e-6"}  # no cell of level 0 is formed
+MID_TREAD, CURVED = '"mid-tread"', "inverse_inl = 0.5\ninverse_dnl = 0.25"
+NEVER_CLAMPED = 0.0435  # V: from here down no vector takes an output of this loop beyond 0.3 V
+AVERAGED = "zero_readings = 64\nzero_dither = 0.02"
 
 SETTINGS: dict[str, Changed] = {
     "as packaged": Changed(),
     **{f"INV outputs of {count} bits": Changed(bits(count)) for count in (3, 4, 6, 8)},
     "INV outputs of 16 bits": Changed(bits(None)),
+    "zero read once, between codes": Changed(MID_RISE),
+    "zero read once, between codes, 4 bits": Changed(bits(4) | MID_RISE),
+    "zero averaged, between codes": Changed(MID_RISE, zero=AVERAGED),
+    "zero averaged, between codes, 4 bits": Changed(bits(4) | MID_RISE, zero=AVERAGED),
+    "zero trimmed, between codes": Changed(MID_RISE, zero="zero_readings = 0"),
+    "level 0 virgin": Changed(chip=VIRGIN),
+    "level 0 virgin, zero read once, between codes": Changed(MID_RISE, VIRGIN),
+    "converters of INL 0.5, DNL 0.25": Changed({"inverse_codes": f"{MID_TREAD}\n{CURVED}"}),
+    "converters of noise 5 mV": Changed({"inverse_codes": f"{MID_TREAD}\ninverse_noise = 5e-3"}),
+    "inputs up to 44 mV": Changed(loop={"full_scale": NEVER_CLAMPED}),
+    "inputs up to 44 mV, 6 bits": Changed(bits(6), loop={"full_scale": NEVER_CLAMPED}),
+    "inputs up to 20 mV, 7 bits": Changed(bits(7), loop={"full_scale": 0.02}),
     "INV outputs of 4 bits, filled": Changed(bits(4), filled=True),
     "INV outputs of 3 bits, filled": Changed(bits(3), filled=True),
     "cells without any spread": Changed(preset="ideal"),
@@ -138,7 +159,8 @@ def _write(folder: Path, changed: Changed) -> str:
     bench = (resources.files("mho.instruments") / "benches/zuo2025.toml").read_text("utf-8")
     (folder / "chip.toml").write_text(_with(chip, changed.chip), encoding="utf-8")
     path = folder / "bench.toml"
-    path.write_text(_with(bench, {"chip": '"chip.toml"'} | dict(changed.bench)), encoding="utf-8")
+    text = _with(bench, {"chip": '"chip.toml"'} | dict(changed.bench))
+    path.write_text(f"{text}\n[inverse]\n{changed.zero}\n", encoding="utf-8")
     return str(path)
 
 

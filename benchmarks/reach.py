@@ -86,7 +86,7 @@ def between(verdicts: Iterable[Verdict], low: float, high: float) -> list[Verdic
 
 
 def bins(verdicts: list[Verdict]) -> dict[str, str]:
-    """Return, by condition number, how many converged of how many, and the median of their cycles."""
+    """Return, by condition number, how many converged of how many, and their median cycles with the chip and without."""
     found = {}
     for low, high in zip((0.0, *BINS), (*BINS, np.inf), strict=True):
         name = f"up to {high:g}" if high < np.inf else f"above {low:g}"
@@ -114,7 +114,8 @@ def _count(verdicts: list[Verdict]) -> str:
     if not verdicts:
         return ""
     cycles = [one.cycles for one in verdicts if one.converged]
-    took = f", {median(cycles):g} cycles" if cycles else ""
+    unaided = [np.inf if one.without is None else one.without for one in verdicts if one.converged]
+    took = f", {median(cycles):g} cycles, {median(unaided):g} without the chip" if cycles else ""
     return f"{sum(one.converged for one in verdicts)} of {len(verdicts)}{took}"
 
 
@@ -143,7 +144,33 @@ def _hybrid(verdicts: list[Verdict]) -> list[Figure]:
                 f"hybrid: cycles, condition number {name}", value, "", target=f"<= {most}", met=value <= most
             )
         )
-    return figures + _families("hybrid", verdicts)
+    return [*figures, *_worth(verdicts), *_families("hybrid", verdicts)]
+
+
+def _worth(verdicts: list[Verdict]) -> list[Figure]:
+    """Return, by number of unknowns, how many cycles and how much digital work the chip takes beside none."""
+    figures = []
+    for size in sorted({one.case.size for one in verdicts}):
+        mine = [one for one in between(verdicts, 0.0, BINS[1]) if one.case.size == size and one.converged]
+        ratios = [one.cycles / one.without for one in mine if one.without]
+        if not ratios:
+            continue
+        figures.append(
+            Figure(
+                f"hybrid: cycles over those without the chip, {size} unknowns, condition number up to {BINS[1]:g}",
+                median(ratios),
+                f"median of {len(ratios)}",
+                target="<= 0.5" if size == SIZES[-1] else None,
+                met=median(ratios) <= 0.5 if size == SIZES[-1] else None,
+                detail={
+                    "digital work over that without the chip, median": round(
+                        median(one.digital_ratio for one in mine), 3
+                    ),
+                    "fewer cycles, of": f"{sum(one < 1.0 for one in ratios)}, {len(ratios)}",
+                },
+            )
+        )
+    return figures
 
 
 def _analogue(verdicts: list[Verdict]) -> list[Figure]:

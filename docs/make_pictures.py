@@ -73,6 +73,7 @@ def main() -> None:
     from pictures_slices import draw_slices
     from pictures_training import draw_training
     from pictures_window import grab_main_window
+    from pictures_worth import draw_worth
     from PySide6.QtWidgets import QApplication
 
     import mho.analysis as analysis
@@ -83,6 +84,7 @@ def main() -> None:
     draw_slices(PICTURES)
     draw_policy(PICTURES)
     draw_krylov(PICTURES)
+    draw_worth(PICTURES)
     os.chdir(ROOT)  # the run names its matrix as the README does
     with tempfile.TemporaryDirectory() as folder:
         run = solve(Path(folder))

@@ -8,7 +8,16 @@ import mho
 from mho.analysis.projection import PUBLISHED, project, save
 
 SEED = 1
-FIGURES = ("thousand", "throughput", "energy", "tornado", "settling", "block_energy")
+FIGURES = (
+    "thousand",
+    "throughput",
+    "energy",
+    "fp64_energy",
+    "published",
+    "tornado",
+    "settling",
+    "block_energy",
+)
 
 
 def draw_projection(folder: Path, pictures: Path) -> None:

@@ -45,6 +45,13 @@ def export_forms() -> tuple[str, ...]:
     return FORMS
 
 
+def reach_families() -> tuple[str, ...]:
+    """Return the families of systems that reach is counted over."""
+    from mho.running.reach import FAMILIES
+
+    return tuple(FAMILIES)
+
+
 def fits() -> tuple[str, ...]:
     """Return the fits that a figure can have."""
     from mho.runs.figures import FITS

@@ -18,6 +18,7 @@ from mho.cli.experiments import characterise as characterising
 from mho.cli.experiments import experiments, forecast
 from mho.cli.experiments import optimise as optimising
 from mho.cli.experiments import published as publishing
+from mho.cli.experiments import reach as reaching
 from mho.cli.experiments.procedure_command import Verb
 from mho.cli.lazy_verbs import LazyVerbs
 from mho.cli.many_runs import many_runs
@@ -90,7 +91,7 @@ def _offer(
 _offer(EXPERIMENTS, experiments.solve, cls=experiments.SolveCommand)
 _offer(EXPERIMENTS, forecast.forecast, cls=forecast.ForecastCommand)
 _offer(EXPERIMENTS, optimising.optimise)
-_offer(EXPERIMENTS, characterising.characterise, publishing.published)
+_offer(EXPERIMENTS, characterising.characterise, publishing.published, reaching.reach)
 _offer(EXPERIMENTS, experiments.run, cls=experiments.RunCommand)
 _offer(EXPERIMENTS, experiments.resume)
 _offer(EXPERIMENTS, experiments.rehearse, cls=experiments.RehearseCommand)
@@ -104,6 +105,13 @@ _offer(RUNS, projection.projection)
 _offer(RUNS, run_files.rerun, run_files.verify, run_files.recover)
 
 
+def _print_errors_only() -> None:
+    """Log to standard error what is an error; warnings are not printed, but still reach the file of a run."""
+    printer = logging.StreamHandler(sys.stderr)
+    printer.setLevel(logging.ERROR)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=[printer])
+
+
 def main(*, supervised: bool = True) -> NoReturn:
     """Run the command line; what a user did wrong is answered in one line, without a traceback.
 
@@ -112,7 +120,7 @@ def main(*, supervised: bool = True) -> NoReturn:
     supervised : bool
         Whether runs are carried out by a process of their own, which this one looks after.
     """
-    logging.basicConfig(level=logging.ERROR, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    _print_errors_only()
     threads = threading.enumerate()
     try:
         code = app(prog_name="mho", standalone_mode=False, obj=supervised)

@@ -36,6 +36,7 @@ from mho.procedures.cells.programming.strategies.known_strategies import (
     strategy_class_name,
 )
 from mho.procedures.cells.programming.strategy import Strategy
+from mho.procedures.cells.programming.verify.unfit_cells import unfit_cells
 from mho.procedures.cells.reading.array_map import Map, Mapped
 from mho.procedures.cells.reading.contact import Contact, Contacts
 from mho.procedures.cells.reading.noise import Noise, Noises
@@ -48,8 +49,10 @@ from mho.procedures.cells.switching.form import Form, Forming
 from mho.procedures.cells.switching.iv import IV, Sweeps
 from mho.procedures.cells.switching.response import Response, Responses
 from mho.procedures.equations.algorithms.refinement import refine
-from mho.procedures.equations.as_published.hp_inv import Refined, refine_as_published
+from mho.procedures.equations.as_published.hp_inv import Refined, biased_loop, refine_as_published
 from mho.procedures.equations.as_published.two_stage import AllAnalogue, refine_on_chip
+from mho.procedures.equations.certificates.enclosure import Enclosure
+from mho.procedures.equations.certificates.enclosure_arb import best_enclosure
 from mho.procedures.equations.circuits.inversion import largest_linear
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
@@ -63,12 +66,14 @@ from mho.procedures.equations.multiply.multiply import Multiply, Products
 from mho.procedures.equations.multiply.multiply_measurement import evenly, random_by_active
 from mho.procedures.equations.multiply.multiply_plan import MultiplyPlan
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
+from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
 from mho.procedures.equations.planning.loop_choice import Tried
 from mho.procedures.equations.planning.method_choice import MethodChoice
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.equations.solve.solve import Solve
 from mho.procedures.equations.solve.solve_result import Solution
+from mho.procedures.equations.worth.without_chip import solve_unaided
 from mho.procedures.parameters import (
     BooleanParameter,
     FloatParameter,
@@ -94,6 +99,7 @@ __all__ = [
     "Disturbed",
     "DrawnSolve",
     "Eigenvector",
+    "Enclosure",
     "Endurance",
     "Endured",
     "EnergyModel",
@@ -101,6 +107,7 @@ __all__ = [
     "FloatParameter",
     "Form",
     "Forming",
+    "Goal",
     "HeldAnswers",
     "HeldMatrix",
     "IntegerParameter",
@@ -108,6 +115,7 @@ __all__ = [
     "Invert",
     "Junction",
     "Kalman",
+    "LinearSystem",
     "ListParameter",
     "LoopOnCells",
     "Map",
@@ -152,6 +160,8 @@ __all__ = [
     "Train",
     "TrainingResult",
     "Tried",
+    "best_enclosure",
+    "biased_loop",
     "draw_solves",
     "evenly",
     "find_strategy",
@@ -164,6 +174,8 @@ __all__ = [
     "refine_on_chip",
     "settings_in_use",
     "settings_text",
+    "solve_unaided",
     "strategy_class_name",
+    "unfit_cells",
     "wall_time",
 ]

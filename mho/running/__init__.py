@@ -7,6 +7,7 @@
 - `optimising`: programming policies found on the twin of a chip, and runs held to them;
 - `characterising`: the standard protocol over a sample of cells, one plan and one report;
 - `published`: the reference paper's experiments on chips of the virtual bench, beside its numbers;
+- `reach`: families of systems, solved beside no chip, and as a benchmark that others can run;
 - `calibrating`: a preset fitted to a chip, held to the runs that it is made from;
 - `importing`: foreign tables as run files, with what procedures extract;
 - `plan`, `campaign`: many runs from one TOML file, in sequence or on workers; `fingerprint`: what such a run depends on;

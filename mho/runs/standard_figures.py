@@ -24,7 +24,12 @@ OF_LEVELS = ("levels", "level_shares", "confusion", "inside", "pulses_by_level")
 
 
 def convergence_figure(
-    bits: int | None, tolerance: float | None = None, *, columns: int = 1, beside: str = ""
+    bits: int | None,
+    tolerance: float | None = None,
+    *,
+    columns: int = 1,
+    errors: bool = True,
+    beside: str = "",
 ) -> Figure:
     """Return residual and relative error over the cycles, from x = 0, beside the forecast and 3 bits a cycle.
 
@@ -36,9 +41,12 @@ def convergence_figure(
         Relative residual to stop at, where that was asked for.
     columns : int
         Number of right-hand sides; of several, each has a curve of its relative error.
+    errors : bool
+        Whether relative errors are known; else residuals alone are shown.
     beside : str
         Table of the same without the chip, where there is one.
     """
+    error = "relative_error" if errors else "residual"
     lines = [
         ReferenceLine(1.0, ratio=IDEAL_RATIO, label="3 bits a cycle"),
         ReferenceLine(1.0, ratio="forecast_rho", label="forecast, rho"),
@@ -51,7 +59,7 @@ def convergence_figure(
         "convergence",
         table="cycles",
         x="cycle",
-        y=("residual", "relative_error") if columns == 1 else "relative_error",
+        y=("residual", "relative_error") if columns == 1 and errors else error,
         by=() if columns == 1 else "rhs",
         y_scale="log",
         lines=tuple(lines),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks._grids import convection_diffusion, grid_sides, poisson
 from benchmarks._large_systems import LARGE, draw, spd
+from mho.running.reach.grids import convection_diffusion, grid_sides, poisson
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from benchmarks._families import FAMILIES
 from benchmarks._judging import Case, Verdict, judge
 
 SOLVED = Verdict(
-    Case(0, "Gram", 4, "pku", 0.0, 0.0, "arrays"), 5.0, converged=True, error=1e-9, bits=25.0, cycles=4
-)
+    Case(0, "Gram", 4, "pku", 0.0, 0.0, "arrays"), 5.0, converged=True, error=1e-9, bits=25.0, cycles=4,
+    without=8, digital_ratio=0.5,
+)  # fmt: skip
 
 
 def in_this_process(cases):
@@ -44,11 +45,11 @@ def test_solves_are_counted_by_mode_preset_and_family(small):
 def test_a_condition_number_counts_in_one_bin():
     found = [replace(SOLVED, condition=value) for value in (10.0 * (1.0 + 1e-12), 11.0, 1e4, 1e9)]
     assert reach.bins(found) == {
-        "up to 10": "1 of 1, 4 cycles",
-        "up to 100": "1 of 1, 4 cycles",
+        "up to 10": "1 of 1, 4 cycles, 8 without the chip",
+        "up to 100": "1 of 1, 4 cycles, 8 without the chip",
         "up to 1000": "",
-        "up to 10000": "1 of 1, 4 cycles",
-        "above 10000": "1 of 1, 4 cycles",
+        "up to 10000": "1 of 1, 4 cycles, 8 without the chip",
+        "above 10000": "1 of 1, 4 cycles, 8 without the chip",
     }
 
 
@@ -57,7 +58,7 @@ def test_what_is_missed_is_told():
     slow = replace(SOLVED, cycles=9)
     converged, easy, *_ = reach._hybrid([slow, slow, lost])
     assert (converged.met, easy.met) == (False, False)
-    assert converged.detail["up to 10"] == "2 of 3, 9 cycles"
+    assert converged.detail["up to 10"] == "2 of 3, 9 cycles, 8 without the chip"
     assert reach._beside("hybrid", "quiet", [lost, SOLVED], [SOLVED, SOLVED]).met is False
     wrong = replace(SOLVED, error=1e-3)
     late = replace(SOLVED, converged=False, refused="8 bits", programmed=True, error=np.inf)
@@ -77,3 +78,10 @@ def test_a_tenth_of_all_sizes_goes_to_the_wire():
     assert {case.bench for case in cases} == {"simulated"}
     assert {case.size for case in cases} == set(reach.SIZES)
     assert len({case.family for case in cases}) > len(FAMILIES) / 2
+
+
+def test_the_ratio_of_cycles_is_told_by_unknowns_and_held_to_a_half_at_the_largest():
+    large = replace(SOLVED, case=replace(SOLVED.case, size=32))
+    small, wide = reach._worth([SOLVED, large, replace(large, without=None), replace(large, condition=1e3)])
+    assert (small.value, small.target, wide.value, wide.met) == (0.5, None, 0.5, True)
+    assert reach._worth([replace(large, cycles=5)])[0].met is False

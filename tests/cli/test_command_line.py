@@ -566,3 +566,18 @@ def test_a_rehearsed_bench_is_its_first_word_or_an_option(shell):
     assert "rehearsed on the twins of bench 'simulated'" in told.pop()
     twice = shell.refused("rehearse", *read, "--bench", "simulated", "--bench", "heated")
     assert "the bench is named twice, 'simulated' and 'heated'" in twice
+
+
+def test_what_the_bench_warns_of_is_in_the_file_and_not_printed_twice(tmp_path):
+    text = (resources.files("mho.instruments") / "benches/arrays.toml").read_text("utf-8")
+    weak = text.replace("[simulation]", "[simulation]\namplifier_current = 6e-6")
+    (tmp_path / "weak.toml").write_text(weak, "utf-8")
+    process = start(
+        "solve", ZUO, "--bits", 6, "--seed", 1, "--bench", tmp_path / "weak.toml", folder=tmp_path
+    )
+    err = process.communicate(timeout=120)[1]
+    (path,) = tmp_path.glob("*.h5")
+    with RunFile(path) as file:
+        said = [entry.message for entry in file.log() if entry.level == "WARNING"]
+    assert any(one.startswith("INV on invert_positive: the amplifier of row") for one in said)
+    assert "WARNING: INV on" not in err

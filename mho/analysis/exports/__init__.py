@@ -1,7 +1,8 @@
-"""Exports runs: CSV, MATLAB, NetCDF, a chip map, or a research package."""
+"""Exports runs: CSV, MATLAB, NetCDF, a chip map, a netlist of the INV loop, or a research package."""
 
 from mho.analysis.exports.exporting import FORMS, export, export_all
 from mho.analysis.exports.netcdf import to_xarray
 from mho.analysis.exports.package import Description, Published, publish
+from mho.analysis.exports.spice import Played
 
-__all__ = ["FORMS", "Description", "Published", "export", "export_all", "publish", "to_xarray"]
+__all__ = ["FORMS", "Description", "Played", "Published", "export", "export_all", "publish", "to_xarray"]

@@ -1,4 +1,4 @@
-"""Exports a run file as CSV tables, ``.mat``, NetCDF, a folder to publish, or a chip map; whole or not at all."""
+"""Exports a run file as CSV tables, ``.mat``, NetCDF, a package, a chip map, or a netlist; whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 
@@ -15,23 +17,33 @@ from mho.errors import InputError, MhoError
 from mho.runs import RunFile
 from mho.runs.reading import open_run_file
 
-FORMS = ("csv", "mat", "netcdf", "folder", "chip-map")
+if TYPE_CHECKING:
+    from mho.analysis.exports.spice import Played
 
-_SUFFIXES = {"csv": "-csv", "mat": ".mat", "netcdf": ".nc", "chip-map": "-chip.toml"}
+FORMS = ("csv", "mat", "netcdf", "folder", "chip-map", "spice")
+
+_SUFFIXES = {"csv": "-csv", "mat": ".mat", "netcdf": ".nc", "chip-map": "-chip.toml", "spice": ".cir"}
 
 
-def export(path: str | os.PathLike[str], form: str, output: str | os.PathLike[str] | None = None) -> Path:
+def export(
+    path: str | os.PathLike[str],
+    form: str,
+    output: str | os.PathLike[str] | None = None,
+    played: Played | None = None,
+) -> Path:
     """Write the run file at `path` in another form.
 
     Parameters
     ----------
     path : path
         A run file; one that is still being written is exported as it stands, except to a folder.
-    form : {"csv", "mat", "netcdf", "folder", "chip-map"}
-        See `csv_folder`, `matlab`, `netcdf`, `package` and `chip_map` in `mho.analysis.exports`; `package.publish` takes
-        several runs, and what is to be said of them.
+    form : {"csv", "mat", "netcdf", "folder", "chip-map", "spice"}
+        See `csv_folder`, `matlab`, `netcdf`, `package`, `chip_map` and `spice` in `mho.analysis.exports`;
+        `package.publish` takes several runs, and what is to be said of them.
     output : path, optional
         A file or folder that does not exist yet; by default beside the run file.
+    played : Played, optional
+        Of a netlist, whose inputs; by default those of the first.
 
     Returns
     -------
@@ -59,7 +71,7 @@ def export(path: str | os.PathLike[str], form: str, output: str | os.PathLike[st
         draft = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            _writer(form)(run, file, draft)
+            _writer(form, played)(run, file, draft)
             draft.rename(target)
         except OSError as error:
             reason = error.strerror or error
@@ -70,7 +82,10 @@ def export(path: str | os.PathLike[str], form: str, output: str | os.PathLike[st
 
 
 def export_all(
-    places: Sequence[str | os.PathLike[str]], form: str, folder: str | os.PathLike[str] | None = None
+    places: Sequence[str | os.PathLike[str]],
+    form: str,
+    folder: str | os.PathLike[str] | None = None,
+    played: Played | None = None,
 ) -> Iterator[Path | MhoError]:
     """Write each of the run files at `places`, files or folders of them, in another form.
 
@@ -78,6 +93,8 @@ def export_all(
     ----------
     folder : path, optional
         Where they go, under their names; by default each beside its run file.
+    played : Played, optional
+        As of `export`.
 
     Yields
     ------
@@ -92,7 +109,8 @@ def export_all(
     check_form(form)
     for path in runs_at(places):
         try:
-            yield export(path, form, None if folder is None else Path(folder) / output_name(path, form))
+            target = None if folder is None else Path(folder) / output_name(path, form)
+            yield export(path, form, target, played)
         except MhoError as error:
             yield error
 
@@ -108,7 +126,7 @@ def output_name(source: Path, form: str) -> str:
     return source.stem + _SUFFIXES[form]
 
 
-def _writer(form: str) -> Callable[[RunFile, h5py.File, Path], None]:
+def _writer(form: str, played: Played | None) -> Callable[[RunFile, h5py.File, Path], None]:
     """Return the function that writes one form; its module is loaded only then."""
     match form:
         case "csv":
@@ -123,6 +141,10 @@ def _writer(form: str) -> Callable[[RunFile, h5py.File, Path], None]:
             from mho.analysis.exports.netcdf import write_netcdf
 
             return write_netcdf
+        case "spice":
+            from mho.analysis.exports.spice import FIRST, write_netlist
+
+            return partial(write_netlist, played=played or FIRST)
         case _:
             from mho.analysis.exports.chip_map import write_chip_map
 

@@ -3,7 +3,7 @@
 - `assumptions`, `presets`: what is assumed, with unit, range and source;
 - `operations`: what a solve is worth, and the calls of BlockAMC; `settling`: how long a loop takes;
 - `model`: what a solve and a new matrix cost; `digital`: limits of data sheets;
-- `readings`, `break_even`: the two beside each other;
+- `readings`, `break_even`: the two beside each other; `published_curve`: how far the model is off what is published;
 - `tornado`, `uncertainty`: which assumption decides, and how far it may be off;
 - `measured`: what this machine, and what runs of a bench, really do;
 - `projecting`, `run_file`: all of it, in a run file with its figures.
@@ -11,15 +11,14 @@
 
 from mho.analysis.projection.assumptions import Assumption, Assumptions, Parameters, parsed
 from mho.analysis.projection.measured import MEASURED_SIZES, Measured, Told, measure_machine, read_runs
-from mho.analysis.projection.presets import (
-    BENCH,
-    PRESETS,
-    PUBLISHED,
+from mho.analysis.projection.presets import BENCH, PRESETS, PUBLISHED, preset
+from mho.analysis.projection.projecting import Projection, project
+from mho.analysis.projection.published_curve import (
+    PUBLISHED_POINTS,
     PUBLISHED_SIZES,
     PUBLISHED_THROUGHPUT,
-    preset,
+    published_deviations,
 )
-from mho.analysis.projection.projecting import Projection, project, published_deviations
 from mho.analysis.projection.readings import NamedReading, in_prefixes
 from mho.analysis.projection.run_file import save
 
@@ -28,6 +27,7 @@ __all__ = [
     "MEASURED_SIZES",
     "PRESETS",
     "PUBLISHED",
+    "PUBLISHED_POINTS",
     "PUBLISHED_SIZES",
     "PUBLISHED_THROUGHPUT",
     "Assumption",

@@ -132,6 +132,13 @@ class Parameters:
     cpu_cores: Value
     core_rate: Value
     core_efficiency: Value
+    gpu_fp64_rate: Value
+    gpu_fp64_tensor_rate: Value
+    gpu_fp64_emulated_rate: Value
+    gpu_fp16_tensor_rate: Value
+    gpu_fp16_bits: Value
+    superchip_memory_rate: Value
+    superchip_power: Value
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,7 @@ ZUO = "Zuo 2025, Fig. 5"
 FROM_FIGURE = "from the published curve"
 CHOICE = "engineering choice"
 
-PUBLISHED_SIZES = (4, 8, 16, 32, 64, 128)
-PUBLISHED_THROUGHPUT = (4.0e7, 2.15e8, 1.3e9, 8.7e9, 6.3e10, 4.8e11)
-"""Equivalent operations a second of the published circuit, one loop, converters included; off Fig. 5."""
-
+FITTED = "fitted to the published energies, with {} (`mho.analysis.projection.published_curve`)"
 _INF = math.inf
 _EACH = tuple(
     Assumption(*one)
@@ -45,8 +42,8 @@ _EACH = tuple(
          False, 1, 16),
         ("inv_amplifiers", "", 1, 1, 2, "one a line; two with inverters", "amplifiers of INV, of each line", False, 1,
          8),
-        ("amplifier_power", "W", 0.58e-3, 0.1e-3, 55e-3,
-         "chosen so that N = 32 takes the published 103 nJ; high: the OPA690 of the measured 120 ns, 5.5 mA at 10 V",
+        ("amplifier_power", "W", 0.529e-3, 0.1e-3, 55e-3,
+         FITTED.format("read_voltage") + "; high: the OPA690 of the measured 120 ns, 5.5 mA at 10 V",
          "quiescent power of an amplifier", False, 1e-9, 10.0),
         ("idle_share", "", 0, 0, 1, CHOICE, "share of that power that an amplifier takes while it waits", False, 0.0,
          1.0),
@@ -54,7 +51,8 @@ _EACH = tuple(
          0.0, 1.0),
         ("adding_energy", "J", 0.2e-12, 0.05e-12, 1e-12, CHOICE + ": 24 bits at 40 nm",
          "shifting and adding one integer", False, 0.0, 1.0),
-        ("read_voltage", "V", 0.1, 0.05, 0.2, CHOICE + "; clamped to 0.4 V (Zuo 2025)",
+        ("read_voltage", "V", 0.316, 0.05, 0.4,
+         FITTED.format("amplifier_power") + "; high: the clamp of 0.4 V (Zuo 2025)",
          "root mean square across cells", False, 0.0, 5.0),
         ("mean_conductance", "S", 10e-6, 5e-6, 20e-6, "0.5 to 35 uS (Zuo 2025)", "mean conductance of cells", False,
          0.0, 1.0),
@@ -104,6 +102,21 @@ _EACH = tuple(
         ("core_efficiency", "op/J", 4.9e10, 4.9e10, 6.7e10,
          ZUO + ": H100, 34 TFLOP/s of FP64 at 700 W; high: Vega 20", "operations per joule of that core", False, 1.0,
          _INF),
+        ("gpu_fp64_rate", "op/s", 34e12, 26e12, 34e12, "H100 SXM and GH200 data sheets; low: PCIe",
+         "GPU in FP64, without tensor cores", False, 1.0, _INF),
+        ("gpu_fp64_tensor_rate", "op/s", 67e12, 51e12, 67e12, "H100 SXM and GH200 data sheets; low: PCIe",
+         "GPU in FP64, tensor cores", False, 1.0, _INF),
+        ("gpu_fp64_emulated_rate", "op/s", 80.2e12, 56.6e12, 80.2e12,
+         "Ozaki scheme II on a GH200, large products (arXiv 2504.08009); at the power of its own FP64 (arXiv 2508.03984)",
+         "GPU in FP64 emulated by INT8 tensor cores", False, 1.0, _INF),
+        ("gpu_fp16_tensor_rate", "op/s", 989e12, 756e12, 989e12, "H100 SXM data sheet, dense; low: PCIe",
+         "GPU in FP16, tensor cores", False, 1.0, _INF),
+        ("gpu_fp16_bits", "", 10, 3, 11, CHOICE + ": 11 bits of FP16, less the condition number's",
+         "bits that a cycle of digital refinement adds after a factorisation in FP16", False, 0.1, 64),
+        ("superchip_memory_rate", "B/s", 4.0e12, 4.0e12, 4.9e12, "GH200 data sheet, HBM3; high: HBM3e",
+         "GPU memory of a GH200", False, 1.0, _INF),
+        ("superchip_power", "W", 1000, 450, 1000, "GH200 data sheet: CPU, GPU and memory, 450 to 1,000 W", "GH200",
+         False, 1e-3, _INF),
     )
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,24 @@ from numpy.typing import NDArray
 
 from mho.analysis.projection.assumptions import Assumptions, Parameters
 from mho.analysis.projection.break_even import break_even
-from mho.analysis.projection.digital import gpu, kept_matrix, new_matrix, published_core
+from mho.analysis.projection.digital import gpu, in_double, kept_matrix, new_matrix, published_core
 from mho.analysis.projection.model import cost, cost_in_blocks, cost_in_one_loop, cycles
 from mho.analysis.projection.operations import LARGEST, in_blocks, solve_operations
-from mho.analysis.projection.presets import PUBLISHED_SIZES, PUBLISHED_THROUGHPUT
-from mho.analysis.projection.readings import Headline, NamedReading, headline, not_in_blocks, readings
+from mho.analysis.projection.published_curve import (
+    FASTER,
+    MEASURED,
+    PUBLISHED_POINTS,
+    published_deviations,
+)
+from mho.analysis.projection.readings import (
+    Headline,
+    NamedReading,
+    Rival,
+    headline,
+    not_in_blocks,
+    readings,
+    rivals,
+)
 from mho.analysis.projection.settling import least_feedback, settling_time
 from mho.analysis.projection.tornado import Bar, tornado
 from mho.analysis.projection.uncertainty import band, draw
@@ -40,8 +53,8 @@ MOST_DRAWS = 100_000
 MOST_BARS = 9
 """Assumptions in the figure of the tornado; more curves have no names."""
 
-FASTER = 6.0
-"""How many times faster the amplifiers of the published headline are: 120 ns to 20 ns."""
+IN_DOUBLE = ("H100 in FP64 on tensor cores", "GH200 in FP64 on tensor cores", "GH200 in emulated FP64")
+"""Processors of the figure in FP64."""
 
 OF_CIRCUIT = (
     "one loop",
@@ -53,7 +66,12 @@ OF_CIRCUIT = (
 OF_PROCESSORS = ("published GPU core", "whole GPU with new A", "whole GPU with A kept")
 CURVES: Mapping[str, Sequence[str]] = {
     "throughput": (*OF_CIRCUIT, "published circuit", *OF_PROCESSORS),
-    "energy": (*OF_CIRCUIT, *OF_PROCESSORS),
+    "energy": (*OF_CIRCUIT, "published circuit", *OF_PROCESSORS),
+    "fp64_energy": (
+        "one loop", "one loop with faster amplifiers",
+        *(f"{name} with {kept}" for name in IN_DOUBLE for kept in ("new A", "A kept")),
+    ),
+    "published": tuple(dict.fromkeys(one.words for one in PUBLISHED_POINTS)),
     "break_even": (
         "energy against whole GPU", "energy against GPU with new A", "energy against whole CPU", "time against whole GPU",
         "time on GPU's area", "time against one GPU core",
@@ -73,7 +91,7 @@ class Projection:
     Attributes
     ----------
     tables : columns by table, as `mho.analysis.projection.run_file` declares them
-    readings : by size
+    readings, rivals : by size
     bars : the tornado of the energy of a solve of `size` unknowns
     """
 
@@ -81,6 +99,7 @@ class Projection:
     size: int
     tables: Mapping[str, Columns]
     readings: Mapping[int, Sequence[NamedReading]]
+    rivals: Mapping[int, Sequence[Rival]]
     bars: Sequence[Bar]
     headline: Headline
     seed: int
@@ -121,6 +140,7 @@ class Projection:
                 "over_whole_gpu_new_a": self.headline.over_gpu_new,
                 "over_whole_gpu_a_kept": self.headline.over_gpu_kept,
                 "efficiency_over_published_core": self.headline.efficiency,
+                "published_efficiency_over_published_core": self.headline.published_efficiency,
             },
             "where_a_thousand_comes_from": self.headline.sentence,
             "readings": [
@@ -128,11 +148,28 @@ class Projection:
                 for size, each in self.readings.items()
                 for one in each
             ],
+            "fp64": [
+                {
+                    "size": size, "processor": one.words, "cores": one.cores,
+                    "solves_per_second_new_a": float(one.new.rate), "joules_new_a": float(one.new.joules),
+                    "solves_per_second_a_kept": float(one.kept.rate), "joules_a_kept": float(one.kept.joules),
+                }
+                for size, each in self.rivals.items()
+                for one in each
+            ],
+            "published": [
+                {
+                    "of": one.words, "size": one.size, "published": one.value, "model": one.model(p),
+                    "deviation": one.deviation(p),
+                }
+                for one in PUBLISHED_POINTS
+            ],
             "tornado": [bar.name for bar in self.bars],
         }  # fmt: skip
-        deviations = published_deviations(self.assumptions)
         if self.assumptions.name == "published":
-            found["published_deviation"] = max(map(abs, deviations))
+            for quantity in ("throughput", "energy"):
+                deviations = published_deviations(self.assumptions, quantity)
+                found[f"published_{quantity}_deviation"] = max(map(abs, deviations))
         return found
 
 
@@ -141,15 +178,6 @@ UNITS = {
     "write_time": "s", "write_energy": "J", "area": "m^2",
 }  # fmt: skip
 """Of the numbers of the result."""
-
-
-def published_deviations(assumptions: Assumptions) -> list[float]:
-    """Return the relative deviation from the published throughput at each published N."""
-    p = assumptions.parameters
-    return [
-        float(cost_in_one_loop(size, p).throughput) / there - 1.0
-        for size, there in zip(PUBLISHED_SIZES, PUBLISHED_THROUGHPUT, strict=True)
-    ]
 
 
 def project(
@@ -186,6 +214,8 @@ def project(
     tables = {
         "throughput": _throughput(p, drawn),
         "energy": _energy(p, drawn),
+        "fp64_energy": _energy_in_double(p),
+        "published": _published(p),
         "break_even": _break_even(p),
         "thousand": _ladder(told),
         "tornado": _tornado(bars),
@@ -195,7 +225,7 @@ def project(
     }
     return Projection(
         assumptions, sizes[0], tables, {size: readings(size, assumptions, more.get(size, ())) for size in sizes},
-        bars, told, seed, draws,
+        {size: rivals(size, assumptions) for size in sizes}, bars, told, seed, draws,
     )  # fmt: skip
 
 
@@ -209,7 +239,6 @@ def _cost_of(size: int, name: str) -> Callable[[Parameters], Any]:
 
 def _throughput(p: Parameters, drawn: Parameters) -> Columns:
     whole, rows = gpu(p), []
-    published = dict(zip(PUBLISHED_SIZES, PUBLISHED_THROUGHPUT, strict=True))
     for size in SIZES:
         ours, worth = cost_in_one_loop(size, p), float(solve_operations(size))
         spread = band(_cost_of(size, "throughput"), drawn)
@@ -217,7 +246,7 @@ def _throughput(p: Parameters, drawn: Parameters) -> Columns:
         one, low, high, writing = loop if _in_one_loop(size) else [np.nan] * 4
         new, kept = new_matrix(size, whole), kept_matrix(size, whole)
         blocks = _by_blocks(size, p, "throughput")
-        there = published.get(size, np.nan)
+        there = _there("throughput", size)
         rows.append(
             [one, low, high, blocks, writing, there, p.core_rate, worth * new.rate, worth * kept.rate]
         )
@@ -233,8 +262,33 @@ def _energy(p: Parameters, drawn: Parameters) -> Columns:
         one, low, high, writing = loop if _in_one_loop(size) else [np.nan] * 4
         new, kept = new_matrix(size, whole), kept_matrix(size, whole)
         core = published_core(size, p).joules
-        rows.append([one, low, high, _by_blocks(size, p, "energy"), writing, core, new.joules, kept.joules])
+        blocks, there = _by_blocks(size, p, "energy"), _there("energy", size)
+        rows.append([one, low, high, blocks, writing, there, core, new.joules, kept.joules])
     return _curves(rows, "size", SIZES, "energy")
+
+
+def _there(words: str, size: int) -> float:
+    """Return what is published at a size; NaN for nothing."""
+    return next((one.value for one in PUBLISHED_POINTS if (one.words, one.size) == (words, size)), np.nan)
+
+
+def _energy_in_double(p: Parameters) -> Columns:
+    fast, rows = replace(p, inv_time=FASTER[0], mvm_time=FASTER[1]), []
+    for size in SIZES:
+        ours = [cost_in_one_loop(size, one).energy if _in_one_loop(size) else np.nan for one in (p, fast)]
+        each = [in_double(p)[name] for name in IN_DOUBLE]
+        rows.append([*ours, *(way(size, one).joules for one in each for way in (new_matrix, kept_matrix))])
+    return _curves(rows, "size", SIZES, "energy")
+
+
+def _published(p: Parameters) -> Columns:
+    """Return how far the model is off each published point."""
+    kinds = CURVES["published"]
+    return {
+        "curve": np.array([kinds.index(one.words) for one in PUBLISHED_POINTS]),
+        "size": np.array([one.size for one in PUBLISHED_POINTS]),
+        "deviation": np.array([one.deviation(p) for one in PUBLISHED_POINTS]),
+    }
 
 
 def _break_even(p: Parameters) -> Columns:
@@ -268,7 +322,7 @@ def _tornado(bars: Sequence[Bar]) -> Columns:
 
 def _settling(p: Parameters) -> Columns:
     least = least_feedback(p.row_capacitance, p.cell_conductance, p.bandwidth)
-    faster = np.multiply(p.bandwidth, FASTER)
+    faster = np.multiply(p.bandwidth, MEASURED[0] / FASTER[0])
     held = least_feedback(p.row_capacitance, p.cell_conductance, faster)
     cases = ((p.bandwidth, least), (faster, least), (faster, held), (p.bandwidth, 0.0))
     times = [settling_time(EIGENVALUES, width, c, p.row_conductance, p.settling_error) for width, c in cases]

@@ -13,17 +13,20 @@ from mho.analysis.projection.digital import (
     Reading,
     cpu,
     gpu,
+    in_double,
     kept_matrix,
     new_matrix,
     one_core,
     published_core,
+    refined_kept,
+    refined_new,
 )
 from mho.analysis.projection.model import Cost, cost_in_blocks, cost_in_one_loop
 from mho.analysis.projection.operations import in_blocks, solve_operations
+from mho.analysis.projection.published_curve import FASTER, HEADLINE_ENERGY, HEADLINE_SIZE
 from mho.errors import InputError
 
-HEADLINE_SIZE, HEADLINE_INV, HEADLINE_MVM = 128, 20e-9, 10e-9
-"""What the published headline assumes: lines of one loop, and the times of faster amplifiers, s."""
+HEADLINE_INV, HEADLINE_MVM = FASTER
 
 MEASURED_SHARE = (0.05, 0.1)
 """Share of the data-sheet limit that batched factorisations have reached elsewhere."""
@@ -42,6 +45,32 @@ class NamedReading:
     def solves(self) -> str:
         """Solves a second in words, such as 0.77 G/s."""
         return f"{in_prefixes(self.rate)}/s"
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A whole processor that is faster or more precise than the FP32 of `readings`: a new A each time, and A kept."""
+
+    words: str
+    new: Reading
+    kept: Reading
+    cores: float
+
+
+def rivals(size: int, assumptions: Assumptions) -> list[Rival]:
+    """Return H100 and GH200 in FP64, with tensor cores and emulated, and FP16 with digital refinement; data sheets."""
+    p = assumptions.parameters
+    cores = float(p.gpu_cores)
+    double = [
+        Rival(name, new_matrix(size, one), kept_matrix(size, one), cores)
+        for name, one in in_double(p).items()
+    ]
+    return [
+        *double,
+        Rival(
+            "H100 in FP16 on tensor cores and refinement", refined_new(size, p), refined_kept(size, p), cores
+        ),
+    ]
 
 
 def readings(size: int, assumptions: Assumptions, more: Sequence[NamedReading] = ()) -> list[NamedReading]:
@@ -108,7 +137,8 @@ class Headline:
     throughput : equivalent operations a second of the circuit of the headline
     over_core : over the published core
     without_converters : the same, if converters took no time
-    efficiency : the ratio of operations per joule to that core's
+    energy : J of a solve of that circuit; `HEADLINE_ENERGY` is the published one
+    efficiency, published_efficiency : the ratio of operations per joule to that core's, by either energy
     over_gpu_new, over_gpu_kept : over the whole GPU, by its data sheet
     as_assumed : over the published core, with the INV and MVM times of the assumptions
     ladder : the same circuit over one after another of what it may be compared with, from high to low
@@ -117,7 +147,9 @@ class Headline:
     throughput: float
     over_core: float
     without_converters: float
+    energy: float
     efficiency: float
+    published_efficiency: float
     over_gpu_new: float
     over_gpu_kept: float
     as_assumed: float
@@ -136,7 +168,8 @@ class Headline:
             f"converters took no time. With the times assumed here it is {self.as_assumed:.0f} times one core. Of the "
             f"whole GPU it is {_share(self.over_gpu_new)} with a new A each time, where the circuit would also have to "
             f"write for {in_prefixes(self.write_time)}s, and {_share(self.over_gpu_kept)} with A kept, which is what the "
-            "circuit does."
+            f"circuit does. A solve takes {in_prefixes(self.energy)}J (published: {in_prefixes(HEADLINE_ENERGY)}J), "
+            f"{self.efficiency:.0f} times that core's operations per joule (published: {self.published_efficiency:.0f})."
         )
 
 
@@ -178,7 +211,9 @@ def headline(assumptions: Assumptions) -> Headline:
         throughput=through,
         over_core=over_core,
         without_converters=without_converters,
+        energy=float(ours.energy),
         efficiency=float(ours.efficiency) / float(p.core_efficiency),
+        published_efficiency=operations / HEADLINE_ENERGY / float(p.core_efficiency),
         over_gpu_new=over_new,
         over_gpu_kept=over_kept,
         as_assumed=as_assumed,

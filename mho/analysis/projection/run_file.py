@@ -114,6 +114,11 @@ def _tables(projection: Projection) -> Sequence[Table]:
     return (
         _table("throughput", size, worth, f"equivalent operations a second, {name}"),
         _table("energy", size, Column("energy", "J", description="of a solve"), f"energy of a solve, {name}"),
+        _table("fp64_energy", size, Column("energy", "J", description="of a solve"), "energy beside FP64"),
+        _table(
+            "published", size, Column("deviation", description="of the model, relative to what is published"),
+            "the model off each published point",
+        ),
         _table("break_even", size, pays, "right-hand sides of one matrix from which the circuit pays"),
         Table(
             "thousand",
@@ -176,6 +181,11 @@ def _figures(projection: Projection) -> Sequence[Figure]:
     return (
         curves("throughput", "size", "throughput", "Equivalent operations a second"),
         curves("energy", "size", "energy", "Energy of a solve"),
+        curves("fp64_energy", "size", "energy", "Energy of a solve, beside FP64"),
+        Figure(
+            "published", kind="scatter", table="published", x="size", y="deviation", by="curve", x_scale="log",
+            lines=(ReferenceLine(0.0, label="as published"),), title="The model off each published point",
+        ),
         curves(
             "break_even", "size", "right_hand_sides", "Right-hand sides of a matrix from which it pays (no curve: never)"
         ),

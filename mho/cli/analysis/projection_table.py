@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from mho.analysis.projection import Projection, in_prefixes, published_deviations
+from mho.analysis.projection import PUBLISHED_POINTS, Projection, in_prefixes, published_deviations
 from mho.cli.terminal.terminal import Terminal
 
 
@@ -15,6 +15,7 @@ def print_projection(found: Projection, terminal: Terminal) -> None:
     """Print the readings of every size, break-even, bands' causes, assumptions, and the sentence."""
     for size in found.readings:
         terminal.print(_readings(found, size))
+        terminal.print(_rivals(found, size))
     result = found.result
     terminal.print(_even(found.size, result))
     if found.bars:
@@ -24,6 +25,7 @@ def print_projection(found: Projection, terminal: Terminal) -> None:
         )
     worst = max(map(abs, published_deviations(found.assumptions)))
     if worst < 0.05:
+        terminal.print(_published(found))
         terminal.print(f"the published throughput, N = 4 to 128, is met within {100 * worst:.1f} %")
     terminal.print(_assumptions(found))
     terminal.print(found.headline.sentence)
@@ -46,6 +48,48 @@ def _readings(found: Projection, size: int) -> Table:
             "" if one is ours or not known else f"{one.joules / ours.joules:.3g}",
             style="bold" if one is ours else "",
         )
+    return table
+
+
+def _rivals(found: Projection, size: int) -> Table:
+    """Return the circuit beside processors in FP64: ratios to the whole processor, and to one of its cores."""
+    ours = found.readings[size][0]
+    bits = found.assumptions["bits"].value
+    table = Table(
+        "whole, by data sheet", title=f"{size} unknowns, beside FP64; the circuit has {bits:g} bits"
+    )
+    for name in (
+        "solves",
+        "energy each",
+        "circuit's speed over it",
+        "over a core",
+        "its energy over circuit's",
+    ):
+        table.add_column(name, justify="right")
+    for one in found.rivals[size]:
+        for kind, way in (("new A", one.new), ("A kept", one.kept)):
+            faster, joules = ours.rate / float(way.rate), float(way.joules)
+            table.add_row(
+                f"{one.words}, {kind}",
+                f"{in_prefixes(float(way.rate))}/s",
+                f"{in_prefixes(joules)}J",
+                f"{faster:.3g}",
+                f"{one.cores * faster:.3g}",
+                f"{joules / ours.joules:.3g}",
+            )
+    return table
+
+
+def _published(found: Projection) -> Table:
+    """Return every published point of the circuit beside the model, with the INV and MVM times of the point."""
+    p = found.assumptions.parameters
+    table = Table("published circuit", title="one loop, as published and by this model")
+    for name in ("unknowns", "published", "model", "deviation"):
+        table.add_column(name, justify="right")
+    for one in PUBLISHED_POINTS:
+        unit = "J" if one.quantity == "energy" else "op/s"
+        values = (f"{in_prefixes(value)}{unit}" for value in (one.value, one.model(p)))
+        table.add_row(one.words, str(one.size), *values, f"{100 * one.deviation(p):+.2f} %")
     return table
 
 

@@ -27,9 +27,17 @@ NAMES = {
     "solve_seconds": "time on this machine",
     "loop_slowest": "stability: least Re of D^-1 G",
     "loop_damping": "stability: damping",
+    "cycles_saved": "cycles that the chip saves",
+    "digital_ratio": "digital work, times that without the chip",
 }
 OF_ONE_LOOP = ("forecast_rho", "loop_slowest", "loop_damping")  # a matrix by blocks has none of these
-FORMS = {"forecast_rho": "{:.3f}", "bits": "{:.1f}", "loop_slowest": "{:.3g}", "loop_damping": "{:.3g}"}
+FORMS = {
+    "forecast_rho": "{:.3f}",
+    "bits": "{:.1f}",
+    "loop_slowest": "{:.3g}",
+    "loop_damping": "{:.3g}",
+    "digital_ratio": "{:.3g}",
+}
 
 
 def print_forecast(forecast: Forecast, matrix: str, out: Console) -> None:
@@ -44,6 +52,8 @@ def print_forecast(forecast: Forecast, matrix: str, out: Console) -> None:
     )
     if f.refused:
         out.print(f"nothing would be programmed: {f.refused}", style="bold red")
+    if f.unfit:
+        out.print(f.unfit, style="yellow")
     if f.plan is not None:  # of a matrix by blocks there is no one loop
         out.print(_loops(f))
         _print_method(f, out)
@@ -84,6 +94,12 @@ def _print_method(forecast: Forecast, out: Console) -> None:
     """Print the method, and what each was expected to take; nothing of one that was given."""
     if forecast.choice is not None and forecast.choice.judged:
         out.print(f"method: {forecast.choice.method}; {forecast.choice.in_words()}")
+    if forecast.without_chip:
+        out.print(f"without the chip: {', '.join(_unaided(*one) for one in forecast.without_chip.items())}")
+
+
+def _unaided(method: str, cycles: int | None) -> str:
+    return f"{method} {'does not get there' if cycles is None else f'{cycles} cycles'}"
 
 
 def _quantities(forecast: Forecast) -> Table:
@@ -167,10 +183,12 @@ def forecast_as_json(forecast: Forecast) -> dict[str, Any]:
         "provable_bits": f.provable_bits,
         "held_bits": f.held_bits,
         "refused": f.refused,
+        "unfit_cells": f.unfit,
         "plan": None if f.plan is None else _loop_as_json(f.plan),
         "tried": [_loop_as_json(one) for one in f.tried],
         "method": None if f.choice is None else f.choice.method,
         "methods_judged": [] if f.choice is None else [one.plain() for one in f.choice.judged],
+        "without_chip": f.without_chip,
         "cells": f.cells,
         "forecast": f.solves.plain(),
         "not_converging": f.solves.reasons,

@@ -19,7 +19,7 @@ from mho.cli.terminal.sentences import complain, say
 from mho.errors import InputError, MhoError
 
 if TYPE_CHECKING:
-    from mho.analysis.exports import Description
+    from mho.analysis.exports import Description, Played
 
 
 def show(
@@ -85,11 +85,14 @@ def export(
     to: Annotated[
         str,
         typer.Option(
-            help="csv, mat, netcdf, folder (a research package), or chip-map (of a response)",
+            help="csv, mat, netcdf, folder (a research package), chip-map (of a response), or spice (of a solve or invert)",
             show_default=False,
             autocompletion=completion.export_forms,
         ),
-    ],
+    ] = "",
+    spice: Annotated[
+        bool, typer.Option("--spice", help="the programmed INV loop as a netlist, as --to spice")
+    ] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="default beside the run file")] = None,
     personal: Annotated[
         bool, typer.Option("--personal", help="keep user, host, command line, paths, uncommitted changes")
@@ -113,19 +116,37 @@ def export(
     tables: Annotated[
         str, typer.Option(help="as CSV too: all, none; default up to 10 million values", show_default=False)
     ] = "",
+    rhs: Annotated[
+        int | None, typer.Option(help="of a netlist: right-hand side whose inputs it has, from 0", min=0)
+    ] = None,
+    cycle: Annotated[
+        int | None, typer.Option(help="of a solve's netlist: the same, default 1", min=1)
+    ] = None,
+    matrix: Annotated[int | None, typer.Option(help="of an invert's netlist: from 0", min=0)] = None,
 ) -> None:
-    """Write runs in another form: CSV, .mat, NetCDF, one research package of all of them, or a new chip map."""
-    from mho.analysis.exports import Description
+    """Write runs in another form: CSV, .mat, NetCDF, a research package of all of them, a chip map, or a netlist."""
+    from mho.analysis.exports import Description, Played
+
+    if spice and to not in ("", "spice"):
+        raise InputError(f"--spice writes a netlist and --to {to} another form; give one of them")
+    form = "spice" if spice else to
+    if not form:
+        raise InputError(
+            "there is no form to export to; give --to csv, mat, netcdf, folder, chip-map or spice"
+        )
+    played = {"rhs": rhs, "cycle": cycle, "matrix": matrix}
+    if form != "spice" and (wrong := [f"--{name}" for name, value in played.items() if value is not None]):
+        raise InputError(f"{', '.join(wrong)} would choose the inputs of a netlist; give --to spice for one")
 
     said = {
         "title": title, "creator": creator, "license": licence, "description": description, "keyword": keyword,
         "publisher": publisher, "doi": doi, "paper": paper, "date": date, "figures": figures, "tables": tables,
         "personal": personal,
     }  # fmt: skip
-    if to != "folder":
+    if form != "folder":
         if wrong := [f"--{name}" for name, value in said.items() if value]:
             raise InputError(f"{', '.join(wrong)} would describe a package; give --to folder for one")
-        _export_each(runs, to, output)
+        _export_each(runs, form, output, Played(rhs or 0, cycle, matrix))
         return
     described = Description.of(
         title=title, creators=creator or [], licence=licence, description=description, keywords=keyword or [],
@@ -134,15 +155,15 @@ def export(
     _publish(runs, output, described, personal, figures, tables)
 
 
-def _export_each(runs: list[Path], form: str, output: Path | None) -> None:
+def _export_each(runs: list[Path], form: str, output: Path | None, played: Played) -> None:
     from mho.analysis.exports import export as write
     from mho.analysis.exports import export_all
 
     if len(runs) == 1 and not runs[0].is_dir():
-        say(write(runs[0], form, output))
+        say(write(runs[0], form, output, played))
         return
     failed = False
-    for one in export_all(runs, form, output):
+    for one in export_all(runs, form, output, played):
         if isinstance(one, MhoError):
             failed = True
             complain(one)

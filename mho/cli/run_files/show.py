@@ -278,8 +278,7 @@ def _cycles(convergence: Convergence) -> Table:
             f"{convergence.cycle[index]:.0f}",
             f"{convergence.residual[index]:.2e}",
             *([] if true is None else ["" if np.isnan(true[index]) else f"{true[index]:.2e}"]),
-            f"{error:.2e}",
-            f"{bits:.1f}",
+            *(("", "") if np.isnan(error) else (f"{error:.2e}", f"{bits:.1f}")),
         )
     return table
 

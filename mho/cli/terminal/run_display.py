@@ -125,15 +125,20 @@ class RunDisplay:
         self._cycles.add_row(
             str(values["cycle"]),
             f"{values['residual']:.3e}",
-            "" if math.isnan(values["true_residual"]) else f"{values['true_residual']:.3e}",
-            f"{values['relative_error']:.3e}",
-            f"{values['bits']:.1f}",
+            _known(values["true_residual"], ".3e"),
+            _known(values["relative_error"], ".3e"),
+            _known(values["bits"], ".1f"),
         )
         self._draw()
 
     def _draw(self) -> None:
         parts = [self._bar] if self._cycles is None else [self._bar, self._cycles]
         self._live.update(Group(*parts))
+
+
+def _known(value: float, form: str) -> str:
+    """Return a number in words; nothing for one that is not known."""
+    return "" if math.isnan(value) else format(value, form)
 
 
 def asking(trusted: bool) -> Trust:
@@ -208,14 +213,15 @@ def print_solution(result: Solution, console: Console | None = None) -> None:
     if result.converged:
         proof = result.certificate
         residual = f"residual {proof.relative_residual:.2e}"
-        proved = f"{proof.bits:.1f} bits are proved"
+        bounded = math.isfinite(proof.error_bound)
+        proved = f"{proof.bits:.1f} bits are proved" if bounded else "residual only: no error bound is proved"
         met = (
             f"{residual}, {s['tolerance']:g} was asked for; {proved}"
             if s["bits_asked"] is None
             else f"{proved}, {s['bits_asked']} were asked for; {residual}"
         )
         out.print(
-            f"converged in {cycles}: {met}, error below {proof.error_bound:.2e}",
+            f"converged in {cycles}: {met}" + (f", error below {proof.error_bound:.2e}" if bounded else ""),
             style="bold green",
             highlight=False,
         )
@@ -231,7 +237,8 @@ def print_solution(result: Solution, console: Console | None = None) -> None:
         out.print(f"least squares by the {least['system']}: {least['why']}", highlight=False)
     if (off := s.get("inverse_residual")) is not None:
         out.print(f"inverse: the largest magnitude in I - A X is {off:.2e}", highlight=False)
-    out.print(f"error {s['relative_error']:.2e} against a float64 solve", highlight=False)
+    if s["relative_error"] is not None:
+        out.print(f"error {s['relative_error']:.2e} against a float64 solve", highlight=False)
     if s["forecast_rho"] is not None:
         out.print(f"INV {s['encoding']}, forecast rho {s['forecast_rho']:.3f}", highlight=False)
     out.print(

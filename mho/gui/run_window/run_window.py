@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -175,7 +176,7 @@ class RunWindow(QMainWindow):
         shown = self.convergence.convergence
         if shown is not None:
             facts.append(f"{len(shown.cycle)} cycles")
-            if len(shown.cycle):
+            if len(shown.cycle) and not math.isnan(shown.relative_error[-1]):
                 facts.append(f"relative error {shown.relative_error[-1]:.2e}")
         if run.end_time is not None:
             facts.append(f"took {duration_text((run.end_time - run.start_time).total_seconds())}")

@@ -49,6 +49,7 @@ FORMS = (
     Form("data, NetCDF", ".nc", _data("netcdf")),
     Form("everything, to publish (a folder)", "-published", _data("folder")),
     Form("chip map with a measured response", "-chip.toml", _data("chip-map")),
+    Form("netlist of the INV loop, for SPICE", ".cir", _data("spice")),
 )
 FIRST_DATA = 3
 

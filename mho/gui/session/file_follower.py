@@ -77,7 +77,8 @@ class RunFollower:
     def _new_convergence(self, *, said_something: bool) -> Convergence | None:
         if "cycles" not in self.run.tables:
             return None
-        count = self.run.length("cycles")
+        # The same without the chip is recorded when the refinement has ended.
+        count = sum(self.run.length(name) for name in ("cycles", "without_chip") if name in self.run.tables)
         # A forecast is an array filled in place: it shows in no length, but a procedure says it when it has it.
         if count == self._cycles and (self._forecast_known or not said_something):
             return None

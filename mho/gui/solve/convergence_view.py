@@ -38,7 +38,7 @@ class ConvergenceView(ThemedPlot):
         dashed, dash_dotted = Qt.PenStyle.DashLine, Qt.PenStyle.DashDotLine
         self.ideal = self._line(palette.IDEAL, dashed, "3 bits a cycle")
         self.forecast = self._line(palette.FORECAST, dash_dotted, NO_FORECAST)
-        self.without_chip = self._line(palette.FAINT, Qt.PenStyle.SolidLine, "without the chip")
+        self.without_chip = self.plot(pen=pg.mkPen(palette.FAINT, width=1.5))
         self.residual = self._points(palette.RESIDUAL, "s", "residual")
         self.relative_error = self._points(palette.RELATIVE_ERROR, "o", "relative error")
         self.true_residual = self.plot(
@@ -49,10 +49,11 @@ class ConvergenceView(ThemedPlot):
         self.show_convergence(None)
 
     def paint_ground(self) -> None:
-        """Apply the colours of the window; 3 bits per cycle is drawn in the colour of the axes."""
+        """Apply the colours of the window; what is compared with is drawn in the colour of the axes."""
         super().paint_ground()
         if hasattr(self, "ideal"):
             self.ideal.setPen(pg.mkPen(colours().faint, width=1.5, style=Qt.PenStyle.DashLine))
+            self.without_chip.setPen(pg.mkPen(colours().faint, width=1.5))
 
     def show_convergence(self, convergence: Convergence | None) -> None:
         """Show `convergence`; None clears the plot."""
@@ -60,8 +61,9 @@ class ConvergenceView(ThemedPlot):
         if self._legend is not None:
             self._legend.setVisible(convergence is not None)
         if convergence is None:
-            for item in (self.ideal, self.forecast, self.residual, self.relative_error, self.without_chip):
+            for item in (self.ideal, self.forecast, self.residual, self.relative_error):
                 item.setData([], [])
+            self._show_without_chip(np.empty(0))
             self._show_true(None)
             self._mark(self._precision, None, "")
             self._mark(self._tolerance, None, "")
@@ -75,10 +77,7 @@ class ConvergenceView(ThemedPlot):
         self.relative_error.setData(cycle, _positive(np.append(1.0, convergence.relative_error)))
         self._show_true(convergence)
         unaided = np.empty(0) if convergence.without_chip is None else convergence.without_chip
-        if unaided.size:
-            self.without_chip.setData(np.arange(unaided.size + 1.0), _positive(np.append(1.0, unaided)))
-        else:
-            self.without_chip.setData([], [])
+        self._show_without_chip(unaided)
         last = max(float(cycle[-1]), float(AHEAD) if len(cycle) < AHEAD else 0.0, float(unaided.size))
         ends = np.array([0.0, last])
         self.ideal.setData(ends, ideal(ends))
@@ -93,6 +92,17 @@ class ConvergenceView(ThemedPlot):
         self._mark(self._precision, convergence.precision, f"{convergence.bits} bits")
         self._mark(self._tolerance, convergence.tolerance, "tolerance of the residual")
         self._fit(convergence, last)
+
+    def _show_without_chip(self, unaided: Floats) -> None:
+        """Draw the same solve without the chip; nothing before it is known."""
+        if self._legend is not None:
+            self._legend.removeItem(self.without_chip)
+        if not unaided.size:
+            self.without_chip.setData([], [])
+            return
+        self.without_chip.setData(np.arange(unaided.size + 1.0), _positive(np.append(1.0, unaided)))
+        if self._legend is not None:
+            self._legend.addItem(self.without_chip, "without the chip")
 
     def _show_true(self, convergence: Convergence | None) -> None:
         """Mark the residuals that were recomputed, beside those that the iteration carries along."""

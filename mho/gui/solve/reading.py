@@ -22,7 +22,7 @@ class SolveFrame:
     Attributes
     ----------
     references : (n, k) array or None
-        The float64 solution of each right-hand side; complex when matrix or right-hand side is.
+        The float64 solution of each right-hand side, NaN without one; complex when matrix or right-hand side is.
     is_complex : bool
         Whether the table holds real parts, then imaginary parts.
     grid : (int, int) or None
@@ -39,8 +39,10 @@ class SolveFrame:
         return 1 if self.references is None else self.references.shape[1]
 
     def reference(self, column: int) -> NDArray[np.generic] | None:
-        """Return the float64 solution of one right-hand side, (n,)."""
-        return None if self.references is None else self.references[:, column]
+        """Return the float64 solution of one right-hand side, (n,); None where there is none."""
+        if self.references is None or np.isnan(self.references[:, column]).all():
+            return None
+        return self.references[:, column]
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ def read_verdict(run: RunFile) -> SolveVerdict | None:
         )
     if not converged:
         return SolveVerdict(False, f"NOT converged: {result.get('reason') or 'the certificate did not pass'}")
+    if bound is None and not reached:
+        return SolveVerdict(True, "converged by the residual only; no error bound is proved")
     text = "converged"
     if isinstance(reached, int | float):
         text += f": {reached:.1f}" + (f" of {asked:g}" if isinstance(asked, int | float) else "") + " bits"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 
@@ -131,10 +132,9 @@ def _run(run: RunGlance) -> str:
     parts.append(_outcome(run))
     shown = run.convergence
     if shown is not None and len(shown.cycle):
-        parts.append(
-            f"<p>{len(shown.cycle)} cycles, residual {shown.residual[-1]:.2e}, "
-            f"relative error {shown.relative_error[-1]:.2e}</p>"
-        )
+        error = shown.relative_error[-1]
+        known = "" if math.isnan(error) else f", relative error {error:.2e}"
+        parts.append(f"<p>{len(shown.cycle)} cycles, residual {shown.residual[-1]:.2e}{known}</p>")
     pictures = []
     if run.figure:
         pictures.append(("figure", run.figure_title))

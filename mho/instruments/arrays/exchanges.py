@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mho.instruments.arrays.bench import ArrayBench
 from mho.instruments.arrays.converter_errors import ConverterErrors
 from mho.instruments.bench.bench import Bench
+from mho.instruments.bench.inverse_zero import inverse_zero
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
 from mho.instruments.simulated.physics.cells.cells import STUCK_ON
 from mho.instruments.simulated.physics.cells.relaxation import relaxed
@@ -178,6 +179,8 @@ class ExchangeRecorder:
         The bench's amplifiers and resistors.
     converters : ConverterErrors
         Its converters, with the errors of its own channels.
+    zero : InverseZero
+        How it measures that of INV.
     """
 
     def __init__(self, bench: Bench, verified: Verified, keep: Callable[[Exchange], None]) -> None:
@@ -186,6 +189,7 @@ class ExchangeRecorder:
         self._chip = simulated.chip
         self._keep, self._verified, self._bench = keep, verified, bench
         self.converters, self._readings = _converters_of(bench)
+        self.zero = inverse_zero(bench.file)
         self._open: _Open | None = None
         self._batches: list[_Batch] = []
         self._heard_before = simulated.chip.on_noise, bench.on_vectors

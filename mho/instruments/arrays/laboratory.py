@@ -6,6 +6,7 @@ switches, generators and meters are not simulated. There is one clock and one se
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -19,18 +20,21 @@ from mho.instruments.arrays.halves import Halves
 from mho.instruments.bench_file.bench_file import BenchSource
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
 from mho.instruments.laboratory.laboratory import read_geometry
-from mho.instruments.laboratory.monitor import Incident, over_voltages
+from mho.instruments.laboratory.monitor import AMPLIFIER_LIMIT, Incident, over_voltages
 from mho.instruments.roles import CellPositions
 from mho.instruments.simulated.analogue.accuracy import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.accuracy import MEASURE, OVERRANGE
 from mho.instruments.simulated.physics.blocks import as_slice
 from mho.instruments.simulated.physics.cells.cells import CellArray
+from mho.instruments.simulated.physics.cells.conduction import conductance_at
 from mho.instruments.simulated.physics.cells.held_levels import HeldLevel
 from mho.instruments.simulated.physics.cells.preset_files import cell_preset
 from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 from mho.instruments.simulated.physics.sparse_chip import SparseChip
+
+log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 Lines = NDArray[np.int64]
@@ -81,12 +85,15 @@ class ArrayLaboratory:
         sequence = np.random.SeedSequence(simulation.seed if seed is None else seed)
         self.seed = int(cast(int, sequence.entropy))
         chip_rng, board_rng, meter_rng, self.converter_rng = map(np.random.default_rng, sequence.spawn(4))
-        cells = cell_preset(preset or simulation.preset, simulation.stuck)
+        cells = cell_preset(preset or simulation.preset, simulation.stuck, simulation.nonlinearity)
         self.chip = SparseChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
         self.halves = Halves(chip_rng)
         self.connected = ConnectedBlock(slice_ratio=simulation.slice_ratio)
         self.board_channels = simulation.converters
-        self.circuits = BlockCircuits.drawn(self.chip, self.connected, simulation, board_rng)
+        self._limited: list[Incident] = []
+        self.circuits = BlockCircuits.drawn(
+            self.chip, self.connected, simulation, board_rng, read.gate, self._report
+        )
         self._readout_noise, self._readout_rng = simulation.readout_noise, board_rng.spawn(1)[0]
         self._meter = SpecimenConverter(
             meter_rng, MEASURE["CURR"], METER_ACCURACY, noise=METER_NOISE, overrange=OVERRANGE
@@ -142,6 +149,7 @@ class ArrayLaboratory:
         if gate <= self.chip.preset.gate_threshold:
             return self.measured(np.full(np.shape(wires), volts * LEAKAGE), rng)
         g = cells.read(index, self.aperture, volts)
+        g = conductance_at(self.chip.preset, g, wires, volts, gate)
         return self.measured(volts * g / (1.0 + g * wires), rng)
 
     def measured(self, amperes: Floats, rng: np.random.Generator | None = None) -> Floats:
@@ -173,8 +181,12 @@ class ArrayLaboratory:
 
     @property
     def incidents(self) -> list[Incident]:
-        """Incidents that a bench without wires can have: pulses and levels that destroyed a formed cell."""
-        return over_voltages(self.chip)
+        """Incidents that a bench without wires can have: destroyed cells, and amplifiers asked for more than they have."""
+        return sorted([*self._limited, *over_voltages(self.chip)], key=lambda one: one.time)
+
+    def _report(self, sentence: str) -> None:
+        log.warning(sentence)
+        self._limited.append(Incident(self.clock.now, AMPLIFIER_LIMIT, sentence))
 
     @property
     def amplifier(self) -> AmplifierPreset:

@@ -14,10 +14,11 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.errors import ConvergenceError
 from mho.instruments.arrays.causes import Causes
 from mho.instruments.arrays.converter_errors import ConverterErrors
 from mho.instruments.arrays.exchanges import Exchange, HeldCells
-from mho.instruments.bench.vectors import CLAMPED
+from mho.instruments.bench.inverse_zero import InverseZero
 from mho.instruments.laboratory.block_circuits import BlockCircuits
 from mho.instruments.simulated.physics.chip import BlockNoise, Index, SimulatedChip
 from mho.instruments.simulated.physics.circuits.amplifiers import AMPLIFIER_PRESETS, AmplifierBank
@@ -27,6 +28,7 @@ Floats = NDArray[np.float64]
 
 IDEAL = AMPLIFIER_PRESETS["ideal"]
 LEAST = 0.05  # share of a read's voltage that a cell has at least, behind its wires
+ONE_READING = InverseZero()
 KEPT = 64  # states of cells and wires whose circuits are kept
 
 
@@ -112,7 +114,9 @@ class _Silent(np.random.Generator):
 class _HeldChip:
     """The blocks of one exchange, as `BlockCircuits` asks a chip for them."""
 
-    def __init__(self, chip: SimulatedChip) -> None:
+    def __init__(self, chip: SimulatedChip, causes: Causes) -> None:
+        straight = "nonlinearity" not in causes
+        self.preset = replace(chip.preset, nonlinearity=0.0) if straight else chip.preset
         self._geometry = chip.geometry
         self._blocks: dict[str, WiredBlock] = {}
         self._noises: dict[str, BlockNoise] = {}
@@ -137,6 +141,11 @@ class _HeldChip:
         """Return the transfer conductances (R, C), S."""
         return self._blocks[array].admittance.transfer
 
+    def conductance(self, array: str, rows: Index, columns: Index) -> Floats:
+        """Return the cells' conductances (R, C), S."""
+        block = self._blocks[array]
+        return block.as_asked(block.conductance)
+
     def noise(self, array: str, rows: Index, columns: Index, window: float, shot: float) -> BlockNoise:
         """Return the noise as it was."""
         return self._noises[array]
@@ -151,10 +160,12 @@ class SwitchedCircuits:
         The bench's own.
     converters : ConverterErrors
         The bench's own.
+    zero : InverseZero
+        How the bench measures that of INV.
     """
 
-    def __init__(self, circuits: BlockCircuits, converters: ConverterErrors) -> None:
-        self._circuits, self._converters = circuits, converters
+    def __init__(self, circuits: BlockCircuits, converters: ConverterErrors, zero: InverseZero) -> None:
+        self._circuits, self._converters, self._zero = circuits, converters, zero
         self._kept: dict[Any, tuple[Mapping[str, Floats], BlockCircuits]] = {}
 
     def repeat(
@@ -179,8 +190,9 @@ class SwitchedCircuits:
         """
         circuits = self._prepared(exchange, targets, causes)
         asked = exchange.volts if volts is None else volts
-        samples = np.zeros((len(asked) + 2, asked.shape[1]))  # 0 V before, for the offsets, and after
-        samples[1:-1] = asked
+        lines, inverts = asked.shape[1], exchange.board.mode != "MULT"
+        first = (self._zero if inverts else ONE_READING).samples(lines)  # for the offsets
+        samples = np.concatenate([first, asked, np.zeros((1, lines))])
         ideal, converters = "converters" not in causes, self._converters
         played = samples if ideal else converters.played(samples)
         answers = circuits.answer(played, converters.input_count, converters.period)[:-1]
@@ -188,13 +200,12 @@ class SwitchedCircuits:
             answers = answers[:, : exchange.converted]
             answers = converters.sampled(answers, deepcopy(exchange.readings))
         answers = answers[:, : exchange.answers.shape[1]]
-        outputs, resting = answers[1:], answers[0]
-        if exchange.board.mode == "MULT":
-            return np.asarray((outputs - resting) / -exchange.board.transimpedance)
-        clamped = np.abs(outputs).max(axis=1, keepdims=True) > CLAMPED
-        if np.abs(resting).max() > CLAMPED:
-            clamped[:] = True
-        return np.where(clamped, np.nan, outputs - resting)
+        if not inverts:
+            return np.asarray((answers[1:] - answers[0]) / -exchange.board.transimpedance)
+        try:
+            return self._zero.subtracted(answers)
+        except ConvergenceError:  # it rails
+            return np.full((len(asked), answers.shape[1]), np.nan)
 
     def _prepared(self, exchange: Exchange, targets: Holding, causes: Causes) -> BlockCircuits:
         """Return circuits on the exchange's cells, with its noise and its generators."""
@@ -214,7 +225,7 @@ class SwitchedCircuits:
         found = self._kept.pop(key, None)
         if found is None:
             lines = np.asarray(block[1], np.int64), np.asarray(block[2], np.int64)
-            chip = _HeldChip(self._circuits.chip)
+            chip = _HeldChip(self._circuits.chip, causes)
             for name, values in held.items():
                 chip.hold(name, values, *lines, wires="wires" in causes)
             found = held, self._switched(exchange, chip, causes)
@@ -247,7 +258,12 @@ class SwitchedCircuits:
             bias_errors=errors * own.bias_errors,
             inverse_adc=own.inverse_adc if "converters" in causes else None,
             readout_noise=own.readout_noise if noisy else 0.0,
+            report=_drop,
         )
+
+
+def _drop(sentence: str) -> None:
+    """Say nothing of an amplifier that was asked for too much: the bench has said it."""
 
 
 def _amplifiers(bank: AmplifierBank, causes: Causes) -> AmplifierBank:

@@ -17,6 +17,7 @@ from mho.instruments.bench.cell_connection import REST, CellLines, check_levels,
 from mho.instruments.bench.forming_record import FormingRecord
 from mho.instruments.bench.guarded_bench import GuardedBench
 from mho.instruments.bench.instruments import BenchInstruments, Simulated
+from mho.instruments.bench.inverse_zero import inverse_zero
 from mho.instruments.bench.protection import protect
 from mho.instruments.bench.pulse_damage import PulseDamage
 from mho.instruments.bench.reconnection import once_more
@@ -101,7 +102,11 @@ class Bench(GuardedBench):
         self._cells = CellLines(instruments, self._crosspoints, self._limits, self._states)
         bench = proxy(self)  # a bench that refers to itself would keep its chip until the collector runs
         self._vectors = Vectors(
-            instruments.daq, instruments.board, self._limits, lambda mode: bool(bench._enter(mode))
+            instruments.daq,
+            instruments.board,
+            self._limits,
+            lambda mode: bool(bench._enter(mode)),
+            inverse_zero(source.bench),
         )
         channels = source.bench.instruments.pulser.channels
         self._channels: dict[str, int] = {line: channel for channel, line in channels.items()}
@@ -515,8 +520,9 @@ class Bench(GuardedBench):
     def invert(self, volts: Floats) -> Floats:
         """Settled outputs (samples, n), V, for `volts` (samples, n) at the inputs: v = -G^-1 g_in u.
 
-        The first sample played is zero; its answer, the amplifiers' offsets, is subtracted. A row is NaN
-        where an output was in its clamp: that is no answer, even if the difference appears small.
+        The first samples played are zeros, or dither around it, as the bench file's ``[inverse]`` says; their mean answer,
+        the amplifiers' offsets, is subtracted. A row is NaN where an output was in its clamp: that is no answer, even if
+        the difference appears small.
 
         Raises
         ------

@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.errors import BenchError, ConvergenceError
+from mho.errors import BenchError
 from mho.instruments.bench.arguments import check_fits
+from mho.instruments.bench.inverse_zero import InverseZero
 from mho.instruments.bench.reconnection import once_more
 from mho.instruments.limits import Limits
 from mho.instruments.roles import ArrayBoard, Daq
@@ -22,8 +23,6 @@ VectorMode = Literal["MULTIPLY", "INVERT"]
 
 OnVectors = Callable[[VectorMode, Floats, Floats], None]
 """Told of every exchange: mode, voltages (samples, rows), and currents or voltages (samples, columns)."""
-
-CLAMPED = 0.39  # V: an INV output beyond this is in its clamp of +-0.4 V
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,20 @@ class Vectors:
         Of the bench.
     enter : callable
         Takes the bench into a mode; returns whether it was in another one, so that nothing is connected any more.
+    zero : InverseZero
+        How that of INV is measured.
     """
 
     def __init__(
-        self, daq: Daq, board: ArrayBoard, limits: Limits, enter: Callable[[VectorMode], bool]
+        self,
+        daq: Daq,
+        board: ArrayBoard,
+        limits: Limits,
+        enter: Callable[[VectorMode], bool],
+        zero: InverseZero,
     ) -> None:
         self._daq, self._board, self._limits, self._enter = daq, board, limits, enter
+        self._zero = zero
         self._block: BlockConnection | None = None
 
     def forget(self) -> None:
@@ -90,20 +97,12 @@ class Vectors:
 
     def multiply(self, volts: Floats) -> Floats:
         """Return currents (samples, columns), A, for `volts` (samples, rows)."""
-        outputs, resting = self._exchange("MULTIPLY", volts)
-        return (outputs - resting) / -self._board.transimpedance
+        answers = self._exchange("MULTIPLY", np.zeros((1, volts.shape[1])), volts)
+        return np.asarray((answers[1:] - answers[0]) / -self._board.transimpedance)
 
     def invert(self, volts: Floats) -> Floats:
         """Return settled outputs (samples, n), V; a row is NaN where an output was in its clamp."""
-        outputs, resting = self._exchange("INVERT", volts)
-        peak = float(np.abs(resting).max(initial=0.0))
-        if peak > CLAMPED:
-            raise ConvergenceError(
-                f"the INV loop rails: an output reads {peak:.2f} V with nothing at its inputs; check the programmed "
-                "cells and the stability of the matrix"
-            )
-        clamped = np.abs(outputs).max(axis=1, keepdims=True, initial=0.0) > CLAMPED
-        return np.where(clamped, np.nan, outputs - resting)
+        return self._zero.subtracted(self._exchange("INVERT", self._zero.samples(volts.shape[1]), volts))
 
     def _connect(self, block: BlockConnection) -> None:
         self._block = None
@@ -122,13 +121,12 @@ class Vectors:
         once_more(connect)
         self._block = block
 
-    def _exchange(self, mode: VectorMode, volts: Floats) -> tuple[Floats, Floats]:
-        """Return the answer of the connected columns, and their offsets at zero input."""
+    def _exchange(self, mode: VectorMode, first: Floats, volts: Floats) -> Floats:
+        """Return the answer of the connected columns to what comes `first`, for their offsets, and to `volts`."""
         block = self._block
         if block is not None and block.mode == mode:
             check_fits(block.rows, volts, "vectors")
-        samples = np.zeros((len(volts) + 1, volts.shape[1]))
-        samples[1:] = volts
+        samples = np.concatenate([first, volts])
         self._limits.check_vectors("vector", samples, lambda: self._daq.sample_period)
         if block is None or block.mode != mode:
             raise BenchError(
@@ -143,7 +141,7 @@ class Vectors:
 
         answer = once_more(play)
         self._block = block
-        return answer[1:, : block.answers], answer[0, : block.answers]
+        return answer[:, : block.answers]
 
 
 def _ints(index: Index) -> list[int]:

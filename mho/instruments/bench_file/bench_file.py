@@ -6,9 +6,9 @@ import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from mho.errors import BenchError, MhoError
 from mho.input_files import check_ordinary
@@ -59,18 +59,33 @@ class Simulation(StrictModel):
     Without `instruments` no instrument is simulated, and the chip is evaluated a whole array at a time. `stuck` is the
     share of cells that no pulse changes, instead of the preset's; the chip map does not list them. `row_capacitance` and
     `feedback_capacitance` (F) of the INV loop replace those with which the amplifier comes. `converters` is the number of
-    outputs, and of inputs, of the board's own converters. `slice_ratio` is that of the board's dividers in front of a
+    outputs, and of inputs, of the board's own converters. Those at the INV outputs have `inverse_bits`; without them the
+    DAQ's convert. Their `inverse_codes` lie on either side of 0 V (``mid-rise``) or have one there (``mid-tread``); widths
+    of codes deviate by `inverse_dnl` (standard deviation, in codes), the curve is bent by `inverse_inl` codes at most, and
+    a sample has noise of `inverse_noise` (V). `slice_ratio` is that of the board's dividers in front of a
     second slice of an INV loop; 0 for a board without. `readout_noise` (A) is the standard deviation of further white
     noise of every current that is read: of a cell by the source-measure unit, of a column by its amplifier and converter.
+    `nonlinearity` is the share of the cells' I-V law that counts, 0 to 1, instead of the preset's. `amplifier_corner`,
+    `amplifier_temperature` (K) and `amplifier_supply` (V of either sign) say under what conditions all amplifiers work;
+    `amplifier_current` (A) is the largest that their outputs give, instead of the data sheet's.
     """
 
     instruments: bool = True
 
     preset: str = "pku"
+    nonlinearity: Annotated[float, Field(ge=0, le=1)] | None = None
     amplifier: str = "AD823"
+    amplifier_corner: Literal["slow", "typical", "fast"] = "typical"
+    amplifier_temperature: Annotated[float, Field(ge=233.15, le=358.15)] = 298.15
+    amplifier_supply: Annotated[float, Field(gt=0, le=50)] = 5.0
+    amplifier_current: Annotated[float, Field(gt=0, le=10)] | None = None
     row_capacitance: Capacitance | None = None
     feedback_capacitance: Capacitance | None = None
     inverse_bits: Annotated[int, Field(ge=1, le=16)] | None = None
+    inverse_codes: Literal["mid-rise", "mid-tread"] = "mid-rise"
+    inverse_dnl: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    inverse_inl: Annotated[float, Field(ge=0, le=64, allow_inf_nan=False)] = 0.0
+    inverse_noise: Annotated[float, Field(ge=0, le=0.1, allow_inf_nan=False)] = 0.0
     converters: Annotated[int, Field(ge=1, le=4096)] = 32
     slice_ratio: Annotated[float, Field(ge=0, le=1024)] = 16.0
     stuck: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -85,6 +100,41 @@ class Simulation(StrictModel):
                 f"dividers of ratio {ratio:g} divide nothing: give a ratio above 1, or 0 for none"
             )
         return ratio
+
+    @model_validator(mode="after")
+    def _converters_at_inv_are_there(self) -> Self:
+        given = sorted(
+            name for name in ("codes", "dnl", "inl", "noise") if f"inverse_{name}" in self.model_fields_set
+        )
+        if given and self.inverse_bits is None:
+            raise ValueError(
+                f"`inverse_{given[0]}` is of the board's own converters at the INV outputs: give `inverse_bits`, or take "
+                "it out"
+            )
+        if self.inverse_codes == "mid-tread" and self.inverse_bits == 1:
+            raise ValueError("`inverse_bits` is 1: a converter with a code at 0 V (mid-tread) has at least 2")
+        return self
+
+
+class InverseSettings(StrictModel):
+    """How the zero of INV's outputs, which is subtracted from every answer, is measured.
+
+    It is the mean of `zero_readings` with nothing at the inputs; 0 of a board that trims it: then nothing is subtracted.
+    With a `zero_dither` (V) the inputs get so much at most, in pairs of either sign: outputs then fall between the codes of
+    a coarse converter, which errs by half a step without.
+    """
+
+    zero_readings: Annotated[int, Field(ge=0, le=4096)] = 1
+    zero_dither: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = 0.0
+
+    @model_validator(mode="after")
+    def _dither_comes_in_pairs(self) -> Self:
+        if self.zero_dither and (self.zero_readings < 2 or self.zero_readings % 2):
+            raise ValueError(
+                f"`zero_readings` is {self.zero_readings}: readings with `zero_dither` come in pairs of either "
+                "sign, so give an even number above 0, or no dither"
+            )
+        return self
 
 
 class BenchFile(StrictModel):
@@ -101,8 +151,18 @@ class BenchFile(StrictModel):
     simulation: Simulation | None = None
     instruments: Instruments
     read: ReadSettings = ReadSettings()
+    inverse: InverseSettings = InverseSettings()
     check: CheckSettings | None = None
     limits: dict[LimitedTerminal, LimitEntry]
+
+    @model_validator(mode="after")
+    def _dither_is_within_the_limits(self) -> Self:
+        most, dither = self.limits.get("vector"), self.inverse.zero_dither
+        if most is not None and dither > most.voltage:
+            raise ValueError(
+                f"`zero_dither` is {dither:g} V, beyond the limit of {most.voltage:g} V in [limits.vector]: lower it"
+            )
+        return self
 
     def terminal_limits(self) -> Limits:
         """Return the limits to check against."""

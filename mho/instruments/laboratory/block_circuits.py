@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -12,8 +12,13 @@ from numpy.typing import NDArray
 from mho.errors import BenchError, InputError
 from mho.instruments.bench_file.bench_file import Simulation
 from mho.instruments.simulated.physics.chip import SimulatedChip
-from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
-from mho.instruments.simulated.physics.circuits.converters import Converter
+from mho.instruments.simulated.physics.circuits.amplifiers import (
+    CLAMP,
+    AmplifierBank,
+    amplifier_preset,
+)
+from mho.instruments.simulated.physics.circuits.converters import Converter, mid_tread_range
+from mho.instruments.simulated.physics.circuits.excess_currents import ExcessCurrents, excess_currents
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
 from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics
 from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
@@ -33,6 +38,22 @@ RESISTORS = 1e-3  # relative error of the board's resistors
 BANDWIDTH = 1e6  # Hz, noise bandwidth of the board's amplifiers behind their filters
 KEPT = 1024  # loops whose modes are kept, oldest dropped first
 LINES = 4096  # amplifiers on the board: more than any block has lines
+SMALL = 0.1  # V, least range over which cells that are no lines are described in MULTIPLY
+RATED_GATE = 2.5  # V on the word lines of a block, where no bench says otherwise
+
+
+def _drop(sentence: str) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """A loop without noise: its blocks, dynamics, excess currents, and the current (S) that an output drives a volt."""
+
+    blocks: list[WiredBlock]
+    dynamics: LoopDynamics
+    excess: ExcessCurrents | None
+    drawn: Floats
 
 
 @dataclass
@@ -69,6 +90,10 @@ class BlockCircuits:
         The board's own converters at the INV outputs.
     readout_noise : float
         Of each column in MULTIPLY, beyond the amplifiers' own, A.
+    gate : float
+        On the word lines of a connected block, V.
+    report : callable
+        Told in a sentence, once for a block, what its amplifiers were asked for and do not give.
     """
 
     chip: SimulatedChip
@@ -82,7 +107,10 @@ class BlockCircuits:
     bias_errors: Floats
     inverse_adc: Converter | None
     readout_noise: float = 0.0
-    _loops: dict[Hashable, tuple[list[WiredBlock], LoopDynamics]] = field(default_factory=dict, init=False)
+    gate: float = RATED_GATE
+    report: Callable[[str], None] = _drop
+    _loops: dict[Hashable, _Loop] = field(default_factory=dict, init=False)
+    _reported: set[Hashable] = field(default_factory=set, init=False)
 
     @classmethod
     def drawn(
@@ -91,18 +119,24 @@ class BlockCircuits:
         board: SimulatedArrayBoard | ConnectedBlock,
         simulation: Simulation,
         rng: np.random.Generator,
+        gate: float = RATED_GATE,
+        report: Callable[[str], None] = _drop,
     ) -> Self:
         """Draw the board's amplifiers and resistors, as the bench file's ``[simulation]`` has them."""
-        amplifier = amplifier_preset(simulation.amplifier).with_capacitances(
-            simulation.row_capacitance, simulation.feedback_capacitance
+        amplifier = (
+            amplifier_preset(simulation.amplifier)
+            .at(simulation.amplifier_corner, simulation.amplifier_temperature, simulation.amplifier_supply)
+            .with_capacitances(simulation.row_capacitance, simulation.feedback_capacitance)
         )
-        inverters, loop, transimpedance = (AmplifierBank.draw(amplifier, LINES, rng) for _ in range(3))
+        if simulation.amplifier_current is not None:
+            amplifier = replace(amplifier, output_current=simulation.amplifier_current)
+        banks = [AmplifierBank.draw(amplifier, LINES, rng) for _ in range(3)]
         diagonal_errors = RESISTORS * rng.standard_normal(LINES)
         # From a generator of their own, so that whether there are dividers changes nothing else that is drawn.
         further = rng.spawn(1)[0]
         divider_errors, bias_errors = (RESISTORS * further.standard_normal((2, LINES)) for _ in range(2))
-        bits = simulation.inverse_bits
-        adc = Converter.ideal(bits, -CLAMP, CLAMP) if bits else None
+        inverters, loop, transimpedance = (bank.warmed(further) for bank in banks)
+        adc = _inverse_converter(simulation, rng.spawn(1)[0])
         return cls(
             chip,
             board,
@@ -115,6 +149,8 @@ class BlockCircuits:
             bias_errors,
             adc,
             simulation.readout_noise,
+            gate,
+            report,
         )
 
     def answer(self, volts: Floats, input_count: int, period: float) -> Floats:
@@ -126,11 +162,14 @@ class BlockCircuits:
         driven = volts[:, : len(block[1])]
         window = len(volts) * period
         if self.board.mode == "MULT":
-            outputs = self._multiply_circuit(block, window).outputs(driven, self.rng)
+            multiply = self._multiply_circuit(block, window, driven)
+            outputs = multiply.outputs(driven, self.rng)
+            self._report_multiply(block[0], multiply)
         else:
             currents = driven * self.board.input_conductance
             circuit = self._inverse_circuit(block, window)
             outputs = circuit.sampled(currents, CONVERSION_DELAY, period, self.rng)
+            self._report_inverse(block, circuit)
         answer[:, : outputs.shape[1]] = outputs[:, :input_count]
         return answer
 
@@ -200,10 +239,15 @@ class BlockCircuits:
             self.board.transimpedance,
             BANDWIDTH,
             readout=self.readout_noise,
+            excess=self._excess_of_columns(
+                lambda: self.chip.conductance_of_blocks(array, rows, columns), transfer, volts
+            ),
         )
-        return circuit.outputs(volts, rng or self.rng)
+        outputs = circuit.outputs(volts, rng or self.rng)
+        self._report_multiply(array, circuit)
+        return outputs
 
-    def _multiply_circuit(self, block: Block, window: float) -> MultiplyCircuit:
+    def _multiply_circuit(self, block: Block, window: float, volts: Floats) -> MultiplyCircuit:
         array, rows, columns = block
         lines = np.asarray(rows, np.int64), np.asarray(columns, np.int64)
         transfer = self.chip.transfer(array, *lines)
@@ -216,7 +260,19 @@ class BlockCircuits:
             self.board.transimpedance,
             BANDWIDTH,
             readout=self.readout_noise,
+            excess=self._excess_of_columns(lambda: self.chip.conductance(array, *lines), transfer, volts),
         )
+
+    def _excess_of_columns(
+        self, cells: Callable[[], Floats], transfer: Floats, volts: Floats
+    ) -> ExcessCurrents | None:
+        """Return what the cells of blocks carry beyond G u with their rows at `volts`; None of linear ones."""
+        preset = self.chip.preset
+        if not preset.nonlinearity:
+            return None
+        largest = max(float(np.abs(volts).max(initial=0.0)), SMALL)
+        octaves = np.ceil(np.log2(largest / SMALL))  # few, as each has polynomials of its own
+        return excess_currents(preset, cells(), transfer, self.gate, "bit line", float(SMALL * 2.0**octaves))
 
     def _inverse_circuit(self, block: Block, window: float) -> InverseCircuit:
         """Return the connected loop, wires included, with the present noise."""
@@ -249,8 +305,18 @@ class BlockCircuits:
             quiet = quiet - board.bias * np.outer(rows, outputs)
             network = network - board.bias * np.outer(rows, outputs)
             load = load + board.bias * np.diag(rows)
-        near = self._without_noise((*block, *names[1:], count), blocks, quiet, load)
-        return InverseCircuit(network, load, variance, self.loop, BANDWIDTH, self.inverse_adc, near)
+        kept = self._without_noise((*block, *names[1:], count), blocks, drives, diagonal, quiet, load)
+        return InverseCircuit(
+            network,
+            load,
+            variance,
+            self.loop,
+            BANDWIDTH,
+            self.inverse_adc,
+            kept.dynamics,
+            kept.excess,
+            kept.drawn,
+        )
 
     def _drives(self, positive: str, n: int) -> dict[str, Floats]:
         """Return the arrays of the connected loop, and what their columns get per volt of each output (n,)."""
@@ -265,14 +331,84 @@ class BlockCircuits:
         return drives
 
     def _without_noise(
-        self, key: tuple[Hashable, ...], blocks: list[WiredBlock], network: Floats, load: Floats
-    ) -> LoopDynamics:
-        """Return the dynamics of a loop without noise: the same object while its blocks and resistors are the same."""
+        self,
+        key: tuple[Hashable, ...],
+        blocks: list[WiredBlock],
+        drives: dict[str, Floats],
+        diagonal: Floats,
+        network: Floats,
+        load: Floats,
+    ) -> _Loop:
+        """Return the loop without noise: the same object while its blocks and resistors are the same."""
         key = (*key, self.board.diagonal, self.board.bias, self.board.input_conductance)
         kept = self._loops.pop(key, None)
-        if kept is None or any(old is not new for old, new in zip(kept[0], blocks, strict=True)):
-            kept = blocks, LoopDynamics(network, load, self.loop.first(len(network)))
+        if kept is None or any(old is not new for old, new in zip(kept.blocks, blocks, strict=True)):
+            columns = np.array([block.admittance.transfer.sum(axis=0) for block in blocks])
+            drawn = np.maximum(columns[0] + diagonal + self.board.bias, columns.max(axis=0))
+            excess = self._excess_of_rows(blocks, drives)
+            kept = _Loop(blocks, LoopDynamics(network, load, self.loop.first(len(network))), excess, drawn)
         self._loops[key] = kept
         if len(self._loops) > KEPT:
             del self._loops[next(iter(self._loops))]
-        return kept[1]
+        return kept
+
+    def _excess_of_rows(self, blocks: list[WiredBlock], drives: dict[str, Floats]) -> ExcessCurrents | None:
+        """Return what the cells of a loop carry beyond G v, with their columns at their nominal voltages."""
+        preset = self.chip.preset
+        if not preset.nonlinearity:
+            return None
+        total: ExcessCurrents | None = None
+        for block, drive in zip(blocks, drives.values(), strict=True):
+            cells, transfer = block.as_asked(block.conductance).T, block.admittance.transfer.T
+            nominal = float(f"{np.mean(drive):.2g}")  # each has polynomials of its own
+            one = excess_currents(preset, cells, transfer, self.gate, "source line", CLAMP, nominal)
+            total = one if total is None or one is None else total + one
+        return total
+
+    # --- what an amplifier does not give ---
+
+    def _report_inverse(self, block: Block, circuit: InverseCircuit) -> None:
+        """Report that outputs of a loop were asked for more current than their amplifiers have, and the worst of them."""
+        if not circuit.asked.any():
+            return
+        preset = self.loop.preset
+        weak = (circuit.asked > 0.0) & (circuit.levels < min(CLAMP, preset.swing))
+        if not weak.any():  # the diodes hold the outputs, which the answer shows
+            return
+        asked = np.where(weak, preset.output_current * circuit.asked / circuit.levels, 0.0)
+        worst, others = int(np.argmax(asked)), np.count_nonzero(weak) - 1
+        array, rows, _ = block
+        self._report_once(
+            ("INV", array, rows),
+            f"INV on {array}: the amplifier of row {rows[worst]} was asked for {1e3 * asked[worst]:.3g} mA, but an "
+            f"{preset.name} gives {1e3 * preset.output_current:.3g} mA: its output stayed at {circuit.levels[worst]:.3g} V"
+            + (f", and {others} more did likewise" if others else "")
+            + ", so the answer is wrong; take fewer rows, smaller conductances or inputs, or another amplifier",
+        )
+
+    def _report_multiply(self, array: str, circuit: MultiplyCircuit) -> None:
+        """Report that an output of MULTIPLY was asked for more than its amplifier's supply or current allows."""
+        if circuit.asked:
+            preset = self.transimpedance.preset
+            self._report_once(
+                ("MULT", array),
+                f"MULTIPLY on {array}: an amplifier was asked for {circuit.asked:.3g} V, but an {preset.name} reaches "
+                f"{circuit.level:.3g} V across {self.board.transimpedance:g} ohm: its output stayed there, so the product "
+                "is wrong; drive fewer rows at once or smaller voltages, or take a smaller transimpedance",
+            )
+
+    def _report_once(self, key: Hashable, sentence: str) -> None:
+        if key not in self._reported:
+            self._reported.add(key)
+            self.report(sentence)
+
+
+def _inverse_converter(simulation: Simulation, rng: np.random.Generator) -> Converter | None:
+    """Draw the board's own converter at the INV outputs; None where the instrument outside converts."""
+    bits = simulation.inverse_bits
+    if bits is None:
+        return None
+    ends = (-CLAMP, CLAMP) if simulation.inverse_codes == "mid-rise" else mid_tread_range(bits, CLAMP)
+    return Converter.draw(
+        bits, *ends, simulation.inverse_dnl, rng, bow=simulation.inverse_inl, noise=simulation.inverse_noise
+    )

@@ -131,7 +131,7 @@ class ChipLines:
             return volts * self.leaks.get(cell, LEAKAGE)
         if abs(volts) > self.chip.preset.disturb_voltage:
             self.stress(cell, volts, aperture, gate)
-        return volts * self.chip.read(array, row, column, aperture, volts)
+        return volts * self.chip.read(array, row, column, aperture, volts, gate)
 
     def _cut_off(self, cell: tuple[str, int, int]) -> bool:
         """Return whether a cell lies behind the break of a line."""

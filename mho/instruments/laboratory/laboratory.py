@@ -72,7 +72,9 @@ class Laboratory:
             raise BenchError(
                 f"bench {bench.name!r} has no [simulation] section: it stands for real instruments"
             )
-        cells = cell_preset(preset or bench.simulation.preset, bench.simulation.stuck)
+        cells = cell_preset(
+            preset or bench.simulation.preset, bench.simulation.stuck, bench.simulation.nonlinearity
+        )
         self.clock = VirtualClock()
         self.monitor = Monitor(self.clock, bench.terminal_limits())
         self.faults: list[Fault | DaqFault] = []
@@ -90,7 +92,9 @@ class Laboratory:
             slice_ratio=bench.simulation.slice_ratio,
         )
         self.lines = ChipLines(self.chip, self.board, self.clock, self.monitor)
-        self.circuits = BlockCircuits.drawn(self.chip, self.board, bench.simulation, board_rng)
+        self.circuits = BlockCircuits.drawn(
+            self.chip, self.board, bench.simulation, board_rng, bench.read.gate, self.monitor.report_amplifier
+        )
         if noise := bench.simulation.readout_noise:
             readout = board_rng.spawn(1)[0]
             self.lines.readout = lambda: noise * float(readout.standard_normal())

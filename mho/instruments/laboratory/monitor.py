@@ -6,6 +6,7 @@ ones. It is always on; a level, a pulse or a message takes some tenths of a micr
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import defaultdict
 from collections.abc import Callable
@@ -21,20 +22,22 @@ from mho.instruments.simulated.physics.chip import SimulatedChip
 
 TERMINALS = ("bit line", "source line", "word line", "vector")
 SLACK = 0.01  # share of a limit: a source set to the limit exceeds it by its accuracy, which is no incident
+AMPLIFIER_LIMIT = "amplifier limit"
+log = logging.getLogger(__name__)
 _UNLIMITED = TerminalLimits(math.inf)
 
 
 @dataclass(frozen=True)
 class Incident:
-    """An event that could do damage on a real bench.
+    """An event that could do damage on a real bench, or that its instruments would not tell.
 
     Attributes
     ----------
     time : float
         On the bench's clock, s.
     kind : str
-        ``contention``, ``disturb``, ``floating gate``, ``hot switch``, ``over limit``, ``over-voltage`` or ``running
-        generator``.
+        ``amplifier limit``, ``contention``, ``disturb``, ``floating gate``, ``hot switch``, ``over limit``,
+        ``over-voltage`` or ``running generator``.
     detail : str
         Which terminal, which value.
     """
@@ -226,6 +229,11 @@ class Monitor:
     def record(self, kind: str, detail: str, at: float | None = None) -> None:
         """Record an incident, at the present or an earlier time (s)."""
         self.incidents.append(Incident(self._clock.now if at is None else at, kind, detail))
+
+    def report_amplifier(self, sentence: str) -> None:
+        """Record, and log, that an amplifier was asked for more than it has: a wrong answer that looks like any other."""
+        log.warning(sentence)
+        self.record(AMPLIFIER_LIMIT, sentence)
 
     def extremes(self) -> dict[str, Extremes]:
         """Return the extremes of every terminal so far."""

@@ -14,13 +14,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mho.instruments.simulated.physics.cells.preset_files import cell_preset, preset_text
-from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
 if TYPE_CHECKING:
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.cells.cells import CellArray
-    from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierBank, amplifier_preset
+    from mho.instruments.simulated.physics.cells.level_fit import levels_not_held
+    from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
     from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
 else:
     from mho.lazy_names import lazy_names
@@ -31,19 +32,23 @@ else:
         {
             ".clock": ("VirtualClock",),
             ".physics.cells.cells": ("CellArray",),
-            ".physics.circuits.amplifiers": ("AmplifierBank", "amplifier_preset"),
+            ".physics.cells.level_fit": ("levels_not_held",),
+            ".physics.circuits.amplifiers": ("CLAMP", "AmplifierBank", "amplifier_preset"),
             ".physics.circuits.inverse_circuit": ("InverseCircuit",),
         },
     )
 
 __all__ = [
     "CELL_PRESETS",
+    "CLAMP",
     "AmplifierBank",
     "CellArray",
+    "CellPreset",
     "InverseCircuit",
     "StepResponse",
     "VirtualClock",
     "amplifier_preset",
     "cell_preset",
+    "levels_not_held",
     "preset_text",
 ]

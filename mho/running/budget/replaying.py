@@ -158,7 +158,9 @@ def replay(
             return ReplayedCells(kind, errors, _remarks(recipe, errors, plan.digits.size))
     if not stream.found:
         raise InputError(f"{recipe.path} holds no answer whose error could be explained ({file.status})")
-    return Replayed(kind, tuple(stream.found), SwitchedCircuits(recorder.circuits, recorder.converters))
+    return Replayed(
+        kind, tuple(stream.found), SwitchedCircuits(recorder.circuits, recorder.converters, recorder.zero)
+    )
 
 
 def without_read_noise(recipe: Recipe) -> Recipe | None:

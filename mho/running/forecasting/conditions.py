@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from mho.chip_maps.chip import parse_chip_map
 from mho.instruments import ArrayBench, Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures import DrawnSolve, PreparedSolve, Solve, draw_solves
+from mho.instruments.simulated import cell_preset
+from mho.procedures import DrawnSolve, PreparedSolve, Solve, draw_solves, unfit_cells
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,14 @@ class Conditions:
         with ArrayBench(self.source, seed=self.seed) as bench:
             prepared: PreparedSolve = solve.prepare(given, bench, self.rng())
         return prepared
+
+    def unfit(self) -> str:
+        """Return which levels of the chip map the cells do not hold; "" where they hold all."""
+        simulation = self.source.bench.simulation
+        assert simulation is not None  # it is without instruments
+        return unfit_cells(
+            cell_preset(simulation.preset), parse_chip_map(self.source.chip_text).level_scale()
+        )
 
     def drawn(self, solve: Solve, given: Any, first: PreparedSolve, draws: int) -> Iterator[DrawnSolve]:
         """Yield solves on drawn chips: by the plan itself, or each by one of its own where the run's seed is not known."""

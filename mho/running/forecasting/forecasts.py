@@ -17,7 +17,15 @@ from numpy.typing import ArrayLike
 from mho.errors import ConvergenceError, InputError
 from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import load_bench_file
-from mho.procedures import EnergyModel, MethodChoice, PreparedSolve, Solve, SolveForecast, Tried, wall_time
+from mho.procedures import (
+    EnergyModel,
+    MethodChoice,
+    PreparedSolve,
+    Solve,
+    SolveForecast,
+    Tried,
+    wall_time,
+)
 from mho.procedures.conditions import check_seed
 from mho.running.forecasting.alternatives import Alternative, Progress, helping
 from mho.running.forecasting.conditions import Conditions
@@ -54,6 +62,9 @@ class Forecast:
         All others, best first.
     choice : MethodChoice or None
         The method, and what each was expected to take; None where no loop settles.
+    without_chip : dict
+        Cycles of the first right-hand side without the chip, by each method that was judged; None of one that does not get
+        there.
     cells : int
         To program.
     solves : SolveForecast
@@ -66,6 +77,8 @@ class Forecast:
         Why nothing would be programmed; empty where something would.
     alternatives : tuple of Alternative
         What would help, best first.
+    unfit : str
+        Which levels of the chip map the cells do not hold; empty where they hold all.
     """
 
     bench: str
@@ -80,12 +93,14 @@ class Forecast:
     plan: Tried | None
     tried: tuple[Tried, ...]
     choice: MethodChoice | None
+    without_chip: dict[str, int | None]
     cells: int
     solves: SolveForecast
     wall: Interval | None
     energy: str
     refused: str
     alternatives: tuple[Alternative, ...]
+    unfit: str
 
 
 def forecast(
@@ -166,19 +181,31 @@ def forecast(
         seed=at.seed,
         size=given.size,
         condition=given.certifier.condition,
-        provable_bits=given.certifier.provable_bits,
-        bits=int(solve.bits) if solve.tolerance is None else None,
+        provable_bits=given.provable_bits,
+        bits=int(solve.bits) if given.goal.tolerance is None else None,
         held_bits=None if on_chip is None else on_chip.held_bits,
         plan=tried[0] if tried else None,
         tried=tuple(tried[1:]),
         choice=None if on_chip is None else on_chip.choice,
+        without_chip={} if prepared is None else _unaided(prepared),
         cells=0 if on_chip is None else sum(block.digits.size for block in on_chip.blocks()),
         solves=solves,
         wall=wall_time(source, simulation.preset, drawn, Solve, partial(progress, "timing solves")),
         energy=EnergyModel().in_words(),
         refused=refused,
         alternatives=tuple(helping(at, values, solves, progress)) if alternatives else (),
+        unfit=at.unfit(),
     )
+
+
+def _unaided(prepared: PreparedSolve) -> dict[str, int | None]:
+    """Return the cycles without the chip, by method: of each that was judged, and of GCR."""
+    methods = [one.method for one in prepared.on_chip.choice.judged] or [prepared.on_chip.choice.method]
+    found: dict[str, int | None] = {}
+    for method in dict.fromkeys([*methods, "gcr"]):
+        if (baseline := prepared.without_chip(method)) is not None:
+            found[method] = baseline.same_method[0]
+    return found
 
 
 def _ranked(prepared: PreparedSolve | None) -> list[Tried]:

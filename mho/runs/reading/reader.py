@@ -163,12 +163,13 @@ class RunFile(RunRecord):
         maps: dict[str, tuple[int, int]] = {}
         arrays: dict[str, tuple[str, int]] = {}
         with intact(self.path):
-            if self._items.has("", figure.table) and is_table(self._group(figure.table)):
-                there = [name for name in figure.columns if self._items.has(figure.table, name)]
-                stored = {name: self.stored(figure.table, name) for name in there}
-                tables[figure.table] = {
-                    name: (one.dtype.kind, len(one.shape) - 1) for name, one in stored.items()
-                }
+            for table in (figure.table, figure.beside):
+                if self._items.has("", table) and is_table(self._group(table)):
+                    there = [name for name in figure.columns if self._items.has(table, name)]
+                    stored = {name: self.stored(table, name) for name in there}
+                    tables[table] = {
+                        name: (one.dtype.kind, len(one.shape) - 1) for name, one in stored.items()
+                    }
             for name in (*figure.maps, *figure.subtrahends, *(figure.groups if figure.maps else ())):
                 if self._items.has("maps", name):
                     _, rows, columns = self.stored(f"maps/{name}").shape

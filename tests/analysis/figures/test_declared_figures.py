@@ -411,3 +411,37 @@ def test_of_a_very_long_table_of_several_curves_the_newest_rows_are_read(tmp_pat
     (mark,) = drawing.marks
     assert len(mark.y) <= gathering.POINTS + 2
     assert (mark.y.min(), mark.y.max()) == (length - gathering.NEWEST, length - 1)
+
+
+def test_another_table_is_drawn_grey_behind_the_curves_with_the_last_column(tmp_path: Path) -> None:
+    tables = [
+        Table(name, (Column("cycle"), Column("residual"), Column("error"))) for name in ("with", "without")
+    ]
+    figure = Figure(
+        "both",
+        table="with",
+        x="cycle",
+        y=("residual", "error"),
+        y_scale="log",
+        start=(0.0, 1.0),
+        beside="without",
+    )
+    with RunWriter.create(
+        tmp_path / "a.h5", RunHeader("A", "A", "1", {}), Layout(tuple(tables), figures=(figure,))
+    ) as run:
+        run.emit_block("with", {"cycle": [1.0, 2.0], "residual": [0.3, 0.1], "error": [0.2, 0.05]})
+        run.emit_block("without", {"cycle": [1.0, 2.0], "residual": [0.9, 0.8], "error": [0.7, 0.6]})
+    with RunFile(tmp_path / "a.h5") as run:
+        (kept,) = run.figures
+    behind, *curves = drawn(kept, tmp_path / "a.h5").marks
+    assert (behind.label, behind.front, behind.y.tolist()) == ("without", False, [1.0, 0.7, 0.6])
+    assert [(one.label, one.front) for one in curves] == [("residual", True), ("error", True)]
+    assert behind.colour not in {one.colour for one in curves}
+
+
+def test_what_stands_beside_has_the_columns_and_is_beside_curves(tmp_path: Path) -> None:
+    tables = (Table("with", (Column("cycle"), Column("error"))), Table("other", (Column("cycle"),)))
+    with pytest.raises(RunFileError, match="'other' has no column 'error'"):
+        Layout(tables, figures=(Figure("a", table="with", x="cycle", y="error", beside="other"),))
+    with pytest.raises(RunFileError, match="not beside a histogram"):
+        Figure("a", table="with", kind="histogram", x="cycle", beside="other")

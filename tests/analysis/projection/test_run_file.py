@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mho.analysis.figures.values.codes import code_names
-from mho.analysis.projection import PRESETS, PUBLISHED, project, save
+from mho.analysis.projection import PRESETS, PUBLISHED, PUBLISHED_POINTS, project, save
+from mho.analysis.projection.digital import in_double, kept_matrix, new_matrix
 from mho.analysis.projection.model import cost_in_blocks, cost_in_one_loop
 from mho.analysis.projection.projecting import CURVES
 from mho.runs import RunFile
@@ -44,6 +45,40 @@ def test_curves_are_those_of_the_model(path: Path) -> None:
     assert blocks["inversions"][-1] == pytest.approx(3.0**15)
     np.testing.assert_allclose(blocks["chips"], np.ceil(blocks["cells"] / 2**20))
     assert np.all(np.diff(blocks["energy"]) > 0.0)
+
+
+def test_energies_stand_beside_the_published_ones_and_those_in_double_precision(path: Path) -> None:
+    with RunFile(path) as run:
+        energy, double = run.table("energy"), run.table("fp64_energy")
+    mine = energy["curve"] == CURVES["energy"].index("published circuit")
+    known = mine & np.isfinite(energy["energy"])
+    assert dict(zip(energy["size"][known], energy["energy"][known], strict=True)) == {32: 103e-9, 128: 529e-9}
+    parameters = PUBLISHED.parameters
+    fast = PRESETS["fast"].parameters
+    processors = in_double(parameters)
+    expected = {
+        "one loop": cost_in_one_loop(64, parameters).energy,
+        "one loop with faster amplifiers": cost_in_one_loop(64, fast).energy,
+        "H100 in FP64 on tensor cores with new A": new_matrix(
+            64, processors["H100 in FP64 on tensor cores"]
+        ).joules,
+        "GH200 in emulated FP64 with A kept": kept_matrix(64, processors["GH200 in emulated FP64"]).joules,
+    }
+    for name, value in expected.items():
+        here = (double["curve"] == CURVES["fp64_energy"].index(name)) & (double["size"] == 64)
+        assert double["energy"][here] == pytest.approx([float(value)])
+    largest = double["size"] > 128
+    ours = double["curve"] < 2
+    assert np.isnan(double["energy"][largest & ours]).all()
+    assert np.isfinite(double["energy"][~ours]).all()
+
+
+def test_every_published_point_has_its_deviation(path: Path) -> None:
+    with RunFile(path) as run:
+        table = run.table("published")
+    for one, code, size, deviation in zip(PUBLISHED_POINTS, *table.values(), strict=True):
+        assert (CURVES["published"][code], size) == (one.words, one.size)
+        assert deviation == one.deviation(PUBLISHED.parameters)
 
 
 def test_the_same_seed_makes_the_same_bands_and_the_assumptions_can_be_used_again(

@@ -34,6 +34,9 @@ def test_it_prints_every_reading_the_assumptions_and_where_a_thousand_comes_from
         "one GPU core, as published", "whole GPU, new A, data sheet", "whole GPU, A kept, data sheet", "770 M/s", "909 nJ",
         "13.1 G/s", "53.5 nJ", "103 nJ", "in energy never", '"1,000 times": one loop of 128 lines', "16,896 cores",
         "the published throughput, N = 4 to 128, is met within 0.3 %", *PUBLISHED,
+        "32 unknowns, beside FP64; the circuit has 24 bits", "GH200 in emulated FP64, A kept",
+        "H100 in FP64 on tensor cores, new A",
+        "energy with faster amplifiers", "-0.25 %", "+0.43 %",
     ):  # fmt: skip
         assert words in out, words
 
@@ -47,7 +50,15 @@ def test_its_run_file_is_shown_drawn_and_reported_as_any_other(shell: Shell, tmp
         assert run.parameters["inv_time"].value == 120e-9
         assert run.parameters["inv_time"].unit == "s"
         assert run.summary["size"] == 16
-        assert run.summary["published_deviation"] < 0.05
+        assert run.summary["published_throughput_deviation"] < 0.005
+        assert run.summary["published_energy_deviation"] < 0.005
+        assert [one["deviation"] for one in run.summary["published"]] == pytest.approx(
+            list(run.column("published", "deviation"))
+        )
+        assert {one["processor"] for one in run.summary["fp64"]} >= {
+            "H100 in FP64 on tensor cores",
+            "GH200 in emulated FP64",
+        }
         names = [one.name for one in run.figures]
     assert {"throughput", "energy", "break_even", "tornado", "settling", "block_energy"} <= set(names)
     code, out, _ = shell("show", path)
@@ -81,7 +92,7 @@ def test_assumptions_come_from_a_preset_a_file_and_the_command_line(shell: Shell
     with RunFile(path) as run:
         used = {name: run.parameters[name].value for name in ("inv_time", "amplifier_power", "bits")}
         assert used == {"inv_time": 20e-9, "amplifier_power": 1e-3, "bits": 12}
-        assert "published_deviation" not in run.summary
+        assert "published_energy_deviation" not in run.summary
 
 
 def test_a_machine_without_a_gpu_says_so_here_and_in_the_run_file(

@@ -49,6 +49,31 @@ def test_of_a_matrix_by_blocks_a_person_gets_what_is_known_without_one_loop(shel
         assert text not in out, text
 
 
+def test_levels_that_the_cells_do_not_hold_are_said(shell, matrix):
+    words = (
+        "forecast",
+        matrix,
+        "--bench",
+        "arrays",
+        "--seed",
+        3,
+        "--draws",
+        19,
+        *FEW_CELLS,
+        "--no-alternatives",
+    )
+    assert "do not hold the levels" not in shell(*words)[1]
+    code, out, _ = shell(*words, "--preset", "stanford")
+    assert code == 0
+    assert "cells of preset stanford do not hold the levels of this chip map: 56% of them" in " ".join(
+        out.split()
+    )
+    assert (
+        "cannot be RESET to 5"
+        in json.loads(shell(*words, "--preset", "stanford", "--json")[1])["unfit_cells"]
+    )
+
+
 def test_a_machine_gets_json(shell, matrix):
     words = ("forecast", matrix, "--bench", "arrays", "--seed", 3, "--draws", 19, *FEW_CELLS, "--json")
     code, out, err = shell(*words)

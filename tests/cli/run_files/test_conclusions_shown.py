@@ -60,7 +60,8 @@ def test_at_the_end_of_mho_solve(shell):
     assert code == 0
     first, second, *_ = out.splitlines()
     assert first.startswith("finished: converged, ")
-    assert first.endswith(f"{int(float(second.split(': ')[1].split()[0]))} bits proved")
+    assert f" {int(float(second.split(': ')[1].split()[0]))} bits proved, " in first
+    assert first.endswith(" without the chip")
 
 
 def test_in_show_and_in_the_list_of_runs(shell, copied: Path):

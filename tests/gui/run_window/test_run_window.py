@@ -1,6 +1,7 @@
 """The window on a run file: what it shows of a finished run, and what a user can do in it."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import run_samples
@@ -58,6 +59,19 @@ def test_convergence_beside_ideal_and_forecast(open_window, solved):
     assert low < np.log10(2.0**-24) < np.log10(error.min()) + 1.0
     assert high > 0.0
     assert plot.labels()["forecast"] == "forecast, rho = 0.050"
+
+
+def test_the_same_solve_without_the_chip_is_drawn_as_far_as_it_is_known(open_window, solved):
+    plot = open_window(solved).convergence
+    assert plot.without_chip.getOriginalDataset()[0] is None
+    unaided = np.array([0.5, 0.2, 0.1, 0.05, 0.01, 1e-3, 1e-5, 1e-8])
+    plot.show_convergence(replace(plot.convergence, without_chip=unaided))
+    cycle, error = plot.without_chip.getOriginalDataset()
+    np.testing.assert_allclose(cycle, range(9))
+    np.testing.assert_allclose(error[1:], unaided)
+    assert plot.viewRange()[0][1] >= 8.0
+    plot.show_convergence(replace(plot.convergence, without_chip=None))
+    assert plot.without_chip.getOriginalDataset()[0] is None
 
 
 def test_the_largest_conductance_map_comes_first(open_window, solved):

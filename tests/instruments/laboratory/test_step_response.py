@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
+from changed_bench import opened
 
 from mho.errors import BenchError, InputError
-from mho.instruments import open_bench
 from mho.instruments.bench.bench import Bench
 
 DIAGONAL, GIN = 20e-6, 35e-6  # S; the cells are not formed, so that the resistors are the matrix
 VOLTS = np.array([0.05, -0.1])
-
-
-def opened(folder: Path, name: str, *lines: str) -> Bench:
-    """Open a packaged bench with ideal cells and these lines in its [simulation]."""
-    text = (resources.files("mho.instruments") / f"benches/{name}.toml").read_text("utf-8")
-    names = {line.split(" ")[0] for line in lines}
-    kept = [line for line in text.splitlines() if line.split(" ")[0] not in names]
-    kept[kept.index("[simulation]") : kept.index("[simulation]") + 1] = ["[simulation]", *lines]
-    path = folder / "bench.toml"
-    path.write_text("\n".join(kept), encoding="utf-8")
-    return open_bench(str(path), preset="ideal", seed=1)
 
 
 def close_loop(bench: Bench) -> None:

@@ -106,6 +106,26 @@ def test_a_run_at_the_wire_is_explained_as_exactly(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("name", ["arrays", "simulated"])
+def test_a_run_with_an_averaged_zero_and_converters_that_err_is_explained_as_exactly(
+    name: str, tmp_path: Path
+) -> None:
+    bench, _ = read_bench_texts(name)
+    converters = "inverse_bits = 6\ninverse_dnl = 0.2\ninverse_inl = 0.5\ninverse_noise = 2e-3\n"
+    bench = bench.replace("[simulation]\n", f"[simulation]\n{converters}")
+    (tmp_path / "bench.toml").write_text(f"{bench}\n[inverse]\nzero_readings = 16\nzero_dither = 0.02\n")
+    path = tmp_path / "averaged.h5"
+    job = Invert(conditions="3", size=3, vectors=2, scales=6, steps=1)
+    run(job, str(tmp_path / "bench.toml"), seed=4, output=path)
+    again = replayed(path)
+    for one in again.questions:
+        assert isinstance(one, LoopQuestion)
+        np.testing.assert_array_equal(
+            again.circuits.repeat(one.exchange, one.targets, ALL), one.exchange.answers
+        )
+        assert one.error(again.circuits, frozenset()) < 1e-18
+
+
 @pytest.mark.parametrize("cause", DOMINATED)
 def test_a_cause_that_dominates_is_named(cause: Cause, tmp_path: Path) -> None:
     with dominated_run(cause, DOMINATED[cause], tmp_path) as path:
@@ -142,6 +162,22 @@ def test_noise_of_the_board_is_read_noise_of_products_too(tmp_path: Path) -> Non
     assert found.first is not None
     assert found.first.cause == "read noise"
     assert next(one for one in found.shares if one.cause == "converters").share < 0.1
+
+
+def test_cells_that_are_no_lines_are_a_cause_and_lines_are_none(tmp_path: Path) -> None:
+    text, _ = read_bench_texts("arrays")
+    alone = []
+    for share in (0.0, 1.0):
+        name = tmp_path / f"bent-{share:g}.toml"
+        name.write_text(text.replace("[simulation]", f"[simulation]\nnonlinearity = {share}"))
+        path = tmp_path / f"inverted-{share:g}.h5"
+        procedure = Invert(conditions="3", size=4, vectors=2, scales=6, steps=0)
+        run(procedure, str(name), preset="ideal", seed=2, output=path)
+        found = budget(path, draws=0)
+        alone.append(next(one for one in found.shares if one.cause == "nonlinearity").alone)
+        assert found.twin == pytest.approx(found.measured, rel=1e-9), "the twin has the law, too"
+    assert alone[0] < 1e-9
+    assert 1e-3 < alone[1] < 0.1
 
 
 def test_conductances_that_noise_misled_are_explained_by_it(tmp_path: Path) -> None:

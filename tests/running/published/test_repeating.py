@@ -96,10 +96,10 @@ def test_the_same_seed_gives_the_same_chips_whatever_else_is_repeated(repeated, 
 def test_a_complex_matrix_fills_the_published_array(tmp_path):
     found = repeat_published(("complex-4x4",), chips=1, output=tmp_path / "c.h5").outcomes["complex-4x4"]
     errors = found.tables["curves_complex4"]["error"]
-    assert np.all(errors[1:] < 0.5 * errors[:-1])
-    assert errors[-1] < 1e-5
+    assert np.all(errors[1:7] < 0.5 * errors[:6])
+    assert 3e-8 < errors[-1] < 3e-7, "24 bits, cut off, are its floor"
     assert found.facts["wrong_integers"] == 0
-    assert all(row.published is None for row in found.rows)
+    assert [row.published for row in found.rows] == [None] * 9 + [9e-8]
 
 
 def test_a_bench_that_refuses_an_experiment_says_so_and_the_others_go_on(tmp_path):

@@ -72,6 +72,8 @@ def gather(
     RunFileError
         When the file is damaged, or lacks the figure's data.
     """
+    if formulas:  # which are of its own table
+        figure = replace(figure, beside="")
     there = there or drawable_with(run, figure, formulas)
     try:
         check_figure(figure, there)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray, Loss
+from mho.instruments.simulated.physics.cells.conduction import conductance_at
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.wires.wires import WiredBlock, series_resistance
 
@@ -137,10 +138,21 @@ class SimulatedChip:
         """Return the cells, and the index of the block (R, C) at the crossings of these lines."""
         return self.cells[array], (rows[:, None], columns[None, :])
 
-    def read(self, array: str, row: int, column: int, aperture: float, voltage: float) -> float:
-        """Conductance (S) of one cell addressed alone, through its wires, read at `voltage` for `aperture` s."""
+    def read(self, array: str, row: int, column: int, aperture: float, voltage: float, gate: float) -> float:
+        """Conductance (S) of one cell addressed alone, through its wires, read at `voltage` and `gate` (V)."""
         g = float(self.cells[array].read((row, column), aperture, voltage))
-        return float(g / (1.0 + g * self.geometry[array].series_resistance(row, column)))
+        wires = self.geometry[array].series_resistance(row, column)
+        g = conductance_at(self.preset, g, wires, voltage, gate)
+        return float(g / (1.0 + g * wires))
+
+    def conductance(self, array: str, rows: Index, columns: Index) -> Floats:
+        """Conductances (R, C) of a block's cells, S, without wires and noise."""
+        cells, index = self.at(array, rows, columns)
+        return cells.conductance(index)
+
+    def conductance_of_blocks(self, array: str, rows: Index, columns: Index) -> Floats:
+        """Conductances of many blocks of one shape, (blocks, R), (blocks, C), as `conductance`; (blocks, R, C), S."""
+        return np.stack([self.conductance(array, *lines) for lines in zip(rows, columns, strict=True)])
 
     def block(self, array: str, rows: Index, columns: Index) -> WiredBlock:
         """A block between its wires, without noise; the same object until its array's cells change."""

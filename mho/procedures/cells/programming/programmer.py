@@ -24,6 +24,7 @@ from mho.procedures.cells.programming.strategies.known_strategies import find_st
 from mho.procedures.cells.programming.strategy import RESET, SET, Outcome, Pulses, Strategy
 from mho.procedures.cells.programming.verify.group_reads import GroupReads
 from mho.procedures.cells.programming.verify.read_noise import noise_warning
+from mho.procedures.cells.programming.verify.unfit_cells import unfit_cells
 from mho.procedures.cells.programming.visiting_order import visiting_order
 from mho.procedures.stream import Stream
 
@@ -148,6 +149,7 @@ class Programmer:
         self, blocks: Sequence[Block], maps: Sequence[BlockMaps], first: Masks, verified: Masks, stage: str
     ) -> None:
         """Write cells `first`, then read those to be `verified` again, and touch up, as often as there are passes."""
+        self._warn_of_unfit_cells()
         self._snapshot(maps, blocks, first=True)
         self._visit(blocks, first, maps, stage)
         if self._strategy.descends:
@@ -169,6 +171,14 @@ class Programmer:
             stuck = np.isin(block.outcome, STUCK)
             self._bench.damage.note_stuck(block.placement.array, rows[stuck], columns[stuck])
         self._snapshot(maps, blocks)
+
+    def _warn_of_unfit_cells(self) -> None:
+        """Say before the first pulse which levels the cells of a simulated bench do not hold."""
+        simulated = self._bench.simulated
+        if simulated is None or self.reads:
+            return
+        if unfit := unfit_cells(simulated.chip.preset, self._levels):
+            self._stream.say(unfit, "WARNING")
 
     def _warn_of_noise(self, blocks: Sequence[Block], before: Sequence[Floats]) -> None:
         after, digits = [block.achieved for block in blocks], [block.digits for block in blocks]

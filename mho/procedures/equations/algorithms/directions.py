@@ -31,8 +31,12 @@ METHODS: tuple[Method, ...] = ("plain", "line search", "gcr", "cg")
 MEMORY = 100
 """Earlier corrections that GCR keeps; of more, the oldest are forgotten."""
 
-DEPENDENT = 1e-8
-"""Share of a product below which what is left of it beside the earlier ones is their rounding."""
+DEPENDENT = 1e-10
+"""Share of a product below which what is left of it beside the earlier ones has lost too much to their rounding.
+
+Down to it this is 2^-52 / 1e-10, two millionths. More is not given away: at a condition number of 1e8 the smallest singular
+values leave less than 1e-8 of a product.
+"""
 
 ENOUGH = 0.5
 """Share of a product that one pass must leave of it, lest a second follow (Daniel, Gragg, Kaufman and Stewart, Math. Comp.

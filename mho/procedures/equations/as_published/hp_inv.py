@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.fixed_point import columns_to_fixed_point
-from mho.chip_maps.inverse_encoding import InverseEncoding
+from mho.chip_maps.inverse_encoding import InverseEncoding, choose_encoding
 from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.errors import InputError
 from mho.instruments import Bench
@@ -27,7 +27,7 @@ from mho.procedures.equations.circuits.inversion import AnalogueInverse
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.multiply.multiply_plan import place_product
-from mho.procedures.equations.planning.loop_places import place_loop
+from mho.procedures.equations.planning.loop_places import fitting_kinds, place_loop
 from mho.procedures.equations.solve.programmed_matrix import INVERT_VOLTS, VECTOR_VOLTS
 from mho.procedures.stream import NullStream
 
@@ -79,9 +79,35 @@ def rounded_loop(matrix: Floats, bits: int = 3) -> InverseEncoding:
     return InverseEncoding("differential", len(digits), digits, None, 2.0**-bits, 0.0)
 
 
+def biased_loop(bench: Bench, matrix: Floats, rng: np.random.Generator) -> InverseEncoding:
+    """Return the encoding of a signed matrix (n, n) with a bias column and n I in resistors, A = Ap + n I - m j j^T.
+
+    The published m and n are those of a matrix that is not printed; here those with the smallest forecast rho are taken.
+
+    Raises
+    ------
+    ChipMapError
+        Where the chip has no room for it.
+    ConvergenceError
+        Where no such loop is stable.
+    """
+    chip = parse_chip_map(bench.chip_text, bench.file.chip)
+    loops = chip.arrays_for("invert")[:1]
+    kinds = fitting_kinds(chip, loops, matrix, "bias", bench.vector_size)
+    best, _ = choose_encoding(
+        matrix,
+        chip.level_scale(),
+        rng,
+        input_conductance=bench.input_conductance,
+        kinds=kinds,
+        arrays=len(loops),
+    )
+    return best.encoding
+
+
 def truncated(matrix: Floats, bits: int) -> Floats:
-    """Return a matrix with entries between 0 and 1 cut off after so many bits: what its slices hold."""
-    return np.asarray(np.floor(np.asarray(matrix) * 2.0**bits) * 2.0**-bits)
+    """Return a matrix with magnitudes below 1 cut off after so many bits: what its slices hold, its signs apart."""
+    return np.asarray(np.trunc(np.asarray(matrix) * 2.0**bits) * 2.0**-bits)
 
 
 def refine_as_published(
@@ -94,19 +120,21 @@ def refine_as_published(
     loop: InverseEncoding | None = None,
     method: BatchMethod = "plain",
     correction_bits: int = CORRECTION_BITS,
+    full_scale: float = INVERT_VOLTS,
 ) -> Refined:
     """Program loop and products of a matrix on an open bench, and refine right-hand sides together; then make it safe.
 
     Parameters
     ----------
     matrix : (n, n) array
-        Entries from 0 to below 1.
+        Entries below 1 in magnitude; those of `rounded_loop` not below 0.
     rhs : (n, k) array
     cycles, bits : int
         `bits` are those of the matrix in the products.
-    loop, method, correction_bits
-        What else may have been done, to see whether it would show: another encoding than `rounded_loop`, a line search,
-        and corrections of other bits.
+    loop, method, correction_bits, full_scale
+        What else may have been done: another encoding than `rounded_loop`, as signed matrices need, a line search,
+        corrections of other bits, and another largest input (V), from which inputs are halved until no output is near its
+        clamp.
     """
     chip = parse_chip_map(bench.chip_text, bench.file.chip)
     levels, loop = chip.level_scale(), rounded_loop(matrix) if loop is None else loop
@@ -116,7 +144,7 @@ def refine_as_published(
     programmer = Programmer(bench, NullStream(), levels, [one.name for one in chip.arrays], chip.write_verify)
     try:
         programmer.program(blocks)
-        invert = AnalogueInverse(bench, cells, min(INVERT_VOLTS, bench.file.limits["vector"].voltage))
+        invert = AnalogueInverse(bench, cells, min(full_scale, bench.file.limits["vector"].voltage))
         product = SlicedProduct(bench, encoding, tiles, levels.step, VECTOR_VOLTS)
         product.calibrate()
 

@@ -179,7 +179,7 @@ class BlockPlan:
         Place of each leaf in the recursion, where it was first met: ``S.M1``, the leading block of the complement; ``A``
         where the whole matrix is one leaf.
     multiplications : int
-        That planning took in float64: inverses of leading blocks, Schur complements, and what chooses rows.
+        In float64, of the plan: inverses, exchanges of rows and Schur complements.
     """
 
     root: Node

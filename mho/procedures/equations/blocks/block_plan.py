@@ -6,6 +6,9 @@ Golub, Numer. Math. 7, 269 (1965)). A diagonally dominant matrix, and one with a
 exchange: its M1 and its S have the same property.
 
 The complement takes M3 M1^-1 to compute. A stage may hold that instead of M3: it then inverts M1 once and not twice.
+
+Multiplications are counted as in Golub & Van Loan, Matrix Computations, 4th ed.: n^3 of an inverse, n^3/6 of a Cholesky
+factorisation, n m^2 - m^3/3 of a QR factorisation.
 """
 
 from __future__ import annotations
@@ -75,9 +78,8 @@ def plan_blocks(
     _check(matrix, leaf, leaf if tile is None else tile, choices)
     planner = _Planner(leaf, leaf if tile is None else tile, choices, pivot, factored)
     root = planner.node(np.asarray(matrix, dtype=np.float64), "", 0)
-    return BlockPlan(
-        root, tuple(planner.leaves), tuple(planner.blocks), tuple(planner.names), planner.multiplications
-    )
+    arrays = tuple(planner.leaves), tuple(planner.blocks), tuple(planner.names)
+    return BlockPlan(root, *arrays, planner.multiplications)
 
 
 def _check(matrix: Floats, leaf: int, tile: int, schur: Sequence[str]) -> None:
@@ -148,17 +150,17 @@ class _Planner:
         """Plan a matrix; its place in the recursion is `name`."""
         n = len(matrix)
         if n <= self._leaf:
-            self.multiplications += n**3
             regular_inverse(matrix, f"block {name}" if name else "the matrix")
+            self.multiplications += n**3
             return Leaf(self._leaf_number(matrix, name), n)
         schur = self._schur[min(depth, len(self._schur) - 1)]
         m = n // 2 if schur == "M1" else leading_size(n, self._leaf)
         order = np.arange(n)
         if schur == "exact" and self._pivot is None:
-            self.multiplications += n**3 // 6  # Cholesky, of one that is not dominant
+            self.multiplications += n**3 // 6  # at most: a dominant matrix needs no factorisation
         if schur == "exact" and (self._pivot or (self._pivot is None and not keeps_its_rows(matrix))):
-            self.multiplications += m**2 * n - m**3 // 3  # QR of m columns
             order = independent_rows(matrix[:, :m])
+            self.multiplications += n * m**2 - m**3 // 3
         rows = matrix[order]
         place = f"{name}." if name else ""
         leading = self.node(rows[:m, :m], f"{place}M1", depth + 1)
@@ -170,8 +172,8 @@ class _Planner:
             upper, lower = self._off_diagonal(rows[:m, m:]), self._off_diagonal(rows[m:, :m])
             return Stage(order, leading, leading, upper, lower)
         complement, factor = _complement(rows, m, schur, f"{place}M1")
-        if factor is not None:  # the inverse of M1, its product with M3, and that with M2
-            self.multiplications += m**3 + (n - m) * m**2 + (n - m) ** 2 * m
+        if factor is not None:
+            self.multiplications += m**3 + factor.size * n  # M1^-1; M3 M1^-1, and that times M2
         factored = factor is not None and self._is_held(factor, rows[m:, :m])
         upper = self._off_diagonal(rows[:m, m:])
         lower = self._off_diagonal(factor if factor is not None and factored else rows[m:, :m])

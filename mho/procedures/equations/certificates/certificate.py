@@ -5,6 +5,8 @@
 
 The second bound is for equations in units of very different size: with R, powers of two that make the rows of like size,
 ||(R A)^-1|| ||R A|| is near the least that a scaling of the rows can make it (van der Sluis, Numer. Math. 14, 14 (1969)).
+Unknowns in units of very different size make neither bound larger than the error: what they enlarge is ||A||, from which
+nothing is proved.
 
 The residual is summed without rounding errors (products split after Dekker, Numer. Math. 18, 224 (1971); sums after
 Shewchuk, by `math.fsum`), so it is accurate to the last bits of a double, where a plain product is rounding noise.
@@ -19,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import InputError
+from mho.procedures.equations.certificates.inverse_norm import Bound, inverse_norm, norm_estimate
 
 Floats = NDArray[np.float64]
 
@@ -77,14 +80,6 @@ def norm(vector: Floats) -> float:
     return math.hypot(*vector.tolist())
 
 
-def _norms(matrix: Floats) -> tuple[float, float]:
-    """Return ||A||, and an upper bound of ||A^-1||, infinite where A is singular in float64."""
-    values = np.linalg.svd(matrix, compute_uv=False)
-    largest = float(values[0])
-    smallest = float(values[-1]) - len(matrix) * EPSILON * largest
-    return largest, 1.0 / smallest if smallest > 0.0 else math.inf
-
-
 def _power(values: Floats) -> float:
     peak = float(np.abs(values).max(initial=0.0))
     return 2.0 ** math.frexp(peak)[1] if peak > 0.0 else 1.0
@@ -107,11 +102,15 @@ class Certificate:
     rhs_norm : float
         ||b||.
     inverse_norm : float
-        ||A^-1||, from the smallest singular value in float64, taken as small as its rounding allows.
+        Upper bound of ||A^-1||; infinite where none is proved.
     error_bound : float
         Upper bound of ||x - x*|| / ||x*||; infinite where the residual gives none.
     bits : float
         -log2 of the bound: proved bits of the solution, 0 to 53.
+    by : str
+        How the bound was proved.
+    multiplications : int
+        In float64, of the proof: what is proved of the matrix, once, and what this solution takes.
     """
 
     residual: float
@@ -119,15 +118,18 @@ class Certificate:
     inverse_norm: float
     error_bound: float
     bits: float
+    by: str = ""
+    multiplications: int = 0
 
     @property
     def relative_residual(self) -> float:
         """Norm of the residual relative to the right-hand side's."""
         return self.residual / self.rhs_norm if self.residual else 0.0
 
-    def plain(self) -> dict[str, float | None]:
+    def plain(self) -> dict[str, float | str | None]:
         """Return the values by name, for the run file; infinite values are None."""
-        return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
+        values = asdict(self).items()
+        return {name: None if value in (math.inf, -math.inf) else value for name, value in values}
 
 
 class Certifier:
@@ -141,61 +143,66 @@ class Certifier:
     Attributes
     ----------
     condition : float
-        Upper bound of the condition number of R A; infinite where that is singular in float64.
+        About the condition number of R A, rather more; infinite where that is singular in float64.
+    condition_as_given : float
+        About the condition number of A.
     inverse_norm : float
         Upper bound of ||A^-1||; infinite where A is singular in float64.
     row_factors : (n,) array
         The diagonal of R; ones unless it lowers the condition number by far.
+    by : str
+        How ||(R A)^-1|| was bounded.
+    once, each : int
+        Multiplications in float64 of what is proved of A, and of each residual that is certified, once it is there.
     """
 
     def __init__(self, matrix: Floats) -> None:
         self._matrix = matrix
-        self._norm, self.inverse_norm = _norms(matrix)
         self.row_factors = np.ones(len(matrix))
-        self.condition, self._scaled_inverse_norm = self._norm * self.inverse_norm, self.inverse_norm
+        proof, self._norm, self.once = _bounded(matrix)
+        self.inverse_norm = self._scaled_inverse_norm = proof.value
+        self.condition, self.condition_as_given = self._norm * proof.value, self._norm * proof.estimate
+        self.by, self.each = proof.by, len(matrix)
         peaks = np.abs(matrix).max(axis=1)
-        if peaks.all():
-            exponents = np.frexp(peaks)[1]
-            # No factor is below 1, so that no residual vanishes by it; 2^1000 is near the largest double.
-            factors = np.ldexp(1.0, np.minimum(exponents.max() - exponents, 1000))
-            largest, inverse = _norms(factors[:, None] * matrix)
-            if largest * inverse * WORTH < self.condition:
-                self.row_factors = factors
-                self.condition, self._scaled_inverse_norm = largest * inverse, inverse
-
-    @property
-    def once(self) -> int:
-        """Multiplications of its singular values, twice: 4/3 n^3 each (Golub and Van Loan, section 8.6)."""
-        return 8 * len(self._matrix) ** 3 // 3
-
-    @property
-    def each(self) -> int:
-        """Multiplications of a certificate beside the residual's."""
-        return 2 * len(self._matrix)
-
-    @property
-    def condition_as_given(self) -> float:
-        """Upper bound of the condition number of A itself."""
-        return self._norm * self.inverse_norm
+        if not peaks.all():
+            return
+        exponents = np.frexp(peaks)[1]
+        # No factor is below 1, so that no residual vanishes by it; 2^1000 is near the largest double.
+        factors = np.ldexp(1.0, np.minimum(exponents.max() - exponents, 1000))
+        if factors.max() > WORTH:  # a scaling lowers a condition number by no more than its own
+            proof, size, spent = _bounded(factors[:, None] * matrix)
+            self.once += spent
+            if size * proof.value * WORTH < self.condition:
+                self.row_factors, self.condition = factors, size * proof.value
+                self._scaled_inverse_norm, self.by, self.each = proof.value, proof.by, 3 * len(matrix)
 
     @property
     def provable_bits(self) -> float:
-        """Return the bits that can be proved of a float64 solution, given the residual that rounding leaves."""
+        """Return the bits that can be proved of any float64 solution, given the residual that rounding leaves."""
         return MANTISSA - math.log2(self.condition) if self.condition < math.inf else 0.0
 
-    def require(self, bits: float) -> None:
-        """Raise `InputError` when A is singular in float64, or no float64 solution can be proved to have `bits`."""
+    def require(self, bits: float, solutions: Floats | None = None) -> None:
+        """Raise `InputError` when A is singular in float64, or a float64 solution cannot be proved to have `bits`.
+
+        Parameters
+        ----------
+        bits : float
+            0 for none: only a singular matrix is refused.
+        solutions : (n, k) array, optional
+            About the solutions that are meant; left out, all those that there may be.
+        """
         if not self.condition < math.inf:
             rows, columns = (dependent_rows_in_words(lines) for lines in (self._matrix, self._matrix.T))
             raise InputError(
-                "the matrix is singular in float64: its smallest singular value is rounding noise; rows that depend on "
+                "the matrix is singular in float64: no inverse of it can be verified; rows that depend on "
                 f"others (counted from 0): {rows}; columns: {columns}; without these columns the rest can be solved by "
                 "least squares"
             )
-        if bits > self.provable_bits:
+        provable = self.provable_bits if solutions is None else self.provable_bits_of_all(solutions)
+        if bits > max(provable, 0.0):
             raise InputError(
                 f"{bits:g} bits cannot be had with a condition number of {self.condition:.3g}: a solution in float64 can "
-                f"be proved to {int(self.provable_bits)}; ask for no more, or for a tolerance of the residual"
+                f"be proved to {int(max(provable, 0.0))}; ask for no more, or for a tolerance of the residual"
             )
 
     def answer(self, solution: Floats) -> Floats:
@@ -206,6 +213,19 @@ class Certifier:
         """Return the bits that can be proved of a solution, given the residual that rounding it leaves."""
         length = norm(self.answer(solution))
         return -math.log2(self.inverse_norm * self.smallest_residual(solution) / length) if length else 0.0
+
+    def provable_bits_of_all(self, solutions: Floats) -> float:
+        """Return the bits that can be proved of each of several solutions, (n, k); units of unknowns cost none of them.
+
+        Rounding x leaves a residual of at most |A| |x| 2^-53, element by element (Skeel, J. ACM 26, 494 (1979)).
+        """
+        found = []
+        for x in solutions.T[solutions.any(axis=0)]:
+            with np.errstate(over="ignore", invalid="ignore"):
+                left = self.row_factors * (np.abs(self._matrix) @ np.abs(x))
+            error = self._scaled_inverse_norm * norm(left) * 2.0**-MANTISSA / norm(x)
+            found.append(-math.log2(error) if 0.0 < error < math.inf else 0.0)
+        return max(self.provable_bits, min(found, default=float(MANTISSA)))
 
     def smallest_residual(self, solution: Floats) -> float:
         """Return the largest norm of the residual left by rounding a solution to float64: ||A|| ||x|| 2^-53."""
@@ -233,8 +253,7 @@ class Certifier:
         measured : float, optional
             ||R (b - A x)||, as `measure` returns it; left out, `residual` alone proves.
         """
-        rounding = 1.0 + len(solution) * EPSILON
-        most, length = residual * rounding, norm(self.answer(solution))
+        rounding, length = 1.0 + len(solution) * EPSILON, norm(self.answer(solution))
         proofs = [(self.inverse_norm, residual), (self._scaled_inverse_norm, measured)]
         error = min(
             (
@@ -245,7 +264,19 @@ class Certifier:
             default=math.inf,
         )
         bound = error / (length - error) if error < length < math.inf else math.inf
-        if 0.0 in (residual, measured):  # as of a right-hand side of zeros
+        regular = min(self.inverse_norm, self._scaled_inverse_norm) < math.inf
+        if regular and 0.0 in (residual, measured):  # as of a right-hand side of zeros
             bound = 0.0
         bits = min(max(-math.log2(bound), 0.0), float(MANTISSA)) if bound > 0.0 else float(MANTISSA)
-        return Certificate(most, rhs_norm, self.inverse_norm, bound, bits)
+        told = self.inverse_norm, bound, bits, self.by, self.once + self.each
+        return Certificate(residual * rounding, rhs_norm, *told)
+
+    def unproved(self, solution: Floats, residual: float, rhs_norm: float) -> Certificate:
+        """Return what the norm of its residual alone tells of a solution."""
+        return Certificate(residual * (1.0 + len(solution) * EPSILON), rhs_norm, math.inf, math.inf, 0.0)
+
+
+def _bounded(matrix: Floats) -> tuple[Bound, float, int]:
+    """Return an upper bound of ||A^-1||, about ||A||, and the multiplications of both."""
+    proof, (size, spent) = inverse_norm(matrix), norm_estimate(matrix)
+    return proof, size, proof.multiplications + spent

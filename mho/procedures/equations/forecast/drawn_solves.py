@@ -29,8 +29,10 @@ QUANTITIES = (
     "joules",
     "loop_slowest",
     "loop_damping",
+    "cycles_saved",
+    "digital_ratio",
 )
-"""Entries of a solve's summary that are forecast; None in it counts as infinite."""
+"""Entries of a solve's summary that are forecast; None in it counts as infinite, and one that is not there is left out."""
 
 Execute = Callable[[Any, Bench, Stream], Any]
 Plan = Callable[[Bench, np.random.Generator], Any]
@@ -87,7 +89,11 @@ def draw_solves(
         yield DrawnSolve(
             summary["converged"],
             summary["reason"],
-            {name: math.inf if summary[name] is None else float(summary[name]) for name in QUANTITIES},
+            {
+                name: math.inf if summary[name] is None else float(summary[name])
+                for name in QUANTITIES
+                if name in summary
+            },
             summary["solve_seconds"],
             operations(summary),
         )

@@ -40,7 +40,10 @@ class SolveForecast:
     def of(cls, drawn: Sequence[DrawnSolve]) -> Self:
         """Return the forecast that drawn solves make."""
         ended = [one for one in drawn if one.values]
-        found = {name: prediction_interval([one.values[name] for one in ended]) for name in QUANTITIES}
+        found = {
+            name: prediction_interval([one.values[name] for one in ended if name in one.values])
+            for name in QUANTITIES
+        }
         reasons = Counter(
             one.reason.partition(",")[0].partition(";")[0] for one in drawn if not one.converged
         )
@@ -65,6 +68,7 @@ class SolveForecast:
         for name, what, form in (
             ("forecast_rho", "rho", "{:.3f}"),
             ("cycles_to_goal", "cycles", "{:.0f}"),
+            ("cycles_saved", "cycles saved by the chip", "{:.0f}"),
             ("virtual_seconds", "s on the bench's clock", "{:.3g}"),
         ):
             if interval := self.intervals.get(name):

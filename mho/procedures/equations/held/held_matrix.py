@@ -288,9 +288,10 @@ class HeldMatrix:
     def summary(self) -> dict[str, Any]:
         """Return what it took so far, for a run's result."""
         matrix, plan = self._matrix, self._matrix.plan
+        condition = self._plan.system.certifier.condition_as_given
         return {
             "size": self.size,
-            "condition": self._plan.system.certifier.condition_as_given,
+            "condition": condition if np.isfinite(condition) else None,
             "encoding": plan.encoding_name,
             "shift": plan.shift,
             "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
@@ -324,8 +325,7 @@ class HeldMatrix:
         for column in nonzero[np.unique(places)]:
             rhs, residual = columns[:, column, None], float(found.residuals[column])
             goal = Goal(self.bits, residual) if bits is None else Goal(bits, self._procedure.tolerance)
-            reference = np.asarray(np.linalg.solve(system.matrix, rhs), dtype=np.float64)
-            one = replace(system, rhs=rhs, given_rhs=rhs, reference=reference, goal=goal)
+            one = system.for_right_hand_sides(rhs, rhs, goal)
             met = bits is None or bool(found.converged[column])
             self._sampled.append(_Sampled(one, int(found.cycles[column]) if met else None))
 
@@ -364,7 +364,7 @@ class HeldMatrix:
         return columns, kept
 
     def _inverted(self, residuals: Floats) -> Floats:
-        """Return about S^-1 R, (n, k). A loop that rails meanwhile, as cells move, is programmed again, shifted further."""
+        """Return about S^-1 R, (n, k). A loop that rails meanwhile, as cells move, is shifted further."""
         self._stream.check()
         while True:
             try:
@@ -421,11 +421,8 @@ class HeldMatrix:
 
     def _solved(self, columns: Floats, bits: int) -> HeldAnswers:
         """Solve until the bits are proved: many columns together, and one by one where that does not do."""
-        first = self._plan.system
-        first.certifier.require(bits)
         goal = Goal(bits, self._procedure.tolerance)
-        reference = np.asarray(np.linalg.solve(first.matrix, columns), dtype=np.float64)
-        system = replace(first, rhs=columns, given_rhs=columns, reference=reference, goal=goal)
+        system = self._plan.system.for_right_hand_sides(columns, columns, goal)
         count = columns.shape[1]
         solutions, cycles = np.zeros_like(columns), np.zeros(count, np.int64)
         open_ = ~system.zeros
@@ -435,7 +432,7 @@ class HeldMatrix:
                 self._together(system, part[open_[part]], solutions, cycles, open_)
         one_by_one = RefinedAnswers(
             system,
-            reference,
+            system.reference,
             self._matrix,
             self._bench,
             self._stream,

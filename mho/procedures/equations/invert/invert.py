@@ -24,6 +24,7 @@ from mho.procedures.cells.programming.record.blocks import PULSES_PER_CELL, Bloc
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.algorithms.conditioned_matrices import condition_numbers, positive_definite
+from mho.procedures.equations.circuits.loop_table import loop_table, record_loop
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
     check_limits,
@@ -180,7 +181,11 @@ class Invert(Procedure):
         contents = contents_of(plan.blocks(), plan.chip.level_scale())
         count, vectors, size = plan.systems.solutions.shape
         return Layout(
-            (contents.pulses, *tables(self.scales, count, vectors, size, self.steps)),
+            (
+                contents.pulses,
+                *tables(self.scales, count, vectors, size, self.steps),
+                loop_table(plan.chip, count * (size + 1)),
+            ),
             contents.maps,
             loop_arrays(plan.systems),
             default="inversions",
@@ -234,6 +239,7 @@ class Invert(Procedure):
             failed = program(programmer, loop.cells.first_slice(), stream, images)
             if rest := loop.cells.aim_second_slice():
                 failed += program(programmer, rest, stream, images)
+            record_loop(bench, stream, loop.cells, number)
             programmed = ProgrammedLoop(loop, loop.cells.achieved(bench.input_conductance), failed)
             achieved[number] = programmed.achieved.matrix
             stream.set_array("matrices_achieved", achieved)

@@ -17,8 +17,9 @@ from mho.errors import ChipMapError
 from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.circuits.second_slice import loop_levels
-from mho.procedures.equations.planning.loop_choice import Form, Loop, LoopChooser
+from mho.procedures.equations.planning.loop_choice import Loop, LoopChooser
 from mho.procedures.equations.planning.loop_places import kinds_on
+from mho.procedures.equations.planning.resistor_shift import shifted_in_resistors
 
 Floats = NDArray[np.float64]
 
@@ -51,14 +52,11 @@ class LeavesOnChip:
     levels : Levels
     leaves : list of LeafOnChip
         By their numbers.
-    chooser : LoopChooser
-        Finds another loop for a leaf whose own does not settle.
     """
 
     chip: ChipMap
     levels: Levels
     leaves: list[LeafOnChip]
-    chooser: LoopChooser
 
     @property
     def shift(self) -> float:
@@ -69,19 +67,16 @@ class LeavesOnChip:
         """All their cells."""
         return [block for leaf in self.leaves for block in leaf.cells.blocks()]
 
-    def shift_further(self, number: int, rng: np.random.Generator) -> LeafOnChip:
-        """Replace a leaf's loop by one that is shifted further, on the same cells, and return it.
+    def shift_further(self, number: int, input_conductance: float, rng: np.random.Generator) -> LeafOnChip:
+        """Shift a leaf's loop further by its resistors, around the cells as they are, and return the leaf.
 
         Raises
         ------
         ConvergenceError
-            When there is none.
+            As `shifted_in_resistors`.
         """
         leaf = self.leaves[number]
-        chooser = replace(self.chooser, kinds=(leaf.loop.candidate.encoding.kind,))
-        form = Form(leaf.loop.preconditioning, leaf.loop.matrix)
-        loop = chooser.shifted([form], rng, beyond=leaf.loop.candidate.shift)
-        cells = leaf.cells.holding(loop.candidate.encoding)
+        loop, cells = shifted_in_resistors(leaf.loop, leaf.cells, input_conductance, rng)
         self.leaves[number] = replace(leaf, loop=loop, cells=cells)
         return self.leaves[number]
 
@@ -116,7 +111,7 @@ class LeafPlaces:
             placed, encoding = _first(place, loop), loop.candidate.encoding
             cells = LoopOnCells.on(self.chip, placed, encoding, self.levels, self.slice_ratio)
             leaves.append(LeafOnChip(loop, cells))
-        return LeavesOnChip(self.chip, self.levels, leaves, self.chooser)
+        return LeavesOnChip(self.chip, self.levels, leaves)
 
 
 def place_leaves(

@@ -1,13 +1,14 @@
 """The systems A X = B of a solve, as real ones with their float64 solutions, and the goal that a solution must meet.
 
-One with more equations than unknowns is solved in the sense of least squares, by a square system in place of A.
+Where only residuals are asked for, nothing of order n^3 is computed: there are no float64 solutions then. A system with
+more equations than unknowns is solved in the sense of least squares, by a square system in place of A.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,14 @@ from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.errors import InputError
 from mho.procedures.equations.certificates.certificate import Certificate, Certifier, norm
 from mho.procedures.equations.certificates.least_squares_certificate import AugmentedCertifier
+from mho.procedures.equations.certificates.residual_certificate import ResidualCertifier
 from mho.procedures.equations.planning.least_squares import SquareForm, least_squares_solution, square_form
 
 Floats = NDArray[np.float64]
+Proof = Literal["proved", "residual"]
+
+PROOFS: tuple[Proof, ...] = get_args(Proof)
+"""What a certificate rests on: a proved bound of ||A^-1||, or the residual and what n^2 operations prove beside it."""
 
 DIGIT_BITS = 3  # bits per cell, until the chip's number of levels is known
 
@@ -50,6 +56,10 @@ class Goal:
             return f"{certificate.bits:.1f} of {self.bits} bits are proved"
         return f"the residual is {certificate.relative_residual:.2e}, the tolerance {self.tolerance:g}"
 
+    def of_residual(self) -> Goal:
+        """Return the goal with a tolerance, 2^-bits where none is given."""
+        return self if self.tolerance is not None else replace(self, tolerance=2.0**-self.bits)
+
 
 @dataclass(frozen=True)
 class LinearSystem:
@@ -62,7 +72,7 @@ class LinearSystem:
     matrix, rhs : (N, N), (N, k) arrays
         The systems as real ones, a right-hand side a column: A and B, or a square form of least squares.
     reference : (n, k) array
-        The solutions X of A X = B in float64, as real ones.
+        The solutions X of A X = B in float64, as real ones; NaN where only residuals are asked for.
     digits : int
         Approximate number of cells that the matrix takes in slices, without zeros.
     certifier : Certifier
@@ -90,6 +100,7 @@ class LinearSystem:
         goal: Goal,
         count: int | None = None,
         least_squares: str = "auto",
+        proof: Proof = "proved",
     ) -> LinearSystem:
         """Read matrix and right-hand sides, and refuse a system without a solution that could meet the goal.
 
@@ -104,6 +115,8 @@ class LinearSystem:
             Number of random right-hand sides; one where left out.
         least_squares : str
             "auto", "normal" or "augmented": by which square system one of more rows than columns is solved.
+        proof : str
+            One of `PROOFS`. With "residual" the goal is one of the residual.
 
         Raises
         ------
@@ -127,19 +140,57 @@ class LinearSystem:
         )
         a, b = to_real(given), to_real_vector(given_rhs.T).T
         b = b.reshape(len(b), -1)
-        bits = goal.bits if goal.tolerance is None else 0
-        if rows > columns:
-            reference = least_squares_solution(a, b)
-            form = square_form(a, b, reference, least_squares, bits)
-            _check_peaks(b, reference)
-            digits = _digits(form.matrix, goal.bits)
-            square = (form.matrix, form.rhs, reference, digits, form.certifier)
-            return cls(given, given_rhs, *square, goal, form)
-        digits, certifier = _digits(a, goal.bits), Certifier(a)
-        certifier.require(bits)
-        reference = np.asarray(np.linalg.solve(a, b), dtype=np.float64)
+        if rows == columns:
+            return cls._square(given, given_rhs, a, b, goal, proof)
+        if proof == "residual":
+            raise InputError(
+                f"the matrix has {rows} rows and {columns} columns, and least squares need its singular values, which "
+                "is of order n^3: give certificate = proved, or a square system"
+            )
+        reference = least_squares_solution(a, b)
+        form = square_form(a, b, reference, least_squares, goal.bits if goal.tolerance is None else 0)
         _check_peaks(b, reference)
-        return cls(given, given_rhs, a, b, reference, digits, certifier, goal)
+        digits = _digits(form.matrix, goal.bits)
+        square = (form.matrix, form.rhs, reference, digits, form.certifier)
+        return cls(given, given_rhs, *square, goal, form)
+
+    @classmethod
+    def _square(
+        cls, given: NDArray[Any], given_rhs: NDArray[Any], a: Floats, b: Floats, goal: Goal, proof: Proof
+    ) -> LinearSystem:
+        certifier = Certifier(a) if proof == "proved" else ResidualCertifier(a)
+        unsolved = cls(given, given_rhs, a, b, b, _digits(a, goal.bits), certifier, goal)
+        system = unsolved.for_right_hand_sides(b, given_rhs, goal)
+        _check_peaks(b, system.reference)
+        return system
+
+    def for_right_hand_sides(self, rhs: Floats, given_rhs: NDArray[Any], goal: Goal) -> LinearSystem:
+        """Return the system of the same square matrix with other right-hand sides (n, k), and their goal.
+
+        Raises
+        ------
+        InputError
+            For a matrix that is singular, and more bits than float64 holds of one of the solutions.
+        """
+        if self.residual_only:
+            reference, goal = np.full_like(rhs, np.nan), goal.of_residual()
+        else:
+            self.certifier.require(0.0)
+            reference = np.asarray(np.linalg.solve(self.matrix, rhs), dtype=np.float64)
+            self.certifier.require(goal.bits if goal.tolerance is None else 0, reference)
+        return replace(self, rhs=rhs, given_rhs=given_rhs, reference=reference, goal=goal)
+
+    @property
+    def residual_only(self) -> bool:
+        """Whether only residuals are asked for; an error bound may be proved all the same."""
+        return isinstance(self.certifier, ResidualCertifier)
+
+    @property
+    def provable_bits(self) -> float:
+        """Bits that can be proved of solutions in float64, given the residual that rounding leaves."""
+        if self.square_form is not None or self.residual_only:
+            return self.certifier.provable_bits
+        return self.certifier.provable_bits_of_all(self.reference)
 
     @property
     def zeros(self) -> NDArray[np.bool_]:
@@ -200,9 +251,10 @@ class LinearSystem:
 
     def good_enough(self, solution: Floats, size: float, column: int) -> bool:
         """Return whether a solution with a residual of this size, as `measure` returns it, meets the goal."""
-        residual = size if self.goal.tolerance is not None else math.inf
         rhs = norm(self.rhs[:, column])
-        return self.goal.met(self.certifier.certify(solution, residual, rhs, size))
+        if self.goal.tolerance is not None:
+            return self.goal.met(self.certifier.unproved(solution, size, rhs))
+        return self.goal.met(self.certifier.certify(solution, math.inf, rhs, size))
 
     def exhausted(self, solution: Floats, residual: float) -> bool:
         """Return whether no solution in float64 has a smaller residual than this one."""
@@ -214,10 +266,10 @@ def _digits(matrix: Floats, bits: int) -> int:
 
 
 def _check_peaks(rhs: Floats, reference: Floats) -> None:
-    """Raise `InputError` for right-hand sides and solutions whose scale float64 does not hold."""
+    """Raise `InputError` for right-hand sides and solutions whose scale float64 does not hold; NaN are not known."""
     for what, values in (("right-hand side", rhs), ("solution", reference)):
         peaks = np.abs(values).max(axis=0)
-        wrong = peaks[(peaks != 0.0) & ~((peaks >= PEAKS[0]) & (peaks <= PEAKS[1]))]
+        wrong = peaks[(peaks != 0.0) & ~np.isnan(peaks) & ~((peaks >= PEAKS[0]) & (peaks <= PEAKS[1]))]
         if wrong.size:
             raise InputError(
                 f"the largest magnitude of the {what} is {wrong[0]:.3g}; scale the system to between "

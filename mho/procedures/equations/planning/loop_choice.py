@@ -19,6 +19,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ConvergenceError
 from mho.procedures.equations.algorithms.directions import Method
+from mho.procedures.equations.certificates.certificate import WORTH
 from mho.procedures.equations.planning.drawn_loops import DrawnLoops
 
 Floats = NDArray[np.float64]
@@ -115,7 +116,7 @@ class LoopChooser:
             A, regular.
         """
         forms = _forms(matrix)
-        return self._unshifted(forms, rng) or self.shifted(forms, rng)
+        return self._unshifted(forms, rng) or self._shifted(forms, rng)
 
     def unshifted(self, matrix: Floats, rng: np.random.Generator) -> Loop | None:
         """Return the loop with the fewest expected cycles among those that settle as they are; None where none does."""
@@ -125,8 +126,8 @@ class LoopChooser:
         found = [loop for form in forms for loop in self._settling(form, 0.0, rng)]
         return min(found, key=lambda loop: loop.cycles) if found else None
 
-    def shifted(self, forms: Sequence[Form], rng: np.random.Generator, beyond: float = 0.0) -> Loop:
-        """Return the loop with the smallest shift above `beyond` that settles; of several forms the one with fewest cycles.
+    def _shifted(self, forms: Sequence[Form], rng: np.random.Generator) -> Loop:
+        """Return the loop with the smallest shift that settles; of several forms the one with fewest cycles.
 
         The last shift tried makes the matrix diagonally dominant: its loop settles whatever the matrix is.
         """
@@ -134,8 +135,7 @@ class LoopChooser:
             found = []
             for form in forms:
                 shift = form.dominating if share is None else share * form.spectral_radius
-                if shift > beyond:
-                    found += self._settling(form, shift, rng)
+                found += self._settling(form, shift, rng)
             if found:
                 return min(found, key=lambda loop: loop.cycles)
         raise ConvergenceError(
@@ -200,11 +200,18 @@ def _why_not(candidate: Candidate) -> str:
 
 
 def _forms(matrix: Floats) -> list[Form]:
-    """Return the forms to try: as given, with exchanged rows, and equilibrated with exchanged rows."""
+    """Return the forms to try: as given, with exchanged rows, and equilibrated with exchanged rows.
+
+    Where scaling lowers the condition number by far, the last alone: a residual that is small in the other forms, by which
+    they would be judged, is small in the largest rows only.
+    """
     tried = [Preconditioning.none(len(matrix))]
     exchanging, equilibrating = Preconditioning.exchanging(matrix), Preconditioning.equilibrating(matrix)
     if exchanging.exchanges:
         tried.append(exchanging)
     if equilibrating.scales:
+        scaled = equilibrating.matrix(matrix)
+        if np.linalg.cond(scaled) * WORTH < np.linalg.cond(matrix):
+            return [Form(equilibrating, scaled)]
         tried.append(equilibrating)
     return [Form(form, form.matrix(matrix)) for form in tried]

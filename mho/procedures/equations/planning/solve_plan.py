@@ -25,7 +25,7 @@ from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.circuits.second_slice import loop_levels
 from mho.procedures.equations.planning.line_order import order_around_lost_cells
 from mho.procedures.equations.planning.linear_system import Goal
-from mho.procedures.equations.planning.loop_choice import Form, Loop, LoopChooser, Tried
+from mho.procedures.equations.planning.loop_choice import Loop, LoopChooser, Tried
 from mho.procedures.equations.planning.loop_places import fitting_kinds, place_loop
 from mho.procedures.equations.planning.method_choice import (
     CHOSEN,
@@ -34,6 +34,7 @@ from mho.procedures.equations.planning.method_choice import (
     MethodChoice,
     choose_method,
 )
+from mho.procedures.equations.planning.resistor_shift import shifted_in_resistors
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +59,7 @@ class SolvePlan:
     cells : LoopOnCells
         The loop on the inverting arrays.
     chooser : LoopChooser
-        Finds another loop where this one does not settle.
+        That found the loop.
     choice : MethodChoice
         The method of refinement, and how it was chosen.
     """
@@ -147,21 +148,16 @@ class SolvePlan:
         achieved = self.cells.achieved(input_conductance)
         return achieved.slowest.real, achieved.damping
 
-    def shift_further(self, rng: np.random.Generator) -> SolvePlan:
-        """Return the plan with a loop that is shifted further, on the same cells, for one that does not settle.
+    def shift_further(self, input_conductance: float, rng: np.random.Generator) -> SolvePlan:
+        """Return the plan with its loop shifted further by its resistors, around the cells as they are.
 
         Raises
         ------
         ConvergenceError
-            When there is none.
+            As `shifted_in_resistors`.
         """
-        form = Form(self.preconditioning, self.loop.matrix)
-        kinds = (self.encoding.kind,)
-        # A run declares its maps before it begins.
-        arrays = 1 if self.cells.negative is None else self.chooser.arrays
-        chooser = replace(self.chooser, kinds=kinds, arrays=arrays)
-        loop = chooser.shifted([form], rng, beyond=self.candidate.shift)
-        return replace(self, loop=loop, cells=self.cells.holding(loop.candidate.encoding))
+        loop, cells = shifted_in_resistors(self.loop, self.cells, input_conductance, rng)
+        return replace(self, loop=loop, cells=cells)
 
     def around_lost_cells(self, input_conductance: float, rng: np.random.Generator) -> SolvePlan | None:
         """Return the plan with the loop on the same lines in another order, in which its lost cells do less harm.

@@ -36,7 +36,7 @@ class PreparedSolve:
     on_chip : SolvePlan or BlockSolvePlan
         Encoding and placement of the matrix.
     sliced : (n, k) array
-        The solutions of the matrix as the slices hold it.
+        The solutions of the matrix as the slices hold it; NaN where only residuals are asked for.
     slices_wanted : int
         Number of slices required by the bits; the chip may have room for fewer. 0 for products in float64.
     settings : WriteVerifySettings
@@ -81,8 +81,10 @@ class PreparedSolve:
 
 
 def solutions_as_sliced(plan: SolvePlan, system: LinearSystem) -> Floats:
-    """Return the solutions (n, k) of the matrix as the chip's products hold it."""
+    """Return the solutions (n, k) of the matrix as the chip's products hold it; NaN where only residuals count."""
     form = plan.preconditioning
+    if system.residual_only:
+        return system.reference
     try:
         held = np.linalg.solve(plan.held, form.equations(system.rhs))
     except np.linalg.LinAlgError:

@@ -63,7 +63,7 @@ class ProgrammedLeaves:
         return self._clamped + sum(loop.clamped for loop in self._loops)
 
     def settle(self) -> None:
-        """Close the loop of each leaf for a trial; one that does not settle is programmed again, shifted further.
+        """Close the loop of each leaf for a trial; one that does not settle is shifted further.
 
         Raises
         ------
@@ -107,9 +107,8 @@ class ProgrammedLeaves:
                 "cells, or use a chip with tighter ones"
             )
         self._shifts[number] += 1
-        leaf = self._plan.shift_further(number, self._rng)
+        leaf = self._plan.shift_further(number, self._bench.input_conductance, self._rng)
         shift = leaf.loop.candidate.shift
-        self._stream.say(f"leaf {number}: {why}; it is programmed again, shifted by {shift:.3g}", "WARNING")
-        self._program([leaf.cells])
+        self._stream.say(f"leaf {number}: {why}; its resistors now shift it by {shift:.3g}", "WARNING")
         self._clamped += self._loops[number].clamped
         self._loops[number] = self._loop(leaf)

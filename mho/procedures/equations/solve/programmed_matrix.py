@@ -21,6 +21,7 @@ from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record.blocks import Block
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.circuits.inversion import AnalogueInverse
+from mho.procedures.equations.circuits.loop_table import record_loop
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.planning.drawn_loops import DrawnLoops
 from mho.procedures.equations.planning.method_choice import MethodChoice
@@ -52,9 +53,8 @@ COUNTS = (
 SCALING = 3
 """Multiplications of each element that an INV takes: to the converters' range, and back by two factors."""
 
-LOOPS = (
-    7  # times that a loop which does not settle is planned again: its lines in another order, and each shift
-)
+LOOPS = 12
+"""Times that a loop which does not settle is changed: its lines in another order, and larger and larger shifts."""
 
 
 def mostly_failed(programmer: Programmer, blocks: Sequence[Block]) -> bool:
@@ -253,12 +253,13 @@ class ProgrammedMatrix:
             self._program_loop()
             if self.plan.tiles:
                 self.programmer.program(self.plan.tiles)
+        record_loop(self._bench, self._stream, self.plan.cells, self._loops)
         say_failed_cells(self.failed, self._stream)
 
     def settle(self, trial: Floats) -> None:
         """Forecast contraction and stability from the achieved conductances, then close the loop and feed it with `trial`.
 
-        A loop that does not settle is programmed again, shifted further.
+        A loop that does not settle is changed by `shift_further`.
 
         Raises
         ------
@@ -271,12 +272,12 @@ class ProgrammedMatrix:
         self._confirm_method(trial)
 
     def shift_further(self, why: str) -> None:
-        """Plan and program the loop again: once with its lines in another order where cells are lost, then shifted further.
+        """Change the loop: once program its lines in another order where cells are lost, then shift it by its resistors.
 
         Raises
         ------
         ConvergenceError
-            When every shift has been tried.
+            When it settles with none of `LOOPS` changes.
         """
         if self._loops == LOOPS:
             raise ConvergenceError(
@@ -289,13 +290,16 @@ class ProgrammedMatrix:
             moved = self.plan.around_lost_cells(self._bench.input_conductance, self._rng)
         if moved is not None:
             self.plan, self._moved = moved, True
-            how = "with its lines in another order, around the cells that are lost"
+            how = (
+                "the loop is programmed again with its lines in another order, around the cells that are lost"
+            )
+            self._stream.say(f"{why}; {how}", "WARNING")
+            self._program_loop()
         else:
-            self.plan = self.plan.shift_further(self._rng)
-            how = f"shifted by {self.plan.candidate.shift:.3g}"
-        self._stream.say(f"{why}; the loop is programmed again, {how}", "WARNING")
-        self._program_loop()
-        self._stream.set_array("digits_invert", self.plan.cells.positive.digits)
+            self.plan = self.plan.shift_further(self._bench.input_conductance, self._rng)
+            how = f"its resistors now shift the loop by {self.plan.candidate.shift:.3g}, around the cells as they are"
+            self._stream.say(f"{why}; {how}", "WARNING")
+        record_loop(self._bench, self._stream, self.plan.cells, self._loops)
         self._clamped, self._inverse = self.clamped, None
 
     def calibrate(self) -> None:

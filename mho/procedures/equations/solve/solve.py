@@ -27,6 +27,7 @@ from mho.procedures.cells.programming.record.blocks import PULSES_PER_CELL
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.algorithms.directions import METHODS, Method
+from mho.procedures.equations.circuits.loop_table import loop_table
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
     check_limits,
@@ -45,7 +46,7 @@ from mho.procedures.equations.planning.block_solve_plan import (
     plan_block_solve,
 )
 from mho.procedures.equations.planning.least_squares import FORMS
-from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
+from mho.procedures.equations.planning.linear_system import PROOFS, Goal, LinearSystem
 from mho.procedures.equations.planning.method_choice import CHOSEN
 from mho.procedures.equations.planning.schwarz_solve_plan import (
     BLOCKS,
@@ -107,15 +108,19 @@ from mho.runs.standard_figures import OF_LEVELS, convergence_figure, cycle_figur
 Floats = NDArray[np.float64]
 
 
+UNPROVED = "residual only: no error bound is proved"
+
+
 class Solve(Procedure):
     """Solve a system of linear equations to digital precision with analogue INV and MVM (HP-INV)."""
 
     # In version 1 a tolerance of 0 meant none given; in 2 the method was a line search, in 3 auto was GCR; in 4 recursive
-    # blocks were BlockAMC's; in 5 auto took the fewest cycles.
+    # blocks were BlockAMC's; in 5 auto took the fewest cycles, certificates came from singular values, and rho was read off
+    # the residual's curve.
     version: ClassVar[str] = "6"
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "6": ("measured_rho",)
-    }  # was read off the residual's curve
+        "6": ("certificate", "certificate.*", "bits", "measured_rho")
+    }
     title: ClassVar[str] = "Solve A x = b"
     group: ClassVar[str] = "Linear equations"
 
@@ -128,6 +133,7 @@ class Solve(Procedure):
     method = ListParameter("Method of refinement", choices=[*CHOSEN, *METHODS], default="auto")
     residual = ListParameter("Residual from", choices=["auto", "analogue", "float64"], default="auto")
     least_squares = ListParameter("Least squares by", choices=["auto", *FORMS], default="auto")
+    certificate = ListParameter("Certificate", choices=list(PROOFS), default="proved")
     certify = BooleanParameter("Enclose the exact solution, with proof", default=False)
     encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
     leaf = IntegerParameter("Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=4096)
@@ -167,6 +173,11 @@ class Solve(Procedure):
             raise InputError(
                 f"count is {self.count}, which is of random right-hand sides; leave it out where they are given"
             )
+        if self.certify and self.certificate == "residual":
+            raise InputError(
+                "certify encloses the solution by an inverse, which is of order n^3; leave it out, or give certificate = "
+                "proved"
+            )
         return LinearSystem.load(
             self.matrix,
             self.rhs,
@@ -174,6 +185,7 @@ class Solve(Procedure):
             Goal(self.bits, self.tolerance),
             self.count,
             self.least_squares,
+            self.certificate,
         )
 
     def prepare(self, given: LinearSystem, bench: Bench, rng: np.random.Generator) -> PreparedSolve:
@@ -190,6 +202,9 @@ class Solve(Procedure):
         def slices(held: Floats) -> tuple[int, int]:
             # Enough slices that rounding the matrix changes the solution by less than the requested bits.
             nonlocal wanted
+            if given.residual_only:
+                wanted = slice_count(self.bits, digit_bits)
+                return wanted, min(wanted, slice_count(self.correction_bits, digit_bits))
             error = 2.0**-self.bits * float(np.linalg.svd(held, compute_uv=False)[-1])
             wanted = slices_needed(held, self.bits, error, digit_bits)
             return wanted, min(wanted, slice_count(self.correction_bits, digit_bits))
@@ -266,7 +281,11 @@ class Solve(Procedure):
         tables = (cycles, PRODUCTS, WITHOUT_CHIP, answers_table(system))
         of_cycles = (
             convergence_figure(
-                int(self.bits), self.tolerance, columns=system.count, beside=WITHOUT_CHIP.name
+                int(self.bits),
+                system.goal.tolerance,
+                columns=system.count,
+                errors=not system.residual_only,
+                beside=WITHOUT_CHIP.name,
             ),
             *cycle_figures(int(self.bits), columns=system.count, beside=WITHOUT_CHIP.name),
         )
@@ -276,7 +295,7 @@ class Solve(Procedure):
             return Layout(tables, (), arrays, default="cycles", figures=of_cycles)
         blocks = contents_of(on_chip.blocks(), on_chip.levels)
         return Layout(
-            (blocks.pulses, *tables),
+            (blocks.pulses, *tables, loop_table(on_chip.chip, on_chip.encoding.order)),
             blocks.maps,
             solve_arrays(system, on_chip) + enclosing,
             default="cycles",
@@ -314,7 +333,10 @@ class Solve(Procedure):
             "draws": ("no forecast", "the default's"),
             "leaf": (str(plan.leaf), "the arrays' and converters'"),
             "overlap": (str(self._layers()), "that of the blocks"),
-            "tolerance": (f"what proves {self.bits} bits", "the bits'"),
+            "tolerance": (
+                f"2^-{self.bits}" if plan.system.residual_only else f"what proves {self.bits} bits",
+                "the bits'",
+            ),
             "write_verify": (settings_text(plan.settings), "the chip map's"),
         }
 
@@ -333,9 +355,9 @@ class Solve(Procedure):
     def run_title(self) -> str:
         """Return the name of the matrix and the precision."""
         name = Path(self.matrix).name if isinstance(self.matrix, str | Path) else "array"
-        return f"Solve {name}, " + (
-            f"{self.bits} bit" if self.tolerance is None else f"residual {self.tolerance:g}"
-        )
+        if self.tolerance is not None:
+            return f"Solve {name}, residual {self.tolerance:g}"
+        return f"Solve {name}, {self.bits} bit" + (" of residual" if self.certificate == "residual" else "")
 
     def estimate(self, given: LinearSystem, source: BenchSource) -> Estimate:
         """Estimate the pulses from the number of cells; zeros take hardly any, and inverting arrays count as full."""
@@ -472,8 +494,8 @@ class Solve(Procedure):
             answers,
             solutions,
             plan.sliced,
-            bits=int(self.bits) if self.tolerance is None else None,
-            tolerance=self.tolerance,
+            bits=int(self.bits) if system.goal.tolerance is None else None,
+            tolerance=system.goal.tolerance,
             now=bench.now(),
         )
         summary |= record_worth(plan, matrix, answers, refining, stream)
@@ -497,7 +519,10 @@ class Solve(Procedure):
         summary = result.summary
         system = plan.system
         proved = f"{math.floor(result.certificate.bits)} bits proved"
-        if system.count > 1:
+        if system.residual_only:
+            bounded = result.certificate.error_bound < math.inf
+            proved = f"{proved} by {result.certificate.by}" if bounded else UNPROVED
+        if system.count > 1 and proved != UNPROVED:
             proved = f"at least {proved} of {system.count:,} right-hand sides"
         short = "converged" if result.converged else "not converged"
         cells = verified_cells(summary["cells"], summary["cells_failed"]) if summary["cells_failed"] else ""

@@ -35,6 +35,8 @@ def say_what_slices_hold(system: LinearSystem, plan: SolvePlan, wanted: int, str
             "WARNING",
         )
         return
+    if system.residual_only:
+        return
     values = np.linalg.svd(plan.loop.matrix, compute_uv=False)
     rounding = np.linalg.norm(plan.loop.matrix - plan.multiply.matrix, 2) / values[-1]
     if system.goal.tolerance is None and rounding > 2.0**-bits:

@@ -31,7 +31,12 @@ def unconverged(answers: Sequence[Answer]) -> list[tuple[int, Answer]]:
 
 def worst_of(answers: Sequence[Answer]) -> Answer:
     """Return the answer of which the least is proved."""
-    return min(answers, key=lambda answer: (answer.converged, answer.certificate.bits))
+    return min(answers, key=_proof)
+
+
+def _proof(answer: Answer) -> tuple[bool, float, float]:
+    """Return what makes an answer the better one: the bits of a certificate end at 53, its bounds do not."""
+    return answer.converged, -answer.certificate.error_bound, -answer.certificate.relative_residual
 
 
 def summary_of(
@@ -72,7 +77,7 @@ def summary_of(
         "method": matrix.method,
         "methods_judged": [one.plain() for one in on_chip.choice.judged],
         "residual_from": "analogue" if matrix.on_chip else "float64",
-        "condition": condition_number(system.given_matrix),
+        "condition": None if system.residual_only else condition_number(system.given_matrix),
         "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
         "forecast_bits_a_cycle": _bits(matrix.rho),
         "measured_rho": max(rhos, default=None),
@@ -82,8 +87,8 @@ def summary_of(
         "cycles_to_goal": None
         if unconverged(answers)
         else max((answer.cycles for answer in answers), default=0),
-        "relative_error": largest_error(solutions, system.reference),
-        "sliced_error": largest_error(solutions, sliced),
+        "relative_error": None if system.residual_only else largest_error(solutions, system.reference),
+        "sliced_error": None if system.residual_only else largest_error(solutions, sliced),
         **where_short("solution", plain_numbers(solution), solutions.size),
         **where_short("cycles", rows, sum(map(len, rows))),
         **{f"mvm_{name}": counts[name] for name in COUNTS},

@@ -53,7 +53,7 @@ def record_worth(
         nothing=matrix.loops_lost or not _contracts(answers),
     )
     result["without_chip"] = worth.plain() | {"in_words": worth.in_words()}
-    return result
+    return result | {"cycles_saved": worth.saved, "digital_ratio": worth.plain()["digital_ratio"]}
 
 
 def _contracts(answers: Sequence[Answer]) -> bool:

@@ -48,12 +48,18 @@ class UnaidedSolve:
     curve : list of dict
         Of each cycle ``rhs``, ``cycle``, ``residual`` (relative) and ``relative_error`` to the reference.
     work : Work
+    solution : (N,) array
+        Of the square system, as given.
+    recomputed : int
+        Residuals that were taken from the solution, not carried along.
     """
 
     column: int
     cycles: int | None
     curve: list[dict[str, float]] = field(repr=False)
     work: Work
+    solution: Floats = field(default_factory=lambda: np.empty(0), repr=False)
+    recomputed: int = 0
 
 
 def sampled_columns(columns: Sequence[int]) -> list[int]:
@@ -95,7 +101,11 @@ def solve_unaided(
     def enough(unknowns: Floats, size: float) -> bool:
         return system.good_enough(form.solution(unknowns), size, column)
 
+    recomputed = 0
+
     def recompute(unknowns: Floats) -> Floats:
+        nonlocal recomputed
+        recomputed += 1
         work.digital["residual"] += size
         plain = np.asarray(rhs - held @ unknowns)
         # Products here are right to float64, so that the exact residual is wanted where the goal or rounding is near.
@@ -105,7 +115,7 @@ def solve_unaided(
         return form.equations(system.residual(form.solution(unknowns), column))
 
     curve = []
-    end = ""
+    end, solution = "", np.zeros(system.size)
     reference = system.reference[:, column]
     length = norm(reference) or 1.0
     for cycle in refine(
@@ -123,10 +133,11 @@ def solve_unaided(
         curve.append(
             _point(cycle, norm(system.unknowns(form.solution(cycle.solution)) - reference) / length, column)
         )
-        end = cycle.end
+        end, solution = cycle.end, form.solution(cycle.solution)
     work.digital["orthogonalisation"] += way.multiplications
     work.digital["preconditioning"] += 2 * len(held) * len(curve)
-    return UnaidedSolve(column, len(curve) if end == "converged" else None, curve, work)
+    cycles = len(curve) if end == "converged" else None
+    return UnaidedSolve(column, cycles, curve, work, solution, recomputed)
 
 
 class _Directed:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.instruments.simulated.physics.circuits.converters import Converter
+from mho.instruments.simulated.physics.circuits.converters import Converter, mid_tread_range
 
 
 @given(st.integers(1, 16), st.floats(-1.0, 1.0))
@@ -42,6 +42,28 @@ def test_nonlinearity_bends_dac_and_adc_by_the_inl() -> None:
     assert shifted == pytest.approx(converter.inl[code] * converter.lsb, rel=1e-6)
     # what the DAC's own curve bent, an ADC with the same curve reads as the same code
     assert converter.codes(converter.outputs(straight))[0] == pytest.approx(code, abs=1)
+
+
+def test_a_bow_is_as_large_as_asked_for_smooth_and_zero_at_both_ends() -> None:
+    for seed in range(5):
+        converter = Converter.draw(10, 0.0, 1.0, 0.0, np.random.default_rng(seed), bow=3.0)
+        assert np.abs(converter.inl).max() == pytest.approx(3.0)
+        assert converter.inl[0] == converter.inl[-1] == 0.0
+        assert np.abs(converter.dnl).max() < 0.05
+
+
+@given(st.integers(2, 16))
+def test_a_mid_tread_converter_reads_nothing_as_0_volts_and_reaches_both_ends(bits: int) -> None:
+    adc = Converter.ideal(bits, *mid_tread_range(bits, 0.4))
+    np.testing.assert_allclose(adc.readings(np.array([-0.4, 0.0, 0.4])), [-0.4, 0.0, 0.4], atol=1e-12)
+    assert abs(adc.readings(np.array([0.49 * adc.lsb]))[0]) < 1e-12
+
+
+def test_samples_have_noise_where_a_generator_is_given() -> None:
+    adc = Converter.draw(16, -0.4, 0.4, 0.0, np.random.default_rng(0), noise=5e-3)
+    volts = np.full(4000, 0.1)
+    assert adc.readings(volts, np.random.default_rng(1)).std() == pytest.approx(5e-3, rel=0.05)
+    assert np.ptp(adc.readings(volts)) == 0.0
 
 
 @pytest.mark.parametrize(

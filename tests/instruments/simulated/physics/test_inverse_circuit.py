@@ -1,16 +1,21 @@
-"""The inverting loop: by hand, its statistics, its time, its clamps and its instability."""
+"""The inverting loop: by hand, its statistics, its time, its clamps, its instability, and what its parts do not give."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
+from mho.instruments.simulated.physics.cells.conduction import cell_current
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
 from mho.instruments.simulated.physics.circuits.amplifiers import (
     CLAMP,
     AmplifierBank,
     AmplifierPreset,
+    Variation,
     amplifier_preset,
 )
+from mho.instruments.simulated.physics.circuits.excess_currents import excess_currents
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
 
 GIN = 35e-6
@@ -172,3 +177,100 @@ def test_a_load_that_ties_rows_together_enters_statics_and_dynamics() -> None:
     expected = np.linalg.solve(g + load / 100.0, -i + load @ bank.offsets)
     assert loop.settled(i[None])[0] == pytest.approx(expected, rel=1e-10)
     assert loop.step(i, np.array([1e-4]))[0] == pytest.approx(expected, rel=1e-6)
+
+
+# --- cells that are no lines ---
+
+CELLS = replace(CELL_PRESETS["pku"], nonlinearity=1.0)
+
+
+def loop_of(cells: np.ndarray, preset: CellPreset = CELLS, nonlinearity: float = 1.0) -> InverseCircuit:
+    """Return a loop of cells (rows, columns), without wires, behind ideal amplifiers."""
+    n = len(cells)
+    law = replace(preset, nonlinearity=nonlinearity)
+    excess = excess_currents(law, cells.T, cells.T, 2.5, "source line", CLAMP)
+    bank = AmplifierBank(amplifier_preset("ideal"), np.zeros(n), np.zeros(n))
+    return InverseCircuit(cells, cells.sum(axis=1) + GIN, np.zeros((n, n)), bank, 1e6, excess=excess)
+
+
+@pytest.mark.parametrize(("g", "most"), [(2e-6, 0.7e-6), (0.37e-6, 0.19e-6)])
+def test_a_loop_of_one_cell_inverts_the_law_of_the_cell(g: float, most: float) -> None:
+    # The slope of the second, a cell in HRS, is 2.3 G at 0.4 V: only Newton's method gets there.
+    cells, currents = np.array([[g]]), np.linspace(-most, most, 9)[:, None]
+    found = loop_of(cells).settled(currents)[:, 0]
+    for volts, current in zip(found, currents[:, 0], strict=True):
+        into = float(cell_current(CELLS, g, volts, 2.5, "source line"))
+        assert into == pytest.approx(-current, abs=1e-4 * most)
+    linear = loop_of(cells, nonlinearity=0.0).settled(0.5 * currents)[:, 0]
+    assert linear == pytest.approx(-0.5 * currents[:, 0] / g, rel=1e-5)
+    assert np.abs(found[0] + currents[0, 0] / g) > 0.02, (
+        "a superlinear cell needs less voltage for its current"
+    )
+
+
+def test_a_loop_of_two_cells_by_hand() -> None:
+    # Lower triangular: row 0 alone gives v0, then row 1, -i1 - I(v0), gives v1.
+    g = np.array([[4e-6, 0.0], [3e-6, 6e-6]]) + 1e-12
+    i = np.array([[-1.0e-6, 0.3e-6]])
+
+    def volts(conductance: float, current: float) -> float:
+        return float(
+            brentq(lambda v: float(cell_current(CELLS, conductance, v, 2.5, "source line")) - current, -1, 1)
+        )
+
+    first = volts(4e-6, 1.0e-6)
+    second = volts(6e-6, -0.3e-6 - float(cell_current(CELLS, 3e-6, first, 2.5, "source line")))
+    assert loop_of(g).settled(i)[0] == pytest.approx([first, second], abs=2e-5)
+    assert abs(loop_of(g, nonlinearity=0.0).settled(i)[0, 1] - second) > 2e-3
+
+
+def test_a_waveform_ends_where_the_cells_let_the_loop_rest() -> None:
+    loop = loop_of(np.array([[6e-6, 1e-6], [2e-6, 7e-6]]))
+    response = loop.step_response(np.array([1.5e-6, -1e-6]))
+    assert response.final == pytest.approx(loop.settled(np.array([[1.5e-6, -1e-6]]))[0], abs=1e-9)
+    assert response.outputs[-1] == pytest.approx(response.final, rel=1e-4)
+
+
+def test_noise_of_such_a_loop_lies_around_its_answer() -> None:
+    g = np.array([[6e-6, 1e-6], [2e-6, 7e-6]])
+    loop = loop_of(g)
+    loop.variance[:] = (0.01 * g) ** 2
+    currents = np.tile([1.5e-6, -1e-6], (4000, 1))
+    found = loop.settled(currents, np.random.default_rng(0))
+    assert found.mean(axis=0) == pytest.approx(loop.settled(currents[:1])[0], abs=3e-4)
+    assert np.all(found.std(axis=0) > 5e-4)
+
+
+def test_a_loop_without_an_answer_within_its_clamps_rails() -> None:
+    outputs = loop_of(np.array([[2e-6]])).settled(np.array([[5e-6], [-5e-6]]))
+    assert outputs[:, 0].tolist() == [-CLAMP, CLAMP]
+
+
+# --- what an amplifier has ---
+
+
+def limited(current: float) -> InverseCircuit:
+    preset = replace(amplifier_preset("ideal"), output_current=current)
+    g = np.array([[20e-6]])
+    bank = AmplifierBank(preset, np.zeros(1), np.zeros(1))
+    return InverseCircuit(g, g.sum(axis=1) + GIN, np.zeros((1, 1)), bank, 1e6, drawn=np.array([20e-6]))
+
+
+def test_an_output_stays_where_its_amplifier_has_no_more_current() -> None:
+    loop = limited(3e-6)
+    outputs = loop.settled(np.array([[2e-6], [-5e-6]]))
+    assert outputs[0, 0] == pytest.approx(-0.1, rel=1e-9), "2 uA of 3"
+    assert outputs[1, 0] == pytest.approx(3e-6 / 20e-6, rel=1e-9)
+    assert loop.asked[0] == pytest.approx(5e-6 / 20e-6, rel=1e-6)
+
+
+def test_an_amplifier_with_current_to_spare_was_asked_for_nothing() -> None:
+    loop = limited(1e-3)
+    assert loop.settled(np.array([[-5e-6]]))[0, 0] == pytest.approx(0.25, rel=1e-6)
+    assert not loop.asked.any()
+
+
+def test_a_slow_corner_settles_as_much_later_as_its_bandwidth_is_less() -> None:
+    varied = replace(ONE_POLE, variation=Variation(spread=0.2))
+    times = {corner: circuit(np.array([[20e-6]]), varied.at(corner)).slowest for corner in ("slow", "fast")}
+    assert times["fast"].real / times["slow"].real == pytest.approx(1.2 / 0.8, rel=1e-6)

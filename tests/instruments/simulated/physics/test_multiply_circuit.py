@@ -1,8 +1,12 @@
 """MVM through the board: by hand, by superposition, and its statistics against brute force."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from mho.instruments.simulated.physics.cells.conduction import cell_current
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
 from mho.instruments.simulated.physics.circuits.amplifiers import (
     SUPPLY,
     AmplifierBank,
@@ -11,6 +15,7 @@ from mho.instruments.simulated.physics.circuits.amplifiers import (
     thermal_density,
 )
 from mho.instruments.simulated.physics.circuits.converters import Converter
+from mho.instruments.simulated.physics.circuits.excess_currents import excess_currents
 from mho.instruments.simulated.physics.circuits.multiply_circuit import MultiplyCircuit
 
 R = 20e3
@@ -105,3 +110,27 @@ def test_converters_make_steps_of_both_ends() -> None:
 def test_impossible_parts_are_refused_by_name(resistance: float, bandwidth: float, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         MultiplyCircuit(np.ones((1, 1)), np.ones((1, 1)), bank(1), resistance, bandwidth)
+
+
+def test_outputs_stay_where_the_amplifier_has_no_more_voltage_or_current() -> None:
+    ports, full = np.full((64, 1), 35e-6), np.full((1, 64), 1.0)
+    rail, weak = replace(SILENT, swing=4.0), replace(SILENT, output_current=50e-6)
+    for preset, level in ((rail, 4.0), (weak, 50e-6 * R)):
+        circuit = MultiplyCircuit(ports, np.zeros((64, 1)), bank(1, preset), R, 1e-6)
+        assert circuit.outputs(full, rng())[0, 0] == -level
+        assert circuit.asked == pytest.approx(64 * 35e-6 * R, rel=1e-4)
+        spared = MultiplyCircuit(ports, np.zeros((64, 1)), bank(1, preset), R, 1e-6)
+        assert spared.outputs(0.01 * full, rng())[0, 0] == pytest.approx(-0.01 * 64 * 35e-6 * R, rel=1e-3)
+        assert spared.asked == 0.0
+
+
+def test_cells_that_are_no_lines_add_what_each_of_them_carries() -> None:
+    law = replace(CELL_PRESETS["pku"], nonlinearity=1.0)
+    ports = rng().uniform(0.4e-6, 10e-6, (8, 3))
+    volts = rng().uniform(-0.3, 0.3, (5, 8))
+    excess = excess_currents(law, ports, ports, 2.5, "bit line", 0.4)
+    circuit = MultiplyCircuit(ports, np.zeros((8, 3)), bank(3), R, 1e-9, excess=excess)
+    exact = -R * cell_current(law, ports, volts[:, :, None], 2.5).sum(axis=1)
+    assert circuit.outputs(volts, rng()) == pytest.approx(exact, abs=2e-6)
+    assert circuit.moments(volts)[0] == pytest.approx(exact, abs=2e-6)
+    assert np.abs(-R * volts @ ports - exact).max() > 2e-3

@@ -184,3 +184,23 @@ def test_the_run_says_that_its_window_is_below_the_noise(tmp_path):
     with RunFile(result.path) as file:
         warnings = [entry.message for entry in file.log() if entry.level == "WARNING"]
     assert any("a verify read is less sure than its window" in one for one in warnings)
+
+
+@pytest.mark.parametrize(("preset", "fits"), [("stanford", False), ("pku", True)])
+def test_levels_that_the_cells_do_not_hold_are_said_before_the_first_pulse(preset, fits):
+    class Log(NullStream):
+        def __init__(self) -> None:
+            super().__init__()
+            self.unfit: list[float] = []
+
+        def say(self, text: str, level: str = "INFO") -> None:
+            if "do not hold the levels of this chip map" in text:
+                self.unfit.append(bench.now())
+                assert "56% of them cannot be RESET to 5 +- 1.2 uS" in text
+
+    with open_bench("arrays", preset=preset, seed=1) as bench:
+        log, began = Log(), bench.now()
+        programmer = Programmer(bench, log, LEVELS, ["multiply"], WriteVerifySettings(max_pulses=5))
+        for _ in range(2):  # once for all blocks of a programmer
+            programmer.program([Block(Placement("multiply", np.arange(2), np.arange(2)), np.full((2, 2), 3))])
+    assert log.unfit == ([] if fits else [began])

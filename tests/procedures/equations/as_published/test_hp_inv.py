@@ -8,7 +8,12 @@ import pytest
 from mho.chip_maps.matrix_files import load_matrix, load_vector
 from mho.errors import InputError
 from mho.instruments import open_bench
-from mho.procedures.equations.as_published.hp_inv import refine_as_published, rounded_loop, truncated
+from mho.procedures.equations.as_published.hp_inv import (
+    biased_loop,
+    refine_as_published,
+    rounded_loop,
+    truncated,
+)
 
 MATRIX = load_matrix("zuo2025-4x4").astype(np.float64)
 RHS = load_vector("zuo2025-4x4-rhs", 4, np.random.default_rng(0)).astype(np.float64)[:, None]
@@ -45,6 +50,22 @@ def test_a_matrix_that_no_single_array_holds_is_refused(entry):
 def test_slices_cut_off_what_they_do_not_hold():
     np.testing.assert_array_equal(truncated(np.array([0.999, 0.125, 0.1249]), 3), [0.875, 0.125, 0.0])
     np.testing.assert_array_equal(truncated(MATRIX, 12), MATRIX)
+    np.testing.assert_array_equal(truncated(np.array([-0.999, -0.1249]), 3), [-0.875, 0.0])
+
+
+def test_a_signed_matrix_takes_a_bias_column_and_ends_on_what_its_slices_cut_off():
+    rng = np.random.default_rng(2)
+    matrix = 0.6 * np.eye(4) + rng.uniform(-0.15, 0.15, (4, 4))
+    rhs = rng.uniform(-1.0, 1.0, (4, 3))
+    with open_bench("zuo2025", preset="ideal", seed=3) as bench:
+        loop = biased_loop(bench, matrix, np.random.default_rng(1))
+        found = refine_as_published(bench, matrix, rhs, 8, 9, loop=loop)
+    assert loop.kind == "bias resistors"
+    assert loop.diagonal > 0.0
+    held = np.linalg.solve(truncated(matrix, 9), rhs)
+    np.testing.assert_allclose(found.solutions[-1], held, atol=2e-4 * np.abs(held).max())
+    assert np.abs(held - np.linalg.solve(matrix, rhs)).max() > 2e-3 * np.abs(held).max()
+    assert found.wrong == 0
 
 
 def test_on_ideal_cells_it_is_the_iteration_with_the_rounded_matrix():

@@ -180,6 +180,15 @@ def test_the_counts_are_those_of_the_published_formulae(ratio):
     assert len(inverse.plan.blocks) == ratio**2 - ratio
 
 
+def test_the_digital_multiplications_of_a_plan_are_counted():
+    each = 4**3
+    exact = 2 * each + each + 4 * 4 * 8  # both leaves, M1^-1, and M3 M1^-1 with its product
+    assert plan_blocks(dominant(8), 4, pivot=False).multiplications == exact
+    assert plan_blocks(dominant(8), 4).multiplications == exact + 8**3 // 6
+    assert plan_blocks(dominant(8), 4, pivot=True).multiplications == exact + 8 * 4**2 - 4**3 // 3
+    assert plan_blocks(dominant(8), 4, schur="M4").multiplications == 2 * each
+
+
 @given(st.integers(1, 400), st.integers(1, 64))
 def test_leaves_are_few_and_of_nearly_equal_size(n, leaf):
     def sizes(n: int) -> list[int]:

@@ -15,6 +15,7 @@ from mho.procedures.equations.certificates.certificate import (
     Certifier,
     dependent_rows,
     exact_residual,
+    norm,
 )
 
 Floats = np.ndarray
@@ -112,6 +113,72 @@ def test_the_bound_of_equations_in_units_of_their_own_is_never_below_the_error(s
     assert certificate.residual == pytest.approx(sizes[0])
     if 0.0 < error < 1e-3:
         assert certificate.error_bound <= 1e4 * error + 2.0**-48
+
+
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 5),
+    st.sampled_from([1.0, 8.0]),
+    st.floats(0.0, 12.0),
+    st.integers(4, 56),
+)
+@settings(max_examples=100, deadline=None)
+def test_the_bound_with_rows_and_columns_in_units_of_their_own_is_never_below_the_error(
+    seed, n, decades, condition, bits
+):
+    matrix, rhs = a_system(seed, n, 10.0**condition)
+    rng = np.random.default_rng(seed + 1)
+    rows, columns = 10.0 ** rng.uniform(-decades, decades, (2, n))
+    matrix, rhs = rows[:, None] * matrix * columns, rows * rhs
+    truth = solved_in_fractions(matrix, rhs)
+    exact = np.array([float(value) for value in truth])
+    solution = exact * (1.0 + 2.0**-bits * rng.standard_normal(n))
+    certifier = Certifier(matrix)
+    residual = certifier.residual(solution, rhs)
+    certificate = certifier.certify(solution, norm(residual), norm(rhs), certifier.measure(residual))
+    off = sum((Fraction(float(x)) - t) ** 2 for x, t in zip(solution, truth, strict=True))
+    if certificate.error_bound < np.inf:
+        assert off <= Fraction(certificate.error_bound) ** 2 * sum(t * t for t in truth)
+
+
+@pytest.mark.parametrize("n", [2, 3, 6, 16])
+def test_units_of_the_unknowns_take_no_bit(n):
+    matrix, rhs = a_system(n, n, 100.0)
+    columns = 10.0 ** np.random.default_rng(n).uniform(-8.0, 8.0, n)
+    certifier, solution = Certifier(matrix * columns), np.linalg.solve(matrix, rhs) / columns
+    assert certifier.provable_bits < certifier.provable_bits_of_all(solution[:, None])
+    certifier.require(40, solution[:, None])
+    for _ in range(3):
+        solution = solution + np.linalg.solve(matrix, certifier.residual(solution, rhs)) / columns
+    assert certify(certifier, solution, rhs).bits > 40.0
+    with pytest.raises(InputError, match="bits cannot be had"):
+        certifier.require(50, solution[:, None])
+
+
+def test_the_fewest_bits_of_several_solutions_count_and_zeros_do_not():
+    certifier = Certifier(np.array([[1.0, 1.0], [1.0, 1.0 + 2.0**-10]]))
+    along, across = np.array([1.0, 1.0]), np.array([1.0, -1.0])
+    each = [certifier.provable_bits_of_all(one[:, None]) for one in (along, across)]
+    both = np.stack([np.zeros(2), along, across], axis=1)
+    assert certifier.provable_bits_of_all(both) == min(each)
+    assert certifier.provable_bits_of_all(np.zeros((2, 1))) == 53.0
+
+
+def test_no_bits_are_asked_of_a_matrix_that_is_only_regular():
+    certifier = Certifier(a_system(0, 4, 1e15)[0])
+    certifier.require(0.0)
+    with pytest.raises(InputError, match="can be proved to"):
+        certifier.require(10.0)
+
+
+def test_a_certificate_says_how_it_was_proved_and_what_that_took():
+    matrix, rhs = a_system(0, 4, 10.0)
+    plain = certify(certifier := Certifier(matrix), np.linalg.solve(matrix, rhs), rhs)
+    assert (plain.by, plain.multiplications) == ("smallest singular value", certifier.once + 4)
+    scaled = Certifier(np.geomspace(1.0, 1e12, 4)[:, None] * matrix)
+    assert scaled.each == 12  # of two norms, and of R r
+    assert scaled.once > certifier.once
+    assert plain.plain()["by"] == "smallest singular value"
 
 
 def test_units_of_the_equations_take_no_bit():
@@ -213,7 +280,7 @@ def test_zero_is_proved_to_be_the_solution_of_zero():
 def test_a_certificate_by_hand():
     certifier = Certifier(2.0 * np.eye(4))
     solution, rounding = np.array([3.0, 0.0, 4.0, 0.0]), 1.0 + 4 * 2.0**-52
-    assert certifier.inverse_norm == 1.0 / (2.0 - 4 * 2.0**-52 * 2.0)
+    assert 0.5 < certifier.inverse_norm < 0.5 * (1.0 + 2.0**-20)
     found = certifier.certify(solution, 0.25, 10.0)
     error = certifier.inverse_norm * 0.25 * rounding
     assert found.residual == 0.25 * rounding
@@ -224,7 +291,7 @@ def test_a_certificate_by_hand():
     assert certifier.certify(solution, 10.0, 10.0).error_bound == np.inf
     assert certifier.certify(solution, 11.0, 10.0).bits == 0.0
     assert certifier.certify(solution, 0.0, 0.0).error_bound == 0.0
-    assert certifier.smallest_residual(solution) == 2.0 * 5.0 * 2.0**-53
+    assert certifier.smallest_residual(solution) == pytest.approx(2.0 * 5.0 * 2.0**-53, rel=1e-12)
     assert certifier.provable_bits == 53 - np.log2(certifier.condition)
 
 

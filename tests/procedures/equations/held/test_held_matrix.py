@@ -170,7 +170,7 @@ def test_columns_of_a_matrix_by_blocks_are_answered_together_as_each_alone(bench
 
 
 @pytest.mark.parametrize("count", [None, 5])
-def test_a_loop_that_rails_later_is_programmed_again(bench, monkeypatch, count):
+def test_a_loop_that_rails_later_is_shifted_without_a_pulse(bench, monkeypatch, count):
     held = HeldMatrix.programmed(REAL, bench)
     before = held.summary()
     rails = iter((True, False))
@@ -187,7 +187,7 @@ def test_a_loop_that_rails_later_is_programmed_again(bench, monkeypatch, count):
     assert off < 0.9
     after = held.summary()
     assert after["shift"] > before["shift"]
-    assert after["pulses"] > before["pulses"]
+    assert after["pulses"] == before["pulses"]
     assert held.solve(b).converged.all()
 
 
@@ -198,7 +198,7 @@ def test_a_loop_that_never_settles_is_given_up(bench, monkeypatch):
         raise ConvergenceError("the INV loop rails")
 
     monkeypatch.setattr(ProgrammedMatrix, "invert_columns", moved)
-    with pytest.raises(ConvergenceError, match="no INV loop settles, however far"):
+    with pytest.raises(ConvergenceError, match="neither did 12 other loops settle"):
         held.invert(np.ones(6))
 
 

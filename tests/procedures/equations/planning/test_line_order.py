@@ -78,13 +78,13 @@ def test_without_a_lost_cell_there_is_no_other_order():
 
 
 def test_a_system_that_no_shift_solves_is_solved_around_the_lost_cells(monkeypatch):
-    system = draw("condition 100", 8, 2)
+    system = draw("random", 8, 1)  # the corner of its bias column falls on a cell that is stuck off
     job = Solve(matrix=system.matrix, rhs=system.rhs, bits=24, residual="float64")
-    with open_bench("arrays", preset="pku", seed=2, stuck=0.01) as bench:
-        assert evaluate(job, bench, seed=2).converged
+    with open_bench("arrays", preset="pku", seed=1, stuck=0.02) as bench:
+        assert evaluate(job, bench, seed=1).converged
     monkeypatch.setattr(SolvePlan, "around_lost_cells", lambda *_: None)
     with (
-        open_bench("arrays", preset="pku", seed=2, stuck=0.01) as bench,
+        open_bench("arrays", preset="pku", seed=1, stuck=0.02) as bench,
         pytest.raises(ConvergenceError, match="no INV loop settles"),
     ):
-        evaluate(job, bench, seed=2)
+        evaluate(job, bench, seed=1)

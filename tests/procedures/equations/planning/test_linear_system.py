@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mho.errors import InputError
 from mho.procedures.equations.certificates.certificate import Certificate
-from mho.procedures.equations.planning.linear_system import Goal
+from mho.procedures.equations.certificates.residual_certificate import BY_DOMINANCE
+from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
 
 
 def certificate(residual: float = 0.0, bits: float = 24.0) -> Certificate:
@@ -38,3 +40,68 @@ def test_bits_are_met_by_as_many_and_a_tolerance_of_0_is_one() -> None:
 )
 def test_what_was_reached_is_said_in_the_goal_s_own_terms(goal: Goal, words: str) -> None:
     assert goal.reached(certificate(4e-3, bits=20.0)) == words
+
+
+def test_a_goal_of_the_residual_has_the_tolerance_of_its_bits_unless_one_is_given() -> None:
+    assert Goal(20, None).of_residual() == Goal(20, 2.0**-20)
+    assert Goal(20, 1e-3).of_residual() == Goal(20, 1e-3)
+
+
+@pytest.mark.parametrize("n", [2, 3, 8, 16])
+def test_columns_in_units_of_their_own_are_not_refused(n: int) -> None:
+    rng = np.random.default_rng(n)
+    matrix = rng.standard_normal((n, n)) + 3.0 * np.eye(n)
+    units = 10.0 ** rng.uniform(-8.0, 8.0, n)
+    system = LinearSystem.load(matrix * units, rng.standard_normal(n), 0, Goal(40, None))
+    assert system.provable_bits > 44.0
+    np.testing.assert_allclose(
+        system.reference[:, 0] * units, np.linalg.solve(matrix, system.rhs[:, 0]), rtol=1e-12
+    )
+
+
+def test_of_ninety_systems_with_columns_of_any_size_none_is_refused() -> None:
+    rng = np.random.default_rng(7)
+    by_condition = 0
+    for _ in range(90):
+        n = int(rng.choice([2, 3, 4, 6, 8, 12, 16]))
+        condition = 10.0 ** rng.uniform(0.0, 2.9)
+        left, right = (np.linalg.qr(rng.standard_normal((n, n)))[0] for _ in range(2))
+        matrix = left @ np.diag(np.geomspace(1.0, 1.0 / condition, n)) @ right
+        matrix = matrix * 10.0 ** rng.uniform(-8.0, 8.0, n)
+        rhs = rng.standard_normal(n)
+        by_condition += 53.0 - np.log2(np.linalg.cond(matrix)) < 24.0
+        assert LinearSystem.load(matrix, rhs, 0, Goal(24, None)).provable_bits > 40.0
+    assert by_condition == 67, "which the condition number would refuse"
+
+
+def test_columns_that_depend_on_one_another_are_refused_whatever_their_units() -> None:
+    matrix = np.array([[1.0, 2.0, 4.0], [2.0, 1.0, 2.0], [3.0, 5.0, 10.0]]) * np.array([1e8, 1.0, 1e-8])
+    with pytest.raises(InputError, match="singular in float64: no inverse of it can be verified"):
+        LinearSystem.load(matrix, np.ones(3), 0, Goal(3, None))
+
+
+def test_where_only_residuals_are_asked_for_nothing_of_cubic_cost_is_computed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("of order n^3")
+
+    for name in ("solve", "inv", "svd", "qr", "cholesky", "eigh", "eigvals", "eigvalsh", "lstsq"):
+        monkeypatch.setattr(np.linalg, name, never)
+    matrix = np.array([[4.0, 1.0], [1.0, 3.0]])
+    system = LinearSystem.load(matrix, np.eye(2), 0, Goal(20, None), proof="residual")
+    assert system.residual_only
+    assert np.isnan(system.reference).all()
+    assert system.goal == Goal(20, 2.0**-20)
+    solution = np.array([3.0, -1.0]) / 11.0
+    residual = system.residual(solution, 0)
+    assert system.good_enough(solution, system.measure(residual), 0)
+    assert not system.good_enough(np.zeros(2), 1.0, 0)
+    found = system.certify(solution, residual, 0)
+    assert found.by == BY_DOMINANCE
+    assert found.bits > 50.0
+
+
+def test_least_squares_are_not_judged_by_residuals_only() -> None:
+    with pytest.raises(InputError, match=r"3 rows and 2 columns.*give certificate = proved"):
+        LinearSystem.load(np.eye(3)[:, :2], np.ones(3), 0, Goal(20, None), proof="residual")

@@ -9,7 +9,9 @@ import pytest
 from repository import ROOT
 
 import mho
-from mho.procedures.equations.solve.solve_summary import condition_number, reduction_a_cycle
+from mho.procedures.equations.certificates.certificate import Certificate
+from mho.procedures.equations.solve.answers import Answer
+from mho.procedures.equations.solve.solve_summary import condition_number, reduction_a_cycle, worst_of
 
 
 def rows(*residuals: float, rhs: int = 0) -> list[dict[str, float]]:
@@ -43,3 +45,21 @@ def test_a_solve_keeps_them_with_their_units(tmp_path: Path) -> None:
     assert result["measured_rho"] == pytest.approx(result["forecast_rho"], rel=0.5)  # of the same loop
     assert result["forecast_bits_a_cycle"] == pytest.approx(-np.log2(result["forecast_rho"]))
     assert units["bits_a_cycle"] == units["forecast_bits_a_cycle"] == "bit"
+
+
+def answer(bound: float, converged: bool = True, residual: float = 1e-12) -> Answer:
+    bits = min(max(-np.log2(bound), 0.0), 53.0)
+    return Answer([], 0.0, np.ones(1), Certificate(residual, 1.0, 1.0, bound, bits), converged, "", 1)
+
+
+def test_the_worst_of_many_answers_is_the_one_of_the_largest_bound_where_all_are_at_the_cap() -> None:
+    best, worst, middle = answer(2.0**-60), answer(2.0**-54), answer(2.0**-57)
+    assert {one.certificate.bits for one in (best, worst, middle)} == {53.0}
+    assert worst_of([best, worst, middle]) is worst
+    missed = answer(2.0**-58, converged=False)
+    assert worst_of([best, missed, worst]) is missed
+
+
+def test_of_answers_without_a_bound_the_worst_is_that_of_the_largest_residual() -> None:
+    answers = [answer(np.inf, residual=size) for size in (1e-9, 1e-7, 1e-8)]
+    assert worst_of(answers) is answers[1]

@@ -57,8 +57,8 @@ class PresetFile(StrictModel):
         )
 
 
-def cell_preset(source: str, stuck: float | None = None) -> CellPreset:
-    """Return a kind of cells, with a share `stuck` of them stuck, half of these on, where it is given.
+def cell_preset(source: str, stuck: float | None = None, nonlinearity: float | None = None) -> CellPreset:
+    """Return a kind of cells, with a share `stuck` of them stuck, half of these on, and a `nonlinearity`, where given.
 
     Parameters
     ----------
@@ -79,7 +79,9 @@ def cell_preset(source: str, stuck: float | None = None) -> CellPreset:
     else:
         known = ", ".join(CELL_PRESETS)
         raise BenchError(f"unknown cell preset {source!r}; there are {known}, or name a preset file (.toml)")
-    return preset if stuck is None else replace(preset, stuck_on=0.5 * stuck, stuck_off=0.5 * stuck)
+    if stuck is not None:
+        preset = replace(preset, stuck_on=0.5 * stuck, stuck_off=0.5 * stuck)
+    return preset if nonlinearity is None else replace(preset, nonlinearity=nonlinearity)
 
 
 def parse_preset(text: str, source: str) -> CellPreset:

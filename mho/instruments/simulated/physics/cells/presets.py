@@ -3,7 +3,8 @@
 Sources: [P] Zuo et al., Nature Electronics 8, 1222 (2025); [R] read off its figures; [L] Levy et al. (Stanford
 1T1R HfO2, as measured); [F] fitted to the statistics of [L] (docs/cells.md); [C] CMO/HfOx, arXiv 2502.04524;
 [W] Wan et al. 2022 as fitted in aihwkit; [N] bench settings of NI-RRAM-Python; [M] RRAM-Relaxation-Master-Model
-(Stanford, technology C, cells to 40 uS), as measured; [S] surveys; [E] an engineering choice of this project.
+(Stanford, technology C, cells to 40 uS), as measured; [J] Jiang and Wong, Stanford RRAM model 1.0.0, doi
+10.4231/D37H1DN48; [S] surveys; [E] an engineering choice of this project.
 """
 
 from __future__ import annotations
@@ -178,6 +179,24 @@ class CellPreset:
     white_noise: float = number(1.0, "1", "thermal and shot noise, times what physics gives", 0.0, 100.0)
     disturb_voltage: float = number(0.6, "V", "[E]: from here a read counts as a pulse")
 
+    # Conduction away from the read at which levels are verified (`conduction`)
+    nonlinearity: float = number(
+        0.0,
+        "1",
+        "[E]: share of the I-V law's deviation from a line; 0 is a linear cell, 1 the whole law",
+        0.0,
+        1.0,
+    )
+    hopping_voltage: float = number(0.25, "V", "[J]: V0 of the gap's current, sinh(V/V0)", 0.05)
+    ohmic_conductance: float = number(
+        5e-6, "S", "[E]: at this conductance half of the current is ohmic", 1e-9
+    )
+    transistor_slope: float = number(
+        0.5e-3, "S/V", "[E]: k of the select transistor, 1.2 kohm at 2.5 V on the gate; 0 for none in series"
+    )
+    rated_voltage: float = number(0.2, "V", "[N]: of the read at which conductances are meant", 0.01, 1.0)
+    rated_gate: float = number(2.5, "V", "[N]: of that read")
+
     doubt: Doubt | None = field(default=None, compare=False)
 
     @property
@@ -268,6 +287,8 @@ _STANFORD = replace(
     drift=-0.05e-6,
     rtn_share=0.05,
     rtn_noise=0.02,
+    ohmic_conductance=28.6e-6,
+    transistor_slope=2.86e-3,
 )
 
 

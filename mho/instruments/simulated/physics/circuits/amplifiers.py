@@ -1,8 +1,9 @@
-"""Operational amplifiers: presets with their data-sheet numbers, and banks of specimens, one per line."""
+"""Operational amplifiers: presets with their data-sheet numbers, their corners, and banks of specimens, one per line."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,43 @@ Floats = NDArray[np.float64]
 
 BOLTZMANN = 1.380649e-23  # J/K
 CLAMP = 0.4  # V, the diode pairs around the INV outputs that keep cells from being disturbed [P]
-SUPPLY = 5.0  # V, swing of the MULTIPLY amplifiers
+SUPPLY = 5.0  # V of either supply at which the presets' numbers are meant
+ROOM = 298.15  # K at which they are
+Corner = Literal["slow", "typical", "fast"]
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How one type of amplifier varies with process, temperature and supply; without it, it does not.
+
+    Attributes
+    ----------
+    spread : float
+        Share by which a slow or a fast specimen's bandwidth, second pole and slew rate deviate.
+    least_gain : float
+        Open-loop gain of a slow specimen; 0 for the typical one.
+    largest_bias : float
+        Input bias current of a slow specimen, A; 0 for the typical one.
+    per_kelvin : float
+        Change of bandwidth, second pole and slew rate with temperature, 1/K.
+    offset_drift : float
+        Standard deviation of the offset's drift, V/K.
+    bias_doubling : float
+        Temperature by which the bias current doubles, K; infinite where it does not.
+    per_volt : float
+        Loss of bandwidth, second pole and slew rate a volt of either supply below 5 V, 1/V.
+    supplies : (float, float)
+        Least and largest voltage of either supply, V.
+    """
+
+    spread: float = 0.0
+    least_gain: float = 0.0
+    largest_bias: float = 0.0
+    per_kelvin: float = 0.0
+    offset_drift: float = 0.0
+    bias_doubling: float = np.inf
+    per_volt: float = 0.0
+    supplies: tuple[float, float] = (0.5, 20.0)
 
 
 @dataclass(frozen=True)
@@ -40,6 +77,14 @@ class AmplifierPreset:
         C_in of a row in INV: the amplifier's input, pad and board, F.
     feedback_capacitance : float
         C_f from the amplifier's output to its own row in INV, F: see `compensation`.
+    output_current : float
+        Largest current of the output, A.
+    swing : float
+        Largest output voltage, V: the supply less what the output stage needs.
+    offset_shift : float
+        Standard deviation of what temperature has added to the offset, V.
+    variation : Variation
+        What `at` makes of it.
     """
 
     name: str
@@ -52,6 +97,43 @@ class AmplifierPreset:
     bias_current: float
     row_capacitance: float
     feedback_capacitance: float = 0.0
+    output_current: float = np.inf
+    swing: float = SUPPLY
+    offset_shift: float = 0.0
+    variation: Variation = Variation()
+
+    def at(
+        self, corner: Corner = "typical", temperature: float = ROOM, supply: float = SUPPLY
+    ) -> AmplifierPreset:
+        """Return the same amplifier at a corner of its process, a temperature (K) and `supply` volts of either sign.
+
+        Raises
+        ------
+        BenchError
+            For a supply with which it does not work.
+        """
+        varies, warmer = self.variation, temperature - ROOM
+        low, high = varies.supplies
+        if not low <= supply <= high:
+            raise BenchError(
+                f"amplifier_supply is {supply:g} V, but an {self.name} takes {low:g} to {high:g} V of either sign; give "
+                "one in this range"
+            )
+        sign = {"slow": -1.0, "typical": 0.0, "fast": 1.0}[corner]
+        speed = (1.0 + sign * varies.spread) * (1.0 + varies.per_kelvin * warmer)
+        speed *= 1.0 - varies.per_volt * max(SUPPLY - supply, 0.0)
+        slow = corner == "slow"
+        bias = varies.largest_bias if slow and varies.largest_bias else self.bias_current
+        return replace(
+            self,
+            gain=varies.least_gain if slow and varies.least_gain else self.gain,
+            bandwidth=self.bandwidth * speed,
+            second_pole=self.second_pole * speed,
+            slew=self.slew * speed,
+            bias_current=bias * 2.0 ** (warmer / varies.bias_doubling),
+            swing=self.swing + (supply - SUPPLY),
+            offset_shift=varies.offset_drift * abs(warmer),
+        )
 
     def with_capacitances(self, row: float | None = None, feedback: float | None = None) -> AmplifierPreset:
         """Return the same amplifier on another board: with its own C_in, C_f or both, F."""
@@ -83,12 +165,41 @@ def compensation(conductance: float, load: float, capacitance: float, bandwidth:
 
 
 AMPLIFIER_PRESETS: dict[str, AmplifierPreset] = {
-    # AD823: Vos <= 0.8 mV, 16 nV/rtHz, 16 MHz, 22 V/us, Ib <= 25 pA, A_ol 45 V/mV; second pole and C_in (?). It
-    # needs no C_f: see `compensation` for G = 35 uS and D = 105 uS, a full cell beside as much from input and others.
-    "AD823": AmplifierPreset("AD823", 0.8e-3 / 3, 45e3, 16e-9, 16e6, 30e6, 22e6, 25e-12, 2e-12),
-    # OPA690: 500 MHz at G = 1, GBP 300 MHz, 1800 V/us, 5.5 nV/rtHz; offset, gain (69 dB), second pole, Ib, C_in (?). C_f as
+    # AD823: Vos <= 0.8 mV, 2 uV/K, 16 nV/rtHz, 16 MHz, 22 V/us, Ib <= 25 pA, A_ol 45 V/mV; 15 mA; within 50 mV of +-1.5 to
+    # +-18 V; second pole and C_in (?). Corners: spread, least gain and -0.2 %/K (?); Ib doubles every 10 K, as of any JFET.
+    # It needs no C_f: see `compensation` for G = 35 uS and D = 105 uS, a full cell beside as much from input and others.
+    "AD823": AmplifierPreset(
+        "AD823",
+        0.8e-3 / 3,
+        45e3,
+        16e-9,
+        16e6,
+        30e6,
+        22e6,
+        25e-12,
+        2e-12,
+        output_current=15e-3,
+        swing=SUPPLY - 0.05,
+        variation=Variation(0.25, 20e3, 0.0, -2e-3, 2e-6, 10.0, 0.0, (1.5, 18.0)),
+    ),
+    # OPA690: 500 MHz at G = 1, GBP 300 MHz, 1800 V/us, 5.5 nV/rtHz, 190 mA, +-4 V of +-5 V, +-2.5 to +-6 V; offset, gain
+    # (69 dB), second pole, Ib, C_in (?). Corners: spread, 58 dB, 10 uA, 10 uV/K, -0.1 %/K, 10 %/V (?). C_f as
     # `compensation`, to 0.1 pF. Ib makes 0.14 V across 35 uS: it settles fast, but not to the solution.
-    "OPA690": AmplifierPreset("OPA690", 1e-3 / 3, 2.8e3, 5.5e-9, 300e6, 500e6, 1800e6, 5e-6, 3e-12, 0.2e-12),
+    "OPA690": AmplifierPreset(
+        "OPA690",
+        1e-3 / 3,
+        2.8e3,
+        5.5e-9,
+        300e6,
+        500e6,
+        1800e6,
+        5e-6,
+        3e-12,
+        0.2e-12,
+        output_current=190e-3,
+        swing=SUPPLY - 1.0,
+        variation=Variation(0.25, 800.0, 10e-6, -1e-3, 10e-6, np.inf, 0.1, (2.5, 6.0)),
+    ),
     "ideal": AmplifierPreset("ideal", 0.0, 1e12, 0.0, 1e9, 1e12, 1e15, 0.0, 0.0),
 }
 
@@ -124,6 +235,13 @@ class AmplifierBank:
         """Draw `count` amplifiers with feedback parts of relative `tolerance`."""
         offsets = preset.offset * rng.standard_normal(count)
         return cls(preset, offsets, tolerance * rng.standard_normal(count))
+
+    def warmed(self, rng: np.random.Generator) -> AmplifierBank:
+        """Return the same amplifiers with offsets that have drifted by what their temperature does; nothing drawn for 0."""
+        shift = self.preset.offset_shift
+        if not shift:
+            return self
+        return replace(self, offsets=self.offsets + shift * rng.standard_normal(len(self.offsets)))
 
     def first(self, count: int) -> AmplifierBank:
         """The first `count` amplifiers."""

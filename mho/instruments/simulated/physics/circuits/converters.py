@@ -1,4 +1,4 @@
-"""Converters with bits, range and nonlinearity: the output of a DAC, and the code of an ADC."""
+"""Converters with bits, range, nonlinearity and noise: the output of a DAC, and the code of an ADC."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Real = TypeVar("Real", np.float32, np.float64)
 class Converter:
     """One kind of converter; all channels share the specimen's transfer curve.
 
-    The integral nonlinearity INL(code) is a random walk of the code widths' errors (DNL), tied to zero at
-    both ends as data sheets define it.
+    The integral nonlinearity INL(code) is a random walk of the code widths' errors (DNL) and a smooth bow, both tied to
+    zero at both ends as data sheets define it.
 
     Attributes
     ----------
@@ -27,12 +27,15 @@ class Converter:
         Voltages of the first and the last code, V.
     inl : (2**bits,) array
         Deviation of each code's level from the straight line, in codes.
+    noise : float
+        Standard deviation of a sample, before it is digitised, V.
     """
 
     bits: int
     low: float
     high: float
     inl: Floats
+    noise: float = 0.0
 
     @classmethod
     def ideal(cls, bits: int, low: float, high: float) -> Converter:
@@ -41,12 +44,28 @@ class Converter:
         return cls(bits, low, high, np.zeros(1 << bits))
 
     @classmethod
-    def draw(cls, bits: int, low: float, high: float, dnl: float, rng: np.random.Generator) -> Converter:
-        """Draw a specimen whose code widths deviate by `dnl` (standard deviation, in codes)."""
+    def draw(
+        cls,
+        bits: int,
+        low: float,
+        high: float,
+        dnl: float,
+        rng: np.random.Generator,
+        *,
+        bow: float = 0.0,
+        noise: float = 0.0,
+    ) -> Converter:
+        """Draw a specimen whose code widths deviate by `dnl` (standard deviation, in codes).
+
+        Its curve is bent by `bow` codes at most besides, by second and third order in a drawn proportion.
+        """
         _check(bits, low, high, dnl)
         steps = dnl * rng.standard_normal((1 << bits) - 1)
         walk = np.concatenate([[0.0], np.cumsum(steps - steps.mean())])
-        return cls(bits, low, high, walk)
+        place, angle = np.linspace(-1.0, 1.0, 1 << bits), 2.0 * np.pi * rng.random()
+        bend = (1.0 - place**2) * (np.cos(angle) + np.sin(angle) * place)
+        largest = np.abs(bend).max()
+        return cls(bits, low, high, walk + (bow / largest * bend if largest > 0.0 else 0.0), noise)
 
     @property
     def lsb(self) -> float:
@@ -71,6 +90,12 @@ class Converter:
         np.rint(codes, out=codes)
         return np.clip(codes, 0, top, out=codes)
 
+    def readings(self, volts: NDArray[Real], rng: np.random.Generator | None = None) -> NDArray[Real]:
+        """Return what is read of `volts` (ADC): codes as voltages, with the noise of samples where `rng` is given."""
+        if self.noise and rng is not None:
+            volts = volts + volts.dtype.type(self.noise) * rng.standard_normal(volts.shape, volts.dtype.type)
+        return self.levels(self.codes(volts))
+
     def levels(self, codes: NDArray[Real]) -> NDArray[Real]:
         """Return the voltages (V) of codes on the straight line, as a driver scales them."""
         return codes * codes.dtype.type(self.lsb) + codes.dtype.type(self.low)
@@ -82,6 +107,14 @@ class Converter:
         codes = np.clip(asked, 0, top).astype(np.int32)
         real_levels = (self.inl + np.arange(top + 1)) * self.lsb + self.low
         return np.asarray(real_levels.astype(volts.dtype)[codes])
+
+
+def mid_tread_range(bits: int, end: float) -> tuple[float, float]:
+    """Return the levels (V) of the first and the last code of a converter with a code at 0 V, of at least 2 bits.
+
+    An odd number of codes reaches from -`end` to `end` (V); one more lies beyond, as codes in two's complement do.
+    """
+    return -end, end + 2.0 * end / ((1 << bits) - 2)
 
 
 def _check(bits: int, low: float, high: float, dnl: float) -> None:

@@ -3,8 +3,10 @@
     static   (G + D/A) v = -i - I_b + D Vos        ideal: v = -G^-1 i
 
 with D the sum of all conductance on each row, A the open-loop gain, Vos and I_b the amplifiers' offsets and bias
-current (Zuo 2025, Methods). Outputs are clamped at +-0.4 V. `loop_dynamics` has the way there, and the stability: a loop
-whose state matrix has an eigenvalue in the right half plane rails along its fastest growing mode.
+current (Zuo 2025, Methods). Outputs are clamped at +-0.4 V, or earlier where an amplifier has no more current for its
+column. Cells that are no lines carry a current e(v) more: (G + D/A) v + e(v) = -i - I_b + D Vos, solved by iteration.
+`loop_dynamics` has the way there, and the stability: a loop whose state matrix has an eigenvalue in the right half plane
+rails along its fastest growing mode. Way and stability are those of cells that are lines.
 """
 
 from __future__ import annotations
@@ -16,12 +18,16 @@ from numpy.typing import NDArray
 
 from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, thermal_density
 from mho.instruments.simulated.physics.circuits.converters import Converter
+from mho.instruments.simulated.physics.circuits.excess_currents import ExcessCurrents
 from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
 Floats = NDArray[np.float64]
 
 CLAMPINGS = 100  # rounds of clamping and letting go; a few suffice
+CHORDS, NEWTON = 12, 40  # steps by the linear loop's inverse, and further ones by Newton's method
+CLOSE = 1e-8  # V, of the last step
+HELD = 1 << 21  # numbers of Jacobians held at once, 16 MiB
 HORIZON = 12.0  # time constants of the slowest mode after which a waveform has ended: 6e-6 of it is left
 
 
@@ -44,9 +50,17 @@ class InverseCircuit:
         The board's own converter at the outputs; none where the instrument outside converts.
     near : LoopDynamics, optional
         As of `LoopDynamics`: that of the same loop without noise.
+    excess : ExcessCurrents, optional
+        What the cells carry beyond the network's G v; none of linear cells.
+    drawn : (n,) array, optional
+        Current that an output drives a volt, S: of its column and what else hangs on it.
 
     Attributes
     ----------
+    levels : (n,) array
+        Largest output voltages, V: of the clamps, or at which an amplifier gives all its current.
+    asked : (n,) array
+        Largest voltage that each output was asked for so far and did not reach, V; 0 where it reached all.
     dynamics : LoopDynamics
         State equations, eigenvalues and modes of the same loop.
 
@@ -65,6 +79,8 @@ class InverseCircuit:
         bandwidth: float,
         adc: Converter | None = None,
         near: LoopDynamics | None = None,
+        excess: ExcessCurrents | None = None,
+        drawn: Floats | None = None,
     ) -> None:
         n = len(network)
         self.load = np.diag(load) if load.ndim == 1 else load
@@ -74,6 +90,10 @@ class InverseCircuit:
         self.network, self.variance = network, variance
         self.bank, self.bandwidth, self.adc = bank.first(n), bandwidth, adc
         self.dynamics = LoopDynamics(network, self.load, self.bank, near)
+        self._excess = excess
+        current = np.inf if drawn is None else bank.preset.output_current / np.maximum(drawn, 1e-12)
+        self.levels = np.minimum(np.full(n, min(CLAMP, bank.preset.swing)), current)
+        self.asked = np.zeros(n)
         self._offset = self.load @ self.bank.offsets - bank.preset.bias_current
         self._floor = bandwidth * (thermal_density(rows) + (rows * bank.preset.noise) ** 2)
 
@@ -99,14 +119,53 @@ class InverseCircuit:
         if not self.stable:
             return self._railed(len(currents), rng)
         forward = self._offset - currents
-        outputs = forward @ self._inverse
+        outputs = self._solved(forward)
         if rng is not None:
             spread = np.sqrt(np.minimum(outputs**2, CLAMP**2) @ self.variance.T + self._floor)
-            forward += spread * rng.standard_normal(forward.shape)
-            outputs = forward @ self._inverse
-        beyond = np.flatnonzero(np.abs(outputs).max(axis=1, initial=0.0) > CLAMP)
+            noise = spread * rng.standard_normal(forward.shape)
+            forward += noise
+            # Noise is small: what it does beside other currents than G v is of second order.
+            outputs = forward @ self._inverse if self._excess is None else outputs + noise @ self._inverse
+        beyond = np.flatnonzero((np.abs(outputs) > self.levels).any(axis=1))
+        if beyond.size:
+            self.asked = np.maximum(self.asked, _beyond(outputs[beyond], self.levels))
+            if self._excess is not None:
+                forward[beyond] -= self._excess.currents(outputs[beyond])
         for sample in beyond:
             outputs[sample] = self._clamped(forward[sample], outputs[sample])
+        return outputs
+
+    def _solved(self, forward: Floats) -> Floats:
+        """Return the outputs (samples, n), V, for currents (samples, n), A, without clamps."""
+        outputs = np.asarray(forward @ self._inverse)
+        if self._excess is None:
+            return outputs
+        step = max(HELD // outputs.shape[1] ** 2, 1)
+        for first in range(0, len(outputs), step):
+            some = slice(first, first + step)
+            outputs[some] = self._iterated(forward[some], outputs[some], self._excess)
+        return outputs
+
+    def _iterated(self, forward: Floats, outputs: Floats, excess: ExcessCurrents) -> Floats:
+        """Return the outputs of cells that carry more than G v, from those of linear ones; beyond the clamps if none are.
+
+        The inverse of the linear loop serves first, for all samples at once; what that does not bring close is left to
+        Newton's method, with slopes of its own for each sample.
+        """
+        open_ones = np.arange(len(outputs))
+        for number in range(CHORDS + NEWTON):
+            volts = outputs[open_ones]
+            missing = forward[open_ones] - volts @ self.system.T - excess.currents(volts)
+            if number < CHORDS:
+                steps = np.asarray(missing @ self._inverse)
+            else:
+                slopes = self.system + excess.slopes(volts)
+                steps = np.asarray(np.linalg.solve(slopes, missing[..., None])[..., 0])
+            outputs[open_ones] = volts + steps
+            open_ones = open_ones[np.abs(steps).max(axis=1) > CLOSE]
+            if not open_ones.size:
+                break
+        outputs[open_ones] = np.copysign(2.0 * excess.reach, outputs[open_ones])
         return outputs
 
     def _clamped(self, forward: Floats, outputs: Floats) -> Floats:
@@ -118,10 +177,10 @@ class InverseCircuit:
         unheld, held = outputs, np.zeros(len(outputs), dtype=bool)
         currents = np.zeros(len(outputs))
         for _ in range(CLAMPINGS):
-            over = ~held & (np.abs(outputs) > CLAMP)
+            over = ~held & (np.abs(outputs) > self.levels)
             if over.any():
                 held |= over
-                levels = np.where(held, np.clip(outputs, -CLAMP, CLAMP), 0.0)
+                levels = np.where(held, np.clip(outputs, -self.levels, self.levels), 0.0)
             else:
                 released = held & (np.linalg.solve(self.load, currents) * outputs > 0.0)
                 if not released.any():
@@ -130,9 +189,9 @@ class InverseCircuit:
             lines = np.flatnonzero(held)
             response = self._inverse[lines]  # of all outputs to a current on the row of each that is held
             currents = np.zeros(len(outputs))
-            currents[lines] = _solved(response[:, lines].T, (levels - unheld)[lines])
+            currents[lines] = _currents_that_hold(response[:, lines].T, (levels - unheld)[lines])
             outputs = np.where(held, levels, unheld + currents[lines] @ response)
-        return np.clip(outputs, -CLAMP, CLAMP)
+        return np.clip(outputs, -self.levels, self.levels)
 
     # --- dynamic ---
 
@@ -161,7 +220,9 @@ class InverseCircuit:
         """
         dynamics = self.dynamics
         before = dynamics.at_rest(np.zeros(len(self.load)) if start is None else start)
-        linear = (self._offset - currents) @ self._inverse if self.stable else np.zeros(len(self.load))
+        linear = self._solved((self._offset - currents)[None])[0] if self.stable else np.zeros(len(self.load))
+        if self._excess is not None:  # the way of linear cells to where these are
+            currents = currents + self._excess.currents(linear[None])[0]
         return dynamics.waveform(currents, times, before, dynamics.at_rest(linear))
 
     def step_response(
@@ -211,7 +272,7 @@ class InverseCircuit:
         starts from the state at the previous one.
         """
         outputs = self._sampled(currents, delay, period, rng)
-        return self.adc.levels(self.adc.codes(outputs)) if self.adc else outputs
+        return self.adc.readings(outputs, rng) if self.adc else outputs
 
     def _sampled(
         self, currents: Floats, delay: float, period: float, rng: np.random.Generator | None
@@ -237,7 +298,13 @@ class InverseCircuit:
         return np.asarray(np.where(signs == 0.0, CLAMP, signs * CLAMP))
 
 
-def _solved(matrix: Floats, volts: Floats) -> Floats:
+def _beyond(outputs: Floats, levels: Floats) -> Floats:
+    """Return the largest voltage of each output (samples, n) that is beyond its level, V; 0 where none is."""
+    size = np.abs(outputs)
+    return np.asarray(np.where(size > levels, size, 0.0).max(axis=0))
+
+
+def _currents_that_hold(matrix: Floats, volts: Floats) -> Floats:
     """Return the currents that hold outputs in their clamps; the smallest ones where more than one would do."""
     try:
         return np.asarray(np.linalg.solve(matrix, volts))

@@ -14,8 +14,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.simulated.physics.circuits.amplifiers import SUPPLY, AmplifierBank, thermal_density
+from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierBank, thermal_density
 from mho.instruments.simulated.physics.circuits.converters import Converter
+from mho.instruments.simulated.physics.circuits.excess_currents import ExcessCurrents
 
 Floats = NDArray[np.float64]
 
@@ -44,6 +45,15 @@ class MultiplyCircuit:
         any converter's step.
     readout : float
         Standard deviation of further noise of each reading, as a current at the amplifier's input, A.
+    excess : ExcessCurrents, optional
+        What the cells carry beyond G u; none of linear cells.
+
+    Attributes
+    ----------
+    level : float
+        Largest output voltage, V: of the supply, or with all of the amplifier's current through R.
+    asked : float
+        Largest voltage that an output was asked for so far and did not reach, V; 0 where all were reached.
     """
 
     def __init__(
@@ -57,6 +67,7 @@ class MultiplyCircuit:
         adc: Converter | None = None,
         precision: Literal["double", "single"] = "double",
         readout: float = 0.0,
+        excess: ExcessCurrents | None = None,
     ) -> None:
         for name, value, unit in (("resistance", resistance, "ohm"), ("bandwidth", bandwidth, "Hz")):
             if not value > 0.0:
@@ -77,12 +88,14 @@ class MultiplyCircuit:
         further = (resistance * readout) ** 2
         self._floor = (bandwidth * (amplifier**2 + thermal) + further).astype(np.float32)
         self.dac, self.adc = dac, adc
+        self._excess, self._scale = excess, scale
+        self.level, self.asked = min(bank.preset.swing, bank.preset.output_current * resistance), 0.0
 
     def outputs(self, volts: Floats, rng: np.random.Generator) -> Floats:
         """Output voltages (..., samples, columns), V, for `volts` (..., samples, rows)."""
         volts = volts.astype(self._transfer.dtype, copy=False)
         driven = self.dac.outputs(volts) if self.dac else volts
-        result = driven @ self._transfer
+        result = self._currents(driven)
         result += self._offset
         squares = driven.astype(np.float32)  # a copy even where it is single already
         squares *= squares
@@ -91,11 +104,21 @@ class MultiplyCircuit:
         np.sqrt(spread, out=spread)
         spread *= rng.standard_normal(spread.shape, dtype=np.float32)
         result += spread
-        np.clip(result, -SUPPLY, SUPPLY, out=result)
+        largest = max(float(result.max(initial=0.0)), -float(result.min(initial=0.0)))
+        if largest > self.level:
+            self.asked = max(self.asked, largest)
+            np.clip(result, -self.level, self.level, out=result)
         return self.adc.levels(self.adc.codes(result)) if self.adc else result
 
     def moments(self, volts: Floats) -> tuple[Floats, Floats]:
         """Mean and standard deviation of `outputs` before saturation and ADC: the law it draws from."""
         driven = self.dac.outputs(volts) if self.dac else volts
         spread = np.sqrt(driven**2 @ self._variance.astype(float) + self._floor)
-        return driven @ self._transfer + self._offset, spread
+        return self._currents(driven) + self._offset, spread
+
+    def _currents(self, driven: Floats) -> Floats:
+        """Return what the cells' currents make at the outputs, V."""
+        result = np.asarray(driven @ self._transfer)
+        if self._excess is not None:
+            result += self._excess.currents(driven) * self._scale
+        return result

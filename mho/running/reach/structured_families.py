@@ -16,6 +16,7 @@ def general(condition: float) -> Callable[[np.random.Generator, int], Matrix]:
     """U S V^T of random orthogonal U and V, singular values spaced evenly by ratio down to 1 / `condition`."""
 
     def draw(rng: np.random.Generator, n: int) -> Matrix:
+        """U S V^T of random orthogonal U and V, singular values spaced evenly by ratio down to the inverse of it."""
         left, right = (np.linalg.qr(rng.standard_normal((n, n)))[0] for _ in range(2))
         return np.asarray(left * np.geomspace(1.0, 1.0 / condition, n) @ right.T)
 

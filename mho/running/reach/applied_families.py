@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks._grids import convection_diffusion, diffusion, grid_sides, poisson
+from mho.running.reach.grids import convection_diffusion, diffusion, grid_sides, poisson
 
 Matrix = NDArray[Any]
 

@@ -1,0 +1,129 @@
+"""Condition numbers of 1e5 to 1e8: who reaches 24 bits, in how many cycles, and in how many without the chip.
+
+The peer is the same refinement around no inverse at all: GCR on the equilibrated matrix, whose corrections are its
+residuals, with the same products, certificate and largest number of cycles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks._families import conditioned
+from benchmarks._judging import BITS
+from benchmarks._structured_families import general
+from benchmarks.registry import Figure
+from mho.chip_maps.preconditioning import Preconditioning
+from mho.instruments import open_bench
+from mho.procedures import Solve
+from mho.procedures.equations.algorithms.refinement import refine
+from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
+from mho.running.execution import evaluate
+
+Floats = NDArray[np.float64]
+Cycles = int | None
+"""That one solve took; None where it did not converge."""
+
+CONDITIONS = {1e5: 0.95, 1e6: 0.95, 1e7: 0.80, 1e8: 0.80}
+"""With the share that is wanted to converge."""
+
+KINDS: dict[str, Callable[[float], Callable[[np.random.Generator, int], Floats]]] = {
+    "SPD": conditioned,
+    "general": general,
+}
+SIZES = (8, 16, 32)
+LOOPS = {"one slice": 1, "two slices": 2}
+MOST_CYCLES = int(Solve.max_cycles.default)
+
+
+def run(repeat: int) -> list[Figure]:
+    """Solve `repeat` systems of each kind, size and condition number, with either loop and without any."""
+    return [
+        figure for condition, wanted in CONDITIONS.items() for figure in _figures(condition, wanted, repeat)
+    ]
+
+
+def _figures(condition: float, wanted: float, repeat: int) -> list[Figure]:
+    drawn = [(kind, size, seed) for kind in KINDS for size in SIZES for seed in range(repeat)]
+    systems = [_system(condition, *one) for one in drawn]
+    sizes = [size for _, size, _ in drawn]
+    without = [without_chip(*one) for one in systems]
+    figures = []
+    for name, slices in LOOPS.items():
+        found = [with_chip(*system, slices, seed) for system, (*_, seed) in zip(systems, drawn, strict=True)]
+        figures.append(
+            Figure(
+                f"condition number {condition:.0e}, {name}: converged",
+                100.0 * _share(found),
+                f"% of {len(found)}",
+                "GCR without the chip",
+                100.0 * _share(without),
+                target=f">= {wanted:.0%}",
+                met=_share(found) >= wanted,
+                detail={
+                    "cycles, median, by unknowns": _by_size(found, sizes),
+                    "without the chip": _by_size(without, sizes),
+                    "fewer than without, as many, more": _compared(found, without),
+                },
+            )
+        )
+    return figures
+
+
+def _system(condition: float, kind: str, size: int, seed: int) -> tuple[Floats, Floats]:
+    rng = np.random.default_rng([seed, size, int(condition), *kind.encode()])
+    return KINDS[kind](condition)(rng, size), rng.standard_normal(size)
+
+
+def with_chip(matrix: Floats, rhs: Floats, slices: int, seed: int) -> Cycles:
+    """Return the cycles of a hybrid solve on `arrays`, preset pku."""
+    solve = Solve(matrix=matrix, rhs=rhs, bits=BITS, residual="float64", loop_slices=slices)
+    with open_bench("arrays", preset="pku", seed=seed) as bench:
+        found = evaluate(solve, bench, seed=seed)
+    return len(found.cycles) if found.converged else None
+
+
+def without_chip(matrix: Floats, rhs: Floats) -> Cycles:
+    """Return the cycles of the same refinement around no inverse."""
+    system = LinearSystem.load(matrix, rhs, 0, Goal(BITS, None))
+    form = Preconditioning.equilibrating(matrix)
+    held = form.matrix(matrix)
+    cycles = refine(
+        form.equations(rhs),
+        lambda residual: residual,
+        lambda vector: held @ vector.values,
+        lambda unknowns: form.equations(system.residual(form.solution(unknowns), 0)),
+        lambda unknowns, size: system.good_enough(form.solution(unknowns), size, 0),
+        method="gcr",
+        max_cycles=MOST_CYCLES,
+        measure=lambda residual: system.measure(form.given_equations(residual)),
+    )
+    *_, last = cycles
+    return last.number if last.end == "converged" else None
+
+
+def _share(cycles: list[Cycles]) -> float:
+    return sum(one is not None for one in cycles) / len(cycles)
+
+
+def _by_size(cycles: list[Cycles], sizes: list[int]) -> dict[int, float]:
+    """Return the median of those that converged, by number of unknowns."""
+    found = {
+        size: [took for took, its in zip(cycles, sizes, strict=True) if its == size and took is not None]
+        for size in SIZES
+    }
+    return {size: float(median(took)) for size, took in found.items() if took}
+
+
+def _compared(found: list[Cycles], without: list[Cycles]) -> tuple[int, int, int]:
+    """Return how many took fewer cycles than without the chip, as many, and more, of those that both solved."""
+    both = [
+        (one, other)
+        for one, other in zip(found, without, strict=True)
+        if one is not None and other is not None
+    ]
+    signs = [(one > other) - (one < other) for one, other in both]
+    return signs.count(-1), signs.count(0), signs.count(1)

@@ -1,0 +1,134 @@
+"""``mho reach``: systems of 36 families, solved by mho beside no chip at all, or exported so that others can be scored.
+
+What the verb needs is imported when it is called: `mho --help` is to be there at once.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mho.cli import completion
+from mho.cli.options import AsJson, Bench, Preset
+from mho.cli.terminal.sentences import say
+from mho.errors import InputError
+
+if TYPE_CHECKING:
+    from mho.cli.terminal.stages import Stages
+    from mho.running.reach import Answer, System
+
+
+def reach(
+    export: Annotated[
+        Path | None,
+        typer.Option(help="write the systems as a data package into this folder", show_default=False),
+    ] = None,
+    package: Annotated[
+        Path | None, typer.Option(help="take the systems of this data package", show_default=False)
+    ] = None,
+    family: Annotated[
+        list[str] | None,
+        typer.Option(help="may be repeated; default all", autocompletion=completion.reach_families),
+    ] = None,
+    size: Annotated[
+        list[int] | None, typer.Option(help="unknowns; may be repeated; default 1, 2, 3, 4, 8, 16, 32")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="of each family and size, from 1; default 20 of an export, else 1")
+    ] = None,
+    solve: Annotated[
+        int | None,
+        typer.Option(help="of these, seeds that mho solves; default none of an export, else all"),
+    ] = None,
+    by: Annotated[str, typer.Option(help="rows of the table: condition, family, size")] = "condition",
+    bench: Bench = "arrays",
+    preset: Preset = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="a file for mho's answers (.json)", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Solve systems of 36 families beside no chip at all, or export them so that other solvers can be scored."""
+    from mho.cli.terminal.stages import Stages
+    from mho.running.reach import (
+        GROUPS,
+        Package,
+        ReachError,
+        check_absent,
+        score,
+        write_answers,
+        write_package,
+    )
+
+    if by not in GROUPS:
+        raise InputError(f"there are no rows by {by!r}; there are {', '.join(GROUPS)}")
+    if export is not None and package is not None:
+        raise InputError("--export writes a data package and --package reads one; give one of them")
+    if output is not None and not (solve if solve is not None else export is None):
+        raise InputError(
+            "nothing is solved, so --output would hold no answers; give --solve, a number of seeds"
+        )
+    for new in filter(None, (export, output)):
+        check_absent(new)
+    try:
+        with Stages(quiet=as_json) as stages:
+            systems = _systems(
+                package, family or [], size or [], seeds or (1 if export is None else 20), stages
+            )
+            most = solve if solve is not None else (0 if export is not None else None)
+            chosen = [one for one in systems if most is None or one.seed <= most]
+            answers = _answers(chosen, bench, preset, stages)
+        found = score(Package({}, tuple(systems)), answers, by) if answers else None
+    except ReachError as error:
+        raise InputError(str(error)) from None
+    solver = f"mho, bench {bench}{f', cells {preset}' if preset else ''}"
+    if export is not None:
+        write_package(export, systems, answers, solver)
+    if output is not None:
+        write_answers(output, solver, answers)
+    if as_json:
+        typer.echo(json.dumps({"systems": len(systems), "rows": found.rows if found else []}))
+        return
+    if found is not None:
+        typer.echo(str(found))
+    for written in filter(None, (export, output)):
+        say(written)
+
+
+def _systems(
+    package: Path | None, families: list[str], sizes: list[int], seeds: int, stages: Stages
+) -> list[System]:
+    """Return systems of a package, or drawn, certified and solved without a chip."""
+    from mho.running.reach import certified_system, choose, load
+
+    if package is not None:
+        chosen = [
+            one
+            for one in load(package).systems
+            if one.family in (families or (one.family,))
+            and one.size in (sizes or (one.size,))
+            and one.seed <= seeds
+        ]
+        if not chosen:
+            raise InputError(f"{package} has no system of these families, sizes and seeds; leave some out")
+        return chosen
+    wanted = choose(families, sizes, seeds)
+    systems = []
+    for choice in wanted:
+        systems.append(certified_system(choice))
+        stages.show("certifying", len(systems), len(wanted))
+    return systems
+
+
+def _answers(systems: list[System], bench: str, preset: str | None, stages: Stages) -> list[Answer]:
+    from mho.running.reach import solve_systems
+
+    answers = []
+    for answer in solve_systems(systems, bench, preset):
+        answers.append(answer)
+        stages.show("solving", len(answers), len(systems))
+    return answers

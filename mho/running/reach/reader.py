@@ -1,0 +1,404 @@
+"""Reads the systems of `mho reach --export`, and scores what a solver, simulator or chip made of them.
+
+Needs numpy, and nothing else:
+
+    import reach
+
+    package = reach.load(".")
+    answers = [my_solver(system) for system in package.select(size=32)]      # reach.Answer of each
+    print(reach.score(package, answers))
+
+or, of answers in a file, ``python reach.py ANSWERS.json``. The rule is in README.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FORMAT, VERSION = "mho-reach", 1
+ANSWERS = "mho-reach answers"
+GOAL_BITS, MOST_CYCLES = 24, 40
+BINS = (10.0, 1e2, 1e3, 1e4, math.inf)  # upper ends of the condition numbers counted together
+VERDICTS = ("converged", "not converged", "refused")
+GROUPS = ("condition", "family", "size")
+
+
+class ReachError(ValueError):
+    """A package or answers that cannot be used, in one sentence."""
+
+
+@dataclass(frozen=True)
+class WithoutChip:
+    """GCR in float64 without any preconditioner, on the same system, equilibrated and permuted."""
+
+    converged: bool
+    cycles: int
+    multiplications: int
+    bits: float
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """A system A x = b, real or complex.
+
+    Attributes
+    ----------
+    size : int
+        Unknowns of the real system: of a complex one twice the order of its matrix.
+    matrix, rhs : (n, n), (n,) arrays
+        A and b.
+    solution, error : (n,) arrays
+        x, and a proved bound of \\|x - x*\\|, element by element.
+    certified_bits : float
+        -log2 of the proved ||x - x*|| / ||x*||, at most 53.
+    """
+
+    id: str
+    family: str
+    size: int
+    seed: int
+    condition: float
+    certified_bits: float
+    without_chip: WithoutChip
+    matrix: NDArray[Any]
+    rhs: NDArray[Any]
+    solution: NDArray[Any]
+    error: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a solver made of a system.
+
+    Attributes
+    ----------
+    id : str
+        Of the system.
+    verdict : {"converged", "not converged", "refused"}
+        What it says of its solution: "converged" claims 24 bits.
+    solution : (n,) array or None
+        x; None where it refused.
+    cycles : int
+        Corrections added to the solution.
+    multiplications : int or None
+        Digital ones, by the rule; None where they were not counted.
+    reason : str
+        Why it did not converge, or refused.
+    """
+
+    id: str
+    verdict: str
+    solution: NDArray[Any] | None = None
+    cycles: int = 0
+    multiplications: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Package:
+    """The systems of a data package, and what `package.json` says of it."""
+
+    facts: dict[str, Any]
+    systems: tuple[System, ...]
+
+    def select(
+        self, family: str | None = None, size: int | None = None, seed: int | None = None
+    ) -> list[System]:
+        """Return the systems of a family, a size and a seed; of all where one is left out."""
+        return [
+            one
+            for one in self.systems
+            if family in (None, one.family) and size in (None, one.size) and seed in (None, one.seed)
+        ]
+
+
+def load(folder: str | os.PathLike[str] = ".") -> Package:
+    """Read a data package.
+
+    Raises
+    ------
+    ReachError
+        It is none, of another version, or damaged.
+    """
+    path = Path(folder)
+    try:
+        facts = json.loads((path / "package.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ReachError(f"{path} holds no data package: package.json cannot be read ({error})") from None
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise ReachError(f"{path} holds no data package of {FORMAT}: its package.json says otherwise")
+    if facts.get("version") != VERSION:
+        raise ReachError(
+            f"{path} is a data package of version {facts.get('version')}, and this reader reads version {VERSION}: use the "
+            "reach.py that came with it"
+        )
+    _check_files(path)
+    arrays = {name: _arrays(path / file) for name, file in facts["files"].items()}
+    return Package(facts, tuple(_system(row, arrays[row["family"]]) for row in facts["systems"]))
+
+
+def _check_files(path: Path) -> None:
+    """Raise `ReachError` for the first file that is not as it was written."""
+    try:
+        lines = (path / "SHA256SUMS").read_text("utf-8").splitlines()
+    except OSError as error:
+        raise ReachError(f"{path} is damaged: SHA256SUMS cannot be read ({error})") from None
+    for line in lines:
+        digest, _, name = line.partition("  ")
+        try:
+            found = hashlib.sha256((path / name).read_bytes()).hexdigest()
+        except OSError:
+            raise ReachError(f"{path} is damaged: {name} is missing; copy the package again") from None
+        if found != digest:
+            raise ReachError(
+                f"{path} is damaged: {name} is not as it was written; copy the package again"
+            ) from None
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def _system(row: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> System:
+    parts = {
+        name: arrays[f"{name}_{row['size']}"][row["index"]] for name in ("matrix", "rhs", "solution", "error")
+    }
+    facts = {name: row[name] for name in ("id", "family", "size", "seed", "condition", "certified_bits")}
+    return System(**facts, **parts, without_chip=WithoutChip(**row["without_chip"]))
+
+
+# --- answers ---
+
+
+def write_answers(path: str | os.PathLike[str], solver: str, answers: Iterable[Answer]) -> None:
+    """Write answers as JSON; numbers are read back exactly."""
+    rows = []
+    for one in answers:
+        row = asdict(one)
+        if one.solution is not None:
+            real, imaginary = np.real(one.solution).tolist(), np.imag(one.solution).tolist()
+            row["solution"] = (
+                list(zip(real, imaginary, strict=True)) if np.iscomplexobj(one.solution) else real
+            )
+        rows.append(row)
+    facts = {"format": ANSWERS, "version": VERSION, "solver": solver, "answers": rows}
+    Path(path).write_text(json.dumps(facts, indent=1, allow_nan=True) + "\n", "utf-8")
+
+
+def read_answers(path: str | os.PathLike[str]) -> tuple[str, list[Answer]]:
+    """Return the solver's name and its answers.
+
+    Raises
+    ------
+    ReachError
+        They cannot be read, or are of another version.
+    """
+    try:
+        facts = json.loads(Path(path).read_text("utf-8"))
+        kind = facts["format"], facts["version"]
+        rows = [{**row, "solution": _vector(row.get("solution"))} for row in facts["answers"]]
+        answers = [Answer(**row) for row in rows]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ReachError(f"{path} holds no answers ({error!r}); write_answers writes them") from None
+    if kind != (ANSWERS, VERSION):
+        raise ReachError(
+            f"{path} is {kind[0]!r}, version {kind[1]}; answers are {ANSWERS!r}, version {VERSION}"
+        )
+    return str(facts["solver"]), answers
+
+
+def _vector(values: Any) -> NDArray[Any] | None:
+    if values is None:
+        return None
+    found = np.asarray(values, np.float64)
+    return found if found.ndim == 1 else found[:, 0] + 1j * found[:, 1]
+
+
+# --- score ---
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An answer beside its system.
+
+    Attributes
+    ----------
+    bits : float
+        -log2 of ||x - x*|| / ||x*||, as few as the certified solution allows; NaN of no solution.
+    false : bool
+        Whether it says converged, and errs by more than 2^-24 for sure.
+    """
+
+    system: System
+    answer: Answer
+    bits: float
+    false: bool
+
+    @property
+    def solved(self) -> bool:
+        """Whether it converged, rightly and within the cycles that are allowed."""
+        return self.answer.verdict == "converged" and not self.false and self.answer.cycles <= MOST_CYCLES
+
+
+@dataclass(frozen=True)
+class Score:
+    """The table of a solver: a row a group of systems, the last of all of them."""
+
+    rows: tuple[dict[str, Any], ...]
+    scored: tuple[Scored, ...]
+    systems: int
+
+    def __str__(self) -> str:
+        names = list(self.rows[0])
+        cells = [names, *([_text(row[name]) for name in names] for row in self.rows)]
+        widths = [max(len(row[k]) for row in cells) for k in range(len(names))]
+        lines = [
+            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells
+        ]
+        return "\n".join(
+            [*lines, f"{len(self.scored)} of the package's {self.systems} systems were answered"]
+        )
+
+
+def score(package: Package, answers: Iterable[Answer], by: str = "condition") -> Score:
+    """Score answers, beside no chip at all.
+
+    Parameters
+    ----------
+    package : Package
+    answers : iterable of Answer
+        Of all systems, or of some.
+    by : {"condition", "family", "size"}
+        What the rows are.
+
+    Raises
+    ------
+    ReachError
+        An answer to a system that there is not, a second one to the same, one of another length, or none at all.
+    """
+    if by not in GROUPS:
+        raise ReachError(f"there are no rows by {by!r}; there are {', '.join(GROUPS)}")
+    known = {one.id: one for one in package.systems}
+    scored: dict[str, Scored] = {}
+    for answer in answers:
+        if answer.id not in known:
+            raise ReachError(f"the package has no system {answer.id!r}; leave that answer out")
+        if answer.id in scored:
+            raise ReachError(f"there are two answers to system {answer.id}; give one of each")
+        scored[answer.id] = _judged(known[answer.id], answer)
+    if not scored:
+        raise ReachError("there are no answers to score; give one at least")
+    every = [scored[one.id] for one in package.systems if one.id in scored]
+    groups: dict[str, list[Scored]] = {}
+    for one in sorted(every, key=lambda one: _order(one.system, by)):
+        groups.setdefault(_group(one.system, by), []).append(one)
+    rows = [{by: name, **_row(group)} for name, group in (*groups.items(), ("all", every))]
+    return Score(tuple(rows), tuple(every), len(known))
+
+
+def _judged(system: System, answer: Answer) -> Scored:
+    if answer.verdict not in VERDICTS:
+        raise ReachError(
+            f"the answer to system {system.id} says {answer.verdict!r}; a verdict is one of {', '.join(VERDICTS)}"
+        )
+    if answer.solution is None:
+        if answer.verdict == "converged":
+            raise ReachError(f"the answer to system {system.id} says converged and has no solution; give it")
+        return Scored(system, answer, math.nan, False)
+    x = np.asarray(answer.solution)
+    if x.shape != system.solution.shape:
+        raise ReachError(
+            f"the answer to system {system.id} has shape {x.shape}; its solution has {system.solution.shape}"
+        )
+    apart, unsure = float(np.linalg.norm(x - system.solution)), float(np.linalg.norm(system.error))
+    size = float(np.linalg.norm(system.solution))
+    if not math.isfinite(apart):
+        return Scored(system, answer, 0.0, answer.verdict == "converged")
+    most = (apart + unsure) / (size - unsure) if unsure < size else math.inf
+    least = max(apart - unsure, 0.0) / (size + unsure)
+    bits = min(max(-math.log2(most), 0.0), 53.0) if most > 0.0 else 53.0
+    return Scored(system, answer, bits, answer.verdict == "converged" and least > 2.0**-GOAL_BITS)
+
+
+def _row(group: Sequence[Scored]) -> dict[str, Any]:
+    """Return the columns of a group; medians are over what converged, with and without a chip."""
+    solved = [one for one in group if one.solved]
+    plain = [one.system.without_chip for one in group if one.system.without_chip.converged]
+    both = [one for one in solved if one.system.without_chip.converged]
+    fewer = [one for one in both if one.answer.cycles < one.system.without_chip.cycles]
+    work = [
+        one.answer.multiplications / one.system.without_chip.multiplications
+        for one in both
+        if one.answer.multiplications is not None and one.system.without_chip.multiplications
+    ]
+    return {
+        "systems": len(group),
+        "converged": len(solved),
+        "false": sum(one.false for one in group),
+        "refused": sum(one.answer.verdict == "refused" for one in group),
+        "cycles": _median([one.answer.cycles for one in solved]),
+        "most cycles": max((one.answer.cycles for one in solved), default=None),
+        "least bits": min((one.bits for one in solved), default=None),
+        "no chip: converged": len(plain),
+        "no chip: cycles": _median([one.cycles for one in plain]),
+        "fewer cycles than no chip": f"{len(fewer)} of {len(both)}",
+        "work / no chip": _median(work),
+    }
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return float(median(values)) if values else None
+
+
+def _order(system: System, by: str) -> Any:
+    return _bin(system) if by == "condition" else getattr(system, by)
+
+
+def _group(system: System, by: str) -> str:
+    if by != "condition":
+        return str(getattr(system, by))
+    number = _bin(system)
+    return f"up to {BINS[number]:g}" if number < len(BINS) - 1 else f"above {BINS[-2]:g}"
+
+
+def _bin(system: System) -> int:
+    # One that was drawn to be 10 may be 10 and a rounding error.
+    return next(k for k, end in enumerate(BINS) if system.condition <= end * (1.0 + 1e-6))
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the table of the answers in a file; the package is the folder of this file."""
+    if len(arguments) not in (1, 2):
+        print(f"usage: python reach.py ANSWERS.json [{'|'.join(GROUPS)}]", file=sys.stderr)
+        return 2
+    try:
+        solver, answers = read_answers(arguments[0])
+        found = score(load(Path(__file__).parent), answers, *arguments[1:])
+    except ReachError as error:
+        print(f"reach: {error}", file=sys.stderr)
+        return 1
+    print(f"{solver}\n{found}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
