@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mho.analysis.reports import worth_rows
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures import (
     Eigenvector,
@@ -91,6 +92,9 @@ def test_inv_saves_a_factorisation_only_the_cholesky_of_its_gram_matrices(tmp_pa
     assert direct["digital"] - beside == 4 * 16 + 2 * 3 * 20 * 22
     assert "without_chip" not in result
     assert "times the digital multiplications of Cholesky" in line
+    rows = dict(worth_rows(result))
+    assert rows["directly"].startswith(f"Cholesky, {direct['digital']:,} multiplications")
+    assert f"{without_certificate(result):,} beside the chip" in rows["directly"]
 
 
 def test_an_eigenvector_stands_beside_lanczos_and_lapack(tmp_path: Path) -> None:
