@@ -213,7 +213,11 @@ class Train(Application):
             else f"{row['name']} in {row['epochs']['reached']} of {row['epochs']['of']}"
             for row in summary["optimisers"]
         ]
-        worth = ((summary.get(one) or {}).get("in_words", "") for one in ("without_chip", "direct"))
+        worth = [
+            f"{what}{summary[name]['in_words']}"
+            for name, what in (("without_chip", "inverses in "), ("direct", ""))
+            if summary.get(name)
+        ]
         return Conclusion(joined(f"epochs to a loss of {summary['target']:g}: {joined(*parts)}", *worth))
 
     def _search(

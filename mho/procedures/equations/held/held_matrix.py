@@ -245,12 +245,14 @@ class HeldMatrix:
         """
         answered, before = self._answered, self.work
         sampled, self._sampled = self._sampled, []
-        yield
-        after = self.work
-        self._shown += self._answered - answered
-        self._showing.chip += after.chip - before.chip
-        self._showing.digital += after.digital - before.digital
-        self._sampled = sampled
+        try:
+            yield
+        finally:
+            after = self.work
+            self._shown += self._answered - answered
+            self._showing.chip += after.chip - before.chip
+            self._showing.digital += after.digital - before.digital
+            self._sampled = sampled
 
     @cached_property
     def direct(self) -> DirectSolve:
