@@ -191,14 +191,14 @@ class Certifier:
         solutions : (n, k) array, optional
             About the solutions that are meant; left out, all those that there may be.
         """
-        if not self.condition < math.inf:
+        provable = self.provable_bits if solutions is None else self.provable_bits_of_all(solutions)
+        if not self.condition < math.inf or (solutions is not None and provable <= 0.0):
             rows, columns = (dependent_rows_in_words(lines) for lines in (self._matrix, self._matrix.T))
             raise InputError(
-                "the matrix is singular in float64: no inverse of it can be verified; rows that depend on "
+                "the matrix is singular in float64: no bit of a solution can be proved; rows that depend on "
                 f"others (counted from 0): {rows}; columns: {columns}; without these columns the rest can be solved by "
                 "least squares"
             )
-        provable = self.provable_bits if solutions is None else self.provable_bits_of_all(solutions)
         if bits > max(provable, 0.0):
             raise InputError(
                 f"{bits:g} bits cannot be had with a condition number of {self.condition:.3g}: a solution in float64 can "
