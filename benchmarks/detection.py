@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._solves import threads
+from benchmarks._without_chip import without_chip
 from benchmarks.registry import Figure
 from mho.procedures.applications.wireless.mimo import Mimo
 from mho.procedures.applications.wireless.published_rates import CYCLE_3, RATIOS, SINGLE
@@ -55,6 +56,14 @@ def run(repeat: int) -> list[Figure]:
             detail={"whole runs": [round(taken, 1) for _, taken in found]},
             threads=threads(),
         ),
+        Figure(
+            "share of a vector's multiplications that the chip does, an INV and an MVM a cycle, H^H y being digital",
+            found[0][0]["share_of_a_vector_on_chip"],
+            "",
+            "of all multiplications of the run",
+            found[0][0]["multiplications"]["share_on_chip"],
+        ),
+        *without_chip("128 x 8", [one for one, _ in found]),
         Figure(
             f"bit error rate at the wire, {WIRE_SNR:g} dB, {point['bits']} bits",
             point["after cycle 3"],

@@ -1,7 +1,8 @@
 """Applications on fields and control on whole arrays: error to the digital answer, to the closed form, and seconds.
 
 Each has its defaults, or what its name says. The peer of an error to the closed form is the digital answer's: where both
-are equal, the grid is what limits it and not the chip.
+are equal, the grid is what limits it and not the chip. The peers of cycles and of digital multiplications are GCR
+without the chip and the factorisation that takes fewest.
 Of each the median over `repeat` chips.
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import mho
+from benchmarks._without_chip import without_chip
 from benchmarks.registry import Figure
 from mho.procedures import Arm, Diffusion, Junction, Kalman, Poisson, Portfolio, PowerFlow, Procedure
 
@@ -76,4 +78,4 @@ def _figures(name: str, repeat: int) -> list[Figure]:
                 peer_value=middle("digital_error_to_closed_form"),
             )
         )
-    return figures
+    return [*figures, *without_chip(name, outcomes)]

@@ -12,6 +12,7 @@ import statistics
 import numpy as np
 
 from benchmarks._solves import MATRICES, PRESET, seeds, solve_on_chips, threads
+from benchmarks._without_chip import without_chip
 from benchmarks.registry import Figure
 from mho.chip_maps.matrix_files import load_matrix, load_vector
 from mho.procedures import Solution
@@ -43,6 +44,7 @@ def _figures(results: list[Solution], bits: int, allowed: float, single: float) 
     wrong = sum(result.summary["mvm_wrong"] for result in results)
     pulses = [result.summary["pulses"] for result in results]
     encodings = sorted({result.summary["encoding"] for result in results})
+    summaries = [result.summary for result in results]
     return [
         Figure(
             f"{bits} bits: chips converged within {MOST_CYCLES} cycles",
@@ -91,6 +93,7 @@ def _figures(results: list[Solution], bits: int, allowed: float, single: float) 
             },
             threads=threads(),
         ),
+        *without_chip(f"{bits} bits", summaries),
     ]
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._solves import threads
+from benchmarks._without_chip import without_chip
 from benchmarks.registry import Figure
 from mho.confidence import median_interval
 
@@ -48,6 +49,12 @@ def run(repeat: int) -> list[Figure]:
             detail={"Adam": _median([one["training_seconds"]["adam"]["median"] for one in summaries])},
             threads=threads(),
         ),
+        Figure(
+            "share of the digital operations of second-order training that inverses take, the most that a chip saves",
+            _median([one["second_order"]["share_of_inverses"]["median"] for one in runs]),
+            "",
+        ),
+        *without_chip("Kronecker factors", summaries),
     ]
 
 

@@ -14,7 +14,7 @@ SIZE = (5.6, 3.4)  # inches
 DOTS = 100
 
 RUNS: dict[str, tuple[Procedure, dict[str, tuple[float, float]]]] = {
-    "pagerank": (PageRank(), {"agreement": SIZE}),
+    "pagerank": (PageRank(), {"agreement": SIZE, "convergence": SIZE}),
     "eigenvector": (Eigenvector(), {"residuals": SIZE}),
     "linear": (Regression(), {"convergence": SIZE}),
     "ridge": (Regression(kind="ridge"), {"ridge_trace": (6.4, 3.4)}),

@@ -180,6 +180,18 @@ class BenchMatrix:
             own["adjoint"] = dict(self._adjoint.summary())
         return own
 
+    def worth(self) -> dict[str, Any]:
+        """Return what the chip was worth in the solutions of `solve` and `answers` so far.
+
+        Returns
+        -------
+        dict
+            ``multiplications`` on the chip and digital ones by kind; ``without_chip``, cycles and digital multiplications
+            of GCR to the same bits without INV, of some of the right-hand sides; ``direct``, those of the factorisation
+            that takes fewest. The last two are left out where nothing was solved.
+        """
+        return self._held.worth()
+
     def __repr__(self) -> str:
         """Return shape, type and encoding."""
         return f"<{self.shape[0]} x {self.shape[1]} {self.dtype} matrix on a bench: {self._how()}>"

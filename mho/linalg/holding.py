@@ -129,6 +129,10 @@ class Holding:
         """Return how the chip holds it, and what it took so far."""
         return self._held.summary()
 
+    def worth(self) -> dict[str, Any]:
+        """Return what the chip was worth in the solutions so far, as `HeldMatrix.worth`."""
+        return self._held.worth()
+
     def _here(self) -> HeldMatrix:
         """Return the matrix on the chip; raise `BenchError` when another has taken its place."""
         self._check_open()

@@ -339,3 +339,16 @@ def test_what_is_said_goes_to_the_log(caplog):
     with mho.open_bench("arrays", seed=1) as bench, caplog.at_level("INFO", logger="mho.linalg"):
         A = mho.linalg.on_bench(poisson_1d(12), bench)
     assert [(one.levelname, one.getMessage()) for one in caplog.records] == A.messages.said
+
+
+def test_solutions_are_held_against_gcr_and_a_direct_solve():
+    matrix = 4.0 * np.eye(6) + np.random.default_rng(7).standard_normal((6, 6))
+    with mho.open_bench("arrays", seed=3) as bench:
+        on_chip = mho.linalg.on_bench(matrix, bench)
+        assert on_chip.preconditioner @ np.ones(6) is not None
+        assert set(on_chip.worth()) == {"multiplications"}  # a preconditioner's worth is its method's to tell
+        found = on_chip.answers(np.ones(6))
+        worth = on_chip.worth()
+    assert worth["without_chip"]["cycles_with"] == found.cycles[0]
+    assert 5 <= worth["without_chip"]["cycles"] <= 8
+    assert worth["direct"]["digital"] == 70 + 36  # LU: n (n^2 - 1) / 3, and n^2

@@ -35,7 +35,7 @@ from mho.runs.integrity import OF_THE_MOMENT
 FIRST_VALUES = 6  # of a list in a result
 LIST_ROWS = 50
 HEAD_CYCLES, TAIL_CYCLES = 20, 5
-ELSEWHERE = ("certificate.", "enclosure.", "multiplications.", "without_chip.")
+ELSEWHERE = ("certificate.", "enclosure.", "multiplications.", "without_chip.", "direct.")
 """Beginnings of names in a result that have a part of the page of their own."""
 
 Number = int | float

@@ -14,7 +14,7 @@ def worth_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     Parameters
     ----------
     result : mapping
-        Of a solve, with ``multiplications`` and ``without_chip``.
+        Of a solve or an application, with ``multiplications``, ``without_chip`` and ``direct`` as far as they are known.
     """
     work, without = result.get("multiplications"), result.get("without_chip")
     if not isinstance(work, Mapping) or not {"chip", "digital", "share_on_chip"} <= set(work):
@@ -33,6 +33,10 @@ def worth_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     beside = f", {without['digital']:,} without the chip" if isinstance(without, Mapping) else ""
     rows.append(("digital work", f"{total:,} multiplications{beside}{share}"))
     rows.append(("of these", ", ".join(f"{name} {count:,}" for name, count in kinds if count)))
+    direct = result.get("direct")
+    if isinstance(direct, Mapping):
+        aside = f"{direct['digital_with']:,} beside the chip, certificates left out"
+        rows.append(("directly", f"{direct['method']}, {direct['digital']:,} multiplications; {aside}"))
     return rows + _costs(result, total, without)
 
 

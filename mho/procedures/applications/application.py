@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench
 from mho.procedures.applications.conclusions import beside_digital, concluded
+from mho.procedures.applications.near_matrix import MOST, NearAnswers, solve_near, worth_near
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.circuits.programmed_blocks import check_limits
 from mho.procedures.equations.forecast.energy import VectorMeter, metering
+from mho.procedures.equations.held.direct_solve import DirectSolve, DirectWork, direct_solve, worth_in_numbers
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
 from mho.procedures.equations.worth.work import Work
@@ -24,6 +27,8 @@ from mho.procedures.equations.worth.worth import SampledWorth
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Conclusion, Table
+
+Floats = NDArray[np.float64]
 
 MATRICES = Table(
     "matrices",
@@ -71,6 +76,7 @@ class Holder:
         self._held: HeldMatrix | None = None
         self._ended: list[dict[str, Any]] = []
         self._worth = SampledWorth()
+        self._direct, self._instead = DirectWork(), DirectWork()
         self.beside = Work()
 
     def hold(self, matrix: Any, **options: Any) -> HeldMatrix:
@@ -88,8 +94,33 @@ class Holder:
         self._stream.record("matrices", number=len(self._ended), time=self._bench.now(), **row, **unknown)
         return held
 
+    def solve_near(
+        self, held: HeldMatrix, matrix: Floats, rhs: Floats, tolerance: float, most: int = MOST
+    ) -> NearAnswers:
+        """Solve with a matrix near the one that is held, around its INV; else as `near_matrix.solve_near`."""
+        answers = solve_near(matrix, rhs, held.invert, tolerance, most)
+        self._worth += worth_near(matrix, rhs, answers, tolerance, most)
+        self.add_direct(direct_solve(matrix), answers.converged.size)
+        return answers
+
+    def add_worth(self, worth: SampledWorth) -> None:
+        """Add what the chip was worth in an iteration of the application's own."""
+        self._worth += worth
+
+    def add_direct(self, way: DirectSolve, count: int) -> None:
+        """Add a factorisation that would solve digitally what the application's own iteration solves by INV."""
+        self._direct = self._direct.plus(way, count)
+
+    def replace_direct(self, way: DirectSolve, count: int) -> None:
+        """Hold the chip against this digital way of the whole problem, not against factorisations of its matrices."""
+        self._instead = DirectWork().plus(way, count)
+
     def costs(self) -> dict[str, Any]:
-        """Return what all matrices have cost so far, for a run's result; numbers with their units."""
+        """Return what all matrices have cost so far, and what the chip was worth, for a run's result; with units."""
+        return self.operations() | self._worths()
+
+    def operations(self) -> dict[str, Any]:
+        """Return what all matrices have cost so far; numbers with their units."""
         every = [*self._ended, *([] if self._held is None else [self._held.summary()])]
         spent = sum(one["joules"] for one in every)
         return {
@@ -99,21 +130,23 @@ class Holder:
             "vectors": self._meter.vectors,
             "joules": (spent + self._meter.joules, "J"),
             "virtual_seconds": (self._bench.now(), "s"),
-            **self._told_worth(),
         }
 
-    def _told_worth(self) -> dict[str, Any]:
-        """Return the multiplications of all matrices, and what the chip was worth beside the same solves without it."""
-        total = self._worth if self._held is None else self._worth + self._held.sampled_worth()
-        found: dict[str, Any] = {"multiplications": (total.work + self.beside).plain()}
-        if (worth := total.worth(self.beside.digital.total())) is not None:
-            found["without_chip"] = worth.plain() | {"in_words": worth.in_words()}
-        return found
+    def _worths(self) -> dict[str, Any]:
+        """Return multiplications, and what the chip was worth beside the same solves without it and a direct one."""
+        total, direct = self._worth, self._direct
+        if self._held is not None:
+            total, direct = (
+                total + self._held.sampled_worth(),
+                direct.plus(self._held.direct, self._held.solved),
+            )
+        return worth_in_numbers(total, self._instead or direct, self.beside)
 
     def _end(self) -> None:
         if self._held is not None:
             self._ended.append(self._held.summary())
             self._worth += self._held.sampled_worth()
+            self.add_direct(self._held.direct, self._held.solved)
             self._held = None
 
 

@@ -32,7 +32,7 @@ def concluded(summary: Mapping[str, Any], *parts: str) -> Conclusion:
         joined(
             f"{converged}: {short}" if short else converged,
             *parts,
-            (summary.get("without_chip") or {}).get("in_words", ""),
+            *((summary.get(one) or {}).get("in_words", "") for one in ("without_chip", "direct")),
             verified_cells(summary["cells"], failed) if failed else "",
             lost_cells(summary),
         )

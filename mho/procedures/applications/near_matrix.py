@@ -3,7 +3,8 @@
 A matrix that changes a little from step to step (a Jacobian, a covariance) need not be programmed at each: M x = b with
 M = A + D converges around INV of A as long as A^-1 M has its eigenvalues away from 0. GCR minimises the residual over all
 corrections so far, whatever INV does from cycle to cycle (Eisenstat, Elman and Schultz, SIAM J. Numer. Anal. 20, 345
-(1983)). The residual is digital and recomputed in every cycle, so the answer is that of M.
+(1983)). The residual is digital and recomputed in every cycle, so the answer is that of M. Without the chip the residual
+itself is the correction: the same loop, which tells what INV was worth.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import ConvergenceError
+from mho.procedures.equations.worth.without_chip import UnaidedSolve
+from mho.procedures.equations.worth.work import Work
+from mho.procedures.equations.worth.worth import SampledWorth
 
 Floats = NDArray[np.float64]
 
@@ -31,8 +35,12 @@ class NearAnswers:
     converged: NDArray[np.bool_]
 
 
+MOST = 60
+"""Cycles at most."""
+
+
 def solve_near(
-    matrix: Floats, rhs: Floats, invert: Callable[[Floats], Floats], tolerance: float, most: int = 60
+    matrix: Floats, rhs: Floats, invert: Callable[[Floats], Floats], tolerance: float, most: int = MOST
 ) -> NearAnswers:
     """Solve M X = B around the inverse of another matrix, all columns together, each with directions of its own.
 
@@ -85,3 +93,50 @@ def solve_near(
         left = np.linalg.norm(r, axis=0) > tolerance * lengths
     residuals = np.divide(np.linalg.norm(r, axis=0), lengths, out=np.zeros_like(lengths), where=lengths > 0.0)
     return NearAnswers(x.reshape(np.shape(rhs)), cycles, residuals, ~left)
+
+
+def worth_near(
+    matrix: Floats, rhs: Floats, answers: NearAnswers, tolerance: float, most: int = MOST
+) -> SampledWorth:
+    """Return what INV was worth in `answers`: all columns solved once more without it.
+
+    The work of INV itself is that of the held matrix, and not in here; arguments as `solve_near`.
+    """
+    unaided = solve_near(matrix, rhs, lambda residuals: residuals, tolerance, most)
+
+    def met(found: NearAnswers, column: int) -> tuple[int, bool]:
+        return int(found.cycles[column]), bool(found.converged[column])
+
+    every = (
+        worth_of(near_work, len(matrix), met(answers, one), met(unaided, one), most)
+        for one in np.flatnonzero(answers.cycles).tolist()
+    )
+    return sum(every, SampledWorth())
+
+
+def worth_of(
+    count: Callable[[int, int], Work],
+    size: int,
+    aided: tuple[int, bool],
+    unaided: tuple[int, bool],
+    most: int,
+) -> SampledWorth:
+    """Return what INV was worth in one iteration: its cycles with it and without it, and whether they converged.
+
+    Parameters
+    ----------
+    count : callable
+        Size and cycles -> digital work of an iteration.
+    """
+    (cycles, met), (without, met_without) = aided, unaided
+    alone = UnaidedSolve(0, without if met_without else None, [], count(size, without))
+    return SampledWorth((alone,), (cycles if met else None,), count(size, cycles), 1, most)
+
+
+def near_work(size: int, cycles: int) -> Work:
+    """Return the digital multiplications of so many cycles of one right-hand side."""
+    work = Work()
+    work.digital["products"] = work.digital["residual"] = size**2 * cycles
+    # A cycle: three a direction so far; the length of the new one, its scaling, the step and its two sums.
+    work.digital["orthogonalisation"] = size * (3 * cycles * (cycles - 1) // 2 + 5 * cycles)
+    return work

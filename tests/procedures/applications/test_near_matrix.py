@@ -7,7 +7,7 @@ import pytest
 
 from mho.errors import ConvergenceError
 from mho.procedures.applications.comparison import relative_error
-from mho.procedures.applications.near_matrix import solve_near
+from mho.procedures.applications.near_matrix import solve_near, worth_near
 
 
 def near(change: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -74,3 +74,29 @@ def test_loop_that_rails_ends_with_what_was_found() -> None:
     asked, fine = 0, 0
     with pytest.raises(ConvergenceError):
         solve_near(matrix, rhs, invert, 1e-12)
+
+
+def test_without_inv_it_takes_as_many_cycles_as_there_are_eigenvalues() -> None:
+    turn = np.linalg.qr(np.random.default_rng(1).standard_normal((9, 9)))[0]
+    matrix = turn @ np.diag([1.0, 1.0, 1.0, 4.0, 4.0, 4.0, 9.0, 9.0, 9.0]) @ turn.T
+    inverse = np.linalg.inv(matrix)
+    rhs = np.random.default_rng(2).standard_normal((9, 3))
+    rhs[:, 1] = 0.0
+    answers = solve_near(matrix, rhs, lambda r: inverse @ r, 1e-10)
+    worth = worth_near(matrix, rhs, answers, 1e-10)
+    assert worth.cycles == (1, 1)
+    assert [one.cycles for one in worth.solves] == [3, 3]
+    assert worth.solved == 2
+    # Of each product and each residual n^2; of orthogonalisation 3 n a direction before, and 5 n.
+    assert worth.work.digital == {"products": 162, "residual": 162, "orthogonalisation": 90}
+    assert worth.solves[0].work.digital["orthogonalisation"] == 9 * (3 * 3 + 5 * 3)
+    assert worth.worth().verdict == "saved"
+
+
+def test_what_inv_without_effect_is_worth() -> None:
+    _, matrix, rhs = near(5.0)
+    answers = solve_near(matrix, rhs, lambda r: 3.0 * r, 1e-10)
+    worth = worth_near(matrix, rhs, answers, 1e-10)
+    assert list(worth.cycles) == [one.cycles for one in worth.solves]
+    few = solve_near(matrix, rhs, lambda r: r, 1e-10, most=2)
+    assert worth_near(matrix, rhs, few, 1e-10, most=2).cycles == (None, None, None)

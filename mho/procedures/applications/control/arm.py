@@ -21,12 +21,13 @@ from mho.procedures.applications.control.arm_kinematics import (
 )
 from mho.procedures.applications.control.arm_kinematics import (
     ArmStep,
+    dual_solve,
     follow,
+    multiplications,
     path_around,
     planar,
     ur5,
 )
-from mho.procedures.applications.near_matrix import solve_near
 from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
@@ -171,6 +172,8 @@ class Arm(Application):
                     cycles=cycles[-1],
                 )
                 stream.progress("steps", number + 1, len(targets))
+            chip.beside.digital["beside"] += len(found) * multiplications(arm)
+            chip.replace_direct(dual_solve(arm), len(found))
             costs = chip.costs()
         if short:
             stream.say(
@@ -227,7 +230,7 @@ class Arm(Application):
 
         def solve(matrix: Floats, rhs: Floats) -> Floats:
             if self.matrix == "held" and held:
-                near = solve_near(matrix, rhs, held[0].invert, 2.0 ** -int(self.bits))
+                near = chip.solve_near(held[0], matrix, rhs, 2.0 ** -int(self.bits))
                 if near.converged.all() and near.cycles[0] <= RENEWED:
                     cycles.append(int(near.cycles[0]))
                     return near.solutions

@@ -17,6 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.procedures.equations.held.direct_solve import DirectSolve, direct_solve
+
 Floats = NDArray[np.float64]
 
 
@@ -104,6 +106,22 @@ def ur5() -> Arm:
 def damped_matrix(jacobian: Floats, damping: float) -> Floats:
     """Return J^T J + l^2 1, (joints, joints), symmetric positive definite."""
     return np.asarray(jacobian.T @ jacobian + damping**2 * np.eye(jacobian.shape[1]))
+
+
+def multiplications(arm: Arm) -> int:
+    """Return those of a step beside its system: frames three times, the Jacobian, J^T J and J^T e."""
+    frames = 3 * arm.joints * (8 + 4**3)
+    return frames + arm.joints * (6 + arm.dimensions * (arm.joints + 1))
+
+
+def dual_solve(arm: Arm) -> DirectSolve:
+    """Return the digital way of a step: J^T (J J^T + l^2 1)^-1 e, a system of as many lines as the space has dimensions.
+
+    J J^T is not counted: it takes less than J^T J, which it replaces.
+    """
+    lines = arm.dimensions
+    small = direct_solve(np.eye(lines) + np.ones((lines, lines)))
+    return DirectSolve("Cholesky of J J^T", 0, small.work(1) + lines * arm.joints)
 
 
 class ArmStep(NamedTuple):

@@ -20,10 +20,10 @@ from mho.procedures.applications.control.kalman_filter import (
     TrackModel,
     consistency_interval,
     kalman,
+    multiplications,
     nees,
 )
 from mho.procedures.applications.control.tracks import SPEED, TRACKS, measure, push, read_track, truth
-from mho.procedures.applications.near_matrix import solve_near
 from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
@@ -226,6 +226,8 @@ class Kalman(Application):
                     **row,
                 )
                 stream.progress("steps", number + 1, len(digital))
+            each = multiplications(given.model, given.measured.shape[1], steady)
+            chip.beside.digital["beside"] += len(found) * each
             costs = chip.costs()
         if gaps:
             stream.say(
@@ -281,7 +283,7 @@ class Kalman(Application):
                 taken, reason = answer.cycles, "" if answer.converged.all() else answer.reason
                 solutions = answer.solutions
             else:
-                near = solve_near(s, columns, held[0].invert, tolerance)
+                near = chip.solve_near(held[0], s, columns, tolerance)
                 taken, solutions = near.cycles, near.solutions
                 reason = "" if near.converged.all() else f"a residual of {near.residuals.max():.2g}"
             cycles.append(int(taken.max()))

@@ -147,6 +147,14 @@ def kalman(
         yield FilterStep(x, posterior, innovation, nis)
 
 
+def multiplications(model: TrackModel, tracks: int, steady: bool) -> int:
+    """Return the multiplications of a step beside its system, as `kalman` takes it: states, and S and P unless steady."""
+    state, measured = 4, 2 * len(model.noise)
+    states = tracks * (2 * state**2 + 2 * state * measured + measured)
+    matrices = 2 * state**3 + measured * (3 * state**2 + state * measured)
+    return states + (0 if steady else matrices)
+
+
 def nees(errors: Floats, covariance: Floats) -> Floats:
     """Return the normalised squared errors of estimates, (tracks,) (Bar-Shalom et al. 2001, section 5.4.2)."""
     return np.asarray(np.einsum("ij,ij->i", errors, np.linalg.solve(covariance, errors.T).T))

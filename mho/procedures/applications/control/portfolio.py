@@ -62,10 +62,11 @@ FIGURES = (
 
 @dataclass(frozen=True)
 class Market:
-    """Covariance (assets, assets) and means (assets,) of a year's returns."""
+    """Covariance (assets, assets) and means (assets,) of a year's returns, and of how many days they are."""
 
     covariance: Floats
     means: Floats
+    days: int
 
 
 class Portfolio(Application):
@@ -92,7 +93,7 @@ class Portfolio(Application):
             raise InputError(
                 f"the returns have {daily.shape[1]} assets, and {MOST_ASSETS} are the most: choose among them"
             )
-        market = Market(*moments(daily))
+        market = Market(*moments(daily), len(daily))
         conditions(market.covariance, market.means)
         return market
 
@@ -122,6 +123,7 @@ class Portfolio(Application):
         with self.holding(plan, bench, stream) as chip:
             held = chip.hold(matrix)
             answer = held.solve(sides)
+            chip.beside.digital["beside"] += market.days * len(means) * (len(means) + 1) // 2  # covariance
             costs, encoding = chip.costs(), held.summary()["encoding"]
         short = int((~answer.converged).sum())
         if short:

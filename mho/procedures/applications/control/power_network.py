@@ -145,6 +145,11 @@ class Network:
         np.fill_diagonal(factors, np.where(np.isfinite(left), -1.0, np.nan))
         return np.asarray(factors)
 
+    def multiplications(self, cases: int, outages: bool) -> int:
+        """Return the digital multiplications beside the solves: powers and flows of cases, and all flows after outages."""
+        lines = len(self.ends)
+        return cases * (len(self.buses) + 2 * lines) + (3 * lines**2 if outages else 0)
+
     def cut_off(self, line: int) -> list[int]:
         """Return the numbers of the buses that an outage of a line cuts off from the reference."""
         kept = np.arange(len(self.ends)) != line

@@ -183,6 +183,7 @@ class PowerFlow(Application):
                     "takes about a second each on the bench `arrays`; fewer scenarios and no outages take less"
                 )
             answer = held.solve(columns)
+            chip.beside.digital["beside"] += network.multiplications(count, bool(self.outages))
             costs, encoding = chip.costs(), held.summary()["encoding"]
         short = int((~answer.converged).sum())
         if short:

@@ -173,6 +173,8 @@ class Diffusion(Application):
                 every.append(u)
                 _record_image(given, number, row["time"], u, self.steps, stream)
                 stream.progress("steps", number, self.steps)
+            if given.theta < 1.0:  # u - (1 - theta) r L u, the neighbours being added up
+                chip.beside.digital["beside"] += 2 * given.size**2 * self.steps
             costs = chip.costs()
         stream.snapshot("moments", _side_by_side(every), row["time"])
         if short:

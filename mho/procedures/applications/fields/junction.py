@@ -13,7 +13,6 @@ from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
 from mho.procedures.applications.comparison import digital_solution, relative_error
 from mho.procedures.applications.fields.pn_junction import JunctionModel, NewtonStep, newton
-from mho.procedures.applications.near_matrix import solve_near
 from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter
@@ -157,6 +156,8 @@ class Junction(Application):
                     error=float(np.abs(step.phi - exact.phi).max()) * junction.thermal,
                 )
                 stream.progress("Newton's steps", len(steps), self.max_steps, change=step.change)
+            # At each point F has four products and sinh, and J two and cosh.
+            chip.beside.digital["beside"] += 8 * junction.points * len(steps)
             costs = chip.costs()
         settled = steps[-1].change < tolerance
         if missed:
@@ -194,7 +195,7 @@ class Junction(Application):
                 short = answer.reason or ("" if answer.converged.all() else "too few cycles")
                 found, taken = answer.solutions, answer.cycles
             else:
-                near = solve_near(matrix, rhs, first[0].invert, 2.0 ** -int(self.bits))
+                near = chip.solve_near(first[0], matrix, rhs, 2.0 ** -int(self.bits))
                 short = "" if near.converged.all() else f"a residual of {near.residuals.max():.2g}"
                 found, taken = near.solutions, near.cycles
             cycles.append(int(taken.max()))

@@ -20,6 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.procedures.equations.held.direct_solve import DirectSolve
+from mho.procedures.equations.worth.work import Work
+
 Floats = NDArray[np.float64]
 Operator = Callable[[Floats], Floats]
 
@@ -99,6 +102,24 @@ def davidson(
             break  # the inverse adds nothing to the subspace
         basis = np.column_stack([basis, widened])
     return found
+
+
+def davidson_work(size: int, steps: int) -> Work:
+    """Return the digital multiplications of so many steps of `davidson` without those of its inverse.
+
+    A step takes a product with A for the pair, and one for the newest vector of the basis; k vectors of the basis are
+    projected, combined and made orthogonal to the next one twice, and the eigenvalues of k x k take 10 k^3 (Golub and Van
+    Loan, section 7.5).
+    """
+    work = Work()
+    work.digital["products"], work.digital["residual"] = size**2 * steps, size**2 * steps
+    work.digital["orthogonalisation"] = sum(6 * size * k + 10 * k**3 for k in range(1, steps + 1))
+    return work
+
+
+def eigenvalues_by_qr(size: int, symmetric: bool) -> DirectSolve:
+    """Return LAPACK's way to all eigenvalues and one vector (Golub and Van Loan, sections 7.5 and 8.3)."""
+    return DirectSolve("LAPACK", 2 * size**3 // 3 if symmetric else 5 * size**3, 2 * size**2)
 
 
 def angle(first: Floats, second: Floats) -> float:

@@ -12,16 +12,19 @@ from numpy.typing import NDArray
 from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.procedures.applications.application import MATRICES, Application, Prepared
+from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
 from mho.procedures.applications.conclusions import concluded
 from mho.procedures.applications.graphs.eigenpairs import (
     EigenStep,
     angle,
     davidson,
+    davidson_work,
+    eigenvalues_by_qr,
     inverse_iteration,
     power_iteration,
 )
 from mho.procedures.applications.graphs.graph_files import load_graph, sample_graphs
+from mho.procedures.applications.near_matrix import worth_of
 from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
@@ -31,7 +34,8 @@ from mho.runs import Array, Column, Conclusion, Figure, Layout, ReferenceLine, T
 
 Floats = NDArray[np.float64]
 
-METHODS = ("power", "inverse", "davidson")
+UNAIDED = "without_chip"
+METHODS = ("power", "inverse", "davidson", UNAIDED)
 
 ROUGH_STEPS = 20
 """Products in float64 from which the shift is taken where none is given: an eigenvalue known beforehand, about."""
@@ -56,6 +60,7 @@ STEPS = Table(
         ),
         Column("inverse", description="as power", digital=1e-6),
         Column("davidson", description="as power", digital=1e-3),
+        Column("without_chip", description="Davidson's method without INV: Lanczos's subspace", digital=1e-3),
     ),
     title="Residuals",
 )
@@ -71,6 +76,7 @@ ANGLES = Table(
         ),
         Column("inverse", "rad", description="as power", digital=1e-6),
         Column("davidson", "rad", description="as power", digital=1e-3),
+        Column("without_chip", "rad", description="Davidson's method without INV", digital=1e-3),
     ),
     title="Angles",
 )
@@ -194,7 +200,9 @@ class Eigenvector(Application):
                     "WARNING",
                 )
             found = _iterate(given, held, start, int(self.steps), tolerance)
+            _count(chip, given, found, tolerance)
             costs, encoding = chip.costs(), held.summary()["encoding"]
+        costs["without_chip"]["method"] = "davidson"
         _record(stream, given, found)
         best = found["davidson"][-1]
         if best.residual > tolerance:
@@ -237,13 +245,29 @@ def _iterate(
 ) -> dict[str, list[EigenStep]]:
     """Return the pairs of each method, from the same start."""
     matrix = given.matrix
-    return {
-        "power": power_iteration(
-            matrix, lambda v: held.multiply(v) + given.shift * v, start, steps, tolerance
-        ),
-        "inverse": inverse_iteration(matrix, lambda v: held.solve(v).solutions, start, steps, tolerance),
-        "davidson": davidson(matrix, held.invert, start, steps, tolerance, given.shift),
+    with held.showing():  # the answer is Davidson's
+        shown = {
+            "power": power_iteration(
+                matrix, lambda v: held.multiply(v) + given.shift * v, start, steps, tolerance
+            ),
+            "inverse": inverse_iteration(matrix, lambda v: held.solve(v).solutions, start, steps, tolerance),
+        }
+    return shown | {
+        name: davidson(matrix, invert, start, steps, tolerance, given.shift)
+        for name, invert in (("davidson", held.invert), (UNAIDED, lambda residual: residual))
     }
+
+
+def _count(chip: Holder, given: Spectrum, found: dict[str, list[EigenStep]], tolerance: float) -> None:
+    """Count Davidson's method with INV and without it, and LAPACK's solver."""
+    aided, unaided = (
+        (len(found[name]), found[name][-1].residual <= tolerance) for name in ("davidson", UNAIDED)
+    )
+    size = len(given.matrix)
+    chip.add_worth(worth_of(davidson_work, size, aided, unaided, size))
+    chip.beside.digital["beside"] += ROUGH_STEPS * size**2
+    symmetric = np.array_equal(given.matrix, given.matrix.T)
+    chip.replace_direct(eigenvalues_by_qr(size, symmetric), 1)
 
 
 def _record(stream: Stream, given: Spectrum, found: dict[str, list[EigenStep]]) -> None:

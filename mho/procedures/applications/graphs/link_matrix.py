@@ -10,8 +10,13 @@ Mathematics 1, 335 (2004), sections 2 and 5.2. A node without links out (danglin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
 import numpy as np
 from numpy.typing import NDArray
+
+from mho.procedures.equations.algorithms.batch_refinement import refine_columns
 
 Floats = NDArray[np.float64]
 
@@ -73,3 +78,20 @@ def steps_of_power_iteration(transition: Floats, restart: Floats, damping: float
     while np.abs(scores - exact).sum() > error:
         scores, steps = damping * (transition @ scores) + rhs, steps + 1
     return steps
+
+
+def errors_of_gcr(matrix: Floats, rhs: Floats) -> Iterator[float]:
+    """Yield the error of GCR in float64 after each product, relative to the solution, without end.
+
+    The best digital method that takes products alone: GMRES has the same solutions (Eisenstat, Elman and Schultz 1983).
+    """
+    exact = np.linalg.solve(matrix, rhs)
+    length = float(np.linalg.norm(exact))
+    for now in refine_columns(rhs[:, None], lambda one: one, lambda one: (one, matrix @ one), "gcr"):
+        yield float(np.linalg.norm(now.solutions[:, 0] - exact)) / length
+
+
+def steps_of_gcr(matrix: Floats, rhs: Floats, error: float) -> int | None:
+    """Return how many products GCR needs until its error is at most `error`; None where two an unknown do not."""
+    steps = enumerate(islice(errors_of_gcr(matrix, rhs), 2 * len(matrix)), 1)
+    return next((number for number, off in steps if off <= error), None)

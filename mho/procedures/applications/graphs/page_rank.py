@@ -16,9 +16,11 @@ from mho.procedures.applications.comparison import relative_error, say_unconverg
 from mho.procedures.applications.conclusions import beside_digital, concluded
 from mho.procedures.applications.graphs.graph_files import FORMATS, Graph, load_graph
 from mho.procedures.applications.graphs.link_matrix import (
+    errors_of_gcr,
     normalised,
     page_rank_system,
     restart_vector,
+    steps_of_gcr,
     steps_of_power_iteration,
     swapped_pairs,
     transition_matrix,
@@ -66,6 +68,7 @@ CYCLES = Table(
         Column(
             "swapped", dtype="u4", description="pairs of nodes in another order than in the digital ranking"
         ),
+        Column("without_chip", description="error of GCR without the chip after as many", digital=1e-6),
     ),
     signal="relative_error",
     axis="cycle",
@@ -77,8 +80,8 @@ FIGURES = (
            y_scale="log", title="PageRank by place"),
     Figure("agreement", kind="scatter", table="scores", x="digital", y=("one_step", "refined"),
            x_scale="log", y_scale="log", lines=(IDENTITY,), title="PageRank on the chip over the digital one"),
-    Figure("convergence", table="cycles", x="cycle", y="relative_error", y_scale="log", start=(0.0, 1.0),
-           title="Error of the scores over the cycles"),
+    Figure("convergence", table="cycles", x="cycle", y=("relative_error", "without_chip"), y_scale="log",
+           start=(0.0, 1.0), title="Error of the scores over the cycles"),
     Figure("system", array="matrix", kind="map", title="I - d P"),
 )  # fmt: skip
 
@@ -158,11 +161,18 @@ class PageRank(Application):
             )
         with self.holding(plan, bench, stream) as chip:
             held = chip.hold(given.matrix)
-            loop = held.solve(given.rhs, cycles=int(self.cycles), method="line search")
-            for cycle, scores in enumerate(loop.each[:, :, 0], 1):
+            chip.beside.digital["beside"] += given.matrix.size  # d P
+            with held.showing():
+                loop = held.solve(given.rhs, cycles=int(self.cycles), method="line search")
+            unaided = errors_of_gcr(given.matrix, given.rhs)
+            for cycle, (scores, without) in enumerate(zip(loop.each[:, :, 0], unaided, strict=False), 1):
                 swapped, _ = swapped_pairs(scores, digital)
                 stream.emit(
-                    "cycles", cycle=cycle, relative_error=relative_error(scores, digital), swapped=swapped
+                    "cycles",
+                    cycle=cycle,
+                    relative_error=relative_error(scores, digital),
+                    swapped=swapped,
+                    without_chip=without,
                 )
             one_step = normalised(loop.each[0, :, 0])
             answers = held.solve(given.rhs)
@@ -201,6 +211,7 @@ class PageRank(Application):
                 "digital_products": steps_of_power_iteration(
                     given.transition, given.restart, float(self.damping), max(error, 1e-14)
                 ),
+                "digital_gcr_products": steps_of_gcr(given.matrix, given.rhs, max(error, 1e-14)),
                 "condition": float(np.linalg.cond(given.matrix)),
                 "encoding": encoding,
                 **costs,

@@ -19,12 +19,16 @@ from mho.procedures.applications.learning.nonnegative import (
     Operator,
     factorise,
     least_error,
+    multiplications,
     peak_ratio,
     random_factors,
     relative_error,
 )
 from mho.procedures.applications.learning.pictures import load_picture
 from mho.procedures.applications.outcome import Outcome
+from mho.procedures.equations.held.direct_solve import DirectSolve, direct_solve
+from mho.procedures.equations.worth.work import Work
+from mho.procedures.equations.worth.worth import SampledWorth
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import percent
@@ -176,10 +180,21 @@ class Factorisation(Application):
         """Factorise with one rank; return the factors, and the errors on the chip and in float64."""
 
         def hold(matrix: Floats) -> Operator:
-            if self.method == "admm":
-                return chip.hold(matrix, residual="float64").invert
-            held = chip.hold(matrix, bits=STEP_BITS)
-            return lambda rhs: np.asarray(held.solve(rhs).solutions)
+            if self.method == "projected":
+                held = chip.hold(matrix, bits=STEP_BITS)
+                return lambda rhs: np.asarray(held.solve(rhs).solutions)
+            invert, way = chip.hold(matrix, residual="float64").invert, direct_solve(matrix)
+            chip.add_direct(DirectSolve(way.method, way.once, 0), 1)
+
+            def inverted(residuals: Floats) -> Floats:
+                # By Cholesky a solve needs no residual: its answer is right to float64.
+                work = Work()
+                work.digital["residual"] = matrix.size * residuals.shape[1]
+                chip.add_worth(SampledWorth(work=work))
+                chip.add_direct(DirectSolve(way.method, 0, way.each), residuals.shape[1])
+                return np.asarray(invert(residuals))
+
+            return inverted
 
         starts = [random_factors(picture, rank, np.random.default_rng(self.seed)) for _ in range(2)]
         settings = int(self.iterations), str(self.method), int(self.solves)
@@ -197,6 +212,7 @@ class Factorisation(Application):
                 peak_ratio=peak_ratio(picture, found.product),
             )
             stream.progress(f"rank {rank}", iteration, settings[0], error=errors[0])
+        chip.beside.digital["beside"] += settings[0] * multiplications(picture.shape, rank)
         stream.snapshot(f"rank_{rank}_chip", starts[0].product, bench.now())
         stream.snapshot(f"rank_{rank}_digital", starts[1].product, bench.now())
         stream.record(

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.procedures.equations.held.direct_solve import DirectSolve
+
 Floats = NDArray[np.float64]
 
 
@@ -132,6 +134,25 @@ def best_scale(design: Design) -> float:
     """Return Bjorck's scale of the augmented system, least singular value over the root of 2 (BIT 7, 1 (1967))."""
     singular = np.linalg.svd(design.columns, compute_uv=False)
     return float(singular[-1] / np.sqrt(2.0 * len(design.target)))
+
+
+def singular_values(rows: int, columns: int) -> int:
+    """Return the multiplications of the singular values of a tall matrix (Golub and Van Loan, section 8.6: 2 m n^2 + 2 n^3
+    additions and multiplications, half of them these).
+    """
+    return rows * columns**2 + columns**3
+
+
+def inverse_by_qr(rows: int, columns: int) -> DirectSolve:
+    """Return the digital way to the pseudo-inverse R^-1 Q^T of a tall matrix, with Q and R by Householder's reflections."""
+    factors = 2 * (rows * columns**2 - columns**3 // 3)  # R, and then Q
+    return DirectSolve("QR", factors, columns**2 * rows // 2)
+
+
+def fit_by_qr(rows: int, columns: int) -> DirectSolve:
+    """Return the digital way to weights and (Z^T Z)^-1 by QR, which does not square the condition number."""
+    factors = rows * columns**2 - columns**3 // 3
+    return DirectSolve("QR", factors, 2 * rows * columns + columns**2 // 2 + columns**3 // 3)
 
 
 def fit_of(design: Design, answers: Floats, penalty: float) -> LinearFit:

@@ -16,9 +16,11 @@ from mho.procedures.applications.learning.linear_model import (
     augmented_system,
     best_scale,
     digital_answers,
+    fit_by_qr,
     fit_of,
     normal_matrix,
     normal_rhs,
+    singular_values,
 )
 from mho.procedures.applications.recorded_cycles import gcr_cycles, published_cycles
 from mho.procedures.equations.held.held_matrix import HeldMatrix
@@ -65,6 +67,7 @@ class LinearRegression:
             if best is None or left_out < best[0]:
                 best = left_out, result, predictions
         assert best is not None  # at least one penalty
+        self._count(design, len(penalties))
         rows = {"row": np.arange(len(observed)), "observed": design.target} | best[2]
         self._stream.record_block("predictions", rows)
         return best[1]
@@ -76,7 +79,8 @@ class LinearRegression:
         size = len(design.moments)
         held = self._chip.hold(matrix)
         exact = digital_answers(design, penalty)
-        one_step = self._record_cycles(held, rhs[:, 0], exact[:, 0], penalty)
+        with held.showing():
+            one_step = self._record_cycles(held, rhs[:, 0], exact[:, 0], penalty)
         answers = held.solve(rhs)
         say_unconverged(self._stream, answers, self._bits, f"penalty {penalty:g}")
         digital = fit_of(design, exact, penalty)
@@ -122,6 +126,15 @@ class LinearRegression:
             "left_out": fit.left_out - design.target_mean,
         }
         return fit, result, predictions
+
+    def _count(self, design: Design, penalties: int) -> None:
+        """Count what is digital beside the solves, and the digital fits."""
+        beside, (rows, columns) = self._chip.beside.digital, design.columns.shape
+        if self._circuit == "normal":  # Z^T y, and Z^T Z by half, once each
+            beside["beside"] += rows * columns + rows * columns * (columns + 1) // 2
+        else:
+            beside["beside"] += singular_values(rows, columns)
+            self._chip.replace_direct(fit_by_qr(rows + columns, columns), penalties)
 
     def _record_cycles(self, held: HeldMatrix, rhs: Floats, exact: Floats, penalty: float) -> Floats:
         """Record how both methods converge; return the weights of the first cycle: one step of INV."""

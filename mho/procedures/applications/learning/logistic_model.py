@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,6 +135,11 @@ def newton(
     return steps
 
 
+def multiplications(rows: int, size: int, steps: int) -> int:
+    """Return those of Newton's steps beside their systems: two sums of scores, g, H and the loss each, and the last H."""
+    return steps * rows * size * (5 + size) + rows * size * (1 + size)
+
+
 def _taken(
     columns: Floats, observed: Floats, penalty: float, weights: Floats, step: Floats, before: float
 ) -> float:
@@ -146,10 +152,18 @@ def _taken(
     return 0.0
 
 
+class PreconditionedStep(NamedTuple):
+    """x of H x = g, its residual relative to g, and the cycles of GCR that it took."""
+
+    solution: Floats
+    left: float
+    cycles: int
+
+
 def preconditioned_step(
     matrix: Floats, rhs: Floats, precondition: Callable[[Floats], Floats], tolerance: float, most: int
-) -> tuple[Floats, float]:
-    """Solve H x = g by GCR; return x and its residual, relative to g.
+) -> PreconditionedStep:
+    """Solve H x = g by GCR.
 
     The preconditioner is one step of INV of another matrix, neither symmetric nor the same twice, which conjugate gradients
     do not bear on noisy cells.
@@ -162,7 +176,7 @@ def preconditioned_step(
         Calls of `precondition` at most.
     """
     goal = tolerance * float(np.linalg.norm(rhs))
-    solution, left = np.zeros_like(rhs), 1.0
+    solution, left, cycles = np.zeros_like(rhs), 1.0, 0
     for cycle in refine(
         rhs,
         precondition,
@@ -172,8 +186,8 @@ def preconditioned_step(
         method="gcr",
         max_cycles=most,
     ):
-        solution, left = cycle.solution, cycle.carried
-    return solution, left
+        solution, left, cycles = cycle.solution, cycle.carried, cycle.number
+    return PreconditionedStep(solution, left, cycles)
 
 
 def fit_of(design: Design, observed: Floats, weights: Floats, inverse: Floats) -> LogisticFit:

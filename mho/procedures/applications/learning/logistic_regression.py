@@ -16,10 +16,13 @@ from mho.procedures.applications.learning.logistic_model import (
     NewtonStep,
     fit_of,
     hessian,
+    multiplications,
     newton,
     preconditioned_step,
     with_ones,
 )
+from mho.procedures.applications.near_matrix import near_work, worth_of
+from mho.procedures.equations.held.direct_solve import direct_solve
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.stream import Stream
 
@@ -85,6 +88,7 @@ class LogisticRegression:
         last = hessian(columns, weights, penalty)
         inverse = self._inverse(last)
         fit = fit_of(design, observed, weights, inverse)
+        self._chip.beside.digital["beside"] += multiplications(len(columns), len(weights), len(steps))
         exact = digital_fit(design, observed, penalty)
         digital = fit_of(
             design,
@@ -128,11 +132,12 @@ class LogisticRegression:
             first = self._first or self._chip.hold(matrix, residual="float64")
             self._first = first
             step = self._preconditioned(first, matrix, rhs, INEXACT)
+            self._chip.add_direct(direct_solve(matrix), 1)
         else:
             answers = self._chip.hold(matrix, bits=self._step_bits).solve(rhs)
             self._unconverged += int(not answers.converged.all())
             step = answers.solutions
-        self._after.append(int(self._chip.costs()["inversions"]))
+        self._after.append(int(self._chip.operations()["inversions"]))
         return step
 
     def _inverse(self, matrix: Floats) -> Floats:
@@ -143,12 +148,18 @@ class LogisticRegression:
             self._unconverged += int(not answers.converged.all())
             return np.asarray(answers.solutions)
         goal = 2.0**-self._bits
+        self._chip.add_direct(direct_solve(matrix), len(matrix))
         return np.stack([self._preconditioned(self._first, matrix, one, goal) for one in eye], axis=1)
 
     def _preconditioned(self, first: HeldMatrix, matrix: Floats, rhs: Floats, goal: float) -> Floats:
-        step, left = preconditioned_step(matrix, rhs, first.invert, goal, MOST_DIRECTIONS)
-        self._unconverged += int(left > goal)
-        return step
+        step, unaided = (
+            preconditioned_step(matrix, rhs, invert, goal, MOST_DIRECTIONS)
+            for invert in (first.invert, lambda residual: residual)
+        )
+        self._unconverged += int(step.left > goal)
+        aided, alone = ((one.cycles, one.left <= goal) for one in (step, unaided))
+        self._chip.add_worth(worth_of(near_work, len(matrix), aided, alone, MOST_DIRECTIONS))
+        return step.solution
 
     def _record(
         self,

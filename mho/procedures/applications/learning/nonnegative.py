@@ -108,6 +108,12 @@ def peak_ratio(picture: Floats, product: Floats) -> float:
     return float(-10.0 * np.log10(max(float(np.mean((picture - product) ** 2)), np.finfo(np.float64).tiny)))
 
 
+def multiplications(shape: tuple[int, int], rank: int) -> int:
+    """Return those of an iteration beside its solves: W^T W, W^T V, H H^T and H V^T."""
+    rows, columns = shape
+    return rank * (rank * (rows + columns) + 2 * rows * columns)
+
+
 def least_error(picture: Floats, rank: int) -> float:
     """Return the relative error of the best product of this rank without the constraint (Eckart and Young)."""
     singular = np.linalg.svd(picture, compute_uv=False)

@@ -14,7 +14,7 @@ from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Prepared
 from mho.procedures.applications.comparison import relative_error, say_unconverged
-from mho.procedures.applications.learning.linear_model import standardised
+from mho.procedures.applications.learning.linear_model import inverse_by_qr, singular_values, standardised
 from mho.procedures.applications.learning.tables import load_regressors, sample_tables
 from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.solve.solve import Solve
@@ -179,7 +179,10 @@ class PseudoInverse(Application):
         given: Rectangular = plan.given
         with self.holding(plan, bench, stream) as chip:
             held = chip.hold(given.matrix)
-            loop = held.solve(given.rhs, cycles=int(self.cycles), method="line search")
+            with held.showing():
+                loop = held.solve(given.rhs, cycles=int(self.cycles), method="line search")
+            chip.beside.digital["beside"] += singular_values(*given.tall.shape)  # Bjorck's s
+            chip.replace_direct(inverse_by_qr(*given.tall.shape), 1)
             for cycle, solutions in enumerate(loop.each, 1):
                 error = relative_error(given.answer(solutions), given.digital)
                 stream.record("cycles", cycle=cycle, relative_error=error)

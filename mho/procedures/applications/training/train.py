@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -23,6 +23,7 @@ from mho.procedures.applications.training.training_run import Task, Trained, Tra
 from mho.procedures.applications.training.training_tables import NUMBERS, finite, label, layout, number
 from mho.procedures.base import Estimate
 from mho.procedures.cells.programming.record.blocks import PULSES_PER_CELL
+from mho.procedures.equations.held.direct_solve import DirectSolve
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import joined
@@ -194,6 +195,7 @@ class Train(Application):
                     outcomes.append(
                         self._with_chip(given.task, chosen["second-order"], seeds, holder, cycles, stream)
                     )
+                _count(holder, [one for outcome in outcomes if outcome.cycles for one in outcome.trained])
                 costs = holder.costs()
             self._compare_refreshes(given.task, chosen["second-order"], seeds, outcomes, stream)
         for outcome in outcomes:
@@ -211,7 +213,12 @@ class Train(Application):
             else f"{row['name']} in {row['epochs']['reached']} of {row['epochs']['of']}"
             for row in summary["optimisers"]
         ]
-        return Conclusion(f"epochs to a loss of {summary['target']:g}: {joined(*parts)}")
+        worth = [
+            f"{what}{summary[name]['in_words']}"
+            for name, what in (("without_chip", "inverses in "), ("direct", ""))
+            if summary.get(name)
+        ]
+        return Conclusion(joined(f"epochs to a loss of {summary['target']:g}: {joined(*parts)}", *worth))
 
     def _search(
         self, kind: str, task: Task, seed: np.random.SeedSequence, stream: Stream
@@ -412,6 +419,13 @@ class Train(Application):
                 f"cycles is {self.cycles!r}; give whole numbers from 1 to {MOST_CYCLES}, as 1 or 1,3"
             )
         return tuple(wanted)
+
+
+def _count(holder: Holder, trained: Sequence[Trained]) -> None:
+    """Count the multiplications beside the inverses, half of all operations, and those of the inverses by Cholesky."""
+    holder.beside.digital["beside"] += sum(one.beside for one in trained) // 2
+    inverting = sum(one.inverting for one in trained) // 2
+    holder.replace_direct(DirectSolve("Cholesky", inverting, 0), 1)
 
 
 def _size(part: str, whole: str) -> int:

@@ -197,6 +197,10 @@ def _row(outcome: Outcome, task: Task, operation: float) -> dict[str, Any]:
         "last_accuracy": _spread([float(one.evaluations[-1].accuracy) for one in outcome.trained]),
         "uphill": sum(one.uphill for one in outcome.trained),
     }
+    if outcome.kind == "second-order":
+        row["share_of_inverses"] = _spread(
+            [one.inverting / (one.beside + one.inverting) for one in outcome.trained]
+        )
     if outcome.cycles:
         errors = [found.error for _, found in outcome.inverses if found.settled]
         row |= {

@@ -13,6 +13,7 @@ from mho.procedures.applications.application import Holder
 from mho.procedures.applications.training.data.datasets import Split
 from mho.procedures.applications.training.effort import (
     factor_operations,
+    factor_sizes,
     inverse_operations,
     residual_operations,
     step_operations,
@@ -67,12 +68,17 @@ class Task:
 
 @dataclass
 class Trained:
-    """A training: evaluations, what was spent by each, and which factors were inverted by each."""
+    """A training: evaluations, what was spent by each, and which factors were inverted by each.
+
+    Of the whole training: steps uphill, digital operations beside those of the inverses, and these by Cholesky in float64.
+    """
 
     evaluations: list[Evaluation] = field(default_factory=list)
     spent: list[Mapping[str, float]] = field(default_factory=list)
     factors: list[tuple[int, ...]] = field(default_factory=list)
     uphill: int = 0
+    beside: int = 0
+    inverting: int = 0
 
     def to_target(self, target: float) -> dict[str, float]:
         """Return epochs and what was spent until the validation loss was at the target to stay; infinities if never."""
@@ -188,13 +194,16 @@ class Trainings:
             natural = optimiser if isinstance(optimiser, NaturalGradient) else None
             refreshes = 0 if natural is None else natural.refreshes
             trained.uphill = 0 if natural is None else natural.uphill
+            trained.beside = evaluation.steps * a_step + refreshes * a_refresh
+            every = factor_sizes(task.sizes)
+            trained.inverting = sum(inverse_operations(every[number]) for number in made.factors)
             trained.evaluations.append(evaluation)
             trained.factors.append(tuple(made.factors))
             trained.spent.append(
                 {
                     **dict.fromkeys(SPENT, 0.0),
                     **on_chip(),
-                    "operations": evaluation.steps * a_step + refreshes * a_refresh + made.operations,
+                    "operations": trained.beside + made.operations,
                     "matrices": len(made.factors),
                     "seconds": evaluation.seconds,
                 }
@@ -203,7 +212,7 @@ class Trainings:
 
 
 def _of_chip(holder: Holder) -> dict[str, float]:
-    costs = holder.costs()
+    costs = holder.operations()
     return {
         "pulses": costs["pulses"],
         "inversions": costs["inversions"],

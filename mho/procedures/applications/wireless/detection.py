@@ -24,6 +24,9 @@ Floats = NDArray[np.float64]
 ZERO_FORCING, MMSE = "zf", "mmse"
 METHODS = (ZERO_FORCING, MMSE)
 
+COMPLEX = 4
+"""Real multiplications of a product of two complex numbers."""
+
 
 class Link(Protocol):
     """Symbols on their way at one signal-to-noise ratio: which systems they need solved, and what arrives."""
@@ -98,6 +101,21 @@ def normal_matrix(channel: Complexes, loading: float = 0.0) -> Complexes:
     """Return H^H H + loading I, (users, users): Hermitian and positive definite."""
     gram = channel.conj().T @ channel
     return np.asarray((gram + gram.conj().T) / 2.0 + loading * np.eye(len(gram)))
+
+
+def matched_filter(antennas: int, users: int) -> int:
+    """Return the real multiplications of H^H y."""
+    return COMPLEX * antennas * users
+
+
+def share_of_a_vector(antennas: int, users: int, cycles: int) -> float:
+    """Return the share of a vector's multiplications that the chip does, where each cycle is an INV and an MVM.
+
+    Both stand for a product with a real matrix of 2 users x 2 users. H^H y is digital; what is counted once for all
+    vectors, and what the cycles take beside, is not in it.
+    """
+    on_chip = cycles * 2 * (2 * users) ** 2
+    return on_chip / (on_chip + matched_filter(antennas, users))
 
 
 def gains(diagonal: Floats, loading: float) -> Floats:

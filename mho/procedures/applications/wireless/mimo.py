@@ -19,13 +19,16 @@ from mho.procedures.applications.outcome import Outcome
 from mho.procedures.applications.wireless import published_rates
 from mho.procedures.applications.wireless.channel import circular, load_channel, noise_ratios, rayleigh
 from mho.procedures.applications.wireless.detection import (
+    COMPLEX,
     METHODS,
     MMSE,
     ZERO_FORCING,
     Complexes,
     Link,
     Uplink,
+    matched_filter,
     normal_matrix,
+    share_of_a_vector,
     signal_to_interference,
 )
 from mho.procedures.applications.wireless.error_rates import count, paired
@@ -199,6 +202,8 @@ class Mimo(Application):
                     held = self._hold(chip, setting, link, stream)
                 points.append(self._point(setting, bits, link, held, snr, bench, stream))
             stream.progress("transmitting", len(setting.ratios), len(setting.ratios))
+            sent = sum(point.rates[0].bits for point in points)
+            _count(chip, setting, sent // (setting.users * setting.constellation.bits))
             costs = chip.costs()
             assert held is not None
             encoding = held.summary()["encoding"]
@@ -211,6 +216,7 @@ class Mimo(Application):
                 "users": users,
                 "condition": float(np.linalg.cond(setting.channel) ** 2),
                 **summary_of(points, receivers(int(self.cycles))),
+                "share_of_a_vector_on_chip": share_of_a_vector(antennas, users, int(self.cycles)),
                 "encoding": encoding,
                 **costs,
             }
@@ -356,6 +362,14 @@ def _solved(
     if not link.loading:
         return each, [np.zeros(users)] * cycles
     return each[:, :, users:], [one[:, :users].diagonal().real for one in each]
+
+
+def _count(chip: Holder, setting: Setting, vectors: int) -> None:
+    """Count what is digital beside the solves: H^H H of each matrix, and H^H y, or H x on the way down."""
+    antennas, users = setting.channel.shape
+    matrices = chip.operations()["matrices"]
+    chip.beside.digital["beside"] += matrices * COMPLEX * antennas * users**2
+    chip.beside.digital["beside"] += vectors * matched_filter(antennas, users)
 
 
 def _record_constellations(

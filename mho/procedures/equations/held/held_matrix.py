@@ -6,9 +6,10 @@ application, or an iterative method of another library, asks again and again, ma
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -21,6 +22,7 @@ from mho.instruments import Bench
 from mho.procedures.equations.algorithms.batch_refinement import BatchMethod, Columns, refine_columns
 from mho.procedures.equations.algorithms.refinement import RECHECK, STALL_FACTOR
 from mho.procedures.equations.certificates.certificate import norm
+from mho.procedures.equations.held.direct_solve import DirectSolve, DirectWork, direct_solve, worth_in_numbers
 from mho.procedures.equations.held.held_answers import HeldAnswers
 from mho.procedures.equations.held.warnings_only import WarningsOnly
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
@@ -34,7 +36,7 @@ from mho.procedures.equations.worth.worth import SampledWorth
 from mho.procedures.stream import NullStream, Stream
 
 SAMPLED = 4
-"""Right-hand sides of a matrix that are solved without the chip as well, the first ones."""
+"""Right-hand sides of a matrix that are solved without the chip as well, evenly spaced among the first ones asked for."""
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[Any]
@@ -71,8 +73,8 @@ class HeldMatrix:
         self._bench, self._stream = bench, stream
         self.bits = int(procedure.bits)
         self._correction_bits = int(procedure.correction_bits)
-        self._answered = 0
-        self._refining = Work()
+        self._answered = self._proved = self._shown = 0
+        self._refining, self._showing = Work(), Work()
         self._sampled: list[_Sampled] = []
 
     @classmethod
@@ -235,6 +237,33 @@ class HeldMatrix:
             found.reason,
         )
 
+    @contextmanager
+    def showing(self) -> Iterator[None]:
+        """Leave what is done within out of the chip's worth: it shows how the loop converges, and no answer needs it.
+
+        Its operations and its energy count all the same.
+        """
+        answered, before = self._answered, self.work
+        sampled, self._sampled = self._sampled, []
+        try:
+            yield
+        finally:
+            after = self.work
+            self._shown += self._answered - answered
+            self._showing.chip += after.chip - before.chip
+            self._showing.digital += after.digital - before.digital
+            self._sampled = sampled
+
+    @cached_property
+    def direct(self) -> DirectSolve:
+        """The digital factorisation that solves it with the fewest multiplications."""
+        return direct_solve(self.matrix)
+
+    @property
+    def solved(self) -> int:
+        """Real right-hand sides that were answered, without those that show the loop."""
+        return self._answered - self._shown
+
     def sampled_worth(self) -> SampledWorth:
         """Return what the chip was worth over a few of the right-hand sides so far.
 
@@ -249,10 +278,14 @@ class HeldMatrix:
             tuple(one.unaided for one in self._sampled if one.unaided is not None),
             tuple(one.cycles for one in self._sampled),
             self.work,
-            self._answered,
+            self.solved,
             plan.most_unaided,
             self._matrix.loops_lost,
         )
+
+    def worth(self) -> dict[str, Any]:
+        """Return multiplications, and what the chip was worth beside the same solves without it and a direct one."""
+        return worth_in_numbers(self.sampled_worth(), DirectWork().plus(self.direct, self.solved), Work())
 
     def summary(self) -> dict[str, Any]:
         """Return what it took so far, for a run's result."""
@@ -278,16 +311,20 @@ class HeldMatrix:
 
     @property
     def work(self) -> Work:
-        """Multiplications so far, on the chip and digital ones."""
+        """Multiplications so far, on the chip and digital ones, without those that show the loop."""
         certifier = self._plan.system.certifier
         work = self._matrix.work + self._refining
-        work.digital["certificate"] = certifier.once + certifier.each * self._answered
+        work.digital["certificate"] = certifier.once + certifier.each * self._proved
+        work.chip -= self._showing.chip
+        work.digital -= self._showing.digital
         return work
 
     def _sample(self, columns: Floats, found: HeldAnswers, bits: int | None) -> None:
-        """Keep the first few right-hand sides with their cycles, to be solved without the chip."""
+        """Keep a few right-hand sides with their cycles, to be solved without the chip."""
         whole, system = np.linalg.norm(columns, axis=0), self._plan.system
-        for column in np.flatnonzero(whole)[: SAMPLED - len(self._sampled)]:
+        nonzero, room = np.flatnonzero(whole), SAMPLED - len(self._sampled)
+        places = np.linspace(0, nonzero.size - 1, min(room, nonzero.size)).round().astype(int)
+        for column in nonzero[np.unique(places)]:
             rhs, residual = columns[:, column, None], float(found.residuals[column])
             goal = Goal(self.bits, residual) if bits is None else Goal(bits, self._procedure.tolerance)
             one = system.for_right_hand_sides(rhs, rhs, goal)
@@ -413,6 +450,7 @@ class HeldMatrix:
             solutions[:, column], cycles[column] = answer.solution, cycles[column] + answer.cycles
             open_[column] = not answer.converged
             reason = reason or answer.reason
+        self._proved += count
         residuals, proved = self._certified(system, solutions)
         empty = np.empty((0, *columns.shape))
         return HeldAnswers(solutions, residuals, cycles, ~open_, proved, empty, reason)

@@ -7,9 +7,11 @@ import pytest
 
 from mho.procedures.applications.graphs.graph_files import load_graph
 from mho.procedures.applications.graphs.link_matrix import (
+    errors_of_gcr,
     normalised,
     page_rank_system,
     restart_vector,
+    steps_of_gcr,
     steps_of_power_iteration,
     swapped_pairs,
     transition_matrix,
@@ -79,3 +81,21 @@ def test_pairs_of_equal_nodes_have_no_order():
     assert swapped_pairs(reference, reference) == (0, 5)
     assert swapped_pairs(np.array([3.0, 2.0, 1.0, 1.5]), reference) == (1, 5)
     np.testing.assert_allclose(normalised(np.array([[1.0, 2.0], [3.0, 2.0]])).sum(axis=0), 1.0)
+
+
+def test_gcr_has_the_least_residual_over_the_products_so_far():
+    graph = load_graph("karate")
+    restart = restart_vector(graph.nodes)
+    matrix, rhs = page_rank_system(transition_matrix(graph.weights, restart), restart, 0.85)
+    exact = np.linalg.solve(matrix, rhs)
+    basis = (rhs / np.linalg.norm(rhs))[:, None]
+    for error, _ in zip(errors_of_gcr(matrix, rhs), range(10), strict=False):
+        least = basis @ np.linalg.lstsq(matrix @ basis, rhs)[0]
+        assert error == pytest.approx(np.linalg.norm(least - exact) / np.linalg.norm(exact), rel=1e-4)
+        further = matrix @ basis[:, -1]
+        for _ in range(2):
+            further = further - basis @ (basis.T @ further)
+        basis = np.column_stack([basis, further / np.linalg.norm(further)])
+    assert steps_of_gcr(matrix, rhs, 2.0 * error) <= 10
+    assert steps_of_gcr(matrix, rhs, 0.0) is None
+    assert steps_of_gcr(np.eye(3), np.ones(3), 1e-12) == 1

@@ -84,7 +84,9 @@ def test_the_first_hessian_with_noise_preconditions_the_others_and_ends_at_the_s
             answer = first @ residual
             return answer + 0.05 * np.linalg.norm(answer) * rng.standard_normal(5) / np.sqrt(5)
 
-        step, left = preconditioned_step(matrix, rhs, noisy, 1e-6, 100)
+        before = calls
+        step, left, cycles = preconditioned_step(matrix, rhs, noisy, 1e-6, 100)
+        assert cycles == calls - before
         assert left == pytest.approx(
             np.linalg.norm(rhs - matrix @ step) / np.linalg.norm(rhs), rel=0.1, abs=1e-8
         )

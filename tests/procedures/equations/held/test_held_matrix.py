@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.linalg import hadamard
 
 from mho.errors import ConvergenceError, InputError
 from mho.instruments import open_bench
@@ -199,3 +200,55 @@ def test_a_loop_that_never_settles_is_given_up(bench, monkeypatch):
     monkeypatch.setattr(ProgrammedMatrix, "invert_columns", moved)
     with pytest.raises(ConvergenceError, match="neither did 12 other loops settle"):
         held.invert(np.ones(6))
+
+
+def test_it_is_held_against_gcr_without_the_chip_and_a_direct_solve(bench):
+    held = HeldMatrix.programmed(REAL, bench)
+    assert set(held.worth()) == {"multiplications"}
+    found = held.solve(vectors(6, 9, False), bits=20)
+    worth = held.worth()
+    without = worth["without_chip"]
+    assert without["cycles_with"] == found.cycles[[0, 3, 5, 8]].mean()  # these stand for all
+    assert 4 <= without["cycles"] <= 7  # of six unknowns, GCR ends within six, but for rounding
+    assert without["right_hand_sides"] == 4
+    direct = worth["direct"]
+    assert direct["method"] == "LU"
+    assert direct["digital"] == 70 + 9 * 36  # n (n^2 - 1) / 3, and n^2 each
+    digital = worth["multiplications"]["digital"]
+    assert direct["digital_with"] == sum(digital.values()) - digital["certificate"]
+
+
+def test_right_hand_sides_of_all_that_are_asked_for_at_once_stand_for_them(bench):
+    turn = hadamard(4) / 2.0
+    held = HeldMatrix.programmed(turn @ np.diag([1.0, 2.0, 4.0, 5.0]) @ turn.T, bench)
+    rhs = np.tile(turn[:, :1], 10)
+    rhs[:, 7:] = turn @ np.ones((4, 1))
+    held.solve(rhs, bits=20)
+    taken = [one.cycles for one in held.sampled_worth().solves]
+    assert taken == [1, 1, 1, 4]  # one eigenvector is one cycle; the last column has four
+
+
+def test_what_shows_the_loop_counts_for_nothing_that_the_chip_was_worth(bench):
+    held = HeldMatrix.programmed(REAL, bench)
+    before = held.worth()
+    with held.showing():
+        held.solve(np.ones((6, 3)), cycles=3, method="line search")
+        held.solve(np.ones(6), bits=20)
+        held.invert(np.ones(6))
+    after = held.worth()
+    assert "without_chip" not in after
+    assert "direct" not in after
+    assert after["multiplications"]["chip"] == before["multiplications"]["chip"]
+    assert held.summary()["answered"] == 4
+    assert held.summary()["inversions"] > 9
+    held.solve(np.ones(6), bits=20)
+    assert held.worth()["without_chip"]["right_hand_sides"] == 1
+
+
+def test_cycles_of_the_published_loop_are_held_against_gcr_to_the_same_residual(bench):
+    held = HeldMatrix.programmed(REAL, bench)
+    b = vectors(6, None, False)
+    few, many = held.solve(b, cycles=1), held.solve(b, cycles=4)
+    solves = held.sampled_worth().solves
+    assert 1 <= solves[0].cycles < solves[1].cycles <= 7
+    assert few.residuals[0] > many.residuals[0]
