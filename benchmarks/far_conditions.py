@@ -14,14 +14,12 @@ from numpy.typing import NDArray
 
 from benchmarks._families import conditioned
 from benchmarks._judging import BITS
-from benchmarks._structured_families import general
 from benchmarks.registry import Figure
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.instruments import open_bench
-from mho.procedures import Solve
-from mho.procedures.equations.algorithms.refinement import refine
-from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
+from mho.procedures import Goal, LinearSystem, Solve, solve_unaided
 from mho.running.execution import evaluate
+from mho.running.reach.structured_families import general
 
 Floats = NDArray[np.float64]
 Cycles = int | None
@@ -90,19 +88,7 @@ def without_chip(matrix: Floats, rhs: Floats) -> Cycles:
     """Return the cycles of the same refinement around no inverse."""
     system = LinearSystem.load(matrix, rhs, 0, Goal(BITS, None))
     form = Preconditioning.equilibrating(matrix)
-    held = form.matrix(matrix)
-    cycles = refine(
-        form.equations(rhs),
-        lambda residual: residual,
-        lambda vector: held @ vector.values,
-        lambda unknowns: form.equations(system.residual(form.solution(unknowns), 0)),
-        lambda unknowns, size: system.good_enough(form.solution(unknowns), size, 0),
-        method="gcr",
-        max_cycles=MOST_CYCLES,
-        measure=lambda residual: system.measure(form.given_equations(residual)),
-    )
-    *_, last = cycles
-    return last.number if last.end == "converged" else None
+    return solve_unaided(system, form, form.matrix(matrix), 0, "gcr", MOST_CYCLES).cycles
 
 
 def _share(cycles: list[Cycles]) -> float:
