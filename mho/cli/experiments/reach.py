@@ -6,6 +6,7 @@ What the verb needs is imported when it is called: `mho --help` is to be there a
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,12 +73,22 @@ def reach(
         raise InputError(
             "nothing is solved, so --output would hold no answers; give --solve, a number of seeds"
         )
+    if solve is not None and solve < (0 if export is not None else 1):
+        raise InputError(f"--solve is {solve}; give a number of seeds, from 1")
+    if seeds is not None and seeds < 1:
+        raise InputError(f"--seeds is {seeds}; give a number of seeds, from 1")
     for new in filter(None, (export, output)):
         check_absent(new)
+        if not os.access(new.absolute().parent, os.W_OK):
+            raise InputError(f"nothing can be written into {new.absolute().parent}; give another place")
     try:
         with Stages(quiet=as_json) as stages:
             systems = _systems(
-                package, family or [], size or [], seeds or (1 if export is None else 20), stages
+                package,
+                family or [],
+                size or [],
+                (1 if export is None else 20) if seeds is None else seeds,
+                stages,
             )
             most = solve if solve is not None else (0 if export is not None else None)
             chosen = [one for one in systems if most is None or one.seed <= most]

@@ -35,16 +35,32 @@ class Choice(NamedTuple):
 def choose(families: Sequence[str], sizes: Sequence[int], seeds: int) -> list[Choice]:
     """Return the systems of these families and sizes, all where none are named, and of seeds 1 to `seeds`.
 
+    Of a complex family there are even sizes only: each unknown counts as two real ones.
+
     Raises
     ------
     InputError
-        A family that there is not, or a number below 1.
+        A family that there is not, a number below 1, or odd sizes of complex families alone.
     """
     if unknown := [one for one in families if one not in FAMILIES]:
         raise InputError(f"there is no family {unknown[0]!r}; there are {', '.join(FAMILIES)}")
     if wrong := [one for one in (*sizes, seeds) if one < 1]:
         raise InputError(f"sizes and seeds are counted from 1, and {wrong[0]} was given")
-    return [Choice(*one) for one in product(families or tuple(FAMILIES), sizes or SIZES, range(1, seeds + 1))]
+    named, counted = dict.fromkeys(families or FAMILIES), dict.fromkeys(sizes or SIZES)
+    chosen = [
+        Choice(*one)
+        for one in product(named, counted, range(1, seeds + 1))
+        if one[1] % 2 == 0 or not _is_complex(one[0])
+    ]
+    if not chosen:
+        raise InputError(
+            f"{', '.join(named)}: complex systems, whose unknowns count as two real ones each; give an even size"
+        )
+    return chosen
+
+
+def _is_complex(family: str) -> bool:
+    return np.iscomplexobj(FAMILIES[family](np.random.default_rng(0), 2))
 
 
 def identity(choice: Choice) -> str:

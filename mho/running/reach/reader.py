@@ -144,17 +144,20 @@ def load(folder: str | os.PathLike[str] = ".") -> Package:
             f"{path} is a data package of version {facts.get('version')}, and this reader reads version {VERSION}: use the "
             "reach.py that came with it"
         )
-    _check_files(path)
+    _check_files(path, facts.get("files", {}).values())
     arrays = {name: _arrays(path / file) for name, file in facts["files"].items()}
     return Package(facts, tuple(_system(row, arrays[row["family"]]) for row in facts["systems"]))
 
 
-def _check_files(path: Path) -> None:
+def _check_files(path: Path, files: Iterable[str]) -> None:
     """Raise `ReachError` for the first file that is not as it was written."""
     try:
         lines = (path / "SHA256SUMS").read_text("utf-8").splitlines()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ReachError(f"{path} is damaged: SHA256SUMS cannot be read ({error})") from None
+    listed = {line.partition("  ")[2] for line in lines}
+    if missing := [name for name in ("package.json", *files) if name not in listed]:
+        raise ReachError(f"{path} is damaged: SHA256SUMS has no line of {missing[0]}; copy the package again")
     for line in lines:
         digest, _, name = line.partition("  ")
         try:
@@ -211,13 +214,14 @@ def read_answers(path: str | os.PathLike[str]) -> tuple[str, list[Answer]]:
         kind = facts["format"], facts["version"]
         rows = [{**row, "solution": _vector(row.get("solution"))} for row in facts["answers"]]
         answers = [Answer(**row) for row in rows]
+        solver = str(facts["solver"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise ReachError(f"{path} holds no answers ({error!r}); write_answers writes them") from None
     if kind != (ANSWERS, VERSION):
         raise ReachError(
             f"{path} is {kind[0]!r}, version {kind[1]}; answers are {ANSWERS!r}, version {VERSION}"
         )
-    return str(facts["solver"]), answers
+    return solver, answers
 
 
 def _vector(values: Any) -> NDArray[Any] | None:
@@ -294,7 +298,7 @@ def score(package: Package, answers: Iterable[Answer], by: str = "condition") ->
     known = {one.id: one for one in package.systems}
     scored: dict[str, Scored] = {}
     for answer in answers:
-        if answer.id not in known:
+        if not isinstance(answer.id, str) or answer.id not in known:
             raise ReachError(f"the package has no system {answer.id!r}; leave that answer out")
         if answer.id in scored:
             raise ReachError(f"there are two answers to system {answer.id}; give one of each")
@@ -319,10 +323,13 @@ def _judged(system: System, answer: Answer) -> Scored:
             raise ReachError(f"the answer to system {system.id} says converged and has no solution; give it")
         return Scored(system, answer, math.nan, False)
     x = np.asarray(answer.solution)
+    if x.dtype.kind not in "iufc":
+        raise ReachError(f"the answer to system {system.id} is {x.dtype}; give numbers")
     if x.shape != system.solution.shape:
         raise ReachError(
             f"the answer to system {system.id} has shape {x.shape}; its solution has {system.solution.shape}"
         )
+    _check_counts(answer)
     apart, unsure = float(np.linalg.norm(x - system.solution)), float(np.linalg.norm(system.error))
     size = float(np.linalg.norm(system.solution))
     if not math.isfinite(apart):
@@ -331,6 +338,20 @@ def _judged(system: System, answer: Answer) -> Scored:
     least = max(apart - unsure, 0.0) / (size + unsure)
     bits = min(max(-math.log2(most), 0.0), 53.0) if most > 0.0 else 53.0
     return Scored(system, answer, bits, answer.verdict == "converged" and least > 2.0**-GOAL_BITS)
+
+
+def _check_counts(answer: Answer) -> None:
+    """Refuse numbers of cycles and multiplications that cannot be."""
+    cycles, work = answer.cycles, answer.multiplications
+    least = 1 if answer.verdict == "converged" else 0
+    if isinstance(cycles, bool) or not isinstance(cycles, int | np.integer) or cycles < least:
+        raise ReachError(
+            f"the answer to system {answer.id} took {cycles!r} cycles; give a whole number from {least}"
+        )
+    if work is not None and not (isinstance(work, int | float | np.number) and 0 <= work < math.inf):
+        raise ReachError(
+            f"the answer to system {answer.id} took {work!r} multiplications; give a number from 0, or None"
+        )
 
 
 def _row(group: Sequence[Scored]) -> dict[str, Any]:

@@ -145,8 +145,9 @@ def test_an_answer_stands_beside_no_chip(exported: Path) -> None:
     ]
     row = last_row(package, same)
     assert (row["fewer cycles than no chip"], row["work / no chip"]) == ("0 of 12", 1.0)
-    fewer = [replace(one, cycles=one.cycles - 1, multiplications=one.multiplications // 2) for one in same]
-    assert last_row(package, fewer)["fewer cycles than no chip"] == "12 of 12"
+    fewer = [replace(one, cycles=max(one.cycles - 1, 1)) for one in same]
+    more_than_one = sum(one.cycles > 1 for one in same)
+    assert last_row(package, fewer)["fewer cycles than no chip"] == f"{more_than_one} of 12"
 
 
 @pytest.mark.parametrize(
@@ -157,6 +158,11 @@ def test_an_answer_stands_beside_no_chip(exported: Path) -> None:
         (lambda one: [Answer(one.id, "converged", np.zeros(3))], r"shape \(3,\)"),
         (lambda one: [Answer(one.id, "converged")], "has no solution"),
         (lambda one: [Answer(one.id, "solved", one.solution)], "says 'solved'"),
+        (lambda one: [Answer(one.id, "converged", one.solution)], "took 0 cycles"),
+        (lambda one: [Answer(one.id, "converged", one.solution, -3)], "took -3 cycles"),
+        (lambda one: [Answer(one.id, "converged", one.solution, 2, np.nan)], "took nan multiplications"),
+        (lambda one: [Answer(one.id, "converged", np.array(["1"] * len(one.solution)))], "give numbers"),
+        (lambda one: [Answer([1], "refused")], "no system"),
         (lambda one: [], "no answers"),
     ],
 )
@@ -166,6 +172,15 @@ def test_answers_that_cannot_be_scored_are_refused(
     package = load(exported)
     with pytest.raises(ReachError, match=words):
         score(package, answers(package.systems[0]))
+
+
+def test_a_list_of_checksums_that_leaves_a_file_out_is_refused(copied: Path) -> None:
+    (copied / "SHA256SUMS").write_text("", "utf-8")
+    with pytest.raises(ReachError, match="no line of package.json"):
+        load(copied)
+    (copied / "SHA256SUMS").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ReachError, match="SHA256SUMS cannot be read"):
+        load(copied)
 
 
 def test_another_version_is_refused(copied: Path) -> None:
@@ -252,3 +267,25 @@ def test_nothing_is_left_of_a_package_that_cannot_be_written(tmp_path: Path) -> 
         write_package(tmp_path / "file" / "below", [certified_system(Choice("Gram", 2, 1))])
     with pytest.raises(InputError, match="exists already"):
         write_package(tmp_path, [])
+
+
+def test_each_system_is_chosen_once_and_complex_ones_have_even_sizes() -> None:
+    chosen = choose(["Gram", "Gram", "complex Gram"], [3, 4, 4], 2)
+    assert [(one.family, one.size, one.seed) for one in chosen] == [
+        ("Gram", 3, 1), ("Gram", 3, 2), ("Gram", 4, 1), ("Gram", 4, 2), ("complex Gram", 4, 1), ("complex Gram", 4, 2),
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="give an even size"):
+        choose(["complex Gram"], [3], 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [(["--seeds", 0], "--seeds is 0"), (["--solve", 0], "--solve is 0")]
+)
+def test_numbers_below_one_are_refused(shell: Shell, options: list[object], words: str) -> None:
+    assert words in shell.refused("reach", "--family", "Gram", "--size", 2, *options)
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_solved(
+    shell: Shell, tmp_path: Path
+) -> None:
+    assert "nothing can be written into" in shell.refused("reach", "-o", tmp_path / "none" / "x.json")

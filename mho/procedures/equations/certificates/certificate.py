@@ -29,12 +29,16 @@ MANTISSA = 53  # bits of a double
 SPLITTER = 2.0**27 + 1.0  # splits a double into two halves whose products are exact
 EPSILON = 2.0 ** (1 - MANTISSA)
 NAMED = 10  # lines that depend on others which a message names
+SMALLEST_TERM = 2.0**-1000
+"""Of a sum whose largest term is near 1: below it a double holds fewer bits, or none."""
+NO_POWER = -10_000
+"""Exponent of zero, below those of all doubles."""
 WORTH = 16.0
 """Factor by which scaled rows must lower the condition number: for less the residual is measured as it is."""
 
 
 def exact_residual(matrix: Floats, solution: Floats, rhs: Floats) -> Floats:
-    """Return b - A x, each element rounded once.
+    """Return b - A x, each element rounded once; none that is not zero becomes zero.
 
     Parameters
     ----------
@@ -45,15 +49,22 @@ def exact_residual(matrix: Floats, solution: Floats, rhs: Floats) -> Floats:
     rhs : (m,) or (m, k) array
         b, or terms whose sum it is.
     """
-    # Powers of two, so that scaling is exact and no product leaves the range of a double.
-    scale_a, scale_x = _power(matrix), _power(solution)
-    a, x = matrix / scale_a, solution / scale_x
+    # Mantissas and exponents apart, a power of two a row: no product leaves the range of a double.
+    (a, of_a), (x, of_x) = np.frexp(matrix), np.frexp(solution)
     product = a * x
     (a_high, a_low), (x_high, x_low) = _halves(a), _halves(x)
     rest = a_low * x_low - (((product - a_high * x_high) - a_low * x_high) - a_high * x_low)
-    b = rhs / scale_a / scale_x
-    terms = np.concatenate([b.reshape(len(b), -1), -product, -rest], axis=1)
-    return np.array([math.fsum(row) for row in terms.tolist()]) * scale_a * scale_x
+    b, of_b = np.frexp(rhs.reshape(len(rhs), -1))
+    values = np.concatenate([b, -product, -rest], axis=1)
+    powers = np.concatenate([of_b, of_a + of_x, of_a + of_x], axis=1)
+    largest = np.where(values != 0.0, powers, NO_POWER).max(axis=1)
+    terms = np.ldexp(values, powers - largest[:, None])
+    sums = np.array([math.fsum(row) for row in terms.tolist()])
+    # What is beyond the range beside its row's largest term counts as if it were as large as it may be.
+    lost = (values != 0.0) & (np.abs(terms) < SMALLEST_TERM)
+    sums += np.copysign(lost.sum(axis=1) * SMALLEST_TERM, sums)
+    found = np.ldexp(sums, largest)
+    return np.where((found == 0.0) & (sums != 0.0), 2.0**-1074, found)
 
 
 def dependent_rows(matrix: Floats) -> list[int]:
@@ -192,10 +203,11 @@ class Certifier:
             About the solutions that are meant; left out, all those that there may be.
         """
         provable = self.provable_bits if solutions is None else self.provable_bits_of_all(solutions)
-        if not self.condition < math.inf or (solutions is not None and provable <= 0.0):
+        regular = min(self.inverse_norm, self._scaled_inverse_norm) < math.inf
+        if not regular or (solutions is not None and provable <= 0.0):
             rows, columns = (dependent_rows_in_words(lines) for lines in (self._matrix, self._matrix.T))
             raise InputError(
-                "the matrix is singular in float64: no bit of a solution can be proved; rows that depend on "
+                "the matrix is singular in float64, or nearly: no residual proves a bit of a solution; rows that depend on "
                 f"others (counted from 0): {rows}; columns: {columns}; without these columns the rest can be solved by "
                 "least squares"
             )
@@ -257,7 +269,7 @@ class Certifier:
         proofs = [(self.inverse_norm, residual), (self._scaled_inverse_norm, measured)]
         error = min(
             (
-                inverse * size * rounding
+                max(inverse * size * rounding, SMALLEST_TERM if size else 0.0)  # lest a product vanish
                 for inverse, size in proofs
                 if size is not None and inverse < math.inf
             ),
