@@ -22,7 +22,7 @@ from mho.analysis.figures.rendering.images import draw_images, place_images
 from mho.analysis.figures.rendering.lettering import say_nothing_there
 from mho.analysis.figures.rendering.shown_sheet import Sheet
 from mho.analysis.figures.values.gathering import gather
-from mho.analysis.figures.values.inferred import figure_of, figures_of, fits
+from mho.analysis.figures.values.inferred import figure_of, figures_of, find_figure, fits
 from mho.analysis.reports.summary import read_bench
 from mho.escaping import visible
 from mho.runs import RunFile, Status
@@ -83,6 +83,7 @@ def draw_runs(runs: Sequence[RunFile], figure: str = "") -> Sheet:
         When a file is damaged, or lacks the figure or its data.
     """
     wanted = (figure_of(runs[0], figure),) if figure else figures_of(runs[0])
+    wanted = tuple(_with_beside(one, runs[1:]) for one in wanted)
     title = _title(runs)
     if len(wanted) > MOST:
         title += f"   ·   {MOST} of {len(wanted)} figures"
@@ -95,6 +96,15 @@ def draw_runs(runs: Sequence[RunFile], figure: str = "") -> Sheet:
         sheet.suptitle(title, fontsize=12.5, fontweight="bold", x=0.01, ha="left")
         _fill(sheet, planes, maps)
     return sheet
+
+
+def _with_beside(figure: Figure, others: Sequence[RunFile]) -> Figure:
+    """Return a figure with what stands beside it in another run, where the first is of before there was any."""
+    if figure.beside:
+        return figure
+    named = (find_figure(run, figure.name) for run in others)
+    beside = (one.beside for one in named if one is not None and one.beside and one.table == figure.table)
+    return replace(figure, beside=next(beside, ""))
 
 
 def draw_panels(title: str, drawings: Sequence[Drawing]) -> Sheet:

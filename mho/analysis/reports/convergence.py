@@ -39,7 +39,8 @@ class Convergence:
     true_residual : (k,) array or None
         As `residual`, but recomputed in float64 from the matrix as given; NaN where it was not, None in files without.
     without_chip : (j,) array or None
-        Relative error after each cycle of the same solve without the chip; None where the file has none of this solution.
+        Relative error after each cycle of the same solve without the chip, residual where errors are not known; None where
+        the file has none of this solution.
     """
 
     cycle: Floats
@@ -116,9 +117,14 @@ def _without_chip(run: RunFile, rhs: int) -> Floats | None:
     """Return the relative errors of one right-hand side without the chip; None where it was not solved so."""
     if "without_chip" not in run.tables:
         return None
-    column, error = (run.column("without_chip", name) for name in ("rhs", "relative_error"))
-    rows = min(len(column), len(error))
-    found = error[:rows].astype(float)[column[:rows] == rhs]
+    column, error, residual = (
+        run.column("without_chip", name) for name in ("rhs", "relative_error", "residual")
+    )
+    rows = min(map(len, (column, error, residual)))
+    mine = column[:rows] == rhs
+    found = error[:rows].astype(float)[mine]
+    if not np.isfinite(found).any():  # of a solve whose errors nobody asked for
+        found = residual[:rows].astype(float)[mine]
     return found if found.size else None
 
 

@@ -40,7 +40,7 @@ MATRICES = Table(
         Column("cells_failed", dtype="u4"),
         Column("pulses", dtype="u4"),
         Column("joules", "J"),
-        Column("condition"),
+        Column("condition", digital=1e-6),
         Column("forecast_rho"),
     ),
 )

@@ -130,7 +130,8 @@ def worth_of(
     """
     (cycles, met), (without, met_without) = aided, unaided
     alone = UnaidedSolve(0, without if met_without else None, [], count(size, without))
-    return SampledWorth((alone,), (cycles if met else None,), count(size, cycles), 1, most)
+    digital = alone.work.digital.total()
+    return SampledWorth((alone,), (cycles if met else None,), count(size, cycles), digital, most, most)
 
 
 def near_work(size: int, cycles: int) -> Work:

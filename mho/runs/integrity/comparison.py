@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -109,8 +110,8 @@ def compare_runs(
     as_far_as_first : bool
         The first run broke off: compare as much as it holds, and no result.
     with_additions : bool
-        The second was made by an mho that may be newer: columns and values of the result that only it has are additions,
-        and no differences.
+        The second was made by an mho that may be newer: columns, values of the result and messages that only it has are
+        additions, and no differences.
     restated : collection of str
         Patterns of columns and values of the result that the second one computes otherwise from the same data.
 
@@ -132,8 +133,11 @@ def compare_runs(
             told += [
                 ("instruments afterwards", _measuring(old.settings_after), _measuring(new.settings_after)),
             ]
+            then, now = _messages(old), _messages(new)
+            if with_additions:
+                now = _without_additions(then, now)
             data += (
-                _told("log", _messages(old), _messages(new)),
+                _told("log", _numbered(then), _numbered(now)),
                 _told(
                     "outcome",
                     {"status": old.status, "reason": old.reason},
@@ -209,7 +213,7 @@ def _tolerance(name: str, dataset: h5py.Dataset) -> float:
     with intact(Path(dataset.file.filename)):
         said = dataset.attrs.get(DIGITAL_ATTRIBUTE)
     group, _, last = name.rpartition("/")
-    named = DIGITAL.get(last, 0.0) if group in ("cycles", "arrays") else 0.0
+    named = DIGITAL.get(last, 0.0) if group in ("cycles", "arrays", "matrices") else 0.0
     return min(named if said is None else float(said), LARGEST_TOLERANCE)
 
 
@@ -263,8 +267,21 @@ def _values_differ(old: NDArray[Any], new: NDArray[Any], start: int, tolerance: 
     return f"from [{where}] on: {old[first]!s} and {new[first]!s}"
 
 
-def _messages(run: RunFile) -> dict[str, str]:
-    return {str(number): f"{entry.level} {entry.message}" for number, entry in enumerate(run.log())}
+def _messages(run: RunFile) -> list[str]:
+    return [f"{entry.level} {entry.message}" for entry in run.log()]
+
+
+def _without_additions(then: list[str], now: list[str]) -> list[str]:
+    """Return messages without those that only the second run has, between the ones that both have, but for numbers."""
+    before, after = ([_NUMBER.sub(r"0\2", one) for one in messages] for messages in (then, now))
+    kept: list[str] = []
+    for what, _, _, first, last in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        kept += [] if what == "insert" else now[first:last]
+    return kept
+
+
+def _numbered(messages: list[str]) -> dict[str, str]:
+    return {str(number): message for number, message in enumerate(messages)}
 
 
 def _lasting(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -445,3 +445,25 @@ def test_what_stands_beside_has_the_columns_and_is_beside_curves(tmp_path: Path)
         Layout(tables, figures=(Figure("a", table="with", x="cycle", y="error", beside="other"),))
     with pytest.raises(RunFileError, match="not beside a histogram"):
         Figure("a", table="with", kind="histogram", x="cycle", beside="other")
+
+
+def test_a_run_of_before_is_laid_over_one_with_a_table_beside_in_either_order(tmp_path: Path) -> None:
+    with_it, alone = (
+        Table("with", (Column("cycle"), Column("error"))),
+        Table("without", (Column("cycle"), Column("error"))),
+    )
+    figure = Figure("both", table="with", x="cycle", y="error", beside="without")
+    paths = []
+    for name, tables, declared in (
+        ("new", (with_it, alone), figure),
+        ("old", (with_it,), Figure("both", table="with", x="cycle", y="error")),
+    ):
+        paths.append(tmp_path / f"{name}.h5")
+        with RunWriter.create(
+            paths[-1], RunHeader("A", "A", "1", {}), Layout(tables, figures=(declared,))
+        ) as run:
+            for table in tables:
+                run.emit_block(table.name, {"cycle": [1.0, 2.0], "error": [0.2, 0.05]})
+    for order in (paths, paths[::-1]):
+        sheet = mho.analysis.draw(*order, figure="both")
+        assert "without" in sheet.axes[0].get_legend_handles_labels()[1]

@@ -70,6 +70,22 @@ def test_what_only_a_newer_run_has_is_an_addition_where_that_is_said_and_what_it
     assert set(differences(compare_runs(old, other, with_additions=True))) == {"result"}
 
 
+def test_messages_between_those_of_before_are_additions_and_one_that_is_gone_is_not(tmp_path: Path):
+    def written(name: str, *messages: str) -> Path:
+        with RunWriter.create(tmp_path / name, RunHeader("t", "p", "1", {}), Layout(())) as run:
+            for message in messages:
+                run.log("INFO", message)
+        return tmp_path / name
+
+    old = written("old.h5", "rho 0.1", "3 cells failed", "done")
+    new = written("new.h5", "levels do not fit", "rho 0.1", "3 cells failed", "saved 2 cycles", "done")
+    assert differences(compare_runs(old, new, with_additions=True)) == {}
+    assert set(differences(compare_runs(old, new))) == {"log"}
+    assert set(differences(compare_runs(new, old, with_additions=True))) == {"log"}
+    other = written("other.h5", "more", "rho 0.1", "4 cells failed", "done")
+    assert set(differences(compare_runs(old, other, with_additions=True))) == {"log"}
+
+
 def test_which_cells_are_formed_is_compared_where_both_runs_ended_and_the_first_has_a_record(tmp_path: Path):
     def written(name: str, formed: str) -> Path:
         header = RunHeader("t", "p", "1", {}, formed_bytes=100)

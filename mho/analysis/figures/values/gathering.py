@@ -72,7 +72,7 @@ def gather(
     RunFileError
         When the file is damaged, or lacks the figure's data.
     """
-    if formulas:  # which are of its own table
+    if formulas or (figure.beside and figure.beside not in run.tables):  # of its own table; of an older run
         figure = replace(figure, beside="")
     there = there or drawable_with(run, figure, formulas)
     try:

@@ -120,7 +120,8 @@ class ConjugateResiduals(LineSearch):
     Each direction lies in one row with its product, so that both are made orthogonal, and stepped along, in one operation.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memory: int = MEMORY) -> None:
+        self._memory = memory
         self._count = 0
         self._rows: Floats = np.empty((0, 0))
         self._products = self._rows  # the rows' second halves
@@ -171,7 +172,7 @@ class ConjugateResiduals(LineSearch):
     def _make_room(self, n: int) -> None:
         """Make room for directions of n elements, or for one more in the place of the oldest."""
         if not self._count:
-            self._rows = np.empty((MEMORY + 1, 2 * n))
+            self._rows = np.empty((self._memory + 1, 2 * n))
             self._products = self._rows[:, n:]
         else:
             self._rows[:-1] = self._rows[1:]

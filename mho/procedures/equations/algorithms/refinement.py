@@ -83,6 +83,7 @@ def refine(
     measure: Callable[[Floats], float] = norm,
     start: Floats | None = None,
     earlier: Directions | None = None,
+    patience: int | None = None,
 ) -> Iterator[Cycle]:
     """Refine until the recomputed residual is small enough or no longer falls, or the cycles are used up.
 
@@ -112,6 +113,8 @@ def refine(
         Solution to go on from; zero where left out.
     earlier : Directions, optional
         Corrections so far, whose products still hold, by the same method; they serve whatever INV gave them.
+    patience : int, optional
+        Cycles within which the residual must fall; `STALL_CYCLES` where left out, of a Krylov method as it may pause.
 
     Yields
     ------
@@ -128,7 +131,8 @@ def refine(
     state = _State(rhs, directions(method) if earlier is None else earlier)
     if start is not None:
         state.begin(start, recompute(start))
-    patience = max(STALL_CYCLES, min(len(rhs), MEMORY)) if method in KRYLOV else STALL_CYCLES
+    if patience is None:
+        patience = max(STALL_CYCLES, min(len(rhs), MEMORY)) if method in KRYLOV else STALL_CYCLES
     for number in range(1, max_cycles + 1):
         step, railed, correction = 0.0, False, None
         state.use_earlier()

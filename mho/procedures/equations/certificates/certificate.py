@@ -217,6 +217,11 @@ class Certifier:
                 f"be proved to {int(max(provable, 0.0))}; ask for no more, or for a tolerance of the residual"
             )
 
+    @property
+    def residual_size(self) -> int:
+        """Multiplications of a residual in float64: entries of the matrices that it takes."""
+        return self._matrix.size
+
     def answer(self, solution: Floats) -> Floats:
         """Return the unknowns whose error is bounded, of those of the system: here all."""
         return solution

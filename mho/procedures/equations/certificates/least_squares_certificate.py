@@ -113,6 +113,11 @@ class NormalCertifier(Certifier):
         self.condition = self.condition_as_given = self._norm * self.inverse_norm
         self.by, self.once, self.each = BY, singular_value_multiplications(*matrix.shape), matrix.shape[1]
 
+    @property
+    def residual_size(self) -> int:
+        """Multiplications of A^T (b - A x): A is taken twice."""
+        return 2 * self._matrix.size
+
     def residual(self, solution: Floats, rhs: Floats) -> Floats:
         """Return A^T (b - A x), (n,), from b, (m,)."""
         return exact_gradient(self._matrix, solution, rhs)

@@ -34,6 +34,9 @@ QUANTITIES = (
 )
 """Entries of a solve's summary that are forecast; None in it counts as infinite, and one that is not there is left out."""
 
+WITHOUT_CHIP = ("cycles_saved", "digital_ratio")
+"""Those of a solve beside the same one without the chip: they are of solves that converge."""
+
 Execute = Callable[[Any, Bench, Stream], Any]
 Plan = Callable[[Bench, np.random.Generator], Any]
 
@@ -92,7 +95,7 @@ def draw_solves(
             {
                 name: math.inf if summary[name] is None else float(summary[name])
                 for name in QUANTITIES
-                if name in summary
+                if name in summary and not (name in WITHOUT_CHIP and summary[name] is None)
             },
             summary["solve_seconds"],
             operations(summary),

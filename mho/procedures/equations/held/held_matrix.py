@@ -30,7 +30,7 @@ from mho.procedures.equations.solve.prepared_solve import PreparedSolve
 from mho.procedures.equations.solve.programmed_matrix import MatrixOnChip, ProgrammedMatrix
 from mho.procedures.equations.solve.refined_answers import RefinedAnswers
 from mho.procedures.equations.solve.solve import Solve
-from mho.procedures.equations.worth.without_chip import UnaidedSolve, solve_unaided
+from mho.procedures.equations.worth.without_chip import UnaidedSolve, mean_digital, solve_unaided
 from mho.procedures.equations.worth.work import EXACT, Work
 from mho.procedures.equations.worth.worth import SampledWorth
 from mho.procedures.stream import NullStream, Stream
@@ -274,12 +274,15 @@ class HeldMatrix:
         for one in self._sampled:
             if one.unaided is None:
                 one.unaided = solve_unaided(one.system, form, held, 0, "gcr", plan.most_unaided)
+        unaided = tuple(one.unaided for one in self._sampled if one.unaided is not None)
+        work = self.work
         return SampledWorth(
-            tuple(one.unaided for one in self._sampled if one.unaided is not None),
+            unaided,
             tuple(one.cycles for one in self._sampled),
-            self.work,
-            self.solved,
+            work,
+            round(mean_digital(unaided) * self.solved) + work.digital["certificate"],
             plan.most_unaided,
+            plan.most,
             self._matrix.loops_lost,
         )
 
@@ -473,6 +476,9 @@ class HeldMatrix:
             loop = self._loop(now.residuals, method, now)
             for _ in range(RECHECK):
                 now, done = next(loop), done + 1
+                # A line search, or a direction made orthogonal to the earlier ones, and the step along it.
+                each = 4 if method == "line search" else 7 + 3 * (len(now.directions) - 1)
+                self._refining.digital["orthogonalisation"] += each * system.size * numbers.size
                 found = form.solution(now.solutions)
                 sizes = form.given_equations(now.residuals).T
                 if any(
@@ -489,8 +495,7 @@ class HeldMatrix:
                     for x, r, k in zip(found.T, exact.T, numbers, strict=True)
                 ]
             )
-            self._refining.digital["residual"] += EXACT * system.size**2 * numbers.size
-            self._count_steps(RECHECK * system.size * numbers.size * (1 + len(now.directions)))
+            self._refining.digital["residual"] += EXACT * system.certifier.residual_size * numbers.size
             solutions[:, numbers], cycles[numbers] = found, done
             open_[numbers[good]] = False
             residuals = form.equations(exact)

@@ -144,7 +144,9 @@ class MethodChoice:
         return self.method if most < MOST_CYCLES and expected <= self.slower * most else "gcr"
 
 
-def choose_method(wanted: Method | Chosen, drawn: DrawnLoops, held: Floats, judging: Judging) -> MethodChoice:
+def choose_method(
+    wanted: Method | Chosen, drawn: DrawnLoops, held: Floats, judging: Judging, *, slack: bool = True
+) -> MethodChoice:
     """Return the cheapest method that takes hardly more cycles than GCR, in the median of the drawn loops and at most.
 
     Where GCR itself does not get there around each of them, it is the method. CG counts where the matrix is symmetric
@@ -158,19 +160,24 @@ def choose_method(wanted: Method | Chosen, drawn: DrawnLoops, held: Floats, judg
         The matrix in the loop's form as the products hold it.
     judging : Judging
         With what they are judged.
+    slack : bool
+        Whether more cycles than GCR's may be taken at all: not where each takes products on the chip, whose digital
+        corrections cost more than what a method saves.
     """
     if wanted not in CHOSEN:
         return MethodChoice(cast(Method, wanted))
-    slower, slowest = CHOSEN[wanted]
+    allowed = CHOSEN[wanted] if slack else (1.0, 1.0)
     considered = [one for one in BY_COST if one != "cg" or _positive_definite(drawn.matrix)]
     judged = tuple(ExpectedCycles.of(one, judging.cycles(one, drawn, held)) for one in considered)
     gcr = judged[-1]
-    serve = (
-        one.method
-        for one in judged
-        if gcr.most < MOST_CYCLES and one.median <= slower * gcr.median and one.most <= slowest * gcr.most
-    )
-    return MethodChoice(next(serve, gcr.method), judged, judging, slowest)
+
+    def serves(one: ExpectedCycles) -> bool:
+        slower, slowest = (1.0, 1.0) if one.method == "cg" else allowed
+        few = one.median <= slower * gcr.median and one.most <= slowest * gcr.most
+        return gcr.most < MOST_CYCLES and few
+
+    chosen = next(filter(serves, judged), gcr).method
+    return MethodChoice(chosen, judged, judging, 1.0 if chosen == "cg" else allowed[1])
 
 
 def _count(cycles: float) -> str:

@@ -239,7 +239,7 @@ def plan_solve(
         places = place_checked(products, checked)
         tiles = [Block(at, tile.digits) for at, tile in zip(places, checked, strict=True)]
     held = loop.matrix if multiply is None else multiply.matrix
-    choice = choose_method(method, loop.drawn, held, Judging(goal, correction_bits))
+    choice = choose_method(method, loop.drawn, held, Judging(goal, correction_bits), slack=multiply is None)
     return SolvePlan(chip, levels, loop, multiply, tiles, checked, cells, chooser, choice)
 
 

@@ -117,7 +117,7 @@ class RefinedAnswers:
         earlier = directions(matrix.method)
 
         def recompute(unknowns: Floats) -> Floats:
-            self.work.digital["residual"] += EXACT * system.size**2
+            self.work.digital["residual"] += EXACT * system.certifier.residual_size
             return form.equations(system.residual(form.solution(unknowns), column))
 
         def multiply(vector: FixedPoint) -> Floats:

@@ -48,8 +48,8 @@ def record_worth(
         cycles,
         work,
         most=plan.most_unaided,
-        solved=len(refined),
-        certificate=certificate,
+        allowed=plan.most,
+        digital_without=round(baseline.digital_each * len(refined)) + certificate,
         nothing=matrix.loops_lost or not _contracts(answers),
     )
     result["without_chip"] = worth.plain() | {"in_words": worth.in_words()}

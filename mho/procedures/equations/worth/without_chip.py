@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.fixed_point import MAX_BITS, FixedPoint
 from mho.chip_maps.preconditioning import Preconditioning
-from mho.procedures.equations.algorithms.directions import Method, directions
+from mho.procedures.equations.algorithms.directions import ConjugateResiduals, Method, directions
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
 from mho.procedures.equations.certificates.certificate import norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
@@ -84,7 +84,7 @@ def solve_unaided(
     most : int
         Cycles allowed.
     """
-    work, way = Work(), directions(method)
+    work, way = Work(), ConjugateResiduals(most) if method == "gcr" else directions(method)
     size = held.size
     directed = _Directed()
 
@@ -111,7 +111,7 @@ def solve_unaided(
         # Products here are right to float64, so that the exact residual is wanted where the goal or rounding is near.
         if norm(plain) > CLEAR * largest * norm(unknowns) and not enough(unknowns, measure(plain)):
             return plain
-        work.digital["residual"] += EXACT * size
+        work.digital["residual"] += EXACT * system.certifier.residual_size
         return form.equations(system.residual(form.solution(unknowns), column))
 
     curve = []
@@ -129,6 +129,7 @@ def solve_unaided(
         max_cycles=most,
         measure=measure,
         earlier=way,
+        patience=most if method == "gcr" else None,  # it may pause until its last cycle
     ):
         curve.append(
             _point(cycle, norm(system.unknowns(form.solution(cycle.solution)) - reference) / length, column)
@@ -201,9 +202,14 @@ class WithoutChip:
         return cls(best, solves, tuple(one.cycles for one in own))
 
     @property
-    def work(self) -> Work:
-        """Of all sampled right-hand sides together."""
-        return sum((one.work for one in self.solves), Work())
+    def digital_each(self) -> float:
+        """Digital multiplications of a right-hand side, in the mean."""
+        return mean_digital(self.solves)
+
+
+def mean_digital(solves: Sequence[UnaidedSolve]) -> float:
+    """Return the digital multiplications of a right-hand side, in the mean; 0 of none."""
+    return sum(one.work.digital.total() for one in solves) / len(solves) if solves else 0.0
 
 
 def _cycles(solves: Sequence[UnaidedSolve]) -> float:

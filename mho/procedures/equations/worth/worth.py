@@ -16,7 +16,7 @@ from mho.procedures.equations.worth.work import Work
 Floats = NDArray[np.float64]
 Verdict = Literal["saved", "saved nothing", "contributed nothing", "needed", "unknown"]
 
-INDEPENDENT = 0.05
+INDEPENDENT = 0.003
 """Singular value, relative to the largest, down to which normalised residuals count as independent of each other: what is
 below is the noise of INV."""
 
@@ -67,6 +67,8 @@ class Worth:
         Right-hand sides that were solved without it.
     most : int
         Cycles that a right-hand side was allowed without the chip.
+    allowed : int
+        Cycles that it was allowed with the chip.
     cycles, without : tuple of int or None
         Of each of these with the chip and without it; None where the goal was not met.
     same_method : tuple of int or None
@@ -81,6 +83,7 @@ class Worth:
 
     method: Method
     most: int
+    allowed: int
     cycles: tuple[int | None, ...]
     without: tuple[int | None, ...]
     same_method: tuple[int | None, ...]
@@ -96,8 +99,8 @@ class Worth:
         work: Work,
         *,
         most: int,
-        solved: int,
-        certificate: int,
+        allowed: int,
+        digital_without: int,
         nothing: bool,
     ) -> Worth:
         """Return what the solves of the same right-hand sides with the chip and without it come to.
@@ -109,22 +112,18 @@ class Worth:
             Of its columns, with the chip.
         work : Work
             Of the whole solve with the chip.
-        most, nothing
+        most, allowed, digital_without, nothing
             As the attributes.
-        solved : int
-            Right-hand sides of the whole solve.
-        certificate : int
-            Multiplications of the certificate, which both take.
         """
-        each = baseline.work.digital.total() / len(baseline.solves)
         return cls(
             baseline.method,
             most,
+            allowed,
             tuple(cycles),
             tuple(one.cycles for one in baseline.solves),
             baseline.same_method,
             work,
-            round(each * solved) + certificate,
+            digital_without,
             nothing,
         )
 
@@ -142,8 +141,11 @@ class Worth:
     @property
     def verdict(self) -> Verdict:
         """Whether the chip saved cycles; "needed" where nothing converges without it in as many as were allowed."""
-        if None in self.cycles:
-            return "unknown" if None in self.without else "saved nothing"
+        if (
+            None in self.cycles
+        ):  # the chip was allowed fewer cycles, so that more of them without it say nothing
+            fewer = all(one is not None and one <= self.allowed for one in self.without)
+            return "saved nothing" if fewer else "unknown"
         if None in self.without:
             return "needed"
         if (self.saved or 0.0) > 0.0:
@@ -162,12 +164,14 @@ class Worth:
                 else f"the chip saved no cycle ({with_it}, {without} without it)"
             ),
             "contributed nothing": f"the chip contributed nothing ({with_it} cycles, {without} without it)",
-            "unknown": f"nor does it without the chip in {self.most} cycles",
+            "unknown": f"without the chip {without} cycles do"
+            if None not in self.without
+            else f"nor does it without the chip in {self.most} cycles",
         }[self.verdict]
 
     def plain(self) -> dict[str, Any]:
         """Return the numbers by name, for a run's result; cycles are means over right-hand sides, None of one not met."""
-        digital = self.work.digital.total()
+        digital, unmet = self.work.digital.total(), None in self.cycles or None in self.without
         return {
             "verdict": self.verdict,
             "method": self.method,
@@ -180,7 +184,7 @@ class Worth:
             "cycles_ratio": _ratio(_mean_or_none(self.cycles), _mean_or_none(self.without)),
             "digital_with": digital,
             "digital": self.digital_without,
-            "digital_ratio": _ratio(digital, self.digital_without),
+            "digital_ratio": None if unmet else _ratio(digital, self.digital_without),
         }
 
 
@@ -195,10 +199,10 @@ class SampledWorth:
         Of the same right-hand sides with the chip.
     work : Work
         Of all right-hand sides with the chip.
-    solved : int
-        How many these are.
-    most : int
-        Cycles allowed without the chip.
+    digital_without : int
+        Multiplications of all right-hand sides without the chip, their certificates included.
+    most, allowed : int
+        Cycles allowed without the chip, and with it.
     lost : bool
         Whether most cells of every loop are outside their windows.
     """
@@ -206,8 +210,9 @@ class SampledWorth:
     solves: tuple[UnaidedSolve, ...] = ()
     cycles: tuple[int | None, ...] = ()
     work: Work = field(default_factory=Work)
-    solved: int = 0
+    digital_without: int = 0
     most: int = 0
+    allowed: int = 0
     lost: bool = True
 
     def __add__(self, other: SampledWorth) -> SampledWorth:
@@ -216,8 +221,9 @@ class SampledWorth:
             self.solves + other.solves,
             self.cycles + other.cycles,
             self.work + other.work,
-            self.solved + other.solved,
+            self.digital_without + other.digital_without,
             max(self.most, other.most),
+            max(self.allowed, other.allowed),
             self.lost and other.lost,
         )
 
@@ -235,8 +241,8 @@ class SampledWorth:
             self.cycles,
             work,
             most=self.most,
-            solved=self.solved,
-            certificate=work.digital["certificate"] + beside,
+            allowed=self.allowed,
+            digital_without=self.digital_without + beside,
             nothing=self.lost,
         )
 

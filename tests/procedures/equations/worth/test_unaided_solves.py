@@ -15,7 +15,7 @@ from mho.procedures.equations.worth.without_chip import (
     sampled_columns,
     solve_unaided,
 )
-from mho.procedures.equations.worth.work import Work
+from mho.procedures.equations.worth.work import EXACT, Work
 
 
 def general(n: int, seed: int) -> np.ndarray:
@@ -65,6 +65,22 @@ def test_it_takes_as_many_cycles_as_gmres(kind, n: int, seed: int) -> None:
     enough = [size <= wanted for size in expected]
     gmres = enough.index(True) + 1 if any(enough) else n
     assert gmres - 1 <= found.cycles <= gmres + 2  # of a skew one GCR takes a cycle to turn
+
+
+def test_no_direction_is_forgotten_however_many_cycles_it_takes() -> None:
+    matrix = np.linalg.qr(np.random.default_rng(0).standard_normal((130, 130)))[0]
+    found = unaided(matrix, most=200)
+    assert found.cycles is not None
+    assert 100 < found.cycles <= 131  # GMRES ends within as many as there are unknowns
+
+
+def test_a_residual_of_normal_equations_takes_the_matrix_twice() -> None:
+    matrix = np.random.default_rng(1).standard_normal((40, 3))
+    system = LinearSystem.load(matrix, np.ones(40), 0, Goal(20, None), least_squares="normal")
+    assert system.certifier.residual_size == 2 * matrix.size
+    form = Preconditioning.none(3)
+    found = solve_unaided(system, form, system.matrix, 0, "gcr", 20)
+    assert found.work.digital["residual"] >= EXACT * 2 * matrix.size
 
 
 def test_its_curve_ends_at_the_goal_and_its_work_is_told() -> None:

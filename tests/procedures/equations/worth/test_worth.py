@@ -45,7 +45,13 @@ def test_of_fewer_it_is_near_it_and_of_one_the_factor_itself() -> None:
 def judged(cycles: tuple[Any, ...], without: tuple[Any, ...], *, nothing: bool = False) -> Worth:
     solves = tuple(UnaidedSolve(number, one, [], Work()) for number, one in enumerate(without))
     return Worth.of(
-        WithoutChip("gcr", solves, without), cycles, Work(), most=50, solved=1, certificate=0, nothing=nothing
+        WithoutChip("gcr", solves, without),
+        cycles,
+        Work(),
+        most=50,
+        allowed=20,
+        digital_without=7,
+        nothing=nothing,
     )
 
 
@@ -62,6 +68,8 @@ def judged(cycles: tuple[Any, ...], without: tuple[Any, ...], *, nothing: bool =
         ((None,), (None,), False, "unknown", "nor does it without the chip in 50 cycles"),
         ((6, 7), (13, 12), False, "saved", "6.5 cycles, 12.5 without the chip"),
         ((6, None), (13, 12), False, "saved nothing", "without the chip 12.5 cycles do"),
+        ((None,), (21,), False, "unknown", "without the chip 21 cycles do"),  # with it 20 were allowed
+        ((6, 7), (13, None), False, "needed", "6.5 cycles, more than 50 without the chip"),
     ],
 )
 def test_the_verdict(cycles, without, nothing: bool, verdict: str, words: str) -> None:
@@ -69,6 +77,7 @@ def test_the_verdict(cycles, without, nothing: bool, verdict: str, words: str) -
     assert (worth.verdict, worth.in_words()) == (verdict, words)
     plain = worth.plain()
     assert plain["saved"] is None if None in cycles else plain["saved"] == worth.saved
+    assert (plain["digital_ratio"] is None) == (None in (*cycles, *without))  # of work that got there alone
 
 
 def system(n: int, seed: int = 0) -> np.ndarray:
