@@ -176,7 +176,7 @@ def test_answers_that_cannot_be_scored_are_refused(
 
 def test_a_list_of_checksums_that_leaves_a_file_out_is_refused(copied: Path) -> None:
     (copied / "SHA256SUMS").write_text("", "utf-8")
-    with pytest.raises(ReachError, match="no line of package.json"):
+    with pytest.raises(ReachError, match=r"no line of package\.json"):
         load(copied)
     (copied / "SHA256SUMS").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ReachError, match="SHA256SUMS cannot be read"):
