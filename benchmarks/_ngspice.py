@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
@@ -90,6 +91,15 @@ def in_ngspice(text: str, folder: Path) -> Answers:
     times, waves = transient[:, 0] - STEPPED * transient[-1, 0], transient[:, 1:]
     after = times > 0.0
     return Answers(outputs, StepResponse(times[after], waves[after], waves[0], outputs))
+
+
+def measured(text: str, folder: Path) -> Floats:
+    """Return what ngspice's .meas lines of a netlist print, (k,), V; they are left out where it writes waveforms."""
+    (folder / "loop.cir").write_text(text, "utf-8")
+    command = [str(NGSPICE), "-b", "loop.cir"]
+    said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=300).stdout
+    found = dict(re.findall(r"^final_out_(\d+)\s*=\s*(\S+)", said, re.MULTILINE))
+    return np.array([float(found[str(k)]) for k in range(text.count("\nXamp_"))])
 
 
 def both(circuit: LoopCircuit, preset: str, folder: Path) -> tuple[Answers, Answers]:

@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import ConvergenceError
-from mho.instruments.bench_file.bench_file import BenchFile
+from mho.instruments.bench_file.bench_file import CLAMPED, BenchFile
 
 Floats = NDArray[np.float64]
-
-CLAMPED = 0.39  # V: an INV output beyond this is in its clamp of +-0.4 V
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,8 @@ class InverseZero:
         if not self.readings:
             return np.zeros(zeros.shape[1])
         if not self.dither:
-            return np.asarray(zeros.mean(axis=0))
+            # One reading as it is: a mean would lose the sign of -0.0.
+            return np.asarray(zeros[0] if len(zeros) == 1 else zeros.mean(axis=0))
         pairs = zeros[1:].reshape(2, -1, zeros.shape[1])
         linear = np.abs(pairs).max(axis=(0, 2), initial=0.0) <= CLAMPED
         return np.asarray(pairs[:, linear].mean(axis=(0, 1)) if linear.any() else zeros[0])

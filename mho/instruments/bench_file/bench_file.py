@@ -18,6 +18,7 @@ from mho.instruments.bench_file.models import modules_beside
 from mho.instruments.limits import Limits, TerminalLimits
 from mho.toml import StrictModel, load_toml, parse_toml
 
+CLAMPED = 0.39  # V: an INV output beyond this is in its clamp of +-0.4 V
 Capacitance = Annotated[float, Field(ge=0.0, le=1e-9)]  # F; beyond, picofarads were meant
 LimitedTerminal = Literal["bit line", "source line", "word line", "vector"]
 
@@ -111,8 +112,10 @@ class Simulation(StrictModel):
                 f"`inverse_{given[0]}` is of the board's own converters at the INV outputs: give `inverse_bits`, or take "
                 "it out"
             )
-        if self.inverse_codes == "mid-tread" and self.inverse_bits == 1:
-            raise ValueError("`inverse_bits` is 1: a converter with a code at 0 V (mid-tread) has at least 2")
+        if self.inverse_bits == 1:
+            raise ValueError(
+                "`inverse_bits` is 1: a converter of one bit reads everything as clamped; give at least 2"
+            )
         return self
 
 

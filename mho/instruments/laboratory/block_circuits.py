@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import BenchError, InputError
-from mho.instruments.bench_file.bench_file import Simulation
+from mho.instruments.bench_file.bench_file import CLAMPED, Simulation
 from mho.instruments.simulated.physics.chip import SimulatedChip
 from mho.instruments.simulated.physics.circuits.amplifiers import (
     CLAMP,
@@ -408,7 +408,20 @@ def _inverse_converter(simulation: Simulation, rng: np.random.Generator) -> Conv
     bits = simulation.inverse_bits
     if bits is None:
         return None
-    ends = (-CLAMP, CLAMP) if simulation.inverse_codes == "mid-rise" else mid_tread_range(bits, CLAMP)
-    return Converter.draw(
-        bits, *ends, simulation.inverse_dnl, rng, bow=simulation.inverse_inl, noise=simulation.inverse_noise
+    tread = simulation.inverse_codes == "mid-tread"
+    drawn = Converter.draw(
+        bits,
+        *(mid_tread_range(bits, CLAMP) if tread else (-CLAMP, CLAMP)),
+        simulation.inverse_dnl,
+        rng,
+        bow=simulation.inverse_inl,
+        noise=simulation.inverse_noise,
+        beyond=int(tread),  # the range is that of the clamps, so that an output in its clamp is read as such
     )
+    nothing = float(drawn.readings(np.zeros(1))[0])
+    if abs(nothing) > CLAMPED:
+        raise BenchError(
+            f"[simulation]: the converter drawn for the INV outputs reads 0 V as {nothing:.2f} V, which counts as clamped; "
+            "give a smaller inverse_inl or inverse_dnl, or more inverse_bits"
+        )
+    return drawn

@@ -13,7 +13,7 @@ import pytest
 from command_line import Shell
 from system_packages import NEEDS
 
-from benchmarks._ngspice import NGSPICE, both, in_ngspice, simulated, with_amplifier
+from benchmarks._ngspice import NGSPICE, both, in_ngspice, measured, simulated, with_amplifier
 from mho import run
 from mho.analysis.exports import export
 from mho.analysis.exports.spice import FIRST, Played, netlist
@@ -51,6 +51,7 @@ def agree(circuit: LoopCircuit, preset: str, folder: Path) -> None:
     assert np.abs(theirs.response.start - ours.response.start).max() <= 1e-5 * size
     assert np.isclose(theirs.settling, ours.settling, rtol=1e-2)
     assert np.isclose(theirs.response.overshoot, ours.response.overshoot, atol=1e-2)
+    assert np.abs(measured(netlist(circuit), folder) - ours.outputs).max() <= 1e-4 * size
 
 
 @needs_ngspice

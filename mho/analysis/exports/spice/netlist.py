@@ -23,6 +23,7 @@ from mho.runs import RunFile
 
 TIME_CONSTANTS = 60.0  # of the slowest mode, were it alone: real loops ring for some more
 POINTS = 1000  # of the transient, at least
+LAST = 0.999  # of the transient, where outputs are measured: rounding may put its very end outside
 EDGE = 1e-4  # of the transient, in which the inputs step
 
 HEAD = """\
@@ -33,6 +34,8 @@ HEAD = """\
 * Cells: R<array>_r<row>_c<column>, lines by their physical numbers; arrays: {arrays}.
 * Each is the last verify read before the inputs were played, less the wires to the cell; behind it in uS.
 * Wires: Rwb along bit lines (rows), Rws along source lines (columns), from where a line begins.
+* Cells are lines, without the I-V law of the bench; amplifiers have no limit of current: a loop that the bench
+* warns of ("was asked for ... mA") stops here at its clamps alone.
 * Analyses: .op with the inputs on; .tran with the inputs stepping from 0 V once the loop is at rest.
 * Run it: ngspice -b FILE, or ngspice -b -r loop.raw FILE to keep the waveforms.
 """
@@ -204,7 +207,7 @@ def _analyses(circuit: LoopCircuit) -> Iterator[str]:
     for kind in (".save", ".print op"):
         yield from wrap(f"{kind} {' '.join(names)}", 100, subsequent_indent="+ ")
     for name in names:
-        yield f".meas tran final_{name[2:-1]} find {name} at={{t_stop}}"
+        yield f".meas tran final_{name[2:-1]} find {name} at={{{LAST:g}*t_stop}}"
 
 
 def _parameter(name: str, value: float, words: str = "") -> str:

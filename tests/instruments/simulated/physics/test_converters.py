@@ -44,6 +44,23 @@ def test_nonlinearity_bends_dac_and_adc_by_the_inl() -> None:
     assert converter.codes(converter.outputs(straight))[0] == pytest.approx(code, abs=1)
 
 
+@given(st.integers(1, 8), st.integers(0, 100), st.floats(-0.5, 0.5))
+def test_the_code_is_the_one_whose_level_is_nearest(bits: int, seed: int, volts: float) -> None:
+    # Widths that err by half a code and more: levels change places.
+    adc = Converter.draw(bits, -0.4, 0.4, 0.5, np.random.default_rng(seed), bow=1.0)
+    away = np.abs(adc.outputs(adc.levels(np.arange(1 << bits, dtype=float))) - volts)
+    code = adc.codes(np.array([volts]))[0]
+    assert away[int(code)] == pytest.approx(away.min(), abs=1e-12)
+
+
+def test_a_code_beyond_the_range_leaves_both_of_its_ends_without_inl() -> None:
+    for seed in range(5):
+        adc = Converter.draw(5, *mid_tread_range(5, 0.4), 0.5, np.random.default_rng(seed), bow=3.0, beyond=1)
+        assert adc.inl[[0, -2]] == pytest.approx(0.0, abs=1e-12)
+        assert adc.inl[-1] != pytest.approx(0.0, abs=1e-3)
+        np.testing.assert_allclose(adc.readings(np.array([-0.4, 0.4])), [-0.4, 0.4], atol=1e-12)
+
+
 def test_a_bow_is_as_large_as_asked_for_smooth_and_zero_at_both_ends() -> None:
     for seed in range(5):
         converter = Converter.draw(10, 0.0, 1.0, 0.0, np.random.default_rng(seed), bow=3.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -17,7 +18,7 @@ class Converter:
     """One kind of converter; all channels share the specimen's transfer curve.
 
     The integral nonlinearity INL(code) is a random walk of the code widths' errors (DNL) and a smooth bow, both tied to
-    zero at both ends as data sheets define it.
+    zero at both ends of the range as data sheets define it.
 
     Attributes
     ----------
@@ -54,17 +55,20 @@ class Converter:
         *,
         bow: float = 0.0,
         noise: float = 0.0,
+        beyond: int = 0,
     ) -> Converter:
         """Draw a specimen whose code widths deviate by `dnl` (standard deviation, in codes).
 
-        Its curve is bent by `bow` codes at most besides, by second and third order in a drawn proportion.
+        Its curve is bent by `bow` codes at most besides, by second and third order in a drawn proportion. The last
+        `beyond` codes lie beyond the range, which ends at a level without INL.
         """
         _check(bits, low, high, dnl)
+        last = (1 << bits) - 1 - beyond
         steps = dnl * rng.standard_normal((1 << bits) - 1)
-        walk = np.concatenate([[0.0], np.cumsum(steps - steps.mean())])
-        place, angle = np.linspace(-1.0, 1.0, 1 << bits), 2.0 * np.pi * rng.random()
+        walk = np.concatenate([[0.0], np.cumsum(steps - steps[:last].mean())])
+        place, angle = 2.0 * np.arange(1 << bits) / last - 1.0, 2.0 * np.pi * rng.random()
         bend = (1.0 - place**2) * (np.cos(angle) + np.sin(angle) * place)
-        largest = np.abs(bend).max()
+        largest = np.abs(bend[: last + 1]).max()
         return cls(bits, low, high, walk + (bow / largest * bend if largest > 0.0 else 0.0), noise)
 
     @property
@@ -78,17 +82,13 @@ class Converter:
         return np.asarray(np.diff(self.inl))
 
     def codes(self, volts: NDArray[Real]) -> NDArray[Real]:
-        """Digitise (ADC): the code whose level is nearest, clipped to the range; as floats, same shape.
-
-        The curve is inverted to first order, which is exact while |INL| stays far below the range.
-        """
-        codes = (volts - volts.dtype.type(self.low)) * volts.dtype.type(1.0 / self.lsb)
-        top = (1 << self.bits) - 1
+        """Digitise (ADC): the code whose level is nearest, clipped to the range; as floats, same shape."""
         if self.inl.any():
-            table = self.inl.astype(volts.dtype)
-            codes -= table[np.clip(codes, 0, top).astype(np.int32)]
+            order, between = self._decisions
+            return order[np.searchsorted(between, volts)].astype(volts.dtype)
+        codes = (volts - volts.dtype.type(self.low)) * volts.dtype.type(1.0 / self.lsb)
         np.rint(codes, out=codes)
-        return np.clip(codes, 0, top, out=codes)
+        return np.clip(codes, 0, (1 << self.bits) - 1, out=codes)
 
     def readings(self, volts: NDArray[Real], rng: np.random.Generator | None = None) -> NDArray[Real]:
         """Return what is read of `volts` (ADC): codes as voltages, with the noise of samples where `rng` is given."""
@@ -105,8 +105,22 @@ class Converter:
         top = (1 << self.bits) - 1
         asked = np.rint((volts - volts.dtype.type(self.low)) * volts.dtype.type(1.0 / self.lsb))
         codes = np.clip(asked, 0, top).astype(np.int32)
-        real_levels = (self.inl + np.arange(top + 1)) * self.lsb + self.low
-        return np.asarray(real_levels.astype(volts.dtype)[codes])
+        return np.asarray(self._real_levels.astype(volts.dtype)[codes])
+
+    @property
+    def _real_levels(self) -> Floats:
+        """Level of each code with its INL, V, (2**bits,)."""
+        return np.asarray((self.inl + np.arange(1 << self.bits)) * self.lsb + self.low)
+
+    @cached_property
+    def _decisions(self) -> tuple[NDArray[np.intp], Floats]:
+        """Codes by their real levels, and the voltages between which each is nearest, V, (2**bits - 1,).
+
+        Levels need not ascend with their codes: a width may err by more than a code.
+        """
+        order = np.argsort(self._real_levels, kind="stable")
+        levels = self._real_levels[order]
+        return order, (levels[1:] + levels[:-1]) / 2.0
 
 
 def mid_tread_range(bits: int, end: float) -> tuple[float, float]:
