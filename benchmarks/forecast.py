@@ -115,7 +115,10 @@ def run(repeat: int) -> list[Figure]:
             of_preset[judged.case.preset].add(judged.forecast, outcome)
     every = {name: each.coverages for name, each in of_preset.items()}
     return [
-        *(_figure(one, {name: each[one.quantity] for name, each in every.items() if one.quantity in each}) for one in scores.coverages.values()),
+        *(
+            _figure(one, {name: each[one.quantity] for name, each in every.items() if one.quantity in each})
+            for one in scores.coverages.values()
+        ),
         Figure(
             "runs that converged",
             scores.converged,
