@@ -166,9 +166,11 @@ def test_a_solve_says_what_it_proved(bits: int, converged: bool, tmp_path: Path)
         proved = int(file.summary["bits"])
         assert file.summary["converged"] is converged
         if converged:
-            assert file.conclusion.line == f"converged, {proved} bits proved"
-        else:
-            assert file.conclusion.line == f"not converged, {proved} bits proved: {file.summary['reason']}"
+            saved = "the chip saved no cycle (2, 2 without it)"
+            assert file.conclusion.line == f"converged, {proved} bits proved, {saved}"
+        else:  # one cycle was allowed with the chip
+            told = f"{proved} bits proved, without the chip 2 cycles do: {file.summary['reason']}"
+            assert file.conclusion.line == f"not converged, {told}"
 
 
 @given(st.integers(0, 10**7), st.integers(0, 10**7))

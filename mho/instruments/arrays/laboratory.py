@@ -90,9 +90,17 @@ class ArrayLaboratory:
         self.halves = Halves(chip_rng)
         self.connected = ConnectedBlock(slice_ratio=simulation.slice_ratio)
         self.board_channels = simulation.converters
-        self._limited: list[Incident] = []
+        limited, clock = [], self.clock
+
+        def report(
+            sentence: str,
+        ) -> None:  # which does not hold this laboratory: its chip is freed with the bench
+            log.warning(sentence)
+            limited.append(Incident(clock.now, AMPLIFIER_LIMIT, sentence))
+
+        self._limited: list[Incident] = limited
         self.circuits = BlockCircuits.drawn(
-            self.chip, self.connected, simulation, board_rng, read.gate, self._report
+            self.chip, self.connected, simulation, board_rng, read.gate, report
         )
         self._readout_noise, self._readout_rng = simulation.readout_noise, board_rng.spawn(1)[0]
         self._meter = SpecimenConverter(
@@ -183,10 +191,6 @@ class ArrayLaboratory:
     def incidents(self) -> list[Incident]:
         """Incidents that a bench without wires can have: destroyed cells, and amplifiers asked for more than they have."""
         return sorted([*self._limited, *over_voltages(self.chip)], key=lambda one: one.time)
-
-    def _report(self, sentence: str) -> None:
-        log.warning(sentence)
-        self._limited.append(Incident(self.clock.now, AMPLIFIER_LIMIT, sentence))
 
     @property
     def amplifier(self) -> AmplifierPreset:

@@ -120,8 +120,8 @@ class ConjugateResiduals(LineSearch):
     Each direction lies in one row with its product, so that both are made orthogonal, and stepped along, in one operation.
     """
 
-    def __init__(self, memory: int = MEMORY) -> None:
-        self._memory = memory
+    def __init__(self, memory: int | None = None) -> None:
+        self._memory = MEMORY if memory is None else memory
         self._count = 0
         self._rows: Floats = np.empty((0, 0))
         self._products = self._rows  # the rows' second halves

@@ -35,7 +35,7 @@ WITHOUT_CHIP = Table(
     signal="relative_error",
     axis="cycle",
     title="the same solve without the chip",
-    rows=1000,
+    rows=64,
 )
 
 
