@@ -63,14 +63,12 @@ class Worth:
     ----------
     method : str
         Of the solves without the chip.
-    columns : int
-        Right-hand sides that were solved without it.
     most : int
         Cycles that a right-hand side was allowed without the chip.
     allowed : int
         Cycles that it was allowed with the chip.
     cycles, without : tuple of int or None
-        Of each of these with the chip and without it; None where the goal was not met.
+        Of each sampled right-hand side with the chip and without it; None where the goal was not met.
     same_method : tuple of int or None
         Without it, by the method of the solve.
     work : Work
