@@ -24,7 +24,7 @@ from mho.procedures.equations.worth.work import EXACT, Work
 
 Floats = NDArray[np.float64]
 
-MOST_COLUMNS = 8
+MOST_COLUMNS = 4
 """Right-hand sides that are solved without the chip; of more, as many evenly spaced ones stand for all."""
 
 STOOD_STILL = 1e-6
