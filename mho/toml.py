@@ -17,6 +17,11 @@ Model = TypeVar("Model", bound=BaseModel)
 DEEPEST = 50
 """Levels of tables and arrays within each other that are read; the deepest of mho's own files has five."""
 
+_MARKS = re.compile(
+    r'''"""(?:[^\\]|\\.)*?"""|'{3}.*?'{3}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|#[^\n]*|[][{}]''', re.DOTALL
+)
+"""Strings, comments and brackets of TOML (v1.0.0)."""
+
 
 class StrictModel(BaseModel):
     """A file's section: unknown keys are typos, values do not change after loading."""
@@ -32,18 +37,25 @@ def load_toml(text: str, source: str, error: type[MhoError]) -> dict[str, Any]:
     MhoError
         Of the class `error`: `source` is no TOML, nested deeper than `DEEPEST`, or has a number beyond all reading.
     """
+    too_deep = f"{source} is nested deeper than {DEEPEST} levels; no file of mho's is, so it is not read"
+    if _brackets(text) > DEEPEST:  # before reading, which calls itself for each
+        raise error(too_deep)
     try:
         found = tomllib.loads(text)
-        depth = _depth(found)
-    except (ValueError, RecursionError) as flaw:
-        if not isinstance(flaw, RecursionError):
-            raise error(f"{source} is not valid TOML: {flaw}") from None
-        depth = DEEPEST + 1
-    if depth > DEEPEST:
-        raise error(
-            f"{source} is nested deeper than {DEEPEST} levels; no file of mho's is, so it is not read"
-        )
+    except ValueError as flaw:
+        raise error(f"{source} is not valid TOML: {flaw}") from None
+    if _depth(found) > DEEPEST:
+        raise error(too_deep)
     return found
+
+
+def _brackets(text: str) -> int:
+    """Return how many brackets and braces at most are open at once, those in strings and comments aside."""
+    open_now = deepest = 0
+    for mark in _MARKS.finditer(text):
+        open_now = max(0, open_now + {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark[0], 0))
+        deepest = max(deepest, open_now)
+    return deepest
 
 
 def _depth(value: Any) -> int:

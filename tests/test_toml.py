@@ -45,6 +45,31 @@ def complaint(text: str) -> str:
     return message
 
 
+BRACKETS = "[" * 60
+
+
+@pytest.mark.parametrize(
+    "value",
+    [f'"{BRACKETS}"', f'"\\"{BRACKETS}"', f"'{BRACKETS}'", f'"""\n\\"{BRACKETS}"""', f"'''\n{BRACKETS}'''"],
+)
+def test_brackets_in_texts_and_comments_do_not_count(value: str) -> None:
+    box = parse_toml(f"name = {value} # {BRACKETS}\n", Box, "box.toml", BenchError)
+    assert box.name.endswith(BRACKETS)
+
+
+@pytest.mark.parametrize("value", ["[" * 51 + "]" * 51, "[" * 100_000, "[{x = " * 26 + "1" + "}]" * 26])
+def test_deep_nesting_is_refused_before_the_parser_calls_itself(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tomllib.loads", lambda text: pytest.fail("it was read"))
+    assert "nested deeper than 50 levels" in complaint(f"name = {value}")
+
+
+def test_nesting_of_fifty_levels_is_read() -> None:
+    assert "name" in complaint(f"name = {'[' * 49 + ']' * 49}")
+    assert "nested" in complaint("name" + ".a" * 50 + " = 1")
+
+
 def test_a_right_file_is_read():
     box = parse_toml('name = "b"\n[[wires]]\ncolour = "red"\n', Box, "box.toml", BenchError)
     assert box.wires[0] == Wire(colour="red")

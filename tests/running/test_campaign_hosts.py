@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from dask_hosts import end, scheduler_process, start_worker
 from mho.errors import InputError, RunFileError, WorkersLostError
 from mho.running.campaign import Campaign, Row, carry_out
 from mho.running.plan import parse_plan
-from mho.runs import GOING_ON, RunFile
+from mho.runs import GOING_ON, RunFile, Status
 from mho.runs.integrity import compare_runs
 from mho.runs.integrity.comparison import OF_THE_MOMENT
+from mho.runs.liveness import HEARTBEAT_LIMIT
 from mho.workers import Certificates, dask_workers
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
@@ -85,12 +87,22 @@ def killed_meanwhile(todo: Campaign, folder: Path, kills: int, seed: int) -> tup
 
 
 def interrupted(done: Campaign) -> list[Path]:
-    """Return the files that killed workers have left."""
+    """Return the files that killed workers have left, once this host, too, knows by their heartbeats that they are gone.
+
+    A worker of a killed one's own host sees at once that its process is gone, and does not wait for that.
+    """
     found = sorted((done.folder / "runs").glob("*.failed-*.h5"))
+    deadline = time.monotonic() + 2 * HEARTBEAT_LIMIT
     for path in found:
-        with RunFile(path) as file:
-            assert file.status == "interrupted"
+        while (status := status_of(path)) in GOING_ON and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert status == "interrupted"
     return found
+
+
+def status_of(path: Path) -> Status:
+    with RunFile(path) as file:
+        return file.status
 
 
 def lasting(rows: list[Row]) -> list[Row]:

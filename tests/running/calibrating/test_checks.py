@@ -28,15 +28,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     paths = {name: folder / f"{name}.h5" for name in ("form", "response", "program", "cycles")}
     where = {"rows": "0:3", "columns": "0:4"}
     run(Form(**where), "stanford-arrays", seed=5, output=paths["form"])
-    run(
-        Response(**where, points=8, repeats=1),
-        "stanford-arrays",
-        after=paths["form"],
-        output=paths["response"],
-    )
+    response = Response(**where, points=8, repeats=1)
+    run(response, "stanford-arrays", seed=6, after=paths["form"], output=paths["response"])
     digits = np.random.default_rng(1).integers(0, 4, (3, 4))
-    run(Program(digits=digits), "stanford-arrays", after=paths["response"], output=paths["program"])
-    run(Switching(**where, cycles=6), "stanford-arrays", after=paths["program"], output=paths["cycles"])
+    program, cycles = Program(digits=digits), Switching(**where, cycles=6)
+    run(program, "stanford-arrays", seed=7, after=paths["response"], output=paths["program"])
+    run(cycles, "stanford-arrays", seed=8, after=paths["program"], output=paths["cycles"])
     return paths
 
 
