@@ -54,7 +54,7 @@ def share(vector: Floats, along: Floats) -> float:
     voltages derived from them are equal on every processor.
     """
     length = norm(along)
-    size = _power(length)
+    size = unit_of(length)
     return _product(vector, _scaled(along, size)) / (length / size) / length if length else 0.0
 
 
@@ -198,7 +198,7 @@ class ConjugateGradients(LineSearch):
         Where the correction is no direction of descent, as of an INV that is far from symmetric, the step is that of a
         line search.
         """
-        row, n = _scaled(np.concatenate((correction, product)), _power(dnrm2(correction))), len(correction)
+        row, n = _scaled(np.concatenate((correction, product)), unit_of(dnrm2(correction))), len(correction)
         along, image = row[:n], row[n:]
         self.multiplications += (5 if self._last is None else 8) * n
         if self._last is not None:
@@ -225,7 +225,7 @@ def directions(method: Method) -> Directions:
     return kinds[method]()
 
 
-def _power(length: float) -> float:
+def unit_of(length: float) -> float:
     """Return the power of two next above a length, by which to divide lest squares leave the range; 1 where none does."""
     power = math.frexp(length)[1]
     return 1.0 if -SQUARES < power < SQUARES else 2.0**power

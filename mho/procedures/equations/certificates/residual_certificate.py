@@ -51,7 +51,9 @@ class ResidualCertifier(Certifier):
         by_columns, of_columns = _by_sweeps(matrix.T)
         self.inverse_norm = self._scaled_inverse_norm = _least(by_rows, by_columns)
         sizes = np.abs(matrix)
-        self._norm = math.sqrt(float(sizes.sum(axis=0).max())) * math.sqrt(float(sizes.sum(axis=1).max()))
+        with np.errstate(over="ignore"):
+            by_both = float(sizes.sum(axis=0).max()), float(sizes.sum(axis=1).max())
+        self._norm = math.sqrt(by_both[0]) * math.sqrt(by_both[1])
         self.once, self.each = (of_rows + of_columns) * n**2, 2 * n**2 + n
         self.condition = self.condition_as_given = self._norm * self.inverse_norm
         self.by = BY_DOMINANCE if self.inverse_norm < math.inf else BY_NOTHING

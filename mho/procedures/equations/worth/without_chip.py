@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.fixed_point import MAX_BITS, FixedPoint
 from mho.chip_maps.preconditioning import Preconditioning
-from mho.procedures.equations.algorithms.directions import ConjugateResiduals, Method, directions
+from mho.procedures.equations.algorithms.directions import ConjugateResiduals, Method, directions, unit_of
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
 from mho.procedures.equations.certificates.certificate import norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
@@ -86,14 +86,14 @@ def solve_unaided(
     """
     work, way = Work(), ConjugateResiduals(most) if method == "gcr" else directions(method)
     size = held.size
-    directed = _Directed()
+    largest = float(np.abs(held).max())
+    directed = _Directed(unit_of(largest))
 
     def multiply(vector: FixedPoint) -> Floats:
         work.digital["products"] += size
         return directed.remember(np.asarray(held @ vector.values))
 
     rhs = form.equations(system.rhs[:, column])
-    largest = float(np.abs(held).max())
 
     def measure(residual: Floats) -> float:
         return system.measure(form.given_equations(residual))
@@ -142,16 +142,24 @@ def solve_unaided(
 
 
 class _Directed:
-    """The correction without a chip: the residual, or the last product where the residual stood still."""
+    """The correction without a chip: the residual, or the last product where the residual stood still.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    unit : float
+        Of the matrix: a power of two by which corrections are divided, lest their products leave the range of a double.
+    """
+
+    def __init__(self, unit: float) -> None:
+        self._unit = unit
         self._before: Floats | None = None
         self._product: Floats | None = None
 
     def __call__(self, residual: Floats) -> Floats:
         before, self._before = self._before, residual
         stood = before is not None and norm(residual - before) <= STOOD_STILL * norm(residual)
-        return self._product if stood and self._product is not None else residual
+        direction = self._product if stood and self._product is not None else residual
+        return direction / self._unit
 
     def remember(self, product: Floats) -> Floats:
         """Keep a product, and return it."""
@@ -175,7 +183,7 @@ class WithoutChip:
     solves : tuple of UnaidedSolve
         By that method.
     same_method : tuple of int or None
-        Cycles of the solve's own method without INV.
+        Cycles of the solve's own method without INV, of the first of them alone where GCR took fewer for that.
     """
 
     method: Method
@@ -186,20 +194,22 @@ class WithoutChip:
     def of(
         cls, method: Method, unaided: Callable[[int, Method], UnaidedSolve], columns: Sequence[int]
     ) -> WithoutChip:
-        """Solve sampled columns by the solve's method, and by GCR where that is another one.
+        """Solve sampled columns by the solve's method or by GCR, whichever takes fewer cycles for the first of them.
 
         Parameters
         ----------
         unaided : callable
             Column and method -> the solve without the chip.
         """
-        own = tuple(unaided(column, method) for column in columns)
-        best, solves = method, own
+        first, *others = columns
+        best, solve = method, unaided(first, method)
+        same = solve.cycles
         if method != "gcr":
-            krylov = tuple(unaided(column, "gcr") for column in columns)
-            if _cycles(krylov) < _cycles(own):
-                best, solves = "gcr", krylov
-        return cls(best, solves, tuple(one.cycles for one in own))
+            krylov = unaided(first, "gcr")
+            if _cycles(krylov) < _cycles(solve):
+                best, solve = "gcr", krylov
+        solves = (solve, *(unaided(column, best) for column in others))
+        return cls(best, solves, tuple(one.cycles for one in solves) if best == method else (same,))
 
     @property
     def digital_each(self) -> float:
@@ -212,5 +222,5 @@ def mean_digital(solves: Sequence[UnaidedSolve]) -> float:
     return sum(one.work.digital.total() for one in solves) / len(solves) if solves else 0.0
 
 
-def _cycles(solves: Sequence[UnaidedSolve]) -> float:
-    return sum(np.inf if one.cycles is None else one.cycles for one in solves)
+def _cycles(solve: UnaidedSolve) -> float:
+    return np.inf if solve.cycles is None else solve.cycles

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.procedures.equations.algorithms.directions import Method
+from mho.procedures.equations.certificates.certificate import norm
 from mho.procedures.equations.worth.without_chip import UnaidedSolve, WithoutChip
 from mho.procedures.equations.worth.work import Work
 
@@ -39,16 +40,14 @@ def contraction_of(residuals: Sequence[Floats], remainders: Sequence[Floats]) ->
         None without any.
     """
     known = [
-        (one, other, size)
-        for one, other in zip(residuals, remainders, strict=True)
-        if (size := np.linalg.norm(one))
+        (one, other, size) for one, other in zip(residuals, remainders, strict=True) if (size := norm(one))
     ]
     if not known:
         return None
     basis = np.stack([one / size for one, _, size in known], axis=1)
     images = np.stack([other / size for _, other, size in known], axis=1)
     if len(known) == 1:
-        return float(np.linalg.norm(images))
+        return norm(images[:, 0])
     left, sizes, right = np.linalg.svd(basis, full_matrices=False)
     kept = sizes > INDEPENDENT * sizes[0]
     projected = left[:, kept].T @ images @ (right[kept].T / sizes[kept])
@@ -70,7 +69,7 @@ class Worth:
     cycles, without : tuple of int or None
         Of each sampled right-hand side with the chip and without it; None where the goal was not met.
     same_method : tuple of int or None
-        Without it, by the method of the solve.
+        Without it, by the method of the solve; of the first one alone where another method counts.
     work : Work
         Of the whole solve.
     digital_without : int

@@ -102,6 +102,13 @@ def test_where_only_residuals_are_asked_for_nothing_of_cubic_cost_is_computed(
     assert found.bits > 50.0
 
 
+def test_a_solution_beyond_float64_is_refused_before_anything_is_solved() -> None:
+    matrix = np.array([[2e-160, 1e-160], [1e-160, 3e-160]])
+    for proof in ("proved", "residual"):
+        with pytest.raises(InputError, match=r"the largest magnitude of the solution is .*scale the system"):
+            LinearSystem.load(matrix, np.array([1e200, 1.0]), 0, Goal(20, None), proof=proof)
+
+
 def test_least_squares_are_not_judged_by_residuals_only() -> None:
     with pytest.raises(InputError, match=r"3 rows and 2 columns.*give certificate = proved"):
         LinearSystem.load(np.eye(3)[:, :2], np.ones(3), 0, Goal(20, None), proof="residual")

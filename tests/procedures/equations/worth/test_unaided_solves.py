@@ -112,6 +112,36 @@ def test_the_better_of_the_own_method_and_gcr_stands_for_no_chip() -> None:
     assert WithoutChip.of("gcr", solve, [0]).same_method == (found.solves[0].cycles,)
 
 
+def test_the_first_right_hand_side_decides_which_method_solves_the_others() -> None:
+    took = {"plain": [9, 3, 3], "gcr": [8, 7, 7], "cg": [8, 3, 3]}
+    asked = []
+
+    def solve(column: int, method: str) -> UnaidedSolve:
+        asked.append((column, method))
+        return UnaidedSolve(column, took[method][column], [], Work())
+
+    found = WithoutChip.of("plain", solve, [0, 1, 2])
+    assert [one.cycles for one in found.solves] == [8, 7, 7]
+    assert found.same_method == (9,)
+    assert asked == [(0, "plain"), (0, "gcr"), (1, "gcr"), (2, "gcr")]
+    assert WithoutChip.of("cg", solve, [0, 1, 2]).same_method == (8, 3, 3)  # as few as GCR
+
+
+@pytest.mark.parametrize("method", ["gcr", "cg", "line search"])
+@pytest.mark.parametrize(("size", "rhs"), [(2.0**530, 2.0**660), (2.0**-530, 2.0**-660), (2.0**-660, 1.0)])
+def test_entries_of_any_size_are_solved_in_the_same_cycles(method: str, size: float, rhs: float) -> None:
+    matrix = np.array([[2.0, 1.0, 0.0], [1.0, 3.0, 1.0], [0.0, 1.0, 4.0]])
+
+    def cycles(matrix: np.ndarray, rhs: np.ndarray) -> int | None:
+        system = LinearSystem.load(matrix, rhs, 0, Goal(24, None))
+        form = Preconditioning.none(3)
+        return solve_unaided(system, form, matrix, 0, method, 50).cycles  # type: ignore[arg-type]
+
+    found = cycles(size * matrix, rhs * np.ones(3))
+    assert found is not None
+    assert found == cycles(matrix, np.ones(3))
+
+
 def test_of_many_right_hand_sides_evenly_spaced_ones_stand_for_all() -> None:
     assert sampled_columns([3, 5, 9]) == [3, 5, 9]
     some = sampled_columns(list(range(100)))

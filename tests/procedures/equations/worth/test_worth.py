@@ -38,6 +38,8 @@ def test_of_fewer_it_is_near_it_and_of_one_the_factor_itself() -> None:
     assert contraction_of(*krylov(iteration, 6)) == pytest.approx(0.5, rel=0.05)
     (one,), (left,) = krylov(iteration, 1)
     assert contraction_of([one], [left]) == pytest.approx(np.linalg.norm(left) / np.linalg.norm(one))
+    huge = [1e200 * vector for vector in krylov(iteration, 6)[0]]
+    assert contraction_of(huge, [iteration @ one for one in huge]) == pytest.approx(0.5, rel=0.05)
     assert contraction_of([], []) is None
     assert contraction_of([np.zeros(3)], [np.zeros(3)]) is None
 
