@@ -5,7 +5,8 @@ a real one, is held in one loop of the bench `arrays`, as blocks would take too 
 every chip; bits are counted over all chips together. As in the other experiments the matrix is held in 24 bits and
 corrections in 12.
 
-The published rate of 16 x 4 is that of one channel, and float32 makes more errors on most: the best of ten is taken.
+The published rate of 16 x 4 is that of one channel, and float32 makes more errors on most: the best of a thousand is
+taken.
 """
 
 from __future__ import annotations

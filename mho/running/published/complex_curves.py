@@ -2,7 +2,7 @@
 
 Both hold their matrix in the published 24 bits, eight slices of three, cut off: what is left out makes their floor.
 Neither matrix is printed. These are the Gram matrices H^H H / m of m x n complex Gaussian channels, one a chip, as in the
-paper's detection of MIMO signals with the same numbers of users: 16 x 4, the best conditioned of ten, and 128 x 8.
+paper's detection of MIMO signals with the same numbers of users: 16 x 4, the best conditioned of a thousand, and 128 x 8.
 """
 
 from __future__ import annotations
@@ -26,19 +26,16 @@ Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 
 BITS, CYCLES = 24, 10
-GOOD = 10  # channels of 16 x 4, of which the best conditioned is taken: the published ones are good ones
-
-
-def gaussian_channel(antennas: int, users: int, rng: np.random.Generator) -> Complexes:
-    """Return a channel of complex Gaussian numbers of variance 1, (antennas, users)."""
-    parts = rng.standard_normal((2, antennas, users))
-    return np.asarray((parts[0] + 1j * parts[1]) / np.sqrt(2.0))
+GOOD = 1000
+"""Channels of 16 x 4, of which the best conditioned is taken: at the published 23 dB even one of orthogonal columns makes
+float32 err in 5.0e-4 of the bits, and the published image shows none."""
 
 
 def best_channel(antennas: int, users: int, count: int, rng: np.random.Generator) -> Complexes:
-    """Return the one of `count` channels with the smallest condition number."""
-    channels = [gaussian_channel(antennas, users, rng) for _ in range(count)]
-    return min(channels, key=lambda one: float(np.linalg.cond(one)))
+    """Return of `count` channels of complex Gaussian numbers of variance 1, (antennas, users), the best conditioned one."""
+    parts = rng.standard_normal((count, 2, antennas, users))
+    channels = np.asarray((parts[:, 0] + 1j * parts[:, 1]) / np.sqrt(2.0))
+    return np.asarray(channels[np.argmin(np.linalg.cond(channels))])
 
 
 def gram(channel: Complexes) -> Complexes:

@@ -8,6 +8,7 @@ import pytest
 from mho.analysis.figures import draw
 from mho.errors import BenchError, InputError, RunFileError
 from mho.running.published import EXPERIMENTS, published_numbers, repeat_published
+from mho.running.published.complex_curves import best_channel
 from mho.runs import RunFile, Status, Verdict, verify
 
 QUICK = ("4x4-12bit", "settling", "throughput")
@@ -91,6 +92,18 @@ def test_the_same_seed_gives_the_same_chips_whatever_else_is_repeated(repeated, 
     assert again.outcomes["4x4-12bit"].rows == repeated.outcomes["4x4-12bit"].rows
     other = repeat_published(("4x4-12bit",), chips=3, seed=3, output=tmp_path / "other.h5")
     assert other.outcomes["4x4-12bit"].rows != repeated.outcomes["4x4-12bit"].rows
+
+
+def test_of_many_channels_the_best_conditioned_one_is_taken():
+    def condition(count: int) -> float:
+        return float(np.linalg.cond(best_channel(16, 4, count, np.random.default_rng(3))))
+
+    some = [condition(count) for count in (1, 10, 1000)]
+    assert some == sorted(some, reverse=True)
+    assert some[-1] < 1.6 < some[0]  # of orthogonal columns it is 1
+    many = best_channel(400, 100, 1, np.random.default_rng(4))
+    assert np.mean(np.abs(many) ** 2) == pytest.approx(1.0, rel=0.02)
+    assert abs(np.mean(many**2)) < 0.02  # as large in both parts, which have nothing to do with one another
 
 
 def test_a_complex_matrix_fills_the_published_array(tmp_path):
