@@ -81,7 +81,21 @@ def _figures(verdicts: list[Verdict], name: str) -> list[Figure]:
                 "by share of stuck cells": _by_stuck(easy),
             },
         ),
+        _beside_no_chip(name, converged),
     ]
+
+
+def _beside_no_chip(name: str, converged: list[Verdict]) -> Figure:
+    """Return how many of the solves would not have taken more cycles without the chip."""
+    both = [(verdict.cycles, verdict.without) for verdict in converged if verdict.without is not None]
+    fewer = sum(cycles < without for cycles, without in both)
+    same = sum(cycles == without for cycles, without in both)
+    return Figure(
+        f"{name}: solves that the chip saved no cycle",
+        len(both) - fewer,
+        f"of {len(both)}",
+        detail={"as many": same, "more": len(both) - fewer - same, "needed it": len(converged) - len(both)},
+    )
 
 
 def _by_stuck(verdicts: list[Verdict]) -> dict[str, str]:
