@@ -52,8 +52,9 @@ def record_worth(
         digital_without=round(baseline.digital_each * len(refined)) + certificate,
         nothing=matrix.loops_lost or not _contracts(answers),
     )
-    result["without_chip"] = worth.plain() | {"in_words": worth.in_words()}
-    return result | {"cycles_saved": worth.saved, "digital_ratio": worth.plain()["digital_ratio"]}
+    told = worth.plain()
+    result["without_chip"] = told | {"in_words": worth.in_words()}
+    return result | {"cycles_saved": told["saved"], "digital_ratio": told["digital_ratio"]}
 
 
 def _contracts(answers: Sequence[Answer]) -> bool:

@@ -64,8 +64,9 @@ class UnaidedSolve:
 
 def sampled_columns(columns: Sequence[int]) -> list[int]:
     """Return the right-hand sides that stand for all: evenly spaced, the first and the last among them."""
-    places = np.unique(np.linspace(0, len(columns) - 1, min(len(columns), MOST_COLUMNS)).round().astype(int))
-    return [columns[place] for place in places]
+    if len(columns) <= MOST_COLUMNS:
+        return list(columns)
+    return [columns[place] for place in np.linspace(0, len(columns) - 1, MOST_COLUMNS).round().astype(int)]
 
 
 def solve_unaided(

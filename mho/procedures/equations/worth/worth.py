@@ -132,8 +132,8 @@ class Worth:
         """
         if None in self.cycles:
             return None
-        without = [self.most if one is None else one for one in self.without]
-        return float(np.mean(without) - np.mean([one or 0 for one in self.cycles]))
+        count, without = len(self.cycles), [self.most if one is None else one for one in self.without]
+        return sum(without) / count - sum(one or 0 for one in self.cycles) / count
 
     @property
     def verdict(self) -> Verdict:
@@ -257,7 +257,7 @@ def _mean_or_none(cycles: Sequence[int | None]) -> float | int | None:
     known = [one for one in cycles if one is not None]
     if len(known) < len(cycles) or not known:
         return None
-    return known[0] if len(known) == 1 else float(np.mean(known))
+    return known[0] if len(known) == 1 else sum(known) / len(known)
 
 
 def _ratio(with_it: float | None, without: float | None) -> float | None:
