@@ -23,7 +23,12 @@ from mho.chip_maps.matrix_files import (
 )
 from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.errors import InputError
-from mho.procedures.equations.certificates.certificate import Certificate, Certifier, norm
+from mho.procedures.equations.certificates.certificate import (
+    Certificate,
+    Certifier,
+    dependent_rows_in_words,
+    norm,
+)
 from mho.procedures.equations.certificates.least_squares_certificate import AugmentedCertifier
 from mho.procedures.equations.certificates.residual_certificate import ResidualCertifier
 from mho.procedures.equations.planning.least_squares import SquareForm, least_squares_solution, square_form
@@ -158,6 +163,8 @@ class LinearSystem:
     def _square(
         cls, given: NDArray[Any], given_rhs: NDArray[Any], a: Floats, b: Floats, goal: Goal, proof: Proof
     ) -> LinearSystem:
+        if proof == "residual":
+            _check_zeros(a)
         certifier = Certifier(a) if proof == "proved" else ResidualCertifier(a)
         unsolved = cls(given, given_rhs, a, b, b, _digits(a, goal.bits), certifier, goal)
         system = unsolved.for_right_hand_sides(b, given_rhs, goal)
@@ -275,6 +282,22 @@ def _least_solution(matrix: Floats, rhs: Floats) -> Floats:
     """Return for each right-hand side (n, k) what the largest magnitude in its solution is at least, (1, k)."""
     with np.errstate(over="ignore"):
         return np.asarray(np.abs(rhs).max(axis=0, keepdims=True) / np.abs(matrix).sum(axis=1).max())
+
+
+def _check_zeros(matrix: Floats) -> None:
+    """Raise `InputError` where the places of zeros alone make a matrix singular: no loop holds a form of it."""
+    if np.diag(matrix).all():
+        return
+    from scipy.sparse import csr_array  # load slowly
+    from scipy.sparse.csgraph import structural_rank
+
+    if structural_rank(csr_array(matrix)) < len(matrix):
+        rows, columns = (dependent_rows_in_words(lines) for lines in (matrix, matrix.T))
+        raise InputError(
+            "the matrix is singular: in each order of its rows there is a zero on the diagonal; rows that depend on others "
+            f"(counted from 0): {rows}; columns: {columns}; without these columns the rest can be solved by least squares, "
+            "with certificate = proved"
+        )
 
 
 def _check_peaks(rhs: Floats, reference: Floats) -> None:

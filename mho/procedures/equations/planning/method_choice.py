@@ -91,7 +91,7 @@ class Judging:
     def _limit(self, loops: DrawnLoops) -> float:
         """Return the residual's norm that proves the bits, or that of the tolerance; none that rounding hides."""
         values = np.linalg.svd(loops.matrix, compute_uv=False)
-        length = norm(np.asarray(np.linalg.solve(loops.matrix, loops.rhs), dtype=np.float64))
+        length = norm(_solution(loops.matrix, loops.rhs))
         bits, tolerance = self.goal.bits, self.goal.tolerance
         wanted = 2.0**-bits * values[-1] * length if tolerance is None else tolerance * norm(loops.rhs)
         return float(max(wanted, ROUNDING * values[0] * length))
@@ -182,6 +182,14 @@ def choose_method(
 
 def _count(cycles: float) -> str:
     return f"{cycles:g}" if cycles < MOST_CYCLES else f"{MOST_CYCLES} or more"
+
+
+def _solution(matrix: Floats, rhs: Floats) -> Floats:
+    """Return the solution in float64; of a singular matrix, which a residual may be asked of, the shortest nearest one."""
+    try:
+        return np.asarray(np.linalg.solve(matrix, rhs), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.lstsq(matrix, rhs, rcond=None)[0], dtype=np.float64)
 
 
 def _positive_definite(matrix: Floats) -> bool:

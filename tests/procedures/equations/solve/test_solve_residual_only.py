@@ -89,3 +89,26 @@ def test_each_of_several_right_hand_sides_keeps_its_residual(tmp_path):
 def test_an_enclosure_is_refused_as_it_needs_an_inverse():
     with pytest.raises(InputError, match="certify encloses the solution by an inverse"):
         Solve(matrix=MATRIX, certificate="residual", certify=True).check()
+
+
+@pytest.mark.parametrize("residual", ["auto", "float64"])
+def test_a_singular_matrix_whose_right_hand_side_it_can_meet_keeps_its_residual(tmp_path, residual):
+    result = solve(tmp_path, matrix=np.array([[1.0, 2.0], [2.0, 4.0]]), rhs=[1.0, 2.0], residual=residual)
+    assert result.converged
+    assert result.solution @ [1.0, 2.0] == pytest.approx(1.0, abs=2.0**-18)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "named"),
+    [
+        (np.diag([1.0, 2.0, 0.0]), "others .counted from 0.: 2; columns: 2"),
+        (
+            np.array([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0], [2.0, 0.0, 0.0]]),
+            "others .counted from 0.: \\d; columns: \\d",
+        ),
+        (np.diag([1.0, 2.0], 1), "others .counted from 0.: 2; columns: 0"),
+    ],
+)
+def test_a_matrix_that_its_zeros_make_singular_is_refused_with_its_rows(matrix, named):
+    with pytest.raises(InputError, match=f"each order of its rows there is a zero.*{named}"):
+        Solve(matrix=matrix, rhs=np.ones(3), certificate="residual").check()
