@@ -76,7 +76,8 @@ def full_rank(matrix: Floats) -> tuple[float, float]:
     Raises
     ------
     InputError
-        For columns that depend on others, to rounding; they are named. For a scale whose squares leave float64's range.
+        For columns that depend on others, to rounding; they are named. For columns of sizes too far apart, and for a scale
+        whose squares leave float64's range.
     """
     values = np.linalg.svd(matrix, compute_uv=False)
     largest = float(values[0])
@@ -87,12 +88,24 @@ def full_rank(matrix: Floats) -> tuple[float, float]:
         )
     smallest = float(values[-1]) - len(matrix) * EPSILON * largest
     if not smallest > 0.0:
+        sizes = np.abs(matrix).max(axis=0)
+        if sizes.all() and _regular(matrix / sizes):
+            raise InputError(
+                f"the columns of the matrix are of sizes between {sizes.min():.3g} and {sizes.max():.3g}, too far apart "
+                "for least squares in float64; scale the columns, that is the units of the unknowns, to like sizes"
+            )
         columns = dependent_rows_in_words(matrix.T)
         raise InputError(
             "the matrix has less than full column rank in float64, so least squares has no unique solution; columns that "
             f"depend on others (counted from 0): {columns}; take them out"
         )
     return largest, smallest
+
+
+def _regular(matrix: Floats) -> bool:
+    """Return whether a matrix (m, n) has full column rank beyond rounding."""
+    values = np.linalg.svd(matrix, compute_uv=False)
+    return bool(values[-1] > len(matrix) * EPSILON * values[0])
 
 
 class NormalCertifier(Certifier):

@@ -100,6 +100,10 @@ def test_a_right_hand_side_orthogonal_to_all_columns_is_answered_with_zeros(tmp_
             {"matrix": np.ones((3, 2))},
             "less than full column rank .* columns that depend .*: [01]; take them out",
         ),
+        (
+            {"matrix": tall(2, 6, 2, 3.0) * np.array([1e8, 1e-9])},
+            "columns of the matrix are of sizes between .*e-1?[09] and .*e.0[78], .* scale the columns",
+        ),
         ({"matrix": tall(2, 6, 2, 100.0), "bits": 40, "least_squares": "normal"}, "proved to 39; .* = auto"),
         ({"matrix": tall(2, 6, 2, 1e6), "bits": 40}, "40 bits cannot be had of least squares"),
     ],
