@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 FORMAT, VERSION = "mho-reach", 1
 ANSWERS = "mho-reach answers"
 GOAL_BITS, MOST_CYCLES = 24, 40
+MOST_WORK = sys.float_info.max  # an integer above it has no ratio
 BINS = (10.0, 1e2, 1e3, 1e4, math.inf)  # upper ends of the condition numbers counted together
 VERDICTS = ("converged", "not converged", "refused")
 GROUPS = ("condition", "family", "size")
@@ -135,7 +137,7 @@ def load(folder: str | os.PathLike[str] = ".") -> Package:
     path = Path(folder)
     try:
         facts = json.loads((path / "package.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ReachError(f"{path} holds no data package: package.json cannot be read ({error})") from None
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         raise ReachError(f"{path} holds no data package of {FORMAT}: its package.json says otherwise")
@@ -144,9 +146,18 @@ def load(folder: str | os.PathLike[str] = ".") -> Package:
             f"{path} is a data package of version {facts.get('version')}, and this reader reads version {VERSION}: use the "
             "reach.py that came with it"
         )
-    _check_files(path, facts.get("files", {}).values())
-    arrays = {name: _arrays(path / file) for name, file in facts["files"].items()}
-    return Package(facts, tuple(_system(row, arrays[row["family"]]) for row in facts["systems"]))
+    files = facts.get("files")
+    if not isinstance(files, dict):
+        raise ReachError(f"{path} is damaged: package.json names no files; copy the package again")
+    _check_files(path, files.values())
+    try:
+        arrays = {name: _arrays(path / file) for name, file in files.items()}
+        systems = tuple(_system(row, arrays[row["family"]]) for row in facts["systems"])
+    except (AttributeError, LookupError, OSError, TypeError, ValueError, BadZipFile) as error:
+        raise ReachError(
+            f"{path} is damaged: package.json and the arrays do not go together ({error!r}); copy the package again"
+        ) from None
+    return Package(facts, systems)
 
 
 def _check_files(path: Path, files: Iterable[str]) -> None:
@@ -215,7 +226,7 @@ def read_answers(path: str | os.PathLike[str]) -> tuple[str, list[Answer]]:
         rows = [{**row, "solution": _vector(row.get("solution"))} for row in facts["answers"]]
         answers = [Answer(**row) for row in rows]
         solver = str(facts["solver"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         raise ReachError(f"{path} holds no answers ({error!r}); write_answers writes them") from None
     if kind != (ANSWERS, VERSION):
         raise ReachError(
@@ -228,7 +239,13 @@ def _vector(values: Any) -> NDArray[Any] | None:
     if values is None:
         return None
     found = np.asarray(values, np.float64)
-    return found if found.ndim == 1 else found[:, 0] + 1j * found[:, 1]
+    if found.ndim == 1:
+        return found
+    if found.ndim != 2 or found.shape[1] != 2:
+        raise ValueError(
+            f"a solution has shape {found.shape}; give numbers, or pairs of real and imaginary parts"
+        )
+    return found[:, 0] + 1j * found[:, 1]
 
 
 # --- score ---
@@ -322,7 +339,10 @@ def _judged(system: System, answer: Answer) -> Scored:
         if answer.verdict == "converged":
             raise ReachError(f"the answer to system {system.id} says converged and has no solution; give it")
         return Scored(system, answer, math.nan, False)
-    x = np.asarray(answer.solution)
+    try:
+        x = np.asarray(answer.solution)
+    except ValueError:
+        raise ReachError(f"the answer to system {system.id} is no vector; give numbers") from None
     if x.dtype.kind not in "iufc":
         raise ReachError(f"the answer to system {system.id} is {x.dtype}; give numbers")
     if x.shape != system.solution.shape:
@@ -330,7 +350,9 @@ def _judged(system: System, answer: Answer) -> Scored:
             f"the answer to system {system.id} has shape {x.shape}; its solution has {system.solution.shape}"
         )
     _check_counts(answer)
-    apart, unsure = float(np.linalg.norm(x - system.solution)), float(np.linalg.norm(system.error))
+    with np.errstate(over="ignore"):  # of numbers far from any solution
+        apart = float(np.linalg.norm(x - system.solution))
+    unsure = float(np.linalg.norm(system.error))
     size = float(np.linalg.norm(system.solution))
     if not math.isfinite(apart):
         return Scored(system, answer, 0.0, answer.verdict == "converged")
@@ -348,7 +370,7 @@ def _check_counts(answer: Answer) -> None:
         raise ReachError(
             f"the answer to system {answer.id} took {cycles!r} cycles; give a whole number from {least}"
         )
-    if work is not None and not (isinstance(work, int | float | np.number) and 0 <= work < math.inf):
+    if work is not None and not (isinstance(work, int | float | np.number) and 0 <= work <= MOST_WORK):
         raise ReachError(
             f"the answer to system {answer.id} took {work!r} multiplications; give a number from 0, or None"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -162,6 +163,11 @@ def test_an_answer_stands_beside_no_chip(exported: Path) -> None:
         (lambda one: [Answer(one.id, "converged", one.solution, -3)], "took -3 cycles"),
         (lambda one: [Answer(one.id, "converged", one.solution, 2, np.nan)], "took nan multiplications"),
         (lambda one: [Answer(one.id, "converged", np.array(["1"] * len(one.solution)))], "give numbers"),
+        (
+            lambda one: [Answer(one.id, "converged", one.solution, 2, 10**400)],
+            "multiplications; give a number",
+        ),
+        (lambda one: [Answer(one.id, "converged", [[1.0], [1.0, 2.0]], 2)], "is no vector"),
         (lambda one: [Answer([1], "refused")], "no system"),
         (lambda one: [], "no answers"),
     ],
@@ -172,6 +178,44 @@ def test_answers_that_cannot_be_scored_are_refused(
     package = load(exported)
     with pytest.raises(ReachError, match=words):
         score(package, answers(package.systems[0]))
+
+
+def test_an_answer_as_large_as_a_double_is_wrong_without_a_warning(exported: Path) -> None:
+    package = load(exported)
+    one = package.systems[0]
+    huge = Answer(one.id, "converged", np.full(one.solution.shape, 1e300), 2)
+    assert score(package, [huge]).scored[0].false
+
+
+@pytest.mark.parametrize("solution", ["[[1, 2, 3]]", f"[{10**400}]", "[1, [1, 2]]", "[" * 100_000])
+def test_answers_that_are_no_vectors_are_no_answers(tmp_path: Path, solution: str) -> None:
+    path = tmp_path / "answers.json"
+    answer = f'{{"id": "Gram-002-001", "verdict": "converged", "solution": {solution}}}'
+    path.write_text(
+        f'{{"format": "mho-reach answers", "version": 1, "solver": "s", "answers": [{answer}]}}', "utf-8"
+    )
+    with pytest.raises(ReachError, match="holds no answers"):
+        read_answers(path)
+
+
+def test_a_list_of_systems_that_the_arrays_do_not_hold_is_refused(copied: Path) -> None:
+    facts = json.loads((copied / "package.json").read_text("utf-8"))
+    systems = facts.pop("systems")
+    wrong = (
+        (facts, "do not go together"),
+        (facts | {"systems": [systems[0] | {"index": 99}]}, "do not go together"),
+        (facts | {"systems": [systems[0] | {"family": "none"}]}, "do not go together"),
+        (facts | {"systems": systems, "files": []}, "names no files"),
+    )
+    sums = (copied / "SHA256SUMS").read_text("utf-8").splitlines()
+    for one, words in wrong:
+        text = json.dumps(one)
+        (copied / "package.json").write_text(text, "utf-8")
+        own = f"{hashlib.sha256(text.encode()).hexdigest()}  package.json"
+        others = [line for line in sums if not line.endswith("  package.json")]
+        (copied / "SHA256SUMS").write_text("\n".join([own, *others]) + "\n", "utf-8")
+        with pytest.raises(ReachError, match=f"damaged: package.json.*{words}"):
+            load(copied)
 
 
 def test_a_list_of_checksums_that_leaves_a_file_out_is_refused(copied: Path) -> None:
