@@ -152,9 +152,17 @@ class LinearSystem:
                 f"the matrix has {rows} rows and {columns} columns, and least squares need its singular values, which "
                 "is of order n^3: give certificate = proved, or a square system"
             )
+        peak, zeros = float(np.abs(a).max()) or 1.0, np.all(b == 0.0, axis=0)
+        _check_peaks("right-hand side", b, zeros)
+        with np.errstate(over="ignore"):
+            _check_peaks(
+                "right-hand side times the matrix", b * peak, zeros
+            )  # the gradient A^T b is summed exactly
+            _check_peaks("solution", b / peak, zeros)
         reference = least_squares_solution(a, b)
         form = square_form(a, b, reference, least_squares, goal.bits if goal.tolerance is None else 0)
-        _check_peaks(b, reference)
+        # Next to a right-hand side that is orthogonal to all columns, rounding may leave a solution of zeros.
+        _check_peaks("solution", reference, form.zeros | np.all(reference == 0.0, axis=0))
         digits = _digits(form.matrix, goal.bits)
         square = (form.matrix, form.rhs, reference, digits, form.certifier)
         return cls(given, given_rhs, *square, goal, form)
@@ -168,7 +176,10 @@ class LinearSystem:
         certifier = Certifier(a) if proof == "proved" else ResidualCertifier(a)
         unsolved = cls(given, given_rhs, a, b, b, _digits(a, goal.bits), certifier, goal)
         system = unsolved.for_right_hand_sides(b, given_rhs, goal)
-        _check_peaks(b, _least_solution(a, b) if system.residual_only else system.reference)
+        _check_peaks("right-hand side", b, system.zeros)
+        _check_peaks(
+            "solution", _least_solution(a, b) if system.residual_only else system.reference, system.zeros
+        )
         return system
 
     def for_right_hand_sides(self, rhs: Floats, given_rhs: NDArray[Any], goal: Goal) -> LinearSystem:
@@ -300,13 +311,16 @@ def _check_zeros(matrix: Floats) -> None:
         )
 
 
-def _check_peaks(rhs: Floats, reference: Floats) -> None:
-    """Raise `InputError` for right-hand sides and solutions whose scale float64 does not hold; NaN are not known."""
-    for what, values in (("right-hand side", rhs), ("solution", reference)):
-        peaks = np.abs(values).max(axis=0)
-        wrong = peaks[(peaks != 0.0) & ~np.isnan(peaks) & ~((peaks >= PEAKS[0]) & (peaks <= PEAKS[1]))]
-        if wrong.size:
-            raise InputError(
-                f"the largest magnitude of the {what} is {wrong[0]:.3g}; scale the system to between "
-                f"{PEAKS[0]:.0e} and {PEAKS[1]:.0e}"
-            )
+def _check_peaks(what: str, values: Floats, zeros: NDArray[np.bool_]) -> None:
+    """Raise `InputError` for columns (n, k) whose scale float64 does not hold, but for those that are `zeros` (k,).
+
+    NaN stands for what left the range of a double, as infinite parts of a solution that were taken from each other.
+    """
+    peaks = np.abs(values).max(axis=0)
+    peaks[np.isnan(peaks)] = np.inf
+    wrong = peaks[~zeros & ~((peaks >= PEAKS[0]) & (peaks <= PEAKS[1]))]
+    if wrong.size:
+        raise InputError(
+            f"the largest magnitude of the {what} is {wrong[0]:.3g}; scale the system to between {PEAKS[0]:.0e} and "
+            f"{PEAKS[1]:.0e}"
+        )

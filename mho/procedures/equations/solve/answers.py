@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,9 +91,9 @@ def cycle_row(
 
 
 def largest_error(solutions: Floats, references: Floats) -> float:
-    """Return the largest relative error of the columns; of a solution that is zero there is none."""
+    """Return the largest relative error of the columns; of a solution of zeros, or beside zeros, there is none."""
     pairs = zip(solutions.T, references.T, strict=True)
-    return max((_relative(one, other) for one, other in pairs if one.any()), default=0.0)
+    return max((_relative(one, other) for one, other in pairs if one.any() and other.any()), default=0.0)
 
 
 def where_short(name: str, values: list[Any], numbers: int) -> dict[str, Any]:
@@ -116,4 +117,6 @@ def plain_numbers(values: NDArray[Any]) -> list[Any]:
 
 
 def _relative(value: Floats, reference: Floats) -> float:
-    return norm(value - reference) / norm(reference)
+    """Return the relative error; NaN beside zeros, as rounding may leave of a least-squares solution."""
+    size = norm(reference)
+    return norm(value - reference) / size if size else math.nan

@@ -8,7 +8,7 @@ import pytest
 from mho.errors import InputError
 from mho.procedures.equations.certificates.certificate import Certificate
 from mho.procedures.equations.certificates.residual_certificate import BY_DOMINANCE
-from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
+from mho.procedures.equations.planning.linear_system import Goal, LinearSystem, Proof
 
 
 def certificate(residual: float = 0.0, bits: float = 24.0) -> Certificate:
@@ -107,6 +107,33 @@ def test_a_solution_beyond_float64_is_refused_before_anything_is_solved() -> Non
     for proof in ("proved", "residual"):
         with pytest.raises(InputError, match=r"the largest magnitude of the solution is .*scale the system"):
             LinearSystem.load(matrix, np.array([1e200, 1.0]), 0, Goal(20, None), proof=proof)
+
+
+@pytest.mark.parametrize(
+    ("size", "rhs"), [(1e-240, 1e120), (1e-100, 1e240), (1e100, 1e-240), (1e240, 1e-120)]
+)
+@pytest.mark.parametrize("proof", ["proved", "residual"])
+def test_a_solution_that_overflows_or_vanishes_is_refused(size: float, rhs: float, proof: Proof) -> None:
+    matrix = size * np.array([[4.0, 1.0, -2.0], [1.0, 3.0, 1.0], [0.5, 1.0, 5.0]])
+    with pytest.raises(InputError, match=r"largest magnitude of the solution is (inf|0); scale"):
+        LinearSystem.load(matrix, np.array([rhs, -rhs, 0.3 * rhs]), 0, Goal(20, None), proof=proof)
+
+
+@pytest.mark.parametrize(
+    ("size", "rhs", "what"),
+    [
+        (1e-99, 1e240, "solution"),
+        (1e99, 1e-240, "solution"),
+        (1e99, 1e240, "right-hand side times the matrix"),
+        (1e-99, 1e-240, "right-hand side times the matrix"),
+    ],
+)
+def test_least_squares_beyond_float64_are_refused_by_what_leaves_it(
+    size: float, rhs: float, what: str
+) -> None:
+    matrix = size * np.array([[4.0, 1.0], [1.0, 3.0], [0.5, 1.0]])
+    with pytest.raises(InputError, match=f"largest magnitude of the {what} is"):
+        LinearSystem.load(matrix, np.array([rhs, -rhs, 0.3 * rhs]), 0, Goal(20, None))
 
 
 def test_least_squares_are_not_judged_by_residuals_only() -> None:

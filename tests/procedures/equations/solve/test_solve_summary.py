@@ -9,8 +9,9 @@ import pytest
 from repository import ROOT
 
 import mho
+from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.certificates.certificate import Certificate
-from mho.procedures.equations.solve.answers import Answer
+from mho.procedures.equations.solve.answers import Answer, cycle_row, largest_error
 from mho.procedures.equations.solve.solve_summary import condition_number, reduction_a_cycle, worst_of
 
 
@@ -63,3 +64,12 @@ def test_the_worst_of_many_answers_is_the_one_of_the_largest_bound_where_all_are
 def test_of_answers_without_a_bound_the_worst_is_that_of_the_largest_residual() -> None:
     answers = [answer(np.inf, residual=size) for size in (1e-9, 1e-7, 1e-8)]
     assert worst_of(answers) is answers[1]
+
+
+def test_beside_zeros_there_is_no_relative_error() -> None:
+    # Of a least-squares right-hand side that is orthogonal to all columns but for rounding, zeros may be the reference.
+    cycle = Cycle(1, np.array([1e-17]), np.array([0.0]), 0.0, 0.0, 1.0, 0.0, "converged")
+    row = cycle_row(cycle, np.array([1e-17]), 0, np.zeros(1), np.array([2e-17]))
+    assert np.isnan([row["relative_error"], row["bits"]]).all()
+    assert row["sliced_error"] == 0.5
+    assert largest_error(np.array([[1e-17, 3.0]]), np.array([[0.0, 2.0]])) == 0.5
