@@ -253,8 +253,9 @@ class Certifier:
         return exact_residual(self._matrix, solution, rhs)
 
     def measure(self, residual: Floats) -> float:
-        """Return ||R r||, by which a solution is certified, of a residual r = b - A x."""
-        return norm(self.row_factors * residual)
+        """Return ||R r||, by which a solution is certified, of a residual r = b - A x; infinite beyond float64's range."""
+        with np.errstate(over="ignore"):
+            return norm(self.row_factors * residual)
 
     def certify(
         self, solution: Floats, residual: float, rhs_norm: float, measured: float | None = None

@@ -180,6 +180,12 @@ class LinearSystem:
         _check_peaks(
             "solution", _least_solution(a, b) if system.residual_only else system.reference, system.zeros
         )
+        if goal.tolerance is None and not all(math.isfinite(certifier.measure(column)) for column in b.T):
+            sizes = np.abs(a).max(axis=1)
+            raise InputError(
+                f"the rows of the matrix are of sizes between {sizes.min():.3g} and {sizes.max():.3g}, and made alike "
+                "they take the right-hand side out of the range of float64; scale rows and right-hand side to like sizes"
+            )
         return system
 
     def for_right_hand_sides(self, rhs: Floats, given_rhs: NDArray[Any], goal: Goal) -> LinearSystem:

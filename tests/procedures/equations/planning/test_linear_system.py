@@ -136,6 +136,17 @@ def test_least_squares_beyond_float64_are_refused_by_what_leaves_it(
         LinearSystem.load(matrix, np.array([rhs, -rhs, 0.3 * rhs]), 0, Goal(20, None))
 
 
+def test_rows_whose_scaled_right_hand_side_leaves_float64_are_refused() -> None:
+    matrix, rhs = np.diag([1e-150, 1e150]), np.array([1e90, 1e100])
+    with pytest.raises(
+        InputError, match=r"rows of the matrix are of sizes between 1e-150 and 1e\+150.*scale rows"
+    ):
+        LinearSystem.load(matrix, rhs, 0, Goal(20, None))
+    # A residual on the way may leave it, and is no error then.
+    system = LinearSystem.load(matrix, np.array([1e-10, 1e100]), 0, Goal(20, None))
+    assert system.measure(rhs) == np.inf
+
+
 def test_least_squares_are_not_judged_by_residuals_only() -> None:
     with pytest.raises(InputError, match=r"3 rows and 2 columns.*give certificate = proved"):
         LinearSystem.load(np.eye(3)[:, :2], np.ones(3), 0, Goal(20, None), proof="residual")
