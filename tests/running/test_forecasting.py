@@ -105,6 +105,14 @@ def test_what_would_help_is_said_with_what_it_gains():
     assert quick.solves.plain() == told.solves.plain()
 
 
+def test_what_helps_no_chip_is_not_said_to_help():
+    # No cells make plain steps end after one cycle.
+    given = {"bench": "arrays", "preset": "ideal", "seed": 1, "draws": 19, "max_cycles": 1, "method": "plain"}
+    told = forecast(np.array([[1.0, 0.95], [0.95, 1.0]]), RHS, **given, **FEW_CELLS)
+    assert told.solves.converging == 0
+    assert all(one.converging for one in told.alternatives)
+
+
 @pytest.mark.parametrize(
     ("given", "error", "said"),
     [

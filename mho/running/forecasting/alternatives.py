@@ -59,7 +59,8 @@ def helping(
         if one is None:
             continue
         better = one.converging / one.draws
-        if better > share + 1.0 / one.draws or (better >= share and one.cycles <= FEWER_CYCLES * cycles):
+        faster = np.isfinite(one.cycles) and one.cycles <= FEWER_CYCLES * cycles
+        if better > share + 1.0 / one.draws or (better >= share and faster):
             found.append(one)
     yield from sorted(found, key=lambda one: (-one.converging, one.cycles))
 
