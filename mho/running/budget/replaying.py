@@ -133,6 +133,11 @@ def replay(
     with opener(Opening(recipe.seed, [_heard(told)], Control())) as opened, watched.procedure() as procedure:
         bench = opened.bench
         plan = procedure.prepare(procedure.check(), bench, np.random.default_rng([recipe.seed, 1]))
+        if isinstance(plan, PreparedSolve) and plan.system.residual_only:
+            raise InputError(
+                f"{recipe.path} is a solve with certificate = residual, which knows no solution to take errors against; "
+                "solve it with certificate = proved"
+            )
         kind = KINDS[recipe.kind](plan)
         stream = kind.answers(file, procedure, plan, bench)
         stream.told = told

@@ -14,7 +14,7 @@ import run_samples
 from command_line import Shell
 
 from mho.errors import InputError, MhoError, RunFileError
-from mho.procedures import Read
+from mho.procedures import Read, Solve
 from mho.running import run
 from mho.running.budget import budget
 
@@ -33,6 +33,13 @@ def test_a_run_without_answers_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "read.h5"
     run(Read(rows="0", columns="0"), "arrays", seed=1, output=path)
     with pytest.raises(InputError, match=r"read\.h5 is a run of read, which has no error"):
+        budget(path)
+
+
+def test_a_solve_that_knows_no_solution_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "residual.h5"
+    run(Solve(matrix=np.diag([3.0, 2.0]), certificate="residual"), "arrays", seed=1, output=path)
+    with pytest.raises(InputError, match=r"residual\.h5 is a solve with certificate = residual.*= proved"):
         budget(path)
 
 
