@@ -30,7 +30,11 @@ NAMES = {
     "cycles_saved": "cycles that the chip saves",
     "digital_ratio": "digital work, times that without the chip",
 }
-OF_ONE_LOOP = ("forecast_rho", "loop_slowest", "loop_damping")  # a matrix by blocks has none of these
+OF_ONE_LOOP = (
+    "forecast_rho",
+    "loop_slowest",
+    "loop_damping",
+)  # none of a matrix by blocks, and of zeros alone
 FORMS = {
     "forecast_rho": "{:.3f}",
     "bits": "{:.1f}",
@@ -108,7 +112,7 @@ def _quantities(forecast: Forecast) -> Table:
     for name in ("from", "median", "to"):
         table.add_column(name, justify="right")
     for name, interval in forecast.solves.intervals.items():
-        if forecast.plan is None and name in OF_ONE_LOOP:
+        if name in OF_ONE_LOOP and (forecast.plan is None or not math.isfinite(interval.low)):
             continue
         table.add_row(NAMES.get(name, name), *_ends(name, interval))
     if forecast.wall is not None:

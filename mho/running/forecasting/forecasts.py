@@ -188,7 +188,10 @@ def forecast(
         tried=tuple(tried[1:]),
         choice=None if on_chip is None else on_chip.choice,
         without_chip={} if prepared is None else _unaided(prepared),
-        cells=0 if on_chip is None else sum(block.digits.size for block in on_chip.blocks()),
+        # Where each solution is zero nothing is programmed.
+        cells=0
+        if on_chip is None or given.zeros.all()
+        else sum(block.digits.size for block in on_chip.blocks()),
         solves=solves,
         wall=wall_time(source, simulation.preset, drawn, Solve, partial(progress, "timing solves")),
         energy=EnergyModel().in_words(),

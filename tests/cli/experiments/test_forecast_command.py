@@ -49,6 +49,17 @@ def test_of_a_matrix_by_blocks_a_person_gets_what_is_known_without_one_loop(shel
         assert text not in out, text
 
 
+def test_of_right_hand_sides_of_zeros_no_cell_and_no_loop_is_forecast(shell, matrix, tmp_path):
+    np.save(tmp_path / "zeros.npy", np.zeros(len(np.load(matrix))))
+    words = ("--rhs", tmp_path / "zeros.npy", "--bench", "arrays", "--seed", 3, "--draws", 19)
+    code, out, _ = shell("forecast", matrix, *words)
+    assert code == 0
+    (cells,) = (line for line in out.splitlines() if line.startswith("cells to program"))
+    assert cells.split()[-1] == "0"
+    assert "stability" not in out
+    assert "inf" not in out.split()
+
+
 def test_levels_that_the_cells_do_not_hold_are_said(shell, matrix):
     words = (
         "forecast",
