@@ -145,6 +145,7 @@ class LinearSystem:
         )
         a, b = to_real(given), to_real_vector(given_rhs.T).T
         b = b.reshape(len(b), -1)
+        _check_peaks("matrix", a.reshape(-1, 1), np.array([not a.any()]))
         if rows == columns:
             return cls._square(given, given_rhs, a, b, goal, proof)
         if proof == "residual":

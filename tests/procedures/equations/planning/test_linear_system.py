@@ -102,6 +102,15 @@ def test_where_only_residuals_are_asked_for_nothing_of_cubic_cost_is_computed(
     assert found.bits > 50.0
 
 
+@pytest.mark.parametrize("proof", ["proved", "residual"])
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+def test_a_matrix_beyond_fixed_point_is_said_to_be_the_matrix(size: float, proof: Proof) -> None:
+    with pytest.raises(
+        InputError, match=r"the largest magnitude of the matrix is 1e[+-]300; scale the system"
+    ):
+        LinearSystem.load(size * np.eye(2), size * np.ones(2), 0, Goal(20, None), proof=proof)
+
+
 def test_a_solution_beyond_float64_is_refused_before_anything_is_solved() -> None:
     matrix = np.array([[2e-160, 1e-160], [1e-160, 3e-160]])
     for proof in ("proved", "residual"):
