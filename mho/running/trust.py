@@ -114,7 +114,17 @@ def code_of(file: RunFile) -> CodeNames:
             f"run file {file.path} is damaged: the class of its procedure is called {file.procedure!r}, and the name of a "
             "class has no colon; restore it from a copy"
         )
-    procedure = class_name(file.provenance.get("procedure", "") or file.procedure)
+    named = file.provenance.get("procedure", "")
+    try:
+        procedure = class_name(named or file.procedure)
+    except InputError:
+        if named:
+            raise
+        # Not every run is one of a procedure: `mho published` writes its own.
+        raise InputError(
+            f"{file.path} is a run of {file.procedure}, and there is no procedure {file.procedure!r}, so it is neither "
+            "repeated nor gone on with; give the command that made it again"
+        ) from None
     strategy = str(file.given.get("strategy", ""))
     return CodeNames(procedure, strategy and strategy_class_name(strategy))
 

@@ -268,7 +268,7 @@ def test_a_file_of_before_there_were_hashes_is_repeated_too(copy: Path, tmp_path
     ("make", "said"),
     [
         (run_samples.other_run, "instruments: this key is missing"),
-        (run_samples.empty_run, "there is no procedure 'Nothing'"),
+        (run_samples.empty_run, "run.h5 is a run of Nothing, and there is no procedure 'Nothing'"),
         (imported, "was not made on a bench (Import)"),
         (lambda path: path, "there is no run file"),
     ],

@@ -128,7 +128,8 @@ def pulse_table(run: RunFile) -> PulseTable | None:
         return PulseTable("responses", "responses", array, kind)
     if "cycles" in tables:
         names = ("set_voltage", "set_gate", "reset_voltage", "reset_gate", "width")
-        if all(isinstance(parameters[name].value, float) for name in names if name in parameters):
+        # Those of a solve are cycles of refinement: its pulses are in a table of their own.
+        if all(name in parameters and isinstance(parameters[name].value, float) for name in names):
             return PulseTable(
                 "cycles",
                 "cycles",

@@ -198,7 +198,7 @@ def project(
     Raises
     ------
     InputError
-        A size or a number of draws out of range.
+        A size, a number of draws or a seed out of range.
     """
     if not sizes:
         raise InputError("no size is given; name at least one, such as 32")
@@ -207,6 +207,8 @@ def project(
             raise InputError(f"size {size}: give a whole number of unknowns, 2 to {LARGEST}")
     if not 10 <= draws <= MOST_DRAWS:
         raise InputError(f"--draws {draws}: give 10 to {MOST_DRAWS}")
+    if not 0 <= seed < 2**63:  # a generator takes no other, and no file holds a larger one
+        raise InputError(f"--seed {seed}: give a whole number from 0 to 2^63 - 1")
     p = assumptions.parameters
     drawn = draw(assumptions, np.random.default_rng(seed), draws)
     bars = tornado(lambda values: float(cost_in_one_loop(sizes[0], values).energy), assumptions)

@@ -22,6 +22,7 @@ from mho.instruments.roles import (
 )
 
 if TYPE_CHECKING:  # for type checking only: a bench of real instruments does not load the twins
+    from mho.instruments.laboratory.monitor import Incident
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.chip import SimulatedChip
     from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
@@ -50,6 +51,11 @@ class Simulated(Protocol):
     @property
     def amplifier(self) -> AmplifierPreset:
         """The type of the INV loop's amplifiers, and the capacitances around them."""
+        ...
+
+    @property
+    def incidents(self) -> list[Incident]:
+        """What could do damage on a real bench, or would not be told by its instruments, so far."""
         ...
 
     def live(self) -> tuple[str, ...]:

@@ -401,10 +401,12 @@ def _twins_of(recipe: Recipe, preset: str | None, seed: int) -> list[Recipe]:
 
 def _recipe_of(path: Path, trust: Trust) -> Recipe:
     """Return what repeats a run of a kind that has an error to explain; other code than mho's is not imported for that."""
-    with RunFile(path) as file:
-        kind, named = file.procedure, code_of(file).procedure
     known = {one.__name__: one for one in KINDS}
     kinds = ", ".join(name.lower() for name in known)
+    with RunFile(path) as file:
+        kind = file.procedure
+        of_procedure = kind in known or bool(file.provenance.get("procedure", ""))
+        named = code_of(file).procedure if of_procedure else ""  # not so the run of `mho published`
     if foreign(named, "", str(path)):
         raise InputError(
             f"{path} was made by a procedure of one's own, {named}; the budget knows how mho's own procedures come to "

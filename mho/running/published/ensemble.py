@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,7 @@ from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench, open_bench
 from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import BenchSource, load_bench_file
+from mho.instruments.laboratory import AMPLIFIER_LIMIT
 
 LEVELS = 8  # of a published cell
 
@@ -32,6 +33,8 @@ class Setup:
         How many chips, and the seed that they are drawn from.
     wire : bool
         At the wire of simulated instruments, rather than a whole array at a time.
+    limited : list of str
+        What amplifiers of chips so far were asked for and did not give, a sentence a chip.
     """
 
     bench: str
@@ -39,6 +42,7 @@ class Setup:
     chips: int
     seed: int
     wire: bool = False
+    limited: list[str] = field(default_factory=list, compare=False)
 
     @cached_property
     def source(self) -> BenchSource:
@@ -64,6 +68,11 @@ class Setup:
                 f"bench {self.bench!r} has real instruments, and chips are drawn here: leave out --wire, so that they are "
                 "replaced"
             )
+        if self.wire and simulation is not None and not simulation.instruments:
+            raise InputError(
+                f"bench {self.bench!r} has no instruments, so there is no wire: leave out --wire, or give a bench with "
+                "instruments, such as zuo2025"
+            )
         chip = parse_chip_map(self.source.chip_text, self.source.bench.chip)
         for purpose in ("invert", "multiply"):
             if not chip.arrays_for(purpose):
@@ -85,4 +94,9 @@ class Setup:
             if self.wire
             else ArrayBench(self.source, preset=self.preset, seed=seed)
         ) as bench:
-            yield bench
+            try:
+                yield bench
+            finally:  # the answers do not show it
+                incidents = [] if bench.simulated is None else bench.simulated.incidents
+                told = [one.detail for one in incidents if one.kind == AMPLIFIER_LIMIT]
+                self.limited.extend(told[:1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +181,13 @@ def repeat_published(
                 def tell(done: int, total: int, stage: str = one.name) -> None:
                     progress(stage, done, total)
 
-                outcomes[one.name] = outcome = one.carry_out(setup, tell)
+                setup.limited.clear()
+                outcome = one.carry_out(setup, tell)
+                if limited := setup.limited:
+                    where = f"on {len(limited)} of {chips} chips"
+                    told = f"amplifiers did not give what they were asked for {where}: {limited[0]}"
+                    outcome = replace(outcome, open_=(*outcome.open_, told))
+                outcomes[one.name] = outcome
                 _write(run, one.name, outcome)
                 run.set_result(Repeated(setup, outcomes, path).plain())
                 run.conclude(_conclusion(outcomes, len(asked)))

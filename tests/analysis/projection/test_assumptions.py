@@ -127,3 +127,9 @@ def test_sizes_that_cannot_be_counted_are_refused(size: int) -> None:
 def test_draws_that_make_no_band_are_refused(draws: int) -> None:
     with pytest.raises(InputError, match=f"--draws {draws}: give 10 to 100000"):
         project(PUBLISHED, [32], draws=draws)
+
+
+@pytest.mark.parametrize("seed", [-1, 1 << 63])
+def test_seeds_that_no_generator_or_file_takes_are_refused(seed: int) -> None:
+    with pytest.raises(InputError, match=f"--seed {seed}: give a whole number from 0 to"):
+        project(PUBLISHED, [32], draws=10, seed=seed)

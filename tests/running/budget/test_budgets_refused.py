@@ -43,6 +43,12 @@ def test_a_solve_that_knows_no_solution_is_refused(tmp_path: Path) -> None:
         budget(path)
 
 
+def test_a_run_that_no_procedure_made_is_refused_as_one_without_answers(tmp_path: Path) -> None:
+    path = run_samples.empty_run(tmp_path / "published.h5")
+    with pytest.raises(InputError, match=r"published\.h5 is a run of nothing, which has no error"):
+        budget(path)
+
+
 def test_a_file_that_was_changed_is_refused(inverted: Path, tmp_path: Path) -> None:
     path = tmp_path / "changed.h5"
     shutil.copy(inverted, path)

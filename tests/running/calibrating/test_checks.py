@@ -9,12 +9,13 @@ import pytest
 
 from mho.analysis.calibration import read_pulses
 from mho.analysis.imports import import_table
-from mho.procedures import Form, Program, Response, Switching
+from mho.procedures import Form, Program, Response, Solve, Switching
 from mho.running import run
 from mho.running.calibrating import Check, check_runs, save_checks
 from mho.running.calibrating.compared_numbers import _edges, _grouped
 from mho.running.calibrating.measured import measured_run
 from mho.running.calibrating.replicas import repeat
+from mho.runs import RunFile
 
 DRAWS = 40
 NAMES = ("time", "array", "row", "column", "kind", "voltage", "width", "gate", "conductance")
@@ -116,6 +117,15 @@ def test_a_number_beyond_all_drawn_ones_has_the_least_probability() -> None:
     draws = np.arange(99.0)
     assert Check("a.h5", quantity, 200.0, draws).probability == pytest.approx(0.02)  # type: ignore[arg-type]
     assert Check("a.h5", quantity, 49.0, draws).probability == 1.0  # type: ignore[arg-type]
+
+
+def test_cycles_of_a_solve_are_no_pulses_and_its_pulses_are_read(tmp_path: Path) -> None:
+    path = run(Solve(matrix=np.eye(2)), "arrays", seed=1, output=tmp_path / "solve.h5").path
+    with RunFile(path) as solved:
+        made = solved.table("pulses")
+    pulses = read_pulses([path])
+    assert len(pulses["row"]) == len(made["row"]) > 0
+    assert pulses["conductance"].tolist() == made["conductance"].tolist()
 
 
 def test_pulses_of_response_and_cycles_have_their_kinds_and_places(runs: dict[str, Path]) -> None:

@@ -149,6 +149,21 @@ def test_real_instruments_are_replaced_and_never_opened(tmp_path):
     assert len(found.outcomes["4x4-12bit"].rows) == 7
 
 
+@pytest.mark.parametrize("wire", [False, True])
+def test_amplifiers_that_did_not_give_what_they_were_asked_for_are_told(wire, tmp_path):
+    from importlib import resources
+
+    text = (resources.files("mho.instruments") / "benches/zuo2025.toml").read_text("utf-8")
+    path = tmp_path / "weak.toml"
+    path.write_text(text.replace("[simulation]", "[simulation]\namplifier_current = 1e-6"), encoding="utf-8")
+    found = repeat_published(
+        ("4x4-12bit", "throughput"), bench=str(path), chips=2, wire=wire, output=tmp_path / "w.h5"
+    )
+    told = "amplifiers did not give what they were asked for on 2 of 2 chips: "
+    assert [one for one in found.outcomes["4x4-12bit"].open_ if one.startswith(told)]
+    assert not [one for one in found.outcomes["throughput"].open_ if one.startswith(told)]
+
+
 def test_an_interrupt_leaves_a_readable_file_of_what_was_done(tmp_path):
     def stop(stage: str, done: int, total: int) -> None:
         if stage == "4x4-12bit":
@@ -175,6 +190,11 @@ def test_an_interrupt_leaves_a_readable_file_of_what_was_done(tmp_path):
             {"bench": "stanford"},
             InputError,
             "cells of chip 'stanford' have 4 levels; .* are of 8: give a bench such",
+        ),
+        (
+            {"bench": "arrays", "wire": True},
+            InputError,
+            "bench 'arrays' has no instruments, so there is no wire: leave out --wire",
         ),
         ({"preset": "pkü"}, BenchError, "unknown cell preset 'pkü'"),
         ({"output": "taken.h5"}, RunFileError, "taken.h5"),
