@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.procedures.equations.algorithms.refinement import Cycle
-from mho.procedures.equations.certificates.certificate import Certificate
+from mho.procedures.equations.certificates.certificate import Certificate, norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.solve.programmed_matrix import MatrixOnChip
 
 Floats = NDArray[np.float64]
 
 NEAR_ONE = 0.95  # contraction from which refinement is too slow to be useful
+ORTHOGONAL = 1e-6  # |A^T r| / (|A| |r|) down to which a residual may still fall
 
 
 def shortfall(
@@ -35,6 +36,11 @@ def shortfall(
     reached = system.goal.reached(certificate)
     if system.exhausted(solution, certificate.residual):
         return f"{why}, {reached}; a solution in float64 holds no smaller residual"
+    if system.residual_only and _least(matrix.plan.preconditioning.matrix(system.matrix), last.residual):
+        return (
+            f"{why}, {reached}; no unknown changes it further, so the matrix is singular, or nearly so, and the right-hand "
+            "side is no combination of its columns: solve by least squares without the columns that depend on others"
+        )
     advice = []
     if last.end == "cycles" and (not NEAR_ONE <= rho < np.inf or matrix.plan.shift):
         advice.append("allow more cycles")
@@ -48,3 +54,8 @@ def shortfall(
     if matrix.on_chip and unresolved:
         advice.append("take the residual in float64 (residual = float64)")
     return f"{why}, {reached}; {', or '.join(advice or ['scale or reorder the matrix'])}"
+
+
+def _least(matrix: Floats, residual: Floats) -> bool:
+    """Return whether a residual is the least that there is: orthogonal to all columns of the matrix."""
+    return norm(matrix.T @ residual) <= ORTHOGONAL * float(np.linalg.norm(matrix)) * norm(residual)

@@ -98,6 +98,14 @@ def test_a_singular_matrix_whose_right_hand_side_it_can_meet_keeps_its_residual(
     assert result.solution @ [1.0, 2.0] == pytest.approx(1.0, abs=2.0**-18)
 
 
+def test_of_a_right_hand_side_that_no_solution_meets_it_is_said(tmp_path):
+    result = solve(tmp_path, matrix=np.array([[1.0, 2.0], [2.0, 4.0]]), rhs=[1.0, 0.0], residual="float64")
+    assert not result.converged
+    assert "no unknown changes it further, so the matrix is singular" in result.summary["reason"]
+    early = solve(tmp_path / "early", matrix=MATRIX, bits=40, max_cycles=1, residual="float64")
+    assert "allow more cycles" in early.summary["reason"]
+
+
 @pytest.mark.parametrize(
     ("matrix", "named"),
     [
