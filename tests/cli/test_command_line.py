@@ -202,7 +202,7 @@ def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(shell, tmp_path
         (np.ones((3, 3)), "singular in float64"),
         ([[1.0, 1.0], [1.0, 1.0 + 2.0**-43]], "12 bits cannot be had with a condition number of 3."),
         (np.zeros((2, 2)), "nothing but zeros"),
-        (np.eye(2) * 1e-300, "scale it to between"),
+        (np.eye(2) * 1e-300, "scale the system to between"),
         (np.outer([1.0, 2.0, 4.0], [1.0, 1.0, 1.0]) + np.diag([1.0, 0.0, 0.0]), "depend on others (counted from 0): "),
         (np.eye(33), "33 x 33 (as a real one) and takes 2 loops of up to 17 x 17; the inverting arrays of chip"),
         (np.eye(17) * 1j + np.eye(17), "34 x 34 (as a real one)"),

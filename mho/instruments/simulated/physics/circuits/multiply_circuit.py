@@ -95,11 +95,13 @@ class MultiplyCircuit:
         """Output voltages (..., samples, columns), V, for `volts` (..., samples, rows)."""
         volts = volts.astype(self._transfer.dtype, copy=False)
         driven = self.dac.outputs(volts) if self.dac else volts
-        result = self._currents(driven)
-        result += self._offset
         squares = driven.astype(np.float32)  # a copy even where it is single already
         squares *= squares
-        spread = squares @ self._variance
+        # OpenBLAS may raise the flag by what lies beside short rows in its buffers (its issue 1924; numpy's 24067).
+        with np.errstate(invalid="ignore"):
+            result = self._currents(driven)
+            spread = squares @ self._variance
+        result += self._offset
         spread += self._floor
         np.sqrt(spread, out=spread)
         spread *= rng.standard_normal(spread.shape, dtype=np.float32)
