@@ -30,11 +30,8 @@ NAMES = {
     "cycles_saved": "cycles that the chip saves",
     "digital_ratio": "digital work, times that without the chip",
 }
-OF_ONE_LOOP = (
-    "forecast_rho",
-    "loop_slowest",
-    "loop_damping",
-)  # none of a matrix by blocks, and of zeros alone
+# A matrix by blocks has none of these, nor have right-hand sides of zeros.
+OF_ONE_LOOP = ("forecast_rho", "loop_slowest", "loop_damping")
 FORMS = {
     "forecast_rho": "{:.3f}",
     "bits": "{:.1f}",

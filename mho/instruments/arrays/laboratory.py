@@ -92,9 +92,8 @@ class ArrayLaboratory:
         self.board_channels = simulation.converters
         limited, clock = [], self.clock
 
-        def report(
-            sentence: str,
-        ) -> None:  # which does not hold this laboratory: its chip is freed with the bench
+        # Holds no laboratory, so that its chip is freed with the bench.
+        def report(sentence: str) -> None:
             log.warning(sentence)
             limited.append(Incident(clock.now, AMPLIFIER_LIMIT, sentence))
 

@@ -155,10 +155,8 @@ class LinearSystem:
             )
         peak, zeros = float(np.abs(a).max()) or 1.0, np.all(b == 0.0, axis=0)
         _check_peaks("right-hand side", b, zeros)
-        with np.errstate(over="ignore"):
-            _check_peaks(
-                "right-hand side times the matrix", b * peak, zeros
-            )  # the gradient A^T b is summed exactly
+        with np.errstate(over="ignore"):  # the gradient A^T b is summed exactly
+            _check_peaks("right-hand side times the matrix", b * peak, zeros)
             _check_peaks("solution", b / peak, zeros)
         reference = least_squares_solution(a, b)
         form = square_form(a, b, reference, least_squares, goal.bits if goal.tolerance is None else 0)
@@ -203,9 +201,7 @@ class LinearSystem:
             self.certifier.require(0.0)
             try:
                 reference = np.asarray(np.linalg.solve(self.matrix, rhs), dtype=np.float64)
-            except (
-                np.linalg.LinAlgError
-            ):  # a pivot that rounding made zero, of a matrix that is barely regular
+            except np.linalg.LinAlgError:  # rounding made a pivot zero, of a matrix that is barely regular
                 reference = np.full_like(rhs, np.inf)
             if goal.tolerance is None or not np.isfinite(reference).all():
                 self.certifier.require(goal.bits if goal.tolerance is None else 0, reference)

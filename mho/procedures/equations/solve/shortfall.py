@@ -13,7 +13,7 @@ from mho.procedures.equations.solve.programmed_matrix import MatrixOnChip
 Floats = NDArray[np.float64]
 
 NEAR_ONE = 0.95  # contraction from which refinement is too slow to be useful
-ORTHOGONAL = 1e-6  # |A^T r| / (|A| |r|) down to which a residual may still fall
+ORTHOGONAL = 1e-6  # |A^T r| / (|A| |r|) down to which a residual may still fall; a singular value of A is as small then
 
 
 def shortfall(
@@ -38,8 +38,8 @@ def shortfall(
         return f"{why}, {reached}; a solution in float64 holds no smaller residual"
     if system.residual_only and _least(matrix.plan.preconditioning.matrix(system.matrix), last.residual):
         return (
-            f"{why}, {reached}; no unknown changes it further, so the matrix is singular, or nearly so, and the right-hand "
-            "side is no combination of its columns: solve by least squares without the columns that depend on others"
+            f"{why}, {reached}; no unknown changes it further, so the matrix is singular, or its condition number above "
+            f"{1.0 / ORTHOGONAL:.0e}: take out columns that depend on others and solve by least squares, or ask for less"
         )
     advice = []
     if last.end == "cycles" and (not NEAR_ONE <= rho < np.inf or matrix.plan.shift):
