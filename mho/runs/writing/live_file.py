@@ -116,6 +116,8 @@ class LiveFile:
                     self._file.close()
                 except (OSError, RuntimeError) as error:
                     self._give_up(error)
+                else:  # no circle with writer or thread: their buffers, megabytes, would wait for a full collection
+                    del self._drain, self._note, self._digests, self._flush_thread
             if self._wreck is not None:
                 self._outcome.inscribe(Status.FAILED, reason or self.refusal, self.elapsed())
             in_place = not self._location.is_gone()
