@@ -2,7 +2,7 @@
 
 from mho.instruments.laboratory.laboratory import build_rack
 from mho.instruments.simulated.visa.backend import MhoVisaLibrary
-from mho.instruments.simulated.visa.racks import build_others_by
+from mho.instruments.simulated.visa.backend import build_others_by
 
 build_others_by(build_rack)
 WRAPPER_CLASS = MhoVisaLibrary
