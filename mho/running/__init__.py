@@ -1,6 +1,6 @@
 """How procedures are carried out: now, by a plan, in a campaign, or from the queue.
 
-- `execution`: runs one procedure in this process, and shows it in a notebook; `solving`: solves A x = b for arrays in one call;
+- `execution`: runs one procedure in this process; `solving`: solves A x = b for arrays in one call;
 - `supervisor`, `safety_statement`: a run in its own process, and whether it left its bench safe;
 - `budget`: what made the answers of a run wrong, cause by cause;
 - `forecasting`: what a solve is going to come to, before anything is programmed;
