@@ -48,6 +48,7 @@ FORMS = (
     Form("data, MATLAB", ".mat", _data("mat")),
     Form("data, NetCDF", ".nc", _data("netcdf")),
     Form("everything, to publish (a folder)", "-published", _data("folder")),
+    Form("everything, for an electronic lab notebook", ".eln", _data("eln")),
     Form("chip map with a measured response", "-chip.toml", _data("chip-map")),
     Form("netlist of the INV loop, for SPICE", ".cir", _data("spice")),
 )
