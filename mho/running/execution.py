@@ -19,6 +19,7 @@ from mho.running.openers import Opener, already_open, named, recalling, taking_u
 from mho.running.phases import carry_out
 from mho.running.safety_statement import own_code_read_back
 from mho.running.trust import Trust, nobody
+from mho.runs import Labels
 
 
 def run(
@@ -35,6 +36,7 @@ def run(
     resume_of: str | Path | None = None,
     same_chip: Sequence[Path] = (),
     provenance: Mapping[str, str] | None = None,
+    labels: Labels | None = None,
     trust: Trust = nobody,
 ) -> Any:
     """Run a procedure and return its result, `path` filled in.
@@ -66,6 +68,8 @@ def run(
         Run files of earlier runs on the chip: a bench of real instruments learns from them which cells are formed.
     provenance : mapping, optional
         Further provenance to store, text by name.
+    labels : Labels, optional
+        Sample, operator and project; by default those of the user's environment.
     trust : callable
         Asked for code that the run files behind `after` name and that is none of mho's own, see `mho.running.trust`.
 
@@ -77,6 +81,7 @@ def run(
         Code of one's own (the procedure, its strategy, a driver of the bench file) took a bench of real instruments for
         safe, and a fresh process, which reads its outputs back after the run, found one on.
     """
+    labels = Labels.from_environment() if labels is None else labels
     opener = recalling(same_chip, _opener(bench, preset, after, force, trust))
     if resume_of is not None:
         opener = taking_up(Path(resume_of).absolute(), opener)
@@ -88,7 +93,7 @@ def run(
             output=output,
             observers=(*observers, *safety, *notebook_observers()),
             control=control,
-            provenance=provenance,
+            provenance={**(provenance or {}), **labels.given()},
         )
 
 

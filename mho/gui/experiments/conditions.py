@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFormLayout, QLabel, QLineEdit, QWidget
 
+from mho.errors import InputError
 from mho.gui.widgets import theme
 from mho.instruments.simulated import CELL_PRESETS
+from mho.runs import Labels
+from mho.runs.labels import VARIABLES
 
 if TYPE_CHECKING:
     from mho.running.queue import Job, Order
@@ -53,6 +57,11 @@ class Conditions(QWidget):
             "limits of the bench file that can hardly be meant are not questioned for this job"
         )
         self.insist.toggled.connect(self.edited)
+        self.label_lines = {name: QLineEdit(os.environ.get(one)) for name, one in VARIABLES.items()}
+        for line in self.label_lines.values():
+            line.setPlaceholderText("not given")
+            line.setToolTip("kept in the run file; runs are found by it")
+            line.textChanged.connect(self._typed)
         self._chip_label = QLabel()
         self._simulated = False
         self._jobs: list[tuple[str, str]] = []
@@ -61,6 +70,7 @@ class Conditions(QWidget):
         for label, widget in (
             (QLabel("Seed of the run"), self.seed_line), (self._chip_label, self.chip),
             (QLabel("Simulated cells"), self.cells), (QLabel("Limits"), self.insist),
+            *((QLabel(name.capitalize()), line) for name, line in self.label_lines.items()),
         ):  # fmt: skip
             label.setMinimumWidth(110)
             self._layout.addRow(label, widget)
@@ -118,6 +128,8 @@ class Conditions(QWidget):
         self.cells.setCurrentText(order.preset or AS_IN_FILE)
         self.choose_chip(order.after)
         self.show_force(order.force)
+        for name, line in self.label_lines.items():
+            line.setText(getattr(order.labels, name) or "")
 
     def show_force(self, force: bool) -> None:
         """Show whether implausible limits are accepted; this can be revoked here, and given by `--force`."""
@@ -137,6 +149,16 @@ class Conditions(QWidget):
         text = self.seed_line.text().strip()
         return int(text) if text else None
 
+    def labels(self) -> Labels:
+        """Return sample, operator and project, as far as they are given.
+
+        Raises
+        ------
+        InputError
+            One cannot be kept.
+        """
+        return Labels(**{name: line.text() for name, line in self.label_lines.items()})
+
     def preset(self) -> str | None:
         """Return the cells' preset, or None for that of the bench file, or of the run that is continued."""
         text = self.cells.currentText()
@@ -149,6 +171,14 @@ class Conditions(QWidget):
 
     def problems(self) -> list[str]:
         """Return what is wrong."""
+        wrong = self._seed_problem()
+        try:
+            self.labels()
+        except InputError as error:
+            wrong.append(str(error))
+        return wrong
+
+    def _seed_problem(self) -> list[str]:
         text = self.seed_line.text().strip()
         fits = not text or (text.isdecimal() and text.isascii() and int(text) < 2**63)
         return [] if fits else [f"the seed is {text!r}; it must be a whole number from 0, or empty"]
@@ -164,6 +194,6 @@ class Conditions(QWidget):
         self.choose_chip(path or None)
 
     def _typed(self) -> None:
-        ground = f"background: {theme.colours().wrong_ground};" if self.problems() else ""
+        ground = f"background: {theme.colours().wrong_ground};" if self._seed_problem() else ""
         self.seed_line.setStyleSheet(ground)
         self.edited.emit()

@@ -138,7 +138,9 @@ class ExperimentsPanel(QWidget):
         """Show the form of an order, with its seed and cells; of a job that waits, whose values it then changes."""
 
         def then() -> None:
-            self.conditions.fill(order)
+            # A job that waits keeps its labels; what is filled in from a run is for a new one, of this user.
+            labels = self.conditions.labels() if job is None else order.labels
+            self.conditions.fill(replace(order, labels=labels))
             self.buttons.edit(job)
             self._offer_chips()
 
@@ -193,7 +195,8 @@ class ExperimentsPanel(QWidget):
         jobs = [job for job in self.session.jobs if job.order.procedure.lower() == self.name.lower()]
         if jobs:
             last = max(jobs, key=lambda job: job.id).order
-            self._fill(replace(last, after=None, force=False))  # which nobody has asked for here
+            # Nobody has asked for the others here.
+            self._fill(replace(last, after=None, force=False, labels=self.conditions.labels()))
         elif not quietly:
             self.session.tell("INFO", f"no job of {self.name} is in the queue or was; nothing was filled in")
 
@@ -260,6 +263,7 @@ class ExperimentsPanel(QWidget):
             folder=Path.cwd(),
             after=self.conditions.after(),
             force=self.conditions.insist.isChecked(),
+            labels=self.conditions.labels(),
         )
 
     def _words(self) -> list[str]:

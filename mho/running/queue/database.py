@@ -16,11 +16,22 @@ from mho.errors import QueueError
 from mho.running.queue.job import Job, JobStatus, Lane, Order
 from mho.running.queue.policy import Answer, Policy
 from mho.running.queue.schema import VERSION, statements
-from mho.runs import Conclusion
+from mho.runs import Conclusion, Labels
 
 BUSY = 20.0  # s to wait for another process's change; each takes milliseconds
 
-_ORDER = ("procedure", "parameters", "bench", "seed", "preset", "output", "folder", "after", "force")
+_ORDER = (
+    "procedure",
+    "parameters",
+    "bench",
+    "seed",
+    "preset",
+    "output",
+    "folder",
+    "after",
+    "force",
+    "labels",
+)
 _OF_JOB = [field.name for field in fields(Job) if field.name != "order"]
 _COLUMNS = ", ".join([*_ORDER, *_OF_JOB])  # by name: a newer mho may have added others while we were running
 
@@ -201,10 +212,10 @@ class Database:
 
 def _job_of(row: Sequence[Any]) -> Job:
     """Return the job that the `_COLUMNS` of a row of `jobs` hold."""
-    procedure, parameters, bench, seed, preset, output, folder, after, force = row[: len(_ORDER)]
+    procedure, parameters, bench, seed, preset, output, folder, after, force, labels = row[: len(_ORDER)]
     order = Order(
         procedure, json.loads(parameters), bench, seed, preset, _path(output), _path(folder) or Path(), after,
-        bool(force),
+        bool(force), Labels(**json.loads(labels)),
     )  # fmt: skip
     of_job = dict(zip(_OF_JOB, row[len(_ORDER) :], strict=True))
     of_job.update(
@@ -262,6 +273,7 @@ def order_row(order: Order) -> dict[str, str | int | None]:
         "folder": str(order.folder),
         "after": order.after,
         "force": order.force,
+        "labels": json.dumps(order.labels.given(), ensure_ascii=False),
     }
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from mho.running.queue.policy import Policy
 
-VERSION = 6
+VERSION = 7
 """Of the tables. 2: jobs say after which run they go on. 3: who runs them, which error ended them, what may be live.
 4: whether they insist on the bench's limits, and which change was their last; 0 no longer stands for "not given". 5: when a
-bench was read back as safe, and when that was taken on somebody's word. 6: what the runs of jobs conclude."""
+bench was read back as safe, and when that was taken on somebody's word. 6: what the runs of jobs conclude. 7: their sample,
+operator and project."""
 
 _TABLES = """
 CREATE TABLE jobs (
@@ -18,7 +19,8 @@ CREATE TABLE jobs (
     run TEXT, resume_of TEXT, attempts INTEGER NOT NULL, worker INTEGER, worker_birth TEXT,
     runner INTEGER, runner_birth TEXT,
     added REAL NOT NULL, started REAL, ended REAL, estimate REAL, seconds REAL, pulses INTEGER, after TEXT,
-    error TEXT NOT NULL DEFAULT '', force INTEGER NOT NULL DEFAULT 0, conclusion TEXT
+    error TEXT NOT NULL DEFAULT '', force INTEGER NOT NULL DEFAULT 0, conclusion TEXT,
+    labels TEXT NOT NULL DEFAULT '{}'
 ) STRICT;
 CREATE INDEX waiting ON jobs (bench, status, priority DESC, position);
 CREATE INDEX finished ON jobs (bench, procedure, status, ended);
@@ -91,6 +93,7 @@ _STEPS = {
         "ALTER TABLE lanes ADD COLUMN acknowledged REAL",
     ],
     5: ["ALTER TABLE jobs ADD COLUMN conclusion TEXT"],
+    6: ["ALTER TABLE jobs ADD COLUMN labels TEXT NOT NULL DEFAULT '{}'"],
 }  # from one version of the tables to the next
 
 

@@ -153,6 +153,7 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Jo
             control=control,
             resume_of=job.resume_of,
             provenance={"queue_job": str(job.job), "queue_attempt": str(job.attempt)},
+            labels=order.labels,
             trust=anybody,  # who ordered the job was asked, see `orders.checked`
         )
     except (Aborted, KeyboardInterrupt) as error:

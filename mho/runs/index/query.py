@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from mho.errors import InputError
+from mho.runs.labels import Labels
 
 OPERATORS = {"==": "=", "<>": "!=", "contains": "~"}
 """Other spellings, and what they mean."""
@@ -97,6 +98,13 @@ def parse_query(text: str) -> Query:
         The text is no query; the message shows the place with ▲.
     """
     return _Parser(text).whole()
+
+
+def labelled(where: str, labels: Labels) -> str:
+    """Return a query that asks for labels too; "" as `where` asks for nothing else."""
+    texts = {name: label.replace("\\", "\\\\").replace('"', '\\"') for name, label in labels.given().items()}
+    terms = [f"({where})"] * bool(where.strip()) + [f'{name} = "{text}"' for name, text in texts.items()]
+    return " and ".join(terms)
 
 
 def query_error(text: str, position: int, what: str) -> InputError:

@@ -26,7 +26,7 @@ from mho.runs.units import converted
 
 TEXTS = {
     "title", "procedure", "version", "status", "reason", "path", "chip", "bench", "preset", "seed", "host",
-    "user", "mho", "commit", "id", "resume_of", "rerun_of", "conclusion",
+    "user", "mho", "commit", "id", "resume_of", "rerun_of", "sample", "operator", "project", "conclusion",
     "warnings", "measured", "unsafe",
 }  # fmt: skip
 TIMES = {"date": "start", "start": "start", "end": "end"}

@@ -24,7 +24,11 @@ from mho.runs.nexus import FILE as DEFINITION_FILE
 
 FILE = "ro-crate-metadata.json"
 CRATE = "https://w3id.org/ro/crate/1.1"
-CONTEXT = [f"{CRATE}/context", {"sha256": "https://schema.org/sha256"}]
+CONTEXT = [
+    f"{CRATE}/context",
+    {"sha256": "https://schema.org/sha256", "Sample": "http://www.w3.org/ns/sosa/Sample"},
+]
+"""With what RO-Crate 1.1 has no words for; a sample is that of W3C's SOSA."""
 
 PURPOSE = "lab suite for analogue matrix computing on RRAM chips"
 
@@ -83,9 +87,8 @@ def crate(
             name=described.licence.name,
             identifier=described.licence.identifier,
         )
-    authors = [_person(graph, one) for one in described.creators]
-    if authors:
-        whole["author"] = authors
+    if described.creators:
+        whole["author"] = [_person(graph, one) for one in described.creators]
     if described.publisher:
         whole["publisher"] = graph.add("#publisher", "Organization", name=described.publisher)
     if described.paper:
@@ -95,10 +98,10 @@ def crate(
     by_path = {run.path: run for run in runs}
     parts = [_file(graph, one, by_path.get(one.path), runs, pictures, described.day) for one in files]
     parts.append(graph.add(MANIFEST, "File", name="checksums of all files", encodingFormat="text/plain"))
-    experiments = [_experiment(graph, run, pictures, files, authors) for run in runs]
+    experiments = [_experiment(graph, run, pictures, files, described.creators) for run in runs]
     inside = {part["@id"] for one in experiments for part in graph.entities[one["@id"]]["hasPart"]}
     whole["hasPart"] = [*(one for one in parts if one["@id"] not in inside), *experiments]
-    whole["mentions"] = [_action(graph, run, pictures) for run in runs]
+    whole["mentions"] = [_action(graph, run, pictures, described.creators) for run in runs]
     return {"@context": CONTEXT, "@graph": [_plain(entity) for entity in graph.entities.values()]}
 
 
@@ -170,7 +173,7 @@ def _experiment(
     run: PackagedRun,
     pictures: Sequence[Picture],
     files: Sequence[PackagedFile],
-    authors: list[dict[str, str]],
+    creators: Sequence[Creator],
 ) -> dict[str, str]:
     """Describe a run as the dataset of its run file, its tables and the figures of it alone."""
     tables = [one.path for one in files if run.data in one.path.parents]
@@ -180,13 +183,28 @@ def _experiment(
         name=run.title,
         genre="experiment",
         identifier=run.run_id,
-        author=authors,
+        author=_operator(graph, run, creators) or [_person(graph, one) for one in creators],
+        about=_labelled(graph, run, "sample", "Sample"),
+        producer=_labelled(graph, run, "project", "Project"),
         dateCreated=_moment(run.start),
         dateModified=_moment(run.end),
         text=_outcome(run),
         variableMeasured=_parameters(graph, run),
         hasPart=[{"@id": address(path)} for path in (run.path, *tables, *_figures(run, pictures))],
     )
+
+
+def _operator(graph: _Graph, run: PackagedRun, creators: Sequence[Creator]) -> list[dict[str, str]]:
+    """Describe who measured, where the run says it; one of the package's creators is the same person."""
+    name = run.provenance.get("operator", "")
+    person = next((one for one in creators if one.name == name), Creator(name))
+    return [_person(graph, person)] if name else []
+
+
+def _labelled(graph: _Graph, run: PackagedRun, label: str, kind: str) -> list[dict[str, str]]:
+    """Describe a sample or project that a run is labelled with."""
+    name = run.provenance.get(label, "")
+    return [graph.add(f"#{label}-{quote(name, safe='')}", kind, name=name)] if name else []
 
 
 def _figures(run: PackagedRun, pictures: Sequence[Picture]) -> list[PurePosixPath]:
@@ -202,7 +220,9 @@ def _outcome(run: PackagedRun) -> str:
     return f"{run.procedure}, {run.outcome}"
 
 
-def _action(graph: _Graph, run: PackagedRun, pictures: Sequence[Picture]) -> dict[str, str]:
+def _action(
+    graph: _Graph, run: PackagedRun, pictures: Sequence[Picture], creators: Sequence[Creator]
+) -> dict[str, str]:
     """Describe what was done in a run: with which bench and program, to what, and what came of it."""
     done = run.status is Status.FINISHED
     given = [run.texts[what] for what in ("bench", "chip", "defects", "source") if what in run.texts]
@@ -216,8 +236,10 @@ def _action(graph: _Graph, run: PackagedRun, pictures: Sequence[Picture]) -> dic
         endTime=_moment(run.end),
         actionStatus={"@id": f"http://schema.org/{'Completed' if done else 'Failed'}ActionStatus"},
         error="" if done else f"{run.status}: {run.reason}".rstrip(": "),
+        agent=_operator(graph, run, creators),
         instrument=[_software(graph, run), *_bench(graph, run)],
         object=[
+            *_labelled(graph, run, "sample", "Sample"),
             *({"@id": address(path)} for path in given),
             *_parameters(graph, run),
         ],
