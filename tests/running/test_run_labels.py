@@ -226,6 +226,10 @@ def test_a_notebook_takes_them_as_person_sample_and_project(tmp_path: Path, crea
     project = entities[experiment["producer"]["@id"]]
     assert (project["@type"], project["name"]) == ("Project", GIVEN.project)
 
+    meter = next(one for one in entities.values() if one.get("model") == "MODEL 2450")
+    day = entities[meter["additionalProperty"]["@id"]]
+    assert (day["name"], day["value"]) == ("calibration_date", "2024-10-03")
+
     withheld = graph("withheld.eln", False)
     assert "agent" not in withheld["#run-a"]
     assert ("author" in withheld["data/a/"]) == bool(creators)

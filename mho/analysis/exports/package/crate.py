@@ -8,7 +8,7 @@ experiment (The ELN Consortium, Specification for the ELN file format, commit 40
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import PurePosixPath
@@ -279,6 +279,7 @@ def _bench(graph: _Graph, run: PackagedRun) -> list[dict[str, str]]:
                 model=model,
                 serialNumber=serial,
                 version=firmware,
+                additionalProperty=_calibration(graph, role, facts),
             )
         )
     if not run.bench and not parts:
@@ -293,6 +294,15 @@ def _bench(graph: _Graph, run: PackagedRun) -> list[dict[str, str]]:
         isRelatedTo=parts,
     )
     return [bench, *parts]
+
+
+def _calibration(graph: _Graph, role: str, facts: Mapping[str, str]) -> list[dict[str, str]]:
+    """Describe the dates of calibration that an instrument, or one of its channels, tells."""
+    dates = {name: day for name, day in facts.items() if name.rpartition(".")[2].startswith("calibration_")}
+    return [
+        graph.add(f"#{quote(f'{role}-{name}-{day}', safe='')}", "PropertyValue", name=name, value=day)
+        for name, day in dates.items()
+    ]
 
 
 def _parameters(graph: _Graph, run: PackagedRun) -> list[dict[str, str]]:
