@@ -141,6 +141,7 @@ FORMS = (
     ExportForm("data, MATLAB", ".mat", _data("mat")),
     ExportForm("data, NetCDF", ".nc", _data("netcdf")),
     ExportForm("everything, to publish (a folder)", "-published", _data("folder")),
+    ExportForm("everything, for an electronic lab notebook", ".eln", _data("eln")),
     ExportForm("chip map with a measured response", "-chip.toml", _data("chip-map")),
     ExportForm("netlist of the INV loop, for SPICE", ".cir", _data("spice")),
 )

@@ -153,6 +153,7 @@ def _run(job: JobAssignment, control: Control, tell: Callable[[Event], None]) ->
             control=control,
             resume_of=job.resume_of,
             provenance={"queue_job": str(job.job), "queue_attempt": str(job.attempt)},
+            labels=order.labels,
             trust=allow_all,  # who ordered the job was asked, see `orders.checked`
         )
     except (Aborted, KeyboardInterrupt) as error:

@@ -186,7 +186,7 @@ def test_nothing_is_left_when_an_export_breaks_off(
     ):
         monkeypatch.setattr(f"mho.analysis.exports.{writer}", broken)
     with pytest.raises(InputError, match="cannot be written: No space left on device"):
-        export(path, form, tmp_path / "below" / "out")
+        export(path, form, tmp_path / "below" / "out.eln")
     assert not any((tmp_path / "below").iterdir())
 
 

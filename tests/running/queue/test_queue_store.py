@@ -398,5 +398,5 @@ def test_a_newer_queue_is_refused(path):
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(QueueError, match="version 99, this mho reads up to 6; update mho"):
+    with pytest.raises(QueueError, match="version 99, this mho reads up to 7; update mho"):
         Queue(path)
