@@ -59,6 +59,7 @@ if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 settings.register_profile("mho", deadline=None, derandomize=True)
+settings.register_profile("every day", settings.get_profile("mho"), max_examples=25)
 settings.load_profile("mho")
 
 pytest.register_assert_rewrite("safety_runs")
@@ -157,6 +158,8 @@ def _cores() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr == EVERY_DAY:
+        settings.load_profile("every day")  # before the modules of the tests, whose own numbers stay
     if config.getoption("bench"):
         config.option.markexpr = "hardware"
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from daily import daily
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import (
     aslinearoperator,
@@ -34,7 +35,7 @@ def residual(problem: Problem, x: np.ndarray) -> float:
     return float(np.linalg.norm(problem.rhs - problem.matrix @ x) / np.linalg.norm(problem.rhs))
 
 
-@pytest.fixture(params=NAMES, scope="module")
+@pytest.fixture(params=daily(NAMES, 3), scope="module")
 def held(request):
     """Yield a problem, and its matrix on a bench."""
     problem = PROBLEMS[request.param]

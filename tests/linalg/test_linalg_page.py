@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import importlib.util
 import re
 
@@ -13,6 +15,7 @@ SCRIPTS = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
 LIBRARIES = ("sklearn", "torch")
 
 
+@pytest.mark.thorough
 def test_every_script_runs():
     names: dict[str, object] = {}
     if importlib.util.find_spec("torch"):

@@ -352,6 +352,7 @@ def sweep(path: Path, slope: float) -> None:
         run.snapshot("heat", np.ones((2, 2)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("how", "names"),
     [("each", ["1-curve", "2-curve"]), ("together", ["Sweep-curve"]), (None, ["1-curve", "2-curve"])],

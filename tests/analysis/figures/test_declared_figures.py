@@ -323,6 +323,7 @@ KINDS = (
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.lists(st.tuples(FLOATS, FLOATS, st.integers(0, 2)), min_size=1, max_size=12))
 def test_any_numbers_can_be_drawn(

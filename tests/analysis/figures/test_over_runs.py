@@ -318,6 +318,7 @@ def test_more_runs_than_can_be_told_apart_are_one_group(
     assert "all runs (10 runs)" in words(mho.draw(tmp_path))
 
 
+@pytest.mark.thorough
 def test_many_groups_are_a_crowd_and_panels_have_the_same_axes(tmp_path: Path) -> None:
     for seed in range(14):
         rows = {"cycle": np.arange(3.0), "error": (1.0 + seed) * np.ones(3)}
@@ -421,6 +422,7 @@ def test_a_user_s_own_figure_may_be_over_the_table_of_runs(tmp_path: Path) -> No
     assert [one.get_title(loc="left") for one in sheet.findobj(Axes)] == ["convergence"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("width", "inches"), [("column", 85 / 25.4), ("full", 178 / 25.4), (120.0, 120 / 25.4)]
 )

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,7 +51,8 @@ def test_a_full_disk_noticed_in_silence_is_told_by_the_next_call(
 ) -> None:
     run = RunWriter.create(tmp_path / "run.h5", header, layout)
     full_disk()
-    time.sleep(1.3)  # a heartbeat comes, and nothing else
+    (flushing,) = (thread for thread in threading.enumerate() if thread.name == "flush run.h5")
+    flushing.join(30)  # a heartbeat comes, and nothing else
     with pytest.raises(RunFileError, match="cannot grow"):
         run.emit("reads", current=1.0)
     with pytest.raises(RunFileError, match="cannot grow"):

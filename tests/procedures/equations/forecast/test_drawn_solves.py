@@ -39,6 +39,7 @@ def solved(seed: int, preset: str = "pku", matrix: np.ndarray = MATRIX, **parame
     return dict(found.summary)
 
 
+@pytest.mark.thorough
 def test_the_outcome_of_forty_solves_lies_in_their_intervals_about_as_often_as_said():
     rng = np.random.default_rng(5)
     held, count, inside_all = 0.0, 0, True

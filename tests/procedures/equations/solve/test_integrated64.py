@@ -27,6 +27,7 @@ def gram() -> np.ndarray:
     return channel.T @ channel / 512.0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("residual", ["float64", "analogue"])
 def test_poisson_s_equation_is_solved_in_one_loop(residual: str) -> None:
     known = np.random.default_rng(2).standard_normal(64)
