@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 import importlib.util
 import re
 
 import numpy as np
+import pytest
 from repository import ROOT
 
 PAGE = (ROOT / "docs/linalg.md").read_text("utf-8")

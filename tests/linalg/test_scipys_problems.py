@@ -74,6 +74,7 @@ def test_a_flexible_method_allows_for_a_step_of_inv(held):
     assert residual(name, x) <= 1.5 * TOLERANCE
 
 
+@pytest.mark.thorough
 def test_methods_for_a_fixed_preconditioner_find_their_way_where_the_loop_is_not_shifted(held):
     name, on_chip = held
     if on_chip.summary()["shift"] > 0.0:

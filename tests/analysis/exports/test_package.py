@@ -311,6 +311,7 @@ def test_a_run_from_a_package_is_repeated_bit_for_bit(tmp_path: Path):
     assert rerun(copy, output=tmp_path / "again.h5").equal
 
 
+@pytest.mark.thorough
 def test_a_run_whose_writer_was_killed_is_published_as_interrupted(tmp_path: Path):
     writer = WriterProcess(tmp_path / "run.h5")
     writer.tell("program")

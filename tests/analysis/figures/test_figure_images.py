@@ -146,7 +146,8 @@ def _moved(drawing: Drawing) -> Drawing:
 
 @pytest.mark.parametrize("spoil", [_without_one, _recoloured, _moved])
 @pytest.mark.parametrize(
-    "name", daily(["current_voltage", "set_voltage", "retention", "spectra", "bit_error_rate", "convergence"], 1)
+    "name",
+    daily(["current_voltage", "set_voltage", "retention", "spectra", "bit_error_rate", "convergence"], 1),
 )
 def test_a_spoilt_figure_is_told_from_its_stored_picture(
     name: str, spoil: Any, drawn: dict[str, Drawing]

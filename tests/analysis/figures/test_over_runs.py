@@ -261,6 +261,7 @@ def words(sheet: Any) -> str:
     return " ".join(text.get_text() for text in sheet.findobj() if hasattr(text, "get_text"))
 
 
+@pytest.mark.thorough
 def test_a_folder_is_drawn_by_one_line_and_what_is_not_in_it_is_named(tmp_path: Path) -> None:
     campaign(tmp_path)
     write(tmp_path / "other.h5", Figure("else_", table="points", x="cycle", y="error"), preset="quiet")

@@ -101,6 +101,7 @@ def test_maps_show_the_errors_on_one_scale_with_the_chip_s_line_numbers(solved):
     assert [label(place) for place in (0, 2, 3, 11, 12)] == ["0", "2", "4", "12", ""]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("cycles", [1, 5, 40])
 def test_no_text_is_cut_off_or_printed_over_another(tmp_path, cycles):
     figure = draw(run_samples.whole_run(tmp_path / "run.h5", cycles=cycles))
@@ -163,6 +164,7 @@ def test_a_png_lands_beside_the_run_and_is_replaced(solved):
     assert {path.name for path in solved.parent.iterdir()} == {"solved.h5", "solved.png"}
 
 
+@pytest.mark.thorough
 def test_an_svg_is_the_same_every_time(solved, tmp_path):
     target = plot(solved, tmp_path / "new folder" / "figure.SVG")
     first = target.read_bytes()
@@ -198,6 +200,7 @@ def test_a_run_that_is_not_there(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_analysis_is_light_and_leaves_pyplot_alone(solved):
     code = (
         "import sys\nimport mho.analysis as analysis\n"
@@ -221,6 +224,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
 
+@pytest.mark.thorough
 def test_a_table_of_many_rows_is_drawn_in_little_memory_with_its_outliers(tmp_path: Path) -> None:
     path = run_samples.other_run(tmp_path / "run.h5")
     with h5py.File(path, "r+", libver="latest") as file:

@@ -106,6 +106,7 @@ def cupy(gpus: int = 1) -> SimpleNamespace:
     )  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_lapack_solves_every_method_and_size_and_is_timed() -> None:
     points = measure(Lapack("here"), "CPU", None, rng(), sizes=[4, 16], effort=QUICK)
     assert [(one.size, one.precision, one.method) for one in points] == [

@@ -36,6 +36,7 @@ def test_the_dominant_pair_is_lapacks_by_three_iterations(tmp_path):
     assert result["power_steps"] > 3 * result["davidson_steps"]
 
 
+@pytest.mark.thorough
 def test_an_inner_pair_is_found_near_a_shift(tmp_path):
     values = np.linalg.eigvalsh(load_graph("florentine").weights)
     near = float(values[-3] + 0.2 * (values[-2] - values[-3]))

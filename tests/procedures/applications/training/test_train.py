@@ -31,6 +31,7 @@ def whole(tmp_path_factory):
         yield {name: file.table(name) for name in names}, file.summary, file
 
 
+@pytest.mark.thorough
 def test_every_optimiser_is_trained_from_every_seed_to_the_last_epoch(whole):
     tables, _, _ = whole
     rows = tables["training"]

@@ -58,6 +58,7 @@ def test_the_outcome_of_forty_solves_lies_in_their_intervals_about_as_often_as_s
     assert not inside_all  # intervals so wide that they hold everything say nothing
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_forecast_and_another_another():
     first, again, other = (SolveForecast.of(drawn(seed)).plain() for seed in (1, 1, 2))
     assert first == again

@@ -82,6 +82,7 @@ def test_without_instruments_it_is_the_time_of_the_draws():
     assert wall_time(load_bench_file("arrays"), None, drawn(1000)[1:], Solve) is None  # too few
 
 
+@pytest.mark.thorough
 def test_at_the_wire_it_grows_with_the_operations_whatever_a_draw_took():
     few, many = (
         wall_time(load_bench_file("simulated"), "pku", drawn(count), Solve) for count in (1000, 100_000)

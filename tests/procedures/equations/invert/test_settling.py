@@ -206,6 +206,7 @@ def test_the_waveforms_are_those_of_the_slowest_and_the_fastest_loop(ladder: Sim
         assert_allclose(wave["scaled_time"], wave["time"] * steps["lambda_min"][last])
 
 
+@pytest.mark.thorough
 def test_its_figures_are_declared_and_drawn(tmp_path: Path, ladder: SimpleNamespace) -> None:
     for name in ("settling_time", "waveforms", "deviations"):
         assert name in ladder.figures

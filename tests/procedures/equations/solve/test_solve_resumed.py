@@ -95,6 +95,7 @@ def test_only_the_others_are_solved_and_the_result_holds_all(killed):
     np.testing.assert_array_equal(again.solution, result.solution)
 
 
+@pytest.mark.thorough
 def test_the_command_line_resumes_too(killed, tmp_path):
     words = [sys.executable, "-m", "mho", "resume", str(killed.path), "--output", str(tmp_path), "--json"]
     told = subprocess.run(words, capture_output=True, text=True, check=True)
