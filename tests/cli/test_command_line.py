@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from daily import daily
 from repository import ROOT
 
 from mho.cli import options
@@ -487,7 +488,7 @@ def pulses_in(folder: Path) -> int:
     return 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", daily([signal.SIGTERM, signal.SIGINT], [signal.SIGTERM]))
 def test_a_signal_ends_a_solve_with_a_safe_bench_and_a_whole_file(tmp_path, number):
     child = start("solve", "mimo-16x16", "--bits", 48, "--seed", 1, "--json", folder=tmp_path)
     deadline = time.monotonic() + 60
@@ -514,6 +515,7 @@ def test_the_console_script_refuses_in_one_line(tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is full, as Linux has it")
 def test_an_output_that_takes_nothing_is_told_in_one_line(finished):
     with open("/dev/full", "w") as full:

@@ -407,6 +407,7 @@ def test_the_canary_is_touched_where_somebody_agreed(what, verbs, honest, place,
     assert place.canary.exists()
 
 
+@pytest.mark.thorough
 def test_what_packages_look_for_is_not_taken_from_the_current_folder(honest, place):
     """A name of mho's own imports packages, and these try whether others are installed."""
     module = "mho.analysis.datasets.labelled"  # by xarray

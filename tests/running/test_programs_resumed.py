@@ -122,6 +122,7 @@ def test_a_program_stopped_again_and_again_is_whole_at_the_end(bench, tmp_path, 
     assert number == (3 if bench == "simulated" else 1)  # `arrays` programs the block at once
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_killed_before_its_first_read_is_begun_anew(digits, tmp_path):
     body = """
 import mho.procedures.cells.programming.programmer as programmer
@@ -134,6 +135,7 @@ run(Program(digits='digits.npy'), seed=5, output='1.h5')
     assert result.summary["taken_over"] == 0
 
 
+@pytest.mark.thorough
 def test_a_killed_refresh_goes_on(digits, tmp_path):
     run(Program(digits="digits.npy"), preset="relaxing", seed=5, output="0.h5")
     killed(
@@ -152,6 +154,7 @@ def test_a_killed_refresh_goes_on(digits, tmp_path):
     assert rerun("2.h5", output="3.h5").equal
 
 
+@pytest.mark.thorough
 def test_a_refresh_that_was_killed_before_its_first_read_waits_for_it(digits, tmp_path):
     run(Program(digits="digits.npy", passes=0), preset="relaxing", seed=5, output="0.h5")
     body = """
@@ -183,6 +186,7 @@ def pulses_on_chip(laboratory: Laboratory) -> int:
     return int(laboratory.monitor.pulses)
 
 
+@pytest.mark.thorough
 def test_on_real_instruments_what_a_kill_loses_is_one_pulse_at_most(digits, served, tmp_path):
     bench, laboratory = served
     body = KILLED_AT.format(

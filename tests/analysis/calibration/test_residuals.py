@@ -56,8 +56,15 @@ def test_deviates_that_go_with_the_pulses_are_found_by_how_much_they_do() -> Non
 
 @pytest.mark.parametrize(
     ("chip", "model", "kind"),
-    daily([("stanford35", ThresholdSets, "sets"), ("stanford35", ThresholdResets, "resets"), ("pku", GradualResets, "resets")], 1),
-)  # fmt: skip
+    daily(
+        [
+            ("stanford35", ThresholdSets, "sets"),
+            ("stanford35", ThresholdResets, "resets"),
+            ("pku", GradualResets, "resets"),
+        ],
+        1,
+    ),
+)
 def test_the_law_of_the_cells_fits(chip: str, model: Any, kind: str) -> None:
     found = misfit(kind, model, getattr(pulses(chip, chip), kind), asdict(CELL_PRESETS[chip]), {})
     assert not found.wrong

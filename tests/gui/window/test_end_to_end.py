@@ -16,6 +16,8 @@ from mho.gui.window.main_window import MainWindow
 from mho.running.queue import JobStatus
 from mho.runs import RunFile, Status
 
+pytestmark = pytest.mark.thorough
+
 SEEN = 40_000  # ms
 
 

@@ -225,6 +225,7 @@ def test_on_real_instruments_the_chip_is_as_it_was_left_and_the_bench_safe(tmp_p
         assert run_formed(run) == formed_in(folder / "02-form.h5")  # also the cells that the step leaves
 
 
+@pytest.mark.thorough
 def test_on_real_instruments_a_step_knows_what_those_of_an_earlier_day_have_formed(tmp_path: Path) -> None:
     with served_bench(tmp_path) as (bench, _):
         steps = (("form", f"{SOME}, step = 0.2"), ("read", 'rows = "7", columns = "7"'))
@@ -249,6 +250,7 @@ def formed_in(path: Path) -> list[list[int]]:
         return run_formed(run)
 
 
+@pytest.mark.thorough
 def test_on_real_instruments_a_step_that_fails_has_formed_what_it_formed(tmp_path: Path, monkeypatch) -> None:
     plain = Form.execute
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from daily import daily
 from queue_runners import Desk, eventually, order, running
 
 from mho.errors import QueueError, UnsafeError
@@ -91,7 +92,7 @@ def test_a_run_that_goes_wrong_holds_the_queue_with_its_reason_and_leaves_the_be
         assert file.status == status
 
 
-@pytest.mark.parametrize("policy", [Policy(), Policy(Answer.RETRY, Answer.RETRY, 2)])
+@pytest.mark.parametrize("policy", daily([Policy(), Policy(Answer.RETRY, Answer.RETRY, 2)], 1))
 def test_a_job_of_bad_input_holds_no_other(desk, policy):
     bad, after, good = desk.add(order(how="refuse"), replace(order(), after="#1"), order())
     desk.change(lambda queue: queue.set_policy("simulated", policy))
@@ -123,6 +124,7 @@ def test_a_job_is_tried_again_and_taken_up_as_the_policy_says(desk, tmp_path):
         assert "resume_of" not in file.provenance
 
 
+@pytest.mark.thorough
 def test_pause_rests_the_outputs_and_abort_acts_within_100_ms(desk, tmp_path):
     marker = tmp_path / "ended"
     number, other = desk.add(order(seconds=600, marker=str(marker)), order())
@@ -197,6 +199,7 @@ def test_that_a_job_runs_is_said_before_the_job_says_anything(desk, tmp_path):
         desk.client.emergency_stop()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("how", "status"),
     [
@@ -223,6 +226,7 @@ def test_a_job_that_sleeps_is_aborted_in_a_bounded_time_and_the_next_begins(desk
         assert file.status == status
 
 
+@pytest.mark.thorough
 def test_asking_again_grants_no_more_time(desk, tmp_path):
     (number,) = desk.add(order(how="block", marker=str(tmp_path / "m")))
     with running(desk, grace=Grace(abort=2.0)):

@@ -146,6 +146,7 @@ def test_without_room_for_the_copy_nothing_is_begun(left: Path, monkeypatch: pyt
     assert left.read_bytes() == original
 
 
+@pytest.mark.thorough
 def test_a_disk_that_fills_up_under_the_copy_leaves_the_original(left: Path) -> None:
     """In a process of its own: what HDF5 could not write must not crash it at its end either."""
     script = f"""
