@@ -41,10 +41,10 @@ class Subject:
     tests: tuple[str, ...]
 
     def files(self) -> list[Path]:
-        """Return the paths of the modules, relative to the repository; a pattern without a module is an error."""
+        """Return the paths of the modules, relative to the repository."""
         found: list[Path] = []
-        for pattern in self.modules:
-            path = ROOT / pattern
+        for name in self.modules:
+            path = ROOT / name
             modules = sorted(path.rglob("*.py")) if path.is_dir() else [path]
             found += [module.relative_to(ROOT) for module in modules if module.name != "__init__.py"]
         return found
@@ -265,7 +265,7 @@ SUBJECTS = {
         ("mho/procedures/applications/wireless/detection.py",), ("tests/procedures/applications/wireless",)
     ),
     "forecast": Subject(
-        ("mho/chip_maps/forecast.py", f"{EQUATIONS}/forecast", "mho/running/forecasting"),
+        ("mho/chip_maps/forecast.py", f"{EQUATIONS}/forecast", "mho/running/forecasting.py"),
         (
             "tests/chip_maps/test_forecast.py",
             "tests/procedures/equations/forecast",

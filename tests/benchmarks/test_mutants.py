@@ -52,10 +52,10 @@ def test_the_same_seed_draws_the_same_mutants_of_all_subjects():
 
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_the_modules_and_tests_of_a_subject_are_there(name):
-    files = SUBJECTS[name].files()
-    assert files
-    assert all((mutants.ROOT / path).is_file() for path in files)
-    assert all((mutants.ROOT / path).exists() for path in SUBJECTS[name].tests)
+    subject = SUBJECTS[name]
+    assert all(Subject((module,), ()).files() for module in subject.modules)
+    assert all((mutants.ROOT / path).is_file() for path in subject.files())
+    assert all((mutants.ROOT / path).exists() for path in subject.tests)
 
 
 @pytest.fixture
