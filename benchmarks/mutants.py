@@ -239,7 +239,7 @@ SUBJECTS = {
     "write-verify": Subject(
         (
             f"{CELLS}/programming/strategies",
-            f"{CELLS}/programming/verify",
+            f"{CELLS}/programming/verify.py",
             f"{CELLS}/programming/programmer.py",
         ),
         ("tests/procedures/cells/programming",),
@@ -265,7 +265,7 @@ SUBJECTS = {
         ("mho/procedures/applications/wireless/detection.py",), ("tests/procedures/applications/wireless",)
     ),
     "forecast": Subject(
-        ("mho/chip_maps/forecast.py", f"{EQUATIONS}/forecast", "mho/running/forecasting.py"),
+        ("mho/chip_maps/forecast.py", f"{EQUATIONS}/forecast.py", "mho/running/forecasting.py"),
         (
             "tests/chip_maps/test_forecast.py",
             "tests/procedures/equations/forecast",
