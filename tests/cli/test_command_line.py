@@ -213,8 +213,8 @@ def test_a_matrix_that_cannot_be_solved_is_refused(shell, tmp_path, matrix, answ
     assert answer in shell.refused("solve", save(tmp_path, matrix), "--bits", 12)
 
 
-@pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("bits", [6, 12, 24])
+@pytest.mark.parametrize("seed", daily(range(8), 1))
+@pytest.mark.parametrize("bits", daily([6, 12, 24], [12]))
 def test_a_rank_deficient_matrix_is_singular_at_any_precision(shell, tmp_path, seed, bits):
     rng = np.random.default_rng(seed)
     n = 2 + seed
