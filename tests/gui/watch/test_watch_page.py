@@ -247,6 +247,7 @@ def test_many_readers_at_once(server, tmp_path):
     assert found == [200] * 12
 
 
+@pytest.mark.thorough
 def test_pictures_follow_the_run(server, writer, tmp_path):
     writer.tell("half")
     first = re.search(r"map\.png\?(\w+)", text(server))[1]

@@ -59,6 +59,7 @@ def something_is_drawn(signals: SignalsPanel) -> bool:
     return any(np.isfinite(np.asarray(item.getOriginalDataset()[1], float)).any() for item in curves)
 
 
+@pytest.mark.thorough
 def test_each_experiment_is_run_from_the_window_and_its_figures_are_drawn(
     desk: Desk, open_main: Callable[..., MainWindow], qtbot
 ) -> None:

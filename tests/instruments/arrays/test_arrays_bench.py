@@ -426,6 +426,7 @@ def test_there_are_no_instruments_to_check():
         check_bench("arrays")
 
 
+@pytest.mark.thorough
 def test_it_is_rehearsed_with_instruments():
     rehearsal = rehearse(Program(digits=np.array([[1, 2]])), "arrays", seed=1)
     assert rehearsal.finished

@@ -70,6 +70,7 @@ def test_the_loop_settles_as_published(repeated):
     assert 0.1 < rows["overshoot, least"].median < 0.3
 
 
+@pytest.mark.thorough
 def test_the_run_file_holds_all_of_it_and_its_figures_are_drawn(repeated, tmp_path):
     assert verify(repeated.path).verdict is Verdict.SOUND
     with RunFile(repeated.path) as run:

@@ -92,6 +92,7 @@ def test_an_emergency_stop_on_a_full_disk_breaks_off_first_and_is_noted_later(de
         assert desk.job(number + 1).status is JobStatus.QUEUED
 
 
+@pytest.mark.thorough
 def test_a_job_that_cannot_be_noted_is_not_begun(desk):
     with running(desk, drain=False) as runner:
         disk = Disk(runner, QueueChanged)

@@ -105,6 +105,7 @@ def test_a_job_of_bad_input_holds_no_other(desk, policy):
     assert not desk.change(lambda queue: queue.lane("simulated")).held
 
 
+@pytest.mark.thorough
 def test_a_job_is_tried_again_and_taken_up_as_the_policy_says(desk, tmp_path):
     retried, resumed = desk.add(
         order(how="fail", marker=str(tmp_path / "a"), until=2),
