@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit
 from queue_runners import Desk
 from window_steps import choose, press
