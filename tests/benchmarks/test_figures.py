@@ -57,6 +57,7 @@ def test_the_peer_makes_the_same_pulses_and_reads(steps):
     assert not work.laboratory.incidents
 
 
+@pytest.mark.thorough
 def test_programming_reports_rates_layers_and_peers(monkeypatch):
     monkeypatch.setattr(programming, "SIDE", 4)
     monkeypatch.setattr(programming, "TURNS_A_REPEAT", 1)

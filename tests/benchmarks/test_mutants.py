@@ -96,6 +96,7 @@ def test_who_kills_a_mutant_is_said_and_who_survives_is_shown(
     )
 
 
+@pytest.mark.thorough
 def test_tests_that_fail_without_a_mutant_are_no_judge(repository: Path):
     (repository / "tests/test_sums.py").write_text("def test_it():\n    assert False\n")
     with pytest.raises(SystemExit, match=r"the tests of sums \(every day\) fail without a mutant"):

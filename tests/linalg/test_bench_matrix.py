@@ -146,6 +146,7 @@ def test_eigenvalues_by_products_on_the_chip():
     np.testing.assert_allclose(found, np.linalg.eigvalsh(poisson_2d(4))[-3:], rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_the_adjoint_is_on_a_second_bench():
     matrix, b = advection(12), np.arange(1.0, 13.0)
     with mho.open_bench("arrays", seed=1) as bench, mho.open_bench("arrays", seed=2) as other:

@@ -64,6 +64,7 @@ def test_a_penalty_for_each_target(data):
     assert len(model.on_chip_) == 2
 
 
+@pytest.mark.thorough
 def test_shapes_follow_the_targets(data):
     x, y = data
     one, column, several = (Ridge().fit(x, those) for those in (y[:, 0], y[:, :1], y))
@@ -81,6 +82,7 @@ def test_targets_that_are_constant(data):
     assert model.intercept_ == 7.0
 
 
+@pytest.mark.thorough
 def test_the_same_seed_fits_the_same_and_an_open_bench_stays_open(data):
     x, y = data
     with mho.open_bench("arrays", seed=5) as bench:

@@ -60,6 +60,7 @@ def test_the_penalty_takes_the_place_of_copies(shape, intercept):
     np.testing.assert_allclose(thrice.coef_, once.coef_, rtol=0, atol=2.0**-21 * np.abs(once.coef_).max())
 
 
+@pytest.mark.thorough
 def test_in_a_pipeline_with_its_own_scores():
     x, y = load_diabetes(return_X_y=True)
     chain = [make_pipeline(StandardScaler(), model(alpha=3.0)) for model in (Ridge, DigitalRidge)]

@@ -203,6 +203,7 @@ def test_a_scheduler_that_is_not_there_is_said(monkeypatch):
         pass
 
 
+@pytest.mark.thorough
 def test_results_come_while_items_are_still_drawn(workers):
     drawn: list[int] = []
 

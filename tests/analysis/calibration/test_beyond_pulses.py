@@ -171,6 +171,7 @@ def baked(rng: np.random.Generator, kelvin: float) -> Rate:
     return Rate(kelvin, float(found.mean[RATE]), float(found.error[RATE]))
 
 
+@pytest.mark.thorough
 def test_an_activation_energy_needs_two_temperatures() -> None:
     rng, held = np.random.default_rng(6), []
     for _ in range(20):

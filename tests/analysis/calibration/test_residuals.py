@@ -71,6 +71,7 @@ def test_the_law_of_the_cells_fits(chip: str, model: Any, kind: str) -> None:
     assert 0.0 < found.value < 2.0 * found.high
 
 
+@pytest.mark.thorough
 def test_another_law_does_not_fit() -> None:
     found = misfit(
         "SET", ThresholdSets, pulses("pku", "stanford35").sets, asdict(CELL_PRESETS["stanford35"]), {}

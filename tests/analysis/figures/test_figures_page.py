@@ -52,6 +52,7 @@ def test_the_refusal_on_the_page_is_the_one_that_is_given() -> None:
     assert str(refused.value) in PAGE
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name",
     daily(["solve", "multiply", "invert", "program", "contact", "form", "iv", "response", "read"], ["read"]),

@@ -65,6 +65,7 @@ def test_two_points_have_a_line_and_no_interval() -> None:
     assert "(" not in in_words(fit, ("", ""))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("kind", "law"),
     daily(

@@ -236,6 +236,7 @@ def test_what_is_counted_of_a_part_of_the_values_is_said(
     assert "31 % of the values of a run, evenly spaced" in compared([tmp_path], "preset").note
 
 
+@pytest.mark.thorough
 def test_images_of_many_runs_are_read_of_some_and_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,6 +287,7 @@ def test_a_folder_is_drawn_by_one_line_and_what_is_not_in_it_is_named(tmp_path: 
         mho.draw(tmp_path / "torn.h5", by="preset")
 
 
+@pytest.mark.thorough
 def test_a_run_of_another_layout_with_the_data_takes_part_and_one_without_is_named(tmp_path: Path) -> None:
     paths = campaign(tmp_path)
     with RunWriter.create(tmp_path / "empty.h5", RunHeader("B", "B", "1", {}), Layout()):
@@ -356,6 +358,7 @@ def test_a_result_over_a_parameter_has_a_point_a_run_and_quartiles(tmp_path: Pat
     assert "quiet (15 runs)" in words(sheet)
 
 
+@pytest.mark.thorough
 def test_a_formula_over_results_has_a_unit_and_a_fit_has_intervals(tmp_path: Path) -> None:
     scaled(tmp_path)
     sheet = mho.draw(tmp_path, x="bits", y="G", formula="G = current / bias", fit="linear")
@@ -385,6 +388,7 @@ def test_a_formula_is_a_column_of_the_figure_s_table(tmp_path: Path) -> None:
         mho.draw(path, figure="convergence", formula="error = cycle * 2")
 
 
+@pytest.mark.thorough
 def test_a_fit_over_runs_is_to_all_their_points_and_a_missing_one_is_said(tmp_path: Path) -> None:
     said = words(mho.draw(*campaign(tmp_path), figure="convergence", by="preset", fit="exp"))
     assert "quiet (5 runs): rate −2.3" in said

@@ -54,6 +54,7 @@ def line(axes, label):
     return found.get_data()
 
 
+@pytest.mark.thorough
 def test_powers_of_ten_are_shown_as_such_without_markup(solved):
     figure = draw(solved)
     texts = {text.get_text() for text, _ in drawn_texts(figure)}
@@ -142,6 +143,7 @@ def test_an_interrupted_run_is_marked_so(interrupted):
     assert "SIMULATED" in figure.get_suptitle()
 
 
+@pytest.mark.thorough
 def test_a_diverging_run_and_one_that_hit_zero(tmp_path):
     with SampleRun(tmp_path / "run.h5") as run:
         run.plan()
@@ -173,6 +175,7 @@ def test_an_svg_is_the_same_every_time(solved, tmp_path):
     assert plot(solved, target).read_bytes() == first
 
 
+@pytest.mark.thorough
 def test_a_folder_takes_the_picture(solved, tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()

@@ -283,6 +283,7 @@ def test_what_is_no_run_or_no_page_is_refused(tmp_path: Path, solved: Path) -> N
         report(solved, output=tmp_path / "page.docx")
 
 
+@pytest.mark.thorough
 def test_a_run_has_a_pdf_with_the_same_content(solved: Path, tmp_path: Path) -> None:
     pytest.importorskip("reportlab")
     pypdf = pytest.importorskip("pypdf")

@@ -47,6 +47,7 @@ def imported(shell: Shell, folder: Path, columns: dict[str, np.ndarray], name: s
     return folder / f"{name}.h5"
 
 
+@pytest.mark.thorough
 def test_the_preset_file_is_taken_by_the_simulated_cells(
     shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]
 ) -> None:

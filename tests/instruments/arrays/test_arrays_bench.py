@@ -71,6 +71,7 @@ def assert_alike(preset: str, chips: int, solves: int) -> None:
     assert not apart, preset
 
 
+@pytest.mark.thorough
 def test_cells_products_inverses_and_solves_are_distributed_as_at_the_wire():
     assert_alike("quiet", chips=1, solves=3)
 

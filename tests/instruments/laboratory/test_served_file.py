@@ -140,6 +140,7 @@ def test_a_scanning_daq_is_used_over_its_socket(tmp_path):
         assert lab.incidents == []
 
 
+@pytest.mark.thorough
 def test_a_solve_runs_on_served_twins_as_on_a_real_bench(tmp_path):
     with served("switched", tmp_path) as (bench, lab):
         solution = run(

@@ -46,6 +46,7 @@ def without_certificate(result: dict[str, Any]) -> int:
     return sum(digital.values()) - digital["certificate"]
 
 
+@pytest.mark.thorough
 def test_of_page_rank_gcr_stands_beside_the_power_iteration(tmp_path: Path) -> None:
     result, line = ran(PageRank(), tmp_path)
     graph = load_graph("karate")
@@ -111,6 +112,7 @@ def test_an_eigenvector_stands_beside_lanczos_and_lapack(tmp_path: Path) -> None
     assert f"{without['cycles_with']} cycles, {without['cycles']} without the chip" in line
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("gain", daily(["held", "every step"], ["held"]))
 def test_a_filter_stands_beside_cholesky_of_each_covariance(gain: str, tmp_path: Path) -> None:
     result, _ = ran(

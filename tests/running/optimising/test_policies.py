@@ -106,6 +106,7 @@ def test_the_time_ends_a_search(monkeypatch):
     assert len({one.evaluation for one in found.trials}) < 10
 
 
+@pytest.mark.thorough
 def test_strategies_share_the_time(monkeypatch):
     times = iter(range(10_000))
     monkeypatch.setattr(module.time, "monotonic", lambda: float(next(times)))

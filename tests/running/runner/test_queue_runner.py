@@ -92,6 +92,7 @@ def test_a_run_that_goes_wrong_holds_the_queue_with_its_reason_and_leaves_the_be
         assert file.status == status
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("policy", daily([Policy(), Policy(Answer.RETRY, Answer.RETRY, 2)], 1))
 def test_a_job_of_bad_input_holds_no_other(desk, policy):
     bad, after, good = desk.add(order(how="refuse"), replace(order(), after="#1"), order())
@@ -186,6 +187,7 @@ def test_an_emergency_stop_does_not_wait_for_the_instrument(desk, tmp_path, how,
     assert desk.job(other).status is JobStatus.QUEUED
 
 
+@pytest.mark.thorough
 def test_that_a_job_runs_is_said_before_the_job_says_anything(desk, tmp_path):
     """It may sleep for hours with its outputs on."""
     (number,) = desk.add(order(how="block", marker=str(tmp_path / "m")))
@@ -273,6 +275,7 @@ def test_nobody_is_told_that_a_bench_is_safe_when_the_runner_is_gone_or_could_no
         desk.client.confirm_safe()
 
 
+@pytest.mark.thorough
 def test_a_bench_that_cannot_be_made_safe_holds_the_queue_whatever_the_policy(desk, tmp_path):
     bench = tmp_path / "far.toml"
     bench.write_text(on_hardware(load_bench_file("simulated").text), "utf-8")

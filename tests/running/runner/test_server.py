@@ -262,6 +262,7 @@ def test_rows_cross_with_arrays_as_lists():
 # --- there is always a seat ---
 
 
+@pytest.mark.thorough
 def test_with_as_many_watchers_as_may_be_the_next_is_told_so_and_a_command_is_heard(runner, desk):
     with contextlib.ExitStack() as stack:
         for _ in range(WATCHERS):

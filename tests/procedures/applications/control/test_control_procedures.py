@@ -51,6 +51,7 @@ def test_filter_takes_measurements_from_a_file_with_gaps(tmp_path: Path) -> None
         assert last == pytest.approx(45.0, abs=2.0)
 
 
+@pytest.mark.thorough
 def test_filter_whose_model_does_not_fit_says_so(tmp_path: Path) -> None:
     result, file = ran(Kalman(track="turn", tracks=4, sensors=1, gap=0, gain="steady", bits=12), tmp_path)
     with file:
@@ -122,6 +123,7 @@ def test_flows_of_the_ieee14_network(tmp_path: Path) -> None:
         )  # all that leaves bus 1 takes the other line
 
 
+@pytest.mark.thorough
 def test_power_flow_alone_needs_neither_scenarios_nor_outages(tmp_path: Path) -> None:
     result, file = ran(PowerFlow(scenarios=0, outages=False), tmp_path)
     with file:

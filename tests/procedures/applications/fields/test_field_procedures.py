@@ -86,6 +86,7 @@ def test_diffusion_follows_the_digital_steps(scheme: str, tmp_path: Path) -> Non
         assert np.isnan(strip).sum() == 3 * 5
 
 
+@pytest.mark.thorough
 def test_diffusion_of_an_own_field_has_no_closed_form(tmp_path: Path) -> None:
     result, file = ran(Diffusion(field=np.eye(4), steps=2), tmp_path)
     with file:
@@ -122,6 +123,7 @@ def test_junction_finds_built_in_potential_and_field(jacobian: str, tmp_path: Pa
         assert (np.diff(file.table("newton")["error"][:3]) < 0.0).all()
 
 
+@pytest.mark.thorough
 def test_junction_says_when_it_has_not_settled(tmp_path: Path) -> None:
     result, file = ran(Junction(donors=1e23, points=16, max_steps=1), tmp_path)
     with file:
@@ -143,6 +145,7 @@ def test_junction_refuses_what_is_none(given: dict[str, Any], said: str) -> None
         Junction(**given).check()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "procedure",
     daily(

@@ -43,6 +43,7 @@ def test_the_chip_has_it_to_the_bits_in_either_form(tmp_path, wide):
     assert result["relative_error"] < 2.0**-19
 
 
+@pytest.mark.thorough
 def test_at_the_wire_too(tmp_path):
     path = tmp_path / "run.h5"
     run(PseudoInverse(matrix=TALL[:4], bits=9, cycles=2), "simulated", seed=1, output=path)

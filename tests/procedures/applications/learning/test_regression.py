@@ -74,7 +74,7 @@ def test_a_ridge_takes_the_penalty_with_the_least_error_of_rows_left_out(tmp_pat
     assert {"ridge_trace", "left_out", "predictions"} <= set(names)
 
 
-@pytest.mark.parametrize("hessian", ["first", "each"])
+@pytest.mark.parametrize("hessian", daily(["first", "each"], ["each"]))
 def test_logistic_regression_has_the_digital_weights(tmp_path, hessian):
     with found(tmp_path, kind="logistic", hessian=hessian, penalty=0.5, bits=20) as file:
         result, newton, rows = file.summary, file.table("newton"), file.table("coefficients")
@@ -89,6 +89,7 @@ def test_logistic_regression_has_the_digital_weights(tmp_path, hessian):
     assert len(rows["coefficient"]) == 5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("kind", "table", "more"),
     daily(
@@ -140,6 +141,7 @@ def test_bad_input_is_refused_before_anything_is_done(values, words):
         Regression(**values).check()
 
 
+@pytest.mark.thorough
 def test_a_ridge_takes_fewer_rows_than_columns(tmp_path):
     table = {name: RNG.standard_normal(5) for name in "abcdefg"}
     with found(tmp_path, kind="ridge", table=table, penalty="1", bits=12) as file:

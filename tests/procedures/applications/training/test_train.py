@@ -112,6 +112,7 @@ def test_the_search_tells_of_all_settings(whole):
     assert np.isfinite(rows["damping"][natural]).all()
 
 
+@pytest.mark.thorough
 def test_a_run_is_the_same_again(tmp_path):
     found = [
         run(

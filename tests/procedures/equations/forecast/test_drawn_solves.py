@@ -85,6 +85,7 @@ def drawn(seed: int, count: int = DRAWS, preset: str = "pku") -> list[DrawnSolve
     )
 
 
+@pytest.mark.thorough
 def test_a_forecast_of_ideal_cells_is_tight_and_right():
     forecast = SolveForecast.of(drawn(1, preset="ideal"))
     assert forecast.converging == DRAWS

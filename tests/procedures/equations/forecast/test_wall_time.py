@@ -23,6 +23,7 @@ SYSTEM = {"matrix": np.array([[2.0, 0.4], [-0.3, 1.5]]), "rhs": np.array([1.0, -
 DRAWS = 19
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("bench", daily(["arrays", "simulated"], ["arrays"]))
 def test_a_run_is_scored_by_the_time_of_its_solve_and_its_rerun_is_equal(bench: str, tmp_path: Path):
     path, again = tmp_path / "run.h5", tmp_path / "again.h5"

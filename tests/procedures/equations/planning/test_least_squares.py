@@ -67,6 +67,7 @@ def test_both_forms_find_the_least_squares_solution(tmp_path, form, complex_valu
     )
 
 
+@pytest.mark.thorough
 def test_of_its_own_accord_it_takes_the_smaller_system_that_lets_the_bits_be_proved(tmp_path):
     easy, said = solve(tmp_path / "easy", matrix=tall(2, 6, 2, 3.0), bits=24)
     hard, told = solve(tmp_path / "hard", matrix=tall(2, 6, 2, 100.0), bits=40)

@@ -45,6 +45,7 @@ def test_at_the_wire_too(matrix: np.ndarray) -> None:
     assert len(result.cycles) <= 10
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("leaf", "loops"), [(32, 2), (20, 4)])
 def test_by_blocks_its_loops_lie_beside_each_other(leaf: int, loops: int) -> None:
     result = solve("integrated64-arrays", leaf=leaf)

@@ -92,6 +92,7 @@ def test_a_matrix_is_sliced_into_as_many_bits_as_a_cell_of_the_chip_holds(tmp_pa
 # --- rows that INV cannot hold as they are ---
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("complex_values", daily([False, True], [False]))
 def test_a_matrix_without_a_stable_loop_is_solved_with_its_rows_exchanged(tmp_path, complex_values):
     matrix = np.array([[0.1, 1.0, 0.2], [0.3, 0.1, -0.8], [-0.9, 0.2, 0.1]])
@@ -168,6 +169,7 @@ def test_badly_scaled_equations_and_unknowns_are_solved_as_well_as_others(tmp_pa
 # --- several right-hand sides ---
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("complex_values", daily([False, True], [False]))
 def test_the_inverse_is_solved_column_by_column_on_one_programming(tmp_path, complex_values):
     rng = np.random.default_rng(0)
@@ -209,6 +211,7 @@ def test_a_zero_column_is_answered_with_zeros_beside_others_that_are_solved(tmp_
     assert result.certificate.bits < 53.0  # the worst column's
 
 
+@pytest.mark.thorough
 def test_long_lists_are_left_out_of_a_result_that_could_not_be_kept(tmp_path):
     result = run(Solve(matrix=[[2.0]], count=200, bits=16), "arrays", seed=1, output=tmp_path / "run.h5")
     assert result.converged
@@ -231,6 +234,7 @@ def test_a_column_that_does_not_converge_is_named(tmp_path):
 # --- complex eigenvalues ---
 
 
+@pytest.mark.thorough
 def test_a_loop_that_would_oscillate_with_real_amplifiers_is_not_chosen(tmp_path):
     matrix = np.array([[1.0, 0.8, -0.8], [-0.8, 1.0, 0.8], [0.8, -0.8, 1.0]])  # 1, and 1 +- 1.39 i
     result = solve(tmp_path, matrix=matrix, bits=6).result
@@ -270,6 +274,7 @@ def test_massive_mimo_reaches_24_bits(mimo):
     assert result.summary["encoding"] == "differential + diagonal in resistors"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "matrix",
     [MATRICES / "dominant-8x8.mtx", pytest.param(MIMO, marks=pytest.mark.slow)],
@@ -316,6 +321,7 @@ def test_small_and_plain_matrices_are_solved_too(tmp_path, matrix):
     assert outcome.result.cycles[-1]["relative_error"] < 2.0**-11
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("scale", daily([1e-12, 1e12], [1e12]))
 def test_the_scale_of_the_right_hand_side_changes_nothing_but_the_solution_s(tmp_path, scale):
     rhs = np.array([0.05, 0.0, 0.05, 0.025])
@@ -518,6 +524,7 @@ def test_the_tolerance_follows_from_the_bits_unless_it_is_given(tmp_path):
     assert len(loose.cycles) < 4
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("matrix", "preset", "seed"),
     daily(

@@ -82,6 +82,7 @@ def test_the_default_loop_is_as_large_as_array_and_converters_allow():
     assert not solved(dominant(32), bits=12).summary["encoding"].startswith("2 leaves")
 
 
+@pytest.mark.thorough
 def test_the_same_at_the_wire(tmp_path):
     matrix = dominant(10)
     result = run(Solve(matrix=matrix, leaf=5, bits=16), seed=1, output=tmp_path / "run.h5")
@@ -274,6 +275,7 @@ def general(n: int, seed: int = 6) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((n, n))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("matrix", "efforts"),
     daily([(conditioned(48, 1e3), EFFORTS[1:]), (general(48), EFFORTS)], 1),

@@ -60,6 +60,7 @@ def system(path: Path, matrix: np.ndarray = MATRIX, bits: int = 20) -> LinearSys
         return LinearSystem.load(matrix, file.array("rhs"), 0, Goal(bits, None))
 
 
+@pytest.mark.thorough
 def test_the_answers_so_far_are_in_the_file_of_a_killed_run(killed):
     with RunFile(killed.path) as file:
         assert file.status is Status.INTERRUPTED

@@ -118,6 +118,7 @@ def test_the_same_at_the_wire_and_what_the_file_says_of_it(tmp_path):
     assert len(said) == 1
 
 
+@pytest.mark.thorough
 def test_a_complex_sparse_matrix_and_many_right_hand_sides():
     matrix = grid(3, 4) + 1j * np.diag(np.linspace(-1.0, 1.0, 12))
     result = solved(matrix, leaf=8, rhs="identity", bits=16)
