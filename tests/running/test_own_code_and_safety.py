@@ -329,6 +329,7 @@ def test_a_run_whose_procedure_has_left_a_thread_returns_and_says_so(bench, tmp_
     assert unsafe_roles(laboratory) == set()
 
 
+@pytest.mark.thorough
 def test_a_job_whose_procedure_has_left_a_thread_ends(bench, tmp_path):
     path, laboratory = bench
     (tmp_path / "lab.py").write_text(LINGERING, "utf-8")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cell_records import cell_record
+from daily import daily
 
 from mho import run
 from mho.errors import Aborted, ChipMapError, InputError
@@ -69,6 +70,7 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.save("digits.npy", DIGITS)
 
 
+@pytest.mark.thorough
 def test_a_killed_program_goes_on_with_its_chip_and_is_repeated_whole(digits, tmp_path):
     procedure = "Program(digits='digits.npy')"
     killed(tmp_path, KILLED_AT.format(pulses=90, procedure=procedure, bench="simulated", conditions={}))
@@ -95,7 +97,7 @@ def test_a_killed_program_goes_on_with_its_chip_and_is_repeated_whole(digits, tm
     assert again.summary["taken_over"] == DIGITS.size
 
 
-@pytest.mark.parametrize("bench", ["simulated", "arrays"])
+@pytest.mark.parametrize("bench", daily(["simulated", "arrays"], ["arrays"]))
 def test_a_program_stopped_again_and_again_is_whole_at_the_end(bench, tmp_path, monkeypatch):
     """Whatever stops it: each attempt is aborted at the pulses it has come to."""
     monkeypatch.setattr(programmer, "PROGRESS_PERIOD", -1.0)

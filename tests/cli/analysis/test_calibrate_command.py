@@ -194,6 +194,7 @@ def test_a_base_without_spreads_is_refused(
     assert "--base pku" in line
 
 
+@pytest.mark.thorough
 def test_a_chip_of_the_gradual_law_is_calibrated(shell: Shell, tmp_path: Path) -> None:
     pulses = random_pulses(
         CELL_PRESETS["pku"], 12, 60, 3,

@@ -153,6 +153,7 @@ def test_a_long_queue_is_shown_in_part(shell, json_of, desk):
     assert len(json_of("list")["jobs"]) == MOST_WAITING + 7
 
 
+@pytest.mark.thorough
 def test_a_job_may_insist_on_limits_and_goes_on_insisting(shell, json_of, desk, tmp_path):
     bench = tmp_path / "bold.toml"
     bench.write_text(load_bench_file("simulated").text.replace("voltage = 4.6 ", "voltage = 46 "), "utf-8")
