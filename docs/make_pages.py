@@ -18,6 +18,8 @@ DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 sys.path[:0] = [str(ROOT), str(DOCS)]
 
+from make_pictures import maker_of  # noqa: E402
+
 PUBLIC_MODULES = {
     "mho": "What a script imports.",
     "mho.errors": "What mho raises on purpose, each with one sentence for the user.",
@@ -209,8 +211,6 @@ with the line that installs it.
 
 def gallery() -> str:
     """Return the page of all pictures, each with the page that shows it and the command that made it."""
-    from make_pictures import maker_of
-
     shown: dict[str, tuple[Path, str]] = {}
     for page in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]:
         if page.name != "gallery.md":

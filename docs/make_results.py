@@ -5,18 +5,19 @@ A page shows a command and its output in a block of the language `console`::
     $ mho run form --rows 0:4 --columns 0:4 --seed 1 --output formed.h5
     …
     finished: 16 of 16 cells formed, median 3.05 V
-    …
     yield                   1
-    …
 
-A line ``…`` stands for any lines, ``…`` within a line for what depends on the machine: times, dates, folders. Everything
-else is compared as it is, so a command needs a seed. The blocks of a page run in order in a folder of their own, in which
-its files (*Write `name`:* and a block) are written first. A block within a comment is run and compared, but not shown.
+An output with a line ``…`` is an excerpt: its lines are printed in this order, with others between them. Within a
+line ``…`` stands for what depends on the machine: times, dates, folders. Everything else is compared as it is, so a
+command needs a seed; what a command prints that is shown without an output is not compared. The blocks of a page run
+in order in a folder of their own, in which its files (*Write `name`:* and a block) are written first. A block within
+a comment is run and compared, but not shown.
 """
 
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import re
 import shlex
@@ -32,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(
     r"(?:Write `(?P<name>[\w.-]+)`:\n\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.M | re.S
 )
+NUMBER = r"-?\d[\d.,]*(?:e[+-]?\d+)?"
 GAP = "…"
 WIDTH = 120
 """Columns of the terminal that the pages show."""
@@ -80,7 +82,7 @@ def run(command: str, folder: Path) -> str:
     """
     words, _, target = command.partition(" > ")
     program, *arguments = shlex.split(words, comments=True)
-    python = {"mho": [sys.executable, "-m", "mho"], "python": [sys.executable]}[program]
+    python = {"mho": [sys.executable, "-m", "mho"], "python": [sys.executable], "cat": ["cat"]}[program]
     settings = {"COLUMNS": str(WIDTH), "NO_COLOR": "1", "TERM": "dumb", "QT_QPA_PLATFORM": "offscreen"}
     settings |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "TZ": "UTC"}
     ended = subprocess.run(
@@ -112,49 +114,47 @@ def matches(shown: str, printed: str) -> bool:
 
 
 def label(line: str) -> str:
-    """Return what names the numbers of a line: its text as far as the first number, or the space before the value."""
-    return re.split(r"\d|\s{2,}|: ", line.strip())[0].strip()
+    """Return what names the numbers of a line: its text before a colon or before its value, numbers left out."""
+    name = re.split(r"\s{2,}|: ", line.strip())[0]
+    name = re.sub(rf" {NUMBER}( \S+)?$", "", name)  # a value and its unit behind a name that fills its column
+    return re.sub(rf"(?<![\w.]){NUMBER}(?![\w.])", "", name)
 
 
 def renewed(shown: str, output: str) -> str:
     """Return the output as the page should show it: the shown lines, each as it is printed now.
 
-    Lines are found again as they stand, or else by their `label`. A shown line that is printed no more is left out. Where
-    nothing is left out by ``…``, all lines are taken.
+    A line of an excerpt is found again as it stands, or else by its `label`, behind the line before it; one that is printed
+    no more is left out. Where all is shown, all is taken.
 
     Raises
     ------
     ValueError
-        When none of the shown lines is printed.
+        When none of the lines of an excerpt is printed.
     """
     lines, printed = shown.splitlines(), printed_lines(output)
-    if not lines or lines == [GAP]:
+    if not lines:
         return shown
     if GAP not in lines:
-        if len(lines) == len(printed):
-            return "".join(
-                f"{old if matches(old, new) else new}\n" for old, new in zip(lines, printed, strict=True)
-            )
-        return "".join(f"{line}\n" for line in printed)
-    made: list[str] = []
-    at, last = 0, -1
+        same = len(lines) == len(printed) and all(map(matches, lines, printed))
+        return shown if same else "".join(f"{line}\n" for line in printed)
+    made, rest = [], printed
     for line in lines:
-        if line == GAP:
-            continue
-        there = [number for number in range(at, len(printed)) if matches(line, printed[number])]
-        there = there or [
-            number for number in range(at, len(printed)) if label(line) == label(printed[number])
-        ]
-        if not there:
-            continue
-        at = there[0]
-        made += [GAP] if at > last + 1 else []
-        made.append(line if matches(line, printed[at]) else printed[at])
-        last, at = at, at + 1
-    if last < 0:
+        at = None if line == GAP else place(line, rest)
+        if at is not None:
+            made.append(line if matches(line, rest[at]) else rest[at])
+            rest = rest[at + 1 :]
+        elif line == GAP:
+            made.append(GAP)
+    if made.count(GAP) == len(made) < len(lines):
         raise ValueError(f"none of these lines is printed any more:\n{shown}\nbut\n{output}")
-    made += [GAP] if last + 1 < len(printed) else []
     return "".join(f"{line}\n" for line in made)
+
+
+def place(line: str, printed: list[str]) -> int | None:
+    """Return where a shown line is among the printed ones, or another one with its label; None for nowhere."""
+    alike = [number for number, one in enumerate(printed) if matches(line, one)]
+    alike = alike or [number for number, one in enumerate(printed) if label(one) == label(line)]
+    return alike[0] if alike else None
 
 
 def follow(page: str) -> str:
@@ -188,9 +188,9 @@ def main() -> None:
         print(
             f"{'as printed' if now == text else 'differs   '}  {page} ({time.perf_counter() - start:.0f} s)"
         )
-        for before, after in zip(text.splitlines(), now.splitlines(), strict=False):
-            if before != after:
-                print(f"  - {before}\n  + {after}")
+        for line in difflib.unified_diff(text.splitlines(), now.splitlines(), lineterm="", n=0):
+            if not line.startswith(("---", "+++", "@@")):
+                print(f"  {line[0]} {line[1:]}")
         if asked.write and now != text:
             page.write_text(now, "utf-8")
     sys.exit(bool(stale) and not asked.write)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from repository import ROOT
+from scripts import load_script
 
 import mho
 import mho.errors
@@ -17,14 +16,7 @@ import mho.errors
 
 @pytest.fixture(scope="module")
 def generator() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("make_pages", ROOT / "docs/make_pages.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    before = list(sys.path)
-    specification.loader.exec_module(module)
-    yield module
-    sys.path[:] = before
+    return load_script("make_pages")
 
 
 @pytest.fixture(scope="module")
