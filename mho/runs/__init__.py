@@ -25,7 +25,7 @@ from mho.runs.figures import Band, Figure, ReferenceLine, ReferencePoints
 from mho.runs.integrity import Verdict, Verification, verify
 from mho.runs.paths import new_run_path, runs_folder
 from mho.runs.provenance import collect
-from mho.runs.reading import LogEntry, RunFile, mend
+from mho.runs.reading import LogEntry, RunFile, clear_writer_flag
 from mho.runs.schema import (
     GOING_ON,
     SCHEMA_VERSION,
@@ -76,7 +76,7 @@ __all__ = [
     "Verification",
     "check_conformance",
     "collect",
-    "mend",
+    "clear_writer_flag",
     "new_run_path",
     "outcome_line",
     "recover",

@@ -18,7 +18,7 @@ from mho import run
 from mho.errors import BenchError, InputError
 from mho.procedures.stream import Started
 from mho.processes import environment
-from mho.running.campaign import Campaign, Task, carry_out, fingerprint_text
+from mho.running.campaign import Campaign, CampaignTask, carry_out, fingerprint_text
 from mho.running.plan import parse_plan
 from mho.runs import RunFile
 from mho.workers import Workers, dask_workers
@@ -131,7 +131,7 @@ def test_a_file_that_is_being_written_is_waited_for_and_taken(tmp_path, monkeypa
     assert [path.name for path in task.path.parent.iterdir()] == [task.path.name]
 
 
-def left_by_another_host(task: Task, monkeypatch: pytest.MonkeyPatch, clock: float) -> None:
+def left_by_another_host(task: CampaignTask, monkeypatch: pytest.MonkeyPatch, clock: float) -> None:
     """Leave the file of a run as a writer does that was killed on another host, whose clock differs by `clock` s."""
     code = (
         "import os, signal, socket, sys, time\n"

@@ -12,7 +12,7 @@ from foreign_tables import TABLES
 from mho import run
 from mho.analysis import plot, summarise
 from mho.analysis.calibration.pulse_records import pulses_of
-from mho.analysis.imports import MEASUREMENTS, Reading, guess, import_reading
+from mho.analysis.imports import MEASUREMENTS, TableReading, guess, import_reading
 from mho.errors import InputError
 from mho.procedures import IV, Endurance, Form, Noise, Procedure, Program, Read, Response, Retention
 from mho.running.importing import import_measurement
@@ -204,7 +204,7 @@ def test_pulses_are_counted_and_go_into_a_calibration(tmp_path: Path):
         assert found.map("pulses").tolist() == [[2.0, 2.0]]
         assert found.map("target")[0] == pytest.approx([2.5e-5, 5e-5])
         taken = pulses_of(found)
-    before = import_reading(tmp_path / "t.csv", Reading("reads"), tmp_path / "before.h5")
+    before = import_reading(tmp_path / "t.csv", TableReading("reads"), tmp_path / "before.h5")
     with RunFile(before) as earlier:
         same = pulses_of(earlier)
     assert taken is not None
@@ -242,7 +242,7 @@ def test_impossible_values_are_named_by_their_lines(tmp_path: Path, text: str, s
     source = tmp_path / "t.csv"
     source.write_text(text)
     with pytest.raises(InputError) as caught:
-        import_measurement(source, Reading("endurance"), tmp_path / "run.h5")
+        import_measurement(source, TableReading("endurance"), tmp_path / "run.h5")
     assert said in str(caught.value)
     assert not (tmp_path / "run.h5").exists()
 

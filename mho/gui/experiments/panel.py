@@ -52,7 +52,7 @@ OFFERED = 8
 """Jobs whose chip is offered, the newest."""
 
 
-class Conditions(QWidget):
+class ConditionsForm(QWidget):
     """The parts of an order other than its procedure's parameters."""
 
     edited = Signal()
@@ -364,7 +364,7 @@ class ExperimentsPanel(QWidget):
         menu.addAction("a run file…", self._fill_chosen)
         self.defaults.setMenu(menu)
         self.defaults.setEnabled(False)
-        self.conditions = Conditions()
+        self.conditions = ConditionsForm()
         self.conditions.edited.connect(self._edited)
         self._place = QVBoxLayout()
         inside = QWidget()

@@ -15,7 +15,7 @@ from mho import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table
 from mho.analysis.figures.marks import Mark
 from mho.analysis.figures.over_runs import reading
 from mho.analysis.figures.over_runs.comparing import compare
-from mho.analysis.figures.over_runs.groups_of_runs import Compared, RunsOfGroup
+from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure, RunsOfGroup
 from mho.analysis.figures.over_runs.reading import read_figures
 from mho.analysis.grouping import group_runs, read_cards
 from mho.errors import InputError, RunFileError
@@ -73,7 +73,7 @@ def campaign(folder: Path, *, lengths: dict[str, list[int]] | None = None) -> li
     return paths
 
 
-def compared(places: Any, *by: str, figure: str = "", **options: Any) -> Compared:
+def compared(places: Any, *by: str, figure: str = "", **options: Any) -> GroupedFigure:
     runs, skipped = read_cards(places)
     (found,) = read_figures(runs, figure, skipped)
     groups = [
@@ -87,11 +87,11 @@ def compared(places: Any, *by: str, figure: str = "", **options: Any) -> Compare
     return compare(found.figure, groups, **options)
 
 
-def bands(drawn: Compared, panel: int = 0) -> list[Mark]:
+def bands(drawn: GroupedFigure, panel: int = 0) -> list[Mark]:
     return [mark for mark in drawn.panels[panel].marks if mark.shape.endswith("band")]
 
 
-def curves(drawn: Compared, panel: int = 0) -> list[Mark]:
+def curves(drawn: GroupedFigure, panel: int = 0) -> list[Mark]:
     return [mark for mark in drawn.panels[panel].marks if mark.shape in ("line", "steps") and mark.front]
 
 

@@ -11,14 +11,14 @@ import pytest
 
 import mho
 from mho.analysis.projection import PUBLISHED, project, read_runs, save
-from mho.analysis.projection.measured.digital_measurement import Effort, measure
+from mho.analysis.projection.measured.digital_measurement import MeasurementEffort, measure
 from mho.analysis.projection.measured.libraries import CHOLESKY, KEPT, LU, Lapack, find_gpu
 from mho.analysis.projection.measured.measurements import measure_machine
 from mho.analysis.projection.measured.power import cpu_meter, gpu_meter
 from mho.errors import InputError
 from mho.runs import RunFile
 
-QUICK = Effort(timing=0.0, energy=0.0, repeats=1)
+QUICK = MeasurementEffort(timing=0.0, energy=0.0, repeats=1)
 
 
 def rng() -> np.random.Generator:

@@ -13,7 +13,7 @@ from command_line import Shell
 
 from benchmarks._hidden_presets import random_pulses
 from mho import run
-from mho.analysis.calibration import Told, transitions_of
+from mho.analysis.calibration import GatheredEvidence, transitions_of
 from mho.analysis.calibration.calibrating import Calibration
 from mho.errors import BenchError
 from mho.instruments.simulated import CELL_PRESETS, cell_preset
@@ -244,7 +244,7 @@ def test_the_preset_is_written_after_its_checks_with_what_came_of_them(
 ) -> None:
     run, to, ran = imported(shell, tmp_path, pulses), tmp_path / "mychip.toml", []
 
-    def fitted(*_: object) -> tuple[Calibration, Told]:
+    def fitted(*_: object) -> tuple[Calibration, GatheredEvidence]:
         one, unit = np.ones(1), np.eye(1)
         data = transitions_of(pulses, asdict(CELL_PRESETS["stanford"]))
         found = Calibration(
@@ -260,7 +260,7 @@ def test_the_preset_is_written_after_its_checks_with_what_came_of_them(
             data,
             (),
         )
-        return found, Told((), {}, ())
+        return found, GatheredEvidence((), {}, ())
 
     def checked(*_: object, **__: object) -> None:
         assert not to.exists()

@@ -19,7 +19,7 @@ from mho.procedures.chip_in_use import formed_cells_of
 from mho.procedures.stream import Control, Event, Observer, Started
 from mho.running.characterising import (
     Characterisation,
-    Wanted,
+    CharacterisationRequest,
     expected_steps,
     plan_protocol,
     rehearsed,
@@ -56,7 +56,7 @@ SHORT = (("contact", CELLS), ("form", f"{CELLS}, step = 0.2"), ("switching", f"{
 def test_the_plan_has_the_protocols_steps_in_their_order_and_passes_the_bench(
     bench: str, tmp_path: Path
 ) -> None:
-    planned = plan_protocol(Wanted(bench, seed=1, quick=True))
+    planned = plan_protocol(CharacterisationRequest(bench, seed=1, quick=True))
     assert planned.left_out == ()
     plan = load_plan(write_plan(planned, tmp_path / "new"))
     assert [run.procedure for run in plan.runs] == SEQUENCE
@@ -67,7 +67,7 @@ def test_the_plan_has_the_protocols_steps_in_their_order_and_passes_the_bench(
 
 
 def test_worn_cells_are_none_of_those_that_noise_is_read_of() -> None:
-    planned = plan_protocol(Wanted("arrays", seed=1))
+    planned = plan_protocol(CharacterisationRequest("arrays", seed=1))
     steps = {run.procedure: run for run in load_plan_text(planned.text)}
     lines = {
         name: set(str(steps[name].parameters["rows"]).split(","))
@@ -84,12 +84,12 @@ def load_plan_text(text: str) -> tuple[PlannedRun, ...]:
 
 
 def test_lines_of_ones_own_take_the_place_of_a_sample() -> None:
-    planned = plan_protocol(Wanted("arrays", rows="3, 1", columns="0:2", quick=True, seed=1))
+    planned = plan_protocol(CharacterisationRequest("arrays", rows="3, 1", columns="0:2", quick=True, seed=1))
     assert planned.cells.rows.tolist() == [1, 3]
     for wrong, said in (
-        (Wanted("arrays", rows="0:2"), "go together"),
-        (Wanted("arrays", rows="0", columns="0", cells=4), "leave out the number"),
-        (Wanted("arrays", cells=0), "no sample"),
+        (CharacterisationRequest("arrays", rows="0:2"), "go together"),
+        (CharacterisationRequest("arrays", rows="0", columns="0", cells=4), "leave out the number"),
+        (CharacterisationRequest("arrays", cells=0), "no sample"),
     ):
         with pytest.raises(InputError, match=said):
             plan_protocol(wrong)
@@ -101,7 +101,7 @@ def test_what_a_bench_refuses_is_left_out_and_the_plan_says_why(tmp_path: Path) 
     text = load_bench_file("simulated").text.replace("voltage = 3.3", "voltage = 1.0")  # of the source line
     bench = tmp_path / "weak.toml"
     bench.write_text(text, "utf-8")
-    planned = plan_protocol(Wanted(str(bench), seed=1, quick=True))
+    planned = plan_protocol(CharacterisationRequest(str(bench), seed=1, quick=True))
     assert "switching" in dict(planned.left_out)
     assert "source line" in dict(planned.left_out)["switching"]
     plan = load_plan(write_plan(planned, tmp_path / "new"))
@@ -209,7 +209,7 @@ def test_a_step_that_fails_is_told_and_the_next_one_begins(tmp_path: Path) -> No
 
 def test_on_real_instruments_the_chip_is_as_it_was_left_and_the_bench_safe(tmp_path: Path) -> None:
     with served_bench(tmp_path) as (bench, laboratory):
-        planned = plan_protocol(Wanted(bench, seed=1, quick=True))
+        planned = plan_protocol(CharacterisationRequest(bench, seed=1, quick=True))
         assert planned.left_out == ()
         folder = small_plan(tmp_path / "k", *SHORT, bench=bench, preset="")
         with pytest.raises(Aborted):

@@ -10,7 +10,7 @@ import pytest
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.procedures import find_strategy
-from mho.running.optimising import Policy, check_writable, optimise, write_settings
+from mho.running.optimising import ProgrammingPolicy, check_writable, optimise, write_settings
 from mho.running.optimising import policies as module
 from mho.running.optimising.policies import objective
 from mho.running.optimising.twin import VALIDATED, Twin
@@ -19,7 +19,7 @@ SMALL = {"bench": "arrays", "preset": "ideal", "seconds": None, "chips": 5, "cel
 
 
 @pytest.fixture(scope="module")
-def policy() -> Policy:
+def policy() -> ProgrammingPolicy:
     return optimise("asap", evaluations=14, write_verify="coarse_share=0.4", success=0.95, **SMALL)
 
 

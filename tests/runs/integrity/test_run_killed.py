@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mho.errors import RunFileError
-from mho.runs import RunFile, Status, Verdict, mend, recover, verify
+from mho.runs import RunFile, Status, Verdict, clear_writer_flag, recover, verify
 from mho.runs.reading.superblock import SIZE, checksum, is_marked
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
@@ -94,7 +94,7 @@ def test_mending_lets_plain_viewers_in_and_changes_nothing_else(left: Path) -> N
     before = left.read_bytes()
     with pytest.raises(OSError, match="already open for write"):
         h5py.File(left, "r")
-    mend(left)
+    clear_writer_flag(left)
     with h5py.File(left, "r") as plain:
         np.testing.assert_array_equal(plain["entry/points/index"], [0, 1, 2])
     with RunFile(left) as file:
@@ -102,14 +102,14 @@ def test_mending_lets_plain_viewers_in_and_changes_nothing_else(left: Path) -> N
         assert file.length("points") == 3
     assert left.read_bytes()[SIZE:] == before[SIZE:]
     mended = left.read_bytes()
-    mend(left)
+    clear_writer_flag(left)
     assert left.read_bytes() == mended
 
 
 def test_a_file_still_being_written_is_not_mended(tmp_path: Path, start_child: StartChild) -> None:
     start_child("silent", tmp_path / "run.h5")
     with pytest.raises(RunFileError, match="still being written"):
-        mend(tmp_path / "run.h5")
+        clear_writer_flag(tmp_path / "run.h5")
     assert is_marked(tmp_path / "run.h5")
 
 

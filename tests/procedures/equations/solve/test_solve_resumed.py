@@ -20,7 +20,7 @@ from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
 from mho.procedures.equations.solve.earlier_answers import earlier_answers
 from mho.running.rerun import rerun
 from mho.running.resuming import resume
-from mho.runs import RunFile, Status, mend
+from mho.runs import RunFile, Status, clear_writer_flag
 
 MATRIX = np.array([[2.0, 0.3, -0.2], [0.1, 1.5, 0.4], [-0.3, 0.2, 1.8]])
 COUNT, KILLED_AT = 6, 3
@@ -106,7 +106,7 @@ def test_the_command_line_resumes_too(killed, tmp_path):
 def test_a_stored_solution_that_does_not_solve_is_not_believed(killed, tmp_path):
     forged = tmp_path / "forged.h5"
     forged.write_bytes(killed.path.read_bytes())
-    mend(forged)
+    clear_writer_flag(forged)
     with h5py.File(forged, "r+") as file:
         file["entry/answers/solution"][1] *= 1.0 + 1e-4
         file["entry/answers/solution"][2] = np.nan
