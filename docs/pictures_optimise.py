@@ -54,7 +54,3 @@ def _draw_pulses(axes: Axes, policy: ProgrammingPolicy) -> None:
     axes.set_xlabel("digit")
     axes.set_ylabel("pulses a cell")
     axes.legend(frameon=False)
-
-
-if __name__ == "__main__":
-    draw_policy(Path(__file__).resolve().parent / "pictures")

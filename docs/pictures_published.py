@@ -72,10 +72,3 @@ def _curves(axes: Axes, found: ExperimentOutcome, others: dict[str, ExperimentOu
 def _errors(found: ExperimentOutcome) -> np.ndarray:
     (table,) = (columns for name, columns in found.tables.items() if name.startswith("curves"))
     return np.asarray(table["error"]).reshape(int(np.asarray(table["chip"])[-1]), -1)
-
-
-if __name__ == "__main__":
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as name:
-        draw_published(Path(name), Path(__file__).resolve().parent / "pictures")
