@@ -1,12 +1,16 @@
-"""A matrix on a bench, for solvers that know nothing of chips."""
+"""A matrix on a bench, for solvers that know nothing of chips.
+
+A matrix on a chip as SciPy's `LinearOperator`: products by MVM, approximate solutions by one step of INV.
+"""
 
 from __future__ import annotations
 
 import html
 import math
 import os
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
@@ -16,9 +20,51 @@ from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.linalg.arrays import Numbers, common_kind, in_precision_of, to_numpy
-from mho.linalg.holding import BITS, Holding, Messages, converged
-from mho.linalg.operators import OnColumns, chip_operator
+from mho.linalg.holding import BITS, HoldingBench, Messages, converged
 from mho.procedures import HeldAnswers
+
+OnColumns: TypeAlias = Callable[[Numbers], Numbers]
+"""Takes vectors as columns (n, k), and returns one for each."""
+
+
+def chip_operator(
+    size: int, kind: np.dtype[Any], apply: OnColumns, adjoint: OnColumns | None, name: str
+) -> LinearOperator[Any]:
+    """Return what a chip does to vectors as an operator of SciPy.
+
+    Parameters
+    ----------
+    size : int
+        Number of rows, n.
+    kind : dtype
+        float64 or complex128.
+    apply : callable
+    adjoint : callable or None
+        The same of the adjoint; None where no chip holds it: asking for it is then refused.
+    name : str
+        Of the operator, in messages.
+    """
+
+    def without_adjoint(columns: Numbers) -> Numbers:
+        raise InputError(
+            f"{name}: the adjoint is asked for, and the matrix is not its own; a chip drives its rows alone, so give a "
+            "second bench that holds the adjoint, mho.linalg.on_bench(matrix, bench, adjoint_on=other), or take a method "
+            "without it (gcrotmk, lgmres, bicgstab)"
+        )
+
+    backward = adjoint or without_adjoint
+    return LinearOperator(
+        (size, size),
+        matvec=_on_vector(apply),
+        rmatvec=_on_vector(backward),
+        matmat=lambda columns: apply(np.asarray(columns)),
+        rmatmat=lambda columns: backward(np.asarray(columns)),
+        dtype=kind,
+    )
+
+
+def _on_vector(apply: OnColumns) -> OnColumns:
+    return lambda vector: apply(np.asarray(vector).reshape(-1, 1))
 
 
 def on_bench(
@@ -70,10 +116,10 @@ def on_bench(
         )
     given = load_matrix(matrix if isinstance(matrix, str | os.PathLike) else to_numpy(matrix, "the matrix"))
     messages = Messages()
-    held = Holding(given, bench, messages, bits=bits, seed=seed, **options)
+    held = HoldingBench(given, bench, messages, bits=bits, seed=seed, **options)
     adjoint = None
     if adjoint_on is not None:
-        adjoint = Holding(given.conj().T, adjoint_on, messages, bits=bits, seed=seed, **options)
+        adjoint = HoldingBench(given.conj().T, adjoint_on, messages, bits=bits, seed=seed, **options)
     if shift := held.summary()["shift"]:
         lines = len(given) * (2 if np.iscomplexobj(given) else 1)
         smaller = (
@@ -97,7 +143,7 @@ class BenchMatrix:
     """
 
     def __init__(
-        self, matrix: Numbers, held: Holding, adjoint: Holding | None, messages: Messages, bits: int
+        self, matrix: Numbers, held: HoldingBench, adjoint: HoldingBench | None, messages: Messages, bits: int
     ) -> None:
         self._matrix, self._bits = matrix, bits
         self._held, self.messages = held, messages
@@ -203,7 +249,7 @@ class BenchMatrix:
         )
         return f"<table><caption>{html.escape(repr(self)[1:-1])}</caption>{rows}</table>"
 
-    def _products(self, held: Holding) -> OnColumns:
+    def _products(self, held: HoldingBench) -> OnColumns:
         return lambda columns: held.multiply(columns, self.vector_bits)
 
     def _how(self) -> str:

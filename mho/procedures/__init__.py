@@ -27,7 +27,7 @@ from mho.procedures.applications.wireless.mimo import Mimo
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.cells.programming.refresh import Refresh, Refreshed
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.cells.programming.strategies.known_strategies import (
@@ -36,7 +36,7 @@ from mho.procedures.cells.programming.strategies.known_strategies import (
     strategy_class_name,
 )
 from mho.procedures.cells.programming.strategy import Strategy
-from mho.procedures.cells.programming.verify.unfit_cells import unfit_cells
+from mho.procedures.cells.programming.verify import unfit_cells
 from mho.procedures.cells.reading.array_map import Map, Mapped
 from mho.procedures.cells.reading.contact import Contact, Contacts
 from mho.procedures.cells.reading.noise import Noise, Noises
@@ -49,16 +49,18 @@ from mho.procedures.cells.switching.form import Form, Forming
 from mho.procedures.cells.switching.iv import IV, Sweeps
 from mho.procedures.cells.switching.response import Response, Responses
 from mho.procedures.equations.algorithms.refinement import refine
-from mho.procedures.equations.as_published.hp_inv import Refined, biased_loop, refine_as_published
-from mho.procedures.equations.as_published.two_stage import AllAnalogue, refine_on_chip
+from mho.procedures.equations.as_published import (
+    AllAnalogue,
+    Refined,
+    biased_loop,
+    refine_as_published,
+    refine_on_chip,
+)
 from mho.procedures.equations.certificates.enclosure import Enclosure
 from mho.procedures.equations.certificates.enclosure_arb import best_enclosure
 from mho.procedures.equations.circuits.inversion import largest_linear
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
-from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
-from mho.procedures.equations.forecast.energy import EnergyModel
-from mho.procedures.equations.forecast.solve_forecast import SolveForecast
-from mho.procedures.equations.forecast.wall_time import wall_time
+from mho.procedures.equations.forecast import DrawnSolve, EnergyModel, SolveForecast, draw_solves, wall_time
 from mho.procedures.equations.held.held_answers import HeldAnswers
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.equations.invert.invert import Inversions, Invert
@@ -73,7 +75,7 @@ from mho.procedures.equations.solve.prepared_solve import PreparedSolve
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.equations.solve.solve import Solve
 from mho.procedures.equations.solve.solve_result import Solution
-from mho.procedures.equations.worth.without_chip import solve_unaided
+from mho.procedures.equations.worth import solve_unaided
 from mho.procedures.parameters import (
     BooleanParameter,
     FloatParameter,

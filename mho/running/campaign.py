@@ -1,28 +1,204 @@
-"""Hundreds of runs of one plan on simulated benches, spread over workers, each with a run file, all in one table."""
+"""Hundreds of runs of one plan on simulated benches, spread over workers, each with a run file, all in one table.
+
+The fingerprint of a planned run: all that its outcome depends on, so that runs of one table are of one kind.
+
+Equal fingerprints give equal runs. What a run reads from files counts by its contents, not by its path.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mho.errors import ChangedInputError, InputError, MhoError, RunFileError, WorkersLostError
+from mho.instruments.simulated import cell_preset, preset_text
+from mho.procedures.base import Procedure
+from mho.procedures.catalogue import find_procedure, form_of
+from mho.procedures.conditions import load_conditions
+from mho.procedures.own_code import name_of, names_file, source_of
 from mho.running.execution import run
 from mho.running.failures import failure_reason
-from mho.running.fingerprint import Fingerprint, Inputs, differences, fingerprint_text, recorded_fingerprint
 from mho.running.plan import Plan, PlannedRun
-from mho.runs import GOING_ON, RunFile, Status, outcome_line
+from mho.runs import GOING_ON, Labels, RunFile, Status, outcome_line
 from mho.runs.index import plain_results, write_parquet
 from mho.runs.liveness import HEARTBEAT_LIMIT
 from mho.runs.paths import MOST_TRIES, path_of_earlier_try
+from mho.runs.provenance import file_hash, is_file, mho_version, text_hash
+
+Fingerprint = dict[str, str]
+"""Values in words, and hashes behind `HASH`, by what they are of."""
+
+HASH = "sha256:"
+PARAMETER = "parameter "
+
+_HOUSE = Path(__file__).resolve().parents[1]
+_WITHOUT_BEARING = ("analysis", "cli", "gui", "linalg")
+"""Rooms of mho that no run depends on."""
+
+_LAST = ("code of mho",)
+"""What is said last: it changes with a version, too."""
+
+
+class Inputs:
+    """What planned runs read, each file and each bench looked at once: as they are when they are first asked for."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, str] = {}  # by path; "" for a text that names none
+        self._conditions: dict[tuple[str, str | None], Fingerprint] = {}
+        self._procedures: dict[str, type[Procedure]] = {}
+        self._code: dict[type, tuple[str, str]] = {}
+
+    def take_up(self, runs: Iterable[PlannedRun]) -> None:
+        """Look now at all that these runs read, so that what changes later differs.
+
+        Raises
+        ------
+        MhoError
+            For what cannot be read or is not valid any more.
+        """
+        for planned in runs:
+            self._conditions_of(planned)
+            for value in planned.parameters.values():
+                self._value(value)
+            for _, kind in self._kinds_of(planned):
+                self._code_of(kind)
+
+    def fingerprint(self, planned: PlannedRun, seed: int) -> Fingerprint:
+        """Return all that a planned run with this seed depends on.
+
+        Procedure, version and source, with those of its `own_classes`; every parameter, and the contents of each file that
+        one names; bench file, chip map, list of defects, cells; the seed; mho. The modules that a procedure of a user's own
+        imports are not in it, nor are the packages that are installed.
+
+        Raises
+        ------
+        MhoError
+            For what cannot be read or is not valid any more.
+        """
+        found = {"seed": str(seed), **_code_of_mho(), **self._conditions_of(planned)}
+        named = dict(self._kinds_of(planned))
+        for what, kind in named.items():
+            name, source = self._code_of(kind)
+            found |= {what: name} | ({f"source of the {what}": source} if source else {})
+        kind = self._procedures[planned.procedure]
+        found["version of the procedure"] = kind.version
+        for name, parameter in form_of(kind).items():
+            if name not in named:
+                found[f"{PARAMETER}{name}"] = self._value(planned.parameters.get(name, parameter.default))
+        return found
+
+    def _kinds_of(self, planned: PlannedRun) -> Iterator[tuple[str, Any]]:
+        """Yield the classes that a run is made of, by what they are."""
+        kind = self._procedures.get(planned.procedure)
+        if kind is None:
+            kind = self._procedures[planned.procedure] = find_procedure(planned.procedure)
+        yield "procedure", kind
+        if kind.own_classes is not Procedure.own_classes:
+            yield from planned.make().own_classes().items()
+
+    def _code_of(self, kind: type) -> tuple[str, str]:
+        if kind not in self._code:
+            name, source = name_of(kind), source_of(kind)
+            self._code[kind] = (
+                kind.__qualname__ if names_file(name) else name,
+                HASH + text_hash(source) if source else "",
+            )
+        return self._code[kind]
+
+    def _value(self, value: object) -> str:
+        if not isinstance(value, str):
+            return str(value)
+        if value not in self._files:
+            self._files[value] = HASH + file_hash(Path(value)) if is_file(value) else ""
+        return self._files[value] or value
+
+    def _conditions_of(self, planned: PlannedRun) -> Fingerprint:
+        key = planned.bench, planned.preset
+        if key not in self._conditions:
+            source = load_conditions(*key)
+            if source.bench.simulation is None:
+                raise InputError(
+                    f"bench {planned.bench!r} has real instruments; a campaign runs on simulated benches, several at once: "
+                    "put its runs into the queue instead"
+                )
+            preset = cell_preset(planned.preset or source.bench.simulation.preset)
+            self._conditions[key] = {
+                "bench file": HASH + text_hash(source.text),
+                "chip map": HASH + text_hash(source.chip_text),
+                "list of defects": HASH + text_hash(source.defects_text),
+                "preset": preset.name,
+                "content of the preset": HASH + text_hash(preset_text(preset)),
+            }
+        return self._conditions[key]
+
+
+@cache
+def _code_of_mho() -> Fingerprint:
+    """Return the hash of mho's own code and data; of once in a process, which does not see what changes afterwards."""
+    digest = hashlib.sha256()
+    for path in sorted(_HOUSE.rglob("*")):
+        place = path.relative_to(_HOUSE)
+        if place.parts[0] in _WITHOUT_BEARING or "__pycache__" in place.parts or not path.is_file():
+            continue
+        digest.update(f"{place.as_posix()} {file_hash(path)}\n".encode())
+    return {"version of mho": mho_version(), "code of mho": HASH + digest.hexdigest()}
+
+
+def differences(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return what differs between two fingerprints, each in a few words."""
+    found = []
+    for name in sorted(then.keys() | now.keys(), key=lambda one: (one in _LAST, one)):
+        was, is_now = then.get(name, "nothing"), now.get(name, "nothing")
+        if was == is_now:
+            continue
+        what = f"the {name}"
+        match was.startswith(HASH), is_now.startswith(HASH):
+            case True, True:
+                of_file = name.startswith(PARAMETER)
+                found.append(f"{f'the file of {name}' if of_file else what} has changed")
+            case True, False:
+                found.append(f"{what} was a file and is {is_now}")
+            case False, True:
+                found.append(f"{what} was {was} and is a file")
+            case _:
+                found.append(f"{what} was {was} and is {is_now}")
+    return found
+
+
+def fingerprint_text(found: Mapping[str, str]) -> str:
+    """Return a fingerprint as a run file keeps it."""
+    return json.dumps(found, ensure_ascii=False, sort_keys=True)
+
+
+def recorded_fingerprint(file: RunFile) -> Fingerprint:
+    """Return the fingerprint that a run file keeps, as far as the file itself does not show another one.
+
+    What was read when the run began counts, not what was expected.
+    """
+    try:
+        found = json.loads(file.provenance.get("fingerprint", "{}"))
+    except ValueError:
+        found = {}
+    if not (isinstance(found, dict) and all(isinstance(one, str) for one in found.values())):
+        found = {}
+    texts = {"bench file": file.bench, "chip map": file.chip, "list of defects": file.defects}
+    if file.source:
+        texts["source of the procedure"] = file.source
+    read = {name: HASH + text_hash(text) for name, text in texts.items()}
+    read |= {f"{PARAMETER}{name}": HASH + digest for name, digest in file.input_hashes.items()}
+    return found | read | {"seed": str(file.seed), "version of the procedure": file.version}
+
 
 if TYPE_CHECKING:
     from mho.workers import Workers
@@ -34,7 +210,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Task:
+class CampaignTask:
     """One run of a campaign.
 
     Attributes
@@ -43,6 +219,8 @@ class Task:
         What it depends on.
     planned_runs : int
         How many runs its plan has.
+    labels : Labels
+        Sample, operator and project of its runs.
     """
 
     planned: PlannedRun
@@ -51,6 +229,7 @@ class Task:
     tries: int
     fingerprint: Fingerprint
     planned_runs: int
+    labels: Labels = field(default_factory=Labels)
 
     def provenance(self) -> dict[str, str]:
         """Return what its run file keeps of the campaign."""
@@ -61,7 +240,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Share:
+class CampaignShare:
     """The part of a plan's runs that one of several processes carries out: every `of`-th run, from the `number`-th on."""
 
     number: int = 1
@@ -72,10 +251,10 @@ class Share:
         return (run - self.number) % self.of == 0
 
 
-WHOLE = Share()
+WHOLE = CampaignShare()
 
 
-def parse_share(text: str) -> Share:
+def parse_share(text: str) -> CampaignShare:
     """Return the share that ``K/N`` names; the whole for "".
 
     Raises
@@ -96,7 +275,7 @@ def parse_share(text: str) -> Share:
         raise InputError(
             f"--share is {text!r}; give K/N, the K-th of N shares, such as 3/10: K is from 1 to N"
         )
-    return Share(int(number), int(of))
+    return CampaignShare(int(number), int(of))
 
 
 class Campaign:
@@ -104,7 +283,7 @@ class Campaign:
 
     The folder holds ``plan.toml``, ``runs/<number>.h5`` and ``table.parquet``. The run files say what is
     done: a campaign that is carried out again in its folder repeats no finished run. What every run depends on is
-    what it is when the campaign is made, see `mho.running.fingerprint`.
+    what it is when the campaign is made, see `mho.running.campaign`.
 
     Parameters
     ----------
@@ -113,8 +292,10 @@ class Campaign:
         Made if need be.
     tries : int
         How often a run that fails is tried in all.
-    share : Share
+    share : CampaignShare
         The runs that are carried out here; others may carry out the others in the same folder at the same time.
+    labels : Labels, optional
+        Of its runs; by default those of the user's environment.
 
     Raises
     ------
@@ -123,7 +304,15 @@ class Campaign:
         holds another plan.
     """
 
-    def __init__(self, plan: Plan, folder: Path, *, tries: int = 2, share: Share = WHOLE) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        folder: Path,
+        *,
+        tries: int = 2,
+        share: CampaignShare = WHOLE,
+        labels: Labels | None = None,
+    ) -> None:
         self._inputs = Inputs()
         self._inputs.take_up(plan.runs)
         for planned in plan.runs:
@@ -136,24 +325,25 @@ class Campaign:
         self.plan, self.folder, self.share = plan, folder, share
         self.table = folder / "table.parquet"
         self._tries = tries
+        self._labels = Labels.from_environment() if labels is None else labels
 
     def __len__(self) -> int:
         """Return how many runs its share has."""
         return sum(self.share.has(planned.number) for planned in self.plan.runs)
 
-    def tasks(self) -> Iterator[Task]:
+    def tasks(self) -> Iterator[CampaignTask]:
         """Every run of its share, in the order of the plan; those without a seed get one that is always the same."""
         for planned in self.plan.runs:
             if self.share.has(planned.number):
                 yield self._task(planned)
 
-    def _task(self, planned: PlannedRun) -> Task:
+    def _task(self, planned: PlannedRun) -> CampaignTask:
         seed = planned.seed
         if seed is None:
             seed = int(np.random.SeedSequence(planned.number).generate_state(1)[0])
         path = (self.folder / "runs" / f"{planned.number:06}.h5").resolve()
         depends_on = self._inputs.fingerprint(planned, seed)
-        return Task(planned, seed, path, self._tries, depends_on, len(self.plan.runs))
+        return CampaignTask(planned, seed, path, self._tries, depends_on, len(self.plan.runs), self._labels)
 
     @cached_property
     def finished_before(self) -> Mapping[int, Row]:
@@ -166,7 +356,7 @@ class Campaign:
         """
         return self._rows_of_files(self.share, Status.FINISHED)
 
-    def _rows_of_files(self, share: Share, *statuses: Status) -> dict[int, Row]:
+    def _rows_of_files(self, share: CampaignShare, *statuses: Status) -> dict[int, Row]:
         there = set(os.listdir(self.folder / "runs"))
         rows = {}
         for planned in self.plan.runs:
@@ -264,7 +454,7 @@ def _keep_plan(plan: Plan, folder: Path) -> None:
         raise InputError(f"{folder} cannot be used: {error.strerror}; choose another --output") from None
 
 
-def carry_out(task: Task) -> Row:
+def carry_out(task: CampaignTask) -> Row:
     """Carry out one run and describe its outcome; one that another process finishes meanwhile is only described.
 
     Raises
@@ -290,7 +480,7 @@ def carry_out(task: Task) -> Row:
     return describe_run(task, Status.FAILED, reason, {}, task.tries)
 
 
-def _try(task: Task) -> str:
+def _try(task: CampaignTask) -> str:
     """Carry out one run; return why it failed, "" if it did not."""
     planned = task.planned
     try:
@@ -301,6 +491,7 @@ def _try(task: Task) -> str:
             preset=planned.preset,
             output=task.path,
             provenance=task.provenance(),
+            labels=task.labels,
         )
     except MhoError as error:
         return str(error)
@@ -309,7 +500,7 @@ def _try(task: Task) -> str:
     return ""
 
 
-def _check_unchanged(task: Task) -> None:
+def _check_unchanged(task: CampaignTask) -> None:
     """Raise `ChangedInputError` when what a run reads is not what it was when the campaign began."""
     number, host = task.planned.number, socket.gethostname()
     try:
@@ -323,7 +514,7 @@ def _check_unchanged(task: Task) -> None:
         )
 
 
-def _finished_elsewhere(task: Task, attempt: int) -> Row | None:
+def _finished_elsewhere(task: CampaignTask, attempt: int) -> Row | None:
     """Describe the run if its file says *finished*; else put that file out of the way, once nobody writes it any more."""
     _wait_for_writer(task.path)
     finished = _row_of_file(task, (Status.FINISHED,), attempt)
@@ -360,7 +551,7 @@ def _put_aside(path: Path) -> None:
     path.rename(aside)
 
 
-def _row_of_file(task: Task, statuses: tuple[Status, ...], attempt: int = 0) -> Row | None:
+def _row_of_file(task: CampaignTask, statuses: tuple[Status, ...], attempt: int = 0) -> Row | None:
     """Describe the run if its file has one of these statuses; None if there is no such file.
 
     Raises
@@ -390,7 +581,12 @@ def _row_of_file(task: Task, statuses: tuple[Status, ...], attempt: int = 0) -> 
 
 
 def describe_run(
-    task: Task, status: Status, reason: str, summary: Mapping[str, Any], attempt: int, conclusion: str = ""
+    task: CampaignTask,
+    status: Status,
+    reason: str,
+    summary: Mapping[str, Any],
+    attempt: int,
+    conclusion: str = "",
 ) -> Row:
     """Return the row of a run: what was planned, how it ended, and the plain numbers of its summary.
 

@@ -9,7 +9,7 @@ from benchmarks import two_stage
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.matrix_files import to_real
 from mho.chip_maps.multiply_encoding import encode_multiply
-from mho.procedures.equations.as_published.two_stage import LEAF, place_beside
+from mho.procedures.equations.as_published import LEAF, place_beside
 from mho.procedures.equations.planning.block_solve_plan import plan_block_solve
 
 
@@ -18,6 +18,7 @@ def inverted():
     return two_stage.as_published("arrays", 1)
 
 
+@pytest.mark.thorough
 def test_the_error_after_ten_cycles_is_the_published_one(inverted):
     assert len(inverted.errors) == 10
     assert inverted.errors[-1] < 2.0 * two_stage.PAPER
@@ -65,6 +66,7 @@ def test_blocks_and_exact_products_share_no_cell_of_one_multiplying_array():
     assert len(set(cells)) == len(cells)
 
 
+@pytest.mark.thorough
 def test_a_solve_with_its_residual_in_float64_is_not_limited_by_that():
     assert two_stage.by_solve("gcr", 1) < 1e-12
 

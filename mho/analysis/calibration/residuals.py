@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtri, ndtri
 
 from mho.analysis.calibration.transitions import Sequences
-
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 CELLS, PULSES = 24, 300  # that are looked at
 TOGETHER = 8  # pulses: what is computed of them stays in the cache
@@ -33,7 +32,7 @@ FARTHEST = 3.0  # deviations: what is farther out counts as this far
 FAR = 2.5  # times the largest that is expected: a law that is right but for details remains below
 
 
-class Model(Protocol):
+class ResidualModel(Protocol):
     """A likelihood of pulses, as far as residuals need it."""
 
     def recentre(self, values: Mapping[str, float]) -> None:
@@ -75,7 +74,7 @@ class Misfit:
 
 def misfit(
     kind: str,
-    model: Callable[[Sequences, Mapping[str, float]], Model],
+    model: Callable[[Sequences, Mapping[str, float]], ResidualModel],
     pulses: Sequences,
     fixed: Mapping[str, float],
     values: Mapping[str, float],

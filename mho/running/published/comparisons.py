@@ -9,14 +9,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.running.published.ensemble import Setup
 from mho.running.published.paper_numbers import PublishedExperiment, PublishedNumber, published_numbers
 from mho.running.published.rejection import Rejection
 from mho.runs import Figure, Table
-
-Floats = NDArray[np.float64]
 
 SHARES = (0.05, 0.5, 0.95)
 """Of the chips, below the three numbers by which an ensemble is told."""
@@ -26,7 +24,7 @@ Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Compared:
+class PublishedComparison:
     """One number on the chips beside the published one.
 
     Attributes
@@ -62,7 +60,7 @@ class Compared:
         published: PublishedNumber,
         number: int = 0,
         value: float | None = None,
-    ) -> Compared:
+    ) -> PublishedComparison:
         """Compare what chips (N,) came to with a published number, its only one unless `value` says which."""
         values = np.asarray(found, np.float64).ravel()
         beside = published.one if value is None else value
@@ -91,12 +89,12 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ExperimentOutcome:
     """What came of one experiment.
 
     Attributes
     ----------
-    rows : tuple of Compared
+    rows : tuple of PublishedComparison
     tables : mapping
         Columns of the run file's tables, by table.
     rejection : Rejection or None
@@ -109,7 +107,7 @@ class Outcome:
         What is not told, and why.
     """
 
-    rows: tuple[Compared, ...] = ()
+    rows: tuple[PublishedComparison, ...] = ()
     tables: Mapping[str, Mapping[str, ArrayLike]] = field(default_factory=dict)
     rejection: Rejection | None = None
     seen: tuple[float, float] | None = None
@@ -151,5 +149,5 @@ class Experiment(ABC):
         """Figures of the run file."""
 
     @abstractmethod
-    def carry_out(self, setup: Setup, tell: Tell) -> Outcome:
+    def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:
         """Carry it out on the chips of a set-up."""

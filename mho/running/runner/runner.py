@@ -1,18 +1,28 @@
-"""The runner of one bench: takes job after job from the queue, and runs and supervises each in its own process."""
+"""The runner of one bench: takes job after job from the queue, and runs and supervises each in its own process.
+
+Resources of a serving runner: the lock of its bench, its socket, its signal handlers, and its listeners.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 import queue
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
-from dataclasses import replace
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
 
 from mho.errors import BenchError, MhoError, QueueError, recorded_name
+from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import is_real, read_bench_texts
 from mho.procedures import stream
 from mho.procedures.origin import bench_key
@@ -27,9 +37,9 @@ from mho.running.queue.progress import Pace
 from mho.running.queue.store import GO_ON, Queue
 from mho.running.runner.messages import (
     EMERGENCY,
-    Assignment,
     Command,
     Event,
+    JobAssignment,
     JobChanged,
     QueueChanged,
     Request,
@@ -37,18 +47,119 @@ from mho.running.runner.messages import (
     State,
 )
 from mho.running.runner.orphans import wait_for_worker
-from mho.running.runner.outcome import JobOutcome, found, told
-from mho.running.runner.rendezvous import Rendezvous
-from mho.running.runner.server import Asked
-from mho.running.runner.service import EndRequested, RunnerService
-from mho.running.runner.worker_process import Child, ChildEnded, ChildMessage, Grace
+from mho.running.runner.outcome import JobOutcome, recorded_outcome, reported_outcome
+from mho.running.runner.rendezvous import Rendezvous, RunnerAddress
+from mho.running.runner.server import ClientRequest, ControlServer
+from mho.running.runner.worker_process import Child, ChildEnded, ChildMessage, StopTimeouts
 from mho.running.safety_statement import left_live
 from mho.running.trust import runs_foreign_code
 from mho.runs.liveness import birth_of
 from mho.toml import load_toml
 
+
+@dataclass(frozen=True)
+class EndRequested:
+    """A request that the runner ends."""
+
+    reason: str
+
+
+class RunnerService:
+    """Context that makes a process the runner of a bench.
+
+    Parameters
+    ----------
+    place : Rendezvous
+    bench : str
+        For messages.
+    listeners : sequence of callables
+        Called with each announcement, in the announcing thread.
+
+    Attributes
+    ----------
+    inbox : queue.SimpleQueue
+        All incoming events: those of workers, requests of clients (`server.ClientRequest`), and `EndRequested`.
+
+    Raises
+    ------
+    QueueError
+        On entering, when there is another runner, or no socket can be created.
+    """
+
+    def __init__(
+        self, place: Rendezvous, bench: str, listeners: Sequence[Callable[[Event], None]] = ()
+    ) -> None:
+        self.inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._place, self._bench, self._listeners = place, bench, tuple(listeners)
+        self._server: ControlServer | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(self._alone())
+            stack.enter_context(self._ended_by_signals())
+            stack.callback(self._place.withdraw)
+            self._place.withdraw()  # what a killed runner left: its secret is not that of the next one at this address
+            listener = self._place.listen()
+            card = self._place.publish(listener)
+            self._server = stack.enter_context(ControlServer(listener, card.secret, self.inbox))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def announce(self, event: Event) -> None:
+        """Send an event to all clients that watch and all listeners."""
+        if self._server is not None:
+            self._server.announce(event)
+        for listener in self._listeners:
+            listener(event)
+
+    def end(self, reason: str) -> None:
+        """Request the runner to end; from any thread, and from a signal handler."""
+        self.inbox.put(EndRequested(reason))  # a SimpleQueue takes it even in the middle of its own `put`
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self._place.prepare()
+        lock = FileLock(self._place.lock, mode=0o600)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise self._taken(self._place.card()) from None
+        except OSError as error:
+            raise QueueError(f"the lock {self._place.lock} cannot be had: {error.strerror}") from None
+        try:
+            card = self._place.card()
+            if card is not None and card.pid != os.getpid() and card.lives():
+                raise self._taken(card)  # the lock file was removed
+            yield
+        finally:
+            lock.release()
+
+    def _taken(self, card: RunnerAddress | None) -> QueueError:
+        holder = f"process {card.pid}" if card else "another process"
+        return QueueError(
+            f"bench {self._bench!r} has a runner already ({holder}); command it with `mho queue`, or end it"
+        )
+
+    def _ended_by_signals(self) -> AbstractContextManager[object]:
+        if threading.current_thread() is not threading.main_thread():
+            return nullcontext()
+
+        def end(number: int, frame: FrameType | None) -> None:
+            self.end(f"the runner received {signal.Signals(number).name}")
+
+        # Ignored signals stay ignored: with `nohup` the runner is to outlive its terminal.
+        wanted = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+        return HandledSignals(dict.fromkeys(wanted, end))
+
+
 LOOK = 0.2  # s between looks into the queue, which other processes change
-GRACE = Grace()
+STOP_TIMEOUTS = StopTimeouts()
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +173,7 @@ class Runner:
         The queue's file.
     bench : str
         Packaged name or bench file; only jobs for it are taken.
-    grace : Grace
+    grace : StopTimeouts
     listeners : sequence of callables
         Called with all that is announced, in this thread.
     """
@@ -72,7 +183,7 @@ class Runner:
         path: Path,
         bench: str = "simulated",
         *,
-        grace: Grace = GRACE,
+        grace: StopTimeouts = STOP_TIMEOUTS,
         listeners: Sequence[Callable[[Event], None]] = (),
     ) -> None:
         self.bench = bench_key(bench)
@@ -113,7 +224,7 @@ class Runner:
     def _serve(self, drain: bool, once: bool) -> str:
         with self._presence:
             try:
-                self._settle_leftovers()
+                self._recover_orphaned_jobs()
                 self._presence.announce(self.state())
                 while not self._ending:
                     if self._safing_asked:
@@ -136,7 +247,7 @@ class Runner:
                 return self._writes.lane.reason
             finally:
                 if self._worker is not None:  # the queue failed, and is no longer served
-                    self._worker.hang_up()
+                    self._worker.close_stdin()
 
     def end(self, reason: str) -> None:
         """Request `serve` to abort its job and return; a second call does not wait for a safe point. For any thread."""
@@ -182,13 +293,17 @@ class Runner:
                 self._settle(begun, JobOutcome(JobStatus.FAILED, trouble, safe=True, error=error))
             return
         self._job, self._worker, self._pace, self._state = begun, worker, Pace(job.estimate), "running"
-        worker.tell(Assignment(job.order, run, job.id, begun.attempts, job.resume_of, after, same_chip))
+        worker.tell(JobAssignment(job.order, run, job.id, begun.attempts, job.resume_of, after, same_chip))
         self._tell_job(job.id)
         self._presence.announce(self.state())  # it may be long before the job says anything of itself
         self._wait_for(worker)
         self._worker = None
         done = worker.done
-        outcome = told(done) if done else found(run, worker.how_it_ended(), self._why_asked(worker, begun))
+        outcome = (
+            reported_outcome(done)
+            if done
+            else recorded_outcome(run, worker.exit_description(), self._why_asked(worker, begun))
+        )
         if worker.children:
             self._say("WARNING", f"job {job.id} left processes that could use the bench, and they were ended")
             outcome = replace(outcome, safe=False, confirmed=None)
@@ -205,7 +320,7 @@ class Runner:
 
     def _dismiss(self, worker: Child) -> None:
         """End a worker that got no assignment, and wait until it and all processes that it started are gone."""
-        worker.hang_up()
+        worker.close_stdin()
         self._wait_for(worker)
 
     def _settle(self, job: Job, outcome: JobOutcome) -> None:
@@ -247,7 +362,7 @@ class Runner:
                     "`mho queue`, or end it"
                 )
 
-    def _settle_leftovers(self) -> None:
+    def _recover_orphaned_jobs(self) -> None:
         """Settle first the jobs of a runner that was killed, and make safe a bench that it left live."""
         left = self._queue.jobs(self.bench, ACTIVE)
         if self._queue.lane(self.bench).unsafe and not left:
@@ -255,21 +370,27 @@ class Runner:
         for job in left:
             self._say("WARNING", f"job {job.id} was left by a runner that is gone")
             end = wait_for_worker(job, self._family, self._grace.orphan, self._attend)
-            self._settle(job, found(job.run, end, job.reason))
+            self._settle(job, recorded_outcome(job.run, end, job.reason))
 
     def _read_back(self, job: Job, outcome: JobOutcome) -> JobOutcome:
         """Return how a job ended that had code of the user's own, whose word on the bench is not taken: it is read back."""
-        found = self._make_safe_apart()
-        trouble = left_live(self.bench, found)
+        read_back = self._make_safe_apart()
+        trouble = left_live(self.bench, read_back)
         if not trouble:
-            return replace(outcome, confirmed=found.confirmed)
-        if not found.safe:
-            self._hold_unsafe(found)
+            return replace(outcome, confirmed=read_back.confirmed)
+        if not read_back.safe:
+            self._hold_unsafe(read_back)
         else:
             self._say("CRITICAL", f"job {job.id}: {trouble}")
         self._state = "idle"
         reason = "; ".join(filter(None, (outcome.reason, trouble)))
-        return replace(outcome, reason=reason, safe=found.safe, confirmed=found.confirmed, live=found.live)
+        return replace(
+            outcome,
+            reason=reason,
+            safe=read_back.safe,
+            confirmed=read_back.confirmed,
+            live=read_back.live,
+        )
 
     def _make_safe_apart(self) -> Safed:
         """Make the bench safe from a new process, and attend meanwhile."""
@@ -328,7 +449,7 @@ class Runner:
                 self._hear(item.event)
             elif isinstance(item, ChildEnded):
                 item.child.ended = True
-            elif isinstance(item, Asked):
+            elif isinstance(item, ClientRequest):
                 self._answer(item)
             elif isinstance(item, EndRequested):
                 self._wind_up(item.reason)
@@ -372,7 +493,7 @@ class Runner:
 
     # --- commands ---
 
-    def _answer(self, asked: Asked) -> None:
+    def _answer(self, asked: ClientRequest) -> None:
         try:
             self._obey(asked.request)
             asked.answer.set_result(self.state())

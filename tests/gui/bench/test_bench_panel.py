@@ -12,9 +12,7 @@ from queue_runners import Desk, running, served_bench
 
 from mho import run
 from mho.gui.bench.facts import in_units, margin, read_facts
-from mho.gui.bench.instruments import NEVER, UNTOLD
-from mho.gui.bench.panel import BenchPanel
-from mho.gui.bench.trees import CONNECTION, KNOWN, OUTPUT
+from mho.gui.bench.panel import CONNECTION, KNOWN, NEVER, OUTPUT, UNTOLD, BenchPanel
 from mho.gui.session.bench_safety import SafetyVerdict, Use
 from mho.gui.session.session import Session
 from mho.instruments import open_bench
@@ -171,6 +169,7 @@ def test_the_check_opens_each_instrument_in_a_process_of_its_own(panel: BenchPan
     )
 
 
+@pytest.mark.thorough
 def test_an_output_that_somebody_left_on_is_never_shown_as_off(
     session: Session, tmp_path: Path, real_solve: Path, qtbot
 ) -> None:

@@ -13,10 +13,11 @@ from mho.gui.experiments.panel import ExperimentsPanel
 from mho.gui.experiments.parameter_form import ParameterForm
 from mho.gui.experiments.procedure_list import NAME, ProcedureOffer
 from mho.gui.session.session import Session
-from mho.gui.widgets.output_window import OutputWindow
+from mho.gui.widgets import OutputWindow
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Procedure
 from mho.running.queue import Order, Queue
+from mho.runs import Labels
 
 SOON = 20_000  # ms
 
@@ -299,12 +300,12 @@ def test_a_run_goes_on_with_the_chip_of_a_job_or_of_a_run_file(
     assert max(panel.session.jobs, key=lambda job: job.id).order.after == "#1"
 
     path = str(tmp_path / "program.h5")
-    monkeypatch.setattr("mho.gui.experiments.conditions.QFileDialog.getOpenFileName", lambda *_: (path, ""))
+    monkeypatch.setattr("mho.gui.experiments.panel.QFileDialog.getOpenFileName", lambda *_: (path, ""))
     chip.setCurrentIndex(chip.count() - 1)
     chip.activated.emit(chip.count() - 1)
     assert (panel.order().after, chip.currentText()) == (path, "as program.h5 left it")
     qtbot.waitUntil(lambda: "there is no run file" in panel.estimate.text(), timeout=SOON)
-    monkeypatch.setattr("mho.gui.experiments.conditions.QFileDialog.getOpenFileName", lambda *_: ("", ""))
+    monkeypatch.setattr("mho.gui.experiments.panel.QFileDialog.getOpenFileName", lambda *_: ("", ""))
     chip.setCurrentIndex(chip.count() - 1)
     chip.activated.emit(chip.count() - 1)
     assert panel.order().after is None
@@ -447,3 +448,30 @@ def test_a_group_is_shown_when_its_switch_is_on(qtbot) -> None:
     assert form.fields["width"].isVisible()
     assert form.values() == {"pulsed": True}
     assert offer.words(form.values()) == ["--pulsed"]
+
+
+def test_labels_are_those_of_the_user_and_of_a_job_that_waits(
+    session: Session, panel: ExperimentsPanel, qtbot
+) -> None:
+    """What is filled in from a run or another job is for a new run, of who sits here now."""
+    line = panel.conditions.label_lines
+    line["operator"].setText("Lu, Bo")
+    choose(panel, "read", qtbot)
+    with Queue(session.queue_path) as queue:
+        queue.add(Order("read", {"rows": "0:3"}, labels=Labels("die 1", "Keller, Anna")))
+    qtbot.waitUntil(lambda: bool(session.jobs), timeout=SOON)
+    panel._fill_last()
+    assert panel.order().parameters["rows"] == "0:3"
+    assert panel.order().labels == Labels(operator="Lu, Bo")
+    edit_first(panel, qtbot)
+    assert panel.order().labels == Labels("die 1", "Keller, Anna")
+    line["sample"].setText("die 2")
+    panel.buttons.change.click()
+    qtbot.waitUntil(lambda: session.jobs[0].order.labels.sample == "die 2", timeout=SOON)
+
+
+def test_a_label_that_cannot_be_kept_is_said_before_a_job_is_made(panel: ExperimentsPanel, qtbot) -> None:
+    choose(panel, "read", qtbot)
+    panel.conditions.label_lines["project"].setText("x" * 201)
+    assert panel.estimate.text() == "the project has 201 characters; give a name of at most 200"
+    assert not panel.buttons.queue.isEnabled()

@@ -19,8 +19,7 @@ from repository import ROOT
 from system_packages import browser, needs_browser
 
 from mho.errors import InputError
-from mho.gui.watch import WatchServer
-from mho.gui.watch.state import MOST_ENDED, look
+from mho.gui.watch import MOST_ENDED, WatchServer, look
 from mho.running.queue import JobStatus, Queue
 from mho.running.runner.rendezvous import Rendezvous
 from mho.running.runner.server import WATCHERS
@@ -131,6 +130,7 @@ def test_a_runner_that_does_not_answer_is_not_taken_for_none(server, tmp_path):
     assert "no runner" not in shown
 
 
+@pytest.mark.thorough
 def test_however_many_watch_the_page_says_how_the_runner_stands(server, tmp_path):
     desk = Desk(tmp_path / "queue.sqlite")
     desk.add(order())
@@ -247,6 +247,7 @@ def test_many_readers_at_once(server, tmp_path):
     assert found == [200] * 12
 
 
+@pytest.mark.thorough
 def test_pictures_follow_the_run(server, writer, tmp_path):
     writer.tell("half")
     first = re.search(r"map\.png\?(\w+)", text(server))[1]
@@ -257,6 +258,7 @@ def test_pictures_follow_the_run(server, writer, tmp_path):
     assert "RUNNING" in text(server)
 
 
+@pytest.mark.thorough
 def test_the_command_serves_until_ctrl_c(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "mho", "watch", "--port", "0", "--runs", str(tmp_path)],
@@ -288,6 +290,7 @@ ALONE = (  # without these it asks for its maker's hosts, and waits
 )  # fmt: skip
 
 
+@pytest.mark.thorough
 @needs_browser
 def test_a_browser_shows_it_and_keeps_it_fresh(server, tmp_path, monkeypatch):
     looks = []
@@ -298,8 +301,8 @@ def test_a_browser_shows_it_and_keeps_it_fresh(server, tmp_path, monkeypatch):
             run_samples.whole_run(tmp_path / "second.h5", title="<i>second</i>")
         return look(folder)
 
-    monkeypatch.setattr("mho.gui.watch.server.look", look_while_another_run_is_made)
-    monkeypatch.setattr("mho.gui.watch.server.FRESH", 0.0)
+    monkeypatch.setattr("mho.gui.watch.look", look_while_another_run_is_made)
+    monkeypatch.setattr("mho.gui.watch.FRESH", 0.0)
     run_samples.whole_run(tmp_path / "run.h5", title="first")
     command = [
         browser(), *ALONE, f"--user-data-dir={tmp_path / 'profile'}",

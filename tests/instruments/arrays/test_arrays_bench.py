@@ -21,15 +21,15 @@ from mho.errors import BenchError, InputError, LimitError
 from mho.instruments import ArrayBench, Cell, Pulse, open_bench
 from mho.instruments.arrays.laboratory import CellPositions
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.instruments.checks.checking import check_bench
+from mho.instruments.checks import check_bench
 from mho.instruments.opening.safing import make_bench_safe
 from mho.instruments.simulated.physics.cells.cells import STUCK_OFF, STUCK_ON
 from mho.instruments.simulated.physics.chip import ArrayGeometry
-from mho.instruments.simulated.physics.wires.wires import WiredBlock
+from mho.instruments.simulated.physics.wires import WiredBlock
 from mho.procedures import Program, Read, Solve
 from mho.procedures.cells.programming import array_programming
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate
 from mho.running.rehearsal import rehearse
@@ -71,6 +71,7 @@ def assert_alike(preset: str, chips: int, solves: int) -> None:
     assert not apart, preset
 
 
+@pytest.mark.thorough
 def test_cells_products_inverses_and_solves_are_distributed_as_at_the_wire():
     assert_alike("quiet", chips=1, solves=3)
 
@@ -426,6 +427,7 @@ def test_there_are_no_instruments_to_check():
         check_bench("arrays")
 
 
+@pytest.mark.thorough
 def test_it_is_rehearsed_with_instruments():
     rehearsal = rehearse(Program(digits=np.array([[1, 2]])), "arrays", seed=1)
     assert rehearsal.finished

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import pyvisa
+from daily import daily
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.instruments import Bench, Cell, Pulse, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
-from mho.instruments.simulated.generators.running_waveforms import Waveform
-from mho.instruments.simulated.generators.stored_waveforms import Excursion
+from mho.instruments.simulated.generators import Excursion, Waveform
 from mho.instruments.simulated.physics.cells.cells import FORMED, STUCK_ON, VIRGIN
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
@@ -234,7 +234,7 @@ HELD = {  # what is sent to which instrument, and the path that it goes by
 
 
 @pytest.mark.parametrize("preset", ["ideal", "relaxing"])
-@pytest.mark.parametrize("source", HELD)
+@pytest.mark.parametrize("source", daily(HELD, 1))
 @pytest.mark.parametrize(
     ("volts", "seconds", "status"),
     [

@@ -12,9 +12,8 @@ from mho.analysis.imports import import_table
 from mho.procedures import Form, Program, Response, Solve, Switching
 from mho.running import run
 from mho.running.calibrating import Check, check_runs, save_checks
+from mho.running.calibrating.checks import measured_run, repeat
 from mho.running.calibrating.compared_numbers import _edges, _grouped
-from mho.running.calibrating.measured import measured_run
-from mho.running.calibrating.replicas import repeat
 from mho.runs import RunFile
 
 DRAWS = 40
@@ -103,6 +102,7 @@ def test_edges_hold_all_values_below_zero_too() -> None:
         assert sum(len(one) for one in _grouped(_edges(many), many, many)) == len(many)
 
 
+@pytest.mark.thorough
 def test_the_chips_own_preset_passes_on_a_whole_program_run(tmp_path: Path) -> None:
     path = tmp_path / "program.h5"
     digits = np.random.default_rng(4).integers(0, 4, (12, 12))

@@ -20,7 +20,7 @@ from mho.instruments.simulated.physics.blocks import pieces
 from mho.instruments.simulated.physics.cells.cells import FORMED, STUCK_OFF, STUCK_ON, VIRGIN, CellArray
 from mho.instruments.simulated.physics.cells.preset_files import cell_preset
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset, parameters
-from mho.instruments.simulated.physics.cells.switching.pulse_effects import at_least, at_most
+from mho.instruments.simulated.physics.cells.switching import at_least, at_most
 
 ALL = slice(None)
 IDEAL, QUIET, PKU, RELAXING = (CELL_PRESETS[n] for n in ("ideal", "quiet", "pku", "relaxing"))
@@ -455,7 +455,7 @@ def test_the_page_shows_the_presets_as_they_are():
     specification = importlib.util.spec_from_file_location("make_cell_figures", docs / "make_cell_figures.py")
     script = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(script)
-    page = (docs / "cells.md").read_text(encoding="utf-8")
+    page = (docs / "presets.md").read_text(encoding="utf-8")
     for row in script.parameters():
         assert "| " + " | ".join(row) + " |" in page, "run docs/make_cell_figures.py"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from daily import daily
 from scipy.integrate import quad
 from scipy.stats import norm, truncnorm
 
@@ -12,10 +13,8 @@ from mho.chip_maps.chip import load_chip_map, parse_chip_map
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import Block
-from mho.procedures.cells.programming.strategies.landing import best_aim, beyond
-from mho.procedures.cells.programming.strategies.model import Model
-from mho.procedures.cells.programming.strategies.population import Population
+from mho.procedures.cells.programming.record import Block
+from mho.procedures.cells.programming.strategies.model import Model, Population, best_aim, beyond
 from mho.procedures.cells.programming.strategy import SET
 from mho.procedures.stream import NullStream
 
@@ -137,7 +136,7 @@ def test_it_takes_no_more_pulses_than_write_verify(preset):
     assert pulses("model") < 1.02 * pulses("asap")
 
 
-@pytest.mark.parametrize(("name", "levels"), [("stanford-arrays", 4), ("stanford35-arrays", 8)])
+@pytest.mark.parametrize(("name", "levels"), daily([("stanford-arrays", 4), ("stanford35-arrays", 8)], 1))
 def test_it_programs_cells_that_switch_at_thresholds_with_the_settings_of_their_chip(name, levels):
     def outcome(strategy: str) -> tuple[float, float]:
         with open_bench(name, seed=3) as bench:

@@ -15,7 +15,7 @@ from mho.errors import Aborted
 from mho.instruments import Bench, Cell, open_bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.pulse_energy import pulse_energy
-from mho.procedures.cells.programming.record.blocks import KINDS, PULSES, Block, BlockMaps
+from mho.procedures.cells.programming.record import KINDS, PULSES, Block, BlockMaps
 
 CHIP = load_chip_map("reference")
 LEVELS = CHIP.level_scale()
@@ -145,6 +145,7 @@ def test_progress_and_images_follow_the_work(monkeypatch: pytest.MonkeyPatch):
     assert len(conductances) > 2  # while it happens, not only before and after
 
 
+@pytest.mark.thorough
 def test_the_images_of_two_runs_with_one_seed_are_the_same():
     def images() -> list[tuple[str, np.ndarray, float]]:
         notes = Notes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -16,11 +17,9 @@ from mho.errors import InputError, LimitError
 from mho.instruments.arrays import ArrayBench
 from mho.instruments.bench_file import BenchSource, load_bench_file
 from mho.instruments.opening import open_simulated
-from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import Block
-from mho.procedures.cells.programming.verify.group_reads import GroupReads
-from mho.procedures.cells.programming.verify.patterns import conductances, reading_patterns
-from mho.procedures.cells.programming.verify.read_noise import noise_warning, read_noise
+from mho.procedures.cells.programming.programmer import Programmer, noise_warning, read_noise
+from mho.procedures.cells.programming.record import Block
+from mho.procedures.cells.programming.verify import GroupReads, conductances, reading_patterns
 from mho.procedures.stream import NullStream
 from mho.runs import RunFile
 
@@ -107,7 +106,7 @@ def test_the_noise_of_the_readout_is_that_of_the_bench_file(bench):
     assert quiet.std() < 0.05e-6
 
 
-@pytest.mark.parametrize("bench", ["simulated", "arrays"])
+@pytest.mark.parametrize("bench", daily(["simulated", "arrays"], ["arrays"]))
 @pytest.mark.parametrize("verify", ["verify=row", "verify=hadamard, verify_reads=16", "verify_reads=3"])
 def test_cells_are_programmed_by_every_verify(bench, verify, tmp_path):
     program = Program(digits=DIGITS, write_verify=verify, passes=4)
@@ -152,6 +151,7 @@ def share_in_window(settings: WriteVerifySettings) -> tuple[float, float]:
     return float(np.mean(shares)), float(np.mean(reads))
 
 
+@pytest.mark.thorough
 def test_hadamard_verify_takes_a_fifth_of_the_reads_for_the_same_share():
     averaged, many = share_in_window(WriteVerifySettings(verify_reads=64))
     patterns, few = share_in_window(WriteVerifySettings(verify="hadamard", verify_reads=64))
