@@ -21,8 +21,7 @@ from mho.instruments.simulated.physics.cells.preset_files import cell_preset
 from mho.procedures import Read, Solve
 from mho.running.execution import evaluate, run
 from mho.runs.writing.appending import Growing
-from mho.runs.writing.streams import RowStream
-from mho.runs.writing.writer import RunWriter
+from mho.runs.writing.writer import RowStream, RunWriter
 
 
 @pytest.fixture
