@@ -37,7 +37,7 @@ from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.multiply.multiply_plan import place_product
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve
-from mho.procedures.equations.planning.loop_places import fitting_kinds, place_loop
+from mho.procedures.equations.planning.loop_choice import fitting_kinds, place_loop
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.equations.solve.programmed_matrix import INVERT_VOLTS, VECTOR_VOLTS
 from mho.procedures.stream import NullStream

@@ -15,7 +15,7 @@ from mho.instruments import Bench
 from mho.procedures.equations.circuits.inversion import loop_inputs
 from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop, LoopOnCells
 from mho.procedures.equations.circuits.second_slice import loop_levels
-from mho.procedures.equations.planning.loop_places import fitting_kinds, place_loop
+from mho.procedures.equations.planning.loop_choice import fitting_kinds, place_loop
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,7 @@ from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply, e
 from mho.procedures.equations.blocks.block_inverse import BlockInverse, BlockPlan
 from mho.procedures.equations.blocks.leaf_refinement import RefinedLeaves
 from mho.procedures.equations.certificates.certificate import norm
-from mho.procedures.equations.planning.drawn_loops import JUDGED_BITS, cycles_around
-from mho.procedures.equations.planning.loop_choice import Loop
+from mho.procedures.equations.planning.loop_choice import JUDGED_BITS, Loop, cycles_around
 
 SPARE = 1.25
 """Times the expected cycles that must lie within the most allowed: the chip at hand may be a worse one than that drawn."""

@@ -17,8 +17,7 @@ from mho.errors import ChipMapError
 from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.circuits.second_slice import loop_levels
-from mho.procedures.equations.planning.loop_choice import Loop, LoopChooser
-from mho.procedures.equations.planning.loop_places import kinds_on
+from mho.procedures.equations.planning.loop_choice import Loop, LoopChooser, kinds_on
 from mho.procedures.equations.planning.resistor_shift import shifted_in_resistors
 
 

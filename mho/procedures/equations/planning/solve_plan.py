@@ -30,8 +30,7 @@ from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.circuits.second_slice import loop_levels
 from mho.procedures.equations.planning.linear_system import Goal
-from mho.procedures.equations.planning.loop_choice import Loop, LoopChooser, Tried
-from mho.procedures.equations.planning.loop_places import fitting_kinds, place_loop
+from mho.procedures.equations.planning.loop_choice import Loop, LoopChooser, Tried, fitting_kinds, place_loop
 from mho.procedures.equations.planning.method_choice import (
     CHOSEN,
     Chosen,

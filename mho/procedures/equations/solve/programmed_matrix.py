@@ -23,7 +23,7 @@ from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.circuits.inversion import AnalogueInverse
 from mho.procedures.equations.circuits.loop_table import record_loop
 from mho.procedures.equations.circuits.products import SlicedProduct
-from mho.procedures.equations.planning.drawn_loops import DrawnLoops
+from mho.procedures.equations.planning.loop_choice import DrawnLoops
 from mho.procedures.equations.planning.method_choice import MethodChoice
 from mho.procedures.equations.planning.solve_plan import SolvePlan
 from mho.procedures.equations.solve.solve_messages import (
