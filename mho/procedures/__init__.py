@@ -58,8 +58,7 @@ from mho.procedures.equations.as_published import (
 )
 from mho.procedures.equations.certificates.enclosure import Enclosure
 from mho.procedures.equations.certificates.enclosure_arb import best_enclosure
-from mho.procedures.equations.circuits.inversion import largest_linear
-from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
+from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells, largest_linear
 from mho.procedures.equations.forecast import DrawnSolve, EnergyModel, SolveForecast, draw_solves, wall_time
 from mho.procedures.equations.held.held_answers import HeldAnswers
 from mho.procedures.equations.held.held_matrix import HeldMatrix
@@ -71,10 +70,10 @@ from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
 from mho.procedures.equations.planning.loop_choice import Tried
 from mho.procedures.equations.planning.method_choice import MethodChoice
+from mho.procedures.equations.solve.answers import Solution
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.equations.solve.solve import Solve
-from mho.procedures.equations.solve.solve_result import Solution
 from mho.procedures.equations.worth import solve_unaided
 from mho.procedures.parameters import (
     BooleanParameter,

@@ -18,10 +18,9 @@ from mho.instruments.bench.cell_connection import REST, CellLines, check_levels,
 from mho.instruments.bench.cell_record import FormingRecord, PulseDamage
 from mho.instruments.bench.guarded_bench import GuardedBench
 from mho.instruments.bench.instruments import BenchInstruments, Simulated
-from mho.instruments.bench.inverse_zero import inverse_zero
 from mho.instruments.bench.protection import Every, Watchdog, every, protect
 from mho.instruments.bench.reconnection import once_more
-from mho.instruments.bench.vectors import Index, OnVectors, Vectors
+from mho.instruments.bench.vectors import Index, OnVectors, Vectors, inverse_zero
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, ReadSettings
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.limits import Limits

@@ -32,8 +32,7 @@ from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.algorithms.batch_refinement import BatchMethod, refine_columns
-from mho.procedures.equations.circuits.inversion import AnalogueInverse
-from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
+from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse, LoopOnCells
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.multiply.multiply_plan import place_product
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve

@@ -27,8 +27,14 @@ import numpy as np
 from mho.array_types import Floats
 from mho.chip_maps.fixed_point import MAX_BITS, FixedPoint
 from mho.chip_maps.preconditioning import Preconditioning
-from mho.procedures.equations.algorithms.directions import ConjugateResiduals, Method, directions, unit_of
-from mho.procedures.equations.algorithms.refinement import Cycle, refine
+from mho.procedures.equations.algorithms.refinement import (
+    ConjugateResiduals,
+    Cycle,
+    Method,
+    directions,
+    refine,
+    unit_of,
+)
 from mho.procedures.equations.certificates.certificate import norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
 

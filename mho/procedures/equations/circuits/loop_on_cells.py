@@ -1,4 +1,4 @@
-"""An inverting loop on its cells: the blocks that hold it, what it inverts once they are programmed, and its circuit.
+"""An inverting loop on its cells: the blocks that hold it, what it inverts once programmed, its circuit, and its use.
 
 What wires leave of the conductances of a block with all its lines in use, from those that were read cell by cell.
 
@@ -9,6 +9,8 @@ cells share drops the current of both. To first order, for currents small beside
 
 with T the current into the end of row k per volt at the end of column j, the other ends at 0 V, and r the resistance of
 wire between neighbouring cells. Bit lines end in front of column 0, source lines in front of row 0.
+
+With the maps of the cells and the chip map it is the whole circuit, as `mho export --spice` writes it.
 """
 
 from __future__ import annotations
@@ -26,9 +28,13 @@ from mho.chip_maps.forecast import damping, loop_eigenvalues, slowest_eigenvalue
 from mho.chip_maps.inverse_encoding import InverseEncoding
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
+from mho.errors import ConvergenceError
 from mho.instruments import Bench
+from mho.instruments.simulated import CLAMP
 from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.circuits.second_slice import SecondSlice
+from mho.procedures.stream import Stream
+from mho.runs import Column, Table
 
 
 def with_all_lines(conductances: ArrayLike, placed: Placement, wire_resistance: float) -> Floats:
@@ -243,3 +249,174 @@ class LoopOnCells:
         array = self.chip.array(block.placement.array)
         ohms = array.wire_resistance if wires else 0.0
         return with_all_lines(read, block.placement.within_segment(array), ohms)
+
+
+AMPLIFIER = (
+    Column("offset", "V", description="standard deviation of the amplifiers' offsets"),
+    Column("gain", description="open loop, at DC"),
+    Column("bandwidth", "Hz", description="gain-bandwidth product"),
+    Column("second_pole", "Hz", description="of the open loop"),
+    Column("slew", "V/s", description="slew rate"),
+    Column("bias_current", "A", description="into the row"),
+    Column("row_capacitance", "F", description="C_in"),
+    Column("feedback_capacitance", "F", description="C_f"),
+)
+"""What a simulated bench knows of its amplifiers; NaN on any other."""
+
+
+def loop_table(chip: ChipMap, rows: int) -> Table:
+    """Return the table of a run whose loops have about so many `rows` together."""
+    return Table(
+        "loop",
+        (
+            Column("time", "s", description="bench time at which its cells were programmed"),
+            Column("number", dtype="u4", description="counted from 0; of bare inversions the matrix"),
+            Column("row", dtype="u2", description="bit line at the amplifier's input"),
+            Column("column", dtype="u2", description="source line that its output drives"),
+            Column(
+                "drives",
+                shape=(len(chip.arrays_for("invert")),),
+                description="what that line gets per volt, on each inverting array of the chip map; 0: not connected",
+            ),
+            Column("input", "S", description="resistor from the input voltage to the row"),
+            Column("diagonal", "S", description="resistor from the output to its own row"),
+            Column("bias", "S", description="resistor from minus the sum of all outputs to the row"),
+            *AMPLIFIER,
+            Column("clamp", "V", description="largest output; NaN where it is not known"),
+        ),
+        signal="diagonal",
+        axis="row",
+        title="circuit around the cells",
+        rows=rows,
+    )
+
+
+def record_loop(bench: Bench, stream: Stream, cells: LoopOnCells, number: int) -> None:
+    """Record loop `number`, whose cells have just been programmed."""
+    encoding, placed = cells.encoding, cells.positive.placement
+    k = encoding.order
+    drives = np.zeros(len(cells.chip.arrays_for("invert")))
+    drives[0] = 1.0
+    if cells.negative is not None:
+        drives[1] = -1.0
+    if cells.second_slice is not None:
+        drives[2:4] = 1.0 / cells.second_slice.ratio, -1.0 / cells.second_slice.ratio
+    with_diagonal = np.arange(k) < encoding.size
+    known = bench.simulated
+    amplifier = {
+        one.name: np.nan if known is None else getattr(known.amplifier, one.name) for one in AMPLIFIER
+    }
+    every = {
+        "time": bench.now(),
+        "number": number,
+        "input": bench.input_conductance,
+        "bias": encoding.bias_conductance(cells.step),
+        **amplifier,
+        "clamp": np.nan if known is None else CLAMP,
+    }
+    stream.record_block(
+        "loop",
+        {
+            "row": placed.rows,
+            "column": placed.columns,
+            "drives": np.tile(drives, (k, 1)),
+            "diagonal": np.where(with_diagonal, encoding.diagonal_conductance(cells.step), 0.0),
+            **{name: np.full(k, value) for name, value in every.items()},
+        },
+    )
+
+
+LADDER = 2.0 ** -np.arange(12)  # input scales played in one exchange
+RAILS = (
+    "the INV loop rails: its outputs sit in the clamps at every input scale; check the programmed cells and the stability "
+    "of the matrix"
+)
+LINEAR = 0.3  # V: outputs up to here are not affected by the +-0.4 V diode clamps
+
+
+def loop_inputs(encoding: InverseEncoding, volts: Floats) -> Floats:
+    """Return the loop's inputs (..., order), V, with `volts` (..., n) at the matrix's rows and none at a bias column's."""
+    inputs = np.zeros((*volts.shape[:-1], encoding.order))
+    inputs[..., : encoding.size] = volts
+    return inputs
+
+
+def largest_linear(outputs: Floats) -> int | None:
+    """Return the first of the outputs (scales, n), V, that are all in their linear range; None where there are none."""
+    linear = np.flatnonzero(np.abs(outputs).max(axis=1) < LINEAR)
+    return int(linear[0]) if linear.size else None
+
+
+class AnalogueInverse:
+    """The programmed inverting loop as a function r -> about A^-1 r.
+
+    Parameters
+    ----------
+    bench : Bench
+    cells : LoopOnCells
+        The programmed loop.
+    full_scale : float
+        Largest input voltage, V.
+
+    Attributes
+    ----------
+    last : tuple of (n,) arrays
+        Input and output of the last inversion, V.
+    clamped : int
+        Number of inversions in which the largest input drove an output out of its linear range, so that a smaller one
+        was used.
+    """
+
+    def __init__(self, bench: Bench, cells: LoopOnCells, full_scale: float) -> None:
+        self._bench, self._cells, self._full_scale = bench, cells, full_scale
+        self.last: tuple[Floats, Floats] = (np.zeros(0), np.zeros(0))
+        self.clamped = 0
+
+    def __call__(self, residual: Floats) -> Floats:
+        """Return A0^-1 r as the circuit computes it.
+
+        The output range is not known beforehand, so one exchange plays r at a ladder of scales and the
+        largest answer outside the clamps is used.
+
+        Raises
+        ------
+        ConvergenceError
+            When even the smallest input drives an output into its clamp: the loop rails.
+        """
+        encoding = self._cells.encoding
+        self._cells.connect(self._bench)
+        n, peak = encoding.size, float(np.abs(residual).max())
+        inputs = loop_inputs(encoding, LADDER[:, None] * (residual / peak * self._full_scale))
+        outputs = self._bench.invert(inputs)
+        best = largest_linear(outputs)
+        if best is None:
+            raise ConvergenceError(RAILS)
+        self.clamped += int(best > 0)
+        self.last = (inputs[best, :n], outputs[best, :n])
+        amperes_per_unit = self._bench.input_conductance * LADDER[best] * self._full_scale / peak
+        return np.asarray(-outputs[best, :n] * (self._cells.step / encoding.unit) / amperes_per_unit)
+
+    def columns(self, residuals: Floats) -> Floats:
+        """Return A0^-1 R of many vectors (n, k) as the circuit computes them; zeros give zeros.
+
+        Each is played at the full scale first, all in one exchange; those whose outputs left their linear range are played
+        again, each time at half the scale. Errors as of one vector.
+        """
+        encoding = self._cells.encoding
+        self._cells.connect(self._bench)
+        peaks = np.abs(residuals).max(axis=0)
+        answers, left = np.zeros_like(residuals), np.flatnonzero(peaks)
+        for scale in LADDER:
+            if not left.size:
+                break
+            volts = (residuals[:, left] / peaks[left]).T * (scale * self._full_scale)
+            outputs = self._bench.invert(loop_inputs(encoding, volts))
+            linear = np.abs(outputs).max(axis=1) < LINEAR  # False of a clamped one, which is NaN
+            siemens = self._bench.input_conductance * scale * self._full_scale / peaks[left[linear]]
+            found = -outputs[linear, : encoding.size] * (self._cells.step / encoding.unit) / siemens[:, None]
+            answers[:, left[linear]] = found.T
+            left = left[~linear]
+            self.clamped += left.size if scale == LADDER[0] else 0
+        if left.size:
+            raise ConvergenceError(RAILS)
+        return answers

@@ -13,7 +13,7 @@ from mho.chip_maps.placement import Placement
 from mho.instruments import ArrayBench, Bench
 from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.algorithms.trim import Trim, fit_trims
-from mho.procedures.equations.circuits.programmed_tile import lines_alone, reading_noise, response_of
+from mho.procedures.equations.circuits.products import lines_alone, reading_noise, response_of
 
 AT_ONCE = 1 << 22  # currents that a calibration plays together, 32 MiB
 IN_CACHE = (

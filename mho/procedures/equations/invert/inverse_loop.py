@@ -12,8 +12,7 @@ from mho.chip_maps.forecast import contraction
 from mho.chip_maps.inverse_encoding import Candidate, InverseEncoding, choose_encoding
 from mho.errors import ChipMapError
 from mho.instruments import Bench
-from mho.procedures.equations.circuits.inversion import loop_inputs
-from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop, LoopOnCells
+from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop, LoopOnCells, loop_inputs
 from mho.procedures.equations.circuits.second_slice import loop_levels
 from mho.procedures.equations.planning.loop_choice import fitting_kinds, place_loop
 

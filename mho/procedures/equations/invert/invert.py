@@ -28,7 +28,7 @@ from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import PULSES_PER_CELL, Block
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
-from mho.procedures.equations.circuits.loop_table import loop_table, record_loop
+from mho.procedures.equations.circuits.loop_on_cells import loop_table, record_loop
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
     check_limits,

@@ -12,7 +12,7 @@ from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.equations.algorithms.effective_bits import effective_bits
 from mho.procedures.equations.algorithms.sum_errors import StraightLine
-from mho.procedures.equations.circuits.inversion import LINEAR
+from mho.procedures.equations.circuits.loop_on_cells import LINEAR
 from mho.procedures.equations.invert.inverse_loop import InverseLoop, ProgrammedLoop
 from mho.procedures.equations.invert.settling import SettlingMeasurement
 from mho.procedures.equations.invert.systems import Systems

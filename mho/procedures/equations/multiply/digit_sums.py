@@ -8,8 +8,7 @@ import numpy as np
 
 from mho.array_types import Floats, Integers
 from mho.procedures.cells.programming.record import Block
-from mho.procedures.equations.circuits.products import REPEATS
-from mho.procedures.equations.circuits.programmed_tile import ConnectsMultiply, ProgrammedTile
+from mho.procedures.equations.circuits.products import REPEATS, ConnectsMultiply, ProgrammedTile
 
 
 class DigitSums:

@@ -22,6 +22,7 @@ from mho.procedures.cells.programming.settings_text import read_settings, settin
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.algorithms.bit_patterns import consecutive_groups
 from mho.procedures.equations.algorithms.sum_errors import ErrorsByActive, StraightLine, exact_up_to
+from mho.procedures.equations.circuits.products import ConnectsMultiply
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
     check_limits,
@@ -30,7 +31,6 @@ from mho.procedures.equations.circuits.programmed_blocks import (
     program,
     wait_at_rest,
 )
-from mho.procedures.equations.circuits.programmed_tile import ConnectsMultiply
 from mho.procedures.equations.multiply.digit_sums import DigitSums
 from mho.procedures.equations.multiply.multiply_measurement import ProductMeasurement
 from mho.procedures.equations.multiply.multiply_plan import Factors, MultiplyPlan, place_product

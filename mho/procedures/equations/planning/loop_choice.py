@@ -21,8 +21,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement, place, shared
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ChipMapError, ConvergenceError
-from mho.procedures.equations.algorithms.directions import Method
-from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS, refine
+from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS, Method, refine
 from mho.procedures.equations.certificates.certificate import WORTH, norm
 
 DRAWS = 6  # inverses with drawn cell errors that a loop is judged by

@@ -25,8 +25,7 @@ from mho.chip_maps.placement import Placement
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ChipMapError, ConvergenceError
 from mho.procedures.cells.programming.record import Block
-from mho.procedures.equations.algorithms.directions import Method
-from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS
+from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS, Method
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.circuits.second_slice import loop_levels
 from mho.procedures.equations.planning.linear_system import Goal

@@ -22,14 +22,13 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.equations.algorithms.directions import Method
+from mho.procedures.equations.algorithms.refinement import Method
 from mho.procedures.equations.algorithms.trim import Trim
 from mho.procedures.equations.blocks.block_inverse import BlockInverse, Operation
 from mho.procedures.equations.blocks.leaf_refinement import RefinedLeaves
 from mho.procedures.equations.blocks.schwarz import Schwarz, SchwarzPlan
 from mho.procedures.equations.circuits.integer_product import IntegerProducts
-from mho.procedures.equations.circuits.inversion import AnalogueInverse
-from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
+from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse, LoopOnCells
 from mho.procedures.equations.circuits.tiles_on_chip import TilesOnChip
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.planning.leaves_on_chip import LeafOnChip, LeavesOnChip

@@ -19,9 +19,8 @@ from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import Block
-from mho.procedures.equations.algorithms.directions import Method
-from mho.procedures.equations.circuits.inversion import AnalogueInverse
-from mho.procedures.equations.circuits.loop_table import record_loop
+from mho.procedures.equations.algorithms.refinement import Method
+from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse, record_loop
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.planning.loop_choice import DrawnLoops
 from mho.procedures.equations.planning.method_choice import MethodChoice

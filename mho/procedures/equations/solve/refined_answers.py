@@ -14,8 +14,7 @@ from mho.array_types import Floats
 from mho.chip_maps.fixed_point import FixedPoint
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
-from mho.procedures.equations.algorithms.directions import Directions, directions
-from mho.procedures.equations.algorithms.refinement import Cycle, refine
+from mho.procedures.equations.algorithms.refinement import Cycle, Directions, directions, refine
 from mho.procedures.equations.certificates.certificate import Certificate, norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.solve.answers import Answer, cycle_row

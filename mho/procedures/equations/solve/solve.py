@@ -29,8 +29,8 @@ from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming.record import PULSES_PER_CELL
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
-from mho.procedures.equations.algorithms.directions import METHODS, Method
-from mho.procedures.equations.circuits.loop_table import loop_table
+from mho.procedures.equations.algorithms.refinement import METHODS, Method
+from mho.procedures.equations.circuits.loop_on_cells import loop_table
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
     check_limits,
@@ -54,8 +54,13 @@ from mho.procedures.equations.planning.least_squares import FORMS
 from mho.procedures.equations.planning.linear_system import PROOFS, Goal, LinearSystem
 from mho.procedures.equations.planning.method_choice import CHOSEN
 from mho.procedures.equations.planning.solve_plan import plan_solve
-from mho.procedures.equations.solve.answers import Answer, record_answer
-from mho.procedures.equations.solve.earlier_answers import answers_table, earlier_answers
+from mho.procedures.equations.solve.answers import (
+    Answer,
+    Solution,
+    answers_table,
+    earlier_answers,
+    record_answer,
+)
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve, solutions_as_sliced
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.equations.solve.programmed_matrix import (
@@ -79,7 +84,6 @@ from mho.procedures.equations.solve.solve_messages import (
     say_taken_over,
     say_what_slices_hold,
 )
-from mho.procedures.equations.solve.solve_result import Solution
 from mho.procedures.equations.solve.solve_tables import (
     PRODUCTS,
     WITHOUT_CHIP,

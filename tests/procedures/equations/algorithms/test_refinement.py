@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from mho.chip_maps.fixed_point import FixedPoint
 from mho.chip_maps.forecast import contraction
 from mho.errors import ConvergenceError
-from mho.procedures.equations.algorithms.directions import directions
-from mho.procedures.equations.algorithms.refinement import STALL_CYCLES, Cycle, refine
+from mho.procedures.equations.algorithms.refinement import STALL_CYCLES, Cycle, directions, refine
 from mho.procedures.equations.certificates.certificate import exact_residual
 
 Floats = np.ndarray
