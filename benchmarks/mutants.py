@@ -265,7 +265,7 @@ SUBJECTS = {
         ("mho/procedures/applications/wireless/detection.py",), ("tests/procedures/applications/wireless",)
     ),
     "forecast": Subject(
-        ("mho/chip_maps/forecast.py", f"{EQUATIONS}/forecast.py", "mho/running/forecasting.py"),
+        ("mho/chip_maps/inverse_encoding.py", f"{EQUATIONS}/forecast.py", "mho/running/forecasting.py"),
         (
             "tests/chip_maps/test_forecast.py",
             "tests/procedures/equations/forecast",

@@ -13,7 +13,7 @@ from typing import Any, cast
 from mho.errors import InputError
 from mho.former_names import current_name
 from mho.procedures.base import Procedure, check_phases, set_parameter
-from mho.procedures.own_code import import_procedure, name_of
+from mho.procedures.origin import import_procedure, name_of
 from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.quantities import parse_quantity
 

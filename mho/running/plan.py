@@ -32,7 +32,7 @@ from mho.input_files import check_ordinary
 from mho.instruments.bench_file import modules_beside
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import accepted, find_procedure, form_of, make_procedure, nearest, plain_value
-from mho.procedures.own_code import names_file
+from mho.procedures.origin import names_file
 from mho.toml import StrictModel, line_of, parse_toml
 
 MOST_RUNS = 1_000_000

@@ -12,8 +12,7 @@ from mho.errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeErr
 from mho.instruments import Bench
 from mho.instruments.bench_file import is_real
 from mho.procedures.base import Procedure
-from mho.procedures.origin import bench_key
-from mho.procedures.own_code import name_of
+from mho.procedures.origin import bench_key, name_of
 from mho.procedures.stream import (
     BenchTaken,
     Control,

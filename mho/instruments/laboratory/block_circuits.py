@@ -20,8 +20,7 @@ from mho.instruments.simulated.physics.circuits.amplifiers import (
 from mho.instruments.simulated.physics.circuits.converters import Converter, mid_tread_range
 from mho.instruments.simulated.physics.circuits.excess_currents import ExcessCurrents, excess_currents
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
-from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics
-from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
+from mho.instruments.simulated.physics.circuits.loop_network import LoopDynamics, LoopNetwork
 from mho.instruments.simulated.physics.circuits.multiply_circuit import MultiplyCircuit
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 from mho.instruments.simulated.physics.wires import WiredBlock

@@ -29,7 +29,7 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.devices import Traffic
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.generators import Playing, Resting, Train, Waveform
-from mho.instruments.simulated.physics.cells.preset_files import cell_preset
+from mho.instruments.simulated.physics.cells.presets import cell_preset
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
 from mho.instruments.simulated.physics.cells.switching import LASTING
 from mho.instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip

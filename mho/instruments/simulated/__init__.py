@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mho.instruments.simulated.physics.cells.preset_files import cell_preset, preset_text
-from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset, cell_preset, preset_text
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
 if TYPE_CHECKING:

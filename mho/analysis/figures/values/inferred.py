@@ -9,8 +9,7 @@ from mho.analysis.figures.values.expressions import Formula
 from mho.analysis.reports.cells import read_chip
 from mho.errors import RunFileError
 from mho.runs import RunFile
-from mho.runs.drawable import Drawable, check_figure
-from mho.runs.figures import RUNS, Figure
+from mho.runs.figures import RUNS, Drawable, Figure, check_figure
 from mho.runs.standard_figures import convergence_figure, cycle_figures, programming_figures
 
 _REFINEMENT = {"cycle", "residual", "relative_error"}

@@ -1,11 +1,18 @@
-"""Splitting a block of cells into pieces of rows that fit the processor's cache."""
+"""Memory of large blocks of cells: in pieces of rows that fit the processor's cache, and in pages that come when written.
+
+NumPy asks for huge pages (2 MB, `MADV_HUGEPAGE`) where an array is large: the first read of one cell would then fill one of
+each process of its noise, 22 MB in all, and take longer than everything else about the read.
+"""
 
 from __future__ import annotations
 
+import math
+import mmap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 Index = Any  # any index of a two-dimensional array
 
@@ -101,3 +108,15 @@ def put_where(new: Sequence[tuple[Any, Any]], index: Index, changed: Any) -> Non
     else:
         for state, value in new:
             state[index] = np.where(changed, value, state[index])
+
+
+LARGE = 1 << 22  # bytes from which NumPy asks for huge pages
+
+
+def zeros_by_page(shape: tuple[int, ...], dtype: DTypeLike = np.float64) -> NDArray[Any]:
+    """Return an array of zeros, as `numpy.zeros`, whose pages are small where the system has memory by the page."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size < LARGE or not hasattr(mmap, "MAP_PRIVATE"):
+        return np.zeros(shape, dtype)
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(memory, dtype).reshape(shape)

@@ -24,8 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.array_types import Floats
 from mho.chip_maps.chip import ChipMap
-from mho.chip_maps.forecast import damping, loop_eigenvalues, slowest_eigenvalue
-from mho.chip_maps.inverse_encoding import InverseEncoding
+from mho.chip_maps.inverse_encoding import InverseEncoding, damping, loop_eigenvalues, slowest_eigenvalue
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.errors import ConvergenceError

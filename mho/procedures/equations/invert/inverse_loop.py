@@ -8,8 +8,7 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.chip_maps.chip import ChipMap
-from mho.chip_maps.forecast import contraction
-from mho.chip_maps.inverse_encoding import Candidate, InverseEncoding, choose_encoding
+from mho.chip_maps.inverse_encoding import Candidate, InverseEncoding, choose_encoding, contraction
 from mho.errors import ChipMapError
 from mho.instruments import Bench
 from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop, LoopOnCells, loop_inputs

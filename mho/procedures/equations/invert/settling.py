@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps.forecast import loop_eigenvalues, slowest_eigenvalue
+from mho.chip_maps.inverse_encoding import loop_eigenvalues, slowest_eigenvalue
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.instruments.simulated import StepResponse

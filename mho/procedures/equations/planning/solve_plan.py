@@ -17,8 +17,13 @@ import numpy as np
 from mho.array_types import Floats, Integers
 from mho.chip_maps.checksums import CheckedTile, checked_tiles, place_checked
 from mho.chip_maps.chip import ArrayMap, ChipMap
-from mho.chip_maps.forecast import contraction, loop_eigenvalues, slowest_eigenvalue
-from mho.chip_maps.inverse_encoding import Candidate, InverseEncoding
+from mho.chip_maps.inverse_encoding import (
+    Candidate,
+    InverseEncoding,
+    contraction,
+    loop_eigenvalues,
+    slowest_eigenvalue,
+)
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
 from mho.chip_maps.placement import Placement

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.chip_maps.fixed_point import FixedPoint
-from mho.chip_maps.forecast import contraction
+from mho.chip_maps.inverse_encoding import contraction
 from mho.errors import ConvergenceError
 from mho.procedures.equations.algorithms.refinement import STALL_CYCLES, Cycle, directions, refine
 from mho.procedures.equations.certificates.certificate import exact_residual

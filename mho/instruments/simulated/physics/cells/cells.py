@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.physics.blocks import is_whole, pieces, put_where, some
+from mho.instruments.simulated.physics.blocks import is_whole, pieces, put_where, some, zeros_by_page
 from mho.instruments.simulated.physics.cells.held_levels import HeldLevel
 from mho.instruments.simulated.physics.cells.noise import ReadNoise, noise_share, white_variance
-from mho.instruments.simulated.physics.cells.pages import zeros_by_page
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.cells.relaxation import (
     ThermalHistory,

@@ -27,8 +27,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from mho.array_types import Floats
-from mho.instruments.simulated.physics.blocks import is_list, is_whole, pieces, stretches
-from mho.instruments.simulated.physics.cells.pages import zeros_by_page
+from mho.instruments.simulated.physics.blocks import is_list, is_whole, pieces, stretches, zeros_by_page
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.cells.relaxation import BOLTZMANN
 

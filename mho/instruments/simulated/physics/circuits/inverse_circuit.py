@@ -19,7 +19,7 @@ from mho.array_types import Floats
 from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, thermal_density
 from mho.instruments.simulated.physics.circuits.converters import Converter
 from mho.instruments.simulated.physics.circuits.excess_currents import ExcessCurrents
-from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics
+from mho.instruments.simulated.physics.circuits.loop_network import LoopDynamics
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
 CLAMPINGS = 100  # rounds of clamping and letting go; a few suffice

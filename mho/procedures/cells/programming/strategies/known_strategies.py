@@ -11,7 +11,7 @@ from mho.procedures.cells.programming.settings_text import settings_in_use
 from mho.procedures.cells.programming.strategies.literature import Asap, Fppv, Gdp, Ispp
 from mho.procedures.cells.programming.strategies.model import Model
 from mho.procedures.cells.programming.strategy import Strategy
-from mho.procedures.own_code import import_own, name_of
+from mho.procedures.origin import import_own, name_of
 
 ENTRY_POINTS = "mho.strategies"
 """Entry-point group of a package's strategies: ``halving = "my_lab.programming:Halving"``."""
