@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -49,6 +48,8 @@ def is_installed() -> bool:
 
     On the path, the folder would hide a user's own modules with the name of one of its links, such as ``analysis.py``.
     """
+    from importlib.metadata import distributions  # which would delay every start
+
     for installed in distributions(name="mho"):
         origin = json.loads(installed.read_text("direct_url.json") or "{}")
         if origin.get("dir_info", {}).get("editable") and origin.get("url") == HOUSE.as_uri():

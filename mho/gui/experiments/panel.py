@@ -22,11 +22,12 @@ from PySide6.QtWidgets import (
 from mho.errors import MhoError
 from mho.gui.experiments.buttons import OrderButtons
 from mho.gui.experiments.conditions import Conditions
-from mho.gui.experiments.orders import expect_at, in_words, is_simulated, known_offers, offer_of
+from mho.gui.experiments.orders import check_of, expect_at, in_words, is_simulated, words_of
 from mho.gui.experiments.parameter_form import ParameterForm
-from mho.gui.experiments.procedure_list import ProcedureOffer, ProceduresList
+from mho.gui.experiments.procedure_list import ProceduresList
 from mho.gui.session.session import Session
 from mho.gui.widgets import theme
+from mho.procedures.manifest import ProcedureEntry, entry_of, known_entries
 
 if TYPE_CHECKING:
     from mho.running.queue import Expected, Order
@@ -48,7 +49,7 @@ class ExperimentsPanel(QWidget):
         self.form: ParameterForm | None = None
         self.expected: Expected | None = None
         self._bad = False  # whether the line of the estimate shows an error
-        self._offers: dict[str, ProcedureOffer] = {}
+        self._offers: dict[str, ProcedureEntry] = {}
         self._asked = 0  # numbers the questions, for only the last one's answer counts
         self._wanted: tuple[str, Mapping[str, Any], Callable[[], None] | None] | None = None
         self._build()
@@ -59,7 +60,7 @@ class ExperimentsPanel(QWidget):
         session.cells_selected.connect(self._take_cells)
         session.bench_changed.connect(self._bench_changed)
         session.bench_changed.connect(lambda: self.conditions.choose_chip(None))  # else the other bench's
-        session.ask(known_offers, self._offer)
+        session.ask(lambda: list(known_entries().values()), self._offer)
 
     def _build(self) -> None:
         self.list = ProceduresList()
@@ -110,7 +111,7 @@ class ExperimentsPanel(QWidget):
 
     # --- which procedure ---
 
-    def _offer(self, offers: list[ProcedureOffer]) -> None:
+    def _offer(self, offers: list[ProcedureEntry]) -> None:
         self._offers = {offer.name: offer for offer in offers}
         self.list.show_offers(offers)
         self._bench_changed(self.session.bench)
@@ -125,7 +126,7 @@ class ExperimentsPanel(QWidget):
             self._wanted = (name, values, then)  # as soon as they are loaded
             return
         if name not in self._offers:
-            self.session.ask(lambda: offer_of(name), lambda offer: self._show_foreign(offer, values, then))
+            self.session.ask(lambda: entry_of(name), lambda offer: self._show_foreign(offer, values, then))
             return
         self.list.select(name)
         self._choose(name)
@@ -145,7 +146,7 @@ class ExperimentsPanel(QWidget):
         self.show_form(order.procedure, order.parameters, then)
 
     def _show_foreign(
-        self, offer: ProcedureOffer, values: Mapping[str, Any], then: Callable[[], None] | None
+        self, offer: ProcedureEntry, values: Mapping[str, Any], then: Callable[[], None] | None
     ) -> None:
         """Show the form of a procedure of the user's own."""
         self._offer([*self._offers.values(), offer])
@@ -159,7 +160,7 @@ class ExperimentsPanel(QWidget):
         if self.form is not None:
             self._place.removeWidget(self.form)
             self.form.deleteLater()
-        self.form = ParameterForm(offer.parameters, offer.judge)
+        self.form = ParameterForm(offer.parameters, check_of(offer))
         self.form.edited.connect(self._edited)
         self._place.addWidget(self.form)
         self.heading.setText(offer.title)
@@ -264,7 +265,7 @@ class ExperimentsPanel(QWidget):
 
     def _words(self) -> list[str]:
         assert self.form is not None
-        return self._offers[self.name].words(self.form.values())
+        return words_of(self._offers[self.name], self.form.values())
 
     def _estimate(self) -> None:
         self._asked += 1

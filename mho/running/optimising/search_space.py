@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError, LimitError
-from mho.procedures.catalogue import nearest
+from mho.procedures.manifest import nearest
 
 Floats = NDArray[np.float64]
 

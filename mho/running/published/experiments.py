@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mho.errors import InputError
-from mho.procedures.catalogue import nearest
+from mho.procedures.manifest import nearest
 from mho.running.published.applications import MIMO_LARGE, MIMO_SMALL, THROUGHPUT
 from mho.running.published.comparisons import Experiment
 from mho.running.published.complex_curves import EIGHT, FOUR

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mho.errors import InputError
 from mho.input_files import check_ordinary
-from mho.procedures.catalogue import nearest
+from mho.procedures.manifest import nearest
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]

@@ -6,7 +6,6 @@ from importlib.metadata import entry_points
 
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
-from mho.procedures.catalogue import nearest
 from mho.procedures.cells.programming.settings_text import settings_in_use
 from mho.procedures.cells.programming.strategies.asap import Asap
 from mho.procedures.cells.programming.strategies.fppv import Fppv
@@ -14,6 +13,7 @@ from mho.procedures.cells.programming.strategies.gdp import Gdp
 from mho.procedures.cells.programming.strategies.ispp import Ispp
 from mho.procedures.cells.programming.strategies.model import Model
 from mho.procedures.cells.programming.strategy import Strategy
+from mho.procedures.manifest import nearest
 from mho.procedures.own_code import import_own, name_of
 
 ENTRY_POINTS = "mho.strategies"
