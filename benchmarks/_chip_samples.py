@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
+from mho.array_types import Floats
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
@@ -15,11 +15,10 @@ from mho.errors import ConvergenceError
 from mho.instruments import Bench, open_bench
 from mho.procedures import Solve
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate
 
-Floats = NDArray[np.float64]
 Samples = Mapping[str, Floats]
 
 SIDE = 14  # rows and columns of the block in the multiplying array

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from mho import confidence
 from mho.analysis.comparisons.effects import cliffs_delta, difference_interval, hedges_g
-from mho.analysis.figures.values.fits import Fit, fit_curve, fit_distribution
+from mho.analysis.figures.fitting import Fit, fit_curve, fit_distribution
 from mho.analysis.figures.values.spatial_correlation import autocorrelation
+from mho.array_types import Floats
 from mho.procedures.cells.extraction.forming_extraction import NEVER, fit_normal, fit_weibull, quantile
 from mho.procedures.cells.extraction.lifetimes import fit_weibull as fit_lifetimes
 from mho.procedures.cells.extraction.response_curve import fit_response
@@ -33,7 +34,6 @@ from mho.procedures.cells.reading.telegraph import dwell_times
 from mho.running.optimising.predictions import Prediction
 from mho.running.optimising.twin import Programming
 
-Floats = NDArray[np.float64]
 Generator = np.random.Generator
 Intervals = tuple[Floats, Floats]
 Statistic = Callable[[Floats], Floats]

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import hilbert, toeplitz
 
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 32)
 SHARES = (0.04, 0.13, 0.16, 0.17, 0.13, 0.13, 0.12, 0.075, 0.035, 0.01)

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import VIRGIN, CellArray
 from mho.instruments.simulated.physics.cells.presets import CellPreset
-
-Floats = NDArray[np.float64]
 
 MEASURED: dict[str, Any] = json.loads(
     (Path(__file__).parent / "measured" / "stanford.json").read_text(encoding="utf-8")

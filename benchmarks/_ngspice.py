@@ -9,15 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.analysis.exports.spice import netlist
-from mho.analysis.exports.spice.loop_circuit import LoopCircuit
+from mho.analysis.exports import spice
+from mho.analysis.exports.spice import LoopCircuit
+from mho.array_types import Floats
 from mho.instruments.simulated import AmplifierBank, InverseCircuit, StepResponse, amplifier_preset
 from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
-from mho.instruments.simulated.physics.wires.wires import WiredBlock
-
-Floats = NDArray[np.float64]
+from mho.instruments.simulated.physics.wires import WiredBlock
 
 NGSPICE = shutil.which("ngspice")
 BAND = 1e-2  # in which outputs have settled, as a share of the largest step
@@ -104,5 +102,5 @@ def measured(text: str, folder: Path) -> Floats:
 
 def both(circuit: LoopCircuit, preset: str, folder: Path) -> tuple[Answers, Answers]:
     """Return what ngspice and our simulation find of a loop."""
-    theirs = in_ngspice(netlist(circuit), folder)
+    theirs = in_ngspice(spice(circuit), folder)
     return theirs, in_simulation(circuit, preset, float(theirs.response.times[-1]))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import parse_chip_map, read_chip_text
-from mho.procedures.cells.programming.record.blocks import PULSES
+from mho.procedures.cells.programming.record import PULSES
 from mho.runs import Layout, Map, RunHeader, RunWriter
 
 SIDE = 1024

@@ -7,20 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.linalg import spsolve
 
-Floats = NDArray[np.float64]
-Index = NDArray[np.int64]
+from mho.array_types import Floats, Integers
 
 
 @dataclass
 class SparseNetwork:
     """Equations of a network, collected as entries; the wire's resistance must be above 0."""
 
-    rows: list[Index] = field(default_factory=list)
-    columns: list[Index] = field(default_factory=list)
+    rows: list[Integers] = field(default_factory=list)
+    columns: list[Integers] = field(default_factory=list)
     values: list[Floats] = field(default_factory=list)
     seconds: float = 0.0  # that the last `solve` took, without the assembly of its matrix
 
@@ -37,7 +36,12 @@ class SparseNetwork:
             self.add(one, other, -np.asarray(conductance))
 
     def block(
-        self, cells: Floats, lines: tuple[Index, Index], resistance: float, bit: Index, source: Index
+        self,
+        cells: Floats,
+        lines: tuple[Integers, Integers],
+        resistance: float,
+        bit: Integers,
+        source: Integers,
     ) -> None:
         """Connect cells and wires between nodes `bit` and `source` (R, C); ends are left open."""
         self.connect(bit, source, cells)
@@ -68,7 +72,12 @@ class SparseBlock:
 
 
 def solve_block(
-    cells: Floats, rows: Index, columns: Index, resistance: float, row_volts: Floats, column_volts: Floats
+    cells: Floats,
+    rows: Integers,
+    columns: Integers,
+    resistance: float,
+    row_volts: Floats,
+    column_volts: Floats,
 ) -> SparseBlock:
     """Solve all nodes of a block for voltages at its ends."""
     nodes = np.arange(2 * cells.size).reshape(2, *cells.shape)
@@ -88,8 +97,8 @@ def solve_block(
 
 def solve_loop(
     arrays: Sequence[tuple[Floats, Floats]],
-    rows: Index,
-    columns: Index,
+    rows: Integers,
+    columns: Integers,
     resistance: float,
     *,
     inputs: Floats,

@@ -19,7 +19,7 @@ from mho.instruments import Bench, Cell, Pulse, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import KINDS, PULSES, Block, BlockMaps
+from mho.procedures.cells.programming.record import KINDS, PULSES, Block, BlockMaps
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RunHeader, RunWriter
 

@@ -23,7 +23,7 @@ from benchmarks.registry import Figure
 from mho.chip_maps.matrix_files import load_matrix
 from mho.instruments import open_bench
 from mho.procedures import Read, Solve
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record import Block
 from mho.running.execution import evaluate
 
 WIRE = "the same on the bench `simulated`"

@@ -18,7 +18,7 @@ from benchmarks import _pyvisa_sim
 from benchmarks._twins import on_rack
 from benchmarks.registry import Figure, installed, median_seconds
 from mho.instruments import open_bench
-from mho.instruments.drivers.agilentb1500_connection import MainframeConnection
+from mho.instruments.drivers.agilentb1500 import MainframeConnection
 from mho.instruments.simulated.agilentb1500.instrument import SimulatedAgilentB1500
 from mho.instruments.simulated.clock import VirtualClock
 

@@ -12,24 +12,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks._chip_samples import program_blocks
 from benchmarks._solves import threads
 from benchmarks.registry import Figure
-from mho.chip_maps.checksums import SHARE, CheckedTile, checked_tiles, place_checked
+from mho.array_types import Integers
+from mho.chip_maps.checksums import SHARE, SUMS, CheckedTile, checked_tiles, place_checked
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.fixed_point import to_fixed_point
-from mho.chip_maps.line_sums import SUMS
 from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.confidence import ratio_interval
 from mho.instruments import open_bench
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.circuits.products import EACH, SlicedProduct
-
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 FOUND, FALSE = 0.999, 1e-4  # wanted: of the wrong integers, and of the shots whose integers are right
 INJECTED = 1_000_000
@@ -41,8 +36,8 @@ CHIP_SIZE, PRODUCTS = 16, 10  # rows of A on a chip, products before and after a
 WAIT = 1e5  # s, a day: cells relax
 VOLTS, CORRECTION_BITS = 0.2, 12
 
-Shots = tuple[CheckedTile, Digits, Digits]
-Fault = Callable[[np.random.Generator, CheckedTile, Digits], Digits]
+Shots = tuple[CheckedTile, Integers, Integers]
+Fault = Callable[[np.random.Generator, CheckedTile, Integers], Integers]
 
 
 def run(repeat: int) -> list[Figure]:
@@ -60,22 +55,22 @@ def run(repeat: int) -> list[Figure]:
 # --- injected ---
 
 
-def _one(rng: np.random.Generator, tile: CheckedTile, shots: Digits) -> Digits:
+def _one(rng: np.random.Generator, tile: CheckedTile, shots: Integers) -> Integers:
     """One integer off by one."""
     return _in_columns(rng, tile, len(shots), np.ones(len(shots), np.int64), 1)
 
 
-def _several(rng: np.random.Generator, tile: CheckedTile, shots: Digits) -> Digits:
+def _several(rng: np.random.Generator, tile: CheckedTile, shots: Integers) -> Integers:
     """Two to eight integers off by up to three."""
     return _in_columns(rng, tile, len(shots), rng.integers(2, 9, len(shots)), 3)
 
 
-def _burst(rng: np.random.Generator, tile: CheckedTile, shots: Digits) -> Digits:
+def _burst(rng: np.random.Generator, tile: CheckedTile, shots: Integers) -> Integers:
     """Noise on all columns."""
     return np.rint(rng.normal(0.0, 1.0, (len(shots), tile.width))).astype(np.int64)
 
 
-def _stuck(rng: np.random.Generator, tile: CheckedTile, shots: Digits) -> Digits:
+def _stuck(rng: np.random.Generator, tile: CheckedTile, shots: Integers) -> Integers:
     """Two cells in a hundred stuck on or off since the calibration."""
     held = tile.digits + np.zeros(tile.digits.shape)
     held[rng.random(held.shape) < 0.01] = TOO_MUCH
@@ -83,19 +78,19 @@ def _stuck(rng: np.random.Generator, tile: CheckedTile, shots: Digits) -> Digits
     return np.rint(shots @ (held - tile.digits)).astype(np.int64)
 
 
-def _weak(rng: np.random.Generator, tile: CheckedTile, shots: Digits) -> Digits:
+def _weak(rng: np.random.Generator, tile: CheckedTile, shots: Integers) -> Integers:
     """A line that is 5 to 50 % weak: all columns are off where it is active."""
     line = rng.integers(len(tile.digits))
     return np.rint(-rng.uniform(0.05, 0.5) * np.outer(shots[:, line], tile.digits[line])).astype(np.int64)
 
 
-def _dead(rng: np.random.Generator, tile: CheckedTile, shots: Digits) -> Digits:
+def _dead(rng: np.random.Generator, tile: CheckedTile, shots: Integers) -> Integers:
     """A line that is not driven: what is left is a right product, of other lines."""
     line = rng.integers(len(tile.digits))
     return -np.outer(shots[:, line], tile.digits[line])
 
 
-def _relaxed(rng: np.random.Generator, tile: CheckedTile, shots: Digits) -> Digits:
+def _relaxed(rng: np.random.Generator, tile: CheckedTile, shots: Integers) -> Integers:
     """Cells off by a normal error of half a digit, all of them."""
     return np.rint(shots @ rng.normal(0.0, 0.5, tile.digits.shape)).astype(np.int64)
 
@@ -111,7 +106,9 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-def _in_columns(rng: np.random.Generator, tile: CheckedTile, shots: int, count: Digits, most: int) -> Digits:
+def _in_columns(
+    rng: np.random.Generator, tile: CheckedTile, shots: int, count: Integers, most: int
+) -> Integers:
     """Return errors of up to `most` in as many columns of each shot, data or check columns."""
     order = rng.random((shots, tile.width)).argsort(axis=1)
     sizes = rng.integers(1, most + 1, order.shape) * rng.choice([-1, 1], order.shape)

@@ -11,27 +11,25 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks._families import Matrix, dominant, gram
 from benchmarks._large_systems import spd
 from benchmarks._solves import threads
 from benchmarks.registry import Figure
+from mho.array_types import Floats
 from mho.chip_maps.chip import parse_chip_map
-from mho.chip_maps.compensation import Pair, largest_ratio, next_targets, represented
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import ArrayBench, open_bench
 from mho.instruments.simulated.physics.sparse_chip import SparseChip
-from mho.instruments.simulated.physics.wires.wires import series_resistance
+from mho.instruments.simulated.physics.wires import series_resistance
 from mho.procedures import Solve
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record import Block
+from mho.procedures.equations.circuits.second_slice import Pair, largest_ratio, next_targets, represented
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate
-
-Floats = NDArray[np.float64]
 
 PRESETS = ("ideal", "pku", "quiet", "relaxing")
 SIDE, SLICES, DIGIT_BITS = 32, (1, 2, 3), 3

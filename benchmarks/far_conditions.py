@@ -10,18 +10,17 @@ from collections.abc import Callable
 from statistics import median
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks._families import conditioned
 from benchmarks._judging import BITS
 from benchmarks.registry import Figure
+from mho.array_types import Floats
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.instruments import open_bench
 from mho.procedures import Goal, LinearSystem, Solve, solve_unaided
 from mho.running.execution import evaluate
-from mho.running.reach.structured_families import general
+from mho.running.reach.families import general
 
-Floats = NDArray[np.float64]
 Cycles = int | None
 """That one solve took; None where it did not converge."""
 

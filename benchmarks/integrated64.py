@@ -20,7 +20,7 @@ from benchmarks.registry import Figure
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
 from mho.running.execution import evaluate
-from mho.running.reach.grids import poisson
+from mho.running.reach.families import poisson
 
 WIRE, ARRAYS = "integrated64", "integrated64-arrays"
 SIZE, LEAF, BITS, MOST_CYCLES = 64, 32, 24, 40

@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks._sparse_network import solve_loop
 from benchmarks.registry import Figure, median_seconds
 from benchmarks.wires import ACCURACY, LEVELS, THREADS, WIRE, deviation, side_by_side
+from mho.array_types import Floats
 from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
-from mho.instruments.simulated.physics.wires.wires import WiredBlock
-
-Floats = NDArray[np.float64]
+from mho.instruments.simulated.physics.wires import WiredBlock
 
 
 def run(repeat: int) -> list[Figure]:

@@ -24,9 +24,8 @@ from benchmarks._measured_cells import (
     variance_parts,
 )
 from benchmarks.registry import Figure
+from mho.array_types import Floats
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
-
-Floats = NDArray[np.float64]
 
 SAMPLES = 200  # of as many devices as were measured
 DEVICES = 4000  # simulated, from which samples are taken

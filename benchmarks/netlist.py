@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks._ngspice import NGSPICE, both, with_amplifier
 from benchmarks.registry import Figure
 from mho import run as run_procedure
-from mho.analysis.exports.spice.loop_circuit import LoopCircuit, read_loop
+from mho.analysis.exports.spice import LoopCircuit, read_loop
 from mho.procedures import Solve
 from mho.runs import RunFile
 

@@ -18,7 +18,7 @@ from benchmarks import _pyvisa_sim
 from benchmarks._pymeasure import PyMeasureBench, recorder
 from benchmarks._steps import PRESET, Replay, Steps, Workplace, workplace
 from benchmarks.registry import Figure, installed
-from mho.procedures.cells.programming.record.blocks import KINDS, PULSES
+from mho.procedures.cells.programming.record import KINDS, PULSES
 
 SIDE = 20  # rows and columns of the block
 TARGET = 2000.0  # steps a second

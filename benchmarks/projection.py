@@ -14,8 +14,8 @@ from benchmarks.settling import FAST, ORDER, SMALLEST, measured
 from mho.analysis.projection import PUBLISHED, PUBLISHED_POINTS, Assumptions, project
 from mho.analysis.projection.model import cost_in_blocks
 from mho.analysis.projection.operations import solve_operations
+from mho.analysis.projection.projecting import settling_time
 from mho.analysis.projection.readings import headline, readings
-from mho.analysis.projection.settling import settling_time
 
 WITHIN = 0.05
 UNITS = {"throughput": "op/s", "energy": "J"}

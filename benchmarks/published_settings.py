@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks._solves import threads
 from benchmarks.registry import Figure
 from mho.chip_maps.inverse_encoding import InverseEncoding
-from mho.procedures.equations.as_published.hp_inv import rounded_loop
+from mho.procedures.equations.as_published import rounded_loop
 from mho.procedures.equations.circuits import inversion
 from mho.running.published import Outcome, Setup
 from mho.running.published.curves import TWELVE, TWENTY_FOUR

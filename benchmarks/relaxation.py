@@ -20,11 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.registry import Figure
+from mho.array_types import Floats
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
-
-Floats = NDArray[np.float64]
 
 MEASURED = Path(__file__).parent / "measured" / "relaxation.json"
 REPLICAS_A_REPEAT = 40

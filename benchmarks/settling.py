@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import ortho_group
 
 from benchmarks.registry import Figure
+from mho.array_types import Floats
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.matrix_files import load_matrix
 from mho.instruments.simulated.physics.circuits.amplifiers import (
@@ -24,8 +24,6 @@ from mho.instruments.simulated.physics.circuits.amplifiers import (
     amplifier_preset,
 )
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
-
-Floats = NDArray[np.float64]
 
 FAST = replace(amplifier_preset("OPA690"), offset=0.0, bias_current=0.0)
 SLOW = replace(amplifier_preset("AD823"), offset=0.0, bias_current=0.0)

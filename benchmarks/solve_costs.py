@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks._solves import threads
 from benchmarks.registry import Figure
+from mho.array_types import Floats
 from mho.instruments import open_bench
 from mho.procedures import Solve
 from mho.procedures.equations.algorithms.directions import METHODS, Method
 from mho.procedures.equations.algorithms.refinement import refine
 from mho.procedures.equations.certificates.certificate import exact_residual, norm
 from mho.running.execution import evaluate
-
-Floats = NDArray[np.float64]
 
 SIZE, OTHER_SIZES = 16, (4, 64)
 SYSTEMS_A_REPEAT = 8

@@ -17,6 +17,7 @@ from scipy.stats import t as students
 
 from benchmarks._solves import threads
 from benchmarks.registry import Figure
+from mho.array_types import Floats
 from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
@@ -26,10 +27,8 @@ from mho.instruments.arrays import CellPositions
 from mho.instruments.bench_file import BenchSource, load_bench_file
 from mho.instruments.simulated.physics.cells.cells import STUCK_ON
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.stream import NullStream
-
-Floats = NDArray[np.float64]
 
 CASES = {  # bench and preset, by name
     "pku": ("arrays", "pku"),

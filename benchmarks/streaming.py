@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from benchmarks import _following as following
 from benchmarks._pymeasure import recorder
 from benchmarks.registry import Figure, median_seconds
-from mho.procedures.cells.programming.record.blocks import PULSES
+from mho.procedures.cells.programming.record import PULSES
 from mho.procedures.stream import Stream
 from mho.runs import Column, Layout, Map, RunFile, RunHeader, RunWriter, Status, Table
 

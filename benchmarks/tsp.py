@@ -15,7 +15,7 @@ from benchmarks.registry import Figure, median_seconds
 from mho.instruments.drivers.keithley707b import Keithley707B
 from mho.instruments.drivers.keithley2636b import Keithley2636B
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keithley707b.instrument import SimulatedKeithley707B
+from mho.instruments.simulated.keithley707b import SimulatedKeithley707B
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
 
 QUERIES, READS, POINTS, SWITCHES = 5000, 2000, 100_000, 500

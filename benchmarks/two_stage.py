@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from benchmarks._solves import PRESET, seeds
 from benchmarks.registry import Figure
+from mho.array_types import Complexes
 from mho.chip_maps.matrix_files import to_real
 from mho.instruments import open_bench
 from mho.procedures import Solve
-from mho.procedures.equations.as_published.two_stage import LEAF, AllAnalogue, refine_on_chip
+from mho.procedures.equations.as_published import LEAF, AllAnalogue, refine_on_chip
 from mho.running.execution import evaluate
 
 ARRAYS, WIRE = "arrays", "simulated"
@@ -32,9 +33,6 @@ BITS, CYCLES = 24, 10
 PAPER = 1e-7
 MOST = 2.0 * PAPER  # "about 1e-7": a factor of 2, as the other published errors are judged by
 METHODS = ("plain", "gcr")
-
-Complex = NDArray[np.complex128]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def run(repeat: int) -> list[Figure]:
     ]
 
 
-def channel_gram(seed: int) -> Complex:
+def channel_gram(seed: int) -> Complexes:
     """Return H^H H / 128 of a complex Gaussian channel, (8, 8)."""
     rng = np.random.default_rng(seed)
     parts = rng.standard_normal((2, ANTENNAS, USERS))

@@ -29,7 +29,7 @@ from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench, Cell, open_bench
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import PULSES, Block, BlockMaps
+from mho.procedures.cells.programming.record import PULSES, Block, BlockMaps
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RunHeader, RunWriter
 

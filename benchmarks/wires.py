@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 
 from benchmarks._sparse_network import SparseBlock, solve_block
 from benchmarks.registry import Figure, installed, median_seconds
-from mho.instruments.simulated.physics.wires.nodal_solver import NodalSolver
-from mho.instruments.simulated.physics.wires.wires import WiredBlock, port_matrix
+from mho.array_types import Floats
+from mho.instruments.simulated.physics.wires import NodalSolver, WiredBlock, port_matrix
 
-Floats = NDArray[np.float64]
 Result = TypeVar("Result")
 
 WIRE = 1.73  # ohm between neighbouring cells, the reference chip

@@ -15,7 +15,7 @@ from PySide6.QtCore import QSettings
 from PySide6.QtTest import QTest
 
 import mho.gui as gui
-from mho.gui.widgets import theme
+from mho.gui import widgets
 from mho.gui.window.main_window import MainWindow
 from mho.running.queue import Answer, JobStatus, Order, Policy, Queue
 
@@ -39,14 +39,14 @@ def grab_main_window(pictures: Path) -> None:
         _wait(lambda: _progress(window, running) > MOST)
         _grab(window, pictures / "window-bench.png")
         form.form.fields["bits"].show_value("24")
-        theme.choose("dark")
+        widgets.choose("dark")
         window.show_panel("Solve")
         window.show_panel("Queue")
         _wait(lambda: _status(window, running) is JobStatus.FINISHED)
         _wait(lambda: session.runner is not None and bool(session.runner.total))
         session.open_run(next(job.run for job in session.jobs if job.id == running and job.run))
         _grab(window, pictures / "window-dark.png")
-        theme.choose("system")
+        widgets.choose("system")
 
 
 @contextmanager

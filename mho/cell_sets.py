@@ -9,13 +9,11 @@ import zlib
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
+from mho.array_types import Booleans
 from mho.errors import MhoError
 from mho.toml import StrictModel, parse_toml
-
-Mask = NDArray[np.bool_]
 
 MOST_LINES = 4096
 """Rows or columns of an array, at most."""
@@ -43,14 +41,14 @@ class PackedCells(StrictModel):
     bits: str
 
     @classmethod
-    def of(cls, array: str, mask: Mask) -> PackedCells:
+    def of(cls, array: str, mask: Booleans) -> PackedCells:
         """Pack a mask (rows, columns)."""
         bits = base64.b64encode(zlib.compress(np.packbits(mask).tobytes(), 6)).decode()
         rows, columns = mask.shape
         return cls(array=array, rows=rows, columns=columns, cells=int(mask.sum()), bits=bits)
 
     @property
-    def mask(self) -> Mask:
+    def mask(self) -> Booleans:
         """The mask (rows, columns)."""
         count = self.rows * self.columns
         packed = _unpacked(self.bits, -(-count // 8))
@@ -116,7 +114,7 @@ def united(*sets: Iterable[PackedCells]) -> tuple[PackedCells, ...]:
     ValueError
         For an array of two sizes.
     """
-    masks: dict[str, Mask] = {}
+    masks: dict[str, Booleans] = {}
     for one in (one for cells in sets for one in cells):
         before = masks.setdefault(one.array, np.zeros((one.rows, one.columns), bool))
         if before.shape != (one.rows, one.columns):

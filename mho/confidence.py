@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
+
 Ends = tuple[Any, Any]
 """Lower and upper ends: arrays, or numbers where there is one sample."""
 Scale = Literal["linear", "log", "correlation"]

@@ -121,8 +121,8 @@ def test_every_file_and_module_that_is_named_exists(name: str) -> None:
 
 
 def test_the_check_of_names_can_fail() -> None:
-    assert is_there("mho/gui/window/stop.py")
-    assert is_there("window/stop.py")
+    assert is_there("mho/gui/window/main_window.py")
+    assert is_there("window/main_window.py")
     assert not is_there("gui/stop.py")
     assert is_importable("mho.runs.RunFile")
     assert not is_importable("mho.runs.run_reader.RunFile")

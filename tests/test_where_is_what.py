@@ -86,8 +86,8 @@ def test_the_twelve_tasks_are_counted_right_and_their_files_are_there() -> None:
 
 
 def test_a_name_that_is_not_there_is_found_out() -> None:
-    assert "StopButton" in names_in(ROOT / "mho/gui/window/stop.py")
-    assert "GoButton" not in names_in(ROOT / "mho/gui/window/stop.py")
+    assert "StopButton" in names_in(ROOT / "mho/gui/window/main_window.py")
+    assert "GoButton" not in names_in(ROOT / "mho/gui/window/main_window.py")
     assert "Queue.next" in names_in(ROOT / "mho/running/queue/store.py")
     assert "Queue.previous" not in names_in(ROOT / "mho/running/queue/store.py")
     assert "tolerance" in names_in(ROOT / "mho/chip_maps/maps/reference.toml")

@@ -13,7 +13,7 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import VIRGIN, CellArray
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
-from mho.procedures.cells.programming.strategies.asap import Asap
+from mho.procedures.cells.programming.strategies.literature import Asap
 
 Floats = NDArray[np.float64]
 Row = tuple[str, str, str, str]  # quantity, preset, measured, source

@@ -13,8 +13,7 @@ from benchmarks import relaxation as benchmark
 from docs.cell_figures.bench import ALL, COLOURS, MICRO, Floats, Row, formed, save
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray
-from mho.instruments.simulated.physics.cells.noise.flicker import FlickerNoise
-from mho.instruments.simulated.physics.cells.noise.read_noise import noise_share
+from mho.instruments.simulated.physics.cells.noise import FlickerNoise, noise_share
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
 
 

@@ -17,6 +17,25 @@ and Abraham, IEEE Trans. Comput. C-33, 518 (1984); weighted ones: Jou and Abraha
 
 Which integers are wrong, and whether they are a check column's own, is told by `line_sums`. Check columns of so few bits
 cannot: each syndrome that is laid on them is one that 1 in P patterns of wrong data have as well.
+
+Exact checksums of a tile's lines, kept as numbers, which clear right data and correct up to two wrong integers.
+
+Line i of a tile has the sums
+
+    h[i, k] = sum over j of x[j]^k d[i, j]    modulo p,    k = 0 to 3,
+
+of its digits d[i, j], with another x[j] for each column. They are computed once, as the digits are cut into tiles. For
+the integers y[j] of a set of active lines,
+
+    t[k] = sum over j of x[j]^k y[j]  -  sum over active i of h[i, k]    modulo p
+
+is 0 when all are right. That is the syndrome of a Reed-Solomon code over the integers modulo the prime p: any four
+columns of x[j]^k are independent (they form a Vandermonde matrix), so that up to four wrong integers never leave t at 0,
+and two different patterns of up to two wrong ones never have the same t, whatever they are wrong by, short of p. (Reed
+and Solomon, J. SIAM 8, 300 (1960).)
+
+One shot takes four additions for each active line, and no product: far less than its integers would, which have as many
+additions in each column.
 """
 
 from __future__ import annotations
@@ -26,14 +45,95 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Booleans, Integers
 from mho.chip_maps.chip import ArrayMap
-from mho.chip_maps.line_sums import LineSums, line_sums
 from mho.chip_maps.placement import Placement, place_tiles
 from mho.errors import ChipMapError
 
-Digits = NDArray[np.int64]
+MODULUS = 8191  # p, a prime: four sums fill a word of 52 bits
+ROOT = 17  # primitive root; its powers, unlike 1, 2, 3, ..., have no sums in common with small factors
+SUMS = 4  # two for each integer that is located
+REACH = 12  # digits, largest error that is corrected: that of a cell stuck on
+
+
+@dataclass(frozen=True, eq=False)
+class LineSums:
+    """Checksums of the lines of a tile.
+
+    Attributes
+    ----------
+    sums : (lines, SUMS) array
+        h.
+    powers : (columns, SUMS) array
+        x[j]^k modulo p.
+    """
+
+    sums: Integers
+    powers: Integers
+
+    def difference(self, integers: Integers, shots: Integers) -> Integers:
+        """Return t, (shots, SUMS): zeros where integers (shots, columns) are those of patterns (shots, lines)."""
+        return np.asarray((integers @ self.powers - shots @ self.sums) % MODULUS)
+
+    def locate(self, difference: Integers) -> tuple[Integers, Booleans]:
+        """Return the errors of up to two integers that explain each difference.
+
+        Returns
+        -------
+        errors : (shots, columns) array
+            By how much each integer is too large; zeros where they are not located.
+        located : (shots,) array of bool
+            Whether two integers or fewer, off by at most `REACH`, explain it.
+        """
+        first, second = np.triu_indices(len(self.powers), 1)
+        node = self.powers[:, 1]
+        apart = _inverse(node[second] - node[first])
+        plain, weighted = difference[:, :1], difference[:, 1:2]
+        # Two of the four equations give the errors of a pair, the other two tell whether it is that pair.
+        later = (weighted - node[first] * plain) * apart % MODULUS
+        pair = np.stack([(plain - later) % MODULUS, later])
+        pair -= MODULUS * (pair > MODULUS // 2)
+        explained: Booleans = np.all(np.abs(pair) <= REACH, axis=0)
+        for power in range(2, SUMS):
+            both = pair[0] * self.powers[first, power] + pair[1] * self.powers[second, power]
+            explained &= (both - difference[:, [power]]) % MODULUS == 0
+        errors: Integers = np.zeros((len(difference), len(self.powers)), np.int64)
+        shot, which = np.nonzero(explained)  # a single error is one of several pairs, with the same errors
+        errors[shot, first[which]] = pair[0, shot, which]
+        errors[shot, second[which]] = pair[1, shot, which]
+        return errors, np.any(explained, axis=1) | ~np.any(difference, axis=1)
+
+
+def line_sums(digits: Integers) -> LineSums:
+    """Sum the digits (lines, columns) of a tile's data columns.
+
+    Raises
+    ------
+    ChipMapError
+        When there are more columns than the modulus tells apart.
+    """
+    columns = digits.shape[1]
+    if columns >= MODULUS:
+        raise ChipMapError(
+            f"{columns} columns cannot be told apart modulo {MODULUS}; cut them into tiles of fewer"
+        )
+    nodes = np.array([pow(ROOT, column, MODULUS) for column in range(columns)], np.int64)
+    powers = np.ones((columns, SUMS), np.int64)
+    for power in range(1, SUMS):
+        powers[:, power] = powers[:, power - 1] * nodes % MODULUS
+    return LineSums(digits @ powers % MODULUS, powers)
+
+
+def _inverse(numbers: Integers) -> Integers:
+    """Return 1/number modulo p, as number^(p - 2)."""
+    result, square, left = np.ones_like(numbers), numbers % MODULUS, MODULUS - 2
+    while left:
+        if left & 1:
+            result = result * square % MODULUS
+        square, left = square * square % MODULUS, left >> 1
+    return result
+
 
 SHARE = 0.15  # of the data columns, that the check columns may be
 FEWEST_BITS, MOST_BITS = (
@@ -63,7 +163,7 @@ class ChecksumCode:
     """
 
     modulus: int
-    weights: Digits
+    weights: Integers
     line_weight: int
     reach: int
     base: int
@@ -74,7 +174,7 @@ class ChecksumCode:
         """Number of data columns."""
         return len(self.weights) - self.checks
 
-    def encode(self, digits: Digits) -> Digits:
+    def encode(self, digits: Integers) -> Integers:
         """Return the check columns' digits (lines, checks) of the data columns' (lines, columns)."""
         if digits.shape[1] != self.columns:
             raise ChipMapError(
@@ -84,7 +184,7 @@ class ChecksumCode:
         residues = (digits @ self.weights[: self.columns] + self.line_weight) % self.modulus
         return residues[:, None] // self.base ** np.arange(self.checks) % self.base
 
-    def syndrome(self, integers: Digits, lines: Digits) -> Digits:
+    def syndrome(self, integers: Integers, lines: Integers) -> Integers:
         """Return 0 for shots whose integers agree with their checksum.
 
         Parameters
@@ -128,7 +228,7 @@ def checksum_code(columns: int, checks: int, digit_bits: int = 3) -> ChecksumCod
     return ChecksumCode(modulus, np.concatenate([weights[1:], places]), int(weights[0]), reach, base, checks)
 
 
-def _separate(modulus: int, reach: int, count: int, given: Digits) -> Digits | None:
+def _separate(modulus: int, reach: int, count: int, given: Integers) -> Integers | None:
     """Return `count` weights whose multiples up to `reach` differ from each other's and from those of `given`."""
     multiples = np.concatenate([np.arange(1, reach + 1), -np.arange(1, reach + 1)])
     taken = np.zeros(modulus, dtype=bool)
@@ -182,7 +282,7 @@ class CheckedTile:
     """
 
     first: int
-    digits: Digits
+    digits: Integers
     code: ChecksumCode
 
     @cached_property
@@ -196,7 +296,7 @@ class CheckedTile:
         return int(self.digits.shape[1])
 
 
-def checked_tiles(digits: Digits, width: int, digit_bits: int = 3) -> tuple[CheckedTile, ...]:
+def checked_tiles(digits: Integers, width: int, digit_bits: int = 3) -> tuple[CheckedTile, ...]:
     """Cut columns into tiles of at most `width` columns with check columns, as even as can be.
 
     Check columns are at most `SHARE` of the data columns in all, but as many in each tile as hold `FEWEST_BITS`.

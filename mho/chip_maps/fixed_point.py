@@ -6,12 +6,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.errors import InputError
-
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
 
 MAX_BITS = 52  # a double holds 53 bits: more would be lost in the conversion
 PEAKS = (1e-250, 1e250)  # range of the largest magnitude in which scale and unit are normal doubles
@@ -32,7 +29,7 @@ class FixedPoint(NamedTuple):
         The represented real numbers.
     """
 
-    integers: Digits
+    integers: Integers
     bits: int
     scale: float
     values: Floats
@@ -88,7 +85,7 @@ class FixedPointColumns(NamedTuple):
         The represented real numbers.
     """
 
-    integers: Digits
+    integers: Integers
     bits: int
     scales: Floats
     values: Floats
@@ -116,7 +113,7 @@ def slice_count(bits: int, digit_bits: int = 3) -> int:
     return -(-bits // digit_bits)
 
 
-def slice_digits(integers: Digits, slices: int, digit_bits: int = 3) -> Digits:
+def slice_digits(integers: Integers, slices: int, digit_bits: int = 3) -> Integers:
     """Split non-negative integers into digits, most significant first.
 
     Returns
@@ -135,7 +132,7 @@ def slice_digits(integers: Digits, slices: int, digit_bits: int = 3) -> Digits:
     return (integers[None] >> shifts.reshape(-1, *[1] * integers.ndim)) & ((1 << digit_bits) - 1)
 
 
-def join_digits(digits: Digits, digit_bits: int = 3) -> Digits:
+def join_digits(digits: Integers, digit_bits: int = 3) -> Integers:
     """Join digit slices (most significant first); digits may exceed their range."""
     result = np.zeros(digits.shape[1:], dtype=np.int64)
     for digit in digits:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 POLE_RATIO = (
     4.0  # unity-gain frequency over second pole, amplifier and row together; the reference board has about 2

@@ -20,14 +20,12 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.chip_maps.forecast import contraction, damping, loop_eigenvalues, slowest_eigenvalue
 from mho.chip_maps.levels import Levels
 from mho.errors import ConvergenceError
 
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
 Kind = Literal["bias", "differential", "bias resistors"]
 
 KINDS: tuple[Kind, ...] = ("bias", "differential")
@@ -77,8 +75,8 @@ class InverseEncoding:
 
     kind: Kind
     size: int
-    positive: Digits
-    negative: Digits | None
+    positive: Integers
+    negative: Integers | None
     unit: float
     diagonal: float
     bias: float = 0.0

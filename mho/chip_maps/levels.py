@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mho.array_types import Floats
 from mho.errors import ChipMapError
-
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
 
 PARTS = 20  # of a digit, of targets without rounding: an eighth of a level's usual spread
 

@@ -11,12 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.chip_maps.fixed_point import MAX_BITS, FixedPoint, slice_count, slice_digits, to_fixed_point
-
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -38,8 +35,8 @@ class MultiplyEncoding:
     """
 
     fixed: FixedPoint
-    digits: Digits
-    output: Digits
+    digits: Integers
+    output: Integers
     weight: Floats
     offset: float = 0.0
 
@@ -132,7 +129,7 @@ def group_lines(
     sigmas: float = 5.0,
     reading: Floats | float = 0.0,
     spare: float = 0.0,
-) -> list[Digits]:
+) -> list[Integers]:
     """Group input lines so that any binary pattern within a group gives exact integers.
 
     A column's sum is off by the sum of its active cells' errors. Lines are added to a group while, in

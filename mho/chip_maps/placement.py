@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Integers
 from mho.chip_maps.chip import ArrayMap
 from mho.errors import ChipMapError
-
-Index = NDArray[np.int64]
 
 EVERY = slice(None)
 
@@ -21,8 +20,8 @@ class Placement:
     """A block of digits on an array: physical rows and columns, in the block's own order."""
 
     array: str
-    rows: Index
-    columns: Index
+    rows: Integers
+    columns: Integers
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -35,7 +34,7 @@ class Placement:
             return self
         return Placement(self.array, self.rows % array.segment, self.columns % array.segment)
 
-    def cells(self) -> tuple[Index, Index]:
+    def cells(self) -> tuple[Integers, Integers]:
         """Physical row and column of every cell of the block, each (rows, columns)."""
         rows, columns = np.meshgrid(self.rows, self.columns, indexing="ij")
         return rows, columns
@@ -113,7 +112,7 @@ def place_tiles(array: ArrayMap, rows: int, columns: int, width: int) -> tuple[P
     return tuple(tiles)
 
 
-def free_places(array: ArrayMap, rows: int, columns: int) -> Iterator[tuple[Index, Index]]:
+def free_places(array: ArrayMap, rows: int, columns: int) -> Iterator[tuple[Integers, Integers]]:
     """Yield the lines of blocks of one size that lie within segments, share no cell, and hold no bad one.
 
     With spare lines a block goes around bad cells; without, its lines are neighbours, and a place with a bad cell is left
@@ -179,10 +178,10 @@ class GoodLines:
         Those that were given up.
     """
 
-    rows: Index
-    columns: Index
-    dropped_rows: Index
-    dropped_columns: Index
+    rows: Integers
+    columns: Integers
+    dropped_rows: Integers
+    dropped_columns: Integers
 
     def hold(self, rows: int, columns: int) -> bool:
         """Return whether a block of this size fits."""
@@ -261,7 +260,7 @@ def _regions(array: ArrayMap, rows: int, columns: int) -> Iterator[tuple[slice, 
             yield slice(top, top + size), slice(left, left + size)
 
 
-def _some(lines: Index, shown: int = 5) -> str:
+def _some(lines: Integers, shown: int = 5) -> str:
     """Return line numbers in words, the first few of many."""
     more = f" and {len(lines) - shown} more" if len(lines) > shown else ""
     return ", ".join(map(str, lines[:shown].tolist())) + more

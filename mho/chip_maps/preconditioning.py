@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 SWEEPS = 20
 """Most sweeps of equilibration; Ruiz's converges in a few, and powers of two stop changing before."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from PySide6.QtCore import QCoreApplication, QSettings
     from PySide6.QtWidgets import QApplication, QWidget
 
-    from mho.gui.run_window.run_window import RunWindow
+    from mho.gui.run_window import RunWindow
     from mho.gui.window.main_window import MainWindow
 
 INTERRUPTED = 130  # exit code of a program ended by Ctrl-C
@@ -36,7 +36,7 @@ def open_run_window(path: str | os.PathLike[str]) -> RunWindow:
 
     The window says why a file cannot be read, and shows the run as soon as it can be read.
     """
-    from mho.gui.run_window.run_window import RunWindow
+    from mho.gui.run_window import RunWindow
 
     window = RunWindow(path)
     window.show()

@@ -6,11 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
+from mho.array_types import Floats, Integers
 
 
 class Cell(NamedTuple):
@@ -25,8 +21,8 @@ class CellPositions(NamedTuple):
     """Cells of one array, by their lines: rows and columns, (count,) each."""
 
     array: str
-    rows: Numbers
-    columns: Numbers
+    rows: Integers
+    columns: Integers
 
 
 @dataclass(frozen=True)

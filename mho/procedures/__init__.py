@@ -1,12 +1,12 @@
 """What one does with a chip: form, program, read and sweep cells, multiply, invert, solve equations.
 
-- `base`, `parameters`, `stream`: what every procedure is made of; `manifest`, `catalogue`: which there are, and one by name;
-- `applications`: problems of other fields, solved on a chip;
+- `base`, `parameters`, `stream`: what every procedure is made of;
+- `manifest`, `catalogue`: which procedures there are, and making one of a name and values;
 - `cells`: procedures on cells, and the write-verify they share;
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need;
-- `applications`: problems solved by these: fields, graphs, learning, training, control, wireless.
-- `applications`: problems whose matrices are held on the chip, each with the pure algorithm beneath it.
-- `applications`: problems of a field, each with the matrices that it holds on the chip.
+- `applications`: problems of other fields (control, fields, graphs, learning, training, wireless), solved on a chip.
+
+The names are loaded when they are asked for (PEP 562), so a run imports its own procedure only.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mho.procedures.base import Procedure
     from mho.procedures.cells.programming.program import Program, Programmed
     from mho.procedures.cells.programming.programmer import Programmer
-    from mho.procedures.cells.programming.record.blocks import Block
+    from mho.procedures.cells.programming.record import Block
     from mho.procedures.cells.programming.refresh import Refresh, Refreshed
     from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
     from mho.procedures.cells.programming.strategies.known_strategies import (
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         strategy_class_name,
     )
     from mho.procedures.cells.programming.strategy import Strategy
-    from mho.procedures.cells.programming.verify.unfit_cells import unfit_cells
+    from mho.procedures.cells.programming.verify import unfit_cells
     from mho.procedures.cells.reading.array_map import Map, Mapped
     from mho.procedures.cells.reading.contact import Contact, Contacts
     from mho.procedures.cells.reading.noise import Noise, Noises
@@ -54,16 +54,24 @@ if TYPE_CHECKING:
     from mho.procedures.cells.switching.iv import IV, Sweep, Sweeps
     from mho.procedures.cells.switching.response import Response, Responses
     from mho.procedures.equations.algorithms.refinement import refine
-    from mho.procedures.equations.as_published.hp_inv import Refined, biased_loop, refine_as_published
-    from mho.procedures.equations.as_published.two_stage import AllAnalogue, refine_on_chip
+    from mho.procedures.equations.as_published import (
+        AllAnalogue,
+        Refined,
+        biased_loop,
+        refine_as_published,
+        refine_on_chip,
+    )
     from mho.procedures.equations.certificates.enclosure import Enclosure
     from mho.procedures.equations.certificates.enclosure_arb import best_enclosure
     from mho.procedures.equations.circuits.inversion import largest_linear
     from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
-    from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
-    from mho.procedures.equations.forecast.energy import EnergyModel
-    from mho.procedures.equations.forecast.solve_forecast import SolveForecast
-    from mho.procedures.equations.forecast.wall_time import wall_time
+    from mho.procedures.equations.forecast import (
+        DrawnSolve,
+        EnergyModel,
+        SolveForecast,
+        draw_solves,
+        wall_time,
+    )
     from mho.procedures.equations.held.held_answers import HeldAnswers
     from mho.procedures.equations.held.held_matrix import HeldMatrix
     from mho.procedures.equations.invert.invert import Inversions, Invert
@@ -78,7 +86,7 @@ if TYPE_CHECKING:
     from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
     from mho.procedures.equations.solve.solve import Solve
     from mho.procedures.equations.solve.solve_result import Solution
-    from mho.procedures.equations.worth.without_chip import solve_unaided
+    from mho.procedures.equations.worth import solve_unaided
     from mho.procedures.parameters import (
         BooleanParameter,
         FloatParameter,
@@ -113,7 +121,7 @@ else:
                 "Programmed",
             ),
             ".cells.programming.programmer": ("Programmer",),
-            ".cells.programming.record.blocks": ("Block",),
+            ".cells.programming.record": ("Block",),
             ".cells.programming.refresh": (
                 "Refresh",
                 "Refreshed",
@@ -129,7 +137,7 @@ else:
                 "strategy_class_name",
             ),
             ".cells.programming.strategy": ("Strategy",),
-            ".cells.programming.verify.unfit_cells": ("unfit_cells",),
+            ".cells.programming.verify": ("unfit_cells",),
             ".cells.reading.array_map": (
                 "Map",
                 "Mapped",
@@ -176,26 +184,24 @@ else:
                 "Responses",
             ),
             ".equations.algorithms.refinement": ("refine",),
-            ".equations.as_published.hp_inv": (
+            ".equations.as_published": (
+                "AllAnalogue",
                 "Refined",
                 "biased_loop",
                 "refine_as_published",
-            ),
-            ".equations.as_published.two_stage": (
-                "AllAnalogue",
                 "refine_on_chip",
             ),
             ".equations.certificates.enclosure": ("Enclosure",),
             ".equations.certificates.enclosure_arb": ("best_enclosure",),
             ".equations.circuits.inversion": ("largest_linear",),
             ".equations.circuits.loop_on_cells": ("LoopOnCells",),
-            ".equations.forecast.drawn_solves": (
+            ".equations.forecast": (
                 "DrawnSolve",
+                "EnergyModel",
+                "SolveForecast",
                 "draw_solves",
+                "wall_time",
             ),
-            ".equations.forecast.energy": ("EnergyModel",),
-            ".equations.forecast.solve_forecast": ("SolveForecast",),
-            ".equations.forecast.wall_time": ("wall_time",),
             ".equations.held.held_answers": ("HeldAnswers",),
             ".equations.held.held_matrix": ("HeldMatrix",),
             ".equations.invert.invert": (
@@ -222,7 +228,7 @@ else:
             ".equations.solve.programmed_block_matrix": ("ProgrammedBlockMatrix",),
             ".equations.solve.solve": ("Solve",),
             ".equations.solve.solve_result": ("Solution",),
-            ".equations.worth.without_chip": ("solve_unaided",),
+            ".equations.worth": ("solve_unaided",),
             ".parameters": (
                 "BooleanParameter",
                 "FloatParameter",

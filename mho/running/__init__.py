@@ -10,11 +10,10 @@
 - `reach`: families of systems, solved beside no chip, and as a benchmark that others can run;
 - `calibrating`: a preset fitted to a chip, held to the runs that it is made from;
 - `importing`: foreign tables as run files, with what procedures extract;
-- `plan`, `campaign`: many runs from one TOML file, in sequence or on workers; `fingerprint`: what such a run depends on;
+- `plan`, `campaign`: many runs from one TOML file, in sequence or on workers;
 - `continuing`, `recipe`, `rerun`: an earlier run's chip again, and an earlier run repeated and compared;
 - `resuming`: the rest of a run that was killed;
 - `rehearsal`: the same procedure on the twins first; `trust`: which code a run file may load;
-- `notebook_progress`: what a notebook shows of a run that goes on;
 - `results`: what a run file keeps of a result; `notifications`: mail, chat or phone at the end of a run;
 - `queue`: the durable list of jobs; `runner`: the process that carries them out.
 

@@ -1,8 +1,15 @@
-"""Carries one procedure through its phases: bench open, file written, everything safe and closed on every way out."""
+"""Carries one procedure through its phases: bench open, file written, everything safe and closed on every way out.
+
+What a run concludes: as its procedure declares it, else made from its result and from how much was recorded.
+
+Recording of instruments' warnings (such as a restored connection) in the file of the present run.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import logging
+import math
 import secrets
 import signal
 import sys
@@ -24,17 +31,120 @@ from mho.instruments.bench_file import AGREED
 from mho.instruments.simulated import CELL_PRESETS, preset_text
 from mho.procedures.base import Procedure
 from mho.procedures.conditions import check_seed
-from mho.procedures.instrument_warnings import warnings_recorded
 from mho.procedures.origin import origin
 from mho.procedures.own_code import source_of
 from mho.procedures.stream import Control, Ended, MakingSafe, Observer, Started, Stream
-from mho.running.conclusions import conclusion_of
 from mho.running.cutting import Cut
 from mho.running.failures import failure_reason, failure_trace
 from mho.running.openers import Opener, Opening, note_left
-from mho.running.results import kept_result, losses, losses_in_words
+from mho.running.results import KeptResult, kept_result, losses, losses_in_words
 from mho.runs import Conclusion, RunHeader, RunWriter, Status, collect, new_run_path
 from mho.runs.provenance import input_files
+
+
+class _WarningHandler(logging.Handler):
+    """Passes warnings and errors to a stream; the run itself reports critical ones."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(logging.WARNING)
+        self._stream, self._thread = stream, threading.get_ident()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Accept only records of the run's own thread, which alone may write its file."""
+        return record.thread == self._thread and record.levelno < logging.CRITICAL
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record; a file that cannot be written must not keep an instrument from being made safe."""
+        try:
+            self._stream.say(record.getMessage(), "ERROR" if record.levelno >= logging.ERROR else "WARNING")
+        except Exception:
+            self.handleError(record)
+
+
+@contextmanager
+def warnings_recorded(stream: Stream) -> Iterator[None]:
+    """Write warnings of the instruments' loggers to `stream` within the block."""
+    handler, logger = _WarningHandler(stream), logging.getLogger("mho.instruments")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+MOST_QUANTITIES = 3
+"""Numbers of a result in a line that no procedure declared."""
+
+LONGEST_WORD = 40
+"""Characters of a text of a result that such a line has."""
+
+
+def conclusion_of(
+    procedure: Procedure, plan: Any, result: object, kept: KeptResult, lengths: Mapping[str, int]
+) -> Conclusion:
+    """Return what a finished run concludes.
+
+    A procedure whose own code fails here has measured all the same: the run gets a line as if it declared none, and a
+    warning.
+
+    Parameters
+    ----------
+    kept : KeptResult
+        What the run file keeps of `result`.
+    lengths : mapping
+        Rows of tables, images of maps and filled arrays, see `mho.runs.RunWriter.lengths`.
+    """
+    try:
+        declared = procedure.conclude(plan, result)
+        if declared is None or isinstance(declared, Conclusion):
+            return declared or undeclared(kept, lengths)
+        trouble = f"it returned {type(declared).__name__}, not a Conclusion"
+    except Exception as error:
+        trouble = failure_reason(error)
+    warning = f"{type(procedure).__name__}.conclude could not be used: {trouble}"
+    made = undeclared(kept, lengths)
+    return Conclusion(made.line, (warning,), made.measured)
+
+
+def undeclared(kept: KeptResult, lengths: Mapping[str, int]) -> Conclusion:
+    """Return the conclusion of a run whose procedure declares none: the first of its result, else what was recorded."""
+    quantities = [
+        f"{name} {_in_words(value)} {kept.units.get(name, '')}".rstrip()
+        for name, value in kept.values.items()
+        if _is_told(value)
+    ]
+    recorded = {name: length for name, length in lengths.items() if length}
+    if quantities:
+        return Conclusion(", ".join(quantities[:MOST_QUANTITIES]))
+    if recorded:
+        return Conclusion(", ".join(_extent(*one) for one in list(recorded.items())[:MOST_QUANTITIES]))
+    return Conclusion(measured=any(isinstance(one, list | dict) and one for one in kept.values.values()))
+
+
+def _is_told(value: object) -> bool:
+    """Return whether a value of a result says something: a finite number, a word, yes or no."""
+    if isinstance(value, int | float):
+        return math.isfinite(value)
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _in_words(value: object) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}"
+        case str() if len(value) > LONGEST_WORD:
+            return f"{value[: LONGEST_WORD - 1]}…"
+    return str(value)
+
+
+def _extent(name: str, length: int) -> str:
+    kind, _, own = name.rpartition("/")
+    if kind == "arrays":
+        return f"array {own}"
+    what = "image" if kind == "maps" else "row"
+    return f"{length} {what}{'s' * (length != 1)} of {own}"
 
 
 def carry_out(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from mho.chip_maps.chip import load_chip_map
-from mho.chip_maps.compensation import Pair, largest_ratio, next_targets, represented
 from mho.errors import InputError
+from mho.procedures.equations.circuits.second_slice import Pair, largest_ratio, next_targets, represented
 
 LEVELS = load_chip_map("reference").level_scale()
 TOP = float(LEVELS.nominal[-1])

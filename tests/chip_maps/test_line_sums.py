@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from mho.chip_maps.line_sums import MODULUS, REACH, SUMS, LineSums, line_sums
+from mho.chip_maps.checksums import MODULUS, REACH, SUMS, LineSums, line_sums
 from mho.errors import ChipMapError
 
 LINES = 12

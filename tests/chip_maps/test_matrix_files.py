@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as arrays
 from repository import ROOT
 
 from mho.chip_maps.matrix_files import (
+    LARGEST,
     from_real_vector,
     load_matrix,
     load_right_hand_sides,
@@ -24,7 +25,6 @@ from mho.chip_maps.matrix_files import (
     to_real,
     to_real_vector,
 )
-from mho.chip_maps.matrix_formats import LARGEST
 from mho.errors import InputError
 
 MATRICES = ROOT / "mho/chip_maps/matrices"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.inverse_encoding import assess, candidates
-from mho.chip_maps.polar import polar_factors
+from mho.procedures.equations.planning.block_solve_plan import polar_factors
 
 LEVELS = load_chip_map("reference").level_scale()
 

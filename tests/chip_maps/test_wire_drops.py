@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mho.chip_maps.placement import Placement
-from mho.chip_maps.wire_drops import with_all_lines
-from mho.instruments.simulated.physics.wires.wires import WiredBlock, series_resistance
+from mho.instruments.simulated.physics.wires import WiredBlock, series_resistance
+from mho.procedures.equations.circuits.loop_on_cells import with_all_lines
 
 OHM = 1.73  # of the reference chip
 TOP = 35e-6

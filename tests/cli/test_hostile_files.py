@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from mho.analysis.reports.collection import tabulate
 from mho.errors import RunFileError
 from mho.gui.app import show_run
-from mho.gui.watch.state import look_at_run
+from mho.gui.watch import look_at_run
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.runs import RunFile
 from mho.runs.index.index import RunIndex
@@ -542,8 +542,7 @@ def test_no_text_of_a_file_commands_terminal_or_spreadsheet(
 
 
 def test_no_text_of_a_file_is_html_on_the_page(hostile_texts: Path):
-    from mho.gui.watch.page import body
-    from mho.gui.watch.state import Glance
+    from mho.gui.watch import Glance, body
 
     page = body(Glance(0.0, run=look_at_run(hostile_texts)))
     assert "<script>alert" not in page

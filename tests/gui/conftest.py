@@ -10,7 +10,7 @@ from run_writers import WriterProcess
 import mho.gui as gui
 
 if TYPE_CHECKING:  # where Qt cannot be loaded, its tests are to be skipped
-    from mho.gui.run_window.run_window import RunWindow
+    from mho.gui.run_window import RunWindow
     from mho.gui.session.session import Session
     from mho.gui.window.main_window import MainWindow
 

@@ -7,15 +7,13 @@ from PySide6.QtCore import Qt
 from queue_runners import LIVING
 
 from mho.analysis import palette
-from mho.gui.queue.panel import QueuePanel
-from mho.gui.queue.table import COLUMNS as JOB_COLUMNS
-from mho.gui.queue.table import job_sentence
+from mho.gui.queue import COLUMNS as JOB_COLUMNS
+from mho.gui.queue import QueuePanel, job_sentence
 from mho.gui.runs.panel import RunsPanel
 from mho.gui.runs.table import COLUMNS as RUN_COLUMNS
 from mho.gui.session.session import Session
-from mho.gui.watch.page import page
-from mho.gui.watch.state import look
-from mho.gui.widgets.theme import colours
+from mho.gui.watch import look, page
+from mho.gui.widgets import colours
 from mho.running.queue import JobStatus, Order, Queue
 from mho.runs import Conclusion, Layout, RunHeader, RunWriter, Status
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mho.instruments.checks.checking import check_bench
+from mho.instruments.checks import check_bench
 
 
 def test_nothing_is_wrong_with_the_bench(bench_name):

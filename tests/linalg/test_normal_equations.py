@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.linalg.normal_equations import CentredData, ridge_coefficients, unit_diagonal
+from mho.linalg.ridge import CentredData, ridge_coefficients, unit_diagonal
 
 
 def fit(x, y, alpha, weights=None, intercept=True):

@@ -19,8 +19,8 @@ from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Kalman, Read, Sweep, Train
 from mho.procedures.applications.control.kalman_filter import TrackModel
-from mho.procedures.applications.control.mean_variance import made_market, moments
-from mho.procedures.applications.learning.nonnegative import random_factors
+from mho.procedures.applications.control.portfolio import made_market, moments
+from mho.procedures.applications.learning.factorisation import random_factors
 from mho.procedures.applications.training.network import cross_entropy, forward, initial_weights
 from mho.procedures.applications.wireless.channel import rayleigh
 from mho.procedures.catalogue import make_procedure

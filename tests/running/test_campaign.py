@@ -18,8 +18,7 @@ from mho import run
 from mho.errors import BenchError, InputError
 from mho.procedures.stream import Started
 from mho.processes import environment
-from mho.running.campaign import Campaign, Task, carry_out
-from mho.running.fingerprint import fingerprint_text
+from mho.running.campaign import Campaign, Task, carry_out, fingerprint_text
 from mho.running.plan import parse_plan
 from mho.runs import RunFile
 from mho.workers import Workers, dask_workers

@@ -136,7 +136,7 @@ def test_the_same_inputs_in_another_place_are_the_same(lab):
 
 def test_another_mho_is_refused(lab, monkeypatch):
     carried_out(lab)
-    monkeypatch.setattr("mho.running.fingerprint._code_of_mho", lambda: {"version of mho": "0.0.1"})
+    monkeypatch.setattr("mho.running.campaign._code_of_mho", lambda: {"version of mho": "0.0.1"})
     with pytest.raises(ChangedInputError, match=r"the version of mho was .* and is 0\.0\.1; the code of mho"):
         campaign(lab).finished_before  # noqa: B018
 
@@ -194,7 +194,7 @@ def test_a_run_that_read_something_else_while_nobody_looked_does_not_count(lab, 
 
 
 def test_the_code_of_mho_counts_but_for_what_only_shows_runs(tmp_path, monkeypatch):
-    from mho.running import fingerprint
+    from mho.running import campaign as fingerprint
 
     for place in ("gui/window.py", "procedures/solve.py", "procedures/__pycache__/solve.pyc"):
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)

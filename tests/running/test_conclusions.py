@@ -11,8 +11,8 @@ from mho.errors import InputError, UnsafeError
 from mho.instruments import Bench, open_bench
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Ended, Event, Stream
-from mho.running.conclusions import undeclared
 from mho.running.execution import run
+from mho.running.phases import undeclared
 from mho.running.results import KeptResult
 from mho.runs import Array, Column, Conclusion, Layout, RunFile, Status, Table, Verdict, verify
 

@@ -12,7 +12,7 @@ import pytest
 import mho
 from mho.errors import BenchError, ChipMapError, InputError
 from mho.instruments import open_bench
-from mho.instruments.opening import connecting, opening
+from mho.instruments.opening import opening
 from mho.procedures import Solve
 from mho.running.forecasting import Forecast, forecast
 
@@ -75,7 +75,7 @@ def test_real_instruments_are_not_connected_and_their_cells_an_assumption(
     for module, name in (
         (opening, "connect_instruments"),
         (opening, "lock_bench"),
-        (connecting, "connect_instruments"),
+        (opening, "connect_instruments"),
     ):
         monkeypatch.setattr(module, name, never)
     told = forecast(MATRIX, RHS, bench=str(path), seed=4, draws=19, **FEW_CELLS)

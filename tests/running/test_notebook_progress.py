@@ -11,7 +11,7 @@ import pytest
 
 import mho
 from mho.procedures.stream import Ended, Message, Progress, Started
-from mho.running.notebook_progress import INTERVAL, NotebookProgress, Shown, notebook_observers
+from mho.running.execution import INTERVAL, NotebookProgress, Shown, notebook_observers
 from mho.runs import Status
 
 

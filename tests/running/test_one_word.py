@@ -15,7 +15,7 @@ from queue_runners import LIVING, SUPPORT, eventually, order
 from run_writers import WriterProcess
 
 from mho.cli.main import main
-from mho.gui.queue.table import JobsModel, job_sentence
+from mho.gui.queue import JobsModel, job_sentence
 from mho.gui.runs.table import COLUMNS, STATUS
 from mho.procedures.stream import Control, Event, Paused, Progress
 from mho.running.queue import Job, JobStatus, Queue

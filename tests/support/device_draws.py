@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.instruments.simulated.physics.cells.devices import Devices, draw_devices
+from mho.instruments.simulated.physics.cells.cells import Devices, draw_devices
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 
 LARGE = 100_000  # cells

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mho.instruments.simulated.agilentb1500.language import FlexDevice
-from mho.instruments.simulated.lakeshore335.language import LakeShoreDevice
+from mho.instruments.simulated.lakeshore335 import LakeShoreDevice
 from mho.instruments.simulated.scpi.instrument import ScpiDevice
 from mho.instruments.simulated.scpi.language import SettingBase
 from mho.instruments.simulated.scpi.parameters import (  # fmt: skip

@@ -16,20 +16,20 @@ import numpy as np
 from own_driver.simulated_keithley2400 import SimulatedKeithley2400
 
 from mho.instruments.simulated.agilentb1500.instrument import SimulatedAgilentB1500
-from mho.instruments.simulated.array_board.instrument import SimulatedArrayBoard
+from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.generators.pulse_outputs import CHANNELS, PulseOutputs
-from mho.instruments.simulated.keithley707b.instrument import SimulatedKeithley707B
+from mho.instruments.simulated.generators import CHANNELS, PulseOutputs
+from mho.instruments.simulated.keithley707b import SimulatedKeithley707B
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
-from mho.instruments.simulated.keithleydaq6510.instrument import SimulatedKeithleyDAQ6510
+from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
 from mho.instruments.simulated.keysight33522b.instrument import SimulatedKeysight33522B
 from mho.instruments.simulated.keysight33522b.keysight33622a import SimulatedKeysight33622A
 from mho.instruments.simulated.keysightb2912a.instrument import SimulatedKeysightB2912A
-from mho.instruments.simulated.lakeshore335.instrument import SimulatedLakeShore336
+from mho.instruments.simulated.lakeshore335 import SimulatedLakeShore336
 from mho.instruments.simulated.physics.heated_stage import HeatedStage
 from mho.instruments.simulated.scpi.instrument import ScpiDevice
-from mho.instruments.simulated.tektronixafg31000.instrument import SimulatedTektronixAFG31000
+from mho.instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
 from mho.instruments.simulated.tsp.instrument import TspDevice
 
 BATCH = 20  # messages between checks of the error queue

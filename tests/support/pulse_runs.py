@@ -12,7 +12,7 @@ import numpy as np
 from run_samples import BENCH
 
 from mho.chip_maps.chip import parse_chip_map
-from mho.procedures.cells.programming.record.blocks import PULSES
+from mho.procedures.cells.programming.record import PULSES
 from mho.runs import Layout, Map, RunHeader, RunWriter
 
 CHIP = """

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 FEWEST = 5  # draws with an upper bound, below which nothing is said
 STEP = 1e-3  # of mean/V and ln(sd/V), for the curvature

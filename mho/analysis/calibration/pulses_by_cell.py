@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from mho.array_types import Booleans, Floats
 
 READ, SET, RESET = range(3)  # codes of the column `kind`
 FORMED = 0.2  # of the floor: a cell that was never read above is unformed, however far off zero its meter is
@@ -45,7 +44,7 @@ class PulsesByCell:
     """
 
     cell: NDArray[np.int64]
-    first: Mask
+    first: Booleans
     time: Floats
     kind: Floats
     voltage: Floats
@@ -53,9 +52,9 @@ class PulsesByCell:
     gate: Floats
     before: Floats
     after: Floats
-    pulse: Mask
-    virgin: Mask
-    young: Mask
+    pulse: Booleans
+    virgin: Booleans
+    young: Booleans
 
     @property
     def count(self) -> int:
@@ -63,7 +62,7 @@ class PulsesByCell:
         return len(self.young)
 
     @property
-    def formed(self) -> Mask:
+    def formed(self) -> Booleans:
         """Pulses on cells that were formed."""
         return self.pulse & ~self.virgin
 

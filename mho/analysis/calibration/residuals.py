@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtri, ndtri
 
 from mho.analysis.calibration.transitions import Sequences
-
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 CELLS, PULSES = 24, 300  # that are looked at
 TOGETHER = 8  # pulses: what is computed of them stays in the cache

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from mho.analysis.calibration.pulses_by_cell import RESET, SET, PulsesByCell, formed_above, pulses_by_cell
 from mho.analysis.calibration.unmoved import Unmoved, unmoved_cells
-
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,7 @@ from numpy.typing import NDArray
 
 from mho.analysis.calibration.censored_normal import censored_normal
 from mho.analysis.calibration.pulses_by_cell import RESET, SET, PulsesByCell, formed_above
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from mho.array_types import Booleans, Floats
 
 MOVED = 0.3  # of ln G: a cell whose reads all lie within it held still
 NOISE = 0.05  # of ln G: reads of a cell may span as much
@@ -50,11 +48,11 @@ class Unmoved:
         Cells that were read in LRS.
     """
 
-    moving: Mask
+    moving: Booleans
     on: Floats
     off: Floats
-    stuck: Mask
-    high: Mask
+    stuck: Booleans
+    high: Booleans
 
     @property
     def stuck_on(self) -> int:
@@ -162,7 +160,7 @@ class Trials:
     own: Floats
     so_far: Floats
 
-    def of(self, some: Mask) -> Trials:
+    def of(self, some: Booleans) -> Trials:
         """Return some of them."""
         return Trials(self.cell[some], self.change[some], self.own[:, some], self.so_far[:, some])
 

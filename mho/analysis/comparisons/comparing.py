@@ -8,14 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.analysis.comparisons.compared_runs import OF_THE_RUN, ComparedRun, Side, Skipped
 from mho.analysis.comparisons.effects import CENTRES, Effect, effect
+from mho.array_types import Floats
 from mho.errors import InputError
 from mho.runs import Status
-
-Floats = NDArray[np.float64]
 
 MOST_SIDES = 12
 MOST_LINES = 60

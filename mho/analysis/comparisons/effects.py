@@ -19,11 +19,9 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.confidence import difference_of, difference_of_means, median_interval
-
-Floats = NDArray[np.float64]
 
 LEVEL = 0.95
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mho.analysis.figures.values.figure_data import NO_AXIS, AxisText, MapImage
+from mho.array_types import Floats
 from mho.runs.figures import Band
-
-Floats = NDArray[np.float64]
 
 DASHES = ("solid", "dash", "dot", "dash-dot")
 MARKERS = ("square", "circle", "diamond", "triangle")

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.analysis import palette
 from mho.analysis.figures.marks import Mark, ReferenceLevel
 from mho.analysis.figures.values.figure_data import FigureData, PointGroup
 from mho.analysis.figures.values.statistics import normal_quantile, quartiles
+from mho.array_types import Floats
 from mho.escaping import visible
 from mho.runs.figures import PROBABILITY, Figure, ReferenceLine
-
-Floats = NDArray[np.float64]
 
 REFERENCE_MARKERS = ("diamond", "triangle", "square")
 

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.imports.headers import UNITS
-
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 OFFSET = 1e-7
 """S: how far below 0 a meter's offset leaves a conductance at most."""

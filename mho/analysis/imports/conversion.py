@@ -12,8 +12,8 @@ from mho.analysis.imports.headers import Header
 from mho.analysis.imports.measurements import Measurement
 from mho.analysis.imports.series import Assignment, Series
 from mho.analysis.imports.tables import Line
+from mho.array_types import Floats
 
-Floats = NDArray[np.float64]
 Values = dict[str, Floats]
 
 CLOCK = 1e8

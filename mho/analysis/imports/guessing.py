@@ -25,9 +25,9 @@ from mho.analysis.imports.table_import import Reading, table_of
 from mho.analysis.imports.tables import Line, TextTable
 from mho.analysis.imports.tables.decimal_marks import POINT
 from mho.analysis.imports.tables.units import plain_unit
+from mho.array_types import Floats
 from mho.errors import InputError
 
-Floats = NDArray[np.float64]
 Sample = Mapping[str, Floats]
 
 SURE, AHEAD = 0.6, 0.15

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mho.analysis.imports import shapes
 from mho.analysis.imports.bounds import beyond, why_beyond
-from mho.analysis.imports.conversion import CLOCK, NAMED, Conversion, Floats, Survey, Values, is_told, pairs
+from mho.analysis.imports.conversion import CLOCK, NAMED, Conversion, Survey, Values, is_told, pairs
 from mho.analysis.imports.headers import (
     KINDS,
     STATE_WORDS,
@@ -29,6 +29,7 @@ from mho.analysis.imports.tables import Line, TextTable
 from mho.analysis.imports.tables.clocks import Clock
 from mho.analysis.imports.tables.numbers import plain_numbers, shown, without_overflows
 from mho.analysis.imports.tables.units import CELSIUS, base_and_ratio, plain_unit
+from mho.array_types import Floats
 from mho.errors import InputError
 from mho.runs import Column
 

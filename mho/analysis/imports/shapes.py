@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 EVEN = 0.02
 """Deviation of steps, relative to their mean, up to which they are even."""

@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.analysis.projection.assumptions import Parameters
 from mho.analysis.projection.digital import Processor, cpu, gpu, inversion, kept_matrix, new_matrix
 from mho.analysis.projection.model import Cost, cost_in_one_loop
-
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 
 def crossing(setup: ArrayLike, each: ArrayLike, other_setup: ArrayLike, other_each: ArrayLike) -> Floats:

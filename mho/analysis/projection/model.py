@@ -14,12 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.analysis.projection.assumptions import Parameters, Value
 from mho.analysis.projection.operations import Calls, in_blocks, one_loop, solve_operations
-
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 
 @dataclass(frozen=True)

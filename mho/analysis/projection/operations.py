@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from math import log2
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from mho.array_types import Floats
 from mho.errors import InputError
-
-Floats = NDArray[np.float64]
 
 LARGEST = 1 << 24
 """Unknowns beyond which nothing is counted."""

@@ -8,13 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.analysis.characterisation.extracted import OF_THE_RUN
 from mho.analysis.grouping import Group, RunCard
+from mho.array_types import Floats
 from mho.runs.integrity import OF_THE_MOMENT
-
-Floats = NDArray[np.float64]
 
 FACTS = ("preset", "bench", "chip", "version", "mho", "commit", "seed")
 SEEDS = ("seed", "chip_seed", "parameter.seed")

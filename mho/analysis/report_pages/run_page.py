@@ -1,38 +1,380 @@
-"""The page about one run: what it was, how it ended, what came out, and all that it takes to repeat it."""
+"""The page about one run: what it was, how it ended, what came out, and all that it takes to repeat it.
+
+How a run was made: parameters, bench, instruments, chip, program and machine; and how it is made again.
+
+What a run file holds: bounded excerpts of its tables, what its maps and arrays are, its log.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+import math
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+import numpy as np
 
 from mho.analysis.documents import (
     BAD,
     DIM,
     DOUBTFUL,
     GOOD,
+    PERSONAL,
     Block,
     Document,
     Facts,
+    Folded,
     Heading,
+    Listing,
     Paragraph,
     Pictures,
     Span,
     Words,
+    counted,
     grid,
+    listing,
     map_texts,
     without_folders,
 )
-from mho.analysis.report_pages.run_contents import contents, log_entries, of_log
 from mho.analysis.report_pages.run_figures import run_pictures
-from mho.analysis.report_pages.run_record import parameters, record, repeating
 from mho.analysis.report_pages.run_results import certificate, cycles, programming, results, worth
-from mho.analysis.reports import Summary, duration_text, summarise
+from mho.analysis.reports import Summary, duration_text, handy_unit, parameter_text, summarise
 from mho.errors import RunFileError
-from mho.runs import GOING_ON, RunFile, Status, Verdict, Verification, status_words, verify
+from mho.runs import GOING_ON, LogEntry, RunFile, Status, Verdict, Verification, status_words, verify
 from mho.runs.index import read_card
 from mho.runs.integrity import bytes_to_verify
+from mho.runs.provenance import text_hash
 from mho.toml import load_toml
+
+HEAD_ROWS, TAIL_ROWS = 8, 4
+MOST_TABLES, MOST_COLUMNS, MOST_ITEMS = 40, 24, 100
+VALUES = 4
+"""Values shown of a cell that has several."""
+
+LARGEST_CELL = 1 << 16
+"""Values in one row of a column up to which it is read."""
+
+LARGEST_IMAGE = 1 << 22
+"""Values of one image up to which it is read."""
+
+LOG_BLOCK, LOG_HEAD, LOG_TAIL, LOG_WARNINGS = 4096, 100, 100, 200
+QUIET = ("DEBUG", "INFO")
+
+
+def contents(run: RunFile) -> Iterator[Block]:
+    """Return every table in a few of its rows, and maps and arrays by what they are."""
+    yield Heading("Data in the file", 2, "data")
+    if not run.tables and not run.maps and not run.arrays:
+        yield Paragraph("No tables, no maps and no arrays.", DIM)
+        return
+    for name in run.tables[:MOST_TABLES]:
+        yield _table(run, name)
+    if len(run.tables) > MOST_TABLES:
+        yield Paragraph(f"{len(run.tables) - MOST_TABLES} more tables are not shown.", DIM)
+    if run.maps:
+        rows = [_map(run, name) for name in run.maps[:MOST_ITEMS]]
+        head = ("map", "rows x columns", "images", "unit", "least", "median", "largest of the last image")
+        note = f"the first {MOST_ITEMS} of {len(run.maps)} maps" if len(run.maps) > MOST_ITEMS else ""
+        table = grid(head, rows, numbers=(1, 2, 4, 5, 6), caption="Maps", note=note)
+        yield Folded(counted(len(run.maps), "map"), (table,))
+    if run.arrays:
+        shapes = [_array(run, name) for name in run.arrays[:MOST_ITEMS]]
+        note = f"the first {MOST_ITEMS} of {len(run.arrays)} arrays" if len(run.arrays) > MOST_ITEMS else ""
+        table = grid(("array", "shape", "unit"), shapes, numbers=(1,), caption="Arrays", note=note)
+        yield Folded(counted(len(run.arrays), "array"), (table,))
+
+
+def _table(run: RunFile, name: str) -> Folded:
+    length, units = run.length(name), run.units(name)
+    columns = list(units)[:MOST_COLUMNS]
+    said = f"Table {name}: {counted(length, 'row')}, {counted(len(units), 'column')}"
+    if not length:
+        named = ", ".join(f"{column} / {unit}" if unit else column for column, unit in units.items())
+        return Folded(said, (Paragraph(f"No rows. Columns: {named}.", DIM),))
+    spans = (
+        ((0, length),) if length <= HEAD_ROWS + TAIL_ROWS else ((0, HEAD_ROWS), (length - TAIL_ROWS, length))
+    )
+    numbers = [number for start, stop in spans for number in range(start, stop)]
+    shown = [_cells(run, name, column, spans, len(numbers)) for column in columns]
+    rows = [tuple(map(str, one)) for one in zip(numbers, *shown, strict=True)]
+    head = ("row", *(_with_unit(column, units[column]) for column in columns))
+    notes = [f"rows 0 to {HEAD_ROWS - 1} and the last {TAIL_ROWS} of {length}"] * (len(rows) < length)
+    if len(columns) < len(units):
+        notes.append(f"the first {len(columns)} of {len(units)} columns")
+    table = grid(head, rows, numbers=range(len(head)), caption=f"Table {name}", note="; ".join(notes))
+    return Folded(said, (table,))
+
+
+def _with_unit(name: str, unit: str) -> str:
+    handy = handy_unit(unit)[1]
+    return f"{name} / {handy}" if handy else name
+
+
+def _cells(
+    run: RunFile, table: str, column: str, spans: tuple[tuple[int, int], ...], count: int
+) -> list[str]:
+    """Return rows of a column as text; a cell of several values shows the first."""
+    shape = run.column(table, column, 0, 0).shape[1:]  # no rows, but their shape
+    if math.prod(shape) > LARGEST_CELL:
+        return [f"{math.prod(shape)} values"] * count
+    factor = handy_unit(run.units(table)[column])[0]
+    return [_cell(value, factor) for span in spans for value in run.column(table, column, *span)]
+
+
+def _cell(value: object, factor: float) -> str:
+    if isinstance(value, np.ndarray) and value.ndim:
+        first = ", ".join(_number(one, factor) for one in value.ravel()[:VALUES])
+        return f"[{first}{', …' if value.size > VALUES else ''}]"
+    return _number(value, factor)
+
+
+def _number(value: object, factor: float) -> str:
+    if isinstance(value, np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, np.integer) and factor == 1.0:
+        return str(value)
+    if isinstance(value, np.complexfloating):
+        return f"{factor * complex(value):.5g}"
+    number = factor * float(value)  # type: ignore[arg-type]
+    return "-" if math.isnan(number) else f"{number:.5g}"
+
+
+def _map(run: RunFile, name: str) -> tuple[str, ...]:
+    rows, columns = (len(one) for one in run.map_axes(name))
+    images = len(run.map_times(name))
+    factor, unit = handy_unit(run.map_unit(name))
+    values = np.empty(0)
+    if images and rows * columns <= LARGEST_IMAGE:
+        image = np.asarray(run.map(name), dtype=float)
+        values = factor * image[np.isfinite(image)]
+    told = [f"{one:.5g}" for one in np.quantile(values, (0.0, 0.5, 1.0))] if values.size else ["-"] * 3
+    return name, f"{rows} x {columns}", str(images), unit, *told
+
+
+def _array(run: RunFile, name: str) -> tuple[str, ...]:
+    shape = run.array_shape(name)
+    return name, " x ".join(map(str, shape)) or "one number", run.array_unit(name)
+
+
+# --- log ---
+
+
+@dataclass(frozen=True)
+class LogExcerpt:
+    """What a page shows of a log: `count` entries in all, the first and the last, and `warnings` of `warned` in all."""
+
+    count: int
+    first: tuple[LogEntry, ...]
+    last: tuple[LogEntry, ...]
+    warnings: tuple[LogEntry, ...]
+    warned: int
+
+
+def log_entries(run: RunFile) -> LogExcerpt:
+    """Read a log a block at a time, and keep a bounded part."""
+    count, warned = 0, 0
+    first: list[LogEntry] = []
+    last: list[LogEntry] = []
+    warnings: list[LogEntry] = []
+    while block := run.log(count, count + LOG_BLOCK):
+        count += len(block)
+        first += block[: LOG_HEAD - len(first)]
+        last = [*last, *block][-LOG_TAIL:]
+        loud = [one for one in block if one.level not in QUIET]
+        warned += len(loud)
+        warnings += loud[: LOG_WARNINGS - len(warnings)]
+    return LogExcerpt(count, tuple(first), tuple(last[-max(count - LOG_HEAD, 0) :] if count > LOG_HEAD else ()),
+                      tuple(warnings), warned)  # fmt: skip
+
+
+def of_log(log: LogExcerpt) -> Iterator[Block]:
+    """Return the log: warnings first, then the rest in its order."""
+    yield Heading("Log", 2, "log")
+    if not log.count:
+        yield Paragraph("Nothing was logged.", DIM)
+        return
+    head = ("after", "level", "message")
+    if log.warnings:
+        note = (
+            f"the first {len(log.warnings)} of {log.warned} warnings"
+            if log.warned > len(log.warnings)
+            else ""
+        )
+        yield grid(head, [_entry(one) for one in log.warnings], caption="Warnings in the log", note=note)
+    if log.count == len(log.warnings):
+        return  # all of it stands there
+    shown = (*log.first, *log.last)
+    note = (
+        f"the first {len(log.first)} and the last {len(log.last)} of {log.count} entries"
+        if len(shown) < log.count
+        else ""
+    )
+    table = grid(head, [_entry(one) for one in shown], caption="Log", note=note)
+    yield Folded(
+        (f"All {log.count} entries" if log.count > 1 else "1 entry") if not note else f"Entries: {note}",
+        (table,),
+    )
+
+
+def _entry(entry: LogEntry) -> tuple[str | Span, ...]:
+    level: str | Span = entry.level if entry.level in QUIET else Span(entry.level, BAD)
+    return f"{entry.time:.1f} s", level, entry.message
+
+
+MOST_INSTRUMENTS, MOST_SETTINGS = 40, 60
+TEXTS = ("packages", "git_diff", "git_status")
+"""Facts of the provenance that are long texts."""
+
+MEANT = {
+    "mho_version": "mho", "git_commit": "commit", "python": "Python", "platform": "platform",
+    "processor": "processor", "blas": "BLAS", "time_zone": "time zone", "chip_seed": "seed of the chip",
+    "command_line": "command line", "git_status": "changed files", "git_diff": "changes to the code",
+}  # fmt: skip
+
+
+def parameters(run: RunFile) -> Iterator[Block]:
+    """Return every parameter: its value with the unit, and whence it comes where it was not given."""
+    found = run.parameters
+    if not found:
+        return
+    yield Heading("Parameters", 2, "parameters")
+    rows = [(one.label or name, name, parameter_text(one)) for name, one in found.items()]
+    yield grid(("parameter", "name", "value"), rows, caption="Parameters", of="parameters")
+
+
+def record(run: RunFile, personal: bool) -> Iterator[Block]:
+    """Return bench, instruments, chip and provenance."""
+    yield Heading("Bench and chip", 2, "bench")
+    yield from _instruments(run)
+    for what, text in (
+        ("Bench file", run.bench),
+        ("Chip map", run.chip),
+        ("Defects of the chip", run.defects),
+        ("Source of the procedure", run.source),
+    ):
+        if text.strip():
+            summary = f"{what}: {len(text.splitlines())} lines, SHA-256 {text_hash(text)[:16]}…"
+            yield Folded(summary, (listing(text, what),))
+    yield Heading("Provenance", 2, "provenance")
+    yield from _provenance(run.provenance, personal)
+
+
+def _instruments(run: RunFile) -> Iterator[Block]:
+    before, after = run.instruments, run.settings_after
+    if not before:
+        yield Paragraph("No instruments are recorded.", DIM)
+        return
+    rows = [(name, settings.get("identity", "")) for name, settings in before.items()]
+    yield grid(("role", "identity"), rows, caption="Instruments", most=MOST_INSTRUMENTS, of="instruments")
+    blocks: list[Block] = []
+    for name in list(before)[:MOST_INSTRUMENTS]:
+        settings, later = before[name], after.get(name, {})
+        names = [one for one in dict.fromkeys((*settings, *later)) if one != "identity"]
+        told = [(one, _setting(settings, one), _later(settings, later, one)) for one in names]
+        if told:
+            blocks.append(Heading(name, 4))
+            blocks.append(
+                grid(
+                    ("setting", "before the run", "after it, where it differs"),
+                    told,
+                    caption=f"Settings of {name}",
+                    most=MOST_SETTINGS,
+                    of="settings",
+                )
+            )
+    if blocks:
+        yield Folded("Settings of the instruments", tuple(blocks))
+
+
+def _setting(settings: Mapping[str, str], name: str) -> str:
+    return str(settings.get(name, ""))
+
+
+def _later(before: Mapping[str, str], after: Mapping[str, str], name: str) -> str:
+    return "" if name not in after or after[name] == before.get(name) else str(after[name])
+
+
+def _provenance(kept: Mapping[str, str], personal: bool) -> Iterator[Block]:
+    shown = {name: text for name, text in kept.items() if text and (personal or name not in PERSONAL)}
+    rows: list[tuple[str, Words]] = [
+        (MEANT.get(name, name.replace("_", " ")), text) for name, text in shown.items() if name not in TEXTS
+    ]
+    if kept.get("git_status") or kept.get("git_diff"):
+        rows.append(("code", "changed since the commit" + ("" if personal else "; --personal shows how")))
+    yield Facts(tuple(rows[:100]))
+    for name in TEXTS:
+        if name in shown:
+            count = len(shown[name].splitlines())
+            title = f"{MEANT.get(name, name.capitalize())}: {count} {'packages' if name == 'packages' else 'lines'}"
+            text = shown[name]
+            if name == "packages":  # many to a line
+                text = textwrap.fill(", ".join(text.split()), 100, break_on_hyphens=False)
+            yield Folded(title[:1].upper() + title[1:], (listing(text, MEANT.get(name, name)),))
+
+
+# --- made again ---
+
+
+def repeating(run: RunFile, summary: Summary, command: str, personal: bool) -> Iterator[Block]:
+    """Say how the run is repeated: from the file, and from the start."""
+
+    def exact(text: str) -> str:
+        return text if personal else without_folders(text).replace("…/", "")
+
+    yield Heading("How to repeat it", 2, "repeat")
+    simulated, over = summary.bench.preset is not None, summary.status not in GOING_ON
+    if not run.bench.strip():
+        yield Paragraph("The run was not made on a bench: there is nothing to repeat.", DIM)
+        return
+    if simulated and over:
+        yield Paragraph(
+            "From its file alone, compared with it bit for bit; seed, bench, chip and parameters are the file's:"
+        )
+        yield Listing(f"mho rerun {run.path.name}", "Command that repeats the run")
+    elif not simulated:
+        yield Paragraph(
+            "It was made on real instruments: what is run again is another measurement. With the same parameters:",
+            DOUBTFUL,
+        )
+    if command:
+        yield Paragraph("From the start, as a command:")
+        yield Listing(exact(command), "Command that runs the procedure with the same parameters")
+    yield Paragraph("As a plan, to be kept and changed:")
+    plan = plan_text(run, summary)
+    yield Listing(exact(plan), "Plan with the same parameters")
+    if exact(command + plan) != command + plan:
+        yield Paragraph("Files are named without their folders: give them where they lie.", DIM)
+    if after := run.provenance.get("after", ""):
+        yield Paragraph(f"It went on with the chip as another run had left it: {after}.", DIM)
+
+
+def plan_text(run: RunFile, summary: Summary) -> str:
+    """Return the plan (TOML) of the same run."""
+    kept = run.provenance
+    named = kept.get("procedure", "")
+    name = run.procedure.lower() if named.startswith("mho.") or not named else named
+    lines = [f"name = {_toml(summary.title)}", f"bench = {_toml(kept.get('bench') or summary.bench.name)}"]
+    preset = kept.get("preset_file") or summary.bench.preset
+    if preset:
+        lines.append(f"preset = {_toml(preset)}")
+    if summary.seed is not None:
+        lines.append(f"seed = {summary.seed}")
+    lines += ["", "[[steps]]", f"procedure = {_toml(name)}", "", "[steps.parameters]"]
+    lines += [f"{key} = {_toml(value)}" for key, value in run.given.items()]
+    return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    """Return a value as TOML has it; its texts are JSON's but for what no file should hold."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
 
 VERIFIED_BYTES = 256 << 20
 """Size of its data up to which a page says whether a file is whole: the check reads all of them."""

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.chip_maps.defects import chip_with_defects
 from mho.chip_maps.levels import Levels
 from mho.errors import ChipMapError
 from mho.runs import RunFile
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from mho.array_types import Floats
 from mho.chip_maps.forecast import contraction
 from mho.runs import RunFile
-
-Floats = NDArray[np.float64]
 
 BITS_A_CYCLE = 3
 """Best typical bits per cycle of an INV circuit of 3-bit cells (Zuo 2025, Fig. 3)."""

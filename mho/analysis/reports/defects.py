@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.cell_sets import PackedCells, united
 from mho.chip_maps.chip import ChipMap, chip_hash, parse_chip_map
 from mho.chip_maps.defects import (
@@ -30,8 +31,6 @@ from mho.chip_maps.defects import (
 )
 from mho.errors import ChipMapError, InputError, RunFileError
 from mho.runs import RunFile
-
-Floats = NDArray[np.float64]
 
 CODES = {
     "_defects": np.arange(len(CLASSES)),

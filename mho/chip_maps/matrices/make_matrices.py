@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Complexes = NDArray[np.complex128]
+from mho.array_types import Complexes, Floats
 
 DIGITS = (  # Zuo et al., Nature Electronics 8, 1222 (2025): A = 2^-3 A0 + 2^-6 A1 + 2^-9 A2 + 2^-12 A3
     "3200 0250 1271 0101",

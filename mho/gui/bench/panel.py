@@ -1,10 +1,16 @@
-"""The bench panel: the state of each instrument, and how close the run has come to the limits."""
+"""The bench panel: the state of each instrument, and how close the run has come to the limits.
+
+The instruments of a bench as a table: the state of each, its age, and its source.
+
+The two tables of the bench panel: their columns, and the lines below an instrument.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +23,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QSplitter,
+    QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -24,16 +31,213 @@ from PySide6.QtWidgets import (
 
 from mho.analysis.reports import read_chip
 from mho.errors import RunFileError
-from mho.gui.bench.facts import BenchDescription, RunExtremes, in_units, last_in_words, margin, read_facts
-from mho.gui.bench.instruments import Details, InstrumentState, InstrumentTable, of_findings
-from mho.gui.bench.trees import LIMITS, UNSEEN, output_of_settings, table
+from mho.gui import widgets
+from mho.gui.bench.facts import (
+    BenchDescription,
+    DescribedInstrument,
+    RunExtremes,
+    in_units,
+    last_in_words,
+    margin,
+    read_facts,
+)
 from mho.gui.session.bench_safety import UNKNOWN_OUTPUT, SafetyVerdict, clock
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
-from mho.gui.widgets import theme
-from mho.gui.widgets.elided_label import ElidedLabel
-from mho.gui.widgets.output_window import end, python_process
+from mho.gui.widgets import ElidedLabel, end, python_process
 from mho.runs import GOING_ON, RunFile
+
+COLUMNS = {
+    "Instrument": 90, "Driver": 115, "Terminal": 130, "Connection": 85, "Output": 190, "Known since": 255,
+}  # fmt: skip
+"""Headings and widths, pixels."""
+
+CONNECTION, OUTPUT, KNOWN = (list(COLUMNS).index(name) for name in ("Connection", "Output", "Known since"))
+LIMITS = {"Terminal": 150, "Quantity": 140, "Seen in this run": 140, "Limit": 110, "Margin": 90}
+UNSEEN = {"current of reads": "not measured"}
+"""Text for a quantity without data of the run; other rows say that they were not used."""
+
+
+def output_of_settings(settings: dict[str, str]) -> tuple[str, bool]:
+    """Return how an instrument's outputs stand by its settings, empty when these do not say, and whether any may be on."""
+    told = [value for name, value in settings.items() if name == "mode" or name.endswith("output_enabled")]
+    if not told:
+        return "", False
+    if any(value not in ("True", "False") for value in told):
+        return told[0], told[0] != "SAFE"
+    return ("ON", True) if "True" in told else ("off", False)
+
+
+def tell_below(item: QTreeWidgetItem, name: str, value: str) -> QTreeWidgetItem:
+    """Add a line below an instrument, over the whole width."""
+    line = QTreeWidgetItem(item, [f"{name}: {value}"])
+    line.setFirstColumnSpanned(True)
+    line.setToolTip(0, value)
+    return line
+
+
+def table(columns: dict[str, int]) -> QTreeWidget:
+    """Return an empty tree with these headings and widths, in pixels."""
+    tree = QTreeWidget()
+    prepare_table(tree, columns)
+    return tree
+
+
+def prepare_table(tree: QTreeWidget, columns: dict[str, int]) -> None:
+    """Set the headings of a tree, and their widths in pixels."""
+    tree.setHeaderLabels(list(columns))
+    for column, width in enumerate(columns.values()):
+        tree.setColumnWidth(column, width)
+    tree.setAlternatingRowColors(True)
+    tree.setUniformRowHeights(True)
+
+
+NEVER = "never read"
+UNTOLD = "not told"
+
+
+@dataclass(frozen=True)
+class InstrumentState:
+    """The state in which an instrument was found.
+
+    Attributes
+    ----------
+    when : datetime
+        Local time.
+    source : str
+        Source: ``Check bench``, ``job 4``, ``before solve-3.h5``.
+    connection, output : str
+        In words; empty where the source does not tell.
+    wrong : bool
+        Whether that is to be put right.
+    live : bool
+        Whether the output may be on.
+    """
+
+    when: datetime
+    source: str
+    connection: str = ""
+    output: str = ""
+    wrong: bool = False
+    live: bool = False
+
+
+@dataclass(frozen=True)
+class Details:
+    """Lines below the instruments, by role, from one source; each with how it is to be taken, empty where that is open."""
+
+    title: str
+    lines: Mapping[str, Sequence[tuple[str, str, str]]]
+
+
+class InstrumentTable(QTreeWidget):
+    """A row per instrument with its latest state, and below it all findings by source."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        prepare_table(self, COLUMNS)
+        self._instruments: tuple[DescribedInstrument, ...] = ()
+        self._seen: dict[str, InstrumentState] = {}
+        self._details: dict[str, Details] = {}  # by kind: one of a kind takes the other's place
+
+    def show_instruments(self, instruments: Iterable[DescribedInstrument]) -> None:
+        """Show these instruments, of which nothing is known yet."""
+        self.clear()
+        self._instruments, self._seen, self._details = tuple(instruments), {}, {}
+        for one in self._instruments:
+            QTreeWidgetItem(self, [one.role, one.driver, one.terminals])
+        self.redraw()
+
+    @property
+    def roles(self) -> list[str]:
+        """The roles of the instruments, in order."""
+        return [one.role for one in self._instruments]
+
+    def see(self, role: str, seen: InstrumentState) -> None:
+        """Store an instrument's state unless a newer one is known; empty texts do not replace known ones."""
+        old = self._seen.get(role)
+        if role in self.roles and (old is None or seen.when >= old.when):
+            self._seen[role] = seen
+            self._show_seen(role)
+
+    def detail(self, kind: str, details: Details | None) -> None:
+        """Show lines below the instruments in the place of those of the same kind; None for none."""
+        if details is None:
+            self._details.pop(kind, None)
+        else:
+            self._details[kind] = details
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Show all states in the colours of the theme."""
+        now = widgets.colours()
+        colours = {"ok": now.good, "note": now.doubtful, "wrong": now.bad}
+        for one in self._instruments:
+            item = self._row(one.role)
+            open_ = item.isExpanded()
+            item.takeChildren()
+            if one.address:
+                tell_below(item, "address", one.address)
+            for details in self._details.values():
+                lines = details.lines.get(one.role, ())
+                if lines:
+                    heading = QTreeWidgetItem(item, [details.title])
+                    heading.setFirstColumnSpanned(True)
+                    heading.setForeground(0, QBrush(QColor(now.faint)))
+                for name, text, verdict in lines:
+                    line = tell_below(item, name, text)
+                    if verdict in colours:
+                        line.setForeground(0, QBrush(QColor(colours[verdict])))
+            item.setExpanded(open_)
+            self._show_seen(one.role)
+
+    def _row(self, role: str) -> QTreeWidgetItem:
+        item = self.topLevelItem(self.roles.index(role))
+        assert item is not None
+        return item
+
+    def _show_seen(self, role: str) -> None:
+        item, seen, now = self._row(role), self._seen.get(role), widgets.colours()
+        if seen is None:
+            texts = {CONNECTION: NEVER, OUTPUT: "", KNOWN: ""}
+        else:
+            known = f"{clock(seen.when)}, {seen.source}"
+            texts = {CONNECTION: seen.connection or UNTOLD, OUTPUT: seen.output or UNTOLD, KNOWN: known}
+        for column, text in texts.items():
+            item.setText(column, text)
+            item.setToolTip(column, text)
+            loud = seen is not None and (seen.wrong or (column == OUTPUT and seen.live))
+            colour = (
+                now.bad if loud and column != KNOWN else now.faint if text in (NEVER, UNTOLD) else now.ink
+            )
+            item.setForeground(column, QBrush(QColor(colour)))
+        item.setTextAlignment(KNOWN, Qt.AlignmentFlag.AlignLeft)
+
+
+def of_findings(
+    findings: Sequence[Mapping[str, Any]], when: datetime
+) -> tuple[Details, dict[str, InstrumentState]]:
+    """Return what *Check bench* has found of each instrument: all of it, and how it stands."""
+    lines: dict[str, list[tuple[str, str, str]]] = {}
+    told: dict[str, dict[str, Any]] = {}
+    wrong = set()
+    for one in findings:
+        role, what = one["subject"], one["what"]
+        text = f"{one['detail']}; {one['advice']}" if one["advice"] else str(one["detail"])
+        lines.setdefault(role, []).append((what, text, one["verdict"]))
+        column = {"connection": "connection", "output": "output", "mode": "output"}.get(what)
+        if column is not None:
+            told.setdefault(role, {})[column] = str(one["detail"])
+            if column == "output":
+                told[role]["live"] = one["verdict"] != "ok"
+            if one["verdict"] == "wrong":
+                wrong.add(role)
+    seen = {
+        role: InstrumentState(when, "Check bench", **words, wrong=role in wrong)
+        for role, words in told.items()
+    }
+    return Details(f"read at {clock(when)} by Check bench", lines), seen
+
 
 if TYPE_CHECKING:
     from mho.running.queue import Lane
@@ -55,7 +259,7 @@ class BenchPanel(QWidget):
         self._shown: bool | None = None  # whether the shown run is over; None if none is shown
         self.name, self.standing, self.last = QLabel(), ElidedLabel(), ElidedLabel()
         self.name.setTextFormat(Qt.TextFormat.PlainText)
-        theme.embolden(self.name)
+        widgets.embolden(self.name)
         self.check = QPushButton("Check bench")
         self.check.setToolTip(
             "open each instrument and look at it: identity, error queue, outputs; changes no output"
@@ -124,7 +328,7 @@ class BenchPanel(QWidget):
             self._show_standing()
 
     def _show_standing(self) -> None:
-        state, safety, now = self.session.runner, self.session.safety, theme.colours()
+        state, safety, now = self.session.runner, self.session.safety, widgets.colours()
         busy = self.session.job is not None or (state is not None and state.state != "idle")
         self.check.setEnabled(not busy and self._process is None)
         colour = {SafetyVerdict.SAFE: now.good, SafetyVerdict.UNKNOWN: now.faint}.get(safety.verdict, now.bad)
@@ -241,7 +445,7 @@ class BenchPanel(QWidget):
         self.limits.clear()
         if self.facts is None:
             return
-        now = theme.colours()
+        now = widgets.colours()
         for terminal, (volts, amperes, seconds) in self.facts.limits.items():
             quantities = (
                 ("voltage", "V", volts, self._extremes.volts.get(terminal)),

@@ -13,12 +13,11 @@ from PySide6.QtGui import QColor, QKeyEvent, QPainter
 from PySide6.QtWidgets import QGraphicsRectItem, QWidget
 
 from mho.analysis import palette
+from mho.array_types import Bytes
+from mho.gui import widgets
 from mho.gui.chip.blocks import Outline
-from mho.gui.run_window.map_view import LineAxis
-from mho.gui.run_window.pictures import NO_CELL
-from mho.gui.widgets import theme
+from mho.gui.run_window import NO_CELL, LineAxis
 
-Bytes = NDArray[np.uint8]
 Cell = tuple[int, int]
 
 SELECTED, BAD = 1, 2  # bits of a mark
@@ -187,7 +186,7 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self.show_cells((0, shape[0] - 1), (0, shape[1] - 1))
 
     def show_pixels(self, pixels: Bytes) -> None:
-        """Show bytes as `mho.gui.run_window.pictures.to_bytes` makes them; call again when some of them have changed."""
+        """Show bytes as `mho.gui.run_window.to_bytes` makes them; call again when some of them have changed."""
         self._image.setImage(pixels, autoLevels=False, levels=None)
 
     def _image_frame(self) -> QRectF:
@@ -198,7 +197,7 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self._scale = colours, limits, label
         table = np.empty((256, 3), np.uint8)
         table[:NO_CELL] = colours.getLookupTable(nPts=NO_CELL)[:, :3]
-        table[NO_CELL] = pg.mkColor(theme.colours().grid).getRgb()[:3]
+        table[NO_CELL] = pg.mkColor(widgets.colours().grid).getRgb()[:3]
         self._image.setLookupTable(table)
         self._bar.setColorMap(colours)
         self._bar.setLevels(limits)
@@ -272,7 +271,7 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
             self._paint_theme()
 
     def _paint_theme(self) -> None:
-        now = theme.colours()
+        now = widgets.colours()
         self.setBackground(now.ground)
         for axis in (self._columns, self._rows, self._bar.axis):
             axis.setPen(now.faint)

@@ -8,8 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Index = NDArray[np.int64]
+from mho.array_types import Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class CellRows:
         Whether a pulse went before the read.
     """
 
-    cells: Index
+    cells: Integers
     time: Floats
     conductance: Floats
     pulsed: NDArray[np.bool_]
@@ -100,7 +99,7 @@ class CellGrid:
         self.touched.flat[rows.cells[unseen]] = rows.time[unseen]
         self._count(rows.after(self.pulses_as_of))
 
-    def take_image(self, quantity: str, image: Floats, lines: tuple[Index, Index], time: float) -> None:
+    def take_image(self, quantity: str, image: Floats, lines: tuple[Integers, Integers], time: float) -> None:
         """Apply an image that the run took at bench time `time` (s), to cells for which no later row is known.
 
         Parameters
@@ -123,9 +122,9 @@ class CellGrid:
         np.add.at(pulses, rows.cells[rows.pulsed], 1.0)
 
 
-def _adjoining(lines: Index) -> bool:
+def _adjoining(lines: Integers) -> bool:
     return bool(np.all(np.diff(lines) == 1))
 
 
-def _span(lines: Index) -> slice:
+def _span(lines: Integers) -> slice:
     return slice(int(lines[0]), int(lines[-1]) + 1) if len(lines) else slice(0)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
-from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from mho.analysis import palette
+from mho.array_types import Floats
 from mho.chip_maps.levels import Levels
+from mho.gui import widgets
 from mho.gui.chip.cell_quantities import MICRO, CellQuantity, scale
 from mho.gui.solve.convergence_view import PowersOfTen
-from mho.gui.widgets import theme
-from mho.gui.widgets.themed_plot import ThemedPlot
-
-Floats = NDArray[np.float64]
+from mho.gui.widgets import ThemedPlot
 
 BINS = 80
 FLOOR = 0.5
@@ -33,7 +31,7 @@ class CellHistogram(QWidget):
         for label in (self.heading, self.hint):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
-        theme.embolden(self.heading)
+        widgets.embolden(self.heading)
         self.plot = ThemedPlot(axisItems={side: PowersOfTen(side) for side in ("left", "bottom")})
         self.plot.setLabel("left", "cells")
         left = self.plot.getAxis("left")

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.gui.chip.cell_updates import CellTable
 from mho.runs import RunFile
-
-Floats = NDArray[np.float64]
 
 BLOCK = 131_072
 """Rows looked through at once."""

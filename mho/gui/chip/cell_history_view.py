@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QVBox
 
 from mho.analysis import palette
 from mho.chip_maps.levels import Levels
+from mho.gui import widgets
 from mho.gui.chip.cell_history import KIND_NAMES, CellHistory, HistoryReader
 from mho.gui.solve.convergence_view import PowersOfTen
-from mho.gui.widgets import theme
 
 MICRO = 1e6
 NEAR = 30.0  # pixels from a point within which the mouse reads it
@@ -188,7 +188,7 @@ class CellHistoryView(QWidget):
             self._paint_theme()
 
     def _paint_theme(self) -> None:
-        now = theme.colours()
+        now = widgets.colours()
         self.canvas.setBackground(now.ground)
         for plot in (self._above, self._below):
             for side in ("left", "bottom"):

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.levels import Levels
 from mho.gui.chip.cell_grid import CellGrid
-
-Floats = NDArray[np.float64]
 
 MICRO = 1e6  # conductances are shown in µS
 

@@ -1,40 +1,294 @@
-"""The chip panel: arrays as maps that fill while cells are programmed, the history of a cell, the selection of cells."""
+"""The chip panel: arrays as maps that fill while cells are programmed, the history of a cell, the selection of cells.
+
+The panel beside the map: the histogram over all cells or, after a click on a cell, its history.
+
+Keeps the picture of one array up to date: only the cells that changed are painted anew.
+
+The chip that the window shows: its arrays with the state of their cells, and the blocks that a run uses.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QSignalBlocker, Qt, QTimer
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QSplitter,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from mho.analysis.reports import read_chip
+from mho.analysis import palette
+from mho.analysis.reports import lost_cells, read_chip
 from mho.chip_maps.chip import ChipMap, parse_chip_map
-from mho.chip_maps.defects import chip_with_defects
+from mho.chip_maps.defects import Place, chip_with_defects
+from mho.chip_maps.levels import Levels
+from mho.chip_maps.placement import known_bad
 from mho.errors import RunFileError
+from mho.gui.chip.blocks import Outline, read_outlines
 from mho.gui.chip.canvas import BAD, SELECTED, ChipCanvas
 from mho.gui.chip.cell_grid import CellGrid
 from mho.gui.chip.cell_histogram import CellHistogram, wanted_values
 from mho.gui.chip.cell_history import HistoryReader
-from mho.gui.chip.cell_painter import CellPainter
-from mho.gui.chip.cell_quantities import quantities
-from mho.gui.chip.cell_updates import CellFeed, Changes
+from mho.gui.chip.cell_history_view import CellHistoryView
+from mho.gui.chip.cell_quantities import CellQuantity, describe, quantities, scale
+from mho.gui.chip.cell_updates import CellFeed, Changes, Lines
 from mho.gui.chip.selection import Selection
 from mho.gui.chip.selection_bar import SelectionBar
-from mho.gui.chip.shown_chip import ShownChip
-from mho.gui.chip.side_panel import CellSide
+from mho.gui.run_window import to_bytes
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.runs import GOING_ON, RunFile
+
+Extent = tuple[tuple[int, int], tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class ShownChip:
+    """Arrays by name.
+
+    Attributes
+    ----------
+    chip : ChipMap or None
+        None when a run's file holds no chip map that can be read.
+    grids : mapping of CellGrid
+        What is known of the cells.
+    lines : mapping of two arrays of int
+        Rows and columns that a run has images of.
+    outlines : tuple of Outline
+        Blocks that a run uses.
+    lost : mapping of str
+        Cells that the run's own pulses destroyed, each with what it had.
+    """
+
+    chip: ChipMap | None = None
+    grids: Mapping[str, CellGrid] = field(default_factory=dict)
+    lines: Mapping[str, Lines] = field(default_factory=dict)
+    outlines: tuple[Outline, ...] = ()
+    lost: Mapping[Place, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_bench(cls, chip: ChipMap) -> ShownChip:
+        """Return a chip on which nothing was done."""
+        return cls(chip, {array.name: CellGrid((array.rows, array.columns)) for array in chip.arrays})
+
+    @classmethod
+    def of_run(cls, feed: CellFeed, chip: ChipMap | None) -> ShownChip:
+        """Return the chip of a run; `RunFileError` when its file is damaged."""
+        shown = cls(chip, feed.grids, feed.lines, read_outlines(feed.run, chip))
+        return shown.after_its_end(feed.run)
+
+    def after_its_end(self, run: RunFile) -> ShownChip:
+        """Return the same chip with the cells that the run's pulses destroyed, which are known at its end."""
+        return replace(self, lost={place: by for place, (_, by) in lost_cells(run).items()})
+
+    @cached_property
+    def levels(self) -> Levels | None:
+        """Conductance levels of the digits."""
+        return self.chip.level_scale() if self.chip else None
+
+    @cached_property
+    def bad(self) -> dict[str, NDArray[np.bool_]]:
+        """Known bad cells of each array, and those that the run destroyed."""
+        masks: dict[str, NDArray[np.bool_]] = {
+            name: np.zeros(grid.shape, dtype=np.bool_) for name, grid in self.grids.items()
+        }
+        masks |= {array.name: known_bad(array) for array in (self.chip.arrays if self.chip else ())}
+        for array, row, column in self.lost:
+            if array in masks and row is not None and column is not None:
+                masks[array][row : row + 1, column : column + 1] = (
+                    True  # of a file that names others: nothing
+                )
+        return masks
+
+    def first_array(self, wanted: str) -> str:
+        """Return the array to show first: `wanted` where the run uses it, else the largest that it uses."""
+        used = {outline.array for outline in self.outlines} | set(self.lines)
+        offered = [name for name in self.grids if name in used] or list(self.grids)
+        if wanted in offered:
+            return wanted
+        return max(offered, key=lambda name: int(np.prod(self.grids[name].shape)), default="")
+
+    def outlined(self, array: str) -> list[Outline]:
+        """Return the blocks on an array."""
+        return [outline for outline in self.outlines if outline.array == array]
+
+    def extent(self, array: str) -> Extent:
+        """Return first and last row and column that the run uses, by its blocks, else its images; else all."""
+        blocks = self.outlined(array)
+        if blocks:
+            return (
+                (min(one.top for one in blocks), max(one.bottom for one in blocks) - 1),
+                (min(one.left for one in blocks), max(one.right for one in blocks) - 1),
+            )
+        if array in self.lines:
+            rows, columns = self.lines[array]
+            return (int(rows[0]), int(rows[-1])), (int(columns[0]), int(columns[-1]))
+        height, width = self.grids[array].shape
+        return (0, height - 1), (0, width - 1)
+
+    def describe(self, array: str, row: int, column: int, now: float) -> str:
+        """Describe a cell at bench time `now` (s); empty outside the array."""
+        height, width = self.grids[array].shape
+        if not (0 <= row < height and 0 <= column < width):
+            return ""
+        known = describe(self.grids[array], row, column, self.levels, now)
+        parts = [f"{array}, row {row}, column {column}: {known}"]
+        for block in self.outlined(array):
+            if block.holds(row, column):
+                parts.append(block.slice_at(column) or f"block {block.name}")
+                break
+        if by := self.lost.get(Place(array, row, column)):
+            parts.append(f"destroyed by this run's own pulses ({by})")
+        elif self.bad[array][row, column]:
+            parts.append("known to be bad")
+        return "; ".join(parts)
+
+
+BLOCK = 32  # rows
+SAMPLE = 2048  # cells of a block from which the scale is found
+RESCALE_PERIOD = 1.0  # s between updates of the scale, and of automatic changes
+
+
+class CellPainter:
+    """Paints a quantity of a grid's cells on a canvas.
+
+    Parameters
+    ----------
+    canvas : ChipCanvas
+        Shows an array of the grid's shape.
+    """
+
+    def __init__(
+        self, canvas: ChipCanvas, grid: CellGrid, quantity: CellQuantity, levels: Levels | None
+    ) -> None:
+        self._canvas, self._grid, self._levels = canvas, grid, levels
+        self.quantity = quantity
+        self.limits = (0.0, 0.0)
+        self.pixels = np.zeros(grid.shape, np.uint8)
+        self._rescaled = 0.0
+
+    def paint_all(self, now: float) -> None:
+        """Find the scale and paint every cell; `now` is the bench time, s."""
+        self._rescaled = time.monotonic()
+        known = np.concatenate([self._sample(rows, now) for rows in self._blocks()])
+        limits = scale(self.quantity, known, self._levels)
+        if limits != self.limits:
+            self.limits = limits
+            self._canvas.set_scale(colours(self.quantity, self._levels), limits, self._label())
+        for rows in self._blocks():
+            self._paint(rows, now)
+        self._canvas.show_pixels(self.pixels)
+
+    def paint(self, cells: NDArray[np.int64] | None, now: float) -> None:
+        """Paint the cells (flat indices) that changed; all, where None, and from time to time."""
+        due = time.monotonic() - self._rescaled > RESCALE_PERIOD
+        if cells is None or due:
+            self.paint_all(now)
+            return
+        self._paint(np.unravel_index(cells, self._grid.shape), now)
+        self._canvas.show_pixels(self.pixels)
+
+    def _paint(self, index: Any, now: float) -> None:
+        self.pixels[index] = to_bytes(self.quantity.of(self._grid, index, now), self.limits)
+
+    def _blocks(self) -> Iterator[slice]:
+        """Rows taken together: what is computed of them stays in the processor's cache."""
+        return (slice(start, start + BLOCK) for start in range(0, len(self.pixels), BLOCK))
+
+    def _sample(self, rows: slice, now: float) -> NDArray[np.float64]:
+        """Some of the values known in these rows, all where they are few."""
+        values = self.quantity.of(self._grid, rows, now).reshape(-1)
+        step = (
+            np.count_nonzero(np.isfinite(values)) // SAMPLE | 1
+        )  # odd, so that it does not always hit the same columns
+        some = values[::step]
+        return some[np.isfinite(some)]
+
+    def _label(self) -> str:
+        return f"{self.quantity.name}, {self.quantity.unit}" if self.quantity.unit else self.quantity.name
+
+
+def colours(quantity: CellQuantity, levels: Levels | None) -> pg.ColorMap:
+    """Return the colours of a quantity: of even lightness, signed around white, in steps for levels."""
+    if quantity.signed:
+        return pg.ColorMap(None, list(palette.DIVERGING))
+    even = pg.colormap.get(palette.SEQUENTIAL)
+    if quantity.name != "level" or levels is None:
+        return even
+    count = levels.top + 1
+    steps = even.map(np.linspace(0.0, 1.0, count))
+    edges = np.arange(count) / count
+    places = np.stack([edges, edges + (1.0 - 1e-6) / count], axis=1).reshape(-1)
+    return pg.ColorMap(places, np.repeat(steps, 2, axis=0))
+
+
+PERIOD = 500
+"""Interval of updates of a quantity's histogram while cells change, ms."""
+
+
+class CellSide(QStackedWidget):
+    """Histogram or history.
+
+    Parameters
+    ----------
+    draw : callable
+        Shows in a `CellHistogram` what is known now.
+    """
+
+    def __init__(self, draw: Callable[[CellHistogram], None], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.histogram, self.history = CellHistogram(), CellHistoryView()
+        self.addWidget(self.histogram)
+        self.addWidget(self.history)
+        self.history.closed.connect(self.show_all)
+        self._draw = draw
+        self._stale = False
+        self._soon = QTimer(self, singleShot=True, interval=PERIOD)
+        self._soon.timeout.connect(self._catch_up)
+
+    def show_all(self) -> None:
+        """Show the spread over all cells."""
+        self.history.clear()
+        self.setCurrentWidget(self.histogram)
+        self.cells_changed(at_once=True)
+
+    def show_history(self) -> None:
+        """Show the history of a cell."""
+        self.setCurrentWidget(self.history)
+
+    def cells_changed(self, *, at_once: bool = False) -> None:
+        """Redraw the visible view after cells have changed, now or within half a second."""
+        self._stale = True
+        if at_once:
+            self._catch_up()
+        elif not self._soon.isActive():
+            self._soon.start()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Process the updates that arrived while the panel was hidden."""
+        super().showEvent(event)
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        if self._stale and self.isVisible() and self.currentWidget() is self.histogram:
+            self._stale = False
+            self._draw(self.histogram)
+
 
 FRAME = 30
 """Time between two looks for pulses while a run lasts, ms; `HIDDEN` behind another panel."""

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Booleans
 from mho.errors import InputError
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -23,25 +22,25 @@ class Selection:
         True where a cell is selected.
     """
 
-    mask: Mask
+    mask: Booleans
 
     @classmethod
     def nothing(cls, shape: tuple[int, int]) -> Selection:
         """Return the empty selection of an array of this shape."""
         return cls(np.zeros(shape, dtype=bool))
 
-    def rectangle(self, first: tuple[int, int], last: tuple[int, int]) -> Mask:
+    def rectangle(self, first: tuple[int, int], last: tuple[int, int]) -> Booleans:
         """Return the cells between two corners, both included, as far as the array reaches."""
         mask = np.zeros_like(self.mask)
         (top, bottom), (left, right) = (sorted(ends) for ends in zip(first, last, strict=True))
         mask[max(top, 0) : max(bottom + 1, 0), max(left, 0) : max(right + 1, 0)] = True
         return mask
 
-    def with_cells(self, cells: Mask) -> Selection:
+    def with_cells(self, cells: Booleans) -> Selection:
         """Return the selection with `cells` added."""
         return Selection(self.mask | cells)
 
-    def without(self, cells: Mask) -> Selection:
+    def without(self, cells: Booleans) -> Selection:
         """Return the selection with `cells` taken away."""
         return Selection(self.mask & ~cells)
 
@@ -98,7 +97,7 @@ def _parts(lines: list[int]) -> Iterator[str]:
         start = end
 
 
-def load_mask(path: str, shape: tuple[int, int]) -> Mask:
+def load_mask(path: str, shape: tuple[int, int]) -> Booleans:
     """Return the cells for which a file (.npy, .csv, .mtx) of the array's shape holds anything but 0.
 
     Raises
@@ -108,7 +107,7 @@ def load_mask(path: str, shape: tuple[int, int]) -> Mask:
     """
     from mho.chip_maps.matrix_files import load_digits  # late, for scipy takes long to import
 
-    mask: Mask = load_digits(path) != 0
+    mask: Booleans = load_digits(path) != 0
     if mask.shape != shape:
         raise InputError(
             f"mask {path} has {mask.shape[0]} x {mask.shape[1]} cells, the array {shape[0]} x {shape[1]}; "

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
+from mho.array_types import Booleans
 from mho.chip_maps.levels import Levels
 from mho.errors import InputError
 from mho.gui.chip.cell_grid import CellGrid
 from mho.gui.chip.selection import Selection, load_mask
-
-Mask = NDArray[np.bool_]
 
 
 class SelectionBar(QWidget):
@@ -66,7 +64,7 @@ class SelectionBar(QWidget):
         layout.addWidget(self.menu_button)
         layout.addWidget(self.text, 1)
 
-    def show_array(self, grid: CellGrid, bad: Mask, levels: Levels | None) -> None:
+    def show_array(self, grid: CellGrid, bad: Booleans, levels: Levels | None) -> None:
         """Turn to another array, of which nothing is selected."""
         self._grid, self._bad, self._levels = grid, bad, levels
         self._before = Selection.nothing(grid.shape)
@@ -101,7 +99,7 @@ class SelectionBar(QWidget):
         if path:
             self.take_mask(path)
 
-    def _choose(self, cells: Mask) -> None:
+    def _choose(self, cells: Booleans) -> None:
         self._set(Selection(cells.copy()))
         self._finish()
 
@@ -115,13 +113,13 @@ class SelectionBar(QWidget):
         self.text.setToolTip(selection.describe())
         self.changed.emit(selection)
 
-    def _none(self) -> Mask:
+    def _none(self) -> Booleans:
         return np.zeros_like(self.selection.mask)
 
-    def _of(self, mask: Callable[[CellGrid], Mask]) -> Mask:
+    def _of(self, mask: Callable[[CellGrid], Booleans]) -> Booleans:
         return self._none() if self._grid is None else mask(self._grid)
 
-    def _outside(self, grid: CellGrid) -> Mask:
+    def _outside(self, grid: CellGrid) -> Booleans:
         """Return the cells whose last read was outside the verify window of their target level."""
         mask = np.isfinite(grid.conductance) & np.isfinite(grid.target)
         if self._levels is not None:

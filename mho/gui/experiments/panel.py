@@ -1,17 +1,27 @@
-"""The experiments panel: the list of procedures, and the form from which one is queued, run or rehearsed."""
+"""The experiments panel: the list of procedures, and the form from which one is queued, run or rehearsed.
+
+The buttons for an order from the form: queue it, run it now, rehearse it, or change a waiting job.
+
+The form's conditions of a run: the seed, its chip, and the cells of a simulated bench.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
     QFileDialog,
+    QFormLayout,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QMenu,
     QPushButton,
     QScrollArea,
@@ -20,14 +30,292 @@ from PySide6.QtWidgets import (
 )
 
 from mho.errors import MhoError
-from mho.gui.experiments.buttons import OrderButtons
-from mho.gui.experiments.conditions import Conditions
+from mho.gui import widgets
 from mho.gui.experiments.orders import check_of, expect_at, in_words, is_simulated, words_of
 from mho.gui.experiments.parameter_form import ParameterForm
 from mho.gui.experiments.procedure_list import ProceduresList
+from mho.gui.session.bench_safety import hold_topic
 from mho.gui.session.session import Session
-from mho.gui.widgets import theme
+from mho.gui.widgets import OutputWindow
+from mho.instruments.simulated import CELL_PRESETS
 from mho.procedures.manifest import ProcedureEntry, entry_of, known_entries
+
+if TYPE_CHECKING:
+    from mho.running.queue import Job, Order
+
+AS_IN_FILE = "as the bench file says"
+FRESH = "a fresh one"
+CHOOSE = "as a run left it…"
+NONE = "none"
+GOOD = ("queued", "running", "paused", "finished")
+"""Statuses of jobs whose chip is offered."""
+OFFERED = 8
+"""Jobs whose chip is offered, the newest."""
+
+
+class Conditions(QWidget):
+    """The parts of an order other than its procedure's parameters."""
+
+    edited = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.seed_line = QLineEdit()
+        self.seed_line.setPlaceholderText("a fresh one")
+        self.seed_line.setToolTip("of everything random in the run; the same seed gives the same run")
+        self.seed_line.textChanged.connect(self._typed)
+        self.chip = QComboBox()
+        self.chip.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.chip.setMinimumContentsLength(12)
+        self.chip.currentIndexChanged.connect(self._chip_chosen)
+        self.chip.activated.connect(self._choose_run)
+        self.cells = QComboBox()
+        self.cells.addItems([AS_IN_FILE, *CELL_PRESETS])
+        self.cells.setEditable(True)  # the path of a preset file can be typed
+        self.cells.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.cells.setToolTip("how the cells of the simulated chip behave")
+        self.cells.currentTextChanged.connect(self.edited)
+        self.insist = QCheckBox("take the bench's as they are (--force)")
+        self.insist.setToolTip(
+            "limits of the bench file that can hardly be meant are not questioned for this job"
+        )
+        self.insist.toggled.connect(self.edited)
+        self._chip_label = QLabel()
+        self._simulated = False
+        self._jobs: list[tuple[str, str]] = []
+        self._layout = QFormLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        for label, widget in (
+            (QLabel("Seed of the run"), self.seed_line), (self._chip_label, self.chip),
+            (QLabel("Simulated cells"), self.cells), (QLabel("Limits"), self.insist),
+        ):  # fmt: skip
+            label.setMinimumWidth(110)
+            self._layout.addRow(label, widget)
+        self.show_simulated(False)
+        self.show_force(False)
+
+    def show_simulated(self, simulated: bool) -> None:
+        """Show the fields for chip and cells where they are simulated; elsewhere the job before, if the order names one."""
+        self._simulated = simulated
+        self._chip_label.setText("Simulated chip" if simulated else "Same chip")
+        self.chip.setToolTip(
+            "the simulated chip: a fresh one, or the one that another run left"
+            if simulated
+            else "the job that had this chip before: the cells that were formed then are known"
+        )
+        if not simulated:
+            self.cells.setCurrentText(AS_IN_FILE)
+        self._layout.setRowVisible(self.cells, simulated)
+        self._list_chips()
+
+    def offer_chips(self, jobs: Sequence[Job], edited: int | None = None) -> None:
+        """Offer the chips that jobs leave, but not the edited job and those after it; what is chosen stays chosen."""
+        following = defaultdict(list)
+        for job in jobs:
+            following[job.order.after].append(f"#{job.id}")
+        never = [f"#{edited}"]
+        for one in never:  # grows meanwhile
+            never += following.pop(one, [])
+        shut = set(never)
+        good = [job for job in jobs if job.status in GOOD and f"#{job.id}" not in shut]
+        newest = sorted(good, key=lambda job: job.id, reverse=True)[:OFFERED]
+        offered = [
+            (f"as job {job.id} ({job.order.procedure.rpartition(':')[2].lower()}) leaves it", f"#{job.id}")
+            for job in newest
+        ]
+        if offered == self._jobs:
+            return
+        self._jobs = offered
+        self._list_chips()
+
+    def _list_chips(self) -> None:
+        chosen, text = self.chip.currentData(), self.chip.currentText()
+        with QSignalBlocker(self.chip):
+            self.chip.clear()
+            self.chip.addItem(FRESH if self._simulated else NONE)
+            for words, after in self._jobs:
+                self.chip.addItem(words, after)
+            if self._simulated:
+                self.chip.addItem(CHOOSE)
+            self.choose_chip(chosen, text)
+
+    def fill(self, order: Order) -> None:
+        """Show the conditions of an order."""
+        self.seed_line.setText("" if order.seed is None else str(order.seed))
+        self.cells.setCurrentText(order.preset or AS_IN_FILE)
+        self.choose_chip(order.after)
+        self.show_force(order.force)
+
+    def show_force(self, force: bool) -> None:
+        """Show whether implausible limits are accepted; this can be revoked here, and given by `--force`."""
+        self.insist.setChecked(force)
+        self._layout.setRowVisible(self.insist, force)
+
+    def choose_chip(self, after: str | None, words: str = "") -> None:
+        """Choose the chip that a run left, which is offered from then on; None for a fresh one, or a real one as it is."""
+        if after is not None and self.chip.findData(after) < 0:
+            run = f"job {after[1:]}" if after.startswith("#") else Path(after).name
+            self.chip.insertItem(1, words or f"as {run} left it", after)
+        self.chip.setCurrentIndex(0 if after is None else self.chip.findData(after))
+        self._layout.setRowVisible(self.chip, self._simulated or after is not None)
+
+    def seed(self) -> int | None:
+        """Return the seed, or None for a fresh one."""
+        text = self.seed_line.text().strip()
+        return int(text) if text else None
+
+    def preset(self) -> str | None:
+        """Return the cells' preset, or None for that of the bench file, or of the run that is continued."""
+        text = self.cells.currentText()
+        return None if text == AS_IN_FILE or self.after() else text
+
+    def after(self) -> str | None:
+        """Return the run whose chip is used: a run file, or a job as ``#5``; None as for `choose_chip`."""
+        after: str | None = self.chip.currentData()
+        return after
+
+    def problems(self) -> list[str]:
+        """Return what is wrong."""
+        text = self.seed_line.text().strip()
+        fits = not text or (text.isdecimal() and text.isascii() and int(text) < 2**63)
+        return [] if fits else [f"the seed is {text!r}; it must be a whole number from 0, or empty"]
+
+    def _chip_chosen(self) -> None:
+        self.cells.setEnabled(self.after() is None)  # else they are those of that run
+        self.edited.emit()
+
+    def _choose_run(self, index: int) -> None:
+        if self.chip.itemText(index) != CHOOSE:
+            return
+        path, _ = QFileDialog.getOpenFileName(self, "Run whose chip to go on with", "", "Run files (*.h5)")
+        self.choose_chip(path or None)
+
+    def _typed(self) -> None:
+        ground = f"background: {widgets.colours().wrong_ground};" if self.problems() else ""
+        self.seed_line.setStyleSheet(ground)
+        self.edited.emit()
+
+
+if TYPE_CHECKING:
+    from mho.running.queue import Job, Order, Queue
+
+
+class OrderButtons(QWidget):
+    """Buttons below the form.
+
+    Parameters
+    ----------
+    order : callable
+        Returns what the form asks for.
+    words : callable
+        Returns the same as arguments of ``mho rehearse`` behind the bench.
+
+    Attributes
+    ----------
+    job : int or None
+        The waiting job that is being changed.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        order: Callable[[], Order],
+        words: Callable[[], Sequence[str]],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.job: int | None = None
+        self._order, self._words = order, words
+        self.change = _button("", "give the job that waits these values; its place stays", self._change)
+        self.leave = _button("Leave it", "leave the job as it was", lambda: self.edit(None))
+        self.queue = _button("Queue", "put it behind all others", lambda: self._add(first=False))
+        self.run_now = _button("Run now", "put it in front of all others", lambda: self._add(first=True))
+        self.rehearse = _button(
+            "Rehearse", "run it on simulated twins of the bench's instruments, and report", self._rehearse
+        )
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for button in (self.change, self.leave, self.queue, self.run_now, self.rehearse):
+            layout.addWidget(button)
+        session.jobs_changed.connect(self._take_jobs)
+        self.edit(None)
+
+    def enable(self, enabled: bool) -> None:
+        """Enable or disable the buttons."""
+        for button in (self.change, self.queue, self.run_now, self.rehearse):
+            button.setEnabled(enabled)
+
+    def edit(self, job: int | None) -> None:
+        """Offer to change the job with this number; None offers new jobs again."""
+        self.job = job
+        self.change.setText(f"Change job {job}")
+        for button in (self.change, self.leave):
+            button.setVisible(job is not None)
+        for button in (self.queue, self.run_now):
+            button.setVisible(job is None)
+
+    def _take_jobs(self, jobs: list[Job]) -> None:
+        """Stop changing a job that no longer waits."""
+        if self.job is not None and not any(job.id == self.job and job.status == "queued" for job in jobs):
+            self.session.tell("WARNING", f"job {self.job} waits no longer; Queue makes a new one of the form")
+            self.edit(None)
+
+    def _add(self, *, first: bool) -> None:
+        order = self._order()
+
+        def act(queue: Queue) -> Job:
+            from mho.running.queue import checked
+
+            complete, seconds = checked(order, queue)
+            job = queue.add(complete, estimate=seconds)
+            return queue.move(job.id, 1) if first else job
+
+        self.session.change_queue(act, self._added)
+
+    def _added(self, job: Job) -> None:
+        lane = self.session.lane
+        if lane is not None and lane.held:
+            self.session.tell(
+                "WARNING",
+                f"job {job.id} waits: the queue is held ({lane.reason}); Resume lets it go on",
+                hold_topic(self.session.bench),
+            )
+        else:
+            self.session.tell("INFO", f"job {job.id} is in the queue: {job.order.procedure}")
+            self.session.ensure_runner()
+
+    def _change(self) -> None:
+        order, number = self._order(), self.job
+        assert number is not None
+
+        def act(queue: Queue) -> Job:
+            from mho.running.queue import checked
+
+            complete, seconds = checked(replace(order, output=queue.job(number).order.output), queue)
+            return queue.edit(number, complete, estimate=seconds)
+
+        def then(job: Job) -> None:
+            self.edit(None)
+            self.session.tell("INFO", f"job {job.id} is changed")
+
+        self.session.change_queue(act, then)
+
+    def _rehearse(self) -> None:
+        order = self._order()
+        arguments = ["rehearse", self.session.bench, order.procedure, *self._words()]
+        for option, value in (("--seed", order.seed), ("--preset", order.preset)):
+            arguments += [] if value is None else [f"{option}={value}"]
+        arguments += ["--force"] * order.force
+        OutputWindow(f"Rehearsal: {order.procedure}", ["-m", "mho", *arguments], self).show()
+
+
+def _button(text: str, tip: str, act: Callable[[], None]) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.clicked.connect(lambda _checked: act())
+    return button
+
 
 if TYPE_CHECKING:
     from mho.running.queue import Expected, Order
@@ -66,7 +354,7 @@ class ExperimentsPanel(QWidget):
         self.list = ProceduresList()
         self.list.chosen.connect(self._choose)
         self.heading = QLabel("Choose a procedure")
-        theme.embolden(self.heading, 12)
+        widgets.embolden(self.heading, 12)
         self.line = QLabel()
         self.line.setWordWrap(True)
         self.defaults = QPushButton("Fill in from")
@@ -292,5 +580,5 @@ class ExperimentsPanel(QWidget):
     def _say(self, text: str, *, bad: bool) -> None:
         self.estimate.setText(text)
         self._bad = bad
-        now = theme.colours()
+        now = widgets.colours()
         self.estimate.setStyleSheet(f"color: {now.bad if bad else now.faint};")

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from mho.errors import MhoError
-from mho.gui.widgets import theme
+from mho.gui import widgets
 
 Judge = Callable[[str, Any], None]
 """Raises `MhoError` for a parameter's name and a value that it refuses."""
@@ -158,7 +158,7 @@ class Field(QWidget):
     def mark(self, problem: str) -> None:
         """Mark the value as wrong, or as right when `problem` is empty."""
         self.problem = problem
-        now = theme.colours()
+        now = widgets.colours()
         self.reason.setText(problem)
         self.reason.setStyleSheet(f"color: {now.bad};")
         self.reason.setVisible(bool(problem))

@@ -26,7 +26,7 @@ from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
 from mho.gui.runs.preview import Known, quantity_text
 from mho.gui.solve.convergence_view import PowersOfTen
-from mho.gui.widgets.themed_plot import ThemedPlot, WholeAxis, swatch
+from mho.gui.widgets import ThemedPlot, WholeAxis, swatch
 from mho.runs import RunFile
 from mho.runs.integrity import OF_THE_MOMENT
 

@@ -1,35 +1,243 @@
-"""The runs panel: the index as a table with search and filters; opens, compares and exports runs."""
+"""The runs panel: the index as a table with search and filters; opens, compares and exports runs.
+
+The export dialog: asks for format and path, and writes figure or data in another thread.
+
+The search line above the table of runs: a query, checked while the user types, and filters beside it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QKeySequence, QShowEvent
 from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QPushButton,
     QSplitter,
     QVBoxLayout,
     QWidget,
 )
 
+import mho.analysis as analysis
+from mho.analysis.exports import export
 from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
 from mho.gui.runs.compare_view import FEWEST, MOST, CompareView, RunConvergence, read_refined
-from mho.gui.runs.export_dialog import FIRST_DATA, ExportDialog
 from mho.gui.runs.index_thread import Found, IndexThread, Search, Words
 from mho.gui.runs.preview import Known, RunPreview, read_known, set_tags
-from mho.gui.runs.search import RunsSearch
 from mho.gui.runs.table import RunsView
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.session.task_thread import TaskThread
+from mho.gui.widgets import colours
 from mho.runs import RunFile, Status
-from mho.runs.index import NEWEST_FIRST, IndexedRun, RunIndex
+from mho.runs.index import NEWEST_FIRST, UNREADABLE, IndexedRun, RunIndex
+
+REST = 150
+"""Pause in typing after which the search begins, ms."""
+
+QUERY_HELP = """bits >= 24 and status = finished
+"mimo" and date >= 2026-11            a quoted text is searched everywhere
+read_voltage >= 200mV or duration < 5min
+converged and not tag                 = != < <= > >= ~ (contains) !~"""
+
+
+class RunsSearch(QWidget):
+    """Query and filters; `changed` says that another search is wanted."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.query = QLineEdit()
+        self.query.setAccessibleName("query")
+        self.query.setPlaceholderText('bits >= 24 and status = finished, or "a text anywhere"')
+        self.query.setToolTip(QUERY_HELP)
+        self.query.setClearButtonEnabled(True)
+        self.status = self._filter("status", "any status", [*map(str, Status), UNREADABLE])
+        self.procedure = self._filter("procedure", "any procedure", [])
+        self.tag = self._filter("tag", "any tag", [])
+        self.mistake = QLabel()
+        self.mistake.setTextFormat(Qt.TextFormat.PlainText)
+        self.mistake.setWordWrap(True)
+        self.mistake.setVisible(False)
+        self._timer = QTimer(self, singleShot=True, interval=REST)
+        self._timer.timeout.connect(self.changed)
+        self.query.textEdited.connect(lambda _: self._timer.start())
+        self.query.textChanged.connect(lambda text: None if text else self._timer.start())
+        line = QHBoxLayout()
+        line.addWidget(self.query, 1)
+        for box in (self.status, self.procedure, self.tag):
+            line.addWidget(box)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(line)
+        layout.addWidget(self.mistake)
+
+    @property
+    def filters(self) -> tuple[tuple[str, str], ...]:
+        """Names and values that must be met."""
+        boxes = (self.status, self.procedure, self.tag)
+        return tuple((box.accessibleName(), box.currentText()) for box in boxes if box.currentIndex() > 0)
+
+    def offer(self, words: Words) -> None:
+        """Set the words for filtering; the present choice is kept."""
+        for box, offered in ((self.procedure, words.procedures), (self.tag, words.tags)):
+            chosen = box.currentText() if box.currentIndex() > 0 else ""
+            with QSignalBlocker(box):
+                _fill(box, box.itemText(0), offered)
+                box.setCurrentIndex(max(0, box.findText(chosen)) if chosen else 0)
+
+    def say_mistake(self, text: str) -> None:
+        """Mark the query as wrong and say why; "" for one that is right."""
+        self.query.setStyleSheet(f"background: {colours().wrong_ground};" if text else "")
+        self.mistake.setStyleSheet(f"color: {colours().bad};")
+        self.mistake.setText(text)
+        self.mistake.setVisible(bool(text))
+
+    def _filter(self, name: str, everything: str, offered: Sequence[str]) -> QComboBox:
+        box = QComboBox()
+        box.setAccessibleName(name)
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        _fill(box, everything, offered)
+        box.currentIndexChanged.connect(lambda _: self.changed.emit())
+        return box
+
+
+def _fill(box: QComboBox, everything: str, offered: Sequence[str]) -> None:
+    box.clear()
+    box.addItems([everything, *offered])
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form, what is added to the run's name, and what writes it (run file, output)."""
+
+    name: str
+    ending: str
+    write: Callable[[Path, Path], Path]
+
+
+def _data(form: str) -> Callable[[Path, Path], Path]:
+    return lambda run, output: export(run, form, output)
+
+
+FORMS = (
+    Form("figure, PNG", ".png", analysis.plot),
+    Form("figure, SVG", ".svg", analysis.plot),
+    Form("figure, PDF", ".pdf", analysis.plot),
+    Form("data, CSV tables (a folder)", "-csv", _data("csv")),
+    Form("data, MATLAB", ".mat", _data("mat")),
+    Form("data, NetCDF", ".nc", _data("netcdf")),
+    Form("everything, to publish (a folder)", "-published", _data("folder")),
+    Form("chip map with a measured response", "-chip.toml", _data("chip-map")),
+    Form("netlist of the INV loop, for SPICE", ".cir", _data("spice")),
+)
+FIRST_DATA = 3
+
+
+class ExportDialog(QDialog):
+    """Exports the run file at `run`.
+
+    Signals
+    -------
+    written(str)
+        The path of the written file, also after the dialog was closed.
+    failed(str)
+        The error after the dialog was closed; before that the dialog shows it.
+    """
+
+    written = Signal(str)
+    failed = Signal(str)
+
+    def __init__(self, run: Path, task_thread: TaskThread, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._run, self._task_thread = run, task_thread
+        self._writing = False
+        self.setWindowTitle(f"Export {run.name}")
+        self.resize(620, 160)
+        self.form = QComboBox()
+        self.form.setAccessibleName("form")
+        self.form.addItems([form.name for form in FORMS])
+        self.target = QLineEdit()
+        self.target.setAccessibleName("output")
+        browse = QPushButton("Browse…")
+        self.message = QLabel()
+        self.message.setTextFormat(Qt.TextFormat.PlainText)
+        self.message.setWordWrap(True)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.export = self.buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.form.currentIndexChanged.connect(self._suggest)
+        browse.clicked.connect(self._browse)
+        self.buttons.accepted.connect(self._export)
+        self.buttons.rejected.connect(self.reject)
+        self.finished.connect(lambda _: self._go())
+        line = QHBoxLayout()
+        line.addWidget(self.target, 1)
+        line.addWidget(browse)
+        fields = QFormLayout()
+        fields.addRow("Form", self.form)
+        fields.addRow("To", line)
+        layout = QVBoxLayout(self)
+        layout.addLayout(fields)
+        layout.addWidget(self.message)
+        layout.addStretch(1)
+        layout.addWidget(self.buttons)
+        self._suggest()
+
+    def _suggest(self) -> None:
+        ending = FORMS[self.form.currentIndex()].ending
+        self.target.setText(str(self._run.with_name(self._run.stem + ending)))
+
+    def _browse(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Export to", self.target.text())
+        if name:
+            self.target.setText(name)
+
+    def _export(self) -> None:
+        form, output = FORMS[self.form.currentIndex()], Path(self.target.text()).expanduser()
+        run = self._run
+        self._writing = True
+        self.export.setEnabled(False)
+        self._say("writing…", colours().faint)
+        self._task_thread.ask(lambda: form.write(run, output), self._end, self._fail)
+
+    def _end(self, path: Path) -> None:
+        self._writing = False
+        self.written.emit(str(path))
+        if self.isVisible():
+            self.accept()
+        else:
+            self._go()
+
+    def _fail(self, text: str) -> None:
+        self._writing = False
+        self.export.setEnabled(True)
+        self._say(text, colours().bad)
+        if not self.isVisible():
+            self.failed.emit(text)
+            self._go()
+
+    def _say(self, text: str, colour: str) -> None:
+        self.message.setText(text)
+        self.message.setStyleSheet(f"color: {colour};")
+
+    def _go(self) -> None:
+        """Delete the dialog, but only after the result of a running export was reported."""
+        if not self._writing:
+            self.deleteLater()
+
 
 UPDATE_PERIOD = 5_000
 """Interval of updates of the folder while the panel is visible, ms."""

@@ -167,7 +167,7 @@ class RunPreview(QWidget):
 
 
 def set_tags(index: RunIndex, run: IndexedRun, words: Sequence[str]) -> None:
-    """Set the tags of `run` to these; raises as `mho.runs.index.annotations.Annotations`."""
+    """Set the tags of `run` to these; raises as `mho.runs.index.index.Annotations`."""
     has = index.annotations.tags().get(run.facts.run_id, ())
     index.annotations.tag(run.facts.run_id, *(word for word in words if word not in has))
     index.annotations.untag(run.facts.run_id, *(word for word in has if word not in words))

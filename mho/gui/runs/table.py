@@ -21,7 +21,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from mho.analysis.reports import duration_text
-from mho.gui.widgets.theme import colours, status_colour
+from mho.gui.widgets import colours, status_colour
 from mho.runs import Status, outcome_line
 from mho.runs.index import UNREADABLE, IndexedRun
 

@@ -1,25 +1,250 @@
 """The session that all panels share: the shown run, the queue, the runner, and the signals about them.
 
 Panels are independent of each other. Each is created with the session, receives its signals, and calls its methods.
+
+The run file that the window shows: opens it, follows it while it grows, and retries when it cannot be read.
+
+Runs work in other threads and delivers the results in the window's thread.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from mho.errors import MhoError
-from mho.gui.session.background import BackgroundTasks
+from mho.errors import MhoError, RunFileError
 from mho.gui.session.bench_safety import SafetyRecord, SafetyVerdict, Use, safety_topic, say_runner_gone
+from mho.gui.session.file_follower import RunFollower
+from mho.gui.session.loading import load_procedures
 from mho.gui.session.queue_listener import QueueListener, RunnerListener, WatchRefused
 from mho.gui.session.runner_commands import Command, StopTold, carry_out, start_runner, stop_at_once
-from mho.gui.session.shown_run import ShownRun
-from mho.runs import RunFile
+from mho.runs import GOING_ON, RunFile
+
+Then = Callable[[Any], None]
+Refused = Callable[[MhoError], None]
+
+BUSY, IDLE = 15, 50  # ms between two looks for results, while some are expected and otherwise
+
+log = logging.getLogger(__name__)
+
+
+class BackgroundTasks(QObject):
+    """Runs functions in the background: one after the other in a shared thread, or at once in their own thread.
+
+    The threads touch nothing of Qt: a timer of the window's thread fetches their results. The window may therefore be
+    deleted at any moment. After that, and after `close`, no result is delivered and no work starts.
+
+    Signals
+    -------
+    failed(level, text)
+        An error of a function without its own error handler.
+    """
+
+    failed = Signal(str, str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._closed = closed = threading.Event()
+        self._results: deque[tuple[Callable[[], None], bool]] = deque()
+        self._expected = 0
+        self._pool = pool = ThreadPoolExecutor(1, thread_name_prefix="background")
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._collect)
+        self._timer.start(IDLE)
+
+        def end() -> None:
+            closed.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+        self._end = end
+        self.destroyed.connect(end)  # also without `close`
+
+    def run(self, work: Callable[[], Any], then: Then | None = None, refused: Refused | None = None) -> None:
+        """Run `work` in turn; `then` gets its result, `refused` an `MhoError`, both in the window's thread.
+
+        It begins at the next turn of the event loop: what is asked while a window is built waits until that is done,
+        for two threads of Python take twice as long.
+        """
+        if not self._closed.is_set():
+            self._expect_result()
+            QTimer.singleShot(0, self, lambda: self._submit(work, then, refused))
+
+    def run_at_once(self, work: Callable[[], Any], then: Then | None = None) -> None:
+        """Run `work` whatever else is being done, also after `close`."""
+        if not self._closed.is_set():
+            self._expect_result()
+        threading.Thread(target=self._work, args=(work, then, None), name="errand", daemon=True).start()
+
+    def deliver(self, call: Callable[[], None]) -> None:
+        """Call `call` in the window's thread; may be called from any thread."""
+        self._results.append((call, False))
+
+    def close(self) -> None:
+        """Drop work that has not started, and the results of the rest."""
+        if not self._closed.is_set():
+            self._end()
+            self._timer.stop()
+
+    def _expect_result(self) -> None:
+        self._expected += 1
+        self._timer.start(BUSY)
+
+    def _submit(self, work: Callable[[], Any], then: Then | None, refused: Refused | None) -> None:
+        if not self._closed.is_set():
+            self._pool.submit(self._work, work, then, refused)
+
+    def _work(self, work: Callable[[], Any], then: Then | None, refused: Refused | None) -> None:
+        try:
+            load_procedures()
+            result = work()
+        except MhoError as error:
+            said = error  # the name of an exception ends with its clause
+            self._finish(lambda: refused(said) if refused else self.failed.emit("ERROR", str(said)))
+        except Exception as error:
+            log.exception("a fault of mho itself")
+            text = f"{type(error).__name__}: {error}; this is a fault of mho itself, please report it"
+            self._finish(lambda: self.failed.emit("CRITICAL", text))
+        else:
+            self._finish(lambda: then(result) if then is not None else None)
+
+    def _finish(self, call: Callable[[], None]) -> None:
+        self._results.append((call, True))
+
+    def _collect(self) -> None:
+        for _ in range(len(self._results)):  # later results are fetched at the next timer event
+            call, is_last = self._results.popleft()
+            self._expected -= is_last
+            call()
+            if self._closed.is_set():
+                return
+        self._timer.start(BUSY if self._expected else IDLE)
+
+
+LOOK_PERIOD = 100
+"""Interval of updates while the run lasts, ms."""
+
+REST_PERIOD = 1000
+"""Interval of updates of a file whose run is over, or which cannot be read, ms."""
+
+
+class ShownRun(QObject):
+    """One run file at a time.
+
+    Attributes
+    ----------
+    run : RunFile or None
+        The open file.
+    path : Path or None
+        Its path; also while it cannot be read.
+
+    Signals
+    -------
+    opened(RunFile or None)
+        Another file is open; `news` with all there is follows.
+    news(file_follower.News)
+        It has grown, or its run has ended.
+    unreadable(text)
+        What is wrong with the file, said once.
+    """
+
+    opened = Signal(object)
+    news = Signal(object)
+    unreadable = Signal(str)
+
+    def __init__(self, background: BackgroundTasks, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.run: RunFile | None = None
+        self.path: Path | None = None
+        self._background = background
+        self._follower: RunFollower | None = None
+        self._trouble = ""
+        self._looking = QTimer(self, singleShot=True)
+        self._looking.timeout.connect(self._look)
+
+    def open(self, path: str | os.PathLike[str]) -> None:
+        """Show the file at `path` now."""
+        self._leave_file()
+        self.path, self._trouble = Path(path).resolve(), ""
+        self._look()
+
+    def open_soon(self, path: Path) -> None:
+        """Open the file at `path` in another thread and show it, unless another file is requested meanwhile."""
+        before = self.path
+
+        def then(follower: RunFollower) -> None:
+            if self.path != before:
+                follower.close()
+                return
+            self._leave_file()
+            self.path, self._trouble = path, ""
+            self._take(follower)
+            self._looking.start(0)  # its contents a moment later: the panels have enough to do with the file
+
+        def refused(error: MhoError) -> None:
+            if self.path == before:
+                self.path = path
+                self._give_up(error)
+
+        self._background.run(lambda: RunFollower(path), then, refused)
+
+    def close(self) -> None:
+        """Show none."""
+        self.stop()
+        self.opened.emit(None)
+
+    def stop(self) -> None:
+        """Close the file, and send no more signals."""
+        self._looking.stop()
+        self.path = None
+        self._leave_file()
+
+    def _look(self) -> None:
+        """Open the file if it is not open, and pass on what has come since the last look."""
+        if self.path is None:
+            return
+        try:
+            if self._follower is None:
+                self._take(RunFollower(self.path))
+            assert self._follower is not None
+            news = self._follower.look()
+            self._looking.start(LOOK_PERIOD if news.status in GOING_ON else REST_PERIOD)
+            self.news.emit(news)
+        except RunFileError as error:
+            self._give_up(error)
+
+    def _take(self, follower: RunFollower) -> None:
+        self._follower, self.run = follower, follower.run
+        self.opened.emit(self.run)
+
+    def _give_up(self, error: MhoError) -> None:
+        """Report the error once and retry after a pause, in another thread, since a damaged file takes long."""
+        if self._follower is not None:
+            self._leave_file()
+            self.opened.emit(None)
+        if str(error) != self._trouble:
+            self.unreadable.emit(str(error))
+        self._trouble = str(error)
+        QTimer.singleShot(REST_PERIOD, self, partial(self._try_again, self.path))
+
+    def _try_again(self, path: Path | None) -> None:
+        if path is not None and self.path == path and self._follower is None:
+            self.open_soon(path)
+
+    def _leave_file(self) -> None:
+        if self._follower is not None:
+            self._follower.close()
+        self._follower = self.run = None
+
 
 if TYPE_CHECKING:
     from mho.running.queue import Job, Lane, Queue

@@ -1,17 +1,31 @@
-"""The panel of signals: the figures of the run that is shown, or any table of it, over those of earlier runs."""
+"""The panel of signals: the figures of the run that is shown, or any table of it, over those of earlier runs.
+
+The images of a declared figure on the screen: side by side, on one scale of colours.
+
+Earlier runs that are laid over the one that is shown: a list with their colours, read in another thread.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from html import escape  # pyqtgraph takes names for HTML
+from pathlib import Path
 from typing import ClassVar
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QRectF, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
+    QFileDialog,
     QHBoxLayout,
     QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -19,16 +33,208 @@ from PySide6.QtWidgets import (
 )
 
 from mho.analysis import palette
-from mho.analysis.figures import FigureData, compose, figures_of, gather
+from mho.analysis.figures import Drawing, FigureData, MapImage, compose, figures_of, gather
+from mho.analysis.reports import handy_unit
 from mho.errors import RunFileError
+from mho.gui.run_window import LineAxis, Picture, colours_of, lookup_table, to_bytes
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
-from mho.gui.signals.figure_images import FigureImages
-from mho.gui.signals.figure_plot import FigurePlot
-from mho.gui.signals.overlays import Contents, Overlays
-from mho.gui.signals.plot import Shown, SignalsPlot
+from mho.gui.session.task_thread import TaskThread
+from mho.gui.signals.figure_plot import FigurePlot, Shown, SignalsPlot
 from mho.gui.signals.reading import ROW, Curves, TableOffer, Wanted, read_curves, read_offer
+from mho.gui.widgets import swatch
 from mho.runs import Figure, RunFile
+from mho.runs.paths import SUFFIX
+
+Contents = Curves | FigureData
+"""Data of a run: curves that the user chose, or a figure's data."""
+
+MOST_OVERLAID = 8
+PATH, COLOUR = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
+
+
+class Overlays(QWidget):
+    """Lists the runs that are laid over another; `changed` says that others are to be shown."""
+
+    changed = Signal()
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._task_thread = TaskThread("signals", self)
+        self._read: Callable[[RunFile], Contents] | None = None
+        self._found: dict[Path, Contents] = {}
+        self.list = QListWidget()
+        self.list.setAccessibleName("runs laid over this one")
+        self.add, self.remove = QPushButton("Lay over…"), QPushButton("Remove")
+        self.add.setToolTip(f"Show the same of an earlier run, of up to {MOST_OVERLAID}")
+        self.add.clicked.connect(self._choose)
+        self.remove.clicked.connect(self._remove)
+        self.list.itemChanged.connect(lambda _: self.changed.emit())
+        self.list.itemSelectionChanged.connect(self._allow)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(QLabel("Earlier runs"))
+        column.addWidget(self.list, 1)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.add)
+        buttons.addWidget(self.remove)
+        column.addLayout(buttons)
+        self._allow()
+
+    def close_down(self) -> None:
+        """End the work in another thread."""
+        self._task_thread.close()
+
+    def want(self, read: Callable[[RunFile], Contents] | None) -> None:
+        """Read something else of each run from now on; None for nothing."""
+        self._read = read
+        self._found.clear()
+        for path in self.paths():
+            self._look_into(path)
+
+    def checked(self) -> Iterator[tuple[str, str, Contents]]:
+        """Yield name, colour and contents of the runs that are to be seen and have been read."""
+        for row in range(self.list.count()):
+            item = self.list.item(row)
+            found = self._found.get(item.data(PATH))
+            if found is not None and item.checkState() is Qt.CheckState.Checked:
+                yield item.text(), item.data(COLOUR), found
+
+    def lay_over(self, path: Path) -> None:
+        """Show the run file at `path` too."""
+        if path in self.paths():
+            return
+        if self.list.count() >= MOST_OVERLAID:
+            self._session.tell("WARNING", f"{MOST_OVERLAID} runs are laid over this one; remove one first")
+            return
+        used = [self.list.item(row).data(COLOUR) for row in range(self.list.count())]
+        item = QListWidgetItem(path.stem)
+        item.setData(PATH, path)
+        item.setToolTip(str(path))
+        item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+        colour = next(one for one in palette.SERIES[1:] if one not in used)
+        item.setData(COLOUR, colour)
+        item.setIcon(swatch(colour))
+        item.setCheckState(Qt.CheckState.Checked)
+        with QSignalBlocker(self.list):
+            self.list.addItem(item)
+        self._look_into(path)
+        self._allow()
+
+    def paths(self) -> list[Path]:
+        """Return the run files."""
+        return [self.list.item(row).data(PATH) for row in range(self.list.count())]
+
+    def _look_into(self, path: Path) -> None:
+        read = self._read
+        if read is None:
+            return
+
+        def look() -> Contents:
+            with RunFile(path) as run:
+                return read(run)
+
+        def keep(found: Contents) -> None:
+            if read is self._read and path in self.paths():
+                self._found[path] = found
+                self.changed.emit()
+
+        self._task_thread.ask(look, keep, lambda text: self._session.tell("ERROR", text))
+
+    def _choose(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(
+            self, "Lay earlier runs over this one", str(self._session.folder), f"run files (*{SUFFIX})"
+        )
+        for name in names:
+            self.lay_over(Path(name))
+
+    def _remove(self) -> None:
+        for item in self.list.selectedItems():
+            self._found.pop(item.data(PATH), None)
+            self.list.takeItem(self.list.row(item))
+        self._allow()
+        self.changed.emit()
+
+    def _allow(self) -> None:
+        self.add.setEnabled(self.list.count() < MOST_OVERLAID)
+        self.remove.setEnabled(bool(self.list.selectedItems()))
+
+
+SIDE_BY_SIDE = 2
+MOST_WRITTEN = 16
+"""Lines and columns up to which counts are written into an image."""
+
+
+class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
+    """Shows a `Drawing` of images; what it shows of each is a `Picture` among `pictures`."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setBackground("w")  # as all maps: their colours are made for it
+        self.pictures: list[Picture] = []
+
+    def show_drawing(self, drawing: Drawing) -> None:
+        """Show the images anew."""
+        self.clear()
+        factor, unit = handy_unit(drawing.y.unit)
+        self.pictures = [
+            Picture(image.name, factor * image.values, unit, image.rows, image.columns, drawing.signed)
+            for image in drawing.images
+        ]
+        title = f"{drawing.title}, {drawing.nothing}" if drawing.nothing else drawing.title
+        self.addLabel(escape(title), row=0, col=0, colspan=SIDE_BY_SIDE + 1, color=palette.FAINT, size="10pt")
+        if not self.pictures:
+            return
+        every = np.concatenate([one.values.ravel() for one in self.pictures])[None, :]
+        lines = np.arange(1), np.arange(every.size)
+        limits = drawing.limits or Picture("", every, unit, *lines, drawing.signed).limits
+        for number, picture in enumerate(self.pictures):
+            plot = self._draw(picture, limits, drawing, *divmod(number, SIDE_BY_SIDE))
+            _write_counts(plot, drawing.images[number])
+        bar = pg.ColorBarItem(
+            values=limits, width=14, interactive=False, colorMap=colours_of(drawing.signed, drawing.grey),
+            label=escape(f"{drawing.y.name} / {unit}" if unit else drawing.y.name),
+        )  # fmt: skip
+        bar.axis.setPen(palette.FAINT)
+        bar.axis.setTextPen(palette.INK)
+        self.addItem(bar, row=1, col=SIDE_BY_SIDE, rowspan=-(-len(self.pictures) // SIDE_BY_SIDE))
+
+    def _draw(
+        self, picture: Picture, limits: tuple[float, float], drawing: Drawing, row: int, column: int
+    ) -> pg.PlotItem:
+        axes = {"bottom": LineAxis("bottom"), "left": LineAxis("left")}
+        axes["bottom"].lines, axes["left"].lines = picture.columns, picture.rows
+        plot = self.addPlot(row=1 + row, col=column, axisItems=axes)
+        plot.setTitle(escape(picture.name), color=palette.INK, size="10pt")
+        plot.setLabel("bottom", drawing.lines[0])
+        plot.setLabel("left", drawing.lines[1])
+        plot.invertY(True)
+        plot.setAspectLocked(True)
+        plot.setMenuEnabled(False)
+        plot.hideButtons()
+        image = pg.ImageItem(axisOrder="row-major")
+        colours = lookup_table(colours_of(picture.signed, drawing.grey))
+        image.setImage(to_bytes(picture.values, limits), levels=(0, 255), lut=colours)
+        height, width = picture.values.shape
+        frame = QRectF(-0.5, -0.5, width, height)
+        image.setRect(frame)
+        plot.addItem(image)
+        plot.setRange(frame, padding=0.02)
+        return plot
+
+
+def _write_counts(plot: pg.PlotItem, image: MapImage) -> None:
+    """Write the counts of an image into it, light on dark colours and dark on light ones."""
+    if image.counts is None or max(image.counts.shape) > MOST_WRITTEN:
+        return
+    for (row, column), count in np.ndenumerate(image.counts):
+        if count:
+            light = image.values[row, column] > 0.6
+            text = pg.TextItem(str(count), color=palette.INK if light else "w", anchor=(0.5, 0.5))
+            text.setPos(column, row)
+            plot.addItem(text, ignoreBounds=True)
+
 
 LOOK_PERIOD = 150
 """Least interval between redraws of the curves, ms."""

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.runs import RunFile
 
-Floats = NDArray[np.float64]
 Curve = tuple[Floats, Floats]
 
 ROW = ""

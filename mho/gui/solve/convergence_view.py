@@ -7,16 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from mho.analysis import palette
 from mho.analysis.reports import Convergence, ideal
-from mho.gui.widgets.theme import colours
-from mho.gui.widgets.themed_plot import ThemedPlot, WholeAxis, whole_spacings
-
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
+from mho.gui.widgets import ThemedPlot, WholeAxis, colours, whole_spacings
 
 AHEAD = 6  # cycles to which the lines reach before there are that many
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.runs import RunFile
-
-Floats = NDArray[np.float64]
 
 MOST_POINTS = 20_000
 """Points of a table that are shown, the last ones."""

@@ -9,9 +9,9 @@ import numpy as np
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
+from mho.gui import widgets
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
-from mho.gui.widgets import theme
 from mho.gui.window.message_bar import WrappedLabel
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class GuidedRun(QFrame):
         row.addWidget(self.begin)
         row.addWidget(self.leave)
         self.setStyleSheet(
-            f"GuidedRun {{ background: {theme.SIMULATED}; }} QLabel {{ color: white; font-weight: bold; }}"
+            f"GuidedRun {{ background: {widgets.SIMULATED}; }} QLabel {{ color: white; font-weight: bold; }}"
         )
         session.jobs_changed.connect(self._take_jobs)
         session.run_news.connect(self._take_news)

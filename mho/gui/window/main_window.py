@@ -1,42 +1,299 @@
-"""The main window: the panels around one session, commands and STOP above them, and the message bar."""
+"""The main window: the panels around one session, commands and STOP above them, and the message bar.
+
+The dialog of keyboard shortcuts (F1), made from the window's own actions.
+
+The bar above the panels: commands, the state of the runner, whether the bench is simulated and safe, and STOP.
+
+The emergency stop of the window: the STOP button, Escape pressed twice, and the light that shows the bench's safety.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QEvent, QSettings, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QSettings, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
+    QGuiApplication,
+    QKeyEvent,
     QKeySequence,
     QResizeEvent,
     QShowEvent,
+    QWindow,
 )
-from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu, QToolBar, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QMainWindow,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QTableWidget,
+    QTableWidgetItem,
+    QToolBar,
+    QVBoxLayout,
+    QWidget,
+)
 
-from mho.gui.queue.table import job_sentence
-from mho.gui.session.bench_safety import hold_topic, safety_topic
+from mho.analysis import palette
+from mho.gui import widgets
+from mho.gui.queue import job_sentence
+from mho.gui.run_window import Badge
+from mho.gui.session.bench_safety import Safety, SafetyVerdict, hold_topic, safety_topic
+from mho.gui.session.runner_commands import Command
 from mho.gui.session.session import Session
-from mho.gui.widgets import theme
-from mho.gui.window.command_bar import CommandBar
+from mho.gui.widgets import ElidedLabel
 from mho.gui.window.first_start import GuidedRun
 from mho.gui.window.message_bar import CONFIRMED, MessageBar
 from mho.gui.window.panel_docks import PANELS, PanelDock, PanelDocks
-from mho.gui.window.shortcuts import ShortcutsDialog, rows_of
-from mho.gui.window.stop import EscapeTwice
 from mho.runs import RunFile
+
+TWICE_WITHIN = 0.8  # s between the two presses
+NEVER = -math.inf
+LIGHT = 150, 420  # pixels that the light is wide, at least and at most
+
+
+class StopButton(QPushButton):
+    """Breaks off the running job at once, makes the bench safe and holds the queue: no question asked."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("STOP", parent)
+        self.setToolTip(
+            "emergency stop (Esc Esc): break off the running job at once, make the bench safe, hold the queue"
+        )
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # a Return meant for something else must not press it
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setMinimumSize(110, 34)
+        self.setStyleSheet(
+            f"QPushButton {{ background: {widgets.STOP}; color: white; font-weight: bold; font-size: 16px;"
+            " border-radius: 5px; padding: 4px 18px; }"
+            "QPushButton:hover { background: #E01A3A; } QPushButton:pressed { background: #8F0B20; }"
+        )
+
+
+class SafetyLight(ElidedLabel):
+    """Shows in one word and a colour whether the bench is safe by `mho.gui.session.bench_safety`, and why."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setMinimumWidth(LIGHT[0])
+        self.setMaximumWidth(LIGHT[1])
+
+    def show_safety(self, safety: Safety) -> None:
+        """Show the safety of the bench."""
+        self.setText(f"{safety.verdict.value}: {safety.text}")
+        ground = {SafetyVerdict.SAFE: palette.GOOD, SafetyVerdict.UNKNOWN: palette.FAINT}.get(
+            safety.verdict, widgets.STOP
+        )
+        self.setStyleSheet(
+            f"background: {ground}; color: white; font-weight: bold; padding: 3px 10px; border-radius: 4px;"
+        )
+
+
+class EscapeTwice(QObject):
+    """Detects Escape pressed twice in any window of the program, where Escape has no other function.
+
+    It sees keys as they reach a window of the system, before Qt decides which widget gets them, and blocks none. A press
+    that closes or leaves something (a menu, an open list, a dialog, a cell in editing) does not count: a user who leaves
+    a menu by Escape and presses once too often wants no emergency stop. What counts is when the keys were pressed, not
+    when the program came to them: a window that is busy between the two loses no stop.
+    """
+
+    pressed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._last = NEVER
+        app = QGuiApplication.instance()
+        assert isinstance(app, QGuiApplication)
+        app.focusWindowChanged.connect(self._watch)
+        self._watch(QGuiApplication.focusWindow())
+
+    def _watch(self, window: QWindow | None) -> None:
+        if window is not None:
+            window.removeEventFilter(self)  # so that a press does not count twice
+            window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Count presses of Escape."""
+        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and not event.isAutoRepeat():
+            if event.key() == Qt.Key.Key_Escape and not _escape_closes_something():
+                self._press(event.timestamp() / 1000)
+            else:
+                self._last = NEVER
+        return False
+
+    def _press(self, when: float) -> None:
+        before, self._last = self._last, when
+        if self._last - before <= TWICE_WITHIN:
+            self._last = NEVER
+            self.pressed.emit()
+
+
+def _escape_closes_something() -> bool:
+    """Return whether Escape would close or leave something at the current keyboard focus."""
+    if QApplication.activePopupWidget() is not None or QApplication.activeModalWidget() is not None:
+        return True
+    if isinstance(QApplication.activeWindow(), QDialog):
+        return True
+    focus = QApplication.focusWidget()
+    viewport = None if focus is None else focus.parentWidget()
+    view = None if viewport is None else viewport.parentWidget()
+    return isinstance(view, QAbstractItemView) and viewport is view.viewport()  # an editor in a cell
+
+
+COMMANDS: tuple[tuple[Command, str, str], ...] = (
+    ("pause", "F6", "let the running job rest, outputs idle, and begin no other"),
+    ("resume", "F5", "let the job and the queue go on"),
+    ("abort", "F8", "stop the running job at its next safe point"),
+)
+
+
+class CommandBar(QToolBar):
+    """Commands to the runner of the session's bench; `stop_wanted` is the red button's."""
+
+    stop_wanted = Signal()
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__("Commands", parent)
+        self.setObjectName("commands")
+        self.setMovable(False)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)  # by which it could be hidden
+        self.toggleViewAction().setEnabled(False)
+        self.session = session
+        self.commands: dict[str, QAction] = {}
+        for name, keys, tip in COMMANDS:
+            action = QAction(name.capitalize(), parent or self)
+            action.setShortcut(QKeySequence(keys))
+            action.setToolTip(f"{tip} ({keys})")
+            action.triggered.connect(partial(self._command, name))
+            self.addAction(action)
+            self.commands[name] = action
+        self.standing = ElidedLabel()  # a plain one would push STOP out of sight
+        self.simulated = Badge()
+        self.simulated.paint("SIMULATED", widgets.SIMULATED)
+        self.light = SafetyLight()
+        self.stop = StopButton()
+        self.stop.clicked.connect(self.stop_wanted)
+        row = QWidget()
+        row.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(12, 2, 4, 2)
+        layout.setSpacing(12)
+        layout.addWidget(self.standing, 1)
+        layout.addWidget(self.simulated)
+        layout.addWidget(self.light, 1)
+        layout.addWidget(self.stop)
+        self.addWidget(row)
+        session.bench_changed.connect(self._turn_to)
+        session.runner_changed.connect(lambda _: self._show_standing())
+        session.lane_changed.connect(lambda _: self._show_standing())
+        session.jobs_changed.connect(lambda _: self._show_standing())
+        session.safety_changed.connect(self.light.show_safety)
+        self.light.show_safety(session.safety)
+        self._turn_to(session.bench)
+
+    def _command(self, name: Command, _checked: bool = False) -> None:
+        self.session.command(name)
+
+    def _turn_to(self, bench: str) -> None:
+        from mho.gui.experiments.orders import is_simulated
+
+        self.simulated.setVisible(bench == "simulated")
+        self.session.ask(lambda: is_simulated(bench), self.simulated.setVisible)
+        self._show_standing()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._show_standing()
+
+    def _show_standing(self) -> None:
+        session, now = self.session, widgets.colours()
+        state, lane = session.runner, session.lane
+        held = lane is not None and lane.held
+        job = session.job
+        self.commands["pause"].setEnabled(not held)
+        self.commands["resume"].setEnabled(held)
+        self.commands["abort"].setEnabled(job is not None)
+        facts = [f"Bench {Path(session.bench).name}"]
+        if job is not None:
+            facts.append(f"job {job[0]} {job[1]}")
+        if state is None:
+            silent = session.silent or job is not None or not session.heard
+            facts.append("the runner is not heard" if silent else "no runner")
+        elif job is None:
+            facts.append(str(state.state))
+        elif state.total:
+            facts.append(f"{state.stage} {state.done} of {state.total}")
+        if lane is not None and held:
+            facts.append(f"queue held: {lane.reason}")
+        self.standing.setText("   ·   ".join(facts))
+        self.standing.setStyleSheet(f"color: {now.bad}; font-weight: bold;" if held else "")
+
+
+Row = tuple[str, str, str]
+"""The shortcuts: place, keys and action."""
+
+
+def rows_of(place: str, actions: Iterable[QAction]) -> list[Row]:
+    """Return a row for each of the actions that has keys."""
+    native = QKeySequence.SequenceFormat.NativeText
+    return [
+        (place, action.shortcut().toString(native), action.toolTip().partition(" (")[0] or action.text())
+        for action in actions
+        if not action.shortcut().isEmpty()
+    ]
+
+
+class ShortcutsDialog(QDialog):
+    """A table of keys."""
+
+    def __init__(self, rows: Sequence[Row], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keyboard shortcuts")
+        self.resize(620, 520)
+        self.table = QTableWidget(len(rows), 3)
+        self.table.setHorizontalHeaderLabels(["Where", "Keys", "What they do"])
+        self.table.verticalHeader().setVisible(False)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setShowGrid(False)
+        self.table.verticalHeader().setDefaultSectionSize(22)
+        self.table.setAlternatingRowColors(True)
+        for row, texts in enumerate(rows):
+            for column, text in enumerate(texts):
+                self.table.setItem(row, column, QTableWidgetItem(text))
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setStretchLastSection(True)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.table)
+        layout.addWidget(buttons)
+
 
 if TYPE_CHECKING:
     from mho.running.queue import Lane
 
 STOP = "stop"  # the topic of what is said of an emergency stop
 LAYOUT = 1  # version of the docks; a new number discards saved layouts
-THEMES: dict[theme.Choice, str] = {"system": "As the system", "light": "Light", "dark": "Dark"}
+THEMES: dict[widgets.Choice, str] = {"system": "As the system", "light": "Light", "dark": "Dark"}
 
 
 class MainWindow(QMainWindow):
@@ -55,7 +312,7 @@ class MainWindow(QMainWindow):
         self.session = session
         session.setParent(self)
         self.settings = settings or QSettings("mho", "mho")
-        theme.choose(self._kept_theme())
+        widgets.choose(self._kept_theme())
         self.resize(1280, 800)
         self.setAcceptDrops(True)
         self.commands = CommandBar(session, self)
@@ -258,7 +515,7 @@ class MainWindow(QMainWindow):
 
     # --- what is kept ---
 
-    def _kept_theme(self) -> theme.Choice:
+    def _kept_theme(self) -> widgets.Choice:
         kept = self.settings.value("theme", "system")
         return next((name for name in THEMES if name == kept), "system")
 
@@ -266,9 +523,9 @@ class MainWindow(QMainWindow):
         self.panels.arrange()
         QTimer.singleShot(0, self, self.panels.remember)
 
-    def _choose_theme(self, name: theme.Choice, _checked: bool = True) -> None:
+    def _choose_theme(self, name: widgets.Choice, _checked: bool = True) -> None:
         self.settings.setValue("theme", name)
-        theme.choose(name)
+        widgets.choose(name)
 
     def _restore_layout(self) -> None:
         """Restore the layout of the last session."""

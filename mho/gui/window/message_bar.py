@@ -9,7 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 
 from mho.analysis import palette
-from mho.gui.widgets import theme
+from mho.gui import widgets
 
 FADES = {"DEBUG": 3000, "INFO": 6000, "WARNING": 20_000}
 """Time after which a message disappears, ms; others stay."""
@@ -18,7 +18,7 @@ CONFIRMED = "CONFIRMED"
 """Level of a completed request; the message stays like an error, as the user waits for it."""
 
 GROUNDS = {
-    CONFIRMED: palette.GOOD, "WARNING": palette.DOUBTFUL, "ERROR": palette.BAD, "CRITICAL": theme.STOP,
+    CONFIRMED: palette.GOOD, "WARNING": palette.DOUBTFUL, "ERROR": palette.BAD, "CRITICAL": widgets.STOP,
 }  # fmt: skip
 GRAVITY = ("DEBUG", "INFO", "WARNING", "ERROR", CONFIRMED, "CRITICAL")
 KEPT = 50  # not closed by the user

@@ -18,8 +18,8 @@ PANELS = {
     "Signals": ("mho.gui.signals.panel", "SignalsPanel"),
     "Runs": ("mho.gui.runs.panel", "RunsPanel"),
     "Bench": ("mho.gui.bench.panel", "BenchPanel"),
-    "Queue": ("mho.gui.queue.panel", "QueuePanel"),
-    "Log": ("mho.gui.log.panel", "LogPanel"),
+    "Queue": ("mho.gui.queue", "QueuePanel"),
+    "Log": ("mho.gui.log", "LogPanel"),
 }
 """Module and class of each panel, by its title."""
 

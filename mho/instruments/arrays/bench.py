@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.errors import BenchError
 from mho.instruments.bench.bench import Bench
 from mho.instruments.bench.cell_connection import conductance
@@ -21,7 +22,7 @@ from mho.instruments.bench.forming_record import FORMED, UNKNOWN, after_reads
 from mho.instruments.bench.instruments import BenchInstruments
 from mho.instruments.bench_file.bench_file import BenchSource
 from mho.instruments.limits import Limits
-from mho.instruments.roles import Cell, CellPositions, Floats, Numbers, Reading
+from mho.instruments.roles import Cell, CellPositions, Reading
 
 if TYPE_CHECKING:  # for its name only: see `ArrayBench.__init__`
     from mho.instruments.arrays.laboratory import ArrayLaboratory, Visit
@@ -194,7 +195,7 @@ class CellVisit:
 
         return self._visit.run(act)
 
-    def read(self, which: Numbers, voltage: float | None = None) -> tuple[Floats, Floats]:
+    def read(self, which: Integers, voltage: float | None = None) -> tuple[Floats, Floats]:
         """Return conductances (S) of some of the cells, and the time of each read, s after the start of the cell's turn.
 
         Raises
@@ -212,7 +213,7 @@ class CellVisit:
         return amperes / volts, times
 
     def measure(
-        self, which: Numbers, voltage: float | None = None, gate: float | None = None
+        self, which: Integers, voltage: float | None = None, gate: float | None = None
     ) -> tuple[Floats, NDArray[np.bool_], Floats]:
         """Return currents (A) of some of the cells, which were limited, and the time of each read; see `Bench.measure`.
 
@@ -233,7 +234,7 @@ class CellVisit:
         return np.where(limited, np.copysign(limit, volts), amperes), limited, times
 
     def pulse(
-        self, which: Numbers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
+        self, which: Integers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
     ) -> None:
         """Apply one pulse to each of some of the cells: on the bit line where `sets`, else on the source line.
 
@@ -259,7 +260,7 @@ class CellVisit:
         self._states[which] = np.where(states == FORMED, states, UNKNOWN)
         self._visit.pulse(which, sets, voltage, width, gate)
 
-    def wait(self, which: Numbers, seconds: float) -> None:
+    def wait(self, which: Integers, seconds: float) -> None:
         """Let `seconds` pass at each of some of the cells."""
         self._checkpoint()
         self._visit.wait(which, seconds)

@@ -7,11 +7,11 @@ from typing import Self
 
 import numpy as np
 from nidaqmx.utils import unflatten_channel_string
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import BenchError
 from mho.instruments.bench_file.entries import DaqEntry
-from mho.instruments.simulated.array_board.converters import (
+from mho.instruments.simulated.array_board import (
     FULL,
     INPUT_RANGE,
     OUTPUT_RANGE,
@@ -25,8 +25,6 @@ from mho.instruments.simulated.nidaqmx.devices import (
     to_analogue,
     to_digital,
 )
-
-Floats = NDArray[np.float64]
 
 SETTLE = 20e-6  # s from an update to the first conversion, as the NI driver sets it
 BOARD_PERIOD = 10e-6  # s from one vector to the next, of the array board's own converters

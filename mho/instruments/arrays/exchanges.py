@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.instruments.arrays.bench import ArrayBench
 from mho.instruments.arrays.converter_errors import ConverterErrors
 from mho.instruments.bench.bench import Bench
@@ -21,9 +22,7 @@ from mho.instruments.bench.inverse_zero import inverse_zero
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
 from mho.instruments.simulated.physics.cells.cells import STUCK_ON
 from mho.instruments.simulated.physics.cells.relaxation import relaxed
-from mho.instruments.simulated.physics.chip import BlockNoise, Index
-
-Floats = NDArray[np.float64]
+from mho.instruments.simulated.physics.chip import BlockNoise
 
 ALIKE = 8  # cells among which noise is dealt out anew
 CONDUCTS = 0.05  # of the largest conductance of a block, from which a cell does more than hardly conduct
@@ -31,7 +30,7 @@ CONDUCTS = 0.05  # of the largest conductance of a block, from which a cell does
 Place = tuple[str, str, tuple[int, ...], tuple[int, ...]]
 """MULT or INV, array, rows and columns of a connected block."""
 
-Verified = Callable[[str, Index, Index], tuple[Floats, Floats]]
+Verified = Callable[[str, Integers, Integers], tuple[Floats, Floats]]
 """Array, rows and columns of a block -> bench times (s) and conductances (S) of its cells' last verify reads, or NaN."""
 
 
@@ -153,8 +152,8 @@ class _Open:
 class _Batch:
     """Blocks that are played at once, all or half of them: their cells, and the generators as they stood."""
 
-    rows: Index
-    columns: Index
+    rows: Integers
+    columns: Integers
     cells: list[HeldCells]
     shots: np.random.Generator
     readings: np.random.Generator | None  # None: it is the one of the shots, which come first
@@ -205,12 +204,12 @@ class ExchangeRecorder:
         if isinstance(self._bench, ArrayBench):
             self._chip.on_noise_of_blocks, self._bench.on_blocks = self._blocks_before
 
-    def _on_noise(self, array: str, rows: Index, columns: Index, noise: BlockNoise) -> None:
+    def _on_noise(self, array: str, rows: Integers, columns: Integers, noise: BlockNoise) -> None:
         if self._open is None or array in self._open.cells:  # no bench waits for what was drawn before
             self._open = _Open(deepcopy(self.circuits.rng), deepcopy(self._readings))
         self._open.cells[array] = self._held(array, rows, columns, noise)
 
-    def _held(self, array: str, rows: Index, columns: Index, noise: BlockNoise) -> HeldCells:
+    def _held(self, array: str, rows: Integers, columns: Integers, noise: BlockNoise) -> HeldCells:
         """Return the cells of a block as they are now."""
         times, read = self._verified(array, rows, columns)
         _, verified, series = held_history(self._bench, array, rows, columns, times)
@@ -233,7 +232,12 @@ class ExchangeRecorder:
         )
 
     def _on_noise_of_blocks(
-        self, array: str, rows: Index, columns: Index, noise: BlockNoise, rng: np.random.Generator | None
+        self,
+        array: str,
+        rows: Integers,
+        columns: Integers,
+        noise: BlockNoise,
+        rng: np.random.Generator | None,
     ) -> None:
         cells = [
             self._held(array, down, across, BlockNoise(frozen, variance))
@@ -245,7 +249,9 @@ class ExchangeRecorder:
         readings = deepcopy(self._readings) if rng is None else None
         self._batches.append(_Batch(rows, columns, cells, own, readings))
 
-    def _on_blocks(self, array: str, rows: Index, columns: Index, volts: Floats, currents: Floats) -> None:
+    def _on_blocks(
+        self, array: str, rows: Integers, columns: Integers, volts: Floats, currents: Floats
+    ) -> None:
         batches, self._batches = self._batches, []
         self._open = None  # of a block that was connected before
         # Halves may be done in either order; they come back as one.
@@ -276,7 +282,7 @@ class ExchangeRecorder:
 
 
 def held_history(
-    bench: Bench, array: str, rows: Index, columns: Index, times: Floats
+    bench: Bench, array: str, rows: Integers, columns: Integers, times: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Return what the cells (R, C) of a simulated bench held after their last pulse and later, S, and their wires, ohm.
 
@@ -296,7 +302,7 @@ def held_history(
     return np.asarray(state, np.float64), np.asarray(later, np.float64), series
 
 
-def stuck_cells(bench: Bench, array: str, rows: Index, columns: Index) -> NDArray[np.bool_]:
+def stuck_cells(bench: Bench, array: str, rows: Integers, columns: Integers) -> NDArray[np.bool_]:
     """Return which cells (R, C) of a simulated bench no pulse moves."""
     simulated: Any = bench.simulated
     cells, index = simulated.chip.at(array, rows, columns)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.errors import BenchError
 from mho.instruments.arrays.halves import Halves
 from mho.instruments.bench_file.bench_file import BenchSource
@@ -22,7 +23,7 @@ from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBl
 from mho.instruments.laboratory.laboratory import read_geometry
 from mho.instruments.laboratory.monitor import AMPLIFIER_LIMIT, Incident, over_voltages
 from mho.instruments.roles import CellPositions
-from mho.instruments.simulated.analogue.accuracy import SpecimenConverter
+from mho.instruments.simulated.analogue import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.accuracy import MEASURE, OVERRANGE
 from mho.instruments.simulated.physics.blocks import as_slice
@@ -36,8 +37,7 @@ from mho.instruments.simulated.physics.sparse_chip import SparseChip
 
 log = logging.getLogger(__name__)
 
-Floats = NDArray[np.float64]
-Lines = NDArray[np.int64]
+
 Result = TypeVar("Result")
 
 LINE_FREQUENCY = 60.0  # Hz, of the meter's power line cycles
@@ -177,8 +177,8 @@ class ArrayLaboratory:
     def answer_blocks(
         self,
         array: str,
-        rows: Lines,
-        columns: Lines,
+        rows: Integers,
+        columns: Integers,
         volts: Floats,
         period: float,
         rng: np.random.Generator | None = None,
@@ -268,7 +268,7 @@ class Visit:
         half.spent = self.spent[part]  # a view: the whole visit's
         return half
 
-    def read(self, which: Lines, volts: float, gate: float) -> tuple[Floats, Floats]:
+    def read(self, which: Integers, volts: float, gate: float) -> tuple[Floats, Floats]:
         """Read some of the cells, by number; return the measured currents (A) and each cell's own time (s)."""
         lab = self._lab
         self._clock.advance(SWITCHING + SETTLING)
@@ -285,7 +285,7 @@ class Visit:
         return amperes, spent
 
     def pulse(
-        self, which: Lines, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
+        self, which: Integers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
     ) -> None:
         """Apply one pulse to each of some of the cells: SET (or forming) where `sets`, else RESET."""
         self._clock.advance(SWITCHING)
@@ -302,7 +302,7 @@ class Visit:
             if some.size:
                 act((self._slots[which[some]], 0), voltage[some], width[some], gate[some])
 
-    def wait(self, which: Lines, seconds: float) -> None:
+    def wait(self, which: Integers, seconds: float) -> None:
         """Let `seconds` pass at each of some of the cells."""
         self._clock.advance(seconds)
         self.spent[which] += seconds

@@ -10,16 +10,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import BenchError
 from mho.instruments.arrays.converter_errors import ConverterErrors
 from mho.instruments.arrays.halves import Halves
 from mho.instruments.arrays.laboratory import READ_OVERHEAD, SETTLING, SWITCHING, ArrayLaboratory
 from mho.instruments.bench_file.entries import DaqEntry
 from mho.instruments.roles import Cell, Mode, Path, Reading
-from mho.instruments.simulated.generators.stored_waveforms import Excursion, excursions
+from mho.instruments.simulated.generators import Excursion, excursions
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
-
-Floats = NDArray[np.float64]
 
 MODE_TIME = 1e-3  # s, all lines are grounded before a mode changes
 CONNECTING = 2e-6  # s

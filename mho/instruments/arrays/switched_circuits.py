@@ -12,19 +12,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.errors import ConvergenceError
 from mho.instruments.arrays.causes import Causes
 from mho.instruments.arrays.converter_errors import ConverterErrors
 from mho.instruments.arrays.exchanges import Exchange, HeldCells
 from mho.instruments.bench.inverse_zero import InverseZero
 from mho.instruments.laboratory.block_circuits import BlockCircuits
-from mho.instruments.simulated.physics.chip import BlockNoise, Index, SimulatedChip
+from mho.instruments.simulated.physics.chip import BlockNoise, SimulatedChip
 from mho.instruments.simulated.physics.circuits.amplifiers import AMPLIFIER_PRESETS, AmplifierBank
-from mho.instruments.simulated.physics.wires.wires import WiredBlock
-
-Floats = NDArray[np.float64]
+from mho.instruments.simulated.physics.wires import WiredBlock
 
 IDEAL = AMPLIFIER_PRESETS["ideal"]
 LEAST = 0.05  # share of a read's voltage that a cell has at least, behind its wires
@@ -121,7 +119,9 @@ class _HeldChip:
         self._blocks: dict[str, WiredBlock] = {}
         self._noises: dict[str, BlockNoise] = {}
 
-    def hold(self, array: str, conductance: Floats, rows: Index, columns: Index, *, wires: bool) -> None:
+    def hold(
+        self, array: str, conductance: Floats, rows: Integers, columns: Integers, *, wires: bool
+    ) -> None:
         """Put cells (R, C), S, between lines."""
         geometry = self._geometry[array]
         places = geometry.along(rows), geometry.along(columns)
@@ -133,20 +133,20 @@ class _HeldChip:
         share = 1.0 if on else 0.0
         self._noises[array] = BlockNoise(share * cells.frozen, share * cells.variance)
 
-    def block(self, array: str, rows: Index, columns: Index) -> WiredBlock:
+    def block(self, array: str, rows: Integers, columns: Integers) -> WiredBlock:
         """Return the block, between its wires."""
         return self._blocks[array]
 
-    def transfer(self, array: str, rows: Index, columns: Index) -> Floats:
+    def transfer(self, array: str, rows: Integers, columns: Integers) -> Floats:
         """Return the transfer conductances (R, C), S."""
         return self._blocks[array].admittance.transfer
 
-    def conductance(self, array: str, rows: Index, columns: Index) -> Floats:
+    def conductance(self, array: str, rows: Integers, columns: Integers) -> Floats:
         """Return the cells' conductances (R, C), S."""
         block = self._blocks[array]
         return block.as_asked(block.conductance)
 
-    def noise(self, array: str, rows: Index, columns: Index, window: float, shot: float) -> BlockNoise:
+    def noise(self, array: str, rows: Integers, columns: Integers, window: float, shot: float) -> BlockNoise:
         """Return the noise as it was."""
         return self._noises[array]
 

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import BenchError, InputError
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.roles import Cell, Pulse
 
-Floats = NDArray[np.float64]
 Shapes = Mapping[str, tuple[int, int]]
 
 LINES = {"set": "bit line", "reset": "source line"}  # that a pulse of a kind drives

@@ -11,6 +11,7 @@ from weakref import proxy
 
 import numpy as np
 
+from mho.array_types import Floats
 from mho.instruments.bench import arguments as given
 from mho.instruments.bench.cell_checks import CellChecks
 from mho.instruments.bench.cell_connection import REST, CellLines, check_levels, conductance
@@ -21,7 +22,7 @@ from mho.instruments.bench.inverse_zero import inverse_zero
 from mho.instruments.bench.protection import protect
 from mho.instruments.bench.pulse_damage import PulseDamage
 from mho.instruments.bench.reconnection import once_more
-from mho.instruments.bench.vectors import Floats, Index, OnVectors, Vectors
+from mho.instruments.bench.vectors import Index, OnVectors, Vectors
 from mho.instruments.bench.watchdog import Every, Watchdog, every
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, ReadSettings
 from mho.instruments.bench_file.chip_requirements import read_chip_text

@@ -6,17 +6,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from mho.array_types import Floats
 from mho.errors import BenchError, InputError
 from mho.instruments.bench import arguments as given
 from mho.instruments.bench.instruments import BenchInstruments
 from mho.instruments.bench_file.bench_file import ReadSettings
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Pulse
-
-Floats = NDArray[np.float64]
 
 
 class CellChecks:

@@ -12,15 +12,13 @@ from collections.abc import Container, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Booleans, Floats, Integers
 from mho.cell_sets import PackedCells, formed_cells_in, formed_cells_text, most_bytes
 from mho.errors import BenchError, LimitError
 from mho.instruments.bench.arguments import Shapes
 from mho.instruments.bench_file.chip_requirements import ChipText, read_chip_text
 from mho.instruments.roles import Cell, CellPositions
 
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 States = NDArray[np.int8]
 
 UNKNOWN, UNFORMED, FORMED = 0, 1, 2
@@ -65,11 +63,11 @@ class FormingRecord:
 
     # --- what is known ---
 
-    def mask(self, array: str) -> Mask:
+    def mask(self, array: str) -> Booleans:
         """Return which cells of an array are formed, (rows, columns)."""
         return np.asarray(self._of(array) == FORMED)
 
-    def formed(self, array: str, rows: Numbers, columns: Numbers) -> Mask:
+    def formed(self, array: str, rows: Integers, columns: Integers) -> Booleans:
         """Return which of the cells at these rows and columns are formed."""
         return np.asarray(self._of(array)[rows, columns] == FORMED)
 
@@ -109,7 +107,7 @@ class FormingRecord:
 
     # --- what happens to cells ---
 
-    def saw(self, array: str, rows: Numbers, columns: Numbers, conductance: Floats, above: float) -> None:
+    def saw(self, array: str, rows: Integers, columns: Integers, conductance: Floats, above: float) -> None:
         """Take reads (S) of the cells at these rows and columns, made otherwise; from `above` (S) on they are formed."""
         states = self._of(array)
         states[rows, columns] = after_reads(states[rows, columns], conductance >= above)
@@ -192,7 +190,7 @@ class FormingRecord:
         )
 
 
-def after_reads(states: States, conducting: Mask) -> States:
+def after_reads(states: States, conducting: Booleans) -> States:
     """Return the states of cells after reads, of which some were `conducting`."""
     return np.where(conducting | (states == FORMED), FORMED, UNFORMED).astype(np.int8)
 

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from mho.array_types import Floats
 from mho.errors import BenchError, UnsafeError
 from mho.instruments.roles import (
     ArrayBoard,
@@ -28,7 +26,6 @@ if TYPE_CHECKING:  # for type checking only: a bench of real instruments does no
     from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
     from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
-Floats = NDArray[np.float64]
 
 log = logging.getLogger(__name__)
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import ConvergenceError
 from mho.instruments.bench_file.bench_file import CLAMPED, BenchFile
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Integers
 from mho.instruments.bench.instruments import Simulated
 from mho.instruments.roles import Cell
-
-Numbers = NDArray[np.int64]
 
 CURRENT = "current"  # the rating that is no line's
 
@@ -85,7 +84,7 @@ class PulseDamage:
             self._stress(LostCell(cell, "over-voltage", line, abs(volts)))
 
     def note_voltages(
-        self, array: str, rows: Numbers, columns: Numbers, line: str, volts: NDArray[np.floating]
+        self, array: str, rows: Integers, columns: Integers, line: str, volts: NDArray[np.floating]
     ) -> None:
         """Record what many cells got on a line (V), as an earlier attempt's file has it."""
         for number in np.flatnonzero(np.abs(volts) > self._bears[line]).tolist():
@@ -102,7 +101,7 @@ class PulseDamage:
         if known is None or (known.cause, known.value) < (new.cause, new.value):
             self._stressed[new.cell] = new
 
-    def note_stuck(self, array: str, rows: Numbers, columns: Numbers) -> None:
+    def note_stuck(self, array: str, rows: Integers, columns: Integers) -> None:
         """Record which cells, by their rows and columns, no pulse brings to their levels any more."""
         self._stuck |= {
             Cell(array, row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
@@ -119,7 +118,7 @@ class PulseDamage:
         new = (one for one in self._of_chip() if one.cell not in self._before)
         return tuple(sorted(new, key=lambda one: one.cell))
 
-    def lost_among(self, array: str, rows: Numbers, columns: Numbers) -> NDArray[np.bool_]:
+    def lost_among(self, array: str, rows: Integers, columns: Integers) -> NDArray[np.bool_]:
         """Return which cells of a block (R, C), at the crossings of these lines, were destroyed since `begin`."""
         found = np.zeros((len(rows), len(columns)), bool)
         for one in self.lost():

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import BenchError
 from mho.instruments.bench.arguments import check_fits
 from mho.instruments.bench.inverse_zero import InverseZero
@@ -17,7 +18,6 @@ from mho.instruments.bench.reconnection import once_more
 from mho.instruments.limits import Limits
 from mho.instruments.roles import ArrayBoard, Daq
 
-Floats = NDArray[np.float64]
 Index = Sequence[int] | NDArray[np.int64]
 VectorMode = Literal["MULTIPLY", "INVERT"]
 

@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike
 from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
+from mho.array_types import Floats
 from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.output_vectors import checked_vectors
 from mho.instruments.drivers.languages.scpi import CHECK, Span, one_of, whole, within
-from mho.instruments.drivers.languages.scpi_blocks import BlockInstrument, Floats
+from mho.instruments.drivers.languages.scpi_blocks import BlockInstrument
 from mho.instruments.roles import Cell, Mode, Path
 
 MODES: dict[Mode, str] = {"SAFE": "SAFE", "PROGRAM": "PROG", "MULTIPLY": "MULT", "INVERT": "INV"}

@@ -3,6 +3,13 @@
 Series 2600B Reference Manual 2600BS-901-01 (Rev. B and C); pages where given. Frequent operations are Lua functions,
 loaded once, so that a read or a list of reads is one message. (?) marks facts to be checked on hardware: that a sweep
 needs the output on, the size of a source list, and the shortest pulse.
+
+Settings of a channel of the 2636B. Series 2600B Reference Manual 2600BS-901-01.
+
+Lua functions of the 2636B's driver, loaded once per connection and run by the instrument.
+
+Lua 5.0: no ``#``, no ``%``. A refused level leaves its error in the queue, and the check after every call reports it.
+The instrument's format settings are restored.
 """
 
 from __future__ import annotations
@@ -14,17 +21,191 @@ from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
 from mho.errors import InstrumentError, LimitError
-from mho.instruments.drivers.keithley2636b_script import SCRIPT
-from mho.instruments.drivers.keithley2636b_settings import (
-    CURRENT_LIMIT,
-    DELAY,
-    SOURCE_RANGE,
-    VOLTAGE,
-    Keithley2636BSettings,
+from mho.instruments.drivers.languages.source_meters import SourceMeterChannel, SourceMeterPair, readings
+from mho.instruments.drivers.languages.tsp import (
+    Span,
+    TspChannel,
+    TspInstrument,
+    choice,
+    control,
+    lua_list,
+    reading,
+    switch,
+    within,
 )
-from mho.instruments.drivers.languages.source_meters import SourceMeterPair, readings
-from mho.instruments.drivers.languages.tsp import Span, TspInstrument, lua_list, reading, within
 from mho.instruments.roles import Reading
+
+SCRIPT = """
+function mho_point(smu, volts)
+    smu.source.levelv = volts
+    local amperes, measured = smu.measure.iv()
+    local tripped = smu.source.compliance
+    smu.source.levelv = 0
+    return string.format("%.9e,%.9e,%d", measured, amperes, tripped and 64 or 0)
+end
+
+function mho_read(smu, volts)
+    print(mho_point(smu, volts))
+end
+
+function mho_append(levels)
+    for _, volts in ipairs(levels) do
+        table.insert(mho_levels, volts)
+    end
+end
+
+function mho_read_list(smu)
+    local points = {}
+    for _, volts in ipairs(mho_levels) do
+        table.insert(points, mho_point(smu, volts))
+    end
+    print(table.concat(points, ","))
+end
+
+function mho_run(smu, source_delay, measure_delay, pulsed)
+    local was_on, was_auto = smu.source.output, smu.source.autorangev
+    local old_source_delay, old_measure_delay = smu.source.delay, smu.measure.delay
+    local amperes, volts = smu.nvbuffer1, smu.nvbuffer2
+    amperes.clear()
+    volts.clear()
+    amperes.appendmode, volts.appendmode = 0, 0
+    smu.measure.count = 1
+    smu.source.levelv = 0
+    if pulsed and was_auto == 1 then
+        smu.source.rangev = mho_highest()
+    end
+    smu.source.delay, smu.measure.delay = source_delay, measure_delay
+    local trigger = smu.trigger
+    trigger.source.listv(mho_levels)
+    trigger.source.limiti = smu.LIMIT_AUTO
+    trigger.source.action = smu.ENABLE
+    trigger.measure.iv(amperes, volts)
+    trigger.measure.action = smu.ENABLE
+    trigger.endpulse.action = pulsed and smu.SOURCE_IDLE or smu.SOURCE_HOLD
+    trigger.endsweep.action = smu.SOURCE_IDLE
+    trigger.arm.count = 1
+    trigger.count = table.getn(mho_levels)
+    smu.source.output = smu.OUTPUT_ON
+    trigger.initiate()
+    waitcomplete()
+    smu.source.output = was_on
+    smu.source.delay, smu.measure.delay = old_source_delay, old_measure_delay
+    smu.source.autorangev = was_auto
+end
+
+function mho_highest()
+    local highest = 0
+    for _, volts in ipairs(mho_levels) do
+        highest = math.max(highest, math.abs(volts))
+    end
+    return highest
+end
+
+function mho_sweep(smu, delay)
+    local trigger = smu.trigger
+    trigger.arm.stimulus, trigger.source.stimulus = 0, 0
+    trigger.measure.stimulus, trigger.endpulse.stimulus = 0, 0
+    mho_run(smu, delay, smu.measure.delay, false)
+end
+
+function mho_pulse(smu, first_timer, width, period, measure_delay)
+    local trigger, pulses = smu.trigger, table.getn(mho_levels)
+    local starts, ends = _G.trigger.timer[first_timer], _G.trigger.timer[first_timer + 1]
+    starts.reset()
+    ends.reset()
+    trigger.arm.stimulus, trigger.source.stimulus = 0, 0
+    if pulses > 1 then
+        starts.delay, starts.count, starts.passthrough = period, pulses - 1, true
+        starts.stimulus = trigger.ARMED_EVENT_ID
+        trigger.source.stimulus = starts.EVENT_ID
+    end
+    ends.delay = width
+    ends.stimulus = trigger.SOURCE_COMPLETE_EVENT_ID
+    trigger.measure.stimulus, trigger.endpulse.stimulus = 0, ends.EVENT_ID
+    mho_run(smu, 0, measure_delay, true)
+    local late = trigger.source.overrun
+    starts.reset()
+    ends.reset()
+    trigger.source.stimulus, trigger.endpulse.stimulus = 0, 0
+    print(late and 1 or 0)
+end
+
+function mho_fetch(smu, count)
+    local data, order = format.data, format.byteorder
+    format.data, format.byteorder = format.REAL64, format.LITTLEENDIAN
+    printbuffer(1, count, smu.nvbuffer2, smu.nvbuffer1, smu.nvbuffer1.statuses)
+    format.data, format.byteorder = data, order
+end
+"""
+
+
+VOLTAGE = Span(-202.0, 202.0, "source voltage", "V")
+SOURCE_RANGE = Span(-200.0, 200.0, "source range", "V")
+CURRENT_LIMIT = Span(1e-10, 1.5, "current limit", "A")
+VOLTAGE_LIMIT = Span(0.02, 200.0, "voltage limit", "V")
+CURRENT_RANGE = Span(1e-10, 1.5, "current range", "A")
+DELAY = Span(0.0, 1e4, "delay", "s")
+NPLC = Span(0.001, 25.0, "integration time", "power line cycles")
+
+
+class Keithley2636BSettings(SourceMeterChannel, TspChannel):
+    """The settings of one channel; ``{ch}`` is ``smua`` or ``smub``."""
+
+    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY
+
+    recorded = (
+        "source_voltage_range", "source_voltage_range_auto", "source_delay", "current_limit", "current_range", "nplc",
+        "four_wire", "autozero", "output_off_mode", "output_off_limit", "output_enabled",
+    )  # fmt: skip
+
+    source_function = choice(
+        "{ch}.source.func",
+        "Control what is sourced: ``AMPS`` or ``VOLTS`` (p. 7-222 (?)).",
+        ("AMPS", "VOLTS"),
+    )
+    source_voltage = control("{ch}.source.levelv", "Control the source level, V.", VOLTAGE)
+    source_voltage_range = control(
+        "{ch}.source.rangev", "Control the source range, V; setting it switches auto range off.",
+        SOURCE_RANGE,
+    )  # fmt: skip
+    source_voltage_range_auto = switch(
+        "{ch}.source.autorangev", "Control whether the range follows the level."
+    )
+    source_delay = control("{ch}.source.delay", "Control the wait between level and measurement, s.", DELAY)
+    current_limit = control("{ch}.source.limiti", "Control the current limit, A.", CURRENT_LIMIT)
+    voltage_limit = control(
+        "{ch}.source.limitv", "Control the voltage limit when amperes are sourced, V.", VOLTAGE_LIMIT
+    )
+    current_limit_tripped = reading(
+        "{ch}.source.compliance", "Get whether the source is limited right now.",
+        cast=lambda text: text.strip() == "true",
+    )  # fmt: skip
+    current_range = control(
+        "{ch}.measure.rangei", "Control the measurement range, A; setting it ends auto range.", CURRENT_RANGE
+    )
+    current_range_auto = switch("{ch}.measure.autorangei", "Control whether the range follows the current.")
+    nplc = control("{ch}.measure.nplc", "Control the integration time in power line cycles.", NPLC)
+    four_wire = switch("{ch}.sense", "Control whether the sense terminals are used.")
+    autozero = choice(
+        "{ch}.measure.autozero",
+        "Control automatic zeroing: ``OFF``, ``ONCE`` or ``AUTO``.",
+        ("OFF", "ONCE", "AUTO"),
+    )
+    output_enabled = switch("{ch}.source.output", "Control whether the output is on.")
+    output_off_mode = choice(
+        "{ch}.source.offmode",
+        "Control what the output is when off: ``NORMAL`` (0 V, limited), ``ZERO`` or ``HIGH_Z`` (opens the relay, "
+        "and wears it; p. 7-226).",
+        ("NORMAL", "ZERO", "HIGH_Z"),
+    )
+    output_off_function = choice(
+        "{ch}.source.offfunc", "Control what is sourced when off: 0 ``AMPS`` or 0 ``VOLTS`` (p. 7-225).",
+        ("AMPS", "VOLTS"),
+    )  # fmt: skip
+    output_off_limit = control(
+        "{ch}.source.offlimiti", "Control the current limit when off, A (p. 7-226).", CURRENT_LIMIT
+    )
+
 
 COMPLIANCE = 0x40  # bit of a reading's status: limited (p. 7-238 (?))
 OFF_LIMIT = 1e-3  # A, the largest current limit of an output that is off

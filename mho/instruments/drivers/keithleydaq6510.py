@@ -15,6 +15,7 @@ import numpy as np
 from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
+from mho.array_types import Floats
 from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.scpi import (
     Span,
@@ -26,7 +27,7 @@ from mho.instruments.drivers.languages.scpi import (
     whole,
     within,
 )
-from mho.instruments.drivers.languages.scpi_blocks import BlockInstrument, Floats
+from mho.instruments.drivers.languages.scpi_blocks import BlockInstrument
 
 RANGES = {
     "VOLT": Span(0.1, 1000.0, "voltage range", "V"),

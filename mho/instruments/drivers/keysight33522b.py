@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pymeasure.instruments import Instrument
 
+from mho.array_types import Floats
 from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.scpi import (
     CHECK,
@@ -28,7 +29,7 @@ from mho.instruments.drivers.languages.scpi import (
     whole,
 )
 from mho.instruments.drivers.languages.scpi_pulses import CHANNELS, PulseAbilities
-from mho.instruments.drivers.languages.scpi_waveforms import Floats, WaveformInstrument, full_scale
+from mho.instruments.drivers.languages.scpi_waveforms import WaveformInstrument, full_scale
 
 WIDTH = Span(16e-9, 4e5, "pulse width", "s")
 LEVEL = Span(-10.0, 10.0, "level", "V")

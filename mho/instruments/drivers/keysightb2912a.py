@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 from pymeasure.instruments import Instrument
 
+from mho.array_types import Floats
 from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers.languages.scpi import ScpiChannel, Span, choice, control, counted, switch, within
-from mho.instruments.drivers.languages.scpi_blocks import BlockInstrument, Floats
+from mho.instruments.drivers.languages.scpi_blocks import BlockInstrument
 from mho.instruments.drivers.languages.source_meters import SourceMeterChannel, SourceMeterPair, readings
 from mho.instruments.roles import Reading
 

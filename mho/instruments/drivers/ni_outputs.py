@@ -12,12 +12,11 @@ from nidaqmx.errors import Error
 from nidaqmx.stream_writers import AnalogMultiChannelWriter
 from nidaqmx.system import Device
 from nidaqmx.utils import flatten_channel_string, unflatten_channel_string
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from mho.array_types import Floats
 from mho.instruments.drivers.languages.nidaqmx_errors import daqmx_errors, first_line
 from mho.instruments.drivers.languages.output_vectors import checked_vectors
-
-Floats = NDArray[np.float64]
 
 log = logging.getLogger(__name__)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from mho.array_types import Floats
 from mho.errors import InstrumentError
 from mho.instruments.drivers.keithleydaq6510 import KeithleyDAQ6510
 from mho.instruments.drivers.ni_outputs import NIOutputs
-
-Floats = NDArray[np.float64]
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pymeasure.instruments import Instrument
 
+from mho.array_types import Floats
 from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.scpi import ScpiChannel, Span, choice, control, counted, switch, whole
 from mho.instruments.drivers.languages.scpi_pulses import PulseAbilities
-from mho.instruments.drivers.languages.scpi_waveforms import Floats, WaveformInstrument, full_scale
+from mho.instruments.drivers.languages.scpi_waveforms import WaveformInstrument, full_scale
 
 LEVEL = Span(-10.0, 10.0, "level", "V")
 WIDTH = Span(16e-9, 4e5, "pulse width", "s")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.errors import BenchError, InputError
 from mho.instruments.bench_file.bench_file import CLAMPED, Simulation
 from mho.instruments.simulated.physics.chip import SimulatedChip
@@ -24,13 +24,12 @@ from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamic
 from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
 from mho.instruments.simulated.physics.circuits.multiply_circuit import MultiplyCircuit
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
-from mho.instruments.simulated.physics.wires.wires import WiredBlock
+from mho.instruments.simulated.physics.wires import WiredBlock
 
 if TYPE_CHECKING:
-    from mho.instruments.simulated.array_board.instrument import SimulatedArrayBoard
+    from mho.instruments.simulated.array_board import SimulatedArrayBoard
 
-Floats = NDArray[np.float64]
-Lines = NDArray[np.int64]
+
 Block = tuple[str, tuple[int, ...], tuple[int, ...]]
 
 CONVERSION_DELAY = 20e-6  # s between an update and its conversion, as the DAQ's driver sets it
@@ -211,8 +210,8 @@ class BlockCircuits:
     def multiply_blocks(
         self,
         array: str,
-        rows: Lines,
-        columns: Lines,
+        rows: Integers,
+        columns: Integers,
         volts: Floats,
         period: float,
         rng: np.random.Generator | None = None,

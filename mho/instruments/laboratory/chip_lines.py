@@ -6,18 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.instruments.laboratory.monitor import Monitor
-from mho.instruments.simulated.array_board.instrument import SimulatedArrayBoard
+from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.generators.running_waveforms import Playing
-from mho.instruments.simulated.generators.stored_waveforms import Excursion
+from mho.instruments.simulated.generators import Excursion, Playing
 from mho.instruments.simulated.physics.cells.held_levels import HeldLevels
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
 from mho.instruments.simulated.physics.chip import SimulatedChip
-
-Floats = NDArray[np.float64]
 
 REST = 5e-3  # V: allowed deviation of a source at rest from 0 V
 HOT = REST  # V: from here on a source is live when a switch moves, or two sources disagree

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.instruments.laboratory.block_circuits import BlockCircuits
 from mho.instruments.laboratory.chip_lines import ChipLines
 from mho.instruments.simulated.physics.cells.held_levels import HeldLevels
-
-Floats = NDArray[np.float64]
 
 SIGNS = 1.0, -1.0  # of voltages that SET, that RESET
 

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.instruments.laboratory.chip_lines import ChipLines
 from mho.instruments.laboratory.monitor import Monitor
 from mho.instruments.laboratory.vector_lines import VectorLines
-from mho.instruments.simulated.generators.stored_waveforms import Excursion
-
-Floats = NDArray[np.float64]
+from mho.instruments.simulated.generators import Excursion
 
 PULSE_EDGE = 10e-9  # s, for a generator whose twin does not provide it
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench
 from mho.procedures.applications.conclusions import beside_digital, concluded
@@ -18,17 +18,14 @@ from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.circuits.programmed_blocks import check_limits
-from mho.procedures.equations.forecast.energy import VectorMeter, metering
+from mho.procedures.equations.forecast import VectorMeter, metering
 from mho.procedures.equations.held.direct_solve import DirectSolve, DirectWork, direct_solve, worth_in_numbers
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
-from mho.procedures.equations.worth.work import Work
-from mho.procedures.equations.worth.worth import SampledWorth
+from mho.procedures.equations.worth import SampledWorth, Work
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Conclusion, Table
-
-Floats = NDArray[np.float64]
 
 MATRICES = Table(
     "matrices",

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.procedures.equations.held.held_answers import HeldAnswers
 from mho.procedures.stream import Stream
-
-Floats = NDArray[np.float64]
 
 
 def digital_solution(matrix: Floats, rhs: Floats) -> Floats:

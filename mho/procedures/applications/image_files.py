@@ -6,12 +6,10 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import InputError
 from mho.input_files import check_ordinary
-
-Floats = NDArray[np.float64]
 
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 """Shares of red, green and blue in the brightness, ITU-R BT.601."""

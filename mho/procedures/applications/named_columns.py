@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import InputError
 from mho.input_files import check_ordinary
-
-Floats = NDArray[np.float64]
 
 LARGEST_FILE = 1 << 26
 """Bytes of a table at most."""

@@ -15,12 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import ConvergenceError
-from mho.procedures.equations.worth.without_chip import UnaidedSolve
-from mho.procedures.equations.worth.work import Work
-from mho.procedures.equations.worth.worth import SampledWorth
-
-Floats = NDArray[np.float64]
+from mho.procedures.equations.worth import SampledWorth, UnaidedSolve, Work
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,11 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.instruments.arrays import CellPositions, CellVisit
 from mho.procedures.stream import Stream
 
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
 Found = TypeVar("Found")
 
 BATCH = 1 << 15  # cells visited at once: their rows take some ten megabytes
@@ -48,13 +47,13 @@ class _Operations(Protocol):
     """Reading and pulsing of cells by number."""
 
     def measure(
-        self, which: Numbers, voltage: float, gate: float | None
+        self, which: Integers, voltage: float, gate: float | None
     ) -> tuple[Floats, NDArray[np.bool_], Floats, Floats]:
         """Return currents (A), which are limited, voltages at the cells (V), and times (s)."""
         ...
 
     def pulse(
-        self, which: Numbers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
+        self, which: Integers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
     ) -> None:
         """Apply one pulse to each."""
         ...
@@ -83,14 +82,14 @@ class VisitedCells:
         """Which of the cells have conducted once, in this run or before: none of them is to be formed."""
         return self._operations.formed
 
-    def read(self, which: Numbers, voltage: float, gate: float | None = None) -> Measured:
+    def read(self, which: Integers, voltage: float, gate: float | None = None) -> Measured:
         """Read some of the cells at `voltage` (V), word line at `gate` (V) or as the bench reads."""
         current, limited, volts, times = self._operations.measure(which, voltage, gate)
         self._last[which] = times
         return Measured(current, limited, current / volts)
 
     def pulse(
-        self, which: Numbers, kind: str | NDArray[np.bool_], voltage: Any, width: Any, gate: Any
+        self, which: Integers, kind: str | NDArray[np.bool_], voltage: Any, width: Any, gate: Any
     ) -> None:
         """Apply one pulse to each of some cells.
 
@@ -107,7 +106,7 @@ class VisitedCells:
         )
         self._operations.pulse(which, sets, *values)
 
-    def record(self, which: Numbers, **columns: Any) -> None:
+    def record(self, which: Integers, **columns: Any) -> None:
         """Record a row for each of some cells, with the time of its last read; a number stands for all of them."""
         self._rows.append(
             {
@@ -117,7 +116,7 @@ class VisitedCells:
             }
         )
 
-    def rows(self, begun: Any, rows: Numbers, columns: Numbers) -> dict[str, NDArray[Any]]:
+    def rows(self, begun: Any, rows: Integers, columns: Integers) -> dict[str, NDArray[Any]]:
         """Return what was recorded, cell by cell; `begun` (s) is added to times, `rows` and `columns` are the cells'."""
         if not self._rows:
             return {}
@@ -136,13 +135,13 @@ class _AtTheWire:
         self._bench, self._cell = bench, cell
 
     def measure(
-        self, which: Numbers, voltage: float, gate: float | None
+        self, which: Integers, voltage: float, gate: float | None
     ) -> tuple[Floats, NDArray[np.bool_], Floats, Floats]:
         volts, amperes, limited = self._bench.measure(self._cell, voltage, gate)
         return np.array([amperes]), np.array([limited]), np.array([volts]), np.array([self._bench.now()])
 
     def pulse(
-        self, which: Numbers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
+        self, which: Integers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
     ) -> None:
         kind: Literal["set", "reset"] = "set" if sets[0] else "reset"
         self._bench.pulse(self._cell, Pulse(kind, float(voltage[0]), float(width[0]), float(gate[0])))
@@ -159,13 +158,13 @@ class _AtOnce:
         self._visit = visit
 
     def measure(
-        self, which: Numbers, voltage: float, gate: float | None
+        self, which: Integers, voltage: float, gate: float | None
     ) -> tuple[Floats, NDArray[np.bool_], Floats, Floats]:
         amperes, limited, times = self._visit.measure(which, voltage, gate)
         return amperes, limited, np.full(which.shape, voltage), times
 
     def pulse(
-        self, which: Numbers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
+        self, which: Integers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
     ) -> None:
         self._visit.pulse(which, sets, voltage, width, gate)
 
@@ -195,7 +194,7 @@ class CellSurvey:
         bench: Bench,
         stream: Stream,
         array: str,
-        cells: tuple[Numbers, Numbers],
+        cells: tuple[Integers, Integers],
         table: str,
         steps: float = 1.0,
     ) -> None:

@@ -16,13 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import BenchError
 from mho.instruments import Bench, Cell
 from mho.procedures.parameters import IntegerParameter
-
-Floats = NDArray[np.float64]
 
 CHANCE = 1e-4
 """That noise alone is told for a property of a cell anywhere in a run."""

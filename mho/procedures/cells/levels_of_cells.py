@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.levels import Levels
-
-Floats = NDArray[np.float64]
 
 UNKNOWN = -1
 """Level of a cell that does not conduct, or was not read."""

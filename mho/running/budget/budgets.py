@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.confidence import repetition_interval
 from mho.errors import Aborted, InputError, MhoError
 from mho.instruments.arrays import Cause, Causes, SwitchedCircuits, as_arrays
@@ -24,8 +24,6 @@ from mho.running.budget.shares import Decomposition, Moments, Told, decompose, m
 from mho.running.recipe import Recipe, read_recipe
 from mho.running.trust import Trust, code_of, foreign, nobody
 from mho.runs import RunFile, Status
-
-Floats = NDArray[np.float64]
 
 DRAWS = 16
 MOST_DRAWS = 1000

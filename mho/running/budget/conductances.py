@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.arrays import Cause, held_history, stuck_cells
@@ -22,9 +22,6 @@ from mho.running.budget.last_reads import LastReads
 from mho.running.budget.shapley import shapley_values
 from mho.running.budget.shares import Decomposition, Moments
 from mho.runs import RunFile
-
-Floats = NDArray[np.float64]
-Lines = NDArray[np.int64]
 
 PARTS: tuple[Cause, ...] = ("programming", "stuck cells", "relaxation", "read noise")
 NOISE = 1 << PARTS.index("read noise")
@@ -83,7 +80,7 @@ class CellErrors:
             mended[number] = scaled[len(found) - 1 - (1 << np.arange(len(PARTS)))]
         return Moments(values, mended)
 
-    def _squares(self, cells: Lines) -> Floats:
+    def _squares(self, cells: Integers) -> Floats:
         """Return the mean squares (2^parts,) over some cells, of every set of parts by its number."""
         quiet = self.parts if self.quiet is None else self.quiet
         on = (np.arange(1 << len(PARTS))[:, None] >> np.arange(len(PARTS))) & 1
@@ -121,7 +118,7 @@ def cell_errors(file: RunFile, plan: Any, bench: Bench, reads: LastReads) -> Cel
     return CellErrors(parts, measured)
 
 
-def _achieved(file: RunFile, reads: LastReads, lines: tuple[str, Lines, Lines]) -> Floats:
+def _achieved(file: RunFile, reads: LastReads, lines: tuple[str, Integers, Integers]) -> Floats:
     """Return what the cells were read as last, S, as the run file has it; NaN where they were not.
 
     An image may be older, and that of a descent has what products said of the cells.

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.instruments.arrays import CELLS, Causes, HeldCells, Targets, held_later
 from mho.procedures import LoopOnCells
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.instruments.arrays import CAUSES, Cause, Causes, Exchange, Holding, Place, SwitchedCircuits
 from mho.procedures import (
     LoopOnCells,
@@ -22,9 +22,6 @@ from mho.procedures import (
     random_by_active,
 )
 from mho.running.budget.repeated_bench import RepeatedBench
-
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
 
 RAILED = 1.0
 """Squared error of a loop that rails at every input scale: that of an answer of 0."""

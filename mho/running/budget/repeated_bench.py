@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.instruments.arrays import Causes, Exchange, Holding, Place, SwitchedCircuits
 from mho.instruments.bench_file import BenchFile
 from mho.procedures import largest_linear
 
-Floats = NDArray[np.float64]
 Lines = Sequence[int] | NDArray[np.int64]
 
 

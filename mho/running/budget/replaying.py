@@ -1,24 +1,52 @@
-"""Repeats a run on its own twin as far as its answers, and keeps what went on between cells and converters."""
+"""Repeats a run on its own twin as far as its answers, and keeps what went on between cells and converters.
+
+The answers of a solve by blocks: what its loops and products make of a right-hand side in the first cycle.
+
+An answer takes many loops and products, each played with what the ones before came to. A twin with causes off carries out
+the same code, calibration included, on a bench that repeats the run's exchanges with the vectors that it is then given. The
+scale of an inverse by blocks is not in a run's file, only what the first step along it came to: that is the answer.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from mho.array_types import Floats
 from mho.errors import Aborted, InputError, MhoError
 from mho.instruments import Bench
-from mho.instruments.arrays import ExchangeRecorder, SwitchedCircuits
+from mho.instruments.arrays import (
+    CAUSES,
+    Cause,
+    Causes,
+    Exchange,
+    ExchangeRecorder,
+    Holding,
+    Place,
+    SwitchedCircuits,
+)
 from mho.instruments.simulated import cell_preset, preset_text
-from mho.procedures import BlockSolvePlan, Invert, Multiply, PreparedSolve, Program, Solve
+from mho.procedures import (
+    BlockSolvePlan,
+    Invert,
+    Multiply,
+    PreparedSolve,
+    Program,
+    ProgrammedBlockMatrix,
+    Solve,
+    largest_linear,
+    refine,
+)
 from mho.procedures.base import Procedure
-from mho.procedures.stream import Control, Observer, Progress, Stream
-from mho.running.budget.answers import Answers, Enough, FirstCycles, Inversions, Sums
-from mho.running.budget.block_answers import FirstBlockCycles
+from mho.procedures.stream import Control, NullStream, Observer, Progress, Stream
+from mho.running.budget.answers import Answers, Enough, FirstCycles, Inversions, Sums, tile_targets
 from mho.running.budget.conductances import CellErrors, cell_errors
-from mho.running.budget.questions import Question
+from mho.running.budget.loop_targets import LoopTargets
+from mho.running.budget.questions import RAILED, Question, squared_error
+from mho.running.budget.repeated_bench import Facts, Railed, RepeatedBench
 from mho.running.budget.shares import Told
 from mho.running.continuing import as_found_by
 from mho.running.cutting import Cut, CutShort
@@ -26,6 +54,232 @@ from mho.running.openers import Opening, taking_up
 from mho.running.recipe import Recipe
 from mho.running.trust import Trust, nobody
 from mho.runs import RunFile, Status
+
+MOST_BLOCK_ANSWERS = 8  # of one run that are explained, the first ones: each takes many loops
+EXCHANGES = 8  # that take about the time of a loop at all its scales, with its wires
+APART = 1 << 20  # exchanges of an answer, at most: their noise is numbered
+
+
+class WatchedBlocks(ProgrammedBlockMatrix):
+    """A matrix by blocks that records its pulses, and keeps what was played before and for the calibration.
+
+    Attributes
+    ----------
+    taken : callable
+        Returns what was played since it was called last.
+    before, calibration : tuples of Exchange
+    """
+
+    recorded = True
+    taken: Callable[[], tuple[Exchange, ...]]
+    before: tuple[Exchange, ...] = ()
+    calibration: tuple[Exchange, ...] = ()
+
+    def calibrate(self) -> None:
+        """Calibrate all products."""
+        self.before = self.taken()
+        super().calibrate()
+        self.calibration = self.taken()
+
+
+class Blocks:
+    """The programmed blocks of a solve, on twins with any causes: calibrated anew for each set of them.
+
+    Parameters
+    ----------
+    facts : Facts
+        Of the bench that repeated the run.
+    procedure : Solve
+    plan : PreparedSolve
+    targets : mapping of Holding
+        Of the cells in each place.
+    before, calibration : tuples of Exchange
+        What was played before the products were calibrated, and for that.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        procedure: Solve,
+        plan: PreparedSolve,
+        targets: dict[Place, Holding],
+        before: tuple[Exchange, ...],
+        calibration: tuple[Exchange, ...],
+    ) -> None:
+        self._facts, self._procedure, self.plan, self._targets = facts, procedure, plan, targets
+        self._before, self._calibration = before, calibration
+        self._kept: tuple[tuple[SwitchedCircuits, Causes], ProgrammedBlockMatrix, RepeatedBench] | None = None
+        self._moments: dict[int, Blocks] = {}
+
+    def answer(
+        self, circuits: SwitchedCircuits, causes: Causes, column: int, played: tuple[Exchange, ...]
+    ) -> Floats:
+        """Return the unknowns after the first cycle of a right-hand side.
+
+        Raises
+        ------
+        Railed
+            When a loop gives no answer.
+        """
+        matrix, bench = self._calibrated(circuits, causes)
+        bench.follow(played)
+        system, form = self.plan.system, matrix.plan.preconditioning
+        cycle = next(
+            refine(
+                form.equations(system.rhs[:, column]),
+                matrix.invert,
+                matrix.multiply,
+                lambda unknowns: form.equations(system.residual(form.solution(unknowns), column)),
+                lambda unknowns, size: False,
+                method=matrix.method,
+                correction_bits=int(self._procedure.correction_bits),
+                max_cycles=1,
+                measure=lambda residual: system.measure(form.given_equations(residual)),
+            )
+        )
+        return system.unknowns(form.solution(cycle.solution))
+
+    def redrawn(self, moment: int) -> Blocks:
+        """Return the same blocks with noise of another moment: one and the same for all answers."""
+        if moment not in self._moments:
+            before, calibration = (
+                tuple(one.redrawn(moment, number) for number, one in enumerate(some))
+                for some in (self._before, self._calibration)
+            )
+            self._moments[moment] = Blocks(
+                self._facts, self._procedure, self.plan, self._targets, before, calibration
+            )
+        return self._moments[moment]
+
+    @property
+    def exchanges(self) -> int:
+        """Number of exchanges of the calibration."""
+        return len(self._calibration)
+
+    def _calibrated(
+        self, circuits: SwitchedCircuits, causes: Causes
+    ) -> tuple[ProgrammedBlockMatrix, RepeatedBench]:
+        """Return the blocks on a twin, the last one again where it is the same."""
+        key = circuits, causes
+        if self._kept is None or self._kept[0] != key:
+            bench: Any = RepeatedBench(circuits, self._targets, causes, self._facts)
+            bench.follow(self._before)
+            bench.follow(self._calibration)
+            plan = self.plan
+            matrix = ProgrammedBlockMatrix(bench, NullStream(), by_blocks(plan), plan.settings, plan.rng)
+            matrix.method = self._procedure.given_method or matrix.method
+            matrix.calibrate()
+            self._kept = key, matrix, bench
+        return self._kept[1:]
+
+
+@dataclass(frozen=True)
+class BlockQuestion:
+    """The unknowns of a right-hand side after the first cycle: one INV by blocks, at the best length of its step.
+
+    Attributes
+    ----------
+    measured : float
+        Squared error, as the run file has it.
+    blocks : Blocks
+    column : int
+        Number of the right-hand side.
+    exchanges : tuple of Exchange
+        What was played in the cycle.
+    """
+
+    measured: float
+    blocks: Blocks
+    column: int
+    exchanges: tuple[Exchange, ...]
+    causes: tuple[Cause, ...] = tuple(CAUSES)
+
+    @property
+    def effort(self) -> int:
+        """How many answers of one loop it takes the time of."""
+        return 1 + (self.blocks.exchanges + len(self.exchanges)) // EXCHANGES
+
+    def error(self, circuits: SwitchedCircuits, causes: Causes) -> float:
+        """Return the squared error of a twin with only `causes`, calibrated as the run calibrates."""
+        try:
+            answer = self.blocks.answer(circuits, causes, self.column, self.exchanges)
+        except Railed:
+            return RAILED
+        return squared_error(answer, self.blocks.plan.system.reference[:, self.column])
+
+    def redrawn(self, moment: int, number: int) -> Self:
+        """Return the same question at another moment, as `Exchange.redrawn`."""
+        first = APART * (number + 1)
+        played = tuple(one.redrawn(moment, first + which) for which, one in enumerate(self.exchanges))
+        return replace(self, blocks=self.blocks.redrawn(moment), exchanges=played)
+
+
+class FirstBlockCycles(Answers):
+    """Those of a `Solve` by blocks: what each right-hand side's first cycle came to."""
+
+    def __init__(self, file: RunFile, procedure: Procedure, plan: Any, bench: Bench) -> None:
+        super().__init__(file, procedure, plan, bench)
+        table = file.table("cycles")
+        first = table["cycle"] == 1
+        errors = zip(table["rhs"][first].tolist(), table["relative_error"][first].tolist(), strict=True)
+        self._errors = dict(errors)
+        self._played: list[Exchange] = []
+        self._matrix: WatchedBlocks | None = None
+        self._blocks: Blocks | None = None
+
+    def watched(self, plan: PreparedSolve, bench: Bench) -> WatchedBlocks:
+        """Return the matrix of a plan on a bench, not programmed yet."""
+        self._matrix = WatchedBlocks(bench, self, by_blocks(plan), plan.settings, plan.rng)
+        self._matrix.taken = self._taken
+        return self._matrix
+
+    def _taken(self) -> tuple[Exchange, ...]:
+        played, self._played = tuple(self._played), []
+        return played
+
+    def keep(self, exchange: Exchange) -> None:
+        """Take an exchange that has just been played; a loop that rails in it is programmed again."""
+        if exchange.board.mode == "MULT" or largest_linear(exchange.answers) is not None:
+            self._played.append(exchange)
+
+    def forget(self) -> None:
+        """Keep what was played: other blocks are not those that were just programmed."""
+
+    def emit(self, table: str, **row: Any) -> None:
+        """Match a first cycle with the exchanges before."""
+        if table != "cycles":
+            return
+        played = self._taken()
+        if row["cycle"] != 1:
+            return
+        column = int(row["rhs"])
+        if column not in self._errors:
+            raise Enough
+        blocks = self._blocks = self._blocks or self._programmed()
+        self.found.append(BlockQuestion(self._errors[column] ** 2, blocks, column, played))
+        if len(self.found) == min(MOST_BLOCK_ANSWERS, len(self._errors)):
+            raise Enough
+
+    def _programmed(self) -> Blocks:
+        """Return the blocks, each with its targets."""
+        matrix, bench, plan = self._matrix, self.bench, self.plan
+        assert matrix is not None  # it has been programmed
+        assert isinstance(self.procedure, Solve)
+        on_chip = by_blocks(plan)
+        targets = tile_targets(on_chip.tiles, on_chip.levels)
+        for leaf in on_chip.leaves:
+            place, loop = leaf.cells.positive.placement, leaf.loop
+            held = loop.matrix + loop.candidate.shift * np.eye(len(loop.matrix))
+            lines = tuple(map(int, place.rows)), tuple(map(int, place.columns))
+            targets["INV", place.array, *lines] = LoopTargets.of(leaf.cells, held)
+        facts = Facts(bench.file, bench.input_conductance)
+        return Blocks(facts, self.procedure, plan, targets, matrix.before, matrix.calibration)
+
+
+def by_blocks(plan: PreparedSolve) -> BlockSolvePlan:
+    """Return the plan of a matrix by blocks."""
+    assert isinstance(plan.on_chip, BlockSolvePlan)  # the kind of answers is chosen by that
+    return plan.on_chip
 
 
 @dataclass(frozen=True)

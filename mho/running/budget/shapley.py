@@ -17,7 +17,7 @@ from math import factorial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 MOST_EXACT = 16  # causes: 65,536 sets
 

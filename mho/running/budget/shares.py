@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.instruments.arrays import ALL, CAUSES, Cause, Causes
 from mho.running.budget.shapley import sampled_values, shapley_values
-
-Floats = NDArray[np.float64]
 
 INERT = 1e-5  # of the squared error: a cause that moves it by less, alone and as the last one, has no share
 MOST_ANSWERS = 1 << 13  # answers computed for an exact decomposition; more causes or answers are sampled

@@ -3,6 +3,10 @@
 Of each number, the probability that the measured one is drawn as the others are: twice the smaller share of them all on
 either side (Gelman, Meng and Stern, Statistica Sinica 6, 733 (1996)). Draws differ in parameters and in chips, so that a
 number in the middle says no more than that these data do not contradict the preset.
+
+A run repeated on a chip drawn from a preset: by its procedure on a bench without instruments, or pulse by pulse.
+
+The runs that a fitted preset is held to: what was done, and what came out.
 """
 
 from __future__ import annotations
@@ -10,14 +14,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.calibration import formed_above
+from mho.analysis.calibration import PulseTable, formed_above, pulse_table
+from mho.array_types import Floats
+from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.errors import MhoError
-from mho.instruments.simulated import cell_preset
-from mho.procedures import Form
+from mho.instruments import ArrayBench
+from mho.instruments.arrays import CellPositions, as_arrays
+from mho.instruments.bench_file import BenchFile, BenchSource
+from mho.instruments.simulated import CellArray, VirtualClock, cell_preset
+from mho.procedures import Form, Procedure, Program, Response, Switching
+from mho.procedures.stream import NullStream
 from mho.running.calibrating.compared_numbers import (
     Part,
     Quantity,
@@ -26,11 +38,238 @@ from mho.running.calibrating.compared_numbers import (
     of_programming,
     of_pulses,
 )
-from mho.running.calibrating.measured import MeasuredRun, measured_run
-from mho.running.calibrating.replicas import repeat
 from mho.running.optimising.posterior_draws import PosteriorDraws
+from mho.runs import RunFile, Status
+from mho.toml import parse_toml
 
-Floats = NDArray[np.float64]
+Columns = dict[str, NDArray[np.float64]]
+
+REPEATED: dict[str, type[Procedure]] = {kind.__name__: kind for kind in (Form, Program, Response, Switching)}
+"""Procedures that are carried out again, as the pulses that they choose follow their reads."""
+
+MOSTLY = 0.5  # of the cells of a program run; of a fresh one only those of digit 0 get no pulse
+
+
+@dataclass(frozen=True)
+class MeasuredRun:
+    """A run with pulses.
+
+    Attributes
+    ----------
+    name : str
+        Of its file.
+    how : PulseTable
+    columns : mapping
+        Its pulses, as `mho.analysis.calibration.read_pulses` has them.
+    kind : type of Procedure or None
+        The procedure; None where the table's pulses are repeated one by one.
+    values : mapping
+        Parameters of the procedure.
+    source : BenchSource or None
+        Bench and chip map.
+    chip : ChipMap or None
+    digits : array or None
+        Of a program run: wanted of each cell.
+    why_not : str
+        Why it cannot be repeated; "" where it can.
+    """
+
+    name: str
+    how: PulseTable
+    columns: Columns
+    kind: type[Procedure] | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    source: BenchSource | None = None
+    chip: ChipMap | None = None
+    digits: NDArray[np.int64] | None = None
+    why_not: str = ""
+
+
+def measured_run(path: str | os.PathLike[str]) -> MeasuredRun | None:
+    """Return what a run did, or None for one without pulses."""
+    with RunFile(path) as run:
+        how = pulse_table(run)
+        if how is None:
+            return None
+        columns = how.columns(run.table(how.table))
+        name = Path(path).name
+        if run.procedure == "Import":
+            return MeasuredRun(name, how, columns, why_not=_followed(columns))
+        kind = REPEATED.get(run.procedure)
+        if kind is None:
+            return MeasuredRun(name, how, columns, why_not=f"runs of {run.procedure} are not repeated")
+        if run.status is not Status.FINISHED:
+            return MeasuredRun(
+                name, how, columns, why_not=f"it is {run.status}, and only whole runs are repeated"
+            )
+        try:
+            return _of_procedure(run, name, how, columns, kind)
+        except MhoError as error:
+            return MeasuredRun(name, how, columns, why_not=str(error))
+
+
+def _of_procedure(
+    run: RunFile, name: str, how: PulseTable, columns: Columns, kind: type[Procedure]
+) -> MeasuredRun:
+    bench = parse_toml(run.bench, BenchFile, f"bench file in {run.path}", MhoError)
+    source = BenchSource(bench=bench, text=run.bench, chip_text=run.chip, defects_text=run.defects)
+    values: dict[str, Any] = {one: value for one, value in run.given.items() if one in run.parameters}
+    digits = None
+    if kind is Program:
+        digits = np.asarray(run.array("digits"), dtype=np.int64)
+        values["digits"] = digits
+    chip = parse_chip_map(run.chip, f"chip map in {run.path}")
+    if digits is not None and _untouched(columns) > MOSTLY:
+        why = (
+            "most of its cells were in their windows when it came: an earlier run's pulses brought them there"
+        )
+        return MeasuredRun(name, how, columns, why_not=why)
+    return MeasuredRun(name, how, columns, kind, kind.from_version(run.version, values), source, chip, digits)
+
+
+def _untouched(columns: Columns) -> float:
+    """Return the share of a program run's cells that got no pulse."""
+    places = np.stack([columns[name] for name in ("array", "row", "column")])
+    _, cells = np.unique(places, axis=1, return_inverse=True)
+    pulses = np.bincount(cells, columns["kind"] > 0)
+    return float((pulses == 0).mean()) if len(pulses) else 0.0
+
+
+def _followed(columns: Columns) -> str:
+    """Return why the pulses of a foreign table cannot be repeated: whether a read chose them, only its program knows."""
+    pulsed = columns["kind"] > 0
+    places = np.stack([columns[name][pulsed] for name in ("array", "row", "column")])
+    if not places.shape[1]:
+        return "it has no pulses"
+    _, counts = np.unique(places, axis=1, return_counts=True)
+    if int(counts.max()) > int(counts.min()):
+        return (
+            f"its cells have {counts.min()} to {counts.max()} pulses: where the reads decided over them, they cannot be "
+            "repeated without the program that did"
+        )
+    return ""
+
+
+FORMING, SHORTEST = 4.3, 1e-5  # V, on line and gate, below what destroys a cell; s
+HIGH = 0.3  # of the top: a cell that was found above it is left as forming leaves it, one below is RESET
+
+
+class KeptTables(NullStream):
+    """Keeps the rows of one table, and nothing else."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__()
+        self._table = table
+        self._blocks: list[dict[str, NDArray[Any]]] = []
+        self.record, self.record_block = self._row, self._block
+
+    def _row(self, table: str, /, **values: Any) -> None:
+        if table == self._table:
+            self._blocks.append({name: np.array([value]) for name, value in values.items()})
+
+    def _block(self, table: str, columns: Any) -> None:
+        if table == self._table:
+            lengths = [np.shape(value)[0] for value in columns.values() if np.ndim(value)]
+            count = lengths[0] if lengths else 1
+            self._blocks.append(
+                {name: np.broadcast_to(np.asarray(value), (count,)) for name, value in columns.items()}
+            )
+
+    def rows(self) -> dict[str, NDArray[Any]]:
+        """Return the rows, by column."""
+        if not self._blocks:
+            return {}
+        return {name: np.concatenate([block[name] for block in self._blocks]) for name in self._blocks[0]}
+
+
+def repeat(run: MeasuredRun, preset: str, seed: int) -> Columns:
+    """Repeat a run on cells of a preset, and return its pulses.
+
+    Parameters
+    ----------
+    run : MeasuredRun
+        One that can be repeated.
+    preset : str
+        A name, a file, or the text of one.
+    seed : int
+        Of everything random.
+    """
+    if run.kind is None:
+        return _replayed(run.columns, preset, seed)
+    assert run.source is not None  # a procedure has a bench
+    assert run.chip is not None
+    stream = KeptTables(run.how.table)
+    with ArrayBench(as_arrays(run.source, preset), preset, seed) as bench:
+        _as_found(bench, run, run.chip, preset)
+        procedure = run.kind(**run.values)
+        plan = procedure.prepare(procedure.check(), bench, np.random.default_rng([seed, 1]))
+        procedure.execute(plan, bench, stream)
+    rows = stream.rows()
+    return run.how.columns(rows) if rows else {name: np.empty(0) for name in run.columns}
+
+
+def first_reads(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return places (3, cells) and first finite reads (cells,), S, of the cells of a table of pulses."""
+    known = np.isfinite(columns["conductance"])
+    place = np.stack([columns[name][known] for name in ("array", "row", "column")]).astype(np.int64)
+    order = np.argsort(columns["time"][known], kind="stable")
+    cells, first = np.unique(place[:, order], axis=1, return_index=True)
+    return cells, columns["conductance"][known][order][first]
+
+
+def _as_found(bench: ArrayBench, run: MeasuredRun, chip: ChipMap, preset: str) -> None:
+    """Bring the chip to where the run found it: which cells were formed, and which of them were low."""
+    cells = cell_preset(preset)
+    places, reads = first_reads(run.columns)
+    s = chip.write_verify
+    for number in np.unique(places[0]).tolist():
+        here = (places[0] == number) & (reads > formed_above(asdict(cells)))
+        if not here.any():
+            continue
+        rows, columns = places[1, here], places[2, here]
+        low = np.flatnonzero(reads[here] < HIGH * cells.maximum)
+        with bench.visit([CellPositions(chip.arrays[number].name, rows, columns)]) as visit:
+            which, ones = np.arange(len(rows)), np.ones(len(rows))
+            for volts in s.forming_voltages:
+                virgin = np.flatnonzero(visit.read(which)[0] < s.formed_above)
+                some = ones[virgin]
+                visit.pulse(virgin, some > 0, volts * some, s.forming_width * some, s.forming_gate * some)
+            some = ones[low]
+            visit.pulse(low, some < 0, s.reset_full * some, s.width * some, s.reset_gate * some)
+
+
+def _replayed(columns: Columns, preset: str, seed: int) -> Columns:
+    """Apply the pulses of a table to simulated cells, in the order and at the distances that they had."""
+    order = np.lexsort((columns["time"], columns["column"], columns["row"], columns["array"]))
+    kept = {name: values[order] for name, values in columns.items()}
+    place = np.stack([kept[name] for name in ("array", "row", "column")])
+    first = np.append(True, (np.diff(place, axis=1) != 0).any(axis=0))
+    cell = np.cumsum(first) - 1
+    begins = np.flatnonzero(first)
+    rank = np.arange(len(order)) - begins[cell]
+    cells_preset = cell_preset(preset)
+    clock = VirtualClock()
+    cells = CellArray(int(cell[-1]) + 1, 1, cells_preset, clock, np.random.default_rng(seed))
+    finite = np.where(np.isfinite(kept["conductance"]), np.arange(len(order)), len(order) - 1)
+    found = kept["conductance"][np.minimum.reduceat(finite, begins)]
+    formed = np.flatnonzero(found > formed_above(asdict(cells_preset)))
+    if formed.size:
+        cells.set_cells((formed, 0), FORMING, 1e-5, FORMING)
+    apart = np.concatenate([[0.0], np.diff(kept["time"])])
+    read = np.empty(len(order))
+    for step in range(int(rank.max()) + 1):
+        rows = np.flatnonzero(rank == step)
+        clock.advance(max(float(np.median(apart[rows])) if step else 0.0, SHORTEST))
+        kind = kept["kind"][rows]
+        for code, act in ((1, cells.set_cells), (2, cells.reset_cells)):
+            some = rows[kind == code]
+            if some.size:
+                act((cell[some], 0), kept["voltage"][some], kept["width"][some], kept["gate"][some])
+        read[rows] = cells.read((cell[rows], 0))
+    read[~np.isfinite(kept["conductance"])] = np.nan  # what was not read there is not read here
+    return {**kept, "conductance": read}
+
+
 Progress = Callable[[int, int], None]
 
 OUTSIDE = 0.05  # probability below which a number counts as outside

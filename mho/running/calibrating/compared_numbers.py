@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.levels import Levels
 
-Floats = NDArray[np.float64]
 Columns = dict[str, Floats]
 
 READ, SET, RESET = range(3)  # codes of the column `kind`

@@ -4,6 +4,11 @@ Each step is an ordinary run with a file of its own, ``NN-procedure.h5``: a file
 put aside and its step is begun again. What contact test and forming found broken drops out of the steps after
 them; their run files say which cells, and why. A simulated bench stays open from step to step; taken up again, its chip is
 brought to where it was by repeating the finished steps.
+
+Which lines of a sample take the place of those on which broken cells lie.
+
+Experiments visit crossings of rows and columns: a broken cell drops out together with one of its lines. The line on which
+more is broken goes, and another of the sample takes its place where all its crossings are sound.
 """
 
 from __future__ import annotations
@@ -28,7 +33,6 @@ from mho.procedures.cell_range import CellRange
 from mho.procedures.conditions import load_conditions
 from mho.procedures.origin import bench_key
 from mho.procedures.stream import Control, Observer
-from mho.running.characterising.broken_lines import without_broken
 from mho.running.characterising.plan_files import PLAN
 from mho.running.characterising.protocol import joined
 from mho.running.continuing import going_on_from
@@ -36,6 +40,48 @@ from mho.running.execution import run
 from mho.running.openers import Opening, named
 from mho.running.plan import Plan, PlannedRun, load_plan
 from mho.runs import GOING_ON, RunFile, Status
+
+Places = list[int]
+
+
+def without_broken(broken: NDArray[np.bool_], rows: Places, columns: Places) -> tuple[Places, Places]:
+    """Return rows and columns whose crossings are all sound, near the wanted ones in number and place; perhaps none.
+
+    Parameters
+    ----------
+    broken : (m, n) array
+        Of the whole sample.
+    rows, columns : list of int
+        Wanted places in it.
+    """
+    kept = [list(rows), list(columns)]
+    spare = [sorted(set(range(size)) - set(lines)) for size, lines in zip(broken.shape, kept, strict=True)]
+    while kept[0] and kept[1]:
+        block = broken[np.ix_(*kept)]
+        if not block.any():
+            return kept[0], kept[1]
+        ways = []
+        for axis in (0, 1):
+            share = block.mean(axis=1 - axis)
+            worst = int(share.argmax())
+            instead = _sound_spare(broken, spare[axis], kept[1 - axis], axis, kept[axis][worst])
+            ways.append((float(share[worst]), instead is not None, axis, worst, instead))
+        _, _, axis, worst, instead = max(ways, key=lambda way: way[:2])
+        del kept[axis][worst]
+        if instead is not None:
+            spare[axis].remove(instead)
+            kept[axis] = sorted([*kept[axis], instead])
+    return [], []
+
+
+def _sound_spare(
+    broken: NDArray[np.bool_], spare: Places, crossing: Places, axis: int, near: int
+) -> int | None:
+    """Return the spare line nearest to a place whose crossings with others are all sound; None without one."""
+    cells = broken if axis == 0 else broken.T
+    sound = [line for line in spare if not cells[line, crossing].any()]
+    return min(sound, key=lambda line: abs(line - near), default=None)
+
 
 FINISHED, KEPT, SKIPPED, FAILED = "finished", "kept", "skipped", "failed"
 TELLING = ("contact", "form")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mho.array_types import Integers
 from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.errors import InputError, MhoError
 from mho.instruments import Bench, open_bench
@@ -19,15 +20,7 @@ from mho.procedures.catalogue import make_procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.conditions import load_conditions
 from mho.procedures.origin import bench_key
-from mho.running.characterising.protocol import (
-    LEVELS,
-    QUICK,
-    STANDARD,
-    Digits,
-    Step,
-    digits_of,
-    protocol,
-)
+from mho.running.characterising.protocol import LEVELS, QUICK, STANDARD, Step, digits_of, protocol
 from mho.running.characterising.sampling import sample_cells
 
 PLAN = "plan.toml"
@@ -77,7 +70,7 @@ class Planned:
     """
 
     text: str
-    digits: Digits
+    digits: Integers
     cells: CellRange
     left_out: tuple[tuple[str, str], ...]
 
@@ -143,7 +136,7 @@ def _first(chip: ChipMap) -> str:
 
 
 def _refused(
-    steps: Sequence[Step], digits: Digits, source: BenchSource, wanted: Wanted, seed: int
+    steps: Sequence[Step], digits: Integers, source: BenchSource, wanted: Wanted, seed: int
 ) -> dict[str, str]:
     """Return the steps that the bench refuses, with the reason; they are prepared on twins of its instruments."""
     refused: dict[str, str] = {}

@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Integers
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.cell_range import CellRange, lines_text
 from mho.running.characterising.sampling import spread
-
-Digits = NDArray[np.int64]
 
 SWEPT, SWEEP_STEP = 2.0, 0.05  # V: I-V loops at most, and their step
 SWEPT_LEVEL = 0.8  # of the highest level, at which the gate limits a SET at DC
@@ -69,7 +67,7 @@ class Step:
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
-def digits_of(cells: CellRange, levels: int, rng: np.random.Generator) -> Digits:
+def digits_of(cells: CellRange, levels: int, rng: np.random.Generator) -> Integers:
     """Return a digit for each cell, (rows, columns), all equally often and in a random order."""
     return rng.permutation(np.resize(np.arange(levels), cells.count)).reshape(cells.shape)
 
@@ -115,12 +113,12 @@ def protocol(
     )  # fmt: skip
 
 
-def joined(lines: Digits) -> str:
+def joined(lines: Integers) -> str:
     """Return line numbers without blanks, so that titles tell rows from columns: ``[3,70, 2,100]``."""
     return str(lines[0]) if len(lines) == 1 else lines_text(lines).replace(" ", "")
 
 
-def _lines(array: ArrayMap, rows: Digits, columns: Digits) -> dict[str, Any]:
+def _lines(array: ArrayMap, rows: Integers, columns: Integers) -> dict[str, Any]:
     return {"array": array.name, "rows": joined(rows), "columns": joined(columns)}
 
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Integers
 from mho.chip_maps.chip import ArrayMap
 from mho.errors import InputError
 from mho.procedures.cell_range import CellRange
 
-Numbers = NDArray[np.int64]
 
-
-def stratified(lines: Numbers, wanted: int, rng: np.random.Generator) -> Numbers:
+def stratified(lines: Integers, wanted: int, rng: np.random.Generator) -> Integers:
     """Return a line of each of `wanted` stretches of `lines`, as equal as can be, ascending; all where there are fewer.
 
     Parameters
@@ -52,7 +50,7 @@ def sample_cells(array: ArrayMap, count: int, rng: np.random.Generator) -> CellR
     return CellRange(stratified(rows, wanted[0], rng), stratified(columns, wanted[1], rng))
 
 
-def spread(lines: Numbers, wanted: int, offset: float = 0.0) -> Numbers:
+def spread(lines: Integers, wanted: int, offset: float = 0.0) -> Integers:
     """Return `wanted` of some lines, evenly spread (all where there are fewer).
 
     Parameters

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.imports import Derivation, Derived, Imported
+from mho.array_types import Floats
 from mho.chip_maps.chip import parse_chip_map
 from mho.procedures.cells import (
     CELLS,
@@ -24,7 +25,6 @@ from mho.running.importing.rows_by_cell import (
     COLUMN,
     ROW,
     Columns,
-    Floats,
     groups,
     image_of,
     map_of,

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.imports import Imported
+from mho.array_types import Floats
 from mho.runs import Column, Map
 
-Floats = NDArray[np.float64]
 Columns = Mapping[str, NDArray[Any]]
 
 ROW, COLUMN = Column("row", dtype="u4"), Column("column", dtype="u4")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.imports import Derivation, Derived, Imported
+from mho.array_types import Floats
 from mho.procedures.cells import (
     GOOD,
     REASONS,
@@ -32,7 +33,6 @@ from mho.running.importing.rows_by_cell import (
     COLUMN,
     ROW,
     Columns,
-    Floats,
     groups,
     image_of,
     map_of,

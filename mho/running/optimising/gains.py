@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.confidence import clustered_binomial_interval, ratio_interval
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

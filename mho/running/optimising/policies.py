@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.confidence import mean_interval
@@ -27,7 +26,6 @@ from mho.running.optimising.search_space import SearchSpace, search_space, watch
 from mho.running.optimising.searches import SEARCHES
 from mho.running.optimising.twin import CHOSEN, SEARCHED, VALIDATED, Programming, Twin
 
-Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int, str], None]
 
 ALL = "all"

@@ -20,13 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import BenchError
 from mho.instruments.simulated import cell_preset, preset_text
 from mho.toml import load_toml
-
-Floats = NDArray[np.float64]
 
 WITHIN = 1.959964  # deviations that 95 % lie within
 TRIES = 100

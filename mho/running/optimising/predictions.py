@@ -25,8 +25,6 @@ from mho.running.optimising.twin import Programming
 from mho.runs import RunFile
 from mho.toml import load_toml
 
-Floats = NDArray[np.float64]
-
 QUANTITIES = ("pulses", "reads", "success")
 
 

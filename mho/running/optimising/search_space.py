@@ -13,15 +13,13 @@ from typing import Any
 
 import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
-from numpy.typing import NDArray
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from mho.array_types import Floats
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError, LimitError
 from mho.procedures.manifest import nearest
-
-Floats = NDArray[np.float64]
 
 NEAR = 0.5  # V, by which a voltage is varied
 SHIFT = 0.15  # V, by which the whole response is shifted

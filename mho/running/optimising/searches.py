@@ -11,12 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import qmc
 
+from mho.array_types import Floats
 from mho.errors import InputError
-
-Floats = NDArray[np.float64]
 
 ELITE = 6  # points from which others are made
 AROUND = 0.12  # deviation of the first points about the start

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
@@ -21,9 +22,6 @@ from mho.procedures import Block, Programmer, Strategy
 from mho.procedures.manifest import nearest
 from mho.procedures.stream import NullStream
 from mho.running.optimising.posterior_draws import PosteriorDraws
-
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
 
 SAMPLE, GATES, CHIPS = 64, 30, 4  # cells, voltages and chips of the response
 HOUR = 3600.0  # s
@@ -47,8 +45,8 @@ class Programming:
         Share of the cells whose conductance is in its window an hour later, or when success is judged, if that is later.
     """
 
-    digits: Numbers
-    pulses: Numbers
+    digits: Integers
+    pulses: Integers
     reads: Floats
     inside: NDArray[np.bool_]
     lasting: NDArray[np.bool_]

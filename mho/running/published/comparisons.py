@@ -9,14 +9,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.running.published.ensemble import Setup
 from mho.running.published.paper_numbers import PublishedExperiment, PublishedNumber, published_numbers
 from mho.running.published.rejection import Rejection
 from mho.runs import Figure, Table
-
-Floats = NDArray[np.float64]
 
 SHARES = (0.05, 0.5, 0.95)
 """Of the chips, below the three numbers by which an ensemble is told."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import ConvergenceError
 from mho.procedures import Refined, refine_as_published
@@ -22,8 +23,6 @@ from mho.running.published.comparisons import Compared, Experiment, Outcome, Tel
 from mho.running.published.ensemble import Setup
 from mho.running.published.rejection import detectable, reject
 from mho.runs import Column, Figure, ReferencePoints, Table
-
-Floats = NDArray[np.float64]
 
 MATRIX = "zuo2025-4x4"
 DRAWN = 2.0**-12  # of what is not printed: the digits behind the twelfth bit

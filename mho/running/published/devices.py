@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.matrix_files import load_matrix
 from mho.instruments import Bench
@@ -17,8 +17,6 @@ from mho.running.published.comparisons import Compared, Experiment, Outcome, Tel
 from mho.running.published.curves import MATRIX
 from mho.running.published.ensemble import Setup
 from mho.runs import Band, Column, Figure, ReferenceLine, Table
-
-Floats = NDArray[np.float64]
 
 SIDE = 20  # of the 400 cells
 MICRO = 1e6

@@ -20,12 +20,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from mho.array_types import Floats
 from mho.errors import InputError
-
-Floats = NDArray[np.float64]
 
 LEVEL = 0.05
 """p at or below which a curve is said to be none of the ensemble's."""

@@ -10,14 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.matrix_files import from_real_vector, to_real, to_real_vector
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ConvergenceError, InputError
 from mho.procedures import Goal, LinearSystem, best_enclosure, solve_unaided
 from mho.running.reach.families import FAMILIES, draw
 from mho.running.reach.reader import GOAL_BITS, MOST_CYCLES, System, WithoutChip
-
-Floats = NDArray[np.float64]
 
 SIZES = (1, 2, 3, 4, 8, 16, 32)
 PASSES = 4  # of enclosing, each around the corrected solution; two suffice

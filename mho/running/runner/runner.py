@@ -1,18 +1,28 @@
-"""The runner of one bench: takes job after job from the queue, and runs and supervises each in its own process."""
+"""The runner of one bench: takes job after job from the queue, and runs and supervises each in its own process.
+
+Resources of a serving runner: the lock of its bench, its socket, its signal handlers, and its listeners.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 import queue
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
-from dataclasses import replace
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
 
 from mho.errors import BenchError, MhoError, QueueError, recorded_name
+from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import is_real, read_bench_texts
 from mho.procedures import stream
 from mho.procedures.origin import bench_key
@@ -38,14 +48,115 @@ from mho.running.runner.messages import (
 )
 from mho.running.runner.orphans import wait_for_worker
 from mho.running.runner.outcome import JobOutcome, found, told
-from mho.running.runner.rendezvous import Rendezvous
-from mho.running.runner.server import Asked
-from mho.running.runner.service import EndRequested, RunnerService
+from mho.running.runner.rendezvous import Rendezvous, RunnerAddress
+from mho.running.runner.server import Asked, ControlServer
 from mho.running.runner.worker_process import Child, ChildEnded, ChildMessage, Grace
 from mho.running.safety_statement import left_live
 from mho.running.trust import runs_foreign_code
 from mho.runs.liveness import birth_of
 from mho.toml import load_toml
+
+
+@dataclass(frozen=True)
+class EndRequested:
+    """A request that the runner ends."""
+
+    reason: str
+
+
+class RunnerService:
+    """Context that makes a process the runner of a bench.
+
+    Parameters
+    ----------
+    place : Rendezvous
+    bench : str
+        For messages.
+    listeners : sequence of callables
+        Called with each announcement, in the announcing thread.
+
+    Attributes
+    ----------
+    inbox : queue.SimpleQueue
+        All incoming events: those of workers, requests of clients (`server.Asked`), and `EndRequested`.
+
+    Raises
+    ------
+    QueueError
+        On entering, when there is another runner, or no socket can be created.
+    """
+
+    def __init__(
+        self, place: Rendezvous, bench: str, listeners: Sequence[Callable[[Event], None]] = ()
+    ) -> None:
+        self.inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._place, self._bench, self._listeners = place, bench, tuple(listeners)
+        self._server: ControlServer | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(self._alone())
+            stack.enter_context(self._ended_by_signals())
+            stack.callback(self._place.withdraw)
+            self._place.withdraw()  # what a killed runner left: its secret is not that of the next one at this address
+            listener = self._place.listen()
+            card = self._place.publish(listener)
+            self._server = stack.enter_context(ControlServer(listener, card.secret, self.inbox))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def announce(self, event: Event) -> None:
+        """Send an event to all clients that watch and all listeners."""
+        if self._server is not None:
+            self._server.announce(event)
+        for listener in self._listeners:
+            listener(event)
+
+    def end(self, reason: str) -> None:
+        """Request the runner to end; from any thread, and from a signal handler."""
+        self.inbox.put(EndRequested(reason))  # a SimpleQueue takes it even in the middle of its own `put`
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self._place.prepare()
+        lock = FileLock(self._place.lock, mode=0o600)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise self._taken(self._place.card()) from None
+        except OSError as error:
+            raise QueueError(f"the lock {self._place.lock} cannot be had: {error.strerror}") from None
+        try:
+            card = self._place.card()
+            if card is not None and card.pid != os.getpid() and card.lives():
+                raise self._taken(card)  # the lock file was removed
+            yield
+        finally:
+            lock.release()
+
+    def _taken(self, card: RunnerAddress | None) -> QueueError:
+        holder = f"process {card.pid}" if card else "another process"
+        return QueueError(
+            f"bench {self._bench!r} has a runner already ({holder}); command it with `mho queue`, or end it"
+        )
+
+    def _ended_by_signals(self) -> AbstractContextManager[object]:
+        if threading.current_thread() is not threading.main_thread():
+            return nullcontext()
+
+        def end(number: int, frame: FrameType | None) -> None:
+            self.end(f"the runner received {signal.Signals(number).name}")
+
+        # Ignored signals stay ignored: with `nohup` the runner is to outlive its terminal.
+        wanted = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+        return HandledSignals(dict.fromkeys(wanted, end))
+
 
 LOOK = 0.2  # s between looks into the queue, which other processes change
 GRACE = Grace()

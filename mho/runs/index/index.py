@@ -2,6 +2,10 @@
 
 It is the file ``index.sqlite`` beside them. It notices changed files by size and modification time. Only tags and
 notes are stored nowhere else, see `mho.runs.index.store`.
+
+Tags and notes that people add to a run later, kept in the index by the run's identity.
+
+Updates the tables of an index from the run files in its folder.
 """
 
 from __future__ import annotations
@@ -10,23 +14,254 @@ import difflib
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mho.errors import RunFileError
+from mho.errors import InputError, RunFileError
 from mho.runs.conclusion import Conclusion
-from mho.runs.index.annotations import Annotations
-from mho.runs.index.card import Facts, Quantity
-from mho.runs.index.query_sql import SOURCES, Vocabulary, condition, resolved, sort_key
-from mho.runs.index.store import open_store, restored, rows
-from mho.runs.index.update import CONCLUSION, FACTS, Changes, Progress, concluded, quoted, read_anew, update
+from mho.runs.index.card import UNREADABLE, Card, Facts, Quantity, read_card, unreadable
+from mho.runs.index.query import SOURCES, Vocabulary, condition, resolved, sort_key
+from mho.runs.index.store import is_kept, open_store, restored, rows, writing
 from mho.runs.paths import SUFFIX
-from mho.runs.schema import GOING_ON
+from mho.runs.schema import GOING_ON, Status
+
+BATCH = 200
+"""Files read between two writes: others may write too, and no more is lost when a rebuild is stopped."""
+
+FACTS = [field.name for field in fields(Facts)]
+CONCLUSION = ["conclusion", "line", "warnings", "measured", "unsafe"]
+_COLUMNS = ["path", "mtime", "size", *FACTS, "status", "reason", "end", *CONCLUSION, "words"]
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Return column names as SQL wants them, some being words of its own."""
+    return ", ".join(f'"{name}"' for name in names)
+
+
+_INSERT = f"INSERT INTO runs ({quoted(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) RETURNING id"
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Result of an update: files read, files gone, and those read that are no readable runs."""
+
+    read: int
+    gone: int
+    unreadable: int
+
+
+State = tuple[int, int]
+"""Time of change (ns) and size of a file, as of when it was read."""
+
+Progress = Callable[[int, int], None]
+"""Called with the numbers of files read and of all files."""
+
+
+def update(store: sqlite3.Connection, folder: Path, progress: Progress) -> Changes:
+    """Read the files that are new or have changed, and look again at those that were running."""
+    known = {
+        path: (mtime, size, status)
+        for path, mtime, size, status in rows(store, "SELECT path, mtime, size, status FROM runs")
+    }
+    found = dict(_run_files(folder))
+    stale = [
+        (path, state)
+        for path, state in found.items()
+        if path not in known or known[path][:2] != state or known[path][2] in GOING_ON
+    ]
+    gone = [(path,) for path in known if path not in found]
+    unread = 0
+    for start in range(0, len(stale), BATCH):
+        progress(start, len(stale))
+        batch = stale[start : start + BATCH]
+        cards = [_look_at(folder, path, state) for path, state in batch]
+        with writing(store):
+            for path, state, card in cards:
+                _keep(store, path, state, card)
+        unread += sum(card.status == UNREADABLE for _, _, card in cards)
+    if gone:
+        with writing(store):
+            store.executemany("DELETE FROM runs WHERE path = ?", gone)
+    return Changes(len(stale), len(gone), unread)
+
+
+def read_anew(store: sqlite3.Connection, folder: Path, progress: Progress) -> Changes:
+    """Read every file again; until that is done, the index answers from its old contents."""
+    with writing(store):
+        store.execute("UPDATE runs SET mtime = -1")
+    changes = update(store, folder, progress)
+    with writing(store):
+        store.execute(
+            "DELETE FROM names WHERE NOT EXISTS (SELECT 1 FROM quantities q WHERE q.source = names.source "
+            "AND q.name = names.name AND q.unit = names.unit)"
+        )
+    return changes
+
+
+def _look_at(folder: Path, path: str, state: State) -> tuple[str, State, Card]:
+    try:
+        return path, state, read_card(folder / path)
+    except RunFileError as error:
+        # The obstacle may be gone the next time, although the file has not changed.
+        passing = isinstance(error.__cause__, BlockingIOError | PermissionError)
+        return path, (-1, -1) if passing else state, unreadable(Path(path), error)
+
+
+def _keep(store: sqlite3.Connection, path: str, state: State, card: Card) -> None:
+    store.execute("DELETE FROM runs WHERE path = ?", (path,))
+    row = [
+        path,
+        *state,
+        *vars(card.facts).values(),
+        card.status,
+        card.reason,
+        card.end,
+        *_concluded(card),
+        _words(path, card),
+    ]
+    (number,) = store.execute(_INSERT, row).fetchone()
+    quantities = [
+        (number, source, one.name, one.number, one.text, one.unit)
+        for source, several in (("parameter", card.parameters), ("result", card.results))
+        for one in several
+    ]
+    store.executemany("INSERT INTO quantities VALUES (?, ?, ?, ?, ?, ?)", quantities)
+    names = {(source, name, unit) for _, source, name, _, _, unit in quantities}
+    store.executemany("INSERT OR IGNORE INTO names VALUES (?, ?, ?)", names)
+
+
+def _concluded(card: Card) -> tuple[str | None, ...]:
+    """Return the columns `CONCLUSION` of a run; NULL in that of an older mho."""
+    end = card.conclusion
+    if end is None:
+        return (None,) * len(CONCLUSION)
+    finished = card.status == Status.FINISHED
+    measured = ("yes" if end.measured else "no") if finished else None
+    return end.text if finished else "", end.line, "\n".join(end.warnings), measured, end.unsafe
+
+
+def concluded(line: str | None, warnings: str, measured: str | None, unsafe: str) -> Conclusion | None:
+    """Return the conclusion that an index keeps in its columns; None where there is none."""
+    if line is None:
+        return None
+    return Conclusion(line, tuple(filter(None, warnings.split("\n"))), measured != "no", unsafe)
+
+
+def _words(path: str, card: Card) -> str:
+    """Return all text about a run, folded for a search without regard to case."""
+    told = (
+        path,
+        *(fact for fact in vars(card.facts).values() if isinstance(fact, str)),
+        card.status,
+        card.reason,
+        *filter(None, _concluded(card)),
+        *(f"{one.name} {one.text}" for one in (*card.parameters, *card.results)),
+    )
+    return "\n".join(filter(None, told)).casefold()
+
+
+def _run_files(folder: Path, below: str = "") -> Iterator[tuple[str, State]]:
+    """Yield path (relative, with /) and state of every run file; hidden ones are drafts."""
+    try:
+        entries = list(os.scandir(folder / below))
+    except OSError:
+        return  # removed meanwhile, or not for us
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        path = f"{below}{entry.name}"
+        try:
+            if entry.name.endswith(SUFFIX):
+                stat = entry.stat()
+                yield path, (stat.st_mtime_ns, stat.st_size)
+            elif entry.is_dir(follow_symlinks=False):
+                yield from _run_files(folder, f"{path}/")
+        except OSError:
+            continue
+
+
+class Annotations:
+    """The tags and notes of an index.
+
+    Runs are named by `run_id`, see `mho.runs.index.card.Facts`; a method that writes raises `RunFileError` when the index
+    cannot be written.
+    """
+
+    def __init__(self, store: sqlite3.Connection) -> None:
+        self._store = store
+
+    def tags(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the tags of every run that has any."""
+        found = rows(self._store, "SELECT run_id, tag FROM tags ORDER BY run_id, tag")
+        return {run: tuple(tag for _, tag in group) for run, group in groupby(found, lambda row: str(row[0]))}
+
+    def tag(self, run_id: str, *tags: str) -> None:
+        """Add tags to a run.
+
+        Raises
+        ------
+        InputError
+            A tag is no plain word.
+        """
+        for tag in tags:
+            if not tag or not all(mark.isalnum() or mark in "-_.:/+" for mark in tag):
+                raise InputError(f"tag {tag!r}: a tag is one word of letters, digits and - _ . : / +")
+        with self._writing():
+            self._store.executemany(
+                "INSERT OR IGNORE INTO tags VALUES (?, ?)", [(run_id, tag) for tag in tags]
+            )
+
+    def untag(self, run_id: str, *tags: str) -> None:
+        """Remove tags from a run.
+
+        Raises
+        ------
+        InputError
+            The run has no such tag.
+        """
+        has = self.tags().get(run_id, ())
+        for tag in tags:
+            if tag.lower() not in (one.lower() for one in has):
+                raise InputError(f"the run has no tag {tag!r}; it has {', '.join(has) or 'none'}")
+        with self._writing():
+            self._store.executemany(
+                "DELETE FROM tags WHERE run_id = ? AND tag = ?", [(run_id, tag) for tag in tags]
+            )
+
+    def note(self, run_id: str, text: str) -> None:
+        """Add a note to a run.
+
+        Raises
+        ------
+        InputError
+            The note is empty.
+        """
+        if not text.strip():
+            raise InputError("the note is empty; say something")
+        with self._writing():
+            self._store.execute("INSERT INTO notes VALUES (?, ?, ?)", (run_id, time.time(), text))
+
+    def notes(self, run_id: str) -> list[tuple[float, str]]:
+        """Return the notes on a run, oldest first: when (Unix time, s), and the text."""
+        asked = "SELECT time, text FROM notes WHERE run_id = ? ORDER BY time"
+        return rows(self._store, asked, (run_id,))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        if not is_kept(self._store):
+            raise RunFileError(
+                "the folder of runs cannot be written, and neither can what is said of its runs: see to its rights, or "
+                "copy it"
+            )
+        with writing(self._store):
+            yield
+
 
 NEWEST_FIRST = "-start"
 

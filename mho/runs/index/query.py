@@ -1,4 +1,6 @@
-"""The language of ``mho runs --where``: text in, a tree of comparisons out; `query_sql` turns that into SQL.
+"""Turns a query of `mho.runs.index.query` into an SQL condition: every value is a parameter, every name is checked.
+
+The language of ``mho runs --where``: text in, a tree of comparisons out.
 
     query       either { "or" either }              either   term { "and" term }
     term        "not" term | "(" query ")" | "text" | name | name operator value
@@ -11,12 +13,17 @@ that stands alone asks whether it is true, or there at all.
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 from mho.errors import InputError
+from mho.runs.index.card import UNREADABLE
+from mho.runs.schema import Status
+from mho.runs.units import converted
 
 OPERATORS = {"==": "=", "<>": "!=", "contains": "~"}
 """Other spellings, and what they mean."""
@@ -215,3 +222,285 @@ class _Parser:
 
 def _unquoted(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
+
+
+TEXTS = {
+    "title", "procedure", "version", "status", "reason", "path", "chip", "bench", "preset", "seed", "host",
+    "user", "mho", "commit", "id", "resume_of", "rerun_of", "conclusion",
+    "warnings", "measured", "unsafe",
+}  # fmt: skip
+TIMES = {"date": "start", "start": "start", "end": "end"}
+DURATION = (
+    "coalesce(runs.\"end\" - runs.start, CASE status WHEN 'running' THEN strftime('%s') - runs.start END)"
+)
+WORDS = "text"
+"""The name under which everything known of a run is searched."""
+
+SOURCES = ("parameter", "result")
+NAMES = {*TEXTS, *TIMES, "duration", "tag", "note", WORDS}
+
+Condition = tuple[str, list[object]]
+
+_ORDER = {"<", "<=", ">", ">="}
+_NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\W\d]*|%)")
+_TIME = re.compile(r"(\d{4})(?:-(\d\d?)(?:-(\d\d?)(?:[T ](\d\d?):(\d\d)(?::(\d\d))?)?)?)?")
+STATUSES = [*map(str, Status), UNREADABLE]
+_YES_NO = {"yes": "true", "no": "false"}
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The names of all parameters and results in an index: for each source, units by name."""
+
+    parameter: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    result: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def of(self, source: str) -> Mapping[str, Sequence[str]]:
+        """Return units by name for one of `SOURCES`."""
+        return self.parameter if source == "parameter" else self.result
+
+
+def condition(text: str, vocabulary: Vocabulary, now: datetime) -> Condition:
+    """Return the condition and its values for the query `text`; `now` is what "today" goes by.
+
+    Raises
+    ------
+    InputError
+        The text is no query, a name in it is unknown (the nearest is named), a unit is of another kind.
+    """
+    if not text.strip():
+        return "1", []
+    return _Compiler(text, vocabulary, now).compile(parse_query(text))
+
+
+def resolved(name: str, vocabulary: Vocabulary) -> tuple[str, str]:
+    """Return where a name belongs ("" for the run itself, else of `SOURCES`) and the name there; errors as `condition`."""
+    return _Compiler(name, vocabulary, datetime.now()).resolve(name, 0)
+
+
+def sort_key(text: str, vocabulary: Vocabulary) -> Condition:
+    """Return what to order by: a name, with "-" before it for the largest first; errors as `condition`."""
+    name = text.removeprefix("-")
+    place = len(text) - len(name)
+    source, known = _Compiler(text, vocabulary, datetime.now()).resolve(name, place)
+    if not source and known in ("tag", "note", WORDS):
+        raise query_error(text, place, f"runs cannot be sorted by {known}")
+    if source:
+        value = (
+            "(SELECT coalesce(number, text) FROM quantities WHERE run = runs.id AND source = ? AND name = ?)"
+        )
+        values: list[object] = [source, known, source, known]
+    else:
+        value, values = _column(known), []
+    direction = "DESC" if text.startswith("-") else "ASC"
+    return f"{value} IS NULL, {value} {direction}", values
+
+
+def _column(name: str) -> str:
+    if name == "duration":
+        return DURATION
+    return "runs.run_id" if name == "id" else f'runs."{TIMES.get(name, name)}"'
+
+
+class _Compiler:
+    def __init__(self, text: str, vocabulary: Vocabulary, now: datetime) -> None:
+        self._text = text
+        self._vocabulary = vocabulary
+        self._now = now
+
+    def compile(self, query: Query) -> Condition:
+        match query:
+            case AllOf(terms):
+                return self._joined(" AND ", terms)
+            case AnyOf(terms):
+                return self._joined(" OR ", terms)
+            case Not(term):
+                sql, values = self.compile(term)
+                return f"NOT coalesce({sql}, 0)", values
+            case Anywhere(text):
+                return _anywhere(text)
+            case Flag(name, position):
+                return self._flag(name, position)
+            case Comparison():
+                return self._comparison(query)
+
+    def _joined(self, word: str, terms: Iterable[Query]) -> Condition:
+        parts = [self.compile(term) for term in terms]
+        return f"({word.join(sql for sql, _ in parts)})", [value for _, values in parts for value in values]
+
+    def resolve(self, name: str, position: int) -> tuple[str, str]:
+        """Return where a name belongs ("" for the run itself, else a source) and the name there."""
+        prefix, _, rest = name.partition(".")
+        if prefix in SOURCES and (found := self._spelled(prefix, rest)):
+            return prefix, found
+        if name.lower() in NAMES:
+            return "", name.lower()
+        for source in SOURCES:
+            if found := self._spelled(source, name):
+                return source, found
+        known = NAMES.union(*(self._vocabulary.of(source) for source in SOURCES))
+        near = difflib.get_close_matches(rest if prefix in SOURCES else name, sorted(known), 1, 0.5)
+        meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
+        raise query_error(self._text, position, f"no run has anything called {name!r}; {meant}")
+
+    def _spelled(self, source: str, name: str) -> str:
+        """Return a name as the runs spell it: as given, else whatever its upper and lower case; "" for none."""
+        known = self._vocabulary.of(source)
+        alike = (one for one in known if one.lower() == name.lower())
+        return name if name in known else next(alike, "")
+
+    def _flag(self, name: str, position: int) -> Condition:
+        source, name = self.resolve(name, position)
+        if name == "measured" and not source:
+            return f"{_column(name)} = 'yes'", []
+        if source:
+            return _has(source, name, "coalesce(number <> 0, text NOT IN ('', 'none', 'false'))", [])
+        if name in ("tag", "note"):
+            return f"EXISTS (SELECT 1 FROM {name}s WHERE run_id = runs.run_id)", []
+        if name == WORDS:
+            raise query_error(self._text, position, f"say what to look for: {WORDS} ~ word")
+        return f"coalesce({_column(name)}, '') <> ''", []
+
+    def _comparison(self, asked: Comparison) -> Condition:
+        source, name = self.resolve(asked.name, asked.position)
+        operator, value = asked.operator, asked.value
+        if source:
+            return self._quantity(source, name, asked)
+        if name in TIMES:
+            return self._time(_column(name), asked)
+        if name == "duration":
+            number = self._number(value, ["s"], asked)
+            if number is None or operator in ("~", "!~"):
+                raise self._wrong(asked, "it is compared with a time span, such as 90s or 5min")
+            return f"{DURATION} {operator} ?", [next(iter(number.values()))]
+        if name == WORDS and operator not in ("~", "!~"):
+            raise self._wrong(asked, f"it is searched: {WORDS} ~ {value.text}")
+        if name == WORDS:
+            return _negated(operator, _anywhere(value.text))
+        if name in ("tag", "note"):
+            column = "tag" if name == "tag" else "text"
+            sql, values = _text_test(column, operator.removeprefix("!"), value)
+            found = f"EXISTS (SELECT 1 FROM {name}s WHERE run_id = runs.run_id AND {sql})", values
+            return _negated(operator, found)
+        if name == "status" and operator in ("=", "!=") and value.text.lower() not in STATUSES:
+            raise self._wrong(asked, f"a status is one of {', '.join(STATUSES)}")
+        if name == "measured" and (operator not in ("=", "!=") or value.text.lower() not in ("yes", "no")):
+            raise self._wrong(asked, "it is yes or no, of a run that finished")
+        if operator in _ORDER and not value.quoted and (numeric := _NUMBER.fullmatch(value.text)):
+            return f"CAST({_column(name)} AS REAL) {operator} ?", [float(numeric[1])]
+        return _text_test(_column(name), operator, value)
+
+    def _quantity(self, source: str, name: str, asked: Comparison) -> Condition:
+        operator, value = asked.operator, asked.value
+        if operator in ("~", "!~"):
+            return _has(source, name, *_text_test("text", operator, value))
+        units = self._vocabulary.of(source)[name]
+        numbers = self._number(value, units, asked)
+        if numbers is None:
+            plain = value if value.quoted else Value(_YES_NO.get(value.text.lower(), value.text))
+            return _has(source, name, *_text_test("text", operator, plain))
+        tests: list[str] = []
+        values: list[object] = []
+        for unit, number in numbers.items():
+            several = unit and len(units) > 1
+            tests.append(f"(number {operator} ? AND unit = ?)" if several else f"number {operator} ?")
+            values += [number, unit] if several else [number]
+        if operator == "=":
+            tests.append("(number IS NULL AND text = ? COLLATE NOCASE)")
+            values.append(value.text)
+        return _has(source, name, f"({' OR '.join(tests)})", values)
+
+    def _number(self, value: Value, units: Sequence[str], asked: Comparison) -> dict[str, float] | None:
+        """Return the value in each of the `units` that it fits, "" for any; None when it is no number."""
+        found = None if value.quoted else _NUMBER.fullmatch(value.text)
+        if found is None:
+            return None
+        number, unit = float(found[1]), found[2]
+        if not unit:
+            return {"": number}
+        fits = {one: converted(number, unit, one) for one in units}
+        if all(one is None for one in fits.values()):
+            if asked.operator == "=":
+                return None  # a text that begins with digits, such as 4x4
+            known = " or ".join(filter(None, units))
+            raise self._wrong(
+                asked, f"{unit!r} is no unit of it; {f'give it in {known}' if known else 'it has none'}"
+            )
+        return {one: fit for one, fit in fits.items() if fit is not None}
+
+    def _time(self, column: str, asked: Comparison) -> Condition:
+        span = _span(asked.value.text, self._now)
+        if span is None or asked.operator in ("~", "!~"):
+            raise self._wrong(
+                asked, "it is compared with a date: 2026-11-25, 2026-11, 2026-11-25T14:30, today"
+            )
+        first, end = (moment.timestamp() for moment in span)
+        match asked.operator:
+            case "=":
+                return f"({column} >= ? AND {column} < ?)", [first, end]
+            case "!=":
+                return f"({column} < ? OR {column} >= ?)", [first, end]
+            case "<" | ">=" as operator:
+                return f"{column} {operator} ?", [first]
+            case "<=":
+                return f"{column} < ?", [end]
+            case _:
+                return f"{column} >= ?", [end]
+
+    def _wrong(self, asked: Comparison, what: str) -> Exception:
+        told = f"{asked.name} {asked.operator} {asked.value.text}"
+        return query_error(self._text, asked.position, f"{told!r}: {what}")
+
+
+def _has(source: str, name: str, sql: str, values: list[object]) -> Condition:
+    """Return the condition that a run has a quantity for which `sql` holds."""
+    return (
+        f"runs.id IN (SELECT run FROM quantities WHERE source = ? AND name = ? AND {sql})",
+        [source, name, *values],
+    )
+
+
+def _text_test(column: str, operator: str, value: Value) -> Condition:
+    if operator in ("~", "!~"):
+        return _negated(operator, (f"instr(fold({column}), ?) > 0", [value.text.casefold()]))
+    return f"{column} {operator} ? COLLATE NOCASE", [value.text]
+
+
+def _anywhere(text: str) -> Condition:
+    """Return the condition that `text` is among everything known of a run, notes and tags included."""
+    sought = text.casefold()
+    return (
+        "(instr(runs.words, ?) > 0"
+        " OR EXISTS (SELECT 1 FROM notes WHERE run_id = runs.run_id AND instr(fold(text), ?) > 0)"
+        " OR EXISTS (SELECT 1 FROM tags WHERE run_id = runs.run_id AND instr(fold(tag), ?) > 0))",
+        [sought] * 3,
+    )
+
+
+def _negated(operator: str, found: Condition) -> Condition:
+    return (f"NOT {found[0]}", found[1]) if operator.startswith("!") else found
+
+
+def _span(text: str, now: datetime) -> tuple[datetime, datetime] | None:
+    """Return the local time at which a year, month, day, minute or second begins, and at which it ends."""
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    match text.lower():
+        case "today":
+            return day, day + timedelta(days=1)
+        case "yesterday":
+            return day - timedelta(days=1), day
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return None
+    year, month, date, hour, minute, second = (None if part is None else int(part) for part in found.groups())
+    try:
+        first = datetime(year or 0, month or 1, date or 1, hour or 0, minute or 0, second or 0)
+        if month is None:
+            return first, first.replace(year=first.year + 1)
+        if date is None:
+            return first, (first + timedelta(days=31)).replace(day=1)
+        if hour is None:
+            return first, first + timedelta(days=1)
+        return first, first + timedelta(seconds=60 if second is None else 1)
+    except (ValueError, OverflowError):
+        return None

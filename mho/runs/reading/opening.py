@@ -61,7 +61,7 @@ def open_run_file(path: Path, *, whole: bool = True) -> h5py.File:
     ----------
     whole : bool
         Check that all data are its own. A caller that reads only a few datasets has these checked one by one, by
-        `mho.runs.reading.own_items.OwnItems` or `mho.runs.reading.containment.open_text`, in a tenth of the time.
+        `mho.runs.reading.record.OwnItems` or `mho.runs.reading.containment.open_text`, in a tenth of the time.
 
     Raises
     ------

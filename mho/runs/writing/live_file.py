@@ -1,9 +1,22 @@
-"""A run file open for writing: shared by threads, flushed regularly, and abandoned when it cannot be written."""
+"""A run file open for writing: shared by threads, flushed regularly, and abandoned when it cannot be written.
+
+The thread beside a run while its file is open: flushes, writes the heartbeat, and checks clock, disk and folder.
+
+Notices when the wall clock is set during a run; the run's own times do not follow it.
+
+Location of the file that is being written: the free space on its disk, and whether the file was removed.
+
+A second descriptor keeps the file reachable. A file whose folder is removed during a run continues to exist without a
+name, and gets one again after the run. (Windows does not remove an open file.)
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,13 +26,144 @@ import h5py
 import numpy as np
 
 from mho.errors import RunFileError
+from mho.runs.liveness import HEARTBEAT_PERIOD
 from mho.runs.reading.opening import DAMAGE
 from mho.runs.schema import Status
 from mho.runs.writing.abandonment import abandon
-from mho.runs.writing.flushing import FlushThread
-from mho.runs.writing.location import FileLocation
 from mho.runs.writing.outcome import RunOutcome, plain_words
 from mho.runs.writing.repacking import repack
+
+
+class FileLocation:
+    """Watches one file, from its creation until `close`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = os.open(path, os.O_RDONLY) if os.name == "posix" else None
+
+    def room(self) -> int:
+        """Return how many bytes are free on the file's disk."""
+        return shutil.disk_usage(self._path.parent if self._descriptor is None else self._descriptor).free
+
+    def is_gone(self) -> bool:
+        """Return whether the file has lost its name: another has taken it, or none has it."""
+        if self._descriptor is None:
+            return False
+        try:
+            return not os.path.samestat(os.stat(self._path), os.fstat(self._descriptor))
+        except OSError:
+            return True
+
+    def put_back(self) -> Path | None:
+        """Restore the name of the file, closed by its writer, if it has none; return the new name, or None if not needed.
+
+        It gets its own name, or the same in the folder for temporary files when that fails.
+
+        Raises
+        ------
+        RunFileError
+            When neither is possible.
+        """
+        if self._descriptor is None or os.fstat(self._descriptor).st_nlink > 0:
+            return None
+        troubles = []
+        for place in (self._path, Path(tempfile.gettempdir()) / self._path.name):
+            try:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with open(self._descriptor, "rb", closefd=False) as source, place.open("xb") as target:
+                    source.seek(0)
+                    shutil.copyfileobj(source, target, 1 << 20)
+                return place
+            except OSError as error:
+                troubles.append(f"{place}: {error.strerror}")
+        raise RunFileError(
+            f"run file {self._path} was removed while it was written, and cannot be put back: {'; '.join(troubles)}"
+        )
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+TOLERANCE = 2.0
+"""Steps up to this size, s, are taken for the small corrections of a time service."""
+
+
+class WallClock:
+    """Compares the wall clock with a monotonic clock."""
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
+
+    def jump(self) -> float:
+        """Return by how many seconds the clock was set since the last call; 0 when it was not."""
+        offset = time.time() - time.monotonic()
+        moved, self._offset = offset - self._offset, offset
+        return moved if abs(moved) > TOLERANCE else 0.0
+
+
+FLUSH_PERIOD = 0.05
+"""Interval at which pending data are written to the file, s."""
+
+
+class FlushThread:
+    """A thread that keeps a run's file up to date, also while the procedure writes nothing.
+
+    Parameters
+    ----------
+    flush : callable
+        Called every `FLUSH_PERIOD`; returns False when there is nothing to keep up any more.
+    beat : callable
+        Called every second with what is to be noted in the log, "" as a rule.
+    """
+
+    def __init__(
+        self, path: Path, location: FileLocation, flush: Callable[[], bool], beat: Callable[[str], None]
+    ) -> None:
+        self._path = path
+        self._location = location
+        self._flush = flush
+        self._beat = beat
+        self._clock = WallClock()
+        self._gone = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep_up, name=f"flush {path.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop, without waiting for work in progress."""
+        self._stop.set()
+
+    def _keep_up(self) -> None:
+        last = time.monotonic()
+        while not self._stop.wait(FLUSH_PERIOD):
+            if time.monotonic() - last >= HEARTBEAT_PERIOD:
+                last = time.monotonic()
+                self._beat(self._look_around())
+            if not self._flush():
+                return
+
+    def _look_around(self) -> str:
+        """Return what to log about clock and file."""
+        notes = []
+        if jump := self._clock.jump():
+            notes.append(
+                f"the computer's clock was set {'forward' if jump > 0 else 'back'} by {abs(jump):.0f} s; "
+                "the times in this file count from the start of the run and do not follow"
+            )
+        if not self._gone and self._location.is_gone():
+            self._gone = True
+            notes.append(
+                f"run file {self._path} was removed or renamed while it is written; nothing is lost: "
+                "the run goes on, and a removed file is put back at its end"
+            )
+        return "; ".join(notes)
+
 
 RESERVE = 32_000_000
 """Room on the disk below which a run stops, bytes."""

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 from mho.analysis.calibration.experiments.ageing import RATE, Ageing, Watched, ageing, normal_parts
-from mho.analysis.calibration.experiments.bakes import Rate, retention
 from mho.analysis.calibration.experiments.estimates import Estimate
-from mho.analysis.calibration.experiments.forming_voltages import brackets, forming_voltages
+from mho.analysis.calibration.experiments.gathering import (
+    Rate,
+    brackets,
+    endurance,
+    forming_voltages,
+    retention,
+)
 from mho.analysis.calibration.experiments.noise_levels import noise_levels, seen_share, seen_traps
-from mho.analysis.calibration.experiments.wear import endurance
 from mho.analysis.calibration.transitions import Sequences
 from mho.instruments.simulated import CELL_PRESETS
 

@@ -11,17 +11,16 @@ from scipy.stats import multivariate_normal, norm
 
 from benchmarks._hidden_presets import hidden, random_pulses
 from mho.analysis.calibration import FITTED as ALL
-from mho.analysis.calibration.coordinates import Coordinates
+from mho.analysis.calibration.calibrating import Coordinates
 from mho.analysis.calibration.likelihoods.memory import Memory
 from mho.analysis.calibration.likelihoods.nodes import DeviceNodes, LineNodes
-from mho.analysis.calibration.likelihoods.reset_pulses import Landing
 from mho.analysis.calibration.likelihoods.threshold_reset import FITTED as RESETS
-from mho.analysis.calibration.likelihoods.threshold_reset import ThresholdResets
+from mho.analysis.calibration.likelihoods.threshold_reset import Landing, ThresholdResets
 from mho.analysis.calibration.likelihoods.threshold_set import FITTED, ThresholdSets, compliance
 from mho.analysis.calibration.posterior import infer
 from mho.analysis.calibration.transitions import Sequences, Transitions, transitions_of
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
-from mho.instruments.simulated.physics.cells.switching.threshold_law import ThresholdLaw
+from mho.instruments.simulated.physics.cells.switching import ThresholdLaw
 
 STANFORD = CELL_PRESETS["stanford"]
 PARAMETERS: dict[str, Any] = asdict(STANFORD)

@@ -7,7 +7,6 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.stats import truncnorm
 
 from benchmarks._hidden_presets import hidden, random_pulses
@@ -16,10 +15,9 @@ from mho.analysis.calibration.calibrating import Calibration, Coordinates
 from mho.analysis.calibration.experiments import Estimate
 from mho.analysis.calibration.posterior import Posterior, _width, infer
 from mho.analysis.calibration.preset_text import as_preset_file
+from mho.array_types import Floats
 from mho.instruments.simulated import CELL_PRESETS, cell_preset, preset_text
 from mho.running.optimising.posterior_draws import PosteriorDraws
-
-Floats = NDArray[np.float64]
 
 pytestmark = pytest.mark.timeout(300)  # on a machine that does much else
 CELLS = 40

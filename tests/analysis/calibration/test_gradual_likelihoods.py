@@ -16,8 +16,7 @@ from mho.analysis.calibration.likelihoods.gradual_reset import GradualResets, fa
 from mho.analysis.calibration.likelihoods.gradual_set import GradualSets, landing
 from mho.analysis.calibration.transitions import NOISE, Sequences, Transitions
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
-from mho.instruments.simulated.physics.cells.switching.gradual_law import GradualLaw
-from mho.instruments.simulated.physics.cells.switching.pulse_effects import after_set
+from mho.instruments.simulated.physics.cells.switching import GradualLaw, after_set
 
 PKU = CELL_PRESETS["pku"]
 PARAMETERS: dict[str, Any] = asdict(PKU)

@@ -9,8 +9,7 @@ import pytest
 
 from mho.analysis.calibration.transitions import read_scatter, relaxation_scatter
 from mho.instruments.simulated import CELL_PRESETS
-from mho.instruments.simulated.physics.cells.jumps import numbers
-from mho.instruments.simulated.physics.cells.relaxation import relaxed
+from mho.instruments.simulated.physics.cells.relaxation import numbers, relaxed
 
 STATES = np.array([2e-6, 10e-6, 40e-6])  # S
 

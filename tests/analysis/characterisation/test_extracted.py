@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mho.analysis.characterisation import Extracted, extracted
-from mho.analysis.characterisation.headlines import headline
+from mho.analysis.characterisation.page import headline
 
 RESULT = {
     "cells": 4,

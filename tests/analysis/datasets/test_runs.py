@@ -150,7 +150,7 @@ def test_figures_after_the_first_read_no_card_again(folder, tmp_path, monkeypatc
 
     runs = mho.open_runs(folder)
     first = runs.plot(tmp_path / "first.svg", "endurance", by="preset").read_text()
-    monkeypatch.setattr("mho.analysis.grouping.cards.read_card", fail)
+    monkeypatch.setattr("mho.analysis.grouping.read_card", fail)
     monkeypatch.setattr("mho.analysis.datasets.runs.read_card", fail)
     assert runs.plot(tmp_path / "second.svg", "endurance", by="preset").read_text() == first
     assert runs[:2].plot(tmp_path / "two.svg", "endurance", by="preset").is_file()

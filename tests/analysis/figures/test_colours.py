@@ -10,11 +10,9 @@ import itertools
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from mho.analysis import palette
-
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 VISIONS = {
     "usual": np.eye(3),

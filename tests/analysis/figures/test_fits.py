@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from mho.analysis.figures.values.fits import BOLTZMANN, Fit, NotFitted, fit_curve, fit_distribution, in_words
+from mho.analysis.figures.fitting import BOLTZMANN, Fit, NotFitted, fit_curve, fit_distribution, in_words
 from mho.errors import RunFileError
 from mho.runs.figures import FITS, FORMER_FITS, Figure, fit_kind
 

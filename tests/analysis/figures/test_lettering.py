@@ -12,7 +12,6 @@ from matplotlib.figure import Figure as Sheet
 
 from mho.analysis.figures.drawing import with_images
 from mho.analysis.figures.marks import Drawing, Mark
-from mho.analysis.figures.rendering.embedded_fonts import UNUSED, embedded_fonts
 from mho.analysis.figures.rendering.lettering import (
     axis_label,
     between_powers,
@@ -20,9 +19,9 @@ from mho.analysis.figures.rendering.lettering import (
     power_of_ten,
     shown_unit,
 )
-from mho.analysis.figures.sheet import draw_drawing, save_to
-from mho.analysis.figures.values.codes import code_names
+from mho.analysis.figures.sheet import UNUSED, draw_drawing, embedded_fonts, save_to
 from mho.analysis.figures.values.figure_data import AxisText, MapImage
+from mho.analysis.figures.values.gathering import code_names
 from mho.analysis.figures.values.statistics import is_signed
 
 

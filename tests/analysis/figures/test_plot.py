@@ -18,7 +18,7 @@ from run_samples import LEVELS, SampleRun
 from mho.analysis import plot
 from mho.analysis.figures.sheet import draw_runs
 from mho.analysis.figures.values import gathering
-from mho.analysis.figures.values.table_columns import TableColumns
+from mho.analysis.figures.values.gathering import TableColumns
 from mho.errors import InputError, RunFileError
 from mho.runs import RunFile
 

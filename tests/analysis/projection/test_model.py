@@ -13,9 +13,14 @@ from mho.analysis.projection import PRESETS, PUBLISHED
 from mho.analysis.projection.break_even import break_even, circuits_on, crossing
 from mho.analysis.projection.digital import Processor, gpu, inversion, kept_matrix, new_matrix
 from mho.analysis.projection.model import cost_in_blocks, cost_in_one_loop
-from mho.analysis.projection.settling import bandwidth_for, least_feedback, settling_time
-from mho.analysis.projection.tornado import tornado
-from mho.analysis.projection.uncertainty import band, draw
+from mho.analysis.projection.projecting import (
+    band,
+    bandwidth_for,
+    draw,
+    least_feedback,
+    settling_time,
+    tornado,
+)
 from mho.errors import InputError
 
 PARAMETERS = PUBLISHED.parameters

@@ -9,7 +9,7 @@ import pytest
 
 from mho.analysis.grouping import RunCard
 from mho.analysis.report_pages.campaign_facts import results_of, varied
-from mho.analysis.report_pages.swept_figures import moved_results, swept, swept_pictures
+from mho.analysis.report_pages.campaign_page import moved_results, swept, swept_pictures
 from mho.runs.index import Card, Quantity
 from mho.runs.index.card import Facts
 

@@ -12,9 +12,7 @@ from queue_runners import Desk, running, served_bench
 
 from mho import run
 from mho.gui.bench.facts import in_units, margin, read_facts
-from mho.gui.bench.instruments import NEVER, UNTOLD
-from mho.gui.bench.panel import BenchPanel
-from mho.gui.bench.trees import CONNECTION, KNOWN, OUTPUT
+from mho.gui.bench.panel import CONNECTION, KNOWN, NEVER, OUTPUT, UNTOLD, BenchPanel
 from mho.gui.session.bench_safety import SafetyVerdict, Use
 from mho.gui.session.session import Session
 from mho.instruments import open_bench

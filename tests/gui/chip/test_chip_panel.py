@@ -10,11 +10,11 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 from run_writers import WriterProcess
 
+from mho.gui import widgets
 from mho.gui.chip.canvas import BAD
 from mho.gui.chip.panel import POINT_AT_A_CELL, ChipPanel
-from mho.gui.run_window.pictures import NO_CELL
+from mho.gui.run_window import NO_CELL
 from mho.gui.session.session import Session
-from mho.gui.widgets import theme
 from mho.procedures.cell_range import parse_lines
 
 WAIT = 10_000  # ms
@@ -407,13 +407,13 @@ def test_everything_has_room_in_a_small_dock(panel):
 def test_map_and_history_follow_the_theme(qtbot, panel, programmed):
     click(qtbot, panel, int(LINES[0][0]), int(LINES[1][4]))
     try:
-        for choice, wanted in (("dark", theme.DARK), ("light", theme.LIGHT)):
-            theme.choose(choice)
+        for choice, wanted in (("dark", widgets.DARK), ("light", widgets.LIGHT)):
+            widgets.choose(choice)
             qtbot.wait(20)
             for canvas in (panel.canvas, panel.history.canvas):
                 assert canvas.backgroundBrush().color().name().upper() == wanted.ground.upper()
     finally:
-        theme.choose("system")
+        widgets.choose("system")
 
 
 LOST = {

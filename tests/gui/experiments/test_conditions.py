@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mho.gui.experiments.conditions import AS_IN_FILE, Conditions
+from mho.gui.experiments.panel import AS_IN_FILE, Conditions
 from mho.instruments.simulated import CELL_PRESETS
 
 

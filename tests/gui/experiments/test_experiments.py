@@ -14,7 +14,7 @@ from mho.gui.experiments.panel import ExperimentsPanel
 from mho.gui.experiments.parameter_form import ParameterForm
 from mho.gui.experiments.procedure_list import NAME
 from mho.gui.session.session import Session
-from mho.gui.widgets.output_window import OutputWindow
+from mho.gui.widgets import OutputWindow
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Procedure
 from mho.procedures.manifest import describe
@@ -301,12 +301,12 @@ def test_a_run_goes_on_with_the_chip_of_a_job_or_of_a_run_file(
     assert max(panel.session.jobs, key=lambda job: job.id).order.after == "#1"
 
     path = str(tmp_path / "program.h5")
-    monkeypatch.setattr("mho.gui.experiments.conditions.QFileDialog.getOpenFileName", lambda *_: (path, ""))
+    monkeypatch.setattr("mho.gui.experiments.panel.QFileDialog.getOpenFileName", lambda *_: (path, ""))
     chip.setCurrentIndex(chip.count() - 1)
     chip.activated.emit(chip.count() - 1)
     assert (panel.order().after, chip.currentText()) == (path, "as program.h5 left it")
     qtbot.waitUntil(lambda: "there is no run file" in panel.estimate.text(), timeout=SOON)
-    monkeypatch.setattr("mho.gui.experiments.conditions.QFileDialog.getOpenFileName", lambda *_: ("", ""))
+    monkeypatch.setattr("mho.gui.experiments.panel.QFileDialog.getOpenFileName", lambda *_: ("", ""))
     chip.setCurrentIndex(chip.count() - 1)
     chip.activated.emit(chip.count() - 1)
     assert panel.order().after is None

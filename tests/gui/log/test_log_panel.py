@@ -7,8 +7,8 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
-from mho.gui.log import panel as log_panel
-from mho.gui.log.panel import LogLine, LogModel, LogPanel
+from mho.gui import log as log_panel
+from mho.gui.log import LogLine, LogModel, LogPanel
 from mho.gui.session.session import Session
 from mho.procedures.stream import Message
 

@@ -7,8 +7,7 @@ import run_samples
 from PySide6.QtCore import QModelIndex, Qt
 from queue_runners import LIVING, order
 
-from mho.gui.queue.panel import QueuePanel
-from mho.gui.queue.table import COLUMNS, DONE, PROGRESS
+from mho.gui.queue import COLUMNS, DONE, PROGRESS, QueuePanel
 from mho.gui.session.session import Session
 from mho.running.queue import JobStatus, Order, Queue
 from mho.running.runner.messages import RunnerState

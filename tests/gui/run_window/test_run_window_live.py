@@ -118,7 +118,7 @@ def test_a_finished_file_damaged_before_another_map_is_chosen(open_window, solve
     def fail(run, name):  # HDF5 has all of so small a file in memory: it would not notice
         raise RunFileError(f"run file {solved} is damaged; restore it from a copy")
 
-    monkeypatch.setattr("mho.gui.run_window.run_window.read_picture", fail)
+    monkeypatch.setattr("mho.gui.run_window.read_picture", fail)
     window.map.choice.setCurrentText("invert_positive_target")
 
     assert window.message.isVisible()

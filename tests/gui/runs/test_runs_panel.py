@@ -10,8 +10,7 @@ from PySide6.QtWidgets import QDialogButtonBox
 from shiboken6 import Shiboken
 
 from mho.gui.runs.compare_view import CompareView, differences
-from mho.gui.runs.export_dialog import FORMS, ExportDialog
-from mho.gui.runs.panel import RunsPanel
+from mho.gui.runs.panel import FORMS, ExportDialog, RunsPanel
 from mho.gui.runs.preview import read_known
 from mho.gui.runs.table import COLUMNS
 from mho.gui.session.session import Session

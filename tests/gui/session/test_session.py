@@ -13,11 +13,10 @@ from run_writers import WriterProcess
 from shiboken6 import Shiboken
 
 from mho.errors import InputError
-from mho.gui.queue.panel import QueuePanel
-from mho.gui.session.background import BackgroundTasks
+from mho.gui.queue import QueuePanel
 from mho.gui.session.bench_safety import SafetyVerdict
-from mho.gui.session.session import Session
-from mho.gui.window.command_bar import CommandBar
+from mho.gui.session.session import BackgroundTasks, Session
+from mho.gui.window.main_window import CommandBar
 from mho.running.queue import Queue, database
 from mho.running.runner.rendezvous import Rendezvous
 from mho.running.runner.server import WATCHERS

@@ -10,10 +10,9 @@ from figure_samples import write_samples
 from PySide6.QtCore import QPointF, Qt
 
 from mho.analysis import palette
-from mho.gui.run_window.pictures import NO_CELL
+from mho.gui.run_window import NO_CELL
 from mho.gui.session.session import Session
-from mho.gui.signals.overlays import MOST_OVERLAID
-from mho.gui.signals.panel import SignalsPanel
+from mho.gui.signals.panel import MOST_OVERLAID, SignalsPanel
 from mho.runs import Column, Figure, Layout, Map, ReferencePoints, RunHeader, RunWriter, Table
 
 WAIT = 10_000  # ms

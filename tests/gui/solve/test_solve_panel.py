@@ -11,7 +11,7 @@ from mho.chip_maps.matrix_files import to_real_vector
 from mho.gui.session.session import Session
 from mho.gui.solve.panel import SolvePanel
 from mho.gui.solve.reading import grid_of, read_checked
-from mho.gui.widgets.theme import colours
+from mho.gui.widgets import colours
 from mho.procedures import Solve
 from mho.runs import Array, Column, Layout, RunFile, RunHeader, RunWriter, Table
 

@@ -19,8 +19,7 @@ from repository import ROOT
 from system_packages import browser, needs_browser
 
 from mho.errors import InputError
-from mho.gui.watch import WatchServer
-from mho.gui.watch.state import MOST_ENDED, look
+from mho.gui.watch import MOST_ENDED, WatchServer, look
 from mho.running.queue import JobStatus, Queue
 from mho.running.runner.rendezvous import Rendezvous
 from mho.running.runner.server import WATCHERS
@@ -298,8 +297,8 @@ def test_a_browser_shows_it_and_keeps_it_fresh(server, tmp_path, monkeypatch):
             run_samples.whole_run(tmp_path / "second.h5", title="<i>second</i>")
         return look(folder)
 
-    monkeypatch.setattr("mho.gui.watch.server.look", look_while_another_run_is_made)
-    monkeypatch.setattr("mho.gui.watch.server.FRESH", 0.0)
+    monkeypatch.setattr("mho.gui.watch.look", look_while_another_run_is_made)
+    monkeypatch.setattr("mho.gui.watch.FRESH", 0.0)
     run_samples.whole_run(tmp_path / "run.h5", title="first")
     command = [
         browser(), *ALONE, f"--user-data-dir={tmp_path / 'profile'}",

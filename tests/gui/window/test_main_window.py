@@ -29,13 +29,11 @@ from window_steps import drop_file
 
 import mho.gui as gui
 from mho.analysis import palette
+from mho.gui import widgets
 from mho.gui.session.bench_safety import QUEUE_UNREAD, Safety, SafetyVerdict, Use
 from mho.gui.session.runner_commands import StopTold
-from mho.gui.widgets import theme
 from mho.gui.window.first_start import DONE, FORM, OFFER, QUEUED
-from mho.gui.window.main_window import MainWindow
-from mho.gui.window.shortcuts import ShortcutsDialog
-from mho.gui.window.stop import EscapeTwice
+from mho.gui.window.main_window import EscapeTwice, MainWindow, ShortcutsDialog
 from mho.procedures.stream import Ended, Message, Standing
 from mho.running.queue import JobStatus, Lane, Order, Queue
 from mho.running.runner.messages import JobChanged, RunnerState
@@ -63,7 +61,9 @@ def window(open_main: Callable[..., MainWindow], folder: Path) -> MainWindow:
 
 @pytest.fixture
 def commands(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr("mho.gui.window.stop.TWICE_WITHIN", SOON)  # a busy machine is late with the second
+    monkeypatch.setattr(
+        "mho.gui.window.main_window.TWICE_WITHIN", SOON
+    )  # a busy machine is late with the second
     given: list[str] = []
     window.session.command = lambda name, job=None: given.append(name)
     window.session.emergency_stop = lambda: given.append("emergency")
@@ -348,14 +348,14 @@ def ground(window: MainWindow) -> str:
 def test_a_stop_is_red_until_it_is_confirmed_and_green_then(window: MainWindow) -> None:
     told, messages = window.session.stop_told, window.messages
     told.emit("CRITICAL", "asked for, not yet confirmed")
-    assert (messages.text.text(), ground(window)) == ("asked for, not yet confirmed", theme.STOP)
+    assert (messages.text.text(), ground(window)) == ("asked for, not yet confirmed", widgets.STOP)
     told.emit("INFO", "bench simulated is safe, the queue is held")
     assert (messages.text.text(), ground(window)) == (
         "bench simulated is safe, the queue is held",
         palette.GOOD,
     )
     told.emit("CRITICAL", "bench simulated is NOT confirmed safe")
-    assert (messages.text.text(), ground(window)) == ("bench simulated is NOT confirmed safe", theme.STOP)
+    assert (messages.text.text(), ground(window)) == ("bench simulated is NOT confirmed safe", widgets.STOP)
 
 
 def test_what_is_less_grave_never_takes_the_place_of_what_is_graver(window: MainWindow, qtbot) -> None:
@@ -455,8 +455,8 @@ def test_a_job_of_which_no_runner_is_heard_can_be_aborted_and_its_bench_not_chec
 LIGHTS = {
     SafetyVerdict.SAFE: palette.GOOD,
     SafetyVerdict.UNKNOWN: palette.FAINT,
-    SafetyVerdict.LIVE: theme.STOP,
-    SafetyVerdict.UNSAFE: theme.STOP,
+    SafetyVerdict.LIVE: widgets.STOP,
+    SafetyVerdict.UNSAFE: widgets.STOP,
 }
 
 
@@ -540,13 +540,13 @@ def test_the_window_is_light_or_dark_as_chosen_and_remembers(
 ) -> None:
     try:
         window._choose_theme("dark")
-        assert theme.is_dark()
+        assert widgets.is_dark()
         window.close()
-        theme.choose("system")
+        widgets.choose("system")
         open_main(folder)
-        assert theme.is_dark()
+        assert widgets.is_dark()
     finally:
-        theme.choose("system")
+        widgets.choose("system")
 
 
 def test_f1_lists_the_keys(window: MainWindow, qtbot) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication
 
 import mho.gui as gui
 from mho.errors import InputError, RunFileError
-from mho.gui.run_window.run_window import RunWindow
+from mho.gui.run_window import RunWindow
 
 
 @pytest.mark.usefixtures("qapp")

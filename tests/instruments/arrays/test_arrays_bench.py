@@ -21,15 +21,15 @@ from mho.errors import BenchError, InputError, LimitError
 from mho.instruments import ArrayBench, Cell, Pulse, open_bench
 from mho.instruments.arrays.laboratory import CellPositions
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.instruments.checks.checking import check_bench
+from mho.instruments.checks import check_bench
 from mho.instruments.opening.safing import make_bench_safe
 from mho.instruments.simulated.physics.cells.cells import STUCK_OFF, STUCK_ON
 from mho.instruments.simulated.physics.chip import ArrayGeometry
-from mho.instruments.simulated.physics.wires.wires import WiredBlock
+from mho.instruments.simulated.physics.wires import WiredBlock
 from mho.procedures import Program, Read, Solve
 from mho.procedures.cells.programming import array_programming
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate
 from mho.running.rehearsal import rehearse

@@ -20,7 +20,7 @@ from mho.instruments.arrays import CellPositions, laboratory
 from mho.instruments.arrays.halves import Halves
 from mho.instruments.arrays.roles import LARGE
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.stream import NullStream
 
 CHIP = load_chip_map("reference")

@@ -20,10 +20,9 @@ from mho.instruments import Bench, Cell, Pulse, open_bench
 from mho.instruments.bench.locking import lock_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
-from mho.instruments.opening.connecting import connect_instruments
+from mho.instruments.opening.opening import connect_instruments
 from mho.instruments.simulated.faults import Fault
-from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
-from mho.instruments.simulated.visa.racks import rack_names
+from mho.instruments.simulated.visa.backend import rack_names, register_rack, unregister_rack
 
 pytestmark = pytest.mark.usefixtures("own_locks")
 

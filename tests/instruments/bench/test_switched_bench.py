@@ -17,9 +17,9 @@ from mho.errors import BenchError, InstrumentError
 from mho.instruments import Bench, Cell, Pulse, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.bench_file.switch_paths import check_paths, row_and_column
-from mho.instruments.checks.checking import check_bench
+from mho.instruments.checks import check_bench
 from mho.instruments.simulated.faults import Fault
-from mho.instruments.simulated.keithley707b.instrument import CROSSPOINTS, SimulatedKeithley707B
+from mho.instruments.simulated.keithley707b import CROSSPOINTS, SimulatedKeithley707B
 
 TEXT = (resources.files("mho.instruments") / "benches/switched.toml").read_text("utf-8")
 MATRIX = "GPIB0::16::INSTR"

@@ -12,7 +12,7 @@ from mho.chip_maps.chip import load_chip_map, packaged_chip_maps
 from mho.errors import BenchError, ChipMapError
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.bench_file.plausibility import doubtful_limits
-from mho.instruments.checks.checking import check_bench
+from mho.instruments.checks import check_bench
 from mho.instruments.opening.opening import open_bench
 from mho.instruments.opening.safing import make_bench_safe
 from mho.procedures import Read

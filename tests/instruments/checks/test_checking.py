@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.instruments.checks import BenchReport, Finding, check_bench
-from mho.instruments.checks.contact import Contact, classify_contact
+from mho.instruments.checks import BenchReport, Contact, Finding, check_bench, classify_contact
 from mho.instruments.laboratory.accidents import BadCell, OpenInterlock, StuckSwitch
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.roles import Reading

@@ -22,16 +22,18 @@ from mho.instruments.drivers import array_board
 from mho.instruments.drivers.array_board import MODES, PATHS, ArrayBoardDriver
 from mho.instruments.laboratory.laboratory import read_geometry
 from mho.instruments.roles import ArrayBoard, Daq
-from mho.instruments.simulated.array_board.converters import (  # fmt: skip
+from mho.instruments.simulated.array_board import (  # fmt: skip
     CODE,
     FULL,
     INPUT_RANGE,
     MEMORY,
+    MODE_TIME,
     OUTPUT_RANGE,
+    SWITCH_TIME,
     BoardConverters,
+    SimulatedArrayBoard,
     codes_of,
 )
-from mho.instruments.simulated.array_board.instrument import MODE_TIME, SWITCH_TIME, SimulatedArrayBoard
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.scpi.language import SettingBase
 from mho.instruments.simulated.scpi.parameters import (

@@ -27,7 +27,6 @@ from mho.instruments.drivers import (
     keithley707b,
     keithley2450,
     keithley2636b,
-    keithley2636b_settings,
     keithleydaq6510,
     keysight33522b,
     keysight33622a,
@@ -40,18 +39,18 @@ from mho.instruments.drivers.languages.scpi import ScpiInstrument, Span
 from mho.instruments.drivers.languages.scpi_blocks import BlockInstrument
 from mho.instruments.drivers.languages.tsp import TspInstrument
 from mho.instruments.roles import Cell
-from mho.instruments.simulated.array_board.instrument import SimulatedArrayBoard
+from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keithley707b.instrument import SimulatedKeithley707B
+from mho.instruments.simulated.keithley707b import SimulatedKeithley707B
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
-from mho.instruments.simulated.keithleydaq6510.instrument import SimulatedKeithleyDAQ6510
+from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
 from mho.instruments.simulated.keysight33522b.instrument import SimulatedKeysight33522B
 from mho.instruments.simulated.keysight33522b.keysight33622a import SimulatedKeysight33622A
 from mho.instruments.simulated.keysightb2912a.instrument import SimulatedKeysightB2912A
-from mho.instruments.simulated.lakeshore335.instrument import SimulatedLakeShore335, SimulatedLakeShore336
+from mho.instruments.simulated.lakeshore335 import SimulatedLakeShore335, SimulatedLakeShore336
 from mho.instruments.simulated.physics.heated_stage import HeatedStage
-from mho.instruments.simulated.tektronixafg31000.instrument import SimulatedTektronixAFG31000
+from mho.instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
 
 OURS = ("mho.instruments.", "own_driver.")  # the rest is PyMeasure's
 SCPI = '0,"No error"'
@@ -416,7 +415,7 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "2450": source_meter(keithley2450, protect=PROTECT),
     "2400": source_meter(keithley2400),
     "2636B": source_meter(
-        keithley2636b_settings,
+        keithley2636b,
         read_list=({"voltages": [0.1]}, {"voltages": LEVELS}),
         pulse=PULSE,
         protect=PROTECT,

@@ -13,7 +13,7 @@ from wired_twins import Resistor, ask
 from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers.keithley2450 import Keithley2450
 from mho.instruments.roles import SourceMeter
-from mho.instruments.simulated.analogue.accuracy import range_for
+from mho.instruments.simulated.analogue import range_for
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.keithley2450.accuracy import SOURCE

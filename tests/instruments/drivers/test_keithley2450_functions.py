@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wired_twins import ask
 
-from mho.instruments.simulated.analogue.limited_sources import PROBE, regulate
+from mho.instruments.simulated.analogue import PROBE, regulate
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 

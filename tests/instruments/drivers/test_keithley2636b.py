@@ -16,8 +16,7 @@ from wired_twins import Resistor
 from wired_twins import ask_all as ask
 
 from mho.errors import InstrumentError, LimitError
-from mho.instruments.drivers.keithley2636b import Keithley2636B
-from mho.instruments.drivers.keithley2636b_script import SCRIPT
+from mho.instruments.drivers.keithley2636b import SCRIPT, Keithley2636B
 from mho.instruments.drivers.languages.tsp import lua_list
 from mho.instruments.roles import SourceMeter
 from mho.instruments.simulated.clock import VirtualClock

@@ -14,7 +14,7 @@ from mho.instruments.drivers.keithley707b import Keithley707B
 from mho.instruments.roles import SwitchMatrix
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
-from mho.instruments.simulated.keithley707b.instrument import CROSSPOINTS, SimulatedKeithley707B
+from mho.instruments.simulated.keithley707b import CROSSPOINTS, SimulatedKeithley707B
 
 ADDRESS = "GPIB0::16::INSTR"
 

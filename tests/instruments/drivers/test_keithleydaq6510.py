@@ -14,7 +14,7 @@ from mho.instruments.drivers.keithleydaq6510 import KeithleyDAQ6510
 from mho.instruments.roles import Daq, Instrument
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
-from mho.instruments.simulated.keithleydaq6510.instrument import SimulatedKeithleyDAQ6510
+from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
 
 ADDRESS = "USB0::0x05E6::0x6510::SIM00005::INSTR"
 

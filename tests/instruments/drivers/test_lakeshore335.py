@@ -16,7 +16,7 @@ from mho.instruments.drivers.lakeshore335 import LakeShore335, LakeShore336
 from mho.instruments.roles import TemperatureController
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
-from mho.instruments.simulated.lakeshore335.instrument import (
+from mho.instruments.simulated.lakeshore335 import (
     NO_SENSOR,
     SimulatedLakeShore335,
     SimulatedLakeShore336,

@@ -13,7 +13,7 @@ from mho.instruments.drivers.languages.scpi_pulses import Shape
 from mho.instruments.drivers.tektronixafg31000 import TektronixAFG31000
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
-from mho.instruments.simulated.tektronixafg31000.instrument import SimulatedTektronixAFG31000
+from mho.instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
 
 ADDRESS = "USB0::0x0699::0x0356::SIM00004::INSTR"
 

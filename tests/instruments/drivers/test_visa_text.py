@@ -14,7 +14,7 @@ from wired_twins import registered
 
 from mho.errors import InstrumentError
 from mho.instruments.drivers.keithley2450 import Keithley2450
-from mho.instruments.drivers.languages.visa_text import ways
+from mho.instruments.drivers.languages.bus import ways
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.scpi.instrument import ScpiDevice
 

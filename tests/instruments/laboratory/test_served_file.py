@@ -17,7 +17,7 @@ from mho import run
 from mho.errors import BenchError
 from mho.instruments import Cell, Pulse, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.instruments.checks.checking import check_bench
+from mho.instruments.checks import check_bench
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.served_file import FIRST_LINE, served_text, write_served
 from mho.instruments.laboratory.serving import Server

@@ -14,7 +14,7 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.scpi.instrument import ScpiDevice, Setting
 from mho.instruments.simulated.scpi.parameters import BlockParameter, Numeric
-from mho.instruments.simulated.visa import racks
+from mho.instruments.simulated.visa import backend
 from mho.instruments.simulated.visa.backend import MhoVisaLibrary, register_rack, unregister_rack
 
 USB = "USB0::0x05E6::0x2450::SIM00001::INSTR"
@@ -403,9 +403,9 @@ def test_the_backend_is_listed_for_pyvisa_info():
 
 def test_a_name_that_nobody_registered_is_built_by_who_was_named_for_it(rack, monkeypatch):
     asked = []
-    monkeypatch.setattr(racks, "_builders", [])
+    monkeypatch.setattr(backend, "_builders", [])
     with pytest.raises(ValueError, match=r"no rack is named 'lab\.toml'; there are visa-test"):
-        racks.find_rack("lab.toml")
-    racks.build_others_by(lambda name: (asked.append(name), rack)[1])
-    assert racks.find_rack("lab.toml") is racks.find_rack(racks.PACKAGED_BENCH) is rack
+        backend.find_rack("lab.toml")
+    backend.build_others_by(lambda name: (asked.append(name), rack)[1])
+    assert backend.find_rack("lab.toml") is backend.find_rack(backend.PACKAGED_BENCH) is rack
     assert asked == ["lab.toml", ""]

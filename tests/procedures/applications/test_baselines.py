@@ -21,7 +21,7 @@ from mho.procedures import (
     Regression,
 )
 from mho.procedures.applications.graphs.graph_files import load_graph
-from mho.procedures.applications.graphs.link_matrix import (
+from mho.procedures.applications.graphs.page_rank import (
     page_rank_system,
     restart_vector,
     steps_of_gcr,

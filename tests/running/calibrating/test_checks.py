@@ -12,9 +12,8 @@ from mho.analysis.imports import import_table
 from mho.procedures import Form, Program, Response, Solve, Switching
 from mho.running import run
 from mho.running.calibrating import Check, check_runs, save_checks
+from mho.running.calibrating.checks import measured_run, repeat
 from mho.running.calibrating.compared_numbers import _edges, _grouped
-from mho.running.calibrating.measured import measured_run
-from mho.running.calibrating.replicas import repeat
 from mho.runs import RunFile
 
 DRAWS = 40

@@ -8,7 +8,7 @@ import pytest
 from mho.analysis.figures import draw
 from mho.errors import BenchError, InputError, RunFileError
 from mho.running.published import EXPERIMENTS, published_numbers, repeat_published
-from mho.running.published.complex_curves import best_channel
+from mho.running.published.experiments import best_channel
 from mho.runs import RunFile, Status, Verdict, verify
 
 QUICK = ("4x4-12bit", "settling", "throughput")

@@ -13,7 +13,7 @@ import pytest
 from queue_runners import Desk, eventually, running
 
 from mho.running.queue import JobStatus, Order, Queue
-from mho.running.queue.schema import _REVISIONS, VERSION
+from mho.running.queue.database import _REVISIONS, VERSION
 from mho.runs import RunFile
 
 TABLES = """

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy.linalg import circulant, toeplitz
 
-from mho.running.reach.applied_families import NUGGET, RIDGE
-from mho.running.reach.families import APPLIED, BASIC, FAMILIES, STRUCTURED, draw
+from mho.running.reach.families import APPLIED, BASIC, FAMILIES, NUGGET, RIDGE, STRUCTURED, draw
 
 SIZES = (1, 2, 3, 4, 8)
 COMPLEX = {"complex Gram", "complex dominant", "Fourier", "MMSE", "square channel"}

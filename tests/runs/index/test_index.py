@@ -25,7 +25,7 @@ import mho.runs.index.card as card
 from mho.errors import InputError, RunFileError
 from mho.runs import Array, Layout, RecordedParameter, RunHeader, RunWriter, Status, recover, runs_folder
 from mho.runs.index.index import RunIndex
-from mho.runs.index.query_sql import NAMES
+from mho.runs.index.query import NAMES
 from mho.runs.index.store import NAME
 
 
@@ -291,9 +291,9 @@ def test_sql_finds_what_python_would(
     tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]], query: str
 ):
     from mho.runs.index.card import Card, Facts, _quantity
-    from mho.runs.index.query_sql import Vocabulary, condition
+    from mho.runs.index.index import _keep
+    from mho.runs.index.query import Vocabulary, condition
     from mho.runs.index.store import open_store, writing
-    from mho.runs.index.update import _keep
 
     folder = tmp_path_factory.getbasetemp() / "sql"
     folder.mkdir(exist_ok=True)
@@ -317,7 +317,7 @@ def test_an_update_reads_only_what_is_new_changed_or_gone(
 ):
     read: list[str] = []
     monkeypatch.setattr(
-        "mho.runs.index.update.read_card", lambda path: read.append(path.name) or card.read_card(path)
+        "mho.runs.index.index.read_card", lambda path: read.append(path.name) or card.read_card(path)
     )
     index.update()
     assert read == []

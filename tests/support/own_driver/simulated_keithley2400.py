@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mho.instruments.simulated.analogue.accuracy import SpecimenConverter
-from mho.instruments.simulated.analogue.limited_sources import carry
+from mho.instruments.simulated.analogue import SpecimenConverter, carry
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.scpi.instrument import ScpiDevice, ScpiError, Setting, command, query

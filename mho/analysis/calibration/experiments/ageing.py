@@ -23,12 +23,10 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.analysis.calibration.experiments.estimates import FEWEST, Estimate, reach
 from mho.analysis.calibration.experiments.noise_levels import lasting_share
-
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 FEWEST_READS = 4
 LEVELS = 2.0  # largest over smallest conductance, at least, for relaxation to be told from noise

@@ -1,29 +1,296 @@
-"""What run files tell beyond pulses: each procedure's tables, brought to the functions of this room."""
+"""What run files tell beyond pulses: each procedure's tables, brought to the functions of this room.
+
+Endurance, from the LRS of cells that are cycled.
+
+    G(n) = G(0)/(1 + wear_top w),    w = n s/endurance
+    s = sum over SET and RESET of exp((V - wear_voltage)/wear_acceleration) (wear_idle + swing/2)
+
+with the swing of a cycle in units of `maximum`. Of a SET's top and the floor, the top is what all windows show.
+
+Forming voltage and its spread, from the pulses on virgin cells: each cell gives a bracket.
+
+A cell forms at the first pulse with V_BL - cost >= V_form, where a pulse shorter than 1 us and a low gate cost
+
+    forming_decade log10(1 us/width) + forming_gate_loss max(forming_gate - V_WL, 0)
+
+so V_form lies above the most that did not form it, up to what did. The likelihood is that of censored intervals of a normal
+distribution. A cell that no pulse formed although it had what forms all others is lost.
+
+Retention time and its activation energy, from the rates at which cells lose their conductance at temperatures.
+
+    rate(T) = exp(-E/k (1/T - 1/T_ref))/retention_time
+
+All rates count, also those that are not told from none: were only those taken that stand out from their errors, a rate
+would be in where chance has made it large, and energies would come out too low. Intervals are those of the profile
+likelihood, in closed form, since at a given energy all rates are in proportion to 1/retention_time.
+
+Shares of cells that no pulse moves, in LRS or in HRS.
+
+A share s of the cells is stuck: a cell that moved has the likelihood 1 - s, and one that held still, as one that is not
+stuck does with the chance q, has s + (1 - s) q. It counts as stuck for q = 0, and not at all for 1; with these only it is
+the binomial likelihood of a count. Cells that pulses formed moved, whatever they do afterwards.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.analysis.calibration.censored_normal import censored_normal
 from mho.analysis.calibration.experiments.ageing import RATE, Watched, ageing
-from mho.analysis.calibration.experiments.bakes import Rate, retention
-from mho.analysis.calibration.experiments.estimates import FEWEST, Estimate, is_told
-from mho.analysis.calibration.experiments.forming_voltages import brackets, forming_voltages
+from mho.analysis.calibration.experiments.estimates import FEWEST, TAIL, Estimate, is_told, reach
 from mho.analysis.calibration.experiments.noise_levels import noise_levels
 from mho.analysis.calibration.experiments.programming_times import Before, EarlierRuns, Undisturbed
-from mho.analysis.calibration.experiments.stuck_cells import stuck_cells
-from mho.analysis.calibration.experiments.wear import endurance
-from mho.analysis.calibration.transitions import Transitions
+from mho.analysis.calibration.pulses_by_cell import formed_above
+from mho.analysis.calibration.transitions import Sequences, Transitions
+from mho.analysis.calibration.unmoved import UNLIKELY, Unmoved
+from mho.array_types import Floats
 from mho.errors import RunFileError
 from mho.runs import RunFile
 from mho.toml import load_toml
 
-Floats = NDArray[np.float64]
+ODDS = np.linspace(-25.0, 25.0, 5001)  # ln of s/(1 - s)
+
+
+@dataclass(frozen=True)
+class StuckCells:
+    """What became of the cells that were pulsed.
+
+    Attributes
+    ----------
+    moving : int
+        Cells that pulses move. Those of which nothing is known count nowhere.
+    held_on, held_off : array
+        Of the cells that held still in LRS and in HRS, the chances that ones that are not stuck do.
+    """
+
+    moving: int
+    held_on: Floats = field(default_factory=lambda: np.zeros(0))
+    held_off: Floats = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def on(self) -> int:
+        """Cells that are stuck in LRS."""
+        return int((self.held_on <= UNLIKELY).sum())
+
+    @property
+    def off(self) -> int:
+        """Cells that are stuck in HRS."""
+        return int((self.held_off <= UNLIKELY).sum())
+
+    @property
+    def told(self) -> int:
+        """Cells of which it is known."""
+        return self.moving + self.on + self.off
+
+    def shares(self) -> list[Estimate]:
+        """Return `stuck_on` and `stuck_off`, each where there is such a cell: else its interval begins at 0.
+
+        Values and intervals are those of the posterior of a share with the prior of Jeffreys (Brown, Cai and DasGupta,
+        Statistical Science 16, 101 (2001), section 3.1 (?)).
+        """
+        found = []
+        for name, held, count, others in (
+            ("stuck_on", self.held_on, self.on, self.off),
+            ("stuck_off", self.held_off, self.off, self.on),
+        ):
+            if count:
+                found.append(Estimate(name, *share_of(self.moving + others, held)))
+        return found
+
+    def bound(self) -> float:
+        """Return the share below which one of which no cell was seen lies with 95 %."""
+        return 1.0 - 0.05 ** (1.0 / self.told) if self.told else 1.0
+
+
+def share_of(moving: int, held: Floats) -> tuple[float, float, float]:
+    """Return the median of the posterior of a share, and the ends of its 95 % interval.
+
+    Parameters
+    ----------
+    moving : int
+        Cells that are not stuck.
+    held : (cells,) array
+        Chances with which those would have held still that did.
+    """
+    share = 1.0 / (1.0 + np.exp(-ODDS))
+    density = 0.5 * np.log(share) + (moving + 0.5) * np.log1p(-share)  # by the odds
+    density += np.log(share[:, None] + (1.0 - share[:, None]) * held).sum(axis=1)
+    weight = np.exp(density - density.max())
+    below = np.cumsum(weight) - 0.5 * weight
+    value, low, high = np.interp([0.5, TAIL, 1.0 - TAIL], below / weight.sum(), share)
+    return float(value), float(low), float(high)
+
+
+def stuck_cells(unmoved: Unmoved, lost: int = 0) -> StuckCells:
+    """Count the cells that pulses move and those that they do not.
+
+    Parameters
+    ----------
+    unmoved : Unmoved
+    lost : int
+        Cells that no pulse formed although it had what forms all others: stuck in HRS.
+    """
+    on, off = (held[held < 1.0] for held in (unmoved.on, unmoved.off))
+    return StuckCells(int(unmoved.moving.sum()), on, np.concatenate([off, np.zeros(lost)]))
+
+
+BOLTZMANN = 8.617333e-5  # eV/K
+COMMON = 0.01  # of a rate, common to all cells: lines in series with a cell hide as much of what it loses
+LARGEST, NODES = 3.0, 3001  # times the base's energy, and energies that are tried up to there
+APART = 1e-5  # 1/K: temperatures that are nearer count as one
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How fast cells lose their conductance at a temperature (K): 1/s, with its standard error."""
+
+    temperature: float
+    rate: float
+    error: float
+
+    @property
+    def seen(self) -> bool:
+        """Whether they lose any that the reads show."""
+        return self.rate > SURE * self.error
+
+
+def retention(rates: Sequence[Rate], base: Mapping[str, float]) -> list[Estimate]:
+    """Return retention_energy and retention_time from rates at two temperatures and more; nothing where none is seen.
+
+    Where the rates leave the energy open, as those at one temperature, the time is that at the temperature of the rate that
+    is known best, which becomes the preset's `retention_temperature`: how it is elsewhere, nothing tells.
+    """
+    if not any(one.seen for one in rates):
+        return []
+    x = np.array([1.0 / one.temperature - 1.0 / base["retention_temperature"] for one in rates]) / BOLTZMANN
+    rate = np.array([one.rate for one in rates])
+    error = np.hypot([one.error for one in rates], COMMON * rate)
+    energies = np.linspace(0.0, LARGEST * base["retention_energy"], NODES)
+    misfit, log, half = _profiles(energies, x, rate, error)
+    held = misfit <= misfit.min() + DEVIATES**2
+    if np.ptp(x) * BOLTZMANN < APART or held[0] or held[-1]:
+        best = int((rate / error).argmax())
+        here = np.abs(x - x[best]) * BOLTZMANN < APART
+        _, log, half = _profiles(np.zeros(1), x[here], rate[here], error[here])
+        time = _time(log[0], log[0] - DEVIATES * half[0], log[0] + DEVIATES * half[0])
+        return [replace(time, beside={"retention_temperature": rates[best].temperature})]
+    best = int(misfit.argmin())
+    left = np.sqrt(DEVIATES**2 - (misfit[held] - misfit[best])) * half[held]
+    return [
+        Estimate(
+            "retention_energy", float(energies[best]), float(energies[held][0]), float(energies[held][-1])
+        ),
+        _time(log[best], (log[held] - left).min(), (log[held] + left).max()),
+    ]
+
+
+def _profiles(energies: Floats, x: Floats, rate: Floats, error: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return for each energy the misfit (chi squared) of the best retention time, ln of it (s), and its deviation."""
+    factor = -energies[:, None] * x
+    largest = factor.max(axis=1)
+    shape = np.exp(factor - largest[:, None]) / error
+    square, along = (shape**2).sum(axis=1), (shape * rate / error).sum(axis=1)
+    level = np.maximum(along / square, 1e-300)  # the largest rate
+    misfit = ((rate / error) ** 2).sum() - 2.0 * level * along + level**2 * square
+    return misfit, largest - np.log(level), 1.0 / (level * np.sqrt(square))
+
+
+def _time(log: float, low: float, high: float) -> Estimate:
+    return Estimate("retention_time", math.exp(log), math.exp(low), math.exp(high))
+
+
+FORMING_WIDTH = 1e-6  # s, of forming_voltage
+DEVIATES = 1.959964
+BEYOND = 3.5  # deviations above the mean: a cell that did not form there is lost
+
+
+def brackets(forming: Sequences, base: Mapping[str, float]) -> tuple[Floats, Floats]:
+    """Return the voltages (cells,) above which and up to which each cell formed, V; infinite where nothing bounds them."""
+    cost = base["forming_decade"] * np.log10(FORMING_WIDTH / forming.width)
+    cost = cost + base["forming_gate_loss"] * np.maximum(base["forming_gate"] - forming.gate, 0.0)
+    arriving = forming.voltage - cost
+    formed = forming.live & (forming.after >= formed_above(base))
+    failed = forming.live & ~formed
+    low = np.where(failed, arriving, -np.inf).max(axis=0, initial=-np.inf)
+    high = np.where(formed, arriving, np.inf).min(axis=0, initial=np.inf)
+    return low, np.maximum(high, low + 1e-3)
+
+
+def forming_voltages(low: Floats, high: Floats) -> tuple[list[Estimate], NDArray[np.bool_]]:
+    """Return forming_voltage and forming_spread, and which cells are lost; nothing where the brackets do not bound them."""
+    lost = np.zeros(len(low), bool)
+    found: tuple[Floats, Floats] | None = None
+    for _ in range(3):
+        found = censored_normal(low[~lost], high[~lost])
+        if found is None:
+            return [], np.zeros(len(low), bool)
+        (mean, log_sd), _ = found
+        beyond = ~np.isfinite(high) & (low > mean + BEYOND * math.exp(log_sd))
+        if (beyond == lost).all():
+            break
+        lost = beyond
+    assert found is not None  # the loop runs
+    (mean, log_sd), (mean_error, sd_error) = found
+    sd, least, most = (math.exp(log_sd + side * DEVIATES * sd_error) for side in (0.0, -1.0, 1.0))
+    return [
+        Estimate(
+            "forming_voltage",
+            float(mean),
+            float(mean - DEVIATES * mean_error),
+            float(mean + DEVIATES * mean_error),
+        ),
+        Estimate("forming_spread", sd, least, most),
+    ], lost
+
+
+SURE = 2.5  # standard errors of wear above 0 from which it counts as seen
+
+
+def endurance(
+    cycles: Floats, conductance: Floats, voltages: Sequence[float], swing: float, base: Mapping[str, float]
+) -> list[Estimate]:
+    """Return the endurance; nothing where fewer than five cells were cycled, or none of them has worn.
+
+    Parameters
+    ----------
+    cycles : (reads,) array
+        Full cycles done at each read.
+    conductance : (reads, cells) array
+        Of LRS, S; NaN where a cell was not read.
+    voltages : sequence of float
+        Of SET and RESET, V.
+    swing : float
+        LRS less HRS, S.
+    """
+    fresh = cycles <= max(10.0 * float(cycles[0]), 10.0)
+    with np.errstate(invalid="ignore"):
+        first = np.nanmean(np.where(fresh[:, None], conductance, np.nan), axis=0)
+        worn = first / conductance - 1.0  # wear_top w
+    known = np.isfinite(worn)
+    cells = known.sum(axis=0) > fresh.sum()
+    n = np.where(known, cycles[:, None], 0.0)[:, cells]
+    slope = (n * np.where(known, worn, 0.0)[:, cells]).sum(axis=0) / np.maximum((n * n).sum(axis=0), 1e-300)
+    if len(slope) < FEWEST:
+        return []
+    middle, error = float(slope.mean()), float(slope.std(ddof=1)) / math.sqrt(len(slope))
+    half = reach(len(slope)) * error
+    if not middle > max(SURE * error, half) or not base["wear_top"]:
+        return []
+    each = base["wear_idle"] + 0.5 * swing / base["maximum"]
+    stress = each * sum(
+        math.exp((volts - base["wear_voltage"]) / base["wear_acceleration"]) for volts in voltages
+    )
+    value, low, high = (base["wear_top"] * stress / one for one in (middle, middle + half, middle - half))
+    return [Estimate("endurance", value, low, high)]
+
+
 Base = Mapping[str, float]
 
 LINE_FREQUENCY = 50.0  # Hz

@@ -22,9 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.calibration.experiments.estimates import Estimate, mean_of, root_mean_square
+from mho.array_types import Floats
 from mho.confidence import binomial_interval
-
-Floats = NDArray[np.float64]
 
 FASTEST, SLOWEST = 2.0, 0.25  # reads, and series: correlation times of traps that are seen
 CHANCE = 1e-3  # of cells without noise of their own that look as if they had it

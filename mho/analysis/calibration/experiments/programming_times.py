@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.calibration.pulse_records import pulses_of
+from mho.array_types import Floats
 from mho.runs import RunFile
 
-Floats = NDArray[np.float64]
 Cell = tuple[int, int]
 
 MOVED, PULSES = 0.02, 3  # of the conductance; a cell that its last pulses moved by less may be stuck

@@ -20,8 +20,7 @@ from scipy.special import ndtr
 
 from mho.analysis.calibration.likelihoods.gradual_set import ROUNDS, differences, narrowed
 from mho.analysis.calibration.transitions import NOISE, Sequences
-
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 FITTED = {
     "reset_slope": "log",

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from mho.analysis.calibration.transitions import NOISE, Sequences
-
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 FITTED = {
     "set_slope": "log",

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
-Floats = NDArray[np.float64]
-Live = NDArray[np.bool_]
+from mho.array_types import Booleans, Floats
 
 LOG_2PI = np.log(2.0 * np.pi)
 LEAST_LOG = -80.0
@@ -55,7 +54,7 @@ class Memory:
         self._kept = float(np.exp(-1.0 / pulses))
         begun = np.where(young, 1.0 - self._kept**2, 1.0)
         self._mean, self._variance = np.zeros(shape), np.broadcast_to(begun[:, None], shape)
-        self._past: list[tuple[Floats, Floats, Floats, Floats, Live]] = []
+        self._past: list[tuple[Floats, Floats, Floats, Floats, Booleans]] = []
         self._by_mean, self._by_variance = np.zeros(shape), np.zeros(shape)
         self.by_share = np.zeros(shape)  # derivative by the share, once all pulses were gone back
 
@@ -63,7 +62,7 @@ class Memory:
         """Return mean and variance of the next draw."""
         return self._share**0.5 * self._mean, self._share * self._variance + (1.0 - self._share)
 
-    def advance(self, live: Live, shift: Floats, shrink: Floats, *, keep: bool = False) -> None:
+    def advance(self, live: Booleans, shift: Floats, shrink: Floats, *, keep: bool = False) -> None:
         """Take in what an observation said of the draw, and go on to the next pulse of the cells that are `live`.
 
         Parameters
@@ -113,7 +112,7 @@ class Memory:
         error: Floats,
         unchanged: Floats,
         above: Floats,
-        live: Live,
+        live: Booleans,
     ) -> Floats:
         """Take in SETs; return their log-likelihoods. The parameters are those of `Raised`."""
         raised = Raised(*self.predict(), draw, log_slope, error, unchanged, above)

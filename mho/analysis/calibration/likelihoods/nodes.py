@@ -8,10 +8,9 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 NODES = 3  # a dimension
 NOTHING = 1e-30  # shares below are 0: processors are slow with the smallest numbers

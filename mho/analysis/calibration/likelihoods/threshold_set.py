@@ -22,8 +22,7 @@ from scipy.special import log_ndtr
 from mho.analysis.calibration.likelihoods.memory import Memory, Raised
 from mho.analysis.calibration.likelihoods.nodes import DeviceNodes
 from mho.analysis.calibration.transitions import Sequences
-
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 FITTED = {
     "set_slope": "log",

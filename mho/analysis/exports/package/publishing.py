@@ -1,4 +1,12 @@
-"""Makes one research package of any number of runs: all of it, or nothing."""
+"""Makes one research package of any number of runs: all of it, or nothing.
+
+The metadata that a repository registers with a DOI: DataCite Metadata Schema 4.5, as its REST interface takes them.
+
+DataCite Metadata Working Group, DataCite Metadata Schema 4.5 (2024), doi:10.14454/g8e5-6293. A property that is required
+and was not given is left out: a repository asks for it.
+
+The page of a package that people read: what is what, how to read it, to repeat it, to check it and to cite it.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +15,289 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from mho.analysis.exports.package.checksums import packaged_files, write_manifest
+from mho.analysis.exports.package.checksums import MANIFEST, PackagedFile, packaged_files, write_manifest
 from mho.analysis.exports.package.contents import Contents, PackagedRun
 from mho.analysis.exports.package.crate import FILE as CRATE_FILE
 from mho.analysis.exports.package.crate import crate
-from mho.analysis.exports.package.datacite import FILE as DATACITE_FILE
-from mho.analysis.exports.package.datacite import datacite
-from mho.analysis.exports.package.description import Description
-from mho.analysis.exports.package.pictures import How, check_how, draw_pictures
-from mho.analysis.exports.package.readme import readme
-from mho.analysis.exports.package.text_tables import TextTables, check_which, text_tables
+from mho.analysis.exports.package.description import Creator, Description, Licence
+from mho.analysis.exports.package.pictures import How, Picture, check_how, draw_pictures
+from mho.analysis.exports.package.text_tables import Kind, TextTables, check_which, text_tables
 from mho.analysis.exports.places import runs_at
+from mho.analysis.reports.quantities import parameter_text
 from mho.analysis.reports.run_table import SOURCES, row_of, table_of
 from mho.analysis.reports.table_files import csv_heads, csv_value
 from mho.errors import InputError, RunFileError
-from mho.escaping import csv_cell
-from mho.runs import outcome_line
+from mho.escaping import csv_cell, markdown, visible
+from mho.runs import Status, outcome_line
 from mho.runs.index import read_card
 from mho.runs.nexus import FILE as DEFINITION_FILE
 from mho.runs.nexus import definition_text
+
+MOST_PARAMETERS = 3
+"""Runs of a package up to which the page lists their parameters."""
+
+_PLACES = {
+    "runs/": "the run files, HDF5 in the NeXus layout: all that was measured, and how",
+    "data/NAME/": "the same as text: a CSV file a table, map, array; parameters and results in `run.json`",
+    "figures/": "the figures, as PNG, SVG and PDF",
+    "bench/": "the benches: instruments, wiring, limits",
+    "chip/": "the chips: arrays, levels, known bad cells",
+    "source/": "the code of procedures that are not part of mho",
+    "environment/": "Python packages, platform and versions",
+    "runs.csv": "a line a run: file, identity, procedure, status, times, seed, the original's hash, parameters, results",
+    DEFINITION_FILE: "what is where in a run file, as NeXus has it",
+    "ro-crate-metadata.json": "all of this for machines (RO-Crate 1.1)",
+    "datacite.json": "what a repository registers (DataCite 4.5)",
+    MANIFEST: "checksums of all files",
+}
+
+
+def readme(
+    described: Description,
+    title: str,
+    text: str,
+    runs: Sequence[PackagedRun],
+    left_out: Mapping[Kind, int],
+    pictures: Sequence[Picture],
+    present: Iterable[str],
+) -> str:
+    """Return the page; `left_out` are in the run files only, `present` the names at the top of the package."""
+    there = {*present, MANIFEST, "ro-crate-metadata.json", "datacite.json"}
+    places = {name: what for name, what in _PLACES.items() if name.partition("/")[0] in there}
+    parts = [
+        f"# {markdown(title)}\n",
+        f"{markdown(text)}\n",
+        _section(
+            "What is here", _table(("where", "what"), [(f"`{name}`", what) for name, what in places.items()])
+        ),
+        _section("What is in the run files only", _only_there(left_out)),
+        _section("The runs", _runs(runs)),
+        *(_section(markdown(one.title), _parameters(one)) for one in runs if len(runs) <= MOST_PARAMETERS),
+        _section("How to read it", _reading(runs[0], bool(pictures))),
+        _section("How to repeat it", _repeating(runs)),
+        _section("How to check it", _checking(runs)),
+        _section("How to cite it", _citation(described, title)),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _section(title: str, text: str) -> str:
+    return f"## {title}\n\n{text}\n" if text else ""
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _only_there(left_out: Mapping[Kind, int]) -> str:
+    if not left_out:
+        return ""
+    rows = [
+        (markdown(one.procedure), one.kind, f"`{_code(one.name)}`", f"{values:,}")
+        for one, values in sorted(left_out.items())
+    ]
+    return """\
+These are large, so `data/` has no text of them. They are in `runs/`, whole: the columns of a table as `entry/TABLE/COLUMN`,
+a map as `entry/maps/MAP`, an array as `entry/arrays/ARRAY`. `mho export runs/*.h5 --to csv` writes them as text.
+
+""" + _table(("procedure", "what", "name", "values in all runs"), rows)
+
+
+def _runs(runs: Sequence[PackagedRun]) -> str:
+    odd = sum(one.status is not Status.FINISHED for one in runs)
+    note = (
+        f"\n\n**{odd} of {len(runs)} did not come to their end**: what they measured until then is here."
+        if odd
+        else ""
+    )
+    rows = [
+        (
+            f"`{_code(str(one.path))}`",
+            markdown(one.title),
+            markdown(one.procedure),
+            markdown(one.outcome),
+            one.start.isoformat(timespec="seconds"),
+        )
+        for one in runs
+    ]
+    return _table(("file", "title", "procedure", "status", "started"), rows) + note
+
+
+def _parameters(run: PackagedRun) -> str:
+    rows = [
+        (markdown(one.label or name), markdown(parameter_text(one))) for name, one in run.parameters.items()
+    ]
+    rows += [("cells", markdown(run.cells))] * bool(run.cells)
+    seed = run.provenance.get("seed", "")
+    rows += [("seed", markdown(seed))] * bool(seed)
+    return _table(("setting", "value"), rows)
+
+
+def _reading(run: PackagedRun, pictures: bool) -> str:
+    drawing = "\n    mho plot RUN.h5                     # its figures" if pictures else ""
+    return f"""\
+silx, NeXpy and H5Web open a run file at a plot. In Python, without mho:
+
+    import h5py
+    with h5py.File("{_code(str(run.path))}") as file:
+        entry = file["entry"]           # what is where: {DEFINITION_FILE}
+
+The tables in `data/` are CSV with units in the headers (`voltage (V)`), in UTF-8; an apostrophe stands before what a
+spreadsheet would take for a formula. With mho:
+
+    mho show RUN.h5                     # parameters, results, log{drawing}"""
+
+
+def _repeating(runs: Sequence[PackagedRun]) -> str:
+    simulated = [one for one in runs if one.simulated]
+    if not simulated:
+        return ""
+    versions = dict.fromkeys(map(_version, simulated))
+    own = any("source" in one.texts for one in simulated)
+    return f"""\
+{len(simulated)} of {len(runs)} were made on a simulated bench, with seeds, so they can be repeated bit for bit with mho \
+{markdown(", ".join(versions))}:
+
+    mho rerun {_code(str(simulated[0].path))}""" + (
+        "\n\nThe code of procedures that are not part of mho is in `source/`; `mho rerun` looks for it where `procedure` "
+        "in `run.json` says, from the current folder."
+        if own
+        else ""
+    )
+
+
+def _version(run: PackagedRun) -> str:
+    version, commit = (run.provenance.get(name, "") for name in ("mho_version", "git_commit"))
+    return f"{version} (commit {commit[:12]})" if commit else version
+
+
+def _checking(runs: Sequence[PackagedRun]) -> str:
+    told = f"""\
+    sha256sum -c {MANIFEST}   # nothing has changed
+    mho verify runs/*.h5                 # every run file is as it was sealed"""
+    if all(one.conforms for one in runs):
+        told += "\n    mho verify --nexus runs/*.h5         # and follows NXrram_array"
+    if any(one.withheld for one in runs):
+        told += """
+
+The run files are copies for publication: what names a person, a computer or its folders is left empty or replaced by
+`[user]`, `[host]` or `[home]`, and paths are cut to the names of files. `entry/publication/withheld` in each says where,
+`original_sha256` there is the SHA-256 of the file that its author keeps."""
+    return told
+
+
+def _citation(described: Description, title: str) -> str:
+    names = "; ".join(one.name for one in described.creators)
+    address = f"https://doi.org/{described.doi}" if "/" in described.doi else ""
+    parts = [
+        f"{names} ({described.day.year})" if names else str(described.day.year),
+        title,
+        described.publisher,
+        address,
+    ]
+    told = f"> {'. '.join(markdown(part) for part in parts if part)}\n"
+    if not names or not address:
+        lacking = " and ".join(["creators"] * (not names) + ["DOI"] * (not address))
+        told += f"\nNot given when the package was made: {lacking}.\n"
+    if described.paper:
+        told += f"\nThe data belong to https://doi.org/{described.paper}.\n"
+    if described.licence:
+        told += f"\nLicence: {markdown(described.licence.name)}, {described.licence.address}.\n"
+    return told
+
+
+def _code(text: str) -> str:
+    """Return text that stands between backticks or in a block of code, where nothing can be escaped."""
+    return visible(text, lines=False).replace("`", "'")
+
+
+FILE = "datacite.json"
+SCHEMA = "http://datacite.org/schema/kernel-4"
+
+
+def datacite(
+    described: Description, title: str, text: str, runs: Sequence[PackagedRun], files: Sequence[PackagedFile]
+) -> dict[str, Any]:
+    """Return the metadata of a package."""
+    told: dict[str, Any] = {
+        "schemaVersion": SCHEMA,
+        "types": {"resourceTypeGeneral": "Dataset", "resourceType": "RRAM array measurements"},
+        "titles": [{"title": title}],
+        "publicationYear": str(described.day.year),
+        "descriptions": [{"description": text, "descriptionType": "Abstract"}],
+        "dates": [
+            {"date": described.day.isoformat(), "dateType": "Issued"},
+            {"date": _collected(runs), "dateType": "Collected"},
+        ],
+        "formats": sorted({one.media_type for one in files}),
+        "sizes": [f"{len(files)} files", f"{sum(one.size for one in files)} bytes"],
+        "alternateIdentifiers": [
+            {"alternateIdentifier": run_id, "alternateIdentifierType": "mho run"}
+            for run_id in dict.fromkeys(one.run_id for one in runs)
+        ],
+    }
+    if described.creators:
+        told["creators"] = [_creator(one) for one in described.creators]
+    if described.publisher:
+        told["publisher"] = {"name": described.publisher}
+    if described.keywords:
+        told["subjects"] = [{"subject": one} for one in dict.fromkeys(described.keywords)]
+    if described.licence:
+        told["rightsList"] = [_rights(described.licence)]
+    if described.paper:
+        told["relatedIdentifiers"] = [
+            {
+                "relatedIdentifier": described.paper,
+                "relatedIdentifierType": "DOI",
+                "relationType": "IsSupplementTo",
+            }
+        ]
+    if described.doi:
+        prefix, slash, _ = described.doi.partition("/")
+        told |= {"doi": described.doi} if slash else {"prefix": prefix}
+    return told
+
+
+def _collected(runs: Sequence[PackagedRun]) -> str:
+    """Return the days of the runs, first and last (RKMS-ISO8601)."""
+    days = [one.start.date() for one in runs] + [one.end.date() for one in runs if one.end]
+    first, last = min(days).isoformat(), max(days).isoformat()
+    return first if first == last else f"{first}/{last}"
+
+
+def _creator(creator: Creator) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": creator.name, "nameType": "Personal"}
+    if creator.family_and_given:
+        told["familyName"], told["givenName"] = creator.family_and_given
+    if creator.affiliation:
+        told["affiliation"] = [{"name": creator.affiliation}]
+    if creator.orcid:
+        told["nameIdentifiers"] = [
+            {
+                "nameIdentifier": f"https://orcid.org/{creator.orcid}",
+                "nameIdentifierScheme": "ORCID",
+                "schemeUri": "https://orcid.org",
+            }
+        ]
+    return told
+
+
+def _rights(licence: Licence) -> dict[str, str]:
+    told = {"rights": licence.name, "rightsUri": licence.address}
+    if licence.identifier:
+        told |= {
+            "rightsIdentifier": licence.identifier,
+            "rightsIdentifierScheme": "SPDX",
+            "schemeUri": "https://spdx.org/licenses/",
+        }
+    return told
+
 
 SUFFIX = "-published"
 MOST_KINDS = 4
@@ -159,7 +427,7 @@ def _describe(
     top = [path.name for path in folder.iterdir()]
     page = readme(described, title, text, runs, as_text.left_out, pictures, top)
     (folder / "README.md").write_text(page, encoding="utf-8")
-    _write_json(folder / DATACITE_FILE, datacite(described, title, text, runs, packaged_files(folder)))
+    _write_json(folder / FILE, datacite(described, title, text, runs, packaged_files(folder)))
     _write_json(folder / CRATE_FILE, crate(described, title, text, runs, pictures, packaged_files(folder)))
     write_manifest(folder)
 

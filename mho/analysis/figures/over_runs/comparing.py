@@ -1,19 +1,24 @@
-"""A figure over groups of runs as marks: in one axes, a panel a group, or a crowd of medians; and what is said of it."""
+"""A figure over groups of runs as marks: in one axes, a panel a group, or a crowd of medians; and what is said of it.
+
+Shares, confusions and correlations over groups of runs: what all runs of a group have counted, taken together.
+
+Maps of groups of runs: the median of the runs, cell by cell.
+
+Histograms and distributions of groups of runs: counts of all runs of a group, and the quartiles over its runs.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.analysis import palette
-from mho.analysis.figures.drawing import Said, drawable, is_seen, magnitudes
-from mho.analysis.figures.fitting import fitted_curve
+from mho.analysis.figures.drawing import Said, compose, drawable, is_seen, magnitudes, window, with_images
+from mho.analysis.figures.fitting import fitted_counts, fitted_curve
 from mho.analysis.figures.marks import Drawing, Mark
-from mho.analysis.figures.over_runs import counting
 from mho.analysis.figures.over_runs.curves import (
     Curve,
     curve_marks,
@@ -25,21 +30,271 @@ from mho.analysis.figures.over_runs.curves import (
     whiskers,
 )
 from mho.analysis.figures.over_runs.groups_of_runs import (
+    FEWEST,
     MOST_INNER,
     MOST_PANELS,
+    SHADE,
     Compared,
     RunsOfGroup,
     StyledGroups,
 )
-from mho.analysis.figures.over_runs.median_images import median_images
-from mho.analysis.figures.over_runs.pooled_statistics import pooled_statistics
 from mho.analysis.figures.over_runs.reading import Kept
 from mho.analysis.figures.references import levels, references
-from mho.analysis.figures.values.figure_data import AxisText, FigureData
+from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
+from mho.analysis.figures.values.pooling import quantiles_over_runs, shares_at
+from mho.analysis.figures.values.statistics import bin_edges, normal_quantile
+from mho.analysis.reports.quantities import handy_unit
+from mho.array_types import Floats
 from mho.escaping import visible
-from mho.runs.figures import COUNTS, GREY, RUNS, STATISTICS, Figure
+from mho.runs.figures import COUNTS, GREY, PROBABILITY, RUNS, STATISTICS, Figure
 
-Floats = NDArray[np.float64]
+STEPS = 400
+"""Places at which shares are drawn."""
+
+MOST_WHOLE = 60
+"""Bins of whole numbers; with more, several numbers share one."""
+
+
+def histograms(
+    figure: Figure, groups: Sequence[RunsOfGroup], colour: Callable[[int], str], said: Said
+) -> list[list[Mark]]:
+    """Return for each group the outline of its counts a run, and the quartiles of the runs' counts in each bin."""
+    every = np.concatenate(
+        [np.empty(0), *(points.x for group in groups for one in group.kept for points in one.data.groups)]
+    )
+    widths = [band.high - band.low for band in figure.bands if band.low is not None and band.high is not None]
+    band = float(np.median(widths)) if widths and figure.x_scale != "log" else None
+    edges = _whole_edges(every) if figure.x_scale != "log" and band is None else np.empty(0)
+    if not edges.size:
+        edges = bin_edges(every, log=figure.x_scale == "log", band=band)
+    # On a logarithmic axis an empty bin stands below the least count that there can be.
+    floor = 0.5 / max(len(group.kept) for group in groups) if figure.y_scale == "log" else 0.0
+    found = []
+    for place, group in enumerate(groups):
+        counts = np.array([_counts(one, edges) for one in group.kept])
+        low, _, high = quantiles_over_runs(counts)
+        label = f"{group.name}: {_said(group)}{_strays(figure, group)}"
+        outline = Mark("steps", label, edges, _held(counts.mean(axis=0), floor), colour(place))
+        marks = [outline]
+        if len(group.kept) >= FEWEST:
+            shade = replace(
+                outline, shape="step band", label="", low=_held(low, floor), high=_held(high, floor), opacity=SHADE,
+                front=False,
+            )  # fmt: skip
+            marks = [shade, outline]
+        if figure.fit:
+            values = np.concatenate([_values(one, None)[0] for one in group.kept])
+            fit = fitted_counts(figure, group.kept[0].data.x, values, outline, edges)
+            share = counts.sum() / max(values.size, 1) / len(group.kept)
+            _, *lines = said.with_fit(replace(outline, label=group.label), fit)
+            marks = [*marks, *(replace(one, y=np.maximum(share * one.y, floor)) for one in lines)]
+        found.append(marks)
+    return found
+
+
+def _whole_edges(values: Floats) -> Floats:
+    """Return bins of one or several whole numbers each, so few that outlines show; none where values are no such."""
+    known = values[np.isfinite(values)]
+    if not known.size or not bool((known == np.round(known)).all()) or np.abs(known).max() > 2.0**50:
+        return np.empty(0)
+    low, high = float(known.min()), float(known.max())
+    step = np.ceil((high - low + 1.0) / MOST_WHOLE)
+    return np.arange(low, high + step + 0.5, step) - 0.5
+
+
+def distributions(
+    figure: Figure,
+    groups: Sequence[RunsOfGroup],
+    inner: tuple[str, ...],
+    style: Callable[[int, int], Mark],
+    said: Said,
+) -> list[list[Mark]]:
+    """Return for each group the share of all its values up to each, and the quartiles of its runs' shares."""
+    found = []
+    for place, group in enumerate(groups):
+        marks = []
+        for number in range(len(inner)):
+            values = [_values(one, inner[number] if len(inner) > 1 else None) for one in group.kept]
+            values = [one for one in values if one[0].size]
+            if values:
+                mine = style(place, number)
+                marks += _distribution(figure, group, values, mine, one_only=len(inner) == 1)
+                if figure.fit:
+                    pooled = np.concatenate([one for one, _ in values])
+                    name = ", ".join(filter(None, (group.label, inner[number])))
+                    fit = fitted_counts(figure, group.kept[0].data.x, pooled, mine)
+                    marks += said.with_fit(replace(mine, label=name), fit)[1:]
+        found.append(marks)
+    return found
+
+
+def _distribution(
+    figure: Figure, group: RunsOfGroup, values: list[tuple[Floats, Floats]], style: Mark, *, one_only: bool
+) -> list[Mark]:
+    pooled, weights = (np.concatenate(part) for part in zip(*values, strict=True))
+    order = np.argsort(pooled, kind="stable")
+    pooled, weights = pooled[order], weights[order]
+    shares = (np.cumsum(weights) - 0.5 * weights) / weights.sum()
+    if len(pooled) > STEPS:
+        rows = np.unique(np.linspace(0, len(pooled) - 1, STEPS).round().astype(int))
+        pooled, shares = pooled[rows], shares[rows]
+    runs = np.array([_clear(shares_at(pooled, one), one.size, figure) for one, _ in values])
+    low, _, high = quantiles_over_runs(runs)
+    straight = figure.y_scale == PROBABILITY
+    label = f"{style.label}: {_quartiles(group, pooled, shares)}" if one_only and style.label else style.label
+    line = replace(style, shape="line" if straight else "steps", label=label, x=pooled, marker="")
+    line = replace(line, y=normal_quantile(shares) if straight else shares)
+    if len(values) < FEWEST:
+        return [line]
+    shade = replace(
+        line, shape="band" if straight else "step band", label="", low=low, high=high, opacity=SHADE, front=False
+    )  # fmt: skip
+    return [shade, line]
+
+
+def _clear(shares: Floats, count: int, figure: Figure) -> Floats:
+    """Keep shares of a run off 0 and 1 where an axis of probability has no place for them."""
+    if figure.y_scale != PROBABILITY:
+        return shares
+    return normal_quantile(np.clip(shares, 0.5 / count, 1.0 - 0.5 / count))
+
+
+def _values(kept: Kept, label: str | None) -> tuple[Floats, Floats]:
+    """Return the ordered values of a run and how many each stands for; without a label of all its groups."""
+    mine = [
+        (points.x, np.full(points.x.size, weight))
+        for points, weight in zip(kept.data.groups, kept.weights, strict=True)
+        if label is None or points.label == label
+    ]
+    values, weights = (np.concatenate([np.empty(0), *part]) for part in zip(*mine, strict=True)) if mine else (
+        np.empty(0), np.empty(0),
+    )  # fmt: skip
+    order = np.argsort(values, kind="stable")
+    return values[order], weights[order]
+
+
+def _counts(kept: Kept, edges: Floats) -> Floats:
+    counts = np.zeros(len(edges) - 1)
+    for points, weight in zip(kept.data.groups, kept.weights, strict=True):
+        known = points.x[np.isfinite(points.x)]
+        counts += weight * np.histogram(known, edges)[0]
+    return counts
+
+
+def _held(counts: Floats, floor: float) -> Floats:
+    """Return counts with the last one again, so that steps reach the last edge; none below the floor."""
+    return np.maximum(np.append(counts, counts[-1:]), floor)
+
+
+def _said(group: RunsOfGroup) -> str:
+    values, weights = zip(*(_values(one, None) for one in group.kept), strict=True)
+    pooled, each = np.concatenate(values), np.concatenate(weights)
+    order = np.argsort(pooled, kind="stable")
+    shares = (np.cumsum(each[order]) - 0.5 * each[order]) / max(each.sum(), 1e-300)
+    return _quartiles(group, pooled[order], shares)
+
+
+def _quartiles(group: RunsOfGroup, ordered: Floats, shares: Floats) -> str:
+    """Return median and quartiles in words, in a handy unit."""
+    if not ordered.size:
+        return "nothing"
+    factor, unit = handy_unit(group.kept[0].data.x.unit)
+    low, middle, high = (factor * float(one) for one in np.interp((0.25, 0.5, 0.75), shares, ordered))
+    return f"{middle:.3g} ({low:.3g} to {high:.3g}) {unit}".rstrip()
+
+
+def _strays(figure: Figure, group: RunsOfGroup) -> str:
+    """Return how many values lie outside their band."""
+    found = [one.outside for one in group.kept if one.outside is not None]
+    judged = sum(count for _, count in found)
+    if not judged:
+        return ""
+    share = sum(count for count, _ in found) / judged
+    return f"; {100 * share:.2g} % outside their {window(figure)}"
+
+
+MOST_MAPS = 2
+"""Maps of one run that are drawn, the largest."""
+
+
+def median_images(base: Drawing, groups: Sequence[RunsOfGroup], notes: list[str]) -> Compared:
+    """Return the median image of each group, a row a map, a column a group; the largest maps are kept."""
+    names: dict[str, int] = {}
+    for group in groups:
+        for one in group.kept:
+            for image in one.data.images:
+                names[image.name] = max(names.get(image.name, 0), int(image.values.size))
+    kept = sorted(names, key=lambda name: names[name])[-MOST_MAPS:]
+    if len(names) > len(kept):
+        notes.append(f"the {len(kept)} largest of {len(names)} maps")
+    if len(groups) > MOST_PANELS:
+        notes.append(f"{MOST_PANELS} of {len(groups)} groups")
+    images = []
+    for name in kept:
+        for group in groups[:MOST_PANELS]:
+            middle, count = _median_image(group, name)
+            if middle is not None:
+                images.append(
+                    replace(middle, name=f"{group.label}\n{name}" if len(kept) > 1 else group.label)
+                )
+                if count < len(group.kept):
+                    notes.append(f"{group.label}: {count} of {len(group.kept)} runs have {name} in this size")
+    if any(len(group.kept) > 1 for group in groups):
+        notes.append("median over " + ", ".join(group.name for group in groups[:MOST_INNER]))
+    codes = groups[0].kept[0].data.codes if all(len(group.kept) == 1 for group in groups) else None
+    columns = len(groups[:MOST_PANELS]) if len(kept) > 1 else 0
+    return Compared(base.title, "; ".join(notes), (with_images(base, images, codes),), columns=columns)
+
+
+def _median_image(group: RunsOfGroup, name: str) -> tuple[MapImage | None, int]:
+    """Return the median over the runs of a group, cell by cell, and of how many runs it is."""
+    found = [image for one in group.kept for image in one.data.images if image.name == name]
+    if not found:
+        return None, 0
+    same = [image for image in found if image.values.shape == found[0].values.shape]
+    stacked = np.array([image.values.ravel() for image in same])
+    _, middle, _ = quantiles_over_runs(stacked)
+    return replace(found[0], values=middle.reshape(found[0].values.shape)), len(same)
+
+
+def pooled_statistics(figure: Figure, groups: Sequence[RunsOfGroup], notes: list[str]) -> Compared:
+    """Return the drawing of a share, a confusion or a correlation, one curve or image a group of runs."""
+    if len(groups) > MOST_PANELS:
+        notes.append(f"{MOST_PANELS} of {len(groups)} groups")
+    notes.append("runs of a group taken together")
+    drawing = compose(figure, [_together(group) for group in groups[:MOST_PANELS]])
+    return Compared(drawing.title, "; ".join(notes), (replace(drawing, note=""),))
+
+
+def _together(group: RunsOfGroup) -> FigureData:
+    """Return the data of all runs of a group as that of one."""
+    every = [one.data for one in group.kept]
+    parts = [points for data in every for points in data.groups]
+    return replace(
+        every[0],
+        run=group.name,
+        groups=_merged(parts[::2], parts[1::2]) if parts and parts[0].y.size else tuple(parts),
+        images=tuple(image for data in every for image in data.images),
+        note="",
+        colour="",
+    )
+
+
+def _merged(found: Sequence[PointGroup], of: Sequence[PointGroup]) -> tuple[PointGroup, ...]:
+    """Return pairs of counts, how many and of how many, with one pair for each label."""
+    merged = []
+    for label in dict.fromkeys(one.label for one in found):
+        for counts in (found, of):
+            mine = [one for one in counts if one.label == label]
+            merged.append(
+                replace(
+                    mine[0],
+                    x=np.concatenate([one.x for one in mine]),
+                    y=np.concatenate([one.y for one in mine]),
+                )
+            )
+    return tuple(merged)
+
 
 MOST_BANDS = 10
 """Bands in one axes; with more, each group has a panel of its own."""
@@ -167,10 +422,10 @@ class _Marked:
             base = (
                 replace(base, y=AxisText(f"{base.y.name} a run")) if self.drawn.figure.table != RUNS else base
             )
-            marks = counting.histograms(self.drawn.figure, self.drawn.groups, self.drawn.colour, said)
+            marks = histograms(self.drawn.figure, self.drawn.groups, self.drawn.colour, said)
         elif kind == "distribution":
             base = replace(base, y=AxisText("share of values"))
-            marks = counting.distributions(
+            marks = distributions(
                 self.drawn.figure, self.drawn.groups, self.drawn.inner, self.drawn.style, said
             )
         elif self.drawn.figure.table == RUNS:

@@ -10,18 +10,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.analysis.figures.over_runs.groups_of_runs import RunsOfGroup
 from mho.analysis.figures.over_runs.reading import Kept
 from mho.analysis.figures.values.expressions import Formula, Measured, evaluate
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, PointGroup
 from mho.analysis.grouping import Group, RunCard, resolve, value_of
+from mho.array_types import Floats
 from mho.errors import InputError
 from mho.runs.figures import COUNTS, RUNS, Figure
 from mho.runs.units import converted
-
-Floats = NDArray[np.float64]
 
 DECADES = 2.0
 """Span of positive numbers from which on an axis is logarithmic, where no figure says how."""

@@ -19,12 +19,9 @@ from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.errors import InputError
 from mho.runs.units import BASE, factor_between
-
-Floats = NDArray[np.float64]
 
 LONGEST, DEEPEST, MOST_NODES = 200, 25, 120
 """Characters of a formula, operations within each other, and parts altogether."""

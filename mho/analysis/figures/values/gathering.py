@@ -2,33 +2,153 @@
 
 The work is bounded: of a long table with a single curve, the lowest and the highest of every block of rows are kept, so
 that no outlier is lost; of any other table the newest rows are read.
+
+What whole numbers stand for, as the description of a column or map says: ``0 LRS, after a SET; 1 HRS, ...``.
+
+The columns of a table as floats, those of formulas among them; a formula may also name results and parameters.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis import palette
-from mho.analysis.figures.values.codes import code_names
-from mho.analysis.figures.values.expressions import Formula
+from mho.analysis.figures.values.expressions import Formula, Measured, evaluate
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
 from mho.analysis.figures.values.inferred import drawable_with
 from mho.analysis.figures.values.spatial_correlation import without_group_medians
-from mho.analysis.figures.values.table_columns import TableColumns
 from mho.analysis.reports.convergence import read_forecast
 from mho.analysis.reports.quantities import handy_unit
-from mho.errors import RunFileError
+from mho.array_types import Floats
+from mho.errors import InputError, RunFileError
 from mho.runs import RunFile
 from mho.runs.drawable import Drawable, check_figure
 from mho.runs.figures import COUNTS, CURVES, RUNS, Figure
+from mho.runs.index import plain_results
 
-Floats = NDArray[np.float64]
+
+class TableColumns:
+    """Reads columns of one table of an open run.
+
+    Parameters
+    ----------
+    formulas : sequence of Formula
+        New columns; a later one may use an earlier one.
+
+    Raises
+    ------
+    InputError
+        A formula has the name of a column, or cannot be evaluated.
+    """
+
+    def __init__(self, run: RunFile, table: str, formulas: Sequence[Formula] = ()) -> None:
+        self._run, self._table = run, table
+        self._formulas = {one.name: one for one in formulas}
+        for name in self._formulas:
+            if name in self._units:
+                raise InputError(f"formula {name}: table {table!r} has a column of that name; choose another")
+
+    @cached_property
+    def _units(self) -> dict[str, str]:
+        return self._run.units(self._table)
+
+    @cached_property
+    def _scalars(self) -> dict[str, Measured]:
+        """The numbers of the run: its results, then its parameters."""
+        found = {
+            name: Measured(float(one.value), one.unit)
+            for name, one in self._run.parameters.items()
+            if isinstance(one.value, int | float) and not isinstance(one.value, bool)
+        }
+        units = self._run.result_units
+        results = plain_results(self._run.summary).items()
+        return found | {
+            name: Measured(float(value), units.get(name, ""))
+            for name, value in results
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        }
+
+    def floats(self, name: str, start: int, stop: int | None = None) -> Floats:
+        """Return rows of a column as floats, (rows,)."""
+        if name not in self._formulas:
+            return self._run.column(self._table, name, start, stop).astype(float)
+        return np.asarray(self._computed(name, start, stop).values, dtype=float)
+
+    def unit(self, name: str) -> str:
+        """Return the unit of a column."""
+        if name in self._formulas:
+            return self._computed(name, 0, 0).unit
+        return self._run.stored(self._table, name).unit
+
+    def description(self, name: str) -> str:
+        """Return what is said of a column; "" of a formula."""
+        return "" if name in self._formulas else self._run.stored(self._table, name).description
+
+    def length(self, names: Sequence[str]) -> int:
+        """Return how many rows all columns of these names have; formulas have as many as what they are of."""
+        lengths = [
+            self._run.stored(self._table, name).shape[0] for name in names if name not in self._formulas
+        ]
+        return min(lengths) if lengths else self._run.length(self._table)
+
+    def _computed(self, name: str, start: int, stop: int | None) -> Measured:
+        formula = self._formulas[name]
+        known: dict[str, Measured] = dict(self._scalars) | {
+            column: Measured(np.empty(0)) for column in self._units
+        }
+        rows = None
+        for need in formula.needs:
+            if need in self._formulas and need != name:
+                known[need] = self._computed(need, start, stop)
+            elif need in self._units:
+                known[need] = Measured(self.floats(need, start, stop), self._units[need])
+            else:
+                continue
+            if np.ndim(known[need].values) != 1:
+                raise InputError(f"formula {name}: column {need!r} has several values a row")
+            rows = len(known[need].values) if rows is None else min(rows, len(known[need].values))
+        if rows is None:
+            length = self._run.length(self._table)
+            rows = (length if stop is None else min(stop, length)) - start
+        known = {
+            key: Measured(one.values[:rows], one.unit) if np.ndim(one.values) else one
+            for key, one in known.items()
+        }
+        found = evaluate(formula, known)
+        return Measured(np.broadcast_to(found.values, (max(rows, 0),)), found.unit)
+
+
+LONGEST = 24
+"""Characters of a name; a longer description ends at its first comma."""
+
+
+def code_names(description: str) -> dict[int, str]:
+    """Return the name of each code; none where a description is not made of codes and names.
+
+    Parts are separated by ``;``, or else by commas; what stands before a colon is no part of them.
+    """
+    listed = description.rpartition(": ")[2]
+    parts = [part.strip() for part in listed.split(";" if ";" in listed else ",")]
+    found = [re.fullmatch(r"(\d{1,3}) (\D.*|\d+[a-z].*)", part) for part in parts]
+    if len(parts) < 2:
+        return {}
+    names: dict[int, str] = {}
+    for one in found:
+        if one is None or int(one[1]) in names:
+            return {}
+        names[int(one[1])] = (
+            one[2] if len(one[2]) <= LONGEST and ";" not in listed else one[2].partition(",")[0]
+        )
+    return names
+
 
 POINTS = 20_000
 """Largest number of points drawn; more cannot be distinguished."""

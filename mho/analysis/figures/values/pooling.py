@@ -13,7 +13,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
+
 Points = tuple[Floats, Floats]
 """x and y of a curve, (n,) each."""
 

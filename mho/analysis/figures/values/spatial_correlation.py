@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 MOST_LAGS = 32
 FEWEST_PAIRS = 16

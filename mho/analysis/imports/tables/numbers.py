@@ -10,9 +10,8 @@ import math
 import re
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 LONGEST = 400
 """Characters of a number at most: a double in full has 325."""

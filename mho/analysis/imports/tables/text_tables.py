@@ -1,16 +1,250 @@
-"""Tables in text: read line by line as often as needed, without what stands above, between and below the values."""
+"""Tables in text: read line by line as often as needed, without what stands above, between and below the values.
+
+Where the lines of a table come from: text, a sheet of a spreadsheet, or arrays; told by how the file begins.
+
+Lines of text files: UTF-8, UTF-16 or Latin-1, also packed as .gz; what is no text is refused.
+
+Sheets of spreadsheets (.xlsx, as openpyxl reads them) as lines of text.
+"""
 
 from __future__ import annotations
 
+import codecs
 import csv
+import gzip
+import io
 import itertools
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, time
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
+from xml.etree.ElementTree import ParseError
 
+from mho.analysis.imports.tables.array_files import ArrayLines
 from mho.analysis.imports.tables.form_finding import NAME_TAG, VALUE_TAG, Form, find_form
-from mho.analysis.imports.tables.sources import open_lines
 from mho.errors import InputError
+from mho.input_files import check_ordinary
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+
+MOST_BYTES = 1 << 30
+"""Of a part of the file, unpacked."""
+
+
+def is_spreadsheet(path: Path) -> bool:
+    """Return whether a file is a spreadsheet in Office Open XML."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            return "xl/workbook.xml" in packed.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+class SheetLines:
+    """The lines of a sheet, fields apart by tabs; dates in ISO 8601, of formulas what they came to.
+
+    Parameters
+    ----------
+    sheet : str
+        Its name; the only one that is not empty unless given.
+
+    Raises
+    ------
+    InputError
+        There is no such sheet, or several, the file is damaged, or openpyxl is not installed.
+    """
+
+    def __init__(self, path: Path, sheet: str = "") -> None:
+        self._path = path
+        with self._opened() as book:
+            names = [one.title for one in book.worksheets]
+            if sheet and sheet not in names:
+                raise InputError(f"{path} has no sheet {sheet!r}; it has {', '.join(names)}")
+            filled = (
+                [sheet] if sheet else [name for name in names if any(text for _, text in _rows(book, name))]
+            )
+        if len(filled) != 1:
+            raise InputError(
+                f"{path} has the sheets {', '.join(filled)}; say --dataset '{filled[0]}'"
+                if filled
+                else f"{path} has no sheet with values"
+            )
+        (self._sheet,) = filled
+
+    def numbered(self, first: int) -> Iterator[tuple[int, str]]:
+        """Yield number and text of the lines from `first` on, which counts from 1."""
+        with self._opened() as book:
+            yield from ((number, text) for number, text in _rows(book, self._sheet) if number >= first)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Workbook]:
+        try:
+            from openpyxl import load_workbook
+        except ImportError as error:
+            raise InputError(
+                "a spreadsheet needs openpyxl: pip install 'mho[exchange]'; or save the table in it as CSV"
+            ) from error
+        try:
+            with zipfile.ZipFile(self._path) as packed:
+                size = max(one.file_size for one in packed.infolist())
+            if size > MOST_BYTES:
+                raise InputError(
+                    f"{self._path} has a part of {size / 1e9:.1f} GB; save the table in it as CSV"
+                )
+            book = load_workbook(self._path, read_only=True, data_only=True)
+            try:
+                yield book
+            finally:
+                book.close()
+        except (OSError, LookupError, ValueError, TypeError, zipfile.BadZipFile, ParseError) as error:
+            raise InputError(
+                f"spreadsheet {self._path} cannot be read: {error}; save the table in it as CSV"
+            ) from error
+
+
+def _rows(book: Workbook, sheet: str) -> Iterator[tuple[int, str]]:
+    """Yield number and text of the lines that a sheet has; fields at the end that are empty are left out."""
+    for number, row in enumerate(book[sheet].iter_rows(min_row=1, min_col=1, values_only=True), 1):
+        yield number, "\t".join(map(_text, row)).rstrip("\t")
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case datetime():
+            return value.isoformat(" ")
+        case date() | time():
+            return value.isoformat()
+        case _:
+            return " ".join(str(value).split())
+
+
+LONGEST_LINE = 1 << 24  # characters
+PIECE = 1 << 16
+
+_BINARY = {
+    b"PK\x03\x04": "a spreadsheet or an archive", b"\x89HDF": "an HDF5 file", b"%PDF": "a PDF",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet",
+}  # fmt: skip
+
+
+class TextLines:
+    """The lines of a text file.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or is no text.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._encoding = _find_encoding(path)
+
+    def numbered(self, first: int) -> Iterator[tuple[int, str]]:
+        """Yield number and text of the lines from `first` on, which counts from 1."""
+        try:
+            with _opened(self.path) as raw, io.TextIOWrapper(raw, self._encoding, newline="") as file:
+                for number in itertools.count(1):
+                    text = file.readline(LONGEST_LINE + 1)
+                    if not text:
+                        return
+                    if len(text) > LONGEST_LINE:
+                        raise InputError(
+                            f"{self.path}, line {number} has more than {LONGEST_LINE} characters; it is no table"
+                        )
+                    if number >= first:
+                        yield number, text
+        except UnicodeError as error:
+            raise InputError(f"{self.path} is no text: {error}; save the table as CSV in UTF-8") from error
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(
+                f"table {self.path} cannot be read: {getattr(error, 'strerror', None) or error}; check the path"
+            ) from error
+
+
+def _opened(path: Path) -> IO[bytes]:
+    check_ordinary(path)
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
+
+
+def _find_encoding(path: Path) -> str:
+    """Return UTF-8, UTF-16 or Latin-1; raise an `InputError` for what is no text."""
+    try:
+        with _opened(path) as raw:
+            start = raw.read(PIECE)
+            if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):  # a spreadsheet's "Unicode text"
+                return "utf-16"
+            what = next((name for magic, name in _BINARY.items() if start.startswith(magic)), "")
+            if what:
+                raise InputError(f"{path} is {what}, no text; save the table in it as CSV")
+            if b"\0" in start:
+                zeros = [start[side::2].count(0) / max(len(start) // 2, 1) for side in (0, 1)]
+                if max(zeros) < 0.4 or min(zeros) > 0.1:
+                    raise InputError(f"{path} is no text: it has bytes that are 0; save the table as CSV")
+                return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+            decoder = codecs.getincrementaldecoder("utf-8")()
+            while start:
+                decoder.decode(start)
+                start = raw.read(1 << 20)
+            decoder.decode(b"", final=True)
+        return "utf-8-sig"
+    except UnicodeDecodeError:
+        return "latin-1"  # in which µ and Ω's friends are often written
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"table {path} cannot be read: {reason}; check the path") from error
+
+
+_ARRAYS = (b"\x93NUMPY", b"\x89HDF", b"MATLAB")
+
+
+class LineSource(Protocol):
+    """Where lines of text come from."""
+
+    def numbered(self, first: int) -> Iterator[tuple[int, str]]:
+        """Yield number and text of the lines from `first` on, which counts from 1."""
+
+
+def open_lines(path: Path, dataset: str = "", axes: Sequence[str] = ()) -> LineSource:
+    """Return the lines of the table in a file.
+
+    Parameters
+    ----------
+    dataset, axes : str, sequence of str
+        Which sheet, or array, and what its dimensions count: see `ArrayLines` and `SheetLines`.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or has no such table.
+    """
+    start = _start(path)
+    if start.startswith(b"PK") and is_spreadsheet(path):
+        return SheetLines(path, dataset)
+    packed = start.startswith(b"PK") and path.suffix.lower() == ".npz"
+    if packed or start.startswith(_ARRAYS) or path.suffix.lower() == ".json":
+        return ArrayLines(path, dataset, axes)
+    if dataset or axes:
+        raise InputError(f"{path} is a text file, which has one table; leave out --dataset and --axes")
+    return TextLines(path)
+
+
+def _start(path: Path) -> bytes:
+    try:
+        check_ordinary(path)
+        with path.open("rb") as raw:
+            return raw.read(32)
+    except OSError as error:
+        raise InputError(f"table {path} cannot be read: {error.strerror or error}; check the path") from error
+
 
 HEAD_LINES = 400
 """Lines from which separator and header are told."""

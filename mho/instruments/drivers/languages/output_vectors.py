@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from mho.array_types import Floats
 from mho.errors import InputError, LimitError
-
-Floats = NDArray[np.float64]
 
 
 def checked_vectors(

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.bus import BUS_ERRORS
 from mho.instruments.drivers.languages.scpi import CHECK, ScpiInstrument
-
-Floats = NDArray[np.float64]
 
 
 class BlockInstrument(ScpiInstrument):

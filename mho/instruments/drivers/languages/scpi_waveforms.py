@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from mho.array_types import Floats
 from mho.errors import LimitError
 from mho.instruments.drivers.languages.scpi import CHECK, Span, one_of, whole, within
 from mho.instruments.drivers.languages.scpi_pulses import CHANNELS, ConfirmedWaveform, PulseInstrument
-
-Floats = NDArray[np.float64]
 
 
 class WaveformInstrument(PulseInstrument):

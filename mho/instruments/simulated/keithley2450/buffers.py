@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.simulated.analogue.accuracy import OVERFLOW
+from mho.instruments.simulated.analogue import OVERFLOW
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.scpi.instrument import ScpiDevice, ScpiError, Setting, command, query
 from mho.instruments.simulated.scpi.parameters import Choice, Numeric, Text

@@ -3,21 +3,492 @@
 Model 2450 Reference Manual 2450-901-01; accuracies from the data sheet. (?) in the modules behind it marks what is from
 memory, here the error texts. Not simulated: configuration lists, trigger models, limit tests, math and digital I/O.
 The wires are on the front and on the rear terminals alike.
+
+The front panel of the simulated 2450: display, beeper, and which terminals are in use.
+
+Model 2450 Reference Manual 2450-901-01, pp. 6-22 to 6-31, 6-35 and 6-91. (?) from memory: which screens there are, and that
+a change of the terminals switches the output off.
+
+Sweeps of the simulated 2450: lists, lines and steps that ``:INITiate`` runs.
+
+Model 2450 Reference Manual 2450-901-01, pp. 6-79 to 6-90. (?) from memory: that a sweep ends with the output off, and
+what the range types do to the source's range afterwards.
+
+The meter of the simulated 2450: amperes, volts and ohms, filtered, into a reading buffer.
+
+Model 2450 Reference Manual 2450-901-01, pp. 6-4 to 6-6 and 6-36 to 6-57. (?) from memory: the automatic delay, and that
+the ohmmeter takes the source over.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
+from statistics import fmean
+from typing import NamedTuple
 
 import numpy as np
 
+from mho.instruments.simulated.analogue import OVERFLOW, Regulated, SpecimenConverter, range_for
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keithley2450.buffers import EPOCH, FULL, NAME_TAKEN
-from mho.instruments.simulated.keithley2450.panel import FrontPanel
+from mho.instruments.simulated.keithley2450.accuracy import MEASURE, OHM_RANGES, OVERRANGE, TEST_CURRENTS
+from mho.instruments.simulated.keithley2450.buffers import (
+    DEFAULT,
+    ELEMENTS,
+    EPOCH,
+    FULL,
+    LIMITED,
+    NAME_TAKEN,
+    OUTPUT_ON,
+    SENSED_REMOTELY,
+    Record,
+)
+from mho.instruments.simulated.keithley2450.source import DELAY, LEVELS, SENSED, SOURCED, Source
 from mho.instruments.simulated.ports import SourcePort
-from mho.instruments.simulated.scpi.instrument import Setting
-from mho.instruments.simulated.scpi.parameters import Choice
+from mho.instruments.simulated.scpi.instrument import (
+    FunctionSetting,
+    IndexedSetting,
+    ScpiError,
+    Setting,
+    command,
+    query,
+)
+from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric, Text
 from mho.instruments.simulated.scpi.status import ERROR_TEXTS, QueuedError
+
+AUTO_DELAY = 1e-3  # s
+OVERHEAD = 3e-4  # s a reading takes beside its aperture
+LARGEST_RUN = 100_000  # readings that one message may ask for here
+UNITS = {"VOLT": "Volt DC", "CURR": "Amp DC", "RES": "Ohm"}
+_SENSE = "[:SENSe[1]]:<function>"
+
+
+class Meter(Source):
+    """The part of the instrument that measures: ``:SENSe``, ``:READ?``, ``:MEASure?`` and ``:FETCh?``."""
+
+    count = Setting("[:SENSe[1]]:COUNt", Numeric(1, 1, 300_000, integer=True))
+    lowest = FunctionSetting(
+        f"{_SENSE}:RANGe:AUTO:LLIMit",
+        SENSED,
+        {"CURR": Numeric(1e-8, 1e-8, 1.0, unit="A"), "VOLT": Numeric(0.02, 0.02, 200.0, unit="V"),
+         "RES": Numeric(20.0, 2.0, 2e8, unit="OHM")},
+    )  # fmt: skip
+    nplcs = FunctionSetting(f"{_SENSE}:NPLCycles", SENSED, Numeric(1.0, 0.01, 10.0))
+    remote_sense = FunctionSetting(f"{_SENSE}:RSENse", SENSED, Boolean(False))
+    autozero = FunctionSetting(f"{_SENSE}:AZERo[:STATe]", SENSED, Boolean(True))
+    filtering = FunctionSetting(f"{_SENSE}:AVERage[:STATe]", SENSED, Boolean(False))
+    filter_count = FunctionSetting(f"{_SENSE}:AVERage:COUNt", SENSED, Numeric(10, 1, 100, integer=True))
+    filter_type = FunctionSetting(f"{_SENSE}:AVERage:TCONtrol", SENSED, Choice("REP", ("REPeat", "MOVing")))
+    offset_compensated = Setting("[:SENSe[1]]:RESistance:OCOMpensated", Boolean(False))
+    current_delay = IndexedSetting("[:SENSe[1]]:CURRent[:DC]:DELay:USER[1|2|3|4|5]", DELAY)
+    voltage_delay = IndexedSetting("[:SENSe[1]]:VOLTage[:DC]:DELay:USER[1|2|3|4|5]", DELAY)
+    resistance_delay = IndexedSetting("[:SENSe[1]]:RESistance:DELay:USER[1|2|3|4|5]", DELAY)
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        rng: np.random.Generator,
+        output: SourcePort,
+        *,
+        serial: str,
+        accuracy: float,
+        noise: float,
+        interlock: bool,
+    ) -> None:
+        super().__init__(clock, rng, output, serial=serial, accuracy=accuracy, interlock=interlock)
+        self._meters = {
+            function: SpecimenConverter(rng, ranges, accuracy, noise=noise, overrange=OVERRANGE)
+            for function, ranges in MEASURE.items()
+        }
+        self._averaged: list[float] = []
+
+    @property
+    def sensed(self) -> str:
+        """The measurement's function: ``CURR``, ``VOLT`` or ``RES``."""
+        return self.sensing.partition(":")[0]
+
+    @property
+    def nplc(self) -> float:
+        """Integration time of the selected function in power line cycles."""
+        return self.nplcs[self.sensed]
+
+    @property
+    def measure_auto(self) -> bool:
+        """Whether the range of the selected function is automatic."""
+        return self.measuring_auto[self.sensed]
+
+    @property
+    def _aperture(self) -> float:
+        return self.nplc / self.line_frequency
+
+    # --- settings that depend on each other ---
+
+    @Source.sensing.on_change
+    def _sensing_changed(self, sensing: str) -> None:
+        self._averaged.clear()
+        if sensing == "RES" and self.function != "CURR":
+            self.function = "CURR"
+            self.output_on = False
+        self._apply()
+
+    @Source.measure_ranges.on_change
+    def _measure_range_changed(self, function: str, value: float) -> None:
+        self.measuring_auto[function] = False
+        self._averaged.clear()
+        self._take_range(function, value)
+        span = self.measure_ranges[function]
+        if function == "CURR":
+            self.current_limit = min(self.current_limit, OVERRANGE * span)
+        elif function == "VOLT":
+            self.voltage_limit = min(self.voltage_limit, OVERRANGE * span)
+        elif self.sensing == "RES":
+            self._apply()
+
+    def _take_range(self, function: str, value: float) -> None:
+        ranges = OHM_RANGES if function == "RES" else self._meters[function].ranges
+        self.measure_ranges[function] = range_for(ranges, value, OVERRANGE)
+
+    @filtering.on_change
+    @filter_count.on_change
+    @filter_type.on_change
+    def _filter_changed(self, function: str, value: object) -> None:
+        self._averaged.clear()
+
+    @command("[:SENSe[1]]:AZERo:ONCE")
+    def _zero_once(self) -> None:
+        """Measure new references; the simulated meter does not drift."""
+
+    # --- readings ---
+
+    def _measure(self, delay: float) -> Record:
+        """Wait, integrate over the aperture, and report; advances the clock."""
+        function = self.sensing.partition(":")[0]
+        nplc = self.nplcs[function]
+        repeated = self.filtering[function] and self.filter_type[function] == "REP"
+        if repeated:  # as one longer integration
+            nplc *= self.filter_count[function]
+        aperture = nplc / self.line_frequency
+        self.clock.advance(delay)
+        flow = self._flow(aperture)
+        status = SENSED_REMOTELY if self.remote_sense[function] else 0
+        if self.output_on:
+            status |= OUTPUT_ON
+        if flow.limited:
+            status |= LIMITED
+        self._tripped = flow.limited
+        reading = self._read(function, flow, nplc)
+        if self.filtering[function] and not repeated:
+            self._averaged = [*self._averaged, reading][-int(self.filter_count[function]) :]
+            reading = fmean(self._averaged)
+        self.clock.advance(aperture + OVERHEAD)
+        source = self.level
+        if self.readback[self.function]:
+            source = flow.volts if self.function == "VOLT" else flow.amperes
+        return Record(source, reading, UNITS[function], status, self.clock.now, UNITS[self.function])
+
+    def _read(self, function: str, flow: Regulated, nplc: float) -> float:
+        if function == "RES":
+            return self._ohms(flow, nplc)
+        value = flow.amperes if function == "CURR" else flow.volts
+        meter = self._meters[function]
+        if self.measuring_auto[function]:
+            self._take_range(function, max(abs(value), self.lowest[function]))
+        # What is sourced is measured on the source's range (p. 6-53).
+        ranges = self.source_ranges if function == self.function else self.measure_ranges
+        return meter.read(value, ranges[function], nplc)
+
+    def _ohms(self, flow: Regulated, nplc: float) -> float:
+        """Return what the ohmmeter reads; with an automatic range, after it has found its own."""
+        while True:
+            span = self.measure_ranges["RES"]
+            drop = span * TEST_CURRENTS[span]
+            volts = self._meters["VOLT"].read(
+                flow.volts, range_for(self._meters["VOLT"].ranges, drop, OVERRANGE), nplc
+            )
+            ohms = volts / flow.amperes if flow.amperes and abs(volts) < OVERFLOW else OVERFLOW
+            if not self.output_on or flow.limited or abs(ohms) > OVERRANGE * span:
+                ohms = OVERFLOW
+            if not self.measuring_auto["RES"] or not self.output_on:
+                return ohms
+            if ohms == OVERFLOW:
+                better = next((each for each in OHM_RANGES if each > span), span)
+            else:
+                better = range_for(OHM_RANGES, max(abs(ohms), self.lowest["RES"]), OVERRANGE)
+            if better == span:
+                return ohms
+            self.measure_ranges["RES"] = better
+            self._apply()
+            flow = self._flow(self._aperture)
+
+    @property
+    def _settling(self) -> float:
+        function = self.function
+        return AUTO_DELAY if self.delay_auto[function] else self.delays[function]
+
+    def _take(self, name: str) -> Record:
+        """Measure as often as ``:SENS:COUN`` says, into a buffer; returns the last reading."""
+        buffer = self._buffer(name)
+        if self.count > LARGEST_RUN:
+            raise ScpiError(-221, f"more than {LARGEST_RUN} readings at once are not simulated")
+        delay = self._settling
+        for _ in range(int(self.count)):
+            record = self._measure(delay)
+            buffer.append(record)
+            delay = 0.0
+        return record
+
+    @query(":READ", Text(DEFAULT, required=False), ELEMENTS)
+    @query(":MEASure", Text(DEFAULT, required=False), ELEMENTS)
+    def _read_query(self, name: str, elements: list[str]) -> str:
+        return self._reply([self._take(name)], elements)
+
+    @query(":MEASure:<function>", Text(DEFAULT, required=False), ELEMENTS, functions=SENSED)
+    def _measure_query(self, function: str, name: str, elements: list[str]) -> str:
+        self._buffer(name)
+        if function != self.sensed:
+            Source.sensing.store(self, "RES" if function == "RES" else f"{function}:DC")
+        return self._read_query(name, elements)
+
+    @command(":TRACe:TRIGger", Text(DEFAULT, required=False))
+    def _trigger_into(self, name: str) -> None:
+        self._take(name)
+
+    @query(":FETCh", Text(DEFAULT, required=False), ELEMENTS)
+    def _fetch(self, name: str, elements: list[str]) -> str:
+        buffer = self._buffer(name)
+        return self._reply(buffer.slice(len(buffer), len(buffer)), elements)
+
+
+LIST_SIZE = 2500
+LISTED_AT_ONCE = 100
+LISTED = {
+    "VOLT": Numeric(0.0, -210.0, 210.0, unit="V", repeated=True),
+    "CURR": Numeric(0.0, -1.05, 1.05, unit="A", repeated=True),
+}
+STEPS = {"VOLT": Numeric(0.0, -420.0, 420.0, unit="V"), "CURR": Numeric(0.0, -2.1, 2.1, unit="A")}
+POINTS = Numeric(2, 2, 1e6, integer=True)
+LIST_DELAY = Numeric(-1.0, -1.0, 1e4, unit="S", required=False)
+COUNT = Numeric(1, 1, 268435455, integer=True, required=False)
+RANGING = Choice("BEST", ("AUTO", "BEST", "FIXed"), required=False)
+ABORT, DUAL = Boolean(True, required=False), Boolean(False, required=False)
+BUFFER = Text(DEFAULT, required=False)
+_SWEEP = ":SOURce[1]:SWEep:<function>"
+
+
+class SweepSettings(NamedTuple):
+    """The sweep that ``:INITiate`` runs: levels, delay before each reading (s), buffer, and abort conditions."""
+
+    function: str
+    levels: list[float]
+    delay: float
+    buffer: str
+    until_limited: bool
+
+
+class SourceSweeps(Meter):
+    """The part of the instrument that sweeps its source."""
+
+    def _forget_sweeps(self) -> None:
+        self._lists: dict[str, list[float]] = {function: [] for function in SOURCED}
+        self._sweep: SweepSettings | None = None
+
+    @command(":SOURce[1]:LIST:<function>", LISTED, functions=SOURCED)
+    def _set_list(self, function: str, levels: list[float]) -> None:
+        self._check_list(function, levels)
+        self._lists[function] = levels
+
+    @command(":SOURce[1]:LIST:<function>:APPend", LISTED, functions=SOURCED)
+    def _append_list(self, function: str, levels: list[float]) -> None:
+        self._check_list(function, levels)
+        if len(self._lists[function]) + len(levels) > LIST_SIZE:
+            raise ScpiError(-223)
+        self._lists[function] = self._lists[function] + levels
+
+    def _check_list(self, function: str, levels: list[float]) -> None:
+        if len(levels) > LISTED_AT_ONCE:
+            raise ScpiError(-223)
+        for level in levels:
+            self._check_level(function, level)
+
+    @query(":SOURce[1]:LIST:<function>", functions=SOURCED)
+    def _query_list(self, function: str) -> str:
+        return ",".join(map(self.real, self._lists[function]))
+
+    @query(":SOURce[1]:LIST:<function>:POINts", functions=SOURCED)
+    def _query_list_points(self, function: str) -> str:
+        return str(len(self._lists[function]))
+
+    @command(
+        f"{_SWEEP}:LIST",
+        Numeric(1, 1, LIST_SIZE, integer=True), LIST_DELAY, COUNT, ABORT, BUFFER,
+        functions=SOURCED,
+    )  # fmt: skip
+    def _sweep_list(
+        self, function: str, first: float, delay: float, count: float, abort: bool, name: str
+    ) -> None:
+        levels = self._lists[function][int(first) - 1 :]
+        if not levels:
+            raise ScpiError(-221, "source list is empty")
+        self._plan(function, levels, count, delay, name, abort)
+
+    @command(
+        f"{_SWEEP}:LINear",
+        LEVELS, LEVELS, POINTS, LIST_DELAY, COUNT, RANGING, ABORT, DUAL, BUFFER,
+        functions=SOURCED,
+    )  # fmt: skip
+    def _sweep_linear(
+        self, function: str, start: float, stop: float, points: float, delay: float, count: float, ranging: str,
+        abort: bool, dual: bool, name: str,
+    ) -> None:  # fmt: skip
+        self._check_run(points)
+        self._sweep_levels(
+            function, np.linspace(start, stop, int(points)).tolist(), delay, count, ranging, abort, dual, name
+        )
+
+    @command(
+        f"{_SWEEP}:LINear:STEP",
+        LEVELS, LEVELS, STEPS, LIST_DELAY, COUNT, RANGING, ABORT, DUAL, BUFFER,
+        functions=SOURCED,
+    )  # fmt: skip
+    def _sweep_steps(
+        self, function: str, start: float, stop: float, step: float, delay: float, count: float, ranging: str,
+        abort: bool, dual: bool, name: str,
+    ) -> None:  # fmt: skip
+        if not step or (stop - start) * step < 0.0:
+            raise ScpiError(-222)
+        points = np.floor((stop - start) / step + 1e-9) + 1
+        self._check_run(points)
+        levels = (start + step * np.arange(points)).tolist()
+        self._sweep_levels(function, levels, delay, count, ranging, abort, dual, name)
+
+    @command(
+        f"{_SWEEP}:LOG",
+        LEVELS, LEVELS, POINTS, LIST_DELAY, COUNT, RANGING, ABORT, DUAL, BUFFER,
+        functions=SOURCED,
+    )  # fmt: skip
+    def _sweep_log(
+        self, function: str, start: float, stop: float, points: float, delay: float, count: float, ranging: str,
+        abort: bool, dual: bool, name: str,
+    ) -> None:  # fmt: skip
+        if start * stop <= 0.0:
+            raise ScpiError(-222)
+        self._check_run(points)
+        levels = np.copysign(np.geomspace(abs(start), abs(stop), int(points)), start).tolist()
+        self._sweep_levels(function, levels, delay, count, ranging, abort, dual, name)
+
+    def _sweep_levels(
+        self, function: str, levels: list[float], delay: float, count: float, ranging: str,
+        abort: bool, dual: bool, name: str,
+    ) -> None:  # fmt: skip
+        largest = max(map(abs, levels))
+        source = self._sources[function]
+        if ranging == "FIX" and not source.holds(largest, self.source_ranges[function]):
+            raise ScpiError(-221)
+        self._plan(function, levels + levels[::-1] if dual else levels, count, delay, name, abort)
+        self.source_auto[function] = ranging == "AUTO"
+        if ranging == "BEST":
+            span = source.range_for(max(largest, abs(self.levels[function])))
+            self.source_ranges[function] = span
+
+    def _check_run(self, points: float) -> None:
+        if points > LARGEST_RUN:
+            raise ScpiError(-221, f"more than {LARGEST_RUN} readings at once are not simulated")
+
+    def _plan(
+        self, function: str, levels: list[float], count: float, delay: float, name: str, abort: bool
+    ) -> None:
+        self._buffer(name)
+        if 0.0 < delay < 5e-5 or -1.0 < delay < 0.0:
+            raise ScpiError(-222)
+        self._check_run(len(levels) * count)
+        self._check_extremes(function, levels)
+        seconds = self._settling if delay < 0.0 else delay
+        self._sweep = SweepSettings(function, levels * int(count), seconds, name, abort)
+
+    def _check_extremes(self, function: str, levels: list[float]) -> None:
+        largest = max(map(abs, levels))
+        if function == "VOLT":
+            self._check_interlock(largest)
+            self._check_power(largest, self.current_limit)
+        else:
+            self._check_power(self.voltage_limit, largest)
+
+    @command(":INITiate[1][:IMMediate]")
+    def _initiate(self) -> None:
+        sweep = self._sweep
+        if sweep is None:
+            raise ScpiError(-213)
+        if sweep.function != self.function or self.sensing == "RES":
+            raise ScpiError(-221, "the sweep is for the other function")
+        self._check_extremes(sweep.function, sweep.levels)  # the limit may have changed since
+        buffer = self._buffer(sweep.buffer)
+        self.output_on = True
+        try:
+            for level in sweep.levels:
+                self.levels[sweep.function] = level
+                self._apply()
+                buffer.append(self._measure(sweep.delay))
+                if sweep.until_limited and self._tripped:
+                    break
+        finally:
+            self.output_on = False
+            self._apply()
+
+    @command(":ABORt")
+    def _abort(self) -> None:
+        """Nothing runs between two messages on the virtual clock."""
+
+
+SCREENS = (
+    "HOME", "HOME_LARGe_reading", "READing_table", "GRAPh", "HISTogram", "GRAPH_SWIPE", "SETTINGS_SWIPE",
+    "SOURCE_SWIPE", "STATS_SWIPE", "USER_SWIPE",
+)  # fmt: skip
+LINES = {"1": "USER1", "2": "USER2"}
+
+
+class FrontPanel(SourceSweeps):
+    """The part of the instrument one sees: ``:DISPlay``, ``:SYSTem:BEEPer`` and ``:ROUTe:TERMinals``."""
+
+    terminals = Setting(":ROUTe:TERMinals", Choice("FRON", ("FRONt", "REAR")))
+    digits = FunctionSetting(":DISPlay:<function>:DIGits", SENSED, Numeric(5, 3, 6, integer=True))
+    reading_format = Setting(":DISPlay:READing:FORMat", Choice("PREF", ("PREFix", "EXPonent")))
+    light = Setting(
+        ":DISPlay:LIGHt:STATe", Choice("ON50", ("ON100", "ON75", "ON50", "ON25", "OFF", "BLACkout"))
+    )
+
+    @terminals.on_change
+    def _terminals_changed(self, terminals: str) -> None:
+        self.output_on = False
+        self._apply()
+
+    @command(":DISPlay:SCReen", Choice("HOME", SCREENS))
+    def _show_screen(self, screen: str) -> None:
+        self.screen = screen
+
+    @command(":DISPlay:CLEar")
+    def _clear_display(self) -> None:
+        self.shown = {"1": "", "2": ""}
+
+    @command(":DISPlay:<function>:TEXT[:DATA]", {"1": Text(), "2": Text()}, functions=LINES)
+    def _show_text(self, line: str, text: str) -> None:
+        self.shown[line] = text[: 20 if line == "1" else 32]
+
+    @command(
+        ":SYSTem:BEEPer[:IMMediate]", Numeric(0.0, 20, 8000, unit="HZ"), Numeric(0.0, 1e-3, 100.0, unit="S")
+    )
+    def _beep(self, frequency: float, duration: float) -> None:
+        self.clock.advance(duration)
+
+    @query(":SYSTem:LFRequency")
+    def _query_line_frequency(self) -> str:
+        return f"{self.line_frequency:.0f}"
+
+    @command(":STATus:CLEar")
+    def _clear_events(self) -> None:
+        """Clear the event registers; the queue of errors stays."""
+        self.status.take_events()
+        self.status.operation.take()
+        self.status.questionable.take()
+
 
 _NO_ERROR = '0,"No error;0;0 0"'
 

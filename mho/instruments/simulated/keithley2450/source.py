@@ -12,8 +12,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from mho.instruments.simulated.analogue.accuracy import SpecimenConverter
-from mho.instruments.simulated.analogue.limited_sources import OFF, Regulated, carry, regulate
+from mho.instruments.simulated.analogue import OFF, Regulated, SpecimenConverter, carry, regulate
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.accuracy import OHM_LIMIT, OVERRANGE, SOURCE, TEST_CURRENTS
 from mho.instruments.simulated.keithley2450.buffers import ReadingBuffers

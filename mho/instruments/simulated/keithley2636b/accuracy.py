@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mho.instruments.simulated.analogue import accuracy
-from mho.instruments.simulated.analogue.accuracy import OVERFLOW, SpecimenConverter
+from mho.instruments.simulated import analogue
+from mho.instruments.simulated.analogue import OVERFLOW, SpecimenConverter
 from mho.instruments.simulated.tsp.tables import TspError
 
 __all__ = [
@@ -33,7 +33,7 @@ FULL_CURRENT_VOLTAGE, FULL_VOLTAGE_CURRENT = 20.2, 0.101  # V, A: beyond the one
 
 def range_for(ranges: tuple[float, ...], value: float) -> float:
     """Return the smallest range that holds `value` with 1 % overrange; the largest if none does."""
-    return accuracy.range_for(ranges, value, OVERRANGE)
+    return analogue.range_for(ranges, value, OVERRANGE)
 
 
 class Specimen(NamedTuple):

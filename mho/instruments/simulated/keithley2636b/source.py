@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mho.instruments.simulated.analogue.limited_sources import OFF, Regulated, carry, regulate
+from mho.instruments.simulated.analogue import OFF, Regulated, carry, regulate
 from mho.instruments.simulated.keithley2636b.accuracy import (
     OVERRANGE,
     SOURCE_AMPERE_RANGES,

@@ -4,23 +4,331 @@
 modulation (AM, FM, PM, FSK, PWM, SUM), sweeps and lists beyond ``FREQ:MODE``, ``APPLy``, ``UNIT:ANGL``, coupling
 of the channels, gated output and mass memory. Nothing is connected to the trigger inputs: a burst with the external
 source waits, and a gated one runs with the inverted gate only (?).
+
+Levels of the simulated 33522B: what does not fit is adjusted, and reported as a conflict.
+
+33500 Series Operating and Service Guide, 33500-90901, pp 61, 215 and 324. (?) the least amplitude at loads between
+50 ohm and an open line, V rms of noise and of arbitrary waveforms, and that DC keeps the amplitude for the next
+waveform.
+
+Times of the simulated 33522B's waveforms: period, pulse width, edges and duty cycles, which bound each other.
+
+33500 Series Operating and Service Guide, 33500-90901, pp 69 and 219: what no longer fits is made to fit, and
+reported as a conflict. (?) from memory: how long an edge may be for a given width (0.625 of it), and the highest
+frequencies of triangles, ramps and noise.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.simulated.generators.pulse_outputs import CHANNELS, INFINITE
-from mho.instruments.simulated.keysight33522b.levels import OutputLevels
+from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs
 from mho.instruments.simulated.keysight33522b.numbers import Clipped
-from mho.instruments.simulated.keysight33522b.timing import WaveformTiming
 from mho.instruments.simulated.keysight33522b.waveforms import FULL_SCALE, WaveformMemory
-from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command
-from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Text
+from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command, query
+from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric, Text
 from mho.instruments.simulated.scpi.status import QueuedError
+
+LONGEST_PERIOD, LONGEST_EDGE = 1e6, 1e-6
+EDGE_SHARE = 0.625  # share of the width, or of the rest of the period
+SLACK = 1 + 1e-9
+FUNCTIONS = ("SINusoid", "SQUare", "TRIangle", "RAMP", "PULSe", "PRBS", "NOISe", "ARB", "DC")
+
+
+def _least_width(device: WaveformTiming, channel: int) -> float:
+    return device.shortest_width
+
+
+def _least_edge(device: WaveformTiming, channel: int) -> float:
+    return device.shortest_edge
+
+
+def _least_period(device: WaveformTiming, channel: int) -> float:
+    return 1 / device.highest_frequency["PULS"]
+
+
+def _least_duty(device: WaveformTiming, channel: int) -> float:
+    return max(0.01, 100.0 * device.shortest_width / device.period[channel])
+
+
+def _most_duty(device: WaveformTiming, channel: int) -> float:
+    return 100.0 - _least_duty(device, channel)
+
+
+def _highest_frequency(device: WaveformTiming, channel: int) -> float:
+    return device.highest_frequency.get(device.function[channel], device.highest_frequency["PULS"])
+
+
+_EDGE = Clipped(1e-8, _least_edge, LONGEST_EDGE, unit="S")
+
+
+class WaveformTiming(PulseOutputs):
+    """The waveform, and how long its parts take.
+
+    Attributes
+    ----------
+    shortest_width, shortest_edge : float
+        Of a pulse, s.
+    highest_frequency : mapping of str to float
+        By waveform, Hz; one that is missing goes as fast as pulses.
+    """
+
+    shortest_width: ClassVar[float] = 16e-9
+    shortest_edge: ClassVar[float] = 8.4e-9
+    highest_frequency: ClassVar[Mapping[str, float]] = {"PULS": 30e6, "TRI": 200e3, "RAMP": 200e3}
+
+    function = IndexedSetting("[:SOURce[1|2]]:FUNCtion", Choice("SIN", FUNCTIONS))
+    period = IndexedSetting(
+        "[:SOURce[1|2]]:FUNCtion:PULSe:PERiod", Clipped(1e-3, _least_period, LONGEST_PERIOD, unit="S")
+    )
+    width = IndexedSetting(
+        "[:SOURce[1|2]]:FUNCtion:PULSe:WIDTh", Clipped(1e-4, _least_width, LONGEST_PERIOD, unit="S")
+    )
+    leading = IndexedSetting("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition:LEADing", _EDGE)
+    trailing = IndexedSetting("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition:TRAiling", _EDGE)
+    hold = IndexedSetting("[:SOURce[1|2]]:FUNCtion:PULSe:HOLD", Choice("WIDT", ("WIDTh", "DCYCle")))
+    square_duty = IndexedSetting(
+        "[:SOURce[1|2]]:FUNCtion:SQUare:DCYCle", Clipped(50.0, _least_duty, _most_duty)
+    )
+    symmetry = IndexedSetting("[:SOURce[1|2]]:FUNCtion:RAMP:SYMMetry", Clipped(100.0, 0.0, 100.0))
+    phase = IndexedSetting("[:SOURce[1|2]]:PHASe", Clipped(0.0, -360.0, 360.0))
+
+    # --- what fits together ---
+
+    @width.on_change
+    def _width_changed(self, channel: int, seconds: float) -> None:
+        self._fit_pulse(channel, "width")
+
+    @leading.on_change
+    @trailing.on_change
+    def _edge_changed(self, channel: int, seconds: float) -> None:
+        self._fit_pulse(channel, "edge")
+
+    def _fit_pulse(self, channel: int, asked: str = "") -> None:
+        """Adjust edges to the width, and the width to the period.
+
+        Without pulses on the output an error is queued only for the setting that was `asked` for (?).
+        """
+        told = ("width", "edge") if self.function[channel] == "PULS" else (asked,)
+        period = self.period[channel]
+        width = min(max(self.width[channel], self.shortest_width), period - self.shortest_width)
+        if abs(width - self.width[channel]) > 1e-9 * width and "width" in told:
+            self.adjusted("pulse width changed due to period")
+        longest = EDGE_SHARE * min(width, period - width)
+        if max(self.leading[channel], self.trailing[channel]) > longest * SLACK and "edge" in told:
+            self.adjusted("edge time decreased due to pulse width")
+        self.width[channel] = width
+        for edges in (self.leading, self.trailing):
+            edges[channel] = min(edges[channel], longest * SLACK)
+
+    @period.check
+    def _hold_duty(self, channel: int, seconds: float) -> None:
+        if self.hold[channel] == "DCYC":
+            self.width[channel] *= seconds / self.period[channel]
+
+    @period.on_change
+    def _period_changed(self, channel: int, seconds: float) -> None:
+        self._fit_pulse(channel)
+        self.timing_changed(channel)
+
+    @function.on_change
+    def _function_changed(self, channel: int, function: str) -> None:
+        if 1.0 / self.period[channel] > _highest_frequency(self, channel) * SLACK:
+            self.period[channel] = 1.0 / _highest_frequency(self, channel)
+            self.adjusted("frequency reduced for the new function")
+        if function == "PULS":
+            self._fit_pulse(channel)
+        if function != "DC":
+            self.leave_dc(channel)
+        if function not in self.rms:
+            self.unit[channel] = "VPP"
+        self.timing_changed(channel)
+
+    def leave_dc(self, channel: int) -> None:
+        """Adjust levels to a waveform that has an amplitude."""
+
+    def timing_changed(self, channel: int) -> None:
+        """Adjust bursts to the waveform."""
+
+    # --- other ways to say the same ---
+
+    @command("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition[:BOTH]", _EDGE)
+    def _set_edges(self, channel: int, seconds: float) -> None:
+        self.leading[channel] = self.trailing[channel] = seconds
+        self._fit_pulse(channel, "edge")
+
+    @query("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition[:BOTH]")
+    def _query_edges(self, channel: int) -> str:
+        return self.real(self.leading[channel])
+
+    @command("[:SOURce[1|2]]:FUNCtion:PULSe:DCYCle", Clipped(10.0, _least_duty, _most_duty))
+    def _set_duty(self, channel: int, percent: float) -> None:
+        self.width[channel] = percent / 100.0 * self.period[channel]
+        self._fit_pulse(channel, "width")
+
+    @query("[:SOURce[1|2]]:FUNCtion:PULSe:DCYCle")
+    def _query_duty(self, channel: int) -> str:
+        return self.real(100.0 * self.width[channel] / self.period[channel])
+
+    @command("[:SOURce[1|2]]:FREQuency", Clipped(1e3, 1 / LONGEST_PERIOD, _highest_frequency, unit="HZ"))
+    def _set_frequency(self, channel: int, hertz: float) -> None:
+        self._hold_duty(channel, 1.0 / hertz)
+        self.period[channel] = 1.0 / hertz
+        if self.function[channel] == "PULS":
+            self._fit_pulse(channel)
+        self.timing_changed(channel)
+
+    @query("[:SOURce[1|2]]:FREQuency")
+    def _query_frequency(self, channel: int) -> str:
+        return self.real(1.0 / self.period[channel])
+
+    @command("[:SOURce[1|2]]:PHASe:SYNChronize")
+    def _synchronize(self, channel: int) -> None:
+        """Bursts start at their trigger: there is no phase to bring into step."""
+
+
+def _highest(device: PulseOutputs, channel: int) -> float:
+    return device.highest_level(channel)
+
+
+def _lowest(device: PulseOutputs, channel: int) -> float:
+    return -device.highest_level(channel)
+
+
+class OutputLevels(PulseOutputs):
+    """High and low level, amplitude and offset, the limits on them, and the load they refer to."""
+
+    rms = {
+        "SIN": 1 / math.sqrt(8), "SQU": 0.5, "PULS": 0.5, "PRBS": 0.5, "TRI": 1 / math.sqrt(12),
+        "RAMP": 1 / math.sqrt(12), "NOIS": 0.11, "ARB": 0.5,
+    }  # fmt: skip
+
+    high = IndexedSetting("[:SOURce[1|2]]:VOLTage:HIGH", Clipped(0.05, _lowest, _highest, unit="V"))
+    low = IndexedSetting("[:SOURce[1|2]]:VOLTage:LOW", Clipped(-0.05, _lowest, _highest, unit="V"))
+    range_auto = IndexedSetting("[:SOURce[1|2]]:VOLTage:RANGe:AUTO", Boolean(True))
+    limited = IndexedSetting("[:SOURce[1|2]]:VOLTage:LIMit:STATe", Boolean(False))
+    load = IndexedSetting(
+        ":OUTPut[1|2]:LOAD", Clipped(50.0, 1.0, 1e4, unit="OHM", names={"INFinity": INFINITE})
+    )
+
+    def limits_hold(self, channel: int) -> bool:
+        """Return whether the channel's voltage limits are in force."""
+        return self.limited[channel]
+
+    def _bounds(self, channel: int) -> tuple[float, float, float]:
+        """Return the lowest and the highest level allowed, and their least distance, V at the load."""
+        least = self.least_amplitude(channel)
+        if self.limited[channel]:
+            return self.limit_low[channel], self.limit_high[channel], least
+        return -self.highest_level(channel), self.highest_level(channel), least
+
+    @high.on_change
+    def _high_changed(self, channel: int, volts: float) -> None:
+        if not self.limited[channel] and volts - self.low[channel] >= self.least_amplitude(channel):
+            return  # frequent commands of a pulse program
+        lowest, highest, least = self._bounds(channel)
+        high = _clamped(volts, lowest + least, highest)
+        self._keep(channel, high, _clamped(self.low[channel], lowest, high - least))
+
+    @low.on_change
+    def _low_changed(self, channel: int, volts: float) -> None:
+        lowest, highest, least = self._bounds(channel)
+        low = _clamped(volts, lowest, highest - least)
+        self._keep(channel, _clamped(self.high[channel], low + least, highest), low)
+
+    def _set_levels(self, channel: int, high: float, low: float) -> None:
+        self.low[channel], self.high[channel] = low, high
+        self._high_changed(channel, high)
+
+    def _keep(self, channel: int, high: float, low: float) -> None:
+        """Store both levels; report when they are not those that were asked for."""
+        slack = 1e-9 * self.highest_level(channel)
+        if abs(high - self.high[channel]) > slack or abs(low - self.low[channel]) > slack:
+            self.adjusted("levels changed to fit each other and the limits")
+        self.high[channel], self.low[channel] = high, low
+
+    @limited.check
+    def _check_limited(self, channel: int, on: bool) -> None:
+        high, low = self.reaches(channel)
+        if on and not (self.limit_low[channel] <= low and high <= self.limit_high[channel]):
+            raise ScpiError(-221, "signal exceeds the limits")
+
+    # --- amplitude and offset ---
+
+    @command("[:SOURce[1|2]]:VOLTage", Amplitude(0.1))
+    def _set_amplitude(self, channel: int, volts: float) -> None:
+        half = _clamped(volts, self.least_amplitude(channel), self.most_amplitude(channel)) / 2
+        if abs(2 * half - volts) > 1e-9 * half:
+            self.push_error(-222, "amplitude; value clipped to limit")
+        if self.function[channel] == "DC":
+            self._put_levels(channel, self.offset(channel), half)
+            return
+        room = self.highest_level(channel) - half
+        middle = _clamped(self.offset(channel), -room, room)
+        if abs(middle - self.offset(channel)) > 1e-9 * half:
+            self.adjusted("offset changed due to amplitude")
+        self._set_levels(channel, middle + half, middle - half)
+
+    @query("[:SOURce[1|2]]:VOLTage")
+    def _query_amplitude(self, channel: int) -> str:
+        return self.amplitude_in_unit(channel)
+
+    @command("[:SOURce[1|2]]:VOLTage:OFFSet", Numeric(0.0, unit="V"))
+    def _set_offset(self, channel: int, volts: float) -> None:
+        half = self.amplitude(channel) / 2
+        if self.function[channel] == "DC":
+            lowest, highest, _ = self._bounds(channel)
+        else:
+            highest = self.highest_level(channel) - half
+            lowest = -highest
+        middle = _clamped(volts, lowest, highest)
+        if abs(middle - volts) > 1e-9 * self.highest_level(channel):
+            self.push_error(-222, "offset; value clipped to limit")
+        if self.function[channel] == "DC":
+            self._put_levels(channel, middle, half)
+        else:
+            self._set_levels(channel, middle + half, middle - half)
+
+    def _put_levels(self, channel: int, middle: float, half: float) -> None:
+        """Store levels that DC does not reach."""
+        self.high[channel], self.low[channel] = middle + half, middle - half
+
+    def leave_dc(self, channel: int) -> None:
+        """Make room for the amplitude, which DC lacks."""
+        lowest, highest, _ = self._bounds(channel)
+        half = min(self.amplitude(channel), highest - lowest) / 2
+        middle = _clamped(self.offset(channel), lowest + half, highest - half)
+        if self.high[channel] > highest or self.low[channel] < lowest:
+            self._put_levels(channel, middle, half)
+            self.adjusted("offset changed on exit from dc function")
+
+    @query("[:SOURce[1|2]]:VOLTage:OFFSet")
+    def _query_offset(self, channel: int) -> str:
+        return self.real(self.offset(channel))
+
+    # --- the load ---
+
+    @load.check
+    def _check_load(self, channel: int, ohms: float) -> None:
+        if self.limited[channel] and ohms != self.load[channel]:
+            raise ScpiError(-221, "load cannot change while voltage limits are on")
+
+    @load.on_change
+    def _load_changed(self, channel: int, ohms: float) -> None:
+        self.restate(channel, ohms)
+        if ohms >= INFINITE and self.unit[channel] == "DBM":
+            self.unit[channel] = "VPP"
+            self.adjusted("amplitude units changed to Vpp due to high-Z load")
+
+
+def _clamped(value: float, lowest: float, highest: float) -> float:
+    return min(max(value, lowest), highest)
+
 
 NOT_BURST = ("DC", "NOIS")  # noise is gated only (BURSt subsystem, introduction)
 BETWEEN_BURSTS = 1e-6  # s, that the burst period leaves

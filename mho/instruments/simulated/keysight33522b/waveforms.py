@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.generators.pulse_outputs import PulseOutputs, load_factor
+from mho.instruments.simulated.generators import PulseOutputs, load_factor
 from mho.instruments.simulated.keysight33522b.numbers import Clipped
 from mho.instruments.simulated.scpi.instrument import (
     IndexedSetting,

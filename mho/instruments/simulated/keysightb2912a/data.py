@@ -12,13 +12,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.scpi.instrument import ScpiDevice, ScpiError, Setting, command, query
 from mho.instruments.simulated.scpi.parameters import ChannelList, Choice, Numeric, block_text
-
-Floats = NDArray[np.float64]
 
 NOT_A_NUMBER, INFINITY = 9.91e37, 9.9e37
 LIMITED, OVERFLOW = 2, 8192  # bits of the status element (table 1-2, p. 1-14)

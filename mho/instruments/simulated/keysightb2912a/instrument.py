@@ -2,16 +2,457 @@
 
 B2900 Series SCPI Command Reference, B2910-90030, edition 2. (?) from memory: that a list ends at the immediate
 level, and how long a point takes beside its delays and its aperture.
+
+The channels of the simulated B2912A: what they source, they measure.
+
+B2900 Series SCPI Command Reference, B2910-90030, edition 2. (?) from memory: that a small measurement range lowers the
+compliance. Volts are always measured on an automatic range.
+
+Sweeps of the simulated B2912A: lists of levels, and staircases.
+
+B2900 Series SCPI Command Reference, B2910-90030, edition 2, SOURce subsystem. (?) from memory: that a staircase of one
+point stays at its start. Not simulated: sweeps of a current.
+
+Ranges and one-year accuracies of the B2912A, from its data sheet (?).
+
+The sources of the simulated B2912A: volts or amperes, with the other one limited.
+
+B2900 Series SCPI Command Reference, B2910-90030, edition 2. (?) from memory: the limits of pulses, the voltage limit
+after a reset, and that a change of the function switches the output off.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 import numpy as np
 
-from mho.instruments.simulated.keysightb2912a.channels import SourceChannels
-from mho.instruments.simulated.keysightb2912a.data import CHANNELS, ELEMENTS
+from mho.instruments.simulated.analogue import OFF, Regulated, SpecimenConverter, carry, regulate
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.keysightb2912a.data import (
+    CHANNELS,
+    ELEMENTS,
+    INFINITY,
+    LIMITED,
+    OVERFLOW,
+    MeasurementData,
+    Point,
+)
+from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, command, query
-from mho.instruments.simulated.scpi.parameters import Choice, Numeric
+from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric
+from mho.instruments.simulated.scpi.status import ERROR_TEXTS, QueuedError
+
+INTERLOCK_VOLTAGE = 42.0
+LEVEL = Numeric(0.0, -210.0, 210.0, unit="V")
+AMPERES = Numeric(0.0, -3.03, 3.03, unit="A")
+CURRENT_SETTLING = 1e-4  # s in which a current source finds its voltage
+SOURCES, SENSE = "[:SOURce[1|2]]", ":SENSe[1|2]"
+
+
+class Sources(MeasurementData):
+    """The part of the instrument that sources: its two channels."""
+
+    real_format = "%+.6E"
+    line_frequency = 50.0
+
+    function = IndexedSetting(f"{SOURCES}:FUNCtion:MODE", Choice("VOLT", ("VOLTage", "CURRent")))
+    shape = IndexedSetting(f"{SOURCES}:FUNCtion[:SHAPe]", Choice("DC", ("DC", "PULSe")))
+    level = IndexedSetting(f"{SOURCES}:VOLTage[:LEVel][:IMMediate][:AMPLitude]", LEVEL)
+    mode = IndexedSetting(f"{SOURCES}:VOLTage:MODE", Choice("FIX", ("FIXed", "SWEep", "LIST")))
+    range_auto = IndexedSetting(f"{SOURCES}:VOLTage:RANGe:AUTO", Boolean(True))
+    pulse_delay = IndexedSetting(f"{SOURCES}:PULSe:DELay", Numeric(0.0, 0.0, 9.99e4, unit="S"))
+    pulse_width = IndexedSetting(f"{SOURCES}:PULSe:WIDTh", Numeric(5e-5, 5e-5, 1e5, unit="S"))
+    amperes = IndexedSetting(f"{SOURCES}:CURRent[:LEVel][:IMMediate][:AMPLitude]", AMPERES)
+    current_auto = IndexedSetting(f"{SOURCES}:CURRent:RANGe:AUTO", Boolean(True))
+    current_limit = IndexedSetting(
+        f"{SENSE}:CURRent[:DC]:PROTection[:LEVel][:BOTH]", Numeric(1e-4, 1e-9, 3.03, unit="A")
+    )
+    voltage_limit = IndexedSetting(
+        f"{SENSE}:VOLTage[:DC]:PROTection[:LEVel][:BOTH]", Numeric(2.0, 1e-3, 210.0, unit="V")
+    )
+    measure_auto = IndexedSetting(f"{SENSE}:CURRent[:DC]:RANGe:AUTO", Boolean(True))
+    nplc = IndexedSetting(f"{SENSE}:CURRent[:DC]:NPLCycles", Numeric(1.0, 4e-4, 100.0))
+    remote_sense = IndexedSetting(f"{SENSE}:REMote", Boolean(False))
+    output_on = IndexedSetting(":OUTPut[1|2][:STATe]", Boolean(False))
+    auto_on = IndexedSetting(":OUTPut[1|2]:ON:AUTO", Boolean(True))
+    off_mode = IndexedSetting(":OUTPut[1|2]:OFF:MODE", Choice("NORM", ("ZERO", "HIZ", "NORMal")))
+    protection = IndexedSetting(":OUTPut[1|2]:PROTection[:STATe]", Boolean(False))
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        rng: np.random.Generator,
+        outputs: Mapping[int, SourcePort],
+        *,
+        serial: str = "SIM00000",
+        accuracy: float = 0.2,
+        noise: float = 2e-6,
+        interlock: bool = True,
+    ) -> None:
+        self.outputs = outputs
+        self.interlock = interlock
+        self._sources = {channel: SpecimenConverter(rng, SOURCE, accuracy) for channel in (1, 2)}
+        self._current_sources = {
+            channel: SpecimenConverter(rng, SOURCE_CURRENT, accuracy) for channel in (1, 2)
+        }
+        self._meters = {channel: SpecimenConverter(rng, MEASURE, accuracy, noise=noise) for channel in (1, 2)}
+        self._voltmeters = {channel: SpecimenConverter(rng, MEASURE_VOLTAGE, accuracy) for channel in (1, 2)}
+        super().__init__(clock, rng, serial=serial)
+
+    def reset(self) -> None:
+        """Power-on state: 0 V, outputs off, automatic ranges, no data."""
+        super().reset()
+        self._source_range = dict.fromkeys((1, 2), min(SOURCE))
+        self._current_range = dict.fromkeys((1, 2), min(SOURCE_CURRENT))
+        self._actual = dict.fromkeys((1, 2), 0.0)  # at the terminals, V
+        self._driven = dict.fromkeys((1, 2), 0.0)  # output of a current source, A
+        self._measure_range = dict.fromkeys((1, 2), 1e-4)
+        self._functions: dict[int, tuple[str, ...]] = dict.fromkeys((1, 2), ("VOLT", "CURR"))
+        for channel in (1, 2):
+            self._apply(channel)
+
+    # --- the sources ---
+
+    @function.on_change
+    def _function_changed(self, channel: int, function: str) -> None:
+        self.output_on[channel] = False
+        self._apply(channel)
+
+    @level.check
+    def check_level(self, channel: int, volts: float) -> None:
+        """Refuse a level that range, interlock or compliance do not allow."""
+        if not self.range_auto[channel] and not self._sources[channel].holds(
+            volts, self._source_range[channel]
+        ):
+            raise ScpiError(-222)
+        if abs(volts) > INTERLOCK_VOLTAGE and not self.interlock:
+            raise ScpiError(-221, "interlock")
+        if self.current_limit[channel] > largest_current(volts) * (1 + 1e-9):
+            raise ScpiError(-221, "compliance beyond what this level allows")
+
+    @amperes.check
+    def _check_amperes(self, channel: int, amperes: float) -> None:
+        source = self._current_sources[channel]
+        if not self.current_auto[channel] and not source.holds(amperes, self._current_range[channel]):
+            raise ScpiError(-222)
+        if abs(amperes) > largest_current(self.voltage_limit[channel]) * (1 + 1e-9):
+            raise ScpiError(-221, "current beyond what the voltage limit allows")
+
+    @voltage_limit.check
+    def _check_voltage_limit(self, channel: int, volts: float) -> None:
+        if volts > INTERLOCK_VOLTAGE and not self.interlock:
+            raise ScpiError(-221, "interlock")
+        if abs(self.amperes[channel]) > largest_current(volts) * (1 + 1e-9):
+            raise ScpiError(-221, "voltage limit beyond what the current allows")
+
+    @level.on_change
+    @amperes.on_change
+    @current_auto.on_change
+    @output_on.on_change
+    @off_mode.on_change
+    @range_auto.on_change
+    def _changed(self, channel: int, value: object) -> None:
+        self._apply(channel)
+
+    @property
+    def limit(self) -> dict[int, float]:
+        """The largest current that can flow, A, by channel."""
+        return {
+            channel: limit if self.function[channel] == "VOLT" else abs(self._driven[channel])
+            for channel, limit in self.current_limit.items()
+        }
+
+    def _apply(self, channel: int, volts: float | None = None) -> None:
+        """Set the terminals to the state of the settings, or to a level of a list (V)."""
+        port, on = self.outputs.get(channel), self.output_on[channel]
+        if self.function[channel] == "CURR":
+            driver, amperes = self._current_sources[channel], self.amperes[channel]
+            if self.current_auto[channel]:
+                self._current_range[channel] = driver.range_for(amperes)
+            self._driven[channel] = driver.convert(amperes, self._current_range[channel])
+            if on:
+                self._regulate(channel, CURRENT_SETTLING)
+        else:
+            source, volts = self._sources[channel], self.level[channel] if volts is None else volts
+            if self.range_auto[channel]:
+                self._source_range[channel] = source.range_for(volts)
+            self._actual[channel] = actual = source.convert(volts, self._source_range[channel])
+            if on and port is not None:
+                port.drive(actual, connected=True)
+        if not on and port is not None:
+            port.drive(0.0, connected=self.off_mode[channel] != "HIZ")
+
+    def _regulate(self, channel: int, aperture: float) -> Regulated:
+        """Find the voltage of a current source."""
+        found = regulate(
+            lambda volts: self._current(channel, volts, aperture),
+            self._driven[channel],
+            self.voltage_limit[channel],
+            self._actual[channel],
+        )
+        self._actual[channel] = found.volts
+        port = self.outputs.get(channel)
+        if port is not None:
+            port.drive(found.volts, connected=True)
+        return found
+
+    def _flow(self, channel: int) -> Regulated:
+        """Return the volts and amperes at the terminals, and whether a limit stops the source."""
+        aperture = self._aperture(channel)
+        if not self.output_on[channel]:
+            return OFF
+        if self.function[channel] == "CURR":
+            return self._regulate(channel, aperture)
+        volts = self._actual[channel]
+        return carry(volts, self._current(channel, volts, aperture), self.current_limit[channel])
+
+    def _aperture(self, channel: int) -> float:
+        return self.nplc[channel] / self.line_frequency
+
+    def _current(self, channel: int, volts: float, aperture: float) -> float:
+        port = self.outputs.get(channel)
+        return 0.0 if port is None else port.current(volts, aperture)
+
+    def _is_tripped(self, channel: int, function: str) -> str:
+        return "1" if self.function[channel] == function and self._flow(channel).limited else "0"
+
+    @command(f"{SENSE}:CURRent[:DC]:APERture", Numeric(0.02, 8e-6, 2.0, unit="S"))
+    def _set_aperture(self, channel: int, seconds: float) -> None:
+        self.nplc[channel] = seconds * self.line_frequency
+
+    @query(f"{SENSE}:CURRent[:DC]:APERture")
+    def _query_aperture(self, channel: int) -> str:
+        return self.real(self._aperture(channel))
+
+    @query(f"{SENSE}:CURRent[:DC]:PROTection:TRIPped")
+    def _query_current_limited(self, channel: int) -> str:
+        return self._is_tripped(channel, "VOLT")
+
+    @query(f"{SENSE}:VOLTage[:DC]:PROTection:TRIPped")
+    def _query_voltage_limited(self, channel: int) -> str:
+        return self._is_tripped(channel, "CURR")
+
+    @command(f"{SOURCES}:CURRent:RANGe", Numeric(1e-8, -3.03, 3.03, unit="A"))
+    def _set_current_range(self, channel: int, amperes: float) -> None:
+        span = self._current_sources[channel].range_for(amperes)
+        if not self._current_sources[channel].holds(self.amperes[channel], span):
+            raise ScpiError(-221)
+        self.current_auto[channel] = False
+        self._current_range[channel] = span
+        self._apply(channel)
+
+    @query(f"{SOURCES}:CURRent:RANGe")
+    def _query_current_range(self, channel: int) -> str:
+        return self.real(self._current_range[channel])
+
+    @command(f"{SOURCES}:VOLTage:RANGe", Numeric(2.0, -210.0, 210.0, unit="V"))
+    def _set_source_range(self, channel: int, volts: float) -> None:
+        span = self._sources[channel].range_for(volts)
+        if not self._sources[channel].holds(self.level[channel], span):
+            raise ScpiError(-221)
+        self.range_auto[channel] = False
+        self._source_range[channel] = span
+        self._apply(channel)
+
+    @query(f"{SOURCES}:VOLTage:RANGe")
+    def _query_source_range(self, channel: int) -> str:
+        return self.real(self._source_range[channel])
+
+
+# range: (gain error, offset error in V or A)
+SOURCE = {0.2: (1.5e-4, 2.25e-4), 2.0: (2e-4, 3.5e-4), 20.0: (1.5e-4, 5e-3), 200.0: (1.5e-4, 5e-2)}
+MEASURE = {
+    1e-8: (6e-4, 5e-11), 1e-7: (6e-4, 1e-10), 1e-6: (2.5e-4, 5e-10), 1e-5: (2.5e-4, 1.5e-9),
+    1e-4: (2e-4, 2.5e-8), 1e-3: (2e-4, 2e-7), 1e-2: (2e-4, 2.5e-6), 1e-1: (2e-4, 2e-5),
+    1.0: (3e-4, 1.5e-3), 1.5: (5e-4, 3.5e-3), 3.0: (4e-3, 7e-3),
+}  # fmt: skip
+
+SOURCE_CURRENT = MEASURE
+MEASURE_VOLTAGE = SOURCE
+
+# largest DC current (A) up to a magnitude of the level (V)
+DC_LIMITS = ((6.0, 3.03), (21.0, 1.515), (210.0, 0.105))
+
+
+def largest_current(volts: float) -> float:
+    """Return the largest current (A) that the instrument may carry at `volts`."""
+    return next((amperes for level, amperes in DC_LIMITS if abs(volts) <= level), DC_LIMITS[-1][1])
+
+
+LIST_SIZE = 2500
+LEVELS = Numeric(0.0, -210.0, 210.0, unit="V", repeated=True)
+
+
+class LevelSweeps(Sources):
+    """The part of the instrument that determines the next level."""
+
+    start = IndexedSetting(f"{SOURCES}:VOLTage:STARt", LEVEL)
+    stop = IndexedSetting(f"{SOURCES}:VOLTage:STOP", LEVEL)
+    points = IndexedSetting(f"{SOURCES}:SWEep:POINts", Numeric(1, 1, LIST_SIZE, integer=True))
+    spacing = IndexedSetting(f"{SOURCES}:SWEep:SPACing", Choice("LIN", ("LINear", "LOGarithmic")))
+    direction = IndexedSetting(f"{SOURCES}:SWEep:DIRection", Choice("UP", ("UP", "DOWN")))
+    stairs = IndexedSetting(f"{SOURCES}:SWEep:STAir", Choice("SING", ("SINGle", "DOUBle")))
+
+    def reset(self) -> None:
+        """Power-on state; the lists hold 0 V."""
+        super().reset()
+        self._lists = {1: [0.0], 2: [0.0]}
+
+    def levels(self, channel: int) -> list[float]:
+        """Return the levels (V) that triggers step through; none where the level is fixed."""
+        if self.function[channel] != "VOLT" or self.mode[channel] == "FIX":
+            return []
+        return self._lists[channel] if self.mode[channel] == "LIST" else self._staircase(channel)
+
+    def _staircase(self, channel: int) -> list[float]:
+        start, stop, points = self.start[channel], self.stop[channel], int(self.points[channel])
+        if self.spacing[channel] == "LIN":
+            levels: list[float] = np.linspace(start, stop, points).tolist()
+        elif start * stop > 0.0:
+            levels = (np.sign(start) * np.geomspace(abs(start), abs(stop), points)).tolist()
+        else:
+            raise ScpiError(-221, "a logarithmic sweep does not cross 0 V")
+        if self.direction[channel] == "DOWN":
+            levels.reverse()
+        return levels + levels[::-1] if self.stairs[channel] == "DOUB" else levels
+
+    def check_sweep(self, channel: int) -> None:
+        """Refuse a sweep that the settings do not allow, before it starts."""
+        levels = self.levels(channel)
+        for volts in {max(levels, default=0.0), min(levels, default=0.0)}:
+            self.check_level(channel, volts)
+
+    # --- the step says the same as the points ---
+
+    @command(f"{SOURCES}:VOLTage:POINts", Numeric(1, 1, LIST_SIZE, integer=True))
+    def _set_points(self, channel: int, points: float) -> None:
+        self.points[channel] = points
+
+    @query(f"{SOURCES}:VOLTage:POINts")
+    def _query_points_of_volts(self, channel: int) -> str:
+        return f"{self.points[channel]:.0f}"
+
+    @command(f"{SOURCES}:VOLTage:STEP", Numeric(0.0, -210.0, 210.0, unit="V"))
+    def _set_step(self, channel: int, volts: float) -> None:
+        span = self.stop[channel] - self.start[channel]
+        points = round(abs(span / volts)) + 1 if volts else 1
+        if span * volts < 0.0:
+            raise ScpiError(-221, "the step leads away from the stop level")
+        if points > LIST_SIZE:
+            raise ScpiError(-222)
+        self.points[channel] = points
+
+    @query(f"{SOURCES}:VOLTage:STEP")
+    def _query_step(self, channel: int) -> str:
+        intervals = max(1.0, self.points[channel] - 1.0)
+        return self.real((self.stop[channel] - self.start[channel]) / intervals)
+
+    # --- lists ---
+
+    @command(f"{SOURCES}:LIST:VOLTage", LEVELS)
+    def _set_list(self, channel: int, levels: list[float]) -> None:
+        self._store_list(channel, levels)
+
+    @command(f"{SOURCES}:LIST:VOLTage:APPend", LEVELS)
+    def _append_list(self, channel: int, levels: list[float]) -> None:
+        self._store_list(channel, self._lists[channel] + levels)
+
+    def _store_list(self, channel: int, levels: list[float]) -> None:
+        if len(levels) > LIST_SIZE:
+            raise ScpiError(-223)
+        for volts in levels:
+            self.check_level(channel, volts)
+        self._lists[channel] = levels
+
+    @query(f"{SOURCES}:LIST:VOLTage")
+    def _query_list(self, channel: int) -> str:
+        return ",".join(map(self.real, self._lists[channel]))
+
+    @query(f"{SOURCES}:LIST:VOLTage:POINts")
+    def _query_list_points(self, channel: int) -> str:
+        return str(len(self._lists[channel]))
+
+
+class SourceChannels(LevelSweeps):
+    """The part of the instrument that sources and measures: its two channels."""
+
+    def error_texts(self) -> dict[int, str]:
+        """Return the texts, with SCPI's -230."""
+        return _TEXTS
+
+    def format_error(self, error: QueuedError) -> str:
+        """Write ``+0,"No error"``."""
+        return f'{error.code:+d},"{error.text}"'
+
+    # --- the meters ---
+
+    @LevelSweeps.current_limit.check
+    def _check_limit(self, channel: int, amperes: float) -> None:
+        if amperes > largest_current(self.level[channel]) * (1 + 1e-9):
+            raise ScpiError(-222)
+        if not self.measure_auto[channel] and not self._meters[channel].holds(
+            amperes, self._measure_range[channel]
+        ):
+            raise ScpiError(-221)
+
+    @command(f"{SENSE}:CURRent[:DC]:RANGe[:UPPer]", Numeric(1e-4, 1e-8, 3.03, unit="A"))
+    def _set_measure_range(self, channel: int, amperes: float) -> None:
+        meter = self._meters[channel]
+        self.measure_auto[channel] = False
+        self._measure_range[channel] = meter.range_for(amperes)
+        self.current_limit[channel] = min(
+            self.current_limit[channel], meter.overrange * self._measure_range[channel]
+        )
+
+    @query(f"{SENSE}:CURRent[:DC]:RANGe[:UPPer]")
+    def _query_measure_range(self, channel: int) -> str:
+        return self.real(self._measure_range[channel])
+
+    @command(
+        f"{SENSE}:FUNCtion[:ON]",
+        Choice("CURR:DC", ("VOLTage[:DC]", "CURRent[:DC]", "RESistance"), quoted=True, repeated=True),
+    )
+    def _set_functions(self, channel: int, functions: list[str]) -> None:
+        names = {name.removesuffix(":DC") for name in functions}
+        self._functions[channel] = tuple(name for name in ("VOLT", "CURR", "RES") if name in names)
+
+    @query(f"{SENSE}:FUNCtion[:ON]")
+    def _query_functions(self, channel: int) -> str:
+        return ",".join(f'"{name}"' for name in self._functions[channel])
+
+    @query(":SYSTem:LFRequency")
+    def _query_line_frequency(self) -> str:
+        return f"{self.line_frequency:.0f}"
+
+    def _measure(self, channel: int, programmed: float) -> Point:
+        """Integrate over the aperture and report; the caller advances the clock."""
+        flow = self._flow(channel)
+        status = LIMITED if flow.limited else 0
+        nplc = self.nplc[channel]
+        meter, voltmeter = self._meters[channel], self._voltmeters[channel]
+        if self.measure_auto[channel]:
+            self._measure_range[channel] = meter.range_for(flow.amperes)
+        amperes = meter.read(flow.amperes, self._measure_range[channel], nplc)
+        volts = voltmeter.read(flow.volts, voltmeter.range_for(flow.volts), nplc)
+        if abs(amperes) >= INFINITY:
+            status |= OVERFLOW
+        if status & LIMITED and self.protection[channel]:
+            self.output_on[channel] = False
+            self._apply(channel)
+        functions = self._functions[channel]
+        return Point(
+            volts if "VOLT" in functions else math.nan,
+            amperes if "CURR" in functions else math.nan,
+            self.clock.now,
+            status,
+            programmed,
+        )
+
+
+_TEXTS = {**ERROR_TEXTS, -230: "Data corrupt or stale"}
+
 
 MEASURED = {"VOLT": "VOLTage[:DC]", "CURR": "CURRent[:DC]", "RES": "RESistance"}
 SETTLING = 2e-4  # s from a new level to the earliest measurement

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from nidaqmx.constants import BusType
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 CODES = 1 << 16  # every converter here has 16 bits
 GAIN_ERROR = 60e-6  # sd over channels, of the reading

@@ -2,30 +2,309 @@
 
 nidaqmx is the real package; below it, this class implements the private interface
 `nidaqmx._base_interpreter.BaseInterpreter` of nidaqmx 1.7. What is not simulated is refused by name.
+
+Faults in calls of the simulated NI-DAQmx: NI's error codes, and the state in which each leaves the devices.
+
+An output whose generation underflows holds the sample it has reached, a device that is reset goes to 0 V and
+forgets its tasks' reservations, one that is removed loses its power.
+
+Virtual channels from the names and limits that a program gives, or the error NI-DAQmx would give.
+
+Terminals: X Series User Manual, table 4-2, and NI-DAQmx Help, "Default Input/Output Terminal Configurations".
 """
 
 from __future__ import annotations
 
 import abc
+import inspect
 import re
 from collections.abc import Callable, Sequence
+from functools import partial, wraps
 from typing import Any
 
 from nidaqmx._base_interpreter import BaseInterpreter
 from nidaqmx.constants import AcquisitionType, LineGrouping, TaskMode, TerminalConfiguration, VoltageUnits
 from nidaqmx.error_codes import DAQmxErrors as Code
-from nidaqmx.errors import DaqFunctionNotSupportedError
+from nidaqmx.errors import DaqError, DaqFunctionNotSupportedError
 from nidaqmx.types import DriverVersion
 from nidaqmx.utils import flatten_channel_string, unflatten_channel_string
 
+from mho.array_types import Floats
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.nidaqmx import attributes
-from mho.instruments.simulated.nidaqmx.channels import analogue_inputs, analogue_outputs, digital_lines
-from mho.instruments.simulated.nidaqmx.devices import Floats
-from mho.instruments.simulated.nidaqmx.errors import refusal, text
-from mho.instruments.simulated.nidaqmx.faults import StruckStreams, exposed
-from mho.instruments.simulated.nidaqmx.rack import DaqRack
+from mho.instruments.simulated.nidaqmx.errors import read_refusal, refusal, text, write_refusal
+from mho.instruments.simulated.nidaqmx.rack import DaqDevice, DaqRack, expand
+from mho.instruments.simulated.nidaqmx.streams import SampleStreams
 from mho.instruments.simulated.nidaqmx.tasks import Channel, Kind, SimulatedTask, TaskTiming
+
+MONITOR = re.compile(r"_(ao\d+)_vs_aognd", re.IGNORECASE)
+AI = re.compile(r"ai(\d+)", re.IGNORECASE)
+SPELLED = {
+    TerminalConfiguration.DIFF: "DAQmx_Val_Diff",
+    TerminalConfiguration.RSE: "DAQmx_Val_RSE",
+    TerminalConfiguration.NRSE: "DAQmx_Val_NRSE",
+    TerminalConfiguration.PSEUDO_DIFF: "DAQmx_Val_PseudoDiff",
+}
+
+
+def analogue_inputs(
+    rack: DaqRack, names: str, config: TerminalConfiguration, low: float, high: float, task: str
+) -> list[Channel]:
+    """Return voltage inputs for `names`, each in the smallest range that holds `low` to `high` (V)."""
+    channels = []
+    for name in expand([names]):
+        device, terminal = _split(rack, name, task)
+        product = device.product
+        monitor = MONITOR.fullmatch(terminal)
+        number = -1 if monitor else _number(rack.inputs.number, device, name, task)
+        monitors = (
+            _number(rack.outputs.number, device, f"{device.name}/{monitor[1]}", task) if monitor else -1
+        )
+        if not low < high:
+            raise refusal(Code.MIN_NOT_LESS_THAN_MAX, task, Minimum_Value=low, Maximum_Value=high)
+        scale = product.input_range(max(abs(low), abs(high)))
+        if scale is None:
+            if not product.input_noise:
+                raise refusal(Code.PHYSICAL_CHAN_DOES_NOT_EXIST, task, Physical_Channel_Name=name)
+            largest = max(product.input_noise)
+            raise _out_of_range("DAQmx_AI_Max", high, largest, name, task)
+        used, negative = _terminals(device, terminal, config, task, name)
+        channels.append(
+            Channel(
+                name,
+                name,
+                device,
+                low,
+                high,
+                scale,
+                number,
+                monitors,
+                config=used,
+                negative=rack.inputs.number[f"{device.name}/{negative}".lower()] if negative else -1,
+            )
+        )
+    return channels
+
+
+def _terminals(
+    device: DaqDevice, terminal: str, config: TerminalConfiguration, task: str, name: str
+) -> tuple[TerminalConfiguration, str]:
+    """Return how an input is connected, and the input that is its negative terminal; "" when it is no other one.
+
+    With one converter, inputs 0 to 7 of each 16 have the next eight as their negative terminals, which is also how
+    they are connected by default; the others have none. With a converter each, every input is differential.
+    """
+    forms = TerminalConfiguration
+    matched = AI.fullmatch(terminal)
+    if device.product.simultaneous or not matched:
+        allowed, partner = [forms.DIFF], ""
+    elif int(matched[1]) % 16 < 8:
+        allowed, partner = [forms.DIFF, forms.RSE, forms.NRSE], f"ai{int(matched[1]) + 8}"
+    else:
+        allowed, partner = [forms.RSE, forms.NRSE], ""
+    used = allowed[0] if config is forms.DEFAULT else config
+    if used not in allowed:
+        raise refusal(
+            Code.INVALID_ATTRIBUTE_VALUE,
+            task,
+            Property="DAQmx_AI_TermCfg",
+            Requested_Value=SPELLED[used],
+            Possible_Values=", ".join(SPELLED[form] for form in allowed),
+            Channel_Name=name,
+        )
+    return used, partner if used is forms.DIFF else ""
+
+
+def analogue_outputs(rack: DaqRack, names: str, low: float, high: float, task: str) -> list[Channel]:
+    """Return voltage outputs for `names`, which take values from `low` to `high` (V)."""
+    channels = []
+    for name in expand([names]):
+        device, _ = _split(rack, name, task)
+        number = _number(rack.outputs.number, device, name, task)
+        scale = device.product.output_range
+        if not low < high:
+            raise refusal(Code.MIN_NOT_LESS_THAN_MAX, task, Minimum_Value=low, Maximum_Value=high)
+        if high > scale:
+            raise _out_of_range("DAQmx_AO_Max", high, scale, name, task)
+        if low < -scale:
+            raise _out_of_range("DAQmx_AO_Min", low, scale, name, task)
+        channels.append(Channel(rack.outputs.names[number], name, device, low, high, scale, number))
+    return channels
+
+
+def digital_lines(rack: DaqRack, names: str, one_channel: bool, task: str) -> list[Channel]:
+    """Return digital channels for lines and ports: one for them all, or one for each."""
+    spelled = {line.lower(): line for line in rack.lines}
+    groups: list[tuple[str, tuple[str, ...], DaqDevice]] = []
+    for name in expand([names]):
+        device, terminal = _split(rack, name, task)
+        lines = [
+            line for low, line in spelled.items() if low == name.lower() or low.startswith(f"{name.lower()}/")
+        ]
+        if not lines or not terminal:
+            raise refusal(
+                Code.PHYSICAL_CHAN_DOES_NOT_EXIST, task, Device=device.name, Physical_Channel_Name=terminal
+            )
+        groups.append((name, tuple(lines), device))
+    if one_channel:
+        every = tuple(line for _, lines, _ in groups for line in lines)
+        label = f"{groups[0][0]}..." if len(groups) > 1 else groups[0][0]
+        return [Channel(label, names, groups[0][2], lines=every)]
+    return [Channel(name, name, device, lines=lines) for name, lines, device in groups]
+
+
+def _split(rack: DaqRack, name: str, task: str) -> tuple[DaqDevice, str]:
+    device, _, terminal = name.partition("/")
+    return rack.device(device, task), terminal
+
+
+def _number(numbers: dict[str, int], device: DaqDevice, name: str, task: str) -> int:
+    number = numbers.get(name.lower())
+    if number is None:
+        raise refusal(
+            Code.PHYSICAL_CHAN_DOES_NOT_EXIST,
+            task,
+            Device=device.name,
+            Physical_Channel_Name=name.partition("/")[2],
+        )
+    return number
+
+
+def _out_of_range(prop: str, value: float, scale: float, name: str, task: str) -> DaqError:
+    return refusal(
+        Code.INVALID_ATTRIBUTE_VALUE,
+        task,
+        Property=prop,
+        Requested_Value=value,
+        Maximum_Value=scale,
+        Minimum_Value=-scale,
+        Channel_Name=name,
+    )
+
+
+Arguments = dict[str, Any]
+
+CODES = {
+    "reset": Code.RUNTIME_ABORTED_ROUTING,
+    "removal": Code.DEV_CANNOT_BE_ACCESSED,
+    "overrun": Code.SAMPLES_NO_LONGER_AVAILABLE,
+    "underflow": Code.GEN_STOPPED_TO_PREVENT_REGEN_OF_OLD_SAMPLES,
+    "reserved": Code.PAL_RESOURCE_RESERVED,
+}
+TIMED_OUT = {
+    "read": Code.SAMPLES_NOT_YET_AVAILABLE,
+    "write": Code.SAMPLES_CAN_NOT_YET_BE_WRITTEN,
+    "wait": Code.WAIT_UNTIL_DONE_DOES_NOT_INDICATE_DONE,
+}
+ENDING = (TaskMode.TASK_ABORT.value, TaskMode.TASK_STOP.value, TaskMode.TASK_UNRESERVE.value)
+
+
+class StruckStreams(SampleStreams):
+    """Sample streams, and every other call of a derived interpreter, subject to faults.
+
+    Parameters
+    ----------
+    rack : Rack
+    faults : sequence
+        The laboratory's faults, checked in every call; faults of messages on a bus are skipped.
+    """
+
+    def __init__(self, rack: DaqRack, faults: Sequence[Fault | DaqFault]) -> None:
+        super().__init__(rack)
+        self._faults = faults
+        self._removed: dict[str, DaqFault] = {}
+        self._within = False  # a call that another call makes is no call of nidaqmx's
+
+    def perform(self, name: str, act: Callable[[], Any], arguments: Arguments) -> Any:
+        """Carry out a call of nidaqmx by `act`, unless a fault strikes it.
+
+        Calls that end a task (``stop_task``, ``clear_task``) are carried out in any case, as by NI-DAQmx. Calls without a
+        device, such as creating a task, never fail.
+        """
+        for device in [device for device, fault in self._removed.items() if fault not in self._faults]:
+            del self._removed[device]
+            self._rack.plug(device)
+        task = self._tasks.get(arguments.get("task", 0))
+        devices = _devices(task, arguments)
+        faults = [fault for fault in self._faults if devices and isinstance(fault, DaqFault)]
+        striking = [fault for fault in faults if fault.strikes(devices, name)]
+        self._within = True
+        try:
+            if not striking:
+                return act()
+            if name in ("stop_task", "clear_task") or arguments.get("action") in ENDING:
+                act()
+            fault = striking[0]
+            struck = [device for device in devices if fault.device in ("", device)]
+            self._happen(fault, struck, task, arguments)
+            raise _error(fault, name, struck, task)
+        finally:
+            self._within = False
+
+    def _happen(
+        self, fault: DaqFault, devices: list[str], task: SimulatedTask | None, arguments: Arguments
+    ) -> None:
+        """Set devices and task to the state after the fault."""
+        if fault.kind == "timeout":
+            seconds = arguments.get("timeout") or arguments.get("time_to_wait") or 0.0
+            self._rack.clock.advance(max(seconds, 0.0))
+        for device in devices:
+            if fault.kind in ("reset", "removal"):
+                self.reset_device(device)
+            if fault.kind == "removal":
+                self._rack.unplug(device)
+                self._removed[device] = fault
+        if task is None or not task.running:
+            return
+        if fault.kind == "underflow" and task.kind == "ao" and len(task.waveform):
+            self._clock.stop(task)
+            numbers = [channel.number for channel in task.channels]
+            self._rack.put(numbers, task.waveform[len(task.waveform) // 2])
+        elif fault.kind == "overrun" and task.kind == "ai":
+            task.acquired, task.done = task.acquired[:0], True
+
+    def reset_device(self, device_name: str) -> None:
+        """Abort the tasks of a device and bring its outputs to 0 V and low."""
+        device = self._rack.device(device_name)
+        for task in self._tasks.values():
+            if any(channel.device is device for channel in task.channels):
+                self._clock.stop(task)
+                task.unreserve()
+        self._rack.power_down(device)
+
+
+def exposed(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a call of the interface as faults let it pass."""
+    bind = inspect.signature(getattr(BaseInterpreter, name)).bind
+
+    @wraps(call)
+    def pass_faults(self: StruckStreams, *arguments: Any, **options: Any) -> Any:
+        if self._within or not (self._faults or self._removed):
+            return call(self, *arguments, **options)
+        bound = bind(self, *arguments, **options).arguments
+        return self.perform(name, partial(call, self, *arguments, **options), bound)
+
+    return pass_faults
+
+
+def _devices(task: SimulatedTask | None, arguments: Arguments) -> list[str]:
+    """Return the devices that a call addresses, as far as it names them."""
+    if task is not None and task.channels:
+        return list(dict.fromkeys(channel.device.name for channel in task.channels))
+    named = arguments.get("device_name") or arguments.get("physical_channel") or arguments.get("lines") or ""
+    return list(dict.fromkeys(each.strip("/").partition("/")[0] for each in unflatten_channel_string(named)))
+
+
+def _error(fault: DaqFault, name: str, devices: Sequence[str], task: SimulatedTask | None) -> DaqError:
+    """Return what nidaqmx raises."""
+    verb, title = name.partition("_")[0], task.name if task else ""
+    code = fault.code or CODES.get(fault.kind) or TIMED_OUT.get(verb, Code.OPERATION_TIMED_OUT)
+    if verb == "read":
+        return read_refusal(code, title, Device=", ".join(devices))
+    if verb == "write":
+        return write_refusal(code, title, Device=", ".join(devices))
+    return refusal(code, title, Device=", ".join(devices))
+
 
 VERSION = DriverVersion(25, 3, 0)
 TASK_PROPERTY = re.compile(

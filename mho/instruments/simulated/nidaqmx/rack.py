@@ -11,8 +11,9 @@ from nidaqmx.error_codes import DAQmxErrors as Code
 from nidaqmx.utils import unflatten_channel_string
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.nidaqmx.devices import GAIN_ERROR, OFFSET_ERROR, PRODUCTS, Floats, Product
+from mho.instruments.simulated.nidaqmx.devices import GAIN_ERROR, OFFSET_ERROR, PRODUCTS, Product
 from mho.instruments.simulated.nidaqmx.errors import refusal
 from mho.instruments.simulated.ports import ConverterPort
 

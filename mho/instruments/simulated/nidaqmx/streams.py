@@ -1,20 +1,261 @@
-"""Samples to and from simulated DAQmx tasks: the read and write calls of nidaqmx's interpreter."""
+"""Samples to and from simulated DAQmx tasks: the read and write calls of nidaqmx's interpreter.
+
+Execution of simulated DAQmx tasks: outputs and inputs share one time line and one exchange.
+
+A task whose clock or trigger comes from another waits, armed; when that other one starts, all of them run
+together. Finite generation plays to its end at once, the virtual clock advances by its duration, and every
+input that ran along gets its samples. An input samples the response to the update in force at its conversion
+time: converted before the outputs settle, it still samples the previous update, as on a bench.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from nidaqmx.constants import AcquisitionType
+from nidaqmx.constants import AcquisitionType, OverwriteMode
 from nidaqmx.error_codes import DAQmxErrors as Code
 from numpy.typing import NDArray
 
-from mho.instruments.simulated.nidaqmx.devices import Floats, to_analogue
+from mho.array_types import Floats
+from mho.instruments.simulated.nidaqmx.devices import to_analogue, to_digital
 from mho.instruments.simulated.nidaqmx.errors import read_refusal, refusal, write_refusal
 from mho.instruments.simulated.nidaqmx.rack import DaqRack
-from mho.instruments.simulated.nidaqmx.sample_clock import SampleClock
 from mho.instruments.simulated.nidaqmx.tasks import Kind, SimulatedTask
+
+Rows = NDArray[np.intp]
+Times = NDArray[np.floating[Any]]
+
+
+class SampleClock:
+    """Starts, stops and samples the tasks of one rack."""
+
+    def __init__(self, rack: DaqRack) -> None:
+        self._rack = rack
+        self._armed: list[SimulatedTask] = []
+        self._playing: list[SimulatedTask] = []  # continuous generations
+
+    def start(self, task: SimulatedTask) -> None:
+        """Start `task`, and with it all armed ones that it drives; or arm it."""
+        task.refuse_while_running()
+        if task.kind == "ao" and task.buffered and not len(task.waveform):
+            raise refusal(Code.OUTPUT_BUFFER_EMPTY, task.name)
+        task.reserve()
+        task.running = True
+        task.done = False
+        task.acquired = np.zeros((0, len(task.channels)))
+        task.acquired_total = task.read_position = 0
+        if not task.buffered:
+            return
+        if task.timing.waits_for:
+            self._armed.append(task)
+        else:
+            self._run(self._driven_by(task))
+
+    def stop(self, task: SimulatedTask) -> None:
+        """Stop `task` and release the resources that it need not keep; outputs stay at their levels."""
+        if task in self._playing:
+            self._playing.remove(task)
+            self._rack.put(_numbers(task), task.waveform_at(np.array([self._elapsed(task)]))[0])
+        if task in self._armed:
+            self._armed.remove(task)
+        task.running = False
+        if not task.committed:
+            task.unreserve()
+
+    def wait(self, task: SimulatedTask, timeout: float) -> None:
+        """Advance time until `task` is done; error -200560 when it will not be within `timeout` seconds."""
+        if task.running and not task.done:
+            self._rack.clock.advance(max(timeout, 0.0))
+            raise refusal(Code.WAIT_UNTIL_DONE_DOES_NOT_INDICATE_DONE, task.name)
+
+    def read(self, task: SimulatedTask, samples: int, timeout: float) -> Floats:
+        """Return the next `samples` of an input task, (samples, channels), waiting in virtual time."""
+        if not task.buffered:
+            return self._read_on_demand(task, samples)
+        free = task.timing.mode is not AcquisitionType.FINITE and not task.clocked_by_another
+        if free and task not in self._armed:
+            self._acquire_continuously(task, samples, timeout)
+        if len(task.acquired) < samples:
+            if task.done:
+                raise read_refusal(Code.SAMPLES_WILL_NEVER_BE_AVAILABLE, task.name, len(task.acquired))
+            self._rack.clock.advance(max(timeout, 0.0))
+            raise read_refusal(Code.SAMPLES_NOT_YET_AVAILABLE, task.name, len(task.acquired))
+        data, task.acquired = task.acquired[:samples], task.acquired[samples:]
+        task.read_position += samples
+        return data
+
+    def available(self, task: SimulatedTask) -> int:
+        """Samples per channel that could be read now."""
+        if not task.running or task.done or task.clocked_by_another or task in self._armed:
+            return len(task.acquired)
+        return int(self._elapsed(task) * task.timing.rate + 1e-6) - task.read_position
+
+    def reach(self) -> Floats:
+        """Return how far from 0 V each output of the rack is now, V, or goes in a generation that is under way."""
+        reached = np.abs(self._rack.levels)
+        for task in self._playing:
+            reached[_numbers(task)] = np.abs(task.waveform).max(axis=0)
+        return reached
+
+    def _elapsed(self, task: SimulatedTask) -> float:
+        return self._rack.clock.now - task.started_at
+
+    def _driven_by(self, task: SimulatedTask) -> list[SimulatedTask]:
+        group, terminals, grown = [task], task.emits(), True
+        while grown:
+            grown = False
+            for other in self._armed:
+                if other not in group and other.timing.waits_for <= terminals:
+                    group.append(other)
+                    terminals |= other.emits()
+                    grown = True
+        self._armed = [other for other in self._armed if other not in group]
+        return group
+
+    def _run(self, group: Sequence[SimulatedTask]) -> None:
+        for task in group:
+            task.started_at = self._rack.clock.now
+        outputs = [task for task in group if task.kind == "ao"]
+        inputs = [task for task in group if task.kind == "ai"]
+        finite = [task for task in outputs if task.timing.mode is AcquisitionType.FINITE]
+        for task in outputs:
+            if task not in finite:
+                self._playing.append(task)
+                frame = self._rack.frame(len(task.waveform))
+                frame[:, _numbers(task)] = task.waveform
+                self._rack.tell(frame, task.timing.period)
+        if finite:
+            self._generate(finite, inputs)
+            return
+        for task in inputs:
+            if task.timing.mode is AcquisitionType.FINITE:
+                self._acquire(task, task.timing.samples)
+                self._rack.clock.advance(task.timing.samples * task.timing.period + task.timing.trigger_delay)
+                task.done = True
+
+    def _generate(self, outputs: Sequence[SimulatedTask], inputs: Sequence[SimulatedTask]) -> None:
+        """Play finite generations in one exchange and hand each input its samples."""
+        rack = self._rack
+        period = min(task.timing.period for task in outputs)
+        duration = max(task.timing.samples * task.timing.period for task in outputs)
+        count = int(np.ceil(duration / period - 1e-6))
+        frame = self._frame(np.arange(count) * period, outputs)
+        settling = max(task.device.product.settling for task in outputs)
+        index = {task: _updates_in_force(task, period, count, settling) for task in inputs}
+        # The update before the first is played again only for inputs that are too early to see the first.
+        lead = int(any((rows < 0).any() for rows in index.values()))
+        if lead:
+            frame = np.concatenate([rack.frame(1), frame])
+        response = rack.exchange(frame, period)
+        for task, rows in index.items():
+            self._store(task, self._terminal_volts(task, response, rows + lead))
+            task.done = (
+                task.timing.mode is AcquisitionType.FINITE and task.acquired_total >= task.timing.samples
+            )
+            if not task.clocked_by_another:
+                duration = max(duration, len(rows) * task.timing.period + task.timing.trigger_delay)
+        rack.clock.advance(duration)
+        for task in outputs:
+            rack.put(_numbers(task), task.waveform_at(np.array([duration]))[0])
+            task.done = True
+
+    def _frame(self, times: Times, outputs: Sequence[SimulatedTask] = ()) -> Floats:
+        """Return the volts of all outputs at `times` (s from now): held, or generated by tasks."""
+        frame = self._rack.frame(len(times))
+        for task in outputs:
+            frame[:, _numbers(task)] = task.waveform_at(times)
+        for task in self._playing:
+            frame[:, _numbers(task)] = task.waveform_at(times + self._elapsed(task))
+        return frame
+
+    def _acquire(self, task: SimulatedTask, samples: int, since: float = 0.0) -> None:
+        """Sample inputs whose clock no finite generation shares; `since` is seconds from now."""
+        times = since + np.arange(samples) * task.timing.period
+        response = self._rack.exchange(self._frame(times), task.timing.period)
+        rows = np.broadcast_to(np.arange(samples)[:, None], (samples, len(task.channels)))
+        self._store(task, self._terminal_volts(task, response, rows))
+
+    def _acquire_continuously(self, task: SimulatedTask, samples: int, timeout: float) -> None:
+        wanted = task.read_position + samples
+        wait = wanted * task.timing.period - self._elapsed(task)
+        if wait > 0.0:
+            if 0.0 <= timeout < wait:
+                return
+            self._rack.clock.advance(wait)
+        size = task.buffer_size or max(task.timing.samples, 10_000)
+        passed = int(self._elapsed(task) * task.timing.rate + 1e-6)
+        if passed - task.read_position > size:
+            if task.overwrite is not OverwriteMode.OVERWRITE_UNREAD_SAMPLES:
+                raise read_refusal(Code.SAMPLES_NO_LONGER_AVAILABLE, task.name)
+            task.read_position = task.acquired_total = passed - size
+            task.acquired = task.acquired[:0]
+        missing = task.read_position + samples - task.acquired_total
+        if missing > 0:
+            self._acquire(task, missing, task.acquired_total * task.timing.period - self._elapsed(task))
+
+    def _read_on_demand(self, task: SimulatedTask, samples: int) -> Floats:
+        product = task.device.product
+        period = (1 if product.simultaneous else len(task.channels)) / product.conversion_rate(
+            len(task.channels)
+        )
+        response = self._rack.exchange(self._frame(np.arange(samples) * period), period)
+        self._rack.clock.advance(samples * period)
+        rows = np.broadcast_to(np.arange(samples)[:, None], (samples, len(task.channels)))
+        return self._convert(task, self._terminal_volts(task, response, rows))
+
+    def _terminal_volts(self, task: SimulatedTask, response: Floats, rows: Rows) -> Floats:
+        """Pick `rows` (samples, channels) of the response; open inputs read 0 V, monitors their output."""
+        volts = self._wired_volts([channel.number for channel in task.channels], response, rows)
+        negative = [channel.negative for channel in task.channels]
+        if max(negative) >= 0:
+            volts = volts - self._wired_volts(negative, response, rows)
+        for k, channel in enumerate(task.channels):
+            if channel.monitors >= 0:
+                volts[:, k] = self._rack.levels[channel.monitors]
+        return volts
+
+    def _wired_volts(self, numbers: Sequence[int], response: Floats, rows: Rows) -> Floats:
+        """Return the volts at inputs, (samples, channels); 0 at those that are open or none (-1)."""
+        columns = np.array([self._rack.inputs.column[number] if number >= 0 else -1 for number in numbers])
+        if (columns >= 0).all():
+            picked: Floats = response[rows, columns]
+            return picked
+        volts = np.zeros(rows.shape)
+        wired = columns >= 0
+        volts[:, wired] = response[rows[:, wired], columns[wired]]
+        return volts
+
+    def _store(self, task: SimulatedTask, volts: Floats) -> None:
+        data = self._convert(task, volts)
+        task.acquired = np.concatenate([task.acquired, data]) if len(task.acquired) else data
+        task.acquired_total += len(data)
+
+    def _convert(self, task: SimulatedTask, volts: Floats) -> Floats:
+        inputs, numbers = self._rack.inputs, _numbers(task)
+        full_scale = np.array([channel.full_scale for channel in task.channels])
+        noise = np.array([c.device.product.input_noise[c.full_scale] for c in task.channels])
+        return to_digital(
+            volts, full_scale, inputs.gain[numbers], inputs.offset[numbers], noise, self._rack.rng
+        )
+
+
+def _numbers(task: SimulatedTask) -> list[int]:
+    # Internal monitor channels have no entry of their own: the ADC's errors are those of the first input.
+    return [max(channel.number, 0) for channel in task.channels]
+
+
+def _updates_in_force(task: SimulatedTask, period: float, count: int, settling: float) -> Rows:
+    """Return which of `count` updates (samples, channels) each conversion sees; -1: what was held before."""
+    timing = task.timing
+    spacing = 1.0 if task.clocked_by_another else timing.period / period
+    samples = int(np.ceil(count / spacing - 1e-6))
+    if timing.mode is AcquisitionType.FINITE:
+        samples = min(timing.samples, samples) if task.clocked_by_another else timing.samples
+    late = (timing.trigger_delay + task.conversion_times() - settling) / period
+    rows = np.floor(spacing * np.arange(samples)[:, None] + late[None, :]).astype(np.intp)
+    return np.clip(rows, -1, count - 1)
 
 
 class SampleStreams:

@@ -18,9 +18,9 @@ from typing import Any
 import nidaqmx.utils
 import numpy as np
 
+from mho.array_types import Floats
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import DaqFault, Fault
-from mho.instruments.simulated.nidaqmx.devices import Floats
 from mho.instruments.simulated.nidaqmx.interpreter import SimulatedInterpreter
 from mho.instruments.simulated.nidaqmx.rack import DaqRack, expand
 from mho.instruments.simulated.ports import ConverterPort

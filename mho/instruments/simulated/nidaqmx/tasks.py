@@ -10,7 +10,7 @@ from nidaqmx.constants import AcquisitionType, OverwriteMode, RegenerationMode, 
 from nidaqmx.error_codes import DAQmxErrors as Code
 from numpy.typing import NDArray
 
-from mho.instruments.simulated.nidaqmx.devices import Floats
+from mho.array_types import Floats
 from mho.instruments.simulated.nidaqmx.errors import refusal
 from mho.instruments.simulated.nidaqmx.rack import DaqDevice, DaqRack
 

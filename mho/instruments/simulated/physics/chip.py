@@ -8,16 +8,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray, Loss
 from mho.instruments.simulated.physics.cells.conduction import conductance_at
 from mho.instruments.simulated.physics.cells.presets import CellPreset
-from mho.instruments.simulated.physics.wires.wires import WiredBlock, series_resistance
-
-Floats = NDArray[np.float64]
-Index = NDArray[np.int64]
+from mho.instruments.simulated.physics.wires import WiredBlock, series_resistance
 
 KEPT = 8192  # blocks whose wires are cached, oldest dropped first
 STALE = 0.01  # relaxation follows log time: a hundredth of the age has no relevant effect
@@ -63,7 +60,7 @@ class BlockNoise:
     variance: Floats
 
 
-OnNoiseOfBlocks = Callable[[str, Index, Index, BlockNoise, np.random.Generator | None], None]
+OnNoiseOfBlocks = Callable[[str, Integers, Integers, BlockNoise, np.random.Generator | None], None]
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ class SimulatedChip:
         self._clock, self._rng = clock, rng
         self.preset = preset
         self.geometry = {array.name: array for array in arrays}
-        self.on_noise: Callable[[str, Index, Index, BlockNoise], None] = _drop
+        self.on_noise: Callable[[str, Integers, Integers, BlockNoise], None] = _drop
         self.on_noise_of_blocks: OnNoiseOfBlocks = _drop
         self._blocks: dict[tuple[str, bytes, bytes], _Kept] = {}
 
@@ -134,7 +131,7 @@ class SimulatedChip:
         for cells in self.cells.values():
             cells.temperature = kelvin
 
-    def at(self, array: str, rows: Index, columns: Index) -> tuple[CellArray, Any]:
+    def at(self, array: str, rows: Integers, columns: Integers) -> tuple[CellArray, Any]:
         """Return the cells, and the index of the block (R, C) at the crossings of these lines."""
         return self.cells[array], (rows[:, None], columns[None, :])
 
@@ -145,16 +142,16 @@ class SimulatedChip:
         g = conductance_at(self.preset, g, wires, voltage, gate)
         return float(g / (1.0 + g * wires))
 
-    def conductance(self, array: str, rows: Index, columns: Index) -> Floats:
+    def conductance(self, array: str, rows: Integers, columns: Integers) -> Floats:
         """Conductances (R, C) of a block's cells, S, without wires and noise."""
         cells, index = self.at(array, rows, columns)
         return cells.conductance(index)
 
-    def conductance_of_blocks(self, array: str, rows: Index, columns: Index) -> Floats:
+    def conductance_of_blocks(self, array: str, rows: Integers, columns: Integers) -> Floats:
         """Conductances of many blocks of one shape, (blocks, R), (blocks, C), as `conductance`; (blocks, R, C), S."""
         return np.stack([self.conductance(array, *lines) for lines in zip(rows, columns, strict=True)])
 
-    def block(self, array: str, rows: Index, columns: Index) -> WiredBlock:
+    def block(self, array: str, rows: Integers, columns: Integers) -> WiredBlock:
         """A block between its wires, without noise; the same object until its array's cells change."""
         cells, index = self.at(array, rows, columns)
         key = (array, rows.tobytes(), columns.tobytes())
@@ -170,19 +167,19 @@ class SimulatedChip:
             del self._blocks[next(iter(self._blocks))]
         return kept.block
 
-    def transfer(self, array: str, rows: Index, columns: Index) -> Floats:
+    def transfer(self, array: str, rows: Integers, columns: Integers) -> Floats:
         """Transfer conductances (R, C) between the ends of a block's lines, S, without noise."""
         return self.block(array, rows, columns).admittance.transfer
 
-    def transfer_of_blocks(self, array: str, rows: Index, columns: Index) -> Floats:
+    def transfer_of_blocks(self, array: str, rows: Integers, columns: Integers) -> Floats:
         """Transfer conductances of many blocks of one shape, (blocks, R), (blocks, C), as `transfer`; (blocks, R, C), S."""
         return np.stack([self.transfer(array, *lines) for lines in zip(rows, columns, strict=True)])
 
     def noise_of_blocks(
         self,
         array: str,
-        rows: Index,
-        columns: Index,
+        rows: Integers,
+        columns: Integers,
         window: float,
         shot: float,
         rng: np.random.Generator | None = None,
@@ -194,8 +191,8 @@ class SimulatedChip:
     def noise(
         self,
         array: str,
-        rows: Index,
-        columns: Index,
+        rows: Integers,
+        columns: Integers,
         window: float,
         shot: float,
         rng: np.random.Generator | None = None,

@@ -2,6 +2,18 @@
 
 A million cells take a tenth of a second to draw and most runs use a hundred; in one list, cells of several arrays are
 read and pulsed together.
+
+Transfer conductances of many blocks of one shape at once, wires included.
+
+Column after column is eliminated as in `wires`, for all blocks together. What couples two rows of a block is small: the
+current of one raises the source lines by a few parts in ten thousand of its voltage. The admittance F of the bit-line
+nodes is therefore kept as D - N, D diagonal, and a piece of wire rho in each row turns it into
+
+    (1 + rho F)^-1 F,    (1 + rho F)^-1 = d + d rho N d + d rho N d rho N d + ...,    d = 1/(1 + rho D),
+
+of which the terms to second order in N are taken: products of matrices, which take a third of the time of LAPACK's
+factorisations and do not hold the interpreter. The piece in front of the first column, long in a block far from the lines'
+ends, is solved exactly. Blocks whose coupling is too large for the series are evaluated one by one.
 """
 
 from __future__ import annotations
@@ -14,12 +26,149 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.errors import BenchError
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray, Loss
 from mho.instruments.simulated.physics.cells.presets import CellPreset
-from mho.instruments.simulated.physics.chip import ArrayGeometry, BlockNoise, Floats, Index, SimulatedChip
-from mho.instruments.simulated.physics.wires.many_blocks import transfers
+from mho.instruments.simulated.physics.chip import ArrayGeometry, BlockNoise, SimulatedChip
+from mho.instruments.simulated.physics.wires import WiredBlock
+
+LARGEST = 1e-3  # coupling rho N of a row to all others, up to which what is left out stays below a millionth
+TOGETHER = 1 << 15  # cells evaluated together: a column's matrices then fit the processor's cache
+
+
+def transfers(conductance: Floats, rows: Integers, columns: Integers, wire_resistance: float) -> Floats:
+    """Return the transfer conductances (blocks, R, C), S, of blocks, as `WiredBlock.transfer` of each.
+
+    Parameters
+    ----------
+    conductance : (blocks, R, C) array
+        S.
+    rows, columns : (blocks, R), (blocks, C) arrays
+        Physical numbers of the blocks' lines, counted along the wires that cross them.
+    wire_resistance : float
+        Ohm between neighbouring cells.
+
+    Raises
+    ------
+    BenchError
+        As `WiredBlock.from_lines`.
+    """
+    if wire_resistance == 0.0:
+        return conductance.copy()
+    if conductance.shape[1] > conductance.shape[2]:  # the cheaper way round; by reciprocity the same
+        turned = np.ascontiguousarray(conductance.swapaxes(1, 2))
+        return np.ascontiguousarray(transfers(turned, columns, rows, wire_resistance).swapaxes(1, 2))
+    found = np.empty_like(conductance)
+    step = max(1, TOGETHER // max(conductance[0].size, 1))
+    for start in range(0, len(conductance), step):
+        part = slice(start, start + step)
+        found[part] = _transfers(conductance[part], rows[part], columns[part], wire_resistance)
+    return found
+
+
+def _transfers(conductance: Floats, rows: Integers, columns: Integers, wire_resistance: float) -> Floats:
+    row_order, source_gaps = _along(rows)
+    column_order, bit_gaps = _along(columns)
+    order = np.arange(len(rows))[:, None, None], row_order[:, :, None], column_order[:, None, :]
+    possible = (source_gaps > 0.0).all(axis=1) & (bit_gaps > 0.0).all(axis=1)
+    ends, coupling = _eliminated(conductance[order], source_gaps, bit_gaps, wire_resistance)
+    found = np.empty_like(conductance)
+    found[order] = ends
+    for number in np.flatnonzero(~(possible & (coupling <= LARGEST))):
+        lines = rows[number], columns[number]
+        found[number] = WiredBlock.from_lines(conductance[number], *lines, wire_resistance).transfer
+    return found
+
+
+def _along(lines: Integers) -> tuple[Integers, Floats]:
+    """Return the order of each block's lines along the wire that crosses them, and the wire in front of each."""
+    order = np.argsort(lines, axis=1, kind="stable")
+    return order, np.diff(np.take_along_axis(lines, order, axis=1), prepend=-1, axis=1).astype(np.float64)
+
+
+def _eliminated(
+    cells: Floats, source_gaps: Floats, bit_gaps: Floats, wire_resistance: float
+) -> tuple[Floats, Floats]:
+    """Return the transfer conductances (blocks, R, C), S, of sorted blocks, and the largest coupling of each (blocks,)."""
+    blocks, n_rows, n_columns = cells.shape
+    near, far, own, drawn = _columns(cells, source_gaps, wire_resistance)
+    above = np.triu(np.ones((n_rows, n_rows)), 1)
+    diagonal, coupled = np.zeros((blocks, n_rows)), np.zeros((blocks, n_rows, n_rows))
+    ends = np.empty((blocks, n_columns, n_rows))
+    largest = np.zeros(blocks)
+    for column in range(n_columns - 1, -1, -1):
+        pair = near[column][:, :, None] * far[column][:, None, :]
+        pair *= above
+        coupled += pair
+        coupled += pair.swapaxes(1, 2)
+        diagonal += own[column]
+        ends[:, column] = drawn[column]
+        wire = wire_resistance * bit_gaps[:, column, None]
+        if column == 0:
+            through = -wire[:, :, None] * coupled
+            np.einsum("brr->br", through)[...] = 1.0 + wire * diagonal
+            found = np.asarray(np.linalg.solve(through, ends.swapaxes(1, 2)), np.float64)
+            return found, largest
+        np.maximum(largest, (wire * coupled.sum(axis=2)).max(axis=1), out=largest)
+        kept = 1.0 / (1.0 + wire * diagonal)
+        drop = wire * kept
+        current = ends[:, column:]
+        current *= kept[:, None]
+        change = current
+        for _ in range(2):
+            change = change @ coupled
+            change *= drop[:, None]
+            current += change
+        coupled += (coupled * drop[:, None]) @ coupled
+        coupled *= kept[:, :, None]
+        coupled *= kept[:, None]
+        second = np.einsum("brr->br", coupled)  # a view of the diagonals
+        diagonal *= kept
+        diagonal -= second
+        second[...] = 0.0
+    raise AssertionError("a block has a column")
+
+
+def _columns(
+    cells: Floats, source_gaps: Floats, wire_resistance: float
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return what the admittances H = G - R G (L + R G)^-1 G of all columns consist of, each (C, blocks, R).
+
+    The inverse of the tridiagonal L + R G has the elements a_i b_j for i <= j, where a obeys its recurrence from the
+    driven end, b that from the other one.
+
+    Returns
+    -------
+    near, far : arrays
+        -H[i, j] = near_i far_j for i < j.
+    own, drawn : arrays
+        Diagonal and row sums of H.
+    """
+    g = np.ascontiguousarray(cells.transpose(1, 2, 0))  # (R, C, blocks)
+    loads, gaps = wire_resistance * g, source_gaps.T[:, None, :]
+    near, far = np.empty_like(g), np.empty_like(g)
+    value, slope = np.zeros_like(g[0]), np.ones_like(g[0])
+    for row in range(len(g)):
+        value = value + gaps[row] * slope
+        slope = slope + loads[row] * value
+        near[row] = value
+    value, slope = np.ones_like(g[0]), np.zeros_like(g[0])
+    for row in range(len(g) - 1, -1, -1):
+        far[row] = value
+        slope = slope + loads[row] * value
+        value = value + gaps[row] * slope
+    near *= g
+    far *= loads / value
+    own = g - near * far
+    before, behind = np.cumsum(near, axis=0), np.cumsum(far[::-1], axis=0)[::-1] - far
+    drawn = g - far * before - near * behind
+    near, far, own, drawn = (
+        np.ascontiguousarray(each.transpose(1, 2, 0)) for each in (near, far, own, drawn)
+    )
+    return near, far, own, drawn
+
 
 Slots = NDArray[np.int32]
 
@@ -76,7 +225,7 @@ class SparseChip(SimulatedChip):
                 found.append((name, replace(lost[int(numbers[row, column])], row=row, column=column)))
         return sorted(found, key=lambda each: (each[1].time, each[0], each[1].row, each[1].column))
 
-    def slots(self, array: str, rows: Index, columns: Index) -> Slots:
+    def slots(self, array: str, rows: Integers, columns: Integers) -> Slots:
         """Rows of the population where these cells are, in the shape to which `rows` and `columns` broadcast.
 
         Raises
@@ -86,7 +235,7 @@ class SparseChip(SimulatedChip):
         """
         return self.slots_of([(array, rows, columns)])[0]
 
-    def slots_of(self, cells: Sequence[tuple[str, Index, Index]]) -> list[Slots]:
+    def slots_of(self, cells: Sequence[tuple[str, Integers, Integers]]) -> list[Slots]:
         """Rows of the population where each of several lots of cells are, as `slots`; those not drawn yet are drawn."""
         found, lots, count = [], [], self._drawn
         for array, rows, columns in cells:
@@ -106,7 +255,7 @@ class SparseChip(SimulatedChip):
         self._drawn = count
         return found
 
-    def _numbers_of(self, array: str, rows: Index, columns: Index) -> Slots:
+    def _numbers_of(self, array: str, rows: Integers, columns: Integers) -> Slots:
         """Return the numbers of an array's cells; errors as `slots`."""
         numbers = self._numbers.get(array)
         if numbers is None:
@@ -117,7 +266,7 @@ class SparseChip(SimulatedChip):
                 raise BenchError(f"array {array} has no {name} {wrong}; it has 0 to {count - 1}")
         return numbers
 
-    def at(self, array: str, rows: Index, columns: Index) -> tuple[CellArray, Any]:
+    def at(self, array: str, rows: Integers, columns: Integers) -> tuple[CellArray, Any]:
         """Return the population, and the index of a block (R, C) of it."""
         key = (array, rows.tobytes(), columns.tobytes())
         found = self._found.get(key)
@@ -125,11 +274,11 @@ class SparseChip(SimulatedChip):
             found = self._found[key] = self.slots(array, rows[:, None], columns)
         return self.population, (found, 0)
 
-    def transfer(self, array: str, rows: Index, columns: Index) -> Floats:
+    def transfer(self, array: str, rows: Integers, columns: Integers) -> Floats:
         """Transfer conductances (R, C) between the ends of a block's lines, S, as `transfer_of_blocks`."""
         return np.asarray(self.transfer_of_blocks(array, rows[None], columns[None])[0])
 
-    def transfer_of_blocks(self, array: str, rows: Index, columns: Index) -> Floats:
+    def transfer_of_blocks(self, array: str, rows: Integers, columns: Integers) -> Floats:
         """Transfer conductances of many blocks of one shape, (blocks, R, C), S.
 
         They are the cells' own at this moment, times the share that the wires leave of each. That share is found again
@@ -138,7 +287,7 @@ class SparseChip(SimulatedChip):
         cells = self.population.conductance((self._slots_of_blocks(array, rows, columns), 0))
         return cells * self._wire_shares(array, rows, columns, cells)
 
-    def _wire_shares(self, array: str, rows: Index, columns: Index, cells: Floats) -> Floats:
+    def _wire_shares(self, array: str, rows: Integers, columns: Integers, cells: Floats) -> Floats:
         """Return the transfer conductances of blocks relative to those of their cells (blocks, R, C), S, all above 0."""
         keys = [(array, r.tobytes(), c.tobytes()) for r, c in zip(rows, columns, strict=True)]
         stale = [n for n, (key, now) in enumerate(zip(keys, cells, strict=True)) if self._changed(key, now)]
@@ -158,8 +307,8 @@ class SparseChip(SimulatedChip):
     def noise(
         self,
         array: str,
-        rows: Index,
-        columns: Index,
+        rows: Integers,
+        columns: Integers,
         window: float,
         shot: float,
         rng: np.random.Generator | None = None,
@@ -173,8 +322,8 @@ class SparseChip(SimulatedChip):
     def noise_of_blocks(
         self,
         array: str,
-        rows: Index,
-        columns: Index,
+        rows: Integers,
+        columns: Integers,
         window: float,
         shot: float,
         rng: np.random.Generator | None = None,
@@ -186,7 +335,7 @@ class SparseChip(SimulatedChip):
         self.on_noise_of_blocks(array, rows, columns, BlockNoise(frozen, variance), rng)
         return frozen, variance
 
-    def apart(self, array: str, rows: Index, columns: Index) -> bool:
+    def apart(self, array: str, rows: Integers, columns: Integers) -> bool:
         """Draw the cells of many blocks; return whether all numbers of the first half's are below the second's.
 
         Then the halves have no cell in common.
@@ -195,7 +344,7 @@ class SparseChip(SimulatedChip):
         half = len(slots) // 2
         return bool(slots[:half].max(initial=-1) < slots[half:].min())
 
-    def _slots_of_blocks(self, array: str, rows: Index, columns: Index) -> Slots:
+    def _slots_of_blocks(self, array: str, rows: Integers, columns: Integers) -> Slots:
         """Return the rows of the population of many blocks' cells, (blocks, R, C)."""
         return np.stack([self.at(array, *lines)[1][0] for lines in zip(rows, columns, strict=True)])
 

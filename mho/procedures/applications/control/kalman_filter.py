@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import solve_discrete_are
 from scipy.special import gammaincinv
 
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 CONFIDENCE = 0.95
 

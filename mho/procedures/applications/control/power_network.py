@@ -15,10 +15,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from mho.array_types import Floats, Integers
 from mho.errors import InputError
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 BRIDGE = 1e-6
 """1 less the share of a line's own transfer below which its outage splits the network."""

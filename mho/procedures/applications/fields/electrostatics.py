@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dstn, idstn
 
+from mho.array_types import Floats
 from mho.errors import InputError
-
-Floats = NDArray[np.float64]
 
 WALLS = ("left", "right", "top", "bottom")
 LATTICE_SUM = 0.305827

@@ -1,20 +1,28 @@
-"""Poisson: the potential of charges, plates and dielectrics on a grid, solved on the chip, with its field."""
+"""Poisson: the potential of charges, plates and dielectrics on a grid, solved on the chip, with its field.
+
+Field lines through a field on a grid of cells: bilinear between the centres, the fourth-order Runge-Kutta method
+along them.
+
+Ready-made arrangements of charges and electrodes, and where their field lines begin.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 
+from mho.array_types import Floats
 from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Prepared
 from mho.procedures.applications.comparison import digital_solution, relative_error
-from mho.procedures.applications.fields.electrostatic_presets import CYLINDER, PRESETS, VOLTS, seeds
 from mho.procedures.applications.fields.electrostatics import (
     Electrostatics,
     field,
@@ -24,13 +32,217 @@ from mho.procedures.applications.fields.electrostatics import (
     sine_transform,
     system,
 )
-from mho.procedures.applications.fields.streamlines import line_texture, streamlines
 from mho.procedures.applications.outcome import Outcome
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Figure, Layout, Map, Table
 
-Floats = NDArray[np.float64]
+CYLINDER = 10.0
+"""Relative permittivity of the cylinder."""
+
+RADIUS = 0.3
+"""Of the cylinder, in sides of the box."""
+
+VOLTS = 1.0
+"""Between plates, and between the walls beside the cylinder; the strength of a charge, over the vacuum's permittivity."""
+
+FIELD_LINES = 12
+"""Field lines from each charge."""
+
+AROUND = 0.9
+"""Cells from a charge at which its field lines begin."""
+
+
+def dipole(n: int) -> Electrostatics:
+    """Return two opposite charges in a grounded box."""
+    return grounded(_charges(n, ((0.5, 0.3, 1.0), (0.5, 0.7, -1.0))))
+
+
+def quadrupole(n: int) -> Electrostatics:
+    """Return four charges of alternating sign in a grounded box."""
+    return grounded(_charges(n, ((0.3, 0.3, 1.0), (0.3, 0.7, -1.0), (0.7, 0.3, -1.0), (0.7, 0.7, 1.0))))
+
+
+def sine(n: int) -> Electrostatics:
+    """Return 2 pi^2 sin(pi x) sin(pi y), whose potential is sin(pi x) sin(pi y)."""
+    one = np.sin(np.pi * (np.arange(n) + 0.5) / n)
+    return grounded(2.0 * np.pi**2 * np.outer(one, one))
+
+
+def capacitor(n: int) -> Electrostatics:
+    """Return two plates at +-1/2 V in a grounded box: 60 % of its width, a quarter of its height apart."""
+    fixed, potential = np.zeros((n, n), dtype=bool), np.zeros((n, n))
+    columns = slice(round(0.2 * n), n - round(0.2 * n))
+    upper = round(0.375 * n) - (n > 4)
+    for row, volts in ((upper, VOLTS / 2.0), (n - 1 - upper, -VOLTS / 2.0)):
+        fixed[row, columns], potential[row, columns] = True, volts
+    return Electrostatics(np.zeros((n, n)), np.ones((n, n)), fixed, potential)
+
+
+def cylinder(n: int) -> Electrostatics:
+    """Return a dielectric cylinder between walls at +-1/2 V, top and bottom insulating: a square array of cylinders."""
+    x = (np.arange(n) + 0.5) / n - 0.5
+    inside = x[:, None] ** 2 + x**2 < RADIUS**2
+    none = np.zeros((n, n))
+    walls = (VOLTS / 2.0, -VOLTS / 2.0, None, None)
+    return Electrostatics(none, np.where(inside, CYLINDER, 1.0), none.astype(bool), none, walls)
+
+
+PRESETS: dict[str, Callable[[int], Electrostatics]] = {
+    "dipole": dipole,
+    "quadrupole": quadrupole,
+    "sine": sine,
+    "capacitor": capacitor,
+    "cylinder": cylinder,
+}
+
+
+def seeds(problem: Electrostatics) -> Floats:
+    """Return where field lines begin, (lines, 2) as x and y: around charges that stand alone, along electrodes or the
+    left wall.
+
+    Of a source that fills the box they begin on a coarse grid.
+    """
+    n = problem.size
+    charged = np.argwhere(problem.source != 0.0)
+    if 0 < len(charged) <= 16:
+        angles = 2.0 * np.pi * (np.arange(FIELD_LINES) + 0.5) / FIELD_LINES
+        ring = AROUND / n * np.stack((np.cos(angles), np.sin(angles)), axis=1)
+        centres = (charged[:, ::-1] + 0.5) / n
+        return np.asarray((centres[:, None, :] + ring).reshape(-1, 2))
+    if problem.fixed.any():
+        rows, columns = np.nonzero(problem.fixed)
+        sides = np.concatenate([np.stack((columns, rows + side), axis=1) for side in (-1.0, 1.0)])
+        return np.asarray((sides[::2] + 0.5) / n)
+    if problem.walls[0] is not None and problem.walls[0] != 0.0:
+        lines = (np.arange(FIELD_LINES) + 0.5) / FIELD_LINES
+        return np.stack((np.full(FIELD_LINES, 0.5 / n), lines), axis=1)
+    coarse = (np.arange(5) + 0.5) / 5
+    return np.stack([axis.ravel() for axis in np.meshgrid(coarse, coarse)], axis=1)
+
+
+def _charges(n: int, placed: tuple[tuple[float, float, float], ...]) -> Floats:
+    """Return line charges, each (row, column, V) as shares of the side, spread over the cell that holds it."""
+    source = np.zeros((n, n))
+    for row, column, charge in placed:
+        at = np.array((row, column)) * n
+        # The mirror image of a place must fall into the mirror image of its cell.
+        r, c = (int(p) if p < n / 2 else n - 1 - int(n - p) for p in at)
+        source[r, c] += charge * n**2
+    return source
+
+
+STEP = 0.25
+"""Of a cell, along the line."""
+
+MOST_STEPS = 2000
+
+SMEAR = 12
+"""Pixels along a line, either way, over which noise is averaged."""
+
+
+def streamlines(across: Floats, along: Floats, seeds: Floats, stop: NDArray[np.bool_]) -> list[Floats]:
+    """Return the lines through `seeds`, both ways until they leave the square, reach a cell of `stop` or where no field is.
+
+    Parameters
+    ----------
+    across, along : (n, n) arrays
+        E along x (columns) and y (rows), at the centres of the cells of the unit square.
+    seeds : (lines, 2) array
+        x and y.
+    stop : (n, n) array of bool
+        Charges and electrodes.
+
+    Returns
+    -------
+    list of (points, 2) arrays
+        x and y along each line, in the direction of the field; at least two points each.
+    """
+    n = len(across)
+
+    def direction(points: Floats) -> Floats:
+        places = points[:, ::-1].T * n - 0.5
+        both = np.stack(
+            [map_coordinates(one, places, order=1, mode="nearest") for one in (across, along)], axis=1
+        )
+        length = np.linalg.norm(both, axis=1, keepdims=True)
+        return np.asarray(np.divide(both, length, out=np.zeros_like(both), where=length > 0.0))
+
+    back, forth = _march(lambda points: -direction(points), seeds, stop), _march(direction, seeds, stop)
+    lines = [np.concatenate((one[:0:-1], other)) for one, other in zip(back, forth, strict=True)]
+    return [line for line in lines if len(line) > 1]
+
+
+def _march(direction: Callable[[Floats], Floats], seeds: Floats, stop: NDArray[np.bool_]) -> list[Floats]:
+    """Follow all lines at once; return each as far as it goes, its seed first."""
+    n = len(stop)
+    step = STEP / n
+    points, going = seeds.astype(np.float64), np.arange(len(seeds))
+    lines = [[point] for point in points]
+    for _ in range(MOST_STEPS):
+        one = direction(points)
+        two = direction(points + step / 2.0 * one)
+        three = direction(points + step / 2.0 * two)
+        four = direction(points + step * three)
+        moved = step / 6.0 * (one + 2.0 * two + 2.0 * three + four)
+        points = points + moved
+        inside = ((points > 0.0) & (points < 1.0)).all(axis=1)
+        # Where the field turns round within a step, the line has come to its end.
+        alive = inside & (np.linalg.norm(moved, axis=1) > step / 2.0)
+        cells = np.clip((points * n).astype(int), 0, n - 1)
+        for number in np.flatnonzero(inside):
+            lines[going[number]].append(points[number])
+        alive &= ~stop[cells[:, 1], cells[:, 0]]
+        points, going = points[alive], going[alive]
+        if not len(going):
+            break
+    return [np.array(line) for line in lines]
+
+
+def line_texture(across: Floats, along: Floats, pixels: int, rng: np.random.Generator) -> Floats:
+    """Return an image of the field: noise that is smeared along the lines, brighter where the field is stronger.
+
+    Line integral convolution (Cabral and Leedom, SIGGRAPH 1993, p. 263).
+
+    Parameters
+    ----------
+    across, along : (n, n) arrays
+        As of `streamlines`.
+    pixels : int
+        Along a side.
+    rng : numpy.random.Generator
+        Draws the noise.
+
+    Returns
+    -------
+    (pixels, pixels) array
+        From 0 to 1.
+    """
+    centres = (np.arange(pixels) + 0.5) / pixels
+    places = np.stack(np.meshgrid(centres, centres, indexing="ij"))  # row, column
+
+    def sampled(values: Floats, at: Floats) -> Floats:
+        return np.asarray(map_coordinates(values, at * len(values) - 0.5, order=1, mode="nearest"))
+
+    strength = np.hypot(sampled(across, places), sampled(along, places))
+    noise = rng.random((pixels, pixels))
+    total, counted = noise.copy(), np.ones_like(noise)
+    for sign in (-1.0, 1.0):
+        at = places.copy()
+        for _ in range(SMEAR):
+            step = np.stack((sampled(along, at), sampled(across, at)))
+            length = np.hypot(*step)
+            at = at + sign / pixels * np.divide(step, length, out=np.zeros_like(step), where=length > 0.0)
+            inside = ((at > 0.0) & (at < 1.0)).all(axis=0)
+            total += np.where(inside, sampled(noise, at), 0.0)
+            counted += inside
+    # Fewer samples, at a wall, vary more: all are brought to the same spread.
+    smeared = (total - 0.5 * counted) / np.sqrt(counted)
+    low, high = np.quantile(smeared, (0.02, 0.98))
+    lines = np.clip((smeared - low) / (high - low), 0.0, 1.0)
+    bright = np.clip(strength / np.quantile(strength, 0.97), 0.0, 1.0) ** 0.5
+    return np.asarray(bright * (0.25 + 0.75 * lines))
+
 
 MOST_UNKNOWNS = 1024
 PIXELS = 160

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.matrix_files import Source, load_matrix, sample_names
 from mho.errors import InputError
 from mho.procedures.applications.named_columns import column_of_numbers, is_number, read_columns
-
-Floats = NDArray[np.float64]
 
 FORMATS = ("auto", "links", "adjacency")
 MOST_NODES = 4096

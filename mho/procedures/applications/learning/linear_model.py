@@ -16,11 +16,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.procedures.equations.held.direct_solve import DirectSolve
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

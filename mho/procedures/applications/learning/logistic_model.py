@@ -18,12 +18,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.procedures.applications.learning.linear_model import Design
 from mho.procedures.equations.algorithms.refinement import refine
 
-Floats = NDArray[np.float64]
 StepSolver = Callable[[Floats, Floats], Floats]
 
 MOST_HALVINGS = 30

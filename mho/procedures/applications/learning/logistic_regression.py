@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import InputError
 from mho.procedures.applications.application import Holder
 from mho.procedures.applications.comparison import relative_error, worst_error
@@ -25,8 +25,6 @@ from mho.procedures.applications.near_matrix import near_work, worth_of
 from mho.procedures.equations.held.direct_solve import direct_solve
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.stream import Stream
-
-Floats = NDArray[np.float64]
 
 HESSIANS = ("first", "each")
 

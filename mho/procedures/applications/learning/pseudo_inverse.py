@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError
 from mho.instruments import Bench
@@ -21,8 +21,6 @@ from mho.procedures.equations.solve.solve import Solve
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Figure, Layout, Map, ReferenceLine, Table
-
-Floats = NDArray[np.float64]
 
 DEPENDENT = 1e7
 """Condition number from which on rows or columns count as combinations of the others."""

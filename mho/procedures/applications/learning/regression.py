@@ -1,20 +1,41 @@
-"""Linear, ridge and logistic regression of a table, the equations solved on the chip."""
+"""Linear, ridge and logistic regression of a table, the equations solved on the chip.
+
+Linear and ridge regression on the chip: the equations of each penalty held, answered in one step and refined.
+
+Contents of the run file of a regression: coefficients, predictions, cycles, Newton steps, and their figures.
+
+Solutions of a held matrix cycle by cycle, so that a run can show how they converge.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.procedures.applications.application import MATRICES, Application, Prepared
+from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
+from mho.procedures.applications.comparison import relative_error, say_unconverged, worst_error
 from mho.procedures.applications.conclusions import beside_digital, concluded
-from mho.procedures.applications.learning.linear_model import Design, standardised
-from mho.procedures.applications.learning.linear_regression import CIRCUITS, LinearRegression, system_of
+from mho.procedures.applications.learning.linear_model import (
+    Design,
+    LinearFit,
+    augmented_system,
+    best_scale,
+    digital_answers,
+    fit_by_qr,
+    fit_of,
+    normal_matrix,
+    normal_rhs,
+    singular_values,
+    standardised,
+)
 from mho.procedures.applications.learning.logistic_model import separating, with_ones
 from mho.procedures.applications.learning.logistic_regression import (
     HESSIANS,
@@ -22,27 +43,394 @@ from mho.procedures.applications.learning.logistic_regression import (
     LogisticRegression,
     digital_fit,
 )
-from mho.procedures.applications.learning.regression_tables import (
-    CYCLES,
-    LOGISTIC_FIGURES,
-    NEWTON,
-    PREDICTIONS,
-    PROBABILITIES,
-    TRACE,
-    coefficients_table,
-    linear_figures,
-    weights_table,
-)
 from mho.procedures.applications.learning.tables import Regressors, load_regressors
 from mho.procedures.applications.outcome import Outcome
+from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS, refine
 from mho.procedures.equations.certificates.certificate import dependent_rows
+from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.equations.solve.solve import Solve
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import percent
-from mho.runs import Array, Conclusion, Layout
+from mho.runs import Array, Column, Conclusion, Figure, Layout, ReferenceLine, Table
+from mho.runs.standard_figures import IDENTITY
 
-Floats = NDArray[np.float64]
+
+def published_cycles(held: HeldMatrix, rhs: Floats, cycles: int) -> Iterator[Floats]:
+    """Yield the solutions (n,) of the published loop, with a line search, so that the residual never grows."""
+    yield from held.solve(rhs, cycles=cycles, method="line search").each[:, :, 0]
+
+
+def gcr_cycles(held: HeldMatrix, rhs: Floats, cycles: int, bits: int) -> Iterator[Floats]:
+    """Yield the solutions (n,) of GCR around the same INV and MVM, until the residual is below 2^-bits of `rhs`.
+
+    The way that `HeldMatrix.solve` takes where the published loop is slow.
+    """
+    matrix = np.asarray(held.matrix, dtype=np.float64)
+    goal = 2.0**-bits * float(np.linalg.norm(rhs))
+    for cycle in refine(
+        rhs,
+        held.invert,
+        lambda correction: held.multiply(correction.values, CORRECTION_BITS),
+        lambda solution: rhs - matrix @ solution,
+        lambda solution, size: size <= goal,
+        method="gcr",
+        max_cycles=cycles,
+    ):
+        yield cycle.solution
+
+
+DIGITAL = 1e-6
+"""Relative tolerance of what digital and refined fits find, whose last digits differ from processor to processor."""
+
+CYCLES = Table(
+    "cycles",
+    (
+        Column("penalty"),
+        Column("cycle", dtype="u4"),
+        Column(
+            "published",
+            description="error of all weights to the digital ones, by the published loop with a line search",
+        ),
+        Column(
+            "gcr",
+            description="the same by GCR around the same INV and MVM; NaN after its end",
+            digital=DIGITAL,
+        ),
+    ),
+    signal="gcr",
+    axis="cycle",
+    series="penalty",
+    title="Refinement of the weights",
+)
+
+TRACE = Table(
+    "trace",
+    (
+        Column("penalty"),
+        Column("left_out_error", description="root mean square error of rows left out", digital=DIGITAL),
+        Column("digital_left_out_error", description="the same of the digital fit", digital=DIGITAL),
+        Column("relative_error", description="of the refined weights, to the digital ones", digital=DIGITAL),
+        Column("one_step_error", description="of the weights of one step of INV, to the digital ones", digital=DIGITAL),
+        Column("condition", description="condition number of the held matrix", digital=DIGITAL),
+        Column("cycles", dtype="u4", description="cycles to the bits asked for"),
+    ),
+    signal="left_out_error",
+    axis="penalty",
+    title="Penalties",
+)  # fmt: skip
+
+PREDICTIONS = Table(
+    "predictions",
+    (
+        Column("row", dtype="u4", description="of the table, from 0"),
+        Column("observed", description="target less its mean", digital=DIGITAL),
+        Column("one_step", description="prediction less the mean, with the weights of one step of INV", digital=DIGITAL),
+        Column("predicted", description="the same with the refined weights", digital=DIGITAL),
+        Column("digital", description="the same in float64", digital=DIGITAL),
+        Column("left_out", description="the same without the row; NaN where it alone decides", digital=DIGITAL),
+    ),
+    signal="predicted",
+    axis="observed",
+    title="Predictions",
+)  # fmt: skip
+
+NEWTON = Table(
+    "newton",
+    (
+        Column("step", dtype="u4"),
+        Column(
+            "gradient",
+            description="length of the gradient of the mean loss after the step, on the chip",
+            digital=DIGITAL,
+        ),
+        Column(
+            "digital_gradient",
+            description="the same of Newton's method in float64; NaN after its end",
+            digital=1e-2,
+        ),
+        Column("loss", description="mean negative log likelihood with the penalty", digital=DIGITAL),
+        Column("length", description="share of the step that was taken"),
+        Column(
+            "relative_error", description="of all weights, to the digital ones at their end", digital=DIGITAL
+        ),
+        Column("inversions", dtype="u8", description="steps of INV so far"),
+    ),
+    signal="gradient",
+    axis="step",
+    title="Newton's method",
+)
+
+PROBABILITIES = Table(
+    "probabilities",
+    (
+        Column("row", dtype="u4", description="of the table, from 0"),
+        Column("score", description="linear predictor with the refined weights", digital=DIGITAL),
+        Column("observed", description="class, 0 or 1", digital=DIGITAL),
+        Column("probability", description="of the second class", digital=DIGITAL),
+        Column("digital", description="the same in float64", digital=DIGITAL),
+    ),
+    signal="probability",
+    axis="score",
+    title="Probabilities",
+)
+
+
+def weights_table(data: Regressors) -> Table:
+    """Return the table of the weights of standardised columns."""
+    return Table(
+        "weights",
+        (
+            Column("penalty"),
+            column_number(data),
+            Column(
+                "one_step",
+                description="weight of the standardised column by one step of INV",
+                digital=DIGITAL,
+            ),
+            Column("weight", description="weight of the standardised column, refined", digital=DIGITAL),
+            Column("digital", description="the same in float64", digital=DIGITAL),
+        ),
+        signal="weight",
+        axis="column",
+        title="Weights of the standardised columns",
+    )
+
+
+def coefficients_table(data: Regressors) -> Table:
+    """Return the table of coefficients in the units of the table, with their standard errors."""
+    return Table(
+        "coefficients",
+        (
+            Column("penalty"),
+            column_number(data),
+            Column("coefficient", description="in the units of the table", digital=DIGITAL),
+            Column("error", description="standard error of the coefficient", digital=DIGITAL),
+            Column(
+                "digital_coefficient", description="in the units of the table, in float64", digital=DIGITAL
+            ),
+            Column("digital_error", description="its standard error in float64", digital=DIGITAL),
+        ),
+        signal="coefficient",
+        axis="column",
+        title="Coefficients",
+    )
+
+
+def column_number(data: Regressors) -> Column:
+    """Return the column that numbers the columns of a table, and names them in its description."""
+    names = "; ".join(f"{number} {name}" for number, name in enumerate(data.columns, 1))
+    return Column("column", dtype="u4", description=f"0 intercept; {names}")
+
+
+def linear_figures(bits: int, penalties: int) -> tuple[Figure, ...]:
+    """Return predictions, weights and refinement of a linear or ridge regression; of several penalties their trace."""
+    asked = ReferenceLine(2.0**-bits, label=f"{bits} bits")
+    common = (
+        Figure(
+            "predictions",
+            kind="scatter",
+            table="predictions",
+            x="observed",
+            y=("one_step", "left_out", "predicted"),
+            lines=(IDENTITY,),
+            title="Predictions over the truth, both less the mean",
+        ),
+        Figure(
+            "convergence",
+            table="cycles",
+            x="cycle",
+            y=("published", "gcr") if penalties == 1 else "gcr",
+            by="penalty" if penalties > 1 else (),
+            y_scale="log",
+            start=(0.0, 1.0),
+            lines=(asked,),
+            title="Error of the weights over the cycles",
+        ),
+    )
+    if penalties == 1:
+        weights = Figure("weights", kind="scatter", table="weights", x="column",
+                         y=("one_step", "weight", "digital"), title="Weights of the standardised columns")  # fmt: skip
+        return (common[0], weights, common[1])
+    chosen = ReferenceLine(x="penalty", label="least error of rows left out")
+    return (
+        Figure("ridge_trace", table="weights", x="penalty", y="weight", by="column", x_scale="log",
+               lines=(chosen,), title="Weights of the standardised columns over the penalty"),
+        Figure("left_out", table="trace", x="penalty", y=("left_out_error", "digital_left_out_error"),
+               x_scale="log", lines=(chosen,), title="Error of rows left out over the penalty"),
+        Figure("errors", table="trace", x="penalty", y=("one_step_error", "relative_error"), x_scale="log",
+               y_scale="log", lines=(asked,), title="Error to the digital weights over the penalty"),
+        *common,
+    )  # fmt: skip
+
+
+LOGISTIC_FIGURES = (
+    Figure("probabilities", kind="scatter", table="probabilities", x="score", y=("observed", "probability"),
+           lines=(ReferenceLine(x=0.0, label="as probable"),), title="Probability of the second class, and the classes"),
+    Figure("newton", table="newton", x="step", y=("gradient", "digital_gradient"), y_scale="log",
+           title="Gradient over Newton's steps"),
+    Figure("weights", kind="scatter", table="weights", x="column", y=("weight", "digital"),
+           title="Weights of the standardised columns"),
+)  # fmt: skip
+
+
+CIRCUITS = ("normal", "generalised-inverse")
+
+
+def system_of(circuit: str, design: Design, penalty: float) -> tuple[Floats, Floats]:
+    """Return matrix and right-hand sides that a circuit holds; the last rows of its solutions are weights and inverse."""
+    if circuit == "normal":
+        return normal_matrix(design, penalty), normal_rhs(design)
+    # With a penalty the columns are as good as those of a larger least singular value.
+    rows = len(design.target)
+    scale = float(np.hypot(best_scale(design), np.sqrt(penalty / rows / 2.0)))
+    return augmented_system(design, penalty, scale)
+
+
+class LinearRegression:
+    """Fits of one design with several penalties, each matrix held on the chip.
+
+    Parameters
+    ----------
+    circuit : str
+        One of `CIRCUITS`.
+    bits : int
+    cycles : int
+        Of the published loop, recorded for the weights.
+    """
+
+    def __init__(self, chip: Holder, stream: Stream, circuit: str, bits: int, cycles: int) -> None:
+        self._chip, self._stream, self._circuit = chip, stream, circuit
+        self._bits, self._cycles = bits, cycles
+
+    def fit(self, design: Design, observed: Floats, penalties: tuple[float, ...]) -> dict[str, Any]:
+        """Fit with every penalty, record, and return the result of the one with the least error of rows left out."""
+        best: tuple[float, dict[str, Any], dict[str, Floats]] | None = None
+        for number, penalty in enumerate(penalties):
+            self._stream.progress("penalties", number, len(penalties))
+            fit, result, predictions = self._fit(design, observed, penalty)
+            left_out = _left_out_error(fit, observed)
+            if best is None or left_out < best[0]:
+                best = left_out, result, predictions
+        assert best is not None  # at least one penalty
+        self._count(design, len(penalties))
+        rows = {"row": np.arange(len(observed)), "observed": design.target} | best[2]
+        self._stream.record_block("predictions", rows)
+        return best[1]
+
+    def _fit(
+        self, design: Design, observed: Floats, penalty: float
+    ) -> tuple[LinearFit, dict[str, Any], dict[str, Floats]]:
+        matrix, rhs = system_of(self._circuit, design, penalty)
+        size = len(design.moments)
+        held = self._chip.hold(matrix)
+        exact = digital_answers(design, penalty)
+        with held.showing():
+            one_step = self._record_cycles(held, rhs[:, 0], exact[:, 0], penalty)
+        answers = held.solve(rhs)
+        say_unconverged(self._stream, answers, self._bits, f"penalty {penalty:g}")
+        digital = fit_of(design, exact, penalty)
+        fit = fit_of(design, answers.solutions[-size:], penalty)
+        self._record_fit(penalty, one_step, fit, digital)
+        weights_error = relative_error(fit.weights, digital.weights)
+        one_step_error = relative_error(one_step, digital.weights)
+        condition = float(np.linalg.cond(matrix))
+        cycles = int(answers.cycles.max())
+        self._stream.record(
+            "trace",
+            penalty=penalty,
+            left_out_error=_left_out_error(fit, observed),
+            digital_left_out_error=_left_out_error(digital, observed),
+            relative_error=weights_error,
+            one_step_error=one_step_error,
+            condition=condition,
+            cycles=cycles,
+        )
+        result = {
+            "penalty": penalty,
+            "circuit": self._circuit,
+            "relative_error": weights_error,
+            "one_step_error": one_step_error,
+            "coefficients_error": worst_error(fit.coefficients, digital.coefficients),
+            "errors_error": worst_error(fit.errors, digital.errors),
+            "determination": fit.determination,
+            "digital_determination": digital.determination,
+            "one_step_determination": _determination(design, one_step),
+            "deviation": fit.deviation,
+            "left_out_error": _left_out_error(fit, observed),
+            "condition": condition,
+            "cycles": cycles,
+            "bits": (float(np.min(answers.bits)), "bit"),
+            "residual": float(answers.residuals.max()),
+            "converged": bool(answers.converged.all()),
+            "encoding": held.summary()["encoding"],
+        }
+        predictions = {
+            "one_step": design.columns @ one_step,
+            "predicted": fit.predictions - design.target_mean,
+            "digital": digital.predictions - design.target_mean,
+            "left_out": fit.left_out - design.target_mean,
+        }
+        return fit, result, predictions
+
+    def _count(self, design: Design, penalties: int) -> None:
+        """Count what is digital beside the solves, and the digital fits."""
+        beside, (rows, columns) = self._chip.beside.digital, design.columns.shape
+        if self._circuit == "normal":  # Z^T y, and Z^T Z by half, once each
+            beside["beside"] += rows * columns + rows * columns * (columns + 1) // 2
+        else:
+            beside["beside"] += singular_values(rows, columns)
+            self._chip.replace_direct(fit_by_qr(rows + columns, columns), penalties)
+
+    def _record_cycles(self, held: HeldMatrix, rhs: Floats, exact: Floats, penalty: float) -> Floats:
+        """Record how both methods converge; return the weights of the first cycle: one step of INV."""
+        size = len(exact)
+        published = [found[-size:] for found in published_cycles(held, rhs, self._cycles)]
+        by_gcr = [found[-size:] for found in gcr_cycles(held, rhs, self._cycles, self._bits)]
+        for number, (one, other) in enumerate(zip_longest(published, by_gcr), 1):
+            self._stream.record(
+                "cycles",
+                penalty=penalty,
+                cycle=number,
+                published=relative_error(one, exact),
+                gcr=np.nan if other is None else relative_error(other, exact),
+            )
+        return published[0]
+
+    def _record_fit(self, penalty: float, one_step: Floats, fit: LinearFit, digital: LinearFit) -> None:
+        count = len(one_step)
+        self._stream.record_block(
+            "weights",
+            {
+                "penalty": np.full(count, penalty),
+                "column": np.arange(1, count + 1),
+                "one_step": one_step,
+                "weight": fit.weights,
+                "digital": digital.weights,
+            },
+        )
+        self._stream.record_block(
+            "coefficients",
+            {
+                "penalty": np.full(count + 1, penalty),
+                "column": np.arange(count + 1),
+                "coefficient": fit.coefficients,
+                "error": fit.errors,
+                "digital_coefficient": digital.coefficients,
+                "digital_error": digital.errors,
+            },
+        )
+
+
+def _left_out_error(fit: LinearFit, observed: Floats) -> float:
+    """Return the root mean square error of rows predicted without them; NaN where a row alone decides."""
+    return float(np.sqrt(np.mean((fit.left_out - observed) ** 2)))
+
+
+def _determination(design: Design, weights: Floats) -> float:
+    off = design.target - design.columns @ weights
+    return float(1.0 - off @ off / (design.target @ design.target))
+
 
 KINDS = ("linear", "ridge", "logistic")
 

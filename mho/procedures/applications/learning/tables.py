@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import InputError
 from mho.procedures.applications.named_columns import column_of_numbers, columns_of_arrays, read_columns
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

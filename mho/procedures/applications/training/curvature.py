@@ -25,11 +25,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from mho.array_types import Floats
 from mho.procedures.applications.training.network import Passed, Weights, derivatives, fisher_roots
 
-Floats = NDArray[np.float64]
 Solve = Callable[[Floats], Floats]
 """Takes right-hand sides (..., n, k) and returns about ``M^-1 rhs``."""
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import ChipMapError, ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.applications.application import Holder
@@ -16,7 +16,6 @@ from mho.procedures.applications.training.curvature import Solve as Solves
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.equations.solve.solve import Solve
 
-Floats = NDArray[np.float64]
 Invert = Callable[[int, Floats], Floats]
 """Takes the number of a factor and its matrix, and returns about its inverse."""
 

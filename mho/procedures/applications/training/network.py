@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Labels = NDArray[np.int64]
+from mho.array_types import Floats, Integers
+
 Weights = tuple[Floats, ...]
 """One array (..., outputs, inputs + 1) a layer."""
 
@@ -63,14 +62,14 @@ def forward(weights: Weights, x: Floats) -> Passed:
     return Passed(tuple(inputs), given)
 
 
-def cross_entropy(passed: Passed, labels: Labels) -> Floats:
+def cross_entropy(passed: Passed, labels: Integers) -> Floats:
     """Return the mean cross-entropy of a pass and its labels (..., samples), nat; one number a network."""
     logits = passed.logits - passed.logits.max(axis=-1, keepdims=True)
     of_label = np.take_along_axis(logits, _beside(labels, logits), axis=-1)[..., 0]
     return np.asarray((np.log(np.exp(logits).sum(axis=-1)) - of_label).mean(axis=-1))
 
 
-def accuracy(passed: Passed, labels: Labels) -> Floats:
+def accuracy(passed: Passed, labels: Integers) -> Floats:
     """Return the share of samples whose largest output is that of their label; one number a network."""
     return np.asarray((passed.logits.argmax(axis=-1) == labels).mean(axis=-1))
 
@@ -86,7 +85,7 @@ def derivatives(weights: Weights, passed: Passed, of_logits: Floats) -> tuple[Fl
     return tuple(reversed(found))
 
 
-def gradient(weights: Weights, passed: Passed, labels: Labels) -> Weights:
+def gradient(weights: Weights, passed: Passed, labels: Integers) -> Weights:
     """Return the gradient of the mean cross-entropy, shaped as the weights."""
     of_logits = passed.probabilities
     chosen = _beside(labels, of_logits)
@@ -117,6 +116,6 @@ def fisher_roots(passed: Passed) -> Floats:
     return np.asarray(roots * (p - units))
 
 
-def _beside(labels: Labels, of: Floats) -> Labels:
+def _beside(labels: Integers, of: Floats) -> Integers:
     """Return labels (..., samples) as an index (..., samples, 1) into an array of more leading axes."""
     return np.broadcast_to(labels, of.shape[:-1])[..., None]

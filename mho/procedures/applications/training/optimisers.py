@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mho.array_types import Floats, Integers
 from mho.procedures.applications.training.curvature import (
     Hold,
     Solve,
@@ -18,13 +19,13 @@ from mho.procedures.applications.training.curvature import (
     hold_digitally,
     preconditioned,
 )
-from mho.procedures.applications.training.network import Floats, Labels, Passed, Weights, forward, gradient
+from mho.procedures.applications.training.network import Passed, Weights, forward, gradient
 
 
 class Optimiser(Protocol):
     """Takes steps; it keeps what it knows of earlier ones."""
 
-    def step(self, weights: Weights, x: Floats, labels: Labels) -> Weights:
+    def step(self, weights: Weights, x: Floats, labels: Integers) -> Weights:
         """Return the weights after a step on a batch x (..., samples, inputs) with its labels (..., samples)."""
         ...
 
@@ -41,7 +42,7 @@ class Momentum:
         self._rate, self._momentum = _of_networks(rate), _of_networks(momentum)
         self._moving: Weights = ()
 
-    def step(self, weights: Weights, x: Floats, labels: Labels) -> Weights:
+    def step(self, weights: Weights, x: Floats, labels: Integers) -> Weights:
         """Take a step down the gradient."""
         return self.move(weights, gradient(weights, forward(weights, x), labels))
 
@@ -72,7 +73,7 @@ class Adam:
         self._squares: list[Floats] = []
         self._steps = 0
 
-    def step(self, weights: Weights, x: Floats, labels: Labels) -> Weights:
+    def step(self, weights: Weights, x: Floats, labels: Integers) -> Weights:
         """Take a step along the mean gradient over the root of its mean square, both without the bias of their start."""
         found = gradient(weights, forward(weights, x), labels)
         if not self._steps:
@@ -134,7 +135,7 @@ class NaturalGradient:
         self._shifts: list[tuple[Floats, Floats]] = []
         self._solves: Sequence[Solve] = ()
 
-    def step(self, weights: Weights, x: Floats, labels: Labels) -> Weights:
+    def step(self, weights: Weights, x: Floats, labels: Integers) -> Weights:
         """Take a step down the natural gradient."""
         passed = forward(weights, x)
         if self.steps % self._refresh == 0:

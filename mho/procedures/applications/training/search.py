@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.procedures.applications.training.data.datasets import Split
 from mho.procedures.applications.training.optimisers import Adam, Momentum, NaturalGradient, Optimiser
 from mho.procedures.applications.training.training import epochs_to, quartiles, starting_weights, train
 
-Floats = NDArray[np.float64]
 Grid = Mapping[str, tuple[float, ...]]
 
 GRIDS: dict[str, Grid] = {

@@ -22,7 +22,7 @@ from mho.procedures.applications.training.training_result import Outcome, Traini
 from mho.procedures.applications.training.training_run import Task, Trained, Trainings
 from mho.procedures.applications.training.training_tables import NUMBERS, finite, label, layout, number
 from mho.procedures.base import Estimate
-from mho.procedures.cells.programming.record.blocks import PULSES_PER_CELL
+from mho.procedures.cells.programming.record import PULSES_PER_CELL
 from mho.procedures.equations.held.direct_solve import DirectSolve
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream

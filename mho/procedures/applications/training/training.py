@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.procedures.applications.training.data.datasets import Split
 from mho.procedures.applications.training.network import (
-    Floats,
     Weights,
     accuracy,
     cross_entropy,

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.confidence import median_interval, with_interval
 from mho.procedures.applications.training.inverses import ChipInverse
 from mho.procedures.applications.training.training import quartiles
 from mho.procedures.applications.training.training_run import SPENT, Task, Trained
 from mho.procedures.applications.training.training_tables import LABELS, label
-
-Floats = NDArray[np.float64]
 
 FIRST_ORDER = ("sgd", "adam")
 PUBLISHED_INVERSION = 120e-9

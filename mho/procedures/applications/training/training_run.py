@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.procedures.applications.application import Holder
 from mho.procedures.applications.training.data.datasets import Split
 from mho.procedures.applications.training.effort import (
@@ -23,8 +23,6 @@ from mho.procedures.applications.training.network import initial_weights
 from mho.procedures.applications.training.optimisers import NaturalGradient, Optimiser
 from mho.procedures.applications.training.search import optimiser_of
 from mho.procedures.applications.training.training import Evaluation, epochs_to, train
-
-Floats = NDArray[np.float64]
 
 CHIP = ("pulses", "inversions", "chip_joules", "chip_seconds")
 SPENT = ("operations", "seconds", "matrices", *CHIP)

@@ -13,12 +13,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Complexes
 from mho.chip_maps.matrix_files import Source, load_matrix
 from mho.errors import InputError
-
-Complexes = NDArray[np.complex128]
 
 MOST = 4096
 """Antennas, or users, at most."""

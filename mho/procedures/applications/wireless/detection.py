@@ -15,11 +15,11 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Complexes, Floats
 from mho.procedures.applications.wireless.channel import noise_at
 
-Complexes = NDArray[np.complex128]
 Singles = NDArray[np.complex64]
-Floats = NDArray[np.float64]
+
 
 ZERO_FORCING, MMSE = "zf", "mmse"
 METHODS = (ZERO_FORCING, MMSE)

@@ -1,15 +1,32 @@
-"""Massive MIMO: users detected, or served, with the inverse on the chip; bit errors beside those of single precision."""
+"""Massive MIMO: users detected, or served, with the inverse on the chip; bit errors beside those of single precision.
+
+Linear precoding: the base station sends so that each user hears its own symbol alone.
+
+    x = b H (H^H H + l I)^-1 s        the users hear H^H x + n; l = 0: zero forcing; l = users * variance of n: MMSE
+
+The way down is the way up in reverse (reciprocity), so the matrix on the chip is the same as for detection. b brings the
+mean power of all antennas together to 1, and users know it. The SNR is what a user would hear of that power through one
+path of the channel's mean gain, over the variance of its noise: at the same number of dB zero forcing errs about as often
+down as up. MMSE is the regularised inversion of Peel, Hochwald and Swindlehurst, IEEE Trans. Commun. 53, 195 (2005).
+
+Results of massive MIMO: what came of each signal-to-noise ratio, and of all of them together.
+
+Bit errors counted, with intervals; two receivers of the same symbols and noise compared bit by bit.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Bytes, Complexes, Floats
+from mho.confidence import clustered_binomial_interval, difference_of
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
@@ -23,15 +40,15 @@ from mho.procedures.applications.wireless.detection import (
     METHODS,
     MMSE,
     ZERO_FORCING,
-    Complexes,
     Link,
     Uplink,
+    gains,
     matched_filter,
     normal_matrix,
     share_of_a_vector,
     signal_to_interference,
+    solve_single,
 )
-from mho.procedures.applications.wireless.error_rates import count, paired
 from mho.procedures.applications.wireless.mimo_record import (
     SYMBOLS_KEPT,
     constellation_table,
@@ -39,19 +56,225 @@ from mho.procedures.applications.wireless.mimo_record import (
     mimo_layout,
     receivers,
 )
-from mho.procedures.applications.wireless.mimo_result import Point, shortcomings, summary_of
 from mho.procedures.applications.wireless.picture import DEPTH, from_bits, load_picture, to_bits
-from mho.procedures.applications.wireless.precoding import Downlink
 from mho.procedures.applications.wireless.qam import SIZES, Constellation
 from mho.procedures.base import Estimate
-from mho.procedures.cells.programming.record.blocks import PULSES_PER_CELL
+from mho.procedures.cells.programming.record import PULSES_PER_CELL
 from mho.procedures.equations.held.held_matrix import HeldMatrix
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, percent
 from mho.runs import Conclusion, Layout
 
-Bits = NDArray[np.uint8]
+
+@dataclass(frozen=True)
+class ErrorRate:
+    """How many of how many bits are wrong.
+
+    Attributes
+    ----------
+    low, high : float
+        Interval of the rate, 95 %, vectors being independent: users of one share its noise, so that its bits are not.
+    """
+
+    errors: int
+    bits: int
+    low: float
+    high: float
+
+    @property
+    def rate(self) -> float:
+        """Errors over bits."""
+        return self.errors / self.bits
+
+    def holds(self, rate: float) -> bool:
+        """Return whether a rate lies within the interval."""
+        return self.low <= rate <= self.high
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two receivers of the same bits: where exactly one of them errs.
+
+    Attributes
+    ----------
+    only_first, only_second : int
+        Bits that only the first, and only the second, has wrong.
+    difference, low, high : float
+        Rate of the first less that of the second, with its 95 % interval, from those of the rates at which only one of
+        them errs, vectors being independent.
+    p : float
+        Of McNemar's exact test that each errs as often as the other, taking bits as independent.
+    """
+
+    only_first: int
+    only_second: int
+    difference: float
+    low: float
+    high: float
+    p: float
+
+    @property
+    def agree(self) -> bool:
+        """Whether a difference of 0 lies within the interval."""
+        return self.low <= 0.0 <= self.high
+
+
+def count(sent: NDArray[np.uint8], decided: NDArray[np.uint8]) -> ErrorRate:
+    """Count the bits (vectors, bits of a vector) that differ."""
+    return ErrorRate(int(np.count_nonzero(sent != decided)), sent.size, *_ends(sent != decided))
+
+
+def paired(sent: NDArray[np.uint8], first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Paired:
+    """Compare what two receivers decided for the same bits.
+
+    Parameters
+    ----------
+    sent, first, second : (vectors, bits of a vector) arrays
+    """
+    wrong, wrong_too = first != sent, second != sent
+    apart = wrong_too & ~wrong, wrong & ~wrong_too
+    counts = [int(one.sum()) for one in apart]
+    rates = [one / sent.size for one in counts]
+    low, high = difference_of(_ends(apart[0]), _ends(apart[1]), (rates[0], rates[1]))
+    return Paired(
+        counts[1], counts[0], rates[1] - rates[0], float(low), float(high), mcnemar(counts[1], counts[0])
+    )
+
+
+def _ends(found: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the interval of the share of bits (vectors, ...) with a property; those of a vector are one cluster."""
+    bits = found.reshape(len(found), -1)
+    low, high = clustered_binomial_interval(bits.sum(axis=1), np.full(len(bits), bits.shape[1]))
+    return float(low), float(high)
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Return the two-sided p of McNemar's exact test: of a fair coin thrown for each bit on which two receivers differ."""
+    from scipy.special import bdtr  # loads slowly
+
+    fewer, every = min(only_first, only_second), only_first + only_second
+    return min(1.0, 2.0 * float(bdtr(fewer, every, 0.5))) if every else 1.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """What came of one signal-to-noise ratio: of float32 first, then of the chip after each cycle.
+
+    Attributes
+    ----------
+    snr : float
+        dB.
+    rates : tuple of ErrorRate
+    pairs : tuple of Paired
+        Each receiver beside float32.
+    deviations : tuple of float
+        ||x - x64|| / ||x64|| of all solutions after each cycle, beside float64.
+    closed_form : float
+        Bit error rate expected of exact detection; NaN where there is no formula.
+    """
+
+    snr: float
+    rates: tuple[ErrorRate, ...]
+    pairs: tuple[Paired, ...]
+    deviations: tuple[float, ...]
+    closed_form: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether float32's rate lies within the interval of the chip's after the last cycle."""
+        return self.rates[-1].holds(self.rates[0].rate)
+
+    def plain(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return it as numbers by name, for a run's result; `names` are those of the receivers."""
+        last = self.pairs[-1]
+        return {
+            "snr": self.snr,
+            "bits": self.rates[0].bits,
+            "closed_form": None if math.isnan(self.closed_form) else self.closed_form,
+            **{name: rate.rate for name, rate in zip(names, self.rates, strict=True)},
+            "interval": [self.rates[-1].low, self.rates[-1].high],
+            "agrees": self.agrees,
+            "difference": last.difference,
+            "difference_interval": [last.low, last.high] if math.isfinite(last.high) else None,
+            "p": last.p,
+            "deviation": self.deviations[-1],
+        }
+
+
+def shortcomings(points: Sequence[Point]) -> list[str]:
+    """Return what is to be warned of: ratios at which the chip is not as good as float32, cycles that do not converge."""
+    said = []
+    cycles = len(points[0].deviations)
+    if off := [point.snr for point in points if not point.agrees]:
+        said.append(
+            f"after cycle {cycles} the bit error rate differs from that of float32 at "
+            f"{', '.join(f'{snr:g}' for snr in off)} dB; allow more --cycles"
+        )
+    if any(point.deviations[-1] > point.deviations[0] > 0.0 for point in points):
+        said.append("the cycles do not converge: the solutions are worse after the last than after the first")
+    return said
+
+
+def summary_of(points: Sequence[Point], names: Sequence[str]) -> dict[str, Any]:
+    """Return what all points came to, and each of them."""
+    return {
+        "points": len(points),
+        "agree": sum(point.agrees for point in points),
+        "bits_sent": sum(point.rates[0].bits for point in points),
+        **{
+            f"errors_{name.replace(' ', '_')}": sum(point.rates[number].errors for point in points)
+            for number, name in enumerate(names)
+        },
+        "deviation": max(point.deviations[-1] for point in points),
+        "by_snr": [point.plain(names) for point in points],
+    }
+
+
+@dataclass(frozen=True)
+class Downlink:
+    """The base station sends, users hear.
+
+    Attributes
+    ----------
+    channel : (antennas, users) array
+    loading : float
+    rhs : (users, vectors) array
+        The symbols.
+    noise : (users, vectors) array
+        As the users hear it, where 1 is the mean power that is sent.
+    """
+
+    channel: Complexes
+    loading: float
+    rhs: Complexes
+    noise: Complexes
+
+    @classmethod
+    def at(
+        cls, snr: float, channel: Complexes, symbols: Complexes, noise: Complexes, method: str, energy: float
+    ) -> Self:
+        """Send symbols with noise (users, vectors) of any size, scaled to `snr`, dB; `energy` is not needed here."""
+        variance = float(np.mean(np.abs(channel) ** 2)) * 10.0 ** (-snr / 10.0)
+        scaled = noise * np.sqrt(variance / np.mean(np.abs(noise) ** 2))
+        loading = channel.shape[1] * variance if method == MMSE else 0.0
+        return cls(channel, loading, symbols, np.asarray(scaled))
+
+    def estimates(self, solutions: Complexes, diagonal: Floats) -> Complexes:
+        """Return the symbols as the users hear them, scaled back."""
+        return self._heard(self.channel @ solutions, diagonal)
+
+    def estimates_single(self) -> Complexes:
+        """Return the same where the precoder is of single precision."""
+        narrow = self.channel.astype(np.complex64)
+        solutions, diagonal = solve_single(narrow, self.rhs.astype(np.complex64), self.loading)
+        return self._heard((narrow @ solutions).astype(np.complex128), diagonal)
+
+    def _heard(self, sent: Complexes, diagonal: Floats) -> Complexes:
+        root_power = np.linalg.norm(sent) / np.sqrt(sent.shape[1])
+        heard = self.channel.conj().T @ sent + root_power * self.noise
+        return np.asarray(heard / gains(diagonal, self.loading)[:, None])
+
 
 UPLINK, DOWNLINK = "uplink", "downlink"
 LINKS: dict[str, type[Uplink] | type[Downlink]] = {UPLINK: Uplink, DOWNLINK: Downlink}
@@ -234,7 +457,7 @@ class Mimo(Application):
 
     # --- one signal-to-noise ratio ---
 
-    def _sent(self, setting: Setting, number: int, snr: float) -> tuple[Bits, Link]:
+    def _sent(self, setting: Setting, number: int, snr: float) -> tuple[Bytes, Link]:
         """Return the bits (vectors, users, bits of a symbol) of a point, and what is on its way; its noise is its own."""
         rng = np.random.default_rng((int(self.seed), number + 1))
         users, size = setting.users, setting.constellation.bits
@@ -264,7 +487,7 @@ class Mimo(Application):
     def _point(
         self,
         setting: Setting,
-        bits: Bits,
+        bits: Bytes,
         link: Link,
         held: HeldMatrix,
         snr: float,
@@ -301,7 +524,7 @@ class Mimo(Application):
         return float(setting.constellation.error_rate(ratio).mean())
 
     def _record(
-        self, setting: Setting, point: Point, bench: Bench, stream: Stream, decided: Sequence[Bits]
+        self, setting: Setting, point: Point, bench: Bench, stream: Stream, decided: Sequence[Bytes]
     ) -> None:
         for receiver, (rate, pair) in enumerate(zip(point.rates, point.pairs, strict=True)):
             stream.emit(
@@ -373,7 +596,7 @@ def _count(chip: Holder, setting: Setting, vectors: int) -> None:
 
 
 def _record_constellations(
-    stream: Stream, snr: float, bits: Bits, decided: Sequence[Bits], estimates: Sequence[Complexes]
+    stream: Stream, snr: float, bits: Bytes, decided: Sequence[Bytes], estimates: Sequence[Complexes]
 ) -> None:
     every = bits.shape[0] * bits.shape[1]
     shown = np.unique(np.linspace(0, every - 1, min(every, SYMBOLS_KEPT)).astype(int))

@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Bytes
 from mho.chip_maps.matrix_files import load_digits
 from mho.errors import InputError
 from mho.procedures.applications.image_files import read_image
-
-Grey = NDArray[np.uint8]
-Bits = NDArray[np.uint8]
 
 SAMPLE = "sample"
 """What the picture that is drawn here is called."""
@@ -22,7 +19,7 @@ DEPTH = 8  # bits of a pixel
 NUMBERS = (".npy", ".csv", ".mtx")
 
 
-def load_picture(source: str) -> Grey:
+def load_picture(source: str) -> Bytes:
     """Return the picture in a file, (rows, columns), or the `sample`.
 
     Parameters
@@ -51,7 +48,7 @@ def load_picture(source: str) -> Grey:
     return values
 
 
-def to_bits(picture: Grey, bits_of_symbol: int, users: int) -> Bits:
+def to_bits(picture: Bytes, bits_of_symbol: int, users: int) -> Bytes:
     """Return the bits of a picture, row by row, in the order in which they are sent.
 
     Returns
@@ -64,13 +61,13 @@ def to_bits(picture: Grey, bits_of_symbol: int, users: int) -> Bits:
     return np.pad(bits, (0, -len(bits) % whole)).reshape(-1, users, bits_of_symbol)
 
 
-def from_bits(bits: Bits, shape: tuple[int, int]) -> Grey:
+def from_bits(bits: Bytes, shape: tuple[int, int]) -> Bytes:
     """Invert `to_bits`."""
     pixels = np.packbits(bits.ravel()[: DEPTH * shape[0] * shape[1]])
     return pixels.reshape(shape)
 
 
-def sample_picture(side: int = 96) -> Grey:
+def sample_picture(side: int = 96) -> Bytes:
     """Draw a lake below mountains at dusk, (side, side): smooth parts, edges and fine structure, from formulas alone."""
     down, across = np.mgrid[0:side, 0:side] / side
     sky = 150.0 + 90.0 * np.exp(-4.0 * (0.58 - down).clip(0.0))
@@ -100,7 +97,7 @@ def sample_picture(side: int = 96) -> Grey:
     return np.rint(picture).clip(0.0, 255.0).astype(np.uint8)
 
 
-def _numbers(path: Path) -> Grey:
+def _numbers(path: Path) -> Bytes:
     digits = load_digits(str(path))
     if digits.max() > 255:
         row, column = np.unravel_index(int(digits.argmax()), digits.shape)

@@ -12,11 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Bytes, Complexes, Floats
 from mho.errors import InputError
-
-Bits = NDArray[np.uint8]
-Floats = NDArray[np.float64]
-Complexes = NDArray[np.complex128]
 
 SIZES = (4, 16, 64, 256, 1024, 4096)
 """Points of the constellations that there are."""
@@ -62,7 +59,7 @@ class Constellation:
         """Mean of |s|^2 over all points, 2 (M - 1) / 3."""
         return 2.0 * (self.points - 1) / 3.0
 
-    def modulate(self, bits: Bits) -> Complexes:
+    def modulate(self, bits: Bytes) -> Complexes:
         """Return the symbols of bits.
 
         Parameters
@@ -79,7 +76,7 @@ class Constellation:
         in_phase, quadrature = (self._levels(part) for part in (bits[..., :half], bits[..., half:]))
         return np.asarray(in_phase + 1j * quadrature)
 
-    def demodulate(self, symbols: Complexes) -> Bits:
+    def demodulate(self, symbols: Complexes) -> Bytes:
         """Return the bits of the points nearest to received symbols, (..., `bits`)."""
         return np.concatenate([self._axis_bits(symbols.real), self._axis_bits(symbols.imag)], axis=-1)
 
@@ -114,7 +111,7 @@ class Constellation:
         wrong = np.bitwise_count(gray[:, None] ^ gray[None, :])
         return np.asarray((decided * wrong).sum(axis=(-2, -1)) / (self.side * (self.bits // 2)))
 
-    def _levels(self, bits: Bits) -> Floats:
+    def _levels(self, bits: Bytes) -> Floats:
         """Return the levels of Gray numbers, (..., half the bits)."""
         binary = np.bitwise_xor.accumulate(
             bits, axis=-1
@@ -127,7 +124,7 @@ class Constellation:
         number = np.floor((axis + self.side) / 2.0)
         return np.asarray(np.clip(np.nan_to_num(number), 0, self.side - 1), dtype=np.int64)
 
-    def _axis_bits(self, axis: Floats) -> Bits:
+    def _axis_bits(self, axis: Floats) -> Bytes:
         number = self._index(axis)
         gray = number ^ (number >> 1)
         places = np.arange(self.bits // 2)[::-1]

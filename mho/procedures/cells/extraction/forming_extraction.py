@@ -13,12 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.confidence import binomial_interval, likelihood_drop, profile_interval, quantile_ranks
-
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
 
 FEWEST = 5
 """Cells that formed within the ramp, below which no distribution is fitted."""
@@ -59,7 +56,7 @@ class Distribution:
     likelihood: float
 
 
-def shares(formed_by: Numbers, pulses: int) -> tuple[Floats, Floats, Floats]:
+def shares(formed_by: Integers, pulses: int) -> tuple[Floats, Floats, Floats]:
     """Return the share of cells that were formed by each pulse or an earlier one, and the ends of its 95 % interval.
 
     Parameters
@@ -74,7 +71,7 @@ def shares(formed_by: Numbers, pulses: int) -> tuple[Floats, Floats, Floats]:
     return done / max(len(formed_by), 1), low, high
 
 
-def quantile(share: float, formed_by: Numbers, volts: Floats) -> Estimate:
+def quantile(share: float, formed_by: Integers, volts: Floats) -> Estimate:
     """Return a quantile (V) of the forming voltage, with the interval between order statistics, whatever the distribution.
 
     Parameters
@@ -106,7 +103,7 @@ def quantile(share: float, formed_by: Numbers, volts: Floats) -> Estimate:
     return Estimate(value, low, high)
 
 
-def fit_normal(formed_by: Numbers, volts: Floats) -> Distribution | None:
+def fit_normal(formed_by: Integers, volts: Floats) -> Distribution | None:
     """Fit a normal distribution to the brackets; None where fewer than five cells formed, or at two pulses at most."""
     from scipy.special import log_ndtr
 
@@ -125,7 +122,7 @@ def fit_normal(formed_by: Numbers, volts: Floats) -> Distribution | None:
     return Distribution(mean, _of_logarithm(log_sd), likelihood)
 
 
-def fit_weibull(formed_by: Numbers, volts: Floats) -> Distribution | None:
+def fit_weibull(formed_by: Integers, volts: Floats) -> Distribution | None:
     """Fit Weibull's distribution, 1 - exp(-(V/scale)^shape), to the brackets; None as `fit_normal`."""
 
     def log_survival(x: Floats, log_scale: float, log_shape: float) -> Floats:
@@ -156,7 +153,7 @@ def weibull_share(volts: Floats, fitted: Distribution) -> Floats:
     return share
 
 
-def summary_of(state: Numbers, wanted: Numbers, conductance: Floats, volts: Floats) -> dict[str, Any]:
+def summary_of(state: Integers, wanted: Integers, conductance: Floats, volts: Floats) -> dict[str, Any]:
     """Return counts, yield, quantiles and fitted parameters; an end that the ramp does not reach is None.
 
     Parameters
@@ -203,7 +200,7 @@ def _named(name: str, found: Estimate) -> dict[str, float | None]:
     return {key: value if math.isfinite(value) else None for key, value in values.items()}
 
 
-def share_rows(wanted: Numbers, volts: Floats) -> dict[str, Floats]:
+def share_rows(wanted: Integers, volts: Floats) -> dict[str, Floats]:
     """Return the rows of the table ``formed``: share, interval and fits at levels (V) along the ramp."""
     share, low, high = shares(wanted, len(volts))
     normal, weibull = fit_normal(wanted, volts), fit_weibull(wanted, volts)
@@ -226,7 +223,7 @@ def _of_logarithm(found: Estimate) -> Estimate:
 
 
 def _fit(
-    formed_by: Numbers,
+    formed_by: Integers,
     volts: Floats,
     log_survival: Callable[[Floats, float, float], Floats],
     start: Callable[[float, float], tuple[float, float, float]],

@@ -20,14 +20,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Booleans, Floats
 from mho.confidence import median_interval, with_interval
 from mho.procedures.cells.detection_limit import Blank
 from mho.procedures.cells.extraction.response_curve import spread_of
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 WINDOW = 3  # points on either side of a change
 NOISE = 3.0  # times the current at 0 V, below which a current is not told from none
@@ -47,10 +44,10 @@ class Branches:
         Negative voltages, from 0 V to the lowest and back.
     """
 
-    up: Mask
-    down: Mask
-    out: Mask
-    back: Mask
+    up: Booleans
+    down: Booleans
+    out: Booleans
+    back: Booleans
 
     @classmethod
     def of(cls, voltages: Floats) -> Branches:
@@ -92,7 +89,7 @@ class Loops:
     window: Floats
     peak_current: Floats
     peak_voltage: Floats
-    below_noise: Mask
+    below_noise: Booleans
 
 
 @dataclass(frozen=True)
@@ -124,7 +121,7 @@ class PointNoise:
         quantile = max(blank.quantile(looks) for _, blank in blanks)
         return cls(offset, deviation, max(blank.share for _, blank in blanks), quantile)
 
-    def of_fit(self, voltages: Floats, used: Mask, window: float) -> Floats:
+    def of_fit(self, voltages: Floats, used: Booleans, window: float) -> Floats:
         """Return the standard deviation (...), S, of `low_field` on points (..., points) that are `used`."""
         taken = used & (np.abs(voltages) <= window) & (voltages != 0.0)
         squares, sums = (taken * voltages**2).sum(axis=-1), np.abs((taken * voltages).sum(axis=-1))
@@ -134,7 +131,7 @@ class PointNoise:
         return error
 
 
-def low_field(voltages: Floats, currents: Floats, used: Mask, window: float) -> Floats:
+def low_field(voltages: Floats, currents: Floats, used: Booleans, window: float) -> Floats:
     """Return conductances (S): least squares through 0 V of the points within +-`window` (V) that are `used`.
 
     Parameters
@@ -156,7 +153,7 @@ def low_field(voltages: Floats, currents: Floats, used: Mask, window: float) -> 
     return fitted
 
 
-def low_field_residuals(voltages: Floats, currents: Floats, limited: Mask, window: float) -> Floats:
+def low_field_residuals(voltages: Floats, currents: Floats, limited: Booleans, window: float) -> Floats:
     """Return what the points (A) of a sweep within +-`window` (V) lie off the line through 0 V of their branch.
 
     They have the deviation of the points: a branch of one point has none.
@@ -173,7 +170,7 @@ def low_field_residuals(voltages: Floats, currents: Floats, limited: Mask, windo
 def extract(
     voltages: Floats,
     currents: Floats,
-    limited: Mask,
+    limited: Booleans,
     window: float,
     least_change: float,
     noise: PointNoise | None = None,
@@ -271,13 +268,13 @@ def summary_of(loops: Loops) -> dict[str, Any]:
     return found
 
 
-def _grew(before: Floats, after: Floats, error: Floats, least: float) -> Mask:
+def _grew(before: Floats, after: Floats, error: Floats, least: float) -> Booleans:
     """Return where a conductance grew by a factor, and by more than `error` (S); one below nothing counts as nothing."""
-    grew: Mask = (after > least * np.maximum(before, FEW)) & (after - np.maximum(before, 0.0) > error)
+    grew: Booleans = (after > least * np.maximum(before, FEW)) & (after - np.maximum(before, 0.0) > error)
     return grew & np.isfinite(before)
 
 
-def _steepest(voltages: Floats, currents: Floats, branch: Mask, noise: float, sign: float) -> Floats:
+def _steepest(voltages: Floats, currents: Floats, branch: Booleans, noise: float, sign: float) -> Floats:
     """Return the voltage (V) of the steepest rise (`sign` 1) or fall (-1) of log |I/V| along a branch.
 
     NaN where the branch has less than four points.
@@ -309,7 +306,7 @@ def _steepest(voltages: Floats, currents: Floats, branch: Mask, noise: float, si
     return found
 
 
-def _peak(voltages: Floats, currents: Floats, branch: Mask) -> tuple[Floats, Floats]:
+def _peak(voltages: Floats, currents: Floats, branch: Booleans) -> tuple[Floats, Floats]:
     """Return the largest magnitude of the current (A) on a branch, and its voltage (V); NaN where there is none."""
     place = np.flatnonzero(branch)
     nothing = np.full(currents.shape[:-1], np.nan)

@@ -14,11 +14,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.confidence import likelihood_drop, profile_interval
-
-Floats = NDArray[np.float64]
 
 STEEPEST = 5.0  # logarithm of the largest shape
 SWITCHES = 2.0  # LRS/HRS from which a cell with too narrow a window still switches

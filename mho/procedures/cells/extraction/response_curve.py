@@ -23,8 +23,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
+from mho.array_types import Floats, Integers
 
 LEVEL = 0.95
 """Of all intervals."""
@@ -170,7 +169,7 @@ class Spread:
     cycle: float | None
 
 
-def fit_response(x: Floats, y: Floats, cell: Numbers, bottom: float) -> ResponseCurve | None:
+def fit_response(x: Floats, y: Floats, cell: Integers, bottom: float) -> ResponseCurve | None:
     """Fit the curve to responses of many cells; None where they do not rise above their scatter.
 
     Parameters
@@ -251,7 +250,7 @@ def deviations_from(curve: ResponseCurve, x: Floats, y: Floats) -> tuple[NDArray
     return used, np.log10(y[used] / at[used])
 
 
-def spread_of(deviation: Floats, cell: Numbers) -> Spread:
+def spread_of(deviation: Floats, cell: Integers) -> Spread:
     """Split deviations (decades) of cells into those of the cells and those of the pulses: one-way analysis of variance."""
     if len(deviation) < 3:
         return Spread(None, None)
@@ -280,7 +279,7 @@ def _curve(x: Floats, bottom: float, p: Floats) -> Floats:
     return curve
 
 
-def _of_levels(y: Floats, place: Numbers, count: int) -> tuple[Floats, Floats]:
+def _of_levels(y: Floats, place: Integers, count: int) -> tuple[Floats, Floats]:
     """Return median and robust deviation of the responses at each level."""
     parts = [y[place == level] for level in range(count)]
     middle = np.array([np.median(part) for part in parts])
@@ -315,7 +314,7 @@ def _fitted(
     return np.asarray(found.x, dtype=float), float(found.cost)
 
 
-def _clustered(residuals: Callable[[Floats], Floats], at: Floats, cell: Numbers) -> Floats:
+def _clustered(residuals: Callable[[Floats], Floats], at: Floats, cell: Integers) -> Floats:
     """Return the covariance of parameters by leaving out one cell after the other; of one cell, one reading.
 
     The jackknife of clusters, each refit by one step of Newton's from the whole fit (known as CR3): with a dozen cells it

@@ -18,8 +18,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.confidence import (
     FEWEST,
     Ends,
@@ -32,8 +32,6 @@ from mho.confidence import (
     with_interval,
 )
 from mho.procedures.cells.robust import NORMAL_IQR, robust_deviation
-
-Floats = NDArray[np.float64]
 
 ROUNDS = 20  # of a fixed point that is found to a thousandth in five
 TAIL = 0.05  # share beyond the worst-case window

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
@@ -20,8 +21,6 @@ from mho.instruments.bench_file import BenchFile
 from mho.procedures.cells.programming.pulse_energy import pulse_energy
 from mho.procedures.cells.programming.strategy import SET, Outcome, Pulses, Strategy
 
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
 Rows = Mapping[str, NDArray[Any]]
 
 FEW = 3  # number of cells up to which deciding one by one is faster: mostly the stuck ones
@@ -43,17 +42,17 @@ class FlatCells:
         Row and column of each cell.
     """
 
-    block: Numbers
-    place: Numbers
-    rows: Numbers
-    columns: Numbers
+    block: Integers
+    place: Integers
+    rows: Integers
+    columns: Integers
 
     @classmethod
     def of(
         cls,
         placements: Sequence[Placement],
         masks: Sequence[NDArray[np.bool_]],
-        orders: Sequence[Numbers] | None = None,
+        orders: Sequence[Integers] | None = None,
     ) -> FlatCells:
         """List the cells in `masks`, block by block, in each in the order of its flat indices, or row by row."""
         parts = []
@@ -131,7 +130,7 @@ class _Record:
             self.joules += part.joules
         return self
 
-    def take(self, which: Numbers, times: Floats, conductance: Floats, pulses: Pulses | None) -> None:
+    def take(self, which: Integers, times: Floats, conductance: Floats, pulses: Pulses | None) -> None:
         """Store a read of some cells, and the pulses before it."""
         if pulses is None:
             pulses = Pulses(*(np.full(which.shape, value) for value in self._resting))
@@ -181,8 +180,8 @@ class Verified:
     """
 
     achieved: Floats
-    pulses: Numbers
-    outcome: Numbers
+    pulses: Integers
+    outcome: Integers
     record: _Record
     begun: Floats
 
@@ -214,7 +213,7 @@ def read_cells(
     """Read each cell `reads` times for an average, at `voltage` (V) or the bench's own."""
     whole = _Record(cells, bench.file, recorded, reads)
 
-    def read(visit: CellVisit, part: slice) -> tuple[Floats, Numbers, _Record]:
+    def read(visit: CellVisit, part: slice) -> tuple[Floats, Integers, _Record]:
         which, record = np.arange(part.stop - part.start), whole.part(part.start)
         return _read(visit, which, record, None, voltage), np.zeros_like(which), record
 
@@ -228,7 +227,7 @@ def verify_cells(
     bench: ArrayBench,
     cells: FlatCells,
     placements: Sequence[Placement],
-    digits: Numbers,
+    digits: Integers,
     levels: Levels,
     settings: WriteVerifySettings,
     strategy: type[Strategy],
@@ -242,7 +241,7 @@ def verify_cells(
     """
     whole = _Record(cells, bench.file, recorded, settings.verify_reads)
 
-    def verify(visit: CellVisit, part: slice) -> tuple[Floats, Numbers, Numbers, _Record]:
+    def verify(visit: CellVisit, part: slice) -> tuple[Floats, Integers, Integers, _Record]:
         some, record = digits[part], whole.part(part.start)
         windows = levels.nominal[some], levels.low[some], levels.high[some]
         known = memory if len(some) == len(digits) else deepcopy(memory)
@@ -258,7 +257,7 @@ def verify_cells(
 
 def _verified(
     visit: CellVisit, state: Strategy | _Few, count: int, record: _Record, delay: float
-) -> tuple[Floats, Numbers, Numbers]:
+) -> tuple[Floats, Integers, Integers]:
     """Pulse and read `count` cells until each is in its window or given up.
 
     Returns last reads, numbers of pulses, and outcomes.
@@ -299,13 +298,13 @@ class _Few:
     def learns(self) -> bool:
         return any(state.learns for state in self._states)
 
-    def of(self, cells: Numbers) -> _Few:
+    def of(self, cells: Integers) -> _Few:
         return _Few([self._states[number] for number in cells])
 
     def done(self, read: Floats) -> NDArray[np.bool_]:
         return np.array([state.done(g) for state, g in zip(self._states, read.tolist(), strict=True)])
 
-    def outcome(self, read: Floats) -> Numbers:
+    def outcome(self, read: Floats) -> Integers:
         return np.array([state.outcome(g) for state, g in zip(self._states, read.tolist(), strict=True)])
 
     def conclude(self, read: Floats) -> None:
@@ -318,7 +317,7 @@ class _Few:
 
 
 def _read(
-    visit: CellVisit, which: Numbers, record: _Record, pulses: Pulses | None, voltage: float | None = None
+    visit: CellVisit, which: Integers, record: _Record, pulses: Pulses | None, voltage: float | None = None
 ) -> Floats:
     conductance, times = visit.read(which, voltage)
     for number in range(1, record.averaged):

@@ -7,25 +7,22 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.instruments.arrays import CellPositions
 from mho.procedures.cells.programming.strategy import SET, Outcome, Pulses, Strategy
-from mho.procedures.cells.programming.verify.group_reads import Group, GroupReads
-
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
+from mho.procedures.cells.programming.verify import Group, GroupReads
 
 SURE = 0.5  # share of the lowest window above digit 0: what reads more through the DAQ is formed
 
-Take = Callable[[Numbers, Numbers, Pulses | None, Floats, int], None]
+Take = Callable[[Integers, Integers, Pulses | None, Floats, int], None]
 """Told of each verify: rows and columns of the cells on the array, the pulses before, conductances (S), readings."""
 
-Announce = Callable[[Numbers, Numbers, Pulses], None]
+Announce = Callable[[Integers, Integers, Pulses], None]
 """Told of pulses that are given next: rows and columns of the cells on the array."""
 
 
@@ -75,7 +72,9 @@ class GroupProgramming:
         self._take(*cells_of(rows, columns), pulses, read, readings)
         return read
 
-    def program(self, placement: Placement, digits: Numbers, group: Group) -> tuple[Floats, Numbers, Numbers]:
+    def program(
+        self, placement: Placement, digits: Integers, group: Group
+    ) -> tuple[Floats, Integers, Integers]:
         """Pulse and read a group's cells until each is in its window or given up; the digits are the block's.
 
         Returns last reads (S), numbers of pulses, and outcomes, in the group's order.
@@ -114,7 +113,7 @@ class GroupProgramming:
 
 
 @contextmanager
-def recorded_without_read(take: Take, rows: Numbers, columns: Numbers, pulses: Pulses) -> Iterator[None]:
+def recorded_without_read(take: Take, rows: Integers, columns: Integers, pulses: Pulses) -> Iterator[None]:
     """Record pulses that were applied with NaN for their verify reads where these are cut short within the block."""
     try:
         yield
@@ -124,7 +123,7 @@ def recorded_without_read(take: Take, rows: Numbers, columns: Numbers, pulses: P
 
 
 def give_pulses(
-    bench: Bench, array: str, rows: Numbers, columns: Numbers, pulses: Pulses, take: Take
+    bench: Bench, array: str, rows: Integers, columns: Integers, pulses: Pulses, take: Take
 ) -> None:
     """Give each of the cells at these rows and columns of an array its pulse; `take` records those before an error."""
     if isinstance(bench, ArrayBench):
@@ -147,12 +146,12 @@ def give_pulses(
             raise
 
 
-def cells_of(rows: Numbers, columns: Numbers) -> tuple[Numbers, Numbers]:
+def cells_of(rows: Integers, columns: Integers) -> tuple[Integers, Integers]:
     """Return row and column of each cell at the crossings of these lines, row by row."""
     return np.repeat(rows, len(columns)), np.tile(columns, len(rows))
 
 
-def _some(group: Group, which: Numbers) -> Group:
+def _some(group: Group, which: Integers) -> Group:
     """Return some cells of a group, which has one row or one column, as a group."""
     if len(group.rows) == 1:
         return Group(group.rows, group.columns[which])

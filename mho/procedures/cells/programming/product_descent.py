@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
@@ -28,10 +28,7 @@ from mho.procedures.cells.programming.group_programming import (
     recorded_without_read,
 )
 from mho.procedures.cells.programming.strategy import Strategy
-from mho.procedures.cells.programming.verify.patterns import conductances, reading_patterns
-
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
+from mho.procedures.cells.programming.verify import conductances, reading_patterns
 
 SHARE = 0.01  # of a tile's cells that get a pulse after each batch: with more, many are left half-way
 RESERVE = 2  # pulses that are kept for each cell outside its window
@@ -57,7 +54,7 @@ class Descent:
     before: float
     after: float
     achieved: Floats
-    pulses: Digits
+    pulses: Integers
 
 
 def tiles_of(shape: tuple[int, int], lines: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
@@ -111,7 +108,7 @@ class ProductDescent:
         self._take, self._announce, self._check = take, announce, check
         self._strategy, self._memory = strategy, memory
 
-    def run(self, placement: Placement, digits: Digits, most: int) -> Descent:
+    def run(self, placement: Placement, digits: Integers, most: int) -> Descent:
         """Descend on one tile with at most so many pulses."""
         wanted, shape = self._levels.nominal[digits], digits.shape
         zero = (digits == 0).ravel()

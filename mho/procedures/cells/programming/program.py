@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Integers
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.matrix_files import load_digits
@@ -24,13 +25,17 @@ from mho.procedures.attempt_clock import clock_zero
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside, lines_text, parse_lines
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import PULSES, PULSES_PER_CELL, Block, BlockMaps
-from mho.procedures.cells.programming.record.earlier_pulses import (
+from mho.procedures.cells.programming.record import (
+    PULSES,
+    PULSES_PER_CELL,
+    Block,
+    BlockMaps,
     EarlierPulses,
     earlier_pulses,
+    most_at_once,
+    sent_pulses,
     takes_up,
 )
-from mho.procedures.cells.programming.record.sent_pulses import most_at_once, sent_pulses
 from mho.procedures.cells.programming.settings_text import read_settings, settings_text
 from mho.procedures.cells.programming.strategies.known_strategies import chosen_strategy, find_strategy
 from mho.procedures.cells.programming.strategy import Outcome, Strategy
@@ -40,8 +45,6 @@ from mho.procedures.stream import Stream
 from mho.procedures.wording import joined, lost_cells, verified_cells
 from mho.runs import Array, Conclusion, Layout, RecordedParameter
 from mho.runs.standard_figures import programming_figures
-
-Digits = NDArray[np.int64]
 
 DESTROYED = "destroyed by our own pulses: they are no defects of the chip's own"
 
@@ -87,7 +90,7 @@ class ProgramPlan:
     """
 
     placement: Placement
-    digits: Digits
+    digits: Integers
     levels: Levels
     chip: ChipMap
     settings: WriteVerifySettings
@@ -123,7 +126,7 @@ class Program(Procedure):
     strategy = Parameter("Strategy, the chip map's unless given")
     write_verify = Parameter("Write-verify settings, the chip map's unless given")
 
-    def check(self) -> Digits:
+    def check(self) -> Integers:
         """Read the digits, find the given strategy, and read the given settings."""
         kind = WriteVerifySettings if self.strategy is None else find_strategy(self.strategy).settings_type
         read_settings(self.write_verify, kind)
@@ -149,7 +152,7 @@ class Program(Procedure):
                 )
         return digits
 
-    def prepare(self, given: Digits, bench: Bench, rng: np.random.Generator) -> ProgramPlan:
+    def prepare(self, given: Integers, bench: Bench, rng: np.random.Generator) -> ProgramPlan:
         """Place the block on the array and check the largest pulses."""
         chip = chip_of(bench)
         levels = chip.level_scale()
@@ -164,7 +167,7 @@ class Program(Procedure):
         bad = int(known_bad(array)[np.ix_(placement.rows, placement.columns)].sum())
         return ProgramPlan(placement, given, levels, chip, settings, strategy, bad)
 
-    def _fixed(self, array: ArrayMap, digits: Digits) -> Placement:
+    def _fixed(self, array: ArrayMap, digits: Integers) -> Placement:
         rows, columns = (
             start + np.arange(count) if given is None else parse_lines(given, "lines")
             for given, start, count in zip(
@@ -219,7 +222,7 @@ class Program(Procedure):
         where = f"on {self.array}" if self.place == "auto" else f"at {self.array}[{lines}]"
         return f"Program {name} {where}"
 
-    def estimate(self, given: Digits, source: BenchSource) -> Estimate:
+    def estimate(self, given: Integers, source: BenchSource) -> Estimate:
         """Estimate the pulses from the usual number per cell."""
         return Estimate(pulses=round(PULSES_PER_CELL * given.size))
 

@@ -1,4 +1,9 @@
-"""Programming blocks of cells to digits through the bench: form, RESET, SET, verify, and verify again."""
+"""Programming blocks of cells to digits through the bench: form, RESET, SET, verify, and verify again.
+
+The order in which the cells of a block are programmed.
+
+The noise of verify reads, seen between two reads of the same cells, beside the windows that they are to resolve.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +13,99 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
-from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.chip_maps.write_verify_settings import Order, WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.procedures.attempt_clock import CLOCK_ZERO
 from mho.procedures.cells.programming.array_programming import FlatCells, Verified, read_cells, verify_cells
 from mho.procedures.cells.programming.group_programming import Announce, GroupProgramming, Take
 from mho.procedures.cells.programming.product_descent import ProductDescent, tiles_of
 from mho.procedures.cells.programming.pulse_energy import cell_energy
-from mho.procedures.cells.programming.record.blocks import KINDS, Block, BlockMaps
-from mho.procedures.cells.programming.record.earlier_pulses import EarlierPulses
-from mho.procedures.cells.programming.record.sent_pulses import SentPulses, most_at_once
+from mho.procedures.cells.programming.record import (
+    KINDS,
+    Block,
+    BlockMaps,
+    EarlierPulses,
+    SentPulses,
+    most_at_once,
+)
 from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
 from mho.procedures.cells.programming.strategy import RESET, SET, Outcome, Pulses, Strategy
-from mho.procedures.cells.programming.verify.group_reads import GroupReads
-from mho.procedures.cells.programming.verify.read_noise import noise_warning
-from mho.procedures.cells.programming.verify.unfit_cells import unfit_cells
-from mho.procedures.cells.programming.visiting_order import visiting_order
+from mho.procedures.cells.programming.verify import GroupReads, unfit_cells
 from mho.procedures.stream import Stream
 
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
+FEWEST = 16  # cells from which the noise is told
+NORMAL = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
+
+
+def read_noise(first: Floats, second: Floats) -> float | None:
+    """Return the noise of a read, S, from two reads of the same cells; None for fewer than `FEWEST`.
+
+    The first one is what write-verify accepted, and so lies in its window whatever the noise: the second alone tells the
+    noise, by the median of its distance from the first (robust to cells that moved). Relaxation in between counts, too.
+    """
+    change = np.abs(second - first)
+    change = change[np.isfinite(change)]
+    return NORMAL * float(np.median(change)) if change.size >= FEWEST else None
+
+
+def noise_warning(
+    first: Sequence[Floats],
+    second: Sequence[Floats],
+    digits: Sequence[NDArray[np.int64]],
+    levels: Levels,
+    inner: float,
+) -> str:
+    """Return a warning when cells' reads differ by more than the half width of the windows aimed for; "" otherwise.
+
+    Parameters
+    ----------
+    first, second : sequence of arrays
+        Two reads of each block's cells, S.
+    digits : sequence of arrays
+        Only cells of digits above 0 count: of digit 0 the window is open below.
+    inner : float
+        Share of the windows that is aimed for.
+    """
+    raised = [d > 0 for d in digits]
+    reads = ([value[some] for value, some in zip(values, raised, strict=True)] for values in (first, second))
+    noise = read_noise(*(np.concatenate(list(values)) for values in reads))
+    half_width = inner * float((levels.high - levels.nominal)[1:].min())
+    if noise is None or noise <= half_width:
+        return ""
+    return (
+        f"a verify read is less sure than its window: reads of the same cells differ by {1e6 * noise:.3g} uS (robust sd), "
+        f"and the windows aimed for are +-{1e6 * half_width:.3g} uS; average reads (verify_reads), or read columns by "
+        "Hadamard patterns (verify=hadamard) where the readout is noisy, or widen the windows"
+    )
+
+
+def visiting_order(order: Order, digits: Integers) -> Integers:
+    """Return the flat indices of a block's cells in the order in which they are visited.
+
+    Parameters
+    ----------
+    order : str
+        ``rows``: row by row. ``columns``: column by column. ``interleaved``: along diagonals, so that successive cells
+        share no line. ``low first`` and ``high first``: by digit, row by row within one.
+    digits : (rows, columns) array
+    """
+    rows, columns = np.indices(digits.shape).reshape(2, -1)
+    match order:
+        case "rows":
+            return np.arange(digits.size)
+        case "columns":
+            return np.lexsort((rows, columns))
+        case "interleaved":
+            return np.lexsort((rows, (columns - rows) % digits.shape[1]))
+        case "low first":
+            return np.argsort(digits, axis=None, kind="stable")
+        case "high first":
+            return np.argsort(-digits, axis=None, kind="stable")
+
+
 Masks = Sequence[NDArray[np.bool_]]  # of the cells of each block
 
 PROGRESS_PERIOD = (
@@ -263,7 +339,9 @@ class Programmer:
         file = self._bench.file
         period = self._bench.instruments.daq.sample_period
 
-        def take(rows: Digits, columns: Digits, pulses: Pulses | None, read: Floats, readings: int) -> None:
+        def take(
+            rows: Integers, columns: Integers, pulses: Pulses | None, read: Floats, readings: int
+        ) -> None:
             self.reads += readings
             count = len(read)
             if pulses is None:
@@ -395,7 +473,7 @@ class Programmer:
     def _announcing(self, array: str) -> Announce:
         """Return what writes pulses at cells of an array to the run file before they are sent."""
 
-        def announce(rows: Digits, columns: Digits, pulses: Pulses) -> None:
+        def announce(rows: Integers, columns: Integers, pulses: Pulses) -> None:
             if self.sent is not None:
                 self.sent.announce(self._bench.now() + self.shift, self._codes[array], rows, columns, pulses)
 

@@ -1,4 +1,7 @@
-"""Refresh a programmed block: read it, and bring back the cells that left their windows; the others are left alone."""
+"""Refresh a programmed block: read it, and bring back the cells that left their windows; the others are left alone.
+
+The cells that a run programmed, with the digits that they hold and what they read then.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.matrix_files import load_digits
@@ -22,23 +26,76 @@ from mho.procedures.attempt_clock import clock_zero
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside, lines_text
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import PULSES, Block, BlockMaps
-from mho.procedures.cells.programming.record.earlier_pulses import earlier_pulses, takes_up
-from mho.procedures.cells.programming.record.programmed_cells import ProgrammedCells, programmed_by
-from mho.procedures.cells.programming.record.sent_pulses import most_at_once, sent_pulses
+from mho.procedures.cells.programming.record import (
+    PULSES,
+    Block,
+    BlockMaps,
+    earlier_pulses,
+    most_at_once,
+    sent_pulses,
+    takes_up,
+)
 from mho.procedures.cells.programming.settings_text import read_settings, settings_text
 from mho.procedures.cells.programming.strategies.known_strategies import chosen_strategy, find_strategy
 from mho.procedures.cells.programming.strategy import Strategy
-from mho.procedures.chip_in_use import chip_of, recall_formed
+from mho.procedures.chip_in_use import check_same_chip, chip_of, recall_formed
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined, lost_cells, verified_cells
-from mho.runs import Array, Column, Conclusion, Figure, Layout, Map, RecordedParameter, Table
+from mho.runs import Array, Column, Conclusion, Figure, Layout, Map, RecordedParameter, RunFile, Table
 from mho.runs.standard_figures import programming_figures
 
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+TARGET = "_target"
+
+
+@dataclass(frozen=True)
+class ProgrammedCells:
+    """A block of cells and what it is to hold.
+
+    Attributes
+    ----------
+    placement : Placement
+    digits : (rows, columns) array
+    achieved : (rows, columns) array
+        What the cells read when they were last verified, S; NaN where that is not known.
+    run : Path or None
+        The run file they are from.
+    """
+
+    placement: Placement
+    digits: NDArray[np.int64]
+    achieved: NDArray[np.float64]
+    run: Path | None = None
+
+    def check_chip(self, chip: ChipMap) -> None:
+        """Raise unless they are on this chip; errors as `check_same_chip`."""
+        if self.run is not None:
+            with RunFile(self.run) as run:
+                check_same_chip(run, chip)
+
+
+def programmed_by(path: Path) -> ProgrammedCells:
+    """Return the cells of the program or refresh run in a file.
+
+    Raises
+    ------
+    RunFileError
+        When it cannot be read.
+    InputError
+        When it programmed no block of digits.
+    """
+    with RunFile(path) as run:
+        arrays = [name.removesuffix(TARGET) for name in run.maps if name.endswith(TARGET)]
+        if len(arrays) != 1 or "digits" not in run.arrays or "pulses" not in run.tables:
+            raise InputError(
+                f"{path} ({run.procedure}) did not program a block of digits; name a run of program or refresh"
+            )
+        array, digits = arrays[0], run.array("digits")
+        placement = Placement(array, *run.map_axes(f"{array}{TARGET}"))
+        known = len(run.map_times(f"{array}_conductance"))
+        achieved = run.map(f"{array}_conductance") if known else np.full(digits.shape, np.nan)
+    return ProgrammedCells(placement, digits.astype(np.int64), achieved, path)
+
 
 LEFT = Table(
     "left",
@@ -79,7 +136,7 @@ class Refreshed:
 
     before: Floats
     after: Floats
-    pulses: Digits
+    pulses: Integers
     failed: int
     summary: dict[str, Any]
     path: Path = field(default=Path())
@@ -316,7 +373,7 @@ class Refresh(Procedure):
             )
 
     def _record_left(
-        self, plan: RefreshPlan, block: Block, before: Floats, left: Mask, stream: Stream
+        self, plan: RefreshPlan, block: Block, before: Floats, left: Booleans, stream: Stream
     ) -> None:
         rows, columns = plan.cells.placement.cells()
         stream.record_block(

@@ -2,6 +2,8 @@
 
 Through the DAQ a row is read at once: each vector drives one row of a block, the other rows are at 0 V and the columns at
 virtual ground, so that no current takes a way around. With the source-measure unit it is `Read`, cell by cell.
+
+What a map of an array says: how many cells are of which class, and which lines stand out.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.chip_maps.chip import ArrayMap, ChipMap, parse_chip_map
+from mho.chip_maps.levels import Levels
 from mho.confidence import finite
 from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench
@@ -22,7 +26,7 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside, parse_lines
 from mho.procedures.cells.detection_limit import CHANCE
-from mho.procedures.cells.reading.map_statistics import classes, line_scores, outliers
+from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels
 from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
@@ -30,9 +34,77 @@ from mho.procedures.wording import counted, if_any, joined, without_measured
 from mho.runs import Array, Band, Column, Conclusion, Figure, Layout, Table
 from mho.runs import Map as Image
 
-Floats = NDArray[np.float64]
-Lines = NDArray[np.int64]
-Block = tuple[Lines, Lines]
+NORMAL_MAD = 0.6744898  # median magnitude of a normal deviate of unit deviation
+OUTLIER = 5.0  # robust standard deviations: one of two million normal lines
+FEWEST_LINES = 5
+"""Lines below which none can be told from the others."""
+
+
+def classes(
+    conductance: Floats, levels: Levels, formed_above: float, formed: NDArray[np.bool_] | None = None
+) -> dict[str, int]:
+    """Return how many cells of a map (S) there are of each class.
+
+    Parameters
+    ----------
+    conductance : array
+        S.
+    levels : Levels
+    formed_above : float
+        Conductance (S) of a cell that has been formed for certain.
+    formed : array of bool, optional
+        Cells that were formed before, whatever they read now.
+
+    Returns
+    -------
+    dict
+        ``unformed`` below `formed_above` (S), which also is what is open; ``in_window`` of any level, and of each
+        as ``level_K``; ``between`` windows; ``above`` the highest window.
+    """
+    conducts = conductance > formed_above
+    digits = nearest_levels(conductance, levels, conducts if formed is None else conducts | formed)
+    inside = in_windows(conductance, digits, levels)
+    above = conductance > levels.high[-1]
+    formed = digits != UNKNOWN
+    found = {
+        "unformed": int((~formed).sum()),
+        "in_window": int(inside.sum()),
+        "between": int((formed & ~inside & ~above).sum()),
+        "above": int(above.sum()),
+    }
+    counts = np.bincount(digits[inside], minlength=levels.top + 1)
+    return found | {f"level_{digit}": int(count) for digit, count in enumerate(counts)}
+
+
+def line_scores(conductance: Floats) -> tuple[Floats, Floats]:
+    """Return how far each row's and each column's mean lies from that of a usual one, in robust standard deviations.
+
+    The spread of lines is that of the median magnitude, but no less than a line's own standard error: lines of an array
+    whose cells differ must differ by that much.
+    """
+    return _scores(conductance), _scores(conductance.T)
+
+
+def _scores(lines: Floats) -> Floats:
+    means = lines.mean(axis=1)
+    if len(means) < FEWEST_LINES:
+        return np.zeros(len(means))
+    away = means - np.median(means)
+    spread = float(np.median(np.abs(away))) / NORMAL_MAD
+    usual = float(np.median(lines.std(axis=1))) / np.sqrt(lines.shape[1])
+    floor = max(spread, usual)
+    scores: Floats = away / floor if floor > 0.0 else np.where(away != 0.0, np.sign(away) * np.inf, 0.0)
+    return scores
+
+
+def outliers(scores: Floats, lines: Integers) -> list[int]:
+    """Return the numbers of the `lines` whose scores stand out, the farthest first."""
+    far = np.flatnonzero(np.abs(scores) > OUTLIER)
+    order = np.argsort(-np.abs(scores[far]), kind="stable")
+    return [int(line) for line in lines[far[order]]]
+
+
+Block = tuple[Integers, Integers]
 """Places of a block in the range of rows and in that of columns."""
 
 ALL = "all"
@@ -123,7 +195,7 @@ class Map(Procedure):
         """Let three deviations pass, as version 1 did."""
         return dict(values) | ({"sure": SURE} if version == "1" else {})
 
-    def check(self) -> tuple[Lines | None, Lines | None]:
+    def check(self) -> tuple[Integers | None, Integers | None]:
         """Parse the ranges, and refuse a voltage at which no current flows."""
         if self.read_voltage == 0.0:
             raise InputError(
@@ -136,7 +208,7 @@ class Map(Procedure):
         return rows, columns
 
     def prepare(
-        self, given: tuple[Lines | None, Lines | None], bench: Bench, rng: np.random.Generator
+        self, given: tuple[Integers | None, Integers | None], bench: Bench, rng: np.random.Generator
     ) -> MapPlan:
         """Check that the array has these cells, and that the bench may read them with this instrument."""
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
@@ -231,7 +303,7 @@ class Map(Procedure):
         """Return the name of the cells."""
         return f"Map {self._cells_as_given()}"
 
-    def estimate(self, given: tuple[Lines | None, Lines | None], source: BenchSource) -> Estimate:
+    def estimate(self, given: tuple[Integers | None, Integers | None], source: BenchSource) -> Estimate:
         """Estimate the time from that of blocks or cells; there are no pulses."""
         array = parse_chip_map(source.chip_text).array(self.array)
         sizes = [
@@ -385,7 +457,7 @@ def _alike(found: tuple[Block, ...]) -> list[list[Block]]:
     return [lot[start : start + AT_ONCE] for lot in lots.values() for start in range(0, len(lot), AT_ONCE)]
 
 
-def _parts(lines: Lines, most: int, segment: int | None) -> list[Lines]:
+def _parts(lines: Integers, most: int, segment: int | None) -> list[Integers]:
     """Return places of lines in parts of at most so many, each part in one segment."""
     part = np.zeros(len(lines), np.int64) if segment is None else lines // segment
     return [

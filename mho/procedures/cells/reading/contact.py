@@ -3,6 +3,17 @@
 Two passes. In the first, on a small current range, every cell is read with its word line off and on: this tells leaking
 selectors, open cells and unformed ones, and takes the meter's offset off. In the second, as the bench reads, the cells that
 conduct are told from shorts. Whole lines that are broken are told as lines.
+
+Classes of cells by what they conduct with the select transistor on and off, and whole lines that are broken.
+
+    leaky      conducts with the transistor off: the selector does not select
+    short      in compliance, or above any conductance that a cell can be programmed to
+    good       formed: conducts as a cell does, or did once
+    unformed   conducts less than a formed cell, but more than nothing, and never conducted before
+    open       no more current with the transistor on than off
+
+What the transistor lets through when it is off is taken off what is read when it is on: the meter's offset, and the
+leakage of a line, are in both. A broken line is told as a line: its cells are all open, from some place to an end of it.
 """
 
 from __future__ import annotations
@@ -16,6 +27,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.chip_maps.chip import parse_chip_map
 from mho.confidence import binomial_interval
 from mho.errors import InputError
@@ -24,15 +36,165 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.cell_visits import CellSurvey, Measured, VisitedCells
-from mho.procedures.cells.reading import contact_classes as classes
-from mho.procedures.cells.reading.contact_classes import BrokenLine, Thresholds
 from mho.procedures.cells.switching.formed_cells import VIRGIN_SHARE
 from mho.procedures.parameters import FloatParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined
 from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
 
-Floats = NDArray[np.float64]
+OPEN, SHORT, UNFORMED, GOOD, LEAKY = range(5)
+NAMES = ("open", "short", "unformed", "good", "leaky")
+NOT_READ = -1
+
+FEWEST = 4
+"""Cells of one class up to the end of a line from which the line is told, not the cells."""
+
+TOLD = (OPEN, SHORT, LEAKY)
+"""Classes that a broken or shorted line gives all its cells."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Bounds between the classes, S.
+
+    Attributes
+    ----------
+    open_below : float
+        At least what the noise of a reading passes for; below a virgin cell's own conductance, where the meter allows.
+    formed_above : float
+        As write-verify takes a cell as formed.
+    short_above : float
+        Beyond what a SET leaves at the highest word-line voltage.
+    leaky_above : float
+        With the transistor off: what would add up to a tenth of the lowest level over the cells of a line.
+    """
+
+    open_below: float
+    formed_above: float
+    short_above: float
+    leaky_above: float
+
+
+@dataclass(frozen=True)
+class BrokenLine:
+    """A stretch of a line, up to at least one end of the lines tested, whose cells are all of one class.
+
+    Attributes
+    ----------
+    kind : "row" or "column"
+    line : int
+        Its number.
+    what : int
+        `OPEN`, `SHORT` or `LEAKY`.
+    first, last : int
+        Numbers of the crossing lines between which the cells lie, both included.
+    whole : bool
+        Whether these are all that were tested.
+    """
+
+    kind: str
+    line: int
+    what: int
+    first: int
+    last: int
+    whole: bool
+
+    def __str__(self) -> str:
+        """Return it as a sentence tells it."""
+        crossing = "column" if self.kind == "row" else "row"
+        where = "" if self.whole else f" from {crossing} {self.first} to {self.last}"
+        return f"{self.kind} {self.line} ({'bit' if self.kind == 'row' else 'source'} line) is {NAMES[self.what]}{where}"
+
+
+def classify(
+    on: Floats,
+    off: Floats,
+    limited: NDArray[np.bool_],
+    thresholds: Thresholds,
+    formed: NDArray[np.bool_] | np.bool_ = np.False_,
+) -> Integers:
+    """Return the class of each cell.
+
+    Parameters
+    ----------
+    on, off : arrays of one shape
+        Conductance with the transistor on, less what flows when it is off where that matters, and off, S. NaN, beyond the
+        range of the meter, counts as infinite.
+    limited : array of bool
+        Whether the reading with the transistor on was in compliance.
+    formed : array of bool
+        Which have conducted before: in a deep RESET they conduct less than `Thresholds.formed_above`.
+    """
+    through = np.where(np.isnan(on), np.inf, on)
+    short = limited | (through > thresholds.short_above)
+    leaky = ~(np.abs(off) <= thresholds.leaky_above)
+    return np.select(
+        [leaky, short, through < thresholds.open_below, formed | (through >= thresholds.formed_above)],
+        [LEAKY, SHORT, OPEN, GOOD],
+        UNFORMED,
+    ).astype(np.int64)
+
+
+def broken_lines(
+    classes: Integers, rows: NDArray[np.int64], columns: NDArray[np.int64], fewest: int = FEWEST
+) -> list[BrokenLine]:
+    """Return the lines that are open, shorted or leaky as lines: whole ones first, then those broken in the middle.
+
+    A stretch counts while less than half of it is explained by others: where some rows are open, so are their crossings
+    with every column.
+
+    Parameters
+    ----------
+    classes : (rows, columns) array
+    rows, columns : (rows,), (columns,) arrays
+        Numbers of the lines, ascending.
+    fewest : int
+        Cells that a stretch has at least. A stretch that is not the whole line reaches one end of it.
+    """
+    found: list[BrokenLine] = []
+    for what in TOLD:
+        of_class = classes == what
+        explained = np.zeros_like(of_class)
+        for whole in (True, False):
+            for kind, lines, crossing, turned in (
+                ("row", rows, columns, False),
+                ("column", columns, rows, True),
+            ):
+                cells, known = (one.T if turned else one for one in (of_class, explained))
+                for line, one, told in zip(lines.tolist(), cells, known, strict=True):
+                    for part in _stretches(one, whole):
+                        count = part.stop - part.start
+                        if count >= fewest and 2 * np.count_nonzero(told[part]) < count:
+                            ends = int(crossing[part.start]), int(crossing[part.stop - 1])
+                            found.append(BrokenLine(kind, line, what, *ends, whole))
+                            told[part] = True
+    return found
+
+
+def in_lines(
+    lines: list[BrokenLine], rows: NDArray[np.int64], columns: NDArray[np.int64], what: int
+) -> NDArray[np.bool_]:
+    """Return which cells, (rows, columns), lie in the lines of a class."""
+    told = np.zeros((len(rows), len(columns)), dtype=bool)
+    for line in lines:
+        if line.what == what:
+            own, crossing = (rows, columns) if line.kind == "row" else (columns, rows)
+            within = (crossing >= line.first) & (crossing <= line.last)
+            told |= (
+                np.outer(own == line.line, within)
+                if line.kind == "row"
+                else np.outer(within, own == line.line)
+            )
+    return told
+
+
+def _stretches(cells: NDArray[np.bool_], whole: bool) -> list[slice]:
+    """Return the whole line where all of its cells are true, or the stretches of true that reach an end of it."""
+    if cells.all() or whole:
+        return [slice(0, len(cells))] if cells.all() and whole else []
+    first, last = int(np.argmin(cells)), len(cells) - int(np.argmin(cells[::-1]))
+    return [part for part in (slice(0, first), slice(last, len(cells))) if part.start < part.stop]
+
 
 OPEN_BELOW = 0.1e-9  # S: a tenth of a virgin oxide cell, a hundred times an open path of a board
 SHORT_ABOVE = 2.5  # times the highest level: a SET saturates below twice of it
@@ -40,7 +202,7 @@ LEAST_RANGE = 1e-7  # A, of the first pass: meters resolve picoamperes on it wit
 SIGNIFICANT = 5.0  # standard deviations of a reading by which open and unformed must be apart
 SIMULATED_READ, HARDWARE_READ = 0.5e-3, 12e-3  # s of wall time beside the integration (?)
 LINE_FREQUENCY = 50.0  # Hz
-CODES = ", ".join(f"{code} {name}" for code, name in enumerate(classes.NAMES))
+CODES = ", ".join(f"{code} {name}" for code, name in enumerate(NAMES))
 
 
 @dataclass(frozen=True)
@@ -261,7 +423,7 @@ class Contact(Procedure):
 
         def picture() -> None:
             formed = bench.forming.formed(self.array, rows, columns)
-            found = classes.classify(on, off, limited & known, plan.thresholds, formed)
+            found = classify(on, off, limited & known, plan.thresholds, formed)
             seen = np.where(known, found, np.nan)
             for name, values in (("contact", seen), ("conductance", on), ("leakage", off)):
                 image = plan.cells.ascending(values.reshape(shape))
@@ -299,10 +461,10 @@ class Contact(Procedure):
         cells = plan.cells
         noise = 1.4826 * float(np.median(np.abs(off - np.median(off)))) * 2.0**0.5 if len(off) > 1 else 0.0
         formed = bench.forming.formed(self.array, *cells.positions())
-        found = classes.classify(on, off, limited, plan.thresholds, formed)
+        found = classify(on, off, limited, plan.thresholds, formed)
         resolved = SIGNIFICANT * noise <= plan.thresholds.open_below
         if not resolved:
-            found[found == classes.OPEN] = classes.UNFORMED
+            found[found == OPEN] = UNFORMED
             stream.say(
                 f"open and unformed cells cannot be told apart here: readings scatter by {1e9 * noise:.3g} nS, and "
                 f"open_below is {1e9 * plan.thresholds.open_below:.3g} nS; take a smaller current_range, a larger "
@@ -312,15 +474,15 @@ class Contact(Procedure):
         image = found.reshape(cells.shape)
         ordered = cells.ascending(image)
         rows, columns = np.sort(cells.rows), np.sort(cells.columns)
-        lines = classes.broken_lines(ordered, rows, columns)
+        lines = broken_lines(ordered, rows, columns)
         stream.snapshot(f"{self.array}_contact", ordered.astype(float), bench.now())
-        counts = {name: int((image == code).sum()) for code, name in enumerate(classes.NAMES)}
+        counts = {name: int((image == code).sum()) for code, name in enumerate(NAMES)}
         summary: dict[str, Any] = {"cells": cells.count, **counts}
-        for what in classes.TOLD:
-            alone = (ordered == what) & ~classes.in_lines(lines, rows, columns, what)
-            summary[f"{classes.NAMES[what]}_alone"] = int(alone.sum())
+        for what in TOLD:
+            alone = (ordered == what) & ~in_lines(lines, rows, columns, what)
+            summary[f"{NAMES[what]}_alone"] = int(alone.sum())
         low, high = binomial_interval(counts["good"], cells.count)
-        good = on[found == classes.GOOD]
+        good = on[found == GOOD]
         summary |= {
             "good_share": counts["good"] / cells.count,
             "good_share_low": low,
@@ -338,7 +500,7 @@ class Contact(Procedure):
     def conclude(self, plan: ContactPlan, result: Contacts) -> Conclusion:
         """Return how many cells are of which class, and the broken lines."""
         summary = result.summary
-        classes_found = [if_any(summary[name], name) for name in ("good", *classes.NAMES) if name in summary]
+        classes_found = [if_any(summary[name], name) for name in ("good", *NAMES) if name in summary]
         return Conclusion(
             f"{counted(summary['cells'], 'cell')}: "
             + joined(
@@ -384,8 +546,8 @@ def _say(summary: Mapping[str, Any], lines: list[BrokenLine], stream: Stream) ->
         return
     for line in lines:
         stream.say(str(line), "WARNING")
-    for what in classes.TOLD:
-        name = classes.NAMES[what]
+    for what in TOLD:
+        name = NAMES[what]
         if summary[f"{name}_alone"]:
             stream.say(
                 f"{summary[f'{name}_alone']} of {count} cells are {name}, apart from broken lines", "WARNING"

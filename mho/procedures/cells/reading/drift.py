@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.confidence import (
     binomial_interval,
     deviation_interval,
@@ -27,9 +28,6 @@ from mho.confidence import (
 )
 from mho.procedures.cells.levels_of_cells import UNKNOWN
 from mho.procedures.cells.robust import robust_deviation
-
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
 
 FEWEST_READS = 5
 """Later reads from which on a loss is told from drift."""
@@ -123,7 +121,7 @@ def curvature_p(ages: Floats, conductance: Floats) -> float:
 
 
 def without_misfits(
-    found: dict[str, dict[str, Any]], ages: Floats, conductance: Floats, digits: Numbers
+    found: dict[str, dict[str, Any]], ages: Floats, conductance: Floats, digits: Integers
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """Return the numbers of `by_level` without those of levels whose cells do not drift with log t, and why by name.
 
@@ -187,7 +185,7 @@ def loss_rate(elapsed: Floats, conductance: Floats, *, strict: bool = True) -> f
 
 
 def level_rows(
-    elapsed: Floats, conductance: Floats, digits: Numbers, inside: NDArray[np.bool_]
+    elapsed: Floats, conductance: Floats, digits: Integers, inside: NDArray[np.bool_]
 ) -> dict[str, NDArray[Any]]:
     """Return rows for a table: of each level at each read the change since the first one, and the share inside.
 
@@ -225,7 +223,7 @@ def level_rows(
 def by_level(
     ages: Floats,
     conductance: Floats,
-    digits: Numbers,
+    digits: Integers,
     inside: NDArray[np.bool_],
 ) -> dict[str, dict[str, Any]]:
     """Return for each level, as ``level_K``, the drift of its cells, with 95 % intervals, cells being independent.

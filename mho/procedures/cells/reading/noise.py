@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.confidence import binomial_interval, mean_interval, median_interval, with_interval
 from mho.errors import InputError
 from mho.instruments import Bench, Cell
@@ -41,8 +41,6 @@ from mho.procedures.parameters import FloatParameter, IntegerParameter, Paramete
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, left_out, measured_cells, without_measured
 from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
-
-Floats = NDArray[np.float64]
 
 TIMED = 10  # reads of a first list, which tells what a list takes beside its reads
 SIMULATED_SAMPLE, AT_ONCE_SAMPLE, HARDWARE_SAMPLE = 0.1e-3, 0.3e-3, 1e-3  # s of wall time (?)

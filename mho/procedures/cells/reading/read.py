@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.placement import Placement
 from mho.errors import InputError
@@ -25,8 +25,6 @@ from mho.procedures.parameters import FloatParameter, IntegerParameter, Paramete
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, quantity
 from mho.runs import Array, Column, Conclusion, Figure, Layout, Map, Table
-
-Floats = NDArray[np.float64]
 
 SIMULATED_READ, HARDWARE_READ = 0.3e-3, 10e-3  # s of wall time, messages included (?)
 READ_AT_ONCE = 5e-6  # s of wall time per cell, on a bench without instruments

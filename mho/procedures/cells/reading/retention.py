@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.levels import Levels
 from mho.errors import InputError
 from mho.instruments import Bench
@@ -36,8 +37,6 @@ from mho.procedures.parameters import FloatParameter, IntegerParameter, Paramete
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined, left_out, quantity, without_measured
 from mho.runs import Column, Conclusion, Figure, Layout, Table
-
-Floats = NDArray[np.float64]
 
 ROOM = 298.15  # K
 AT_ONCE, SIMULATED_READ, HARDWARE_READ = 5e-6, 0.4e-3, 30e-3  # s of wall time a cell (?)

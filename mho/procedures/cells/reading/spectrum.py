@@ -13,11 +13,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.procedures.cells.log_spacing import log_counts
-
-Floats = NDArray[np.float64]
 
 LEAST_PART, PARTS = 64, 2  # samples of a part, parts of a series
 BINS = 8  # a decade of frequency

@@ -22,8 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from mho.array_types import Booleans, Floats
 
 SEPARATION = 4.5  # standard deviations between two levels
 ABRUPT = 0.7  # share of the step that half of the jumps make within two samples
@@ -83,7 +82,7 @@ def find_telegraph(series: Floats, interval: float) -> Telegraph | None:
     return _told(low, high, (high - low) / max(around, 1e-300), up, interval)
 
 
-def two_states(series: Floats) -> Bools | None:
+def two_states(series: Floats) -> Booleans | None:
     """Return in which of two states each sample is; None where only one can be told."""
     low, high = split(series.ravel())
     up = None
@@ -110,22 +109,22 @@ def split(values: Floats) -> tuple[float, float]:
     return float(ordered[:cut].mean()), float(ordered[cut:].mean())
 
 
-def with_hysteresis(series: Floats, middle: float, margin: float) -> Bools:
+def with_hysteresis(series: Floats, middle: float, margin: float) -> Booleans:
     """Return the state (series, samples) that changes only when a sample lies beyond the `middle` by the `margin`, S."""
     decided = np.abs(series - middle) > margin
     last = np.maximum.accumulate(np.where(decided, np.arange(series.shape[1]), -1), axis=1)
     first = decided.argmax(axis=1)[:, None]  # before the first one that is decided, its state
     place = np.where(last >= 0, last, first)
-    state: Bools = np.take_along_axis(series, place, axis=1) > middle
+    state: Booleans = np.take_along_axis(series, place, axis=1) > middle
     return state
 
 
-def exits_of(up: Bools) -> tuple[int, int]:
+def exits_of(up: Booleans) -> tuple[int, int]:
     """Return how often the lower and the upper state were left within series."""
     return int((up[:, 1:] & ~up[:, :-1]).sum()), int((~up[:, 1:] & up[:, :-1]).sum())
 
 
-def abruptness(series: Floats, up: Bools) -> float:
+def abruptness(series: Floats, up: Booleans) -> float:
     """Return the median over jumps of the largest change within two samples about each, S."""
     padded = np.pad(series, ((0, 0), (1, 1)), mode="edge")
     row, before = np.nonzero(up[:, 1:] != up[:, :-1])
@@ -153,7 +152,7 @@ class Chain:
     seen: NDArray[np.int64]
 
     @classmethod
-    def of(cls, up: Bools) -> Chain:
+    def of(cls, up: Booleans) -> Chain:
         """Count in states (series, samples)."""
         within = up[:, :-1]
         return cls(np.array(exits_of(up)), np.array([(~within).sum(), within.sum()]))
@@ -187,7 +186,7 @@ class Chain:
         return np.sqrt(variances)
 
 
-def dwell_times(up: Bools, interval: float) -> tuple[Floats, Floats]:
+def dwell_times(up: Booleans, interval: float) -> tuple[Floats, Floats]:
     """Return the mean dwell times (2,), s, in the lower and upper state (series, samples), and 95 % intervals (2, 2).
 
     The intervals are those of a mean exponential time of which so many were seen (Garwood, Biometrika 28, 437 (1936)), as
@@ -204,6 +203,6 @@ def dwell_times(up: Bools, interval: float) -> tuple[Floats, Floats]:
     return dwells, dwells[:, None] * np.stack([(2.0 * chain.exits / end) ** stretch for end in ends], axis=1)
 
 
-def _told(low: float, high: float, separation: float, up: Bools, interval: float) -> Telegraph:
+def _told(low: float, high: float, separation: float, up: Booleans, interval: float) -> Telegraph:
     (dwell_low, dwell_high), (low_ends, high_ends) = (found.tolist() for found in dwell_times(up, interval))
     return Telegraph(low, high, separation, dwell_low, dwell_high, tuple(low_ends), tuple(high_ends))

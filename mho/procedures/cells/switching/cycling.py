@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.instruments.arrays import CellPositions
@@ -39,8 +40,6 @@ from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, left_out, lost_cells, measured_cells, without_measured
 from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
-
-Floats = NDArray[np.float64]
 
 LRS, HRS = 0, 1
 MOST_READS = 50_000_000  # of a run: its results also take 0.4 GB of memory

@@ -4,10 +4,13 @@ A cell that shares its row (bit line) with a cell in SET has a share of the SET 
 as the array is biased. One that shares its column (source line) with a cell in RESET has that of the RESET voltage on its
 source line. Whether its word line is on depends on the way the word lines run, of which a chip map says nothing: word lines
 along the rows are on for all cells of the row and off for the others of the column.
+
+What stress did to cells: changes by level, and the number of pulses at which cells leave their windows.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,13 +18,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.chip_maps.levels import Levels
+from mho.confidence import finite
 from mho.instruments import Bench, Cell, Pulse
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.detection_limit import blanks_parameter
-from mho.procedures.cells.extraction.stress_counts import by_level, counts_to_leave
 from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
 from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.switching.formed_cells import (
@@ -40,8 +44,59 @@ from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined, left_out, quantity, without_measured
 from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
 
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
+
+def counts_to_leave(counts: NDArray[np.int64], inside: NDArray[np.bool_]) -> Floats:
+    """Return the count at which each cell was first seen outside its window; infinite where it never was.
+
+    Parameters
+    ----------
+    counts : (reads,) array
+        Pulses before each read; 0 of the first, before any stress.
+    inside : (reads, cells) array
+        Whether each read lay in the window of its cell. A cell that was outside from the start has left at 0.
+    """
+    left = ~inside
+    first = left.argmax(axis=0)
+    return np.where(left.any(axis=0), counts[first].astype(float), math.inf)
+
+
+def by_level(
+    counts: NDArray[np.int64], conductance: Floats, digits: NDArray[np.int64], inside: NDArray[np.bool_]
+) -> dict[str, dict[str, Any]]:
+    """Return for each level, as ``level_K``, what the stress did to its cells.
+
+    Parameters
+    ----------
+    counts : (reads,) array
+    conductance : (reads, cells) array
+        S; the first read is before any stress.
+    digits : (cells,) array
+        Level of each cell at the start.
+    inside : (reads, cells) array
+
+    Returns
+    -------
+    dict
+        ``cells``; ``change`` and ``largest_change``, S, from the first to the last read, of the median and of the cell that
+        changed most; ``median_leaves`` and ``worst_leaves``, pulses at which half of the cells, and the first of them, were
+        outside: None says not within the pulses applied. Cells that began outside their window count in the changes alone.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    leaving = counts_to_leave(counts, inside)
+    for digit in np.unique(digits[digits != UNKNOWN]).tolist():
+        of = digits == digit
+        change = conductance[-1, of] - conductance[0, of]
+        left = np.sort(leaving[of & inside[0]])
+        found[f"level_{digit}"] = {
+            "cells": int(of.sum()),
+            "outside_at_start": int((of & ~inside[0]).sum()),
+            "change": finite(np.median(change)),
+            "largest_change": finite(change[np.abs(change).argmax()]),
+            "median_leaves": finite(left[(len(left) - 1) // 2]) if left.size else None,
+            "worst_leaves": finite(left[0]) if left.size else None,
+        }
+    return found
+
 
 SHARES = {"V/2": 1.0 / 2.0, "V/3": 1.0 / 3.0, "V": 1.0}
 ON, OFF = "on", "off"
@@ -61,7 +116,7 @@ class Disturbed(StressReads):
         Pulses at which a cell was first seen outside its window; infinite where it never was.
     """
 
-    digits: Numbers
+    digits: Integers
     leaves: Floats
     units: ClassVar[Mapping[str, str]] = {
         "voltage": "V",
@@ -79,7 +134,7 @@ class DisturbPlan:
     cells: CellRange
     pulses: FullPulses
     stress: Pulse
-    counts: Numbers
+    counts: Integers
     levels: Levels
     survey: CellSettings
 
@@ -260,7 +315,7 @@ class Disturb(Procedure):
         )
 
     def _counts(
-        self, digits: Numbers, surveyed: CellSurveyed | None, plan: DisturbPlan, stream: Stream
+        self, digits: Integers, surveyed: CellSurveyed | None, plan: DisturbPlan, stream: Stream
     ) -> dict[str, int]:
         """Return how many cells were left out, and say why."""
         left = int((digits == UNKNOWN).sum())

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.confidence import finite, with_interval
 from mho.errors import InputError
 from mho.instruments import Bench, Cell
@@ -66,9 +67,6 @@ from mho.procedures.wording import (
 )
 from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
 
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
-
 SINGLE = 1_000_000  # cycles of a cell at most, one pulse at a time
 GAP = 2  # rests of a pulse's width between SET and RESET of a burst, and before the next cycle
 SIMULATED_READ, HARDWARE_READ = 1.5e-3, 40e-3  # s of wall time, a read cycle (?)
@@ -98,7 +96,7 @@ class Endured(StressReads):
 
     good: Floats
     failed: Floats
-    reason: Numbers
+    reason: Integers
     units: ClassVar[Mapping[str, str]] = {
         "lrs_first": "S",
         "lrs_last": "S",
@@ -122,7 +120,7 @@ class EndurancePlan:
 
     cells: CellRange
     pulses: FullPulses
-    counts: Numbers
+    counts: Integers
     burst: Floats | None
     survey: CellSettings
     spacing: int
@@ -585,7 +583,7 @@ class CycledCell:
 
 
 def summary_of(
-    conductance: Floats, good: Floats, failed: Floats, reason: Numbers, least: float, *, strict: bool
+    conductance: Floats, good: Floats, failed: Floats, reason: Integers, least: float, *, strict: bool
 ) -> dict[str, Any]:
     """Return the numbers for the run's result: failures by reason, Weibull's fit, states at the first and the last read.
 

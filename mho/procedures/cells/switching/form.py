@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.errors import BenchError, InputError
 from mho.instruments import Bench, Cell, Pulse
 from mho.instruments.bench_file import BenchSource
@@ -31,9 +32,6 @@ from mho.procedures.parameters import FloatParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined, lost_cells, quantity
 from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
-
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
 
 BIT_LINE, WORD_LINE = "bit line", "word line"
 RAMPS = {
@@ -65,7 +63,7 @@ class Forming:
     """
 
     voltage: Floats
-    state: Numbers
+    state: Integers
     conductance: Floats
     summary: dict[str, Any] = field(default_factory=dict)
     path: Path = field(default=Path())
@@ -399,11 +397,11 @@ class Form(Procedure):
         )
 
 
-def ramped(cells: VisitedCells, plan: FormPlan) -> tuple[Numbers, Floats, NDArray[np.bool_]]:
+def ramped(cells: VisitedCells, plan: FormPlan) -> tuple[Integers, Floats, NDArray[np.bool_]]:
     """Ramp cells; return the pulse that formed each, last conductances (S), and which conducted before."""
     formed_by, conductance = np.full(cells.count, extraction.NEVER), np.full(cells.count, np.nan)
 
-    def read(which: Numbers, number: int, **pulse: float) -> NDArray[np.bool_]:
+    def read(which: Integers, number: int, **pulse: float) -> NDArray[np.bool_]:
         found = cells.read(which, plan.read_voltage)
         cells.record(which, pulse=number, **pulse, **found._asdict())
         conductance[which] = found.conductance

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Booleans, Integers
 from mho.instruments import Bench, Cell
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.cell_visits import CellSurvey, Measured, VisitedCells
@@ -21,9 +21,6 @@ from mho.procedures.cells.switching.form import Form, FormPlan, pulse_table, ram
 from mho.procedures.parameters import ListParameter
 from mho.procedures.stream import Stream
 from mho.runs import Table
-
-Mask = NDArray[np.bool_]
-Numbers = NDArray[np.int64]
 
 VIRGIN_SHARE = 0.05
 """Of what write-verify takes as formed, below which a cell may be virgin: a bound for ranges of the meter."""
@@ -103,7 +100,7 @@ class CellSurveyed:
         Whether the others have just had the whole forming ramp.
     """
 
-    formed: Mask
+    formed: Booleans
     formed_now: int
     blank: Blank | None
     tried: bool = False
@@ -152,7 +149,9 @@ def survey_cells(
     return CellSurveyed(formed.reshape(cells.shape), formed_now, blank, settings.forming is not None)
 
 
-def _form(plan: FormPlan, bench: Bench, stream: Stream, array: str, cells: tuple[Numbers, Numbers]) -> Mask:
+def _form(
+    plan: FormPlan, bench: Bench, stream: Stream, array: str, cells: tuple[Integers, Integers]
+) -> Booleans:
     """Form cells; return which conduct."""
     formed = np.zeros(len(cells[0]), dtype=bool)
     survey = CellSurvey(bench, stream, array, cells, FORMING, 0.5 * len(plan.volts))
@@ -162,8 +161,8 @@ def _form(plan: FormPlan, bench: Bench, stream: Stream, array: str, cells: tuple
 
 
 def formed_cells(
-    bench: Bench, stream: Stream, array: str, cells: tuple[Numbers, Numbers], above: float
-) -> Mask:
+    bench: Bench, stream: Stream, array: str, cells: tuple[Integers, Integers], above: float
+) -> Booleans:
     """Return which cells, given by rows and columns, have been formed; each is read once, and nothing is recorded.
 
     Parameters

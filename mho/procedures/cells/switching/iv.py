@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import InputError
 from mho.instruments import Bench, Cell, Reading
 from mho.instruments.bench_file import BenchSource
@@ -43,8 +44,6 @@ from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerP
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, left_out, lost_cells, quantity, without_measured
 from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
-
-Floats = NDArray[np.float64]
 
 MOST_POINTS = 2500  # list length that every source-measure unit supports
 MOST_IN_ALL = 50_000_000  # points of a run: its results also take 0.5 GB of memory

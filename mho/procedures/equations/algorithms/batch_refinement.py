@@ -15,7 +15,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
+
 BatchMethod = Literal["plain", "line search", "gcr"]
 
 MEMORY = 50

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.chip_maps.fixed_point import FixedPoint
 
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
 
-
-def bit_serial(vector: FixedPoint, groups: Sequence[Digits]) -> tuple[Digits, Floats]:
+def bit_serial(vector: FixedPoint, groups: Sequence[Integers]) -> tuple[Integers, Floats]:
     """Return the patterns that present a vector bit by bit, its signs apart, one group of lines at a time (Zuo 2025).
 
     Parameters
@@ -42,7 +39,7 @@ def bit_serial(vector: FixedPoint, groups: Sequence[Digits]) -> tuple[Digits, Fl
     return patterns[played], weights[played]
 
 
-def bit_serial_complement(vector: FixedPoint, groups: Sequence[Digits]) -> tuple[Digits, Floats]:
+def bit_serial_complement(vector: FixedPoint, groups: Sequence[Integers]) -> tuple[Integers, Floats]:
     """Return the patterns that present a vector in two's complement bit by bit, one group of lines at a time.
 
     It takes bits + 1 shots a group where `bit_serial`, with its signs apart, takes 2 x bits; parameters and returns as
@@ -65,12 +62,12 @@ def active_counts(lines: int) -> list[int]:
     return [*(1 << power for power in range((lines - 1).bit_length())), lines]
 
 
-def random_patterns(lines: int, active: int, count: int, rng: np.random.Generator) -> Digits:
+def random_patterns(lines: int, active: int, count: int, rng: np.random.Generator) -> Integers:
     """Draw `count` patterns (count, lines) of 0 and 1, each with `active` lines, all choices of them alike."""
     order = np.argsort(rng.random((count, lines)), axis=1)
     return (order < active).astype(np.int64)
 
 
-def consecutive_groups(lines: int, most: int) -> list[Digits]:
+def consecutive_groups(lines: int, most: int) -> list[Integers]:
     """Cut `lines` lines into groups of at most `most` neighbours."""
     return [np.arange(start, min(start + most, lines)) for start in range(0, lines, most)]

@@ -19,12 +19,11 @@ import math
 from typing import Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg.blas import daxpy, ddot, dnrm2, dscal
 
+from mho.array_types import Floats
 from mho.procedures.equations.certificates.certificate import norm
 
-Floats = NDArray[np.float64]
 Method = Literal["plain", "line search", "gcr", "cg"]
 
 METHODS: tuple[Method, ...] = ("plain", "line search", "gcr", "cg")

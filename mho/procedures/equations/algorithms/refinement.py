@@ -16,14 +16,13 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.fixed_point import FixedPoint, to_fixed_point
 from mho.errors import ConvergenceError
 from mho.procedures.equations.algorithms.directions import MEMORY, Directions, Method, directions, share
 from mho.procedures.equations.certificates.certificate import norm
 
-Floats = NDArray[np.float64]
 End = Literal["", "converged", "stalled", "railed", "cycles"]
 
 CORRECTION_BITS = 12  # of a correction in the products: about the accuracy of an INV

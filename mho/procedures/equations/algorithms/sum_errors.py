@@ -14,10 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
+from mho.array_types import Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class ErrorsByActive:
     sd_in_column: float
 
     @classmethod
-    def of(cls, active: int, expected: Digits, measured: Floats) -> ErrorsByActive:
+    def of(cls, active: int, expected: Integers, measured: Floats) -> ErrorsByActive:
         """Summarise outputs (shots, columns)."""
         errors = measured - expected
         return cls(
@@ -107,7 +105,7 @@ class StraightLine:
     residual: float
 
     @classmethod
-    def through(cls, expected: Floats | Digits, measured: Floats) -> StraightLine:
+    def through(cls, expected: Floats | Integers, measured: Floats) -> StraightLine:
         """Fit the line to values of any shape; those that are not finite are left out."""
         known = np.isfinite(expected) & np.isfinite(measured)
         x, y = np.asarray(expected[known], dtype=np.float64), measured[known]

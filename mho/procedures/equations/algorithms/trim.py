@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
+from mho.array_types import Floats, Integers
 
 LOST = 0.5  # digits, from which a cell tells nothing of its line's and column's wires
 USUAL = 4  # repeats that the noise of a tile's cells together counts as, beside those of each cell
@@ -40,7 +38,7 @@ class Trim:
         """Return the errors larger than `above`, in digits, and 0 elsewhere: those worth a digital subtraction."""
         return np.where(np.abs(self.errors) > above, self.errors, 0.0)
 
-    def own_variance(self, digits: Digits, repeats: int) -> Floats:
+    def own_variance(self, digits: Integers, repeats: int) -> Floats:
         """Return the variance of each cell without the reading's, (rows, columns), in squares of a digit.
 
         A few repeats tell little of a cell's variance. It is moderated by that of all cells of the tile, which goes with
@@ -53,12 +51,12 @@ class Trim:
         return np.asarray(np.maximum(moderated - reading, 0.0))
 
 
-def fit_trim(response: Floats, digits: Digits, step: float, reading: float = 0.0) -> Trim:
+def fit_trim(response: Floats, digits: Integers, step: float, reading: float = 0.0) -> Trim:
     """Fit one tile, (repeats, rows, columns), as `fit_trims`."""
     return fit_trims(response[None], digits[None], step, np.array([reading]))[0]
 
 
-def fit_trims(response: Floats, digits: Digits, step: float, reading: Floats) -> list[Trim]:
+def fit_trims(response: Floats, digits: Integers, step: float, reading: Floats) -> list[Trim]:
     """Fit line drives and column gains of tiles of one shape to one-hot responses.
 
     Wire resistance weakens far lines and far columns; to first order this is one factor per line and one per

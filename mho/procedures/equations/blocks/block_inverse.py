@@ -46,9 +46,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import InputError
 
-Floats = NDArray[np.float64]
 Operation = Callable[[int, Floats], Floats]
 ManyProducts = Callable[[Sequence[int], Sequence[Floats]], list[Floats]]
 

@@ -17,13 +17,11 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.errors import ConvergenceError, InputError
 from mho.procedures.equations.blocks.block_inverse import BlockPlan, Leaf, Node, OffDiagonal, Stage, Tile
 
-Floats = NDArray[np.float64]
-Order = NDArray[np.int64]
 Schur = Literal["exact", "diagonal", "M4", "M1"]
 
 SCHUR: tuple[Schur, ...] = get_args(Schur)
@@ -106,7 +104,7 @@ def leading_size(size: int, leaf: int) -> int:
     return size * (leaves // 2) // leaves
 
 
-def independent_rows(columns: Floats) -> Order:
+def independent_rows(columns: Floats) -> Integers:
     """Return an order of the rows of (n, m) whose first m are well independent; both parts stay in the order given."""
     from scipy.linalg import qr  # loads slowly
 

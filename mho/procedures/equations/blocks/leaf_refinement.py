@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import InputError
 
-Floats = NDArray[np.float64]
 Operation = Callable[[int, Floats], Floats]
 
 

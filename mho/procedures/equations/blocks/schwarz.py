@@ -11,23 +11,66 @@ A cycle of either carries information over one subdomain. A coarse level, one mo
 (Nicolaides, SIAM J. Numer. Anal. 24, 355 (1987)), each column of Z being 1 over a group of neighbouring subdomains:
 
     x0 = Z (Z^T A Z)^-1 Z^T r;   x = x0 + M^-1 (r - A x0)
+
+Parts of the graph of a sparse matrix: unknowns are neighbours where the matrix couples them.
+
+A part is bisected along the level sets of reverse Cuthill-McKee's breadth-first order (George and Liu, Computer Solution of
+Large Sparse Positive Definite Systems, 1981), which keeps the parts compact and their borders short.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.errors import InputError
 from mho.procedures.equations.blocks.block_plan import regular_inverse
-from mho.procedures.equations.blocks.partition import contiguous_parts, graph_parts, grown, pattern_of
 
-Floats = NDArray[np.float64]
-Order = NDArray[np.int64]
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+
+def pattern_of(matrix: csr_array) -> csr_array:
+    """Return the graph of a sparse (n, n) matrix: 1 where it couples two unknowns in either direction."""
+    from scipy.sparse import csr_array  # loads slowly
+
+    coupled = abs(matrix) + abs(matrix.T)  # a sum stores no zeros
+    return csr_array((np.ones(coupled.nnz), coupled.indices, coupled.indptr), shape=coupled.shape)
+
+
+def graph_parts(pattern: csr_array, count: int) -> list[Integers]:
+    """Return `count` compact parts of nearly equal size, each in ascending order; neighbours in the list are near."""
+    return _bisected(pattern, np.arange(pattern.shape[0]), count)
+
+
+def _bisected(pattern: csr_array, unknowns: Integers, count: int) -> list[Integers]:
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+    if count == 1:
+        return [np.sort(unknowns)]
+    within = pattern[unknowns][:, unknowns]
+    order = unknowns[reverse_cuthill_mckee(within, symmetric_mode=True)]
+    half = count // 2
+    middle = len(unknowns) * half // count
+    return _bisected(pattern, order[:middle], half) + _bisected(pattern, order[middle:], count - half)
+
+
+def contiguous_parts(pattern: csr_array, count: int) -> list[Integers]:
+    """Return `count` stretches of unknowns of nearly equal size, in the order given."""
+    return np.array_split(np.arange(pattern.shape[0]), count)
+
+
+def grown(pattern: csr_array, part: Integers, layers: int) -> Integers:
+    """Return a part with so many layers of its neighbours, in ascending order."""
+    for _ in range(layers):
+        part = np.union1d(part, pattern[part].indices)
+    return part.astype(np.int64)
+
+
 Partition = Literal["graph", "contiguous"]
 
 
@@ -46,8 +89,8 @@ class Subdomain:
     """
 
     number: int
-    unknowns: Order
-    own: Order
+    unknowns: Integers
+    own: Integers
 
 
 @dataclass(frozen=True)
@@ -66,7 +109,7 @@ class CoarseLevel:
 
     number: int
     size: int
-    group: Order
+    group: Integers
 
 
 @dataclass(frozen=True)
@@ -163,8 +206,8 @@ def _check(matrix: Any, leaf: int, overlap: int, partition: str) -> None:
 
 
 def _fitting(
-    pattern: Any, cut: Callable[[Any, int], list[Order]], leaf: int, overlap: int
-) -> tuple[list[Order], list[Order]]:
+    pattern: Any, cut: Callable[[Any, int], list[Integers]], leaf: int, overlap: int
+) -> tuple[list[Integers], list[Integers]]:
     """Return parts, and these with their overlap, as few as the search finds to fit on a loop."""
     n = pattern.shape[0]
     count = -(-n // leaf)
@@ -182,7 +225,7 @@ def _fitting(
         count = min(max(count + 1, count * (leaf + largest) // (2 * leaf)), n)
 
 
-def _coarse_level(matrix: Any, parts: list[Order], leaf: int, leaves: _Leaves) -> CoarseLevel:
+def _coarse_level(matrix: Any, parts: list[Integers], leaf: int, leaves: _Leaves) -> CoarseLevel:
     from scipy.sparse import csr_array
 
     n, count = matrix.shape[0], min(leaf, len(parts))

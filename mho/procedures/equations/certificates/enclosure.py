@@ -19,19 +19,18 @@ import operator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from mho.array_types import Floats, Integers
 from mho.errors import InputError
 from mho.procedures.equations.certificates.certificate import exact_residual
-from mho.procedures.equations.certificates.power_scaling import Integers, power_scaling, scaled
+from mho.procedures.equations.certificates.power_scaling import power_scaling, scaled
 from mho.procedures.equations.certificates.verified_inverse import (
     ROUNDOFF,
     UP,
     VerifiedInverse,
     bounded_product,
 )
-
-Floats = NDArray[np.float64]
 
 FLOOR = 2.0**-480  # smaller entries are set to zero; products of two larger ones are split without underflow
 RHS_FLOOR = 2.0**-1000

@@ -15,12 +15,11 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from mho.array_types import Floats
 from mho.errors import InputError
 from mho.procedures.equations.certificates.enclosure import Enclosure, checked, enclose, enclosed, nothing
-
-Floats = NDArray[np.float64]
 
 FIRST_PRECISION = 256  # bits; exact for b - A x of numbers of a common range
 MOST_PRECISION = 4096  # bits

@@ -16,8 +16,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import InputError
 from mho.procedures.equations.certificates.certificate import (
     EPSILON,
@@ -25,8 +25,6 @@ from mho.procedures.equations.certificates.certificate import (
     dependent_rows_in_words,
     exact_residual,
 )
-
-Floats = NDArray[np.float64]
 
 MOST_PARTS = 40
 """Doubles whose sum is any residual exactly: 53 bits each of the 2,098 that a double's exponents span."""

@@ -9,10 +9,8 @@ u and v are the dual variables of the assignment of largest product (Duff & Kost
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from mho.array_types import Floats, Integers
 
 
 def power_scaling(matrix: Floats) -> tuple[Integers, Integers] | None:

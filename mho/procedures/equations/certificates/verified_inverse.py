@@ -19,9 +19,8 @@ import operator
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from mho.array_types import Floats
 
 MANTISSA = 53  # bits of a double
 ROUNDOFF = 2.0**-MANTISSA  # largest relative error of one operation

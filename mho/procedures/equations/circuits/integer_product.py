@@ -11,16 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.chip_maps.fixed_point import to_fixed_point
 from mho.chip_maps.multiply_encoding import group_lines
 from mho.procedures.equations.algorithms.bit_patterns import bit_serial_complement
 from mho.procedures.equations.algorithms.trim import Trim
 from mho.procedures.equations.circuits.tiles_on_chip import ProductOnChip, TilesOnChip
-
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
 
 REPEATS = 4  # shots of each line alone in the calibration: half of those of products that must not err
 SUBTRACTED = 0.07
@@ -49,7 +46,7 @@ class _Calibrated:
     gains: Floats
     known: Floats
     digits: Floats
-    groups: list[Digits]
+    groups: list[Integers]
 
     @classmethod
     def of(cls, product: ProductOnChip, trims: Sequence[Trim]) -> _Calibrated:

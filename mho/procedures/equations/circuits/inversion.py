@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.inverse_encoding import InverseEncoding
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
-
-Floats = NDArray[np.float64]
 
 LADDER = 2.0 ** -np.arange(12)  # input scales played in one exchange
 RAILS = (

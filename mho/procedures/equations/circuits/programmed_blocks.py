@@ -10,7 +10,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import PULSES, PULSES_PER_CELL, Block, BlockMaps
+from mho.procedures.cells.programming.record import PULSES, PULSES_PER_CELL, Block, BlockMaps
 from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
 from mho.procedures.stream import Stream
 from mho.runs import Figure, Map, Table

@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.array_types import Floats, Integers
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.algorithms.trim import Trim, fit_trim
-
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
 
 
 class ConnectsMultiply(Protocol):
     """What a tile needs of a bench, as `Bench` has it."""
 
-    def connect_multiply(self, array: str, rows: Digits, columns: Digits) -> None:
+    def connect_multiply(self, array: str, rows: Integers, columns: Integers) -> None:
         """Connect a block."""
 
     def multiply(self, volts: Floats) -> Floats:
@@ -52,7 +49,7 @@ class ProgrammedTile:
         self._step, self._volts = step, read_voltage
 
     @property
-    def digits(self) -> Digits:
+    def digits(self) -> Integers:
         """Digits as programmed, (lines, columns)."""
         return self.block.digits
 
@@ -76,7 +73,7 @@ class ProgrammedTile:
         """Fit the trim to a response."""
         self.trim = fit_trim(response, self.digits, self._step)
 
-    def sums(self, patterns: Digits) -> Floats:
+    def sums(self, patterns: Integers) -> Floats:
         """Play patterns (shots, lines) of 0 and 1 on the connected tile; return its sums (shots, columns) in digits."""
         currents = self._bench.multiply(patterns * (self._volts * self.trim.drive))
         return np.asarray(currents * self.trim.gain / self._volts)

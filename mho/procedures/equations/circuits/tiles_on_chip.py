@@ -6,16 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.multiply_encoding import MultiplyEncoding
 from mho.chip_maps.placement import Placement
 from mho.instruments import ArrayBench, Bench
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.algorithms.trim import Trim, fit_trims
 from mho.procedures.equations.circuits.programmed_tile import lines_alone, reading_noise, response_of
-
-Floats = NDArray[np.float64]
 
 AT_ONCE = 1 << 22  # currents that a calibration plays together, 32 MiB
 IN_CACHE = (

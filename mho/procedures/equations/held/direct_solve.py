@@ -14,8 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.procedures.equations.worth.work import Work
-from mho.procedures.equations.worth.worth import SampledWorth
+from mho.procedures.equations.worth import SampledWorth, Work
 
 SPARSE = 0.5
 """Share of entries up to which a sparse factorisation is tried."""

@@ -2,6 +2,8 @@
 
 `Solve` is one run that answers its right-hand sides and records everything about them. Here the chip is a means: an
 application, or an iterative method of another library, asks again and again, many vectors at once.
+
+A stream that hands on warnings and progress and records nothing: for matrices that are means to another end.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.fixed_point import columns_to_fixed_point
 from mho.chip_maps.matrix_files import from_real_vector, load_matrix, to_real_vector
 from mho.errors import ConvergenceError, InputError
@@ -24,21 +27,51 @@ from mho.procedures.equations.algorithms.refinement import RECHECK, STALL_FACTOR
 from mho.procedures.equations.certificates.certificate import norm
 from mho.procedures.equations.held.direct_solve import DirectSolve, DirectWork, direct_solve, worth_in_numbers
 from mho.procedures.equations.held.held_answers import HeldAnswers
-from mho.procedures.equations.held.warnings_only import WarningsOnly
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve
 from mho.procedures.equations.solve.programmed_matrix import MatrixOnChip, ProgrammedMatrix
 from mho.procedures.equations.solve.refined_answers import RefinedAnswers
 from mho.procedures.equations.solve.solve import Solve
-from mho.procedures.equations.worth.without_chip import UnaidedSolve, mean_digital, solve_unaided
-from mho.procedures.equations.worth.work import EXACT, Work
-from mho.procedures.equations.worth.worth import SampledWorth
-from mho.procedures.stream import NullStream, Stream
+from mho.procedures.equations.worth import (
+    EXACT,
+    SampledWorth,
+    UnaidedSolve,
+    Work,
+    mean_digital,
+    solve_unaided,
+)
+from mho.procedures.stream import Event, NullStream, Progress, Stream
+
+
+class WarningsOnly(NullStream):
+    """The words and safe points of another stream, whose run file has tables of its own.
+
+    Parameters
+    ----------
+    stream : Stream
+        That of the run.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__()
+        self._whole = stream
+        self.check = stream.check
+
+    def say(self, text: str, level: str = "INFO", *, unsafe: bool = False) -> None:
+        """Hand on what is no mere information."""
+        if level != "INFO":
+            self._whole.say(text, level, unsafe=unsafe)
+
+    def announce(self, event: Event) -> None:
+        """Hand on progress; rows are those of tables that the run does not have."""
+        if isinstance(event, Progress):
+            self._whole.announce(event)
+
 
 SAMPLED = 4
 """Right-hand sides of a matrix that are solved without the chip as well, evenly spaced among the first ones asked for."""
 
-Floats = NDArray[np.float64]
+
 Numbers = NDArray[Any]
 
 TOGETHER = 4

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.forecast import contraction
 from mho.chip_maps.inverse_encoding import Candidate, InverseEncoding, choose_encoding
@@ -16,8 +16,6 @@ from mho.procedures.equations.circuits.inversion import loop_inputs
 from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop, LoopOnCells
 from mho.procedures.equations.circuits.second_slice import loop_levels
 from mho.procedures.equations.planning.loop_places import fitting_kinds, place_loop
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

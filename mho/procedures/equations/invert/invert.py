@@ -1,29 +1,33 @@
-"""Invert in one step: a matrix in the INV loop, right-hand sides at a ladder of input scales, no refinement."""
+"""Invert in one step: a matrix in the INV loop, right-hand sides at a ladder of input scales, no refinement.
+
+Contents of the run file of bare inversions: tables of inversions, outputs, settling and matrices, arrays, figures.
+
+Matrices with a given condition number, and the parsing of condition numbers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.inverse_encoding import KINDS
 from mho.chip_maps.levels import Levels
-from mho.chip_maps.matrix_files import load_matrix, load_vectors, to_real, to_real_vector
+from mho.chip_maps.matrix_files import from_real_vector, load_matrix, load_vectors, to_real, to_real_vector
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import PULSES_PER_CELL, Block
+from mho.procedures.cells.programming.record import PULSES_PER_CELL, Block
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
-from mho.procedures.equations.algorithms.conditioned_matrices import condition_numbers, positive_definite
 from mho.procedures.equations.circuits.loop_table import loop_table, record_loop
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
@@ -36,16 +40,302 @@ from mho.procedures.equations.circuits.programmed_blocks import (
 )
 from mho.procedures.equations.invert.inverse_loop import InverseLoop, ProgrammedLoop, plan_loop
 from mho.procedures.equations.invert.invert_measurement import LoopMeasurement, MatrixResult, bits_of
-from mho.procedures.equations.invert.invert_tables import FIGURES, loop_arrays, tables
-from mho.procedures.equations.invert.settling import SettlingMeasurement
+from mho.procedures.equations.invert.settling import KEPT, SettlingMeasurement
 from mho.procedures.equations.invert.systems import Systems
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined, lost_cells, percent, verified_cells
-from mho.runs import Conclusion, Layout, RecordedParameter
-from mho.runs.standard_figures import OF_LEVELS
+from mho.runs import Array, Column, Conclusion, Figure, Layout, RecordedParameter, ReferenceLine, Table
+from mho.runs.standard_figures import IDENTITY, OF_LEVELS
 
-Floats = NDArray[np.float64]
+MOST, LARGEST = 100, 1e12
+"""Condition numbers in a list, and the largest of them: float64 solves such a system to four digits."""
+
+
+def positive_definite(size: int, condition: float, rng: np.random.Generator) -> Floats:
+    """Draw a symmetric positive definite matrix: eigenvalues from 1 to 1 / `condition`, evenly spaced by ratio.
+
+    Its eigenvectors are uniformly distributed: those of a QR factorisation of normal numbers are, up to signs (Mezzadri,
+    Notices AMS 54, 592 (2007)), on which the matrix does not depend.
+
+    Parameters
+    ----------
+    size : int
+        n; at least 2 where the condition number is above 1.
+    condition : float
+        In the 2-norm, from 1.
+    """
+    turn, _ = np.linalg.qr(rng.standard_normal((size, size)))
+    # From the identity downwards, so that condition number 1 is the identity to the last bit.
+    matrix = np.eye(size) - (turn * (1.0 - np.geomspace(1.0, 1.0 / condition, size))) @ turn.T
+    return np.asarray((matrix + matrix.T) / 2.0)
+
+
+def condition_numbers(given: Any) -> tuple[float, ...]:
+    """Return condition numbers from a text, ``1, 10, 100``, from one number, or from several.
+
+    Raises
+    ------
+    InputError
+        When there are none or too many, or one is no number from 1 to 1e12.
+    """
+    parts = given.split(",") if isinstance(given, str) else given
+    parts = list(parts) if isinstance(parts, Iterable) else [parts]
+    if not 0 < len(parts) <= MOST:
+        raise InputError(f"conditions has {len(parts)} numbers; give 1 to {MOST} of them, as in 1, 10, 100")
+    return tuple(_condition(part) for part in parts)
+
+
+def _condition(part: Any) -> float:
+    try:
+        value = float(part)
+    except (TypeError, ValueError):
+        value = np.nan
+    if not 1.0 <= value <= LARGEST:
+        told = repr(part.strip() if isinstance(part, str) else part)
+        raise InputError(f"conditions has {told}; a condition number is a number from 1 to {LARGEST:g}")
+    return value
+
+
+_MATRIX = Column("matrix", dtype="u4", description="number of the matrix")
+_CONDITION = Column("condition", description="condition number of the matrix", digital=1e-6)
+_RHS = Column("rhs", dtype="u4", description="number of the right-hand side")
+_SCALE = Column("scale", description="largest input, as a share of the full scale")
+_ERROR = Column("error", description="relative to the float64 solution of A x = b", digital=1e-9)
+_ACHIEVED = Column(
+    "achieved_error",
+    description="relative to the float64 solution of A0 x = b, A0 as programmed",
+    digital=1e-9,
+)
+_CLAMPED = Column("clamped", dtype="u1", description="1 where an output was in reach of the clamps")
+
+
+_LAMBDA = Column("lambda_min", description="smallest real part of an eigenvalue of D^-1 G", digital=1e-6)
+_SETTLING = Column("settling_time", "s", description="until all outputs stay within the band", digital=1e-6)
+_OVERSHOOT = Column("overshoot", description="largest, relative to the largest output's step", digital=1e-6)
+
+
+def tables(scales: int, matrices: int, vectors: int, size: int, steps: int) -> tuple[Table, ...]:
+    """Return the tables for so many input scales, matrices, right-hand sides of `size` elements, and steps of a loop."""
+    inversions = scales * matrices * vectors
+    return (
+        Table(
+            "inversions",
+            (
+                _MATRIX,
+                _CONDITION,
+                _RHS,
+                _SCALE,
+                Column("input", "V", description="largest input"),
+                Column(
+                    "output",
+                    "V",
+                    description="largest output of any amplifier; NaN where one was in its clamp",
+                ),
+                _CLAMPED,
+                _ERROR,
+                _ACHIEVED,
+            ),
+            signal="error",
+            axis="scale",
+            title="every inversion",
+            rows=inversions,
+        ),
+        Table(
+            "outputs",
+            (
+                _MATRIX,
+                _RHS,
+                _SCALE,
+                Column("row", dtype="u2", description="element of the solution"),
+                Column("expected", "V", description="as A0 gives it", digital=1e-9),
+                Column("measured", "V", description="NaN where an output was in its clamp"),
+                _CLAMPED,
+            ),
+            signal="measured",
+            axis="expected",
+            title="every output",
+            rows=inversions * size,
+        ),
+        Table(
+            "solutions",
+            (
+                _MATRIX,
+                _CONDITION,
+                _RHS,
+                _SCALE,
+                _ERROR,
+                _ACHIEVED,
+                Column("bits", description="-log2 error", digital=1e-6),
+            ),
+            signal="error",
+            axis="condition",
+            title="of each right-hand side the largest input that clamps no output",
+            rows=matrices * vectors,
+        ),
+        Table(
+            "matrices",
+            (
+                _MATRIX,
+                _CONDITION,
+                Column("expected_rho", description="rho before programming, a median", digital=1e-6),
+                Column("forecast_rho", description="rho(I - A A0^-1) of A0 as programmed", digital=1e-6),
+                _LAMBDA,
+                Column(
+                    "mean_error", description="of its solutions; NaN where the loop gave none", digital=1e-9
+                ),
+                Column("mean_achieved_error", digital=1e-9),
+                Column("bits", description="-log2 mean_error", digital=1e-6),
+                Column("gain_error", description="of the outputs, beside A0", digital=1e-6),
+                Column("offset", "V", description="of the outputs", digital=1e-6),
+                _SETTLING,
+                _OVERSHOOT,
+                Column("cells_failed", dtype="u4"),
+            ),
+            signal="mean_error",
+            axis="condition",
+            title="matrices",
+            rows=matrices,
+        ),
+        Table(
+            "settling",
+            (
+                _MATRIX,
+                _CONDITION,
+                _RHS,
+                _SCALE,
+                _LAMBDA,
+                Column("inverse_lambda_min", description="1 / lambda_min", digital=1e-6),
+                _SETTLING,
+                _OVERSHOOT,
+                Column(
+                    "one_pole", "s", description="the same of the slowest mode, were it alone", digital=1e-6
+                ),
+            ),
+            signal="settling_time",
+            axis="inverse_lambda_min",
+            title="steps of the inputs",
+            rows=matrices * min(vectors, steps),
+        ),
+        Table(
+            "waveforms",
+            (
+                _MATRIX,
+                _CONDITION,
+                _RHS,
+                Column("time", "s", description="after the step", digital=1e-6),
+                Column("scaled_time", "s", description="lambda_min time", digital=1e-6),
+                Column("output", "V", description="the one with the largest step", digital=1e-6),
+                Column("response", description="output as a share of its step", digital=1e-6),
+                Column(
+                    "deviation",
+                    description="largest of any output from where it settles, as a share of that step",
+                    digital=1e-6,
+                ),
+            ),
+            signal="response",
+            axis="time",
+            series="matrix",
+            title="the loops with the smallest and the largest lambda_min",
+            rows=2 * KEPT if steps else 0,
+        ),
+    )
+
+
+def loop_arrays(systems: Systems) -> tuple[Array, ...]:
+    """Return the matrix as given, unless made; the matrices (count, n, n), as programmed too; the right-hand sides."""
+    matrices = systems.matrices
+    given = () if systems.given is None else (Array("matrix", systems.given, description="A as given"),)
+    is_complex = systems.given is not None and np.iscomplexobj(systems.given)
+    rhs = from_real_vector(systems.rhs) if is_complex else systems.rhs
+    return (
+        *given,
+        Array("matrices", matrices, description="A of each matrix, as a real one", digital=1e-9),
+        Array(
+            "matrices_achieved",
+            np.full(matrices.shape, np.nan),
+            description="A0, what INV inverts",
+            digital=1e-9,
+        ),
+        Array("rhs", rhs, description="b, one a row"),
+    )
+
+
+FIGURES = (
+    Figure(
+        "error_by_scale",
+        kind="errorbars",
+        table="inversions",
+        x="scale",
+        y="error",
+        by="condition",
+        x_scale="log",
+        y_scale="log",
+        title="Error of A x = b against input scale, by condition number",
+    ),
+    Figure(
+        "achieved_error_by_scale",
+        kind="errorbars",
+        table="inversions",
+        x="scale",
+        y="achieved_error",
+        by="condition",
+        x_scale="log",
+        y_scale="log",
+        title="Error beside A0 against input scale, by condition number",
+    ),
+    Figure(
+        "error_by_condition",
+        kind="errorbars",
+        table="solutions",
+        x="condition",
+        y=("error", "achieved_error"),
+        x_scale="log",
+        y_scale="log",
+        title="Error against condition number",
+    ),
+    Figure(
+        "outputs",
+        kind="scatter",
+        table="outputs",
+        x="expected",
+        y="measured",
+        by="matrix",
+        lines=(IDENTITY,),
+        title="Outputs, measured against expected of A0",
+    ),
+    Figure(
+        "settling_time",
+        kind="errorbars",
+        table="settling",
+        x="inverse_lambda_min",
+        y=("settling_time", "one_pole"),
+        x_scale="log",
+        y_scale="log",
+        title="Settling time against 1 / lambda_min",
+    ),
+    Figure(
+        "waveforms",
+        table="waveforms",
+        x="time",
+        y="response",
+        by=("matrix", "condition"),
+        x_scale="log",
+        lines=(ReferenceLine(1.0, label="settled"),),
+        title="Output with the largest step, smallest and largest lambda_min",
+    ),
+    Figure(
+        "deviations",
+        table="waveforms",
+        x="scaled_time",
+        y="deviation",
+        by=("matrix", "condition"),
+        y_scale="log",
+        lines=(ReferenceLine("settling_band", label="band"),),
+        title="Distance from the settled outputs against time x lambda_min",
+    ),
+)
+
 
 RHS_ROLE = "the batch of right-hand sides"  # what messages call an array of them
 INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors

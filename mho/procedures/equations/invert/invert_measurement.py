@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.equations.algorithms.effective_bits import effective_bits
@@ -16,8 +17,6 @@ from mho.procedures.equations.invert.inverse_loop import InverseLoop, Programmed
 from mho.procedures.equations.invert.settling import SettlingMeasurement
 from mho.procedures.equations.invert.systems import Systems
 from mho.procedures.stream import Stream
-
-Floats = NDArray[np.float64]
 
 SMALLEST = 1e-300  # error, so that none is without a logarithm
 

@@ -17,8 +17,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.forecast import loop_eigenvalues, slowest_eigenvalue
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
@@ -27,8 +27,6 @@ from mho.procedures.equations.algorithms.sum_errors import StraightLine
 from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop
 from mho.procedures.equations.invert.inverse_loop import ProgrammedLoop
 from mho.procedures.stream import Stream
-
-Floats = NDArray[np.float64]
 
 POINTS = 4000  # of a waveform, which lasts 12 time constants of the loop's slowest mode
 KEPT = 300  # of these that are stored, at most

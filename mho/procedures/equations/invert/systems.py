@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import InputError
 
-Floats = NDArray[np.float64]
 Numbers = NDArray[np.float64] | NDArray[np.complex128]
 
 MOST_SINGULAR = (

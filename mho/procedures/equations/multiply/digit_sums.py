@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.array_types import Floats, Integers
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.circuits.products import REPEATS
 from mho.procedures.equations.circuits.programmed_tile import ConnectsMultiply, ProgrammedTile
-
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
 
 
 class DigitSums:
@@ -40,7 +37,7 @@ class DigitSums:
         self, bench: ConnectsMultiply, tiles: Sequence[Block], step: float, read_voltage: float
     ) -> None:
         self._tiles = [ProgrammedTile(bench, tile, step, read_voltage) for tile in tiles]
-        self.digits: Digits = np.concatenate([tile.digits for tile in tiles], axis=1)
+        self.digits: Integers = np.concatenate([tile.digits for tile in tiles], axis=1)
         self.shots = 0
 
     def calibrate(self) -> None:
@@ -58,11 +55,11 @@ class DigitSums:
         """Standard deviation of a line's contribution from shot to shot, in digits, (lines, columns)."""
         return np.concatenate([tile.trim.noise for tile in self._tiles], axis=1)
 
-    def expected(self, patterns: Digits) -> Digits:
+    def expected(self, patterns: Integers) -> Integers:
         """Return the digits' exact sums (shots, columns) of patterns (shots, lines) of 0 and 1."""
         return np.asarray(patterns @ self.digits)
 
-    def measured(self, patterns: Digits) -> Floats:
+    def measured(self, patterns: Integers) -> Floats:
         """Play patterns (shots, lines) of 0 and 1 on every tile; return sums (shots, columns) in digits."""
         parts = []
         for tile in self._tiles:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.chip_maps.fixed_point import MAX_BITS, FixedPoint, to_fixed_point
 from mho.chip_maps.matrix_files import load_matrix, load_vectors, to_real, to_real_vector
 from mho.chip_maps.multiply_encoding import encode_multiply, group_lines
@@ -17,7 +17,7 @@ from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cells.programming.record.blocks import PULSES_PER_CELL
+from mho.procedures.cells.programming.record import PULSES_PER_CELL
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.algorithms.bit_patterns import consecutive_groups
@@ -46,9 +46,6 @@ from mho.procedures.parameters import FloatParameter, IntegerParameter, Paramete
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, lost_cells, percent, verified_cells
 from mho.runs import Conclusion, Layout, RecordedParameter
-
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
 
 VECTOR_VOLTS = 0.2  # V, an active line
 DIGIT_BITS = 3  # bits per cell, until the chip's number of levels is known
@@ -248,7 +245,7 @@ class Multiply(Procedure):
         """Return the generator of random patterns, another one than that of random vectors of the same seed."""
         return np.random.default_rng([self.seed, 1])
 
-    def _groups(self, sums: DigitSums) -> list[Digits]:
+    def _groups(self, sums: DigitSums) -> list[Integers]:
         """Return the groups of lines that may be active at once."""
         if self.lines_at_once is None:
             return group_lines(sums.errors, sums.noise)

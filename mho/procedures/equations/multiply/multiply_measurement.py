@@ -6,8 +6,8 @@ import math
 from dataclasses import asdict
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.chip_maps.fixed_point import FixedPoint
 from mho.chip_maps.multiply_encoding import MultiplyEncoding
 from mho.instruments import Bench
@@ -17,9 +17,6 @@ from mho.procedures.equations.algorithms.sum_errors import ErrorsByActive, Strai
 from mho.procedures.equations.multiply.digit_sums import DigitSums
 from mho.procedures.equations.multiply.multiply_tables import output_rows
 from mho.procedures.stream import Stream
-
-Floats = NDArray[np.float64]
-Digits = NDArray[np.int64]
 
 
 class ProductMeasurement:
@@ -90,7 +87,7 @@ class ProductMeasurement:
             enob=self.enob,
         )
 
-    def _record_linearity(self, expected: Digits, measured: Floats) -> StraightLine:
+    def _record_linearity(self, expected: Integers, measured: Floats) -> StraightLine:
         """Fit the line through all outputs, and record the measured sums by expected sum."""
         line = StraightLine.through(expected, measured)
         values, which, counts = np.unique(expected.ravel(), return_inverse=True, return_counts=True)
@@ -113,7 +110,7 @@ class ProductMeasurement:
         number: int,
         encoding: MultiplyEncoding,
         vector: FixedPoint | None,
-        groups: list[Digits],
+        groups: list[Integers],
         exact: Floats,
     ) -> Floats:
         """Multiply vector `number`, which is None for zero, with one group of lines active at a time.
@@ -150,17 +147,17 @@ class ProductMeasurement:
         )
         return product
 
-    def _sample(self, size: int) -> Digits:
+    def _sample(self, size: int) -> Integers:
         """Return the indices of the outputs that are stored of `size`."""
         return evenly(size, self._kept)
 
 
-def random_by_active(lines: int, shots: int, rng: np.random.Generator) -> list[tuple[int, Digits]]:
+def random_by_active(lines: int, shots: int, rng: np.random.Generator) -> list[tuple[int, Integers]]:
     """Return 1, 2, 4 and so on up to all `lines`, each with random patterns (shots, lines) of so many active ones."""
     return [(active, random_patterns(lines, active, shots, rng)) for active in active_counts(lines)]
 
 
-def evenly(size: int, most: int) -> Digits:
+def evenly(size: int, most: int) -> Integers:
     """Return the indices of all of `size` outputs, or of `most` evenly spaced ones."""
     return np.arange(size) if size <= most else np.linspace(0, size - 1, most).astype(np.int64)
 

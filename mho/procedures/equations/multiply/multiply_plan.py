@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.fixed_point import FixedPoint
 from mho.chip_maps.multiply_encoding import MultiplyEncoding
 from mho.chip_maps.placement import place_tiles
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ChipMapError
-from mho.procedures.cells.programming.record.blocks import Block
-
-Floats = NDArray[np.float64]
+from mho.procedures.cells.programming.record import Block
 
 TILE_WIDTH = 16  # columns measured at once; limits the current in one line's wire
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.multiply_encoding import MultiplyEncoding
 from mho.runs import Array, Column, Figure, ReferenceLine, Table
 from mho.runs.standard_figures import IDENTITY
-
-Floats = NDArray[np.float64]
 
 _ACTIVE = Column("active", dtype="u2", description="number of active lines")
 _EXPECTED = Column("expected", "digit", dtype="i4", description="the digits' exact sum")

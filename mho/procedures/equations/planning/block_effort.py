@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.fixed_point import to_fixed_point
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply, encode_offset
@@ -21,8 +21,6 @@ from mho.procedures.equations.blocks.leaf_refinement import RefinedLeaves
 from mho.procedures.equations.certificates.certificate import norm
 from mho.procedures.equations.planning.drawn_loops import JUDGED_BITS, cycles_around
 from mho.procedures.equations.planning.loop_choice import Loop
-
-Floats = NDArray[np.float64]
 
 SPARE = 1.25
 """Times the expected cycles that must lie within the most allowed: the chip at hand may be a worse one than that drawn."""

@@ -1,4 +1,15 @@
-"""Plan of a matrix that no loop holds: its leaves on inverting arrays, its other blocks on multiplying ones."""
+"""Plan of a matrix that no loop holds: its leaves on inverting arrays, its other blocks on multiplying ones.
+
+Polar factors of a matrix: a loop of the definite factor settles whatever the matrix is.
+
+    A = Q P,   Q^T Q = I,   P = (A^T A)^(1/2):   A^-1 r = P^-1 (Q^T r)
+
+The eigenvalues of P are A's singular values, so P is as well conditioned as A. Its loop is stable: D^-1 (P + E) is similar
+to D^-1/2 (P + E) D^-1/2, whose symmetric part is positive definite as long as the cells' errors E have norms below
+sigma_min(A). Q^T r is one MVM; refinement absorbs its error as it does the cells', so few bits are enough.
+
+Plan of a sparse matrix that no loop holds, by subdomains: one loop each on inverting arrays, no blocks between them.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +17,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.inverse_encoding import Candidate
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement, defects_text, free_places
-from mho.chip_maps.polar import polar_factors
 from mho.chip_maps.preconditioning import Preconditioning
-from mho.errors import ChipMapError
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.errors import ChipMapError, InputError
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.blocks.block_inverse import BlockPlan
 from mho.procedures.equations.blocks.block_plan import Schur, plan_blocks
-from mho.procedures.equations.blocks.schwarz import SchwarzPlan
+from mho.procedures.equations.blocks.schwarz import SchwarzPlan, plan_schwarz
 from mho.procedures.equations.circuits.tiles_on_chip import ProductOnChip
 from mho.procedures.equations.planning.block_effort import EFFORTS, Effort, Judged, LeafLoop, choose_effort
 from mho.procedures.equations.planning.leaves_on_chip import LeafOnChip, LeavesOnChip, place_leaves
 from mho.procedures.equations.planning.loop_choice import LoopChooser, Tried
 from mho.procedures.equations.planning.method_choice import MethodChoice
 
-Floats = NDArray[np.float64]
+
+def polar_factors(matrix: Floats) -> tuple[Floats, Floats]:
+    """Return Q and P of a real matrix (n, n), from its singular value decomposition; P is exactly symmetric.
+
+    P is positive definite for a regular matrix. Of all orthogonal matrices Q is the nearest to A (Higham, SIAM J. Sci.
+    Stat. Comput. 7, 1160 (1986)); a symmetric positive definite A has Q = I and P = A.
+    """
+    left, values, right = np.linalg.svd(matrix)
+    definite = (right.T * values) @ right
+    return np.asarray(left @ right), np.asarray(0.5 * (definite + definite.T))
+
 
 SCHUR_OF_SOLVE: dict[str, Schur | tuple[Schur, ...]] = {
     "exact": "exact",
@@ -283,3 +303,86 @@ def check_leaf(leaf: int | None, chip: ChipMap, lines: tuple[int, int]) -> int:
             f"which take up to {room}"
         )
     return room if leaf is None else leaf
+
+
+SUBDOMAINS = ("jacobi", "schwarz")
+BLOCKS = (*RECURSIONS, *SUBDOMAINS)
+"""How a matrix that no loop holds is cut: by recursion (BlockAMC, block LU, or whichever of them a stage takes fewer
+inversions with and no more arrays), or into subdomains without and with overlap."""
+
+OVERLAP = 1
+"""Layers of neighbours that a subdomain of Schwarz takes where nothing else is said: each further one takes more loops than
+it saves cycles (docs/blocks.md)."""
+
+
+def check_blocks(blocks: str, overlap: int | None, coarse: bool, schur: str, effort: str) -> None:
+    """Raise `InputError` for an option that is another decomposition's: each of `BLOCKS` has its own."""
+    if overlap is not None and blocks != "schwarz":
+        raise InputError(
+            f"overlap is {overlap}, which is of Schwarz subdomains, and blocks is {blocks}: give blocks = schwarz, or "
+            "leave it out"
+        )
+    if coarse and blocks not in SUBDOMAINS:
+        raise InputError(
+            f"a coarse level is one of subdomains, and blocks is {blocks}: give blocks = jacobi or schwarz, or leave it out"
+        )
+    for name, value, default in (("schur", schur, "exact"), ("effort", effort, "auto")):
+        if value != default and blocks in SUBDOMAINS:
+            raise InputError(
+                f"{name} is {value}, which is of recursive blocks, and blocks is {blocks}: give blocks = recursive, or "
+                "leave it out"
+            )
+    if blocks == "lu" and schur != "exact":
+        raise InputError(
+            f"schur is {schur}, and blocks is lu, which takes M3 M1^-1 from exact Schur complements: give blocks = "
+            "recursive, or leave schur out"
+        )
+
+
+def plan_schwarz_solve(
+    chip: ChipMap,
+    matrix: Floats,
+    rng: np.random.Generator,
+    *,
+    leaf: int,
+    encoding: str,
+    lines: tuple[int, int],
+    input_conductance: float,
+    overlap: int,
+    coarse: bool = False,
+    slice_ratio: float | None = None,
+) -> BlockSolvePlan:
+    """Cut a matrix into subdomains of its graph, choose a loop for each, and place them all.
+
+    Parameters
+    ----------
+    chip, matrix, rng, encoding, lines, input_conductance, slice_ratio
+        As `plan_block_solve`.
+    leaf : int
+        N0, the largest subdomain with its overlap.
+    overlap, coarse
+        As `plan_schwarz`; an overlap of 0 is block Jacobi.
+
+    Raises
+    ------
+    InputError
+        For an overlap with which no subdomain fits on a loop.
+    ChipMapError
+        When the loops do not fit, with how many would.
+    ConvergenceError
+        For a subdomain that is singular, or one for which no loop settles.
+    """
+    form = Preconditioning.equilibrating(matrix)
+    held = form.matrix(matrix)
+    tree = plan_schwarz(held, leaf, overlap=overlap, coarse=coarse)
+    places = place_leaves(
+        chip,
+        tree.leaves,
+        encoding=encoding,
+        lines=lines,
+        input_conductance=input_conductance,
+        size=len(matrix),
+        slice_ratio=slice_ratio,
+    )
+    loops = places.hold([places.chooser.choose(each, rng) for each in tree.leaves])
+    return BlockSolvePlan(chip, chip.level_scale(), form, held, tree, loops, [], [])

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.inverse_encoding import Candidate
 from mho.chip_maps.levels import Levels
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS, refine
 from mho.procedures.equations.certificates.certificate import norm
-
-Floats = NDArray[np.float64]
 
 DRAWS = 6  # inverses with drawn cell errors that a loop is judged by
 JUDGED_BITS = 24  # to which the residual falls in the judged refinements by which loops are compared

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import InputError
 from mho.procedures.equations.certificates.certificate import Certifier
 from mho.procedures.equations.certificates.least_squares_certificate import (
@@ -25,7 +26,6 @@ from mho.procedures.equations.certificates.least_squares_certificate import (
     full_rank,
 )
 
-Floats = NDArray[np.float64]
 Form = Literal["normal", "augmented"]
 
 FORM_NAMES: dict[Form, str] = {"normal": "normal equations", "augmented": "augmented system"}

@@ -7,21 +7,19 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.inverse_encoding import Kind
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement, defects_text, free_places, shared
 from mho.errors import ChipMapError
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.circuits.second_slice import loop_levels
 from mho.procedures.equations.planning.loop_choice import Loop, LoopChooser
 from mho.procedures.equations.planning.loop_places import kinds_on
 from mho.procedures.equations.planning.resistor_shift import shifted_in_resistors
-
-Floats = NDArray[np.float64]
 
 
 @dataclass

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.fixed_point import PEAKS
 from mho.chip_maps.matrix_files import (
     from_real_vector,
@@ -26,14 +27,13 @@ from mho.errors import InputError
 from mho.procedures.equations.certificates.certificate import (
     Certificate,
     Certifier,
+    ResidualCertifier,
     dependent_rows_in_words,
     norm,
 )
 from mho.procedures.equations.certificates.least_squares_certificate import AugmentedCertifier
-from mho.procedures.equations.certificates.residual_certificate import ResidualCertifier
 from mho.procedures.equations.planning.least_squares import SquareForm, least_squares_solution, square_form
 
-Floats = NDArray[np.float64]
 Proof = Literal["proved", "residual"]
 
 PROOFS: tuple[Proof, ...] = get_args(Proof)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.inverse_encoding import Candidate, Kind, choose_encoding
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.preconditioning import Preconditioning
@@ -21,8 +21,6 @@ from mho.errors import ConvergenceError
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.certificates.certificate import WORTH
 from mho.procedures.equations.planning.drawn_loops import DrawnLoops
-
-Floats = NDArray[np.float64]
 
 SHIFTS = (0.1, 0.3, 0.6, 1.0, 1.5)
 """Shifts that are tried in turn, in units of the largest eigenvalue's magnitude."""

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
+from mho.array_types import Floats
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.inverse_encoding import KINDS, InverseEncoding, Kind
 from mho.chip_maps.placement import Placement, place, shared
 from mho.errors import ChipMapError
-
-Floats = NDArray[np.float64]
 
 
 def fitting_kinds(

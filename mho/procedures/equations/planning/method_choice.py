@@ -15,15 +15,13 @@ from dataclasses import dataclass
 from typing import Literal, Self, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.certificates.certificate import norm
 from mho.procedures.equations.planning.drawn_loops import MOST_CYCLES, DrawnLoops
 from mho.procedures.equations.planning.linear_system import Goal
-
-Floats = NDArray[np.float64]
 
 BY_COST: tuple[Method, ...] = ("plain", "line search", "cg", "gcr")
 """By digital operations a cycle: an addition; a projection; two, and a direction; as many as there were cycles."""

@@ -10,14 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import ConvergenceError
 from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop, LoopOnCells
 from mho.procedures.equations.planning.drawn_loops import DrawnLoops
 from mho.procedures.equations.planning.loop_choice import Loop
-
-Floats = NDArray[np.float64]
 
 FIRST, RATIO, STEPS = 0.1, 1.5, 36
 """Smallest of the shifts that are tried, in units of the matrix's largest eigenvalue; from one to the next; how many."""

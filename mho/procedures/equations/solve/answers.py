@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.certificates.certificate import Certificate, norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.solve.earlier_answers import EarlierAnswer
 from mho.procedures.stream import Stream
-
-Floats = NDArray[np.float64]
 
 MOST_NUMBERS = 1024  # of a list in the summary
 

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import InputError
 from mho.procedures.equations.certificates.certificate import Certificate
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.runs import Column, RunFile, Table
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

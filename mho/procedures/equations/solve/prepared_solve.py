@@ -5,22 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.planning.solve_plan import SolvePlan
-from mho.procedures.equations.worth.without_chip import (
+from mho.procedures.equations.worth import (
     UnaidedSolve,
     WithoutChip,
     sampled_columns,
     solve_unaided,
 )
-
-Floats = NDArray[np.float64]
 
 MOST_UNAIDED = 200
 """Cycles without the chip beyond which it is only said that they were more."""

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.fixed_point import FixedPoint, FixedPointColumns
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.circuits.inversion import AnalogueInverse
 from mho.procedures.equations.circuits.loop_table import record_loop
@@ -32,10 +32,8 @@ from mho.procedures.equations.solve.solve_messages import (
     say_other_method,
     say_products,
 )
-from mho.procedures.equations.worth.work import Work
+from mho.procedures.equations.worth import Work
 from mho.procedures.stream import Stream
-
-Floats = NDArray[np.float64]
 
 VECTOR_VOLTS = 0.2  # V, input of a 1 in MULTIPLY
 INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors

@@ -1,18 +1,21 @@
-"""Solve A x = b on the chip: encode, program, forecast, then refine until the residual passes the tolerance."""
+"""Solve A x = b on the chip: encode, program, forecast, then refine until the residual passes the tolerance.
+
+What a run's result says of the chip's worth, and the curve of the same solve without it.
+"""
 
 from __future__ import annotations
 
 import copy
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.fixed_point import MAX_BITS, slice_count
 from mho.chip_maps.inverse_encoding import KINDS
@@ -23,7 +26,7 @@ from mho.instruments import Bench
 from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cells.programming.record.blocks import PULSES_PER_CELL
+from mho.procedures.cells.programming.record import PULSES_PER_CELL
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.algorithms.directions import METHODS, Method
@@ -34,27 +37,22 @@ from mho.procedures.equations.circuits.programmed_blocks import (
     contents_of,
     wait_at_rest,
 )
-from mho.procedures.equations.forecast.drawn_solves import draw_solves
-from mho.procedures.equations.forecast.energy import metering
-from mho.procedures.equations.forecast.solve_forecast import SolveForecast
-from mho.procedures.equations.forecast.wall_time import wall_time
+from mho.procedures.equations.forecast import SolveForecast, draw_solves, metering, wall_time
 from mho.procedures.equations.planning.block_effort import EFFORTS
 from mho.procedures.equations.planning.block_solve_plan import (
+    BLOCKS,
+    OVERLAP,
     SCHUR_OF_SOLVE,
+    SUBDOMAINS,
     BlockSolvePlan,
+    check_blocks,
     check_leaf,
     plan_block_solve,
+    plan_schwarz_solve,
 )
 from mho.procedures.equations.planning.least_squares import FORMS
 from mho.procedures.equations.planning.linear_system import PROOFS, Goal, LinearSystem
 from mho.procedures.equations.planning.method_choice import CHOSEN
-from mho.procedures.equations.planning.schwarz_solve_plan import (
-    BLOCKS,
-    OVERLAP,
-    SUBDOMAINS,
-    check_blocks,
-    plan_schwarz_solve,
-)
 from mho.procedures.equations.planning.solve_plan import plan_solve
 from mho.procedures.equations.solve.answers import Answer, record_answer
 from mho.procedures.equations.solve.earlier_answers import answers_table, earlier_answers
@@ -82,16 +80,17 @@ from mho.procedures.equations.solve.solve_messages import (
     say_what_slices_hold,
 )
 from mho.procedures.equations.solve.solve_result import Solution
-from mho.procedures.equations.solve.solve_summary import summary_of, unconverged, worst_of
 from mho.procedures.equations.solve.solve_tables import (
     PRODUCTS,
     WITHOUT_CHIP,
     block_solve_arrays,
     cycles_table,
     solve_arrays,
+    summary_of,
+    unconverged,
+    worst_of,
 )
-from mho.procedures.equations.solve.solve_worth import record_worth
-from mho.procedures.equations.worth.work import Work
+from mho.procedures.equations.worth import Work, Worth
 from mho.procedures.parameters import (
     BooleanParameter,
     FloatParameter,
@@ -105,7 +104,52 @@ from mho.runs import Conclusion, Layout, RecordedParameter
 from mho.runs.intervals import LEAST_DRAWS
 from mho.runs.standard_figures import OF_LEVELS, convergence_figure, cycle_figures
 
-Floats = NDArray[np.float64]
+
+def record_worth(
+    plan: PreparedSolve, matrix: MatrixOnChip, answers: Sequence[Answer], refining: Work, stream: Stream
+) -> dict[str, Any]:
+    """Solve sampled right-hand sides without the chip, record their curves, and return what the chip was worth beside them.
+
+    Empty where the chip refined nothing, as of an earlier run's answers and right-hand sides of zeros.
+
+    Parameters
+    ----------
+    refining : Work
+        Of the refinements, beside the matrix's own.
+    """
+    system = plan.system
+    refined = [column for column, answer in enumerate(answers) if answer.rows]
+    certifier = system.certifier
+    certificate = certifier.once + certifier.each * len(refined)
+    work = matrix.work + refining
+    work.digital["certificate"] = certificate
+    result: dict[str, Any] = {"multiplications": work.plain()}
+    baseline = plan.without_chip(matrix.method) if refined else None
+    if baseline is None:
+        return result
+    columns = [one.column for one in baseline.solves]
+    for one in baseline.solves:
+        for point in one.curve:
+            bits = float(-np.log2(max(point["relative_error"], 1e-300)))
+            stream.record("without_chip", **point, bits=bits)
+    cycles = [answers[column].cycles if answers[column].converged else None for column in columns]
+    worth = Worth.of(
+        baseline,
+        cycles,
+        work,
+        most=plan.most_unaided,
+        allowed=plan.most,
+        digital_without=round(baseline.digital_each * len(refined)) + certificate,
+        nothing=matrix.loops_lost or not _contracts(answers),
+    )
+    told = worth.plain()
+    result["without_chip"] = told | {"in_words": worth.in_words()}
+    return result | {"cycles_saved": told["saved"], "digital_ratio": told["digital_ratio"]}
+
+
+def _contracts(answers: Sequence[Answer]) -> bool:
+    """Return whether the loop, by itself, reduces an error of every right-hand side."""
+    return all(answer.rho < 1.0 for answer in answers if answer.rho is not None)
 
 
 UNPROVED = "residual only: no error bound is proved"

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.matrix_files import to_real, to_real_vector
 from mho.procedures.equations.certificates.certificate import MANTISSA
 from mho.procedures.equations.certificates.enclosure import Enclosure
@@ -16,8 +16,6 @@ from mho.procedures.equations.certificates.enclosure_arb import best_enclosure
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.stream import Stream
 from mho.runs import Array
-
-Floats = NDArray[np.float64]
 
 ENCLOSURE_ARRAYS = {
     "correction": "exact solution minus solution, to `radius`; 0 where nothing is certified",

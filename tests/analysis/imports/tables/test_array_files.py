@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import mho
 from mho.analysis.imports import Reading, guess
 from mho.analysis.imports.tables.array_files import ArrayLines
-from mho.analysis.imports.tables.sources import open_lines
+from mho.analysis.imports.tables.text_tables import open_lines
 from mho.errors import InputError
 from mho.running.importing import import_measurement
 from mho.runs import RunFile

@@ -12,7 +12,7 @@ from openpyxl import Workbook
 
 from mho.analysis.imports import Reading, guess
 from mho.analysis.imports.tables import TextTable
-from mho.analysis.imports.tables.spreadsheets import SheetLines
+from mho.analysis.imports.tables.text_tables import SheetLines
 from mho.errors import InputError
 from mho.running.importing import import_measurement
 from mho.runs import RunFile

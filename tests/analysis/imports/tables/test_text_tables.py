@@ -110,7 +110,7 @@ def test_what_is_no_table_is_said(tmp_path: Path, content: bytes, said: str):
 
 
 def test_a_line_beyond_all_bounds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("mho.analysis.imports.tables.text_files.LONGEST_LINE", 100)
+    monkeypatch.setattr("mho.analysis.imports.tables.text_tables.LONGEST_LINE", 100)
     with pytest.raises(InputError, match="line 2 has more than 100 characters"):
         table(tmp_path, "V,I\n" + "1" * 200 + "\n")
 

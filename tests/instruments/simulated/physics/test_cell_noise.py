@@ -9,9 +9,14 @@ import pytest
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray
-from mho.instruments.simulated.physics.cells.noise.flicker import FlickerNoise, mean_variance, mean_weight
-from mho.instruments.simulated.physics.cells.noise.read_noise import ELEMENTARY, white_variance
-from mho.instruments.simulated.physics.cells.noise.telegraph import TelegraphNoise
+from mho.instruments.simulated.physics.cells.noise import (
+    ELEMENTARY,
+    FlickerNoise,
+    TelegraphNoise,
+    mean_variance,
+    mean_weight,
+    white_variance,
+)
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
 from mho.instruments.simulated.physics.cells.relaxation import BOLTZMANN
 

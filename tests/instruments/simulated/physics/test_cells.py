@@ -20,7 +20,7 @@ from mho.instruments.simulated.physics.blocks import pieces
 from mho.instruments.simulated.physics.cells.cells import FORMED, STUCK_OFF, STUCK_ON, VIRGIN, CellArray
 from mho.instruments.simulated.physics.cells.preset_files import cell_preset
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset, parameters
-from mho.instruments.simulated.physics.cells.switching.pulse_effects import at_least, at_most
+from mho.instruments.simulated.physics.cells.switching import at_least, at_most
 
 ALL = slice(None)
 IDEAL, QUIET, PKU, RELAXING = (CELL_PRESETS[n] for n in ("ideal", "quiet", "pku", "relaxing"))

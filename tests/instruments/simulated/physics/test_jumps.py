@@ -8,8 +8,8 @@ from math import exp, gamma
 import numpy as np
 import pytest
 
-from mho.instruments.simulated.physics.cells.jumps import NODES, dose, node_ages, numbers, sums
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
+from mho.instruments.simulated.physics.cells.relaxation import NODES, dose, node_ages, numbers, sums
 
 RELAXING = CELL_PRESETS["relaxing"]
 ONE_WAY = replace(RELAXING, jump_return=0.0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from benchmarks._sparse_network import solve_loop
 from mho.errors import BenchError, ConvergenceError
 from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
-from mho.instruments.simulated.physics.wires.wires import WiredBlock
+from mho.instruments.simulated.physics.wires import WiredBlock
 
 WIRE = 1.73
 GAIN = 5e4

@@ -10,7 +10,6 @@ from scipy.stats import kurtosis
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray
-from mho.instruments.simulated.physics.cells.jumps import sums
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
 from mho.instruments.simulated.physics.cells.relaxation import (
     BOLTZMANN,
@@ -18,6 +17,7 @@ from mho.instruments.simulated.physics.cells.relaxation import (
     ThermalHistory,
     continued,
     heavy_tailed,
+    sums,
 )
 
 ALL = slice(None)

@@ -11,8 +11,7 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.held_levels import HeldLevel
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset, scaled
-from mho.instruments.simulated.physics.cells.switching.cycle_draws import largest
-from mho.instruments.simulated.physics.cells.switching.threshold_law import ThresholdLaw
+from mho.instruments.simulated.physics.cells.switching import ThresholdLaw, largest
 
 STANFORD = CELL_PRESETS["stanford"]
 STILL = {

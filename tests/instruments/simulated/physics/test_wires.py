@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from benchmarks._sparse_network import solve_block
 from mho.errors import BenchError
-from mho.instruments.simulated.physics.wires import wires
-from mho.instruments.simulated.physics.wires.nodal_solver import NodalSolver
-from mho.instruments.simulated.physics.wires.wires import WiredBlock, port_matrix, series_resistance
+from mho.instruments.simulated.physics import wires as wires
+from mho.instruments.simulated.physics.wires import NodalSolver, WiredBlock, port_matrix, series_resistance
 
 WIRE = 1.73
 LEVELS = np.array([0.3, 5, 10, 15, 20, 25, 30, 35]) * 1e-6

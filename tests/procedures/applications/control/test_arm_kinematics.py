@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.procedures.applications.control.arm_kinematics import (
+from mho.procedures.applications.control.arm import (
     damped_matrix,
     follow,
     path_around,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mho.procedures.applications.control.kalman import measure, push, truth
 from mho.procedures.applications.control.kalman_filter import (
     TrackModel,
     consistency_interval,
     kalman,
     nees,
 )
-from mho.procedures.applications.control.tracks import measure, push, truth
 
 MODEL = TrackModel(1.0, 2.0, np.array([10.0, 20.0, 15.0, 30.0]), shared=0.2)
 START = np.diag([1e-2, 1e-2, 2500.0, 2500.0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mho.errors import InputError
-from mho.procedures.applications.control.mean_variance import (
+from mho.procedures.applications.control.portfolio import (
     conditions,
     frontier,
     made_market,

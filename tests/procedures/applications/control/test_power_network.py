@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mho.errors import InputError
-from mho.procedures.applications.control.network_files import ieee14, load_network
 from mho.procedures.applications.control.power_network import Network
+from mho.procedures.applications.control.powerflow import ieee14, load_network
 
 CASE = """function mpc = small
 mpc.version = '2';

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mho.errors import InputError
-from mho.procedures.applications.control.tracks import read_track
+from mho.procedures.applications.control.kalman import read_track
 
 
 def written(folder: Path, text: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.procedures.applications.fields.diffusion_steps import (
+from mho.procedures.applications.fields.diffusion import (
     SCHEMES,
     STARTS,
     WIDTH,

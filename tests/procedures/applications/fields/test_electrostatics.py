@@ -8,13 +8,6 @@ import numpy as np
 import pytest
 
 from mho.errors import InputError
-from mho.procedures.applications.fields.electrostatic_presets import (
-    CYLINDER,
-    PRESETS,
-    VOLTS,
-    seeds,
-    sine,
-)
 from mho.procedures.applications.fields.electrostatics import (
     Electrostatics,
     field,
@@ -24,7 +17,14 @@ from mho.procedures.applications.fields.electrostatics import (
     sine_transform,
     system,
 )
-from mho.procedures.applications.fields.streamlines import streamlines
+from mho.procedures.applications.fields.poisson import (
+    CYLINDER,
+    PRESETS,
+    VOLTS,
+    seeds,
+    sine,
+    streamlines,
+)
 
 
 def solved(problem: Electrostatics) -> np.ndarray:

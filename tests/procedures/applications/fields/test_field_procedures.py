@@ -10,7 +10,7 @@ import pytest
 
 from mho.errors import InputError
 from mho.procedures import Diffusion, Junction, Poisson
-from mho.procedures.applications.fields.electrostatic_presets import PRESETS
+from mho.procedures.applications.fields.poisson import PRESETS
 from mho.running import run
 from mho.runs import RunFile
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mho.errors import InputError
-from mho.procedures.applications.fields.pn_junction import JunctionModel, intrinsic, newton
+from mho.procedures.applications.fields.junction import JunctionModel, intrinsic, newton
 
 SYMMETRIC = JunctionModel(1e23, 1e23, 4e-7, 64)
 ONE_SIDED = JunctionModel(1e22, 1e23, 1e-6, 96)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.procedures.applications.graphs.eigenpairs import (
+from mho.procedures.applications.graphs.eigenvector import (
     angle,
     davidson,
     eigen_step,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mho.procedures.applications.graphs.graph_files import load_graph
-from mho.procedures.applications.graphs.link_matrix import (
+from mho.procedures.applications.graphs.page_rank import (
     errors_of_gcr,
     normalised,
     page_rank_system,

@@ -8,7 +8,7 @@ from PIL import Image
 
 from mho.errors import InputError
 from mho.procedures.applications.learning.data.make_picture import spheres
-from mho.procedures.applications.learning.pictures import load_picture, sample_pictures
+from mho.procedures.applications.learning.factorisation import load_picture, sample_pictures
 
 
 def test_the_sample_is_what_its_script_makes():

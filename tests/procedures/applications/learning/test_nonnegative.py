@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.procedures.applications.learning.nonnegative import (
+from mho.procedures.applications.learning.factorisation import (
     METHODS,
     factorise,
     least_error,

@@ -15,7 +15,7 @@ from mho.procedures.applications.wireless.detection import (
     normal_matrix,
     signal_to_interference,
 )
-from mho.procedures.applications.wireless.precoding import Downlink
+from mho.procedures.applications.wireless.mimo import Downlink
 from mho.procedures.applications.wireless.qam import Constellation
 
 ANTENNAS, USERS, VECTORS = 32, 6, 4000

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from mho.procedures.applications.wireless.error_rates import count, mcnemar, paired
+from mho.procedures.applications.wireless.mimo import count, mcnemar, paired
 
 
 def bits(*rows: str) -> np.ndarray:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from mho.confidence import binomial_interval
-from mho.procedures.applications.wireless.error_rates import ErrorRate, Paired
-from mho.procedures.applications.wireless.mimo_result import Point, shortcomings, summary_of
+from mho.procedures.applications.wireless.mimo import ErrorRate, Paired, Point, shortcomings, summary_of
 
 NAMES = ("float32", "after cycle 1", "after cycle 2")
 SAME = Paired(0, 0, 0.0, 0.0, 0.0, 1.0)

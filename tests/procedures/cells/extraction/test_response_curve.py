@@ -10,7 +10,7 @@ from scipy.stats import t as student
 
 from mho.chip_maps.levels import Levels
 from mho.procedures.cells.extraction.response_curve import deviations_from, fit_response, spread_of
-from mho.procedures.cells.extraction.response_extraction import V_SL, V_WL, WIDTH, analyse
+from mho.procedures.cells.switching.response import V_SL, V_WL, WIDTH, analyse
 
 DEVICE, CYCLE = 0.061, 0.056  # decades
 BOTTOM = 0.36e-6

@@ -13,7 +13,7 @@ from mho.instruments import Pulse
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
-from mho.procedures.cells.programming.strategies.asap import Asap
+from mho.procedures.cells.programming.strategies.literature import Asap
 from mho.procedures.cells.programming.strategy import Outcome
 
 LEVELS = load_chip_map("reference").level_scale()

@@ -6,7 +6,7 @@ import numpy as np
 
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
-from mho.procedures.cells.programming.record.earlier_pulses import cells_so_far
+from mho.procedures.cells.programming.record import cells_so_far
 from mho.procedures.cells.programming.strategy import Outcome
 
 LEVELS, SETTINGS = load_chip_map("reference").level_scale(), WriteVerifySettings()

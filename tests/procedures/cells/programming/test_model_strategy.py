@@ -12,10 +12,8 @@ from mho.chip_maps.chip import load_chip_map, parse_chip_map
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import Block
-from mho.procedures.cells.programming.strategies.landing import best_aim, beyond
-from mho.procedures.cells.programming.strategies.model import Model
-from mho.procedures.cells.programming.strategies.population import Population
+from mho.procedures.cells.programming.record import Block
+from mho.procedures.cells.programming.strategies.model import Model, Population, best_aim, beyond
 from mho.procedures.cells.programming.strategy import SET
 from mho.procedures.stream import NullStream
 

@@ -14,8 +14,8 @@ from mho.instruments.bench_file import load_bench_file
 from mho.instruments.simulated.physics.cells.cells import STUCK_ON
 from mho.procedures.cells.programming.product_descent import STUCK, ProductDescent, tiles_of
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import Block
-from mho.procedures.cells.programming.strategies.gdp import Gdp
+from mho.procedures.cells.programming.record import Block
+from mho.procedures.cells.programming.strategies.literature import Gdp
 from mho.procedures.stream import NullStream
 from mho.runs import RunFile
 

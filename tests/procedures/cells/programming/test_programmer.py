@@ -15,7 +15,7 @@ from mho.errors import Aborted
 from mho.instruments import Bench, Cell, open_bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.pulse_energy import pulse_energy
-from mho.procedures.cells.programming.record.blocks import KINDS, PULSES, Block, BlockMaps
+from mho.procedures.cells.programming.record import KINDS, PULSES, Block, BlockMaps
 
 CHIP = load_chip_map("reference")
 LEVELS = CHIP.level_scale()

@@ -9,16 +9,15 @@ import pytest
 
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
-from mho.procedures.cells.programming.record.blocks import PULSES
-from mho.procedures.cells.programming.record.sent_pulses import (
+from mho.procedures.cells.programming.record import (
+    PULSES,
     SENT,
     SentPulses,
     most_at_once,
     not_confirmed,
     sent_pulses,
 )
-from mho.procedures.cells.programming.strategies.asap import Asap
-from mho.procedures.cells.programming.strategies.gdp import Gdp
+from mho.procedures.cells.programming.strategies.literature import Asap, Gdp
 from mho.procedures.cells.programming.strategy import RESET, SET, Pulses
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RunFile, RunHeader, RunWriter

@@ -14,13 +14,12 @@ from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
-from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import Block
-from mho.procedures.cells.programming.strategies.ispp import Ispp
+from mho.procedures.cells.programming.programmer import Programmer, visiting_order
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.cells.programming.strategies.known_strategies import STRATEGIES, find_strategy
+from mho.procedures.cells.programming.strategies.literature import Ispp
 from mho.procedures.cells.programming.strategies.response import ResponseCurve
 from mho.procedures.cells.programming.strategy import Outcome, where
-from mho.procedures.cells.programming.visiting_order import visiting_order
 from mho.procedures.stream import NullStream
 from mho.running.rerun import rerun
 from mho.runs import RunFile

@@ -12,7 +12,7 @@ from mho.instruments import open_bench
 from mho.instruments.bench_file import load_bench_file
 from mho.instruments.laboratory.accidents import BadCell, BrokenLine, LeakySelector
 from mho.procedures import Switching
-from mho.procedures.cells.reading.contact_classes import GOOD, LEAKY, OPEN, SHORT, UNFORMED
+from mho.procedures.cells.reading.contact import GOOD, LEAKY, OPEN, SHORT, UNFORMED
 from mho.runs import RunFile
 
 BLOCK = {"rows": "0:6", "columns": "0:5"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.procedures.cells.reading.contact_classes import (
+from mho.procedures.cells.reading.contact import (
     GOOD,
     LEAKY,
     OPEN,

@@ -15,8 +15,7 @@ from mho.instruments import open_bench
 from mho.instruments.laboratory.accidents import BadCell
 from mho.procedures import Form, Map, Switching
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.reading.array_map import blocks
-from mho.procedures.cells.reading.map_statistics import classes, line_scores, outliers
+from mho.procedures.cells.reading.array_map import blocks, classes, line_scores, outliers
 from mho.runs import RunFile
 
 CHIP = load_chip_map("reference")

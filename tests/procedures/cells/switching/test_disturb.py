@@ -12,7 +12,7 @@ from mho import run
 from mho.errors import ChipMapError, InputError, LimitError
 from mho.instruments import open_bench
 from mho.procedures import Disturb
-from mho.procedures.cells.extraction.stress_counts import by_level, counts_to_leave
+from mho.procedures.cells.switching.disturb import by_level, counts_to_leave
 from mho.runs import RunFile
 
 COUNTS = np.array([0, 1, 10, 100])

@@ -13,7 +13,7 @@ from mho.errors import Aborted, BenchError, ChipMapError, InputError, LimitError
 from mho.instruments import Cell, Pulse, open_bench
 from mho.instruments.laboratory.accidents import BadCell, OutputKey
 from mho.instruments.simulated.faults import Fault
-from mho.instruments.simulated.physics.cells.switching.pulse_effects import set_rate
+from mho.instruments.simulated.physics.cells.switching import set_rate
 from mho.procedures import Program, Sweep
 from mho.procedures.catalogue import make_procedure
 from mho.procedures.cells.switching.iv import MOST_POINTS, conductance_left, levels

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from mho.chip_maps.checksums import CheckedTile, checksum_code
-from mho.procedures.equations.algorithms.checked_shots import TRIES, CheckedShots, check_shots
+from mho.procedures.equations.circuits.products import TRIES, CheckedShots, check_shots
 
 LINES, COLUMNS = 8, 28
 CODE = checksum_code(COLUMNS, 4)

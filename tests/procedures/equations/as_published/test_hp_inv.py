@@ -8,7 +8,7 @@ import pytest
 from mho.chip_maps.matrix_files import load_matrix, load_vector
 from mho.errors import InputError
 from mho.instruments import open_bench
-from mho.procedures.equations.as_published.hp_inv import (
+from mho.procedures.equations.as_published import (
     biased_loop,
     refine_as_published,
     rounded_loop,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from mho.procedures.equations.blocks.partition import contiguous_parts, graph_parts, grown, pattern_of
+from mho.procedures.equations.blocks.schwarz import contiguous_parts, graph_parts, grown, pattern_of
 
 
 def grid(side: int) -> sparse.csr_array:

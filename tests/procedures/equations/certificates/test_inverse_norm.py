@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.procedures.equations.certificates.certificate import Certifier
-from mho.procedures.equations.certificates.inverse_norm import (
+from mho.procedures.equations.certificates.certificate import (
     BY_INVERSE,
     BY_SINGULAR_VALUE,
+    Certifier,
     inverse_norm,
     largest_singular_value,
     norm_estimate,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.procedures.equations.certificates.residual_certificate import (
+from mho.procedures.equations.certificates.certificate import (
     BY_DOMINANCE,
     BY_NOTHING,
     BY_SOLUTION,

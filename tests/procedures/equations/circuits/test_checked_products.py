@@ -14,7 +14,7 @@ from mho.chip_maps.placement import place_tiles
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench, open_bench
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.circuits.products import EACH, SlicedProduct
 from mho.procedures.stream import NullStream
 

@@ -14,10 +14,10 @@ from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply, e
 from mho.chip_maps.placement import Placement
 from mho.instruments import Bench, open_bench
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record.blocks import Block
-from mho.procedures.equations.circuits.analogue_product import AnalogueProducts
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.circuits.integer_product import IntegerProducts
 from mho.procedures.equations.circuits.tiles_on_chip import ProductOnChip, TilesOnChip
+from mho.procedures.equations.solve.programmed_block_matrix import AnalogueProducts
 from mho.procedures.stream import NullStream
 
 VOLTS = 0.2

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mho.chip_maps.placement import Placement
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.circuits.programmed_tile import ProgrammedTile
 
 STEP, VOLTS = 5e-6, 0.2

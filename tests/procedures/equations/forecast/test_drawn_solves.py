@@ -16,9 +16,14 @@ from mho.instruments.arrays.any_bench import as_arrays
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Solve
 from mho.procedures.cells.programming.pulse_energy import pulse_energy
-from mho.procedures.equations.forecast.drawn_solves import QUANTITIES, DrawnSolve, draw_solves
-from mho.procedures.equations.forecast.energy import EnergyModel, metering
-from mho.procedures.equations.forecast.solve_forecast import SolveForecast
+from mho.procedures.equations.forecast import (
+    QUANTITIES,
+    DrawnSolve,
+    EnergyModel,
+    SolveForecast,
+    draw_solves,
+    metering,
+)
 from mho.procedures.equations.solve.programmed_matrix import ProgrammedMatrix
 from mho.procedures.stream import Control, Message, NullStream, Progress
 from mho.running.execution import evaluate

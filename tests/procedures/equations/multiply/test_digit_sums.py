@@ -6,7 +6,7 @@ import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mho.chip_maps.placement import Placement
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.multiply.digit_sums import DigitSums
 
 STEP, VOLTS = 5e-6, 0.2

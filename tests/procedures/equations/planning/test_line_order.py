@@ -11,9 +11,8 @@ from mho.chip_maps.forecast import loop_eigenvalues, slowest_eigenvalue
 from mho.errors import ConvergenceError
 from mho.instruments import open_bench
 from mho.procedures import Solve
-from mho.procedures.cells.programming.record.blocks import Block
-from mho.procedures.equations.planning.line_order import order_around_lost_cells
-from mho.procedures.equations.planning.solve_plan import SolvePlan, plan_solve
+from mho.procedures.cells.programming.record import Block
+from mho.procedures.equations.planning.solve_plan import SolvePlan, order_around_lost_cells, plan_solve
 from mho.running.execution import evaluate
 
 GIN = 35e-6

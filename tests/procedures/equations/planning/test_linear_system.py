@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from mho.errors import InputError
-from mho.procedures.equations.certificates.certificate import Certificate
-from mho.procedures.equations.certificates.residual_certificate import BY_DOMINANCE
+from mho.procedures.equations.certificates.certificate import BY_DOMINANCE, Certificate
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem, Proof
 
 

@@ -14,7 +14,7 @@ from mho.errors import ChipMapError, InputError
 from mho.instruments import open_bench
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures import Solution, Solve
-from mho.procedures.cells.programming.record.blocks import Block
+from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.circuits.second_slice import SecondSlice
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate

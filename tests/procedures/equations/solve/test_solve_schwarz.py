@@ -14,8 +14,7 @@ from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
 from mho.procedures.equations.blocks.schwarz import plan_schwarz
 from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop
-from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
-from mho.procedures.equations.planning.schwarz_solve_plan import plan_schwarz_solve
+from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_schwarz_solve
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate

@@ -12,7 +12,7 @@ import mho
 from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.certificates.certificate import Certificate
 from mho.procedures.equations.solve.answers import Answer, cycle_row, largest_error
-from mho.procedures.equations.solve.solve_summary import condition_number, reduction_a_cycle, worst_of
+from mho.procedures.equations.solve.solve_tables import condition_number, reduction_a_cycle, worst_of
 
 
 def rows(*residuals: float, rhs: int = 0) -> list[dict[str, float]]:

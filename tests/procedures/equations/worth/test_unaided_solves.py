@@ -8,14 +8,15 @@ from scipy.linalg import qr, solve_triangular
 
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
-from mho.procedures.equations.worth.without_chip import (
+from mho.procedures.equations.worth import (
+    EXACT,
     MOST_COLUMNS,
     UnaidedSolve,
     WithoutChip,
+    Work,
     sampled_columns,
     solve_unaided,
 )
-from mho.procedures.equations.worth.work import EXACT, Work
 
 
 def general(n: int, seed: int) -> np.ndarray:

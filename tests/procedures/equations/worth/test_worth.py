@@ -10,9 +10,7 @@ import pytest
 
 import mho
 from mho.instruments.bench_file import load_bench_file
-from mho.procedures.equations.worth.without_chip import UnaidedSolve, WithoutChip
-from mho.procedures.equations.worth.work import Work
-from mho.procedures.equations.worth.worth import Worth, contraction_of
+from mho.procedures.equations.worth import UnaidedSolve, WithoutChip, Work, Worth, contraction_of
 
 
 def krylov(iteration: np.ndarray, count: int, seed: int = 0) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -3,6 +3,8 @@
 The laws are in `switching` (SET, RESET, forming, wear), `relaxation` (log time, retention) and `noise`. Everything
 follows the injected clock and is evaluated on request: nothing runs in between. An *index* is any index of a
 two-dimensional array: one cell ``(r, c)``, slices, or index arrays.
+
+What makes one cell of an array differ from the next for life, drawn once.
 """
 
 from __future__ import annotations
@@ -11,16 +13,16 @@ import math
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.blocks import is_whole, pieces, put_where, some
-from mho.instruments.simulated.physics.cells.devices import draw_devices
 from mho.instruments.simulated.physics.cells.held_levels import HeldLevel
-from mho.instruments.simulated.physics.cells.noise.read_noise import ReadNoise, noise_share, white_variance
+from mho.instruments.simulated.physics.cells.noise import ReadNoise, noise_share, white_variance
 from mho.instruments.simulated.physics.cells.pages import zeros_by_page
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.cells.relaxation import (
@@ -31,11 +33,12 @@ from mho.instruments.simulated.physics.cells.relaxation import (
     nothing_drawn,
     relaxed,
 )
-from mho.instruments.simulated.physics.cells.switching.cycle_draws import normal, remembering
-from mho.instruments.simulated.physics.cells.switching.gradual_law import GradualLaw
-from mho.instruments.simulated.physics.cells.switching.pulse_effects import (
+from mho.instruments.simulated.physics.cells.switching import (
     LASTING,
+    LN10,
+    GradualLaw,
     SwitchingLaw,
+    ThresholdLaw,
     after_set,
     at_least,
     check_pulse,
@@ -43,12 +46,44 @@ from mho.instruments.simulated.physics.cells.switching.pulse_effects import (
     deviate_exceeded_by,
     forming_cost,
     limited_conductance,
+    normal,
+    remembering,
     set_rate,
     wear_of,
 )
-from mho.instruments.simulated.physics.cells.switching.threshold_law import ThresholdLaw
 
-Floats = NDArray[np.float64]
+
+class Devices(NamedTuple):
+    """Properties in which the cells of an array differ for life, each an array of its shape; `lot` is uniform in [0, 1)."""
+
+    set_factor: NDArray[np.float32]
+    set_threshold: NDArray[np.float32]
+    reset_deviate: NDArray[np.float32]
+    forming_voltage: NDArray[np.float32]
+    gate_shift: NDArray[np.float32]
+    lot: NDArray[np.float32]
+
+
+def draw_devices(preset: CellPreset, shape: tuple[int, int], rng: np.random.Generator) -> Devices:
+    """Draw the devices of an array; they are only read afterwards."""
+
+    def normal(mean: float, spread: float) -> NDArray[np.float32]:
+        drawn = rng.standard_normal(shape, np.float32)
+        drawn *= np.float32(spread)
+        drawn += np.float32(mean)
+        return drawn
+
+    return Devices(
+        np.exp(normal(0.0, LN10 * preset.set_device_spread)),
+        normal(preset.set_threshold, preset.set_threshold_spread),
+        normal(0.0, 1.0),
+        normal(preset.forming_voltage, preset.forming_spread),
+        # a page that is never written takes no memory
+        normal(0.0, preset.gate_spread) if preset.gate_spread else zeros_by_page(shape, np.float32),
+        rng.random(shape, np.float32),
+    )
+
+
 Index = Any  # any index of a two-dimensional array
 Values = Any  # numpy scalar or array
 Rows = NDArray[np.int32] | slice

@@ -16,11 +16,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 
-Floats = NDArray[np.float64]
 Line = Literal["bit line", "source line"]
 
 LEAST = 0.05  # share of the rated voltage that is at the filament at least, behind a transistor that is too small for it

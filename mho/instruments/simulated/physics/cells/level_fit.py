@@ -10,12 +10,10 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.cells.relaxation import drawn_at_programming, relaxed
-
-Floats = NDArray[np.float64]
 
 TOO_MANY = 0.5  # share of the cells that fail at a level, from which on they do not hold it
 SECONDS = 1.0  # after which a cell must still lie in its window

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mho.instruments.simulated.physics.cells.cells import CellArray
-from mho.instruments.simulated.physics.cells.switching.pulse_effects import wear_of
+from mho.instruments.simulated.physics.cells.switching import wear_of
 
 SINGLE = 8  # cycles at the end that are evaluated one by one
 SWINGS = 64  # of cycles that go up and down

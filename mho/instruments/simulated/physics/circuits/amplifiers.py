@@ -6,11 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.errors import BenchError
-
-Floats = NDArray[np.float64]
 
 BOLTZMANN = 1.380649e-23  # J/K
 CLAMP = 0.4  # V, the diode pairs around the INV outputs that keep cells from being disturbed [P]

@@ -12,12 +12,10 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.polynomial import chebyshev
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.instruments.simulated.physics.cells.conduction import Line, cell_current
 from mho.instruments.simulated.physics.cells.presets import CellPreset
-
-Floats = NDArray[np.float64]
 
 DEGREE = 8  # of the polynomials: within 1e-5 of the excess up to 0.4 V
 LOWEST, HIGHEST, POINTS = 1e-10, 1e-2, 4096  # S; of ln G, interpolated linearly

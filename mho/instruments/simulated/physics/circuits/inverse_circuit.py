@@ -14,15 +14,13 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, thermal_density
 from mho.instruments.simulated.physics.circuits.converters import Converter
 from mho.instruments.simulated.physics.circuits.excess_currents import ExcessCurrents
 from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
-
-Floats = NDArray[np.float64]
 
 CLAMPINGS = 100  # rounds of clamping and letting go; a few suffice
 CHORDS, NEWTON = 12, 40  # steps by the linear loop's inverse, and further ones by Newton's method

@@ -21,14 +21,11 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import expm
 
+from mho.array_types import Complexes, Floats
 from mho.errors import ConvergenceError
 from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank
-
-Floats = NDArray[np.float64]
-Complexes = NDArray[np.complex128]
 
 WORST_MODES = (
     1e9  # condition number of the modes from which rounding would show in a waveform: integrate instead

@@ -21,12 +21,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgWarning, lu_factor, lu_solve
 
+from mho.array_types import Floats
 from mho.errors import BenchError, ConvergenceError
-from mho.instruments.simulated.physics.wires.krylov import gmres
-from mho.instruments.simulated.physics.wires.nodal_solver import BlockLines
-from mho.instruments.simulated.physics.wires.wires import WiredBlock, check_values
-
-Floats = NDArray[np.float64]
+from mho.instruments.simulated.physics.wires import BlockLines, WiredBlock, check_values, gmres
 
 SMALL = 64  # amplifiers up to which the admittances cost no more than one solve over all nodes
 VECTORS_A_LINE = 6  # the admittances cost about n / 6 solves over all nodes

@@ -12,13 +12,11 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierBank, thermal_density
 from mho.instruments.simulated.physics.circuits.converters import Converter
 from mho.instruments.simulated.physics.circuits.excess_currents import ExcessCurrents
-
-Floats = NDArray[np.float64]
 
 
 class MultiplyCircuit:

@@ -9,12 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.errors import InputError
 from mho.input_files import check_ordinary
 from mho.procedures.manifest import nearest
-
-Floats = NDArray[np.float64]
-Labels = NDArray[np.int64]
 
 MOST_VALUES = 20_000_000
 """Numbers of a user's own samples at most: 160 MB."""
@@ -44,7 +42,7 @@ class Dataset:
 
     name: str
     x: Floats
-    labels: Labels
+    labels: Integers
     classes: int
     alike: bool
     target: float
@@ -55,9 +53,9 @@ class Split:
     """Samples to train on and samples to validate with, scaled alike."""
 
     x: Floats
-    labels: Labels
+    labels: Integers
     validation_x: Floats
-    validation_labels: Labels
+    validation_labels: Integers
 
 
 SHIPPED = {"digits": (True, 0.2), "iris": (False, 0.2)}

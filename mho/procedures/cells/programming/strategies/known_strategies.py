@@ -7,10 +7,7 @@ from importlib.metadata import entry_points
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.procedures.cells.programming.settings_text import settings_in_use
-from mho.procedures.cells.programming.strategies.asap import Asap
-from mho.procedures.cells.programming.strategies.fppv import Fppv
-from mho.procedures.cells.programming.strategies.gdp import Gdp
-from mho.procedures.cells.programming.strategies.ispp import Ispp
+from mho.procedures.cells.programming.strategies.literature import Asap, Fppv, Gdp, Ispp
 from mho.procedures.cells.programming.strategies.model import Model
 from mho.procedures.cells.programming.strategy import Strategy
 from mho.procedures.manifest import nearest

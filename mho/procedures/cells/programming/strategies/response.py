@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 
-Floats = NDArray[np.float64]
 Values = Any  # a number for one cell, an array for many
 
 

@@ -1,0 +1,251 @@
+"""Runs in groups of equal values, in the order in which they are named, or of their numbers.
+
+What runs are grouped by and drawn over: facts, parameters and results, named as in ``mho runs --where``.
+
+The cards of run files: what a run is called, what was set, what came of it; no data.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from mho.analysis.reports.collection import find_runs
+from mho.analysis.reports.quantities import handy_unit
+from mho.errors import InputError, RunFileError
+from mho.runs.index import Card, Quantity, read_card
+
+
+@dataclass(frozen=True)
+class RunCard:
+    """A run file that can be read, and what its card says; it serves as the path of the file wherever one is asked for."""
+
+    path: Path
+    card: Card
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return self.card.status == "finished"
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that cannot be read, and why."""
+
+    path: str
+    reason: str
+
+
+def read_cards(places: Iterable[str | os.PathLike[str]]) -> tuple[list[RunCard], list[Skipped]]:
+    """Return the cards of all run files at places, files or folders, and the files that cannot be read.
+
+    A place that is a `RunCard` is not read again.
+
+    Raises
+    ------
+    InputError
+        A place is not there, or no file can be read.
+    """
+    named = list(places)
+    known = {one.path: one for one in named if isinstance(one, RunCard)}
+    runs, skipped = [], []
+    for path in find_runs(*named):
+        try:
+            runs.append(known.get(path) or RunCard(path, read_card(path)))
+        except RunFileError as error:
+            skipped.append(Skipped(str(path), str(error)))
+    if not runs and not skipped:
+        where = f"{named[0]} is a folder without run files" if len(named) == 1 else "no run file is there"
+        raise InputError(f"{where}; name run files, or folders that hold some")
+    if not runs:
+        raise InputError(f"none of {len(skipped)} run files can be read: {skipped[0].reason}")
+    return runs, skipped
+
+
+FACTS = (
+    "title", "procedure", "version", "chip", "bench", "preset", "seed", "host", "user", "mho", "commit", "resume_of",
+    "rerun_of",
+)  # fmt: skip
+OTHERS = ("status", "reason", "run", "path", "date", "duration", "id")
+"""Facts that a card keeps elsewhere, or that follow from others; `run` is the file's name."""
+
+GROUPINGS = (*FACTS, *OTHERS)
+"""Facts by which runs are grouped, beside their parameters and results."""
+
+SOURCES = ("parameter", "result")
+MOST_SHOWN = 40
+"""Names that an error lists."""
+
+
+@dataclass(frozen=True)
+class CardName:
+    """A name that runs have: ``source`` is "" for a fact, ``parameter`` or ``result``."""
+
+    source: str
+    name: str
+
+    @property
+    def words(self) -> str:
+        """The name as people write it."""
+        return self.name.replace("_", " ")
+
+
+def resolve(name: str, runs: Sequence[RunCard]) -> CardName:
+    """Return the fact, parameter or result of some of the runs that a name means.
+
+    Raises
+    ------
+    InputError
+        No run has it; the nearest names are told.
+    """
+    known = {
+        "parameter": dict.fromkeys(one.name for run in runs for one in run.card.parameters),
+        "result": dict.fromkeys(one.name for run in runs for one in run.card.results),
+    }
+    prefix, _, rest = name.partition(".")
+    if prefix in known and (found := _spelled(rest, known[prefix])):
+        return CardName(prefix, found)
+    if name.lower() in (*FACTS, *OTHERS):
+        return CardName("", name.lower())
+    for source, names in known.items():
+        if found := _spelled(name, names):
+            return CardName(source, found)
+    every = sorted({*FACTS, *OTHERS, *known["parameter"], *known["result"]})
+    near = difflib.get_close_matches(rest if prefix in known else name, every, 3, 0.5)
+    shown = ", ".join(every[:MOST_SHOWN]) + ", …" * (len(every) > MOST_SHOWN)
+    meant = f"did you mean {' or '.join(near)}?" if near else f"there are {shown}"
+    raise InputError(f"no run has anything called {name!r}; {meant}")
+
+
+def value_of(run: RunCard, name: CardName) -> Quantity | None:
+    """Return what a run has of a name; None where it has nothing."""
+    card = run.card
+    if name.source:
+        return _quantities(card, name.source).get(name.name)
+    facts = card.facts
+    match name.name:
+        case "status" | "reason":
+            return _text(name.name, str(getattr(card, name.name)))
+        case "run":
+            return _text("run", run.path.stem)
+        case "path":
+            return _text("path", str(run.path))
+        case "id":
+            return _text("id", facts.run_id)
+        case "date":
+            return (
+                None
+                if facts.start is None
+                else _text("date", f"{datetime.fromtimestamp(facts.start):%Y-%m-%d}")
+            )
+        case "duration":
+            if facts.start is None or card.end is None:
+                return None
+            return Quantity("duration", card.end - facts.start, f"{card.end - facts.start:.3g}", "s")
+        case fact:
+            return _text(fact, str(getattr(facts, fact)))
+
+
+def label_of(name: CardName, value: Quantity | None) -> str:
+    """Return what a group of runs is called by a value: a word by itself, a number with its name and unit."""
+    if value is None:
+        return f"no {name.words}"
+    if name.source == "" and name.name not in ("seed", "duration", "version"):
+        return value.text
+    if value.number is None or not math.isfinite(value.number):
+        return f"{name.words} {value.text}"
+    if value.text in ("true", "false"):
+        return f"{name.words} {'yes' if value.number else 'no'}"
+    factor, unit = handy_unit(value.unit)
+    return f"{name.words} {factor * value.number:.6g} {unit}".rstrip()
+
+
+def _quantities(card: Card, source: str) -> dict[str, Quantity]:
+    return {one.name: one for one in (card.parameters if source == "parameter" else card.results)}
+
+
+def _text(name: str, text: str) -> Quantity | None:
+    if not text:
+        return None
+    try:
+        number = float(text) if name in ("seed", "version") else None
+    except ValueError:
+        number = None
+    return Quantity(name, number, text)
+
+
+def _spelled(name: str, known: dict[str, None]) -> str:
+    alike = (one for one in known if one.lower() == name.lower())
+    return name if name in known else next(alike, "")
+
+
+NOT_TOLD = {"seed", "chip_seed"}
+"""Parameters over which runs are pooled without a word."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that are drawn as one; `runs` are their places in the order of reading."""
+
+    label: str
+    runs: tuple[int, ...]
+
+
+def group_runs(by: Sequence[str], runs: Sequence[RunCard]) -> tuple[Group, ...]:
+    """Return the groups of runs that have the same values of every name in `by`.
+
+    Raises
+    ------
+    InputError
+        A name is unknown.
+    """
+    if not by:
+        return (Group("all runs", tuple(range(len(runs)))),)
+    names = [resolve(name, runs) for name in by]
+    members: dict[tuple[Quantity | None, ...], list[int]] = {}
+    for place, run in enumerate(runs):
+        members.setdefault(tuple(value_of(run, name) for name in names), []).append(place)
+    order = list(members)
+    keys: list[dict[Quantity | None, tuple[float, int]]] = []
+    for column in range(len(names)):
+        seen = list(dict.fromkeys(values[column] for values in order))
+        keys.append({value: _place(value, number, len(seen)) for number, value in enumerate(seen)})
+    order.sort(key=lambda values: [key[value] for key, value in zip(keys, values, strict=True)])
+    return tuple(Group(_label(names, values), tuple(members[values])) for values in order)
+
+
+def varied_within(groups: Sequence[Group], runs: Sequence[RunCard]) -> tuple[str, ...]:
+    """Return the names of facts and parameters, seeds aside, in which runs of one group differ."""
+    found: dict[str, None] = {}
+    for group in groups:
+        mine = [runs[place] for place in group.runs]
+        for fact in ("procedure", "chip", "bench", "preset"):
+            if len({getattr(run.card.facts, fact) for run in mine}) > 1:
+                found[fact] = None
+        values = [{one.name: one.text for one in run.card.parameters} for run in mine]
+        for name in {name for one in values for name in one} - NOT_TOLD:
+            if len({one.get(name) for one in values}) > 1:
+                found[name.replace("_", " ")] = None
+    return tuple(sorted(found))
+
+
+def _place(value: Quantity | None, number: int, count: int) -> tuple[float, int]:
+    """Return where a value stands: numbers by size, words as they came, none last."""
+    if value is None:
+        return math.inf, count
+    if value.number is not None and not math.isnan(value.number):
+        return value.number, number
+    return math.inf, number
+
+
+def _label(names: Sequence[CardName], values: Sequence[Quantity | None]) -> str:
+    return ", ".join(label_of(name, value) for name, value in zip(names, values, strict=True))

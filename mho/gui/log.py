@@ -1,0 +1,243 @@
+"""The log panel: messages of the shown run, of the runner, and of the window."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QSortFilterProxyModel,
+    Qt,
+)
+from PySide6.QtGui import QColor, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from mho.gui import widgets
+from mho.gui.queue import job_sentence
+from mho.gui.session.file_follower import News
+from mho.gui.session.session import Session
+from mho.runs import RunFile
+
+Index = QModelIndex | QPersistentModelIndex
+
+COLUMNS = ("Time", "Level", "From", "Message")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+KEPT = 20_000
+REMEMBERED = 500  # texts of the runner that the run file will tell once more
+
+WINDOW, RUNNER = "window", "runner"
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of the log."""
+
+    time: datetime
+    level: str
+    source: str
+    text: str
+
+
+class LogModel(QAbstractTableModel):
+    """Entries in the order in which they came; beyond `KEPT` the oldest are forgotten."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.entries: list[LogLine] = []
+
+    def add(self, entries: Iterable[LogLine]) -> None:
+        """Add entries at the end."""
+        new = list(entries)[-KEPT:]
+        surplus = len(self.entries) + len(new) - KEPT
+        if surplus > 0:
+            self.beginRemoveRows(QModelIndex(), 0, surplus - 1)
+            del self.entries[:surplus]
+            self.endRemoveRows()
+        if new:
+            count = len(self.entries)
+            self.beginInsertRows(QModelIndex(), count, count + len(new) - 1)
+            self.entries += new
+            self.endInsertRows()
+
+    def forget(self, source: str | None = None) -> None:
+        """Delete the entries from one source, or all."""
+        self.beginResetModel()
+        self.entries = [one for one in self.entries if source is not None and one.source != source]
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802
+        """Entries."""
+        return 0 if parent.isValid() else len(self.entries)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802
+        """Time, level, source, text."""
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(  # noqa: N802
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Names of the columns."""
+        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
+            return COLUMNS[section]
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """One field of one entry."""
+        entry = self.entries[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return (f"{entry.time:%H:%M:%S}", entry.level, entry.source, entry.text)[index.column()]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return f"{entry.time:%Y-%m-%d %H:%M:%S}\n{entry.text}"
+        if role == Qt.ItemDataRole.ForegroundRole and rank(entry.level) >= rank("WARNING"):
+            now = widgets.colours()
+            return QColor(now.doubtful if entry.level == "WARNING" else now.bad)
+        return None
+
+
+class LogFilter(QSortFilterProxyModel):
+    """Leaves entries of a level and above that hold a text."""
+
+    def __init__(self, model: LogModel) -> None:
+        super().__init__(model)
+        self._lowest, self._text = rank("INFO"), ""
+        self._model = model
+        self.setSourceModel(model)
+
+    def choose(self, level: str, text: str) -> None:
+        """Show only entries of `level` and above that contain `text`, ignoring case."""
+        self._lowest, self._text = rank(level), text.lower()
+        self.invalidate()
+
+    def filterAcceptsRow(self, row: int, parent: Index) -> bool:  # noqa: N802
+        """Return whether an entry is shown."""
+        entry = self._model.entries[row]
+        return rank(entry.level) >= self._lowest and (
+            not self._text or self._text in f"{entry.source} {entry.text}".lower()
+        )
+
+
+class LogPanel(QWidget):
+    """The log as a table, with a level and a text to filter by."""
+
+    title = "Log"
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.model = LogModel(self)
+        self.filter = LogFilter(self.model)
+        self.level = QComboBox()
+        self.level.addItems(LEVELS)
+        self.level.setCurrentText("INFO")
+        self.level.setToolTip("show this level and above")
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("filter")
+        self.search.setClearButtonEnabled(True)
+        self.clear = QPushButton("Clear")
+        self.clear.clicked.connect(lambda: self.model.forget())
+        self.level.currentTextChanged.connect(self._choose)
+        self.search.textChanged.connect(self._choose)
+        self.view = QTableView()
+        self.view.setModel(self.filter)
+        self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.view.setShowGrid(False)
+        self.view.setWordWrap(False)
+        self.view.verticalHeader().setVisible(False)
+        self.view.verticalHeader().setDefaultSectionSize(20)
+        self.view.horizontalHeader().setHighlightSections(False)
+        self.view.horizontalHeader().setStretchLastSection(True)
+        for column, width in enumerate((70, 76, 150)):
+            self.view.horizontalHeader().resizeSection(column, width)
+        copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.view)
+        copy.setContext(Qt.ShortcutContext.WidgetShortcut)
+        copy.activated.connect(self._copy)
+        top = QHBoxLayout()
+        top.addWidget(QLabel("From level"))
+        top.addWidget(self.level)
+        top.addWidget(self.search, 1)
+        top.addWidget(self.clear)
+        layout = QVBoxLayout(self)
+        layout.addLayout(top)
+        layout.addWidget(self.view, 1)
+        self._source, self._began = "", datetime.now()
+        self._told: deque[tuple[str, str]] = deque(maxlen=REMEMBERED)
+        session.run_opened.connect(self._turn_to)
+        session.run_news.connect(self._take_news)
+        session.event_heard.connect(self._take_event)
+        for told in (session.message, session.stop_told):
+            told.connect(lambda level, text: self._add([LogLine(datetime.now(), level, WINDOW, text)]))
+
+    def _turn_to(self, run: RunFile | None) -> None:
+        """Show the log of another run from its start."""
+        if run is None:
+            return
+        self._source, self._began = run.path.name, run.start_time.astimezone().replace(tzinfo=None)
+        self.model.forget(self._source)
+
+    def _take_news(self, news: News) -> None:
+        entries = []
+        for entry in news.log:
+            said = (entry.level, entry.message)
+            if said in self._told:  # the runner announced it a moment ago
+                self._told.remove(said)
+                continue
+            when = self._began + timedelta(seconds=entry.time)
+            entries.append(LogLine(when, entry.level, self._source, entry.message))
+        self._add(entries)
+
+    def _take_event(self, event: Any) -> None:
+        if type(event).__name__ == "Message":
+            self._told.append((event.level, event.text))
+            self._add([LogLine(datetime.now(), event.level, RUNNER, event.text)])
+        elif type(event).__name__ == "JobChanged":
+            level = {"failed": "ERROR", "interrupted": "ERROR", "aborted": "WARNING"}.get(
+                str(event.job.status), "INFO"
+            )
+            self._add([LogLine(datetime.now(), level, RUNNER, job_sentence(event.job))])
+        elif type(event).__name__ == "Missed":
+            text = (
+                f"{event.count} announcements came faster than they were taken; the run file has everything"
+            )
+            self._add([LogLine(datetime.now(), "DEBUG", RUNNER, text)])
+
+    def _add(self, entries: list[LogLine]) -> None:
+        if not entries:
+            return
+        bar = self.view.verticalScrollBar()
+        at_end = bar.value() >= bar.maximum()
+        self.model.add(entries)
+        if at_end:
+            self.view.scrollToBottom()
+
+    def _choose(self) -> None:
+        self.filter.choose(self.level.currentText(), self.search.text())
+
+    def _copy(self) -> None:
+        rows = self.view.selectionModel().selectedRows()
+        lines = [
+            "\t".join(str(row.siblingAtColumn(one).data()) for one in range(len(COLUMNS))) for row in rows
+        ]
+        QApplication.clipboard().setText("\n".join(lines))
+
+
+def rank(level: str) -> int:
+    """Return the rank of a level; an unknown one counts as INFO."""
+    return LEVELS.index(level) if level in LEVELS else LEVELS.index("INFO")

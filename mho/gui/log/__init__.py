@@ -1,1 +1,0 @@
-"""The log panel: messages of the run, the runner and the window."""

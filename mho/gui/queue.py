@@ -1,0 +1,515 @@
+"""The queue panel: the jobs of this bench, the state of its runner, and the buttons for a job.
+
+The table model of the queue: a row a job, with the runner's progress; waiting rows can be dragged to another place.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QEvent,
+    QMimeData,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPoint,
+    Qt,
+    QUrl,
+    Signal,
+)
+from PySide6.QtGui import QAction, QColor, QDesktopServices, QFont, QKeySequence, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QHBoxLayout,
+    QHeaderView,
+    QMenu,
+    QPushButton,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionProgressBar,
+    QStyleOptionViewItem,
+    QTableView,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from mho.analysis.reports import duration_text
+from mho.gui import widgets
+from mho.gui.session.session import Session
+from mho.gui.widgets import ElidedLabel
+
+if TYPE_CHECKING:
+    from mho.running.queue import Job
+    from mho.running.runner import RunnerState
+
+Index = QModelIndex | QPersistentModelIndex
+
+COLUMNS = ("Job", "Status", "What", "Progress", "Time", "Outcome")
+PROGRESS = COLUMNS.index("Progress")
+DONE = Qt.ItemDataRole.UserRole
+"""Role of the progress column with done and total; None without a bar."""
+
+MANY = 10_000
+"""Number of steps from which their share is shown instead, as the number would not fit."""
+
+MIME = "application/x-mho-job"
+RUNNING = ("running", "paused")
+
+
+class JobsModel(QAbstractTableModel):
+    """Jobs in the order in which `mho.running.queue.Queue.jobs` gives them; `moved` carries a job and its new place."""
+
+    moved = Signal(int, int)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.jobs: list[Job] = []
+        self._runner: RunnerState | None = None
+
+    def show_jobs(self, jobs: Sequence[Job]) -> None:
+        """Show these jobs."""
+        if [job.id for job in jobs] == [job.id for job in self.jobs]:
+            self.jobs = list(jobs)
+            self._redraw(0, len(jobs) - 1)
+            return
+        self.beginResetModel()
+        self.jobs = list(jobs)
+        self.endResetModel()
+
+    def show_runner(self, state: RunnerState | None) -> None:
+        """Show how far the running job is."""
+        self._runner = state
+        for row, job in enumerate(self.jobs):
+            if str(job.status) in RUNNING:
+                self._redraw(row, row)
+
+    def row_of(self, number: int) -> int | None:
+        """Return the row of a job, or None."""
+        return next((row for row, job in enumerate(self.jobs) if job.id == number), None)
+
+    def place(self, number: int) -> int | None:
+        """Return the place (from 1) of a job among those that wait, or None."""
+        waiting = [job.id for job in self.jobs if job.status == "queued"]
+        return waiting.index(number) + 1 if number in waiting else None
+
+    # --- what Qt asks ---
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802
+        """Jobs."""
+        return 0 if parent.isValid() else len(self.jobs)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802
+        """Facts about a job."""
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(  # noqa: N802
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Names of the columns."""
+        if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
+            return COLUMNS[section]
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """One fact about one job."""
+        job, column = self.jobs[index.row()], COLUMNS[index.column()]
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return self._text(job, column)
+            case Qt.ItemDataRole.ToolTipRole:
+                return self._tip(job)
+            case Qt.ItemDataRole.ForegroundRole:
+                if column in ("Status", "Outcome") and (str(job.status) != "finished" or _is_doubtful(job)):
+                    return QColor(
+                        widgets.colours().doubtful if _is_doubtful(job) else widgets.status_colour(job.status)
+                    )
+            case Qt.ItemDataRole.FontRole:
+                if column == "Status" and str(job.status) in RUNNING:
+                    bold = QFont()
+                    bold.setBold(True)
+                    return bold
+            case Qt.ItemDataRole.TextAlignmentRole:
+                if column in ("Job", "Time"):
+                    return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            case _ if role == DONE:
+                state = self._state_of(job)
+                return (state.done, state.total) if state is not None and column == "Progress" else None
+        return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Jobs that wait can be dragged; they land between rows."""
+        usual = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        if not index.isValid():
+            return Qt.ItemFlag.ItemIsDropEnabled
+        waits = self.jobs[index.row()].status == "queued"
+        return usual | Qt.ItemFlag.ItemIsDragEnabled if waits else usual
+
+    def supportedDropActions(self) -> Qt.DropAction:  # noqa: N802
+        """Jobs are moved, not copied."""
+        return Qt.DropAction.MoveAction
+
+    def mimeTypes(self) -> list[str]:  # noqa: N802
+        """MIME types that can be dropped here."""
+        return [MIME]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:  # noqa: N802
+        """The job that is dragged."""
+        data = QMimeData()
+        numbers = sorted({self.jobs[index.row()].id for index in indexes})
+        data.setData(MIME, json.dumps(numbers).encode())
+        return data
+
+    def dropMimeData(  # noqa: N802
+        self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: Index
+    ) -> bool:
+        """Request the move; returns False, as the rows are updated after the queue has changed."""
+        if not data.hasFormat(MIME):
+            return False
+        (number, *_) = json.loads(bytes(data.data(MIME).data()))
+        if row < 0:
+            row = parent.row() if parent.isValid() else len(self.jobs)
+        before = [job for job in self.jobs[:row] if job.status == "queued" and job.id != number]
+        self.moved.emit(number, len(before) + 1)
+        return False
+
+    # --- texts ---
+
+    def _text(self, job: Job, column: str) -> str:
+        match column:
+            case "Job":
+                return str(job.id)
+            case "Status":
+                return str(job.status)
+            case "What":
+                return what(job)
+            case "Progress":
+                state = self._state_of(job)
+                return "" if state is None else _progress(state)
+            case "Time":
+                return self._time(job)
+        return job.outcome or ("" if job.run is None else job.run.name)
+
+    def _time(self, job: Job) -> str:
+        if job.started is not None and job.ended is not None:
+            return duration_text(job.ended - job.started)
+        state = self._state_of(job)
+        if state is not None and state.seconds_left is not None:
+            return f"{duration_text(state.seconds_left)} left"
+        if str(job.status) in RUNNING and job.started is not None:
+            return f"since {duration_text(max(time.time() - job.started, 0.0))}"
+        from mho.running.queue import expected_text  # loaded with the job
+
+        return expected_text(job.estimate) if str(job.status) == "queued" else ""
+
+    def _tip(self, job: Job) -> str:
+        lines = [what(job), *(f"{name} = {value}" for name, value in job.order.parameters.items())]
+        if job.order.seed is not None:
+            lines.append(f"seed {job.order.seed}")
+        if job.order.force:
+            lines.append("takes limits that can hardly be meant as they are (--force)")
+        if job.priority:
+            lines.append(f"priority {job.priority}")
+        if job.attempts > 1:
+            lines.append(f"attempt {job.attempts}")
+        if is_left(job) and self._runner is None:
+            lines.append(
+                "no runner answers for it; the next one will say what became of it, and make the bench safe"
+            )
+        warnings = () if job.conclusion is None else job.conclusion.warnings
+        return "\n".join([*lines, job.outcome, *warnings, "" if job.run is None else str(job.run)]).strip()
+
+    def _state_of(self, job: Job) -> RunnerState | None:
+        state = self._runner
+        return state if state is not None and state.job == job.id and str(job.status) in RUNNING else None
+
+    def _redraw(self, first: int, last: int) -> None:
+        if last >= first:
+            self.dataChanged.emit(self.index(first, 0), self.index(last, len(COLUMNS) - 1))
+
+
+def is_left(job: Job) -> bool:
+    """Whether the job's worker is gone and no runner has settled the job yet."""
+    return str(job.status) not in ("queued", *RUNNING) and job.started is not None and job.ended is None
+
+
+def what(job: Job) -> str:
+    """Name a job's procedure, and its parameters in short: of a file its name alone."""
+    values = (
+        f"{name}={Path(value).name if isinstance(value, str) and '/' in value else value}"
+        for name, value in job.order.parameters.items()
+    )
+    return " ".join([job.order.procedure.rpartition(":")[2], *values])
+
+
+def job_sentence(job: Job) -> str:
+    """Return a job's status and the reason, in words."""
+    text = f"job {job.id} {job.status}: {what(job)}"
+    return f"{text}: {job.outcome}" if job.outcome else text
+
+
+def _is_doubtful(job: Job) -> bool:
+    """Whether a job finished and measured nothing."""
+    return str(job.status) == "finished" and job.conclusion is not None and not job.conclusion.measured
+
+
+def _progress(state: RunnerState) -> str:
+    if not state.total:
+        return state.stage or str(state.state)
+    if state.total >= MANY:
+        return f"{state.stage} {100 * state.done // state.total} %"
+    return f"{state.stage} {state.done} of {state.total}"
+
+
+if TYPE_CHECKING:
+    from mho.running.queue import Job, Queue
+
+Act = Callable[["Job"], None]
+
+
+class QueuePanel(QWidget):
+    """The table of jobs with buttons for the one that is chosen."""
+
+    title = "Queue"
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.model = JobsModel(self)
+        self.model.moved.connect(self._move)
+        self.view = _table(self.model)
+        self.view.selectionModel().selectionChanged.connect(self._see_what_can_be_done)
+        self.view.doubleClicked.connect(lambda _: self._with_chosen(self._open))
+        self.view.customContextMenuRequested.connect(self._menu)
+        self.standing = ElidedLabel()
+        self.start = QPushButton("Start runner")
+        self.start.setToolTip(
+            "start the process that carries the queue out; it goes on when this window is closed"
+        )
+        self.start.clicked.connect(session.ensure_runner)
+        self.release = QPushButton("Resume")
+        self.release.clicked.connect(lambda: session.command("resume"))
+        self._actions = self._make_actions()
+        top = QHBoxLayout()
+        top.addWidget(self.standing, 1)
+        top.addWidget(self.start)
+        top.addWidget(self.release)
+        for action in self._actions.values():
+            button = QToolButton()
+            button.setDefaultAction(action)
+            top.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.addLayout(top)
+        layout.addWidget(self.view, 1)
+        session.jobs_changed.connect(self._show_jobs)
+        session.runner_changed.connect(self._show_runner)
+        session.lane_changed.connect(lambda _: self._show_standing())
+        self._show_jobs(session.jobs)
+        self._show_runner(session.runner)
+
+    def _make_actions(self) -> dict[str, QAction]:
+        rows: tuple[tuple[str, str, str, Act], ...] = (
+            (
+                "Abort",
+                "Del",
+                "stop it at its next safe point; take one that waits out of the line",
+                self._abort,
+            ),
+            ("Clone", "Ctrl+D", "put a copy at the end of the line", self._clone),
+            ("Up", "Alt+Up", "earlier in the line; rows can be dragged too", partial(self._shift, by=-1)),
+            ("Down", "Alt+Down", "later in the line", partial(self._shift, by=1)),
+            ("Open", "Return", "show its run file", self._open),
+            (
+                "Edit",
+                "F2",
+                "change it in the form while it waits; later, make another of its values",
+                self._edit,
+            ),
+            ("Reveal", "Ctrl+R", "show its run file's folder", self._reveal),
+            ("Forget", "Shift+Del", "take it off the list; its run file stays", self._remove),
+        )
+        made = {}
+        for text, keys, tip, act in rows:
+            action = QAction(text, self)
+            action.setShortcut(QKeySequence(keys))
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            action.setToolTip(f"{tip} ({keys})")
+            action.triggered.connect(partial(self._with_chosen, act))
+            self.addAction(action)
+            made[text] = action
+        return made
+
+    # --- what is shown ---
+
+    def _show_jobs(self, jobs: list[Job]) -> None:
+        chosen = self.chosen()
+        at_end = self.view.verticalScrollBar().value() == self.view.verticalScrollBar().maximum()
+        self.model.show_jobs(jobs)
+        if chosen is not None:
+            self.select(chosen.id)
+        elif at_end:
+            self.view.scrollToBottom()
+        self._see_what_can_be_done()
+        self._show_standing()
+
+    def _show_runner(self, state: Any) -> None:
+        self.model.show_runner(state)
+        self._show_standing()
+
+    def _show_standing(self) -> None:
+        """Show the state of the queue and its runner."""
+        now, session = widgets.colours(), self.session
+        state, lane = session.runner, session.lane
+        held = lane is not None and lane.held
+        self.start.setVisible(state is None and session.heard and not session.silent)
+        self.release.setVisible(held)
+        if held:
+            assert lane is not None
+            self.standing.setText(f"held: {lane.reason}")
+            self.standing.setStyleSheet(f"color: {now.bad}; font-weight: bold;")
+            return
+        waiting = sum(job.status == "queued" for job in self.model.jobs)
+        text = "the queue has not been read yet" if lane is None else f"{waiting} waiting"
+        if not session.heard:
+            text += "; looking for its runner"
+        elif state is None:
+            text += f"; {session.silent or f'no runner serves bench {session.bench}'}"
+        else:
+            text += f"; runner {state.state}" + (f", job {state.job}" if state.job is not None else "")
+        self.standing.setText(text)
+        self.standing.setStyleSheet("")
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._show_standing()
+
+    def _see_what_can_be_done(self) -> None:
+        job = self.chosen()
+        status = "" if job is None else str(job.status)
+        waits, runs = status == "queued", status in RUNNING
+        can = {
+            "Abort": waits or runs, "Clone": bool(job), "Up": waits, "Down": waits, "Edit": bool(job),
+            "Open": job is not None and job.run is not None, "Reveal": job is not None and job.run is not None,
+            "Forget": job is not None and not runs and not is_left(job),
+        }  # fmt: skip
+        for name, action in self._actions.items():
+            action.setEnabled(bool(can[name]))
+
+    # --- which job ---
+
+    def chosen(self) -> Job | None:
+        """Return the job that is chosen, or None."""
+        rows = self.view.selectionModel().selectedRows()
+        return self.model.jobs[rows[0].row()] if rows and rows[0].row() < len(self.model.jobs) else None
+
+    def select(self, number: int) -> None:
+        """Choose the job with this number."""
+        row = self.model.row_of(number)
+        if row is not None:
+            self.view.selectRow(row)
+
+    def _with_chosen(self, act: Act, _checked: bool = False) -> None:
+        job = self.chosen()
+        if job is not None:
+            act(job)
+
+    def _menu(self, position: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addActions(list(self._actions.values()))
+        menu.popup(self.view.viewport().mapToGlobal(position))
+
+    # --- what is done with it ---
+
+    def _abort(self, job: Job) -> None:
+        if str(job.status) in RUNNING:
+            self.session.command("abort", job.id)
+        else:
+            self._change(lambda queue: queue.skip(job.id, "skipped by hand"))
+
+    def _clone(self, job: Job) -> None:
+        self._change(lambda queue: queue.clone(job.id))
+
+    def _shift(self, job: Job, *, by: int) -> None:
+        place = self.model.place(job.id)
+        if place is not None:
+            self._move(job.id, max(place + by, 1))
+
+    def _move(self, number: int, place: int) -> None:
+        self._change(lambda queue: queue.move(number, place))
+
+    def _open(self, job: Job) -> None:
+        if job.run is not None:
+            self.session.open_run(job.run)
+
+    def _edit(self, job: Job) -> None:
+        if str(job.status) == "queued":
+            self.session.edit_wanted.emit(job)
+        else:
+            self.session.form_wanted.emit(job.order.procedure, job.order.parameters)
+
+    def _reveal(self, job: Job) -> None:
+        if job.run is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(job.run.parent)))
+
+    def _remove(self, job: Job) -> None:
+        self._change(lambda queue: queue.remove(job.id))
+
+    def _change(self, act: Callable[[Queue], Any]) -> None:
+        self.session.change_queue(act)
+
+
+class ProgressBars(QStyledItemDelegate):
+    """Draws a progress bar in the rows for which the model has a progress."""
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Draw one cell."""
+        progress = index.data(DONE)
+        if progress is None:
+            super().paint(painter, option, index)
+            return
+        bar = QStyleOptionProgressBar()
+        bar.rect = option.rect.adjusted(2, 3, -2, -3)
+        bar.palette = option.palette
+        bar.state = QStyle.StateFlag.State_Enabled | QStyle.StateFlag.State_Horizontal
+        bar.minimum, bar.maximum = 0, max(progress[1], 1)
+        bar.progress = min(progress)
+        bar.text, bar.textVisible = index.data(), True
+        bar.textAlignment = Qt.AlignmentFlag.AlignCenter
+        QApplication.style().drawControl(QStyle.ControlElement.CE_ProgressBar, bar, painter)
+
+
+def _table(model: JobsModel) -> QTableView:
+    view = QTableView()
+    view.setModel(model)
+    view.setItemDelegateForColumn(PROGRESS, ProgressBars(view))
+    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    view.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+    view.setDragDropOverwriteMode(False)
+    view.setDropIndicatorShown(True)
+    view.setAlternatingRowColors(True)
+    view.setShowGrid(False)
+    view.setWordWrap(False)
+    view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+    view.verticalHeader().setVisible(False)
+    view.verticalHeader().setDefaultSectionSize(24)
+    header = view.horizontalHeader()
+    header.setHighlightSections(False)
+    header.setStretchLastSection(True)
+    for column, width in enumerate((38, 74, 248, 184, 112)):
+        header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
+        header.resizeSection(column, width)
+    return view

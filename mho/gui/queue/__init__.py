@@ -1,1 +1,0 @@
-"""The queue panel: the table of jobs on a bench, and their buttons."""

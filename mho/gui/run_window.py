@@ -1,0 +1,565 @@
+"""The window on one run file: map, convergence, parameters and log, following the file while it grows.
+
+The view of a map of cells: choice of map, colour bar with unit, read-out under the mouse.
+
+The header of a run's window: title, status, progress, and whether the run is simulated.
+
+Maps of a run as pictures: values with axes and units, and the bytes that a screen draws fast.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QMainWindow,
+    QPlainTextEdit,
+    QProgressBar,
+    QSizePolicy,
+    QSplitter,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from mho.analysis import palette
+from mho.analysis.figures import signed_extent
+from mho.analysis.reports import duration_text, handy_unit, parameter_text, read_arrays, read_bench, read_chip
+from mho.array_types import Floats
+from mho.errors import RunFileError
+from mho.gui.session.file_follower import News, RunFollower
+from mho.gui.solve.convergence_view import ConvergenceView
+from mho.gui.widgets import SIMULATED
+from mho.runs import GOING_ON, Conclusion, LogEntry, RunFile, Status, outcome_line, status_words
+
+NO_CELL = 255
+"""Byte of a pixel without a value; values take 0 to 254."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One map at one time.
+
+    Attributes
+    ----------
+    name : str
+        As `picture_names` lists it.
+    values : (r, c) array
+        In `unit`; NaN where no cell is in use.
+    unit : str
+        A handy one, such as µS.
+    rows, columns : (r,), (c,) array of int
+        Physical line numbers.
+    signed : bool
+        Whether zero is the middle of the colour scale.
+    """
+
+    name: str
+    values: Floats
+    unit: str
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    signed: bool
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Values at the ends of the colour scale."""
+        known = self.values[np.isfinite(self.values)]
+        if not known.size:
+            return (-1.0, 1.0) if self.signed else (0.0, 1.0)
+        if self.signed:
+            extent = signed_extent(known)
+            return -extent, extent
+        low, high = min(0.0, float(known.min())), float(known.max())
+        return low, high if high > low else low + 1.0
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """Values scaled to bytes 0 to 254, and `NO_CELL`: drawn three times as fast as floats."""
+        return to_bytes(self.values, self.limits)
+
+    def describe(self, row: int, column: int) -> str:
+        """Describe the value at image indices `row`, `column`; empty outside the image."""
+        if not (0 <= row < len(self.rows) and 0 <= column < len(self.columns)):
+            return ""
+        place = f"row {self.rows[row]}, column {self.columns[column]}"
+        value = self.values[row, column]
+        return f"{place}: {value:.4g} {self.unit}".rstrip() if np.isfinite(value) else f"{place}: no value"
+
+
+def to_bytes(values: Floats, limits: tuple[float, float]) -> NDArray[np.uint8]:
+    """Return values scaled from `limits` to bytes 0 to 254, and `NO_CELL` for NaN."""
+    low, high = limits
+    scaled = (values - low) * ((NO_CELL - 1) / (high - low))
+    np.clip(np.rint(scaled, out=scaled), 0.0, NO_CELL - 1.0, out=scaled)
+    scaled[~np.isfinite(values)] = NO_CELL
+    return scaled.astype(np.uint8)
+
+
+def picture_names(run: RunFile) -> tuple[str, ...]:
+    """Return the maps of `run`, and ``<array>_error`` wherever there are conductance and target."""
+    names: list[str] = []
+    for name in run.maps:
+        names.append(name)
+        array = name.removesuffix("_target")
+        if array != name and f"{array}_conductance" in run.maps and f"{array}_error" not in run.maps:
+            names.append(f"{array}_error")
+    return tuple(names)
+
+
+def sources(run: RunFile, name: str) -> tuple[str, ...]:
+    """Return the maps in the file from which picture `name` is made."""
+    if name in run.maps:
+        return (name,)
+    array = name.removesuffix("_error")
+    return f"{array}_conductance", f"{array}_target"
+
+
+def first_choice(run: RunFile) -> str:
+    """Return the picture to show first: the largest conductance map, else the first map; empty without maps."""
+    names = [name for name in run.maps if name.endswith("_conductance")] or list(run.maps)[:1]
+    return max(names, key=lambda name: np.prod([len(axis) for axis in run.map_axes(name)]), default="")
+
+
+def read_picture(run: RunFile, name: str) -> Picture:
+    """Return the latest image of picture `name`; NaN everywhere before there is one.
+
+    Raises
+    ------
+    RunFileError
+        The file is damaged.
+    """
+    maps = sources(run, name)
+    rows, columns = run.map_axes(maps[0])
+    factor, unit = handy_unit(run.map_unit(maps[0]))
+    images = [
+        run.map(each) if len(run.map_times(each)) else np.full((len(rows), len(columns)), np.nan)
+        for each in maps
+    ]
+    values = images[0] if len(images) == 1 else images[0] - images[1]
+    return Picture(name, factor * values, unit, rows, columns, signed=name.endswith("_error"))
+
+
+STATUS_COLOURS = {
+    Status.RUNNING: palette.BUSY,
+    Status.PAUSED: palette.DOUBTFUL,
+    Status.FINISHED: palette.GOOD,
+    Status.FAILED: palette.BAD,
+    Status.ABORTED: palette.DOUBTFUL,
+    Status.INTERRUPTED: palette.DOUBTFUL,
+}
+
+
+class Badge(QLabel):
+    """A word on a coloured ground."""
+
+    def paint(self, text: str, colour: str) -> None:
+        """Show `text` on `colour`."""
+        self.setText(text)
+        self.setStyleSheet(
+            f"background: {colour}; color: white; font-weight: bold; padding: 3px 10px; border-radius: 4px;"
+        )
+
+
+class Header(QWidget):
+    """Title, badges, a line of facts, the reason of a bad end, and a bar while cells are programmed."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.title = QLabel()
+        self.title.setStyleSheet("font-size: 17px; font-weight: bold;")
+        self.title.setTextFormat(Qt.TextFormat.PlainText)
+        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.status, self.simulated = Badge(), Badge()
+        self.simulated.paint("SIMULATED", SIMULATED)
+        self.simulated.setVisible(False)
+        self.facts, self.reason = QLabel(), QLabel()
+        for label in (self.facts, self.reason):
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setWordWrap(True)
+        self.facts.setStyleSheet(f"color: {palette.FAINT};")
+        self.reason.setStyleSheet(f"color: {palette.BAD};")
+        self.progress = QProgressBar()
+        self.progress.setFormat("%v of %m cells verified")
+        self.progress.setMaximumWidth(320)
+        self.progress.setVisible(False)
+
+        first = QHBoxLayout()
+        first.addWidget(self.title, 1)
+        first.addWidget(self.simulated)
+        first.addWidget(self.status)
+        second = QHBoxLayout()
+        second.addWidget(self.facts, 1)
+        second.addWidget(self.progress)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(first)
+        layout.addLayout(second)
+        layout.addWidget(self.reason)
+
+    def show_status(self, status: Status, reason: str, conclusion: Conclusion | None = None) -> None:
+        """Show the status of the run, how it ended, and its warnings."""
+        doubtful = conclusion is not None and bool(conclusion.unsafe or not conclusion.measured)
+        finished = status is Status.FINISHED
+        colour = palette.DOUBTFUL if finished and doubtful else STATUS_COLOURS[status]
+        self.status.paint(status_words(status, conclusion).upper(), colour)
+        if status is Status.INTERRUPTED:
+            reason = reason or "the process that wrote this file is gone; all but its last moment is here"
+        lines = [outcome_line(status, reason, conclusion, named=False)]
+        lines += [] if conclusion is None else conclusion.warnings
+        told = "\n".join(filter(None, lines))
+        good = finished and not doubtful and not (conclusion and conclusion.warnings)
+        self.reason.setStyleSheet("" if good else f"color: {palette.DOUBTFUL if finished else palette.BAD};")
+        self.reason.setText(told)
+        self.reason.setVisible(bool(told))
+
+    def show_progress(self, programmed: int, cells: int, *, running: bool) -> None:
+        """Show how many `cells` have been verified; the bar is there while the run programs them."""
+        self.progress.setMaximum(max(cells, 1))
+        self.progress.setValue(programmed)
+        self.progress.setVisible(running and programmed < cells)
+
+
+POINT_AT_A_CELL = "point at a cell to read it"
+
+
+class MapView(QWidget):
+    """Shows one `Picture`, and lets the user choose which; `chosen` carries its name."""
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.picture: Picture | None = None
+        self.choice = QComboBox()
+        self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.choice.currentTextChanged.connect(self.chosen)
+        self.readout = QLabel(POINT_AT_A_CELL)
+        self._columns, self._rows = LineAxis("bottom"), LineAxis("left")
+        self.canvas = pg.GraphicsLayoutWidget()
+        self.canvas.setBackground("w")
+        self._plot = self.canvas.addPlot(axisItems={"bottom": self._columns, "left": self._rows})
+        self._plot.setLabel("bottom", "column")
+        self._plot.setLabel("left", "row")
+        self._plot.invertY(True)
+        self._plot.setAspectLocked(True)
+        self._plot.setMenuEnabled(False)
+        self._plot.hideButtons()
+        self._image = pg.ImageItem(axisOrder="row-major")
+        self._plot.addItem(self._image)
+        self._bar = pg.ColorBarItem(
+            values=(0.0, 1.0), width=14, interactive=False, colorMap=colours_of(False)
+        )
+        self._bar.axis.setPen(palette.FAINT)
+        self._bar.axis.setTextPen(palette.INK)
+        self.canvas.addItem(self._bar)
+        self.canvas.scene().sigMouseMoved.connect(self._hover)
+        self._under_mouse: QPointF | None = None
+
+        top = QHBoxLayout()
+        top.addWidget(QLabel("Map"))
+        top.addWidget(self.choice)
+        top.addStretch(1)
+        top.addWidget(self.readout)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(top)
+        layout.addWidget(self.canvas, 1)
+
+    def offer(self, names: Sequence[str], first: str) -> None:
+        """Let the user choose among `names`, beginning with `first`."""
+        blocked = self.choice.blockSignals(True)
+        self.choice.clear()
+        self.choice.addItems(list(names))
+        self.choice.setCurrentText(first)
+        self.choice.blockSignals(blocked)
+        self.choice.setEnabled(bool(names))
+
+    def show_picture(self, picture: Picture) -> None:
+        """Show `picture`; the view stays where the user zoomed while the map is the same."""
+        before = self.picture
+        self.picture = picture
+        colours = colours_of(picture.signed)
+        self._image.setImage(picture.pixels(), levels=(0, 255), lut=lookup_table(colours))
+        height, width = picture.values.shape
+        self._columns.lines, self._rows.lines = picture.columns, picture.rows
+        self._bar.setColorMap(colours)
+        self._bar.setLevels(picture.limits)
+        self._bar.setLabel("right", picture.unit)
+        if before is None or before.name != picture.name:
+            frame = QRectF(-0.5, -0.5, width, height)
+            self._image.setRect(frame)
+            self._plot.setRange(frame, padding=0.02)
+        if self._under_mouse is not None:
+            self._hover(self._under_mouse)
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.picture = None
+        self._image.clear()
+        self.offer((), "")
+        self.readout.setText(POINT_AT_A_CELL)
+
+    def scene_position(self, row: int, column: int) -> QPointF:
+        """Return where in the scene the middle of image cell `row`, `column` is."""
+        position: QPointF = self._plot.vb.mapViewToScene(QPointF(column, row))
+        return position
+
+    def _hover(self, position: QPointF) -> None:
+        self._under_mouse = position
+        if self.picture is None:
+            return
+        inside = self._plot.vb.sceneBoundingRect().contains(position)
+        point = self._plot.vb.mapSceneToView(position)
+        text = self.picture.describe(round(point.y()), round(point.x())) if inside else ""
+        self.readout.setText(text or POINT_AT_A_CELL)
+
+
+class LineAxis(pg.AxisItem):  # type: ignore[misc]
+    """An axis of cells, labelled with the physical numbers of their lines."""
+
+    def __init__(self, orientation: str) -> None:
+        super().__init__(orientation, pen=palette.FAINT, textPen=palette.INK)
+        self.enableAutoSIPrefix(False)
+        self.lines: NDArray[np.int64] = np.empty(0, np.int64)
+
+    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:  # noqa: N802
+        """Return spacings of whole lines only."""
+        spacings = super().tickSpacing(low, high, size)
+        return [(max(1.0, round(spacing)), offset) for spacing, offset in spacings[:2]]
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
+        """Return the number of the line at each place."""
+        places = [round(value) for value in values]
+        return [str(self.lines[place]) if 0 <= place < len(self.lines) else "" for place in places]
+
+
+def colours_of(signed: bool, grey: bool = False) -> pg.ColorMap:
+    """Return the colours of a map, from below to above zero where it is `signed`, from black to white where `grey`."""
+    if grey:
+        return pg.ColorMap(None, list(palette.GREY))
+    if signed:
+        return pg.ColorMap(None, list(palette.DIVERGING))
+    return pg.colormap.get(palette.SEQUENTIAL)
+
+
+def lookup_table(colours: pg.ColorMap) -> NDArray[np.uint8]:
+    """Return the colours of the 256 bytes of `Picture.pixels`."""
+    table = np.empty((256, 3), np.uint8)
+    table[:NO_CELL] = colours.getLookupTable(nPts=NO_CELL)[:, :3]
+    table[NO_CELL] = pg.mkColor(palette.NO_CELL).getRgb()[:3]
+    return table
+
+
+LOOK_PERIOD = 200
+"""Interval of updates while the run lasts, ms."""
+
+REST_PERIOD = 1000
+"""Interval of updates of a file whose run is over, or which cannot be read, ms."""
+
+
+class RunWindow(QMainWindow):
+    """Shows the run file at `path`, also while it is written. A file that cannot be read is reported and tried again."""
+
+    def __init__(self, path: str | os.PathLike[str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._path = Path(path)
+        self._follower: RunFollower | None = None
+        self._status: Status | None = None
+        self.setWindowTitle(f"{self._path.name} - mho")
+        self.resize(1280, 800)
+        self._build()
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self.look)
+        self.look()
+
+    def _build(self) -> None:
+        self.message = QLabel()
+        self.message.setTextFormat(Qt.TextFormat.PlainText)
+        self.message.setWordWrap(True)
+        self.message.setStyleSheet(f"background: {palette.BAD}; color: white; padding: 8px;")
+        self.message.setVisible(False)
+        self.header = Header()
+        self.map = MapView()
+        self.map.chosen.connect(self._show_chosen)
+        self.convergence = ConvergenceView()
+        self.log = QPlainTextEdit(readOnly=True)
+        self.log.setLineWrapMode(QPlainTextEdit.LineWrapMode.WidgetWidth)
+        self.log.setPlaceholderText("nothing logged yet")
+        self.parameters = _table_of_facts()
+
+        plots = QSplitter(Qt.Orientation.Horizontal)
+        plots.addWidget(self.map)
+        plots.addWidget(_titled("Convergence", self.convergence))
+        plots.setSizes([680, 600])
+        texts = QSplitter(Qt.Orientation.Horizontal)
+        texts.addWidget(_titled("Log", self.log))
+        texts.addWidget(_titled("Parameters", self.parameters))
+        texts.setSizes([680, 600])
+        halves = QSplitter(Qt.Orientation.Vertical)
+        halves.addWidget(plots)
+        halves.addWidget(texts)
+        halves.setSizes([500, 190])
+        for splitter in (plots, texts, halves):
+            splitter.setChildrenCollapsible(False)
+            splitter.setHandleWidth(10)
+
+        self._body = QWidget()
+        body = QVBoxLayout(self._body)
+        body.setContentsMargins(0, 0, 0, 0)
+        body.addWidget(self.header)
+        body.addWidget(halves, 1)
+        self._body.setVisible(False)  # until there is a run to show
+        middle = QWidget()
+        layout = QVBoxLayout(middle)
+        layout.setContentsMargins(12, 10, 12, 10)
+        layout.addWidget(self.message)
+        layout.addWidget(self._body, 1)
+        layout.addStretch(0)
+        self.setCentralWidget(middle)
+
+    def look(self) -> None:
+        """Open the file if it is not open, and show what has come since the last look."""
+        try:
+            if self._follower is None:
+                self._follower = RunFollower(self._path)
+                self._show_constants(self._follower.run)
+            self._show_news(self._follower.run, self._follower.look())
+        except RunFileError as error:
+            self._say_unreadable(error)
+        else:
+            self.message.setVisible(False)
+        busy = self._status in GOING_ON and self._follower is not None
+        self._timer.start(LOOK_PERIOD if busy else REST_PERIOD)
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        """Close the file."""
+        self._timer.stop()
+        self._close_file()
+        super().closeEvent(event)
+
+    def _close_file(self) -> None:
+        if self._follower is not None:
+            self._follower.close()
+            self._follower = None
+
+    def _say_unreadable(self, error: RunFileError) -> None:
+        """Keep the picture, show the error, and start again once the file can be read."""
+        self._close_file()
+        self.message.setText(str(error))
+        self.message.setVisible(True)
+
+    def _show_constants(self, run: RunFile) -> None:
+        """Show what does not change during a run."""
+        self._body.setVisible(True)
+        bench, chip = read_bench(run), read_chip(run)
+        self.header.title.setText(run.title)
+        self.header.simulated.setVisible(bench.preset is not None)
+        facts = [
+            ("Procedure", f"{run.procedure}, version {run.version}"),
+            ("Started", f"{run.start_time:%Y-%m-%d %H:%M:%S %z}"),
+            ("Bench", bench.name or "unknown"),
+            ("Chip", chip.name if chip else "unknown"),
+            ("Seed of the run", run.provenance.get("seed") or "none"),
+        ]
+        given = [(p.label or name, parameter_text(p)) for name, p in run.parameters.items()]
+        _fill(self.parameters, [*given, *facts])
+        self.log.clear()
+        self.convergence.show_convergence(None)
+        self.map.clear()
+        self.map.offer(picture_names(run), first_choice(run))
+
+    def _show_news(self, run: RunFile, news: News) -> None:
+        changed = news.status is not self._status
+        self._status = news.status
+        if changed:
+            self.header.show_status(news.status, news.reason, news.conclusion)
+        for entry in news.log:
+            self.log.appendPlainText(_line(entry))
+        if news.convergence is not None:
+            self.convergence.show_convergence(news.convergence)
+        name = self.map.choice.currentText()
+        if name and (self.map.picture is None or news.images.intersection(sources(run, name))):
+            self.map.show_picture(read_picture(run, name))
+        if changed or news.images or news.convergence is not None:
+            self._show_progress(run)
+
+    def _show_progress(self, run: RunFile) -> None:
+        arrays = read_arrays(run)
+        cells = sum(int(array.used.sum()) for array in arrays)
+        programmed = sum(int(array.programmed.sum()) for array in arrays)
+        self.header.show_progress(programmed, cells, running=self._status in GOING_ON)
+        facts = [self._path.name]
+        if arrays:
+            facts.append(f"{programmed} of {cells} cells verified")
+        shown = self.convergence.convergence
+        if shown is not None:
+            facts.append(f"{len(shown.cycle)} cycles")
+            if len(shown.cycle) and not math.isnan(shown.relative_error[-1]):
+                facts.append(f"relative error {shown.relative_error[-1]:.2e}")
+        if run.end_time is not None:
+            facts.append(f"took {duration_text((run.end_time - run.start_time).total_seconds())}")
+        self.header.facts.setText("   ·   ".join(facts))
+
+    def _show_chosen(self, name: str) -> None:
+        if self._follower is None or not name:
+            return
+        try:
+            self.map.show_picture(read_picture(self._follower.run, name))
+        except RunFileError as error:
+            self._say_unreadable(error)
+
+
+def _line(entry: LogEntry) -> str:
+    level = "" if entry.level == "INFO" else f"{entry.level}: "
+    return f"{entry.time:8.1f} s   {level}{entry.message}"
+
+
+def _titled(title: str, widget: QWidget) -> QWidget:
+    box = QWidget()
+    label = QLabel(title)
+    label.setStyleSheet("font-weight: bold;")
+    layout = QVBoxLayout(box)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    layout.addWidget(label)
+    layout.addWidget(widget, 1)
+    return box
+
+
+def _table_of_facts() -> QTableWidget:
+    table = QTableWidget(0, 2)
+    table.horizontalHeader().setVisible(False)
+    table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+    table.horizontalHeader().setStretchLastSection(True)
+    table.verticalHeader().setVisible(False)
+    table.verticalHeader().setDefaultSectionSize(22)
+    table.setShowGrid(False)
+    table.setAlternatingRowColors(True)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    return table
+
+
+def _fill(table: QTableWidget, facts: Iterable[tuple[str, str]]) -> None:
+    rows = list(facts)
+    table.setRowCount(len(rows))
+    for row, texts in enumerate(rows):
+        for column, text in enumerate(texts):
+            item = QTableWidgetItem(text)
+            item.setToolTip(text)
+            table.setItem(row, column, item)

@@ -1,1 +1,0 @@
-"""The window on one run file: map, convergence, parameters and log."""

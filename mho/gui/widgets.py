@@ -1,0 +1,322 @@
+"""Light and dark: the colours of the window in either, following the system unless the user says otherwise.
+
+A line of text that never asks for more room than there is: text that does not fit ends in three dots.
+
+A window that shows the output of a command in its own process, and can end it.
+
+A plot in the colours of the window, light or dark, which it follows when they change; axes that count; swatches.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyqtgraph as pg
+from PySide6.QtCore import QCoreApplication, QEvent, QProcess, QProcessEnvironment, Qt, QTimer
+from PySide6.QtGui import QColor, QFontDatabase, QIcon, QPainter, QPaintEvent, QPalette, QPixmap
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QDialogButtonBox,
+    QLabel,
+    QPlainTextEdit,
+    QSizePolicy,
+    QStyleFactory,
+    QStyleOption,
+    QVBoxLayout,
+    QWidget,
+)
+
+from mho import processes
+from mho.analysis import palette
+
+COLUMNS = 104
+LINES_KEPT = 5000
+PATIENCE = 2000  # ms, time for a process to end by itself
+
+
+def python_process(arguments: list[str], parent: QWidget) -> QProcess:
+    """Return a process of this Python with mho's modules, not yet started; it ends with `parent`."""
+    process = QProcess(parent)
+    environment = QProcessEnvironment.systemEnvironment()
+    for name, value in (
+        ("PYTHONPATH", processes.environment()["PYTHONPATH"]),
+        ("COLUMNS", str(COLUMNS)),
+        ("NO_COLOR", "1"),
+    ):
+        environment.insert(name, value)
+    process.setProcessEnvironment(environment)
+    process.setProgram(sys.executable)
+    process.setArguments(arguments)
+    return process
+
+
+class OutputWindow(QDialog):
+    """Shows what a command of this Python writes; closing it ends the command.
+
+    Parameters
+    ----------
+    title : str
+    arguments : list of str
+        Of the interpreter.
+    """
+
+    def __init__(self, title: str, arguments: list[str], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(title)
+        self.resize(900, 520)
+        self.text = QPlainTextEdit(readOnly=True)
+        self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.text.setMaximumBlockCount(LINES_KEPT)
+        self.state = QLabel("running…")
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.text, 1)
+        layout.addWidget(self.state)
+        layout.addWidget(buttons)
+        self.process = python_process(arguments, self)
+        self.process.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
+        self.process.readyReadStandardOutput.connect(self._read)
+        self.process.finished.connect(self._finished)
+        self.process.errorOccurred.connect(lambda _: self.state.setText(self.process.errorString()))
+        self.process.start()
+
+    def done(self, result: int) -> None:
+        """End the command, however the window is closed."""
+        end(self.process)
+        super().done(result)
+
+    def _read(self) -> None:
+        said = bytes(self.process.readAllStandardOutput().data()).decode("utf-8", "replace")
+        self.text.appendPlainText(said.rstrip("\n"))
+
+    def _finished(self, code: int) -> None:
+        self.state.setText("done" if code == 0 else f"ended with exit code {code}")
+
+
+def end(process: QProcess) -> None:
+    """End a process, by force if need be, without waiting for it; its output is dropped."""
+    process.blockSignals(True)
+    process.setParent(QCoreApplication.instance())
+    process.terminate()
+
+    def bury() -> None:
+        process.kill()
+        process.deleteLater()
+
+    QTimer.singleShot(PATIENCE, process, bury)
+
+
+class ElidedLabel(QLabel):
+    """One line of plain text, all of which is in the tool tip; a plain label would push what is beside it out of sight."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def setText(self, text: str) -> None:  # noqa: N802
+        """Show `text`."""
+        super().setText(text)
+        self.setToolTip(text)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        """Draw as much as fits."""
+        option = QStyleOption()
+        option.initFrom(self)
+        painter = QPainter(self)
+        self.style().drawItemText(
+            painter,
+            self.contentsRect(),
+            int(self.alignment()),
+            option.palette,
+            self.isEnabled(),
+            self.fontMetrics().elidedText(
+                self.text(), Qt.TextElideMode.ElideRight, self.contentsRect().width()
+            ),
+            self.foregroundRole(),
+        )
+
+
+if TYPE_CHECKING:
+    from mho.running.queue import JobStatus
+
+Choice = Literal["system", "light", "dark"]
+
+
+@dataclass(frozen=True)
+class Colours:
+    """The colours of a theme, as ``#RRGGBB``.
+
+    Attributes
+    ----------
+    ground : str
+        Behind plots and tables.
+    ink, faint, grid : str
+        Text and axes; what matters less; grid lines.
+    good, busy, bad, doubtful : str
+        The colour of a status, as text on `ground`.
+    wrong_ground : str
+        Behind input that cannot be used.
+    """
+
+    ground: str
+    ink: str
+    faint: str
+    grid: str
+    good: str
+    busy: str
+    bad: str
+    doubtful: str
+    wrong_ground: str
+
+
+LIGHT = Colours(
+    "#FFFFFF", palette.INK, palette.FAINT, "#DDDDDD",
+    palette.GOOD, palette.BUSY, palette.BAD, palette.DOUBTFUL, "#FFE1D6",
+)  # fmt: skip
+DARK = Colours(
+    "#1B1D1F", "#ECECEC", "#A5A5A5", "#3A3D40",
+    "#3FC79A", "#6DB9F0", "#FF8A4C", "#E6B04A", "#53281A",
+)  # fmt: skip
+
+STOP = "#C8102E"  # the red of emergency stops; white text on it is 5.9 to 1
+SIMULATED = "#7A3E9D"
+
+
+def is_dark() -> bool:
+    """Return whether the window is dark now."""
+    return QApplication.palette().color(QPalette.ColorRole.Window).lightness() < 128
+
+
+def colours() -> Colours:
+    """Return the colours of the current theme; a widget learns of another theme by ``QEvent.PaletteChange``."""
+    return DARK if is_dark() else LIGHT
+
+
+def choose(choice: Choice) -> None:
+    """Make the window light or dark, or as the system is."""
+    app = QApplication.instance()
+    if isinstance(app, QApplication) and app.style().objectName() != "fusion":
+        app.setStyle(QStyleFactory.create("Fusion"))  # the one style that is dark and light everywhere
+    QApplication.setPalette({"system": QPalette(), "light": _palette(False), "dark": _palette(True)}[choice])
+
+
+def _palette(dark: bool) -> QPalette:
+    role = QPalette.ColorRole
+    now = DARK if dark else LIGHT
+    window, button, other = ("#26282B", "#34373B", "#222427") if dark else ("#EFEFEF", "#E6E6E6", "#F6F6F6")
+    made = QPalette(QColor(button), QColor(window))
+    for one, colour in {
+        role.Window: window, role.WindowText: now.ink, role.Base: now.ground, role.AlternateBase: other,
+        role.Text: now.ink, role.Button: button, role.ButtonText: now.ink, role.BrightText: "#FFFFFF",
+        role.ToolTipBase: button, role.ToolTipText: now.ink, role.PlaceholderText: now.faint,
+        role.Highlight: "#0072B2", role.HighlightedText: "#FFFFFF", role.Link: now.busy,
+    }.items():  # fmt: skip
+        made.setColor(one, QColor(colour))
+    for one in (role.WindowText, role.Text, role.ButtonText):
+        made.setColor(QPalette.ColorGroup.Disabled, one, QColor("#7C7F83" if dark else "#9A9A9A"))
+    return made
+
+
+def dress(plot: Any) -> None:
+    """Apply the colours of the window to a pyqtgraph plot (`PlotWidget`)."""
+    now = colours()
+    plot.setBackground(now.ground)
+    for side in ("left", "bottom", "right", "top"):
+        axis = plot.getAxis(side)
+        axis.setPen(now.faint)
+        axis.setTextPen(now.ink)
+
+
+def embolden(label: QLabel, points: int | None = None) -> None:
+    """Make a label's font bold, and of a size; unlike a style sheet this leaves its colour to the theme."""
+    font = label.font()
+    font.setBold(True)
+    if points is not None:
+        font.setPointSize(points)
+    label.setFont(font)
+
+
+def status_colour(status: JobStatus | str) -> str:
+    """Return the text colour of the status of a job or a run."""
+    now = colours()
+    known = {
+        "running": now.busy, "paused": now.doubtful, "finished": now.good, "failed": now.bad,
+        "interrupted": now.bad, "aborted": now.doubtful, "skipped": now.faint,
+    }  # fmt: skip
+    return known.get(str(status), now.ink)
+
+
+class ThemedPlot(pg.PlotWidget):  # type: ignore[misc]
+    """A `PlotWidget` without menu and buttons, with a faint grid."""
+
+    _made = False  # the base changes its palette while it makes itself
+
+    def __init__(self, parent: QWidget | None = None, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self._made = True
+        self.setMenuEnabled(False)
+        self.hideButtons()
+        self.showGrid(x=True, y=True, alpha=0.15)
+        self.paint_ground()
+
+    def paint_ground(self) -> None:
+        """Apply the colours of the window; called again whenever they change."""
+        dress(self)
+        legend = self.plotItem.legend
+        if legend is not None:
+            ground = QColor(colours().ground)
+            ground.setAlpha(208)
+            legend.setBrush(ground)
+            legend.setLabelTextColor(colours().ink)
+            for _, label in legend.items:
+                label.setText(label.text, color=colours().ink)  # else it keeps the colour it was made with
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and self._made:
+            self.paint_ground()
+
+    def name_axis(self, side: str, name: str, unit: str, *, log: bool) -> None:
+        """Label an axis; a unit gets SI prefixes on a linear axis, and none with powers of ten."""
+        axis = self.getAxis(side)
+        axis.enableAutoSIPrefix(bool(unit) and not log)
+        if not unit or log:
+            axis.autoSIPrefixScale = 1.0  # pyqtgraph finds it even where it is not to be used
+        axis.setLabel(name, units=unit)
+
+    def say(self, text: str) -> None:
+        """Show a faint line of text above the plot, "" for none."""
+        self.setTitle(text or None, color=colours().faint, size="10pt")
+
+
+class WholeAxis(pg.AxisItem):  # type: ignore[misc]
+    """An axis of whole numbers: cycles, components, counts."""
+
+    def __init__(self, orientation: str) -> None:
+        super().__init__(orientation)
+        self.enableAutoSIPrefix(False)
+
+    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:  # noqa: N802
+        """Return spacings of whole numbers only."""
+        return whole_spacings(super().tickSpacing(low, high, size))
+
+
+def whole_spacings(spacings: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return spacings and offsets of ticks for an axis on which there is nothing between whole numbers."""
+    return [(max(1.0, round(spacing)), offset) for spacing, offset in spacings[:2]]
+
+
+def swatch(colour: str) -> QIcon:
+    """Return a small square of a colour, to stand beside a name."""
+    square = QPixmap(12, 12)
+    square.fill(QColor(colour))
+    return QIcon(square)

@@ -1,1 +1,0 @@
-"""Widgets that several panels use: plots, colours, labels, the window of a command."""

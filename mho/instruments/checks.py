@@ -1,0 +1,486 @@
+"""Check of a bench before use: every instrument separately, then a known resistor through all of them.
+
+Only the contact check changes an output; it needs a ``[check]`` section in the bench file and ends at 0 V.
+Switches of the array board move only while the outputs of all sources are known to be off.
+
+The contact check: a known resistor in a cell's place, read at 50 and 100 mV with at most 10 uA.
+
+The slope between the two readings is the conductance, so that offsets do not matter. (The `contact.check()` of a
+2600 takes 1 mA: not for cells.)
+
+Inspection of one instrument of a bench: its identity, abilities and present state. Nothing is changed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple
+
+from mho.errors import LimitError, MhoError
+from mho.instruments.bench.instruments import make_safe
+from mho.instruments.bench.stop_requests import signals_held
+from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, CheckSettings, load_bench_file
+from mho.instruments.bench_file.chip_requirements import read_chip_text
+from mho.instruments.bench_file.plausibility import doubtful_limits
+from mho.instruments.limits import RISE
+from mho.instruments.opening.opening import bench_openers, need_instruments
+from mho.instruments.roles import ArrayBoard, Cell, Reading, SourceMeter, SwitchMatrix
+
+Verdict = Literal["ok", "note", "wrong"]
+
+INTERLOCKED = 42.0  # V above which source-measure units require a closed interlock (2450, B2900)
+
+
+class Seen(NamedTuple):
+    """Result of one inspection; `live` is whether an output, or the board, is on, and None for all else."""
+
+    verdict: Verdict
+    detail: str
+    advice: str = ""
+    live: bool | None = None
+
+
+def look_at_reading(bench: BenchFile) -> Seen:
+    """Check that the bench file's read settings are within its own limits; raises `LimitError`."""
+    limits, read = bench.terminal_limits(), bench.read
+    for line, volts in (("bit line", read.voltage), ("word line", read.gate)):
+        limits.check_level(line, volts)
+        limits.check_current(line, read.current_limit)
+    return Seen(
+        "ok",
+        f"{read.voltage:g} V, word line {read.gate:g} V, at most {read.current_limit:g} A: within limits",
+    )
+
+
+def _identity(bench: BenchFile, role: str, instrument: Any) -> Seen:
+    identity = instrument.identify()
+    fields = [field.strip() for field in identity.split(",")]
+    if len(fields) != 4:  # not IEEE 488.2: a DAQ
+        return Seen("ok", identity)
+    maker, model, serial, firmware = fields
+    return Seen("ok", f"{maker} {model}, serial {serial}, firmware {firmware}")
+
+
+def _errors(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
+    whole = getattr(instrument, "parent", None) or instrument
+    if not hasattr(whole, "found_errors"):
+        return None  # it has no queue
+    found = whole.found_errors
+    if found is None:
+        return Seen("note", "what was in the queue is gone unread", "look at the instrument's own event log")
+    if found:
+        return Seen(
+            "note", f"{len(found)} in the queue, first {found[0]}", "left by somebody else; taken out now"
+        )
+    return Seen("ok", "none in the queue")
+
+
+def _interlock(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
+    closed = getattr(instrument, "interlock_closed", None)
+    if closed is None:
+        return None
+    if closed:
+        return Seen("ok", "closed")
+    limit = bench.limits[_terminals(bench, role)[0]].voltage  # type: ignore[index]
+    detail = f"open: more than {INTERLOCKED:g} V are refused"
+    if limit > INTERLOCKED:
+        return Seen("wrong", detail, "close the fixture, or lower the limit in the bench file")
+    return Seen("note", detail, "no more is allowed here; close it all the same if the fixture has one")
+
+
+def _abilities(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
+    """Compare the bench file with the abilities of the instrument as its driver's module states them."""
+    spans = vars(sys.modules[type(instrument).__module__])
+    able = {
+        name: spans[name]
+        for name in ("VOLTAGE", "LEVEL", "WIDTH", "CURRENT_LIMIT")
+        if hasattr(spans.get(name), "unit")
+    }
+    top = able.get("LEVEL") or able.get("VOLTAGE") or getattr(instrument, "voltage_span", None)
+    most = top.maximum if top is not None else _output_range(role, instrument)
+    beyond = []
+    for terminal in _terminals(bench, role):
+        limits = bench.terminal_limits().terminals.get(terminal)
+        if limits is None:
+            raise LimitError(f'{terminal} has no limits; add [limits."{terminal}"] to the bench file')
+        if most is not None and limits.voltage > most:
+            beyond.append(f"{terminal}: limit of {limits.voltage:g} V, the instrument gives {most:g} V")
+        if role == "pulser" and RISE * limits.voltage / instrument.edge > limits.slew:
+            steep = f"edges of {instrument.edge:g} s exceed the slew limit of {limits.slew:g} V/s"
+            beyond.append(f"{terminal}: above {limits.slew * instrument.edge / RISE:.3g} V {steep}")
+        if "WIDTH" in able and limits.pulse_width < able["WIDTH"].minimum:
+            beyond.append(f"{terminal}: no pulse is as short as its limit of {limits.pulse_width:g} s")
+    if role in ("smu", "gate") and "CURRENT_LIMIT" in able:
+        span, asked = able["CURRENT_LIMIT"], bench.read.current_limit
+        if not span.minimum <= asked <= span.maximum:
+            return Seen(
+                "wrong", f"cannot limit the current to {asked:g} A", "choose another [read] current_limit"
+            )
+    if beyond:
+        return Seen("note", "; ".join(beyond), "values in between will be refused before they are sent")
+    return None if most is None else Seen("ok", f"up to {most:g} V; the bench's limits are within")
+
+
+def _output(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
+    channels = [instrument] if role in ("smu", "gate", "chuck") else []
+    if role == "pulser":
+        channels = [getattr(instrument, f"ch_{channel}") for channel in bench.instruments.pulser.channels]
+    if not channels:
+        return None
+    if any(channel.output_enabled for channel in channels):
+        return Seen("wrong", "on", "left on by somebody: `mho bench safe` switches it off", live=True)
+    return Seen("ok", "off", live=False)
+
+
+def _state(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
+    if role == "switch":
+        closed = instrument.closed()
+        if closed:
+            return Seen(
+                "note", f"{', '.join(closed)} closed", "left by somebody; `mho bench safe` opens them"
+            )
+        return Seen("ok", "every crosspoint is open")
+    if role == "chuck":
+        if (check_loop := getattr(instrument, "check_loop", None)) is not None:
+            check_loop()
+        return Seen("ok", f"{instrument.temperature():.2f} K")
+    if role != "board":
+        return None
+    if instrument.mode != "SAFE":
+        return Seen(
+            "wrong",
+            f"mode {instrument.mode}, path {instrument.path}",
+            "left by somebody: `mho bench safe` grounds it",
+            live=True,
+        )
+    return Seen("ok", "SAFE", live=False)
+
+
+LOOKS: Mapping[str, Callable[[BenchFile, str, Any], Seen | None]] = {
+    "identity": _identity, "errors": _errors, "interlock": _interlock, "limits": _abilities, "output": _output,
+    "mode": _state,
+}  # fmt: skip
+
+
+def _terminals(bench: BenchFile, role: str) -> list[str]:
+    tools = bench.instruments
+    wired: dict[str, list[str]] = {
+        "smu": [tools.smu.terminal], "gate": [tools.gate.terminal], "pulser": [*tools.pulser.channels.values()],
+        "daq": ["vector"],
+    }  # fmt: skip
+    return wired.get(role, [])
+
+
+def _output_range(role: str, instrument: Any) -> float | None:
+    """Return the smaller magnitude of a DAQ's output range limits, V."""
+    found = (
+        re.fullmatch(r"(\S+) V to (\S+) V", instrument.settings()["output_range"]) if role == "daq" else None
+    )
+    return None if found is None else min(-float(found[1]), float(found[2]))
+
+
+VOLTAGES = (0.05, 0.1)  # V
+CURRENT = 10e-6  # A
+FAR = 10.0  # ratio to the resistor, either way, beyond which contact resistance is no explanation
+
+
+class Contact(StrEnum):
+    """Possible results of a contact check."""
+
+    OK = "ok"
+    OPEN = "open"
+    SHORT = "short"
+    OFF = "off"
+
+
+def classify_contact(readings: Sequence[Reading], resistor: float, tolerance: float) -> tuple[Contact, float]:
+    """Classify a resistor from two readings of it.
+
+    Parameters
+    ----------
+    readings : sequence of Reading
+        At two voltages.
+    resistor : float
+        Nominal value, ohm.
+    tolerance : float
+        Relative deviation that is accepted.
+
+    Returns
+    -------
+    contact : Contact
+    resistance : float
+        As measured, ohm; 0 where a reading ran into its limit, infinite where nothing flows.
+    """
+    if any(reading.tripped or not math.isfinite(reading.current) for reading in readings):
+        return Contact.SHORT, 0.0
+    (v1, i1), (v2, i2) = ((reading.voltage, reading.current) for reading in readings)
+    resistance = (v2 - v1) / (i2 - i1) if i2 > i1 else math.inf
+    if resistance > FAR * resistor or not resistance > 0.0:
+        return Contact.OPEN, math.inf if resistance <= 0.0 else resistance
+    if resistance < resistor / FAR:
+        return Contact.SHORT, resistance
+    right = abs(resistance / resistor - 1.0) <= tolerance
+    return Contact.OK if right else Contact.OFF, resistance
+
+
+def read_contact(
+    bench: BenchFile,
+    check: CheckSettings,
+    smu: SourceMeter,
+    gate: SourceMeter | None,
+    board: ArrayBoard | None,
+    switch: SwitchMatrix | None = None,
+) -> list[Reading]:
+    """Take the two readings. The caller has checked that all outputs are off, and makes everything safe afterwards.
+
+    Word line, board and switch matrix are not used when the resistor is not in a cell's place.
+
+    Raises
+    ------
+    LimitError
+        When the bench's limits do not allow the readings; nothing is sent.
+    InstrumentError
+        When an instrument refuses or does not answer.
+    """
+    limits, read = bench.terminal_limits(), bench.read
+    limits.check_level("bit line", max(VOLTAGES))
+    limits.check_current("bit line", CURRENT)
+    smu.configure(current_limit=CURRENT, current_range=CURRENT, nplc=1.0)
+    if check.cell is None or gate is None or board is None:
+        smu.enable()
+        return [smu.read(volts) for volts in VOLTAGES]
+    limits.check_level("word line", read.gate)
+    limits.check_current("word line", read.current_limit)
+    gate.configure(current_limit=read.current_limit, current_range=read.current_range, nplc=read.nplc)
+    board.set_mode("PROGRAM")
+    board.select(Cell(*check.cell))
+    if switch is not None and bench.instruments.switch is not None:
+        switch.open_all()
+        switch.close_paths(sorted(bench.instruments.switch.crosspoints()["READ"]))
+    gate.enable()
+    gate.hold(read.gate)  # word line first, and off last
+    smu.enable()
+    board.route("READ")
+    return [smu.read(volts) for volts in VOLTAGES]
+
+
+ADVICE = {
+    Contact.SHORT: "look for a bridge between bit line and source line; do not mate a chip before it is gone",
+    Contact.OPEN: "check cables, probes and the socket, and that the resistor is where the bench file says",
+    Contact.OFF: "check the resistor's value in the bench file, and clean the contacts",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Result of one check.
+
+    Attributes
+    ----------
+    subject : str
+        Role of the instrument, or ``bench``.
+    what : str
+        Subject of the check: connection, identity, errors…
+    verdict : {"ok", "note", "wrong"}
+        A note is worth reading; a wrong result must be corrected before use.
+    detail : str
+        What was found.
+    advice : str
+        What to do about it.
+    live : bool or None
+        Whether an output, or the board, is on. None where that could not be read, and for all other checks.
+    """
+
+    subject: str
+    what: str
+    verdict: Verdict
+    detail: str
+    advice: str = ""
+    live: bool | None = None
+
+
+@dataclass(frozen=True)
+class BenchReport:
+    """The findings on a bench."""
+
+    bench: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return all(finding.verdict != "wrong" for finding in self.findings)
+
+
+def check_bench(
+    name: str = "simulated", *, preset: str | None = None, seed: int | None = None, force: bool = False
+) -> BenchReport:
+    """Open and check every instrument of a bench separately; a failure does not keep the others from being checked.
+
+    Parameters
+    ----------
+    name : str
+        A packaged bench or a bench file.
+    preset, seed : optional
+        Of a simulated bench, as for `open_bench`. The known resistor is also on the simulated chip.
+    force : bool
+        Report implausible limits as notes instead of as wrong.
+
+    Raises
+    ------
+    BenchError
+        For a wrong bench file, or a bench in use.
+    """
+    source = load_bench_file(name)
+    need_instruments(source)
+    check = source.bench.check
+    with ExitStack() as stack:
+        openers, laboratory = stack.enter_context(bench_openers(source, preset, seed))
+        if laboratory is not None and check is not None and check.cell is not None:
+            array, row, column = check.cell
+            laboratory.chip.cells[array].fix((row, column), 1.0 / check.resistor)
+        checker = _Checker(source, stack, force)
+        checker.check(openers)
+    return BenchReport(source.bench.name, tuple(checker.findings))
+
+
+class _Checker:
+    """Performs the checks one by one and collects the findings."""
+
+    def __init__(self, source: BenchSource, stack: ExitStack, force: bool = False) -> None:
+        self.findings: list[Finding] = []
+        self._source, self._bench, self._stack = source, source.bench, stack
+        self._opened: dict[str, Any] = {}
+        self._force = force
+
+    def check(self, openers: Mapping[str, Callable[[], Any]]) -> None:
+        """Run all checks; the exit stack closes the instruments."""
+        self._look("bench", "reading", lambda: look_at_reading(self._bench))
+        self._look("bench", "limits", self._limits)
+        for role, open_role in openers.items():
+            self._check_instrument(role, open_role)
+        reasons, left_on = self._live()
+        if reasons:
+            moved = "not tried: " + "; ".join(reasons)
+            advice = f"{'`mho bench safe`' if left_on else 'mend the connection'}, then check again"
+            self.findings.append(Finding("board", "switches", "note", moved, advice))
+            if self._bench.check is not None:
+                self.findings.append(Finding("bench", "contact", "note", moved, advice))
+            return
+        if "board" in self._opened:
+            self._look("board", "switches", self._switches)
+        if "switch" in self._opened:
+            self._look("switch", "relays", self._relays)
+        self._look("bench", "contact", self._contact)
+
+    def _limits(self) -> Seen:
+        doubts = doubtful_limits(self._source)
+        if not doubts:
+            return Seen("ok", "within what instruments deliver and cells bear, as far as known")
+        advice = "correct what is a slip; --force insists, `insist = true` beside the limit for good"
+        return Seen("note" if self._force else "wrong", "; ".join(doubts), advice)
+
+    def _check_instrument(self, role: str, open_role: Callable[[], Any]) -> None:
+        def connect() -> Seen:
+            self._opened[role] = open_role()
+            self._stack.callback(self._opened[role].close)
+            return Seen("ok", "answers")
+
+        self._look(role, "connection", connect)
+        if role in self._opened:
+            instrument = self._opened[role]
+            for what, look in LOOKS.items():
+                self._look(role, what, lambda look=look: look(self._bench, role, instrument))  # type: ignore[misc]
+
+    def _look(self, subject: str, what: str, look: Callable[[], Seen | None]) -> None:
+        try:
+            seen = look()
+        except MhoError as error:
+            problem, told, advice = str(error).partition("; ")
+            seen = Seen("wrong", problem, advice if told else "check cable, power and the bench file's entry")
+        except Exception as error:  # a driver's bug must not keep the other instruments from being checked
+            seen = Seen(
+                "wrong", f"{type(error).__name__}: {error}", "this is a defect of the driver: report it"
+            )
+        if seen is not None:
+            self.findings.append(Finding(subject, what, *seen))
+
+    def _live(self) -> tuple[list[str], bool]:
+        """Return why switches must not move (sources that may be on), and whether `mho bench safe` helps."""
+        live = {(finding.subject, finding.what): finding.live for finding in self.findings}
+        outputs = {role: live.get((role, "output")) for role in ("smu", "gate", "pulser")}
+        reasons = [
+            f"the output of {role} is {'on' if on else 'not known to be off'}"
+            for role, on in outputs.items()
+            if on is not False
+        ]
+        unsafe = "board" in self._opened and live.get(("board", "mode")) is not False
+        if unsafe:
+            reasons.append("the board is not SAFE")  # and the level of the DAQ's outputs is not known
+        return reasons, unsafe or any(outputs.values())
+
+    def _switches(self) -> Seen:
+        """Close every path once; the driver reads each back."""
+        board = self._opened["board"]
+        with self._safe_afterwards({"board": board}):
+            board.set_mode("PROGRAM")
+            board.select(self._some_cell())
+            for path in ("READ", "SET", "RESET", "OPEN"):
+                board.route(path)
+        return Seen("ok", "every path closes and opens as read back; SAFE again")
+
+    def _relays(self) -> Seen:
+        """Close the crosspoints of every path once; the driver reads each back."""
+        switch, entry = self._opened["switch"], self._bench.instruments.switch
+        assert entry is not None
+        with self._safe_afterwards({"switch": switch}):
+            switch.open_all()
+            for crosspoints in entry.crosspoints().values():
+                switch.close_paths(sorted(crosspoints))
+                switch.open_all()
+        return Seen("ok", "every path closes and opens as read back; all open again")
+
+    def _some_cell(self) -> Cell:
+        check = self._bench.check
+        if check is not None and check.cell is not None:
+            return Cell(*check.cell)
+        return Cell(read_chip_text(self._source.chip_text, self._source.bench.chip).arrays[0].name, 0, 0)
+
+    def _contact(self) -> Seen:
+        check = self._bench.check
+        if check is None:
+            return Seen("note", "no known resistor", "put one in and name it under [check] in the bench file")
+        wanted = ["smu"]
+        if check.cell is not None:  # made safe in this order
+            wanted += (
+                ["board", "gate"] if self._bench.instruments.switch is None else ["board", "gate", "switch"]
+            )
+        missing = [role for role in wanted if role not in self._opened]
+        if missing:
+            return Seen("wrong", f"not tried without {', '.join(missing)}", "mend the connection first")
+        used = {role: self._opened[role] for role in wanted}
+        with self._safe_afterwards(used):
+            readings = read_contact(
+                self._bench, check, used["smu"], used.get("gate"), used.get("board"), used.get("switch")
+            )
+        contact, ohms = classify_contact(readings, check.resistor, check.tolerance)
+        detail = f"{contact}: {ohms / 1e3:.4g} kohm where {check.resistor / 1e3:.4g} kohm are expected"
+        if contact is Contact.SHORT and not ohms:
+            detail = f"{contact}: more than {CURRENT:g} A at {readings[-1].voltage:.2g} V"
+        return Seen("ok" if contact is Contact.OK else "wrong", detail, ADVICE.get(contact, ""))
+
+    @contextmanager
+    def _safe_afterwards(self, used: Mapping[str, Any]) -> Iterator[None]:
+        """Use instruments, then make them safe; signals that would end the program are held back meanwhile."""
+        with signals_held():
+            try:
+                yield
+            finally:
+                for role, error in make_safe(used).items():
+                    self.findings.append(Finding(role, "safe", "wrong", str(error), "switch it off by hand"))

@@ -1,1 +1,0 @@
-"""The analogue side of simulated instruments: errors of a specimen, limits of a source."""

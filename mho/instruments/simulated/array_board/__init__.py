@@ -1,5 +1,0 @@
-"""The simulated array board."""
-
-from mho.instruments.simulated.array_board.instrument import SimulatedArrayBoard
-
-__all__ = ["SimulatedArrayBoard"]

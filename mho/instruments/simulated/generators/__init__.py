@@ -1,1 +1,0 @@
-"""What simulated pulse generators share: amplitudes, bursts, waveforms."""

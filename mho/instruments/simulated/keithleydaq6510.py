@@ -1,0 +1,381 @@
+"""The simulated Keithley DAQ6510 (SCPI command set): one meter behind a 7700 multiplexer, scanning into a buffer.
+
+DAQ6510 Reference Manual, DAQ6510-901-01. (?) from memory: the relays' time, error numbers, and that
+``:ROUT:STAT?`` answers 1 and 0.
+
+Settings of the simulated DAQ6510 per channel: function, range, integration time.
+
+DAQ6510 Reference Manual, DAQ6510-901-01; accuracies from the data sheet (?). A 7700 is in slot 1: channels 101
+to 120 take volts and ohms, 121 and 122 amperes. Without a channel list a setting is the front terminals'.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import numpy as np
+
+from mho.instruments.simulated.analogue import SpecimenConverter
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.keithley2450.buffers import DEFAULT, ReadingBuffers, Record, ReplyFormat
+from mho.instruments.simulated.scpi.instrument import ScpiError, Setting, command, query
+from mho.instruments.simulated.scpi.parameters import Boolean, ChannelList, Choice, Numeric, Text
+from mho.instruments.simulated.scpi.status import ERROR_TEXTS, QueuedError
+
+FRONT = 0
+VOLT_CHANNELS, CURRENT_CHANNELS = tuple(range(101, 121)), (121, 122)
+CHANNELS = (*VOLT_CHANNELS, *CURRENT_CHANNELS)
+LISTED = ChannelList(required=False)
+
+# range: (gain error, offset error in the range's unit), one year
+SPECIFICATIONS = {
+    "VOLT": {0.1: (3e-5, 3.5e-6), 1.0: (2.5e-5, 6e-6), 10.0: (2.5e-5, 5e-5), 100.0: (3.5e-5, 6e-4),
+             1000.0: (3.5e-5, 6e-3)},
+    "CURR": {1e-5: (5e-4, 2.5e-9), 1e-4: (5e-4, 2.5e-8), 1e-3: (5e-4, 5e-8), 1e-2: (5e-4, 2e-6),
+             1e-1: (5e-4, 5e-6), 1.0: (8e-4, 1e-4), 3.0: (1.2e-3, 1.2e-4)},
+    "RES": {10.0: (1e-4, 6e-4), 100.0: (1e-4, 3e-3), 1e3: (7.5e-5, 6e-3), 1e4: (7.5e-5, 6e-2),
+            1e5: (7.5e-5, 0.6), 1e6: (8.5e-5, 6.0), 1e7: (4e-4, 100.0), 1e8: (2e-3, 1e4)},
+}  # fmt: skip
+_TOP = {"VOLT": 1000.0, "CURR": 3.0, "RES": 1e8}
+_UNITS = {"VOLT": "V", "CURR": "A", "RES": "OHM"}
+UNIT_NAMES = {"VOLT": "Volt DC", "CURR": "Amp DC", "RES": "Ohm"}
+
+
+@dataclass
+class ChannelSettings:
+    """Settings of one channel, or of the front terminals; ranges and times by function."""
+
+    function: str = "VOLT"
+    ranges: dict[str, float] = field(default_factory=lambda: dict(_TOP))
+    auto: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(_TOP, True))
+    nplc: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_TOP, 1.0))
+
+
+class ChannelConfiguration(ReadingBuffers):
+    """The part of the instrument that keeps the settings of its channels."""
+
+    def __init__(
+        self, clock: VirtualClock, rng: np.random.Generator, *, serial: str, accuracy: float, noise: float
+    ) -> None:
+        super().__init__(clock, rng, serial=serial)
+        self._meters = {
+            name: SpecimenConverter(rng, ranges, accuracy, noise=noise, overrange=1.2)
+            for name, ranges in SPECIFICATIONS.items()
+        }
+        self._forget()
+
+    def _forget(self) -> None:
+        """Restore the defaults."""
+        self._channels = {channel: ChannelSettings() for channel in (FRONT, *CHANNELS)}
+        for channel in CURRENT_CHANNELS:
+            self._channels[channel].function = "CURR"
+
+    def _checked(self, channels: tuple[int, ...]) -> tuple[int, ...]:
+        """Refuse channels that are not there."""
+        for channel in channels:
+            if channel not in CHANNELS:
+                raise ScpiError(-222, f"channel {channel}")
+        return channels
+
+    def _meant(self, channels: tuple[int, ...]) -> list[ChannelSettings]:
+        """Return the settings of channels, or of the front terminals."""
+        return [self._channels[channel] for channel in self._checked(channels) or (FRONT,)]
+
+    @command(
+        "[:SENSe[1]]:FUNCtion[:ON]",
+        Choice("VOLT:DC", ("VOLTage[:DC]", "CURRent[:DC]", "RESistance"), quoted=True),
+        LISTED,
+    )
+    def _set_function(self, function: str, channels: tuple[int, ...]) -> None:
+        name = function.removesuffix(":DC")
+        meant = self._meant(channels)
+        if any((name == "CURR") != (channel in CURRENT_CHANNELS) for channel in channels):
+            raise ScpiError(-221, "this channel has no such function")
+        for settings in meant:
+            settings.function = name
+
+    @query("[:SENSe[1]]:FUNCtion[:ON]", LISTED)
+    def _query_function(self, channels: tuple[int, ...]) -> str:
+        names = (settings.function for settings in self._meant(channels))
+        return ";".join(f'"{name}"' if name == "RES" else f'"{name}:DC"' for name in names)
+
+    def _set_range(self, function: str, value: float, channels: tuple[int, ...]) -> None:
+        span = next(span for span in SPECIFICATIONS[function] if value <= span)
+        for settings in self._meant(channels):
+            settings.ranges[function] = span
+            settings.auto[function] = False
+
+
+def _handlers(name: str, node: str) -> dict[str, Callable[..., Any]]:
+    """Return the handlers of one function's settings, by attribute name."""
+    prefix = f"[:SENSe[1]]:{node}"
+    smallest = min(SPECIFICATIONS[name])
+
+    @command(f"{prefix}:RANGe[:UPPer]", Numeric(_TOP[name], smallest, _TOP[name], unit=_UNITS[name]), LISTED)
+    def set_range(device: ChannelConfiguration, value: float, channels: tuple[int, ...]) -> None:
+        device._set_range(name, value, channels)
+
+    @query(f"{prefix}:RANGe[:UPPer]", LISTED)
+    def query_range(device: ChannelConfiguration, channels: tuple[int, ...]) -> str:
+        return ";".join(device.real(settings.ranges[name]) for settings in device._meant(channels))
+
+    @command(f"{prefix}:RANGe:AUTO", Boolean(True), LISTED)
+    def set_auto(device: ChannelConfiguration, on: bool, channels: tuple[int, ...]) -> None:
+        for settings in device._meant(channels):
+            settings.auto[name] = on
+
+    @query(f"{prefix}:RANGe:AUTO", LISTED)
+    def query_auto(device: ChannelConfiguration, channels: tuple[int, ...]) -> str:
+        return ";".join("1" if settings.auto[name] else "0" for settings in device._meant(channels))
+
+    @command(f"{prefix}:NPLCycles", Numeric(1.0, 5e-4, 12.0), LISTED)
+    def set_nplc(device: ChannelConfiguration, value: float, channels: tuple[int, ...]) -> None:
+        for settings in device._meant(channels):
+            settings.nplc[name] = value
+
+    @query(f"{prefix}:NPLCycles", LISTED)
+    def query_nplc(device: ChannelConfiguration, channels: tuple[int, ...]) -> str:
+        return ";".join(device.real(settings.nplc[name]) for settings in device._meant(channels))
+
+    made = (set_range, query_range, set_auto, query_auto, set_nplc, query_nplc)
+    return {f"_{handler.__name__}_{name}": handler for handler in made}
+
+
+# An instrument's language is compiled with its own class: what is added here is in its vocabulary.
+for _name, _node in (("VOLT", "VOLTage[:DC]"), ("CURR", "CURRent[:DC]"), ("RES", "RESistance")):
+    for _attribute, _handler in _handlers(_name, _node).items():
+        setattr(ChannelConfiguration, _attribute, _handler)
+
+
+OVERFLOW = 9.9e37
+RELAY_TIME = 3e-3  # s that closing a channel takes, opening the one before included
+OVERHEAD = 2e-4  # s a reading takes beside its aperture
+_EPOCH = datetime(2025, 1, 1)
+
+ELEMENTS = Choice(
+    "READ",
+    ("READing", "CHANnel", "RELative", "SEConds", "FRACtional", "STATus", "UNIT", "EXTRa"),
+    required=False,
+    repeated=True,
+)
+
+
+class VoltmeterPort(Protocol):
+    """Source that an input is wired to."""
+
+    def __call__(self, aperture: float) -> float:
+        """Return what is there, averaged over `aperture` seconds: V (A, ohm). The caller advances the clock."""
+        ...
+
+
+class SimulatedKeithleyDAQ6510(ChannelConfiguration):
+    """A DAQ6510 with a 7700 in slot 1.
+
+    Parameters
+    ----------
+    clock, rng, serial
+        As for `ScpiDevice`.
+    inputs : mapping of int to VoltmeterPort
+        What the voltage channels 101 to 120 are wired to, V; what is not wired reads 0 V.
+    resistors : mapping of int to VoltmeterPort
+        What they see when they measure ohms; what is not wired is open.
+    currents : mapping of int to VoltmeterPort
+        What flows into the current channels 121 and 122, A.
+    accuracy : float
+        Standard deviation of this specimen's gain and offset errors as a fraction of the specification.
+    noise : float
+        Standard deviation of a reading at 1 NPLC as a fraction of the range.
+    """
+
+    identity = "KEITHLEY INSTRUMENTS,MODEL DAQ6510,{serial},1.7.12b"
+    line_frequency = 50.0
+
+    language = Setting("*LANG", Choice("SCPI", ("SCPI", "TSP", "SCPI2700", "SCPI34970", "SCPI34972")))
+    scan_count = Setting(":ROUTe:SCAN:COUNt:SCAN", Numeric(1, 0, 1e8, integer=True))
+    interval = Setting(":ROUTe:SCAN:INTerval", Numeric(0.0, 0.0, 1e5, unit="S"))
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        rng: np.random.Generator,
+        inputs: Mapping[int, VoltmeterPort],
+        *,
+        resistors: Mapping[int, VoltmeterPort] | None = None,
+        currents: Mapping[int, VoltmeterPort] | None = None,
+        serial: str = "SIM00000",
+        accuracy: float = 0.2,
+        noise: float = 2e-7,
+    ) -> None:
+        super().__init__(clock, rng, serial=serial, accuracy=accuracy, noise=noise)
+        self._ports = {"VOLT": inputs, "RES": resistors or {}, "CURR": currents or {}}
+        self.reset()
+
+    def reset(self) -> None:
+        """Power-on state: channels open, default functions and ranges, no scan."""
+        self._forget()
+        self.closed: set[int] = set()
+        self._scan: tuple[int, ...] = ()
+        self._scan_buffer = DEFAULT
+
+    def error_texts(self) -> dict[int, str]:
+        """Return the texts as Keithley words them."""
+        return _TEXTS
+
+    def format_error(self, error: QueuedError) -> str:
+        """Write ``code,"text;type;time"``."""
+        if error.code == 0:
+            return '0,"No error;0;0 0"'
+        time = (_EPOCH + timedelta(seconds=error.time)).strftime("%Y/%m/%d %H:%M:%S.%f")[:-3]
+        return f'{error.code},"{error.text};1;{time}"'
+
+    @command(
+        ":SYSTem:BEEPer[:IMMediate]", Numeric(0.0, 20, 8000, unit="HZ"), Numeric(0.0, 1e-3, 100.0, unit="S")
+    )
+    def _beep(self, frequency: float, duration: float) -> None:
+        self.clock.advance(duration)
+
+    @query(":SYSTem:LFRequency")
+    def _query_line_frequency(self) -> str:
+        return f"{self.line_frequency:.0f}"
+
+    # --- relays ---
+
+    @command(":ROUTe[:CHANnel][:MULTiple]:CLOSe", ChannelList())
+    def _close(self, channels: tuple[int, ...]) -> None:
+        self.closed |= set(self._checked(channels))
+        self.clock.advance(RELAY_TIME)
+
+    @query(":ROUTe[:CHANnel][:MULTiple]:CLOSe")
+    def _query_closed(self) -> str:
+        return f"(@{','.join(map(str, sorted(self.closed)))})"
+
+    @command(":ROUTe[:CHANnel][:MULTiple]:OPEN", ChannelList())
+    def _open(self, channels: tuple[int, ...]) -> None:
+        self.closed -= set(self._checked(channels))
+        self.clock.advance(RELAY_TIME)
+
+    @command(":ROUTe[:CHANnel][:MULTiple]:OPEN:ALL")
+    def _open_all(self) -> None:
+        self.closed.clear()
+        self.clock.advance(RELAY_TIME)
+
+    @query(":ROUTe[:CHANnel]:STATe", ChannelList())
+    def _query_states(self, channels: tuple[int, ...]) -> str:
+        return ",".join("1" if channel in self.closed else "0" for channel in self._checked(channels))
+
+    # --- readings ---
+
+    def _measure(self, channel: int) -> Record:
+        """Read what a channel (or nothing: the front) sees; a record's source is its channel. Takes time."""
+        settings = self._channels[channel]
+        function = settings.function
+        aperture = settings.nplc[function] / self.line_frequency
+        port = self._ports[function].get(channel)
+        value = (math.inf if function == "RES" else 0.0) if port is None else port(aperture)
+        meter = self._meters[function]
+        if settings.auto[function]:
+            settings.ranges[function] = meter.range_for(value)
+        span = settings.ranges[function]
+        reading = math.copysign(OVERFLOW, value)
+        if meter.holds(value, span):
+            reading = meter.convert(value, span, settings.nplc[function])
+        self.clock.advance(aperture + OVERHEAD)
+        return Record(float(channel), reading, UNIT_NAMES[function], 0, self.clock.now)
+
+    @query(":READ", Text(DEFAULT, required=False), ELEMENTS)
+    def _read(self, name: str, elements: list[str]) -> str:
+        """Measure what is connected: the one closed channel, or the front terminals."""
+        buffer = self._buffer(name)
+        connected = sorted(self.closed)
+        if len(connected) > 1:
+            raise ScpiError(-221, "several channels are closed")
+        record = self._measure(connected[0] if connected else FRONT)
+        buffer.append(record)
+        return self._reply([record], elements)
+
+    @query(":FETCh", Text(DEFAULT, required=False), ELEMENTS)
+    def _fetch(self, name: str, elements: list[str]) -> str:
+        buffer = self._buffer(name)
+        return self._reply(buffer.slice(len(buffer), len(buffer)), elements)
+
+    @query(
+        ":TRACe:DATA",
+        Numeric(1, 1, 1e7, integer=True),
+        Numeric(1, 1, 1e7, integer=True),
+        Text(DEFAULT, required=False),
+        ELEMENTS,
+    )
+    def _query_data(self, first: float, last: float, name: str, elements: list[str]) -> str:
+        return self._reply(self._buffer(name).slice(int(first), int(last)), elements)
+
+    def _reply(self, records: list[Record], elements: list[str]) -> str:
+        if self.data_format != "ASC" or "CHAN" not in elements:
+            return super()._reply(records, elements)
+        write = ReplyFormat().write
+        origin = self._origin(records)
+        return ",".join(
+            f"{record.source:.0f}" if element == "CHAN" else write([record], [element], origin)
+            for record in records
+            for element in elements
+        )
+
+    # --- scans ---
+
+    @command(":ROUTe:SCAN[:CREate]", ChannelList())
+    def _create_scan(self, channels: tuple[int, ...]) -> None:
+        self._scan = self._checked(channels)
+
+    @query(":ROUTe:SCAN[:CREate]")
+    def _query_scan(self) -> str:
+        return f"(@{','.join(map(str, self._scan))})"
+
+    @command(":ROUTe:SCAN:ADD", ChannelList())
+    def _add_to_scan(self, channels: tuple[int, ...]) -> None:
+        self._scan += self._checked(channels)
+
+    @query(":ROUTe:SCAN:COUNt:STEP")
+    def _query_steps(self) -> str:
+        return str(len(self._scan))
+
+    @command(":ROUTe:SCAN:BUFFer", Text())
+    def _set_scan_buffer(self, name: str) -> None:
+        self._buffer(name)
+        self._scan_buffer = name
+
+    @query(":ROUTe:SCAN:BUFFer")
+    def _query_scan_buffer(self) -> str:
+        return self._scan_buffer
+
+    @command(":INITiate[1][:IMMediate]")
+    def _initiate(self) -> None:
+        """Scan; all channels are open at the end."""
+        if not self._scan:
+            raise ScpiError(-221, "no channels to scan")
+        if not self.scan_count:
+            raise ScpiError(-221, "an endless scan does not end on the virtual clock")
+        buffer = self._buffer(self._scan_buffer)
+        if self.scan_count * len(self._scan) > buffer.capacity:
+            raise ScpiError(-221, "scans beyond the buffer's size are not simulated")
+        for _ in range(int(self.scan_count)):
+            start = self.clock.now
+            for channel in self._scan:
+                self.closed = {channel}
+                self.clock.advance(RELAY_TIME)
+                buffer.append(self._measure(channel))
+            self.closed = set()
+            self.clock.advance(max(0.0, start + self.interval - self.clock.now))
+
+    @command(":ABORt")
+    def _abort(self) -> None:
+        """Nothing runs between two messages on the virtual clock."""
+
+
+_TEXTS = {
+    **ERROR_TEXTS,
+    -222: "Parameter data out of range",
+    1133: "Parameter 4, Syntax error, expected READ, REL or EXTR",
+}

@@ -1,0 +1,486 @@
+"""The simulated Lake Shore 335 and 336: sensor inputs, and control loops of which one heats a stage.
+
+Model 335 User's Manual, 119-055, section 6.4.1: RAMP p. 122, SRDG? and TLIMIT p. 125; Model 336 User's Manual, 119-048,
+section 6.6.1. (?) from memory: the power-up settings, that a setpoint ramps with the heater off too, that `SETP?` tells
+where a ramp is, that an input without a sensor reads 0 K with the bits 0 and 6, and that a sensor without a valid reading
+takes the output to zero. The loop is ideal but for its lag (`HeatedStage`): `PID` is kept and means nothing. Modes other
+than off and closed loop do not heat here; zones, curves, alarms, relays and the display are not simulated.
+
+The command language of Lake Shore's temperature controllers: short headers, and an event register instead of a queue.
+
+Model 335 User's Manual, 119-055, chapter 6: common commands p. 108, messages and their flow p. 104 f., the standard event
+status register section 6.2.5. Not SCPI: there is no error queue, `*ESR?` tells what kind of error there was since it was
+last read. (?) from memory: the longest message, that a number takes no exponent, and that an unknown header is a command
+error and a value out of range an execution error.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.ports import StagePort
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+Parse = Callable[[Any, str], Any]
+
+POWER_ON, COMMAND_ERROR, EXECUTION_ERROR, QUERY_ERROR, OPERATION_COMPLETE = 128, 32, 16, 4, 1
+MESSAGE_AVAILABLE, EVENT_SUMMARY, MASTER_SUMMARY = 16, 32, 64
+LONGEST = 255  # characters of a message
+_COMMAND = re.compile(r"\s*:?(\*?[A-Z]+\??)(?:\s+(\S.*?))?\s*", re.IGNORECASE | re.DOTALL)
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
+
+
+class Refused(Exception):
+    """Raised to refuse a command: the bit of the event register that it sets."""
+
+    def __init__(self, bit: int) -> None:
+        super().__init__(bit)
+        self.bit = bit
+
+
+def real(low: float, high: float) -> Parse:
+    """Return what parses a number from `low` to `high`."""
+
+    def parse(device: Any, text: str) -> float:
+        if not _NUMBER.fullmatch(text):
+            raise Refused(COMMAND_ERROR)
+        if not low <= float(text) <= high:
+            raise Refused(EXECUTION_ERROR)
+        return float(text)
+
+    return parse
+
+
+def integer(low: int, high: int) -> Parse:
+    """Return what parses a whole number from `low` to `high`."""
+    number = real(low, high)
+
+    def parse(device: Any, text: str) -> int:
+        if "." in text:
+            raise Refused(COMMAND_ERROR)
+        return int(number(device, text))
+
+    return parse
+
+
+def takes(header: str, *parameters: Parse) -> Callable[[Handler], Handler]:
+    """Make a method the handler of a header with these parameters; of a query it returns the reply."""
+
+    def decorate(function: Handler) -> Handler:
+        function.__dict__["header"] = (header, parameters)
+        return function
+
+    return decorate
+
+
+class LakeShoreDevice:
+    """An instrument with the interface for transports; methods declared with `takes` are its commands.
+
+    Parameters
+    ----------
+    clock : VirtualClock
+        The bench's time, s.
+    rng : numpy.random.Generator
+        The bench's source of randomness.
+    serial : str
+        Serial number for ``*IDN?``.
+    """
+
+    model: ClassVar[str]
+    firmware: ClassVar[str] = "1.6"
+    service_requests = 0  # it raises none
+    vocabulary: ClassVar[dict[str, tuple[str, tuple[Parse, ...]]]] = {}
+
+    def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
+        self.clock, self.rng, self.serial = clock, rng, serial
+        self.stream = False
+        self.events, self._event_enable, self._service_enable = POWER_ON, 0, 0
+        self._input = self._output = b""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.vocabulary = {
+            member.header[0]: (name, member.header[1])
+            for base in reversed(cls.__mro__)
+            for name, member in vars(base).items()
+            if hasattr(member, "header")
+        }
+
+    # --- what transports use ---
+
+    def write(self, data: bytes, end: bool = True) -> None:
+        """Receive a message or a part of one; it is complete at a line feed or at END."""
+        *lines, self._input = (self._input + data).split(b"\n")
+        if end and self._input:
+            lines.append(self._input)
+            self._input = b""
+        for line in lines:
+            self._take(line.decode("latin-1"))
+
+    def read(self) -> bytes:
+        """Return the response; without one, a query error is recorded and nothing returned."""
+        output, self._output = self._output, b""
+        if not output and not self.stream:
+            self.events |= QUERY_ERROR
+        return output
+
+    def status_byte(self) -> int:
+        """Answer a serial poll."""
+        byte = (MESSAGE_AVAILABLE if self._output else 0) | (
+            EVENT_SUMMARY if self.events & self._event_enable else 0
+        )
+        return byte | (MASTER_SUMMARY if byte & self._service_enable else 0)
+
+    def clear(self) -> None:
+        """Device clear: empty input and output; settings and events stay."""
+        self._input = self._output = b""
+
+    def trigger(self) -> None:
+        """Bus trigger: nothing waits for it."""
+
+    def push_error(self, code: int, detail: str = "") -> None:
+        """Record an error (fault injection): the event of SCPI's error number."""
+        self.events |= {1: COMMAND_ERROR, 4: QUERY_ERROR}.get(-code // 100, EXECUTION_ERROR)
+
+    # --- commands ---
+
+    def _take(self, message: str) -> None:
+        if not message.strip():
+            return
+        if self._output and not self.stream:
+            self._output = b""
+            self.events |= QUERY_ERROR
+        if len(message) > LONGEST:
+            self.events |= COMMAND_ERROR
+            return
+        replies = []
+        for command in message.split(";"):
+            try:
+                reply = self._carry_out(command)
+            except Refused as refused:
+                self.events |= refused.bit
+            else:
+                if reply is not None:
+                    replies.append(reply)
+        if replies:
+            self._output += ";".join(replies).encode("latin-1") + b"\r\n"
+
+    def _carry_out(self, command: str) -> str | None:
+        match = _COMMAND.fullmatch(command)
+        if match is None or match[1].upper() not in self.vocabulary:
+            raise Refused(COMMAND_ERROR)
+        name, parameters = self.vocabulary[match[1].upper()]
+        texts = [text.strip() for text in match[2].split(",")] if match[2] else []
+        if len(texts) != len(parameters):
+            raise Refused(COMMAND_ERROR)
+        values = [parse(self, text) for parse, text in zip(parameters, texts, strict=True)]
+        reply: str | None = getattr(self, name)(*values)
+        return reply
+
+    @takes("*IDN?")
+    def _identify(self) -> str:
+        return f"LSCI,{self.model},{self.serial}/{self.serial},{self.firmware}"
+
+    @takes("*CLS")
+    def _clear_events(self) -> None:
+        self.events = 0
+
+    @takes("*ESR?")
+    def _take_events(self) -> str:
+        events, self.events = self.events, 0
+        return f"{events:03d}"
+
+    @takes("*ESE", integer(0, 255))
+    def _enable_events(self, mask: int) -> None:
+        self._event_enable = mask
+
+    @takes("*ESE?")
+    def _enabled_events(self) -> str:
+        return f"{self._event_enable:03d}"
+
+    @takes("*SRE", integer(0, 255))
+    def _enable_service(self, mask: int) -> None:
+        self._service_enable = mask & ~MASTER_SUMMARY
+
+    @takes("*SRE?")
+    def _enabled_service(self) -> str:
+        return f"{self._service_enable:03d}"
+
+    @takes("*STB?")
+    def _query_status(self) -> str:
+        return f"{self.status_byte():03d}"
+
+    @takes("*OPC")
+    def _complete(self) -> None:
+        self.events |= OPERATION_COMPLETE
+
+    @takes("*OPC?")
+    def _is_complete(self) -> str:
+        return "1"
+
+    @takes("*WAI")
+    def _wait(self) -> None:
+        """Nothing is pending between two messages."""
+
+    @takes("*TST?")
+    def _self_test(self) -> str:
+        return "0"
+
+
+NOISE = 5e-3  # K, of a reading
+FULL = (0.0, 0.01, 0.1, 1.0)  # K/s at full power of the ranges off, low, medium, high: a factor of ten each
+CLOSED_LOOP, KELVIN = 1, 1
+NO_SENSOR = 1 | 64  # invalid reading, sensor units zero
+OPEN_LOAD = 1
+
+
+def output(device: Any, text: str) -> int:
+    """Parse the number of an output."""
+    return int(integer(1, len(device.inputs))(device, text))
+
+
+def sensor(device: Any, text: str) -> str:
+    """Parse the letter of an input."""
+    letter = text.upper()
+    if len(letter) != 1 or not letter.isalpha():
+        raise Refused(COMMAND_ERROR)
+    if letter not in device.inputs:
+        raise Refused(EXECUTION_ERROR)
+    return letter
+
+
+def six_digits(value: float) -> str:
+    """Format a reading as ``±nnnnnn``: a sign and six digits around the point."""
+    for decimals in (5, 4, 3, 2, 1):
+        text = f"{value:+.{decimals}f}"
+        if len(text) <= 8:
+            return text
+    return f"{value:+.0f}"
+
+
+@dataclass
+class Loop:
+    """The control loop of one output.
+
+    Attributes
+    ----------
+    start, target, since : float
+        Where the setpoint's way began and ends, K, and when it began, s.
+    ramps, rate : bool, float
+        Whether setpoints ramp, and how fast, K/min; 0 is at once.
+    heater : int
+        Heater range; 0 is off.
+    mode : tuple of int
+        Control mode, number of the input, whether it stays on after a power cut.
+    gains : tuple of float
+        P, I, D.
+    """
+
+    start: float = 0.0
+    target: float = 0.0
+    since: float = 0.0
+    ramps: bool = False
+    rate: float = 0.0
+    heater: int = 0
+    mode: tuple[int, int, int] = (CLOSED_LOOP, 1, 0)
+    gains: tuple[float, float, float] = (50.0, 20.0, 0.0)
+
+    def speed(self) -> float:
+        """Return the speed of the setpoint, K/s; infinite without a ramp."""
+        return self.rate / 60.0 if self.ramps and self.rate else math.inf
+
+    def setpoint(self, now: float) -> float:
+        """Return where the setpoint is, K."""
+        way = self.target - self.start
+        moved = self.speed() * (now - self.since) if math.isfinite(self.speed()) else math.inf
+        return self.target if moved >= abs(way) else self.start + math.copysign(moved, way)
+
+
+class SimulatedLakeShore335(LakeShoreDevice):
+    """A 335 on a bench.
+
+    Parameters
+    ----------
+    clock, rng, serial
+        As for `LakeShoreDevice`.
+    stage : StagePort
+        The heated stage.
+    output, input : int, str
+        Where its heater and its sensor are.
+
+    Attributes
+    ----------
+    sensor_fault, heater_fault : int
+        What RDGST? and HTRST? answer of the stage's; set with `break_sensor`, and faults to inject.
+    stuck : bool
+        Whether the heater's range no longer goes off; a fault to inject.
+    """
+
+    model = "MODEL335"
+    inputs: ClassVar[str] = "AB"
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        rng: np.random.Generator,
+        stage: StagePort,
+        *,
+        serial: str = "SIM00000",
+        output: int = 1,
+        input: str = "A",
+    ) -> None:
+        super().__init__(clock, rng, serial=serial)
+        self.sensor_fault = self.heater_fault = 0
+        self.stuck = False
+        self._stage, self._output_at, self._input_at = stage, output, input
+        numbers = range(1, len(self.inputs) + 1)
+        self.loops = {number: Loop(mode=(CLOSED_LOOP, number, 0)) for number in numbers}
+        self._types = dict.fromkeys(self.inputs, (3, 1, 0, 1, KELVIN))  # platinum, in kelvin
+        self._limits = dict.fromkeys(self.inputs, 0.0)
+        stage.follow(self._keep_limit)
+
+    def break_sensor(self, status: int) -> None:
+        """Let the stage's sensor give no valid reading, with these bits of RDGST?; 0 mends it."""
+        self.sensor_fault = status
+        self._drive()
+
+    def _keep_limit(self, kelvin: float) -> None:
+        limit = self._limits[self._input_at]
+        if limit and kelvin > limit and not self.sensor_fault:
+            for loop in self.loops.values():
+                loop.heater = 0
+            self._drive()
+
+    def _drive(self) -> None:
+        """Heat the stage as its loop is set."""
+        loop = self.loops[self._output_at]
+        mode, number, _ = loop.mode
+        regulates = mode == CLOSED_LOOP and self.inputs[number - 1 :][:1] == self._input_at and number
+        if loop.heater and regulates and not self.sensor_fault and not self.heater_fault:
+            full = FULL[loop.heater if self._ranges(self._output_at) > 1 else -1]
+            self._stage.regulate(loop.setpoint(self.clock.now), loop.target, loop.speed(), full)
+        else:
+            self._stage.release()
+
+    def _ranges(self, number: int) -> int:
+        """Return the highest range of an output; the voltage outputs of a 336 are on or off."""
+        return 3 if number <= 2 else 1
+
+    # --- inputs ---
+
+    @takes("KRDG?", sensor)
+    def _kelvin(self, letter: str) -> str:
+        if self._status_of(letter):
+            return six_digits(0.0)
+        return six_digits(max(self._stage.temperature + NOISE * float(self.rng.standard_normal()), 0.0))
+
+    @takes("RDGST?", sensor)
+    def _reading_status(self, letter: str) -> str:
+        return f"{self._status_of(letter):03d}"
+
+    def _status_of(self, letter: str) -> int:
+        return self.sensor_fault if letter == self._input_at else NO_SENSOR
+
+    @takes("INTYPE?", sensor)
+    def _input_type(self, letter: str) -> str:
+        return ",".join(map(str, self._types[letter]))
+
+    @takes("INTYPE", sensor, integer(0, 4), integer(0, 1), integer(0, 8), integer(0, 1), integer(1, 3))
+    def _set_input_type(self, letter: str, *values: int) -> None:
+        self._types[letter] = values  # type: ignore[assignment]
+
+    @takes("TLIMIT", sensor, real(0.0, 9999.0))
+    def _set_limit(self, letter: str, kelvin: float) -> None:
+        self._limits[letter] = kelvin
+        if letter == self._input_at:
+            self._keep_limit(self._stage.temperature)
+
+    @takes("TLIMIT?", sensor)
+    def _limit(self, letter: str) -> str:
+        return f"{self._limits[letter]:+.0f}"
+
+    # --- loops ---
+
+    @takes("SETP", output, real(0.0, 9999.0))
+    def _set_setpoint(self, number: int, kelvin: float) -> None:
+        loop, now = self.loops[number], self.clock.now
+        loop.start, loop.target, loop.since = loop.setpoint(now), kelvin, now
+        self._drive()
+
+    @takes("SETP?", output)
+    def _setpoint(self, number: int) -> str:
+        return six_digits(self.loops[number].setpoint(self.clock.now))
+
+    @takes("RAMP", output, integer(0, 1), real(0.0, 100.0))
+    def _set_ramp(self, number: int, on: int, rate: float) -> None:
+        if 0.0 < rate < 0.1:
+            raise Refused(EXECUTION_ERROR)
+        loop, now = self.loops[number], self.clock.now
+        loop.start, loop.since = loop.setpoint(now), now
+        loop.ramps, loop.rate = bool(on), round(rate, 1)
+        self._drive()
+
+    @takes("RAMP?", output)
+    def _ramp(self, number: int) -> str:
+        return f"{int(self.loops[number].ramps)},{self.loops[number].rate:+.1f}"
+
+    @takes("RAMPST?", output)
+    def _ramping(self, number: int) -> str:
+        loop = self.loops[number]
+        return str(int(loop.setpoint(self.clock.now) != loop.target))
+
+    @takes("RANGE", output, integer(0, 3))
+    def _set_range(self, number: int, heater: int) -> None:
+        if heater > self._ranges(number):
+            raise Refused(EXECUTION_ERROR)
+        if heater or not self.stuck:
+            self.loops[number].heater = heater
+        self._drive()
+
+    @takes("RANGE?", output)
+    def _range(self, number: int) -> str:
+        return str(self.loops[number].heater)
+
+    @takes("HTRST?", output)
+    def _heater_status(self, number: int) -> str:
+        return str(self.heater_fault if number == self._output_at else OPEN_LOAD)
+
+    @takes("OUTMODE", output, integer(0, 5), integer(0, 4), integer(0, 1))
+    def _set_mode(self, number: int, mode: int, source: int, stays: int) -> None:
+        if source > len(self.inputs):
+            raise Refused(EXECUTION_ERROR)
+        self.loops[number].mode = (mode, source, stays)
+        self._drive()
+
+    @takes("OUTMODE?", output)
+    def _mode(self, number: int) -> str:
+        return ",".join(map(str, self.loops[number].mode))
+
+    @takes("PID", output, real(0.1, 1000.0), real(0.1, 1000.0), real(0.0, 200.0))
+    def _set_gains(self, number: int, *gains: float) -> None:
+        self.loops[number].gains = gains  # type: ignore[assignment]
+
+    @takes("PID?", output)
+    def _gains(self, number: int) -> str:
+        return ",".join(six_digits(gain) for gain in self.loops[number].gains)
+
+    @takes("*RST")
+    def _reset(self) -> None:
+        for number, loop in self.loops.items():
+            mode = loop.mode
+            self.loops[number] = Loop(mode=mode, gains=loop.gains)
+        self._drive()
+
+
+class SimulatedLakeShore336(SimulatedLakeShore335):
+    """A 336 on a bench, of four inputs and outputs; constructed as a 335."""
+
+    model = "MODEL336"
+    inputs = "ABCD"

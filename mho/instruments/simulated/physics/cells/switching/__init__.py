@@ -1,1 +1,0 @@
-"""How pulses switch a cell: the laws that presets name, and what they share."""

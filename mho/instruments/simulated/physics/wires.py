@@ -1,0 +1,570 @@
+"""Exact wire resistance: a block of cells between its wires, and its admittance at the ends of its lines.
+
+Nodal analysis with two nodes a cell, one on its bit line (a row) and one on its source line (a column). Bit
+lines are driven at the left end (column -1), source lines at the top end (row -1); lines and cells outside
+the block carry no current, so their wire only adds distance. Currents count into the block:
+
+    i_rows = Y_rr u - T w,      i_columns = Y_cc w - T^T u
+
+for voltages u at the row ends and w at the column ends.
+
+GMRES (Saad & Schultz 1986) for operators given as functions, without a threaded BLAS.
+
+SciPy's GMRES uses BLAS for inner products, whose second thread makes a product of two vectors of 10^4 numbers a hundred
+times slower on a busy machine.
+
+Lines of an array solved exactly, all in one call: each a ladder of wire whose rungs are its cells.
+
+A line is driven at one end; node k sits `gaps[k]` wire lengths behind node k - 1 and its cell draws current
+to the other side. With everything scaled by the wire's resistance R, the drops p from the driven end obey
+
+    (L + gamma) p = gamma v,        gamma = R G,
+
+L being the tridiagonal matrix of unit wires and v the voltage that would be across each cell if the wire
+were perfect. Drops instead of node voltages keep their relative accuracy when they are small, and are
+exactly zero when R is. All lines of one direction are one long tridiagonal system without coupling from
+line to line, which LAPACK factorises once (dpttrf) and solves in one call (dpttrs).
+
+Every node of a wired block for given voltages at its ends: conjugate gradients over whole lines.
+
+Let p be the drops along the bit lines and q those along the source lines, for cells that would see the
+voltage D (row end minus column end) through perfect wires. With gamma = R G:
+
+    (L_b + gamma) p = gamma (D - q),     (L_s + gamma) q = gamma (D - p).
+
+Source lines are eliminated exactly and bit lines precondition what is left: both are line solves. How many
+iterations that takes depends on the load N^2 G R alone, 6 for 256 x 256 cells at 1.73 ohm; a heavily loaded
+block, where both lines of a cell are at nearly the same voltage, gets a coarse grid besides.
+
+A coarse grid for heavily loaded blocks, where a cell's bit line and source line move together.
+
+Where N^2 G R is large, both nodes of a cell are at nearly the same voltage, and that common voltage
+spreads slowly: over it the cells do not matter, and what remains is the wires' own grid, L_b + L_s. On
+functions that are linear between a few lines its inverse is a product of two small eigenproblems (fast
+diagonalisation; Lynch, Rice & Thomas 1964), whatever the cells hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigh
+from scipy.linalg.lapack import dposv, dpttrf, dpttrs
+
+from mho.array_types import Floats, Integers
+from mho.errors import BenchError, ConvergenceError
+
+# Idle nodes behind each line. A row of 2^k numbers would put a whole column into one cache set: transposing
+# 1024 x 1024 then takes nine times as long.
+PADDING = 4
+
+
+class LineSolver:
+    """Parallel lines of one direction.
+
+    Parameters
+    ----------
+    loads : (lines, n) array
+        Cell conductance times wire resistance, dimensionless.
+    gaps : (n,) array
+        Wire lengths in front of each node, in cells.
+    """
+
+    def __init__(self, loads: Floats, gaps: Floats) -> None:
+        self.lines, self.n = loads.shape
+        self._wire = 1.0 / gaps
+        self.loads = self.zeros()
+        self.cells(self.loads)[...] = loads
+        diagonal = self.loads + 1.0  # 1 for the idle nodes
+        self.cells(diagonal)[...] += self._wire - 1.0
+        self.cells(diagonal)[:, :-1] += self._wire[1:]
+        coupling = self.zeros()
+        coupling[:, : self.n - 1] = -self._wire[1:]
+        self._diagonal, self._coupling, failed = dpttrf(
+            diagonal.reshape(-1), coupling.reshape(-1)[:-1], overwrite_d=1, overwrite_e=1
+        )
+        if failed:
+            raise np.linalg.LinAlgError(f"the lines' matrix is not positive definite at node {failed}")
+
+    def zeros(self, *batch: int) -> Floats:
+        """Return an array that `solve` takes: (*batch, lines, n + PADDING)."""
+        return np.zeros((*batch, self.lines, self.n + PADDING))
+
+    def cells(self, padded: Floats) -> Floats:
+        """Return the view of a padded array without its idle nodes, (..., lines, n)."""
+        return padded[..., : self.n]
+
+    def solve(self, padded: Floats) -> Floats:
+        """Replace right-hand sides by the solutions of (L + gamma) p = rhs, in place."""
+        flat = padded.reshape(-1, self._diagonal.size)
+        dpttrs(self._diagonal, self._coupling, flat.T, overwrite_b=1)
+        return padded
+
+    def drops(self, volts: Floats, out: Floats) -> Floats:
+        """Return the drops (lines, n) that `volts` (lines, n) across the cells cause; `out` is padded."""
+        np.multiply(self.cells(self.loads), volts, out=self.cells(out))
+        return self.cells(self.solve(out))
+
+    def add_wire_currents(self, drops: Floats, out: Floats, scratch: Floats) -> None:
+        """Add L `drops`, the currents that `drops` drive through the wires; all (lines, n + PADDING)."""
+        p, sums, flow = self.cells(drops), self.cells(out), self.cells(scratch)
+        flow[:, 0] = p[:, 0]
+        np.subtract(p[:, 1:], p[:, :-1], out=flow[:, 1:])
+        flow *= self._wire
+        sums += flow
+        sums[:, :-1] -= flow[:, 1:]
+
+
+def dot(a: Floats, b: Floats) -> float:
+    """Return the inner product of two arrays of the same shape, on this thread."""
+    return float(np.einsum("i,i->", a.reshape(-1), b.reshape(-1)))
+
+
+def gmres(
+    apply: Callable[[Floats], Floats], right: Floats, tolerance: float, max_iterations: int
+) -> Floats | None:
+    """Solve apply(x) = right.
+
+    Parameters
+    ----------
+    apply : callable
+        The operator on vectors (n,); what it returns is overwritten.
+    right : (n,) array
+    tolerance : float
+        Of the residual, relative to `right`.
+    max_iterations : int
+
+    Returns
+    -------
+    (n,) array or None
+        None when `max_iterations` did not suffice.
+    """
+    size = np.sqrt(dot(right, right))
+    if size == 0.0:
+        return np.zeros_like(right)
+    basis = [right / size]
+    projected = np.zeros((max_iterations + 1, max_iterations))
+    target = np.zeros(max_iterations + 1)
+    target[0] = size
+    for k in range(max_iterations):
+        vector = apply(basis[k])
+        for j, member in enumerate(basis):
+            projected[j, k] = dot(member, vector)
+            vector -= projected[j, k] * member
+        projected[k + 1, k] = np.sqrt(dot(vector, vector))
+        small = projected[: k + 2, : k + 1]
+        weights = np.linalg.lstsq(small, target[: k + 2], rcond=None)[0]
+        if np.linalg.norm(small @ weights - target[: k + 2]) <= tolerance * size:
+            return np.asarray(sum(weight * member for weight, member in zip(weights, basis, strict=True)))
+        vector /= projected[k + 1, k]
+        basis.append(vector)
+    return None
+
+
+STEP = 30_000  # operations that eliminating a column costs beside its arithmetic
+CHUNK = 1 << 21  # numbers held at once while columns are eliminated, 16 MiB
+
+
+@dataclass(frozen=True)
+class PortAdmittance:
+    """A block as a network between its row ends and its column ends, S.
+
+    Attributes
+    ----------
+    row_row : (R, R) array
+        Current into row ends per volt at row ends, all column ends at 0 V.
+    transfer : (R, C) array
+        Current out of column ends per volt at row ends; by reciprocity also the other way round.
+    """
+
+    row_row: Floats
+    transfer: Floats
+
+
+@dataclass(frozen=True)
+class WiredBlock:
+    """Cells of a block in their order along the wires.
+
+    Attributes
+    ----------
+    conductance : (R, C) array
+        S, rows and columns sorted by physical line.
+    row_order, column_order : (R,), (C,) arrays
+        Position of each sorted line in the caller's order.
+    bit_gaps, source_gaps : (C,), (R,) arrays
+        Cells of wire in front of each column on a bit line, of each row on a source line.
+    wire_resistance : float
+        Ohm between neighbouring cells.
+    """
+
+    conductance: Floats
+    row_order: Integers
+    column_order: Integers
+    bit_gaps: Floats
+    source_gaps: Floats
+    wire_resistance: float
+
+    @classmethod
+    def from_lines(
+        cls, conductance: ArrayLike, rows: ArrayLike, columns: ArrayLike, wire_resistance: float
+    ) -> WiredBlock:
+        """Create from cells (R, C), S, and the physical numbers of their lines, in any order.
+
+        Raises
+        ------
+        BenchError
+            A conductance that is negative or not finite, a line number that is negative or used twice,
+            shapes that do not match, or a wire resistance that is negative or not finite.
+        """
+        g = np.asarray(conductance, np.float64)
+        row_numbers, column_numbers = np.asarray(rows), np.asarray(columns)
+        if g.ndim != 2 or g.shape != (*row_numbers.shape, *column_numbers.shape) or g.size == 0:
+            raise BenchError(
+                f"conductance has shape {g.shape}, but there are {row_numbers.size} row and "
+                f"{column_numbers.size} column numbers; give one number a line and at least one cell"
+            )
+        if not (np.isfinite(wire_resistance) and wire_resistance >= 0.0):
+            raise BenchError(f"wire_resistance is {wire_resistance} ohm; give a finite value from 0 up")
+        check_values("conductance", g, "S", lowest=0.0)
+        row_order, source_gaps = _along("row", row_numbers)
+        column_order, bit_gaps = _along("column", column_numbers)
+        sorted_cells = np.ascontiguousarray(g[row_order[:, None], column_order])
+        return cls(sorted_cells, row_order, column_order, bit_gaps, source_gaps, float(wire_resistance))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.conductance.shape[0], self.conductance.shape[1]
+
+    def transposed(self) -> WiredBlock:
+        """Return the same network with rows and columns exchanged."""
+        return WiredBlock(
+            np.ascontiguousarray(self.conductance.T),
+            self.column_order,
+            self.row_order,
+            self.source_gaps,
+            self.bit_gaps,
+            self.wire_resistance,
+        )
+
+    def as_asked(self, cells: Floats) -> Floats:
+        """Reorder (R, C) values per cell from the order of the wires to the caller's order."""
+        result = np.empty_like(cells)
+        result[self.row_order[:, None], self.column_order] = cells
+        return result
+
+    @cached_property
+    def admittance(self) -> PortAdmittance:
+        """Row-row and transfer admittance in the order asked for; computed once."""
+        row_row, transfer = _eliminate(self)
+        result = np.empty_like(row_row)
+        result[self.row_order[:, None], self.row_order] = row_row
+        return PortAdmittance(result, self.as_asked(transfer))
+
+    @cached_property
+    def transfer(self) -> Floats:
+        """The transfer admittance alone, found the cheaper way round; computed once."""
+        n_rows, n_columns = self.shape
+        if n_columns * (n_rows**3 + STEP) <= n_rows * (n_columns**3 + STEP):
+            return self.admittance.transfer
+        return np.ascontiguousarray(self.transposed().admittance.transfer.T)
+
+    @cached_property
+    def column_admittance(self) -> Floats:
+        """Current into column ends per volt at column ends (C, C), S, all row ends at 0 V; computed once."""
+        return self.transposed().admittance.row_row
+
+
+def port_matrix(
+    conductance: ArrayLike, rows: ArrayLike, columns: ArrayLike, wire_resistance: float
+) -> Floats:
+    """Transfer conductances between row ends and column ends of a block, wires included.
+
+    Parameters
+    ----------
+    conductance : (R, C) array
+        Cells of the block, S.
+    rows, columns : (R,), (C,) arrays of int
+        Their physical line numbers; the distance along a line is counted in cells.
+    wire_resistance : float
+        Ohm between neighbouring cells.
+
+    Returns
+    -------
+    (R, C) array
+        Current into the end of column c, held at 0 V, per volt at the end of row r. By reciprocity the
+        same numbers are the currents into the row ends per volt at the column ends. S.
+    """
+    return WiredBlock.from_lines(conductance, rows, columns, wire_resistance).transfer
+
+
+def series_resistance(row: Any, column: Any, wire_resistance: float) -> Any:
+    """Wire in series with one cell addressed alone, or with each of many, ohm."""
+    return wire_resistance * (row + column + 2)
+
+
+def check_values(name: str, values: Floats, unit: str, lowest: float = -np.inf) -> None:
+    """Raise `BenchError` for the first of `values` that is not finite or below `lowest`."""
+    good = np.isfinite(values) & (values >= lowest)
+    if not good.all():
+        where = tuple(int(k) for k in np.argwhere(~good)[0])
+        need = "a finite value" if lowest == -np.inf else f"a finite value from {lowest:g} up"
+        at = f" at {where if len(where) > 1 else where[0]}" if where else ""
+        raise BenchError(f"{name}{at} is {f'{values[where]:g} {unit}'.rstrip()}; give {need}")
+
+
+def _along(kind: str, numbers: NDArray[np.generic]) -> tuple[Integers, Floats]:
+    """Return the order of lines along the wire that crosses them, and the wire in front of each."""
+    order = np.argsort(numbers, kind="stable")
+    gaps = np.diff(numbers[order], prepend=-1).astype(np.float64)
+    if gaps.min() <= 0.0:
+        wrong = int(numbers[order[int(np.argmin(gaps))]])
+        raise BenchError(
+            f"{kind} {wrong} is {'negative' if wrong < 0 else 'there twice'}; number lines from 0"
+        )
+    return order, gaps
+
+
+def _eliminate(block: WiredBlock) -> tuple[Floats, Floats]:
+    """Return row-row and transfer admittance of a sorted block, eliminating column after column.
+
+    From the far end of the bit lines inwards: F is the admittance (R, R) that the bit-line nodes of a column
+    see to their right, E (R, columns so far) the currents that the column ends there draw from them. A piece
+    of wire rho in each row turns both into (1 + rho F)^-1 [F, E]; the next column adds its own cells and
+    source line to F and a column to E.
+    """
+    n_rows, n_columns = block.shape
+    if block.wire_resistance == 0.0:
+        return np.diag(block.conductance.sum(axis=1)), block.conductance.copy()
+    ends = np.zeros((n_rows, n_rows + n_columns), order="F")
+    near = ends[:, :n_rows]
+    for done, (own, gap) in enumerate(zip(_columns(block), block.bit_gaps[::-1], strict=True), start=1):
+        near += own
+        ends[:, n_rows + done - 1] = own.sum(axis=1)
+        through = (block.wire_resistance * gap) * near
+        through.T.flat[:: n_rows + 1] += 1.0
+        _, _, failed = dposv(through, ends[:, : n_rows + done], overwrite_a=1, overwrite_b=1)
+        if failed:
+            raise np.linalg.LinAlgError(f"the block's admittance is not positive definite in row {failed}")
+    return np.ascontiguousarray(near), np.ascontiguousarray(ends[:, : n_rows - 1 : -1])
+
+
+def _columns(block: WiredBlock) -> Iterator[Floats]:
+    """Yield the admittance (R, R) between a column's bit-line nodes, its source line included; last first.
+
+    H = G - R G (L + R G)^-1 G for one source line, held at 0 V at its end.
+    """
+    n_rows, n_columns = block.shape
+    step = max(1, CHUNK // (n_rows * (n_rows + PADDING)))
+    each = np.arange(n_rows)
+    for stop in range(n_columns, 0, -step):
+        g = block.conductance[:, max(0, stop - step) : stop].T
+        lines = LineSolver(block.wire_resistance * g, block.source_gaps)
+        drops = lines.zeros(n_rows)
+        drops[each, :, each] = lines.cells(lines.loads).T
+        own = lines.cells(lines.solve(drops)).transpose(1, 0, 2) * -g[:, None, :]
+        own[:, each, each] += g
+        yield from own[::-1]
+
+
+MOST_KNOTS = 64  # a direction: finer costs more a step than it saves
+
+
+class CoarseGrid:
+    """Approximate inverse of the wires' grid on a few lines of each direction.
+
+    Parameters
+    ----------
+    source_gaps, bit_gaps : (R,), (C,) arrays
+        Cells of wire in front of each row and each column.
+    mean_load : float
+        Mean conductance times wire resistance; its inverse root is how far, in cells, a cell is felt.
+    """
+
+    def __init__(self, source_gaps: Floats, bit_gaps: Floats, mean_load: float) -> None:
+        row_stiffness, self._rows = _modes(source_gaps, mean_load)
+        column_stiffness, self._columns = _modes(bit_gaps, mean_load)
+        self._inverse = 1.0 / (row_stiffness[:, None] + column_stiffness)
+
+    def correct(self, residual: Floats) -> Floats:
+        """Return the coarse correction (R, C) to a residual (R, C)."""
+        modes = self._rows.T @ residual @ self._columns
+        return np.asarray(self._rows @ (modes * self._inverse) @ self._columns.T)
+
+
+def _modes(gaps: Floats, mean_load: float) -> tuple[Floats, Floats]:
+    """Return stiffnesses (m,) and shapes (n, m) of the modes along one direction."""
+    n = len(gaps)
+    position = np.cumsum(gaps)
+    count = int(np.clip(np.ceil(position[-1] * np.sqrt(mean_load)), 1, min(n, MOST_KNOTS)))
+    knots = np.unique(np.round(np.linspace(0, n, count + 1)[1:]).astype(np.int64)) - 1
+    shapes = np.empty((n, len(knots)))
+    at = np.concatenate([[0.0], position[knots]])  # the driven end is fixed
+    for k, unit in enumerate(np.eye(len(at))[1:]):
+        shapes[:, k] = np.interp(position, at, unit)
+    slopes = np.diff(shapes, axis=0, prepend=0.0)
+    stiffness, vectors = eigh(slopes.T @ (slopes / gaps[:, None]), shapes.T @ shapes)
+    return stiffness, shapes @ vectors
+
+
+TOLERANCE = 1e-12  # of the drops, in the energy norm: ends and nodes then agree to about 1e-12 as well
+MAX_ITERATIONS = 1000
+HEAVY = 50.0  # N^2 G R above which a coarse grid saves more iterations than it costs
+
+
+class BlockLines:
+    """The bit lines and the source lines of a block, factorised.
+
+    Attributes
+    ----------
+    bit, source : LineSolver
+        Bit lines hold the block's rows, source lines its columns.
+    """
+
+    def __init__(self, block: WiredBlock) -> None:
+        loads = block.wire_resistance * block.conductance
+        self.bit = LineSolver(loads, block.bit_gaps)
+        self.source = LineSolver(loads.T, block.source_gaps)
+        self._scratch = self.source.zeros()
+
+    def source_drops(self, volts: Floats) -> Floats:
+        """Return the source lines' drops (R, C) for `volts` across the cells; valid until the next call."""
+        return self.source.drops(volts.T, self._scratch).T
+
+
+@dataclass(frozen=True)
+class NodalSolution:
+    """Solution of a block for one vector, or for each of a batch (leading axes).
+
+    Attributes
+    ----------
+    row_currents, column_currents : (..., R), (..., C) arrays
+        Into the block at its ends, A.
+    bit_volts, source_volts : (..., R, C) arrays or None
+        Node voltages on the bit lines and on the source lines, V, when asked for.
+    iterations : int
+        Most that any vector took.
+    """
+
+    row_currents: Floats
+    column_currents: Floats
+    bit_volts: Floats | None
+    source_volts: Floats | None
+    iterations: int
+
+
+class NodalSolver:
+    """Nodal analysis of one block; its factorisations serve as long as its cells are unchanged.
+
+    For many vectors at the ends alone, `WiredBlock.admittance` is cheaper: one product a vector.
+    """
+
+    def __init__(self, block: WiredBlock) -> None:
+        self._block = block
+        self._lines = BlockLines(block)
+        mean_load = block.wire_resistance * float(block.conductance.mean())
+        spans = np.array([block.source_gaps.sum(), block.bit_gaps.sum()])
+        self._coarse = None
+        if mean_load * float((spans * block.shape).max()) > HEAVY:
+            self._coarse = CoarseGrid(block.source_gaps, block.bit_gaps, mean_load)
+
+    def solve(
+        self, row_volts: ArrayLike, column_volts: ArrayLike = 0.0, *, nodes: bool = False
+    ) -> NodalSolution:
+        """Solve for voltages at all ends; a grounded end is one at 0 V.
+
+        Parameters
+        ----------
+        row_volts, column_volts : (..., R), (..., C) arrays
+            V; they broadcast against each other, a number drives all ends of its side.
+        nodes : bool
+            Return the voltages of all nodes, too.
+
+        Raises
+        ------
+        BenchError
+            A voltage is not finite, or there is not one for each end.
+        ConvergenceError
+            The iteration did not reach 1e-12.
+        """
+        block = self._block
+        u, w = (
+            _at_ends(name, volts, count)
+            for name, volts, count in zip(
+                ("row_volts", "column_volts"), (row_volts, column_volts), block.shape, strict=True
+            )
+        )
+        batch = np.broadcast_shapes(u.shape[:-1], w.shape[:-1])
+        u = np.broadcast_to(u, (*batch, block.shape[0])).reshape(-1, block.shape[0])
+        w = np.broadcast_to(w, (*batch, block.shape[1])).reshape(-1, block.shape[1])
+        rows, columns = np.empty(u.shape), np.empty(w.shape)
+        bit, source = np.empty((2, len(u) if nodes else 0, *block.shape))
+        most = 0
+        for k, (u_k, w_k) in enumerate(zip(u, w, strict=True)):
+            across = u_k[block.row_order, None] - w_k[block.column_order]
+            p, iterations = self._bit_drops(across)
+            most = max(most, iterations)
+            across -= p
+            q = self._lines.source_drops(across)
+            current = block.conductance * (across - q)
+            rows[k, block.row_order] = current.sum(axis=1)
+            columns[k, block.column_order] = -current.sum(axis=0)
+            if nodes:
+                bit[k] = u_k[:, None] - block.as_asked(p)
+                source[k] = w_k + block.as_asked(q)
+        return NodalSolution(
+            rows.reshape(*batch, -1),
+            columns.reshape(*batch, -1),
+            bit.reshape(*batch, *block.shape) if nodes else None,
+            source.reshape(*batch, *block.shape) if nodes else None,
+            most,
+        )
+
+    def _bit_drops(self, across: Floats) -> tuple[Floats, int]:
+        """Return p (R, C) and the iterations it took: S p = gamma (D - (L_s + gamma)^-1 gamma D)."""
+        bit = self._lines.bit
+        p, step, applied, z, residual, scratch = (bit.zeros() for _ in range(6))
+        bit.cells(residual)[...] = across - self._lines.source_drops(across)
+        residual *= bit.loads
+        first = last = 0.0
+        for iteration in range(MAX_ITERATIONS):
+            np.copyto(z, residual)
+            bit.solve(z)
+            if self._coarse is not None:
+                bit.cells(z)[...] += self._coarse.correct(bit.cells(residual))
+            energy = dot(residual, z)
+            first = first or energy
+            if energy <= TOLERANCE**2 * first:
+                return bit.cells(p), iteration
+            if last:
+                step *= energy / last
+            step += z
+            last = energy
+            np.subtract(bit.cells(step), self._lines.source_drops(bit.cells(step)), out=bit.cells(applied))
+            applied *= bit.loads
+            bit.add_wire_currents(step, applied, scratch)
+            length = energy / dot(step, applied)
+            p += np.multiply(step, length, out=scratch)
+            residual -= np.multiply(applied, length, out=scratch)
+        raise ConvergenceError(
+            f"the node voltages of a block of {self._block.shape[0]} x {self._block.shape[1]} cells did not "
+            f"settle in {MAX_ITERATIONS} iterations at {self._block.wire_resistance:g} ohm a cell; "
+            "its conductances span too much: look for shorted cells"
+        )
+
+
+def _at_ends(name: str, volts: ArrayLike, count: int) -> Floats:
+    values = np.asarray(volts, np.float64)
+    check_values(name, values, "V")
+    if values.ndim == 0:
+        return np.broadcast_to(values, (count,))
+    if values.shape[-1] != count:
+        raise BenchError(
+            f"{name} has {values.shape[-1]} values a vector, but the block has {count} such ends"
+        )
+    return values

@@ -1,1 +1,0 @@
-"""The wires of an array, solved exactly."""

@@ -1,0 +1,268 @@
+"""HP-INV as it was published: one digit an entry in the inverting loop, plain steps, a residual from exact products alone.
+
+    x = 0, r = b;  repeat:  dx = INV(r);  x += dx;  r -= MVM(dx)
+
+Zuo et al., Nature Electronics 8, 1222 (2025), Methods. Nothing is chosen here, unlike in `Solve`: no other order of the
+rows, no other scale, no line search, no residual in float64. The loop holds the rounded leading digits, the products hold
+the matrix in slices of three bits.
+
+The inverse of a complex matrix in two stages of blocks, all analogue: refined by exact products on the chip alone.
+
+    x = 0, r = e;  ten times:  dx = INV(r);  x += dx;  r -= MVM(dx)
+
+INV is the recursion over four blocks of [[Re, -Im], [Im, Re]], whose leading block serves as the complement too, and over
+four of Re; MVM are the bit-sliced products of the matrix held in 24 bits. Nothing is recomputed digitally.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from mho.array_types import Floats
+from mho.chip_maps.chip import ChipMap, parse_chip_map
+from mho.chip_maps.fixed_point import columns_to_fixed_point
+from mho.chip_maps.inverse_encoding import InverseEncoding, choose_encoding
+from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
+from mho.errors import InputError
+from mho.instruments import Bench
+from mho.procedures.cells.programming.programmer import Programmer
+from mho.procedures.cells.programming.record import Block
+from mho.procedures.equations.algorithms.batch_refinement import BatchMethod, refine_columns
+from mho.procedures.equations.circuits.inversion import AnalogueInverse
+from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
+from mho.procedures.equations.circuits.products import SlicedProduct
+from mho.procedures.equations.multiply.multiply_plan import place_product
+from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve
+from mho.procedures.equations.planning.loop_places import fitting_kinds, place_loop
+from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
+from mho.procedures.equations.solve.programmed_matrix import INVERT_VOLTS, VECTOR_VOLTS
+from mho.procedures.stream import NullStream
+
+LEAF = 4
+
+
+@dataclass(frozen=True)
+class AllAnalogue:
+    """An inverse that was refined on the chip alone.
+
+    Attributes
+    ----------
+    inverses : (cycles, n, n) array
+        X after each cycle.
+    held : (n, n) array
+        The matrix as the digits of the products hold it.
+    plan : BlockSolvePlan
+    inversions, products : int
+        INV of leaves and MVM of blocks.
+    shots, outputs, wrong : int
+        Of the exact products: input patterns, integers, and those that were wrong.
+    """
+
+    inverses: Floats
+    held: Floats
+    plan: BlockSolvePlan
+    inversions: int
+    products: int
+    shots: int
+    outputs: int
+    wrong: int
+
+
+def refine_on_chip(bench: Bench, matrix: Floats, cycles: int, bits: int, seed: int) -> AllAnalogue:
+    """Invert [[Re, -Im], [Im, Re]], (n, n), a unit vector a column, in so many cycles on an open bench; then make it safe.
+
+    `bits` are those of the matrix in the products, `seed` is of the plan.
+    """
+    rng, chip = np.random.default_rng([seed, 1]), parse_chip_map(bench.chip_text, bench.file.chip)
+    plan = plan_block_solve(
+        chip,
+        matrix,
+        rng,
+        leaf=LEAF,
+        encoding="auto",
+        lines=bench.vector_size,
+        input_conductance=bench.input_conductance,
+        recursion="blockamc",
+        schur="complex",
+        effort="one-step",
+    )
+    encoding = encode_multiply(matrix, bits, plan.levels.bits)
+    tiles = place_beside(chip, encoding, plan.blocks(), bench.vector_size)
+    on_chip = ProgrammedBlockMatrix(bench, NullStream(), plan, chip.write_verify, rng)
+    try:
+        on_chip.program()
+        on_chip.programmer.program(tiles)
+        on_chip.settle(np.ones(len(matrix)))
+        on_chip.calibrate()
+        product = SlicedProduct(bench, encoding, tiles, plan.levels.step, VECTOR_VOLTS)
+        product.calibrate()
+
+        def invert(residuals: Floats) -> Floats:
+            return np.stack([on_chip.invert(one) for one in residuals.T], axis=1)
+
+        def multiply(corrections: Floats) -> tuple[Floats, Floats]:
+            fixed = columns_to_fixed_point(corrections, CORRECTION_BITS)
+            return fixed.values, product.columns(fixed.integers.T, fixed.bits, fixed.scales).T
+
+        steps = list(islice(refine_columns(np.eye(len(matrix)), invert, multiply), cycles))
+    finally:
+        bench.safe()
+    return AllAnalogue(
+        np.stack([one.solutions for one in steps]),
+        encoding.matrix,
+        plan,
+        **on_chip.operations,
+        shots=product.shots,
+        outputs=product.outputs,
+        wrong=product.wrong,
+    )
+
+
+def place_beside(
+    chip: ChipMap, encoding: MultiplyEncoding, blocks: Sequence[Block], lines: tuple[int, int]
+) -> tuple[Block, ...]:
+    """Place the tiles of exact products on cells of the multiplying array that no block takes."""
+    first = chip.arrays_for("multiply")[0]
+    places = [block.placement for block in blocks if block.placement.array == first.name]
+    taken = [(int(r), int(c)) for place in places for r in place.rows for c in place.columns]
+    free = first.model_copy(update={"bad_cells": (*first.bad_cells, *taken)})
+    arrays = tuple(free if array is first else array for array in chip.arrays)
+    return place_product(chip.model_copy(update={"arrays": arrays}), encoding, lines)
+
+
+CORRECTION_BITS = 12
+
+
+@dataclass(frozen=True)
+class Refined:
+    """Right-hand sides refined on one chip.
+
+    Attributes
+    ----------
+    solutions : (cycles, n, k) array
+        x after each cycle.
+    outputs, wrong, shots : int
+        Integers of the products, those that were wrong, and input patterns.
+    slices : int
+        Of the matrix in the products: each shot is so many one-step products.
+    cells, failed, pulses : int
+        Of programming: cells, those outside their windows, and pulses.
+    """
+
+    solutions: Floats
+    outputs: int
+    wrong: int
+    shots: int
+    slices: int
+    cells: int
+    failed: int
+    pulses: int
+
+
+def rounded_loop(matrix: Floats, bits: int = 3) -> InverseEncoding:
+    """Return the published encoding of a matrix (n, n) without negative entries: A0, rounded, in units of 2^-bits.
+
+    Raises
+    ------
+    InputError
+        For an entry below 0, or one that rounds to 1 or more.
+    """
+    digits = np.rint(np.asarray(matrix) * 2.0**bits).astype(np.int64)
+    if digits.min() < 0 or digits.max() >= 2**bits:
+        raise InputError(
+            f"an entry of the matrix rounds to {digits.min()} or {digits.max()} of 2^-{bits}; a loop of one array holds "
+            f"0 to {2**bits - 1}: scale the matrix to below 1"
+        )
+    return InverseEncoding("differential", len(digits), digits, None, 2.0**-bits, 0.0)
+
+
+def biased_loop(bench: Bench, matrix: Floats, rng: np.random.Generator) -> InverseEncoding:
+    """Return the encoding of a signed matrix (n, n) with a bias column and n I in resistors, A = Ap + n I - m j j^T.
+
+    The published m and n are those of a matrix that is not printed; here those with the smallest forecast rho are taken.
+
+    Raises
+    ------
+    ChipMapError
+        Where the chip has no room for it.
+    ConvergenceError
+        Where no such loop is stable.
+    """
+    chip = parse_chip_map(bench.chip_text, bench.file.chip)
+    loops = chip.arrays_for("invert")[:1]
+    kinds = fitting_kinds(chip, loops, matrix, "bias", bench.vector_size)
+    best, _ = choose_encoding(
+        matrix,
+        chip.level_scale(),
+        rng,
+        input_conductance=bench.input_conductance,
+        kinds=kinds,
+        arrays=len(loops),
+    )
+    return best.encoding
+
+
+def truncated(matrix: Floats, bits: int) -> Floats:
+    """Return a matrix with magnitudes below 1 cut off after so many bits: what its slices hold, its signs apart."""
+    return np.asarray(np.trunc(np.asarray(matrix) * 2.0**bits) * 2.0**-bits)
+
+
+def refine_as_published(
+    bench: Bench,
+    matrix: Floats,
+    rhs: Floats,
+    cycles: int,
+    bits: int,
+    *,
+    loop: InverseEncoding | None = None,
+    method: BatchMethod = "plain",
+    correction_bits: int = CORRECTION_BITS,
+    full_scale: float = INVERT_VOLTS,
+) -> Refined:
+    """Program loop and products of a matrix on an open bench, and refine right-hand sides together; then make it safe.
+
+    Parameters
+    ----------
+    matrix : (n, n) array
+        Entries below 1 in magnitude; those of `rounded_loop` not below 0.
+    rhs : (n, k) array
+    cycles, bits : int
+        `bits` are those of the matrix in the products.
+    loop, method, correction_bits, full_scale
+        What else may have been done: another encoding than `rounded_loop`, as signed matrices need, a line search,
+        corrections of other bits, and another largest input (V), from which inputs are halved until no output is near its
+        clamp.
+    """
+    chip = parse_chip_map(bench.chip_text, bench.file.chip)
+    levels, loop = chip.level_scale(), rounded_loop(matrix) if loop is None else loop
+    encoding = encode_multiply(truncated(matrix, bits), bits, levels.bits)
+    cells = LoopOnCells.on(chip, place_loop(chip.arrays_for("invert"), loop), loop, levels)
+    blocks = [*cells.blocks(), *(tiles := place_product(chip, encoding, bench.vector_size))]
+    programmer = Programmer(bench, NullStream(), levels, [one.name for one in chip.arrays], chip.write_verify)
+    try:
+        programmer.program(blocks)
+        invert = AnalogueInverse(bench, cells, min(full_scale, bench.file.limits["vector"].voltage))
+        product = SlicedProduct(bench, encoding, tiles, levels.step, VECTOR_VOLTS)
+        product.calibrate()
+
+        def multiply(corrections: Floats) -> tuple[Floats, Floats]:
+            fixed = columns_to_fixed_point(corrections, correction_bits)
+            return fixed.values, product.columns(fixed.integers.T, fixed.bits, fixed.scales).T
+
+        steps = list(islice(refine_columns(rhs, invert.columns, multiply, method), cycles))
+    finally:
+        bench.safe()
+    return Refined(
+        np.stack([one.solutions for one in steps]),
+        product.outputs,
+        product.wrong,
+        product.shots,
+        bits // levels.bits,
+        sum(block.digits.size for block in blocks),
+        programmer.failed(blocks),
+        programmer.pulses,
+    )

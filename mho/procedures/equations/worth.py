@@ -1,0 +1,534 @@
+"""What a chip was worth in a solve: its cycles and its digital work beside those of the same solve without it.
+
+The multiplications of a solve: those that its chip stands for, and those done digitally, by kind.
+
+A number of multiplications is what the operation takes in float64, to its leading order. An INV of n lines stands for
+n^2, a product with a stored inverse; an MVM of n x n, with all its slices and bits, for n^2, a product with the matrix.
+Integers that are shifted and added into a product are additions and not counted. What an application does "beside" its
+solves is the same with a chip and without it.
+
+The same solve without the chip: the cycles and the digital work of the same loop with no INV in it.
+
+Krylov methods need no preconditioner: around residuals in float64 GCR ends within about as many cycles as there are
+unknowns, whatever INV makes of a residual. What a chip is worth is told by the cycles that it saves of these, so every
+solve is done once more with the residual itself in INV's place: in the same form of the matrix (rows exchanged, rows and
+columns scaled), for the same right-hand side, until the same certificate.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from mho.array_types import Floats
+from mho.chip_maps.fixed_point import MAX_BITS, FixedPoint
+from mho.chip_maps.preconditioning import Preconditioning
+from mho.procedures.equations.algorithms.directions import ConjugateResiduals, Method, directions, unit_of
+from mho.procedures.equations.algorithms.refinement import Cycle, refine
+from mho.procedures.equations.certificates.certificate import norm
+from mho.procedures.equations.planning.linear_system import LinearSystem
+
+OnChip = Literal["inversions", "products"]
+Digital = Literal[
+    "products",
+    "residual",
+    "orthogonalisation",
+    "cell errors",
+    "Schur complements",
+    "certificate",
+    "preconditioning",
+    "beside",
+]
+
+EXACT = 6
+"""Multiplications a double takes in a product without rounding errors (Dekker): itself, two halves, four parts of these."""
+
+
+class Work:
+    """Counts multiplications.
+
+    Attributes
+    ----------
+    chip, digital : Counter
+        By kind, the names of `OnChip` and `Digital`.
+    """
+
+    def __init__(self) -> None:
+        self.chip: Counter[OnChip] = Counter()
+        self.digital: Counter[Digital] = Counter()
+
+    def __add__(self, other: Work) -> Work:
+        """Return the work of both."""
+        both = Work()
+        both.chip, both.digital = self.chip + other.chip, self.digital + other.digital
+        return both
+
+    @property
+    def share_on_chip(self) -> float | None:
+        """Share of all multiplications that the chip does; None of none at all."""
+        chip, digital = self.chip.total(), self.digital.total()
+        return chip / (chip + digital) if chip + digital else None
+
+    def plain(self) -> dict[str, Any]:
+        """Return the numbers by name, for a run's result."""
+        return {
+            "chip": {kind: int(count) for kind, count in sorted(self.chip.items())},
+            "digital": {kind: int(count) for kind, count in sorted(self.digital.items())},
+            "share_on_chip": self.share_on_chip,
+        }
+
+
+Verdict = Literal["saved", "saved nothing", "contributed nothing", "needed", "unknown"]
+
+INDEPENDENT = 0.003
+"""Singular value, relative to the largest, down to which normalised residuals count as independent of each other: what is
+below is the noise of INV."""
+
+
+def contraction_of(residuals: Sequence[Floats], remainders: Sequence[Floats]) -> float | None:
+    """Return the largest Ritz value's magnitude of M = I - A A0^-1 over the residuals that INV was asked for.
+
+    INV(r) of a known r, multiplied by A, leaves r - A INV(r) = M r. Over the span of several r the eigenvalues of M's
+    projection are near its outermost ones, as those of Arnoldi's method; unlike the factor by which a Krylov method reduces
+    the residual, they are the loop's own. Of one r it is |M r| / |r|.
+
+    Parameters
+    ----------
+    residuals, remainders : sequences of (n,) arrays
+        r and M r.
+
+    Returns
+    -------
+    float or None
+        None without any.
+    """
+    known = [
+        (one, other, size) for one, other in zip(residuals, remainders, strict=True) if (size := norm(one))
+    ]
+    if not known:
+        return None
+    basis = np.stack([one / size for one, _, size in known], axis=1)
+    images = np.stack([other / size for _, other, size in known], axis=1)
+    if len(known) == 1:
+        return norm(images[:, 0])
+    left, sizes, right = np.linalg.svd(basis, full_matrices=False)
+    kept = sizes > INDEPENDENT * sizes[0]
+    projected = left[:, kept].T @ images @ (right[kept].T / sizes[kept])
+    return float(np.abs(np.linalg.eigvals(projected)).max()) if np.isfinite(projected).all() else None
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a chip was worth.
+
+    Attributes
+    ----------
+    method : str
+        Of the solves without the chip.
+    most : int
+        Cycles that a right-hand side was allowed without the chip.
+    allowed : int
+        Cycles that it was allowed with the chip.
+    cycles, without : tuple of int or None
+        Of each sampled right-hand side with the chip and without it; None where the goal was not met.
+    same_method : tuple of int or None
+        Without it, by the method of the solve; of the first one alone where another method counts.
+    work : Work
+        Of the whole solve.
+    digital_without : int
+        Multiplications of the whole solve without the chip, its certificate included.
+    nothing : bool
+        Whether the loop by itself is worth nothing: it contracts no error, or most of its cells are outside their windows.
+    """
+
+    method: Method
+    most: int
+    allowed: int
+    cycles: tuple[int | None, ...]
+    without: tuple[int | None, ...]
+    same_method: tuple[int | None, ...]
+    work: Work
+    digital_without: int
+    nothing: bool
+
+    @classmethod
+    def of(
+        cls,
+        baseline: WithoutChip,
+        cycles: Sequence[int | None],
+        work: Work,
+        *,
+        most: int,
+        allowed: int,
+        digital_without: int,
+        nothing: bool,
+    ) -> Worth:
+        """Return what the solves of the same right-hand sides with the chip and without it come to.
+
+        Parameters
+        ----------
+        baseline : WithoutChip
+        cycles : sequence of int or None
+            Of its columns, with the chip.
+        work : Work
+            Of the whole solve with the chip.
+        most, allowed, digital_without, nothing
+            As the attributes.
+        """
+        return cls(
+            baseline.method,
+            most,
+            allowed,
+            tuple(cycles),
+            tuple(one.cycles for one in baseline.solves),
+            baseline.same_method,
+            work,
+            digital_without,
+            nothing,
+        )
+
+    @property
+    def saved(self) -> float | None:
+        """Cycles saved a right-hand side, in the mean; at least so many where it is not solved without the chip.
+
+        None where a right-hand side is not solved with the chip.
+        """
+        if None in self.cycles:
+            return None
+        count, without = len(self.cycles), [self.most if one is None else one for one in self.without]
+        return sum(without) / count - sum(one or 0 for one in self.cycles) / count
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the chip saved cycles; "needed" where nothing converges without it in as many as were allowed."""
+        if (
+            None in self.cycles
+        ):  # the chip was allowed fewer cycles, so that more of them without it say nothing
+            fewer = all(one is not None and one <= self.allowed for one in self.without)
+            return "saved nothing" if fewer else "unknown"
+        if None in self.without:
+            return "needed"
+        if (self.saved or 0.0) > 0.0:
+            return "saved"
+        return "contributed nothing" if self.nothing else "saved nothing"
+
+    def in_words(self) -> str:
+        """Return it as a part of a run's line."""
+        with_it, without = _mean(self.cycles), _mean(self.without)
+        return {
+            "saved": f"{with_it} cycles, {without} without the chip",
+            "needed": f"{with_it} cycles, more than {self.most} without the chip",
+            "saved nothing": (
+                f"without the chip {without} cycles do"
+                if None in self.cycles
+                else f"the chip saved no cycle ({with_it}, {without} without it)"
+            ),
+            "contributed nothing": f"the chip contributed nothing ({with_it} cycles, {without} without it)",
+            "unknown": f"without the chip {without} cycles do"
+            if None not in self.without
+            else f"nor does it without the chip in {self.most} cycles",
+        }[self.verdict]
+
+    def plain(self) -> dict[str, Any]:
+        """Return the numbers by name, for a run's result; cycles are means over right-hand sides, None of one not met."""
+        digital, unmet = self.work.digital.total(), None in self.cycles or None in self.without
+        return {
+            "verdict": self.verdict,
+            "method": self.method,
+            "right_hand_sides": len(self.cycles),
+            "cycles_with": _mean_or_none(self.cycles),
+            "cycles": _mean_or_none(self.without),
+            "cycles_same_method": _mean_or_none(self.same_method),
+            "most_cycles": self.most,
+            "saved": self.saved,
+            "cycles_ratio": _ratio(_mean_or_none(self.cycles), _mean_or_none(self.without)),
+            "digital_with": digital,
+            "digital": self.digital_without,
+            "digital_ratio": None if unmet else _ratio(digital, self.digital_without),
+        }
+
+
+@dataclass(frozen=True)
+class SampledWorth:
+    """Sampled right-hand sides of held matrices with the chip and without it, to be added up.
+
+    Attributes
+    ----------
+    solves : tuple of UnaidedSolve
+    cycles : tuple of int or None
+        Of the same right-hand sides with the chip.
+    work : Work
+        Of all right-hand sides with the chip.
+    digital_without : int
+        Multiplications of all right-hand sides without the chip, their certificates included.
+    most, allowed : int
+        Cycles allowed without the chip, and with it.
+    lost : bool
+        Whether most cells of every loop are outside their windows.
+    """
+
+    solves: tuple[UnaidedSolve, ...] = ()
+    cycles: tuple[int | None, ...] = ()
+    work: Work = field(default_factory=Work)
+    digital_without: int = 0
+    most: int = 0
+    allowed: int = 0
+    lost: bool = True
+
+    def __add__(self, other: SampledWorth) -> SampledWorth:
+        """Return both together."""
+        return SampledWorth(
+            self.solves + other.solves,
+            self.cycles + other.cycles,
+            self.work + other.work,
+            self.digital_without + other.digital_without,
+            max(self.most, other.most),
+            max(self.allowed, other.allowed),
+            self.lost and other.lost,
+        )
+
+    def worth(self, beside: int = 0) -> Worth | None:
+        """Return what the chip was worth, with `beside` digital multiplications that are the same without it.
+
+        None where nothing was refined on it.
+        """
+        if not self.solves:
+            return None
+        work = self.work + Work()
+        work.digital["beside"] = beside
+        return Worth.of(
+            WithoutChip("gcr", self.solves, tuple(one.cycles for one in self.solves)),
+            self.cycles,
+            work,
+            most=self.most,
+            allowed=self.allowed,
+            digital_without=self.digital_without + beside,
+            nothing=self.lost,
+        )
+
+
+def _mean(cycles: Sequence[int | None]) -> str:
+    found = _mean_or_none(cycles)
+    return "more" if found is None else _number(found)
+
+
+def _number(cycles: float) -> str:
+    return f"{cycles:.4g}"
+
+
+def _mean_or_none(cycles: Sequence[int | None]) -> float | int | None:
+    known = [one for one in cycles if one is not None]
+    if len(known) < len(cycles) or not known:
+        return None
+    return known[0] if len(known) == 1 else sum(known) / len(known)
+
+
+def _ratio(with_it: float | None, without: float | None) -> float | None:
+    return with_it / without if with_it is not None and without else None
+
+
+MOST_COLUMNS = 4
+"""Right-hand sides that are solved without the chip; of more, as many evenly spaced ones stand for all."""
+
+STOOD_STILL = 1e-6
+"""Share of the residual by which it must change, lest the next direction be the last one's product: of a skew matrix the
+residual is no direction in which it falls, and GCR would stop where GMRES goes on (as in Orthodir)."""
+
+
+CLEAR = 1e-12
+"""Residual, relative to the largest entry and the solution, above which float64 tells it as well as an exact sum."""
+
+
+@dataclass(frozen=True)
+class UnaidedSolve:
+    """One right-hand side solved without the chip.
+
+    Attributes
+    ----------
+    column : int
+    cycles : int or None
+        Until the goal was met; None where it was not met in as many as were allowed.
+    curve : list of dict
+        Of each cycle ``rhs``, ``cycle``, ``residual`` (relative) and ``relative_error`` to the reference.
+    work : Work
+    solution : (N,) array
+        Of the square system, as given.
+    recomputed : int
+        Residuals that were taken from the solution, not carried along.
+    """
+
+    column: int
+    cycles: int | None
+    curve: list[dict[str, float]] = field(repr=False)
+    work: Work
+    solution: Floats = field(default_factory=lambda: np.empty(0), repr=False)
+    recomputed: int = 0
+
+
+def sampled_columns(columns: Sequence[int]) -> list[int]:
+    """Return the right-hand sides that stand for all: evenly spaced, the first and the last among them."""
+    if len(columns) <= MOST_COLUMNS:
+        return list(columns)
+    return [columns[place] for place in np.linspace(0, len(columns) - 1, MOST_COLUMNS).round().astype(int)]
+
+
+def solve_unaided(
+    system: LinearSystem, form: Preconditioning, held: Floats, column: int, method: Method, most: int
+) -> UnaidedSolve:
+    """Refine one right-hand side with the residual itself as the correction.
+
+    Parameters
+    ----------
+    form : Preconditioning
+        The form in which the chip holds the matrix.
+    held : (N, N) array
+        The matrix in that form, in float64.
+    method : str
+        One of `directions.METHODS`.
+    most : int
+        Cycles allowed.
+    """
+    work, way = Work(), ConjugateResiduals(most) if method == "gcr" else directions(method)
+    size = held.size
+    largest = float(np.abs(held).max())
+    directed = _Directed(unit_of(largest))
+
+    def multiply(vector: FixedPoint) -> Floats:
+        work.digital["products"] += size
+        return directed.remember(np.asarray(held @ vector.values))
+
+    rhs = form.equations(system.rhs[:, column])
+
+    def measure(residual: Floats) -> float:
+        return system.measure(form.given_equations(residual))
+
+    def enough(unknowns: Floats, size: float) -> bool:
+        return system.good_enough(form.solution(unknowns), size, column)
+
+    recomputed = 0
+
+    def recompute(unknowns: Floats) -> Floats:
+        nonlocal recomputed
+        recomputed += 1
+        work.digital["residual"] += size
+        plain = np.asarray(rhs - held @ unknowns)
+        # Products here are right to float64, so that the exact residual is wanted where the goal or rounding is near.
+        if norm(plain) > CLEAR * largest * norm(unknowns) and not enough(unknowns, measure(plain)):
+            return plain
+        work.digital["residual"] += EXACT * system.certifier.residual_size
+        return form.equations(system.residual(form.solution(unknowns), column))
+
+    curve = []
+    end, solution = "", np.zeros(system.size)
+    reference = system.reference[:, column]
+    length = norm(reference) or 1.0
+    for cycle in refine(
+        rhs,
+        directed,
+        multiply,
+        recompute,
+        enough,
+        method=method,
+        correction_bits=MAX_BITS,
+        max_cycles=most,
+        measure=measure,
+        earlier=way,
+        patience=most if method == "gcr" else None,  # it may pause until its last cycle
+    ):
+        curve.append(
+            _point(cycle, norm(system.unknowns(form.solution(cycle.solution)) - reference) / length, column)
+        )
+        end, solution = cycle.end, form.solution(cycle.solution)
+    work.digital["orthogonalisation"] += way.multiplications
+    work.digital["preconditioning"] += 2 * len(held) * len(curve)
+    cycles = len(curve) if end == "converged" else None
+    return UnaidedSolve(column, cycles, curve, work, solution, recomputed)
+
+
+class _Directed:
+    """The correction without a chip: the residual, or the last product where the residual stood still.
+
+    Parameters
+    ----------
+    unit : float
+        Of the matrix: a power of two by which corrections are divided, lest their products leave the range of a double.
+    """
+
+    def __init__(self, unit: float) -> None:
+        self._unit = unit
+        self._before: Floats | None = None
+        self._product: Floats | None = None
+
+    def __call__(self, residual: Floats) -> Floats:
+        before, self._before = self._before, residual
+        stood = before is not None and norm(residual - before) <= STOOD_STILL * norm(residual)
+        direction = self._product if stood and self._product is not None else residual
+        return direction / self._unit
+
+    def remember(self, product: Floats) -> Floats:
+        """Keep a product, and return it."""
+        self._product = product
+        return product
+
+
+def _point(cycle: Cycle, error: float, column: int) -> dict[str, float]:
+    known = cycle.carried if np.isnan(cycle.recomputed) else cycle.recomputed
+    return {"rhs": column, "cycle": cycle.number, "residual": known, "relative_error": error}
+
+
+@dataclass(frozen=True)
+class WithoutChip:
+    """Sampled right-hand sides with the chip and without it.
+
+    Attributes
+    ----------
+    method : str
+        The one that needs fewest cycles without the chip: that of the solve, or GCR.
+    solves : tuple of UnaidedSolve
+        By that method.
+    same_method : tuple of int or None
+        Cycles of the solve's own method without INV, of the first of them alone where GCR took fewer for that.
+    """
+
+    method: Method
+    solves: tuple[UnaidedSolve, ...]
+    same_method: tuple[int | None, ...]
+
+    @classmethod
+    def of(
+        cls, method: Method, unaided: Callable[[int, Method], UnaidedSolve], columns: Sequence[int]
+    ) -> WithoutChip:
+        """Solve sampled columns by the solve's method or by GCR, whichever takes fewer cycles for the first of them.
+
+        Parameters
+        ----------
+        unaided : callable
+            Column and method -> the solve without the chip.
+        """
+        first, *others = columns
+        best, solve = method, unaided(first, method)
+        same = solve.cycles
+        if method != "gcr":
+            krylov = unaided(first, "gcr")
+            if _cycles(krylov) < _cycles(solve):
+                best, solve = "gcr", krylov
+        solves = (solve, *(unaided(column, best) for column in others))
+        return cls(best, solves, tuple(one.cycles for one in solves) if best == method else (same,))
+
+    @property
+    def digital_each(self) -> float:
+        """Digital multiplications of a right-hand side, in the mean."""
+        return mean_digital(self.solves)
+
+
+def mean_digital(solves: Sequence[UnaidedSolve]) -> float:
+    """Return the digital multiplications of a right-hand side, in the mean; 0 of none."""
+    return sum(one.work.digital.total() for one in solves) / len(solves) if solves else 0.0
+
+
+def _cycles(solve: UnaidedSolve) -> float:
+    return np.inf if solve.cycles is None else solve.cycles

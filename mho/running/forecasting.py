@@ -1,0 +1,368 @@
+"""Forecasts a solve: what it will come to on a bench, with an interval each, before anything is programmed.
+
+The matrix is planned as `Solve` plans it, and solved on drawn chips (`mho.procedures.equations.forecast`). No instrument
+is connected: of a bench of real ones the file is read, and twins with simulated cells stand in.
+
+What would help a solve that may not converge, or takes many cycles: the same one otherwise, on drawn chips.
+
+Under which conditions chips are drawn for a forecast: bench, seed, and whether each draw plans anew.
+"""
+
+from __future__ import annotations
+
+import copy
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mho.chip_maps.chip import parse_chip_map
+from mho.errors import ConvergenceError, InputError, MhoError
+from mho.instruments import ArrayBench, Bench
+from mho.instruments.arrays import as_arrays
+from mho.instruments.bench_file import BenchSource, load_bench_file
+from mho.instruments.simulated import cell_preset
+from mho.procedures import (
+    DrawnSolve,
+    EnergyModel,
+    MethodChoice,
+    PreparedSolve,
+    Solve,
+    SolveForecast,
+    Tried,
+    draw_solves,
+    unfit_cells,
+    wall_time,
+)
+from mho.procedures.conditions import check_seed
+from mho.runs.intervals import LEAST_DRAWS, Interval
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What the draws of one forecast share.
+
+    Attributes
+    ----------
+    source : BenchSource
+        Without instruments.
+    seed : int
+    replan : bool
+        Whether each draw plans anew.
+    """
+
+    source: BenchSource
+    seed: int
+    replan: bool
+
+    def rng(self) -> np.random.Generator:
+        """Return the generator of a plan, as a run with this seed has it."""
+        return np.random.default_rng([self.seed, 1])
+
+    def planned(self, solve: Solve, given: Any) -> PreparedSolve:
+        """Plan the solve; errors as `Solve.prepare`."""
+        with ArrayBench(self.source, seed=self.seed) as bench:
+            prepared: PreparedSolve = solve.prepare(given, bench, self.rng())
+        return prepared
+
+    def unfit(self) -> str:
+        """Return which levels of the chip map the cells do not hold; "" where they hold all."""
+        simulation = self.source.bench.simulation
+        assert simulation is not None  # it is without instruments
+        return unfit_cells(
+            cell_preset(simulation.preset), parse_chip_map(self.source.chip_text).level_scale()
+        )
+
+    def drawn(self, solve: Solve, given: Any, first: PreparedSolve, draws: int) -> Iterator[DrawnSolve]:
+        """Yield solves on drawn chips: by the plan itself, or each by one of its own where the run's seed is not known."""
+
+        def plan(bench: Bench, rng: np.random.Generator) -> PreparedSolve:
+            if self.replan:
+                again: PreparedSolve = solve.prepare(given, bench, rng)
+                return again
+            return replace(copy.deepcopy(first), rng=rng)
+
+        return draw_solves(plan, solve.execute, self.source, draws, np.random.default_rng([self.seed, 2]))
+
+
+SURE = 0.95  # share of drawn chips from which on no alternative is tried
+FEWER_CYCLES = (
+    0.8  # times the median cycles, from which an alternative is worth a sentence where all converge
+)
+SLOW = 12  # median cycles from which alternatives are tried though all converge
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """The same solve, otherwise: what was changed, and what drawn chips made of it.
+
+    Attributes
+    ----------
+    change : str
+        In words.
+    converging, draws : int
+    cycles : float
+        Median; infinite where most do not converge.
+    """
+
+    change: str
+    converging: int
+    draws: int
+    cycles: float
+
+
+def helping(
+    at: Conditions, values: dict[str, Any], now: SolveForecast, progress: Progress
+) -> Iterator[Alternative]:
+    """Yield what makes more chips converge, or all in clearly fewer cycles; nothing where none is needed."""
+    cycles = _median_cycles(now)
+    sure = now.draws > 0 and now.converging >= SURE * now.draws
+    if sure and cycles < SLOW:
+        return
+    share = now.converging / max(now.draws, 1)
+    found = []
+    others = list(_changes(at, values))
+    for number, (change, changed, conditions) in enumerate(others):
+        one = _tried_out(conditions, change, changed)
+        progress("trying what would help", number + 1, len(others))
+        if one is None:
+            continue
+        better = one.converging / one.draws
+        faster = np.isfinite(one.cycles) and one.cycles <= FEWER_CYCLES * cycles
+        if better > share + 1.0 / one.draws or (better >= share and faster):
+            found.append(one)
+    yield from sorted(found, key=lambda one: (-one.converging, one.cycles))
+
+
+def _changes(at: Conditions, values: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Conditions]]:
+    """Yield what could be changed, in words, the parameters, and the conditions."""
+    if values.get("residual") != "float64":
+        yield "products in float64 (--residual float64)", values | {"residual": "float64"}, at
+    most = int(values.get("max_cycles") or 50)
+    yield f"{4 * most} cycles allowed (--max-cycles {4 * most})", values | {"max_cycles": 4 * most}, at
+    for kind in ("bias", "differential"):
+        if values.get("encoding") != kind:
+            yield f"the {kind} encoding alone (--encoding {kind})", values | {"encoding": kind}, at
+    if values.get("loop_slices") != 2:
+        yield "a second slice of the loop (--loop-slices 2)", values | {"loop_slices": 2}, at
+    simulation = at.source.bench.simulation
+    if simulation is not None and simulation.preset != "ideal":
+        yield "cells without errors (preset ideal)", values, replace(at, source=as_arrays(at.source, "ideal"))
+
+
+def _tried_out(at: Conditions, change: str, values: dict[str, Any]) -> Alternative | None:
+    """Return what few drawn chips make of a change; None where it cannot be."""
+    try:
+        solve = Solve(**values)
+        given = solve.check()
+        drawn = list(at.drawn(solve, given, at.planned(solve, given), LEAST_DRAWS))
+    except MhoError:
+        return None
+    solves = SolveForecast.of(drawn)
+    return Alternative(change, solves.converging, solves.draws, _median_cycles(solves))
+
+
+def _median_cycles(solves: SolveForecast) -> float:
+    interval = solves.intervals.get("cycles_to_goal")
+    return np.inf if interval is None else interval.median
+
+
+DRAWS = 39  # chips: the second smallest and largest of so many values bound 90 % of further ones
+MOST_DRAWS = 10_000
+
+
+def _quietly(stage: str, done: int, total: int) -> None:
+    """Report no progress."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a solve is going to come to.
+
+    Attributes
+    ----------
+    bench, preset : str
+        Name of the bench, and the cells that are drawn.
+    real : bool
+        Whether the bench has real instruments: the drawn cells are then an assumption.
+    seed : int
+    size, condition, provable_bits : int, float, float
+        Of the matrix as a real one; the last is what a solution in float64 can be proved to.
+    bits : int or None
+        Asked for; None where a tolerance was.
+    held_bits : int or None
+        Of the matrix in the products; None for products in float64.
+    plan : Tried or None
+        The loop that is taken; None where none settles.
+    tried : tuple of Tried
+        All others, best first.
+    choice : MethodChoice or None
+        The method, and what each was expected to take; None where no loop settles.
+    without_chip : dict
+        Cycles of the first right-hand side without the chip, by each method that was judged; None of one that does not get
+        there.
+    cells : int
+        To program.
+    solves : SolveForecast
+        The intervals.
+    wall : Interval or None
+        Seconds on this machine, as `mho.procedures.wall_time` defines them; None for real instruments.
+    energy : str
+        Assumptions of the energy, in words.
+    refused : str
+        Why nothing would be programmed; empty where something would.
+    alternatives : tuple of Alternative
+        What would help, best first.
+    unfit : str
+        Which levels of the chip map the cells do not hold; empty where they hold all.
+    """
+
+    bench: str
+    preset: str
+    real: bool
+    seed: int
+    size: int
+    condition: float
+    provable_bits: float
+    bits: int | None
+    held_bits: int | None
+    plan: Tried | None
+    tried: tuple[Tried, ...]
+    choice: MethodChoice | None
+    without_chip: dict[str, int | None]
+    cells: int
+    solves: SolveForecast
+    wall: Interval | None
+    energy: str
+    refused: str
+    alternatives: tuple[Alternative, ...]
+    unfit: str
+
+
+def forecast(
+    matrix: ArrayLike,
+    rhs: ArrayLike | str | None = None,
+    bits: int = 24,
+    *,
+    bench: str = "simulated",
+    preset: str | None = None,
+    seed: int | None = None,
+    draws: int = DRAWS,
+    alternatives: bool = True,
+    seed_of_rhs: int | None = None,
+    progress: Progress = _quietly,
+    **how: Any,
+) -> Forecast:
+    """Forecast ``mho.solve(matrix, rhs, bits, bench=bench, ...)``; nothing is connected or written.
+
+    Parameters
+    ----------
+    matrix, rhs, bits
+        As for `mho.solve`.
+    bench : str
+        A packaged bench or a bench file, also of real instruments.
+    preset : str, optional
+        Cells to draw instead of the bench's.
+    seed : int, optional
+        With that of the run to come, its plan is the one that is drawn; without one each draw plans anew.
+    draws : int
+        Number of chips, at least 19.
+    alternatives : bool
+        Whether to try what would help where it may not converge.
+    seed_of_rhs : int, optional
+        The parameter `seed` of `Solve`, which draws a right-hand side that is not given.
+    progress : callable
+        Called with a stage, what is done of it, and of how many.
+    **how
+        Further parameters of `Solve`.
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    MhoError
+        As `mho.solve` before anything is programmed, but for a loop that does not settle: that is a forecast, too.
+    """
+    check_seed(seed)
+    if isinstance(draws, bool) or not isinstance(draws, int) or not LEAST_DRAWS <= draws <= MOST_DRAWS:
+        raise InputError(
+            f"draws is {draws!r}; give a whole number from {LEAST_DRAWS}, fewer hold no interval of 90 %, to {MOST_DRAWS}"
+        )
+    values = {"matrix": matrix, "bits": bits, **how} | ({} if rhs is None else {"rhs": rhs})
+    if seed_of_rhs is not None:
+        values["seed"] = seed_of_rhs
+    source = load_bench_file(bench)
+    at = Conditions(as_arrays(source, preset), secrets.randbits(32) if seed is None else seed, seed is None)
+    solve = Solve(**values)
+    given = solve.check()
+    refused, prepared, drawn = "", None, []
+    try:
+        prepared = at.planned(solve, given)
+    except ConvergenceError as error:
+        refused = str(error)
+    if prepared is not None:
+        for one in at.drawn(solve, given, prepared, draws):
+            drawn.append(one)
+            progress("drawing chips", len(drawn), draws)
+    solves = SolveForecast.of(drawn)
+    simulation = at.source.bench.simulation
+    assert simulation is not None  # `as_arrays` gives one
+    tried, on_chip = _ranked(prepared), None if prepared is None else prepared.on_chip
+    return Forecast(
+        bench=source.bench.name,
+        preset=simulation.preset,
+        real=source.bench.simulation is None,
+        seed=at.seed,
+        size=given.size,
+        condition=given.certifier.condition,
+        provable_bits=given.provable_bits,
+        bits=int(solve.bits) if given.goal.tolerance is None else None,
+        held_bits=None if on_chip is None else on_chip.held_bits,
+        plan=tried[0] if tried else None,
+        tried=tuple(tried[1:]),
+        choice=None if on_chip is None else on_chip.choice,
+        without_chip={} if prepared is None else _unaided(prepared),
+        # Where each solution is zero nothing is programmed.
+        cells=0
+        if on_chip is None or given.zeros.all()
+        else sum(block.digits.size for block in on_chip.blocks()),
+        solves=solves,
+        wall=wall_time(source, simulation.preset, drawn, Solve, partial(progress, "timing solves")),
+        energy=EnergyModel().in_words(),
+        refused=refused,
+        alternatives=tuple(helping(at, values, solves, progress)) if alternatives else (),
+        unfit=at.unfit(),
+    )
+
+
+def _unaided(prepared: PreparedSolve) -> dict[str, int | None]:
+    """Return the cycles without the chip, by method: of each that was judged, and of GCR."""
+    methods = [one.method for one in prepared.on_chip.choice.judged] or [prepared.on_chip.choice.method]
+    found: dict[str, int | None] = {}
+    for method in dict.fromkeys([*methods, "gcr"]):
+        if (baseline := prepared.without_chip(method)) is not None:
+            found[method] = baseline.same_method[0]
+    return found
+
+
+def _ranked(prepared: PreparedSolve | None) -> list[Tried]:
+    """Return what was tried for the loop, the one that is taken first, then by cycles and contraction.
+
+    A matrix by blocks has no one loop.
+    """
+    if prepared is None:
+        return []
+    chosen = prepared.on_chip.candidate
+
+    def rank(one: Tried) -> tuple[bool, float, float]:
+        return one.candidate is not chosen, one.cycles, np.inf if one.candidate is None else one.candidate.rho
+
+    return sorted(prepared.on_chip.tried, key=rank)
