@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.core import TyperGroup
 
 from mho.cli.verbs import VERBS, LazyVerb
+from mho.running.queue import Order, Queue
 
 HEAVY = {
     "numpy", "scipy", "h5py", "pymeasure", "pint", "pyvisa", "nidaqmx", "matplotlib", "PySide6", "lupa", "pandas",
@@ -16,15 +19,18 @@ HEAVY = {
 }  # fmt: skip
 
 
-def loaded(*words: str) -> set[str]:
+def loaded(*words: str, runs: Path | None = None) -> set[str]:
     """Return the modules that are there when `mho` has answered."""
+    environ = os.environ if runs is None else os.environ | {"MHO_RUNS": str(runs)}
     code = (
         "import sys\n"
         "from mho.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "sys.stderr.write(' '.join(sys.modules))"
     )
-    told = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60)
+    told = subprocess.run(
+        [sys.executable, "-c", code, *words], env=environ, capture_output=True, text=True, timeout=60
+    )
     return set(told.stderr.split())
 
 
@@ -43,6 +49,14 @@ def loaded(*words: str) -> set[str]:
 def test_help_is_there_before_anything_large(words) -> None:
     there = loaded(*words)
     assert "mho.cli.main" in there
+    assert not there & HEAVY
+
+
+def test_the_queue_is_listed_before_anything_large(tmp_path: Path) -> None:
+    with Queue(tmp_path / "queue.sqlite") as queue:
+        queue.add_all([(Order("read", {}, "simulated", seed), None) for seed in range(3)])
+    there = loaded("queue", "list", runs=tmp_path)
+    assert "mho.running.queue.store" in there
     assert not there & HEAVY
 
 

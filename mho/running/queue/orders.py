@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mho.errors import InputError, MhoError, QueueError
+from mho.input_files import bench_key
 from mho.instruments.bench_file import is_real, read_bench_texts
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.conditions import check_seed, load_conditions
 from mho.procedures.manifest import known_entries
-from mho.procedures.origin import bench_key
 from mho.procedures.own_code import name_of
 from mho.running.plan import load_plan
 from mho.running.queue.durations import expected_seconds

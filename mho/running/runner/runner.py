@@ -22,10 +22,10 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from mho.errors import BenchError, MhoError, QueueError, recorded_name
+from mho.input_files import bench_key
 from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import is_real, read_bench_texts
 from mho.procedures import stream
-from mho.procedures.origin import bench_key
 from mho.processes import Safed, make_safe_apart
 from mho.running.queue.database import StorageError
 from mho.running.queue.deferred_writes import DeferredWrites
@@ -50,7 +50,7 @@ from mho.running.runner.orphans import wait_for_worker
 from mho.running.runner.outcome import JobOutcome, found, told
 from mho.running.runner.rendezvous import Rendezvous, RunnerAddress
 from mho.running.runner.server import Asked, ControlServer
-from mho.running.runner.worker_process import Child, ChildEnded, ChildMessage, Grace
+from mho.running.runner.worker_process import GRACE, Child, ChildEnded, ChildMessage, Grace
 from mho.running.safety_statement import left_live
 from mho.running.trust import runs_foreign_code
 from mho.runs.liveness import birth_of
@@ -159,7 +159,6 @@ class RunnerService:
 
 
 LOOK = 0.2  # s between looks into the queue, which other processes change
-GRACE = Grace()
 
 log = logging.getLogger(__name__)
 

@@ -49,6 +49,9 @@ class Grace:
     orphan: float = 30.0
 
 
+GRACE = Grace()
+
+
 @dataclass(frozen=True)
 class ChildMessage:
     """An event of the run."""
