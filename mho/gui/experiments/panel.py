@@ -8,7 +8,7 @@ The form's conditions of a run: the seed, its chip, and the cells of a simulated
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,7 @@ from mho.gui.session.bench_safety import hold_topic
 from mho.gui.session.session import Session
 from mho.gui.widgets import OutputWindow
 from mho.instruments.simulated import CELL_PRESETS
-from mho.procedures.manifest import ProcedureEntry, entry_of, known_entries
+from mho.procedures.manifest import ProcedureEntry, entry_of, installed_names, known_entries, packaged_entries
 
 if TYPE_CHECKING:
     from mho.running.queue import Job, Order
@@ -328,8 +328,6 @@ class ExperimentsPanel(QWidget):
     """Choose a procedure, fill in its form, and queue it, run it now, or rehearse it."""
 
     title = "Experiments"
-    ready = Signal()
-    """The procedures are there; their modules take a moment to load."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -339,7 +337,6 @@ class ExperimentsPanel(QWidget):
         self._bad = False  # whether the line of the estimate shows an error
         self._offers: dict[str, ProcedureEntry] = {}
         self._asked = 0  # numbers the questions, for only the last one's answer counts
-        self._wanted: tuple[str, Mapping[str, Any], Callable[[], None] | None] | None = None
         self._build()
         self._pause = QTimer(self, singleShot=True, interval=THINKING)
         self._pause.timeout.connect(self._estimate)
@@ -348,7 +345,10 @@ class ExperimentsPanel(QWidget):
         session.cells_selected.connect(self._take_cells)
         session.bench_changed.connect(self._bench_changed)
         session.bench_changed.connect(lambda: self.conditions.choose_chip(None))  # else the other bench's
-        session.ask(lambda: list(known_entries().values()), self._offer)
+        self._offer(packaged_entries().values())
+        self._bench_changed(session.bench)
+        if installed_names().keys() - self._offers.keys():  # which are imported
+            session.ask(lambda: known_entries().values(), self._offer)
 
     def _build(self) -> None:
         self.list = ProceduresList()
@@ -399,20 +399,14 @@ class ExperimentsPanel(QWidget):
 
     # --- which procedure ---
 
-    def _offer(self, offers: list[ProcedureEntry]) -> None:
+    def _offer(self, offers: Collection[ProcedureEntry]) -> None:
         self._offers = {offer.name: offer for offer in offers}
         self.list.show_offers(offers)
-        self._bench_changed(self.session.bench)
-        self.ready.emit()
-        if self._wanted is not None:
-            wanted, self._wanted = self._wanted, None
-            self.show_form(*wanted)
+        if self.form is not None:
+            self.list.select(self.name)
 
     def show_form(self, name: str, values: Mapping[str, Any], then: Callable[[], None] | None = None) -> None:
         """Show the form of procedure `name` with `values`, the others at their defaults; `then`, once it is there."""
-        if not self._offers:
-            self._wanted = (name, values, then)  # as soon as they are loaded
-            return
         if name not in self._offers:
             self.session.ask(lambda: entry_of(name), lambda offer: self._show_foreign(offer, values, then))
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
@@ -23,7 +23,7 @@ class ProceduresList(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.search = QLineEdit()
-        self.search.setPlaceholderText("loading the procedures…")
+        self.search.setPlaceholderText("search the procedures, or type module:Class or path/file.py:Class")
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter)
         self.search.returnPressed.connect(self._take_first)
@@ -40,9 +40,8 @@ class ProceduresList(QWidget):
         layout.addWidget(self.search)
         layout.addWidget(self.tree)
 
-    def show_offers(self, offers: Sequence[ProcedureEntry]) -> None:
+    def show_offers(self, offers: Collection[ProcedureEntry]) -> None:
         """Show what can be chosen."""
-        self.search.setPlaceholderText("search the procedures, or type module:Class or path/file.py:Class")
         self.tree.clear()
         groups: dict[str, QTreeWidgetItem] = {}
         for offer in sorted(offers, key=lambda one: (one.group == "Other", one.group, one.title)):

@@ -19,7 +19,6 @@ from mho.running.plan import load_plan
 from mho.running.queue.durations import expected_seconds
 from mho.running.queue.job import WITHIN, Job, JobStatus, Order
 from mho.running.queue.store import Queue, job_number
-from mho.running.rehearsal import check_on_twins
 from mho.running.trust import (
     Code,
     CodeNames,
@@ -109,6 +108,10 @@ def expect(
     MhoError
         As `load_conditions` and the procedure's own check, and for a run or job that cannot be continued.
     """
+    from mho.running.rehearsal import (
+        check_on_twins,
+    )  # with the twins, which a queue that is only read needs not
+
     with contextlib.chdir(order.folder):
         bench = bench_key(order.bench)
         source = load_conditions(bench, order.preset, order.seed, order.force)
