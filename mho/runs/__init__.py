@@ -3,6 +3,7 @@
 - `schema`: what a run file holds, as plain data; `units`: conversion of units;
 - `conclusion`: what a run concludes, in one line, and its warnings;
 - `intervals`: prediction intervals as run files keep them;
+- `labels`: sample, operator and project of a run;
 - `paths`: where a new run file goes; `provenance`: program, machine and state of the code behind a run;
 - `liveness`: whether the process that writes a run file still lives;
 - `reading`: reads a run file, needing neither the procedure's code nor a driver;
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from mho.runs.figures import Band, Figure, ReferenceLine, ReferencePoints
     from mho.runs.index import IndexedRun, RunIndex
     from mho.runs.integrity import Verdict, Verification, verify
+    from mho.runs.labels import Labels
     from mho.runs.nexus import Conformance, check_conformance
     from mho.runs.paths import new_run_path, runs_folder
     from mho.runs.provenance import collect
-    from mho.runs.reading import LogEntry, RunFile, mend
+    from mho.runs.reading import LogEntry, RunFile, clear_writer_flag
     from mho.runs.schema import (
         SCHEMA_VERSION,
         Array,
@@ -71,7 +73,7 @@ else:
             ".reading": (
                 "LogEntry",
                 "RunFile",
-                "mend",
+                "clear_writer_flag",
             ),
             ".schema": (
                 "SCHEMA_VERSION",
@@ -91,6 +93,7 @@ else:
                 "IndexedRun",
                 "RunIndex",
             ),
+            ".labels": ("Labels",),
             ".nexus": (
                 "Conformance",
                 "check_conformance",
@@ -108,6 +111,7 @@ __all__ = [
     "Conformance",
     "Figure",
     "IndexedRun",
+    "Labels",
     "Layout",
     "LogEntry",
     "Map",
@@ -123,8 +127,8 @@ __all__ = [
     "Verdict",
     "Verification",
     "check_conformance",
+    "clear_writer_flag",
     "collect",
-    "mend",
     "new_run_path",
     "outcome_line",
     "recover",

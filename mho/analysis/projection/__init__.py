@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mho.analysis.projection.assumptions import Assumption, Assumptions, Parameters, parsed
-    from mho.analysis.projection.measured import MEASURED_SIZES, Measured, Told, measure_machine, read_runs
+    from mho.analysis.projection.measured import (
+        MEASURED_SIZES,
+        BenchMedians,
+        MachineMeasurements,
+        measure_machine,
+        read_runs,
+    )
     from mho.analysis.projection.presets import BENCH, PRESETS, PUBLISHED, preset
     from mho.analysis.projection.projecting import Projection, project
     from mho.analysis.projection.published_curve import (
@@ -40,8 +46,8 @@ else:
             ),
             ".measured": (
                 "MEASURED_SIZES",
-                "Measured",
-                "Told",
+                "BenchMedians",
+                "MachineMeasurements",
                 "measure_machine",
                 "read_runs",
             ),
@@ -79,11 +85,11 @@ __all__ = [
     "PUBLISHED_THROUGHPUT",
     "Assumption",
     "Assumptions",
-    "Measured",
+    "BenchMedians",
+    "MachineMeasurements",
     "NamedReading",
     "Parameters",
     "Projection",
-    "Told",
     "in_prefixes",
     "measure_machine",
     "parsed",

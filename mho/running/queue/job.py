@@ -11,6 +11,7 @@ from typing import Any
 
 from mho.running.queue.policy import Policy
 from mho.runs.conclusion import Conclusion, outcome_line
+from mho.runs.labels import Labels
 
 
 class JobStatus(StrEnum):
@@ -67,6 +68,8 @@ class Order:
         instruments the job that had the chip before, or None.
     force : bool
         Whether limits of the bench file that can hardly be meant are taken as they are.
+    labels : Labels
+        Sample, operator and project, as they are when the job is added: the runner may be somebody else's.
     """
 
     procedure: str
@@ -78,6 +81,7 @@ class Order:
     folder: Path = field(default_factory=Path.cwd)
     after: str | None = None
     force: bool = False
+    labels: Labels = field(default_factory=Labels)
 
     def in_words(self) -> str:
         """Return procedure and parameters in one line."""

@@ -75,9 +75,9 @@ def test_a_worker_that_cannot_be_used_is_replaced(desk: Desk, how: str, tmp_path
 def test_a_worker_whose_runner_is_gone_before_it_has_a_job_ends_by_itself() -> None:
     inbox: SimpleQueue[ChildEnded] = SimpleQueue()
     child = Child(inbox, modules=["mho.instruments.laboratory", "no.such.module"])
-    child.hang_up()
+    child.close_stdin()
     assert inbox.get(timeout=60).child is child
-    assert (child.done, child.how_it_ended()) == (None, "the worker ended with exit code 0")
+    assert (child.done, child.exit_description()) == (None, "the worker ended with exit code 0")
 
 
 def test_a_family_of_workers_is_ended_together_and_no_other() -> None:
