@@ -65,6 +65,7 @@ else:
                 "Verification",
                 "verify",
             ),
+            ".labels": ("Labels",),
             ".paths": (
                 "new_run_path",
                 "runs_folder",
@@ -93,7 +94,6 @@ else:
                 "IndexedRun",
                 "RunIndex",
             ),
-            ".labels": ("Labels",),
             ".nexus": (
                 "Conformance",
                 "check_conformance",

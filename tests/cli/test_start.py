@@ -69,6 +69,7 @@ def test_the_help_of_all_loads_no_verb() -> None:
     assert "typer.rich_utils" not in there
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "place", "text"), [row for rows in VERBS.values() for row in rows], ids=lambda one: one[:12]
 )
