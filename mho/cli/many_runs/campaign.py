@@ -22,7 +22,7 @@ from rich.progress import (
 from mho.analysis.reports import duration_text
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import Aborted
-from mho.running.campaign import WHOLE, Campaign, Share
+from mho.running.campaign import WHOLE, Campaign, CampaignShare
 from mho.running.plan import Plan
 from mho.runs import Labels
 from mho.runs.paths import runs_folder
@@ -116,7 +116,7 @@ def carry_out_campaign(
     output: Path | None,
     tries: int,
     *,
-    share: Share = WHOLE,
+    share: CampaignShare = WHOLE,
     certificates: Certificates = CONFIGURED,
     labels: Labels | None = None,
 ) -> bool:
@@ -126,7 +126,7 @@ def carry_out_campaign(
     ----------
     output : Path, optional
         The campaign's folder; ``campaigns/<plan>`` in the runs' folder if not given.
-    share : Share
+    share : CampaignShare
         Of the plan's runs, those that are carried out here.
     labels : Labels, optional
         As of `Campaign`.

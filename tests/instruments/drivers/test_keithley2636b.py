@@ -882,6 +882,7 @@ def test_a_sweep_may_hold_its_last_level(twin, port):
 # --- other people's programs ---
 
 
+@pytest.mark.thorough
 def test_a_hundred_thousand_points_come_as_binary(rack, twin):
     ask(
         twin,

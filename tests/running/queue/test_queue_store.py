@@ -343,6 +343,7 @@ def take_turns(path: str, count: int) -> None:
                     queue.end(job.id, JobStatus.FINISHED, "")
 
 
+@pytest.mark.thorough
 def test_processes_that_add_and_take_at_once_lose_and_double_nothing(path):
     Queue(path).close()
     context = multiprocessing.get_context("fork")
