@@ -56,25 +56,22 @@ from mho.procedures.equations.as_published import (
     refine_as_published,
     refine_on_chip,
 )
-from mho.procedures.equations.certificates.enclosure import Enclosure
-from mho.procedures.equations.certificates.enclosure_arb import best_enclosure
+from mho.procedures.equations.certificates.enclosure import Enclosure, best_enclosure
 from mho.procedures.equations.circuits.inversion import largest_linear
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.forecast import DrawnSolve, EnergyModel, SolveForecast, draw_solves, wall_time
-from mho.procedures.equations.held.held_answers import HeldAnswers
-from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.equations.held_matrix import HeldAnswers, HeldMatrix
 from mho.procedures.equations.invert.invert import Inversions, Invert
-from mho.procedures.equations.multiply.multiply import Multiply, Products
-from mho.procedures.equations.multiply.multiply_measurement import evenly, random_by_active
-from mho.procedures.equations.multiply.multiply_plan import MultiplyPlan
+from mho.procedures.equations.multiply import Multiply, MultiplyPlan, Products
+from mho.procedures.equations.multiply_measurement import evenly, random_by_active
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
 from mho.procedures.equations.planning.loop_choice import Tried
 from mho.procedures.equations.planning.method_choice import MethodChoice
+from mho.procedures.equations.solve.answers import Solution
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.equations.solve.solve import Solve
-from mho.procedures.equations.solve.solve_result import Solution
 from mho.procedures.equations.worth import solve_unaided
 from mho.procedures.parameters import (
     BooleanParameter,

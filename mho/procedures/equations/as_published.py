@@ -24,20 +24,19 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.chip_maps.chip import ChipMap, parse_chip_map
-from mho.chip_maps.fixed_point import columns_to_fixed_point
 from mho.chip_maps.inverse_encoding import InverseEncoding, choose_encoding
-from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
+from mho.chip_maps.multiply_encoding import MultiplyEncoding, columns_to_fixed_point, encode_multiply
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import Block
-from mho.procedures.equations.algorithms.batch_refinement import BatchMethod, refine_columns
+from mho.procedures.equations.algorithms.refinement import BatchMethod, refine_columns
 from mho.procedures.equations.circuits.inversion import AnalogueInverse
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.circuits.products import SlicedProduct
-from mho.procedures.equations.multiply.multiply_plan import place_product
+from mho.procedures.equations.multiply import place_product
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve
-from mho.procedures.equations.planning.loop_places import fitting_kinds, place_loop
+from mho.procedures.equations.planning.loop_choice import fitting_kinds, place_loop
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.equations.solve.programmed_matrix import INVERT_VOLTS, VECTOR_VOLTS
 from mho.procedures.stream import NullStream

@@ -25,7 +25,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps.fixed_point import MAX_BITS, FixedPoint
+from mho.chip_maps.multiply_encoding import MAX_BITS, FixedPoint
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.procedures.equations.algorithms.directions import ConjugateResiduals, Method, directions, unit_of
 from mho.procedures.equations.algorithms.refinement import Cycle, refine

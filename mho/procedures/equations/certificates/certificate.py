@@ -55,7 +55,6 @@ import numpy as np
 
 from mho.array_types import Floats, Integers
 from mho.errors import InputError
-from mho.procedures.equations.certificates.power_scaling import power_scaling, scaled
 from mho.procedures.equations.certificates.verified_inverse import (
     DEFECT_PRODUCTS,
     ROUGH_PRODUCTS,
@@ -66,7 +65,9 @@ from mho.procedures.equations.certificates.verified_inverse import (
     bounded_product,
     defect,
     gamma,
+    power_scaling,
     rough_defect,
+    scaled,
 )
 
 SHARP = 2.0**-10  # share of what is bounded that rounding may take where a better way is left

@@ -28,7 +28,7 @@ from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import PULSES_PER_CELL, Block
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
-from mho.procedures.equations.circuits.loop_table import loop_table, record_loop
+from mho.procedures.equations.circuits.loop_on_cells import loop_table, record_loop
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
     check_limits,
@@ -38,10 +38,14 @@ from mho.procedures.equations.circuits.programmed_blocks import (
     program,
     wait_at_rest,
 )
-from mho.procedures.equations.invert.inverse_loop import InverseLoop, ProgrammedLoop, plan_loop
-from mho.procedures.equations.invert.invert_measurement import LoopMeasurement, MatrixResult, bits_of
-from mho.procedures.equations.invert.settling import KEPT, SettlingMeasurement
-from mho.procedures.equations.invert.systems import Systems
+from mho.procedures.equations.invert.inverse_loop import InverseLoop, ProgrammedLoop, Systems, plan_loop
+from mho.procedures.equations.invert.invert_measurement import (
+    KEPT,
+    LoopMeasurement,
+    MatrixResult,
+    SettlingMeasurement,
+    bits_of,
+)
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined, lost_cells, percent, verified_cells

@@ -29,9 +29,17 @@ from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.blocks.block_inverse import BlockPlan
 from mho.procedures.equations.blocks.block_plan import Schur, plan_blocks
 from mho.procedures.equations.blocks.schwarz import SchwarzPlan, plan_schwarz
-from mho.procedures.equations.circuits.tiles_on_chip import ProductOnChip
-from mho.procedures.equations.planning.block_effort import EFFORTS, Effort, Judged, LeafLoop, choose_effort
-from mho.procedures.equations.planning.leaves_on_chip import LeafOnChip, LeavesOnChip, place_leaves
+from mho.procedures.equations.circuits.tiles import ProductOnChip
+from mho.procedures.equations.planning.block_leaves import (
+    EFFORTS,
+    Effort,
+    Judged,
+    LeafLoop,
+    LeafOnChip,
+    LeavesOnChip,
+    choose_effort,
+    place_leaves,
+)
 from mho.procedures.equations.planning.loop_choice import LoopChooser, Tried
 from mho.procedures.equations.planning.method_choice import MethodChoice
 

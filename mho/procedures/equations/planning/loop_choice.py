@@ -4,23 +4,204 @@ A loop whose eigenvalues do not all have positive real parts rails. Another orde
 most matrices a loop that settles (`Preconditioning`). Where none does, the loop holds A + s I with the smallest s that
 settles: its inverse is no longer near that of A, but serves a Krylov method as preconditioner. Each way is judged by the
 cycles that it is expected to take, from the same refinement as on the chip around inverses with drawn cell errors.
+
+Loops with drawn cell errors, and the cycles that a refinement takes around their inverses: what plans are judged by.
+
+Places of an inverting loop: which kinds of encoding have room on a chip, and on which lines one goes.
+
+A programmed loop that does not settle, shifted by its diagonal resistors around the cells as they came out.
+
+What the cells hold is known once they are programmed, and D^-1 (G + s I) tends to the identity as s grows. So some s
+settles whatever the cells hold, and no cell is programmed again for it. Of those that settle, the one is taken around
+whose inverse the refinement is expected to take the fewest cycles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps.inverse_encoding import Candidate, Kind, choose_encoding
+from mho.chip_maps.chip import ArrayMap, ChipMap
+from mho.chip_maps.inverse_encoding import KINDS, Candidate, InverseEncoding, Kind, choose_encoding
 from mho.chip_maps.levels import Levels
+from mho.chip_maps.placement import Placement, place, shared
 from mho.chip_maps.preconditioning import Preconditioning
-from mho.errors import ConvergenceError
+from mho.errors import ChipMapError, ConvergenceError
 from mho.procedures.equations.algorithms.directions import Method
-from mho.procedures.equations.certificates.certificate import WORTH
-from mho.procedures.equations.planning.drawn_loops import DrawnLoops
+from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS, refine
+from mho.procedures.equations.certificates.certificate import WORTH, norm
+from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop, LoopOnCells
+
+
+def fitting_kinds(
+    chip: ChipMap, loops: Sequence[ArrayMap], matrix: Floats, encoding: str, lines: tuple[int, int]
+) -> tuple[Kind, ...]:
+    """Return the kinds of encoding that fit: a bias column needs one more line, signs without it a second array."""
+    n = len(matrix)
+    room = min(*loops[0].stretch, *lines)
+    if n > room:
+        raise ChipMapError(
+            f"the matrix is {n} x {n} (as a real one); the inverting arrays of chip {chip.name!r} take up to "
+            f"{room} x {room} with the differential encoding and {room - (loops[0].bias == 'cells')} x "
+            f"{room - (loops[0].bias == 'cells')} with the bias column"
+        )
+    kinds: tuple[Kind, ...] = kinds_on(loops[0], encoding)
+    if n + 1 > room:
+        kinds = tuple(kind for kind in kinds if kind != "bias")
+    if len(loops) < 2 and bool((matrix < 0.0).any()):
+        kinds = tuple(kind for kind in kinds if kind != "differential")
+    if not kinds:
+        raise ChipMapError(
+            f"no room for a signed {n} x {n} matrix on chip {chip.name!r}: it takes a second inverting array "
+            f"(differential) or one row and column more than the {room} there are (bias column)"
+        )
+    return kinds
+
+
+def kinds_on(array: ArrayMap, encoding: str) -> tuple[Kind, ...]:
+    """Return the kinds of an encoding asked for on an inverting array, whose bias column may be of resistors."""
+    bias: Kind = "bias" if array.bias == "cells" else "bias resistors"
+    return tuple(bias if kind == "bias" else kind for kind in KINDS if encoding in ("auto", kind))
+
+
+def place_loop(
+    loops: Sequence[ArrayMap], encoding: InverseEncoding, second_slice: Sequence[ArrayMap] = ()
+) -> Placement:
+    """Return lines for a loop on the inverting arrays, whose crossings hold no known bad cell."""
+    # All arrays of a loop share rows and columns, so a bad cell of any one counts.
+    used = [*loops[: 2 if encoding.kind == "differential" else 1], *second_slice]
+    return place(shared(used), encoding.order, encoding.order)
+
+
+DRAWS = 6  # inverses with drawn cell errors that a loop is judged by
+JUDGED_BITS = 24  # to which the residual falls in the judged refinements by which loops are compared
+MOST_CYCLES = 60  # of a judged refinement; one that takes more counts as that many
+
+
+@dataclass(frozen=True)
+class DrawnLoops:
+    """What a loop may come out as, and a right-hand side to try it with.
+
+    Attributes
+    ----------
+    matrix : (n, n) array
+        S, the matrix in the form that the loop holds.
+    inverses : (draws, n, n) array
+        Of the loops; zero for singular ones.
+    rhs : (n,) array
+    """
+
+    matrix: Floats
+    inverses: Floats
+    rhs: Floats
+
+    @classmethod
+    def of(cls, matrix: Floats, candidate: Candidate, levels: Levels, rng: np.random.Generator) -> Self:
+        """Draw loops of an encoding, and a right-hand side."""
+        inverses = draw_inverses(candidate, levels, DRAWS, rng)
+        return cls(matrix, inverses, rng.standard_normal(len(matrix)))
+
+    @classmethod
+    def programmed(cls, matrix: Floats, achieved: Floats, rhs: Floats) -> Self:
+        """Return the one loop that inverts A0 (n, n), `achieved`, in the form of S."""
+        return cls(matrix, _inverse(achieved)[None], rhs)
+
+    def cycles(
+        self,
+        method: Method,
+        *,
+        held: Floats | None = None,
+        limit: float | None = None,
+        correction_bits: int = CORRECTION_BITS,
+    ) -> tuple[int, ...]:
+        """Return, of each loop, the cycles after which the residual's norm is at most a limit.
+
+        Parameters
+        ----------
+        held : (n, n) array, optional
+            S as the products hold it; S itself where left out.
+        limit : float, optional
+            2^-24 of the right-hand side's norm where left out.
+        correction_bits : int
+            Of the vectors that are multiplied.
+        """
+        matrix = self.matrix if held is None else held
+        enough = 2.0**-JUDGED_BITS * norm(self.rhs) if limit is None else limit
+        return tuple(self._cycles(one, method, matrix, enough, correction_bits) for one in self.inverses)
+
+    def _cycles(
+        self, inverse: Floats, method: Method, held: Floats, limit: float, correction_bits: int
+    ) -> int:
+        cycles = cycles_around(
+            inverse.__matmul__,
+            self.matrix,
+            self.rhs,
+            limit,
+            method,
+            MOST_CYCLES,
+            held=held,
+            correction_bits=correction_bits,
+        )
+        return min(cycles, MOST_CYCLES)
+
+
+def cycles_around(
+    inverse: Callable[[Floats], Floats],
+    matrix: Floats,
+    rhs: Floats,
+    limit: float,
+    method: Method,
+    most: int,
+    *,
+    held: Floats | None = None,
+    correction_bits: int = CORRECTION_BITS,
+) -> int:
+    """Return the cycles after which the residual's norm is at most `limit`, around r -> about A^-1 r.
+
+    Parameters
+    ----------
+    most : int
+        One more than that is returned where it takes more.
+    held : (n, n) array, optional
+        The matrix as the products hold it; the matrix itself where left out.
+    """
+    multiplied = matrix if held is None else held
+    for cycle in refine(
+        rhs,
+        inverse,
+        lambda vector: multiplied @ vector.values,
+        lambda solution: rhs - matrix @ solution,
+        lambda solution, size: size <= limit,
+        method=method,
+        correction_bits=correction_bits,
+        max_cycles=most,
+    ):
+        if cycle.end == "converged":
+            return cycle.number
+    return most + 1
+
+
+def draw_inverses(candidate: Candidate, levels: Levels, draws: int, rng: np.random.Generator) -> Floats:
+    """Return inverses of loops with drawn cell errors, (draws, n, n), in the matrix's units; zero for singular ones."""
+    encoding, step = candidate.encoding, levels.step
+    positive = levels.draw(encoding.positive, draws, rng)
+    negative = None if encoding.negative is None else levels.draw(encoding.negative, draws, rng)
+    networks = encoding.network(
+        positive, negative, encoding.diagonal_conductance(step), encoding.bias_conductance(step)
+    )
+    return np.stack([_inverse(one) for one in encoding.represented(networks, step)])
+
+
+def _inverse(matrix: Floats) -> Floats:
+    try:
+        return np.asarray(np.linalg.inv(matrix))
+    except np.linalg.LinAlgError:
+        return np.zeros_like(matrix)
+
 
 SHIFTS = (0.1, 0.3, 0.6, 1.0, 1.5)
 """Shifts that are tried in turn, in units of the largest eigenvalue's magnitude."""
@@ -213,3 +394,72 @@ def _forms(matrix: Floats) -> list[Form]:
             return [Form(equilibrating, scaled)]
         tried.append(equilibrating)
     return [Form(form, form.matrix(matrix)) for form in tried]
+
+
+FIRST, RATIO, STEPS = 0.1, 1.5, 36
+"""Smallest of the shifts that are tried, in units of the matrix's largest eigenvalue; from one to the next; how many."""
+
+COMPARED = 5
+"""Shifts that settle, of which the best is taken: those beyond only make the loop more like a unit matrix."""
+
+
+def shifted_in_resistors(
+    loop: Loop, cells: LoopOnCells, input_conductance: float, rng: np.random.Generator
+) -> tuple[Loop, LoopOnCells]:
+    """Return the loop on the same cells as achieved with larger diagonal resistors, with which it settles.
+
+    Parameters
+    ----------
+    loop : Loop
+        As planned, or as shifted before.
+    cells : LoopOnCells
+        That hold it.
+    input_conductance : float
+        g_in, S.
+    rng : numpy.random.Generator
+        Of the right-hand side by which shifts are compared.
+
+    Raises
+    ------
+    ConvergenceError
+        When none settles: a row of the loop has lost its cells.
+    """
+    rhs = rng.standard_normal(len(loop.matrix))
+    radius = float(np.abs(np.linalg.eigvals(loop.matrix)).max())
+    # A loop that rails although it should have settled is shifted by a multiple of its shift, lest there be no end.
+    first = max(FIRST * radius, (RATIO - 1.0) * loop.candidate.shift)
+    found: list[tuple[Loop, LoopOnCells]] = []
+    for step in range(STEPS):
+        shifted = _with(cells, first * RATIO**step)
+        achieved = shifted.achieved(input_conductance)
+        if not achieved.unstable and achieved.damping > 0.0:
+            found.append((_judged(loop, shifted, achieved, rhs), shifted))
+        if len(found) == COMPARED:
+            break
+    if not found:
+        raise ConvergenceError(
+            "no INV loop settles, however far its diagonal resistors shift it: a row has lost its cells; check the "
+            "programmed cells"
+        )
+    return min(found, key=lambda one: one[0].cycles)
+
+
+def _with(cells: LoopOnCells, further: float) -> LoopOnCells:
+    """Return the same cells beside diagonal resistors that are larger by `further`, in the matrix's units."""
+    encoding = cells.encoding
+    return replace(cells, encoding=replace(encoding, diagonal=encoding.diagonal + further))
+
+
+def _judged(loop: Loop, cells: LoopOnCells, achieved: AchievedLoop, rhs: Floats) -> Loop:
+    """Return the loop that these cells are, with the cycles that are expected around it."""
+    before = loop.candidate
+    further = cells.encoding.diagonal - before.encoding.diagonal
+    candidate = replace(
+        before,
+        encoding=cells.encoding,
+        slowest=achieved.slowest,
+        damping=achieved.damping,
+        shift=before.shift + further,
+    )
+    drawn = DrawnLoops.programmed(loop.matrix, achieved.matrix, rhs)
+    return replace(loop, candidate=candidate, cycles=float(np.median(drawn.cycles("gcr"))), drawn=drawn)

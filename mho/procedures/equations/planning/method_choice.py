@@ -20,8 +20,8 @@ from mho.array_types import Floats
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.certificates.certificate import norm
-from mho.procedures.equations.planning.drawn_loops import MOST_CYCLES, DrawnLoops
 from mho.procedures.equations.planning.linear_system import Goal
+from mho.procedures.equations.planning.loop_choice import MOST_CYCLES, DrawnLoops
 
 BY_COST: tuple[Method, ...] = ("plain", "line search", "cg", "gcr")
 """By digital operations a cycle: an addition; a projection; two, and a direction; as many as there were cycles."""

@@ -17,8 +17,13 @@ import numpy as np
 from mho.array_types import Floats, Integers
 from mho.chip_maps.checksums import CheckedTile, checked_tiles, place_checked
 from mho.chip_maps.chip import ArrayMap, ChipMap
-from mho.chip_maps.forecast import contraction, loop_eigenvalues, slowest_eigenvalue
-from mho.chip_maps.inverse_encoding import Candidate, InverseEncoding
+from mho.chip_maps.inverse_encoding import (
+    Candidate,
+    InverseEncoding,
+    contraction,
+    loop_eigenvalues,
+    slowest_eigenvalue,
+)
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
 from mho.chip_maps.placement import Placement
@@ -27,11 +32,16 @@ from mho.errors import ChipMapError, ConvergenceError
 from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS
-from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
-from mho.procedures.equations.circuits.second_slice import loop_levels
+from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells, loop_levels
 from mho.procedures.equations.planning.linear_system import Goal
-from mho.procedures.equations.planning.loop_choice import Loop, LoopChooser, Tried
-from mho.procedures.equations.planning.loop_places import fitting_kinds, place_loop
+from mho.procedures.equations.planning.loop_choice import (
+    Loop,
+    LoopChooser,
+    Tried,
+    fitting_kinds,
+    place_loop,
+    shifted_in_resistors,
+)
 from mho.procedures.equations.planning.method_choice import (
     CHOSEN,
     Chosen,
@@ -39,7 +49,6 @@ from mho.procedures.equations.planning.method_choice import (
     MethodChoice,
     choose_method,
 )
-from mho.procedures.equations.planning.resistor_shift import shifted_in_resistors
 
 TRIES = 300  # orders that are drawn; of eight lines one in some tens serves
 

@@ -17,22 +17,20 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps.fixed_point import FixedPoint, FixedPointColumns
+from mho.chip_maps.multiply_encoding import FixedPoint, FixedPointColumns
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.equations.algorithms.directions import Method
-from mho.procedures.equations.algorithms.trim import Trim
-from mho.procedures.equations.blocks.block_inverse import BlockInverse, Operation
-from mho.procedures.equations.blocks.leaf_refinement import RefinedLeaves
+from mho.procedures.equations.blocks.block_inverse import BlockInverse, Operation, RefinedLeaves
 from mho.procedures.equations.blocks.schwarz import Schwarz, SchwarzPlan
-from mho.procedures.equations.circuits.integer_product import IntegerProducts
 from mho.procedures.equations.circuits.inversion import AnalogueInverse
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
-from mho.procedures.equations.circuits.tiles_on_chip import TilesOnChip
+from mho.procedures.equations.circuits.products import IntegerProducts
+from mho.procedures.equations.circuits.tiles import TilesOnChip, Trim
+from mho.procedures.equations.planning.block_leaves import LeafOnChip, LeavesOnChip
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
-from mho.procedures.equations.planning.leaves_on_chip import LeafOnChip, LeavesOnChip
 from mho.procedures.equations.solve.programmed_matrix import (
     INVERT_VOLTS,
     LOOPS,

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps.fixed_point import FixedPoint, FixedPointColumns
+from mho.chip_maps.multiply_encoding import FixedPoint, FixedPointColumns
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
@@ -21,9 +21,9 @@ from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.circuits.inversion import AnalogueInverse
-from mho.procedures.equations.circuits.loop_table import record_loop
+from mho.procedures.equations.circuits.loop_on_cells import record_loop
 from mho.procedures.equations.circuits.products import SlicedProduct
-from mho.procedures.equations.planning.drawn_loops import DrawnLoops
+from mho.procedures.equations.planning.loop_choice import DrawnLoops
 from mho.procedures.equations.planning.method_choice import MethodChoice
 from mho.procedures.equations.planning.solve_plan import SolvePlan
 from mho.procedures.equations.solve.solve_messages import (

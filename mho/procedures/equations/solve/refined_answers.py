@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps.fixed_point import FixedPoint
+from mho.chip_maps.multiply_encoding import FixedPoint
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.equations.algorithms.directions import Directions, directions

@@ -17,9 +17,8 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.chip_maps.chip import ChipMap
-from mho.chip_maps.fixed_point import MAX_BITS, slice_count
 from mho.chip_maps.inverse_encoding import KINDS
-from mho.chip_maps.multiply_encoding import slices_needed
+from mho.chip_maps.multiply_encoding import MAX_BITS, slice_count, slices_needed
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.instruments import Bench
@@ -30,7 +29,7 @@ from mho.procedures.cells.programming.record import PULSES_PER_CELL
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.algorithms.directions import METHODS, Method
-from mho.procedures.equations.circuits.loop_table import loop_table
+from mho.procedures.equations.circuits.loop_on_cells import loop_table
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
     check_limits,
@@ -38,7 +37,7 @@ from mho.procedures.equations.circuits.programmed_blocks import (
     wait_at_rest,
 )
 from mho.procedures.equations.forecast import SolveForecast, draw_solves, metering, wall_time
-from mho.procedures.equations.planning.block_effort import EFFORTS
+from mho.procedures.equations.planning.block_leaves import EFFORTS
 from mho.procedures.equations.planning.block_solve_plan import (
     BLOCKS,
     OVERLAP,
@@ -50,12 +49,16 @@ from mho.procedures.equations.planning.block_solve_plan import (
     plan_block_solve,
     plan_schwarz_solve,
 )
-from mho.procedures.equations.planning.least_squares import FORMS
-from mho.procedures.equations.planning.linear_system import PROOFS, Goal, LinearSystem
+from mho.procedures.equations.planning.linear_system import FORMS, PROOFS, Goal, LinearSystem
 from mho.procedures.equations.planning.method_choice import CHOSEN
 from mho.procedures.equations.planning.solve_plan import plan_solve
-from mho.procedures.equations.solve.answers import Answer, record_answer
-from mho.procedures.equations.solve.earlier_answers import answers_table, earlier_answers
+from mho.procedures.equations.solve.answers import (
+    Answer,
+    Solution,
+    answers_table,
+    earlier_answers,
+    record_answer,
+)
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve, solutions_as_sliced
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.equations.solve.programmed_matrix import (
@@ -64,11 +67,6 @@ from mho.procedures.equations.solve.programmed_matrix import (
     ProgrammedMatrix,
 )
 from mho.procedures.equations.solve.refined_answers import RefinedAnswers
-from mho.procedures.equations.solve.solve_enclosure import (
-    enclose_solutions,
-    enclosure_arrays,
-    record_enclosure,
-)
 from mho.procedures.equations.solve.solve_messages import (
     say_blocks,
     say_encoding,
@@ -79,12 +77,14 @@ from mho.procedures.equations.solve.solve_messages import (
     say_taken_over,
     say_what_slices_hold,
 )
-from mho.procedures.equations.solve.solve_result import Solution
 from mho.procedures.equations.solve.solve_tables import (
     PRODUCTS,
     WITHOUT_CHIP,
     block_solve_arrays,
     cycles_table,
+    enclose_solutions,
+    enclosure_arrays,
+    record_enclosure,
     solve_arrays,
     summary_of,
     unconverged,

@@ -11,8 +11,7 @@ from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.blocks.schwarz import SchwarzPlan
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
-from mho.procedures.equations.planning.least_squares import FORM_NAMES
-from mho.procedures.equations.planning.linear_system import LinearSystem
+from mho.procedures.equations.planning.linear_system import FORM_NAMES, LinearSystem
 from mho.procedures.equations.planning.method_choice import MethodChoice
 from mho.procedures.equations.planning.solve_plan import SolvePlan
 from mho.procedures.equations.solve.answers import Answer

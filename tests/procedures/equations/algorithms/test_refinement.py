@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.chip_maps.fixed_point import FixedPoint
-from mho.chip_maps.forecast import contraction
+from mho.chip_maps.inverse_encoding import contraction
+from mho.chip_maps.multiply_encoding import FixedPoint
 from mho.errors import ConvergenceError
 from mho.procedures.equations.algorithms.directions import directions
 from mho.procedures.equations.algorithms.refinement import STALL_CYCLES, Cycle, refine

@@ -12,7 +12,7 @@ from repository import ROOT
 
 import mho
 from mho import run
-from mho.chip_maps.forecast import contraction
+from mho.chip_maps.inverse_encoding import contraction
 from mho.errors import ChipMapError, ConvergenceError, InputError, LimitError
 from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks._families import draw
 from mho.chip_maps.chip import load_chip_map
-from mho.chip_maps.forecast import loop_eigenvalues, slowest_eigenvalue
+from mho.chip_maps.inverse_encoding import loop_eigenvalues, slowest_eigenvalue
 from mho.errors import ConvergenceError
 from mho.instruments import open_bench
 from mho.procedures import Solve

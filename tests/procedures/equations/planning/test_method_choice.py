@@ -13,8 +13,8 @@ from mho.instruments import open_bench
 from mho.procedures import Solve
 from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.planning import solve_plan
-from mho.procedures.equations.planning.drawn_loops import MOST_CYCLES, DrawnLoops
 from mho.procedures.equations.planning.linear_system import Goal
+from mho.procedures.equations.planning.loop_choice import MOST_CYCLES, DrawnLoops
 from mho.procedures.equations.planning.method_choice import (
     BY_COST,
     CHOSEN,

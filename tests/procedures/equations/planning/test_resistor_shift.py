@@ -10,7 +10,7 @@ from mho.chip_maps.chip import load_chip_map
 from mho.errors import ConvergenceError
 from mho.instruments import open_bench
 from mho.procedures import Solve
-from mho.procedures.equations.planning.resistor_shift import FIRST, RATIO, shifted_in_resistors
+from mho.procedures.equations.planning.loop_choice import FIRST, RATIO, shifted_in_resistors
 from mho.procedures.equations.planning.solve_plan import SolvePlan, plan_solve
 from mho.running.execution import evaluate
 

@@ -11,8 +11,8 @@ from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
 from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop
-from mho.procedures.equations.planning import block_effort
-from mho.procedures.equations.planning.block_effort import EFFORTS
+from mho.procedures.equations.planning import block_leaves
+from mho.procedures.equations.planning.block_leaves import EFFORTS
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve
 from mho.running.execution import evaluate
 from mho.runs import RunFile
@@ -302,8 +302,8 @@ def test_the_least_effort_that_is_expected_to_do_is_taken():
 def test_the_noise_of_an_inverse_that_gcr_cannot_learn_is_expected_to_cost_cycles(monkeypatch):
     turned = conditioned(48, 300.0) @ np.linalg.qr(general(48))[0]
     expected = []
-    for noise in (0.0, block_effort.NOISE):
-        monkeypatch.setattr(block_effort, "NOISE", noise)
+    for noise in (0.0, block_leaves.NOISE):
+        monkeypatch.setattr(block_leaves, "NOISE", noise)
         expected.append({one.effort.name: one.cycles for one in planned(turned, 16).judged})
     silent, noisy = (one["integers"] for one in expected)
     assert silent < 25 < noisy  # which stands for more than 25

@@ -1,4 +1,7 @@
-"""Multiply vectors by a matrix on the chip: bit-sliced, bit-serial MVM, its integers and what makes them wrong."""
+"""Multiply vectors by a matrix on the chip: bit-sliced, bit-serial MVM, its integers and what makes them wrong.
+
+Plan of a multiplication: the factors, the matrix in digits, and its tiles on the chip.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,25 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mho.array_types import Floats, Integers
-from mho.chip_maps.fixed_point import MAX_BITS, FixedPoint, to_fixed_point
+from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.matrix_files import load_matrix, load_vectors, to_real, to_real_vector
-from mho.chip_maps.multiply_encoding import encode_multiply, group_lines
-from mho.errors import InputError
+from mho.chip_maps.multiply_encoding import (
+    MAX_BITS,
+    FixedPoint,
+    MultiplyEncoding,
+    encode_multiply,
+    group_lines,
+    to_fixed_point,
+)
+from mho.chip_maps.placement import place_tiles
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.errors import ChipMapError, InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cells.programming.record import PULSES_PER_CELL
+from mho.procedures.cells.programming.record import PULSES_PER_CELL, Block
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
-from mho.procedures.equations.algorithms.bit_patterns import consecutive_groups
 from mho.procedures.equations.algorithms.sum_errors import ErrorsByActive, StraightLine, exact_up_to
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
@@ -30,15 +41,14 @@ from mho.procedures.equations.circuits.programmed_blocks import (
     program,
     wait_at_rest,
 )
-from mho.procedures.equations.circuits.programmed_tile import ConnectsMultiply
-from mho.procedures.equations.multiply.digit_sums import DigitSums
-from mho.procedures.equations.multiply.multiply_measurement import ProductMeasurement
-from mho.procedures.equations.multiply.multiply_plan import Factors, MultiplyPlan, place_product
-from mho.procedures.equations.multiply.multiply_tables import (
+from mho.procedures.equations.circuits.tiles import ConnectsMultiply, consecutive_groups
+from mho.procedures.equations.multiply_measurement import (
     ACTIVITY,
     FIGURES,
     LINEARITY,
     VECTORS,
+    DigitSums,
+    ProductMeasurement,
     output_tables,
     product_arrays,
 )
@@ -46,6 +56,56 @@ from mho.procedures.parameters import FloatParameter, IntegerParameter, Paramete
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, lost_cells, percent, verified_cells
 from mho.runs import Conclusion, Layout, RecordedParameter
+
+TILE_WIDTH = 16  # columns measured at once; limits the current in one line's wire
+
+
+@dataclass(frozen=True)
+class Factors:
+    """The matrix (m, n) and the vectors (count, n), as real ones, with their products (count, m) in float64."""
+
+    matrix: Floats
+    vectors: Floats
+    exact: Floats
+
+
+@dataclass(frozen=True)
+class MultiplyPlan:
+    """The factors on one chip.
+
+    Attributes
+    ----------
+    encoding : MultiplyEncoding
+    fixed : tuple of FixedPoint or None
+        The vectors as played; None for one that is zero everywhere.
+    tiles : tuple of Block
+        The encoding's columns in order.
+    """
+
+    factors: Factors
+    chip: ChipMap
+    encoding: MultiplyEncoding
+    fixed: tuple[FixedPoint | None, ...]
+    tiles: tuple[Block, ...]
+    settings: WriteVerifySettings
+
+
+def place_product(chip: ChipMap, encoding: MultiplyEncoding, lines: tuple[int, int]) -> tuple[Block, ...]:
+    """Place the tiles on the chip's multiplying array."""
+    arrays = chip.arrays_for("multiply")
+    if not arrays:
+        raise ChipMapError(f"chip {chip.name!r} has no multiplying array; choose a bench whose chip has one")
+    rows, columns = encoding.digits.shape
+    if rows > lines[0]:
+        raise ChipMapError(
+            f"the matrix has {rows} columns (as a real one), and the bench drives {lines[0]} lines at once; give a "
+            f"matrix of at most {lines[0]} columns"
+        )
+    places = place_tiles(arrays[0], rows, columns, min(TILE_WIDTH, lines[1]))
+    starts = np.cumsum([0] + [len(place.columns) for place in places])
+    parts = zip(places, starts, starts[1:], strict=False)
+    return tuple(Block(place, encoding.digits[:, a:b]) for place, a, b in parts)
+
 
 VECTOR_VOLTS = 0.2  # V, an active line
 DIGIT_BITS = 3  # bits per cell, until the chip's number of levels is known
