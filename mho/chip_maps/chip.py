@@ -1,7 +1,4 @@
-"""The chip description: arrays, conductance levels, and known bad cells.
-
-A chip map's text with other settings in its section ``[write_verify]``: all else, comments included, stays as it was.
-"""
+"""The chip description: arrays, conductance levels, and known bad cells."""
 
 from __future__ import annotations
 

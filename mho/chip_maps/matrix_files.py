@@ -2,8 +2,6 @@
 
 All other code may rely on it: a matrix is finite, float64 or complex128, and square where no other shape will do.
 
-The file formats of matrices: turns the bytes of a ``.npy``, ``.csv`` or ``.mtx`` file into numbers.
-
 A ``.csv`` is UTF-8 text with one matrix row a line, values separated by commas, semicolons or white space,
 points as decimal marks, complex values as ``1+2j`` or ``1+2i``. Empty lines and lines that start with ``#``
 or ``%`` are skipped; so is a first line of names (no field a number, each starting with a letter).

@@ -256,12 +256,7 @@ def slices_needed(matrix: Floats, bits: int, error: float, digit_bits: int = 3) 
 
 
 def group_lines(
-    errors: Floats,
-    noise: Floats,
-    *,
-    sigmas: float = 5.0,
-    reading: Floats | float = 0.0,
-    spare: float = 0.0,
+    errors: Floats, noise: Floats, *, sigmas: float = 5.0, reading: Floats | float = 0.0, spare: float = 0.0
 ) -> list[Integers]:
     """Group input lines so that any binary pattern within a group gives exact integers.
 

@@ -66,7 +66,7 @@ from mho.procedures.equations.multiply import Multiply, MultiplyPlan, Products
 from mho.procedures.equations.multiply_measurement import evenly, random_by_active
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
-from mho.procedures.equations.planning.loop_choice import Tried
+from mho.procedures.equations.planning.loop_choice import LoopOption
 from mho.procedures.equations.planning.method_choice import MethodChoice
 from mho.procedures.equations.solve.answers import Solution
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve
@@ -117,6 +117,7 @@ __all__ = [
     "LinearSystem",
     "ListParameter",
     "LoopOnCells",
+    "LoopOption",
     "Map",
     "Mapped",
     "MethodChoice",
@@ -158,7 +159,6 @@ __all__ = [
     "Switching",
     "Train",
     "TrainingResult",
-    "Tried",
     "best_enclosure",
     "biased_loop",
     "draw_solves",

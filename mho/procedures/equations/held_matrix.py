@@ -2,10 +2,6 @@
 
 `Solve` is one run that answers its right-hand sides and records everything about them. Here the chip is a means: an
 application, or an iterative method of another library, asks again and again, many vectors at once.
-
-A stream that hands on warnings and progress and records nothing: for matrices that are means to another end.
-
-Answers of a held matrix to one or many right-hand sides.
 """
 
 from __future__ import annotations
@@ -35,7 +31,8 @@ from mho.procedures.equations.certificates.certificate import norm
 from mho.procedures.equations.direct_solve import DirectSolve, DirectWork, direct_solve, worth_in_numbers
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve
-from mho.procedures.equations.solve.programmed_matrix import MatrixOnChip, ProgrammedMatrix
+from mho.procedures.equations.solve.programmed_block_matrix import MatrixOnChip
+from mho.procedures.equations.solve.programmed_matrix import ProgrammedMatrix
 from mho.procedures.equations.solve.refined_answers import RefinedAnswers
 from mho.procedures.equations.solve.solve import Solve
 from mho.procedures.equations.worth import (

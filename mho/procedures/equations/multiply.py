@@ -1,7 +1,4 @@
-"""Multiply vectors by a matrix on the chip: bit-sliced, bit-serial MVM, its integers and what makes them wrong.
-
-Plan of a multiplication: the factors, the matrix in digits, and its tiles on the chip.
-"""
+"""Multiply vectors by a matrix on the chip: bit-sliced, bit-serial MVM, its integers and what makes them wrong."""
 
 from __future__ import annotations
 
@@ -61,7 +58,7 @@ TILE_WIDTH = 16  # columns measured at once; limits the current in one line's wi
 
 
 @dataclass(frozen=True)
-class Factors:
+class ProductInputs:
     """The matrix (m, n) and the vectors (count, n), as real ones, with their products (count, m) in float64."""
 
     matrix: Floats
@@ -82,7 +79,7 @@ class MultiplyPlan:
         The encoding's columns in order.
     """
 
-    factors: Factors
+    factors: ProductInputs
     chip: ChipMap
     encoding: MultiplyEncoding
     fixed: tuple[FixedPoint | None, ...]
@@ -165,7 +162,7 @@ class Multiply(Procedure):
     seed = IntegerParameter("Seed of random vectors and patterns", minimum=0, default=0)
     write_verify = Parameter("Write-verify settings, the chip map's unless given")
 
-    def check(self) -> Factors:
+    def check(self) -> ProductInputs:
         """Read matrix and vectors."""
         read_settings(self.write_verify)
         given = load_matrix(self.matrix, square=False)
@@ -179,7 +176,7 @@ class Multiply(Procedure):
         matrix, vectors = to_real(given), to_real_vector(vectors)
         encode_multiply(matrix, self.bits, DIGIT_BITS)
         self._fixed(vectors)
-        return Factors(matrix, vectors, vectors @ matrix.T)
+        return ProductInputs(matrix, vectors, vectors @ matrix.T)
 
     def _fixed(self, vectors: Floats) -> tuple[FixedPoint | None, ...]:
         """Return the vectors in fixed point, None for one that is zero everywhere."""
@@ -191,7 +188,7 @@ class Multiply(Procedure):
                 raise InputError(f"vector {number}, counted from 0: {error}") from None
         return tuple(fixed)
 
-    def prepare(self, given: Factors, bench: Bench, rng: np.random.Generator) -> MultiplyPlan:
+    def prepare(self, given: ProductInputs, bench: Bench, rng: np.random.Generator) -> MultiplyPlan:
         """Slice the matrix and place its tiles, check the limits."""
         chip = chip_of(bench)
         encoding = encode_multiply(given.matrix, self.bits, chip.level_scale().bits)
@@ -236,7 +233,7 @@ class Multiply(Procedure):
         name = Path(self.matrix).name if isinstance(self.matrix, str | Path) else "array"
         return f"Multiply {name}, {self.bits} x {self.vector_bits} bit"
 
-    def estimate(self, given: Factors, source: BenchSource) -> Estimate:
+    def estimate(self, given: ProductInputs, source: BenchSource) -> Estimate:
         """Estimate the pulses from the number of digits; zeros take hardly any."""
         digits = np.count_nonzero(encode_multiply(given.matrix, self.bits, DIGIT_BITS).digits)
         return Estimate(pulses=round(PULSES_PER_CELL * digits))

@@ -1,9 +1,4 @@
-"""Products by programmed tiles, and random patterns that show where their integers go wrong; all of it recorded.
-
-Binary patterns on the multiplying tiles: sums of digits as measured, before they are rounded to integers.
-
-Contents of the run file of a multiplication: tables of outputs and their errors, arrays, figures.
-"""
+"""Products by programmed tiles, and random patterns that show where their integers go wrong; all of it recorded."""
 
 from __future__ import annotations
 
@@ -43,12 +38,8 @@ _INTEGER = Column("integer", dtype="i4", description="measured, rounded")
 _ERROR = Column("error", "digit", description="measured - expected", digital=1e-9)
 _OUTPUT = (
     Column("column", dtype="u4", description="column of the digits"),
-    _ACTIVE,
-    _EXPECTED,
-    _MEASURED,
-    _INTEGER,
-    _ERROR,
-)
+    _ACTIVE, _EXPECTED, _MEASURED, _INTEGER, _ERROR,
+)  # fmt: skip
 _VECTOR = Column("vector", dtype="u4")
 
 
@@ -71,30 +62,19 @@ ACTIVITY = Table(
         Column("outputs", dtype="u8", description="outputs of random patterns with so many lines active"),
         Column("mean_error", "digit", digital=1e-9),
         Column("sd_error", "digit", description="standard deviation of the error", digital=1e-9),
-        Column(
-            "sd_in_column", "digit", description="the same within each column, root mean square", digital=1e-9
-        ),
+        Column("sd_in_column", "digit", description="the same within each column, root mean square", digital=1e-9),
         Column("forecast_sd", "digit", description="sd_error as single lines forecast it", digital=1e-9),
         Column(
-            "root_law",
-            "digit",
-            description="sd_error of one line times the root of the number of lines",
-            digital=1e-9,
+            "root_law", "digit", description="sd_error of one line times the root of the number of lines", digital=1e-9,
         ),
         Column("wrong", dtype="u8", description="outputs that round to another integer than expected"),
         Column("wrong_rate"),
         Column(
-            "enob",
-            "bit",
-            description="effective bits of a sum of so many lines, from 0 to its largest",
-            digital=1e-9,
+            "enob", "bit", description="effective bits of a sum of so many lines, from 0 to its largest", digital=1e-9,
         ),
     ),
-    signal="sd_error",
-    axis="active",
-    title="errors by number of active lines",
-    rows=16,
-)
+    signal="sd_error", axis="active", title="errors by number of active lines", rows=16,
+)  # fmt: skip
 
 LINEARITY = Table(
     "linearity",
@@ -105,11 +85,8 @@ LINEARITY = Table(
         Column("sd_measured", "digit", description="standard deviation", digital=1e-9),
         Column("deviation", "digit", description="mean_measured - (offset + gain * expected)", digital=1e-6),
     ),
-    signal="deviation",
-    axis="expected",
-    title="measured sums by expected sum",
-    rows=256,
-)
+    signal="deviation", axis="expected", title="measured sums by expected sum", rows=256,
+)  # fmt: skip
 
 VECTORS = Table(
     "vectors",
@@ -121,16 +98,12 @@ VECTORS = Table(
         Column("wrong", dtype="u8", description="of these, not the digits' exact sum"),
         Column("relative_error", description="of A x, to float64; NaN where A x is 0", digital=1e-9),
         Column(
-            "held_error",
-            description="to the product of matrix and vector as held in digits; 0 without wrong integers",
+            "held_error", description="to the product of matrix and vector as held in digits; 0 without wrong integers",
             digital=1e-9,
         ),
     ),
-    signal="relative_error",
-    axis="vector",
-    title="products",
-    rows=100,
-)
+    signal="relative_error", axis="vector", title="products", rows=100,
+)  # fmt: skip
 
 
 def output_rows(
@@ -176,63 +149,31 @@ HALF = 0.5  # digit: an error beyond rounds to a wrong integer
 
 FIGURES = (
     Figure(
-        "measured_over_expected",
-        kind="scatter",
-        table="patterns",
-        x="expected",
-        y="measured",
-        lines=(IDENTITY,),
-        fit="line",
-        title="Sums before rounding",
+        "measured_over_expected", kind="scatter", table="patterns", x="expected", y="measured", lines=(IDENTITY,),
+        fit="line", title="Sums before rounding",
     ),
     Figure(
-        "error_by_active_lines",
-        table="activity",
-        x="active",
-        y=("sd_error", "forecast_sd", "root_law"),
-        x_scale="log",
-        y_scale="log",
-        lines=(ReferenceLine(HALF, label="half a digit"),),
-        title="Error against active lines",
+        "error_by_active_lines", table="activity", x="active", y=("sd_error", "forecast_sd", "root_law"), x_scale="log",
+        y_scale="log", lines=(ReferenceLine(HALF, label="half a digit"),), title="Error against active lines",
     ),
     Figure(
-        "enob_by_active_lines",
-        table="activity",
-        x="active",
-        y="enob",
-        x_scale="log",
+        "enob_by_active_lines", table="activity", x="active", y="enob", x_scale="log",
         title="Effective number of bits against active lines",
     ),
     Figure(
-        "wrong_by_active_lines",
-        kind="share",
-        table="activity",
-        x="active",
-        y=("wrong", "outputs"),
-        x_scale="log",
-        y_scale="log",
-        title="Wrong integers against active lines",
+        "wrong_by_active_lines", kind="share", table="activity", x="active", y=("wrong", "outputs"), x_scale="log",
+        y_scale="log", title="Wrong integers against active lines",
     ),
     Figure(
-        "errors_in_patterns",
-        kind="distribution",
-        table="patterns",
-        x="error",
-        by="active",
-        y_scale="probability",
+        "errors_in_patterns", kind="distribution", table="patterns", x="error", by="active", y_scale="probability",
         lines=(ReferenceLine(x=-HALF), ReferenceLine(x=HALF, label="half a digit")),
         title="Errors of random patterns by active lines",
     ),
     Figure(
-        "errors_in_products",
-        kind="histogram",
-        table="outputs",
-        x="error",
-        y_scale="log",
-        lines=(ReferenceLine(x=-HALF), ReferenceLine(x=HALF, label="half a digit")),
-        title="Errors of the products",
+        "errors_in_products", kind="histogram", table="outputs", x="error", y_scale="log",
+        lines=(ReferenceLine(x=-HALF), ReferenceLine(x=HALF, label="half a digit")), title="Errors of the products",
     ),
-)
+)  # fmt: skip
 
 
 class DigitSums:

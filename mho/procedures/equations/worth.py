@@ -1,13 +1,10 @@
 """What a chip was worth in a solve: its cycles and its digital work beside those of the same solve without it.
 
-The multiplications of a solve: those that its chip stands for, and those done digitally, by kind.
-
-A number of multiplications is what the operation takes in float64, to its leading order. An INV of n lines stands for
-n^2, a product with a stored inverse; an MVM of n x n, with all its slices and bits, for n^2, a product with the matrix.
-Integers that are shifted and added into a product are additions and not counted. What an application does "beside" its
-solves is the same with a chip and without it.
-
-The same solve without the chip: the cycles and the digital work of the same loop with no INV in it.
+Multiplications are those that the chip stands for, and those done digitally, by kind. A number of them is what the
+operation takes in float64, to its leading order. An INV of n lines stands for n^2, a product with a stored inverse; an
+MVM of n x n, with all its slices and bits, for n^2, a product with the matrix. Integers that are shifted and added into
+a product are additions and not counted. What an application does "beside" its solves is the same with a chip and
+without it.
 
 Krylov methods need no preconditioner: around residuals in float64 GCR ends within about as many cycles as there are
 unknowns, whatever INV makes of a residual. What a chip is worth is told by the cycles that it saves of these, so every
@@ -158,7 +155,7 @@ class Worth:
     @classmethod
     def of(
         cls,
-        baseline: WithoutChip,
+        baseline: UnaidedBaseline,
         cycles: Sequence[int | None],
         work: Work,
         *,
@@ -171,7 +168,7 @@ class Worth:
 
         Parameters
         ----------
-        baseline : WithoutChip
+        baseline : UnaidedBaseline
         cycles : sequence of int or None
             Of its columns, with the chip.
         work : Work
@@ -301,7 +298,7 @@ class SampledWorth:
         work = self.work + Work()
         work.digital["beside"] = beside
         return Worth.of(
-            WithoutChip("gcr", self.solves, tuple(one.cycles for one in self.solves)),
+            UnaidedBaseline("gcr", self.solves, tuple(one.cycles for one in self.solves)),
             self.cycles,
             work,
             most=self.most,
@@ -392,7 +389,8 @@ def solve_unaided(
     most : int
         Cycles allowed.
     """
-    work, way = Work(), ConjugateResiduals(most) if method == "gcr" else directions(method)
+    # GCR keeps all directions, and may pause until its last cycle.
+    work, way = Work(), ConjugateResiduals(most, patience=most) if method == "gcr" else directions(method)
     size = held.size
     largest = float(np.abs(held).max())
     directed = _Directed(unit_of(largest))
@@ -432,12 +430,10 @@ def solve_unaided(
         multiply,
         recompute,
         enough,
-        method=method,
+        method=way,
         correction_bits=MAX_BITS,
         max_cycles=most,
         measure=measure,
-        earlier=way,
-        patience=most if method == "gcr" else None,  # it may pause until its last cycle
     ):
         curve.append(
             _point(cycle, norm(system.unknowns(form.solution(cycle.solution)) - reference) / length, column)
@@ -481,7 +477,7 @@ def _point(cycle: Cycle, error: float, column: int) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class WithoutChip:
+class UnaidedBaseline:
     """Sampled right-hand sides with the chip and without it.
 
     Attributes
@@ -501,7 +497,7 @@ class WithoutChip:
     @classmethod
     def of(
         cls, method: Method, unaided: Callable[[int, Method], UnaidedSolve], columns: Sequence[int]
-    ) -> WithoutChip:
+    ) -> UnaidedBaseline:
         """Solve sampled columns by the solve's method or by GCR, whichever takes fewer cycles for the first of them.
 
         Parameters

@@ -7,9 +7,8 @@ e_ij (digits) and the noise s_ij (digits, from shot to shot) of each cell, known
 
 the first factor being that of draws without replacement. So the error grows as sqrt(k) while k is far below n.
 
-Effective number of bits of an analogue output: the converter that would err as much.
-
-An ideal converter of N bits over a range R has steps R / 2^N, and errors of R / (2^N sqrt(12)), root mean square. So
+An ideal converter of N bits over a range R has steps R / 2^N, and errors of R / (2^N sqrt(12)), root mean square. So the
+effective number of bits of an analogue output
 
     ENOB = log2(R / (sqrt(12) rms error))          (IEEE Std 1241, section 3)
 

@@ -36,12 +36,10 @@ L + E3, it is the exact inverse of
 
 where E1 is multiplied by L alone, which the choice of rows keeps small.
 
-Leaves refined before they are used: a few steps of GCR around a loop's own INV, with products by the leaf's matrix.
-
-Every stage passes the errors of its leaves on, so a second inversion of each leaf may save more cycles of the whole than
-it costs. A step minimises the residual (Eisenstat, Elman and Schultz, SIAM J. Numer. Anal. 20, 345 (1983)): with exact
-products it never does harm. How far it gets depends on the right-hand side, so the operator is no longer linear, and the
-solver around it must be a flexible one (GCR, FGMRES).
+As every stage passes the errors of its leaves on, leaves may be refined before they are used, by a few steps of GCR
+around a loop's own INV. A step minimises the residual (Eisenstat, Elman and Schultz, SIAM J. Numer. Anal. 20, 345
+(1983)): with exact products it never does harm. How far it gets depends on the right-hand side, so the operator is no
+longer linear, and the solver around it must be a flexible one (GCR, FGMRES).
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """An inverting loop on its cells: the blocks that hold it, what it inverts once they are programmed, and its circuit.
 
-What wires leave of the conductances of a block with all its lines in use, from those that were read cell by cell.
-
 A cell that is read alone has its wires in series, so its reading includes them. With all lines in use, the wire that two
 cells share drops the current of both. To first order, for currents small beside those of a short,
 
@@ -10,29 +8,14 @@ cells share drops the current of both. To first order, for currents small beside
 with T the current into the end of row k per volt at the end of column j, the other ends at 0 V, and r the resistance of
 wire between neighbouring cells. Bit lines end in front of column 0, source lines in front of row 0.
 
-The second slice of an inverting loop: cells that hold, enlarged, what the first ones as achieved leave of the matrix.
-
 A loop whose outputs also drive two more arrays, divided by a ratio, inverts
 
     G+ - G- + (F+ - F-) / ratio.
 
-With F programmed to `ratio` times what G+ and G- leave, only a ratio-th of the cells' errors remains, and of what the wires
-take. What moves after it was read is not made up for. (Slices that make up for each other, in products: Song et al.,
-Science 383, 903, 2024.)
-
-Slices that make up for each other: a later one is programmed to what the earlier ones, as achieved, leave of the matrix.
-
-A cell ends anywhere in its verify window. Where a matrix is read as an analogue sum of slices,
-
-    A = sum_k ratio^-k (G+_k - G-_k),
-
-the next slice can hold the residue of those before, `ratio` times as large, so that only the error of the last one counts
-(Song et al., Science 383, 903, 2024). What moves after it was read is not made up for: noise and relaxation of the first
-slice count in full. `ratio` is bounded by the windows: the largest residue must fit the range of a cell.
-
-The table of a run's inverting loops: what is around the cells of each, an amplifier a row.
-
-With the maps of the cells and the chip map it is the whole circuit, as `mho export --spice` writes it.
+With F, the second slice, programmed to `ratio` times what G+ and G- as achieved leave of the matrix, only a ratio-th of the
+cells' errors remains, and of what the wires take (of products: Song et al., Science 383, 903, 2024). What moves after it
+was read is not made up for: noise and relaxation of the first slice count in full. `ratio` is bounded by the windows: the
+largest residue must fit the range of a cell.
 """
 
 from __future__ import annotations
@@ -113,8 +96,6 @@ def largest_ratio(levels: Levels) -> float:
     return float(2.0 ** np.floor(np.log2(levels.nominal[-1] / half_width)))
 
 
-PARTS = 10  # of a digit and the ratio, that targets are apart
-
 Achieved = Callable[[Block], Floats]
 """Conductances of a block's cells between its wires, S."""
 
@@ -184,27 +165,6 @@ class SecondSlice:
     def row_load(self, achieved: Achieved) -> Floats:
         """Return the sum of its conductances on each row, (k,), S."""
         return np.asarray(sum(achieved(block).sum(axis=1) for block in self.blocks()))
-
-
-def loop_levels(
-    chip: ChipMap, levels: Levels, slice_ratio: float | None = None, *, analogue: bool = False
-) -> tuple[Levels, Levels]:
-    """Return the levels that a loop's cells are programmed to, and those as which they appear in forecasts.
-
-    Both are `levels`, the chip's; where they are not rounded to digits, finer targets; with a second slice targets so fine
-    that what the first slice's round off is none of the second one's, and errors a ratio-th of the cells'.
-
-    Raises
-    ------
-    ChipMapError
-        As `check_second_slice`, for a ratio.
-    """
-    if slice_ratio is None:
-        levels = levels.refined() if analogue else levels
-        return levels, levels
-    check_second_slice(chip, slice_ratio)
-    fine = levels.refined(round(PARTS * slice_ratio))
-    return fine, fine.compensated(slice_ratio)
 
 
 def check_second_slice(chip: ChipMap, ratio: float) -> None:
@@ -472,8 +432,7 @@ def loop_table(chip: ChipMap, rows: int) -> Table:
             Column("row", dtype="u2", description="bit line at the amplifier's input"),
             Column("column", dtype="u2", description="source line that its output drives"),
             Column(
-                "drives",
-                shape=(len(chip.arrays_for("invert")),),
+                "drives", shape=(len(chip.arrays_for("invert")),),
                 description="what that line gets per volt, on each inverting array of the chip map; 0: not connected",
             ),
             Column("input", "S", description="resistor from the input voltage to the row"),
@@ -482,11 +441,8 @@ def loop_table(chip: ChipMap, rows: int) -> Table:
             *AMPLIFIER,
             Column("clamp", "V", description="largest output; NaN where it is not known"),
         ),
-        signal="diagonal",
-        axis="row",
-        title="circuit around the cells",
-        rows=rows,
-    )
+        signal="diagonal", axis="row", title="circuit around the cells", rows=rows,
+    )  # fmt: skip
 
 
 def record_loop(bench: Bench, stream: Stream, cells: LoopOnCells, number: int) -> None:

@@ -1,12 +1,9 @@
 """Exact products through the bench: bit-serial vectors and digit columns give integers, which are summed digitally.
 
-Shots of a tile with check columns: those that disagree are cleared, corrected, or repeated with fewer lines.
-
-Products of many blocks with exact integers: bit-serial vectors and digit columns, rounded, summed digitally.
-
-As `products`, with vectors in two's complement, for blocks that are played together and without checksums: within a
-preconditioner a wrong integer costs bits of one cycle and nothing of the truth. Lines whose cells' errors together might
-reach half a digit are not active at once; the noise of the reading itself counts once, not for each line.
+`SlicedProduct` is of one matrix whose tiles have check columns: shots that disagree with these are cleared, corrected, or
+repeated with fewer lines. `IntegerProducts` are of many blocks that are played together, with vectors in two's complement
+and without checksums: within a preconditioner a wrong integer costs bits of one cycle and nothing of the truth. Lines whose
+cells' errors together might reach half a digit are not active at once; the noise of the reading counts once, not for each.
 """
 
 from __future__ import annotations

@@ -1,11 +1,4 @@
-"""A programmed tile of digits: its response to single lines, its calibration, and the sums of patterns of lines.
-
-Calibration of a multiplying tile from its response to one line at a time.
-
-Patterns of active lines: a vector bit by bit, and random ones with a given number of lines active.
-
-Programmed tiles of many blocks to multiply with: played together where the bench can, and calibrated.
-"""
+"""Programmed tiles of digits: patterns of active lines, calibration from single lines, and sums of one tile or of many."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""The inverting loop of one matrix on a chip: encoding, placement, forecast from the programmed cells, and inversions.
-
-Systems to be inverted: matrices, right-hand sides, and their solutions in float64.
-"""
+"""Systems to be inverted, and the inverting loop of one matrix: encoding, placement, forecast from the cells,
+inversions."""
 
 from __future__ import annotations
 
@@ -11,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.chip_maps.chip import ChipMap
-from mho.chip_maps.inverse_encoding import Candidate, InverseEncoding, choose_encoding, contraction
+from mho.chip_maps.inverse_encoding import EncodingForecast, InverseEncoding, contraction
 from mho.errors import ChipMapError, InputError
 from mho.instruments import Bench
 from mho.procedures.equations.circuits.inversion import loop_inputs
-from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop, LoopOnCells, loop_levels
-from mho.procedures.equations.planning.loop_choice import fitting_kinds, place_loop
+from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop, LoopOnCells
+from mho.procedures.equations.planning.loop_choice import LoopSetup
 
 Numbers = NDArray[np.float64] | NDArray[np.complex128]
 
@@ -46,11 +43,7 @@ class Systems:
 
     @classmethod
     def of(
-        cls,
-        matrices: Floats,
-        rhs: Floats,
-        conditions: Floats | None = None,
-        given: Numbers | None = None,
+        cls, matrices: Floats, rhs: Floats, conditions: Floats | None = None, given: Numbers | None = None
     ) -> Systems:
         """Solve all systems; condition numbers that are not given are computed.
 
@@ -84,13 +77,13 @@ class InverseLoop:
     ----------
     matrix : (n, n) array
         A.
-    candidate : Candidate
+    candidate : EncodingForecast
         The encoding chosen, with its forecast before programming.
     cells : LoopOnCells
     """
 
     matrix: Floats
-    candidate: Candidate
+    candidate: EncodingForecast
     cells: LoopOnCells
 
     @property
@@ -137,28 +130,8 @@ class ProgrammedLoop:
         return float(contraction(self.loop.matrix, self.achieved.matrix))
 
 
-def plan_loop(
-    chip: ChipMap,
-    matrix: Floats,
-    rng: np.random.Generator,
-    *,
-    encoding: str,
-    lines: tuple[int, int],
-    input_conductance: float,
-    slice_ratio: float | None = None,
-) -> InverseLoop:
+def plan_loop(setup: LoopSetup, matrix: Floats, rng: np.random.Generator) -> InverseLoop:
     """Choose a matrix's encoding by its forecast, and place it on good cells.
-
-    Parameters
-    ----------
-    encoding : str
-        "auto", or the only kind to consider.
-    lines : tuple of int
-        Numbers of lines that the converters can drive and read.
-    input_conductance : float
-        g_in of the loop, S.
-    slice_ratio : float, optional
-        The board's, for a loop with a second slice.
 
     Raises
     ------
@@ -167,18 +140,9 @@ def plan_loop(
     ConvergenceError
         When no encoding gives a stable loop.
     """
-    loops = chip.arrays_for("invert")
-    if not loops:
-        raise ChipMapError(f"chip {chip.name!r} has no inverting array; choose a bench whose chip has one")
-    levels, appearing = loop_levels(chip, chip.level_scale(), slice_ratio)
-    candidate, _ = choose_encoding(
-        matrix,
-        appearing,
-        rng,
-        input_conductance=input_conductance,
-        kinds=fitting_kinds(chip, loops, matrix, encoding, lines),
-        arrays=len(loops),
-    )
-    chosen = candidate.encoding
-    placed = place_loop(loops, chosen, () if slice_ratio is None else chip.second_slice)
-    return InverseLoop(matrix, candidate, LoopOnCells.on(chip, placed, chosen, levels, slice_ratio))
+    if not setup.arrays:
+        raise ChipMapError(
+            f"chip {setup.chip.name!r} has no inverting array; choose a bench whose chip has one"
+        )
+    candidate = setup.rank(matrix, setup.fitting_kinds(matrix), rng)[0]
+    return InverseLoop(matrix, candidate, setup.cells(candidate.encoding))

@@ -1,9 +1,8 @@
 """Inversions by one programmed loop: every right-hand side at every input scale, recorded and summarised.
 
-How a loop settles: its inputs are stepped, its outputs watched, and the time compared with that of a single pole.
-
-The outputs have settled when all of them stay within a band of the largest one's step. With amplifiers of unity-gain
-frequency w_u, a capacitor C_f from each output to its row, and everything else fast, the loop is
+To see how a loop settles, its inputs are stepped. The outputs have settled when all of them stay within a band of the
+largest one's step. With amplifiers of unity-gain frequency w_u, a capacitor C_f from each output to its row, and
+everything else fast, the loop is
 
     (D + w_u C_f) dv/dt = -w_u (G v + i)
 

@@ -1,10 +1,9 @@
 """Leaves of a matrix that no loop holds, on inverting arrays: a loop chosen for each, and a place for its cells.
 
-How much a matrix by blocks takes from the chip in each cycle, and which of it a solve is expected to need.
-
-The errors of leaves and products pass from stage to stage, so what is enough at a condition number of 30 is not at 1e3.
-More exact products take more cells and shots, refined leaves more inversions. Each effort is judged by the cycles that the
-same refinement takes around blocks with drawn cell errors, before anything is placed.
+How much a matrix by blocks takes from the chip in each cycle is chosen, too. The errors of leaves and products pass from
+stage to stage, so what is enough at a condition number of 30 is not at 1e3. More exact products take more cells and shots,
+refined leaves more inversions. Each effort is judged by the cycles that the same refinement takes around blocks with drawn
+cell errors, before anything is placed.
 """
 
 from __future__ import annotations
@@ -16,22 +15,20 @@ from itertools import islice
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps.chip import ArrayMap, ChipMap
-from mho.chip_maps.inverse_encoding import Kind
+from mho.chip_maps.chip import ArrayMap
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply, encode_offset, to_fixed_point
 from mho.chip_maps.placement import Placement, defects_text, free_places, shared
 from mho.errors import ChipMapError
-from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.blocks.block_inverse import BlockInverse, BlockPlan, RefinedLeaves
 from mho.procedures.equations.certificates.certificate import norm
-from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells, loop_levels
+from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells, check_second_slice
 from mho.procedures.equations.planning.loop_choice import (
     JUDGED_BITS,
-    Loop,
     LoopChooser,
+    LoopSetup,
+    PlannedLoop,
     cycles_around,
-    kinds_on,
     shifted_in_resistors,
 )
 
@@ -45,7 +42,7 @@ twenty that a condition number of 300 takes otherwise."""
 
 
 @dataclass(frozen=True)
-class Effort:
+class BlockEffort:
     """What one application of a block inverse does.
 
     Attributes
@@ -81,9 +78,9 @@ class Effort:
 
 
 EFFORTS = (
-    Effort("one-step", slices=2, integers=False),
-    Effort("integers", slices=4, integers=True),
-    Effort("refined leaves", slices=5, integers=True, leaf_steps=16, leaf_tolerance=3e-4),
+    BlockEffort("one-step", slices=2, integers=False),
+    BlockEffort("integers", slices=4, integers=True),
+    BlockEffort("refined leaves", slices=5, integers=True, leaf_steps=16, leaf_tolerance=3e-4),
 )
 """From the least to the most."""
 
@@ -94,13 +91,13 @@ class LeafLoop:
 
     Attributes
     ----------
-    loop : Loop
+    loop : PlannedLoop
         Of the leaf, or of its definite polar factor.
     rotation : (m, m) array or None
         Q^T where the loop is that of the polar factor P, the leaf being Q P.
     """
 
-    loop: Loop
+    loop: PlannedLoop
     rotation: Floats | None = None
 
     def held(self, leaf: Floats) -> Floats:
@@ -109,19 +106,19 @@ class LeafLoop:
 
 
 @dataclass(frozen=True)
-class Judged:
+class EffortForecast:
     """An effort and what is expected of it.
 
     Attributes
     ----------
-    effort : Effort
+    effort : BlockEffort
     cycles : int or None
         That it is expected to take, `most` + 1 where they are more; None where it was given and not judged.
     most : int
         Cycles within which it was to converge, with some to spare.
     """
 
-    effort: Effort
+    effort: BlockEffort
     cycles: int | None = None
     most: int = 0
 
@@ -146,7 +143,7 @@ def choose_effort(
     rng: np.random.Generator,
     most: int,
     rhs: Floats | None = None,
-) -> list[Judged]:
+) -> list[EffortForecast]:
     """Judge efforts from the least upwards, and return those that were: the last one is to be taken.
 
     That is the first whose expected cycles, with some to spare, are within `most`; the largest where none are. The cycles
@@ -161,14 +158,14 @@ def choose_effort(
         cycles = max(
             cycles_around(inverse, held, one, 2.0**-JUDGED_BITS * norm(one), "gcr", most) for one in tried
         )
-        judged.append(Judged(effort, cycles, most))
+        judged.append(EffortForecast(effort, cycles, most))
         if judged[-1].enough:
             break
     return judged
 
 
 def _drawn(
-    effort: Effort,
+    effort: BlockEffort,
     tree: BlockPlan,
     leaves: Sequence[LeafLoop],
     inverses: Sequence[Floats],
@@ -234,7 +231,7 @@ class LeafOnChip:
         Numbers of the blocks that multiply with the Q^T of a polar factor's loop, and with what the loop holds.
     """
 
-    loop: Loop
+    loop: PlannedLoop
     cells: LoopOnCells
     rotation: int | None = None
     matrix: int | None = None
@@ -242,17 +239,8 @@ class LeafOnChip:
 
 @dataclass
 class LeavesOnChip:
-    """Leaves on one chip, a loop each.
+    """Leaves on one chip, a loop each, by their numbers; `levels` are what their cells are programmed to."""
 
-    Attributes
-    ----------
-    chip : ChipMap
-    levels : Levels
-    leaves : list of LeafOnChip
-        By their numbers.
-    """
-
-    chip: ChipMap
     levels: Levels
     leaves: list[LeafOnChip]
 
@@ -260,10 +248,6 @@ class LeavesOnChip:
     def shift(self) -> float:
         """The largest shift of a leaf's loop."""
         return max(leaf.loop.candidate.shift for leaf in self.leaves)
-
-    def blocks(self) -> list[Block]:
-        """All their cells."""
-        return [block for leaf in self.leaves for block in leaf.cells.blocks()]
 
     def shift_further(self, number: int, input_conductance: float, rng: np.random.Generator) -> LeafOnChip:
         """Shift a leaf's loop further by its resistors, around the cells as they are, and return the leaf.
@@ -281,101 +265,58 @@ class LeavesOnChip:
 
 @dataclass(frozen=True)
 class LeafPlaces:
-    """Places for leaves on one chip, before their loops are chosen.
+    """Places for leaves on one chip, one a leaf, before their loops are chosen; `chooser` is of loops that fit there."""
 
-    Attributes
-    ----------
-    chip : ChipMap
-    places : tuple of Placement
-        One a leaf, by their numbers.
-    chooser : LoopChooser
-        Of loops that fit there.
-    levels : Levels
-        That their cells are programmed to.
-    slice_ratio : float or None
-        Of loops with a second slice.
-    """
-
-    chip: ChipMap
     places: tuple[Placement, ...]
     chooser: LoopChooser
-    levels: Levels
-    slice_ratio: float | None
 
-    def hold(self, loops: Sequence[Loop]) -> LeavesOnChip:
-        """Return the leaves with a loop each."""
-        leaves = []
+    def hold(self, loops: Sequence[PlannedLoop]) -> LeavesOnChip:
+        """Return the leaves with a loop each, which has one line more than its matrix with a bias column."""
+        setup, leaves = self.chooser.setup, []
         for place, loop in zip(self.places, loops, strict=True):
-            placed, encoding = _first(place, loop), loop.candidate.encoding
-            cells = LoopOnCells.on(self.chip, placed, encoding, self.levels, self.slice_ratio)
-            leaves.append(LeafOnChip(loop, cells))
-        return LeavesOnChip(self.chip, self.levels, leaves)
+            encoding = loop.candidate.encoding
+            k = encoding.order
+            placed = Placement(place.array, place.rows[:k], place.columns[:k])
+            leaves.append(LeafOnChip(loop, setup.cells(encoding, placed)))
+        return LeavesOnChip(setup.levels, leaves)
 
 
-def place_leaves(
-    chip: ChipMap,
-    matrices: Sequence[Floats],
-    *,
-    encoding: str,
-    lines: tuple[int, int],
-    input_conductance: float,
-    size: int,
-    slice_ratio: float | None = None,
-) -> LeafPlaces:
-    """Find a place for each leaf, and with which encodings its loop fits there.
+def place_leaves(setup: LoopSetup, matrices: Sequence[Floats], size: int) -> LeafPlaces:
+    """Find a place for each leaf on all arrays in use, and with which encodings its loop fits there.
+
+    A bias column is considered where all leaves have room for its line; without that line more leaves fit.
 
     Parameters
     ----------
     matrices : sequence of (m, m) arrays
         The leaves.
-    encoding, lines, input_conductance
-        As `plan_block_solve`.
     size : int
         Rows of the whole matrix, for the message where there is no room.
-    slice_ratio : float, optional
-        The board's, for loops with a second slice.
 
     Raises
     ------
     ChipMapError
         When the leaves do not fit, with how many would, or there is no second slice.
     """
-    levels, appearing = loop_levels(chip, chip.level_scale(), slice_ratio)
-    used = chip.arrays_for("invert")[:2] + (() if slice_ratio is None else chip.second_slice)
-    kinds, places = _kinds_and_places(chip, used, matrices, encoding, lines, size)
-    chooser = LoopChooser(appearing, kinds, len(chip.arrays_for("invert")), input_conductance)
-    return LeafPlaces(chip, tuple(places), chooser, levels, slice_ratio)
-
-
-def _kinds_and_places(
-    chip: ChipMap,
-    loops: Sequence[ArrayMap],
-    matrices: Sequence[Floats],
-    encoding: str,
-    lines: tuple[int, int],
-    size: int,
-) -> tuple[tuple[Kind, ...], list[Placement]]:
-    """Return the encodings to consider, and one place a leaf on all of `loops`, the arrays in use.
-
-    A bias column is considered where all leaves have room for its line; without that line more leaves fit.
-    """
-    count, largest = len(matrices), max(map(len, matrices))
-    kinds = kinds_on(loops[0], encoding)
+    if setup.slice_ratio is not None:
+        check_second_slice(setup.chip, setup.slice_ratio)
+    loops = setup.arrays[:2] + (() if setup.slice_ratio is None else setup.chip.second_slice)
+    count, largest, kinds = len(matrices), max(map(len, matrices)), setup.kinds
     signed = len(loops) < 2 and any(bool((matrix < 0.0).any()) for matrix in matrices)
     unsigned = ("bias", "differential") if signed else ("bias",)  # of kinds without a line more
     narrow = tuple(kind for kind in kinds if kind not in unsigned)
     places: list[Placement] = []
-    if "bias" in kinds and largest < min(*loops[0].stretch, *lines):
+    if "bias" in kinds and largest < setup.room:
         places = _leaf_places(loops, count, largest + 1)
     if len(places) < count and narrow:
         kinds, places = narrow, _leaf_places(loops, count, largest)
     if len(places) == count:
-        return kinds, places
+        return LeafPlaces(tuple(places), LoopChooser(setup, kinds))
     beside = "" if narrow else ", and a line for the bias column,"
     beside += defects_text(shared(loops))
     raise ChipMapError(
         f"the matrix is {size} x {size} (as a real one) and takes {count} loops of up to {largest} x {largest}; the "
-        f"inverting arrays of chip {chip.name!r} take up to {len(places)} of that size{beside}: use smaller loops "
+        f"inverting arrays of chip {setup.chip.name!r} take up to {len(places)} of that size{beside}: use smaller loops "
         "(--leaf, where there is that option), or a chip with more arrays, as that of the bench `arrays` (--bench arrays)"
     )
 
@@ -384,9 +325,3 @@ def _leaf_places(loops: Sequence[ArrayMap], count: int, most: int) -> list[Place
     """Return up to `count` places of `most` lines each way, within segments, whose crossings hold no known bad cell."""
     places = islice(free_places(shared(loops), most, most), count)
     return [Placement(loops[0].name, rows, columns) for rows, columns in places]
-
-
-def _first(place: Placement, loop: Loop) -> Placement:
-    """Return the part of a place that a loop takes: one line more than its matrix has with a bias column."""
-    order = loop.candidate.encoding.order
-    return Placement(place.array, place.rows[:order], place.columns[:order])

@@ -1,9 +1,8 @@
 """The systems A X = B of a solve, as real ones with their float64 solutions, and the goal that a solution must meet.
 
 Where only residuals are asked for, nothing of order n^3 is computed: there are no float64 solutions then. A system with
-more equations than unknowns is solved in the sense of least squares, by a square system in place of A.
-
-Least squares as square systems that a chip can solve: the normal equations, or the augmented system.
+more equations than unknowns is solved in the sense of least squares, by a square system in place of A: the normal
+equations, or the augmented system.
 
     A^T A x = A^T b        or        [[a I, A], [A^T, 0]] (y, x) = (b, 0),   y = (b - A x) / a
 
@@ -46,10 +45,10 @@ from mho.procedures.equations.certificates.least_squares_certificate import (
     full_rank,
 )
 
-Form = Literal["normal", "augmented"]
+LeastSquaresForm = Literal["normal", "augmented"]
 
-FORM_NAMES: dict[Form, str] = {"normal": "normal equations", "augmented": "augmented system"}
-FORMS: tuple[Form, ...] = tuple(FORM_NAMES)
+FORM_NAMES: dict[LeastSquaresForm, str] = {"normal": "normal equations", "augmented": "augmented system"}
+FORMS: tuple[LeastSquaresForm, ...] = tuple(FORM_NAMES)
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class SquareForm:
         For which right-hand sides A^T b is exactly zero, and with it x.
     """
 
-    form: Form
+    form: LeastSquaresForm
     why: str
     condition: float
     matrix: Floats
@@ -144,7 +143,7 @@ def square_form(matrix: Floats, rhs: Floats, reference: Floats, wanted: str, bit
     )
 
 
-def _why(form: Form, wanted: str, condition: float) -> str:
+def _why(form: LeastSquaresForm, wanted: str, condition: float) -> str:
     if wanted != "auto":
         return "as asked"
     squared = f"{condition**2:.3g}, the condition number of A^T A,"
@@ -160,7 +159,7 @@ def least_squares_solution(matrix: Floats, rhs: Floats) -> Floats:
     return np.asarray(np.linalg.lstsq(matrix, rhs, rcond=None)[0], dtype=np.float64)
 
 
-def _made(form: Form, matrix: Floats, rhs: Floats, condition: float) -> SquareForm:
+def _made(form: LeastSquaresForm, matrix: Floats, rhs: Floats, condition: float) -> SquareForm:
     columns, count = matrix.shape[1], rhs.shape[1]
     gradients = np.stack([exact_gradient(matrix, np.zeros(columns), column) for column in rhs.T], axis=1)
     zeros = np.all(gradients == 0.0, axis=0)
@@ -276,11 +275,7 @@ class LinearSystem:
                 "unique; add equations (more rows than columns are solved by least squares)"
             )
         given_rhs = load_right_hand_sides(
-            rhs,
-            len(given),
-            np.random.default_rng(seed),
-            complex_values=np.iscomplexobj(given),
-            count=count,
+            rhs, len(given), np.random.default_rng(seed), complex_values=np.iscomplexobj(given), count=count
         )
         a, b = to_real(given), to_real_vector(given_rhs.T).T
         b = b.reshape(len(b), -1)

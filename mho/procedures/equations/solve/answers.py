@@ -1,10 +1,7 @@
-"""What each right-hand side of a solve came to: its rows in the run file, and its part of the summary.
+"""Answers of a solve to its right-hand sides: what a solve returns, and what one comes to in the run file and the summary.
 
-Answers that an earlier run of the same solve has in its file, so that one of many right-hand sides goes on after a kill.
-
-Nothing that the file says of a solution is believed: its residual is taken again, from matrix and right-hand side as given.
-
-What a solve returns.
+Of many right-hand sides those that an earlier run answered need not be solved again. Nothing that its file says of a
+solution is believed: the residual is taken again, from matrix and right-hand side as given.
 """
 
 from __future__ import annotations
@@ -94,22 +91,18 @@ def answers_table(system: LinearSystem) -> Table:
             Column("rhs", dtype="u4", description="right-hand side, counted from 0"),
             Column("time", "s", description="bench time"),
             Column("converged", dtype="u1", description="1 where the goal was met"),
-            Column("bits", description="proved by the certificate", digital=1e-2),
+            Column("bits", description="proved by the certificate", digital=0.01),
             Column("cycles", dtype="u4"),
             Column("residual", description="recomputed, relative to the right-hand side", digital=1e-11),
             Column("taken_over", dtype="u1", description="1 where it is an earlier run's"),
             Column(
-                "solution",
-                shape=(system.size,),
+                "solution", shape=(system.size,),
                 description="of the square system: x, or of augmented least squares the scaled residual and x",
                 digital=1e-9,
             ),
         ),
-        signal="bits",
-        axis="rhs",
-        title="answers",
-        rows=system.count,
-    )
+        signal="bits", axis="rhs", title="answers", rows=system.count,
+    )  # fmt: skip
 
 
 def earlier_answers(path: Path, system: LinearSystem) -> Mapping[int, EarlierAnswer]:
@@ -153,7 +146,7 @@ MOST_NUMBERS = 1024  # of a list in the summary
 
 
 @dataclass(frozen=True)
-class Answer:
+class ColumnAnswer:
     """Result of the refinement of one right-hand side.
 
     Attributes
@@ -187,12 +180,12 @@ class Answer:
     rho: float | None = None
 
     @classmethod
-    def earlier(cls, answer: EarlierAnswer) -> Answer:
+    def earlier(cls, answer: EarlierAnswer) -> ColumnAnswer:
         """Return the answer that an earlier run gave."""
         return cls([], 0.0, answer.solution, answer.certificate, True, "", answer.cycles, True)
 
 
-def record_answer(answer: Answer, column: int, now: float, stream: Stream) -> None:
+def record_answer(answer: ColumnAnswer, column: int, now: float, stream: Stream) -> None:
     """Write an answer into the run file at once, so that a later run can go on after it."""
     stream.record(
         "answers",
@@ -233,7 +226,7 @@ def where_short(name: str, values: list[Any], numbers: int) -> dict[str, Any]:
     return {name: values} if numbers <= MOST_NUMBERS else {}
 
 
-def reasons(system: LinearSystem, short: list[tuple[int, Answer]]) -> str:
+def reasons(system: LinearSystem, short: list[tuple[int, ColumnAnswer]]) -> str:
     """Return why the columns in `short` did not converge."""
     if not short or system.single:
         return "".join(answer.reason for _, answer in short)

@@ -13,12 +13,7 @@ from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.planning.solve_plan import SolvePlan
-from mho.procedures.equations.worth import (
-    UnaidedSolve,
-    WithoutChip,
-    sampled_columns,
-    solve_unaided,
-)
+from mho.procedures.equations.worth import UnaidedBaseline, UnaidedSolve, sampled_columns, solve_unaided
 
 MOST_UNAIDED = 200
 """Cycles without the chip beyond which it is only said that they were more."""
@@ -63,7 +58,7 @@ class PreparedSolve:
         """Cycles allowed without the chip: as many as there are unknowns do in exact arithmetic."""
         return max(self.most, min(self.system.size, MOST_UNAIDED))
 
-    def without_chip(self, method: Method) -> WithoutChip | None:
+    def without_chip(self, method: Method) -> UnaidedBaseline | None:
         """Return the sampled right-hand sides solved without the chip, by this method or GCR; None of zeros alone."""
         columns = sampled_columns(np.flatnonzero(~self.system.zeros).tolist())
         form = self.on_chip.preconditioning
@@ -75,7 +70,7 @@ class PreparedSolve:
                 self.unaided[key] = solve_unaided(self.system, form, held, column, method, self.most_unaided)
             return self.unaided[key]
 
-        return WithoutChip.of(method, unaided, columns) if columns else None
+        return UnaidedBaseline.of(method, unaided, columns) if columns else None
 
 
 def solutions_as_sliced(plan: SolvePlan, system: LinearSystem) -> Floats:

@@ -1,11 +1,7 @@
 """A matrix on the chip by blocks: its approximate inverse from the loops of its leaves, by recursion or by Schwarz.
 
-Programmed leaves: every loop as a function of a right-hand side, and another loop where one does not settle.
-
-Products of blocks in one step: voltages in proportion to the vector on the lines, currents read as they are.
-
-A product with exact integers takes a shot for each bit (`integer_product`). Inside a preconditioner a few bits may be
-enough: here the whole vector is played at once, and the columns' currents are summed with the weights of their digits. A
+A product with exact integers takes a shot for each bit (`IntegerProducts`). Inside a preconditioner a few bits may be
+enough: then the whole vector is played at once, and the columns' currents are summed with the weights of their digits. A
 tile is calibrated like one of exact products: a factor for each line and each column takes the wires out.
 """
 
@@ -36,7 +32,8 @@ from mho.procedures.equations.solve.programmed_matrix import (
     LOOPS,
     SCALING,
     VECTOR_VOLTS,
-    mostly_failed,
+    ProgrammedCells,
+    ProgrammedMatrix,
 )
 from mho.procedures.equations.solve.solve_messages import say_failed_cells
 from mho.procedures.equations.worth import Work
@@ -177,11 +174,13 @@ class ProgrammedLeaves:
         self._loops[number] = self._loop(leaf)
 
 
-class ProgrammedBlockMatrix:
+class ProgrammedBlockMatrix(ProgrammedCells):
     """The plan of a matrix by blocks, carried out on a bench: parameters and attributes as `ProgrammedMatrix`.
 
     Products of the whole matrix are taken in float64. Pulses are counted, not `recorded` one by one.
     """
+
+    plan: BlockSolvePlan
 
     recorded = False
     on_chip = False
@@ -200,11 +199,11 @@ class ProgrammedBlockMatrix:
         self._stream = stream
         self.plan = plan
         names = [array.name for array in plan.chip.arrays]
-        self.programmer, self._loops_own = (
+        self.programmer, self.loop_programmer = (
             Programmer(bench, stream, levels, names, settings, recorded=self.recorded)
             for levels in (plan.levels, plan.loops.levels)
         )
-        self._leaves = ProgrammedLeaves(bench, stream, plan.loops, self._loops_own, rng)
+        self._leaves = ProgrammedLeaves(bench, stream, plan.loops, self.loop_programmer, rng)
         tiles = TilesOnChip(bench, plan.products, plan.levels.step, VECTOR_VOLTS)
         self._products: AnalogueProducts | IntegerProducts = AnalogueProducts(tiles)
         if plan.effort.integers:
@@ -296,42 +295,12 @@ class ProgrammedBlockMatrix:
     @property
     def operations(self) -> dict[str, int]:
         """INV of leaves and MVM of blocks so far."""
-        return {
-            "inversions": self._inversions,
-            "products": self._inverse.products + self._leaf_products,
-        }
+        return {"inversions": self._inversions, "products": self._inverse.products + self._leaf_products}
 
     @property
     def sample(self) -> Floats:
         """No integers are sampled: (2, 0)."""
         return np.empty((2, 0))
-
-    @property
-    def pulses(self) -> int:
-        """Pulses so far."""
-        return self.programmer.pulses + self._loops_own.pulses
-
-    @property
-    def reads(self) -> int:
-        """Verify reads so far."""
-        return self.programmer.reads + self._loops_own.reads
-
-    @property
-    def joules(self) -> float:
-        """Energy of pulses and verify reads so far."""
-        return self.programmer.joules + self._loops_own.joules
-
-    @property
-    def failed(self) -> int:
-        """Cells that read outside their window after the last pass; 0 before."""
-        if not self.reads:
-            return 0
-        return self._loops_own.failed(self.plan.loops.blocks()) + self.programmer.failed(self.plan.tiles)
-
-    @property
-    def loops_lost(self) -> bool:
-        """Whether most cells of the leaves' loops are outside their windows."""
-        return bool(self.reads) and mostly_failed(self._loops_own, self.plan.loops.blocks())
 
     @property
     def work(self) -> Work:
@@ -404,3 +373,7 @@ class ProgrammedBlockMatrix:
     def _outputs(self, block: int) -> int:
         """Return the number of elements that a block's products have."""
         return len(self.plan.products[block].encoding.fixed.integers)
+
+
+MatrixOnChip = ProgrammedMatrix | ProgrammedBlockMatrix
+"""A programmed matrix, whole or by blocks."""

@@ -18,8 +18,9 @@ from mho.procedures.equations.algorithms.directions import Directions, direction
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
 from mho.procedures.equations.certificates.certificate import Certificate, norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
-from mho.procedures.equations.solve.answers import Answer, cycle_row
-from mho.procedures.equations.solve.programmed_matrix import COUNTS, MatrixOnChip
+from mho.procedures.equations.solve.answers import ColumnAnswer, cycle_row
+from mho.procedures.equations.solve.programmed_block_matrix import MatrixOnChip
+from mho.procedures.equations.solve.programmed_matrix import COUNTS
 from mho.procedures.equations.worth import EXACT, Work, contraction_of
 from mho.procedures.stream import Stream
 
@@ -28,11 +29,7 @@ ORTHOGONAL = 1e-6  # |A^T r| / (|A| |r|) down to which a residual may still fall
 
 
 def shortfall(
-    system: LinearSystem,
-    last: Cycle,
-    solution: Floats,
-    certificate: Certificate,
-    matrix: MatrixOnChip,
+    system: LinearSystem, last: Cycle, solution: Floats, certificate: Certificate, matrix: MatrixOnChip
 ) -> str:
     """Return why the solve of one right-hand side ended before it converged, with advice.
 
@@ -107,12 +104,12 @@ class RefinedAnswers:
     either: bool
     work: Work = field(default_factory=Work)
 
-    def answer(self, column: int) -> Answer:
+    def answer(self, column: int) -> ColumnAnswer:
         """Refine one right-hand side, and record its cycles."""
         system, matrix, form = self.system, self.matrix, self.matrix.plan.preconditioning
         if system.zeros[column]:
             zero = system.zero(column)
-            return Answer([], 0.0, zero, system.certify(zero, np.zeros_like(zero), column), True, "", 0)
+            return ColumnAnswer([], 0.0, zero, system.certify(zero, np.zeros_like(zero), column), True, "", 0)
         rows: list[dict[str, float]] = []
         off = 0.0
         before = matrix.counts
@@ -148,7 +145,7 @@ class RefinedAnswers:
         certificate = system.certify(solution, form.given_equations(cycle.residual), column)
         converged = cycle.end == "converged"
         reason = "" if converged else shortfall(system, cycle, solution, certificate, matrix)
-        return Answer(
+        return ColumnAnswer(
             rows, off, solution, certificate, converged, reason, len(rows), rho=inverted.contraction()
         )
 
@@ -179,12 +176,11 @@ class RefinedAnswers:
                 multiply,
                 recompute,
                 lambda unknowns, size: system.good_enough(form.solution(unknowns), size, column),
-                method=matrix.method,
+                method=earlier,
                 correction_bits=self.correction_bits,
                 max_cycles=self.most - done,
                 measure=lambda residual: system.measure(form.given_equations(residual)),
                 start=start,
-                earlier=earlier,
             )
             change = ""
             try:

@@ -16,10 +16,8 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.inverse_encoding import KINDS
 from mho.chip_maps.multiply_encoding import MAX_BITS, slice_count, slices_needed
-from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.arrays import as_arrays
@@ -50,22 +48,19 @@ from mho.procedures.equations.planning.block_solve_plan import (
     plan_schwarz_solve,
 )
 from mho.procedures.equations.planning.linear_system import FORMS, PROOFS, Goal, LinearSystem
-from mho.procedures.equations.planning.method_choice import CHOSEN
+from mho.procedures.equations.planning.loop_choice import LoopSetup
+from mho.procedures.equations.planning.method_choice import CHOSEN, Judging
 from mho.procedures.equations.planning.solve_plan import plan_solve
 from mho.procedures.equations.solve.answers import (
-    Answer,
+    ColumnAnswer,
     Solution,
     answers_table,
     earlier_answers,
     record_answer,
 )
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve, solutions_as_sliced
-from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
-from mho.procedures.equations.solve.programmed_matrix import (
-    VECTOR_VOLTS,
-    MatrixOnChip,
-    ProgrammedMatrix,
-)
+from mho.procedures.equations.solve.programmed_block_matrix import MatrixOnChip, ProgrammedBlockMatrix
+from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS, ProgrammedMatrix
 from mho.procedures.equations.solve.refined_answers import RefinedAnswers
 from mho.procedures.equations.solve.solve_messages import (
     say_blocks,
@@ -81,6 +76,7 @@ from mho.procedures.equations.solve.solve_tables import (
     PRODUCTS,
     WITHOUT_CHIP,
     block_solve_arrays,
+    cycle_figures,
     cycles_table,
     enclose_solutions,
     enclosure_arrays,
@@ -102,11 +98,10 @@ from mho.procedures.stream import Stream
 from mho.procedures.wording import joined, lost_cells, verified_cells
 from mho.runs import Conclusion, Layout, RecordedParameter
 from mho.runs.intervals import LEAST_DRAWS
-from mho.runs.standard_figures import OF_LEVELS, convergence_figure, cycle_figures
 
 
 def record_worth(
-    plan: PreparedSolve, matrix: MatrixOnChip, answers: Sequence[Answer], refining: Work, stream: Stream
+    plan: PreparedSolve, matrix: MatrixOnChip, answers: Sequence[ColumnAnswer], refining: Work, stream: Stream
 ) -> dict[str, Any]:
     """Solve sampled right-hand sides without the chip, record their curves, and return what the chip was worth beside them.
 
@@ -147,7 +142,7 @@ def record_worth(
     return result | {"cycles_saved": told["saved"], "digital_ratio": told["digital_ratio"]}
 
 
-def _contracts(answers: Sequence[Answer]) -> bool:
+def _contracts(answers: Sequence[ColumnAnswer]) -> bool:
     """Return whether the loop, by itself, reduces an error of every right-hand side."""
     return all(answer.rho < 1.0 for answer in answers if answer.rho is not None)
 
@@ -237,10 +232,13 @@ class Solve(Procedure):
         chip = chip_of(bench)
         settings = settings_in_use(chip.write_verify, self.write_verify)
         check_limits(bench, settings, VECTOR_VOLTS)
-        leaf = check_leaf(self.leaf, chip, bench.vector_size)
+        analogue = self.loop_targets == "analogue"
+        setup = LoopSetup.of(bench, chip, self.encoding, slices=self.loop_slices, analogue=analogue)
+        leaf = check_leaf(self.leaf, setup)
         if given.size > leaf:
-            return self._prepare_blocks(given, bench, rng, chip, leaf, settings)
-        digit_bits = chip.level_scale().bits
+            on_chip = self._blocks_on_chip(given, replace(setup, analogue=False), leaf, rng)
+            return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng, self._most)
+        digit_bits = setup.digits.bits
         wanted = 0
 
         def slices(held: Floats) -> tuple[int, int]:
@@ -253,67 +251,45 @@ class Solve(Procedure):
             wanted = slices_needed(held, self.bits, error, digit_bits)
             return wanted, min(wanted, slice_count(self.correction_bits, digit_bits))
 
-        on_chip = plan_solve(
-            chip,
+        whole = plan_solve(
+            setup,
             given.matrix,
             rng,
-            encoding=self.encoding,
-            lines=bench.vector_size,
-            input_conductance=bench.input_conductance,
             slices=None if self.residual == "float64" else slices,
             method=self.method,
-            goal=given.goal,
-            correction_bits=self.correction_bits,
-            analogue_loop=self.loop_targets == "analogue",
-            slice_ratio=self._slice_ratio(bench),
+            judging=Judging(given.goal, self.correction_bits),
         )
-        return PreparedSolve(
-            given, on_chip, solutions_as_sliced(on_chip, given), wanted, settings, leaf, rng, self._most
-        )
+        sliced = solutions_as_sliced(whole, given)
+        return PreparedSolve(given, whole, sliced, wanted, settings, leaf, rng, self._most)
 
-    def _prepare_blocks(
-        self,
-        given: LinearSystem,
-        bench: Bench,
-        rng: np.random.Generator,
-        chip: ChipMap,
-        leaf: int,
-        settings: WriteVerifySettings,
-    ) -> PreparedSolve:
+    def _blocks_on_chip(
+        self, given: LinearSystem, setup: LoopSetup, leaf: int, rng: np.random.Generator
+    ) -> BlockSolvePlan:
         """Plan a matrix that no loop holds."""
         if self.residual == "analogue":
             raise InputError(
                 f"the matrix of {given.size} rows is larger than a loop of {leaf}, and is inverted by blocks: its residual "
                 "is taken in float64; give residual = float64 or auto"
             )
-        on_loops: dict[str, Any] = {
-            "leaf": leaf,
-            "encoding": self.encoding,
-            "lines": bench.vector_size,
-            "input_conductance": bench.input_conductance,
-            "slice_ratio": self._slice_ratio(bench),
-        }
         if self.blocks in SUBDOMAINS:
-            on_chip = plan_schwarz_solve(
-                chip, given.matrix, rng, **on_loops, overlap=self._layers(), coarse=self.coarse
+            return plan_schwarz_solve(
+                setup, given.matrix, rng, leaf, overlap=self._layers(), coarse=self.coarse
             )
-            return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng, self._most)
         if self.schur == "complex" and not np.iscomplexobj(given.given_matrix):
             raise InputError(
                 "the matrix is real: schur = complex takes the real part of a complex one; give exact, diagonal or M4"
             )
-        on_chip = plan_block_solve(
-            chip,
+        return plan_block_solve(
+            setup,
             given.matrix,
             rng,
-            **on_loops,
+            leaf,
             recursion=self.blocks,
             schur=self.schur,
             effort=self.effort,
             most_cycles=self._most,
             rhs=next(filter(np.any, given.rhs.T), None),
         )
-        return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng, self._most)
 
     def layout(self, plan: PreparedSolve) -> Layout:
         """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors.
@@ -323,35 +299,19 @@ class Solve(Procedure):
         system, on_chip = plan.system, plan.on_chip
         cycles = cycles_table(system.size, len(system.reference), min(self.max_cycles, 50) * system.count)
         tables = (cycles, PRODUCTS, WITHOUT_CHIP, answers_table(system))
-        of_cycles = (
-            convergence_figure(
-                int(self.bits),
-                system.goal.tolerance,
-                columns=system.count,
-                errors=not system.residual_only,
-                beside=WITHOUT_CHIP.name,
-            ),
-            *cycle_figures(int(self.bits), columns=system.count, beside=WITHOUT_CHIP.name),
-        )
+        figures = cycle_figures(system)
         enclosing = enclosure_arrays(system) if self.certify else ()
         if isinstance(on_chip, BlockSolvePlan):
             arrays = block_solve_arrays(system, on_chip) + enclosing
-            return Layout(tables, (), arrays, default="cycles", figures=of_cycles)
-        blocks = contents_of(on_chip.blocks(), on_chip.levels)
+            return Layout(tables, (), arrays, default="cycles", figures=figures)
+        rounded = on_chip.cells.levels is on_chip.levels
+        blocks = contents_of(on_chip.blocks(), on_chip.levels, rounded=rounded)
         return Layout(
             (blocks.pulses, *tables, loop_table(on_chip.chip, on_chip.encoding.order)),
             blocks.maps,
             solve_arrays(system, on_chip) + enclosing,
             default="cycles",
-            figures=(
-                *of_cycles,
-                # With targets that are not rounded there are nearly as many levels as cells.
-                *(
-                    one
-                    for one in blocks.figures
-                    if one.name not in OF_LEVELS or on_chip.cells.levels is on_chip.levels
-                ),
-            ),
+            figures=(*figures, *blocks.figures),
         )
 
     @classmethod
@@ -479,7 +439,7 @@ class Solve(Procedure):
         )
         answers = []
         for column in range(system.count):
-            answers.append(Answer.earlier(taken[column]) if column in taken else refined.answer(column))
+            answers.append(ColumnAnswer.earlier(taken[column]) if column in taken else refined.answer(column))
             record_answer(answers[-1], column, bench.now(), stream)
         return self._report(plan, bench, stream, matrix, answers, refined.work)
 
@@ -508,10 +468,6 @@ class Solve(Procedure):
         """Cycles allowed for each right-hand side."""
         return int(self.max_cycles)
 
-    def _slice_ratio(self, bench: Bench) -> float | None:
-        """Return the ratio of the loop's second slice; None without one."""
-        return bench.slice_ratio if self.loop_slices == 2 else None
-
     def _layers(self) -> int:
         """Return the overlap in use: none of block Jacobi."""
         if self.blocks != "schwarz":
@@ -524,7 +480,7 @@ class Solve(Procedure):
         bench: Bench,
         stream: Stream,
         matrix: MatrixOnChip,
-        answers: list[Answer],
+        answers: list[ColumnAnswer],
         refining: Work,
     ) -> Solution:
         """Announce the result, and return it with its certificate; `refining` is what refinement took beside the matrix."""

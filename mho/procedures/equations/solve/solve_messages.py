@@ -14,7 +14,7 @@ from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.planning.linear_system import FORM_NAMES, LinearSystem
 from mho.procedures.equations.planning.method_choice import MethodChoice
 from mho.procedures.equations.planning.solve_plan import SolvePlan
-from mho.procedures.equations.solve.answers import Answer
+from mho.procedures.equations.solve.answers import ColumnAnswer
 from mho.procedures.stream import Stream
 
 
@@ -142,7 +142,10 @@ def _decomposition(plan: BlockSolvePlan) -> str:
 
 
 def say_outcome(
-    counts: Mapping[str, int], unconverged: Sequence[tuple[int, Answer]], system: LinearSystem, stream: Stream
+    counts: Mapping[str, int],
+    unconverged: Sequence[tuple[int, ColumnAnswer]],
+    system: LinearSystem,
+    stream: Stream,
 ) -> None:
     """Announce wrong integers, and the right-hand sides that did not converge, with their reasons."""
     if counts["wrong"]:

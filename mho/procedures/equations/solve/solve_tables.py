@@ -1,8 +1,6 @@
-"""Contents of the run file of a solve: tables of cycles and of products, and the matrices and vectors.
+"""Contents of the run file of a solve: tables, figures, matrices and vectors, and the summary.
 
-Summary of a solve: what ``mho solve --json`` prints and the run file keeps.
-
-The proved enclosure of a solve's solutions: taken after the refinement, written into the run file, and told.
+The summary is what ``mho solve --json`` prints and the run file keeps.
 """
 
 from __future__ import annotations
@@ -24,15 +22,16 @@ from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.planning.solve_plan import SolvePlan
 from mho.procedures.equations.solve.answers import (
-    Answer,
+    ColumnAnswer,
     largest_error,
     plain_numbers,
     reasons,
     where_short,
 )
-from mho.procedures.equations.solve.programmed_matrix import COUNTS, MatrixOnChip
+from mho.procedures.equations.solve.programmed_block_matrix import MatrixOnChip
+from mho.procedures.equations.solve.programmed_matrix import COUNTS
 from mho.procedures.stream import Stream
-from mho.runs import Array, Column, Table
+from mho.runs import Array, Column, Figure, ReferenceLine, Table
 
 ENCLOSURE_ARRAYS = {
     "correction": "exact solution minus solution, to `radius`; 0 where nothing is certified",
@@ -108,17 +107,17 @@ LARGEST_JUDGED = 1024
 """Unknowns up to which the condition number is found: its time grows with their cube, a second here."""
 
 
-def unconverged(answers: Sequence[Answer]) -> list[tuple[int, Answer]]:
+def unconverged(answers: Sequence[ColumnAnswer]) -> list[tuple[int, ColumnAnswer]]:
     """Return the answers that did not converge, with their columns."""
     return [(column, answer) for column, answer in enumerate(answers) if not answer.converged]
 
 
-def worst_of(answers: Sequence[Answer]) -> Answer:
+def worst_of(answers: Sequence[ColumnAnswer]) -> ColumnAnswer:
     """Return the answer of which the least is proved."""
     return min(answers, key=_proof)
 
 
-def _proof(answer: Answer) -> tuple[bool, float, float]:
+def _proof(answer: ColumnAnswer) -> tuple[bool, float, float]:
     """Return what makes an answer the better one: the bits of a certificate end at 53, its bounds do not."""
     return answer.converged, -answer.certificate.error_bound, -answer.certificate.relative_residual
 
@@ -126,7 +125,7 @@ def _proof(answer: Answer) -> tuple[bool, float, float]:
 def summary_of(
     system: LinearSystem,
     matrix: MatrixOnChip,
-    answers: Sequence[Answer],
+    answers: Sequence[ColumnAnswer],
     solutions: Floats,
     sliced: Floats,
     *,
@@ -225,11 +224,8 @@ PRODUCTS = Table(
         Column("expected", "digit", description="the digits' exact sum"),
         Column("measured", "digit", description="before it is rounded"),
     ),
-    signal="measured",
-    axis="expected",
-    title="a sample of each product's outputs",
-    rows=1000,
-)
+    signal="measured", axis="expected", title="a sample of each product's outputs", rows=1000,
+)  # fmt: skip
 
 WITHOUT_CHIP = Table(
     "without_chip",
@@ -238,13 +234,10 @@ WITHOUT_CHIP = Table(
         Column("cycle", dtype="u4"),
         Column("residual", description="relative to the right-hand side", digital=1e-11),
         Column("relative_error", description="to a float64 solve of the matrix as given", digital=1e-11),
-        Column("bits", description="-log2 relative_error", digital=1e-2),
+        Column("bits", description="-log2 relative_error", digital=0.01),
     ),
-    signal="relative_error",
-    axis="cycle",
-    title="the same solve without the chip",
-    rows=64,
-)
+    signal="relative_error", axis="cycle", title="the same solve without the chip", rows=64,
+)  # fmt: skip
 
 
 def cycles_table(size: int, unknowns: int, rows: int) -> Table:
@@ -257,18 +250,12 @@ def cycles_table(size: int, unknowns: int, rows: int) -> Table:
             Column("cycle", dtype="u4"),
             Column("time", "s", description="bench time"),
             Column(
-                "residual",
-                description="relative to the right-hand side, as the products carried it on",
-                digital=1e-11,
+                "residual", description="relative to the right-hand side, as the products carried it on", digital=1e-11,
             ),
             Column("true_residual", description="recomputed in float64; NaN where it was not", digital=1e-11),
             Column("relative_error", description="to a float64 solve of the matrix as given", digital=1e-11),
-            Column(
-                "sliced_error",
-                description="to the solution of the matrix as held by the slices",
-                digital=1e-11,
-            ),
-            Column("bits", description="-log2 relative_error", digital=1e-2),
+            Column("sliced_error", description="to the solution of the matrix as held by the slices", digital=1e-11),
+            Column("bits", description="-log2 relative_error", digital=0.01),
             Column("step", description="length of the step along the correction", digital=1e-6),
             Column("mvm_outputs", dtype="u8", description="integers read in this cycle"),
             Column("mvm_found", dtype="u8", description="shots that their checksum showed to be wrong"),
@@ -277,37 +264,65 @@ def cycles_table(size: int, unknowns: int, rows: int) -> Table:
             Column("mvm_unresolved", dtype="u8", description="shots whose digits were taken instead"),
             Column("mvm_recalibrated", dtype="u8", description="tiles calibrated again"),
             Column(
-                "mvm_wrong",
-                dtype="u8",
+                "mvm_wrong", dtype="u8",
                 description="integers that are not the digits' exact sum, which is an oracle's",
             ),
             Column(
-                "mvm_subtracted",
-                dtype="u8",
+                "mvm_subtracted", dtype="u8",
                 description="integers from which a cell's known error was subtracted digitally",
             ),
             Column(
-                "mvm_alone",
-                dtype="u8",
+                "mvm_alone", dtype="u8",
                 description="integers that the array alone gave as the digits' exact sum, an oracle's as well",
             ),
-            Column(
-                "input",
-                "V",
-                shape=vector,
-                description="volts at the INV inputs, by row of the loop",
-                digital=1e-9,
-            ),
-            Column(
-                "output", "V", shape=vector, description="volts at the INV outputs, by column of the loop"
-            ),
+            Column("input", "V", shape=vector, description="volts at the INV inputs, by row of the loop", digital=1e-9),
+            Column("output", "V", shape=vector, description="volts at the INV outputs, by column of the loop"),
             Column("solution", shape=(unknowns,), description="x after this cycle", digital=1e-9),
         ),
-        signal="relative_error",
-        axis="cycle",
-        title="refinement",
-        rows=rows,
+        signal="relative_error", axis="cycle", title="refinement", rows=rows,
+    )  # fmt: skip
+
+
+IDEAL_RATIO = 2.0**-3
+"""Best typical factor by which an INV circuit of 3-bit cells reduces an error per cycle (Zuo 2025, Fig. 3)."""
+
+
+def cycle_figures(system: LinearSystem) -> tuple[Figure, ...]:
+    """Return the figures of the cycles, from x = 0, beside the forecast and 3 bits a cycle.
+
+    They show residual and relative error, the bits, and how often integers were wrong. Residuals are shown alone where
+    errors are not known; several right-hand sides have a curve each.
+    """
+    bits, tolerance = system.goal.bits, system.goal.tolerance
+    error = "residual" if system.residual_only else "relative_error"
+    shown = ("residual", error) if system.count == 1 and not system.residual_only else error
+    by = () if system.count == 1 else "rhs"
+    errors = [
+        ReferenceLine(1.0, ratio=IDEAL_RATIO, label="3 bits a cycle"),
+        ReferenceLine(1.0, ratio="forecast_rho", label="forecast, rho"),
+        ReferenceLine(2.0**-bits, label=f"{bits} bits"),
+    ]
+    if tolerance:
+        errors.append(ReferenceLine(float(tolerance), label="tolerance of the residual"))
+    found = (
+        ReferenceLine(-np.log2(IDEAL_RATIO), power=1.0, label="3 bits a cycle"),
+        ReferenceLine("forecast_bits_a_cycle", power=1.0, label="forecast, bits a cycle"),
+        ReferenceLine(float(bits), label=f"{bits} bits"),
     )
+    return (
+        Figure(
+            "convergence", table="cycles", x="cycle", y=shown, by=by, y_scale="log", lines=tuple(errors), start=(0.0, 1.0),
+            title="Convergence", beside=WITHOUT_CHIP.name,
+        ),
+        Figure(
+            "bits_by_cycle", table="cycles", x="cycle", y="bits", by=by, lines=found, start=(0.0, 0.0),
+            title="Bits over the cycles", beside=WITHOUT_CHIP.name,
+        ),
+        Figure(
+            "wrong_by_cycle", kind="share", table="cycles", x="cycle", y=("mvm_wrong", "mvm_outputs"), y_scale="log",
+            title="Wrong integers by cycle",
+        ),
+    )  # fmt: skip
 
 
 def block_solve_arrays(system: LinearSystem, plan: BlockSolvePlan) -> tuple[Array, ...]:
@@ -321,18 +336,15 @@ def solve_arrays(system: LinearSystem, plan: SolvePlan) -> tuple[Array, ...]:
     arrays = [
         *_system_arrays(system),
         Array(
-            "matrix_held",
-            form.given_matrix(plan.held),
-            description="A as the products hold it, in the form as given",
+            "matrix_held", form.given_matrix(plan.held), description="A as the products hold it, in the form as given",
         ),
         Array(
-            "digits_invert",
-            plan.cells.positive.digits,
+            "digits_invert", plan.cells.positive.digits,
             description=f"targets of the inverting array, in units of {plan.cells.step:g} S",
         ),
         *_form_arrays(form),
         Array("matrix_achieved", np.full((n, n), np.nan), description="A0, what INV inverts", digital=1e-9),
-    ]
+    ]  # fmt: skip
     if plan.multiply is not None:
         arrays.append(Array("digits_multiply", plan.multiply.digits, description="digits (inputs, columns)"))
     return tuple(arrays)
@@ -344,22 +356,15 @@ def _system_arrays(system: LinearSystem) -> tuple[Array, ...]:
         Array("matrix", system.given_matrix, description="A as given"),
         Array("rhs", system.given_rhs, description="b as given"),
         Array(
-            "reference",
-            columns(system.reference),
-            description="float64 solution of the matrix as given",
-            digital=1e-9,
+            "reference", columns(system.reference), description="float64 solution of the matrix as given", digital=1e-9,
         ),
         Array("solution", columns(np.full(system.reference.shape, np.nan)), description="x", digital=1e-9),
-    )
+    )  # fmt: skip
 
 
 def _form_arrays(form: Preconditioning) -> tuple[Array, ...]:
     return (
-        Array(
-            "rows_invert",
-            form.order,
-            description="row of A (as a real matrix) that each row on the chip holds",
-        ),
+        Array("rows_invert", form.order, description="row of A (as a real matrix) that each row on the chip holds"),
         Array("row_factors", form.row_factors, description="signed power of two by which it is multiplied"),
         Array("column_factors", form.column_factors, description="power of two of each column on the chip"),
-    )
+    )  # fmt: skip
