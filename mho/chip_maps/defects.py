@@ -161,11 +161,6 @@ class DefectList(StrictModel):
             raise ValueError("`formed` has two lines of one array: keep one")
         return self
 
-    @property
-    def formed_count(self) -> int:
-        """How many cells are known to be formed."""
-        return sum(one.cells for one in self.formed)
-
     def with_formed(self, formed: Iterable[PackedCells]) -> DefectList:
         """Return the list with more formed cells; `ValueError` for an array of another size than before."""
         return self.model_copy(update={"formed": united(self.formed, formed)})

@@ -88,7 +88,6 @@ class FixedPointColumns(NamedTuple):
     ----------
     integers : (n, k) array of int64
         Values in units of ``scales * 2**-bits``.
-    bits : int
     scales : (k,) array
     values : (n, k) array
         The represented real numbers.
@@ -139,14 +138,6 @@ def slice_digits(integers: Integers, slices: int, digit_bits: int = 3) -> Intege
         raise InputError(f"integers up to {integers.max()} do not fit {slices} digits of {digit_bits} bits")
     shifts = digit_bits * np.arange(slices - 1, -1, -1, dtype=np.int64)
     return (integers[None] >> shifts.reshape(-1, *[1] * integers.ndim)) & ((1 << digit_bits) - 1)
-
-
-def join_digits(digits: Integers, digit_bits: int = 3) -> Integers:
-    """Join digit slices (most significant first); digits may exceed their range."""
-    result = np.zeros(digits.shape[1:], dtype=np.int64)
-    for digit in digits:
-        result = (result << digit_bits) + digit
-    return result
 
 
 @dataclass(frozen=True)

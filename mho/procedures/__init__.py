@@ -57,8 +57,7 @@ from mho.procedures.equations.as_published import (
     refine_on_chip,
 )
 from mho.procedures.equations.certificates.enclosure import Enclosure, best_enclosure
-from mho.procedures.equations.circuits.inversion import largest_linear
-from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
+from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells, largest_linear
 from mho.procedures.equations.forecast import DrawnSolve, EnergyModel, SolveForecast, draw_solves, wall_time
 from mho.procedures.equations.held_matrix import HeldAnswers, HeldMatrix
 from mho.procedures.equations.invert.invert import Inversions, Invert

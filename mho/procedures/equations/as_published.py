@@ -27,7 +27,7 @@ from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.algorithms.refinement import BatchMethod, refine_columns
-from mho.procedures.equations.circuits.inversion import AnalogueInverse
+from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.multiply import place_product
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve
@@ -49,7 +49,6 @@ class AllAnalogue:
         X after each cycle.
     held : (n, n) array
         The matrix as the digits of the products hold it.
-    plan : BlockSolvePlan
     inversions, products : int
         INV of leaves and MVM of blocks.
     shots, outputs, wrong : int

@@ -56,7 +56,6 @@ class DirectWork:
     ----------
     methods : tuple of str
         Of the factorisations, each once.
-    multiplications : int
     """
 
     methods: tuple[str, ...] = ()

@@ -145,7 +145,6 @@ class DrawnSolve:
 
     Attributes
     ----------
-    converged : bool
     reason : str
         Why it did not.
     values : mapping
@@ -176,7 +175,6 @@ def draw_solves(
         The procedure's own; its result has a `summary`.
     source : BenchSource
         The bench, without instruments, as `as_arrays` returns it.
-    count : int
     rng : numpy.random.Generator
         Draws the chips.
     """
@@ -300,7 +298,6 @@ def wall_time(
         The bench of the run.
     preset : str, optional
         Its cells; None for the file's own.
-    drawn : sequence of DrawnSolve
     solve : callable
         `Solve`, which is timed at the wire.
     meanwhile : callable

@@ -72,7 +72,6 @@ class MultiplyPlan:
 
     Attributes
     ----------
-    encoding : MultiplyEncoding
     fixed : tuple of FixedPoint or None
         The vectors as played; None for one that is zero everywhere.
     tiles : tuple of Block

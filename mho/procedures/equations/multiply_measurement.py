@@ -238,8 +238,6 @@ class ProductMeasurement:
 
     Parameters
     ----------
-    bench : Bench
-    stream : Stream
     sums : DigitSums
         Calibrated.
     kept : int

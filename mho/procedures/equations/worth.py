@@ -124,69 +124,32 @@ class Worth:
 
     Attributes
     ----------
-    method : str
-        Of the solves without the chip.
+    cycles : tuple of int or None
+        Of each sampled right-hand side with the chip; None where the goal was not met.
+    work : Work
+        Of the whole solve.
     most : int
         Cycles that a right-hand side was allowed without the chip.
     allowed : int
         Cycles that it was allowed with the chip.
-    cycles, without : tuple of int or None
-        Of each sampled right-hand side with the chip and without it; None where the goal was not met.
-    same_method : tuple of int or None
-        Without it, by the method of the solve; of the first one alone where another method counts.
-    work : Work
-        Of the whole solve.
     digital_without : int
         Multiplications of the whole solve without the chip, its certificate included.
     nothing : bool
         Whether the loop by itself is worth nothing: it contracts no error, or most of its cells are outside their windows.
     """
 
-    method: Method
+    baseline: UnaidedBaseline
+    cycles: tuple[int | None, ...]
+    work: Work
     most: int
     allowed: int
-    cycles: tuple[int | None, ...]
-    without: tuple[int | None, ...]
-    same_method: tuple[int | None, ...]
-    work: Work
     digital_without: int
     nothing: bool
 
-    @classmethod
-    def of(
-        cls,
-        baseline: UnaidedBaseline,
-        cycles: Sequence[int | None],
-        work: Work,
-        *,
-        most: int,
-        allowed: int,
-        digital_without: int,
-        nothing: bool,
-    ) -> Worth:
-        """Return what the solves of the same right-hand sides with the chip and without it come to.
-
-        Parameters
-        ----------
-        baseline : UnaidedBaseline
-        cycles : sequence of int or None
-            Of its columns, with the chip.
-        work : Work
-            Of the whole solve with the chip.
-        most, allowed, digital_without, nothing
-            As the attributes.
-        """
-        return cls(
-            baseline.method,
-            most,
-            allowed,
-            tuple(cycles),
-            tuple(one.cycles for one in baseline.solves),
-            baseline.same_method,
-            work,
-            digital_without,
-            nothing,
-        )
+    @property
+    def without(self) -> tuple[int | None, ...]:
+        """Cycles of each sampled right-hand side without the chip; None where the goal was not met."""
+        return tuple(one.cycles for one in self.baseline.solves)
 
     @property
     def saved(self) -> float | None:
@@ -235,11 +198,11 @@ class Worth:
         digital, unmet = self.work.digital.total(), None in self.cycles or None in self.without
         return {
             "verdict": self.verdict,
-            "method": self.method,
+            "method": self.baseline.method,
             "right_hand_sides": len(self.cycles),
             "cycles_with": _mean_or_none(self.cycles),
             "cycles": _mean_or_none(self.without),
-            "cycles_same_method": _mean_or_none(self.same_method),
+            "cycles_same_method": _mean_or_none(self.baseline.same_method),
             "most_cycles": self.most,
             "saved": self.saved,
             "cycles_ratio": _ratio(_mean_or_none(self.cycles), _mean_or_none(self.without)),
@@ -255,7 +218,6 @@ class SampledWorth:
 
     Attributes
     ----------
-    solves : tuple of UnaidedSolve
     cycles : tuple of int or None
         Of the same right-hand sides with the chip.
     work : Work
@@ -297,7 +259,7 @@ class SampledWorth:
             return None
         work = self.work + Work()
         work.digital["beside"] = beside
-        return Worth.of(
+        return Worth(
             UnaidedBaseline("gcr", self.solves, tuple(one.cycles for one in self.solves)),
             self.cycles,
             work,
@@ -346,12 +308,10 @@ class UnaidedSolve:
 
     Attributes
     ----------
-    column : int
     cycles : int or None
         Until the goal was met; None where it was not met in as many as were allowed.
     curve : list of dict
         Of each cycle ``rhs``, ``cycle``, ``residual`` (relative) and ``relative_error`` to the reference.
-    work : Work
     solution : (N,) array
         Of the square system, as given.
     recomputed : int

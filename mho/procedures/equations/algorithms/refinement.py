@@ -98,8 +98,7 @@ def refine(
     enough : callable
         (x, |b - A x|) -> whether x is good enough.
     method : str or Directions
-        How corrections become steps: one of `directions.METHODS`, or one with its corrections so far, which serve whatever
-        INV gave them.
+        How corrections become steps: one of `directions.METHODS`, or one with its corrections so far.
     correction_bits : int
         Bits of dx in products, about the accuracy of INV. x gets the same rounded dx: precision is not limited by it.
     measure : callable

@@ -276,7 +276,6 @@ class BlockInverse:
 
     Parameters
     ----------
-    plan : BlockPlan
     invert_leaf : callable
         (k, r) -> about the inverse of leaf k times r; r is (..., m), not all zero.
     multiply_block : callable

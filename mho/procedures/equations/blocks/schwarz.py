@@ -119,8 +119,6 @@ class SchwarzPlan:
     ----------
     size : int
         Number of unknowns.
-    subdomains : tuple of Subdomain
-    coarse : CoarseLevel or None
     leaves : tuple of (m, m) arrays
         Matrices to invert, one loop each; equal ones are one.
     """
@@ -257,7 +255,6 @@ class Schwarz:
 
     Parameters
     ----------
-    plan : SchwarzPlan
     invert_leaf : callable
         (k, r) -> about the inverse of leaf k times r; r is (..., m), not all zero.
     multiply : callable, optional

@@ -87,8 +87,6 @@ class Bound:
     ----------
     value : float
         Infinite, of a lower bound 0, where nothing is proved.
-    by : str
-    multiplications : int
     estimate : float
         What is bounded, not proved.
     """

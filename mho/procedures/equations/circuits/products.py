@@ -24,6 +24,8 @@ from mho.procedures.equations.circuits.tiles import (
     ProgrammedTile,
     TilesOnChip,
     Trim,
+    bit_serial,
+    bit_serial_columns,
     bit_serial_complement,
 )
 
@@ -81,7 +83,6 @@ class IntegerProducts:
 
     Parameters
     ----------
-    on_chip : TilesOnChip
     bits : int
         Of the vectors.
 
@@ -281,9 +282,8 @@ def _play_again(
     play: Callable[[Integers], Floats],
 ) -> tuple[Integers, Integers, Integers]:
     """Play parts of shots and add what is settled to their owners; return what is not."""
-    distinct, which = np.unique(
-        parts, axis=0, return_inverse=True
-    )  # of many bits the same lines are left over
+    # Of many bits the same lines are left over.
+    distinct, which = np.unique(parts, axis=0, return_inverse=True)
     which = which.reshape(-1)
     measured = play(distinct)
     again = _read(tile, distinct, measured)
@@ -334,15 +334,13 @@ def _halved(parts: Integers, owners: Integers, tries: Integers) -> tuple[Integer
 
 
 SAMPLE = 256  # outputs of a product that are stored as measured
-ROUNDS, EACH = (
-    2,
-    4,
-)  # rounds of the calibration over all tiles, between which slow noise moves, and shots per line in each
+ROUNDS = 2  # of the calibration over all tiles, between which slow noise moves
+EACH = 4  # shots per line in each
 REPEATS = ROUNDS * EACH  # from which the noise is estimated
 SUBTRACTED = 0.1  # digits, known error of a cell from which it is subtracted
 RESTLESS = 0.05  # digits, noise from which a cell of a checked tile does not limit the lines active at once
 DRIFTED = (
-    0.25  # share of a tile's shots that disagree, from which so many integers are wrong that some go unseen
+    0.25  # share of a tile's shots that disagree from which so many integers are wrong that some go unseen
 )
 MOVED = 0.25  # digits, change from which a cell of a line that disagrees counts as moved
 
@@ -352,8 +350,6 @@ class SlicedProduct:
 
     Parameters
     ----------
-    bench : Bench
-    encoding : MultiplyEncoding
     tiles : sequence of Block
         The encoding's columns in order, cut into tiles.
     step : float
@@ -419,9 +415,7 @@ class SlicedProduct:
         self._checked: tuple[CheckedTile | None, ...] = tuple(checked) or (None,) * len(self._tiles)
         self._known: list[Floats] = []
         self._spent = np.zeros(len(self._tiles), np.int64)  # shots repeated since a tile's calibration
-        self._usual = np.zeros(
-            len(self._tiles)
-        )  # share of a tile's shots that disagree however it is calibrated
+        self._usual = np.zeros(len(self._tiles))  # share of shots that disagree however a tile is calibrated
         self.groups: list[Integers] = []
         self.outputs = self.wrong = self.shots = 0
         self.wrong_read = self.wrong_found = self.false_alarms = 0
@@ -446,7 +440,7 @@ class SlicedProduct:
 
     def __call__(self, vector: FixedPoint) -> Floats:
         """Multiply; each bit of each sign of each group of lines is one shot on every tile."""
-        _, shots, weights = self._patterns(vector.integers[None], vector.bits)
+        shots, weights = bit_serial(vector, self.groups)
         return self._encoding.combine(weights @ self._sums(shots)) * (vector.scale * 2.0**-vector.bits)
 
     def columns(self, vectors: Integers, bits: int, scales: Floats) -> Floats:
@@ -456,7 +450,6 @@ class SlicedProduct:
         ----------
         vectors : (k, lines) array
             Integers of magnitudes below 2^bits; a vector may be all zeros.
-        bits : int
         scales : (k,) array
             What 2^bits stands for in each.
 
@@ -466,7 +459,7 @@ class SlicedProduct:
         """
         from scipy.sparse import csr_array  # loads slowly
 
-        owners, shots, weights = self._patterns(vectors, bits)
+        owners, shots, weights = bit_serial_columns(vectors, bits, self.groups)
         sums = np.zeros((len(vectors), self._encoding.digits.shape[1]))
         if len(shots):
             places = (owners, np.arange(len(shots)))
@@ -538,19 +531,6 @@ class SlicedProduct:
             left.append(np.where(counted, tile.trim.errors - known, 0.0)[:, data])
             noise.append(np.where(counted, spread, 0.0)[:, data])
         self.groups = group_lines(np.concatenate(left, axis=1), np.concatenate(noise, axis=1))
-
-    def _patterns(self, vectors: Integers, bits: int) -> tuple[Integers, Integers, Floats]:
-        """Return of each shot its vector's number, its binary pattern (shots, lines) and the weight of its integers."""
-        magnitudes = np.maximum(vectors[:, None] * np.array((1, -1))[:, None], 0)
-        powers = np.arange(bits)
-        patterns = (magnitudes[:, :, None] >> powers[:, None]) & 1
-        chosen = np.zeros((len(self.groups), vectors.shape[1]), np.int64)
-        for mask, group in zip(chosen, self.groups, strict=True):
-            mask[group] = 1
-        shots = patterns[:, :, :, None] * chosen  # (vectors, signs, bits, groups, lines)
-        weights = np.broadcast_to(np.multiply.outer((1.0, -1.0), 2.0**powers)[..., None], shots.shape[:-1])
-        played = shots.any(axis=-1)
-        return np.nonzero(played)[0], shots[played], weights[played]
 
     def _play(self, number: int, shots: Integers) -> Floats:
         """Return the columns' sums in digits, before rounding, without the errors that are known."""

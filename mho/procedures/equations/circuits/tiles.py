@@ -32,16 +32,22 @@ def bit_serial(vector: FixedPoint, groups: Sequence[Integers]) -> tuple[Integers
     weights : (shots,) array
         ``weights @ patterns`` are the integers.
     """
-    magnitudes = np.maximum(np.multiply.outer((1, -1), vector.integers), 0)
-    places = np.arange(vector.bits)
-    bits = (magnitudes[:, None] >> places[:, None]) & 1  # (signs, bits, lines)
-    member = np.zeros((len(groups), len(vector.integers)), np.int64)
-    for mask, group in zip(member, groups, strict=True):
-        mask[group] = 1
-    patterns = bits[:, :, None] * member  # (signs, bits, groups, lines)
+    return bit_serial_columns(vector.integers[None], vector.bits, groups)[1:]
+
+
+def bit_serial_columns(
+    vectors: Integers, bits: int, groups: Sequence[Integers]
+) -> tuple[Integers, Integers, Floats]:
+    """Return of each shot the number of its vector, of (k, lines), its pattern and weight; otherwise as `bit_serial`."""
+    magnitudes = np.maximum(vectors[:, None] * np.array((1, -1))[:, None], 0)
+    places = np.arange(bits)
+    ones = (magnitudes[:, :, None] >> places[:, None]) & 1
+    patterns = ones[:, :, :, None] * _members(
+        groups, vectors.shape[1]
+    )  # (vectors, signs, bits, groups, lines)
     weights = np.broadcast_to(np.multiply.outer((1.0, -1.0), 2.0**places)[..., None], patterns.shape[:-1])
     played = patterns.any(axis=-1)
-    return patterns[played], weights[played]
+    return np.nonzero(played)[0], patterns[played], weights[played]
 
 
 def bit_serial_complement(vector: FixedPoint, groups: Sequence[Integers]) -> tuple[Integers, Floats]:
@@ -52,14 +58,19 @@ def bit_serial_complement(vector: FixedPoint, groups: Sequence[Integers]) -> tup
     """
     places = np.arange(vector.bits + 1)
     bits = (vector.integers >> places[:, None]) & 1  # (places, lines); the last one is the sign
-    member = np.zeros((len(groups), len(vector.integers)), np.int64)
-    for mask, group in zip(member, groups, strict=True):
-        mask[group] = 1
-    patterns = bits[:, None] * member
+    patterns = bits[:, None] * _members(groups, len(vector.integers))
     each = np.where(places < vector.bits, 2.0**places, -(2.0**vector.bits))
     weights = np.broadcast_to(each[:, None], patterns.shape[:-1])
     played = patterns.any(axis=-1)
     return patterns[played], weights[played]
+
+
+def _members(groups: Sequence[Integers], lines: int) -> Integers:
+    """Return 1 where a line is in a group, (groups, lines)."""
+    members = np.zeros((len(groups), lines), np.int64)
+    for mask, group in zip(members, groups, strict=True):
+        mask[group] = 1
+    return members
 
 
 def active_counts(lines: int) -> list[int]:
@@ -204,7 +215,6 @@ class ProgrammedTile:
 
     Attributes
     ----------
-    block : Block
     trim : Trim
         Once it was fitted.
     """
@@ -274,9 +284,8 @@ def _by_repeat(currents: Floats, repeats: int) -> Floats:
 
 
 AT_ONCE = 1 << 22  # currents that a calibration plays together, 32 MiB
-IN_CACHE = (
-    1 << 17
-)  # currents that are evaluated together: half of them, with voltages and noise, fit a core's cache
+# Currents that are evaluated together: half of them, with voltages and noise, fit a core's cache.
+IN_CACHE = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -292,8 +301,6 @@ class TilesOnChip:
 
     Parameters
     ----------
-    bench : Bench
-    products : sequence of ProductOnChip
     step : float
         Nominal conductance of one digit, S.
     voltage : float

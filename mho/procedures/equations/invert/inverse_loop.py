@@ -12,15 +12,13 @@ from mho.array_types import Floats
 from mho.chip_maps.inverse_encoding import EncodingForecast, InverseEncoding, contraction
 from mho.errors import ChipMapError, InputError
 from mho.instruments import Bench
-from mho.procedures.equations.circuits.inversion import loop_inputs
-from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop, LoopOnCells
+from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop, LoopOnCells, loop_inputs
 from mho.procedures.equations.planning.loop_choice import LoopSetup
 
 Numbers = NDArray[np.float64] | NDArray[np.complex128]
 
-MOST_SINGULAR = (
-    1.0 / np.finfo(np.float64).eps
-)  # condition number from which float64 holds no digit of a solution
+# Condition number from which float64 holds no digit of a solution
+MOST_SINGULAR = 1.0 / np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,6 @@ class InverseLoop:
         A.
     candidate : EncodingForecast
         The encoding chosen, with its forecast before programming.
-    cells : LoopOnCells
     """
 
     matrix: Floats
@@ -113,7 +110,6 @@ class ProgrammedLoop:
 
     Attributes
     ----------
-    loop : InverseLoop
     achieved : AchievedLoop
         What its cells came to hold.
     cells_failed : int

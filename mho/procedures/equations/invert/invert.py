@@ -115,85 +115,88 @@ _SETTLING = Column("settling_time", "s", description="until all outputs stay wit
 _OVERSHOOT = Column("overshoot", description="largest, relative to the largest output's step", digital=1e-6)
 
 
+TABLES = (
+    Table(
+        "inversions",
+        (
+            _MATRIX, _CONDITION, _RHS, _SCALE,
+            Column("input", "V", description="largest input"),
+            Column("output", "V", description="largest output of any amplifier; NaN where one was in its clamp"),
+            _CLAMPED, _ERROR, _ACHIEVED,
+        ),
+        signal="error", axis="scale", title="every inversion",
+    ),
+    Table(
+        "outputs",
+        (
+            _MATRIX, _RHS, _SCALE,
+            Column("row", dtype="u2", description="element of the solution"),
+            Column("expected", "V", description="as A0 gives it", digital=1e-9),
+            Column("measured", "V", description="NaN where an output was in its clamp"),
+            _CLAMPED,
+        ),
+        signal="measured", axis="expected", title="every output",
+    ),
+    Table(
+        "solutions",
+        (
+            _MATRIX, _CONDITION, _RHS, _SCALE, _ERROR, _ACHIEVED,
+            Column("bits", description="-log2 error", digital=1e-6),
+        ),
+        signal="error", axis="condition", title="of each right-hand side the largest input that clamps no output",
+    ),
+    Table(
+        "matrices",
+        (
+            _MATRIX, _CONDITION,
+            Column("expected_rho", description="rho before programming, a median", digital=1e-6),
+            Column("forecast_rho", description="rho(I - A A0^-1) of A0 as programmed", digital=1e-6),
+            _LAMBDA,
+            Column("mean_error", description="of its solutions; NaN where the loop gave none", digital=1e-9),
+            Column("mean_achieved_error", digital=1e-9),
+            Column("bits", description="-log2 mean_error", digital=1e-6),
+            Column("gain_error", description="of the outputs, beside A0", digital=1e-6),
+            Column("offset", "V", description="of the outputs", digital=1e-6),
+            _SETTLING, _OVERSHOOT,
+            Column("cells_failed", dtype="u4"),
+        ),
+        signal="mean_error", axis="condition", title="matrices",
+    ),
+    Table(
+        "settling",
+        (
+            _MATRIX, _CONDITION, _RHS, _SCALE, _LAMBDA,
+            Column("inverse_lambda_min", description="1 / lambda_min", digital=1e-6),
+            _SETTLING, _OVERSHOOT,
+            Column("one_pole", "s", description="the same of the slowest mode, were it alone", digital=1e-6),
+        ),
+        signal="settling_time", axis="inverse_lambda_min", title="steps of the inputs",
+    ),
+    Table(
+        "waveforms",
+        (
+            _MATRIX, _CONDITION, _RHS,
+            Column("time", "s", description="after the step", digital=1e-6),
+            Column("scaled_time", "s", description="lambda_min time", digital=1e-6),
+            Column("output", "V", description="the one with the largest step", digital=1e-6),
+            Column("response", description="output as a share of its step", digital=1e-6),
+            Column(
+                "deviation", description="largest of any output from where it settles, as a share of that step",
+                digital=1e-6,
+            ),
+        ),
+        signal="response", axis="time", series="matrix",
+        title="the loops with the smallest and the largest lambda_min",
+    ),
+)  # fmt: skip
+
+
 def tables(scales: int, matrices: int, vectors: int, size: int, steps: int) -> tuple[Table, ...]:
     """Return the tables for so many input scales, matrices, right-hand sides of `size` elements, and steps of a loop."""
-    inversions = scales * matrices * vectors
-    return (
-        Table(
-            "inversions",
-            (
-                _MATRIX, _CONDITION, _RHS, _SCALE,
-                Column("input", "V", description="largest input"),
-                Column("output", "V", description="largest output of any amplifier; NaN where one was in its clamp"),
-                _CLAMPED, _ERROR, _ACHIEVED,
-            ),
-            signal="error", axis="scale", title="every inversion", rows=inversions,
-        ),
-        Table(
-            "outputs",
-            (
-                _MATRIX, _RHS, _SCALE,
-                Column("row", dtype="u2", description="element of the solution"),
-                Column("expected", "V", description="as A0 gives it", digital=1e-9),
-                Column("measured", "V", description="NaN where an output was in its clamp"),
-                _CLAMPED,
-            ),
-            signal="measured", axis="expected", title="every output", rows=inversions * size,
-        ),
-        Table(
-            "solutions",
-            (
-                _MATRIX, _CONDITION, _RHS, _SCALE, _ERROR, _ACHIEVED,
-                Column("bits", description="-log2 error", digital=1e-6),
-            ),
-            signal="error", axis="condition", title="of each right-hand side the largest input that clamps no output",
-            rows=matrices * vectors,
-        ),
-        Table(
-            "matrices",
-            (
-                _MATRIX, _CONDITION,
-                Column("expected_rho", description="rho before programming, a median", digital=1e-6),
-                Column("forecast_rho", description="rho(I - A A0^-1) of A0 as programmed", digital=1e-6),
-                _LAMBDA,
-                Column("mean_error", description="of its solutions; NaN where the loop gave none", digital=1e-9),
-                Column("mean_achieved_error", digital=1e-9),
-                Column("bits", description="-log2 mean_error", digital=1e-6),
-                Column("gain_error", description="of the outputs, beside A0", digital=1e-6),
-                Column("offset", "V", description="of the outputs", digital=1e-6),
-                _SETTLING, _OVERSHOOT,
-                Column("cells_failed", dtype="u4"),
-            ),
-            signal="mean_error", axis="condition", title="matrices", rows=matrices,
-        ),
-        Table(
-            "settling",
-            (
-                _MATRIX, _CONDITION, _RHS, _SCALE, _LAMBDA,
-                Column("inverse_lambda_min", description="1 / lambda_min", digital=1e-6),
-                _SETTLING, _OVERSHOOT,
-                Column("one_pole", "s", description="the same of the slowest mode, were it alone", digital=1e-6),
-            ),
-            signal="settling_time", axis="inverse_lambda_min", title="steps of the inputs",
-            rows=matrices * min(vectors, steps),
-        ),
-        Table(
-            "waveforms",
-            (
-                _MATRIX, _CONDITION, _RHS,
-                Column("time", "s", description="after the step", digital=1e-6),
-                Column("scaled_time", "s", description="lambda_min time", digital=1e-6),
-                Column("output", "V", description="the one with the largest step", digital=1e-6),
-                Column("response", description="output as a share of its step", digital=1e-6),
-                Column(
-                    "deviation", description="largest of any output from where it settles, as a share of that step",
-                    digital=1e-6,
-                ),
-            ),
-            signal="response", axis="time", series="matrix",
-            title="the loops with the smallest and the largest lambda_min", rows=2 * KEPT if steps else 0,
-        ),
-    )  # fmt: skip
+    solutions = matrices * vectors
+    settling, waveforms = matrices * min(vectors, steps), 2 * KEPT if steps else 0
+    rows = (scales * solutions, scales * solutions * size, solutions, matrices, settling, waveforms)
+    return tuple(replace(one, rows=count) for one, count in zip(TABLES, rows, strict=True))
 
 
 def loop_arrays(systems: Systems) -> tuple[Array, ...]:

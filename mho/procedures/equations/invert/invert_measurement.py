@@ -26,8 +26,7 @@ from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.instruments.simulated import StepResponse
 from mho.procedures.equations.algorithms.sum_errors import StraightLine, effective_bits
-from mho.procedures.equations.circuits.inversion import LINEAR
-from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop
+from mho.procedures.equations.circuits.loop_on_cells import LINEAR, AchievedLoop
 from mho.procedures.equations.invert.inverse_loop import InverseLoop, ProgrammedLoop, Systems
 from mho.procedures.stream import Stream
 
@@ -119,8 +118,6 @@ class SettlingMeasurement:
 
     Parameters
     ----------
-    bench : Bench
-    stream : Stream
     band : float
         In which outputs have settled, as a share of the largest one's step.
     most : int
@@ -316,8 +313,6 @@ class LoopMeasurement:
 
     Parameters
     ----------
-    bench : Bench
-    stream : Stream
     scales : (scales,) array
         Largest input as a share of the full scale, descending.
     full_scale : float

@@ -47,7 +47,6 @@ class BlockEffort:
 
     Attributes
     ----------
-    name : str
     slices : int
         Digits of each block to multiply with. One-step products err as the first slice's cells do, about 0.13 of a digit
         each: a third slice would hold less than that.
@@ -111,7 +110,6 @@ class EffortForecast:
 
     Attributes
     ----------
-    effort : BlockEffort
     cycles : int or None
         That it is expected to take, `most` + 1 where they are more; None where it was given and not judged.
     most : int

@@ -81,7 +81,6 @@ class BlockSolvePlan:
         The matrix in that form.
     tree : BlockPlan or SchwarzPlan
         Which leaves are inverted and which blocks multiplied with.
-    loops : LeavesOnChip
     products : list of ProductOnChip
         The tree's blocks, then the rotations of leaves and what their loops hold; none of subdomains.
     judged : list of EffortForecast

@@ -218,8 +218,6 @@ class LinearSystem:
         The solutions X of A X = B in float64, as real ones; NaN where only residuals are asked for.
     digits : int
         Approximate number of cells that the matrix takes in slices, without zeros.
-    certifier : Certifier
-    goal : Goal
     square_form : SquareForm or None
         Of least squares; None where A is square.
     """
@@ -253,7 +251,6 @@ class LinearSystem:
             As `load_matrix` and `load_right_hand_sides` take them.
         seed : int
             Seed of random right-hand sides.
-        goal : Goal
         count : int, optional
             Number of random right-hand sides; one where left out.
         least_squares : str

@@ -41,7 +41,6 @@ class LoopSetup:
 
     Attributes
     ----------
-    chip : ChipMap
     lines : tuple of int
         Numbers of lines that the converters can drive and read.
     input_conductance : float
@@ -300,7 +299,6 @@ class PlannedLoop:
 
     Attributes
     ----------
-    preconditioning : Preconditioning
     matrix : (n, n) array
         S, the matrix in that form.
     candidate : EncodingForecast
@@ -327,7 +325,6 @@ class LoopOption:
 
     Attributes
     ----------
-    preconditioning : Preconditioning
     shift : float
         In the matrix's units.
     candidate : EncodingForecast or None

@@ -47,7 +47,6 @@ class ExpectedCycles:
 
     Attributes
     ----------
-    method : str
     median : float
         Of the drawn loops.
     most : int
@@ -74,7 +73,6 @@ class Judging:
 
     Attributes
     ----------
-    goal : Goal
     correction_bits : int
         Of the vectors that are multiplied.
     """
@@ -101,7 +99,6 @@ class MethodChoice:
 
     Attributes
     ----------
-    method : str
     judged : tuple of ExpectedCycles
         The methods that were considered, the cheapest a cycle first; empty for a method that was given.
     judging : Judging or None

@@ -286,13 +286,7 @@ def plan_solve(
 def _sliced(
     setup: LoopSetup, matrix: Floats, slices: int, least: int
 ) -> tuple[MultiplyEncoding, list[Block], tuple[CheckedTile, ...]]:
-    """Slice a matrix for the products into `slices` slices, or into as many as fit, and place them.
-
-    Raises
-    ------
-    ChipMapError
-        When even `least` slices do not fit, with the size that would.
-    """
+    """Slice a matrix for the products into `slices` slices, or into as many as fit, and place them."""
     array, bits = setup.chip.arrays_for("multiply")[0], setup.digits.bits
     width = min(TILE_WIDTH, setup.lines[1], array.columns)
     while True:

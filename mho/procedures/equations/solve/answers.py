@@ -157,8 +157,6 @@ class ColumnAnswer:
         Largest relative error of a carried residual that was found.
     solution : (N,) array
         Of the square system, in its form as given.
-    certificate : Certificate
-    converged : bool
     reason : str
         Why it did not.
     cycles : int

@@ -21,8 +21,7 @@ from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.blocks.block_inverse import BlockInverse, Operation, RefinedLeaves
 from mho.procedures.equations.blocks.schwarz import Schwarz, SchwarzPlan
-from mho.procedures.equations.circuits.inversion import AnalogueInverse
-from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
+from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse, LoopOnCells
 from mho.procedures.equations.circuits.products import IntegerProducts
 from mho.procedures.equations.circuits.tiles import TilesOnChip, Trim
 from mho.procedures.equations.planning.block_leaves import LeafOnChip, LeavesOnChip

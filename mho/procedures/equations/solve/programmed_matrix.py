@@ -17,8 +17,7 @@ from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.equations.algorithms.directions import Method
-from mho.procedures.equations.circuits.inversion import AnalogueInverse
-from mho.procedures.equations.circuits.loop_on_cells import record_loop
+from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse, record_loop
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.planning.loop_choice import DrawnLoops
@@ -100,8 +99,6 @@ class ProgrammedMatrix(ProgrammedCells):
     ----------
     bench, stream
         Where it is programmed, and what is told of it.
-    plan : SolvePlan
-    settings : WriteVerifySettings
     rng : numpy.random.Generator
         Of the forecasts, where a loop is planned again.
 

@@ -80,10 +80,8 @@ class RefinedAnswers:
 
     Attributes
     ----------
-    system : LinearSystem
     sliced : (n, k) array
         Solutions of the matrix as the chip's products hold it.
-    matrix : MatrixOnChip
     correction_bits : int
         Of the vectors that are multiplied.
     most : int

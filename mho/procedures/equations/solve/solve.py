@@ -1,14 +1,11 @@
-"""Solve A x = b on the chip: encode, program, forecast, then refine until the residual passes the tolerance.
-
-What a run's result says of the chip's worth, and the curve of the same solve without it.
-"""
+"""Solve A x = b on the chip: encode, program, forecast, then refine until the residual passes the tolerance."""
 
 from __future__ import annotations
 
 import copy
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -27,13 +24,7 @@ from mho.procedures.cells.programming.record import PULSES_PER_CELL
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.algorithms.directions import METHODS, Method
-from mho.procedures.equations.circuits.loop_on_cells import loop_table
-from mho.procedures.equations.circuits.programmed_blocks import (
-    cells_in_words,
-    check_limits,
-    contents_of,
-    wait_at_rest,
-)
+from mho.procedures.equations.circuits.programmed_blocks import cells_in_words, check_limits, wait_at_rest
 from mho.procedures.equations.forecast import SolveForecast, draw_solves, metering, wall_time
 from mho.procedures.equations.planning.block_leaves import EFFORTS
 from mho.procedures.equations.planning.block_solve_plan import (
@@ -51,42 +42,26 @@ from mho.procedures.equations.planning.linear_system import FORMS, PROOFS, Goal,
 from mho.procedures.equations.planning.loop_choice import LoopSetup
 from mho.procedures.equations.planning.method_choice import CHOSEN, Judging
 from mho.procedures.equations.planning.solve_plan import plan_solve
-from mho.procedures.equations.solve.answers import (
-    ColumnAnswer,
-    Solution,
-    answers_table,
-    earlier_answers,
-    record_answer,
-)
-from mho.procedures.equations.solve.prepared_solve import PreparedSolve, solutions_as_sliced
-from mho.procedures.equations.solve.programmed_block_matrix import MatrixOnChip, ProgrammedBlockMatrix
-from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS, ProgrammedMatrix
+from mho.procedures.equations.solve.answers import ColumnAnswer, Solution, earlier_answers, record_answer
+from mho.procedures.equations.solve.prepared_solve import PreparedSolve, record_worth, solutions_as_sliced
+from mho.procedures.equations.solve.programmed_block_matrix import MatrixOnChip
+from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
 from mho.procedures.equations.solve.refined_answers import RefinedAnswers
 from mho.procedures.equations.solve.solve_messages import (
-    say_blocks,
-    say_encoding,
     say_inverse_residual,
     say_least_squares,
-    say_method,
     say_outcome,
     say_taken_over,
-    say_what_slices_hold,
 )
 from mho.procedures.equations.solve.solve_tables import (
-    PRODUCTS,
-    WITHOUT_CHIP,
-    block_solve_arrays,
-    cycle_figures,
-    cycles_table,
     enclose_solutions,
-    enclosure_arrays,
     record_enclosure,
-    solve_arrays,
+    solve_layout,
     summary_of,
     unconverged,
     worst_of,
 )
-from mho.procedures.equations.worth import Work, Worth
+from mho.procedures.equations.worth import Work
 from mho.procedures.parameters import (
     BooleanParameter,
     FloatParameter,
@@ -98,54 +73,6 @@ from mho.procedures.stream import Stream
 from mho.procedures.wording import joined, lost_cells, verified_cells
 from mho.runs import Conclusion, Layout, RecordedParameter
 from mho.runs.intervals import LEAST_DRAWS
-
-
-def record_worth(
-    plan: PreparedSolve, matrix: MatrixOnChip, answers: Sequence[ColumnAnswer], refining: Work, stream: Stream
-) -> dict[str, Any]:
-    """Solve sampled right-hand sides without the chip, record their curves, and return what the chip was worth beside them.
-
-    Empty where the chip refined nothing, as of an earlier run's answers and right-hand sides of zeros.
-
-    Parameters
-    ----------
-    refining : Work
-        Of the refinements, beside the matrix's own.
-    """
-    system = plan.system
-    refined = [column for column, answer in enumerate(answers) if answer.rows]
-    certifier = system.certifier
-    certificate = certifier.once + certifier.each * len(refined)
-    work = matrix.work + refining
-    work.digital["certificate"] = certificate
-    result: dict[str, Any] = {"multiplications": work.plain()}
-    baseline = plan.without_chip(matrix.method) if refined else None
-    if baseline is None:
-        return result
-    columns = [one.column for one in baseline.solves]
-    for one in baseline.solves:
-        for point in one.curve:
-            bits = float(-np.log2(max(point["relative_error"], 1e-300)))
-            stream.record("without_chip", **point, bits=bits)
-    cycles = [answers[column].cycles if answers[column].converged else None for column in columns]
-    worth = Worth.of(
-        baseline,
-        cycles,
-        work,
-        most=plan.most_unaided,
-        allowed=plan.most,
-        digital_without=round(baseline.digital_each * len(refined)) + certificate,
-        nothing=matrix.loops_lost or not _contracts(answers),
-    )
-    told = worth.plain()
-    result["without_chip"] = told | {"in_words": worth.in_words()}
-    return result | {"cycles_saved": told["saved"], "digital_ratio": told["digital_ratio"]}
-
-
-def _contracts(answers: Sequence[ColumnAnswer]) -> bool:
-    """Return whether the loop, by itself, reduces an error of every right-hand side."""
-    return all(answer.rho < 1.0 for answer in answers if answer.rho is not None)
-
 
 UNPROVED = "residual only: no error bound is proved"
 
@@ -292,27 +219,8 @@ class Solve(Procedure):
         )
 
     def layout(self, plan: PreparedSolve) -> Layout:
-        """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors.
-
-        Of a matrix by blocks neither pulses nor maps are kept: they would take gigabytes.
-        """
-        system, on_chip = plan.system, plan.on_chip
-        cycles = cycles_table(system.size, len(system.reference), min(self.max_cycles, 50) * system.count)
-        tables = (cycles, PRODUCTS, WITHOUT_CHIP, answers_table(system))
-        figures = cycle_figures(system)
-        enclosing = enclosure_arrays(system) if self.certify else ()
-        if isinstance(on_chip, BlockSolvePlan):
-            arrays = block_solve_arrays(system, on_chip) + enclosing
-            return Layout(tables, (), arrays, default="cycles", figures=figures)
-        rounded = on_chip.cells.levels is on_chip.levels
-        blocks = contents_of(on_chip.blocks(), on_chip.levels, rounded=rounded)
-        return Layout(
-            (blocks.pulses, *tables, loop_table(on_chip.chip, on_chip.encoding.order)),
-            blocks.maps,
-            solve_arrays(system, on_chip) + enclosing,
-            default="cycles",
-            figures=(*figures, *blocks.figures),
-        )
+        """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors."""
+        return solve_layout(plan.system, plan.on_chip, self._most, enclosed=bool(self.certify))
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -445,18 +353,9 @@ class Solve(Procedure):
 
     def matrix_on(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> MatrixOnChip:
         """Return the matrix of a plan on a bench, not programmed yet, and say how it is held."""
-        matrix = self._matrix_on(plan, bench, stream)
+        matrix = plan.matrix_on(bench, stream)
         matrix.method = self.given_method or matrix.method
         return matrix
-
-    def _matrix_on(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> MatrixOnChip:
-        if isinstance(plan.on_chip, BlockSolvePlan):
-            say_blocks(plan.on_chip, stream)
-            return ProgrammedBlockMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
-        say_what_slices_hold(plan.system, plan.on_chip, plan.slices_wanted, stream)
-        say_encoding(plan.on_chip, stream)
-        say_method(plan.on_chip.choice, stream)
-        return ProgrammedMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
 
     @property
     def given_method(self) -> Method | None:

@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.chip_maps.matrix_files import to_real, to_real_vector
-from mho.chip_maps.preconditioning import Preconditioning
 from mho.procedures.equations.certificates.certificate import MANTISSA
 from mho.procedures.equations.certificates.enclosure import Enclosure, best_enclosure
+from mho.procedures.equations.circuits.loop_on_cells import loop_table
+from mho.procedures.equations.circuits.programmed_blocks import contents_of
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.planning.solve_plan import SolvePlan
 from mho.procedures.equations.solve.answers import (
     ColumnAnswer,
+    answers_table,
     largest_error,
     plain_numbers,
     reasons,
@@ -31,7 +33,7 @@ from mho.procedures.equations.solve.answers import (
 from mho.procedures.equations.solve.programmed_block_matrix import MatrixOnChip
 from mho.procedures.equations.solve.programmed_matrix import COUNTS
 from mho.procedures.stream import Stream
-from mho.runs import Array, Column, Figure, ReferenceLine, Table
+from mho.runs import Array, Column, Figure, Layout, ReferenceLine, Table
 
 ENCLOSURE_ARRAYS = {
     "correction": "exact solution minus solution, to `radius`; 0 where nothing is certified",
@@ -48,7 +50,6 @@ def enclose_solutions(system: LinearSystem, solutions: Floats) -> Enclosure:
 
     Parameters
     ----------
-    system : LinearSystem
     solutions : (n, k) array
         X as found.
     """
@@ -325,46 +326,67 @@ def cycle_figures(system: LinearSystem) -> tuple[Figure, ...]:
     )  # fmt: skip
 
 
-def block_solve_arrays(system: LinearSystem, plan: BlockSolvePlan) -> tuple[Array, ...]:
-    """Return the matrices and vectors of a solve by blocks."""
-    return (*_system_arrays(system), *_form_arrays(plan.preconditioning))
+def solve_layout(
+    system: LinearSystem, on_chip: SolvePlan | BlockSolvePlan, cycles: int, *, enclosed: bool
+) -> Layout:
+    """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors.
+
+    Of a matrix by blocks neither pulses nor maps are kept: they would take gigabytes.
+
+    Parameters
+    ----------
+    cycles : int
+        Most of a right-hand side.
+    enclosed : bool
+        Whether the solutions are enclosed.
+    """
+    rows = cycles_table(system.size, len(system.reference), min(cycles, 50) * system.count)
+    tables, figures = (rows, PRODUCTS, WITHOUT_CHIP, answers_table(system)), cycle_figures(system)
+    arrays = solve_arrays(system, on_chip) + (enclosure_arrays(system) if enclosed else ())
+    if isinstance(on_chip, BlockSolvePlan):
+        return Layout(tables, (), arrays, default="cycles", figures=figures)
+    rounded = on_chip.cells.levels is on_chip.levels
+    blocks = contents_of(on_chip.blocks(), on_chip.levels, rounded=rounded)
+    return Layout(
+        (blocks.pulses, *tables, loop_table(on_chip.chip, on_chip.encoding.order)),
+        blocks.maps,
+        arrays,
+        default="cycles",
+        figures=(*figures, *blocks.figures),
+    )
 
 
-def solve_arrays(system: LinearSystem, plan: SolvePlan) -> tuple[Array, ...]:
+def solve_arrays(system: LinearSystem, plan: SolvePlan | BlockSolvePlan) -> tuple[Array, ...]:
     """Return the matrices and vectors of a solve; unknown results are NaN."""
     n, form = system.size, plan.preconditioning
-    arrays = [
-        *_system_arrays(system),
-        Array(
-            "matrix_held", form.given_matrix(plan.held), description="A as the products hold it, in the form as given",
-        ),
-        Array(
-            "digits_invert", plan.cells.positive.digits,
-            description=f"targets of the inverting array, in units of {plan.cells.step:g} S",
-        ),
-        *_form_arrays(form),
-        Array("matrix_achieved", np.full((n, n), np.nan), description="A0, what INV inverts", digital=1e-9),
-    ]  # fmt: skip
-    if plan.multiply is not None:
-        arrays.append(Array("digits_multiply", plan.multiply.digits, description="digits (inputs, columns)"))
-    return tuple(arrays)
-
-
-def _system_arrays(system: LinearSystem) -> tuple[Array, ...]:
     columns = (lambda values: values[:, 0]) if system.single else (lambda values: values)
+    held: tuple[Array, ...] = ()
+    achieved: tuple[Array, ...] = ()
+    if isinstance(plan, SolvePlan):
+        digits = f"targets of the inverting array, in units of {plan.cells.step:g} S"
+        held = (
+            Array(
+                "matrix_held", form.given_matrix(plan.held),
+                description="A as the products hold it, in the form as given",
+            ),
+            Array("digits_invert", plan.cells.positive.digits, description=digits),
+        )  # fmt: skip
+        achieved = (
+            Array(
+                "matrix_achieved", np.full((n, n), np.nan), description="A0, what INV inverts", digital=1e-9
+            ),
+        )
+        if plan.multiply is not None:
+            digits = "digits (inputs, columns)"
+            achieved += (Array("digits_multiply", plan.multiply.digits, description=digits),)
     return (
         Array("matrix", system.given_matrix, description="A as given"),
         Array("rhs", system.given_rhs, description="b as given"),
-        Array(
-            "reference", columns(system.reference), description="float64 solution of the matrix as given", digital=1e-9,
-        ),
+        Array("reference", columns(system.reference), description="float64 solution of the matrix as given", digital=1e-9),
         Array("solution", columns(np.full(system.reference.shape, np.nan)), description="x", digital=1e-9),
-    )  # fmt: skip
-
-
-def _form_arrays(form: Preconditioning) -> tuple[Array, ...]:
-    return (
+        *held,
         Array("rows_invert", form.order, description="row of A (as a real matrix) that each row on the chip holds"),
         Array("row_factors", form.row_factors, description="signed power of two by which it is multiplied"),
         Array("column_factors", form.column_factors, description="power of two of each column on the chip"),
+        *achieved,
     )  # fmt: skip

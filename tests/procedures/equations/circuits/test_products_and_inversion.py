@@ -20,7 +20,7 @@ from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench, open_bench
 from mho.instruments.simulated.clock import VirtualClock
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.equations.circuits.inversion import LINEAR, AnalogueInverse
+from mho.procedures.equations.circuits.loop_on_cells import LINEAR, AnalogueInverse
 from mho.procedures.equations.circuits.products import REPEATS, SlicedProduct
 from mho.procedures.equations.circuits.tiles import fit_trim
 from mho.procedures.equations.planning.loop_choice import LoopSetup

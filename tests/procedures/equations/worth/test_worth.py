@@ -44,7 +44,7 @@ def test_of_fewer_it_is_near_it_and_of_one_the_factor_itself() -> None:
 
 def judged(cycles: tuple[Any, ...], without: tuple[Any, ...], *, nothing: bool = False) -> Worth:
     solves = tuple(UnaidedSolve(number, one, [], Work()) for number, one in enumerate(without))
-    return Worth.of(
+    return Worth(
         UnaidedBaseline("gcr", solves, without),
         cycles,
         Work(),
