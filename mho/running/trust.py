@@ -68,12 +68,12 @@ Trust = Callable[[Code], bool]
 """Answers whether `Code` may be run."""
 
 
-def nobody(code: Code) -> bool:
+def deny_all(code: Code) -> bool:
     """Trust no code; the default everywhere."""
     return False
 
 
-def anybody(code: Code) -> bool:
+def allow_all(code: Code) -> bool:
     """Trust all code: ``--trust``."""
     return True
 

@@ -3,6 +3,7 @@
 - `schema`: what a run file holds, as plain data; `units`: conversion of units;
 - `conclusion`: what a run concludes, in one line, and its warnings;
 - `intervals`: prediction intervals as run files keep them;
+- `labels`: sample, operator and project of a run;
 - `paths`: where a new run file goes; `provenance`: program, machine and state of the code behind a run;
 - `liveness`: whether the process that writes a run file still lives;
 - `reading`: reads a run file, needing neither the procedure's code nor a driver;
@@ -23,9 +24,10 @@ from typing import TYPE_CHECKING
 from mho.runs.conclusion import Conclusion, outcome_line, status_words
 from mho.runs.figures import Band, Figure, ReferenceLine, ReferencePoints
 from mho.runs.integrity import Verdict, Verification, verify
+from mho.runs.labels import Labels
 from mho.runs.paths import new_run_path, runs_folder
 from mho.runs.provenance import collect
-from mho.runs.reading import LogEntry, RunFile, mend
+from mho.runs.reading import LogEntry, RunFile, clear_writer_flag
 from mho.runs.schema import (
     GOING_ON,
     SCHEMA_VERSION,
@@ -60,6 +62,7 @@ __all__ = [
     "Conformance",
     "Figure",
     "IndexedRun",
+    "Labels",
     "Layout",
     "LogEntry",
     "Map",
@@ -75,8 +78,8 @@ __all__ = [
     "Verdict",
     "Verification",
     "check_conformance",
+    "clear_writer_flag",
     "collect",
-    "mend",
     "new_run_path",
     "outcome_line",
     "recover",

@@ -244,7 +244,7 @@ class RunHeader:
     cells : str
         The arrays and cell ranges in use, as text.
     provenance : mapping
-        See `mho.runs.provenance.collect`.
+        See `mho.runs.provenance.collect`; the run's `mho.runs.labels.Labels` are among it.
     """
 
     title: str

@@ -109,7 +109,15 @@ def test_names_that_are_known_are_completed(offered, offered_here) -> None:
 def test_choices_are_completed(offered_here) -> None:
     assert offered_here("mho run solve a.npy --encoding ") == ["auto", "bias", "differential"]
     assert offered_here("mho queue list --status ") == [str(status) for status in JobStatus]
-    assert offered_here("mho export run.h5 --to ") == ["csv", "mat", "netcdf", "folder", "chip-map", "spice"]
+    assert offered_here("mho export run.h5 --to ") == [
+        "csv",
+        "mat",
+        "netcdf",
+        "folder",
+        "eln",
+        "chip-map",
+        "spice",
+    ]
 
 
 def test_where_a_file_belongs_the_shell_completes_files(tmp_path) -> None:

@@ -32,6 +32,7 @@ def test_help_is_there_before_anything_large(words) -> None:
     assert not there & HEAVY
 
 
+@pytest.mark.thorough
 def test_a_procedure_is_described_without_pandas() -> None:
     there = loaded("run", "read", "--help")
     assert "mho.procedures.cells.reading.read" in there

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 from safety_runs import PROCEDURES
@@ -21,7 +22,7 @@ ON_CELLS = {"retention", "noise", "disturb", "endurance", "switching", "response
 """Those that leave unformed cells out, and so find nothing on a fresh chip."""
 
 
-@pytest.mark.parametrize("name", packaged_procedures())
+@pytest.mark.parametrize("name", daily(packaged_procedures(), 8))
 def test_every_procedure_has_a_line_and_says_where_nothing_was_measured(name: str, tmp_path: Path):
     path = tmp_path / "run.h5"
     procedure = PROCEDURES[name]()

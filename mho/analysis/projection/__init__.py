@@ -10,7 +10,13 @@
 """
 
 from mho.analysis.projection.assumptions import Assumption, Assumptions, Parameters, parsed
-from mho.analysis.projection.measured import MEASURED_SIZES, Measured, Told, measure_machine, read_runs
+from mho.analysis.projection.measured import (
+    MEASURED_SIZES,
+    BenchMedians,
+    MachineMeasurements,
+    measure_machine,
+    read_runs,
+)
 from mho.analysis.projection.presets import BENCH, PRESETS, PUBLISHED, preset
 from mho.analysis.projection.projecting import Projection, project
 from mho.analysis.projection.published_curve import (
@@ -32,11 +38,11 @@ __all__ = [
     "PUBLISHED_THROUGHPUT",
     "Assumption",
     "Assumptions",
-    "Measured",
+    "BenchMedians",
+    "MachineMeasurements",
     "NamedReading",
     "Parameters",
     "Projection",
-    "Told",
     "in_prefixes",
     "measure_machine",
     "parsed",

@@ -17,13 +17,17 @@ from mho.cli.exit_codes import NOT_CONVERGED, UNFINISHED
 from mho.cli.experiments.procedure_command import ProcedureCommand, typed_parameters
 from mho.cli.experiments.supervision import apart
 from mho.cli.options import (
+    LABELS,
     Bench,
     Force,
+    Operator,
     Output,
     OutputIfKept,
     Preset,
+    Project,
     ResumeOf,
     Run,
+    Sample,
     Seed,
     SummaryAsJson,
     Trusted,
@@ -77,12 +81,18 @@ def solve(
     output: Output = None,
     resume: ResumeOf = None,
     force: Force = False,
+    sample: Sample = None,
+    operator: Operator = None,
+    project: Project = None,
     as_json: SummaryAsJson = False,
 ) -> None:
     """Solve A x = b on the chip: program it, invert, multiply and refine, into one run file."""
+    from mho.runs import Labels
+
     _carry_out(
-        context, as_json, bench, seed=seed, preset=preset, force=force, output=output, resume_of=resume
-    )
+        context, as_json, bench, seed=seed, preset=preset, force=force, output=output, resume_of=resume,
+        labels=Labels(sample, operator, project),
+    )  # fmt: skip
 
 
 def run(
@@ -104,6 +114,9 @@ def run(
     output: Output = None,
     resume: ResumeOf = None,
     force: Force = False,
+    sample: Sample = None,
+    operator: Operator = None,
+    project: Project = None,
     as_json: SummaryAsJson = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="of a plan, only list what would happen")
@@ -112,17 +125,20 @@ def run(
 ) -> None:
     """Run any procedure, its parameters being options with units (`--interval 100ms`), or a plan of many."""
     _require(procedure, context)
+    from mho.runs import Labels
+
+    labels = Labels(sample, operator, project)
     if procedure.endswith(".toml"):
         report = apart(context)
         from mho.cli.experiments.plan import check_beside_plan, run_plan
 
-        check_beside_plan(context, procedure, "procedure", "output", "dry_run")
-        raise typer.Exit(UNFINISHED if run_plan(Path(procedure), output, dry_run, report) else 0)
+        check_beside_plan(context, procedure, "procedure", "output", "dry_run", *LABELS)
+        raise typer.Exit(UNFINISHED if run_plan(Path(procedure), output, dry_run, labels, report) else 0)
     from mho.cli.terminal.run_display import asking
 
     _carry_out(
         context, as_json, bench, seed=seed, preset=preset, after=after, force=force, output=output,
-        resume_of=resume, trust=asking(trust),
+        resume_of=resume, labels=labels, trust=asking(trust),
     )  # fmt: skip
 
 

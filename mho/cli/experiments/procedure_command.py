@@ -17,6 +17,7 @@ from typer.core import TyperArgument, TyperCommand, TyperOption
 from typer.main import get_command
 
 from mho.cli import completion
+from mho.cli.options import LABELS
 from mho.errors import InputError, MhoError
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def typed_parameters(context: typer.Context, seed: int | None = None) -> dict[st
     Parameters
     ----------
     seed : int, optional
-        The verb's own, for a procedure that has a parameter of this name.
+        The verb's own, for a procedure that has a parameter of this name; the labels of a run are looked up alike.
 
     Raises
     ------
@@ -170,7 +171,13 @@ def typed_parameters(context: typer.Context, seed: int | None = None) -> dict[st
     form = form_of(find_procedure(command.procedure))
     given: Mapping[str, Any] = context.meta[GIVEN]
     values = {key: plain_value(key, form[key], value) for key, value in given.items()}
-    return {"seed": seed} | values if seed is not None and "seed" in form else values
+    own = {"seed": seed} | {name: context.params.get(name) for name in LABELS if _is_typed(context, name)}
+    return {name: value for name, value in own.items() if value is not None and name in form} | values
+
+
+def _is_typed(context: typer.Context, option: str) -> bool:
+    """Return whether an option was typed, not taken from the environment."""
+    return getattr(context.get_parameter_source(option), "name", "") == "COMMANDLINE"
 
 
 def _hidden(argument: TyperArgument) -> TyperArgument:

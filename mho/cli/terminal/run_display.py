@@ -28,7 +28,7 @@ from mho.escaping import visible
 from mho.procedures import Solution, stream
 from mho.procedures.catalogue import is_required, known_procedures
 from mho.running.results import kept_result
-from mho.running.trust import Code, Trust, anybody, nobody
+from mho.running.trust import Code, Trust, allow_all, deny_all
 from mho.runs import outcome_line
 from mho.runs.index import plain_results
 
@@ -144,9 +144,9 @@ def _known(value: float, form: str) -> str:
 def asking(trusted: bool) -> Trust:
     """Return how to decide whether code from a run file may run: ``--trust``, a question at a terminal, or never."""
     if trusted:
-        return anybody
+        return allow_all
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return nobody
+        return deny_all
     return _ask
 
 

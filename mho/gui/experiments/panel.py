@@ -7,6 +7,7 @@ The form's conditions of a run: the seed, its chip, and the cells of a simulated
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -29,7 +30,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.errors import MhoError
+from mho.errors import InputError, MhoError
 from mho.gui import widgets
 from mho.gui.experiments.orders import expect_at, in_words, is_simulated, known_offers, offer_of
 from mho.gui.experiments.parameter_form import ParameterForm
@@ -38,6 +39,8 @@ from mho.gui.session.bench_safety import hold_topic
 from mho.gui.session.session import Session
 from mho.gui.widgets import OutputWindow
 from mho.instruments.simulated import CELL_PRESETS
+from mho.runs import Labels
+from mho.runs.labels import VARIABLES
 
 if TYPE_CHECKING:
     from mho.running.queue import Job, Order
@@ -52,7 +55,7 @@ OFFERED = 8
 """Jobs whose chip is offered, the newest."""
 
 
-class Conditions(QWidget):
+class ConditionsForm(QWidget):
     """The parts of an order other than its procedure's parameters."""
 
     edited = Signal()
@@ -79,6 +82,11 @@ class Conditions(QWidget):
             "limits of the bench file that can hardly be meant are not questioned for this job"
         )
         self.insist.toggled.connect(self.edited)
+        self.label_lines = {name: QLineEdit(os.environ.get(one)) for name, one in VARIABLES.items()}
+        for line in self.label_lines.values():
+            line.setPlaceholderText("not given")
+            line.setToolTip("kept in the run file; runs are found by it")
+            line.textChanged.connect(self._typed)
         self._chip_label = QLabel()
         self._simulated = False
         self._jobs: list[tuple[str, str]] = []
@@ -87,6 +95,7 @@ class Conditions(QWidget):
         for label, widget in (
             (QLabel("Seed of the run"), self.seed_line), (self._chip_label, self.chip),
             (QLabel("Simulated cells"), self.cells), (QLabel("Limits"), self.insist),
+            *((QLabel(name.capitalize()), line) for name, line in self.label_lines.items()),
         ):  # fmt: skip
             label.setMinimumWidth(110)
             self._layout.addRow(label, widget)
@@ -144,6 +153,8 @@ class Conditions(QWidget):
         self.cells.setCurrentText(order.preset or AS_IN_FILE)
         self.choose_chip(order.after)
         self.show_force(order.force)
+        for name, line in self.label_lines.items():
+            line.setText(getattr(order.labels, name) or "")
 
     def show_force(self, force: bool) -> None:
         """Show whether implausible limits are accepted; this can be revoked here, and given by `--force`."""
@@ -163,6 +174,16 @@ class Conditions(QWidget):
         text = self.seed_line.text().strip()
         return int(text) if text else None
 
+    def labels(self) -> Labels:
+        """Return sample, operator and project, as far as they are given.
+
+        Raises
+        ------
+        InputError
+            One cannot be kept.
+        """
+        return Labels(**{name: line.text() for name, line in self.label_lines.items()})
+
     def preset(self) -> str | None:
         """Return the cells' preset, or None for that of the bench file, or of the run that is continued."""
         text = self.cells.currentText()
@@ -175,6 +196,14 @@ class Conditions(QWidget):
 
     def problems(self) -> list[str]:
         """Return what is wrong."""
+        wrong = self._seed_problem()
+        try:
+            self.labels()
+        except InputError as error:
+            wrong.append(str(error))
+        return wrong
+
+    def _seed_problem(self) -> list[str]:
         text = self.seed_line.text().strip()
         fits = not text or (text.isdecimal() and text.isascii() and int(text) < 2**63)
         return [] if fits else [f"the seed is {text!r}; it must be a whole number from 0, or empty"]
@@ -190,7 +219,7 @@ class Conditions(QWidget):
         self.choose_chip(path or None)
 
     def _typed(self) -> None:
-        ground = f"background: {widgets.colours().wrong_ground};" if self.problems() else ""
+        ground = f"background: {widgets.colours().wrong_ground};" if self._seed_problem() else ""
         self.seed_line.setStyleSheet(ground)
         self.edited.emit()
 
@@ -364,7 +393,7 @@ class ExperimentsPanel(QWidget):
         menu.addAction("a run file…", self._fill_chosen)
         self.defaults.setMenu(menu)
         self.defaults.setEnabled(False)
-        self.conditions = Conditions()
+        self.conditions = ConditionsForm()
         self.conditions.edited.connect(self._edited)
         self._place = QVBoxLayout()
         inside = QWidget()
@@ -426,7 +455,9 @@ class ExperimentsPanel(QWidget):
         """Show the form of an order, with its seed and cells; of a job that waits, whose values it then changes."""
 
         def then() -> None:
-            self.conditions.fill(order)
+            # A job that waits keeps its labels; what is filled in from a run is for a new one, of this user.
+            labels = self.conditions.labels() if job is None else order.labels
+            self.conditions.fill(replace(order, labels=labels))
             self.buttons.edit(job)
             self._offer_chips()
 
@@ -481,7 +512,8 @@ class ExperimentsPanel(QWidget):
         jobs = [job for job in self.session.jobs if job.order.procedure.lower() == self.name.lower()]
         if jobs:
             last = max(jobs, key=lambda job: job.id).order
-            self._fill(replace(last, after=None, force=False))  # which nobody has asked for here
+            # Nobody has asked for the others here.
+            self._fill(replace(last, after=None, force=False, labels=self.conditions.labels()))
         elif not quietly:
             self.session.tell("INFO", f"no job of {self.name} is in the queue or was; nothing was filled in")
 
@@ -548,6 +580,7 @@ class ExperimentsPanel(QWidget):
             folder=Path.cwd(),
             after=self.conditions.after(),
             force=self.conditions.insist.isChecked(),
+            labels=self.conditions.labels(),
         )
 
     def _words(self) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mho.running.queue.policy import Policy
-from mho.runs import Conclusion, outcome_line
+from mho.runs import Conclusion, Labels, outcome_line
 
 
 class JobStatus(StrEnum):
@@ -67,6 +67,8 @@ class Order:
         instruments the job that had the chip before, or None.
     force : bool
         Whether limits of the bench file that can hardly be meant are taken as they are.
+    labels : Labels
+        Sample, operator and project, as they are when the job is added: the runner may be somebody else's.
     """
 
     procedure: str
@@ -78,6 +80,7 @@ class Order:
     folder: Path = field(default_factory=Path.cwd)
     after: str | None = None
     force: bool = False
+    labels: Labels = field(default_factory=Labels)
 
     def in_words(self) -> str:
         """Return procedure and parameters in one line."""

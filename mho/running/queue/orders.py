@@ -27,10 +27,10 @@ from mho.running.trust import (
     check_trusted,
     check_unchanged,
     code_of,
+    deny_all,
     foreign,
     foreign_library,
     name_here,
-    nobody,
 )
 from mho.runs import RunFile, new_run_path
 from mho.toml import load_toml
@@ -56,7 +56,7 @@ class Expected:
 
 
 def checked(
-    order: Order, queue: Queue, trust: Trust = nobody, planned: Sequence[float | None] = ()
+    order: Order, queue: Queue, trust: Trust = deny_all, planned: Sequence[float | None] = ()
 ) -> tuple[Order, float | None]:
     """Check an order as `expect` does; return it in full and its estimate (s)."""
     expected = expect(order, queue, trust, planned)
@@ -64,7 +64,7 @@ def checked(
 
 
 def checked_all(
-    orders: Sequence[Order], queue: Queue, trust: Trust = nobody
+    orders: Sequence[Order], queue: Queue, trust: Trust = deny_all
 ) -> list[tuple[Order, float | None]]:
     """Check the orders of a plan, which may continue one another; those that differ only in their seed are checked once."""
     known: dict[str, tuple[Order, float | None]] = {}
@@ -87,7 +87,7 @@ def checked_all(
 
 
 def expect(
-    order: Order, queue: Queue, trust: Trust = nobody, planned: Sequence[float | None] = ()
+    order: Order, queue: Queue, trust: Trust = deny_all, planned: Sequence[float | None] = ()
 ) -> Expected:
     """Check an order as far as possible without a bench; return it completed, with its expected extent.
 
@@ -252,7 +252,7 @@ def orders_of_plan(path: Path) -> list[Order]:
     return orders
 
 
-def order_of_run(path: Path, trust: Trust = nobody) -> Order:
+def order_of_run(path: Path, trust: Trust = deny_all) -> Order:
     """Return the order that repeats an earlier run, with a fresh seed if that run had drawn one.
 
     Its folder is the current one, where code that is trusted must be, and the input files have absolute paths: no

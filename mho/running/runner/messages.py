@@ -27,7 +27,7 @@ State = Literal["idle", "running", "paused", "making safe"]
 
 
 @dataclass(frozen=True)
-class Assignment:
+class JobAssignment:
     """Runner to worker, the first message: what to run, into which file."""
 
     order: Order
@@ -88,7 +88,7 @@ class Missed:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RequestRefused:
     """The runner refuses a request; `busy` when it would grant it at another time."""
 
     reason: str
@@ -157,7 +157,7 @@ _KINDS: dict[str, Any] = {
     for kind in (
         stream.BenchTaken, stream.Started, stream.Progress, stream.Row, stream.Message, stream.Standing, stream.Paused,
         stream.Resumed, stream.MakingSafe, stream.Ended,
-        Assignment, Command, JobDone, Refused, Missed, JobChanged, QueueChanged, RunnerState,
+        JobAssignment, Command, JobDone, RequestRefused, Missed, JobChanged, QueueChanged, RunnerState,
     )
 }  # fmt: skip
 

@@ -46,7 +46,7 @@ class JobOutcome:
     conclusion: Conclusion | None = None
 
 
-def told(done: JobDone) -> JobOutcome:
+def reported_outcome(done: JobDone) -> JobOutcome:
     """Return the outcome in a worker's last message; its run file says the same."""
     status = JobStatus(done.status)
     return JobOutcome(
@@ -62,7 +62,7 @@ def told(done: JobDone) -> JobOutcome:
     )
 
 
-def found(run: Path | None, end: str, asked: str = "") -> JobOutcome:
+def recorded_outcome(run: Path | None, end: str, asked: str = "") -> JobOutcome:
     """Return the outcome of an attempt whose worker is gone without a last message.
 
     Parameters

@@ -37,9 +37,9 @@ from mho.running.queue.progress import Pace
 from mho.running.queue.store import GO_ON, Queue
 from mho.running.runner.messages import (
     EMERGENCY,
-    Assignment,
     Command,
     Event,
+    JobAssignment,
     JobChanged,
     QueueChanged,
     Request,
@@ -47,10 +47,10 @@ from mho.running.runner.messages import (
     State,
 )
 from mho.running.runner.orphans import wait_for_worker
-from mho.running.runner.outcome import JobOutcome, found, told
+from mho.running.runner.outcome import JobOutcome, recorded_outcome, reported_outcome
 from mho.running.runner.rendezvous import Rendezvous, RunnerAddress
-from mho.running.runner.server import Asked, ControlServer
-from mho.running.runner.worker_process import Child, ChildEnded, ChildMessage, Grace
+from mho.running.runner.server import ClientRequest, ControlServer
+from mho.running.runner.worker_process import Child, ChildEnded, ChildMessage, StopTimeouts
 from mho.running.safety_statement import left_live
 from mho.running.trust import runs_foreign_code
 from mho.runs.liveness import birth_of
@@ -78,7 +78,7 @@ class RunnerService:
     Attributes
     ----------
     inbox : queue.SimpleQueue
-        All incoming events: those of workers, requests of clients (`server.Asked`), and `EndRequested`.
+        All incoming events: those of workers, requests of clients (`server.ClientRequest`), and `EndRequested`.
 
     Raises
     ------
@@ -159,7 +159,7 @@ class RunnerService:
 
 
 LOOK = 0.2  # s between looks into the queue, which other processes change
-GRACE = Grace()
+STOP_TIMEOUTS = StopTimeouts()
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ class Runner:
         The queue's file.
     bench : str
         Packaged name or bench file; only jobs for it are taken.
-    grace : Grace
+    grace : StopTimeouts
     listeners : sequence of callables
         Called with all that is announced, in this thread.
     """
@@ -183,7 +183,7 @@ class Runner:
         path: Path,
         bench: str = "simulated",
         *,
-        grace: Grace = GRACE,
+        grace: StopTimeouts = STOP_TIMEOUTS,
         listeners: Sequence[Callable[[Event], None]] = (),
     ) -> None:
         self.bench = bench_key(bench)
@@ -224,7 +224,7 @@ class Runner:
     def _serve(self, drain: bool, once: bool) -> str:
         with self._presence:
             try:
-                self._settle_leftovers()
+                self._recover_orphaned_jobs()
                 self._presence.announce(self.state())
                 while not self._ending:
                     if self._safing_asked:
@@ -247,7 +247,7 @@ class Runner:
                 return self._writes.lane.reason
             finally:
                 if self._worker is not None:  # the queue failed, and is no longer served
-                    self._worker.hang_up()
+                    self._worker.close_stdin()
 
     def end(self, reason: str) -> None:
         """Request `serve` to abort its job and return; a second call does not wait for a safe point. For any thread."""
@@ -293,13 +293,17 @@ class Runner:
                 self._settle(begun, JobOutcome(JobStatus.FAILED, trouble, safe=True, error=error))
             return
         self._job, self._worker, self._pace, self._state = begun, worker, Pace(job.estimate), "running"
-        worker.tell(Assignment(job.order, run, job.id, begun.attempts, job.resume_of, after, same_chip))
+        worker.tell(JobAssignment(job.order, run, job.id, begun.attempts, job.resume_of, after, same_chip))
         self._tell_job(job.id)
         self._presence.announce(self.state())  # it may be long before the job says anything of itself
         self._wait_for(worker)
         self._worker = None
         done = worker.done
-        outcome = told(done) if done else found(run, worker.how_it_ended(), self._why_asked(worker, begun))
+        outcome = (
+            reported_outcome(done)
+            if done
+            else recorded_outcome(run, worker.exit_description(), self._why_asked(worker, begun))
+        )
         if worker.children:
             self._say("WARNING", f"job {job.id} left processes that could use the bench, and they were ended")
             outcome = replace(outcome, safe=False, confirmed=None)
@@ -316,7 +320,7 @@ class Runner:
 
     def _dismiss(self, worker: Child) -> None:
         """End a worker that got no assignment, and wait until it and all processes that it started are gone."""
-        worker.hang_up()
+        worker.close_stdin()
         self._wait_for(worker)
 
     def _settle(self, job: Job, outcome: JobOutcome) -> None:
@@ -358,7 +362,7 @@ class Runner:
                     "`mho queue`, or end it"
                 )
 
-    def _settle_leftovers(self) -> None:
+    def _recover_orphaned_jobs(self) -> None:
         """Settle first the jobs of a runner that was killed, and make safe a bench that it left live."""
         left = self._queue.jobs(self.bench, ACTIVE)
         if self._queue.lane(self.bench).unsafe and not left:
@@ -366,21 +370,27 @@ class Runner:
         for job in left:
             self._say("WARNING", f"job {job.id} was left by a runner that is gone")
             end = wait_for_worker(job, self._family, self._grace.orphan, self._attend)
-            self._settle(job, found(job.run, end, job.reason))
+            self._settle(job, recorded_outcome(job.run, end, job.reason))
 
     def _read_back(self, job: Job, outcome: JobOutcome) -> JobOutcome:
         """Return how a job ended that had code of the user's own, whose word on the bench is not taken: it is read back."""
-        found = self._make_safe_apart()
-        trouble = left_live(self.bench, found)
+        read_back = self._make_safe_apart()
+        trouble = left_live(self.bench, read_back)
         if not trouble:
-            return replace(outcome, confirmed=found.confirmed)
-        if not found.safe:
-            self._hold_unsafe(found)
+            return replace(outcome, confirmed=read_back.confirmed)
+        if not read_back.safe:
+            self._hold_unsafe(read_back)
         else:
             self._say("CRITICAL", f"job {job.id}: {trouble}")
         self._state = "idle"
         reason = "; ".join(filter(None, (outcome.reason, trouble)))
-        return replace(outcome, reason=reason, safe=found.safe, confirmed=found.confirmed, live=found.live)
+        return replace(
+            outcome,
+            reason=reason,
+            safe=read_back.safe,
+            confirmed=read_back.confirmed,
+            live=read_back.live,
+        )
 
     def _make_safe_apart(self) -> Safed:
         """Make the bench safe from a new process, and attend meanwhile."""
@@ -439,7 +449,7 @@ class Runner:
                 self._hear(item.event)
             elif isinstance(item, ChildEnded):
                 item.child.ended = True
-            elif isinstance(item, Asked):
+            elif isinstance(item, ClientRequest):
                 self._answer(item)
             elif isinstance(item, EndRequested):
                 self._wind_up(item.reason)
@@ -483,7 +493,7 @@ class Runner:
 
     # --- commands ---
 
-    def _answer(self, asked: Asked) -> None:
+    def _answer(self, asked: ClientRequest) -> None:
         try:
             self._obey(asked.request)
             asked.answer.set_result(self.state())

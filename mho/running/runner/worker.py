@@ -1,6 +1,6 @@
 """The process that carries out one job: ``python -m mho.running.runner.worker``, started by a runner.
 
-It reads an `Assignment` and then commands as lines of JSON from standard input, and writes events as lines of JSON
+It reads an `JobAssignment` and then commands as lines of JSON from standard input, and writes events as lines of JSON
 to standard output. When its input ends, the runner is gone: the worker stops at the next safe point.
 """
 
@@ -26,10 +26,10 @@ from mho.processes import adopt_orphans, end_alone, end_children, interrupt, lea
 from mho.running.execution import run
 from mho.running.failures import failure_reason
 from mho.running.queue.progress import Pace
-from mho.running.runner.messages import EMERGENCY, RUNNER_GONE, Assignment, Command, JobDone, decode
+from mho.running.runner.messages import EMERGENCY, RUNNER_GONE, Command, JobAssignment, JobDone, decode
 from mho.running.runner.sender import Outbox
 from mho.running.safety_statement import SafetyObserver
-from mho.running.trust import anybody
+from mho.running.trust import allow_all
 from mho.runs import Status
 
 LAST_WORDS = 10.0  # s that the runner may take to hear the end
@@ -135,7 +135,7 @@ class _Watch(SafetyObserver):
         )  # fmt: skip
 
 
-def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> JobDone:
+def _run(job: JobAssignment, control: Control, tell: Callable[[Event], None]) -> JobDone:
     order, safety = job.order, _Watch(tell)
     try:
         os.chdir(order.folder)
@@ -153,7 +153,8 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Jo
             control=control,
             resume_of=job.resume_of,
             provenance={"queue_job": str(job.job), "queue_attempt": str(job.attempt)},
-            trust=anybody,  # who ordered the job was asked, see `orders.checked`
+            labels=order.labels,
+            trust=allow_all,  # who ordered the job was asked, see `orders.checked`
         )
     except (Aborted, KeyboardInterrupt) as error:
         status = Status.INTERRUPTED if control.lost else Status.ABORTED

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Grace:
+class StopTimeouts:
     """Time limits of a worker before the next, harder step, s.
 
     Attributes
@@ -155,12 +155,12 @@ class Child:
         self.children |= end_whole(self.pid, self._mark)
         return "it did not end in time and was killed"
 
-    def hang_up(self) -> None:
+    def close_stdin(self) -> None:
         """Close the worker's input: it stops at its next safe point, as when the runner is gone."""
         if self._process.stdin is not None:
             self._process.stdin.close()
 
-    def how_it_ended(self) -> str:
+    def exit_description(self) -> str:
         """Return how the process ended without a last message, with its last line on standard error."""
         code = self._process.returncode
         if code is not None and code < 0:

@@ -17,6 +17,7 @@ from mho.gui.widgets import OutputWindow
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Procedure
 from mho.running.queue import Order, Queue
+from mho.runs import Labels
 
 SOON = 20_000  # ms
 
@@ -447,3 +448,30 @@ def test_a_group_is_shown_when_its_switch_is_on(qtbot) -> None:
     assert form.fields["width"].isVisible()
     assert form.values() == {"pulsed": True}
     assert offer.words(form.values()) == ["--pulsed"]
+
+
+def test_labels_are_those_of_the_user_and_of_a_job_that_waits(
+    session: Session, panel: ExperimentsPanel, qtbot
+) -> None:
+    """What is filled in from a run or another job is for a new run, of who sits here now."""
+    line = panel.conditions.label_lines
+    line["operator"].setText("Lu, Bo")
+    choose(panel, "read", qtbot)
+    with Queue(session.queue_path) as queue:
+        queue.add(Order("read", {"rows": "0:3"}, labels=Labels("die 1", "Keller, Anna")))
+    qtbot.waitUntil(lambda: bool(session.jobs), timeout=SOON)
+    panel._fill_last()
+    assert panel.order().parameters["rows"] == "0:3"
+    assert panel.order().labels == Labels(operator="Lu, Bo")
+    edit_first(panel, qtbot)
+    assert panel.order().labels == Labels("die 1", "Keller, Anna")
+    line["sample"].setText("die 2")
+    panel.buttons.change.click()
+    qtbot.waitUntil(lambda: session.jobs[0].order.labels.sample == "die 2", timeout=SOON)
+
+
+def test_a_label_that_cannot_be_kept_is_said_before_a_job_is_made(panel: ExperimentsPanel, qtbot) -> None:
+    choose(panel, "read", qtbot)
+    panel.conditions.label_lines["project"].setText("x" * 201)
+    assert panel.estimate.text() == "the project has 201 characters; give a name of at most 200"
+    assert not panel.buttons.queue.isEnabled()

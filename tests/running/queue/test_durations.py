@@ -108,6 +108,7 @@ def test_ten_chained_reads_are_expected_to_take_ever_longer(queue, tmp_path):
     assert steps == pytest.approx([found[0] - START] * 9)
 
 
+@pytest.mark.thorough
 def test_runs_that_files_name_are_counted(queue, tmp_path):
     run(Read(**READ.parameters), seed=1, output=tmp_path / "a.h5")
     run(Read(**READ.parameters), after=tmp_path / "a.h5", seed=2, output=tmp_path / "b.h5")

@@ -526,8 +526,8 @@ class Certifier:
         if regular and 0.0 in (residual, measured):  # as of a right-hand side of zeros
             bound = 0.0
         bits = min(max(-math.log2(bound), 0.0), float(MANTISSA)) if bound > 0.0 else float(MANTISSA)
-        told = self.inverse_norm, bound, bits, self.by, self.once + self.each
-        return Certificate(residual * rounding, rhs_norm, *told)
+        proved = self.inverse_norm, bound, bits, self.by, self.once + self.each
+        return Certificate(residual * rounding, rhs_norm, *proved)
 
     def unproved(self, solution: Floats, residual: float, rhs_norm: float) -> Certificate:
         """Return what the norm of its residual alone tells of a solution."""

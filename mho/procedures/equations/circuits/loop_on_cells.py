@@ -141,11 +141,11 @@ class SecondSlice:
         """Set the targets to what the first slice's blocks leave of their own; the cells are not programmed yet."""
         first = [positive] if negative is None else [positive, negative]
         wanted = [levels.conductance(block.digits) for block in first]
-        targets = self.left(wanted, [achieved(block) for block in first], float(levels.nominal[-1]))
+        targets = self.residue(wanted, [achieved(block) for block in first], float(levels.nominal[-1]))
         for block, target in zip(self.blocks(), targets, strict=True):
             block.digits = np.rint(target / levels.step).astype(np.int64)
 
-    def left(self, wanted: Sequence[Floats], held: Sequence[Floats], top: float) -> tuple[Floats, Floats]:
+    def residue(self, wanted: Sequence[Floats], held: Sequence[Floats], top: float) -> tuple[Floats, Floats]:
         """Return what the first slice leaves for both blocks, (k, k) each, S, before it is rounded.
 
         Parameters
@@ -355,7 +355,7 @@ class LoopOnCells:
         # Rounded, no entry is beyond the top; before, it may be by half a digit, which no cell holds.
         top = float(self.levels.nominal[-1])
         asked = [np.minimum(wanted[block.placement.array], top) for block in self.first_slice()]
-        return dict(zip(self.second_slice.arrays, self.second_slice.left(asked, held, top), strict=True))
+        return dict(zip(self.second_slice.arrays, self.second_slice.residue(asked, held, top), strict=True))
 
     def achieved(self, input_conductance: float) -> AchievedLoop:
         """Return the loop as its cells came out, with `input_conductance` (S) at each row."""

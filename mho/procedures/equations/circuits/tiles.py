@@ -316,7 +316,7 @@ class TilesOnChip:
     ) -> list[list[Trim]]:
         """Play every line of every tile alone, so many times, and return the factors of each product's tiles.
 
-        `progress` is told how many tiles of how many are done.
+        `progress` gets how many tiles of how many are done.
         """
         tiles = [tile for one in self.products for tile in one.tiles]
         trims: list[Trim] = []

@@ -35,7 +35,7 @@ from mho.procedures.equations.circuits.programmed_blocks import (
 )
 from mho.procedures.equations.invert.inverse_loop import InverseLoop, ProgrammedLoop, Systems, plan_loop
 from mho.procedures.equations.invert.invert_measurement import (
-    KEPT,
+    STORED,
     LoopMeasurement,
     MatrixResult,
     SettlingMeasurement,
@@ -92,8 +92,8 @@ def _condition(part: Any) -> float:
     except (TypeError, ValueError):
         value = np.nan
     if not 1.0 <= value <= LARGEST:
-        told = repr(part.strip() if isinstance(part, str) else part)
-        raise InputError(f"conditions has {told}; a condition number is a number from 1 to {LARGEST:g}")
+        text = repr(part.strip() if isinstance(part, str) else part)
+        raise InputError(f"conditions has {text}; a condition number is a number from 1 to {LARGEST:g}")
     return value
 
 
@@ -194,7 +194,7 @@ TABLES = (
 def tables(scales: int, matrices: int, vectors: int, size: int, steps: int) -> tuple[Table, ...]:
     """Return the tables for so many input scales, matrices, right-hand sides of `size` elements, and steps of a loop."""
     solutions = matrices * vectors
-    settling, waveforms = matrices * min(vectors, steps), 2 * KEPT if steps else 0
+    settling, waveforms = matrices * min(vectors, steps), 2 * STORED if steps else 0
     rows = (scales * solutions, scales * solutions * size, solutions, matrices, settling, waveforms)
     return tuple(replace(one, rows=count) for one, count in zip(TABLES, rows, strict=True))
 

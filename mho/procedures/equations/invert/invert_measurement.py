@@ -31,7 +31,7 @@ from mho.procedures.equations.invert.inverse_loop import InverseLoop, Programmed
 from mho.procedures.stream import Stream
 
 POINTS = 4000  # of a waveform, which lasts 12 time constants of the loop's slowest mode
-KEPT = 300  # of these that are stored, at most
+STORED = 300  # of these that are stored, at most
 FIRST = 1e-3  # of the time until the last of them, when the first is
 
 
@@ -51,7 +51,7 @@ def one_pole_time(achieved: AchievedLoop, band: float, unity: float, feedback: f
     return float(np.log(1.0 / band) / (unity * slowest)) if slowest > 0.0 else float("nan")
 
 
-def waveform_columns(response: StepResponse, kept: int = KEPT) -> dict[str, Floats]:
+def waveform_columns(response: StepResponse, kept: int = STORED) -> dict[str, Floats]:
     """Return what is stored of a loop's waveforms, at `kept` times at most.
 
     Half of the times are evenly spaced, for the slowest mode; the others by ratio, for those that decay before.

@@ -99,7 +99,7 @@ class LeafLoop:
     loop: PlannedLoop
     rotation: Floats | None = None
 
-    def held(self, leaf: Floats) -> Floats:
+    def loop_matrix(self, leaf: Floats) -> Floats:
         """Return what the loop of a leaf holds: the leaf, or its definite polar factor."""
         return leaf if self.rotation is None else np.asarray(self.rotation @ leaf)
 
@@ -186,7 +186,7 @@ def _drawn(
 
     blocks = [as_multiplied(block) for block in tree.blocks]
     loops = [_loop_inverse(leaf, inverse) for leaf, inverse in zip(leaves, inverses, strict=True)]
-    held = [one.held(leaf) for one, leaf in zip(leaves, tree.leaves, strict=True)]
+    held = [one.loop_matrix(leaf) for one, leaf in zip(leaves, tree.leaves, strict=True)]
     rotations = [None if leaf.rotation is None else as_multiplied(leaf.rotation) for leaf in leaves]
 
     def invert(number: int, rhs: Floats) -> Floats:

@@ -222,7 +222,7 @@ def plan_block_solve(
             blocks.append(one.rotation)
         if judged[-1].effort.refines:
             leaf_on_chip.matrix = len(blocks)
-            blocks.append(one.held(block))
+            blocks.append(one.loop_matrix(block))
     on_chip = _place_products(setup, products[-1], blocks, judged[-1].effort)
     return BlockSolvePlan(chip, setup.digits, form, held, tree, leaves, on_chip, judged)
 

@@ -84,7 +84,7 @@ class ProgrammedLeaves:
     Parameters
     ----------
     bench, stream
-        Where they are, and what is told of them.
+        Where they are, and what is said of them.
     plan : LeavesOnChip
         Changed where a loop is shifted further.
     programmer : Programmer

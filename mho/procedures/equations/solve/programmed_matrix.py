@@ -98,7 +98,7 @@ class ProgrammedMatrix(ProgrammedCells):
     Parameters
     ----------
     bench, stream
-        Where it is programmed, and what is told of it.
+        Where it is programmed, and what is said of it.
     rng : numpy.random.Generator
         Of the forecasts, where a loop is planned again.
 

@@ -111,8 +111,8 @@ class RefinedAnswers:
         rows: list[dict[str, float]] = []
         off = 0.0
         before = matrix.counts
-        inverted = _Inverted()
-        for cycle in self._cycles(column, inverted):
+        inversions = _InversionLog()
+        for cycle in self._cycles(column, inversions):
             self.stream.check()
             solution = form.solution(cycle.solution)
             unknowns = system.unknowns(solution)
@@ -144,10 +144,10 @@ class RefinedAnswers:
         converged = cycle.end == "converged"
         reason = "" if converged else shortfall(system, cycle, solution, certificate, matrix)
         return ColumnAnswer(
-            rows, off, solution, certificate, converged, reason, len(rows), rho=inverted.contraction()
+            rows, off, solution, certificate, converged, reason, len(rows), rho=inversions.contraction()
         )
 
-    def _cycles(self, column: int, inverted: _Inverted) -> Iterator[Cycle]:
+    def _cycles(self, column: int, inversions: _InversionLog) -> Iterator[Cycle]:
         """Yield the cycles of one right-hand side, in legs.
 
         A new leg goes on from the solution of the last one: with another loop where it rails, and with products in
@@ -165,12 +165,12 @@ class RefinedAnswers:
             return form.equations(system.residual(form.solution(unknowns), column))
 
         def multiply(vector: FixedPoint) -> Floats:
-            return inverted.left(matrix.multiply(vector))
+            return inversions.note_product(matrix.multiply(vector))
 
         while True:
             leg = refine(
                 form.equations(rhs),
-                lambda residual: matrix.invert(inverted.asked(residual)),
+                lambda residual: matrix.invert(inversions.note_residual(residual)),
                 multiply,
                 recompute,
                 lambda unknowns, size: system.good_enough(form.solution(unknowns), size, column),
@@ -210,7 +210,7 @@ class RefinedAnswers:
             else:
                 matrix.shift_further(change)
                 matrix.settle(rhs)
-                inverted.forget()
+                inversions.forget()
 
     def _count(self, earlier: Directions) -> None:
         """Add what a method's directions took since they were counted."""
@@ -229,7 +229,7 @@ class RefinedAnswers:
         return GCR if slow and cycle.end != "converged" else ""
 
 
-class _Inverted:
+class _InversionLog:
     """The residuals that a loop was asked to invert, and what each correction, multiplied by the matrix, left of them."""
 
     def __init__(self) -> None:
@@ -240,13 +240,13 @@ class _Inverted:
         self._residuals: list[Floats] = []
         self._remainders: list[Floats] = []
 
-    def asked(self, residual: Floats) -> Floats:
+    def note_residual(self, residual: Floats) -> Floats:
         """Note a residual that is to be inverted, and return it."""
         del self._residuals[len(self._remainders) :]  # what railed was not answered
         self._residuals.append(residual)
         return residual
 
-    def left(self, product: Floats) -> Floats:
+    def note_product(self, product: Floats) -> Floats:
         """Note the product of the correction, and return it."""
         self._remainders.append(self._residuals[-1] - product)
         return product
