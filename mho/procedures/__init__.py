@@ -60,7 +60,7 @@ from mho.procedures.equations.certificates.enclosure import Enclosure, best_encl
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells, largest_linear
 from mho.procedures.equations.forecast import DrawnSolve, EnergyModel, SolveForecast, draw_solves, wall_time
 from mho.procedures.equations.held_matrix import HeldAnswers, HeldMatrix
-from mho.procedures.equations.invert.invert import Inversions, Invert
+from mho.procedures.equations.invert import Inversions, Invert
 from mho.procedures.equations.multiply import Multiply, MultiplyPlan, Products
 from mho.procedures.equations.multiply_measurement import evenly, random_by_active
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan

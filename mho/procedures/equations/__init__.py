@@ -1,6 +1,6 @@
 """Procedures on equations.
 
-- `solve`, `invert`: the procedures, a room each; `multiply`: another; `held_matrix`: a matrix that answers many vectors;
+- `solve`, `invert`, `multiply`: the procedures; `held_matrix`: a matrix on a chip that answers many vectors;
 - `forecast`: intervals of what a solve will come to; `worth`: the same solve without the chip; `direct_solve`: by factors;
 - `as_published`: the reference paper's own loops, in which nothing is chosen;
 - `planning`: what is chosen before anything is programmed; `circuits`: INV and MVM on a bench as functions of vectors;

@@ -469,7 +469,7 @@ class HeldMatrix:
         off = np.linalg.norm(columns - system.matrix @ each[-1], axis=0)
         self._refining.digital["residual"] += system.matrix.size * columns.shape[1]
         if method != "plain":
-            self._count_steps(cycles * columns.size)
+            self._refining.digital["orthogonalisation"] += 4 * cycles * columns.size  # of a line search
         lengths = np.linalg.norm(columns, axis=0)
         count = columns.shape[1]
         return HeldAnswers(
@@ -480,10 +480,6 @@ class HeldMatrix:
             np.full(count, np.nan),
             each,
         )
-
-    def _count_steps(self, elements: int) -> None:
-        """Count the steps of a line search along corrections of so many elements altogether."""
-        self._refining.digital["orthogonalisation"] += 4 * elements
 
     def _loop(self, rhs: Floats, method: BatchMethod, start: Columns | None = None) -> Any:
         return refine_columns(

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Floats
 from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.matrix_files import load_matrix, load_vectors, to_real, to_real_vector
 from mho.chip_maps.multiply_encoding import (
@@ -247,7 +247,10 @@ class Multiply(Procedure):
         largest = plan.chip.level_scale().top
         measurement = ProductMeasurement(bench, stream, sums, self.outputs_kept, largest)
         errors, line = measurement.play_patterns(self.shots, self.pattern_rng())
-        groups = self._groups(sums)
+        if self.lines_at_once is None:
+            groups = group_lines(sums.errors, sums.noise)
+        else:
+            groups = consecutive_groups(len(sums.digits), self.lines_at_once)
         stream.say(f"products: groups of lines: {len(groups)}, active at once: up to {max(map(len, groups))}")
         products = np.full(plan.factors.exact.shape, np.nan)
         for number, (vector, exact) in enumerate(zip(plan.fixed, plan.factors.exact, strict=True)):
@@ -300,9 +303,3 @@ class Multiply(Procedure):
     def pattern_rng(self) -> np.random.Generator:
         """Return the generator of random patterns, another one than that of random vectors of the same seed."""
         return np.random.default_rng([self.seed, 1])
-
-    def _groups(self, sums: DigitSums) -> list[Integers]:
-        """Return the groups of lines that may be active at once."""
-        if self.lines_at_once is None:
-            return group_lines(sums.errors, sums.noise)
-        return consecutive_groups(len(sums.digits), self.lines_at_once)

@@ -272,11 +272,7 @@ class SampledWorth:
 
 def _mean(cycles: Sequence[int | None]) -> str:
     found = _mean_or_none(cycles)
-    return "more" if found is None else _number(found)
-
-
-def _number(cycles: float) -> str:
-    return f"{cycles:.4g}"
+    return "more" if found is None else f"{found:.4g}"
 
 
 def _mean_or_none(cycles: Sequence[int | None]) -> float | int | None:

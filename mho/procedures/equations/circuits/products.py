@@ -479,7 +479,8 @@ class SlicedProduct:
             parts.append(checked.integers)
             measured.append(checked.measured)
             first = last
-        self._sample(exact, np.concatenate(measured, axis=1))
+        every = max(exact.size // SAMPLE, 1)
+        self.sample = np.stack([one.ravel()[::every] for one in (exact, np.concatenate(measured, axis=1))])
         self.shots += len(shots)
         return np.concatenate(parts, axis=1)
 
@@ -488,7 +489,7 @@ class SlicedProduct:
         code, tile = self._checked[number], self._tiles[number]
 
         def play(patterns: Integers) -> Floats:
-            return self._play(number, patterns)
+            return tile.sums(patterns) - patterns @ self._known[number]
 
         tile.connect()
         if code is None:
@@ -532,10 +533,6 @@ class SlicedProduct:
             noise.append(np.where(counted, spread, 0.0)[:, data])
         self.groups = group_lines(np.concatenate(left, axis=1), np.concatenate(noise, axis=1))
 
-    def _play(self, number: int, shots: Integers) -> Floats:
-        """Return the columns' sums in digits, before rounding, without the errors that are known."""
-        return self._tiles[number].sums(shots) - shots @ self._known[number]
-
     def _count(self, checked: CheckedShots, exact: Floats, has_code: bool) -> None:
         """Add to what is counted; `exact` is the oracle's."""
         self.checked_shots += len(checked.alarmed) if has_code else 0
@@ -564,7 +561,3 @@ class SlicedProduct:
         self.corrections += int(errors.sum())
         self.subtracted += int(np.count_nonzero(errors))
         self.alone += int(np.count_nonzero(np.rint(checked.measured + active @ subtracted) == exact))
-
-    def _sample(self, exact: Floats, measured: Floats) -> None:
-        every = max(measured.size // SAMPLE, 1)
-        self.sample = np.stack([exact.ravel()[::every], measured.ravel()[::every]])

@@ -79,12 +79,17 @@ def program(
     """
     programmer.program(blocks, images)
     failed = programmer.failed(blocks)
+    say_failed_cells(failed, stream)
+    return failed
+
+
+def say_failed_cells(failed: int, stream: Stream) -> None:
+    """Announce cells that programming could not keep in their windows."""
     if failed:
         stream.say(
             f"{failed} cells read outside their verify window after the last pass (relaxation, read noise, or lost)",
             "WARNING",
         )
-    return failed
 
 
 def wait_at_rest(bench: Bench, seconds: float) -> None:

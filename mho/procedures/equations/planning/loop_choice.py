@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
@@ -213,24 +213,12 @@ class DrawnLoops:
         correction_bits : int
             Of the vectors that are multiplied.
         """
-        matrix = self.matrix if held is None else held
         enough = 2.0**-JUDGED_BITS * norm(self.rhs) if limit is None else limit
-        return tuple(self._cycles(one, method, matrix, enough, correction_bits) for one in self.inverses)
-
-    def _cycles(
-        self, inverse: Floats, method: Method, held: Floats, limit: float, correction_bits: int
-    ) -> int:
-        cycles = cycles_around(
-            inverse.__matmul__,
-            self.matrix,
-            self.rhs,
-            limit,
-            method,
-            MOST_CYCLES,
-            held=held,
-            correction_bits=correction_bits,
+        around = partial(cycles_around, held=held, correction_bits=correction_bits)
+        return tuple(
+            min(around(one.__matmul__, self.matrix, self.rhs, enough, method, MOST_CYCLES), MOST_CYCLES)
+            for one in self.inverses
         )
-        return min(cycles, MOST_CYCLES)
 
 
 def cycles_around(
@@ -497,7 +485,8 @@ def shifted_in_resistors(
     first = max(FIRST * radius, (RATIO - 1.0) * loop.candidate.shift)
     found: list[tuple[PlannedLoop, LoopOnCells]] = []
     for step in range(STEPS):
-        shifted = _with(cells, first * RATIO**step)
+        larger = cells.encoding.diagonal + first * RATIO**step
+        shifted = replace(cells, encoding=replace(cells.encoding, diagonal=larger))
         achieved = shifted.achieved(input_conductance)
         if not achieved.unstable and achieved.damping > 0.0:
             found.append((_judged(loop, shifted, achieved, rhs), shifted))
@@ -509,12 +498,6 @@ def shifted_in_resistors(
             "programmed cells"
         )
     return min(found, key=lambda one: one[0].cycles)
-
-
-def _with(cells: LoopOnCells, further: float) -> LoopOnCells:
-    """Return the same cells beside diagonal resistors that are larger by `further`, in the matrix's units."""
-    encoding = cells.encoding
-    return replace(cells, encoding=replace(encoding, diagonal=encoding.diagonal + further))
 
 
 def _judged(loop: PlannedLoop, cells: LoopOnCells, achieved: AchievedLoop, rhs: Floats) -> PlannedLoop:

@@ -21,8 +21,9 @@ from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.blocks.block_inverse import BlockInverse, Operation, RefinedLeaves
 from mho.procedures.equations.blocks.schwarz import Schwarz, SchwarzPlan
-from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse, LoopOnCells
+from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse
 from mho.procedures.equations.circuits.products import IntegerProducts
+from mho.procedures.equations.circuits.programmed_blocks import say_failed_cells
 from mho.procedures.equations.circuits.tiles import TilesOnChip, Trim
 from mho.procedures.equations.planning.block_leaves import LeafOnChip, LeavesOnChip
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
@@ -34,7 +35,6 @@ from mho.procedures.equations.solve.programmed_matrix import (
     ProgrammedCells,
     ProgrammedMatrix,
 )
-from mho.procedures.equations.solve.solve_messages import say_failed_cells
 from mho.procedures.equations.worth import Work
 from mho.procedures.stream import Stream
 
@@ -63,7 +63,8 @@ class AnalogueProducts:
         for number, product, vector, peak in zip(numbers, products, vectors, peaks, strict=True):
             for tile, trim in zip(product.tiles, self._trims[number], strict=True):
                 tiles.append(tile)
-                volts.append(np.atleast_2d(_drive(trim) * (vector * (full / peak))))
+                drive = trim.drive / trim.drive.max()  # no voltage exceeds the full scale
+                volts.append(np.atleast_2d(drive * (vector * (full / peak))))
         currents = iter(self._on_chip.play(tiles, volts))
         found = []
         for number, product, vector, peak in zip(numbers, products, vectors, peaks, strict=True):
@@ -71,11 +72,6 @@ class AnalogueProducts:
             sums = np.concatenate([next(currents) * each for each in scale], axis=1)
             found.append(product.encoding.combine(sums).reshape(*vector.shape[:-1], -1) * peak)
         return found
-
-
-def _drive(trim: Trim) -> Floats:
-    """Return the factors of lines, of which the largest is 1: no voltage exceeds the full scale."""
-    return np.asarray(trim.drive / trim.drive.max())
 
 
 class ProgrammedLeaves:
@@ -109,9 +105,7 @@ class ProgrammedLeaves:
 
     def program(self) -> None:
         """Program all leaves, and what their cells leave into their second slices."""
-        self._program([leaf.cells for leaf in self._plan.leaves])
-
-    def _program(self, loops: Sequence[LoopOnCells]) -> None:
+        loops = [leaf.cells for leaf in self._plan.leaves]
         self._programmer.program([block for loop in loops for block in loop.first_slice()])
         if rest := [block for loop in loops for block in loop.aim_second_slice()]:
             self._programmer.program(rest)
@@ -131,7 +125,7 @@ class ProgrammedLeaves:
         """
         for number, leaf in enumerate(self._plan.leaves):
             self._stream.check()
-            while why := self._unstable(number):
+            while why := self._plan.leaves[number].cells.achieved(self._bench.input_conductance).unstable:
                 self._shift_further(number, why)
             self(number, np.ones(len(leaf.loop.matrix)))
 
@@ -150,10 +144,6 @@ class ProgrammedLeaves:
                 return form.solution(loop.columns(form.equations(rhs.T))).T
             except ConvergenceError as error:
                 self._shift_further(number, str(error))
-
-    def _unstable(self, number: int) -> str:
-        """Return why a leaf's loop must not be connected; empty when it may."""
-        return self._plan.leaves[number].cells.achieved(self._bench.input_conductance).unstable
 
     def _loop(self, leaf: LeafOnChip) -> AnalogueInverse:
         full_scale = min(INVERT_VOLTS, self._bench.file.limits["vector"].voltage)
@@ -361,17 +351,13 @@ class ProgrammedBlockMatrix(ProgrammedCells):
                 [blocks[number] for number in played], [vectors[number][used[number]] for number in played]
             )
         found = [
-            np.zeros((*vector.shape[:-1], self._outputs(block)))
+            np.zeros((*vector.shape[:-1], len(self.plan.products[block].encoding.fixed.integers)))
             for block, vector in zip(blocks, vectors, strict=True)
         ]
         for number, product in zip(played, products, strict=True):
             found[number][used[number]] = product
             self._played.chip["products"] += product.size * vectors[number].shape[-1]
         return found
-
-    def _outputs(self, block: int) -> int:
-        """Return the number of elements that a block's products have."""
-        return len(self.plan.products[block].encoding.fixed.integers)
 
 
 MatrixOnChip = ProgrammedMatrix | ProgrammedBlockMatrix

@@ -19,15 +19,11 @@ from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse, record_loop
 from mho.procedures.equations.circuits.products import SlicedProduct
+from mho.procedures.equations.circuits.programmed_blocks import say_failed_cells
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.planning.loop_choice import DrawnLoops
 from mho.procedures.equations.planning.solve_plan import SolvePlan
-from mho.procedures.equations.solve.solve_messages import (
-    say_failed_cells,
-    say_forecast,
-    say_other_method,
-    say_products,
-)
+from mho.procedures.equations.solve.solve_messages import say_forecast, say_other_method, say_products
 from mho.procedures.equations.worth import Work
 from mho.procedures.stream import Stream
 

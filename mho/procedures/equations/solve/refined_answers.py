@@ -14,7 +14,7 @@ from mho.array_types import Floats
 from mho.chip_maps.multiply_encoding import FixedPoint
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
-from mho.procedures.equations.algorithms.directions import Directions, directions
+from mho.procedures.equations.algorithms.directions import directions
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
 from mho.procedures.equations.certificates.certificate import Certificate, norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
@@ -194,7 +194,8 @@ class RefinedAnswers:
             except ConvergenceError as error:  # the loop rails before the leg's first cycle is over
                 change = str(error)
             finally:
-                self._count(earlier)
+                self.work.digital["orthogonalisation"] += earlier.multiplications
+                earlier.multiplications = 0
             if change == FLOAT64:
                 matrix.on_chip = False
                 earlier = directions(matrix.method)
@@ -211,11 +212,6 @@ class RefinedAnswers:
                 matrix.shift_further(change)
                 matrix.settle(rhs)
                 inversions.forget()
-
-    def _count(self, earlier: Directions) -> None:
-        """Add what a method's directions took since they were counted."""
-        self.work.digital["orthogonalisation"] += earlier.multiplications
-        earlier.multiplications = 0
 
     def _change(self, cycle: Cycle) -> str:
         """Return what must change before another cycle helps; empty where nothing need."""

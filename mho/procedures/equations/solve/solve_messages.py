@@ -155,15 +155,6 @@ def say_outcome(
         stream.say(f"{which}not converged: {answer.reason}", "WARNING")
 
 
-def say_failed_cells(failed: int, stream: Stream) -> None:
-    """Announce cells that programming could not keep in their windows."""
-    if failed:
-        stream.say(
-            f"{failed} cells read outside their verify window after the last pass (relaxation, read noise, or lost)",
-            "WARNING",
-        )
-
-
 def say_forecast(rho: float, shift: float, stream: Stream) -> None:
     """Announce how fast the residual is expected to fall; `shift` is that of the loop."""
     if shift:

@@ -18,7 +18,7 @@ from mho.instruments import Bench, open_bench
 from mho.instruments.simulated import StepResponse
 from mho.procedures import Invert
 from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop
-from mho.procedures.equations.invert.invert_measurement import STORED, one_pole_time, waveform_columns
+from mho.procedures.equations.invert_measurement import STORED, one_pole_time, waveform_columns
 from mho.running.execution import evaluate
 from mho.runs import RunFile
 

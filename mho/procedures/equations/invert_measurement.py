@@ -27,7 +27,7 @@ from mho.instruments import Bench
 from mho.instruments.simulated import StepResponse
 from mho.procedures.equations.algorithms.sum_errors import StraightLine, effective_bits
 from mho.procedures.equations.circuits.loop_on_cells import LINEAR, AchievedLoop
-from mho.procedures.equations.invert.inverse_loop import InverseLoop, ProgrammedLoop, Systems
+from mho.procedures.equations.inverse_loop import InverseLoop, ProgrammedLoop, Systems
 from mho.procedures.stream import Stream
 
 POINTS = 4000  # of a waveform, which lasts 12 time constants of the loop's slowest mode

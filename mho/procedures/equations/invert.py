@@ -33,8 +33,8 @@ from mho.procedures.equations.circuits.programmed_blocks import (
     program,
     wait_at_rest,
 )
-from mho.procedures.equations.invert.inverse_loop import InverseLoop, ProgrammedLoop, Systems, plan_loop
-from mho.procedures.equations.invert.invert_measurement import (
+from mho.procedures.equations.inverse_loop import InverseLoop, ProgrammedLoop, Systems, plan_loop
+from mho.procedures.equations.invert_measurement import (
     STORED,
     LoopMeasurement,
     MatrixResult,
