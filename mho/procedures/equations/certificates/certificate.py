@@ -50,8 +50,10 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.array_types import Floats, Integers
 from mho.errors import InputError
@@ -235,8 +237,7 @@ def _cholesky(matrix: Floats) -> Floats | None:
 def _solved(factor: Floats, vector: Floats) -> Floats:
     from scipy.linalg import cho_solve  # loads slowly
 
-    found: Floats = cho_solve((factor, True), vector, check_finite=False)
-    return found
+    return np.asarray(cho_solve((factor, True), vector, check_finite=False))
 
 
 def _largest_eigenvalue(apply: Callable[[Floats], Floats], n: int) -> tuple[float, int]:
@@ -324,6 +325,15 @@ def dependent_rows_in_words(matrix: Floats) -> str:
     rows = dependent_rows(matrix)
     named = ", ".join(str(row) for row in rows[:NAMED])
     return named if len(rows) <= NAMED else f"{named} and {len(rows) - NAMED} more"
+
+
+def is_positive_definite(matrix: NDArray[Any]) -> bool:
+    """Return whether a symmetric or Hermitian matrix (n, n) has a Cholesky factorisation in float64."""
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def norm(vector: Floats) -> float:

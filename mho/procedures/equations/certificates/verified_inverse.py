@@ -98,8 +98,7 @@ def gamma(n: int) -> float:
 
 def bounded_product(matrix: Floats, vector: Floats) -> Floats:
     """Return an upper bound of a product of a matrix and a vector without negative entries, but for underflow."""
-    bound: Floats = (matrix @ vector) * (1.0 + gamma(matrix.shape[1])) * UP
-    return bound
+    return np.asarray((matrix @ vector) * (1.0 + gamma(matrix.shape[1])) * UP)
 
 
 class VerifiedInverse:
@@ -208,22 +207,19 @@ def defect(inverse: Floats, matrix: Floats) -> Floats:
     sums.append(sums[-1] - _sum(left @ right for left, right in small))
     most = _sum(np.abs(left) @ np.abs(right) for left, right in small)
     rounding = ROUNDOFF * _sum(np.abs(each) for each in sums) + gamma(n + 4) * most
-    bound: Floats = (np.abs(sums[-1]) + rounding) * UP + UNDERFLOW
-    return bound
+    return np.asarray((np.abs(sums[-1]) + rounding) * UP + UNDERFLOW)
 
 
 def rough_defect(inverse: Floats, matrix: Floats) -> Floats:
     """Return an upper bound of \\|I - R A\\| from one product, (n, n); useful up to condition numbers of some 1e12."""
     n = len(matrix)
     rounding = gamma(n + 2) * (np.abs(inverse) @ np.abs(matrix))
-    bound: Floats = (np.abs(np.eye(n) - inverse @ matrix) * UP + rounding) * UP + UNDERFLOW
-    return bound
+    return np.asarray((np.abs(np.eye(n) - inverse @ matrix) * UP + rounding) * UP + UNDERFLOW)
 
 
 def _unit(matrix: Floats, axis: int, bits: int) -> Floats:
     """Return the power of two in which each row's or column's largest entry has at most `bits` bits."""
-    unit: Floats = np.ldexp(1.0, np.frexp(np.abs(matrix).max(axis=axis, keepdims=True))[1] - bits)
-    return unit
+    return np.asarray(np.ldexp(1.0, np.frexp(np.abs(matrix).max(axis=axis, keepdims=True))[1] - bits))
 
 
 def _cut(matrix: Floats, unit: Floats) -> tuple[Floats, Floats]:
@@ -233,5 +229,4 @@ def _cut(matrix: Floats, unit: Floats) -> tuple[Floats, Floats]:
 
 
 def _sum(arrays: Iterable[Floats]) -> Floats:
-    total: Floats = functools.reduce(operator.add, arrays)
-    return total
+    return np.asarray(functools.reduce(operator.add, arrays))

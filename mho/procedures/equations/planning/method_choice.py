@@ -19,7 +19,7 @@ import numpy as np
 from mho.array_types import Floats
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.algorithms.refinement import Cycle
-from mho.procedures.equations.certificates.certificate import norm
+from mho.procedures.equations.certificates.certificate import is_positive_definite, norm
 from mho.procedures.equations.planning.linear_system import Goal
 from mho.procedures.equations.planning.loop_choice import MOST_CYCLES, DrawnLoops
 
@@ -162,7 +162,10 @@ def choose_method(
     if wanted not in CHOSEN:
         return MethodChoice(cast(Method, wanted))
     allowed = CHOSEN[wanted] if slack else (1.0, 1.0)
-    considered = [one for one in BY_COST if one != "cg" or _positive_definite(drawn.matrix)]
+    matrix = drawn.matrix
+    symmetric = np.abs(matrix - matrix.T).max() <= SYMMETRIC * np.abs(matrix).max()
+    by_cg = symmetric and is_positive_definite(matrix)
+    considered = [one for one in BY_COST if one != "cg" or by_cg]
     judged = tuple(ExpectedCycles.of(one, judging.cycles(one, drawn, held)) for one in considered)
     gcr = judged[-1]
 
@@ -185,13 +188,3 @@ def _solution(matrix: Floats, rhs: Floats) -> Floats:
         return np.asarray(np.linalg.solve(matrix, rhs), dtype=np.float64)
     except np.linalg.LinAlgError:
         return np.asarray(np.linalg.lstsq(matrix, rhs, rcond=None)[0], dtype=np.float64)
-
-
-def _positive_definite(matrix: Floats) -> bool:
-    if np.abs(matrix - matrix.T).max() > SYMMETRIC * np.abs(matrix).max():
-        return False
-    try:
-        np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        return False
-    return True

@@ -32,7 +32,7 @@ from mho.procedures.equations.solve.programmed_matrix import (
     LOOPS,
     SCALING,
     VECTOR_VOLTS,
-    ProgrammedCells,
+    MatrixCells,
     ProgrammedMatrix,
 )
 from mho.procedures.equations.worth import Work
@@ -163,7 +163,7 @@ class ProgrammedLeaves:
         self._loops[number] = self._loop(leaf)
 
 
-class ProgrammedBlockMatrix(ProgrammedCells):
+class ProgrammedBlockMatrix(MatrixCells):
     """The plan of a matrix by blocks, carried out on a bench: parameters and attributes as `ProgrammedMatrix`.
 
     Products of the whole matrix are taken in float64. Pulses are counted, not `recorded` one by one.

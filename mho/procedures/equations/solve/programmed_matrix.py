@@ -47,7 +47,7 @@ LOOPS = 12
 """Times that a loop which does not settle is changed: its lines in another order, and larger and larger shifts."""
 
 
-class ProgrammedCells:
+class MatrixCells:
     """The cells of a plan: those of its loops, and those of digits to multiply with, which may have other windows."""
 
     plan: SolvePlan | BlockSolvePlan
@@ -88,7 +88,7 @@ class ProgrammedCells:
         return bool(self.reads) and 2 * self.loop_programmer.failed(blocks) > cells
 
 
-class ProgrammedMatrix(ProgrammedCells):
+class ProgrammedMatrix(MatrixCells):
     """The plan of a matrix, carried out on a bench.
 
     Parameters
