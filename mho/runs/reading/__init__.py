@@ -12,10 +12,10 @@ __all__ = [
     "check_array",
     "check_map",
     "check_table",
+    "clear_writer_flag",
     "intact",
     "is_table",
     "items_of",
-    "clear_writer_flag",
     "open_hdf5",
     "open_run_file",
 ]
