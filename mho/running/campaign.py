@@ -14,7 +14,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from mho.procedures.own_code import name_of, names_file, source_of
 from mho.running.execution import run
 from mho.running.failures import failure_reason
 from mho.running.plan import Plan, PlannedRun
-from mho.runs import GOING_ON, RunFile, Status, outcome_line
+from mho.runs import GOING_ON, Labels, RunFile, Status, outcome_line
 from mho.runs.index import plain_results, write_parquet
 from mho.runs.liveness import HEARTBEAT_LIMIT
 from mho.runs.paths import MOST_TRIES, path_of_earlier_try
@@ -219,6 +219,8 @@ class CampaignTask:
         What it depends on.
     planned_runs : int
         How many runs its plan has.
+    labels : Labels
+        Sample, operator and project of its runs.
     """
 
     planned: PlannedRun
@@ -227,6 +229,7 @@ class CampaignTask:
     tries: int
     fingerprint: Fingerprint
     planned_runs: int
+    labels: Labels = field(default_factory=Labels)
 
     def provenance(self) -> dict[str, str]:
         """Return what its run file keeps of the campaign."""
@@ -291,6 +294,8 @@ class Campaign:
         How often a run that fails is tried in all.
     share : CampaignShare
         The runs that are carried out here; others may carry out the others in the same folder at the same time.
+    labels : Labels, optional
+        Of its runs; by default those of the user's environment.
 
     Raises
     ------
@@ -299,7 +304,15 @@ class Campaign:
         holds another plan.
     """
 
-    def __init__(self, plan: Plan, folder: Path, *, tries: int = 2, share: CampaignShare = WHOLE) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        folder: Path,
+        *,
+        tries: int = 2,
+        share: CampaignShare = WHOLE,
+        labels: Labels | None = None,
+    ) -> None:
         self._inputs = Inputs()
         self._inputs.take_up(plan.runs)
         for planned in plan.runs:
@@ -312,6 +325,7 @@ class Campaign:
         self.plan, self.folder, self.share = plan, folder, share
         self.table = folder / "table.parquet"
         self._tries = tries
+        self._labels = Labels.from_environment() if labels is None else labels
 
     def __len__(self) -> int:
         """Return how many runs its share has."""
@@ -329,7 +343,7 @@ class Campaign:
             seed = int(np.random.SeedSequence(planned.number).generate_state(1)[0])
         path = (self.folder / "runs" / f"{planned.number:06}.h5").resolve()
         depends_on = self._inputs.fingerprint(planned, seed)
-        return CampaignTask(planned, seed, path, self._tries, depends_on, len(self.plan.runs))
+        return CampaignTask(planned, seed, path, self._tries, depends_on, len(self.plan.runs), self._labels)
 
     @cached_property
     def finished_before(self) -> Mapping[int, Row]:
@@ -477,6 +491,7 @@ def _try(task: CampaignTask) -> str:
             preset=planned.preset,
             output=task.path,
             provenance=task.provenance(),
+            labels=task.labels,
         )
     except MhoError as error:
         return str(error)

@@ -17,16 +17,16 @@ import numpy as np
 
 from mho.errors import InputError, MhoError
 from mho.escaping import html
+from mho.input_files import bench_key
 from mho.instruments import Bench
 from mho.procedures.base import Procedure
-from mho.procedures.origin import bench_key
 from mho.procedures.stream import Control, Ended, Event, Message, NullStream, Observer, Progress, Started
 from mho.running.continuing import going_on_from
 from mho.running.openers import Opener, already_open, named, recalling, taking_up
 from mho.running.phases import carry_out
 from mho.running.safety_statement import own_code_read_back
 from mho.running.trust import Trust, deny_all
-from mho.runs import outcome_line
+from mho.runs import Labels, outcome_line
 
 INTERVAL = 0.25
 """Between two pictures of a bar, s."""
@@ -160,6 +160,7 @@ def run(
     resume_of: str | Path | None = None,
     same_chip: Sequence[Path] = (),
     provenance: Mapping[str, str] | None = None,
+    labels: Labels | None = None,
     trust: Trust = deny_all,
 ) -> Any:
     """Run a procedure and return its result, `path` filled in.
@@ -191,6 +192,8 @@ def run(
         Run files of earlier runs on the chip: a bench of real instruments learns from them which cells are formed.
     provenance : mapping, optional
         Further provenance to store, text by name.
+    labels : Labels, optional
+        Sample, operator and project; by default those of the user's environment.
     trust : callable
         Asked for code that the run files behind `after` name and that is none of mho's own, see `mho.running.trust`.
 
@@ -202,6 +205,7 @@ def run(
         Code of one's own (the procedure, its strategy, a driver of the bench file) took a bench of real instruments for
         safe, and a fresh process, which reads its outputs back after the run, found one on.
     """
+    labels = Labels.from_environment() if labels is None else labels
     opener = recalling(same_chip, _opener(bench, preset, after, force, trust))
     if resume_of is not None:
         opener = taking_up(Path(resume_of).absolute(), opener)
@@ -213,7 +217,7 @@ def run(
             output=output,
             observers=(*observers, *safety, *notebook_observers()),
             control=control,
-            provenance=provenance,
+            provenance={**(provenance or {}), **labels.given()},
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 from foreign_tables import TABLES
 
 from mho import run
@@ -30,7 +31,7 @@ def imported(folder: Path, kind: str, text: str | None = None, **options: str) -
     return RunFile(import_measurement(source, best.reading, folder / "run.h5", **options))
 
 
-@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("kind", daily(TABLES, 2))
 def test_every_declared_figure_of_an_imported_table_is_drawn(tmp_path: Path, kind: str):
     with imported(tmp_path, kind) as found:
         assert found.status == "finished"

@@ -167,6 +167,7 @@ def test_a_file_that_was_paused_when_its_writer_was_killed_is_interrupted(folder
         assert run.status == "interrupted"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("runner", "words"), [(True, "its runner settles it"), (False, "left by a runner that is gone")]
 )

@@ -413,7 +413,7 @@ def run_document(path: Path, *, personal: bool = False, command_of: CommandOf | 
         command = command_of(run) if command_of else ""
         blocks: list[Block] = [
             Paragraph(state(run, summary), _tone(summary)),
-            _facts(run, summary),
+            _facts(run, summary, personal),
             *_warnings(summary),
             *results(run, summary),
             *certificate(run.summary, summary),
@@ -462,7 +462,7 @@ def _tone(summary: Summary) -> str:
     return DOUBTFUL if conclusion is not None and (conclusion.unsafe or not conclusion.measured) else ""
 
 
-def _facts(run: RunFile, summary: Summary) -> FactList:
+def _facts(run: RunFile, summary: Summary, personal: bool) -> FactList:
     bench, chip = (_described(text) for text in (run.bench, run.chip))
     preset = summary.bench.preset
     simulated: Words = (
@@ -478,6 +478,7 @@ def _facts(run: RunFile, summary: Summary) -> FactList:
         ("started", f"{summary.start:%Y-%m-%d %H:%M:%S %z}{_took(run)}"),
         ("bench", simulated),
         ("chip", (chip or "unknown") + (f", as {summary.after} left it" if summary.after else "")),
+        *((name, label) for name, label in summary.labels.items() if personal or name not in PERSONAL),
         ("cells", run.cells),
         ("seed", "none" if summary.seed is None else str(summary.seed)),
         ("mho", " ".join(filter(None, (kept.get("mho_version", ""), kept.get("git_commit", "")[:12])))),

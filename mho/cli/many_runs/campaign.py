@@ -24,6 +24,7 @@ from mho.cli.terminal.terminal import Terminal
 from mho.errors import Aborted
 from mho.running.campaign import WHOLE, Campaign, CampaignShare
 from mho.running.plan import Plan
+from mho.runs import Labels
 from mho.runs.paths import runs_folder
 from mho.workers import CONFIGURED, Certificates, Workers, dask_workers
 
@@ -117,6 +118,7 @@ def carry_out_campaign(
     *,
     share: CampaignShare = WHOLE,
     certificates: Certificates = CONFIGURED,
+    labels: Labels | None = None,
 ) -> bool:
     """Carry out `plan` and say how it went; return whether every run finished.
 
@@ -126,10 +128,14 @@ def carry_out_campaign(
         The campaign's folder; ``campaigns/<plan>`` in the runs' folder if not given.
     share : CampaignShare
         Of the plan's runs, those that are carried out here.
+    labels : Labels, optional
+        As of `Campaign`.
     """
     console = Terminal(stderr=True, soft_wrap=True)
     name = re.sub(r"[^\w.-]+", "-", plan.name).strip("-.") or "plan"
-    campaign = Campaign(plan, output or runs_folder() / "campaigns" / name, tries=tries, share=share)
+    campaign = Campaign(
+        plan, output or runs_folder() / "campaigns" / name, tries=tries, share=share, labels=labels
+    )
     before = len(campaign.finished_before)
     if before == len(campaign):
         rows = campaign.gather()

@@ -171,6 +171,7 @@ def baked(rng: np.random.Generator, kelvin: float) -> Rate:
     return Rate(kelvin, float(found.mean[RATE]), float(found.error[RATE]))
 
 
+@pytest.mark.thorough
 def test_an_activation_energy_needs_two_temperatures() -> None:
     rng, held = np.random.default_rng(6), []
     for _ in range(20):
@@ -183,6 +184,7 @@ def test_an_activation_energy_needs_two_temperatures() -> None:
     assert retention([Rate(300.0, 1e-12, 1e-11)], BASE) == []
 
 
+@pytest.mark.thorough
 def test_at_one_temperature_a_time_is_one_there_whatever_the_energy() -> None:
     rng, held = np.random.default_rng(11), []
     true = 3.2e8 * np.exp(2.25 / 8.617333e-5 * (1.0 / 440.0 - 1.0 / 398.15))  # s, at 440 K

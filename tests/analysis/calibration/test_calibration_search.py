@@ -76,6 +76,7 @@ def test_a_search_that_would_have_stopped_early_goes_on_with_fresh_nodes() -> No
     assert np.abs(found.mean - Stale.best).max() < 0.4  # the prior and the cells pull a little
 
 
+@pytest.mark.thorough
 def test_the_search_on_a_chip_goes_on_where_it_would_have_stopped_early(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

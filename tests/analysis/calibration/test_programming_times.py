@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from mho import run
 from mho.analysis.calibration import read_records, told_beyond_pulses, transitions_of
@@ -76,6 +77,7 @@ def test_cells_that_were_programmed_anew_mend_what_write_verify_chooses() -> Non
     assert sum(low < true < high for low, high in mended) >= 3
 
 
+@pytest.mark.thorough
 def test_cells_that_were_in_their_windows_already_keep_no_other_from_telling(tmp_path: Path) -> None:
     """A block of which a half was programmed before: of that half no run says when."""
     digits = np.random.default_rng(2).integers(0, 4, (16, 16))

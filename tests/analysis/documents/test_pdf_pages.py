@@ -74,6 +74,7 @@ def test_the_same_content_gives_the_same_bytes() -> None:
     assert b"/CreationDate" in first
 
 
+@pytest.mark.thorough
 def test_figures_are_vectors_but_for_their_images() -> None:
     assert not read(Pictures((Picture("a", curve()), Picture("b", curve("b"))))).pages[0].images
     image = MapImage("m", np.arange(6.0).reshape(2, 3), np.arange(2), np.arange(3))

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
+from daily import daily
 
 from mho.analysis.imports import (
     RecipeMemory,
@@ -155,7 +156,7 @@ def written(folder: Path, name: str) -> Path:
     return folder / file
 
 
-@pytest.mark.parametrize("name", [one.name for one in packaged_recipes()])
+@pytest.mark.parametrize("name", daily([one.name for one in packaged_recipes()], 6))
 def test_each_packaged_recipe_reads_lines_of_its_data_set(tmp_path: Path, name: str):
     recipe = find_recipe(name)
     assert recipe.recipe.source

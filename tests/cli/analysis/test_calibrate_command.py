@@ -47,6 +47,7 @@ def imported(shell: Shell, folder: Path, columns: dict[str, np.ndarray], name: s
     return folder / f"{name}.h5"
 
 
+@pytest.mark.thorough
 def test_the_preset_file_is_taken_by_the_simulated_cells(
     shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]
 ) -> None:
@@ -193,6 +194,7 @@ def test_a_base_without_spreads_is_refused(
     assert "--base pku" in line
 
 
+@pytest.mark.thorough
 def test_a_chip_of_the_gradual_law_is_calibrated(shell: Shell, tmp_path: Path) -> None:
     pulses = random_pulses(
         CELL_PRESETS["pku"], 12, 60, 3,

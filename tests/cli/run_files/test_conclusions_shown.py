@@ -146,7 +146,8 @@ def test_a_queue_of_an_older_version_keeps_its_jobs(tmp_path: Path):
     with Queue(tmp_path / "queue.sqlite") as queue:
         queue.add(Order("read"))
     with sqlite3.connect(tmp_path / "queue.sqlite") as store:
-        store.execute("ALTER TABLE jobs DROP COLUMN conclusion")
+        for column in ("conclusion", "labels"):
+            store.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
         store.execute("PRAGMA user_version = 5")
     with Queue(tmp_path / "queue.sqlite") as queue:
         (job,) = queue.jobs()

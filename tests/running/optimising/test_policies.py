@@ -54,6 +54,7 @@ def test_nothing_beyond_the_limits_is_tried(policy):
         policy.twin.check(find_strategy("asap"), one.settings)
 
 
+@pytest.mark.thorough
 def test_all_finds_the_strategy_too():
     found = optimise("all", evaluations=5, success=0.9, **SMALL)
     assert {one.strategy for one in found.trials} == {"asap", "ispp", "fppv", "gdp", "model"}
@@ -105,6 +106,7 @@ def test_the_time_ends_a_search(monkeypatch):
     assert len({one.evaluation for one in found.trials}) < 10
 
 
+@pytest.mark.thorough
 def test_strategies_share_the_time(monkeypatch):
     times = iter(range(10_000))
     monkeypatch.setattr(module.time, "monotonic", lambda: float(next(times)))

@@ -90,6 +90,7 @@ def test_the_same_package_is_written_again(exported: Path, tmp_path: Path) -> No
     assert (again / "SHA256SUMS").read_bytes() == (exported / "SHA256SUMS").read_bytes()
 
 
+@pytest.mark.thorough
 def test_the_reader_needs_numpy_alone(exported: Path) -> None:
     script = (
         "import sys; sys.modules.update(dict.fromkeys(('mho', 'scipy', 'h5py')))\n"

@@ -17,6 +17,7 @@ StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
 MOMENTS = np.random.default_rng(20251).uniform(0.0, 0.6, 10)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_kill_9_costs_at_most_the_last_second(tmp_path: Path, start_child: StartChild, moment: float) -> None:
     path = tmp_path / "run.h5"
@@ -80,14 +81,8 @@ def test_kill_9_ten_times_ten_and_every_file_can_be_recovered(
 
 
 @pytest.fixture
-def left(tmp_path: Path, start_child: StartChild) -> Path:
-    """A file whose writer was killed while it was silent after three rows."""
-    path = tmp_path / "left.h5"
-    child = start_child("silent", path)
-    time.sleep(0.3)
-    child.kill()
-    child.wait()
-    return path
+def left(tmp_path: Path, killed: Callable[[Path], Path]) -> Path:
+    return killed(tmp_path / "left.h5")
 
 
 def test_mending_lets_plain_viewers_in_and_changes_nothing_else(left: Path) -> None:

@@ -185,6 +185,7 @@ def test_in_a_finished_file_no_checksum_is_overlooked(finished: Path) -> None:
         file.column("reads", "current")
 
 
+@pytest.mark.thorough
 def test_a_file_that_another_program_has_locked_is_named_so(finished: Path) -> None:
     with h5py.File(finished, "r+", libver="latest"):
         script = f"from mho.runs import verify; print(*verify({str(finished)!r}).findings)"

@@ -60,6 +60,7 @@ def system(path: Path, matrix: np.ndarray = MATRIX, bits: int = 20) -> LinearSys
         return LinearSystem.load(matrix, file.array("rhs"), 0, Goal(bits, None))
 
 
+@pytest.mark.thorough
 def test_the_answers_so_far_are_in_the_file_of_a_killed_run(killed):
     with RunFile(killed.path) as file:
         assert file.status is Status.INTERRUPTED
@@ -95,6 +96,7 @@ def test_only_the_others_are_solved_and_the_result_holds_all(killed):
     np.testing.assert_array_equal(again.solution, result.solution)
 
 
+@pytest.mark.thorough
 def test_the_command_line_resumes_too(killed, tmp_path):
     words = [sys.executable, "-m", "mho", "resume", str(killed.path), "--output", str(tmp_path), "--json"]
     told = subprocess.run(words, capture_output=True, text=True, check=True)
