@@ -230,10 +230,7 @@ SUBJECTS = {
         ("tests/procedures/equations/certificates", "tests/procedures/equations/solve"),
     ),
     "slicing": Subject(
-        tuple(
-            f"mho/chip_maps/{name}.py"
-            for name in ("fixed_point", "inverse_encoding", "multiply_encoding", "levels")
-        ),
+        tuple(f"mho/chip_maps/{name}.py" for name in ("inverse_encoding", "multiply_encoding", "levels")),
         ("tests/chip_maps",),
     ),
     "write-verify": Subject(

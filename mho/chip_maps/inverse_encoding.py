@@ -1,4 +1,4 @@
-"""A signed matrix on the inverting array: bias column or two arrays, a diagonal in resistors or none, and its forecast.
+"""A signed matrix on the inverting array: bias column or two arrays, with or without a diagonal in resistors.
 
 The inverting loop holds one rounded digit per entry and need only be approximate, A0 ~ A. Its error determines the
 convergence, so every encoding is forecast from the expected errors and the best one is used.
@@ -9,6 +9,8 @@ Bias resistors: the same with m in resistors outside the array, as all its entri
 m need be no digit.
 Differential (Sun 2019, PNAS 116:4123): A = A+ - A-, the second array driven through inverters.
 Diagonal: A = n I + B with n I in resistors outside the array, so that the digits resolve B alone.
+
+Forecast are the contraction of the refinement, and the stability of the loop.
 """
 
 from __future__ import annotations
@@ -182,11 +184,7 @@ class InverseEncoding:
         return np.maximum(digits, 0.0), None if self.negative is None else np.maximum(-digits, 0.0)
 
     def network(
-        self,
-        positive: Floats,
-        negative: Floats | None,
-        diagonal: float | Floats,
-        bias: float | Floats = 0.0,
+        self, positive: Floats, negative: Floats | None, diagonal: float | Floats, bias: float | Floats = 0.0
     ) -> Floats:
         """Return signed conductances (..., k, k), S: current into each amplifier per volt of each output.
 
@@ -227,7 +225,7 @@ class InverseEncoding:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class EncodingForecast:
     """An encoding and its forecast.
 
     Attributes
@@ -334,12 +332,12 @@ def assess(
     draws: int = DRAWS,
     loops: int = 0,
     shift: float = 0.0,
-) -> list[Candidate]:
+) -> list[EncodingForecast]:
     """Forecast encodings: contraction from drawn cell errors, stability of the nominal loop and of `loops` drawn ones."""
     alike: dict[tuple[Kind, bool], list[InverseEncoding]] = {}
     for encoding in encodings:
         alike.setdefault((encoding.kind, encoding.negative is None), []).append(encoding)
-    assessed: list[Candidate] = []
+    assessed: list[EncodingForecast] = []
     for group in alike.values():
         together = max(AT_ONCE // (draws * group[0].order ** 2), 1)
         for start in range(0, len(group), together):
@@ -357,7 +355,7 @@ def _assess_alike(
     draws: int,
     loops: int,
     shift: float,
-) -> Iterator[Candidate]:
+) -> Iterator[EncodingForecast]:
     """Forecast encodings of one kind and shape in one array operation each, the encodings along the axis -3."""
     one, step = encodings[0], levels.step
     positive = np.stack([encoding.positive for encoding in encodings])
@@ -387,7 +385,7 @@ def _assess_alike(
     for encoding, contracts, settles, share in zip(
         encodings, rho.tolist(), eigenvalues, settling.tolist(), strict=True
     ):
-        yield Candidate(
+        yield EncodingForecast(
             encoding, contracts, slowest_eigenvalue(settles), float(damping(settles)), share, shift
         )
 
@@ -402,7 +400,7 @@ def choose_encoding(
     diagonal: bool = True,
     arrays: int = 2,
     shift: float = 0.0,
-) -> tuple[Candidate, tuple[Candidate, ...]]:
+) -> tuple[EncodingForecast, tuple[EncodingForecast, ...]]:
     """Forecast every encoding and return the stable one with the smallest rho, and the best of each name.
 
     One that may oscillate with real amplifiers ranks after all others. With one of `arrays` only, encodings that
@@ -447,7 +445,7 @@ def choose_encoding(
     return ranked[0], ranked
 
 
-def _best_of_each_name(assessed: Iterable[Candidate], count: int) -> tuple[Candidate, ...]:
+def _best_of_each_name(assessed: Iterable[EncodingForecast], count: int) -> tuple[EncodingForecast, ...]:
     """Return the best `count` of each name, best first; encodings that may oscillate come last."""
     taken: Counter[str] = Counter()
     best = []

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import RunFileError
-from mho.runs.conclusion import Conclusion
+from mho.runs.conclusion import GOING_ON, Conclusion, Status
 from mho.runs.labels import NAMES as LABELS
 from mho.runs.liveness import Writer
 from mho.runs.paths import SUFFIX
@@ -40,7 +40,7 @@ from mho.runs.reading.opening import (
 )
 from mho.runs.reading.record import CONCLUSION_SINCE, RunRecord, conclusion_from
 from mho.runs.reading.text import read_text
-from mho.runs.schema import GOING_ON, Array, RecordedParameter, RunHeader, Status
+from mho.runs.schema import Array, RecordedParameter, RunHeader
 from mho.toml import load_toml
 
 CARD = "card"

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from mho.cell_sets import PackedCells, formed_cells_in, united
 from mho.errors import RunFileError
+from mho.runs.conclusion import GOING_ON, Status
 from mho.runs.figures import Drawable, Figure
 from mho.runs.reading.chunks import read_torn
 from mho.runs.reading.conformance import (
@@ -39,7 +40,6 @@ from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, open_run_file
 from mho.runs.reading.record import RunRecord, unit_of
 from mho.runs.reading.stored import Stored
 from mho.runs.reading.text import decode
-from mho.runs.schema import GOING_ON, Status
 
 
 @dataclass(frozen=True)

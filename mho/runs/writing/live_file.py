@@ -29,11 +29,11 @@ import h5py
 import numpy as np
 
 from mho.errors import RunFileError
+from mho.runs.conclusion import Status
 from mho.runs.integrity.seal import write_seal
 from mho.runs.liveness import HEARTBEAT_PERIOD
 from mho.runs.reading.opening import DAMAGE
 from mho.runs.reading.text import cut, write_text
-from mho.runs.schema import Status
 from mho.runs.writing.abandonment import abandon
 from mho.runs.writing.repacking import repack
 

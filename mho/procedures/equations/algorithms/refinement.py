@@ -2,262 +2,38 @@
 
     x = 0, r = b;  repeat: z = INV(r);  d = z less earlier ones;  x += s d;  r -= s A d;  until ||r|| is small enough
 
-(Zuo et al. 2025, Methods; what is taken out of z, and the step s, are the method's, see `Directions`.) The residual updated
+(Zuo et al. 2025, Methods; what is taken out of z, and the step s, are the method's: `directions`.) The residual updated
 from the analogue products is only as accurate as these: the error of one wrong integer stays in it. It is therefore
 recomputed digitally, b - A x, when it appears small enough, when it has reached the accuracy of the products, and at the
 end. Only the recomputed one decides. The loop uses no instrument: `invert`, `multiply` and `recompute` are passed in, and
 the same loop runs on arrays in a test, in a forecast and on a chip.
 
-    plain         x += z
-    line search   x += s z, with the s that minimises ||r||                       (arXiv 2309.07865)
-    gcr           z and A z are made orthogonal to the earlier products first     (Eisenstat, Elman and Schultz 1983)
-    cg            z is made A-orthogonal to the last direction first              (flexible: Notay 2000)
-
-GCR minimises ||r|| over all corrections so far, whatever the INV circuit does from cycle to cycle: it is FGMRES
-(Saad 1993) in another form, and has the same residuals. CG is for symmetric positive definite matrices, needs one
-earlier direction only, and minimises the error in the norm of A where INV is symmetric as well.
-
-Vectors are short, so that a call costs more than its arithmetic: what orthogonalises lies in one row with its product,
-and SciPy's BLAS takes a quarter of the time of the same in numpy.
+`refine_columns` is the published loop, s = 1, of many right-hand sides at once; or with the s of each column that minimises
+its residual (arXiv 2309.07865), by GCR of a d that is orthogonal, by its product, to the column's earlier ones. It decides
+nothing: who calls it looks at the residuals, which are as accurate as the products.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.linalg.blas import daxpy, ddot, dnrm2, dscal
+from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.chip_maps.fixed_point import FixedPoint, to_fixed_point
+from mho.chip_maps.multiply_encoding import FixedPoint, to_fixed_point
 from mho.errors import ConvergenceError
+from mho.procedures.equations.algorithms.directions import Directions, Method, directions, share
 from mho.procedures.equations.certificates.certificate import norm
-
-Method = Literal["plain", "line search", "gcr", "cg"]
-
-METHODS: tuple[Method, ...] = ("plain", "line search", "gcr", "cg")
-MEMORY = 100
-"""Earlier corrections that GCR keeps; of more, the oldest are forgotten."""
-
-DEPENDENT = 1e-10
-"""Share of a product below which what is left of it beside the earlier ones has lost too much to their rounding.
-
-Down to it this is 2^-52 / 1e-10, two millionths. More is not given away: at a condition number of 1e8 the smallest singular
-values leave less than 1e-8 of a product.
-"""
-
-ENOUGH = 0.5
-"""Share of a product that one pass must leave of it, lest a second follow (Daniel, Gragg, Kaufman and Stewart, Math. Comp.
-30, 772 (1976))."""
-
-SQUARES = 180
-"""Lengths between the inverse of this power of two and itself are not scaled: neither their squares nor their products with
-anything between 1e-250 and 1e250 leave the range of a double."""
-
-
-def share(vector: Floats, along: Floats) -> float:
-    """Return the factor s for which s `along` is nearest to `vector`; 0 where `along` is zero.
-
-    Scaled by a power of two where a square would leave the range of a double. Sums are rounded once, so they and the
-    voltages derived from them are equal on every processor.
-    """
-    length = norm(along)
-    size = unit_of(length)
-    return _product(vector, _scaled(along, size)) / (length / size) / length if length else 0.0
-
-
-class Directions(Protocol):
-    """Turns corrections into steps.
-
-    Attributes
-    ----------
-    multiplications : int
-        Done so far, to make directions orthogonal and to step along them.
-    """
-
-    multiplications: int
-
-    def step(self, correction: Floats, product: Floats, residual: Floats) -> tuple[Floats, Floats, float]:
-        """Return the step, its product with A, and its length along the direction.
-
-        Parameters
-        ----------
-        correction, product, residual : (n,) arrays
-            z, A z and r.
-        """
-        ...
-
-    def restart(self) -> None:
-        """Forget earlier corrections."""
-
-    def project(self, residual: Floats) -> tuple[Floats, Floats] | None:
-        """Return the step, and its product with A, that earlier corrections allow for a residual found anew, if any."""
-        ...
-
-
-class Plain:
-    """The whole correction."""
-
-    multiplications = 0
-
-    def step(self, correction: Floats, product: Floats, residual: Floats) -> tuple[Floats, Floats, float]:
-        """Return the correction as it is."""
-        return correction, product, 1.0
-
-    def restart(self) -> None:
-        """Nothing is kept."""
-
-    def project(self, residual: Floats) -> tuple[Floats, Floats] | None:
-        """Return no step: nothing is kept."""
-        return None
-
-
-class LineSearch(Plain):
-    """The correction as far as the residual falls."""
-
-    def step(self, correction: Floats, product: Floats, residual: Floats) -> tuple[Floats, Floats, float]:
-        """Return the step along the correction whose length minimises ||r - s A z||."""
-        length = share(residual, product)
-        self.multiplications += 4 * len(product)
-        return length * correction, length * product, length
-
-
-class ConjugateResiduals(LineSearch):
-    """GCR: products orthogonal to all earlier ones, of length 1.
-
-    Each direction lies in one row with its product, so that both are made orthogonal, and stepped along, in one operation.
-    """
-
-    def __init__(self, memory: int | None = None) -> None:
-        self._memory = MEMORY if memory is None else memory
-        self._count = 0
-        self._rows: Floats = np.empty((0, 0))
-        self._products = self._rows  # the rows' second halves
-
-    def restart(self) -> None:
-        """Forget earlier corrections."""
-        self._count = 0
-
-    def step(self, correction: Floats, product: Floats, residual: Floats) -> tuple[Floats, Floats, float]:
-        """Return the step along what is new in the correction whose length minimises the residual."""
-        rest = length = dnrm2(product)
-        if length == 0.0:
-            return super().step(correction, product, residual)
-        n = len(correction)
-        if self._count == len(self._rows):
-            self._make_room(n)
-        count = self._count
-        row, image = self._rows[count], self._products[count]
-        row[:n] = correction
-        image[:] = product
-        if count:
-            earlier, products = self._rows[:count], self._products[:count]
-            for _ in range(2):
-                row -= products.dot(image).dot(earlier)
-                self.multiplications += (3 * count + 1) * n
-                before, rest = rest, dnrm2(image)
-                if rest > ENOUGH * before:  # else a second pass removes what rounding left of the first
-                    break
-        self.multiplications += 6 * n
-        if rest < DEPENDENT * length:
-            self.restart()
-            return super().step(correction, product, residual)
-        dscal(1.0 / rest, row)
-        self._count = count + 1
-        step = ddot(image, residual)
-        both = dscal(step, row.copy())
-        return both[:n], both[n:], step
-
-    def project(self, residual: Floats) -> tuple[Floats, Floats] | None:
-        """Return the combination of earlier corrections that minimises the residual."""
-        if not self._count:
-            return None
-        n = len(residual)
-        self.multiplications += 3 * self._count * n
-        both = self._products[: self._count].dot(residual).dot(self._rows[: self._count])
-        return both[:n], both[n:]
-
-    def _make_room(self, n: int) -> None:
-        """Make room for directions of n elements, or for one more in the place of the oldest."""
-        if not self._count:
-            self._rows = np.empty((self._memory + 1, 2 * n))
-            self._products = self._rows[:, n:]
-        else:
-            self._rows[:-1] = self._rows[1:]
-            self._count -= 1
-
-
-class ConjugateGradients(LineSearch):
-    """Flexible CG: each direction A-orthogonal to the one before.
-
-    That one is kept in one row with its product, beside this product and the energy z.Az.
-    """
-
-    def __init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget the last direction."""
-        self._last: tuple[Floats, Floats, float] | None = None
-
-    def step(self, correction: Floats, product: Floats, residual: Floats) -> tuple[Floats, Floats, float]:
-        """Return the step along the conjugate direction whose length minimises the error in the norm of A.
-
-        Where the correction is no direction of descent, as of an INV that is far from symmetric, the step is that of a
-        line search.
-        """
-        row, n = _scaled(np.concatenate((correction, product)), unit_of(dnrm2(correction))), len(correction)
-        along, image = row[:n], row[n:]
-        self.multiplications += (5 if self._last is None else 8) * n
-        if self._last is not None:
-            before, its, energy = self._last
-            daxpy(before, row, a=-ddot(along, its) / energy)
-        energy = ddot(along, image)
-        length = ddot(along, residual) / energy if energy else 0.0
-        if not length > 0.0:
-            self.restart()
-            return super().step(correction, product, residual)
-        self._last = row, image, energy
-        both = dscal(length, row.copy())
-        return both[:n], both[n:], length
-
-
-def directions(method: Method) -> Directions:
-    """Return the way of a method's name."""
-    kinds: dict[Method, type[Directions]] = {
-        "plain": Plain,
-        "line search": LineSearch,
-        "gcr": ConjugateResiduals,
-        "cg": ConjugateGradients,
-    }
-    return kinds[method]()
-
-
-def unit_of(length: float) -> float:
-    """Return the power of two next above a length, by which to divide lest squares leave the range; 1 where none does."""
-    power = math.frexp(length)[1]
-    return 1.0 if -SQUARES < power < SQUARES else 2.0**power
-
-
-def _scaled(vector: Floats, size: float) -> Floats:
-    return vector if size == 1.0 else vector / size
-
-
-def _product(a: Floats, b: Floats) -> float:
-    """Return a.b, the sum rounded once."""
-    return math.fsum((a * b).tolist())
-
 
 End = Literal["", "converged", "stalled", "railed", "cycles"]
 
 CORRECTION_BITS = 12  # of a correction in the products: about the accuracy of an INV
-STALL_CYCLES = 10  # cycles within which the residual must fall
 RECHECK = 6  # cycles after which the carried residual is not trusted further
 STALL_FACTOR = 0.9  # to less than this share of its earlier value
 MARGIN = 4.0  # times the products' error, down to which the carried residual is trusted
-KRYLOV: tuple[Method, ...] = ("gcr", "cg")  # which may pause for as many cycles as there are unknowns
 ACCURATE = 1e-3  # error of the carried residual, relative to the last recomputed one, below which its steps are the best
 DISTRUST = 0.5  # share of the last recomputed residual above which the step is found digitally
 
@@ -303,50 +79,32 @@ def refine(
     recompute: Callable[[Floats], Floats],
     enough: Callable[[Floats, float], bool],
     *,
-    method: Method = "line search",
+    method: Method | Directions = "line search",
     correction_bits: int = CORRECTION_BITS,
     max_cycles: int = 50,
     measure: Callable[[Floats], float] = norm,
     start: Floats | None = None,
-    earlier: Directions | None = None,
-    patience: int | None = None,
 ) -> Iterator[Cycle]:
-    """Refine until the recomputed residual is small enough or no longer falls, or the cycles are used up.
+    """Yield each cycle until the recomputed residual is small enough or no longer falls, or the cycles are used up.
+
+    The recomputed residual never grows; the last cycle's is recomputed, so its solution is the best of all.
 
     Parameters
     ----------
     rhs : (n,) array
         b.
-    invert : callable
-        r -> about A^-1 r.
-    multiply : callable
-        dx in fixed point -> about A dx.
-    recompute : callable
-        x -> b - A x, digitally, for A as given.
+    invert, multiply, recompute : callables
+        r -> about A^-1 r; dx in fixed point -> about A dx; x -> b - A x, digitally, for A as given.
     enough : callable
         (x, |b - A x|) -> whether x is good enough.
-    method : str
-        How corrections become steps: one of `directions.METHODS`.
+    method : str or Directions
+        How corrections become steps: one of `directions.METHODS`, or one with its corrections so far.
     correction_bits : int
-        Bits of dx used in products, about the accuracy of an INV. x is updated with the same rounded dx, so
-        rounding slows convergence but does not limit precision.
-    max_cycles : int
-        Largest number of cycles.
+        Bits of dx in products, about the accuracy of INV. x gets the same rounded dx: precision is not limited by it.
     measure : callable
-        Residual -> its size |r|, in which it is reported and judged: the Euclidean norm, or that of the equations before
-        they were scaled. Steps are chosen by the Euclidean norm.
+        Residual -> its size |r|, in which it is reported and judged; steps are chosen by the Euclidean norm.
     start : (n,) array, optional
         Solution to go on from; zero where left out.
-    earlier : Directions, optional
-        Corrections so far, whose products still hold, by the same method; they serve whatever INV gave them.
-    patience : int, optional
-        Cycles within which the residual must fall; `STALL_CYCLES` where left out, of a Krylov method as it may pause.
-
-    Yields
-    ------
-    Cycle
-        After each correction. The recomputed residual never grows; the last cycle's is recomputed, so its solution is the
-        best of all.
 
     Raises
     ------
@@ -354,17 +112,13 @@ def refine(
         From `invert` in the first cycle; later it ends the loop with the best solution.
     """
     whole = measure(rhs)
-    state = _State(rhs, directions(method) if earlier is None else earlier)
+    state = _State(rhs, directions(method) if isinstance(method, str) else method)
     if start is not None:
         state.begin(start, recompute(start))
-    if patience is None:
-        patience = max(STALL_CYCLES, min(len(rhs), MEMORY)) if method in KRYLOV else STALL_CYCLES
     for number in range(1, max_cycles + 1):
         step, railed, correction = 0.0, False, None
-        state.use_earlier()
         try:
-            if state.length:  # nothing is left to invert where the products say so: it is recomputed
-                correction = invert(state.residual)
+            correction = state.correction(invert)
         except ConvergenceError:
             if number == 1:
                 raise
@@ -372,25 +126,19 @@ def refine(
         if correction is not None and any(correction.tolist()):  # of a short vector faster than numpy's
             step = state.advance(to_fixed_point(correction, correction_bits), multiply)
         state.note(number)
-        stalled = number - state.fell >= patience
         size = state.length if measure is norm else measure(state.residual)
         recomputed = off = math.nan
         end: End = ""
-        if (
-            railed
-            or stalled
-            or number == max_cycles
-            or state.length <= state.worth
-            or number - state.recomputed >= RECHECK
-            or enough(state.solution, size)
-        ):
+        last = railed or number == max_cycles
+        if last or state.doubtful(number) or enough(state.solution, size):
             off = state.recompute(number, recompute)
             recomputed = measure(state.residual)
-            stalled = number - state.fell >= patience
             if enough(state.solution, recomputed):
                 end = "converged"
-            elif railed or stalled or number == max_cycles:
-                end = "railed" if railed else "stalled" if stalled else "cycles"
+            elif railed or state.stalled(number):
+                end = "railed" if railed else "stalled"
+            elif last:
+                end = "cycles"
         yield Cycle(number, state.solution, state.residual, size / whole, recomputed / whole, off, step, end)
         if end:
             return
@@ -405,7 +153,7 @@ class _State:
     """
 
     def __init__(self, rhs: Floats, earlier: Directions) -> None:
-        self._directions = earlier
+        self._directions, self._patience = earlier, earlier.patience(len(rhs))
         self._anew = True
         self.worth = math.inf
         self.fell = self._surely_fell = self.recomputed = 0
@@ -417,12 +165,16 @@ class _State:
         self.length = self._mark = self._sure_mark = norm(residual)
         self._sure = solution, residual, self.length
 
-    def use_earlier(self) -> None:
-        """Use earlier corrections for a residual that was found anew: it costs no operation of the chip."""
+    def correction(self, invert: Callable[[Floats], Floats]) -> Floats | None:
+        """Return about A^-1 r; None where nothing is left to invert, as the products say: it is recomputed.
+
+        Earlier corrections are used first for a residual that was computed anew: it costs no operation of the chip.
+        """
         if self._anew:
-            if (found := self._directions.project(self.residual)) is not None:
-                self._go(*found)
+            if (earlier := self._directions.project(self.residual)) is not None:
+                self._go(*earlier)
             self._anew = False
+        return invert(self.residual) if self.length else None
 
     def advance(self, correction: FixedPoint, multiply: Callable[[FixedPoint], Floats]) -> float:
         """Step along the correction as the method says; return the length of the step."""
@@ -440,6 +192,14 @@ class _State:
         """Record whether the carried residual fell."""
         if self.length < STALL_FACTOR * self._mark:
             self._mark, self.fell = self.length, number
+
+    def stalled(self, number: int) -> bool:
+        """Return whether the residual has not fallen for too many cycles."""
+        return number - self.fell >= self._patience
+
+    def doubtful(self, number: int) -> bool:
+        """Return whether the carried residual is to be recomputed: stalled, as small as its accuracy, or too old."""
+        return self.stalled(number) or self.length <= self.worth or number - self.recomputed >= RECHECK
 
     def recompute(self, number: int, recompute: Callable[[Floats], Floats]) -> float:
         """Recompute the residual and continue from it; return the error of the carried one, relative to the last.
@@ -470,3 +230,73 @@ class _State:
             self._sure_mark, self._surely_fell = sure, number
         self._mark, self.fell = sure, self._surely_fell
         return lost
+
+
+BatchMethod = Literal["plain", "line search", "gcr"]
+
+BATCH_MEMORY = 50
+"""Directions that GCR keeps of each column."""
+
+METHODS: tuple[BatchMethod, ...] = ("plain", "line search", "gcr")
+
+
+class Columns(NamedTuple):
+    """Solutions and carried residuals (n, k) after a cycle; by GCR with the directions and products (n, k) so far."""
+
+    solutions: Floats
+    residuals: Floats
+    directions: tuple[tuple[Floats, Floats], ...] = ()
+
+    def of(self, chosen: NDArray[np.bool_]) -> Columns:
+        """Return some of the columns."""
+        kept = tuple((one[:, chosen], product[:, chosen]) for one, product in self.directions)
+        return Columns(self.solutions[:, chosen], self.residuals[:, chosen], kept)
+
+
+def refine_columns(
+    rhs: Floats,
+    invert: Callable[[Floats], Floats],
+    multiply: Callable[[Floats], tuple[Floats, Floats]],
+    method: BatchMethod = "plain",
+    start: Columns | None = None,
+) -> Iterator[Columns]:
+    """Yield solutions and residuals after each cycle, without end.
+
+    Parameters
+    ----------
+    rhs : (n, k) array
+        B.
+    invert : callable
+        R (n, k) -> about A^-1 R.
+    multiply : callable
+        Z (n, k) -> what the products take Z for, and its product with A, both (n, k).
+    method : str
+        One of `METHODS`.
+    start : Columns, optional
+        To go on from; zeros and B where left out.
+    """
+    now = Columns(np.zeros_like(rhs), rhs) if start is None else start
+    while True:
+        taken, products = multiply(invert(now.residuals))
+        steps, directions = np.ones(rhs.shape[1]), now.directions
+        if method == "gcr":
+            taken, products = _orthogonal(taken, products, directions)
+            directions = (*directions[-BATCH_MEMORY + 1 :], (taken, products))
+        if method != "plain":
+            lengths = np.square(products).sum(axis=0)
+            along = (products * now.residuals).sum(axis=0)
+            steps = np.divide(along, lengths, out=np.zeros_like(along), where=lengths > 0.0)
+        now = Columns(now.solutions + steps * taken, now.residuals - steps * products, directions)
+        yield now
+
+
+def _orthogonal(
+    taken: Floats, products: Floats, directions: tuple[tuple[Floats, Floats], ...]
+) -> tuple[Floats, Floats]:
+    """Return corrections whose products have length 1 and are orthogonal to the earlier ones of their columns."""
+    for direction, product in directions:
+        share = (product * products).sum(axis=0)
+        taken, products = taken - share * direction, products - share * product
+    lengths = np.sqrt(np.square(products).sum(axis=0))
+    scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0.0)
+    return taken * scale, products * scale
