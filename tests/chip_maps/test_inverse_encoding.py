@@ -111,6 +111,7 @@ def test_draws_are_leading_axes():
     assert encoding.represented(encoding.network(draws, None, 0.0), LEVELS.step).shape == (9, 16, 16)
 
 
+@pytest.mark.thorough
 def test_the_encodings_contract_as_published_for_massive_mimo():
     """Median rho of a Gram matrix (physics.md, 2): bias 0.49, differential 0.38, with n I in resistors 0.11, 0.05."""
     rng = np.random.default_rng(7)

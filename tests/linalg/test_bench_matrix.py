@@ -97,6 +97,7 @@ def test_a_strangers_fgmres_takes_no_more_iterations_with_the_bench(held):
     assert len(residuals) <= (len(problem.rhs) if on_chip.summary()["shift"] else len(plain))
 
 
+@pytest.mark.thorough
 def test_smaller_leaves_where_the_loop_is_shifted(caplog):
     problem = PROBLEMS["Helmholtz 2D"]
     iterations = {}
@@ -160,6 +161,7 @@ def test_the_adjoint_is_on_a_second_bench():
         assert A.summary()["adjoint"]["size"] == 12
 
 
+@pytest.mark.thorough
 def test_a_hermitian_matrix_is_its_own_adjoint():
     problem = PROBLEMS["complex Hermitian"]
     with mho.open_bench("arrays", seed=1) as bench:

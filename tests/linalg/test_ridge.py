@@ -151,6 +151,7 @@ def test_what_predict_refuses(data):
         Ridge().fit(x, y).predict(x[:, :5])
 
 
+@pytest.mark.thorough
 def test_names_of_features(data):
     pandas = pytest.importorskip("pandas")
     x, y = data
@@ -178,6 +179,7 @@ def test_an_open_bench_is_neither_copied_nor_pickled(data):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).coef_, fitted.coef_)
 
 
+@pytest.mark.thorough
 def test_a_fit_that_fails_keeps_the_one_before(data, monkeypatch):
     model = Ridge().fit(*data)
     before = model.coef_

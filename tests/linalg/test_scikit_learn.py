@@ -50,6 +50,7 @@ def test_the_diabetes_data(alpha):
     assert ours.score(x, y) == pytest.approx(theirs.score(x, y), rel=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shape", [(6, 5), (5, 10)], ids=["overdetermined", "underdetermined"])
 @pytest.mark.parametrize("intercept", daily([True, False], [True]))
 def test_the_penalty_takes_the_place_of_copies(shape, intercept):

@@ -45,6 +45,7 @@ def test_it_is_what_one_session_would_have_given(programmed, tmp_path):
         assert (summarise(file).after, summarise(before).after) == (str(programmed), "")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", daily(["apart", "in one session"], 1))
 def test_a_chain_of_runs_is_repeated_bit_for_bit(how, tmp_path):
     sweep = Sweep(rows="0", columns="0:2", highest=1.5, gate=1.8)

@@ -62,7 +62,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
-@pytest.mark.parametrize("kind", [kind for kind in TABLES if kind not in ("ber", "levels")])
+@pytest.mark.parametrize("kind", daily([kind for kind in TABLES if kind not in ("ber", "levels")], 3))
 def test_tables_columns_units_and_figures_are_those_of_our_own_runs(
     tmp_path: Path, own: dict[str, Path], kind: str
 ):

@@ -112,6 +112,7 @@ def test_cells_of_a_preset_file_are_taken_from_the_run(tmp_path: Path):
     assert rerun(first.path, output=tmp_path / "b.h5").equal
 
 
+@pytest.mark.thorough
 def test_an_array_from_a_script_is_taken_from_the_file(tmp_path: Path):
     first = run(Program(digits=np.array([[3, 4]])), seed=3, output=tmp_path / "program.h5")
     again = rerun(first.path, output=tmp_path / "again.h5")
@@ -197,6 +198,7 @@ def test_a_bench_file_that_says_something_else_now_is_not_used(original: Path, c
     assert "has changed since: the one in the run file is used" in again.remarks[0]
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_aborted_is_compared_as_far_as_it_went(tmp_path: Path):
     control = Control()
 
@@ -253,6 +255,7 @@ def imported(path: Path) -> Path:
     return import_table(path.with_suffix(".csv"), path)
 
 
+@pytest.mark.thorough
 def test_a_file_of_before_there_were_hashes_is_repeated_too(copy: Path, tmp_path: Path):
     replace_text(copy, "entry/provenance/folder", str(tmp_path))
     with h5py.File(copy, "r+") as file:

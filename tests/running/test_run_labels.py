@@ -144,6 +144,7 @@ def test_show_runs_and_report_tell_them(tmp_path: Path, shell: Shell):
     assert "Keller" in whole
 
 
+@pytest.mark.thorough
 def test_a_queued_job_keeps_them_whoever_runs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
 ):
@@ -168,6 +169,7 @@ def test_a_queued_job_keeps_them_whoever_runs_it(
         assert queue.job(2).order.labels == Labels("die 2", "Keller, Anna", "of the runner")
 
 
+@pytest.mark.thorough
 def test_an_order_without_labels_gets_none_from_the_runner(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
 ):
@@ -182,6 +184,7 @@ def test_an_order_without_labels_gets_none_from_the_runner(
 PLAN = 'name = "one"\n[[steps]]\nprocedure = "read"\nparameters = {rows = "0:1", columns = "0:1"}\n'
 
 
+@pytest.mark.thorough
 def test_all_runs_of_a_plan_have_them(tmp_path: Path, shell: Shell):
     plan = tmp_path / "plan.toml"
     plan.write_text(PLAN, "utf-8")

@@ -194,6 +194,7 @@ def test_an_older_file_is_answered(inversions: Path, tmp_path: Path) -> None:
     assert "is of an older mho" in refused(path)
 
 
+@pytest.mark.thorough
 def test_what_was_not_played_is_refused(inversions: Path, tmp_path: Path) -> None:
     assert "no inversion of right-hand side 2 by matrix 0" in refused(inversions, Played(rhs=2))
     assert "no inversion of right-hand side 0 by matrix 2" in refused(inversions, Played(matrix=2))

@@ -109,6 +109,7 @@ def test_seeds_of_a_group_are_a_median_with_its_quartiles(tmp_path: Path) -> Non
     assert drawn.note == ""
 
 
+@pytest.mark.thorough
 def test_runs_that_end_earlier_are_said_and_the_curve_ends_with_half_of_them(tmp_path: Path) -> None:
     drawn = compared(campaign(tmp_path, lengths={"quiet": [3, 3, 4, 5, 6]}), "preset")
     assert "quiet 3 of 5 remain" in drawn.note
@@ -120,6 +121,7 @@ def test_runs_that_end_earlier_are_said_and_the_curve_ends_with_half_of_them(tmp
     assert_allclose(pale.y[1], 4.0 * 0.1**3)
 
 
+@pytest.mark.thorough
 def test_a_forecast_is_drawn_where_the_runs_of_a_panel_agree(tmp_path: Path) -> None:
     paths = campaign(tmp_path)
     assert [mark.label for mark in compared(paths, "preset").panels[0].marks if mark.dash == "dash-dot"] == []
@@ -130,6 +132,7 @@ def test_a_forecast_is_drawn_where_the_runs_of_a_panel_agree(tmp_path: Path) -> 
         assert_allclose(forecast.y[-1], rate ** forecast.x[-1])
 
 
+@pytest.mark.thorough
 def test_the_ratio_to_the_first_group_stands_below(tmp_path: Path) -> None:
     drawn = compared(campaign(tmp_path), "preset", ratio=True)
     (below,) = drawn.ratios
@@ -311,6 +314,7 @@ def test_an_empty_table_is_said(tmp_path: Path) -> None:
     assert "no rows yet" in words(mho.draw(tmp_path, by="preset"))
 
 
+@pytest.mark.thorough
 def test_more_runs_than_can_be_told_apart_are_one_group(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

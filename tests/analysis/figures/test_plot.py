@@ -76,6 +76,7 @@ def test_convergence_is_drawn_beside_ideal_and_forecast(solved):
     assert "24 bits" in [text.get_text() for text in axes.texts]
 
 
+@pytest.mark.thorough
 def test_every_cell_is_in_the_histogram_and_every_digit_is_named(solved):
     axes = panel(draw(solved), "Levels of the programmed cells")
     every, stray = axes.containers
@@ -137,6 +138,7 @@ def test_a_run_of_another_kind_is_drawn_as_its_procedure_declared_it(tmp_path):
     assert "nothing measured yet" in words
 
 
+@pytest.mark.thorough
 def test_an_interrupted_run_is_marked_so(interrupted):
     figure = draw(interrupted)
 

@@ -151,6 +151,7 @@ def test_runs_of_any_kind_and_end_have_a_page(make, said: str, tmp_path: Path) -
     assert "not drawn" not in page
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_written_is_marked_with_the_time_of_its_file(tmp_path: Path) -> None:
     with SampleRun(tmp_path / "run.h5") as going_on:
         going_on.plan()
@@ -162,6 +163,7 @@ def test_a_run_that_is_written_is_marked_with_the_time_of_its_file(tmp_path: Pat
     assert "mho rerun" not in page
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_broken_off_is_marked_and_used(tmp_path: Path) -> None:
     with SampleRun(tmp_path / "run.h5") as broken_off:
         broken_off.cycle()

@@ -69,6 +69,7 @@ def section(text: str, anchor: str) -> str:
     return text[start : end if end > 0 else None]
 
 
+@pytest.mark.thorough
 def test_a_campaign_says_how_it_went_and_names_what_is_damaged(page: str, campaign: Path) -> None:
     assert (campaign / "report.html").is_file()
     assert "<title>Campaign decays: 13 runs</title>" in page

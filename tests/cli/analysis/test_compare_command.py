@@ -63,6 +63,7 @@ def test_json_has_null_where_there_is_no_number(shell, folder) -> None:
     assert told["results"][0]["effects"][0]["hedges_g"] == {"value": None, "low": None, "high": None}
 
 
+@pytest.mark.thorough
 def test_what_did_not_finish_is_said_and_what_is_damaged_is_named(shell, folder) -> None:
     failed_run(folder / "failed.h5")
     (folder / "bad.h5").write_bytes(b"no run file")

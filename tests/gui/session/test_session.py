@@ -208,6 +208,7 @@ def test_what_goes_wrong_in_another_thread_is_said(session: Session, said: list,
     assert "ZeroDivisionError" in said[1][1]
 
 
+@pytest.mark.thorough
 def test_pausing_and_stopping_work_without_a_runner(session: Session, said: list, qtbot) -> None:
     session.start()
     session.command("pause")

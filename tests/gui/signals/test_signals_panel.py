@@ -370,6 +370,7 @@ def test_a_plane_has_equal_axes_and_published_points_and_a_picture_is_grey(qtbot
     assert not view.state["aspectLocked"]
 
 
+@pytest.mark.thorough
 def test_levels_that_are_misread_and_shares_with_intervals_are_drawn_too(qtbot, session, panel, tmp_path):
     session.open_run(write_samples(tmp_path / "run.h5"))
     choose(qtbot, panel.figure, "Levels wanted and read")

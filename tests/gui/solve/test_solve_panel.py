@@ -149,6 +149,7 @@ def test_recomputed_residuals_are_marked_where_there_are_any(session, panel, tmp
     assert legend.getLabel(panel.convergence.true_residual) is None
 
 
+@pytest.mark.thorough
 def test_of_several_right_hand_sides_it_says_which_one_is_shown(qtbot, session, panel, tmp_path):
     matrix = np.array([[2.0, 0.3], [0.2, 1.5]])
     result = run(Solve(matrix=matrix, count=3, bits=12), "arrays", seed=1, output=tmp_path / "run.h5")
@@ -249,6 +250,7 @@ def test_wrong_integers_are_counted_by_cycle(session, panel, tmp_path):
     assert "6 of 300" in panel.check.counts.plotItem.titleLabel.text
 
 
+@pytest.mark.thorough
 def test_cycles_appear_as_they_come(qtbot, session, panel, writer, tmp_path):
     writer.tell("forecast")
     session.open_run(tmp_path / "live.h5")
@@ -263,6 +265,7 @@ def test_cycles_appear_as_they_come(qtbot, session, panel, writer, tmp_path):
     qtbot.waitUntil(lambda: panel.cycle.text() == "cycle 1 of 3", timeout=WAIT)  # the user's choice stays
 
 
+@pytest.mark.thorough
 def test_a_panel_that_was_hidden_catches_up(qtbot, session, panel, writer, tmp_path):
     writer.tell("cycle")
     session.open_run(tmp_path / "live.h5")

@@ -310,6 +310,7 @@ def test_only_panels_in_view_are_at_work(window: MainWindow, qtbot) -> None:
     qtbot.waitUntil(lambda: solve.isVisible() and not chip.isVisible(), timeout=SOON)
 
 
+@pytest.mark.thorough
 def test_a_panel_is_made_when_it_is_first_looked_at(window: MainWindow, qtbot) -> None:
     dock = window.findChild(QDockWidget, "Signals")
     assert dock.panel is None
@@ -537,6 +538,7 @@ def test_panels_come_to_the_front_by_keys(window: MainWindow, qtbot) -> None:
     qtbot.waitUntil(lambda: not window.panel("Log").visibleRegion().isEmpty(), timeout=SOON)
 
 
+@pytest.mark.thorough
 def test_the_window_is_light_or_dark_as_chosen_and_remembers(
     window: MainWindow, open_main: Callable[..., MainWindow], folder: Path
 ) -> None:

@@ -109,6 +109,7 @@ def test_diffusion_refuses_what_it_cannot_take(given: dict[str, Any], said: str)
         Diffusion(**given).check()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("jacobian", daily(["anew", "held"], ["held"]))
 def test_junction_finds_built_in_potential_and_field(jacobian: str, tmp_path: Path) -> None:
     result, file = ran(Junction(acceptors=1e23, donors=1e23, points=20, jacobian=jacobian, bits=20), tmp_path)

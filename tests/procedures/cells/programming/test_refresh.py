@@ -157,6 +157,7 @@ def _levels(path: Path):
         return read_chip(file).level_scale()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", daily(["simulated", "arrays"], ["arrays"]))
 def test_rows_are_read_at_once_where_that_is_how_cells_are_verified(name, tmp_path):
     rows = {"write_verify": "verify=row"}

@@ -347,6 +347,7 @@ def test_cells_in_hrs_are_measured_and_a_virgin_one_is_not(tmp_path):
     assert (retained.summary["unformed"], retained.summary["measured"]) == (4, 12)
 
 
+@pytest.mark.thorough
 def test_a_fresh_simulated_chip_is_formed_first_and_a_real_one_only_if_that_is_wanted(served, tmp_path):
     fresh = run(Retention(rows="0", columns="0:2", last=2.0), "arrays", seed=1, output=tmp_path / "1.h5")
     assert (fresh.summary["formed_first"], fresh.summary["unformed"]) == (2, 0)

@@ -145,6 +145,7 @@ def test_settling_follows_lambda_min(ladder: SimpleNamespace) -> None:
     assert ((found["overshoot"] >= 0.0) & (found["overshoot"] < 0.5)).all()
 
 
+@pytest.mark.thorough
 def test_a_smaller_band_takes_longer(tmp_path: Path, ladder: SimpleNamespace) -> None:
     finer = settled(
         tmp_path, preset="pku", conditions=CONDITIONS, size=6, vectors=4, steps=3, band=1e-4

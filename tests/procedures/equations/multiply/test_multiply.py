@@ -120,6 +120,7 @@ def test_a_complex_matrix_of_any_shape_is_multiplied(tmp_path):
     assert np.linalg.norm(product - exact) < 2.0**-13 * np.linalg.norm(exact)
 
 
+@pytest.mark.thorough
 def test_a_zero_vector_is_answered_with_zero_and_plays_nothing(tmp_path):
     vectors = np.array([[0.0, 0.0], [1.0, -0.5]])
     found = multiply(tmp_path, matrix=np.eye(2), vector=vectors, bits=3, vector_bits=4)

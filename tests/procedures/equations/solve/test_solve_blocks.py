@@ -77,6 +77,7 @@ def test_a_general_matrix_takes_fewer_inversions_when_its_leaves_are_inverted_on
     assert once.summary["inversions"] < 0.9 * twice.summary["inversions"]
 
 
+@pytest.mark.thorough
 def test_the_default_loop_is_as_large_as_array_and_converters_allow():
     assert solved(dominant(33), bits=12).summary["encoding"].startswith("2 leaves, 2 blocks")
     assert not solved(dominant(32), bits=12).summary["encoding"].startswith("2 leaves")
