@@ -46,8 +46,8 @@ else:
             ),
             ".measured": (
                 "MEASURED_SIZES",
-                "MachineMeasurements",
                 "BenchMedians",
+                "MachineMeasurements",
                 "measure_machine",
                 "read_runs",
             ),
