@@ -16,7 +16,6 @@ from pymeasure.experiment import BooleanParameter, FloatParameter, Parameter
 from repository import ROOT
 from rich.console import Console
 
-import mho.procedures as procedures
 from mho.cli.experiments.rehearsal import print_rehearsal
 from mho.cli.main import UsageError
 from mho.errors import Aborted, BenchError, InputError, InstrumentError
@@ -323,10 +322,9 @@ def test_wrong_words_are_refused(words, told):
     assert told in str(getattr(error.value, "message", error.value) or error.value.format_message())
 
 
-def test_units_and_switches_are_options(monkeypatch):
-    monkeypatch.setattr(procedures, "Touch", Touch, raising=False)
-    monkeypatch.setattr(procedures, "__all__", [*procedures.__all__, "Touch"])
-    made = made_of_words("touch", ["hello", "--level", "1.5", "--loud"], seed=1)
+def test_units_and_switches_are_options():
+    name = f"{__name__}:Touch"
+    made = made_of_words(name, ["hello", "--level", "1.5", "--loud"], seed=1)
     assert (made.word, made.level, made.loud) == ("hello", 1.5, True)
-    assert made_of_words("touch", ["hello"]).loud is False
-    assert math.isclose(made_of_words("touch", ["x", "--level=2e-3"]).level, 2e-3)
+    assert made_of_words(name, ["hello"]).loud is False
+    assert math.isclose(made_of_words(name, ["x", "--level=2e-3"]).level, 2e-3)
