@@ -58,6 +58,7 @@ def test_a_reset_has_the_preset_s_threshold_and_slope(arrays):
     assert told["floor"] == pytest.approx(0.36e-6, rel=0.35)
 
 
+@pytest.mark.thorough
 def test_amplitude_and_width_have_the_preset_s_laws(arrays):
     bench, folder = arrays
     against = {"rows": "0:6", "columns": "0:8", "gate": 1.6}
