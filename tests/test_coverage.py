@@ -37,6 +37,7 @@ def test_an_interval_of_a_fit_or_of_a_run_holds_about_as_often_as_it_says(case: 
     check(case, max(8, case.fewest), 30)
 
 
+@pytest.mark.thorough
 def test_a_worst_window_of_cells_with_a_tail_holds_with_both_ends() -> None:
     case = next(one for one in CASES if one.name.startswith("switching: worst window, HRS with a tail"))
     samples, truth = case.draw(np.random.default_rng(1), 60, 64)

@@ -113,6 +113,7 @@ def test_smaller_leaves_where_the_loop_is_shifted(caplog):
     assert "a leaf of fewer lines than the matrix's 16, as 8" in advice
 
 
+@pytest.mark.thorough
 def test_solve_proves_its_bits(held):
     problem, on_chip = held
     rhs = np.stack([problem.rhs, 2.0 * problem.rhs, problem.rhs[::-1]], axis=1)
@@ -124,6 +125,7 @@ def test_solve_proves_its_bits(held):
     assert answers.bits[0] >= 16
 
 
+@pytest.mark.thorough
 def test_ten_lines():
     matrix, b = advection(16), np.ones(16)
     with mho.open_bench("arrays", seed=1) as bench:

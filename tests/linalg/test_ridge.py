@@ -54,6 +54,7 @@ def test_coefficients_are_those_of_float64(data, intercept, weighted, rows):
     assert [one["size"] for one in model.on_chip_] == [min(rows, 6)]
 
 
+@pytest.mark.thorough
 def test_a_penalty_for_each_target(data):
     x, y = data
     alphas = np.array([10.0, 0.1, 10.0])

@@ -31,7 +31,8 @@ def imported(folder: Path, kind: str, text: str | None = None, **options: str) -
     return RunFile(import_measurement(source, best.reading, folder / "run.h5", **options))
 
 
-@pytest.mark.parametrize("kind", daily(TABLES, 2))
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", TABLES)
 def test_every_declared_figure_of_an_imported_table_is_drawn(tmp_path: Path, kind: str):
     with imported(tmp_path, kind) as found:
         assert found.status == "finished"

@@ -124,6 +124,7 @@ def test_what_no_rehearsal_can_see_is_said_where_it_reports(real):
     assert "not seen by any rehearsal: wires and channels other than the bench file says" in text
 
 
+@pytest.mark.thorough
 def test_a_solve_is_rehearsed_without_its_bench(real, tmp_path, monkeypatch):
     monkeypatch.setenv("MHO_RUNS", str(tmp_path / "runs"))
     rehearsal = rehearse(Solve(matrix=MATRIX, bits=12), real, seed=3)
@@ -184,6 +185,7 @@ def test_a_limit_of_the_bench_stops_the_rehearsal_with_its_reason(real):
     assert "NOT finished: LimitError" in printed(rehearsal)
 
 
+@pytest.mark.thorough
 def test_a_rehearsal_may_go_on_beyond_the_limits_and_tell_all_that_exceed_them(real):
     tight = edited(edited(real, "voltage = 3.3", "voltage = 2.0"), "slew = 400e6", "slew = 100e6")
     rehearsal = rehearse(Solve(matrix=MATRIX, bits=12), tight, seed=3, beyond=True)
@@ -322,6 +324,7 @@ def test_wrong_words_are_refused(words, told):
     assert told in str(getattr(error.value, "message", error.value) or error.value.format_message())
 
 
+@pytest.mark.thorough
 def test_units_and_switches_are_options():
     name = f"{__name__}:Touch"
     made = made_of_words(name, ["hello", "--level", "1.5", "--loud"], seed=1)

@@ -140,6 +140,7 @@ def test_the_matrix_of_an_inversion_from_a_script_is_taken_from_the_file(tmp_pat
         np.testing.assert_array_equal(file.array("rhs"), rhs)
 
 
+@pytest.mark.thorough
 def test_an_input_that_has_changed_since_is_taken_from_the_file(copy: Path, original: Path, tmp_path: Path):
     replace_text(copy, "entry/provenance/folder", str(tmp_path))
     np.save(tmp_path / "digits.npy", np.array([[7, 7, 7]]))
@@ -162,6 +163,7 @@ def test_an_input_that_is_nowhere_is_named(copy: Path, tmp_path: Path):
     assert not (tmp_path / "again.h5").exists()
 
 
+@pytest.mark.thorough
 def test_what_differs_is_named_with_its_place(
     copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
@@ -189,6 +191,7 @@ def test_what_differs_is_named_with_its_place(
     assert "numpy" in out
 
 
+@pytest.mark.thorough
 def test_a_bench_file_that_says_something_else_now_is_not_used(original: Path, copy: Path, tmp_path: Path):
     with RunFile(original) as first:
         (tmp_path / "bench.toml").write_text(first.bench.replace('preset = "pku"', 'preset = "ideal"'))
@@ -242,6 +245,7 @@ def test_intervals_of_an_earlier_version_are_said_and_not_compared(tmp_path: Pat
     assert not any(one.restated for one in same.compared)
 
 
+@pytest.mark.thorough
 def test_the_index_links_a_run_and_its_repetition(original: Path, tmp_path: Path):
     shutil.copy(original, tmp_path / "first.h5")
     rerun(original, output=tmp_path / "again.h5")

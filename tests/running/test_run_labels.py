@@ -94,6 +94,7 @@ def test_a_label_that_cannot_be_kept_is_refused(label: str, sentence: str, shell
     assert "the sample " in shell.refused("run", "read", "--sample", label)
 
 
+@pytest.mark.thorough
 def test_the_environment_counts_where_none_are_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
 ):
@@ -206,6 +207,7 @@ def test_a_copy_for_publication_names_the_sample_and_not_the_operator(tmp_path: 
     assert check_conformance(tmp_path / "b.h5").conforms
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("creators", [(), ("Keller, Anna <0000-0002-1825-0097>",)])
 def test_a_notebook_takes_them_as_person_sample_and_project(tmp_path: Path, creators: tuple[str, ...]):
     path = labelled_run(tmp_path / "a.h5")

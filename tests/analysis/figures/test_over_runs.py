@@ -98,6 +98,7 @@ def curves(drawn: GroupedFigure, panel: int = 0) -> list[Mark]:
 # --- curves ---
 
 
+@pytest.mark.thorough
 def test_seeds_of_a_group_are_a_median_with_its_quartiles(tmp_path: Path) -> None:
     drawn = compared(campaign(tmp_path), "preset")
     quiet, noisy = bands(drawn)
@@ -142,6 +143,7 @@ def test_the_ratio_to_the_first_group_stands_below(tmp_path: Path) -> None:
     assert below.y.name == "ratio to quiet"
 
 
+@pytest.mark.thorough
 def test_many_curves_of_a_run_are_pooled_and_few_keep_their_name(tmp_path: Path) -> None:
     figure = Figure("cells", table="points", x="cycle", y="error", by="state")
     for count in (2, 12):
@@ -198,6 +200,7 @@ def test_a_histogram_with_windows_says_how_many_are_outside(tmp_path: Path) -> N
     assert outline.y.min() > 0.0  # so that a log axis has a place for it
 
 
+@pytest.mark.thorough
 def test_of_maps_the_median_is_drawn_cell_by_cell_a_panel_a_group(tmp_path: Path) -> None:
     figure = Figure("map", map="a_conductance")
     for preset, factor in (("quiet", 1.0), ("noisy", 10.0)):
@@ -351,6 +354,7 @@ def scaled(folder: Path) -> None:
                   current=2e-6 * bits * (1.0 + 0.1 * (seed - 1)), bias=0.5)  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_a_result_over_a_parameter_has_a_point_a_run_and_quartiles(tmp_path: Path) -> None:
     scaled(tmp_path)
     sheet = mho.draw(tmp_path, x="parameter.bits", y="current", by="preset")

@@ -62,6 +62,7 @@ def test_powers_of_ten_are_shown_as_such_without_markup(solved):
     assert not any("$" in text or "\\" in text for text in texts)
 
 
+@pytest.mark.thorough
 def test_convergence_is_drawn_beside_ideal_and_forecast(solved):
     axes = panel(draw(solved), "Convergence")
 
@@ -157,6 +158,7 @@ def test_a_diverging_run_and_one_that_hit_zero(tmp_path):
     plot(tmp_path / "run.h5")
 
 
+@pytest.mark.thorough
 def test_a_png_lands_beside_the_run_and_is_replaced(solved):
     target = plot(solved)
     first = target.read_bytes()

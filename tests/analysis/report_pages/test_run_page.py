@@ -73,6 +73,7 @@ def section(page: str, anchor: str) -> str:
     return page[start : end if end > 0 else None]
 
 
+@pytest.mark.thorough
 def test_a_solve_says_what_was_run_what_came_out_and_what_is_proved(solved: Path, page: str) -> None:
     with RunFile(solved) as one:
         told, units, figures = one.summary, one.result_units, one.figures

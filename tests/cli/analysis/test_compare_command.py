@@ -32,6 +32,7 @@ def test_two_files_side_by_side(shell, tmp_path) -> None:
     assert "Settings that differ (the same: " in out
 
 
+@pytest.mark.thorough
 def test_groups_with_effects(shell, folder) -> None:
     code, out, err = shell("compare", folder, "--by", "preset")
     assert (code, err) == (0, "")

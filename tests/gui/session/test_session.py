@@ -142,6 +142,7 @@ def test_a_queue_that_cannot_be_read_is_said(session: Session, said: list, qtbot
     assert "queue.sqlite" in said[0][1]
 
 
+@pytest.mark.thorough
 def test_what_the_runner_says_is_heard_and_its_job_shown(session: Session, qtbot) -> None:
     heard, states = set(), []
     session.event_heard.connect(lambda event: heard.add(type(event).__name__))

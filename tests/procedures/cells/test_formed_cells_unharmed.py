@@ -205,6 +205,7 @@ def test_optimising_harms_no_cell_of_its_chips(preset, strategy):
     optimised_unharmed(preset, strategy, 3 if (preset, strategy) in SMALL else 13)
 
 
+@pytest.mark.thorough
 @given(
     preset=st.sampled_from(sorted(CELL_PRESETS)),
     strategy=st.sampled_from(sorted(STRATEGIES)),
