@@ -553,6 +553,7 @@ def test_bench_preset_and_output_are_the_same_options_of_every_verb_that_runs(ve
     command = typer.main.get_command(app)
     for word in verb.split():
         command = command.get_command(typer.Context(command), word)
+        command = getattr(command, "verb", command)  # which is imported when it is typed
     shown = {name: one for one in command.params if not getattr(one, "hidden", False) for name in one.opts}
     assert shown.keys() & RUN == VERBS[verb]
     for name, helps in HELPS.items():
