@@ -91,6 +91,7 @@ def test_the_instrument_of_the_page_solves_on_the_simulated_bench(folder: Path):
     assert rerun(result.path, output=folder / "again.h5").equal
 
 
+@pytest.mark.thorough
 def test_the_instrument_of_the_page_is_rehearsed_for_a_real_bench(folder: Path):
     result = rehearse(Solve(matrix=MATRIX, bits=12), bench(folder, PAGES_SECTION, simulated=False), seed=1)
     assert result.passed

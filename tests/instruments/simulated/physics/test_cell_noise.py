@@ -185,6 +185,7 @@ def test_a_trap_has_the_preset_amplitude_and_no_mean():
     assert max(seen) - min(seen) == pytest.approx(one.step[1], rel=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("x", [1e-3, 1.0, 30.0])
 def test_a_long_aperture_averages_a_trap(x):
     noise, brute = telegraph(), telegraph(seed=2)
@@ -213,6 +214,7 @@ MEASURED = replace(
 )  # dwell times and steps as relaxing cells have them
 
 
+@pytest.mark.thorough
 def test_a_trap_stays_up_and_down_for_its_mean_dwell_times():
     noise = telegraph(replace(MEASURED, rtn_asymmetry=0.3), count=1000)
     up, down = noise.dwell_times(noise.trap((0, ALL)))
