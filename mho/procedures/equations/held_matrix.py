@@ -2,8 +2,6 @@
 
 `Solve` is one run that answers its right-hand sides and records everything about them. Here the chip is a means: an
 application, or an iterative method of another library, asks again and again, many vectors at once.
-
-A stream that hands on warnings and progress and records nothing: for matrices that are means to another end.
 """
 
 from __future__ import annotations
@@ -18,18 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.chip_maps.fixed_point import columns_to_fixed_point
 from mho.chip_maps.matrix_files import from_real_vector, load_matrix, to_real_vector
+from mho.chip_maps.multiply_encoding import columns_to_fixed_point
 from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench
-from mho.procedures.equations.algorithms.batch_refinement import BatchMethod, Columns, refine_columns
-from mho.procedures.equations.algorithms.refinement import RECHECK, STALL_FACTOR
+from mho.procedures.equations.algorithms.refinement import (
+    RECHECK,
+    STALL_FACTOR,
+    BatchMethod,
+    Columns,
+    refine_columns,
+)
 from mho.procedures.equations.certificates.certificate import norm
-from mho.procedures.equations.held.direct_solve import DirectSolve, DirectWork, direct_solve, worth_in_numbers
-from mho.procedures.equations.held.held_answers import HeldAnswers
+from mho.procedures.equations.direct_solve import DirectSolve, DirectWork, direct_solve, worth_in_numbers
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve
-from mho.procedures.equations.solve.programmed_matrix import MatrixOnChip, ProgrammedMatrix
+from mho.procedures.equations.solve.programmed_block_matrix import MatrixOnChip
+from mho.procedures.equations.solve.programmed_matrix import ProgrammedMatrix
 from mho.procedures.equations.solve.refined_answers import RefinedAnswers
 from mho.procedures.equations.solve.solve import Solve
 from mho.procedures.equations.worth import (
@@ -41,6 +44,36 @@ from mho.procedures.equations.worth import (
     solve_unaided,
 )
 from mho.procedures.stream import Event, NullStream, Progress, Stream
+
+
+@dataclass(frozen=True)
+class HeldAnswers:
+    """What a held matrix answered.
+
+    Attributes
+    ----------
+    solutions : (n,) or (n, k) array
+        As the right-hand sides were given; complex where they or the matrix are.
+    residuals : (k,) array
+        ||b - A x|| / ||b||, recomputed in float64 from the matrix as given; 0 of a right-hand side of zeros.
+    cycles : (k,) array of int
+    converged : (k,) array of bool
+        Whether the bits asked for are proved; where cycles were asked for, always False: nothing is proved then.
+    bits : (k,) array
+        Bits that are proved of each solution; NaN where cycles were asked for.
+    each : (cycles, n, k) array
+        Solutions after each cycle where cycles were asked for; else none, (0, n, k).
+    reason : str
+        Why the first column that did not converge did not; empty where all did, and where cycles were asked for.
+    """
+
+    solutions: NDArray[Any]
+    residuals: Floats
+    cycles: NDArray[np.int64]
+    converged: NDArray[np.bool_]
+    bits: Floats
+    each: NDArray[Any]
+    reason: str = ""
 
 
 class WarningsOnly(NullStream):
@@ -436,7 +469,7 @@ class HeldMatrix:
         off = np.linalg.norm(columns - system.matrix @ each[-1], axis=0)
         self._refining.digital["residual"] += system.matrix.size * columns.shape[1]
         if method != "plain":
-            self._count_steps(cycles * columns.size)
+            self._refining.digital["orthogonalisation"] += 4 * cycles * columns.size  # of a line search
         lengths = np.linalg.norm(columns, axis=0)
         count = columns.shape[1]
         return HeldAnswers(
@@ -447,10 +480,6 @@ class HeldMatrix:
             np.full(count, np.nan),
             each,
         )
-
-    def _count_steps(self, elements: int) -> None:
-        """Count the steps of a line search along corrections of so many elements altogether."""
-        self._refining.digital["orthogonalisation"] += 4 * elements
 
     def _loop(self, rhs: Floats, method: BatchMethod, start: Columns | None = None) -> Any:
         return refine_columns(

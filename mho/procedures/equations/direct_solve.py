@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.procedures.equations.certificates.certificate import is_positive_definite
 from mho.procedures.equations.worth import SampledWorth, Work
 
 SPARSE = 0.5
@@ -56,7 +57,6 @@ class DirectWork:
     ----------
     methods : tuple of str
         Of the factorisations, each once.
-    multiplications : int
     """
 
     methods: tuple[str, ...] = ()
@@ -96,7 +96,7 @@ class DirectWork:
 def direct_solve(matrix: NDArray[Any]) -> DirectSolve:
     """Return the factorisation of a regular matrix (n, n) that takes the fewest multiplications for one right-hand side."""
     symmetric = np.array_equal(matrix, matrix.conj().T)
-    name = ("Cholesky" if _positive(matrix) else "LDL") if symmetric else "LU"
+    name = ("Cholesky" if is_positive_definite(matrix) else "LDL") if symmetric else "LU"
     dense = np.arange(len(matrix))
     ways = [_counted(name, dense, dense, matrix, symmetric)]
     if np.count_nonzero(matrix) <= SPARSE * matrix.size and name != "LDL":
@@ -121,9 +121,7 @@ def _sparse_triangles(
     matrix: NDArray[Any], symmetric: bool, order: Order
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the entries beside the diagonal in each column of L and row of U, columns in an order of little fill-in."""
-    from scipy.sparse import (
-        csc_array,
-    )  # not before a matrix is solved: it takes a tenth of a second to import
+    from scipy.sparse import csc_array  # takes a tenth of a second to import
     from scipy.sparse.linalg import splu
 
     # A positive definite matrix needs no exchange of rows, which would leave its symmetry.
@@ -132,14 +130,6 @@ def _sparse_triangles(
     below = np.diff(factors.L.tocsc().indptr) - 1
     beside = np.diff(factors.U.tocsr().indptr) - 1
     return below.astype(np.int64), beside.astype(np.int64)
-
-
-def _positive(matrix: NDArray[Any]) -> bool:
-    try:
-        np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        return False
-    return True
 
 
 def worth_in_numbers(total: SampledWorth, direct: DirectWork, beside: Work) -> dict[str, Any]:

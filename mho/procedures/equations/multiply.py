@@ -9,18 +9,26 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mho.array_types import Floats, Integers
-from mho.chip_maps.fixed_point import MAX_BITS, FixedPoint, to_fixed_point
+from mho.array_types import Floats
+from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.matrix_files import load_matrix, load_vectors, to_real, to_real_vector
-from mho.chip_maps.multiply_encoding import encode_multiply, group_lines
-from mho.errors import InputError
+from mho.chip_maps.multiply_encoding import (
+    MAX_BITS,
+    FixedPoint,
+    MultiplyEncoding,
+    encode_multiply,
+    group_lines,
+    to_fixed_point,
+)
+from mho.chip_maps.placement import place_tiles
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.errors import ChipMapError, InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cells.programming.record import PULSES_PER_CELL
+from mho.procedures.cells.programming.record import PULSES_PER_CELL, Block
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
-from mho.procedures.equations.algorithms.bit_patterns import consecutive_groups
 from mho.procedures.equations.algorithms.sum_errors import ErrorsByActive, StraightLine, exact_up_to
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
@@ -30,15 +38,14 @@ from mho.procedures.equations.circuits.programmed_blocks import (
     program,
     wait_at_rest,
 )
-from mho.procedures.equations.circuits.programmed_tile import ConnectsMultiply
-from mho.procedures.equations.multiply.digit_sums import DigitSums
-from mho.procedures.equations.multiply.multiply_measurement import ProductMeasurement
-from mho.procedures.equations.multiply.multiply_plan import Factors, MultiplyPlan, place_product
-from mho.procedures.equations.multiply.multiply_tables import (
+from mho.procedures.equations.circuits.tiles import ConnectsMultiply, consecutive_groups
+from mho.procedures.equations.multiply_measurement import (
     ACTIVITY,
     FIGURES,
     LINEARITY,
     VECTORS,
+    DigitSums,
+    ProductMeasurement,
     output_tables,
     product_arrays,
 )
@@ -46,6 +53,55 @@ from mho.procedures.parameters import FloatParameter, IntegerParameter, Paramete
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, lost_cells, percent, verified_cells
 from mho.runs import Conclusion, Layout, RecordedParameter
+
+TILE_WIDTH = 16  # columns measured at once; limits the current in one line's wire
+
+
+@dataclass(frozen=True)
+class ProductInputs:
+    """The matrix (m, n) and the vectors (count, n), as real ones, with their products (count, m) in float64."""
+
+    matrix: Floats
+    vectors: Floats
+    exact: Floats
+
+
+@dataclass(frozen=True)
+class MultiplyPlan:
+    """The factors on one chip.
+
+    Attributes
+    ----------
+    fixed : tuple of FixedPoint or None
+        The vectors as played; None for one that is zero everywhere.
+    tiles : tuple of Block
+        The encoding's columns in order.
+    """
+
+    factors: ProductInputs
+    chip: ChipMap
+    encoding: MultiplyEncoding
+    fixed: tuple[FixedPoint | None, ...]
+    tiles: tuple[Block, ...]
+    settings: WriteVerifySettings
+
+
+def place_product(chip: ChipMap, encoding: MultiplyEncoding, lines: tuple[int, int]) -> tuple[Block, ...]:
+    """Place the tiles on the chip's multiplying array."""
+    arrays = chip.arrays_for("multiply")
+    if not arrays:
+        raise ChipMapError(f"chip {chip.name!r} has no multiplying array; choose a bench whose chip has one")
+    rows, columns = encoding.digits.shape
+    if rows > lines[0]:
+        raise ChipMapError(
+            f"the matrix has {rows} columns (as a real one), and the bench drives {lines[0]} lines at once; give a "
+            f"matrix of at most {lines[0]} columns"
+        )
+    places = place_tiles(arrays[0], rows, columns, min(TILE_WIDTH, lines[1]))
+    starts = np.cumsum([0] + [len(place.columns) for place in places])
+    parts = zip(places, starts, starts[1:], strict=False)
+    return tuple(Block(place, encoding.digits[:, a:b]) for place, a, b in parts)
+
 
 VECTOR_VOLTS = 0.2  # V, an active line
 DIGIT_BITS = 3  # bits per cell, until the chip's number of levels is known
@@ -105,7 +161,7 @@ class Multiply(Procedure):
     seed = IntegerParameter("Seed of random vectors and patterns", minimum=0, default=0)
     write_verify = Parameter("Write-verify settings, the chip map's unless given")
 
-    def check(self) -> Factors:
+    def check(self) -> ProductInputs:
         """Read matrix and vectors."""
         read_settings(self.write_verify)
         given = load_matrix(self.matrix, square=False)
@@ -119,7 +175,7 @@ class Multiply(Procedure):
         matrix, vectors = to_real(given), to_real_vector(vectors)
         encode_multiply(matrix, self.bits, DIGIT_BITS)
         self._fixed(vectors)
-        return Factors(matrix, vectors, vectors @ matrix.T)
+        return ProductInputs(matrix, vectors, vectors @ matrix.T)
 
     def _fixed(self, vectors: Floats) -> tuple[FixedPoint | None, ...]:
         """Return the vectors in fixed point, None for one that is zero everywhere."""
@@ -131,7 +187,7 @@ class Multiply(Procedure):
                 raise InputError(f"vector {number}, counted from 0: {error}") from None
         return tuple(fixed)
 
-    def prepare(self, given: Factors, bench: Bench, rng: np.random.Generator) -> MultiplyPlan:
+    def prepare(self, given: ProductInputs, bench: Bench, rng: np.random.Generator) -> MultiplyPlan:
         """Slice the matrix and place its tiles, check the limits."""
         chip = chip_of(bench)
         encoding = encode_multiply(given.matrix, self.bits, chip.level_scale().bits)
@@ -176,7 +232,7 @@ class Multiply(Procedure):
         name = Path(self.matrix).name if isinstance(self.matrix, str | Path) else "array"
         return f"Multiply {name}, {self.bits} x {self.vector_bits} bit"
 
-    def estimate(self, given: Factors, source: BenchSource) -> Estimate:
+    def estimate(self, given: ProductInputs, source: BenchSource) -> Estimate:
         """Estimate the pulses from the number of digits; zeros take hardly any."""
         digits = np.count_nonzero(encode_multiply(given.matrix, self.bits, DIGIT_BITS).digits)
         return Estimate(pulses=round(PULSES_PER_CELL * digits))
@@ -191,7 +247,10 @@ class Multiply(Procedure):
         largest = plan.chip.level_scale().top
         measurement = ProductMeasurement(bench, stream, sums, self.outputs_kept, largest)
         errors, line = measurement.play_patterns(self.shots, self.pattern_rng())
-        groups = self._groups(sums)
+        if self.lines_at_once is None:
+            groups = group_lines(sums.errors, sums.noise)
+        else:
+            groups = consecutive_groups(len(sums.digits), self.lines_at_once)
         stream.say(f"products: groups of lines: {len(groups)}, active at once: up to {max(map(len, groups))}")
         products = np.full(plan.factors.exact.shape, np.nan)
         for number, (vector, exact) in enumerate(zip(plan.fixed, plan.factors.exact, strict=True)):
@@ -244,9 +303,3 @@ class Multiply(Procedure):
     def pattern_rng(self) -> np.random.Generator:
         """Return the generator of random patterns, another one than that of random vectors of the same seed."""
         return np.random.default_rng([self.seed, 1])
-
-    def _groups(self, sums: DigitSums) -> list[Integers]:
-        """Return the groups of lines that may be active at once."""
-        if self.lines_at_once is None:
-            return group_lines(sums.errors, sums.noise)
-        return consecutive_groups(len(sums.digits), self.lines_at_once)

@@ -1,26 +1,36 @@
-"""How much a matrix by blocks takes from the chip in each cycle, and which of it a solve is expected to need.
+"""Leaves of a matrix that no loop holds, on inverting arrays: a loop chosen for each, and a place for its cells.
 
-The errors of leaves and products pass from stage to stage, so what is enough at a condition number of 30 is not at 1e3.
-More exact products take more cells and shots, refined leaves more inversions. Each effort is judged by the cycles that the
-same refinement takes around blocks with drawn cell errors, before anything is placed.
+How much a matrix by blocks takes from the chip in each cycle is chosen, too. The errors of leaves and products pass from
+stage to stage, so what is enough at a condition number of 30 is not at 1e3. More exact products take more cells and shots,
+refined leaves more inversions. Each effort is judged by the cycles that the same refinement takes around blocks with drawn
+cell errors, before anything is placed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps.fixed_point import to_fixed_point
+from mho.chip_maps.chip import ArrayMap
 from mho.chip_maps.levels import Levels
-from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply, encode_offset
-from mho.procedures.equations.blocks.block_inverse import BlockInverse, BlockPlan
-from mho.procedures.equations.blocks.leaf_refinement import RefinedLeaves
+from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply, encode_offset, to_fixed_point
+from mho.chip_maps.placement import Placement, defects_text, free_places, shared
+from mho.errors import ChipMapError
+from mho.procedures.equations.blocks.block_inverse import BlockInverse, BlockPlan, RefinedLeaves
 from mho.procedures.equations.certificates.certificate import norm
-from mho.procedures.equations.planning.drawn_loops import JUDGED_BITS, cycles_around
-from mho.procedures.equations.planning.loop_choice import Loop
+from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells, check_second_slice
+from mho.procedures.equations.planning.loop_choice import (
+    JUDGED_BITS,
+    LoopChooser,
+    LoopSetup,
+    PlannedLoop,
+    cycles_around,
+    shifted_in_resistors,
+)
 
 SPARE = 1.25
 """Times the expected cycles that must lie within the most allowed: the chip at hand may be a worse one than that drawn."""
@@ -32,12 +42,11 @@ twenty that a condition number of 300 takes otherwise."""
 
 
 @dataclass(frozen=True)
-class Effort:
+class BlockEffort:
     """What one application of a block inverse does.
 
     Attributes
     ----------
-    name : str
     slices : int
         Digits of each block to multiply with. One-step products err as the first slice's cells do, about 0.13 of a digit
         each: a third slice would hold less than that.
@@ -68,9 +77,9 @@ class Effort:
 
 
 EFFORTS = (
-    Effort("one-step", slices=2, integers=False),
-    Effort("integers", slices=4, integers=True),
-    Effort("refined leaves", slices=5, integers=True, leaf_steps=16, leaf_tolerance=3e-4),
+    BlockEffort("one-step", slices=2, integers=False),
+    BlockEffort("integers", slices=4, integers=True),
+    BlockEffort("refined leaves", slices=5, integers=True, leaf_steps=16, leaf_tolerance=3e-4),
 )
 """From the least to the most."""
 
@@ -81,34 +90,33 @@ class LeafLoop:
 
     Attributes
     ----------
-    loop : Loop
+    loop : PlannedLoop
         Of the leaf, or of its definite polar factor.
     rotation : (m, m) array or None
         Q^T where the loop is that of the polar factor P, the leaf being Q P.
     """
 
-    loop: Loop
+    loop: PlannedLoop
     rotation: Floats | None = None
 
-    def held(self, leaf: Floats) -> Floats:
+    def loop_matrix(self, leaf: Floats) -> Floats:
         """Return what the loop of a leaf holds: the leaf, or its definite polar factor."""
         return leaf if self.rotation is None else np.asarray(self.rotation @ leaf)
 
 
 @dataclass(frozen=True)
-class Judged:
+class EffortForecast:
     """An effort and what is expected of it.
 
     Attributes
     ----------
-    effort : Effort
     cycles : int or None
         That it is expected to take, `most` + 1 where they are more; None where it was given and not judged.
     most : int
         Cycles within which it was to converge, with some to spare.
     """
 
-    effort: Effort
+    effort: BlockEffort
     cycles: int | None = None
     most: int = 0
 
@@ -133,7 +141,7 @@ def choose_effort(
     rng: np.random.Generator,
     most: int,
     rhs: Floats | None = None,
-) -> list[Judged]:
+) -> list[EffortForecast]:
     """Judge efforts from the least upwards, and return those that were: the last one is to be taken.
 
     That is the first whose expected cycles, with some to spare, are within `most`; the largest where none are. The cycles
@@ -148,14 +156,14 @@ def choose_effort(
         cycles = max(
             cycles_around(inverse, held, one, 2.0**-JUDGED_BITS * norm(one), "gcr", most) for one in tried
         )
-        judged.append(Judged(effort, cycles, most))
+        judged.append(EffortForecast(effort, cycles, most))
         if judged[-1].enough:
             break
     return judged
 
 
 def _drawn(
-    effort: Effort,
+    effort: BlockEffort,
     tree: BlockPlan,
     leaves: Sequence[LeafLoop],
     inverses: Sequence[Floats],
@@ -178,7 +186,7 @@ def _drawn(
 
     blocks = [as_multiplied(block) for block in tree.blocks]
     loops = [_loop_inverse(leaf, inverse) for leaf, inverse in zip(leaves, inverses, strict=True)]
-    held = [one.held(leaf) for one, leaf in zip(leaves, tree.leaves, strict=True)]
+    held = [one.loop_matrix(leaf) for one, leaf in zip(leaves, tree.leaves, strict=True)]
     rotations = [None if leaf.rotation is None else as_multiplied(leaf.rotation) for leaf in leaves]
 
     def invert(number: int, rhs: Floats) -> Floats:
@@ -207,3 +215,111 @@ def _loop_inverse(leaf: LeafLoop, inverse: Floats) -> Floats:
     """Return what a leaf's loop, with its form, does to a right-hand side, as a matrix."""
     form = leaf.loop.preconditioning
     return np.asarray(form.solution(inverse @ form.equations(np.eye(len(inverse)))))
+
+
+@dataclass
+class LeafOnChip:
+    """A leaf's loop and its cells.
+
+    Attributes
+    ----------
+    loop, cells
+        As those of `SolvePlan`.
+    rotation, matrix : int or None
+        Numbers of the blocks that multiply with the Q^T of a polar factor's loop, and with what the loop holds.
+    """
+
+    loop: PlannedLoop
+    cells: LoopOnCells
+    rotation: int | None = None
+    matrix: int | None = None
+
+
+@dataclass
+class LeavesOnChip:
+    """Leaves on one chip, a loop each, by their numbers; `levels` are what their cells are programmed to."""
+
+    levels: Levels
+    leaves: list[LeafOnChip]
+
+    @property
+    def shift(self) -> float:
+        """The largest shift of a leaf's loop."""
+        return max(leaf.loop.candidate.shift for leaf in self.leaves)
+
+    def shift_further(self, number: int, input_conductance: float, rng: np.random.Generator) -> LeafOnChip:
+        """Shift a leaf's loop further by its resistors, around the cells as they are, and return the leaf.
+
+        Raises
+        ------
+        ConvergenceError
+            As `shifted_in_resistors`.
+        """
+        leaf = self.leaves[number]
+        loop, cells = shifted_in_resistors(leaf.loop, leaf.cells, input_conductance, rng)
+        self.leaves[number] = replace(leaf, loop=loop, cells=cells)
+        return self.leaves[number]
+
+
+@dataclass(frozen=True)
+class LeafPlaces:
+    """Places for leaves on one chip, one a leaf, before their loops are chosen; `chooser` is of loops that fit there."""
+
+    places: tuple[Placement, ...]
+    chooser: LoopChooser
+
+    def hold(self, loops: Sequence[PlannedLoop]) -> LeavesOnChip:
+        """Return the leaves with a loop each, which has one line more than its matrix with a bias column."""
+        setup, leaves = self.chooser.setup, []
+        for place, loop in zip(self.places, loops, strict=True):
+            encoding = loop.candidate.encoding
+            k = encoding.order
+            placed = Placement(place.array, place.rows[:k], place.columns[:k])
+            leaves.append(LeafOnChip(loop, setup.cells(encoding, placed)))
+        return LeavesOnChip(setup.levels, leaves)
+
+
+def place_leaves(setup: LoopSetup, matrices: Sequence[Floats], size: int) -> LeafPlaces:
+    """Find a place for each leaf on all arrays in use, and with which encodings its loop fits there.
+
+    A bias column is considered where all leaves have room for its line; without that line more leaves fit.
+
+    Parameters
+    ----------
+    matrices : sequence of (m, m) arrays
+        The leaves.
+    size : int
+        Rows of the whole matrix, for the message where there is no room.
+
+    Raises
+    ------
+    ChipMapError
+        When the leaves do not fit, with how many would, or there is no second slice.
+    """
+    if setup.slice_ratio is not None:
+        check_second_slice(setup.chip, setup.slice_ratio)
+    loops = setup.arrays[:2] + (() if setup.slice_ratio is None else setup.chip.second_slice)
+    count, largest, kinds = len(matrices), max(map(len, matrices)), setup.kinds
+    signed = len(loops) < 2 and any(bool((matrix < 0.0).any()) for matrix in matrices)
+    unsigned = ("bias", "differential") if signed else ("bias",)  # of kinds without a line more
+    narrow = tuple(kind for kind in kinds if kind not in unsigned)
+    places: list[Placement] = []
+    if "bias" in kinds and largest < setup.room:
+        places = _leaf_places(loops, count, largest + 1)
+    if len(places) < count and narrow:
+        kinds, places = narrow, _leaf_places(loops, count, largest)
+    if len(places) == count:
+        return LeafPlaces(tuple(places), LoopChooser(setup, kinds))
+    beside = "" if narrow else ", and a line for the bias column,"
+    beside += defects_text(shared(loops))
+    raise ChipMapError(
+        f"the matrix is {size} x {size} (as a real one) and takes {count} loops of up to {largest} x {largest}; the "
+        f"inverting arrays of chip {setup.chip.name!r} take up to {len(places)} of that size{beside}: use smaller loops "
+        "(--leaf, where there is that option), or a chip with more arrays, as that of the bench `arrays` (--bench arrays)"
+    )
+
+
+def _leaf_places(loops: Sequence[ArrayMap], count: int, most: int) -> list[Placement]:
+    """Return up to `count` places of `most` lines each way, within segments, whose crossings hold no known bad cell."""
+    places = islice(free_places(shared(loops), most, most), count)
+    return [Placement(loops[0].name, rows, columns) for rows, columns in places]

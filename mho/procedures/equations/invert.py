@@ -1,9 +1,4 @@
-"""Invert in one step: a matrix in the INV loop, right-hand sides at a ladder of input scales, no refinement.
-
-Contents of the run file of bare inversions: tables of inversions, outputs, settling and matrices, arrays, figures.
-
-Matrices with a given condition number, and the parsing of condition numbers.
-"""
+"""Invert in one step: a matrix in the INV loop, right-hand sides at a ladder of input scales, no refinement."""
 
 from __future__ import annotations
 
@@ -28,7 +23,7 @@ from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import PULSES_PER_CELL, Block
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
-from mho.procedures.equations.circuits.loop_table import loop_table, record_loop
+from mho.procedures.equations.circuits.loop_on_cells import loop_table, record_loop
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
     check_limits,
@@ -38,15 +33,20 @@ from mho.procedures.equations.circuits.programmed_blocks import (
     program,
     wait_at_rest,
 )
-from mho.procedures.equations.invert.inverse_loop import InverseLoop, ProgrammedLoop, plan_loop
-from mho.procedures.equations.invert.invert_measurement import LoopMeasurement, MatrixResult, bits_of
-from mho.procedures.equations.invert.settling import KEPT, SettlingMeasurement
-from mho.procedures.equations.invert.systems import Systems
+from mho.procedures.equations.inverse_loop import InverseLoop, ProgrammedLoop, Systems, plan_loop
+from mho.procedures.equations.invert_measurement import (
+    STORED,
+    LoopMeasurement,
+    MatrixResult,
+    SettlingMeasurement,
+    bits_of,
+)
+from mho.procedures.equations.planning.loop_choice import LoopSetup
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined, lost_cells, percent, verified_cells
 from mho.runs import Array, Column, Conclusion, Figure, Layout, RecordedParameter, ReferenceLine, Table
-from mho.runs.standard_figures import IDENTITY, OF_LEVELS
+from mho.runs.standard_figures import IDENTITY
 
 MOST, LARGEST = 100, 1e12
 """Condition numbers in a list, and the largest of them: float64 solves such a system to four digits."""
@@ -92,8 +92,8 @@ def _condition(part: Any) -> float:
     except (TypeError, ValueError):
         value = np.nan
     if not 1.0 <= value <= LARGEST:
-        told = repr(part.strip() if isinstance(part, str) else part)
-        raise InputError(f"conditions has {told}; a condition number is a number from 1 to {LARGEST:g}")
+        text = repr(part.strip() if isinstance(part, str) else part)
+        raise InputError(f"conditions has {text}; a condition number is a number from 1 to {LARGEST:g}")
     return value
 
 
@@ -115,131 +115,88 @@ _SETTLING = Column("settling_time", "s", description="until all outputs stay wit
 _OVERSHOOT = Column("overshoot", description="largest, relative to the largest output's step", digital=1e-6)
 
 
+TABLES = (
+    Table(
+        "inversions",
+        (
+            _MATRIX, _CONDITION, _RHS, _SCALE,
+            Column("input", "V", description="largest input"),
+            Column("output", "V", description="largest output of any amplifier; NaN where one was in its clamp"),
+            _CLAMPED, _ERROR, _ACHIEVED,
+        ),
+        signal="error", axis="scale", title="every inversion",
+    ),
+    Table(
+        "outputs",
+        (
+            _MATRIX, _RHS, _SCALE,
+            Column("row", dtype="u2", description="element of the solution"),
+            Column("expected", "V", description="as A0 gives it", digital=1e-9),
+            Column("measured", "V", description="NaN where an output was in its clamp"),
+            _CLAMPED,
+        ),
+        signal="measured", axis="expected", title="every output",
+    ),
+    Table(
+        "solutions",
+        (
+            _MATRIX, _CONDITION, _RHS, _SCALE, _ERROR, _ACHIEVED,
+            Column("bits", description="-log2 error", digital=1e-6),
+        ),
+        signal="error", axis="condition", title="of each right-hand side the largest input that clamps no output",
+    ),
+    Table(
+        "matrices",
+        (
+            _MATRIX, _CONDITION,
+            Column("expected_rho", description="rho before programming, a median", digital=1e-6),
+            Column("forecast_rho", description="rho(I - A A0^-1) of A0 as programmed", digital=1e-6),
+            _LAMBDA,
+            Column("mean_error", description="of its solutions; NaN where the loop gave none", digital=1e-9),
+            Column("mean_achieved_error", digital=1e-9),
+            Column("bits", description="-log2 mean_error", digital=1e-6),
+            Column("gain_error", description="of the outputs, beside A0", digital=1e-6),
+            Column("offset", "V", description="of the outputs", digital=1e-6),
+            _SETTLING, _OVERSHOOT,
+            Column("cells_failed", dtype="u4"),
+        ),
+        signal="mean_error", axis="condition", title="matrices",
+    ),
+    Table(
+        "settling",
+        (
+            _MATRIX, _CONDITION, _RHS, _SCALE, _LAMBDA,
+            Column("inverse_lambda_min", description="1 / lambda_min", digital=1e-6),
+            _SETTLING, _OVERSHOOT,
+            Column("one_pole", "s", description="the same of the slowest mode, were it alone", digital=1e-6),
+        ),
+        signal="settling_time", axis="inverse_lambda_min", title="steps of the inputs",
+    ),
+    Table(
+        "waveforms",
+        (
+            _MATRIX, _CONDITION, _RHS,
+            Column("time", "s", description="after the step", digital=1e-6),
+            Column("scaled_time", "s", description="lambda_min time", digital=1e-6),
+            Column("output", "V", description="the one with the largest step", digital=1e-6),
+            Column("response", description="output as a share of its step", digital=1e-6),
+            Column(
+                "deviation", description="largest of any output from where it settles, as a share of that step",
+                digital=1e-6,
+            ),
+        ),
+        signal="response", axis="time", series="matrix",
+        title="the loops with the smallest and the largest lambda_min",
+    ),
+)  # fmt: skip
+
+
 def tables(scales: int, matrices: int, vectors: int, size: int, steps: int) -> tuple[Table, ...]:
     """Return the tables for so many input scales, matrices, right-hand sides of `size` elements, and steps of a loop."""
-    inversions = scales * matrices * vectors
-    return (
-        Table(
-            "inversions",
-            (
-                _MATRIX,
-                _CONDITION,
-                _RHS,
-                _SCALE,
-                Column("input", "V", description="largest input"),
-                Column(
-                    "output",
-                    "V",
-                    description="largest output of any amplifier; NaN where one was in its clamp",
-                ),
-                _CLAMPED,
-                _ERROR,
-                _ACHIEVED,
-            ),
-            signal="error",
-            axis="scale",
-            title="every inversion",
-            rows=inversions,
-        ),
-        Table(
-            "outputs",
-            (
-                _MATRIX,
-                _RHS,
-                _SCALE,
-                Column("row", dtype="u2", description="element of the solution"),
-                Column("expected", "V", description="as A0 gives it", digital=1e-9),
-                Column("measured", "V", description="NaN where an output was in its clamp"),
-                _CLAMPED,
-            ),
-            signal="measured",
-            axis="expected",
-            title="every output",
-            rows=inversions * size,
-        ),
-        Table(
-            "solutions",
-            (
-                _MATRIX,
-                _CONDITION,
-                _RHS,
-                _SCALE,
-                _ERROR,
-                _ACHIEVED,
-                Column("bits", description="-log2 error", digital=1e-6),
-            ),
-            signal="error",
-            axis="condition",
-            title="of each right-hand side the largest input that clamps no output",
-            rows=matrices * vectors,
-        ),
-        Table(
-            "matrices",
-            (
-                _MATRIX,
-                _CONDITION,
-                Column("expected_rho", description="rho before programming, a median", digital=1e-6),
-                Column("forecast_rho", description="rho(I - A A0^-1) of A0 as programmed", digital=1e-6),
-                _LAMBDA,
-                Column(
-                    "mean_error", description="of its solutions; NaN where the loop gave none", digital=1e-9
-                ),
-                Column("mean_achieved_error", digital=1e-9),
-                Column("bits", description="-log2 mean_error", digital=1e-6),
-                Column("gain_error", description="of the outputs, beside A0", digital=1e-6),
-                Column("offset", "V", description="of the outputs", digital=1e-6),
-                _SETTLING,
-                _OVERSHOOT,
-                Column("cells_failed", dtype="u4"),
-            ),
-            signal="mean_error",
-            axis="condition",
-            title="matrices",
-            rows=matrices,
-        ),
-        Table(
-            "settling",
-            (
-                _MATRIX,
-                _CONDITION,
-                _RHS,
-                _SCALE,
-                _LAMBDA,
-                Column("inverse_lambda_min", description="1 / lambda_min", digital=1e-6),
-                _SETTLING,
-                _OVERSHOOT,
-                Column(
-                    "one_pole", "s", description="the same of the slowest mode, were it alone", digital=1e-6
-                ),
-            ),
-            signal="settling_time",
-            axis="inverse_lambda_min",
-            title="steps of the inputs",
-            rows=matrices * min(vectors, steps),
-        ),
-        Table(
-            "waveforms",
-            (
-                _MATRIX,
-                _CONDITION,
-                _RHS,
-                Column("time", "s", description="after the step", digital=1e-6),
-                Column("scaled_time", "s", description="lambda_min time", digital=1e-6),
-                Column("output", "V", description="the one with the largest step", digital=1e-6),
-                Column("response", description="output as a share of its step", digital=1e-6),
-                Column(
-                    "deviation",
-                    description="largest of any output from where it settles, as a share of that step",
-                    digital=1e-6,
-                ),
-            ),
-            signal="response",
-            axis="time",
-            series="matrix",
-            title="the loops with the smallest and the largest lambda_min",
-            rows=2 * KEPT if steps else 0,
-        ),
-    )
+    solutions = matrices * vectors
+    settling, waveforms = matrices * min(vectors, steps), 2 * STORED if steps else 0
+    rows = (scales * solutions, scales * solutions * size, solutions, matrices, settling, waveforms)
+    return tuple(replace(one, rows=count) for one, count in zip(TABLES, rows, strict=True))
 
 
 def loop_arrays(systems: Systems) -> tuple[Array, ...]:
@@ -251,90 +208,43 @@ def loop_arrays(systems: Systems) -> tuple[Array, ...]:
     return (
         *given,
         Array("matrices", matrices, description="A of each matrix, as a real one", digital=1e-9),
-        Array(
-            "matrices_achieved",
-            np.full(matrices.shape, np.nan),
-            description="A0, what INV inverts",
-            digital=1e-9,
-        ),
+        Array("matrices_achieved", np.full(matrices.shape, np.nan), description="A0, what INV inverts", digital=1e-9),
         Array("rhs", rhs, description="b, one a row"),
-    )
+    )  # fmt: skip
 
 
 FIGURES = (
     Figure(
-        "error_by_scale",
-        kind="errorbars",
-        table="inversions",
-        x="scale",
-        y="error",
-        by="condition",
-        x_scale="log",
-        y_scale="log",
-        title="Error of A x = b against input scale, by condition number",
+        "error_by_scale", kind="errorbars", table="inversions", x="scale", y="error", by="condition", x_scale="log",
+        y_scale="log", title="Error of A x = b against input scale, by condition number",
     ),
     Figure(
-        "achieved_error_by_scale",
-        kind="errorbars",
-        table="inversions",
-        x="scale",
-        y="achieved_error",
-        by="condition",
-        x_scale="log",
-        y_scale="log",
-        title="Error beside A0 against input scale, by condition number",
+        "achieved_error_by_scale", kind="errorbars", table="inversions", x="scale", y="achieved_error", by="condition",
+        x_scale="log", y_scale="log", title="Error beside A0 against input scale, by condition number",
     ),
     Figure(
-        "error_by_condition",
-        kind="errorbars",
-        table="solutions",
-        x="condition",
-        y=("error", "achieved_error"),
-        x_scale="log",
-        y_scale="log",
-        title="Error against condition number",
+        "error_by_condition", kind="errorbars", table="solutions", x="condition", y=("error", "achieved_error"),
+        x_scale="log", y_scale="log", title="Error against condition number",
     ),
     Figure(
-        "outputs",
-        kind="scatter",
-        table="outputs",
-        x="expected",
-        y="measured",
-        by="matrix",
-        lines=(IDENTITY,),
+        "outputs", kind="scatter", table="outputs", x="expected", y="measured", by="matrix", lines=(IDENTITY,),
         title="Outputs, measured against expected of A0",
     ),
     Figure(
-        "settling_time",
-        kind="errorbars",
-        table="settling",
-        x="inverse_lambda_min",
-        y=("settling_time", "one_pole"),
-        x_scale="log",
-        y_scale="log",
-        title="Settling time against 1 / lambda_min",
+        "settling_time", kind="errorbars", table="settling", x="inverse_lambda_min", y=("settling_time", "one_pole"),
+        x_scale="log", y_scale="log", title="Settling time against 1 / lambda_min",
     ),
     Figure(
-        "waveforms",
-        table="waveforms",
-        x="time",
-        y="response",
-        by=("matrix", "condition"),
-        x_scale="log",
+        "waveforms", table="waveforms", x="time", y="response", by=("matrix", "condition"), x_scale="log",
         lines=(ReferenceLine(1.0, label="settled"),),
         title="Output with the largest step, smallest and largest lambda_min",
     ),
     Figure(
-        "deviations",
-        table="waveforms",
-        x="scaled_time",
-        y="deviation",
-        by=("matrix", "condition"),
-        y_scale="log",
+        "deviations", table="waveforms", x="scaled_time", y="deviation", by=("matrix", "condition"), y_scale="log",
         lines=(ReferenceLine("settling_band", label="band"),),
         title="Distance from the settled outputs against time x lambda_min",
     ),
-)
+)  # fmt: skip
 
 
 RHS_ROLE = "the batch of right-hand sides"  # what messages call an array of them
@@ -435,40 +345,26 @@ class Invert(Procedure):
     def _loaded(self, rng: np.random.Generator) -> Systems:
         given = load_matrix(self.matrix)
         rhs = load_vectors(
-            self.rhs,
-            len(given),
-            self.vectors,
-            rng,
-            role=RHS_ROLE,
-            complex_values=np.iscomplexobj(given),
+            self.rhs, len(given), self.vectors, rng, role=RHS_ROLE, complex_values=np.iscomplexobj(given)
         )
         return Systems.of(to_real(given)[None], to_real_vector(rhs), given=given)
 
     def prepare(self, given: Systems, bench: Bench, rng: np.random.Generator) -> InvertPlan:
         """Choose the encoding of every matrix, place the loops, check limits."""
         chip = chip_of(bench)
-        loops = []
+        setup, loops = LoopSetup.of(bench, chip, self.encoding, slices=self.loop_slices), []
         for matrix, condition in zip(given.matrices, given.conditions.tolist(), strict=True):
             try:
-                loop = plan_loop(
-                    chip,
-                    matrix,
-                    rng,
-                    encoding=self.encoding,
-                    lines=bench.vector_size,
-                    input_conductance=bench.input_conductance,
-                    slice_ratio=bench.slice_ratio if self.loop_slices == 2 else None,
-                )
+                loops.append(plan_loop(setup, matrix, rng))
             except ConvergenceError as error:
                 raise ConvergenceError(f"condition number {condition:.3g}: {error}") from None
-            loops.append(loop)
         settings = settings_in_use(chip.write_verify, self.write_verify)
         check_limits(bench, settings, _full_scale(bench))
         return InvertPlan(given, chip, tuple(loops), settings)
 
     def layout(self, plan: InvertPlan) -> Layout:
         """Declare tables of pulses, inversions, outputs and matrices, maps per array, matrices and right-hand sides."""
-        contents = contents_of(plan.blocks(), plan.chip.level_scale())
+        contents = contents_of(plan.blocks(), plan.chip.level_scale(), rounded=self.loop_slices == 1)
         count, vectors, size = plan.systems.solutions.shape
         return Layout(
             (
@@ -479,11 +375,7 @@ class Invert(Procedure):
             contents.maps,
             loop_arrays(plan.systems),
             default="inversions",
-            # With targets that are not rounded there are nearly as many levels as cells.
-            figures=(
-                *FIGURES,
-                *(one for one in contents.figures if one.name not in OF_LEVELS or self.loop_slices == 1),
-            ),
+            figures=(*FIGURES, *contents.figures),
         )
 
     def in_use(self, plan: InvertPlan) -> Mapping[str, tuple[str, str]]:
