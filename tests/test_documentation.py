@@ -20,7 +20,7 @@ from mho.chip_maps.chip import ChipMap
 from mho.cli.main import app
 from mho.instruments.bench_file.bench_file import BenchFile
 from mho.instruments.bench_file.models import PULSE_GENERATORS, SOURCE_METERS, SWITCH_MATRICES
-from mho.procedures.catalogue import known_procedures
+from mho.procedures.manifest import known_entries
 
 PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "data").rglob("*.md")))
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
@@ -178,7 +178,7 @@ def tree() -> dict[tuple[str, ...], Any]:
     found: dict[tuple[str, ...], Any] = {}
 
     def walk(command: Any, words: tuple[str, ...]) -> None:
-        command = getattr(command, "verbs", command)  # of a group that is imported when it is typed
+        command = getattr(command, "verb", command)  # which is imported when it is typed
         found[words] = command
         for name, one in getattr(command, "commands", {}).items():
             walk(one, (*words, name))
@@ -193,9 +193,9 @@ def options_of(verb: tuple[str, ...], words: list[str]) -> set[str]:
     for length in range(len(verb) + 1):
         known |= {name for one in tree()[verb[:length]].params for name in one.opts}
     if verb in PROCEDURE_VERBS:
-        kinds = known_procedures()
-        named = [kinds[word] for word in (*verb, *words) if word in kinds] or list(kinds.values())
-        known |= {"--" + key.replace("_", "-") for kind in named for key in kind().form()}
+        entries = known_entries()
+        named = [entries[word] for word in (*verb, *words) if word in entries] or list(entries.values())
+        known |= {"--" + key.replace("_", "-") for entry in named for key in entry.parameters}
     return known
 
 

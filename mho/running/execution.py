@@ -17,9 +17,9 @@ import numpy as np
 
 from mho.errors import InputError, MhoError
 from mho.escaping import html
+from mho.input_files import bench_key
 from mho.instruments import Bench
 from mho.procedures.base import Procedure
-from mho.procedures.origin import bench_key
 from mho.procedures.stream import Control, Ended, Event, Message, NullStream, Observer, Progress, Started
 from mho.running.continuing import going_on_from
 from mho.running.openers import Opener, already_open, named, recalling, taking_up

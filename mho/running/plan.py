@@ -31,7 +31,8 @@ from mho.errors import InputError, MhoError
 from mho.input_files import check_ordinary
 from mho.instruments.bench_file import modules_beside
 from mho.procedures.base import Procedure
-from mho.procedures.catalogue import accepted, find_procedure, form_of, make_procedure, nearest, plain_value
+from mho.procedures.catalogue import accepted, form_named, make_procedure, plain_value
+from mho.procedures.manifest import nearest
 from mho.procedures.own_code import names_file
 from mho.toml import StrictModel, line_of, parse_toml
 
@@ -264,7 +265,7 @@ class _Layout:
 
     def _form(self, number: int, step: PlanStep) -> Mapping[str, Any]:
         with self._at("steps", number, "procedure"), modules_beside(self._folder):
-            form = form_of(find_procedure(self._names[number]))
+            form = form_named(self._names[number])
         for key in step.parameters:
             if key not in form:
                 with self._at("steps", number, "parameters", key):

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from command_line import made_of_words
 from daily import daily
-from pymeasure.experiment import FloatParameter, IntegerParameter
 from safety_runs import SHORTEST
 
 from mho import run
@@ -25,7 +24,8 @@ from mho.procedures.applications.control.portfolio import made_market, moments
 from mho.procedures.applications.learning.factorisation import random_factors
 from mho.procedures.applications.training.network import cross_entropy, forward, initial_weights
 from mho.procedures.applications.wireless.channel import rayleigh
-from mho.procedures.catalogue import known_procedures, make_procedure
+from mho.procedures.catalogue import make_procedure
+from mho.procedures.manifest import known_entries
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
 from mho.runs import RecordedParameter, RunFile
@@ -84,9 +84,9 @@ def test_no_cell_is_read_at_zero_volts():
 
 NUMBERS = [
     (name, key)
-    for name, kind in known_procedures().items()
-    for key, parameter in kind().form().items()
-    if isinstance(parameter, FloatParameter | IntegerParameter) and parameter.default is None
+    for name, entry in known_entries().items()
+    for key, parameter in entry.parameters.items()
+    if parameter.kind in ("float", "integer") and parameter.default is None
 ]
 
 
@@ -94,7 +94,7 @@ def test_the_optional_numbers_are_found():
     assert {("iv", "gate"), ("read", "read_voltage"), ("solve", "tolerance")} <= set(NUMBERS)
 
 
-APPLICATIONS = sorted(name for name, kind in known_procedures().items() if kind.group == "Applications")
+APPLICATIONS = sorted(name for name, entry in known_entries().items() if entry.group == "Applications")
 
 
 def shortest(name: str) -> dict[str, Any]:
@@ -112,9 +112,9 @@ def shortest(name: str) -> dict[str, Any]:
 
 EVERY = [
     (name, key, parameter)
-    for name, kind in known_procedures().items()
-    for key, parameter in kind().form().items()
-    if isinstance(parameter, FloatParameter | IntegerParameter)
+    for name, entry in known_entries().items()
+    for key, parameter in entry.parameters.items()
+    if parameter.kind in ("float", "integer")
 ]
 ZEROES = [(name, key) for name, key, parameter in EVERY if parameter.minimum <= 0 <= parameter.maximum]
 

@@ -18,7 +18,8 @@ from queue_runners import Desk, running
 
 from mho import run
 from mho.errors import InputError, MhoError, RunFileError
-from mho.procedures.catalogue import find_procedure, known_procedures, make_procedure
+from mho.procedures.catalogue import find_procedure, make_procedure
+from mho.procedures.manifest import known_entries
 from mho.running.campaign import Campaign
 from mho.running.plan import load_plan
 from mho.running.queue import JobStatus, Order, Queue
@@ -136,9 +137,9 @@ def test_an_installed_package_offers_its_procedures_by_name(lab, shell: Shell, m
     kind = find_procedure("Look")
     assert (kind.__module__, make_procedure("look", {"times": 2}).times) == (lab.stem, 2)
     with caplog.at_level(logging.WARNING, "mho"):
-        known = known_procedures()
-    assert known["look"] is kind
-    assert known["read"].__module__ == "mho.procedures.cells.reading.read"
+        known = known_entries()
+    assert known["look"].target == f"{lab.stem}:Look"
+    assert known["read"].target == "mho.procedures.cells.reading.read:Read"
     assert "broken" not in known
     assert "procedure 'broken' is not offered: " in caplog.text
     with pytest.raises(InputError, match="has no class 'Nothing'"):

@@ -25,7 +25,7 @@ from mho.procedures.stream import Message
 from mho.running.queue import Job, JobStatus, Order, Queue
 from mho.running.runner import Runner, RunnerClient, StopTimeouts
 from mho.running.runner.messages import Event
-from mho.running.runner.runner import STOP_TIMEOUTS
+from mho.running.runner.worker_process import STOP_TIMEOUTS
 from mho.runs.liveness import birth_of
 
 PATIENCE = (

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from mho.cli import completion
 from mho.cli.exit_codes import NOT_CONVERGED, UNFINISHED
@@ -32,7 +34,9 @@ from mho.cli.options import (
     SummaryAsJson,
     Trusted,
 )
+from mho.cli.terminal.terminal import Terminal
 from mho.errors import InputError
+from mho.procedures.manifest import known_entries
 
 if TYPE_CHECKING:
     from mho.procedures.stream import Ended, Observer
@@ -200,9 +204,19 @@ def _require(procedure: str, context: typer.Context) -> None:
 
 def procedures() -> None:
     """List the procedures there are, with their parameters, units and defaults."""
-    from mho.cli.terminal.run_display import print_procedures
-
-    print_procedures()
+    out = Terminal()
+    for name, entry in sorted(known_entries().items()):
+        out.print(Text.assemble((name, "bold"), f"  {entry.line}"))
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for key, parameter in entry.parameters.items():
+            option = key if parameter.required else "--" + key.replace("_", "-")
+            units, choices = parameter.units or "", parameter.choices
+            default = (
+                "" if parameter.default in (None, "") else f"default {parameter.default} {units}".rstrip()
+            )
+            what = parameter.name + (f": {', '.join(map(str, choices))}" if choices else "")
+            table.add_row("   ", option, what, default or units)
+        out.print(table, highlight=False, markup=False)
 
 
 def rehearse(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,13 +32,14 @@ from PySide6.QtWidgets import (
 
 from mho.errors import InputError, MhoError
 from mho.gui import widgets
-from mho.gui.experiments.orders import expect_at, in_words, is_simulated, known_offers, offer_of
+from mho.gui.experiments.orders import check_of, expect_at, in_words, is_simulated, words_of
 from mho.gui.experiments.parameter_form import ParameterForm
-from mho.gui.experiments.procedure_list import ProcedureOffer, ProceduresList
+from mho.gui.experiments.procedure_list import ProceduresList
 from mho.gui.session.bench_safety import hold_topic
 from mho.gui.session.session import Session
 from mho.gui.widgets import OutputWindow
 from mho.instruments.simulated import CELL_PRESETS
+from mho.procedures.manifest import ProcedureEntry, entry_of, installed_names, known_entries, packaged_entries
 from mho.runs import Labels
 from mho.runs.labels import VARIABLES
 
@@ -356,8 +357,6 @@ class ExperimentsPanel(QWidget):
     """Choose a procedure, fill in its form, and queue it, run it now, or rehearse it."""
 
     title = "Experiments"
-    ready = Signal()
-    """The procedures are there; their modules take a moment to load."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -365,9 +364,8 @@ class ExperimentsPanel(QWidget):
         self.form: ParameterForm | None = None
         self.expected: Expected | None = None
         self._bad = False  # whether the line of the estimate shows an error
-        self._offers: dict[str, ProcedureOffer] = {}
+        self._offers: dict[str, ProcedureEntry] = {}
         self._asked = 0  # numbers the questions, for only the last one's answer counts
-        self._wanted: tuple[str, Mapping[str, Any], Callable[[], None] | None] | None = None
         self._build()
         self._pause = QTimer(self, singleShot=True, interval=THINKING)
         self._pause.timeout.connect(self._estimate)
@@ -376,7 +374,10 @@ class ExperimentsPanel(QWidget):
         session.cells_selected.connect(self._take_cells)
         session.bench_changed.connect(self._bench_changed)
         session.bench_changed.connect(lambda: self.conditions.choose_chip(None))  # else the other bench's
-        session.ask(known_offers, self._offer)
+        self._offer(packaged_entries().values())
+        self._bench_changed(session.bench)
+        if installed_names().keys() - self._offers.keys():  # which are imported
+            session.ask(lambda: known_entries().values(), self._offer)
 
     def _build(self) -> None:
         self.list = ProceduresList()
@@ -427,22 +428,16 @@ class ExperimentsPanel(QWidget):
 
     # --- which procedure ---
 
-    def _offer(self, offers: list[ProcedureOffer]) -> None:
+    def _offer(self, offers: Collection[ProcedureEntry]) -> None:
         self._offers = {offer.name: offer for offer in offers}
         self.list.show_offers(offers)
-        self._bench_changed(self.session.bench)
-        self.ready.emit()
-        if self._wanted is not None:
-            wanted, self._wanted = self._wanted, None
-            self.show_form(*wanted)
+        if self.form is not None:
+            self.list.select(self.name)
 
     def show_form(self, name: str, values: Mapping[str, Any], then: Callable[[], None] | None = None) -> None:
         """Show the form of procedure `name` with `values`, the others at their defaults; `then`, once it is there."""
-        if not self._offers:
-            self._wanted = (name, values, then)  # as soon as they are loaded
-            return
         if name not in self._offers:
-            self.session.ask(lambda: offer_of(name), lambda offer: self._show_foreign(offer, values, then))
+            self.session.ask(lambda: entry_of(name), lambda offer: self._show_foreign(offer, values, then))
             return
         self.list.select(name)
         self._choose(name)
@@ -464,7 +459,7 @@ class ExperimentsPanel(QWidget):
         self.show_form(order.procedure, order.parameters, then)
 
     def _show_foreign(
-        self, offer: ProcedureOffer, values: Mapping[str, Any], then: Callable[[], None] | None
+        self, offer: ProcedureEntry, values: Mapping[str, Any], then: Callable[[], None] | None
     ) -> None:
         """Show the form of a procedure of the user's own."""
         self._offer([*self._offers.values(), offer])
@@ -478,7 +473,7 @@ class ExperimentsPanel(QWidget):
         if self.form is not None:
             self._place.removeWidget(self.form)
             self.form.deleteLater()
-        self.form = ParameterForm(offer.parameters, offer.judge)
+        self.form = ParameterForm(offer.parameters, check_of(offer))
         self.form.edited.connect(self._edited)
         self._place.addWidget(self.form)
         self.heading.setText(offer.title)
@@ -585,7 +580,7 @@ class ExperimentsPanel(QWidget):
 
     def _words(self) -> list[str]:
         assert self.form is not None
-        return self._offers[self.name].words(self.form.values())
+        return words_of(self._offers[self.name], self.form.values())
 
     def _estimate(self) -> None:
         self._asked += 1

@@ -451,12 +451,14 @@ class RunsPanel(QWidget):
 
     def _fill_form(self) -> None:
         def read() -> tuple[str, dict[str, Any]]:
-            from mho.procedures.catalogue import known_procedures
+            from mho.procedures.catalogue import find_procedure
+            from mho.procedures.manifest import known_entries
 
             with RunFile(path) as run:
                 name, values = run.procedure.lower(), run.given
-                kind = known_procedures().get(name)
-                return name, values if kind is None else kind.from_version(run.version, values)
+                if name in known_entries():
+                    values = find_procedure(name).from_version(run.version, values)
+                return name, values
 
         path = self._path(self.chosen()[0])
         self._files.ask(

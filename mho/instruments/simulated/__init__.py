@@ -13,16 +13,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mho.instruments.simulated.physics.cells.preset_files import cell_preset, preset_text
-from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
-from mho.instruments.simulated.physics.circuits.step_response import StepResponse
-
 if TYPE_CHECKING:
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.cells.cells import CellArray
     from mho.instruments.simulated.physics.cells.level_fit import levels_not_held
+    from mho.instruments.simulated.physics.cells.preset_files import cell_preset, preset_text
+    from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
     from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
     from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
+    from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 else:
     from mho.lazy_names import lazy_names
 
@@ -33,8 +32,11 @@ else:
             ".clock": ("VirtualClock",),
             ".physics.cells.cells": ("CellArray",),
             ".physics.cells.level_fit": ("levels_not_held",),
+            ".physics.cells.preset_files": ("cell_preset", "preset_text"),
+            ".physics.cells.presets": ("CELL_PRESETS", "CellPreset"),
             ".physics.circuits.amplifiers": ("CLAMP", "AmplifierBank", "amplifier_preset"),
             ".physics.circuits.inverse_circuit": ("InverseCircuit",),
+            ".physics.circuits.step_response": ("StepResponse",),
         },
     )
 

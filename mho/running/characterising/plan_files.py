@@ -13,13 +13,13 @@ import numpy as np
 from mho.array_types import Integers
 from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.errors import InputError, MhoError
+from mho.input_files import bench_key
 from mho.instruments import Bench, open_bench
 from mho.instruments.bench_file import BenchSource
 from mho.instruments.opening import open_rehearsal
 from mho.procedures.catalogue import make_procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.conditions import load_conditions
-from mho.procedures.origin import bench_key
 from mho.running.characterising.protocol import LEVELS, QUICK, STANDARD, ProtocolStep, digits_of, protocol
 from mho.running.characterising.sampling import sample_cells
 

@@ -33,7 +33,7 @@ from mho.confidence import clustered_binomial_interval
 from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.instruments import Bench
 from mho.procedures import Mimo, biased_loop, refine_as_published, refine_on_chip
-from mho.procedures.catalogue import nearest
+from mho.procedures.manifest import nearest
 from mho.running.execution import evaluate
 from mho.running.published.comparisons import Experiment, ExperimentOutcome, PublishedComparison, Tell
 from mho.running.published.curves import (

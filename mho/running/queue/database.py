@@ -18,7 +18,8 @@ from typing import Any
 from mho.errors import QueueError
 from mho.running.queue.job import Job, JobStatus, Lane, Order
 from mho.running.queue.policy import Answer, Policy
-from mho.runs import Conclusion, Labels
+from mho.runs.conclusion import Conclusion
+from mho.runs.labels import Labels
 
 VERSION = 7
 """Of the tables. 2: jobs say after which run they go on. 3: who runs them, which error ended them, what may be live.

@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mho.errors import InputError, MhoError, QueueError
+from mho.input_files import bench_key
 from mho.instruments.bench_file import is_real, read_bench_texts
 from mho.procedures.base import Procedure
-from mho.procedures.catalogue import find_procedure, known_procedures, make_procedure
+from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.conditions import check_seed, load_conditions
-from mho.procedures.origin import bench_key
+from mho.procedures.manifest import known_entries
+from mho.procedures.own_code import name_of
 from mho.running.plan import load_plan
 from mho.running.queue.durations import expected_seconds
 from mho.running.queue.job import WITHIN, Job, JobStatus, Order
 from mho.running.queue.store import Queue, job_number
-from mho.running.rehearsal import check_on_twins
 from mho.running.trust import (
     Code,
     CodeNames,
@@ -107,6 +108,10 @@ def expect(
     MhoError
         As `load_conditions` and the procedure's own check, and for a run or job that cannot be continued.
     """
+    from mho.running.rehearsal import (
+        check_on_twins,
+    )  # with the twins, which a queue that is only read needs not
+
     with contextlib.chdir(order.folder):
         bench = bench_key(order.bench)
         source = load_conditions(bench, order.preset, order.seed, order.force)
@@ -325,4 +330,5 @@ def _check_code(run: Path, names: CodeNames, bench: str, trust: Trust) -> None:
 
 
 def _short_name(kind: type[Procedure]) -> str:
-    return next((name for name, one in known_procedures().items() if one is kind), "")
+    target = name_of(kind)
+    return next((name for name, entry in known_entries().items() if entry.target == target), "")

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from mho.errors import QueueError, UnsafeError
-from mho.procedures.origin import bench_key
+from mho.input_files import bench_key
 from mho.running.queue.store import queue_path
 from mho.running.runner.connection import PATIENCE, Wire, set_patience
 from mho.running.runner.messages import Event, Request, RequestRefused, RunnerState, decode

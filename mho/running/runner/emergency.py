@@ -13,7 +13,7 @@ from mho.running.queue.store import Queue, queue_path
 from mho.running.runner.client import NoRunnerError, RunnerClient
 from mho.running.runner.messages import EMERGENCY
 from mho.running.runner.orphans import break_off
-from mho.running.runner.runner import STOP_TIMEOUTS
+from mho.running.runner.worker_process import STOP_TIMEOUTS
 
 
 def emergency_stop(path: Path | None = None, bench: str = "simulated") -> str:

@@ -8,13 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from mho.errors import QueueError
 from mho.procedures import stream
 from mho.running.queue.job import Job, Order, unsafe_text
-from mho.runs import Conclusion, Status
+from mho.runs.conclusion import Conclusion, Status
 from mho.toml import StrictModel
 
 RUNNER_GONE = "the runner is gone"
@@ -211,10 +210,8 @@ def _plain(value: Any) -> Any:
     """Convert what `json` cannot encode."""
     if is_dataclass(value):
         return _shallow(value)
-    if isinstance(value, np.ndarray):
+    if hasattr(value, "tolist"):  # NumPy's, which is not imported for it
         return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
     if isinstance(value, complex):
         return [value.real, value.imag]
     return str(value)

@@ -22,10 +22,11 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from mho.errors import BenchError, MhoError, QueueError, recorded_name
+from mho.input_files import bench_key
 from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import is_real, read_bench_texts
 from mho.procedures import stream
-from mho.procedures.origin import bench_key
+from mho.procedures.manifest import packaged_entry
 from mho.processes import Safed, make_safe_apart
 from mho.running.queue.database import StorageError
 from mho.running.queue.deferred_writes import DeferredWrites
@@ -50,7 +51,7 @@ from mho.running.runner.orphans import wait_for_worker
 from mho.running.runner.outcome import JobOutcome, recorded_outcome, reported_outcome
 from mho.running.runner.rendezvous import Rendezvous, RunnerAddress
 from mho.running.runner.server import ClientRequest, ControlServer
-from mho.running.runner.worker_process import Child, ChildEnded, ChildMessage, StopTimeouts
+from mho.running.runner.worker_process import STOP_TIMEOUTS, Child, ChildEnded, ChildMessage, StopTimeouts
 from mho.running.safety_statement import left_live
 from mho.running.trust import runs_foreign_code
 from mho.runs.liveness import birth_of
@@ -159,7 +160,6 @@ class RunnerService:
 
 
 LOOK = 0.2  # s between looks into the queue, which other processes change
-STOP_TIMEOUTS = StopTimeouts()
 
 log = logging.getLogger(__name__)
 
@@ -193,10 +193,12 @@ class Runner:
         self._family = family_of_workers(self._queue.path, self.bench)
         self._grace = grace
         self._worker: Child | None = None  # while it has a job
+        self._spare: Child | None = None  # which waits for the next job, loaded
         self._job: Job | None = None
         self._pace = Pace()
         self._state: State = "idle"
         self._ending = ""
+        self._drain = self._once = False  # as `serve` was told
         self._safing_asked = False
         self._look_at = 0.0
 
@@ -226,6 +228,9 @@ class Runner:
             try:
                 self._recover_orphaned_jobs()
                 self._presence.announce(self.state())
+                self._drain, self._once = drain, once
+                if not (drain or once):
+                    self._start_spare()
                 while not self._ending:
                     if self._safing_asked:
                         self._safing_asked = False
@@ -248,6 +253,7 @@ class Runner:
             finally:
                 if self._worker is not None:  # the queue failed, and is no longer served
                     self._worker.close_stdin()
+                self._discard_spare()
 
     def end(self, reason: str) -> None:
         """Request `serve` to abort its job and return; a second call does not wait for a safe point. For any thread."""
@@ -278,7 +284,7 @@ class Runner:
             trouble, error = f"{type(refused).__name__}: {refused}", recorded_name(refused)
         # A worker begins on request. If this process is killed before the request, the worker does nothing; if killed
         # later, the queue has recorded both processes and the run file.
-        worker = Child(self._presence.inbox, self._family)
+        worker = self._take_worker(job.order)
         try:
             begun = self._queue.begin(job.id, run=run, worker=worker.pid, worker_birth=birth_of(worker.pid))
         except StorageError:
@@ -310,6 +316,34 @@ class Runner:
         self._settle(begun, outcome)
         self._job, self._state = None, "idle"
         self._presence.announce(self.state())
+
+    def _take_worker(self, order: Order) -> Child:
+        """Return a worker that waits for its assignment: the one that was started ahead, if it can be used."""
+        spare, self._spare = self._spare, None
+        if spare is not None and spare.usable:
+            return spare
+        if spare is not None:
+            spare.discard()
+        return Child(self._presence.inbox, self._family, self._modules(order.procedure))
+
+    def _start_spare(self, procedure: str = "") -> None:
+        """Start the worker of the next job, which is likely to be of the same procedure."""
+        self._discard_spare()
+        self._spare = Child(self._presence.inbox, self._family, self._modules(procedure))
+
+    def _discard_spare(self) -> None:
+        if self._spare is not None:
+            self._spare.discard()
+            self._spare = None
+
+    def _modules(self, procedure: str) -> list[str]:
+        """Return what a worker of this bench imports ahead: mho's own modules only."""
+        entry = packaged_entry(procedure)
+        modules = [] if entry is None else [entry.target.partition(":")[0]]
+        with suppress(MhoError, OSError):
+            if _is_simulated(self.bench):
+                modules.append("mho.instruments.laboratory")
+        return modules
 
     def _why_asked(self, worker: Child, job: Job) -> str:
         """Return why the worker was asked to stop, by this runner or without it; empty when it was not."""
@@ -464,6 +498,10 @@ class Runner:
         if job is None:
             return
         self._pace.take(event)
+        if isinstance(event, stream.Started) and not self._once:
+            following = self._writes.next()
+            if following is not None or not self._drain:
+                self._start_spare((following or job).order.procedure)
         if isinstance(event, stream.Paused | stream.Resumed):
             paused = isinstance(event, stream.Paused)
             self._state = "paused" if paused else "running"
@@ -562,14 +600,15 @@ def _has_begun(job: Job, outcome: JobOutcome) -> bool:
     return outcome.confirmed is not None or (job.run is not None and job.run.exists())
 
 
+def _is_simulated(bench: str) -> bool:
+    """Return whether a bench is simulated; errors as `read_bench_texts`. No driver of the user's own is loaded for it."""
+    return "simulation" in load_toml(read_bench_texts(bench)[0], f"bench file {bench}", BenchError)
+
+
 def _runs_foreign_code(order: Order) -> bool:
     """Return whether a job has code that is none of mho's own on real instruments; twins are gone with their worker."""
     try:
-        text = read_bench_texts(order.bench)[
-            0
-        ]  # not `load_bench_file`: a driver of the user's own would run here
-        real = "simulation" not in load_toml(text, f"bench file {order.bench}", BenchError)
         strategy = str(order.parameters.get("strategy", ""))
-        return real and runs_foreign_code(order.procedure, strategy, order.bench)
+        return not _is_simulated(order.bench) and runs_foreign_code(order.procedure, strategy, order.bench)
     except (MhoError, OSError):  # nor can a worker have run it
         return False

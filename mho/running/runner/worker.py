@@ -1,7 +1,8 @@
-"""The process that carries out one job: ``python -m mho.running.runner.worker``, started by a runner.
+"""The process that carries out one job: ``python -m mho.running.runner.worker MODULE…``, started by a runner.
 
-It reads an `JobAssignment` and then commands as lines of JSON from standard input, and writes events as lines of JSON
-to standard output. When its input ends, the runner is gone: the worker stops at the next safe point.
+It imports the modules, which are mho's own, and waits: the worker of the next job is started ahead. It reads a
+`JobAssignment` and then commands as lines of JSON from standard input, and writes events as lines of JSON to standard
+output. When its input ends, the runner is gone: the worker stops at the next safe point.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from typing import Any, BinaryIO
 
 from mho.errors import Aborted, MhoError, QueueError, recorded_name
@@ -44,6 +47,9 @@ def main() -> None:
     # A runner in the background ignores SIGINT, and so would this process, which is broken off by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    for name in sys.argv[1:]:
+        with suppress(ImportError):  # the run says what is wrong with it
+            import_module(name)
     told = io.FileIO(0, "r", closefd=False)  # unbuffered: a thread that reads it holds no lock when all ends
     assignment = told.readline()
     if not assignment.endswith(b"\n"):

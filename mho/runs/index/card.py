@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import RunFileError
-from mho.runs.conclusion import Conclusion
+from mho.runs.conclusion import GOING_ON, Conclusion, Status
 from mho.runs.labels import NAMES as LABELS
 from mho.runs.liveness import Writer
 from mho.runs.paths import SUFFIX
@@ -32,7 +32,7 @@ from mho.runs.reading.containment import check_contained, check_link, link_kind,
 from mho.runs.reading.opening import intact, open_run_file, schema_of, writer_of
 from mho.runs.reading.record import CONCLUSION_SINCE, RunRecord, conclusion_from
 from mho.runs.reading.text import read_text
-from mho.runs.schema import GOING_ON, Array, RecordedParameter, RunHeader, Status
+from mho.runs.schema import Array, RecordedParameter, RunHeader
 from mho.toml import load_toml
 
 CARD = "card"

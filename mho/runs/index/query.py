@@ -21,9 +21,9 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from mho.errors import InputError
+from mho.runs.conclusion import Status
 from mho.runs.index.card import UNREADABLE
 from mho.runs.labels import Labels
-from mho.runs.schema import Status
 from mho.runs.units import converted
 
 OPERATORS = {"==": "=", "<>": "!=", "contains": "~"}

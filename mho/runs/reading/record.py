@@ -19,14 +19,14 @@ from typing import Any
 import h5py
 
 from mho.errors import RunFileError
-from mho.runs.conclusion import Conclusion
+from mho.runs.conclusion import GOING_ON, Conclusion, Status
 from mho.runs.labels import CLASSES, PLACES
 from mho.runs.liveness import Writer
 from mho.runs.reading.containment import Declared, check_contained, check_link, check_values, link_kind
 from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, schema_of, writer_of
 from mho.runs.reading.superblock import is_marked
 from mho.runs.reading.text import decode, read_text
-from mho.runs.schema import GOING_ON, RecordedParameter, Status
+from mho.runs.schema import RecordedParameter
 
 
 class OwnItems:

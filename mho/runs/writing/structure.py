@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from mho.errors import RunFileError
-from mho.runs.conclusion import LINE_BYTES, WARNINGS_BYTES
+from mho.runs.conclusion import LINE_BYTES, WARNINGS_BYTES, Status
 from mho.runs.figures import FIGURES, figures_text
 from mho.runs.index.card import CARD, card_text
 from mho.runs.integrity.seal import prepare_seal
@@ -31,7 +31,6 @@ from mho.runs.schema import (
     Map,
     RecordedParameter,
     RunHeader,
-    Status,
     Table,
     kind_of_number,
 )

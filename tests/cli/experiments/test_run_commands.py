@@ -302,6 +302,7 @@ def test_a_preset_in_doubt_is_said_and_kept_in_the_run_file(shell, tmp_path, che
 
 def test_every_option_for_a_preset_warns_of_one_in_doubt():
     def options(command, name=""):
+        command = getattr(command, "verb", command)  # which is imported when it is typed
         for verb, one in getattr(command, "commands", {}).items():
             yield from options(one, f"{name} {verb}")
         yield from ((name, one) for one in command.params if one.name == "preset")

@@ -9,13 +9,15 @@ from PySide6.QtWidgets import QComboBox, QLineEdit
 from queue_runners import SUPPORT, served_bench
 from window_steps import choose, drop_file, press
 
+from mho.gui.experiments.orders import check_of, words_of
 from mho.gui.experiments.panel import ExperimentsPanel
 from mho.gui.experiments.parameter_form import ParameterForm
-from mho.gui.experiments.procedure_list import NAME, ProcedureOffer
+from mho.gui.experiments.procedure_list import NAME
 from mho.gui.session.session import Session
 from mho.gui.widgets import OutputWindow
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Procedure
+from mho.procedures.manifest import describe
 from mho.running.queue import Order, Queue
 from mho.runs import Labels
 
@@ -439,15 +441,15 @@ class Grouped(Procedure):
 
 
 def test_a_group_is_shown_when_its_switch_is_on(qtbot) -> None:
-    offer = ProcedureOffer.of("grouped", Grouped)
-    form = ParameterForm(offer.parameters, offer.judge)
+    entry = describe("grouped", Grouped)
+    form = ParameterForm(entry.parameters, check_of(entry))
     qtbot.addWidget(form)
     form.show()
     assert not form.fields["width"].isVisible()
     qtbot.keyClick(form.fields["pulsed"].editor, Qt.Key.Key_Space)
     assert form.fields["width"].isVisible()
     assert form.values() == {"pulsed": True}
-    assert offer.words(form.values()) == ["--pulsed"]
+    assert words_of(entry, form.values()) == ["--pulsed"]
 
 
 def test_labels_are_those_of_the_user_and_of_a_job_that_waits(

@@ -10,16 +10,13 @@ from mho.errors import RunFileError
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Read
 from mho.procedures.base import Estimate
-from mho.running.queue import JobStatus, Order, Queue
+from mho.running.queue import JobStatus, Order, Queue, duration, expected_text, expected_together
 from mho.running.queue.durations import (
     HARDWARE_PULSE,
     RUN,
     SIMULATED_PULSE,
     START,
-    duration,
     expected_seconds,
-    expected_text,
-    expected_together,
     own_seconds,
 )
 from mho.running.queue.orders import checked, checked_all
