@@ -470,6 +470,7 @@ def assert_warned_and_never_grew(outcome: SimpleNamespace) -> None:
     assert outcome.result.summary["mvm_wrong"] == 0
 
 
+@pytest.mark.thorough
 def test_where_rho_is_beyond_1_it_says_so_and_the_residual_does_not_grow(hard, tmp_path):
     # How badly the cells come out is luck: most seeds give a rho beyond 1, a few an unstable loop.
     for seed in range(8):
