@@ -7,7 +7,7 @@ import numpy as np
 from mho.array_types import Floats
 from mho.instruments.laboratory.block_circuits import BlockCircuits
 from mho.instruments.laboratory.chip_lines import ChipLines
-from mho.instruments.simulated.physics.cells.held_levels import HeldLevels
+from mho.instruments.simulated.physics.cells.switching import HeldLevels
 
 SIGNS = 1.0, -1.0  # of voltages that SET, that RESET
 

@@ -2,7 +2,7 @@
 
 A library of its own, from the ground up:
 
-- `clock`, `ports`, `devices`, `faults`: time; the seams to the wires and to the transports; what can go wrong;
+- `clock`, `ports`, `faults`: time; the seams to the wires and to the transports; what can go wrong;
 - `scpi`, `tsp`: the languages; `visa`, `nidaqmx`: the transports;
 - `analogue`, `generators`: what source-measure units share, and what pulse generators share;
 - `physics`: the chip's cells, wires and circuits;
@@ -13,9 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mho.instruments.simulated.physics.cells.preset_files import cell_preset, preset_text
-from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
-from mho.instruments.simulated.physics.circuits.step_response import StepResponse
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset, cell_preset, preset_text
 
 if TYPE_CHECKING:
     from mho.instruments.simulated.clock import VirtualClock
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from mho.instruments.simulated.physics.cells.level_fit import levels_not_held
     from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
     from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
+    from mho.instruments.simulated.physics.circuits.loop_dynamics import StepResponse
 else:
     from mho.lazy_names import lazy_names
 
@@ -35,6 +34,7 @@ else:
             ".physics.cells.level_fit": ("levels_not_held",),
             ".physics.circuits.amplifiers": ("CLAMP", "AmplifierBank", "amplifier_preset"),
             ".physics.circuits.inverse_circuit": ("InverseCircuit",),
+            ".physics.circuits.loop_dynamics": ("StepResponse",),
         },
     )
 

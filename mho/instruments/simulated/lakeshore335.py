@@ -37,7 +37,7 @@ _COMMAND = re.compile(r"\s*:?(\*?[A-Z]+\??)(?:\s+(\S.*?))?\s*", re.IGNORECASE | 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
 
 
-class Refused(Exception):
+class CommandError(Exception):
     """Raised to refuse a command: the bit of the event register that it sets."""
 
     def __init__(self, bit: int) -> None:
@@ -50,9 +50,9 @@ def real(low: float, high: float) -> Parse:
 
     def parse(device: Any, text: str) -> float:
         if not _NUMBER.fullmatch(text):
-            raise Refused(COMMAND_ERROR)
+            raise CommandError(COMMAND_ERROR)
         if not low <= float(text) <= high:
-            raise Refused(EXECUTION_ERROR)
+            raise CommandError(EXECUTION_ERROR)
         return float(text)
 
     return parse
@@ -64,7 +64,7 @@ def integer(low: int, high: int) -> Parse:
 
     def parse(device: Any, text: str) -> int:
         if "." in text:
-            raise Refused(COMMAND_ERROR)
+            raise CommandError(COMMAND_ERROR)
         return int(number(device, text))
 
     return parse
@@ -164,8 +164,8 @@ class LakeShoreDevice:
         for command in message.split(";"):
             try:
                 reply = self._carry_out(command)
-            except Refused as refused:
-                self.events |= refused.bit
+            except CommandError as error:
+                self.events |= error.bit
             else:
                 if reply is not None:
                     replies.append(reply)
@@ -175,11 +175,11 @@ class LakeShoreDevice:
     def _carry_out(self, command: str) -> str | None:
         match = _COMMAND.fullmatch(command)
         if match is None or match[1].upper() not in self.vocabulary:
-            raise Refused(COMMAND_ERROR)
+            raise CommandError(COMMAND_ERROR)
         name, parameters = self.vocabulary[match[1].upper()]
         texts = [text.strip() for text in match[2].split(",")] if match[2] else []
         if len(texts) != len(parameters):
-            raise Refused(COMMAND_ERROR)
+            raise CommandError(COMMAND_ERROR)
         values = [parse(self, text) for parse, text in zip(parameters, texts, strict=True)]
         reply: str | None = getattr(self, name)(*values)
         return reply
@@ -250,9 +250,9 @@ def sensor(device: Any, text: str) -> str:
     """Parse the letter of an input."""
     letter = text.upper()
     if len(letter) != 1 or not letter.isalpha():
-        raise Refused(COMMAND_ERROR)
+        raise CommandError(COMMAND_ERROR)
     if letter not in device.inputs:
-        raise Refused(EXECUTION_ERROR)
+        raise CommandError(EXECUTION_ERROR)
     return letter
 
 
@@ -266,7 +266,7 @@ def six_digits(value: float) -> str:
 
 
 @dataclass
-class Loop:
+class ControlLoop:
     """The control loop of one output.
 
     Attributes
@@ -341,7 +341,7 @@ class SimulatedLakeShore335(LakeShoreDevice):
         self.stuck = False
         self._stage, self._output_at, self._input_at = stage, output, input
         numbers = range(1, len(self.inputs) + 1)
-        self.loops = {number: Loop(mode=(CLOSED_LOOP, number, 0)) for number in numbers}
+        self.loops = {number: ControlLoop(mode=(CLOSED_LOOP, number, 0)) for number in numbers}
         self._types = dict.fromkeys(self.inputs, (3, 1, 0, 1, KELVIN))  # platinum, in kelvin
         self._limits = dict.fromkeys(self.inputs, 0.0)
         stage.follow(self._keep_limit)
@@ -421,7 +421,7 @@ class SimulatedLakeShore335(LakeShoreDevice):
     @takes("RAMP", output, integer(0, 1), real(0.0, 100.0))
     def _set_ramp(self, number: int, on: int, rate: float) -> None:
         if 0.0 < rate < 0.1:
-            raise Refused(EXECUTION_ERROR)
+            raise CommandError(EXECUTION_ERROR)
         loop, now = self.loops[number], self.clock.now
         loop.start, loop.since = loop.setpoint(now), now
         loop.ramps, loop.rate = bool(on), round(rate, 1)
@@ -439,7 +439,7 @@ class SimulatedLakeShore335(LakeShoreDevice):
     @takes("RANGE", output, integer(0, 3))
     def _set_range(self, number: int, heater: int) -> None:
         if heater > self._ranges(number):
-            raise Refused(EXECUTION_ERROR)
+            raise CommandError(EXECUTION_ERROR)
         if heater or not self.stuck:
             self.loops[number].heater = heater
         self._drive()
@@ -455,7 +455,7 @@ class SimulatedLakeShore335(LakeShoreDevice):
     @takes("OUTMODE", output, integer(0, 5), integer(0, 4), integer(0, 1))
     def _set_mode(self, number: int, mode: int, source: int, stays: int) -> None:
         if source > len(self.inputs):
-            raise Refused(EXECUTION_ERROR)
+            raise CommandError(EXECUTION_ERROR)
         self.loops[number].mode = (mode, source, stays)
         self._drive()
 
@@ -475,7 +475,7 @@ class SimulatedLakeShore335(LakeShoreDevice):
     def _reset(self) -> None:
         for number, loop in self.loops.items():
             mode = loop.mode
-            self.loops[number] = Loop(mode=mode, gains=loop.gains)
+            self.loops[number] = ControlLoop(mode=mode, gains=loop.gains)
         self._drive()
 
 

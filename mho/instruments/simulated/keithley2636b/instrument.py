@@ -23,16 +23,21 @@ from typing import Any
 
 import numpy as np
 
+from mho.instruments.simulated.analogue import OVERFLOW
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keithley2636b.accuracy import OVERFLOW, VOLT_RANGES, Specimen, range_for
-from mho.instruments.simulated.keithley2636b.buffers import CAPACITY, ReadingBuffer, as_buffer
-from mho.instruments.simulated.keithley2636b.meter import Meter
-from mho.instruments.simulated.keithley2636b.source import HIGH_Z, VOLTS, UnitSource
+from mho.instruments.simulated.keithley2636b.meter import CAPACITY, Meter, ReadingBuffer, as_buffer
+from mho.instruments.simulated.keithley2636b.source import (
+    HIGH_Z,
+    VOLT_RANGES,
+    VOLTS,
+    Specimen,
+    UnitSource,
+    range_for,
+)
 from mho.instruments.simulated.ports import SourcePort
-from mho.instruments.simulated.tsp.events import Detector, Work
+from mho.instruments.simulated.tsp.events import CURRENT_LIMIT, VOLTAGE_LIMIT, Detector, Work
 from mho.instruments.simulated.tsp.instrument import TspDevice
 from mho.instruments.simulated.tsp.lua import ScriptStopped
-from mho.instruments.simulated.tsp.status import CURRENT_LIMIT, VOLTAGE_LIMIT
 from mho.instruments.simulated.tsp.tables import (
     ILLEGAL,
     Attribute,

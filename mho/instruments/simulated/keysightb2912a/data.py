@@ -28,7 +28,7 @@ ELEMENTS = {
 _ORDER = tuple(ELEMENTS)
 
 
-class Point(NamedTuple):
+class MeasuredPoint(NamedTuple):
     """One measurement: volts and amperes (NaN where not measured), time (s), status bits, programmed volts."""
 
     volts: float
@@ -38,12 +38,12 @@ class Point(NamedTuple):
     source: float
 
 
-_COLUMNS = {"VOLT": 0, "CURR": 1, "TIME": 2, "STAT": 3, "SOUR": 4}  # index of an element in a Point
-_WIDTH = len(Point._fields)
+_COLUMNS = {"VOLT": 0, "CURR": 1, "TIME": 2, "STAT": 3, "SOUR": 4}  # index of an element in a MeasuredPoint
+_WIDTH = len(MeasuredPoint._fields)
 
 
 def _elements(run: Floats, names: Sequence[str]) -> Floats:
-    """Return elements of points (points, fields of a `Point`), as (points, elements)."""
+    """Return elements of points (points, fields of a `MeasuredPoint`), as (points, elements)."""
     if "RES" not in names:
         return run[:, [_COLUMNS[name] for name in names]]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -90,7 +90,7 @@ class MeasurementData(ScpiDevice):
     def _query_elements(self) -> str:
         return ",".join(self._elements)
 
-    def _keep(self, channel: int, point: Point) -> None:
+    def _keep(self, channel: int, point: MeasuredPoint) -> None:
         data = self._data[channel]
         if len(data) < BUFFER_SIZE * _WIDTH:
             data.extend(point)
@@ -140,7 +140,7 @@ class MeasurementData(ScpiDevice):
         return self._reply(latest, (element,))
 
     def _measured(self, channel: int) -> Floats:
-        """Points of a channel, (points, fields of a `Point`); -230 when there are none."""
+        """Points of a channel, (points, fields of a `MeasuredPoint`); -230 when there are none."""
         if not self._data[channel]:
             raise ScpiError(-230)
         return np.array(self._data[channel]).reshape(-1, _WIDTH)

@@ -46,14 +46,10 @@ class ArrayGeometry:
 
 @dataclass(frozen=True)
 class BlockNoise:
-    """Noise of a block's cells during one batch of shots, relative to their conductance.
+    """Noise of a block's cells during one batch of shots, relative to their conductance, (R, C) each.
 
-    Attributes
-    ----------
-    frozen : (R, C) array
-        Deviation that is constant for the whole batch (1/f, trapped telegraph states).
-    variance : (R, C) array
-        Variance from shot to shot.
+    `frozen` is the deviation that is constant for the whole batch (1/f, trapped telegraph states), `variance` that from
+    shot to shot.
     """
 
     frozen: Floats
@@ -113,9 +109,7 @@ class SimulatedChip:
     @property
     def losses(self) -> list[tuple[str, Loss]]:
         """The cells that pulses and levels have destroyed so far, each with its array, in the order of time."""
-        drawn: dict[str, CellArray] = vars(self).get(
-            "cells", {}
-        )  # cells that nobody has asked for have lost none
+        drawn: dict[str, CellArray] = vars(self).get("cells", {})  # cells not drawn yet have lost none
         return sorted(
             ((name, one) for name, cells in drawn.items() for one in cells.losses),
             key=lambda each: (each[1].time, each[0], each[1].row, each[1].column),

@@ -1,13 +1,10 @@
 """A simulated chip that stores only the cells in use: drawn when first needed, in one list for all arrays.
 
 A million cells take a tenth of a second to draw and most runs use a hundred; in one list, cells of several arrays are
-read and pulsed together.
-
-Transfer conductances of many blocks of one shape at once, wires included.
-
-Column after column is eliminated as in `wires`, for all blocks together. What couples two rows of a block is small: the
-current of one raises the source lines by a few parts in ten thousand of its voltage. The admittance F of the bit-line
-nodes is therefore kept as D - N, D diagonal, and a piece of wire rho in each row turns it into
+read and pulsed together. So are the transfer conductances of many blocks of one shape, wires included: column after column
+is eliminated as in `wires`, for all blocks together. What couples two rows of a block is small: the current of one raises
+the source lines by a few parts in ten thousand of its voltage. The admittance F of the bit-line nodes is therefore kept as
+D - N, D diagonal, and a piece of wire rho in each row turns it into
 
     (1 + rho F)^-1 F,    (1 + rho F)^-1 = d + d rho N d + d rho N d rho N d + ...,    d = 1/(1 + rho D),
 
@@ -41,19 +38,8 @@ TOGETHER = 1 << 15  # cells evaluated together: a column's matrices then fit the
 def transfers(conductance: Floats, rows: Integers, columns: Integers, wire_resistance: float) -> Floats:
     """Return the transfer conductances (blocks, R, C), S, of blocks, as `WiredBlock.transfer` of each.
 
-    Parameters
-    ----------
-    conductance : (blocks, R, C) array
-        S.
-    rows, columns : (blocks, R), (blocks, C) arrays
-        Physical numbers of the blocks' lines, counted along the wires that cross them.
-    wire_resistance : float
-        Ohm between neighbouring cells.
-
-    Raises
-    ------
-    BenchError
-        As `WiredBlock.from_lines`.
+    `conductance` (blocks, R, C) in S; `rows` (blocks, R) and `columns` (blocks, C) are the physical numbers of the lines,
+    counted along the wires that cross them; `wire_resistance` in ohm between neighbouring cells.
     """
     if wire_resistance == 0.0:
         return conductance.copy()
@@ -136,15 +122,8 @@ def _columns(
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Return what the admittances H = G - R G (L + R G)^-1 G of all columns consist of, each (C, blocks, R).
 
-    The inverse of the tridiagonal L + R G has the elements a_i b_j for i <= j, where a obeys its recurrence from the
-    driven end, b that from the other one.
-
-    Returns
-    -------
-    near, far : arrays
-        -H[i, j] = near_i far_j for i < j.
-    own, drawn : arrays
-        Diagonal and row sums of H.
+    The inverse of the tridiagonal L + R G has the elements a_i b_j for i <= j, where a obeys its recurrence from the driven
+    end, b that from the other one. So -H[i, j] = near_i far_j for i < j; `own` and `drawn` are the diagonal and row sums.
     """
     g = np.ascontiguousarray(cells.transpose(1, 2, 0))  # (R, C, blocks)
     loads, gaps = wire_resistance * g, source_gaps.T[:, None, :]
@@ -185,13 +164,7 @@ class _KeptShare:
 
 
 class SparseChip(SimulatedChip):
-    """All arrays of a chip, their cells as rows of one `CellArray`, drawn in the order of their first use.
-
-    Attributes
-    ----------
-    population : CellArray
-        The cells so far, (count, 1).
-    """
+    """All arrays of a chip, their cells as rows (count, 1) of one `population`, drawn in the order of their first use."""
 
     stale = 0.05
 
@@ -228,10 +201,7 @@ class SparseChip(SimulatedChip):
     def slots(self, array: str, rows: Integers, columns: Integers) -> Slots:
         """Rows of the population where these cells are, in the shape to which `rows` and `columns` broadcast.
 
-        Raises
-        ------
-        BenchError
-            When the chip has no such array, or the array no such line.
+        Raises `BenchError` when the chip has no such array, or the array no such line.
         """
         return self.slots_of([(array, rows, columns)])[0]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
 
-from mho.instruments.simulated.scpi.parameters import Choice, CommandParameter, Given, Numeric
+from mho.instruments.simulated.scpi.parameters import Choice, CommandParameter, HeaderValue, Numeric
 from mho.instruments.simulated.scpi.status import ScpiError
 from mho.instruments.simulated.scpi.syntax import HeaderTree, parse_unit, split_units
 
@@ -220,7 +220,7 @@ class FunctionSetting(SettingOfEach[T]):
     def forms(self) -> list[tuple[str, tuple[CommandParameter[Any], ...], CommandParameter[T]]]:
         """Every header it has, what its handlers receive before the value, and the value's parameter."""
         return [
-            (header, (Given(function),), self._parameters[function])
+            (header, (HeaderValue(function),), self._parameters[function])
             for function, header in self._headers.items()
         ]
 
@@ -233,10 +233,6 @@ class FunctionSetting(SettingOfEach[T]):
             function: parameter.default for function, parameter in self._parameters.items()
         }
 
-
-__all__ = [
-    "Call", "FunctionSetting", "IndexedSetting", "Language", "Setting", "SettingBase", "command", "query", "resolve",
-]  # fmt: skip
 
 KEPT = 4096  # messages that are known as they come
 
@@ -288,7 +284,7 @@ def _declare(
             (
                 form,
                 asks,
-                (Given(function), *(p[function] if isinstance(p, Mapping) else p for p in parameters)),
+                (HeaderValue(function), *(p[function] if isinstance(p, Mapping) else p for p in parameters)),
             )
             for function, form in spelled(header, functions)
         ]

@@ -29,15 +29,15 @@ from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.scpi.status import POWER_ON, QueuedError, StatusModel
-from mho.instruments.simulated.tsp.events import Events
-from mho.instruments.simulated.tsp.formats import MISSING, Format
+from mho.instruments.simulated.tsp.events import QUEUE_SIZE, TSP_ERROR_TEXTS, ErrorQueue, Events, StatusTable
 from mho.instruments.simulated.tsp.lua import Failure, Sandbox
-from mho.instruments.simulated.tsp.status import QUEUE_SIZE, TSP_ERROR_TEXTS, ErrorQueue, StatusTable
 from mho.instruments.simulated.tsp.tables import (
     ILLEGAL,
+    MISSING,
     TOO_BIG,
     WRONG_TYPE,
     Attribute,
+    Format,
     InertTable,
     ScriptTable,
     TspError,
@@ -92,7 +92,7 @@ class ScriptedInstrument(Protocol):
         ...
 
 
-class Library:
+class TspLibrary:
     """Functions and tables that do not depend on the model."""
 
     def __init__(self, device: ScriptedInstrument) -> None:
@@ -269,7 +269,7 @@ class TspDevice:
         self.format = Format(self._set_precision)
         self.events = Events(clock)
         self.triggers = Trigger(self.events, self.spend)
-        self.library = Library(self)
+        self.library = TspLibrary(self)
         self.tables: dict[str, Any] = {
             "format": self.format,
             "errorqueue": ErrorQueue(self.status),

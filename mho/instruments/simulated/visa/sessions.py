@@ -11,8 +11,8 @@ from pyvisa.constants import ResourceAttribute as Attr
 from pyvisa.constants import StatusCode
 
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.devices import Device, Traffic
 from mho.instruments.simulated.faults import Fault
+from mho.instruments.simulated.ports import Device, Traffic
 
 _FOREVER = constants.VI_TMO_INFINITE
 _shared_keys = count(1)
@@ -46,7 +46,7 @@ def canonical(resource_name: str) -> str:
 
 
 @dataclass(eq=False)
-class Line:
+class VisaResource:
     """One resource: its device, its locks, and whether its cable is plugged in."""
 
     name: str
@@ -103,7 +103,7 @@ class VisaSession:
         "interface", "is_stream", "line", "seen_requests", "send_end", "taken", "timeout", "traffic",
     )  # fmt: skip
 
-    def __init__(self, line: Line, manager: int) -> None:
+    def __init__(self, line: VisaResource, manager: int) -> None:
         parsed = line.parsed
         self.line = line
         self.device = line.device
@@ -165,7 +165,9 @@ class VisaSession:
             clock.advance(milliseconds * 1e-3)
 
 
-def _defaults(line: Line, interface: tuple[constants.InterfaceType, str], manager: int) -> dict[int, Any]:
+def _defaults(
+    line: VisaResource, interface: tuple[constants.InterfaceType, str], manager: int
+) -> dict[int, Any]:
     """Collect the attributes of a resource, from VISA's defaults and from its name."""
     values: dict[int, Any] = {}
     for key in (interface, attributes.AllSessionTypes):

@@ -14,9 +14,8 @@ from typing import Literal
 import numpy as np
 
 from mho.array_types import Floats
-from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierBank, thermal_density
-from mho.instruments.simulated.physics.circuits.converters import Converter
-from mho.instruments.simulated.physics.circuits.excess_currents import ExcessCurrents
+from mho.instruments.simulated.physics.cells.conduction import ExcessCurrents
+from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierBank, Converter, thermal_density
 
 
 class MultiplyCircuit:
@@ -26,10 +25,8 @@ class MultiplyCircuit:
 
     Parameters
     ----------
-    ports : (..., rows, columns) array
-        Transfer conductances of the blocks, wires included, S.
-    variance : (..., rows, columns) array
-        Variance of each entry from shot to shot, S^2.
+    ports, variance : (..., rows, columns) array
+        Transfer conductances of the blocks, wires included, S; variance of each from shot to shot, S^2.
     bank : AmplifierBank
         Transimpedance amplifiers, at least one a column.
     resistance : float
