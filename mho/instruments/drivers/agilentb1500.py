@@ -39,10 +39,53 @@ class _Datum(NamedTuple):
     status: int
 
 
-class MainframeConnection:
-    """A mainframe with an open connection: its errors as `InstrumentError`; parameters as of `AgilentB1500`."""
+VOLTAGE = {
+    kind: Span(-volts, volts, "source voltage", "V")
+    for kind, volts in (("HRSMU", 100.0), ("MPSMU", 100.0), ("HPSMU", 200.0), ("MCSMU", 30.0))
+}
+CURRENT_LIMIT = {
+    kind: Span(1e-12, amperes, "current limit", "A")
+    for kind, amperes in (("HRSMU", 0.1), ("MPSMU", 0.1), ("HPSMU", 1.0), ("MCSMU", 1.0))
+}
+NPLC = Span(1e-4, 100.0, "integration time", "power line cycles")
+TIME = Span(2e-6, 20e-3, "integration time", "s")
+DELAY = Span(0.0, 99.9999, "delay", "s")
+DELAY_STEP = 1e-4  # s
+LIST_SIZE = 2500
+PROGRAM = 2000  # number of the stored program: the last one, which is the least likely to be in use
+AUTO = 0  # source range
 
-    def __init__(self, address: str | Adapter, visa_library: str, timeout: float) -> None:
+
+class AgilentB1500:
+    """One SMU of a B1500 as `mho.instruments.roles.SourceMeter`: volts out, amperes in.
+
+    Opening it changes nothing on it: no output, no setting.
+
+    Parameters
+    ----------
+    address, visa_library, timeout
+        As for `BusInstrument`.
+    smu : int
+        Number of the SMU, counted from 1 in the order of the slots.
+    line_frequency : float
+        Power line frequency, Hz, which cannot be queried.
+
+    Raises
+    ------
+    InstrumentError
+        When it cannot be opened, another model answers, or it has no such SMU.
+    """
+
+    VOLTAGE, CURRENT_LIMIT = VOLTAGE["HPSMU"], CURRENT_LIMIT["HPSMU"]  # the maxima over all modules
+
+    def __init__(
+        self, address: str | Adapter, visa_library: str = "", *, smu: int = 1, line_frequency: float = 50.0,
+        timeout: float = 5.0,
+    ) -> None:  # fmt: skip
+        self.line_frequency = line_frequency
+        self._limit: float | None = None
+        self._range_index = AUTO
+        self._aperture = 2.0  # s, the longest possible one, until `configure` sets it
         self.resource = str(getattr(address, "resource_name", None) or address)
         self._title = f"B1500 at {self.resource}"
         options: dict[str, Any] = {}
@@ -57,6 +100,7 @@ class MainframeConnection:
             self._verify_model()
             with self._reported("ERRX?"):  # left by an earlier program, not by our first command
                 self.found_errors = tuple(self._take_errors())
+            self._choose(smu)
         except InstrumentError:
             self.close()
             raise
@@ -171,66 +215,6 @@ class MainframeConnection:
             yield
         finally:
             connection.timeout = usual
-
-
-VOLTAGE = {
-    kind: Span(-volts, volts, "source voltage", "V")
-    for kind, volts in (("HRSMU", 100.0), ("MPSMU", 100.0), ("HPSMU", 200.0), ("MCSMU", 30.0))
-}
-CURRENT_LIMIT = {
-    kind: Span(1e-12, amperes, "current limit", "A")
-    for kind, amperes in (("HRSMU", 0.1), ("MPSMU", 0.1), ("HPSMU", 1.0), ("MCSMU", 1.0))
-}
-NPLC = Span(1e-4, 100.0, "integration time", "power line cycles")
-TIME = Span(2e-6, 20e-3, "integration time", "s")
-DELAY = Span(0.0, 99.9999, "delay", "s")
-DELAY_STEP = 1e-4  # s
-LIST_SIZE = 2500
-PROGRAM = 2000  # number of the stored program: the last one, which is the least likely to be in use
-AUTO = 0  # source range
-
-
-class AgilentB1500(MainframeConnection):
-    """One SMU of a B1500 as `mho.instruments.roles.SourceMeter`: volts out, amperes in.
-
-    Opening it changes nothing on it: no output, no setting.
-
-    Parameters
-    ----------
-    address, visa_library, timeout
-        As for `BusInstrument`.
-    smu : int
-        Number of the SMU, counted from 1 in the order of the slots.
-    line_frequency : float
-        Power line frequency, Hz, which cannot be queried.
-
-    Raises
-    ------
-    InstrumentError
-        When it cannot be opened, another model answers, or it has no such SMU.
-    """
-
-    VOLTAGE, CURRENT_LIMIT = VOLTAGE["HPSMU"], CURRENT_LIMIT["HPSMU"]  # the maxima over all modules
-
-    def __init__(
-        self,
-        address: str | Adapter,
-        visa_library: str = "",
-        *,
-        smu: int = 1,
-        line_frequency: float = 50.0,
-        timeout: float = 5.0,
-    ) -> None:
-        self.line_frequency = line_frequency
-        self._limit: float | None = None
-        self._range_index = AUTO
-        self._aperture = 2.0  # s, the longest possible one, until `configure` sets it
-        super().__init__(address, visa_library, timeout)
-        try:
-            self._choose(smu)
-        except InstrumentError:
-            self.close()
-            raise
 
     def _choose(self, number: int) -> None:
         with self._reported("UNT?"):

@@ -182,17 +182,10 @@ class ArrayBoardDriver(BlockInstrument):
         self._connect(_block(array, rows, columns))
 
     def connect_invert(
-        self,
-        positive: str,
-        rows: Sequence[int],
-        columns: Sequence[int],
-        *,
-        negative: str | None,
-        second_slice: tuple[str, str] | None = None,
-        diagonal: float,
-        diagonal_count: int,
+        self, positive: str, rows: Sequence[int], columns: Sequence[int], *, negative: str | None,
+        second_slice: tuple[str, str] | None = None, diagonal: float, diagonal_count: int,
         bias: float = 0.0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Fit resistors, second array and second slice, then close the loop around the block."""
         second = "NONE" if negative is None else _quoted(negative)
         within(diagonal, DIAGONAL)

@@ -96,14 +96,9 @@ class Keithley2450(VoltageSourceMeter, KeithleyScpi):
     )
 
     def __init__(
-        self,
-        address: str | Adapter,
-        visa_library: str = "",
-        *,
-        voltage_range: float | None = None,
-        timeout: float = 5.0,
-        **connection: Any,
-    ) -> None:
+        self, address: str | Adapter, visa_library: str = "", *, voltage_range: float | None = None,
+        timeout: float = 5.0, **connection: Any,
+    ) -> None:  # fmt: skip
         self.voltage_range = None if voltage_range is None else within(voltage_range, SOURCE_RANGE)
         self._aperture = 0.2  # s, the longest possible one, until `configure` sets it
         super().__init__(address, visa_library, timeout=timeout, **connection)

@@ -329,14 +329,9 @@ class Keithley2636B(SourceMeterPair, TspInstrument):
     line_frequency = reading("localnode.linefreq", "Get the power line frequency, Hz.")
 
     def __init__(
-        self,
-        address: str | Adapter,
-        visa_library: str = "",
-        *,
-        voltage_range: float | None = None,
-        timeout: float = 5.0,
-        **connection: Any,
-    ) -> None:
+        self, address: str | Adapter, visa_library: str = "", *, voltage_range: float | None = None,
+        timeout: float = 5.0, **connection: Any,
+    ) -> None:  # fmt: skip
         self.voltage_range = None if voltage_range is None else within(voltage_range, SOURCE_RANGE)
         super().__init__(address, visa_library, timeout=timeout, **connection)
 

@@ -33,10 +33,8 @@ class Keithley707B(TspInstrument):
     def close_paths(self, paths: Sequence[str]) -> None:
         """Close crosspoints in addition to those already closed; the sources are at 0 V.
 
-        Raises
-        ------
-        InstrumentError
-            For a crosspoint that does not exist (no relay moves then), and for a relay that does not respond.
+        Raises `InstrumentError` for a crosspoint that does not exist (no relay moves then), and for a relay that does not
+        respond.
         """
         names = self._known(paths)
         if names:

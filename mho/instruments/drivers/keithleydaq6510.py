@@ -84,14 +84,9 @@ class KeithleyDAQ6510(KeithleyScpi, BlockInstrument):
     )
 
     def __init__(
-        self,
-        address: str | Adapter,
-        visa_library: str = "",
-        *,
-        channels: Sequence[int] = SLOT_1,
-        timeout: float = 5.0,
-        **connection: Any,
-    ) -> None:
+        self, address: str | Adapter, visa_library: str = "", *, channels: Sequence[int] = SLOT_1,
+        timeout: float = 5.0, **connection: Any,
+    ) -> None:  # fmt: skip
         self.channels = _numbers(channels)
         self._aperture = 0.24  # s, the longest possible one, until `configure` sets it
         super().__init__(address, visa_library, timeout=timeout, **connection)
@@ -104,13 +99,9 @@ class KeithleyDAQ6510(KeithleyScpi, BlockInstrument):
     # --- scans ---
 
     def configure(
-        self,
-        *,
-        function: str = "VOLT",
-        full_scale: float = 1.0,
-        nplc: float = 1.0,
+        self, *, function: str = "VOLT", full_scale: float = 1.0, nplc: float = 1.0,
         channels: Sequence[int] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Prepare channels (by default all in use) for one function, with a fixed range.
 
         Parameters

@@ -256,12 +256,8 @@ class Keysight33622A(Keysight33522B):
     ch_1: Keysight33622AChannel = Instrument.ChannelCreator(Keysight33622AChannel, 1)
     ch_2: Keysight33622AChannel = Instrument.ChannelCreator(Keysight33622AChannel, 2)
     abilities = replace(
-        Keysight33522B.abilities,
-        width=FAST_WIDTH,
-        period=FAST_PERIOD,
-        edge=FAST_EDGE,
-        cycles=CYCLES,
+        Keysight33522B.abilities, width=FAST_WIDTH, period=FAST_PERIOD, edge=FAST_EDGE, cycles=CYCLES,
         dead_time=50e-9,
-    )
+    )  # fmt: skip
     waveform_size = Span(32, 4_000_000, "waveform length", "samples")
     interval = FAST_SAMPLE_INTERVAL

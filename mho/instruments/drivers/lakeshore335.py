@@ -62,15 +62,9 @@ class LakeShore335(BusInstrument):
     recorded = ("kelvin", "setpoint", "output_enabled", "ramp", "mode", "temperature_limit")
 
     def __init__(
-        self,
-        address: str | Adapter,
-        visa_library: str = "",
-        *,
-        output: int = 1,
-        input: str = "A",
-        heater_range: int = 3,
-        **connection: Any,
-    ) -> None:
+        self, address: str | Adapter, visa_library: str = "", *, output: int = 1, input: str = "A",
+        heater_range: int = 3, **connection: Any,
+    ) -> None:  # fmt: skip
         self._output = int(whole(output, Span(1, len(self.INPUTS), "output")))
         self._input = str(one_of(input, tuple(self.INPUTS), "input"))
         self._range = int(whole(heater_range, RANGE if self._output <= 2 else Span(1, 1, "heater range")))

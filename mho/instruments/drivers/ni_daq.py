@@ -118,17 +118,10 @@ class ClockedExchange:
     """
 
     def __init__(
-        self,
-        outputs: list[str],
-        inputs: list[str],
-        *,
-        output_range: tuple[float, float],
-        input_range: float,
-        rate: float,
-        settle: float,
-        clock_wire: str | None,
+        self, outputs: list[str], inputs: list[str], *, output_range: tuple[float, float],
+        input_range: float, rate: float, settle: float, clock_wire: str | None,
         new_task: Callable[[], nidaqmx.Task],
-    ) -> None:
+    ) -> None:  # fmt: skip
         source, sink = (Device(names[0].partition("/")[0]) for names in (outputs, inputs))
         self._counts = len(outputs), len(inputs)
         self._simultaneous: bool = sink.ai_simultaneous_sampling_supported
@@ -294,28 +287,14 @@ class NIDaq(_NIDevice):
     session : callable
         Returns the context in which tasks are created: `DaqSystem.selected` of a simulated system,
         nothing on hardware.
-
-    Raises
-    ------
-    InputError
-        For an invalid rate or settling time.
-    InstrumentError
-        When NI-DAQmx, a device or a channel is missing.
     """
 
     def __init__(
-        self,
-        outputs: str = "PXI1Slot2/ao0:31",
-        inputs: str = "Dev1/ai0:31",
-        *,
-        rate: float = 100e3,
-        settle: float = 20e-6,
-        output_range: tuple[float, float] = (-10.0, 10.0),
-        input_range: float = 10.0,
-        clock_wire: str | None = "PFI0",
-        lines: str = "",
+        self, outputs: str = "PXI1Slot2/ao0:31", inputs: str = "Dev1/ai0:31", *, rate: float = 100e3,
+        settle: float = 20e-6, output_range: tuple[float, float] = (-10.0, 10.0), input_range: float = 10.0,
+        clock_wire: str | None = "PFI0", lines: str = "",
         session: Callable[[], AbstractContextManager[object]] = nullcontext,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if not rate > 0.0 or not settle >= 0.0:
             raise InputError(
                 f"DAQ rate {rate:g} 1/s with settle {settle:g} s; give a rate above and a time from 0"
@@ -329,15 +308,9 @@ class NIDaq(_NIDevice):
             try:
                 self._describe(lines)
                 self._clocked = ClockedExchange(
-                    self._outputs,
-                    self._inputs,
-                    output_range=output_range,
-                    input_range=input_range,
-                    rate=rate,
-                    settle=settle,
-                    clock_wire=clock_wire,
-                    new_task=self._task,
-                )
+                    self._outputs, self._inputs, output_range=output_range, input_range=input_range,
+                    rate=rate, settle=settle, clock_wire=clock_wire, new_task=self._task,
+                )  # fmt: skip
             except BaseException:
                 self.close()
                 raise

@@ -39,16 +39,6 @@ else:
     )
 
 __all__ = [
-    "CELL_PRESETS",
-    "CLAMP",
-    "AmplifierBank",
-    "CellArray",
-    "CellPreset",
-    "InverseCircuit",
-    "StepResponse",
-    "VirtualClock",
-    "amplifier_preset",
-    "cell_preset",
-    "levels_not_held",
-    "preset_text",
-]
+    "CELL_PRESETS", "CLAMP", "AmplifierBank", "CellArray", "CellPreset", "InverseCircuit", "StepResponse",
+    "VirtualClock", "amplifier_preset", "cell_preset", "levels_not_held", "preset_text",
+]  # fmt: skip

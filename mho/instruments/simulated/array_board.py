@@ -80,17 +80,10 @@ class SimulatedArrayBoard(ScpiDevice):
     period = Setting(":SOURce:DAC:PERiod", Numeric(1e-5, 1e-6, 1.0, unit="S"))
 
     def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        carrier: CarrierPort,
-        *,
-        serial: str = "SIM00004",
-        transimpedance: float = 20e3,
-        input_conductance: float = 35e-6,
-        channels: int = CHANNELS,
-        slice_ratio: float = SLICE_RATIO,
-    ) -> None:
+        self, clock: VirtualClock, rng: np.random.Generator, carrier: CarrierPort, *,
+        serial: str = "SIM00004", transimpedance: float = 20e3, input_conductance: float = 35e-6,
+        channels: int = CHANNELS, slice_ratio: float = SLICE_RATIO,
+    ) -> None:  # fmt: skip
         self._carrier = carrier
         self.output_count = self.input_count = channels
         self._samples: NDArray[np.int16] = np.zeros((0, 1), np.int16)

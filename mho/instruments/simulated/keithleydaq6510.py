@@ -96,17 +96,11 @@ class SimulatedKeithleyDAQ6510(ReadingBuffers):
     interval = Setting(":ROUTe:SCAN:INTerval", Numeric(0.0, 0.0, 1e5, unit="S"))
 
     def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        inputs: Mapping[int, VoltmeterPort],
-        *,
+        self, clock: VirtualClock, rng: np.random.Generator, inputs: Mapping[int, VoltmeterPort], *,
         resistors: Mapping[int, VoltmeterPort] | None = None,
-        currents: Mapping[int, VoltmeterPort] | None = None,
-        serial: str = "SIM00000",
-        accuracy: float = 0.2,
-        noise: float = 2e-7,
-    ) -> None:
+        currents: Mapping[int, VoltmeterPort] | None = None, serial: str = "SIM00000",
+        accuracy: float = 0.2, noise: float = 2e-7,
+    ) -> None:  # fmt: skip
         super().__init__(clock, rng, serial=serial)
         self._meters = {
             name: SpecimenConverter(rng, ranges, accuracy, noise=noise, overrange=1.2)

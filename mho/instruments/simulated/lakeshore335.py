@@ -1,17 +1,13 @@
 """The simulated Lake Shore 335 and 336: sensor inputs, and control loops of which one heats a stage.
 
-Model 335 User's Manual, 119-055, section 6.4.1: RAMP p. 122, SRDG? and TLIMIT p. 125; Model 336 User's Manual, 119-048,
-section 6.6.1. (?) from memory: the power-up settings, that a setpoint ramps with the heater off too, that `SETP?` tells
-where a ramp is, that an input without a sensor reads 0 K with the bits 0 and 6, and that a sensor without a valid reading
-takes the output to zero. The loop is ideal but for its lag (`HeatedStage`): `PID` is kept and means nothing. Modes other
-than off and closed loop do not heat here; zones, curves, alarms, relays and the display are not simulated.
-
-The command language of Lake Shore's temperature controllers: short headers, and an event register instead of a queue.
-
-Model 335 User's Manual, 119-055, chapter 6: common commands p. 108, messages and their flow p. 104 f., the standard event
-status register section 6.2.5. Not SCPI: there is no error queue, `*ESR?` tells what kind of error there was since it was
-last read. (?) from memory: the longest message, that a number takes no exponent, and that an unknown header is a command
-error and a value out of range an execution error.
+Model 335 User's Manual, 119-055, chapter 6: messages p. 104 f., common commands p. 108, events section 6.2.5, RAMP p. 122,
+SRDG? and TLIMIT p. 125; Model 336 User's Manual, 119-048, section 6.6.1. Not SCPI: headers are short, there is no error
+queue, `*ESR?` tells what kind of error there was since it was last read. (?) from memory: the longest message, that a
+number takes no exponent, that an unknown header is a command error and a value out of range an execution error, the
+power-up settings, that a setpoint ramps with the heater off too, that `SETP?` tells where a ramp is, that an input without
+a sensor reads 0 K with the bits 0 and 6, and that a sensor without a valid reading takes the output to zero. The loop is
+ideal but for its lag (`HeatedStage`): `PID` is kept and means nothing. Modes other than off and closed loop do not heat
+here; zones, curves, alarms, relays and the display are not simulated.
 """
 
 from __future__ import annotations
@@ -81,17 +77,7 @@ def takes(header: str, *parameters: Parse) -> Callable[[Handler], Handler]:
 
 
 class LakeShoreDevice:
-    """An instrument with the interface for transports; methods declared with `takes` are its commands.
-
-    Parameters
-    ----------
-    clock : VirtualClock
-        The bench's time, s.
-    rng : numpy.random.Generator
-        The bench's source of randomness.
-    serial : str
-        Serial number for ``*IDN?``.
-    """
+    """An instrument with the interface for transports; methods declared with `takes` are its commands."""
 
     model: ClassVar[str]
     firmware: ClassVar[str] = "1.6"
@@ -269,18 +255,9 @@ def six_digits(value: float) -> str:
 class ControlLoop:
     """The control loop of one output.
 
-    Attributes
-    ----------
-    start, target, since : float
-        Where the setpoint's way began and ends, K, and when it began, s.
-    ramps, rate : bool, float
-        Whether setpoints ramp, and how fast, K/min; 0 is at once.
-    heater : int
-        Heater range; 0 is off.
-    mode : tuple of int
-        Control mode, number of the input, whether it stays on after a power cut.
-    gains : tuple of float
-        P, I, D.
+    The setpoint goes from `start` to `target` (K) since a time (s), at `rate` (K/min, 0 is at once) where it `ramps`. A
+    `heater` range of 0 is off. `mode` is control mode, number of the input, and whether it stays on after a power cut;
+    `gains` are P, I, D.
     """
 
     start: float = 0.0
@@ -308,8 +285,6 @@ class SimulatedLakeShore335(LakeShoreDevice):
 
     Parameters
     ----------
-    clock, rng, serial
-        As for `LakeShoreDevice`.
     stage : StagePort
         The heated stage.
     output, input : int, str
@@ -327,15 +302,9 @@ class SimulatedLakeShore335(LakeShoreDevice):
     inputs: ClassVar[str] = "AB"
 
     def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        stage: StagePort,
-        *,
-        serial: str = "SIM00000",
-        output: int = 1,
-        input: str = "A",
-    ) -> None:
+        self, clock: VirtualClock, rng: np.random.Generator, stage: StagePort, *, serial: str = "SIM00000",
+        output: int = 1, input: str = "A",
+    ) -> None:  # fmt: skip
         super().__init__(clock, rng, serial=serial)
         self.sensor_fault = self.heater_fault = 0
         self.stuck = False

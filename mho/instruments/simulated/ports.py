@@ -1,11 +1,7 @@
-"""Interface between a simulated instrument's terminals and the wires.
+"""The seams of a simulated instrument: its terminals to the wires, and its messages to the transports (PyVISA, sockets).
 
 A simulated instrument has a front panel and ports, but no access to the chip. `mho.instruments.laboratory.laboratory`
 wires the ports.
-
-The seam between simulated instruments and the transports that carry their messages: PyVISA, sockets.
-
-What a transport needs of an instrument and of a set of them, and how it counts what it carries.
 """
 
 from __future__ import annotations

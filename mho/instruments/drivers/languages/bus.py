@@ -125,7 +125,7 @@ class BusInstrument(Instrument):
     Attributes
     ----------
     found_errors : tuple of str
-        Errors found in the queue at opening.
+        Errors in the queue at opening.
     """
 
     CHECK: ClassVar[str]  # suffix of a command that makes the instrument report its errors

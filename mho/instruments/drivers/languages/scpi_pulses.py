@@ -59,10 +59,8 @@ class PulseAbilities:
         Of a pulse into high impedance (V), at half height, from start to start, 10 to 90 % (s).
     cycles : Span
         Pulses in a burst.
-    edge_share : float
-        Longest edge, in units of the width.
-    dead_time : float
-        Least difference between the period and twice the width, s.
+    edge_share, dead_time : float
+        Longest edge, in units of the width; least difference between the period and twice the width, s.
     pulse, edges : str, tuple of str
         The headers below ``:SOUR<n>`` of width and period, and of the edge times.
     """
@@ -109,14 +107,9 @@ class PulseInstrument(ScpiInstrument):
     abilities: ClassVar[PulseAbilities]
 
     def __init__(
-        self,
-        address: str | Adapter,
-        visa_library: str = "",
-        *,
-        edge: float = 10e-9,
-        timeout: float = 5.0,
+        self, address: str | Adapter, visa_library: str = "", *, edge: float = 10e-9, timeout: float = 5.0,
         **connection: Any,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.edge = within(edge, self.abilities.edge)
         self._possible: tuple[float, float, int] | None = None  # the last that `check_shape` let pass
         self._shapes: dict[int, Shape | ConfirmedWaveform | None] = {}
@@ -360,14 +353,7 @@ class PulseInstrument(ScpiInstrument):
 class WaveformInstrument(PulseInstrument):
     """A pulse generator that also plays waveforms; a model adds how a waveform is stored and selected.
 
-    Attributes
-    ----------
-    waveform_size : Span
-        Samples in a waveform.
-    interval : Span
-        From sample to sample, s.
-    fastest_cycle : float
-        Shortest total duration of a waveform, s.
+    `waveform_size` is in samples, `interval` from sample to sample, `fastest_cycle` the shortest duration of a waveform, s.
     """
 
     waveform_size: ClassVar[Span]

@@ -172,6 +172,7 @@ class SourceMeterPair:
 
     setting_name: ClassVar[str] = "{channel}.{setting}"
     _title: Any
+    close: Any
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._in_use: set[Any] = set()
@@ -195,10 +196,6 @@ class SourceMeterPair:
             self._in_use.discard(channel.id)
             if not self._in_use:
                 self.close()
-
-    def close(self) -> None:
-        """Release the connection; no output changes."""
-        super().close()  # type: ignore[misc]
 
     def settings(self) -> dict[str, str]:
         """Return the settings of both channels, as text."""

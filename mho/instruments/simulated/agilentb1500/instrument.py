@@ -90,15 +90,9 @@ class SimulatedAgilentB1500(FlexDevice):
     line_frequency = 50.0
 
     def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        outputs: Mapping[int, SourcePort],
-        *,
-        serial: str = "SIM00000",
-        accuracy: float = 0.2,
-        noise: float = 2e-6,
-    ) -> None:
+        self, clock: VirtualClock, rng: np.random.Generator, outputs: Mapping[int, SourcePort], *,
+        serial: str = "SIM00000", accuracy: float = 0.2, noise: float = 2e-6,
+    ) -> None:  # fmt: skip
         super().__init__(clock, rng)
         self.timer_start = 0.0
         if not set(outputs) <= set(range(1, 11)):

@@ -111,16 +111,11 @@ class MeasurementPlan:
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 ERROR_TEXTS = {
-    0: "No Error.",
-    100: "Undefined GPIB command.",
-    101: "Incorrect numeric data syntax.",
-    102: "Incorrect number of parameters.",
-    120: "Incorrect parameter value.",
-    121: "Channel number must be 1 to 10.",
-    123: "Compliance must be set correctly.",
-    126: "Undefined program number.",
-    200: "Channel output switch must be ON.",
-}
+    0: "No Error.", 100: "Undefined GPIB command.", 101: "Incorrect numeric data syntax.",
+    102: "Incorrect number of parameters.", 120: "Incorrect parameter value.",
+    121: "Channel number must be 1 to 10.", 123: "Compliance must be set correctly.",
+    126: "Undefined program number.", 200: "Channel output switch must be ON.",
+}  # fmt: skip
 ERROR_CAPACITY = 30
 LONGEST_LINE = 256  # characters, the terminator included
 PROGRAMS, PROGRAM_COMMANDS = 2000, 40_000

@@ -104,12 +104,8 @@ class ReplyFormat(NamedTuple):
     border: str = "SWAP"
 
     def write(self, records: Sequence[BufferRecord], elements: Sequence[str], origin: float) -> str:
-        """Write `elements` of each record; times are relative to `origin` (s).
-
-        Raises
-        ------
-        ScpiError
-            1133 for an element that has no binary form.
+        """Write `elements` of each record, times relative to `origin` (s); `ScpiError` 1133 for one that has no
+        binary form.
         """
         chosen = elements or ("READ",)
         if self.data == "ASC":

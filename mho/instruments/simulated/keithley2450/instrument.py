@@ -10,7 +10,7 @@ tests, math and digital I/O. The wires are on the front and on the rear terminal
 from __future__ import annotations
 
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -69,6 +69,8 @@ COUNT = Numeric(1, 1, 268435455, integer=True, required=False)
 RANGING = Choice("BEST", ("AUTO", "BEST", "FIXed"), required=False)
 ABORT, DUAL = Boolean(True, required=False), Boolean(False, required=False)
 BUFFER = Text(DEFAULT, required=False)
+FIRST = Numeric(1, 1, LIST_SIZE, integer=True)
+SWEEP_OPTIONS = (LIST_DELAY, COUNT, RANGING, ABORT, DUAL, BUFFER)
 _SWEEP = ":SOURce[1]:SWEep:<function>"
 
 
@@ -136,16 +138,9 @@ class SimulatedKeithley2450(Source):
     )
 
     def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        output: SourcePort,
-        *,
-        serial: str = "SIM00000",
-        accuracy: float = 0.2,
-        noise: float = 2e-6,
-        interlock: bool = True,
-    ) -> None:
+        self, clock: VirtualClock, rng: np.random.Generator, output: SourcePort, *,
+        serial: str = "SIM00000", accuracy: float = 0.2, noise: float = 2e-6, interlock: bool = True,
+    ) -> None:  # fmt: skip
         super().__init__(clock, rng, output, serial=serial, accuracy=accuracy, interlock=interlock)
         self._meters = {
             function: SpecimenConverter(rng, ranges, accuracy, noise=noise, overrange=OVERRANGE)
@@ -349,11 +344,7 @@ class SimulatedKeithley2450(Source):
     def _query_list_points(self, function: str) -> str:
         return str(len(self._lists[function]))
 
-    @command(
-        f"{_SWEEP}:LIST",
-        Numeric(1, 1, LIST_SIZE, integer=True), LIST_DELAY, COUNT, ABORT, BUFFER,
-        functions=SOURCED,
-    )  # fmt: skip
+    @command(f"{_SWEEP}:LIST", FIRST, LIST_DELAY, COUNT, ABORT, BUFFER, functions=SOURCED)
     def _sweep_list(
         self, function: str, first: float, delay: float, count: float, abort: bool, name: str
     ) -> None:
@@ -362,50 +353,26 @@ class SimulatedKeithley2450(Source):
             raise ScpiError(-221, "source list is empty")
         self._plan(function, levels, count, delay, name, abort)
 
-    @command(
-        f"{_SWEEP}:LINear",
-        LEVELS, LEVELS, POINTS, LIST_DELAY, COUNT, RANGING, ABORT, DUAL, BUFFER,
-        functions=SOURCED,
-    )  # fmt: skip
-    def _sweep_linear(
-        self, function: str, start: float, stop: float, points: float, delay: float, count: float, ranging: str,
-        abort: bool, dual: bool, name: str,
-    ) -> None:  # fmt: skip
+    @command(f"{_SWEEP}:LINear", LEVELS, LEVELS, POINTS, *SWEEP_OPTIONS, functions=SOURCED)
+    def _sweep_linear(self, function: str, start: float, stop: float, points: float, *options: Any) -> None:
         self._check_run(points)
-        self._sweep_levels(
-            function, np.linspace(start, stop, int(points)).tolist(), delay, count, ranging, abort, dual, name
-        )
+        self._sweep_levels(function, np.linspace(start, stop, int(points)).tolist(), *options)
 
-    @command(
-        f"{_SWEEP}:LINear:STEP",
-        LEVELS, LEVELS, STEPS, LIST_DELAY, COUNT, RANGING, ABORT, DUAL, BUFFER,
-        functions=SOURCED,
-    )  # fmt: skip
-    def _sweep_steps(
-        self, function: str, start: float, stop: float, step: float, delay: float, count: float, ranging: str,
-        abort: bool, dual: bool, name: str,
-    ) -> None:  # fmt: skip
+    @command(f"{_SWEEP}:LINear:STEP", LEVELS, LEVELS, STEPS, *SWEEP_OPTIONS, functions=SOURCED)
+    def _sweep_steps(self, function: str, start: float, stop: float, step: float, *options: Any) -> None:
         if not step or (stop - start) * step < 0.0:
             raise ScpiError(-222)
         points = np.floor((stop - start) / step + 1e-9) + 1
         self._check_run(points)
-        levels = (start + step * np.arange(points)).tolist()
-        self._sweep_levels(function, levels, delay, count, ranging, abort, dual, name)
+        self._sweep_levels(function, (start + step * np.arange(points)).tolist(), *options)
 
-    @command(
-        f"{_SWEEP}:LOG",
-        LEVELS, LEVELS, POINTS, LIST_DELAY, COUNT, RANGING, ABORT, DUAL, BUFFER,
-        functions=SOURCED,
-    )  # fmt: skip
-    def _sweep_log(
-        self, function: str, start: float, stop: float, points: float, delay: float, count: float, ranging: str,
-        abort: bool, dual: bool, name: str,
-    ) -> None:  # fmt: skip
+    @command(f"{_SWEEP}:LOG", LEVELS, LEVELS, POINTS, *SWEEP_OPTIONS, functions=SOURCED)
+    def _sweep_log(self, function: str, start: float, stop: float, points: float, *options: Any) -> None:
         if start * stop <= 0.0:
             raise ScpiError(-222)
         self._check_run(points)
         levels = np.copysign(np.geomspace(abs(start), abs(stop), int(points)), start).tolist()
-        self._sweep_levels(function, levels, delay, count, ranging, abort, dual, name)
+        self._sweep_levels(function, levels, *options)
 
     def _sweep_levels(
         self, function: str, levels: list[float], delay: float, count: float, ranging: str,

@@ -111,15 +111,9 @@ class Source(ReadingBuffers):
     measuring_auto = FunctionSetting("[:SENSe[1]]:<function>:RANGe:AUTO", SENSED, Boolean(True))
 
     def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        output: SourcePort,
-        *,
-        serial: str,
-        accuracy: float,
-        interlock: bool,
-    ) -> None:
+        self, clock: VirtualClock, rng: np.random.Generator, output: SourcePort, *, serial: str,
+        accuracy: float, interlock: bool,
+    ) -> None:  # fmt: skip
         super().__init__(clock, rng, serial=serial)
         self.output = output
         self.interlock = interlock

@@ -51,14 +51,9 @@ class ReadingRecord(NamedTuple):
 
 
 class ReadingBuffer(ScriptTable):
-    """A reading buffer: ``nvbuffer1``, ``nvbuffer2``, or one of ``makebuffer``.
+    """A reading buffer of a `capacity`: ``nvbuffer1``, ``nvbuffer2``, or one of ``makebuffer``.
 
-    Parameters
-    ----------
-    capacity : int
-        Readings it holds.
-    catch_up : callable
-        Advances a running sweep before the buffer is read.
+    `catch_up` advances a running sweep before the buffer is read.
     """
 
     def __init__(self, capacity: int, catch_up: Callable[[], None]) -> None:
@@ -127,13 +122,7 @@ class ReadingBuffer(ScriptTable):
             self.clear()
 
     def append(self, record: ReadingRecord) -> None:
-        """Store one more reading.
-
-        Raises
-        ------
-        TspError
-            When the buffer is full.
-        """
+        """Store one more reading; raises `TspError` when the buffer is full."""
         data = self._data
         count = len(data["readings"])
         if count >= self._capacity:
@@ -193,18 +182,7 @@ class MeterSample(NamedTuple):
 
 
 class Meter:
-    """Measures what a unit's source puts on the terminals.
-
-    Parameters
-    ----------
-    device : TspDevice
-        The instrument it is part of.
-    source : UnitSource
-    specimen : Specimen
-        Its errors.
-    remote : callable
-        Whether the sense terminals are used.
-    """
+    """Measures what a unit's source puts on the terminals; `remote` tells whether the sense terminals are used."""
 
     def __init__(
         self, device: TspDevice, source: UnitSource, specimen: Specimen, remote: Callable[[], bool]

@@ -93,14 +93,10 @@ class UnitSource:
     ----------
     port : SourcePort or None
         Port of the terminals; None when they are open.
-    specimen : Specimen
-        Its errors.
     catch_up : callable
         Advances a running sweep before anything is changed or read.
-    aperture : callable
-        The meter's integration time, s.
-    sweep_limit : callable
-        Current limit (A) while a sweep sources; 0 when ``source.limiti`` holds.
+    aperture, sweep_limit : callable
+        The meter's integration time, s; current limit (A) while a sweep sources, 0 when ``source.limiti`` holds.
     interlock : bool
         Whether the interlock is closed, which the 200 V range needs.
 
@@ -109,19 +105,13 @@ class UnitSource:
     table : ScriptTable
         ``smua.source``.
     tripped : bool or None
-        Whether a limit stops it; None when that has to be found out.
+        Whether a limit stops it; None when that has to be evaluated.
     """
 
     def __init__(
-        self,
-        port: SourcePort | None,
-        specimen: Specimen,
-        *,
-        catch_up: Callable[[], None],
-        aperture: Callable[[], float],
-        sweep_limit: Callable[[], float],
-        interlock: bool,
-    ) -> None:
+        self, port: SourcePort | None, specimen: Specimen, *, catch_up: Callable[[], None],
+        aperture: Callable[[], float], sweep_limit: Callable[[], float], interlock: bool,
+    ) -> None:  # fmt: skip
         self._port, self._specimen, self._interlock = port, specimen, interlock
         self._catch_up, self._aperture, self._sweep_limit = catch_up, aperture, sweep_limit
         self._actual = 0.0  # at the terminals, V

@@ -1,11 +1,8 @@
 """Waveform memory of the simulated 33522B: arbitrary waveforms and sequences of them by name, one memory a channel.
 
-33500 Series Operating and Service Guide, 33500-90901, p 191 and DATA subsystem. (?) the error numbers, which the
-E1441A of the same family has (its manual, p 79), and the size of the built-in waveform.
-
-Numbers as a Keysight generator takes them: beyond a limit it sets the limit, and reports -222.
-
-33500 Series Operating and Service Guide, 33500-90901, pp 69, 215 and 324.
+33500 Series Operating and Service Guide, 33500-90901, p 191 and DATA subsystem; numbers that are clipped pp 69, 215 and
+324. (?) the error numbers, which the E1441A of the same family has (its manual, p 79), and the size of the built-in
+waveform.
 """
 
 from __future__ import annotations
@@ -45,7 +42,9 @@ INFINITY = "9.9E+37"
 
 @dataclass(frozen=True)
 class Clipped(Numeric):
-    """A number that is clipped to its limits, with an error passed to the device's `push_error`."""
+    """A number that is clipped to its limits: beyond one it is set to the limit, and the device's `push_error`
+    gets -222.
+    """
 
     @property
     def depends(self) -> bool:  # type: ignore[override]
@@ -309,10 +308,7 @@ def unquoted(text: str) -> str:
 
 
 _TEXTS = {
-    **ERROR_TEXTS,
-    MEMORY_FULL: "Not enough memory to store new arb waveform",
-    NAME_TOO_LONG: "Arb waveform name too long",
-    ARB_UNKNOWN: "Specified arb waveform does not exist",
-    ARB_EXISTS: "Specified arb waveform already exists",
-    BLOCK_ODD: "Block length must be even",
-}
+    **ERROR_TEXTS, MEMORY_FULL: "Not enough memory to store new arb waveform",
+    NAME_TOO_LONG: "Arb waveform name too long", ARB_UNKNOWN: "Specified arb waveform does not exist",
+    ARB_EXISTS: "Specified arb waveform already exists", BLOCK_ODD: "Block length must be even",
+}  # fmt: skip

@@ -68,21 +68,7 @@ OVERHEAD = 1e-4  # s a point takes beside
 
 
 class SimulatedKeysightB2912A(MeasurementData):
-    """A B2912A on a bench.
-
-    Parameters
-    ----------
-    clock, rng, serial
-        As for `ScpiDevice`.
-    outputs : mapping of int to SourcePort
-        What the terminals of channels 1 and 2 are wired to.
-    accuracy : float
-        Standard deviation of this specimen's gain and offset errors as a fraction of the specification.
-    noise : float
-        Standard deviation of a current at 1 NPLC as a fraction of the measurement range.
-    interlock : bool
-        Whether the interlock is closed, which more than 42 V need.
-    """
+    """A B2912A on a bench; constructed as `SimulatedKeithley2450`, but that `outputs` are of channels 1 and 2."""
 
     identity = "Keysight Technologies,B2912A,{serial},3.4.2011.5100"
 
@@ -144,16 +130,9 @@ class SimulatedKeysightB2912A(MeasurementData):
             self._apply(channel)
 
     def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        outputs: Mapping[int, SourcePort],
-        *,
-        serial: str = "SIM00000",
-        accuracy: float = 0.2,
-        noise: float = 2e-6,
-        interlock: bool = True,
-    ) -> None:
+        self, clock: VirtualClock, rng: np.random.Generator, outputs: Mapping[int, SourcePort], *,
+        serial: str = "SIM00000", accuracy: float = 0.2, noise: float = 2e-6, interlock: bool = True,
+    ) -> None:  # fmt: skip
         self.outputs = outputs
         self.interlock = interlock
         self._sources = {channel: SpecimenConverter(rng, SOURCE, accuracy) for channel in (1, 2)}

@@ -1,10 +1,7 @@
-"""The simulated NI devices of one system, their terminals, and the wires from these to the chip.
+"""The simulated NI devices of one system: their converters, their terminals, and the wires from these to the chip.
 
-The simulated NI products: their channels, ranges and rates, and what their converters do to a voltage.
-
-Counts, ranges and rates are from the X Series User Manual (tables 4-5 and 4-8) and the device
-specifications; noise, gain and offset errors and settling times are of the size those specifications
-give, from memory (?).
+Counts, ranges and rates are from the X Series User Manual (tables 4-5 and 4-8) and the device specifications; noise, gain
+and offset errors and settling times are of the size those specifications give, from memory (?).
 """
 
 from __future__ import annotations
@@ -151,18 +148,9 @@ class DaqDevice:
 class Terminals:
     """All analogue outputs, or all analogue inputs, of the rack: one entry each.
 
-    Attributes
-    ----------
-    names : list of str
-        Physical channels, ``Dev1/ai0``.
-    devices : list of Device
-        Whose they are.
-    gain, offset : array
-        The converters' errors, as `devices.to_analogue` takes them.
-    column : array of int
-        The column of the port to which the terminal is wired, -1 for none.
-    number : dict
-        Entry by name in lower case.
+    `names` are physical channels (``Dev1/ai0``), `devices` whose they are; `gain` and `offset` the converters' errors as
+    `to_analogue` takes them; `column` that of the port to which the terminal is wired, -1 for none; `number` is the entry
+    by name in lower case.
     """
 
     names: list[str] = field(default_factory=list)
@@ -178,36 +166,12 @@ class Terminals:
 
 
 class DaqRack:
-    """Devices, the volts at their outputs, and the port behind them.
-
-    Parameters
-    ----------
-    devices : mapping
-        Product by device name, ``{"PXI1Slot2": "PXIe-6738"}``.
-    clock : VirtualClock
-        Advanced by every sample.
-    rng : numpy.random.Generator
-        Draws the converters' errors, once, and their noise.
-    port : ConverterPort
-        What the terminals are wired to.
-    outputs, inputs : sequence of str
-        Physical channels, ranges allowed (``Dev1/ai0:31``), in the order of the port's columns.
-
-    Raises
-    ------
-    ValueError
-        For an unknown product, or a terminal that no device has.
-    """
+    """Devices, the volts at their outputs, and the port behind them; parameters as of `DaqSystem`."""
 
     def __init__(
-        self,
-        devices: Mapping[str, str],
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        port: ConverterPort,
-        outputs: Sequence[str],
-        inputs: Sequence[str],
-    ) -> None:
+        self, devices: Mapping[str, str], clock: VirtualClock, rng: np.random.Generator,
+        port: ConverterPort, outputs: Sequence[str], inputs: Sequence[str],
+    ) -> None:  # fmt: skip
         unknown = sorted(set(devices.values()) - PRODUCTS.keys())
         if unknown:
             raise ValueError(f"no simulated NI product {unknown[0]!r}; there are {', '.join(PRODUCTS)}")

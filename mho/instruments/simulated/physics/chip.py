@@ -16,7 +16,7 @@ from mho.instruments.simulated.physics.cells.conduction import conductance_at
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.wires import WiredBlock, series_resistance
 
-KEPT = 8192  # blocks whose wires are cached, oldest dropped first
+CACHED = 8192  # blocks whose wires are cached, oldest dropped first
 STALE = 0.01  # relaxation follows log time: a hundredth of the age has no relevant effect
 
 
@@ -56,11 +56,12 @@ class BlockNoise:
     variance: Floats
 
 
-OnNoiseOfBlocks = Callable[[str, Integers, Integers, BlockNoise, np.random.Generator | None], None]
+Draws = np.random.Generator | None  # None for the chip's own generator
+OnNoiseOfBlocks = Callable[[str, Integers, Integers, BlockNoise, Draws], None]
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _CachedBlock:
     version: int
     at: float
     block: WiredBlock
@@ -93,7 +94,7 @@ class SimulatedChip:
         self.geometry = {array.name: array for array in arrays}
         self.on_noise: Callable[[str, Integers, Integers, BlockNoise], None] = _drop
         self.on_noise_of_blocks: OnNoiseOfBlocks = _drop
-        self._blocks: dict[tuple[str, bytes, bytes], _Kept] = {}
+        self._blocks: dict[tuple[str, bytes, bytes], _CachedBlock] = {}
 
     @cached_property
     def cells(self) -> dict[str, CellArray]:
@@ -149,17 +150,21 @@ class SimulatedChip:
         """A block between its wires, without noise; the same object until its array's cells change."""
         cells, index = self.at(array, rows, columns)
         key = (array, rows.tobytes(), columns.tobytes())
-        kept = self._blocks.pop(key, None)
+        cached = self._blocks.pop(key, None)
         age = self._clock.now - cells.changed_at
-        if kept is None or kept.version != cells.version or self._clock.now - kept.at > self.stale * age:
+        if (
+            cached is None
+            or cached.version != cells.version
+            or self._clock.now - cached.at > self.stale * age
+        ):
             geometry = self.geometry[array]
             places = geometry.along(rows), geometry.along(columns)
             block = WiredBlock.from_lines(cells.conductance(index), *places, geometry.wire_resistance)
-            kept = _Kept(cells.version, self._clock.now, block)
-        self._blocks[key] = kept
-        if len(self._blocks) > KEPT:
+            cached = _CachedBlock(cells.version, self._clock.now, block)
+        self._blocks[key] = cached
+        if len(self._blocks) > CACHED:
             del self._blocks[next(iter(self._blocks))]
-        return kept.block
+        return cached.block
 
     def transfer(self, array: str, rows: Integers, columns: Integers) -> Floats:
         """Transfer conductances (R, C) between the ends of a block's lines, S, without noise."""
@@ -170,26 +175,14 @@ class SimulatedChip:
         return np.stack([self.transfer(array, *lines) for lines in zip(rows, columns, strict=True)])
 
     def noise_of_blocks(
-        self,
-        array: str,
-        rows: Integers,
-        columns: Integers,
-        window: float,
-        shot: float,
-        rng: np.random.Generator | None = None,
+        self, array: str, rows: Integers, columns: Integers, window: float, shot: float, rng: Draws = None
     ) -> tuple[Floats, Floats]:
         """Noise of many blocks of one shape, (blocks, R), (blocks, C), as `noise`; each array is (blocks, R, C)."""
         noises = [self.noise(array, *lines, window, shot, rng) for lines in zip(rows, columns, strict=True)]
         return np.stack([one.frozen for one in noises]), np.stack([one.variance for one in noises])
 
     def noise(
-        self,
-        array: str,
-        rows: Integers,
-        columns: Integers,
-        window: float,
-        shot: float,
-        rng: np.random.Generator | None = None,
+        self, array: str, rows: Integers, columns: Integers, window: float, shot: float, rng: Draws = None
     ) -> BlockNoise:
         """Noise of a block for a batch that lasts `window` s, `shot` s a shot; slow noise has memory.
 
@@ -205,5 +198,5 @@ class SimulatedChip:
         return noise
 
 
-def _drop(*told: Any) -> None:
+def _drop(*arguments: Any) -> None:
     """Do nothing."""

@@ -28,7 +28,7 @@ from mho.errors import BenchError
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray, Loss
 from mho.instruments.simulated.physics.cells.presets import CellPreset
-from mho.instruments.simulated.physics.chip import ArrayGeometry, BlockNoise, SimulatedChip
+from mho.instruments.simulated.physics.chip import ArrayGeometry, BlockNoise, Draws, SimulatedChip
 from mho.instruments.simulated.physics.wires import WiredBlock
 
 LARGEST = 1e-3  # coupling rho N of a row to all others, up to which what is left out stays below a millionth
@@ -158,7 +158,7 @@ CHANGED = 0.02
 
 
 @dataclass(frozen=True)
-class _KeptShare:
+class _CachedShare:
     cells: Floats
     share: Floats
 
@@ -178,7 +178,7 @@ class SparseChip(SimulatedChip):
         super().__init__(arrays, preset, clock, rng)
         self.population = CellArray(0, 1, preset, clock, rng)
         self._drawn = 0  # cells with a number; of many, the population has some to spare
-        self._shares: dict[tuple[str, bytes, bytes], _KeptShare] = {}
+        self._shares: dict[tuple[str, bytes, bytes], _CachedShare] = {}
         self._found: dict[tuple[str, bytes, bytes], Slots] = {}
         # Numbers from 1, 0 where no cell is drawn; pages of zeros are allocated when first written.
         self._numbers = {array.name: np.zeros((array.rows, array.columns), np.int32) for array in arrays}
@@ -266,7 +266,7 @@ class SparseChip(SimulatedChip):
             places = geometry.along(rows[stale]), geometry.along(columns[stale])
             shares = transfers(some, *places, geometry.wire_resistance) / some
             for number, now, share in zip(stale, some, shares, strict=True):
-                self._shares[keys[number]] = _KeptShare(now, share)
+                self._shares[keys[number]] = _CachedShare(now, share)
         return np.stack([self._shares[key].share for key in keys])
 
     def _changed(self, key: tuple[str, bytes, bytes], cells: Floats) -> bool:
@@ -275,13 +275,7 @@ class SparseChip(SimulatedChip):
         return kept is None or bool(np.abs(cells - kept.cells).sum() > CHANGED * kept.cells.sum())
 
     def noise(
-        self,
-        array: str,
-        rows: Integers,
-        columns: Integers,
-        window: float,
-        shot: float,
-        rng: np.random.Generator | None = None,
+        self, array: str, rows: Integers, columns: Integers, window: float, shot: float, rng: Draws = None
     ) -> BlockNoise:
         """Noise of a block for a batch, as `SimulatedChip.noise`, without the conductances that cancel."""
         cells, index = self.at(array, rows, columns)
@@ -290,18 +284,11 @@ class SparseChip(SimulatedChip):
         return noise
 
     def noise_of_blocks(
-        self,
-        array: str,
-        rows: Integers,
-        columns: Integers,
-        window: float,
-        shot: float,
-        rng: np.random.Generator | None = None,
+        self, array: str, rows: Integers, columns: Integers, window: float, shot: float, rng: Draws = None
     ) -> tuple[Floats, Floats]:
         """Noise of many blocks, (blocks, R, C), evaluated at once: all cells are of one population."""
-        frozen, variance = self.population.relative_noise(
-            (self._slots_of_blocks(array, rows, columns), 0), window, shot, rng
-        )
+        index = self._slots_of_blocks(array, rows, columns), 0
+        frozen, variance = self.population.relative_noise(index, window, shot, rng)
         self.on_noise_of_blocks(array, rows, columns, BlockNoise(frozen, variance), rng)
         return frozen, variance
 

@@ -25,7 +25,7 @@ def spelled(header: str, functions: Mapping[str, str]) -> Iterator[tuple[str, st
         yield function, header.replace(FUNCTION, node)
 
 
-def _kept(name: str, device: Any) -> str:
+def _stored_word(name: str, device: Any) -> str:
     word: str = device.__dict__[name]
     return word
 
@@ -119,7 +119,7 @@ class Setting(SettingBase[T]):
         """Return `answer`, without the detour that suffixes take."""
         name, write = self.name, parameter.format
         if isinstance(parameter, Choice) and not parameter.quoted:
-            return partial(_kept, name)
+            return partial(_stored_word, name)
         return lambda device: write(device.__dict__[name], device)
 
     @overload
@@ -184,28 +184,18 @@ class IndexedSetting(SettingOfEach[T]):
 class FunctionSetting(SettingOfEach[T]):
     """A setting for each function of a meter or source; the instance's attribute is a dict by function.
 
-    Parameters
-    ----------
-    header : str
-        With ``<function>`` where the function stands.
-    functions : mapping of str to str
-        The node of each function by its name here, e.g. ``{"CURR": "CURRent[:DC]"}``.
-    parameter : CommandParameter, or mapping of str to Parameter
-        Of all functions, or of each.
+    `functions` are the nodes that replace ``<function>`` in the header, by name, e.g. ``{"CURR": "CURRent[:DC]"}``; the
+    parameter is that of all functions, or one for each.
     """
 
     def __init__(
-        self,
-        header: str,
-        functions: Mapping[str, str],
+        self, header: str, functions: Mapping[str, str],
         parameter: CommandParameter[T] | Mapping[str, CommandParameter[T]],
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._headers = dict(spelled(header, functions))
-        self._parameters = (
-            dict.fromkeys(functions, parameter)
-            if isinstance(parameter, CommandParameter)
-            else dict(parameter)
-        )
+        if isinstance(parameter, CommandParameter):
+            parameter = dict.fromkeys(functions, parameter)
+        self._parameters = parameter
         first = next(iter(functions))
         super().__init__(self._headers[first], self._parameters[first])
 
@@ -234,7 +224,7 @@ class FunctionSetting(SettingOfEach[T]):
         }
 
 
-KEPT = 4096  # messages that are known as they come
+KNOWN_MESSAGES = 4096  # messages that are known as they come
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Declared = CommandParameter[Any] | Mapping[str, CommandParameter[Any]]
@@ -280,14 +270,10 @@ def _declare(
 ) -> Callable[[Handler], Handler]:
     entries: list[tuple[str, bool, tuple[Declared, ...]]] = [(header, asks, parameters)]
     if functions is not None:
-        entries = [
-            (
-                form,
-                asks,
-                (HeaderValue(function), *(p[function] if isinstance(p, Mapping) else p for p in parameters)),
-            )
-            for function, form in spelled(header, functions)
-        ]
+        entries = []
+        for function, form in spelled(header, functions):
+            own = (p[function] if isinstance(p, Mapping) else p for p in parameters)
+            entries.append((form, asks, (HeaderValue(function), *own)))
 
     def decorate(function: Handler) -> Handler:
         function.__dict__.setdefault("scpi_headers", []).extend(entries)
@@ -390,7 +376,7 @@ class Language:
 
         (A look-up in a dict takes a fifth of the time of `parse`, and messages come by the hundred thousand.)
         """
-        if len(self.known) >= KEPT:
+        if len(self.known) >= KNOWN_MESSAGES:
             self.known.clear()
         calls = self.known[line] = self.parse(line.strip())
         return calls

@@ -83,13 +83,7 @@ def split_messages(data: bytes) -> tuple[list[bytes], bytes]:
 
 
 def parse_unit(text: str) -> Unit:
-    """Split one unit into header and parameters.
-
-    Raises
-    ------
-    ScpiError
-        -102 when it has no header.
-    """
+    """Split one unit into header and parameters; `ScpiError` -102 when it has no header."""
     match = _UNIT.match(text)
     if match is None:
         raise ScpiError(-102)
@@ -113,10 +107,7 @@ def _trim(parameter: str) -> str:
 def split_units(message: str) -> list[str]:
     """Split a program message at the semicolons outside strings and blocks; empty units are dropped.
 
-    Raises
-    ------
-    ScpiError
-        -161 when a data block is shorter than its length says.
+    `ScpiError` -161 when a data block is shorter than its length says.
     """
     if _hides(message, ";"):
         units, complete = _split(message, ";")
@@ -157,12 +148,8 @@ class _Branch:
 
 
 def expand(pattern: str) -> list[tuple[tuple[PatternNode, ...], frozenset[int]]]:
-    """Expand ``[:SOURce[1|2]]:VOLTage[:LEVel]`` into every allowed spelling.
-
-    Returns
-    -------
-    list of (nodes, present)
-        All nodes of the pattern, and the positions of those that are present in this spelling.
+    """Expand ``[:SOURce[1|2]]:VOLTage[:LEVel]`` into every spelling: all nodes, and the positions of those that
+    are present.
     """
     nodes: list[PatternNode] = []
     spellings: list[frozenset[int]] = [frozenset()]
@@ -204,10 +191,7 @@ class HeaderTree:
     def find(self, header: str, query: bool) -> tuple[Any, tuple[int, ...]]:
         """Return the leaf of a typed header and the suffixes of those nodes which offer a choice.
 
-        Raises
-        ------
-        ScpiError
-            -113 for an unknown header, -114 for a suffix that the node does not have.
+        `ScpiError` -113 for an unknown header, -114 for a suffix that the node does not have.
         """
         branch = self._root
         typed = []

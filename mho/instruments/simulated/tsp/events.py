@@ -23,25 +23,13 @@ QUEUE_SIZE = 100
 RECOVERABLE, NO_SEVERITY = 20, 0
 NODE = 1
 TSP_ERROR_TEXTS = {
-    0: "Queue Is Empty",
-    -104: "Data type error",
-    -109: "Missing parameter",
-    -211: "Trigger ignored",
-    -221: "Settings conflict",
-    -224: "Illegal parameter value",
-    -225: "Out of memory or TSP Memory allocation error",
-    -240: "Hardware error",
-    -285: "TSP Syntax error",
-    -286: "TSP Runtime error",
-    -350: "Queue overflow",
-    -363: "Input buffer over-run",
-    -410: "Query INTERRUPTED",
-    -420: "Query UNTERMINATED",
-    -430: "Query DEADLOCKED",
-    802: "OUTPUT blocked by interlock",
-    1101: "Parameter too big",
-    1102: "Parameter too small",
-}
+    0: "Queue Is Empty", -104: "Data type error", -109: "Missing parameter", -211: "Trigger ignored",
+    -221: "Settings conflict", -224: "Illegal parameter value",
+    -225: "Out of memory or TSP Memory allocation error", -240: "Hardware error", -285: "TSP Syntax error",
+    -286: "TSP Runtime error", -350: "Queue overflow", -363: "Input buffer over-run",
+    -410: "Query INTERRUPTED", -420: "Query UNTERMINATED", -430: "Query DEADLOCKED",
+    802: "OUTPUT blocked by interlock", 1101: "Parameter too big", 1102: "Parameter too small",
+}  # fmt: skip
 _BYTE = {
     "MEASUREMENT_SUMMARY_BIT": 1, "MSB": 1, "SYSTEM_SUMMARY_BIT": 2, "SSB": 2, "ERROR_AVAILABLE": 4, "EAV": 4,
     "QUESTIONABLE_SUMMARY_BIT": 8, "QSB": 8, "MESSAGE_AVAILABLE": 16, "MAV": 16, "EVENT_SUMMARY_BIT": 32,
@@ -81,17 +69,8 @@ class ErrorQueue(ScriptTable):
 class StatusTable(ScriptTable):
     """The ``status`` table.
 
-    Parameters
-    ----------
-    status : Status
-        What the serial poll and ``*STB?`` report.
-    output_waits : callable
-        Whether a reply is waiting to be read.
-    sweeping : callable
-        Returns the channels that sweep, as bits of ``status.operation.sweeping.condition``; asking may let
-        the sweeps come to their end.
-    limited : callable
-        Returns the bit of the limit that stops a channel's source, by the channel's name, or 0.
+    `sweeping` returns the channels that sweep, as bits of ``status.operation.sweeping.condition``; asking may let the
+    sweeps come to their end. `limited` returns the bit of the limit that stops a channel's source, by its name, or 0.
     """
 
     def __init__(
@@ -153,16 +132,9 @@ class StatusTable(ScriptTable):
 
 
 def _limits(name: str, limited: Callable[[str], int]) -> ScriptTable:
-    return _register(
-        EventRegister(),
-        {
-            "VOLTAGE_LIMIT": VOLTAGE_LIMIT,
-            "VLMT": VOLTAGE_LIMIT,
-            "CURRENT_LIMIT": CURRENT_LIMIT,
-            "ILMT": CURRENT_LIMIT,
-        },
-        condition=lambda: limited(name),
-    )
+    bits = {"VOLTAGE_LIMIT": VOLTAGE_LIMIT, "VLMT": VOLTAGE_LIMIT, "CURRENT_LIMIT": CURRENT_LIMIT,
+            "ILMT": CURRENT_LIMIT}  # fmt: skip
+    return _register(EventRegister(), bits, condition=lambda: limited(name))
 
 
 def _register(

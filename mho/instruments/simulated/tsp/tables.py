@@ -38,14 +38,7 @@ Refuse = Callable[[TspError], None]
 class Attribute:
     """A setting that scripts read and write.
 
-    Attributes
-    ----------
-    default
-        Value after a reset.
-    check : callable
-        Returns the value to store, or raises `TspError`.
-    changed : callable, optional
-        Called with the new value after it is stored.
+    `check` returns the value to store, or raises `TspError`; `changed` is called with it after it is stored.
     """
 
     default: Value
@@ -115,27 +108,16 @@ def as_number(value: object) -> float:
 class ScriptTable:
     """One of the instrument's tables, such as ``smua.source``.
 
-    Values live here and are mirrored into Lua, so that reading an attribute stays in Lua.
-
-    Parameters
-    ----------
-    attributes : mapping of Attribute, optional
-    contents : mapping, optional
-        Constants, functions of Python and further groups; `InertTable` for the front panel.
-    readings : mapping, optional
-        Attributes that are computed when they are read.
-    item : callable, optional
-        What a numeric index returns, None where there is nothing; raises nothing.
+    Values live here and are mirrored into Lua, so that reading an attribute stays in Lua. `contents` are constants,
+    functions of Python and further tables; `readings` are attributes that are computed when they are read; `item` is what a
+    numeric index returns, None where there is nothing.
     """
 
     def __init__(
-        self,
-        attributes: Mapping[str, Attribute] | None = None,
-        *,
-        contents: Mapping[str, Any] | None = None,
-        readings: Mapping[str, Callable[[], Any]] | None = None,
+        self, attributes: Mapping[str, Attribute] | None = None, *,
+        contents: Mapping[str, Any] | None = None, readings: Mapping[str, Callable[[], Any]] | None = None,
         item: Callable[[int], Any] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._attributes = dict(attributes or {})
         self._contents = dict(contents or {})
         self._readings = dict(readings or {})
@@ -205,14 +187,9 @@ class ScriptTable:
 
 @dataclass(frozen=True)
 class InertTable:
-    """A table whose entries can all be called, written and read back, to no effect.
+    """A table (of the front panel) whose entries can all be called, written and read back, to no effect.
 
-    Attributes
-    ----------
-    values : mapping
-        What is there from the beginning: numbers, text and further panels.
-    functions : tuple of str
-        Names of functions that are there from the beginning.
+    `values` and the names of `functions` are there from the beginning.
     """
 
     values: Mapping[str, Any]
@@ -262,12 +239,9 @@ MISSING = 9.91e37  # printed for a missing reading
 
 
 class Format(ScriptTable):
-    """The ``format`` table, and the formatting by its settings.
+    """The ``format`` table, and numbers by it: text of a set precision, or indefinite blocks of reals (2600BS-901-01).
 
-    Parameters
-    ----------
-    precision_changed : callable
-        Called with the number of significant digits for ``print``.
+    `precision_changed` is called with the number of significant digits for ``print``.
     """
 
     def __init__(self, precision_changed: Callable[[int], None]) -> None:

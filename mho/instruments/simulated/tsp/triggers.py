@@ -138,14 +138,7 @@ class _Stimuli(ScriptTable):
 
 
 class Trigger(ScriptTable):
-    """The ``trigger`` table itself.
-
-    Parameters
-    ----------
-    events : Events
-    spend : callable
-        Charges an event to the running message.
-    """
+    """The ``trigger`` table itself; `spend` charges an event to the running message."""
 
     def __init__(self, events: Events, spend: Callable[[], None]) -> None:
         self._events = events

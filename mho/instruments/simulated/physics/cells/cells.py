@@ -318,16 +318,9 @@ class CellArray:
     # --- pulses ---
 
     def set(
-        self,
-        cell: tuple[int, int],
-        voltage: float,
-        width: float,
-        gate: float,
-        *,
-        times: int = 1,
-        current: float = math.inf,
-        level: HeldLevel | None = None,
-    ) -> None:
+        self, cell: tuple[int, int], voltage: float, width: float, gate: float, *, times: int = 1,
+        current: float = math.inf, level: HeldLevel | None = None,
+    ) -> None:  # fmt: skip
         """A pulse of `voltage` (V) and `width` (s) on the bit line: forms a virgin cell, SETs a formed one.
 
         Parameters
@@ -344,16 +337,9 @@ class CellArray:
         self._set(cell, voltage, width, gate, level, times, current)
 
     def reset(
-        self,
-        cell: tuple[int, int],
-        voltage: float,
-        width: float,
-        gate: float,
-        *,
-        times: int = 1,
-        current: float = math.inf,
-        level: HeldLevel | None = None,
-    ) -> None:
+        self, cell: tuple[int, int], voltage: float, width: float, gate: float, *, times: int = 1,
+        current: float = math.inf, level: HeldLevel | None = None,
+    ) -> None:  # fmt: skip
         """A pulse of `voltage` (V) on the source line: lowers the conductance gradually to the floor.
 
         The other parameters are those of `set`; a RESET whose current is limited too far does not begin.

@@ -193,14 +193,9 @@ def nothing_drawn(preset: CellPreset, shape: tuple[int, ...]) -> Values:
 
 
 def continued(
-    preset: CellPreset,
-    aged: Callable[[Values, Values, Values], Values],
-    changed: Values,
-    before: Values,
-    past: Sequence[Values],
-    fresh: tuple[Values, Values, float],
-    rng: np.random.Generator,
-) -> tuple[Values, Values, Values]:
+    preset: CellPreset, aged: Callable[[Values, Values, Values], Values], changed: Values, before: Values,
+    past: Sequence[Values], fresh: tuple[Values, Values, float], rng: np.random.Generator,
+) -> tuple[Values, Values, Values]:  # fmt: skip
     """Return what cells keep that a pulse has moved: the `fresh` of most, the `past` of those that it hardly touched.
 
     What relaxes is what pulses have displaced, so a pulse that hardly moves a cell leaves what goes on in it. A pulse that

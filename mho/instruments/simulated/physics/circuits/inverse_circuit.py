@@ -65,17 +65,10 @@ class InverseCircuit:
     """
 
     def __init__(
-        self,
-        network: Floats,
-        load: Floats,
-        variance: Floats,
-        bank: AmplifierBank,
-        bandwidth: float,
-        adc: Converter | None = None,
-        near: LoopDynamics | None = None,
-        excess: ExcessCurrents | None = None,
-        drawn: Floats | None = None,
-    ) -> None:
+        self, network: Floats, load: Floats, variance: Floats, bank: AmplifierBank, bandwidth: float,
+        adc: Converter | None = None, near: LoopDynamics | None = None,
+        excess: ExcessCurrents | None = None, drawn: Floats | None = None,
+    ) -> None:  # fmt: skip
         n = len(network)
         self.load = np.diag(load) if load.ndim == 1 else load
         rows = np.diagonal(self.load)

@@ -46,13 +46,9 @@ class LoopNetwork:
     """
 
     def __init__(
-        self,
-        arrays: Sequence[tuple[WiredBlock, ArrayLike]],
-        *,
-        input_conductance: ArrayLike,
-        diagonal: ArrayLike = 0.0,
-        gain: ArrayLike = np.inf,
-    ) -> None:
+        self, arrays: Sequence[tuple[WiredBlock, ArrayLike]], *, input_conductance: ArrayLike,
+        diagonal: ArrayLike = 0.0, gain: ArrayLike = np.inf,
+    ) -> None:  # fmt: skip
         n = arrays[0][0].shape[0]
         for number, (block, _) in enumerate(arrays):
             if block.shape != (n, n):

@@ -52,18 +52,11 @@ class MultiplyCircuit:
     """
 
     def __init__(
-        self,
-        ports: Floats,
-        variance: Floats,
-        bank: AmplifierBank,
-        resistance: float,
-        bandwidth: float,
-        dac: Converter | None = None,
-        adc: Converter | None = None,
-        precision: Literal["double", "single"] = "double",
-        readout: float = 0.0,
+        self, ports: Floats, variance: Floats, bank: AmplifierBank, resistance: float, bandwidth: float,
+        dac: Converter | None = None, adc: Converter | None = None,
+        precision: Literal["double", "single"] = "double", readout: float = 0.0,
         excess: ExcessCurrents | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         for name, value, unit in (("resistance", resistance, "ohm"), ("bandwidth", bandwidth, "Hz")):
             if not value > 0.0:
                 raise ValueError(f"transimpedance {name} {value} {unit}: must be positive")
