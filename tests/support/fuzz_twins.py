@@ -27,7 +27,7 @@ from mho.instruments.simulated.keysight33522b.instrument import (
     SimulatedKeysight33522B,
     SimulatedKeysight33622A,
 )
-from mho.instruments.simulated.keysightb2912a.instrument import SimulatedKeysightB2912A
+from mho.instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
 from mho.instruments.simulated.lakeshore335 import SimulatedLakeShore336
 from mho.instruments.simulated.physics.heated_stage import HeatedStage
 from mho.instruments.simulated.scpi.instrument import ScpiDevice

@@ -31,9 +31,9 @@ from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.conduction import conductance_at
 from mho.instruments.simulated.physics.cells.presets import cell_preset
 from mho.instruments.simulated.physics.cells.switching import HeldLevel
+from mho.instruments.simulated.physics.chip import SparseChip
 from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
 from mho.instruments.simulated.physics.circuits.loop_dynamics import StepResponse
-from mho.instruments.simulated.physics.sparse_chip import SparseChip
 
 log = logging.getLogger(__name__)
 

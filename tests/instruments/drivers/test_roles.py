@@ -32,7 +32,7 @@ from mho.instruments.simulated.keysight33522b.instrument import (
     SimulatedKeysight33522B,
     SimulatedKeysight33622A,
 )
-from mho.instruments.simulated.keysightb2912a.instrument import SimulatedKeysightB2912A
+from mho.instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
 from mho.instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 

@@ -15,7 +15,13 @@ from mho.instruments.simulated.scpi.instrument import (
     command,
     query,
 )
-from mho.instruments.simulated.scpi.language import KNOWN_MESSAGES
+from mho.instruments.simulated.scpi.language import (
+    KNOWN_MESSAGES,
+    expand,
+    parse_unit,
+    split_messages,
+    split_units,
+)
 from mho.instruments.simulated.scpi.parameters import (
     BlockParameter,
     Boolean,
@@ -27,7 +33,6 @@ from mho.instruments.simulated.scpi.parameters import (
     quote,
     unquote,
 )
-from mho.instruments.simulated.scpi.syntax import expand, parse_unit, split_messages, split_units
 
 
 class Toy(ScpiDevice):

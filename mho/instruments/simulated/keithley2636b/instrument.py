@@ -28,7 +28,14 @@ from mho.instruments.simulated.keithley2636b.source import (
     range_for,
 )
 from mho.instruments.simulated.ports import SourcePort
-from mho.instruments.simulated.tsp.events import CURRENT_LIMIT, VOLTAGE_LIMIT, Detector, Work
+from mho.instruments.simulated.tsp.events import (
+    CURRENT_LIMIT,
+    VOLTAGE_LIMIT,
+    Detector,
+    Work,
+    numbers,
+    stimulus,
+)
 from mho.instruments.simulated.tsp.instrument import TspDevice
 from mho.instruments.simulated.tsp.lua import ScriptStopped
 from mho.instruments.simulated.tsp.tables import (
@@ -40,7 +47,6 @@ from mho.instruments.simulated.tsp.tables import (
     real,
     whole,
 )
-from mho.instruments.simulated.tsp.triggers import numbers, stimulus
 
 IDLE, HOLD = 0, 1
 MOST_POINTS = 100_000

@@ -26,8 +26,15 @@ from nidaqmx.utils import flatten_channel_string, unflatten_channel_string
 from mho.array_types import Floats
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.nidaqmx import attributes
-from mho.instruments.simulated.nidaqmx.errors import read_refusal, refusal, text, write_refusal
-from mho.instruments.simulated.nidaqmx.rack import DaqDevice, DaqRack, expand
+from mho.instruments.simulated.nidaqmx.rack import (
+    DaqDevice,
+    DaqRack,
+    expand,
+    read_refusal,
+    refusal,
+    text,
+    write_refusal,
+)
 from mho.instruments.simulated.nidaqmx.streams import SampleStreams
 from mho.instruments.simulated.nidaqmx.tasks import Channel, Kind, SimulatedTask, TaskTiming
 

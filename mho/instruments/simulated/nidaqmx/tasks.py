@@ -11,8 +11,7 @@ from nidaqmx.error_codes import DAQmxErrors as Code
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.instruments.simulated.nidaqmx.errors import refusal
-from mho.instruments.simulated.nidaqmx.rack import DaqDevice, DaqRack
+from mho.instruments.simulated.nidaqmx.rack import DaqDevice, DaqRack, refusal
 
 Kind = Literal["ai", "ao", "di", "do"]
 CONVERT_PADDING = 10e-6  # added by NI-DAQmx to the shortest convert period when there is time for it

@@ -45,10 +45,10 @@ from mho.instruments.simulated.scpi.language import (
     command,
     query,
     resolve,
+    split_messages,
 )
 from mho.instruments.simulated.scpi.parameters import Numeric
 from mho.instruments.simulated.scpi.status import ERROR_TEXTS, NO_ERROR, QueuedError, ScpiError, StatusModel
-from mho.instruments.simulated.scpi.syntax import split_messages
 
 __all__ = ["FunctionSetting", "IndexedSetting", "ScpiDevice", "ScpiError", "Setting", "command", "query"]
 

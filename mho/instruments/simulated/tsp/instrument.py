@@ -28,7 +28,14 @@ import numpy as np
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.scpi.status import POWER_ON, QueuedError, StatusModel
-from mho.instruments.simulated.tsp.events import QUEUE_SIZE, TSP_ERROR_TEXTS, ErrorQueue, Events, StatusTable
+from mho.instruments.simulated.tsp.events import (
+    QUEUE_SIZE,
+    TSP_ERROR_TEXTS,
+    ErrorQueue,
+    Events,
+    StatusTable,
+    Trigger,
+)
 from mho.instruments.simulated.tsp.lua import Failure, Sandbox
 from mho.instruments.simulated.tsp.tables import (
     ILLEGAL,
@@ -47,7 +54,6 @@ from mho.instruments.simulated.tsp.tables import (
     text,
     whole,
 )
-from mho.instruments.simulated.tsp.triggers import Trigger
 
 LONGEST_DELAY = 1e5  # s
 EPOCH = 1_735_689_600  # 2025-01-01, when a virtual bench is switched on
