@@ -22,7 +22,7 @@ from benchmarks.registry import Figure
 from mho.chip_maps.inverse_encoding import InverseEncoding
 from mho.procedures.equations.as_published import rounded_loop
 from mho.procedures.equations.circuits import inversion
-from mho.running.published import Outcome, Setup
+from mho.running.published import ExperimentOutcome, Setup
 from mho.running.published.curves import TWELVE, TWENTY_FOUR
 from mho.running.published.rejection import combined
 
@@ -134,7 +134,7 @@ def judged(name: str, changed: Changed, chips: int) -> Iterator[Figure]:
     yield Figure(f"{name}: p of both", combined(each), "", threads=threads())
 
 
-def outcomes(changed: Changed, chips: int) -> dict[str, Outcome]:
+def outcomes(changed: Changed, chips: int) -> dict[str, ExperimentOutcome]:
     """Return both curves on chips of the bench with something changed."""
     with tempfile.TemporaryDirectory() as folder, _ranging(changed.filled):
         setup = Setup(_write(Path(folder), changed), changed.preset, chips, 1)

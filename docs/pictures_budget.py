@@ -16,10 +16,3 @@ def draw_budget(folder: Path, pictures: Path) -> None:
     run = folder / "invert-relaxing.h5"
     mho.run(procedure, "arrays", preset="relaxing", seed=SEED, output=run)
     save_budget(mho.budget(run), pictures / "budget.png")
-
-
-if __name__ == "__main__":
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as name:
-        draw_budget(Path(name), Path(__file__).resolve().parent / "pictures")

@@ -21,7 +21,7 @@ import pytest
 from repository import ROOT
 from system_packages import needs_qt
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.thorough, pytest.mark.timeout(300)]
 
 SOURCES = ("mho", "pyvisa_mho.py", "pyproject.toml", "README.md", "LICENSE")
 LINKS = (

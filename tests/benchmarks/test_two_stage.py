@@ -18,6 +18,7 @@ def inverted():
     return two_stage.as_published("arrays", 1)
 
 
+@pytest.mark.thorough
 def test_the_error_after_ten_cycles_is_the_published_one(inverted):
     assert len(inverted.errors) == 10
     assert inverted.errors[-1] < 2.0 * two_stage.PAPER
@@ -65,6 +66,7 @@ def test_blocks_and_exact_products_share_no_cell_of_one_multiplying_array():
     assert len(set(cells)) == len(cells)
 
 
+@pytest.mark.thorough
 def test_a_solve_with_its_residual_in_float64_is_not_limited_by_that():
     assert two_stage.by_solve("gcr", 1) < 1e-12
 

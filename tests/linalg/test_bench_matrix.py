@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from daily import daily
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import (
     aslinearoperator,
@@ -34,7 +35,7 @@ def residual(problem: Problem, x: np.ndarray) -> float:
     return float(np.linalg.norm(problem.rhs - problem.matrix @ x) / np.linalg.norm(problem.rhs))
 
 
-@pytest.fixture(params=NAMES, scope="module")
+@pytest.fixture(params=daily(NAMES, 3), scope="module")
 def held(request):
     """Yield a problem, and its matrix on a bench."""
     problem = PROBLEMS[request.param]
@@ -145,6 +146,7 @@ def test_eigenvalues_by_products_on_the_chip():
     np.testing.assert_allclose(found, np.linalg.eigvalsh(poisson_2d(4))[-3:], rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_the_adjoint_is_on_a_second_bench():
     matrix, b = advection(12), np.arange(1.0, 13.0)
     with mho.open_bench("arrays", seed=1) as bench, mho.open_bench("arrays", seed=2) as other:

@@ -142,6 +142,7 @@ def test_a_run_that_only_read_adds_what_conducted(programmed, tmp_path):
     assert collect_defects([later]).defects.formed_count == formed.sum()
 
 
+@pytest.mark.thorough
 def test_on_the_chip_of_another_run_and_in_its_repetition_no_formed_cell_is_formed(programmed, tmp_path):
     path, formed = programmed
     later = tmp_path / "later.h5"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.errors import InputError
 from mho.instruments import Bench, Cell, open_bench
@@ -28,7 +29,7 @@ def no_collector() -> Iterator[None]:
     gc.enable()
 
 
-@pytest.mark.parametrize("name", ["arrays", "simulated"])
+@pytest.mark.parametrize("name", daily(["arrays", "simulated"], ["arrays"]))
 @pytest.mark.usefixtures("no_collector")
 def test_after_a_solve_chip_and_cells_are_freed_with_the_bench(name):
     with open_bench(name, preset="quiet", seed=1) as bench:
@@ -40,7 +41,7 @@ def test_after_a_solve_chip_and_cells_are_freed_with_the_bench(name):
     assert cells() is None
 
 
-@pytest.mark.parametrize("name", ["arrays", "heated", "simulated", "switched", "zuo2025"])
+@pytest.mark.parametrize("name", daily(["arrays", "heated", "simulated", "switched", "zuo2025"], ["arrays"]))
 @pytest.mark.usefixtures("no_collector")
 def test_the_chip_of_every_simulated_bench_is_freed_after_a_read(name):
     with open_bench(name, preset="ideal", seed=1) as bench:

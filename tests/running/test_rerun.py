@@ -309,6 +309,7 @@ print(json.dumps(rerun_as_json(again)))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="kernels of other processors are for this family")
 def test_on_another_processor_only_digital_results_differ_and_a_run_can_go_on(tmp_path: Path):
     matrix = ROOT / "mho/chip_maps/matrices/dominant-8x8.mtx"

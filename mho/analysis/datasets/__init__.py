@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.analysis.datasets.grids import Grid, find_grid, rows_of
+    from mho.analysis.datasets.grids import TableGrid, find_grid, rows_of
     from mho.analysis.datasets.run import Run, open_run
     from mho.analysis.datasets.runs import Runs, SkippedRunWarning, open_runs
     from mho.analysis.datasets.stored_values import StoredValues
@@ -19,7 +19,7 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            ".grids": ("Grid", "find_grid", "rows_of"),
+            ".grids": ("TableGrid", "find_grid", "rows_of"),
             ".run": ("Run", "open_run"),
             ".runs": ("Runs", "SkippedRunWarning", "open_runs"),
             ".stored_values": ("StoredValues",),
@@ -28,11 +28,11 @@ else:
     )
 
 __all__ = [
-    "Grid",
     "Run",
     "Runs",
     "SkippedRunWarning",
     "StoredValues",
+    "TableGrid",
     "find_grid",
     "grid_of",
     "open_run",

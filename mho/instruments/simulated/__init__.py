@@ -13,12 +13,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset, cell_preset, preset_text
-
 if TYPE_CHECKING:
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.cells.cells import CellArray
     from mho.instruments.simulated.physics.cells.level_fit import levels_not_held
+    from mho.instruments.simulated.physics.cells.presets import (
+        CELL_PRESETS,
+        CellPreset,
+        cell_preset,
+        preset_text,
+    )
     from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
     from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
     from mho.instruments.simulated.physics.circuits.loop_dynamics import StepResponse
@@ -32,6 +36,7 @@ else:
             ".clock": ("VirtualClock",),
             ".physics.cells.cells": ("CellArray",),
             ".physics.cells.level_fit": ("levels_not_held",),
+            ".physics.cells.presets": ("CELL_PRESETS", "CellPreset", "cell_preset", "preset_text"),
             ".physics.circuits.amplifiers": ("CLAMP", "AmplifierBank", "amplifier_preset"),
             ".physics.circuits.inverse_circuit": ("InverseCircuit",),
             ".physics.circuits.loop_dynamics": ("StepResponse",),

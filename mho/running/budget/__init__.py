@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.running.budget.budgets import Budget, Share, budget
+    from mho.running.budget.budgets import Budget, CauseShare, budget
     from mho.running.budget.drawings import save_budget
     from mho.running.budget.shapley import sampled_values, shapley_values
 else:
@@ -25,7 +25,7 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            ".budgets": ("Budget", "Share", "budget"),
+            ".budgets": ("Budget", "CauseShare", "budget"),
             ".drawings": ("save_budget",),
             ".shapley": ("sampled_values", "shapley_values"),
         },
@@ -33,7 +33,7 @@ else:
 
 __all__ = [
     "Budget",
-    "Share",
+    "CauseShare",
     "budget",
     "sampled_values",
     "save_budget",

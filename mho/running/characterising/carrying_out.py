@@ -26,12 +26,12 @@ from mho.analysis.reports import collect_defects
 from mho.chip_maps.defects import Finding
 from mho.chip_maps.matrix_files import load_digits
 from mho.errors import Aborted, InputError, MhoError, RunFileError
+from mho.input_files import bench_key
 from mho.instruments import Bench
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.cell_range import CellRange
 from mho.procedures.conditions import load_conditions
-from mho.procedures.origin import bench_key
 from mho.procedures.stream import Control, Observer
 from mho.running.characterising.plan_files import PLAN
 from mho.running.characterising.protocol import joined

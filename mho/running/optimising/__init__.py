@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.running.optimising.gains import Estimate
-    from mho.running.optimising.policies import COSTS, Policy, Trial, optimise
-    from mho.running.optimising.predictions import Compared, Prediction, compare
+    from mho.running.optimising.gains import GainEstimate
+    from mho.running.optimising.policies import COSTS, ProgrammingPolicy, Trial, optimise
+    from mho.running.optimising.predictions import PredictedQuantity, Prediction, compare
     from mho.running.optimising.searches import SEARCHES
     from mho.running.optimising.settings_files import check_writable, facts, write_settings
 else:
@@ -22,9 +22,9 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            ".gains": ("Estimate",),
-            ".policies": ("COSTS", "Policy", "Trial", "optimise"),
-            ".predictions": ("Compared", "Prediction", "compare"),
+            ".gains": ("GainEstimate",),
+            ".policies": ("COSTS", "ProgrammingPolicy", "Trial", "optimise"),
+            ".predictions": ("PredictedQuantity", "Prediction", "compare"),
             ".searches": ("SEARCHES",),
             ".settings_files": ("check_writable", "facts", "write_settings"),
         },
@@ -33,10 +33,10 @@ else:
 __all__ = [
     "COSTS",
     "SEARCHES",
-    "Compared",
-    "Estimate",
-    "Policy",
+    "GainEstimate",
+    "PredictedQuantity",
     "Prediction",
+    "ProgrammingPolicy",
     "Trial",
     "check_writable",
     "compare",

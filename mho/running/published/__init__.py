@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.running.published.comparisons import Compared, Outcome
+    from mho.running.published.comparisons import ExperimentOutcome, PublishedComparison
     from mho.running.published.devices import peak_time, step_of
     from mho.running.published.ensemble import Setup
     from mho.running.published.experiments import EXPERIMENTS
@@ -26,7 +26,7 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            ".comparisons": ("Compared", "Outcome"),
+            ".comparisons": ("PublishedComparison", "ExperimentOutcome"),
             ".devices": ("peak_time", "step_of"),
             ".ensemble": ("Setup",),
             ".experiments": ("EXPERIMENTS",),
@@ -38,8 +38,8 @@ else:
 
 __all__ = [
     "EXPERIMENTS",
-    "Compared",
-    "Outcome",
+    "ExperimentOutcome",
+    "PublishedComparison",
     "Rejection",
     "Repeated",
     "Setup",

@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mho.running.queue.bench_notices import tell_queue
     from mho.running.queue.database import StorageError
-    from mho.running.queue.durations import (
+    from mho.running.queue.durations import own_seconds
+    from mho.running.queue.job import (
+        ACTIVE,
+        ENDED,
+        Job,
+        JobStatus,
+        Lane,
+        Order,
+        Total,
         duration,
         expected_sum,
         expected_text,
         expected_together,
-        own_seconds,
     )
-    from mho.running.queue.job import ACTIVE, ENDED, Job, JobStatus, Lane, Order, Total
     from mho.running.queue.orders import Expected, checked, checked_all, expect, order_of_run, orders_of_plan
     from mho.running.queue.policy import Answer, Policy
     from mho.running.queue.store import NO_REVISION, Queue, queue_path
@@ -29,8 +35,20 @@ else:
         {
             ".bench_notices": ("tell_queue",),
             ".database": ("StorageError",),
-            ".durations": ("duration", "expected_sum", "expected_text", "expected_together", "own_seconds"),
-            ".job": ("ACTIVE", "ENDED", "Job", "JobStatus", "Lane", "Order", "Total"),
+            ".durations": ("own_seconds",),
+            ".job": (
+                "ACTIVE",
+                "ENDED",
+                "Job",
+                "JobStatus",
+                "Lane",
+                "Order",
+                "Total",
+                "duration",
+                "expected_sum",
+                "expected_text",
+                "expected_together",
+            ),
             ".orders": ("Expected", "checked", "checked_all", "expect", "order_of_run", "orders_of_plan"),
             ".policy": ("Answer", "Policy"),
             ".store": ("NO_REVISION", "Queue", "queue_path"),

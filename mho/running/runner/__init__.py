@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mho.running.runner.messages import Event, JobChanged, RunnerState
     from mho.running.runner.orphans import as_it_stands
     from mho.running.runner.runner import Runner
-    from mho.running.runner.worker_process import Grace
+    from mho.running.runner.worker_process import StopTimeouts
 else:
     from mho.lazy_names import lazy_names
 
@@ -27,19 +27,19 @@ else:
             ".messages": ("Event", "JobChanged", "RunnerState"),
             ".orphans": ("as_it_stands",),
             ".runner": ("Runner",),
-            ".worker_process": ("Grace",),
+            ".worker_process": ("StopTimeouts",),
         },
     )
 
 __all__ = [
     "Event",
-    "Grace",
     "JobChanged",
     "NoRunnerError",
     "Runner",
     "RunnerBusyError",
     "RunnerClient",
     "RunnerState",
+    "StopTimeouts",
     "Watch",
     "as_it_stands",
     "emergency_stop",

@@ -22,6 +22,7 @@ from mho.runs.index.card import CARD, gathered_card
 from mho.runs.integrity.seal import SEAL, prepare_seal, write_seal
 from mho.runs.integrity.tree import create_group
 from mho.runs.integrity.verification import Verdict, verify
+from mho.runs.labels import PLACES
 from mho.runs.nexus.validation import follows
 from mho.runs.provenance import file_hash, text_hash
 from mho.runs.publication.personal import in_code, in_json, personal_names
@@ -39,7 +40,7 @@ PUBLICATION = "publication"
 
 EMPTIED = (
     "provenance/host", "provenance/user", "provenance/command_line", "provenance/folder", "provenance/git_status",
-    "provenance/git_diff", "writer/host", "writer/process_birth",
+    "provenance/git_diff", "writer/host", "writer/process_birth", PLACES["operator"],
 )  # fmt: skip
 """Texts of the entry that a copy holds empty."""
 
@@ -231,7 +232,7 @@ class _Copying:
 
     def _card_of_nobody(self) -> str:
         told = json.loads(in_json(self._card, self._names.withheld))
-        facts = told["facts"] | {name: "" for name in ("host", "user") if name in told["facts"]}
+        facts = told["facts"] | {name: "" for name in ("host", "user", "operator") if name in told["facts"]}
         chip = decode(self._entry["chip/map"][()])
         if (kept := in_code(chip, self._names.withheld)) != chip:
             facts["chip_hash"] = text_hash(kept)

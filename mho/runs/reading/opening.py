@@ -144,7 +144,7 @@ def _open_marked(path: Path) -> h5py.File:
     return h5py.File(path, "r", swmr=True, locking="best-effort")
 
 
-def mend(path: str | os.PathLike[str]) -> None:
+def clear_writer_flag(path: str | os.PathLike[str]) -> None:
     """Remove a killed writer's mark from a run file, so that viewers without SWMR can open it.
 
     mho itself needs no mended files; the run stays interrupted. Without a mark nothing is done.
@@ -157,7 +157,9 @@ def mend(path: str | os.PathLike[str]) -> None:
     path = Path(path)
     with contextlib.closing(open_run_file(path)) as file:
         if file.swmr_mode:
-            raise RunFileError(f"run file {path} is still being written; mend it when its run is over")
+            raise RunFileError(
+                f"run file {path} is still being written; its flag can be cleared when its run is over"
+            )
     if is_marked(path):
         with path.open("r+b") as raw:
             head = raw.read(SIZE)

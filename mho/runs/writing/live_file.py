@@ -26,9 +26,9 @@ import h5py
 import numpy as np
 
 from mho.errors import RunFileError
+from mho.runs.conclusion import Status
 from mho.runs.liveness import HEARTBEAT_PERIOD
 from mho.runs.reading.opening import DAMAGE
-from mho.runs.schema import Status
 from mho.runs.writing.abandonment import abandon
 from mho.runs.writing.outcome import RunOutcome, plain_words
 from mho.runs.writing.repacking import repack

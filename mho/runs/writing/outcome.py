@@ -11,9 +11,9 @@ from pathlib import Path
 
 import h5py
 
+from mho.runs.conclusion import Status
 from mho.runs.integrity.seal import write_seal
 from mho.runs.reading.text import cut, write_text
-from mho.runs.schema import Status
 
 
 class RunOutcome:

@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from mho.errors import RunFileError
+from mho.runs.conclusion import GOING_ON, Status
 from mho.runs.integrity.seal import SEAL, prepare_seal, write_seal
 from mho.runs.integrity.tree import walk
 from mho.runs.integrity.verification import Verdict, verify
@@ -22,7 +23,6 @@ from mho.runs.reading.opening import DAMAGE, intact, items_of, open_run_file
 from mho.runs.reading.record import RunRecord
 from mho.runs.reading.superblock import FORMAT
 from mho.runs.reading.text import decode, write_text
-from mho.runs.schema import GOING_ON, Status
 from mho.runs.writing.abandonment import abandon
 from mho.runs.writing.appending import Growing
 from mho.runs.writing.live_file import RESERVE

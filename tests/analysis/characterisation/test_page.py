@@ -103,6 +103,7 @@ def test_a_run_that_did_not_finish_gives_no_parameters_but_its_reason(measured: 
     assert "<b>" not in page
 
 
+@pytest.mark.thorough
 def test_an_attempt_that_was_made_again_is_only_listed(measured: Path, tmp_path: Path) -> None:
     folder = tmp_path / "again"
     shutil.copytree(measured, folder)

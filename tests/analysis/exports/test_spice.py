@@ -53,6 +53,7 @@ def agree(circuit: LoopCircuit, preset: str, folder: Path) -> None:
     assert np.abs(measured(spice(circuit), folder) - ours.outputs).max() <= 1e-4 * size
 
 
+@pytest.mark.thorough
 @needs_ngspice
 @pytest.mark.parametrize(
     ("preset", "given"),

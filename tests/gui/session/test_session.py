@@ -251,6 +251,7 @@ def test_a_stop_of_an_idle_runner_comes_to_its_end(session: Session, said: list,
         assert session.lane.held
 
 
+@pytest.mark.thorough
 def test_a_stop_that_cannot_be_confirmed_is_red_on_every_surface(
     session: Session, said: list, tmp_path: Path, qtbot
 ) -> None:
@@ -271,6 +272,7 @@ def test_a_stop_that_cannot_be_confirmed_is_red_on_every_surface(
         assert session.lane.unsafe_reason in session.safety.text
 
 
+@pytest.mark.thorough
 def test_a_runner_that_is_killed_is_said_at_once_and_its_bench_is_not_taken_for_safe(
     session: Session, said: list, qtbot
 ) -> None:
@@ -303,6 +305,7 @@ def test_a_runner_that_is_killed_is_said_at_once_and_its_bench_is_not_taken_for_
         process.kill()
 
 
+@pytest.mark.thorough
 def test_a_window_for_which_no_seat_is_left_asks_the_runner_and_says_why(
     session: Session, said: list, qtbot
 ) -> None:

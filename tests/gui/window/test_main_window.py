@@ -603,6 +603,7 @@ def test_the_program_ends_with_0_when_the_window_is_closed(tmp_path: Path, qapp)
     assert list(tmp_path.rglob("mho.conf"))
 
 
+@pytest.mark.thorough
 def test_a_window_that_was_left_open_goes_before_its_application(tmp_path: Path) -> None:
     code = (
         "import sys\n"

@@ -256,6 +256,7 @@ def on_sockets(folder: Path, server: Server, seconds: float) -> str:
     return str(path)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
 def test_a_board_whose_process_was_killed_goes_safe(tmp_path):
     lab = Laboratory(load_bench_file("switched"), preset="ideal", seed=1)

@@ -256,6 +256,7 @@ test_run_repacking.write_run(Path({path!r}))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_writer_killed_while_it_repacks_leaves_a_whole_file(tmp_path: Path, when: str) -> None:

@@ -36,7 +36,7 @@ from mho.instruments.simulated.tsp.events import (
     numbers,
     stimulus,
 )
-from mho.instruments.simulated.tsp.instrument import TspDevice
+from mho.instruments.simulated.tsp.instrument import EPOCH, TspDevice
 from mho.instruments.simulated.tsp.lua import ScriptStopped
 from mho.instruments.simulated.tsp.tables import (
     ILLEGAL,
@@ -48,6 +48,8 @@ from mho.instruments.simulated.tsp.tables import (
     whole,
 )
 
+DAY = 86_400.0  # s
+CALIBRATED = EPOCH - 90 * DAY  # Unix time, s; no script can change it
 IDLE, HOLD = 0, 1
 MOST_POINTS = 100_000
 EVENTS = (
@@ -384,6 +386,7 @@ class SourceMeasureUnit:
                 "source": self.source.table,
                 "measure": self._meter.group,
                 "trigger": self.model.group,
+                "cal": ScriptTable(contents={"date": CALIBRATED, "due": CALIBRATED + 365 * DAY}),
                 "contact": ContactCheck(f"SMU {'AB'[number - 1]}", self.source, device.clock),
                 "nvbuffer1": self._buffers[0],
                 "nvbuffer2": self._buffers[1],

@@ -198,6 +198,7 @@ def test_stuck_cells_do_not_bend_a_trim():
     assert_allclose(known, np.where(stuck, trim.errors, 0.0))
 
 
+@pytest.mark.thorough
 def test_wires_show_without_a_trim_and_not_with_one():
     # 16 rows far out along the wires: the raw sums are off by more than half a digit, the trimmed ones exact.
     rng = np.random.default_rng(4)

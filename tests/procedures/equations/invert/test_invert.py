@@ -305,6 +305,7 @@ def test_a_differential_loop_avoids_the_bad_cells_of_both_arrays(tmp_path):
                 assert (1 in rows) + (2 in columns) == 1
 
 
+@pytest.mark.thorough
 def test_with_two_slices_the_circuit_limits_a_step_and_not_the_cells(tmp_path):
     one, two = (
         run(

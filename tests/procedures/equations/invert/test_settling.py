@@ -206,6 +206,7 @@ def test_the_waveforms_are_those_of_the_slowest_and_the_fastest_loop(ladder: Sim
         assert_allclose(wave["scaled_time"], wave["time"] * steps["lambda_min"][last])
 
 
+@pytest.mark.thorough
 def test_its_figures_are_declared_and_drawn(tmp_path: Path, ladder: SimpleNamespace) -> None:
     for name in ("settling_time", "waveforms", "deviations"):
         assert name in ladder.figures
@@ -213,6 +214,7 @@ def test_its_figures_are_declared_and_drawn(tmp_path: Path, ladder: SimpleNamesp
         assert picture.stat().st_size > 10_000
 
 
+@pytest.mark.thorough
 def test_a_bench_at_the_wire_shows_the_same(tmp_path: Path) -> None:
     given = {"matrix": np.diag([1.0, 0.4]), "rhs": np.array([1.0, 0.2])}
     wire, arrays = (settled(tmp_path / name, name, **given) for name in ("simulated", "arrays"))

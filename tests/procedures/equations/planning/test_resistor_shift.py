@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from daily import daily
 from scipy.linalg import hadamard
 
 from mho.chip_maps.chip import load_chip_map
@@ -90,7 +91,7 @@ def test_no_resistor_makes_up_for_the_corner_of_a_bias_column():
         np.linalg.qr(np.random.default_rng(5).standard_normal((16, 16)))[0],
     ],
 )
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", daily([0, 1], [0]))
 def test_cells_that_miss_all_their_levels_refuse_no_system(matrix, seed):
     with open_bench("arrays", preset="stanford", seed=seed) as bench:
         assert evaluate(Solve(matrix=matrix, bits=24), bench, seed=seed).converged

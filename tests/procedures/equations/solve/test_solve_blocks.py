@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho import run
 from mho.chip_maps.chip import ArrayMap, ChipMap, load_chip_map
@@ -42,7 +43,7 @@ def planned(
     )
 
 
-@pytest.mark.parametrize(("n", "leaf"), [(9, 4), (16, 4), (40, 32), (23, 6)])
+@pytest.mark.parametrize(("n", "leaf"), daily([(9, 4), (16, 4), (40, 32), (23, 6)], [(9, 4)]))
 def test_a_matrix_larger_than_a_loop_is_solved_to_the_bits_asked_for(n, leaf):
     matrix = dominant(n)
     result = solved(matrix, leaf=leaf, bits=24)
@@ -65,6 +66,7 @@ def test_each_recursion_plays_the_operations_of_its_formula(blocks, inversions, 
     assert result.summary["products"] == products * len(result.cycles)
 
 
+@pytest.mark.thorough
 def test_a_general_matrix_takes_fewer_inversions_when_its_leaves_are_inverted_once():
     once, twice = (
         solved(general(64), leaf=16, effort="refined leaves", blocks=blocks) for blocks in ("lu", "blockamc")
@@ -80,6 +82,7 @@ def test_the_default_loop_is_as_large_as_array_and_converters_allow():
     assert not solved(dominant(32), bits=12).summary["encoding"].startswith("2 leaves")
 
 
+@pytest.mark.thorough
 def test_the_same_at_the_wire(tmp_path):
     matrix = dominant(10)
     result = run(Solve(matrix=matrix, leaf=5, bits=16), seed=1, output=tmp_path / "run.h5")
@@ -272,9 +275,10 @@ def general(n: int, seed: int = 6) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((n, n))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("matrix", "efforts"),
-    [(conditioned(48, 1e3), EFFORTS[1:]), (general(48), EFFORTS)],
+    daily([(conditioned(48, 1e3), EFFORTS[1:]), (general(48), EFFORTS)], 1),
     ids=["condition number 1e3", "general"],
 )
 def test_matrices_that_are_hard_on_blocks_converge(matrix, efforts):
@@ -299,6 +303,7 @@ def test_the_least_effort_that_is_expected_to_do_is_taken():
     assert [one.effort.name for one in given.judged] == ["integers"]
 
 
+@pytest.mark.thorough
 def test_the_noise_of_an_inverse_that_gcr_cannot_learn_is_expected_to_cost_cycles(monkeypatch):
     turned = conditioned(48, 300.0) @ np.linalg.qr(general(48))[0]
     expected = []
@@ -311,6 +316,7 @@ def test_the_noise_of_an_inverse_that_gcr_cannot_learn_is_expected_to_cost_cycle
     assert taken > 25
 
 
+@pytest.mark.thorough
 def test_an_effort_is_judged_by_the_right_hand_side_that_is_to_be_solved():
     matrix = conditioned(48, 300.0)
     hardest = np.linalg.svd(matrix)[0][:, -1]  # its solution is where an inverse errs most

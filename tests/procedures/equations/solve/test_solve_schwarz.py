@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho import run
 from mho.chip_maps.chip import load_chip_map, parse_chip_map
@@ -58,7 +59,9 @@ def grid_solved(convection: float, blocks: str, coarse: bool) -> Solution:
 
 @pytest.mark.parametrize(
     ("convection", "blocks", "coarse"),
-    [(0.0, "jacobi", False), (1.0, "jacobi", True), (0.0, "schwarz", False), (0.0, "schwarz", True)],
+    daily(
+        [(0.0, "jacobi", False), (1.0, "jacobi", True), (0.0, "schwarz", False), (0.0, "schwarz", True)], 1
+    ),
 )
 def test_a_sparse_matrix_is_solved_to_the_bits_asked_for_by_inversions_alone(convection, blocks, coarse):
     matrix = grid(6, 8, convection)
@@ -115,6 +118,7 @@ def test_the_same_at_the_wire_and_what_the_file_says_of_it(tmp_path):
     assert len(said) == 1
 
 
+@pytest.mark.thorough
 def test_a_complex_sparse_matrix_and_many_right_hand_sides():
     matrix = grid(3, 4) + 1j * np.diag(np.linspace(-1.0, 1.0, 12))
     result = solved(matrix, leaf=8, rhs="identity", bits=16)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 
 import mho
 from mho.instruments.bench_file import load_bench_file
@@ -84,6 +85,7 @@ def system(n: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((n, n)) + 1.2 * n**0.5 * np.eye(n)
 
 
+@pytest.mark.thorough
 def test_a_solve_says_it_in_result_line_table_and_figure(tmp_path: Path) -> None:
     matrix = system(24)
     result = mho.solve(matrix, np.ones(24), bench="arrays", seed=1, output=tmp_path / "a.h5")
@@ -105,7 +107,7 @@ def test_taken_over_and_zero_right_hand_sides_have_no_baseline(tmp_path: Path) -
     assert "without_chip" not in result.summary
 
 
-@pytest.mark.parametrize("size", [1, 4, 8])
+@pytest.mark.parametrize("size", daily([1, 4, 8], [4]))
 def test_a_chip_of_stuck_cells_contributes_nothing(size: int, tmp_path: Path) -> None:
     bench = tmp_path / "stuck.toml"
     bench.write_text(load_bench_file("arrays").text.replace('preset = "pku"', 'preset = "pku"\nstuck = 1.0'))

@@ -1,7 +1,7 @@
 """Named cell presets: every number of the cells' physics, with its unit, its bounds and its source.
 
 Sources: [P] Zuo et al., Nature Electronics 8, 1222 (2025); [R] read off its figures; [L] Levy et al. (Stanford
-1T1R HfO2, as measured); [F] fitted to the statistics of [L] (docs/cells.md); [C] CMO/HfOx, arXiv 2502.04524;
+1T1R HfO2, as measured); [F] fitted to the statistics of [L] (docs/cells-as-measured.md); [C] CMO/HfOx, arXiv 2502.04524;
 [W] Wan et al. 2022 as fitted in aihwkit; [N] bench settings of NI-RRAM-Python; [M] RRAM-Relaxation-Master-Model
 (Stanford, technology C, cells to 40 uS), as measured; [J] Jiang and Wong, Stanford RRAM model 1.0.0, doi
 10.4231/D37H1DN48; [S] surveys; [E] an engineering choice of this project.
@@ -11,7 +11,7 @@ Preset files: a user's own kind of cells as TOML, what differs from a packaged p
     name = "mychip"
     base = "stanford"        # what is not given below is as there
 
-    [parameters]             # names and SI units as in docs/cells.md
+    [parameters]             # names and SI units as in docs/presets.md
     set_slope = 455e-6
 
 A section ``[posterior]`` says how well the parameters are known; the simulated cells do not need it. ``[checks]`` says
@@ -55,7 +55,7 @@ class CellPreset:
     """One kind of 1T1R cell; `BenchError` names a parameter that is out of its range.
 
     The laws with these parameters are in `physics.switching`, `physics.gradual_law`, `physics.threshold_law`,
-    `physics.relaxation` and `physics.noise`; units and sources are in the fields' metadata and in docs/cells.md.
+    `physics.relaxation` and `physics.noise`; units and sources are in the fields' metadata and in docs/presets.md.
 
     Attributes
     ----------
@@ -213,7 +213,7 @@ def parameters() -> tuple[Field[Any], ...]:
 _PKU = CellPreset("pku")
 
 # 1T1R HfO2 of [L] as programmed at 2 bits: fitted to single SETs at 100 ns, a staircase of RESETs, the pulses of ISPP
-# by level and the sweep of its step (docs/cells.md)
+# by level and the sweep of its step (docs/cells-as-measured.md)
 _STANFORD = replace(
     _PKU, name="stanford", law="threshold", set_slope=454e-6, gate_threshold=1.554, gate_rise=0.736,
     gate_bit_line=0.05, gate_spread=0.0323, gate_cycle_spread=0.0308, maximum=189e-6, set_tail=0.18,
@@ -342,7 +342,7 @@ def parse_preset(text: str, source: str) -> CellPreset:
     for name in file.parameters:
         if name not in NUMBERS:
             near = difflib.get_close_matches(name, NUMBERS, n=1)
-            hint = f"; did you mean {near[0]}?" if near else "; docs/cells.md lists them"
+            hint = f"; did you mean {near[0]}?" if near else "; docs/presets.md lists them"
             raise BenchError(f"{source}: cells have no parameter {name!r}{hint}")
     changed: dict[str, Any] = {"name": file.name, "doubt": file.doubt, **file.parameters}
     return replace(CELL_PRESETS[file.base], **changed)
