@@ -230,10 +230,7 @@ SUBJECTS = {
         ("tests/procedures/equations/certificates", "tests/procedures/equations/solve"),
     ),
     "slicing": Subject(
-        tuple(
-            f"mho/chip_maps/{name}.py"
-            for name in ("fixed_point", "inverse_encoding", "multiply_encoding", "levels")
-        ),
+        tuple(f"mho/chip_maps/{name}.py" for name in ("inverse_encoding", "multiply_encoding", "levels")),
         ("tests/chip_maps",),
     ),
     "write-verify": Subject(
@@ -265,7 +262,7 @@ SUBJECTS = {
         ("mho/procedures/applications/wireless/detection.py",), ("tests/procedures/applications/wireless",)
     ),
     "forecast": Subject(
-        ("mho/chip_maps/forecast.py", f"{EQUATIONS}/forecast.py", "mho/running/forecasting.py"),
+        ("mho/chip_maps/inverse_encoding.py", f"{EQUATIONS}/forecast.py", "mho/running/forecasting.py"),
         (
             "tests/chip_maps/test_forecast.py",
             "tests/procedures/equations/forecast",

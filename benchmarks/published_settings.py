@@ -21,7 +21,7 @@ from benchmarks._solves import threads
 from benchmarks.registry import Figure
 from mho.chip_maps.inverse_encoding import InverseEncoding
 from mho.procedures.equations.as_published import rounded_loop
-from mho.procedures.equations.circuits import inversion
+from mho.procedures.equations.circuits import loop_on_cells
 from mho.running.published import ExperimentOutcome, Setup
 from mho.running.published.curves import TWELVE, TWENTY_FOUR
 from mho.running.published.rejection import combined
@@ -149,7 +149,7 @@ def _ranging(filled: bool) -> Iterator[None]:
     if not filled:
         yield
         return
-    with patch.object(inversion, "LADDER", FINE), patch.object(inversion, "LINEAR", NEARLY_CLAMPED):
+    with patch.object(loop_on_cells, "LADDER", FINE), patch.object(loop_on_cells, "LINEAR", NEARLY_CLAMPED):
         yield
 
 

@@ -24,7 +24,7 @@ import psutil
 from benchmarks.registry import Figure
 from mho.procedures.stream import Started
 from mho.running.queue import Order, Queue
-from mho.running.runner.messages import Assignment
+from mho.running.runner.messages import JobAssignment
 from mho.running.runner.worker_process import Child, ChildEnded, ChildMessage
 
 PEER = "import pymeasure.experiment"
@@ -109,10 +109,10 @@ def _waited(path: Path) -> float:
     while spent != (spent := sum(process.cpu_times()[:2])) or not spent:
         time.sleep(LOADED)
     asked, begun = time.perf_counter(), None
-    child.tell(Assignment(READ, path, 1, 1))
+    child.tell(JobAssignment(READ, path, 1, 1))
     while not isinstance(message := inbox.get(), ChildEnded):
         if begun is None and isinstance(message, ChildMessage) and isinstance(message.event, Started):
             begun = time.perf_counter()
     if begun is None:
-        raise RuntimeError(child.how_it_ended())
+        raise RuntimeError(child.exit_description())
     return begun - asked

@@ -111,7 +111,7 @@ and others beside those listed here: [Parameters](parameters.md). Times and volt
 
 def walk(verb: Any, words: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every verb with its words."""
-    verb = getattr(verb, "verbs", verb)  # of a group that is imported when it is typed
+    verb = getattr(verb, "verb", verb)  # which is imported when it is typed
     yield words, verb
     for name, one in subcommands(verb).items():
         yield from walk(one, f"{words} {name}".strip())
@@ -163,7 +163,7 @@ def anchor(heading: str) -> str:
 
 def parameters() -> str:
     """Return the page of every procedure with its parameters."""
-    from mho.procedures.catalogue import form_of, is_required, packaged_procedures
+    from mho.procedures.manifest import packaged_entries
 
     text = """# Parameters of procedures
 
@@ -171,18 +171,13 @@ def parameters() -> str:
 in a script the same names have underscores: `--read-voltage` is `read_voltage`. What has no default is the bench's or the
 chip map's, or follows from the rest.
 """
-    for name, kind in sorted(packaged_procedures().items()):
+    for name, entry in packaged_entries().items():
         rows = []
-        for key, one in form_of(kind).items():
-            option = f"`{key}`" if is_required(one) else f"`--{key.replace('_', '-')}`"
-            choices = getattr(one, "choices", None)
-            values = (
-                ", ".join(code(choice) for choice in choices)
-                if choices
-                else getattr(one, "units", None) or ""
-            )
-            rows.append((option, values, "" if is_required(one) else code(one.default), one.name))
-        text += f"\n## {name}\n\n{sentence(kind.__doc__)}.\n\n"
+        for key, one in entry.parameters.items():
+            option = f"`{key}`" if one.required else f"`--{key.replace('_', '-')}`"
+            values = ", ".join(code(choice) for choice in one.choices) or one.units or ""
+            rows.append((option, values, "" if one.required else code(one.default), one.name))
+        text += f"\n## {name}\n\n{sentence(entry.description)}.\n\n"
         text += table(("", "unit or choices", "default", ""), rows) if rows else "No parameters.\n"
     return text
 

@@ -115,7 +115,7 @@ def matches(shown: str, printed: str) -> bool:
 
 def label(line: str) -> str:
     """Return what names the numbers of a line: its text before a colon or before its value, numbers left out."""
-    name = re.split(r"\s{2,}|: ", line.strip())[0]
+    name = re.split(r"\s{2,}|: | [│┃]", line.strip(" │┃"))[0]
     name = re.sub(rf" {NUMBER}( \S+)?$", "", name)  # a value and its unit behind a name that fills its column
     return re.sub(rf"(?<![\w.]){NUMBER}(?![\w.])", "", name)
 

@@ -26,24 +26,6 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".datasets": (
-                "Run",
-                "Runs",
-                "open_run",
-                "open_runs",
-            ),
-            ".figures": (
-                "draw",
-                "plot",
-            ),
-            ".reports": (
-                "Summary",
-                "summarise",
-            ),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = ["Run", "Runs", "Summary", "draw", "open_run", "open_runs", "plot", "summarise"]

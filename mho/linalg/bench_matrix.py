@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from mho.chip_maps.fixed_point import MAX_BITS
 from mho.chip_maps.matrix_files import load_matrix
+from mho.chip_maps.multiply_encoding import MAX_BITS
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.linalg.arrays import Numbers, common_kind, in_precision_of, to_numpy

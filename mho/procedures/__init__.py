@@ -61,10 +61,8 @@ if TYPE_CHECKING:
         refine_as_published,
         refine_on_chip,
     )
-    from mho.procedures.equations.certificates.enclosure import Enclosure
-    from mho.procedures.equations.certificates.enclosure_arb import best_enclosure
-    from mho.procedures.equations.circuits.inversion import largest_linear
-    from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
+    from mho.procedures.equations.certificates.enclosure import Enclosure, best_enclosure
+    from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells, largest_linear
     from mho.procedures.equations.forecast import (
         DrawnSolve,
         EnergyModel,
@@ -72,20 +70,18 @@ if TYPE_CHECKING:
         draw_solves,
         wall_time,
     )
-    from mho.procedures.equations.held.held_answers import HeldAnswers
-    from mho.procedures.equations.held.held_matrix import HeldMatrix
-    from mho.procedures.equations.invert.invert import Inversions, Invert
-    from mho.procedures.equations.multiply.multiply import Multiply, Products
-    from mho.procedures.equations.multiply.multiply_measurement import evenly, random_by_active
-    from mho.procedures.equations.multiply.multiply_plan import MultiplyPlan
+    from mho.procedures.equations.held_matrix import HeldAnswers, HeldMatrix
+    from mho.procedures.equations.invert import Inversions, Invert
+    from mho.procedures.equations.multiply import Multiply, MultiplyPlan, Products
+    from mho.procedures.equations.multiply_measurement import evenly, random_by_active
     from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
     from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
-    from mho.procedures.equations.planning.loop_choice import Tried
+    from mho.procedures.equations.planning.loop_choice import LoopOption
     from mho.procedures.equations.planning.method_choice import MethodChoice
+    from mho.procedures.equations.solve.answers import Solution
     from mho.procedures.equations.solve.prepared_solve import PreparedSolve
     from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
     from mho.procedures.equations.solve.solve import Solve
-    from mho.procedures.equations.solve.solve_result import Solution
     from mho.procedures.equations.worth import solve_unaided
     from mho.procedures.parameters import (
         BooleanParameter,
@@ -97,147 +93,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".applications.control.arm": ("Arm",),
-            ".applications.control.kalman": ("Kalman",),
-            ".applications.control.portfolio": ("Portfolio",),
-            ".applications.control.powerflow": ("PowerFlow",),
-            ".applications.fields.diffusion": ("Diffusion",),
-            ".applications.fields.junction": ("Junction",),
-            ".applications.fields.poisson": ("Poisson",),
-            ".applications.graphs.eigenvector": ("Eigenvector",),
-            ".applications.graphs.page_rank": ("PageRank",),
-            ".applications.learning.factorisation": ("Factorisation",),
-            ".applications.learning.pseudo_inverse": ("PseudoInverse",),
-            ".applications.learning.regression": ("Regression",),
-            ".applications.training.train": ("Train",),
-            ".applications.training.training_result": ("TrainingResult",),
-            ".applications.wireless.mimo": ("Mimo",),
-            ".base": ("Procedure",),
-            ".cells.programming.program": (
-                "Program",
-                "Programmed",
-            ),
-            ".cells.programming.programmer": ("Programmer",),
-            ".cells.programming.record": ("Block",),
-            ".cells.programming.refresh": (
-                "Refresh",
-                "Refreshed",
-            ),
-            ".cells.programming.settings_text": (
-                "read_settings",
-                "settings_in_use",
-                "settings_text",
-            ),
-            ".cells.programming.strategies.known_strategies": (
-                "find_strategy",
-                "known_strategies",
-                "strategy_class_name",
-            ),
-            ".cells.programming.strategy": ("Strategy",),
-            ".cells.programming.verify": ("unfit_cells",),
-            ".cells.reading.array_map": (
-                "Map",
-                "Mapped",
-            ),
-            ".cells.reading.contact": (
-                "Contact",
-                "Contacts",
-            ),
-            ".cells.reading.noise": (
-                "Noise",
-                "Noises",
-            ),
-            ".cells.reading.read": (
-                "Read",
-                "Reads",
-            ),
-            ".cells.reading.retention": (
-                "Retained",
-                "Retention",
-            ),
-            ".cells.switching.cycling": (
-                "Switched",
-                "Switching",
-            ),
-            ".cells.switching.disturb": (
-                "Disturb",
-                "Disturbed",
-            ),
-            ".cells.switching.endurance": (
-                "Endurance",
-                "Endured",
-            ),
-            ".cells.switching.form": (
-                "Form",
-                "Forming",
-            ),
-            ".cells.switching.iv": (
-                "IV",
-                "Sweep",
-                "Sweeps",
-            ),
-            ".cells.switching.response": (
-                "Response",
-                "Responses",
-            ),
-            ".equations.algorithms.refinement": ("refine",),
-            ".equations.as_published": (
-                "AllAnalogue",
-                "Refined",
-                "biased_loop",
-                "refine_as_published",
-                "refine_on_chip",
-            ),
-            ".equations.certificates.enclosure": ("Enclosure",),
-            ".equations.certificates.enclosure_arb": ("best_enclosure",),
-            ".equations.circuits.inversion": ("largest_linear",),
-            ".equations.circuits.loop_on_cells": ("LoopOnCells",),
-            ".equations.forecast": (
-                "DrawnSolve",
-                "EnergyModel",
-                "SolveForecast",
-                "draw_solves",
-                "wall_time",
-            ),
-            ".equations.held.held_answers": ("HeldAnswers",),
-            ".equations.held.held_matrix": ("HeldMatrix",),
-            ".equations.invert.invert": (
-                "Inversions",
-                "Invert",
-            ),
-            ".equations.multiply.multiply": (
-                "Multiply",
-                "Products",
-            ),
-            ".equations.multiply.multiply_measurement": (
-                "evenly",
-                "random_by_active",
-            ),
-            ".equations.multiply.multiply_plan": ("MultiplyPlan",),
-            ".equations.planning.block_solve_plan": ("BlockSolvePlan",),
-            ".equations.planning.linear_system": (
-                "Goal",
-                "LinearSystem",
-            ),
-            ".equations.planning.loop_choice": ("Tried",),
-            ".equations.planning.method_choice": ("MethodChoice",),
-            ".equations.solve.prepared_solve": ("PreparedSolve",),
-            ".equations.solve.programmed_block_matrix": ("ProgrammedBlockMatrix",),
-            ".equations.solve.solve": ("Solve",),
-            ".equations.solve.solve_result": ("Solution",),
-            ".equations.worth": ("solve_unaided",),
-            ".parameters": (
-                "BooleanParameter",
-                "FloatParameter",
-                "IntegerParameter",
-                "ListParameter",
-                "Parameter",
-            ),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "IV",
@@ -272,6 +128,7 @@ __all__ = [
     "LinearSystem",
     "ListParameter",
     "LoopOnCells",
+    "LoopOption",
     "Map",
     "Mapped",
     "MethodChoice",
@@ -313,7 +170,6 @@ __all__ = [
     "Switching",
     "Train",
     "TrainingResult",
-    "Tried",
     "best_enclosure",
     "biased_loop",
     "draw_solves",

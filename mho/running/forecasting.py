@@ -29,11 +29,11 @@ from mho.instruments.simulated import cell_preset
 from mho.procedures import (
     DrawnSolve,
     EnergyModel,
+    LoopOption,
     MethodChoice,
     PreparedSolve,
     Solve,
     SolveForecast,
-    Tried,
     draw_solves,
     unfit_cells,
     wall_time,
@@ -200,9 +200,9 @@ class Forecast:
         Asked for; None where a tolerance was.
     held_bits : int or None
         Of the matrix in the products; None for products in float64.
-    plan : Tried or None
+    plan : LoopOption or None
         The loop that is taken; None where none settles.
-    tried : tuple of Tried
+    tried : tuple of LoopOption
         All others, best first.
     choice : MethodChoice or None
         The method, and what each was expected to take; None where no loop settles.
@@ -234,8 +234,8 @@ class Forecast:
     provable_bits: float
     bits: int | None
     held_bits: int | None
-    plan: Tried | None
-    tried: tuple[Tried, ...]
+    plan: LoopOption | None
+    tried: tuple[LoopOption, ...]
     choice: MethodChoice | None
     without_chip: dict[str, int | None]
     cells: int
@@ -357,7 +357,7 @@ def _unaided(prepared: PreparedSolve) -> dict[str, int | None]:
     return found
 
 
-def _ranked(prepared: PreparedSolve | None) -> list[Tried]:
+def _ranked(prepared: PreparedSolve | None) -> list[LoopOption]:
     """Return what was tried for the loop, the one that is taken first, then by cycles and contraction.
 
     A matrix by blocks has no one loop.
@@ -366,7 +366,7 @@ def _ranked(prepared: PreparedSolve | None) -> list[Tried]:
         return []
     chosen = prepared.on_chip.candidate
 
-    def rank(one: Tried) -> tuple[bool, float, float]:
+    def rank(one: LoopOption) -> tuple[bool, float, float]:
         return one.candidate is not chosen, one.cycles, np.inf if one.candidate is None else one.candidate.rho
 
     return sorted(prepared.on_chip.tried, key=rank)

@@ -44,62 +44,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".conclusion": (
-                "Conclusion",
-                "outcome_line",
-                "status_words",
-                "GOING_ON",
-                "Status",
-            ),
-            ".figures": (
-                "Band",
-                "Figure",
-                "ReferenceLine",
-                "ReferencePoints",
-            ),
-            ".integrity": (
-                "Verdict",
-                "Verification",
-                "verify",
-            ),
-            ".labels": ("Labels",),
-            ".paths": (
-                "new_run_path",
-                "runs_folder",
-            ),
-            ".provenance": ("collect",),
-            ".reading": (
-                "LogEntry",
-                "RunFile",
-                "clear_writer_flag",
-            ),
-            ".schema": (
-                "SCHEMA_VERSION",
-                "Array",
-                "Column",
-                "Layout",
-                "Map",
-                "RecordedParameter",
-                "RunHeader",
-                "Table",
-            ),
-            ".writing": (
-                "RunWriter",
-                "recover",
-            ),
-            ".index": (
-                "IndexedRun",
-                "RunIndex",
-            ),
-            ".nexus": (
-                "Conformance",
-                "check_conformance",
-            ),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "GOING_ON",

@@ -75,6 +75,7 @@ def test_general_methods_of_scipy(held, solver, preconditioned):
     assert residual(problem, x) < 1.5 * TOLERANCE
 
 
+@pytest.mark.thorough
 def test_methods_of_scipy_for_some_matrices(held):
     problem, on_chip = held
     suited = [bicgstab]
@@ -87,6 +88,7 @@ def test_methods_of_scipy_for_some_matrices(held):
         assert residual(problem, x) < TOLERANCE
 
 
+@pytest.mark.thorough
 def test_a_strangers_fgmres_takes_no_more_iterations_with_the_bench(held):
     problem, on_chip = held
     x, residuals = fgmres(on_chip.operator.matvec, problem.rhs, on_chip.preconditioner.matvec, TOLERANCE)

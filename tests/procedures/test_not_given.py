@@ -14,7 +14,7 @@ from daily import daily
 from safety_runs import SHORTEST
 
 from mho import run
-from mho.chip_maps.matrix_files import load_vector
+from mho.chip_maps.matrix_files import load_right_hand_sides
 from mho.errors import InputError
 from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
@@ -175,15 +175,15 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("map", "sure"): lambda result, file: file.summary["formed_above"] == 0.1e-6,
     ("solve", "wait"): lambda result, file: result.summary["virtual_seconds"] < 100.0,
     ("solve", "seed"): lambda result, file: np.array_equal(
-        file.array("rhs"), load_vector("random", 2, np.random.default_rng(0))
+        file.array("rhs"), load_right_hand_sides("random", 2, np.random.default_rng(0))
     ),
     ("multiply", "wait"): lambda result, file: result.summary["virtual_seconds"] < 100.0,
     ("multiply", "seed"): lambda result, file: np.array_equal(
-        file.array("vectors")[0], load_vector("random", 2, np.random.default_rng(0))
+        file.array("vectors")[0], load_right_hand_sides("random", 2, np.random.default_rng(0))
     ),
     ("invert", "wait"): lambda result, file: result.summary["virtual_seconds"] < 100.0,
     ("invert", "seed"): lambda result, file: np.array_equal(
-        file.array("rhs")[0], load_vector("random", 2, np.random.default_rng(0))
+        file.array("rhs")[0], load_right_hand_sides("random", 2, np.random.default_rng(0))
     ),
     ("mimo", "seed"): lambda result, file: np.isclose(
         file.summary["condition"], np.linalg.cond(rayleigh(4, 2, np.random.default_rng(0))) ** 2

@@ -29,6 +29,7 @@ def programmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run(Program(digits=DIGITS), seed=3, output=tmp_path_factory.mktemp("first") / "program.h5").path
 
 
+@pytest.mark.thorough
 def test_it_is_what_one_session_would_have_given(programmed, tmp_path):
     with open_bench(seed=3) as bench:
         run(Program(digits=DIGITS), bench, seed=3, output=tmp_path)

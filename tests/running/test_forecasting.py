@@ -62,6 +62,7 @@ def test_without_a_seed_each_draw_plans_anew():
     assert first.solves.plain()["pulses"] != second.solves.plain()["pulses"]
 
 
+@pytest.mark.thorough
 def test_real_instruments_are_not_connected_and_their_cells_an_assumption(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -108,6 +109,7 @@ def test_what_would_help_is_said_with_what_it_gains():
     assert quick.solves.plain() == told.solves.plain()
 
 
+@pytest.mark.thorough
 def test_what_helps_no_chip_is_not_said_to_help():
     # No cells make plain steps end after one cycle.
     given = {"bench": "arrays", "preset": "ideal", "seed": 1, "draws": 19, "max_cycles": 1, "method": "plain"}

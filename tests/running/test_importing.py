@@ -130,6 +130,7 @@ def noisy_loops(sweeps: int, step: float, *, cell: bool, seed: int = 1) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("sweeps", "step"), [(1, 0.05), (2, 0.1), (60, 0.05)])
 def test_loops_of_nothing_give_no_number_and_those_of_a_cell_do(tmp_path: Path, sweeps: int, step: float):
     for seed in range(5):

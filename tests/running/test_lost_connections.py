@@ -145,6 +145,7 @@ def heated(tmp_path_factory: pytest.TempPathFactory) -> str:
     return bench_file(tmp_path_factory.mktemp("bench"), with_reconnect(HEATED))
 
 
+@pytest.mark.thorough
 def test_a_run_goes_on_hot_again(heated, tmp_path):
     assert lose_connections("retention", heated, 4, tmp_path) == 4
 

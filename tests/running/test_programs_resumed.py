@@ -222,6 +222,7 @@ def test_on_real_instruments_what_a_kill_loses_is_one_pulse_at_most(digits, serv
         run(again, str(other), output="6.h5", resume_of="1.h5")
 
 
+@pytest.mark.thorough
 def test_a_pulse_whose_verify_read_does_not_come_is_in_the_record(digits, tmp_path):
     control = Control()
     seen: list[int] = []

@@ -16,16 +16,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".grids": ("TableGrid", "find_grid", "rows_of"),
-            ".run": ("Run", "open_run"),
-            ".runs": ("Runs", "SkippedRunWarning", "open_runs"),
-            ".stored_values": ("StoredValues",),
-            ".table_grid": ("grid_of",),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "Run",

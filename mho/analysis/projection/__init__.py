@@ -35,45 +35,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".assumptions": (
-                "Assumption",
-                "Assumptions",
-                "Parameters",
-                "parsed",
-            ),
-            ".measured": (
-                "MEASURED_SIZES",
-                "MachineMeasurements",
-                "BenchMedians",
-                "measure_machine",
-                "read_runs",
-            ),
-            ".presets": (
-                "BENCH",
-                "PRESETS",
-                "PUBLISHED",
-                "preset",
-            ),
-            ".projecting": (
-                "Projection",
-                "project",
-            ),
-            ".published_curve": (
-                "PUBLISHED_POINTS",
-                "PUBLISHED_SIZES",
-                "PUBLISHED_THROUGHPUT",
-                "published_deviations",
-            ),
-            ".readings": (
-                "NamedReading",
-                "in_prefixes",
-            ),
-            ".run_file": ("save",),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "BENCH",

@@ -18,58 +18,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".cells": (
-                "read_arrays",
-                "read_chip",
-            ),
-            ".collection": (
-                "find_runs",
-                "left_out_tries",
-                "measure_runs",
-                "tabulate",
-            ),
-            ".convergence": (
-                "Convergence",
-                "ideal",
-                "read_convergence",
-            ),
-            ".defects": (
-                "Collected",
-                "collect_defects",
-                "lost_cells",
-            ),
-            ".enclosures": ("enclosure_sentence",),
-            ".forecast_scores": (
-                "WANTED",
-                "Coverage",
-                "ForecastScores",
-                "score_forecasts",
-            ),
-            ".quantities": (
-                "duration_text",
-                "handy_unit",
-                "parameter_text",
-                "quantity_text",
-            ),
-            ".run_table": (
-                "RunRow",
-                "RunTable",
-                "column_of",
-                "row_of",
-                "row_of_card",
-                "table_of",
-            ),
-            ".summary": (
-                "Summary",
-                "read_bench",
-                "summarise",
-            ),
-            ".worth": ("worth_rows",),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "WANTED",

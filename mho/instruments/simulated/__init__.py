@@ -30,18 +30,7 @@ else:
     from mho.lazy_names import lazy_names
 
     # Loaded when they are asked for (PEP 562): who only names a preset need not wait for the cells' noise.
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".clock": ("VirtualClock",),
-            ".physics.cells.cells": ("CellArray",),
-            ".physics.cells.level_fit": ("levels_not_held",),
-            ".physics.cells.presets": ("CELL_PRESETS", "CellPreset", "cell_preset", "preset_text"),
-            ".physics.circuits.amplifiers": ("CLAMP", "AmplifierBank", "amplifier_preset"),
-            ".physics.circuits.inverse_circuit": ("InverseCircuit",),
-            ".physics.circuits.loop_dynamics": ("StepResponse",),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "CELL_PRESETS", "CLAMP", "AmplifierBank", "CellArray", "CellPreset", "InverseCircuit", "StepResponse",

@@ -22,14 +22,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".budgets": ("Budget", "CauseShare", "budget"),
-            ".drawings": ("save_budget",),
-            ".shapley": ("sampled_values", "shapley_values"),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "Budget",

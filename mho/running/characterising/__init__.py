@@ -22,14 +22,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".bench_time": ("ExpectedStep", "Rehearsed", "expected_steps", "rehearsed"),
-            ".carrying_out": ("Characterisation", "StepEnd"),
-            ".plan_files": ("PLAN", "Planned", "CharacterisationRequest", "plan_protocol", "write_plan"),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "PLAN",

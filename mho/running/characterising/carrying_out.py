@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.reports import collect_defects
-from mho.chip_maps.defects import Finding
+from mho.chip_maps.defects import DefectFinding
 from mho.chip_maps.matrix_files import load_digits
 from mho.errors import Aborted, InputError, MhoError, RunFileError
 from mho.input_files import bench_key
@@ -386,7 +386,7 @@ def _places(pool: NDArray[np.int64], lines: NDArray[np.int64]) -> list[int]:
     return places
 
 
-def _covered(finding: Finding, pool: CellRange) -> NDArray[np.bool_]:
+def _covered(finding: DefectFinding, pool: CellRange) -> NDArray[np.bool_]:
     rows = np.ones(len(pool.rows), bool) if finding.row is None else pool.rows == finding.row
     columns = np.ones(len(pool.columns), bool) if finding.column is None else pool.columns == finding.column
     return np.outer(rows, columns)

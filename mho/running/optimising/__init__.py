@@ -19,16 +19,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".gains": ("GainEstimate",),
-            ".policies": ("COSTS", "ProgrammingPolicy", "Trial", "optimise"),
-            ".predictions": ("PredictedQuantity", "Prediction", "compare"),
-            ".searches": ("SEARCHES",),
-            ".settings_files": ("check_writable", "facts", "write_settings"),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "COSTS",

@@ -23,18 +23,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".comparisons": ("PublishedComparison", "ExperimentOutcome"),
-            ".devices": ("peak_time", "step_of"),
-            ".ensemble": ("Setup",),
-            ".experiments": ("EXPERIMENTS",),
-            ".paper_numbers": ("published_numbers",),
-            ".rejection": ("Rejection", "detectable", "reject"),
-            ".repeating": ("Repeated", "repeat_published"),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "EXPERIMENTS",

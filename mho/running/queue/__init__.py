@@ -30,30 +30,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".bench_notices": ("tell_queue",),
-            ".database": ("StorageError",),
-            ".durations": ("own_seconds",),
-            ".job": (
-                "ACTIVE",
-                "ENDED",
-                "Job",
-                "JobStatus",
-                "Lane",
-                "Order",
-                "Total",
-                "duration",
-                "expected_sum",
-                "expected_text",
-                "expected_together",
-            ),
-            ".orders": ("Expected", "checked", "checked_all", "expect", "order_of_run", "orders_of_plan"),
-            ".policy": ("Answer", "Policy"),
-            ".store": ("NO_REVISION", "Queue", "queue_path"),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "ACTIVE",

@@ -29,26 +29,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".answers": ("solve_systems",),
-            ".certified": ("certified_system", "choose"),
-            ".families": ("FAMILIES",),
-            ".package": ("check_absent", "write_package"),
-            ".reader": (
-                "GROUPS",
-                "SolverAnswer",
-                "Package",
-                "ReachError",
-                "Score",
-                "PackagedSystem",
-                "load",
-                "score",
-                "write_answers",
-            ),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "FAMILIES",

@@ -18,18 +18,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".announcements": ("notifying",),
-            ".client": ("NoRunnerError", "RunnerBusyError", "RunnerClient", "Watch"),
-            ".emergency": ("emergency_stop",),
-            ".messages": ("Event", "JobChanged", "RunnerState"),
-            ".orphans": ("as_it_stands",),
-            ".runner": ("Runner",),
-            ".worker_process": ("StopTimeouts",),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "Event",

@@ -15,15 +15,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".card": ("Card", "Quantity", "UNREADABLE", "plain_results", "read_card"),
-            ".index": ("IndexedRun", "Links", "NEWEST_FIRST", "RunIndex"),
-            ".parquet": ("write_parquet",),
-            ".query": ("condition", "labelled"),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "NEWEST_FIRST",

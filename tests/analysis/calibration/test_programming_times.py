@@ -52,6 +52,7 @@ def test_cells_that_their_last_pulses_did_not_move_are_still() -> None:
     assert undisturbed(table(*moving, *lost, *late)).still == {(0, 1)}
 
 
+@pytest.mark.thorough
 def test_cells_that_were_programmed_anew_mend_what_write_verify_chooses() -> None:
     """Cells are programmed until they hold: those that do relaxed little, and alone tell too little."""
     rng, true, ends = np.random.default_rng(3), 1.5e-6, []

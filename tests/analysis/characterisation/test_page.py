@@ -73,6 +73,7 @@ def test_figures_are_within_the_page_and_nothing_is_loaded(page: str) -> None:
     assert "<script" not in page
 
 
+@pytest.mark.thorough
 def test_what_is_missing_is_said_with_the_reason_where_there_is_one(measured: Path, tmp_path: Path) -> None:
     partial = tmp_path / "partial"
     shutil.copytree(measured, partial)

@@ -97,6 +97,7 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+@pytest.mark.thorough
 def test_every_file_is_in_the_manifest_as_sha256sum_checks_it(package: Path):
     lines = (package / "manifest-sha256.txt").read_text("utf-8").splitlines()
     sums = dict(reversed(line.split("  ", 1)) for line in lines)

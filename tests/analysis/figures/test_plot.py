@@ -88,6 +88,7 @@ def test_every_cell_is_in_the_histogram_and_every_digit_is_named(solved):
     assert [window.get_width() for window in windows[1:]] == pytest.approx([2.4] * 7)
 
 
+@pytest.mark.thorough
 def test_maps_show_the_errors_on_one_scale_with_the_chip_s_line_numbers(solved):
     figure = draw(solved)
     cells = {each.name: each for each in run_samples.sample_cells()}
@@ -192,6 +193,7 @@ def test_other_suffixes_are_refused_before_anything_is_written(solved, name):
     assert [path.name for path in solved.parent.iterdir()] == ["solved.h5"]
 
 
+@pytest.mark.thorough
 def test_a_place_that_cannot_be_written(solved):
     with pytest.raises(InputError, match="cannot be written"):
         plot(solved, solved / "figure.png")  # below a file

@@ -127,6 +127,7 @@ def test_a_library_that_answers_wrongly_is_not_measured() -> None:
         measure(Wrong("here"), "CPU", None, rng(), sizes=[4], effort=QUICK)
 
 
+@pytest.mark.thorough
 def test_a_clock_decides_the_time_of_a_solve_and_a_counter_its_energy() -> None:
     ticks = iter(range(10_000))
     meter = gpu_meter(loading(pynvml=Nvml()))

@@ -220,6 +220,7 @@ def test_what_does_not_go_together_is_refused(campaign: Path) -> None:
         report(runs[0], kind="run", by="preset")
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_tried_again_counts_once_everywhere(tmp_path: Path) -> None:
     folder = tmp_path / "again"
     for preset in PRESETS:

@@ -234,6 +234,7 @@ def stop_told(session: Session) -> list[tuple[str, str]]:
     return told
 
 
+@pytest.mark.thorough
 def test_a_stop_of_an_idle_runner_comes_to_its_end(session: Session, said: list, qtbot) -> None:
     """The runner had said "making safe" and never again that it was done."""
     session.start()
@@ -367,6 +368,7 @@ def test_a_bench_that_is_not_there_is_said_by_stop_and_by_the_runner(
     assert session.safety.verdict is SafetyVerdict.UNKNOWN
 
 
+@pytest.mark.thorough
 def test_a_runner_that_ends_at_once_is_said_in_its_own_words(session: Session, said: list, qtbot) -> None:
     session.queue_path.write_bytes(b"no SQLite, " * 100)
     session.ensure_runner()
@@ -418,6 +420,7 @@ def test_errands_whose_window_was_deleted_under_them_begin_and_bring_nothing(qtb
     assert brought == []
 
 
+@pytest.mark.thorough
 def test_windows_may_go_at_any_moment_of_what_is_brought_to_them(qtbot) -> None:
     for _ in range(10):
         background, over = BackgroundTasks(), threading.Event()

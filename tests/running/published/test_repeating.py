@@ -152,6 +152,7 @@ def test_real_instruments_are_replaced_and_never_opened(tmp_path):
     assert len(found.outcomes["4x4-12bit"].rows) == 7
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("wire", [False, True])
 def test_amplifiers_that_did_not_give_what_they_were_asked_for_are_told(wire, tmp_path):
     from importlib import resources

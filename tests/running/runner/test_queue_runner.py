@@ -158,6 +158,7 @@ def test_pause_rests_the_outputs_and_abort_acts_within_100_ms(desk, tmp_path):
         assert file.settings_after["board"]["mode"] == "SAFE"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("how", "status", "reason"),
     [
@@ -260,6 +261,7 @@ def test_an_emergency_stop_of_a_runner_without_a_job_makes_the_bench_safe_all_th
     assert (lane.held, lane.reason, lane.unsafe) == (True, "emergency stop", False)
 
 
+@pytest.mark.thorough
 def test_nobody_is_told_that_a_bench_is_safe_when_the_runner_is_gone_or_could_not_see_to_it(desk, tmp_path):
     bench = tmp_path / "far.toml"
     bench.write_text(on_hardware(load_bench_file("simulated").text), "utf-8")

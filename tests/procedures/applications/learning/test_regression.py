@@ -74,6 +74,7 @@ def test_a_ridge_takes_the_penalty_with_the_least_error_of_rows_left_out(tmp_pat
     assert {"ridge_trace", "left_out", "predictions"} <= set(names)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("hessian", daily(["first", "each"], ["each"]))
 def test_logistic_regression_has_the_digital_weights(tmp_path, hessian):
     with found(tmp_path, kind="logistic", hessian=hessian, penalty=0.5, bits=20) as file:

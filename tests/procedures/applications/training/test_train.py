@@ -6,7 +6,7 @@ import pytest
 from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.procedures import Train
 from mho.procedures.applications.training.training_tables import NUMBERS, number
-from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.running import run
 from mho.runs import RunFile
 

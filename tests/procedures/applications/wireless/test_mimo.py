@@ -65,6 +65,7 @@ def test_deviations_shrink_from_cycle_to_cycle(tmp_path: Path) -> None:
     assert (deviation[1:] < 0.3 * deviation[:-1]).all()
 
 
+@pytest.mark.thorough
 def test_mmse_holds_a_matrix_for_every_ratio_and_zero_forcing_one(tmp_path: Path) -> None:
     for detector, matrices in (("mmse", 2), ("zf", 1)):
         result, file = sent(tmp_path / detector, detector=detector, snr="20, 8", bits_per_point=360)

@@ -117,6 +117,7 @@ def test_without_a_pass_no_cell_is_read_again_after_its_last_pulse(tmp_path):
     assert twice["reads"] >= DIGITS.size + 2 * left + twice["pulses"]
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_refreshed_is_refused(tmp_path):
     first = run(Program(digits=DIGITS), "arrays", seed=3, output=tmp_path / "0.h5").path
     read = run(Read(), "arrays", seed=3, output=tmp_path / "read.h5").path
@@ -168,6 +169,7 @@ def test_rows_are_read_at_once_where_that_is_how_cells_are_verified(name, tmp_pa
     assert cell_record(result.path).verified == DIGITS.size - result.failed
 
 
+@pytest.mark.thorough
 def test_repaired_is_what_came_back_and_not_what_was_pulsed(tmp_path):
     """Of cells that most pulses destroy, refreshing pulses many and brings none back."""
     frail = 'name = "frail"\nbase = "pku"\n[parameters]\ndamage_voltage = 2.15\n'

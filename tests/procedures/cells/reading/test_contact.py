@@ -19,6 +19,7 @@ from mho.runs import RunFile
 BLOCK = {"rows": "0:6", "columns": "0:5"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["simulated", "arrays"])
 def test_virgin_and_formed_cells_are_told_apart(name, tmp_path):
     with open_bench(name, seed=1) as bench:

@@ -98,6 +98,7 @@ def test_a_forecast_of_ideal_cells_is_tight_and_right():
     assert forecast.intervals["cycles_to_goal"].holds(outcome["cycles_to_goal"])
 
 
+@pytest.mark.thorough
 def test_a_run_keeps_its_forecast_which_changes_nothing_of_the_run(tmp_path: Path):
     events: list[object] = []
     plain = run(Solve(matrix=MATRIX, rhs=RHS, **FEW_CELLS), "arrays", seed=3, output=tmp_path / "plain.h5")

@@ -11,7 +11,7 @@ from scipy.linalg import hadamard
 
 from mho.errors import ConvergenceError, InputError
 from mho.instruments import open_bench
-from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.procedures.equations.solve.programmed_matrix import ProgrammedMatrix
 
 RNG = np.random.default_rng(5)

@@ -39,7 +39,7 @@ def solve(folder: Path, **parameters: object) -> tuple[Solution, list[str]]:
     return result, [event.text for event in events if isinstance(event, Message)]
 
 
-@pytest.mark.parametrize("form", ["normal", "augmented"])
+@pytest.mark.parametrize("form", daily(["normal", "augmented"], ["augmented"]))
 @pytest.mark.parametrize("complex_values", daily([False, True], [True]))
 def test_both_forms_find_the_least_squares_solution(tmp_path, form, complex_values):
     matrix = tall(1, 6, 3, complex_values=complex_values)

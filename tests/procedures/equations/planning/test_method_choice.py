@@ -14,8 +14,8 @@ from mho.instruments import open_bench
 from mho.procedures import Solve
 from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.planning import solve_plan
-from mho.procedures.equations.planning.drawn_loops import MOST_CYCLES, DrawnLoops
 from mho.procedures.equations.planning.linear_system import Goal
+from mho.procedures.equations.planning.loop_choice import MOST_CYCLES, DrawnLoops, LoopSetup
 from mho.procedures.equations.planning.method_choice import (
     BY_COST,
     CHOSEN,
@@ -161,12 +161,9 @@ def test_a_method_that_takes_far_longer_than_expected_was_the_wrong_choice():
 def planned(method: Any, seed: int = 3) -> tuple[SolvePlan, dict[str, Any]]:
     rng = np.random.default_rng(seed)
     plan = plan_solve(
-        load_chip_map("reference"),
+        LoopSetup(load_chip_map("reference"), (32, 32), 35e-6),
         spd(6, 4.0),
         rng,
-        encoding="auto",
-        lines=(32, 32),
-        input_conductance=35e-6,
         slices=None,
         method=method,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.chip_maps.forecast import contraction
+from mho.chip_maps.inverse_encoding import contraction
 from mho.errors import ChipMapError
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve

@@ -15,7 +15,7 @@ from mho.instruments import open_bench
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures import Solution, Solve
 from mho.procedures.cells.programming.record import Block
-from mho.procedures.equations.circuits.second_slice import SecondSlice
+from mho.procedures.equations.circuits.loop_on_cells import SecondSlice
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate
 

@@ -12,9 +12,10 @@ from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
 from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop
-from mho.procedures.equations.planning import block_effort
-from mho.procedures.equations.planning.block_effort import EFFORTS
+from mho.procedures.equations.planning import block_leaves
+from mho.procedures.equations.planning.block_leaves import EFFORTS
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve
+from mho.procedures.equations.planning.loop_choice import LoopSetup
 from mho.running.execution import evaluate
 from mho.runs import RunFile
 
@@ -32,15 +33,17 @@ def solved(matrix: np.ndarray, bench: str = "arrays", preset: str = "pku", **how
 
 
 def planned(
-    matrix: np.ndarray, leaf: int, chip: str | ChipMap = "segmented", **how: object
+    matrix: np.ndarray,
+    leaf: int,
+    chip: str | ChipMap = "segmented",
+    *,
+    encoding: str = "auto",
+    lines: tuple[int, int] = (32, 32),
+    **how: object,
 ) -> BlockSolvePlan:
-    return plan_block_solve(
-        load_chip_map(chip) if isinstance(chip, str) else chip,
-        matrix,
-        np.random.default_rng(0),
-        leaf=leaf,
-        **{"encoding": "auto", "lines": (32, 32), "input_conductance": 35e-6, **how},
-    )
+    chip = load_chip_map(chip) if isinstance(chip, str) else chip
+    setup = LoopSetup(chip, lines, 35e-6, encoding)
+    return plan_block_solve(setup, matrix, np.random.default_rng(0), leaf, **how)
 
 
 @pytest.mark.parametrize(("n", "leaf"), daily([(9, 4), (16, 4), (40, 32), (23, 6)], [(9, 4)]))
@@ -180,13 +183,10 @@ def test_bad_cells_are_spared():
     chip = load_chip_map("segmented")
     arrays = [array.model_copy(update={"bad_cells": ((0, 0), (40, 40))}) for array in chip.arrays]
     plan = plan_block_solve(
-        chip.model_copy(update={"arrays": tuple(arrays)}),
+        LoopSetup(chip.model_copy(update={"arrays": tuple(arrays)}), (32, 32), 35e-6),
         dominant(40),
         np.random.default_rng(0),
-        leaf=32,
-        encoding="auto",
-        lines=(32, 32),
-        input_conductance=35e-6,
+        32,
     )
     for block in plan.blocks():
         for row, column in ((0, 0), (40, 40)):
@@ -247,13 +247,10 @@ def test_a_multiplying_array_without_room_says_for_how_many_blocks_there_is():
     small = ArrayMap(name="multiply", purpose="multiply", rows=32, columns=32, wire_resistance=1.0)
     with pytest.raises(ChipMapError, match="has room for 0 of the 2 blocks"):
         plan_block_solve(
-            chip.model_copy(update={"arrays": (*chip.arrays[:3], small)}),
+            LoopSetup(chip.model_copy(update={"arrays": (*chip.arrays[:3], small)}), (32, 32), 35e-6),
             dominant(40),
             np.random.default_rng(0),
-            leaf=32,
-            encoding="auto",
-            lines=(32, 32),
-            input_conductance=35e-6,
+            32,
         )
 
 
@@ -307,8 +304,8 @@ def test_the_least_effort_that_is_expected_to_do_is_taken():
 def test_the_noise_of_an_inverse_that_gcr_cannot_learn_is_expected_to_cost_cycles(monkeypatch):
     turned = conditioned(48, 300.0) @ np.linalg.qr(general(48))[0]
     expected = []
-    for noise in (0.0, block_effort.NOISE):
-        monkeypatch.setattr(block_effort, "NOISE", noise)
+    for noise in (0.0, block_leaves.NOISE):
+        monkeypatch.setattr(block_leaves, "NOISE", noise)
         expected.append({one.effort.name: one.cycles for one in planned(turned, 16).judged})
     silent, noisy = (one["integers"] for one in expected)
     assert silent < 25 < noisy  # which stands for more than 25

@@ -17,7 +17,7 @@ from mho import run
 from mho.errors import InputError
 from mho.procedures import Solution, Solve
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
-from mho.procedures.equations.solve.earlier_answers import earlier_answers
+from mho.procedures.equations.solve.answers import earlier_answers
 from mho.running.rerun import rerun
 from mho.running.resuming import resume
 from mho.runs import RunFile, Status, clear_writer_flag

@@ -16,6 +16,7 @@ from mho.procedures import Solution, Solve
 from mho.procedures.equations.blocks.schwarz import plan_schwarz
 from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_schwarz_solve
+from mho.procedures.equations.planning.loop_choice import LoopSetup
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate
@@ -42,14 +43,17 @@ def solved(matrix: np.ndarray, bench: str = "arrays", **how: object) -> Solution
         return evaluate(Solve(matrix=matrix, **{"leaf": LEAF, "blocks": "jacobi", **how}), opened, seed=1)
 
 
-def planned(matrix: np.ndarray, leaf: int = LEAF, chip: str = "segmented", **how: object) -> BlockSolvePlan:
-    return plan_schwarz_solve(
-        load_chip_map(chip),
-        matrix,
-        np.random.default_rng(0),
-        leaf=leaf,
-        **{"encoding": "auto", "lines": (32, 32), "input_conductance": 35e-6, "overlap": 0, **how},
-    )
+def planned(
+    matrix: np.ndarray,
+    leaf: int = LEAF,
+    chip: str = "segmented",
+    *,
+    lines: tuple[int, int] = (32, 32),
+    input_conductance: float = 35e-6,
+    **how: object,
+) -> BlockSolvePlan:
+    setup = LoopSetup(load_chip_map(chip), lines, input_conductance)
+    return plan_schwarz_solve(setup, matrix, np.random.default_rng(0), leaf, **{"overlap": 0, **how})
 
 
 @functools.cache
@@ -138,13 +142,10 @@ def test_a_chip_without_multiplying_arrays_will_do():
     chip = load_chip_map("segmented")
     alone = chip.model_copy(update={"arrays": chip.arrays[:2]})
     plan = plan_schwarz_solve(
-        alone,
+        LoopSetup(alone, (32, 32), 35e-6),
         grid(6, 8),
         np.random.default_rng(0),
-        leaf=LEAF,
-        encoding="auto",
-        lines=(32, 32),
-        input_conductance=35e-6,
+        LEAF,
         overlap=0,
     )
     assert {block.placement.array for block in plan.blocks()} <= {"invert_positive", "invert_negative"}

@@ -13,7 +13,7 @@ from benchmarks._families import BASIC, FAMILIES, System, draw
 from benchmarks._judging import BITS, Case, Verdict, _error, judge, judge_all
 from benchmarks.verdicts import NOISY, cases
 from mho.chip_maps.checksums import ChecksumCode
-from mho.chip_maps.fixed_point import to_fixed_point
+from mho.chip_maps.multiply_encoding import to_fixed_point
 from mho.instruments import open_bench
 from mho.procedures import Solve
 from mho.procedures.equations.algorithms.refinement import Cycle

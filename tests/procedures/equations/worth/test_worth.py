@@ -11,7 +11,7 @@ from daily import daily
 
 import mho
 from mho.instruments.bench_file import load_bench_file
-from mho.procedures.equations.worth import UnaidedSolve, WithoutChip, Work, Worth, contraction_of
+from mho.procedures.equations.worth import UnaidedBaseline, UnaidedSolve, Work, Worth, contraction_of
 
 
 def krylov(iteration: np.ndarray, count: int, seed: int = 0) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -45,8 +45,8 @@ def test_of_fewer_it_is_near_it_and_of_one_the_factor_itself() -> None:
 
 def judged(cycles: tuple[Any, ...], without: tuple[Any, ...], *, nothing: bool = False) -> Worth:
     solves = tuple(UnaidedSolve(number, one, [], Work()) for number, one in enumerate(without))
-    return Worth.of(
-        WithoutChip("gcr", solves, without),
+    return Worth(
+        UnaidedBaseline("gcr", solves, without),
         cycles,
         Work(),
         most=50,
