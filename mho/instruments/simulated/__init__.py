@@ -2,7 +2,7 @@
 
 A library of its own, from the ground up:
 
-- `clock`, `ports`, `devices`, `faults`: time; the seams to the wires and to the transports; what can go wrong;
+- `clock`, `ports`, `faults`: time; the seams to the wires and to the transports; what can go wrong;
 - `scpi`, `tsp`: the languages; `visa`, `nidaqmx`: the transports;
 - `analogue`, `generators`: what source-measure units share, and what pulse generators share;
 - `physics`: the chip's cells, wires and circuits;
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
     from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
-    from mho.instruments.simulated.physics.circuits.step_response import StepResponse
+    from mho.instruments.simulated.physics.circuits.loop_network import StepResponse
 else:
     from mho.lazy_names import lazy_names
 
@@ -33,16 +33,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "CELL_PRESETS",
-    "CLAMP",
-    "AmplifierBank",
-    "CellArray",
-    "CellPreset",
-    "InverseCircuit",
-    "StepResponse",
-    "VirtualClock",
-    "amplifier_preset",
-    "cell_preset",
-    "levels_not_held",
-    "preset_text",
-]
+    "CELL_PRESETS", "CLAMP", "AmplifierBank", "CellArray", "CellPreset", "InverseCircuit", "StepResponse",
+    "VirtualClock", "amplifier_preset", "cell_preset", "levels_not_held", "preset_text",
+]  # fmt: skip

@@ -79,6 +79,7 @@ def test_resets_without_end_lose_a_cell_sooner_or_later():
     assert array.status(CELL) == STUCK_OFF
 
 
+@pytest.mark.thorough
 def test_trains_scatter_as_the_pulses_do():
     """Over many cells the middle and the spread of a train agree with those of single pulses."""
     found = []

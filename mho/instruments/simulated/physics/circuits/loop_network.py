@@ -24,12 +24,15 @@ At rest x = Vos - v/A, so (G + D/A) v = -i - I_b + D Vos: capacitances do not ch
 What C_f does is seen where the rows and the second pole are fast: (D + w_u C_f) dv/dt = -w_u (G v + i). Where
 D >> w_u C_f, the amplifiers set the time constant, 1 / (w_u lambda_min(D^-1 G)). Where D << w_u C_f, the capacitors do,
 C_f / lambda_min(G), however fast the amplifiers are.
+
+The outputs of an INV loop over time after a step of its inputs: what an oscilloscope would show.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -37,7 +40,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgWarning, expm, lu_factor, lu_solve
 
 from mho.array_types import Complexes, Floats
-from mho.errors import BenchError, ConvergenceError
+from mho.errors import BenchError, ConvergenceError, InputError
 from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank
 from mho.instruments.simulated.physics.wires import BlockLines, WiredBlock, check_values, gmres
 
@@ -48,34 +51,23 @@ MAX_SWEEPS = 60  # a few suffice; a loop that needs more is solved through its a
 
 
 class LoopNetwork:
-    """Static outputs of a closed loop of n amplifiers around one or more arrays.
+    """Static outputs of a closed loop of n amplifiers around one or more arrays; `BenchError` for parts that do not match.
 
     Parameters
     ----------
     arrays : sequence of (WiredBlock, float or (n,) array)
         Arrays (n, n) whose row ends are the amplifiers' inputs, and what their column ends get per volt of each output:
         1, or -1 behind ideal inverters.
-    input_conductance : float or (n,) array
-        From each input voltage to its row end, S.
-    diagonal : float or (n,) array
-        From output k to row end k, S.
+    input_conductance, diagonal : float or (n,) array
+        From each input voltage to its row end, and from output k to row end k, S.
     gain : float or (n,) array
         Open-loop gain of the amplifiers; infinity is an ideal one.
-
-    Raises
-    ------
-    BenchError
-        A part that is negative or not finite, or arrays that do not match.
     """
 
     def __init__(
-        self,
-        arrays: Sequence[tuple[WiredBlock, ArrayLike]],
-        *,
-        input_conductance: ArrayLike,
-        diagonal: ArrayLike = 0.0,
-        gain: ArrayLike = np.inf,
-    ) -> None:
+        self, arrays: Sequence[tuple[WiredBlock, ArrayLike]], *, input_conductance: ArrayLike,
+        diagonal: ArrayLike = 0.0, gain: ArrayLike = np.inf,
+    ) -> None:  # fmt: skip
         n = arrays[0][0].shape[0]
         for number, (block, _) in enumerate(arrays):
             if block.shape != (n, n):
@@ -113,12 +105,7 @@ class LoopNetwork:
     def solve(self, input_volts: ArrayLike, offsets: ArrayLike = 0.0) -> Floats:
         """Return the outputs (samples, n), V, for inputs (samples, n), V, and amplifier offsets (n,), V.
 
-        Raises
-        ------
-        BenchError
-            A voltage is not finite, or there is not one for each amplifier.
-        ConvergenceError
-            The loop has no solution: its matrix is singular.
+        Raises `BenchError` for a voltage that is not finite or missing, `ConvergenceError` where the matrix is singular.
         """
         u = np.asarray(input_volts, np.float64)
         if u.ndim != 2 or u.shape[1] != self.n:
@@ -212,12 +199,8 @@ class _Sweeps:
 class _SweptArray:
     """One array of a loop with the profiles along its lines.
 
-    Attributes
-    ----------
-    reach : (n, n) array
-        Current into a row's end per volt at a cell's source node, the row end at 0 V, S.
-    source_profile : (n, n) array
-        Voltage at a cell's source node per volt at its column's end, bit lines at 0 V.
+    `reach` (n, n) is the current into a row's end per volt at a cell's source node, the row end at 0 V, S; `source_profile`
+    (n, n) the voltage at a cell's source node per volt at its column's end, bit lines at 0 V.
     """
 
     def __init__(self, block: WiredBlock, drive: Floats) -> None:
@@ -261,14 +244,52 @@ def _factorise(matrix: Floats) -> tuple[Floats, NDArray[np.int32]]:
     return factors, pivots
 
 
-WORST_MODES = (
-    1e9  # condition number of the modes from which rounding would show in a waveform: integrate instead
-)
+@dataclass(frozen=True)
+class StepResponse:
+    """Waveforms of an INV loop after a step of its inputs at time 0: what an oscilloscope would show.
+
+    Attributes
+    ----------
+    times, outputs : (times,), (times, n) array
+        Ascending, s; output voltages, V.
+    start, final : (n,) array
+        Outputs before the step, and after settling, V; `final` is NaN for a loop that never settles.
+    """
+
+    times: Floats
+    outputs: Floats
+    start: Floats
+    final: Floats
+
+    def settling_time(self, tolerance: float = 1e-2) -> float:
+        """Return the time (s) from which all outputs stay within `tolerance` (0 to 1) of the largest output's step.
+
+        Infinite where they do not within the times that are shown.
+        """
+        if not 0.0 < tolerance < 1.0:
+            raise InputError(f"tolerance is {tolerance:g}; give a share of the step between 0 and 1")
+        within = np.abs(self.outputs - self.final).max(axis=1) <= tolerance * self._height
+        outside = np.flatnonzero(~within)
+        first = outside[-1] + 1 if outside.size else 0
+        return float(self.times[first]) if first < len(self.times) else np.inf
+
+    @property
+    def overshoot(self) -> float:
+        """Largest excursion beyond a final value, relative to the largest output's step; infinite where none is final."""
+        if np.isnan(self._height):
+            return np.inf
+        beyond = (self.outputs - self.final) * np.sign(self.final - self.start)
+        return float(max(beyond.max(), 0.0) / self._height) if self._height > 0.0 else 0.0
+
+    @property
+    def _height(self) -> float:
+        return float(np.abs(self.final - self.start).max())
+
+
+WORST_MODES = 1e9  # condition number from which rounding would show in a waveform: integrate instead
 ACCURACY, SMALLEST = 1e-6, 1e-9  # of the integration: relative, and V
 MOST_RATES = 500_000  # evaluations of the state's rate in one integration: some seconds
-KNEE = (
-    1e-3  # V below the clamp from which the diodes conduct: the rate is continuous, as an integrator needs it
-)
+KNEE = 1e-3  # V below the clamp from which the diodes conduct, so that the rate is continuous
 
 
 class LoopDynamics:
@@ -276,12 +297,8 @@ class LoopDynamics:
 
     Parameters
     ----------
-    network : (n, n) array
-        G, signed: current into row k per volt of output j, S.
-    load : (n, n) array
-        D: current out of row k per volt of row j, S.
-    bank : AmplifierBank
-        The n amplifiers.
+    network, load : (n, n) array
+        G, signed: current into row k per volt of output j, S. D: current out of row k per volt of row j, S.
     near : LoopDynamics, optional
         The same loop with a slightly different network, whose modes are known: eigenvalues then follow from its, to first
         order, as long as a bound on the rest shows that all modes decay.
@@ -400,12 +417,8 @@ class LoopDynamics:
     def waveform(self, currents: Floats, times: Floats, start: Floats, final: Floats) -> Floats:
         """Return the outputs (times, n), V, at ascending `times`, s, after `currents` (n,), A, are applied, without noise.
 
-        Exact by modes while the loop stays linear; integrated where it slews, clamps or diverges.
-
-        Parameters
-        ----------
-        start, final : (order,) array
-            State before the step, and the state in which the linear loop rests.
+        Exact by modes while the loop stays linear; integrated where it slews, clamps or diverges. `start` and `final`
+        (order,) are the state before the step, and that in which the linear loop rests.
         """
         n = len(self._network)
         if self.stable and self._modes[2]:
