@@ -25,6 +25,7 @@ from mho.procedures.applications.training.train import Train
 from mho.procedures.applications.training.training_result import TrainingResult
 from mho.procedures.applications.wireless.mimo import Mimo
 from mho.procedures.base import Procedure
+from mho.procedures.cells.programming.group_programming import unfit_cells
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import Block
@@ -36,7 +37,6 @@ from mho.procedures.cells.programming.strategies.known_strategies import (
     strategy_class_name,
 )
 from mho.procedures.cells.programming.strategy import Strategy
-from mho.procedures.cells.programming.verify import unfit_cells
 from mho.procedures.cells.reading.array_map import Map, Mapped
 from mho.procedures.cells.reading.contact import Contact, Contacts
 from mho.procedures.cells.reading.noise import Noise, Noises

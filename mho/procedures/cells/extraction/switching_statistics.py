@@ -18,6 +18,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.confidence import (
@@ -31,7 +32,18 @@ from mho.confidence import (
     jackknife,
     with_interval,
 )
-from mho.procedures.cells.robust import NORMAL_IQR, robust_deviation
+
+NORMAL_IQR = 1.3489795  # interquartile range of a normal distribution of unit deviation
+
+
+def robust_deviation(values: NDArray[np.float64]) -> float:
+    """Return the interquartile range of finite values in units of a normal distribution's; NaN for fewer than four."""
+    known = values[np.isfinite(values)]
+    if known.size < 4:
+        return math.nan
+    low, high = np.quantile(known, [0.25, 0.75])
+    return float(high - low) / NORMAL_IQR
+
 
 ROUNDS = 20  # of a fixed point that is found to a thousandth in five
 TAIL = 0.05  # share beyond the worst-case window

@@ -26,8 +26,8 @@ from mho.confidence import (
     mean_interval,
     with_interval,
 )
+from mho.procedures.cells.extraction.switching_statistics import robust_deviation
 from mho.procedures.cells.levels_of_cells import UNKNOWN
-from mho.procedures.cells.robust import robust_deviation
 
 FEWEST_READS = 5
 """Later reads from which on a loss is told from drift."""

@@ -79,7 +79,9 @@ def find_telegraph(series: Floats, interval: float) -> Telegraph | None:
         return None
     if abruptness(series, up) < ABRUPT * (high - low):
         return None
-    return _told(low, high, (high - low) / max(around, 1e-300), up, interval)
+    (dwell_low, dwell_high), (of_low, of_high) = (values.tolist() for values in dwell_times(up, interval))
+    apart = (high - low) / max(around, 1e-300)
+    return Telegraph(low, high, apart, dwell_low, dwell_high, tuple(of_low), tuple(of_high))
 
 
 def two_states(series: Floats) -> Booleans | None:
@@ -201,8 +203,3 @@ def dwell_times(up: Booleans, interval: float) -> tuple[Floats, Floats]:
     stretch = np.maximum(chain.deviations() * np.sqrt(chain.exits), 1.0)
     ends = [chi2.ppf(1.0 - TAIL, 2 * chain.exits + 2), chi2.ppf(TAIL, 2 * chain.exits)]
     return dwells, dwells[:, None] * np.stack([(2.0 * chain.exits / end) ** stretch for end in ends], axis=1)
-
-
-def _told(low: float, high: float, separation: float, up: Booleans, interval: float) -> Telegraph:
-    (dwell_low, dwell_high), (low_ends, high_ends) = (found.tolist() for found in dwell_times(up, interval))
-    return Telegraph(low, high, separation, dwell_low, dwell_high, tuple(low_ends), tuple(high_ends))
