@@ -97,12 +97,7 @@ class _AtOnce:
 
 
 class VisitedCells:
-    """Cells that are visited, known by their numbers 0 to `count` - 1; every row is recorded with time and cell.
-
-    Attributes
-    ----------
-    count : int
-    """
+    """Cells that are visited, known by their numbers 0 to `count` - 1; every row is recorded with time and cell."""
 
     def __init__(self, operations: _AtTheWire | _AtOnce, count: int) -> None:
         self._operations, self.count = operations, count

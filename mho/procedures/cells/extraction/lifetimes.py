@@ -57,7 +57,6 @@ def has_worn(first: Floats, later: Floats, looks: int, *, holds: bool) -> bool:
     ----------
     first, later : (n,) arrays
         log10 of LRS/HRS.
-    looks : int
     holds : bool
         Whether the cell held the criterion at first. Of one that did not, only a cell which no longer switches has failed.
     """

@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Booleans, Floats, Integers
 
 LEVEL = 0.95
 """Of all intervals."""
@@ -220,7 +219,7 @@ def fit_response(x: Floats, y: Floats, cell: Integers, bottom: float) -> Respons
     saturates = with_top[1] + penalty < without_top[1]
     parameters, bounds = (with_top[0], of_top) if saturates else (without_top[0], of_none)
 
-    def rest(left: NDArray[np.bool_]) -> Floats:
+    def rest(left: Booleans) -> Floats:
         levels, place = np.unique(x[left], return_inverse=True)
         weight = 1.0 / np.maximum(_of_levels(y[left], place, len(levels))[1], SOFTEST * rise)[place]
         return _fitted(
@@ -237,7 +236,7 @@ def fit_response(x: Floats, y: Floats, cell: Integers, bottom: float) -> Respons
     return ResponseCurve(bottom, parameters, _clustered(residuals, parameters, cell), len(cells), left_out)
 
 
-def deviations_from(curve: ResponseCurve, x: Floats, y: Floats) -> tuple[NDArray[np.bool_], Floats]:
+def deviations_from(curve: ResponseCurve, x: Floats, y: Floats) -> tuple[Booleans, Floats]:
     """Return where cells follow the pulse, and the deviations there, decades: log10 of the response over the curve.
 
     That is where the curve has risen but does not saturate yet, for positive responses.

@@ -18,7 +18,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.confidence import (
@@ -36,7 +35,7 @@ from mho.confidence import (
 NORMAL_IQR = 1.3489795  # interquartile range of a normal distribution of unit deviation
 
 
-def robust_deviation(values: NDArray[np.float64]) -> float:
+def robust_deviation(values: Floats) -> float:
     """Return the interquartile range of finite values in units of a normal distribution's; NaN for fewer than four."""
     known = values[np.isfinite(values)]
     if known.size < 4:
@@ -72,7 +71,6 @@ class MeanSquares:
     ----------
     between, within : float
         Mean squares; NaN where they cannot be told.
-    cells, values : int
     size : float
         Values of a cell; of cells with unequal numbers, their weighted mean.
     """

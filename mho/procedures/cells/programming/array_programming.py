@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
@@ -88,7 +88,7 @@ class FlatCells:
     def of(
         cls,
         placements: Sequence[Placement],
-        masks: Sequence[NDArray[np.bool_]],
+        masks: Sequence[Booleans],
         orders: Sequence[Integers] | None = None,
     ) -> FlatCells:
         """List the cells in `masks`, block by block, in each in the order of its flat indices, or row by row."""

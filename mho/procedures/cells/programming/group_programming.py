@@ -89,7 +89,6 @@ class GroupReads:
 
     Parameters
     ----------
-    bench : Bench
     method : str
         ``row`` or ``hadamard``.
     reads : int
@@ -151,11 +150,6 @@ class GroupProgramming:
 
     Parameters
     ----------
-    bench : Bench
-    reader : GroupReads
-    levels : Levels
-    settings : WriteVerifySettings
-    strategy : type of Strategy
     memory : object
         What the strategy has learnt in this run.
     take : callable

@@ -75,8 +75,6 @@ class ProductDescent:
 
     Parameters
     ----------
-    bench : Bench
-    levels : Levels
     settings : WriteVerifySettings
         With `gdp_reads` and `gdp_tolerance`.
     strategy : type of Strategy

@@ -55,7 +55,6 @@ class TargetCells:
 
     Attributes
     ----------
-    placement : Placement
     digits : (rows, columns) array
     achieved : (rows, columns) array
         What the cells read when they were last verified, S; NaN where that is not known.

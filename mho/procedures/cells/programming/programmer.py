@@ -137,7 +137,6 @@ class Programmer:
         Conductance levels of the digits.
     arrays : sequence of str
         The chip's array names; their order is the code in the `pulses` table.
-    settings : WriteVerifySettings
     passes : int
         Number of later verifications of all cells, in which those that relaxed out of their window are
         programmed again.
@@ -148,7 +147,6 @@ class Programmer:
 
     Attributes
     ----------
-    settings : WriteVerifySettings
     sent : SentPulses or None
         Writes pulses to the run file before they are sent; None on a simulated bench, whose chip ends with its process.
     shift : float
@@ -212,7 +210,6 @@ class Programmer:
 
         Parameters
         ----------
-        blocks : sequence of Block
         maps : sequence of BlockMaps
             The run file's images, where it declares more lines than these blocks use.
         first : sequence of masks, optional

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
@@ -111,10 +111,10 @@ class CellsSoFar:
     last: Floats
     pulses: Integers
     outcome: Integers
-    unfinished: NDArray[np.bool_]
+    unfinished: Booleans
 
     @property
-    def untouched(self) -> NDArray[np.bool_]:
+    def untouched(self) -> Booleans:
         """Cells of which there is no row."""
         return np.asarray(np.isnan(self.first) & (self.pulses == 0))
 
@@ -125,7 +125,7 @@ def cells_so_far(
     digits: Integers,
     levels: Levels,
     settings: WriteVerifySettings,
-    formed: NDArray[np.bool_] | None = None,
+    formed: Booleans | None = None,
 ) -> CellsSoFar:
     """Follow the cells of a block through a table of pulses.
 
@@ -169,7 +169,7 @@ def cells_so_far(
     return CellsSoFar(*(one.reshape(digits.shape) for one in cells))
 
 
-def _last_kind(where: Integers, kind: Integers, count: int) -> tuple[Integers, NDArray[np.bool_]]:
+def _last_kind(where: Integers, kind: Integers, count: int) -> tuple[Integers, Booleans]:
     """Return how many pulses of one kind each cell had in a row at the end, and whether they were SETs."""
     in_a_row, raised = np.zeros(count, np.int64), np.zeros(count, bool)
     order = np.argsort(where, kind="stable")
@@ -188,7 +188,6 @@ class EarlierPulses:
     ----------
     rows : dict
         Its table of pulses, by column.
-    cells : CellsSoFar
     in_doubt : int
         Pulses among them that were sent and not confirmed.
     elapsed : float

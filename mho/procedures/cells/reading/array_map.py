@@ -44,7 +44,6 @@ def classes(
     ----------
     conductance : array
         S.
-    levels : Levels
     formed_above : float
         Conductance (S) of a cell that has been formed for certain.
     formed : array of bool, optional

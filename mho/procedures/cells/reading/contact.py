@@ -81,7 +81,6 @@ class LineFault:
 
     Attributes
     ----------
-    kind : "row" or "column"
     line : int
         Its number.
     what : int

@@ -108,7 +108,6 @@ class CellNoise(NamedTuple):
     ----------
     slope : float
         Of log S over log f.
-    telegraph : Telegraph or None
     relative : float
         Deviation over mean.
     density : float

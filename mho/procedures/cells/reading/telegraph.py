@@ -20,9 +20,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.array_types import Booleans, Floats
+from mho.array_types import Booleans, Floats, Integers
 
 SEPARATION = 4.5  # standard deviations between two levels
 ABRUPT = 0.7  # share of the step that half of the jumps make within two samples
@@ -150,8 +149,8 @@ class Chain:
         How often the lower and the upper state were left, and samples in each with one behind them.
     """
 
-    exits: NDArray[np.int64]
-    seen: NDArray[np.int64]
+    exits: Integers
+    seen: Integers
 
     @classmethod
     def of(cls, up: Booleans) -> Chain:

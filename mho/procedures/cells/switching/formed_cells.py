@@ -46,7 +46,6 @@ class ScreeningPlan:
     Attributes
     ----------
     array : str
-    cells : CellRange
     formed_above : float
         Conductance (S) of a formed cell as write-verify takes it.
     blanks : int

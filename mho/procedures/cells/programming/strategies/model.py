@@ -92,13 +92,11 @@ class Population:
 
     Parameters
     ----------
-    settings : WriteVerifySettings
     learns : bool
         Whether observations are taken; otherwise it is what the settings say.
 
     Attributes
     ----------
-    curve : GateCurve
     mean, device : (levels,) arrays
         Mean and standard deviation of the cells' offsets, V.
     cycle : (2, levels) array
