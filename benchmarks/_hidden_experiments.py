@@ -11,8 +11,8 @@ import numpy as np
 
 from benchmarks._hidden_presets import hidden
 from mho import run
-from mho.analysis.calibration import Told, read_records, told_beyond_pulses, transitions_of
-from mho.analysis.calibration.experiments import Estimate
+from mho.analysis.calibration import GatheredEvidence, read_records, told_beyond_pulses, transitions_of
+from mho.analysis.calibration.experiments import ParameterEstimate
 from mho.analysis.calibration.experiments.gathering import BOLTZMANN
 from mho.instruments.simulated import CELL_PRESETS
 from mho.instruments.simulated.physics.cells.presets import CellPreset
@@ -58,7 +58,7 @@ def told_of_hidden(seed: int) -> list[Interval]:
     return [Interval(one.name, one.low, one.high, _true(truth, one)) for one in told.estimates]
 
 
-def _true(truth: CellPreset, one: Estimate) -> float:
+def _true(truth: CellPreset, one: ParameterEstimate) -> float:
     """Return the true value of what was estimated: of a retention time that at the temperature of the rate."""
     value = float(getattr(truth, one.name))
     kelvin = one.beside.get("retention_temperature", truth.retention_temperature)
@@ -70,7 +70,7 @@ def _true(truth: CellPreset, one: Estimate) -> float:
     )
 
 
-def _told(folder: Path, preset: str, seed: int) -> Told:
+def _told(folder: Path, preset: str, seed: int) -> GatheredEvidence:
     """Do the experiments, one after the other on one chip."""
     digits = np.random.default_rng(seed).integers(0, 4, (16, 16))
     whole = {"rows": LINES, "columns": LINES}

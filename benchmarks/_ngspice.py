@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mho.analysis.exports import spice
-from mho.analysis.exports.spice import LoopCircuit
+from mho.analysis.exports.spice import LoopCircuit, netlist
 from mho.array_types import Floats
 from mho.instruments.simulated import AmplifierBank, InverseCircuit, StepResponse, amplifier_preset
 from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
@@ -102,5 +101,5 @@ def measured(text: str, folder: Path) -> Floats:
 
 def both(circuit: LoopCircuit, preset: str, folder: Path) -> tuple[Answers, Answers]:
     """Return what ngspice and our simulation find of a loop."""
-    theirs = in_ngspice(spice(circuit), folder)
+    theirs = in_ngspice(netlist(circuit), folder)
     return theirs, in_simulation(circuit, preset, float(theirs.response.times[-1]))

@@ -19,8 +19,7 @@ from benchmarks.registry import Figure
 from mho.array_types import Integers
 from mho.chip_maps.checksums import SHARE, SUMS, CheckedTile, checked_tiles, place_checked
 from mho.chip_maps.chip import parse_chip_map
-from mho.chip_maps.fixed_point import to_fixed_point
-from mho.chip_maps.multiply_encoding import encode_multiply
+from mho.chip_maps.multiply_encoding import encode_multiply, to_fixed_point
 from mho.confidence import ratio_interval
 from mho.instruments import open_bench
 from mho.procedures.cells.programming.record import Block

@@ -27,7 +27,7 @@ from mho.instruments.simulated.physics.wires import series_resistance
 from mho.procedures import Solve
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import Block
-from mho.procedures.equations.circuits.second_slice import Pair, largest_ratio, next_targets, represented
+from mho.procedures.equations.circuits.loop_on_cells import Pair, largest_ratio, next_targets, represented
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate
 

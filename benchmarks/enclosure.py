@@ -14,8 +14,12 @@ import numpy as np
 
 from benchmarks._exact_systems import ExactSystem, draw_exact_system
 from benchmarks.registry import Figure, median_seconds
-from mho.procedures.equations.certificates.enclosure import Enclosure, enclose
-from mho.procedures.equations.certificates.enclosure_arb import arbitrary_precision_installed, enclose_arb
+from mho.procedures.equations.certificates.enclosure import (
+    Enclosure,
+    arbitrary_precision_installed,
+    enclose,
+    enclose_arb,
+)
 
 SYSTEMS = 2000  # a repeat
 CONDITION = 1e12  # up to which all must be certified

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks._solves import MATRICES, PRESET, seeds, solve_on_chips, threads
 from benchmarks._without_chip import without_chip
 from benchmarks.registry import Figure
-from mho.chip_maps.matrix_files import load_matrix, load_vector
+from mho.chip_maps.matrix_files import load_matrix, load_right_hand_sides
 from mho.procedures import Solution
 
 MATRIX = "mimo-16x16.mtx"
@@ -100,7 +100,7 @@ def _figures(results: list[Solution], bits: int, allowed: float, single: float) 
 def float32_error(seed: int) -> float:
     """Return the relative error of a float32 solve, with the right-hand side that this seed draws."""
     matrix = load_matrix(str(MATRICES / MATRIX))
-    rhs = load_vector("random", len(matrix), np.random.default_rng(seed))
+    rhs = load_right_hand_sides("random", len(matrix), np.random.default_rng(seed))
     exact = np.linalg.solve(matrix, rhs)
     found = np.linalg.solve(matrix.astype(np.float32), rhs.astype(np.float32))
     return float(np.linalg.norm(found - exact) / np.linalg.norm(exact))

@@ -17,8 +17,8 @@ from benchmarks.registry import Figure, installed
 from benchmarks.strategies import ALIKE, CASES, LESS, PEERS, _settings
 from mho.confidence import mean_interval
 from mho.procedures import find_strategy
-from mho.running.optimising import Policy, optimise
-from mho.running.optimising.gains import Estimate, saving, success_of
+from mho.running.optimising import ProgrammingPolicy, optimise
+from mho.running.optimising.gains import GainEstimate, saving, success_of
 from mho.running.optimising.twin import VALIDATED, Programming
 
 PRESETS = ("stanford", "stanford35")
@@ -40,7 +40,7 @@ def run(repeat: int) -> list[Figure]:
     return figures
 
 
-def _found(preset: str, search: str, seed: int) -> Policy:
+def _found(preset: str, search: str, seed: int) -> ProgrammingPolicy:
     return optimise(
         STRATEGY, bench=CASES[preset][0], success=SUCCESS, evaluations=BUDGET, seconds=None, chips=CHIPS, cells=CELLS,
         search=search, seed=seed,
@@ -110,7 +110,7 @@ def _figure(preset: str, search: str) -> Figure:
     )
 
 
-def _as_it_is(policy: Policy, name: str, preset: str) -> list[Programming]:
+def _as_it_is(policy: ProgrammingPolicy, name: str, preset: str) -> list[Programming]:
     """Program the chips of a policy with a strategy as the other benchmark has it."""
     settings = _settings(preset, policy.twin.source, policy.twin.preset)
     settings = settings.model_copy(update={"strategy": name})
@@ -120,7 +120,7 @@ def _as_it_is(policy: Policy, name: str, preset: str) -> list[Programming]:
     ]
 
 
-def _saved(peer: list[Programming], policy: Policy, cost: str) -> Estimate:
+def _saved(peer: list[Programming], policy: ProgrammingPolicy, cost: str) -> GainEstimate:
     before, after = ([one.cost(cost) for one in some] for some in (peer, policy.after))
     return saving(before, after)
 
@@ -137,5 +137,5 @@ def _row(chips: Any) -> str:
     )
 
 
-def _in_words(one: Estimate, scale: float) -> str:
+def _in_words(one: GainEstimate, scale: float) -> str:
     return f"{scale * one.mean:.2f} ({scale * one.low:.2f} to {scale * one.high:.2f})"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks._solves import MATRICES, PRESET, seeds, solve_on_chips, threads
 from benchmarks.registry import Figure
-from mho.chip_maps.matrix_files import load_matrix, load_vector
+from mho.chip_maps.matrix_files import load_matrix, load_right_hand_sides
 from mho.running.published import Setup
 from mho.running.published.curves import TWELVE, TWENTY_FOUR
 from mho.running.published.rejection import LEVEL
@@ -138,7 +138,7 @@ def _published_bench(chips: range) -> list[Figure]:
 def ideal_errors(cycles: int) -> list[float]:
     """Return the relative errors after each cycle with the rounded A0 as it should be, in float64."""
     matrix = load_matrix(str(MATRICES / MATRIX)).astype(np.float64)
-    rhs = load_vector(str(MATRICES / RHS), len(matrix), np.random.default_rng(0)).astype(np.float64)
+    rhs = load_right_hand_sides(str(MATRICES / RHS), len(matrix), np.random.default_rng(0)).astype(np.float64)
     leading = np.linalg.inv(np.rint(8.0 * matrix) / 8.0)
     exact = np.linalg.solve(matrix, rhs)
     errors, solution = [], np.zeros_like(rhs)

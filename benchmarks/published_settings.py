@@ -21,8 +21,8 @@ from benchmarks._solves import threads
 from benchmarks.registry import Figure
 from mho.chip_maps.inverse_encoding import InverseEncoding
 from mho.procedures.equations.as_published import rounded_loop
-from mho.procedures.equations.circuits import inversion
-from mho.running.published import Outcome, Setup
+from mho.procedures.equations.circuits import loop_on_cells
+from mho.running.published import ExperimentOutcome, Setup
 from mho.running.published.curves import TWELVE, TWENTY_FOUR
 from mho.running.published.rejection import combined
 
@@ -134,7 +134,7 @@ def judged(name: str, changed: Changed, chips: int) -> Iterator[Figure]:
     yield Figure(f"{name}: p of both", combined(each), "", threads=threads())
 
 
-def outcomes(changed: Changed, chips: int) -> dict[str, Outcome]:
+def outcomes(changed: Changed, chips: int) -> dict[str, ExperimentOutcome]:
     """Return both curves on chips of the bench with something changed."""
     with tempfile.TemporaryDirectory() as folder, _ranging(changed.filled):
         setup = Setup(_write(Path(folder), changed), changed.preset, chips, 1)
@@ -149,7 +149,7 @@ def _ranging(filled: bool) -> Iterator[None]:
     if not filled:
         yield
         return
-    with patch.object(inversion, "LADDER", FINE), patch.object(inversion, "LINEAR", NEARLY_CLAMPED):
+    with patch.object(loop_on_cells, "LADDER", FINE), patch.object(loop_on_cells, "LINEAR", NEARLY_CLAMPED):
         yield
 
 

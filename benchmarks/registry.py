@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-NOT_BENCHMARKS = {"registry", "__main__"}
+NOT_BENCHMARKS = {"registry", "mutants", "__main__"}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Draw the figures of docs/cells.md and write its tables: ``python docs/make_cell_figures.py``.
+"""Draw the figures of docs/cells.md, and write its tables and those beside it: ``python docs/make_cell_figures.py``.
 
 Everything is measured on the simulated cells as on a bench: pulses, waits and reads, nothing is read out of
 the presets except the parameter table itself.
@@ -33,24 +33,26 @@ def main() -> None:
         for draw in (set_curve, limited_set, reset_curve, forming, levels, relaxation, noise, lifetime)
         for row in draw()
     ]
-    page = DOCS / "cells.md"
-    text = page.read_text(encoding="utf-8")
-    text = between(text, "measured", table(("quantity", "preset", "measured", "source"), rows))
     head = ("quantity", "measured", "ours", "ratio", "probability")
-    text = between(text, "as measured", table(head, as_measured()))
-    for name, head, rows_of in (
-        (
-            "relaxation",
-            ("range and time", "mean, uS", "sd, uS", "robust sd, uS", "still, %"),
-            beside_measured(),
-        ),
-        ("held out", ("not fitted", "ours", "measured", "p"), held_out()),
-        ("series", ("a series of reads at 400 Hz", "ours: 5, 50, 95 %", "measured", "p"), series()),
-        ("bake", ("relaxing, 30 to 42 uS", "ours: mean, sd of the change", "measured"), bake()),
-    ):
-        text = between(text, name, table(head, rows_of))
-    text = between(text, "parameters", table(("parameter", "unit", *CELL_PRESETS, "source"), parameters()))
-    page.write_text(text, encoding="utf-8")
+    fill("cells.md", "measured", ("quantity", "preset", "measured", "source"), rows)
+    fill("cells-as-measured.md", "as measured", head, as_measured())
+    head = ("range and time", "mean, uS", "sd, uS", "robust sd, uS", "still, %")
+    fill("cells.md", "relaxation", head, beside_measured())
+    fill("cells.md", "held out", ("not fitted", "ours", "measured", "p"), held_out())
+    head = ("a series of reads at 400 Hz", "ours: 5, 50, 95 %", "measured", "p")
+    fill("cells.md", "series", head, series())
+    fill("cells.md", "bake", ("relaxing, 30 to 42 uS", "ours: mean, sd of the change", "measured"), bake())
+    fill("presets.md", "parameters", ("parameter", "unit", *CELL_PRESETS, "source"), parameters())
+
+
+def fill(page: str, name: str, head: tuple[str, ...], rows: list[Row] | Iterator[tuple[str, ...]]) -> None:
+    """Write a table into a page, between the comments `name` and `/name`."""
+    path = DOCS / page
+    before, start, rest = path.read_text("utf-8").partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"\n<!-- /{name} -->")
+    if not end:
+        raise SystemExit(f"docs/{page} has no <!-- {name} --> … <!-- /{name} -->")
+    path.write_text(before + start + table(head, rows) + end + after, "utf-8")
 
 
 def parameters() -> Iterator[tuple[str, ...]]:
@@ -66,15 +68,6 @@ def table(head: tuple[str, ...], rows: list[Row] | Iterator[tuple[str, ...]]) ->
     """Return rows as a Markdown table."""
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def between(text: str, name: str, content: str) -> str:
-    """Replace what stands between the comments `name` and `/name`."""
-    head, _, rest = text.partition(f"<!-- {name} -->\n")
-    _, mark, tail = rest.partition(f"\n<!-- /{name} -->")
-    if not mark:
-        raise SystemExit(f"docs/cells.md has no <!-- {name} --> … <!-- /{name} -->")
-    return f"{head}<!-- {name} -->\n{content}{mark}{tail}"
 
 
 if __name__ == "__main__":

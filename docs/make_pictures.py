@@ -1,15 +1,83 @@
-"""Makes the pictures of README and docs, plot, windows and panels, from fresh runs: ``python docs/make_pictures.py``."""
+"""Makes the pictures of README and docs from fresh runs with fixed seeds: ``python docs/make_pictures.py [NAME …]``.
+
+Each name of `MAKERS` makes some of them; without a name all are made. ``--compare`` changes none, makes them elsewhere, and
+says which differ from those that are there.
+"""
 
 from __future__ import annotations
 
+import argparse
+import inspect
 import os
 import sys
 import tempfile
+from collections.abc import Callable
+from fnmatch import fnmatch
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+
+import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 SEED = 1
+MAKERS = {
+    "settling": ("pictures_circuit:draw_settling", "inv-settling"),
+    "slices": ("pictures_slices:draw_slices", "inv-two-slices"),
+    "policy": ("pictures_optimise:draw_policy", "optimise"),
+    "krylov": ("pictures_linalg:draw_krylov", "linalg-iterations"),
+    "worth": ("pictures_worth:draw_worth", "worth-map"),
+    "plot": ("make_pictures:plot_solve", "plot"),
+    "budget": ("pictures_budget:draw_budget", "budget"),
+    "experiments": ("pictures_experiments:plot_experiments", "multiply-* invert-*"),
+    "strategies": ("pictures_experiments:plot_strategies", "strategies-pulses"),
+    "learning": ("pictures_learning:draw_learning", "learning-*"),
+    "levels": ("pictures_levels:draw_levels", "program-picture"),
+    "refresh": ("pictures_levels:plot_refresh", "refresh-*"),
+    "cells": ("pictures_cells:plot_cells", "form-* iv-* contact-* response-*"),
+    "lifetimes": (
+        "pictures_lifetimes:plot_lifetimes",
+        "switching-* endurance-* retention-* noise-* disturb-* map-*",
+    ),
+    "mimo": ("pictures_mimo:draw_mimo", "mimo-*"),
+    "field": ("pictures_field:draw_field", "field-*"),
+    "fields": (
+        "pictures_fields:draw_fields",
+        "poisson-* diffusion-* junction-* kalman-* arm-* power-flow-* portfolio-*",
+    ),
+    "characterise": ("pictures_characterise:draw_page", "characterise"),
+    "import": ("pictures_imports:plot_import", "import-current-voltage"),
+    "published": ("pictures_published:draw_published", "published-*"),
+    "calibrate": ("pictures_calibrate:draw_checks", "calibrate-checks"),
+    "over-runs": ("pictures_over_runs:plot_over_runs", "over-runs-*"),
+    "projection": ("pictures_projection:draw_projection", "projection-*"),
+    "reports": ("pictures_reports:draw_reports", "report-* notebook-*"),
+    "training": ("pictures_training:draw_training", "training-*"),
+    "window": ("make_pictures:grab_window", "window"),
+    "main-window": ("pictures_window:grab_main_window", "window-*"),
+    "chip-panel": ("pictures_chip:grab_chip_panel", "panel-chip panel-chip-selection"),
+    "panels": (
+        "pictures_panels:grab_panels",
+        "panel-runs panel-signals panel-signals-sweep panel-solve watch",
+    ),
+}
+"""By name the function that makes pictures, and which; its arguments are of `solved`, `folder` and `pictures`."""
+CELL_FIGURES = "cells-*"
+ALIKE = 0.002
+"""Largest share of pixels that may differ between two pictures which show the same."""
+
+
+def maker_of(picture: str) -> str:
+    """Return the command that makes a picture, by its name without the suffix."""
+    if fnmatch(picture, CELL_FIGURES):
+        return "python docs/make_cell_figures.py"
+    (name,) = (
+        name
+        for name, (_, patterns) in MAKERS.items()
+        if any(fnmatch(picture, one) for one in patterns.split())
+    )
+    return f"python docs/make_pictures.py {name}"
 
 
 def solve(folder: Path) -> Path:
@@ -22,99 +90,77 @@ def solve(folder: Path) -> Path:
     return path
 
 
-def grab_window(run: Path, picture: Path) -> None:
-    """Save what the window on `run` looks like; needs a QApplication."""
+def plot_solve(solved: Path, pictures: Path) -> None:
+    """Draw what `mho plot` makes of a solve."""
+    import mho.analysis as analysis
+
+    analysis.plot(solved, pictures / "plot.png")
+
+
+def grab_window(solved: Path, pictures: Path) -> None:
+    """Save what the window on the run file `solved` looks like; needs a QApplication."""
     from PySide6.QtTest import QTest
 
     import mho.gui as gui
 
-    window = gui.open_run_window(run)
+    window = gui.open_run_window(solved)
     QTest.qWait(200)  # layouts settle
     view = window.map
     QTest.mouseMove(view.canvas.viewport(), view.canvas.mapFromScene(view.scene_position(24, 39)))
     QTest.qWait(100)
-    window.grab().save(str(picture))
+    window.grab().save(str(pictures / "window.png"))
     window.close()
     window.deleteLater()
     QTest.qWait(50)  # gone before its application is
 
 
-def _new(folder: str, name: str) -> Path:
-    """Make a folder of its own for runs whose names others have, too."""
-    made = Path(folder) / name
-    made.mkdir()
-    return made
+def make(name: str, pictures: Path, solved: Callable[[], Path]) -> None:
+    """Make the pictures of one name, with their runs in a folder of their own; `solved` gives the run that several show."""
+    module, _, function = MAKERS[name][0].partition(":")
+    maker = getattr(import_module(module), function)
+    with tempfile.TemporaryDirectory() as folder:
+        offered = {"folder": lambda: Path(folder), "pictures": lambda: pictures, "solved": solved}
+        maker(**{one: offered[one]() for one in inspect.signature(maker).parameters})
+
+
+def difference(one: Path, other: Path) -> float:
+    """Return the share of pixels that differ visibly between two pictures; 1 for pictures of other sizes."""
+    from PIL import Image
+
+    a, b = (np.asarray(Image.open(path).convert("RGB"), dtype=np.int16) for path in (one, other))
+    return 1.0 if a.shape != b.shape else float((np.abs(a - b).max(axis=2) > 48).mean())
 
 
 def main() -> None:
-    """Make them all."""
+    """Make the pictures that are named, or say which differ."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *MAKERS], metavar="NAME", help=", ".join(MAKERS))
+    parser.add_argument("--compare", action="store_true", help="change no picture, say which differ")
+    asked = parser.parse_args()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from pictures_budget import draw_budget
-    from pictures_calibrate import draw_checks
-    from pictures_cells import plot_cells
-    from pictures_characterise import draw_page
-    from pictures_chip import grab_chip_panel
-    from pictures_circuit import draw_settling
-    from pictures_experiments import plot_experiments, plot_strategies
-    from pictures_field import draw_field
-    from pictures_fields import draw_fields
-    from pictures_imports import plot_import
-    from pictures_learning import draw_learning
-    from pictures_levels import draw_levels, plot_refresh
-    from pictures_lifetimes import plot_lifetimes
-    from pictures_linalg import draw_krylov
-    from pictures_mimo import draw_mimo
-    from pictures_optimise import draw_policy
-    from pictures_over_runs import plot_over_runs
-    from pictures_panels import grab_panels
-    from pictures_projection import draw_projection
-    from pictures_published import draw_published
-    from pictures_reports import draw_reports
-    from pictures_slices import draw_slices
-    from pictures_training import draw_training
-    from pictures_window import grab_main_window
-    from pictures_worth import draw_worth
     from PySide6.QtWidgets import QApplication
 
-    import mho.analysis as analysis
-
     app = QApplication.instance() or QApplication([])
+    os.chdir(ROOT)  # runs name their matrices as the README does
     PICTURES.mkdir(exist_ok=True)
-    draw_settling(PICTURES)
-    draw_slices(PICTURES)
-    draw_policy(PICTURES)
-    draw_krylov(PICTURES)
-    draw_worth(PICTURES)
-    os.chdir(ROOT)  # the run names its matrix as the README does
-    with tempfile.TemporaryDirectory() as folder:
-        run = solve(Path(folder))
-        analysis.plot(run, PICTURES / "plot.png")
-        draw_budget(Path(folder), PICTURES)
-        plot_experiments(Path(folder), PICTURES)
-        draw_learning(_new(folder, "learning"), PICTURES)
-        draw_levels(Path(folder), PICTURES)
-        plot_refresh(Path(folder), PICTURES)
-        plot_cells(Path(folder), PICTURES)
-        plot_lifetimes(Path(folder), PICTURES)
-        draw_mimo(_new(folder, "mimo"), PICTURES)
-        draw_field(_new(folder, "field"), PICTURES)
-        draw_page(Path(folder), PICTURES)
-        draw_fields(_new(folder, "fields"), PICTURES)
-        plot_import(Path(folder), PICTURES)
-        plot_strategies(Path(folder), PICTURES)
-        draw_published(_new(folder, "published"), PICTURES)
-        draw_checks(_new(folder, "checks"), PICTURES)
-        plot_over_runs(PICTURES, Path(folder) / "over-runs")
-        draw_projection(_new(folder, "projection"), PICTURES)
-        draw_reports(run, _new(folder, "reports"), PICTURES)
-        draw_training(_new(folder, "training"), PICTURES)
-        grab_window(run, PICTURES / "window.png")
-        grab_main_window(PICTURES)
-        grab_chip_panel(run, PICTURES)
-        grab_panels(run, PICTURES)
+    with tempfile.TemporaryDirectory() as runs, tempfile.TemporaryDirectory() as elsewhere:
+        solved = cache(lambda: solve(Path(runs)))
+        target = Path(elsewhere) if asked.compare else PICTURES
+        for name in asked.names or MAKERS:
+            make(name, target, solved)
+        shares = {
+            picture.name: difference(picture, PICTURES / picture.name)
+            if (PICTURES / picture.name).exists()
+            else 1.0
+            for picture in (sorted(target.iterdir()) if asked.compare else ())
+        }
+    for picture, share in shares.items():
+        print(f"{'differs' if share > ALIKE else 'alike  '}  {picture}: {share:.2%} of its pixels are others")
     del app
+    sys.exit(any(share > ALIKE for share in shares.values()))
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
+    sys.modules["make_pictures"] = sys.modules["__main__"]  # whose functions make some of them
     main()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -81,9 +79,3 @@ def draw_checks(folder: Path, pictures: Path) -> None:
     text = as_preset_file(found, "mychip", [one.name for one in runs], told.estimates)
     checks = check_runs(runs, text, CHIPS, held_out=held_out)
     save_checks(checks, f"mychip: measured beside {CHIPS} drawn chips", pictures / "calibrate-checks.png")
-
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    with tempfile.TemporaryDirectory() as own:
-        draw_checks(Path(own), Path(__file__).resolve().parent / "pictures")

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QTextDocument
 
 from mho.analysis.characterisation import write_report
-from mho.running.characterising import Characterisation, Wanted, plan_protocol, write_plan
+from mho.running.characterising import Characterisation, CharacterisationRequest, plan_protocol, write_plan
 
 SEED = 1
 WIDTH, HEIGHT = 900, 1150  # pixels
@@ -18,7 +18,7 @@ STYLE = "td, th { padding-right: 18px } td.n { text-align: right } .dim { color:
 def draw_page(folder: Path, pictures: Path) -> None:
     """Carry the protocol out, with its files in `folder`, and paint the top of its page; needs a QApplication."""
     place = folder / "characterise"
-    write_plan(plan_protocol(Wanted("simulated", seed=SEED)), place)
+    write_plan(plan_protocol(CharacterisationRequest("simulated", seed=SEED)), place)
     Characterisation(place).carry_out()
     text = re.sub("<style>.*?</style>", "", write_report(place).read_text("utf-8"), flags=re.DOTALL)
     document = QTextDocument()

@@ -1,4 +1,4 @@
-"""Draws the picture of docs/inv-circuit.md: ``python docs/pictures_circuit.py``."""
+"""Draws the picture of docs/inv-circuit.md: ``python docs/make_pictures.py settling``."""
 
 from __future__ import annotations
 
@@ -63,7 +63,3 @@ def _times(axes: Axes) -> None:
         xlabel="lambda_min(G) (uS)", ylabel="settling to 1 % (ns)", title="time follows lambda_min, not N"
     )
     axes.legend()
-
-
-if __name__ == "__main__":
-    draw_settling(ROOT / "docs" / "pictures")

@@ -30,10 +30,3 @@ def draw_fields(folder: Path, pictures: Path) -> None:
         mho.run(procedure, "arrays", seed=SEED, output=path)
         for figure in figures:
             mho.plot(path, pictures / f"{name}-{figure.replace('_', '-')}.png", figure=figure)
-
-
-if __name__ == "__main__":
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory() as made:
-        draw_fields(Path(made), Path(__file__).parent / "pictures")

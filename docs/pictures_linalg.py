@@ -1,4 +1,4 @@
-"""Draws the picture of docs/linalg.md: ``python docs/pictures_linalg.py``."""
+"""Draws the picture of docs/linalg.md: ``python docs/make_pictures.py krylov``."""
 
 from __future__ import annotations
 
@@ -101,7 +101,3 @@ def _iterations(axes: Axes, families: dict[str, Problem]) -> None:
 
 def _halved(problem: Problem) -> int:
     return on_chip(problem, 1, leaf=len(problem.rhs) // 2).iterations
-
-
-if __name__ == "__main__":
-    draw_krylov(ROOT / "docs" / "pictures")

@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/applications/mimo.md: ``python docs/pictures_mimo.py``."""
+"""Draws the pictures of docs/applications/mimo.md: ``python docs/make_pictures.py mimo``."""
 
 from __future__ import annotations
 
@@ -61,10 +61,3 @@ def draw_clouds(run: Path, picture: Path) -> None:
             axes.grid(True, color="0.9", lw=0.6)
         figure.axes[0].set_ylabel("quadrature")
         figure.savefig(picture)
-
-
-if __name__ == "__main__":
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as name:
-        draw_mimo(Path(name), ROOT / "docs" / "pictures")

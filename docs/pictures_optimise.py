@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mho.running.optimising import Policy, optimise
+from mho.running.optimising import ProgrammingPolicy, optimise
 
 SEED = 0
 CELLS = {64: "o", 256: "s", 1024: "D"}  # tried on so many, with these marks
@@ -24,7 +24,7 @@ def draw_policy(pictures: Path) -> None:
     figure.savefig(pictures / "optimise.png", dpi=110)
 
 
-def _draw_search(axes: Axes, policy: Policy) -> None:
+def _draw_search(axes: Axes, policy: ProgrammingPolicy) -> None:
     for (cells, mark), shade in zip(CELLS.items(), ("0.75", "0.5", "tab:blue"), strict=True):
         some = [one for one in policy.trials if one.cells == cells]
         axes.plot(
@@ -40,7 +40,7 @@ def _draw_search(axes: Axes, policy: Policy) -> None:
     axes.legend(frameon=False)
 
 
-def _draw_pulses(axes: Axes, policy: Policy) -> None:
+def _draw_pulses(axes: Axes, policy: ProgrammingPolicy) -> None:
     count = len(policy.twin.levels.nominal)
     for place, (name, some) in enumerate((("present", policy.before), ("found", policy.after))):
         digits, pulses = (
@@ -54,7 +54,3 @@ def _draw_pulses(axes: Axes, policy: Policy) -> None:
     axes.set_xlabel("digit")
     axes.set_ylabel("pulses a cell")
     axes.legend(frameon=False)
-
-
-if __name__ == "__main__":
-    draw_policy(Path(__file__).resolve().parent / "pictures")

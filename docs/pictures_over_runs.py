@@ -28,10 +28,3 @@ def plot_over_runs(pictures: Path, folder: Path) -> None:
     mho.plot(folder, pictures / "over-runs-column.png", "convergence", by="preset", width="column")
     mho.plot(folder, pictures / "over-runs-pulses.png", "pulses_per_cell", by="preset", width=120)
     mho.plot(folder, pictures / "over-runs-table.png", "cycles_by_rho", width=120)
-
-
-if __name__ == "__main__":
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as name:
-        plot_over_runs(Path(__file__).resolve().parent / "pictures", Path(name))

@@ -25,10 +25,3 @@ def draw_projection(folder: Path, pictures: Path) -> None:
     run = save(project(PUBLISHED, [32, 128], seed=SEED), folder / "projection.h5")
     for name in FIGURES:
         mho.plot(run, pictures / f"projection-{name.replace('_', '-')}.png", name)
-
-
-if __name__ == "__main__":
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as name:
-        draw_projection(Path(name), Path(__file__).resolve().parent / "pictures")

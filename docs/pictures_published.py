@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.published_settings import MID_RISE, VIRGIN, Changed, bits, outcomes  # noqa: E402
 from mho.analysis import plot  # noqa: E402
-from mho.running.published import Outcome, repeat_published  # noqa: E402
+from mho.running.published import ExperimentOutcome, repeat_published  # noqa: E402
 
 CHIPS = 60
 QUICK = ("levels", "4x4-12bit", "4x4-24bit", "complex-4x4", "settling", "mimo-128x8", "throughput")
@@ -48,7 +48,7 @@ def draw_published(folder: Path, pictures: Path) -> None:
     plot(run, pictures / "published-parity.png", figure="parity")
 
 
-def _curves(axes: Axes, found: Outcome, others: dict[str, Outcome]) -> None:
+def _curves(axes: Axes, found: ExperimentOutcome, others: dict[str, ExperimentOutcome]) -> None:
     """Draw every chip's curve, the published one, and the medians of chips with other settings."""
     errors, published = (
         _errors(found),
@@ -69,13 +69,6 @@ def _curves(axes: Axes, found: Outcome, others: dict[str, Outcome]) -> None:
     axes.set_xticks(cycles)
 
 
-def _errors(found: Outcome) -> np.ndarray:
+def _errors(found: ExperimentOutcome) -> np.ndarray:
     (table,) = (columns for name, columns in found.tables.items() if name.startswith("curves"))
     return np.asarray(table["error"]).reshape(int(np.asarray(table["chip"])[-1]), -1)
-
-
-if __name__ == "__main__":
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as name:
-        draw_published(Path(name), Path(__file__).resolve().parent / "pictures")

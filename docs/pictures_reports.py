@@ -55,26 +55,15 @@ def solve_sweep(folder: Path) -> None:
             mho.run(Solve(matrix=matrix, bits=bits), bench="arrays", seed=seed, output=output)
 
 
-def draw_reports(run: Path, folder: Path, pictures: Path) -> None:
+def draw_reports(solved: Path, folder: Path, pictures: Path) -> None:
     """Write the pages of a run and of a campaign, with their files in `folder`, and paint them and their cells."""
     campaign = folder / "bits-swept"
     solve_sweep(campaign)
-    paint_page(page_of(run_document(run)), pictures / "report-run.png", 620)
+    paint_page(page_of(run_document(solved)), pictures / "report-run.png", 620)
     page = page_of(campaign_document([campaign]))
     paint_page(page, pictures / "report-campaign.png", 560)
     paint_page(page[page.index('id="figures-Solve"') - 4 :], pictures / "report-swept.png", 508)
-    with mho.open_run(run) as shown:
+    with mho.open_run(solved) as shown:
         folded = shown._repr_html_().index("<details")
         paint_page(shown._repr_html_()[:folded], pictures / "notebook-run.png", 1200, 420)
     paint_page(mho.open_runs(campaign)._repr_html_(), pictures / "notebook-runs.png", 800)
-
-
-if __name__ == "__main__":
-    import sys
-    import tempfile
-
-    from PySide6.QtWidgets import QApplication
-
-    app = QApplication(sys.argv)
-    with tempfile.TemporaryDirectory() as name:
-        draw_reports(Path(sys.argv[1]), Path(name), Path(__file__).resolve().parent / "pictures")

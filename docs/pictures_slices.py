@@ -1,4 +1,4 @@
-"""Draws the picture of docs/compensation.md: ``python docs/pictures_slices.py``."""
+"""Draws the picture of docs/compensation.md: ``python docs/make_pictures.py slices``."""
 
 from __future__ import annotations
 
@@ -42,7 +42,3 @@ def draw_slices(pictures: Path) -> None:
         )
         axes.legend()
         figure.savefig(pictures / "inv-two-slices.png")
-
-
-if __name__ == "__main__":
-    draw_slices(Path(__file__).parent / "pictures")

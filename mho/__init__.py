@@ -58,49 +58,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".analysis": ("Run", "Runs", "draw", "open_run", "open_runs", "plot", "summarise"),
-            ".errors": ("MhoError",),
-            ".instruments": ("Bench", "Cell", "Pulse", "Reading", "open_bench"),
-            ".procedures": (
-                "IV",
-                "BooleanParameter",
-                "Contact",
-                "FloatParameter",
-                "Form",
-                "IntegerParameter",
-                "Invert",
-                "ListParameter",
-                "Multiply",
-                "Parameter",
-                "Procedure",
-                "Program",
-                "Read",
-                "Refresh",
-                "Response",
-                "Solution",
-                "Solve",
-                "Strategy",
-                "Sweep",
-            ),
-            ".running": ("forecast", "run", "solve"),
-            ".running.budget": ("budget",),
-            ".runs": (
-                "Array",
-                "Band",
-                "Column",
-                "Conclusion",
-                "Figure",
-                "Layout",
-                "Map",
-                "ReferenceLine",
-                "ReferencePoints",
-                "Table",
-            ),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "IV",

@@ -1,4 +1,4 @@
-"""Refuses input files that a command would wait for without end: pipes, devices, sockets."""
+"""Files that a user names: the one name of a bench, and no pipe that a command would wait for without end."""
 
 from __future__ import annotations
 
@@ -21,3 +21,9 @@ def check_ordinary(path: Path) -> None:
         raise OSError(errno.EINVAL, "no path of a file", str(path)) from None
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise OSError(errno.EINVAL, "a pipe, a device or a socket, no file", str(path))
+
+
+def bench_key(bench: str) -> str:
+    """Return a bench's unique name: that of a packaged bench, or the absolute path of a bench file."""
+    path = Path(bench)
+    return str(path.resolve()) if path.suffix and path.is_file() else bench

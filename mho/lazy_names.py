@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from importlib import import_module
+from importlib.machinery import ModuleSpec
 from typing import Any
 
+_SEEN_BY_CHECKERS = re.compile(r"^if TYPE_CHECKING:\n((?:[ \t].*\n|\n)+)", re.MULTILINE)
+_IMPORT = re.compile(r"^ +from (\S+) import (\([^)]*\)|.+)", re.MULTILINE)
 
-def lazy_names(
-    package: str, homes: Mapping[str, Iterable[str]]
-) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+
+def lazy_names(spec: ModuleSpec) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return the functions ``__getattr__`` and ``__dir__`` of a package.
 
-    A type checker sees the names through imports under ``if TYPE_CHECKING:``, and the functions belong below ``else:``,
-    where it sees none of them: then a name that the package does not have is an error to it.
+    The names are those that the package imports under ``if TYPE_CHECKING:``, where a type checker sees them; they are
+    read there, so that they are listed once. The functions belong below ``else:``, where it sees none of them: then a
+    name that the package does not have is an error to it.
 
     Parameters
     ----------
-    package : str
-        The package's ``__name__``.
-    homes : mapping
-        The names that each module has, the module named from the package: ``{".store": ("Queue", "queue_path")}``.
-        No module of the package may have one of the names: once imported, it would be found in its place.
+    spec : ModuleSpec
+        The package's ``__spec__``. No module of the package may have one of the names: once imported, it would be found
+        in its place.
     """
-    modules = {name: home for home, names in homes.items() for name in names}
+    package = spec.name
+    block = _SEEN_BY_CHECKERS.search(spec.loader.get_source(package))  # type: ignore[union-attr]
+    modules = {
+        name.strip(): home
+        for home, names in _IMPORT.findall(block[1] if block else "")
+        for name in names.strip("()\n ").rstrip(",").split(",")
+    }
 
     def load(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        found = getattr(import_module(modules[name], package), name)
-        setattr(sys.modules[package], name, found)
-        return found
+        value = getattr(import_module(modules[name]), name)
+        setattr(sys.modules[package], name, value)
+        return value
 
     def names() -> list[str]:
         return sorted({*vars(sys.modules[package]), *modules})

@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 HOUSE = Path(__file__).resolve().parents[1]
 MARK = "MHO_WORKER"
 """Environment variable that all descendants of a worker inherit, even those that leave its session."""
+OF_FAMILY = "\n"
+"""Between the mark of a family of workers and what distinguishes one of them, in the value of that variable."""
 
 ROUNDS = 5  # rounds of killing: a process that starts others meanwhile must be ended as well
 LINGER = 1.0  # s for a thread that a procedure has left to end by itself
@@ -49,6 +50,8 @@ def is_installed() -> bool:
 
     On the path, the folder would hide a user's own modules with the name of one of its links, such as ``analysis.py``.
     """
+    from importlib.metadata import distributions  # which would delay every start
+
     for installed in distributions(name="mho"):
         origin = json.loads(installed.read_text("direct_url.json") or "{}")
         if origin.get("dir_info", {}).get("editable") and origin.get("url") == HOUSE.as_uri():
@@ -129,7 +132,7 @@ def end_whole(leader: int | None, mark: str = "", *, children: bool = False) -> 
     leader : int or None
         Process id of a session leader that was not waited for; None when it is gone.
     mark : str
-        Value of the variable `MARK`.
+        Value of the variable `MARK`: of one worker, or of a family.
     children : bool
         Whether to end all children of this process as well, that is, the orphans that it has adopted.
     """
@@ -164,9 +167,15 @@ def _family(leader: int | None, mark: str, children: bool) -> set[psutil.Process
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             of_session = leader is not None and hasattr(os, "getsid") and os.getsid(process.pid) == leader
-            if of_session or process.pid == leader or (mark and process.environ().get(MARK) == mark):
+            if of_session or process.pid == leader or _has_mark(process, mark):
                 found.add(process)
     return {process for process in found if process.pid != os.getpid() and _lives(process)}
+
+
+def _has_mark(process: psutil.Process, mark: str) -> bool:
+    """Return whether a process descends from the worker, or a worker of the family, that `mark` names."""
+    value = process.environ().get(MARK, "") if mark else ""
+    return bool(value) and (value == mark or value.startswith(mark + OF_FAMILY))
 
 
 def still_runs(process: psutil.Process) -> bool:

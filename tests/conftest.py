@@ -3,8 +3,8 @@
 ``pytest --bench=BENCH.toml`` runs the tests in tests/hardware, and only these, on the instruments of that bench; without
 it they run with all others, on the simulated bench.
 
-The fast tests as a whole, or a folder of them, are spread over the cores; with ``-n 0``, of one file, and on a bench they
-run one after the other in this process.
+The tests of every day or of every change, as a whole or a folder of them, are spread over the cores; with ``-n 0``, of
+one file, and on a bench they run one after the other in this process.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ from mho.runs.writing import live_file
 from mho.runs.writing.repacking import repack
 
 HARDWARE = ROOT / "tests/hardware"
-FAST = "not slow and not hardware"  # as in pyproject.toml
+EVERY_DAY = "not thorough and not slow and not hardware"  # as in pyproject.toml
+EVERY_CHANGE = "not slow and not hardware"  # as in .ci/run
 GROWTH = 300_000_000  # bytes of memory after which benches of earlier tests are freed
 
 
@@ -58,6 +59,7 @@ if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 settings.register_profile("mho", deadline=None, derandomize=True)
+settings.register_profile("every day", settings.get_profile("mho"), max_examples=25)
 settings.load_profile("mho")
 
 pytest.register_assert_rewrite("safety_runs")
@@ -146,7 +148,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 def _are_many(config: pytest.Config) -> bool:
     option = config.option
-    alone = option.bench or option.collectonly or option.usepdb or option.markexpr != FAST
+    few = option.markexpr not in (EVERY_DAY, EVERY_CHANGE)
+    alone = few or option.bench or option.collectonly or option.usepdb
     return not alone and all(Path(name).is_dir() for name in config.args)
 
 
@@ -155,6 +158,8 @@ def _cores() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr == EVERY_DAY:
+        settings.load_profile("every day")  # before the modules of the tests, whose own numbers stay
     if config.getoption("bench"):
         config.option.markexpr = "hardware"
         try:

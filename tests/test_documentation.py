@@ -20,7 +20,7 @@ from mho.chip_maps.chip import ChipMap
 from mho.cli.main import app
 from mho.instruments.bench_file.bench_file import BenchFile
 from mho.instruments.bench_file.models import PULSE_GENERATORS, SOURCE_METERS, SWITCH_MATRICES
-from mho.procedures.catalogue import known_procedures
+from mho.procedures.manifest import known_entries
 
 PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "data").rglob("*.md")))
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
@@ -159,9 +159,10 @@ def test_every_model_is_named_where_a_bench_is_described() -> None:
 
 def commands(page: Path) -> Iterator[list[str]]:
     """Yield the words behind ``mho`` of every command that a page shows, in a block or within a line."""
-    blocks = [body for language, body in FENCED.findall(text_of(page)) if language in ("", "sh", "text")]
-    indented = re.findall(r"^ {4,}(.+)$", FENCED.sub("", text_of(page)), re.M)
-    inline = re.findall(r"`([^`\n]+)`", FENCED.sub("", text_of(page)))
+    text = re.sub(r"^\$ .*\nmho: no such .*$", "", text_of(page), flags=re.M)  # is shown to be refused
+    blocks = [body for language, body in FENCED.findall(text) if language in ("", "sh", "text", "console")]
+    indented = re.findall(r"^ {4,}(.+)$", FENCED.sub("", text), re.M)
+    inline = re.findall(r"`([^`\n]+)`", FENCED.sub("", text))
     for line in (*(line for block in blocks for line in block.splitlines()), *indented, *inline):
         for part in re.split(r" && | > ", line.strip().removeprefix("$ ").removeprefix(".venv/bin/")):
             if re.match(r"mho [a-z]", part):
@@ -177,7 +178,7 @@ def tree() -> dict[tuple[str, ...], Any]:
     found: dict[tuple[str, ...], Any] = {}
 
     def walk(command: Any, words: tuple[str, ...]) -> None:
-        command = getattr(command, "verbs", command)  # of a group that is imported when it is typed
+        command = getattr(command, "verb", command)  # which is imported when it is typed
         found[words] = command
         for name, one in getattr(command, "commands", {}).items():
             walk(one, (*words, name))
@@ -192,9 +193,9 @@ def options_of(verb: tuple[str, ...], words: list[str]) -> set[str]:
     for length in range(len(verb) + 1):
         known |= {name for one in tree()[verb[:length]].params for name in one.opts}
     if verb in PROCEDURE_VERBS:
-        kinds = known_procedures()
-        named = [kinds[word] for word in (*verb, *words) if word in kinds] or list(kinds.values())
-        known |= {"--" + key.replace("_", "-") for kind in named for key in kind().form()}
+        entries = known_entries()
+        named = [entries[word] for word in (*verb, *words) if word in entries] or list(entries.values())
+        known |= {"--" + key.replace("_", "-") for entry in named for key in entry.parameters}
     return known
 
 
@@ -253,3 +254,36 @@ def test_every_script_that_is_shown_imports_what_there_is(name: str) -> None:
             elif isinstance(node, ast.Import):
                 for one in node.names:
                     importlib.import_module(one.name)
+
+
+# --- size ---
+
+LARGEST, LONGEST = 40_000, 110
+"""Characters of a page as it is shown, links' addresses left out; words of a paragraph."""
+
+
+def paragraphs(text: str) -> Iterator[str]:
+    """Yield the paragraphs of a page and the items of its lists; no code, no tables."""
+    for one in re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|\n(?=[|#])", FENCED.sub("\n\n", text)):
+        if not one.startswith("    ") and not one.lstrip().startswith("|"):
+            yield one
+
+
+def is_short(text: str) -> bool:
+    return len(re.sub(r"\]\([^)\s]+\)", "]", text)) <= LARGEST
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "CHANGELOG.md"])
+def test_pages_and_paragraphs_are_short(name: str) -> None:
+    text = text_of(ROOT / name)
+    assert is_short(text)
+    long = [one.strip()[:80] for one in paragraphs(text) if len(one.split()) > LONGEST]
+    assert not long
+
+
+def test_the_check_of_sizes_can_fail() -> None:
+    most = " ".join(["word"] * LONGEST)
+    text = f"# A page\n\n{most}\n- {most}\n\n| {most} more |\n\n```sh\n{most} more\n```\n\n    {most} more\n"
+    assert [len(one.split()) for one in paragraphs(text) if one.strip()] == [3, LONGEST, LONGEST + 1]
+    assert is_short("x" * (LARGEST - 6) + "[page](docs/far/away.md)")
+    assert not is_short("x" * (LARGEST - 5) + "[page](docs/far/away.md)")

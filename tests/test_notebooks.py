@@ -14,7 +14,7 @@ pytest.importorskip("xarray")
 pytest.importorskip("pandas")
 
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
-pytestmark = pytest.mark.timeout(300)  # on a machine that does much else
+pytestmark = [pytest.mark.thorough, pytest.mark.timeout(300)]  # on a machine that does much else
 PAGE, PICTURE, TEXT = "text/html", "image/png", "text/plain"
 
 

@@ -62,6 +62,7 @@ def test_a_python_of_ours_finds_mho_and_none_of_its_rooms_in_place_of_another_mo
         assert environment()["PYTHONPATH"].split(os.pathsep) == [*house, "elsewhere", "further"]
 
 
+@pytest.mark.thorough
 def test_a_users_own_modules_are_not_hidden_by_the_links_of_the_checkout(tmp_path: Path) -> None:
     if not is_installed():
         pytest.skip("this checkout is not installed; its folder has to be on the path")

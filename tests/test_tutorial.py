@@ -10,6 +10,8 @@ import pytest
 from command_line import Shell
 from repository import ROOT
 
+pytestmark = pytest.mark.thorough
+
 PAGE = (ROOT / "docs/tutorial.md").read_text("utf-8")
 BLOCK = re.compile(r"(?:Write `(?P<name>[\w.]+)`:\n\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```", re.M | re.S)
 

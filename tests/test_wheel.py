@@ -15,13 +15,14 @@ import sys
 import textwrap
 import zipfile
 from dataclasses import dataclass
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 from repository import ROOT
 from system_packages import needs_qt
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.thorough, pytest.mark.timeout(300)]
 
 SOURCES = ("mho", "pyvisa_mho.py", "pyproject.toml", "README.md", "LICENSE")
 LINKS = (
@@ -31,6 +32,7 @@ LINKS = (
     "analysis",
     "gui",
 )  # short cuts of the checkout, which do not ship
+RELEASED = "1767225600"  # Unix time of any day
 BUILDS_FROM = (77,)  # setuptools that understands pyproject.toml
 
 
@@ -69,18 +71,27 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    copy, out = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheel")
+    return built(tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheel"))
+
+
+def built(copy: Path, out: Path) -> Path:
+    """Build the wheel from a copy of the sources, with the time of a release."""
+    copy.mkdir(exist_ok=True)
     for name in (*SOURCES, *LINKS):
         source = ROOT / name
         if source.is_symlink():
             (copy / name).symlink_to(os.readlink(source), target_is_directory=True)
         elif source.is_dir():
-            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                source, copy / name, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copy
+            )
         elif source.exists():
             shutil.copy(source, copy / name)
     have = tuple(map(int, importlib.metadata.version("setuptools").split(".")[:1]))
     alone = ["--no-build-isolation"] if have >= BUILDS_FROM else []  # else pip fetches one to build with
-    pip("wheel", "--no-deps", *alone, "--wheel-dir", str(out), str(copy))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", RELEASED)
+        pip("wheel", "--no-deps", *alone, "--wheel-dir", str(out), str(copy))
     (found,) = out.glob("*.whl")
     return found
 
@@ -143,6 +154,23 @@ def test_it_holds_every_file_of_the_package(wheel: Path) -> None:
         "mho/chip_maps/matrices/mimo-16x16.mtx",
     ):
         assert wanted in held
+
+
+def test_it_is_small_and_the_same_bytes_at_every_build(wheel: Path, tmp_path: Path) -> None:
+    assert wheel.stat().st_size < 6e6
+    assert built(tmp_path / "sources", tmp_path).read_bytes() == wheel.read_bytes()
+
+
+def test_its_metadata_says_who_made_it_on_what_it_runs_and_under_which_licence(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as held:
+        (name,) = (name for name in held.namelist() if name.endswith(".dist-info/METADATA"))
+        told = message_from_bytes(held.read(name))
+        (licence,) = (name for name in held.namelist() if name.endswith(".dist-info/licenses/LICENSE"))
+        assert held.read(licence) == (ROOT / "LICENSE").read_bytes()
+    assert (told["License-Expression"], told["Author"]) == ("MIT", "The mho developers")
+    assert "RRAM" in told["Keywords"]
+    assert "Typing :: Typed" in told.get_all("Classifier", [])
+    assert told.get_payload().startswith("# mho")
 
 
 def test_the_main_job_works_in_an_empty_folder(installed: Installed) -> None:

@@ -15,8 +15,17 @@
 - `palette`: the colours of every figure and view.
 """
 
-from mho.analysis.datasets import Run, Runs, open_run, open_runs
-from mho.analysis.figures import draw, plot
-from mho.analysis.reports import Summary, summarise
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.analysis.datasets import Run, Runs, open_run, open_runs
+    from mho.analysis.figures import draw, plot
+    from mho.analysis.reports import Summary, summarise
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = ["Run", "Runs", "Summary", "draw", "open_run", "open_runs", "plot", "summarise"]

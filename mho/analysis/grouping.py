@@ -38,14 +38,14 @@ class RunCard:
 
 
 @dataclass(frozen=True)
-class Skipped:
+class SkippedFile:
     """A file that cannot be read, and why."""
 
     path: str
     reason: str
 
 
-def read_cards(places: Iterable[str | os.PathLike[str]]) -> tuple[list[RunCard], list[Skipped]]:
+def read_cards(places: Iterable[str | os.PathLike[str]]) -> tuple[list[RunCard], list[SkippedFile]]:
     """Return the cards of all run files at places, files or folders, and the files that cannot be read.
 
     A place that is a `RunCard` is not read again.
@@ -62,7 +62,7 @@ def read_cards(places: Iterable[str | os.PathLike[str]]) -> tuple[list[RunCard],
         try:
             runs.append(known.get(path) or RunCard(path, read_card(path)))
         except RunFileError as error:
-            skipped.append(Skipped(str(path), str(error)))
+            skipped.append(SkippedFile(str(path), str(error)))
     if not runs and not skipped:
         where = f"{named[0]} is a folder without run files" if len(named) == 1 else "no run file is there"
         raise InputError(f"{where}; name run files, or folders that hold some")

@@ -136,10 +136,8 @@ def _inverse(numbers: Integers) -> Integers:
 
 
 SHARE = 0.15  # of the data columns, that the check columns may be
-FEWEST_BITS, MOST_BITS = (
-    9,
-    12,
-)  # of a tile's checksum: of many wrong integers 1 of 509 and 1 of 4093 patterns goes unseen
+FEWEST_BITS, MOST_BITS = 9, 12
+"""Of a tile's checksum: of many wrong integers 1 of 509 and 1 of 4093 patterns goes unseen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,7 +276,6 @@ class CheckedTile:
         Its first column of the encoding; `code.columns` follow.
     digits : (lines, columns + checks) array
         Digits to program.
-    code : ChecksumCode
     """
 
     first: int

@@ -66,7 +66,7 @@ class Place(NamedTuple):
         return f"{self.array}[{self.row}, {self.column}]"
 
 
-class Finding(StrictModel):
+class DefectFinding(StrictModel):
     """One defect: of a cell, or of a whole line where only `row` or only `column` is given.
 
     Attributes
@@ -108,7 +108,7 @@ class Finding(StrictModel):
         return text
 
     @model_validator(mode="after")
-    def _is_somewhere(self) -> Finding:
+    def _is_somewhere(self) -> DefectFinding:
         if self.row is None and self.column is None:
             raise ValueError("a defect has a row, a column, or both: give them")
         return self
@@ -138,7 +138,7 @@ class DefectList(StrictModel):
         The name that the chip's map gives itself.
     map_sha256 : str
         Hash of that map's text when the list was last written: for the record, as a map may be edited.
-    defects : tuple of Finding
+    defects : tuple of DefectFinding
         One a cell or line.
     formed : tuple of PackedCells
         The cells that have been formed, one set an array: none of them is ever formed again.
@@ -146,7 +146,7 @@ class DefectList(StrictModel):
 
     chip: str
     map_sha256: str = ""
-    defects: tuple[Finding, ...] = ()
+    defects: tuple[DefectFinding, ...] = ()
     formed: tuple[PackedCells, ...] = ()
 
     @model_validator(mode="after")
@@ -161,22 +161,17 @@ class DefectList(StrictModel):
             raise ValueError("`formed` has two lines of one array: keep one")
         return self
 
-    @property
-    def formed_count(self) -> int:
-        """How many cells are known to be formed."""
-        return sum(one.cells for one in self.formed)
-
     def with_formed(self, formed: Iterable[PackedCells]) -> DefectList:
         """Return the list with more formed cells; `ValueError` for an array of another size than before."""
         return self.model_copy(update={"formed": united(self.formed, formed)})
 
-    def merged(self, others: Iterable[Finding]) -> DefectList:
+    def merged(self, others: Iterable[DefectFinding]) -> DefectList:
         """Return the list with more findings: of several about one cell or line the latest counts, in whatever order.
 
         Of two of one moment that of the run whose name comes last counts. Nothing is ever taken off, and what our own
         pulses destroyed stays so: a later run finds a cell that is stuck, and does not know why.
         """
-        latest: dict[Place, Finding] = {}
+        latest: dict[Place, DefectFinding] = {}
         for one in sorted(
             (*self.defects, *others), key=lambda one: (one.moment, one.run, one.defect, one.lost_by)
         ):

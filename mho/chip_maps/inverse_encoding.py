@@ -9,6 +9,8 @@ Bias resistors: the same with m in resistors outside the array, as all its entri
 m need be no digit.
 Differential (Sun 2019, PNAS 116:4123): A = A+ - A-, the second array driven through inverters.
 Diagonal: A = n I + B with n I in resistors outside the array, so that the digits resolve B alone.
+
+Forecast are the contraction of the refinement, and the stability of the loop.
 """
 
 from __future__ import annotations
@@ -17,14 +19,81 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.array_types import Floats, Integers
-from mho.chip_maps.forecast import contraction, damping, loop_eigenvalues, slowest_eigenvalue
 from mho.chip_maps.levels import Levels
 from mho.errors import ConvergenceError
+
+POLE_RATIO = (
+    4.0  # unity-gain frequency over second pole, amplifier and row together; the reference board has about 2
+)
+
+
+def contraction(matrix: Floats, inverse_of: Floats) -> Floats:
+    """Return the spectral radius of I - A A0^-1, the factor by which a cycle reduces the error.
+
+    Refinement converges exactly when it is below 1 (Zuo 2025, Methods).
+
+    Parameters
+    ----------
+    matrix : (n, n) array
+        A, as the multiplying array holds it.
+    inverse_of : (..., n, n) array
+        A0, as the inverting array achieved it; leading axes are draws.
+
+    Returns
+    -------
+    (...) array; infinite where A0 is singular.
+    """
+    draws = inverse_of.shape[:-2]
+    with np.errstate(all="ignore"):
+        try:
+            product = np.linalg.solve(np.swapaxes(inverse_of, -1, -2), np.swapaxes(matrix, -1, -2))
+        except np.linalg.LinAlgError:  # at least one draw is singular: evaluate each separately
+            if not draws:
+                return np.asarray(np.inf)
+            return np.array([contraction(matrix, one) for one in inverse_of])
+    iteration = np.eye(matrix.shape[-1]) - np.swapaxes(product, -1, -2)
+    finite = np.isfinite(iteration).all(axis=(-2, -1))
+    rho = np.full(draws, np.inf)
+    rho[finite] = np.abs(np.linalg.eigvals(iteration[finite])).max(axis=-1)
+    return rho
+
+
+def loop_eigenvalues(network: Floats, row_load: Floats) -> NDArray[Any]:
+    """Return the eigenvalues of D^-1 G, which determine settling (dx/dt = -w_u D^-1 (G x + i)).
+
+    Parameters
+    ----------
+    network : (..., n, n) array
+        G, signed: the current (S per volt of output) into each amplifier's input.
+    row_load : (..., n) array
+        D, the sum of all conductances on each row, S.
+
+    Returns
+    -------
+    (..., n) array, complex where some are.
+    """
+    return np.asarray(np.linalg.eigvals(network / row_load[..., None]))
+
+
+def slowest_eigenvalue(eigenvalues: NDArray[Any]) -> complex:
+    """Return a loop's eigenvalue with the smallest real part; unless it is positive, the loop rails."""
+    return complex(eigenvalues[np.argmin(eigenvalues.real)])
+
+
+def damping(eigenvalues: NDArray[Any], ratio: float = POLE_RATIO) -> Floats:
+    """Return the least Re l - ratio (Im l)^2 over a loop's eigenvalues l (..., n); unless positive, the loop may oscillate.
+
+    An amplifier with a second pole w_2 turns each eigenvalue into s (1 + s / w_2) + w_u l = 0, whose roots lie in the
+    left half plane exactly when Re l > (w_u / w_2) (Im l)^2.
+    """
+    return np.asarray((eigenvalues.real - ratio * eigenvalues.imag**2).min(axis=-1))
+
 
 Kind = Literal["bias", "differential", "bias resistors"]
 
@@ -115,11 +184,7 @@ class InverseEncoding:
         return np.maximum(digits, 0.0), None if self.negative is None else np.maximum(-digits, 0.0)
 
     def network(
-        self,
-        positive: Floats,
-        negative: Floats | None,
-        diagonal: float | Floats,
-        bias: float | Floats = 0.0,
+        self, positive: Floats, negative: Floats | None, diagonal: float | Floats, bias: float | Floats = 0.0
     ) -> Floats:
         """Return signed conductances (..., k, k), S: current into each amplifier per volt of each output.
 
@@ -160,7 +225,7 @@ class InverseEncoding:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class EncodingForecast:
     """An encoding and its forecast.
 
     Attributes
@@ -267,12 +332,12 @@ def assess(
     draws: int = DRAWS,
     loops: int = 0,
     shift: float = 0.0,
-) -> list[Candidate]:
+) -> list[EncodingForecast]:
     """Forecast encodings: contraction from drawn cell errors, stability of the nominal loop and of `loops` drawn ones."""
     alike: dict[tuple[Kind, bool], list[InverseEncoding]] = {}
     for encoding in encodings:
         alike.setdefault((encoding.kind, encoding.negative is None), []).append(encoding)
-    assessed: list[Candidate] = []
+    assessed: list[EncodingForecast] = []
     for group in alike.values():
         together = max(AT_ONCE // (draws * group[0].order ** 2), 1)
         for start in range(0, len(group), together):
@@ -290,7 +355,7 @@ def _assess_alike(
     draws: int,
     loops: int,
     shift: float,
-) -> Iterator[Candidate]:
+) -> Iterator[EncodingForecast]:
     """Forecast encodings of one kind and shape in one array operation each, the encodings along the axis -3."""
     one, step = encodings[0], levels.step
     positive = np.stack([encoding.positive for encoding in encodings])
@@ -320,7 +385,7 @@ def _assess_alike(
     for encoding, contracts, settles, share in zip(
         encodings, rho.tolist(), eigenvalues, settling.tolist(), strict=True
     ):
-        yield Candidate(
+        yield EncodingForecast(
             encoding, contracts, slowest_eigenvalue(settles), float(damping(settles)), share, shift
         )
 
@@ -335,7 +400,7 @@ def choose_encoding(
     diagonal: bool = True,
     arrays: int = 2,
     shift: float = 0.0,
-) -> tuple[Candidate, tuple[Candidate, ...]]:
+) -> tuple[EncodingForecast, tuple[EncodingForecast, ...]]:
     """Forecast every encoding and return the stable one with the smallest rho, and the best of each name.
 
     One that may oscillate with real amplifiers ranks after all others. With one of `arrays` only, encodings that
@@ -380,7 +445,7 @@ def choose_encoding(
     return ranked[0], ranked
 
 
-def _best_of_each_name(assessed: Iterable[Candidate], count: int) -> tuple[Candidate, ...]:
+def _best_of_each_name(assessed: Iterable[EncodingForecast], count: int) -> tuple[EncodingForecast, ...]:
     """Return the best `count` of each name, best first; encodings that may oscillate come last."""
     taken: Counter[str] = Counter()
     best = []

@@ -2,8 +2,6 @@
 
 All other code may rely on it: a matrix is finite, float64 or complex128, and square where no other shape will do.
 
-The file formats of matrices: turns the bytes of a ``.npy``, ``.csv`` or ``.mtx`` file into numbers.
-
 A ``.csv`` is UTF-8 text with one matrix row a line, values separated by commas, semicolons or white space,
 points as decimal marks, complex values as ``1+2j`` or ``1+2i``. Empty lines and lines that start with ``#``
 or ``%`` are skipped; so is a first line of names (no field a number, each starting with a letter).
@@ -297,37 +295,6 @@ def load_digits(source: Source) -> NDArray[np.int64]:
     return table.real.astype(np.int64)
 
 
-def load_vector(source: Source, n: int, rng: np.random.Generator, *, complex_values: bool = False) -> Numbers:
-    """Return a right-hand side of `n` elements.
-
-    Parameters
-    ----------
-    source : {"ones", "random"}, path, name or array_like
-        ``"random"`` draws standard normal numbers from `rng` (circular with unit variance when complex). A
-        file, or an array, holds `n` values in one dimension, one column or one row.
-    n : int
-        Rows of the matrix.
-    rng : numpy.random.Generator
-        Used by ``"random"`` only.
-    complex_values : bool
-        The matrix is complex: return complex128. Otherwise the values must be real.
-
-    Returns
-    -------
-    array, (n,)
-        float64, or complex128 when `complex_values`.
-
-    Raises
-    ------
-    InputError
-        As `load_matrix`; more than one column; another length than `n`; complex values for a real matrix.
-    """
-    vectors = load_right_hand_sides(source, n, rng, complex_values=complex_values)
-    if vectors.ndim == 2:
-        raise InputError(f"the right-hand side has shape {vectors.shape}; give one, a single column.")
-    return vectors
-
-
 def load_right_hand_sides(
     source: Source,
     n: int,
@@ -341,8 +308,15 @@ def load_right_hand_sides(
     Parameters
     ----------
     source : {"ones", "random", "identity"}, path, name or array_like
-        As `load_vector`; ``"identity"`` gives the `n` unit vectors, whose solutions are the inverse's columns. A
-        file, or an array, holds ``n x count`` values, or `n` in one dimension or one row.
+        ``"random"`` draws standard normal numbers (circular with unit variance when complex); ``"identity"`` gives the `n`
+        unit vectors, whose solutions are the inverse's columns. A file, or an array, holds ``n x count`` values, or `n` in
+        one dimension or one row.
+    n : int
+        Rows of the matrix.
+    rng : numpy.random.Generator
+        Used by ``"random"`` only.
+    complex_values : bool
+        The matrix is complex: return complex128. Otherwise the values must be real.
     count : int, optional
         Number of columns that ``"random"`` draws; one vector where left out.
 
@@ -354,7 +328,7 @@ def load_right_hand_sides(
     Raises
     ------
     InputError
-        As `load_vector`, except that several columns will do.
+        As `load_matrix`; another length than `n`; complex values for a real matrix.
     """
     shape = (n,) if count is None else (n, count)
     if isinstance(source, str) and source in ("ones", "identity"):
@@ -396,9 +370,8 @@ def load_vectors(
     Parameters
     ----------
     source : {"random", "unit"}, path, name or array_like
-        ``"random"`` draws `count` vectors as `load_vector` does; ``"unit"`` stands for the `n` unit vectors. A file, or an
+        ``"random"`` draws `count` vectors, ``"unit"`` stands for the `n` unit vectors. A file, or an
         array, holds one vector (n,), or several (any number, n).
-    n, count : int
     rng : numpy.random.Generator
         Used by ``"random"`` only.
     role : str

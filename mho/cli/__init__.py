@@ -1,6 +1,6 @@
 """Every printed word: a room a group of verbs, with what they print beside them. Only here are rich and typer imported.
 
-- `main`: which verbs there are, and how an error is answered; `lazy_verbs`: groups that are imported when one is typed;
+- `main`: how an error is answered; `verbs`: which verbs there are, each imported when it is typed;
 - `experiments`: solve, run, rehearse, forecast, optimise, characterise, procedures, gui; plans, one run after the other;
 - `many_runs`: campaign, runner, watch; `mho queue …`;
 - `run_files`: show, plot, table, export, rerun, verify, recover; `mho runs …`;

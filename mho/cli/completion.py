@@ -19,9 +19,9 @@ def benches() -> list[str]:
 
 def procedures() -> list[tuple[str, str]]:
     """Return the procedures there are, each with the first line of what it says of itself."""
-    from mho.procedures.catalogue import known_procedures
+    from mho.procedures.manifest import known_entries
 
-    return [(name, (kind.__doc__ or "").partition("\n")[0]) for name, kind in known_procedures().items()]
+    return [(name, entry.line) for name, entry in known_entries().items()]
 
 
 def published_experiments() -> list[str]:

@@ -44,6 +44,14 @@ Preset = Annotated[
     str | None,
     typer.Option(help=SIMULATED_CELLS, autocompletion=completion.presets, callback=preset_in_doubt),
 ]
+Sample = Annotated[
+    str | None,
+    typer.Option(envvar="MHO_SAMPLE", help="label of the run: wafer, die, chip, as the lab names it"),
+]
+Operator = Annotated[str | None, typer.Option(envvar="MHO_OPERATOR", help="label of the run: who measures")]
+Project = Annotated[str | None, typer.Option(envvar="MHO_PROJECT", help="label of the run: what for")]
+LABELS = ("sample", "operator", "project")
+"""Names of the options that are labels of a run."""
 Seed = Annotated[int | None, typer.Option(help="of everything random; fresh when left out")]
 Output = Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")]
 OutputIfKept = Annotated[

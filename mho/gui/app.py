@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130  # exit code of a program ended by Ctrl-C
 BEAT = 200  # ms
+SETTLED = 2000  # ms from the window's start until all that it always holds is there
 FAULT = "this is a fault of mho itself, please report it"
 
 
@@ -70,13 +71,15 @@ def open_main_window(
 
     Layout and theme are kept in `settings`, those of the user if not given.
     """
+    from mho.gui.session.loading import loading_later
     from mho.gui.session.session import Session
     from mho.gui.window.main_window import MainWindow
 
     with suppress(OSError):  # reported later, in the window
         Path(folder).mkdir(parents=True, exist_ok=True)
-    window = MainWindow(Session(Path(folder), bench), settings)
-    window.show()
+    with loading_later():
+        window = MainWindow(Session(Path(folder), bench), settings)
+        window.show()
     atexit.register(_discard, weakref.ref(window))
     return window
 
@@ -89,20 +92,26 @@ def show_main_window(folder: str | os.PathLike[str], bench: str = "simulated") -
     InputError
         There is no display, or Qt cannot be loaded.
     """
+    gc.disable()  # nothing of what is loaded now is garbage
     app = _application()
     from PySide6.QtCore import QTimer
 
     window = open_main_window(folder, bench)
+    QTimer.singleShot(SETTLED, window, _freeze)
     beat = QTimer(window, interval=BEAT)  # Python's turn to notice Ctrl-C
     beat.timeout.connect(lambda: None)
     beat.start()
-    # Freeze the objects so far: later collections skip them, and never take a tenth of a second.
-    gc.collect()
-    gc.freeze()
     with _ended_by_ctrl_c(app), _faults_said_in(window):
         code = app.exec()
     _discard(weakref.ref(window))
     return code
+
+
+def _freeze() -> None:
+    """Freeze the objects so far: later collections skip them, and never take a tenth of a second."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
 
 
 @contextmanager

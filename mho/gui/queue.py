@@ -212,6 +212,7 @@ class JobsModel(QAbstractTableModel):
 
     def _tip(self, job: Job) -> str:
         lines = [what(job), *(f"{name} = {value}" for name, value in job.order.parameters.items())]
+        lines += [f"{name} {label}" for name, label in job.order.labels.given().items()]
         if job.order.seed is not None:
             lines.append(f"seed {job.order.seed}")
         if job.order.force:

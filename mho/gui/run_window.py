@@ -52,7 +52,7 @@ NO_CELL = 255
 
 
 @dataclass(frozen=True)
-class Picture:
+class RunPicture:
     """One map at one time.
 
     Attributes
@@ -135,7 +135,7 @@ def first_choice(run: RunFile) -> str:
     return max(names, key=lambda name: np.prod([len(axis) for axis in run.map_axes(name)]), default="")
 
 
-def read_picture(run: RunFile, name: str) -> Picture:
+def read_picture(run: RunFile, name: str) -> RunPicture:
     """Return the latest image of picture `name`; NaN everywhere before there is one.
 
     Raises
@@ -151,7 +151,7 @@ def read_picture(run: RunFile, name: str) -> Picture:
         for each in maps
     ]
     values = images[0] if len(images) == 1 else images[0] - images[1]
-    return Picture(name, factor * values, unit, rows, columns, signed=name.endswith("_error"))
+    return RunPicture(name, factor * values, unit, rows, columns, signed=name.endswith("_error"))
 
 
 STATUS_COLOURS = {
@@ -175,7 +175,7 @@ class Badge(QLabel):
         )
 
 
-class Header(QWidget):
+class RunHeader(QWidget):
     """Title, badges, a line of facts, the reason of a bad end, and a bar while cells are programmed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -239,13 +239,13 @@ POINT_AT_A_CELL = "point at a cell to read it"
 
 
 class MapView(QWidget):
-    """Shows one `Picture`, and lets the user choose which; `chosen` carries its name."""
+    """Shows one `RunPicture`, and lets the user choose which; `chosen` carries its name."""
 
     chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.picture: Picture | None = None
+        self.picture: RunPicture | None = None
         self.choice = QComboBox()
         self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.choice.currentTextChanged.connect(self.chosen)
@@ -290,7 +290,7 @@ class MapView(QWidget):
         self.choice.blockSignals(blocked)
         self.choice.setEnabled(bool(names))
 
-    def show_picture(self, picture: Picture) -> None:
+    def show_picture(self, picture: RunPicture) -> None:
         """Show `picture`; the view stays where the user zoomed while the map is the same."""
         before = self.picture
         self.picture = picture
@@ -359,7 +359,7 @@ def colours_of(signed: bool, grey: bool = False) -> pg.ColorMap:
 
 
 def lookup_table(colours: pg.ColorMap) -> NDArray[np.uint8]:
-    """Return the colours of the 256 bytes of `Picture.pixels`."""
+    """Return the colours of the 256 bytes of `RunPicture.pixels`."""
     table = np.empty((256, 3), np.uint8)
     table[:NO_CELL] = colours.getLookupTable(nPts=NO_CELL)[:, :3]
     table[NO_CELL] = pg.mkColor(palette.NO_CELL).getRgb()[:3]
@@ -394,7 +394,7 @@ class RunWindow(QMainWindow):
         self.message.setWordWrap(True)
         self.message.setStyleSheet(f"background: {palette.BAD}; color: white; padding: 8px;")
         self.message.setVisible(False)
-        self.header = Header()
+        self.header = RunHeader()
         self.map = MapView()
         self.map.chosen.connect(self._show_chosen)
         self.convergence = ConvergenceView()

@@ -26,15 +26,6 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".arrays": ("ArrayBench",),
-            ".bench": ("Bench",),
-            ".limits": ("Limits", "TerminalLimits"),
-            ".opening": ("open_bench",),
-            ".roles": ("Cell", "Pulse", "Reading"),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = ["ArrayBench", "Bench", "Cell", "Limits", "Pulse", "Reading", "TerminalLimits", "open_bench"]

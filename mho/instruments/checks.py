@@ -37,7 +37,7 @@ Verdict = Literal["ok", "note", "wrong"]
 INTERLOCKED = 42.0  # V above which source-measure units require a closed interlock (2450, B2900)
 
 
-class Seen(NamedTuple):
+class InspectionResult(NamedTuple):
     """Result of one inspection; `live` is whether an output, or the board, is on, and None for all else."""
 
     verdict: Verdict
@@ -46,55 +46,59 @@ class Seen(NamedTuple):
     live: bool | None = None
 
 
-def look_at_reading(bench: BenchFile) -> Seen:
+def look_at_reading(bench: BenchFile) -> InspectionResult:
     """Check that the bench file's read settings are within its own limits; raises `LimitError`."""
     limits, read = bench.terminal_limits(), bench.read
     for line, volts in (("bit line", read.voltage), ("word line", read.gate)):
         limits.check_level(line, volts)
         limits.check_current(line, read.current_limit)
-    return Seen(
+    return InspectionResult(
         "ok",
         f"{read.voltage:g} V, word line {read.gate:g} V, at most {read.current_limit:g} A: within limits",
     )
 
 
-def _identity(bench: BenchFile, role: str, instrument: Any) -> Seen:
+def _identity(bench: BenchFile, role: str, instrument: Any) -> InspectionResult:
     identity = instrument.identify()
     fields = [field.strip() for field in identity.split(",")]
     if len(fields) != 4:  # not IEEE 488.2: a DAQ
-        return Seen("ok", identity)
+        return InspectionResult("ok", identity)
     maker, model, serial, firmware = fields
-    return Seen("ok", f"{maker} {model}, serial {serial}, firmware {firmware}")
+    return InspectionResult("ok", f"{maker} {model}, serial {serial}, firmware {firmware}")
 
 
-def _errors(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
+def _errors(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
     whole = getattr(instrument, "parent", None) or instrument
     if not hasattr(whole, "found_errors"):
         return None  # it has no queue
     found = whole.found_errors
     if found is None:
-        return Seen("note", "what was in the queue is gone unread", "look at the instrument's own event log")
+        return InspectionResult(
+            "note", "what was in the queue is gone unread", "look at the instrument's own event log"
+        )
     if found:
-        return Seen(
+        return InspectionResult(
             "note", f"{len(found)} in the queue, first {found[0]}", "left by somebody else; taken out now"
         )
-    return Seen("ok", "none in the queue")
+    return InspectionResult("ok", "none in the queue")
 
 
-def _interlock(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
+def _interlock(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
     closed = getattr(instrument, "interlock_closed", None)
     if closed is None:
         return None
     if closed:
-        return Seen("ok", "closed")
+        return InspectionResult("ok", "closed")
     limit = bench.limits[_terminals(bench, role)[0]].voltage  # type: ignore[index]
     detail = f"open: more than {INTERLOCKED:g} V are refused"
     if limit > INTERLOCKED:
-        return Seen("wrong", detail, "close the fixture, or lower the limit in the bench file")
-    return Seen("note", detail, "no more is allowed here; close it all the same if the fixture has one")
+        return InspectionResult("wrong", detail, "close the fixture, or lower the limit in the bench file")
+    return InspectionResult(
+        "note", detail, "no more is allowed here; close it all the same if the fixture has one"
+    )
 
 
-def _abilities(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
+def _abilities(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
     """Compare the bench file with the abilities of the instrument as its driver's module states them."""
     spans = vars(sys.modules[type(instrument).__module__])
     able = {
@@ -119,50 +123,56 @@ def _abilities(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
     if role in ("smu", "gate") and "CURRENT_LIMIT" in able:
         span, asked = able["CURRENT_LIMIT"], bench.read.current_limit
         if not span.minimum <= asked <= span.maximum:
-            return Seen(
+            return InspectionResult(
                 "wrong", f"cannot limit the current to {asked:g} A", "choose another [read] current_limit"
             )
     if beyond:
-        return Seen("note", "; ".join(beyond), "values in between will be refused before they are sent")
-    return None if most is None else Seen("ok", f"up to {most:g} V; the bench's limits are within")
+        return InspectionResult(
+            "note", "; ".join(beyond), "values in between will be refused before they are sent"
+        )
+    return (
+        None if most is None else InspectionResult("ok", f"up to {most:g} V; the bench's limits are within")
+    )
 
 
-def _output(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
+def _output(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
     channels = [instrument] if role in ("smu", "gate", "chuck") else []
     if role == "pulser":
         channels = [getattr(instrument, f"ch_{channel}") for channel in bench.instruments.pulser.channels]
     if not channels:
         return None
     if any(channel.output_enabled for channel in channels):
-        return Seen("wrong", "on", "left on by somebody: `mho bench safe` switches it off", live=True)
-    return Seen("ok", "off", live=False)
+        return InspectionResult(
+            "wrong", "on", "left on by somebody: `mho bench safe` switches it off", live=True
+        )
+    return InspectionResult("ok", "off", live=False)
 
 
-def _state(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
+def _state(bench: BenchFile, role: str, instrument: Any) -> InspectionResult | None:
     if role == "switch":
         closed = instrument.closed()
         if closed:
-            return Seen(
+            return InspectionResult(
                 "note", f"{', '.join(closed)} closed", "left by somebody; `mho bench safe` opens them"
             )
-        return Seen("ok", "every crosspoint is open")
+        return InspectionResult("ok", "every crosspoint is open")
     if role == "chuck":
         if (check_loop := getattr(instrument, "check_loop", None)) is not None:
             check_loop()
-        return Seen("ok", f"{instrument.temperature():.2f} K")
+        return InspectionResult("ok", f"{instrument.temperature():.2f} K")
     if role != "board":
         return None
     if instrument.mode != "SAFE":
-        return Seen(
+        return InspectionResult(
             "wrong",
             f"mode {instrument.mode}, path {instrument.path}",
             "left by somebody: `mho bench safe` grounds it",
             live=True,
         )
-    return Seen("ok", "SAFE", live=False)
+    return InspectionResult("ok", "SAFE", live=False)
 
 
-LOOKS: Mapping[str, Callable[[BenchFile, str, Any], Seen | None]] = {
+LOOKS: Mapping[str, Callable[[BenchFile, str, Any], InspectionResult | None]] = {
     "identity": _identity, "errors": _errors, "interlock": _interlock, "limits": _abilities, "output": _output,
     "mode": _state,
 }  # fmt: skip
@@ -190,7 +200,7 @@ CURRENT = 10e-6  # A
 FAR = 10.0  # ratio to the resistor, either way, beyond which contact resistance is no explanation
 
 
-class Contact(StrEnum):
+class ContactCheck(StrEnum):
     """Possible results of a contact check."""
 
     OK = "ok"
@@ -199,7 +209,9 @@ class Contact(StrEnum):
     OFF = "off"
 
 
-def classify_contact(readings: Sequence[Reading], resistor: float, tolerance: float) -> tuple[Contact, float]:
+def classify_contact(
+    readings: Sequence[Reading], resistor: float, tolerance: float
+) -> tuple[ContactCheck, float]:
     """Classify a resistor from two readings of it.
 
     Parameters
@@ -213,20 +225,20 @@ def classify_contact(readings: Sequence[Reading], resistor: float, tolerance: fl
 
     Returns
     -------
-    contact : Contact
+    contact : ContactCheck
     resistance : float
         As measured, ohm; 0 where a reading ran into its limit, infinite where nothing flows.
     """
     if any(reading.tripped or not math.isfinite(reading.current) for reading in readings):
-        return Contact.SHORT, 0.0
+        return ContactCheck.SHORT, 0.0
     (v1, i1), (v2, i2) = ((reading.voltage, reading.current) for reading in readings)
     resistance = (v2 - v1) / (i2 - i1) if i2 > i1 else math.inf
     if resistance > FAR * resistor or not resistance > 0.0:
-        return Contact.OPEN, math.inf if resistance <= 0.0 else resistance
+        return ContactCheck.OPEN, math.inf if resistance <= 0.0 else resistance
     if resistance < resistor / FAR:
-        return Contact.SHORT, resistance
+        return ContactCheck.SHORT, resistance
     right = abs(resistance / resistor - 1.0) <= tolerance
-    return Contact.OK if right else Contact.OFF, resistance
+    return ContactCheck.OK if right else ContactCheck.OFF, resistance
 
 
 def read_contact(
@@ -271,14 +283,14 @@ def read_contact(
 
 
 ADVICE = {
-    Contact.SHORT: "look for a bridge between bit line and source line; do not mate a chip before it is gone",
-    Contact.OPEN: "check cables, probes and the socket, and that the resistor is where the bench file says",
-    Contact.OFF: "check the resistor's value in the bench file, and clean the contacts",
+    ContactCheck.SHORT: "look for a bridge between bit line and source line; do not mate a chip before it is gone",
+    ContactCheck.OPEN: "check cables, probes and the socket, and that the resistor is where the bench file says",
+    ContactCheck.OFF: "check the resistor's value in the bench file, and clean the contacts",
 }
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckFinding:
     """Result of one check.
 
     Attributes
@@ -310,7 +322,7 @@ class BenchReport:
     """The findings on a bench."""
 
     bench: str
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckFinding, ...]
 
     @property
     def ok(self) -> bool:
@@ -354,7 +366,7 @@ class _Checker:
     """Performs the checks one by one and collects the findings."""
 
     def __init__(self, source: BenchSource, stack: ExitStack, force: bool = False) -> None:
-        self.findings: list[Finding] = []
+        self.findings: list[CheckFinding] = []
         self._source, self._bench, self._stack = source, source.bench, stack
         self._opened: dict[str, Any] = {}
         self._force = force
@@ -369,9 +381,9 @@ class _Checker:
         if reasons:
             moved = "not tried: " + "; ".join(reasons)
             advice = f"{'`mho bench safe`' if left_on else 'mend the connection'}, then check again"
-            self.findings.append(Finding("board", "switches", "note", moved, advice))
+            self.findings.append(CheckFinding("board", "switches", "note", moved, advice))
             if self._bench.check is not None:
-                self.findings.append(Finding("bench", "contact", "note", moved, advice))
+                self.findings.append(CheckFinding("bench", "contact", "note", moved, advice))
             return
         if "board" in self._opened:
             self._look("board", "switches", self._switches)
@@ -379,18 +391,18 @@ class _Checker:
             self._look("switch", "relays", self._relays)
         self._look("bench", "contact", self._contact)
 
-    def _limits(self) -> Seen:
+    def _limits(self) -> InspectionResult:
         doubts = doubtful_limits(self._source)
         if not doubts:
-            return Seen("ok", "within what instruments deliver and cells bear, as far as known")
+            return InspectionResult("ok", "within what instruments deliver and cells bear, as far as known")
         advice = "correct what is a slip; --force insists, `insist = true` beside the limit for good"
-        return Seen("note" if self._force else "wrong", "; ".join(doubts), advice)
+        return InspectionResult("note" if self._force else "wrong", "; ".join(doubts), advice)
 
     def _check_instrument(self, role: str, open_role: Callable[[], Any]) -> None:
-        def connect() -> Seen:
+        def connect() -> InspectionResult:
             self._opened[role] = open_role()
             self._stack.callback(self._opened[role].close)
-            return Seen("ok", "answers")
+            return InspectionResult("ok", "answers")
 
         self._look(role, "connection", connect)
         if role in self._opened:
@@ -398,18 +410,20 @@ class _Checker:
             for what, look in LOOKS.items():
                 self._look(role, what, lambda look=look: look(self._bench, role, instrument))  # type: ignore[misc]
 
-    def _look(self, subject: str, what: str, look: Callable[[], Seen | None]) -> None:
+    def _look(self, subject: str, what: str, look: Callable[[], InspectionResult | None]) -> None:
         try:
             seen = look()
         except MhoError as error:
             problem, told, advice = str(error).partition("; ")
-            seen = Seen("wrong", problem, advice if told else "check cable, power and the bench file's entry")
+            seen = InspectionResult(
+                "wrong", problem, advice if told else "check cable, power and the bench file's entry"
+            )
         except Exception as error:  # a driver's bug must not keep the other instruments from being checked
-            seen = Seen(
+            seen = InspectionResult(
                 "wrong", f"{type(error).__name__}: {error}", "this is a defect of the driver: report it"
             )
         if seen is not None:
-            self.findings.append(Finding(subject, what, *seen))
+            self.findings.append(CheckFinding(subject, what, *seen))
 
     def _live(self) -> tuple[list[str], bool]:
         """Return why switches must not move (sources that may be on), and whether `mho bench safe` helps."""
@@ -425,7 +439,7 @@ class _Checker:
             reasons.append("the board is not SAFE")  # and the level of the DAQ's outputs is not known
         return reasons, unsafe or any(outputs.values())
 
-    def _switches(self) -> Seen:
+    def _switches(self) -> InspectionResult:
         """Close every path once; the driver reads each back."""
         board = self._opened["board"]
         with self._safe_afterwards({"board": board}):
@@ -433,9 +447,9 @@ class _Checker:
             board.select(self._some_cell())
             for path in ("READ", "SET", "RESET", "OPEN"):
                 board.route(path)
-        return Seen("ok", "every path closes and opens as read back; SAFE again")
+        return InspectionResult("ok", "every path closes and opens as read back; SAFE again")
 
-    def _relays(self) -> Seen:
+    def _relays(self) -> InspectionResult:
         """Close the crosspoints of every path once; the driver reads each back."""
         switch, entry = self._opened["switch"], self._bench.instruments.switch
         assert entry is not None
@@ -444,7 +458,7 @@ class _Checker:
             for crosspoints in entry.crosspoints().values():
                 switch.close_paths(sorted(crosspoints))
                 switch.open_all()
-        return Seen("ok", "every path closes and opens as read back; all open again")
+        return InspectionResult("ok", "every path closes and opens as read back; all open again")
 
     def _some_cell(self) -> Cell:
         check = self._bench.check
@@ -452,10 +466,12 @@ class _Checker:
             return Cell(*check.cell)
         return Cell(read_chip_text(self._source.chip_text, self._source.bench.chip).arrays[0].name, 0, 0)
 
-    def _contact(self) -> Seen:
+    def _contact(self) -> InspectionResult:
         check = self._bench.check
         if check is None:
-            return Seen("note", "no known resistor", "put one in and name it under [check] in the bench file")
+            return InspectionResult(
+                "note", "no known resistor", "put one in and name it under [check] in the bench file"
+            )
         wanted = ["smu"]
         if check.cell is not None:  # made safe in this order
             wanted += (
@@ -463,7 +479,9 @@ class _Checker:
             )
         missing = [role for role in wanted if role not in self._opened]
         if missing:
-            return Seen("wrong", f"not tried without {', '.join(missing)}", "mend the connection first")
+            return InspectionResult(
+                "wrong", f"not tried without {', '.join(missing)}", "mend the connection first"
+            )
         used = {role: self._opened[role] for role in wanted}
         with self._safe_afterwards(used):
             readings = read_contact(
@@ -471,9 +489,11 @@ class _Checker:
             )
         contact, ohms = classify_contact(readings, check.resistor, check.tolerance)
         detail = f"{contact}: {ohms / 1e3:.4g} kohm where {check.resistor / 1e3:.4g} kohm are expected"
-        if contact is Contact.SHORT and not ohms:
+        if contact is ContactCheck.SHORT and not ohms:
             detail = f"{contact}: more than {CURRENT:g} A at {readings[-1].voltage:.2g} V"
-        return Seen("ok" if contact is Contact.OK else "wrong", detail, ADVICE.get(contact, ""))
+        return InspectionResult(
+            "ok" if contact is ContactCheck.OK else "wrong", detail, ADVICE.get(contact, "")
+        )
 
     @contextmanager
     def _safe_afterwards(self, used: Mapping[str, Any]) -> Iterator[None]:
@@ -483,4 +503,6 @@ class _Checker:
                 yield
             finally:
                 for role, error in make_safe(used).items():
-                    self.findings.append(Finding(role, "safe", "wrong", str(error), "switch it off by hand"))
+                    self.findings.append(
+                        CheckFinding(role, "safe", "wrong", str(error), "switch it off by hand")
+                    )

@@ -20,14 +20,6 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".arrays": ("ArrayError",),
-            ".bench_matrix": ("BenchMatrix", "on_bench"),
-            ".ridge": ("Ridge",),
-            ".solving": ("solve",),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = ["ArrayError", "BenchMatrix", "Ridge", "on_bench", "solve"]

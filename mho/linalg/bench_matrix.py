@@ -15,12 +15,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from mho.chip_maps.fixed_point import MAX_BITS
 from mho.chip_maps.matrix_files import load_matrix
+from mho.chip_maps.multiply_encoding import MAX_BITS
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.linalg.arrays import Numbers, common_kind, in_precision_of, to_numpy
-from mho.linalg.holding import BITS, Holding, Messages, converged
+from mho.linalg.holding import BITS, HoldingBench, Messages, converged
 from mho.procedures import HeldAnswers
 
 OnColumns: TypeAlias = Callable[[Numbers], Numbers]
@@ -116,10 +116,10 @@ def on_bench(
         )
     given = load_matrix(matrix if isinstance(matrix, str | os.PathLike) else to_numpy(matrix, "the matrix"))
     messages = Messages()
-    held = Holding(given, bench, messages, bits=bits, seed=seed, **options)
+    held = HoldingBench(given, bench, messages, bits=bits, seed=seed, **options)
     adjoint = None
     if adjoint_on is not None:
-        adjoint = Holding(given.conj().T, adjoint_on, messages, bits=bits, seed=seed, **options)
+        adjoint = HoldingBench(given.conj().T, adjoint_on, messages, bits=bits, seed=seed, **options)
     if shift := held.summary()["shift"]:
         lines = len(given) * (2 if np.iscomplexobj(given) else 1)
         smaller = (
@@ -143,7 +143,7 @@ class BenchMatrix:
     """
 
     def __init__(
-        self, matrix: Numbers, held: Holding, adjoint: Holding | None, messages: Messages, bits: int
+        self, matrix: Numbers, held: HoldingBench, adjoint: HoldingBench | None, messages: Messages, bits: int
     ) -> None:
         self._matrix, self._bits = matrix, bits
         self._held, self.messages = held, messages
@@ -249,7 +249,7 @@ class BenchMatrix:
         )
         return f"<table><caption>{html.escape(repr(self)[1:-1])}</caption>{rows}</table>"
 
-    def _products(self, held: Holding) -> OnColumns:
+    def _products(self, held: HoldingBench) -> OnColumns:
         return lambda columns: held.multiply(columns, self.vector_bits)
 
     def _how(self) -> str:

@@ -42,7 +42,7 @@ class Messages(NullStream):
         log.log(logging.getLevelNamesMapping()[level], text)
 
 
-class Holding:
+class HoldingBench:
     """A `HeldMatrix` that knows whether its chip still holds it.
 
     Parameters

@@ -31,7 +31,7 @@ from mho.instruments import Bench
 from mho.linalg.arrays import ArrayError, to_numpy
 from mho.linalg.benches import BenchLike, bench_in_use
 from mho.linalg.estimator_bases import BaseEstimator, MultiOutputMixin, NotFittedError, RegressorMixin
-from mho.linalg.holding import BITS, Holding, Messages, converged
+from mho.linalg.holding import BITS, HoldingBench, Messages, converged
 
 
 def samples(X: Any) -> Floats:
@@ -335,7 +335,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[mi
 
             def solve(matrix: Floats, rhs: Floats) -> Floats:
                 try:
-                    held = Holding(matrix, bench, messages, bits=self.bits, seed=self.seed)
+                    held = HoldingBench(matrix, bench, messages, bits=self.bits, seed=self.seed)
                 except InputError as error:
                     raise ArrayError(
                         f"the normal equations with alpha = {self.alpha} are refused: {error}; a larger alpha helps where "

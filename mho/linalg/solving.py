@@ -8,7 +8,7 @@ import numpy as np
 
 from mho.linalg.arrays import ArrayError, Numbers, common_kind, in_precision_of, is_torch, to_numpy
 from mho.linalg.benches import BenchLike, bench_in_use
-from mho.linalg.holding import BITS, Holding, Messages, converged
+from mho.linalg.holding import BITS, HoldingBench, Messages, converged
 
 
 def solve(a: Any, b: Any, bench: BenchLike = "arrays", *, bits: int = BITS, seed: int | None = 0) -> Any:
@@ -69,7 +69,7 @@ def solve_stack(matrices: Numbers, rhs: Numbers, bench: BenchLike, *, bits: int,
     messages = Messages()
     with bench_in_use(bench, seed) as opened:
         solutions = [
-            converged(Holding(matrix, opened, messages, bits=bits, seed=seed).answers(block)).solutions
+            converged(HoldingBench(matrix, opened, messages, bits=bits, seed=seed).answers(block)).solutions
             for matrix, block in zip(stack, columns, strict=True)
         ]
     return np.stack(solutions).reshape(rhs.shape)

@@ -1,91 +1,99 @@
 """What one does with a chip: form, program, read and sweep cells, multiply, invert, solve equations.
 
-- `base`, `parameters`, `stream`, `catalogue`: what every procedure is made of, and which there are;
-- `applications`: problems of other fields, solved on a chip;
+- `base`, `parameters`, `stream`: what every procedure is made of;
+- `manifest`, `catalogue`: which procedures there are, and making one of a name and values;
 - `cells`: procedures on cells, and the write-verify they share;
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need;
-- `applications`: problems solved by these: fields, graphs, learning, training, control, wireless.
-- `applications`: problems whose matrices are held on the chip, each with the pure algorithm beneath it.
-- `applications`: problems of a field, each with the matrices that it holds on the chip.
+- `applications`: problems of other fields (control, fields, graphs, learning, training, wireless), solved on a chip.
+
+The names are loaded when they are asked for (PEP 562), so a run imports its own procedure only.
 """
 
-from mho.procedures.applications.control.arm import Arm
-from mho.procedures.applications.control.kalman import Kalman
-from mho.procedures.applications.control.portfolio import Portfolio
-from mho.procedures.applications.control.powerflow import PowerFlow
-from mho.procedures.applications.fields.diffusion import Diffusion
-from mho.procedures.applications.fields.junction import Junction
-from mho.procedures.applications.fields.poisson import Poisson
-from mho.procedures.applications.graphs.eigenvector import Eigenvector
-from mho.procedures.applications.graphs.page_rank import PageRank
-from mho.procedures.applications.learning.factorisation import Factorisation
-from mho.procedures.applications.learning.pseudo_inverse import PseudoInverse
-from mho.procedures.applications.learning.regression import Regression
-from mho.procedures.applications.training.train import Train
-from mho.procedures.applications.training.training_result import TrainingResult
-from mho.procedures.applications.wireless.mimo import Mimo
-from mho.procedures.base import Procedure
-from mho.procedures.cells.programming.group_programming import unfit_cells
-from mho.procedures.cells.programming.program import Program, Programmed
-from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record import Block
-from mho.procedures.cells.programming.refresh import Refresh, Refreshed
-from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
-from mho.procedures.cells.programming.strategies.known_strategies import (
-    find_strategy,
-    known_strategies,
-    strategy_class_name,
-)
-from mho.procedures.cells.programming.strategy import Strategy
-from mho.procedures.cells.reading.array_map import Map, Mapped
-from mho.procedures.cells.reading.contact import Contact, Contacts
-from mho.procedures.cells.reading.noise import Noise, Noises
-from mho.procedures.cells.reading.read import Read, Reads
-from mho.procedures.cells.reading.retention import Retained, Retention
-from mho.procedures.cells.switching.cycling import Switched, Switching
-from mho.procedures.cells.switching.disturb import Disturb, Disturbed
-from mho.procedures.cells.switching.endurance import Endurance, Endured
-from mho.procedures.cells.switching.form import Form, Forming
-from mho.procedures.cells.switching.iv import IV, Sweeps
-from mho.procedures.cells.switching.response import Response, Responses
-from mho.procedures.equations.algorithms.refinement import refine
-from mho.procedures.equations.as_published import (
-    AllAnalogue,
-    Refined,
-    biased_loop,
-    refine_as_published,
-    refine_on_chip,
-)
-from mho.procedures.equations.certificates.enclosure import Enclosure
-from mho.procedures.equations.certificates.enclosure_arb import best_enclosure
-from mho.procedures.equations.circuits.inversion import largest_linear
-from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
-from mho.procedures.equations.forecast import DrawnSolve, EnergyModel, SolveForecast, draw_solves, wall_time
-from mho.procedures.equations.held.held_answers import HeldAnswers
-from mho.procedures.equations.held.held_matrix import HeldMatrix
-from mho.procedures.equations.invert.invert import Inversions, Invert
-from mho.procedures.equations.multiply.multiply import Multiply, Products
-from mho.procedures.equations.multiply.multiply_measurement import evenly, random_by_active
-from mho.procedures.equations.multiply.multiply_plan import MultiplyPlan
-from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
-from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
-from mho.procedures.equations.planning.loop_choice import Tried
-from mho.procedures.equations.planning.method_choice import MethodChoice
-from mho.procedures.equations.solve.prepared_solve import PreparedSolve
-from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
-from mho.procedures.equations.solve.solve import Solve
-from mho.procedures.equations.solve.solve_result import Solution
-from mho.procedures.equations.worth import solve_unaided
-from mho.procedures.parameters import (
-    BooleanParameter,
-    FloatParameter,
-    IntegerParameter,
-    ListParameter,
-    Parameter,
-)
+from __future__ import annotations
 
-Sweep = IV
-"""Its name before it extracted anything, for scripts; run files, plans and queues have `mho.former_names`."""
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.procedures.applications.control.arm import Arm
+    from mho.procedures.applications.control.kalman import Kalman
+    from mho.procedures.applications.control.portfolio import Portfolio
+    from mho.procedures.applications.control.powerflow import PowerFlow
+    from mho.procedures.applications.fields.diffusion import Diffusion
+    from mho.procedures.applications.fields.junction import Junction
+    from mho.procedures.applications.fields.poisson import Poisson
+    from mho.procedures.applications.graphs.eigenvector import Eigenvector
+    from mho.procedures.applications.graphs.page_rank import PageRank
+    from mho.procedures.applications.learning.factorisation import Factorisation
+    from mho.procedures.applications.learning.pseudo_inverse import PseudoInverse
+    from mho.procedures.applications.learning.regression import Regression
+    from mho.procedures.applications.training.train import Train
+    from mho.procedures.applications.training.training_result import TrainingResult
+    from mho.procedures.applications.wireless.mimo import Mimo
+    from mho.procedures.base import Procedure
+    from mho.procedures.cells.programming.group_programming import unfit_cells
+    from mho.procedures.cells.programming.program import Program, Programmed
+    from mho.procedures.cells.programming.programmer import Programmer
+    from mho.procedures.cells.programming.record import Block
+    from mho.procedures.cells.programming.refresh import Refresh, Refreshed
+    from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
+    from mho.procedures.cells.programming.strategies.known_strategies import (
+        find_strategy,
+        known_strategies,
+        strategy_class_name,
+    )
+    from mho.procedures.cells.programming.strategy import Strategy
+    from mho.procedures.cells.reading.array_map import Map, Mapped
+    from mho.procedures.cells.reading.contact import Contact, Contacts
+    from mho.procedures.cells.reading.noise import Noise, Noises
+    from mho.procedures.cells.reading.read import Read, Reads
+    from mho.procedures.cells.reading.retention import Retained, Retention
+    from mho.procedures.cells.switching.cycling import Switched, Switching
+    from mho.procedures.cells.switching.disturb import Disturb, Disturbed
+    from mho.procedures.cells.switching.endurance import Endurance, Endured
+    from mho.procedures.cells.switching.form import Form, Forming
+    from mho.procedures.cells.switching.iv import IV, Sweep, Sweeps
+    from mho.procedures.cells.switching.response import Response, Responses
+    from mho.procedures.equations.algorithms.refinement import refine
+    from mho.procedures.equations.as_published import (
+        AllAnalogue,
+        Refined,
+        biased_loop,
+        refine_as_published,
+        refine_on_chip,
+    )
+    from mho.procedures.equations.certificates.enclosure import Enclosure, best_enclosure
+    from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells, largest_linear
+    from mho.procedures.equations.forecast import (
+        DrawnSolve,
+        EnergyModel,
+        SolveForecast,
+        draw_solves,
+        wall_time,
+    )
+    from mho.procedures.equations.held_matrix import HeldAnswers, HeldMatrix
+    from mho.procedures.equations.invert import Inversions, Invert
+    from mho.procedures.equations.multiply import Multiply, MultiplyPlan, Products
+    from mho.procedures.equations.multiply_measurement import evenly, random_by_active
+    from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
+    from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
+    from mho.procedures.equations.planning.loop_choice import LoopOption
+    from mho.procedures.equations.planning.method_choice import MethodChoice
+    from mho.procedures.equations.solve.answers import Solution
+    from mho.procedures.equations.solve.prepared_solve import PreparedSolve
+    from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
+    from mho.procedures.equations.solve.solve import Solve
+    from mho.procedures.equations.worth import solve_unaided
+    from mho.procedures.parameters import (
+        BooleanParameter,
+        FloatParameter,
+        IntegerParameter,
+        ListParameter,
+        Parameter,
+    )
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "IV",
@@ -120,6 +128,7 @@ __all__ = [
     "LinearSystem",
     "ListParameter",
     "LoopOnCells",
+    "LoopOption",
     "Map",
     "Mapped",
     "MethodChoice",
@@ -161,7 +170,6 @@ __all__ = [
     "Switching",
     "Train",
     "TrainingResult",
-    "Tried",
     "best_enclosure",
     "biased_loop",
     "draw_solves",

@@ -1,53 +1,53 @@
-"""The known procedures, and creation of one from a name and values as in files and on command lines."""
+"""The known procedures, and creation of one from a name and values as in files and on command lines.
+
+``python -m mho.procedures.catalogue`` writes the manifests of mho's own anew, see `mho.procedures.manifest`.
+"""
 
 from __future__ import annotations
 
-import difflib
-import logging
+import json
+import re
+import sys
 from collections.abc import Hashable, Mapping
 from copy import copy
+from dataclasses import asdict
 from functools import cache
-from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, cast
 
 from mho.errors import InputError
-from mho.former_names import current_name
 from mho.procedures.base import Procedure, check_phases, set_parameter
-from mho.procedures.own_code import import_procedure, name_of
-from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
+from mho.procedures.manifest import (
+    ENTRY_POINTS,
+    FILE,
+    ParameterEntry,
+    ProcedureEntry,
+    class_name,
+    describe,
+    entry_of,
+    nearest,
+    packaged_entries,
+)
+from mho.procedures.own_code import import_procedure
+from mho.procedures.parameters import (
+    BooleanParameter,
+    FloatParameter,
+    IntegerParameter,
+    ListParameter,
+    Parameter,
+)
 from mho.procedures.quantities import parse_quantity
+from mho.processes import HOUSE
+from mho.toml import load_toml
 
-log = logging.getLogger(__name__)
-
-ENTRY_POINTS = "mho.procedures"
-"""Entry-point group of a package's procedures: ``endurance = "my_lab.cells:Endurance"``."""
-
-
-def packaged_procedures() -> dict[str, type[Procedure]]:
-    """Return mho's own procedures, by their name in lower case."""
-    import mho.procedures as procedures
-
-    offered = [getattr(procedures, name) for name in procedures.__all__]
-    kinds = [one for one in offered if isinstance(one, type) and issubclass(one, Procedure)]
-    return {kind.__name__.lower(): kind for kind in kinds if kind is not Procedure}
-
-
-def installed_names() -> dict[str, str]:
-    """Return the procedures of installed packages (entry points): ``module:Class`` by name in lower case."""
-    points = entry_points(group=ENTRY_POINTS)
-    return {point.name.lower(): point.value.replace(" ", "") for point in points}
-
-
-def known_procedures() -> dict[str, type[Procedure]]:
-    """Return the procedures known by name: mho's own, and those of installed packages that can be loaded."""
-    known = packaged_procedures()
-    for name, target in installed_names().items():
-        if name not in known:
-            try:
-                known[name] = _checked(import_procedure(target))
-            except InputError as error:  # one broken package must not hide the others
-                log.warning("procedure %r is not offered: %s", name, error)
-    return known
+KINDS: Mapping[str, type[Parameter]] = {
+    "boolean": BooleanParameter,
+    "integer": IntegerParameter,
+    "float": FloatParameter,
+    "list": ListParameter,
+    "text": Parameter,
+}
+"""PyMeasure's Parameters, by the `kind` of a `ParameterEntry`."""
 
 
 def find_procedure(name: str) -> type[Procedure]:
@@ -58,32 +58,7 @@ def find_procedure(name: str) -> type[Procedure]:
     InputError
         When there is none, with the nearest name, or the reason why it cannot be loaded.
     """
-    name = current_name(name)
-    packaged = packaged_procedures().get(name.lower())
-    return _checked(import_procedure(class_name(name))) if packaged is None else packaged
-
-
-def class_name(name: str) -> str:
-    """Return ``module:Class`` or ``path/file.py:Class``, which `find_procedure` would load for `name`; loads nothing.
-
-    Raises
-    ------
-    InputError
-        For a name without a colon that is known neither to mho nor to an installed package, with the nearest one.
-    """
-    name = current_name(name)
-    if ":" in name:
-        return name
-    packaged = packaged_procedures()
-    if (kind := packaged.get(name.lower())) is not None:
-        return name_of(kind)
-    installed = installed_names()
-    if name.lower() in installed:
-        return installed[name.lower()]
-    raise InputError(f"there is no procedure {name!r}; {nearest(name, packaged | installed)}")
-
-
-def _checked(kind: type[Procedure]) -> type[Procedure]:
+    kind = import_procedure(class_name(name))
     check_phases(cast(Hashable, kind))
     return kind
 
@@ -121,9 +96,25 @@ def _form(kind: Any) -> Mapping[str, Parameter]:
     return form
 
 
-def is_required(parameter: Parameter) -> bool:
-    """Return whether a parameter is required, that is, a text that is empty by default."""
-    return type(parameter) is Parameter and parameter.default == ""
+def form_named(name: str) -> Mapping[str, Parameter]:
+    """Return the parameters of the procedure called `name`, read-only; of mho's own nothing is imported."""
+    return parameters_of(entry_of(name))
+
+
+def parameters_of(entry: ProcedureEntry) -> Mapping[str, Parameter]:
+    """Return the parameters of a procedure, read-only; of mho's own nothing is imported."""
+    if packaged_entries().get(entry.name) is not entry:
+        return form_of(import_procedure(entry.target))
+    return {key: _parameter_of(one) for key, one in entry.parameters.items()}
+
+
+def _parameter_of(entry: ParameterEntry) -> Parameter:
+    facts = {
+        key: value
+        for key in ("default", "units", "minimum", "maximum", "choices")
+        if (value := getattr(entry, key)) not in (None, ())
+    }
+    return KINDS[entry.kind](entry.name, **facts)
 
 
 def plain_value(key: str, parameter: Parameter, value: Any) -> Any:
@@ -170,7 +161,35 @@ def _truth(key: str, value: Any) -> bool:
     return words[str(value).lower()]
 
 
-def nearest(name: str, known: Mapping[str, Any]) -> str:
-    """Return a hint with the `known` name nearest to the given one, or with all of them."""
-    near = difflib.get_close_matches(name.lower(), known, 1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
+def manifests() -> dict[Path, str]:
+    """Return the texts of mho's manifests by path, from the classes that the entry points of this checkout name."""
+    project = load_toml((HOUSE / "pyproject.toml").read_text("utf-8"), "pyproject.toml", InputError)
+    rooms: dict[Path, dict[str, Any]] = {}
+    for name, target in sorted(project["project"]["entry-points"][ENTRY_POINTS].items()):
+        facts = asdict(describe(name, import_procedure(target)))
+        room = Path(__file__).with_name(facts["target"].split(".")[2])
+        parameters = {key: _stated(one) for key, one in facts["parameters"].items()}
+        del facts["name"]
+        rooms.setdefault(room / FILE, {})[name] = facts | {"parameters": parameters}
+    return {path: _in_lines(room) for path, room in rooms.items()}
+
+
+def _in_lines(room: Mapping[str, Any]) -> str:
+    """Return JSON with a parameter a line."""
+    text = json.dumps(room, indent=1, ensure_ascii=False)
+    return re.sub(r"\{[^{}]*\}", lambda inner: re.sub(r"\n *", " ", inner[0]), text) + "\n"
+
+
+def _stated(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in facts.items() if value is not None and value != ()}
+
+
+def main() -> None:
+    """Write the manifests of this checkout anew, and print their paths."""
+    for path, text in manifests().items():
+        path.write_text(text, "utf-8")
+        sys.stdout.write(f"{path}\n")
+
+
+if __name__ == "__main__":
+    main()

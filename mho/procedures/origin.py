@@ -1,11 +1,10 @@
-"""Origin of a run, stored so that the run can be repeated: procedure, bench, folder."""
+"""Origin of a run, stored so that the run can be repeated: procedure and folder."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from contextlib import suppress
-from pathlib import Path
 
 from mho.procedures.base import Procedure
 from mho.procedures.own_code import name_of, source_of
@@ -31,9 +30,3 @@ def origin(procedure: Procedure) -> dict[str, str]:
     with suppress(OSError):  # the current folder was removed
         found["folder"] = os.getcwd()
     return found
-
-
-def bench_key(bench: str) -> str:
-    """Return a bench's unique name: that of a packaged bench, or the absolute path of a bench file."""
-    path = Path(bench)
-    return str(path.resolve()) if path.suffix and path.is_file() else bench

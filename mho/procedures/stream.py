@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from mho.errors import Aborted, Interrupted
-from mho.instruments import Bench
-from mho.runs import Conclusion, RunWriter, Status
+from mho.runs.conclusion import Conclusion, Status
+
+if TYPE_CHECKING:
+    from mho.instruments import Bench
+    from mho.runs import RunWriter
 
 log = logging.getLogger(__name__)
 Given = ParamSpec("Given")
@@ -306,7 +309,7 @@ class NullStream(Stream):
     """A stream without file and observers, for calls that use only the result of a procedure, thousands of times."""
 
     def __init__(self) -> None:
-        super().__init__(cast(RunWriter, _Nowhere()))
+        super().__init__(cast("RunWriter", _Nowhere()))
 
 
 class _Nowhere:

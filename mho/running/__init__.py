@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {".execution": ("run",), ".forecasting": ("forecast",), ".solving": ("solve",)},
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = ["forecast", "run", "solve"]

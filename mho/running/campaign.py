@@ -14,7 +14,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from mho.procedures.own_code import name_of, names_file, source_of
 from mho.running.execution import run
 from mho.running.failures import failure_reason
 from mho.running.plan import Plan, PlannedRun
-from mho.runs import GOING_ON, RunFile, Status, outcome_line
+from mho.runs import GOING_ON, Labels, RunFile, Status, outcome_line
 from mho.runs.index import plain_results, write_parquet
 from mho.runs.liveness import HEARTBEAT_LIMIT
 from mho.runs.paths import MOST_TRIES, path_of_earlier_try
@@ -210,7 +210,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Task:
+class CampaignTask:
     """One run of a campaign.
 
     Attributes
@@ -219,6 +219,8 @@ class Task:
         What it depends on.
     planned_runs : int
         How many runs its plan has.
+    labels : Labels
+        Sample, operator and project of its runs.
     """
 
     planned: PlannedRun
@@ -227,6 +229,7 @@ class Task:
     tries: int
     fingerprint: Fingerprint
     planned_runs: int
+    labels: Labels = field(default_factory=Labels)
 
     def provenance(self) -> dict[str, str]:
         """Return what its run file keeps of the campaign."""
@@ -237,7 +240,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Share:
+class CampaignShare:
     """The part of a plan's runs that one of several processes carries out: every `of`-th run, from the `number`-th on."""
 
     number: int = 1
@@ -248,10 +251,10 @@ class Share:
         return (run - self.number) % self.of == 0
 
 
-WHOLE = Share()
+WHOLE = CampaignShare()
 
 
-def parse_share(text: str) -> Share:
+def parse_share(text: str) -> CampaignShare:
     """Return the share that ``K/N`` names; the whole for "".
 
     Raises
@@ -272,7 +275,7 @@ def parse_share(text: str) -> Share:
         raise InputError(
             f"--share is {text!r}; give K/N, the K-th of N shares, such as 3/10: K is from 1 to N"
         )
-    return Share(int(number), int(of))
+    return CampaignShare(int(number), int(of))
 
 
 class Campaign:
@@ -289,8 +292,10 @@ class Campaign:
         Made if need be.
     tries : int
         How often a run that fails is tried in all.
-    share : Share
+    share : CampaignShare
         The runs that are carried out here; others may carry out the others in the same folder at the same time.
+    labels : Labels, optional
+        Of its runs; by default those of the user's environment.
 
     Raises
     ------
@@ -299,7 +304,15 @@ class Campaign:
         holds another plan.
     """
 
-    def __init__(self, plan: Plan, folder: Path, *, tries: int = 2, share: Share = WHOLE) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        folder: Path,
+        *,
+        tries: int = 2,
+        share: CampaignShare = WHOLE,
+        labels: Labels | None = None,
+    ) -> None:
         self._inputs = Inputs()
         self._inputs.take_up(plan.runs)
         for planned in plan.runs:
@@ -312,24 +325,25 @@ class Campaign:
         self.plan, self.folder, self.share = plan, folder, share
         self.table = folder / "table.parquet"
         self._tries = tries
+        self._labels = Labels.from_environment() if labels is None else labels
 
     def __len__(self) -> int:
         """Return how many runs its share has."""
         return sum(self.share.has(planned.number) for planned in self.plan.runs)
 
-    def tasks(self) -> Iterator[Task]:
+    def tasks(self) -> Iterator[CampaignTask]:
         """Every run of its share, in the order of the plan; those without a seed get one that is always the same."""
         for planned in self.plan.runs:
             if self.share.has(planned.number):
                 yield self._task(planned)
 
-    def _task(self, planned: PlannedRun) -> Task:
+    def _task(self, planned: PlannedRun) -> CampaignTask:
         seed = planned.seed
         if seed is None:
             seed = int(np.random.SeedSequence(planned.number).generate_state(1)[0])
         path = (self.folder / "runs" / f"{planned.number:06}.h5").resolve()
         depends_on = self._inputs.fingerprint(planned, seed)
-        return Task(planned, seed, path, self._tries, depends_on, len(self.plan.runs))
+        return CampaignTask(planned, seed, path, self._tries, depends_on, len(self.plan.runs), self._labels)
 
     @cached_property
     def finished_before(self) -> Mapping[int, Row]:
@@ -342,7 +356,7 @@ class Campaign:
         """
         return self._rows_of_files(self.share, Status.FINISHED)
 
-    def _rows_of_files(self, share: Share, *statuses: Status) -> dict[int, Row]:
+    def _rows_of_files(self, share: CampaignShare, *statuses: Status) -> dict[int, Row]:
         there = set(os.listdir(self.folder / "runs"))
         rows = {}
         for planned in self.plan.runs:
@@ -440,7 +454,7 @@ def _keep_plan(plan: Plan, folder: Path) -> None:
         raise InputError(f"{folder} cannot be used: {error.strerror}; choose another --output") from None
 
 
-def carry_out(task: Task) -> Row:
+def carry_out(task: CampaignTask) -> Row:
     """Carry out one run and describe its outcome; one that another process finishes meanwhile is only described.
 
     Raises
@@ -466,7 +480,7 @@ def carry_out(task: Task) -> Row:
     return describe_run(task, Status.FAILED, reason, {}, task.tries)
 
 
-def _try(task: Task) -> str:
+def _try(task: CampaignTask) -> str:
     """Carry out one run; return why it failed, "" if it did not."""
     planned = task.planned
     try:
@@ -477,6 +491,7 @@ def _try(task: Task) -> str:
             preset=planned.preset,
             output=task.path,
             provenance=task.provenance(),
+            labels=task.labels,
         )
     except MhoError as error:
         return str(error)
@@ -485,7 +500,7 @@ def _try(task: Task) -> str:
     return ""
 
 
-def _check_unchanged(task: Task) -> None:
+def _check_unchanged(task: CampaignTask) -> None:
     """Raise `ChangedInputError` when what a run reads is not what it was when the campaign began."""
     number, host = task.planned.number, socket.gethostname()
     try:
@@ -499,7 +514,7 @@ def _check_unchanged(task: Task) -> None:
         )
 
 
-def _finished_elsewhere(task: Task, attempt: int) -> Row | None:
+def _finished_elsewhere(task: CampaignTask, attempt: int) -> Row | None:
     """Describe the run if its file says *finished*; else put that file out of the way, once nobody writes it any more."""
     _wait_for_writer(task.path)
     finished = _row_of_file(task, (Status.FINISHED,), attempt)
@@ -536,7 +551,7 @@ def _put_aside(path: Path) -> None:
     path.rename(aside)
 
 
-def _row_of_file(task: Task, statuses: tuple[Status, ...], attempt: int = 0) -> Row | None:
+def _row_of_file(task: CampaignTask, statuses: tuple[Status, ...], attempt: int = 0) -> Row | None:
     """Describe the run if its file has one of these statuses; None if there is no such file.
 
     Raises
@@ -566,7 +581,12 @@ def _row_of_file(task: Task, statuses: tuple[Status, ...], attempt: int = 0) -> 
 
 
 def describe_run(
-    task: Task, status: Status, reason: str, summary: Mapping[str, Any], attempt: int, conclusion: str = ""
+    task: CampaignTask,
+    status: Status,
+    reason: str,
+    summary: Mapping[str, Any],
+    attempt: int,
+    conclusion: str = "",
 ) -> Row:
     """Return the row of a run: what was planned, how it ended, and the plain numbers of its summary.
 

@@ -6,8 +6,7 @@ import shlex
 
 from mho.errors import MhoError
 from mho.instruments.bench_file import packaged_benches
-from mho.procedures.catalogue import form_of, is_required, packaged_procedures
-from mho.procedures.parameters import BooleanParameter
+from mho.procedures.manifest import packaged_entries
 from mho.runs import RunFile
 from mho.toml import load_toml
 
@@ -27,21 +26,21 @@ def command_of(run: RunFile) -> str:
         The file is damaged.
     """
     kept = run.provenance
-    kind = packaged_procedures().get(run.procedure.lower())
-    if kind is None or not kept.get("procedure", "mho.").startswith("mho.") or not run.bench.strip():
+    entry = packaged_entries().get(run.procedure.lower())
+    if entry is None or not kept.get("procedure", "mho.").startswith("mho.") or not run.bench.strip():
         return ""
     seed = run.seed
     if run.given.get("seed", seed) != seed:
         return ""
-    name, form, given = run.procedure.lower(), form_of(kind), run.given
+    name, form, given = entry.name, entry.parameters, run.given
     words = ["mho", name] if name == "solve" else ["mho", "run", name]
-    words += [str(given.get(key) or "-") for key, one in form.items() if is_required(one)]
+    words += [str(given.get(key) or "-") for key, one in form.items() if one.required]
     for key, value in given.items():
         parameter = form.get(key)
-        if parameter is None or is_required(parameter) or key in OF_THE_VERB or value == parameter.default:
+        if parameter is None or parameter.required or key in OF_THE_VERB or value == parameter.default:
             continue
         option = "--" + key.replace("_", "-")
-        if isinstance(parameter, BooleanParameter):
+        if parameter.kind == "boolean":
             words.append(option if value else f"--no-{option.removeprefix('--')}")
         else:
             words += [option, str(value)]

@@ -19,13 +19,13 @@ from mho.procedures.stream import Control, Event, Observer, Progress
 from mho.running.cutting import Cut, CutShort
 from mho.running.openers import OpenedBench, Opener, Opening, already_open, note_left, taking_up
 from mho.running.phases import carry_out
-from mho.running.recipe import Recipe, read_recipe
-from mho.running.trust import Trust, nobody
+from mho.running.recipe import RunRecipe, read_recipe
+from mho.running.trust import Trust, deny_all
 from mho.runs import Status
 from mho.runs.integrity import compare_runs
 
 
-def going_on_from(path: str | Path, bench: str | None = None, trust: Trust = nobody) -> Opener:
+def going_on_from(path: str | Path, bench: str | None = None, trust: Trust = deny_all) -> Opener:
     """Return the opener of the simulated bench of the run in the file at `path`, its chip as that run left it.
 
     The run's observers get the progress of the repetition, and the run's control may pause and stop it.
@@ -62,7 +62,7 @@ def going_on_from(path: str | Path, bench: str | None = None, trust: Trust = nob
     return opener
 
 
-def as_found_by(recipe: Recipe, trust: Trust = nobody) -> Opener:
+def as_found_by(recipe: RunRecipe, trust: Trust = deny_all) -> Opener:
     """Return the opener of a run's bench, its chip as that run found it: fresh, or as an earlier run had left it."""
     named = {"bench": recipe.bench} if recipe.bench else {}
     before = _chain(recipe, trust)[:-1]  # now: code is looked for in the current folder, not in the run's
@@ -79,7 +79,7 @@ def as_found_by(recipe: Recipe, trust: Trust = nobody) -> Opener:
     return opener
 
 
-def as_cut_short(recipe: Recipe, trust: Trust = nobody) -> Opener:
+def as_cut_short(recipe: RunRecipe, trust: Trust = deny_all) -> Opener:
     """Return the opener of a run's bench, its chip as that run left it, however it ended.
 
     How far an interrupted run came is what its file holds: the run is repeated up to its last row.
@@ -95,7 +95,7 @@ def as_cut_short(recipe: Recipe, trust: Trust = nobody) -> Opener:
     return opener
 
 
-def _as_left_by(recipe: Recipe) -> dict[str, str]:
+def _as_left_by(recipe: RunRecipe) -> dict[str, str]:
     return {"after": str(recipe.path), "after_run": recipe.run_id}
 
 
@@ -103,7 +103,7 @@ def _as_left_by(recipe: Recipe) -> dict[str, str]:
 class _Link:
     """One of the runs on a chip, and whether the next one took it up where it was cut short."""
 
-    recipe: Recipe
+    recipe: RunRecipe
     taken_up: bool
 
     @property
@@ -115,7 +115,7 @@ class _Link:
         return Cut(self.recipe.path, table)
 
 
-def _chain(last: Recipe, trust: Trust, *, taken_up: bool = False) -> list[_Link]:
+def _chain(last: RunRecipe, trust: Trust, *, taken_up: bool = False) -> list[_Link]:
     """Return the runs on the chip of `last`, the one that started with a fresh chip first."""
     chain = [_Link(last, taken_up)]
     while (path := (first := chain[0].recipe).after) is not None:
@@ -162,7 +162,7 @@ def _replayed(chain: Sequence[_Link], opening: Opening | None) -> Iterator[Bench
 
 
 def _replay(
-    recipe: Recipe,
+    recipe: RunRecipe,
     bench: Bench,
     copy: Path,
     observers: Sequence[Observer],

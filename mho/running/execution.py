@@ -17,16 +17,16 @@ import numpy as np
 
 from mho.errors import InputError, MhoError
 from mho.escaping import html
+from mho.input_files import bench_key
 from mho.instruments import Bench
 from mho.procedures.base import Procedure
-from mho.procedures.origin import bench_key
 from mho.procedures.stream import Control, Ended, Event, Message, NullStream, Observer, Progress, Started
 from mho.running.continuing import going_on_from
 from mho.running.openers import Opener, already_open, named, recalling, taking_up
 from mho.running.phases import carry_out
 from mho.running.safety_statement import own_code_read_back
-from mho.running.trust import Trust, nobody
-from mho.runs import outcome_line
+from mho.running.trust import Trust, deny_all
+from mho.runs import Labels, outcome_line
 
 INTERVAL = 0.25
 """Between two pictures of a bar, s."""
@@ -42,7 +42,7 @@ class Handle(Protocol):
         """Show something else in the same place."""
 
 
-class Shown:
+class NotebookPage:
     """A page for a notebook, and what is shown of it where there is only text."""
 
     def __init__(self, page: str, text: str) -> None:
@@ -102,19 +102,19 @@ class NotebookProgress:
         else:
             self._handle.update(shown)
 
-    def _bars(self) -> Shown:
+    def _bars(self) -> NotebookPage:
         lines = [
             f"<div>{html(one.stage)} <progress value='{one.done}' max='{max(one.total, 1)}'></progress> "
             f"{one.done} of {one.total}{html(_numbers(one))}</div>"
             for one in self._stages.values()
         ]
         text = "; ".join(f"{one.stage} {one.done} of {one.total}" for one in self._stages.values())
-        return Shown(
+        return NotebookPage(
             f"<div><b>{html(self._title)}</b>{''.join(lines)}{self._warnings()}</div>",
             f"{self._title}: {text or 'started'}",
         )
 
-    def _over(self, event: Ended) -> Shown:
+    def _over(self, event: Ended) -> NotebookPage:
         outcome = outcome_line(event.status, event.reason, event.conclusion)
         unsafe = "" if event.safe else f"<div><b>{html(event.unsafe_reason)}</b></div>"
         text = f"{self._title}: {outcome}; {event.path}"
@@ -125,7 +125,7 @@ class NotebookProgress:
                 page = run._repr_html_()
         except MhoError:
             page = f"<div>{html(text)}</div>"
-        return Shown(f"<div>{unsafe}{page}{self._warnings()}</div>", text)
+        return NotebookPage(f"<div>{unsafe}{page}{self._warnings()}</div>", text)
 
     def _warnings(self) -> str:
         return "".join(f"<div>{html(text)}</div>" for text in self._messages)
@@ -160,7 +160,8 @@ def run(
     resume_of: str | Path | None = None,
     same_chip: Sequence[Path] = (),
     provenance: Mapping[str, str] | None = None,
-    trust: Trust = nobody,
+    labels: Labels | None = None,
+    trust: Trust = deny_all,
 ) -> Any:
     """Run a procedure and return its result, `path` filled in.
 
@@ -191,6 +192,8 @@ def run(
         Run files of earlier runs on the chip: a bench of real instruments learns from them which cells are formed.
     provenance : mapping, optional
         Further provenance to store, text by name.
+    labels : Labels, optional
+        Sample, operator and project; by default those of the user's environment.
     trust : callable
         Asked for code that the run files behind `after` name and that is none of mho's own, see `mho.running.trust`.
 
@@ -202,6 +205,7 @@ def run(
         Code of one's own (the procedure, its strategy, a driver of the bench file) took a bench of real instruments for
         safe, and a fresh process, which reads its outputs back after the run, found one on.
     """
+    labels = Labels.from_environment() if labels is None else labels
     opener = recalling(same_chip, _opener(bench, preset, after, force, trust))
     if resume_of is not None:
         opener = taking_up(Path(resume_of).absolute(), opener)
@@ -213,7 +217,7 @@ def run(
             output=output,
             observers=(*observers, *safety, *notebook_observers()),
             control=control,
-            provenance=provenance,
+            provenance={**(provenance or {}), **labels.given()},
         )
 
 

@@ -29,11 +29,11 @@ from mho.instruments.simulated import cell_preset
 from mho.procedures import (
     DrawnSolve,
     EnergyModel,
+    LoopOption,
     MethodChoice,
     PreparedSolve,
     Solve,
     SolveForecast,
-    Tried,
     draw_solves,
     unfit_cells,
     wall_time,
@@ -43,7 +43,7 @@ from mho.runs.intervals import LEAST_DRAWS, Interval
 
 
 @dataclass(frozen=True)
-class Conditions:
+class ForecastConditions:
     """What the draws of one forecast share.
 
     Attributes
@@ -118,7 +118,7 @@ class Alternative:
 
 
 def helping(
-    at: Conditions, values: dict[str, Any], now: SolveForecast, progress: Progress
+    at: ForecastConditions, values: dict[str, Any], now: SolveForecast, progress: Progress
 ) -> Iterator[Alternative]:
     """Yield what makes more chips converge, or all in clearly fewer cycles; nothing where none is needed."""
     cycles = _median_cycles(now)
@@ -140,7 +140,9 @@ def helping(
     yield from sorted(found, key=lambda one: (-one.converging, one.cycles))
 
 
-def _changes(at: Conditions, values: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Conditions]]:
+def _changes(
+    at: ForecastConditions, values: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any], ForecastConditions]]:
     """Yield what could be changed, in words, the parameters, and the conditions."""
     if values.get("residual") != "float64":
         yield "products in float64 (--residual float64)", values | {"residual": "float64"}, at
@@ -156,7 +158,7 @@ def _changes(at: Conditions, values: dict[str, Any]) -> Iterator[tuple[str, dict
         yield "cells without errors (preset ideal)", values, replace(at, source=as_arrays(at.source, "ideal"))
 
 
-def _tried_out(at: Conditions, change: str, values: dict[str, Any]) -> Alternative | None:
+def _tried_out(at: ForecastConditions, change: str, values: dict[str, Any]) -> Alternative | None:
     """Return what few drawn chips make of a change; None where it cannot be."""
     try:
         solve = Solve(**values)
@@ -198,9 +200,9 @@ class Forecast:
         Asked for; None where a tolerance was.
     held_bits : int or None
         Of the matrix in the products; None for products in float64.
-    plan : Tried or None
+    plan : LoopOption or None
         The loop that is taken; None where none settles.
-    tried : tuple of Tried
+    tried : tuple of LoopOption
         All others, best first.
     choice : MethodChoice or None
         The method, and what each was expected to take; None where no loop settles.
@@ -232,8 +234,8 @@ class Forecast:
     provable_bits: float
     bits: int | None
     held_bits: int | None
-    plan: Tried | None
-    tried: tuple[Tried, ...]
+    plan: LoopOption | None
+    tried: tuple[LoopOption, ...]
     choice: MethodChoice | None
     without_chip: dict[str, int | None]
     cells: int
@@ -300,7 +302,9 @@ def forecast(
     if seed_of_rhs is not None:
         values["seed"] = seed_of_rhs
     source = load_bench_file(bench)
-    at = Conditions(as_arrays(source, preset), secrets.randbits(32) if seed is None else seed, seed is None)
+    at = ForecastConditions(
+        as_arrays(source, preset), secrets.randbits(32) if seed is None else seed, seed is None
+    )
     solve = Solve(**values)
     given = solve.check()
     refused, prepared, drawn = "", None, []
@@ -353,7 +357,7 @@ def _unaided(prepared: PreparedSolve) -> dict[str, int | None]:
     return found
 
 
-def _ranked(prepared: PreparedSolve | None) -> list[Tried]:
+def _ranked(prepared: PreparedSolve | None) -> list[LoopOption]:
     """Return what was tried for the loop, the one that is taken first, then by cycles and contraction.
 
     A matrix by blocks has no one loop.
@@ -362,7 +366,7 @@ def _ranked(prepared: PreparedSolve | None) -> list[Tried]:
         return []
     chosen = prepared.on_chip.candidate
 
-    def rank(one: Tried) -> tuple[bool, float, float]:
+    def rank(one: LoopOption) -> tuple[bool, float, float]:
         return one.candidate is not chosen, one.cycles, np.inf if one.candidate is None else one.candidate.rho
 
     return sorted(prepared.on_chip.tried, key=rank)

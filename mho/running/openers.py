@@ -14,9 +14,9 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from mho.errors import MhoError
+from mho.input_files import bench_key
 from mho.instruments import Bench, open_bench
 from mho.procedures.chip_in_use import recall_formed
-from mho.procedures.origin import bench_key
 from mho.procedures.stream import BenchTaken, Control, Observer, announced
 from mho.runs.index import read_card
 

@@ -31,7 +31,8 @@ from mho.errors import InputError, MhoError
 from mho.input_files import check_ordinary
 from mho.instruments.bench_file import modules_beside
 from mho.procedures.base import Procedure
-from mho.procedures.catalogue import accepted, find_procedure, form_of, make_procedure, nearest, plain_value
+from mho.procedures.catalogue import accepted, form_named, make_procedure, plain_value
+from mho.procedures.manifest import nearest
 from mho.procedures.own_code import names_file
 from mho.toml import StrictModel, line_of, parse_toml
 
@@ -83,7 +84,7 @@ class Files(StrictModel):
 Axis = dict[str, Range | Files | Annotated[list[Scalar], Field(min_length=1)]]
 
 
-class Step(StrictModel):
+class PlanStep(StrictModel):
     """One procedure with its constant values; `name` distinguishes two steps of the same procedure.
 
     `after` names an earlier step, whose simulated chip this one continues with.
@@ -103,7 +104,7 @@ class PlanFile(StrictModel):
     bench: str = "simulated"
     preset: str | None = None
     seed: Annotated[int, Field(ge=0)] | None = None
-    steps: Annotated[list[Step], Field(min_length=1)]
+    steps: Annotated[list[PlanStep], Field(min_length=1)]
     sweep: list[Axis] = []
 
 
@@ -213,7 +214,7 @@ class _Layout:
             for number, step in enumerate(self._file.steps):
                 yield self._run(next(numbers), number, step, point)
 
-    def _run(self, number: int, place: int, step: Step, point: Mapping[str, Any]) -> PlannedRun:
+    def _run(self, number: int, place: int, step: PlanStep, point: Mapping[str, Any]) -> PlannedRun:
         form = self._forms[place]
         values = dict(self._given[place])
         settings = dict(self._settings)
@@ -242,7 +243,7 @@ class _Layout:
             self._known[known] = accepted(self._forms[place][key], key, value)
         return self._known[known]
 
-    def _ground(self, number: int, step: Step) -> int | None:
+    def _ground(self, number: int, step: PlanStep) -> int | None:
         """Return the index of the step whose chip this one continues with; None for a fresh chip."""
         if not step.after:
             return None
@@ -255,16 +256,16 @@ class _Layout:
             told = nearest(step.after, known) if known else "it is the first"
             raise InputError(f"no step before this one is called {step.after!r}; {told}")
 
-    def _name(self, step: Step) -> str:
+    def _name(self, step: PlanStep) -> str:
         """Return the name of a step's procedure; ``path/file.py:Class`` is relative to the plan's folder."""
         if not names_file(step.procedure):
             return step.procedure if ":" in step.procedure else step.procedure.lower()
         path, _, kind = step.procedure.rpartition(":")
         return f"{(self._folder / path).resolve()}:{kind}"
 
-    def _form(self, number: int, step: Step) -> Mapping[str, Any]:
+    def _form(self, number: int, step: PlanStep) -> Mapping[str, Any]:
         with self._at("steps", number, "procedure"), modules_beside(self._folder):
-            form = form_of(find_procedure(self._names[number]))
+            form = form_named(self._names[number])
         for key in step.parameters:
             if key not in form:
                 with self._at("steps", number, "parameters", key):

@@ -31,9 +31,9 @@ from mho.running.trust import (
     check_trusted,
     check_unchanged,
     code_of,
+    deny_all,
     foreign,
     name_here,
-    nobody,
     strategy_here,
 )
 from mho.runs import GOING_ON, RecordedParameter, RunFile, Status
@@ -43,7 +43,7 @@ from mho.toml import parse_toml
 
 
 @dataclass(frozen=True)
-class Recipe:
+class RunRecipe:
     """One run, ready to be repeated.
 
     Attributes
@@ -98,7 +98,7 @@ class Recipe:
             yield self.kind(**self.values)
 
 
-def read_recipe(path: Path, trust: Trust = nobody, *, real: bool = False) -> Recipe:
+def read_recipe(path: Path, trust: Trust = deny_all, *, real: bool = False) -> RunRecipe:
     """Read what it takes to repeat the run in the file at `path`.
 
     Parameters
@@ -138,7 +138,7 @@ def read_recipe(path: Path, trust: Trust = nobody, *, real: bool = False) -> Rec
     if names.strategy:
         values["strategy"] = strategy_here(str(values["strategy"]))
     after = provenance.get("after", "")
-    return Recipe(
+    return RunRecipe(
         path=path,
         run_id=read_card(path).facts.run_id,
         status=status,

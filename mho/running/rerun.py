@@ -13,9 +13,9 @@ from mho.running.continuing import as_found_by
 from mho.running.openers import taking_up
 from mho.running.phases import carry_out
 from mho.running.recipe import read_recipe
-from mho.running.trust import Trust, nobody
+from mho.running.trust import Trust, deny_all
 from mho.runs import RunFile, Status, new_run_path
-from mho.runs.integrity import Change, Compared, compare_runs, compare_surroundings
+from mho.runs.integrity import Change, DatasetComparison, compare_runs, compare_surroundings
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Rerun:
         What was not as it was: an input file that is gone, a bench file that says something else now.
     changes : tuple of Change
         What surrounds the runs and differs: version of mho, code, packages.
-    compared : tuple of Compared
+    compared : tuple of DatasetComparison
         Every dataset of the two.
     """
 
@@ -38,7 +38,7 @@ class Rerun:
     path: Path
     remarks: tuple[str, ...]
     changes: tuple[Change, ...]
-    compared: tuple[Compared, ...]
+    compared: tuple[DatasetComparison, ...]
 
     @property
     def equal(self) -> bool:
@@ -51,7 +51,7 @@ def rerun(
     *,
     output: str | os.PathLike[str] | None = None,
     observers: Sequence[Observer] = (),
-    trust: Trust = nobody,
+    trust: Trust = deny_all,
 ) -> Rerun:
     """Repeat the run in the file at `path` and compare the two.
 

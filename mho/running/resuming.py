@@ -17,7 +17,7 @@ from mho.running.continuing import as_cut_short, as_found_by
 from mho.running.openers import taking_up
 from mho.running.phases import carry_out
 from mho.running.recipe import read_recipe
-from mho.running.trust import Trust, nobody
+from mho.running.trust import Trust, deny_all
 from mho.runs import new_run_path
 
 
@@ -27,7 +27,7 @@ def resume(
     output: str | os.PathLike[str] | None = None,
     observers: Sequence[Observer] = (),
     control: Control | None = None,
-    trust: Trust = nobody,
+    trust: Trust = deny_all,
 ) -> Any:
     """Carry out the rest of the run in the file at `path`, and return the result of all of it, `path` filled in.
 

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from mho.errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
+from mho.input_files import bench_key
 from mho.instruments import Bench
 from mho.instruments.bench_file import is_real
 from mho.procedures.base import Procedure
-from mho.procedures.origin import bench_key
 from mho.procedures.own_code import name_of
 from mho.procedures.stream import (
     BenchTaken,

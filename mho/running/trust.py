@@ -20,7 +20,7 @@ from mho.errors import InputError, RunFileError
 from mho.former_names import current_name
 from mho.instruments.bench_file import AGREED, is_mhos_own, modules_beside, read_bench_texts
 from mho.procedures import find_strategy, strategy_class_name
-from mho.procedures.catalogue import class_name
+from mho.procedures.manifest import class_name
 from mho.procedures.own_code import names_file
 from mho.runs import RunFile, Verdict, verify
 from mho.toml import load_toml
@@ -68,12 +68,12 @@ Trust = Callable[[Code], bool]
 """Answers whether `Code` may be run."""
 
 
-def nobody(code: Code) -> bool:
+def deny_all(code: Code) -> bool:
     """Trust no code; the default everywhere."""
     return False
 
 
-def anybody(code: Code) -> bool:
+def allow_all(code: Code) -> bool:
     """Trust all code: ``--trust``."""
     return True
 

@@ -3,6 +3,7 @@
 - `schema`: what a run file holds, as plain data; `units`: conversion of units;
 - `conclusion`: what a run concludes, in one line, and its warnings;
 - `intervals`: prediction intervals as run files keep them;
+- `labels`: sample, operator and project of a run;
 - `paths`: where a new run file goes; `provenance`: program, machine and state of the code behind a run;
 - `liveness`: whether the process that writes a run file still lives;
 - `reading`: reads a run file, needing neither the procedure's code nor a driver;
@@ -12,43 +13,38 @@
 - `publication`: copies of run files without what is personal;
 - `writing`: writes a run file during the run, and recovers that of a killed writer.
 
-`RunIndex`, `IndexedRun` and `check_conformance` are loaded when they are asked for (PEP 562): they bring SQLite and
-XML, and a run needs neither.
+The names are loaded when they are asked for (PEP 562): who names a status needs no HDF5, and a run neither SQLite nor XML.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mho.runs.conclusion import Conclusion, outcome_line, status_words
-from mho.runs.figures import Band, Figure, ReferenceLine, ReferencePoints
-from mho.runs.integrity import Verdict, Verification, verify
-from mho.runs.paths import new_run_path, runs_folder
-from mho.runs.provenance import collect
-from mho.runs.reading import LogEntry, RunFile, mend
-from mho.runs.schema import (
-    GOING_ON,
-    SCHEMA_VERSION,
-    Array,
-    Column,
-    Layout,
-    Map,
-    RecordedParameter,
-    RunHeader,
-    Status,
-    Table,
-)
-from mho.runs.writing import RunWriter, recover
-
 if TYPE_CHECKING:
+    from mho.runs.conclusion import GOING_ON, Conclusion, Status, outcome_line, status_words
+    from mho.runs.figures import Band, Figure, ReferenceLine, ReferencePoints
     from mho.runs.index import IndexedRun, RunIndex
+    from mho.runs.integrity import Verdict, Verification, verify
+    from mho.runs.labels import Labels
     from mho.runs.nexus import Conformance, check_conformance
+    from mho.runs.paths import new_run_path, runs_folder
+    from mho.runs.provenance import collect
+    from mho.runs.reading import LogEntry, RunFile, clear_writer_flag
+    from mho.runs.schema import (
+        SCHEMA_VERSION,
+        Array,
+        Column,
+        Layout,
+        Map,
+        RecordedParameter,
+        RunHeader,
+        Table,
+    )
+    from mho.runs.writing import RunWriter, recover
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__, {".index": ("IndexedRun", "RunIndex"), ".nexus": ("Conformance", "check_conformance")}
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "GOING_ON",
@@ -60,6 +56,7 @@ __all__ = [
     "Conformance",
     "Figure",
     "IndexedRun",
+    "Labels",
     "Layout",
     "LogEntry",
     "Map",
@@ -75,8 +72,8 @@ __all__ = [
     "Verdict",
     "Verification",
     "check_conformance",
+    "clear_writer_flag",
     "collect",
-    "mend",
     "new_run_path",
     "outcome_line",
     "recover",

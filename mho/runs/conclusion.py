@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-
-from mho.runs.schema import Status
+from enum import StrEnum
 
 LINE_BYTES = 1024
 """Room of a run file for the line, and for why the bench was left in doubt."""
@@ -17,6 +16,25 @@ WARNINGS_BYTES = 128 * 1024
 """Room of a run file for all of them, as JSON."""
 
 NOTHING_MEASURED = "nothing measured"
+
+
+class Status(StrEnum):
+    """The status of a run, the same word wherever a run or its job is shown.
+
+    INTERRUPTED means that the run ended unexpectedly. A reader reports it when the file says that the run is running and
+    its writer is gone. `recover` writes it, and so does a run that has lost its runner.
+    """
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    INTERRUPTED = "interrupted"
+
+
+GOING_ON = (Status.RUNNING, Status.PAUSED)
+"""A writer has the file; unless it is gone, which makes it INTERRUPTED."""
 
 
 @dataclass(frozen=True)

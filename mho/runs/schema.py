@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,25 +29,6 @@ DEFINITION, DEFINITION_VERSION = "NXrram_array", "1.1"
 
 DIGITAL_ATTRIBUTE = "digital"
 """The HDF5 attribute that keeps `Column.digital` and `Array.digital`."""
-
-
-class Status(StrEnum):
-    """The status of a run, the same word wherever a run or its job is shown.
-
-    INTERRUPTED means that the run ended unexpectedly. A reader reports it when the file says that the run is running and
-    its writer is gone. `recover` writes it, and so does a run that has lost its runner.
-    """
-
-    RUNNING = "running"
-    PAUSED = "paused"
-    FINISHED = "finished"
-    FAILED = "failed"
-    ABORTED = "aborted"
-    INTERRUPTED = "interrupted"
-
-
-GOING_ON = (Status.RUNNING, Status.PAUSED)
-"""A writer has the file; unless it is gone, which makes it INTERRUPTED."""
 
 
 @dataclass(frozen=True)
@@ -244,7 +224,7 @@ class RunHeader:
     cells : str
         The arrays and cell ranges in use, as text.
     provenance : mapping
-        See `mho.runs.provenance.collect`.
+        See `mho.runs.provenance.collect`; the run's `mho.runs.labels.Labels` are among it.
     """
 
     title: str

@@ -10,6 +10,7 @@ from benchmarks import block_solves
 from benchmarks.block_solves import Job
 
 
+@pytest.mark.thorough
 def test_a_job_is_held_to_the_solution_of_its_system():
     job = block_solves.solve("general", 40, 1)
     assert job.converged

@@ -7,6 +7,7 @@ import pytest
 from benchmarks import budget
 
 
+@pytest.mark.thorough
 def test_shares_are_summed_and_a_cause_is_made_to_dominate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "PRESETS", ("pku",))
     monkeypatch.setattr(budget, "RUNS_A_REPEAT", 1)

@@ -19,6 +19,7 @@ def test_a_bench_has_the_lines_that_were_asked_for_once() -> None:
     assert found["simulation"]["preset"] == "pku"
 
 
+@pytest.mark.thorough
 def test_every_condition_stands_beside_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(circuit_conditions, "SYSTEMS_A_REPEAT", 1)
     monkeypatch.setattr(circuit_conditions, "FAMILIES", (("dominant", 4),))

@@ -14,6 +14,7 @@ def fewer_cells(monkeypatch):
     monkeypatch.setattr(extraction, "CELLS", {"rows": "0:4", "columns": "0:4"})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("preset", "kind"),
     [
@@ -30,6 +31,7 @@ def test_nothing_is_told_of_cells_that_tell_nothing(preset, kind, tmp_path):
     assert {name: numbers for name, numbers in found.items() if numbers} == {}
 
 
+@pytest.mark.thorough
 def test_of_formed_cells_most_is_told_and_it_is_the_chip_s_own(tmp_path):
     found = extraction.from_formed("pku", 1, tmp_path)
     assert all(known >= 0.6 * asked for known, asked in found.values())

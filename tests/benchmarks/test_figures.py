@@ -57,6 +57,7 @@ def test_the_peer_makes_the_same_pulses_and_reads(steps):
     assert not work.laboratory.incidents
 
 
+@pytest.mark.thorough
 def test_programming_reports_rates_layers_and_peers(monkeypatch):
     monkeypatch.setattr(programming, "SIDE", 4)
     monkeypatch.setattr(programming, "TURNS_A_REPEAT", 1)
@@ -75,6 +76,7 @@ def test_programming_reports_rates_layers_and_peers(monkeypatch):
     assert outside.value == pytest.approx(100.0 * outside.detail["outside, us"] / in_instruments, rel=0.01)
 
 
+@pytest.mark.thorough
 def test_whole_arrays_report_cpu_messages_and_memory(monkeypatch):
     monkeypatch.setattr(whole_arrays, "SIDE", 4)
     monkeypatch.setattr(whole_arrays, "FIRST", 2)
@@ -165,6 +167,7 @@ def few_rows(monkeypatch):
         monkeypatch.setattr(streaming, name, value)
 
 
+@pytest.mark.thorough
 def test_streaming_compares_rows_and_blocks(few_rows):
     figures = streaming.run(1)
     units = ["us", "us", "rows/s", "us", "rows/s", "rows/s", "ms", "s", "ms"]
@@ -187,6 +190,7 @@ def test_streaming_really_writes(few_rows, tmp_path: Path):
     assert sum(not line.startswith("#") for line in lines) == 1 + 40 * turns
 
 
+@pytest.mark.thorough
 def test_published_on_one_chip(monkeypatch):
     monkeypatch.setattr(_solves, "SEEDS_A_REPEAT", 1)
     figures = published.run(1)
@@ -208,6 +212,7 @@ def test_cycles_are_counted_to_the_first_below(errors, cycles):
     assert published.cycles_to(errors, 12) == cycles
 
 
+@pytest.mark.thorough
 def test_mimo_on_one_chip(monkeypatch):
     monkeypatch.setattr(_solves, "SEEDS_A_REPEAT", 1)
     monkeypatch.setattr(mimo, "WORST_ERROR", {24: 1e-6})

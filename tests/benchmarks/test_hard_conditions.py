@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks import far_conditions, unfit_cells
 from benchmarks._judging import judge
 
@@ -24,6 +26,7 @@ def test_what_the_smallest_singular_values_leave_of_a_product_is_used():
     assert far_conditions.without_chip(*system) <= 20
 
 
+@pytest.mark.thorough
 def test_refusals_after_programming_are_counted(monkeypatch):
     monkeypatch.setattr(unfit_cells, "SIZES", (2, 4))
     monkeypatch.setattr(unfit_cells, "A_REPEAT", 6)

@@ -18,6 +18,7 @@ from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
 STANFORD = CELL_PRESETS["stanford"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_ispp_takes_as_many_pulses_as_measured(number):
     run = MEASURED["ispp"]["runs"][number]

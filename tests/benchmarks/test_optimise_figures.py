@@ -8,6 +8,7 @@ import pytest
 from benchmarks import optimise
 
 
+@pytest.mark.thorough
 def test_a_policy_is_held_to_the_best_peer_at_equal_success(monkeypatch):
     for name, value in {
         "PRESETS": ("stanford",),

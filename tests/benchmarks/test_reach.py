@@ -29,6 +29,7 @@ def small(monkeypatch):
     monkeypatch.setattr(reach, "WIRE_SHARE", 2)
 
 
+@pytest.mark.thorough
 def test_solves_are_counted_by_mode_preset_and_family(small):
     figures = {figure.name: figure for figure in reach.run(1)}
     hybrid = figures["hybrid: converged, condition number up to 10000"]

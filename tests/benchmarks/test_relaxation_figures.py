@@ -20,6 +20,7 @@ def figures() -> dict[str, Figure]:
     return {figure.name: figure for figure in found}
 
 
+@pytest.mark.thorough
 def test_every_statistic_in_every_range_at_every_time_is_near_enough(figures):
     asked = [figure for figure in figures.values() if figure.met is not None]
     assert len(asked) == 6 * 5 * 4 + 1
@@ -43,6 +44,7 @@ def test_relaxation_has_the_memory_of_measured_cells(figures):
     assert max(abs(figure.value - figure.peer_value) for figure in increments) < 0.1
 
 
+@pytest.mark.thorough
 def test_another_preset_is_told_apart():
     quiet = list(relaxation.compare(CELL_PRESETS["quiet"], 3, np.random.default_rng(3)))
     met = [figure.met for figure in quiet if figure.met is not None]

@@ -30,6 +30,7 @@ def test_the_response_is_that_of_the_preset() -> None:
     assert np.allclose(levels, 0.36e-6 + 0.918 * (expected - 0.36e-6), rtol=0.03, atol=0.3e-6)
 
 
+@pytest.mark.thorough
 def test_hadamard_patterns_take_a_fraction_of_the_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strategies, "AVERAGED", 32)
     monkeypatch.setattr(strategies, "PATTERNS", 32)
@@ -46,6 +47,7 @@ def test_an_interval_is_that_of_students_distribution() -> None:
     assert strategies._interval([1.0, 2.0, 3.0]) == "2 +- 2.5"
 
 
+@pytest.mark.thorough
 def test_a_descent_is_compared_at_as_many_pulses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strategies, "LINES", 16)
     figure = strategies._descended("relaxing", (1, 2))

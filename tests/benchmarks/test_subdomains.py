@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks import block_solves, subdomains
 
 
+@pytest.mark.thorough
 def test_cycles_and_inversions_are_counted_beside_those_of_the_recursion(monkeypatch):
     monkeypatch.setattr(block_solves, "LEAF", 16)
     ways = (subdomains.RECURSIVE, "block Jacobi", "block Jacobi, coarse level")

@@ -11,6 +11,7 @@ from mho.chip_maps.matrix_files import to_real
 from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.procedures.equations.as_published import LEAF, place_beside
 from mho.procedures.equations.planning.block_solve_plan import plan_block_solve
+from mho.procedures.equations.planning.loop_choice import LoopSetup
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +19,7 @@ def inverted():
     return two_stage.as_published("arrays", 1)
 
 
+@pytest.mark.thorough
 def test_the_error_after_ten_cycles_is_the_published_one(inverted):
     assert len(inverted.errors) == 10
     assert inverted.errors[-1] < 2.0 * two_stage.PAPER
@@ -46,13 +48,10 @@ def test_the_operations_are_those_of_the_formulae(inverted):
 def test_blocks_and_exact_products_share_no_cell_of_one_multiplying_array():
     matrix, chip = to_real(two_stage.channel_gram(1)), load_chip_map("reference")
     plan = plan_block_solve(
-        chip,
+        LoopSetup(chip, (32, 32), 35e-6),
         matrix,
         np.random.default_rng(0),
-        leaf=LEAF,
-        encoding="auto",
-        lines=(32, 32),
-        input_conductance=35e-6,
+        LEAF,
         schur="complex",
     )
     tiles = place_beside(chip, encode_multiply(matrix, 24), plan.blocks(), (32, 32))
@@ -65,6 +64,7 @@ def test_blocks_and_exact_products_share_no_cell_of_one_multiplying_array():
     assert len(set(cells)) == len(cells)
 
 
+@pytest.mark.thorough
 def test_a_solve_with_its_residual_in_float64_is_not_limited_by_that():
     assert two_stage.by_solve("gcr", 1) < 1e-12
 

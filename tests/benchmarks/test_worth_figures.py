@@ -22,6 +22,7 @@ def test_ratios_are_of_the_chip_to_without_it_and_what_is_not_met_counts_as_all_
     assert replace(ONE, without=None).cycles_ratio == 6 / 120
 
 
+@pytest.mark.thorough
 def test_a_chip_saves_cycles_where_its_loop_is_good_and_a_refusal_is_kept() -> None:
     one = weigh("Gram", 8)
     assert one.cycles is not None
@@ -66,6 +67,7 @@ def test_medians_are_judged_and_counted_by_condition_number() -> None:
     assert found["refused"].detail == {"# bits cannot be had with #": 1}
 
 
+@pytest.mark.thorough
 def test_what_is_measured_is_kept_and_drawn_from_all_sizes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.chip_maps.chip import packaged_chip_maps, parse_chip_map, read_chip_text
-from mho.chip_maps.chip_text import with_write_verify
+from mho.chip_maps.chip import packaged_chip_maps, parse_chip_map, read_chip_text, with_write_verify
 from mho.errors import ChipMapError
 
 VALUES = {"set_slope": 3.2163e-5, "set_offset": 0.79653}

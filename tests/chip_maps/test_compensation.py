@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from mho.chip_maps.chip import load_chip_map
 from mho.errors import InputError
-from mho.procedures.equations.circuits.second_slice import Pair, largest_ratio, next_targets, represented
+from mho.procedures.equations.circuits.loop_on_cells import Pair, largest_ratio, next_targets, represented
 
 LEVELS = load_chip_map("reference").level_scale()
 TOP = float(LEVELS.nominal[-1])

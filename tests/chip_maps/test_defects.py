@@ -13,8 +13,8 @@ from mho.chip_maps import defects as defects_module
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.defects import (
     CLASSES,
+    DefectFinding,
     DefectList,
-    Finding,
     add_defects,
     chip_with_defects,
     parse_defects,
@@ -27,9 +27,9 @@ CHIP = load_chip_map("reference")
 EARLY, LATE = "2026-03-09T07:05:01+00:00", "2026-03-09T09:05:01+02:00"  # two seconds of one moment
 
 
-def finding(row: int | None = 1, column: int | None = 2, **changed: object) -> Finding:
+def finding(row: int | None = 1, column: int | None = 2, **changed: object) -> DefectFinding:
     facts = {"array": "multiply", "defect": "stuck on", "found": EARLY, "run": "a.h5"}
-    return Finding(row=row, column=column, **(facts | changed))
+    return DefectFinding(row=row, column=column, **(facts | changed))
 
 
 findings = st.builds(
@@ -193,11 +193,11 @@ def test_what_another_program_adds_meanwhile_is_kept(tmp_path, monkeypatch):
 
 
 def test_what_our_pulses_destroyed_stays_so_in_any_order_of_the_runs():
-    early = Finding(
+    early = DefectFinding(
         array="multiply", row=1, column=2, defect="stuck on", found="2026-03-09T07:00:00+00:00",
         lost_by="over-voltage, 4.5 V on the bit line",
     )  # fmt: skip
-    late = Finding(
+    late = DefectFinding(
         array="multiply", row=1, column=2, defect="unsteady", found="2026-03-10T07:00:00+00:00", run="b.h5"
     )
     for one, other in ((early, late), (late, early)):

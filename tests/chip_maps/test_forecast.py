@@ -7,9 +7,9 @@ import pytest
 from numpy.testing import assert_allclose
 from repository import ROOT
 
-from mho.chip_maps.fixed_point import slice_digits
-from mho.chip_maps.forecast import contraction, damping, loop_eigenvalues, slowest_eigenvalue
+from mho.chip_maps.inverse_encoding import contraction, damping, loop_eigenvalues, slowest_eigenvalue
 from mho.chip_maps.matrix_files import load_matrix
+from mho.chip_maps.multiply_encoding import slice_digits
 
 PUBLISHED = load_matrix(ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx")
 

@@ -15,6 +15,8 @@ from system_packages import needs_qt
 from mho.gui import system_libraries
 from mho.gui.system_libraries import DISPLAYS, PACKAGES, WAYLAND, XCB, advice, missing
 
+pytestmark = pytest.mark.thorough
+
 HIDDEN = """
 import ctypes, sys
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from daily import daily
 from repository import ROOT
 
 from mho.cli import options
@@ -137,7 +138,7 @@ def test_with_a_tolerance_nobody_speaks_of_bits_that_were_asked_for(shell):
     )
 
 
-@pytest.mark.parametrize("encoding", ["bias", "differential"])
+@pytest.mark.parametrize("encoding", daily(["bias", "differential"], ["bias"]))
 def test_the_encoding_asked_for_is_used(shell, encoding):
     matrix = ROOT / "mho/chip_maps/matrices/dominant-8x8.mtx"
     _, out, _ = shell("solve", matrix, "--bits", 3, "--encoding", encoding, "--seed", 1, "--json")
@@ -212,8 +213,8 @@ def test_a_matrix_that_cannot_be_solved_is_refused(shell, tmp_path, matrix, answ
     assert answer in shell.refused("solve", save(tmp_path, matrix), "--bits", 12)
 
 
-@pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("bits", [6, 12, 24])
+@pytest.mark.parametrize("seed", daily(range(8), 1))
+@pytest.mark.parametrize("bits", daily([6, 12, 24], [12]))
 def test_a_rank_deficient_matrix_is_singular_at_any_precision(shell, tmp_path, seed, bits):
     rng = np.random.default_rng(seed)
     n = 2 + seed
@@ -487,7 +488,7 @@ def pulses_in(folder: Path) -> int:
     return 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", daily([signal.SIGTERM, signal.SIGINT], [signal.SIGTERM]))
 def test_a_signal_ends_a_solve_with_a_safe_bench_and_a_whole_file(tmp_path, number):
     child = start("solve", "mimo-16x16", "--bits", 48, "--seed", 1, "--json", folder=tmp_path)
     deadline = time.monotonic() + 60
@@ -514,6 +515,7 @@ def test_the_console_script_refuses_in_one_line(tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is full, as Linux has it")
 def test_an_output_that_takes_nothing_is_told_in_one_line(finished):
     with open("/dev/full", "w") as full:

@@ -15,7 +15,7 @@ from command_line import Shell
 
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
-from mho.procedures.catalogue import known_procedures
+from mho.procedures.manifest import known_entries
 from mho.running.queue import JobStatus
 
 OWN = """
@@ -95,7 +95,7 @@ def test_options_are_completed_with_those_of_the_procedure_that_is_named(offered
 
 
 def test_names_that_are_known_are_completed(offered, offered_here) -> None:
-    assert set(offered("mho run ")) == set(known_procedures())
+    assert set(offered("mho run ")) == set(known_entries())
     assert offered_here("mho rehearse lab.toml iv") == ["iv"]
     assert offered_here("mho solve --preset ") == list(CELL_PRESETS)
     assert offered_here("mho queue add read --preset p") == ["pku"]
@@ -109,7 +109,15 @@ def test_names_that_are_known_are_completed(offered, offered_here) -> None:
 def test_choices_are_completed(offered_here) -> None:
     assert offered_here("mho run solve a.npy --encoding ") == ["auto", "bias", "differential"]
     assert offered_here("mho queue list --status ") == [str(status) for status in JobStatus]
-    assert offered_here("mho export run.h5 --to ") == ["csv", "mat", "netcdf", "folder", "chip-map", "spice"]
+    assert offered_here("mho export run.h5 --to ") == [
+        "csv",
+        "mat",
+        "netcdf",
+        "folder",
+        "eln",
+        "chip-map",
+        "spice",
+    ]
 
 
 def test_where_a_file_belongs_the_shell_completes_files(tmp_path) -> None:

@@ -297,6 +297,7 @@ def test_a_folder_that_holds_one_is_listed_watched_and_tabulated(
         assert look_at_run(path).trouble or make is folder
 
 
+@pytest.mark.thorough
 def test_what_is_tangled_but_harmless_is_walked_through_once(whole: bytes, tmp_path: Path, shell: Shell):
     """Every group links twice to the next: 2^40 ways through it, and one back."""
     path = tmp_path / "run.h5"
@@ -325,6 +326,7 @@ DEEP_TOML = "a = " + "[" * 50_000 + "]" * 50_000
 DEEP_JSON = '{"a": ' + "[" * 50_000 + "]" * 50_000 + "}"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["bench/file", "chip/map"])
 @pytest.mark.parametrize(
     "text", [DEEP_TOML, "a" + ".a" * 5000 + " = 1", f"a = {'9' * 5000}", "a = '\0'", "\udcff"]
@@ -354,6 +356,7 @@ def test_toml_that_is_beyond_reading_is_said_in_one_sentence(
 HUGE_ROWS = run_samples.CHIP.replace("rows = 1024", "rows = 999999991024")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", [DEEP_TOML, HUGE_ROWS, "%%%", "arrays = 3"])
 def test_a_chip_map_that_is_beyond_reading_is_said_in_one_sentence(text, tmp_path, shell: Shell):
     (tmp_path / "chip.toml").write_text(text, "utf-8")

@@ -2,37 +2,80 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+
+from mho.cli.verbs import VERBS, LazyVerb
+from mho.running.queue import Order, Queue
 
 HEAVY = {
-    "numpy", "scipy", "h5py", "pymeasure", "pyvisa", "nidaqmx", "matplotlib", "PySide6", "lupa", "pandas",
-    "rich.progress", "rich.live",
+    "numpy", "scipy", "h5py", "pymeasure", "pint", "pyvisa", "nidaqmx", "matplotlib", "PySide6", "lupa", "pandas",
+    "rich.progress", "rich.live", "mho.procedures.base", "mho.instruments.bench", "mho.instruments.laboratory",
 }  # fmt: skip
 
 
-def loaded(*words: str) -> set[str]:
+def loaded(*words: str, runs: Path | None = None) -> set[str]:
     """Return the modules that are there when `mho` has answered."""
+    environ = os.environ if runs is None else os.environ | {"MHO_RUNS": str(runs)}
     code = (
         "import sys\n"
         "from mho.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "sys.stderr.write(' '.join(sys.modules))"
     )
-    told = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60)
+    told = subprocess.run(
+        [sys.executable, "-c", code, *words], env=environ, capture_output=True, text=True, timeout=60
+    )
     return set(told.stderr.split())
 
 
-@pytest.mark.parametrize("words", [("--help",), ("--version",), ("show", "--help"), ("bench", "--help")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--help",),
+        ("--version",),
+        ("show", "--help"),
+        ("bench", "--help"),
+        ("run", "read", "--help"),
+        ("solve", "--help"),
+        ("procedures",),
+    ],
+)
 def test_help_is_there_before_anything_large(words) -> None:
     there = loaded(*words)
     assert "mho.cli.main" in there
     assert not there & HEAVY
 
 
-def test_a_procedure_is_described_without_pandas() -> None:
-    there = loaded("run", "read", "--help")
-    assert "mho.procedures.cells.reading.read" in there
-    assert not there & {"pandas", "PySide6", "matplotlib"}
+def test_the_queue_is_listed_before_anything_large(tmp_path: Path) -> None:
+    with Queue(tmp_path / "queue.sqlite") as queue:
+        queue.add_all([(Order("read", {}, "simulated", seed), None) for seed in range(3)])
+    there = loaded("queue", "list", runs=tmp_path)
+    assert "mho.running.queue.store" in there
+    assert not there & HEAVY
+
+
+def test_the_help_of_all_loads_no_verb() -> None:
+    there = loaded("--help")
+    assert {name for name in there if name.startswith("mho.")} == {
+        "mho.cli", "mho.cli.main", "mho.cli.exit_codes", "mho.cli.terminal", "mho.cli.terminal.sentences",
+        "mho.cli.verbs", "mho.errors", "mho.escaping", "mho.lazy_names",
+    }  # fmt: skip
+    assert "typer.rich_utils" not in there
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("name", "place", "text"), [row for rows in VERBS.values() for row in rows], ids=lambda one: one[:12]
+)
+def test_a_verb_is_as_the_list_of_verbs_says(name: str, place: str, text: str) -> None:
+    verb = LazyVerb(name, "", place, text).verb
+    if isinstance(verb, TyperGroup):
+        assert verb.commands
+    else:
+        assert ((verb.help or "").partition("\n\n")[0].replace("\n", " "), verb.name) == (text, name)

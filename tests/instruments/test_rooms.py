@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 
 import pytest
+from daily import daily
 
 ROOMS = ("", ".arrays", ".bench", ".bench_file", ".checks", ".laboratory", ".opening", ".simulated")
 SLOW = ("pyvisa", "nidaqmx", "lupa", "scipy", "pymeasure", "mho.instruments.laboratory")
@@ -24,12 +25,15 @@ def test_a_room_has_the_names_that_it_says(room):
 
 @pytest.mark.parametrize(
     "names",
-    [
-        "mho.instruments import ArrayBench, Bench, Cell, Limits, open_bench",
-        "mho.instruments.bench import STOPPING",
-        "mho.instruments.bench_file import load_bench_file",
-        "mho.instruments.opening import confirm_bench_safe, open_rehearsal, open_simulated",
-    ],
+    daily(
+        [
+            "mho.instruments import ArrayBench, Bench, Cell, Limits, open_bench",
+            "mho.instruments.bench import STOPPING",
+            "mho.instruments.bench_file import load_bench_file",
+            "mho.instruments.opening import confirm_bench_safe, open_rehearsal, open_simulated",
+        ],
+        1,
+    ),
 )
 def test_neither_drivers_nor_twins_are_loaded_before_a_bench_is_opened(names):
     asked = f"import sys; from {names}; print([name for name in {SLOW} if name in sys.modules])"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from daily import daily
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import (
     aslinearoperator,
@@ -34,7 +35,7 @@ def residual(problem: Problem, x: np.ndarray) -> float:
     return float(np.linalg.norm(problem.rhs - problem.matrix @ x) / np.linalg.norm(problem.rhs))
 
 
-@pytest.fixture(params=NAMES, scope="module")
+@pytest.fixture(params=daily(NAMES, 3), scope="module")
 def held(request):
     """Yield a problem, and its matrix on a bench."""
     problem = PROBLEMS[request.param]
@@ -74,6 +75,7 @@ def test_general_methods_of_scipy(held, solver, preconditioned):
     assert residual(problem, x) < 1.5 * TOLERANCE
 
 
+@pytest.mark.thorough
 def test_methods_of_scipy_for_some_matrices(held):
     problem, on_chip = held
     suited = [bicgstab]
@@ -86,6 +88,7 @@ def test_methods_of_scipy_for_some_matrices(held):
         assert residual(problem, x) < TOLERANCE
 
 
+@pytest.mark.thorough
 def test_a_strangers_fgmres_takes_no_more_iterations_with_the_bench(held):
     problem, on_chip = held
     x, residuals = fgmres(on_chip.operator.matvec, problem.rhs, on_chip.preconditioner.matvec, TOLERANCE)
@@ -145,6 +148,7 @@ def test_eigenvalues_by_products_on_the_chip():
     np.testing.assert_allclose(found, np.linalg.eigvalsh(poisson_2d(4))[-3:], rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_the_adjoint_is_on_a_second_bench():
     matrix, b = advection(12), np.arange(1.0, 13.0)
     with mho.open_bench("arrays", seed=1) as bench, mho.open_bench("arrays", seed=2) as other:

@@ -6,6 +6,7 @@ import importlib.util
 import re
 
 import numpy as np
+import pytest
 from repository import ROOT
 
 PAGE = (ROOT / "docs/linalg.md").read_text("utf-8")
@@ -13,6 +14,7 @@ SCRIPTS = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
 LIBRARIES = ("sklearn", "torch")
 
 
+@pytest.mark.thorough
 def test_every_script_runs():
     names: dict[str, object] = {}
     if importlib.util.find_spec("torch"):

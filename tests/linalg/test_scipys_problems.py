@@ -53,6 +53,7 @@ def held(request):
         )
 
 
+@pytest.mark.thorough
 def test_every_method_converges_that_does_in_float64(held):
     name, on_chip = held
     case = CASES[name]
@@ -65,6 +66,7 @@ def test_every_method_converges_that_does_in_float64(held):
         assert residual(name, x) <= 1.5 * TOLERANCE
 
 
+@pytest.mark.thorough
 def test_a_flexible_method_allows_for_a_step_of_inv(held):
     name, on_chip = held
     x, info = gcrotmk(on_chip.operator, CASES[name].b, M=on_chip.preconditioner, rtol=TOLERANCE, atol=0.0)
@@ -72,6 +74,7 @@ def test_a_flexible_method_allows_for_a_step_of_inv(held):
     assert residual(name, x) <= 1.5 * TOLERANCE
 
 
+@pytest.mark.thorough
 def test_methods_for_a_fixed_preconditioner_find_their_way_where_the_loop_is_not_shifted(held):
     name, on_chip = held
     if on_chip.summary()["shift"] > 0.0:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import silx.io
+from daily import daily
 from safety_runs import HEATED, PROCEDURES, SIMULATED, bench_file
 from silx.io.nxdata import get_default
 
@@ -14,7 +15,7 @@ from mho.instruments import open_bench
 from mho.runs import Verdict, check_conformance, verify
 
 
-@pytest.mark.parametrize("name", PROCEDURES)
+@pytest.mark.parametrize("name", daily(PROCEDURES, 6))
 def test_its_run_file_follows_the_definition_and_opens_at_a_plot(
     name: str, tmp_path_factory: pytest.TempPathFactory
 ):

@@ -10,11 +10,11 @@ import h5py
 import numpy as np
 import pytest
 from command_line import made_of_words
-from pymeasure.experiment import FloatParameter, IntegerParameter
+from daily import daily
 from safety_runs import SHORTEST
 
 from mho import run
-from mho.chip_maps.matrix_files import load_vector
+from mho.chip_maps.matrix_files import load_right_hand_sides
 from mho.errors import InputError
 from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
@@ -24,7 +24,8 @@ from mho.procedures.applications.control.portfolio import made_market, moments
 from mho.procedures.applications.learning.factorisation import random_factors
 from mho.procedures.applications.training.network import cross_entropy, forward, initial_weights
 from mho.procedures.applications.wireless.channel import rayleigh
-from mho.procedures.catalogue import known_procedures, make_procedure
+from mho.procedures.catalogue import make_procedure
+from mho.procedures.manifest import known_entries
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
 from mho.runs import RecordedParameter, RunFile
@@ -83,9 +84,9 @@ def test_no_cell_is_read_at_zero_volts():
 
 NUMBERS = [
     (name, key)
-    for name, kind in known_procedures().items()
-    for key, parameter in kind().form().items()
-    if isinstance(parameter, FloatParameter | IntegerParameter) and parameter.default is None
+    for name, entry in known_entries().items()
+    for key, parameter in entry.parameters.items()
+    if parameter.kind in ("float", "integer") and parameter.default is None
 ]
 
 
@@ -93,7 +94,7 @@ def test_the_optional_numbers_are_found():
     assert {("iv", "gate"), ("read", "read_voltage"), ("solve", "tolerance")} <= set(NUMBERS)
 
 
-APPLICATIONS = sorted(name for name, kind in known_procedures().items() if kind.group == "Applications")
+APPLICATIONS = sorted(name for name, entry in known_entries().items() if entry.group == "Applications")
 
 
 def shortest(name: str) -> dict[str, Any]:
@@ -111,14 +112,14 @@ def shortest(name: str) -> dict[str, Any]:
 
 EVERY = [
     (name, key, parameter)
-    for name, kind in known_procedures().items()
-    for key, parameter in kind().form().items()
-    if isinstance(parameter, FloatParameter | IntegerParameter)
+    for name, entry in known_entries().items()
+    for key, parameter in entry.parameters.items()
+    if parameter.kind in ("float", "integer")
 ]
 ZEROES = [(name, key) for name, key, parameter in EVERY if parameter.minimum <= 0 <= parameter.maximum]
 
 
-@pytest.mark.parametrize(("name", "key"), ZEROES)
+@pytest.mark.parametrize(("name", "key"), daily(ZEROES, 12))
 def test_zero_is_zero_in_script_words_and_file_for_every_number_or_is_refused(name, key, tmp_path):
     procedure = make_procedure(name, {**shortest(name), key: 0.0})
     files = {"solve": ["a.mtx"], "multiply": ["a.mtx"], "program": ["a.npy"]}.get(name, [])
@@ -174,15 +175,15 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("map", "sure"): lambda result, file: file.summary["formed_above"] == 0.1e-6,
     ("solve", "wait"): lambda result, file: result.summary["virtual_seconds"] < 100.0,
     ("solve", "seed"): lambda result, file: np.array_equal(
-        file.array("rhs"), load_vector("random", 2, np.random.default_rng(0))
+        file.array("rhs"), load_right_hand_sides("random", 2, np.random.default_rng(0))
     ),
     ("multiply", "wait"): lambda result, file: result.summary["virtual_seconds"] < 100.0,
     ("multiply", "seed"): lambda result, file: np.array_equal(
-        file.array("vectors")[0], load_vector("random", 2, np.random.default_rng(0))
+        file.array("vectors")[0], load_right_hand_sides("random", 2, np.random.default_rng(0))
     ),
     ("invert", "wait"): lambda result, file: result.summary["virtual_seconds"] < 100.0,
     ("invert", "seed"): lambda result, file: np.array_equal(
-        file.array("rhs")[0], load_vector("random", 2, np.random.default_rng(0))
+        file.array("rhs")[0], load_right_hand_sides("random", 2, np.random.default_rng(0))
     ),
     ("mimo", "seed"): lambda result, file: np.isclose(
         file.summary["condition"], np.linalg.cond(rayleigh(4, 2, np.random.default_rng(0))) ** 2
@@ -241,7 +242,7 @@ def test_every_number_that_may_be_0_is_looked_at_where_it_is_used():
     assert set(USED) | ABOVE == set(ZEROES)
 
 
-@pytest.mark.parametrize(("name", "key"), USED)
+@pytest.mark.parametrize(("name", "key"), daily(USED, 12))
 def test_zero_is_used_as_zero(name, key, tmp_path):
     shown = []
     beside = {"repeats": 2} if key == "interval" else {"lowest": -0.1} if key == "highest" else {}
@@ -254,7 +255,7 @@ def test_zero_is_used_as_zero(name, key, tmp_path):
     assert shown == [True, False]
 
 
-@pytest.mark.parametrize(("name", "key"), NUMBERS)
+@pytest.mark.parametrize(("name", "key"), daily(NUMBERS, 12))
 def test_what_is_left_out_is_none_and_its_value_in_use_is_in_the_file(name, key, tmp_path):
     assert getattr(make_procedure(name, {key: None}), key) is None
     words = ["a.mtx"] if name in ("solve", "multiply") else ["--rows", "0", "--columns", "0"]

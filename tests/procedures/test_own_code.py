@@ -18,14 +18,15 @@ from queue_runners import Desk, running
 
 from mho import run
 from mho.errors import InputError, MhoError, RunFileError
-from mho.procedures.catalogue import find_procedure, known_procedures, make_procedure
+from mho.procedures.catalogue import find_procedure, make_procedure
+from mho.procedures.manifest import known_entries
 from mho.running.campaign import Campaign
 from mho.running.plan import load_plan
 from mho.running.queue import JobStatus, Order, Queue
 from mho.running.queue.orders import expect, order_of_run
 from mho.running.rehearsal import rehearse
 from mho.running.rerun import rerun
-from mho.running.trust import Code, anybody
+from mho.running.trust import Code, allow_all
 from mho.runs import RunFile, Status, Verdict, verify
 from mho.workers import dask_workers
 
@@ -136,9 +137,9 @@ def test_an_installed_package_offers_its_procedures_by_name(lab, shell: Shell, m
     kind = find_procedure("Look")
     assert (kind.__module__, make_procedure("look", {"times": 2}).times) == (lab.stem, 2)
     with caplog.at_level(logging.WARNING, "mho"):
-        known = known_procedures()
-    assert known["look"] is kind
-    assert known["read"].__module__ == "mho.procedures.cells.reading.read"
+        known = known_entries()
+    assert known["look"].target == f"{lab.stem}:Look"
+    assert known["read"].target == "mho.procedures.cells.reading.read:Read"
     assert "broken" not in known
     assert "procedure 'broken' is not offered: " in caplog.text
     with pytest.raises(InputError, match="has no class 'Nothing'"):
@@ -147,7 +148,7 @@ def test_an_installed_package_offers_its_procedures_by_name(lab, shell: Shell, m
         find_procedure("lok")
     code, out, _ = shell("run", "look", "--times", "2", "--output", "look.h5")
     assert (code, "last" in out) == (0, True)
-    assert order_of_run(Path("look.h5"), anybody).procedure == "look"
+    assert order_of_run(Path("look.h5"), allow_all).procedure == "look"
 
 
 # --- where it is run ---
@@ -259,7 +260,7 @@ def test_a_run_of_it_is_repeated_and_a_changed_source_is_named_first(name, lab):
     assert (again.equal, again.remarks) == (True, ())
     lab.write_text(SOURCE.replace('"share": 1 /', '"share": 20 /'))
     sys.modules.pop(lab.stem, None)
-    changed = rerun("look.h5", output="changed.h5", trust=anybody)
+    changed = rerun("look.h5", output="changed.h5", trust=allow_all)
     assert changed.remarks[0].startswith("the source of ")
     assert changed.remarks[0].endswith("has changed since: the run is repeated with the code as it is now")
     assert [one.name for one in changed.compared if not one.equal] == ["result"]
@@ -313,7 +314,7 @@ def test_a_job_that_repeats_a_run_of_it_names_the_file_in_this_folder(lab, tmp_p
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy" / lab.name).write_text(SOURCE)
     monkeypatch.chdir(tmp_path / "copy")
-    order = order_of_run(tmp_path / "look.h5", anybody)
+    order = order_of_run(tmp_path / "look.h5", allow_all)
     assert order.procedure == f"{tmp_path / 'copy' / lab.name}:Look"
     assert order.parameters == {"times": 2}
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parametrised
 
 
+@pytest.mark.thorough
 def test_parameters_load_no_pandas_and_are_pymeasures_own() -> None:
     code = (
         "import sys, mho; mho.Procedure\n"
@@ -18,6 +21,7 @@ def test_parameters_load_no_pandas_and_are_pymeasures_own() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.thorough
 def test_parameters_are_found_after_pymeasure_itself() -> None:
     code = (
         "import pymeasure.experiment as theirs, mho\nassert theirs.IntegerParameter is mho.IntegerParameter\n"

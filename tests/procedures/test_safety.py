@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+from daily import daily, spread
 from safety_runs import ADDRESSES, BENCHES, HEATED, PROCEDURES, assert_end, bench_file, chosen, heard, perform
 
 from mho.errors import MhoError
@@ -28,8 +30,9 @@ from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.runs.writing import live_file
 
-FEW = {"solve": 4}  # which does what the others do
+FEW = {"solve": 4}  # messages of each run; a run of the others is a part of it
 SHORT, OPEN = 10e-3, 0.0  # S
+BASIC = ("solve", "read", "program", "iv", "form")  # which do what the others do, too
 BUS = ("timeout", "error", "refusal", "disconnect", "cut")
 DAQ = ("timeout", "reset", "removal", "overrun", "underflow", "reserved")
 
@@ -128,20 +131,19 @@ def strike_by_accident(name: str, bench_name: str, accident: str, few: int | Non
             raise
 
 
-@pytest.mark.parametrize("kind", BUS)
-@pytest.mark.parametrize("name", PROCEDURES)
+@pytest.mark.parametrize(("name", "kind"), daily(product(PROCEDURES, BUS), spread(BASIC, BUS)))
 def test_a_fault_on_the_bus_at_any_message(name, kind, small, tmp_path):
     strike_bus(name, small, kind, FEW.get(name, 1), tmp_path)
 
 
-@pytest.mark.parametrize("kind", DAQ)
-@pytest.mark.parametrize("name", PROCEDURES)
+@pytest.mark.parametrize(("name", "kind"), daily(product(PROCEDURES, DAQ), product(["solve"], DAQ)))
 def test_a_fault_of_the_daq_at_any_call(name, kind, small, tmp_path):
     strike_daq(name, small, kind, FEW.get(name, 1), tmp_path)
 
 
-@pytest.mark.parametrize("accident", ACCIDENTS)
-@pytest.mark.parametrize("name", PROCEDURES)
+@pytest.mark.parametrize(
+    ("name", "accident"), daily(product(PROCEDURES, ACCIDENTS), spread(BASIC, [*ACCIDENTS]))
+)
 def test_an_accident_at_any_message(name, accident, small, tmp_path):
     strike_by_accident(name, small, accident, FEW.get(name, 1), tmp_path)
 
@@ -175,7 +177,7 @@ def test_an_accident_at_every_message(name, accident, small, tmp_path):
     [("smu", b":OUTP OFF"), ("gate", b":OUTP OFF"), ("pulser", b"*CLS;:OUTP1 OFF"), ("pulser", b":OUTP2 OFF;:SYST"),
      ("board", b":OUTP:SAFE")],
 )  # fmt: skip
-@pytest.mark.parametrize("name", PROCEDURES)
+@pytest.mark.parametrize("name", daily(PROCEDURES, ["solve", "form"]))
 def test_an_output_whose_switching_off_was_garbled_is_switched_off_again(
     name, role, message, small, tmp_path
 ):
@@ -188,7 +190,7 @@ def test_an_output_whose_switching_off_was_garbled_is_switched_off_again(
 
 
 @pytest.mark.parametrize(("role", "method"), METHODS)
-@pytest.mark.parametrize("name", PROCEDURES)
+@pytest.mark.parametrize("name", daily(PROCEDURES, ["solve"]))
 def test_an_exception_in_a_driver_after_it_has_acted(name, role, method, small, tmp_path):
     for call in (1, 3):
         counted = 0
@@ -283,7 +285,7 @@ def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 OTHER_FAULTS = [*BUS, "shorted cell", "SIGTERM"]
 
 
-@pytest.mark.parametrize("what", OTHER_FAULTS)
+@pytest.mark.parametrize("what", daily(OTHER_FAULTS, ["timeout", "disconnect"]))
 def test_other_instruments_end_safe_too(other, what, tmp_path):
     strike = strike_bus if what in BUS else strike_by_accident
     strike("solve", other, what, 2, tmp_path)
@@ -297,7 +299,7 @@ def heated(tmp_path_factory: pytest.TempPathFactory) -> str:
 CHUCK_FAULTS = [*OTHER_FAULTS, "SIGINT", "SIGINT twice"]
 
 
-@pytest.mark.parametrize("what", CHUCK_FAULTS)
+@pytest.mark.parametrize("what", daily(CHUCK_FAULTS, ["timeout", "disconnect", "SIGINT"]))
 def test_a_chuck_ends_with_its_heater_off(what, heated, tmp_path):
     strike = strike_bus if what in BUS else strike_by_accident
     strike("retention", heated, what, 4, tmp_path)

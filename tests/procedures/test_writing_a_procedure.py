@@ -42,6 +42,7 @@ def test_the_experiment_takes_at_most_thirty_lines():
     assert len(whole.splitlines()) <= MOST_LINES
 
 
+@pytest.mark.thorough
 def test_the_page_can_be_followed(shell: Shell, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     followed = []
     for block in BLOCK.finditer(PAGE):

@@ -18,7 +18,7 @@ from mho import run
 from mho.errors import BenchError, InputError
 from mho.procedures.stream import Started
 from mho.processes import environment
-from mho.running.campaign import Campaign, Task, carry_out, fingerprint_text
+from mho.running.campaign import Campaign, CampaignTask, carry_out, fingerprint_text
 from mho.running.plan import parse_plan
 from mho.runs import RunFile
 from mho.workers import Workers, dask_workers
@@ -80,6 +80,7 @@ def test_a_run_that_fails_is_tried_again_and_reported_and_the_others_go_on(tmp_p
     assert "row 9998 is not among them" in rows[1]["reason"]
 
 
+@pytest.mark.thorough
 def test_killing_a_worker_loses_nothing(tmp_path, workers):
     text = READS.replace("to = 6", "to = 16").replace("0:2", "0:8")
     killed: list[int] = []
@@ -131,7 +132,7 @@ def test_a_file_that_is_being_written_is_waited_for_and_taken(tmp_path, monkeypa
     assert [path.name for path in task.path.parent.iterdir()] == [task.path.name]
 
 
-def left_by_another_host(task: Task, monkeypatch: pytest.MonkeyPatch, clock: float) -> None:
+def left_by_another_host(task: CampaignTask, monkeypatch: pytest.MonkeyPatch, clock: float) -> None:
     """Leave the file of a run as a writer does that was killed on another host, whose clock differs by `clock` s."""
     code = (
         "import os, signal, socket, sys, time\n"
@@ -147,6 +148,7 @@ def left_by_another_host(task: Task, monkeypatch: pytest.MonkeyPatch, clock: flo
     assert done.returncode == -signal.SIGKILL
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("clock", [0.0, 3600.0, -3600.0])
 def test_a_run_of_a_worker_killed_on_another_host_is_taken_up_once_its_heartbeat_stands_still(
     tmp_path, monkeypatch, clock
@@ -184,6 +186,7 @@ def test_a_preset_that_is_not_there_is_said_before_anything_runs(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.thorough
 def test_a_scheduler_without_workers_is_said(monkeypatch):
     monkeypatch.setattr("mho.workers.FIRST_WORKER", 0.2)
     with (
@@ -200,6 +203,7 @@ def test_a_scheduler_that_is_not_there_is_said(monkeypatch):
         pass
 
 
+@pytest.mark.thorough
 def test_results_come_while_items_are_still_drawn(workers):
     drawn: list[int] = []
 

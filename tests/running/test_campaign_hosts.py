@@ -21,7 +21,10 @@ from mho.runs.integrity.comparison import OF_THE_MOMENT
 from mho.runs.liveness import HEARTBEAT_LIMIT
 from mho.workers import Certificates, dask_workers
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning"),
+]
 
 HOSTS = ("one", "two")
 PLAN = """

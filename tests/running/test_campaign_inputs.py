@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.errors import ChangedInputError
 from mho.instruments.bench_file.bench_file import load_bench_file
@@ -117,7 +118,7 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", CHANGES)
+@pytest.mark.parametrize("what", daily(CHANGES, 4))
 def test_a_campaign_does_not_go_on_with_another(what, lab):
     assert {row["status"] for row in carried_out(lab)} == {"finished"}
     assert sorted(campaign(lab).finished_before) == [1, 2]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 from numpy.testing import assert_array_equal
 
 from mho import run
@@ -28,6 +29,7 @@ def programmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run(Program(digits=DIGITS), seed=3, output=tmp_path_factory.mktemp("first") / "program.h5").path
 
 
+@pytest.mark.thorough
 def test_it_is_what_one_session_would_have_given(programmed, tmp_path):
     with open_bench(seed=3) as bench:
         run(Program(digits=DIGITS), bench, seed=3, output=tmp_path)
@@ -43,7 +45,7 @@ def test_it_is_what_one_session_would_have_given(programmed, tmp_path):
         assert (summarise(file).after, summarise(before).after) == (str(programmed), "")
 
 
-@pytest.mark.parametrize("how", ["apart", "in one session"])
+@pytest.mark.parametrize("how", daily(["apart", "in one session"], 1))
 def test_a_chain_of_runs_is_repeated_bit_for_bit(how, tmp_path):
     sweep = Sweep(rows="0", columns="0:2", highest=1.5, gate=1.8)
     if how == "apart":
@@ -113,6 +115,7 @@ def test_an_unfinished_run_is_no_ground(tmp_path):
     )
 
 
+@pytest.mark.thorough
 def test_a_ground_that_is_gone_or_another_one_is_named(tmp_path):
     first = run(Program(digits=DIGITS), seed=1, output=tmp_path / "1.h5")
     run(Read(**CELLS), after=first.path, output=tmp_path / "2.h5")

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import run_samples
 from command_line import Shell
+from daily import daily
 
 from mho import run
 from mho.instruments.bench_file import is_mhos_own
@@ -363,7 +364,7 @@ def crafted(honest: Path, place: Place, edit: Edit) -> Path:
     return run_samples.seal_again(target)
 
 
-@pytest.mark.parametrize("what", CRAFTED)
+@pytest.mark.parametrize("what", daily(CRAFTED, 12))
 def test_no_verb_that_repeats_a_run_runs_code_of_its_file(what, honest, place, shell: Shell):
     path = crafted(honest, place, CRAFTED[what])
     kind = what.partition(" ")[0].rstrip(",")
@@ -382,7 +383,7 @@ def test_no_verb_that_repeats_a_run_runs_code_of_its_file(what, honest, place, s
 
 
 @pytest.mark.parametrize(
-    "what", ["emptied, class pwn:Pwn", "driver pwn:{}", "strategy pwn:Halving", "virtual dataset"]
+    "what", daily(["emptied, class pwn:Pwn", "driver pwn:{}", "strategy pwn:Halving", "virtual dataset"], 2)
 )
 def test_no_verb_that_reads_a_run_runs_code_of_its_file(what, honest, place, shell: Shell):
     path = crafted(honest, place, CRAFTED[what])
@@ -407,6 +408,7 @@ def test_the_canary_is_touched_where_somebody_agreed(what, verbs, honest, place,
     assert place.canary.exists()
 
 
+@pytest.mark.thorough
 def test_what_packages_look_for_is_not_taken_from_the_current_folder(honest, place):
     """A name of mho's own imports packages, and these try whether others are installed."""
     module = "mho.analysis.datasets.labelled"  # by xarray
@@ -475,7 +477,7 @@ def test_the_library_of_a_bench_is_code_unless_pyvisa_brings_it(visa, loaded):
     assert foreign_library(visa) == loaded
 
 
-@pytest.mark.parametrize("suffix", [".npy", ".npz", ".mtx", ".csv", ".toml"])
+@pytest.mark.parametrize("suffix", daily([".npy", ".npz", ".mtx", ".csv", ".toml"], [".npy"]))
 @pytest.mark.parametrize("verb", [("solve", "{}"), ("run", "program", "{}"), ("import", "{}"), ("run", "{}")])
 def test_an_input_file_is_no_pickle(suffix, verb, place, shell: Shell):
     path = place.folder / f"input{suffix}"

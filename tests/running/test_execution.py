@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 from pymeasure.experiment import FloatParameter, IntegerParameter
 from repository import ROOT
 
@@ -250,7 +251,7 @@ def test_a_second_ctrl_c_does_not_wait(folder):
 
 
 @pytest.mark.parametrize("kind", ["timeout", "disconnect"])
-@pytest.mark.parametrize("role", ["smu", "pulser", "board"])
+@pytest.mark.parametrize("role", daily(["smu", "pulser", "board"], ["smu"]))
 def test_a_fault_in_the_middle_of_programming_ends_the_run_with_its_reason(folder, kind, role):
     said = []
     with open_bench(seed=1) as bench:

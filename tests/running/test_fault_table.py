@@ -37,6 +37,7 @@ def test_a_late_reply(tmp_path):
     assert_clean(spoil_replies(Tally("late replies"), LATE_KINDS, 1, tmp_path, 3))
 
 
+@pytest.mark.thorough
 def test_some_bad_procedures(tmp_path):
     assert_clean(misbehave(Tally("bad procedures, mho run"), ["fork a daemon"], tmp_path))
 

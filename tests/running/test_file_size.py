@@ -21,6 +21,7 @@ def clean_checkout(monkeypatch: pytest.MonkeyPatch, packed: None) -> None:
     monkeypatch.setattr("mho.runs.provenance.git_state", lambda house: {})
 
 
+@pytest.mark.thorough
 def test_the_file_of_a_small_solve(tmp_path: Path):
     solved = run(Solve(matrix=str(MATRIX), bits=24), seed=1, output=tmp_path / "solve.h5")
     assert solved.summary["cells"] == 92

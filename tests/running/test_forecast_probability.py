@@ -48,6 +48,7 @@ def chance(solves: Forecast, runs: int) -> float:
     return float(fisher_exact([[yes, draws - yes], [runs, RUNS - runs]]).pvalue)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("seed", "preset", "max_cycles"), [(7, "quiet", 3), (5, "relaxing", 4)])
 def test_about_half_of_the_runs_converge_as_was_forecast(seed, preset, max_cycles):
     how = system(seed, max_cycles)

@@ -55,12 +55,14 @@ def test_the_same_seed_gives_the_same_forecast_but_for_this_machines_time(found:
     assert again.seed == 4
 
 
+@pytest.mark.thorough
 def test_without_a_seed_each_draw_plans_anew():
     first, second = (forecast(MATRIX, RHS, bench="arrays", draws=19, **FEW_CELLS) for _ in range(2))
     assert first.seed != second.seed
     assert first.solves.plain()["pulses"] != second.solves.plain()["pulses"]
 
 
+@pytest.mark.thorough
 def test_real_instruments_are_not_connected_and_their_cells_an_assumption(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -84,6 +86,7 @@ def test_real_instruments_are_not_connected_and_their_cells_an_assumption(
     assert ideal.preset == "ideal"
 
 
+@pytest.mark.thorough
 def test_at_the_wire_the_time_here_is_longer_than_that_of_a_draw(found: Forecast):
     told = forecast(MATRIX, RHS, seed=4, draws=19)
     assert told.wall is not None
@@ -92,6 +95,7 @@ def test_at_the_wire_the_time_here_is_longer_than_that_of_a_draw(found: Forecast
     assert told.solves.plain() == found.solves.plain()  # the same chip and converters
 
 
+@pytest.mark.thorough
 def test_what_would_help_is_said_with_what_it_gains():
     given = {"bench": "arrays", "preset": "relaxing", "seed": 1, "draws": 19, "max_cycles": 1, **FEW_CELLS}
     told = forecast(UNCERTAIN, RHS, **given)
@@ -105,6 +109,7 @@ def test_what_would_help_is_said_with_what_it_gains():
     assert quick.solves.plain() == told.solves.plain()
 
 
+@pytest.mark.thorough
 def test_what_helps_no_chip_is_not_said_to_help():
     # No cells make plain steps end after one cycle.
     given = {"bench": "arrays", "preset": "ideal", "seed": 1, "draws": 19, "max_cycles": 1, "method": "plain"}

@@ -78,6 +78,7 @@ with open_bench(seed=1) as bench:
 """
 
 
+@pytest.mark.thorough
 def test_a_disk_that_is_really_full_does_so_too(tmp_path: Path) -> None:
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(tmp_path)], capture_output=True, check=False

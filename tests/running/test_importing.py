@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 from foreign_tables import TABLES
 
 from mho import run
 from mho.analysis import plot, summarise
 from mho.analysis.calibration.pulse_records import pulses_of
-from mho.analysis.imports import MEASUREMENTS, Reading, guess, import_reading
+from mho.analysis.imports import MEASUREMENTS, TableReading, guess, import_reading
 from mho.errors import InputError
 from mho.procedures import IV, Endurance, Form, Noise, Procedure, Program, Read, Response, Retention
 from mho.running.importing import import_measurement
@@ -30,7 +31,7 @@ def imported(folder: Path, kind: str, text: str | None = None, **options: str) -
     return RunFile(import_measurement(source, best.reading, folder / "run.h5", **options))
 
 
-@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("kind", daily(TABLES, 2))
 def test_every_declared_figure_of_an_imported_table_is_drawn(tmp_path: Path, kind: str):
     with imported(tmp_path, kind) as found:
         assert found.status == "finished"
@@ -129,6 +130,7 @@ def noisy_loops(sweeps: int, step: float, *, cell: bool, seed: int = 1) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("sweeps", "step"), [(1, 0.05), (2, 0.1), (60, 0.05)])
 def test_loops_of_nothing_give_no_number_and_those_of_a_cell_do(tmp_path: Path, sweeps: int, step: float):
     for seed in range(5):
@@ -204,7 +206,7 @@ def test_pulses_are_counted_and_go_into_a_calibration(tmp_path: Path):
         assert found.map("pulses").tolist() == [[2.0, 2.0]]
         assert found.map("target")[0] == pytest.approx([2.5e-5, 5e-5])
         taken = pulses_of(found)
-    before = import_reading(tmp_path / "t.csv", Reading("reads"), tmp_path / "before.h5")
+    before = import_reading(tmp_path / "t.csv", TableReading("reads"), tmp_path / "before.h5")
     with RunFile(before) as earlier:
         same = pulses_of(earlier)
     assert taken is not None
@@ -242,7 +244,7 @@ def test_impossible_values_are_named_by_their_lines(tmp_path: Path, text: str, s
     source = tmp_path / "t.csv"
     source.write_text(text)
     with pytest.raises(InputError) as caught:
-        import_measurement(source, Reading("endurance"), tmp_path / "run.h5")
+        import_measurement(source, TableReading("endurance"), tmp_path / "run.h5")
     assert said in str(caught.value)
     assert not (tmp_path / "run.h5").exists()
 

@@ -15,6 +15,8 @@ from repository import ROOT
 
 from mho.runs import RunFile, Status
 
+pytestmark = pytest.mark.thorough
+
 TAKE_THE_TERMINAL = (
     "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); from mho.cli.main import main; main()"
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 from safety_runs import BENCHES, HEATED, PROCEDURES, BusListener, bench_file, chosen, unsafe_roles
 
 from mho import run
@@ -61,7 +62,7 @@ OF_RESISTORS = {"read", "iv", "response", "switching", "endurance", "disturb", "
 ACTING = {"fire", "sweep", "standing_mode"}
 
 
-@pytest.fixture(scope="module", params=BENCHES)
+@pytest.fixture(scope="module", params=daily(BENCHES, 1))
 def bench_name(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     return bench_file(tmp_path_factory.mktemp("bench"), with_reconnect(BENCHES[request.param]))
 
@@ -144,6 +145,7 @@ def heated(tmp_path_factory: pytest.TempPathFactory) -> str:
     return bench_file(tmp_path_factory.mktemp("bench"), with_reconnect(HEATED))
 
 
+@pytest.mark.thorough
 def test_a_run_goes_on_hot_again(heated, tmp_path):
     assert lose_connections("retention", heated, 4, tmp_path) == 4
 

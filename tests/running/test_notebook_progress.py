@@ -11,7 +11,7 @@ import pytest
 
 import mho
 from mho.procedures.stream import Ended, Message, Progress, Started
-from mho.running.execution import INTERVAL, NotebookProgress, Shown, notebook_observers
+from mho.running.execution import INTERVAL, NotebookPage, NotebookProgress, notebook_observers
 from mho.runs import Status
 
 
@@ -19,13 +19,13 @@ class Cell:
     """What IPython shows below a cell."""
 
     def __init__(self) -> None:
-        self.shown: list[Shown] = []
+        self.shown: list[NotebookPage] = []
 
-    def display(self, shown: Shown, display_id: bool = True) -> Cell:
+    def display(self, shown: NotebookPage, display_id: bool = True) -> Cell:
         self.shown.append(shown)
         return self
 
-    def update(self, shown: Shown) -> None:
+    def update(self, shown: NotebookPage) -> None:
         self.shown.append(shown)
 
     @property

@@ -20,9 +20,9 @@ from mho.gui.runs.table import COLUMNS, STATUS
 from mho.procedures.stream import Control, Event, Paused, Progress
 from mho.running.queue import Job, JobStatus, Queue
 from mho.running.queue.policy import Answer, Policy, decide
-from mho.running.runner.messages import RUNNER_GONE, Assignment
+from mho.running.runner.messages import RUNNER_GONE, JobAssignment
 from mho.running.runner.orphans import as_it_stands
-from mho.running.runner.outcome import JobOutcome, found, told
+from mho.running.runner.outcome import JobOutcome, recorded_outcome, reported_outcome
 from mho.running.runner.worker import _run
 from mho.runs import RunFile, RunIndex
 from mho.runs.liveness import birth_of
@@ -89,7 +89,7 @@ def settle(folder: Path, job: Job, outcome: JobOutcome) -> None:
 
 def carry_out(job: Job, control: Control, tell: Callable[[Event], None]) -> JobOutcome:
     """Do what a worker does with a job, and return what its runner makes of it."""
-    return told(_run(Assignment(job.order, job.run, job.id, 1), control, tell))
+    return reported_outcome(_run(JobAssignment(job.order, job.run, job.id, 1), control, tell))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_run_whose_worker_was_killed_before_and_after_its_runner_has_settled_i
     with Queue(folder / "queue.sqlite") as queue, queue._database.changing():
         queue._set(job.id, worker=2**22 + 1, worker_birth="long ago")  # nobody is there
     assert set(words(job).values()) == {"interrupted"}, words(job)
-    outcome = found(job.run, "the worker was ended by SIGKILL", asked)
+    outcome = recorded_outcome(job.run, "the worker was ended by SIGKILL", asked)
     settle(folder, job, outcome)
     assert set(words(job).values()) == {"interrupted"}, words(job)
     assert outcome.asked is bool(asked)  # what somebody asked for is not run again, whatever it is called
@@ -167,6 +167,7 @@ def test_a_file_that_was_paused_when_its_writer_was_killed_is_interrupted(folder
         assert run.status == "interrupted"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("runner", "words"), [(True, "its runner settles it"), (False, "left by a runner that is gone")]
 )

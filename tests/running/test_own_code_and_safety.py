@@ -143,6 +143,7 @@ def test_code_of_mhos_own_is_not_read_back_twice(bench, tmp_path, monkeypatch):
     assert asked == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("how", "code"), [("deceive", 1), ("", 0)])
 def test_mho_run_finds_it_out_as_well(how, code, bench, tmp_path):
     path, laboratory = bench
@@ -299,6 +300,7 @@ class Lingering(Read):
 """
 
 
+@pytest.mark.thorough
 def test_a_run_whose_procedure_has_left_a_thread_returns_and_says_so(bench, tmp_path):
     path, laboratory = bench
     (tmp_path / "lab.py").write_text(LINGERING, "utf-8")
@@ -327,6 +329,7 @@ def test_a_run_whose_procedure_has_left_a_thread_returns_and_says_so(bench, tmp_
     assert unsafe_roles(laboratory) == set()
 
 
+@pytest.mark.thorough
 def test_a_job_whose_procedure_has_left_a_thread_ends(bench, tmp_path):
     path, laboratory = bench
     (tmp_path / "lab.py").write_text(LINGERING, "utf-8")

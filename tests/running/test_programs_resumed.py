@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cell_records import cell_record
+from daily import daily
 
 from mho import run
 from mho.errors import Aborted, ChipMapError, InputError
@@ -69,6 +70,7 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.save("digits.npy", DIGITS)
 
 
+@pytest.mark.thorough
 def test_a_killed_program_goes_on_with_its_chip_and_is_repeated_whole(digits, tmp_path):
     procedure = "Program(digits='digits.npy')"
     killed(tmp_path, KILLED_AT.format(pulses=90, procedure=procedure, bench="simulated", conditions={}))
@@ -95,7 +97,7 @@ def test_a_killed_program_goes_on_with_its_chip_and_is_repeated_whole(digits, tm
     assert again.summary["taken_over"] == DIGITS.size
 
 
-@pytest.mark.parametrize("bench", ["simulated", "arrays"])
+@pytest.mark.parametrize("bench", daily(["simulated", "arrays"], ["arrays"]))
 def test_a_program_stopped_again_and_again_is_whole_at_the_end(bench, tmp_path, monkeypatch):
     """Whatever stops it: each attempt is aborted at the pulses it has come to."""
     monkeypatch.setattr(programmer, "PROGRESS_PERIOD", -1.0)
@@ -122,6 +124,7 @@ def test_a_program_stopped_again_and_again_is_whole_at_the_end(bench, tmp_path, 
     assert number == (3 if bench == "simulated" else 1)  # `arrays` programs the block at once
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_killed_before_its_first_read_is_begun_anew(digits, tmp_path):
     body = """
 import mho.procedures.cells.programming.programmer as programmer
@@ -134,6 +137,7 @@ run(Program(digits='digits.npy'), seed=5, output='1.h5')
     assert result.summary["taken_over"] == 0
 
 
+@pytest.mark.thorough
 def test_a_killed_refresh_goes_on(digits, tmp_path):
     run(Program(digits="digits.npy"), preset="relaxing", seed=5, output="0.h5")
     killed(
@@ -152,6 +156,7 @@ def test_a_killed_refresh_goes_on(digits, tmp_path):
     assert rerun("2.h5", output="3.h5").equal
 
 
+@pytest.mark.thorough
 def test_a_refresh_that_was_killed_before_its_first_read_waits_for_it(digits, tmp_path):
     run(Program(digits="digits.npy", passes=0), preset="relaxing", seed=5, output="0.h5")
     body = """
@@ -183,6 +188,7 @@ def pulses_on_chip(laboratory: Laboratory) -> int:
     return int(laboratory.monitor.pulses)
 
 
+@pytest.mark.thorough
 def test_on_real_instruments_what_a_kill_loses_is_one_pulse_at_most(digits, served, tmp_path):
     bench, laboratory = served
     body = KILLED_AT.format(
@@ -216,6 +222,7 @@ def test_on_real_instruments_what_a_kill_loses_is_one_pulse_at_most(digits, serv
         run(again, str(other), output="6.h5", resume_of="1.h5")
 
 
+@pytest.mark.thorough
 def test_a_pulse_whose_verify_read_does_not_come_is_in_the_record(digits, tmp_path):
     control = Control()
     seen: list[int] = []

@@ -97,6 +97,7 @@ def check(path: Path, side: int, kills: int, sent: int | None) -> None:
         assert 0 <= record.pulses - sent <= kills
 
 
+@pytest.mark.thorough
 def test_a_small_block_killed_twice(tmp_path):
     path, sent = killed_again_and_again("simulated", 6, 2, tmp_path, seed=3)
     check(path, 6, 2, sent)

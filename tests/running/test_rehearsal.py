@@ -27,7 +27,7 @@ from mho.instruments.laboratory.stand_in import stand_in
 from mho.instruments.opening.rehearsal import open_rehearsal
 from mho.instruments.simulated.visa.backend import rack_names
 from mho.procedures import Procedure, Solve
-from mho.procedures.catalogue import known_procedures
+from mho.procedures.manifest import known_entries
 from mho.procedures.stream import Ended, Progress, Started, Stream
 from mho.running.rehearsal import Rehearsal, TerminalQuantity, rehearse
 from mho.runs import Column, Layout, RunFile, Table
@@ -301,8 +301,8 @@ def test_a_procedure_is_made_of_words():
     assert isinstance(solve, Solve)
     assert (solve.matrix, solve.bits, solve.encoding, solve.seed) == (MATRIX, 12, "bias", 7)
     assert made_of_words("solve", ["--seed", "9", MATRIX], seed=7).seed == 9
-    assert set(known_procedures()) >= {"solve"}
-    assert "procedure" not in known_procedures()
+    assert set(known_entries()) >= {"solve"}
+    assert "procedure" not in known_entries()
 
 
 @pytest.mark.parametrize(

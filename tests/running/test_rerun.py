@@ -77,6 +77,7 @@ def test_a_run_is_repeated_bit_for_bit_from_anywhere(
     assert read_card(again.path).facts.rerun_of == read_card(original).facts.run_id
 
 
+@pytest.mark.thorough
 def test_a_solve_of_a_complex_matrix_is_repeated_without_its_files(tmp_path: Path):
     rng = np.random.default_rng(1)
     matrix = 3.0 * np.eye(2) + 0.3 * (rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2)))
@@ -118,6 +119,7 @@ def test_an_array_from_a_script_is_taken_from_the_file(tmp_path: Path):
     assert "was an array in a script" in again.remarks[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("factor", [1.0, 1.0 - 0.1j], ids=["real", "complex"])
 def test_the_matrix_of_an_inversion_from_a_script_is_taken_from_the_file(tmp_path: Path, factor: complex):
     matrix = factor * np.array([[2.0, 0.3], [0.1, 1.5]])
@@ -219,6 +221,7 @@ def test_a_run_that_was_aborted_is_compared_as_far_as_it_went(tmp_path: Path):
         assert second.status is Status.FINISHED
 
 
+@pytest.mark.thorough
 def test_intervals_of_an_earlier_version_are_said_and_not_compared(tmp_path: Path):
     def tested(version: str, name: str) -> Path:
         with pytest.MonkeyPatch.context() as patch:
@@ -309,6 +312,7 @@ print(json.dumps(rerun_as_json(again)))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="kernels of other processors are for this family")
 def test_on_another_processor_only_digital_results_differ_and_a_run_can_go_on(tmp_path: Path):
     matrix = ROOT / "mho/chip_maps/matrices/dominant-8x8.mtx"

@@ -12,6 +12,8 @@ from repository import ROOT
 
 from mho.runs import RunFile, Status
 
+pytestmark = pytest.mark.thorough
+
 
 def rows_of(path: Path) -> int:
     with RunFile(path) as run:

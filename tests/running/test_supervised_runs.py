@@ -30,7 +30,10 @@ from mho.running.safety_statement import SUPERVISOR_GONE, observed_safety
 from mho.running.supervisor import Report
 from mho.runs import RunFile, Status
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked on POSIX")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(os.name != "posix", reason="processes are forked on POSIX"),
+]
 
 ROLES = {"smu", "gate", "pulser", "board"}  # what is on while a cell is measured
 PLAN = """

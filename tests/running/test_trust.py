@@ -20,7 +20,7 @@ from mho.procedures import Program, Read
 from mho.running import trust
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
-from mho.running.trust import Code, anybody, foreign
+from mho.running.trust import Code, allow_all, foreign
 from mho.runs import RunFile, Verdict
 from mho.runs.integrity.verification import Verification
 
@@ -289,7 +289,7 @@ def test_on_a_terminal_a_person_is_asked(answer, monkeypatch):
     assert told == [
         "a\\x1b[31m.h5 names strange:Mine, which is none of mho's own. It would run /where/strange.py\nRun it?"
     ]
-    assert procedures_terminal.asking(True) is anybody
+    assert procedures_terminal.asking(True) is allow_all
 
 
 def test_what_is_mhos_own_needs_no_trust():
@@ -345,8 +345,8 @@ def test_nobody_is_asked_about_mho_s_own_and_who_does_not_agree_stops_it(tmp_pat
         trust.check_trusted(tmp_path, ("json.tool:main",), refuse)
     assert [one.name for one in asked] == ["json.tool:main"]
     with pytest.raises(InputError, match="no module 'nowhere_at_all'"):
-        trust.check_trusted(tmp_path, ("nowhere_at_all:Class",), anybody)
-    assert trust.nobody(asked[0]) is False
+        trust.check_trusted(tmp_path, ("nowhere_at_all:Class",), allow_all)
+    assert trust.deny_all(asked[0]) is False
 
 
 def test_what_runs_here_already_is_asked_about_where_another_process_will_import_it(

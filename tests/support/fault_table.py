@@ -27,7 +27,7 @@ from mho.errors import RunFileError
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.procedures import Read
 from mho.running.queue import Answer, JobStatus, Order, Policy
-from mho.running.runner import Grace
+from mho.running.runner import StopTimeouts
 from mho.runs import RunFile
 
 SIZE = 2  # rows and columns that are read
@@ -253,7 +253,7 @@ def misbehave_in_queue(tally: Tally, ways: Sequence[str], folder: Path) -> Tally
             os.environ["RUN_FILE"] = str(desk.path)
             (job,) = desk.add(order)
             ended = (JobStatus.FINISHED, JobStatus.FAILED, JobStatus.ABORTED, JobStatus.INTERRUPTED)
-            with running(desk, drain=False, grace=Grace(emergency=2.0)):
+            with running(desk, drain=False, grace=StopTimeouts(emergency=2.0)):
                 eventually(lambda note=marker: note.exists())
                 time.sleep(1.0)
                 if desk.job(job).status not in ended:

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from mho import Band, Column, Figure, Layout, Map, ReferenceLine, Table
+from mho.analysis.figures.values.inferred import refinement_figures
 from mho.runs import RunHeader, RunWriter
-from mho.runs.standard_figures import convergence_figure, programming_figures
+from mho.runs.standard_figures import programming_figures
 
 SIDE = 16
 STEP = 5e-6  # S, from level to level
@@ -35,7 +36,7 @@ CURVES = {
         "bit_error_rate", kind="share", table="errors", x="snr", y=("errors", "bits"), by="cycle", y_scale="log",
         title="Bit error rate",
     ),
-    "convergence": convergence_figure(24),
+    "convergence": refinement_figures(24)[0],
 }  # fmt: skip
 
 CELL = (Column("row", dtype="u2"), Column("column", dtype="u2"))

@@ -23,9 +23,9 @@ from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.serving import Server
 from mho.procedures.stream import Message
 from mho.running.queue import Job, JobStatus, Order, Queue
-from mho.running.runner import Grace, Runner, RunnerClient
+from mho.running.runner import Runner, RunnerClient, StopTimeouts
 from mho.running.runner.messages import Event
-from mho.running.runner.runner import GRACE
+from mho.running.runner.worker_process import STOP_TIMEOUTS
 from mho.runs.liveness import birth_of
 
 PATIENCE = (
@@ -106,7 +106,7 @@ class Desk:
 
 
 @contextmanager
-def running(desk: Desk, *, drain: bool = True, grace: Grace = GRACE) -> Iterator[Runner]:
+def running(desk: Desk, *, drain: bool = True, grace: StopTimeouts = STOP_TIMEOUTS) -> Iterator[Runner]:
     """Serve the queue from a thread; at the end wait until it is drained, or end it."""
     made: SimpleQueue[Runner] = SimpleQueue()
 

@@ -20,7 +20,8 @@ from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.procedures import Procedure
-from mho.procedures.catalogue import known_procedures
+from mho.procedures.catalogue import find_procedure
+from mho.procedures.manifest import known_entries
 from mho.procedures.stream import Message, Started
 from mho.runs import RunFile, Status
 
@@ -132,7 +133,7 @@ SHORTEST: dict[str, dict[str, Any]] = {
 }
 # All known procedures, so that a new one is tested automatically.
 PROCEDURES: dict[str, Callable[[], Procedure]] = {
-    name: partial(kind, **SHORTEST.get(name, {})) for name, kind in known_procedures().items()
+    name: partial(find_procedure(name), **SHORTEST.get(name, {})) for name in known_entries()
 }
 
 

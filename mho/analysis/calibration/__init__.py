@@ -6,7 +6,7 @@ From the ground up: `pulses_by_cell`, `unmoved` (cells that hold still), `transi
 """
 
 from mho.analysis.calibration.calibrating import Calibration, calibrate, sought
-from mho.analysis.calibration.experiments import Told, told_beyond_pulses
+from mho.analysis.calibration.experiments import GatheredEvidence, told_beyond_pulses
 from mho.analysis.calibration.helping import COMMANDS, check_range
 from mho.analysis.calibration.likelihoods.threshold_reset import FITTED as RESETS
 from mho.analysis.calibration.likelihoods.threshold_set import FITTED as SETS
@@ -29,9 +29,9 @@ __all__ = [
     "COMMANDS",
     "FITTED",
     "Calibration",
+    "GatheredEvidence",
     "PulseTable",
     "Records",
-    "Told",
     "Transitions",
     "as_preset_file",
     "calibrate",

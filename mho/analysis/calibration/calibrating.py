@@ -117,7 +117,7 @@ MEMORY = "cycle_memory"  # SETs and RESETs both tell of it
 LARGE = 70e-6  # S: what cells of the gradual bases do not reach
 
 
-class Model(Protocol):
+class CalibratedLaw(Protocol):
     """The pulses of one kind on cells under a law."""
 
     STARTS: ClassVar[tuple[dict[str, float], ...]]
@@ -152,8 +152,8 @@ class Law:
         mode.
     """
 
-    sets: type[Model]
-    resets: type[Model]
+    sets: type[CalibratedLaw]
+    resets: type[CalibratedLaw]
     of_sets: Mapping[str, str]
     of_resets: Mapping[str, str]
     spreads: tuple[str, ...]
@@ -188,7 +188,7 @@ class Part:
     kind : str
     coordinates : Coordinates
     posterior : Posterior
-    model : Model
+    model : CalibratedLaw
         At the posterior's mean.
     several : bool
         Whether searches of a part of the cells ended at places apart that explain it about as well.
@@ -199,7 +199,7 @@ class Part:
     kind: str
     coordinates: Coordinates
     posterior: Posterior
-    model: Model
+    model: CalibratedLaw
     several: bool
     misfit: Misfit
 
@@ -325,7 +325,7 @@ def _check_enough(data: Transitions) -> None:
 
 def _fit(
     kind: str,
-    model: type[Model],
+    model: type[CalibratedLaw],
     pulses: Any,
     fixed: Mapping[str, float],
     about: Coordinates,
@@ -347,7 +347,7 @@ def _fit(
     early = None if few else residuals(starts[0][0])
     if early is not None:
         look(early)
-    ends: list[tuple[Model, Posterior]] = []
+    ends: list[tuple[CalibratedLaw, Posterior]] = []
     for start, value in starts:
         there = [end for _, end in ends if end.converged]
         # of a part of the cells no value is known: the best start there is the best
@@ -363,8 +363,8 @@ def _fit(
 
 
 def _settled(
-    model: Callable[[], Model], about: Coordinates, start: Floats, prior: tuple[Floats, Floats] | None
-) -> tuple[Model, Posterior]:
+    model: Callable[[], CalibratedLaw], about: Coordinates, start: Floats, prior: tuple[Floats, Floats] | None
+) -> tuple[CalibratedLaw, Posterior]:
     """Return the model and the posterior of a search from `start` that another one, begun where it ended, confirms.
 
     What a search integrates over was placed along its way, and may hide how much is to be gained: each restart has it
@@ -384,7 +384,7 @@ def _settled(
 
 
 def _beginnings(
-    model: type[Model],
+    model: type[CalibratedLaw],
     pulses: Any,
     fixed: Mapping[str, float],
     about: Coordinates,
@@ -431,7 +431,9 @@ def _some(cells: int, count: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, cells - 1, min(count, cells)).astype(np.int64))
 
 
-def _begun(model: Callable[[], Model], about: Coordinates, start: Floats, wide: Sequence[int]) -> Floats:
+def _begun(
+    model: Callable[[], CalibratedLaw], about: Coordinates, start: Floats, wide: Sequence[int]
+) -> Floats:
     """Return where the search arrives with spreads that begin wide, then with these as they are found to be."""
     mean, width = np.zeros(len(about)), np.ones(len(about))
     mean[wide], width[wide] = WIDE, 0.05
@@ -441,7 +443,7 @@ def _begun(model: Callable[[], Model], about: Coordinates, start: Floats, wide: 
 
 
 def _inferred(
-    model: Model,
+    model: CalibratedLaw,
     about: Coordinates,
     start: Floats,
     prior: tuple[Floats, Floats] | None,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.calibration.calibrating import Calibration
-from mho.analysis.calibration.experiments import Estimate
+from mho.analysis.calibration.experiments import ParameterEstimate
 
 MOST_SAID = 2000
 
@@ -18,7 +18,7 @@ def as_preset_file(
     found: Calibration,
     name: str,
     runs: Sequence[str],
-    beyond: Sequence[Estimate] = (),
+    beyond: Sequence[ParameterEstimate] = (),
     checks: str = "none",
     says: str = "",
 ) -> str:
@@ -30,7 +30,7 @@ def as_preset_file(
     ----------
     runs : sequence of str
         Names of the run files that it comes from.
-    beyond : sequence of Estimate
+    beyond : sequence of ParameterEstimate
         What they tell beyond pulses; known independently of all else.
     checks, says : str
         What came of its checks: ``passed``, ``failed`` or ``none``, and in words.

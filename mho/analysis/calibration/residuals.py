@@ -32,7 +32,7 @@ FARTHEST = 3.0  # deviations: what is farther out counts as this far
 FAR = 2.5  # times the largest that is expected: a law that is right but for details remains below
 
 
-class Model(Protocol):
+class ResidualModel(Protocol):
     """A likelihood of pulses, as far as residuals need it."""
 
     def recentre(self, values: Mapping[str, float]) -> None:
@@ -74,7 +74,7 @@ class Misfit:
 
 def misfit(
     kind: str,
-    model: Callable[[Sequences, Mapping[str, float]], Model],
+    model: Callable[[Sequences, Mapping[str, float]], ResidualModel],
     pulses: Sequences,
     fixed: Mapping[str, float],
     values: Mapping[str, float],

@@ -19,12 +19,12 @@ from mho.analysis.documents import (
     DIM,
     Block,
     Document,
-    Facts,
+    FactList,
     Heading,
     Paragraph,
     Picture,
     Pictures,
-    Span,
+    TextSpan,
     Words,
     grid,
     joined,
@@ -377,7 +377,7 @@ def _body(found: Folder, folder: Path, reasons: Mapping[str, str]) -> Iterator[B
             yield from _run(run)
 
 
-def _facts(found: Folder, folder: Path) -> Facts:
+def _facts(found: Folder, folder: Path) -> FactList:
     def all_of(name: str) -> str:
         return ", ".join(dict.fromkeys(filter(None, (getattr(run, name) for run in found.runs))))
 
@@ -391,7 +391,7 @@ def _facts(found: Folder, folder: Path) -> Facts:
         "seed": all_of("seed"),
         "mho": all_of("version"),
     }
-    return Facts(tuple((name, text) for name, text in facts.items() if text))
+    return FactList(tuple((name, text) for name, text in facts.items() if text))
 
 
 def _steps(steps: Sequence[PlannedStep], reasons: Mapping[str, str]) -> Block:
@@ -402,9 +402,9 @@ def _steps(steps: Sequence[PlannedStep], reasons: Mapping[str, str]) -> Block:
         state: Words = "finished" if done else (others[-1].status or "unreadable") if others else "missing"
         said: Words
         if done is not None:
-            said = Span(done.path.name, link=done.path.stem)
+            said = TextSpan(done.path.name, link=done.path.stem)
         else:
-            state = Span(str(state), BAD)
+            state = TextSpan(str(state), BAD)
             unknown = "" if others else "no run file: not begun, skipped, refused by the bench, or deleted"
             said = reasons.get(str(step.number), unknown)
         told = joined([one for one in (said, *map(_attempt, others)) if one])
@@ -415,7 +415,7 @@ def _steps(steps: Sequence[PlannedStep], reasons: Mapping[str, str]) -> Block:
 def _attempt(run: RunFacts) -> Words:
     """Return what came of an attempt that did not finish."""
     why = run.trouble or run.outcome
-    return f"{run.path.name}: ", Span(why, BAD)
+    return f"{run.path.name}: ", TextSpan(why, BAD)
 
 
 def _left_out(found: Folder) -> Iterator[Block]:
@@ -432,7 +432,7 @@ def _headlines(found: Folder) -> Iterator[Block]:
             continue
         kind = f"{run.procedure}, {run.varied}" if run.varied else run.procedure
         for what, one in headline(kind, extracted(run.result, run.units or {})):
-            link = Span(run.path.name, link=run.path.stem)
+            link = TextSpan(run.path.name, link=run.path.stem)
             rows.append((what, *_value(one), _cells_behind(run.result, one), link))
     if rows:
         yield Heading("Device parameters")

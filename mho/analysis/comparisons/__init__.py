@@ -7,13 +7,19 @@
 - `in_words`: its numbers as texts.
 """
 
-from mho.analysis.comparisons.compared_runs import ComparedRun, Side, Skipped, read_compared, read_sides
+from mho.analysis.comparisons.compared_runs import (
+    ComparedRun,
+    RunGroup,
+    UnreadableRun,
+    read_compared,
+    read_sides,
+)
 from mho.analysis.comparisons.comparing import (
     Comparison,
+    DifferingSetting,
     ResultDifference,
-    Sample,
-    Setting,
     TextDifference,
+    ValueSample,
     compare,
 )
 from mho.analysis.comparisons.comparing_files import compare_files, group_files, names_of
@@ -33,14 +39,14 @@ __all__ = [
     "CENTRES",
     "ComparedRun",
     "Comparison",
+    "DifferingSetting",
     "Effect",
     "Ranged",
     "ResultDifference",
-    "Sample",
-    "Setting",
-    "Side",
-    "Skipped",
+    "RunGroup",
     "TextDifference",
+    "UnreadableRun",
+    "ValueSample",
     "compare",
     "compare_files",
     "difference_text",

@@ -75,7 +75,7 @@ class ComparedRun:
 
 
 @dataclass(frozen=True)
-class Side:
+class RunGroup:
     """Runs that are taken together."""
 
     name: str
@@ -83,7 +83,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Skipped:
+class UnreadableRun:
     """A file that cannot be read, and why."""
 
     path: Path
@@ -146,7 +146,9 @@ def read_compared(path: Path, name: str = "", *, whole: bool = True) -> Compared
         )
 
 
-def read_sides(groups: Sequence[tuple[str, Sequence[Path]]]) -> tuple[tuple[Side, ...], tuple[Skipped, ...]]:
+def read_sides(
+    groups: Sequence[tuple[str, Sequence[Path]]],
+) -> tuple[tuple[RunGroup, ...], tuple[UnreadableRun, ...]]:
     """Read groups of files by their names; a file that cannot be read is left out, and named.
 
     Raises
@@ -161,9 +163,9 @@ def read_sides(groups: Sequence[tuple[str, Sequence[Path]]]) -> tuple[tuple[Side
             try:
                 runs.append(read_compared(path, whole=len(runs) < WHOLE))
             except RunFileError as error:
-                skipped.append(Skipped(path, str(error)))
+                skipped.append(UnreadableRun(path, str(error)))
         if runs:
-            sides.append(Side(name, tuple(runs)))
+            sides.append(RunGroup(name, tuple(runs)))
         else:
             empty.append(f"of {name} no run can be read" + (f": {skipped[-1].reason}" if skipped else ""))
     if empty and len(sides) < 2:

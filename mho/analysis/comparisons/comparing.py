@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mho.analysis.comparisons.compared_runs import OF_THE_RUN, ComparedRun, Side, Skipped
+from mho.analysis.comparisons.compared_runs import OF_THE_RUN, ComparedRun, RunGroup, UnreadableRun
 from mho.analysis.comparisons.effects import CENTRES, Effect, effect
 from mho.array_types import Floats
 from mho.errors import InputError
@@ -27,7 +27,7 @@ ALIKE = 400_000
 
 
 @dataclass(frozen=True)
-class Setting:
+class DifferingSetting:
     """A setting that is not the same on all sides; each text is a side's."""
 
     name: str
@@ -45,7 +45,7 @@ class TextDifference:
 
 
 @dataclass(frozen=True)
-class Sample:
+class ValueSample:
     """A result of a side: its values' number, median and quartiles; of one value, that one."""
 
     count: int
@@ -60,7 +60,7 @@ class ResultDifference:
 
     name: str
     unit: str
-    samples: tuple[Sample | None, ...]
+    samples: tuple[ValueSample | None, ...]
     effects: tuple[Effect | None, ...]
 
     @property
@@ -84,21 +84,21 @@ class Comparison:
 
     Attributes
     ----------
-    sides : tuple of Side
+    sides : tuple of RunGroup
         The first is what the others are compared with.
     centre : str
         ``median`` or ``mean``.
-    settings : tuple of Setting
+    settings : tuple of DifferingSetting
         Those that differ.
     same : int
         Settings that are the same everywhere.
     varied : tuple of str
         Settings that vary within every side, in the same way.
     texts : tuple of TextDifference
-    packages : tuple of Setting
+    packages : tuple of DifferingSetting
     results : tuple of ResultDifference
         The numbers that at least two sides have, the largest effect first.
-    words : tuple of Setting
+    words : tuple of DifferingSetting
         Results in words that differ.
     alone : mapping
         By a side's name, the results that the first side or it alone has.
@@ -106,23 +106,23 @@ class Comparison:
         What must be known to read it.
     marked : tuple of (name, state)
         Runs that did not finish, or go on.
-    skipped : tuple of Skipped
+    skipped : tuple of UnreadableRun
         Files that cannot be read.
     """
 
-    sides: tuple[Side, ...]
+    sides: tuple[RunGroup, ...]
     centre: str
-    settings: tuple[Setting, ...]
+    settings: tuple[DifferingSetting, ...]
     same: int
     varied: tuple[str, ...]
     texts: tuple[TextDifference, ...]
-    packages: tuple[Setting, ...]
+    packages: tuple[DifferingSetting, ...]
     results: tuple[ResultDifference, ...]
-    words: tuple[Setting, ...]
+    words: tuple[DifferingSetting, ...]
     alone: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...]
     marked: tuple[tuple[str, str], ...]
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[UnreadableRun, ...] = ()
 
     @property
     def grouped(self) -> bool:
@@ -131,13 +131,17 @@ class Comparison:
 
 
 def compare(
-    sides: Sequence[Side], *, skipped: Sequence[Skipped] = (), centre: str = CENTRES[0], by: str = ""
+    sides: Sequence[RunGroup],
+    *,
+    skipped: Sequence[UnreadableRun] = (),
+    centre: str = CENTRES[0],
+    by: str = "",
 ) -> Comparison:
     """Compare sides of one run or several each, every one with the first.
 
     Parameters
     ----------
-    skipped : sequence of Skipped
+    skipped : sequence of UnreadableRun
         Files that could not be read, to be named.
     centre : str
         What stands for a group: ``median`` or ``mean``.
@@ -186,10 +190,10 @@ def compare(
 # --- settings ---
 
 
-def _settings(sides: Sequence[Side]) -> tuple[list[Setting], int, tuple[str, ...]]:
+def _settings(sides: Sequence[RunGroup]) -> tuple[list[DifferingSetting], int, tuple[str, ...]]:
     """Return the settings that differ, how many do not, and those that vary within every side in the same way."""
     names = list(dict.fromkeys(name for side in sides for run in side.runs for name in run.settings))
-    differing: list[Setting] = []
+    differing: list[DifferingSetting] = []
     same, varied = 0, []
     absent: dict[tuple[str, tuple[bool, ...]], int] = {}
     for name in names:
@@ -204,14 +208,14 @@ def _settings(sides: Sequence[Side]) -> tuple[list[Setting], int, tuple[str, ...
             continue
         kinds = {frozenset(values) for values in held}
         if len(kinds) > 1:
-            differing.append(Setting(name, tuple(map(_values, held))))
+            differing.append(DifferingSetting(name, tuple(map(_values, held))))
         elif len(kinds.pop()) > 1:
             varied.append(name)
         else:
             same += 1
     for (instrument, there), count in absent.items():
         values = tuple("there" if one else "not there" for one in there)
-        differing.append(Setting(f"{instrument}: {count} setting{'s' * (count > 1)}", values))
+        differing.append(DifferingSetting(f"{instrument}: {count} setting{'s' * (count > 1)}", values))
     return differing, same, tuple(varied)
 
 
@@ -223,17 +227,17 @@ def _values(values: Sequence[str]) -> str:
     return f"{', '.join(distinct[:MOST_VALUES])}, … ({len(distinct)} values)"
 
 
-def _packages(sides: Sequence[Side]) -> tuple[Setting, ...]:
+def _packages(sides: Sequence[RunGroup]) -> tuple[DifferingSetting, ...]:
     firsts = [side.runs[0].packages for side in sides]
     names = sorted({name for one in firsts for name in one}, key=str.lower)
     return tuple(
-        Setting(name, tuple(one.get(name, "not there") for one in firsts))
+        DifferingSetting(name, tuple(one.get(name, "not there") for one in firsts))
         for name in names
         if len({one.get(name) for one in firsts}) > 1
     )
 
 
-def _texts(sides: Sequence[Side]) -> Iterator[TextDifference]:
+def _texts(sides: Sequence[RunGroup]) -> Iterator[TextDifference]:
     """Yield where the texts of each side's first run differ from those of the first side's."""
     first = sides[0].runs[0]
     for side in sides[1:]:
@@ -256,7 +260,7 @@ def _texts(sides: Sequence[Side]) -> Iterator[TextDifference]:
 # --- results ---
 
 
-def _results(sides: Sequence[Side], centre: str) -> tuple[ResultDifference, ...]:
+def _results(sides: Sequence[RunGroup], centre: str) -> tuple[ResultDifference, ...]:
     names = list(dict.fromkeys(name for side in sides for run in side.runs for name in run.numbers))
     found = []
     for name in names:
@@ -272,31 +276,31 @@ def _results(sides: Sequence[Side], centre: str) -> tuple[ResultDifference, ...]
     return tuple(found)
 
 
-def _of(side: Side, name: str) -> Floats:
+def _of(side: RunGroup, name: str) -> Floats:
     values = [run.numbers[name] for run in side.runs if name in run.numbers]
     return np.array([value for value in values if math.isfinite(value)], dtype=float)
 
 
-def _sample(values: Floats, centre: str) -> Sample | None:
+def _sample(values: Floats, centre: str) -> ValueSample | None:
     if not len(values):
         return None
     lower, middle, upper = np.quantile(values, (0.25, 0.5, 0.75))
-    return Sample(
+    return ValueSample(
         len(values), float(middle if centre == "median" else values.mean()), float(lower), float(upper)
     )
 
 
-def _words(sides: Sequence[Side]) -> tuple[Setting, ...]:
+def _words(sides: Sequence[RunGroup]) -> tuple[DifferingSetting, ...]:
     names = dict.fromkeys(name for side in sides for run in side.runs for name in run.words)
     found = []
     for name in names:
         held = [[run.words.get(name, "") for run in side.runs] for side in sides]
         if len({frozenset(one) for one in held}) > 1 and all(any(one) for one in held):
-            found.append(Setting(name, tuple(map(_values, held))))
+            found.append(DifferingSetting(name, tuple(map(_values, held))))
     return tuple(found)
 
 
-def _alone(sides: Sequence[Side]) -> dict[str, tuple[str, ...]]:
+def _alone(sides: Sequence[RunGroup]) -> dict[str, tuple[str, ...]]:
     """Return by side the results that not all sides have, or whose units differ."""
     names = [
         dict.fromkeys(name for run in side.runs for name in (*run.numbers, *run.words)) for side in sides
@@ -312,7 +316,7 @@ def _alone(sides: Sequence[Side]) -> dict[str, tuple[str, ...]]:
 # --- what must be known ---
 
 
-def _notes(sides: Sequence[Side], kinds: set[str]) -> Iterator[str]:
+def _notes(sides: Sequence[RunGroup], kinds: set[str]) -> Iterator[str]:
     runs = [run for side in sides for run in side.runs]
     if len(kinds) > 1:
         yield f"Runs of different kinds, {', '.join(sorted(kinds))}: what they have in common is compared."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mho.analysis.comparisons.compared_runs import Skipped, read_sides
+from mho.analysis.comparisons.compared_runs import UnreadableRun, read_sides
 from mho.analysis.comparisons.comparing import MOST_SIDES, Comparison, compare
 from mho.analysis.comparisons.effects import CENTRES
 from mho.analysis.grouping import group_runs, read_cards
@@ -38,7 +38,7 @@ def compare_files(
     """
     if by and against:
         raise InputError("--by and --against do not go together; leave one out")
-    skipped: list[Skipped] = []
+    skipped: list[UnreadableRun] = []
     if by:
         names = [name.strip() for name in by.split(",") if name.strip()]
         groups = group_files(places, names, skipped)
@@ -61,7 +61,7 @@ def compare_files(
 
 
 def group_files(
-    places: Sequence[Path], by: Sequence[str], skipped: list[Skipped]
+    places: Sequence[Path], by: Sequence[str], skipped: list[UnreadableRun]
 ) -> list[tuple[str, list[Path]]]:
     """Return the files of each group of runs, ordered by its values; those that cannot be read go to `skipped`.
 
@@ -71,7 +71,7 @@ def group_files(
         No run can be read or has such a name, all are in one group, or there are too many.
     """
     runs, unread = read_cards(places)
-    skipped += [Skipped(Path(one.path), one.reason) for one in unread]
+    skipped += [UnreadableRun(Path(one.path), one.reason) for one in unread]
     groups = [(group.label, [runs[place].path for place in group.runs]) for group in group_runs(by, runs)]
     if not 2 <= len(groups) <= MOST_SIDES:
         some = ", ".join(name for name, _ in groups[:3])

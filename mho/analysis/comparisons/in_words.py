@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from mho.analysis.comparisons.comparing import Comparison, ResultDifference, Sample
+from mho.analysis.comparisons.comparing import Comparison, ResultDifference, ValueSample
 from mho.analysis.comparisons.effects import Effect, Ranged
 from mho.analysis.reports import handy_unit
 
 
-def value_text(sample: Sample | None, unit: str) -> str:
+def value_text(sample: ValueSample | None, unit: str) -> str:
     """Return a side's value; of several its centre, quartiles and number."""
     if sample is None:
         return "-"

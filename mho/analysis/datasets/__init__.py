@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.analysis.datasets.grids import Grid, find_grid, rows_of
+    from mho.analysis.datasets.grids import TableGrid, find_grid, rows_of
     from mho.analysis.datasets.run import Run, open_run
     from mho.analysis.datasets.runs import Runs, SkippedRunWarning, open_runs
     from mho.analysis.datasets.stored_values import StoredValues
@@ -16,23 +16,14 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".grids": ("Grid", "find_grid", "rows_of"),
-            ".run": ("Run", "open_run"),
-            ".runs": ("Runs", "SkippedRunWarning", "open_runs"),
-            ".stored_values": ("StoredValues",),
-            ".table_grid": ("grid_of",),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "Grid",
     "Run",
     "Runs",
     "SkippedRunWarning",
     "StoredValues",
+    "TableGrid",
     "find_grid",
     "grid_of",
     "open_run",

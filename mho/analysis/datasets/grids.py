@@ -32,7 +32,7 @@ MOST_DIMENSIONS = 6
 
 
 @dataclass(frozen=True)
-class Grid:
+class TableGrid:
     """Rows of a table as points of a grid.
 
     Attributes
@@ -53,7 +53,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class GridCandidate:
     """A column of single numbers that may be a key.
 
     Attributes
@@ -73,12 +73,12 @@ class Candidate:
         return self.dtype.kind in "biu"
 
 
-def find_grid(candidates: Sequence[Candidate], rows: int, *, lines: bool = True) -> Grid | None:
+def find_grid(candidates: Sequence[GridCandidate], rows: int, *, lines: bool = True) -> TableGrid | None:
     """Return the grid that the rows of a table fill, None where there is none.
 
     Parameters
     ----------
-    candidates : sequence of Candidate
+    candidates : sequence of GridCandidate
         The columns that may be keys, in their order in the table: of columns that say the same, the first is taken.
     rows : int
         Of the table.
@@ -105,13 +105,13 @@ class _Periodic:
     values: NDArray[Any]
 
 
-def _nested(candidates: Sequence[Candidate], rows: int) -> Grid | None:
+def _nested(candidates: Sequence[GridCandidate], rows: int) -> TableGrid | None:
     """Return the grid of loops within each other."""
     periodic = [found for one in candidates if (found := _periodic(one, rows)) is not None]
     chain = _chain(periodic, 1, rows)
     if chain is None or len(chain) < 2:
         return None
-    return Grid({one.name: one.values for one in reversed(chain)})
+    return TableGrid({one.name: one.values for one in reversed(chain)})
 
 
 def _chain(periodic: Sequence[_Periodic], stride: int, rows: int) -> list[_Periodic] | None:
@@ -126,7 +126,7 @@ def _chain(periodic: Sequence[_Periodic], stride: int, rows: int) -> list[_Perio
     return None
 
 
-def _periodic(column: Candidate, rows: int) -> _Periodic | None:
+def _periodic(column: GridCandidate, rows: int) -> _Periodic | None:
     """Return stride and values of a column whose values come in turn; each column is read until it proves to be none."""
     stride = _first_change(column, rows)
     if not stride or rows % stride:  # 0 where the first is no number
@@ -141,7 +141,7 @@ def _periodic(column: Candidate, rows: int) -> _Periodic | None:
     return _Periodic(column.name, stride, values)
 
 
-def _first_change(column: Candidate, rows: int) -> int | None:
+def _first_change(column: GridCandidate, rows: int) -> int | None:
     first = column.read(0, 1)
     for start, block in _blocks(column, rows):
         changed = np.flatnonzero(block != first)
@@ -150,7 +150,7 @@ def _first_change(column: Candidate, rows: int) -> int | None:
     return None
 
 
-def _turn(column: Candidate, stride: int, rows: int) -> NDArray[Any] | None:
+def _turn(column: GridCandidate, stride: int, rows: int) -> NDArray[Any] | None:
     """Return the values of a column until the first comes again; None for too many, or one that comes twice before."""
     found: list[NDArray[Any]] = []
     first, count = column.read(0, 1), 0
@@ -169,7 +169,7 @@ def _turn(column: Candidate, stride: int, rows: int) -> NDArray[Any] | None:
     return values if len(np.unique(values)) == count else None
 
 
-def _sorted(candidates: Sequence[Candidate], rows: int) -> Grid | None:
+def _sorted(candidates: Sequence[GridCandidate], rows: int) -> TableGrid | None:
     """Return a grid of whole numbers, and of what is declared, whose rows lie in any order; its coordinates rise."""
     if rows > MOST_SORTED_ROWS:
         return None
@@ -185,11 +185,11 @@ def _sorted(candidates: Sequence[Candidate], rows: int) -> Grid | None:
         order = np.full(rows, -1, np.int64)
         order[points] = np.arange(rows)
         if (order >= 0).all():
-            return Grid({keys[place][0]: keys[place][1] for place in chosen}, order.reshape(shape))
+            return TableGrid({keys[place][0]: keys[place][1] for place in chosen}, order.reshape(shape))
     return None
 
 
-def _is_all_different(column: Candidate, rows: int) -> bool:
+def _is_all_different(column: GridCandidate, rows: int) -> bool:
     """Return whether no value of the first block comes again in it: no key of a long table is so."""
     return rows > BLOCK_ROWS and len(np.unique(column.read(0, BLOCK_ROWS))) == BLOCK_ROWS
 
@@ -205,15 +205,15 @@ def _subsets(counts: Sequence[int], rows: int, start: int = 0) -> Iterator[tuple
                     yield (place, *rest)
 
 
-def _line(candidates: Sequence[Candidate], rows: int) -> Grid | None:
+def _line(candidates: Sequence[GridCandidate], rows: int) -> TableGrid | None:
     """Return the one dimension of a table in which a column rises from row to row; what is declared comes first."""
     for one in sorted(candidates, key=lambda one: not one.declared):
         if rows <= MOST_SORTED_ROWS and _rises(one, rows):
-            return Grid({one.name: one.read(0, rows)})
+            return TableGrid({one.name: one.read(0, rows)})
     return None
 
 
-def _rises(column: Candidate, rows: int) -> bool:
+def _rises(column: GridCandidate, rows: int) -> bool:
     last = column.read(0, 1)
     for start, block in _blocks(column, rows):
         known = block if not start else np.concatenate([last, block])
@@ -223,7 +223,7 @@ def _rises(column: Candidate, rows: int) -> bool:
     return True
 
 
-def _blocks(column: Candidate, rows: int) -> Iterator[tuple[int, NDArray[Any]]]:
+def _blocks(column: GridCandidate, rows: int) -> Iterator[tuple[int, NDArray[Any]]]:
     for start in range(0, rows, BLOCK_ROWS):
         yield start, column.read(start, min(start + BLOCK_ROWS, rows))
 

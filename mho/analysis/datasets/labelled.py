@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from mho.analysis.datasets.grids import Grid, rows_of
+from mho.analysis.datasets.grids import TableGrid, rows_of
 from mho.analysis.datasets.stored_values import StoredValues, of_array, of_column, of_map
 from mho.analysis.datasets.table_grid import grid_of
 from mho.errors import RunFileError
@@ -99,7 +99,7 @@ def _table(run: RunFile, name: str, wanted: bool) -> xarray.Dataset:
     return xarray.Dataset(variables, _coordinates(run, name, grid), _attributes(run, name))
 
 
-def _coordinates(run: RunFile, table: str, grid: Grid | None) -> Mapping[str, xarray.Variable]:
+def _coordinates(run: RunFile, table: str, grid: TableGrid | None) -> Mapping[str, xarray.Variable]:
     if grid is None:
         return {}
     return {

@@ -17,9 +17,9 @@ from mho.analysis.datasets.run import EXTRA, Run
 from mho.analysis.reports import RunRow, RunTable, find_runs, row_of_card, table_of
 from mho.errors import InputError, RunFileError
 from mho.runs import RunIndex, runs_folder
+from mho.runs.conclusion import GOING_ON
 from mho.runs.index import Card, read_card
 from mho.runs.paths import SUFFIX
-from mho.runs.schema import GOING_ON
 
 if TYPE_CHECKING:
     import pandas

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from mho.analysis.datasets.grids import Candidate, Grid, find_grid
+from mho.analysis.datasets.grids import GridCandidate, TableGrid, find_grid
 from mho.runs import RunFile
 
 
-def grid_of(run: RunFile, table: str, rows: int, *, lines: bool = True) -> Grid | None:
+def grid_of(run: RunFile, table: str, rows: int, *, lines: bool = True) -> TableGrid | None:
     """Return the grid that the first `rows` rows of a table fill, None where there is none; `lines` as of `find_grid`.
 
     What the table plots is no key of it.
@@ -24,5 +24,5 @@ def grid_of(run: RunFile, table: str, rows: int, *, lines: bool = True) -> Grid 
             and (column != signal or column in declared)
         ):
             read = partial(run.column, table, column)
-            candidates.append(Candidate(column, stored.dtype, read, column in declared))
+            candidates.append(GridCandidate(column, stored.dtype, read, column in declared))
     return find_grid(candidates, rows, lines=lines)

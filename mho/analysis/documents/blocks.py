@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from mho.analysis.figures import Drawing
-from mho.analysis.figures.over_runs.groups_of_runs import Compared
+from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure
 
 MOST_ROWS = 500
 """Rows of one table on a page."""
@@ -23,7 +23,7 @@ GOOD, BAD, DOUBTFUL, DIM, CODE = "good", "bad", "doubtful", "dim", "code"
 
 
 @dataclass(frozen=True)
-class Span:
+class TextSpan:
     """A text with a tone, or a link to the heading of an anchor on the same page."""
 
     text: str
@@ -31,7 +31,7 @@ class Span:
     link: str = ""
 
 
-Words = str | Span | tuple[str | Span, ...]
+Words = str | TextSpan | tuple[str | TextSpan, ...]
 """A sentence or a cell; an end of line stays one."""
 
 
@@ -53,7 +53,7 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
-class Facts:
+class FactList:
     """Names and values."""
 
     rows: tuple[tuple[str, Words], ...]
@@ -96,7 +96,7 @@ class Picture:
     """A figure of a run, or one over groups of runs; `trouble` says why there is none."""
 
     title: str
-    drawing: Drawing | Compared | None = None
+    drawing: Drawing | GroupedFigure | None = None
     trouble: str = ""
     wide: bool = False
 
@@ -116,7 +116,7 @@ class Folded:
     blocks: tuple[Block, ...]
 
 
-Block = Heading | Paragraph | Facts | Grid | Listing | Pictures | Folded
+Block = Heading | Paragraph | FactList | Grid | Listing | Pictures | Folded
 
 
 @dataclass(frozen=True)
@@ -176,12 +176,12 @@ def counted(number: int, what: str) -> str:
 def plain(words: Words) -> str:
     """Return words without tones."""
     parts = words if isinstance(words, tuple) else (words,)
-    return "".join(part.text if isinstance(part, Span) else part for part in parts)
+    return "".join(part.text if isinstance(part, TextSpan) else part for part in parts)
 
 
 def joined(parts: Sequence[Words], between: str = "\n") -> Words:
     """Return words behind one another."""
-    found: list[str | Span] = []
+    found: list[str | TextSpan] = []
     for number, words in enumerate(parts):
         found += [between] * bool(number)
         found += words if isinstance(words, tuple) else (words,)

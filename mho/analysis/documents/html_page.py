@@ -110,7 +110,7 @@ def _block(block: blocks.Block, pixels: bool) -> Iterator[str]:
         case blocks.Paragraph():
             tone = f' class="{html(block.tone)}"' if block.tone else ""
             yield f"<p{tone}>{_words(block.words)}</p>"
-        case blocks.Facts():
+        case blocks.FactList():
             yield from _facts(block)
         case blocks.Grid():
             yield from _grid(block)
@@ -132,8 +132,8 @@ def _words(words: blocks.Words) -> str:
     return "".join(map(_span, words if isinstance(words, tuple) else (words,)))
 
 
-def _span(part: str | blocks.Span) -> str:
-    if not isinstance(part, blocks.Span):
+def _span(part: str | blocks.TextSpan) -> str:
+    if not isinstance(part, blocks.TextSpan):
         return _text(part)
     shown = _text(part.text)
     if part.link:
@@ -148,7 +148,7 @@ def _text(text: str) -> str:
     return html(cut).replace("\n", "<br>")
 
 
-def _facts(facts: blocks.Facts) -> Iterator[str]:
+def _facts(facts: blocks.FactList) -> Iterator[str]:
     yield '<div class="scroll"><table>'
     for name, value in facts.rows:
         yield f'<tr><th scope="row">{html(name)}</th><td>{_words(value)}</td></tr>'

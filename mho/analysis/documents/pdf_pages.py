@@ -14,9 +14,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from mho.analysis.documents import blocks
-from mho.analysis.documents.pdf_tables import FIGURE_GAP, Setting, fitted_tables, with_headings
+from mho.analysis.documents.pdf_tables import FIGURE_GAP, TypeSetting, fitted_tables, with_headings
 from mho.analysis.documents.pictures import print_picture
-from mho.analysis.figures.over_runs.groups_of_runs import Compared
+from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure
 from mho.errors import InputError
 from mho.escaping import visible
 
@@ -42,7 +42,7 @@ def check_installed() -> None:
 
 
 @dataclass
-class Placed:
+class PlacedFigure:
     """A figure's place on the pages, in points from their lower left corner, and its PDF."""
 
     page: int
@@ -63,8 +63,8 @@ def pdf_pages(document: blocks.Document) -> bytes:
     check_installed()
     from reportlab.platypus import SimpleDocTemplate
 
-    setting = Setting.loaded()
-    placed: list[Placed] = []
+    setting = TypeSetting.loaded()
+    placed: list[PlacedFigure] = []
     anchors = {one.anchor for one in document.blocks if isinstance(one, blocks.Heading) and one.anchor}
     composer = _Composer(setting, placed, anchors)
     story = [composer.title(document.title)]
@@ -82,7 +82,7 @@ def pdf_pages(document: blocks.Document) -> bytes:
     return _with_figures(buffer.getvalue(), placed)
 
 
-def _with_figures(pages: bytes, placed: Sequence[Placed]) -> bytes:
+def _with_figures(pages: bytes, placed: Sequence[PlacedFigure]) -> bytes:
     """Put the figures into their places."""
     from pypdf import PdfReader, PdfWriter, Transformation
 
@@ -97,13 +97,13 @@ def _with_figures(pages: bytes, placed: Sequence[Placed]) -> bytes:
 
 
 def _is_of_images(picture: blocks.Picture) -> bool:
-    return isinstance(picture.drawing, Compared) and bool(picture.drawing.panels[0].images)
+    return isinstance(picture.drawing, GroupedFigure) and bool(picture.drawing.panels[0].images)
 
 
 class _Footer:
     """Title and page number at the foot of each page."""
 
-    def __init__(self, setting: Setting, title: str) -> None:
+    def __init__(self, setting: TypeSetting, title: str) -> None:
         self.setting, self.title = setting, title if len(title) < 90 else f"{title[:90]}…"
 
     def __call__(self, canvas: Any, document: Any) -> None:
@@ -121,7 +121,7 @@ class _Footer:
 class _Composer:
     """Makes of blocks what ReportLab sets."""
 
-    def __init__(self, setting: Setting, placed: list[Placed], anchors: set[str]) -> None:
+    def __init__(self, setting: TypeSetting, placed: list[PlacedFigure], anchors: set[str]) -> None:
         self.setting, self.placed, self.anchors = setting, placed, anchors
 
     def title(self, text: str) -> Any:
@@ -141,7 +141,7 @@ class _Composer:
                 )
             case blocks.Paragraph():
                 yield setting.paragraph(self._marked(block.words), block.tone or "body")
-            case blocks.Facts():
+            case blocks.FactList():
                 rows = [(name, words) for name, words in block.rows]
                 yield from fitted_tables(setting, ("", ""), rows, (), self._marked)
             case blocks.Grid():
@@ -189,7 +189,7 @@ class _Composer:
             yield from self.setting.figure_rows([waiting])
 
     def _place(self, data: bytes, scale: float) -> Any:
-        return lambda page, x, y: self.placed.append(Placed(page, x, y, scale, data))
+        return lambda page, x, y: self.placed.append(PlacedFigure(page, x, y, scale, data))
 
     def _marked(self, words: blocks.Words) -> str:
         """Return words in ReportLab's markup."""
@@ -197,8 +197,8 @@ class _Composer:
             words = f"{blocks.plain(words)[: blocks.LONGEST_WORDS]} …"
         return "".join(self._span(part) for part in (words if isinstance(words, tuple) else (words,)))
 
-    def _span(self, part: str | blocks.Span) -> str:
-        if not isinstance(part, blocks.Span):
+    def _span(self, part: str | blocks.TextSpan) -> str:
+        if not isinstance(part, blocks.TextSpan):
             return self._escaped(part)
         shown = self._escaped(part.text)
         if part.link in self.anchors:

@@ -39,7 +39,7 @@ FONTS = {"mho": "DejaVuSans.ttf", "mho-bold": "DejaVuSans-Bold.ttf", "mho-mono":
 
 
 @dataclass(frozen=True)
-class Setting:
+class TypeSetting:
     """Page, fonts and styles.
 
     Attributes
@@ -215,7 +215,7 @@ def _is_long(flowable: Any) -> bool:
 
 
 def fitted_tables(
-    setting: Setting,
+    setting: TypeSetting,
     head: Sequence[str],
     rows: Sequence[Sequence[Words]],
     numbers: Sequence[int],
@@ -241,7 +241,7 @@ def fitted_tables(
         yield _table(setting, [head[place] for place in places], part, aligned, marked, widths, size)
 
 
-def _natural(setting: Setting, place: int, head: Sequence[str], rows: Sequence[Sequence[Words]]) -> float:
+def _natural(setting: TypeSetting, place: int, head: Sequence[str], rows: Sequence[Sequence[Words]]) -> float:
     """Return the width of a column in units of the size of its type, without a break within a line."""
     from reportlab.pdfbase.pdfmetrics import stringWidth
 
@@ -273,7 +273,7 @@ def _shared(least: Sequence[float], full: Sequence[float], room: float) -> list[
 
 
 def _table(
-    setting: Setting,
+    setting: TypeSetting,
     head: Sequence[str],
     rows: Sequence[Sequence[Words]],
     numbers: Sequence[int],

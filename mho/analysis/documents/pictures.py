@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mho.analysis.figures import Drawing, draw_drawing, save_to
-from mho.analysis.figures.over_runs.groups_of_runs import Compared
+from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure
 from mho.analysis.reports import handy_unit
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ NAMED = 6
 
 
 def screen_picture(
-    drawing: Drawing | Compared, *, wide: bool = False, pixels: bool = False
+    drawing: Drawing | GroupedFigure, *, wide: bool = False, pixels: bool = False
 ) -> tuple[str, bytes]:
     """Return a figure for a screen, its media type and its bytes; the same drawing gives the same bytes."""
     sheet = _sheet(drawing, WIDE if wide else SIZE)
@@ -45,16 +45,18 @@ def screen_picture(
     return ("image/png", raster) if len(raster) < len(vector) else ("image/svg+xml", vector)
 
 
-def print_picture(drawing: Drawing | Compared, *, wide: bool = False) -> tuple[bytes, tuple[float, float]]:
+def print_picture(
+    drawing: Drawing | GroupedFigure, *, wide: bool = False
+) -> tuple[bytes, tuple[float, float]]:
     """Return a figure as a PDF of one page, and its width and height in inches."""
     sheet = _sheet(drawing, PRINTED_WIDE if wide else PRINTED)
     width, height = sheet.get_size_inches()
     return _saved(sheet, "pdf"), (float(width), float(height))
 
 
-def alt_text(drawing: Drawing | Compared) -> str:
+def alt_text(drawing: Drawing | GroupedFigure) -> str:
     """Return what a figure shows, in words."""
-    if isinstance(drawing, Compared):
+    if isinstance(drawing, GroupedFigure):
         panels = "; ".join(alt_text(one) for one in drawing.panels[:NAMED])
         return "; ".join(filter(None, (panels, drawing.note)))
     if drawing.nothing:
@@ -83,14 +85,14 @@ def _range(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], unit: str)
     return f"from {factor * known.min():.3g} to {factor * known.max():.3g} {handy}".rstrip()
 
 
-def _points(drawing: Drawing | Compared) -> int:
-    if isinstance(drawing, Compared):
+def _points(drawing: Drawing | GroupedFigure) -> int:
+    if isinstance(drawing, GroupedFigure):
         return sum(map(_points, (*drawing.panels, *drawing.ratios)))
     return sum(len(mark.x) for mark in drawing.marks)
 
 
-def _sheet(drawing: Drawing | Compared, size: tuple[float, float]) -> Sheet:
-    if isinstance(drawing, Compared):
+def _sheet(drawing: Drawing | GroupedFigure, size: tuple[float, float]) -> Sheet:
+    if isinstance(drawing, GroupedFigure):
         from mho.analysis.figures.over_runs.layout import draw_compared  # Matplotlib takes its time
 
         return draw_compared("", [drawing])

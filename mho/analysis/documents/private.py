@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mho.runs.publication import without_folders as cut
 
-PERSONAL = ("host", "user", "command_line", "git_diff", "git_status", "folder")
+PERSONAL = ("host", "user", "operator", "command_line", "git_diff", "git_status", "folder")
 """Facts of the provenance that are shown only where they are asked for."""
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import h5py
 
-from mho.chip_maps.chip import parse_chip_map
-from mho.chip_maps.chip_text import with_write_verify
+from mho.chip_maps.chip import parse_chip_map, with_write_verify
 from mho.errors import InputError
 from mho.runs import RunFile
 

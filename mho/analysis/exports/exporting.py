@@ -20,7 +20,9 @@ from mho.runs.reading import open_run_file
 if TYPE_CHECKING:
     from mho.analysis.exports.spice import Played
 
-FORMS = ("csv", "mat", "netcdf", "folder", "chip-map", "spice")
+FORMS = ("csv", "mat", "netcdf", "folder", "eln", "chip-map", "spice")
+PACKAGES = ("folder", "eln")
+"""Forms that hold any number of runs, and what is said of them."""
 
 _SUFFIXES = {"csv": "-csv", "mat": ".mat", "netcdf": ".nc", "chip-map": "-chip.toml", "spice": ".cir"}
 
@@ -37,7 +39,7 @@ def export(
     ----------
     path : path
         A run file; one that is still being written is exported as it stands, except to a folder.
-    form : {"csv", "mat", "netcdf", "folder", "chip-map", "spice"}
+    form : {"csv", "mat", "netcdf", "folder", "eln", "chip-map", "spice"}
         See `csv_folder`, `matlab`, `netcdf`, `package`, `chip_map` and `spice` in `mho.analysis.exports`;
         `package.publish` takes several runs, and what is to be said of them.
     output : path, optional
@@ -60,10 +62,10 @@ def export(
     """
     source = Path(path)
     check_form(form)
-    if form == "folder":
+    if form in PACKAGES:
         from mho.analysis.exports.package import publish
 
-        return publish([source], output).path
+        return publish([source], output, eln=form == "eln").path
     target = source.with_name(output_name(source, form)) if output is None else Path(output)
     with RunFile(source) as run, closing(open_run_file(source)) as file:
         if target.exists():

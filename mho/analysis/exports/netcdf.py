@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.datasets import Grid, StoredValues, grid_of, rows_of
+from mho.analysis.datasets import StoredValues, TableGrid, grid_of, rows_of
 from mho.analysis.exports.series import Group, Series, read_contents
 from mho.errors import InputError
 from mho.runs import RunFile, outcome_line
@@ -104,7 +104,12 @@ def _write_table(netcdf: h5netcdf.File, name: str, table: Group, run: RunFile) -
 
 
 def _write_grid(
-    netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series: Series, run: RunFile, grid: Grid
+    netcdf: h5netcdf.File,
+    name: str,
+    dimensions: tuple[str, ...],
+    series: Series,
+    run: RunFile,
+    grid: TableGrid,
 ) -> None:
     """Write a column in the shape of a grid, slab by slab of at most a block's rows."""
     table = Path(series.dataset.parent.name).name

@@ -27,7 +27,7 @@ import numpy as np
 
 from mho.array_types import Floats, Integers
 from mho.chip_maps.chip import ArrayMap, parse_chip_map
-from mho.chip_maps.forecast import loop_eigenvalues, slowest_eigenvalue
+from mho.chip_maps.inverse_encoding import loop_eigenvalues, slowest_eigenvalue
 from mho.chip_maps.matrix_files import to_real_vector
 from mho.errors import InputError
 from mho.runs import RunFile

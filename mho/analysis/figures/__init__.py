@@ -20,20 +20,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".rendering.axes": ("SHARES",),
-            ".drawing": ("compose",),
-            ".values.figure_data": ("AxisText", "FigureData", "MapImage"),
-            ".values.gathering": ("gather",),
-            ".values.inferred": ("figure_of", "figures_of", "map_figure"),
-            ".marks": ("BELOW", "Drawing", "Mark", "ReferenceLevel"),
-            ".plotting": ("check_picture", "draw", "plot", "plot_panels"),
-            ".sheet": ("draw_alone", "draw_drawing", "save_to"),
-            ".values.statistics": ("normal_quantile", "signed_extent"),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "BELOW",

@@ -276,7 +276,7 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
     shown = magnitudes(figure, shown)
     drawing = replace(drawing, x=shown[0].x, y=shown[0].y)
     marks: Sequence[Mark]
-    said = Said()
+    said = FitNotes()
     if figure.drawn_kind == "histogram":
         marks = _histogram(figure, shown, said)
     elif figure.drawn_kind == "distribution":
@@ -371,7 +371,7 @@ def magnitudes(figure: Figure, runs: Sequence[FigureData]) -> list[FigureData]:
 # --- curves ---
 
 
-def _curves(figure: Figure, runs: Sequence[FigureData], said: Said) -> list[Mark]:
+def _curves(figure: Figure, runs: Sequence[FigureData], said: FitNotes) -> list[Mark]:
     marks: list[Mark] = []
     count = sum(len(run.groups) for run in runs)
     for place, run in enumerate(runs):
@@ -437,7 +437,7 @@ def _curve(figure: Figure, group: PointGroup, style: Mark, count: int) -> Mark:
     return replace(style, shape=shape, x=x, y=y, marker=style.marker if known <= FEW and style.front else "")
 
 
-def _with_fits(figure: Figure, run: FigureData, curves: Sequence[Mark], said: Said) -> list[Mark]:
+def _with_fits(figure: Figure, run: FigureData, curves: Sequence[Mark], said: FitNotes) -> list[Mark]:
     """Return curves, each with its fit's numbers behind its label, and the fits."""
     marks: list[Mark] = []
     for curve in curves:
@@ -446,7 +446,7 @@ def _with_fits(figure: Figure, run: FigureData, curves: Sequence[Mark], said: Sa
 
 
 @dataclass
-class Said:
+class FitNotes:
     """What fits say below a figure, and why there are none."""
 
     fits: list[str] = field(default_factory=list)
@@ -471,7 +471,7 @@ class Said:
 # --- counts ---
 
 
-def _histogram(figure: Figure, runs: Sequence[FigureData], said: Said) -> Sequence[Mark]:
+def _histogram(figure: Figure, runs: Sequence[FigureData], said: FitNotes) -> Sequence[Mark]:
     values = [np.concatenate([np.empty(0), *(group.x for group in run.groups)]) for run in runs]
     widths = [band.high - band.low for band in figure.bands if band.low is not None and band.high is not None]
     edges = bin_edges(
@@ -546,7 +546,7 @@ def _within(values: Floats, band: Band) -> NDArray[np.bool_]:
     return (values >= low) & (values <= high)
 
 
-def _distribution(figure: Figure, runs: Sequence[FigureData], said: Said) -> tuple[Mark, ...]:
+def _distribution(figure: Figure, runs: Sequence[FigureData], said: FitNotes) -> tuple[Mark, ...]:
     marks: list[Mark] = []
     count = sum(len(run.groups) for run in runs)
     for place, run in enumerate(runs):

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mho.analysis.figures.wanted import Wanted
+from mho.analysis.figures.wanted import FigureRequest
 from mho.errors import InputError
 from mho.runs import RunFile
 
@@ -161,14 +161,14 @@ def _wanted(
     formula: str | Sequence[str],
     fit: str,
     width: str | float | None,
-) -> Wanted:
+) -> FigureRequest:
     """Return what is asked for, once it is checked."""
     names = tuple(filter(None, map(str.strip, by.split(",")))) if isinstance(by, str) else tuple(by)
     formulas = ((formula,) if formula else ()) if isinstance(formula, str) else tuple(formula)
-    return Wanted(figure, names, panels, ratio, x, y, formulas, fit, _millimetres(width))
+    return FigureRequest(figure, names, panels, ratio, x, y, formulas, fit, _millimetres(width))
 
 
-def _is_over_runs(files: Sequence[RunPath], wanted: Wanted) -> bool:
+def _is_over_runs(files: Sequence[RunPath], wanted: FigureRequest) -> bool:
     """Return whether the figure that is asked for is one over the table of runs."""
     if not wanted.figure:
         return False
@@ -193,7 +193,7 @@ def _millimetres(width: str | float | None) -> float | None:
     return given
 
 
-def _drawn(paths: Sequence[RunPath], wanted: Wanted) -> tuple[Sheet, list[tuple[str, str]]]:
+def _drawn(paths: Sequence[RunPath], wanted: FigureRequest) -> tuple[Sheet, list[tuple[str, str]]]:
     """Return the sheet, and path and reason of each file that is left out."""
     if not paths:
         raise InputError("0 run files are named; name at least one, or a folder that holds some")
@@ -202,7 +202,12 @@ def _drawn(paths: Sequence[RunPath], wanted: Wanted) -> tuple[Sheet, list[tuple[
         from mho.analysis.reports.collection import find_runs
 
         files = list(find_runs(*paths))
-    if wanted != Wanted(wanted.figure) or len(files) > MOST_RUNS or not files or _is_over_runs(files, wanted):
+    if (
+        wanted != FigureRequest(wanted.figure)
+        or len(files) > MOST_RUNS
+        or not files
+        or _is_over_runs(files, wanted)
+    ):
         from mho.analysis.figures.over_runs.drawing_runs import draw_over_runs
 
         sheet, skipped = draw_over_runs(paths, wanted)

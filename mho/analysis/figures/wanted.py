@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FigureRequest:
     """What is to be drawn over runs.
 
     Attributes

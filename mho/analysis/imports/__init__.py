@@ -8,7 +8,7 @@
 """
 
 from mho.analysis.imports.guessing import Candidate, Guess, guess
-from mho.analysis.imports.headers import UNITS, Header
+from mho.analysis.imports.headers import UNITS, ColumnHeader
 from mho.analysis.imports.measurements import MEASUREMENTS, Measurement
 from mho.analysis.imports.recipe_files import (
     NamedRecipe,
@@ -24,7 +24,7 @@ from mho.analysis.imports.table_import import (
     Derivation,
     Derived,
     Imported,
-    Reading,
+    TableReading,
     import_reading,
     import_table,
     measurement_named,
@@ -36,16 +36,16 @@ __all__ = [
     "MEASUREMENTS",
     "UNITS",
     "Candidate",
+    "ColumnHeader",
     "Derivation",
     "Derived",
     "Guess",
-    "Header",
     "Imported",
     "Measurement",
     "NamedRecipe",
-    "Reading",
     "Recipe",
     "RecipeMemory",
+    "TableReading",
     "constants_in_si",
     "decimal_of",
     "find_recipe",

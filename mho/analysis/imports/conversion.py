@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.imports.headers import Header
+from mho.analysis.imports.headers import ColumnHeader
 from mho.analysis.imports.measurements import Measurement
-from mho.analysis.imports.series import Assignment, Series
-from mho.analysis.imports.tables import Line
+from mho.analysis.imports.series import ColumnAssignment, ImportedSeries
+from mho.analysis.imports.tables import TextLine
 from mho.array_types import Floats
 
 Values = dict[str, Floats]
@@ -33,7 +33,7 @@ class Survey:
         Lines of values, and rows that they make.
     rows, columns : set of int
         Of the cells.
-    left_out : list of Header
+    left_out : list of ColumnHeader
         Columns of text.
     parted : bool
         Whether tables stand below one another, or lines of several cells.
@@ -55,7 +55,7 @@ class Survey:
     kept: int = 0
     rows: set[int] = field(default_factory=set)
     columns: set[int] = field(default_factory=set)
-    left_out: list[Header] = field(default_factory=list)
+    left_out: list[ColumnHeader] = field(default_factory=list)
     parted: bool = False
     period: int = 0
     lrs_first: bool | None = None
@@ -77,7 +77,7 @@ class Survey:
 class Conversion:
     """Turns what columns mean into the columns of the run file, and remembers what goes on from block to block."""
 
-    def __init__(self, measurement: Measurement, assignment: Assignment, survey: Survey) -> None:
+    def __init__(self, measurement: Measurement, assignment: ColumnAssignment, survey: Survey) -> None:
         self._measurement, self._assignment, self._survey = measurement, assignment, survey
         self._seen: dict[tuple[int, int], int] = {}
         self._sweep = 0
@@ -87,7 +87,7 @@ class Conversion:
         self.chosen: NDArray[np.bool_] = np.zeros(0, bool)
 
     def meant(
-        self, series: Series, values: Mapping[int, Floats], lines: Sequence[Line], begun: int
+        self, series: ImportedSeries, values: Mapping[int, Floats], lines: Sequence[TextLine], begun: int
     ) -> tuple[Values, Floats]:
         """Return the values by meaning of the lines that have some in this series, and the table of each."""
         count = len(lines)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.imports import shapes
-from mho.analysis.imports.headers import GATES, UNITS, Header, read_headers
+from mho.analysis.imports.headers import GATES, UNITS, ColumnHeader, read_headers
 from mho.analysis.imports.measurements import MEASUREMENTS, Measurement
 from mho.analysis.imports.resolving import (
     LARGEST_CONDUCTANCE,
@@ -20,9 +20,9 @@ from mho.analysis.imports.resolving import (
     is_nameless,
 )
 from mho.analysis.imports.rows import Rows
-from mho.analysis.imports.series import Assignment, assign, line_meaning, sample_of
-from mho.analysis.imports.table_import import Reading, table_of
-from mho.analysis.imports.tables import Line, TextTable
+from mho.analysis.imports.series import ColumnAssignment, assign, line_meaning, sample_of
+from mho.analysis.imports.table_import import TableReading, table_of
+from mho.analysis.imports.tables import TextLine, TextTable
 from mho.analysis.imports.tables.decimal_marks import POINT
 from mho.analysis.imports.tables.units import plain_unit
 from mho.array_types import Floats
@@ -72,17 +72,17 @@ class Candidate:
         0 to 1.
     reasons : tuple of str
         What speaks for it, and what against.
-    assignment : Assignment or None
+    assignment : ColumnAssignment or None
         What the columns mean then; None where a needed one is missing.
-    reading : Reading
+    reading : TableReading
         How to read the table so.
     """
 
     measurement: Measurement
     score: float
     reasons: tuple[str, ...]
-    assignment: Assignment | None
-    reading: Reading
+    assignment: ColumnAssignment | None
+    reading: TableReading
 
 
 @dataclass(frozen=True)
@@ -120,27 +120,27 @@ class Guess:
 
     Attributes
     ----------
-    headers : tuple of Header
+    headers : tuple of ColumnHeader
         Of all columns.
-    first : tuple of Line
+    first : tuple of TextLine
         The first lines of values.
     remarks : tuple of str
         What is doubtful about the best one, such as a unit that can hardly be meant.
     notes : tuple of str
         What is left out, such as lines of statistics below the values.
-    asked : Reading
+    asked : TableReading
         What was told of it.
     type_told : bool
         Whether the kind of measurement was.
     """
 
     table: TextTable
-    headers: tuple[Header, ...]
-    first: tuple[Line, ...]
+    headers: tuple[ColumnHeader, ...]
+    first: tuple[TextLine, ...]
     candidates: tuple[Candidate, ...]
     remarks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    asked: Reading = field(default_factory=Reading)
+    asked: TableReading = field(default_factory=TableReading)
     type_told: bool = False
 
     @property
@@ -185,12 +185,12 @@ class Guess:
         return self.best.assignment is not None and self.best.score >= SURE and lead >= AHEAD and not doubtful
 
 
-def guess(path: Path, asked: Reading | None = None, kinds: Sequence[str] = ()) -> Guess:
+def guess(path: Path, asked: TableReading | None = None, kinds: Sequence[str] = ()) -> Guess:
     """Return what a table seems to hold.
 
     Parameters
     ----------
-    asked : Reading, optional
+    asked : TableReading, optional
         Columns, units and constants that were said; its type counts for nothing.
     kinds : sequence of str, optional
         Kinds of measurement to choose from; all unless given.
@@ -200,7 +200,7 @@ def guess(path: Path, asked: Reading | None = None, kinds: Sequence[str] = ()) -
     InputError
         The file holds no table, or what was said of its columns does not fit.
     """
-    asked = asked or Reading()
+    asked = asked or TableReading()
     table = table_of(path, asked)
     first = table.head(SAMPLE_LINES)
     if not first:
@@ -222,11 +222,11 @@ def guess(path: Path, asked: Reading | None = None, kinds: Sequence[str] = ()) -
 
 
 def _candidate(
-    table: TextTable, headers: Sequence[Header], measurement: Measurement, first: Sequence[Line], asked: Reading,
-    words: str, has_header: bool,
+    table: TextTable, headers: Sequence[ColumnHeader], measurement: Measurement, first: Sequence[TextLine],
+    asked: TableReading, words: str, has_header: bool,
 ) -> Candidate:  # fmt: skip
     reading = replace(asked, type=measurement.name)
-    attempts: list[tuple[Sequence[Header], Reading]] = [(headers, reading)]
+    attempts: list[tuple[Sequence[ColumnHeader], TableReading]] = [(headers, reading)]
     if not has_header and not asked.columns:
         attempts = [
             (
@@ -270,14 +270,14 @@ def _candidate(
     )
 
 
-def _where(constants: Mapping[str, float], asked: Reading) -> str:
+def _where(constants: Mapping[str, float], asked: TableReading) -> str:
     """Return who says at which voltage was read."""
     if "read_voltage" in asked.constants:
         return "was said"
     return "the lines above the table say" if "read_voltage" in constants else "its column says"
 
 
-def _remarks(best: Candidate, first: Sequence[Line], table: TextTable) -> tuple[str, ...]:
+def _remarks(best: Candidate, first: Sequence[TextLine], table: TextTable) -> tuple[str, ...]:
     found = []
     if text := table.form.doubtful:
         mark = "a decimal mark" if table.form.comma else "what parts thousands"
@@ -320,7 +320,7 @@ def _remarks(best: Candidate, first: Sequence[Line], table: TextTable) -> tuple[
     return tuple(found)
 
 
-def _has_pulses(sample: Sample, assignment: Assignment, *marks: str) -> bool:
+def _has_pulses(sample: Sample, assignment: ColumnAssignment, *marks: str) -> bool:
     """Return whether a table has a column that only pulses have, whether the kind of measurement takes it or not."""
     return bool(set(marks) & ({*sample} | {one.meaning for one in assignment.others}))
 
@@ -332,7 +332,7 @@ def _first(sample: Sample) -> NDArray[np.bool_]:
     return np.asarray(first, dtype=bool)
 
 
-def _iv(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+def _iv(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
     volts = sample_of(sample, "voltage")[_first(sample)]
     if _has_pulses(sample, assignment, "kind", "width"):
         return -0.2, ["has pulses"]
@@ -347,7 +347,7 @@ def _iv(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
     return 0.25, ["the voltage sweeps one way"]
 
 
-def _form(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+def _form(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
     first = _first(sample)
     sizes = sample_of(sample, "current" if "current" in sample else "conductance")
     if shapes.ends_in_jump(sample_of(sample, "voltage")[first], sizes[first]):
@@ -355,7 +355,7 @@ def _form(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
     return -0.3, ["no jump at the end of a rising voltage"]
 
 
-def _endurance(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+def _endurance(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
     cycles, conductance = sample_of(sample, "cycle"), sample_of(sample, "conductance")
     if _has_pulses(sample, assignment, "before", "kind"):
         return -0.2, ["has pulses"]
@@ -375,7 +375,7 @@ def _endurance(sample: Sample, assignment: Assignment) -> tuple[float, list[str]
     )
 
 
-def _retention(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+def _retention(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
     times = sample_of(sample, "time")
     if _has_pulses(sample, assignment, "kind", "width", "before", "pulse"):
         return -0.3, ["has pulses"]
@@ -396,7 +396,7 @@ def _interval(times: Floats) -> float:
     return float(np.median(np.diff(times)))
 
 
-def _noise(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+def _noise(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
     times = sample_of(sample, "time")
     if _has_pulses(sample, assignment, "kind", "width", "before", "pulse"):
         return -0.3, ["has pulses"]
@@ -409,7 +409,7 @@ def _noise(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
     return (0.0, ["a read now and then"]) if slow else (0.35, ["samples at even times"])
 
 
-def _response(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+def _response(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
     if "kind" in sample and "pulse" not in sample and "before" not in sample:
         return -0.1, ["pulses of given kinds, not a series of them"]
     if any(one.meaning in ("target", "target_resistance") for one in assignment.others):
@@ -426,7 +426,7 @@ def _response(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]
     return 0.0, ["pulses without a number"]
 
 
-def _reads(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+def _reads(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
     if _has_pulses(sample, assignment, "kind", "before"):
         return -0.1, ["has pulses"]
     if len(assignment.series) > 1:
@@ -439,12 +439,12 @@ def _reads(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
     return 0.25, ["a value by row and column"]
 
 
-def _program(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+def _program(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
     known = {"voltage", "width", "gate", "target"} & set(sample)
     return 0.25 + 0.05 * len(known), [f"pulses with {', '.join(['their kinds', *sorted(known)])}"]
 
 
-def _ber(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+def _ber(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
     shares = sample_of(sample, "ber")
     shares = shares[np.isfinite(shares)]
     within = bool(len(shares) and shares.min() >= 0.0 and shares.max() <= 1.0)
@@ -455,15 +455,15 @@ def _ber(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
     )
 
 
-def _switching(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+def _switching(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
     return 0.45, ["SET and RESET voltages, extracted already"]
 
 
-def _levels(sample: Sample, assignment: Assignment) -> tuple[float, list[str]]:
+def _levels(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
     return 0.45, ["a mean and a standard deviation of each level"]
 
 
-SCORES: Mapping[str, Callable[[Sample, Assignment], tuple[float, list[str]]]] = {
+SCORES: Mapping[str, Callable[[Sample, ColumnAssignment], tuple[float, list[str]]]] = {
     "iv": _iv, "form": _form, "endurance": _endurance, "retention": _retention, "noise": _noise, "response": _response,
     "reads": _reads, "program": _program, "ber": _ber, "switching": _switching, "levels": _levels,
 }  # fmt: skip

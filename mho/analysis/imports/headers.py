@@ -110,7 +110,7 @@ _KNOWN = {word: meaning for meaning, words in WORDS.items() for word in words.sp
 
 
 @dataclass(frozen=True)
-class Header:
+class ColumnHeader:
     """What a column's header tells.
 
     Attributes
@@ -153,7 +153,7 @@ class Header:
         return plain if plain.isidentifier() else f"column_{self.index}"
 
 
-def read_headers(names: Sequence[str], units: Sequence[str] = ()) -> tuple[Header, ...]:
+def read_headers(names: Sequence[str], units: Sequence[str] = ()) -> tuple[ColumnHeader, ...]:
     """Return what the headers of a table tell, with the line of `units` below it where there is one."""
     found = []
     for index, text in enumerate(names):
@@ -163,7 +163,7 @@ def read_headers(names: Sequence[str], units: Sequence[str] = ()) -> tuple[Heade
     return tuple(found)
 
 
-def with_unit(header: Header, unit: str) -> Header:
+def with_unit(header: ColumnHeader, unit: str) -> ColumnHeader:
     """Return a header with the unit that stands elsewhere; C beside a temperature is no coulomb."""
     if unit == "C" and (header.meaning == "temperature" or header.name.strip() == "T"):
         return replace(header, unit=CELSIUS, meaning="temperature")
@@ -214,9 +214,9 @@ def _by_unit(unit: str) -> str:
     return kinds.get(kind, "")
 
 
-def _read(index: int, text: str) -> Header:
+def _read(index: int, text: str) -> ColumnHeader:
     if _TEMPERATURE.fullmatch(text):
-        return Header(index, text, re.split(r"[ _([/]", text)[0], "temperature", CELSIUS)
+        return ColumnHeader(index, text, re.split(r"[ _([/]", text)[0], "temperature", CELSIUS)
     plain, at = voltage_in_name(text)
     found = _plainly_read(index, plain)
     if at is not None and found.meaning in ("current", "resistance", "conductance"):
@@ -224,7 +224,7 @@ def _read(index: int, text: str) -> Header:
     return found if plain == text else _plainly_read(index, text)
 
 
-def _plainly_read(index: int, text: str) -> Header:
+def _plainly_read(index: int, text: str) -> ColumnHeader:
     name, unit = split_header(text)
     meaning, state, counts, number = _told_by(name)
     if meaning in COUNTED.values() and number is not None and _by_unit(unit):
@@ -233,7 +233,7 @@ def _plainly_read(index: int, text: str) -> Header:
         meaning = _by_unit(unit)
     if name == "T" and kind_of_unit(unit) == "K":
         meaning = "temperature"
-    return Header(index, text, name, meaning, unit, state, counts, number)
+    return ColumnHeader(index, text, name, meaning, unit, state, counts, number)
 
 
 def split_header(header: str) -> tuple[str, str]:

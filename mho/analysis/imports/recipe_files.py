@@ -21,7 +21,7 @@ from pydantic import Field
 from mho.analysis.imports.bounds import beyond, why_beyond
 from mho.analysis.imports.headers import UNITS, nearest, ratio_to
 from mho.analysis.imports.measurements import MEASUREMENTS
-from mho.analysis.imports.table_import import Reading
+from mho.analysis.imports.table_import import TableReading
 from mho.analysis.imports.tables import DECIMAL_MARKS
 from mho.analysis.imports.tables.numbers import NUMBER, plain_number, shown
 from mho.analysis.imports.tables.units import plain_unit
@@ -79,11 +79,11 @@ class Recipe(StrictModel):
         """Whether it says anything of how a table is read."""
         return bool(self.type or self.names or self.decimal or self.columns or self.units or self.constants)
 
-    def reading(self, text: str, source: str) -> Reading:
+    def reading(self, text: str, source: str) -> TableReading:
         """Return how a table is read by it; errors name the recipe by `source`."""
         if self.type not in MEASUREMENTS:
             raise InputError(f"{source}: type is {self.type!r}; {nearest(self.type, MEASUREMENTS)}")
-        return Reading(
+        return TableReading(
             self.type,
             self.columns,
             self.units,
@@ -122,7 +122,7 @@ class NamedRecipe:
     text: str
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> TableReading:
         """How a table is read by it."""
         return self.recipe.reading(self.text, f"recipe {self.name}")
 
@@ -263,7 +263,7 @@ class RecipeMemory:
         return parse_toml(text, _Memory, str(self.path), InputError)
 
 
-def recipe_of(asked: Reading, header: Sequence[str], constants: Mapping[str, str]) -> Recipe:
+def recipe_of(asked: TableReading, header: Sequence[str], constants: Mapping[str, str]) -> Recipe:
     """Return the recipe of what was told of a table, whichever sheet it was on; `constants` as they were written.
 
     Its type is empty where that was only guessed.

@@ -16,9 +16,17 @@ from pathlib import Path
 import numpy as np
 
 from mho.analysis.imports import shapes
-from mho.analysis.imports.headers import KINDS, LETTERS, STATE_WORDS, WHOLE, Header, read_headers, with_unit
+from mho.analysis.imports.headers import (
+    KINDS,
+    LETTERS,
+    STATE_WORDS,
+    WHOLE,
+    ColumnHeader,
+    read_headers,
+    with_unit,
+)
 from mho.analysis.imports.series import named, without_header
-from mho.analysis.imports.tables import Line, TextTable
+from mho.analysis.imports.tables import TextLine, TextTable
 from mho.analysis.imports.tables.clocks import Clock, day_of, is_day_first, time_of_day
 from mho.analysis.imports.tables.stated import voltage_above
 from mho.analysis.imports.tables.units import kind_of_unit, plain_unit
@@ -29,7 +37,9 @@ UNIT_NAMES = {"unit", "units"}
 DATE_NAMES = {"date", "datum", "day"}
 
 
-def with_unit_columns(headers: Sequence[Header], lines: Sequence[Line], path: Path) -> tuple[Header, ...]:
+def with_unit_columns(
+    headers: Sequence[ColumnHeader], lines: Sequence[TextLine], path: Path
+) -> tuple[ColumnHeader, ...]:
     """Return headers with the units that a column ``Unit`` at their right tells, as KickStart and the 2450 write them.
 
     Raises
@@ -55,7 +65,9 @@ def with_unit_columns(headers: Sequence[Header], lines: Sequence[Line], path: Pa
     return tuple(found)
 
 
-def with_clocks(headers: Sequence[Header], lines: Sequence[Line], table: TextTable) -> tuple[Header, ...]:
+def with_clocks(
+    headers: Sequence[ColumnHeader], lines: Sequence[TextLine], table: TextTable
+) -> tuple[ColumnHeader, ...]:
     """Return headers of which those of times say how dates and times of a clock are read.
 
     Where seconds stand beside times of a clock, the seconds are the time.
@@ -87,12 +99,12 @@ def with_clocks(headers: Sequence[Header], lines: Sequence[Line], table: TextTab
     return tuple(replace(one, meaning="") if one.index in beside else one for one in found)
 
 
-def texts_of(header: Header, lines: Sequence[Line]) -> list[str]:
+def texts_of(header: ColumnHeader, lines: Sequence[TextLine]) -> list[str]:
     """Return the fields of a column."""
     return [line.fields[header.index] for line in lines if header.index < len(line.fields)]
 
 
-def _first(header: Header, lines: Sequence[Line]) -> str:
+def _first(header: ColumnHeader, lines: Sequence[TextLine]) -> str:
     return next((text for text in texts_of(header, lines) if text), "")
 
 
@@ -117,15 +129,15 @@ def headers_of(
     table: TextTable,
     columns: Mapping[str, str],
     units: Mapping[str, str],
-    first: Sequence[Line] | None = None,
-) -> tuple[Header, ...]:
+    first: Sequence[TextLine] | None = None,
+) -> tuple[ColumnHeader, ...]:
     """Return what the columns of a table are: by what was said, by their names, then by their values.
 
     Parameters
     ----------
     columns, units : mapping
         What was said: see `mho.analysis.imports.series.named`.
-    first : sequence of Line, optional
+    first : sequence of TextLine, optional
         The first lines, where they were read already.
     """
     form = table.form
@@ -140,7 +152,7 @@ def headers_of(
 
 
 def constants_of(
-    table: TextTable, headers: Sequence[Header], said: Mapping[str, float]
+    table: TextTable, headers: Sequence[ColumnHeader], said: Mapping[str, float]
 ) -> Mapping[str, float]:
     """Return the constants that were said, and the voltage of the reads where the table states it above a lone current."""
     there = {one.meaning for one in headers} | set(said)
@@ -150,17 +162,17 @@ def constants_of(
     return {**said, "read_voltage": volts} if volts else said
 
 
-def is_nameless(headers: Sequence[Header]) -> bool:
+def is_nameless(headers: Sequence[ColumnHeader]) -> bool:
     """Return whether the names are such as programs give to columns without one."""
     return all(GENERIC.fullmatch(one.text.strip()) for one in headers)
 
 
 def resolved(
-    headers: Sequence[Header],
+    headers: Sequence[ColumnHeader],
     values: Sequence[Floats],
     said: Mapping[str, str],
     filled: Sequence[bool] | None = None,
-) -> tuple[Header, ...]:
+) -> tuple[ColumnHeader, ...]:
     """Return headers with the meanings that values tell; those that were said stay.
 
     Parameters
@@ -188,7 +200,7 @@ def resolved(
     return tuple(old if old.text in kept else new for old, new in zip(headers, found, strict=True))
 
 
-def _values(table: TextTable, lines: Sequence[Line]) -> list[Floats]:
+def _values(table: TextTable, lines: Sequence[TextLine]) -> list[Floats]:
     def number(text: str) -> float:
         value = table.form.number(text)
         return float("nan") if value is None else value
@@ -199,7 +211,9 @@ def _values(table: TextTable, lines: Sequence[Line]) -> list[Floats]:
     ]
 
 
-def _worded(headers: Sequence[Header], lines: Sequence[Line], said: Mapping[str, str]) -> tuple[Header, ...]:
+def _worded(
+    headers: Sequence[ColumnHeader], lines: Sequence[TextLine], said: Mapping[str, str]
+) -> tuple[ColumnHeader, ...]:
     """Take a column of words for pulses, or for states, for what it is, whatever its name."""
     found = list(headers)
     for meaning, words in (("kind", KINDS), ("state", STATE_WORDS)):
@@ -214,18 +228,18 @@ def _worded(headers: Sequence[Header], lines: Sequence[Line], said: Mapping[str,
     return tuple(found)
 
 
-def _plain(header: Header) -> str:
+def _plain(header: ColumnHeader) -> str:
     return re.sub(r"[^a-z_ ]+", "", header.name.lower()).strip()
 
 
-def _numbered_pulse(one: Header, values: Floats) -> Header:
+def _numbered_pulse(one: ColumnHeader, values: Floats) -> ColumnHeader:
     """Return `pulse` as the number of a pulse, where it holds numbers beyond those of kinds."""
     numbers = values.size and np.isfinite(values).all() and values.max() > 2.0
     named_so = one.meaning == "kind" and _plain(one) == "pulse"
     return replace(one, meaning="pulse") if named_so and numbers else one
 
 
-def _places(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
+def _places(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[ColumnHeader]:
     """Take whole numbers of word line and bit line for row and column, where both are there."""
     row, column = (
         next(
@@ -241,7 +255,7 @@ def _places(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
     return [replace(one, meaning=places.get(one.index, one.meaning)) for one in headers]
 
 
-def _cycles(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
+def _cycles(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[ColumnHeader]:
     """Take whole numbers that grow beside columns of both states for the cycles."""
     meanings = {one.meaning for one in headers}
     if not {0, 1} <= {one.state for one in headers} or {"cycle", "time", "pulse"} & meanings:
@@ -255,7 +269,7 @@ def _cycles(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
     return headers
 
 
-def _thresholds(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
+def _thresholds(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[ColumnHeader]:
     """Take SET and RESET voltages for those of whole loops, where both are there, or one beside a cycle and no read."""
     found = {
         one.index: meaning
@@ -270,7 +284,7 @@ def _thresholds(headers: list[Header], values: Sequence[Floats]) -> list[Header]
     return [replace(one, meaning=found.get(one.index, one.meaning)) for one in headers]
 
 
-def _statistics(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
+def _statistics(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[ColumnHeader]:
     """Take standard deviations beside a mean, or a plain value, for what they are; so extremes, and counts."""
     words = [set(re.findall(r"[a-z]+\d?", one.name.lower())) for one in headers]
     beside = [
@@ -299,7 +313,7 @@ def _statistics(headers: list[Header], values: Sequence[Floats]) -> list[Header]
     return found
 
 
-def _several_voltages(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
+def _several_voltages(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[ColumnHeader]:
     """Number columns that were measured at several voltages, which their names state."""
     stated = [one for one in headers if one.at is not None and one.number is None and one.state is None]
     if len({(one.meaning, one.at) for one in stated}) < len(stated) or len(stated) < 2:
@@ -308,7 +322,7 @@ def _several_voltages(headers: list[Header], values: Sequence[Floats]) -> list[H
     return [replace(one, number=order.get(one.index, one.number)) for one in headers]
 
 
-def _lone_voltage(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
+def _lone_voltage(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[ColumnHeader]:
     """Take the only voltage for that of the sweep, where it is swept to and fro beside a current."""
     meanings = [one.meaning for one in headers]
     alone = meanings.count("gate") == 1 and meanings.count("current") >= 1 and "voltage" not in meanings
@@ -321,7 +335,7 @@ def _lone_voltage(headers: list[Header], values: Sequence[Floats]) -> list[Heade
     return [replace(one, meaning="voltage") if one.index == place else one for one in headers]
 
 
-def _wide_values(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
+def _wide_values(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[ColumnHeader]:
     """Take columns of states, or of several cells, that no unit tells for resistances or conductances, by their size."""
     cells = [one for one in headers if one.meaning == "cell" and one.number is not None and not one.unit]
     unknown = [one for one in headers if not one.meaning and not one.unit and one.state is not None]
@@ -344,7 +358,7 @@ def _wide_values(headers: list[Header], values: Sequence[Floats]) -> list[Header
     ]
 
 
-def _error_rates(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
+def _error_rates(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[ColumnHeader]:
     """Take shares beside a signal-to-noise ratio for bit error rates, a curve a column."""
     meanings = {one.meaning for one in headers}
     if "snr" not in meanings or {"ber", "errors"} & meanings:
@@ -358,7 +372,7 @@ def _error_rates(headers: list[Header], values: Sequence[Floats]) -> list[Header
     return found
 
 
-def _mapped_value(headers: list[Header], values: Sequence[Floats]) -> list[Header]:
+def _mapped_value(headers: list[ColumnHeader], values: Sequence[Floats]) -> list[ColumnHeader]:
     """Take `value` beside a row and a column for the conductance."""
     meanings = {one.meaning for one in headers}
     quantities = {"conductance", "resistance", "current", "kind", "before", "time"}

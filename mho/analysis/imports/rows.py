@@ -20,12 +20,12 @@ from mho.analysis.imports.headers import (
     STATE_WORDS,
     UNITS,
     WHOLE,
-    Header,
+    ColumnHeader,
     ratio_to,
 )
 from mho.analysis.imports.measurements import Measurement
-from mho.analysis.imports.series import Assignment, Series
-from mho.analysis.imports.tables import Line, TextTable
+from mho.analysis.imports.series import ColumnAssignment, ImportedSeries
+from mho.analysis.imports.tables import TextLine, TextTable
 from mho.analysis.imports.tables.clocks import Clock
 from mho.analysis.imports.tables.numbers import plain_numbers, shown, without_overflows
 from mho.analysis.imports.tables.units import CELSIUS, base_and_ratio, plain_unit
@@ -58,7 +58,7 @@ class Rows:
     """
 
     def __init__(
-        self, table: TextTable, measurement: Measurement, assignment: Assignment, block: int
+        self, table: TextTable, measurement: Measurement, assignment: ColumnAssignment, block: int
     ) -> None:
         self._table, self.measurement, self.assignment, self._block = table, measurement, assignment, block
         source = str(table.path)
@@ -73,7 +73,7 @@ class Rows:
         }
 
     @property
-    def _headers(self) -> list[Header]:
+    def _headers(self) -> list[ColumnHeader]:
         """All columns that are read, as they stand in the table."""
         used = {one.index: one for series in self.assignment.series for one in series.columns.values()}
         used |= {one.index: one for one in self.assignment.others}
@@ -158,7 +158,9 @@ class Rows:
             )
         return survey
 
-    def _check(self, series: Series, meant: Values, lines: Sequence[Line], survey: Survey) -> None:
+    def _check(
+        self, series: ImportedSeries, meant: Values, lines: Sequence[TextLine], survey: Survey
+    ) -> None:
         """Count the lines with values that no cell, bench or laboratory has."""
         for meaning, values in meant.items():
             if meaning == "conductance" and self.measurement.name == "iv":
@@ -194,7 +196,7 @@ class Rows:
 
     def _refuse_empty(self, finite: Mapping[int, int], survey: Survey) -> None:
         """Raise an `InputError` for a meaning whose columns have no number in any line."""
-        by_meaning: dict[tuple[str, int | None], list[Header]] = {}
+        by_meaning: dict[tuple[str, int | None], list[ColumnHeader]] = {}
         for one in self._headers:
             by_meaning.setdefault((self._meaning.get(one.index, ""), one.state), []).append(one)
         for (meaning, _), some in by_meaning.items():
@@ -204,7 +206,7 @@ class Rows:
                     "was imported"
                 )
 
-    def sample(self, lines: Sequence[Line]) -> Values:
+    def sample(self, lines: Sequence[TextLine]) -> Values:
         """Return the values by meaning of some lines, of the first series; with the number of the table, ``part``."""
         survey = Survey(left_out=list(self.assignment.others))
         good, values = self._read(lines, survey)
@@ -248,7 +250,7 @@ class Rows:
             return "as in the table"
         return "1 / resistance" if "resistance" in there else "current / voltage"
 
-    def _name(self, header: Header) -> str:
+    def _name(self, header: ColumnHeader) -> str:
         """Return what a column that the measurement does not take is called, unlike all others."""
         taken = {one.name for one in self.measurement.columns} | set(self.assignment.meanings)
         before = [one.identifier for one in self.assignment.others if one.index < header.index]
@@ -276,16 +278,16 @@ class Rows:
                 begun += len(parts)
                 yield {one.name: full[one.name].astype(one.dtype) for one in columns}
 
-    def _line_blocks(self) -> Iterator[list[Line]]:
+    def _line_blocks(self) -> Iterator[list[TextLine]]:
         lines, count = self._table.lines(), self._table.fitting(self._block)
         while block := list(itertools.islice(lines, count)):
             yield block
 
-    def _is_text(self, header: Header, first: Line) -> bool:
+    def _is_text(self, header: ColumnHeader, first: TextLine) -> bool:
         text = first.fields[header.index] if header.index < len(first.fields) else ""
         return self._table.form.number(text) is None
 
-    def _read(self, lines: Sequence[Line], survey: Survey) -> tuple[list[Line], dict[int, Floats]]:
+    def _read(self, lines: Sequence[TextLine], survey: Survey) -> tuple[list[TextLine], dict[int, Floats]]:
         """Return the good lines, and their values by column: in SI where the column is known, as they stand there else."""
         width = self._table.form.width
         complaints: dict[int, str] = {
@@ -315,7 +317,7 @@ class Rows:
         return whole, values
 
     def _numbers(
-        self, texts: list[str], header: Header, meaning: str, survey: Survey
+        self, texts: list[str], header: ColumnHeader, meaning: str, survey: Survey
     ) -> tuple[Floats, dict[int, str]]:
         """Return the values of a column, and what is wrong with those that cannot be."""
         said: dict[int, str] = {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mho.analysis.imports.headers import UNITS, Header, nearest
+from mho.analysis.imports.headers import UNITS, ColumnHeader, nearest
 from mho.analysis.imports.measurements import CONDUCTANCE, Measurement
 from mho.errors import InputError
 
@@ -41,7 +41,7 @@ LINE = "{line}"
 
 
 @dataclass(frozen=True)
-class Series:
+class ImportedSeries:
     """Columns that make a row of the run file's table of each line.
 
     Attributes
@@ -54,7 +54,7 @@ class Series:
         The meaning that the number of the line, from 0, has; empty for none.
     """
 
-    columns: Mapping[str, Header]
+    columns: Mapping[str, ColumnHeader]
     fixed: Mapping[str, float] = field(default_factory=dict)
     line: str = ""
 
@@ -65,11 +65,11 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Assignment:
+class ColumnAssignment:
     """The series of a table, and the columns that are kept under their own names."""
 
-    series: tuple[Series, ...]
-    others: tuple[Header, ...] = ()
+    series: tuple[ImportedSeries, ...]
+    others: tuple[ColumnHeader, ...] = ()
 
     @property
     def meanings(self) -> frozenset[str]:
@@ -78,8 +78,8 @@ class Assignment:
 
 
 def named(
-    headers: Sequence[Header], called: Mapping[str, str], units: Mapping[str, str], source: str
-) -> tuple[Header, ...]:
+    headers: Sequence[ColumnHeader], called: Mapping[str, str], units: Mapping[str, str], source: str
+) -> tuple[ColumnHeader, ...]:
     """Return headers with the meanings and units that were said.
 
     Parameters
@@ -131,8 +131,8 @@ def line_meaning(called: Mapping[str, str]) -> str:
 
 
 def _numbered(
-    headers: Sequence[Header], called: Mapping[str, str], source: str
-) -> tuple[list[Header], dict[str, str]]:
+    headers: Sequence[ColumnHeader], called: Mapping[str, str], source: str
+) -> tuple[list[ColumnHeader], dict[str, str]]:
     """Return headers with the meanings of names with ``{n}``, and what else was said."""
     found, left = list(headers), dict(called)
     for meaning, text in called.items():
@@ -155,12 +155,12 @@ def _numbered(
 
 
 def assign(
-    headers: Sequence[Header],
+    headers: Sequence[ColumnHeader],
     measurement: Measurement,
     source: str,
     fixed: Mapping[str, float],
     line: str = "",
-) -> Assignment:
+) -> ColumnAssignment:
     """Return the series of a table for one kind of measurement.
 
     Parameters
@@ -180,7 +180,7 @@ def assign(
         whole = _matrix(headers, taken)
         if whole is not None:
             return whole
-    groups: dict[str, list[Header]] = {}
+    groups: dict[str, list[ColumnHeader]] = {}
     for one in taken:
         groups.setdefault(one.meaning, []).append(one)
     several = {meaning: some for meaning, some in groups.items() if len(some) > 1}
@@ -188,9 +188,9 @@ def assign(
     if several:
         series = _wide(single, several, measurement, source)
     elif groups.keys() & set(CONDUCTANCE) and (lone := _state_of(single)) is not None:
-        series = [Series(single, {"state": float(lone)})]
+        series = [ImportedSeries(single, {"state": float(lone)})]
     else:
-        series = [Series(single)]
+        series = [ImportedSeries(single)]
     series = [
         replace(one, fixed={**one.fixed, **{k: v for k, v in fixed.items() if k not in one.columns}})
         for one in series
@@ -198,12 +198,12 @@ def assign(
     series = [_stated(replace(one, line=line) if line else one) for one in series]
     used = {header.index for one in series for header in one.columns.values()}
     others = tuple(one for one in headers if one.index not in used and one.text)
-    found = Assignment(tuple(series), others)
+    found = ColumnAssignment(tuple(series), others)
     _check_needs(found, measurement, headers, source)
     return found
 
 
-def _stated(series: Series) -> Series:
+def _stated(series: ImportedSeries) -> ImportedSeries:
     """Return a series with the voltage of its reads, where the name of its current states it and nothing else does."""
     current = series.columns.get("current")
     if current is None or current.at is None or {"voltage", "read_voltage"} & series.meanings:
@@ -211,7 +211,7 @@ def _stated(series: Series) -> Series:
     return replace(series, fixed={**series.fixed, "read_voltage": current.at})
 
 
-def _taken(headers: Sequence[Header], measurement: Measurement) -> list[Header]:
+def _taken(headers: Sequence[ColumnHeader], measurement: Measurement) -> list[ColumnHeader]:
     """Return the headers whose meaning the measurement takes."""
     meanings = set(measurement.meanings)
     if measurement.name == "reads" and all(one.meaning != "kind" for one in headers):
@@ -223,17 +223,17 @@ def _taken(headers: Sequence[Header], measurement: Measurement) -> list[Header]:
     return [one for one in known if one.meaning in meanings]
 
 
-def _state_of(single: Mapping[str, Header]) -> int | None:
+def _state_of(single: Mapping[str, ColumnHeader]) -> int | None:
     states = {one.state for one in single.values() if one.state is not None}
     return states.pop() if len(states) == 1 and "state" not in single else None
 
 
 def _wide(
-    single: Mapping[str, Header],
-    several: Mapping[str, Sequence[Header]],
+    single: Mapping[str, ColumnHeader],
+    several: Mapping[str, Sequence[ColumnHeader]],
     measurement: Measurement,
     source: str,
-) -> list[Series]:
+) -> list[ImportedSeries]:
     """Return a series for each state, cycle or cell that a wide table has columns for."""
     for meaning, some in several.items():
         keys = [(one.state, one.counts, one.number) for one in some]
@@ -249,7 +249,7 @@ def _wide(
     )
     if "state" not in measurement.meanings and any(state is not None for state, _, _ in keys):
         return [
-            Series(_of_key(single, several, key, source), {measurement.counts: float(place)})
+            ImportedSeries(_of_key(single, several, key, source), {measurement.counts: float(place)})
             for place, key in enumerate(keys)
         ]  # LRS and HRS are two cells, or two curves
     keys.sort(key=lambda key: key[0] or 0)  # LRS first, as our own runs have it
@@ -266,16 +266,16 @@ def _wide(
             fixed[what] = float(number if what in ("cycle", "kind") else number - offset)
         elif numbers and not counts:
             fixed[measurement.counts] = 0.0
-        series.append(Series({k: v for k, v in columns.items() if k not in fixed}, fixed))
+        series.append(ImportedSeries({k: v for k, v in columns.items() if k not in fixed}, fixed))
     return series
 
 
 def _of_key(
-    single: Mapping[str, Header],
-    several: Mapping[str, Sequence[Header]],
+    single: Mapping[str, ColumnHeader],
+    several: Mapping[str, Sequence[ColumnHeader]],
     key: tuple[int | None, str, int | None],
     source: str,
-) -> dict[str, Header]:
+) -> dict[str, ColumnHeader]:
     """Return the columns of one series of a wide table: those of its state and number, and those of all."""
     columns, number = dict(single), key[2]
     for meaning, some in several.items():
@@ -290,7 +290,7 @@ def _of_key(
     return columns
 
 
-def _alike(some: Sequence[Header]) -> tuple[Header, Header]:
+def _alike(some: Sequence[ColumnHeader]) -> tuple[ColumnHeader, ColumnHeader]:
     for place, one in enumerate(some):
         for other in some[place + 1 :]:
             if (one.state, one.counts, one.number) == (other.state, other.counts, other.number):
@@ -298,7 +298,7 @@ def _alike(some: Sequence[Header]) -> tuple[Header, Header]:
     return some[0], some[1]
 
 
-def _matrix(headers: Sequence[Header], taken: Sequence[Header]) -> Assignment | None:
+def _matrix(headers: Sequence[ColumnHeader], taken: Sequence[ColumnHeader]) -> ColumnAssignment | None:
     """Return a series a column of a bare matrix of numbers; None where the table is none."""
     if {one.meaning for one in taken} & {"row", "column"} - (
         {taken[0].meaning} if taken and taken[0].index == 0 else set()
@@ -317,17 +317,17 @@ def _matrix(headers: Sequence[Header], taken: Sequence[Header]) -> Assignment | 
     if len(unit) > 1:
         return None
     series = [
-        Series(
+        ImportedSeries(
             {meaning: one, **({"row": first} if marked and first is not None else {})},
             {"column": float(number or 0)},
             "" if marked else "row",
         )
         for one, number in zip(cells, numbered, strict=True)
     ]
-    return Assignment(tuple(series))
+    return ColumnAssignment(tuple(series))
 
 
-def _number_of(header: Header) -> int | None:
+def _number_of(header: ColumnHeader) -> int | None:
     """Return the number of a matrix's column: of 3, c3, col 3 or BL3."""
     digits = header.text.lower().removeprefix("column").removeprefix("col").lstrip("cbl_ ").rstrip(".0")
     if header.text.replace(".", "").replace("0", "") == "":
@@ -336,7 +336,9 @@ def _number_of(header: Header) -> int | None:
     return int(digits) if digits.isdigit() and len(digits) < 7 else None
 
 
-def _check_needs(found: Assignment, measurement: Measurement, headers: Sequence[Header], source: str) -> None:
+def _check_needs(
+    found: ColumnAssignment, measurement: Measurement, headers: Sequence[ColumnHeader], source: str
+) -> None:
     there = found.meanings
     shown = ", ".join(one.text for one in headers) or f"{len(headers)} columns without names"
     if (
@@ -364,9 +366,9 @@ def _check_needs(found: Assignment, measurement: Measurement, headers: Sequence[
         )
 
 
-def without_header(width: int) -> tuple[Header, ...]:
+def without_header(width: int) -> tuple[ColumnHeader, ...]:
     """Return headers of columns that have none."""
-    return tuple(Header(index, f"{index + 1}", f"{index + 1}", "", "") for index in range(width))
+    return tuple(ColumnHeader(index, f"{index + 1}", f"{index + 1}", "", "") for index in range(width))
 
 
 def sample_of(values: Mapping[str, np.ndarray], meaning: str) -> np.ndarray:

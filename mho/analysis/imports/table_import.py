@@ -16,7 +16,7 @@ from mho.analysis.imports.conversion import Survey
 from mho.analysis.imports.measurements import MEASUREMENTS, Measurement
 from mho.analysis.imports.resolving import constants_of, headers_of
 from mho.analysis.imports.rows import Rows
-from mho.analysis.imports.series import Assignment, assign, line_meaning
+from mho.analysis.imports.series import ColumnAssignment, assign, line_meaning
 from mho.analysis.imports.tables import TextTable
 from mho.analysis.imports.tables.units import plain_unit
 from mho.chip_maps.chip import parse_chip_map, read_chip_text
@@ -48,7 +48,7 @@ LARGEST_MAP = 1 << 24
 
 
 @dataclass(frozen=True)
-class Reading:
+class TableReading:
     """How a foreign table is to be read.
 
     Attributes
@@ -165,7 +165,7 @@ def import_table(
     output : path, optional
         As for `mho.runs.new_run_path`.
     columns, units, constants : mapping, optional
-        See `Reading`.
+        See `TableReading`.
     array : str, optional
         The array of the chip that the cells belong to: names the map ``<array>_conductance``.
     chip : str, optional
@@ -183,12 +183,12 @@ def import_table(
     InputError
         The file cannot be read, its columns are not understood, or lines are wrong: each is named.
     """
-    reading = Reading(type, columns or {}, units or {}, constants or {})
+    reading = TableReading(type, columns or {}, units or {}, constants or {})
     return import_reading(Path(path), reading, output, array=array, chip=chip)
 
 
 def import_reading(
-    path: Path, reading: Reading, output: str | os.PathLike[str] | None = None, *, array: str = "", chip: str = "",
+    path: Path, reading: TableReading, output: str | os.PathLike[str] | None = None, *, array: str = "", chip: str = "",
     grounds: Sequence[str] = (), deriving: Deriving | None = None,
 ) -> Path:  # fmt: skip
     """Write a foreign table into a new run file.
@@ -276,7 +276,7 @@ def import_reading(
     return target
 
 
-def _numbered(assignment: Assignment, measurement: Measurement) -> list[str]:
+def _numbered(assignment: ColumnAssignment, measurement: Measurement) -> list[str]:
     """Return which columns of a wide table became which cell, cycle or sweep; nothing of a matrix, which says so itself."""
     if len(assignment.series) < 2 or measurement.name == "reads":
         return []
@@ -302,7 +302,7 @@ def _write_derived(run: RunWriter, derived: Derived, image: _CellMap) -> None:
         run.log("WARNING", remark)
 
 
-def table_of(path: Path, reading: Reading) -> TextTable:
+def table_of(path: Path, reading: TableReading) -> TextTable:
     """Return the table in a file that a reading is of."""
     return TextTable(path, reading.names, reading.decimal, reading.dataset, reading.axes)
 
@@ -317,7 +317,7 @@ def measurement_named(name: str) -> Measurement:
         ) from None
 
 
-def assigned(table: TextTable, reading: Reading) -> Assignment:
+def assigned(table: TextTable, reading: TableReading) -> ColumnAssignment:
     """Return what the columns of a table mean; an `InputError` says what is missing or conflicts."""
     source, form = str(table.path), table.form
     measurement = measurement_named(reading.type)
@@ -335,7 +335,7 @@ def assigned(table: TextTable, reading: Reading) -> Assignment:
 
 
 def _parameters(
-    source: Path, reading: Reading, assignment: Assignment, measurement: Measurement, array: str
+    source: Path, reading: TableReading, assignment: ColumnAssignment, measurement: Measurement, array: str
 ) -> dict[str, RecordedParameter]:
     """Return what was imported, and how: the source by its name only, since folders are personal."""
     said = [

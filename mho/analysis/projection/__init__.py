@@ -9,18 +9,33 @@
 - `projecting`, `run_file`: all of it, in a run file with its figures.
 """
 
-from mho.analysis.projection.assumptions import Assumption, Assumptions, Parameters, parsed
-from mho.analysis.projection.measured import MEASURED_SIZES, Measured, Told, measure_machine, read_runs
-from mho.analysis.projection.presets import BENCH, PRESETS, PUBLISHED, preset
-from mho.analysis.projection.projecting import Projection, project
-from mho.analysis.projection.published_curve import (
-    PUBLISHED_POINTS,
-    PUBLISHED_SIZES,
-    PUBLISHED_THROUGHPUT,
-    published_deviations,
-)
-from mho.analysis.projection.readings import NamedReading, in_prefixes
-from mho.analysis.projection.run_file import save
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.analysis.projection.assumptions import Assumption, Assumptions, Parameters, parsed
+    from mho.analysis.projection.measured import (
+        MEASURED_SIZES,
+        BenchMedians,
+        MachineMeasurements,
+        measure_machine,
+        read_runs,
+    )
+    from mho.analysis.projection.presets import BENCH, PRESETS, PUBLISHED, preset
+    from mho.analysis.projection.projecting import Projection, project
+    from mho.analysis.projection.published_curve import (
+        PUBLISHED_POINTS,
+        PUBLISHED_SIZES,
+        PUBLISHED_THROUGHPUT,
+        published_deviations,
+    )
+    from mho.analysis.projection.readings import NamedReading, in_prefixes
+    from mho.analysis.projection.run_file import save
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "BENCH",
@@ -32,11 +47,11 @@ __all__ = [
     "PUBLISHED_THROUGHPUT",
     "Assumption",
     "Assumptions",
-    "Measured",
+    "BenchMedians",
+    "MachineMeasurements",
     "NamedReading",
     "Parameters",
     "Projection",
-    "Told",
     "in_prefixes",
     "measure_machine",
     "parsed",

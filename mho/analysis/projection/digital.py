@@ -32,7 +32,7 @@ class Processor:
 
 
 @dataclass(frozen=True)
-class Reading:
+class DigitalReading:
     """One way to count what a processor does: seconds and joules of a solve, in the mean over a full batch."""
 
     seconds: Value
@@ -76,7 +76,7 @@ def in_double(p: Parameters) -> Mapping[str, Processor]:
     }
 
 
-def new_matrix(size: int, one: Processor) -> Reading:
+def new_matrix(size: int, one: Processor) -> DigitalReading:
     """Return a solve with a matrix of its own: it is read, factorised, and its one system solved.
 
     At N = 32 on an H100 SXM memory decides: 4,352 bytes, 0.77e9 solves/s, 909 nJ.
@@ -84,7 +84,7 @@ def new_matrix(size: int, one: Processor) -> Reading:
     return _roofline(size**2 + 2.0 * size, solve_operations(size), one)
 
 
-def kept_matrix(size: int, one: Processor) -> Reading:
+def kept_matrix(size: int, one: Processor) -> DigitalReading:
     """Return a product with a stored inverse, of many: vectors come from memory and go there, the inverse stays.
 
     At N = 32 on an H100 SXM: 256 bytes, 13e9 solves/s, 53 nJ.
@@ -92,12 +92,12 @@ def kept_matrix(size: int, one: Processor) -> Reading:
     return _roofline(2.0 * size, product_operations(size), one)
 
 
-def inversion(size: int, one: Processor) -> Reading:
+def inversion(size: int, one: Processor) -> DigitalReading:
     """Return the making of a stored inverse, which is paid once for a matrix."""
     return _roofline(2.0 * size**2, inverse_operations(size), one)
 
 
-def refined_new(size: int, p: Parameters) -> Reading:
+def refined_new(size: int, p: Parameters) -> DigitalReading:
     """Return `new_matrix` with a factorisation in FP16 on tensor cores, refined digitally to the bits of the circuit.
 
     Each cycle takes the residual and two triangular systems in FP32, ``4 N^2`` operations. Only arithmetic shrinks: up to
@@ -106,7 +106,7 @@ def refined_new(size: int, p: Parameters) -> Reading:
     return _refined(size**2 + 2.0 * size, size**3 / 3.0, 2.0 * product_operations(size), p)
 
 
-def refined_kept(size: int, p: Parameters) -> Reading:
+def refined_kept(size: int, p: Parameters) -> DigitalReading:
     """Return `kept_matrix` with an inverse in FP16 on tensor cores, refined so: the residual in FP32 is what takes time."""
     rounds = _refinements(p)
     return _refined(2.0 * size, rounds * product_operations(size), product_operations(size), p)
@@ -116,25 +116,25 @@ def _refinements(p: Parameters) -> Value:
     return np.ceil(np.divide(p.bits, p.gpu_fp16_bits) - 1e-9)
 
 
-def _refined(numbers: float, low: Value, each: Value, p: Parameters) -> Reading:
+def _refined(numbers: float, low: Value, each: Value, p: Parameters) -> DigitalReading:
     """Return a solve of `low` operations in FP16, and `each` in FP32 a cycle of refinement."""
     # in operations of FP32, so that the roofline is that of the others
     operations = low * np.divide(p.gpu_rate, p.gpu_fp16_tensor_rate) + _refinements(p) * each
     return _roofline(numbers, operations, gpu(p))
 
 
-def one_core(whole: Reading, one: Processor) -> Reading:
+def one_core(whole: DigitalReading, one: Processor) -> DigitalReading:
     """Return what one of the cores does, if all do the same: as many times slower, and the same energy."""
-    return Reading(np.multiply(whole.seconds, one.cores), whole.joules)
+    return DigitalReading(np.multiply(whole.seconds, one.cores), whole.joules)
 
 
-def published_core(size: int, p: Parameters) -> Reading:
+def published_core(size: int, p: Parameters) -> DigitalReading:
     """Return the core that the published figure compares with: its operations a second and per joule, as stated."""
     operations = solve_operations(size)
-    return Reading(operations / p.core_rate, operations / p.core_efficiency)
+    return DigitalReading(operations / p.core_rate, operations / p.core_efficiency)
 
 
-def _roofline(numbers: float, operations: Value, one: Processor) -> Reading:
+def _roofline(numbers: float, operations: Value, one: Processor) -> DigitalReading:
     read = np.divide(one.number * numbers, one.memory_rate)
     seconds = np.maximum(read, np.divide(operations, one.rate)) / one.reached
-    return Reading(seconds, np.multiply(seconds, one.power))
+    return DigitalReading(seconds, np.multiply(seconds, one.power))

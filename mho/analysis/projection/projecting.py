@@ -121,7 +121,7 @@ LEVELS = (0.05, 0.95)
 
 
 @dataclass(frozen=True)
-class Band:
+class UncertaintyBand:
     """The range in which 90 % of the draws lie, and their median."""
 
     low: float
@@ -147,11 +147,11 @@ def _drawn(one: Assumption, rng: np.random.Generator, draws: int) -> Value:
     return np.clip(np.round(values) if one.whole else values, one.low, one.high)
 
 
-def band(answer: Callable[[Parameters], Any], drawn: Parameters) -> Band:
+def band(answer: Callable[[Parameters], Any], drawn: Parameters) -> UncertaintyBand:
     """Return the band of an answer that is computed of all draws at once."""
     values = np.asarray(answer(drawn), dtype=np.float64)
     low, middle, high = np.quantile(values, (LEVELS[0], 0.5, LEVELS[1]))
-    return Band(float(low), float(middle), float(high))
+    return UncertaintyBand(float(low), float(middle), float(high))
 
 
 @dataclass(frozen=True)

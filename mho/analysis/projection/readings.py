@@ -10,7 +10,7 @@ import numpy as np
 from mho.analysis.projection.assumptions import Assumptions
 from mho.analysis.projection.break_even import circuits_on
 from mho.analysis.projection.digital import (
-    Reading,
+    DigitalReading,
     cpu,
     gpu,
     in_double,
@@ -52,8 +52,8 @@ class Rival:
     """A whole processor that is faster or more precise than the FP32 of `readings`: a new A each time, and A kept."""
 
     words: str
-    new: Reading
-    kept: Reading
+    new: DigitalReading
+    kept: DigitalReading
     cores: float
 
 
@@ -93,11 +93,11 @@ def readings(size: int, assumptions: Assumptions, more: Sequence[NamedReading] =
     found += [
         _named(
             "circuit_new_a", "… that writes a new A each time",
-            Reading(np.add(ours.time, ours.write_time), np.add(ours.energy, ours.write_energy)),
+            DigitalReading(np.add(ours.time, ours.write_time), np.add(ours.energy, ours.write_energy)),
         ),
         _named(
             "circuits_of_gpu_area", f"{circuits:,.0f} such circuits, the GPU's area, A written",
-            Reading(np.divide(ours.time, circuits), ours.energy),
+            DigitalReading(np.divide(ours.time, circuits), ours.energy),
         ),
         _named("core_published", "one GPU core, as published", published_core(size, p)),
         _named("core_new_a", "one GPU core, new A, data sheet", one_core(new_matrix(size, whole), whole)),
@@ -224,10 +224,10 @@ def headline(assumptions: Assumptions) -> Headline:
 
 
 def _ours(key: str, words: str, cost: Cost) -> NamedReading:
-    return _named(key, words, Reading(cost.time, cost.energy))
+    return _named(key, words, DigitalReading(cost.time, cost.energy))
 
 
-def _named(key: str, words: str, reading: Reading) -> NamedReading:
+def _named(key: str, words: str, reading: DigitalReading) -> NamedReading:
     return NamedReading(key, words, float(reading.rate), float(reading.joules))
 
 

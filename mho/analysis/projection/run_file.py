@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mho.analysis.projection.measured import MEASURED_FIGURES, MEASURED_TABLE, Measured
+from mho.analysis.projection.measured import MEASURED_FIGURES, MEASURED_TABLE, MachineMeasurements
 from mho.analysis.projection.projecting import CURVES, MOST_BARS, UNITS, Projection
 from mho.runs import (
     Column,
@@ -28,7 +28,7 @@ from mho.runs import (
 
 
 def save(
-    projection: Projection, output: str | os.PathLike[str] | None = None, *, measured: Measured | None = None,
+    projection: Projection, output: str | os.PathLike[str] | None = None, *, measured: MachineMeasurements | None = None,
     remarks: Sequence[str] = (), inputs: Mapping[str, str] | None = None,
 ) -> Path:  # fmt: skip
     """Write a projection into a new run file.
@@ -37,7 +37,7 @@ def save(
     ----------
     output : path, optional
         As for `mho.runs.new_run_path`.
-    measured : Measured, optional
+    measured : MachineMeasurements, optional
         What this machine does.
     remarks : sequence of str
         What is missing, for the log.
@@ -87,7 +87,7 @@ def _parameters(projection: Projection) -> dict[str, RecordedParameter]:
     }
 
 
-def _layout(projection: Projection, measured: Measured | None) -> Layout:
+def _layout(projection: Projection, measured: MachineMeasurements | None) -> Layout:
     more = (MEASURED_TABLE,) if measured is not None else ()
     drawn = MEASURED_FIGURES if measured is not None else ()
     return Layout(

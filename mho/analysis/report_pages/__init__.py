@@ -19,15 +19,6 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".campaign_page": ("campaign_document",),
-            ".comparison_page": ("comparison_document",),
-            ".kinds": ("KINDS",),
-            ".reporting": ("report",),
-            ".run_page": ("run_document",),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = ["KINDS", "campaign_document", "comparison_document", "report", "run_document"]

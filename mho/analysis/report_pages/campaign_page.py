@@ -19,14 +19,14 @@ from mho.analysis.documents import (
     DOUBTFUL,
     Block,
     Document,
-    Facts,
+    FactList,
     Folded,
     Heading,
     Listing,
     Paragraph,
     Picture,
     Pictures,
-    Span,
+    TextSpan,
     Words,
     counted,
     grid,
@@ -36,7 +36,7 @@ from mho.analysis.documents import (
 )
 from mho.analysis.figures.over_runs.comparing import compare
 from mho.analysis.figures.over_runs.runs_table import runs_of_groups, table_figure
-from mho.analysis.grouping import Group, RunCard, Skipped, group_runs, read_cards
+from mho.analysis.grouping import Group, RunCard, SkippedFile, group_runs, read_cards
 from mho.analysis.report_pages.campaign_facts import (
     NOT_THERE,
     SEEDS,
@@ -228,7 +228,7 @@ def _planned(run: RunCard) -> int:
 
 
 def _overview(
-    runs: Sequence[RunCard], skipped: Sequence[Skipped], kinds: Mapping[str, int], tries: str
+    runs: Sequence[RunCard], skipped: Sequence[SkippedFile], kinds: Mapping[str, int], tries: str
 ) -> Iterator[Block]:
     states = Counter(run.card.status for run in runs)
     told = ", ".join(f"{count} {state}" for state, count in states.most_common())
@@ -252,7 +252,7 @@ def _overview(
     if starts and took:
         together, middle = duration_text(sum(took)), duration_text(float(np.median(took)))
         facts.append(("time of the runs", f"{together} together, median {middle}"))
-    yield Facts(tuple((name, words) for name, words in facts if words))
+    yield FactList(tuple((name, words) for name, words in facts if words))
     yield from _trouble(runs, skipped)
 
 
@@ -262,7 +262,7 @@ def _all_of(runs: Sequence[RunCard], fact: str) -> str:
     return ", ".join(filter(None, found[:MOST_VALUES])) + more
 
 
-def _trouble(runs: Sequence[RunCard], skipped: Sequence[Skipped]) -> Iterator[Block]:
+def _trouble(runs: Sequence[RunCard], skipped: Sequence[SkippedFile]) -> Iterator[Block]:
     if skipped:
         yield Heading("Damaged files", 2, "damaged")
         rows = [(Path(one.path).name, one.reason) for one in skipped]
@@ -292,7 +292,7 @@ def _outcomes(runs: Sequence[RunCard], caption: str) -> Block:
         rows.append(
             (
                 run.path.name,
-                Span(status_words(card.status, card.conclusion), DOUBTFUL),
+                TextSpan(status_words(card.status, card.conclusion), DOUBTFUL),
                 outcome_line(card.status, card.reason, card.conclusion, named=False),
                 warnings,
             )
@@ -305,7 +305,7 @@ def _outcomes(runs: Sequence[RunCard], caption: str) -> Block:
 
 
 def _procedure(
-    runs: Sequence[RunCard], by: tuple[str, ...], kinds: Mapping[str, int], skipped: list[Skipped]
+    runs: Sequence[RunCard], by: tuple[str, ...], kinds: Mapping[str, int], skipped: list[SkippedFile]
 ) -> Iterator[Block]:
     name = runs[0].card.facts.procedure
     of = f" of {name}" if len(kinds) > 1 else ""
@@ -444,7 +444,7 @@ def _listed(runs: Sequence[RunCard]) -> Iterator[Block]:
     for place, run in enumerate(runs):
         facts = run.card.facts
         state: Words = (
-            run.card.status if run.card.status == Status.FINISHED else Span(run.card.status, DOUBTFUL)
+            run.card.status if run.card.status == Status.FINISHED else TextSpan(run.card.status, DOUBTFUL)
         )
         told = [_number(values[name][place], units[name]) for name in moving]
         rows.append((run.path.name, facts.procedure, facts.preset, facts.seed, state, *told))

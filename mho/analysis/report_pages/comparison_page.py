@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mho.analysis.comparisons import (
     Comparison,
-    Setting,
+    DifferingSetting,
     difference_text,
     named,
     p_text,
@@ -21,13 +21,13 @@ from mho.analysis.documents import (
     DOUBTFUL,
     Block,
     Document,
-    Facts,
+    FactList,
     Folded,
     Heading,
     Listing,
     Paragraph,
     Pictures,
-    Span,
+    TextSpan,
     Words,
     counted,
     grid,
@@ -71,7 +71,7 @@ def _known(comparison: Comparison) -> Iterator[Block]:
     for note in comparison.notes:
         yield Paragraph(note, DOUBTFUL)
     if comparison.marked:
-        rows = [(name, Span(state, DOUBTFUL)) for name, state in comparison.marked]
+        rows = [(name, TextSpan(state, DOUBTFUL)) for name, state in comparison.marked]
         yield Paragraph(
             "These runs did not finish or measured nothing, and are used as far as they came:", DOUBTFUL
         )
@@ -161,7 +161,9 @@ def _groups(comparison: Comparison) -> Block:
     return grid(head, rows, numbers=(2, 3, 4, 5, 6), caption="Results that differ", of="rows")
 
 
-def _side_by_side(what: str, settings: tuple[Setting, ...], comparison: Comparison, caption: str) -> Block:
+def _side_by_side(
+    what: str, settings: tuple[DifferingSetting, ...], comparison: Comparison, caption: str
+) -> Block:
     rows = [(one.name, *one.values) for one in settings]
     return grid(
         (what, *(side.name for side in comparison.sides)), rows, caption=caption, most=200, of=f"{what}s"
@@ -191,7 +193,7 @@ def _runs(comparison: Comparison) -> Iterator[Block]:
     rows: list[tuple[Words, ...]] = []
     for side in comparison.sides:
         for run in side.runs:
-            state: Words = run.status if run.status == Status.FINISHED else Span(run.status, DOUBTFUL)
+            state: Words = run.status if run.status == Status.FINISHED else TextSpan(run.status, DOUBTFUL)
             rows.append((side.name, run.path.name, run.procedure, state, run.seed))
     head = ("side", "file", "procedure", "how it stands", "seed")
     table = grid(head, rows, caption="Runs", most=MOST_RUNS_LISTED, of="runs")
@@ -200,7 +202,7 @@ def _runs(comparison: Comparison) -> Iterator[Block]:
 
 def _repeat(command: str) -> Iterator[Block]:
     yield Heading("How it was compared", 2, "repeat")
-    yield Facts(
+    yield FactList(
         (
             (
                 "difference",

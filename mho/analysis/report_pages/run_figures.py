@@ -14,8 +14,8 @@ from mho.analysis.figures.over_runs.drawing_runs import compared_figure
 from mho.analysis.figures.over_runs.groups_of_runs import RunsOfGroup
 from mho.analysis.figures.over_runs.reading import numbers_of_one, read_figures, reduced
 from mho.analysis.figures.values.inferred import fits
-from mho.analysis.figures.wanted import Wanted
-from mho.analysis.grouping import Group, RunCard, Skipped
+from mho.analysis.figures.wanted import FigureRequest
+from mho.analysis.grouping import Group, RunCard, SkippedFile
 from mho.errors import MhoError, RunFileError
 from mho.escaping import visible
 from mho.runs import Figure, RunFile
@@ -51,16 +51,16 @@ def overlaid_pictures(paths: Sequence[Path], names: Sequence[str]) -> tuple[tupl
 
 def grouped_pictures(
     runs: Sequence[RunCard], groups: Sequence[Group]
-) -> tuple[tuple[Picture, ...], str, list[Skipped]]:
+) -> tuple[tuple[Picture, ...], str, list[SkippedFile]]:
     """Return the figures over groups of runs, medians with quartiles; what is not shown; and files that are damaged."""
-    skipped: list[Skipped] = []
+    skipped: list[SkippedFile] = []
     try:
         found = read_figures(runs, "", skipped, most=MOST_OF_GROUPS)
     except RunFileError:  # none of them declares any
         return (), "", skipped
     pictures = []
     for one in found:
-        compared = compared_figure(one, groups, runs, skipped, Wanted())
+        compared = compared_figure(one, groups, runs, skipped, FigureRequest())
         wide = len(compared.panels) > 1 or bool(compared.panels[0].images)
         pictures.append(Picture(one.figure.heading, compared, wide=wide))
     note = (

@@ -25,13 +25,13 @@ from mho.analysis.documents import (
     PERSONAL,
     Block,
     Document,
-    Facts,
+    FactList,
     Folded,
     Heading,
     Listing,
     Paragraph,
     Pictures,
-    Span,
+    TextSpan,
     Words,
     counted,
     grid,
@@ -219,8 +219,8 @@ def of_log(log: LogExcerpt) -> Iterator[Block]:
     )
 
 
-def _entry(entry: LogEntry) -> tuple[str | Span, ...]:
-    level: str | Span = entry.level if entry.level in QUIET else Span(entry.level, BAD)
+def _entry(entry: LogEntry) -> tuple[str | TextSpan, ...]:
+    level: str | TextSpan = entry.level if entry.level in QUIET else TextSpan(entry.level, BAD)
     return f"{entry.time:.1f} s", level, entry.message
 
 
@@ -304,7 +304,7 @@ def _provenance(kept: Mapping[str, str], personal: bool) -> Iterator[Block]:
     ]
     if kept.get("git_status") or kept.get("git_diff"):
         rows.append(("code", "changed since the commit" + ("" if personal else "; --personal shows how")))
-    yield Facts(tuple(rows[:100]))
+    yield FactList(tuple(rows[:100]))
     for name in TEXTS:
         if name in shown:
             count = len(shown[name].splitlines())
@@ -413,7 +413,7 @@ def run_document(path: Path, *, personal: bool = False, command_of: CommandOf | 
         command = command_of(run) if command_of else ""
         blocks: list[Block] = [
             Paragraph(state(run, summary), _tone(summary)),
-            _facts(run, summary),
+            _facts(run, summary, personal),
             *_warnings(summary),
             *results(run, summary),
             *certificate(run.summary, summary),
@@ -436,7 +436,10 @@ def run_document(path: Path, *, personal: bool = False, command_of: CommandOf | 
 def state(run: RunFile, summary: Summary) -> Words:
     """Return how a run stands: in the present for one that goes on, and as of when."""
     status = status_words(summary.status, summary.conclusion)
-    words: list[str | Span] = [Span(status, _tone(summary) or GOOD), summary.outcome.removeprefix(status)]
+    words: list[str | TextSpan] = [
+        TextSpan(status, _tone(summary) or GOOD),
+        summary.outcome.removeprefix(status),
+    ]
     if summary.status in GOING_ON:
         words.append(f". It is still being written; this is its file as of {last_sign(run)}.")
     elif summary.status is Status.INTERRUPTED:
@@ -459,11 +462,11 @@ def _tone(summary: Summary) -> str:
     return DOUBTFUL if conclusion is not None and (conclusion.unsafe or not conclusion.measured) else ""
 
 
-def _facts(run: RunFile, summary: Summary) -> Facts:
+def _facts(run: RunFile, summary: Summary, personal: bool) -> FactList:
     bench, chip = (_described(text) for text in (run.bench, run.chip))
     preset = summary.bench.preset
     simulated: Words = (
-        (bench or "unknown", " - ", Span("SIMULATED", DOUBTFUL), f", preset {preset or 'by default'}")
+        (bench or "unknown", " - ", TextSpan("SIMULATED", DOUBTFUL), f", preset {preset or 'by default'}")
         if preset is not None
         else bench or "unknown"
     )
@@ -475,13 +478,14 @@ def _facts(run: RunFile, summary: Summary) -> Facts:
         ("started", f"{summary.start:%Y-%m-%d %H:%M:%S %z}{_took(run)}"),
         ("bench", simulated),
         ("chip", (chip or "unknown") + (f", as {summary.after} left it" if summary.after else "")),
+        *((name, label) for name, label in summary.labels.items() if personal or name not in PERSONAL),
         ("cells", run.cells),
         ("seed", "none" if summary.seed is None else str(summary.seed)),
         ("mho", " ".join(filter(None, (kept.get("mho_version", ""), kept.get("git_commit", "")[:12])))),
     ]
     if summary.bench_seconds is not None:
         rows.append(("bench time", duration_text(summary.bench_seconds)))
-    return Facts(tuple((name, words) for name, words in rows if words))
+    return FactList(tuple((name, words) for name, words in rows if words))
 
 
 def _took(run: RunFile) -> str:
@@ -501,8 +505,8 @@ def _described(text: str) -> str:
 def _warnings(summary: Summary) -> Iterator[Block]:
     if summary.warnings or summary.concluding_warnings:
         yield Heading("Warnings", 2, "warnings")
-        rows = [(f"{one.time:.1f} s", Span(one.level, BAD), one.message) for one in summary.warnings]
-        rows += [("at the end", Span("WARNING", BAD), text) for text in summary.concluding_warnings]
+        rows = [(f"{one.time:.1f} s", TextSpan(one.level, BAD), one.message) for one in summary.warnings]
+        rows += [("at the end", TextSpan("WARNING", BAD), text) for text in summary.concluding_warnings]
         yield grid(("after", "level", "message"), rows, caption="Warnings", most=100, of="warnings")
 
 
@@ -522,12 +526,12 @@ def _checks(path: Path, run: RunFile) -> Iterator[Block]:
     if size > VERIFIED_BYTES:
         words: Words = (
             f"Not verified: its data are {size / 1e9:.1f} GB, and all of them would be read. To check it: ",
-            Span(f"mho verify {path.name}", "code"),
+            TextSpan(f"mho verify {path.name}", "code"),
         )
         yield Paragraph(words, DOUBTFUL)
     else:
         yield from verdict(verify(path))
-    yield Facts((("schema", f"{run.schema}, HDF5 in the shape of NeXus (NXentry)"),))
+    yield FactList((("schema", f"{run.schema}, HDF5 in the shape of NeXus (NXentry)"),))
 
 
 SAID = {
@@ -543,7 +547,9 @@ SAID = {
 def verdict(found: Verification) -> Iterator[Block]:
     """Say what the verification of a file found."""
     tone = {Verdict.SOUND: GOOD, Verdict.CHANGED: BAD, Verdict.DAMAGED: BAD, Verdict.UNREADABLE: BAD}
-    yield Paragraph((Span(str(found.verdict)), f": {SAID[found.verdict]}"), tone.get(found.verdict, DOUBTFUL))
+    yield Paragraph(
+        (TextSpan(str(found.verdict)), f": {SAID[found.verdict]}"), tone.get(found.verdict, DOUBTFUL)
+    )
     if found.findings:
         yield grid(
             ("finding",), [(one,) for one in found.findings], caption="Findings", most=20, of="findings"

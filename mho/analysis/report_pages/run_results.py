@@ -13,7 +13,7 @@ from mho.analysis.documents import (
     DIM,
     GOOD,
     Block,
-    Facts,
+    FactList,
     Folded,
     Heading,
     Paragraph,
@@ -134,7 +134,7 @@ def certificate(told: Mapping[str, Any], summary: Summary) -> Iterator[Block]:
             for name, value in proof.items()
             if name not in (*names, "bits") and not isinstance(value, list | Mapping)
         ]
-        yield Facts(tuple(rows))
+        yield FactList(tuple(rows))
     if summary.enclosure:
         yield Paragraph(f"The exact solution: {enclosure_sentence(summary.enclosure)}.")
 
@@ -144,7 +144,7 @@ def worth(told: Mapping[str, Any]) -> Iterator[Block]:
     rows = worth_rows(told)
     if rows:
         yield Heading("What the chip was worth", 2, "worth")
-        yield Facts(tuple(rows))
+        yield FactList(tuple(rows))
 
 
 def programming(summary: Summary) -> Iterator[Block]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mho.array_types import Floats
-from mho.chip_maps.forecast import contraction
+from mho.chip_maps.inverse_encoding import contraction
 from mho.runs import RunFile
 
 BITS_A_CYCLE = 3

@@ -24,8 +24,8 @@ from mho.chip_maps.defects import (
     CONTACTS,
     FORMING,
     OUTCOMES,
+    DefectFinding,
     DefectList,
-    Finding,
     Place,
     check_belongs,
 )
@@ -78,7 +78,7 @@ def collect_defects(paths: Sequence[Path]) -> Collected:
     InputError
         The runs were made on different chips, or none says anything of defects.
     """
-    found: list[Finding] = []
+    found: list[DefectFinding] = []
     formed: tuple[PackedCells, ...] = ()
     without: list[tuple[Path, str]] = []
     first: tuple[Path, ChipMap] | None = None
@@ -133,7 +133,7 @@ def _maps(run: RunFile) -> list[tuple[str, str, NDArray[np.int64]]]:
     ]
 
 
-def _of_run(run: RunFile, chip: ChipMap) -> Iterator[Finding]:
+def _of_run(run: RunFile, chip: ChipMap) -> Iterator[DefectFinding]:
     found = (run.end_time or run.start_time).isoformat(timespec="seconds")
     name = run.path.name.encode("utf-8", "backslashreplace").decode()
     lost = lost_cells(run)
@@ -151,16 +151,18 @@ def _of_run(run: RunFile, chip: ChipMap) -> Iterator[Finding]:
         for where, defect in whole_lines(codes, rows, columns, shape):
             codes[where] = 0
             lines = {"row": int(rows[where[0]])} if where[1] == ALL else {"column": int(columns[where[1]])}
-            yield Finding(array=array, defect=defect, found=found, run=name, reason="all its cells", **lines)
+            yield DefectFinding(
+                array=array, defect=defect, found=found, run=name, reason="all its cells", **lines
+            )
         for i, j in np.argwhere(codes > 0).tolist():
             place = Place(array, int(rows[i]), int(columns[j]))
-            yield Finding(
+            yield DefectFinding(
                 **place._asdict(), defect=CLASSES[codes[i, j]], found=found, run=name, reason=told.of(i, j),
                 lost_by=lost.pop(place, ("", ""))[1],
             )  # fmt: skip
     for place, (cause, by) in lost.items():  # in no map, or read within its window all the same
         stuck = "stuck off" if cause == OPENED else "stuck on"
-        yield Finding(**place._asdict(), defect=stuck, found=found, run=name, lost_by=by)
+        yield DefectFinding(**place._asdict(), defect=stuck, found=found, run=name, lost_by=by)
 
 
 def lost_cells(run: RunFile) -> dict[Place, tuple[str, str]]:

@@ -73,6 +73,8 @@ class Summary:
         Of everything random.
     chip : str
         Name of the chip; empty without a chip map.
+    labels : mapping
+        Sample, operator and project, those that were given.
     after : str
         The run file whose simulated chip this run went on with; empty for a fresh one.
     arrays : tuple of ArrayFacts
@@ -119,6 +121,7 @@ class Summary:
     bench: BenchFacts
     seed: int | None
     chip: str
+    labels: Mapping[str, str]
     after: str
     arrays: tuple[ArrayFacts, ...]
     convergence: Convergence | None
@@ -177,6 +180,7 @@ def summarise(run: RunFile) -> Summary:
         bench=read_bench(run),
         seed=run.seed,
         chip="" if chip is None else chip.name,
+        labels=run.labels,
         after=run.provenance.get("after", ""),
         arrays=tuple(_array_facts(cells, levels) for cells in read_arrays(run)),
         convergence=read_convergence(run),

@@ -17,7 +17,7 @@ from mho.cli.terminal.sentences import say
 from mho.errors import Aborted, InputError, MhoError
 
 if TYPE_CHECKING:
-    from mho.analysis.calibration import Calibration, Told
+    from mho.analysis.calibration import Calibration, GatheredEvidence
 
 TOP = 0.95  # quantile of the reads after SETs, which a few stuck cells do not reach
 FEWEST_DRAWS, MOST_DRAWS = 40, 9999
@@ -101,7 +101,9 @@ def _write(to: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _fitted(runs: list[Path], beside: list[Path], base: str, to: Path) -> tuple[Calibration, Told]:
+def _fitted(
+    runs: list[Path], beside: list[Path], base: str, to: Path
+) -> tuple[Calibration, GatheredEvidence]:
     """Return what pulses and the other experiments tell."""
     from dataclasses import asdict
 

@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mho.analysis.calibration import COMMANDS, Calibration, Told
+from mho.analysis.calibration import COMMANDS, Calibration, GatheredEvidence
 from mho.analysis.reports import handy_unit
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ TOGETHER = 0.8  # correlations that are told
 PAIRS = 6
 
 
-def print_calibration(found: Calibration, told: Told, console: Console) -> None:
+def print_calibration(found: Calibration, told: GatheredEvidence, console: Console) -> None:
     """Print a table of the parameters that were told, then sentences."""
     data = found.transitions
     table = Table(box=None)
@@ -48,7 +48,7 @@ def print_calibration(found: Calibration, told: Told, console: Console) -> None:
     _print_helping(found, told, console)
 
 
-def _print_helping(found: Calibration, told: Told, console: Console) -> None:
+def _print_helping(found: Calibration, told: GatheredEvidence, console: Console) -> None:
     """Say what these data do not tell, the experiment that would tell most of it first."""
     experiments: dict[str, list[str]] = defaultdict(list)
     known = {one.name for one in told.estimates}

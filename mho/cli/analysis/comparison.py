@@ -12,8 +12,8 @@ from rich.text import Text
 
 from mho.analysis.comparisons import (
     Comparison,
+    DifferingSetting,
     ResultDifference,
-    Setting,
     difference_text,
     named,
     p_text,
@@ -118,7 +118,7 @@ def _groups(comparison: Comparison, results: list[ResultDifference], console: Co
     console.print(table)
 
 
-def _side_by_side(console: Console, settings: tuple[Setting, ...], sides: list[str]) -> None:
+def _side_by_side(console: Console, settings: tuple[DifferingSetting, ...], sides: list[str]) -> None:
     if settings:
         table = _table("", *sides)
         for one in settings:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from mho.analysis.imports import UNITS, Candidate, Guess, Header, packaged_recipes
+from mho.analysis.imports import UNITS, Candidate, ColumnHeader, Guess, packaged_recipes
 from mho.cli.terminal.terminal import Terminal
 
 FIRST_VALUES = 3
@@ -58,7 +58,7 @@ def _told(one: Candidate, sure: bool) -> Text:
     )
 
 
-def _row(header: Header, best: Candidate, found: Guess) -> Sequence[Text]:
+def _row(header: ColumnHeader, best: Candidate, found: Guess) -> Sequence[Text]:
     meaning, state = "", ""
     if best.assignment is not None:
         for series in best.assignment.series:

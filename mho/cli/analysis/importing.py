@@ -16,7 +16,7 @@ from mho.cli.terminal.sentences import complain, say
 from mho.errors import Aborted, InputError
 
 if TYPE_CHECKING:
-    from mho.analysis.imports import Guess, NamedRecipe, Reading, RecipeMemory
+    from mho.analysis.imports import Guess, NamedRecipe, RecipeMemory, TableReading
 
 
 def import_(
@@ -85,8 +85,8 @@ def import_(
 ) -> None:
     """Read a foreign table of measurements into a run file."""
     from mho.analysis.imports import (
-        Reading,
         RecipeMemory,
+        TableReading,
         constants_in_si,
         decimal_of,
         find_recipe,
@@ -101,7 +101,7 @@ def import_(
     if table is None:
         raise InputError("name a table to import (.csv, .tsv, .txt), or list recipes with --recipes")
     told = _pairs("constant", constant)
-    asked = Reading(
+    asked = TableReading(
         "", _pairs("column", column), _pairs("unit", unit), constants_in_si(told, str(table)),
         decimal=decimal_of(decimal, "--decimal"), dataset=dataset, axes=tuple(axes.split(",")) if axes else (),
     )  # fmt: skip
@@ -150,20 +150,20 @@ def import_(
 class _Answers:
     """What was told of a table: columns, units, constants and the decimal mark; the kind; constants as written."""
 
-    asked: Reading
+    asked: TableReading
     kind: str
     told: dict[str, str]
 
 
 def _import(
-    table: Path, reading: Reading, output: Path | None, array: str, chip: str, grounds: Sequence[str]
+    table: Path, reading: TableReading, output: Path | None, array: str, chip: str, grounds: Sequence[str]
 ) -> Path:
     from mho.running.importing import import_measurement  # brings all procedures: after the questions
 
     return import_measurement(table, reading, output, array=array, chip=chip, grounds=grounds)
 
 
-def _guess(table: Path, asked: Reading, kind: str) -> Guess:
+def _guess(table: Path, asked: TableReading, kind: str) -> Guess:
     from mho.analysis.imports import guess, measurement_named
 
     return guess(table, asked, [measurement_named(kind).name] if kind else ())
@@ -201,7 +201,7 @@ def _as_before(known: NamedRecipe, answers: _Answers, found: Guess) -> _Answers:
     return _Answers(asked, recipe.type, dict(recipe.constants))
 
 
-def _over(given: Reading, asked: Reading, kind: str) -> Reading:
+def _over(given: TableReading, asked: TableReading, kind: str) -> TableReading:
     """Return a recipe's reading with what was typed over it."""
     return replace(
         given,

@@ -16,7 +16,7 @@ from mho.cli.terminal.sentences import complain, say
 from mho.errors import Aborted, InputError
 
 if TYPE_CHECKING:
-    from mho.analysis.projection import Assumptions, Measured
+    from mho.analysis.projection import Assumptions, MachineMeasurements
 
 
 def projection(
@@ -86,7 +86,7 @@ def _chosen(preset: str, file: Path | None, texts: list[str], runs: list[Path]) 
     return chosen.over(parsed(texts), "--set") if texts else chosen
 
 
-def _measured(sizes: list[int], seed: int) -> Measured:
+def _measured(sizes: list[int], seed: int) -> MachineMeasurements:
     import numpy as np
 
     from mho.analysis.projection import MEASURED_SIZES, measure_machine

@@ -74,11 +74,13 @@ def _new_plan(context: typer.Context) -> Path:
     from datetime import datetime
 
     from mho.cli.experiments.characterisation import print_planned
-    from mho.running.characterising import Wanted, plan_protocol, write_plan
+    from mho.running.characterising import CharacterisationRequest, plan_protocol, write_plan
     from mho.runs.paths import runs_folder
 
     typed = context.params
-    planned = plan_protocol(Wanted(**{name: typed[name] for name in NEW if name != "output"}))
+    planned = plan_protocol(
+        CharacterisationRequest(**{name: typed[name] for name in NEW if name != "output"})
+    )
     folder: Path = typed["output"] or runs_folder() / f"{datetime.now():%Y%m%d-%H%M%S}-characterise"
     print_planned(planned, write_plan(planned, folder))
     return folder

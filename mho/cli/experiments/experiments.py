@@ -11,24 +11,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from mho.cli import completion
 from mho.cli.exit_codes import NOT_CONVERGED, UNFINISHED
 from mho.cli.experiments.procedure_command import ProcedureCommand, typed_parameters
 from mho.cli.experiments.supervision import apart
 from mho.cli.options import (
+    LABELS,
     Bench,
     Force,
+    Operator,
     Output,
     OutputIfKept,
     Preset,
+    Project,
     ResumeOf,
     Run,
+    Sample,
     Seed,
     SummaryAsJson,
     Trusted,
 )
+from mho.cli.terminal.terminal import Terminal
 from mho.errors import InputError
+from mho.procedures.manifest import known_entries
 
 if TYPE_CHECKING:
     from mho.procedures.stream import Ended, Observer
@@ -77,12 +85,18 @@ def solve(
     output: Output = None,
     resume: ResumeOf = None,
     force: Force = False,
+    sample: Sample = None,
+    operator: Operator = None,
+    project: Project = None,
     as_json: SummaryAsJson = False,
 ) -> None:
     """Solve A x = b on the chip: program it, invert, multiply and refine, into one run file."""
+    from mho.runs import Labels
+
     _carry_out(
-        context, as_json, bench, seed=seed, preset=preset, force=force, output=output, resume_of=resume
-    )
+        context, as_json, bench, seed=seed, preset=preset, force=force, output=output, resume_of=resume,
+        labels=Labels(sample, operator, project),
+    )  # fmt: skip
 
 
 def run(
@@ -104,6 +118,9 @@ def run(
     output: Output = None,
     resume: ResumeOf = None,
     force: Force = False,
+    sample: Sample = None,
+    operator: Operator = None,
+    project: Project = None,
     as_json: SummaryAsJson = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="of a plan, only list what would happen")
@@ -112,17 +129,20 @@ def run(
 ) -> None:
     """Run any procedure, its parameters being options with units (`--interval 100ms`), or a plan of many."""
     _require(procedure, context)
+    from mho.runs import Labels
+
+    labels = Labels(sample, operator, project)
     if procedure.endswith(".toml"):
         report = apart(context)
         from mho.cli.experiments.plan import check_beside_plan, run_plan
 
-        check_beside_plan(context, procedure, "procedure", "output", "dry_run")
-        raise typer.Exit(UNFINISHED if run_plan(Path(procedure), output, dry_run, report) else 0)
+        check_beside_plan(context, procedure, "procedure", "output", "dry_run", *LABELS)
+        raise typer.Exit(UNFINISHED if run_plan(Path(procedure), output, dry_run, labels, report) else 0)
     from mho.cli.terminal.run_display import asking
 
     _carry_out(
         context, as_json, bench, seed=seed, preset=preset, after=after, force=force, output=output,
-        resume_of=resume, trust=asking(trust),
+        resume_of=resume, labels=labels, trust=asking(trust),
     )  # fmt: skip
 
 
@@ -184,9 +204,19 @@ def _require(procedure: str, context: typer.Context) -> None:
 
 def procedures() -> None:
     """List the procedures there are, with their parameters, units and defaults."""
-    from mho.cli.terminal.run_display import print_procedures
-
-    print_procedures()
+    out = Terminal()
+    for name, entry in sorted(known_entries().items()):
+        out.print(Text.assemble((name, "bold"), f"  {entry.line}"))
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for key, parameter in entry.parameters.items():
+            option = key if parameter.required else "--" + key.replace("_", "-")
+            units, choices = parameter.units or "", parameter.choices
+            default = (
+                "" if parameter.default in (None, "") else f"default {parameter.default} {units}".rstrip()
+            )
+            what = parameter.name + (f": {', '.join(map(str, choices))}" if choices else "")
+            table.add_row("   ", option, what, default or units)
+        out.print(table, highlight=False, markup=False)
 
 
 def rehearse(

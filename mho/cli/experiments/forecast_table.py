@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mho.analysis.reports import WANTED, Coverage, ForecastScores, duration_text
-from mho.procedures import Tried
+from mho.procedures import LoopOption
 from mho.running.forecasting import Forecast
 from mho.runs.intervals import Interval
 
@@ -80,7 +80,7 @@ def _loops(forecast: Forecast) -> Table:
     return table
 
 
-def _loop(one: Tried) -> tuple[str, str, str, str, str]:
+def _loop(one: LoopOption) -> tuple[str, str, str, str, str]:
     candidate = one.candidate
     return (
         "any" if candidate is None else candidate.encoding.name,
@@ -208,7 +208,7 @@ def forecast_as_json(forecast: Forecast) -> dict[str, Any]:
     }
 
 
-def _loop_as_json(one: Tried) -> dict[str, Any]:
+def _loop_as_json(one: LoopOption) -> dict[str, Any]:
     candidate = one.candidate
     return {
         "encoding": None if candidate is None else candidate.encoding.name,

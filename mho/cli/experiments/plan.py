@@ -20,6 +20,7 @@ from mho.running.queue import expected_together, own_seconds
 from mho.running.rehearsal import check_on_twins
 from mho.running.safety_statement import SafetyObserver, observed_safety
 from mho.running.supervisor import Report
+from mho.runs import Labels
 
 SHOWN = 40  # runs listed before the rest is only counted
 
@@ -42,7 +43,7 @@ def check_output(output: Path | None, runs: int) -> None:
         raise InputError(f"--output {output} is one file, and the plan has {runs} runs; name a folder")
 
 
-def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> int:
+def run_plan(path: Path, output: Path | None, dry_run: bool, labels: Labels, report: Report) -> int:
     """Carry out a plan here, run after run; return how many runs failed, or would for what is known now.
 
     A failed run is reported and the next one begins; Ctrl-C ends the plan, and so does a bench that is not known to be
@@ -66,7 +67,7 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> 
                 observed_safety(planned.bench, report, display.observe, *named) as safety,
             ):
                 finished[planned.number] = _carry_out(
-                    planned, output, finished, before, display.observe, safety
+                    planned, output, labels, finished, before, display.observe, safety
                 )
         except Aborted:
             raise
@@ -82,6 +83,7 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> 
 def _carry_out(
     planned: PlannedRun,
     output: Path | None,
+    labels: Labels,
     finished: Mapping[int, Path],
     before: Sequence[Path],
     display: Observer,
@@ -108,6 +110,7 @@ def _carry_out(
         after=after,
         same_chip=before,
         output=output,
+        labels=labels,
         observers=[notice, display, safety],
         control=safety.control,
     )

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mho.running.optimising import Compared, Policy, facts
+from mho.running.optimising import PredictedQuantity, ProgrammingPolicy, facts
 
 ROWS = {
     "pulses": ("pulses a cell", "{:.3g}"),
@@ -25,7 +25,7 @@ ENDED = {
 }
 
 
-def print_policy(policy: Policy, out: Console) -> None:
+def print_policy(policy: ProgrammingPolicy, out: Console) -> None:
     """Print what was found, what it takes beside the present settings, and how its settings differ."""
     p, twin = policy, policy.twin
     drawn = f", {', '.join(twin.draws.names)} drawn from the posterior" if twin.draws.names else ""
@@ -52,7 +52,7 @@ def print_policy(policy: Policy, out: Console) -> None:
         out.print(ENDED[p.ended], style="yellow")
 
 
-def _quantities(policy: Policy) -> Table:
+def _quantities(policy: ProgrammingPolicy) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for name in ("present", "found", "saved", "from", "to"):
@@ -74,7 +74,7 @@ def _quantities(policy: Policy) -> Table:
     return table
 
 
-def _levels(policy: Policy) -> Table:
+def _levels(policy: ProgrammingPolicy) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("pulses by digit")
     for digit in range(len(policy.twin.levels.nominal)):
@@ -84,7 +84,7 @@ def _levels(policy: Policy) -> Table:
     return table
 
 
-def pulses_by_digit(policy: Policy, programmed: Sequence[Any]) -> list[float]:
+def pulses_by_digit(policy: ProgrammingPolicy, programmed: Sequence[Any]) -> list[float]:
     """Return the mean pulses of the cells of each digit."""
     digits, pulses = (
         np.concatenate([getattr(one, name) for one in programmed]) for name in ("digits", "pulses")
@@ -92,7 +92,7 @@ def pulses_by_digit(policy: Policy, programmed: Sequence[Any]) -> list[float]:
     return [float(pulses[digits == digit].mean()) for digit in range(len(policy.twin.levels.nominal))]
 
 
-def _changed(policy: Policy) -> Iterator[str]:
+def _changed(policy: ProgrammingPolicy) -> Iterator[str]:
     """Yield the settings that differ from the present ones, one a line."""
     if policy.strategy != policy.present_strategy:
         yield f"strategy: {policy.present_strategy} -> {policy.strategy}"
@@ -111,7 +111,7 @@ def _plain(value: Any) -> str:
     return ", ".join(f"{one:g}" for one in value) if isinstance(value, tuple) else str(value)
 
 
-def policy_as_json(policy: Policy) -> dict[str, Any]:
+def policy_as_json(policy: ProgrammingPolicy) -> dict[str, Any]:
     """Return a policy for machines."""
     costs = {
         name: {
@@ -134,7 +134,7 @@ def policy_as_json(policy: Policy) -> dict[str, Any]:
     }
 
 
-def print_compared(found: Sequence[Compared], run: str, settings: str, out: Console) -> None:
+def print_compared(found: Sequence[PredictedQuantity], run: str, settings: str, out: Console) -> None:
     """Print a run beside its prediction."""
     out.print(Text.assemble((f"{run} beside the prediction in {settings}", "bold"), ", 95 %"))
     table = Table(box=None, pad_edge=False)
@@ -154,11 +154,11 @@ def print_compared(found: Sequence[Compared], run: str, settings: str, out: Cons
         )
 
 
-def _beyond(one: Compared) -> str:
+def _beyond(one: PredictedQuantity) -> str:
     return "above" if one.measured > one.predicted.high else "below"
 
 
-def compared_as_json(found: Sequence[Compared]) -> dict[str, Any]:
+def compared_as_json(found: Sequence[PredictedQuantity]) -> dict[str, Any]:
     """Return a comparison for machines."""
     return {
         one.name: {"predicted": asdict(one.predicted), "measured": one.measured, "inside": one.inside}

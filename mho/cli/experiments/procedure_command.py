@@ -10,17 +10,16 @@ from collections.abc import Iterable, Mapping
 from contextlib import nullcontext, redirect_stdout
 from copy import copy
 from io import StringIO
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperOption
 from typer.main import get_command
 
 from mho.cli import completion
+from mho.cli.options import LABELS
 from mho.errors import InputError, MhoError
-
-if TYPE_CHECKING:
-    from mho.procedures import Parameter
+from mho.procedures.manifest import ParameterEntry, entry_of
 
 MARK = "procedure_"
 """Before the name of a procedure's parameter, which may be that of an option of the verb."""
@@ -97,13 +96,10 @@ class ProcedureCommand(Verb):
         """Return this verb with the options of a procedure, or without them where the procedure cannot be loaded."""
         from rich.markup import escape  # brackets in a text of the user's own are no markup
 
-        from mho.procedures.catalogue import find_procedure, form_of
-
         try:
             # A user's own module may print while it is imported; a shell would take that for something to offer.
             with redirect_stdout(StringIO()) if completing else nullcontext():
-                kind = find_procedure(name)
-                form = form_of(kind)
+                entry = entry_of(name)
         except Exception:
             if completing:
                 return self
@@ -113,8 +109,8 @@ class ProcedureCommand(Verb):
         arguments = [_hidden(one) for one in self.params if isinstance(one, TyperArgument)]
         options = [one for one in self.params if not isinstance(one, TyperArgument)]
         taken = {option for one in options for option in one.opts}
-        whole.params = [*arguments, *_parameters(name, form, taken, self.partial), *options]
-        whole.help = escape(kind.__doc__ or "")
+        whole.params = [*arguments, *_parameters(name, entry.parameters, taken, self.partial), *options]
+        whole.help = escape(entry.description)
         return whole
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -125,11 +121,10 @@ class ProcedureCommand(Verb):
         return rest
 
     def _refuse(self, ctx: Any, word: str) -> NoReturn:
-        from mho.procedures.catalogue import find_procedure, form_of, nearest
+        from mho.procedures.manifest import nearest
         from mho.runs.units import converted
 
-        form = form_of(find_procedure(self.procedure))
-        units = {unit for one in form.values() if (unit := getattr(one, "units", None))}
+        units = {one.units for one in entry_of(self.procedure).parameters.values() if one.units}
         meant = nearest(word, dict.fromkeys(option for one in self.params for option in one.opts))
         if any(converted(1.0, word, unit) is not None for unit in units):
             meant = f"a number and its unit are one word: 200{word}"
@@ -156,21 +151,27 @@ def typed_parameters(context: typer.Context, seed: int | None = None) -> dict[st
     Parameters
     ----------
     seed : int, optional
-        The verb's own, for a procedure that has a parameter of this name.
+        The verb's own, for a procedure that has a parameter of this name; the labels of a run are looked up alike.
 
     Raises
     ------
     InputError
         For a text that is no number in its parameter's unit.
     """
-    from mho.procedures.catalogue import find_procedure, form_of, plain_value
+    from mho.procedures.catalogue import form_named, plain_value
 
     command = context.command
     assert isinstance(command, ProcedureCommand)
-    form = form_of(find_procedure(command.procedure))
+    form = form_named(command.procedure)
     given: Mapping[str, Any] = context.meta[GIVEN]
     values = {key: plain_value(key, form[key], value) for key, value in given.items()}
-    return {"seed": seed} | values if seed is not None and "seed" in form else values
+    own = {"seed": seed} | {name: context.params.get(name) for name in LABELS if _is_typed(context, name)}
+    return {name: value for name, value in own.items() if value is not None and name in form} | values
+
+
+def _is_typed(context: typer.Context, option: str) -> bool:
+    """Return whether an option was typed, not taken from the environment."""
+    return getattr(context.get_parameter_source(option), "name", "") == "COMMANDLINE"
 
 
 def _hidden(argument: TyperArgument) -> TyperArgument:
@@ -180,13 +181,11 @@ def _hidden(argument: TyperArgument) -> TyperArgument:
     return hidden
 
 
-def _parameters(name: str, form: Mapping[str, Parameter], taken: set[str], partial: bool) -> list[Any]:
+def _parameters(name: str, form: Mapping[str, ParameterEntry], taken: set[str], partial: bool) -> list[Any]:
     """Return the parameters of a procedure as Typer has them: required texts are arguments, all others options."""
-    from mho.procedures.catalogue import is_required
-
     made = []
     for key, parameter in form.items():
-        if is_required(parameter):
+        if parameter.required:
             made.append(_argument(key, parameter, partial))
         elif _option_name(key) not in taken:  # else the verb's own option is meant
             made.append(_option(key, parameter, f"Parameters of {name}"))
@@ -200,18 +199,16 @@ def _parameters(name: str, form: Mapping[str, Parameter], taken: set[str], parti
     return get_command(app).params
 
 
-def _argument(key: str, parameter: Parameter, partial: bool) -> inspect.Parameter:
+def _argument(key: str, parameter: ParameterEntry, partial: bool) -> inspect.Parameter:
     from rich.markup import escape
 
     info = typer.Argument(metavar=key, help=escape(parameter.name), show_default=False)
     return _keyword(key, str | None if partial else str, info, None if partial else inspect.Parameter.empty)
 
 
-def _option(key: str, parameter: Parameter, panel: str) -> inspect.Parameter:
+def _option(key: str, parameter: ParameterEntry, panel: str) -> inspect.Parameter:
     """Return an option; its value is left to the parameter, whose messages are those of plans and scripts too."""
     from rich.markup import escape
-
-    from mho.procedures.parameters import BooleanParameter
 
     option = _option_name(key)
     default = "" if parameter.default in (None, "") else f" (default {parameter.default})"
@@ -220,20 +217,19 @@ def _option(key: str, parameter: Parameter, panel: str) -> inspect.Parameter:
         "show_default": False,
         "rich_help_panel": panel,
     }
-    if isinstance(parameter, BooleanParameter):
+    if parameter.kind == "boolean":
         names = f"{option}/--no-{option.removeprefix('--')}"
         return _keyword(key, bool | None, typer.Option(names, **told), None)
-    choices = list(map(str, getattr(parameter, "choices", None) or ()))
+    choices = list(map(str, parameter.choices))
     # Its name is all that a help shows of a type.
     kind = type(_kind_in_words(parameter, choices), (str,), {})
     info = typer.Option(option, parser=str, autocompletion=lambda: choices, **told)
     return _keyword(key, kind | None, info, None)
 
 
-def _kind_in_words(parameter: Parameter, choices: Iterable[str]) -> str:
-    units = getattr(parameter, "units", None)
-    kind = "number" if hasattr(parameter, "minimum") else "text"
-    return "|".join(choices) or (f"{kind}, {units}" if units else kind)
+def _kind_in_words(parameter: ParameterEntry, choices: Iterable[str]) -> str:
+    kind = "text" if parameter.minimum is None else "number"
+    return "|".join(choices) or (f"{kind}, {parameter.units}" if parameter.units else kind)
 
 
 def _keyword(key: str, kind: Any, info: Any, default: Any) -> inspect.Parameter:

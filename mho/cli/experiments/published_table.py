@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mho.running.published import Compared, Outcome, Repeated, published_numbers
+from mho.running.published import ExperimentOutcome, PublishedComparison, Repeated, published_numbers
 
 
 def print_published(found: Repeated, out: Console) -> None:
@@ -34,7 +34,7 @@ def print_published(found: Repeated, out: Console) -> None:
         out.print(f"all tested curves together: p = {found.joint_p:.2g} (Fisher)", style="bold")
 
 
-def _table(outcome: Outcome) -> Table:
+def _table(outcome: ExperimentOutcome) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("quantity")
     for name in ("published", "5 %", "median", "95 %", "median / published", "chips below"):
@@ -45,7 +45,7 @@ def _table(outcome: Outcome) -> Table:
     return table
 
 
-def _cells(row: Compared) -> tuple[str, ...]:
+def _cells(row: PublishedComparison) -> tuple[str, ...]:
     quantity = f"{row.quantity}, cycle {row.number}" if row.quantity == "relative error" else row.quantity
     unit = f" {row.unit}" if row.unit else ""
     published = "open" if row.published is None else f"{row.published:.3g}{unit}"
@@ -63,7 +63,7 @@ def _number(value: float, form: str) -> str:
     return "" if math.isnan(value) else format(value, form)
 
 
-def _remarks(outcome: Outcome) -> list[str]:
+def _remarks(outcome: ExperimentOutcome) -> list[str]:
     told = []
     if outcome.rejection is not None:
         told.append(f"is the published curve one of these? {outcome.rejection.in_words()}")

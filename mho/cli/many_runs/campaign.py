@@ -22,8 +22,9 @@ from rich.progress import (
 from mho.analysis.reports import duration_text
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import Aborted
-from mho.running.campaign import WHOLE, Campaign, Share
+from mho.running.campaign import WHOLE, Campaign, CampaignShare
 from mho.running.plan import Plan
+from mho.runs import Labels
 from mho.runs.paths import runs_folder
 from mho.workers import CONFIGURED, Certificates, Workers, dask_workers
 
@@ -115,8 +116,9 @@ def carry_out_campaign(
     output: Path | None,
     tries: int,
     *,
-    share: Share = WHOLE,
+    share: CampaignShare = WHOLE,
     certificates: Certificates = CONFIGURED,
+    labels: Labels | None = None,
 ) -> bool:
     """Carry out `plan` and say how it went; return whether every run finished.
 
@@ -124,12 +126,16 @@ def carry_out_campaign(
     ----------
     output : Path, optional
         The campaign's folder; ``campaigns/<plan>`` in the runs' folder if not given.
-    share : Share
+    share : CampaignShare
         Of the plan's runs, those that are carried out here.
+    labels : Labels, optional
+        As of `Campaign`.
     """
     console = Terminal(stderr=True, soft_wrap=True)
     name = re.sub(r"[^\w.-]+", "-", plan.name).strip("-.") or "plan"
-    campaign = Campaign(plan, output or runs_folder() / "campaigns" / name, tries=tries, share=share)
+    campaign = Campaign(
+        plan, output or runs_folder() / "campaigns" / name, tries=tries, share=share, labels=labels
+    )
     before = len(campaign.finished_before)
     if before == len(campaign):
         rows = campaign.gather()

@@ -11,7 +11,18 @@ from typing import Annotated
 import typer
 
 from mho.cli.exit_codes import UNFINISHED
-from mho.cli.options import Authority, Bench, Certificate, Key, OutputFolder, Plan, Scheduler
+from mho.cli.options import (
+    Authority,
+    Bench,
+    Certificate,
+    Key,
+    Operator,
+    OutputFolder,
+    Plan,
+    Project,
+    Sample,
+    Scheduler,
+)
 
 
 def campaign(
@@ -32,6 +43,9 @@ def campaign(
     tls_ca: Authority = None,
     tls_cert: Certificate = None,
     tls_key: Key = None,
+    sample: Sample = None,
+    operator: Operator = None,
+    project: Project = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what would happen")] = False,
     bench: Annotated[str | None, typer.Option(hidden=True)] = None,
     preset: Annotated[str | None, typer.Option(hidden=True)] = None,
@@ -43,6 +57,7 @@ def campaign(
     from mho.cli.terminal.terminal import Terminal
     from mho.running.campaign import parse_share
     from mho.running.plan import load_plan
+    from mho.runs import Labels
     from mho.workers import Certificates
 
     check_beside_plan(context, str(plan), *(context.params.keys() - {"bench", "preset", "seed"}))
@@ -51,8 +66,9 @@ def campaign(
     if dry_run:
         raise typer.Exit(UNFINISHED if print_plan(planned, Terminal()) else 0)
     if not carry_out_campaign(
-        planned, workers, scheduler, output, tries, share=part, certificates=certificates
-    ):
+        planned, workers, scheduler, output, tries, share=part, certificates=certificates,
+        labels=Labels(sample, operator, project),
+    ):  # fmt: skip
         raise typer.Exit(UNFINISHED)
 
 

@@ -12,14 +12,12 @@ import typer
 
 from mho.cli import completion
 from mho.cli.experiments.procedure_command import ProcedureCommand, typed_parameters
-from mho.cli.many_runs.queue_display import RunnerDisplay
 from mho.cli.many_runs.queue_tables import as_json, print_job, print_jobs, print_lanes
-from mho.cli.options import AsJson, Bench, Output, Preset, Trusted
-from mho.cli.terminal.run_display import asking
+from mho.cli.options import LABELS, AsJson, Bench, Operator, Output, Preset, Project, Sample, Trusted
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import QueueError
-from mho.instruments.bench_file import load_bench_file
-from mho.procedures.origin import bench_key
+from mho.input_files import bench_key
+from mho.running import queue as job_queue
 from mho.running.queue import (
     ENDED,
     Answer,
@@ -29,13 +27,10 @@ from mho.running.queue import (
     Policy,
     Queue,
     StorageError,
-    checked,
-    checked_all,
-    order_of_run,
-    orders_of_plan,
     queue_path,
 )
 from mho.running.runner import NoRunnerError, RunnerClient, RunnerState, as_it_stands, emergency_stop
+from mho.runs import Labels
 
 queue_app = typer.Typer(no_args_is_help=True)
 
@@ -101,24 +96,34 @@ def add(
     output: Output = None,
     priority: Priority = None,
     force: Force = None,
+    sample: Sample = None,
+    operator: Operator = None,
+    project: Project = None,
     trust: Trusted = False,
     json_: AsJson = False,
 ) -> None:
     """Append a run, or all runs of a plan, to the queue, after checking their input."""
+    labels = Labels(sample, operator, project)
     if procedure.endswith(".toml"):
         from mho.cli.experiments.plan import check_beside_plan, check_output
 
-        check_beside_plan(context, procedure, "procedure", "output", "priority", "trust", "json_")
-        planned = orders_of_plan(Path(procedure))
+        check_beside_plan(context, procedure, "procedure", "output", "priority", "trust", "json_", *LABELS)
+        planned = job_queue.orders_of_plan(Path(procedure))
         check_output(output, len(planned))
         with Queue() as queue:
-            orders = checked_all([replace(one, output=output) for one in planned], queue)
+            orders = job_queue.checked_all(
+                [replace(one, output=output, labels=labels) for one in planned], queue
+            )
             _report_all(queue.add_all(orders, priority=priority or 0), json_)
         return
+    from mho.cli.terminal.run_display import asking
+
     words = typed_parameters(context, seed)
-    order = Order(procedure, words, bench, seed, preset, output, Path.cwd(), after or None, bool(force))
+    order = Order(
+        procedure, words, bench, seed, preset, output, Path.cwd(), after or None, bool(force), labels
+    )
     with Queue() as queue:
-        order, estimate = checked(order, queue, asking(trust))
+        order, estimate = job_queue.checked(order, queue, asking(trust))
         _report(queue.add(order, priority=priority or 0, estimate=estimate), json_)
 
 
@@ -240,10 +245,15 @@ def edit(
     output: Output = None,
     priority: Priority = None,
     force: Force = None,
+    sample: Annotated[str | None, typer.Option(help='another sample; "" for none')] = None,
+    operator: Annotated[str | None, typer.Option(help='another operator; "" for none')] = None,
+    project: Annotated[str | None, typer.Option(help='another project; "" for none')] = None,
     trust: Trusted = False,
     json_: AsJson = False,
 ) -> None:
-    """Change a waiting job: bench, seed, preset, ground, output, priority, force, and any argument of its procedure."""
+    """Change a waiting job: its bench, seed, ground, labels and so on, and any argument of its procedure."""
+    from mho.cli.terminal.run_display import asking
+
     with Queue() as queue:
         job = queue.job(number)
         before = job.order
@@ -251,14 +261,16 @@ def edit(
         given: dict[str, Any] = {
             "bench": bench, "seed": seed, "preset": preset, "output": output and output.resolve(), "force": force,
         }  # fmt: skip
+        labels = {"sample": sample, "operator": operator, "project": project}
         order = replace(
             before,
+            labels=replace(before.labels, **{name: one for name, one in labels.items() if one is not None}),
             parameters=before.parameters | words,
             after=before.after if after is None else after or None,
             **{name: value for name, value in given.items() if value is not None},
         )
         if order != before:
-            order, estimate = checked(order, queue, asking(trust))
+            order, estimate = job_queue.checked(order, queue, asking(trust))
             job = queue.edit(number, order, estimate=estimate)
         if priority is not None:
             job = queue.set_priority(number, priority)
@@ -275,13 +287,17 @@ def clone(
     json_: AsJson = False,
 ) -> None:
     """Append a copy of a job, or of an earlier run, to the queue."""
+    from mho.cli.terminal.run_display import asking
+
     with Queue() as queue:
         if source.isdecimal():
             _report(queue.clone(int(source)), json_)
             return
         agreed = asking(trust)
-        order = replace(order_of_run(Path(source), agreed), force=force)
-        order, estimate = checked(order, queue, agreed)
+        order = replace(
+            job_queue.order_of_run(Path(source), agreed), force=force, labels=Labels.from_environment()
+        )
+        order, estimate = job_queue.checked(order, queue, agreed)
         _report(queue.add(order, estimate=estimate), json_)
 
 
@@ -330,6 +346,8 @@ def policy(
 @queue_app.command()
 def watch(bench: Bench = "simulated") -> None:
     """Show what the runner does until it ends, or until Ctrl-C, which only ends the watching."""
+    from mho.cli.many_runs.queue_display import RunnerDisplay
+
     with RunnerClient(queue_path(), bench).watch() as events, RunnerDisplay(Terminal(stderr=True)) as display:
         for event in events:
             display.observe(event)
@@ -339,6 +357,8 @@ def _known(bench: str, queue: Queue) -> str:
     """Return the one name of a bench that the queue knows, or that can be loaded; else say what is wrong with it."""
     key = bench_key(bench)
     if key not in (lane.bench for lane in queue.lanes()):
+        from mho.instruments.bench_file import load_bench_file
+
         load_bench_file(key)
     return key
 

@@ -200,6 +200,8 @@ def _plain(thing: Job | Lane) -> dict[str, Any]:
         value = getattr(thing, one.name)
         if one.name in ("order", "policy"):
             content |= _plain(value)
+        elif one.name == "labels":
+            content |= value.given()
         elif one.name == "conclusion" and value is not None:
             content[one.name] = vars(value)
         elif one.name in ("added", "started", "ended", "confirmed", "acknowledged") and value is not None:

@@ -19,7 +19,7 @@ from mho.cli.terminal.sentences import complain, say
 from mho.errors import InputError, MhoError
 
 if TYPE_CHECKING:
-    from mho.analysis.exports import Description, Played
+    from mho.analysis.exports import Played
 
 
 def show(
@@ -85,7 +85,8 @@ def export(
     to: Annotated[
         str,
         typer.Option(
-            help="csv, mat, netcdf, folder (a research package), chip-map (of a response), or spice (of a solve or invert)",
+            help="csv, mat, netcdf, folder (a research package), eln (one for lab notebooks), chip-map (of a response), "
+            "or spice (of a solve or invert)",
             show_default=False,
             autocompletion=completion.export_forms,
         ),
@@ -93,6 +94,9 @@ def export(
     spice: Annotated[
         bool, typer.Option("--spice", help="the programmed INV loop as a netlist, as --to spice")
     ] = False,
+    eln: Annotated[
+        Path | None, typer.Option(help="one file for electronic lab notebooks, as --to eln --output FILE.eln")
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="default beside the run file")] = None,
     personal: Annotated[
         bool, typer.Option("--personal", help="keep user, host, command line, paths, uncommitted changes")
@@ -125,15 +129,11 @@ def export(
     matrix: Annotated[int | None, typer.Option(help="of an invert's netlist: from 0", min=0)] = None,
 ) -> None:
     """Write runs in another form: CSV, .mat, NetCDF, a research package of all of them, a chip map, or a netlist."""
-    from mho.analysis.exports import Description, Played
+    from mho.analysis.exports import PACKAGES, Description, Played, publish
+    from mho.cli.terminal.stages import Stages
 
-    if spice and to not in ("", "spice"):
-        raise InputError(f"--spice writes a netlist and --to {to} another form; give one of them")
-    form = "spice" if spice else to
-    if not form:
-        raise InputError(
-            "there is no form to export to; give --to csv, mat, netcdf, folder, chip-map or spice"
-        )
+    form = _form(to, spice, eln, output)
+    output = eln or output
     played = {"rhs": rhs, "cycle": cycle, "matrix": matrix}
     if form != "spice" and (wrong := [f"--{name}" for name, value in played.items() if value is not None]):
         raise InputError(f"{', '.join(wrong)} would choose the inputs of a netlist; give --to spice for one")
@@ -143,16 +143,39 @@ def export(
         "publisher": publisher, "doi": doi, "paper": paper, "date": date, "figures": figures, "tables": tables,
         "personal": personal,
     }  # fmt: skip
-    if form != "folder":
+    if form not in PACKAGES:
         if wrong := [f"--{name}" for name, value in said.items() if value]:
-            raise InputError(f"{', '.join(wrong)} would describe a package; give --to folder for one")
+            raise InputError(f"{', '.join(wrong)} would describe a package; give --to folder or eln for one")
         _export_each(runs, form, output, Played(rhs or 0, cycle, matrix))
         return
     described = Description.of(
         title=title, creators=creator or [], licence=licence, description=description, keywords=keyword or [],
         publisher=publisher, doi=doi, paper=paper, day=date,
     )  # fmt: skip
-    _publish(runs, output, described, personal, figures, tables)
+    with Stages(quiet=not sys.stderr.isatty()) as stages:
+        made = publish(
+            runs, output, described, eln=form == "eln", personal=personal, figures=figures or None,
+            tables=tables or None, progress=stages.show,
+        )  # fmt: skip
+    for one in (*(f"skipped: {one}" for one in made.skipped), *made.missing):
+        say(one, err=True)
+    say(made.path)
+
+
+def _form(to: str, spice: bool, eln: Path | None, output: Path | None) -> str:
+    """Return the one form that --to, --spice and --eln ask for."""
+    asked = {"--spice": "spice" * spice, "--eln": "eln" * (eln is not None), f"--to {to}": to}
+    forms = {form for form in asked.values() if form}
+    if len(forms) > 1:
+        names = " and ".join(name for name, form in asked.items() if form)
+        raise InputError(f"{names} ask for {len(forms)} forms; give one of them")
+    if eln is not None and output is not None:
+        raise InputError(f"--eln {eln} and --output {output} name two files; give one of them")
+    if not forms:
+        raise InputError(
+            "there is no form to export to; give --to csv, mat, netcdf, folder, eln, chip-map or spice"
+        )
+    return forms.pop()
 
 
 def _export_each(runs: list[Path], form: str, output: Path | None, played: Played) -> None:
@@ -171,29 +194,6 @@ def _export_each(runs: list[Path], form: str, output: Path | None, played: Playe
             say(one)
     if failed:
         raise typer.Exit(UNFINISHED)
-
-
-def _publish(
-    runs: list[Path], output: Path | None, described: Description, personal: bool, figures: str, tables: str
-) -> None:
-    from mho.analysis.exports import publish
-    from mho.cli.terminal.stages import Stages
-
-    with Stages(quiet=not sys.stderr.isatty()) as stages:
-        made = publish(
-            runs,
-            output,
-            described,
-            personal=personal,
-            figures=figures or None,
-            tables=tables or None,
-            progress=stages.show,
-        )
-    for one in made.skipped:
-        say(f"skipped: {one}", err=True)
-    for one in made.missing:
-        say(one, err=True)
-    say(made.path)
 
 
 def rerun(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -211,7 +211,7 @@ def runs_as_json(runs: Sequence[IndexedRun], index: RunIndex) -> list[dict[str, 
     return [
         {
             "path": str(run.path),
-            **asdict(run.facts),
+            **run.facts.as_dict(),
             "start": _iso(run.facts.start),
             "end": _iso(run.end),
             "duration": run.duration,

@@ -22,8 +22,8 @@ from mho.cli.run_files.run_list import (
 )
 from mho.cli.terminal.terminal import Terminal
 from mho.errors import RunFileError
-from mho.runs import IndexedRun, RunIndex, runs_folder
-from mho.runs.index import NEWEST_FIRST
+from mho.runs import IndexedRun, Labels, RunIndex, runs_folder
+from mho.runs.index import NEWEST_FIRST, labelled
 
 SHOWN = 50
 """Lines of a list on a terminal, unless --limit says otherwise."""
@@ -47,6 +47,9 @@ def runs(
         str, typer.Option(help="further columns, by commas: 'preset,bits,result.relative_error'")
     ] = "",
     limit: Annotated[int | None, typer.Option(min=0, help="show so many, 0 for all [default: 50]")] = None,
+    sample: Annotated[str | None, typer.Option(help="only runs with this sample")] = None,
+    operator: Annotated[str | None, typer.Option(help="only runs of this operator")] = None,
+    project: Annotated[str | None, typer.Option(help="only runs of this project")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="read all files again first")] = False,
     folder: Folder = None,
     json_: AsJson = False,
@@ -60,6 +63,7 @@ def runs(
             changes = (index.rebuild if rebuild else index.update)(progress)
         if rebuild:
             typer.echo(f"{changes.read} files read, {changes.unreadable} of them no runs", err=True)
+        where = labelled(where, Labels(sample, operator, project))
         most = (None if json_ else SHOWN) if limit is None else limit or None
         found = index.search(where, sort, most)
         shown = chosen_columns(columns, sort, index)

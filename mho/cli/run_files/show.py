@@ -175,6 +175,7 @@ def _facts(summary: Summary) -> RenderableType:
         "procedure": f"{summary.procedure}, version {summary.version}",
         "bench": bench,
         "chip": (summary.chip or "unknown") + (f", as {summary.after} left it" if summary.after else ""),
+        **summary.labels,
         "seed": "none" if summary.seed is None else str(summary.seed),
     }
     if summary.bench_seconds is not None:

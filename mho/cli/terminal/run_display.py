@@ -26,9 +26,8 @@ from rich.text import Text
 from mho.cli.terminal.terminal import Terminal
 from mho.escaping import visible
 from mho.procedures import Solution, stream
-from mho.procedures.catalogue import is_required, known_procedures
 from mho.running.results import kept_result
-from mho.running.trust import Code, Trust, anybody, nobody
+from mho.running.trust import Code, Trust, allow_all, deny_all
 from mho.runs import outcome_line
 from mho.runs.index import plain_results
 
@@ -144,9 +143,9 @@ def _known(value: float, form: str) -> str:
 def asking(trusted: bool) -> Trust:
     """Return how to decide whether code from a run file may run: ``--trust``, a question at a terminal, or never."""
     if trusted:
-        return anybody
+        return allow_all
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return nobody
+        return deny_all
     return _ask
 
 
@@ -180,24 +179,6 @@ def print_outcome(ended: stream.Ended, out: Console) -> None:
     doubtful = bool(conclusion.unsafe or conclusion.warnings) or not conclusion.measured
     line = outcome_line(ended.status, ended.reason, conclusion)
     out.print(line, style="bold yellow" if doubtful else "bold green", highlight=False, markup=False)
-
-
-def print_procedures(console: Console | None = None) -> None:
-    """Print which procedures there are, each with its parameters, units and defaults."""
-    out = console or Terminal()
-    for name, kind in sorted(known_procedures().items()):
-        out.print(Text.assemble((name, "bold"), f"  {(kind.__doc__ or '').splitlines()[0]}"))
-        table = Table(box=None, pad_edge=False, show_header=False)
-        for key, parameter in kind().form().items():
-            option = key if is_required(parameter) else "--" + key.replace("_", "-")
-            units = getattr(parameter, "units", None) or ""
-            choices = getattr(parameter, "choices", None)
-            default = (
-                "" if parameter.default in (None, "") else f"default {parameter.default} {units}".rstrip()
-            )
-            what = parameter.name + (f": {', '.join(map(str, choices))}" if choices else "")
-            table.add_row("   ", option, what, default or units)
-        out.print(table, highlight=False, markup=False)
 
 
 def print_solution(result: Solution, console: Console | None = None) -> None:

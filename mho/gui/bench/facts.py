@@ -65,8 +65,8 @@ class BenchDescription:
 
 def read_facts(bench: str) -> BenchDescription:
     """Return what the bench file says; `BenchError` for a wrong one."""
+    from mho.input_files import bench_key
     from mho.instruments.bench_file import load_bench_file
-    from mho.procedures.origin import bench_key
 
     source = load_bench_file(bench)
     file = source.bench

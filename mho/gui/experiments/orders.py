@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mho.gui.experiments.procedure_list import ProcedureOffer
+from mho.procedures.manifest import ProcedureEntry
 
 if TYPE_CHECKING:
     from mho.running.queue import Expected, Order
@@ -19,18 +20,31 @@ def in_words(expected: Expected) -> str:
     return f"duration {expected_text(expected.seconds)}{pulses}"
 
 
-def known_offers() -> list[ProcedureOffer]:
-    """Return what `procedures` offers; loads all of it, which takes a second or two."""
-    from mho.procedures.catalogue import known_procedures
+def check_of(entry: ProcedureEntry) -> Callable[[str, Any], None]:
+    """Return what raises `MhoError` for the name of a parameter of a procedure and a value that it refuses."""
+    from mho.procedures.catalogue import accepted, parameters_of
 
-    return [offer_of(name) for name in known_procedures()]
+    parameters = parameters_of(entry)
+
+    def check(key: str, value: Any) -> None:
+        if value is not None or parameters[key].default is not None:
+            accepted(parameters[key], key, value)
+
+    return check
 
 
-def offer_of(name: str) -> ProcedureOffer:
-    """Return the offer of one procedure; `InputError` when there is none."""
-    from mho.procedures.catalogue import find_procedure
-
-    return ProcedureOffer.of(name, find_procedure(name))
+def words_of(entry: ProcedureEntry, values: Mapping[str, Any]) -> list[str]:
+    """Return arguments for the command line that give a procedure these values."""
+    options, places = [], []
+    for key, value in values.items():
+        option = key.replace("_", "-")
+        if entry.parameters[key].required:
+            places.append(str(value))
+        elif isinstance(value, bool):
+            options.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            options.append(f"--{option}={value}")
+    return [*places, *options]
 
 
 def is_simulated(bench: str) -> bool:

@@ -7,8 +7,9 @@ The form's conditions of a run: the seed, its chip, and the cells of a simulated
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,15 +30,18 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.errors import MhoError
+from mho.errors import InputError, MhoError
 from mho.gui import widgets
-from mho.gui.experiments.orders import expect_at, in_words, is_simulated, known_offers, offer_of
+from mho.gui.experiments.orders import check_of, expect_at, in_words, is_simulated, words_of
 from mho.gui.experiments.parameter_form import ParameterForm
-from mho.gui.experiments.procedure_list import ProcedureOffer, ProceduresList
+from mho.gui.experiments.procedure_list import ProceduresList
 from mho.gui.session.bench_safety import hold_topic
 from mho.gui.session.session import Session
 from mho.gui.widgets import OutputWindow
 from mho.instruments.simulated import CELL_PRESETS
+from mho.procedures.manifest import ProcedureEntry, entry_of, installed_names, known_entries, packaged_entries
+from mho.runs import Labels
+from mho.runs.labels import VARIABLES
 
 if TYPE_CHECKING:
     from mho.running.queue import Job, Order
@@ -52,7 +56,7 @@ OFFERED = 8
 """Jobs whose chip is offered, the newest."""
 
 
-class Conditions(QWidget):
+class ConditionsForm(QWidget):
     """The parts of an order other than its procedure's parameters."""
 
     edited = Signal()
@@ -79,6 +83,11 @@ class Conditions(QWidget):
             "limits of the bench file that can hardly be meant are not questioned for this job"
         )
         self.insist.toggled.connect(self.edited)
+        self.label_lines = {name: QLineEdit(os.environ.get(one)) for name, one in VARIABLES.items()}
+        for line in self.label_lines.values():
+            line.setPlaceholderText("not given")
+            line.setToolTip("kept in the run file; runs are found by it")
+            line.textChanged.connect(self._typed)
         self._chip_label = QLabel()
         self._simulated = False
         self._jobs: list[tuple[str, str]] = []
@@ -87,6 +96,7 @@ class Conditions(QWidget):
         for label, widget in (
             (QLabel("Seed of the run"), self.seed_line), (self._chip_label, self.chip),
             (QLabel("Simulated cells"), self.cells), (QLabel("Limits"), self.insist),
+            *((QLabel(name.capitalize()), line) for name, line in self.label_lines.items()),
         ):  # fmt: skip
             label.setMinimumWidth(110)
             self._layout.addRow(label, widget)
@@ -144,6 +154,8 @@ class Conditions(QWidget):
         self.cells.setCurrentText(order.preset or AS_IN_FILE)
         self.choose_chip(order.after)
         self.show_force(order.force)
+        for name, line in self.label_lines.items():
+            line.setText(getattr(order.labels, name) or "")
 
     def show_force(self, force: bool) -> None:
         """Show whether implausible limits are accepted; this can be revoked here, and given by `--force`."""
@@ -163,6 +175,16 @@ class Conditions(QWidget):
         text = self.seed_line.text().strip()
         return int(text) if text else None
 
+    def labels(self) -> Labels:
+        """Return sample, operator and project, as far as they are given.
+
+        Raises
+        ------
+        InputError
+            One cannot be kept.
+        """
+        return Labels(**{name: line.text() for name, line in self.label_lines.items()})
+
     def preset(self) -> str | None:
         """Return the cells' preset, or None for that of the bench file, or of the run that is continued."""
         text = self.cells.currentText()
@@ -175,6 +197,14 @@ class Conditions(QWidget):
 
     def problems(self) -> list[str]:
         """Return what is wrong."""
+        wrong = self._seed_problem()
+        try:
+            self.labels()
+        except InputError as error:
+            wrong.append(str(error))
+        return wrong
+
+    def _seed_problem(self) -> list[str]:
         text = self.seed_line.text().strip()
         fits = not text or (text.isdecimal() and text.isascii() and int(text) < 2**63)
         return [] if fits else [f"the seed is {text!r}; it must be a whole number from 0, or empty"]
@@ -190,7 +220,7 @@ class Conditions(QWidget):
         self.choose_chip(path or None)
 
     def _typed(self) -> None:
-        ground = f"background: {widgets.colours().wrong_ground};" if self.problems() else ""
+        ground = f"background: {widgets.colours().wrong_ground};" if self._seed_problem() else ""
         self.seed_line.setStyleSheet(ground)
         self.edited.emit()
 
@@ -327,8 +357,6 @@ class ExperimentsPanel(QWidget):
     """Choose a procedure, fill in its form, and queue it, run it now, or rehearse it."""
 
     title = "Experiments"
-    ready = Signal()
-    """The procedures are there; their modules take a moment to load."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -336,9 +364,8 @@ class ExperimentsPanel(QWidget):
         self.form: ParameterForm | None = None
         self.expected: Expected | None = None
         self._bad = False  # whether the line of the estimate shows an error
-        self._offers: dict[str, ProcedureOffer] = {}
+        self._offers: dict[str, ProcedureEntry] = {}
         self._asked = 0  # numbers the questions, for only the last one's answer counts
-        self._wanted: tuple[str, Mapping[str, Any], Callable[[], None] | None] | None = None
         self._build()
         self._pause = QTimer(self, singleShot=True, interval=THINKING)
         self._pause.timeout.connect(self._estimate)
@@ -347,7 +374,10 @@ class ExperimentsPanel(QWidget):
         session.cells_selected.connect(self._take_cells)
         session.bench_changed.connect(self._bench_changed)
         session.bench_changed.connect(lambda: self.conditions.choose_chip(None))  # else the other bench's
-        session.ask(known_offers, self._offer)
+        self._offer(packaged_entries().values())
+        self._bench_changed(session.bench)
+        if installed_names().keys() - self._offers.keys():  # which are imported
+            session.ask(lambda: known_entries().values(), self._offer)
 
     def _build(self) -> None:
         self.list = ProceduresList()
@@ -364,7 +394,7 @@ class ExperimentsPanel(QWidget):
         menu.addAction("a run file…", self._fill_chosen)
         self.defaults.setMenu(menu)
         self.defaults.setEnabled(False)
-        self.conditions = Conditions()
+        self.conditions = ConditionsForm()
         self.conditions.edited.connect(self._edited)
         self._place = QVBoxLayout()
         inside = QWidget()
@@ -398,22 +428,16 @@ class ExperimentsPanel(QWidget):
 
     # --- which procedure ---
 
-    def _offer(self, offers: list[ProcedureOffer]) -> None:
+    def _offer(self, offers: Collection[ProcedureEntry]) -> None:
         self._offers = {offer.name: offer for offer in offers}
         self.list.show_offers(offers)
-        self._bench_changed(self.session.bench)
-        self.ready.emit()
-        if self._wanted is not None:
-            wanted, self._wanted = self._wanted, None
-            self.show_form(*wanted)
+        if self.form is not None:
+            self.list.select(self.name)
 
     def show_form(self, name: str, values: Mapping[str, Any], then: Callable[[], None] | None = None) -> None:
         """Show the form of procedure `name` with `values`, the others at their defaults; `then`, once it is there."""
-        if not self._offers:
-            self._wanted = (name, values, then)  # as soon as they are loaded
-            return
         if name not in self._offers:
-            self.session.ask(lambda: offer_of(name), lambda offer: self._show_foreign(offer, values, then))
+            self.session.ask(lambda: entry_of(name), lambda offer: self._show_foreign(offer, values, then))
             return
         self.list.select(name)
         self._choose(name)
@@ -426,14 +450,16 @@ class ExperimentsPanel(QWidget):
         """Show the form of an order, with its seed and cells; of a job that waits, whose values it then changes."""
 
         def then() -> None:
-            self.conditions.fill(order)
+            # A job that waits keeps its labels; what is filled in from a run is for a new one, of this user.
+            labels = self.conditions.labels() if job is None else order.labels
+            self.conditions.fill(replace(order, labels=labels))
             self.buttons.edit(job)
             self._offer_chips()
 
         self.show_form(order.procedure, order.parameters, then)
 
     def _show_foreign(
-        self, offer: ProcedureOffer, values: Mapping[str, Any], then: Callable[[], None] | None
+        self, offer: ProcedureEntry, values: Mapping[str, Any], then: Callable[[], None] | None
     ) -> None:
         """Show the form of a procedure of the user's own."""
         self._offer([*self._offers.values(), offer])
@@ -447,7 +473,7 @@ class ExperimentsPanel(QWidget):
         if self.form is not None:
             self._place.removeWidget(self.form)
             self.form.deleteLater()
-        self.form = ParameterForm(offer.parameters, offer.judge)
+        self.form = ParameterForm(offer.parameters, check_of(offer))
         self.form.edited.connect(self._edited)
         self._place.addWidget(self.form)
         self.heading.setText(offer.title)
@@ -481,7 +507,8 @@ class ExperimentsPanel(QWidget):
         jobs = [job for job in self.session.jobs if job.order.procedure.lower() == self.name.lower()]
         if jobs:
             last = max(jobs, key=lambda job: job.id).order
-            self._fill(replace(last, after=None, force=False))  # which nobody has asked for here
+            # Nobody has asked for the others here.
+            self._fill(replace(last, after=None, force=False, labels=self.conditions.labels()))
         elif not quietly:
             self.session.tell("INFO", f"no job of {self.name} is in the queue or was; nothing was filled in")
 
@@ -548,11 +575,12 @@ class ExperimentsPanel(QWidget):
             folder=Path.cwd(),
             after=self.conditions.after(),
             force=self.conditions.insist.isChecked(),
+            labels=self.conditions.labels(),
         )
 
     def _words(self) -> list[str]:
         assert self.form is not None
-        return self._offers[self.name].words(self.form.values())
+        return words_of(self._offers[self.name], self.form.values())
 
     def _estimate(self) -> None:
         self._asked += 1

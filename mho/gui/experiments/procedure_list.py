@@ -2,69 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
+from mho.procedures.manifest import ProcedureEntry
+
 NAME = Qt.ItemDataRole.UserRole
-
-
-@dataclass(frozen=True)
-class ProcedureOffer:
-    """A procedure that can be chosen.
-
-    Attributes
-    ----------
-    name : str
-        As `mho.procedures.catalogue.find_procedure` takes it.
-    title, line, group : str
-        What it is called, what it does, and under which heading.
-    parameters : mapping
-        PyMeasure's Parameters by name, in the order of their declaration.
-    judge : callable
-        Raises `MhoError` for a parameter's name and a value that it refuses.
-    words : callable
-        Makes arguments for the command line of values by parameter.
-    """
-
-    name: str
-    title: str
-    line: str
-    group: str
-    parameters: Mapping[str, Any]
-    judge: Callable[[str, Any], None]
-    words: Callable[[Mapping[str, Any]], list[str]]
-
-    @classmethod
-    def of(cls, name: str, kind: Any) -> ProcedureOffer:
-        """Return the offer of the procedure `kind`, to be asked for as `name`."""
-        from mho.procedures.catalogue import is_required, plain_value
-
-        form = kind().form()
-        declared = dict.fromkeys(name for base in reversed(kind.__mro__) for name in vars(base))
-        parameters = {name: form[name] for name in declared if name in form}
-
-        def judge(key: str, value: Any) -> None:
-            kind(**{key: plain_value(key, parameters[key], value)})
-
-        def words(values: Mapping[str, Any]) -> list[str]:
-            options, places = [], []
-            for key, value in values.items():
-                option = key.replace("_", "-")
-                if is_required(parameters[key]):
-                    places.append(str(value))
-                elif isinstance(value, bool):
-                    options.append(f"--{option}" if value else f"--no-{option}")
-                else:
-                    options.append(f"--{option}={value}")
-            return [*places, *options]
-
-        line = (inspect.getdoc(kind) or "").partition("\n")[0]
-        return cls(name, kind.title or kind.__name__, line, kind.group, parameters, judge, words)
 
 
 class ProceduresList(QWidget):
@@ -78,7 +23,7 @@ class ProceduresList(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.search = QLineEdit()
-        self.search.setPlaceholderText("loading the procedures…")
+        self.search.setPlaceholderText("search the procedures, or type module:Class or path/file.py:Class")
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter)
         self.search.returnPressed.connect(self._take_first)
@@ -95,9 +40,8 @@ class ProceduresList(QWidget):
         layout.addWidget(self.search)
         layout.addWidget(self.tree)
 
-    def show_offers(self, offers: Sequence[ProcedureOffer]) -> None:
+    def show_offers(self, offers: Collection[ProcedureEntry]) -> None:
         """Show what can be chosen."""
-        self.search.setPlaceholderText("search the procedures, or type module:Class or path/file.py:Class")
         self.tree.clear()
         groups: dict[str, QTreeWidgetItem] = {}
         for offer in sorted(offers, key=lambda one: (one.group == "Other", one.group, one.title)):

@@ -121,7 +121,7 @@ def _fill(box: QComboBox, everything: str, offered: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True)
-class Form:
+class ExportForm:
     """A form, what is added to the run's name, and what writes it (run file, output)."""
 
     name: str
@@ -134,15 +134,16 @@ def _data(form: str) -> Callable[[Path, Path], Path]:
 
 
 FORMS = (
-    Form("figure, PNG", ".png", analysis.plot),
-    Form("figure, SVG", ".svg", analysis.plot),
-    Form("figure, PDF", ".pdf", analysis.plot),
-    Form("data, CSV tables (a folder)", "-csv", _data("csv")),
-    Form("data, MATLAB", ".mat", _data("mat")),
-    Form("data, NetCDF", ".nc", _data("netcdf")),
-    Form("everything, to publish (a folder)", "-published", _data("folder")),
-    Form("chip map with a measured response", "-chip.toml", _data("chip-map")),
-    Form("netlist of the INV loop, for SPICE", ".cir", _data("spice")),
+    ExportForm("figure, PNG", ".png", analysis.plot),
+    ExportForm("figure, SVG", ".svg", analysis.plot),
+    ExportForm("figure, PDF", ".pdf", analysis.plot),
+    ExportForm("data, CSV tables (a folder)", "-csv", _data("csv")),
+    ExportForm("data, MATLAB", ".mat", _data("mat")),
+    ExportForm("data, NetCDF", ".nc", _data("netcdf")),
+    ExportForm("everything, to publish (a folder)", "-published", _data("folder")),
+    ExportForm("everything, for an electronic lab notebook", ".eln", _data("eln")),
+    ExportForm("chip map with a measured response", "-chip.toml", _data("chip-map")),
+    ExportForm("netlist of the INV loop, for SPICE", ".cir", _data("spice")),
 )
 FIRST_DATA = 3
 
@@ -450,12 +451,14 @@ class RunsPanel(QWidget):
 
     def _fill_form(self) -> None:
         def read() -> tuple[str, dict[str, Any]]:
-            from mho.procedures.catalogue import known_procedures
+            from mho.procedures.catalogue import find_procedure
+            from mho.procedures.manifest import known_entries
 
             with RunFile(path) as run:
                 name, values = run.procedure.lower(), run.given
-                kind = known_procedures().get(name)
-                return name, values if kind is None else kind.from_version(run.version, values)
+                if name in known_entries():
+                    values = find_procedure(name).from_version(run.version, values)
+                return name, values
 
         path = self._path(self.chosen()[0])
         self._files.ask(

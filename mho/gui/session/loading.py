@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import importlib
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 MODULES = ("mho.running.queue", "mho.running.queue.orders", "mho.procedures.catalogue")
 
-_lock = threading.Lock()
+_lock = threading.RLock()
+
+
+@contextmanager
+def loading_later() -> Iterator[None]:
+    """Let `load_procedures` of other threads wait meanwhile: Python runs one thread at a time."""
+    with _lock:
+        yield
 
 
 def load_procedures() -> None:

@@ -153,7 +153,7 @@ class QueueListener:
             self._over.wait(RETRY)
 
     def _follow(self) -> None:
-        from mho.procedures.origin import bench_key
+        from mho.input_files import bench_key
         from mho.running.queue import ACTIVE, NO_REVISION, Queue
         from mho.running.runner import as_it_stands
 

@@ -38,7 +38,7 @@ def carry_out(command: Command, path: Path, bench: str, job: int | None = None) 
     QueueError
         The runner refuses, or does not answer.
     """
-    from mho.procedures.origin import bench_key
+    from mho.input_files import bench_key
     from mho.running.queue import Queue
     from mho.running.runner import NoRunnerError, RunnerClient
 

@@ -28,7 +28,7 @@ LINE_FROM = 3_000
 
 
 @dataclass(frozen=True)
-class Shown:
+class PlottedRun:
     """The curves of one run, and how they are distinguished."""
 
     name: str
@@ -45,7 +45,7 @@ class SignalsPlot(ThemedPlot):
         super().__init__(parent, axisItems={side: PowersOfTen(side) for side in ("left", "bottom")})
         self._legend = self.addLegend(offset=(-10, 10))
         self.drawn: list[pg.PlotDataItem] = []
-        self._shown: tuple[Shown, ...] = ()
+        self._shown: tuple[PlottedRun, ...] = ()
         self.log_x = self.log_y = False
         self.cursors = [self._cursor("A", Qt.PenStyle.DashLine), self._cursor("B", Qt.PenStyle.DotLine)]
         self.paint_ground()
@@ -57,7 +57,7 @@ class SignalsPlot(ThemedPlot):
             cursor.setPen(pg.mkPen(colours().ink, width=1.2, style=cursor.pen.style()))
             cursor.label.setColor(colours().ink)
 
-    def show_curves(self, shown: Sequence[Shown]) -> None:
+    def show_curves(self, shown: Sequence[PlottedRun]) -> None:
         """Show the curves of some runs, the first being the one that the axes and cursors go by."""
         self._shown = tuple(shown)
         for item in self.drawn:
@@ -99,7 +99,7 @@ class SignalsPlot(ThemedPlot):
         for cursor, share in zip(self.cursors, (1 / 3, 2 / 3), strict=True):
             cursor.setPos(low + share * (high - low))
 
-    def _draw(self, one: Shown, depth: int) -> None:
+    def _draw(self, one: PlottedRun, depth: int) -> None:
         count, names = len(one.curves.curves), one.curves.names
         alone = len(self._shown) == 1
         for number, (places, values) in enumerate(one.curves.curves, 1):

@@ -36,12 +36,12 @@ from mho.analysis import palette
 from mho.analysis.figures import Drawing, FigureData, MapImage, compose, figures_of, gather
 from mho.analysis.reports import handy_unit
 from mho.errors import RunFileError
-from mho.gui.run_window import LineAxis, Picture, colours_of, lookup_table, to_bytes
+from mho.gui.run_window import LineAxis, RunPicture, colours_of, lookup_table, to_bytes
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.session.task_thread import TaskThread
-from mho.gui.signals.figure_plot import FigurePlot, Shown, SignalsPlot
-from mho.gui.signals.reading import ROW, Curves, TableOffer, Wanted, read_curves, read_offer
+from mho.gui.signals.figure_plot import FigurePlot, PlottedRun, SignalsPlot
+from mho.gui.signals.reading import ROW, CurveChoice, Curves, TableOffer, read_curves, read_offer
 from mho.gui.widgets import swatch
 from mho.runs import Figure, RunFile
 from mho.runs.paths import SUFFIX
@@ -167,19 +167,19 @@ MOST_WRITTEN = 16
 
 
 class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
-    """Shows a `Drawing` of images; what it shows of each is a `Picture` among `pictures`."""
+    """Shows a `Drawing` of images; what it shows of each is a `RunPicture` among `pictures`."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setBackground("w")  # as all maps: their colours are made for it
-        self.pictures: list[Picture] = []
+        self.pictures: list[RunPicture] = []
 
     def show_drawing(self, drawing: Drawing) -> None:
         """Show the images anew."""
         self.clear()
         factor, unit = handy_unit(drawing.y.unit)
         self.pictures = [
-            Picture(image.name, factor * image.values, unit, image.rows, image.columns, drawing.signed)
+            RunPicture(image.name, factor * image.values, unit, image.rows, image.columns, drawing.signed)
             for image in drawing.images
         ]
         title = f"{drawing.title}, {drawing.nothing}" if drawing.nothing else drawing.title
@@ -188,7 +188,7 @@ class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
             return
         every = np.concatenate([one.values.ravel() for one in self.pictures])[None, :]
         lines = np.arange(1), np.arange(every.size)
-        limits = drawing.limits or Picture("", every, unit, *lines, drawing.signed).limits
+        limits = drawing.limits or RunPicture("", every, unit, *lines, drawing.signed).limits
         for number, picture in enumerate(self.pictures):
             plot = self._draw(picture, limits, drawing, *divmod(number, SIDE_BY_SIDE))
             _write_counts(plot, drawing.images[number])
@@ -201,7 +201,7 @@ class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self.addItem(bar, row=1, col=SIDE_BY_SIDE, rowspan=-(-len(self.pictures) // SIDE_BY_SIDE))
 
     def _draw(
-        self, picture: Picture, limits: tuple[float, float], drawing: Drawing, row: int, column: int
+        self, picture: RunPicture, limits: tuple[float, float], drawing: Drawing, row: int, column: int
     ) -> pg.PlotItem:
         axes = {"bottom": LineAxis("bottom"), "left": LineAxis("left")}
         axes["bottom"].lines, axes["left"].lines = picture.columns, picture.rows
@@ -420,14 +420,14 @@ class SignalsPanel(QWidget):
                 self.axis.setCurrentIndex(max(0, self.axis.findData(wanted)))
         self._want_others()
 
-    def _wanted(self) -> Wanted | Figure | None:
+    def _wanted(self) -> CurveChoice | Figure | None:
         figure = self._figures.get(self.figure.currentData() or "")
         if figure is not None:
             return figure
         table, signal = self.table.currentText(), self.signal.currentText()
         if not table or not signal:
             return None
-        return Wanted(table, signal, self.axis.currentData() or ROW, self.rows.currentData())
+        return CurveChoice(table, signal, self.axis.currentData() or ROW, self.rows.currentData())
 
     def _scale_of(self) -> tuple[str, str]:
         return self.table.currentText(), self.signal.currentText()
@@ -466,15 +466,15 @@ class SignalsPanel(QWidget):
         view.show_drawing(drawing)
         self.shown.setCurrentWidget(view)
 
-    def _show_columns(self, wanted: Wanted | None, own: Contents | None) -> None:
-        shown: list[Shown] = []
+    def _show_columns(self, wanted: CurveChoice | None, own: Contents | None) -> None:
+        shown: list[PlottedRun] = []
         run = self._session.run
         if run is not None and isinstance(own, Curves):
-            shown.append(Shown(run.path.stem, palette.SERIES[0], own))
+            shown.append(PlottedRun(run.path.stem, palette.SERIES[0], own))
             self.log_y.setChecked(self._scales.get(self._scale_of(), own.wants_log))
         for name, colour, contents in self.overlays.checked():
             if isinstance(contents, Curves):
-                shown.append(Shown(name, colour, contents))
+                shown.append(PlottedRun(name, colour, contents))
         self.shown.setCurrentWidget(self.plot)
         self.plot.show_curves(shown)
         empty = "no run is shown" if run is None else "this run has no table of numbers"
@@ -482,13 +482,13 @@ class SignalsPanel(QWidget):
         self.plot.say(nothing if wanted is not None else empty)
 
 
-def _read(run: RunFile, wanted: Wanted | Figure, rows: int) -> Contents:
+def _read(run: RunFile, wanted: CurveChoice | Figure, rows: int) -> Contents:
     return gather(run, wanted, rows) if isinstance(wanted, Figure) else read_curves(run, wanted)
 
 
-def _size(run: RunFile, wanted: Wanted | Figure) -> object:
+def _size(run: RunFile, wanted: CurveChoice | Figure) -> object:
     """Return what changes when there is more to show."""
-    if isinstance(wanted, Wanted):
+    if isinstance(wanted, CurveChoice):
         return run.length(wanted.table)
     if wanted.table:
         return run.length(wanted.table), run.status

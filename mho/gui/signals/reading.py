@@ -29,7 +29,7 @@ WIDE = 100.0
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CurveChoice:
     """Choice of curves: column `signal` of `table` over column `axis` (`ROW` for none), the newest `rows` rows."""
 
     table: str
@@ -113,7 +113,7 @@ def read_offer(run: RunFile, table: str) -> TableOffer:
     return TableOffer(shapes, signal, axis)
 
 
-def read_curves(run: RunFile, wanted: Wanted) -> Curves:
+def read_curves(run: RunFile, wanted: CurveChoice) -> Curves:
     """Return the curves that are wanted; errors as `read_offer`."""
     units = run.units(wanted.table)
     length = run.length(wanted.table)
@@ -144,7 +144,7 @@ def in_words(column: str) -> str:
     return column.replace("_", " ")
 
 
-def _column(run: RunFile, wanted: Wanted, start: int) -> Curve:
+def _column(run: RunFile, wanted: CurveChoice, start: int) -> Curve:
     values = run.column(wanted.table, wanted.signal, start).astype(float)
     if not wanted.axis:
         return np.arange(start, start + len(values), dtype=float), values
@@ -176,7 +176,7 @@ def _told_apart(
     return curves, tuple(names)
 
 
-def _waveforms(run: RunFile, wanted: Wanted, start: int) -> tuple[Curve, ...]:
+def _waveforms(run: RunFile, wanted: CurveChoice, start: int) -> tuple[Curve, ...]:
     rows = _ragged(run, wanted.table, wanted.signal, start)
     if wanted.axis:
         places = _ragged(run, wanted.table, wanted.axis, start)

@@ -54,7 +54,7 @@ class WrappedLabel(QLabel):
 
 
 @dataclass(frozen=True)
-class Said:
+class BarMessage:
     """A message, and its topic, by which it can be withdrawn."""
 
     level: str
@@ -92,7 +92,7 @@ class MessageBar(QWidget):
         layout.addWidget(self.text, 1)
         layout.addWidget(self.more)
         layout.addWidget(self.close_button)
-        self._said: list[Said] = []  # the one that is shown comes last
+        self._said: list[BarMessage] = []  # the one that is shown comes last
         self._fading = QTimer(self, singleShot=True)
         self._fading.timeout.connect(self.close_message)
 
@@ -106,7 +106,7 @@ class MessageBar(QWidget):
 
         `instead` replaces all earlier messages of its topic, however grave they were.
         """
-        new = Said(level, text, topic)
+        new = BarMessage(level, text, topic)
         others = [one for one in self._said if one != new and not (instead and one.topic == topic)]
         if level in FADES and others and new.gravity < others[-1].gravity:
             return  # it is in the log
@@ -115,7 +115,7 @@ class MessageBar(QWidget):
         self._show()
 
     @staticmethod
-    def _gives_way(old: Said, new: Said) -> bool:
+    def _gives_way(old: BarMessage, new: BarMessage) -> bool:
         """Return whether `new`, which is no less severe, replaces `old`; every critical message must be seen."""
         return old.level in FADES or (old.level == new.level and new.level != "CRITICAL")
 

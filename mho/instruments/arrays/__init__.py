@@ -32,29 +32,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".any_bench": ("as_arrays",),
-            ".causes": ("ALL", "CAUSES", "Cause", "Causes"),
-            ".exchanges": (
-                "Exchange",
-                "ExchangeRecorder",
-                "HeldCells",
-                "Place",
-                "held_history",
-                "stuck_cells",
-            ),
-            ".switched_circuits": (
-                "CELLS",
-                "Holding",
-                "SwitchedCircuits",
-                "Targets",
-                "TargetsByArray",
-                "held_later",
-            ),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "ALL",

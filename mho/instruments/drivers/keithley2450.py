@@ -1,12 +1,14 @@
 """Keithley 2450 source-measure unit, in its SCPI command set: reads cells, sweeps them, and drives gates.
 
 Model 2450 Reference Manual, 2450-901-01; pages where given. (?) marks facts to be checked on hardware: that a sweep
-leaves the output off, and that ``:OUTP:INT:TRIP?`` exists in this form.
+leaves the output off, that ``:OUTP:INT:TRIP?`` exists in this form, and that ``:CAL:VER:DATE?`` does, which is that of the
+2461 (Model 2461 Calibration and Adjustment Manual, 2461-905-01, p. 5-12).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from pymeasure.adapters import Adapter
@@ -118,6 +120,9 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
     )
     line_frequency = Instrument.measurement(":SYST:LFR?", "Get the power line frequency, Hz.")
     language = Instrument.measurement("*LANG?", "Get the command set in use.", cast=str)
+    calibration_date = Instrument.measurement(
+        ":CAL:VER:DATE?", "Get year, month and day of the last verification of the calibration (?)."
+    )
     points_in_buffer = Instrument.measurement(
         ":TRAC:ACT?", "Get how many readings the buffer holds.", cast=int
     )
@@ -133,6 +138,7 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
     ) -> None:
         self.voltage_range = None if voltage_range is None else within(voltage_range, SOURCE_RANGE)
         self._aperture = 0.2  # s, the longest possible one, until `configure` sets it
+        self._calibration: dict[str, str] | None = None  # until it is asked for
         super().__init__(address, visa_library, timeout=timeout, **connection)
 
     def verify(self) -> None:
@@ -141,6 +147,19 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
             raise InstrumentError(
                 f"{self._title} speaks {self.language.strip()}; switch it to SCPI (*LANG SCPI) and restart it"
             )
+
+    def settings(self) -> dict[str, str]:
+        """Return the properties named in `recorded`, and the day of calibration where the instrument tells it, as text.
+
+        It is asked once a connection: an instrument without that query answers nothing, and would be waited for each time.
+        """
+        settings = super().settings()
+        if self._calibration is None:
+            try:
+                self._calibration = {"calibration_date": date(*map(int, self.calibration_date)).isoformat()}
+            except (InstrumentError, TypeError, ValueError):  # no such query, or no date set
+                self._calibration = {}
+        return settings | self._calibration
 
     # --- roles.SourceMeter ---
 

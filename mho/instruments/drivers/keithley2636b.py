@@ -15,6 +15,7 @@ The instrument's format settings are restored.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from pymeasure.adapters import Adapter
@@ -148,6 +149,11 @@ DELAY = Span(0.0, 1e4, "delay", "s")
 NPLC = Span(0.001, 25.0, "integration time", "power line cycles")
 
 
+def _day(seconds: float) -> str:
+    """Return the day (UTC) of a Unix time (s); "" for 0, which stands for no date."""
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds else ""
+
+
 class Keithley2636BSettings(SourceMeterChannel, TspChannel):
     """The settings of one channel; ``{ch}`` is ``smua`` or ``smub``."""
 
@@ -205,6 +211,19 @@ class Keithley2636BSettings(SourceMeterChannel, TspChannel):
     output_off_limit = control(
         "{ch}.source.offlimiti", "Control the current limit when off, A (p. 7-226).", CURRENT_LIMIT
     )
+    calibration_date = reading(
+        'string.format("%.0f", {ch}.cal.date)',
+        "Get the day (UTC) of the calibration in use, as ISO 8601 writes it (p. 7-199).", get_process=_day,
+    )  # fmt: skip
+    calibration_due = reading(
+        'string.format("%.0f", {ch}.cal.due)', "Get the day of the next calibration; \"\" for none set (p. 7-200).",
+        get_process=_day,
+    )  # fmt: skip
+
+    def settings(self) -> dict[str, str]:
+        """Return the properties named in `recorded`, and the dates of calibration that are set, as text."""
+        dates = {"calibration_date": self.calibration_date, "calibration_due": self.calibration_due}
+        return super().settings() | {name: day for name, day in dates.items() if day}
 
 
 COMPLIANCE = 0x40  # bit of a reading's status: limited (p. 7-238 (?))

@@ -22,7 +22,7 @@ from pyvisa.resources import SerialInstrument
 
 from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.bus import BusInstrument, ReportedError
-from mho.instruments.drivers.languages.scpi_properties import Span, one_of, whole, within
+from mho.instruments.drivers.languages.scpi import Span, one_of, whole, within
 
 TEMPERATURE = Span(1.0, 1505.0, "temperature", "K")
 RATE = Span(0.1, 100.0, "ramp", "K/min")

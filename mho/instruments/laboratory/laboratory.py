@@ -22,10 +22,8 @@ from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.laboratory.bench_twins import BenchTwins
 from mho.instruments.laboratory.block_circuits import BlockCircuits
-from mho.instruments.laboratory.chip_lines import PATHS, REST, ChipLines
+from mho.instruments.laboratory.chip_lines import PATHS, REST, Carrier, ChipLines, VectorLines
 from mho.instruments.laboratory.monitor import Incident, Monitor, over_voltages
-from mho.instruments.laboratory.vector_lines import VectorLines
-from mho.instruments.laboratory.wiring import Carrier
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.devices import Traffic

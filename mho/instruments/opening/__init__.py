@@ -14,13 +14,6 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".opening": ("open_bench", "open_simulated"),
-            ".rehearsal": ("open_rehearsal",),
-            ".safing": ("confirm_bench_safe", "make_bench_safe"),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = ["confirm_bench_safe", "make_bench_safe", "open_bench", "open_rehearsal", "open_simulated"]

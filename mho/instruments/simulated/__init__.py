@@ -13,30 +13,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mho.instruments.simulated.physics.cells.preset_files import cell_preset, preset_text
-from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
-from mho.instruments.simulated.physics.circuits.step_response import StepResponse
-
 if TYPE_CHECKING:
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.cells.cells import CellArray
     from mho.instruments.simulated.physics.cells.level_fit import levels_not_held
+    from mho.instruments.simulated.physics.cells.preset_files import cell_preset, preset_text
+    from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
     from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
     from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
+    from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 else:
     from mho.lazy_names import lazy_names
 
     # Loaded when they are asked for (PEP 562): who only names a preset need not wait for the cells' noise.
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".clock": ("VirtualClock",),
-            ".physics.cells.cells": ("CellArray",),
-            ".physics.cells.level_fit": ("levels_not_held",),
-            ".physics.circuits.amplifiers": ("CLAMP", "AmplifierBank", "amplifier_preset"),
-            ".physics.circuits.inverse_circuit": ("InverseCircuit",),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "CELL_PRESETS",

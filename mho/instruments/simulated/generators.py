@@ -27,8 +27,7 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.ports import PulsePort
 from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiDevice, ScpiError
 from mho.instruments.simulated.scpi.language import Call
-from mho.instruments.simulated.scpi.numbers import Keyword
-from mho.instruments.simulated.scpi.parameters import Choice, CommandParameter, Numeric
+from mho.instruments.simulated.scpi.parameters import Choice, CommandParameter, Keyword, Numeric
 
 MOST = 1000  # excursions of a burst that are played one by one
 

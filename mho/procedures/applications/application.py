@@ -18,9 +18,9 @@ from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.circuits.programmed_blocks import check_limits
+from mho.procedures.equations.direct_solve import DirectSolve, DirectWork, direct_solve, worth_in_numbers
 from mho.procedures.equations.forecast import VectorMeter, metering
-from mho.procedures.equations.held.direct_solve import DirectSolve, DirectWork, direct_solve, worth_in_numbers
-from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
 from mho.procedures.equations.worth import SampledWorth, Work
 from mho.procedures.parameters import IntegerParameter, Parameter

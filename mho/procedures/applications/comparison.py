@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.procedures.equations.held.held_answers import HeldAnswers
+from mho.procedures.equations.held_matrix import HeldAnswers
 from mho.procedures.stream import Stream
 
 

@@ -25,21 +25,7 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".detection_limit": ("Blank",),
-            ".extraction.forming_extraction": ("quantile", "share_rows"),
-            ".extraction.iv_extraction": ("Loops", "PointNoise", "extract", "low_field_residuals"),
-            ".extraction.lifetimes": ("GOOD", "REASONS", "fit_weibull", "judge"),
-            ".levels_of_cells": ("in_windows", "nearest_levels"),
-            ".reading.drift": ("level_rows",),
-            ".reading.noise": ("CELLS",),
-            ".reading.spectrum": ("allan_deviation", "slope", "spectrum"),
-            ".reading.telegraph": ("find_telegraph",),
-            ".switching.iv": ("conductance_left",),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "CELLS",

@@ -6,12 +6,8 @@ Zuo et al., Nature Electronics 8, 1222 (2025), Methods. Nothing is chosen here, 
 rows, no other scale, no line search, no residual in float64. The loop holds the rounded leading digits, the products hold
 the matrix in slices of three bits.
 
-The inverse of a complex matrix in two stages of blocks, all analogue: refined by exact products on the chip alone.
-
-    x = 0, r = e;  ten times:  dx = INV(r);  x += dx;  r -= MVM(dx)
-
-INV is the recursion over four blocks of [[Re, -Im], [Im, Re]], whose leading block serves as the complement too, and over
-four of Re; MVM are the bit-sliced products of the matrix held in 24 bits. Nothing is recomputed digitally.
+A complex matrix is inverted in two stages of blocks, all analogue: INV is the recursion over four blocks of
+[[Re, -Im], [Im, Re]], whose leading block serves as the complement too, and over four of Re.
 """
 
 from __future__ import annotations
@@ -24,20 +20,18 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.chip_maps.chip import ChipMap, parse_chip_map
-from mho.chip_maps.fixed_point import columns_to_fixed_point
-from mho.chip_maps.inverse_encoding import InverseEncoding, choose_encoding
-from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
+from mho.chip_maps.inverse_encoding import InverseEncoding
+from mho.chip_maps.multiply_encoding import MultiplyEncoding, columns_to_fixed_point, encode_multiply
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import Block
-from mho.procedures.equations.algorithms.batch_refinement import BatchMethod, refine_columns
-from mho.procedures.equations.circuits.inversion import AnalogueInverse
-from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
+from mho.procedures.equations.algorithms.refinement import BatchMethod, refine_columns
+from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse
 from mho.procedures.equations.circuits.products import SlicedProduct
-from mho.procedures.equations.multiply.multiply_plan import place_product
+from mho.procedures.equations.multiply import place_product
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve
-from mho.procedures.equations.planning.loop_places import fitting_kinds, place_loop
+from mho.procedures.equations.planning.loop_choice import LoopSetup
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.equations.solve.programmed_matrix import INVERT_VOLTS, VECTOR_VOLTS
 from mho.procedures.stream import NullStream
@@ -55,7 +49,6 @@ class AllAnalogue:
         X after each cycle.
     held : (n, n) array
         The matrix as the digits of the products hold it.
-    plan : BlockSolvePlan
     inversions, products : int
         INV of leaves and MVM of blocks.
     shots, outputs, wrong : int
@@ -78,17 +71,9 @@ def refine_on_chip(bench: Bench, matrix: Floats, cycles: int, bits: int, seed: i
     `bits` are those of the matrix in the products, `seed` is of the plan.
     """
     rng, chip = np.random.default_rng([seed, 1]), parse_chip_map(bench.chip_text, bench.file.chip)
+    setup = LoopSetup.of(bench, chip)
     plan = plan_block_solve(
-        chip,
-        matrix,
-        rng,
-        leaf=LEAF,
-        encoding="auto",
-        lines=bench.vector_size,
-        input_conductance=bench.input_conductance,
-        recursion="blockamc",
-        schur="complex",
-        effort="one-step",
+        setup, matrix, rng, LEAF, recursion="blockamc", schur="complex", effort="one-step"
     )
     encoding = encode_multiply(matrix, bits, plan.levels.bits)
     tiles = place_beside(chip, encoding, plan.blocks(), bench.vector_size)
@@ -192,18 +177,8 @@ def biased_loop(bench: Bench, matrix: Floats, rng: np.random.Generator) -> Inver
     ConvergenceError
         Where no such loop is stable.
     """
-    chip = parse_chip_map(bench.chip_text, bench.file.chip)
-    loops = chip.arrays_for("invert")[:1]
-    kinds = fitting_kinds(chip, loops, matrix, "bias", bench.vector_size)
-    best, _ = choose_encoding(
-        matrix,
-        chip.level_scale(),
-        rng,
-        input_conductance=bench.input_conductance,
-        kinds=kinds,
-        arrays=len(loops),
-    )
-    return best.encoding
+    setup = LoopSetup.of(bench, parse_chip_map(bench.chip_text, bench.file.chip), "bias")
+    return setup.rank(matrix, setup.fitting_kinds(matrix), rng)[0].encoding
 
 
 def truncated(matrix: Floats, bits: int) -> Floats:
@@ -240,7 +215,7 @@ def refine_as_published(
     chip = parse_chip_map(bench.chip_text, bench.file.chip)
     levels, loop = chip.level_scale(), rounded_loop(matrix) if loop is None else loop
     encoding = encode_multiply(truncated(matrix, bits), bits, levels.bits)
-    cells = LoopOnCells.on(chip, place_loop(chip.arrays_for("invert"), loop), loop, levels)
+    cells = LoopSetup.of(bench, chip).cells(loop)
     blocks = [*cells.blocks(), *(tiles := place_product(chip, encoding, bench.vector_size))]
     programmer = Programmer(bench, NullStream(), levels, [one.name for one in chip.arrays], chip.write_verify)
     try:

@@ -1,20 +1,17 @@
 """Forecast of a solve: intervals of what will come of it, from solves on drawn chips.
 
-The same solve on drawn chips: each is programmed, calibrated and refined as the real one is going to be.
+Each drawn chip is programmed, calibrated and refined as the real one is going to be. Nothing is simplified: cells are
+those of the preset as write-verify leaves them, relaxed, with their read noise, stuck ones among them, behind wires,
+amplifiers and converters with errors of their own. What is drawn this way is distributed as the outcome is, where the
+bench is simulated with the same preset; of a real chip it knows what the preset knows.
 
-Nothing is simplified: cells are those of the preset as write-verify leaves them, relaxed, with their read noise, stuck
-ones among them, behind wires, amplifiers and converters with errors of their own. What is drawn this way is distributed
-as the outcome is, where the bench is simulated with the same preset; of a real chip it knows what the preset knows.
+The energy is what cells take, and a model of the amplifiers and converters around them. Cells take V^2 G w in each
+pulse and each verify read (G the read that follows, w the width or the meter's aperture), and V I t in each vector that
+is multiplied, t the time from one vector to the next. What they take while the loop inverts is left out: 0.4 V across
+35 uS is 6 uW, an amplifier takes a thousand times as much.
 
-Energy of a solve: what its cells take, and a model of the amplifiers and converters around them.
-
-Cells take V^2 G w in each pulse and each verify read (G the read that follows, w the width or the meter's aperture), and
-V I t in each vector that is multiplied, t the time from one vector to the next. What they take while the loop inverts is
-left out: 0.4 V across 35 uS is 6 uW, an amplifier takes a thousand times as much.
-
-Seconds of this machine that a solve takes, its run file and what displays it apart.
-
-Without instruments they are those of the drawn solves. At the wire, where a solve takes far longer, they are
+The seconds of this machine are those of the solve without its run file and display. Without instruments they are
+those of the drawn solves. At the wire, where a solve takes far longer, they are
 
     t = a + c n,    n the operations of a drawn solve
 
@@ -148,7 +145,6 @@ class DrawnSolve:
 
     Attributes
     ----------
-    converged : bool
     reason : str
         Why it did not.
     values : mapping
@@ -179,7 +175,6 @@ def draw_solves(
         The procedure's own; its result has a `summary`.
     source : BenchSource
         The bench, without instruments, as `as_arrays` returns it.
-    count : int
     rng : numpy.random.Generator
         Draws the chips.
     """
@@ -303,7 +298,6 @@ def wall_time(
         The bench of the run.
     preset : str, optional
         Its cells; None for the file's own.
-    drawn : sequence of DrawnSolve
     solve : callable
         `Solve`, which is timed at the wire.
     meanwhile : callable

@@ -1,13 +1,10 @@
 """What a chip was worth in a solve: its cycles and its digital work beside those of the same solve without it.
 
-The multiplications of a solve: those that its chip stands for, and those done digitally, by kind.
-
-A number of multiplications is what the operation takes in float64, to its leading order. An INV of n lines stands for
-n^2, a product with a stored inverse; an MVM of n x n, with all its slices and bits, for n^2, a product with the matrix.
-Integers that are shifted and added into a product are additions and not counted. What an application does "beside" its
-solves is the same with a chip and without it.
-
-The same solve without the chip: the cycles and the digital work of the same loop with no INV in it.
+Multiplications are those that the chip stands for, and those done digitally, by kind. A number of them is what the
+operation takes in float64, to its leading order. An INV of n lines stands for n^2, a product with a stored inverse; an
+MVM of n x n, with all its slices and bits, for n^2, a product with the matrix. Integers that are shifted and added into
+a product are additions and not counted. What an application does "beside" its solves is the same with a chip and
+without it.
 
 Krylov methods need no preconditioner: around residuals in float64 GCR ends within about as many cycles as there are
 unknowns, whatever INV makes of a residual. What a chip is worth is told by the cycles that it saves of these, so every
@@ -25,7 +22,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps.fixed_point import MAX_BITS, FixedPoint
+from mho.chip_maps.multiply_encoding import MAX_BITS, FixedPoint
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.procedures.equations.algorithms.directions import ConjugateResiduals, Method, directions, unit_of
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
@@ -127,69 +124,32 @@ class Worth:
 
     Attributes
     ----------
-    method : str
-        Of the solves without the chip.
+    cycles : tuple of int or None
+        Of each sampled right-hand side with the chip; None where the goal was not met.
+    work : Work
+        Of the whole solve.
     most : int
         Cycles that a right-hand side was allowed without the chip.
     allowed : int
         Cycles that it was allowed with the chip.
-    cycles, without : tuple of int or None
-        Of each sampled right-hand side with the chip and without it; None where the goal was not met.
-    same_method : tuple of int or None
-        Without it, by the method of the solve; of the first one alone where another method counts.
-    work : Work
-        Of the whole solve.
     digital_without : int
         Multiplications of the whole solve without the chip, its certificate included.
     nothing : bool
         Whether the loop by itself is worth nothing: it contracts no error, or most of its cells are outside their windows.
     """
 
-    method: Method
+    baseline: UnaidedBaseline
+    cycles: tuple[int | None, ...]
+    work: Work
     most: int
     allowed: int
-    cycles: tuple[int | None, ...]
-    without: tuple[int | None, ...]
-    same_method: tuple[int | None, ...]
-    work: Work
     digital_without: int
     nothing: bool
 
-    @classmethod
-    def of(
-        cls,
-        baseline: WithoutChip,
-        cycles: Sequence[int | None],
-        work: Work,
-        *,
-        most: int,
-        allowed: int,
-        digital_without: int,
-        nothing: bool,
-    ) -> Worth:
-        """Return what the solves of the same right-hand sides with the chip and without it come to.
-
-        Parameters
-        ----------
-        baseline : WithoutChip
-        cycles : sequence of int or None
-            Of its columns, with the chip.
-        work : Work
-            Of the whole solve with the chip.
-        most, allowed, digital_without, nothing
-            As the attributes.
-        """
-        return cls(
-            baseline.method,
-            most,
-            allowed,
-            tuple(cycles),
-            tuple(one.cycles for one in baseline.solves),
-            baseline.same_method,
-            work,
-            digital_without,
-            nothing,
-        )
+    @property
+    def without(self) -> tuple[int | None, ...]:
+        """Cycles of each sampled right-hand side without the chip; None where the goal was not met."""
+        return tuple(one.cycles for one in self.baseline.solves)
 
     @property
     def saved(self) -> float | None:
@@ -238,11 +198,11 @@ class Worth:
         digital, unmet = self.work.digital.total(), None in self.cycles or None in self.without
         return {
             "verdict": self.verdict,
-            "method": self.method,
+            "method": self.baseline.method,
             "right_hand_sides": len(self.cycles),
             "cycles_with": _mean_or_none(self.cycles),
             "cycles": _mean_or_none(self.without),
-            "cycles_same_method": _mean_or_none(self.same_method),
+            "cycles_same_method": _mean_or_none(self.baseline.same_method),
             "most_cycles": self.most,
             "saved": self.saved,
             "cycles_ratio": _ratio(_mean_or_none(self.cycles), _mean_or_none(self.without)),
@@ -258,7 +218,6 @@ class SampledWorth:
 
     Attributes
     ----------
-    solves : tuple of UnaidedSolve
     cycles : tuple of int or None
         Of the same right-hand sides with the chip.
     work : Work
@@ -300,8 +259,8 @@ class SampledWorth:
             return None
         work = self.work + Work()
         work.digital["beside"] = beside
-        return Worth.of(
-            WithoutChip("gcr", self.solves, tuple(one.cycles for one in self.solves)),
+        return Worth(
+            UnaidedBaseline("gcr", self.solves, tuple(one.cycles for one in self.solves)),
             self.cycles,
             work,
             most=self.most,
@@ -313,11 +272,7 @@ class SampledWorth:
 
 def _mean(cycles: Sequence[int | None]) -> str:
     found = _mean_or_none(cycles)
-    return "more" if found is None else _number(found)
-
-
-def _number(cycles: float) -> str:
-    return f"{cycles:.4g}"
+    return "more" if found is None else f"{found:.4g}"
 
 
 def _mean_or_none(cycles: Sequence[int | None]) -> float | int | None:
@@ -349,12 +304,10 @@ class UnaidedSolve:
 
     Attributes
     ----------
-    column : int
     cycles : int or None
         Until the goal was met; None where it was not met in as many as were allowed.
     curve : list of dict
         Of each cycle ``rhs``, ``cycle``, ``residual`` (relative) and ``relative_error`` to the reference.
-    work : Work
     solution : (N,) array
         Of the square system, as given.
     recomputed : int
@@ -392,7 +345,8 @@ def solve_unaided(
     most : int
         Cycles allowed.
     """
-    work, way = Work(), ConjugateResiduals(most) if method == "gcr" else directions(method)
+    # GCR keeps all directions, and may pause until its last cycle.
+    work, way = Work(), ConjugateResiduals(most, patience=most) if method == "gcr" else directions(method)
     size = held.size
     largest = float(np.abs(held).max())
     directed = _Directed(unit_of(largest))
@@ -432,12 +386,10 @@ def solve_unaided(
         multiply,
         recompute,
         enough,
-        method=method,
+        method=way,
         correction_bits=MAX_BITS,
         max_cycles=most,
         measure=measure,
-        earlier=way,
-        patience=most if method == "gcr" else None,  # it may pause until its last cycle
     ):
         curve.append(
             _point(cycle, norm(system.unknowns(form.solution(cycle.solution)) - reference) / length, column)
@@ -481,7 +433,7 @@ def _point(cycle: Cycle, error: float, column: int) -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class WithoutChip:
+class UnaidedBaseline:
     """Sampled right-hand sides with the chip and without it.
 
     Attributes
@@ -501,7 +453,7 @@ class WithoutChip:
     @classmethod
     def of(
         cls, method: Method, unaided: Callable[[int, Method], UnaidedSolve], columns: Sequence[int]
-    ) -> WithoutChip:
+    ) -> UnaidedBaseline:
         """Solve sampled columns by the solve's method or by GCR, whichever takes fewer cycles for the first of them.
 
         Parameters

@@ -16,24 +16,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.running.budget.budgets import Budget, Share, budget
+    from mho.running.budget.budgets import Budget, CauseShare, budget
     from mho.running.budget.drawings import save_budget
     from mho.running.budget.shapley import sampled_values, shapley_values
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".budgets": ("Budget", "Share", "budget"),
-            ".drawings": ("save_budget",),
-            ".shapley": ("sampled_values", "shapley_values"),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "Budget",
-    "Share",
+    "CauseShare",
     "budget",
     "sampled_values",
     "save_budget",

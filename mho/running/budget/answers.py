@@ -77,7 +77,7 @@ class Answers(NullStream):
             self.last = exchange
 
 
-class Inversions(Answers):
+class HeardInversions(Answers):
     """Those of `Invert`: every right-hand side of every matrix, at all scales in one exchange."""
 
     def __init__(self, file: RunFile, procedure: Procedure, plan: Any, bench: Bench) -> None:

@@ -19,10 +19,17 @@ from mho.instruments.arrays import Cause, Causes, SwitchedCircuits, as_arrays
 from mho.instruments.simulated import cell_preset
 from mho.running.budget.conductances import FEWEST_REDRAWN, CellErrors
 from mho.running.budget.questions import Question
-from mho.running.budget.replaying import KINDS, Kind, Replayed, ReplayedCells, replay, without_read_noise
+from mho.running.budget.replaying import (
+    KINDS,
+    AnswerKind,
+    Replayed,
+    ReplayedCells,
+    replay,
+    without_read_noise,
+)
 from mho.running.budget.shares import Decomposition, Moments, Told, decompose, moved_values
-from mho.running.recipe import Recipe, read_recipe
-from mho.running.trust import Trust, code_of, foreign, nobody
+from mho.running.recipe import RunRecipe, read_recipe
+from mho.running.trust import Trust, code_of, deny_all, foreign
 from mho.runs import RunFile, Status
 
 DRAWS = 16
@@ -48,7 +55,7 @@ TOGETHER = 0.15  # of the squared error, by which a gain differs from a share wh
 
 
 @dataclass(frozen=True)
-class Share:
+class CauseShare:
     """One cause in a budget.
 
     Attributes
@@ -102,7 +109,7 @@ class Budget:
         As the run measured it, and as its twin gives it with all causes on.
     again : tuple of float
         Where the twin's error is in 95 % of repetitions, as the shares are.
-    shares : tuple of Share
+    shares : tuple of CauseShare
         The largest first; with `rest` and `unexplained` they add up to 1.
     rest : float
         Share that remains with all causes off: what the encoding cannot hold, as the shift of a loop.
@@ -128,7 +135,7 @@ class Budget:
     measured: float
     twin: float
     again: tuple[float, float]
-    shares: tuple[Share, ...]
+    shares: tuple[CauseShare, ...]
     rest: float
     unexplained: float
     orders: int
@@ -137,7 +144,7 @@ class Budget:
     remarks: tuple[str, ...]
 
     @property
-    def first(self) -> Share | None:
+    def first(self) -> CauseShare | None:
         """The cause to mend first: without it alone the error falls most. None where no cause alone lowers it.
 
         What read noise makes of programming is mended with it: where nearly all that cells missed is its work, it is the
@@ -151,7 +158,7 @@ class Budget:
         return best if best.mended < self.twin else None
 
     @property
-    def as_good(self) -> tuple[Share, ...]:
+    def as_good(self) -> tuple[CauseShare, ...]:
         """Causes whose mending comes to as little as that of `first`, in some of the moments."""
         first = self.first
         if first is None or not self.draws:
@@ -196,7 +203,7 @@ def budget(
     preset: str | None = None,
     draws: int = DRAWS,
     seed: int = 0,
-    trust: Trust = nobody,
+    trust: Trust = deny_all,
     progress: Told = lambda stage, done, total: None,
 ) -> Budget:
     """Explain the error of the run in the file at `path`, cause by cause.
@@ -279,7 +286,7 @@ class _Explained:
 
 
 def _silent_replays(
-    twins: Sequence[Recipe], file: RunFile, trust: Trust, progress: Told
+    twins: Sequence[RunRecipe], file: RunFile, trust: Trust, progress: Told
 ) -> list[Replayed | ReplayedCells]:
     """Return what the same chips come to when they are programmed without read noise; nothing where that cannot be."""
     recipes = [quiet for one in twins if (quiet := without_read_noise(one)) is not None]
@@ -312,7 +319,13 @@ def _explain(
 
 
 def _as_budget(
-    explained: _Explained, kind: Kind, recipe: Recipe, title: str, status: Status, draws: int, seed: int
+    explained: _Explained,
+    kind: AnswerKind,
+    recipe: RunRecipe,
+    title: str,
+    status: Status,
+    draws: int,
+    seed: int,
 ) -> Budget:
     """Return shares of the measured error, the largest first."""
     found, measured = explained.found, explained.measured
@@ -324,7 +337,7 @@ def _as_budget(
     scale = 1.0 / measured if measured > 0.0 else math.nan
     gains = scale * (found.whole - found.mended)
     shares = [
-        Share(
+        CauseShare(
             cause,
             share=float(scale * found.values[i]),
             low=float(scale * low[i]),
@@ -362,7 +375,7 @@ def _as_budget(
     )
 
 
-def _twins_of(recipe: Recipe, preset: str | None, seed: int) -> list[Recipe]:
+def _twins_of(recipe: RunRecipe, preset: str | None, seed: int) -> list[RunRecipe]:
     """Return what repeats a run: on its own twin, or on chips that stand for real ones."""
     if recipe.source.bench.simulation is not None:
         if preset is not None:
@@ -397,7 +410,7 @@ def _twins_of(recipe: Recipe, preset: str | None, seed: int) -> list[Recipe]:
     ]
 
 
-def _recipe_of(path: Path, trust: Trust) -> Recipe:
+def _recipe_of(path: Path, trust: Trust) -> RunRecipe:
     """Return what repeats a run of a kind that has an error to explain; other code than mho's is not imported for that."""
     known = {one.__name__: one for one in KINDS}
     kinds = ", ".join(name.lower() for name in known)
@@ -441,16 +454,16 @@ def _intervals(own: Floats, moved: Floats, errors: Floats | None = None) -> tupl
     return np.minimum(low, own), np.maximum(high, own)
 
 
-Asked = Sequence[tuple[SwitchedCircuits, Question]]
+Exchanges = Sequence[tuple[SwitchedCircuits, Question]]
 
 
-def _mean_error(asked: Asked, quiet: Asked, causes: Causes) -> float:
+def _mean_error(asked: Exchanges, quiet: Exchanges, causes: Causes) -> float:
     """Return the mean squared error with only `causes`; without read noise, of what was programmed without it."""
     some = asked if "read noise" in causes else quiet
     return float(np.mean([one.error(circuits, causes) for circuits, one in some]))
 
 
-def _at_moment(asked: Asked, moment: int) -> Asked:
+def _at_moment(asked: Exchanges, moment: int) -> Exchanges:
     """Return the same questions at another moment."""
     return [(circuits, one.redrawn(moment, number)) for number, (circuits, one) in enumerate(asked)]
 

@@ -42,17 +42,17 @@ from mho.procedures import (
 )
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Control, NullStream, Observer, Progress, Stream
-from mho.running.budget.answers import Answers, Enough, FirstCycles, Inversions, Sums, tile_targets
+from mho.running.budget.answers import Answers, Enough, FirstCycles, HeardInversions, Sums, tile_targets
 from mho.running.budget.conductances import CellErrors, cell_errors
 from mho.running.budget.loop_targets import LoopTargets
 from mho.running.budget.questions import RAILED, Question, squared_error
-from mho.running.budget.repeated_bench import Facts, Railed, RepeatedBench
+from mho.running.budget.repeated_bench import BenchFacts, Railed, RepeatedBench
 from mho.running.budget.shares import Told
 from mho.running.continuing import as_found_by
 from mho.running.cutting import Cut, CutShort
 from mho.running.openers import Opening, taking_up
-from mho.running.recipe import Recipe
-from mho.running.trust import Trust, nobody
+from mho.running.recipe import RunRecipe
+from mho.running.trust import Trust, deny_all
 from mho.runs import RunFile, Status
 
 MOST_BLOCK_ANSWERS = 8  # of one run that are explained, the first ones: each takes many loops
@@ -87,7 +87,7 @@ class Blocks:
 
     Parameters
     ----------
-    facts : Facts
+    facts : BenchFacts
         Of the bench that repeated the run.
     procedure : Solve
     plan : PreparedSolve
@@ -99,7 +99,7 @@ class Blocks:
 
     def __init__(
         self,
-        facts: Facts,
+        facts: BenchFacts,
         procedure: Solve,
         plan: PreparedSolve,
         targets: dict[Place, Holding],
@@ -272,7 +272,7 @@ class FirstBlockCycles(Answers):
             held = loop.matrix + loop.candidate.shift * np.eye(len(loop.matrix))
             lines = tuple(map(int, place.rows)), tuple(map(int, place.columns))
             targets["INV", place.array, *lines] = LoopTargets.of(leaf.cells, held)
-        facts = Facts(bench.file, bench.input_conductance)
+        facts = BenchFacts(bench.file, bench.input_conductance)
         return Blocks(facts, self.procedure, plan, targets, matrix.before, matrix.calibration)
 
 
@@ -283,7 +283,7 @@ def by_blocks(plan: PreparedSolve) -> BlockSolvePlan:
 
 
 @dataclass(frozen=True)
-class Kind:
+class AnswerKind:
     """Answers of a kind that have an error to explain.
 
     Attributes
@@ -304,13 +304,13 @@ class Kind:
     drawn: str = "noise is drawn anew on the same programmed cells"
 
 
-_ONE_STEP = Kind(Inversions, "error of the one-step INV")
-_BY_ONE_LOOP = Kind(FirstCycles, "error of the first INV, before refinement")
-_BY_BLOCKS = Kind(FirstBlockCycles, "error after the first cycle, of one INV by blocks")
-_SUMS = Kind(
+_ONE_STEP = AnswerKind(HeardInversions, "error of the one-step INV")
+_BY_ONE_LOOP = AnswerKind(FirstCycles, "error of the first INV, before refinement")
+_BY_BLOCKS = AnswerKind(FirstBlockCycles, "error after the first cycle, of one INV by blocks")
+_SUMS = AnswerKind(
     Sums, "error of the sums of digits, before they are rounded", ("set of patterns", "sets of patterns")
 )
-_CELLS = Kind(
+_CELLS = AnswerKind(
     Answers,
     "error of the conductances, as they were last read",
     ("cell", "cells"),
@@ -320,7 +320,7 @@ _CELLS = Kind(
 NEGLIGIBLE = 1e-9
 """Share of a noise that weighs nothing and is drawn all the same."""
 
-KINDS: dict[type[Procedure], Callable[[Any], Kind]] = {
+KINDS: dict[type[Procedure], Callable[[Any], AnswerKind]] = {
     Invert: lambda plan: _ONE_STEP,
     Solve: lambda plan: _BY_BLOCKS if isinstance(plan.on_chip, BlockSolvePlan) else _BY_ONE_LOOP,
     Multiply: lambda plan: _SUMS,
@@ -335,14 +335,14 @@ class Replayed:
 
     Attributes
     ----------
-    kind : Kind
+    kind : AnswerKind
     questions : tuple of Question
         Its answers.
     circuits : SwitchedCircuits
         On which they are given again with causes off.
     """
 
-    kind: Kind
+    kind: AnswerKind
     questions: tuple[Question, ...]
     circuits: SwitchedCircuits
     remarks: tuple[str, ...] = ()
@@ -352,7 +352,7 @@ class Replayed:
 class ReplayedCells:
     """A run of `Program` as its twin repeated it."""
 
-    kind: Kind
+    kind: AnswerKind
     errors: CellErrors
     remarks: tuple[str, ...]
 
@@ -371,7 +371,7 @@ class _SolveOnMatrix(Solve):
 
 
 def replay(
-    recipe: Recipe, file: RunFile, trust: Trust = nobody, told: Told = lambda stage, done, total: None
+    recipe: RunRecipe, file: RunFile, trust: Trust = deny_all, told: Told = lambda stage, done, total: None
 ) -> Replayed | ReplayedCells:
     """Repeat a run on its own twin as far as its answers, or a programming as far as it came.
 
@@ -422,7 +422,7 @@ def replay(
     )
 
 
-def without_read_noise(recipe: Recipe) -> Recipe | None:
+def without_read_noise(recipe: RunRecipe) -> RunRecipe | None:
     """Return the same run on the same chip without read noise, which then misleads no write-verify; None where it has none.
 
     All that is random is drawn as before, and the noise weighs nothing: cells, and what pulses do to them, are the same as
@@ -442,7 +442,7 @@ def without_read_noise(recipe: Recipe) -> Recipe | None:
     return replace(recipe, source=source, preset=preset_text(quiet))
 
 
-def _remarks(recipe: Recipe, errors: CellErrors, asked: int) -> tuple[str, ...]:
+def _remarks(recipe: RunRecipe, errors: CellErrors, asked: int) -> tuple[str, ...]:
     """Return what is to be said of a programming that was stopped."""
     if recipe.status is Status.FINISHED:
         return ()

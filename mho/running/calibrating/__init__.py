@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__, {".checks": ("Check", "Checks", "check_runs"), ".drawings": ("save_checks",)}
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = ["Check", "Checks", "check_runs", "save_checks"]

@@ -31,8 +31,8 @@ from mho.instruments.simulated import CellArray, VirtualClock, cell_preset
 from mho.procedures import Form, Procedure, Program, Response, Switching
 from mho.procedures.stream import NullStream
 from mho.running.calibrating.compared_numbers import (
+    ComparedQuantity,
     Part,
-    Quantity,
     of_cycles,
     of_forming,
     of_programming,
@@ -285,7 +285,7 @@ class Check:
     Attributes
     ----------
     run : str
-    quantity : Quantity
+    quantity : ComparedQuantity
     measured : float
     draws : (draws,) array
     held_out : bool
@@ -293,7 +293,7 @@ class Check:
     """
 
     run: str
-    quantity: Quantity
+    quantity: ComparedQuantity
     measured: float
     draws: Floats
     held_out: bool = False

@@ -30,7 +30,7 @@ LONGEST = 0.95
 
 
 @dataclass(frozen=True)
-class Quantity:
+class ComparedQuantity:
     """One number of a run.
 
     Attributes
@@ -53,7 +53,7 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Pulses:
+class PulseNumbers:
     """Pulses on formed cells, each with the read before, sorted by cell and time; arrays (pulses,)."""
 
     cell: NDArray[np.int64]
@@ -65,10 +65,10 @@ class Pulses:
     after: Floats
 
 
-Part = tuple[list[Quantity], Callable[[Columns], list[float]]]
+Part = tuple[list[ComparedQuantity], Callable[[Columns], list[float]]]
 
 
-def paired(columns: Columns, formed_above: float) -> Pulses:
+def paired(columns: Columns, formed_above: float) -> PulseNumbers:
     """Return the pulses on cells that conducted more than `formed_above` (S) before."""
     place = [columns[name].astype(np.int64) for name in ("array", "row", "column")]
     order = np.lexsort((columns["time"], *reversed(place)))
@@ -80,7 +80,7 @@ def paired(columns: Columns, formed_above: float) -> Pulses:
     with np.errstate(invalid="ignore"):
         some = (kept["kind"] > READ) & ~first & (before > formed_above) & np.isfinite(kept["conductance"])
     cell = np.cumsum(first) - 1
-    return Pulses(
+    return PulseNumbers(
         cell[some], kept["kind"][some], kept["voltage"][some], kept["width"][some], kept["gate"][some], before[some],
         kept["conductance"][some],
     )  # fmt: skip
@@ -96,11 +96,11 @@ def of_pulses(columns: Columns, formed_above: float) -> Part:
     quantities = []
     for what in ("mean", "sd"):
         quantities += [
-            Quantity(f"G after SET, {what}", what, x, *AXES[axis], "S") for x in _middles(gates, keys)
+            ComparedQuantity(f"G after SET, {what}", what, x, *AXES[axis], "S") for x in _middles(gates, keys)
         ]
     for share in QUARTILES:
         quantities += [
-            Quantity("G after RESET", _share(share), x, "V_SL", "V", "S")
+            ComparedQuantity("G after RESET", _share(share), x, "V_SL", "V", "S")
             for x in _middles(volts, measured.voltage[resets])
         ]
 
@@ -131,10 +131,10 @@ def of_programming(
     """
     known = np.unique(digits)
     quantities = [
-        *(Quantity("pulses a cell, mean", "mean", float(k), "digit", "", "") for k in known),
-        *(Quantity("share in the window", "window", float(k), "digit", "", "") for k in known),
-        Quantity("pulses, all cells", "mean", np.nan, "", "", ""),
-        Quantity("pulses, all cells", _share(LONGEST), np.nan, "", "", ""),
+        *(ComparedQuantity("pulses a cell, mean", "mean", float(k), "digit", "", "") for k in known),
+        *(ComparedQuantity("share in the window", "window", float(k), "digit", "", "") for k in known),
+        ComparedQuantity("pulses, all cells", "mean", np.nan, "", "", ""),
+        ComparedQuantity("pulses, all cells", _share(LONGEST), np.nan, "", "", ""),
     ]
     wanted = digits.ravel()
 
@@ -162,8 +162,8 @@ def of_forming(word_line: bool, formed_above: float) -> Part:
     """Return quantiles of the voltage at which cells formed, and the share that did."""
     name = "V_WL" if word_line else "V_BL"
     quantities = [
-        *(Quantity(f"{name} that forms", _share(share), np.nan, "", "", "V") for share in FORMING),
-        Quantity("share that forms", "forms", np.nan, "", "", ""),
+        *(ComparedQuantity(f"{name} that forms", _share(share), np.nan, "", "", "V") for share in FORMING),
+        ComparedQuantity("share that forms", "forms", np.nan, "", "", ""),
     ]
 
     def values(columns: Columns) -> list[float]:
@@ -184,7 +184,7 @@ def of_cycles() -> Part:
     """Return medians of LRS and HRS, their spread from cycle to cycle and from cell to cell, and the memory of a cycle."""
     states = (("LRS", SET), ("HRS", RESET))
     quantities = [
-        Quantity(state, what, np.nan, "", "", unit)
+        ComparedQuantity(state, what, np.nan, "", "", unit)
         for state, _ in states
         for what, unit in (
             ("median", "S"),

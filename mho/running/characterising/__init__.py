@@ -12,27 +12,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mho.running.characterising.bench_time import ExpectedStep, Rehearsed, expected_steps, rehearsed
     from mho.running.characterising.carrying_out import Characterisation, StepEnd
-    from mho.running.characterising.plan_files import PLAN, Planned, Wanted, plan_protocol, write_plan
+    from mho.running.characterising.plan_files import (
+        PLAN,
+        CharacterisationRequest,
+        Planned,
+        plan_protocol,
+        write_plan,
+    )
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".bench_time": ("ExpectedStep", "Rehearsed", "expected_steps", "rehearsed"),
-            ".carrying_out": ("Characterisation", "StepEnd"),
-            ".plan_files": ("PLAN", "Planned", "Wanted", "plan_protocol", "write_plan"),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "PLAN",
     "Characterisation",
+    "CharacterisationRequest",
     "ExpectedStep",
     "Planned",
     "Rehearsed",
     "StepEnd",
-    "Wanted",
     "expected_steps",
     "plan_protocol",
     "rehearsed",

@@ -23,15 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.reports import collect_defects
-from mho.chip_maps.defects import Finding
+from mho.chip_maps.defects import DefectFinding
 from mho.chip_maps.matrix_files import load_digits
 from mho.errors import Aborted, InputError, MhoError, RunFileError
+from mho.input_files import bench_key
 from mho.instruments import Bench
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.cell_range import CellRange
 from mho.procedures.conditions import load_conditions
-from mho.procedures.origin import bench_key
 from mho.procedures.stream import Control, Observer
 from mho.running.characterising.plan_files import PLAN
 from mho.running.characterising.protocol import joined
@@ -386,7 +386,7 @@ def _places(pool: NDArray[np.int64], lines: NDArray[np.int64]) -> list[int]:
     return places
 
 
-def _covered(finding: Finding, pool: CellRange) -> NDArray[np.bool_]:
+def _covered(finding: DefectFinding, pool: CellRange) -> NDArray[np.bool_]:
     rows = np.ones(len(pool.rows), bool) if finding.row is None else pool.rows == finding.row
     columns = np.ones(len(pool.columns), bool) if finding.column is None else pool.columns == finding.column
     return np.outer(rows, columns)

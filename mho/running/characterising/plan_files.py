@@ -13,21 +13,21 @@ import numpy as np
 from mho.array_types import Integers
 from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.errors import InputError, MhoError
+from mho.input_files import bench_key
 from mho.instruments import Bench, open_bench
 from mho.instruments.bench_file import BenchSource
 from mho.instruments.opening import open_rehearsal
 from mho.procedures.catalogue import make_procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.conditions import load_conditions
-from mho.procedures.origin import bench_key
-from mho.running.characterising.protocol import LEVELS, QUICK, STANDARD, Step, digits_of, protocol
+from mho.running.characterising.protocol import LEVELS, QUICK, STANDARD, ProtocolStep, digits_of, protocol
 from mho.running.characterising.sampling import sample_cells
 
 PLAN = "plan.toml"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CharacterisationRequest:
     """What is to be characterised.
 
     Attributes
@@ -75,7 +75,7 @@ class Planned:
     left_out: tuple[tuple[str, str], ...]
 
 
-def plan_protocol(wanted: Wanted) -> Planned:
+def plan_protocol(wanted: CharacterisationRequest) -> Planned:
     """Plan the protocol; every step is checked on the bench's twins, and nothing is sent to the bench itself.
 
     Raises
@@ -136,7 +136,11 @@ def _first(chip: ChipMap) -> str:
 
 
 def _refused(
-    steps: Sequence[Step], digits: Integers, source: BenchSource, wanted: Wanted, seed: int
+    steps: Sequence[ProtocolStep],
+    digits: Integers,
+    source: BenchSource,
+    wanted: CharacterisationRequest,
+    seed: int,
 ) -> dict[str, str]:
     """Return the steps that the bench refuses, with the reason; they are prepared on twins of its instruments."""
     refused: dict[str, str] = {}
@@ -152,14 +156,19 @@ def _refused(
     return refused
 
 
-def _twins(source: BenchSource, wanted: Wanted, seed: int) -> Bench:
+def _twins(source: BenchSource, wanted: CharacterisationRequest, seed: int) -> Bench:
     if source.bench.simulation is not None:
         return open_bench(wanted.bench, preset=wanted.preset, seed=seed)
     return open_rehearsal(source, seed=seed)
 
 
 def _toml(
-    title: str, how: str, wanted: Wanted, seed: int, steps: Sequence[Step], left_out: dict[str, str]
+    title: str,
+    how: str,
+    wanted: CharacterisationRequest,
+    seed: int,
+    steps: Sequence[ProtocolStep],
+    left_out: dict[str, str],
 ) -> str:
     """Return the plan as TOML; basic strings are JSON's."""
     description = " ".join([how, *(f"Left out: {name} ({reason})." for name, reason in left_out.items())])

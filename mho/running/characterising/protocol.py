@@ -49,7 +49,7 @@ QUICK = Sizes(16, 2, 5, 3, 10, 2, 20, 1, 1000, 10**5, 30.0, 10**5)
 
 
 @dataclass(frozen=True)
-class Step:
+class ProtocolStep:
     """One experiment of the protocol.
 
     Attributes
@@ -74,7 +74,7 @@ def digits_of(cells: CellRange, levels: int, rng: np.random.Generator) -> Intege
 
 def protocol(
     chip: ChipMap, source: BenchSource, array: ArrayMap, cells: CellRange, sizes: Sizes
-) -> tuple[Step, ...]:
+) -> tuple[ProtocolStep, ...]:
     """Return the experiments, in order, on a sample of an array's cells."""
     whole = _lines(array, cells.rows, cells.columns)
     # Cells that are swept, cycled or read for long lie between those that are worn or disturbed.
@@ -82,31 +82,31 @@ def protocol(
     others = _lines(array, spread(cells.rows, sizes.side, 0.5), spread(cells.columns, sizes.side, 0.5))
     digits = {"digits": LEVELS, **whole}
     return (
-        Step("contact", "contact", "which cells are connected", whole),
-        Step("form", "form", "forming voltages and yield, where cells are virgin", whole),
-        Step("map", "map", "the sample read through the DAQ", whole | {"repeats": sizes.map_repeats}),
-        Step("iv", "iv", "I-V loops: SET and RESET at DC", some | _sweep(chip, source, sizes.iv_cycles)),
-        Step(
+        ProtocolStep("contact", "contact", "which cells are connected", whole),
+        ProtocolStep("form", "form", "forming voltages and yield, where cells are virgin", whole),
+        ProtocolStep("map", "map", "the sample read through the DAQ", whole | {"repeats": sizes.map_repeats}),
+        ProtocolStep("iv", "iv", "I-V loops: SET and RESET at DC", some | _sweep(chip, source, sizes.iv_cycles)),
+        ProtocolStep(
             "response", "response", "conductance after a SET against the word line",
             some | {"points": sizes.response_points, "repeats": sizes.response_repeats},
         ),
-        Step(
+        ProtocolStep(
             "response_reset", "response", "how far a RESET brings cells down, against the source line",
             some | {"against": "V_SL", "points": sizes.response_points, "repeats": sizes.response_repeats},
         ),
-        Step(
+        ProtocolStep(
             "switching", "switching", "both states, from cycle to cycle and from cell to cell",
             whole | {"cycles": sizes.switching_cycles},
         ),
-        Step("program", "program", "all levels, by write-verify", digits),
-        Step(
+        ProtocolStep("program", "program", "all levels, by write-verify", digits),
+        ProtocolStep(
             "noise", "noise", "read noise at these levels",
             some | {"series": sizes.noise_series, "samples": sizes.noise_samples},
         ),
-        Step("disturb", "disturb", "what reads do to cells", others | {"pulses": sizes.disturb_pulses}),
-        Step("program_again", "program", "what was disturbed, back to its level", digits),
-        Step("retention", "retention", "how levels drift and spread", whole | {"last": sizes.retention}),
-        Step(
+        ProtocolStep("disturb", "disturb", "what reads do to cells", others | {"pulses": sizes.disturb_pulses}),
+        ProtocolStep("program_again", "program", "what was disturbed, back to its level", digits),
+        ProtocolStep("retention", "retention", "how levels drift and spread", whole | {"last": sizes.retention}),
+        ProtocolStep(
             "endurance", "endurance", "how many cycles cells last, at the end as it wears them",
             others | {"cycles": sizes.endurance_cycles},
         ),

@@ -12,13 +12,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mho.analysis.imports import Derivation, Imported, Reading, import_reading
+from mho.analysis.imports import Derivation, Imported, TableReading, import_reading
 from mho.running.importing import reading_tables, switching_tables
 
 
 def import_measurement(
     path: Path,
-    reading: Reading,
+    reading: TableReading,
     output: str | os.PathLike[str] | None = None,
     *,
     array: str = "",

@@ -11,32 +11,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.running.optimising.gains import Estimate
-    from mho.running.optimising.policies import COSTS, Policy, Trial, optimise
-    from mho.running.optimising.predictions import Compared, Prediction, compare
+    from mho.running.optimising.gains import GainEstimate
+    from mho.running.optimising.policies import COSTS, ProgrammingPolicy, Trial, optimise
+    from mho.running.optimising.predictions import PredictedQuantity, Prediction, compare
     from mho.running.optimising.searches import SEARCHES
     from mho.running.optimising.settings_files import check_writable, facts, write_settings
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".gains": ("Estimate",),
-            ".policies": ("COSTS", "Policy", "Trial", "optimise"),
-            ".predictions": ("Compared", "Prediction", "compare"),
-            ".searches": ("SEARCHES",),
-            ".settings_files": ("check_writable", "facts", "write_settings"),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "COSTS",
     "SEARCHES",
-    "Compared",
-    "Estimate",
-    "Policy",
+    "GainEstimate",
+    "PredictedQuantity",
     "Prediction",
+    "ProgrammingPolicy",
     "Trial",
     "check_writable",
     "compare",

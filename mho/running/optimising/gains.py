@@ -12,7 +12,7 @@ from mho.confidence import clustered_binomial_interval, ratio_interval
 
 
 @dataclass(frozen=True)
-class Estimate:
+class GainEstimate:
     """A value with its 95 % interval."""
 
     low: float
@@ -24,13 +24,13 @@ class Estimate:
         return self.low <= value <= self.high
 
 
-def success_of(successes: Sequence[int], cells: Sequence[int]) -> Estimate:
+def success_of(successes: Sequence[int], cells: Sequence[int]) -> GainEstimate:
     """Return the share of the cells that succeed, of so many of so many on each chip, chips being independent."""
     low, high = clustered_binomial_interval(successes, cells)
-    return Estimate(float(low), float(np.sum(successes) / np.sum(cells)), float(high))
+    return GainEstimate(float(low), float(np.sum(successes) / np.sum(cells)), float(high))
 
 
-def saving(before: Sequence[float] | Floats, after: Sequence[float] | Floats) -> Estimate:
+def saving(before: Sequence[float] | Floats, after: Sequence[float] | Floats) -> GainEstimate:
     """Return the share saved, 1 - mean(after)/mean(before), of pairs (chips,): costs of the same chips."""
     high, low = (1.0 - float(end) for end in ratio_interval(after, before))
-    return Estimate(low, 1.0 - float(np.mean(after) / np.mean(before)), high)
+    return GainEstimate(low, 1.0 - float(np.mean(after) / np.mean(before)), high)

@@ -21,7 +21,7 @@ from mho.confidence import mean_interval
 from mho.errors import InputError
 from mho.procedures import Strategy, find_strategy, known_strategies, settings_in_use
 from mho.procedures.conditions import check_seed
-from mho.running.optimising.gains import Estimate, saving, success_of
+from mho.running.optimising.gains import GainEstimate, saving, success_of
 from mho.running.optimising.search_space import SearchSpace, search_space, watched
 from mho.running.optimising.searches import SEARCHES
 from mho.running.optimising.twin import CHOSEN, SEARCHED, VALIDATED, Programming, Twin
@@ -72,7 +72,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Policy:
+class ProgrammingPolicy:
     """The settings found, and what they take beside the present ones.
 
     Attributes
@@ -113,13 +113,13 @@ class Policy:
         """Whether the required success lies within or below the interval of the one found."""
         return self.success().high >= self.wanted
 
-    def success(self) -> Estimate:
+    def success(self) -> GainEstimate:
         """Return the mean success of the settings found, 95 %."""
         return success_of(
             [int(one.lasting.sum()) for one in self.after], [one.lasting.size for one in self.after]
         )
 
-    def saved(self, cost: str) -> Estimate:
+    def saved(self, cost: str) -> GainEstimate:
         """Return the share of a cost that the settings found save of the present ones', 95 %, in pairs."""
         before, after = ([one.cost(cost) for one in some] for some in (self.before, self.after))
         return saving(before, after)
@@ -144,7 +144,7 @@ def optimise(
     passes: int = 2,
     after: float = 0.0,
     progress: Progress = quietly,
-) -> Policy:
+) -> ProgrammingPolicy:
     """Find the settings of a strategy that take the least at a required success, on the twin of a chip.
 
     The same arguments give the same answer, unless the time ends or a user interrupts; then it is the best so far.
@@ -214,7 +214,7 @@ def optimise(
         )
         progress("comparing with the present settings", number + 1, chips, "")
     policy, old = zip(*pairs, strict=True)
-    return Policy(
+    return ProgrammingPolicy(
         chosen.strategy, present_name, chosen.settings, present, cost, success, twin, policy, old, tuple(tried),
         ended, tuple(searched),
     )  # fmt: skip

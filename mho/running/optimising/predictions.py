@@ -20,7 +20,7 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError, RunFileError
 from mho.input_files import check_ordinary
 from mho.procedures import find_strategy, read_settings
-from mho.running.optimising.gains import Estimate
+from mho.running.optimising.gains import GainEstimate
 from mho.running.optimising.twin import Programming
 from mho.runs import RunFile
 from mho.toml import load_toml
@@ -80,7 +80,7 @@ class Prediction:
             found[f"{name}_chip_sd"] = _rounded([among])[0]
         return cls(chips=len(programmed), passes=passes, **found)
 
-    def of_run(self, name: str, digits: ArrayLike) -> Estimate:
+    def of_run(self, name: str, digits: ArrayLike) -> GainEstimate:
         """Return the mean of a quantity over a run's cells with these digits, 95 %."""
         which = np.asarray(digits, dtype=np.int64).ravel()
         mean, spread = (np.array(getattr(self, one)) for one in (name, f"{name}_sd"))
@@ -90,7 +90,7 @@ class Prediction:
         half = float(students.ppf(0.975, self.chips - 1)) * float(np.sqrt(own + among**2 + seen))
         middle = float(mean[which].mean())
         top = 1.0 if name == "success" else np.inf
-        return Estimate(max(middle - half, 0.0), middle, min(middle + half, top))
+        return GainEstimate(max(middle - half, 0.0), middle, min(middle + half, top))
 
     def plain(self) -> dict[str, Any]:
         """Return the values by name, for a file."""
@@ -124,11 +124,11 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Compared:
+class PredictedQuantity:
     """One quantity of a run beside its prediction."""
 
     name: str
-    predicted: Estimate
+    predicted: GainEstimate
     measured: float
 
     @property
@@ -137,7 +137,7 @@ class Compared:
         return self.predicted.holds(self.measured)
 
 
-def compare(run: str | Path, settings: str | Path) -> tuple[Compared, ...]:
+def compare(run: str | Path, settings: str | Path) -> tuple[PredictedQuantity, ...]:
     """Hold a run of `Program` to the prediction in the settings file that it ran with.
 
     Parameters
@@ -174,7 +174,9 @@ def compare(run: str | Path, settings: str | Path) -> tuple[Compared, ...]:
         "reads": result["reads"] / cells,
         "success": 1.0 - result["cells_failed"] / cells,
     }
-    return tuple(Compared(name, prediction.of_run(name, digits), measured[name]) for name in QUANTITIES)
+    return tuple(
+        PredictedQuantity(name, prediction.of_run(name, digits), measured[name]) for name in QUANTITIES
+    )
 
 
 def read_prediction(path: str | Path) -> tuple[Prediction, dict[str, Any]]:

@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from mho.array_types import Floats
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError, LimitError
-from mho.procedures.catalogue import nearest
+from mho.procedures.manifest import nearest
 
 NEAR = 0.5  # V, by which a voltage is varied
 SHIFT = 0.15  # V, by which the whole response is shifted

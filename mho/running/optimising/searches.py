@@ -23,7 +23,7 @@ CROSSED = 0.7  # share of the dimensions that are taken from that
 LEAST = 0.02  # deviation that is always added, so that a search does not die of alikeness
 
 
-class Search(Protocol):
+class SettingsSearch(Protocol):
     """What proposes points and is told what came of them."""
 
     def ask(self, count: int) -> list[Floats]:
@@ -126,4 +126,4 @@ class Bayesian:
             self._study.tell(trial, value)
 
 
-SEARCHES: dict[str, Callable[[Floats, int], Search]] = {"evolution": Evolution, "bayesian": Bayesian}
+SEARCHES: dict[str, Callable[[Floats, int], SettingsSearch]] = {"evolution": Evolution, "bayesian": Bayesian}

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mho.errors import InputError
-from mho.running.optimising.gains import Estimate
-from mho.running.optimising.policies import Policy
+from mho.running.optimising.gains import GainEstimate
+from mho.running.optimising.policies import ProgrammingPolicy
 from mho.running.optimising.predictions import Prediction
 
 
@@ -36,7 +36,7 @@ def check_writable(path: Path, force: bool = False) -> None:
         ) from None
 
 
-def write_settings(policy: Policy, path: Path, force: bool = False) -> None:
+def write_settings(policy: ProgrammingPolicy, path: Path, force: bool = False) -> None:
     """Write the settings of a policy and the prediction.
 
     Raises
@@ -59,7 +59,7 @@ def _partial(path: Path) -> Path:
     return path.with_name(f"{path.name}.{os.getpid()}.part")
 
 
-def settings_file_text(policy: Policy) -> str:
+def settings_file_text(policy: ProgrammingPolicy) -> str:
     """Return the text of the file."""
     own = f" --strategy {policy.strategy}" if ":" in policy.strategy else ""
     lines = [
@@ -74,7 +74,7 @@ def settings_file_text(policy: Policy) -> str:
     return "\n".join(lines) + "\n"
 
 
-def facts(policy: Policy) -> dict[str, Any]:
+def facts(policy: ProgrammingPolicy) -> dict[str, Any]:
     """Return what the section ``[prediction]`` says."""
     twin = policy.twin
     prediction = Prediction.of(policy.after, len(twin.levels.nominal), twin.passes)
@@ -93,7 +93,7 @@ def facts(policy: Policy) -> dict[str, Any]:
     }
 
 
-def _ends(one: Estimate) -> list[float]:
+def _ends(one: GainEstimate) -> list[float]:
     return [float(f"{value:.3g}") for value in (one.low, one.mean, one.high)]
 
 

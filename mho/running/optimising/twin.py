@@ -19,7 +19,7 @@ from mho.instruments.arrays import CellPositions, as_arrays
 from mho.instruments.bench_file import load_bench_file
 from mho.instruments.simulated import cell_preset
 from mho.procedures import Block, Programmer, Strategy
-from mho.procedures.catalogue import nearest
+from mho.procedures.manifest import nearest
 from mho.procedures.stream import NullStream
 from mho.running.optimising.posterior_draws import PosteriorDraws
 

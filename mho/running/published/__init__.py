@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.running.published.comparisons import Compared, Outcome
+    from mho.running.published.comparisons import ExperimentOutcome, PublishedComparison
     from mho.running.published.devices import peak_time, step_of
     from mho.running.published.ensemble import Setup
     from mho.running.published.experiments import EXPERIMENTS
@@ -23,23 +23,12 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".comparisons": ("Compared", "Outcome"),
-            ".devices": ("peak_time", "step_of"),
-            ".ensemble": ("Setup",),
-            ".experiments": ("EXPERIMENTS",),
-            ".paper_numbers": ("published_numbers",),
-            ".rejection": ("Rejection", "detectable", "reject"),
-            ".repeating": ("Repeated", "repeat_published"),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "EXPERIMENTS",
-    "Compared",
-    "Outcome",
+    "ExperimentOutcome",
+    "PublishedComparison",
     "Rejection",
     "Repeated",
     "Setup",

@@ -24,7 +24,7 @@ Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Compared:
+class PublishedComparison:
     """One number on the chips beside the published one.
 
     Attributes
@@ -60,7 +60,7 @@ class Compared:
         published: PublishedNumber,
         number: int = 0,
         value: float | None = None,
-    ) -> Compared:
+    ) -> PublishedComparison:
         """Compare what chips (N,) came to with a published number, its only one unless `value` says which."""
         values = np.asarray(found, np.float64).ravel()
         beside = published.one if value is None else value
@@ -89,12 +89,12 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ExperimentOutcome:
     """What came of one experiment.
 
     Attributes
     ----------
-    rows : tuple of Compared
+    rows : tuple of PublishedComparison
     tables : mapping
         Columns of the run file's tables, by table.
     rejection : Rejection or None
@@ -107,7 +107,7 @@ class Outcome:
         What is not told, and why.
     """
 
-    rows: tuple[Compared, ...] = ()
+    rows: tuple[PublishedComparison, ...] = ()
     tables: Mapping[str, Mapping[str, ArrayLike]] = field(default_factory=dict)
     rejection: Rejection | None = None
     seen: tuple[float, float] | None = None
@@ -149,5 +149,5 @@ class Experiment(ABC):
         """Figures of the run file."""
 
     @abstractmethod
-    def carry_out(self, setup: Setup, tell: Tell) -> Outcome:
+    def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:
         """Carry it out on the chips of a set-up."""

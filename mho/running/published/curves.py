@@ -19,7 +19,7 @@ from mho.array_types import Floats
 from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import ConvergenceError
 from mho.procedures import Refined, refine_as_published
-from mho.running.published.comparisons import Compared, Experiment, Outcome, Tell
+from mho.running.published.comparisons import Experiment, ExperimentOutcome, PublishedComparison, Tell
 from mho.running.published.ensemble import Setup
 from mho.running.published.rejection import detectable, reject
 from mho.runs import Column, Figure, ReferencePoints, Table
@@ -91,7 +91,7 @@ def curve_figures(
 
 
 def curve_columns(
-    name: str, curves: Floats, rows: list[Compared]
+    name: str, curves: Floats, rows: list[PublishedComparison]
 ) -> dict[str, dict[str, NDArray[np.generic]]]:
     """Return the columns of both tables for curves (chips, cycles)."""
     chips, cycles = curves.shape
@@ -154,7 +154,7 @@ class RealCurve(Experiment):
         printed = load_matrix(MATRIX).astype(np.float64)
         return printed if self.bits <= 12 else printed + DRAWN * rng.random(printed.shape)
 
-    def carry_out(self, setup: Setup, tell: Tell, **otherwise: Any) -> Outcome:
+    def carry_out(self, setup: Setup, tell: Tell, **otherwise: Any) -> ExperimentOutcome:
         """Refine on every chip, and test the published curve against all.
 
         `otherwise` are what `refine_as_published` may do otherwise than is published.
@@ -174,16 +174,18 @@ class RealCurve(Experiment):
         lost = setup.chips - len(curves)
         told = (f"{lost} of {setup.chips} chips gave no curve: {why}",) if lost else ()
         if not curves:
-            return Outcome(open_=told)
+            return ExperimentOutcome(open_=told)
         return self.compared(np.stack(curves), refined, setup.seed, told)
 
     def compared(
         self, curves: Floats, refined: list[Refined], seed: int, told: tuple[str, ...] = ()
-    ) -> Outcome:
+    ) -> ExperimentOutcome:
         """Return curves (chips, cycles) beside the published one, with what else is to be told."""
         errors = self.published["errors"]
         rows = [
-            Compared.of("relative error", curves[:, cycle], errors, cycle + 1, float(errors.values[cycle]))
+            PublishedComparison.of(
+                "relative error", curves[:, cycle], errors, cycle + 1, float(errors.values[cycle])
+            )
             for cycle in range(self.cycles)
         ]
         tables = curve_columns(self.short, curves, rows)
@@ -204,14 +206,14 @@ class RealCurve(Experiment):
             ("wrong", [one.wrong for one in refined]),
         ):
             if quantity in self.published.numbers:
-                rows.append(Compared.of(NAMES[quantity], found, self.published[quantity]))
+                rows.append(PublishedComparison.of(NAMES[quantity], found, self.published[quantity]))
         facts = {
             "wrong_integers": sum(one.wrong for one in refined),
             "integers": sum(one.outputs for one in refined),
             "cells_failed": sum(one.failed for one in refined),
             "cells": sum(one.cells for one in refined),
         }
-        return Outcome(tuple(rows), tables, rejection, seen, facts, told)
+        return ExperimentOutcome(tuple(rows), tables, rejection, seen, facts, told)
 
 
 NAMES = {

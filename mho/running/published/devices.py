@@ -13,7 +13,7 @@ from mho.instruments import Bench
 from mho.instruments.simulated import AmplifierBank, InverseCircuit, StepResponse, amplifier_preset
 from mho.procedures import Program, Programmed
 from mho.running.execution import evaluate
-from mho.running.published.comparisons import Compared, Experiment, Outcome, Tell
+from mho.running.published.comparisons import Experiment, ExperimentOutcome, PublishedComparison, Tell
 from mho.running.published.curves import MATRIX
 from mho.running.published.ensemble import Setup
 from mho.runs import Band, Column, Figure, ReferenceLine, Table
@@ -30,7 +30,7 @@ SMALL = (
 
 
 @dataclass(frozen=True)
-class Levels(Experiment):
+class LevelStatistics(Experiment):
     """400 cells programmed to eight levels, on every chip."""
 
     name: str = LEVELS
@@ -92,7 +92,7 @@ class Levels(Experiment):
             ),
         )
 
-    def carry_out(self, setup: Setup, tell: Tell) -> Outcome:
+    def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:
         """Program 400 cells on every chip."""
         found: list[Programmed] = []
         digits = np.empty((0, 0), np.int64)
@@ -115,10 +115,16 @@ class Levels(Experiment):
         published, count = self.published, len(found)
         low, high = published["spread"].values
         rows = (
-            Compared.of("share of cells in their window", inside.mean(axis=(1, 2)), published["success"]),
-            Compared.of("spread of levels, least", above.min(axis=0) * MICRO, published["spread"], 1, low),
-            Compared.of("spread of levels, most", above.max(axis=0) * MICRO, published["spread"], 2, high),
-            Compared.of(
+            PublishedComparison.of(
+                "share of cells in their window", inside.mean(axis=(1, 2)), published["success"]
+            ),
+            PublishedComparison.of(
+                "spread of levels, least", above.min(axis=0) * MICRO, published["spread"], 1, low
+            ),
+            PublishedComparison.of(
+                "spread of levels, most", above.max(axis=0) * MICRO, published["spread"], 2, high
+            ),
+            PublishedComparison.of(
                 "farthest from nominal",
                 np.abs(held - levels.nominal[digits])[:, digits > 0].max(axis=1) * MICRO,
                 published["window"],
@@ -138,7 +144,7 @@ class Levels(Experiment):
                 "inside": np.array([inside[:, digits == level].mean() for level in each]),
             },
         }
-        return Outcome(rows, tables, facts={"cells_failed": sum(one.failed for one in found)})
+        return ExperimentOutcome(rows, tables, facts={"cells_failed": sum(one.failed for one in found)})
 
 
 def step_of(
@@ -169,7 +175,7 @@ def peak_time(response: StepResponse) -> float:
 
 
 @dataclass(frozen=True)
-class Settling(Experiment):
+class SettlingCurve(Experiment):
     """How long the 4 x 4 loop takes with fast amplifiers, on the cells of every chip."""
 
     name: str = SETTLING
@@ -218,7 +224,7 @@ class Settling(Experiment):
             ),
         )
 
-    def carry_out(self, setup: Setup, tell: Tell) -> Outcome:
+    def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:
         """Program the loop's cells on every chip, and step the loop that they make."""
         found = []
         for chip, rng in enumerate(setup.generators(self.number), 1):
@@ -232,13 +238,13 @@ class Settling(Experiment):
             tell(chip, setup.chips)
         columns = np.array(found)
         published = self.published
-        rows = [Compared.of("time to within 1 %", columns[:, 2], published["seconds"])]
+        rows = [PublishedComparison.of("time to within 1 %", columns[:, 2], published["seconds"])]
         for quantity, name, values in (
             ("overshoot", "overshoot", columns[:, 3]),
             ("time of the peak", "peak", columns[:, 4]),
         ):
             rows += [
-                Compared.of(f"{quantity}, {end}", values, published[name], place, float(value))
+                PublishedComparison.of(f"{quantity}, {end}", values, published[name], place, float(value))
                 for place, (end, value) in enumerate(
                     zip(("least", "most"), published[name].values, strict=True), 1
                 )
@@ -246,7 +252,7 @@ class Settling(Experiment):
         whole = {"chip": columns[:, 0].astype(np.int64), "rhs": columns[:, 1].astype(np.int64)}
         measured = dict(zip(("seconds", "overshoot", "peak"), columns[:, 2:].T, strict=True))
         told = ("amplifiers without offset and bias current: see the physics of the OPA690",)
-        return Outcome(tuple(rows), {"settling": {**whole, **measured}}, open_=told)
+        return ExperimentOutcome(tuple(rows), {"settling": {**whole, **measured}}, open_=told)
 
 
 def _loop_cells(bench: Bench, seed: int) -> Floats:

@@ -33,9 +33,9 @@ from mho.confidence import clustered_binomial_interval
 from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.instruments import Bench
 from mho.procedures import Mimo, biased_loop, refine_as_published, refine_on_chip
-from mho.procedures.catalogue import nearest
+from mho.procedures.manifest import nearest
 from mho.running.execution import evaluate
-from mho.running.published.comparisons import Compared, Experiment, Outcome, Tell
+from mho.running.published.comparisons import Experiment, ExperimentOutcome, PublishedComparison, Tell
 from mho.running.published.curves import (
     TWELVE,
     TWENTY_FOUR,
@@ -44,7 +44,7 @@ from mho.running.published.curves import (
     curve_table,
     relative_errors,
 )
-from mho.running.published.devices import Levels, Settling
+from mho.running.published.devices import LevelStatistics, SettlingCurve
 from mho.running.published.ensemble import Setup
 from mho.running.published.paper_numbers import PublishedNumber
 from mho.runs import Column, Figure, Table
@@ -104,7 +104,7 @@ class ComplexCurve(Experiment):
         final = self.published["final"].values.tolist()
         return curve_figures(self.short, self.published.title, [CYCLES], final)
 
-    def carry_out(self, setup: Setup, tell: Tell) -> Outcome:
+    def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:
         """Refine on every chip."""
         curves, wrong, integers, refused = [], 0, 0, []
         for done, rng in enumerate(setup.generators(self.number), 1):
@@ -122,17 +122,19 @@ class ComplexCurve(Experiment):
         if refused:
             told.append(f"{len(refused)} of {setup.chips} chips refused it: {refused[0]}")
         if not curves:
-            return Outcome(open_=tuple(told))
+            return ExperimentOutcome(open_=tuple(told))
         together = np.stack(curves)
         rows, tables = self._compared(together)
         facts = {"integers": integers, "wrong_integers": wrong, "refused": len(refused)}
-        return Outcome(tuple(rows), tables, facts=facts, open_=tuple(told))
+        return ExperimentOutcome(tuple(rows), tables, facts=facts, open_=tuple(told))
 
-    def _compared(self, curves: Floats) -> tuple[list[Compared], dict[str, dict[str, NDArray[np.generic]]]]:
+    def _compared(
+        self, curves: Floats
+    ) -> tuple[list[PublishedComparison], dict[str, dict[str, NDArray[np.generic]]]]:
         """Return curves (chips, cycles) beside what is published: the last error."""
         final, unknown = self.published["final"], PublishedNumber(np.empty(0), "", "open", 0.0)
         rows = [
-            Compared.of(
+            PublishedComparison.of(
                 "relative error", curves[:, cycle], final if cycle == CYCLES - 1 else unknown, cycle + 1
             )
             for cycle in range(CYCLES)
@@ -215,7 +217,7 @@ class BitErrors(Experiment):
             ),
         )
 
-    def carry_out(self, setup: Setup, tell: Tell) -> Outcome:
+    def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:
         """Detect on every chip, and count."""
         where = replace(setup, bench=self.bench) if self.bench else setup
         ratios = self.published["snr"].values
@@ -229,7 +231,7 @@ class BitErrors(Experiment):
                 lost = str(error)
             tell(done, setup.chips)
         told = tuple(filter(None, (self._where(), lost)))
-        return self._compared(found, told) if found else Outcome(open_=told)
+        return self._compared(found, told) if found else ExperimentOutcome(open_=told)
 
     def _job(self, ratios: Floats, rng: np.random.Generator) -> Mimo:
         return Mimo(
@@ -245,7 +247,7 @@ class BitErrors(Experiment):
     def _where(self) -> str:
         return f"on bench {self.bench!r}, whose loop holds it whole" if self.bench else ""
 
-    def _compared(self, found: list[list[Mapping[str, Any]]], told: tuple[str, ...]) -> Outcome:
+    def _compared(self, found: list[list[Mapping[str, Any]]], told: tuple[str, ...]) -> ExperimentOutcome:
         """Return the rates of all chips together beside the published ones."""
         chip = f"after cycle {self.cycles}"
         rows, rates = [], []
@@ -257,7 +259,7 @@ class BitErrors(Experiment):
                 [point[chip] * point["bits"] for point in each], [point["bits"] for point in each]
             )
             snr = float(self.published["snr"].values[place])
-            row = Compared.of(
+            row = PublishedComparison.of(
                 f"bit error rate at {snr:g} dB",
                 [point[chip] for point in each],
                 self.published["bit_error_rate"],
@@ -283,7 +285,7 @@ class BitErrors(Experiment):
                 else f"the best conditioned of {self.channels} is taken for every chip"
             ),
         )
-        return Outcome(tuple(rows), {f"rates_{self.short}": columns}, facts=facts, open_=told)
+        return ExperimentOutcome(tuple(rows), {f"rates_{self.short}": columns}, facts=facts, open_=told)
 
 
 @dataclass(frozen=True)
@@ -313,13 +315,15 @@ class Throughput(Experiment):
             ),
         )
 
-    def carry_out(self, setup: Setup, tell: Tell) -> Outcome:
+    def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:
         """Compute the model beside the published curve."""
         published = self.published["operations"]
         model = published.values * (1.0 + np.array(published_deviations(PUBLISHED)))
         tell(setup.chips, setup.chips)
         rows = tuple(
-            Compared.of(f"operations a second, N = {size:g}", [ours], published, place, float(theirs))
+            PublishedComparison.of(
+                f"operations a second, N = {size:g}", [ours], published, place, float(theirs)
+            )
             for place, (size, theirs, ours) in enumerate(
                 zip(self.published["size"].values, published.values, model, strict=True), 1
             )
@@ -332,7 +336,7 @@ class Throughput(Experiment):
         told = (
             "a model, not chips: `mho projection` has its assumptions, energy, and what it is compared with",
         )
-        return Outcome(rows, {"throughput": columns}, open_=told)
+        return ExperimentOutcome(rows, {"throughput": columns}, open_=told)
 
 
 MIMO_SMALL = BitErrors("mimo-16x4", "mimo4", 16, 4, 2, "", 7, GOOD)
@@ -343,7 +347,7 @@ THROUGHPUT = Throughput()
 EXPERIMENTS: dict[str, Experiment] = {
     one.name: one
     for one in (
-        Levels(), TWELVE, TWENTY_FOUR, FOUR, EIGHT, Settling(), MIMO_SMALL, MIMO_LARGE, THROUGHPUT,
+        LevelStatistics(), TWELVE, TWENTY_FOUR, FOUR, EIGHT, SettlingCurve(), MIMO_SMALL, MIMO_LARGE, THROUGHPUT,
     )
 }  # fmt: skip
 """In the paper's order."""

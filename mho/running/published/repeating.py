@@ -13,7 +13,7 @@ import numpy as np
 from mho.errors import InputError
 from mho.instruments.simulated import cell_preset
 from mho.procedures.conditions import check_seed
-from mho.running.published.comparisons import Experiment, Outcome
+from mho.running.published.comparisons import Experiment, ExperimentOutcome
 from mho.running.published.ensemble import Setup
 from mho.running.published.experiments import EXPERIMENTS, named_experiments
 from mho.running.published.rejection import LEVEL, combined
@@ -108,7 +108,7 @@ class Repeated:
     """
 
     setup: Setup
-    outcomes: Mapping[str, Outcome]
+    outcomes: Mapping[str, ExperimentOutcome]
     path: Path
 
     @property
@@ -173,7 +173,7 @@ def repeat_published(
     setup = Setup(bench, preset, chips, seed, wire)
     setup.check()
     path = new_run_path("published", None if output is None else str(output))
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, ExperimentOutcome] = {}
     with RunWriter.create(path, _header(setup, asked), _layout(asked)) as run:
         try:
             for one in asked:
@@ -197,7 +197,7 @@ def repeat_published(
     return Repeated(setup, outcomes, path)
 
 
-def _conclusion(outcomes: Mapping[str, Outcome], asked: int) -> Conclusion:
+def _conclusion(outcomes: Mapping[str, ExperimentOutcome], asked: int) -> Conclusion:
     """Return how many experiments were repeated, and which of them the published curve rejects."""
     curves = {name: one.rejection for name, one in outcomes.items() if one.rejection is not None}
     tested = {name: one for name, one in curves.items() if one.least <= LEVEL}  # few chips reject nothing
@@ -242,7 +242,7 @@ def _header(setup: Setup, asked: Sequence[Experiment]) -> RunHeader:
     )
 
 
-def _write(run: RunWriter, name: str, outcome: Outcome) -> None:
+def _write(run: RunWriter, name: str, outcome: ExperimentOutcome) -> None:
     """Write one experiment's tables, deviations, verdict and remarks."""
     for table, columns in outcome.tables.items():
         run.emit_block(table, columns)

@@ -10,32 +10,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mho.running.queue.bench_notices import tell_queue
     from mho.running.queue.database import StorageError
-    from mho.running.queue.durations import (
+    from mho.running.queue.durations import own_seconds
+    from mho.running.queue.job import (
+        ACTIVE,
+        ENDED,
+        Job,
+        JobStatus,
+        Lane,
+        Order,
+        Total,
         duration,
         expected_sum,
         expected_text,
         expected_together,
-        own_seconds,
     )
-    from mho.running.queue.job import ACTIVE, ENDED, Job, JobStatus, Lane, Order, Total
     from mho.running.queue.orders import Expected, checked, checked_all, expect, order_of_run, orders_of_plan
     from mho.running.queue.policy import Answer, Policy
     from mho.running.queue.store import NO_REVISION, Queue, queue_path
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".bench_notices": ("tell_queue",),
-            ".database": ("StorageError",),
-            ".durations": ("duration", "expected_sum", "expected_text", "expected_together", "own_seconds"),
-            ".job": ("ACTIVE", "ENDED", "Job", "JobStatus", "Lane", "Order", "Total"),
-            ".orders": ("Expected", "checked", "checked_all", "expect", "order_of_run", "orders_of_plan"),
-            ".policy": ("Answer", "Policy"),
-            ".store": ("NO_REVISION", "Queue", "queue_path"),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "ACTIVE",

@@ -18,12 +18,14 @@ from typing import Any
 from mho.errors import QueueError
 from mho.running.queue.job import Job, JobStatus, Lane, Order
 from mho.running.queue.policy import Answer, Policy
-from mho.runs import Conclusion
+from mho.runs.conclusion import Conclusion
+from mho.runs.labels import Labels
 
-VERSION = 6
+VERSION = 7
 """Of the tables. 2: jobs say after which run they go on. 3: who runs them, which error ended them, what may be live.
 4: whether they insist on the bench's limits, and which change was their last; 0 no longer stands for "not given". 5: when a
-bench was read back as safe, and when that was taken on somebody's word. 6: what the runs of jobs conclude."""
+bench was read back as safe, and when that was taken on somebody's word. 6: what the runs of jobs conclude. 7: their sample,
+operator and project."""
 
 _TABLES = """
 CREATE TABLE jobs (
@@ -34,7 +36,8 @@ CREATE TABLE jobs (
     run TEXT, resume_of TEXT, attempts INTEGER NOT NULL, worker INTEGER, worker_birth TEXT,
     runner INTEGER, runner_birth TEXT,
     added REAL NOT NULL, started REAL, ended REAL, estimate REAL, seconds REAL, pulses INTEGER, after TEXT,
-    error TEXT NOT NULL DEFAULT '', force INTEGER NOT NULL DEFAULT 0, conclusion TEXT
+    error TEXT NOT NULL DEFAULT '', force INTEGER NOT NULL DEFAULT 0, conclusion TEXT,
+    labels TEXT NOT NULL DEFAULT '{}'
 ) STRICT;
 CREATE INDEX waiting ON jobs (bench, status, priority DESC, position);
 CREATE INDEX finished ON jobs (bench, procedure, status, ended);
@@ -107,6 +110,7 @@ _STEPS = {
         "ALTER TABLE lanes ADD COLUMN acknowledged REAL",
     ],
     5: ["ALTER TABLE jobs ADD COLUMN conclusion TEXT"],
+    6: ["ALTER TABLE jobs ADD COLUMN labels TEXT NOT NULL DEFAULT '{}'"],
 }  # from one version of the tables to the next
 
 
@@ -119,7 +123,18 @@ def statements(version: int) -> list[str]:
 
 BUSY = 20.0  # s to wait for another process's change; each takes milliseconds
 
-_ORDER = ("procedure", "parameters", "bench", "seed", "preset", "output", "folder", "after", "force")
+_ORDER = (
+    "procedure",
+    "parameters",
+    "bench",
+    "seed",
+    "preset",
+    "output",
+    "folder",
+    "after",
+    "force",
+    "labels",
+)
 _OF_JOB = [field.name for field in fields(Job) if field.name != "order"]
 _COLUMNS = ", ".join([*_ORDER, *_OF_JOB])  # by name: a newer mho may have added others while we were running
 
@@ -300,10 +315,10 @@ class Database:
 
 def _job_of(row: Sequence[Any]) -> Job:
     """Return the job that the `_COLUMNS` of a row of `jobs` hold."""
-    procedure, parameters, bench, seed, preset, output, folder, after, force = row[: len(_ORDER)]
+    procedure, parameters, bench, seed, preset, output, folder, after, force, labels = row[: len(_ORDER)]
     order = Order(
         procedure, json.loads(parameters), bench, seed, preset, _path(output), _path(folder) or Path(), after,
-        bool(force),
+        bool(force), Labels(**json.loads(labels)),
     )  # fmt: skip
     of_job = dict(zip(_OF_JOB, row[len(_ORDER) :], strict=True))
     of_job.update(
@@ -361,6 +376,7 @@ def order_row(order: Order) -> dict[str, str | int | None]:
         "folder": str(order.folder),
         "after": order.after,
         "force": order.force,
+        "labels": json.dumps(order.labels.given(), ensure_ascii=False),
     }
 
 

@@ -160,33 +160,3 @@ def _estimate_of(order: Order, source: BenchSource) -> Estimate:
         procedure = make_procedure(order.procedure, order.parameters)
         return procedure.estimate(procedure.check(), source)
     return Estimate()
-
-
-def duration(seconds: float | None) -> str:
-    """Format seconds for people: ``12 s``, ``3 min``, ``2 h 5 min``."""
-    if seconds is None:
-        return ""
-    if seconds < 1.0:
-        return "< 1 s"
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
-
-
-def expected_text(seconds: float | None) -> str:
-    """Format an expected duration: ``about 12 s``, or ``unknown``."""
-    return "unknown" if seconds is None else f"about {duration(seconds)}".replace("about <", "<")
-
-
-def expected_together(seconds: Sequence[float | None]) -> str:
-    """Format the expected duration of several jobs in sequence, and how many of them have none."""
-    known = [one for one in seconds if one is not None]
-    return expected_sum(sum(known), len(known), len(seconds) - len(known))
-
-
-def expected_sum(seconds: float, known: int, unknown: int) -> str:
-    """Format the expected duration of `known` jobs together, and say how many others have none."""
-    if not known:
-        return "how long is unknown" if unknown else "nothing to do"
-    return f"{expected_text(seconds)} expected" + (f", and {unknown} of unknown length" if unknown else "")

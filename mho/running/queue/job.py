@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mho.running.queue.policy import Policy
-from mho.runs import Conclusion, outcome_line
+from mho.runs.conclusion import Conclusion, outcome_line
+from mho.runs.labels import Labels
 
 
 class JobStatus(StrEnum):
@@ -67,6 +68,8 @@ class Order:
         instruments the job that had the chip before, or None.
     force : bool
         Whether limits of the bench file that can hardly be meant are taken as they are.
+    labels : Labels
+        Sample, operator and project, as they are when the job is added: the runner may be somebody else's.
     """
 
     procedure: str
@@ -78,6 +81,7 @@ class Order:
     folder: Path = field(default_factory=Path.cwd)
     after: str | None = None
     force: bool = False
+    labels: Labels = field(default_factory=Labels)
 
     def in_words(self) -> str:
         """Return procedure and parameters in one line."""
@@ -225,3 +229,33 @@ class Lane:
     def warning(self) -> str:
         """The warning to show first; empty for a bench that is safe as far as the queue knows."""
         return unsafe_text(self.bench, self.live, self.unsafe_reason) if self.unsafe else ""
+
+
+def duration(seconds: float | None) -> str:
+    """Format seconds for people: ``12 s``, ``3 min``, ``2 h 5 min``."""
+    if seconds is None:
+        return ""
+    if seconds < 1.0:
+        return "< 1 s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def expected_text(seconds: float | None) -> str:
+    """Format an expected duration: ``about 12 s``, or ``unknown``."""
+    return "unknown" if seconds is None else f"about {duration(seconds)}".replace("about <", "<")
+
+
+def expected_together(seconds: Sequence[float | None]) -> str:
+    """Format the expected duration of several jobs in sequence, and how many of them have none."""
+    known = [one for one in seconds if one is not None]
+    return expected_sum(sum(known), len(known), len(seconds) - len(known))
+
+
+def expected_sum(seconds: float, known: int, unknown: int) -> str:
+    """Format the expected duration of `known` jobs together, and say how many others have none."""
+    if not known:
+        return "how long is unknown" if unknown else "nothing to do"
+    return f"{expected_text(seconds)} expected" + (f", and {unknown} of unknown length" if unknown else "")

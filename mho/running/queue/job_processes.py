@@ -10,7 +10,7 @@ from mho.runs.liveness import lives
 
 
 def family_of_workers(queue: Path, bench: str) -> str:
-    """Return the mark of all that workers of a queue on a bench start, as `mho.processes.end_whole` looks for it."""
+    """Return the family mark of all that workers of a queue on a bench start, as `mho.processes.end_whole` looks for it."""
     return f"{queue} {bench}"
 
 

@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mho.errors import InputError, MhoError, QueueError
+from mho.input_files import bench_key
 from mho.instruments.bench_file import is_real, read_bench_texts
 from mho.procedures.base import Procedure
-from mho.procedures.catalogue import find_procedure, known_procedures, make_procedure
+from mho.procedures.catalogue import find_procedure, make_procedure
 from mho.procedures.conditions import check_seed, load_conditions
-from mho.procedures.origin import bench_key
+from mho.procedures.manifest import known_entries
+from mho.procedures.own_code import name_of
 from mho.running.plan import load_plan
 from mho.running.queue.durations import expected_seconds
 from mho.running.queue.job import WITHIN, Job, JobStatus, Order
 from mho.running.queue.store import Queue, job_number
-from mho.running.rehearsal import check_on_twins
 from mho.running.trust import (
     Code,
     CodeNames,
@@ -27,10 +28,10 @@ from mho.running.trust import (
     check_trusted,
     check_unchanged,
     code_of,
+    deny_all,
     foreign,
     foreign_library,
     name_here,
-    nobody,
 )
 from mho.runs import RunFile, new_run_path
 from mho.toml import load_toml
@@ -56,7 +57,7 @@ class Expected:
 
 
 def checked(
-    order: Order, queue: Queue, trust: Trust = nobody, planned: Sequence[float | None] = ()
+    order: Order, queue: Queue, trust: Trust = deny_all, planned: Sequence[float | None] = ()
 ) -> tuple[Order, float | None]:
     """Check an order as `expect` does; return it in full and its estimate (s)."""
     expected = expect(order, queue, trust, planned)
@@ -64,7 +65,7 @@ def checked(
 
 
 def checked_all(
-    orders: Sequence[Order], queue: Queue, trust: Trust = nobody
+    orders: Sequence[Order], queue: Queue, trust: Trust = deny_all
 ) -> list[tuple[Order, float | None]]:
     """Check the orders of a plan, which may continue one another; those that differ only in their seed are checked once."""
     known: dict[str, tuple[Order, float | None]] = {}
@@ -87,7 +88,7 @@ def checked_all(
 
 
 def expect(
-    order: Order, queue: Queue, trust: Trust = nobody, planned: Sequence[float | None] = ()
+    order: Order, queue: Queue, trust: Trust = deny_all, planned: Sequence[float | None] = ()
 ) -> Expected:
     """Check an order as far as possible without a bench; return it completed, with its expected extent.
 
@@ -107,6 +108,10 @@ def expect(
     MhoError
         As `load_conditions` and the procedure's own check, and for a run or job that cannot be continued.
     """
+    from mho.running.rehearsal import (
+        check_on_twins,
+    )  # with the twins, which a queue that is only read needs not
+
     with contextlib.chdir(order.folder):
         bench = bench_key(order.bench)
         source = load_conditions(bench, order.preset, order.seed, order.force)
@@ -252,7 +257,7 @@ def orders_of_plan(path: Path) -> list[Order]:
     return orders
 
 
-def order_of_run(path: Path, trust: Trust = nobody) -> Order:
+def order_of_run(path: Path, trust: Trust = deny_all) -> Order:
     """Return the order that repeats an earlier run, with a fresh seed if that run had drawn one.
 
     Its folder is the current one, where code that is trusted must be, and the input files have absolute paths: no
@@ -325,4 +330,5 @@ def _check_code(run: Path, names: CodeNames, bench: str, trust: Trust) -> None:
 
 
 def _short_name(kind: type[Procedure]) -> str:
-    return next((name for name, one in known_procedures().items() if one is kind), "")
+    target = name_of(kind)
+    return next((name for name, entry in known_entries().items() if entry.target == target), "")

@@ -18,7 +18,7 @@ from mho.errors import QueueError
 from mho.running.queue.database import Database, conclusion_row, order_row
 from mho.running.queue.job import ACTIVE, ENDED, WITHIN, Job, JobStatus, Lane, Order, Total
 from mho.running.queue.policy import Decision, Policy
-from mho.runs import Conclusion
+from mho.runs.conclusion import Conclusion
 from mho.runs.liveness import birth_of
 from mho.runs.paths import DEFAULT_FOLDER
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from mho.running.reach.package import check_absent, write_package
     from mho.running.reach.reader import (
         GROUPS,
-        Answer,
         Package,
+        PackagedSystem,
         ReachError,
         Score,
-        System,
+        SolverAnswer,
         load,
         score,
         write_answers,
@@ -29,35 +29,16 @@ if TYPE_CHECKING:
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".answers": ("solve_systems",),
-            ".certified": ("certified_system", "choose"),
-            ".families": ("FAMILIES",),
-            ".package": ("check_absent", "write_package"),
-            ".reader": (
-                "GROUPS",
-                "Answer",
-                "Package",
-                "ReachError",
-                "Score",
-                "System",
-                "load",
-                "score",
-                "write_answers",
-            ),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "FAMILIES",
     "GROUPS",
-    "Answer",
     "Package",
+    "PackagedSystem",
     "ReachError",
     "Score",
-    "System",
+    "SolverAnswer",
     "certified_system",
     "check_absent",
     "choose",

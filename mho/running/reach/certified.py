@@ -16,14 +16,14 @@ from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ConvergenceError, InputError
 from mho.procedures import Goal, LinearSystem, best_enclosure, solve_unaided
 from mho.running.reach.families import FAMILIES, draw
-from mho.running.reach.reader import GOAL_BITS, MOST_CYCLES, System, WithoutChip
+from mho.running.reach.reader import GOAL_BITS, MOST_CYCLES, PackagedSystem, WithoutChip
 
 SIZES = (1, 2, 3, 4, 8, 16, 32)
 PASSES = 4  # of enclosing, each around the corrected solution; two suffice
 MANTISSA = 53.0
 
 
-class Choice(NamedTuple):
+class CertifiedChoice(NamedTuple):
     """One system by its family, unknowns and seed."""
 
     family: str
@@ -31,7 +31,7 @@ class Choice(NamedTuple):
     seed: int
 
 
-def choose(families: Sequence[str], sizes: Sequence[int], seeds: int) -> list[Choice]:
+def choose(families: Sequence[str], sizes: Sequence[int], seeds: int) -> list[CertifiedChoice]:
     """Return the systems of these families and sizes, all where none are named, and of seeds 1 to `seeds`.
 
     Of a complex family there are even sizes only: each unknown counts as two real ones.
@@ -47,7 +47,7 @@ def choose(families: Sequence[str], sizes: Sequence[int], seeds: int) -> list[Ch
         raise InputError(f"sizes and seeds are counted from 1, and {wrong[0]} was given")
     named, counted = dict.fromkeys(families or FAMILIES), dict.fromkeys(sizes or SIZES)
     chosen = [
-        Choice(*one)
+        CertifiedChoice(*one)
         for one in product(named, counted, range(1, seeds + 1))
         if one[1] % 2 == 0 or not _is_complex(one[0])
     ]
@@ -62,7 +62,7 @@ def _is_complex(family: str) -> bool:
     return np.iscomplexobj(FAMILIES[family](np.random.default_rng(0), 2))
 
 
-def identity(choice: Choice) -> str:
+def identity(choice: CertifiedChoice) -> str:
     """Return the name of a system in the package."""
     return f"{slug(choice.family)}-{choice.size:03d}-{choice.seed:03d}"
 
@@ -72,7 +72,7 @@ def slug(family: str) -> str:
     return family.lower().replace(" ", "-")
 
 
-def certified_system(choice: Choice) -> System:
+def certified_system(choice: CertifiedChoice) -> PackagedSystem:
     """Draw a system, prove its solution, and solve it without a chip.
 
     Raises
@@ -99,7 +99,7 @@ def certified_system(choice: Choice) -> System:
         solution, bound = from_real_vector(x), real + imaginary
     unsure, size = float(np.linalg.norm(bound)), float(np.linalg.norm(x))
     bits = math.floor(10.0 * -math.log2(unsure / (size - unsure))) / 10.0 if unsure else MANTISSA
-    return System(
+    return PackagedSystem(
         identity(choice),
         choice.family,
         choice.size,

@@ -17,7 +17,15 @@ import numpy as np
 from mho.errors import InputError
 from mho.running.reach.certified import slug
 from mho.running.reach.families import FAMILIES
-from mho.running.reach.reader import FORMAT, GOAL_BITS, MOST_CYCLES, VERSION, Answer, System, write_answers
+from mho.running.reach.reader import (
+    FORMAT,
+    GOAL_BITS,
+    MOST_CYCLES,
+    VERSION,
+    PackagedSystem,
+    SolverAnswer,
+    write_answers,
+)
 
 PARTS = ("matrix", "rhs", "solution", "error")
 
@@ -30,8 +38,8 @@ def check_absent(folder: str | os.PathLike[str]) -> None:
 
 def write_package(
     folder: str | os.PathLike[str],
-    systems: Sequence[System],
-    answers: Iterable[Answer] = (),
+    systems: Sequence[PackagedSystem],
+    answers: Iterable[SolverAnswer] = (),
     solver: str = "",
 ) -> Path:
     """Write a data package, whole or not at all.
@@ -40,8 +48,8 @@ def write_package(
     ----------
     folder : path
         One that does not exist yet.
-    systems : sequence of System
-    answers : iterable of Answer
+    systems : sequence of PackagedSystem
+    answers : iterable of SolverAnswer
         The package's first ones, where there are any.
     solver : str
         Whose they are.
@@ -76,7 +84,7 @@ def write_package(
     return target
 
 
-def _write_systems(draft: Path, systems: Sequence[System]) -> dict[str, Any]:
+def _write_systems(draft: Path, systems: Sequence[PackagedSystem]) -> dict[str, Any]:
     """Write a file a family, and return what `package.json` says."""
     rows, files = [], {}
     for family in dict.fromkeys(one.family for one in systems):
@@ -100,7 +108,7 @@ def _write_systems(draft: Path, systems: Sequence[System]) -> dict[str, Any]:
     }
 
 
-def _row(system: System, index: int) -> dict[str, Any]:
+def _row(system: PackagedSystem, index: int) -> dict[str, Any]:
     return {
         **{name: getattr(system, name) for name in ("id", "family", "size", "seed", "condition")},
         "certified_bits": system.certified_bits,

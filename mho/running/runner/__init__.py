@@ -14,32 +14,21 @@ if TYPE_CHECKING:
     from mho.running.runner.messages import Event, JobChanged, RunnerState
     from mho.running.runner.orphans import as_it_stands
     from mho.running.runner.runner import Runner
-    from mho.running.runner.worker_process import Grace
+    from mho.running.runner.worker_process import StopTimeouts
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".announcements": ("notifying",),
-            ".client": ("NoRunnerError", "RunnerBusyError", "RunnerClient", "Watch"),
-            ".emergency": ("emergency_stop",),
-            ".messages": ("Event", "JobChanged", "RunnerState"),
-            ".orphans": ("as_it_stands",),
-            ".runner": ("Runner",),
-            ".worker_process": ("Grace",),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "Event",
-    "Grace",
     "JobChanged",
     "NoRunnerError",
     "Runner",
     "RunnerBusyError",
     "RunnerClient",
     "RunnerState",
+    "StopTimeouts",
     "Watch",
     "as_it_stands",
     "emergency_stop",

@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Self
 
 from mho.errors import QueueError, UnsafeError
-from mho.procedures.origin import bench_key
+from mho.input_files import bench_key
 from mho.running.queue.store import queue_path
 from mho.running.runner.connection import PATIENCE, Wire, set_patience
-from mho.running.runner.messages import Event, Refused, Request, RunnerState, decode
+from mho.running.runner.messages import Event, Request, RequestRefused, RunnerState, decode
 from mho.running.runner.rendezvous import Rendezvous, RunnerAddress
 
 ANSWER_WITHIN = 40.0  # s; the runner gives up after 30
@@ -123,7 +123,7 @@ class RunnerClient:
         if line is None:
             raise self._silent(self._place.card())
         answer = decode(line)
-        if isinstance(answer, Refused):
+        if isinstance(answer, RequestRefused):
             raise _refusal(answer)
         if not isinstance(answer, RunnerState):
             raise QueueError(f"the runner of bench {self.bench!r} answers nonsense; update mho on both sides")
@@ -159,7 +159,7 @@ class RunnerClient:
         )
 
 
-def _refusal(answer: Refused) -> QueueError:
+def _refusal(answer: RequestRefused) -> QueueError:
     return (RunnerBusyError if answer.busy else QueueError)(answer.reason)
 
 
@@ -201,8 +201,8 @@ class Watch:
         except (OSError, EOFError):
             self.over = True
             return None
-        event: Event | Refused | None = None if line is None else decode(line)
-        if isinstance(event, Refused):
+        event: Event | RequestRefused | None = None if line is None else decode(line)
+        if isinstance(event, RequestRefused):
             self.over = True
             raise _refusal(event)
         return event

@@ -13,7 +13,7 @@ from mho.running.queue.store import Queue, queue_path
 from mho.running.runner.client import NoRunnerError, RunnerClient
 from mho.running.runner.messages import EMERGENCY
 from mho.running.runner.orphans import break_off
-from mho.running.runner.runner import GRACE
+from mho.running.runner.worker_process import STOP_TIMEOUTS
 
 
 def emergency_stop(path: Path | None = None, bench: str = "simulated") -> str:
@@ -56,8 +56,8 @@ def _stop_without_runner(path: Path, bench: str, why: str) -> str:
         for job in jobs.jobs(bench, ACTIVE):  # left behind by its runner, or by one that does not answer
             with suppress(QueueError):
                 jobs.note_stop(job.id, EMERGENCY)
-            break_off(job, family_of_workers(path, bench), GRACE.emergency)
-    done = make_safe_apart(bench, patience=GRACE.safing)
+            break_off(job, family_of_workers(path, bench), STOP_TIMEOUTS.emergency)
+    done = make_safe_apart(bench, patience=STOP_TIMEOUTS.safing)
     with suppress(QueueError), Queue(path) as jobs:
         if done.confirmed is not None:
             jobs.confirm_safe(bench, done.confirmed)

@@ -8,13 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from mho.errors import QueueError
 from mho.procedures import stream
 from mho.running.queue.job import Job, Order, unsafe_text
-from mho.runs import Conclusion, Status
+from mho.runs.conclusion import Conclusion, Status
 from mho.toml import StrictModel
 
 RUNNER_GONE = "the runner is gone"
@@ -27,7 +26,7 @@ State = Literal["idle", "running", "paused", "making safe"]
 
 
 @dataclass(frozen=True)
-class Assignment:
+class JobAssignment:
     """Runner to worker, the first message: what to run, into which file."""
 
     order: Order
@@ -88,7 +87,7 @@ class Missed:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RequestRefused:
     """The runner refuses a request; `busy` when it would grant it at another time."""
 
     reason: str
@@ -157,7 +156,7 @@ _KINDS: dict[str, Any] = {
     for kind in (
         stream.BenchTaken, stream.Started, stream.Progress, stream.Row, stream.Message, stream.Standing, stream.Paused,
         stream.Resumed, stream.MakingSafe, stream.Ended,
-        Assignment, Command, JobDone, Refused, Missed, JobChanged, QueueChanged, RunnerState,
+        JobAssignment, Command, JobDone, RequestRefused, Missed, JobChanged, QueueChanged, RunnerState,
     )
 }  # fmt: skip
 
@@ -211,10 +210,8 @@ def _plain(value: Any) -> Any:
     """Convert what `json` cannot encode."""
     if is_dataclass(value):
         return _shallow(value)
-    if isinstance(value, np.ndarray):
+    if hasattr(value, "tolist"):  # NumPy's, which is not imported for it
         return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
     if isinstance(value, complex):
         return [value.real, value.imag]
     return str(value)

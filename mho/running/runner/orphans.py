@@ -12,7 +12,7 @@ from dataclasses import replace
 from mho.processes import end_whole
 from mho.running.queue.job import ACTIVE, Job
 from mho.running.queue.job_processes import runner_lives, worker_lives
-from mho.running.runner.outcome import found
+from mho.running.runner.outcome import recorded_outcome
 
 
 def wait_for_worker(job: Job, family: str, patience: float, attend: Callable[[], object]) -> str:
@@ -67,7 +67,7 @@ def as_it_stands(job: Job) -> Job:
     if job.status not in ACTIVE or worker_lives(job):
         return job
     end = "its runner settles it" if runner_lives(job) else "left by a runner that is gone"
-    outcome = found(job.run, end, job.reason)
+    outcome = recorded_outcome(job.run, end, job.reason)
     return replace(
         job,
         status=outcome.status,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mho import runs
 from mho.errors import RunFileError
 from mho.running.queue.job import JobStatus
 from mho.running.runner.messages import JobDone
-from mho.runs import GOING_ON, Conclusion, RunFile, Status
+from mho.runs.conclusion import GOING_ON, Conclusion, Status
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class JobOutcome:
     conclusion: Conclusion | None = None
 
 
-def told(done: JobDone) -> JobOutcome:
+def reported_outcome(done: JobDone) -> JobOutcome:
     """Return the outcome in a worker's last message; its run file says the same."""
     status = JobStatus(done.status)
     return JobOutcome(
@@ -62,7 +63,7 @@ def told(done: JobDone) -> JobOutcome:
     )
 
 
-def found(run: Path | None, end: str, asked: str = "") -> JobOutcome:
+def recorded_outcome(run: Path | None, end: str, asked: str = "") -> JobOutcome:
     """Return the outcome of an attempt whose worker is gone without a last message.
 
     Parameters
@@ -80,7 +81,7 @@ def found(run: Path | None, end: str, asked: str = "") -> JobOutcome:
             if asked:
                 return JobOutcome(JobStatus.ABORTED, why, asked=True)
             return JobOutcome(JobStatus.INTERRUPTED, f"{end}, before its run file was begun")
-        with RunFile(run) as file:
+        with runs.RunFile(run) as file:  # which few attempts need, and HDF5 with it
             status, reason, ended = file.status, file.reason, file.last_sign
             conclusion = file.conclusion
     except RunFileError as error:

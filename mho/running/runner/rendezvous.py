@@ -54,7 +54,7 @@ class Rendezvous:
     queue : Path
         The queue's file, by whatever name.
     bench : str
-        As `mho.procedures.origin.bench_key` names it.
+        As `mho.input_files.bench_key` names it.
 
     Raises
     ------

@@ -22,10 +22,11 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from mho.errors import BenchError, MhoError, QueueError, recorded_name
+from mho.input_files import bench_key
 from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import is_real, read_bench_texts
 from mho.procedures import stream
-from mho.procedures.origin import bench_key
+from mho.procedures.manifest import packaged_entry
 from mho.processes import Safed, make_safe_apart
 from mho.running.queue.database import StorageError
 from mho.running.queue.deferred_writes import DeferredWrites
@@ -37,9 +38,9 @@ from mho.running.queue.progress import Pace
 from mho.running.queue.store import GO_ON, Queue
 from mho.running.runner.messages import (
     EMERGENCY,
-    Assignment,
     Command,
     Event,
+    JobAssignment,
     JobChanged,
     QueueChanged,
     Request,
@@ -47,10 +48,10 @@ from mho.running.runner.messages import (
     State,
 )
 from mho.running.runner.orphans import wait_for_worker
-from mho.running.runner.outcome import JobOutcome, found, told
+from mho.running.runner.outcome import JobOutcome, recorded_outcome, reported_outcome
 from mho.running.runner.rendezvous import Rendezvous, RunnerAddress
-from mho.running.runner.server import Asked, ControlServer
-from mho.running.runner.worker_process import Child, ChildEnded, ChildMessage, Grace
+from mho.running.runner.server import ClientRequest, ControlServer
+from mho.running.runner.worker_process import STOP_TIMEOUTS, Child, ChildEnded, ChildMessage, StopTimeouts
 from mho.running.safety_statement import left_live
 from mho.running.trust import runs_foreign_code
 from mho.runs.liveness import birth_of
@@ -78,7 +79,7 @@ class RunnerService:
     Attributes
     ----------
     inbox : queue.SimpleQueue
-        All incoming events: those of workers, requests of clients (`server.Asked`), and `EndRequested`.
+        All incoming events: those of workers, requests of clients (`server.ClientRequest`), and `EndRequested`.
 
     Raises
     ------
@@ -159,7 +160,6 @@ class RunnerService:
 
 
 LOOK = 0.2  # s between looks into the queue, which other processes change
-GRACE = Grace()
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ class Runner:
         The queue's file.
     bench : str
         Packaged name or bench file; only jobs for it are taken.
-    grace : Grace
+    grace : StopTimeouts
     listeners : sequence of callables
         Called with all that is announced, in this thread.
     """
@@ -183,7 +183,7 @@ class Runner:
         path: Path,
         bench: str = "simulated",
         *,
-        grace: Grace = GRACE,
+        grace: StopTimeouts = STOP_TIMEOUTS,
         listeners: Sequence[Callable[[Event], None]] = (),
     ) -> None:
         self.bench = bench_key(bench)
@@ -193,10 +193,12 @@ class Runner:
         self._family = family_of_workers(self._queue.path, self.bench)
         self._grace = grace
         self._worker: Child | None = None  # while it has a job
+        self._spare: Child | None = None  # which waits for the next job, loaded
         self._job: Job | None = None
         self._pace = Pace()
         self._state: State = "idle"
         self._ending = ""
+        self._drain = self._once = False  # as `serve` was told
         self._safing_asked = False
         self._look_at = 0.0
 
@@ -224,8 +226,11 @@ class Runner:
     def _serve(self, drain: bool, once: bool) -> str:
         with self._presence:
             try:
-                self._settle_leftovers()
+                self._recover_orphaned_jobs()
                 self._presence.announce(self.state())
+                self._drain, self._once = drain, once
+                if not (drain or once):
+                    self._start_spare()
                 while not self._ending:
                     if self._safing_asked:
                         self._safing_asked = False
@@ -247,7 +252,8 @@ class Runner:
                 return self._writes.lane.reason
             finally:
                 if self._worker is not None:  # the queue failed, and is no longer served
-                    self._worker.hang_up()
+                    self._worker.close_stdin()
+                self._discard_spare()
 
     def end(self, reason: str) -> None:
         """Request `serve` to abort its job and return; a second call does not wait for a safe point. For any thread."""
@@ -278,7 +284,7 @@ class Runner:
             trouble, error = f"{type(refused).__name__}: {refused}", recorded_name(refused)
         # A worker begins on request. If this process is killed before the request, the worker does nothing; if killed
         # later, the queue has recorded both processes and the run file.
-        worker = Child(self._presence.inbox, self._family)
+        worker = self._take_worker(job.order)
         try:
             begun = self._queue.begin(job.id, run=run, worker=worker.pid, worker_birth=birth_of(worker.pid))
         except StorageError:
@@ -293,19 +299,51 @@ class Runner:
                 self._settle(begun, JobOutcome(JobStatus.FAILED, trouble, safe=True, error=error))
             return
         self._job, self._worker, self._pace, self._state = begun, worker, Pace(job.estimate), "running"
-        worker.tell(Assignment(job.order, run, job.id, begun.attempts, job.resume_of, after, same_chip))
+        worker.tell(JobAssignment(job.order, run, job.id, begun.attempts, job.resume_of, after, same_chip))
         self._tell_job(job.id)
         self._presence.announce(self.state())  # it may be long before the job says anything of itself
         self._wait_for(worker)
         self._worker = None
         done = worker.done
-        outcome = told(done) if done else found(run, worker.how_it_ended(), self._why_asked(worker, begun))
+        outcome = (
+            reported_outcome(done)
+            if done
+            else recorded_outcome(run, worker.exit_description(), self._why_asked(worker, begun))
+        )
         if worker.children:
             self._say("WARNING", f"job {job.id} left processes that could use the bench, and they were ended")
             outcome = replace(outcome, safe=False, confirmed=None)
         self._settle(begun, outcome)
         self._job, self._state = None, "idle"
         self._presence.announce(self.state())
+
+    def _take_worker(self, order: Order) -> Child:
+        """Return a worker that waits for its assignment: the one that was started ahead, if it can be used."""
+        spare, self._spare = self._spare, None
+        if spare is not None and spare.usable:
+            return spare
+        if spare is not None:
+            spare.discard()
+        return Child(self._presence.inbox, self._family, self._modules(order.procedure))
+
+    def _start_spare(self, procedure: str = "") -> None:
+        """Start the worker of the next job, which is likely to be of the same procedure."""
+        self._discard_spare()
+        self._spare = Child(self._presence.inbox, self._family, self._modules(procedure))
+
+    def _discard_spare(self) -> None:
+        if self._spare is not None:
+            self._spare.discard()
+            self._spare = None
+
+    def _modules(self, procedure: str) -> list[str]:
+        """Return what a worker of this bench imports ahead: mho's own modules only."""
+        entry = packaged_entry(procedure)
+        modules = [] if entry is None else [entry.target.partition(":")[0]]
+        with suppress(MhoError, OSError):
+            if _is_simulated(self.bench):
+                modules.append("mho.instruments.laboratory")
+        return modules
 
     def _why_asked(self, worker: Child, job: Job) -> str:
         """Return why the worker was asked to stop, by this runner or without it; empty when it was not."""
@@ -316,7 +354,7 @@ class Runner:
 
     def _dismiss(self, worker: Child) -> None:
         """End a worker that got no assignment, and wait until it and all processes that it started are gone."""
-        worker.hang_up()
+        worker.close_stdin()
         self._wait_for(worker)
 
     def _settle(self, job: Job, outcome: JobOutcome) -> None:
@@ -358,7 +396,7 @@ class Runner:
                     "`mho queue`, or end it"
                 )
 
-    def _settle_leftovers(self) -> None:
+    def _recover_orphaned_jobs(self) -> None:
         """Settle first the jobs of a runner that was killed, and make safe a bench that it left live."""
         left = self._queue.jobs(self.bench, ACTIVE)
         if self._queue.lane(self.bench).unsafe and not left:
@@ -366,21 +404,27 @@ class Runner:
         for job in left:
             self._say("WARNING", f"job {job.id} was left by a runner that is gone")
             end = wait_for_worker(job, self._family, self._grace.orphan, self._attend)
-            self._settle(job, found(job.run, end, job.reason))
+            self._settle(job, recorded_outcome(job.run, end, job.reason))
 
     def _read_back(self, job: Job, outcome: JobOutcome) -> JobOutcome:
         """Return how a job ended that had code of the user's own, whose word on the bench is not taken: it is read back."""
-        found = self._make_safe_apart()
-        trouble = left_live(self.bench, found)
+        read_back = self._make_safe_apart()
+        trouble = left_live(self.bench, read_back)
         if not trouble:
-            return replace(outcome, confirmed=found.confirmed)
-        if not found.safe:
-            self._hold_unsafe(found)
+            return replace(outcome, confirmed=read_back.confirmed)
+        if not read_back.safe:
+            self._hold_unsafe(read_back)
         else:
             self._say("CRITICAL", f"job {job.id}: {trouble}")
         self._state = "idle"
         reason = "; ".join(filter(None, (outcome.reason, trouble)))
-        return replace(outcome, reason=reason, safe=found.safe, confirmed=found.confirmed, live=found.live)
+        return replace(
+            outcome,
+            reason=reason,
+            safe=read_back.safe,
+            confirmed=read_back.confirmed,
+            live=read_back.live,
+        )
 
     def _make_safe_apart(self) -> Safed:
         """Make the bench safe from a new process, and attend meanwhile."""
@@ -439,7 +483,7 @@ class Runner:
                 self._hear(item.event)
             elif isinstance(item, ChildEnded):
                 item.child.ended = True
-            elif isinstance(item, Asked):
+            elif isinstance(item, ClientRequest):
                 self._answer(item)
             elif isinstance(item, EndRequested):
                 self._wind_up(item.reason)
@@ -454,6 +498,10 @@ class Runner:
         if job is None:
             return
         self._pace.take(event)
+        if isinstance(event, stream.Started) and not self._once:
+            following = self._writes.next()
+            if following is not None or not self._drain:
+                self._start_spare((following or job).order.procedure)
         if isinstance(event, stream.Paused | stream.Resumed):
             paused = isinstance(event, stream.Paused)
             self._state = "paused" if paused else "running"
@@ -483,7 +531,7 @@ class Runner:
 
     # --- commands ---
 
-    def _answer(self, asked: Asked) -> None:
+    def _answer(self, asked: ClientRequest) -> None:
         try:
             self._obey(asked.request)
             asked.answer.set_result(self.state())
@@ -552,14 +600,15 @@ def _has_begun(job: Job, outcome: JobOutcome) -> bool:
     return outcome.confirmed is not None or (job.run is not None and job.run.exists())
 
 
+def _is_simulated(bench: str) -> bool:
+    """Return whether a bench is simulated; errors as `read_bench_texts`. No driver of the user's own is loaded for it."""
+    return "simulation" in load_toml(read_bench_texts(bench)[0], f"bench file {bench}", BenchError)
+
+
 def _runs_foreign_code(order: Order) -> bool:
     """Return whether a job has code that is none of mho's own on real instruments; twins are gone with their worker."""
     try:
-        text = read_bench_texts(order.bench)[
-            0
-        ]  # not `load_bench_file`: a driver of the user's own would run here
-        real = "simulation" not in load_toml(text, f"bench file {order.bench}", BenchError)
         strategy = str(order.parameters.get("strategy", ""))
-        return real and runs_foreign_code(order.procedure, strategy, order.bench)
+        return not _is_simulated(order.bench) and runs_foreign_code(order.procedure, strategy, order.bench)
     except (MhoError, OSError):  # nor can a worker have run it
         return False

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Self
 
 from mho.errors import MhoError
 from mho.running.runner.connection import Wire
-from mho.running.runner.messages import Event, Refused, Request, RunnerState, decode_request
+from mho.running.runner.messages import Event, Request, RequestRefused, RunnerState, decode_request
 from mho.running.runner.sender import Outbox
 
 WATCHERS = 64  # at once
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Asked:
+class ClientRequest:
     """A client's request; the runner replies through `answer`."""
 
     request: Request
@@ -55,7 +55,7 @@ class ControlServer:
     secret : bytes
         What a client must know.
     inbox : queue.SimpleQueue
-        Gets an `Asked` for every request.
+        Gets an `ClientRequest` for every request.
     """
 
     def __init__(self, listener: socket.socket, secret: bytes, inbox: queue.SimpleQueue[Any]) -> None:
@@ -154,11 +154,11 @@ class ControlServer:
             client.wire.close()
             client.wire.release()
 
-    def _answer(self, client: _Client, line: bytes) -> RunnerState | Refused:
+    def _answer(self, client: _Client, line: bytes) -> RunnerState | RequestRefused:
         try:
-            asked = Asked(decode_request(line))
+            asked = ClientRequest(decode_request(line))
             if asked.request.command == "watch" and not self._may_watch(client):
-                return Refused(
+                return RequestRefused(
                     f"a runner serves this bench (process {os.getpid()}), but all {WATCHERS} seats of those who watch "
                     "are taken; end one of them, or look by `mho queue list`",
                     busy=True,
@@ -166,9 +166,9 @@ class ControlServer:
             self._inbox.put(asked)
             return asked.answer.result(ANSWER_WITHIN)
         except TimeoutError:
-            return Refused("the runner is busy and has not answered yet", busy=True)
+            return RequestRefused("the runner is busy and has not answered yet", busy=True)
         except MhoError as error:
-            return Refused(str(error))
+            return RequestRefused(str(error))
 
     def _may_watch(self, client: _Client) -> bool:
         with self._lock:

@@ -1,7 +1,8 @@
-"""The process that carries out one job: ``python -m mho.running.runner.worker``, started by a runner.
+"""The process that carries out one job: ``python -m mho.running.runner.worker MODULE…``, started by a runner.
 
-It reads an `Assignment` and then commands as lines of JSON from standard input, and writes events as lines of JSON
-to standard output. When its input ends, the runner is gone: the worker stops at the next safe point.
+It imports the modules, which are mho's own, and waits: the worker of the next job is started ahead. It reads a
+`JobAssignment` and then commands as lines of JSON from standard input, and writes events as lines of JSON to standard
+output. When its input ends, the runner is gone: the worker stops at the next safe point.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from typing import Any, BinaryIO
 
 from mho.errors import Aborted, MhoError, QueueError, recorded_name
@@ -26,10 +29,10 @@ from mho.processes import adopt_orphans, end_alone, end_children, interrupt, lea
 from mho.running.execution import run
 from mho.running.failures import failure_reason
 from mho.running.queue.progress import Pace
-from mho.running.runner.messages import EMERGENCY, RUNNER_GONE, Assignment, Command, JobDone, decode
+from mho.running.runner.messages import EMERGENCY, RUNNER_GONE, Command, JobAssignment, JobDone, decode
 from mho.running.runner.sender import Outbox
 from mho.running.safety_statement import SafetyObserver
-from mho.running.trust import anybody
+from mho.running.trust import allow_all
 from mho.runs import Status
 
 LAST_WORDS = 10.0  # s that the runner may take to hear the end
@@ -44,6 +47,9 @@ def main() -> None:
     # A runner in the background ignores SIGINT, and so would this process, which is broken off by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    for name in sys.argv[1:]:
+        with suppress(ImportError):  # the run says what is wrong with it
+            import_module(name)
     told = io.FileIO(0, "r", closefd=False)  # unbuffered: a thread that reads it holds no lock when all ends
     assignment = told.readline()
     if not assignment.endswith(b"\n"):
@@ -135,7 +141,7 @@ class _Watch(SafetyObserver):
         )  # fmt: skip
 
 
-def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> JobDone:
+def _run(job: JobAssignment, control: Control, tell: Callable[[Event], None]) -> JobDone:
     order, safety = job.order, _Watch(tell)
     try:
         os.chdir(order.folder)
@@ -153,7 +159,8 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Jo
             control=control,
             resume_of=job.resume_of,
             provenance={"queue_job": str(job.job), "queue_attempt": str(job.attempt)},
-            trust=anybody,  # who ordered the job was asked, see `orders.checked`
+            labels=order.labels,
+            trust=allow_all,  # who ordered the job was asked, see `orders.checked`
         )
     except (Aborted, KeyboardInterrupt) as error:
         status = Status.INTERRUPTED if control.lost else Status.ABORTED

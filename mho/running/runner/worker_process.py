@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import secrets
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mho.errors import QueueError
 from mho.procedures.stream import MakingSafe
-from mho.processes import MARK, SAFING, end_whole, environment
+from mho.processes import HOUSE, MARK, OF_FAMILY, SAFING, end_whole, environment
 from mho.running.runner.messages import Command, JobDone, decode, encode
 
 FAREWELL = 10.0  # s from its last words to its end: a thread of its own must not keep it
@@ -28,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Grace:
+class StopTimeouts:
     """Time limits of a worker before the next, harder step, s.
 
     Attributes
@@ -47,6 +49,9 @@ class Grace:
     emergency: float = 5.0
     safing: float = 60.0
     orphan: float = 30.0
+
+
+STOP_TIMEOUTS = StopTimeouts()
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,10 @@ class Child:
     ----------
     inbox : queue.SimpleQueue
         Gets a `ChildMessage` for every event and one `ChildEnded`.
-    mark : str
-        Identifies its descendants, as for `mho.processes.end_whole`.
+    family : str
+        Identifies it and its descendants together with others, as for `mho.processes.end_whole`.
+    modules : sequence of str
+        Of mho, which it imports while it waits.
 
     Attributes
     ----------
@@ -88,17 +95,19 @@ class Child:
         Reason for a requested stop, and the steps taken; empty otherwise.
     """
 
-    def __init__(self, inbox: queue.SimpleQueue[Any], mark: str = "") -> None:
-        self._inbox, self._mark = inbox, mark
+    def __init__(self, inbox: queue.SimpleQueue[Any], family: str = "", modules: Sequence[str] = ()) -> None:
+        # A mark of its own: what the worker of one job has left is ended with it, and the next worker waits meanwhile.
+        self._inbox, self._mark = inbox, f"{family}{OF_FAMILY}{secrets.token_hex(8)}"
+        self._started = time.time()
         # A session of its own: Ctrl-C in the terminal is the runner's to pass on, in good order. Without the
         # current folder on its path (-P), for a file there must not pass for one of our modules.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "mho.running.runner.worker"],
+            [sys.executable, "-P", "-m", "mho.running.runner.worker", *modules],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            env=environment(**{MARK: mark}),
+            env=environment(**{MARK: self._mark}),
             start_new_session=True,
         )
         self.pid = self._process.pid
@@ -113,8 +122,20 @@ class Child:
             threading.Thread(target=listen, name="worker's words", daemon=True)
             for listen in (self._listen, self._listen_to_errors)
         ]
-        for thread in (*self._listeners, threading.Thread(target=self._see_end, name="its end", daemon=True)):
+        self._end = threading.Thread(target=self._see_end, name="its end", daemon=True)
+        for thread in (*self._listeners, self._end):
             thread.start()
+
+    @property
+    def usable(self) -> bool:
+        """Whether it still waits, with mho's code as it is now: a run file states the code that its run had."""
+        changed = max(path.stat().st_mtime for path in HOUSE.glob("mho/**/*.py"))
+        return self._process.poll() is None and changed < self._started
+
+    def discard(self) -> None:
+        """End the process, which had no assignment, at once."""
+        self._process.kill()
+        self._end.join()
 
     def tell(self, message: Any) -> None:
         """Send a message to the worker; nothing happens when it is gone."""
@@ -155,12 +176,12 @@ class Child:
         self.children |= end_whole(self.pid, self._mark)
         return "it did not end in time and was killed"
 
-    def hang_up(self) -> None:
+    def close_stdin(self) -> None:
         """Close the worker's input: it stops at its next safe point, as when the runner is gone."""
         if self._process.stdin is not None:
             self._process.stdin.close()
 
-    def how_it_ended(self) -> str:
+    def exit_description(self) -> str:
         """Return how the process ended without a last message, with its last line on standard error."""
         code = self._process.returncode
         if code is not None and code < 0:

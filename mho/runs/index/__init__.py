@@ -11,19 +11,11 @@ if TYPE_CHECKING:
     from mho.runs.index.card import UNREADABLE, Card, Quantity, plain_results, read_card
     from mho.runs.index.index import NEWEST_FIRST, IndexedRun, Links, RunIndex
     from mho.runs.index.parquet import write_parquet
-    from mho.runs.index.query import condition
+    from mho.runs.index.query import condition, labelled
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".card": ("Card", "Quantity", "UNREADABLE", "plain_results", "read_card"),
-            ".index": ("IndexedRun", "Links", "NEWEST_FIRST", "RunIndex"),
-            ".parquet": ("write_parquet",),
-            ".query": ("condition",),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
     "NEWEST_FIRST",
@@ -34,6 +26,7 @@ __all__ = [
     "Quantity",
     "RunIndex",
     "condition",
+    "labelled",
     "plain_results",
     "read_card",
     "write_parquet",

@@ -23,15 +23,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import RunFileError
-from mho.runs.conclusion import Conclusion
+from mho.runs.conclusion import GOING_ON, Conclusion, Status
+from mho.runs.labels import NAMES as LABELS
 from mho.runs.liveness import Writer
 from mho.runs.paths import SUFFIX
 from mho.runs.provenance import text_hash
-from mho.runs.reading.containment import check_contained, check_link, link_kind, open_text
-from mho.runs.reading.opening import intact, open_run_file, schema_of, writer_of
+from mho.runs.reading.opening import (
+    check_contained,
+    check_link,
+    intact,
+    link_kind,
+    open_run_file,
+    open_text,
+    schema_of,
+    writer_of,
+)
 from mho.runs.reading.record import CONCLUSION_SINCE, RunRecord, conclusion_from
 from mho.runs.reading.text import read_text
-from mho.runs.schema import GOING_ON, Array, RecordedParameter, RunHeader, Status
+from mho.runs.schema import Array, RecordedParameter, RunHeader
 from mho.toml import load_toml
 
 CARD = "card"
@@ -41,7 +50,7 @@ UNREADABLE = "unreadable"
 
 _PROVENANCE = {
     "preset": "preset", "seed": "seed", "host": "host", "user": "user", "mho": "mho_version",
-    "commit": "git_commit",
+    "commit": "git_commit", "sample": "sample", "operator": "operator", "project": "project",
 }  # fmt: skip
 
 
@@ -80,8 +89,8 @@ class Facts:
         SHA-256 of the chip map's text and of the array ``matrix``; "" without one.
     resume_of, rerun_of : str
         `run_id` of the run that this one goes on with, or repeats.
-    parameters : mapping
-        ``[value, unit]`` by name.
+    sample, operator, project : str
+        As they were given; "" for what was not.
     """
 
     run_id: str = ""
@@ -101,6 +110,13 @@ class Facts:
     commit: str = ""
     resume_of: str = ""
     rerun_of: str = ""
+    sample: str = ""
+    operator: str = ""
+    project: str = ""
+
+    def as_dict(self) -> dict[str, str | float | None]:
+        """Return the facts by name; a label that was not given is not among them."""
+        return {name: fact for name, fact in asdict(self).items() if fact or name not in LABELS}
 
 
 _FACTS = {field.name for field in fields(Facts)}  # a later mho may keep more
@@ -264,7 +280,7 @@ def _facts(
 
 def _json(facts: Facts, parameters: Mapping[str, RecordedParameter]) -> str:
     values = {name: [_plain(parameter.value), parameter.unit] for name, parameter in parameters.items()}
-    return json.dumps({"facts": asdict(facts), "parameters": values}, ensure_ascii=False)
+    return json.dumps({"facts": facts.as_dict(), "parameters": values}, ensure_ascii=False)
 
 
 def _plain(value: Any) -> Any:

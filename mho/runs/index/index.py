@@ -24,12 +24,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from mho.errors import InputError, RunFileError
-from mho.runs.conclusion import Conclusion
+from mho.runs.conclusion import GOING_ON, Conclusion, Status
 from mho.runs.index.card import UNREADABLE, Card, Facts, Quantity, read_card, unreadable
 from mho.runs.index.query import SOURCES, Vocabulary, condition, resolved, sort_key
 from mho.runs.index.store import is_kept, open_store, restored, rows, writing
 from mho.runs.paths import SUFFIX
-from mho.runs.schema import GOING_ON, Status
 
 BATCH = 200
 """Files read between two writes: others may write too, and no more is lost when a rebuild is stopped."""

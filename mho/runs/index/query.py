@@ -21,8 +21,9 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from mho.errors import InputError
+from mho.runs.conclusion import Status
 from mho.runs.index.card import UNREADABLE
-from mho.runs.schema import Status
+from mho.runs.labels import Labels
 from mho.runs.units import converted
 
 OPERATORS = {"==": "=", "<>": "!=", "contains": "~"}
@@ -104,6 +105,13 @@ def parse_query(text: str) -> Query:
         The text is no query; the message shows the place with ▲.
     """
     return _Parser(text).whole()
+
+
+def labelled(where: str, labels: Labels) -> str:
+    """Return a query that asks for labels too; "" as `where` asks for nothing else."""
+    texts = {name: label.replace("\\", "\\\\").replace('"', '\\"') for name, label in labels.given().items()}
+    terms = [f"({where})"] * bool(where.strip()) + [f'{name} = "{text}"' for name, text in texts.items()]
+    return " and ".join(terms)
 
 
 def query_error(text: str, position: int, what: str) -> InputError:
@@ -226,7 +234,7 @@ def _unquoted(text: str) -> str:
 
 TEXTS = {
     "title", "procedure", "version", "status", "reason", "path", "chip", "bench", "preset", "seed", "host",
-    "user", "mho", "commit", "id", "resume_of", "rerun_of", "conclusion",
+    "user", "mho", "commit", "id", "resume_of", "rerun_of", "sample", "operator", "project", "conclusion",
     "warnings", "measured", "unsafe",
 }  # fmt: skip
 TIMES = {"date": "start", "start": "start", "end": "end"}

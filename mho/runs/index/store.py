@@ -20,7 +20,7 @@ from mho.errors import RunFileError
 log = logging.getLogger(__name__)
 
 NAME = "index.sqlite"
-VERSION = 2
+VERSION = 3
 """Version of the tables made from run files; when it changes they are rebuilt."""
 
 BUSY = 20.0
@@ -34,7 +34,8 @@ CREATE TABLE runs (
     id INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, mtime INTEGER NOT NULL, size INTEGER NOT NULL,
     run_id TEXT, title TEXT, procedure TEXT, version TEXT, start REAL, chip TEXT, chip_hash TEXT, matrix_hash TEXT,
     bench TEXT, preset TEXT, seed TEXT, host TEXT, user TEXT, mho TEXT, "commit" TEXT, resume_of TEXT,
-    rerun_of TEXT, status TEXT NOT NULL, reason TEXT, "end" REAL, conclusion TEXT, line TEXT, warnings TEXT,
+    rerun_of TEXT, sample TEXT, operator TEXT, project TEXT,
+    status TEXT NOT NULL, reason TEXT, "end" REAL, conclusion TEXT, line TEXT, warnings TEXT,
     measured TEXT, unsafe TEXT, words TEXT NOT NULL
 );
 CREATE INDEX runs_by_start ON runs (start);

@@ -64,7 +64,7 @@ _RELATIVE = 1e-6
 
 
 @dataclass(frozen=True)
-class Compared:
+class DatasetComparison:
     """One dataset, or one fact, of both runs; `difference` is empty where they are equal.
 
     Attributes
@@ -102,7 +102,7 @@ def compare_runs(
     as_far_as_first: bool = False,
     with_additions: bool = False,
     restated: Collection[str] = (),
-) -> tuple[Compared, ...]:
+) -> tuple[DatasetComparison, ...]:
     """Compare the data of two run files: tables, maps and arrays, result, log and settings; no wall time.
 
     Parameters
@@ -150,8 +150,8 @@ def compare_runs(
                 ),
             )
             if _lasting(old.summary) != _stated(_lasting(old.summary), restated):
-                data += (Compared("result, intervals and what follows from them", restated=True),)
-    return data + tuple(Compared(name, _mappings_differ(then, now)) for name, then, now in told)
+                data += (DatasetComparison("result, intervals and what follows from them", restated=True),)
+    return data + tuple(DatasetComparison(name, _mappings_differ(then, now)) for name, then, now in told)
 
 
 def compare_surroundings(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[Change, ...]:
@@ -175,20 +175,20 @@ def compare_surroundings(then: Mapping[str, str], now: Mapping[str, str]) -> tup
 
 def _data(
     one: h5py.Group, two: h5py.Group, as_far: bool, additions: bool, restated: Collection[str]
-) -> Iterator[Compared]:
+) -> Iterator[DatasetComparison]:
     old, new = (dict(_datasets(entry)) for entry in (one, two))
     if additions:
         new = {name: dataset for name, dataset in new.items() if name in old}
     for name in dict.fromkeys((*old, *new)):
         if _is_of(name, restated):
-            yield Compared(name, restated=True)
+            yield DatasetComparison(name, restated=True)
         elif name not in old or name not in new:
-            yield Compared(name, f"only in the {'second' if name not in old else 'first'} run")
+            yield DatasetComparison(name, f"only in the {'second' if name not in old else 'first'} run")
         else:
             difference = _datasets_differ(old[name], new[name], as_far)
             tolerance = _tolerance(name, old[name]) if difference else 0.0
             within = bool(tolerance) and not _datasets_differ(old[name], new[name], as_far, tolerance)
-            yield Compared(name, "" if within else difference, within)
+            yield DatasetComparison(name, "" if within else difference, within)
 
 
 def _datasets(entry: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
@@ -334,14 +334,14 @@ def _measuring(instruments: Mapping[str, Mapping[str, str]]) -> dict[str, dict[s
     }
 
 
-def _told(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Compared:
+def _told(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> DatasetComparison:
     """Compare values or sentences of two runs; results of digital computations within their tolerance.
 
     That is values by the names in `DIGITAL`, and in sentences every number that is no integer.
     """
     exact = _mappings_differ(then, now)
     near = _near(then, now, 0.0)
-    return Compared(name, "" if near else exact, bool(exact) and near)
+    return DatasetComparison(name, "" if near else exact, bool(exact) and near)
 
 
 def _near(then: Any, now: Any, tolerance: float) -> bool:

@@ -81,7 +81,7 @@ def in_json(text: str, change: Change, only: Collection[str] = ()) -> str:
 def personal_names(provenance: Mapping[str, str], hosts: Iterable[str] = ()) -> PersonalNames:
     """Return the names that a run's provenance gives, and further hosts: that of its writer."""
     paths = " ".join((provenance.get("folder", ""), provenance.get("command_line", "")))
-    users = {provenance.get("user", ""), *_HOME.findall(paths)}
+    users = {provenance.get("user", ""), provenance.get("operator", ""), *_HOME.findall(paths)}
     whole = {host for host in (provenance.get("host", ""), *hosts) if host}
     folder = provenance.get("folder", "").rstrip("/\\")
     return PersonalNames(

@@ -1,7 +1,7 @@
 """Reads run files: finished ones, growing ones, and those of a killed writer."""
 
 from mho.runs.reading.conformance import check_array, check_map, check_table, is_table
-from mho.runs.reading.opening import intact, items_of, mend, open_hdf5, open_run_file
+from mho.runs.reading.opening import clear_writer_flag, intact, items_of, open_hdf5, open_run_file
 from mho.runs.reading.reader import LogEntry, RunFile
 from mho.runs.reading.stored import Stored
 
@@ -12,10 +12,10 @@ __all__ = [
     "check_array",
     "check_map",
     "check_table",
+    "clear_writer_flag",
     "intact",
     "is_table",
     "items_of",
-    "mend",
     "open_hdf5",
     "open_run_file",
 ]

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from mho.cell_sets import PackedCells, formed_cells_in, united
 from mho.errors import RunFileError
+from mho.runs.conclusion import GOING_ON, Status
 from mho.runs.drawable import Drawable
 from mho.runs.figures import Figure
 from mho.runs.reading.chunks import read_torn
@@ -40,7 +41,6 @@ from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, open_run_file
 from mho.runs.reading.record import RunRecord, unit_of
 from mho.runs.reading.stored import Stored
 from mho.runs.reading.text import decode
-from mho.runs.schema import GOING_ON, Status
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class RunFile(RunRecord):
     path : path
         The file.
     whole : bool
-        Check at opening that all of the file is its own, see `mho.runs.reading.containment`. Otherwise each part is
+        Check at opening that all of the file is its own, see `mho.runs.reading.opening`. Otherwise each part is
         checked when it is asked for: of thousands of files, each is opened in a tenth of the time.
 
     Raises

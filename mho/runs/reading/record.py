@@ -2,7 +2,7 @@
 
 The items of an open run file, each checked to be the file's own when it is first asked for.
 
-Checking a whole file (`mho.runs.reading.containment.check_contained`) opens all its datasets, some hundreds. Who reads
+Checking a whole file (`mho.runs.reading.opening.check_contained`) opens all its datasets, some hundreds. Who reads
 three of them from each of thousands of files has these three checked.
 """
 
@@ -19,13 +19,24 @@ from typing import Any
 import h5py
 
 from mho.errors import RunFileError
-from mho.runs.conclusion import Conclusion
+from mho.runs.conclusion import GOING_ON, Conclusion, Status
+from mho.runs.labels import CLASSES, PLACES
 from mho.runs.liveness import Writer
-from mho.runs.reading.containment import Declared, check_contained, check_link, check_values, link_kind
-from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, schema_of, writer_of
-from mho.runs.reading.superblock import is_marked
+from mho.runs.reading.opening import (
+    ATTEMPTS,
+    PAUSE,
+    Declared,
+    check_contained,
+    check_link,
+    check_values,
+    intact,
+    is_marked,
+    link_kind,
+    schema_of,
+    writer_of,
+)
 from mho.runs.reading.text import decode, read_text
-from mho.runs.schema import GOING_ON, RecordedParameter, Status
+from mho.runs.schema import RecordedParameter
 
 
 class OwnItems:
@@ -319,10 +330,25 @@ class RunRecord:
 
     @property
     def provenance(self) -> dict[str, str]:
-        """Provenance of the run, see `mho.runs.provenance.collect`."""
+        """Provenance of the run, see `mho.runs.provenance.collect`; its labels are among it."""
         with intact(self.path):
             stored = self._items.members("provenance")
-            return {name: _text_of(dataset) for name, dataset in stored.items()}
+            return {name: _text_of(dataset) for name, dataset in stored.items()} | self.labels
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Sample, operator and project, those that were given; see `mho.runs.labels`."""
+        with intact(self.path):
+            there = {name: place for name, place in PLACES.items() if self._has_label(place)}
+        return {name: label for name, place in there.items() if (label := self._text(place))}
+
+    def _has_label(self, place: str) -> bool:
+        """Return whether the file has a label there; in older ones a table may have the name of its group."""
+        group, _, name = place.rpartition("/")
+        if group and not self._items.has("", group):
+            return False
+        ours = not group or self._group(group).attrs.get("NX_class") == CLASSES[group]
+        return bool(ours and self._items.has(group, name))
 
     @property
     def preset(self) -> str:

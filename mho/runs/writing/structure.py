@@ -11,11 +11,11 @@ import h5py
 import numpy as np
 
 from mho.errors import RunFileError
-from mho.runs.conclusion import LINE_BYTES, WARNINGS_BYTES
+from mho.runs.conclusion import LINE_BYTES, WARNINGS_BYTES, Status
 from mho.runs.figures import FIGURES, figures_text
 from mho.runs.index.card import CARD, card_text
-from mho.runs.integrity.seal import prepare_seal
-from mho.runs.integrity.tree import create_group
+from mho.runs.integrity.seal import create_group, prepare_seal
+from mho.runs.labels import CLASSES, PLACES, labels_in
 from mho.runs.liveness import Writer
 from mho.runs.provenance import text_hash
 from mho.runs.reading.chunks import create_array, create_compressed_text, create_growing
@@ -30,7 +30,6 @@ from mho.runs.schema import (
     Map,
     RecordedParameter,
     RunHeader,
-    Status,
     Table,
     kind_of_number,
 )
@@ -52,6 +51,7 @@ KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 _ENTRY = {
     "title", "start_time", "end_time", "status", "reason", "heartbeat", "summary", "result", "conclusion", "definition",
     "card", "writer", "procedure", "bench", "chip", "provenance", "maps", "arrays", FIGURES, "log", "seal", "publication",
+    *(place.partition("/")[0] for place in PLACES.values()),
 }  # fmt: skip
 
 
@@ -207,8 +207,15 @@ def _header(entry: h5py.Group, header: RunHeader) -> None:
     create_text(chip, "cells", header.cells)
 
     provenance = _group(entry, "provenance", "NXcollection")
+    labels = labels_in(header.provenance)
     for name, text in header.provenance.items():
-        create_text(provenance, _plain_name(name, "provenance item"), text)
+        if name not in PLACES:
+            create_text(provenance, _plain_name(name, "provenance item"), text)
+    for name, label in labels.items():
+        group, _, field = PLACES[name].rpartition("/")
+        create_text(_group(entry, group, CLASSES[group]) if group else entry, field, label)
+    if "operator" in labels:
+        create_text(entry["user"], "role", "operator")
 
 
 def _parameter(group: h5py.Group, name: str, parameter: RecordedParameter) -> None:

@@ -7,8 +7,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from mho.analysis.calibration.experiments.ageing import RATE, Ageing, Watched, ageing, normal_parts
-from mho.analysis.calibration.experiments.estimates import Estimate
+from mho.analysis.calibration.experiments.ageing import RATE, Ageing, AgeingReads, ageing, normal_parts
+from mho.analysis.calibration.experiments.estimates import ParameterEstimate
 from mho.analysis.calibration.experiments.gathering import (
     Rate,
     brackets,
@@ -36,7 +36,7 @@ def ramp(voltages: np.ndarray, forms_at: np.ndarray, width: float = 1e-6, gate: 
     )  # fmt: skip
 
 
-def named(found: list[Estimate]) -> dict[str, Estimate]:
+def named(found: list[ParameterEstimate]) -> dict[str, ParameterEstimate]:
     return {one.name: one for one in found}
 
 
@@ -100,7 +100,7 @@ def test_the_meter_s_noise_is_not_told_for_that_of_the_cells() -> None:
         reads[:, sample] = 1.0 + 0.01 / np.sqrt(11) * state.sum(axis=1)
     cells = {name: np.full(48, 1.0) for name in ("levels", "mean", "low", "high", "dwell_low", "dwell_high")}
 
-    def noise_of(white: float | np.ndarray) -> list[Estimate]:
+    def noise_of(white: float | np.ndarray) -> list[ParameterEstimate]:
         noisy = reads + white * rng.standard_normal(reads.shape)
         squares = noisy.mean(axis=1) ** 2
         variances = (noisy.var(axis=1) / squares)[:, None]
@@ -139,10 +139,10 @@ def aged(rng: np.random.Generator, ages: np.ndarray, cells: int) -> np.ndarray:
 
 def watched(ages: np.ndarray, reads: np.ndarray) -> Ageing | None:
     """Return what reads at these ages tell, each of 200 us."""
-    return ageing([Watched(ages, reads, np.median(ages - ages[0], axis=1))], BASE, 2e-4)
+    return ageing([AgeingReads(ages, reads, np.median(ages - ages[0], axis=1))], BASE, 2e-4)
 
 
-def relaxed(ages: np.ndarray, reads: np.ndarray) -> list[Estimate]:
+def relaxed(ages: np.ndarray, reads: np.ndarray) -> list[ParameterEstimate]:
     found = watched(ages, reads)
     return [] if found is None else found.estimates()
 
@@ -171,6 +171,7 @@ def baked(rng: np.random.Generator, kelvin: float) -> Rate:
     return Rate(kelvin, float(found.mean[RATE]), float(found.error[RATE]))
 
 
+@pytest.mark.thorough
 def test_an_activation_energy_needs_two_temperatures() -> None:
     rng, held = np.random.default_rng(6), []
     for _ in range(20):
@@ -183,6 +184,7 @@ def test_an_activation_energy_needs_two_temperatures() -> None:
     assert retention([Rate(300.0, 1e-12, 1e-11)], BASE) == []
 
 
+@pytest.mark.thorough
 def test_at_one_temperature_a_time_is_one_there_whatever_the_energy() -> None:
     rng, held = np.random.default_rng(11), []
     true = 3.2e8 * np.exp(2.25 / 8.617333e-5 * (1.0 / 440.0 - 1.0 / 398.15))  # s, at 440 K

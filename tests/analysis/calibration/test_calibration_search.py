@@ -12,7 +12,7 @@ from scipy.stats import truncnorm
 from benchmarks._hidden_presets import hidden, random_pulses
 from mho.analysis.calibration import calibrating, sought, transitions_of
 from mho.analysis.calibration.calibrating import Calibration, Coordinates
-from mho.analysis.calibration.experiments import Estimate
+from mho.analysis.calibration.experiments import ParameterEstimate
 from mho.analysis.calibration.posterior import Posterior, _width, infer
 from mho.analysis.calibration.preset_text import as_preset_file
 from mho.array_types import Floats
@@ -76,6 +76,7 @@ def test_a_search_that_would_have_stopped_early_goes_on_with_fresh_nodes() -> No
     assert np.abs(found.mean - Stale.best).max() < 0.4  # the prior and the cells pull a little
 
 
+@pytest.mark.thorough
 def test_the_search_on_a_chip_goes_on_where_it_would_have_stopped_early(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -195,7 +196,7 @@ def test_without_a_clear_curvature_there_is_no_interval() -> None:
 
 def test_a_rate_at_one_temperature_is_one_at_that_temperature() -> None:
     found = fitted(repaired=False)
-    time = Estimate("retention_time", 2e6, 1e6, 3e6, "hot.h5", {"retention_temperature": 425.0})
+    time = ParameterEstimate("retention_time", 2e6, 1e6, 3e6, "hot.h5", {"retention_temperature": 425.0})
     preset = cell_preset(as_preset_file(found, "mychip", ["hot.h5"], [time]))
     assert (preset.retention_time, preset.retention_temperature) == (2e6, 425.0)
     assert time.label == "retention_time at 425 K"

@@ -6,10 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from mho import run
 from mho.analysis.calibration import read_records, told_beyond_pulses, transitions_of
-from mho.analysis.calibration.experiments.ageing import Watched, ageing
+from mho.analysis.calibration.experiments.ageing import AgeingReads, ageing
 from mho.analysis.calibration.experiments.gathering import kelvin_of
 from mho.analysis.calibration.experiments.programming_times import undisturbed
 from mho.instruments.simulated import CELL_PRESETS
@@ -51,6 +52,7 @@ def test_cells_that_their_last_pulses_did_not_move_are_still() -> None:
     assert undisturbed(table(*moving, *lost, *late)).still == {(0, 1)}
 
 
+@pytest.mark.thorough
 def test_cells_that_were_programmed_anew_mend_what_write_verify_chooses() -> None:
     """Cells are programmed until they hold: those that do relaxed little, and alone tell too little."""
     rng, true, ends = np.random.default_rng(3), 1.5e-6, []
@@ -62,10 +64,10 @@ def test_cells_that_were_programmed_anew_mend_what_write_verify_chooses() -> Non
         reads *= 1.0 + 1e-3 * rng.standard_normal(reads.shape)
         holds = np.abs(reads[1] - start) < 3e-6
         whole = np.broadcast_to(ages[:, None], reads.shape)
-        final = Watched(whole[1:, holds], reads[1:, holds], ages[1:] - ages[1])
+        final = AgeingReads(whole[1:, holds], reads[1:, holds], ages[1:] - ages[1])
         all_of_them = [
-            Watched(whole[:, holds], reads[:, holds], np.maximum(ages - ages[1], 0.0)),
-            Watched(whole[:2, ~holds], reads[:2, ~holds], np.zeros(2)),
+            AgeingReads(whole[:, holds], reads[:, holds], np.maximum(ages - ages[1], 0.0)),
+            AgeingReads(whole[:2, ~holds], reads[:2, ~holds], np.zeros(2)),
         ]
         for groups in ([final], all_of_them):
             found = ageing(groups, BASE, 2e-4)
@@ -76,6 +78,7 @@ def test_cells_that_were_programmed_anew_mend_what_write_verify_chooses() -> Non
     assert sum(low < true < high for low, high in mended) >= 3
 
 
+@pytest.mark.thorough
 def test_cells_that_were_in_their_windows_already_keep_no_other_from_telling(tmp_path: Path) -> None:
     """A block of which a half was programmed before: of that half no run says when."""
     digits = np.random.default_rng(2).integers(0, 4, (16, 16))

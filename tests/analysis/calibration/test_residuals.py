@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 
 from benchmarks._hidden_presets import random_pulses
 from mho.analysis.calibration import calibrate, transitions_of
@@ -55,14 +56,22 @@ def test_deviates_that_go_with_the_pulses_are_found_by_how_much_they_do() -> Non
 
 @pytest.mark.parametrize(
     ("chip", "model", "kind"),
-    [("stanford35", ThresholdSets, "sets"), ("stanford35", ThresholdResets, "resets"), ("pku", GradualResets, "resets")],
-)  # fmt: skip
+    daily(
+        [
+            ("stanford35", ThresholdSets, "sets"),
+            ("stanford35", ThresholdResets, "resets"),
+            ("pku", GradualResets, "resets"),
+        ],
+        1,
+    ),
+)
 def test_the_law_of_the_cells_fits(chip: str, model: Any, kind: str) -> None:
     found = misfit(kind, model, getattr(pulses(chip, chip), kind), asdict(CELL_PRESETS[chip]), {})
     assert not found.wrong
     assert 0.0 < found.value < 2.0 * found.high
 
 
+@pytest.mark.thorough
 def test_another_law_does_not_fit() -> None:
     found = misfit(
         "SET", ThresholdSets, pulses("pku", "stanford35").sets, asdict(CELL_PRESETS["stanford35"]), {}

@@ -73,6 +73,7 @@ def test_figures_are_within_the_page_and_nothing_is_loaded(page: str) -> None:
     assert "<script" not in page
 
 
+@pytest.mark.thorough
 def test_what_is_missing_is_said_with_the_reason_where_there_is_one(measured: Path, tmp_path: Path) -> None:
     partial = tmp_path / "partial"
     shutil.copytree(measured, partial)
@@ -103,6 +104,7 @@ def test_a_run_that_did_not_finish_gives_no_parameters_but_its_reason(measured: 
     assert "<b>" not in page
 
 
+@pytest.mark.thorough
 def test_an_attempt_that_was_made_again_is_only_listed(measured: Path, tmp_path: Path) -> None:
     folder = tmp_path / "again"
     shutil.copytree(measured, folder)

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.analysis.datasets.grids import Candidate, Grid, find_grid, rows_of
+from mho.analysis.datasets.grids import GridCandidate, TableGrid, find_grid, rows_of
 
 
-def candidates(columns: dict[str, np.ndarray], declared: tuple[str, ...] = ()) -> list[Candidate]:
+def candidates(columns: dict[str, np.ndarray], declared: tuple[str, ...] = ()) -> list[GridCandidate]:
     return [
-        Candidate(name, values.dtype, lambda start, stop, values=values: values[start:stop], name in declared)
+        GridCandidate(
+            name, values.dtype, lambda start, stop, values=values: values[start:stop], name in declared
+        )
         for name, values in columns.items()
     ]
 
@@ -26,11 +28,11 @@ def looped(**axes: list[float]) -> dict[str, np.ndarray]:
     return {name: points[:, place].astype(np.asarray(axes[name]).dtype) for place, name in enumerate(axes)}
 
 
-def found(columns: dict[str, np.ndarray], declared: tuple[str, ...] = ()) -> Grid | None:
+def found(columns: dict[str, np.ndarray], declared: tuple[str, ...] = ()) -> TableGrid | None:
     return find_grid(candidates(columns, declared), len(next(iter(columns.values()))))
 
 
-def is_whole(grid: Grid, columns: dict[str, np.ndarray]) -> None:
+def is_whole(grid: TableGrid, columns: dict[str, np.ndarray]) -> None:
     """Check that each point's row has the point's coordinates, and each row is a point's."""
     rows = rows_of(grid.shape, grid.order, (slice(None),) * len(grid.shape))
     assert sorted(rows.ravel()) == list(range(len(next(iter(columns.values())))))
@@ -129,7 +131,7 @@ def test_a_long_table_is_looked_at_in_little_memory():
         "column": lambda start, stop: (np.arange(start, stop) % 5).astype("u2"),
     }
     tracemalloc.start()
-    grid = find_grid([Candidate(name, one(0, 1).dtype, one) for name, one in read.items()], rows)
+    grid = find_grid([GridCandidate(name, one(0, 1).dtype, one) for name, one in read.items()], rows)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert grid.shape == (100_000, 6, 5)

@@ -148,6 +148,7 @@ def test_what_is_missing_is_said(path, monkeypatch):
                 ask("endurance")
 
 
+@pytest.mark.thorough
 def test_a_notebook_shows_what_a_run_is_each_time_the_same(solved):
     with mho.open_run(solved) as run:
         shown = run._repr_html_()

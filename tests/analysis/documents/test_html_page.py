@@ -10,14 +10,14 @@ import pytest
 from mho.analysis.documents import (
     BAD,
     Document,
-    Facts,
+    FactList,
     Folded,
     Heading,
     Listing,
     Paragraph,
     Picture,
     Pictures,
-    Span,
+    TextSpan,
     grid,
     listing,
     map_texts,
@@ -65,8 +65,8 @@ def page_of(*blocks, **given) -> str:
 def test_every_text_is_escaped_wherever_it_stands() -> None:
     page = page_of(
         Heading(EVIL, 2, EVIL),
-        Paragraph((EVIL, Span(EVIL, BAD), Span(EVIL, link=EVIL))),
-        Facts(((EVIL, EVIL),)),
+        Paragraph((EVIL, TextSpan(EVIL, BAD), TextSpan(EVIL, link=EVIL))),
+        FactList(((EVIL, EVIL),)),
         grid((EVIL,), [(EVIL,)], caption=EVIL, note=EVIL),
         Listing(EVIL, EVIL),
         Folded(EVIL, (Paragraph(EVIL),)),
@@ -83,7 +83,7 @@ def test_a_page_is_for_phones_print_and_readers() -> None:
     page = page_of(
         *(Heading(name, 2, name) for name in ("one", "two", "three")),
         grid(("a", "b"), [("1", "2")], numbers=(1,), caption="numbers"),
-        Facts((("file", "x.h5"),)),
+        FactList((("file", "x.h5"),)),
     )
     tags = Tags(page).seen
     assert ("html", {"lang": "en"}) in tags
@@ -170,9 +170,9 @@ def test_texts_are_changed_everywhere_but_in_anchors() -> None:
         path,
         (
             Heading(path, 2, path),
-            Paragraph((Span(path, link=path), path)),
+            Paragraph((TextSpan(path, link=path), path)),
             Folded(
-                path, (grid((path,), [(path,)], caption=path), Listing(path, path), Facts(((path, path),)))
+                path, (grid((path,), [(path,)], caption=path), Listing(path, path), FactList(((path, path),)))
             ),
             Pictures((Picture(path, trouble=path),)),
         ),

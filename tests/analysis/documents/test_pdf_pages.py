@@ -10,14 +10,14 @@ import pytest
 from mho.analysis.documents import (
     BAD,
     Document,
-    Facts,
+    FactList,
     Folded,
     Heading,
     Listing,
     Paragraph,
     Picture,
     Pictures,
-    Span,
+    TextSpan,
     grid,
     save_page,
 )
@@ -47,8 +47,8 @@ def text_of(reader) -> str:
 def test_every_block_is_on_the_pages() -> None:
     reader = read(
         Heading("Results", 2, "results"),
-        Paragraph(("It ", Span("failed", BAD), " at 5 µS, −3 Ω, ‖A⁻¹‖")),
-        Facts((("file", "run.h5"),)),
+        Paragraph(("It ", TextSpan("failed", BAD), " at 5 µS, −3 Ω, ‖A⁻¹‖")),
+        FactList((("file", "run.h5"),)),
         grid(("name", "value"), [("gain", "2")], numbers=(1,), note="1 of 9 rows"),
         Listing("mho rerun run.h5\n    indented"),
         Folded("Table reads", (Paragraph("closed on a screen"),)),
@@ -74,6 +74,7 @@ def test_the_same_content_gives_the_same_bytes() -> None:
     assert b"/CreationDate" in first
 
 
+@pytest.mark.thorough
 def test_figures_are_vectors_but_for_their_images() -> None:
     assert not read(Pictures((Picture("a", curve()), Picture("b", curve("b"))))).pages[0].images
     image = MapImage("m", np.arange(6.0).reshape(2, 3), np.arange(2), np.arange(3))
@@ -84,8 +85,9 @@ def test_figures_are_vectors_but_for_their_images() -> None:
 def test_foreign_texts_are_only_ever_text() -> None:
     evil = "<b>&amp;</b><link href='#x'>\x1b]0;"
     reader = read(
-        Heading(evil, 2, evil), Paragraph((evil, Span(evil, BAD), Span(evil, link="nowhere"))), Facts(((evil, evil),)),
-        grid((evil,), [(evil,)], note=evil), Listing(evil), Folded(evil, ()), Pictures((Picture(evil, trouble=evil),)),
+        Heading(evil, 2, evil), Paragraph((evil, TextSpan(evil, BAD), TextSpan(evil, link="nowhere"))),
+        FactList(((evil, evil),)), grid((evil,), [(evil,)], note=evil),
+        Listing(evil), Folded(evil, ()), Pictures((Picture(evil, trouble=evil),)),
     )  # fmt: skip
     text = text_of(reader).replace("\n", "")
     assert text.count("<b>&amp;</b><link") >= 9
@@ -93,7 +95,7 @@ def test_foreign_texts_are_only_ever_text() -> None:
 
 
 def test_a_link_leads_to_its_heading_and_one_to_nowhere_is_text() -> None:
-    rows = [(Span("there", link="there"),), (Span("lost", link="lost"),)]
+    rows = [(TextSpan("there", link="there"),), (TextSpan("lost", link="lost"),)]
     reader = read(grid(("run",), rows), Heading("There", 2, "there"))
     assert len(reader.pages[0].get("/Annots", [])) == 1
 

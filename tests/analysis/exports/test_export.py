@@ -186,7 +186,7 @@ def test_nothing_is_left_when_an_export_breaks_off(
     ):
         monkeypatch.setattr(f"mho.analysis.exports.{writer}", broken)
     with pytest.raises(InputError, match="cannot be written: No space left on device"):
-        export(path, form, tmp_path / "below" / "out")
+        export(path, form, tmp_path / "below" / "out.eln")
     assert not any((tmp_path / "below").iterdir())
 
 
@@ -273,6 +273,7 @@ def test_several_runs_are_exported_under_their_names_and_damaged_ones_are_named(
     )
 
 
+@pytest.mark.thorough
 def test_analysis_needs_neither_xarray_nor_instruments():
     code = (
         "import sys, mho.analysis.exports.exporting, mho.analysis.imports.table_import, mho.cli.run_files.runs\n"

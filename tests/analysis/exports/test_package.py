@@ -97,6 +97,7 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+@pytest.mark.thorough
 def test_every_file_is_in_the_manifest_as_sha256sum_checks_it(package: Path):
     lines = (package / "manifest-sha256.txt").read_text("utf-8").splitlines()
     sums = dict(reversed(line.split("  ", 1)) for line in lines)
@@ -304,6 +305,7 @@ def test_nothing_personal_is_anywhere_in_a_package_unless_it_is_asked_for(person
     assert "withheld" not in (whole / "README.md").read_text("utf-8")
 
 
+@pytest.mark.thorough
 def test_a_run_from_a_package_is_repeated_bit_for_bit(tmp_path: Path):
     with open_bench(seed=5) as bench:
         path = run_procedure(Read(rows="0:2", columns="0:2"), bench, seed=5, output=tmp_path / "read.h5").path
@@ -311,6 +313,7 @@ def test_a_run_from_a_package_is_repeated_bit_for_bit(tmp_path: Path):
     assert rerun(copy, output=tmp_path / "again.h5").equal
 
 
+@pytest.mark.thorough
 def test_a_run_whose_writer_was_killed_is_published_as_interrupted(tmp_path: Path):
     writer = WriterProcess(tmp_path / "run.h5")
     writer.tell("program")
@@ -352,6 +355,7 @@ def sweep(path: Path, slope: float) -> None:
         run.snapshot("heat", np.ones((2, 2)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("how", "names"),
     [("each", ["1-curve", "2-curve"]), ("together", ["Sweep-curve"]), (None, ["1-curve", "2-curve"])],
@@ -370,6 +374,7 @@ def test_figures_are_drawn_one_by_one_or_together(tmp_path: Path, how: str | Non
     assert shown == (["runs/1.h5", "runs/2.h5"] if how == "together" else ["runs/1.h5"])
 
 
+@pytest.mark.thorough
 def test_the_same_runs_give_the_same_package(folder: Path, tmp_path: Path):
     first, second = (
         publish([folder / "solve.h5"], tmp_path / name, SAID, figures="none").path for name in ("a", "b")

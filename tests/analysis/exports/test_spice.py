@@ -15,8 +15,8 @@ from system_packages import NEEDS
 
 from benchmarks._ngspice import NGSPICE, both, in_ngspice, measured, simulated, with_amplifier
 from mho import run
-from mho.analysis.exports import export, spice
-from mho.analysis.exports.spice import FIRST, Amplifier, LoopCircuit, Played, read_loop
+from mho.analysis.exports import export
+from mho.analysis.exports.spice import FIRST, Amplifier, LoopCircuit, Played, netlist, read_loop
 from mho.errors import InputError
 from mho.instruments import open_bench
 from mho.procedures import Invert, Multiply, Solve
@@ -50,9 +50,10 @@ def agree(circuit: LoopCircuit, preset: str, folder: Path) -> None:
     assert np.abs(theirs.response.start - ours.response.start).max() <= 1e-5 * size
     assert np.isclose(theirs.settling, ours.settling, rtol=1e-2)
     assert np.isclose(theirs.response.overshoot, ours.response.overshoot, atol=1e-2)
-    assert np.abs(measured(spice(circuit), folder) - ours.outputs).max() <= 1e-4 * size
+    assert np.abs(measured(netlist(circuit), folder) - ours.outputs).max() <= 1e-4 * size
 
 
+@pytest.mark.thorough
 @needs_ngspice
 @pytest.mark.parametrize(
     ("preset", "given"),
@@ -83,7 +84,7 @@ def test_outputs_stop_at_the_clamps(tmp_path: Path) -> None:
     circuit = replace(circuit, volts=4.0 * circuit.volts)
     expected = settled(circuit)
     assert np.abs(expected).max() == 0.4
-    waves = in_ngspice(spice(circuit), tmp_path).response.outputs
+    waves = in_ngspice(netlist(circuit), tmp_path).response.outputs
     assert np.abs(waves[-1] - expected).max() <= 1e-3
 
 
@@ -206,8 +207,8 @@ def test_what_was_not_played_is_refused(inversions: Path, tmp_path: Path) -> Non
 def test_amplifiers_of_a_board_that_is_not_simulated_are_assumed_and_said_so(inversions: Path) -> None:
     with RunFile(inversions) as file:
         circuit = read_loop(file)
-    assert "preset" in spice(circuit)
-    assert "ASSUMED" in spice(replace(circuit, amplifier=Amplifier()))
+    assert "preset" in netlist(circuit)
+    assert "ASSUMED" in netlist(replace(circuit, amplifier=Amplifier()))
 
 
 def test_the_command_writes_it(

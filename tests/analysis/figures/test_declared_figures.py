@@ -323,6 +323,7 @@ KINDS = (
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.lists(st.tuples(FLOATS, FLOATS, st.integers(0, 2)), min_size=1, max_size=12))
 def test_any_numbers_can_be_drawn(
@@ -353,6 +354,7 @@ def panels(sheet: Any) -> list[str]:
     return [axes.get_title(loc="left") for axes in sheet.findobj(Axes) if axes.get_title(loc="left")]
 
 
+@pytest.mark.thorough
 def test_a_sheet_has_every_declared_figure_or_the_one_that_is_asked_for(tmp_path: Path) -> None:
     figures = (
         Figure("iv", table="points", x="time", y="current", title="Current $over$ time"),
@@ -392,6 +394,7 @@ def test_a_live_run_is_drawn_as_far_as_it_is(tmp_path: Path) -> None:
         assert drawn(figure, run.path).marks[0].y.tolist() == [1.0]
 
 
+@pytest.mark.thorough
 def test_of_a_very_long_table_of_several_curves_the_newest_rows_are_read(tmp_path: Path) -> None:
     figure = Figure("long", table="points", x="time", y="current", by="level")
     path = write(tmp_path / "a.h5", time=[0.0], current=[0.0])

@@ -11,18 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from mho.analysis.figures.values.expressions import FUNCTIONS, Measured, evaluate, parse_formula
+from mho.analysis.figures.values.expressions import FUNCTIONS, ValuesWithUnit, evaluate, parse_formula
 from mho.errors import InputError
 
 V, CURRENT = np.array([0.1, 0.2, 0.4]), np.array([1e-6, 2e-6, 8e-6])
 KNOWN = {
-    "V": Measured(V, "V"), "I": Measured(CURRENT, "A"), "t": Measured(np.array([1.0, 2.0, 3.0]), "s"),
-    "n": Measured(V * 10),
-    "mV": Measured(1e3 * V, "mV"), "certificate.bits": Measured(24.0, "bit"),
+    "V": ValuesWithUnit(V, "V"), "I": ValuesWithUnit(CURRENT, "A"), "t": ValuesWithUnit(np.array([1.0, 2.0, 3.0]), "s"),
+    "n": ValuesWithUnit(V * 10),
+    "mV": ValuesWithUnit(1e3 * V, "mV"), "certificate.bits": ValuesWithUnit(24.0, "bit"),
 }  # fmt: skip
 
 
-def value(text: str) -> Measured:
+def value(text: str) -> ValuesWithUnit:
     return evaluate(parse_formula(f"q = {text}"), KNOWN)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 from matplotlib import image as pictures
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -93,7 +94,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Drawing]:
     return drawings(write_samples(tmp_path_factory.mktemp("samples") / "samples.h5"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", daily(NAMES, 4))
 def test_a_figure_is_drawn_as_its_stored_picture(name: str, drawn: dict[str, Drawing]) -> None:
     stored = REFERENCES / f"{name}.png"
     assert stored.stat().st_size < LARGEST
@@ -145,7 +146,8 @@ def _moved(drawing: Drawing) -> Drawing:
 
 @pytest.mark.parametrize("spoil", [_without_one, _recoloured, _moved])
 @pytest.mark.parametrize(
-    "name", ["current_voltage", "set_voltage", "retention", "spectra", "bit_error_rate", "convergence"]
+    "name",
+    daily(["current_voltage", "set_voltage", "retention", "spectra", "bit_error_rate", "convergence"], 1),
 )
 def test_a_spoilt_figure_is_told_from_its_stored_picture(
     name: str, spoil: Any, drawn: dict[str, Drawing]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 from repository import ROOT
 
 import mho
@@ -28,6 +29,7 @@ from mho.errors import RunFileError
 PAGE = (ROOT / "docs" / "figures.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.thorough
 def test_the_code_of_the_page_runs_and_draws_what_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -50,8 +52,10 @@ def test_the_refusal_on_the_page_is_the_one_that_is_given() -> None:
     assert str(refused.value) in PAGE
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
-    "name", ["solve", "multiply", "invert", "program", "contact", "form", "iv", "response", "read"]
+    "name",
+    daily(["solve", "multiply", "invert", "program", "contact", "form", "iv", "response", "read"], ["read"]),
 )
 def test_a_procedure_declares_the_figures_that_the_page_names(name: str, tmp_path: Path) -> None:
     np.save(tmp_path / "digits.npy", np.array([[0, 7], [3, 4]]))

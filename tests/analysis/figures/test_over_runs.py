@@ -15,7 +15,7 @@ from mho import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table
 from mho.analysis.figures.marks import Mark
 from mho.analysis.figures.over_runs import reading
 from mho.analysis.figures.over_runs.comparing import compare
-from mho.analysis.figures.over_runs.groups_of_runs import Compared, RunsOfGroup
+from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure, RunsOfGroup
 from mho.analysis.figures.over_runs.reading import read_figures
 from mho.analysis.grouping import group_runs, read_cards
 from mho.errors import InputError, RunFileError
@@ -73,7 +73,7 @@ def campaign(folder: Path, *, lengths: dict[str, list[int]] | None = None) -> li
     return paths
 
 
-def compared(places: Any, *by: str, figure: str = "", **options: Any) -> Compared:
+def compared(places: Any, *by: str, figure: str = "", **options: Any) -> GroupedFigure:
     runs, skipped = read_cards(places)
     (found,) = read_figures(runs, figure, skipped)
     groups = [
@@ -87,11 +87,11 @@ def compared(places: Any, *by: str, figure: str = "", **options: Any) -> Compare
     return compare(found.figure, groups, **options)
 
 
-def bands(drawn: Compared, panel: int = 0) -> list[Mark]:
+def bands(drawn: GroupedFigure, panel: int = 0) -> list[Mark]:
     return [mark for mark in drawn.panels[panel].marks if mark.shape.endswith("band")]
 
 
-def curves(drawn: Compared, panel: int = 0) -> list[Mark]:
+def curves(drawn: GroupedFigure, panel: int = 0) -> list[Mark]:
     return [mark for mark in drawn.panels[panel].marks if mark.shape in ("line", "steps") and mark.front]
 
 
@@ -236,6 +236,7 @@ def test_what_is_counted_of_a_part_of_the_values_is_said(
     assert "31 % of the values of a run, evenly spaced" in compared([tmp_path], "preset").note
 
 
+@pytest.mark.thorough
 def test_images_of_many_runs_are_read_of_some_and_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +262,7 @@ def words(sheet: Any) -> str:
     return " ".join(text.get_text() for text in sheet.findobj() if hasattr(text, "get_text"))
 
 
+@pytest.mark.thorough
 def test_a_folder_is_drawn_by_one_line_and_what_is_not_in_it_is_named(tmp_path: Path) -> None:
     campaign(tmp_path)
     write(tmp_path / "other.h5", Figure("else_", table="points", x="cycle", y="error"), preset="quiet")
@@ -285,6 +287,7 @@ def test_a_folder_is_drawn_by_one_line_and_what_is_not_in_it_is_named(tmp_path: 
         mho.draw(tmp_path / "torn.h5", by="preset")
 
 
+@pytest.mark.thorough
 def test_a_run_of_another_layout_with_the_data_takes_part_and_one_without_is_named(tmp_path: Path) -> None:
     paths = campaign(tmp_path)
     with RunWriter.create(tmp_path / "empty.h5", RunHeader("B", "B", "1", {}), Layout()):
@@ -318,6 +321,7 @@ def test_more_runs_than_can_be_told_apart_are_one_group(
     assert "all runs (10 runs)" in words(mho.draw(tmp_path))
 
 
+@pytest.mark.thorough
 def test_many_groups_are_a_crowd_and_panels_have_the_same_axes(tmp_path: Path) -> None:
     for seed in range(14):
         rows = {"cycle": np.arange(3.0), "error": (1.0 + seed) * np.ones(3)}
@@ -354,6 +358,7 @@ def test_a_result_over_a_parameter_has_a_point_a_run_and_quartiles(tmp_path: Pat
     assert "quiet (15 runs)" in words(sheet)
 
 
+@pytest.mark.thorough
 def test_a_formula_over_results_has_a_unit_and_a_fit_has_intervals(tmp_path: Path) -> None:
     scaled(tmp_path)
     sheet = mho.draw(tmp_path, x="bits", y="G", formula="G = current / bias", fit="linear")
@@ -383,6 +388,7 @@ def test_a_formula_is_a_column_of_the_figure_s_table(tmp_path: Path) -> None:
         mho.draw(path, figure="convergence", formula="error = cycle * 2")
 
 
+@pytest.mark.thorough
 def test_a_fit_over_runs_is_to_all_their_points_and_a_missing_one_is_said(tmp_path: Path) -> None:
     said = words(mho.draw(*campaign(tmp_path), figure="convergence", by="preset", fit="exp"))
     assert "quiet (5 runs): rate −2.3" in said
@@ -421,6 +427,7 @@ def test_a_user_s_own_figure_may_be_over_the_table_of_runs(tmp_path: Path) -> No
     assert [one.get_title(loc="left") for one in sheet.findobj(Axes)] == ["convergence"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("width", "inches"), [("column", 85 / 25.4), ("full", 178 / 25.4), (120.0, 120 / 25.4)]
 )

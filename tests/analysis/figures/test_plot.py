@@ -54,6 +54,7 @@ def line(axes, label):
     return found.get_data()
 
 
+@pytest.mark.thorough
 def test_powers_of_ten_are_shown_as_such_without_markup(solved):
     figure = draw(solved)
     texts = {text.get_text() for text, _ in drawn_texts(figure)}
@@ -87,6 +88,7 @@ def test_every_cell_is_in_the_histogram_and_every_digit_is_named(solved):
     assert [window.get_width() for window in windows[1:]] == pytest.approx([2.4] * 7)
 
 
+@pytest.mark.thorough
 def test_maps_show_the_errors_on_one_scale_with_the_chip_s_line_numbers(solved):
     figure = draw(solved)
     cells = {each.name: each for each in run_samples.sample_cells()}
@@ -101,6 +103,7 @@ def test_maps_show_the_errors_on_one_scale_with_the_chip_s_line_numbers(solved):
     assert [label(place) for place in (0, 2, 3, 11, 12)] == ["0", "2", "4", "12", ""]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("cycles", [1, 5, 40])
 def test_no_text_is_cut_off_or_printed_over_another(tmp_path, cycles):
     figure = draw(run_samples.whole_run(tmp_path / "run.h5", cycles=cycles))
@@ -141,6 +144,7 @@ def test_an_interrupted_run_is_marked_so(interrupted):
     assert "SIMULATED" in figure.get_suptitle()
 
 
+@pytest.mark.thorough
 def test_a_diverging_run_and_one_that_hit_zero(tmp_path):
     with SampleRun(tmp_path / "run.h5") as run:
         run.plan()
@@ -163,6 +167,7 @@ def test_a_png_lands_beside_the_run_and_is_replaced(solved):
     assert {path.name for path in solved.parent.iterdir()} == {"solved.h5", "solved.png"}
 
 
+@pytest.mark.thorough
 def test_an_svg_is_the_same_every_time(solved, tmp_path):
     target = plot(solved, tmp_path / "new folder" / "figure.SVG")
     first = target.read_bytes()
@@ -171,6 +176,7 @@ def test_an_svg_is_the_same_every_time(solved, tmp_path):
     assert plot(solved, target).read_bytes() == first
 
 
+@pytest.mark.thorough
 def test_a_folder_takes_the_picture(solved, tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -187,6 +193,7 @@ def test_other_suffixes_are_refused_before_anything_is_written(solved, name):
     assert [path.name for path in solved.parent.iterdir()] == ["solved.h5"]
 
 
+@pytest.mark.thorough
 def test_a_place_that_cannot_be_written(solved):
     with pytest.raises(InputError, match="cannot be written"):
         plot(solved, solved / "figure.png")  # below a file
@@ -198,6 +205,7 @@ def test_a_run_that_is_not_there(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_analysis_is_light_and_leaves_pyplot_alone(solved):
     code = (
         "import sys\nimport mho.analysis as analysis\n"
@@ -221,6 +229,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
 
+@pytest.mark.thorough
 def test_a_table_of_many_rows_is_drawn_in_little_memory_with_its_outliers(tmp_path: Path) -> None:
     path = run_samples.other_run(tmp_path / "run.h5")
     with h5py.File(path, "r+", libver="latest") as file:

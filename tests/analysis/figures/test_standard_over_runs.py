@@ -15,6 +15,8 @@ import mho
 from mho.analysis.figures.over_runs.standard_set import RUNS_FIGURES
 from mho.procedures import Invert, Program, Retention, Solve
 
+pytestmark = pytest.mark.thorough
+
 ZUO = str(ROOT / "data" / "matrices" / "zuo2025-4x4.mtx")
 DIGITS = np.random.default_rng(1).integers(0, 8, (6, 6))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from foreign_tables import TABLES
 
-from mho.analysis.imports import Reading, guess
+from mho.analysis.imports import TableReading, guess
 from mho.errors import InputError
 
 
@@ -41,7 +41,7 @@ def test_a_current_alone_tells_no_conductance(tmp_path: Path):
     found = guess(path)
     assert found.best.assignment is None
     assert "say --constant voltage=0.1V" in found.best.reasons[0]
-    found = guess(path, Reading("", constants={"voltage": 0.1}))
+    found = guess(path, TableReading("", constants={"voltage": 0.1}))
     assert found.best.measurement.name == "noise"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.analysis.imports import guess
 from mho.errors import InputError
@@ -88,7 +89,7 @@ LABORATORY = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("style", LABORATORY)
+@pytest.mark.parametrize("style", daily(LABORATORY, 6))
 def test_each_is_taken_for_what_it_is(tmp_path: Path, style: str):
     text, kind, column, second = LABORATORY[style]
     path = tmp_path / "t.csv"
@@ -153,6 +154,7 @@ def test_a_ramp_from_0_volts_above_a_meters_noise_forms_where_the_cell_conducts(
         assert run.map("forming_voltage")[:, 0] == pytest.approx([2.0, 2.1, 2.2, 2.3])
 
 
+@pytest.mark.thorough
 def test_a_long_retention_keeps_256_maps(tmp_path: Path):
     path = tmp_path / "t.csv"
     path.write_text(lines("t (s),G (uS)\n", lambda k, v: f"{k},{k + 1}", [0.0] * 1000))

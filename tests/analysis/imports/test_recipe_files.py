@@ -8,10 +8,11 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
+from daily import daily
 
 from mho.analysis.imports import (
-    Reading,
     RecipeMemory,
+    TableReading,
     constants_in_si,
     find_recipe,
     import_reading,
@@ -155,7 +156,7 @@ def written(folder: Path, name: str) -> Path:
     return folder / file
 
 
-@pytest.mark.parametrize("name", [one.name for one in packaged_recipes()])
+@pytest.mark.parametrize("name", daily([one.name for one in packaged_recipes()], 6))
 def test_each_packaged_recipe_reads_lines_of_its_data_set(tmp_path: Path, name: str):
     recipe = find_recipe(name)
     assert recipe.recipe.source
@@ -225,10 +226,10 @@ def test_cycles_of_radar_alternate_between_hrs_and_lrs(tmp_path: Path):
 def test_what_was_told_of_a_table_is_found_by_its_header(tmp_path: Path):
     memory = RecipeMemory(tmp_path)
     told = {"voltage": "0.2 V"}
-    reading = Reading("noise", {"time": "t [ms]"}, {"current": "uA"}, {"voltage": 0.2})
+    reading = TableReading("noise", {"time": "t [ms]"}, {"current": "uA"}, {"voltage": 0.2})
     assert memory.find(["t [ms]", "I"]) is None
     assert memory.keep(["t [ms]", "I"], (), recipe_of(reading, ["t [ms]", "I"], told))
-    assert memory.keep(["V", "I"], ("V", "A"), recipe_of(Reading("iv"), ["V", "I"], {}))
+    assert memory.keep(["V", "I"], ("V", "A"), recipe_of(TableReading("iv"), ["V", "I"], {}))
     found = RecipeMemory(tmp_path).find([" T [ms]", "i"])  # blanks and capitals aside
     assert found is not None
     assert found.reading.type == "noise"
@@ -243,14 +244,14 @@ def test_what_was_told_of_a_table_is_found_by_its_header(tmp_path: Path):
 
 
 def test_a_table_without_a_header_is_not_remembered(tmp_path: Path):
-    assert not RecipeMemory(tmp_path).keep((), (), recipe_of(Reading("iv"), (), {}))
+    assert not RecipeMemory(tmp_path).keep((), (), recipe_of(TableReading("iv"), (), {}))
     assert not list(tmp_path.iterdir())
 
 
 def test_texts_of_any_kind_survive_the_file(tmp_path: Path):
     header = ['G "mean" [µS]', "a\\b", "tab\there", "Ω/□"]
     RecipeMemory(tmp_path).keep(
-        header, (), recipe_of(Reading("reads", {"conductance": header[0], "row": header[1]}), header, {})
+        header, (), recipe_of(TableReading("reads", {"conductance": header[0], "row": header[1]}), header, {})
     )
     found = RecipeMemory(tmp_path).find(header)
     assert found is not None

@@ -105,6 +105,7 @@ FREE = (
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("end", ["least", "most"])
 def test_every_assumption_at_the_end_of_what_is_allowed_is_projected(end: str) -> None:
     for name in PUBLISHED:

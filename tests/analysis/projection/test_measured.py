@@ -11,14 +11,14 @@ import pytest
 
 import mho
 from mho.analysis.projection import PUBLISHED, project, read_runs, save
-from mho.analysis.projection.measured.digital_measurement import Effort, measure
+from mho.analysis.projection.measured.digital_measurement import MeasurementEffort, measure
 from mho.analysis.projection.measured.libraries import CHOLESKY, KEPT, LU, Lapack, find_gpu
 from mho.analysis.projection.measured.measurements import measure_machine
 from mho.analysis.projection.measured.power import cpu_meter, gpu_meter
 from mho.errors import InputError
 from mho.runs import RunFile
 
-QUICK = Effort(timing=0.0, energy=0.0, repeats=1)
+QUICK = MeasurementEffort(timing=0.0, energy=0.0, repeats=1)
 
 
 def rng() -> np.random.Generator:
@@ -106,6 +106,7 @@ def cupy(gpus: int = 1) -> SimpleNamespace:
     )  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_lapack_solves_every_method_and_size_and_is_timed() -> None:
     points = measure(Lapack("here"), "CPU", None, rng(), sizes=[4, 16], effort=QUICK)
     assert [(one.size, one.precision, one.method) for one in points] == [
@@ -126,6 +127,7 @@ def test_a_library_that_answers_wrongly_is_not_measured() -> None:
         measure(Wrong("here"), "CPU", None, rng(), sizes=[4], effort=QUICK)
 
 
+@pytest.mark.thorough
 def test_a_clock_decides_the_time_of_a_solve_and_a_counter_its_energy() -> None:
     ticks = iter(range(10_000))
     meter = gpu_meter(loading(pynvml=Nvml()))
@@ -175,6 +177,7 @@ def test_a_gpu_that_is_absent_is_said_in_one_sentence(modules: dict[str, Any], w
     assert why in told
 
 
+@pytest.mark.thorough
 def test_a_gpu_that_fails_is_said_and_the_cpu_is_measured_all_the_same() -> None:
     class Failing(Torch):
         def matmul(self, a: OnGpu, b: OnGpu) -> OnGpu:
@@ -214,6 +217,7 @@ def test_rapl_adds_its_packages_up_and_knows_that_they_wrap(tmp_path: Path) -> N
     assert meter.joules() - begin == pytest.approx(250e-6)
 
 
+@pytest.mark.thorough
 def test_a_measured_machine_is_in_the_run_file_with_what_is_missing(tmp_path: Path) -> None:
     torch = Torch()
     library = find_gpu(loading(torch=torch))
@@ -237,6 +241,7 @@ def test_a_measured_machine_is_in_the_run_file_with_what_is_missing(tmp_path: Pa
         assert len(run.summary["measured_on"]) == 2
 
 
+@pytest.mark.thorough
 def test_runs_of_a_bench_take_the_place_of_what_is_published(tmp_path: Path) -> None:
     solved, inverted, read = (tmp_path / f"{name}.h5" for name in ("solve", "invert", "read"))
     mho.run(mho.Solve(matrix="mimo-16x16", bits=12), "arrays", seed=1, output=solved)

@@ -90,11 +90,13 @@ def test_a_solve_says_what_was_run_what_came_out_and_what_is_proved(solved: Path
     assert "mho rerun solved.h5" in section(page, "repeat")
 
 
+@pytest.mark.thorough
 def test_the_same_file_gives_the_same_bytes_wherever_it_lies(solved: Path, page: str, tmp_path: Path) -> None:
     shutil.copy(solved, tmp_path)
     assert page_of(tmp_path / solved.name, tmp_path, command_of=command_of) == page
 
 
+@pytest.mark.thorough
 def test_nothing_personal_is_shown_unasked(solved: Path, page: str, personal: str) -> None:
     with RunFile(solved) as one:
         kept = one.provenance
@@ -169,6 +171,7 @@ def test_a_run_that_was_broken_off_is_marked_and_used(tmp_path: Path) -> None:
     assert '<td class="n">1</td><td class="n">5.00e-02</td>' in section(page, "refinement")
 
 
+@pytest.mark.thorough
 def test_a_run_whose_writer_was_killed_is_marked_and_used(tmp_path: Path) -> None:
     command = [sys.executable, SUPPORT / "run_samples.py", tmp_path / "run.h5"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
@@ -183,6 +186,7 @@ def test_a_run_whose_writer_was_killed_is_marked_and_used(tmp_path: Path) -> Non
     assert "the writer has not closed the file" in section(page, "checks")
 
 
+@pytest.mark.thorough
 def test_warnings_stand_first(tmp_path: Path) -> None:
     page = page_of(whole_run(tmp_path / "run.h5"), tmp_path)
     assert page.index('id="warnings"') < page.index('id="results"')
@@ -279,6 +283,7 @@ def test_what_is_no_run_or_no_page_is_refused(tmp_path: Path, solved: Path) -> N
         report(solved, output=tmp_path / "page.docx")
 
 
+@pytest.mark.thorough
 def test_a_run_has_a_pdf_with_the_same_content(solved: Path, tmp_path: Path) -> None:
     pytest.importorskip("reportlab")
     pypdf = pytest.importorskip("pypdf")

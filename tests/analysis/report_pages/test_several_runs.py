@@ -80,6 +80,7 @@ def test_a_campaign_says_how_it_went_and_names_what_is_damaged(page: str, campai
     assert "all runs, presets ideal, pku" in page
 
 
+@pytest.mark.thorough
 def test_a_part_of_a_campaign_says_of_how_many_runs_it_is(tmp_path: Path) -> None:
     for number in range(1, 6):
         status = "failed" if number == 5 else "finished"
@@ -183,6 +184,7 @@ def test_groups_are_compared_with_effects(campaign: Path, tmp_path: Path) -> Non
     assert "pku (7 runs, 1†)" in section(text, "figures")
 
 
+@pytest.mark.thorough
 def test_runs_of_different_kinds_are_compared_in_what_they_have(tmp_path: Path) -> None:
     first, second = whole_run(tmp_path / "a.h5"), failed_run(tmp_path / "b.h5")
     assert "failed: ValueError: boom" in report(first, second).read_text("utf-8")
@@ -218,6 +220,7 @@ def test_what_does_not_go_together_is_refused(campaign: Path) -> None:
         report(runs[0], kind="run", by="preset")
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_tried_again_counts_once_everywhere(tmp_path: Path) -> None:
     folder = tmp_path / "again"
     for preset in PRESETS:

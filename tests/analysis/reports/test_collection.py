@@ -101,6 +101,7 @@ def test_what_a_measurement_does_not_find_is_a_reason_too(folder):
     assert all(one.row is None and "nothing" in one.reason for one in measured)
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 def test_workers_measure_the_same(folder):
     alone = {one.path: one for one in measure_runs(find_runs(folder), summarise)}

@@ -45,6 +45,7 @@ def test_it_says_what_to_mend_first_and_draws_it(shell: Shell, inverted: Path, t
     assert "quantisation" in picture.read_text() or picture.read_text().startswith("<?xml")
 
 
+@pytest.mark.thorough
 def test_the_same_run_gives_the_same_picture(shell: Shell, inverted: Path, tmp_path: Path) -> None:
     for name in ("one.svg", "two.svg"):
         assert shell("budget", inverted, "--draws", 2, "--figure", tmp_path / name)[0] == 0

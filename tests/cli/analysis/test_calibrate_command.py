@@ -13,7 +13,7 @@ from command_line import Shell
 
 from benchmarks._hidden_presets import random_pulses
 from mho import run
-from mho.analysis.calibration import Told, transitions_of
+from mho.analysis.calibration import GatheredEvidence, transitions_of
 from mho.analysis.calibration.calibrating import Calibration
 from mho.errors import BenchError
 from mho.instruments.simulated import CELL_PRESETS, cell_preset
@@ -47,6 +47,7 @@ def imported(shell: Shell, folder: Path, columns: dict[str, np.ndarray], name: s
     return folder / f"{name}.h5"
 
 
+@pytest.mark.thorough
 def test_the_preset_file_is_taken_by_the_simulated_cells(
     shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]
 ) -> None:
@@ -193,6 +194,7 @@ def test_a_base_without_spreads_is_refused(
     assert "--base pku" in line
 
 
+@pytest.mark.thorough
 def test_a_chip_of_the_gradual_law_is_calibrated(shell: Shell, tmp_path: Path) -> None:
     pulses = random_pulses(
         CELL_PRESETS["pku"], 12, 60, 3,
@@ -244,7 +246,7 @@ def test_the_preset_is_written_after_its_checks_with_what_came_of_them(
 ) -> None:
     run, to, ran = imported(shell, tmp_path, pulses), tmp_path / "mychip.toml", []
 
-    def fitted(*_: object) -> tuple[Calibration, Told]:
+    def fitted(*_: object) -> tuple[Calibration, GatheredEvidence]:
         one, unit = np.ones(1), np.eye(1)
         data = transitions_of(pulses, asdict(CELL_PRESETS["stanford"]))
         found = Calibration(
@@ -260,7 +262,7 @@ def test_the_preset_is_written_after_its_checks_with_what_came_of_them(
             data,
             (),
         )
-        return found, Told((), {}, ())
+        return found, GatheredEvidence((), {}, ())
 
     def checked(*_: object, **__: object) -> None:
         assert not to.exists()

@@ -104,7 +104,7 @@ def test_a_machine_without_a_gpu_says_so_here_and_in_the_run_file(
         return real(
             *arguments,
             sizes=[4],
-            effort=measurements.Effort(0.0, 0.0, 1),
+            effort=measurements.MeasurementEffort(0.0, 0.0, 1),
             gpu=lambda: "no GPU is measured: x",
         )
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from mho.cli.benches.bench_check import print_report
 from mho.cli.terminal.terminal import Terminal
-from mho.instruments.checks import BenchReport, Finding
+from mho.instruments.checks import BenchReport, CheckFinding
 
 
 @pytest.mark.parametrize("forced", [False, True], ids=["pipe", "terminal"])
@@ -18,9 +18,9 @@ def test_the_table_says_what_is_wrong_and_what_to_do(forced):
     report = BenchReport(
         "mine",
         (
-            Finding("smu", "connection", "wrong", "no answer at [USB0]", "check the cable"),
-            Finding("bench", "contact", "note", "none", ""),
-            Finding("bench", "reading", "ok", "0.2 V", ""),
+            CheckFinding("smu", "connection", "wrong", "no answer at [USB0]", "check the cable"),
+            CheckFinding("bench", "contact", "note", "none", ""),
+            CheckFinding("bench", "reading", "ok", "0.2 V", ""),
         ),
     )
     options = {"force_terminal": True, "color_system": "standard"} if forced else {}

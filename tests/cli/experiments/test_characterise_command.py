@@ -31,6 +31,7 @@ def test_a_plan_is_written_looked_at_edited_and_carried_out(shell, tmp_path):
     assert "2 of 2 steps are finished; bench time: nothing to do" in err
 
 
+@pytest.mark.thorough
 def test_a_plan_is_rehearsed_and_nothing_is_kept(shell, tmp_path):
     folder = tmp_path / "new"
     shell("characterise", *SMALL, "--output", folder, "--plan-only")
@@ -41,6 +42,7 @@ def test_a_plan_is_rehearsed_and_nothing_is_kept(shell, tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == ["levels.csv", "plan.toml"]
 
 
+@pytest.mark.thorough
 def test_a_step_that_fails_is_told_on_the_terminal_and_on_the_page(shell, tmp_path):
     folder = tmp_path / "new"
     shell("characterise", *SMALL, "--output", folder, "--plan-only")

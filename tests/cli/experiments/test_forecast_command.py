@@ -99,6 +99,7 @@ def test_a_machine_gets_json(shell, matrix):
     assert again == told
 
 
+@pytest.mark.thorough
 def test_a_solve_keeps_a_forecast_and_the_folder_is_scored(shell, matrix, tmp_path):
     for seed in (1, 2):
         assert shell("solve", matrix, "--bench", "arrays", "--seed", seed, "--draws", 19, *FEW_CELLS)[0] == 0

@@ -35,6 +35,7 @@ def settings(shell, tmp_path):
     return path
 
 
+@pytest.mark.thorough
 def test_a_run_with_the_settings_found_is_held_to_the_prediction(shell, settings, tmp_path):
     digits, run = tmp_path / "d.npy", tmp_path / "r.h5"
     np.save(digits, np.random.default_rng(1).integers(0, 8, (8, 8)))

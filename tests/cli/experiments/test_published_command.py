@@ -20,6 +20,7 @@ def test_the_numbers_are_printed_beside_the_published_ones(shell, tmp_path):
     assert "Published, version 1" in out
 
 
+@pytest.mark.thorough
 def test_a_machine_gets_json(shell, tmp_path):
     code, out, err = shell("published", "settling", "--chips", 1, "--json", "--output", tmp_path / "p.h5")
     assert code == 0, err

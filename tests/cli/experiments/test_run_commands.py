@@ -95,6 +95,7 @@ def test_a_dry_run_lists_every_run_and_does_none(shell, plan):
     assert not shell.folder.exists()
 
 
+@pytest.mark.thorough
 def test_the_steps_of_a_plan_go_on_with_one_chip_here_and_in_the_queue(shell, plan, tmp_path):
     (tmp_path / "digits.csv").write_text("1,5\n7,3\n")
     plan.write_text(
@@ -144,6 +145,7 @@ def test_what_a_run_of_a_plan_is_given_of_those_before_it_is_of_its_own_bench(sh
     assert known == [("simulated", 0), ("arrays", 0)]
 
 
+@pytest.mark.thorough
 def test_on_real_instruments_a_run_of_a_plan_knows_what_those_before_it_have_formed(shell, plan, tmp_path):
     with served_bench(tmp_path) as (bench, _):
         plan.write_text(
@@ -191,6 +193,7 @@ def test_a_plan_runs_one_after_the_other_and_a_failure_does_not_end_it(shell, pl
     assert len(list(shell.folder.glob("*.h5"))) == 2
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 def test_a_campaign_leaves_a_table_and_a_table_is_made_of_any_runs(shell, plan, tmp_path):
     code, _, err = shell("campaign", plan, "--workers", 1)
@@ -207,6 +210,7 @@ def test_a_campaign_leaves_a_table_and_a_table_is_made_of_any_runs(shell, plan, 
     assert [row["seed"] for row in table] == ["1", "2", "3"]
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 def test_shares_of_a_campaign_make_the_table_of_all(shell, plan):
     """What a job array does: each job its share, in one folder, and whichever ends last has written the whole table."""
@@ -298,6 +302,7 @@ def test_a_preset_in_doubt_is_said_and_kept_in_the_run_file(shell, tmp_path, che
 
 def test_every_option_for_a_preset_warns_of_one_in_doubt():
     def options(command, name=""):
+        command = getattr(command, "verb", command)  # which is imported when it is typed
         for verb, one in getattr(command, "commands", {}).items():
             yield from options(one, f"{name} {verb}")
         yield from ((name, one) for one in command.params if one.name == "preset")

@@ -153,6 +153,7 @@ def test_a_long_queue_is_shown_in_part(shell, json_of, desk):
     assert len(json_of("list")["jobs"]) == MOST_WAITING + 7
 
 
+@pytest.mark.thorough
 def test_a_job_may_insist_on_limits_and_goes_on_insisting(shell, json_of, desk, tmp_path):
     bench = tmp_path / "bold.toml"
     bench.write_text(load_bench_file("simulated").text.replace("voltage = 4.6 ", "voltage = 46 "), "utf-8")
@@ -182,6 +183,7 @@ def test_the_policy_is_set_in_parts(shell, json_of):
     assert (lane["on_failure"], lane["on_interruption"], lane["retries"]) == ("retry", "resume", 3)
 
 
+@pytest.mark.thorough
 def test_a_job_goes_on_with_the_chip_that_another_job_or_run_left(shell, json_of, desk, tmp_path):
     (tmp_path / "digits.csv").write_text("1,5,7\n")
     shell("add", "program", "digits.csv", "--seed", 4)
@@ -218,6 +220,7 @@ def test_a_job_is_not_put_after_itself_and_leaves_its_ground(shell, json_of, des
             assert json_of("edit", 2, "--after", "")["after"] is None
 
 
+@pytest.mark.thorough
 def test_a_job_whose_ground_failed_fails_and_says_so(shell, desk, tmp_path):
     (tmp_path / "digits.csv").write_text("1\n")
     shell("policy", "--on-failure", "skip")
@@ -333,6 +336,7 @@ def test_what_is_not_known_is_listed_as_unknown(shell, desk):
     assert "1 job waits for simulated: how long is unknown" in out
 
 
+@pytest.mark.thorough
 def test_a_run_of_the_past_is_cloned(json_of, desk, tmp_path, monkeypatch):
     monkeypatch.chdir(SUPPORT)
     run(Reading(seconds=0.01), "simulated", seed=6, preset="ideal", output=tmp_path / "old.h5")
@@ -359,6 +363,7 @@ def test_commands_reach_the_runner(shell, desk, tmp_path):
     assert desk.change(lambda queue: queue.lane("simulated")).policy.on_failure is Answer.STOP
 
 
+@pytest.mark.thorough
 def test_the_list_says_how_far_a_job_is_and_what_is_still_to_come(shell, desk, tmp_path):
     first, _ = desk.add(order(seconds=600), order(repeats=1))
     assert "no runner serves simulated; begin with `mho runner --bench simulated`" in shell("list")[1]
@@ -371,6 +376,7 @@ def test_the_list_says_how_far_a_job_is_and_what_is_still_to_come(shell, desk, t
         shell("abort", first)
 
 
+@pytest.mark.thorough
 def test_one_watcher_too_many_is_told_that_a_runner_serves_the_bench(shell, desk):
     desk.add(order())
     desk.change(lambda queue: queue.hold("simulated", "for tea"))

@@ -20,7 +20,7 @@ from mho.running.plan import parse_plan
 from mho.running.queue import JobStatus, Order, Queue
 from mho.running.runner.announcements import notifying
 from mho.running.runner.messages import JobChanged, JobDone, decode, encode
-from mho.running.runner.outcome import found, told
+from mho.running.runner.outcome import recorded_outcome, reported_outcome
 from mho.runs import Conclusion, Status
 
 LINE = "64 of 64 cells unformed: nothing measured (1 warning)"
@@ -66,9 +66,9 @@ def test_at_the_end_of_mho_solve(shell):
 
 def test_in_show_and_in_the_list_of_runs(shell, copied: Path):
     _, out, _ = shell("show", copied)
-    told = " ".join(out.split())
-    assert f"Retention of multiply[0:8, 0:8] for 10000 s {WHOLE}" in told
-    assert told.count(WARNING) == 1
+    text = " ".join(out.split())
+    assert f"Retention of multiply[0:8, 0:8] for 10000 s {WHOLE}" in text
+    assert text.count(WARNING) == 1
     _, out, _ = shell("runs")
     assert LINE in out
     (found_run,) = json.loads(shell("runs", "--where", "measured = no", "--json")[1])
@@ -116,7 +116,7 @@ def test_in_the_queue(shell, copied: Path):
     with Queue(shell.folder / "queue.sqlite") as queue:
         job = queue.add(Order("retention", bench="arrays"))
         queue.begin(job.id, run=copied, **LIVING)
-        outcome = found(copied, "its worker crashed")
+        outcome = recorded_outcome(copied, "its worker crashed")
         assert outcome.conclusion is not None
         ended = queue.end(job.id, outcome.status, outcome.reason, conclusion=outcome.conclusion)
         assert ended.outcome == LINE
@@ -146,7 +146,8 @@ def test_a_queue_of_an_older_version_keeps_its_jobs(tmp_path: Path):
     with Queue(tmp_path / "queue.sqlite") as queue:
         queue.add(Order("read"))
     with sqlite3.connect(tmp_path / "queue.sqlite") as store:
-        store.execute("ALTER TABLE jobs DROP COLUMN conclusion")
+        for column in ("conclusion", "labels"):
+            store.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
         store.execute("PRAGMA user_version = 5")
     with Queue(tmp_path / "queue.sqlite") as queue:
         (job,) = queue.jobs()
@@ -156,7 +157,7 @@ def test_a_queue_of_an_older_version_keeps_its_jobs(tmp_path: Path):
 def test_from_a_worker_to_its_runner():
     done = JobDone(Status.FINISHED, "", False, conclusion=END)
     assert decode(encode(done)) == done
-    assert told(done).conclusion == END
+    assert reported_outcome(done).conclusion == END
     ended = Ended(Status.FINISHED, "", Path("a.h5"), conclusion=END)
     assert decode(encode(ended)) == ended
 

@@ -141,6 +141,7 @@ def test_a_mistake_is_answered_in_one_line(shell: Shell, words: tuple[str, ...],
     assert said in refusal(shell, "runs", *words)
 
 
+@pytest.mark.thorough
 def test_a_rebuild_that_is_killed_leaves_an_index_that_goes_on(shell: Shell):
     for number in range(600):
         os.link(shell.folder / "sweep.h5", shell.folder / f"sweep-{number}.h5")

@@ -169,6 +169,7 @@ def test_the_check_opens_each_instrument_in_a_process_of_its_own(panel: BenchPan
     )
 
 
+@pytest.mark.thorough
 def test_an_output_that_somebody_left_on_is_never_shown_as_off(
     session: Session, tmp_path: Path, real_solve: Path, qtbot
 ) -> None:

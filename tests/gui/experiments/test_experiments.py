@@ -9,14 +9,17 @@ from PySide6.QtWidgets import QComboBox, QLineEdit
 from queue_runners import SUPPORT, served_bench
 from window_steps import choose, drop_file, press
 
+from mho.gui.experiments.orders import check_of, words_of
 from mho.gui.experiments.panel import ExperimentsPanel
 from mho.gui.experiments.parameter_form import ParameterForm
-from mho.gui.experiments.procedure_list import NAME, ProcedureOffer
+from mho.gui.experiments.procedure_list import NAME
 from mho.gui.session.session import Session
 from mho.gui.widgets import OutputWindow
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Procedure
+from mho.procedures.manifest import describe
 from mho.running.queue import Order, Queue
+from mho.runs import Labels
 
 SOON = 20_000  # ms
 
@@ -438,12 +441,39 @@ class Grouped(Procedure):
 
 
 def test_a_group_is_shown_when_its_switch_is_on(qtbot) -> None:
-    offer = ProcedureOffer.of("grouped", Grouped)
-    form = ParameterForm(offer.parameters, offer.judge)
+    entry = describe("grouped", Grouped)
+    form = ParameterForm(entry.parameters, check_of(entry))
     qtbot.addWidget(form)
     form.show()
     assert not form.fields["width"].isVisible()
     qtbot.keyClick(form.fields["pulsed"].editor, Qt.Key.Key_Space)
     assert form.fields["width"].isVisible()
     assert form.values() == {"pulsed": True}
-    assert offer.words(form.values()) == ["--pulsed"]
+    assert words_of(entry, form.values()) == ["--pulsed"]
+
+
+def test_labels_are_those_of_the_user_and_of_a_job_that_waits(
+    session: Session, panel: ExperimentsPanel, qtbot
+) -> None:
+    """What is filled in from a run or another job is for a new run, of who sits here now."""
+    line = panel.conditions.label_lines
+    line["operator"].setText("Lu, Bo")
+    choose(panel, "read", qtbot)
+    with Queue(session.queue_path) as queue:
+        queue.add(Order("read", {"rows": "0:3"}, labels=Labels("die 1", "Keller, Anna")))
+    qtbot.waitUntil(lambda: bool(session.jobs), timeout=SOON)
+    panel._fill_last()
+    assert panel.order().parameters["rows"] == "0:3"
+    assert panel.order().labels == Labels(operator="Lu, Bo")
+    edit_first(panel, qtbot)
+    assert panel.order().labels == Labels("die 1", "Keller, Anna")
+    line["sample"].setText("die 2")
+    panel.buttons.change.click()
+    qtbot.waitUntil(lambda: session.jobs[0].order.labels.sample == "die 2", timeout=SOON)
+
+
+def test_a_label_that_cannot_be_kept_is_said_before_a_job_is_made(panel: ExperimentsPanel, qtbot) -> None:
+    choose(panel, "read", qtbot)
+    panel.conditions.label_lines["project"].setText("x" * 201)
+    assert panel.estimate.text() == "the project has 201 characters; give a name of at most 200"
+    assert not panel.buttons.queue.isEnabled()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from mho.gui.run_window import NO_CELL, Picture, first_choice, picture_names, read_picture
+from mho.gui.run_window import NO_CELL, RunPicture, first_choice, picture_names, read_picture
 from mho.runs import RunFile
 
 values = arrays(
@@ -19,7 +19,7 @@ values = arrays(
 
 def picture(values, signed=False):
     rows, columns = values.shape
-    return Picture("map", values, "µS", np.arange(rows), np.arange(columns), signed)
+    return RunPicture("map", values, "µS", np.arange(rows), np.arange(columns), signed)
 
 
 @given(values, st.booleans())

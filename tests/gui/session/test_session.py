@@ -234,6 +234,7 @@ def stop_told(session: Session) -> list[tuple[str, str]]:
     return told
 
 
+@pytest.mark.thorough
 def test_a_stop_of_an_idle_runner_comes_to_its_end(session: Session, said: list, qtbot) -> None:
     """The runner had said "making safe" and never again that it was done."""
     session.start()
@@ -251,6 +252,7 @@ def test_a_stop_of_an_idle_runner_comes_to_its_end(session: Session, said: list,
         assert session.lane.held
 
 
+@pytest.mark.thorough
 def test_a_stop_that_cannot_be_confirmed_is_red_on_every_surface(
     session: Session, said: list, tmp_path: Path, qtbot
 ) -> None:
@@ -271,6 +273,7 @@ def test_a_stop_that_cannot_be_confirmed_is_red_on_every_surface(
         assert session.lane.unsafe_reason in session.safety.text
 
 
+@pytest.mark.thorough
 def test_a_runner_that_is_killed_is_said_at_once_and_its_bench_is_not_taken_for_safe(
     session: Session, said: list, qtbot
 ) -> None:
@@ -303,6 +306,7 @@ def test_a_runner_that_is_killed_is_said_at_once_and_its_bench_is_not_taken_for_
         process.kill()
 
 
+@pytest.mark.thorough
 def test_a_window_for_which_no_seat_is_left_asks_the_runner_and_says_why(
     session: Session, said: list, qtbot
 ) -> None:
@@ -364,6 +368,7 @@ def test_a_bench_that_is_not_there_is_said_by_stop_and_by_the_runner(
     assert session.safety.verdict is SafetyVerdict.UNKNOWN
 
 
+@pytest.mark.thorough
 def test_a_runner_that_ends_at_once_is_said_in_its_own_words(session: Session, said: list, qtbot) -> None:
     session.queue_path.write_bytes(b"no SQLite, " * 100)
     session.ensure_runner()
@@ -415,6 +420,7 @@ def test_errands_whose_window_was_deleted_under_them_begin_and_bring_nothing(qtb
     assert brought == []
 
 
+@pytest.mark.thorough
 def test_windows_may_go_at_any_moment_of_what_is_brought_to_them(qtbot) -> None:
     for _ in range(10):
         background, over = BackgroundTasks(), threading.Event()

@@ -130,6 +130,7 @@ def test_a_runner_that_does_not_answer_is_not_taken_for_none(server, tmp_path):
     assert "no runner" not in shown
 
 
+@pytest.mark.thorough
 def test_however_many_watch_the_page_says_how_the_runner_stands(server, tmp_path):
     desk = Desk(tmp_path / "queue.sqlite")
     desk.add(order())
@@ -246,6 +247,7 @@ def test_many_readers_at_once(server, tmp_path):
     assert found == [200] * 12
 
 
+@pytest.mark.thorough
 def test_pictures_follow_the_run(server, writer, tmp_path):
     writer.tell("half")
     first = re.search(r"map\.png\?(\w+)", text(server))[1]
@@ -256,6 +258,7 @@ def test_pictures_follow_the_run(server, writer, tmp_path):
     assert "RUNNING" in text(server)
 
 
+@pytest.mark.thorough
 def test_the_command_serves_until_ctrl_c(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "mho", "watch", "--port", "0", "--runs", str(tmp_path)],
@@ -287,6 +290,7 @@ ALONE = (  # without these it asks for its maker's hosts, and waits
 )  # fmt: skip
 
 
+@pytest.mark.thorough
 @needs_browser
 def test_a_browser_shows_it_and_keeps_it_fresh(server, tmp_path, monkeypatch):
     looks = []

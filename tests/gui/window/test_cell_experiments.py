@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit
 from queue_runners import Desk
 from window_steps import choose, press
@@ -59,6 +60,7 @@ def something_is_drawn(signals: SignalsPanel) -> bool:
     return any(np.isfinite(np.asarray(item.getOriginalDataset()[1], float)).any() for item in curves)
 
 
+@pytest.mark.thorough
 def test_each_experiment_is_run_from_the_window_and_its_figures_are_drawn(
     desk: Desk, open_main: Callable[..., MainWindow], qtbot
 ) -> None:

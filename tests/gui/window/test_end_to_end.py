@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit
 from queue_runners import Desk, order
@@ -15,6 +16,8 @@ from window_steps import choose, press
 from mho.gui.window.main_window import MainWindow
 from mho.running.queue import JobStatus
 from mho.runs import RunFile, Status
+
+pytestmark = pytest.mark.thorough
 
 SEEN = 40_000  # ms
 

@@ -118,6 +118,7 @@ def escape_twice(widget: QWidget, qtbot) -> None:
     qtbot.keyClick(native, Qt.Key.Key_Escape)
 
 
+@pytest.mark.thorough
 def test_an_escape_that_closes_a_dialog_does_not_count(
     window: MainWindow, commands: list[str], qtbot
 ) -> None:
@@ -327,6 +328,7 @@ def test_a_message_that_comes_and_goes_leaves_the_queue_as_high_as_it_was(window
         qtbot.waitUntil(lambda: (queue.height(), chip.height()) == heights, timeout=SOON)
 
 
+@pytest.mark.thorough
 def test_there_is_one_bar_of_tabs_for_each_place(window: MainWindow, qtbot) -> None:
     """Qt replaces bars while it lays docks out; what it replaces goes as soon as its event loop has come round."""
 
@@ -549,6 +551,7 @@ def test_the_window_is_light_or_dark_as_chosen_and_remembers(
         widgets.choose("system")
 
 
+@pytest.mark.thorough
 def test_f1_lists_the_keys(window: MainWindow, qtbot) -> None:
     qtbot.keyClick(window, Qt.Key.Key_F1)
     (dialog,) = window.findChildren(ShortcutsDialog)
@@ -558,6 +561,7 @@ def test_f1_lists_the_keys(window: MainWindow, qtbot) -> None:
     dialog.close()
 
 
+@pytest.mark.thorough
 def test_somebody_new_is_offered_a_guided_run_once(
     open_main: Callable[..., MainWindow], tmp_path: Path, qtbot
 ) -> None:
@@ -603,6 +607,7 @@ def test_the_program_ends_with_0_when_the_window_is_closed(tmp_path: Path, qapp)
     assert list(tmp_path.rglob("mho.conf"))
 
 
+@pytest.mark.thorough
 def test_a_window_that_was_left_open_goes_before_its_application(tmp_path: Path) -> None:
     code = (
         "import sys\n"

@@ -51,6 +51,7 @@ def test_without_a_display_it_says_so(solved, monkeypatch):
         gui.show_run(solved)
 
 
+@pytest.mark.thorough
 def test_a_script_may_leave_its_window_open(solved):
     code = (
         "import mho.gui as gui\n"
@@ -62,6 +63,7 @@ def test_a_script_may_leave_its_window_open(solved):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.thorough
 def test_importing_gui_loads_no_qt():
     code = "import sys, mho.gui; assert not {'PySide6', 'pyqtgraph', 'matplotlib'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -71,6 +71,7 @@ def assert_alike(preset: str, chips: int, solves: int) -> None:
     assert not apart, preset
 
 
+@pytest.mark.thorough
 def test_cells_products_inverses_and_solves_are_distributed_as_at_the_wire():
     assert_alike("quiet", chips=1, solves=3)
 
@@ -426,6 +427,7 @@ def test_there_are_no_instruments_to_check():
         check_bench("arrays")
 
 
+@pytest.mark.thorough
 def test_it_is_rehearsed_with_instruments():
     rehearsal = rehearse(Program(digits=np.array([[1, 2]])), "arrays", seed=1)
     assert rehearsal.finished

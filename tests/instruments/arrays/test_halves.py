@@ -115,6 +115,7 @@ def program(preset: str = "pku", seed: int = 1, checkpoint: Callable[[], None] |
         }
 
 
+@pytest.mark.thorough
 def test_many_cells_are_programmed_the_same_on_one_core_as_on_two(monkeypatch):
     found = []
     for cores in ({0}, {0, 1}):
@@ -124,6 +125,7 @@ def test_many_cells_are_programmed_the_same_on_one_core_as_on_two(monkeypatch):
         assert_array_equal(value, found[1][name], err_msg=name)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("preset", ["pku", "relaxing"])
 def test_cells_in_halves_are_distributed_as_those_in_one(monkeypatch, preset):
     halves = program(preset)

@@ -141,6 +141,7 @@ def test_another_process_is_kept_out_whatever_its_environment_says_and_told_who_
         assert locking.holder(load_bench_file(path)) is None
 
 
+@pytest.mark.thorough
 @linux
 def test_a_child_that_outlives_the_holder_does_not_keep_the_bench(text, tmp_path):
     path = written(tmp_path, text)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from daily import daily
 from repository import ROOT
 
 import mho.instruments.bench.bench as bench_module
@@ -75,7 +76,7 @@ def ended(child: subprocess.Popen[bytes]) -> tuple[int, str]:
 # --- signals ---
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", daily([signal.SIGTERM, signal.SIGHUP], [signal.SIGTERM]))
 def test_a_script_that_is_asked_to_end_leaves_a_safe_bench(tmp_path, number):
     child = started(tmp_path)
     child.send_signal(number)
@@ -86,6 +87,7 @@ def test_a_script_that_is_asked_to_end_leaves_a_safe_bench(tmp_path, number):
     assert (tmp_path / "out.txt").read_text() == SAFE
 
 
+@pytest.mark.thorough
 def test_signals_that_come_one_after_the_other_do_not_cut_the_way_out_short(tmp_path):
     child = started(tmp_path)
     for _ in range(5):
@@ -96,6 +98,7 @@ def test_signals_that_come_one_after_the_other_do_not_cut_the_way_out_short(tmp_
     assert (tmp_path / "out.txt").read_text() == SAFE
 
 
+@pytest.mark.thorough
 def test_a_script_under_nohup_goes_on(tmp_path):
     child = started(tmp_path, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     child.send_signal(signal.SIGHUP)
@@ -105,6 +108,7 @@ def test_a_script_under_nohup_goes_on(tmp_path):
     assert ended(child)[0] == 0
 
 
+@pytest.mark.thorough
 def test_a_handler_that_is_there_stays(tmp_path):
     heard = "signal.signal(signal.SIGTERM, lambda *_: out.with_suffix('.heard').touch())"
     child = started(tmp_path, heard)
@@ -296,6 +300,7 @@ def is_alive(process: int) -> bool:
     return True
 
 
+@pytest.mark.thorough
 def test_a_script_whose_parent_is_killed_leaves_a_safe_bench(tmp_path):
     parent, child = start_from_a_parent(tmp_path, apart=False, stderr=subprocess.DEVNULL)
     parent.kill()
@@ -305,6 +310,7 @@ def test_a_script_whose_parent_is_killed_leaves_a_safe_bench(tmp_path):
     assert child != parent.pid
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", ["session", "nohup"])
 def test_a_script_that_is_meant_to_outlive_its_parent_does(tmp_path, way):
     ignore = (lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) if way == "nohup" else None

@@ -18,7 +18,7 @@ from repository import ROOT
 
 from mho.errors import BenchError, InstrumentError
 from mho.instruments import Bench, Cell, Pulse, open_bench
-from mho.instruments.bench.watchdog import every
+from mho.instruments.bench.protection import every
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.serving import Server
@@ -256,6 +256,7 @@ def on_sockets(folder: Path, server: Server, seconds: float) -> str:
     return str(path)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
 def test_a_board_whose_process_was_killed_goes_safe(tmp_path):
     lab = Laboratory(load_bench_file("switched"), preset="ideal", seed=1)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.instruments.checks import BenchReport, Contact, Finding, check_bench, classify_contact
+from mho.instruments.checks import BenchReport, CheckFinding, ContactCheck, check_bench, classify_contact
 from mho.instruments.laboratory.accidents import BadCell, OpenInterlock, StuckSwitch
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.roles import Reading
@@ -53,7 +53,7 @@ def real(folder: Path, *changes: tuple[str, str], check: str = CHECK) -> str:
     return str(path)
 
 
-def found(report: BenchReport, subject: str, what: str) -> Finding:
+def found(report: BenchReport, subject: str, what: str) -> CheckFinding:
     (finding,) = [f for f in report.findings if (f.subject, f.what) == (subject, what)]
     return finding
 
@@ -342,10 +342,10 @@ def test_a_resistor_is_judged_by_its_slope(resistor, offset, factor):
     contact, ohms = classify_contact(readings(factor / resistor, offset), resistor, 0.1)
     assert ohms == pytest.approx(resistor / factor, rel=1e-3)
     expected = (
-        Contact.SHORT if factor > 10.001
-        else Contact.OPEN if factor < 0.0999
-        else Contact.OK if abs(1 / factor - 1) < 0.0999
-        else Contact.OFF
+        ContactCheck.SHORT if factor > 10.001
+        else ContactCheck.OPEN if factor < 0.0999
+        else ContactCheck.OK if abs(1 / factor - 1) < 0.0999
+        else ContactCheck.OFF
     )  # fmt: skip
     if min(abs(factor - 10), abs(factor - 0.1), abs(abs(1 / factor - 1) - 0.1)) > 2e-3:
         assert contact is expected
@@ -353,7 +353,7 @@ def test_a_resistor_is_judged_by_its_slope(resistor, offset, factor):
 
 def test_a_trip_or_an_overflow_is_a_short_and_no_current_an_open():
     tripped = [Reading(0.05, 1e-6, False), Reading(0.01, 1e-5, True)]
-    assert classify_contact(tripped, 1e5, 0.1) == (Contact.SHORT, 0.0)
-    assert classify_contact([Reading(0.05, math.nan, False)] * 2, 1e5, 0.1) == (Contact.SHORT, 0.0)
+    assert classify_contact(tripped, 1e5, 0.1) == (ContactCheck.SHORT, 0.0)
+    assert classify_contact([Reading(0.05, math.nan, False)] * 2, 1e5, 0.1) == (ContactCheck.SHORT, 0.0)
     nothing = [Reading(0.05, 1e-12, False), Reading(0.1, -1e-12, False)]
-    assert classify_contact(nothing, 1e5, 0.1) == (Contact.OPEN, np.inf)
+    assert classify_contact(nothing, 1e5, 0.1) == (ContactCheck.OPEN, np.inf)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.instruments.agilent import AgilentB1500 as PyMeasureB1500
@@ -426,7 +427,7 @@ SETTERS = {
 }
 
 
-@pytest.mark.parametrize("name", SETTERS)
+@pytest.mark.parametrize("name", daily(SETTERS, 3))
 @given(data=st.data())
 def test_nothing_out_of_range_is_ever_sent(name, data):
     act, low, high = SETTERS[name]

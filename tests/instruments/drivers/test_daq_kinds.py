@@ -147,6 +147,7 @@ def test_it_is_made_safe_and_used_again(formed):
     assert np.isfinite(formed.multiply(np.array([[0.1, 0.1]]))).all()
 
 
+@pytest.mark.thorough
 def test_a_matrix_is_solved(tmp_path, path, request):
     root = request.config.rootpath / "mho/chip_maps/matrices"
     solved = run(

@@ -7,6 +7,7 @@ import pytest
 import pyvisa
 from hypothesis import given
 from hypothesis import strategies as st
+from pymeasure.instruments import Instrument
 from pymeasure.test import expected_protocol
 from wired_twins import Resistor, ask
 
@@ -217,6 +218,32 @@ def test_properties_read_back_what_was_set(smu):
     assert smu.settings()["output_off_mode"] == "HIMP"
     with pytest.raises(InstrumentError, match=":OUTP:VOLT:SMOD 'LOUD' does not exist"):
         smu.output_off_mode = "LOUD"
+
+
+def test_the_day_of_calibration_is_among_the_settings(smu):
+    assert smu.settings()["calibration_date"] == "2024-10-03"
+
+
+@pytest.mark.parametrize("reply", ["0,0,0", "", "2024,10", "never"])
+def test_no_day_of_calibration_is_made_up_and_it_is_asked_once(smu, twin, reply, monkeypatch):
+    asked = []
+    monkeypatch.setattr("mho.instruments.simulated.keithley2450.instrument.CALIBRATED", reply)
+    values = type(smu).values
+    monkeypatch.setattr(
+        type(smu), "values", lambda self, text, **more: asked.append(text) or values(self, text, **more)
+    )
+    for _ in range(2):
+        assert "calibration_date" not in smu.settings()
+    assert asked.count(":CAL:VER:DATE?") == 1
+
+
+def test_a_2450_that_knows_no_such_query_is_used_all_the_same(smu, monkeypatch):
+    monkeypatch.setattr(
+        Keithley2450, "calibration_date", Instrument.measurement(":CAL:NONE:DATE?", "Get what there is not.")
+    )
+    assert "calibration_date" not in smu.settings()
+    smu.enable()
+    assert smu.read(0.1).voltage == pytest.approx(0.1, abs=1e-3)
 
 
 def test_shutdown_makes_safe_and_closes(smu, twin):

@@ -882,6 +882,7 @@ def test_a_sweep_may_hold_its_last_level(twin, port):
 # --- other people's programs ---
 
 
+@pytest.mark.thorough
 def test_a_hundred_thousand_points_come_as_binary(rack, twin):
     ask(
         twin,
@@ -1044,3 +1045,14 @@ def test_errors_that_somebody_has_left_are_read_out_and_logged(instrument, twin,
     assert [text.split(",")[0] for text in again.found_errors] == ["1101", "-286"]
     assert "had another error in its queue: 1101, Parameter too big" in caplog.text
     again.close()
+
+
+def test_the_days_of_calibration_are_among_the_settings_and_one_that_is_not_set_is_absent(smu, monkeypatch):
+    kept = smu.settings()
+    assert (kept["calibration_date"], kept["calibration_due"]) == ("2024-10-03", "2025-10-03")
+    assert smu.parent.settings()["smub.calibration_date"] == "2024-10-03"
+    monkeypatch.setattr(type(smu), "values", lambda *_, **__: [0.0])
+    assert smu.calibration_due == ""
+    monkeypatch.undo()
+    monkeypatch.setattr(type(smu), "calibration_due", "")
+    assert "calibration_due" not in smu.settings()

@@ -84,6 +84,7 @@ def test_the_page_shows_the_whole_driver():
     assert not left.strip()
 
 
+@pytest.mark.thorough
 def test_the_instrument_of_the_page_solves_on_the_simulated_bench(folder: Path):
     result = run(Solve(matrix=MATRIX, bits=12), bench(folder, PAGES_SECTION), seed=1, output=folder / "a.h5")
     assert result.converged

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pyvisa
+from daily import daily
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -233,7 +234,7 @@ HELD = {  # what is sent to which instrument, and the path that it goes by
 
 
 @pytest.mark.parametrize("preset", ["ideal", "relaxing"])
-@pytest.mark.parametrize("source", HELD)
+@pytest.mark.parametrize("source", daily(HELD, 1))
 @pytest.mark.parametrize(
     ("volts", "seconds", "status"),
     [

@@ -81,6 +81,7 @@ def assert_untouched(lab: Laboratory) -> None:
     assert (lab.board.mode, lab.board.path) == ("SAFE", "OPEN")
 
 
+@pytest.mark.thorough
 def test_the_hardware_tests_pass_on_served_twins(tmp_path):
     """Some of them, on 2636B, 33522B, 707B and board; making safe takes its time at sockets."""
     with served("switched", tmp_path) as (bench, lab):
@@ -92,6 +93,7 @@ def test_the_hardware_tests_pass_on_served_twins(tmp_path):
         assert_untouched(lab)
 
 
+@pytest.mark.thorough
 def test_the_hardware_tests_of_a_chuck_pass_on_a_served_twin(tmp_path):
     with served(edited(tmp_path, CHUCK), tmp_path) as (bench, lab):
         told = hardware_tests(bench, "-k", "chuck")
@@ -114,6 +116,7 @@ def test_all_hardware_tests_pass_on_served_twins(changes, tmp_path):
         assert_untouched(lab)
 
 
+@pytest.mark.thorough
 def test_the_hardware_tests_say_once_what_is_missing(tmp_path):
     with served("switched", tmp_path) as (bench, _):
         pass  # nobody is there any more
@@ -137,6 +140,7 @@ def test_a_scanning_daq_is_used_over_its_socket(tmp_path):
         assert lab.incidents == []
 
 
+@pytest.mark.thorough
 def test_a_solve_runs_on_served_twins_as_on_a_real_bench(tmp_path):
     with served("switched", tmp_path) as (bench, lab):
         solution = run(

@@ -203,6 +203,7 @@ def test_closing_frees_the_ports_and_ends_the_threads(rack):
         assert again.endpoints[0].port == port
 
 
+@pytest.mark.thorough
 def test_a_client_that_never_pauses_does_not_keep_the_server_from_ending(rack):
     server = Server(rack, 0)
     client = raw(server.endpoints[0])
@@ -323,6 +324,7 @@ def test_a_real_benchs_twins_may_be_served(tmp_path, monkeypatch):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_server_cleanly(number):
     script = (

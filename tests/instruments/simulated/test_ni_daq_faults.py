@@ -9,6 +9,7 @@ from functools import partial
 import nidaqmx
 import numpy as np
 import pytest
+from daily import daily
 from nidaqmx.constants import AcquisitionType
 from nidaqmx.errors import DaqError, DaqReadError, DaqWriteError
 
@@ -100,7 +101,7 @@ def from_opening_to_closing(lab: Lab) -> None:
             raise
 
 
-@pytest.mark.parametrize("kind", CODES)
+@pytest.mark.parametrize("kind", daily(CODES, 2))
 def test_a_fault_at_any_call_is_named_and_leaves_outputs_at_rest(kind) -> None:
     heard = calls(from_opening_to_closing)
     assert len(heard) > 50
@@ -118,7 +119,7 @@ def test_a_fault_at_any_call_is_named_and_leaves_outputs_at_rest(kind) -> None:
         assert not any(lab.system.lines("PXI1Slot2/port0/line0:1")), where
 
 
-@pytest.mark.parametrize("kind", CODES)
+@pytest.mark.parametrize("kind", daily(CODES, 2))
 def test_the_same_driver_goes_on_after_a_fault(kind):
     heard = calls(from_opening_to_closing)
     opening = len(calls(lambda lab: lab.open().close()))

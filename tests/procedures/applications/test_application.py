@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.procedures.applications.application import COUNTED, MATRICES, Application
 from mho.running import run
@@ -32,7 +33,7 @@ class Twice(Application):
             return {"residual": off, **chip.costs()}
 
 
-@pytest.mark.parametrize("bench", ["arrays", "simulated"])
+@pytest.mark.parametrize("bench", daily(["arrays", "simulated"], ["arrays"]))
 def test_matrices_one_after_another_and_their_costs(bench: str, tmp_path: Path):
     path = tmp_path / "run.h5"
     run(Twice(bits=9), bench, seed=3, output=path)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.analysis.reports import worth_rows
 from mho.instruments.bench_file import load_bench_file
@@ -45,6 +46,7 @@ def without_certificate(result: dict[str, Any]) -> int:
     return sum(digital.values()) - digital["certificate"]
 
 
+@pytest.mark.thorough
 def test_of_page_rank_gcr_stands_beside_the_power_iteration(tmp_path: Path) -> None:
     result, line = ran(PageRank(), tmp_path)
     graph = load_graph("karate")
@@ -97,6 +99,7 @@ def test_inv_saves_a_factorisation_only_the_cholesky_of_its_gram_matrices(tmp_pa
     assert f"{without_certificate(result):,} beside the chip" in rows["directly"]
 
 
+@pytest.mark.thorough
 def test_an_eigenvector_stands_beside_lanczos_and_lapack(tmp_path: Path) -> None:
     result, line = ran(Eigenvector(), tmp_path)
     with RunFile(tmp_path / "run.h5") as file:
@@ -109,7 +112,8 @@ def test_an_eigenvector_stands_beside_lanczos_and_lapack(tmp_path: Path) -> None
     assert f"{without['cycles_with']} cycles, {without['cycles']} without the chip" in line
 
 
-@pytest.mark.parametrize("gain", ["held", "every step"])
+@pytest.mark.thorough
+@pytest.mark.parametrize("gain", daily(["held", "every step"], ["held"]))
 def test_a_filter_stands_beside_cholesky_of_each_covariance(gain: str, tmp_path: Path) -> None:
     result, _ = ran(
         Kalman(track="random", tracks=3, steps=12, sensors=2, gap=2, gain=gain, bits=16), tmp_path
@@ -124,6 +128,7 @@ def test_a_filter_stands_beside_cholesky_of_each_covariance(gain: str, tmp_path:
     )
 
 
+@pytest.mark.thorough
 def test_a_pseudo_inverse_and_a_fit_stand_beside_qr_and_their_normal_equations(tmp_path: Path) -> None:
     result, line = ran(PseudoInverse(bits=12), tmp_path)
     assert result["direct"]["method"] == "QR"
@@ -135,6 +140,7 @@ def test_a_pseudo_inverse_and_a_fit_stand_beside_qr_and_their_normal_equations(t
     assert result["direct"]["digital"] - beside == 15 + 35 + 7 * 42  # Cholesky, and 7 right-hand sides
 
 
+@pytest.mark.thorough
 def test_a_chip_of_stuck_cells_is_said_to_be_worth_nothing(tmp_path: Path) -> None:
     bench = tmp_path / "stuck.toml"
     bench.write_text(load_bench_file("arrays").text.replace('preset = "pku"', 'preset = "pku"\nstuck = 1.0'))

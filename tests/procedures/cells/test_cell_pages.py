@@ -8,6 +8,7 @@ import pytest
 from repository import ROOT
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("page", "printed"),
     [

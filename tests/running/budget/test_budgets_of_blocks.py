@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from budget_runs import replayed
+from daily import daily
 
 from mho.instruments.arrays import ALL, Exchange
 from mho.procedures import Invert, Procedure, Solve
@@ -37,7 +38,7 @@ def grid(folder: Path) -> str:
     return str(path)
 
 
-@pytest.fixture(scope="module", params=sorted(BLOCKS))
+@pytest.fixture(scope="module", params=daily(sorted(BLOCKS), 1))
 def by_blocks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A solve of 8 unknowns by loops of 4."""
     folder = tmp_path_factory.mktemp("blocks")
@@ -63,7 +64,7 @@ def test_the_twin_of_a_solve_by_blocks_repeats_its_first_cycle(by_blocks: Path) 
         assert one.error(again.circuits, frozenset()) != pytest.approx(error**2, rel=0.01)
 
 
-@pytest.mark.parametrize("blocks", ["jacobi", "recursive"])
+@pytest.mark.parametrize("blocks", daily(["jacobi", "recursive"], ["jacobi"]))
 def test_the_shares_of_a_solve_by_blocks_add_up_to_what_was_measured(blocks: str, tmp_path: Path) -> None:
     path = tmp_path / "blocks.h5"
     run(Solve(matrix="zuo2025-4x4", bits=8, leaf=2, blocks=blocks), "arrays", seed=2, output=path)
@@ -102,7 +103,7 @@ SLICES: dict[str, tuple[str, Procedure]] = {
 }
 
 
-@pytest.fixture(scope="module", params=sorted(SLICES))
+@pytest.fixture(scope="module", params=daily(sorted(SLICES), 1))
 def two_slices(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with a loop of two slices."""
     preset, procedure = SLICES[request.param]

@@ -75,6 +75,7 @@ def test_the_cells_of_a_real_chip_are_those_of_the_preset_that_is_named(inverted
         budget(inverted_there, preset="nosuch")
 
 
+@pytest.mark.thorough
 def test_a_solve_by_blocks_on_real_instruments_has_a_budget(
     bench: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +98,7 @@ def test_cells_programmed_on_real_instruments_have_one(bench: str, tmp_path: Pat
     assert total == pytest.approx(1.0, abs=1e-9)
 
 
+@pytest.mark.thorough
 def test_what_stopped_cells_of_a_twin_held_is_not_known(bench: str, tmp_path: Path) -> None:
     np.savetxt(tmp_path / "digits.csv", DIGITS, delimiter=",", fmt="%d")
     procedure = Program(digits=str(tmp_path / "digits.csv"), row=50)

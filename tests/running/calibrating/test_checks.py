@@ -102,6 +102,7 @@ def test_edges_hold_all_values_below_zero_too() -> None:
         assert sum(len(one) for one in _grouped(_edges(many), many, many)) == len(many)
 
 
+@pytest.mark.thorough
 def test_the_chips_own_preset_passes_on_a_whole_program_run(tmp_path: Path) -> None:
     path = tmp_path / "program.h5"
     digits = np.random.default_rng(4).integers(0, 4, (12, 12))

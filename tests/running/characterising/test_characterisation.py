@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 from queue_runners import served_bench, unsafe_roles
 
 from mho.errors import Aborted, InputError
@@ -19,7 +20,7 @@ from mho.procedures.chip_in_use import formed_cells_of
 from mho.procedures.stream import Control, Event, Observer, Started
 from mho.running.characterising import (
     Characterisation,
-    Wanted,
+    CharacterisationRequest,
     expected_steps,
     plan_protocol,
     rehearsed,
@@ -52,11 +53,11 @@ FOUR = [[0, 0], [0, 2], [2, 0], [2, 2]]
 SHORT = (("contact", CELLS), ("form", f"{CELLS}, step = 0.2"), ("switching", f"{SOME}, cycles = 2"))
 
 
-@pytest.mark.parametrize("bench", ["simulated", "stanford", "arrays"])
+@pytest.mark.parametrize("bench", daily(["simulated", "stanford", "arrays"], ["arrays"]))
 def test_the_plan_has_the_protocols_steps_in_their_order_and_passes_the_bench(
     bench: str, tmp_path: Path
 ) -> None:
-    planned = plan_protocol(Wanted(bench, seed=1, quick=True))
+    planned = plan_protocol(CharacterisationRequest(bench, seed=1, quick=True))
     assert planned.left_out == ()
     plan = load_plan(write_plan(planned, tmp_path / "new"))
     assert [run.procedure for run in plan.runs] == SEQUENCE
@@ -67,7 +68,7 @@ def test_the_plan_has_the_protocols_steps_in_their_order_and_passes_the_bench(
 
 
 def test_worn_cells_are_none_of_those_that_noise_is_read_of() -> None:
-    planned = plan_protocol(Wanted("arrays", seed=1))
+    planned = plan_protocol(CharacterisationRequest("arrays", seed=1))
     steps = {run.procedure: run for run in load_plan_text(planned.text)}
     lines = {
         name: set(str(steps[name].parameters["rows"]).split(","))
@@ -84,12 +85,12 @@ def load_plan_text(text: str) -> tuple[PlannedRun, ...]:
 
 
 def test_lines_of_ones_own_take_the_place_of_a_sample() -> None:
-    planned = plan_protocol(Wanted("arrays", rows="3, 1", columns="0:2", quick=True, seed=1))
+    planned = plan_protocol(CharacterisationRequest("arrays", rows="3, 1", columns="0:2", quick=True, seed=1))
     assert planned.cells.rows.tolist() == [1, 3]
     for wrong, said in (
-        (Wanted("arrays", rows="0:2"), "go together"),
-        (Wanted("arrays", rows="0", columns="0", cells=4), "leave out the number"),
-        (Wanted("arrays", cells=0), "no sample"),
+        (CharacterisationRequest("arrays", rows="0:2"), "go together"),
+        (CharacterisationRequest("arrays", rows="0", columns="0", cells=4), "leave out the number"),
+        (CharacterisationRequest("arrays", cells=0), "no sample"),
     ):
         with pytest.raises(InputError, match=said):
             plan_protocol(wrong)
@@ -101,7 +102,7 @@ def test_what_a_bench_refuses_is_left_out_and_the_plan_says_why(tmp_path: Path) 
     text = load_bench_file("simulated").text.replace("voltage = 3.3", "voltage = 1.0")  # of the source line
     bench = tmp_path / "weak.toml"
     bench.write_text(text, "utf-8")
-    planned = plan_protocol(Wanted(str(bench), seed=1, quick=True))
+    planned = plan_protocol(CharacterisationRequest(str(bench), seed=1, quick=True))
     assert "switching" in dict(planned.left_out)
     assert "source line" in dict(planned.left_out)["switching"]
     plan = load_plan(write_plan(planned, tmp_path / "new"))
@@ -118,6 +119,7 @@ def test_steps_are_files_of_their_own_on_one_chip(tmp_path: Path) -> None:
         assert (run.provenance["plan"], run.provenance["step"]) == ("small", "3")
 
 
+@pytest.mark.thorough
 def test_a_characterisation_stopped_half_way_comes_out_as_one_that_was_not(tmp_path: Path) -> None:
     whole = Characterisation(small_plan(tmp_path / "whole", *SHORT))
     whole.carry_out()
@@ -207,9 +209,10 @@ def test_a_step_that_fails_is_told_and_the_next_one_begins(tmp_path: Path) -> No
     assert "row 3999 is not among them" in ends[1].reason
 
 
+@pytest.mark.thorough
 def test_on_real_instruments_the_chip_is_as_it_was_left_and_the_bench_safe(tmp_path: Path) -> None:
     with served_bench(tmp_path) as (bench, laboratory):
-        planned = plan_protocol(Wanted(bench, seed=1, quick=True))
+        planned = plan_protocol(CharacterisationRequest(bench, seed=1, quick=True))
         assert planned.left_out == ()
         folder = small_plan(tmp_path / "k", *SHORT, bench=bench, preset="")
         with pytest.raises(Aborted):
@@ -225,6 +228,7 @@ def test_on_real_instruments_the_chip_is_as_it_was_left_and_the_bench_safe(tmp_p
         assert run_formed(run) == formed_in(folder / "02-form.h5")  # also the cells that the step leaves
 
 
+@pytest.mark.thorough
 def test_on_real_instruments_a_step_knows_what_those_of_an_earlier_day_have_formed(tmp_path: Path) -> None:
     with served_bench(tmp_path) as (bench, _):
         steps = (("form", f"{SOME}, step = 0.2"), ("read", 'rows = "7", columns = "7"'))
@@ -249,6 +253,7 @@ def formed_in(path: Path) -> list[list[int]]:
         return run_formed(run)
 
 
+@pytest.mark.thorough
 def test_on_real_instruments_a_step_that_fails_has_formed_what_it_formed(tmp_path: Path, monkeypatch) -> None:
     plain = Form.execute
 
@@ -273,6 +278,7 @@ def test_a_characterisation_is_of_one_bench(tmp_path: Path) -> None:
         Characterisation(folder)
 
 
+@pytest.mark.thorough
 def test_bench_time_is_told_before_and_rehearsed_on_twins(tmp_path: Path) -> None:
     folder = small_plan(tmp_path / "k", *SHORT, ("retention", f"{CELLS}, last = 100.0"))
     told = expected_steps(Characterisation(folder))

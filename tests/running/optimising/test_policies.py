@@ -10,7 +10,7 @@ import pytest
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.procedures import find_strategy
-from mho.running.optimising import Policy, check_writable, optimise, write_settings
+from mho.running.optimising import ProgrammingPolicy, check_writable, optimise, write_settings
 from mho.running.optimising import policies as module
 from mho.running.optimising.policies import objective
 from mho.running.optimising.twin import VALIDATED, Twin
@@ -19,7 +19,7 @@ SMALL = {"bench": "arrays", "preset": "ideal", "seconds": None, "chips": 5, "cel
 
 
 @pytest.fixture(scope="module")
-def policy() -> Policy:
+def policy() -> ProgrammingPolicy:
     return optimise("asap", evaluations=14, write_verify="coarse_share=0.4", success=0.95, **SMALL)
 
 
@@ -54,6 +54,7 @@ def test_nothing_beyond_the_limits_is_tried(policy):
         policy.twin.check(find_strategy("asap"), one.settings)
 
 
+@pytest.mark.thorough
 def test_all_finds_the_strategy_too():
     found = optimise("all", evaluations=5, success=0.9, **SMALL)
     assert {one.strategy for one in found.trials} == {"asap", "ispp", "fppv", "gdp", "model"}
@@ -105,6 +106,7 @@ def test_the_time_ends_a_search(monkeypatch):
     assert len({one.evaluation for one in found.trials}) < 10
 
 
+@pytest.mark.thorough
 def test_strategies_share_the_time(monkeypatch):
     times = iter(range(10_000))
     monkeypatch.setattr(module.time, "monotonic", lambda: float(next(times)))

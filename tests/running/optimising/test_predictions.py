@@ -25,6 +25,7 @@ def predicted(rng: np.random.Generator) -> Prediction:
     return Prediction.of([chip(rng) for _ in range(20)], 3, 2)
 
 
+@pytest.mark.thorough
 def test_intervals_hold_what_another_chip_takes_of_other_digits():
     rng = np.random.default_rng(1)
     digits = np.repeat([0, 2, 2], 30)

@@ -50,6 +50,7 @@ def test_numbers_stand_beside_the_published_ones(repeated):
     assert "mho projection" in model.open_[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "published"), [("mimo-16x4", [0.0]), ("mimo-128x8", [0.0469, 0.0281, 0.0078])]
 )
@@ -70,6 +71,7 @@ def test_the_loop_settles_as_published(repeated):
     assert 0.1 < rows["overshoot, least"].median < 0.3
 
 
+@pytest.mark.thorough
 def test_the_run_file_holds_all_of_it_and_its_figures_are_drawn(repeated, tmp_path):
     assert verify(repeated.path).verdict is Verdict.SOUND
     with RunFile(repeated.path) as run:
@@ -106,6 +108,7 @@ def test_of_many_channels_the_best_conditioned_one_is_taken():
     assert abs(np.mean(many**2)) < 0.02  # as large in both parts, which have nothing to do with one another
 
 
+@pytest.mark.thorough
 def test_a_complex_matrix_fills_the_published_array(tmp_path):
     found = repeat_published(("complex-4x4",), chips=1, output=tmp_path / "c.h5").outcomes["complex-4x4"]
     errors = found.tables["curves_complex4"]["error"]
@@ -149,6 +152,7 @@ def test_real_instruments_are_replaced_and_never_opened(tmp_path):
     assert len(found.outcomes["4x4-12bit"].rows) == 7
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("wire", [False, True])
 def test_amplifiers_that_did_not_give_what_they_were_asked_for_are_told(wire, tmp_path):
     from importlib import resources

@@ -10,16 +10,13 @@ from mho.errors import RunFileError
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Read
 from mho.procedures.base import Estimate
-from mho.running.queue import JobStatus, Order, Queue
+from mho.running.queue import JobStatus, Order, Queue, duration, expected_text, expected_together
 from mho.running.queue.durations import (
     HARDWARE_PULSE,
     RUN,
     SIMULATED_PULSE,
     START,
-    duration,
     expected_seconds,
-    expected_text,
-    expected_together,
     own_seconds,
 )
 from mho.running.queue.orders import checked, checked_all
@@ -108,6 +105,7 @@ def test_ten_chained_reads_are_expected_to_take_ever_longer(queue, tmp_path):
     assert steps == pytest.approx([found[0] - START] * 9)
 
 
+@pytest.mark.thorough
 def test_runs_that_files_name_are_counted(queue, tmp_path):
     run(Read(**READ.parameters), seed=1, output=tmp_path / "a.h5")
     run(Read(**READ.parameters), after=tmp_path / "a.h5", seed=2, output=tmp_path / "b.h5")

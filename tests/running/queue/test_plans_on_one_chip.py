@@ -47,6 +47,7 @@ def formed_in(path: Path) -> np.ndarray:
     return np.argwhere(one.mask).tolist() if one is not None else []
 
 
+@pytest.mark.thorough
 def test_a_plan_on_real_instruments_keeps_what_it_learns_of_the_chip(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(SUPPORT))  # for the workers
     with served_bench(tmp_path) as (bench, _):

@@ -42,6 +42,7 @@ def mend(disk: Disk, desk: Desk) -> None:
     desk.add(order(seconds=0))  # the change of another process brings the runner an event
 
 
+@pytest.mark.thorough
 def test_a_job_that_ends_while_the_disk_is_full_is_settled_when_there_is_room(desk):
     with running(desk, drain=False) as runner:
         disk = Disk(runner, Started)
@@ -59,6 +60,7 @@ def test_a_job_that_ends_while_the_disk_is_full_is_settled_when_there_is_room(de
     assert [("written again" in text) for text in said] == [False, True]
 
 
+@pytest.mark.thorough
 def test_what_others_change_meanwhile_is_followed_when_there_is_room(desk):
     with running(desk, drain=False) as runner:
         disk = Disk(runner, Started)
@@ -74,6 +76,7 @@ def test_what_others_change_meanwhile_is_followed_when_there_is_room(desk):
         desk.wait(number, JobStatus.ABORTED)
 
 
+@pytest.mark.thorough
 def test_an_emergency_stop_on_a_full_disk_breaks_off_first_and_is_noted_later(desk):
     with running(desk, drain=False) as runner:
         disk = Disk(runner, Started)
@@ -89,6 +92,7 @@ def test_an_emergency_stop_on_a_full_disk_breaks_off_first_and_is_noted_later(de
         assert desk.job(number + 1).status is JobStatus.QUEUED
 
 
+@pytest.mark.thorough
 def test_a_job_that_cannot_be_noted_is_not_begun(desk):
     with running(desk, drain=False) as runner:
         disk = Disk(runner, QueueChanged)

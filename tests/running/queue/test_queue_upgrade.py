@@ -153,6 +153,7 @@ def test_a_hold_of_before_keeps_its_reason_beside_the_new_one(path):
         assert (lane.unsafe, lane.policy.on_failure) == (True, "skip")
 
 
+@pytest.mark.thorough
 def test_a_sweep_of_before_runs_at_the_gate_of_its_bench(tmp_path):
     desk = Desk(tmp_path / "queue.sqlite")
     small = {"gate": 0.0, "rows": "0", "columns": "0", "highest": 0.2, "step": 0.1}

@@ -19,9 +19,9 @@ from command_line import Shell
 from mho.chip_maps.matrix_files import to_real, to_real_vector
 from mho.errors import InputError
 from mho.running.reach import (
-    Answer,
     Package,
     ReachError,
+    SolverAnswer,
     certified_system,
     choose,
     load,
@@ -30,7 +30,7 @@ from mho.running.reach import (
     write_answers,
     write_package,
 )
-from mho.running.reach.certified import Choice, digital_work, without_chip
+from mho.running.reach.certified import CertifiedChoice, digital_work, without_chip
 from mho.running.reach.reader import read_answers
 
 FAMILIES = ["Gram", "complex dominant", "badly scaled"]
@@ -65,7 +65,7 @@ def exact(matrix: np.ndarray, rhs: np.ndarray) -> list[Fraction]:
 
 @pytest.mark.parametrize("family", [*FAMILIES, "Vandermonde"])
 def test_a_solution_is_the_exact_one_to_the_bits_that_are_claimed(family: str) -> None:
-    system = certified_system(Choice(family, 8, 3))
+    system = certified_system(CertifiedChoice(family, 8, 3))
     x = exact(system.matrix, system.rhs)
     apart = [abs(Fraction(float(a)) - b) for a, b in zip(to_real_vector(system.solution), x, strict=True)]
     size = float(sum(v * v for v in x)) ** 0.5
@@ -78,7 +78,7 @@ def test_what_is_read_is_what_was_written(exported: Path) -> None:
     package = load(exported)
     assert len(package.systems) == 3 * 2 * 2
     for read in package.systems:
-        drawn = certified_system(Choice(read.family, read.size, read.seed))
+        drawn = certified_system(CertifiedChoice(read.family, read.size, read.seed))
         for name in ("matrix", "rhs", "solution", "error"):
             np.testing.assert_array_equal(getattr(read, name), getattr(drawn, name))
         assert read.without_chip == drawn.without_chip
@@ -90,6 +90,7 @@ def test_the_same_package_is_written_again(exported: Path, tmp_path: Path) -> No
     assert (again / "SHA256SUMS").read_bytes() == (exported / "SHA256SUMS").read_bytes()
 
 
+@pytest.mark.thorough
 def test_the_reader_needs_numpy_alone(exported: Path) -> None:
     script = (
         "import sys; sys.modules.update(dict.fromkeys(('mho', 'scipy', 'h5py')))\n"
@@ -109,11 +110,11 @@ def test_the_reader_needs_numpy_alone(exported: Path) -> None:
     assert lines[-1] == "12 of the package's 12 systems were answered"
 
 
-def right(package: Package) -> list[Answer]:
-    return [Answer(one.id, "converged", one.solution, 3, 100) for one in package.systems]
+def right(package: Package) -> list[SolverAnswer]:
+    return [SolverAnswer(one.id, "converged", one.solution, 3, 100) for one in package.systems]
 
 
-def last_row(package: Package, answers: list[Answer]) -> dict[str, object]:
+def last_row(package: Package, answers: list[SolverAnswer]) -> dict[str, object]:
     return score(package, answers).rows[-1]
 
 
@@ -134,14 +135,16 @@ def test_a_wrong_answer_that_says_converged_is_a_false_verdict(exported: Path) -
 def test_too_many_cycles_and_refusals_are_no_success(exported: Path) -> None:
     package = load(exported)
     first, second, *others = right(package)
-    row = last_row(package, [replace(first, cycles=41), Answer(second.id, "refused"), *others])
+    row = last_row(package, [replace(first, cycles=41), SolverAnswer(second.id, "refused"), *others])
     assert (row["converged"], row["false"], row["refused"], row["most cycles"]) == (10, 0, 1, 3)
 
 
 def test_an_answer_stands_beside_no_chip(exported: Path) -> None:
     package = load(exported)
     same = [
-        Answer(one.id, "converged", one.solution, one.without_chip.cycles, one.without_chip.multiplications)
+        SolverAnswer(
+            one.id, "converged", one.solution, one.without_chip.cycles, one.without_chip.multiplications
+        )
         for one in package.systems
     ]
     row = last_row(package, same)
@@ -154,26 +157,32 @@ def test_an_answer_stands_beside_no_chip(exported: Path) -> None:
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        (lambda one: [Answer("none", "refused")], "no system 'none'"),
-        (lambda one: [Answer(one.id, "refused")] * 2, "two answers"),
-        (lambda one: [Answer(one.id, "converged", np.zeros(3))], r"shape \(3,\)"),
-        (lambda one: [Answer(one.id, "converged")], "has no solution"),
-        (lambda one: [Answer(one.id, "solved", one.solution)], "says 'solved'"),
-        (lambda one: [Answer(one.id, "converged", one.solution)], "took 0 cycles"),
-        (lambda one: [Answer(one.id, "converged", one.solution, -3)], "took -3 cycles"),
-        (lambda one: [Answer(one.id, "converged", one.solution, 2, np.nan)], "took nan multiplications"),
-        (lambda one: [Answer(one.id, "converged", np.array(["1"] * len(one.solution)))], "give numbers"),
+        (lambda one: [SolverAnswer("none", "refused")], "no system 'none'"),
+        (lambda one: [SolverAnswer(one.id, "refused")] * 2, "two answers"),
+        (lambda one: [SolverAnswer(one.id, "converged", np.zeros(3))], r"shape \(3,\)"),
+        (lambda one: [SolverAnswer(one.id, "converged")], "has no solution"),
+        (lambda one: [SolverAnswer(one.id, "solved", one.solution)], "says 'solved'"),
+        (lambda one: [SolverAnswer(one.id, "converged", one.solution)], "took 0 cycles"),
+        (lambda one: [SolverAnswer(one.id, "converged", one.solution, -3)], "took -3 cycles"),
         (
-            lambda one: [Answer(one.id, "converged", one.solution, 2, 10**400)],
+            lambda one: [SolverAnswer(one.id, "converged", one.solution, 2, np.nan)],
+            "took nan multiplications",
+        ),
+        (
+            lambda one: [SolverAnswer(one.id, "converged", np.array(["1"] * len(one.solution)))],
+            "give numbers",
+        ),
+        (
+            lambda one: [SolverAnswer(one.id, "converged", one.solution, 2, 10**400)],
             "multiplications; give a number",
         ),
-        (lambda one: [Answer(one.id, "converged", [[1.0], [1.0, 2.0]], 2)], "is no vector"),
-        (lambda one: [Answer([1], "refused")], "no system"),
+        (lambda one: [SolverAnswer(one.id, "converged", [[1.0], [1.0, 2.0]], 2)], "is no vector"),
+        (lambda one: [SolverAnswer([1], "refused")], "no system"),
         (lambda one: [], "no answers"),
     ],
 )
 def test_answers_that_cannot_be_scored_are_refused(
-    exported: Path, answers: Callable[..., list[Answer]], words: str
+    exported: Path, answers: Callable[..., list[SolverAnswer]], words: str
 ) -> None:
     package = load(exported)
     with pytest.raises(ReachError, match=words):
@@ -183,7 +192,7 @@ def test_answers_that_cannot_be_scored_are_refused(
 def test_an_answer_as_large_as_a_double_is_wrong_without_a_warning(exported: Path) -> None:
     package = load(exported)
     one = package.systems[0]
-    huge = Answer(one.id, "converged", np.full(one.solution.shape, 1e300), 2)
+    huge = SolverAnswer(one.id, "converged", np.full(one.solution.shape, 1e300), 2)
     assert score(package, [huge]).scored[0].false
 
 
@@ -308,7 +317,7 @@ def test_the_command_exports_and_scores(
 def test_nothing_is_left_of_a_package_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written"):
-        write_package(tmp_path / "file" / "below", [certified_system(Choice("Gram", 2, 1))])
+        write_package(tmp_path / "file" / "below", [certified_system(CertifiedChoice("Gram", 2, 1))])
     with pytest.raises(InputError, match="exists already"):
         write_package(tmp_path, [])
 

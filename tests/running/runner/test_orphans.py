@@ -87,6 +87,7 @@ def test_the_runner_that_began_a_job_is_known(job, hanging):
     eventually(lambda: not runner_lives(theirs), 5.0)
 
 
+@pytest.mark.thorough
 def test_a_runner_that_starts_makes_safe_what_was_not_even_when_the_queue_is_held(tmp_path):
     desk = Desk(tmp_path / "queue.sqlite")
     (number,) = desk.add(order())

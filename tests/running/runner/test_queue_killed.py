@@ -115,6 +115,7 @@ def check_queue(desk: Desk, order_before: list[int], settled: Job) -> None:
     assert others == [number for number in order_before if number > settled.id]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("who", "delay"), [(RUNNER, 0.5), (WORKER, 0.8), (BOTH, 0.1)])
 def test_after_a_kill_everything_is_right(desk, laboratory, runners, who, delay):
     jobs = desk.add(*[order(desk.bench, seconds=600)] * 3)
@@ -152,6 +153,7 @@ def test_after_a_kill_everything_is_right(desk, laboratory, runners, who, delay)
     assert laboratory.incidents == []
 
 
+@pytest.mark.thorough
 def test_a_gate_that_stays_live_is_said_first_until_it_is_safe_whatever_the_policy_says(desk, laboratory):
     bench = Path(desk.bench)
     wired = bench.read_text("utf-8")
@@ -226,6 +228,7 @@ def test_an_emergency_stop_past_a_runner_that_hangs_ends_its_worker(desk, labora
     assert desk.change(lambda queue: queue.lane(desk.bench)).held
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(400)
 def test_a_second_runner_from_another_environment_leaves_the_first_one_s_job_alone(desk, laboratory, runners):
     (number,) = desk.add(order(desk.bench, seconds=600))
@@ -247,6 +250,7 @@ def test_a_second_runner_from_another_environment_leaves_the_first_one_s_job_alo
     assert first.wait(60) == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", ["daemon", pytest.param("child", marks=pytest.mark.slow)])
 def test_a_killed_worker_takes_along_what_it_has_forked(desk, laboratory, tmp_path, how):
     """A child that lives on has all that its parent had: the pipes to the runner, the connections, the bench's lock."""
@@ -264,6 +268,7 @@ def test_a_killed_worker_takes_along_what_it_has_forked(desk, laboratory, tmp_pa
     assert settled.reason.startswith("the worker was ended by SIGKILL")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", ["process stays", pytest.param("fork at exit", marks=pytest.mark.slow)])
 def test_a_job_whose_forked_process_uses_the_bench_after_it_finishes_on_a_safe_bench(
     desk, laboratory, tmp_path, how
@@ -323,6 +328,7 @@ def test_an_emergency_stop_reaches_the_worker_of_a_runner_in_the_background(
     assert unsafe_roles(laboratory) == set()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_runner_that_is_asked_to_end_aborts_its_job_in_good_order(desk, laboratory, runners, number):
     jobs = desk.add(*[order(desk.bench, seconds=600)] * 2)

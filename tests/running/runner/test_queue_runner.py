@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from daily import daily
 from queue_runners import Desk, eventually, order, running
 
 from mho.errors import QueueError, UnsafeError
@@ -16,7 +17,7 @@ from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures.stream import Paused, Progress, Resumed, Started
 from mho.running.queue import Answer, JobStatus, Policy
 from mho.running.queue.job import ENDED
-from mho.running.runner import Grace, NoRunnerError, Runner
+from mho.running.runner import NoRunnerError, Runner, StopTimeouts
 from mho.running.runner.messages import JobChanged, RunnerState
 from mho.runs import RunFile, Status
 
@@ -91,7 +92,8 @@ def test_a_run_that_goes_wrong_holds_the_queue_with_its_reason_and_leaves_the_be
         assert file.status == status
 
 
-@pytest.mark.parametrize("policy", [Policy(), Policy(Answer.RETRY, Answer.RETRY, 2)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("policy", daily([Policy(), Policy(Answer.RETRY, Answer.RETRY, 2)], 1))
 def test_a_job_of_bad_input_holds_no_other(desk, policy):
     bad, after, good = desk.add(order(how="refuse"), replace(order(), after="#1"), order())
     desk.change(lambda queue: queue.set_policy("simulated", policy))
@@ -104,6 +106,7 @@ def test_a_job_of_bad_input_holds_no_other(desk, policy):
     assert not desk.change(lambda queue: queue.lane("simulated")).held
 
 
+@pytest.mark.thorough
 def test_a_job_is_tried_again_and_taken_up_as_the_policy_says(desk, tmp_path):
     retried, resumed = desk.add(
         order(how="fail", marker=str(tmp_path / "a"), until=2),
@@ -123,6 +126,7 @@ def test_a_job_is_tried_again_and_taken_up_as_the_policy_says(desk, tmp_path):
         assert "resume_of" not in file.provenance
 
 
+@pytest.mark.thorough
 def test_pause_rests_the_outputs_and_abort_acts_within_100_ms(desk, tmp_path):
     marker = tmp_path / "ended"
     number, other = desk.add(order(seconds=600, marker=str(marker)), order())
@@ -154,6 +158,7 @@ def test_pause_rests_the_outputs_and_abort_acts_within_100_ms(desk, tmp_path):
         assert file.settings_after["board"]["mode"] == "SAFE"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("how", "status", "reason"),
     [
@@ -168,7 +173,7 @@ def test_pause_rests_the_outputs_and_abort_acts_within_100_ms(desk, tmp_path):
 )
 def test_an_emergency_stop_does_not_wait_for_the_instrument(desk, tmp_path, how, status, reason):
     number, other = desk.add(order(how=how, marker=str(tmp_path / "m")), order())
-    with running(desk, grace=Grace(emergency=1.0)):
+    with running(desk, grace=StopTimeouts(emergency=1.0)):
         desk.wait_begun(number)
         eventually(lambda: (tmp_path / "m").exists())
         assert desk.client.emergency_stop().held
@@ -183,6 +188,7 @@ def test_an_emergency_stop_does_not_wait_for_the_instrument(desk, tmp_path, how,
     assert desk.job(other).status is JobStatus.QUEUED
 
 
+@pytest.mark.thorough
 def test_that_a_job_runs_is_said_before_the_job_says_anything(desk, tmp_path):
     """It may sleep for hours with its outputs on."""
     (number,) = desk.add(order(how="block", marker=str(tmp_path / "m")))
@@ -197,6 +203,7 @@ def test_that_a_job_runs_is_said_before_the_job_says_anything(desk, tmp_path):
         desk.client.emergency_stop()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("how", "status"),
     [
@@ -207,7 +214,7 @@ def test_that_a_job_runs_is_said_before_the_job_says_anything(desk, tmp_path):
 def test_a_job_that_sleeps_is_aborted_in_a_bounded_time_and_the_next_begins(desk, tmp_path, how, status):
     number, other = desk.add(order(how=how, marker=str(tmp_path / "m")), order())
     broken_off = "aborted by hand; it did not stop within 1 s and was broken off"
-    with running(desk, grace=Grace(abort=1.0, emergency=1.0)):
+    with running(desk, grace=StopTimeouts(abort=1.0, emergency=1.0)):
         desk.wait_begun(number)
         eventually(lambda: (tmp_path / "m").exists())
         desk.client.abort(number)
@@ -223,9 +230,10 @@ def test_a_job_that_sleeps_is_aborted_in_a_bounded_time_and_the_next_begins(desk
         assert file.status == status
 
 
+@pytest.mark.thorough
 def test_asking_again_grants_no_more_time(desk, tmp_path):
     (number,) = desk.add(order(how="block", marker=str(tmp_path / "m")))
-    with running(desk, grace=Grace(abort=2.0)):
+    with running(desk, grace=StopTimeouts(abort=2.0)):
         desk.wait_begun(number)
         eventually(lambda: (tmp_path / "m").exists())
         asked = time.monotonic()
@@ -253,6 +261,7 @@ def test_an_emergency_stop_of_a_runner_without_a_job_makes_the_bench_safe_all_th
     assert (lane.held, lane.reason, lane.unsafe) == (True, "emergency stop", False)
 
 
+@pytest.mark.thorough
 def test_nobody_is_told_that_a_bench_is_safe_when_the_runner_is_gone_or_could_not_see_to_it(desk, tmp_path):
     bench = tmp_path / "far.toml"
     bench.write_text(on_hardware(load_bench_file("simulated").text), "utf-8")
@@ -268,6 +277,7 @@ def test_nobody_is_told_that_a_bench_is_safe_when_the_runner_is_gone_or_could_no
         desk.client.confirm_safe()
 
 
+@pytest.mark.thorough
 def test_a_bench_that_cannot_be_made_safe_holds_the_queue_whatever_the_policy(desk, tmp_path):
     bench = tmp_path / "far.toml"
     bench.write_text(on_hardware(load_bench_file("simulated").text), "utf-8")

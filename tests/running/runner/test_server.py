@@ -97,6 +97,7 @@ def test_the_place_is_one_whatever_the_environment_and_the_queue_s_name_say(
     assert place.lock.parent.parent == desk.path.parent
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["q", "q" * 90])
 def test_a_client_with_another_environment_finds_the_runner_wherever_its_socket_is(name, monkeypatch):
     with tempfile.TemporaryDirectory(prefix="mho", dir="/tmp") as folder:
@@ -261,6 +262,7 @@ def test_rows_cross_with_arrays_as_lists():
 # --- there is always a seat ---
 
 
+@pytest.mark.thorough
 def test_with_as_many_watchers_as_may_be_the_next_is_told_so_and_a_command_is_heard(runner, desk):
     with contextlib.ExitStack() as stack:
         for _ in range(WATCHERS):

@@ -453,6 +453,7 @@ def test_a_run_is_found_by_path_name_and_identity(
         index.find("a")
 
 
+@pytest.mark.thorough
 def test_several_processes_may_update_one_index_at_once(folder: Path):
     for number in range(30):
         shutil.copy(folder / "a.h5", folder / f"copy-{number}.h5")

@@ -10,7 +10,7 @@ import pytest
 
 import mho.runs.integrity.comparison as comparison
 from mho.runs import Array, Column, Layout, Map, RunHeader, RunWriter, Status, Table
-from mho.runs.integrity.comparison import Change, Compared, compare_runs, compare_surroundings
+from mho.runs.integrity.comparison import Change, DatasetComparison, compare_runs, compare_surroundings
 
 
 def write(
@@ -43,7 +43,7 @@ def write(
     return path
 
 
-def differences(found: tuple[Compared, ...]) -> dict[str, str]:
+def differences(found: tuple[DatasetComparison, ...]) -> dict[str, str]:
     return {one.name: one.difference for one in found if not one.equal}
 
 

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from mho.errors import RunFileError
-from mho.runs import RunFile, Status, Verdict, mend, recover, verify
-from mho.runs.reading.superblock import SIZE, checksum, is_marked
+from mho.runs import RunFile, Status, Verdict, clear_writer_flag, recover, verify
+from mho.runs.reading.opening import SIZE, checksum, is_marked
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
 MOMENTS = np.random.default_rng(20251).uniform(0.0, 0.6, 10)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_kill_9_costs_at_most_the_last_second(tmp_path: Path, start_child: StartChild, moment: float) -> None:
     path = tmp_path / "run.h5"
@@ -80,21 +81,15 @@ def test_kill_9_ten_times_ten_and_every_file_can_be_recovered(
 
 
 @pytest.fixture
-def left(tmp_path: Path, start_child: StartChild) -> Path:
-    """A file whose writer was killed while it was silent after three rows."""
-    path = tmp_path / "left.h5"
-    child = start_child("silent", path)
-    time.sleep(0.3)
-    child.kill()
-    child.wait()
-    return path
+def left(tmp_path: Path, killed: Callable[[Path], Path]) -> Path:
+    return killed(tmp_path / "left.h5")
 
 
 def test_mending_lets_plain_viewers_in_and_changes_nothing_else(left: Path) -> None:
     before = left.read_bytes()
     with pytest.raises(OSError, match="already open for write"):
         h5py.File(left, "r")
-    mend(left)
+    clear_writer_flag(left)
     with h5py.File(left, "r") as plain:
         np.testing.assert_array_equal(plain["entry/points/index"], [0, 1, 2])
     with RunFile(left) as file:
@@ -102,14 +97,14 @@ def test_mending_lets_plain_viewers_in_and_changes_nothing_else(left: Path) -> N
         assert file.length("points") == 3
     assert left.read_bytes()[SIZE:] == before[SIZE:]
     mended = left.read_bytes()
-    mend(left)
+    clear_writer_flag(left)
     assert left.read_bytes() == mended
 
 
 def test_a_file_still_being_written_is_not_mended(tmp_path: Path, start_child: StartChild) -> None:
     start_child("silent", tmp_path / "run.h5")
     with pytest.raises(RunFileError, match="still being written"):
-        mend(tmp_path / "run.h5")
+        clear_writer_flag(tmp_path / "run.h5")
     assert is_marked(tmp_path / "run.h5")
 
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mho.errors import RunFileError
-from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, mend, verify
+from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, clear_writer_flag, verify
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
 Killed = Callable[[Path], Path]
@@ -144,7 +144,7 @@ def test_what_is_no_run_file_is_named_and_no_error(tmp_path: Path, finished: Pat
 
 def test_a_missing_part_is_told_though_nothing_was_sealed(tmp_path: Path, killed: Killed) -> None:
     path = killed(tmp_path / "run.h5")
-    mend(path)
+    clear_writer_flag(path)
     with h5py.File(path, "r+", libver="latest") as file:
         del file["entry/log/level"]
     found = verify(path)
@@ -185,6 +185,7 @@ def test_in_a_finished_file_no_checksum_is_overlooked(finished: Path) -> None:
         file.column("reads", "current")
 
 
+@pytest.mark.thorough
 def test_a_file_that_another_program_has_locked_is_named_so(finished: Path) -> None:
     with h5py.File(finished, "r+", libver="latest"):
         script = f"from mho.runs import verify; print(*verify({str(finished)!r}).findings)"

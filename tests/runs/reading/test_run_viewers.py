@@ -103,6 +103,7 @@ def test_the_default_plot_opens_at_once(finished: Path) -> None:
         assert (plot.signal_dataset_name, plot.title) == ("current", "sweep")
 
 
+@pytest.mark.thorough
 def test_a_running_file_is_drawn_by_a_viewer_that_follows(
     tmp_path: Path, start_child: Callable[[str, Path], subprocess.Popen[str]]
 ) -> None:

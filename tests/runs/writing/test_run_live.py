@@ -22,6 +22,7 @@ def check_points(points: dict[str, np.ndarray], start: int = 0) -> None:
     np.testing.assert_array_equal(points["b"], -index)
 
 
+@pytest.mark.thorough
 def test_another_process_is_followed_to_its_end(tmp_path: Path, start_child: StartChild) -> None:
     child = start_child("brief", tmp_path / "run.h5")
     seen, looks = 0, 0
@@ -81,6 +82,7 @@ def test_rows_become_visible_though_the_procedure_falls_silent(
         assert file.status is Status.FINISHED
 
 
+@pytest.mark.thorough
 def test_the_heart_beats_while_the_procedure_is_silent(tmp_path: Path, start_child: StartChild) -> None:
     start_child("silent", tmp_path / "run.h5")
 

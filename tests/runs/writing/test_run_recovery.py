@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +16,7 @@ import pytest
 import mho.runs.writing.recovery as recovery
 from mho.errors import RunFileError
 from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, Verification, recover, verify
-from mho.runs.reading.superblock import is_marked
+from mho.runs.reading.opening import is_marked
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
 Killed = Callable[[Path], Path]
@@ -51,7 +50,9 @@ def test_everything_that_was_in_the_file_is_in_it_afterwards(
 ) -> None:
     path = tmp_path / "run.h5"
     child = start_child("steady", path)
-    time.sleep(0.7)
+    with RunFile(path) as file:
+        while file.length("points") < 1000:
+            file.refresh()
     child.kill()
     child.wait()
     with RunFile(path) as file:
@@ -145,6 +146,7 @@ def test_without_room_for_the_copy_nothing_is_begun(left: Path, monkeypatch: pyt
     assert left.read_bytes() == original
 
 
+@pytest.mark.thorough
 def test_a_disk_that_fills_up_under_the_copy_leaves_the_original(left: Path) -> None:
     """In a process of its own: what HDF5 could not write must not crash it at its end either."""
     script = f"""

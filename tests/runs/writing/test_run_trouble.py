@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,7 +51,8 @@ def test_a_full_disk_noticed_in_silence_is_told_by_the_next_call(
 ) -> None:
     run = RunWriter.create(tmp_path / "run.h5", header, layout)
     full_disk()
-    time.sleep(1.3)  # a heartbeat comes, and nothing else
+    (flushing,) = (thread for thread in threading.enumerate() if thread.name == "flush run.h5")
+    flushing.join(30)  # a heartbeat comes, and nothing else
     with pytest.raises(RunFileError, match="cannot grow"):
         run.emit("reads", current=1.0)
     with pytest.raises(RunFileError, match="cannot grow"):
@@ -78,6 +80,7 @@ def test_a_run_that_failed_keeps_its_own_error(
         assert (file.status, file.reason) == (Status.FAILED, "ZeroDivisionError: first")
 
 
+@pytest.mark.thorough
 def test_a_write_that_fails_ends_the_run_without_a_crash(
     tmp_path: Path, start_child: Callable[[str, Path], subprocess.Popen[str]]
 ) -> None:
@@ -121,6 +124,7 @@ def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     subprocess.run(["umount", "-l", str(folder)], capture_output=True, check=False)
 
 
+@pytest.mark.thorough
 def test_a_disk_that_is_really_full_costs_nothing_that_was_flushed(
     mount: Callable[[str], Path], start_child: StartChild
 ) -> None:
@@ -177,6 +181,7 @@ def test_a_beginning_that_cannot_be_written_is_told_and_crashes_nothing(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.thorough
 def test_a_copy_that_cannot_be_made_leaves_the_original(
     mount: Callable[[str], Path], killed: Callable[[Path], Path]
 ) -> None:
@@ -205,6 +210,7 @@ def test_a_viewer_that_holds_a_lock_does_not_stop_the_writer(
     assert verify(run.path).verdict is Verdict.SOUND
 
 
+@pytest.mark.thorough
 def test_a_folder_removed_under_a_run_is_told_and_put_back(tmp_path: Path, start_child: StartChild) -> None:
     path = tmp_path / "runs" / "run.h5"
     child = start_child("homeless", path)
@@ -218,6 +224,7 @@ def test_a_folder_removed_under_a_run_is_told_and_put_back(tmp_path: Path, start
         assert ["removed or renamed" in entry.message for entry in file.log()] == [True]
 
 
+@pytest.mark.thorough
 def test_a_file_renamed_under_a_run_is_whole_where_it_went(tmp_path: Path, start_child: StartChild) -> None:
     child = start_child("homeless", tmp_path / "run.h5")
     (tmp_path / "run.h5").rename(tmp_path / "moved.h5")

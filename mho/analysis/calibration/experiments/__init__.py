@@ -5,7 +5,7 @@ functions of arrays; `programming_times` has what runs before tell of the cells 
 files. What a run tells nothing of is said, with the reason.
 """
 
-from mho.analysis.calibration.experiments.estimates import Estimate
-from mho.analysis.calibration.experiments.gathering import Told, told_beyond_pulses
+from mho.analysis.calibration.experiments.estimates import ParameterEstimate
+from mho.analysis.calibration.experiments.gathering import GatheredEvidence, told_beyond_pulses
 
-__all__ = ["Estimate", "Told", "told_beyond_pulses"]
+__all__ = ["GatheredEvidence", "ParameterEstimate", "told_beyond_pulses"]

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.analysis.calibration.experiments.estimates import FEWEST, Estimate, reach
+from mho.analysis.calibration.experiments.estimates import FEWEST, ParameterEstimate, reach
 from mho.analysis.calibration.experiments.noise_levels import lasting_share
 from mho.array_types import Floats
 
@@ -63,21 +63,23 @@ class Ageing:
     levels: float
     cells: int
 
-    def estimates(self) -> list[Estimate]:
+    def estimates(self) -> list[ParameterEstimate]:
         """Return relaxation and drift, where they are told."""
         told = self.error < TOLD * self.prior
         low, high = (self.mean + side * reach(self.cells) * self.error for side in (-1.0, 1.0))
         found = []
         if told[DRIFT]:
-            found.append(Estimate("drift", float(self.mean[DRIFT]), float(low[DRIFT]), float(high[DRIFT])))
+            found.append(
+                ParameterEstimate("drift", float(self.mean[DRIFT]), float(low[DRIFT]), float(high[DRIFT]))
+            )
         if told[RELAXATION] and self.cells >= LEAST_CELLS and self.levels > LEVELS:
             value, least, most = (math.exp(one[RELAXATION]) for one in (self.mean, low, high))
-            found.append(Estimate("relaxation", value, least, most))
+            found.append(ParameterEstimate("relaxation", value, least, most))
         return found
 
 
 @dataclass(frozen=True)
-class Watched:
+class AgeingReads:
     """Reads of cells that no pulse has disturbed.
 
     Attributes
@@ -92,7 +94,7 @@ class Watched:
     conductance: Floats
     elapsed: Floats
 
-    def chosen(self, base: Mapping[str, float], margin: float) -> Watched:
+    def chosen(self, base: Mapping[str, float], margin: float) -> AgeingReads:
         """Return those of them that count."""
         good = (self.conductance > 0.0).all(axis=0) & (self.ages >= 0.0).all(axis=0)
         high = np.flatnonzero(good & (self.conductance[0] > base["relaxation_full"] + margin))
@@ -101,10 +103,10 @@ class Watched:
         left = np.ones(len(ages), bool)
         if len(high):
             left = np.median(conductance / conductance[0], axis=1) > LEAST_LEFT
-        return Watched(ages[left], conductance[left], self.elapsed[left])
+        return AgeingReads(ages[left], conductance[left], self.elapsed[left])
 
 
-def ageing(groups: Sequence[Watched], base: Mapping[str, float], aperture: float) -> Ageing | None:
+def ageing(groups: Sequence[AgeingReads], base: Mapping[str, float], aperture: float) -> Ageing | None:
     """Return what cells tell, in groups of those that were read equally often.
 
     None for too few cells or reads. `aperture` (s) is the time over which a read is averaged. Reads after nine tenths of
@@ -165,7 +167,7 @@ class _Reads:
     widths: Floats  # their variances
 
     @classmethod
-    def of(cls, watched: Watched, base: Mapping[str, float], aperture: float, longest: float) -> _Reads:
+    def of(cls, watched: AgeingReads, base: Mapping[str, float], aperture: float, longest: float) -> _Reads:
         ages, start = watched.ages, watched.conductance[0]
         moments = np.median(ages - ages[0], axis=1)
         size = start / (1.0 + start / base["noise_full"]) if base["noise_full"] else start

@@ -16,7 +16,7 @@ FEWEST = 5
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ParameterEstimate:
     """A parameter of a preset, SI, with the ends of its 95 % interval, and what it is from.
 
     `beside` has parameters that are set with it, SI: the temperature at which a retention time is one.
@@ -35,7 +35,7 @@ class Estimate:
         return self.name + "".join(f" at {value:.4g} K" for value in self.beside.values())
 
 
-def is_told(one: Estimate, shares: Collection[str]) -> bool:
+def is_told(one: ParameterEstimate, shares: Collection[str]) -> bool:
     """Return whether an interval is narrower than what is taken for granted of a parameter: e times more or less.
 
     Of shares the odds count, e times more or less for one deviation; what may be negative is always told.
@@ -53,7 +53,7 @@ def reach(count: int) -> float:
     return float(t.ppf(1.0 - TAIL, count - 1))
 
 
-def mean_of(name: str, values: Floats, factor: float = 1.0) -> Estimate | None:
+def mean_of(name: str, values: Floats, factor: float = 1.0) -> ParameterEstimate | None:
     """Return the mean of what each cell tells, times a factor; None for fewer than five cells."""
     known = values[np.isfinite(values)]
     if len(known) < FEWEST:
@@ -61,10 +61,10 @@ def mean_of(name: str, values: Floats, factor: float = 1.0) -> Estimate | None:
     middle = float(known.mean())
     half = reach(len(known)) * float(known.std(ddof=1)) / math.sqrt(len(known))
     low, high = sorted((factor * (middle - half), factor * (middle + half)))
-    return Estimate(name, factor * middle, low, high)
+    return ParameterEstimate(name, factor * middle, low, high)
 
 
-def root_mean_square(name: str, squares: Floats, factor: float = 1.0) -> Estimate | None:
+def root_mean_square(name: str, squares: Floats, factor: float = 1.0) -> ParameterEstimate | None:
     """Return the root of the mean of squares, times a factor; its interval is one of the logarithm. None as `mean_of`."""
     known = squares[np.isfinite(squares)]
     if len(known) < FEWEST or not known.mean() > 0.0:
@@ -73,4 +73,4 @@ def root_mean_square(name: str, squares: Floats, factor: float = 1.0) -> Estimat
     relative = reach(len(known)) * float(known.std(ddof=1)) / middle / math.sqrt(len(known))
     value = factor * math.sqrt(middle)
     stretch = math.exp(0.5 * relative)  # a root has half the relative error
-    return Estimate(name, value, value / stretch, value * stretch)
+    return ParameterEstimate(name, value, value / stretch, value * stretch)

@@ -43,8 +43,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.calibration.censored_normal import censored_normal
-from mho.analysis.calibration.experiments.ageing import RATE, Watched, ageing
-from mho.analysis.calibration.experiments.estimates import FEWEST, TAIL, Estimate, is_told, reach
+from mho.analysis.calibration.experiments.ageing import RATE, AgeingReads, ageing
+from mho.analysis.calibration.experiments.estimates import FEWEST, TAIL, ParameterEstimate, is_told, reach
 from mho.analysis.calibration.experiments.noise_levels import noise_levels
 from mho.analysis.calibration.experiments.programming_times import Before, EarlierRuns, Undisturbed
 from mho.analysis.calibration.pulses_by_cell import formed_above
@@ -89,7 +89,7 @@ class StuckCells:
         """Cells of which it is known."""
         return self.moving + self.on + self.off
 
-    def shares(self) -> list[Estimate]:
+    def shares(self) -> list[ParameterEstimate]:
         """Return `stuck_on` and `stuck_off`, each where there is such a cell: else its interval begins at 0.
 
         Values and intervals are those of the posterior of a share with the prior of Jeffreys (Brown, Cai and DasGupta,
@@ -101,7 +101,7 @@ class StuckCells:
             ("stuck_off", self.held_off, self.off, self.on),
         ):
             if count:
-                found.append(Estimate(name, *share_of(self.moving + others, held)))
+                found.append(ParameterEstimate(name, *share_of(self.moving + others, held)))
         return found
 
     def bound(self) -> float:
@@ -161,7 +161,7 @@ class Rate:
         return self.rate > SURE * self.error
 
 
-def retention(rates: Sequence[Rate], base: Mapping[str, float]) -> list[Estimate]:
+def retention(rates: Sequence[Rate], base: Mapping[str, float]) -> list[ParameterEstimate]:
     """Return retention_energy and retention_time from rates at two temperatures and more; nothing where none is seen.
 
     Where the rates leave the energy open, as those at one temperature, the time is that at the temperature of the rate that
@@ -184,7 +184,7 @@ def retention(rates: Sequence[Rate], base: Mapping[str, float]) -> list[Estimate
     best = int(misfit.argmin())
     left = np.sqrt(DEVIATES**2 - (misfit[held] - misfit[best])) * half[held]
     return [
-        Estimate(
+        ParameterEstimate(
             "retention_energy", float(energies[best]), float(energies[held][0]), float(energies[held][-1])
         ),
         _time(log[best], (log[held] - left).min(), (log[held] + left).max()),
@@ -202,8 +202,8 @@ def _profiles(energies: Floats, x: Floats, rate: Floats, error: Floats) -> tuple
     return misfit, largest - np.log(level), 1.0 / (level * np.sqrt(square))
 
 
-def _time(log: float, low: float, high: float) -> Estimate:
-    return Estimate("retention_time", math.exp(log), math.exp(low), math.exp(high))
+def _time(log: float, low: float, high: float) -> ParameterEstimate:
+    return ParameterEstimate("retention_time", math.exp(log), math.exp(low), math.exp(high))
 
 
 FORMING_WIDTH = 1e-6  # s, of forming_voltage
@@ -223,7 +223,7 @@ def brackets(forming: Sequences, base: Mapping[str, float]) -> tuple[Floats, Flo
     return low, np.maximum(high, low + 1e-3)
 
 
-def forming_voltages(low: Floats, high: Floats) -> tuple[list[Estimate], NDArray[np.bool_]]:
+def forming_voltages(low: Floats, high: Floats) -> tuple[list[ParameterEstimate], NDArray[np.bool_]]:
     """Return forming_voltage and forming_spread, and which cells are lost; nothing where the brackets do not bound them."""
     lost = np.zeros(len(low), bool)
     found: tuple[Floats, Floats] | None = None
@@ -240,13 +240,13 @@ def forming_voltages(low: Floats, high: Floats) -> tuple[list[Estimate], NDArray
     (mean, log_sd), (mean_error, sd_error) = found
     sd, least, most = (math.exp(log_sd + side * DEVIATES * sd_error) for side in (0.0, -1.0, 1.0))
     return [
-        Estimate(
+        ParameterEstimate(
             "forming_voltage",
             float(mean),
             float(mean - DEVIATES * mean_error),
             float(mean + DEVIATES * mean_error),
         ),
-        Estimate("forming_spread", sd, least, most),
+        ParameterEstimate("forming_spread", sd, least, most),
     ], lost
 
 
@@ -255,7 +255,7 @@ SURE = 2.5  # standard errors of wear above 0 from which it counts as seen
 
 def endurance(
     cycles: Floats, conductance: Floats, voltages: Sequence[float], swing: float, base: Mapping[str, float]
-) -> list[Estimate]:
+) -> list[ParameterEstimate]:
     """Return the endurance; nothing where fewer than five cells were cycled, or none of them has worn.
 
     Parameters
@@ -288,7 +288,7 @@ def endurance(
         math.exp((volts - base["wear_voltage"]) / base["wear_acceleration"]) for volts in voltages
     )
     value, low, high = (base["wear_top"] * stress / one for one in (middle, middle + half, middle - half))
-    return [Estimate("endurance", value, low, high)]
+    return [ParameterEstimate("endurance", value, low, high)]
 
 
 Base = Mapping[str, float]
@@ -300,19 +300,19 @@ FEW_READS = "fewer than five formed cells, or fewer than four reads of them"
 
 
 @dataclass(frozen=True)
-class Told:
+class GatheredEvidence:
     """What run files tell beyond pulses.
 
     Attributes
     ----------
-    estimates : tuple of Estimate
+    estimates : tuple of ParameterEstimate
         At most one a parameter.
     nothing : mapping
         Run files that tell nothing, here or by pulses, and why.
     remarks : tuple of str
     """
 
-    estimates: tuple[Estimate, ...]
+    estimates: tuple[ParameterEstimate, ...]
     nothing: Mapping[str, str]
     remarks: tuple[str, ...]
 
@@ -322,7 +322,7 @@ def told_beyond_pulses(
     data: Transitions,
     base: Base,
     beside: Sequence[str | os.PathLike[str]] = (),
-) -> Told:
+) -> GatheredEvidence:
     """Return the parameters that run files tell beyond those of pulses.
 
     Parameters
@@ -336,7 +336,7 @@ def told_beyond_pulses(
     beside : sequence of path
         Runs of which only the last pulses are used, and reads that no pulse followed soon: of cells that others read later.
     """
-    found: list[Estimate] = []
+    found: list[ParameterEstimate] = []
     nothing: dict[str, str] = {}
     rates: list[tuple[str, Rate]] = []
     earlier = EarlierRuns([*paths, *beside], [*READERS])
@@ -379,7 +379,7 @@ def told_beyond_pulses(
         for one in known
         if one.beside
     ]
-    return Told(tuple(known), nothing, (*remarks, *wide))
+    return GatheredEvidence(tuple(known), nothing, (*remarks, *wide))
 
 
 def _remarks(cells: int, bound: float, on: int, off: int) -> list[str]:
@@ -389,9 +389,9 @@ def _remarks(cells: int, bound: float, on: int, off: int) -> list[str]:
     return [f"none of {cells} cells is stuck {which}: less than {100.0 * bound:.2g} % are, with 95 %"]
 
 
-def _pooled(found: Sequence[Estimate]) -> tuple[Estimate, ...]:
+def _pooled(found: Sequence[ParameterEstimate]) -> tuple[ParameterEstimate, ...]:
     """Return one estimate a parameter: of several runs the mean, weighted by the widths of their intervals."""
-    by_name: dict[str, list[Estimate]] = {}
+    by_name: dict[str, list[ParameterEstimate]] = {}
     for one in found:
         by_name.setdefault(one.name, []).append(one)
     pooled = []
@@ -403,14 +403,14 @@ def _pooled(found: Sequence[Estimate]) -> tuple[Estimate, ...]:
         value = float(np.average([one.value for one in some], weights=weights))
         half = 0.5 * float(weights.sum() ** -0.5)
         pooled.append(
-            Estimate(name, value, value - half, value + half, ", ".join(one.source for one in some))
+            ParameterEstimate(name, value, value - half, value + half, ", ".join(one.source for one in some))
         )
     return tuple(pooled)
 
 
 def _noise(
     run: RunFile, base: Base, rates: list[tuple[str, Rate]], before: Before
-) -> tuple[list[Estimate], str]:
+) -> tuple[list[ParameterEstimate], str]:
     cells, series = run.table("noise"), run.table("series")
     if not len(cells["row"]):
         return [], "no cell of it was formed"
@@ -446,7 +446,7 @@ def _aperture(run: RunFile, interval: float) -> float:
 
 def _retention(
     run: RunFile, base: Base, rates: list[tuple[str, Rate]], before: Before
-) -> tuple[list[Estimate], str]:
+) -> tuple[list[ParameterEstimate], str]:
     table = run.table("reads")
     age = float(run.parameters["age"].value or 0.0)
     last = int(table["repeat"].max()) + 1 if len(table["repeat"]) else 0
@@ -474,7 +474,7 @@ def _retention(
     if known and before.pulsed is not None:
         groups = _since_the_pulse(cells[good], before.pulsed, begun, ages, reads, elapsed)
     else:
-        groups = [Watched(ages, reads, elapsed)]
+        groups = [AgeingReads(ages, reads, elapsed)]
     told = ageing(groups, base, aperture)
     if told is None:
         return [], FEW_READS
@@ -504,18 +504,18 @@ def _retention(
 
 def _since_the_pulse(
     cells: NDArray[np.int64], pulsed: Undisturbed, begun: Floats, ages: Floats, reads: Floats, elapsed: Floats
-) -> list[Watched]:
+) -> list[AgeingReads]:
     """Return the reads with those before that followed the pulse, and those of cells that were then pulsed anew."""
     moments, values = pulsed.of(cells)
     count = np.isfinite(values).sum(axis=0)
-    groups = [Watched(*pulsed.anew(), np.zeros(2))]
+    groups = [AgeingReads(*pulsed.anew(), np.zeros(2))]
     for more in range(len(values) + 1):
         some = count == more
         whole = [
             np.concatenate([first[:more, some], later[:, some]])
             for first, later in ((moments - begun, ages), (values, reads))
         ]
-        groups.append(Watched(whole[0], whole[1], np.concatenate([np.zeros(more), elapsed])))
+        groups.append(AgeingReads(whole[0], whole[1], np.concatenate([np.zeros(more), elapsed])))
     return groups
 
 
@@ -530,7 +530,7 @@ def kelvin_of(summary: Mapping[str, object]) -> float | None:
 
 def _endurance(
     run: RunFile, base: Base, rates: list[tuple[str, Rate]], before: Before
-) -> tuple[list[Estimate], str]:
+) -> tuple[list[ParameterEstimate], str]:
     table = run.table("endurance")
     place = np.stack([table["row"], table["column"]], axis=1)
     _, cell = np.unique(place, axis=0, return_inverse=True)
@@ -547,6 +547,6 @@ def _endurance(
     )
 
 
-Reader = Callable[[RunFile, Base, list[tuple[str, Rate]], Before], tuple[list[Estimate], str]]
+Reader = Callable[[RunFile, Base, list[tuple[str, Rate]], Before], tuple[list[ParameterEstimate], str]]
 READERS: Mapping[str, Reader] = {"Noise": _noise, "Retention": _retention, "Endurance": _endurance}
 """Of the procedures whose runs tell more than their pulses."""

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.calibration.experiments.estimates import Estimate, mean_of, root_mean_square
+from mho.analysis.calibration.experiments.estimates import ParameterEstimate, mean_of, root_mean_square
 from mho.array_types import Floats
 from mho.confidence import binomial_interval
 
@@ -91,7 +91,7 @@ def noise_levels(
     aperture: float,
     base: Mapping[str, float],
     steps: Floats | None = None,
-) -> list[Estimate]:
+) -> list[ParameterEstimate]:
     """Return read_noise, rtn_share and rtn_noise, as far as the reads tell them.
 
     Parameters
@@ -109,7 +109,7 @@ def noise_levels(
         Half the mean square of the step from read to read, relative as the variances: it tells the meter's white noise.
     """
     trapped = np.asarray(cells["levels"]) == 2
-    found: list[Estimate | None] = []
+    found: list[ParameterEstimate | None] = []
     if not base["noise_full"]:  # else noise depends on conductance in a way that a few cells do not tell
         quiet = variances[~trapped].mean(axis=1)
         calm = quiet < HIDDEN * np.median(quiet) if len(quiet) else np.zeros(0, bool)
@@ -126,7 +126,7 @@ def noise_levels(
         value, low, high = (
             min(share / seen, 1.0) for share in (count / total, *binomial_interval(count, total))
         )
-        found.append(Estimate("rtn_share", value, low, high))
+        found.append(ParameterEstimate("rtn_share", value, low, high))
     if not base["rtn_spread"] and not base["rtn_asymmetry"]:
         up, down = (np.asarray(cells[f"dwell_{name}"], dtype=float)[trapped] for name in ("high", "low"))
         step = (np.asarray(cells["high"], dtype=float) - np.asarray(cells["low"], dtype=float))[trapped]

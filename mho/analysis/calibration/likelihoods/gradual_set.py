@@ -88,7 +88,7 @@ class GradualSets:
         """Leave out the pulses on cells that are at `maximum` (S) as far as reads tell.
 
         Whether a pulse can raise such a cell is up to the error of its read, which the next one repeats, and to how often
-        it was pulsed in vain before.
+        it was pulsed before without effect.
         """
         sets = self._sets
         error = float(np.median((sets.still / sets.before)[sets.live]))

@@ -2,13 +2,15 @@
 
 Soiland-Reyes et al., Packaging research artefacts with RO-Crate, Data Science 5, 97 (2022); the specification is at
 https://w3id.org/ro/crate/1.1. A run is an action whose instruments are the equipment (as there under "Provenance") and
-the program.
+the program. It is a dataset too, of its run file, tables and figures: what an electronic lab notebook takes in as an
+experiment (The ELN Consortium, Specification for the ELN file format, commit 401e7aa of 2026-08-20).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +24,13 @@ from mho.runs.nexus import FILE as DEFINITION_FILE
 
 FILE = "ro-crate-metadata.json"
 CRATE = "https://w3id.org/ro/crate/1.1"
-CONTEXT = [f"{CRATE}/context", {"sha256": "https://schema.org/sha256"}]
+CONTEXT = [
+    f"{CRATE}/context",
+    {"sha256": "https://schema.org/sha256", "Sample": "http://www.w3.org/ns/sosa/Sample"},
+]
+"""With what RO-Crate 1.1 has no words for; a sample is that of W3C's SOSA."""
+
+PURPOSE = "lab suite for analogue matrix computing on RRAM chips"
 
 Entity = dict[str, Any]
 
@@ -53,7 +61,15 @@ def crate(
 ) -> dict[str, Any]:
     """Return the metadata of a package as JSON-LD."""
     graph = _Graph()
-    graph.add(FILE, "CreativeWork", about={"@id": "./"}, conformsTo={"@id": CRATE})
+    program = graph.add("#mho", "Organization", name="mho", description=PURPOSE)
+    graph.add(
+        FILE,
+        "CreativeWork",
+        about={"@id": "./"},
+        conformsTo={"@id": CRATE},
+        dateCreated=described.day.isoformat(),
+        sdPublisher=program,
+    )
     root = graph.add(
         "./",
         "Dataset",
@@ -61,7 +77,7 @@ def crate(
         description=text,
         datePublished=described.day.isoformat(),
         identifier=f"https://doi.org/{described.doi}" if "/" in described.doi else "",
-        keywords=list(described.keywords),
+        keywords=", ".join(described.keywords),
     )
     whole = graph.entities[root["@id"]]
     if described.licence:
@@ -80,19 +96,19 @@ def crate(
             f"https://doi.org/{described.paper}", "ScholarlyArticle", name=f"doi:{described.paper}"
         )
     by_path = {run.path: run for run in runs}
-    parts = [_file(graph, one, by_path.get(one.path), runs, pictures) for one in files]
+    parts = [_file(graph, one, by_path.get(one.path), runs, pictures, described.day) for one in files]
     parts.append(graph.add(MANIFEST, "File", name="checksums of all files", encodingFormat="text/plain"))
-    folders = _folders(graph, runs, files)
-    inside = {part["@id"] for one in folders for part in graph.entities[one["@id"]]["hasPart"]}
-    whole["hasPart"] = [*(one for one in parts if one["@id"] not in inside), *folders]
-    whole["mentions"] = [_action(graph, run, pictures) for run in runs]
+    experiments = [_experiment(graph, run, pictures, files, described.creators) for run in runs]
+    inside = {part["@id"] for one in experiments for part in graph.entities[one["@id"]]["hasPart"]}
+    whole["hasPart"] = [*(one for one in parts if one["@id"] not in inside), *experiments]
+    whole["mentions"] = [_action(graph, run, pictures, described.creators) for run in runs]
     return {"@context": CONTEXT, "@graph": [_plain(entity) for entity in graph.entities.values()]}
 
 
 def _plain(entity: Entity) -> Entity:
-    """Return an entity with a value instead of a list of one, as RO-Crate wants it."""
+    """Return an entity with a value instead of a list of one, as RO-Crate wants it; parts stay a list for notebooks."""
     return {
-        name: value[0] if isinstance(value, list) and len(value) == 1 else value
+        name: value[0] if isinstance(value, list) and len(value) == 1 and name != "hasPart" else value
         for name, value in entity.items()
     }
 
@@ -118,11 +134,13 @@ def _file(
     run: PackagedRun | None,
     runs: Sequence[PackagedRun],
     pictures: Sequence[Picture],
+    day: date,
 ) -> dict[str, str]:
     kind: str | list[str] = "File"
-    more: dict[str, Any] = {"name": file.path.name}
+    more: dict[str, Any] = {"name": file.path.name, "dateCreated": day.isoformat()}
     if run is not None:
         more |= {"name": run.title, "identifier": run.run_id, "description": _outcome(run)}
+        more["dateCreated"] = _moment(run.start)
         if run.conforms:
             more["conformsTo"] = {"@id": DEFINITION_FILE}
     elif file.path.parts[0] == "source":
@@ -150,30 +168,63 @@ def _file(
     )
 
 
-def _folders(
-    graph: _Graph, runs: Sequence[PackagedRun], files: Sequence[PackagedFile]
-) -> list[dict[str, str]]:
-    """Describe the folder of tables of each run."""
-    inside: dict[PurePosixPath, list[dict[str, str]]] = {}
-    for file in files:
-        if file.path.parts[0] == "data":
-            inside.setdefault(PurePosixPath(*file.path.parts[:2]), []).append({"@id": address(file.path)})
-    return [
-        graph.add(
-            f"{address(run.data)}/", "Dataset", name=f"tables of: {run.title}", hasPart=inside[run.data]
-        )
-        for run in runs
-    ]
+def _experiment(
+    graph: _Graph,
+    run: PackagedRun,
+    pictures: Sequence[Picture],
+    files: Sequence[PackagedFile],
+    creators: Sequence[Creator],
+) -> dict[str, str]:
+    """Describe a run as the dataset of its run file, its tables and the figures of it alone."""
+    tables = [one.path for one in files if run.data in one.path.parents]
+    return graph.add(
+        f"{address(run.data)}/",
+        "Dataset",
+        name=run.title,
+        genre="experiment",
+        identifier=run.run_id,
+        author=_operator(graph, run, creators) or [_person(graph, one) for one in creators],
+        about=_labelled(graph, run, "sample", "Sample"),
+        producer=_labelled(graph, run, "project", "Project"),
+        dateCreated=_moment(run.start),
+        dateModified=_moment(run.end),
+        text=_outcome(run),
+        variableMeasured=_parameters(graph, run),
+        hasPart=[{"@id": address(path)} for path in (run.path, *tables, *_figures(run, pictures))],
+    )
+
+
+def _operator(graph: _Graph, run: PackagedRun, creators: Sequence[Creator]) -> list[dict[str, str]]:
+    """Describe who measured, where the run says it; one of the package's creators is the same person."""
+    name = run.provenance.get("operator", "")
+    person = next((one for one in creators if one.name == name), Creator(name))
+    return [_person(graph, person)] if name else []
+
+
+def _labelled(graph: _Graph, run: PackagedRun, label: str, kind: str) -> list[dict[str, str]]:
+    """Describe a sample or project that a run is labelled with."""
+    name = run.provenance.get(label, "")
+    return [graph.add(f"#{label}-{quote(name, safe='')}", kind, name=name)] if name else []
+
+
+def _figures(run: PackagedRun, pictures: Sequence[Picture]) -> list[PurePosixPath]:
+    """Return the files of the figures that show this run alone."""
+    return [path for one in pictures if one.runs == (run,) for path in one.paths]
+
+
+def _moment(time: datetime | None) -> str:
+    return time.isoformat(timespec="seconds") if time else ""
 
 
 def _outcome(run: PackagedRun) -> str:
     return f"{run.procedure}, {run.outcome}"
 
 
-def _action(graph: _Graph, run: PackagedRun, pictures: Sequence[Picture]) -> dict[str, str]:
+def _action(
+    graph: _Graph, run: PackagedRun, pictures: Sequence[Picture], creators: Sequence[Creator]
+) -> dict[str, str]:
     """Describe what was done in a run: with which bench and program, to what, and what came of it."""
     done = run.status is Status.FINISHED
-    shown = [path for one in pictures if one.runs == (run,) for path in one.paths]
     given = [run.texts[what] for what in ("bench", "chip", "defects", "source") if what in run.texts]
     return graph.add(
         f"#run-{run.name}",
@@ -181,16 +232,19 @@ def _action(graph: _Graph, run: PackagedRun, pictures: Sequence[Picture]) -> dic
         name=run.title,
         description=f"{_outcome(run)}; version {run.version}; cells {run.cells or 'none'}",
         identifier=run.run_id,
-        startTime=run.start.isoformat(timespec="seconds"),
-        endTime=run.end.isoformat(timespec="seconds") if run.end else "",
+        startTime=_moment(run.start),
+        endTime=_moment(run.end),
         actionStatus={"@id": f"http://schema.org/{'Completed' if done else 'Failed'}ActionStatus"},
         error="" if done else f"{run.status}: {run.reason}".rstrip(": "),
+        agent=_operator(graph, run, creators),
         instrument=[_software(graph, run), *_bench(graph, run)],
         object=[
+            *_labelled(graph, run, "sample", "Sample"),
             *({"@id": address(path)} for path in given),
-            *(_parameter(graph, run, name, one) for name, one in run.parameters.items()),
+            *_parameters(graph, run),
         ],
-        result=[{"@id": address(path)} for path in (run.path, *shown)] + [{"@id": f"{address(run.data)}/"}],
+        result=[{"@id": address(path)} for path in (run.path, *_figures(run, pictures))]
+        + [{"@id": f"{address(run.data)}/"}],
     )
 
 
@@ -200,7 +254,7 @@ def _software(graph: _Graph, run: PackagedRun) -> dict[str, str]:
         "#" + "-".join(filter(None, ("mho", version, commit[:12]))),
         "SoftwareApplication",
         name="mho",
-        description="lab suite for analogue matrix computing on RRAM chips",
+        description=PURPOSE,
         softwareVersion=version or "unknown",
         identifier=f"git commit {commit}" if commit else "",
         softwareRequirements=run.provenance.get("python", ""),
@@ -225,6 +279,7 @@ def _bench(graph: _Graph, run: PackagedRun) -> list[dict[str, str]]:
                 model=model,
                 serialNumber=serial,
                 version=firmware,
+                additionalProperty=_calibration(graph, role, facts),
             )
         )
     if not run.bench and not parts:
@@ -241,12 +296,26 @@ def _bench(graph: _Graph, run: PackagedRun) -> list[dict[str, str]]:
     return [bench, *parts]
 
 
+def _calibration(graph: _Graph, role: str, facts: Mapping[str, str]) -> list[dict[str, str]]:
+    """Describe the dates of calibration that an instrument, or one of its channels, tells."""
+    dates = {name: day for name, day in facts.items() if name.rpartition(".")[2].startswith("calibration_")}
+    return [
+        graph.add(f"#{quote(f'{role}-{name}-{day}', safe='')}", "PropertyValue", name=name, value=day)
+        for name, day in dates.items()
+    ]
+
+
+def _parameters(graph: _Graph, run: PackagedRun) -> list[dict[str, str]]:
+    return [_parameter(graph, run, name, one) for name, one in run.parameters.items()]
+
+
 def _parameter(graph: _Graph, run: PackagedRun, name: str, one: RecordedParameter) -> dict[str, str]:
     value = "none" if one.value is None else one.value
     return graph.add(
         f"#run-{run.name}-{quote(name, safe='')}",
         "PropertyValue",
         name=name,
+        propertyID=name,
         description=one.label,
         value=str(value) if isinstance(value, bool) else value if value != "" else '""',
         unitText=one.unit,

@@ -1,4 +1,4 @@
-"""Makes one research package of any number of runs: all of it, or nothing.
+"""Makes one research package of any number of runs, a folder or a file for lab notebooks: all of it, or nothing.
 
 The metadata that a repository registers with a DOI: DataCite Metadata Schema 4.5, as its REST interface takes them.
 
@@ -14,6 +14,7 @@ import csv
 import json
 import os
 import shutil
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -300,6 +301,8 @@ def _rights(licence: Licence) -> dict[str, str]:
 
 
 SUFFIX = "-published"
+ELN = ".eln"
+"""Suffix of a package as one file that electronic lab notebooks take in."""
 MOST_KINDS = 4
 """Procedures that a title names."""
 
@@ -329,6 +332,7 @@ def publish(
     output: str | os.PathLike[str] | None = None,
     described: Description | None = None,
     *,
+    eln: bool = False,
     personal: bool = False,
     figures: str | None = None,
     tables: str | None = None,
@@ -339,9 +343,11 @@ def publish(
     Parameters
     ----------
     output : path, optional
-        A folder that does not exist yet; by default beside the run or the folder.
+        A folder or ``.eln`` file that does not exist yet; by default beside the run or the folder.
     described : Description, optional
         What is said of it; what is not said is left out.
+    eln : bool
+        Write one file for electronic lab notebooks instead of a folder, see `_write_eln`.
     personal : bool
         Keep user, host, command line, paths and uncommitted changes in the run files, which are then copied as they are.
     figures : {"each", "together", "none"}, optional
@@ -354,20 +360,26 @@ def publish(
     Raises
     ------
     RunFileError, InputError
-        A single run that cannot be published, none that can be, an output that exists or cannot be written.
+        A single run that cannot be published, none that can be, an output that exists, cannot be written, or has
+        another suffix than ``.eln`` where one such file is asked for.
     """
     described, how, which = described or Description.of(), check_how(figures), check_which(tables)
     paths = runs_at(places)
-    target = Path(output) if output is not None else _beside(places)
+    target = Path(output) if output is not None else _beside(places, ELN if eln else SUFFIX)
     if target.exists():
         raise InputError(f"{target} exists already and is never overwritten; choose another --output")
+    if eln and target.suffix.lower() != ELN:
+        raise InputError(f"{target} would not be taken for a file of lab notebooks; end its name in {ELN}")
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         draft.mkdir(parents=True)
         as_text = text_tables(paths, which)
         runs, skipped = _add(Contents(draft, personal, as_text), paths, progress)
         _describe(draft, described, runs, as_text, how, progress)
-        draft.rename(target)
+        if eln:
+            _write_eln(draft, target)
+        else:
+            draft.rename(target)
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"{target} cannot be written: {reason}; choose another --output") from error
@@ -376,15 +388,35 @@ def publish(
     return Published(target, tuple(runs), tuple(skipped), described.missing)
 
 
-def _beside(places: Sequence[str | os.PathLike[str]]) -> Path:
+def _beside(places: Sequence[str | os.PathLike[str]], suffix: str) -> Path:
     """Return where a package goes unless it is said: beside the run or the folder, of several beside the first."""
     first = Path(os.path.abspath(places[0]))
     given = Path(places[0])
     if first.is_dir():
         return (
-            given.parent / f"{first.name}{SUFFIX}" if given.name else first.with_name(f"{first.name}{SUFFIX}")
+            given.parent / f"{first.name}{suffix}" if given.name else first.with_name(f"{first.name}{suffix}")
         )
-    return given.with_name(f"{given.stem if len(places) == 1 else 'runs'}{SUFFIX}")
+    return given.with_name(f"{given.stem if len(places) == 1 else 'runs'}{suffix}")
+
+
+def _write_eln(folder: Path, target: Path) -> None:
+    """Write a package as one zipped RO-Crate with a single root folder, named as the file.
+
+    The same package gives the same bytes: the files have one order and no time of their own. The ELN Consortium,
+    Specification for the ELN file format, commit 401e7aa (2026-08-20).
+    """
+    draft = folder.with_suffix(".zip")
+    try:
+        with zipfile.ZipFile(draft, "x") as archive:
+            for file in packaged_files(folder):
+                entry = zipfile.ZipInfo(f"{target.stem}/{file.path}")
+                entry.compress_type, entry.file_size = zipfile.ZIP_DEFLATED, file.size
+                entry.external_attr = 0o644 << 16
+                with (folder / file.path).open("rb") as source, archive.open(entry, "w") as sink:
+                    shutil.copyfileobj(source, sink)
+        draft.rename(target)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _add(

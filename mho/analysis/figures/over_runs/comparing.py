@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mho.analysis import palette
-from mho.analysis.figures.drawing import Said, compose, drawable, is_seen, magnitudes, window, with_images
+from mho.analysis.figures.drawing import FitNotes, compose, drawable, is_seen, magnitudes, window, with_images
 from mho.analysis.figures.fitting import fitted_counts, fitted_curve
 from mho.analysis.figures.marks import Drawing, Mark
 from mho.analysis.figures.over_runs.curves import (
@@ -34,11 +34,11 @@ from mho.analysis.figures.over_runs.groups_of_runs import (
     MOST_INNER,
     MOST_PANELS,
     SHADE,
-    Compared,
+    GroupedFigure,
     RunsOfGroup,
     StyledGroups,
 )
-from mho.analysis.figures.over_runs.reading import Kept
+from mho.analysis.figures.over_runs.reading import RunSample
 from mho.analysis.figures.references import levels, references
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
 from mho.analysis.figures.values.pooling import quantiles_over_runs, shares_at
@@ -56,7 +56,7 @@ MOST_WHOLE = 60
 
 
 def histograms(
-    figure: Figure, groups: Sequence[RunsOfGroup], colour: Callable[[int], str], said: Said
+    figure: Figure, groups: Sequence[RunsOfGroup], colour: Callable[[int], str], said: FitNotes
 ) -> list[list[Mark]]:
     """Return for each group the outline of its counts a run, and the quartiles of the runs' counts in each bin."""
     every = np.concatenate(
@@ -107,7 +107,7 @@ def distributions(
     groups: Sequence[RunsOfGroup],
     inner: tuple[str, ...],
     style: Callable[[int, int], Mark],
-    said: Said,
+    said: FitNotes,
 ) -> list[list[Mark]]:
     """Return for each group the share of all its values up to each, and the quartiles of its runs' shares."""
     found = []
@@ -159,7 +159,7 @@ def _clear(shares: Floats, count: int, figure: Figure) -> Floats:
     return normal_quantile(np.clip(shares, 0.5 / count, 1.0 - 0.5 / count))
 
 
-def _values(kept: Kept, label: str | None) -> tuple[Floats, Floats]:
+def _values(kept: RunSample, label: str | None) -> tuple[Floats, Floats]:
     """Return the ordered values of a run and how many each stands for; without a label of all its groups."""
     mine = [
         (points.x, np.full(points.x.size, weight))
@@ -173,7 +173,7 @@ def _values(kept: Kept, label: str | None) -> tuple[Floats, Floats]:
     return values[order], weights[order]
 
 
-def _counts(kept: Kept, edges: Floats) -> Floats:
+def _counts(kept: RunSample, edges: Floats) -> Floats:
     counts = np.zeros(len(edges) - 1)
     for points, weight in zip(kept.data.groups, kept.weights, strict=True):
         known = points.x[np.isfinite(points.x)]
@@ -217,7 +217,7 @@ MOST_MAPS = 2
 """Maps of one run that are drawn, the largest."""
 
 
-def median_images(base: Drawing, groups: Sequence[RunsOfGroup], notes: list[str]) -> Compared:
+def median_images(base: Drawing, groups: Sequence[RunsOfGroup], notes: list[str]) -> GroupedFigure:
     """Return the median image of each group, a row a map, a column a group; the largest maps are kept."""
     names: dict[str, int] = {}
     for group in groups:
@@ -243,7 +243,7 @@ def median_images(base: Drawing, groups: Sequence[RunsOfGroup], notes: list[str]
         notes.append("median over " + ", ".join(group.name for group in groups[:MOST_INNER]))
     codes = groups[0].kept[0].data.codes if all(len(group.kept) == 1 for group in groups) else None
     columns = len(groups[:MOST_PANELS]) if len(kept) > 1 else 0
-    return Compared(base.title, "; ".join(notes), (with_images(base, images, codes),), columns=columns)
+    return GroupedFigure(base.title, "; ".join(notes), (with_images(base, images, codes),), columns=columns)
 
 
 def _median_image(group: RunsOfGroup, name: str) -> tuple[MapImage | None, int]:
@@ -257,13 +257,13 @@ def _median_image(group: RunsOfGroup, name: str) -> tuple[MapImage | None, int]:
     return replace(found[0], values=middle.reshape(found[0].values.shape)), len(same)
 
 
-def pooled_statistics(figure: Figure, groups: Sequence[RunsOfGroup], notes: list[str]) -> Compared:
+def pooled_statistics(figure: Figure, groups: Sequence[RunsOfGroup], notes: list[str]) -> GroupedFigure:
     """Return the drawing of a share, a confusion or a correlation, one curve or image a group of runs."""
     if len(groups) > MOST_PANELS:
         notes.append(f"{MOST_PANELS} of {len(groups)} groups")
     notes.append("runs of a group taken together")
     drawing = compose(figure, [_together(group) for group in groups[:MOST_PANELS]])
-    return Compared(drawing.title, "; ".join(notes), (replace(drawing, note=""),))
+    return GroupedFigure(drawing.title, "; ".join(notes), (replace(drawing, note=""),))
 
 
 def _together(group: RunsOfGroup) -> FigureData:
@@ -306,7 +306,7 @@ MOST_TOLD = 2
 
 def compare(
     figure: Figure, groups: Sequence[RunsOfGroup], *, panels: bool = False, ratio: bool = False
-) -> Compared:
+) -> GroupedFigure:
     """Return the marks of a figure over groups of runs.
 
     Parameters
@@ -329,7 +329,7 @@ def compare(
     notes = [f"nothing of {', '.join(empty)}"] if empty and shown else []
     if not shown:
         why = next((one.data.nothing for group in groups for one in group.kept), "nothing measured")
-        return Compared(title, "", (Drawing(title, nothing=why),))
+        return GroupedFigure(title, "", (Drawing(title, nothing=why),))
     notes += _told(shown)
     base = _base(figure, title, shown)
     if figure.drawn_kind == "map":
@@ -373,7 +373,7 @@ def _told(groups: Sequence[RunsOfGroup]) -> list[str]:
     return notes[:MOST_TOLD] + ["…"] * (len(notes) > MOST_TOLD)
 
 
-def _magnitude(figure: Figure, kept: Kept) -> Kept:
+def _magnitude(figure: Figure, kept: RunSample) -> RunSample:
     (data,) = magnitudes(figure, [drawable(kept.data)])
     return replace(kept, data=data)
 
@@ -414,10 +414,10 @@ class _Marked:
     base: Drawing
     drawn: StyledGroups
 
-    def compared(self, title: str, notes: list[str], *, ratio: bool) -> Compared:
+    def compared(self, title: str, notes: list[str], *, ratio: bool) -> GroupedFigure:
         kind = self.drawn.figure.drawn_kind
         ratios: list[Drawing] = []
-        base, said = self.base, Said()
+        base, said = self.base, FitNotes()
         if kind == "histogram":
             base = (
                 replace(base, y=AxisText(f"{base.y.name} a run")) if self.drawn.figure.table != RUNS else base
@@ -452,10 +452,10 @@ class _Marked:
         if len(self.drawn.inner) > 1 and not self.drawn.apart and not self.drawn.crowd:
             panels = [replace(panel, marks=(*panel.marks, *self._names_of_inner())) for panel in panels]
         if not any(panel.marks for panel in panels):
-            return Compared(title, "", (Drawing(title, nothing="nothing that these axes can show"),))
-        return Compared(title, "; ".join(notes), tuple(panels), tuple(ratios), fits=tuple(said.fits))
+            return GroupedFigure(title, "", (Drawing(title, nothing="nothing that these axes can show"),))
+        return GroupedFigure(title, "; ".join(notes), tuple(panels), tuple(ratios), fits=tuple(said.fits))
 
-    def _with_fits(self, place: int, marks: Sequence[Mark], said: Said) -> list[Mark]:
+    def _with_fits(self, place: int, marks: Sequence[Mark], said: FitNotes) -> list[Mark]:
         """Return the marks of a group and the fits to all points of its runs."""
         found, group = list(marks), self.drawn.groups[place]
         for number, inner in enumerate(self.drawn.inner):

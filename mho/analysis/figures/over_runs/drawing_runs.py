@@ -10,14 +10,14 @@ from dataclasses import replace
 from mho.analysis.figures.drawing import compose
 from mho.analysis.figures.marks import Drawing
 from mho.analysis.figures.over_runs.comparing import compare
-from mho.analysis.figures.over_runs.groups_of_runs import Compared, RunsOfGroup
+from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure, RunsOfGroup
 from mho.analysis.figures.over_runs.layout import draw_compared
 from mho.analysis.figures.over_runs.reading import FigureRuns, declared_over_runs, read_figures
 from mho.analysis.figures.over_runs.runs_table import runs_of_groups, table_figure
 from mho.analysis.figures.rendering.shown_sheet import Sheet
 from mho.analysis.figures.values.expressions import Formula, parse_formula
-from mho.analysis.figures.wanted import Wanted
-from mho.analysis.grouping import Group, RunCard, Skipped, group_runs, read_cards, varied_within
+from mho.analysis.figures.wanted import FigureRequest
+from mho.analysis.grouping import Group, RunCard, SkippedFile, group_runs, read_cards, varied_within
 from mho.analysis.reports.collection import left_out_tries
 from mho.errors import InputError
 from mho.escaping import visible
@@ -33,7 +33,9 @@ MOST_OVERLAID = 9
 """Runs that are told apart by their colour where nothing groups them."""
 
 
-def draw_over_runs(places: Sequence[str | os.PathLike[str]], wanted: Wanted) -> tuple[Sheet, list[Skipped]]:
+def draw_over_runs(
+    places: Sequence[str | os.PathLike[str]], wanted: FigureRequest
+) -> tuple[Sheet, list[SkippedFile]]:
     """Draw figures over the runs at places, files or folders.
 
     Returns
@@ -68,14 +70,16 @@ def draw_over_runs(places: Sequence[str | os.PathLike[str]], wanted: Wanted) -> 
 
 
 def _read(
-    runs: Sequence[RunCard], wanted: Wanted, skipped: list[Skipped], formulas: Sequence[Formula]
+    runs: Sequence[RunCard], wanted: FigureRequest, skipped: list[SkippedFile], formulas: Sequence[Formula]
 ) -> list[FigureRuns]:
     return read_figures(
         runs, wanted.figure, skipped, lambda figure: _changed(figure, wanted, formulas), formulas
     )
 
 
-def _runs_figure(wanted: Wanted, runs: Sequence[RunCard], formulas: Sequence[Formula]) -> Figure | None:
+def _runs_figure(
+    wanted: FigureRequest, runs: Sequence[RunCard], formulas: Sequence[Formula]
+) -> Figure | None:
     """Return the figure over the table of runs that is wanted; None where another one is."""
     if wanted.figure:
         figure = declared_over_runs(runs, wanted.figure)
@@ -88,7 +92,7 @@ def _runs_figure(wanted: Wanted, runs: Sequence[RunCard], formulas: Sequence[For
     return _changed(figure, replace(wanted, x="", y=""), ())
 
 
-def _changed(figure: Figure, wanted: Wanted, formulas: Sequence[Formula]) -> Figure:
+def _changed(figure: Figure, wanted: FigureRequest, formulas: Sequence[Formula]) -> Figure:
     """Return a declared figure with the axes and the fit that are asked for instead."""
     curves = figure.drawn_kind in CURVES
     new = formulas[-1].name if formulas and not (wanted.x or wanted.y) else ""
@@ -115,13 +119,15 @@ def _changed(figure: Figure, wanted: Wanted, formulas: Sequence[Formula]) -> Fig
     return figure
 
 
-def _over_table(figure: Figure, members: Sequence[RunsOfGroup], wanted: Wanted) -> Compared:
+def _over_table(figure: Figure, members: Sequence[RunsOfGroup], wanted: FigureRequest) -> GroupedFigure:
     if not members:
-        return Compared(figure.heading, "", (Drawing(figure.heading, nothing="no run has these numbers"),))
+        return GroupedFigure(
+            figure.heading, "", (Drawing(figure.heading, nothing="no run has these numbers"),)
+        )
     return compare(figure, members, panels=wanted.panels, ratio=wanted.ratio)
 
 
-def _laid_over(one: FigureRuns, runs: Sequence[RunCard], skipped: Sequence[Skipped]) -> Compared:
+def _laid_over(one: FigureRuns, runs: Sequence[RunCard], skipped: Sequence[SkippedFile]) -> GroupedFigure:
     """Compose a figure of few runs, each in its own colour."""
     names = Counter(runs[place].path.stem for place in one.kept)
     data = []
@@ -130,22 +136,24 @@ def _laid_over(one: FigureRuns, runs: Sequence[RunCard], skipped: Sequence[Skipp
         name = path.stem if names[path.stem] == 1 else f"{path.parent.name}/{path.stem}"
         data.append(replace(kept.data, run=visible(name, lines=False) + "†" * (not runs[place].finished)))
     if not data:
-        return Compared(one.figure.heading, "", (Drawing(one.figure.heading, nothing="in none of the runs"),))
+        return GroupedFigure(
+            one.figure.heading, "", (Drawing(one.figure.heading, nothing="in none of the runs"),)
+        )
     drawing = compose(one.figure, data)
     notes = [drawing.note] * bool(drawing.note)
     if len(data) > 1 and any(not runs[place].finished for place in one.kept):
         notes.append("† not finished")
     notes += _left_out(one, skipped)
-    return Compared(drawing.title, "; ".join(notes), (replace(drawing, note=""),), fits=drawing.fits)
+    return GroupedFigure(drawing.title, "; ".join(notes), (replace(drawing, note=""),), fits=drawing.fits)
 
 
 def compared_figure(
     one: FigureRuns,
     groups: Sequence[Group],
     runs: Sequence[RunCard],
-    skipped: Sequence[Skipped],
-    wanted: Wanted,
-) -> Compared:
+    skipped: Sequence[SkippedFile],
+    wanted: FigureRequest,
+) -> GroupedFigure:
     """Compose a figure over groups, and say what is not in it."""
     members = []
     for group in groups:
@@ -154,7 +162,9 @@ def compared_figure(
         if mine:
             members.append(RunsOfGroup(group.label, tuple(one.kept[place] for place in mine), unfinished))
     if not members:
-        return Compared(one.figure.heading, "", (Drawing(one.figure.heading, nothing="in none of the runs"),))
+        return GroupedFigure(
+            one.figure.heading, "", (Drawing(one.figure.heading, nothing="in none of the runs"),)
+        )
     compared = compare(one.figure, members, panels=wanted.panels, ratio=wanted.ratio)
     notes = [compared.note] * bool(compared.note)
     used = [Group(group.label, tuple(place for place in group.runs if place in one.kept)) for group in groups]
@@ -165,7 +175,7 @@ def compared_figure(
     return replace(compared, note=visible("; ".join(notes), lines=False))
 
 
-def _left_out(one: FigureRuns, skipped: Sequence[Skipped]) -> list[str]:
+def _left_out(one: FigureRuns, skipped: Sequence[SkippedFile]) -> list[str]:
     """Say which runs are not in a figure, and why."""
     notes = []
     if one.without:
@@ -178,7 +188,7 @@ def _left_out(one: FigureRuns, skipped: Sequence[Skipped]) -> list[str]:
     return [visible(note, lines=False) for note in notes]
 
 
-def _title(runs: Sequence[RunCard], wanted: Wanted, places: Sequence[str | os.PathLike[str]]) -> str:
+def _title(runs: Sequence[RunCard], wanted: FigureRequest, places: Sequence[str | os.PathLike[str]]) -> str:
     """Name what the runs have in common, how many they are, and how many did not finish."""
     titles = Counter(run.card.facts.title for run in runs)
     procedures = Counter(run.card.facts.procedure for run in runs)

@@ -8,7 +8,7 @@ import numpy as np
 
 from mho.analysis import palette
 from mho.analysis.figures.marks import DASHES, MARKERS, Drawing, Mark
-from mho.analysis.figures.over_runs.reading import Kept
+from mho.analysis.figures.over_runs.reading import RunSample
 from mho.analysis.figures.values.pooling import Points
 from mho.runs.figures import Figure
 
@@ -37,7 +37,7 @@ class RunsOfGroup:
     """
 
     label: str
-    kept: tuple[Kept, ...]
+    kept: tuple[RunSample, ...]
     unfinished: int = 0
     count: int = 0
 
@@ -93,7 +93,7 @@ class StyledGroups:
         dash = DASHES[number % len(DASHES)]
         return Mark("line", label, nothing, nothing, self.colour(place), dash=dash, marker=marker)
 
-    def of_inner(self, kept: Kept, number: int) -> list[Points]:
+    def of_inner(self, kept: RunSample, number: int) -> list[Points]:
         """Return the curves of a run that belong to one that is drawn."""
         start = self.figure.start
         found = []
@@ -107,7 +107,7 @@ class StyledGroups:
 
 
 @dataclass(frozen=True)
-class Compared:
+class GroupedFigure:
     """A figure over groups of runs.
 
     Attributes

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mho.analysis import palette
 from mho.analysis.figures.marks import Drawing
-from mho.analysis.figures.over_runs.groups_of_runs import Compared
+from mho.analysis.figures.over_runs.groups_of_runs import GroupedFigure
 from mho.analysis.figures.rendering.axes import draw_axes
 from mho.analysis.figures.rendering.images import draw_images
 from mho.analysis.figures.rendering.lettering import in_print
@@ -66,7 +66,7 @@ class Page:
         """Whether legends stand below the axes, where they hide nothing."""
         return self.width < COMPACT
 
-    def lines(self, one: Compared, width: float) -> list[str]:
+    def lines(self, one: GroupedFigure, width: float) -> list[str]:
         """Return the lines below a figure of a width, inches."""
         letters = max(int(width * LETTERS * 8.0 / self.small), 20)
         told = [one.note] * bool(one.note) + [f"fit: {fit}" for fit in one.fits[:MOST_FITS]]
@@ -109,7 +109,7 @@ def page_of(width: float | None) -> Page:
     return Page(each, float(np.clip(0.78 * each, 1.8, 4.0)), columns, 0.0, 7.0, PAPER)
 
 
-def draw_compared(title: str, figures: Sequence[Compared], width: float | None = None) -> Sheet:
+def draw_compared(title: str, figures: Sequence[GroupedFigure], width: float | None = None) -> Sheet:
     """Draw figures over runs on one sheet, two beside one another, those of images in a row of their own.
 
     Parameters
@@ -149,11 +149,11 @@ def draw_compared(title: str, figures: Sequence[Compared], width: float | None =
     return sheet
 
 
-def _images(one: Compared) -> int:
+def _images(one: GroupedFigure) -> int:
     return len(one.panels[0].images)
 
 
-def _shares(one: Compared) -> list[float]:
+def _shares(one: GroupedFigure) -> list[float]:
     """Return how wide the images of a figure are where all are equally high."""
     return [
         float(np.clip(len(image.columns) / max(len(image.rows), 1), *SLIMNESS))
@@ -161,7 +161,7 @@ def _shares(one: Compared) -> list[float]:
     ]
 
 
-def _height(one: Compared, page: Page, width: float) -> float:
+def _height(one: GroupedFigure, page: Page, width: float) -> float:
     """Return the height of a figure, inches."""
     note = page.line * len(page.lines(one, width))
     rows, columns = _grid(one, page)
@@ -188,11 +188,11 @@ def _legend(labels: Sequence[str], page: Page, panels: int) -> tuple[int, list[s
     return columns, ["\n".join(textwrap.wrap(label, max(room - HANDLE, 20))) for label in labels]
 
 
-def _labels(one: Compared) -> list[str]:
+def _labels(one: GroupedFigure) -> list[str]:
     return list(dict.fromkeys(mark.label for panel in one.panels for mark in panel.marks if mark.label))
 
 
-def _grid(one: Compared, page: Page) -> tuple[int, int]:
+def _grid(one: GroupedFigure, page: Page) -> tuple[int, int]:
     """Return rows and columns of panels, or of images."""
     count = _images(one) or len(one.panels)
     if one.columns and one.columns <= (3 if page.compact else 6):
@@ -202,7 +202,7 @@ def _grid(one: Compared, page: Page) -> tuple[int, int]:
     return math.ceil(count / columns), columns
 
 
-def _draw(part: SubFigure, one: Compared, page: Page, width: float) -> None:
+def _draw(part: SubFigure, one: GroupedFigure, page: Page, width: float) -> None:
     rows, columns = _grid(one, page)
     title: dict[str, Any] = {
         "fontweight": "bold",

@@ -16,7 +16,7 @@ from mho.analysis.figures.values.figure_data import FigureData, PointGroup
 from mho.analysis.figures.values.gathering import gather
 from mho.analysis.figures.values.inferred import can_draw, drawable_with, figures_of, find_figure
 from mho.analysis.figures.values.pooling import sketch
-from mho.analysis.grouping import RunCard, Skipped
+from mho.analysis.grouping import RunCard, SkippedFile
 from mho.errors import RunFileError
 from mho.runs import RunFile
 from mho.runs.figures import COUNTS, STATISTICS, Figure
@@ -32,7 +32,7 @@ CELLS_KEPT = 1 << 23
 
 
 @dataclass(frozen=True)
-class Kept:
+class RunSample:
     """What is kept of one run for one figure.
 
     Attributes
@@ -65,7 +65,7 @@ class FigureRuns:
     """
 
     figure: Figure
-    kept: dict[int, Kept] = field(default_factory=dict)
+    kept: dict[int, RunSample] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
     left_out: int = 0
 
@@ -73,7 +73,7 @@ class FigureRuns:
 def read_figures(
     runs: Sequence[RunCard],
     name: str,
-    skipped: list[Skipped],
+    skipped: list[SkippedFile],
     changed: Callable[[Figure], Figure] = lambda figure: figure,
     formulas: Sequence[Formula] = (),
     most: int | None = None,
@@ -116,7 +116,7 @@ def read_figures(
                 for one in wanted:
                     _read_one(one, file, place, len(runs), changed, formulas)
         except RunFileError as error:
-            skipped.append(Skipped(str(run.path), str(error)))
+            skipped.append(SkippedFile(str(run.path), str(error)))
             for one in wanted:
                 one.kept.pop(place, None)
     if not wanted:
@@ -188,7 +188,7 @@ def _has_room(wanted: FigureRuns, file: RunFile, figure: Figure, place: int, cou
     return count <= room or place * room // count != (place - 1) * room // count
 
 
-def reduced(figure: Figure, data: FigureData, most: int) -> Kept:
+def reduced(figure: Figure, data: FigureData, most: int) -> RunSample:
     """Return what is kept of a run's data: at most about `most` numbers."""
     groups = [replace(one, x=bounded(one.x), y=bounded(one.y)) for one in data.groups]
     each = max(most // max(len(groups), 1), 16)
@@ -200,14 +200,14 @@ def reduced(figure: Figure, data: FigureData, most: int) -> Kept:
         if figure.bands and figure.groups:
             values, judged = outside(figure, data.groups)
             stray = (values.size, judged)
-        return Kept(replace(data, groups=tuple(groups)), weights, stray)
+        return RunSample(replace(data, groups=tuple(groups)), weights, stray)
     images = tuple(replace(one, values=bounded(one.values)) for one in data.images)
     few = sum(len(one.x) for one in groups) <= most
     thinned = groups if few else [_thinned(one, each) for one in groups]
     note = data.note
     if figure.drawn_kind in (*STATISTICS, "errorbars") and (sampled := _sampled(groups, thinned)):
         note = "; ".join(filter(None, (note.lstrip(";, "), sampled)))
-    return Kept(replace(data, groups=tuple(thinned), images=images, note=note))
+    return RunSample(replace(data, groups=tuple(thinned), images=images, note=note))
 
 
 def _sampled(groups: Sequence[PointGroup], kept: Sequence[PointGroup]) -> str:

@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from mho.analysis.figures.over_runs.groups_of_runs import RunsOfGroup
-from mho.analysis.figures.over_runs.reading import Kept
-from mho.analysis.figures.values.expressions import Formula, Measured, evaluate
+from mho.analysis.figures.over_runs.reading import RunSample
+from mho.analysis.figures.values.expressions import Formula, ValuesWithUnit, evaluate
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, PointGroup
 from mho.analysis.grouping import Group, RunCard, resolve, value_of
 from mho.array_types import Floats
@@ -80,7 +80,7 @@ def runs_of_groups(
         whole = bool((every == np.round(every)).all()) and not x_axis.unit
         data = FigureData(group.label, tuple(points), x=x_axis, y=y_axis, counts=whole)
         unfinished = sum(not runs[place].finished for place in group.runs)
-        found.append(RunsOfGroup(group.label, (Kept(data, (1.0,) * len(points)),), unfinished, count))
+        found.append(RunsOfGroup(group.label, (RunSample(data, (1.0,) * len(points)),), unfinished, count))
     return found
 
 
@@ -112,7 +112,7 @@ def _computed(formula: Formula, runs: Sequence[RunCard], formulas: Sequence[Form
     known = {}
     for need in formula.needs:
         values, unit = _column(need, runs, before)
-        known[need] = Measured(values, unit)
+        known[need] = ValuesWithUnit(values, unit)
     found = evaluate(formula, known)
     return np.broadcast_to(found.values, (len(runs),)).copy(), found.unit
 

@@ -49,7 +49,7 @@ class Formula:
 
 
 @dataclass(frozen=True)
-class Measured:
+class ValuesWithUnit:
     """Values, (n,) or one number, with their SI unit; "" for none."""
 
     values: Any
@@ -76,7 +76,7 @@ def parse_formula(text: str) -> Formula:
     return Formula(name, expression, needs)
 
 
-def evaluate(formula: Formula, known: Mapping[str, Measured]) -> Measured:
+def evaluate(formula: Formula, known: Mapping[str, ValuesWithUnit]) -> ValuesWithUnit:
     """Return a formula's values and unit.
 
     Raises
@@ -87,7 +87,7 @@ def evaluate(formula: Formula, known: Mapping[str, Measured]) -> Measured:
     with np.errstate(all="ignore"):
         found = _value(_tree(formula.text), formula, known)
     factor, unit = _handy(found.unit)
-    return Measured(np.asarray(found.values, dtype=float) * factor, unit)
+    return ValuesWithUnit(np.asarray(found.values, dtype=float) * factor, unit)
 
 
 @lru_cache(maxsize=64)
@@ -171,15 +171,15 @@ def _names(tree: ast.expr) -> list[str]:
     return found
 
 
-def _value(node: ast.expr, formula: Formula, known: Mapping[str, Measured]) -> Measured:
+def _value(node: ast.expr, formula: Formula, known: Mapping[str, ValuesWithUnit]) -> ValuesWithUnit:
     match node:
         case ast.Constant(value=int() | float() as value):
-            return Measured(float(value))
+            return ValuesWithUnit(float(value))
         case ast.Name() | ast.Attribute():
             return _look_up(str(_dotted(node)), formula, known)
         case ast.UnaryOp(op=op, operand=operand):
             one = _value(operand, formula, known)
-            return Measured(-one.values if isinstance(op, ast.USub) else one.values, one.unit)
+            return ValuesWithUnit(-one.values if isinstance(op, ast.USub) else one.values, one.unit)
         case ast.BinOp(left=left, op=op, right=right):
             return _combined(node, _value(left, formula, known), _value(right, formula, known), formula)
         case ast.Call(func=ast.Name(id=name), args=args):
@@ -187,32 +187,34 @@ def _value(node: ast.expr, formula: Formula, known: Mapping[str, Measured]) -> M
     raise _unknown(node, formula.text)
 
 
-def _look_up(name: str, formula: Formula, known: Mapping[str, Measured]) -> Measured:
+def _look_up(name: str, formula: Formula, known: Mapping[str, ValuesWithUnit]) -> ValuesWithUnit:
     if name in known:
         return known[name]
     if name in CONSTANTS:
-        return Measured(CONSTANTS[name])
+        return ValuesWithUnit(CONSTANTS[name])
     near = difflib.get_close_matches(name, sorted(known), 3, 0.5)
     shown = ", ".join(sorted(known)[:30]) or "nothing"
     meant = f"did you mean {' or '.join(near)}?" if near else f"there is {shown}"
     raise InputError(f"formula {formula.name} = {formula.text}: there is no {name!r}; {meant}")
 
 
-def _combined(node: ast.BinOp, left: Measured, right: Measured, formula: Formula) -> Measured:
+def _combined(
+    node: ast.BinOp, left: ValuesWithUnit, right: ValuesWithUnit, formula: Formula
+) -> ValuesWithUnit:
     operator = type(node.op)
     if operator in (ast.Add, ast.Sub):
         other = _in_unit_of(left, right, node, SIGNS[operator], formula)
-        return Measured(OPERATORS[operator](left.values, other), left.unit)
+        return ValuesWithUnit(OPERATORS[operator](left.values, other), left.unit)
     if operator is ast.Pow:
         return _power(node, left, right, formula)
     unit = ""
     if left.unit or right.unit:
         first, second = _unit(left.unit, formula), _unit(right.unit, formula)
         unit = f"{first * second:~P}" if operator is ast.Mult else f"{first / second:~P}"
-    return Measured(OPERATORS[operator](np.asarray(left.values, float), right.values), unit)
+    return ValuesWithUnit(OPERATORS[operator](np.asarray(left.values, float), right.values), unit)
 
 
-def _power(node: ast.BinOp, left: Measured, right: Measured, formula: Formula) -> Measured:
+def _power(node: ast.BinOp, left: ValuesWithUnit, right: ValuesWithUnit, formula: Formula) -> ValuesWithUnit:
     if right.unit:
         raise _wrong(
             formula, f"the exponent {_said(node.right, formula)} is in {right.unit}, and must have no unit"
@@ -225,14 +227,14 @@ def _power(node: ast.BinOp, left: Measured, right: Measured, formula: Formula) -
                 f"{_said(node.left, formula)} is in {left.unit}; its exponent must be one number up to {LARGEST_POWER:g}",
             )
         unit = f"{_unit(left.unit, formula) ** float(right.values):~P}"
-    return Measured(np.power(np.asarray(left.values, float), right.values), unit)
+    return ValuesWithUnit(np.power(np.asarray(left.values, float), right.values), unit)
 
 
-def _called(node: ast.Call, name: str, args: list[Measured], formula: Formula) -> Measured:
+def _called(node: ast.Call, name: str, args: list[ValuesWithUnit], formula: Formula) -> ValuesWithUnit:
     first = args[0]
     if name in ("min", "max"):
         others = [_in_unit_of(first, one, node, name, formula) for one in args[1:]]
-        return Measured(reduce(FUNCTIONS[name], others, first.values), first.unit)
+        return ValuesWithUnit(reduce(FUNCTIONS[name], others, first.values), first.unit)
     unit = first.unit if name == "abs" else ""
     if first.unit and name == "sqrt":
         unit = f"{_unit(first.unit, formula) ** 0.5:~P}"
@@ -241,10 +243,12 @@ def _called(node: ast.Call, name: str, args: list[Measured], formula: Formula) -
             formula,
             f"{name} of {_said(node.args[0], formula)}, which is in {first.unit}; divide it by such a quantity",
         )
-    return Measured(FUNCTIONS[name](np.asarray(first.values, float)), unit)
+    return ValuesWithUnit(FUNCTIONS[name](np.asarray(first.values, float)), unit)
 
 
-def _in_unit_of(left: Measured, right: Measured, node: ast.AST, sign: str, formula: Formula) -> Any:
+def _in_unit_of(
+    left: ValuesWithUnit, right: ValuesWithUnit, node: ast.AST, sign: str, formula: Formula
+) -> Any:
     """Return the values of the right in the unit of the left."""
     if left.unit == right.unit:
         return right.values

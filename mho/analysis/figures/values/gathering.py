@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis import palette
-from mho.analysis.figures.values.expressions import Formula, Measured, evaluate
+from mho.analysis.figures.values.expressions import Formula, ValuesWithUnit, evaluate
 from mho.analysis.figures.values.figure_data import AxisText, FigureData, MapImage, PointGroup
 from mho.analysis.figures.values.inferred import drawable_with
 from mho.analysis.figures.values.spatial_correlation import without_group_medians
@@ -61,17 +61,17 @@ class TableColumns:
         return self._run.units(self._table)
 
     @cached_property
-    def _scalars(self) -> dict[str, Measured]:
+    def _scalars(self) -> dict[str, ValuesWithUnit]:
         """The numbers of the run: its results, then its parameters."""
         found = {
-            name: Measured(float(one.value), one.unit)
+            name: ValuesWithUnit(float(one.value), one.unit)
             for name, one in self._run.parameters.items()
             if isinstance(one.value, int | float) and not isinstance(one.value, bool)
         }
         units = self._run.result_units
         results = plain_results(self._run.summary).items()
         return found | {
-            name: Measured(float(value), units.get(name, ""))
+            name: ValuesWithUnit(float(value), units.get(name, ""))
             for name, value in results
             if isinstance(value, int | float) and not isinstance(value, bool)
         }
@@ -99,17 +99,17 @@ class TableColumns:
         ]
         return min(lengths) if lengths else self._run.length(self._table)
 
-    def _computed(self, name: str, start: int, stop: int | None) -> Measured:
+    def _computed(self, name: str, start: int, stop: int | None) -> ValuesWithUnit:
         formula = self._formulas[name]
-        known: dict[str, Measured] = dict(self._scalars) | {
-            column: Measured(np.empty(0)) for column in self._units
+        known: dict[str, ValuesWithUnit] = dict(self._scalars) | {
+            column: ValuesWithUnit(np.empty(0)) for column in self._units
         }
         rows = None
         for need in formula.needs:
             if need in self._formulas and need != name:
                 known[need] = self._computed(need, start, stop)
             elif need in self._units:
-                known[need] = Measured(self.floats(need, start, stop), self._units[need])
+                known[need] = ValuesWithUnit(self.floats(need, start, stop), self._units[need])
             else:
                 continue
             if np.ndim(known[need].values) != 1:
@@ -119,11 +119,11 @@ class TableColumns:
             length = self._run.length(self._table)
             rows = (length if stop is None else min(stop, length)) - start
         known = {
-            key: Measured(one.values[:rows], one.unit) if np.ndim(one.values) else one
+            key: ValuesWithUnit(one.values[:rows], one.unit) if np.ndim(one.values) else one
             for key, one in known.items()
         }
         found = evaluate(formula, known)
-        return Measured(np.broadcast_to(found.values, (max(rows, 0),)), found.unit)
+        return ValuesWithUnit(np.broadcast_to(found.values, (max(rows, 0),)), found.unit)
 
 
 LONGEST = 24

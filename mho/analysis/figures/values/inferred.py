@@ -10,8 +10,8 @@ from mho.analysis.reports.cells import read_chip
 from mho.errors import RunFileError
 from mho.runs import RunFile
 from mho.runs.drawable import Drawable, check_figure
-from mho.runs.figures import RUNS, Figure
-from mho.runs.standard_figures import convergence_figure, cycle_figures, programming_figures
+from mho.runs.figures import RUNS, Figure, ReferenceLine
+from mho.runs.standard_figures import programming_figures
 
 _REFINEMENT = {"cycle", "residual", "relative_error"}
 
@@ -67,12 +67,8 @@ def _standard(run: RunFile) -> tuple[Figure, ...]:
         given = {name: parameter.value for name, parameter in run.parameters.items()}
         bits, tolerance = given.get("bits"), given.get("tolerance")
         wanted = bits if isinstance(bits, int) and 0 < bits < 1000 else None
-        figures = (
-            convergence_figure(
-                wanted, tolerance if isinstance(tolerance, float) and 0.0 < tolerance < 1.0 else None
-            ),
-            *cycle_figures(wanted),
-        )
+        limit = tolerance if isinstance(tolerance, float) and 0.0 < tolerance < 1.0 else None
+        figures = refinement_figures(wanted, limit)
     conductances = [name.removesuffix("_conductance") for name in there.maps if name.endswith("_conductance")]
     arrays = [name for name in conductances if f"{name}_target" in there.maps]
     if arrays:
@@ -81,6 +77,39 @@ def _standard(run: RunFile) -> tuple[Figure, ...]:
         windows = () if levels is None else zip(levels.low.tolist(), levels.high.tolist(), strict=True)
         figures += programming_figures(arrays, windows)
     return tuple(one for one in figures if fits(run, one))
+
+
+def refinement_figures(bits: int | None, tolerance: float | None = None) -> tuple[Figure, ...]:
+    """Return the figures of a refinement of one right-hand side, in files from before `Solve` declared its own.
+
+    `bits` are those asked for, `tolerance` is the residual to stop at, where they are known.
+    """
+    asked = () if bits is None else (bits,)
+    errors = [
+        ReferenceLine(1.0, ratio=2.0**-3, label="3 bits a cycle"),
+        ReferenceLine(1.0, ratio="forecast_rho", label="forecast, rho"),
+        *(ReferenceLine(2.0**-one, label=f"{one} bits") for one in asked),
+        *([ReferenceLine(tolerance, label="tolerance of the residual")] if tolerance else []),
+    ]
+    found = [
+        ReferenceLine(3.0, power=1.0, label="3 bits a cycle"),
+        ReferenceLine("forecast_bits_a_cycle", power=1.0, label="forecast, bits a cycle"),
+        *(ReferenceLine(float(one), label=f"{one} bits") for one in asked),
+    ]
+    return (
+        Figure(
+            "convergence", table="cycles", x="cycle", y=("residual", "relative_error"), y_scale="log",
+            lines=tuple(errors), start=(0.0, 1.0), title="Convergence",
+        ),
+        Figure(
+            "bits_by_cycle", table="cycles", x="cycle", y="bits", lines=tuple(found), start=(0.0, 0.0),
+            title="Bits over the cycles",
+        ),
+        Figure(
+            "wrong_by_cycle", kind="share", table="cycles", x="cycle", y=("mvm_wrong", "mvm_outputs"), y_scale="log",
+            title="Wrong integers by cycle",
+        ),
+    )  # fmt: skip
 
 
 def _contents(run: RunFile) -> tuple[Figure, ...]:

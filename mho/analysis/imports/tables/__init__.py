@@ -7,7 +7,7 @@
 """
 
 from mho.analysis.imports.tables.decimal_marks import DECIMAL_MARKS
-from mho.analysis.imports.tables.form_finding import Form
-from mho.analysis.imports.tables.text_tables import Line, TextTable
+from mho.analysis.imports.tables.form_finding import TextForm
+from mho.analysis.imports.tables.text_tables import TextLine, TextTable
 
-__all__ = ["DECIMAL_MARKS", "Form", "Line", "TextTable"]
+__all__ = ["DECIMAL_MARKS", "TextForm", "TextLine", "TextTable"]

@@ -29,7 +29,7 @@ _UNNAMED = re.compile(r"unnamed: ?\d+(?:_level_\d+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Form:
+class TextForm:
     """How a table is written.
 
     Attributes
@@ -84,7 +84,7 @@ class Form:
             text = text.replace(self.grouping, "")
         return plain_number(text.replace(",", ".") if self.comma else text)
 
-    def with_mark(self, mark: DecimalMark) -> Form:
+    def with_mark(self, mark: DecimalMark) -> TextForm:
         """Return the form with its numbers written so."""
         return replace(
             self, comma=mark.comma, grouping=mark.grouping, doubtful=mark.doubtful, proof=mark.proof
@@ -96,7 +96,9 @@ class Form:
         return COMMA if self.comma else POINT if self.grouping == "," else ""
 
 
-def find_form(head: Sequence[tuple[int, str]], names: Sequence[str] | None, decimal: str, path: Path) -> Form:
+def find_form(
+    head: Sequence[tuple[int, str]], names: Sequence[str] | None, decimal: str, path: Path
+) -> TextForm:
     """Return how a table is written, of its first lines.
 
     Parameters
@@ -118,8 +120,8 @@ def find_form(head: Sequence[tuple[int, str]], names: Sequence[str] | None, deci
     tagged = next(((n, t) for n, t in head if t.strip().lower().startswith(NAME_TAG)), None)
     if tagged:
         number, text = tagged
-        fields = _trimmed(Form(",", False, (), (), 1, 0).split(text)[1:])
-        return Form(",", False, tuple(fields), (), number + 1, len(fields), tagged=True)
+        fields = _trimmed(TextForm(",", False, (), (), 1, 0).split(text)[1:])
+        return TextForm(",", False, tuple(fields), (), number + 1, len(fields), tagged=True)
     whole = [(n, t) for n, t in head if t.strip() and not t.strip().startswith(COMMENT)]
     if not whole:
         raise InputError(f"table {path} is empty; it begins with a line of column names")
@@ -130,13 +132,13 @@ def find_form(head: Sequence[tuple[int, str]], names: Sequence[str] | None, deci
 
 def _as_marked(
     mark: str, whole: Sequence[tuple[int, str]], head: Sequence[tuple[int, str]], decimal: str
-) -> tuple[int, Form]:
+) -> tuple[int, TextForm]:
     """Return the form with fields marked off by `mark`, and how much speaks for it."""
-    plain = Form(mark, False, (), (), 1, 0)
+    plain = TextForm(mark, False, (), (), 1, 0)
     try:
         split = [(number, _trimmed(plain.split(text))) for number, text in whole]
     except (csv.Error, ValueError):
-        return -1, Form(mark, False, (), (), whole[0][0], 0)
+        return -1, TextForm(mark, False, (), (), whole[0][0], 0)
     plain = plain.with_mark(decimal_mark(_numerals(split), mark == ",", decimal))
     counts = [(sum(bool(f) and plain.number(f) is not None for f in some), len(some)) for _, some in split]
     body = [index for index, (numbers, width) in enumerate(counts) if numbers and 2 * numbers >= width]
@@ -192,7 +194,7 @@ def _below_numbered_names(counts: Sequence[tuple[int, int]], begin: int, width: 
 
 
 def _names_above(
-    split: Sequence[tuple[int, list[str]]], begin: int, width: int, plain: Form
+    split: Sequence[tuple[int, list[str]]], begin: int, width: int, plain: TextForm
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return header and units that stand above the first line of numbers."""
     above = [_widened(fields, width) for _, fields in split[max(begin - HEADER_LINES, 0) : begin]]
@@ -259,7 +261,7 @@ def _told_apart(names: Sequence[str], comments: Sequence[Sequence[str]]) -> tupl
     )
 
 
-def _commented(head: Sequence[tuple[int, str]], first: int, plain: Form, width: int) -> tuple[str, ...]:
+def _commented(head: Sequence[tuple[int, str]], first: int, plain: TextForm, width: int) -> tuple[str, ...]:
     """Return the names in the comment right above the numbers, as numpy's savetxt writes them."""
     above = [text.strip() for number, text in head if number < first and text.strip()]
     if not above or not above[-1].startswith(COMMENT):
@@ -275,7 +277,7 @@ def _commented(head: Sequence[tuple[int, str]], first: int, plain: Form, width: 
     )
 
 
-def _renamed(form: Form, names: Sequence[str], path: Path) -> Form:
+def _renamed(form: TextForm, names: Sequence[str], path: Path) -> TextForm:
     """Return the form with names that a recipe gives for columns without a header; those with {n} repeat, n from 1."""
     if form.header:
         raise InputError(

@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 from xml.etree.ElementTree import ParseError
 
 from mho.analysis.imports.tables.array_files import ArrayLines
-from mho.analysis.imports.tables.form_finding import NAME_TAG, VALUE_TAG, Form, find_form
+from mho.analysis.imports.tables.form_finding import NAME_TAG, VALUE_TAG, TextForm, find_form
 from mho.errors import InputError
 from mho.input_files import check_ordinary
 
@@ -267,7 +267,7 @@ SUMMARIES = {
 """Words with which a spreadsheet's lines of statistics below the values begin."""
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """A line of values: its number in the file, from 1, its fields, and in which of several tables it stands, from 0."""
 
     number: int
@@ -304,7 +304,7 @@ class TextTable:
     ) -> None:  # fmt: skip
         self.path = path
         self._source = open_lines(path, dataset, axes)
-        self.form: Form = find_form(self._head_lines(), names, decimal, path)
+        self.form: TextForm = find_form(self._head_lines(), names, decimal, path)
         if self.form.width > MOST_COLUMNS:
             raise InputError(
                 f"{path} has {self.form.width} columns, and {MOST_COLUMNS} are read at most; save it with lines and "
@@ -328,7 +328,7 @@ class TextTable:
                 break
         return found
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[TextLine]:
         """Yield each line of values; blank lines and repeated headers part tables that stand below one another.
 
         Raises
@@ -369,9 +369,9 @@ class TextTable:
                 continue
             part += gap
             gap, begun = False, True
-            yield Line(number, fields, part)
+            yield TextLine(number, fields, part)
 
-    def head(self, count: int) -> list[Line]:
+    def head(self, count: int) -> list[TextLine]:
         """Return the first lines of values; fewer of a table with very many columns."""
         return list(itertools.islice(self.lines(), self.fitting(count)))
 

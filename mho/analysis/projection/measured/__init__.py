@@ -5,12 +5,12 @@
 - `bench_runs`: what runs of ``invert`` and ``solve`` tell.
 """
 
-from mho.analysis.projection.measured.bench_runs import Told, read_runs
+from mho.analysis.projection.measured.bench_runs import BenchMedians, read_runs
 from mho.analysis.projection.measured.digital_measurement import SIZES as MEASURED_SIZES
 from mho.analysis.projection.measured.measurements import (
     MEASURED_FIGURES,
     MEASURED_TABLE,
-    Measured,
+    MachineMeasurements,
     measure_machine,
 )
 
@@ -18,8 +18,8 @@ __all__ = [
     "MEASURED_FIGURES",
     "MEASURED_SIZES",
     "MEASURED_TABLE",
-    "Measured",
-    "Told",
+    "BenchMedians",
+    "MachineMeasurements",
     "measure_machine",
     "read_runs",
 ]

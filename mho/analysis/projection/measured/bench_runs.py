@@ -18,7 +18,7 @@ MOST_SLICES = 128
 
 
 @dataclass(frozen=True)
-class Told:
+class BenchMedians:
     """What run files tell.
 
     Attributes
@@ -40,7 +40,7 @@ class Told:
         return Assumptions(name, f"{assumptions.about}; and what runs of a bench tell", assumptions.each)
 
 
-def read_runs(paths: Iterable[Path]) -> Told:
+def read_runs(paths: Iterable[Path]) -> BenchMedians:
     """Return what runs of ``invert`` and ``solve`` tell of a bench.
 
     Raises
@@ -69,7 +69,7 @@ def read_runs(paths: Iterable[Path]) -> Told:
             found.setdefault(name, []).append(value)
     if not found:
         raise InputError(f"no run is named; name run files of {KINDS} by --runs")
-    return Told(
+    return BenchMedians(
         {name: float(np.median(values)) for name, values in found.items()},
         {name: len(values) for name, values in found.items()},
         simulated,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.projection.measured.libraries import KEPT, METHODS, Floats, Library, Work
+from mho.analysis.projection.measured.libraries import KEPT, METHODS, Floats, SolverLibrary, Work
 from mho.analysis.projection.measured.power import EnergyMeter
 from mho.errors import InputError
 
@@ -25,7 +25,7 @@ Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
-class Point:
+class SolveMeasurement:
     """One measured solve.
 
     Attributes
@@ -48,7 +48,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Effort:
+class MeasurementEffort:
     """How long each point is measured, s: at least so long in all, and so long for the energy, whose counters are slow."""
 
     timing: float = 0.05
@@ -56,14 +56,14 @@ class Effort:
     repeats: int = 5
 
 
-EFFORT = Effort()
+EFFORT = MeasurementEffort()
 
 
 def measure(
-    library: Library, device: str, meter: EnergyMeter | None, rng: np.random.Generator, *,
-    sizes: Sequence[int] = SIZES, effort: Effort = EFFORT, clock: Clock = time.perf_counter,
+    library: SolverLibrary, device: str, meter: EnergyMeter | None, rng: np.random.Generator, *,
+    sizes: Sequence[int] = SIZES, effort: MeasurementEffort = EFFORT, clock: Clock = time.perf_counter,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[Point]:  # fmt: skip
+) -> list[SolveMeasurement]:  # fmt: skip
     """Return what a library does on its processor, at each size, precision and method.
 
     Raises
@@ -86,9 +86,9 @@ def measure(
 
 
 def _point(
-    library: Library, device: str, meter: EnergyMeter | None, rng: np.random.Generator, size: int, bits: int,
-    method: str, effort: Effort, clock: Clock,
-) -> Point:  # fmt: skip
+    library: SolverLibrary, device: str, meter: EnergyMeter | None, rng: np.random.Generator, size: int, bits: int,
+    method: str, effort: MeasurementEffort, clock: Clock,
+) -> SolveMeasurement:  # fmt: skip
     matrices, vectors, exact = systems(size, bits, method, library, rng)
     work = library.work(method, matrices, vectors)
     batch = vectors.shape[1] if method == KEPT else len(vectors)
@@ -100,11 +100,11 @@ def _point(
         )
     seconds = _seconds(work, effort, clock)
     joules = np.nan if meter is None else _joules(work, meter, effort, clock)
-    return Point(device, size, bits, method, batch, seconds / batch, joules / batch, residual)
+    return SolveMeasurement(device, size, bits, method, batch, seconds / batch, joules / batch, residual)
 
 
 def systems(
-    size: int, bits: int, method: str, library: Library, rng: np.random.Generator
+    size: int, bits: int, method: str, library: SolverLibrary, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
     """Return matrices (or the inverse that is kept), vectors, and the matrices as they were; positive definite ones.
 
@@ -130,7 +130,7 @@ def largest_residual(exact: Floats, answers: Floats, vectors: Floats) -> float:
     return float(np.max(norms))
 
 
-def _seconds(work: Work, effort: Effort, clock: Clock) -> float:
+def _seconds(work: Work, effort: MeasurementEffort, clock: Clock) -> float:
     """Return the median time of the work, s; often enough that a clock's step does not matter."""
     times: list[float] = []
     while len(times) < effort.repeats or sum(times) < effort.timing:
@@ -140,7 +140,7 @@ def _seconds(work: Work, effort: Effort, clock: Clock) -> float:
     return statistics.median(times)
 
 
-def _joules(work: Work, meter: EnergyMeter, effort: Effort, clock: Clock) -> float:
+def _joules(work: Work, meter: EnergyMeter, effort: MeasurementEffort, clock: Clock) -> float:
     """Return the energy of the work, J, in the mean over a stretch that counters resolve."""
     before, begun, count = meter.joules(), clock(), 0
     while count == 0 or clock() - begun < effort.energy:

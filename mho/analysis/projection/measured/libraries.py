@@ -23,7 +23,7 @@ CHOLESKY, LU, KEPT = "Cholesky", "LU", "kept"
 METHODS = (CHOLESKY, LU, KEPT)
 
 
-class Library(Protocol):
+class SolverLibrary(Protocol):
     """A library of linear algebra, and the processor that it uses.
 
     Attributes
@@ -75,7 +75,7 @@ class Lapack:
         self.name = f"LAPACK on {processor}"
 
     def work(self, method: str, matrices: Floats, vectors: Floats) -> Work:
-        """See `Library`."""
+        """See `SolverLibrary`."""
         if method == KEPT:
             return lambda: matrices @ vectors
         if method == LU:
@@ -84,7 +84,7 @@ class Lapack:
         return lambda: np.stack([solve(one, b)[1] for one, b in zip(matrices, vectors, strict=True)])
 
     def answer(self, found: Any) -> Floats:
-        """See `Library`."""
+        """See `SolverLibrary`."""
         return np.asarray(found)
 
 
@@ -100,7 +100,7 @@ class Torch:
         self.name = f"torch {torch.__version__} on {torch.cuda.get_device_name(0)}"
 
     def work(self, method: str, matrices: Floats, vectors: Floats) -> Work:
-        """See `Library`."""
+        """See `SolverLibrary`."""
         torch = self._torch
         a, b = (torch.from_numpy(one).to("cuda") for one in (matrices, vectors))
 
@@ -119,7 +119,7 @@ class Torch:
         return work
 
     def answer(self, found: Any) -> Floats:
-        """See `Library`."""
+        """See `SolverLibrary`."""
         return np.asarray(found.cpu().numpy())
 
 
@@ -135,7 +135,7 @@ class Cupy:
         self.name = f"cupy {cupy.__version__} on {name.decode() if isinstance(name, bytes) else name}"
 
     def work(self, method: str, matrices: Floats, vectors: Floats) -> Work:
-        """See `Library`."""
+        """See `SolverLibrary`."""
         cupy = self._cupy
         a, b = cupy.asarray(matrices), cupy.asarray(vectors)
 
@@ -147,11 +147,11 @@ class Cupy:
         return work
 
     def answer(self, found: Any) -> Floats:
-        """See `Library`."""
+        """See `SolverLibrary`."""
         return np.asarray(self._cupy.asnumpy(found))
 
 
-def find_gpu(load: Callable[[str], Any] = import_module) -> Library | str:
+def find_gpu(load: Callable[[str], Any] = import_module) -> SolverLibrary | str:
     """Return the library that uses a CUDA GPU, torch before cupy; or the sentence that says why there is none."""
     reasons = []
     for name, counted, library in (
@@ -165,7 +165,7 @@ def find_gpu(load: Callable[[str], Any] = import_module) -> Library | str:
             continue
         try:
             if counted(module):
-                found: Library = library(module)
+                found: SolverLibrary = library(module)
                 return found
             reasons.append(f"{name} finds no CUDA GPU")
         except Exception as error:  # a driver that is missing or too old: its own class of errors

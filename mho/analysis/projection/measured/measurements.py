@@ -8,8 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from mho.analysis.projection.measured.digital_measurement import EFFORT, SIZES, Effort, Point, measure
-from mho.analysis.projection.measured.libraries import METHODS, Lapack, Library, find_gpu
+from mho.analysis.projection.measured.digital_measurement import (
+    EFFORT,
+    SIZES,
+    MeasurementEffort,
+    SolveMeasurement,
+    measure,
+)
+from mho.analysis.projection.measured.libraries import METHODS, Lapack, SolverLibrary, find_gpu
 from mho.analysis.projection.measured.power import EnergyMeter, cpu_meter, gpu_meter
 from mho.analysis.projection.readings import NamedReading
 from mho.runs import Column, Figure, Table
@@ -51,7 +57,7 @@ WORDS = {"Cholesky": "new A, Cholesky", "LU": "new A, LU", "kept": "A kept"}
 
 
 @dataclass(frozen=True)
-class Measured:
+class MachineMeasurements:
     """What was measured of this machine.
 
     Attributes
@@ -61,7 +67,7 @@ class Measured:
     remarks : what is missing, a sentence each
     """
 
-    points: Sequence[Point]
+    points: Sequence[SolveMeasurement]
     names: Mapping[str, str]
     remarks: Sequence[str]
 
@@ -102,11 +108,11 @@ class Measured:
 
 
 def measure_machine(
-    rng: np.random.Generator, *, sizes: Sequence[int] = SIZES, effort: Effort = EFFORT,
-    gpu: Callable[[], Library | str] = find_gpu, gpu_energy: Callable[[], EnergyMeter | str] = gpu_meter,
+    rng: np.random.Generator, *, sizes: Sequence[int] = SIZES, effort: MeasurementEffort = EFFORT,
+    gpu: Callable[[], SolverLibrary | str] = find_gpu, gpu_energy: Callable[[], EnergyMeter | str] = gpu_meter,
     cpu_energy: Callable[[], EnergyMeter | str] = cpu_meter,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
-) -> Measured:  # fmt: skip
+) -> MachineMeasurements:  # fmt: skip
     """Measure this machine's LAPACK, and its CUDA GPU if there is one.
 
     Raises
@@ -116,8 +122,8 @@ def measure_machine(
     """
     remarks: list[str] = []
     names: dict[str, str] = {}
-    points: list[Point] = []
-    libraries: Sequence[tuple[str, Library | str, Callable[[], EnergyMeter | str]]] = (
+    points: list[SolveMeasurement] = []
+    libraries: Sequence[tuple[str, SolverLibrary | str, Callable[[], EnergyMeter | str]]] = (
         ("CPU", Lapack(processor()), cpu_energy),
         ("GPU", gpu(), gpu_energy),
     )
@@ -138,4 +144,4 @@ def measure_machine(
             points += measure(library, device, counted, rng, sizes=sizes, effort=effort, progress=told)
         except (RuntimeError, MemoryError) as error:  # of torch and CUDA: no memory left, a kernel that fails
             remarks.append(f"{library.name} is not measured: {str(error).partition(chr(10))[0]}")
-    return Measured(points, names, remarks)
+    return MachineMeasurements(points, names, remarks)

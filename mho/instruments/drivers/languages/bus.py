@@ -164,6 +164,10 @@ class BusInstrument(Instrument):
                 address = VISAAdapter(address, visa_library, timeout=int(timeout * 1e3), **options)
             except (VisaIOError, OSError, ValueError) as error:
                 raise InstrumentError(f"{self._title} cannot be opened: {error}") from error
+            for handler in address.log.handlers[
+                1:
+            ]:  # PyMeasure adds one with each adapter to the logger they share
+                address.log.removeHandler(handler)
         self._send, self._take = ways(address)
         super().__init__(address, self.model or type(self).__name__, includeSCPI=includeSCPI)
         try:

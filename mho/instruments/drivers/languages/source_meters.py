@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from mho.errors import InstrumentError
-from mho.instruments.drivers.languages.scpi_properties import Span, one_of, within
+from mho.instruments.drivers.languages.scpi import Span, one_of, within
 from mho.instruments.roles import Reading
 
 LIST_SIZE = 2500  # largest number of levels in a list (B2900: p. 4-105; Keithley: (?))

@@ -15,7 +15,7 @@ from pymeasure.instruments import Instrument
 
 from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.bus import BUS_ERRORS, BusChannel, BusInstrument, ReportedError
-from mho.instruments.drivers.languages.scpi_properties import Span, one_of, within
+from mho.instruments.drivers.languages.scpi import Span, one_of, within
 
 __all__ = [
     "CHECK", "Span", "TspChannel", "TspInstrument", "choice", "control", "lua_list", "one_of", "reading", "switch",

@@ -56,6 +56,7 @@ from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric, 
 from mho.instruments.simulated.scpi.status import ERROR_TEXTS, QueuedError
 
 AUTO_DELAY = 1e-3  # s
+CALIBRATED = "2024,10,3"  # 90 days before the virtual clock starts
 OVERHEAD = 3e-4  # s a reading takes beside its aperture
 LARGEST_RUN = 100_000  # readings that one message may ask for here
 UNITS = {"VOLT": "Volt DC", "CURR": "Amp DC", "RES": "Ohm"}
@@ -511,6 +512,10 @@ class SimulatedKeithley2450(FrontPanel):
     """
 
     identity = "KEITHLEY INSTRUMENTS,MODEL 2450,{serial},1.7.12b"
+
+    @query(":CALibration:VERify:DATE")
+    def _query_calibration(self) -> str:
+        return CALIBRATED
 
     language = Setting("*LANG", Choice("SCPI", ("SCPI", "TSP", "SCPI2400")))
 

@@ -30,7 +30,7 @@ from mho.instruments.simulated.keithley2636b.meter import Meter
 from mho.instruments.simulated.keithley2636b.source import HIGH_Z, VOLTS, UnitSource
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.tsp.events import Detector, Work
-from mho.instruments.simulated.tsp.instrument import TspDevice
+from mho.instruments.simulated.tsp.instrument import EPOCH, TspDevice
 from mho.instruments.simulated.tsp.lua import ScriptStopped
 from mho.instruments.simulated.tsp.status import CURRENT_LIMIT, VOLTAGE_LIMIT
 from mho.instruments.simulated.tsp.tables import (
@@ -44,6 +44,8 @@ from mho.instruments.simulated.tsp.tables import (
 )
 from mho.instruments.simulated.tsp.triggers import numbers, stimulus
 
+DAY = 86_400.0  # s
+CALIBRATED = EPOCH - 90 * DAY  # Unix time, s; no script can change it
 IDLE, HOLD = 0, 1
 MOST_POINTS = 100_000
 EVENTS = (
@@ -406,6 +408,7 @@ class SourceMeasureUnit:
                 "source": self.source.table,
                 "measure": self._meter.group,
                 "trigger": self.model.group,
+                "cal": ScriptTable(contents={"date": CALIBRATED, "due": CALIBRATED + 365 * DAY}),
                 "contact": ContactCheck(f"SMU {'AB'[number - 1]}", self.source, device.clock),
                 "nvbuffer1": self._buffers[0],
                 "nvbuffer2": self._buffers[1],

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mho.instruments.simulated.scpi.numbers import Keyword
-from mho.instruments.simulated.scpi.parameters import Limit, Numeric
+from mho.instruments.simulated.scpi.parameters import Keyword, Limit, Numeric
 
 INFINITY = "9.9E+37"
 

@@ -27,8 +27,8 @@ from mho.procedures.applications.application import MATRICES, Application, Holde
 from mho.procedures.applications.comparison import digital_solution
 from mho.procedures.applications.conclusions import concluded
 from mho.procedures.applications.outcome import Outcome
-from mho.procedures.equations.held.direct_solve import DirectSolve, direct_solve
-from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.equations.direct_solve import DirectSolve, direct_solve
+from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, quantity

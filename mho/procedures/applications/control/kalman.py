@@ -28,7 +28,7 @@ from mho.procedures.applications.control.kalman_filter import (
     nees,
 )
 from mho.procedures.applications.outcome import Outcome
-from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted

@@ -27,7 +27,7 @@ from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
 from mho.procedures.applications.comparison import digital_solution, relative_error
 from mho.procedures.applications.outcome import Outcome
-from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter
 from mho.procedures.stream import Stream
 from mho.runs import Band, Column, Figure, Layout, Table

@@ -32,8 +32,8 @@ from mho.procedures.applications.conclusions import concluded
 from mho.procedures.applications.graphs.graph_files import load_graph, sample_graphs
 from mho.procedures.applications.near_matrix import worth_of
 from mho.procedures.applications.outcome import Outcome
-from mho.procedures.equations.held.direct_solve import DirectSolve
-from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.equations.direct_solve import DirectSolve
+from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.procedures.equations.worth import Work
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream

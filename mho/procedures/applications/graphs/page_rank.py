@@ -29,7 +29,7 @@ from mho.procedures.applications.comparison import relative_error, say_unconverg
 from mho.procedures.applications.conclusions import beside_digital, concluded
 from mho.procedures.applications.graphs.graph_files import FORMATS, Graph, load_graph
 from mho.procedures.applications.outcome import Outcome
-from mho.procedures.equations.algorithms.batch_refinement import refine_columns
+from mho.procedures.equations.algorithms.refinement import refine_columns
 from mho.procedures.parameters import (
     BooleanParameter,
     FloatParameter,

@@ -34,7 +34,7 @@ from mho.procedures.applications.application import MATRICES, Application, Holde
 from mho.procedures.applications.conclusions import concluded
 from mho.procedures.applications.image_files import read_image
 from mho.procedures.applications.outcome import Outcome
-from mho.procedures.equations.held.direct_solve import DirectSolve, direct_solve
+from mho.procedures.equations.direct_solve import DirectSolve, direct_solve
 from mho.procedures.equations.worth import SampledWorth, Work
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream

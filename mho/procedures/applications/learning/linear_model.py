@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mho.array_types import Floats
-from mho.procedures.equations.held.direct_solve import DirectSolve
+from mho.procedures.equations.direct_solve import DirectSolve
 
 
 @dataclass(frozen=True)

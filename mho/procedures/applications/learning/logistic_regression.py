@@ -22,8 +22,8 @@ from mho.procedures.applications.learning.logistic_model import (
     with_ones,
 )
 from mho.procedures.applications.near_matrix import near_work, worth_of
-from mho.procedures.equations.held.direct_solve import direct_solve
-from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.equations.direct_solve import direct_solve
+from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.procedures.stream import Stream
 
 HESSIANS = ("first", "each")

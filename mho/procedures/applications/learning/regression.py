@@ -47,7 +47,7 @@ from mho.procedures.applications.learning.tables import Regressors, load_regress
 from mho.procedures.applications.outcome import Outcome
 from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS, refine
 from mho.procedures.equations.certificates.certificate import dependent_rows
-from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.procedures.equations.solve.solve import Solve
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream

@@ -13,7 +13,7 @@ from mho.errors import ChipMapError, ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.applications.application import Holder
 from mho.procedures.applications.training.curvature import Solve as Solves
-from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.procedures.equations.solve.solve import Solve
 
 Invert = Callable[[int, Floats], Floats]

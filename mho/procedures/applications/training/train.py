@@ -23,7 +23,7 @@ from mho.procedures.applications.training.training_run import Task, Trained, Tra
 from mho.procedures.applications.training.training_tables import NUMBERS, finite, label, layout, number
 from mho.procedures.base import Estimate
 from mho.procedures.cells.programming.record import PULSES_PER_CELL
-from mho.procedures.equations.held.direct_solve import DirectSolve
+from mho.procedures.equations.direct_solve import DirectSolve
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import joined

@@ -60,7 +60,7 @@ from mho.procedures.applications.wireless.picture import DEPTH, from_bits, load_
 from mho.procedures.applications.wireless.qam import SIZES, Constellation
 from mho.procedures.base import Estimate
 from mho.procedures.cells.programming.record import PULSES_PER_CELL
-from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, percent

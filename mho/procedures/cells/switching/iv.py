@@ -555,3 +555,7 @@ def _mean(conductance: Floats) -> float | None:
     """Return the mean of the finite values, S; None when there are none."""
     known = conductance[np.isfinite(conductance)]
     return float(known.mean()) if known.size else None
+
+
+Sweep = IV
+"""Its name before it extracted anything, for scripts; run files, plans and queues have `mho.former_names`."""

@@ -30,6 +30,8 @@ METHODS: tuple[Method, ...] = ("plain", "line search", "gcr", "cg")
 MEMORY = 100
 """Earlier corrections that GCR keeps; of more, the oldest are forgotten."""
 
+STALL_CYCLES = 10  # cycles within which the residual must fall, but for a method that may pause
+
 DEPENDENT = 1e-10
 """Share of a product below which what is left of it beside the earlier ones has lost too much to their rounding.
 
@@ -68,6 +70,10 @@ class Directions(Protocol):
 
     multiplications: int
 
+    def patience(self, unknowns: int) -> int:
+        """Return the cycles within which the residual must fall."""
+        ...
+
     def step(self, correction: Floats, product: Floats, residual: Floats) -> tuple[Floats, Floats, float]:
         """Return the step, its product with A, and its length along the direction.
 
@@ -90,6 +96,10 @@ class Plain:
     """The whole correction."""
 
     multiplications = 0
+
+    def patience(self, unknowns: int) -> int:
+        """Return `STALL_CYCLES`."""
+        return STALL_CYCLES
 
     def step(self, correction: Floats, product: Floats, residual: Floats) -> tuple[Floats, Floats, float]:
         """Return the correction as it is."""
@@ -117,13 +127,24 @@ class ConjugateResiduals(LineSearch):
     """GCR: products orthogonal to all earlier ones, of length 1.
 
     Each direction lies in one row with its product, so that both are made orthogonal, and stepped along, in one operation.
+
+    Parameters
+    ----------
+    memory : int, optional
+        Earlier corrections that are kept, `MEMORY` where left out; of more, the oldest are forgotten.
+    patience : int, optional
+        Cycles for which it may pause; as many as there are unknowns where left out.
     """
 
-    def __init__(self, memory: int | None = None) -> None:
-        self._memory = MEMORY if memory is None else memory
+    def __init__(self, memory: int | None = None, patience: int | None = None) -> None:
+        self._memory, self._patience = MEMORY if memory is None else memory, patience
         self._count = 0
         self._rows: Floats = np.empty((0, 0))
         self._products = self._rows  # the rows' second halves
+
+    def patience(self, unknowns: int) -> int:
+        """Return the cycles for which it may pause."""
+        return _pause(unknowns) if self._patience is None else self._patience
 
     def restart(self) -> None:
         """Forget earlier corrections."""
@@ -187,6 +208,10 @@ class ConjugateGradients(LineSearch):
     def __init__(self) -> None:
         self.restart()
 
+    def patience(self, unknowns: int) -> int:
+        """Return the cycles for which it may pause."""
+        return _pause(unknowns)
+
     def restart(self) -> None:
         """Forget the last direction."""
         self._last: tuple[Floats, Floats, float] | None = None
@@ -222,6 +247,10 @@ def directions(method: Method) -> Directions:
         "cg": ConjugateGradients,
     }
     return kinds[method]()
+
+
+def _pause(unknowns: int) -> int:
+    return max(STALL_CYCLES, min(unknowns, MEMORY))
 
 
 def unit_of(length: float) -> float:

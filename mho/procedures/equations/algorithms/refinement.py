@@ -7,6 +7,10 @@ from the analogue products is only as accurate as these: the error of one wrong 
 recomputed digitally, b - A x, when it appears small enough, when it has reached the accuracy of the products, and at the
 end. Only the recomputed one decides. The loop uses no instrument: `invert`, `multiply` and `recompute` are passed in, and
 the same loop runs on arrays in a test, in a forecast and on a chip.
+
+`refine_columns` is the published loop, s = 1, of many right-hand sides at once; or with the s of each column that minimises
+its residual (arXiv 2309.07865), by GCR of a d that is orthogonal, by its product, to the column's earlier ones. It decides
+nothing: who calls it looks at the residuals, which are as accurate as the products.
 """
 
 from __future__ import annotations
@@ -16,21 +20,20 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.chip_maps.fixed_point import FixedPoint, to_fixed_point
+from mho.chip_maps.multiply_encoding import FixedPoint, to_fixed_point
 from mho.errors import ConvergenceError
-from mho.procedures.equations.algorithms.directions import MEMORY, Directions, Method, directions, share
+from mho.procedures.equations.algorithms.directions import Directions, Method, directions, share
 from mho.procedures.equations.certificates.certificate import norm
 
 End = Literal["", "converged", "stalled", "railed", "cycles"]
 
 CORRECTION_BITS = 12  # of a correction in the products: about the accuracy of an INV
-STALL_CYCLES = 10  # cycles within which the residual must fall
 RECHECK = 6  # cycles after which the carried residual is not trusted further
 STALL_FACTOR = 0.9  # to less than this share of its earlier value
 MARGIN = 4.0  # times the products' error, down to which the carried residual is trusted
-KRYLOV: tuple[Method, ...] = ("gcr", "cg")  # which may pause for as many cycles as there are unknowns
 ACCURATE = 1e-3  # error of the carried residual, relative to the last recomputed one, below which its steps are the best
 DISTRUST = 0.5  # share of the last recomputed residual above which the step is found digitally
 
@@ -76,50 +79,32 @@ def refine(
     recompute: Callable[[Floats], Floats],
     enough: Callable[[Floats, float], bool],
     *,
-    method: Method = "line search",
+    method: Method | Directions = "line search",
     correction_bits: int = CORRECTION_BITS,
     max_cycles: int = 50,
     measure: Callable[[Floats], float] = norm,
     start: Floats | None = None,
-    earlier: Directions | None = None,
-    patience: int | None = None,
 ) -> Iterator[Cycle]:
-    """Refine until the recomputed residual is small enough or no longer falls, or the cycles are used up.
+    """Yield each cycle until the recomputed residual is small enough or no longer falls, or the cycles are used up.
+
+    The recomputed residual never grows; the last cycle's is recomputed, so its solution is the best of all.
 
     Parameters
     ----------
     rhs : (n,) array
         b.
-    invert : callable
-        r -> about A^-1 r.
-    multiply : callable
-        dx in fixed point -> about A dx.
-    recompute : callable
-        x -> b - A x, digitally, for A as given.
+    invert, multiply, recompute : callables
+        r -> about A^-1 r; dx in fixed point -> about A dx; x -> b - A x, digitally, for A as given.
     enough : callable
         (x, |b - A x|) -> whether x is good enough.
-    method : str
-        How corrections become steps: one of `directions.METHODS`.
+    method : str or Directions
+        How corrections become steps: one of `directions.METHODS`, or one with its corrections so far.
     correction_bits : int
-        Bits of dx used in products, about the accuracy of an INV. x is updated with the same rounded dx, so
-        rounding slows convergence but does not limit precision.
-    max_cycles : int
-        Largest number of cycles.
+        Bits of dx in products, about the accuracy of INV. x gets the same rounded dx: precision is not limited by it.
     measure : callable
-        Residual -> its size |r|, in which it is reported and judged: the Euclidean norm, or that of the equations before
-        they were scaled. Steps are chosen by the Euclidean norm.
+        Residual -> its size |r|, in which it is reported and judged; steps are chosen by the Euclidean norm.
     start : (n,) array, optional
         Solution to go on from; zero where left out.
-    earlier : Directions, optional
-        Corrections so far, whose products still hold, by the same method; they serve whatever INV gave them.
-    patience : int, optional
-        Cycles within which the residual must fall; `STALL_CYCLES` where left out, of a Krylov method as it may pause.
-
-    Yields
-    ------
-    Cycle
-        After each correction. The recomputed residual never grows; the last cycle's is recomputed, so its solution is the
-        best of all.
 
     Raises
     ------
@@ -127,17 +112,13 @@ def refine(
         From `invert` in the first cycle; later it ends the loop with the best solution.
     """
     whole = measure(rhs)
-    state = _State(rhs, directions(method) if earlier is None else earlier)
+    state = _State(rhs, directions(method) if isinstance(method, str) else method)
     if start is not None:
         state.begin(start, recompute(start))
-    if patience is None:
-        patience = max(STALL_CYCLES, min(len(rhs), MEMORY)) if method in KRYLOV else STALL_CYCLES
     for number in range(1, max_cycles + 1):
         step, railed, correction = 0.0, False, None
-        state.use_earlier()
         try:
-            if state.length:  # nothing is left to invert where the products say so: it is recomputed
-                correction = invert(state.residual)
+            correction = state.correction(invert)
         except ConvergenceError:
             if number == 1:
                 raise
@@ -145,25 +126,19 @@ def refine(
         if correction is not None and any(correction.tolist()):  # of a short vector faster than numpy's
             step = state.advance(to_fixed_point(correction, correction_bits), multiply)
         state.note(number)
-        stalled = number - state.fell >= patience
         size = state.length if measure is norm else measure(state.residual)
         recomputed = off = math.nan
         end: End = ""
-        if (
-            railed
-            or stalled
-            or number == max_cycles
-            or state.length <= state.worth
-            or number - state.recomputed >= RECHECK
-            or enough(state.solution, size)
-        ):
+        last = railed or number == max_cycles
+        if last or state.doubtful(number) or enough(state.solution, size):
             off = state.recompute(number, recompute)
             recomputed = measure(state.residual)
-            stalled = number - state.fell >= patience
             if enough(state.solution, recomputed):
                 end = "converged"
-            elif railed or stalled or number == max_cycles:
-                end = "railed" if railed else "stalled" if stalled else "cycles"
+            elif railed or state.stalled(number):
+                end = "railed" if railed else "stalled"
+            elif last:
+                end = "cycles"
         yield Cycle(number, state.solution, state.residual, size / whole, recomputed / whole, off, step, end)
         if end:
             return
@@ -178,7 +153,7 @@ class _State:
     """
 
     def __init__(self, rhs: Floats, earlier: Directions) -> None:
-        self._directions = earlier
+        self._directions, self._patience = earlier, earlier.patience(len(rhs))
         self._anew = True
         self.worth = math.inf
         self.fell = self._surely_fell = self.recomputed = 0
@@ -190,12 +165,16 @@ class _State:
         self.length = self._mark = self._sure_mark = norm(residual)
         self._sure = solution, residual, self.length
 
-    def use_earlier(self) -> None:
-        """Use earlier corrections for a residual that was found anew: it costs no operation of the chip."""
+    def correction(self, invert: Callable[[Floats], Floats]) -> Floats | None:
+        """Return about A^-1 r; None where nothing is left to invert, as the products say: it is recomputed.
+
+        Earlier corrections are used first for a residual that was computed anew: it costs no operation of the chip.
+        """
         if self._anew:
-            if (found := self._directions.project(self.residual)) is not None:
-                self._go(*found)
+            if (earlier := self._directions.project(self.residual)) is not None:
+                self._go(*earlier)
             self._anew = False
+        return invert(self.residual) if self.length else None
 
     def advance(self, correction: FixedPoint, multiply: Callable[[FixedPoint], Floats]) -> float:
         """Step along the correction as the method says; return the length of the step."""
@@ -213,6 +192,14 @@ class _State:
         """Record whether the carried residual fell."""
         if self.length < STALL_FACTOR * self._mark:
             self._mark, self.fell = self.length, number
+
+    def stalled(self, number: int) -> bool:
+        """Return whether the residual has not fallen for too many cycles."""
+        return number - self.fell >= self._patience
+
+    def doubtful(self, number: int) -> bool:
+        """Return whether the carried residual is to be recomputed: stalled, as small as its accuracy, or too old."""
+        return self.stalled(number) or self.length <= self.worth or number - self.recomputed >= RECHECK
 
     def recompute(self, number: int, recompute: Callable[[Floats], Floats]) -> float:
         """Recompute the residual and continue from it; return the error of the carried one, relative to the last.
@@ -243,3 +230,73 @@ class _State:
             self._sure_mark, self._surely_fell = sure, number
         self._mark, self.fell = sure, self._surely_fell
         return lost
+
+
+BatchMethod = Literal["plain", "line search", "gcr"]
+
+BATCH_MEMORY = 50
+"""Directions that GCR keeps of each column."""
+
+METHODS: tuple[BatchMethod, ...] = ("plain", "line search", "gcr")
+
+
+class Columns(NamedTuple):
+    """Solutions and carried residuals (n, k) after a cycle; by GCR with the directions and products (n, k) so far."""
+
+    solutions: Floats
+    residuals: Floats
+    directions: tuple[tuple[Floats, Floats], ...] = ()
+
+    def of(self, chosen: NDArray[np.bool_]) -> Columns:
+        """Return some of the columns."""
+        kept = tuple((one[:, chosen], product[:, chosen]) for one, product in self.directions)
+        return Columns(self.solutions[:, chosen], self.residuals[:, chosen], kept)
+
+
+def refine_columns(
+    rhs: Floats,
+    invert: Callable[[Floats], Floats],
+    multiply: Callable[[Floats], tuple[Floats, Floats]],
+    method: BatchMethod = "plain",
+    start: Columns | None = None,
+) -> Iterator[Columns]:
+    """Yield solutions and residuals after each cycle, without end.
+
+    Parameters
+    ----------
+    rhs : (n, k) array
+        B.
+    invert : callable
+        R (n, k) -> about A^-1 R.
+    multiply : callable
+        Z (n, k) -> what the products take Z for, and its product with A, both (n, k).
+    method : str
+        One of `METHODS`.
+    start : Columns, optional
+        To go on from; zeros and B where left out.
+    """
+    now = Columns(np.zeros_like(rhs), rhs) if start is None else start
+    while True:
+        taken, products = multiply(invert(now.residuals))
+        steps, directions = np.ones(rhs.shape[1]), now.directions
+        if method == "gcr":
+            taken, products = _orthogonal(taken, products, directions)
+            directions = (*directions[-BATCH_MEMORY + 1 :], (taken, products))
+        if method != "plain":
+            lengths = np.square(products).sum(axis=0)
+            along = (products * now.residuals).sum(axis=0)
+            steps = np.divide(along, lengths, out=np.zeros_like(along), where=lengths > 0.0)
+        now = Columns(now.solutions + steps * taken, now.residuals - steps * products, directions)
+        yield now
+
+
+def _orthogonal(
+    taken: Floats, products: Floats, directions: tuple[tuple[Floats, Floats], ...]
+) -> tuple[Floats, Floats]:
+    """Return corrections whose products have length 1 and are orthogonal to the earlier ones of their columns."""
+    for direction, product in directions:
+        share = (product * products).sum(axis=0)
+        taken, products = taken - share * direction, products - share * product
+    lengths = np.sqrt(np.square(products).sum(axis=0))
+    scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0.0)
+    return taken * scale, products * scale

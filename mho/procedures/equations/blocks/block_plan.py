@@ -21,6 +21,7 @@ import numpy as np
 from mho.array_types import Floats, Integers
 from mho.errors import ConvergenceError, InputError
 from mho.procedures.equations.blocks.block_inverse import BlockPlan, Leaf, Node, OffDiagonal, Stage, Tile
+from mho.procedures.equations.certificates.certificate import is_positive_definite
 
 Schur = Literal["exact", "diagonal", "M4", "M1"]
 
@@ -123,11 +124,7 @@ def keeps_its_rows(matrix: Floats) -> bool:
     diagonal = 2.0 * np.diag(sizes)
     if (diagonal > sizes.sum(axis=1)).all() or (diagonal > sizes.sum(axis=0)).all():
         return True
-    try:
-        np.linalg.cholesky(matrix + matrix.T)
-    except np.linalg.LinAlgError:
-        return False
-    return True
+    return is_positive_definite(matrix + matrix.T)
 
 
 class _Planner:

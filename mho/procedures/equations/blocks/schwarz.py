@@ -12,10 +12,9 @@ A cycle of either carries information over one subdomain. A coarse level, one mo
 
     x0 = Z (Z^T A Z)^-1 Z^T r;   x = x0 + M^-1 (r - A x0)
 
-Parts of the graph of a sparse matrix: unknowns are neighbours where the matrix couples them.
-
-A part is bisected along the level sets of reverse Cuthill-McKee's breadth-first order (George and Liu, Computer Solution of
-Large Sparse Positive Definite Systems, 1981), which keeps the parts compact and their borders short.
+Subdomains are parts of the matrix's graph, in which unknowns are neighbours where the matrix couples them. A part is
+bisected along the level sets of reverse Cuthill-McKee's breadth-first order (George and Liu, Computer Solution of Large
+Sparse Positive Definite Systems, 1981), which keeps the parts compact and their borders short.
 """
 
 from __future__ import annotations
@@ -120,8 +119,6 @@ class SchwarzPlan:
     ----------
     size : int
         Number of unknowns.
-    subdomains : tuple of Subdomain
-    coarse : CoarseLevel or None
     leaves : tuple of (m, m) arrays
         Matrices to invert, one loop each; equal ones are one.
     """
@@ -258,7 +255,6 @@ class Schwarz:
 
     Parameters
     ----------
-    plan : SchwarzPlan
     invert_leaf : callable
         (k, r) -> about the inverse of leaf k times r; r is (..., m), not all zero.
     multiply : callable, optional

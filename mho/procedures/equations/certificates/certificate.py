@@ -50,12 +50,13 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.array_types import Floats, Integers
 from mho.errors import InputError
-from mho.procedures.equations.certificates.power_scaling import power_scaling, scaled
 from mho.procedures.equations.certificates.verified_inverse import (
     DEFECT_PRODUCTS,
     ROUGH_PRODUCTS,
@@ -66,7 +67,9 @@ from mho.procedures.equations.certificates.verified_inverse import (
     bounded_product,
     defect,
     gamma,
+    power_scaling,
     rough_defect,
+    scaled,
 )
 
 SHARP = 2.0**-10  # share of what is bounded that rounding may take where a better way is left
@@ -86,8 +89,6 @@ class Bound:
     ----------
     value : float
         Infinite, of a lower bound 0, where nothing is proved.
-    by : str
-    multiplications : int
     estimate : float
         What is bounded, not proved.
     """
@@ -236,8 +237,7 @@ def _cholesky(matrix: Floats) -> Floats | None:
 def _solved(factor: Floats, vector: Floats) -> Floats:
     from scipy.linalg import cho_solve  # loads slowly
 
-    found: Floats = cho_solve((factor, True), vector, check_finite=False)
-    return found
+    return np.asarray(cho_solve((factor, True), vector, check_finite=False))
 
 
 def _largest_eigenvalue(apply: Callable[[Floats], Floats], n: int) -> tuple[float, int]:
@@ -325,6 +325,15 @@ def dependent_rows_in_words(matrix: Floats) -> str:
     rows = dependent_rows(matrix)
     named = ", ".join(str(row) for row in rows[:NAMED])
     return named if len(rows) <= NAMED else f"{named} and {len(rows) - NAMED} more"
+
+
+def is_positive_definite(matrix: NDArray[Any]) -> bool:
+    """Return whether a symmetric or Hermitian matrix (n, n) has a Cholesky factorisation in float64."""
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def norm(vector: Floats) -> float:
@@ -527,8 +536,8 @@ class Certifier:
         if regular and 0.0 in (residual, measured):  # as of a right-hand side of zeros
             bound = 0.0
         bits = min(max(-math.log2(bound), 0.0), float(MANTISSA)) if bound > 0.0 else float(MANTISSA)
-        told = self.inverse_norm, bound, bits, self.by, self.once + self.each
-        return Certificate(residual * rounding, rhs_norm, *told)
+        proved = self.inverse_norm, bound, bits, self.by, self.once + self.each
+        return Certificate(residual * rounding, rhs_norm, *proved)
 
     def unproved(self, solution: Floats, residual: float, rhs_norm: float) -> Certificate:
         """Return what the norm of its residual alone tells of a solution."""

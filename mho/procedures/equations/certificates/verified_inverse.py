@@ -9,6 +9,13 @@ rounding of the small rest is bounded as for any order, |fl(x y) - x y| <= gamma
 of Numerical Algorithms, section 3.1).
 
 Assumed: IEEE 754 doubles, rounded to nearest, and products of matrices that are sums of n products (no Strassen).
+
+Scaling of rows and columns by powers of two, which rounds nothing: every entry below 1, one in each row and column not.
+
+    |a_ij| <= 2^(u_i + v_j),   with equality of the exponents on a permutation
+
+u and v are the dual variables of the assignment of largest product (Duff & Koster, SIAM J. Matrix Anal. Appl. 22, 973
+(2001)), so rows and columns that were multiplied by any factors come out alike.
 """
 
 from __future__ import annotations
@@ -20,7 +27,59 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from mho.array_types import Floats
+from mho.array_types import Floats, Integers
+
+
+def power_scaling(matrix: Floats) -> tuple[Integers, Integers] | None:
+    """Return the exponents u of the rows and v of the columns, (n,) each.
+
+    Parameters
+    ----------
+    matrix : (n, n) array
+        Finite.
+
+    Returns
+    -------
+    tuple or None
+        None where every permutation meets a zero: such a matrix is singular, whatever its other entries are.
+    """
+    from scipy.optimize import linear_sum_assignment  # loads slowly
+
+    exponents = np.where(matrix != 0.0, np.frexp(matrix)[1], -np.inf)
+    try:
+        _, columns = linear_sum_assignment(exponents, maximize=True)
+    except ValueError:  # scipy's word for no permutation without a zero
+        return None
+    order = np.argsort(columns)  # the row that each column is assigned
+    assigned = exponents[order]
+    gains = assigned - np.diag(assigned)[:, None]
+    column = (exponents - exponents.max(axis=1, keepdims=True)).max(axis=0)
+    for _ in range(len(matrix)):  # longest paths; the assignment is the best, so no cycle gains
+        higher = np.maximum(column, (column[:, None] + gains).max(axis=0))
+        if np.array_equal(higher, column):
+            break
+        column = higher
+    row = np.empty_like(column)
+    row[order] = np.diag(assigned) - column
+    return row.astype(np.int64), column.astype(np.int64)
+
+
+def scaled(values: Floats, exponents: Integers, floor: float) -> tuple[Floats, Floats]:
+    """Return values times 2^exponents, and a bound of what is lost by setting those below `floor` to zero.
+
+    Parameters
+    ----------
+    values : array
+        Finite.
+    exponents : array
+        Such that nothing overflows.
+    floor : float
+        Large enough for the rest to be exact: above the smallest normal double.
+    """
+    product = np.ldexp(values, exponents)
+    small = (np.abs(product) < floor) & (values != 0.0)
+    return np.where(small, 0.0, product), np.where(small, floor, 0.0)
+
 
 MANTISSA = 53  # bits of a double
 ROUNDOFF = 2.0**-MANTISSA  # largest relative error of one operation
@@ -39,8 +98,7 @@ def gamma(n: int) -> float:
 
 def bounded_product(matrix: Floats, vector: Floats) -> Floats:
     """Return an upper bound of a product of a matrix and a vector without negative entries, but for underflow."""
-    bound: Floats = (matrix @ vector) * (1.0 + gamma(matrix.shape[1])) * UP
-    return bound
+    return np.asarray((matrix @ vector) * (1.0 + gamma(matrix.shape[1])) * UP)
 
 
 class VerifiedInverse:
@@ -149,22 +207,19 @@ def defect(inverse: Floats, matrix: Floats) -> Floats:
     sums.append(sums[-1] - _sum(left @ right for left, right in small))
     most = _sum(np.abs(left) @ np.abs(right) for left, right in small)
     rounding = ROUNDOFF * _sum(np.abs(each) for each in sums) + gamma(n + 4) * most
-    bound: Floats = (np.abs(sums[-1]) + rounding) * UP + UNDERFLOW
-    return bound
+    return np.asarray((np.abs(sums[-1]) + rounding) * UP + UNDERFLOW)
 
 
 def rough_defect(inverse: Floats, matrix: Floats) -> Floats:
     """Return an upper bound of \\|I - R A\\| from one product, (n, n); useful up to condition numbers of some 1e12."""
     n = len(matrix)
     rounding = gamma(n + 2) * (np.abs(inverse) @ np.abs(matrix))
-    bound: Floats = (np.abs(np.eye(n) - inverse @ matrix) * UP + rounding) * UP + UNDERFLOW
-    return bound
+    return np.asarray((np.abs(np.eye(n) - inverse @ matrix) * UP + rounding) * UP + UNDERFLOW)
 
 
 def _unit(matrix: Floats, axis: int, bits: int) -> Floats:
     """Return the power of two in which each row's or column's largest entry has at most `bits` bits."""
-    unit: Floats = np.ldexp(1.0, np.frexp(np.abs(matrix).max(axis=axis, keepdims=True))[1] - bits)
-    return unit
+    return np.asarray(np.ldexp(1.0, np.frexp(np.abs(matrix).max(axis=axis, keepdims=True))[1] - bits))
 
 
 def _cut(matrix: Floats, unit: Floats) -> tuple[Floats, Floats]:
@@ -174,5 +229,4 @@ def _cut(matrix: Floats, unit: Floats) -> tuple[Floats, Floats]:
 
 
 def _sum(arrays: Iterable[Floats]) -> Floats:
-    total: Floats = functools.reduce(operator.add, arrays)
-    return total
+    return np.asarray(functools.reduce(operator.add, arrays))

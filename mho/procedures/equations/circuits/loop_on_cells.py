@@ -1,7 +1,5 @@
 """An inverting loop on its cells: the blocks that hold it, what it inverts once they are programmed, and its circuit.
 
-What wires leave of the conductances of a block with all its lines in use, from those that were read cell by cell.
-
 A cell that is read alone has its wires in series, so its reading includes them. With all lines in use, the wire that two
 cells share drops the current of both. To first order, for currents small beside those of a short,
 
@@ -9,11 +7,22 @@ cells share drops the current of both. To first order, for currents small beside
 
 with T the current into the end of row k per volt at the end of column j, the other ends at 0 V, and r the resistance of
 wire between neighbouring cells. Bit lines end in front of column 0, source lines in front of row 0.
+
+A loop whose outputs also drive two more arrays, divided by a ratio, inverts
+
+    G+ - G- + (F+ - F-) / ratio.
+
+With F, the second slice, programmed to `ratio` times what G+ and G- as achieved leave of the matrix, only a ratio-th of the
+cells' errors remains, and of what the wires take (of products: Song et al., Science 383, 903, 2024). What moves after it
+was read is not made up for: noise and relaxation of the first slice count in full. `ratio` is bounded by the windows: the
+largest residue must fit the range of a cell.
+
+`AnalogueInverse` is one-step inversion through the bench: scale, play, and select the largest answer that is not clamped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -22,13 +31,170 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.array_types import Floats
 from mho.chip_maps.chip import ChipMap
-from mho.chip_maps.forecast import damping, loop_eigenvalues, slowest_eigenvalue
-from mho.chip_maps.inverse_encoding import InverseEncoding
+from mho.chip_maps.inverse_encoding import InverseEncoding, damping, loop_eigenvalues, slowest_eigenvalue
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
+from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.instruments import Bench
+from mho.instruments.simulated import CLAMP
 from mho.procedures.cells.programming.record import Block
-from mho.procedures.equations.circuits.second_slice import SecondSlice
+from mho.procedures.stream import Stream
+from mho.runs import Column, Table
+
+Pair = tuple[Floats, Floats]
+"""Conductances of the positive and of the negative cells, (m, n) each, S."""
+
+
+def represented(slices: Sequence[Pair], ratio: float) -> Floats:
+    """Return the sum of slices, the first with weight 1, in S.
+
+    Raises
+    ------
+    InputError
+        Without slices, or for a ratio that is not above 1.
+    """
+    if not slices or not ratio > 1.0:
+        raise InputError(f"{len(slices)} slices of ratio {ratio:g}; give at least one, and a ratio above 1")
+    parts = [ratio**-number * (positive - negative) for number, (positive, negative) in enumerate(slices)]
+    return np.asarray(np.sum(parts, axis=0))
+
+
+def next_targets(matrix: Floats, achieved: Sequence[Pair], ratio: float, top: float) -> Pair:
+    """Return the targets of the next slice: the residue of the slices as `achieved`, split by sign.
+
+    Parameters
+    ----------
+    matrix : (m, n) array
+        A, scaled so that its largest entry is at most `top`, S.
+    achieved : sequence of Pair
+        The slices so far, as read; none for the first slice.
+    ratio : float
+        From the weight of a slice to that of the next.
+    top : float
+        Largest target, S. A residue beyond ends there, and is left to the slice after.
+
+    Raises
+    ------
+    InputError
+        For a ratio that is not above 1, a top that is not above 0, or an entry beyond it or not finite.
+    """
+    if not (ratio > 1.0 and 0.0 < top < np.inf):
+        raise InputError(
+            f"slices of ratio {ratio:g} up to {top:g} S; give a ratio above 1 and a largest target above 0 S"
+        )
+    peak = float(np.abs(matrix).max(initial=0.0))
+    if not peak <= top * (1.0 + 1e-12):
+        raise InputError(
+            f"the largest entry is {peak:g} S, and the largest target {top:g} S; scale the matrix to that"
+        )
+    residue = matrix - represented(achieved, ratio) if achieved else np.asarray(matrix, np.float64)
+    scaled = residue * ratio ** len(achieved)
+    return np.clip(scaled, 0.0, top), np.clip(-scaled, 0.0, top)
+
+
+def largest_ratio(levels: Levels) -> float:
+    """Return the largest power of two by which a slice's residue can be enlarged: windows fit the range of a cell."""
+    half_width = float(levels.high[-1] - levels.nominal[-1])
+    return float(2.0 ** np.floor(np.log2(levels.nominal[-1] / half_width)))
+
+
+Achieved = Callable[[Block], Floats]
+"""Conductances of a block's cells between its wires, S."""
+
+
+@dataclass(frozen=True)
+class SecondSlice:
+    """Cells on the lines of the loop.
+
+    Attributes
+    ----------
+    positive, negative : Block
+        On the arrays that get the outputs and their inverses; without targets before `aim`.
+    ratio : float
+        By which the board divides the outputs.
+    """
+
+    positive: Block
+    negative: Block
+    ratio: float
+
+    @classmethod
+    def on(cls, chip: ChipMap, placed: Placement, ratio: float) -> Self:
+        """Place a second slice on the lines of a loop; raises as `check_second_slice`."""
+        check_second_slice(chip, ratio)
+        nothing = np.zeros((len(placed.rows), len(placed.columns)), np.int64)
+        positive, negative = (
+            Block(replace(placed, array=array.name), nothing.copy()) for array in chip.second_slice
+        )
+        return cls(positive, negative, ratio)
+
+    @property
+    def arrays(self) -> tuple[str, str]:
+        """Names of its arrays."""
+        return self.positive.placement.array, self.negative.placement.array
+
+    def blocks(self) -> list[Block]:
+        """Both blocks."""
+        return [self.positive, self.negative]
+
+    def aim(self, positive: Block, negative: Block | None, levels: Levels, achieved: Achieved) -> None:
+        """Set the targets to what the first slice's blocks leave of their own; the cells are not programmed yet."""
+        first = [positive] if negative is None else [positive, negative]
+        wanted = [levels.conductance(block.digits) for block in first]
+        targets = self.residue(wanted, [achieved(block) for block in first], float(levels.nominal[-1]))
+        for block, target in zip(self.blocks(), targets, strict=True):
+            block.digits = np.rint(target / levels.step).astype(np.int64)
+
+    def residue(self, wanted: Sequence[Floats], held: Sequence[Floats], top: float) -> tuple[Floats, Floats]:
+        """Return what the first slice leaves for both blocks, (k, k) each, S, before it is rounded.
+
+        Parameters
+        ----------
+        wanted, held : sequences of (k, k) arrays
+            What its cells were to hold, and do between the wires, S: on its first array, and on its second one where there
+            is one.
+        top : float
+            Largest target, S.
+        """
+        none = np.zeros(wanted[0].shape)
+        (plus, minus), (above, below) = (([*some, none])[:2] for some in (wanted, held))
+        return next_targets(plus - minus, [(above, below)], self.ratio, top)
+
+    def network(self, achieved: Achieved) -> Floats:
+        """Return what it adds to the loop, (k, k), S."""
+        return (achieved(self.positive) - achieved(self.negative)) / self.ratio
+
+    def row_load(self, achieved: Achieved) -> Floats:
+        """Return the sum of its conductances on each row, (k,), S."""
+        return np.asarray(sum(achieved(block).sum(axis=1) for block in self.blocks()))
+
+
+def check_second_slice(chip: ChipMap, ratio: float) -> None:
+    """Refuse a second slice where the chip or the board cannot hold it.
+
+    Raises
+    ------
+    ChipMapError
+        Saying what is missing.
+    """
+    if not chip.second_slice:
+        count = len(chip.arrays_for("invert"))
+        raise ChipMapError(
+            f"a second slice of the loop takes four inverting arrays of one size; chip {chip.name!r} has {count}: give "
+            "loop_slices = 1, or a bench whose chip has them, as `arrays`"
+        )
+    if not ratio > 1.0:
+        raise ChipMapError(
+            "a second slice of the loop takes dividers behind the outputs; the board has none (slice ratio 0): give "
+            "loop_slices = 1"
+        )
+    levels = chip.level_scale()
+    most = float(levels.nominal[-1] / (levels.high[-1] - levels.nominal[-1]))
+    if ratio > most:
+        raise ChipMapError(
+            f"the board divides by {ratio:g} in front of a second slice, whose cells hold what the first ones leave up to "
+            f"a ratio of {most:.3g}; give loop_slices = 1, or lower the chip map's `tolerance`"
+        )
 
 
 def with_all_lines(conductances: ArrayLike, placed: Placement, wire_resistance: float) -> Floats:
@@ -107,8 +273,6 @@ class LoopOnCells:
 
     Attributes
     ----------
-    chip : ChipMap
-    encoding : InverseEncoding
     levels : Levels
         What its digits stand for: the chip's levels, or finer targets.
     positive, negative : Block
@@ -191,7 +355,7 @@ class LoopOnCells:
         # Rounded, no entry is beyond the top; before, it may be by half a digit, which no cell holds.
         top = float(self.levels.nominal[-1])
         asked = [np.minimum(wanted[block.placement.array], top) for block in self.first_slice()]
-        return dict(zip(self.second_slice.arrays, self.second_slice.left(asked, held, top), strict=True))
+        return dict(zip(self.second_slice.arrays, self.second_slice.residue(asked, held, top), strict=True))
 
     def achieved(self, input_conductance: float) -> AchievedLoop:
         """Return the loop as its cells came out, with `input_conductance` (S) at each row."""
@@ -243,3 +407,164 @@ class LoopOnCells:
         array = self.chip.array(block.placement.array)
         ohms = array.wire_resistance if wires else 0.0
         return with_all_lines(read, block.placement.within_segment(array), ohms)
+
+
+AMPLIFIER = (
+    Column("offset", "V", description="standard deviation of the amplifiers' offsets"),
+    Column("gain", description="open loop, at DC"),
+    Column("bandwidth", "Hz", description="gain-bandwidth product"),
+    Column("second_pole", "Hz", description="of the open loop"),
+    Column("slew", "V/s", description="slew rate"),
+    Column("bias_current", "A", description="into the row"),
+    Column("row_capacitance", "F", description="C_in"),
+    Column("feedback_capacitance", "F", description="C_f"),
+)
+"""What a simulated bench knows of its amplifiers; NaN on any other."""
+
+
+def loop_table(chip: ChipMap, rows: int) -> Table:
+    """Return the table of a run whose loops have about so many `rows` together."""
+    return Table(
+        "loop",
+        (
+            Column("time", "s", description="bench time at which its cells were programmed"),
+            Column("number", dtype="u4", description="counted from 0; of bare inversions the matrix"),
+            Column("row", dtype="u2", description="bit line at the amplifier's input"),
+            Column("column", dtype="u2", description="source line that its output drives"),
+            Column(
+                "drives", shape=(len(chip.arrays_for("invert")),),
+                description="what that line gets per volt, on each inverting array of the chip map; 0: not connected",
+            ),
+            Column("input", "S", description="resistor from the input voltage to the row"),
+            Column("diagonal", "S", description="resistor from the output to its own row"),
+            Column("bias", "S", description="resistor from minus the sum of all outputs to the row"),
+            *AMPLIFIER,
+            Column("clamp", "V", description="largest output; NaN where it is not known"),
+        ),
+        signal="diagonal", axis="row", title="circuit around the cells", rows=rows,
+    )  # fmt: skip
+
+
+def record_loop(bench: Bench, stream: Stream, cells: LoopOnCells, number: int) -> None:
+    """Record loop `number`, whose cells have just been programmed."""
+    encoding, placed = cells.encoding, cells.positive.placement
+    k = encoding.order
+    drives = np.zeros(len(cells.chip.arrays_for("invert")))
+    drives[0] = 1.0
+    if cells.negative is not None:
+        drives[1] = -1.0
+    if cells.second_slice is not None:
+        drives[2:4] = 1.0 / cells.second_slice.ratio, -1.0 / cells.second_slice.ratio
+    with_diagonal = np.arange(k) < encoding.size
+    known = bench.simulated
+    amplifier = {
+        one.name: np.nan if known is None else getattr(known.amplifier, one.name) for one in AMPLIFIER
+    }
+    every = {
+        "time": bench.now(),
+        "number": number,
+        "input": bench.input_conductance,
+        "bias": encoding.bias_conductance(cells.step),
+        **amplifier,
+        "clamp": np.nan if known is None else CLAMP,
+    }
+    stream.record_block(
+        "loop",
+        {
+            "row": placed.rows,
+            "column": placed.columns,
+            "drives": np.tile(drives, (k, 1)),
+            "diagonal": np.where(with_diagonal, encoding.diagonal_conductance(cells.step), 0.0),
+            **{name: np.full(k, value) for name, value in every.items()},
+        },
+    )
+
+
+LADDER = 2.0 ** -np.arange(12)  # input scales played in one exchange
+RAILS = (
+    "the INV loop rails: its outputs sit in the clamps at every input scale; check the programmed cells and the stability "
+    "of the matrix"
+)
+LINEAR = 0.3  # V: outputs up to here are not affected by the +-0.4 V diode clamps
+
+
+def loop_inputs(encoding: InverseEncoding, volts: Floats) -> Floats:
+    """Return the loop's inputs (..., order), V, with `volts` (..., n) at the matrix's rows and none at a bias column's."""
+    inputs = np.zeros((*volts.shape[:-1], encoding.order))
+    inputs[..., : encoding.size] = volts
+    return inputs
+
+
+def largest_linear(outputs: Floats) -> int | None:
+    """Return the first of the outputs (scales, n), V, that are all in their linear range; None where there are none."""
+    linear = np.flatnonzero(np.abs(outputs).max(axis=1) < LINEAR)
+    return int(linear[0]) if linear.size else None
+
+
+class AnalogueInverse:
+    """The programmed inverting loop as a function r -> about A^-1 r.
+
+    Parameters
+    ----------
+    cells : LoopOnCells
+        The programmed loop.
+    full_scale : float
+        Largest input voltage, V.
+
+    Attributes
+    ----------
+    last : tuple of (n,) arrays
+        Input and output of the last inversion, V.
+    clamped : int
+        Number of inversions in which the largest input drove an output out of its linear range, so that a smaller one
+        was used.
+    """
+
+    def __init__(self, bench: Bench, cells: LoopOnCells, full_scale: float) -> None:
+        self._bench, self._cells, self._full_scale = bench, cells, full_scale
+        self.last: tuple[Floats, Floats] = (np.zeros(0), np.zeros(0))
+        self.clamped = 0
+
+    def __call__(self, residual: Floats) -> Floats:
+        """Return A0^-1 r as the circuit computes it.
+
+        The output range is not known beforehand, so one exchange plays r at a ladder of scales and the largest answer
+        outside the clamps is used. `ConvergenceError` when even the smallest input drives an output into its clamp.
+        """
+        encoding = self._cells.encoding
+        self._cells.connect(self._bench)
+        n, peak = encoding.size, float(np.abs(residual).max())
+        inputs = loop_inputs(encoding, LADDER[:, None] * (residual / peak * self._full_scale))
+        outputs = self._bench.invert(inputs)
+        best = largest_linear(outputs)
+        if best is None:
+            raise ConvergenceError(RAILS)
+        self.clamped += int(best > 0)
+        self.last = (inputs[best, :n], outputs[best, :n])
+        amperes_per_unit = self._bench.input_conductance * LADDER[best] * self._full_scale / peak
+        return np.asarray(-outputs[best, :n] * (self._cells.step / encoding.unit) / amperes_per_unit)
+
+    def columns(self, residuals: Floats) -> Floats:
+        """Return A0^-1 R of many vectors (n, k) as the circuit computes them; zeros give zeros.
+
+        Each is played at the full scale first, all in one exchange; those whose outputs left their linear range are played
+        again, each time at half the scale. Errors as of one vector.
+        """
+        encoding = self._cells.encoding
+        self._cells.connect(self._bench)
+        peaks = np.abs(residuals).max(axis=0)
+        answers, left = np.zeros_like(residuals), np.flatnonzero(peaks)
+        for scale in LADDER:
+            if not left.size:
+                break
+            volts = (residuals[:, left] / peaks[left]).T * (scale * self._full_scale)
+            outputs = self._bench.invert(loop_inputs(encoding, volts))
+            linear = np.abs(outputs).max(axis=1) < LINEAR  # False of a clamped one, which is NaN
+            siemens = self._bench.input_conductance * scale * self._full_scale / peaks[left[linear]]
+            found = -outputs[linear, : encoding.size] * (self._cells.step / encoding.unit) / siemens[:, None]
+            answers[:, left[linear]] = found.T
+            left = left[~linear]
+            self.clamped += left.size if scale == LADDER[0] else 0
+        if left.size:
+            raise ConvergenceError(RAILS)
+        return answers

@@ -1,6 +1,9 @@
 """Exact products through the bench: bit-serial vectors and digit columns give integers, which are summed digitally.
 
-Shots of a tile with check columns: those that disagree are cleared, corrected, or repeated with fewer lines.
+`SlicedProduct` is of one matrix whose tiles have check columns: shots that disagree with these are cleared, corrected, or
+repeated with fewer lines. `IntegerProducts` are of many blocks that are played together, with vectors in two's complement
+and without checksums: within a preconditioner a wrong integer costs bits of one cycle and nothing of the truth. Lines whose
+cells' errors together might reach half a digit are not active at once; the noise of the reading counts once, not for each.
 """
 
 from __future__ import annotations
@@ -12,12 +15,141 @@ import numpy as np
 
 from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.checksums import CheckedTile
-from mho.chip_maps.fixed_point import FixedPoint
-from mho.chip_maps.multiply_encoding import MultiplyEncoding, group_lines
+from mho.chip_maps.multiply_encoding import FixedPoint, MultiplyEncoding, group_lines, to_fixed_point
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.cells.programming.record import Block
-from mho.procedures.equations.circuits.programmed_tile import ProgrammedTile
+from mho.procedures.equations.circuits.tiles import (
+    ProductOnChip,
+    ProgrammedTile,
+    TilesOnChip,
+    Trim,
+    bit_serial,
+    bit_serial_columns,
+    bit_serial_complement,
+)
+
+BLOCK_REPEATS = 4  # shots of each line alone in the calibration: half of those of products that must not err
+BLOCK_SUBTRACTED = 0.07
+"""Digits, known error of a cell from which on it is subtracted: with an offset for the sign few cells hold 0."""
+
+JUMP = 0.07
+"""Digits that are left for a cell that jumps after its calibration, as those with telegraph noise do."""
+
+
+@dataclass(frozen=True)
+class _Calibrated:
+    """The tiles of one product with their factors, all their columns beside each other.
+
+    Attributes
+    ----------
+    drives : list of (lines,) arrays
+        Of each tile.
+    gains : (columns,) array
+    known, digits : (lines, columns) arrays
+        Errors that are subtracted, and what is programmed.
+    groups : list of index arrays
+        Lines that may be active at once.
+    """
+
+    drives: list[Floats]
+    gains: Floats
+    known: Floats
+    digits: Floats
+    groups: list[Integers]
+
+    @classmethod
+    def of(cls, product: ProductOnChip, trims: Sequence[Trim]) -> _Calibrated:
+        known = np.concatenate([trim.known(BLOCK_SUBTRACTED) for trim in trims], axis=1)
+        errors = np.concatenate([trim.errors for trim in trims], axis=1)
+        own = [
+            trim.own_variance(tile.digits, BLOCK_REPEATS)
+            for trim, tile in zip(trims, product.tiles, strict=True)
+        ]
+        reading = np.repeat([trim.reading for trim in trims], [one.shape[1] for one in own])
+        # The mean of as many repeats is subtracted, which has noise of its own, and from a shot one with no line active.
+        variance = np.concatenate(own, axis=1) * (1.0 + 1.0 / BLOCK_REPEATS) + reading**2 / BLOCK_REPEATS
+        return cls(
+            [trim.drive for trim in trims],
+            np.concatenate([trim.gain for trim in trims]),
+            known,
+            product.encoding.digits.astype(np.float64),
+            group_lines(errors - known, variance**0.5, reading=2.0**0.5 * reading, spare=JUMP),
+        )
+
+
+class IntegerProducts:
+    """The programmed tiles of many blocks as functions v -> M v, v rounded to some bits.
+
+    Parameters
+    ----------
+    bits : int
+        Of the vectors.
+
+    Attributes
+    ----------
+    shots : int
+        Input patterns so far.
+    outputs, wrong : int
+        Integers so far, and those of them that differ from the digits' exact sum: a digital product, an oracle of simulated
+        runs. No decision hangs on it.
+    corrections : int
+        Multiplications of the digital corrections, as those of `SlicedProduct`.
+    """
+
+    def __init__(self, on_chip: TilesOnChip, bits: int) -> None:
+        self._on_chip, self._bits = on_chip, bits
+        self._calibrated: list[_Calibrated] = []
+        self.shots = self.outputs = self.wrong = self.corrections = 0
+
+    def calibrate(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Play all lines alone, and choose those that may be active at once; `progress` as in `TilesOnChip.calibrated`."""
+        trims = self._on_chip.calibrated(BLOCK_REPEATS, progress)
+        self._calibrated = [
+            _Calibrated.of(product, mine) for product, mine in zip(self._on_chip.products, trims, strict=True)
+        ]
+
+    def __call__(self, numbers: Sequence[int], vectors: Sequence[Floats]) -> list[Floats]:
+        """Return M_k v (..., outputs) for each k of `numbers` and its v (..., inputs), none of them all zero."""
+        if any(vector.ndim > 1 for vector in vectors):
+            rows = [np.atleast_2d(vector) for vector in vectors]
+            each = [number for number, one in zip(numbers, rows, strict=True) for _ in one]
+            answers = iter(self(each, [row for one in rows for row in one]))
+            return [
+                np.stack([next(answers) for _ in one]).reshape(*vector.shape[:-1], -1)
+                for one, vector in zip(rows, vectors, strict=True)
+            ]
+        products = [self._on_chip.products[number] for number in numbers]
+        fixed = [to_fixed_point(vector, self._bits) for vector in vectors]
+        played = [
+            bit_serial_complement(vector, self._calibrated[number].groups)
+            for number, vector in zip(numbers, fixed, strict=True)
+        ]
+        most = max(len(weights) for _, weights in played)  # of one length, they are played together
+        tiles, volts = [], []
+        for number, product, (patterns, _) in zip(numbers, products, played, strict=True):
+            lines = np.zeros((most, patterns.shape[1]))
+            lines[: len(patterns)] = patterns * self._on_chip.volts
+            for tile, drive in zip(product.tiles, self._calibrated[number].drives, strict=True):
+                tiles.append(tile)
+                volts.append(lines * drive)
+        currents = iter(self._on_chip.play(tiles, volts))
+        found = []
+        for number, product, vector, (patterns, weights) in zip(
+            numbers, products, fixed, played, strict=True
+        ):
+            mine, shots = self._calibrated[number], len(weights)
+            read = np.concatenate([next(currents)[:shots] for _ in product.tiles], axis=1)
+            integers = np.rint(read * (mine.gains / self._on_chip.volts) - patterns @ mine.known)
+            self.shots += shots
+            self.outputs += integers.size
+            self.corrections += integers.size
+            self.corrections += int(patterns.sum(axis=0) @ np.count_nonzero(mine.known, axis=1))
+            self.wrong += int(np.count_nonzero(integers != patterns @ mine.digits))
+            sums = product.encoding.combine(weights @ integers, float(vector.integers.sum()))
+            found.append(sums * (vector.scale * 2.0**-vector.bits))
+        return found
+
 
 DOUBTFUL = 0.4  # digits, distance from an integer from which a shot is compared though it agrees
 TRIES = 2  # shots of a single line before its disagreement counts as lasting
@@ -150,9 +282,8 @@ def _play_again(
     play: Callable[[Integers], Floats],
 ) -> tuple[Integers, Integers, Integers]:
     """Play parts of shots and add what is settled to their owners; return what is not."""
-    distinct, which = np.unique(
-        parts, axis=0, return_inverse=True
-    )  # of many bits the same lines are left over
+    # Of many bits the same lines are left over.
+    distinct, which = np.unique(parts, axis=0, return_inverse=True)
     which = which.reshape(-1)
     measured = play(distinct)
     again = _read(tile, distinct, measured)
@@ -203,15 +334,13 @@ def _halved(parts: Integers, owners: Integers, tries: Integers) -> tuple[Integer
 
 
 SAMPLE = 256  # outputs of a product that are stored as measured
-ROUNDS, EACH = (
-    2,
-    4,
-)  # rounds of the calibration over all tiles, between which slow noise moves, and shots per line in each
+ROUNDS = 2  # of the calibration over all tiles, between which slow noise moves
+EACH = 4  # shots per line in each
 REPEATS = ROUNDS * EACH  # from which the noise is estimated
 SUBTRACTED = 0.1  # digits, known error of a cell from which it is subtracted
 RESTLESS = 0.05  # digits, noise from which a cell of a checked tile does not limit the lines active at once
 DRIFTED = (
-    0.25  # share of a tile's shots that disagree, from which so many integers are wrong that some go unseen
+    0.25  # share of a tile's shots that disagree from which so many integers are wrong that some go unseen
 )
 MOVED = 0.25  # digits, change from which a cell of a line that disagrees counts as moved
 
@@ -221,8 +350,6 @@ class SlicedProduct:
 
     Parameters
     ----------
-    bench : Bench
-    encoding : MultiplyEncoding
     tiles : sequence of Block
         The encoding's columns in order, cut into tiles.
     step : float
@@ -288,9 +415,7 @@ class SlicedProduct:
         self._checked: tuple[CheckedTile | None, ...] = tuple(checked) or (None,) * len(self._tiles)
         self._known: list[Floats] = []
         self._spent = np.zeros(len(self._tiles), np.int64)  # shots repeated since a tile's calibration
-        self._usual = np.zeros(
-            len(self._tiles)
-        )  # share of a tile's shots that disagree however it is calibrated
+        self._usual = np.zeros(len(self._tiles))  # share of shots that disagree however a tile is calibrated
         self.groups: list[Integers] = []
         self.outputs = self.wrong = self.shots = 0
         self.wrong_read = self.wrong_found = self.false_alarms = 0
@@ -315,7 +440,7 @@ class SlicedProduct:
 
     def __call__(self, vector: FixedPoint) -> Floats:
         """Multiply; each bit of each sign of each group of lines is one shot on every tile."""
-        _, shots, weights = self._patterns(vector.integers[None], vector.bits)
+        shots, weights = bit_serial(vector, self.groups)
         return self._encoding.combine(weights @ self._sums(shots)) * (vector.scale * 2.0**-vector.bits)
 
     def columns(self, vectors: Integers, bits: int, scales: Floats) -> Floats:
@@ -325,7 +450,6 @@ class SlicedProduct:
         ----------
         vectors : (k, lines) array
             Integers of magnitudes below 2^bits; a vector may be all zeros.
-        bits : int
         scales : (k,) array
             What 2^bits stands for in each.
 
@@ -335,7 +459,7 @@ class SlicedProduct:
         """
         from scipy.sparse import csr_array  # loads slowly
 
-        owners, shots, weights = self._patterns(vectors, bits)
+        owners, shots, weights = bit_serial_columns(vectors, bits, self.groups)
         sums = np.zeros((len(vectors), self._encoding.digits.shape[1]))
         if len(shots):
             places = (owners, np.arange(len(shots)))
@@ -355,7 +479,8 @@ class SlicedProduct:
             parts.append(checked.integers)
             measured.append(checked.measured)
             first = last
-        self._sample(exact, np.concatenate(measured, axis=1))
+        every = max(exact.size // SAMPLE, 1)
+        self.sample = np.stack([one.ravel()[::every] for one in (exact, np.concatenate(measured, axis=1))])
         self.shots += len(shots)
         return np.concatenate(parts, axis=1)
 
@@ -364,7 +489,7 @@ class SlicedProduct:
         code, tile = self._checked[number], self._tiles[number]
 
         def play(patterns: Integers) -> Floats:
-            return self._play(number, patterns)
+            return tile.sums(patterns) - patterns @ self._known[number]
 
         tile.connect()
         if code is None:
@@ -408,23 +533,6 @@ class SlicedProduct:
             noise.append(np.where(counted, spread, 0.0)[:, data])
         self.groups = group_lines(np.concatenate(left, axis=1), np.concatenate(noise, axis=1))
 
-    def _patterns(self, vectors: Integers, bits: int) -> tuple[Integers, Integers, Floats]:
-        """Return of each shot its vector's number, its binary pattern (shots, lines) and the weight of its integers."""
-        magnitudes = np.maximum(vectors[:, None] * np.array((1, -1))[:, None], 0)
-        powers = np.arange(bits)
-        patterns = (magnitudes[:, :, None] >> powers[:, None]) & 1
-        chosen = np.zeros((len(self.groups), vectors.shape[1]), np.int64)
-        for mask, group in zip(chosen, self.groups, strict=True):
-            mask[group] = 1
-        shots = patterns[:, :, :, None] * chosen  # (vectors, signs, bits, groups, lines)
-        weights = np.broadcast_to(np.multiply.outer((1.0, -1.0), 2.0**powers)[..., None], shots.shape[:-1])
-        played = shots.any(axis=-1)
-        return np.nonzero(played)[0], shots[played], weights[played]
-
-    def _play(self, number: int, shots: Integers) -> Floats:
-        """Return the columns' sums in digits, before rounding, without the errors that are known."""
-        return self._tiles[number].sums(shots) - shots @ self._known[number]
-
     def _count(self, checked: CheckedShots, exact: Floats, has_code: bool) -> None:
         """Add to what is counted; `exact` is the oracle's."""
         self.checked_shots += len(checked.alarmed) if has_code else 0
@@ -453,7 +561,3 @@ class SlicedProduct:
         self.corrections += int(errors.sum())
         self.subtracted += int(np.count_nonzero(errors))
         self.alone += int(np.count_nonzero(np.rint(checked.measured + active @ subtracted) == exact))
-
-    def _sample(self, exact: Floats, measured: Floats) -> None:
-        every = max(measured.size // SAMPLE, 1)
-        self.sample = np.stack([exact.ravel()[::every], measured.ravel()[::every]])

@@ -14,7 +14,7 @@ from mho.procedures.cells.programming.record import PULSES, PULSES_PER_CELL, Blo
 from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
 from mho.procedures.stream import Stream
 from mho.runs import Figure, Map, Table
-from mho.runs.standard_figures import programming_figures
+from mho.runs.standard_figures import OF_LEVELS, programming_figures
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,19 @@ class BlockContents:
     figures: tuple[Figure, ...]
 
 
-def contents_of(blocks: Sequence[Block], levels: Levels) -> BlockContents:
-    """Return what a layout declares for `blocks`."""
+def contents_of(blocks: Sequence[Block], levels: Levels, *, rounded: bool = True) -> BlockContents:
+    """Return what a layout declares for `blocks`.
+
+    With targets that are not `rounded` to levels, figures of levels are left out: there are nearly as many as cells.
+    """
     images = images_of(blocks)
     cells = sum(block.digits.size for block in blocks)
     windows = zip(levels.low.tolist(), levels.high.tolist(), strict=True)
+    figures = programming_figures([image.array for image in images], windows)
     return BlockContents(
         replace(PULSES, rows=round(PULSES_PER_CELL * cells)),
         tuple(one for image in images for one in image.declared()),
-        programming_figures([image.array for image in images], windows),
+        tuple(one for one in figures if rounded or one.name not in OF_LEVELS),
     )
 
 
@@ -59,11 +63,7 @@ def check_limits(bench: Bench, settings: WriteVerifySettings, vector_volts: floa
 
 
 def make_programmer(
-    bench: Bench,
-    stream: Stream,
-    chip: ChipMap,
-    settings: WriteVerifySettings,
-    levels: Levels | None = None,
+    bench: Bench, stream: Stream, chip: ChipMap, settings: WriteVerifySettings, levels: Levels | None = None
 ) -> Programmer:
     """Return a programmer of this chip's cells, to the chip's levels or to others."""
     levels = chip.level_scale() if levels is None else levels
@@ -79,12 +79,17 @@ def program(
     """
     programmer.program(blocks, images)
     failed = programmer.failed(blocks)
+    say_failed_cells(failed, stream)
+    return failed
+
+
+def say_failed_cells(failed: int, stream: Stream) -> None:
+    """Announce cells that programming could not keep in their windows."""
     if failed:
         stream.say(
             f"{failed} cells read outside their verify window after the last pass (relaxation, read noise, or lost)",
             "WARNING",
         )
-    return failed
 
 
 def wait_at_rest(bench: Bench, seconds: float) -> None:

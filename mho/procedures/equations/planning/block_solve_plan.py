@@ -1,6 +1,6 @@
 """Plan of a matrix that no loop holds: its leaves on inverting arrays, its other blocks on multiplying ones.
 
-Polar factors of a matrix: a loop of the definite factor settles whatever the matrix is.
+A leaf of which no loop settles is held as its polar factors, of which the definite one has a loop that settles:
 
     A = Q P,   Q^T Q = I,   P = (A^T A)^(1/2):   A^-1 r = P^-1 (Q^T r)
 
@@ -8,7 +8,7 @@ The eigenvalues of P are A's singular values, so P is as well conditioned as A. 
 to D^-1/2 (P + E) D^-1/2, whose symmetric part is positive definite as long as the cells' errors E have norms below
 sigma_min(A). Q^T r is one MVM; refinement absorbs its error as it does the cells', so few bits are enough.
 
-Plan of a sparse matrix that no loop holds, by subdomains: one loop each on inverting arrays, no blocks between them.
+A sparse matrix may be cut into subdomains instead: one loop each on inverting arrays, no blocks between them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.chip_maps.chip import ArrayMap, ChipMap
-from mho.chip_maps.inverse_encoding import Candidate
+from mho.chip_maps.inverse_encoding import EncodingForecast
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement, defects_text, free_places
 from mho.chip_maps.preconditioning import Preconditioning
@@ -29,10 +29,18 @@ from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.blocks.block_inverse import BlockPlan
 from mho.procedures.equations.blocks.block_plan import Schur, plan_blocks
 from mho.procedures.equations.blocks.schwarz import SchwarzPlan, plan_schwarz
-from mho.procedures.equations.circuits.tiles_on_chip import ProductOnChip
-from mho.procedures.equations.planning.block_effort import EFFORTS, Effort, Judged, LeafLoop, choose_effort
-from mho.procedures.equations.planning.leaves_on_chip import LeafOnChip, LeavesOnChip, place_leaves
-from mho.procedures.equations.planning.loop_choice import LoopChooser, Tried
+from mho.procedures.equations.circuits.tiles import ProductOnChip
+from mho.procedures.equations.planning.block_leaves import (
+    EFFORTS,
+    BlockEffort,
+    EffortForecast,
+    LeafLoop,
+    LeafOnChip,
+    LeavesOnChip,
+    choose_effort,
+    place_leaves,
+)
+from mho.procedures.equations.planning.loop_choice import LoopChooser, LoopOption, LoopSetup
 from mho.procedures.equations.planning.method_choice import MethodChoice
 
 
@@ -73,10 +81,9 @@ class BlockSolvePlan:
         The matrix in that form.
     tree : BlockPlan or SchwarzPlan
         Which leaves are inverted and which blocks multiplied with.
-    loops : LeavesOnChip
     products : list of ProductOnChip
         The tree's blocks, then the rotations of leaves and what their loops hold; none of subdomains.
-    judged : list of Judged
+    judged : list of EffortForecast
         Efforts that were considered, with the cycles that each is expected to take: the last one is in use. Empty for
         subdomains, which know only one.
     """
@@ -88,7 +95,7 @@ class BlockSolvePlan:
     tree: BlockPlan | SchwarzPlan
     loops: LeavesOnChip
     products: list[ProductOnChip]
-    judged: list[Judged]
+    judged: list[EffortForecast]
 
     @property
     def leaves(self) -> list[LeafOnChip]:
@@ -96,7 +103,7 @@ class BlockSolvePlan:
         return self.loops.leaves
 
     @property
-    def effort(self) -> Effort:
+    def effort(self) -> BlockEffort:
         """What one application of the block inverse does."""
         return self.judged[-1].effort if self.judged else EFFORTS[0]
 
@@ -123,7 +130,7 @@ class BlockSolvePlan:
         return None
 
     @property
-    def candidate(self) -> Candidate | None:
+    def candidate(self) -> EncodingForecast | None:
         """There is no one loop."""
         return None
 
@@ -133,7 +140,7 @@ class BlockSolvePlan:
         return MethodChoice("gcr")
 
     @property
-    def tried(self) -> list[Tried]:
+    def tried(self) -> list[LoopOption]:
         """There is no one loop for which anything was considered."""
         return []
 
@@ -147,25 +154,25 @@ class BlockSolvePlan:
         """Cells of the products."""
         return [tile for one in self.products for tile in one.tiles]
 
+    def loop_blocks(self) -> list[Block]:
+        """Cells of the leaves' loops."""
+        return [block for leaf in self.leaves for block in leaf.cells.blocks()]
+
     def blocks(self) -> list[Block]:
         """All blocks to program."""
-        return self.loops.blocks() + self.tiles
+        return self.loop_blocks() + self.tiles
 
 
 def plan_block_solve(
-    chip: ChipMap,
+    setup: LoopSetup,
     matrix: Floats,
     rng: np.random.Generator,
-    *,
     leaf: int,
-    encoding: str,
-    lines: tuple[int, int],
-    input_conductance: float,
+    *,
     recursion: str = "recursive",
     schur: str = "exact",
     effort: str = "auto",
     most_cycles: int = MOST_CYCLES,
-    slice_ratio: float | None = None,
     rhs: Floats | None = None,
 ) -> BlockSolvePlan:
     """Cut a matrix into blocks, choose a loop for each leaf, and place them all.
@@ -176,22 +183,12 @@ def plan_block_solve(
         A as given.
     leaf : int
         N0, the largest leaf.
-    encoding : str
-        "auto", or the only kind to consider.
-    lines : tuple of int
-        Numbers of lines that the converters can drive and read.
-    input_conductance : float
-        g_in of the loops, S.
-    recursion : str
-        One of `RECURSIONS`.
-    schur : str
-        One of `SCHUR_OF_SOLVE`.
+    recursion, schur : str
+        One of `RECURSIONS`, and of `SCHUR_OF_SOLVE`.
     effort : str
         "auto", or the name of one of `EFFORTS`.
     most_cycles : int
         Cycles within which the solve is to converge.
-    slice_ratio : float, optional
-        The board's, for loops with a second slice.
     rhs : (n,) array, optional
         A right-hand side that the effort is to be enough for, beside random ones.
 
@@ -202,26 +199,22 @@ def plan_block_solve(
     ConvergenceError
         For a block that is singular, or a leaf for which no loop settles.
     """
-    loops, products = chip.arrays_for("invert"), chip.arrays_for("multiply")
-    if not loops or not products:
+    chip, products = setup.chip, setup.chip.arrays_for("multiply")
+    if not setup.arrays or not products:
         raise ChipMapError(f"chip {chip.name!r} lacks an inverting or a multiplying array; both are needed")
-    levels, form = chip.level_scale(), Preconditioning.none(len(matrix))
+    form = Preconditioning.none(len(matrix))
     if schur != "complex":  # which needs [[Re, -Im], [Im, Re]] as it is
         form = Preconditioning.equilibrating(matrix)
     held = form.matrix(matrix)
     tree = plan_blocks(held, leaf, schur=SCHUR_OF_SOLVE[schur], factored=RECURSIONS[recursion])
-    places = place_leaves(
-        chip,
-        tree.leaves,
-        encoding=encoding,
-        lines=lines,
-        input_conductance=input_conductance,
-        size=len(matrix),
-        slice_ratio=slice_ratio,
-    )
+    places = place_leaves(setup, tree.leaves, len(matrix))
     chosen = [_leaf_loop(places.chooser, each, rng) for each in tree.leaves]
-    wanted = None if rhs is None else form.equations(rhs)
-    judged = _judged(effort, held, tree, chosen, levels, rng, most_cycles, wanted)
+    if effort == "auto":
+        wanted = None if rhs is None else form.equations(rhs)
+        most = min(most_cycles, MOST_CYCLES)
+        judged = choose_effort(held, tree, chosen, setup.digits, rng, most, wanted)
+    else:
+        judged = [EffortForecast(one) for one in EFFORTS if one.name == effort]
     leaves, blocks = places.hold([one.loop for one in chosen]), list(tree.blocks)
     for leaf_on_chip, one, block in zip(leaves.leaves, chosen, tree.leaves, strict=True):
         if one.rotation is not None:
@@ -229,9 +222,9 @@ def plan_block_solve(
             blocks.append(one.rotation)
         if judged[-1].effort.refines:
             leaf_on_chip.matrix = len(blocks)
-            blocks.append(one.held(block))
-    on_chip = _place_products(chip, products[-1], blocks, judged[-1].effort, lines)
-    return BlockSolvePlan(chip, levels, form, held, tree, leaves, on_chip, judged)
+            blocks.append(one.loop_matrix(block))
+    on_chip = _place_products(setup, products[-1], blocks, judged[-1].effort)
+    return BlockSolvePlan(chip, setup.digits, form, held, tree, leaves, on_chip, judged)
 
 
 def _leaf_loop(chooser: LoopChooser, matrix: Floats, rng: np.random.Generator) -> LeafLoop:
@@ -243,32 +236,15 @@ def _leaf_loop(chooser: LoopChooser, matrix: Floats, rng: np.random.Generator) -
     return LeafLoop(chooser.choose(definite, rng), np.ascontiguousarray(orthogonal.T))
 
 
-def _judged(
-    effort: str,
-    held: Floats,
-    tree: BlockPlan,
-    leaves: Sequence[LeafLoop],
-    levels: Levels,
-    rng: np.random.Generator,
-    most_cycles: int,
-    rhs: Floats | None,
-) -> list[Judged]:
-    """Return the efforts considered, the one to take last."""
-    if effort == "auto":
-        return choose_effort(held, tree, leaves, levels, rng, min(most_cycles, MOST_CYCLES), rhs)
-    return [Judged(one) for one in EFFORTS if one.name == effort]
-
-
 def _place_products(
-    chip: ChipMap, array: ArrayMap, blocks: Sequence[Floats], effort: Effort, lines: tuple[int, int]
+    setup: LoopSetup, array: ArrayMap, blocks: Sequence[Floats], effort: BlockEffort
 ) -> list[ProductOnChip]:
     """Return the blocks in digit slices, each cut into tiles, on free places of the array."""
-    digit_bits = chip.level_scale().bits
-    rows, columns = (min(a, b) for a, b in zip(array.stretch, lines, strict=True))
+    rows, columns = (min(a, b) for a, b in zip(array.stretch, setup.lines, strict=True))
     free = free_places(array, rows, columns)
     found: list[ProductOnChip] = []
     for block in blocks:
-        encoding = effort.encode(block, digit_bits)
+        encoding = effort.encode(block, setup.digits.bits)
         tiles = []
         for start in range(0, encoding.digits.shape[1], columns):
             digits = encoding.digits[:, start : start + columns]
@@ -276,8 +252,8 @@ def _place_products(
                 down, across = next(free)
             except StopIteration:
                 raise ChipMapError(
-                    f"the multiplying array of chip {chip.name!r} has room for {len(found)} of the {len(blocks)} blocks "
-                    f"of the matrix{defects_text(array)}; use a chip with a larger one"
+                    f"the multiplying array of chip {setup.chip.name!r} has room for {len(found)} of the {len(blocks)} "
+                    f"blocks of the matrix{defects_text(array)}; use a chip with a larger one"
                 ) from None
             place = Placement(array.name, down[: len(digits)], across[: digits.shape[1]])
             tiles.append(Block(place, digits))
@@ -285,7 +261,7 @@ def _place_products(
     return found
 
 
-def check_leaf(leaf: int | None, chip: ChipMap, lines: tuple[int, int]) -> int:
+def check_leaf(leaf: int | None, setup: LoopSetup) -> int:
     """Return the largest matrix of a loop: `leaf`, or as many lines as loops and converters have.
 
     Raises
@@ -293,16 +269,14 @@ def check_leaf(leaf: int | None, chip: ChipMap, lines: tuple[int, int]) -> int:
     ChipMapError
         When a loop cannot be as large as asked for.
     """
-    loops = chip.arrays_for("invert")
-    if not loops:
-        raise ChipMapError(f"chip {chip.name!r} has no inverting array; one is needed")
-    room = min(*loops[0].stretch, *lines)
-    if leaf is not None and leaf > room:
+    if not setup.arrays:
+        raise ChipMapError(f"chip {setup.chip.name!r} has no inverting array; one is needed")
+    if leaf is not None and leaf > setup.room:
         raise ChipMapError(
-            f"loops of {leaf} lines do not fit the inverting arrays of chip {chip.name!r} and the bench's converters, "
-            f"which take up to {room}"
+            f"loops of {leaf} lines do not fit the inverting arrays of chip {setup.chip.name!r} and the bench's "
+            f"converters, which take up to {setup.room}"
         )
-    return room if leaf is None else leaf
+    return setup.room if leaf is None else leaf
 
 
 SUBDOMAINS = ("jacobi", "schwarz")
@@ -340,24 +314,18 @@ def check_blocks(blocks: str, overlap: int | None, coarse: bool, schur: str, eff
 
 
 def plan_schwarz_solve(
-    chip: ChipMap,
+    setup: LoopSetup,
     matrix: Floats,
     rng: np.random.Generator,
-    *,
     leaf: int,
-    encoding: str,
-    lines: tuple[int, int],
-    input_conductance: float,
+    *,
     overlap: int,
     coarse: bool = False,
-    slice_ratio: float | None = None,
 ) -> BlockSolvePlan:
-    """Cut a matrix into subdomains of its graph, choose a loop for each, and place them all.
+    """Cut a matrix (n, n) into subdomains of its graph, choose a loop for each, and place them all.
 
     Parameters
     ----------
-    chip, matrix, rng, encoding, lines, input_conductance, slice_ratio
-        As `plan_block_solve`.
     leaf : int
         N0, the largest subdomain with its overlap.
     overlap, coarse
@@ -375,14 +343,6 @@ def plan_schwarz_solve(
     form = Preconditioning.equilibrating(matrix)
     held = form.matrix(matrix)
     tree = plan_schwarz(held, leaf, overlap=overlap, coarse=coarse)
-    places = place_leaves(
-        chip,
-        tree.leaves,
-        encoding=encoding,
-        lines=lines,
-        input_conductance=input_conductance,
-        size=len(matrix),
-        slice_ratio=slice_ratio,
-    )
+    places = place_leaves(setup, tree.leaves, len(matrix))
     loops = places.hold([places.chooser.choose(each, rng) for each in tree.leaves])
-    return BlockSolvePlan(chip, chip.level_scale(), form, held, tree, loops, [], [])
+    return BlockSolvePlan(setup.chip, setup.digits, form, held, tree, loops, [], [])

@@ -19,9 +19,9 @@ import numpy as np
 from mho.array_types import Floats
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.algorithms.refinement import Cycle
-from mho.procedures.equations.certificates.certificate import norm
-from mho.procedures.equations.planning.drawn_loops import MOST_CYCLES, DrawnLoops
+from mho.procedures.equations.certificates.certificate import is_positive_definite, norm
 from mho.procedures.equations.planning.linear_system import Goal
+from mho.procedures.equations.planning.loop_choice import MOST_CYCLES, DrawnLoops
 
 BY_COST: tuple[Method, ...] = ("plain", "line search", "cg", "gcr")
 """By digital operations a cycle: an addition; a projection; two, and a direction; as many as there were cycles."""
@@ -47,7 +47,6 @@ class ExpectedCycles:
 
     Attributes
     ----------
-    method : str
     median : float
         Of the drawn loops.
     most : int
@@ -74,7 +73,6 @@ class Judging:
 
     Attributes
     ----------
-    goal : Goal
     correction_bits : int
         Of the vectors that are multiplied.
     """
@@ -101,7 +99,6 @@ class MethodChoice:
 
     Attributes
     ----------
-    method : str
     judged : tuple of ExpectedCycles
         The methods that were considered, the cheapest a cycle first; empty for a method that was given.
     judging : Judging or None
@@ -165,7 +162,10 @@ def choose_method(
     if wanted not in CHOSEN:
         return MethodChoice(cast(Method, wanted))
     allowed = CHOSEN[wanted] if slack else (1.0, 1.0)
-    considered = [one for one in BY_COST if one != "cg" or _positive_definite(drawn.matrix)]
+    matrix = drawn.matrix
+    symmetric = np.abs(matrix - matrix.T).max() <= SYMMETRIC * np.abs(matrix).max()
+    by_cg = symmetric and is_positive_definite(matrix)
+    considered = [one for one in BY_COST if one != "cg" or by_cg]
     judged = tuple(ExpectedCycles.of(one, judging.cycles(one, drawn, held)) for one in considered)
     gcr = judged[-1]
 
@@ -188,13 +188,3 @@ def _solution(matrix: Floats, rhs: Floats) -> Floats:
         return np.asarray(np.linalg.solve(matrix, rhs), dtype=np.float64)
     except np.linalg.LinAlgError:
         return np.asarray(np.linalg.lstsq(matrix, rhs, rcond=None)[0], dtype=np.float64)
-
-
-def _positive_definite(matrix: Floats) -> bool:
-    if np.abs(matrix - matrix.T).max() > SYMMETRIC * np.abs(matrix).max():
-        return False
-    try:
-        np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        return False
-    return True

@@ -1,9 +1,8 @@
 """Plan of a matrix on a chip for a solve: encoding, blocks and placement, made before any operation.
 
-Another order of a loop's lines, in which the cells that could not be programmed do the least harm.
-
-A cell stuck in its low resistance beside a large entry changes little; beside the diagonal of the second array it cancels
-the entry that the loop's stability rests on, and no shift helps. The same lines in another order put it elsewhere.
+Where cells could not be programmed, another order of the loop's lines may do less harm: a cell stuck in its low resistance
+beside a large entry changes little; beside the diagonal of the second array it cancels the entry that the loop's stability
+rests on, and no shift helps.
 """
 
 from __future__ import annotations
@@ -16,9 +15,14 @@ import numpy as np
 
 from mho.array_types import Floats, Integers
 from mho.chip_maps.checksums import CheckedTile, checked_tiles, place_checked
-from mho.chip_maps.chip import ArrayMap, ChipMap
-from mho.chip_maps.forecast import contraction, loop_eigenvalues, slowest_eigenvalue
-from mho.chip_maps.inverse_encoding import Candidate, InverseEncoding
+from mho.chip_maps.chip import ChipMap
+from mho.chip_maps.inverse_encoding import (
+    EncodingForecast,
+    InverseEncoding,
+    contraction,
+    loop_eigenvalues,
+    slowest_eigenvalue,
+)
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
 from mho.chip_maps.placement import Placement
@@ -28,10 +32,14 @@ from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
-from mho.procedures.equations.circuits.second_slice import loop_levels
 from mho.procedures.equations.planning.linear_system import Goal
-from mho.procedures.equations.planning.loop_choice import Loop, LoopChooser, Tried
-from mho.procedures.equations.planning.loop_places import fitting_kinds, place_loop
+from mho.procedures.equations.planning.loop_choice import (
+    LoopChooser,
+    LoopOption,
+    LoopSetup,
+    PlannedLoop,
+    shifted_in_resistors,
+)
 from mho.procedures.equations.planning.method_choice import (
     CHOSEN,
     Chosen,
@@ -39,15 +47,12 @@ from mho.procedures.equations.planning.method_choice import (
     MethodChoice,
     choose_method,
 )
-from mho.procedures.equations.planning.resistor_shift import shifted_in_resistors
 
 TRIES = 300  # orders that are drawn; of eight lines one in some tens serves
 
 
 def order_around_lost_cells(
-    loop: LoopOnCells,
-    input_conductance: float,
-    rng: np.random.Generator,
+    loop: LoopOnCells, input_conductance: float, rng: np.random.Generator
 ) -> tuple[Integers, Integers] | None:
     """Return the order of rows and of columns, of those drawn, whose loop is expected to settle and errs least.
 
@@ -94,7 +99,7 @@ def order_around_lost_cells(
     return None if best is None else best[1]
 
 
-GOAL = Goal(24, None)
+JUDGING = Judging(Goal(24, None), CORRECTION_BITS)
 TILE_WIDTH = 32  # columns measured at once, check columns included; limits the current in one line's wire
 
 
@@ -104,7 +109,7 @@ class SolvePlan:
 
     Attributes
     ----------
-    loop : Loop
+    loop : PlannedLoop
         The inverting loop's form of the matrix and its encoding.
     multiply : MultiplyEncoding or None
         The matrix, in the loop's form, in digit slices; None where products are taken in float64.
@@ -122,7 +127,7 @@ class SolvePlan:
 
     chip: ChipMap
     levels: Levels
-    loop: Loop
+    loop: PlannedLoop
     multiply: MultiplyEncoding | None
     tiles: list[Block]
     checked: tuple[CheckedTile, ...]
@@ -131,7 +136,7 @@ class SolvePlan:
     choice: MethodChoice
 
     @property
-    def candidate(self) -> Candidate:
+    def candidate(self) -> EncodingForecast:
         """The loop's encoding with its forecast."""
         return self.loop.candidate
 
@@ -162,7 +167,7 @@ class SolvePlan:
         return None if self.multiply is None else self.multiply.fixed.bits
 
     @property
-    def tried(self) -> list[Tried]:
+    def tried(self) -> list[LoopOption]:
         """What was considered for the loop."""
         return self.chooser.tried
 
@@ -176,9 +181,13 @@ class SolvePlan:
         """The matrix (n, n), in the loop's form, as the products hold it."""
         return self.loop.matrix if self.multiply is None else self.multiply.matrix
 
+    def loop_blocks(self) -> list[Block]:
+        """The loop's cells."""
+        return self.cells.blocks()
+
     def blocks(self) -> list[Block]:
         """All blocks to program."""
-        return self.cells.blocks() + self.tiles
+        return self.loop_blocks() + self.tiles
 
     def forecast(self, input_conductance: float) -> tuple[Floats, float]:
         """Return A0, what INV inverts, in the form of the matrix as given, and rho(I - A A0^-1).
@@ -229,19 +238,13 @@ class SolvePlan:
 
 
 def plan_solve(
-    chip: ChipMap,
+    setup: LoopSetup,
     matrix: Floats,
     rng: np.random.Generator,
     *,
-    encoding: str,
-    lines: tuple[int, int],
-    input_conductance: float,
     slices: Callable[[Floats], tuple[int, int]] | None,
     method: Method | Chosen = "gcr",
-    goal: Goal = GOAL,
-    correction_bits: int = CORRECTION_BITS,
-    analogue_loop: bool = False,
-    slice_ratio: float | None = None,
+    judging: Judging = JUDGING,
 ) -> SolvePlan:
     """Choose the loop by its forecast, slice the matrix in the loop's form, and place every block on good cells.
 
@@ -249,22 +252,12 @@ def plan_solve(
     ----------
     matrix : (n, n) array
         A as given.
-    encoding : str
-        "auto", or the only kind to consider.
-    lines : tuple of int
-        Numbers of lines that the converters can drive and read.
-    input_conductance : float
-        g_in of the inverting loop, S.
     slices : callable or None
         Matrix in the loop's form -> slices wanted, and the fewest that serve. None where products are taken in float64.
     method : str
         Method of the refinement, by which loops are judged; those of `CHOSEN` judge them by GCR, and then choose.
-    goal, correction_bits
-        Of the solution, and of the vectors that are multiplied: what methods are judged with.
-    analogue_loop : bool
-        Whether the loop's cells are programmed to the entries themselves instead of the nearest digits.
-    slice_ratio : float, optional
-        The board's, for a loop with a second slice, whose cells hold no digits either.
+    judging : Judging
+        What methods are judged with.
 
     Raises
     ------
@@ -273,60 +266,38 @@ def plan_solve(
     ConvergenceError
         When no loop settles, however far the matrix is shifted.
     """
-    loops, levels = chip.arrays_for("invert"), chip.level_scale()
-    if not loops or (slices is not None and not chip.arrays_for("multiply")):
+    chip = setup.chip
+    if not setup.arrays or (slices is not None and not chip.arrays_for("multiply")):
         raise ChipMapError(f"chip {chip.name!r} lacks an inverting or a multiplying array; both are needed")
-    kinds = fitting_kinds(chip, loops, matrix, encoding, lines)
-    programmed, appearing = loop_levels(chip, levels, slice_ratio, analogue=analogue_loop)
-    chooser = LoopChooser(
-        appearing, kinds, len(loops), input_conductance, "gcr" if method in CHOSEN else cast(Method, method)
-    )
+    by = "gcr" if method in CHOSEN else cast(Method, method)
+    chooser = LoopChooser(setup, setup.fitting_kinds(matrix), by)
     loop = chooser.choose(matrix, rng)
-    chosen = loop.candidate.encoding
-    placed = place_loop(loops, chosen, () if slice_ratio is None else chip.second_slice)
-    cells = LoopOnCells.on(chip, placed, chosen, programmed, slice_ratio)
+    cells = setup.cells(loop.candidate.encoding)
     multiply: MultiplyEncoding | None = None
-    checked: tuple[CheckedTile, ...] = ()
     tiles: list[Block] = []
+    checked: tuple[CheckedTile, ...] = ()
     if slices is not None:
-        products = chip.arrays_for("multiply")[0]
-        multiply = encode_fitting(chip, loop.matrix, *slices(loop.matrix), lines)
-        checked = _checked(products, multiply, lines[1], levels.bits)
-        places = place_checked(products, checked)
-        tiles = [Block(at, tile.digits) for at, tile in zip(places, checked, strict=True)]
+        multiply, tiles, checked = _sliced(setup, loop.matrix, *slices(loop.matrix))
     held = loop.matrix if multiply is None else multiply.matrix
-    choice = choose_method(method, loop.drawn, held, Judging(goal, correction_bits), slack=multiply is None)
-    return SolvePlan(chip, levels, loop, multiply, tiles, checked, cells, chooser, choice)
+    choice = choose_method(method, loop.drawn, held, judging, slack=multiply is None)
+    return SolvePlan(chip, setup.digits, loop, multiply, tiles, checked, cells, chooser, choice)
 
 
-def encode_fitting(
-    chip: ChipMap, matrix: Floats, slices: int, least: int, lines: tuple[int, int]
-) -> MultiplyEncoding:
-    """Slice a matrix for the products into `slices` slices, or into as many as fit, but at least `least`.
-
-    `lines` as for `plan_solve`.
-
-    Raises
-    ------
-    ChipMapError
-        When even `least` slices do not fit, with the size that would.
-    """
-    products, digit_bits = chip.arrays_for("multiply"), chip.level_scale().bits
-    for count in range(slices, least - 1, -1):
-        encoding = encode_multiply(matrix, count * digit_bits, digit_bits)
+def _sliced(
+    setup: LoopSetup, matrix: Floats, slices: int, least: int
+) -> tuple[MultiplyEncoding, list[Block], tuple[CheckedTile, ...]]:
+    """Slice a matrix for the products into `slices` slices, or into as many as fit, and place them."""
+    array, bits = setup.chip.arrays_for("multiply")[0], setup.digits.bits
+    width = min(TILE_WIDTH, setup.lines[1], array.columns)
+    while True:
+        encoding = encode_multiply(matrix, slices * bits, bits)
+        checked = checked_tiles(encoding.digits, width, bits)
         try:
-            if products:  # without any, `plan_solve` raises
-                place_checked(products[0], _checked(products[0], encoding, lines[1], digit_bits))
+            places = place_checked(array, checked)
         except ChipMapError:
-            if count == least:
+            if slices <= least:
                 raise
-        else:
-            break
-    return encoding
-
-
-def _checked(
-    array: ArrayMap, encoding: MultiplyEncoding, inputs: int, digit_bits: int
-) -> tuple[CheckedTile, ...]:
-    """Cut the products' columns into tiles that converters with so many inputs and the array take."""
-    return checked_tiles(encoding.digits, min(TILE_WIDTH, inputs, array.columns), digit_bits)
+            slices -= 1
+            continue
+        tiles = [Block(at, tile.digits) for at, tile in zip(places, checked, strict=True)]
+        return encoding, tiles, checked

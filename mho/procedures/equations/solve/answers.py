@@ -1,26 +1,152 @@
-"""What each right-hand side of a solve came to: its rows in the run file, and its part of the summary."""
+"""Answers of a solve to its right-hand sides: what a solve returns, and what one comes to in the run file and the summary.
+
+Of many right-hand sides those that an earlier run answered need not be solved again. Nothing that its file says of a
+solution is believed: the residual is taken again, from matrix and right-hand side as given.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
+from mho.errors import InputError
 from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.certificates.certificate import Certificate, norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
-from mho.procedures.equations.solve.earlier_answers import EarlierAnswer
 from mho.procedures.stream import Stream
+from mho.runs import Column, RunFile, Table
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Result of a solve; `units` are those of the summary.
+
+    Attributes
+    ----------
+    solution : (n,) or (n, k) array
+        X, in the shape of the right-hand sides; complex when A or B is.
+    converged : bool
+        Whether the certificates prove the requested bits of every column, or the tolerance of the residual where one
+        was given.
+    certificate : Certificate
+        Error bound from the residual, recomputed in float64 from the matrix as given and the solution as returned; of
+        several columns the one with the fewest bits.
+    cycles : list of dict
+        Per cycle: rhs (the column, from 0), cycle, residual (relative to b, as updated from the products,
+        and with scaled rows where the certificate scales them),
+        relative_error (to a float64 solve of the matrix as given), sliced_error (to the solution of the matrix as
+        held), bits = -log2 relative_error.
+    summary : dict
+        Output of ``mho solve --json``.
+    path : Path
+        The run file.
+    """
+
+    solution: NDArray[Any]
+    converged: bool
+    certificate: Certificate
+    cycles: list[dict[str, float]]
+    summary: dict[str, Any]
+    path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {
+        "bits_a_cycle": "bit",
+        "forecast_bits_a_cycle": "bit",
+        "virtual_seconds": "s",
+        "solve_seconds": "s",
+        "joules": "J",
+    }
+
+
+@dataclass(frozen=True)
+class EarlierAnswer:
+    """A solution in an earlier run's file that meets the goal.
+
+    Attributes
+    ----------
+    solution : (N,) array
+        Of the square system.
+    certificate : Certificate
+        Taken now.
+    cycles : int
+        That it took then.
+    """
+
+    solution: Floats
+    certificate: Certificate
+    cycles: int
+
+
+def answers_table(system: LinearSystem) -> Table:
+    """Return the table of answers, one a right-hand side, written when it is found."""
+    return Table(
+        "answers",
+        (
+            Column("rhs", dtype="u4", description="right-hand side, counted from 0"),
+            Column("time", "s", description="bench time"),
+            Column("converged", dtype="u1", description="1 where the goal was met"),
+            Column("bits", description="proved by the certificate", digital=0.01),
+            Column("cycles", dtype="u4"),
+            Column("residual", description="recomputed, relative to the right-hand side", digital=1e-11),
+            Column("taken_over", dtype="u1", description="1 where it is an earlier run's"),
+            Column(
+                "solution", shape=(system.size,),
+                description="of the square system: x, or of augmented least squares the scaled residual and x",
+                digital=1e-9,
+            ),
+        ),
+        signal="bits", axis="rhs", title="answers", rows=system.count,
+    )  # fmt: skip
+
+
+def earlier_answers(path: Path, system: LinearSystem) -> Mapping[int, EarlierAnswer]:
+    """Return the answers in the run file at `path` that meet the goal of `system`, by right-hand side.
+
+    Raises
+    ------
+    RunFileError
+        When the file cannot be read.
+    InputError
+        For a run of another matrix or other right-hand sides, or of no solve.
+    """
+    with RunFile(path) as run:
+        for name, values in (("matrix", system.given_matrix), ("rhs", system.given_rhs)):
+            before = run.array(name) if name in run.arrays else None
+            if before is None or before.dtype != values.dtype or not np.array_equal(before, values):
+                what = "it solves nothing" if before is None else f"its {name} is another one"
+                raise InputError(f"{path} cannot be taken up: {what}; take the same, or begin anew")
+        if "answers" not in run.tables or not run.length("answers"):
+            return {}
+        rows = run.table("answers")
+    if rows["solution"].shape[1] != system.size:  # the other form of least squares
+        return {}
+    found = {}
+    for column, solution, cycles in zip(rows["rhs"], rows["solution"], rows["cycles"], strict=False):
+        answer = _examined(solution.astype(float), int(column), int(cycles), system)
+        if answer is not None:
+            found[int(column)] = answer
+    return found
+
+
+def _examined(solution: Floats, column: int, cycles: int, system: LinearSystem) -> EarlierAnswer | None:
+    """Return an answer of which the residual, taken now, meets the goal; else None."""
+    if column >= system.count or not np.isfinite(solution).all():
+        return None
+    certificate = system.certify(solution, system.residual(solution, column), column)
+    return EarlierAnswer(solution, certificate, cycles) if system.goal.met(certificate) else None
+
 
 MOST_NUMBERS = 1024  # of a list in the summary
 
 
 @dataclass(frozen=True)
-class Answer:
+class ColumnAnswer:
     """Result of the refinement of one right-hand side.
 
     Attributes
@@ -31,8 +157,6 @@ class Answer:
         Largest relative error of a carried residual that was found.
     solution : (N,) array
         Of the square system, in its form as given.
-    certificate : Certificate
-    converged : bool
     reason : str
         Why it did not.
     cycles : int
@@ -54,12 +178,12 @@ class Answer:
     rho: float | None = None
 
     @classmethod
-    def earlier(cls, answer: EarlierAnswer) -> Answer:
+    def earlier(cls, answer: EarlierAnswer) -> ColumnAnswer:
         """Return the answer that an earlier run gave."""
         return cls([], 0.0, answer.solution, answer.certificate, True, "", answer.cycles, True)
 
 
-def record_answer(answer: Answer, column: int, now: float, stream: Stream) -> None:
+def record_answer(answer: ColumnAnswer, column: int, now: float, stream: Stream) -> None:
     """Write an answer into the run file at once, so that a later run can go on after it."""
     stream.record(
         "answers",
@@ -100,7 +224,7 @@ def where_short(name: str, values: list[Any], numbers: int) -> dict[str, Any]:
     return {name: values} if numbers <= MOST_NUMBERS else {}
 
 
-def reasons(system: LinearSystem, short: list[tuple[int, Answer]]) -> str:
+def reasons(system: LinearSystem, short: list[tuple[int, ColumnAnswer]]) -> str:
     """Return why the columns in `short` did not converge."""
     if not short or system.single:
         return "".join(answer.reason for _, answer in short)

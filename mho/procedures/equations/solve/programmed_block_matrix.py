@@ -1,11 +1,7 @@
 """A matrix on the chip by blocks: its approximate inverse from the loops of its leaves, by recursion or by Schwarz.
 
-Programmed leaves: every loop as a function of a right-hand side, and another loop where one does not settle.
-
-Products of blocks in one step: voltages in proportion to the vector on the lines, currents read as they are.
-
-A product with exact integers takes a shot for each bit (`integer_product`). Inside a preconditioner a few bits may be
-enough: here the whole vector is played at once, and the columns' currents are summed with the weights of their digits. A
+A product with exact integers takes a shot for each bit (`IntegerProducts`). Inside a preconditioner a few bits may be
+enough: then the whole vector is played at once, and the columns' currents are summed with the weights of their digits. A
 tile is calibrated like one of exact products: a factor for each line and each column takes the wires out.
 """
 
@@ -17,30 +13,28 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps.fixed_point import FixedPoint, FixedPointColumns
+from mho.chip_maps.multiply_encoding import FixedPoint, FixedPointColumns
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.equations.algorithms.directions import Method
-from mho.procedures.equations.algorithms.trim import Trim
-from mho.procedures.equations.blocks.block_inverse import BlockInverse, Operation
-from mho.procedures.equations.blocks.leaf_refinement import RefinedLeaves
+from mho.procedures.equations.blocks.block_inverse import BlockInverse, Operation, RefinedLeaves
 from mho.procedures.equations.blocks.schwarz import Schwarz, SchwarzPlan
-from mho.procedures.equations.circuits.integer_product import IntegerProducts
-from mho.procedures.equations.circuits.inversion import AnalogueInverse
-from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
-from mho.procedures.equations.circuits.tiles_on_chip import TilesOnChip
+from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse
+from mho.procedures.equations.circuits.products import IntegerProducts
+from mho.procedures.equations.circuits.programmed_blocks import say_failed_cells
+from mho.procedures.equations.circuits.tiles import TilesOnChip, Trim
+from mho.procedures.equations.planning.block_leaves import LeafOnChip, LeavesOnChip
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
-from mho.procedures.equations.planning.leaves_on_chip import LeafOnChip, LeavesOnChip
 from mho.procedures.equations.solve.programmed_matrix import (
     INVERT_VOLTS,
     LOOPS,
     SCALING,
     VECTOR_VOLTS,
-    mostly_failed,
+    MatrixCells,
+    ProgrammedMatrix,
 )
-from mho.procedures.equations.solve.solve_messages import say_failed_cells
 from mho.procedures.equations.worth import Work
 from mho.procedures.stream import Stream
 
@@ -69,7 +63,8 @@ class AnalogueProducts:
         for number, product, vector, peak in zip(numbers, products, vectors, peaks, strict=True):
             for tile, trim in zip(product.tiles, self._trims[number], strict=True):
                 tiles.append(tile)
-                volts.append(np.atleast_2d(_drive(trim) * (vector * (full / peak))))
+                drive = trim.drive / trim.drive.max()  # no voltage exceeds the full scale
+                volts.append(np.atleast_2d(drive * (vector * (full / peak))))
         currents = iter(self._on_chip.play(tiles, volts))
         found = []
         for number, product, vector, peak in zip(numbers, products, vectors, peaks, strict=True):
@@ -79,18 +74,13 @@ class AnalogueProducts:
         return found
 
 
-def _drive(trim: Trim) -> Floats:
-    """Return the factors of lines, of which the largest is 1: no voltage exceeds the full scale."""
-    return np.asarray(trim.drive / trim.drive.max())
-
-
 class ProgrammedLeaves:
     """The leaves of a plan as a function (k, r) -> about the inverse of leaf k times r, or times many (vectors, m).
 
     Parameters
     ----------
     bench, stream
-        Where they are, and what is told of them.
+        Where they are, and what is said of them.
     plan : LeavesOnChip
         Changed where a loop is shifted further.
     programmer : Programmer
@@ -115,9 +105,7 @@ class ProgrammedLeaves:
 
     def program(self) -> None:
         """Program all leaves, and what their cells leave into their second slices."""
-        self._program([leaf.cells for leaf in self._plan.leaves])
-
-    def _program(self, loops: Sequence[LoopOnCells]) -> None:
+        loops = [leaf.cells for leaf in self._plan.leaves]
         self._programmer.program([block for loop in loops for block in loop.first_slice()])
         if rest := [block for loop in loops for block in loop.aim_second_slice()]:
             self._programmer.program(rest)
@@ -137,7 +125,7 @@ class ProgrammedLeaves:
         """
         for number, leaf in enumerate(self._plan.leaves):
             self._stream.check()
-            while why := self._unstable(number):
+            while why := self._plan.leaves[number].cells.achieved(self._bench.input_conductance).unstable:
                 self._shift_further(number, why)
             self(number, np.ones(len(leaf.loop.matrix)))
 
@@ -157,10 +145,6 @@ class ProgrammedLeaves:
             except ConvergenceError as error:
                 self._shift_further(number, str(error))
 
-    def _unstable(self, number: int) -> str:
-        """Return why a leaf's loop must not be connected; empty when it may."""
-        return self._plan.leaves[number].cells.achieved(self._bench.input_conductance).unstable
-
     def _loop(self, leaf: LeafOnChip) -> AnalogueInverse:
         full_scale = min(INVERT_VOLTS, self._bench.file.limits["vector"].voltage)
         return AnalogueInverse(self._bench, leaf.cells, full_scale)
@@ -179,11 +163,13 @@ class ProgrammedLeaves:
         self._loops[number] = self._loop(leaf)
 
 
-class ProgrammedBlockMatrix:
+class ProgrammedBlockMatrix(MatrixCells):
     """The plan of a matrix by blocks, carried out on a bench: parameters and attributes as `ProgrammedMatrix`.
 
     Products of the whole matrix are taken in float64. Pulses are counted, not `recorded` one by one.
     """
+
+    plan: BlockSolvePlan
 
     recorded = False
     on_chip = False
@@ -202,11 +188,11 @@ class ProgrammedBlockMatrix:
         self._stream = stream
         self.plan = plan
         names = [array.name for array in plan.chip.arrays]
-        self.programmer, self._loops_own = (
+        self.programmer, self.loop_programmer = (
             Programmer(bench, stream, levels, names, settings, recorded=self.recorded)
             for levels in (plan.levels, plan.loops.levels)
         )
-        self._leaves = ProgrammedLeaves(bench, stream, plan.loops, self._loops_own, rng)
+        self._leaves = ProgrammedLeaves(bench, stream, plan.loops, self.loop_programmer, rng)
         tiles = TilesOnChip(bench, plan.products, plan.levels.step, VECTOR_VOLTS)
         self._products: AnalogueProducts | IntegerProducts = AnalogueProducts(tiles)
         if plan.effort.integers:
@@ -298,42 +284,12 @@ class ProgrammedBlockMatrix:
     @property
     def operations(self) -> dict[str, int]:
         """INV of leaves and MVM of blocks so far."""
-        return {
-            "inversions": self._inversions,
-            "products": self._inverse.products + self._leaf_products,
-        }
+        return {"inversions": self._inversions, "products": self._inverse.products + self._leaf_products}
 
     @property
     def sample(self) -> Floats:
         """No integers are sampled: (2, 0)."""
         return np.empty((2, 0))
-
-    @property
-    def pulses(self) -> int:
-        """Pulses so far."""
-        return self.programmer.pulses + self._loops_own.pulses
-
-    @property
-    def reads(self) -> int:
-        """Verify reads so far."""
-        return self.programmer.reads + self._loops_own.reads
-
-    @property
-    def joules(self) -> float:
-        """Energy of pulses and verify reads so far."""
-        return self.programmer.joules + self._loops_own.joules
-
-    @property
-    def failed(self) -> int:
-        """Cells that read outside their window after the last pass; 0 before."""
-        if not self.reads:
-            return 0
-        return self._loops_own.failed(self.plan.loops.blocks()) + self.programmer.failed(self.plan.tiles)
-
-    @property
-    def loops_lost(self) -> bool:
-        """Whether most cells of the leaves' loops are outside their windows."""
-        return bool(self.reads) and mostly_failed(self._loops_own, self.plan.loops.blocks())
 
     @property
     def work(self) -> Work:
@@ -395,7 +351,7 @@ class ProgrammedBlockMatrix:
                 [blocks[number] for number in played], [vectors[number][used[number]] for number in played]
             )
         found = [
-            np.zeros((*vector.shape[:-1], self._outputs(block)))
+            np.zeros((*vector.shape[:-1], len(self.plan.products[block].encoding.fixed.integers)))
             for block, vector in zip(blocks, vectors, strict=True)
         ]
         for number, product in zip(played, products, strict=True):
@@ -403,6 +359,6 @@ class ProgrammedBlockMatrix:
             self._played.chip["products"] += product.size * vectors[number].shape[-1]
         return found
 
-    def _outputs(self, block: int) -> int:
-        """Return the number of elements that a block's products have."""
-        return len(self.plan.products[block].encoding.fixed.integers)
+
+MatrixOnChip = ProgrammedMatrix | ProgrammedBlockMatrix
+"""A programmed matrix, whole or by blocks."""

@@ -6,32 +6,24 @@ Any outer loop can use them: `refine`, or one of a user's own procedure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable
 
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps.fixed_point import FixedPoint, FixedPointColumns
-from mho.chip_maps.preconditioning import Preconditioning
+from mho.chip_maps.multiply_encoding import FixedPoint, FixedPointColumns
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.record import Block
 from mho.procedures.equations.algorithms.directions import Method
-from mho.procedures.equations.circuits.inversion import AnalogueInverse
-from mho.procedures.equations.circuits.loop_table import record_loop
+from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse, record_loop
 from mho.procedures.equations.circuits.products import SlicedProduct
-from mho.procedures.equations.planning.drawn_loops import DrawnLoops
-from mho.procedures.equations.planning.method_choice import MethodChoice
+from mho.procedures.equations.circuits.programmed_blocks import say_failed_cells
+from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
+from mho.procedures.equations.planning.loop_choice import DrawnLoops
 from mho.procedures.equations.planning.solve_plan import SolvePlan
-from mho.procedures.equations.solve.solve_messages import (
-    say_failed_cells,
-    say_forecast,
-    say_other_method,
-    say_products,
-)
+from mho.procedures.equations.solve.solve_messages import say_forecast, say_other_method, say_products
 from mho.procedures.equations.worth import Work
 from mho.procedures.stream import Stream
 
@@ -55,150 +47,54 @@ LOOPS = 12
 """Times that a loop which does not settle is changed: its lines in another order, and larger and larger shifts."""
 
 
-def mostly_failed(programmer: Programmer, blocks: Sequence[Block]) -> bool:
-    """Return whether most cells of blocks are outside their windows: what they hold is then by chance."""
-    return 2 * programmer.failed(blocks) > sum(one.digits.size for one in blocks)
+class MatrixCells:
+    """The cells of a plan: those of its loops, and those of digits to multiply with, which may have other windows."""
 
-
-class MatrixOnChip(Protocol):
-    """What a solve needs of a programmed matrix, whole or by blocks: see `ProgrammedMatrix`."""
-
-    rho: float
-    margin: tuple[float | None, float | None]
-    on_chip: bool
-    method: Method
+    plan: SolvePlan | BlockSolvePlan
+    programmer: Programmer  # of cells that hold digits
+    loop_programmer: Programmer
 
     @property
-    def plan(self) -> PlanOnChip:
-        """How the matrix is held."""
-        ...
-
-    def program(self) -> None:
-        """Program all blocks."""
-
-    def settle(self, trial: Floats) -> None:
-        """Make sure that every loop settles."""
-
-    def shift_further(self, why: str) -> None:
-        """Change what does not settle."""
-
-    def calibrate(self) -> None:
-        """Calibrate the products."""
-
-    def invert(self, residual: Floats) -> Floats:
-        """Return about S^-1 r."""
-        ...
-
-    def multiply(self, vector: FixedPoint) -> Floats:
-        """Return S dx."""
-        ...
-
-    def invert_columns(self, residuals: Floats) -> Floats:
-        """Return about S^-1 R, (n, k)."""
-        ...
-
-    def multiply_columns(self, vectors: FixedPointColumns) -> Floats:
-        """Return S Z, (n, k)."""
-        ...
-
-    @property
-    def played(self) -> tuple[Floats, Floats]:
-        """Input and output of the last inversion, V."""
-        ...
-
-    @property
-    def clamped(self) -> int:
-        """Inversions with a clamped output."""
-        ...
-
-    @property
-    def counts(self) -> Counter[str]:
-        """What the chip's products came to."""
-        ...
-
-    @property
-    def sample(self) -> Floats:
-        """Sample of the last product's outputs."""
-        ...
-
-    @property
-    def operations(self) -> dict[str, int]:
-        """INV and MVM so far."""
-        ...
+    def _programmers(self) -> Iterable[Programmer]:
+        return dict.fromkeys((self.programmer, self.loop_programmer))
 
     @property
     def pulses(self) -> int:
         """Pulses so far."""
-        ...
+        return sum(one.pulses for one in self._programmers)
 
     @property
     def reads(self) -> int:
         """Verify reads so far."""
-        ...
+        return sum(one.reads for one in self._programmers)
 
     @property
     def joules(self) -> float:
         """Energy of pulses and verify reads so far."""
-        ...
+        return sum(one.joules for one in self._programmers)
 
     @property
     def failed(self) -> int:
-        """Cells outside their window."""
-        ...
+        """Cells that read outside their window after the last pass; 0 before."""
+        if not self.reads:
+            return 0
+        return self.loop_programmer.failed(self.plan.loop_blocks()) + self.programmer.failed(self.plan.tiles)
 
     @property
     def loops_lost(self) -> bool:
-        """Whether most cells of the loops are outside their windows."""
-        ...
-
-    @property
-    def work(self) -> Work:
-        """Multiplications of its operations so far, on the chip and in float64, and of its own plan."""
-        ...
+        """Whether most cells of the loops are outside their windows: what they hold is then by chance."""
+        blocks = self.plan.loop_blocks()
+        cells = sum(one.digits.size for one in blocks)
+        return bool(self.reads) and 2 * self.loop_programmer.failed(blocks) > cells
 
 
-class PlanOnChip(Protocol):
-    """What a solve needs of a plan, whole or by blocks: see `SolvePlan`."""
-
-    @property
-    def preconditioning(self) -> Preconditioning:
-        """The form in which the chip holds the matrix."""
-        ...
-
-    @property
-    def choices(self) -> dict[str, object]:
-        """What a run's result has of this kind of plan alone."""
-        ...
-
-    @property
-    def choice(self) -> MethodChoice:
-        """The method of refinement, and how it was chosen."""
-        ...
-
-    @property
-    def encoding_name(self) -> str:
-        """How it is held, in words."""
-        ...
-
-    @property
-    def shift(self) -> float:
-        """Largest shift of a loop."""
-        ...
-
-    def blocks(self) -> list[Block]:
-        """All blocks to program."""
-        ...
-
-
-class ProgrammedMatrix:
+class ProgrammedMatrix(MatrixCells):
     """The plan of a matrix, carried out on a bench.
 
     Parameters
     ----------
     bench, stream
-        Where it is programmed, and what is told of it.
-    plan : SolvePlan
-    settings : WriteVerifySettings
+        Where it is programmed, and what is said of it.
     rng : numpy.random.Generator
         Of the forecasts, where a loop is planned again.
 
@@ -210,13 +106,13 @@ class ProgrammedMatrix:
         Contraction forecast from the achieved conductances.
     margin : tuple of float or None
         Of stability, as `SolvePlan.margin`; None before.
-    programmer : Programmer
-        Of cells that hold digits.
     on_chip : bool
         Whether products are taken on the chip, now; False makes them those of float64.
     method : str
         Method of refinement, now: the plan's, as long as it is the right one for the cells as programmed.
     """
+
+    plan: SolvePlan
 
     def __init__(
         self,
@@ -232,9 +128,11 @@ class ProgrammedMatrix:
         self.margin: tuple[float | None, float | None] = (None, None)
         names = [array.name for array in plan.chip.arrays]
         self.programmer = Programmer(bench, stream, plan.levels, names, settings)
-        # Cells of digits and cells of finer targets have other windows.
-        alike = plan.cells.levels is plan.levels
-        self._loops_own = None if alike else Programmer(bench, stream, plan.cells.levels, names, settings)
+        self.loop_programmer = self.programmer
+        if (
+            plan.cells.levels is not plan.levels
+        ):  # cells of digits and cells of finer targets have other windows
+            self.loop_programmer = Programmer(bench, stream, plan.cells.levels, names, settings)
         self.on_chip = plan.multiply is not None
         self.method: Method = plan.choice.method
         self._inverse: AnalogueInverse | None = None
@@ -245,7 +143,7 @@ class ProgrammedMatrix:
 
     def program(self) -> None:
         """Program all blocks."""
-        if self._loops_own is None:
+        if self.loop_programmer is self.programmer:
             self.programmer.program(self.plan.blocks())
         else:
             self._program_loop()
@@ -305,12 +203,7 @@ class ProgrammedMatrix:
         plan = self.plan
         if plan.multiply is not None:
             self._product = SlicedProduct(
-                self._bench,
-                plan.multiply,
-                plan.tiles,
-                plan.levels.step,
-                VECTOR_VOLTS,
-                checked=plan.checked,
+                self._bench, plan.multiply, plan.tiles, plan.levels.step, VECTOR_VOLTS, checked=plan.checked
             )
             self._product.calibrate()
             say_products(len(plan.tiles), self._product, self._stream)
@@ -367,19 +260,6 @@ class ProgrammedMatrix:
         return {"inversions": self._inversions, "products": getattr(self._product, "shots", 0)}
 
     @property
-    def failed(self) -> int:
-        """Cells that read outside their window after the last pass; 0 before."""
-        if not self.reads:
-            return 0
-        loop = self._loop_programmer.failed(self.plan.cells.blocks())
-        return loop + self.programmer.failed(self.plan.tiles)
-
-    @property
-    def loops_lost(self) -> bool:
-        """Whether most cells of the loop are outside their windows."""
-        return bool(self.reads) and mostly_failed(self._loop_programmer, self.plan.cells.blocks())
-
-    @property
     def work(self) -> Work:
         """Multiplications so far: those of INV and products, what corrects these, and what scales vectors for INV."""
         work, size = Work(), self.plan.held.size
@@ -390,34 +270,11 @@ class ProgrammedMatrix:
         work.digital["preconditioning"] = SCALING * self._inversions * len(self.plan.held)
         return work
 
-    @property
-    def pulses(self) -> int:
-        """Pulses so far."""
-        return sum(one.pulses for one in self._programmers)
-
-    @property
-    def reads(self) -> int:
-        """Verify reads so far."""
-        return sum(one.reads for one in self._programmers)
-
-    @property
-    def joules(self) -> float:
-        """Energy of pulses and verify reads so far."""
-        return sum(one.joules for one in self._programmers)
-
-    @property
-    def _loop_programmer(self) -> Programmer:
-        return self.programmer if self._loops_own is None else self._loops_own
-
-    @property
-    def _programmers(self) -> list[Programmer]:
-        return [self.programmer] if self._loops_own is None else [self.programmer, self._loops_own]
-
     def _program_loop(self) -> None:
         """Program the loop, and what its cells leave of the matrix into its second slice."""
-        self._loop_programmer.program(self.plan.cells.first_slice())
+        self.loop_programmer.program(self.plan.cells.first_slice())
         if rest := self.plan.cells.aim_second_slice():
-            self._loop_programmer.program(rest)
+            self.loop_programmer.program(rest)
 
     def _loop(self) -> AnalogueInverse:
         if self._inverse is None:

@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps.fixed_point import FixedPoint
+from mho.chip_maps.multiply_encoding import FixedPoint
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
-from mho.procedures.equations.algorithms.directions import Directions, directions
+from mho.procedures.equations.algorithms.directions import directions
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
 from mho.procedures.equations.certificates.certificate import Certificate, norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
-from mho.procedures.equations.solve.answers import Answer, cycle_row
-from mho.procedures.equations.solve.programmed_matrix import COUNTS, MatrixOnChip
+from mho.procedures.equations.solve.answers import ColumnAnswer, cycle_row
+from mho.procedures.equations.solve.programmed_block_matrix import MatrixOnChip
+from mho.procedures.equations.solve.programmed_matrix import COUNTS
 from mho.procedures.equations.worth import EXACT, Work, contraction_of
 from mho.procedures.stream import Stream
 
@@ -28,11 +29,7 @@ ORTHOGONAL = 1e-6  # |A^T r| / (|A| |r|) down to which a residual may still fall
 
 
 def shortfall(
-    system: LinearSystem,
-    last: Cycle,
-    solution: Floats,
-    certificate: Certificate,
-    matrix: MatrixOnChip,
+    system: LinearSystem, last: Cycle, solution: Floats, certificate: Certificate, matrix: MatrixOnChip
 ) -> str:
     """Return why the solve of one right-hand side ended before it converged, with advice.
 
@@ -83,10 +80,8 @@ class RefinedAnswers:
 
     Attributes
     ----------
-    system : LinearSystem
     sliced : (n, k) array
         Solutions of the matrix as the chip's products hold it.
-    matrix : MatrixOnChip
     correction_bits : int
         Of the vectors that are multiplied.
     most : int
@@ -107,17 +102,17 @@ class RefinedAnswers:
     either: bool
     work: Work = field(default_factory=Work)
 
-    def answer(self, column: int) -> Answer:
+    def answer(self, column: int) -> ColumnAnswer:
         """Refine one right-hand side, and record its cycles."""
         system, matrix, form = self.system, self.matrix, self.matrix.plan.preconditioning
         if system.zeros[column]:
             zero = system.zero(column)
-            return Answer([], 0.0, zero, system.certify(zero, np.zeros_like(zero), column), True, "", 0)
+            return ColumnAnswer([], 0.0, zero, system.certify(zero, np.zeros_like(zero), column), True, "", 0)
         rows: list[dict[str, float]] = []
         off = 0.0
         before = matrix.counts
-        inverted = _Inverted()
-        for cycle in self._cycles(column, inverted):
+        inversions = _InversionLog()
+        for cycle in self._cycles(column, inversions):
             self.stream.check()
             solution = form.solution(cycle.solution)
             unknowns = system.unknowns(solution)
@@ -148,11 +143,11 @@ class RefinedAnswers:
         certificate = system.certify(solution, form.given_equations(cycle.residual), column)
         converged = cycle.end == "converged"
         reason = "" if converged else shortfall(system, cycle, solution, certificate, matrix)
-        return Answer(
-            rows, off, solution, certificate, converged, reason, len(rows), rho=inverted.contraction()
+        return ColumnAnswer(
+            rows, off, solution, certificate, converged, reason, len(rows), rho=inversions.contraction()
         )
 
-    def _cycles(self, column: int, inverted: _Inverted) -> Iterator[Cycle]:
+    def _cycles(self, column: int, inversions: _InversionLog) -> Iterator[Cycle]:
         """Yield the cycles of one right-hand side, in legs.
 
         A new leg goes on from the solution of the last one: with another loop where it rails, and with products in
@@ -170,21 +165,20 @@ class RefinedAnswers:
             return form.equations(system.residual(form.solution(unknowns), column))
 
         def multiply(vector: FixedPoint) -> Floats:
-            return inverted.left(matrix.multiply(vector))
+            return inversions.note_product(matrix.multiply(vector))
 
         while True:
             leg = refine(
                 form.equations(rhs),
-                lambda residual: matrix.invert(inverted.asked(residual)),
+                lambda residual: matrix.invert(inversions.note_residual(residual)),
                 multiply,
                 recompute,
                 lambda unknowns, size: system.good_enough(form.solution(unknowns), size, column),
-                method=matrix.method,
+                method=earlier,
                 correction_bits=self.correction_bits,
                 max_cycles=self.most - done,
                 measure=lambda residual: system.measure(form.given_equations(residual)),
                 start=start,
-                earlier=earlier,
             )
             change = ""
             try:
@@ -200,7 +194,8 @@ class RefinedAnswers:
             except ConvergenceError as error:  # the loop rails before the leg's first cycle is over
                 change = str(error)
             finally:
-                self._count(earlier)
+                self.work.digital["orthogonalisation"] += earlier.multiplications
+                earlier.multiplications = 0
             if change == FLOAT64:
                 matrix.on_chip = False
                 earlier = directions(matrix.method)
@@ -216,12 +211,7 @@ class RefinedAnswers:
             else:
                 matrix.shift_further(change)
                 matrix.settle(rhs)
-                inverted.forget()
-
-    def _count(self, earlier: Directions) -> None:
-        """Add what a method's directions took since they were counted."""
-        self.work.digital["orthogonalisation"] += earlier.multiplications
-        earlier.multiplications = 0
+                inversions.forget()
 
     def _change(self, cycle: Cycle) -> str:
         """Return what must change before another cycle helps; empty where nothing need."""
@@ -235,7 +225,7 @@ class RefinedAnswers:
         return GCR if slow and cycle.end != "converged" else ""
 
 
-class _Inverted:
+class _InversionLog:
     """The residuals that a loop was asked to invert, and what each correction, multiplied by the matrix, left of them."""
 
     def __init__(self) -> None:
@@ -246,13 +236,13 @@ class _Inverted:
         self._residuals: list[Floats] = []
         self._remainders: list[Floats] = []
 
-    def asked(self, residual: Floats) -> Floats:
+    def note_residual(self, residual: Floats) -> Floats:
         """Note a residual that is to be inverted, and return it."""
         del self._residuals[len(self._remainders) :]  # what railed was not answered
         self._residuals.append(residual)
         return residual
 
-    def left(self, product: Floats) -> Floats:
+    def note_product(self, product: Floats) -> Floats:
         """Note the product of the correction, and return it."""
         self._remainders.append(self._residuals[-1] - product)
         return product

@@ -1,14 +1,11 @@
-"""Solve A x = b on the chip: encode, program, forecast, then refine until the residual passes the tolerance.
-
-What a run's result says of the chip's worth, and the curve of the same solve without it.
-"""
+"""Solve A x = b on the chip: encode, program, forecast, then refine until the residual passes the tolerance."""
 
 from __future__ import annotations
 
 import copy
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -16,11 +13,8 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from mho.array_types import Floats
-from mho.chip_maps.chip import ChipMap
-from mho.chip_maps.fixed_point import MAX_BITS, slice_count
 from mho.chip_maps.inverse_encoding import KINDS
-from mho.chip_maps.multiply_encoding import slices_needed
-from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.chip_maps.multiply_encoding import MAX_BITS, slice_count, slices_needed
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.arrays import as_arrays
@@ -30,15 +24,9 @@ from mho.procedures.cells.programming.record import PULSES_PER_CELL
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.algorithms.directions import METHODS, Method
-from mho.procedures.equations.circuits.loop_table import loop_table
-from mho.procedures.equations.circuits.programmed_blocks import (
-    cells_in_words,
-    check_limits,
-    contents_of,
-    wait_at_rest,
-)
+from mho.procedures.equations.circuits.programmed_blocks import cells_in_words, check_limits, wait_at_rest
 from mho.procedures.equations.forecast import SolveForecast, draw_solves, metering, wall_time
-from mho.procedures.equations.planning.block_effort import EFFORTS
+from mho.procedures.equations.planning.block_leaves import EFFORTS
 from mho.procedures.equations.planning.block_solve_plan import (
     BLOCKS,
     OVERLAP,
@@ -50,47 +38,30 @@ from mho.procedures.equations.planning.block_solve_plan import (
     plan_block_solve,
     plan_schwarz_solve,
 )
-from mho.procedures.equations.planning.least_squares import FORMS
-from mho.procedures.equations.planning.linear_system import PROOFS, Goal, LinearSystem
-from mho.procedures.equations.planning.method_choice import CHOSEN
+from mho.procedures.equations.planning.linear_system import FORMS, PROOFS, Goal, LinearSystem
+from mho.procedures.equations.planning.loop_choice import LoopSetup
+from mho.procedures.equations.planning.method_choice import CHOSEN, Judging
 from mho.procedures.equations.planning.solve_plan import plan_solve
-from mho.procedures.equations.solve.answers import Answer, record_answer
-from mho.procedures.equations.solve.earlier_answers import answers_table, earlier_answers
-from mho.procedures.equations.solve.prepared_solve import PreparedSolve, solutions_as_sliced
-from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
-from mho.procedures.equations.solve.programmed_matrix import (
-    VECTOR_VOLTS,
-    MatrixOnChip,
-    ProgrammedMatrix,
-)
+from mho.procedures.equations.solve.answers import ColumnAnswer, Solution, earlier_answers, record_answer
+from mho.procedures.equations.solve.prepared_solve import PreparedSolve, record_worth, solutions_as_sliced
+from mho.procedures.equations.solve.programmed_block_matrix import MatrixOnChip
+from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
 from mho.procedures.equations.solve.refined_answers import RefinedAnswers
-from mho.procedures.equations.solve.solve_enclosure import (
-    enclose_solutions,
-    enclosure_arrays,
-    record_enclosure,
-)
 from mho.procedures.equations.solve.solve_messages import (
-    say_blocks,
-    say_encoding,
     say_inverse_residual,
     say_least_squares,
-    say_method,
     say_outcome,
     say_taken_over,
-    say_what_slices_hold,
 )
-from mho.procedures.equations.solve.solve_result import Solution
 from mho.procedures.equations.solve.solve_tables import (
-    PRODUCTS,
-    WITHOUT_CHIP,
-    block_solve_arrays,
-    cycles_table,
-    solve_arrays,
+    enclose_solutions,
+    record_enclosure,
+    solve_layout,
     summary_of,
     unconverged,
     worst_of,
 )
-from mho.procedures.equations.worth import Work, Worth
+from mho.procedures.equations.worth import Work
 from mho.procedures.parameters import (
     BooleanParameter,
     FloatParameter,
@@ -102,55 +73,6 @@ from mho.procedures.stream import Stream
 from mho.procedures.wording import joined, lost_cells, verified_cells
 from mho.runs import Conclusion, Layout, RecordedParameter
 from mho.runs.intervals import LEAST_DRAWS
-from mho.runs.standard_figures import OF_LEVELS, convergence_figure, cycle_figures
-
-
-def record_worth(
-    plan: PreparedSolve, matrix: MatrixOnChip, answers: Sequence[Answer], refining: Work, stream: Stream
-) -> dict[str, Any]:
-    """Solve sampled right-hand sides without the chip, record their curves, and return what the chip was worth beside them.
-
-    Empty where the chip refined nothing, as of an earlier run's answers and right-hand sides of zeros.
-
-    Parameters
-    ----------
-    refining : Work
-        Of the refinements, beside the matrix's own.
-    """
-    system = plan.system
-    refined = [column for column, answer in enumerate(answers) if answer.rows]
-    certifier = system.certifier
-    certificate = certifier.once + certifier.each * len(refined)
-    work = matrix.work + refining
-    work.digital["certificate"] = certificate
-    result: dict[str, Any] = {"multiplications": work.plain()}
-    baseline = plan.without_chip(matrix.method) if refined else None
-    if baseline is None:
-        return result
-    columns = [one.column for one in baseline.solves]
-    for one in baseline.solves:
-        for point in one.curve:
-            bits = float(-np.log2(max(point["relative_error"], 1e-300)))
-            stream.record("without_chip", **point, bits=bits)
-    cycles = [answers[column].cycles if answers[column].converged else None for column in columns]
-    worth = Worth.of(
-        baseline,
-        cycles,
-        work,
-        most=plan.most_unaided,
-        allowed=plan.most,
-        digital_without=round(baseline.digital_each * len(refined)) + certificate,
-        nothing=matrix.loops_lost or not _contracts(answers),
-    )
-    told = worth.plain()
-    result["without_chip"] = told | {"in_words": worth.in_words()}
-    return result | {"cycles_saved": told["saved"], "digital_ratio": told["digital_ratio"]}
-
-
-def _contracts(answers: Sequence[Answer]) -> bool:
-    """Return whether the loop, by itself, reduces an error of every right-hand side."""
-    return all(answer.rho < 1.0 for answer in answers if answer.rho is not None)
-
 
 UNPROVED = "residual only: no error bound is proved"
 
@@ -237,10 +159,13 @@ class Solve(Procedure):
         chip = chip_of(bench)
         settings = settings_in_use(chip.write_verify, self.write_verify)
         check_limits(bench, settings, VECTOR_VOLTS)
-        leaf = check_leaf(self.leaf, chip, bench.vector_size)
+        analogue = self.loop_targets == "analogue"
+        setup = LoopSetup.of(bench, chip, self.encoding, slices=self.loop_slices, analogue=analogue)
+        leaf = check_leaf(self.leaf, setup)
         if given.size > leaf:
-            return self._prepare_blocks(given, bench, rng, chip, leaf, settings)
-        digit_bits = chip.level_scale().bits
+            on_chip = self._blocks_on_chip(given, replace(setup, analogue=False), leaf, rng)
+            return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng, self._most)
+        digit_bits = setup.digits.bits
         wanted = 0
 
         def slices(held: Floats) -> tuple[int, int]:
@@ -253,106 +178,49 @@ class Solve(Procedure):
             wanted = slices_needed(held, self.bits, error, digit_bits)
             return wanted, min(wanted, slice_count(self.correction_bits, digit_bits))
 
-        on_chip = plan_solve(
-            chip,
+        whole = plan_solve(
+            setup,
             given.matrix,
             rng,
-            encoding=self.encoding,
-            lines=bench.vector_size,
-            input_conductance=bench.input_conductance,
             slices=None if self.residual == "float64" else slices,
             method=self.method,
-            goal=given.goal,
-            correction_bits=self.correction_bits,
-            analogue_loop=self.loop_targets == "analogue",
-            slice_ratio=self._slice_ratio(bench),
+            judging=Judging(given.goal, self.correction_bits),
         )
-        return PreparedSolve(
-            given, on_chip, solutions_as_sliced(on_chip, given), wanted, settings, leaf, rng, self._most
-        )
+        sliced = solutions_as_sliced(whole, given)
+        return PreparedSolve(given, whole, sliced, wanted, settings, leaf, rng, self._most)
 
-    def _prepare_blocks(
-        self,
-        given: LinearSystem,
-        bench: Bench,
-        rng: np.random.Generator,
-        chip: ChipMap,
-        leaf: int,
-        settings: WriteVerifySettings,
-    ) -> PreparedSolve:
+    def _blocks_on_chip(
+        self, given: LinearSystem, setup: LoopSetup, leaf: int, rng: np.random.Generator
+    ) -> BlockSolvePlan:
         """Plan a matrix that no loop holds."""
         if self.residual == "analogue":
             raise InputError(
                 f"the matrix of {given.size} rows is larger than a loop of {leaf}, and is inverted by blocks: its residual "
                 "is taken in float64; give residual = float64 or auto"
             )
-        on_loops: dict[str, Any] = {
-            "leaf": leaf,
-            "encoding": self.encoding,
-            "lines": bench.vector_size,
-            "input_conductance": bench.input_conductance,
-            "slice_ratio": self._slice_ratio(bench),
-        }
         if self.blocks in SUBDOMAINS:
-            on_chip = plan_schwarz_solve(
-                chip, given.matrix, rng, **on_loops, overlap=self._layers(), coarse=self.coarse
+            return plan_schwarz_solve(
+                setup, given.matrix, rng, leaf, overlap=self._layers(), coarse=self.coarse
             )
-            return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng, self._most)
         if self.schur == "complex" and not np.iscomplexobj(given.given_matrix):
             raise InputError(
                 "the matrix is real: schur = complex takes the real part of a complex one; give exact, diagonal or M4"
             )
-        on_chip = plan_block_solve(
-            chip,
+        return plan_block_solve(
+            setup,
             given.matrix,
             rng,
-            **on_loops,
+            leaf,
             recursion=self.blocks,
             schur=self.schur,
             effort=self.effort,
             most_cycles=self._most,
             rhs=next(filter(np.any, given.rhs.T), None),
         )
-        return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng, self._most)
 
     def layout(self, plan: PreparedSolve) -> Layout:
-        """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors.
-
-        Of a matrix by blocks neither pulses nor maps are kept: they would take gigabytes.
-        """
-        system, on_chip = plan.system, plan.on_chip
-        cycles = cycles_table(system.size, len(system.reference), min(self.max_cycles, 50) * system.count)
-        tables = (cycles, PRODUCTS, WITHOUT_CHIP, answers_table(system))
-        of_cycles = (
-            convergence_figure(
-                int(self.bits),
-                system.goal.tolerance,
-                columns=system.count,
-                errors=not system.residual_only,
-                beside=WITHOUT_CHIP.name,
-            ),
-            *cycle_figures(int(self.bits), columns=system.count, beside=WITHOUT_CHIP.name),
-        )
-        enclosing = enclosure_arrays(system) if self.certify else ()
-        if isinstance(on_chip, BlockSolvePlan):
-            arrays = block_solve_arrays(system, on_chip) + enclosing
-            return Layout(tables, (), arrays, default="cycles", figures=of_cycles)
-        blocks = contents_of(on_chip.blocks(), on_chip.levels)
-        return Layout(
-            (blocks.pulses, *tables, loop_table(on_chip.chip, on_chip.encoding.order)),
-            blocks.maps,
-            solve_arrays(system, on_chip) + enclosing,
-            default="cycles",
-            figures=(
-                *of_cycles,
-                # With targets that are not rounded there are nearly as many levels as cells.
-                *(
-                    one
-                    for one in blocks.figures
-                    if one.name not in OF_LEVELS or on_chip.cells.levels is on_chip.levels
-                ),
-            ),
-        )
+        """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors."""
+        return solve_layout(plan.system, plan.on_chip, self._most, enclosed=bool(self.certify))
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -479,24 +347,15 @@ class Solve(Procedure):
         )
         answers = []
         for column in range(system.count):
-            answers.append(Answer.earlier(taken[column]) if column in taken else refined.answer(column))
+            answers.append(ColumnAnswer.earlier(taken[column]) if column in taken else refined.answer(column))
             record_answer(answers[-1], column, bench.now(), stream)
         return self._report(plan, bench, stream, matrix, answers, refined.work)
 
     def matrix_on(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> MatrixOnChip:
         """Return the matrix of a plan on a bench, not programmed yet, and say how it is held."""
-        matrix = self._matrix_on(plan, bench, stream)
+        matrix = plan.matrix_on(bench, stream)
         matrix.method = self.given_method or matrix.method
         return matrix
-
-    def _matrix_on(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> MatrixOnChip:
-        if isinstance(plan.on_chip, BlockSolvePlan):
-            say_blocks(plan.on_chip, stream)
-            return ProgrammedBlockMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
-        say_what_slices_hold(plan.system, plan.on_chip, plan.slices_wanted, stream)
-        say_encoding(plan.on_chip, stream)
-        say_method(plan.on_chip.choice, stream)
-        return ProgrammedMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
 
     @property
     def given_method(self) -> Method | None:
@@ -507,10 +366,6 @@ class Solve(Procedure):
     def _most(self) -> int:
         """Cycles allowed for each right-hand side."""
         return int(self.max_cycles)
-
-    def _slice_ratio(self, bench: Bench) -> float | None:
-        """Return the ratio of the loop's second slice; None without one."""
-        return bench.slice_ratio if self.loop_slices == 2 else None
 
     def _layers(self) -> int:
         """Return the overlap in use: none of block Jacobi."""
@@ -524,7 +379,7 @@ class Solve(Procedure):
         bench: Bench,
         stream: Stream,
         matrix: MatrixOnChip,
-        answers: list[Answer],
+        answers: list[ColumnAnswer],
         refining: Work,
     ) -> Solution:
         """Announce the result, and return it with its certificate; `refining` is what refinement took beside the matrix."""

@@ -11,11 +11,10 @@ from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.blocks.schwarz import SchwarzPlan
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
-from mho.procedures.equations.planning.least_squares import FORM_NAMES
-from mho.procedures.equations.planning.linear_system import LinearSystem
+from mho.procedures.equations.planning.linear_system import FORM_NAMES, LinearSystem
 from mho.procedures.equations.planning.method_choice import MethodChoice
 from mho.procedures.equations.planning.solve_plan import SolvePlan
-from mho.procedures.equations.solve.answers import Answer
+from mho.procedures.equations.solve.answers import ColumnAnswer
 from mho.procedures.stream import Stream
 
 
@@ -143,7 +142,10 @@ def _decomposition(plan: BlockSolvePlan) -> str:
 
 
 def say_outcome(
-    counts: Mapping[str, int], unconverged: Sequence[tuple[int, Answer]], system: LinearSystem, stream: Stream
+    counts: Mapping[str, int],
+    unconverged: Sequence[tuple[int, ColumnAnswer]],
+    system: LinearSystem,
+    stream: Stream,
 ) -> None:
     """Announce wrong integers, and the right-hand sides that did not converge, with their reasons."""
     if counts["wrong"]:
@@ -151,15 +153,6 @@ def say_outcome(
     for column, answer in unconverged:
         which = "" if system.single else f"right-hand side {column}: "
         stream.say(f"{which}not converged: {answer.reason}", "WARNING")
-
-
-def say_failed_cells(failed: int, stream: Stream) -> None:
-    """Announce cells that programming could not keep in their windows."""
-    if failed:
-        stream.say(
-            f"{failed} cells read outside their verify window after the last pass (relaxation, read noise, or lost)",
-            "WARNING",
-        )
 
 
 def say_forecast(rho: float, shift: float, stream: Stream) -> None:

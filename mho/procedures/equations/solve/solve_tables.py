@@ -1,46 +1,124 @@
-"""Contents of the run file of a solve: tables of cycles and of products, and the matrices and vectors.
+"""Contents of the run file of a solve: tables, figures, matrices and vectors, and the summary.
 
-Summary of a solve: what ``mho solve --json`` prints and the run file keeps.
+The summary is what ``mho solve --json`` prints and the run file keeps.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.chip_maps.preconditioning import Preconditioning
+from mho.chip_maps.matrix_files import to_real, to_real_vector
+from mho.procedures.equations.certificates.certificate import MANTISSA
+from mho.procedures.equations.certificates.enclosure import Enclosure, best_enclosure
+from mho.procedures.equations.circuits.loop_on_cells import loop_table
+from mho.procedures.equations.circuits.programmed_blocks import contents_of
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.planning.solve_plan import SolvePlan
 from mho.procedures.equations.solve.answers import (
-    Answer,
+    ColumnAnswer,
+    answers_table,
     largest_error,
     plain_numbers,
     reasons,
     where_short,
 )
-from mho.procedures.equations.solve.programmed_matrix import COUNTS, MatrixOnChip
-from mho.runs import Array, Column, Table
+from mho.procedures.equations.solve.programmed_block_matrix import MatrixOnChip
+from mho.procedures.equations.solve.programmed_matrix import COUNTS
+from mho.procedures.stream import Stream
+from mho.runs import Array, Column, Figure, Layout, ReferenceLine, Table
+
+ENCLOSURE_ARRAYS = {
+    "correction": "exact solution minus solution, to `radius`; 0 where nothing is certified",
+    "radius": "half width of the interval about solution + correction that holds the exact solution, with proof",
+    "solution_lower": "lower end of the interval, rounded down",
+    "solution_upper": "upper end of the interval, rounded up",
+}
+
+
+def enclose_solutions(system: LinearSystem, solutions: Floats) -> Enclosure:
+    """Enclose the exact solutions of a system as given, in its real form.
+
+    Of least squares the exact solution is that of the augmented system [[I, A], [A^T, 0]] (r, x) = (b, 0).
+
+    Parameters
+    ----------
+    solutions : (n, k) array
+        X as found.
+    """
+    if system.square_form is None:
+        return best_enclosure(system.matrix, system.rhs, solutions)
+    a, b = to_real(system.given_matrix), to_real_vector(system.given_rhs.T).T
+    rows, columns = a.shape
+    b = b.reshape(rows, -1)
+    augmented = np.block([[np.eye(rows), a], [a.T, np.zeros((columns, columns))]])
+    rhs = np.concatenate([b, np.zeros((columns, b.shape[1]))])
+    whole = best_enclosure(augmented, rhs, np.concatenate([b - a @ solutions, solutions]))
+    parts = {name: getattr(whole, name)[rows:] for name in ("correction", "radius", "lower", "upper")}
+    return replace(whole, solution=solutions, **parts)
+
+
+def enclosure_arrays(system: LinearSystem) -> tuple[Array, ...]:
+    """Return the arrays of an enclosure, in the shape of the solution; NaN until they are known."""
+    unknown = np.full(system.reference.shape, np.nan)
+    values = unknown[:, 0] if system.single else unknown
+    return tuple(Array(name, values, description=text) for name, text in ENCLOSURE_ARRAYS.items())
+
+
+def record_enclosure(enclosure: Enclosure, system: LinearSystem, stream: Stream) -> dict[str, Any]:
+    """Write the arrays of an enclosure, say what it proves, and return what the summary tells of it."""
+    ends = (enclosure.correction, enclosure.radius, enclosure.lower, enclosure.upper)
+    for name, values in zip(ENCLOSURE_ARRAYS, ends, strict=True):
+        stream.set_array(name, values[:, 0] if system.single else values)
+    if not enclosure.certified:
+        stream.say(f"the solution cannot be certified: {enclosure.reason}", "WARNING")
+    return enclosure_summary(enclosure)
+
+
+def enclosure_summary(enclosure: Enclosure) -> dict[str, Any]:
+    """Return an enclosure in a few numbers and words; infinite ones are None.
+
+    `bits` is -log2 of the proved relative error, at most 53.
+    """
+    error = enclosure.relative_error
+    bits = float(MANTISSA) if error == 0.0 else min(max(-math.log2(error), 0.0), float(MANTISSA))
+    return {
+        "certified": enclosure.certified,
+        "bits": bits if enclosure.certified else 0.0,
+        "contraction": _finite(enclosure.contraction),
+        "relative_error": _finite(error) if enclosure.certified else None,
+        "componentwise_error": _finite(enclosure.componentwise_error) if enclosure.certified else None,
+        "reason": enclosure.reason,
+        "method": enclosure.method,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
 
 LARGEST_JUDGED = 1024
 """Unknowns up to which the condition number is found: its time grows with their cube, a second here."""
 
 
-def unconverged(answers: Sequence[Answer]) -> list[tuple[int, Answer]]:
+def unconverged(answers: Sequence[ColumnAnswer]) -> list[tuple[int, ColumnAnswer]]:
     """Return the answers that did not converge, with their columns."""
     return [(column, answer) for column, answer in enumerate(answers) if not answer.converged]
 
 
-def worst_of(answers: Sequence[Answer]) -> Answer:
+def worst_of(answers: Sequence[ColumnAnswer]) -> ColumnAnswer:
     """Return the answer of which the least is proved."""
     return min(answers, key=_proof)
 
 
-def _proof(answer: Answer) -> tuple[bool, float, float]:
+def _proof(answer: ColumnAnswer) -> tuple[bool, float, float]:
     """Return what makes an answer the better one: the bits of a certificate end at 53, its bounds do not."""
     return answer.converged, -answer.certificate.error_bound, -answer.certificate.relative_residual
 
@@ -48,7 +126,7 @@ def _proof(answer: Answer) -> tuple[bool, float, float]:
 def summary_of(
     system: LinearSystem,
     matrix: MatrixOnChip,
-    answers: Sequence[Answer],
+    answers: Sequence[ColumnAnswer],
     solutions: Floats,
     sliced: Floats,
     *,
@@ -147,11 +225,8 @@ PRODUCTS = Table(
         Column("expected", "digit", description="the digits' exact sum"),
         Column("measured", "digit", description="before it is rounded"),
     ),
-    signal="measured",
-    axis="expected",
-    title="a sample of each product's outputs",
-    rows=1000,
-)
+    signal="measured", axis="expected", title="a sample of each product's outputs", rows=1000,
+)  # fmt: skip
 
 WITHOUT_CHIP = Table(
     "without_chip",
@@ -160,13 +235,10 @@ WITHOUT_CHIP = Table(
         Column("cycle", dtype="u4"),
         Column("residual", description="relative to the right-hand side", digital=1e-11),
         Column("relative_error", description="to a float64 solve of the matrix as given", digital=1e-11),
-        Column("bits", description="-log2 relative_error", digital=1e-2),
+        Column("bits", description="-log2 relative_error", digital=0.01),
     ),
-    signal="relative_error",
-    axis="cycle",
-    title="the same solve without the chip",
-    rows=64,
-)
+    signal="relative_error", axis="cycle", title="the same solve without the chip", rows=64,
+)  # fmt: skip
 
 
 def cycles_table(size: int, unknowns: int, rows: int) -> Table:
@@ -179,18 +251,12 @@ def cycles_table(size: int, unknowns: int, rows: int) -> Table:
             Column("cycle", dtype="u4"),
             Column("time", "s", description="bench time"),
             Column(
-                "residual",
-                description="relative to the right-hand side, as the products carried it on",
-                digital=1e-11,
+                "residual", description="relative to the right-hand side, as the products carried it on", digital=1e-11,
             ),
             Column("true_residual", description="recomputed in float64; NaN where it was not", digital=1e-11),
             Column("relative_error", description="to a float64 solve of the matrix as given", digital=1e-11),
-            Column(
-                "sliced_error",
-                description="to the solution of the matrix as held by the slices",
-                digital=1e-11,
-            ),
-            Column("bits", description="-log2 relative_error", digital=1e-2),
+            Column("sliced_error", description="to the solution of the matrix as held by the slices", digital=1e-11),
+            Column("bits", description="-log2 relative_error", digital=0.01),
             Column("step", description="length of the step along the correction", digital=1e-6),
             Column("mvm_outputs", dtype="u8", description="integers read in this cycle"),
             Column("mvm_found", dtype="u8", description="shots that their checksum showed to be wrong"),
@@ -199,89 +265,128 @@ def cycles_table(size: int, unknowns: int, rows: int) -> Table:
             Column("mvm_unresolved", dtype="u8", description="shots whose digits were taken instead"),
             Column("mvm_recalibrated", dtype="u8", description="tiles calibrated again"),
             Column(
-                "mvm_wrong",
-                dtype="u8",
+                "mvm_wrong", dtype="u8",
                 description="integers that are not the digits' exact sum, which is an oracle's",
             ),
             Column(
-                "mvm_subtracted",
-                dtype="u8",
+                "mvm_subtracted", dtype="u8",
                 description="integers from which a cell's known error was subtracted digitally",
             ),
             Column(
-                "mvm_alone",
-                dtype="u8",
+                "mvm_alone", dtype="u8",
                 description="integers that the array alone gave as the digits' exact sum, an oracle's as well",
             ),
-            Column(
-                "input",
-                "V",
-                shape=vector,
-                description="volts at the INV inputs, by row of the loop",
-                digital=1e-9,
-            ),
-            Column(
-                "output", "V", shape=vector, description="volts at the INV outputs, by column of the loop"
-            ),
+            Column("input", "V", shape=vector, description="volts at the INV inputs, by row of the loop", digital=1e-9),
+            Column("output", "V", shape=vector, description="volts at the INV outputs, by column of the loop"),
             Column("solution", shape=(unknowns,), description="x after this cycle", digital=1e-9),
         ),
-        signal="relative_error",
-        axis="cycle",
-        title="refinement",
-        rows=rows,
+        signal="relative_error", axis="cycle", title="refinement", rows=rows,
+    )  # fmt: skip
+
+
+IDEAL_RATIO = 2.0**-3
+"""Best typical factor by which an INV circuit of 3-bit cells reduces an error per cycle (Zuo 2025, Fig. 3)."""
+
+
+def cycle_figures(system: LinearSystem) -> tuple[Figure, ...]:
+    """Return the figures of the cycles, from x = 0, beside the forecast and 3 bits a cycle.
+
+    They show residual and relative error, the bits, and how often integers were wrong. Residuals are shown alone where
+    errors are not known; several right-hand sides have a curve each.
+    """
+    bits, tolerance = system.goal.bits, system.goal.tolerance
+    error = "residual" if system.residual_only else "relative_error"
+    shown = ("residual", error) if system.count == 1 and not system.residual_only else error
+    by = () if system.count == 1 else "rhs"
+    errors = [
+        ReferenceLine(1.0, ratio=IDEAL_RATIO, label="3 bits a cycle"),
+        ReferenceLine(1.0, ratio="forecast_rho", label="forecast, rho"),
+        ReferenceLine(2.0**-bits, label=f"{bits} bits"),
+    ]
+    if tolerance:
+        errors.append(ReferenceLine(float(tolerance), label="tolerance of the residual"))
+    found = (
+        ReferenceLine(-np.log2(IDEAL_RATIO), power=1.0, label="3 bits a cycle"),
+        ReferenceLine("forecast_bits_a_cycle", power=1.0, label="forecast, bits a cycle"),
+        ReferenceLine(float(bits), label=f"{bits} bits"),
+    )
+    return (
+        Figure(
+            "convergence", table="cycles", x="cycle", y=shown, by=by, y_scale="log", lines=tuple(errors), start=(0.0, 1.0),
+            title="Convergence", beside=WITHOUT_CHIP.name,
+        ),
+        Figure(
+            "bits_by_cycle", table="cycles", x="cycle", y="bits", by=by, lines=found, start=(0.0, 0.0),
+            title="Bits over the cycles", beside=WITHOUT_CHIP.name,
+        ),
+        Figure(
+            "wrong_by_cycle", kind="share", table="cycles", x="cycle", y=("mvm_wrong", "mvm_outputs"), y_scale="log",
+            title="Wrong integers by cycle",
+        ),
+    )  # fmt: skip
+
+
+def solve_layout(
+    system: LinearSystem, on_chip: SolvePlan | BlockSolvePlan, cycles: int, *, enclosed: bool
+) -> Layout:
+    """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors.
+
+    Of a matrix by blocks neither pulses nor maps are kept: they would take gigabytes.
+
+    Parameters
+    ----------
+    cycles : int
+        Most of a right-hand side.
+    enclosed : bool
+        Whether the solutions are enclosed.
+    """
+    rows = cycles_table(system.size, len(system.reference), min(cycles, 50) * system.count)
+    tables, figures = (rows, PRODUCTS, WITHOUT_CHIP, answers_table(system)), cycle_figures(system)
+    arrays = solve_arrays(system, on_chip) + (enclosure_arrays(system) if enclosed else ())
+    if isinstance(on_chip, BlockSolvePlan):
+        return Layout(tables, (), arrays, default="cycles", figures=figures)
+    rounded = on_chip.cells.levels is on_chip.levels
+    blocks = contents_of(on_chip.blocks(), on_chip.levels, rounded=rounded)
+    return Layout(
+        (blocks.pulses, *tables, loop_table(on_chip.chip, on_chip.encoding.order)),
+        blocks.maps,
+        arrays,
+        default="cycles",
+        figures=(*figures, *blocks.figures),
     )
 
 
-def block_solve_arrays(system: LinearSystem, plan: BlockSolvePlan) -> tuple[Array, ...]:
-    """Return the matrices and vectors of a solve by blocks."""
-    return (*_system_arrays(system), *_form_arrays(plan.preconditioning))
-
-
-def solve_arrays(system: LinearSystem, plan: SolvePlan) -> tuple[Array, ...]:
+def solve_arrays(system: LinearSystem, plan: SolvePlan | BlockSolvePlan) -> tuple[Array, ...]:
     """Return the matrices and vectors of a solve; unknown results are NaN."""
     n, form = system.size, plan.preconditioning
-    arrays = [
-        *_system_arrays(system),
-        Array(
-            "matrix_held",
-            form.given_matrix(plan.held),
-            description="A as the products hold it, in the form as given",
-        ),
-        Array(
-            "digits_invert",
-            plan.cells.positive.digits,
-            description=f"targets of the inverting array, in units of {plan.cells.step:g} S",
-        ),
-        *_form_arrays(form),
-        Array("matrix_achieved", np.full((n, n), np.nan), description="A0, what INV inverts", digital=1e-9),
-    ]
-    if plan.multiply is not None:
-        arrays.append(Array("digits_multiply", plan.multiply.digits, description="digits (inputs, columns)"))
-    return tuple(arrays)
-
-
-def _system_arrays(system: LinearSystem) -> tuple[Array, ...]:
     columns = (lambda values: values[:, 0]) if system.single else (lambda values: values)
+    held: tuple[Array, ...] = ()
+    achieved: tuple[Array, ...] = ()
+    if isinstance(plan, SolvePlan):
+        digits = f"targets of the inverting array, in units of {plan.cells.step:g} S"
+        held = (
+            Array(
+                "matrix_held", form.given_matrix(plan.held),
+                description="A as the products hold it, in the form as given",
+            ),
+            Array("digits_invert", plan.cells.positive.digits, description=digits),
+        )  # fmt: skip
+        achieved = (
+            Array(
+                "matrix_achieved", np.full((n, n), np.nan), description="A0, what INV inverts", digital=1e-9
+            ),
+        )
+        if plan.multiply is not None:
+            digits = "digits (inputs, columns)"
+            achieved += (Array("digits_multiply", plan.multiply.digits, description=digits),)
     return (
         Array("matrix", system.given_matrix, description="A as given"),
         Array("rhs", system.given_rhs, description="b as given"),
-        Array(
-            "reference",
-            columns(system.reference),
-            description="float64 solution of the matrix as given",
-            digital=1e-9,
-        ),
+        Array("reference", columns(system.reference), description="float64 solution of the matrix as given", digital=1e-9),
         Array("solution", columns(np.full(system.reference.shape, np.nan)), description="x", digital=1e-9),
-    )
-
-
-def _form_arrays(form: Preconditioning) -> tuple[Array, ...]:
-    return (
-        Array(
-            "rows_invert",
-            form.order,
-            description="row of A (as a real matrix) that each row on the chip holds",
-        ),
+        *held,
+        Array("rows_invert", form.order, description="row of A (as a real matrix) that each row on the chip holds"),
         Array("row_factors", form.row_factors, description="signed power of two by which it is multiplied"),
         Array("column_factors", form.column_factors, description="power of two of each column on the chip"),
-    )
+        *achieved,
+    )  # fmt: skip

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mho
-from mho.analysis.imports import Reading, guess
+from mho.analysis.imports import TableReading, guess
 from mho.analysis.imports.tables.array_files import ArrayLines
 from mho.analysis.imports.tables.text_tables import open_lines
 from mho.errors import InputError
@@ -176,7 +176,7 @@ def test_a_text_has_one_table(tmp_path: Path):
 def test_a_reading_says_which_array_and_what_it_counts(tmp_path: Path):
     path = tmp_path / "t.npz"
     np.savez(path, G=1e-6 * np.arange(1.0, 13.0).reshape(3, 2, 2), t=np.zeros(3))
-    reading = Reading("response", {"pulse": "pulse"}, dataset="G", axes=("pulse", "row", "column"))
+    reading = TableReading("response", {"pulse": "pulse"}, dataset="G", axes=("pulse", "row", "column"))
     with RunFile(import_measurement(path, reading, tmp_path / "run.h5")) as run:
         assert run.table("responses")["conductance"][:5] == pytest.approx([1e-6, 2e-6, 3e-6, 4e-6, 5e-6])
         assert run.table("responses")["pulse"][4] == 1

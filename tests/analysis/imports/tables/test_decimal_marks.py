@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mho.analysis.imports import Reading, guess
+from mho.analysis.imports import TableReading, guess
 from mho.analysis.imports.tables import TextTable
 from mho.analysis.imports.tables.decimal_marks import DecimalMark, decimal_mark
 
@@ -58,7 +58,7 @@ def test_a_doubtful_table_is_not_taken_unasked(tmp_path: Path):
     found = guess(path)
     assert not found.sure
     assert "the comma in 1,500 may be a decimal mark or part thousands" in found.remarks[0]
-    assert guess(path, Reading(decimal="point")).sure
+    assert guess(path, TableReading(decimal="point")).sure
     table = TextTable(path, decimal="point")
     assert table.form.number("1,500") == 1500.0
     assert table.form.number("1,5") is None  # no 15, whatever was said

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.analysis.imports import Reading, constants_in_si, guess, import_table
-from mho.analysis.imports.tables.form_finding import Form
+from mho.analysis.imports import TableReading, constants_in_si, guess, import_table
+from mho.analysis.imports.tables.form_finding import TextForm
 from mho.analysis.imports.tables.numbers import plain_number, plain_numbers, without_overflows
 from mho.analysis.imports.tables.stated import voltage_above, voltage_in_name
 from mho.errors import InputError
@@ -44,7 +44,7 @@ def test_a_double_in_full_is_that_double(value: float):
 @given(text=DIGITS | HUGE)
 def test_no_form_makes_an_infinite_number(comma: bool, text: str):
     for grouping in ("", ",", "."):
-        value = Form("\t", comma, (), (), 1, 1, grouping=grouping).number(text)
+        value = TextForm("\t", comma, (), (), 1, 1, grouping=grouping).number(text)
         assert value is None or not math.isinf(value)
 
 
@@ -160,7 +160,7 @@ def test_a_long_field_takes_no_long_time(tmp_path: Path, field: str, place: str)
     path.write_text(f"{lines.get(place, 'row;col;G (uS)')}\n0;0;{value}\n0;1;6\n1;0;4\n1;1;7\n")
     begun = time.process_time()
     try:
-        found = guess(path, Reading())
+        found = guess(path, TableReading())
         assert found.candidates
     except InputError as error:
         assert len(str(error)) < 2000  # noqa: PT017

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from mho.analysis.imports import Reading, guess
+from mho.analysis.imports import TableReading, guess
 from mho.analysis.imports.tables import TextTable
 from mho.analysis.imports.tables.text_tables import SheetLines
 from mho.errors import InputError
@@ -51,9 +51,9 @@ def test_which_of_several_sheets_is_said(tmp_path: Path):
     path = write(tmp_path / "t.xlsx", {"SET": ENDURANCE, "Notes & more": {1: ("by", "nobody")}})
     with pytest.raises(InputError, match="has the sheets SET, Notes & more; say --dataset 'SET'"):
         guess(path)
-    assert guess(path, Reading(dataset="SET")).best.measurement.name == "endurance"
+    assert guess(path, TableReading(dataset="SET")).best.measurement.name == "endurance"
     with pytest.raises(InputError, match="has no sheet 'RESET'; it has SET, Notes & more"):
-        guess(path, Reading(dataset="RESET"))
+        guess(path, TableReading(dataset="RESET"))
 
 
 def test_rows_and_cells_that_are_not_there_are_empty(tmp_path: Path):

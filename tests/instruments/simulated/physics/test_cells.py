@@ -455,7 +455,7 @@ def test_the_page_shows_the_presets_as_they_are():
     specification = importlib.util.spec_from_file_location("make_cell_figures", docs / "make_cell_figures.py")
     script = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(script)
-    page = (docs / "cells.md").read_text(encoding="utf-8")
+    page = (docs / "presets.md").read_text(encoding="utf-8")
     for row in script.parameters():
         assert "| " + " | ".join(row) + " |" in page, "run docs/make_cell_figures.py"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.errors import InputError
 from mho.procedures import Arm, Kalman, Portfolio, PowerFlow
@@ -22,7 +23,7 @@ def ran(procedure: Any, folder: Path, bench: str = "arrays") -> tuple[dict[str, 
     return file.summary, file
 
 
-@pytest.mark.parametrize("gain", sorted(GAINS))
+@pytest.mark.parametrize("gain", daily(sorted(GAINS), 1))
 def test_filter_on_the_chip_is_the_digital_one(gain: str, tmp_path: Path) -> None:
     result, file = ran(
         Kalman(track="random", tracks=3, steps=12, sensors=2, gap=2, gain=gain, bits=20), tmp_path
@@ -50,6 +51,7 @@ def test_filter_takes_measurements_from_a_file_with_gaps(tmp_path: Path) -> None
         assert last == pytest.approx(45.0, abs=2.0)
 
 
+@pytest.mark.thorough
 def test_filter_whose_model_does_not_fit_says_so(tmp_path: Path) -> None:
     result, file = ran(Kalman(track="turn", tracks=4, sensors=1, gap=0, gain="steady", bits=12), tmp_path)
     with file:
@@ -65,7 +67,7 @@ def test_made_track_whose_gap_leaves_nothing_is_refused() -> None:
 
 
 @pytest.mark.parametrize("matrix", ["anew", "held"])
-@pytest.mark.parametrize("arm", ["planar", "ur5"])
+@pytest.mark.parametrize("arm", daily(["planar", "ur5"], ["planar"]))
 def test_tip_follows_its_path(arm: str, matrix: str, tmp_path: Path) -> None:
     result, file = ran(Arm(arm=arm, matrix=matrix, radius=0.1, steps=16, damping=0.1), tmp_path)
     with file:
@@ -103,6 +105,7 @@ def test_arm_refuses_paths_that_do_not_fit(given: dict[str, Any], said: str) -> 
         Arm(**given).check()
 
 
+@pytest.mark.thorough
 def test_flows_of_the_ieee14_network(tmp_path: Path) -> None:
     result, file = ran(PowerFlow(scenarios=3), tmp_path)
     with file:
@@ -120,6 +123,7 @@ def test_flows_of_the_ieee14_network(tmp_path: Path) -> None:
         )  # all that leaves bus 1 takes the other line
 
 
+@pytest.mark.thorough
 def test_power_flow_alone_needs_neither_scenarios_nor_outages(tmp_path: Path) -> None:
     result, file = ran(PowerFlow(scenarios=0, outages=False), tmp_path)
     with file:

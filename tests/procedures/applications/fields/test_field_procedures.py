@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.errors import InputError
 from mho.procedures import Diffusion, Junction, Poisson
@@ -22,7 +23,7 @@ def ran(procedure: Any, folder: Path, bench: str = "arrays") -> tuple[dict[str, 
     return file.summary, file
 
 
-@pytest.mark.parametrize("arrangement", sorted(PRESETS))
+@pytest.mark.parametrize("arrangement", daily(sorted(PRESETS), 1))
 def test_poisson_finds_every_arrangement(arrangement: str, tmp_path: Path) -> None:
     result, file = ran(Poisson(arrangement=arrangement, size=5), tmp_path)
     with file:
@@ -67,7 +68,7 @@ def test_poisson_refuses_what_it_cannot_take(given: dict[str, Any], said: str) -
         Poisson(**given).check()
 
 
-@pytest.mark.parametrize("scheme", ["Crank-Nicolson", "Euler"])
+@pytest.mark.parametrize("scheme", daily(["Crank-Nicolson", "Euler"], ["Euler"]))
 def test_diffusion_follows_the_digital_steps(scheme: str, tmp_path: Path) -> None:
     result, file = ran(Diffusion(start="gaussian", size=5, scheme=scheme, steps=4, step=2e-3), tmp_path)
     with file:
@@ -85,6 +86,7 @@ def test_diffusion_follows_the_digital_steps(scheme: str, tmp_path: Path) -> Non
         assert np.isnan(strip).sum() == 3 * 5
 
 
+@pytest.mark.thorough
 def test_diffusion_of_an_own_field_has_no_closed_form(tmp_path: Path) -> None:
     result, file = ran(Diffusion(field=np.eye(4), steps=2), tmp_path)
     with file:
@@ -107,7 +109,7 @@ def test_diffusion_refuses_what_it_cannot_take(given: dict[str, Any], said: str)
         Diffusion(**given).check()
 
 
-@pytest.mark.parametrize("jacobian", ["anew", "held"])
+@pytest.mark.parametrize("jacobian", daily(["anew", "held"], ["held"]))
 def test_junction_finds_built_in_potential_and_field(jacobian: str, tmp_path: Path) -> None:
     result, file = ran(Junction(acceptors=1e23, donors=1e23, points=20, jacobian=jacobian, bits=20), tmp_path)
     with file:
@@ -121,6 +123,7 @@ def test_junction_finds_built_in_potential_and_field(jacobian: str, tmp_path: Pa
         assert (np.diff(file.table("newton")["error"][:3]) < 0.0).all()
 
 
+@pytest.mark.thorough
 def test_junction_says_when_it_has_not_settled(tmp_path: Path) -> None:
     result, file = ran(Junction(donors=1e23, points=16, max_steps=1), tmp_path)
     with file:
@@ -142,13 +145,17 @@ def test_junction_refuses_what_is_none(given: dict[str, Any], said: str) -> None
         Junction(**given).check()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "procedure",
-    [
-        Poisson(arrangement="dipole", size=2, bits=9),
-        Diffusion(start="sine", size=2, steps=1, bits=9),
-        Junction(acceptors=1e23, donors=1e23, points=8, max_steps=1, jacobian="held", bits=9),
-    ],
+    daily(
+        [
+            Poisson(arrangement="dipole", size=2, bits=9),
+            Diffusion(start="sine", size=2, steps=1, bits=9),
+            Junction(acceptors=1e23, donors=1e23, points=8, max_steps=1, jacobian="held", bits=9),
+        ],
+        1,
+    ),
     ids=["diffusion", "junction", "poisson"],
 )
 def test_at_the_wire_answers_have_their_bits(procedure: Any, tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def test_the_dominant_pair_is_lapacks_by_three_iterations(tmp_path):
     assert result["power_steps"] > 3 * result["davidson_steps"]
 
 
+@pytest.mark.thorough
 def test_an_inner_pair_is_found_near_a_shift(tmp_path):
     values = np.linalg.eigvalsh(load_graph("florentine").weights)
     near = float(values[-3] + 0.2 * (values[-2] - values[-3]))
@@ -45,6 +46,7 @@ def test_an_inner_pair_is_found_near_a_shift(tmp_path):
     assert result["eigenvalue"] == pytest.approx(values[-3], rel=1e-8)
 
 
+@pytest.mark.thorough
 def test_at_the_wire_too(tmp_path):
     matrix = np.array(
         [[2.0, 1.0, 0.0, 0.2], [1.0, 3.0, 0.5, 0.0], [0.0, 0.4, 1.0, 0.1], [0.3, 0.0, 0.1, 1.5]]
@@ -83,6 +85,7 @@ def test_bad_input_is_refused_before_anything_is_done(values, words):
         Eigenvector(**values).check()
 
 
+@pytest.mark.thorough
 def test_a_matrix_beyond_a_loop_says_that_its_products_are_digital(tmp_path):
     path = tmp_path / "run.h5"
     run(Eigenvector(matrix="karate", bits=12, steps=3), "arrays", seed=1, output=path)

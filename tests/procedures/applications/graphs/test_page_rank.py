@@ -32,6 +32,7 @@ def test_the_club_is_ranked_as_digitally(tmp_path):
     np.testing.assert_allclose(matrix.sum(axis=0), 0.15)
 
 
+@pytest.mark.thorough
 def test_at_the_wire_too(tmp_path):
     links = np.array([[1, 2], [2, 3], [3, 1], [3, 4], [1, 5]])
     path = tmp_path / "run.h5"
@@ -44,6 +45,7 @@ def test_at_the_wire_too(tmp_path):
     assert "2 of 5 nodes have no link out, and a walk goes on from there as it restarts: 4, 5" in log
 
 
+@pytest.mark.thorough
 def test_walks_may_restart_at_named_nodes(tmp_path):
     path = tmp_path / "run.h5"
     run(PageRank(graph="florentine", restart="Pazzi, Ginori", bits=12), "arrays", seed=1, output=path)

@@ -19,6 +19,7 @@ def found(tmp_path, bench="arrays", **values):
     return RunFile(path)
 
 
+@pytest.mark.thorough
 def test_the_chip_ends_where_float64_does(tmp_path):
     with found(tmp_path, ranks="3, 6", iterations=8) as file:
         result, rows, ranks = file.summary, file.table("iterations"), file.table("ranks")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.errors import InputError
 from mho.procedures import Regression
@@ -47,6 +48,7 @@ def test_linear_regression_has_the_certified_coefficients_and_errors(tmp_path):
     np.testing.assert_allclose(predictions["predicted"], predictions["digital"], rtol=1e-5, atol=0.1)
 
 
+@pytest.mark.thorough
 def test_the_circuit_of_the_generalised_inverse_has_the_same_answer(tmp_path):
     table = {"features": "gnp, unemployed, armed_forces", "circuit": "generalised-inverse", "bits": 16}
     with found(tmp_path, **table) as file:
@@ -59,6 +61,7 @@ def test_the_circuit_of_the_generalised_inverse_has_the_same_answer(tmp_path):
     assert np.nanmin(cycles["gcr"]) < 1e-3
 
 
+@pytest.mark.thorough
 def test_a_ridge_takes_the_penalty_with_the_least_error_of_rows_left_out(tmp_path):
     with found(tmp_path, kind="ridge", penalty="10, 0.003, 1") as file:
         result, trace = file.summary, file.table("trace")
@@ -71,7 +74,8 @@ def test_a_ridge_takes_the_penalty_with_the_least_error_of_rows_left_out(tmp_pat
     assert {"ridge_trace", "left_out", "predictions"} <= set(names)
 
 
-@pytest.mark.parametrize("hessian", ["first", "each"])
+@pytest.mark.thorough
+@pytest.mark.parametrize("hessian", daily(["first", "each"], ["each"]))
 def test_logistic_regression_has_the_digital_weights(tmp_path, hessian):
     with found(tmp_path, kind="logistic", hessian=hessian, penalty=0.5, bits=20) as file:
         result, newton, rows = file.summary, file.table("newton"), file.table("coefficients")
@@ -86,14 +90,22 @@ def test_logistic_regression_has_the_digital_weights(tmp_path, hessian):
     assert len(rows["coefficient"]) == 5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("kind", "table", "more"),
-    [
-        ("linear", SMALL, {}),
-        ("linear", {name: column[:6] for name, column in SMALL.items()}, {"circuit": "generalised-inverse"}),
-        ("ridge", SMALL, {"penalty": 1}),
-        ("logistic", CLASSES, {"penalty": 1}),
-    ],
+    daily(
+        [
+            ("linear", SMALL, {}),
+            (
+                "linear",
+                {name: column[:6] for name, column in SMALL.items()},
+                {"circuit": "generalised-inverse"},
+            ),
+            ("ridge", SMALL, {"penalty": 1}),
+            ("logistic", CLASSES, {"penalty": 1}),
+        ],
+        1,
+    ),
 )
 def test_at_the_wire_too(tmp_path, kind, table, more):
     with found(tmp_path, "simulated", kind=kind, table=table, bits=9, cycles=2, **more) as file:
@@ -130,6 +142,7 @@ def test_bad_input_is_refused_before_anything_is_done(values, words):
         Regression(**values).check()
 
 
+@pytest.mark.thorough
 def test_a_ridge_takes_fewer_rows_than_columns(tmp_path):
     table = {name: RNG.standard_normal(5) for name in "abcdefg"}
     with found(tmp_path, kind="ridge", table=table, penalty="1", bits=12) as file:

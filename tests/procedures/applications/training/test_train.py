@@ -6,7 +6,7 @@ import pytest
 from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.procedures import Train
 from mho.procedures.applications.training.training_tables import NUMBERS, number
-from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.running import run
 from mho.runs import RunFile
 
@@ -31,6 +31,7 @@ def whole(tmp_path_factory):
         yield {name: file.table(name) for name in names}, file.summary, file
 
 
+@pytest.mark.thorough
 def test_every_optimiser_is_trained_from_every_seed_to_the_last_epoch(whole):
     tables, _, _ = whole
     rows = tables["training"]
@@ -111,6 +112,7 @@ def test_the_search_tells_of_all_settings(whole):
     assert np.isfinite(rows["damping"][natural]).all()
 
 
+@pytest.mark.thorough
 def test_a_run_is_the_same_again(tmp_path):
     found = [
         run(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.errors import InputError
 from mho.procedures import Mimo
@@ -26,7 +27,7 @@ def sent(tmp_path: Path, bench: str = "arrays", **parameters: Any) -> tuple[dict
     return file.summary, file
 
 
-@pytest.mark.parametrize("link", ["downlink", "uplink"])
+@pytest.mark.parametrize("link", daily(["downlink", "uplink"], ["downlink"]))
 @pytest.mark.parametrize("detector", ["mmse", "zf"])
 def test_after_three_cycles_it_errs_as_float32(link: str, detector: str, tmp_path: Path) -> None:
     result, file = sent(tmp_path, link=link, detector=detector)
@@ -44,6 +45,7 @@ def test_after_three_cycles_it_errs_as_float32(link: str, detector: str, tmp_pat
     assert result["matrices"] == 1
 
 
+@pytest.mark.thorough
 def test_at_the_wire_it_errs_as_without_instruments(tmp_path: Path) -> None:
     parameters = {"users": 2, "bits_per_point": 600}
     (wire, first), (arrays, second) = (
@@ -63,6 +65,7 @@ def test_deviations_shrink_from_cycle_to_cycle(tmp_path: Path) -> None:
     assert (deviation[1:] < 0.3 * deviation[:-1]).all()
 
 
+@pytest.mark.thorough
 def test_mmse_holds_a_matrix_for_every_ratio_and_zero_forcing_one(tmp_path: Path) -> None:
     for detector, matrices in (("mmse", 2), ("zf", 1)):
         result, file = sent(tmp_path / detector, detector=detector, snr="20, 8", bits_per_point=360)
@@ -71,6 +74,7 @@ def test_mmse_holds_a_matrix_for_every_ratio_and_zero_forcing_one(tmp_path: Path
             assert sorted(set(file.table("error_rates")["snr"])) == [8.0, 20.0]
 
 
+@pytest.mark.thorough
 def test_a_ratio_has_its_noise_whatever_the_others_are(tmp_path: Path) -> None:
     """The n-th ratio from below has the n-th noise: adding a higher one changes nothing of it."""
     rates = []
@@ -123,6 +127,7 @@ def test_cycles_that_do_not_suffice_are_said(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_more_users_than_a_loop_takes_are_held_by_blocks(tmp_path: Path) -> None:
     result, file = sent(
         tmp_path, antennas=96, users=20, snr="15", bits_per_point=240, cycles=6, constellation=16

@@ -51,6 +51,7 @@ def test_the_interval_of_a_median_holds_the_truth_as_often_as_it_says():
     assert held >= 186  # 95 % of 200, less twice the standard deviation; brackets are at the safe side
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stop", [4.5, 3.3])
 def test_a_normal_distribution_is_found_also_where_the_ramp_ends_too_early(stop):
     ramp = RAMP[: np.searchsorted(RAMP, stop, side="right")]

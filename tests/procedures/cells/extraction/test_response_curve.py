@@ -62,6 +62,7 @@ def test_threshold_slope_and_top_are_those_of_the_law(law, low, high, slope, thr
     assert curve(np.array([curve.inverse(some)]))[0] == pytest.approx(some, rel=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("law", "low", "high", "slope"), [(ramp, 0.85, 2.4, 35e-6), (logistic, 1.8, 3.2, 475e-6)]
 )
@@ -83,6 +84,7 @@ def test_readings_of_one_cell_do_not_count_as_many_cells():
     assert few.high - few.low > 2.5 * (many.high - many.low)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("cells", [6, 40])
 def test_an_interval_is_no_narrower_than_fits_without_some_of_the_cells_tell(cells):
     """The same by fits from the beginning: of each group of cells left out, with a degree of freedom for the weights."""

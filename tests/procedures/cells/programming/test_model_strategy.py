@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from daily import daily
 from scipy.integrate import quad
 from scipy.stats import norm, truncnorm
 
@@ -135,7 +136,7 @@ def test_it_takes_no_more_pulses_than_write_verify(preset):
     assert pulses("model") < 1.02 * pulses("asap")
 
 
-@pytest.mark.parametrize(("name", "levels"), [("stanford-arrays", 4), ("stanford35-arrays", 8)])
+@pytest.mark.parametrize(("name", "levels"), daily([("stanford-arrays", 4), ("stanford35-arrays", 8)], 1))
 def test_it_programs_cells_that_switch_at_thresholds_with_the_settings_of_their_chip(name, levels):
     def outcome(strategy: str) -> tuple[float, float]:
         with open_bench(name, seed=3) as bench:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho import Program, run
 from mho.chip_maps.chip import parse_chip_map
@@ -44,6 +45,7 @@ def product_error(
         return programmer.pulses / digits.size, float(np.sqrt(error))
 
 
+@pytest.mark.thorough
 def test_the_error_of_products_is_about_halved_at_equal_pulses_where_cells_relax():
     ratios = []
     for seed in (1, 2):
@@ -54,6 +56,7 @@ def test_the_error_of_products_is_about_halved_at_equal_pulses_where_cells_relax
     assert np.mean(ratios) < 0.5
 
 
+@pytest.mark.thorough
 def test_the_error_of_products_is_less_at_equal_pulses_on_cells_as_measured():
     ratios = []
     for seed in (1, 2, 3):
@@ -171,7 +174,7 @@ def test_a_block_is_split_into_tiles_that_the_converters_hold():
     ]
 
 
-@pytest.mark.parametrize("bench", ["simulated", "arrays"])
+@pytest.mark.parametrize("bench", daily(["simulated", "arrays"], ["arrays"]))
 def test_a_run_keeps_the_errors_and_every_pulse(bench, tmp_path):
     digits = np.random.default_rng(1).integers(0, 8, (8, 8))
     result = run(

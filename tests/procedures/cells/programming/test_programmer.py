@@ -145,6 +145,7 @@ def test_progress_and_images_follow_the_work(monkeypatch: pytest.MonkeyPatch):
     assert len(conductances) > 2  # while it happens, not only before and after
 
 
+@pytest.mark.thorough
 def test_the_images_of_two_runs_with_one_seed_are_the_same():
     def images() -> list[tuple[str, np.ndarray, float]]:
         notes = Notes()

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from cell_records import cell_record
+from daily import daily
 from numpy.testing import assert_array_equal
 
 from mho import plot, run
@@ -75,12 +76,14 @@ def test_it_records_what_moved_and_what_it_wrote(day):
     assert summary["virtual_seconds"] > DAY
 
 
+@pytest.mark.thorough
 def test_its_figures_are_drawn(day):
     picture = day.folder / "refresh.png"
     plot([day.refreshed.path], picture)
     assert picture.stat().st_size > 10_000
 
 
+@pytest.mark.thorough
 def test_a_refresh_is_refreshed_in_turn_and_its_chip_can_be_gone_on_with(tmp_path):
     first = run(Program(digits=DIGITS), "arrays", preset="relaxing", seed=3, output=tmp_path / "0.h5")
     with RunFile(first.path) as file:
@@ -102,6 +105,7 @@ def test_cells_that_stay_are_read_once_and_not_written(tmp_path):
     assert len(table(result.path, "left")["row"]) == 0
 
 
+@pytest.mark.thorough
 def test_without_a_pass_no_cell_is_read_again_after_its_last_pulse(tmp_path):
     first = run(Program(digits=DIGITS), "arrays", preset="relaxing", seed=3, output=tmp_path / "0.h5")
     given = {"of": first.path, "wait": DAY}
@@ -113,6 +117,7 @@ def test_without_a_pass_no_cell_is_read_again_after_its_last_pulse(tmp_path):
     assert twice["reads"] >= DIGITS.size + 2 * left + twice["pulses"]
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_refreshed_is_refused(tmp_path):
     first = run(Program(digits=DIGITS), "arrays", seed=3, output=tmp_path / "0.h5").path
     read = run(Read(), "arrays", seed=3, output=tmp_path / "read.h5").path
@@ -152,7 +157,7 @@ def _levels(path: Path):
         return read_chip(file).level_scale()
 
 
-@pytest.mark.parametrize("name", ["simulated", "arrays"])
+@pytest.mark.parametrize("name", daily(["simulated", "arrays"], ["arrays"]))
 def test_rows_are_read_at_once_where_that_is_how_cells_are_verified(name, tmp_path):
     rows = {"write_verify": "verify=row"}
     with open_bench(name, preset="relaxing", seed=3) as bench:
@@ -164,6 +169,7 @@ def test_rows_are_read_at_once_where_that_is_how_cells_are_verified(name, tmp_pa
     assert cell_record(result.path).verified == DIGITS.size - result.failed
 
 
+@pytest.mark.thorough
 def test_repaired_is_what_came_back_and_not_what_was_pulsed(tmp_path):
     """Of cells that most pulses destroy, refreshing pulses many and brings none back."""
     frail = 'name = "frail"\nbase = "pku"\n[parameters]\ndamage_voltage = 2.15\n'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -105,7 +106,7 @@ def test_the_noise_of_the_readout_is_that_of_the_bench_file(bench):
     assert quiet.std() < 0.05e-6
 
 
-@pytest.mark.parametrize("bench", ["simulated", "arrays"])
+@pytest.mark.parametrize("bench", daily(["simulated", "arrays"], ["arrays"]))
 @pytest.mark.parametrize("verify", ["verify=row", "verify=hadamard, verify_reads=16", "verify_reads=3"])
 def test_cells_are_programmed_by_every_verify(bench, verify, tmp_path):
     program = Program(digits=DIGITS, write_verify=verify, passes=4)
@@ -150,6 +151,7 @@ def share_in_window(settings: WriteVerifySettings) -> tuple[float, float]:
     return float(np.mean(shares)), float(np.mean(reads))
 
 
+@pytest.mark.thorough
 def test_hadamard_verify_takes_a_fifth_of_the_reads_for_the_same_share():
     averaged, many = share_in_window(WriteVerifySettings(verify_reads=64))
     patterns, few = share_in_window(WriteVerifySettings(verify="hadamard", verify_reads=64))

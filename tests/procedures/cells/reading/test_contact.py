@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from daily import daily
 from numpy.testing import assert_array_equal
 
 from mho import Contact, Form, run
@@ -18,6 +19,7 @@ from mho.runs import RunFile
 BLOCK = {"rows": "0:6", "columns": "0:5"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["simulated", "arrays"])
 def test_virgin_and_formed_cells_are_told_apart(name, tmp_path):
     with open_bench(name, seed=1) as bench:
@@ -125,7 +127,7 @@ def test_the_first_range_holds_what_a_virgin_cell_of_the_chip_may_take(formed_ab
         assert file.parameters["current_range"].value == pytest.approx(span)
 
 
-@pytest.mark.parametrize("name", ["stanford", "stanford-arrays"])
+@pytest.mark.parametrize("name", daily(["stanford", "stanford-arrays"], ["stanford-arrays"]))
 def test_a_formed_cell_in_hrs_is_good(name, tmp_path):
     """Of a chip whose HRS lies below `formed_above`."""
     source = load_bench_file(name)

@@ -146,6 +146,7 @@ def served(tmp_path: Path) -> Iterator[str]:
         yield str(tmp_path / "served.toml")
 
 
+@pytest.mark.thorough
 def test_on_instruments_an_interrupted_run_goes_on_at_the_moments_of_the_first(served, tmp_path):
     def procedure() -> Retention:
         return Retention(rows="0", columns="0:2", first=0.3, last=1.5, per_decade=4)
@@ -210,6 +211,7 @@ def test_the_way_to_the_temperature_ages_the_cells_as_much_as_its_ramp_is_hot(mo
     assert after / before < 0.99
 
 
+@pytest.mark.thorough
 def test_on_instruments_an_interrupted_run_heats_up_again_before_it_goes_on(monkeypatch, tmp_path):
     def procedure() -> Retention:
         return Retention(rows="0", columns="0:2", first=0.3, last=1.5, per_decade=4, temperature=302.15)

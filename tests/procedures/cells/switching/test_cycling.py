@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from daily import daily
 from formed_cells import bench_with, changed_preset
 
 from mho import run
@@ -18,7 +19,7 @@ from mho.runs import RunFile
 SEVENS = np.full((2, 2), 7)
 
 
-@pytest.mark.parametrize("name", ["simulated", "arrays"])
+@pytest.mark.parametrize("name", daily(["simulated", "arrays"], ["arrays"]))
 def test_every_read_is_a_row_and_the_result_tells_of_them(name, tmp_path):
     with bench_with(SEVENS, name) as bench:
         switched = run(Switching(rows="0:2", columns="0:2", cycles=6), bench, seed=1, output=tmp_path)
@@ -53,6 +54,7 @@ def test_the_spread_of_the_twin_s_cells_is_found_with_its_intervals(monkeypatch,
     assert lrs["autocorrelation"] == pytest.approx(0.0, abs=0.06)
 
 
+@pytest.mark.thorough
 def test_both_benches_tell_the_same(tmp_path):
     found = []
     for name in ("simulated", "arrays"):
@@ -70,7 +72,7 @@ def test_both_benches_tell_the_same(tmp_path):
         assert arrays[state]["median"] == pytest.approx(wire[state]["median"], rel=0.02, abs=0.06e-6)
 
 
-@pytest.mark.parametrize("name", ["simulated", "arrays"])
+@pytest.mark.parametrize("name", daily(["simulated", "arrays"], ["arrays"]))
 def test_cells_that_were_never_formed_are_left_out_and_it_is_said(name, tmp_path):
     with bench_with([[7]], name) as bench:
         switched = run(
@@ -83,7 +85,7 @@ def test_cells_that_were_never_formed_are_left_out_and_it_is_said(name, tmp_path
         assert any("2 of 3 cells were never formed and are left out" in entry.message for entry in file.log())
 
 
-@pytest.mark.parametrize("name", ["simulated", "arrays"])
+@pytest.mark.parametrize("name", daily(["simulated", "arrays"], ["arrays"]))
 def test_what_was_measured_is_kept_when_the_run_is_stopped(name, tmp_path):
     control = Control()
 

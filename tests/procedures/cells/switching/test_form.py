@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from daily import daily
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mho import Form, run
@@ -27,7 +28,7 @@ def own_voltages(bench, rows=5, columns=4):
     return np.array(cells._forming_voltage[index], dtype=float)
 
 
-@pytest.mark.parametrize("name", ["simulated", "arrays"])
+@pytest.mark.parametrize("name", daily(["simulated", "arrays"], ["arrays"]))
 def test_a_ramp_brackets_each_cell_s_own_forming_voltage(name, tmp_path):
     with open_bench(name, seed=3) as bench:
         formed = run(Form(**BLOCK, step=0.1), bench, output=tmp_path)
@@ -137,7 +138,7 @@ def test_what_cannot_be_formed_is_refused_before_a_file_exists(given, error, sai
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["simulated", "arrays"])
+@pytest.mark.parametrize("name", daily(["simulated", "arrays"], ["arrays"]))
 def test_a_threshold_that_noise_exceeds_is_refused_before_a_pulse(name, tmp_path):
     block = {"rows": "0:4", "columns": "0:4", "step": 0.2}
     with open_bench(name, seed=1) as bench:

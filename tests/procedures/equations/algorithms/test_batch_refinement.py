@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.procedures.equations.algorithms.batch_refinement import METHODS, Columns, refine_columns
+from mho.procedures.equations.algorithms.refinement import METHODS, Columns, refine_columns
 
 RNG = np.random.default_rng(3)
 MATRIX = RNG.standard_normal((5, 5)) + 5.0 * np.eye(5)

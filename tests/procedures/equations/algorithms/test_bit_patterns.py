@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.testing import assert_array_equal
 
-from mho.chip_maps.fixed_point import FixedPoint
-from mho.procedures.equations.algorithms.bit_patterns import (
+from mho.chip_maps.multiply_encoding import FixedPoint
+from mho.procedures.equations.circuits.tiles import (
     active_counts,
     bit_serial,
     bit_serial_complement,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mho.errors import InputError
-from mho.procedures.equations.invert.invert import (
+from mho.procedures.equations.invert import (
     LARGEST,
     MOST,
     condition_numbers,

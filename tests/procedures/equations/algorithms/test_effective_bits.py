@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from mho.procedures.equations.algorithms.effective_bits import effective_bits
+from mho.procedures.equations.algorithms.sum_errors import effective_bits
 
 
 @pytest.mark.parametrize("bits", [4, 8, 12])

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.procedures.equations.algorithms.bit_patterns import random_patterns
 from mho.procedures.equations.algorithms.sum_errors import (
     ErrorsByActive,
     StraightLine,
     exact_up_to,
     forecast_sd,
 )
+from mho.procedures.equations.circuits.tiles import random_patterns
 
 
 def drawn(active: int, cells: np.ndarray, noise: float, shots: int = 20_000) -> ErrorsByActive:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.procedures.equations.algorithms.trim import fit_trim, fit_trims
+from mho.procedures.equations.circuits.tiles import fit_trim, fit_trims
 
 STEP, READING = 5e-6, 0.02
 REPEATS = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.chip_maps.matrix_files import load_matrix, load_vector
+from mho.chip_maps.matrix_files import load_matrix, load_right_hand_sides
 from mho.errors import InputError
 from mho.instruments import open_bench
 from mho.procedures.equations.as_published import (
@@ -16,7 +16,7 @@ from mho.procedures.equations.as_published import (
 )
 
 MATRIX = load_matrix("zuo2025-4x4").astype(np.float64)
-RHS = load_vector("zuo2025-4x4-rhs", 4, np.random.default_rng(0)).astype(np.float64)[:, None]
+RHS = load_right_hand_sides("zuo2025-4x4-rhs", 4, np.random.default_rng(0)).astype(np.float64)[:, None]
 BITS, CYCLES = 12, 4
 
 

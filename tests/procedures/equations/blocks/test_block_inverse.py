@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from daily import daily
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -359,7 +360,7 @@ def gcr_cycles(matrix: Floats, rhs: Floats, inverse: BlockInverse, most: int) ->
 
 @pytest.mark.parametrize(
     ("matrix", "most"),
-    [(gram(256), 6), (dominant(256), 5), (poisson(16), 14), (conditioned(256, 30.0), 10)],
+    daily([(gram(256), 6), (dominant(256), 5), (poisson(16), 14), (conditioned(256, 30.0), 10)], 1),
     ids=["Gram", "dominant", "Poisson", "condition 30"],
 )
 def test_gcr_around_leaves_of_verified_cells_reaches_24_bits(matrix, most):

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.errors import InputError
-from mho.procedures.equations.blocks.block_inverse import BlockInverse
+from mho.procedures.equations.blocks.block_inverse import BlockInverse, RefinedLeaves
 from mho.procedures.equations.blocks.block_plan import plan_blocks
-from mho.procedures.equations.blocks.leaf_refinement import RefinedLeaves
 
 Floats = np.ndarray
 

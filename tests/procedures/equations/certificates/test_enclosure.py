@@ -14,11 +14,9 @@ from scipy.linalg import hilbert
 from benchmarks._exact_systems import draw_exact_system, exact_solution
 from benchmarks.enclosure import holds, judge
 from mho.errors import InputError
-from mho.procedures.equations.certificates import enclosure, enclosure_arb, verified_inverse
-from mho.procedures.equations.certificates.enclosure import Enclosure, enclose
-from mho.procedures.equations.certificates.enclosure_arb import best_enclosure, enclose_arb
-from mho.procedures.equations.certificates.power_scaling import power_scaling
-from mho.procedures.equations.certificates.verified_inverse import defect
+from mho.procedures.equations.certificates import enclosure, verified_inverse
+from mho.procedures.equations.certificates.enclosure import Enclosure, best_enclosure, enclose, enclose_arb
+from mho.procedures.equations.certificates.verified_inverse import defect, power_scaling
 
 Floats = np.ndarray
 
@@ -309,7 +307,7 @@ def test_ends_rounded_to_nearest_are_caught(monkeypatch):
 
 
 def test_without_flint_nothing_more_is_tried_and_how_to_get_it_is_said(monkeypatch):
-    monkeypatch.setattr(enclosure_arb, "arbitrary_precision_installed", lambda: False)
+    monkeypatch.setattr(enclosure, "arbitrary_precision_installed", lambda: False)
     assert "mho[certify]" in best_enclosure(hilbert(20), np.ones(20), np.ones(20)).reason
     with pytest.raises(InputError, match="pip install 'mho\\[certify\\]'"):
         enclose_arb(np.eye(2), np.ones(2), np.ones(2))

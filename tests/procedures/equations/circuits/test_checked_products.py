@@ -8,8 +8,7 @@ from numpy.testing import assert_allclose
 
 from mho.chip_maps.checksums import checked_tiles, place_checked
 from mho.chip_maps.chip import parse_chip_map
-from mho.chip_maps.fixed_point import to_fixed_point
-from mho.chip_maps.multiply_encoding import encode_multiply
+from mho.chip_maps.multiply_encoding import encode_multiply, to_fixed_point
 from mho.chip_maps.placement import place_tiles
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench, open_bench

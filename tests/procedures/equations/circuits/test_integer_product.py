@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 
 from mho.chip_maps.chip import load_chip_map
-from mho.chip_maps.fixed_point import to_fixed_point
 from mho.chip_maps.levels import Levels
-from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply, encode_offset
+from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply, encode_offset, to_fixed_point
 from mho.chip_maps.placement import Placement
 from mho.instruments import Bench, open_bench
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import Block
-from mho.procedures.equations.circuits.integer_product import IntegerProducts
-from mho.procedures.equations.circuits.tiles_on_chip import ProductOnChip, TilesOnChip
+from mho.procedures.equations.circuits.products import IntegerProducts
+from mho.procedures.equations.circuits.tiles import ProductOnChip, TilesOnChip
 from mho.procedures.equations.solve.programmed_block_matrix import AnalogueProducts
 from mho.procedures.stream import NullStream
 

@@ -14,15 +14,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from mho.chip_maps.checksums import checked_tiles
 from mho.chip_maps.chip import parse_chip_map
-from mho.chip_maps.fixed_point import to_fixed_point
+from mho.chip_maps.multiply_encoding import to_fixed_point
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench, open_bench
 from mho.instruments.simulated.clock import VirtualClock
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.equations.algorithms.trim import fit_trim
-from mho.procedures.equations.circuits.inversion import LINEAR, AnalogueInverse
+from mho.procedures.equations.circuits.loop_on_cells import LINEAR, AnalogueInverse
 from mho.procedures.equations.circuits.products import REPEATS, SlicedProduct
+from mho.procedures.equations.circuits.tiles import fit_trim
+from mho.procedures.equations.planning.loop_choice import LoopSetup
 from mho.procedures.equations.planning.solve_plan import SolvePlan, plan_solve
 
 VOLTS = 0.2
@@ -53,12 +54,9 @@ class Silent:
 def programmed(bench: Bench, encoding: str = "auto", bits: int = 9, matrix: np.ndarray = MATRIX) -> SolvePlan:
     chip = parse_chip_map(bench.chip_text)
     plan = plan_solve(
-        chip,
+        LoopSetup.of(bench, chip, encoding),
         matrix,
         np.random.default_rng(1),
-        encoding=encoding,
-        lines=bench.vector_size,
-        input_conductance=bench.input_conductance,
         slices=lambda held: (bits // 3, bits // 3),
     )
     arrays = [array.name for array in chip.arrays]
@@ -198,6 +196,7 @@ def test_stuck_cells_do_not_bend_a_trim():
     assert_allclose(known, np.where(stuck, trim.errors, 0.0))
 
 
+@pytest.mark.thorough
 def test_wires_show_without_a_trim_and_not_with_one():
     # 16 rows far out along the wires: the raw sums are off by more than half a digit, the trimmed ones exact.
     rng = np.random.default_rng(4)

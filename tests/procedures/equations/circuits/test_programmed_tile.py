@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from mho.chip_maps.placement import Placement
 from mho.procedures.cells.programming.record import Block
-from mho.procedures.equations.circuits.programmed_tile import ProgrammedTile
+from mho.procedures.equations.circuits.tiles import ProgrammedTile
 
 STEP, VOLTS = 5e-6, 0.2
 DIGITS = np.random.default_rng(2).integers(0, 8, (6, 5))

@@ -44,6 +44,7 @@ def solved(seed: int, preset: str = "pku", matrix: np.ndarray = MATRIX, **parame
     return dict(found.summary)
 
 
+@pytest.mark.thorough
 def test_the_outcome_of_forty_solves_lies_in_their_intervals_about_as_often_as_said():
     rng = np.random.default_rng(5)
     held, count, inside_all = 0.0, 0, True
@@ -62,6 +63,7 @@ def test_the_outcome_of_forty_solves_lies_in_their_intervals_about_as_often_as_s
     assert not inside_all  # intervals so wide that they hold everything say nothing
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_forecast_and_another_another():
     first, again, other = (SolveForecast.of(drawn(seed)).plain() for seed in (1, 1, 2))
     assert first == again
@@ -83,6 +85,7 @@ def drawn(seed: int, count: int = DRAWS, preset: str = "pku") -> list[DrawnSolve
     )
 
 
+@pytest.mark.thorough
 def test_a_forecast_of_ideal_cells_is_tight_and_right():
     forecast = SolveForecast.of(drawn(1, preset="ideal"))
     assert forecast.converging == DRAWS
@@ -95,6 +98,7 @@ def test_a_forecast_of_ideal_cells_is_tight_and_right():
     assert forecast.intervals["cycles_to_goal"].holds(outcome["cycles_to_goal"])
 
 
+@pytest.mark.thorough
 def test_a_run_keeps_its_forecast_which_changes_nothing_of_the_run(tmp_path: Path):
     events: list[object] = []
     plain = run(Solve(matrix=MATRIX, rhs=RHS, **FEW_CELLS), "arrays", seed=3, output=tmp_path / "plain.h5")

@@ -8,6 +8,7 @@ from threading import Timer
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho import run
 from mho.analysis.reports import score_forecasts
@@ -22,7 +23,8 @@ SYSTEM = {"matrix": np.array([[2.0, 0.4], [-0.3, 1.5]]), "rhs": np.array([1.0, -
 DRAWS = 19
 
 
-@pytest.mark.parametrize("bench", ["arrays", "simulated"])
+@pytest.mark.thorough
+@pytest.mark.parametrize("bench", daily(["arrays", "simulated"], ["arrays"]))
 def test_a_run_is_scored_by_the_time_of_its_solve_and_its_rerun_is_equal(bench: str, tmp_path: Path):
     path, again = tmp_path / "run.h5", tmp_path / "again.h5"
     run(Solve(**SYSTEM, draws=DRAWS), bench, seed=3, output=path)
@@ -81,6 +83,7 @@ def test_without_instruments_it_is_the_time_of_the_draws():
     assert wall_time(load_bench_file("arrays"), None, drawn(1000)[1:], Solve) is None  # too few
 
 
+@pytest.mark.thorough
 def test_at_the_wire_it_grows_with_the_operations_whatever_a_draw_took():
     few, many = (
         wall_time(load_bench_file("simulated"), "pku", drawn(count), Solve) for count in (1000, 100_000)

@@ -6,11 +6,12 @@ import itertools
 
 import numpy as np
 import pytest
+from daily import daily
 from scipy.linalg import hadamard
 
 from mho.errors import ConvergenceError, InputError
 from mho.instruments import open_bench
-from mho.procedures.equations.held.held_matrix import HeldMatrix
+from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.procedures.equations.solve.programmed_matrix import ProgrammedMatrix
 
 RNG = np.random.default_rng(5)
@@ -30,7 +31,7 @@ def vectors(n: int, count: int | None, complex_: bool) -> np.ndarray:
     return values + 1j * RNG.standard_normal(shape) if complex_ else values
 
 
-@pytest.mark.parametrize("count", [None, 1, 3, 9])
+@pytest.mark.parametrize("count", daily([None, 1, 3, 9], [None, 3]))
 @pytest.mark.parametrize("rhs", ["real", "complex"])
 @pytest.mark.parametrize("matrix", ["real", "complex"])
 def test_solutions_have_the_bits_that_are_proved(bench, matrix: str, rhs: str, count: int | None):

@@ -12,12 +12,12 @@ from repository import ROOT
 
 import mho
 from mho import run
-from mho.chip_maps.forecast import contraction
+from mho.chip_maps.inverse_encoding import contraction
 from mho.errors import ChipMapError, ConvergenceError, InputError, LimitError
 from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Invert
-from mho.procedures.equations.circuits.inversion import LINEAR
+from mho.procedures.equations.circuits.loop_on_cells import LINEAR
 from mho.runs import RunFile
 
 ZUO = str(ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx")
@@ -305,6 +305,7 @@ def test_a_differential_loop_avoids_the_bad_cells_of_both_arrays(tmp_path):
                 assert (1 in rows) + (2 in columns) == 1
 
 
+@pytest.mark.thorough
 def test_with_two_slices_the_circuit_limits_a_step_and_not_the_cells(tmp_path):
     one, two = (
         run(

@@ -18,7 +18,7 @@ from mho.instruments import Bench, open_bench
 from mho.instruments.simulated import StepResponse
 from mho.procedures import Invert
 from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop
-from mho.procedures.equations.invert.settling import KEPT, one_pole_time, waveform_columns
+from mho.procedures.equations.invert_measurement import STORED, one_pole_time, waveform_columns
 from mho.running.execution import evaluate
 from mho.runs import RunFile
 
@@ -105,14 +105,14 @@ def test_the_time_of_one_pole_is_that_of_the_slowest_mode() -> None:
     assert np.isnan(one_pole_time(replace(achieved, network=-network), 0.01, 1e8))
 
 
-@pytest.mark.parametrize("points", [1, 7, KEPT, 4000])
+@pytest.mark.parametrize("points", [1, 7, STORED, 4000])
 def test_the_times_that_are_stored_are_few_and_reach_from_the_first_to_the_last(points: int) -> None:
     times = np.linspace(0.0, 12.0, points + 1)[1:]
     start, final = np.array([0.1, 0.0, 0.0]), np.array([0.3, 0.1, -0.3])
     decay = np.exp(-np.outer(times, [2.0, 1.0, 3.0]))
     columns = waveform_columns(StepResponse(times, final + decay * (start - final), start, final))
     kept = columns["time"]
-    assert len(kept) <= KEPT
+    assert len(kept) <= STORED
     assert (np.diff(kept) > 0.0).all()
     assert set(kept) <= set(times)
     assert kept[-1] == times[-1]
@@ -206,6 +206,7 @@ def test_the_waveforms_are_those_of_the_slowest_and_the_fastest_loop(ladder: Sim
         assert_allclose(wave["scaled_time"], wave["time"] * steps["lambda_min"][last])
 
 
+@pytest.mark.thorough
 def test_its_figures_are_declared_and_drawn(tmp_path: Path, ladder: SimpleNamespace) -> None:
     for name in ("settling_time", "waveforms", "deviations"):
         assert name in ladder.figures
@@ -213,6 +214,7 @@ def test_its_figures_are_declared_and_drawn(tmp_path: Path, ladder: SimpleNamesp
         assert picture.stat().st_size > 10_000
 
 
+@pytest.mark.thorough
 def test_a_bench_at_the_wire_shows_the_same(tmp_path: Path) -> None:
     given = {"matrix": np.diag([1.0, 0.4]), "rhs": np.array([1.0, 0.2])}
     wire, arrays = (settled(tmp_path / name, name, **given) for name in ("simulated", "arrays"))

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from mho.chip_maps.placement import Placement
 from mho.procedures.cells.programming.record import Block
-from mho.procedures.equations.multiply.digit_sums import DigitSums
+from mho.procedures.equations.multiply_measurement import DigitSums
 
 STEP, VOLTS = 5e-6, 0.2
 DIGITS = np.random.default_rng(2).integers(0, 8, (6, 5))

@@ -216,6 +216,7 @@ def test_what_was_not_given_is_in_the_file_with_whose_it_is(noisy):
     assert "max_pulses=" in noisy.parameters["write_verify"].value
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_run(tmp_path):
     again = multiply(tmp_path, matrix=DENSE, vectors=1, shots=5)
     once_more = multiply(tmp_path / "b", matrix=DENSE, vectors=1, shots=5)
@@ -225,6 +226,7 @@ def test_the_same_seed_gives_the_same_run(tmp_path):
     assert (again.patterns["expected"] != other.patterns["expected"]).any()
 
 
+@pytest.mark.thorough
 def test_its_figures_are_drawn(tmp_path):
     path = multiply(tmp_path, matrix=ZUO, vectors=2).result.path
     with mho.open_run(path) as file:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from daily import daily
 from rich.console import Console
 
 from mho import run
@@ -38,8 +39,8 @@ def solve(folder: Path, **parameters: object) -> tuple[Solution, list[str]]:
     return result, [event.text for event in events if isinstance(event, Message)]
 
 
-@pytest.mark.parametrize("form", ["normal", "augmented"])
-@pytest.mark.parametrize("complex_values", [False, True])
+@pytest.mark.parametrize("form", daily(["normal", "augmented"], ["augmented"]))
+@pytest.mark.parametrize("complex_values", daily([False, True], [True]))
 def test_both_forms_find_the_least_squares_solution(tmp_path, form, complex_values):
     matrix = tall(1, 6, 3, complex_values=complex_values)
     result, said = solve(tmp_path, matrix=matrix, count=2, least_squares=form, certify=True)
@@ -66,6 +67,7 @@ def test_both_forms_find_the_least_squares_solution(tmp_path, form, complex_valu
     )
 
 
+@pytest.mark.thorough
 def test_of_its_own_accord_it_takes_the_smaller_system_that_lets_the_bits_be_proved(tmp_path):
     easy, said = solve(tmp_path / "easy", matrix=tall(2, 6, 2, 3.0), bits=24)
     hard, told = solve(tmp_path / "hard", matrix=tall(2, 6, 2, 100.0), bits=40)

@@ -7,11 +7,12 @@ import pytest
 
 from benchmarks._families import draw
 from mho.chip_maps.chip import load_chip_map
-from mho.chip_maps.forecast import loop_eigenvalues, slowest_eigenvalue
+from mho.chip_maps.inverse_encoding import loop_eigenvalues, slowest_eigenvalue
 from mho.errors import ConvergenceError
 from mho.instruments import open_bench
 from mho.procedures import Solve
 from mho.procedures.cells.programming.record import Block
+from mho.procedures.equations.planning.loop_choice import LoopSetup
 from mho.procedures.equations.planning.solve_plan import SolvePlan, order_around_lost_cells, plan_solve
 from mho.running.execution import evaluate
 
@@ -20,12 +21,9 @@ GIN = 35e-6
 
 def planned(matrix: np.ndarray) -> SolvePlan:
     plan = plan_solve(
-        load_chip_map("reference"),
+        LoopSetup(load_chip_map("reference"), (32, 32), GIN, "differential"),
         matrix,
         np.random.default_rng(0),
-        encoding="differential",
-        lines=(32, 32),
-        input_conductance=GIN,
         slices=None,
     )
     for block in plan.cells.blocks():

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho.chip_maps.chip import load_chip_map
 from mho.instruments import open_bench
 from mho.procedures import Solve
 from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.planning import solve_plan
-from mho.procedures.equations.planning.drawn_loops import MOST_CYCLES, DrawnLoops
 from mho.procedures.equations.planning.linear_system import Goal
+from mho.procedures.equations.planning.loop_choice import MOST_CYCLES, DrawnLoops, LoopSetup
 from mho.procedures.equations.planning.method_choice import (
     BY_COST,
     CHOSEN,
@@ -57,7 +58,7 @@ def chosen(
 
 
 @pytest.mark.parametrize("error", [1e-6, 0.02, 0.1, 0.5])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", daily(range(4), [0]))
 @pytest.mark.parametrize("how", CHOSEN)
 def test_it_takes_the_first_by_cost_of_those_that_take_hardly_more_cycles_than_gcr(error, seed, how):
     choice = chosen(loops(error=error, seed=seed, matrix=spd() if seed % 2 else None), how=how)
@@ -160,12 +161,9 @@ def test_a_method_that_takes_far_longer_than_expected_was_the_wrong_choice():
 def planned(method: Any, seed: int = 3) -> tuple[SolvePlan, dict[str, Any]]:
     rng = np.random.default_rng(seed)
     plan = plan_solve(
-        load_chip_map("reference"),
+        LoopSetup(load_chip_map("reference"), (32, 32), 35e-6),
         spd(6, 4.0),
         rng,
-        encoding="auto",
-        lines=(32, 32),
-        input_conductance=35e-6,
         slices=None,
         method=method,
     )

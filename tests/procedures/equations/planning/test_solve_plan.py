@@ -11,6 +11,7 @@ from mho.chip_maps.chip import ArrayMap, ChipMap, load_chip_map
 from mho.errors import ChipMapError, ConvergenceError
 from mho.instruments import open_bench
 from mho.procedures import Solve
+from mho.procedures.equations.planning.loop_choice import LoopSetup
 from mho.procedures.equations.planning.solve_plan import TILE_WIDTH, SolvePlan, plan_solve
 from mho.running.execution import evaluate
 
@@ -27,12 +28,9 @@ def plan(
     bits: int | None = 12,
 ) -> SolvePlan:
     return plan_solve(
-        chip,
+        LoopSetup(chip, lines, INPUT, encoding),
         matrix,
         np.random.default_rng(1),
-        encoding=encoding,
-        lines=lines,
-        input_conductance=INPUT,
         slices=None if bits is None else lambda held: (bits // 3, bits // 3),
     )
 

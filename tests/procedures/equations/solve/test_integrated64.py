@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.chip_maps.forecast import contraction
+from mho.chip_maps.inverse_encoding import contraction
 from mho.errors import ChipMapError
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
@@ -27,6 +27,7 @@ def gram() -> np.ndarray:
     return channel.T @ channel / 512.0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("residual", ["float64", "analogue"])
 def test_poisson_s_equation_is_solved_in_one_loop(residual: str) -> None:
     known = np.random.default_rng(2).standard_normal(64)
@@ -44,6 +45,7 @@ def test_at_the_wire_too(matrix: np.ndarray) -> None:
     assert len(result.cycles) <= 10
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("leaf", "loops"), [(32, 2), (20, 4)])
 def test_by_blocks_its_loops_lie_beside_each_other(leaf: int, loops: int) -> None:
     result = solve("integrated64-arrays", leaf=leaf)

@@ -13,6 +13,8 @@ from mho import run
 from mho.procedures import Solve
 from mho.running.published import EXPERIMENTS, Setup, reject
 
+pytestmark = pytest.mark.thorough
+
 CHIPS = 30
 SURE = 0.02  # p: one chip in fifty is farther from the others
 NAMES = ("4x4-12bit", "4x4-24bit")

@@ -15,7 +15,7 @@ from mho.instruments import open_bench
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures import Solution, Solve
 from mho.procedures.cells.programming.record import Block
-from mho.procedures.equations.circuits.second_slice import SecondSlice
+from mho.procedures.equations.circuits.loop_on_cells import SecondSlice
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate
 
@@ -138,6 +138,7 @@ def test_where_it_cannot_be_is_said_before_anything_is_programmed(tmp_path: Path
         solve(np.eye(2), loop_slices=2, loop_targets="digits")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("blocks", ["recursive", "schwarz"])
 def test_leaves_by_blocks_have_a_second_slice_too(blocks: str) -> None:
     line = 2.05 * np.eye(24) - np.eye(24, k=1) - np.eye(24, k=-1)

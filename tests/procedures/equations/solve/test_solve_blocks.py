@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho import run
 from mho.chip_maps.chip import ArrayMap, ChipMap, load_chip_map
@@ -11,9 +12,10 @@ from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
 from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop
-from mho.procedures.equations.planning import block_effort
-from mho.procedures.equations.planning.block_effort import EFFORTS
+from mho.procedures.equations.planning import block_leaves
+from mho.procedures.equations.planning.block_leaves import EFFORTS
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve
+from mho.procedures.equations.planning.loop_choice import LoopSetup
 from mho.running.execution import evaluate
 from mho.runs import RunFile
 
@@ -31,18 +33,20 @@ def solved(matrix: np.ndarray, bench: str = "arrays", preset: str = "pku", **how
 
 
 def planned(
-    matrix: np.ndarray, leaf: int, chip: str | ChipMap = "segmented", **how: object
+    matrix: np.ndarray,
+    leaf: int,
+    chip: str | ChipMap = "segmented",
+    *,
+    encoding: str = "auto",
+    lines: tuple[int, int] = (32, 32),
+    **how: object,
 ) -> BlockSolvePlan:
-    return plan_block_solve(
-        load_chip_map(chip) if isinstance(chip, str) else chip,
-        matrix,
-        np.random.default_rng(0),
-        leaf=leaf,
-        **{"encoding": "auto", "lines": (32, 32), "input_conductance": 35e-6, **how},
-    )
+    chip = load_chip_map(chip) if isinstance(chip, str) else chip
+    setup = LoopSetup(chip, lines, 35e-6, encoding)
+    return plan_block_solve(setup, matrix, np.random.default_rng(0), leaf, **how)
 
 
-@pytest.mark.parametrize(("n", "leaf"), [(9, 4), (16, 4), (40, 32), (23, 6)])
+@pytest.mark.parametrize(("n", "leaf"), daily([(9, 4), (16, 4), (40, 32), (23, 6)], [(9, 4)]))
 def test_a_matrix_larger_than_a_loop_is_solved_to_the_bits_asked_for(n, leaf):
     matrix = dominant(n)
     result = solved(matrix, leaf=leaf, bits=24)
@@ -65,6 +69,7 @@ def test_each_recursion_plays_the_operations_of_its_formula(blocks, inversions, 
     assert result.summary["products"] == products * len(result.cycles)
 
 
+@pytest.mark.thorough
 def test_a_general_matrix_takes_fewer_inversions_when_its_leaves_are_inverted_once():
     once, twice = (
         solved(general(64), leaf=16, effort="refined leaves", blocks=blocks) for blocks in ("lu", "blockamc")
@@ -80,6 +85,7 @@ def test_the_default_loop_is_as_large_as_array_and_converters_allow():
     assert not solved(dominant(32), bits=12).summary["encoding"].startswith("2 leaves")
 
 
+@pytest.mark.thorough
 def test_the_same_at_the_wire(tmp_path):
     matrix = dominant(10)
     result = run(Solve(matrix=matrix, leaf=5, bits=16), seed=1, output=tmp_path / "run.h5")
@@ -177,13 +183,10 @@ def test_bad_cells_are_spared():
     chip = load_chip_map("segmented")
     arrays = [array.model_copy(update={"bad_cells": ((0, 0), (40, 40))}) for array in chip.arrays]
     plan = plan_block_solve(
-        chip.model_copy(update={"arrays": tuple(arrays)}),
+        LoopSetup(chip.model_copy(update={"arrays": tuple(arrays)}), (32, 32), 35e-6),
         dominant(40),
         np.random.default_rng(0),
-        leaf=32,
-        encoding="auto",
-        lines=(32, 32),
-        input_conductance=35e-6,
+        32,
     )
     for block in plan.blocks():
         for row, column in ((0, 0), (40, 40)):
@@ -244,13 +247,10 @@ def test_a_multiplying_array_without_room_says_for_how_many_blocks_there_is():
     small = ArrayMap(name="multiply", purpose="multiply", rows=32, columns=32, wire_resistance=1.0)
     with pytest.raises(ChipMapError, match="has room for 0 of the 2 blocks"):
         plan_block_solve(
-            chip.model_copy(update={"arrays": (*chip.arrays[:3], small)}),
+            LoopSetup(chip.model_copy(update={"arrays": (*chip.arrays[:3], small)}), (32, 32), 35e-6),
             dominant(40),
             np.random.default_rng(0),
-            leaf=32,
-            encoding="auto",
-            lines=(32, 32),
-            input_conductance=35e-6,
+            32,
         )
 
 
@@ -272,9 +272,10 @@ def general(n: int, seed: int = 6) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((n, n))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("matrix", "efforts"),
-    [(conditioned(48, 1e3), EFFORTS[1:]), (general(48), EFFORTS)],
+    daily([(conditioned(48, 1e3), EFFORTS[1:]), (general(48), EFFORTS)], 1),
     ids=["condition number 1e3", "general"],
 )
 def test_matrices_that_are_hard_on_blocks_converge(matrix, efforts):
@@ -299,11 +300,12 @@ def test_the_least_effort_that_is_expected_to_do_is_taken():
     assert [one.effort.name for one in given.judged] == ["integers"]
 
 
+@pytest.mark.thorough
 def test_the_noise_of_an_inverse_that_gcr_cannot_learn_is_expected_to_cost_cycles(monkeypatch):
     turned = conditioned(48, 300.0) @ np.linalg.qr(general(48))[0]
     expected = []
-    for noise in (0.0, block_effort.NOISE):
-        monkeypatch.setattr(block_effort, "NOISE", noise)
+    for noise in (0.0, block_leaves.NOISE):
+        monkeypatch.setattr(block_leaves, "NOISE", noise)
         expected.append({one.effort.name: one.cycles for one in planned(turned, 16).judged})
     silent, noisy = (one["integers"] for one in expected)
     assert silent < 25 < noisy  # which stands for more than 25
@@ -311,6 +313,7 @@ def test_the_noise_of_an_inverse_that_gcr_cannot_learn_is_expected_to_cost_cycle
     assert taken > 25
 
 
+@pytest.mark.thorough
 def test_an_effort_is_judged_by_the_right_hand_side_that_is_to_be_solved():
     matrix = conditioned(48, 300.0)
     hardest = np.linalg.svd(matrix)[0][:, -1]  # its solution is where an inverse errs most

@@ -14,7 +14,7 @@ from mho import run
 from mho.cli.run_files.show import show
 from mho.cli.terminal.run_display import print_solution
 from mho.procedures import Solution, Solve
-from mho.procedures.equations.solve.solve_enclosure import ENCLOSURE_ARRAYS
+from mho.procedures.equations.solve.solve_tables import ENCLOSURE_ARRAYS
 from mho.runs import RunFile
 
 MATRIX = np.array([[2.0, 0.5], [0.25, 1.5]])
@@ -76,7 +76,7 @@ def test_a_solve_that_cannot_be_certified_keeps_its_verdict_and_says_the_bound_i
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr(
-        "mho.procedures.equations.certificates.enclosure_arb.arbitrary_precision_installed", lambda: False
+        "mho.procedures.equations.certificates.enclosure.arbitrary_precision_installed", lambda: False
     )
     monkeypatch.setattr("mho.procedures.equations.certificates.enclosure.VerifiedInverse", NotContracting)
     result = solve(tmp_path, rhs="ones")

@@ -98,6 +98,7 @@ def test_a_singular_matrix_whose_right_hand_side_it_can_meet_keeps_its_residual(
     assert result.solution @ [1.0, 2.0] == pytest.approx(1.0, abs=2.0**-18)
 
 
+@pytest.mark.thorough
 def test_of_a_right_hand_side_that_no_solution_meets_it_is_said(tmp_path):
     result = solve(tmp_path, matrix=np.array([[1.0, 2.0], [2.0, 4.0]]), rhs=[1.0, 0.0], residual="float64")
     assert not result.converged

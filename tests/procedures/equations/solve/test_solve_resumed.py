@@ -17,10 +17,10 @@ from mho import run
 from mho.errors import InputError
 from mho.procedures import Solution, Solve
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
-from mho.procedures.equations.solve.earlier_answers import earlier_answers
+from mho.procedures.equations.solve.answers import earlier_answers
 from mho.running.rerun import rerun
 from mho.running.resuming import resume
-from mho.runs import RunFile, Status, mend
+from mho.runs import RunFile, Status, clear_writer_flag
 
 MATRIX = np.array([[2.0, 0.3, -0.2], [0.1, 1.5, 0.4], [-0.3, 0.2, 1.8]])
 COUNT, KILLED_AT = 6, 3
@@ -60,6 +60,7 @@ def system(path: Path, matrix: np.ndarray = MATRIX, bits: int = 20) -> LinearSys
         return LinearSystem.load(matrix, file.array("rhs"), 0, Goal(bits, None))
 
 
+@pytest.mark.thorough
 def test_the_answers_so_far_are_in_the_file_of_a_killed_run(killed):
     with RunFile(killed.path) as file:
         assert file.status is Status.INTERRUPTED
@@ -95,6 +96,7 @@ def test_only_the_others_are_solved_and_the_result_holds_all(killed):
     np.testing.assert_array_equal(again.solution, result.solution)
 
 
+@pytest.mark.thorough
 def test_the_command_line_resumes_too(killed, tmp_path):
     words = [sys.executable, "-m", "mho", "resume", str(killed.path), "--output", str(tmp_path), "--json"]
     told = subprocess.run(words, capture_output=True, text=True, check=True)
@@ -106,7 +108,7 @@ def test_the_command_line_resumes_too(killed, tmp_path):
 def test_a_stored_solution_that_does_not_solve_is_not_believed(killed, tmp_path):
     forged = tmp_path / "forged.h5"
     forged.write_bytes(killed.path.read_bytes())
-    mend(forged)
+    clear_writer_flag(forged)
     with h5py.File(forged, "r+") as file:
         file["entry/answers/solution"][1] *= 1.0 + 1e-4
         file["entry/answers/solution"][2] = np.nan

@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho import run
 from mho.chip_maps.chip import load_chip_map, parse_chip_map
@@ -15,6 +16,7 @@ from mho.procedures import Solution, Solve
 from mho.procedures.equations.blocks.schwarz import plan_schwarz
 from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_schwarz_solve
+from mho.procedures.equations.planning.loop_choice import LoopSetup
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate
@@ -41,14 +43,17 @@ def solved(matrix: np.ndarray, bench: str = "arrays", **how: object) -> Solution
         return evaluate(Solve(matrix=matrix, **{"leaf": LEAF, "blocks": "jacobi", **how}), opened, seed=1)
 
 
-def planned(matrix: np.ndarray, leaf: int = LEAF, chip: str = "segmented", **how: object) -> BlockSolvePlan:
-    return plan_schwarz_solve(
-        load_chip_map(chip),
-        matrix,
-        np.random.default_rng(0),
-        leaf=leaf,
-        **{"encoding": "auto", "lines": (32, 32), "input_conductance": 35e-6, "overlap": 0, **how},
-    )
+def planned(
+    matrix: np.ndarray,
+    leaf: int = LEAF,
+    chip: str = "segmented",
+    *,
+    lines: tuple[int, int] = (32, 32),
+    input_conductance: float = 35e-6,
+    **how: object,
+) -> BlockSolvePlan:
+    setup = LoopSetup(load_chip_map(chip), lines, input_conductance)
+    return plan_schwarz_solve(setup, matrix, np.random.default_rng(0), leaf, **{"overlap": 0, **how})
 
 
 @functools.cache
@@ -58,7 +63,9 @@ def grid_solved(convection: float, blocks: str, coarse: bool) -> Solution:
 
 @pytest.mark.parametrize(
     ("convection", "blocks", "coarse"),
-    [(0.0, "jacobi", False), (1.0, "jacobi", True), (0.0, "schwarz", False), (0.0, "schwarz", True)],
+    daily(
+        [(0.0, "jacobi", False), (1.0, "jacobi", True), (0.0, "schwarz", False), (0.0, "schwarz", True)], 1
+    ),
 )
 def test_a_sparse_matrix_is_solved_to_the_bits_asked_for_by_inversions_alone(convection, blocks, coarse):
     matrix = grid(6, 8, convection)
@@ -115,6 +122,7 @@ def test_the_same_at_the_wire_and_what_the_file_says_of_it(tmp_path):
     assert len(said) == 1
 
 
+@pytest.mark.thorough
 def test_a_complex_sparse_matrix_and_many_right_hand_sides():
     matrix = grid(3, 4) + 1j * np.diag(np.linspace(-1.0, 1.0, 12))
     result = solved(matrix, leaf=8, rhs="identity", bits=16)
@@ -134,13 +142,10 @@ def test_a_chip_without_multiplying_arrays_will_do():
     chip = load_chip_map("segmented")
     alone = chip.model_copy(update={"arrays": chip.arrays[:2]})
     plan = plan_schwarz_solve(
-        alone,
+        LoopSetup(alone, (32, 32), 35e-6),
         grid(6, 8),
         np.random.default_rng(0),
-        leaf=LEAF,
-        encoding="auto",
-        lines=(32, 32),
-        input_conductance=35e-6,
+        LEAF,
         overlap=0,
     )
     assert {block.placement.array for block in plan.blocks()} <= {"invert_positive", "invert_negative"}

@@ -11,7 +11,7 @@ from repository import ROOT
 import mho
 from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.certificates.certificate import Certificate
-from mho.procedures.equations.solve.answers import Answer, cycle_row, largest_error
+from mho.procedures.equations.solve.answers import ColumnAnswer, cycle_row, largest_error
 from mho.procedures.equations.solve.solve_tables import condition_number, reduction_a_cycle, worst_of
 
 
@@ -48,9 +48,9 @@ def test_a_solve_keeps_them_with_their_units(tmp_path: Path) -> None:
     assert units["bits_a_cycle"] == units["forecast_bits_a_cycle"] == "bit"
 
 
-def answer(bound: float, converged: bool = True, residual: float = 1e-12) -> Answer:
+def answer(bound: float, converged: bool = True, residual: float = 1e-12) -> ColumnAnswer:
     bits = min(max(-np.log2(bound), 0.0), 53.0)
-    return Answer([], 0.0, np.ones(1), Certificate(residual, 1.0, 1.0, bound, bits), converged, "", 1)
+    return ColumnAnswer([], 0.0, np.ones(1), Certificate(residual, 1.0, 1.0, bound, bits), converged, "", 1)
 
 
 def test_the_worst_of_many_answers_is_the_one_of_the_largest_bound_where_all_are_at_the_cap() -> None:

@@ -11,8 +11,8 @@ from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
 from mho.procedures.equations.worth import (
     EXACT,
     MOST_COLUMNS,
+    UnaidedBaseline,
     UnaidedSolve,
-    WithoutChip,
     Work,
     sampled_columns,
     solve_unaided,
@@ -106,11 +106,11 @@ def test_the_better_of_the_own_method_and_gcr_stands_for_no_chip() -> None:
     def solve(column: int, method: str) -> UnaidedSolve:
         return solve_unaided(system, form, matrix, column, method, 50)
 
-    found = WithoutChip.of("plain", solve, [0])
+    found = UnaidedBaseline.of("plain", solve, [0])
     assert found.method == "gcr"
     assert found.solves[0].cycles is not None
     assert found.same_method == (None,)  # Richardson's iteration diverges
-    assert WithoutChip.of("gcr", solve, [0]).same_method == (found.solves[0].cycles,)
+    assert UnaidedBaseline.of("gcr", solve, [0]).same_method == (found.solves[0].cycles,)
 
 
 def test_the_first_right_hand_side_decides_which_method_solves_the_others() -> None:
@@ -121,11 +121,11 @@ def test_the_first_right_hand_side_decides_which_method_solves_the_others() -> N
         asked.append((column, method))
         return UnaidedSolve(column, took[method][column], [], Work())
 
-    found = WithoutChip.of("plain", solve, [0, 1, 2])
+    found = UnaidedBaseline.of("plain", solve, [0, 1, 2])
     assert [one.cycles for one in found.solves] == [8, 7, 7]
     assert found.same_method == (9,)
     assert asked == [(0, "plain"), (0, "gcr"), (1, "gcr"), (2, "gcr")]
-    assert WithoutChip.of("cg", solve, [0, 1, 2]).same_method == (8, 3, 3)  # as few as GCR
+    assert UnaidedBaseline.of("cg", solve, [0, 1, 2]).same_method == (8, 3, 3)  # as few as GCR
 
 
 @pytest.mark.parametrize("method", ["gcr", "cg", "line search"])

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from daily import daily
 
 import mho
 from mho.instruments.bench_file import load_bench_file
-from mho.procedures.equations.worth import UnaidedSolve, WithoutChip, Work, Worth, contraction_of
+from mho.procedures.equations.worth import UnaidedBaseline, UnaidedSolve, Work, Worth, contraction_of
 
 
 def krylov(iteration: np.ndarray, count: int, seed: int = 0) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -44,8 +45,8 @@ def test_of_fewer_it_is_near_it_and_of_one_the_factor_itself() -> None:
 
 def judged(cycles: tuple[Any, ...], without: tuple[Any, ...], *, nothing: bool = False) -> Worth:
     solves = tuple(UnaidedSolve(number, one, [], Work()) for number, one in enumerate(without))
-    return Worth.of(
-        WithoutChip("gcr", solves, without),
+    return Worth(
+        UnaidedBaseline("gcr", solves, without),
         cycles,
         Work(),
         most=50,
@@ -84,6 +85,7 @@ def system(n: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((n, n)) + 1.2 * n**0.5 * np.eye(n)
 
 
+@pytest.mark.thorough
 def test_a_solve_says_it_in_result_line_table_and_figure(tmp_path: Path) -> None:
     matrix = system(24)
     result = mho.solve(matrix, np.ones(24), bench="arrays", seed=1, output=tmp_path / "a.h5")
@@ -105,7 +107,7 @@ def test_taken_over_and_zero_right_hand_sides_have_no_baseline(tmp_path: Path) -
     assert "without_chip" not in result.summary
 
 
-@pytest.mark.parametrize("size", [1, 4, 8])
+@pytest.mark.parametrize("size", daily([1, 4, 8], [4]))
 def test_a_chip_of_stuck_cells_contributes_nothing(size: int, tmp_path: Path) -> None:
     bench = tmp_path / "stuck.toml"
     bench.write_text(load_bench_file("arrays").text.replace('preset = "pku"', 'preset = "pku"\nstuck = 1.0'))

@@ -3,7 +3,7 @@
     name = "mychip"
     base = "stanford"        # what is not given below is as there
 
-    [parameters]             # names and SI units as in docs/cells.md
+    [parameters]             # names and SI units as in docs/presets.md
     set_slope = 455e-6
 
 A section ``[posterior]`` says how well the parameters are known; the simulated cells do not need it. ``[checks]`` says
@@ -96,7 +96,7 @@ def parse_preset(text: str, source: str) -> CellPreset:
     for name in file.parameters:
         if name not in NUMBERS:
             near = difflib.get_close_matches(name, NUMBERS, n=1)
-            hint = f"; did you mean {near[0]}?" if near else "; docs/cells.md lists them"
+            hint = f"; did you mean {near[0]}?" if near else "; docs/presets.md lists them"
             raise BenchError(f"{source}: cells have no parameter {name!r}{hint}")
     changed: dict[str, Any] = {"name": file.name, "doubt": file.doubt, **file.parameters}
     return replace(CELL_PRESETS[file.base], **changed)

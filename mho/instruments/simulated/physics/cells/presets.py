@@ -36,7 +36,7 @@ class CellPreset:
     """One kind of 1T1R cell; `BenchError` names a parameter that is out of its range.
 
     The laws with these parameters are in `physics.switching`, `physics.gradual_law`, `physics.threshold_law`,
-    `physics.relaxation` and `physics.noise`; units and sources are in the fields' metadata and in docs/cells.md.
+    `physics.relaxation` and `physics.noise`; units and sources are in the fields' metadata and in docs/presets.md.
 
     Attributes
     ----------

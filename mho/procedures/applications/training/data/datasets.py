@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mho.array_types import Floats, Integers
 from mho.errors import InputError
 from mho.input_files import check_ordinary
-from mho.procedures.catalogue import nearest
+from mho.procedures.manifest import nearest
 
 MOST_VALUES = 20_000_000
 """Numbers of a user's own samples at most: 160 MB."""

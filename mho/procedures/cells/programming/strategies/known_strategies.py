@@ -6,23 +6,22 @@ from importlib.metadata import entry_points
 
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
-from mho.procedures.catalogue import nearest
 from mho.procedures.cells.programming.settings_text import settings_in_use
-from mho.procedures.cells.programming.strategies.literature import Asap, Fppv, Gdp, Ispp
-from mho.procedures.cells.programming.strategies.model import Model
 from mho.procedures.cells.programming.strategy import Strategy
-from mho.procedures.own_code import import_own, name_of
+from mho.procedures.manifest import nearest
+from mho.procedures.own_code import import_own
 
 ENTRY_POINTS = "mho.strategies"
 """Entry-point group of a package's strategies: ``halving = "my_lab.programming:Halving"``."""
 
-STRATEGIES: dict[str, type[Strategy]] = {
-    "asap": Asap,
-    "fppv": Fppv,
-    "gdp": Gdp,
-    "ispp": Ispp,
-    "model": Model,
+STRATEGIES = {
+    "asap": f"{__package__}.literature:Asap",
+    "fppv": f"{__package__}.literature:Fppv",
+    "gdp": f"{__package__}.literature:Gdp",
+    "ispp": f"{__package__}.literature:Ispp",
+    "model": f"{__package__}.model:Model",
 }
+"""mho's own, ``module:Class`` by name: each is imported when it is used."""
 
 
 def installed_strategies() -> dict[str, str]:
@@ -43,8 +42,7 @@ def find_strategy(name: str) -> type[Strategy]:
     InputError
         When there is none, with the nearest name, or the reason why it cannot be loaded.
     """
-    packaged = STRATEGIES.get(name.lower())
-    return import_own(strategy_class_name(name), Strategy, "strategy") if packaged is None else packaged
+    return import_own(strategy_class_name(name), Strategy, "strategy")
 
 
 def strategy_class_name(name: str) -> str:
@@ -57,8 +55,8 @@ def strategy_class_name(name: str) -> str:
     """
     if ":" in name:
         return name
-    if (kind := STRATEGIES.get(name.lower())) is not None:
-        return name_of(kind)
+    if name.lower() in STRATEGIES:
+        return STRATEGIES[name.lower()]
     installed = installed_strategies()
     if name.lower() in installed:
         return installed[name.lower()]

@@ -1,1 +1,0 @@
-"""The procedure Invert: one step of INV, as measured."""

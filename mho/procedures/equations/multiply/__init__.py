@@ -1,1 +1,0 @@
-"""The procedure Multiply: products of digits on the chip, as measured."""
