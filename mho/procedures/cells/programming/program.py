@@ -84,13 +84,23 @@ class ProgrammingPlan:
     strategy: type[Strategy]
 
     @property
+    def placement(self) -> Placement:
+        """Where the cells are."""
+        return self.cells.placement
+
+    @property
+    def digits(self) -> Integers:
+        """Digit of each cell of the placement."""
+        return self.cells.digits
+
+    @property
     def array(self) -> str:
         """The array's name."""
-        return self.cells.placement.array
+        return self.placement.array
 
     def block(self) -> Block:
         """Return the block, with empty results."""
-        return Block(self.cells.placement, self.cells.digits)
+        return Block(self.placement, self.digits)
 
 
 def write_parameters() -> tuple[IntegerParameter, Parameter, Parameter]:
@@ -132,9 +142,9 @@ class BlockProcedure(Procedure):
     def arrays(self, plan: ProgrammingPlan) -> tuple[Array, ...]:
         """Declare the arrays of a layout."""
         return (
-            Array("digits", plan.cells.digits, description="digit wanted of each cell"),
+            Array("digits", plan.digits, description="digit wanted of each cell"),
             clock_zero(),
-            sent_pulses(most_at_once(plan.settings, plan.strategy, plan.cells.placement)),
+            sent_pulses(most_at_once(plan.settings, plan.strategy, plan.placement)),
         )
 
     def figures(self, plan: ProgrammingPlan) -> tuple[Figure, ...]:
@@ -161,14 +171,14 @@ class BlockProcedure(Procedure):
 
     def describe_cells(self, plan: ProgrammingPlan) -> str:
         """Return array and range."""
-        at = plan.cells.placement
+        at = plan.placement
         return f"{at.array}[{lines_text(at.rows)}, {lines_text(at.columns)}]"
 
     def earlier(self, plan: ProgrammingPlan, stream: Stream) -> EarlierPulses | None:
         """Return what an attempt at the same did to the same cells; None without one."""
         if stream.earlier is None or not takes_up(stream):
             return None
-        at, digits = plan.cells.placement, plan.cells.digits
+        at, digits = plan.placement, plan.digits
         return earlier_pulses(stream.earlier, plan.chip, at, digits, plan.levels, plan.settings)
 
     def programmer(self, plan: ProgrammingPlan, bench: Bench, stream: Stream, passes: int) -> Programmer:
@@ -259,7 +269,7 @@ class Program(BlockProcedure):
         """Declare the pulses, the maps of the block, and the target digits."""
         images = BlockMaps.covering(plan.array, [plan.block()])
         maps = (*images.declared(), images.outcome_map())
-        pulses = replace(PULSES, rows=round(PULSES_PER_CELL * plan.cells.digits.size))
+        pulses = replace(PULSES, rows=round(PULSES_PER_CELL * plan.digits.size))
         default = f"maps/{maps[0].name}"
         return Layout((pulses,), maps, self.arrays(plan), default=default, figures=self.figures(plan))
 
@@ -279,7 +289,7 @@ class Program(BlockProcedure):
 
     def execute(self, plan: ProgrammingPlan, bench: Bench, stream: Stream) -> Programmed:
         """Program, verify again later, touch up."""
-        at, size = plan.cells.placement, plan.cells.digits.size
+        at, size = plan.placement, plan.digits.size
         if bad := int(known_bad(plan.chip.array(at.array))[np.ix_(at.rows, at.columns)].sum()):
             stream.say(
                 f"{bad} of the {size} cells are known to be bad; `--place auto` goes around them", "WARNING"

@@ -230,8 +230,8 @@ class Refresh(BlockProcedure):
 
     def _check_formed(self, plan: ProgrammingPlan, before: Floats, bench: Bench) -> None:
         """Refuse a chip on which the cells were never formed, before anything is written."""
-        conducting = plan.cells.digits > 0
-        at = plan.cells.placement
+        conducting = plan.digits > 0
+        at = plan.placement
         formed = bench.forming.mask(at.array)[np.ix_(at.rows, at.columns)]
         silent = int(((before < plan.settings.formed_above) & ~formed)[conducting].sum())
         if silent > FRESH * conducting.sum():
@@ -245,7 +245,7 @@ class Refresh(BlockProcedure):
     def _record_left(
         self, plan: ProgrammingPlan, block: Block, before: Floats, left: Booleans, stream: Stream
     ) -> None:
-        rows, columns = plan.cells.placement.cells()
+        rows, columns = plan.placement.cells()
         table = {"row": rows, "column": columns, "digit": block.digits, "programmed": plan.cells.achieved}
         table |= {"before": before, "after": block.achieved, "pulses": block.pulses}
         stream.record_block(LEFT.name, {name: values[left] for name, values in table.items()})
