@@ -16,8 +16,7 @@ from benchmarks.registry import Figure
 from mho.array_types import Floats
 from mho.instruments import open_bench
 from mho.procedures import Solve
-from mho.procedures.equations.algorithms.directions import METHODS, Method
-from mho.procedures.equations.algorithms.refinement import refine
+from mho.procedures.equations.algorithms.refinement import METHODS, Method, refine
 from mho.procedures.equations.certificates.certificate import exact_residual, norm
 from mho.running.execution import evaluate
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from daily import daily
 from scipy.stats import binom
 
 from benchmarks._coverage import CASES, SIZES, Case, held
@@ -31,11 +32,12 @@ def test_an_interval_holds_as_often_as_it_says(case: Case) -> None:
         check(case, size, 2000)
 
 
-@pytest.mark.parametrize("case", [one for one in CASES if one.slow], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", daily([one for one in CASES if one.slow], 11), ids=lambda case: case.name)
 def test_an_interval_of_a_fit_or_of_a_run_holds_about_as_often_as_it_says(case: Case) -> None:
     check(case, max(8, case.fewest), 30)
 
 
+@pytest.mark.thorough
 def test_a_worst_window_of_cells_with_a_tail_holds_with_both_ends() -> None:
     case = next(one for one in CASES if one.name.startswith("switching: worst window, HRS with a tail"))
     samples, truth = case.draw(np.random.default_rng(1), 60, 64)

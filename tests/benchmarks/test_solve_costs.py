@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from benchmarks import solve_costs
 
 
@@ -23,6 +25,7 @@ def test_further_right_hand_sides_cost_no_further_programming():
     assert spent[1][3] < spent[4][3]
 
 
+@pytest.mark.thorough
 def test_growth_is_judged_by_the_number_of_solves():
     figure = solve_costs._growth("arrays", 1)
     assert figure.target == f"<= {solve_costs.GROWTH:g} MB"

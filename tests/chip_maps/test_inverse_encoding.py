@@ -68,6 +68,13 @@ def test_digits_are_digits_and_a_bias_column_adds_one_line(matrix, kind):
                 assert digits.max() <= LEVELS.top
 
 
+@pytest.mark.parametrize("kind", [*KINDS, "bias resistors"])
+def test_cells_are_used_up_to_their_highest_level(kind):
+    for encoding in candidates(gram(1), LEVELS, (kind,), diagonal=False):
+        digits = [one.max() for one in (encoding.positive, encoding.negative) if one is not None]
+        assert max(digits) == LEVELS.top
+
+
 def test_a_complex_matrix_is_held_as_its_real_image():
     rng = np.random.default_rng(5)
     matrix = np.eye(3) + 0.2 * (rng.standard_normal((3, 3)) + 1j * rng.standard_normal((3, 3)))
@@ -111,6 +118,7 @@ def test_draws_are_leading_axes():
     assert encoding.represented(encoding.network(draws, None, 0.0), LEVELS.step).shape == (9, 16, 16)
 
 
+@pytest.mark.thorough
 def test_the_encodings_contract_as_published_for_massive_mimo():
     """Median rho of a Gram matrix (physics.md, 2): bias 0.49, differential 0.38, with n I in resistors 0.11, 0.05."""
     rng = np.random.default_rng(7)

@@ -97,6 +97,7 @@ def test_a_strangers_fgmres_takes_no_more_iterations_with_the_bench(held):
     assert len(residuals) <= (len(problem.rhs) if on_chip.summary()["shift"] else len(plain))
 
 
+@pytest.mark.thorough
 def test_smaller_leaves_where_the_loop_is_shifted(caplog):
     problem = PROBLEMS["Helmholtz 2D"]
     iterations = {}
@@ -112,6 +113,7 @@ def test_smaller_leaves_where_the_loop_is_shifted(caplog):
     assert "a leaf of fewer lines than the matrix's 16, as 8" in advice
 
 
+@pytest.mark.thorough
 def test_solve_proves_its_bits(held):
     problem, on_chip = held
     rhs = np.stack([problem.rhs, 2.0 * problem.rhs, problem.rhs[::-1]], axis=1)
@@ -123,6 +125,7 @@ def test_solve_proves_its_bits(held):
     assert answers.bits[0] >= 16
 
 
+@pytest.mark.thorough
 def test_ten_lines():
     matrix, b = advection(16), np.ones(16)
     with mho.open_bench("arrays", seed=1) as bench:
@@ -160,6 +163,7 @@ def test_the_adjoint_is_on_a_second_bench():
         assert A.summary()["adjoint"]["size"] == 12
 
 
+@pytest.mark.thorough
 def test_a_hermitian_matrix_is_its_own_adjoint():
     problem = PROBLEMS["complex Hermitian"]
     with mho.open_bench("arrays", seed=1) as bench:

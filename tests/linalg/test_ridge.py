@@ -54,6 +54,7 @@ def test_coefficients_are_those_of_float64(data, intercept, weighted, rows):
     assert [one["size"] for one in model.on_chip_] == [min(rows, 6)]
 
 
+@pytest.mark.thorough
 def test_a_penalty_for_each_target(data):
     x, y = data
     alphas = np.array([10.0, 0.1, 10.0])
@@ -151,6 +152,7 @@ def test_what_predict_refuses(data):
         Ridge().fit(x, y).predict(x[:, :5])
 
 
+@pytest.mark.thorough
 def test_names_of_features(data):
     pandas = pytest.importorskip("pandas")
     x, y = data
@@ -178,6 +180,7 @@ def test_an_open_bench_is_neither_copied_nor_pickled(data):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).coef_, fitted.coef_)
 
 
+@pytest.mark.thorough
 def test_a_fit_that_fails_keeps_the_one_before(data, monkeypatch):
     model = Ridge().fit(*data)
     before = model.coef_

@@ -46,6 +46,7 @@ def test_vectors_columns_and_lists():
     np.testing.assert_allclose(mho.linalg.solve(A, columns), np.linalg.solve(A, columns), **CLOSE)
 
 
+@pytest.mark.thorough
 def test_complex_numbers():
     a, b = A + 0.1j * A.T, B - 1j
     np.testing.assert_allclose(mho.linalg.solve(a, b), np.linalg.solve(a, b), **CLOSE)
@@ -53,6 +54,7 @@ def test_complex_numbers():
     assert mho.linalg.solve(a.astype(np.complex64), b.astype(np.complex64)).dtype == np.complex64
 
 
+@pytest.mark.thorough
 def test_a_stack_is_solved_one_after_the_other():
     a = np.stack([A, A.T, 2.0 * A, A @ A + np.eye(3)]).reshape(2, 2, 3, 3)
     b = np.random.default_rng(1).standard_normal((2, 2, 3, 2))
@@ -70,6 +72,7 @@ def test_more_bits_are_more_accurate():
     np.testing.assert_allclose(x, np.linalg.solve(A, B), rtol=2.0**-43)
 
 
+@pytest.mark.thorough
 def test_a_bench_by_name_file_or_open_one(tmp_path):
     named = mho.linalg.solve(A, B, "arrays", seed=4)
     np.testing.assert_array_equal(named, mho.linalg.solve(A, B, seed=4))

@@ -185,6 +185,7 @@ def test_it_stands_in_a_plan_and_its_file_beside_it(name, lab, tmp_path, shell: 
             assert (file.status, file.length("looks")) == (Status.FINISHED, 2)
 
 
+@pytest.mark.thorough
 def test_a_campaign_of_it_has_its_results_in_the_table(lab, tmp_path):
     (tmp_path / "plan.toml").write_text(PLAN.format(f"{lab.name}:Look"))
     with dask_workers(1) as workers:
@@ -193,6 +194,7 @@ def test_a_campaign_of_it_has_its_results_in_the_table(lab, tmp_path):
     assert all(row["result.share"] == 1.0 and abs(row["result.last"]) < 1e-3 for row in rows)
 
 
+@pytest.mark.thorough
 def test_the_queue_runs_it_and_says_where_it_went_wrong(lab, tmp_path):
     desk = Desk(tmp_path / "runs" / "queue.sqlite")
     names = [f"{lab.name}:Look", f"{lab.stem}:Look"]

@@ -136,7 +136,10 @@ def test_a_fault_on_the_bus_at_any_message(name, kind, small, tmp_path):
     strike_bus(name, small, kind, FEW.get(name, 1), tmp_path)
 
 
-@pytest.mark.parametrize(("name", "kind"), daily(product(PROCEDURES, DAQ), product(["solve"], DAQ)))
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    daily(product(PROCEDURES, DAQ), [("solve", "timeout"), ("solve", "removal"), ("solve", "overrun")]),
+)
 def test_a_fault_of_the_daq_at_any_call(name, kind, small, tmp_path):
     strike_daq(name, small, kind, FEW.get(name, 1), tmp_path)
 
@@ -285,7 +288,7 @@ def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 OTHER_FAULTS = [*BUS, "shorted cell", "SIGTERM"]
 
 
-@pytest.mark.parametrize("what", daily(OTHER_FAULTS, ["timeout", "disconnect"]))
+@pytest.mark.parametrize("what", daily(OTHER_FAULTS, ["disconnect"]))
 def test_other_instruments_end_safe_too(other, what, tmp_path):
     strike = strike_bus if what in BUS else strike_by_accident
     strike("solve", other, what, 2, tmp_path)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from daily import daily
 from numpy.testing import assert_array_equal
 
 from mho import run
@@ -45,7 +44,8 @@ def test_it_is_what_one_session_would_have_given(programmed, tmp_path):
         assert (summarise(file).after, summarise(before).after) == (str(programmed), "")
 
 
-@pytest.mark.parametrize("how", daily(["apart", "in one session"], 1))
+@pytest.mark.thorough
+@pytest.mark.parametrize("how", ["apart", "in one session"])
 def test_a_chain_of_runs_is_repeated_bit_for_bit(how, tmp_path):
     sweep = Sweep(rows="0", columns="0:2", highest=1.5, gate=1.8)
     if how == "apart":

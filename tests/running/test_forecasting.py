@@ -48,6 +48,7 @@ def test_the_loops_that_were_considered_are_ranked_with_reasons(found: Forecast)
     assert not found.plan.why_not
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_forecast_but_for_this_machines_time(found: Forecast):
     again = forecast(MATRIX, RHS, bench="arrays", seed=4, draws=19)
     assert again.solves.plain() == found.solves.plain()

@@ -138,6 +138,7 @@ def test_a_list_that_cannot_be_used_is_said_before_a_pulse(procedure, programmed
     assert not (tmp_path / "run.h5").exists()
 
 
+@pytest.mark.thorough
 def test_a_run_that_only_read_adds_what_conducted(programmed, tmp_path):
     path, formed = programmed
     later = tmp_path / "read.h5"

@@ -31,7 +31,8 @@ def imported(folder: Path, kind: str, text: str | None = None, **options: str) -
     return RunFile(import_measurement(source, best.reading, folder / "run.h5", **options))
 
 
-@pytest.mark.parametrize("kind", daily(TABLES, 2))
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", TABLES)
 def test_every_declared_figure_of_an_imported_table_is_drawn(tmp_path: Path, kind: str):
     with imported(tmp_path, kind) as found:
         assert found.status == "finished"
@@ -62,7 +63,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
-@pytest.mark.parametrize("kind", [kind for kind in TABLES if kind not in ("ber", "levels")])
+@pytest.mark.parametrize("kind", daily([kind for kind in TABLES if kind not in ("ber", "levels")], 3))
 def test_tables_columns_units_and_figures_are_those_of_our_own_runs(
     tmp_path: Path, own: dict[str, Path], kind: str
 ):

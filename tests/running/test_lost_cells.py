@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from daily import daily
 
 from mho import run
 from mho.analysis.reports import collect_defects
@@ -114,7 +115,7 @@ def test_the_next_run_on_the_chip_does_not_count_them_again(weak, tmp_path):
 DIGITS = np.array([[7, 0, 7], [0, 7, 6]])
 
 
-@pytest.mark.parametrize("bench", ["simulated", "arrays"])
+@pytest.mark.parametrize("bench", daily(["simulated", "arrays"], ["arrays"]))
 def test_programming_tells_them_apart_from_cells_that_are_stuck_by_themselves(bench, tmp_path):
     weak = weak_cells(tmp_path / "weak.toml", stuck_on=0.3)
     result = run(Program(digits=np.full((6, 6), 7)), bench, preset=weak, seed=3, output=tmp_path / "a.h5")
@@ -131,6 +132,7 @@ def test_programming_tells_them_apart_from_cells_that_are_stuck_by_themselves(be
     assert sum(one.lost_by == "over-voltage, 3 V on the bit line" for one in findings) == lost
 
 
+@pytest.mark.thorough
 def test_a_run_that_goes_on_counts_what_the_attempt_before_it_destroyed(weak, tmp_path, monkeypatch):
     monkeypatch.setattr(programmer, "PROGRESS_PERIOD", -1.0)
     first, control = tmp_path / "1.h5", Control()

@@ -1,12 +1,14 @@
-"""A bench that is left keeps no memory: its chip is freed at once, not when the collector runs."""
+"""A bench that is left and a run that is over keep no memory: it is freed at once, not when the collector runs."""
 
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import h5py
 import numpy as np
 import pytest
 from daily import daily
@@ -15,9 +17,11 @@ from mho.errors import InputError
 from mho.instruments import Bench, Cell, open_bench
 from mho.instruments.bench import at_temperature
 from mho.instruments.simulated.physics.cells.noise import FlickerNoise
-from mho.instruments.simulated.physics.cells.preset_files import cell_preset
+from mho.instruments.simulated.physics.cells.presets import cell_preset
 from mho.procedures import Read, Solve
 from mho.running.execution import evaluate, run
+from mho.runs.writing.appending import Growing
+from mho.runs.writing.writer import RowStream, RunWriter
 
 
 @pytest.fixture
@@ -68,6 +72,52 @@ def test_a_run_leaves_no_chip_behind(procedure, monkeypatch, tmp_path):
     monkeypatch.setattr("mho.running.openers.open_bench", noted)
     run(procedure, seed=1, preset="quiet", output=tmp_path)
     assert [chip() for chip in chips] == [None]
+
+
+@pytest.mark.parametrize("bench", ["arrays", "simulated"])
+@pytest.mark.usefixtures("no_collector")
+def test_a_run_leaves_none_of_its_files_buffers_behind(bench, tmp_path):
+    """They are megabytes a run, and a full collection comes once in tens of runs."""
+    run(Solve(matrix=np.diag([2.0, 1.0]), bits=6), bench, seed=1, preset="quiet", output=tmp_path)
+    kinds = (RunWriter, RowStream, Growing)
+    assert [type(one) for one in gc.get_objects() if issubclass(type(one), kinds)] == []  # no proxy is asked
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_a_run_without_instruments_leaves_nothing_of_ours_to_the_collector(tmp_path):
+    procedure = Solve(matrix=np.diag([2.0, 1.0]), bits=6)
+    run(procedure, "arrays", seed=1, preset="quiet", output=tmp_path)
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        run(procedure, "arrays", seed=1, preset="quiet", output=tmp_path)
+        gc.collect()
+        left = [type(one) for one in gc.garbage if type(one).__module__.startswith("mho.")]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    assert left == []
+
+
+@pytest.mark.parametrize("bench", ["arrays", "simulated"])
+@pytest.mark.parametrize(
+    "procedure", [Solve(matrix=np.diag([2.0, 1.0]), bits=6), Read(rows="0:2", columns="0:2")]
+)
+def test_the_same_run_again_adds_no_object_to_the_process(procedure, bench, tmp_path):
+    """No cache, registry, handler of a log or handle of HDF5 grows with the number of runs."""
+    threads = set(threading.enumerate())
+
+    def count() -> int:
+        run(procedure, bench, seed=1, preset="quiet", output=tmp_path)
+        for thread in set(threading.enumerate()) - threads:  # they end with the run, but after it
+            thread.join()
+        gc.collect()
+        # The collector forgets old tuples bit by bit.
+        objects = sum(type(one) is not tuple for one in gc.get_objects())
+        return objects + h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_ALL)
+
+    counts = [count() for _ in range(7)]
+    assert min(counts[4:]) <= max(counts[1:4])  # Python's own nodes of a context come and go
 
 
 @pytest.mark.usefixtures("no_collector")

@@ -16,7 +16,6 @@ from pymeasure.experiment import BooleanParameter, FloatParameter, Parameter
 from repository import ROOT
 from rich.console import Console
 
-import mho.procedures as procedures
 from mho.cli.experiments.rehearsal import print_rehearsal
 from mho.cli.main import UsageError
 from mho.errors import Aborted, BenchError, InputError, InstrumentError
@@ -125,6 +124,7 @@ def test_what_no_rehearsal_can_see_is_said_where_it_reports(real):
     assert "not seen by any rehearsal: wires and channels other than the bench file says" in text
 
 
+@pytest.mark.thorough
 def test_a_solve_is_rehearsed_without_its_bench(real, tmp_path, monkeypatch):
     monkeypatch.setenv("MHO_RUNS", str(tmp_path / "runs"))
     rehearsal = rehearse(Solve(matrix=MATRIX, bits=12), real, seed=3)
@@ -185,6 +185,7 @@ def test_a_limit_of_the_bench_stops_the_rehearsal_with_its_reason(real):
     assert "NOT finished: LimitError" in printed(rehearsal)
 
 
+@pytest.mark.thorough
 def test_a_rehearsal_may_go_on_beyond_the_limits_and_tell_all_that_exceed_them(real):
     tight = edited(edited(real, "voltage = 3.3", "voltage = 2.0"), "slew = 400e6", "slew = 100e6")
     rehearsal = rehearse(Solve(matrix=MATRIX, bits=12), tight, seed=3, beyond=True)
@@ -323,10 +324,10 @@ def test_wrong_words_are_refused(words, told):
     assert told in str(getattr(error.value, "message", error.value) or error.value.format_message())
 
 
-def test_units_and_switches_are_options(monkeypatch):
-    monkeypatch.setattr(procedures, "Touch", Touch, raising=False)
-    monkeypatch.setattr(procedures, "__all__", [*procedures.__all__, "Touch"])
-    made = made_of_words("touch", ["hello", "--level", "1.5", "--loud"], seed=1)
+@pytest.mark.thorough
+def test_units_and_switches_are_options():
+    name = f"{__name__}:Touch"
+    made = made_of_words(name, ["hello", "--level", "1.5", "--loud"], seed=1)
     assert (made.word, made.level, made.loud) == ("hello", 1.5, True)
-    assert made_of_words("touch", ["hello"]).loud is False
-    assert math.isclose(made_of_words("touch", ["x", "--level=2e-3"]).level, 2e-3)
+    assert made_of_words(name, ["hello"]).loud is False
+    assert math.isclose(made_of_words(name, ["x", "--level=2e-3"]).level, 2e-3)

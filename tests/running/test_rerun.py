@@ -112,6 +112,7 @@ def test_cells_of_a_preset_file_are_taken_from_the_run(tmp_path: Path):
     assert rerun(first.path, output=tmp_path / "b.h5").equal
 
 
+@pytest.mark.thorough
 def test_an_array_from_a_script_is_taken_from_the_file(tmp_path: Path):
     first = run(Program(digits=np.array([[3, 4]])), seed=3, output=tmp_path / "program.h5")
     again = rerun(first.path, output=tmp_path / "again.h5")
@@ -139,6 +140,7 @@ def test_the_matrix_of_an_inversion_from_a_script_is_taken_from_the_file(tmp_pat
         np.testing.assert_array_equal(file.array("rhs"), rhs)
 
 
+@pytest.mark.thorough
 def test_an_input_that_has_changed_since_is_taken_from_the_file(copy: Path, original: Path, tmp_path: Path):
     replace_text(copy, "entry/provenance/folder", str(tmp_path))
     np.save(tmp_path / "digits.npy", np.array([[7, 7, 7]]))
@@ -161,6 +163,7 @@ def test_an_input_that_is_nowhere_is_named(copy: Path, tmp_path: Path):
     assert not (tmp_path / "again.h5").exists()
 
 
+@pytest.mark.thorough
 def test_what_differs_is_named_with_its_place(
     copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
@@ -188,6 +191,7 @@ def test_what_differs_is_named_with_its_place(
     assert "numpy" in out
 
 
+@pytest.mark.thorough
 def test_a_bench_file_that_says_something_else_now_is_not_used(original: Path, copy: Path, tmp_path: Path):
     with RunFile(original) as first:
         (tmp_path / "bench.toml").write_text(first.bench.replace('preset = "pku"', 'preset = "ideal"'))
@@ -197,6 +201,7 @@ def test_a_bench_file_that_says_something_else_now_is_not_used(original: Path, c
     assert "has changed since: the one in the run file is used" in again.remarks[0]
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_aborted_is_compared_as_far_as_it_went(tmp_path: Path):
     control = Control()
 
@@ -240,6 +245,7 @@ def test_intervals_of_an_earlier_version_are_said_and_not_compared(tmp_path: Pat
     assert not any(one.restated for one in same.compared)
 
 
+@pytest.mark.thorough
 def test_the_index_links_a_run_and_its_repetition(original: Path, tmp_path: Path):
     shutil.copy(original, tmp_path / "first.h5")
     rerun(original, output=tmp_path / "again.h5")
@@ -253,6 +259,7 @@ def imported(path: Path) -> Path:
     return import_table(path.with_suffix(".csv"), path)
 
 
+@pytest.mark.thorough
 def test_a_file_of_before_there_were_hashes_is_repeated_too(copy: Path, tmp_path: Path):
     replace_text(copy, "entry/provenance/folder", str(tmp_path))
     with h5py.File(copy, "r+") as file:

@@ -94,6 +94,7 @@ def test_a_label_that_cannot_be_kept_is_refused(label: str, sentence: str, shell
     assert "the sample " in shell.refused("run", "read", "--sample", label)
 
 
+@pytest.mark.thorough
 def test_the_environment_counts_where_none_are_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
 ):
@@ -144,6 +145,7 @@ def test_show_runs_and_report_tell_them(tmp_path: Path, shell: Shell):
     assert "Keller" in whole
 
 
+@pytest.mark.thorough
 def test_a_queued_job_keeps_them_whoever_runs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
 ):
@@ -168,6 +170,7 @@ def test_a_queued_job_keeps_them_whoever_runs_it(
         assert queue.job(2).order.labels == Labels("die 2", "Keller, Anna", "of the runner")
 
 
+@pytest.mark.thorough
 def test_an_order_without_labels_gets_none_from_the_runner(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell
 ):
@@ -182,6 +185,7 @@ def test_an_order_without_labels_gets_none_from_the_runner(
 PLAN = 'name = "one"\n[[steps]]\nprocedure = "read"\nparameters = {rows = "0:1", columns = "0:1"}\n'
 
 
+@pytest.mark.thorough
 def test_all_runs_of_a_plan_have_them(tmp_path: Path, shell: Shell):
     plan = tmp_path / "plan.toml"
     plan.write_text(PLAN, "utf-8")
@@ -203,6 +207,7 @@ def test_a_copy_for_publication_names_the_sample_and_not_the_operator(tmp_path: 
     assert check_conformance(tmp_path / "b.h5").conforms
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("creators", [(), ("Keller, Anna <0000-0002-1825-0097>",)])
 def test_a_notebook_takes_them_as_person_sample_and_project(tmp_path: Path, creators: tuple[str, ...]):
     path = labelled_run(tmp_path / "a.h5")

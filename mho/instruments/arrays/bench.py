@@ -18,7 +18,7 @@ from mho.array_types import Floats, Integers
 from mho.errors import BenchError
 from mho.instruments.bench.bench import Bench
 from mho.instruments.bench.cell_connection import conductance
-from mho.instruments.bench.forming_record import FORMED, UNKNOWN, after_reads
+from mho.instruments.bench.cell_record import FORMED, UNKNOWN, after_reads
 from mho.instruments.bench.instruments import BenchInstruments
 from mho.instruments.bench_file.bench_file import BenchSource
 from mho.instruments.limits import Limits

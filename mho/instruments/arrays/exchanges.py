@@ -18,7 +18,7 @@ from mho.array_types import Floats, Integers
 from mho.instruments.arrays.bench import ArrayBench
 from mho.instruments.arrays.converter_errors import ConverterErrors
 from mho.instruments.bench.bench import Bench
-from mho.instruments.bench.inverse_zero import inverse_zero
+from mho.instruments.bench.vectors import inverse_zero
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
 from mho.instruments.simulated.physics.cells.cells import STUCK_ON
 from mho.instruments.simulated.physics.cells.relaxation import relaxed

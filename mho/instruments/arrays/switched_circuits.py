@@ -18,7 +18,7 @@ from mho.errors import ConvergenceError
 from mho.instruments.arrays.causes import Causes
 from mho.instruments.arrays.converter_errors import ConverterErrors
 from mho.instruments.arrays.exchanges import Exchange, HeldCells
-from mho.instruments.bench.inverse_zero import InverseZero
+from mho.instruments.bench.vectors import InverseZero
 from mho.instruments.laboratory.block_circuits import BlockCircuits
 from mho.instruments.simulated.physics.chip import BlockNoise, SimulatedChip
 from mho.instruments.simulated.physics.circuits.amplifiers import AMPLIFIER_PRESETS, AmplifierBank

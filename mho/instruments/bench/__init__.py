@@ -1,8 +1,8 @@
 """The bench: routes, limits, order of switching, safety, reconnection, and its lock."""
 
 from mho.instruments.bench.bench import Bench
+from mho.instruments.bench.cell_record import LostCell, PulseDamage
 from mho.instruments.bench.locking import holder, last_taken
-from mho.instruments.bench.pulse_damage import LostCell, PulseDamage
 from mho.instruments.bench.stop_requests import STOPPING, HandledSignals
 from mho.instruments.bench.temperature import HeldTemperature, at_temperature, check_temperature
 

@@ -1,7 +1,7 @@
-"""Checks of the arguments of the bench's methods, made before anything is sent: numbers, counts, cells, lines, vectors.
+"""Checks made before anything is sent: the arguments of the bench's methods, and what may be done to a cell of this bench.
 
-These checks concern the type and the shape of a value; `mho.instruments.limits` refuses a value beyond a limit or one
-that is not finite. No value is rounded, truncated or converted to another type silently.
+The functions concern the type and the shape of a value: numbers, counts, cells, lines, vectors. No value is rounded,
+truncated or converted to another type silently. `CellChecks` adds the limits and the instruments' abilities.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,10 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.errors import BenchError, InputError
+from mho.instruments.bench.instruments import BenchInstruments
+from mho.instruments.bench_file.bench_file import ReadSettings
 from mho.instruments.bench_file.chip_requirements import read_chip_text
+from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, Pulse
 
 Shapes = Mapping[str, tuple[int, int]]
@@ -211,3 +215,83 @@ def check_fits(rows: Sequence[int] | NDArray[np.int64], volts: Floats, name: str
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+class CellChecks:
+    """Checks before reads, sweeps, pulses and waveforms; the methods of `Bench` of the same names say what they raise.
+
+    Parameters
+    ----------
+    limits : Limits
+    instruments : BenchInstruments
+        A driver may know more of its abilities than the limits: `check_shape`, `check_sweep`, `check_waveform`.
+    settings : ReadSettings
+        The bench file's.
+    """
+
+    def __init__(self, limits: Limits, instruments: BenchInstruments, settings: ReadSettings) -> None:
+        self._limits, self._instruments, self._settings = limits, instruments, settings
+
+    def read(self) -> None:
+        """Check the settings of the bench file."""
+        read = self._settings
+        for line, volts in (("bit line", read.voltage), ("word line", read.gate)):
+            self._limits.check_level(line, volts)
+            self._limits.check_current(line, read.current_limit)
+
+    def read_voltage(self, voltage: float | None) -> float:
+        """Return the voltage (V) of a read, the bench file's unless given."""
+        if voltage is None:
+            return self._settings.voltage
+        volts = number(voltage, "read voltage", "V")
+        if volts == 0.0:
+            raise InputError(
+                "read voltage is 0 V, at which no current flows; leave it out for the bench's own"
+            )
+        self._limits.check_level("bit line", volts)
+        return volts
+
+    def sweep(self, volts: Sequence[float], gate: float, delay: float | None = None) -> list[float]:
+        """Return the levels (V) of a sweep with a wait (s) at each."""
+        volts = levels(volts, "levels of a sweep")
+        self._limits.check_voltage("bit line", max(volts, key=abs, default=0.0))  # report the worst one
+        for before, level in pairwise([0.0, *volts, 0.0]):
+            self._limits.check_level("bit line", level, before)
+        self._limits.check_level("word line", number(gate, "word-line voltage", "V"))
+        able = getattr(self._instruments.smu, "check_sweep", None)
+        # A user's own driver need not know its sample times beforehand.
+        if able is not None and delay is not None:
+            able(volts, delay)
+        return volts
+
+    def pulse(self, given: Pulse, count: int) -> Pulse:
+        """Return a pulse."""
+        checked = pulse(given)
+        pulser = self._instruments.pulser
+        self._limits.check_pulse(LINES[checked.kind], checked.voltage, checked.width, pulser.edge)
+        self._limits.check_level("word line", checked.gate)
+        able = getattr(pulser, "check_shape", None)
+        if able is not None:
+            able(voltage=checked.voltage, width=checked.width, count=count)
+        return checked
+
+    def waveform(
+        self, kind: str, volts: Sequence[float] | Floats, *, interval: float, gate: float, times: int
+    ) -> Floats:
+        """Return the samples (V) of a waveform."""
+        times = count(times, "count of waveforms")
+        line = driven_line(kind)
+        values = samples(volts, "waveform")
+        interval = finite(interval, "interval from sample to sample", "s")
+        gate = number(gate, "word-line voltage", "V")
+        pulser = self.player()
+        self._limits.check_waveform(line, values, interval, pulser.step_edge)
+        self._limits.check_level("word line", gate)
+        pulser.check_waveform(values, interval=interval, count=times)
+        return values
+
+    def player(self) -> Any:
+        """Return the pulse generator, if it plays waveforms."""
+        if getattr(self._instruments.pulser, "shape_waveform", None) is None:
+            raise BenchError("this bench's pulse generator plays no waveforms; use pulses")
+        return self._instruments.pulser

@@ -13,17 +13,14 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.instruments.bench import arguments as given
-from mho.instruments.bench.cell_checks import CellChecks
+from mho.instruments.bench.arguments import CellChecks
 from mho.instruments.bench.cell_connection import REST, CellLines, check_levels, conductance
-from mho.instruments.bench.forming_record import FormingRecord
+from mho.instruments.bench.cell_record import FormingRecord, PulseDamage
 from mho.instruments.bench.guarded_bench import GuardedBench
 from mho.instruments.bench.instruments import BenchInstruments, Simulated
-from mho.instruments.bench.inverse_zero import inverse_zero
-from mho.instruments.bench.protection import protect
-from mho.instruments.bench.pulse_damage import PulseDamage
+from mho.instruments.bench.protection import Every, Watchdog, every, protect
 from mho.instruments.bench.reconnection import once_more
-from mho.instruments.bench.vectors import Index, OnVectors, Vectors
-from mho.instruments.bench.watchdog import Every, Watchdog, every
+from mho.instruments.bench.vectors import Index, OnVectors, Vectors, inverse_zero
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, ReadSettings
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.limits import Limits
@@ -417,7 +414,7 @@ class Bench(GuardedBench):
         self, kind: str, volts: Sequence[float] | Floats, *, interval: float, gate: float, count: int = 1
     ) -> Floats:
         """Return the samples (V) of a waveform that is allowed here; errors as `waveform`; nothing is sent."""
-        values = self._checks.waveform(kind, volts, interval=interval, gate=gate, count=count)
+        values = self._checks.waveform(kind, volts, interval=interval, gate=gate, times=count)
         self.forming.check(given.driven_line(kind), float(values[np.argmax(np.abs(values))]))
         return values
 

@@ -11,8 +11,8 @@ from typing import Self
 from mho.errors import MhoError
 from mho.instruments.bench.instruments import BenchInstruments, make_safe, not_confirmed
 from mho.instruments.bench.output_states import OutputState, OutputStates
+from mho.instruments.bench.protection import Watchdog
 from mho.instruments.bench.stop_requests import EndingSignals, signals_held
-from mho.instruments.bench.watchdog import Watchdog
 from mho.instruments.roles import Instrument
 
 log = logging.getLogger(__name__)

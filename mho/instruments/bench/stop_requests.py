@@ -102,9 +102,9 @@ class _HeldSignals:
     """Holds the signals back and passes them to the previous handlers afterwards, even if those ended meanwhile."""
 
     def __init__(self) -> None:
-        self._held: list[int] = []
+        self._held = held = list[int]()
         self._handlers = HandledSignals(
-            dict.fromkeys(STOPPING, lambda received, frame: self._held.append(received))
+            dict.fromkeys(STOPPING, lambda received, frame: held.append(received))
         )
 
     def __enter__(self) -> None:

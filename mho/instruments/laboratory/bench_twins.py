@@ -18,13 +18,15 @@ import numpy as np
 from mho.errors import BenchError
 from mho.instruments.bench_file.entries import Instruments, SourceMeterEntry
 from mho.instruments.bench_file.switch_paths import GROUND, row_and_column
-from mho.instruments.laboratory.chip_lines import HOT, LEAKAGE, ChipLines
-from mho.instruments.laboratory.vector_lines import VectorLines
-from mho.instruments.laboratory.wiring import (
+from mho.instruments.laboratory.chip_lines import (
+    HOT,
+    LEAKAGE,
+    ChipLines,
     ConverterWires,
     InputWire,
     PulseWire,
     SourceWire,
+    VectorLines,
     compliance_of,
     edge_of,
 )

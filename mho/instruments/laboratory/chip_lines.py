@@ -1,19 +1,22 @@
-"""The chip's lines: the levels of the sources on them, and their effect on the cell that the board has connected."""
+"""The lines of the chip: the levels on them, their effect on the connected cells, and the wires to the instruments."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from mho.array_types import Floats
+from mho.instruments.laboratory.block_circuits import BlockCircuits
 from mho.instruments.laboratory.monitor import Monitor
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.generators import Excursion, Playing
-from mho.instruments.simulated.physics.cells.held_levels import HeldLevels
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
+from mho.instruments.simulated.physics.cells.switching import HeldLevels
 from mho.instruments.simulated.physics.chip import SimulatedChip
 
 REST = 5e-3  # V: allowed deviation of a source at rest from 0 V
@@ -225,3 +228,199 @@ class ChipLines:
         if abs(volts) > HOT:
             name = "the vector's lines" if line == "vector" else f"the {line}"
             self.monitor.record("hot switch", f"{what} changed with {volts:.3g} V on {name}")
+
+
+SIGNS = 1.0, -1.0  # of voltages that SET, that RESET
+
+
+class VectorLines:
+    """Plays vectors into the block that the board has connected.
+
+    Parameters
+    ----------
+    lines : ChipLines
+        Chip, board, monitor, and the levels held at cells.
+    circuits : BlockCircuits
+        The block's circuits.
+    gate : float
+        Volts on the word lines of a connected block.
+    """
+
+    def __init__(self, lines: ChipLines, circuits: BlockCircuits, gate: float) -> None:
+        self._chip, self._board, self._monitor = lines.chip, lines.board, lines.monitor
+        self._levels, self._circuits, self._gate = lines.levels, circuits, gate
+        self._held: Floats = np.zeros((1, 0))  # samples that a DAQ repeats; one sample is a level
+        self._disturbed: dict[float, object] = {}  # the last block recorded as disturbed, by sign
+
+    def answer(self, volts: Floats, input_count: int, period: float) -> Floats:
+        """Return the answer of the connected block to input vectors, (samples, inputs), V."""
+        self._monitor.terminals["vector"].take_samples(volts, period)
+        self._board.watch()
+        if self._switches(volts):
+            self._disturb(volts, period, HeldLevels())
+        return self._circuits.answer(volts, input_count, period)
+
+    def hold(self, volts: Floats, period: float) -> None:
+        """Hold a DAQ's outputs at their levels, or repeat samples, (samples, outputs), V."""
+        self._monitor.terminals["vector"].take_samples(volts, period)
+        self._held = volts if self._switches(volts) else np.zeros((1, 0))
+        for sign in SIGNS:
+            self._levels.end(f"vector {sign}")
+
+    def pass_time(self, seconds: float) -> None:
+        """Apply a DAQ's outputs without a measurement for a time."""
+        if self._held.size:
+            self._disturb(self._held, seconds / len(self._held), self._levels)
+
+    def _switches(self, volts: Floats) -> bool:
+        return bool(volts.size and np.abs(volts).max() > self._chip.preset.disturb_voltage)
+
+    def _disturb(self, volts: Floats, period: float, levels: HeldLevels) -> None:
+        """Apply vectors beyond read voltages to the cells of a block whose columns are at virtual ground.
+
+        The board turns on all transistors of a block as for a read. In a loop the amplifiers hold the rows.
+        """
+        block = self._board.block
+        if block is None or self._board.mode != "MULT":
+            return
+        array, rows, columns = block
+        cells, least = self._chip.cells[array], self._chip.preset.disturb_voltage
+        for sign, act in zip(SIGNS, (cells.set_cells, cells.reset_cells), strict=True):
+            driven = sign * volts[:, : len(rows)]
+            times, peaks = (driven > least).sum(axis=0), driven.max(axis=0)
+            hot = np.flatnonzero(times)
+            if hot.size:
+                index = (np.asarray(rows)[hot][:, None], np.asarray(columns)[None, :])
+                level = levels.of(f"vector {sign}", block)
+                act(index, peaks[hot][:, None], (times[hot] * period)[:, None], self._gate, level)
+                if self._disturbed.get(sign) != block:
+                    self._disturbed[sign] = block
+                    told = f"vector: {sign * peaks.max():.3g} V, at which cells of {array} switch"
+                    self._monitor.record("disturb", told)
+
+
+PULSE_EDGE = 10e-9  # s, for a generator whose twin does not provide it
+
+
+@dataclass(frozen=True)
+class SourceWire:
+    """Wire from a source-measure unit's output to its terminal."""
+
+    lines: ChipLines
+    terminal: str
+
+    def drive(self, volts: float, *, connected: bool) -> None:
+        """Hold `volts` (V), or float."""
+        self.lines.drive(self.terminal, volts, connected)
+
+    def current(self, volts: float, aperture: float) -> float:
+        """Return the current (A) that flows at `volts`."""
+        return self.lines.current(self.terminal, volts, aperture)
+
+
+@dataclass(frozen=True)
+class PulseWire:
+    """Wire from a pulse generator's channel to its terminal."""
+
+    lines: ChipLines
+    terminal: str
+
+    def pulse(self, volts: float, width: float, period: float, count: int) -> None:
+        """Put out `count` pulses."""
+        self.lines.pulse(self.terminal, volts, width, count)
+
+    def train(self, cycle: Sequence[Excursion], count: int) -> None:
+        """Put out `count` cycles of levels (V, s, times)."""
+        self.lines.train(self.terminal, cycle, count)
+
+
+@dataclass(frozen=True)
+class ConverterWires:
+    """Wires from a DAQ's outputs through the connected block to its inputs; `key` names its traffic."""
+
+    vectors: VectorLines
+    monitor: Monitor
+    key: str
+    input_count: int
+
+    def exchange(self, volts: Floats, period: float) -> Floats:
+        """Play samples and return the answers, (samples, inputs), V."""
+        answer = self.vectors.answer(volts, self.input_count, period)
+        traffic = self.monitor.traffic[self.key]
+        traffic.messages += 1
+        traffic.bytes_sent += volts.nbytes
+        traffic.replies += 1
+        traffic.bytes_received += answer.nbytes
+        return answer
+
+    def hold(self, volts: Floats, period: float) -> None:
+        """Hold outputs at a level, or repeat samples, while no measurement runs."""
+        self.vectors.hold(volts, period)
+
+
+@dataclass(frozen=True)
+class InputWire:
+    """Wire from a column's amplifier to one input of a scanning voltmeter, while a DAQ holds a vector (V, by output)."""
+
+    lines: ChipLines
+    vectors: VectorLines
+    held: Callable[[], Floats]
+    number: int
+    count: int
+
+    def __call__(self, aperture: float) -> float:
+        """Return the voltage, averaged over `aperture` seconds."""
+        block = self.lines.board.block
+        if block is None or self.number >= len(block[2]):
+            return 0.0
+        return float(self.vectors.answer(self.held()[None], self.count, aperture)[0, self.number])
+
+
+class Carrier:
+    """The array board's sockets: empty while the board is built and grounds itself, then holding the chip."""
+
+    def __init__(self) -> None:
+        self._lines: ChipLines | None = None
+        self._vectors: VectorLines | None = None
+
+    def connect(self, lines: ChipLines, vectors: VectorLines) -> None:
+        """Connect the chip to the board."""
+        self._lines, self._vectors = lines, vectors
+
+    def array_size(self, array: str) -> tuple[int, int] | None:
+        """Return rows and columns of an array, or None."""
+        geometry = None if self._lines is None else self._lines.chip.geometry.get(array)
+        return None if geometry is None else (geometry.rows, geometry.columns)
+
+    def switching(self, what: str) -> None:
+        """Notify the chip's lines before switches move."""
+        if self._lines is not None:
+            self._lines.switching(what)
+
+    def exchange(self, volts: Floats, input_count: int, period: float) -> Floats:
+        """Play samples of the board's own converters into the connected block."""
+        if self._vectors is None:
+            return np.zeros((len(volts), input_count))
+        return self._vectors.answer(volts, input_count, period)
+
+
+def compliance_of(twin: Any, channel: int) -> Callable[[], float]:
+    """Return a function that gives the current limit (A) of a source-measure unit; infinite when its twin has none."""
+    # A TSP instrument keeps it in its Lua tables, a B1500 in each of its modules.
+    units = list((getattr(twin, "units", None) or getattr(twin, "smus", {})).values())
+    if units:
+        return lambda: float(units[channel - 1].limit)
+
+    def compliance() -> float:
+        limit = getattr(twin, "limit", math.inf)
+        return float(limit[channel] if isinstance(limit, Mapping) else limit)
+
+    return compliance
+
+
+def edge_of(twin: Any, channel: int) -> Callable[[], float]:
+    """Return a function that gives the faster edge (s, 10 to 90 %) of a pulse generator's channel."""
+    leading, trailing = getattr(twin, "leading", None), getattr(twin, "trailing", None)
+    if leading is None or trailing is None:
+        return lambda: PULSE_EDGE
+    return lambda: float(min(leading[channel], trailing[channel]))

@@ -28,8 +28,16 @@ from mho.runs.labels import NAMES as LABELS
 from mho.runs.liveness import Writer
 from mho.runs.paths import SUFFIX
 from mho.runs.provenance import text_hash
-from mho.runs.reading.containment import check_contained, check_link, link_kind, open_text
-from mho.runs.reading.opening import intact, open_run_file, schema_of, writer_of
+from mho.runs.reading.opening import (
+    check_contained,
+    check_link,
+    intact,
+    link_kind,
+    open_run_file,
+    open_text,
+    schema_of,
+    writer_of,
+)
 from mho.runs.reading.record import CONCLUSION_SINCE, RunRecord, conclusion_from
 from mho.runs.reading.text import read_text
 from mho.runs.schema import Array, RecordedParameter, RunHeader

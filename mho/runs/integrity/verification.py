@@ -14,8 +14,7 @@ import h5py
 from mho.errors import RunFileError
 from mho.runs.conclusion import GOING_ON, Status
 from mho.runs.index.card import read_card
-from mho.runs.integrity.seal import SEAL, SEALED_SINCE, changes, read_seal
-from mho.runs.integrity.tree import walk
+from mho.runs.integrity.seal import SEAL, SEALED_SINCE, changes, read_seal, walk
 from mho.runs.reading.chunks import damaged_rows
 from mho.runs.reading.conformance import malformed
 from mho.runs.reading.opening import DAMAGE, intact, open_run_file

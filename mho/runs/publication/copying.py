@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from mho.errors import RunFileError
 from mho.runs.index.card import CARD, gathered_card
-from mho.runs.integrity.seal import SEAL, prepare_seal, write_seal
-from mho.runs.integrity.tree import create_group
+from mho.runs.integrity.seal import SEAL, create_group, prepare_seal, write_seal
 from mho.runs.integrity.verification import Verdict, verify
 from mho.runs.labels import PLACES
 from mho.runs.nexus.validation import follows
@@ -28,9 +27,8 @@ from mho.runs.provenance import file_hash, text_hash
 from mho.runs.publication.personal import in_code, in_json, personal_names
 from mho.runs.reading.chunks import is_growing
 from mho.runs.reading.conformance import is_table
-from mho.runs.reading.opening import intact, items_of, open_run_file, writer_of
+from mho.runs.reading.opening import FORMAT, intact, items_of, open_run_file, writer_of
 from mho.runs.reading.record import RunRecord
-from mho.runs.reading.superblock import FORMAT
 from mho.runs.reading.text import ELLIPSIS, create_text, decode, encode
 from mho.runs.schema import DEFINITION, DEFINITION_VERSION
 from mho.runs.writing.repacking import copy_attribute, repack

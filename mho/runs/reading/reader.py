@@ -73,7 +73,7 @@ class RunFile(RunRecord):
     path : path
         The file.
     whole : bool
-        Check at opening that all of the file is its own, see `mho.runs.reading.containment`. Otherwise each part is
+        Check at opening that all of the file is its own, see `mho.runs.reading.opening`. Otherwise each part is
         checked when it is asked for: of thousands of files, each is opened in a tenth of the time.
 
     Raises

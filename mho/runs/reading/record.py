@@ -2,7 +2,7 @@
 
 The items of an open run file, each checked to be the file's own when it is first asked for.
 
-Checking a whole file (`mho.runs.reading.containment.check_contained`) opens all its datasets, some hundreds. Who reads
+Checking a whole file (`mho.runs.reading.opening.check_contained`) opens all its datasets, some hundreds. Who reads
 three of them from each of thousands of files has these three checked.
 """
 
@@ -22,9 +22,19 @@ from mho.errors import RunFileError
 from mho.runs.conclusion import GOING_ON, Conclusion, Status
 from mho.runs.labels import CLASSES, PLACES
 from mho.runs.liveness import Writer
-from mho.runs.reading.containment import Declared, check_contained, check_link, check_values, link_kind
-from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, schema_of, writer_of
-from mho.runs.reading.superblock import is_marked
+from mho.runs.reading.opening import (
+    ATTEMPTS,
+    PAUSE,
+    Declared,
+    check_contained,
+    check_link,
+    check_values,
+    intact,
+    is_marked,
+    link_kind,
+    schema_of,
+    writer_of,
+)
 from mho.runs.reading.text import decode, read_text
 from mho.runs.schema import RecordedParameter
 

@@ -1,4 +1,4 @@
-"""A run file open for writing: shared by threads, flushed regularly, and abandoned when it cannot be written.
+"""A run file open for writing: shared by threads, flushed regularly, ended with its outcome, or abandoned.
 
 The thread beside a run while its file is open: flushes, writes the heartbeat, and checks clock, disk and folder.
 
@@ -13,13 +13,16 @@ name, and gets one again after the run. (Windows does not remove an open file.)
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
+import re
 import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import h5py
@@ -27,11 +30,71 @@ import numpy as np
 
 from mho.errors import RunFileError
 from mho.runs.conclusion import Status
+from mho.runs.integrity.seal import write_seal
 from mho.runs.liveness import HEARTBEAT_PERIOD
 from mho.runs.reading.opening import DAMAGE
+from mho.runs.reading.text import cut, write_text
 from mho.runs.writing.abandonment import abandon
-from mho.runs.writing.outcome import RunOutcome, plain_words
 from mho.runs.writing.repacking import repack
+
+
+class RunOutcome:
+    """The datasets status, reason and end_time of one file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    entry : h5py.Group
+        Its entry, laid out by `mho.runs.writing.structure`.
+    """
+
+    def __init__(self, path: Path, entry: h5py.Group) -> None:
+        self._path = path
+        self._start = datetime.fromisoformat(bytes(entry["start_time"][()]).decode())
+        self._datasets = {name: entry[name] for name in ("reason", "end_time", "status")}
+        # They have fixed sizes and places in the file; asked now, while HDF5 answers.
+        self._places = {name: (d.id.get_offset(), d.dtype.itemsize) for name, d in self._datasets.items()}
+
+    def write(self, status: Status, reason: str, elapsed: float, known: Mapping[str, bytes]) -> None:
+        """Write the outcome and seal the file. `status` comes last: a reader that sees it takes the rest as final.
+
+        Parameters
+        ----------
+        elapsed : float
+            How long the run lasted, s; the end follows from it, as the clock on the wall may have been set.
+        known : mapping
+            Digests of datasets, as `mho.runs.integrity.seal.write_seal` takes them.
+        """
+        texts = self._texts(status, reason, elapsed)
+        for name in ("reason", "end_time"):
+            write_text(self._datasets[name], texts[name])
+        last = self._datasets["status"]
+        write_seal(last.file, {**known, last.name: hashlib.sha256(status.encode()).digest()})
+        h5py.h5f.flush(last.file.id)
+        write_text(last, status)
+
+    def inscribe(self, status: Status, reason: str, elapsed: float) -> None:
+        """Overwrite the outcome in place in the file, without HDF5; takes no new room on the disk."""
+        # Should even this fail, the file reads as interrupted, which is true.
+        with contextlib.suppress(OSError), self._path.open("r+b", buffering=0) as file:
+            for name, text in self._texts(status, reason, elapsed).items():
+                offset, size = self._places[name]
+                file.seek(offset)
+                file.write(cut(text, size).ljust(size, b"\0"))
+
+    def _texts(self, status: Status, reason: str, elapsed: float) -> dict[str, str]:
+        end = self._start + timedelta(seconds=elapsed)
+        return {"reason": reason, "end_time": end.isoformat(timespec="milliseconds"), "status": status}
+
+
+def plain_words(error: BaseException) -> str:
+    """Extract the system's own message from one of HDF5's long ones."""
+    text = str(error)
+    found = re.search(r"error message = '([^']*)'", text)
+    if not found and isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+    return found[1] if found else (text.splitlines() or [type(error).__name__])[0]
 
 
 class FileLocation:
@@ -260,6 +323,8 @@ class LiveFile:
                     self._file.close()
                 except (OSError, RuntimeError) as error:
                     self._give_up(error)
+                else:  # no circle with writer or thread: their buffers, megabytes, would wait for a full collection
+                    del self._drain, self._note, self._digests, self._flush_thread
             if self._wreck is not None:
                 self._outcome.inscribe(Status.FAILED, reason or self.refusal, self.elapsed())
             in_place = not self._location.is_gone()

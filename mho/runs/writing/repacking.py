@@ -6,6 +6,9 @@ headers) is most of a short run's file. A large file is nearly all data and stay
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,12 +20,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import RunFileError
-from mho.runs.integrity.seal import changes, read_seal, renew_seal, values_digest
-from mho.runs.integrity.tree import create_group
+from mho.runs.integrity.seal import changes, create_group, read_seal, renew_seal, values_digest
 from mho.runs.reading.chunks import BLOCK_BYTES, is_growing
-from mho.runs.reading.opening import items_of
-from mho.runs.reading.superblock import FORMAT
-from mho.runs.writing.replacement import replacement
+from mho.runs.reading.opening import FORMAT, items_of
+
+
+@contextlib.contextmanager
+def replacement(path: Path) -> Iterator[Path]:
+    """Yield the path of a draft beside the file at `path`; after the block the draft replaces the file.
+
+    Raises
+    ------
+    RunFileError
+        The file changed meanwhile or cannot be replaced; it is then unchanged, as it is after whatever the block raises.
+    """
+    before = path.stat()
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield draft
+        shutil.copymode(path, draft)
+        if (now := path.stat()).st_mtime_ns != before.st_mtime_ns or now.st_size != before.st_size:
+            raise RunFileError(f"run file {path} was changed meanwhile, and is left alone; try again")
+        _replace(draft, path)
+    finally:
+        with contextlib.suppress(OSError):  # the original error matters more than a failed clean-up
+            draft.unlink(missing_ok=True)
+
+
+def _replace(draft: Path, path: Path) -> None:
+    try:
+        with draft.open("rb+") as file:
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise RunFileError(
+            f"run file {path} cannot be replaced by its copy ({error.strerror}); close it in other programs"
+        ) from error
+
 
 LARGEST = 1 << 22
 """Size of the largest file that is repacked, bytes."""

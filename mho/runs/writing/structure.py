@@ -14,8 +14,7 @@ from mho.errors import RunFileError
 from mho.runs.conclusion import LINE_BYTES, WARNINGS_BYTES, Status
 from mho.runs.figures import FIGURES, figures_text
 from mho.runs.index.card import CARD, card_text
-from mho.runs.integrity.seal import prepare_seal
-from mho.runs.integrity.tree import create_group
+from mho.runs.integrity.seal import create_group, prepare_seal
 from mho.runs.labels import CLASSES, PLACES, labels_in
 from mho.runs.liveness import Writer
 from mho.runs.provenance import text_hash

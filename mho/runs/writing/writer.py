@@ -35,15 +35,12 @@ from numpy.typing import ArrayLike, NDArray
 from mho.errors import Aborted, RunFileError
 from mho.runs.conclusion import GOING_ON, MOST_WARNINGS, WARNING_BYTES, Conclusion, Status
 from mho.runs.liveness import Writer
-from mho.runs.reading.opening import items_of
-from mho.runs.reading.superblock import FORMAT
+from mho.runs.reading.opening import FORMAT, items_of
 from mho.runs.reading.text import cut, decode, split, write_json, write_text
 from mho.runs.schema import Column, Layout, Map, RunHeader, Table
 from mho.runs.writing import live_file
-from mho.runs.writing.appending import Growing
-from mho.runs.writing.conversion import fill_up, fill_up_all, fit, wrong_columns
-from mho.runs.writing.live_file import LiveFile
-from mho.runs.writing.outcome import plain_words
+from mho.runs.writing.appending import Growing, fill_up, fill_up_all, fit, wrong_columns
+from mho.runs.writing.live_file import LiveFile, plain_words
 from mho.runs.writing.structure import FORMED, LEVEL_BYTES, MESSAGE_BYTES, check_layout, lay_out
 
 STAGE_ROWS = 4096

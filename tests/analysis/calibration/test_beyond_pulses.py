@@ -147,6 +147,7 @@ def relaxed(ages: np.ndarray, reads: np.ndarray) -> list[ParameterEstimate]:
     return [] if found is None else found.estimates()
 
 
+@pytest.mark.thorough
 def test_relaxation_is_told_from_noise_and_drift() -> None:
     rng, held = np.random.default_rng(5), []
     ages = np.geomspace(1.0, 1e5, 12)

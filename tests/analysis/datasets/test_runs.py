@@ -144,6 +144,7 @@ def test_figures_are_drawn_with_what_draw_and_plot_take(damaged, monkeypatch):
     assert ([*map(Path, plotted)], plotting) == (whole[:1], ["out.png", "endurance", {"ratio": True}])
 
 
+@pytest.mark.thorough
 def test_figures_after_the_first_read_no_card_again(folder, tmp_path, monkeypatch):
     def fail(path: Path) -> None:
         raise AssertionError(f"the card of {path} is read again")
@@ -156,6 +157,7 @@ def test_figures_after_the_first_read_no_card_again(folder, tmp_path, monkeypatc
     assert runs[:2].plot(tmp_path / "two.svg", "endurance", by="preset").is_file()
 
 
+@pytest.mark.thorough
 def test_runs_and_a_run_are_taken_where_paths_are(folder, tmp_path):
     runs = mho.open_runs(folder)
     wanted = mho.plot([*runs.paths], tmp_path / "paths.svg", "endurance", by="preset").read_text()

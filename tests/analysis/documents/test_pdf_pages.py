@@ -100,6 +100,7 @@ def test_a_link_leads_to_its_heading_and_one_to_nowhere_is_text() -> None:
     assert len(reader.pages[0].get("/Annots", [])) == 1
 
 
+@pytest.mark.thorough
 def test_long_and_wide_tables_are_cut_and_nothing_is_lost() -> None:
     rows = [tuple(f"{row}.{column}" for column in range(40)) for row in range(120)]
     reader = read(grid([f"column {number}" for number in range(40)], rows, numbers=range(40)))

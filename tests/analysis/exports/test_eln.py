@@ -120,6 +120,7 @@ class Crate:
         return [one for one in parts if one["@type"] == "Dataset"]
 
 
+@pytest.mark.thorough
 def test_it_follows_the_specification(file: Path):
     crate = Crate(file)
     assert crate.root == file.stem
@@ -158,6 +159,7 @@ def test_the_same_runs_give_the_same_bytes(folder: Path, tmp_path: Path):
     assert [one.name for one in first.parent.iterdir()] == ["one.eln"]
 
 
+@pytest.mark.thorough
 def test_export_writes_it_beside_the_run_and_the_command_where_it_is_told(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

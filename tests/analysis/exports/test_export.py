@@ -137,6 +137,7 @@ def test_matlab_has_structs_with_units(path: Path, tmp_path: Path):
     assert told["run"]["results"]["found"] == 3
 
 
+@pytest.mark.thorough
 def test_netcdf_is_a_dataset_with_units_and_coordinates(path: Path, tmp_path: Path):
     with xarray.open_dataset(export(path, "netcdf", tmp_path / "out.nc"), engine="h5netcdf") as told:
         np.testing.assert_array_equal(told["points_voltage"], [0.1, np.nan, 1 / 3])

@@ -218,6 +218,7 @@ def test_datacite_has_what_was_said_and_what_the_runs_tell(package: Path):
     assert "application/x-hdf5" in told["formats"]
 
 
+@pytest.mark.thorough
 def test_what_was_not_said_is_left_out_and_asked_for(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
@@ -246,6 +247,7 @@ def test_what_was_not_said_is_left_out_and_asked_for(
     assert not (tmp_path / "out" / "figures").exists()
 
 
+@pytest.mark.thorough
 def test_a_run_is_in_a_package_once(folder: Path, tmp_path: Path):
     for name in ("a.h5", "b.h5"):
         (tmp_path / name).write_bytes((folder / "solve.h5").read_bytes())

@@ -70,6 +70,7 @@ def test_ngspice_finds_what_we_simulate(preset: str, given: dict[str, Any], tmp_
     agree(with_amplifier(circuit, preset), preset, tmp_path)
 
 
+@pytest.mark.thorough
 @needs_ngspice
 def test_with_resistors_for_the_bias_too(tmp_path: Path) -> None:
     circuit = loop_of(Solve(matrix=matrix(3), residual="float64"), tmp_path)
@@ -78,6 +79,7 @@ def test_with_resistors_for_the_bias_too(tmp_path: Path) -> None:
     agree(with_amplifier(circuit, "AD823"), "AD823", tmp_path)
 
 
+@pytest.mark.thorough
 @needs_ngspice
 def test_outputs_stop_at_the_clamps(tmp_path: Path) -> None:
     circuit = loop_of(Solve(matrix=matrix(), residual="float64"), tmp_path)
@@ -88,6 +90,7 @@ def test_outputs_stop_at_the_clamps(tmp_path: Path) -> None:
     assert np.abs(waves[-1] - expected).max() <= 1e-3
 
 
+@pytest.mark.thorough
 @needs_ngspice
 def test_the_run_s_own_settling_time_is_found(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
@@ -107,6 +110,7 @@ def test_of_several_matrices_each_has_its_own_loop(number: int, inversions: Path
     assert np.abs(settled(circuit) - circuit.outputs).max() < 5e-3
 
 
+@pytest.mark.thorough
 def test_each_cycle_of_a_solve_has_its_own_inputs(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     run(Solve(matrix=matrix(), rhs=matrix(4, 3), residual="float64"), "arrays", seed=1, output=path)
@@ -119,6 +123,7 @@ def test_each_cycle_of_a_solve_has_its_own_inputs(tmp_path: Path) -> None:
     assert len(np.unique(found, axis=0)) == 3
 
 
+@pytest.mark.thorough
 def test_a_cell_is_what_was_read_less_the_wires_to_it(tmp_path: Path) -> None:
     file = tmp_path / "bench.toml"
     text = (resources.files("mho.instruments") / "benches/arrays.toml").read_text("utf-8")
@@ -137,6 +142,7 @@ def test_a_cell_is_what_was_read_less_the_wires_to_it(tmp_path: Path) -> None:
             assert abs(ohms) < 0.1  # of 1.73
 
 
+@pytest.mark.thorough
 def test_a_loop_that_was_shifted_meanwhile_is_the_one_of_its_cycle(tmp_path: Path) -> None:
     # As a solve whose second cycle was played after its loop was programmed again.
     path = tmp_path / "run.h5"
@@ -174,6 +180,7 @@ def test_a_loop_that_was_never_programmed_is_refused(tmp_path: Path) -> None:
     assert refused(path).endswith("has no loop to write: it was never programmed (status finished)")
 
 
+@pytest.mark.thorough
 def test_a_matrix_by_blocks_has_no_single_loop(tmp_path: Path) -> None:
     path = tmp_path / "blocks.h5"
     run(Solve(matrix=matrix(8), leaf=4, residual="float64"), "arrays", seed=1, output=path)
@@ -194,6 +201,7 @@ def test_an_older_file_is_answered(inversions: Path, tmp_path: Path) -> None:
     assert "is of an older mho" in refused(path)
 
 
+@pytest.mark.thorough
 def test_what_was_not_played_is_refused(inversions: Path, tmp_path: Path) -> None:
     assert "no inversion of right-hand side 2 by matrix 0" in refused(inversions, Played(rhs=2))
     assert "no inversion of right-hand side 0 by matrix 2" in refused(inversions, Played(matrix=2))

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from daily import daily
 from repository import ROOT
 
 import mho
@@ -55,7 +54,7 @@ def test_the_refusal_on_the_page_is_the_one_that_is_given() -> None:
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     "name",
-    daily(["solve", "multiply", "invert", "program", "contact", "form", "iv", "response", "read"], ["read"]),
+    ["solve", "multiply", "invert", "program", "contact", "form", "iv", "response", "read"],
 )
 def test_a_procedure_declares_the_figures_that_the_page_names(name: str, tmp_path: Path) -> None:
     np.save(tmp_path / "digits.npy", np.array([[0, 7], [3, 4]]))

@@ -98,6 +98,7 @@ def curves(drawn: GroupedFigure, panel: int = 0) -> list[Mark]:
 # --- curves ---
 
 
+@pytest.mark.thorough
 def test_seeds_of_a_group_are_a_median_with_its_quartiles(tmp_path: Path) -> None:
     drawn = compared(campaign(tmp_path), "preset")
     quiet, noisy = bands(drawn)
@@ -109,6 +110,7 @@ def test_seeds_of_a_group_are_a_median_with_its_quartiles(tmp_path: Path) -> Non
     assert drawn.note == ""
 
 
+@pytest.mark.thorough
 def test_runs_that_end_earlier_are_said_and_the_curve_ends_with_half_of_them(tmp_path: Path) -> None:
     drawn = compared(campaign(tmp_path, lengths={"quiet": [3, 3, 4, 5, 6]}), "preset")
     assert "quiet 3 of 5 remain" in drawn.note
@@ -120,6 +122,7 @@ def test_runs_that_end_earlier_are_said_and_the_curve_ends_with_half_of_them(tmp
     assert_allclose(pale.y[1], 4.0 * 0.1**3)
 
 
+@pytest.mark.thorough
 def test_a_forecast_is_drawn_where_the_runs_of_a_panel_agree(tmp_path: Path) -> None:
     paths = campaign(tmp_path)
     assert [mark.label for mark in compared(paths, "preset").panels[0].marks if mark.dash == "dash-dot"] == []
@@ -130,6 +133,7 @@ def test_a_forecast_is_drawn_where_the_runs_of_a_panel_agree(tmp_path: Path) -> 
         assert_allclose(forecast.y[-1], rate ** forecast.x[-1])
 
 
+@pytest.mark.thorough
 def test_the_ratio_to_the_first_group_stands_below(tmp_path: Path) -> None:
     drawn = compared(campaign(tmp_path), "preset", ratio=True)
     (below,) = drawn.ratios
@@ -139,6 +143,7 @@ def test_the_ratio_to_the_first_group_stands_below(tmp_path: Path) -> None:
     assert below.y.name == "ratio to quiet"
 
 
+@pytest.mark.thorough
 def test_many_curves_of_a_run_are_pooled_and_few_keep_their_name(tmp_path: Path) -> None:
     figure = Figure("cells", table="points", x="cycle", y="error", by="state")
     for count in (2, 12):
@@ -195,6 +200,7 @@ def test_a_histogram_with_windows_says_how_many_are_outside(tmp_path: Path) -> N
     assert outline.y.min() > 0.0  # so that a log axis has a place for it
 
 
+@pytest.mark.thorough
 def test_of_maps_the_median_is_drawn_cell_by_cell_a_panel_a_group(tmp_path: Path) -> None:
     figure = Figure("map", map="a_conductance")
     for preset, factor in (("quiet", 1.0), ("noisy", 10.0)):
@@ -311,6 +317,7 @@ def test_an_empty_table_is_said(tmp_path: Path) -> None:
     assert "no rows yet" in words(mho.draw(tmp_path, by="preset"))
 
 
+@pytest.mark.thorough
 def test_more_runs_than_can_be_told_apart_are_one_group(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,6 +354,7 @@ def scaled(folder: Path) -> None:
                   current=2e-6 * bits * (1.0 + 0.1 * (seed - 1)), bias=0.5)  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_a_result_over_a_parameter_has_a_point_a_run_and_quartiles(tmp_path: Path) -> None:
     scaled(tmp_path)
     sheet = mho.draw(tmp_path, x="parameter.bits", y="current", by="preset")

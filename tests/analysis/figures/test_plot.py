@@ -62,6 +62,7 @@ def test_powers_of_ten_are_shown_as_such_without_markup(solved):
     assert not any("$" in text or "\\" in text for text in texts)
 
 
+@pytest.mark.thorough
 def test_convergence_is_drawn_beside_ideal_and_forecast(solved):
     axes = panel(draw(solved), "Convergence")
 
@@ -76,6 +77,7 @@ def test_convergence_is_drawn_beside_ideal_and_forecast(solved):
     assert "24 bits" in [text.get_text() for text in axes.texts]
 
 
+@pytest.mark.thorough
 def test_every_cell_is_in_the_histogram_and_every_digit_is_named(solved):
     axes = panel(draw(solved), "Levels of the programmed cells")
     every, stray = axes.containers
@@ -137,6 +139,7 @@ def test_a_run_of_another_kind_is_drawn_as_its_procedure_declared_it(tmp_path):
     assert "nothing measured yet" in words
 
 
+@pytest.mark.thorough
 def test_an_interrupted_run_is_marked_so(interrupted):
     figure = draw(interrupted)
 
@@ -155,6 +158,7 @@ def test_a_diverging_run_and_one_that_hit_zero(tmp_path):
     plot(tmp_path / "run.h5")
 
 
+@pytest.mark.thorough
 def test_a_png_lands_beside_the_run_and_is_replaced(solved):
     target = plot(solved)
     first = target.read_bytes()

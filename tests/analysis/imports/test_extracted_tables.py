@@ -23,6 +23,7 @@ def imported(folder: Path, text: str, kind: str) -> RunFile:
     return RunFile(import_measurement(path, found.best.reading, folder / "t.h5"))
 
 
+@pytest.mark.thorough
 def test_set_and_reset_voltages_by_cycle_are_loops(tmp_path: Path):
     rows = "".join(f"{k + 1},{1.2 + 0.01 * k:.2f},{-1.0 - 0.01 * k:.2f},5,200\n" for k in range(20))
     with imported(

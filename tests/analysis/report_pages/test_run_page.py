@@ -73,6 +73,7 @@ def section(page: str, anchor: str) -> str:
     return page[start : end if end > 0 else None]
 
 
+@pytest.mark.thorough
 def test_a_solve_says_what_was_run_what_came_out_and_what_is_proved(solved: Path, page: str) -> None:
     with RunFile(solved) as one:
         told, units, figures = one.summary, one.result_units, one.figures
@@ -151,6 +152,7 @@ def test_runs_of_any_kind_and_end_have_a_page(make, said: str, tmp_path: Path) -
     assert "not drawn" not in page
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_written_is_marked_with_the_time_of_its_file(tmp_path: Path) -> None:
     with SampleRun(tmp_path / "run.h5") as going_on:
         going_on.plan()
@@ -162,6 +164,7 @@ def test_a_run_that_is_written_is_marked_with_the_time_of_its_file(tmp_path: Pat
     assert "mho rerun" not in page
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_broken_off_is_marked_and_used(tmp_path: Path) -> None:
     with SampleRun(tmp_path / "run.h5") as broken_off:
         broken_off.cycle()

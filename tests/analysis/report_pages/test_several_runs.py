@@ -69,6 +69,7 @@ def section(text: str, anchor: str) -> str:
     return text[start : end if end > 0 else None]
 
 
+@pytest.mark.thorough
 def test_a_campaign_says_how_it_went_and_names_what_is_damaged(page: str, campaign: Path) -> None:
     assert (campaign / "report.html").is_file()
     assert "<title>Campaign decays: 13 runs</title>" in page
@@ -140,6 +141,7 @@ def test_runs_of_a_campaign_are_grouped_by_what_is_asked_for(campaign: Path, tmp
         report(campaign, by="colour")
 
 
+@pytest.mark.thorough
 def test_a_campaign_of_several_procedures_has_parts_for_each(campaign: Path, tmp_path: Path) -> None:
     folder = tmp_path / "both"
     for seed in range(2):
@@ -174,6 +176,7 @@ def test_two_runs_are_compared_with_their_figures_over_one_another(campaign: Pat
     assert "mho compare ideal-0.h5 pku-0.h5" in section(text, "repeat")
 
 
+@pytest.mark.thorough
 def test_groups_are_compared_with_effects(campaign: Path, tmp_path: Path) -> None:
     text = report(campaign / "runs", kind="comparison", by="preset", output=tmp_path / "page.html").read_text(
         "utf-8"

@@ -52,6 +52,7 @@ def test_the_same_run_gives_the_same_picture(shell: Shell, inverted: Path, tmp_p
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 
+@pytest.mark.thorough
 def test_a_machine_is_told_in_json_alone(shell: Shell, inverted: Path) -> None:
     code, out, err = shell("budget", inverted, "--draws", 0, "--json")
     assert code == 0

@@ -160,6 +160,7 @@ def test_a_table_without_a_word_line_is_refused(
     assert "word line" in line
 
 
+@pytest.mark.thorough
 def test_runs_of_two_chips_are_named(shell: Shell, tmp_path: Path, pulses: dict[str, np.ndarray]) -> None:
     first = imported(shell, tmp_path, pulses, "one")
     table = tmp_path / "one.csv"

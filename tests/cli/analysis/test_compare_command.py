@@ -32,6 +32,7 @@ def test_two_files_side_by_side(shell, tmp_path) -> None:
     assert "Settings that differ (the same: " in out
 
 
+@pytest.mark.thorough
 def test_groups_with_effects(shell, folder) -> None:
     code, out, err = shell("compare", folder, "--by", "preset")
     assert (code, err) == (0, "")
@@ -63,6 +64,7 @@ def test_json_has_null_where_there_is_no_number(shell, folder) -> None:
     assert told["results"][0]["effects"][0]["hedges_g"] == {"value": None, "low": None, "high": None}
 
 
+@pytest.mark.thorough
 def test_what_did_not_finish_is_said_and_what_is_damaged_is_named(shell, folder) -> None:
     failed_run(folder / "failed.h5")
     (folder / "bad.h5").write_bytes(b"no run file")

@@ -49,6 +49,7 @@ def said_of(shell: Shell, path: Path, *options: str) -> str:
     return err
 
 
+@pytest.mark.thorough
 def test_a_sure_guess_is_taken_where_nobody_sits(shell: Shell, tmp_path: Path):
     code, out, err = shell("import", written(tmp_path, "endurance"))
     assert (code, err) == (0, "")

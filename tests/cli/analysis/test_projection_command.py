@@ -41,6 +41,7 @@ def test_it_prints_every_reading_the_assumptions_and_where_a_thousand_comes_from
         assert words in out, words
 
 
+@pytest.mark.thorough
 def test_its_run_file_is_shown_drawn_and_reported_as_any_other(shell: Shell, tmp_path: Path) -> None:
     path = tmp_path / "p.h5"
     assert shell("projection", "--size", 16, "--draws", 20, "--seed", 4, "--output", path)[0] == 0
@@ -95,6 +96,7 @@ def test_assumptions_come_from_a_preset_a_file_and_the_command_line(shell: Shell
         assert "published_energy_deviation" not in run.summary
 
 
+@pytest.mark.thorough
 def test_a_machine_without_a_gpu_says_so_here_and_in_the_run_file(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

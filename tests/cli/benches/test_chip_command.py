@@ -36,6 +36,7 @@ def summary(out: str) -> dict[str, float]:
     return json.loads(out.splitlines()[-1])
 
 
+@pytest.mark.thorough
 def test_lost_cells_are_collected_and_gone_around(shell):
     assert "names the list of defects 'chip.defects.toml', which cannot be read" in shell.refused(
         "run", "program", "digits.npy", "--bench", "next.toml"

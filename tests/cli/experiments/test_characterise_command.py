@@ -14,6 +14,7 @@ def cut_to(folder, *steps):
     (folder / "plan.toml").write_text("\n\n".join([head, *kept]), "utf-8")
 
 
+@pytest.mark.thorough
 def test_a_plan_is_written_looked_at_edited_and_carried_out(shell, tmp_path):
     folder = tmp_path / "new"
     code, _, err = shell("characterise", *SMALL, "--output", folder, "--plan-only")

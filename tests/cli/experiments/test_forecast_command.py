@@ -60,6 +60,7 @@ def test_of_right_hand_sides_of_zeros_no_cell_and_no_loop_is_forecast(shell, mat
     assert "inf" not in out.split()
 
 
+@pytest.mark.thorough
 def test_levels_that_the_cells_do_not_hold_are_said(shell, matrix):
     words = (
         "forecast",
@@ -85,6 +86,7 @@ def test_levels_that_the_cells_do_not_hold_are_said(shell, matrix):
     )
 
 
+@pytest.mark.thorough
 def test_a_machine_gets_json(shell, matrix):
     words = ("forecast", matrix, "--bench", "arrays", "--seed", 3, "--draws", 19, *FEW_CELLS, "--json")
     code, out, err = shell(*words)

@@ -58,6 +58,7 @@ def test_a_run_with_the_settings_found_is_held_to_the_prediction(shell, settings
     assert "the prediction is not of this run" in err
 
 
+@pytest.mark.thorough
 def test_a_machine_gets_json_and_the_same_again(shell):
     first, second = (json.loads(shell("optimise", "asap", *SMALL, "--json")[1]) for _ in range(2))
     assert first == second

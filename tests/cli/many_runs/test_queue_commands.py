@@ -443,6 +443,7 @@ def test_a_job_is_shown_with_what_is_not_safe_of_its_bench(shell, desk):
     assert "the queue of simulated is held: it is live" in out
 
 
+@pytest.mark.thorough
 def test_what_the_bench_cannot_carry_out_is_refused_with_a_bench_that_can(shell, tmp_path):
     code, _, err = shell("add", "pagerank")
     assert code == 2

@@ -90,6 +90,7 @@ def test_a_warning_that_only_the_conclusion_has_is_shown_too(shell, tmp_path: Pa
     assert out.count("said meanwhile") == out.count("said at the end") == 1
 
 
+@pytest.mark.thorough
 def test_in_comparisons_and_reports(shell, copied: Path, tmp_path: Path):
     other = shell.folder / "other.h5"
     mho.run(Retention(last=10.0, forming="no"), "arrays", seed=2, output=other)

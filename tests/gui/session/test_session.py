@@ -142,6 +142,7 @@ def test_a_queue_that_cannot_be_read_is_said(session: Session, said: list, qtbot
     assert "queue.sqlite" in said[0][1]
 
 
+@pytest.mark.thorough
 def test_what_the_runner_says_is_heard_and_its_job_shown(session: Session, qtbot) -> None:
     heard, states = set(), []
     session.event_heard.connect(lambda event: heard.add(type(event).__name__))
@@ -208,6 +209,7 @@ def test_what_goes_wrong_in_another_thread_is_said(session: Session, said: list,
     assert "ZeroDivisionError" in said[1][1]
 
 
+@pytest.mark.thorough
 def test_pausing_and_stopping_work_without_a_runner(session: Session, said: list, qtbot) -> None:
     session.start()
     session.command("pause")

@@ -233,6 +233,7 @@ def test_a_cursor_can_be_dragged(qtbot, session, panel, tmp_path):
     assert cursor.value() == pytest.approx(0.9, abs=0.05)
 
 
+@pytest.mark.thorough
 def test_rows_appear_as_they_come(qtbot, session, panel, writer, tmp_path):
     writer.tell("cycle")
     session.open_run(tmp_path / "live.h5")
@@ -241,6 +242,7 @@ def test_rows_appear_as_they_come(qtbot, session, panel, writer, tmp_path):
     qtbot.waitUntil(lambda: len(curves(panel)[0][0]) == 2, timeout=WAIT)
 
 
+@pytest.mark.thorough
 def test_earlier_runs_lie_over_this_one_and_follow_its_columns(qtbot, session, panel, tmp_path):
     session.open_run(run_samples.whole_run(tmp_path / "now.h5"))
     panel.overlays.lay_over(run_samples.whole_run(tmp_path / "before.h5", cycles=3))
@@ -318,6 +320,7 @@ def drawn(panel):
     return [item.getOriginalDataset() for item in panel.figure_plot.drawn]
 
 
+@pytest.mark.thorough
 def test_the_first_declared_figure_is_shown_and_grows(qtbot, session, panel, tmp_path):
     with begin(tmp_path / "run.h5", DRIFT, SPREAD) as writer:
         session.open_run(writer.path)
@@ -370,6 +373,7 @@ def test_a_plane_has_equal_axes_and_published_points_and_a_picture_is_grey(qtbot
     assert not view.state["aspectLocked"]
 
 
+@pytest.mark.thorough
 def test_levels_that_are_misread_and_shares_with_intervals_are_drawn_too(qtbot, session, panel, tmp_path):
     session.open_run(write_samples(tmp_path / "run.h5"))
     choose(qtbot, panel.figure, "Levels wanted and read")
@@ -418,6 +422,7 @@ def test_a_run_from_before_there_were_figures_offers_what_it_would_have(qtbot, s
     assert legend == ["3 bits a cycle", "forecast, rho = 0.05", "residual", "relative error"]
 
 
+@pytest.mark.thorough
 def test_the_same_figure_of_earlier_runs_lies_over_it_in_the_colours_of_the_list(
     qtbot, session, panel, tmp_path
 ):

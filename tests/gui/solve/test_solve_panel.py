@@ -75,6 +75,7 @@ def values(item):
     return item.getOriginalDataset()[1]
 
 
+@pytest.mark.thorough
 def test_solution_beside_its_reference_and_what_is_between_them(session, panel, tmp_path):
     exact = np.array([0.5, -1.0, 2.0])
     session.open_run(write_solve(tmp_path / "run.h5", np.eye(3) + 0.1, exact))
@@ -130,12 +131,14 @@ def test_the_verdict_is_the_files_and_an_old_one_is_not_called_proved(
         assert getattr(colours(), colour) in panel.verdict.styleSheet()
 
 
+@pytest.mark.thorough
 def test_the_verdict_of_one_run_is_not_left_over_the_next(session, panel, tmp_path):
     session.open_run(write_solve(tmp_path / "a.h5", np.eye(2), np.ones(2), result={"converged": True}))
     session.open_run(write_solve(tmp_path / "b.h5", np.eye(2), np.ones(2)))
     assert not panel.verdict.isVisible()
 
 
+@pytest.mark.thorough
 def test_recomputed_residuals_are_marked_where_there_are_any(session, panel, tmp_path):
     true = [np.nan, 2e-2, 3e-2]
     session.open_run(write_solve(tmp_path / "new.h5", np.eye(2), np.ones(2), true_residual=true))
@@ -149,6 +152,7 @@ def test_recomputed_residuals_are_marked_where_there_are_any(session, panel, tmp
     assert legend.getLabel(panel.convergence.true_residual) is None
 
 
+@pytest.mark.thorough
 def test_of_several_right_hand_sides_it_says_which_one_is_shown(qtbot, session, panel, tmp_path):
     matrix = np.array([[2.0, 0.3], [0.2, 1.5]])
     result = run(Solve(matrix=matrix, count=3, bits=12), "arrays", seed=1, output=tmp_path / "run.h5")
@@ -170,6 +174,7 @@ def read_rhs(result):
         return file.array("rhs")
 
 
+@pytest.mark.thorough
 def test_the_slider_goes_back_to_an_earlier_cycle(qtbot, session, panel, tmp_path):
     exact = np.array([0.5, -1.0, 2.0])
     session.open_run(write_solve(tmp_path / "run.h5", np.eye(3) + 0.1, exact))
@@ -179,6 +184,7 @@ def test_the_slider_goes_back_to_an_earlier_cycle(qtbot, session, panel, tmp_pat
     np.testing.assert_allclose(values(panel.solution.solution), exact * 1.1)
 
 
+@pytest.mark.thorough
 def test_a_complex_solution_is_a_constellation(session, panel, tmp_path):
     exact = np.array([1.0 + 2.0j, -0.5j])
     session.open_run(write_solve(tmp_path / "run.h5", np.eye(2) * (1.0 + 1.0j), exact))
@@ -190,6 +196,7 @@ def test_a_complex_solution_is_a_constellation(session, panel, tmp_path):
     np.testing.assert_allclose(values(panel.solution.reference), [1.0, 0.0, 2.0, -0.5])
 
 
+@pytest.mark.thorough
 def test_a_solution_on_a_grid_is_a_field(session, panel, tmp_path):
     rows, columns = 2, 3
     line = lambda n: 2.0 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1)  # noqa: E731
@@ -219,6 +226,7 @@ def test_inversion_expected_and_measured(tmp_path):
     np.testing.assert_allclose(checked.expected, checked.measured)  # the factor between them is fitted
 
 
+@pytest.mark.thorough
 def test_inversion_is_checked_when_somebody_looks(qtbot, session, panel, tmp_path):
     session.open_run(write_solve(tmp_path / "run.h5", np.eye(3), np.array([0.5, -1.0, 2.0])))
     bar = panel.tabs.tabBar()
@@ -230,6 +238,7 @@ def test_inversion_is_checked_when_somebody_looks(qtbot, session, panel, tmp_pat
     assert "INV, last cycle: 3 values" in panel.check.against.plotItem.titleLabel.text
 
 
+@pytest.mark.thorough
 def test_any_table_with_expected_and_measured_is_shown(session, panel, tmp_path):
     table = Table("products", (Column("expected", "A"), Column("measured", "A")), "measured", "expected")
     with RunWriter.create(tmp_path / "run.h5", RunHeader("MVM", "MVM", "1", {}), Layout((table,))) as run:
@@ -242,6 +251,7 @@ def test_any_table_with_expected_and_measured_is_shown(session, panel, tmp_path)
     assert panel.check.against.getAxis("left").labelUnits == "A"
 
 
+@pytest.mark.thorough
 def test_wrong_integers_are_counted_by_cycle(session, panel, tmp_path):
     session.open_run(write_solve(tmp_path / "run.h5", np.eye(3), np.ones(3)))
 
@@ -249,6 +259,7 @@ def test_wrong_integers_are_counted_by_cycle(session, panel, tmp_path):
     assert "6 of 300" in panel.check.counts.plotItem.titleLabel.text
 
 
+@pytest.mark.thorough
 def test_cycles_appear_as_they_come(qtbot, session, panel, writer, tmp_path):
     writer.tell("forecast")
     session.open_run(tmp_path / "live.h5")
@@ -263,6 +274,7 @@ def test_cycles_appear_as_they_come(qtbot, session, panel, writer, tmp_path):
     qtbot.waitUntil(lambda: panel.cycle.text() == "cycle 1 of 3", timeout=WAIT)  # the user's choice stays
 
 
+@pytest.mark.thorough
 def test_a_panel_that_was_hidden_catches_up(qtbot, session, panel, writer, tmp_path):
     writer.tell("cycle")
     session.open_run(tmp_path / "live.h5")
@@ -292,6 +304,7 @@ def test_a_run_without_cycles_and_no_run(session, panel, tmp_path):
     assert panel.cycle.text() == "no cycle yet"
 
 
+@pytest.mark.thorough
 def test_solutions_that_diverged_to_no_number_can_be_shown(session, panel, tmp_path):
     with SampleRun(tmp_path / "run.h5") as run:
         run.cycle(np.nan)

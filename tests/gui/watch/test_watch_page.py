@@ -53,6 +53,7 @@ def test_an_empty_folder(server, tmp_path):
     assert list(tmp_path.iterdir()) == []  # not even a queue is made
 
 
+@pytest.mark.thorough
 def test_the_newest_run_with_convergence_and_map(server, tmp_path):
     run_samples.whole_run(tmp_path / "run.h5", title="Solve 4x4")
     page = text(server)
@@ -144,6 +145,7 @@ def test_however_many_watch_the_page_says_how_the_runner_stands(server, tmp_path
         assert "no runner" not in shown
 
 
+@pytest.mark.thorough
 def test_a_job_in_progress(tmp_path, server):
     desk = Desk(tmp_path / "queue.sqlite")
     (number,) = desk.add(order(seconds=60.0))

@@ -76,6 +76,7 @@ def inside(window: MainWindow, widget: QWidget) -> bool:
     return widget.isVisible() and window.rect().contains(corner)
 
 
+@pytest.mark.thorough
 def test_every_panel_is_there_and_the_first_of_each_place_is_in_front(window: MainWindow) -> None:
     titles = [dock.windowTitle() for dock in window.findChildren(QDockWidget)]
     assert set(titles) == {"Experiments", "Chip", "Solve", "Signals", "Runs", "Bench", "Queue", "Log"}
@@ -83,6 +84,7 @@ def test_every_panel_is_there_and_the_first_of_each_place_is_in_front(window: Ma
         assert not window.panel(title).visibleRegion().isEmpty()
 
 
+@pytest.mark.thorough
 def test_stop_is_always_in_sight_and_needs_no_confirmation(
     window: MainWindow, commands: list[str], qtbot
 ) -> None:
@@ -99,6 +101,7 @@ def test_stop_is_always_in_sight_and_needs_no_confirmation(
     assert commands == ["emergency"]
 
 
+@pytest.mark.thorough
 def test_escape_twice_stops_and_once_does_not(window: MainWindow, commands: list[str], qtbot) -> None:
     native = window.windowHandle()
     qtbot.keyClick(native, Qt.Key.Key_Escape)
@@ -137,6 +140,7 @@ def test_an_escape_that_closes_a_dialog_does_not_count(
     assert commands == ["emergency"]
 
 
+@pytest.mark.thorough
 def test_an_escape_that_closes_a_menu_does_not_count(window: MainWindow, commands: list[str], qtbot) -> None:
     menu = window.menuBar().actions()[0].menu()
     menu.popup(window.mapToGlobal(QPoint(20, 20)))
@@ -151,6 +155,7 @@ def test_an_escape_that_closes_a_menu_does_not_count(window: MainWindow, command
     assert commands == ["emergency"]
 
 
+@pytest.mark.thorough
 def test_an_escape_that_leaves_a_list_or_a_cell_does_not_count(
     window: MainWindow, commands: list[str], qtbot
 ) -> None:
@@ -191,6 +196,7 @@ def test_an_escape_that_leaves_a_list_or_a_cell_does_not_count(
         qtbot.keyClick(other.windowHandle(), Qt.Key.Key_Shift)  # so that the next begins anew
 
 
+@pytest.mark.thorough
 def test_somebody_at_the_form_can_still_stop_by_the_keyboard(
     window: MainWindow, commands: list[str], qtbot
 ) -> None:
@@ -214,6 +220,7 @@ def test_presses_far_apart_are_no_stop_however_late_they_are_seen(qapp) -> None:
     assert seen == [0, 0, 1, 1]
 
 
+@pytest.mark.thorough
 def test_commands_have_keys_and_are_on_when_they_do_something(
     window: MainWindow, commands: list[str], folder: Path, qtbot
 ) -> None:
@@ -228,6 +235,7 @@ def test_commands_have_keys_and_are_on_when_they_do_something(
     assert commands == ["pause", "resume"]
 
 
+@pytest.mark.thorough
 def test_a_simulated_bench_is_marked_and_a_real_one_is_not(window: MainWindow, tmp_path: Path, qtbot) -> None:
     from mho.instruments.bench_file.bench_file import load_bench_file
 
@@ -242,6 +250,7 @@ def test_a_simulated_bench_is_marked_and_a_real_one_is_not(window: MainWindow, t
     assert "real.toml" in window.commands.standing.text()
 
 
+@pytest.mark.thorough
 def test_errors_stay_until_they_are_closed(window: MainWindow, qtbot) -> None:
     window.session.tell("ERROR", "the disk is full; make room")
     window.session.tell("INFO", "something nice")
@@ -253,6 +262,7 @@ def test_errors_stay_until_they_are_closed(window: MainWindow, qtbot) -> None:
     assert window.messages.text.text() == "something nice"
 
 
+@pytest.mark.thorough
 def test_a_job_that_fails_is_said_with_its_reason(window: MainWindow, folder: Path) -> None:
     with Queue(folder / "queue.sqlite") as queue:
         number = queue.add(Order("read")).id
@@ -272,6 +282,7 @@ def test_what_the_runner_says_of_an_unsafe_bench_is_said_aloud(window: MainWindo
     assert inside(window, window.messages.text)
 
 
+@pytest.mark.thorough
 def test_a_damaged_file_is_a_message_and_the_window_lives(
     window: MainWindow, tmp_path: Path, folder: Path
 ) -> None:
@@ -283,11 +294,13 @@ def test_a_damaged_file_is_a_message_and_the_window_lives(
     assert "one.h5" in window.windowTitle()
 
 
+@pytest.mark.thorough
 def test_a_run_dropped_on_the_window_is_shown(window: MainWindow, folder: Path) -> None:
     drop_file(window, folder / "one.h5", QPoint(600, 5))
     assert window.session.run_path == folder / "one.h5"
 
 
+@pytest.mark.thorough
 def test_the_layout_is_kept_and_can_be_put_back(
     window: MainWindow, open_main: Callable[..., MainWindow], folder: Path
 ) -> None:
@@ -302,6 +315,7 @@ def test_the_layout_is_kept_and_can_be_put_back(
     assert not log.isFloating()
 
 
+@pytest.mark.thorough
 def test_only_panels_in_view_are_at_work(window: MainWindow, qtbot) -> None:
     chip, solve = window.panel("Chip"), window.panel("Solve")
     assert chip.isVisible()
@@ -310,6 +324,7 @@ def test_only_panels_in_view_are_at_work(window: MainWindow, qtbot) -> None:
     qtbot.waitUntil(lambda: solve.isVisible() and not chip.isVisible(), timeout=SOON)
 
 
+@pytest.mark.thorough
 def test_a_panel_is_made_when_it_is_first_looked_at(window: MainWindow, qtbot) -> None:
     dock = window.findChild(QDockWidget, "Signals")
     assert dock.panel is None
@@ -317,6 +332,7 @@ def test_a_panel_is_made_when_it_is_first_looked_at(window: MainWindow, qtbot) -
     qtbot.waitUntil(lambda: dock.panel is not None and not dock.panel.visibleRegion().isEmpty(), timeout=SOON)
 
 
+@pytest.mark.thorough
 def test_a_message_that_comes_and_goes_leaves_the_queue_as_high_as_it_was(window: MainWindow, qtbot) -> None:
     queue, chip = window.findChild(QDockWidget, "Queue"), window.findChild(QDockWidget, "Chip")
     heights = queue.height(), chip.height()
@@ -347,6 +363,7 @@ def ground(window: MainWindow) -> str:
     return window.messages.styleSheet().partition("background: ")[2].partition(";")[0]
 
 
+@pytest.mark.thorough
 def test_a_stop_is_red_until_it_is_confirmed_and_green_then(window: MainWindow) -> None:
     told, messages = window.session.stop_told, window.messages
     told.emit("CRITICAL", "asked for, not yet confirmed")
@@ -360,6 +377,7 @@ def test_a_stop_is_red_until_it_is_confirmed_and_green_then(window: MainWindow) 
     assert (messages.text.text(), ground(window)) == ("bench simulated is NOT confirmed safe", widgets.STOP)
 
 
+@pytest.mark.thorough
 def test_what_is_less_grave_never_takes_the_place_of_what_is_graver(window: MainWindow, qtbot) -> None:
     say, messages = window.session.tell, window.messages
     say("CRITICAL", "the gate is live")
@@ -377,6 +395,7 @@ def test_what_is_less_grave_never_takes_the_place_of_what_is_graver(window: Main
     assert messages.text.text() == "it is late"
 
 
+@pytest.mark.thorough
 def test_a_queue_that_goes_on_takes_the_message_of_its_stop_away_and_no_other(window: MainWindow) -> None:
     session = window.session
     session.tell("CRITICAL", "the runner is gone")
@@ -392,6 +411,7 @@ def test_a_queue_that_goes_on_takes_the_message_of_its_stop_away_and_no_other(wi
     assert [one.text for one in window.messages._said] == ["the runner is gone"]
 
 
+@pytest.mark.thorough
 def test_that_the_queue_is_held_is_not_said_when_it_goes_on(window: MainWindow) -> None:
     session, messages = window.session, window.messages
     session._take_jobs("simulated", [], Lane("simulated", held=True, reason="job 4 failed"), Use())
@@ -407,6 +427,7 @@ def test_that_the_queue_is_held_is_not_said_when_it_goes_on(window: MainWindow) 
 ENDED = Ended(Status.FINISHED, "", Path("a.h5"), confirmed=NOW.timestamp())
 
 
+@pytest.mark.thorough
 def test_what_is_confirmed_is_not_said_to_be_unsafe_any_more(window: MainWindow) -> None:
     session, messages = window.session, window.messages
 
@@ -436,6 +457,7 @@ def test_what_is_confirmed_is_not_said_to_be_unsafe_any_more(window: MainWindow)
     assert said() == ["job 4 interrupted", "the queue cannot be written"]
 
 
+@pytest.mark.thorough
 def test_a_job_of_which_no_runner_is_heard_can_be_aborted_and_its_bench_not_checked(
     window: MainWindow,
 ) -> None:
@@ -462,6 +484,7 @@ LIGHTS = {
 }
 
 
+@pytest.mark.thorough
 def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: MainWindow) -> None:
     session, light = window.session, window.commands.light
     assert light.text() == f"NOT KNOWN: {QUEUE_UNREAD}"
@@ -495,6 +518,7 @@ def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: Mai
         assert f"background: {LIGHTS[verdict]};" in light.styleSheet()
 
 
+@pytest.mark.thorough
 def test_nothing_of_one_bench_is_said_of_the_next(window: MainWindow, qtbot) -> None:
     session = window.session
     qtbot.waitUntil(lambda: session.lane is not None, timeout=SOON)
@@ -523,6 +547,7 @@ def test_a_runner_that_is_gone_is_said_aloud_with_what_is_known(window: MainWind
     assert messages.level == "INFO"  # it had nothing to do
 
 
+@pytest.mark.thorough
 def test_a_larger_window_is_a_larger_chip(window: MainWindow, qtbot) -> None:
     chip, queue, form = (window.findChild(QDockWidget, name) for name in ("Chip", "Queue", "Experiments"))
     before, height, width = chip.size(), queue.height(), form.width()
@@ -532,11 +557,13 @@ def test_a_larger_window_is_a_larger_chip(window: MainWindow, qtbot) -> None:
     assert chip.size() == before
 
 
+@pytest.mark.thorough
 def test_panels_come_to_the_front_by_keys(window: MainWindow, qtbot) -> None:
     qtbot.keyClick(window, Qt.Key.Key_8, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: not window.panel("Log").visibleRegion().isEmpty(), timeout=SOON)
 
 
+@pytest.mark.thorough
 def test_the_window_is_light_or_dark_as_chosen_and_remembers(
     window: MainWindow, open_main: Callable[..., MainWindow], folder: Path
 ) -> None:
@@ -586,6 +613,7 @@ def test_somebody_new_is_offered_a_guided_run_once(
     assert again.guide is None
 
 
+@pytest.mark.thorough
 def test_a_folder_that_cannot_be_made_is_said(
     open_main: Callable[..., MainWindow], tmp_path: Path, qtbot
 ) -> None:
@@ -595,6 +623,7 @@ def test_a_folder_that_cannot_be_made_is_said(
     assert "file" in window.messages.text.text()
 
 
+@pytest.mark.thorough
 def test_the_program_ends_with_0_when_the_window_is_closed(tmp_path: Path, qapp) -> None:
     QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, str(tmp_path))
 
@@ -632,6 +661,7 @@ def test_a_window_that_was_left_open_goes_before_its_application(tmp_path: Path)
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.thorough
 def test_a_fault_of_mho_itself_is_said_and_the_window_lives(tmp_path: Path, qtbot) -> None:
     QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, str(tmp_path))
     said: list[str] = []

@@ -373,6 +373,7 @@ def test_a_share_that_cannot_be_is_refused(tmp_path: Path):
 # --- runs on it ---
 
 
+@pytest.mark.thorough
 def test_a_run_says_which_bench_it_was_and_is_repeated(tmp_path: Path):
     solved = run(Solve(matrix=MATRIX, bits=9), "arrays", preset="quiet", seed=4, output=tmp_path / "solve.h5")
     with RunFile(solved.path) as file:

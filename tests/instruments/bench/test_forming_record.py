@@ -14,7 +14,7 @@ from mho.chip_maps.defects import DefectList, chip_with_defects
 from mho.errors import BenchError, ChipMapError, InputError, LimitError
 from mho.instruments import ArrayBench, Bench, Cell, Pulse, open_bench
 from mho.instruments.arrays import CellPositions
-from mho.instruments.bench.forming_record import FormingRecord
+from mho.instruments.bench.cell_record import FormingRecord
 from mho.instruments.bench_file import load_bench_file
 
 CELL = Cell("multiply", 3, 5)

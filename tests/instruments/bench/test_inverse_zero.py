@@ -12,7 +12,7 @@ from scipy import stats
 
 from mho.errors import BenchError, ConvergenceError
 from mho.instruments import open_bench
-from mho.instruments.bench.inverse_zero import InverseZero
+from mho.instruments.bench.vectors import InverseZero
 from mho.instruments.bench_file import load_bench_file
 
 DIAGONAL, GIN = 30e-6, 35e-6  # S; cells are not formed, so that the resistors are the matrix

@@ -18,7 +18,7 @@ from repository import ROOT
 
 from mho.errors import BenchError, InstrumentError
 from mho.instruments import Bench, Cell, Pulse, open_bench
-from mho.instruments.bench.watchdog import every
+from mho.instruments.bench.protection import every
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.serving import Server

@@ -91,6 +91,7 @@ def test_the_instrument_of_the_page_solves_on_the_simulated_bench(folder: Path):
     assert rerun(result.path, output=folder / "again.h5").equal
 
 
+@pytest.mark.thorough
 def test_the_instrument_of_the_page_is_rehearsed_for_a_real_bench(folder: Path):
     result = rehearse(Solve(matrix=MATRIX, bits=12), bench(folder, PAGES_SECTION, simulated=False), seed=1)
     assert result.passed
@@ -141,7 +142,7 @@ def test_a_driver_of_two_channels_plays_two_roles(folder: Path):
         "from mho.instruments.drivers.keysightb2912a import KeysightB2912A\n"
         "class Pair(KeysightB2912A):\n    channel_count = 2\n"
     )
-    twin = "mho.instruments.simulated.keysightb2912a.instrument:SimulatedKeysightB2912A"
+    twin = "mho.instruments.simulated.keysightb2912a:SimulatedKeysightB2912A"
     both = section("pair:Pair", twin)
     path = Path(bench(folder, both))
     gate = both.replace("smu", "gate").replace("bit line", "word line") + "channel = 2\n"

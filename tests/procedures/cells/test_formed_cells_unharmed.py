@@ -193,16 +193,19 @@ CASES = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("preset", "strategy"), CASES)
 def test_characterising_harms_no_cell(preset, strategy, tmp_path):
     characterised_unharmed(preset, strategy, 1, 4, tmp_path / "plan")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("preset", "strategy"), CASES)
 def test_optimising_harms_no_cell_of_its_chips(preset, strategy):
     optimised_unharmed(preset, strategy, 3 if (preset, strategy) in SMALL else 13)
 
 
+@pytest.mark.thorough
 @given(
     preset=st.sampled_from(sorted(CELL_PRESETS)),
     strategy=st.sampled_from(sorted(STRATEGIES)),

@@ -49,6 +49,7 @@ def test_both_settings_program_the_same_digits(policy):
     assert not np.array_equal(policy.after[0].digits, policy.after[1].digits)
 
 
+@pytest.mark.thorough
 def test_nothing_beyond_the_limits_is_tried(policy):
     for one in policy.trials:
         policy.twin.check(find_strategy("asap"), one.settings)
@@ -62,6 +63,7 @@ def test_all_finds_the_strategy_too():
     assert found.settings.strategy == found.strategy
 
 
+@pytest.mark.thorough
 def test_success_may_be_judged_later_when_cells_have_relaxed():
     arguments = {"strategy": find_strategy("asap"), "settings": WriteVerifySettings(inner=1.0), "cells": 256}
     at_once, later = (

@@ -37,6 +37,7 @@ def test_the_numbers_are_those_of_the_paper():
     assert numbers["4x4-12bit"]["outputs"].one == 4 * numbers["4x4-12bit"]["products"].one == 1152
 
 
+@pytest.mark.thorough
 def test_numbers_stand_beside_the_published_ones(repeated):
     rows = {(row.quantity, row.number): row for row in repeated.outcomes["4x4-12bit"].rows}
     first = rows["relative error", 1]
@@ -89,6 +90,7 @@ def test_the_run_file_holds_all_of_it_and_its_figures_are_drawn(repeated, tmp_pa
             assert (tmp_path / f"{figure.name}.png").stat().st_size > 5000
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_chips_whatever_else_is_repeated(repeated, tmp_path):
     again = repeat_published(("4x4-12bit",), chips=3, seed=2, output=tmp_path / "again.h5")
     assert again.outcomes["4x4-12bit"].rows == repeated.outcomes["4x4-12bit"].rows

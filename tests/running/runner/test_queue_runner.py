@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from daily import daily
 from queue_runners import Desk, eventually, order, running
 
 from mho.errors import QueueError, UnsafeError
@@ -93,7 +92,7 @@ def test_a_run_that_goes_wrong_holds_the_queue_with_its_reason_and_leaves_the_be
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("policy", daily([Policy(), Policy(Answer.RETRY, Answer.RETRY, 2)], 1))
+@pytest.mark.parametrize("policy", [Policy(), Policy(Answer.RETRY, Answer.RETRY, 2)])
 def test_a_job_of_bad_input_holds_no_other(desk, policy):
     bad, after, good = desk.add(order(how="refuse"), replace(order(), after="#1"), order())
     desk.change(lambda queue: queue.set_policy("simulated", policy))

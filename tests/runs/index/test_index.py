@@ -471,6 +471,7 @@ def test_several_processes_may_update_one_index_at_once(folder: Path):
         assert index.update().read == 0
 
 
+@pytest.mark.thorough
 def test_a_query_is_answered_while_another_rebuilds(index: RunIndex, folder: Path):
     for number in range(150):
         shutil.copy(folder / "a.h5", folder / f"copy-{number:03d}.h5")

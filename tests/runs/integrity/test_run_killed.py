@@ -11,7 +11,7 @@ import pytest
 
 from mho.errors import RunFileError
 from mho.runs import RunFile, Status, Verdict, clear_writer_flag, recover, verify
-from mho.runs.reading.superblock import SIZE, checksum, is_marked
+from mho.runs.reading.opening import SIZE, checksum, is_marked
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
 MOMENTS = np.random.default_rng(20251).uniform(0.0, 0.6, 10)

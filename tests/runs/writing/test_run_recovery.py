@@ -16,7 +16,7 @@ import pytest
 import mho.runs.writing.recovery as recovery
 from mho.errors import RunFileError
 from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, Verification, recover, verify
-from mho.runs.reading.superblock import is_marked
+from mho.runs.reading.opening import is_marked
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
 Killed = Callable[[Path], Path]

@@ -34,7 +34,7 @@ from mho.runs import (
     recover,
     verify,
 )
-from mho.runs.integrity.tree import walk
+from mho.runs.integrity.seal import walk
 from mho.runs.writing.repacking import repack
 
 LAYOUT = Layout(
@@ -245,7 +245,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path[:0] = {paths!r}
-import mho.runs.writing.replacement as replacement
+import mho.runs.writing.repacking as replacement
 import test_run_repacking
 if {when!r} == "before":
     replacement._replace = lambda draft, path: os.kill(os.getpid(), signal.SIGKILL)

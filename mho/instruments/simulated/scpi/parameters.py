@@ -1,38 +1,225 @@
 """The kinds of parameters a SCPI command takes: numbers and switches, mnemonics, strings, blocks, channels.
 
-IEEE 488.2-1992 chapter 7.7, SCPI-1999 volume 1 chapters 7 and 8.
+`parse` needs only the text, so its result is cached with the parsed message; `resolve` is called at execution time for
+parameters whose limits depend on the instrument's state (`depends` is true). IEEE 488.2-1992 chapter 7.7, SCPI-1999
+volume 1 chapters 7 and 8.
 """
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from mho.instruments.simulated.scpi.numbers import (
-    Boolean,
-    CommandParameter,
-    Given,
-    Limit,
-    Numeric,
-    mnemonic_forms,
-)
 from mho.instruments.simulated.scpi.status import ScpiError
 
-__all__ = [
-    "BlockParameter",
-    "Boolean",
-    "ChannelList",
-    "Choice",
-    "CommandParameter",
-    "Given",
-    "Limit",
-    "Numeric",
-    "Text",
-    "block_text",
-    "quote",
-    "unquote",
-]  # fmt: skip
+T = TypeVar("T")
+Limit = float | Callable[..., float]
+"""A fixed limit, or a function of the device (and of the header's suffixes) that returns it."""
+
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:\s*[Ee]\s*[+-]?\d+)?)\s*([A-Za-z%]\w*)?")
+_RADIX = {"H": 16, "Q": 8, "B": 2}
+# IEEE 488.2-1992 table 7-2; "M" is mega for hertz and ohms only
+_MULTIPLIERS = {
+    "EX": 1e18, "PE": 1e15, "T": 1e12, "G": 1e9, "MA": 1e6, "K": 1e3, "": 1.0,
+    "M": 1e-3, "U": 1e-6, "N": 1e-9, "P": 1e-12, "F": 1e-15, "A": 1e-18,
+}  # fmt: skip
+
+
+def mnemonic_forms(name: str) -> tuple[str, str]:
+    """Return the short and the long form of a mnemonic written as ``VOLTage``."""
+    return "".join(letter for letter in name if not letter.islower()), name.upper()
+
+
+def multiplier(suffix: str, unit: str) -> float:
+    """Return the factor of a suffix like ``MV`` for the `unit` ``V``; `ScpiError` -138 for no unit, -131 for
+    another one.
+    """
+    if not unit:
+        raise ScpiError(-138)
+    suffix, unit = suffix.upper(), unit.upper()
+    prefix = suffix.removesuffix(unit)
+    if prefix == "M" and unit in ("HZ", "OHM"):
+        return 1e6
+    if prefix == suffix or prefix not in _MULTIPLIERS:
+        raise ScpiError(-131)
+    return _MULTIPLIERS[prefix]
+
+
+class CommandParameter(Generic[T]):
+    """One parameter of a command.
+
+    Attributes
+    ----------
+    default : T
+        Value after ``*RST``, and when omitted.
+    required : bool
+        Whether omitting it is error -109.
+    repeated : bool
+        Whether it takes all remaining values; the handler then receives a list.
+    depends : bool
+        Whether `resolve` has to be called each time.
+    given : bool
+        Whether it comes from the header, not from the text of the message.
+    """
+
+    default: T
+    required: bool = True
+    repeated: bool = False
+    depends: bool = False
+    given: bool = False
+
+    def parse(self, text: str) -> Any:
+        """Parse the parameter as far as possible from the text alone; raises `ScpiError`."""
+        raise NotImplementedError
+
+    def resolve(self, value: Any, device: Any, suffixes: tuple[int, ...]) -> T:
+        """Return the final value of what `parse` returned; raises `ScpiError`."""
+        raise NotImplementedError
+
+    def format(self, value: T, device: Any) -> str:
+        """Write `value` as the instrument's reply."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class HeaderValue(CommandParameter[str]):
+    """A value from the header, such as the function: handlers receive it first."""
+
+    default: str
+    given: bool = True
+
+
+@dataclass(frozen=True)
+class Keyword:
+    """``MINimum``, ``MAXimum`` or ``DEFault`` in place of a number."""
+
+    name: str
+
+
+_KEYWORDS = {
+    form: Keyword(name.upper()) for name in ("MINimum", "MAXimum", "DEFault") for form in mnemonic_forms(name)
+}
+
+
+@dataclass(frozen=True)
+class Numeric(CommandParameter[float]):
+    """A number with an optional unit, ``MIN``, ``MAX`` and ``DEF``.
+
+    Attributes
+    ----------
+    default, minimum, maximum : float, or function of the device and the suffixes
+        Beyond the limits is -222, and the setting keeps its old value.
+    unit : str
+        SI unit that may follow the number, with or without multiplier (``200mV``).
+    integer : bool
+        Whether it is rounded to an integer and replied as one.
+    names : mapping
+        Names for particular numbers, e.g. ``{"INFinity": 9.9e37}``; they are allowed beyond the limits.
+    """
+
+    default: float = 0.0
+    minimum: Limit = -math.inf
+    maximum: Limit = math.inf
+    unit: str = ""
+    integer: bool = False
+    names: Mapping[str, float] = field(default_factory=dict)
+    required: bool = True
+    repeated: bool = False
+
+    @property
+    def depends(self) -> bool:  # type: ignore[override]
+        """Whether a limit is a function of the device."""
+        return callable(self.minimum) or callable(self.maximum)
+
+    def parse(self, text: str) -> float | Keyword:
+        """Read a number; refuses it at once where the limits are fixed."""
+        number = self._number(text)
+        if isinstance(number, Keyword):
+            return number if self.depends else self._keyword(number, None, ())
+        return number if self.depends else self._check(number, self.minimum, self.maximum)
+
+    def _number(self, text: str) -> float | Keyword:
+        if text.isascii() and text.isdecimal() and len(text) < 10:
+            return float(text)
+        match = _NUMBER.fullmatch(text)
+        if match is None:
+            return self._other(text)
+        digits, suffix = match.groups()
+        try:
+            number = float(digits)
+        except ValueError:  # white space around the E is allowed by the standard, not by Python
+            number = float("".join(digits.split()))
+        if math.isinf(number):
+            raise ScpiError(-123)
+        if suffix:
+            number *= multiplier(suffix, self.unit)
+        return float(round(number)) if self.integer else number
+
+    def _other(self, text: str) -> float | Keyword:
+        upper = text.upper()
+        if upper in _KEYWORDS:
+            return _KEYWORDS[upper]
+        for name, value in self.names.items():
+            if upper in mnemonic_forms(name):
+                return value
+        if upper[:1] == "#" and upper[1:2] in _RADIX:
+            try:
+                return float(int(upper[2:], _RADIX[upper[1]]))
+            except (ValueError, OverflowError):
+                raise ScpiError(-121) from None
+        raise ScpiError(-224 if self.names and text.isalpha() else -104)
+
+    def _check(self, number: float, minimum: Limit, maximum: Limit) -> float:
+        if minimum <= number <= maximum or number in self.names.values():  # type: ignore[operator]
+            return number
+        raise ScpiError(-222)
+
+    def _keyword(self, keyword: Keyword, device: Any, suffixes: tuple[int, ...]) -> float:
+        if keyword.name == "DEFAULT":
+            return self.default
+        limit = self.minimum if keyword.name == "MINIMUM" else self.maximum
+        number = limit(device, *suffixes) if callable(limit) else limit
+        if math.isinf(number):
+            raise ScpiError(-224)
+        return number
+
+    def resolve(self, value: float | Keyword, device: Any, suffixes: tuple[int, ...]) -> float:
+        """Check the number against limits that depend on the device."""
+        if isinstance(value, Keyword):
+            return self._keyword(value, device, suffixes)
+        minimum = self.minimum(device, *suffixes) if callable(self.minimum) else self.minimum
+        maximum = self.maximum(device, *suffixes) if callable(self.maximum) else self.maximum
+        return self._check(value, minimum, maximum)
+
+    def format(self, value: float, device: Any) -> str:
+        """Write the number in the device's format."""
+        return str((device.integer_format if self.integer else device.real_format) % value)
+
+
+@dataclass(frozen=True)
+class Boolean(CommandParameter[bool]):
+    """``ON``, ``OFF`` or a number; replied as 1 or 0."""
+
+    default: bool = False
+    required: bool = True
+
+    def parse(self, text: str) -> bool:
+        """Read a switch; a number is true when it rounds to something else than 0."""
+        upper = text.upper()
+        if upper in ("ON", "1"):
+            return True
+        if upper in ("OFF", "0"):
+            return False
+        if _NUMBER.fullmatch(text):
+            return abs(float(Numeric().parse(text))) >= 0.5  # type: ignore[arg-type]
+        raise ScpiError(-224 if text.isalpha() else -104)
+
+    def format(self, value: bool, device: Any) -> str:
+        """Write 1 or 0."""
+        return "1" if value else "0"
 
 
 @dataclass(frozen=True)
@@ -87,12 +274,8 @@ def quote(text: str) -> str:
 
 
 def unquote(text: str) -> str:
-    """Read string data in single or double quotes.
-
-    Raises
-    ------
-    ScpiError
-        -104 when it is no string, -151 when its quotes do not match.
+    """Read string data in single or double quotes; `ScpiError` -104 when it is no string, -151 when its quotes do
+    not match.
     """
     mark = text[:1]
     if mark not in ("'", '"') or not mark:

@@ -185,6 +185,7 @@ def test_a_trap_has_the_preset_amplitude_and_no_mean():
     assert max(seen) - min(seen) == pytest.approx(one.step[1], rel=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("x", [1e-3, 1.0, 30.0])
 def test_a_long_aperture_averages_a_trap(x):
     noise, brute = telegraph(), telegraph(seed=2)
@@ -213,6 +214,7 @@ MEASURED = replace(
 )  # dwell times and steps as relaxing cells have them
 
 
+@pytest.mark.thorough
 def test_a_trap_stays_up_and_down_for_its_mean_dwell_times():
     noise = telegraph(replace(MEASURED, rtn_asymmetry=0.3), count=1000)
     up, down = noise.dwell_times(noise.trap((0, ALL)))
@@ -279,7 +281,6 @@ def test_a_cell_without_traps_reads_with_the_preset_noise(preset, sd):
     relative = array.read(ALL, aperture=1e-7) / array.conductance() - 1.0
     assert relative.std() == pytest.approx(sd, rel=0.05)
     assert abs(relative.mean()) < 4 * sd / np.sqrt(5000)
-    np.testing.assert_allclose(array.read_spread(array.conductance()), sd * array.conductance())
 
 
 def test_a_cell_with_a_trap_reads_with_a_tenth():
@@ -295,7 +296,6 @@ def test_noise_grows_with_a_small_conductance_and_no_more_with_a_large_one():
         expected = preset.read_noise * sd
         assert array.read(ALL, aperture=1e-7).std() == pytest.approx(expected, rel=0.02)
         assert array.conductance_now(ALL).std() == pytest.approx(expected, rel=0.02)
-        assert array.read_spread(array.conductance()) == pytest.approx(expected, rel=1e-6)
         frozen, fast = array.relative_noise(ALL, 1e-2, 1e-6)
         spread = np.sqrt(frozen.var() + fast.mean())
         assert spread * level == pytest.approx(expected, rel=0.03)

@@ -107,7 +107,7 @@ def test_any_small_loop_agrees_with_a_sparse_solver(seed, n, wire, arrays):
     assert deviation(case.loop().solve(case.inputs, case.offsets)[0], case.expected(0)) < 1e-10
 
 
-@pytest.mark.parametrize("arrays", [1, 2, 4])
+@pytest.mark.parametrize("arrays", daily([1, 2, 4], [2]))
 @pytest.mark.parametrize("wire", daily([WIRE, 100 * WIRE], [WIRE]))
 def test_a_large_loop_agrees_with_a_sparse_solver(arrays, wire):
     case = Case(4, 90, wire, differential=arrays > 1, second=arrays > 2, spread=2)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import FORMED, STUCK_OFF, STUCK_ON, VIRGIN, CellArray
-from mho.instruments.simulated.physics.cells.preset_files import cell_preset
+from mho.instruments.simulated.physics.cells.presets import cell_preset
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, _portions, pulse_train
 
 CELL = (0, 0)
@@ -79,6 +79,7 @@ def test_resets_without_end_lose_a_cell_sooner_or_later():
     assert array.status(CELL) == STUCK_OFF
 
 
+@pytest.mark.thorough
 def test_trains_scatter_as_the_pulses_do():
     """Over many cells the middle and the spread of a train agree with those of single pulses."""
     found = []

@@ -23,7 +23,8 @@ def ran(procedure: Any, folder: Path, bench: str = "arrays") -> tuple[dict[str, 
     return file.summary, file
 
 
-@pytest.mark.parametrize("gain", daily(sorted(GAINS), 1))
+@pytest.mark.thorough
+@pytest.mark.parametrize("gain", sorted(GAINS))
 def test_filter_on_the_chip_is_the_digital_one(gain: str, tmp_path: Path) -> None:
     result, file = ran(
         Kalman(track="random", tracks=3, steps=12, sensors=2, gap=2, gain=gain, bits=20), tmp_path
@@ -66,7 +67,7 @@ def test_made_track_whose_gap_leaves_nothing_is_refused() -> None:
         Kalman(track="loop").check()
 
 
-@pytest.mark.parametrize("matrix", ["anew", "held"])
+@pytest.mark.parametrize("matrix", daily(["anew", "held"], ["held"]))
 @pytest.mark.parametrize("arm", daily(["planar", "ur5"], ["planar"]))
 def test_tip_follows_its_path(arm: str, matrix: str, tmp_path: Path) -> None:
     result, file = ran(Arm(arm=arm, matrix=matrix, radius=0.1, steps=16, damping=0.1), tmp_path)
@@ -80,6 +81,7 @@ def test_tip_follows_its_path(arm: str, matrix: str, tmp_path: Path) -> None:
         assert len(file.table("angles")["angle"]) == 6 * 16
 
 
+@pytest.mark.thorough
 def test_points_out_of_reach_are_said_and_come_near(tmp_path: Path) -> None:
     targets = np.tile([0.0, 1.5], (25, 1))
     result, file = ran(Arm(path=targets, matrix="held", joints=3), tmp_path)
@@ -131,6 +133,7 @@ def test_power_flow_alone_needs_neither_scenarios_nor_outages(tmp_path: Path) ->
         assert {figure.name for figure in file.figures} == {"grid", "flows", "angles"}
 
 
+@pytest.mark.thorough
 def test_portfolios_lie_on_the_closed_form_s_frontier(tmp_path: Path) -> None:
     result, file = ran(Portfolio(assets=4, points=5), tmp_path)
     with file:

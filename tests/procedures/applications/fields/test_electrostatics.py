@@ -113,6 +113,7 @@ def test_field_lines_of_a_uniform_field_are_straight() -> None:
     assert (np.diff(line[:, 0]) > 0.0).all()
 
 
+@pytest.mark.thorough
 def test_field_lines_of_a_rotation_are_circles() -> None:
     n = 32
     x = (np.arange(n) + 0.5) / n - 0.5

@@ -68,7 +68,8 @@ def test_poisson_refuses_what_it_cannot_take(given: dict[str, Any], said: str) -
         Poisson(**given).check()
 
 
-@pytest.mark.parametrize("scheme", daily(["Crank-Nicolson", "Euler"], ["Euler"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("scheme", ["Crank-Nicolson", "Euler"])
 def test_diffusion_follows_the_digital_steps(scheme: str, tmp_path: Path) -> None:
     result, file = ran(Diffusion(start="gaussian", size=5, scheme=scheme, steps=4, step=2e-3), tmp_path)
     with file:
@@ -109,7 +110,8 @@ def test_diffusion_refuses_what_it_cannot_take(given: dict[str, Any], said: str)
         Diffusion(**given).check()
 
 
-@pytest.mark.parametrize("jacobian", daily(["anew", "held"], ["held"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("jacobian", ["anew", "held"])
 def test_junction_finds_built_in_potential_and_field(jacobian: str, tmp_path: Path) -> None:
     result, file = ran(Junction(acceptors=1e23, donors=1e23, points=20, jacobian=jacobian, bits=20), tmp_path)
     with file:
@@ -148,14 +150,11 @@ def test_junction_refuses_what_is_none(given: dict[str, Any], said: str) -> None
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     "procedure",
-    daily(
-        [
-            Poisson(arrangement="dipole", size=2, bits=9),
-            Diffusion(start="sine", size=2, steps=1, bits=9),
-            Junction(acceptors=1e23, donors=1e23, points=8, max_steps=1, jacobian="held", bits=9),
-        ],
-        1,
-    ),
+    [
+        Poisson(arrangement="dipole", size=2, bits=9),
+        Diffusion(start="sine", size=2, steps=1, bits=9),
+        Junction(acceptors=1e23, donors=1e23, points=8, max_steps=1, jacobian="held", bits=9),
+    ],
     ids=["diffusion", "junction", "poisson"],
 )
 def test_at_the_wire_answers_have_their_bits(procedure: Any, tmp_path: Path) -> None:

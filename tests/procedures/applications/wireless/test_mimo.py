@@ -58,6 +58,7 @@ def test_at_the_wire_it_errs_as_without_instruments(tmp_path: Path) -> None:
     assert abs(int(one["errors"][3]) - int(other["errors"][3])) <= 2
 
 
+@pytest.mark.thorough
 def test_deviations_shrink_from_cycle_to_cycle(tmp_path: Path) -> None:
     _, file = sent(tmp_path, cycles=3, bits=15, correction_bits=9)
     with file:

@@ -44,6 +44,7 @@ def seen(lives: np.ndarray, last: float = np.inf) -> tuple[np.ndarray, np.ndarra
     return looks[place - 1], np.append(looks, np.inf)[place]
 
 
+@pytest.mark.thorough
 def test_the_distribution_is_found_from_looks_and_its_intervals_hold():
     held = []
     for seed in range(60):

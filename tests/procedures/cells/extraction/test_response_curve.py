@@ -125,6 +125,7 @@ def test_cells_that_do_not_respond_have_no_curve(level):
     assert fit_response(*flat(gates, responses), BOTTOM) is None
 
 
+@pytest.mark.thorough
 def test_the_coarse_line_reaches_the_levels_on_either_law():
     for law, low, high, worst in ((ramp, 0.85, 2.4, 0.3e-6), (logistic, 1.8, 3.2, 7e-6)):
         gates = np.linspace(low, high, 31)

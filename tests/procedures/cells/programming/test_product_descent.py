@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from daily import daily
 
 from mho import Program, run
 from mho.chip_maps.chip import parse_chip_map
@@ -174,7 +173,8 @@ def test_a_block_is_split_into_tiles_that_the_converters_hold():
     ]
 
 
-@pytest.mark.parametrize("bench", daily(["simulated", "arrays"], ["arrays"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("bench", ["simulated", "arrays"])
 def test_a_run_keeps_the_errors_and_every_pulse(bench, tmp_path):
     digits = np.random.default_rng(1).integers(0, 8, (8, 8))
     result = run(

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from cell_records import cell_record
-from daily import daily
 from numpy.testing import assert_array_equal
 
 from mho import plot, run
@@ -157,7 +156,8 @@ def _levels(path: Path):
         return read_chip(file).level_scale()
 
 
-@pytest.mark.parametrize("name", daily(["simulated", "arrays"], ["arrays"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["simulated", "arrays"])
 def test_rows_are_read_at_once_where_that_is_how_cells_are_verified(name, tmp_path):
     rows = {"write_verify": "verify=row"}
     with open_bench(name, preset="relaxing", seed=3) as bench:

@@ -38,6 +38,7 @@ def test_series_spectra_and_what_they_tell_are_in_the_file(name, tmp_path):
         assert any("1 of 3 cells were never formed" in entry.message for entry in file.log())
 
 
+@pytest.mark.thorough
 def test_a_trap_is_found_at_the_wire_with_its_dwell_times(monkeypatch, tmp_path):
     changed_preset(monkeypatch, "pku", rtn_share=1.0, rtn_fastest=8e-3, rtn_slowest=12e-3)
     with bench_with([[5]], "simulated") as bench:

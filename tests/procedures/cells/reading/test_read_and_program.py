@@ -91,6 +91,7 @@ def test_every_read_is_a_row_and_every_repeat_an_image_in_the_order_of_the_array
             assert_array_equal(image, reads.conductance[repeat, ::-1, ::-1])
 
 
+@pytest.mark.thorough
 def test_cells_are_read_at_the_voltage_wanted_if_the_limits_allow_it(tmp_path):
     with open_bench(preset="ideal", seed=2) as bench:
         run(Program(digits=[[5, 7]]), bench, output=tmp_path)
@@ -101,6 +102,7 @@ def test_cells_are_read_at_the_voltage_wanted_if_the_limits_allow_it(tmp_path):
             run(Read(rows="0", columns="0:2", read_voltage=5.0), bench, output=tmp_path)
 
 
+@pytest.mark.thorough
 def test_reads_in_a_row_are_one_list_on_the_instrument_and_a_row_each(tmp_path):
     with open_bench(preset="quiet", seed=5) as bench:
         run(Program(digits=[[3, 7]]), bench, seed=1, output=tmp_path)

@@ -59,6 +59,7 @@ def test_a_loss_is_told_from_a_drift_with_log_time_and_is_none_where_it_is_lost_
     assert loss_rate(elapsed, np.empty((22, 0))) is None
 
 
+@pytest.mark.thorough
 def test_the_loss_rate_follows_arrhenius_over_temperature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     changed_preset(
         monkeypatch, "ideal", retention_time=1e5, retention_temperature=398.15, retention_energy=1.5
@@ -114,6 +115,7 @@ def test_reads_come_at_log_spaced_moments_of_the_bench_s_clock_and_before_the_fi
     assert retained.digits.tolist() == [[3, 5]]
 
 
+@pytest.mark.thorough
 def test_hot_cells_lose_what_the_activation_energy_says_and_the_chip_cools_again(monkeypatch, tmp_path):
     changed_preset(monkeypatch, "ideal", retention_time=1e5, retention_temperature=398.15)
     with bench_with([[7, 7]], "simulated", "ideal") as bench:
@@ -171,6 +173,7 @@ def test_on_instruments_an_interrupted_run_goes_on_at_the_moments_of_the_first(s
     assert whole.elapsed[-1] >= 1.5
 
 
+@pytest.mark.thorough
 def test_on_a_chuck_the_chip_ages_hotter_and_the_file_has_what_was_read(monkeypatch, tmp_path):
     changed_preset(monkeypatch, "ideal", retention_time=1e5, retention_temperature=398.15)
     left = []
@@ -334,6 +337,7 @@ def test_a_bake_tells_its_loss_and_no_drift(tmp_path):
         assert f"level_{level}.drift" in baked.summary["not_extracted"]
 
 
+@pytest.mark.thorough
 def test_cells_in_hrs_are_measured_and_a_virgin_one_is_not(tmp_path):
     """On the bench `stanford` every HRS lies below `formed_above`, 20 uS."""
     with open_bench("stanford-arrays", seed=2) as bench:
@@ -347,6 +351,7 @@ def test_cells_in_hrs_are_measured_and_a_virgin_one_is_not(tmp_path):
     assert (retained.summary["unformed"], retained.summary["measured"]) == (4, 12)
 
 
+@pytest.mark.thorough
 def test_a_fresh_simulated_chip_is_formed_first_and_a_real_one_only_if_that_is_wanted(served, tmp_path):
     fresh = run(Retention(rows="0", columns="0:2", last=2.0), "arrays", seed=1, output=tmp_path / "1.h5")
     assert (fresh.summary["formed_first"], fresh.summary["unformed"]) == (2, 0)

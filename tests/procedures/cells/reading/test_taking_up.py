@@ -47,6 +47,7 @@ def broken_off(procedure: Read, bench: str, path: Path, images: int) -> None:
         run(procedure, bench, seed=1, output=path, observers=[look], control=control)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("samples", [1, 3])
 def test_whole_repeats_are_taken_over_and_the_others_follow_in_time(bench, tmp_path, samples, monkeypatch):
     monkeypatch.setattr("mho.procedures.cells.reading.read.ANNOUNCED", 0.0)

@@ -29,6 +29,7 @@ def chain(low: float, high: float, samples: int, seed: int, interval: float = 1e
     return up
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("preset", "seeds", "cells"), [("pku", SEEDS, (36, 170)), ("quiet", (5,), (17, 56))])
 def test_the_twin_s_traps_are_found_and_1_f_noise_gives_no_alarm(preset, seeds, cells):
     found, seen, alarms, quiet = 0, 0, 0, 0

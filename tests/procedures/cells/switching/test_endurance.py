@@ -19,7 +19,7 @@ from mho.procedures.cells.extraction.lifetimes import (
     STUCK_HRS,
     STUCK_LRS,
     has_worn,
-    held_ratios,
+    sustainable_ratios,
 )
 from mho.procedures.stream import Control, Progress
 from mho.runs import RunFile
@@ -145,6 +145,7 @@ def test_what_cannot_be_done_is_refused(procedure, error, said, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.thorough
 def test_windows_that_scatter_have_not_failed_and_a_criterion_that_cells_hold_is_given_first(tmp_path):
     """The cells of `stanford` last a million cycles, and their windows scatter by half a decade about 20."""
     with open_bench("stanford-arrays", seed=1) as bench:
@@ -181,11 +182,12 @@ def test_the_ratio_that_cells_hold_is_missed_as_rarely_as_it_says():
     looks, confirmations, taken = 25, 3, 0
     for _ in range(300):
         windows = rng.normal(1.3, 0.3, (1, 20))
-        held = np.log10(held_ratios(windows, looks, confirmations)[0])
+        held = np.log10(sustainable_ratios(windows, looks, confirmations)[0])
         taken += bool((rng.normal(1.3, 0.3, (looks, confirmations)) < held).all(axis=1).any())
     assert taken <= 15  # 3 expected
 
 
+@pytest.mark.thorough
 def test_what_has_worn_lies_below_its_first_windows():
     rng = np.random.default_rng(1)
     first, lower, higher = (rng.normal(middle, 0.3, 20) for middle in (1.3, 0.6, 2.0))

@@ -62,6 +62,7 @@ def test_the_distribution_is_the_preset_s(tmp_path):
     assert told["normal_mean_high"] - told["normal_mean_low"] < 0.03
 
 
+@pytest.mark.thorough
 def test_a_ramped_word_line_forms_where_enough_of_the_voltage_arrives(tmp_path):
     """Below 1.6 V half a volt of the bit line is lost for each volt of gate; the bit line is at 3.3 V."""
     with open_bench(seed=5) as bench:
@@ -76,6 +77,7 @@ def test_a_ramped_word_line_forms_where_enough_of_the_voltage_arrives(tmp_path):
     assert formed.summary["yield"] == formable.mean()
 
 
+@pytest.mark.thorough
 def test_the_gate_limits_what_forming_leaves_and_too_much_is_over_formed(tmp_path):
     left = {}
     for gate in (1.3, 1.6, 3.5):

@@ -62,6 +62,7 @@ def test_what_is_left_is_the_slope_of_the_way_back(highest, lowest):
     assert np.isnan(conductance_left(volts, currents, ~limited, 0.2))
 
 
+@pytest.mark.thorough
 def test_a_formed_cell_is_an_ohmic_line_while_the_voltage_is_low(tmp_path):
     with open_bench(preset="ideal", seed=3) as bench:
         programmed = run(Program(digits=[[3, 7]]), bench, output=tmp_path)
@@ -75,6 +76,7 @@ def test_a_formed_cell_is_an_ohmic_line_while_the_voltage_is_low(tmp_path):
     assert not swept.limited.any()
 
 
+@pytest.mark.thorough
 def test_a_loop_sets_a_cell_by_its_gate_and_resets_it(tmp_path):
     with open_bench(preset="ideal", seed=3) as bench:
         run(Program(digits=[[7]]), bench, output=tmp_path)
@@ -181,6 +183,7 @@ def expected_set_voltage(volts, preset, limit, aperture):
     return volts[steepest]
 
 
+@pytest.mark.thorough
 def test_set_and_reset_voltages_are_those_of_the_cells_law(tmp_path):
     with open_bench(preset="ideal", seed=3) as bench:
         preset = bench.laboratory.chip.preset

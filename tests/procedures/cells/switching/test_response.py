@@ -27,6 +27,7 @@ def arrays(tmp_path_factory):
         yield bench, folder
 
 
+@pytest.mark.thorough
 def test_the_coarse_curve_is_the_preset_s(arrays):
     bench, folder = arrays
     preset = bench.simulated.chip.preset
@@ -50,6 +51,7 @@ def test_the_coarse_curve_is_the_preset_s(arrays):
         assert file.result_units["set_slope"] == "S/V"
 
 
+@pytest.mark.thorough
 def test_a_reset_has_the_preset_s_threshold_and_slope(arrays):
     bench, folder = arrays
     told = run(Response(rows="0:6", columns="0:8", against="V_SL"), bench, output=folder, seed=1).summary
@@ -58,6 +60,7 @@ def test_a_reset_has_the_preset_s_threshold_and_slope(arrays):
     assert told["floor"] == pytest.approx(0.36e-6, rel=0.35)
 
 
+@pytest.mark.thorough
 def test_amplitude_and_width_have_the_preset_s_laws(arrays):
     bench, folder = arrays
     against = {"rows": "0:6", "columns": "0:8", "gate": 1.6}
@@ -69,6 +72,7 @@ def test_amplitude_and_width_have_the_preset_s_laws(arrays):
     assert 2e-9 < width["threshold"] < 40e-9
 
 
+@pytest.mark.thorough
 def test_at_the_wire_it_is_the_same_curve(tmp_path):
     with open_bench(preset="ideal", seed=2) as bench:
         run(Form(rows="0:1", columns="0:2", step=0.2), bench, output=tmp_path)
@@ -79,6 +83,7 @@ def test_at_the_wire_it_is_the_same_curve(tmp_path):
     assert response.summary["set_offset"] == pytest.approx(0.8, abs=0.01)
 
 
+@pytest.mark.thorough
 def test_a_response_becomes_a_new_chip_map_that_is_the_old_one_but_for_the_curve(arrays, tmp_path):
     bench, folder = arrays
     response = run(Response(rows="0:6", columns="0:8", width=200e-9, points=12), bench, output=folder, seed=2)

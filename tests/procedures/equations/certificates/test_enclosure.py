@@ -35,6 +35,7 @@ def exact_defect(inverse: Floats, matrix: Floats) -> list[list[Fraction]]:
     ]
 
 
+@pytest.mark.thorough
 def test_two_hundred_systems_of_all_kinds_are_enclosed_closely():
     judged = [judge(draw_exact_system(seed)) for seed in range(200)]
     assert all(each.holds for each in judged)

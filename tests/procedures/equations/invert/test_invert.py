@@ -60,6 +60,7 @@ def ladder(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 # --- what comes out ---
 
 
+@pytest.mark.thorough
 def test_good_cells_invert_the_matrix_they_hold_to_the_error_of_the_circuit(ideal):
     (matrix,), (achieved,) = ideal.arrays["matrices"], ideal.arrays["matrices_achieved"]
     assert np.linalg.norm(achieved - matrix) < 0.05 * np.linalg.norm(matrix)
@@ -111,6 +112,7 @@ def test_an_output_in_reach_of_its_clamp_is_marked_and_gives_no_solution(ladder)
         assert scale == inversions["scale"][of_it & ~clamped].max()
 
 
+@pytest.mark.thorough
 def test_the_images_of_the_run_have_the_lines_of_all_loops(tmp_path):
     # The first loop has a bias column, one line more and no second array; the others are differential.
     found = invert(tmp_path, conditions="2, 10, 40", size=3, vectors=1, seed=11)
@@ -130,12 +132,14 @@ def test_a_bias_column_has_no_input(tmp_path):
     assert found.summary["mean_achieved_error"] < 0.02
 
 
+@pytest.mark.thorough
 def test_unit_vectors_give_the_inverse(tmp_path):
     found = invert(tmp_path, preset="ideal", matrix=ZUO, rhs="unit")
     assert_array_equal(found.arrays["rhs"], np.eye(4))
     assert len(found.solutions["error"]) == 4
 
 
+@pytest.mark.thorough
 def test_a_complex_system_is_inverted_as_a_real_one(tmp_path):
     rng = np.random.default_rng(4)
     matrix = 3.0 * np.eye(3) + 0.3 * (rng.standard_normal((3, 3)) + 1j * rng.standard_normal((3, 3)))
@@ -147,6 +151,7 @@ def test_a_complex_system_is_inverted_as_a_real_one(tmp_path):
 # --- the file ---
 
 
+@pytest.mark.thorough
 def test_the_result_is_what_the_tables_say(ideal, ladder):
     assert_adds_up(ideal)
     assert_adds_up(ladder)
@@ -201,6 +206,7 @@ def test_the_largest_input_is_the_scale_times_the_full_scale(ladder):
     assert_allclose(ladder.inversions["input"], ladder.inversions["scale"] * min(full, 1.0))
 
 
+@pytest.mark.thorough
 def test_its_figures_are_drawn(tmp_path, ladder):
     with mho.open_run(ladder.result.path) as file:
         names = [figure.name for figure in file.figures]
@@ -213,6 +219,7 @@ def test_its_figures_are_drawn(tmp_path, ladder):
 # --- loops that cannot be used ---
 
 
+@pytest.mark.thorough
 def test_a_loop_that_cells_have_made_unstable_is_not_closed_and_the_others_go_on(tmp_path):
     found = invert(tmp_path, conditions=[3, 2000], vectors=1, preset="relaxing")
     assert found.summary["without_solution"] == 1
@@ -292,6 +299,7 @@ def test_signs_need_a_bias_column_or_a_second_array(tmp_path):
         run(Invert(conditions="3", size=32), bench, output=tmp_path / "run2.h5")
 
 
+@pytest.mark.thorough
 def test_a_differential_loop_avoids_the_bad_cells_of_both_arrays(tmp_path):
     for number, sign in enumerate(("positive", "negative")):
         name = f'name = "invert_{sign}"'

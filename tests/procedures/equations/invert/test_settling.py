@@ -66,6 +66,7 @@ def ladder(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 # --- closed forms ---
 
 
+@pytest.mark.thorough
 def test_one_amplifier_settles_as_one_pole(tmp_path: Path) -> None:
     bench = bench_file(tmp_path, 'amplifier = "ideal"')
     found = settled(tmp_path, bench, matrix=ONE, vectors=1, band=1e-3)
@@ -80,6 +81,7 @@ def test_one_amplifier_settles_as_one_pole(tmp_path: Path) -> None:
     assert_allclose(found.waveforms["deviation"], 1.0 - expected, atol=2e-3)
 
 
+@pytest.mark.thorough
 def test_one_amplifier_with_a_capacitor_settles_as_two_poles(tmp_path: Path) -> None:
     # C_f s^2 + (D + w_u C_f) s + w_u G = 0, the slope being 0 at first; the row has a cell with its resistor and the input.
     bench = bench_file(tmp_path, 'amplifier = "ideal"', "feedback_capacitance = 1e-12")
@@ -134,6 +136,7 @@ def test_few_times_leave_no_mode_out() -> None:
 # --- the run file ---
 
 
+@pytest.mark.thorough
 def test_settling_follows_lambda_min(ladder: SimpleNamespace) -> None:
     found = ladder.settling
     assert_array_equal(found["matrix"], np.repeat([0, 1, 2], 3))
@@ -145,6 +148,7 @@ def test_settling_follows_lambda_min(ladder: SimpleNamespace) -> None:
     assert ((found["overshoot"] >= 0.0) & (found["overshoot"] < 0.5)).all()
 
 
+@pytest.mark.thorough
 def test_a_smaller_band_takes_longer(tmp_path: Path, ladder: SimpleNamespace) -> None:
     finer = settled(
         tmp_path, preset="pku", conditions=CONDITIONS, size=6, vectors=4, steps=3, band=1e-4
@@ -250,6 +254,7 @@ def assert_nothing(found: SimpleNamespace) -> None:
     assert len(found.solutions["error"]) > 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("real", [False, True])
 def test_no_steps_are_made_where_none_are_wanted(tmp_path: Path, real: bool) -> None:
     with open_bench("arrays", preset="ideal", seed=1) as bench:

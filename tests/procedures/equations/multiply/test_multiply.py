@@ -58,6 +58,7 @@ def noisy(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 # --- what comes out ---
 
 
+@pytest.mark.thorough
 def test_products_of_good_cells_are_exact_in_every_integer(ideal):
     matrix, vectors = ideal.arrays["matrix_held"], ideal.arrays["vectors"]
     assert ideal.summary["wrong"] == 0
@@ -88,6 +89,7 @@ def test_the_error_grows_as_the_root_of_the_active_lines_and_as_single_lines_for
     assert noisy.activity["wrong"][-1] > 0
 
 
+@pytest.mark.thorough
 def test_noisier_cells_give_larger_errors(tmp_path, noisy):
     worse = multiply(tmp_path, preset="relaxing", matrix=DENSE, vectors=1, wait=1e5)
     assert (worse.activity["sd_error"][:4] > 1.5 * noisy.activity["sd_error"][:4]).all()
@@ -99,6 +101,7 @@ def test_products_use_no_more_lines_at_once_than_stay_exact(noisy):
     assert noisy.summary["wrong"] == 0
 
 
+@pytest.mark.thorough
 def test_more_lines_at_once_than_stay_exact_give_wrong_integers_that_are_listed(tmp_path, noisy):
     forced = multiply(tmp_path, matrix=DENSE, vectors=3, lines_at_once=32, outputs_kept=10**6)
     assert (forced.summary["lines_at_once"], forced.summary["groups"]) == (32, 1)
@@ -110,6 +113,7 @@ def test_more_lines_at_once_than_stay_exact_give_wrong_integers_that_are_listed(
     assert (forced.vectors["held_error"] > 0.0).all()
 
 
+@pytest.mark.thorough
 def test_a_complex_matrix_of_any_shape_is_multiplied(tmp_path):
     rng = np.random.default_rng(4)
     matrix = rng.standard_normal((2, 3)) + 1j * rng.standard_normal((2, 3))
@@ -120,6 +124,7 @@ def test_a_complex_matrix_of_any_shape_is_multiplied(tmp_path):
     assert np.linalg.norm(product - exact) < 2.0**-13 * np.linalg.norm(exact)
 
 
+@pytest.mark.thorough
 def test_a_zero_vector_is_answered_with_zero_and_plays_nothing(tmp_path):
     vectors = np.array([[0.0, 0.0], [1.0, -0.5]])
     found = multiply(tmp_path, matrix=np.eye(2), vector=vectors, bits=3, vector_bits=4)

@@ -76,6 +76,7 @@ def test_a_bound_that_dominance_proves_is_told_with_its_proof(tmp_path):
     assert "bits proved by diagonal dominance" in printed(result)[1]
 
 
+@pytest.mark.thorough
 def test_each_of_several_right_hand_sides_keeps_its_residual(tmp_path):
     result = solve(tmp_path, rhs="random", count=3, tolerance=1e-4)
     with RunFile(result.path) as file:

@@ -70,6 +70,7 @@ def test_the_answers_so_far_are_in_the_file_of_a_killed_run(killed):
     np.testing.assert_array_equal(answers["solution"], killed.whole.solution.T[:KILLED_AT])
 
 
+@pytest.mark.thorough
 def test_only_the_others_are_solved_and_the_result_holds_all(killed):
     result: Solution = resume(killed.path, output=killed.folder / "resumed.h5")
     assert result.converged
