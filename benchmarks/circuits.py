@@ -8,10 +8,14 @@ from functools import partial
 import numpy as np
 
 from benchmarks.registry import Figure, median_seconds
+from mho.instruments.simulated.physics.cells.conduction import excess_currents
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
-from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
-from mho.instruments.simulated.physics.circuits.converters import Converter
-from mho.instruments.simulated.physics.circuits.excess_currents import excess_currents
+from mho.instruments.simulated.physics.circuits.amplifiers import (
+    CLAMP,
+    AmplifierBank,
+    Converter,
+    amplifier_preset,
+)
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
 from mho.instruments.simulated.physics.circuits.multiply_circuit import MultiplyCircuit
 

@@ -22,7 +22,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import ArrayBench, open_bench
-from mho.instruments.simulated.physics.sparse_chip import SparseChip
+from mho.instruments.simulated.physics.chip import SparseChip
 from mho.instruments.simulated.physics.wires import series_resistance
 from mho.procedures import Solve
 from mho.procedures.cells.programming.programmer import Programmer

@@ -236,7 +236,8 @@ SUBJECTS = {
     "write-verify": Subject(
         (
             f"{CELLS}/programming/strategies",
-            f"{CELLS}/programming/verify.py",
+            f"{CELLS}/programming/strategy.py",
+            f"{CELLS}/programming/group_programming.py",
             f"{CELLS}/programming/programmer.py",
         ),
         ("tests/procedures/cells/programming",),

@@ -14,7 +14,7 @@ from mho.instruments import Cell, Pulse, open_bench
 from mho.instruments.drivers.agilentb1500 import AgilentB1500
 from mho.instruments.simulated.agilentb1500.instrument import SimulatedAgilentB1500
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keysightb2912a.instrument import SimulatedKeysightB2912A
+from mho.instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
 
 READS, POINTS, LEVELS = 2000, 100_000, 2500
 ADDRESS = "USB0::0x0957::0x8E18::SIM00001::INSTR"  # whatever stands there

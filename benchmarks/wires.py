@@ -19,10 +19,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks._nodal_solver import NodalSolver, port_matrix
 from benchmarks._sparse_network import SparseBlock, solve_block
 from benchmarks.registry import Figure, installed, median_seconds
 from mho.array_types import Floats
-from mho.instruments.simulated.physics.wires import NodalSolver, WiredBlock, port_matrix
+from mho.instruments.simulated.physics.wires import WiredBlock
 
 Result = TypeVar("Result")
 

@@ -12,7 +12,7 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -132,10 +132,9 @@ def options(verb: Any) -> str:
         if one.param_type_name == "argument":
             name = code(one.name.upper() + (" …" if one.nargs == -1 else ""))
         else:
-            kind = one.type_descriptor.annotation
-            value = (
-                "" if kind is bool else f" {getattr(kind, '__name__', 'text').upper().replace('STR', 'TEXT')}"
-            )
+            kind, *inner = one.type_descriptor.annotation, *get_args(one.type_descriptor.annotation)
+            kind = inner[0] if inner else kind
+            value = "" if kind is bool else f" {kind.__name__.upper().replace('STR', 'TEXT')}"
             name = ", ".join(f"`{option}{value}`" for option in one.opts)
         text = plain(getattr(one, "help", None) or "").replace("{presets}", ", ".join(presets()))
         default = one.default if isinstance(one.default, str | int | float) else None
@@ -171,13 +170,13 @@ def parameters() -> str:
 in a script the same names have underscores: `--read-voltage` is `read_voltage`. What has no default is the bench's or the
 chip map's, or follows from the rest.
 """
-    for name, entry in packaged_entries().items():
+    for name, procedure in packaged_entries().items():
         rows = []
-        for key, one in entry.parameters.items():
+        for key, one in procedure.parameters.items():
             option = f"`{key}`" if one.required else f"`--{key.replace('_', '-')}`"
-            values = ", ".join(code(choice) for choice in one.choices) or one.units or ""
+            values = ", ".join(map(code, one.choices)) or one.units or ""
             rows.append((option, values, "" if one.required else code(one.default), one.name))
-        text += f"\n## {name}\n\n{sentence(entry.description)}.\n\n"
+        text += f"\n## {name}\n\n{procedure.line}\n\n"
         text += table(("", "unit or choices", "default", ""), rows) if rows else "No parameters.\n"
     return text
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from repository import ROOT
 from scripts import load_script
 
@@ -142,3 +145,39 @@ def test_pages_show_results() -> None:
 def test_what_a_page_shows_is_what_its_commands_print(page: Path) -> None:
     text = page.read_text("utf-8")
     assert results.follow(text) == text, f"run python docs/make_results.py --write {page.relative_to(ROOT)}"
+
+
+# --- pictures ---
+
+pictures = load_script("make_pictures")
+OF_A_SCREEN = ("window", "main-window", "chip-panel", "panels", "reports")
+"""What shows the fonts, times and folders of the machine; it is made anew by hand."""
+
+
+def test_a_picture_has_one_command() -> None:
+    assert pictures.maker_of("mimo-image") == "python docs/make_pictures.py mimo"
+    assert pictures.maker_of("cells-noise") == "python docs/make_cell_figures.py"
+    with pytest.raises(ValueError, match="not enough values"):
+        pictures.maker_of("nobody-makes-this")
+
+
+def test_pictures_are_alike_by_their_pixels(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.png", tmp_path / "other.png"
+    Image.new("RGB", (10, 10), "white").save(one)
+    changed = Image.new("RGB", (10, 10), "white")
+    changed.putpixel((3, 3), (0, 0, 0))
+    changed.putpixel((4, 4), (250, 250, 250))
+    changed.save(other)
+    assert pictures.difference(one, one) == 0.0
+    assert pictures.difference(one, other) == 0.01
+    Image.new("RGB", (10, 11), "white").save(other)
+    assert pictures.difference(one, other) == 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", [name for name in pictures.MAKERS if name not in OF_A_SCREEN])
+def test_pictures_are_those_of_the_runs_that_make_them(name: str) -> None:
+    words = [sys.executable, ROOT / "docs/make_pictures.py", "--compare", name]
+    compared = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert compared.returncode == 0, compared.stdout + compared.stderr

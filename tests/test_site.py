@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.thorough, pytest.mark.timeout(600)]
 
 BUILD = """
 import socket, sys
@@ -34,7 +34,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "html"
 
 
-@pytest.mark.timeout(600)
 def test_every_page_is_there_with_its_picture_and_docstrings(site: Path) -> None:
     pages = {path.relative_to(ROOT).with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")}
     assert {page for page in pages if not (site / page).is_file()} == set()
@@ -44,7 +43,6 @@ def test_every_page_is_there_with_its_picture_and_docstrings(site: Path) -> None
     assert "docs/README.html" in (site / "index.html").read_text("utf-8")
 
 
-@pytest.mark.timeout(600)
 def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
     loaded = re.compile(
         r"<(?:script|img|iframe|link)\b[^>]*?(?:src|href)=\"((?:https?:)?//[^\"]+)\"|@import|url\(['\"]?https?:"
@@ -56,7 +54,6 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
     } == set()
 
 
-@pytest.mark.timeout(600)
 def test_the_search_knows_words_of_pages_and_public_names(site: Path) -> None:
     text = (site / "searchindex.js").read_text("utf-8")
     index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))

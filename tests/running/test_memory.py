@@ -17,7 +17,7 @@ from mho.errors import InputError
 from mho.instruments import Bench, Cell, open_bench
 from mho.instruments.bench import at_temperature
 from mho.instruments.simulated.physics.cells.noise import FlickerNoise
-from mho.instruments.simulated.physics.cells.preset_files import cell_preset
+from mho.instruments.simulated.physics.cells.presets import cell_preset
 from mho.procedures import Read, Solve
 from mho.running.execution import evaluate, run
 from mho.runs.writing.appending import Growing

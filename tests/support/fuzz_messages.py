@@ -21,7 +21,7 @@ from mho.instruments.simulated.scpi.parameters import (  # fmt: skip
     ChannelList,
     Choice,
     CommandParameter,
-    Given,
+    HeaderValue,
     Numeric,
     Text,
 )
@@ -111,7 +111,7 @@ def _scpi_vocabulary(device: type) -> Iterator[tuple[str, bool, tuple[CommandPar
 
 def _fitting(parameter: CommandParameter[Any], chance: random.Random) -> list[str]:
     """Texts that a parameter takes, most of them."""
-    if isinstance(parameter, Given) or (not parameter.required and chance.random() < 0.5):
+    if isinstance(parameter, HeaderValue) or (not parameter.required and chance.random() < 0.5):
         return []
     count = chance.choice((1, 2, 3, 10)) if parameter.repeated else 1
     return [_text(parameter, chance) for _ in range(count)]

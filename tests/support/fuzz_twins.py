@@ -23,9 +23,11 @@ from mho.instruments.simulated.keithley707b import SimulatedKeithley707B
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
 from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
-from mho.instruments.simulated.keysight33522b.instrument import SimulatedKeysight33522B
-from mho.instruments.simulated.keysight33522b.keysight33622a import SimulatedKeysight33622A
-from mho.instruments.simulated.keysightb2912a.instrument import SimulatedKeysightB2912A
+from mho.instruments.simulated.keysight33522b.instrument import (
+    SimulatedKeysight33522B,
+    SimulatedKeysight33622A,
+)
+from mho.instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
 from mho.instruments.simulated.lakeshore335 import SimulatedLakeShore336
 from mho.instruments.simulated.physics.heated_stage import HeatedStage
 from mho.instruments.simulated.scpi.instrument import ScpiDevice

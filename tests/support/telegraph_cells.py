@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.noise import TelegraphNoise
-from mho.instruments.simulated.physics.cells.preset_files import cell_preset
+from mho.instruments.simulated.physics.cells.presets import cell_preset
 
 INTERVAL, APERTURE, SAMPLES, CELLS = 468e-6, 200e-6, 2500, 100
 

@@ -17,7 +17,7 @@ from mho.instruments.simulated.array_board import (
     OUTPUT_RANGE,
     codes_of,
 )
-from mho.instruments.simulated.nidaqmx.devices import (
+from mho.instruments.simulated.nidaqmx.rack import (
     GAIN_ERROR,
     OFFSET_ERROR,
     PRODUCTS,

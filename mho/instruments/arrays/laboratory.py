@@ -25,15 +25,15 @@ from mho.instruments.laboratory.monitor import AMPLIFIER_LIMIT, Incident, over_v
 from mho.instruments.roles import CellPositions
 from mho.instruments.simulated.analogue import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keithley2450.accuracy import MEASURE, OVERRANGE
+from mho.instruments.simulated.keithley2450.source import MEASURE, OVERRANGE
 from mho.instruments.simulated.physics.blocks import as_slice
 from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.conduction import conductance_at
-from mho.instruments.simulated.physics.cells.held_levels import HeldLevel
-from mho.instruments.simulated.physics.cells.preset_files import cell_preset
+from mho.instruments.simulated.physics.cells.presets import cell_preset
+from mho.instruments.simulated.physics.cells.switching import HeldLevel
+from mho.instruments.simulated.physics.chip import SparseChip
 from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
-from mho.instruments.simulated.physics.circuits.step_response import StepResponse
-from mho.instruments.simulated.physics.sparse_chip import SparseChip
+from mho.instruments.simulated.physics.circuits.loop_dynamics import StepResponse
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from mho.errors import BenchError
 from mho.former_names import current_name
 from mho.instruments.roles import Instrument
-from mho.instruments.simulated.devices import Device
+from mho.instruments.simulated.ports import Device
 
 OWN = re.compile(r"mho(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
 
@@ -77,7 +77,7 @@ SOURCE_METERS = {
 }
 PULSE_GENERATORS = {
     "keysight33522b": _packaged("keysight33522b:Keysight33522B", "keysight33522b:SimulatedKeysight33522B", 2),
-    "keysight33622a": _packaged("keysight33622a:Keysight33622A", "keysight33522b:SimulatedKeysight33622A", 2),
+    "keysight33622a": _packaged("keysight33522b:Keysight33622A", "keysight33522b:SimulatedKeysight33622A", 2),
     "tektronixafg31000": _packaged(
         "tektronixafg31000:TektronixAFG31000", "tektronixafg31000:SimulatedTektronixAFG31000", 2
     ),

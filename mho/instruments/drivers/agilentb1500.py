@@ -1,17 +1,13 @@
 """An SMU of an Agilent B1500, through PyMeasure's driver of the mainframe, as a source-measure unit of a bench.
 
 B1500A/B1505A Programming Guide, B1500-90010, edition 11. Used from PyMeasure 0.16: modules, output, forcing, converters,
-learning. Added here, as PyMeasure lacks them: read-back of limits, list sweeps, and reading of data (its `read_data`
-needs a pandas older than 3). Lists run from the program memory (``ST``, ``END``, ``DO``), timed by the instrument.
+learning. Added, as PyMeasure lacks them: read-back of limits, list sweeps from the program memory (``ST``, ``END``,
+``DO``), reading of data (its `read_data` needs a pandas older than 3), and a check that empties the error queue, whose rest
+would be attributed to the next command. The messages of a reading go directly to PyMeasure's adapter: its instruments
+intercept every attribute, which nearly doubled the time of a reading.
 
 (?) from memory, to be checked on hardware: the resolution of ``PA``, that integration by time goes from 2 us to
 20 ms, and that a stored program may measure.
-
-Connection to an Agilent B1500 mainframe: PyMeasure's driver with complete error checking.
-
-B1500A/B1505A Programming Guide, B1500-90010, edition 11. PyMeasure's own check reads one error and leaves the others in
-the queue, where they would be attributed to the next command. The messages of a reading go directly to PyMeasure's
-adapter: its instruments intercept every attribute, which nearly doubled the time of a reading.
 """
 
 from __future__ import annotations
@@ -34,11 +30,7 @@ from mho.instruments.roles import Reading
 LIMITED, OVERFLOWED = 8, 1  # bits of a datum's status, in format 21
 INVALID = 199e99
 _DATUM = re.compile(r"(\d{3})([A-J])([VI])([+-]\d+\.\d+E[+-]\d+)\s*\Z")
-LOST = (
-    VisaIOError,
-    InvalidSession,
-    ConnectionError,
-)  # not OSError, which reports an error in the queue
+LOST = (VisaIOError, InvalidSession, ConnectionError)  # not OSError, which reports an error in the queue
 _ERROR = re.compile(r'([+-]?\d+),"(.*)"')
 
 
@@ -47,25 +39,53 @@ class _Datum(NamedTuple):
     status: int
 
 
-class MainframeConnection:
-    """A mainframe with an open connection.
+VOLTAGE = {
+    kind: Span(-volts, volts, "source voltage", "V")
+    for kind, volts in (("HRSMU", 100.0), ("MPSMU", 100.0), ("HPSMU", 200.0), ("MCSMU", 30.0))
+}
+CURRENT_LIMIT = {
+    kind: Span(1e-12, amperes, "current limit", "A")
+    for kind, amperes in (("HRSMU", 0.1), ("MPSMU", 0.1), ("HPSMU", 1.0), ("MCSMU", 1.0))
+}
+NPLC = Span(1e-4, 100.0, "integration time", "power line cycles")
+TIME = Span(2e-6, 20e-3, "integration time", "s")
+DELAY = Span(0.0, 99.9999, "delay", "s")
+DELAY_STEP = 1e-4  # s
+LIST_SIZE = 2500
+PROGRAM = 2000  # number of the stored program: the last one, which is the least likely to be in use
+AUTO = 0  # source range
+
+
+class AgilentB1500:
+    """One SMU of a B1500 as `mho.instruments.roles.SourceMeter`: volts out, amperes in.
+
+    Opening it changes nothing on it: no output, no setting.
 
     Parameters
     ----------
-    address : str or pymeasure.adapters.Adapter
-        VISA resource name, or an open adapter.
-    visa_library : str
-        PyVISA's choice of a library.
-    timeout : float
-        Timeout of a reply, s.
+    address, visa_library, timeout
+        As for `BusInstrument`.
+    smu : int
+        Number of the SMU, counted from 1 in the order of the slots.
+    line_frequency : float
+        Power line frequency, Hz, which cannot be queried.
 
     Raises
     ------
     InstrumentError
-        When it cannot be opened, or another model answers.
+        When it cannot be opened, another model answers, or it has no such SMU.
     """
 
-    def __init__(self, address: str | Adapter, visa_library: str, timeout: float) -> None:
+    VOLTAGE, CURRENT_LIMIT = VOLTAGE["HPSMU"], CURRENT_LIMIT["HPSMU"]  # the maxima over all modules
+
+    def __init__(
+        self, address: str | Adapter, visa_library: str = "", *, smu: int = 1, line_frequency: float = 50.0,
+        timeout: float = 5.0,
+    ) -> None:  # fmt: skip
+        self.line_frequency = line_frequency
+        self._limit: float | None = None
+        self._range_index = AUTO
+        self._aperture = 2.0  # s, the longest possible one, until `configure` sets it
         self.resource = str(getattr(address, "resource_name", None) or address)
         self._title = f"B1500 at {self.resource}"
         options: dict[str, Any] = {}
@@ -80,6 +100,7 @@ class MainframeConnection:
             self._verify_model()
             with self._reported("ERRX?"):  # left by an earlier program, not by our first command
                 self.found_errors = tuple(self._take_errors())
+            self._choose(smu)
         except InstrumentError:
             self.close()
             raise
@@ -195,70 +216,6 @@ class MainframeConnection:
         finally:
             connection.timeout = usual
 
-
-VOLTAGE = {
-    kind: Span(-volts, volts, "source voltage", "V")
-    for kind, volts in (("HRSMU", 100.0), ("MPSMU", 100.0), ("HPSMU", 200.0), ("MCSMU", 30.0))
-}
-CURRENT_LIMIT = {
-    kind: Span(1e-12, amperes, "current limit", "A")
-    for kind, amperes in (("HRSMU", 0.1), ("MPSMU", 0.1), ("HPSMU", 1.0), ("MCSMU", 1.0))
-}
-NPLC = Span(1e-4, 100.0, "integration time", "power line cycles")
-TIME = Span(2e-6, 20e-3, "integration time", "s")
-DELAY = Span(0.0, 99.9999, "delay", "s")
-DELAY_STEP = 1e-4  # s
-LIST_SIZE = 2500
-PROGRAM = 2000  # number of the stored program: the last one, which is the least likely to be in use
-AUTO = 0  # source range
-
-
-class AgilentB1500(MainframeConnection):
-    """One SMU of a B1500 as `mho.instruments.roles.SourceMeter`: volts out, amperes in.
-
-    Opening it changes nothing on it: no output, no setting.
-
-    Parameters
-    ----------
-    address : str or pymeasure.adapters.Adapter
-        VISA resource name, or an open adapter.
-    visa_library : str
-        PyVISA's choice of a library, e.g. ``@mho`` for the simulated bench; empty for the system's VISA.
-    smu : int
-        Number of the SMU, counted from 1 in the order of the slots.
-    line_frequency : float
-        Power line frequency, Hz, which cannot be queried.
-    timeout : float
-        Timeout of a reply, s.
-
-    Raises
-    ------
-    InstrumentError
-        When it cannot be opened, another model answers, or it has no such SMU.
-    """
-
-    VOLTAGE, CURRENT_LIMIT = VOLTAGE["HPSMU"], CURRENT_LIMIT["HPSMU"]  # the maxima over all modules
-
-    def __init__(
-        self,
-        address: str | Adapter,
-        visa_library: str = "",
-        *,
-        smu: int = 1,
-        line_frequency: float = 50.0,
-        timeout: float = 5.0,
-    ) -> None:
-        self.line_frequency = line_frequency
-        self._limit: float | None = None
-        self._range_index = AUTO
-        self._aperture = 2.0  # s, the longest possible one, until `configure` sets it
-        super().__init__(address, visa_library, timeout)
-        try:
-            self._choose(smu)
-        except InstrumentError:
-            self.close()
-            raise
-
     def _choose(self, number: int) -> None:
         with self._reported("UNT?"):
             self.mainframe.initialize_all_smus()
@@ -309,26 +266,10 @@ class AgilentB1500(MainframeConnection):
     # --- roles.SourceMeter ---
 
     def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
-        """Prepare sourcing volts and measuring amperes; the output keeps its state.
+        """Prepare sourcing volts and measuring amperes, as every source meter; above 1 NPLC a whole number of them.
 
         A B1500 takes a limit only together with a level, and only while the output is on: with the output off
         the limit is set, read back and compared by `enable`.
-
-        Parameters
-        ----------
-        current_limit : float
-            Compliance, A.
-        current_range : float
-            Largest current to be measured, A.
-        nplc : float
-            Integration time in power line cycles; above 1 a whole number.
-
-        Raises
-        ------
-        LimitError
-            For a value beyond the instrument's abilities.
-        InstrumentError
-            When the instrument refuses, or reports another limit than the requested one.
         """
         within(current_limit, self.limit_span)
         index = self._measurement_range(current_range)
@@ -386,13 +327,7 @@ class AgilentB1500(MainframeConnection):
         self._force(voltage)
 
     def read(self, voltage: float) -> Reading:
-        """Step to `voltage` (V), measure once, return to 0 V: one message.
-
-        Returns
-        -------
-        Reading
-            Measured volts and amperes (NaN where the range overflowed), and whether the current was limited.
-        """
+        """Step to `voltage` (V), measure once, return to 0 V: one message."""
         within(voltage, self.voltage_span)
         message = ";".join([*self._point(voltage), self._level(0.0)])
         with self._reported(message):
@@ -427,19 +362,9 @@ class AgilentB1500(MainframeConnection):
             raise LimitError(f"delay {delay:g} s is no multiple of {DELAY_STEP:g} s; choose one that is")
 
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
-        """Run a list from the program memory, timed by the instrument, ending at 0 V; output as before.
+        """Run a list of at most 2500 levels (V) from the program memory, ending at 0 V; output as before.
 
-        Parameters
-        ----------
-        voltages : sequence of float
-            Levels, V; at most 2500.
-        delay : float
-            Wait at each level before its measurement, s; a multiple of 0.1 ms.
-
-        Returns
-        -------
-        list of Reading
-            One per level.
+        The instrument times it, with `delay` (s, a multiple of 0.1 ms) at each level before its measurement.
         """
         self.check_sweep(voltages, delay)
         was_on = self.output_enabled
@@ -478,13 +403,7 @@ class AgilentB1500(MainframeConnection):
         }
 
     def make_safe(self) -> None:
-        """Take the SMU to 0 V and switch its output off, confirmed by query; other modules are not changed.
-
-        Raises
-        ------
-        InstrumentError
-            When it cannot be confirmed.
-        """
+        """Take the SMU to 0 V and off, confirmed by query or `InstrumentError`; other modules are not changed."""
         try:
             self.interrupt()
             self._drop_errors()

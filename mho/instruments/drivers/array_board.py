@@ -16,8 +16,7 @@ from pymeasure.instruments import Instrument
 from mho.array_types import Floats
 from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.output_vectors import checked_vectors
-from mho.instruments.drivers.languages.scpi import CHECK, Span, one_of, whole, within
-from mho.instruments.drivers.languages.scpi_blocks import BlockInstrument
+from mho.instruments.drivers.languages.scpi import CHECK, BlockInstrument, Span, one_of, whole, within
 from mho.instruments.roles import Cell, Mode, Path
 
 MODES: dict[Mode, str] = {"SAFE": "SAFE", "PROGRAM": "PROG", "MULTIPLY": "MULT", "INVERT": "INV"}
@@ -94,12 +93,8 @@ class ArrayBoardDriver(BlockInstrument):
             super().interrupt()
 
     def exchange_samples(self, message: bytes, kind: str) -> Floats:
-        """Send a message that ends with an error check, and return the numbers of the block in the reply.
-
-        Raises
-        ------
-        InstrumentError
-            As `exchange_block` does.
+        """Send a message that ends with an error check, and return the numbers of the block in the reply; as
+        `exchange_block`.
         """
         with self._lock:
             self.write_bytes(message)
@@ -157,12 +152,12 @@ class ArrayBoardDriver(BlockInstrument):
 
     def select(self, cell: Cell) -> None:
         """Address one cell; the path must be open."""
-        wanted = f"{_quoted(cell.array)},{_line(cell.row)},{_line(cell.column)}"
-        self._confirm(f":ROUT:CELL {wanted};:ROUT:CELL?", wanted)
+        address = _address(cell)
+        self._confirm(f":ROUT:CELL {address};:ROUT:CELL?", address)
 
     def route(self, path: Path) -> None:
         """Open, read back, close `path`, read back; the caller has brought the sources to 0 V."""
-        code = PATHS.get(path) or one_of(path, PATHS, f"path of {self._title}")
+        code = self._path_code(path)
         if code == "OPEN":
             self._confirm(":ROUT:PATH OPEN;:ROUT:PATH?", "OPEN")
         else:
@@ -173,29 +168,24 @@ class ArrayBoardDriver(BlockInstrument):
 
         No switch closes under a wrong address: the board addresses a cell with its path open only, and refuses otherwise.
         """
-        wanted = f"{_quoted(cell.array)},{_line(cell.row)},{_line(cell.column)}"
-        code = PATHS.get(path) or one_of(path, PATHS, f"path of {self._title}")
+        address, code = _address(cell), self._path_code(path)
         self._confirm(
-            f":ROUT:PATH OPEN;:ROUT:PATH?;:ROUT:CELL {wanted};:ROUT:CELL?;:ROUT:PATH {code};:ROUT:PATH?",
-            f"OPEN;{wanted};{code}",
+            f":ROUT:PATH OPEN;:ROUT:PATH?;:ROUT:CELL {address};:ROUT:CELL?;:ROUT:PATH {code};:ROUT:PATH?",
+            f"OPEN;{address};{code}",
         )
+
+    def _path_code(self, path: Path) -> str:
+        return PATHS.get(path) or str(one_of(path, PATHS, f"path of {self._title}"))
 
     def connect_multiply(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
         """Connect `rows` to the DAQ's outputs and `columns` to the transimpedance amplifiers."""
         self._connect(_block(array, rows, columns))
 
     def connect_invert(
-        self,
-        positive: str,
-        rows: Sequence[int],
-        columns: Sequence[int],
-        *,
-        negative: str | None,
-        second_slice: tuple[str, str] | None = None,
-        diagonal: float,
-        diagonal_count: int,
+        self, positive: str, rows: Sequence[int], columns: Sequence[int], *, negative: str | None,
+        second_slice: tuple[str, str] | None = None, diagonal: float, diagonal_count: int,
         bias: float = 0.0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Fit resistors, second array and second slice, then close the loop around the block."""
         second = "NONE" if negative is None else _quoted(negative)
         within(diagonal, DIAGONAL)
@@ -210,8 +200,8 @@ class ArrayBoardDriver(BlockInstrument):
             self._confirm(f":CONF:INV:SLIC {slices};:CONF:INV:SLIC?", slices)
         self._connect(block)
 
-    def _connect(self, wanted: str) -> None:
-        self._confirm(f":ROUT:BLOC {wanted};:ROUT:BLOC?", wanted)
+    def _connect(self, block: str) -> None:
+        self._confirm(f":ROUT:BLOC {block};:ROUT:BLOC?", block)
 
     def make_safe(self) -> None:
         """Ground everything, confirmed by query."""
@@ -276,24 +266,10 @@ class ArrayBoardConverters:
         }
 
     def exchange(self, volts: ArrayLike) -> Floats:
-        """Play vectors and return the readings of the inputs.
+        """Play vectors, and return the settled answer of the inputs to each, as `mho.instruments.roles.Daq`.
 
-        Parameters
-        ----------
-        volts : array (samples, outputs)
-            One vector per row, V. With fewer columns than outputs, the others are at 0 V.
-
-        Returns
-        -------
-        array (samples, inputs)
-            V, each row the settled answer to that row of `volts`.
-
-        Raises
-        ------
-        InputError, LimitError
-            For a wrong shape or a value beyond the outputs' range; nothing has been sent.
-        InstrumentError
-            When the board refuses, as without a connected block, or does not answer.
+        Raises `InputError` or `LimitError` before anything is sent, and `InstrumentError` when the board refuses, as
+        without a connected block, or does not answer.
         """
         span = self.output_range
         vectors = checked_vectors(
@@ -332,6 +308,10 @@ def _block(array: str, rows: Sequence[int], columns: Sequence[int]) -> str:
     """Format an array's name and two channel lists as the board echoes them."""
     lists = (f"(@{','.join(map(_line, lines))})" for lines in (rows, columns))
     return f"{_quoted(array)},{','.join(lists)}"
+
+
+def _address(cell: Cell) -> str:
+    return f"{_quoted(cell.array)},{_line(cell.row)},{_line(cell.column)}"
 
 
 def _line(number: int) -> str:

@@ -15,8 +15,8 @@ from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
 from mho.errors import InstrumentError, LimitError
-from mho.instruments.drivers.languages.scpi import ScpiInstrument, Span, choice, control, switch, within
-from mho.instruments.drivers.languages.source_meters import PROTECTED, VoltageSourceMeter, reading, readings
+from mho.instruments.drivers.languages.scpi import KeithleyScpi, Span, choice, control, switch, within
+from mho.instruments.drivers.languages.source_meters import PROTECTED, VoltageSourceMeter, readings
 from mho.instruments.roles import Reading
 
 VOLTAGE = Span(-210.0, 210.0, "source voltage", "V")
@@ -26,40 +26,21 @@ SOURCE_RANGE = Span(-200.0, 200.0, "source range", "V")
 DELAY = Span(0.0, 1e4, "delay", "s")
 SHORTEST_DELAY = 5e-5  # s, if the sweep has a delay (p. 6-82)
 NPLC = Span(0.01, 10.0, "integration time", "power line cycles")
-PROTECTIONS = (
-    2,
-    5,
-    10,
-    20,
-    40,
-    60,
-    80,
-    100,
-    120,
-    140,
-    160,
-    180,
-)  # V, the steps of its overvoltage protection (p. 6-76 (?))
+# V, the steps of its overvoltage protection (p. 6-76 (?))
+PROTECTIONS = (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)
 LIMITED = 32  # bit 5 of a reading's source status: in compliance (p. 8-29)
 
 
-class Keithley2450(VoltageSourceMeter, ScpiInstrument):
+class Keithley2450(VoltageSourceMeter, KeithleyScpi):
     """A 2450 as `mho.instruments.roles.SourceMeter`: volts out, amperes in.
 
     Parameters
     ----------
     address, visa_library, timeout, **connection
-        As for `ScpiInstrument`.
+        As for `KeithleyScpi`.
     voltage_range : float, optional
-        Fixed source range, V. Without it the instrument chooses the range for each level, which is more accurate
-        at small voltages, but the output may glitch where the range changes.
-
-    Raises
-    ------
-    LimitError
-        When the instrument has no such range.
-    InstrumentError
-        When the instrument is not a 2450 or does not speak SCPI (``*LANG?``).
+        Fixed source range, V; `LimitError` for one that it does not have. Without it the instrument chooses the range
+        for each level, which is more accurate at small voltages, but the output may glitch where the range changes.
     """
 
     VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY
@@ -93,22 +74,16 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
     current_limit_tripped = Instrument.measurement(
         ":SOUR:VOLT:ILIM:TRIP?", "Get whether the source is limited right now.", cast=bool
     )
-    sense_function = choice(
-        ":SENS:FUNC",
-        "Control what is measured: ``CURR:DC`` or ``VOLT:DC``.",
-        ("CURR:DC", "VOLT:DC"),
-        quoted=True,
-    )
+    sense_function = choice(":SENS:FUNC", "Control what is measured.", ("CURR:DC", "VOLT:DC"), quoted=True)
     current_range = control(
         ":SENS:CURR:RANG", "Control the measurement range, A; setting it ends auto range.", CURRENT_RANGE
     )
     current_range_auto = switch(":SENS:CURR:RANG:AUTO", "Control whether the range follows the current.")
     nplc = control(":SENS:CURR:NPLC", "Control the integration time in power line cycles.", NPLC)
     four_wire = switch(":SENS:CURR:RSEN", "Control whether the sense terminals are used.")
+    # The triaxial ones are on the rear.
     terminals = choice(
-        ":ROUT:TERM",
-        "Control which terminals are used; the triaxial ones are on the rear. A change switches the output off.",
-        ("FRON", "REAR"),
+        ":ROUT:TERM", "Control which terminals are used; a change switches the output off.", ("FRON", "REAR")
     )
     output_enabled = switch(":OUTP", "Control whether the output is on.")
     output_off_mode = choice(
@@ -118,8 +93,6 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
     interlock_closed = Instrument.measurement(
         ":OUTP:INT:TRIP?", "Get whether the interlock permits more than 42 V (?).", cast=bool
     )
-    line_frequency = Instrument.measurement(":SYST:LFR?", "Get the power line frequency, Hz.")
-    language = Instrument.measurement("*LANG?", "Get the command set in use.", cast=str)
     calibration_date = Instrument.measurement(
         ":CAL:VER:DATE?", "Get year, month and day of the last verification of the calibration (?)."
     )
@@ -128,25 +101,13 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
     )
 
     def __init__(
-        self,
-        address: str | Adapter,
-        visa_library: str = "",
-        *,
-        voltage_range: float | None = None,
-        timeout: float = 5.0,
-        **connection: Any,
-    ) -> None:
+        self, address: str | Adapter, visa_library: str = "", *, voltage_range: float | None = None,
+        timeout: float = 5.0, **connection: Any,
+    ) -> None:  # fmt: skip
         self.voltage_range = None if voltage_range is None else within(voltage_range, SOURCE_RANGE)
         self._aperture = 0.2  # s, the longest possible one, until `configure` sets it
         self._calibration: dict[str, str] | None = None  # until it is asked for
         super().__init__(address, visa_library, timeout=timeout, **connection)
-
-    def verify(self) -> None:
-        """Check that the instrument uses the SCPI command set, not TSP or 2400."""
-        if self.language.strip() != "SCPI":
-            raise InstrumentError(
-                f"{self._title} speaks {self.language.strip()}; switch it to SCPI (*LANG SCPI) and restart it"
-            )
 
     def settings(self) -> dict[str, str]:
         """Return the properties named in `recorded`, and the day of calibration where the instrument tells it, as text.
@@ -174,15 +135,7 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
         self.sense_function = "CURR:DC"
 
     def protect(self, voltage: float) -> None:
-        """Limit the source to `voltage` (V), or to the instrument's next step above it; read back.
-
-        Raises
-        ------
-        LimitError
-            When `voltage` is not above 0.
-        InstrumentError
-            When the instrument refuses, or does not confirm.
-        """
+        """Limit the source to `voltage` (V), or to the instrument's next step above it; read back."""
         within(voltage, PROTECTED)
         wanted = next((f"PROT{volts}" for volts in PROTECTIONS if volts >= voltage), "NONE")
         self.voltage_protection = wanted
@@ -204,17 +157,10 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
         self.exchange(f":SOUR:VOLT {voltage:.9e}")
 
     def read(self, voltage: float) -> Reading:
-        """Step to `voltage` (V), measure once, return to 0 V: one message.
-
-        Returns
-        -------
-        Reading
-            Measured volts and amperes (NaN where the range overflowed), and whether the current was limited.
-        """
+        """Step to `voltage` (V), measure once, return to 0 V: one message."""
         within(voltage, VOLTAGE)
         reply = self.exchange(f':SOUR:VOLT {voltage:.9e};:READ? "defbuffer1",SOUR,READ,SOURSTAT;:SOUR:VOLT 0')
-        volts, amperes, status = map(float, reply.split(","))
-        return reading(volts, amperes, status, LIMITED)
+        return readings(map(float, reply.split(",")), LIMITED)[0]
 
     def check_sweep(self, voltages: Sequence[float], delay: float) -> None:
         """Raise when a sweep is not possible; this instrument also has a shortest delay."""
@@ -225,27 +171,13 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
             )
 
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
-        """Run a list sweep timed by the instrument, ending at 0 V with the output as it was before.
-
-        Parameters
-        ----------
-        voltages : sequence of float
-            Levels, V; at most 2500.
-        delay : float
-            Wait at each level before its measurement, s; 0 or 50 us and more.
-
-        Returns
-        -------
-        list of Reading
-            One per level.
+        """Run a list sweep timed by the instrument, ending at 0 V with the output as before; `delay` (s) is 0 or 50 us and
+        more.
         """
         self.check_sweep(voltages, delay)
-        pieces = self._listed(voltages)
-        was_on = self.output_enabled
-        for number, piece in enumerate(pieces):
-            values = ",".join(f"{voltage:.9e}" for voltage in piece)
-            self.exchange(f":SOUR:LIST:VOLT{':APP' if number else ''} {values}")
-        count = len(voltages)
+        was_on, count = self.output_enabled, len(voltages)
+        for command in self._list_commands(":SOUR:LIST:VOLT", voltages):
+            self.exchange(command)
         try:
             self.exchange(f':TRAC:CLE "defbuffer1";:SOUR:SWE:VOLT:LIST 1,{delay:.9e},1,OFF,"defbuffer1"')
             with self._patience(count * (delay + self._aperture + 0.05)):

@@ -1,15 +1,9 @@
 """Keithley 2636B source-measure unit, by TSP scripts: two channels that read cells, sweep them, and drive gates.
 
-Series 2600B Reference Manual 2600BS-901-01 (Rev. B and C); pages where given. Frequent operations are Lua functions,
-loaded once, so that a read or a list of reads is one message. (?) marks facts to be checked on hardware: that a sweep
-needs the output on, the size of a source list, and the shortest pulse.
-
-Settings of a channel of the 2636B. Series 2600B Reference Manual 2600BS-901-01.
-
-Lua functions of the 2636B's driver, loaded once per connection and run by the instrument.
-
-Lua 5.0: no ``#``, no ``%``. A refused level leaves its error in the queue, and the check after every call reports it.
-The instrument's format settings are restored.
+Series 2600B Reference Manual 2600BS-901-01 (Rev. B and C); pages where given. Frequent operations are Lua functions (5.0:
+no ``#``, no ``%``), loaded once, so that a read or a list of reads is one message. A refused level leaves its error in the
+queue, and the check after every call reports it. The instrument's format settings are restored. (?) marks facts to be
+checked on hardware: that a sweep needs the output on, the size of a source list, and the shortest pulse.
 """
 
 from __future__ import annotations
@@ -21,10 +15,10 @@ from typing import Any
 from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
-from mho.errors import InstrumentError, LimitError
+from mho.errors import InstrumentError
+from mho.instruments.drivers.languages.scpi import Span, within
 from mho.instruments.drivers.languages.source_meters import SourceMeterChannel, SourceMeterPair, readings
 from mho.instruments.drivers.languages.tsp import (
-    Span,
     TspChannel,
     TspInstrument,
     choice,
@@ -32,7 +26,6 @@ from mho.instruments.drivers.languages.tsp import (
     lua_list,
     reading,
     switch,
-    within,
 )
 from mho.instruments.roles import Reading
 
@@ -141,6 +134,10 @@ end
 
 
 VOLTAGE = Span(-202.0, 202.0, "source voltage", "V")
+COMPLIANCE = 0x40  # bit of a reading's status: limited (p. 7-238 (?))
+OFF_LIMIT = 1e-3  # A, the largest current limit of an output that is off
+TIMERS = {"smua": 1, "smub": 3}  # the first of the two timers that a channel's pulses need
+AUTOZERO_FACTOR = 3  # duration of a reading with automatic zeroing, in apertures (?)
 SOURCE_RANGE = Span(-200.0, 200.0, "source range", "V")
 CURRENT_LIMIT = Span(1e-10, 1.5, "current limit", "A")
 VOLTAGE_LIMIT = Span(0.02, 200.0, "voltage limit", "V")
@@ -154,21 +151,20 @@ def _day(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds else ""
 
 
-class Keithley2636BSettings(SourceMeterChannel, TspChannel):
-    """The settings of one channel; ``{ch}`` is ``smua`` or ``smub``."""
+class Keithley2636BChannel(SourceMeterChannel, TspChannel):
+    """One channel of a 2636B as `mho.instruments.roles.SourceMeter`: volts out, amperes in."""
 
     VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY
+    PULSE_WIDTH = Span(1e-4, 1e4, "pulse width", "s")
+    PULSE_PERIOD = Span(2e-4, 1e5, "pulse period", "s")
+    MEASURING, FASTER = "a measurement of", "configure a smaller nplc, with autozero ONCE,"
 
     recorded = (
         "source_voltage_range", "source_voltage_range_auto", "source_delay", "current_limit", "current_range", "nplc",
         "four_wire", "autozero", "output_off_mode", "output_off_limit", "output_enabled",
     )  # fmt: skip
 
-    source_function = choice(
-        "{ch}.source.func",
-        "Control what is sourced: ``AMPS`` or ``VOLTS`` (p. 7-222 (?)).",
-        ("AMPS", "VOLTS"),
-    )
+    source_function = choice("{ch}.source.func", "Control what is sourced (p. 7-222 (?)).", ("AMPS", "VOLTS"))
     source_voltage = control("{ch}.source.levelv", "Control the source level, V.", VOLTAGE)
     source_voltage_range = control(
         "{ch}.source.rangev", "Control the source range, V; setting it switches auto range off.",
@@ -192,11 +188,7 @@ class Keithley2636BSettings(SourceMeterChannel, TspChannel):
     current_range_auto = switch("{ch}.measure.autorangei", "Control whether the range follows the current.")
     nplc = control("{ch}.measure.nplc", "Control the integration time in power line cycles.", NPLC)
     four_wire = switch("{ch}.sense", "Control whether the sense terminals are used.")
-    autozero = choice(
-        "{ch}.measure.autozero",
-        "Control automatic zeroing: ``OFF``, ``ONCE`` or ``AUTO``.",
-        ("OFF", "ONCE", "AUTO"),
-    )
+    autozero = choice("{ch}.measure.autozero", "Control automatic zeroing.", ("OFF", "ONCE", "AUTO"))
     output_enabled = switch("{ch}.source.output", "Control whether the output is on.")
     output_off_mode = choice(
         "{ch}.source.offmode",
@@ -225,18 +217,6 @@ class Keithley2636BSettings(SourceMeterChannel, TspChannel):
         dates = {"calibration_date": self.calibration_date, "calibration_due": self.calibration_due}
         return super().settings() | {name: day for name, day in dates.items() if day}
 
-
-COMPLIANCE = 0x40  # bit of a reading's status: limited (p. 7-238 (?))
-OFF_LIMIT = 1e-3  # A, the largest current limit of an output that is off
-PULSE_WIDTH = Span(1e-4, 1e4, "pulse width", "s")
-PULSE_PERIOD = Span(2e-4, 1e5, "pulse period", "s")
-TIMERS = {"smua": 1, "smub": 3}  # the first of the two timers that a channel's pulses need
-AUTOZERO_FACTOR = 3  # duration of a reading with automatic zeroing, in apertures (?)
-
-
-class Keithley2636BChannel(Keithley2636BSettings):
-    """One channel of a 2636B as `mho.instruments.roles.SourceMeter`: volts out, amperes in."""
-
     def __init__(self, parent: Keithley2636B, id: str) -> None:
         super().__init__(parent, id)
         self._aperture = 25 / 50 * AUTOZERO_FACTOR  # s, the longest possible one, until `configure` sets it
@@ -259,18 +239,6 @@ class Keithley2636BChannel(Keithley2636BSettings):
         self.output_off_limit = min(current_limit, OFF_LIMIT)
         self.output_off_mode = "NORMAL"
 
-    def protect(self, voltage: float) -> None:
-        """Limit the voltage to `voltage` (V) when sourcing current, read back; sourcing voltage has no such limit.
-
-        Raises
-        ------
-        LimitError
-            When `voltage` is below 20 mV.
-        InstrumentError
-            When the instrument refuses, or does not confirm.
-        """
-        self._keep_voltage_limit(voltage)
-
     def _seconds(self, nplc: float) -> float:
         factor = AUTOZERO_FACTOR if self.autozero == "AUTO" else 1
         return float(factor * nplc / self.parent.line_frequency)
@@ -292,50 +260,20 @@ class Keithley2636BChannel(Keithley2636BSettings):
         self.source_voltage = voltage
 
     def read(self, voltage: float) -> Reading:
-        """Step to `voltage` (V), measure once, return to 0 V: one message.
-
-        Returns
-        -------
-        Reading
-            Measured volts and amperes (NaN where the range overflowed), and whether the current was limited.
-        """
+        """Step to `voltage` (V), measure once, return to 0 V: one message."""
         within(voltage, VOLTAGE)
         reply = self.parent.call("mho_read", self.id, f"{voltage:.9e}", replies=1)
         return readings(map(float, reply.split(",")), COMPLIANCE)[0]
 
     def read_list(self, voltages: Sequence[float]) -> list[Reading]:
-        """Read at each of `voltages` (V) as `read` does, with one message to the instrument.
-
-        Parameters
-        ----------
-        voltages : sequence of float
-            Levels, V; at most 2500. The output is at 0 V between them.
-
-        Returns
-        -------
-        list of Reading
-            One per level.
-        """
+        """Read at each of at most 2500 `voltages` (V) as `read` does, in one message; the output is at 0 V between them."""
         self._send_list(voltages)
         with self.parent._patience(len(voltages) * (self._aperture + 0.05)):
             reply = self.parent.call("mho_read_list", self.id, replies=1)
         return readings(map(float, reply.split(",")), COMPLIANCE)
 
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
-        """Run a list sweep timed by the instrument, ending at 0 V with the output as it was before.
-
-        Parameters
-        ----------
-        voltages : sequence of float
-            Levels, V; at most 2500.
-        delay : float
-            Wait at each level before its measurement, s.
-
-        Returns
-        -------
-        list of Reading
-            One per level.
-        """
+        """Run a list sweep timed by the instrument, ending at 0 V with the output as it was before."""
         within(delay, DELAY)
         self._send_list(voltages)
         with self.parent._patience(len(voltages) * (delay + self._aperture + 0.05)):
@@ -354,11 +292,6 @@ class Keithley2636BChannel(Keithley2636BSettings):
         period : float
             From pulse to pulse, s.
 
-        Returns
-        -------
-        list of Reading
-            One per pulse. The output is in the same state as before.
-
         Raises
         ------
         LimitError
@@ -366,18 +299,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         InstrumentError
             When the instrument refuses, or could not keep the period.
         """
-        within(width, PULSE_WIDTH)
-        within(period, PULSE_PERIOD)
-        if self._aperture > 0.9 * width:
-            raise LimitError(
-                f"{self._title}: a measurement of {self._aperture:.3g} s does not fit a pulse of {width:.3g} s; "
-                "configure a smaller nplc, with autozero ONCE, or choose a wider pulse"
-            )
-        if period < 1.1 * width:
-            raise LimitError(
-                f"{self._title}: pulses of {width:.3g} s do not fit a period of {period:.3g} s; "
-                f"choose a period of {1.1 * width:.3g} s or more"
-            )
+        self._check_pulse(width, period)
         self._send_list(voltages)
         timing = (f"{seconds:.9e}" for seconds in (width, period, 0.9 * width - self._aperture))
         with self.parent._patience(len(voltages) * (period + 0.05)):
@@ -414,15 +336,7 @@ class Keithley2636B(SourceMeterPair, TspInstrument):
     address, visa_library, timeout, **connection
         As for `TspInstrument`.
     voltage_range : float, optional
-        Fixed source range of the channels, V. Without it the instrument chooses the range for each level, which is
-        more accurate at small voltages, but the output may glitch where the range changes.
-
-    Raises
-    ------
-    LimitError
-        When the instrument has no such range.
-    InstrumentError
-        When the instrument is not a 2636B.
+        Fixed source range of the channels, V, as of `Keithley2450`.
     """
 
     VOLTAGE, CURRENT_LIMIT = VOLTAGE, CURRENT_LIMIT
@@ -434,14 +348,9 @@ class Keithley2636B(SourceMeterPair, TspInstrument):
     line_frequency = reading("localnode.linefreq", "Get the power line frequency, Hz.")
 
     def __init__(
-        self,
-        address: str | Adapter,
-        visa_library: str = "",
-        *,
-        voltage_range: float | None = None,
-        timeout: float = 5.0,
-        **connection: Any,
-    ) -> None:
+        self, address: str | Adapter, visa_library: str = "", *, voltage_range: float | None = None,
+        timeout: float = 5.0, **connection: Any,
+    ) -> None:  # fmt: skip
         self.voltage_range = None if voltage_range is None else within(voltage_range, SOURCE_RANGE)
         super().__init__(address, visa_library, timeout=timeout, **connection)
 

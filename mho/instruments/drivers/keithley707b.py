@@ -17,14 +17,9 @@ SETTLING = 0.05  # s, generous settling time of a relay
 
 
 class Keithley707B(TspInstrument):
-    """A 707B as `mho.instruments.roles.SwitchMatrix`.
+    """A 707B as `mho.instruments.roles.SwitchMatrix`; constructed as `TspInstrument`.
 
     A crosspoint is named by slot, row and column: ``1A03`` is slot 1, row A, column 3.
-
-    Parameters
-    ----------
-    address, visa_library, timeout, **connection
-        As for `TspInstrument`.
     """
 
     model = "707B"
@@ -38,10 +33,8 @@ class Keithley707B(TspInstrument):
     def close_paths(self, paths: Sequence[str]) -> None:
         """Close crosspoints in addition to those already closed; the sources are at 0 V.
 
-        Raises
-        ------
-        InstrumentError
-            For a crosspoint that does not exist (no relay moves then), and for a relay that does not respond.
+        Raises `InstrumentError` for a crosspoint that does not exist (no relay moves then), and for a relay that does not
+        respond.
         """
         names = self._known(paths)
         if names:
@@ -71,14 +64,6 @@ class Keithley707B(TspInstrument):
         if not all(_CROSSPOINT.fullmatch(name) for name in names):
             raise InstrumentError(f"{self._title} answered {reply!r} to {self._last!r}: not understood")
         return names
-
-    def closure_counts(self, paths: Sequence[str]) -> tuple[int, ...]:
-        """Return the total number of closures of each relay, in the order of `paths` (p. 2-84)."""
-        names = self._known(paths)
-        if not names:
-            return ()
-        reply = self.exchange(f'print(channel.getcount("{",".join(names)}"))', replies=1)
-        return tuple(int(float(count)) for count in reply.split(","))
 
     def make_safe(self) -> None:
         """Open every crosspoint; raises `InstrumentError` when that cannot be confirmed."""

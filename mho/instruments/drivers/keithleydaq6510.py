@@ -1,7 +1,6 @@
 """Keithley DAQ6510 data acquisition system, in its SCPI command set: scans many inputs through one voltmeter.
 
 It has no analogue outputs, so it implements only the input half of `mho.instruments.roles.Daq`, without `exchange`.
-
 DAQ6510 Reference Manual, DAQ6510-901-01. (?) marks what is from memory of it and to be checked on hardware:
 the limits of the interval between scans, the time a relay takes, and that ``:ROUT:STAT?`` answers 1 and 0.
 """
@@ -18,6 +17,8 @@ from pymeasure.instruments import Instrument
 from mho.array_types import Floats
 from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.scpi import (
+    BlockInstrument,
+    KeithleyScpi,
     Span,
     choice,
     control,
@@ -27,7 +28,6 @@ from mho.instruments.drivers.languages.scpi import (
     whole,
     within,
 )
-from mho.instruments.drivers.languages.scpi_blocks import BlockInstrument
 
 RANGES = {
     "VOLT": Span(0.1, 1000.0, "voltage range", "V"),
@@ -45,22 +45,15 @@ SLOT_1 = tuple(range(101, 121))
 CHANNEL = Span(101, 299, "channel")  # slot, and two digits
 
 
-class KeithleyDAQ6510(BlockInstrument):
+class KeithleyDAQ6510(KeithleyScpi, BlockInstrument):
     """A DAQ6510 with a multiplexer card.
 
     Parameters
     ----------
     address, visa_library, timeout, **connection
-        As for `ScpiInstrument`.
+        As for `KeithleyScpi`.
     channels : sequence of int
         Channels in use, in the order of a scan; a 7700 in slot 1 has voltage channels 101 to 120.
-
-    Raises
-    ------
-    InstrumentError
-        When there are no channels, or the instrument is not a DAQ6510 or does not speak SCPI (``*LANG?``).
-    LimitError
-        When a channel number is not possible.
     """
 
     model = "MODEL DAQ6510"
@@ -86,31 +79,17 @@ class KeithleyDAQ6510(BlockInstrument):
     scan_list = Instrument.measurement(
         ":ROUT:SCAN:CRE?", "Get the channels of a scan.", cast=str, separator=None
     )
-    line_frequency = Instrument.measurement(":SYST:LFR?", "Get the power line frequency, Hz.")
-    language = Instrument.measurement("*LANG?", "Get the command set in use.", cast=str)
     points_in_buffer = Instrument.measurement(
         f':TRAC:ACT? "{BUFFER}"', "Get how many readings the buffer holds.", cast=int
     )
 
     def __init__(
-        self,
-        address: str | Adapter,
-        visa_library: str = "",
-        *,
-        channels: Sequence[int] = SLOT_1,
-        timeout: float = 5.0,
-        **connection: Any,
-    ) -> None:
+        self, address: str | Adapter, visa_library: str = "", *, channels: Sequence[int] = SLOT_1,
+        timeout: float = 5.0, **connection: Any,
+    ) -> None:  # fmt: skip
         self.channels = _numbers(channels)
         self._aperture = 0.24  # s, the longest possible one, until `configure` sets it
         super().__init__(address, visa_library, timeout=timeout, **connection)
-
-    def verify(self) -> None:
-        """Check that the instrument uses the SCPI command set, not TSP or an older model's commands."""
-        if self.language.strip() != "SCPI":
-            raise InstrumentError(
-                f"{self._title} speaks {self.language.strip()}; switch it to SCPI (*LANG SCPI) and restart it"
-            )
 
     @property
     def input_count(self) -> int:
@@ -120,14 +99,10 @@ class KeithleyDAQ6510(BlockInstrument):
     # --- scans ---
 
     def configure(
-        self,
-        *,
-        function: str = "VOLT",
-        full_scale: float = 1.0,
-        nplc: float = 1.0,
+        self, *, function: str = "VOLT", full_scale: float = 1.0, nplc: float = 1.0,
         channels: Sequence[int] | None = None,
-    ) -> None:
-        """Prepare channels for one function, with a fixed range.
+    ) -> None:  # fmt: skip
+        """Prepare channels (by default all in use) for one function, with a fixed range.
 
         Parameters
         ----------
@@ -137,15 +112,6 @@ class KeithleyDAQ6510(BlockInstrument):
             Largest value to be measured, V, A or ohm.
         nplc : float
             Integration time in power line cycles.
-        channels : sequence of int, optional
-            Channels to configure; default all channels in use.
-
-        Raises
-        ------
-        LimitError
-            For a value beyond the instrument's abilities.
-        InstrumentError
-            When the instrument refuses, or has no such function.
         """
         one_of(function, tuple(RANGES), "function")
         within(full_scale, RANGES[function])
@@ -158,13 +124,7 @@ class KeithleyDAQ6510(BlockInstrument):
         self._aperture = nplc / self.line_frequency
 
     def scan(self, channels: Sequence[int] | None = None) -> Floats:
-        """Read each channel once, timed by the instrument.
-
-        Returns
-        -------
-        ndarray of float, shape (channels,)
-            In V (A, ohm); NaN where the range overflowed.
-        """
+        """Read each channel once, timed by the instrument; (channels,), V, A or ohm, NaN where the range overflowed."""
         values: Floats = self.scans(1, channels)[0]
         return values
 
@@ -182,15 +142,8 @@ class KeithleyDAQ6510(BlockInstrument):
 
         Returns
         -------
-        ndarray of float, shape (count, channels)
+        (count, channels) array
             In V (A, ohm); NaN where the range overflowed.
-
-        Raises
-        ------
-        LimitError
-            For a value beyond the instrument's abilities.
-        InstrumentError
-            When the instrument refuses, or the buffer holds another number of readings afterwards.
         """
         count = int(whole(count, SCANS))
         within(interval, INTERVAL)
@@ -258,13 +211,7 @@ class KeithleyDAQ6510(BlockInstrument):
         }
 
     def make_safe(self) -> None:
-        """Open every channel, confirmed by query.
-
-        Raises
-        ------
-        InstrumentError
-            When it cannot be confirmed.
-        """
+        """Open every channel; raises `InstrumentError` when that cannot be confirmed."""
         try:
             self.interrupt()
             self.exchange("*CLS;:ABOR")

@@ -1,8 +1,9 @@
-"""Keysight 33522B waveform generator as a pulser: pulses on a 0 V base, with a separate trigger for each channel.
+"""Keysight 33522B and 33622A waveform generators as pulsers: pulses on a 0 V base, a trigger for each channel.
 
-33500 Series Operating and Service Guide, 33500-90901. ``TRIGger<n>`` triggers its channel whatever its source and
-leaves the other one alone; ``*OPC?`` answers when the burst is over (both: TRIGger subsystem, p 318). (?) to be
-checked on hardware: how long an edge may be for a given width (0.625 of it).
+33500 and 33600 Series Operating and Service Guide, 33500-90901, and data sheet 5991-3272EN. ``TRIGger<n>`` triggers its
+channel whatever its source and leaves the other one alone; ``*OPC?`` answers when the burst is over (both: TRIGger
+subsystem, p 318). (?) to be checked on hardware: how long an edge may be for a given width (0.625 of it), and all limits of
+the 33622A.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,7 +21,6 @@ from mho.array_types import Floats
 from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.scpi import (
     CHECK,
-    ScpiChannel,
     Span,
     choice,
     control,
@@ -28,11 +29,16 @@ from mho.instruments.drivers.languages.scpi import (
     switch,
     whole,
 )
-from mho.instruments.drivers.languages.scpi_pulses import CHANNELS, PulseAbilities
-from mho.instruments.drivers.languages.scpi_waveforms import WaveformInstrument, full_scale
+from mho.instruments.drivers.languages.scpi_pulses import (
+    AMPLITUDE,
+    CHANNELS,
+    PulseAbilities,
+    PulseSettings,
+    WaveformInstrument,
+    full_scale,
+)
 
 WIDTH = Span(16e-9, 4e5, "pulse width", "s")
-LEVEL = Span(-10.0, 10.0, "level", "V")
 PERIOD = Span(34e-9, 1e6, "pulse period", "s")
 EDGE = Span(8.4e-9, 1e-6, "edge time", "s")
 CYCLES = Span(1, 1e8, "burst cycles")
@@ -55,7 +61,7 @@ def _waveform_name(name: str, pattern: re.Pattern[str]) -> str:
     return name
 
 
-class PulseChannel(ScpiChannel):
+class Keysight33522BChannel(PulseSettings):
     """Settings of one channel, named as in the manual; use `Keysight33522B.shape` to set pulses safely."""
 
     recorded = (
@@ -67,22 +73,15 @@ class PulseChannel(ScpiChannel):
         ":SOUR{ch}:FUNC", "Control the waveform.",
         ("SIN", "SQU", "TRI", "RAMP", "PULS", "PRBS", "NOIS", "ARB", "DC"),
     )  # fmt: skip
-    high = control(":SOUR{ch}:VOLT:HIGH", "Control the high level, V at the load.", LEVEL)
-    low = control(":SOUR{ch}:VOLT:LOW", "Control the low level, V at the load.", LEVEL)
     width = control(":SOUR{ch}:FUNC:PULS:WIDT", "Control the pulse width at half height, s.", WIDTH)
     period = control(":SOUR{ch}:FUNC:PULS:PER", "Control the pulse period, s.", PERIOD)
     edge = control(":SOUR{ch}:FUNC:PULS:TRAN", "Control both edge times (10 to 90 %), s.", EDGE)
-    limit_high = control(":SOUR{ch}:VOLT:LIM:HIGH", "Control the upper voltage limit, V.", LEVEL)
-    limit_low = control(":SOUR{ch}:VOLT:LIM:LOW", "Control the lower voltage limit, V.", LEVEL)
     limits_enabled = switch(":SOUR{ch}:VOLT:LIM:STAT", "Control whether the voltage limits hold.")
-    burst_enabled = switch(":SOUR{ch}:BURS:STAT", "Control whether triggers fire bursts.")
-    burst_mode = choice(":SOUR{ch}:BURS:MODE", "Control what a trigger does.", ("TRIG", "GAT"))
     burst_cycles = counted(":SOUR{ch}:BURS:NCYC", "Control the periods in a burst.", CYCLES)
     burst_period = control(
         ":SOUR{ch}:BURS:INT:PER", "Control the time between bursts that fire by themselves, s.", INTERVAL
     )
     output_enabled = switch(":OUTP{ch}", "Control whether the output relay is closed.")
-    polarity = choice(":OUTP{ch}:POL", "Control whether the waveform is inverted.", ("NORM", "INV"))
     load = Instrument.measurement(":OUTP{ch}:LOAD?", "Get the load that levels refer to, ohm (9.9e37: open).")
     trigger_source = choice(":TRIG{ch}:SOUR", "Control what triggers.", ("IMM", "EXT", "TIM", "BUS"))
     trigger_slope = choice(":TRIG{ch}:SLOP", "Control the edge of an external trigger.", ("POS", "NEG"))
@@ -103,30 +102,15 @@ class PulseChannel(ScpiChannel):
 
 
 class Keysight33522B(WaveformInstrument):
-    """A 33522B as `mho.instruments.roles.PulseGenerator`; channels 1 and 2.
-
-    Parameters
-    ----------
-    address, visa_library, timeout, **connection
-        As for `ScpiInstrument`.
-    edge : float
-        Edge time (10 to 90 %) of the pulses, s; at most 0.625 of the shortest width.
-    """
+    """A 33522B as `mho.instruments.roles.PulseGenerator`; edges of at most 0.625 of the shortest width."""
 
     model = "33522B"
-    ch_1: PulseChannel = Instrument.ChannelCreator(PulseChannel, 1)
-    ch_2: PulseChannel = Instrument.ChannelCreator(PulseChannel, 2)
+    ch_1: Keysight33522BChannel = Instrument.ChannelCreator(Keysight33522BChannel, 1)
+    ch_2: Keysight33522BChannel = Instrument.ChannelCreator(Keysight33522BChannel, 2)
     abilities = PulseAbilities(
-        amplitude=Span(2e-3, 10.0, "pulse amplitude", "V"),
-        width=WIDTH,
-        period=PERIOD,
-        edge=EDGE,
-        cycles=CYCLES,
-        edge_share=0.625,
-        dead_time=100e-9,
-        pulse="FUNC:PULS",
+        AMPLITUDE, WIDTH, PERIOD, EDGE, CYCLES, edge_share=0.625, dead_time=100e-9, pulse="FUNC:PULS",
         edges=("FUNC:PULS:TRAN",),
-    )
+    )  # fmt: skip
 
     waveform_size = WAVEFORM_SIZE
     interval = SAMPLE_INTERVAL
@@ -205,13 +189,6 @@ class Keysight33522B(WaveformInstrument):
             A letter and up to 11 letters, digits and underscores; must be new to the instrument.
         samples : array_like of float, shape (n,)
             Waveform between -1 (low level) and 1 (high level), `waveform_size` samples; 16 bits are kept.
-
-        Raises
-        ------
-        LimitError
-            When a sample is beyond -1 to 1, or there are too many or too few.
-        InstrumentError
-            When the name is invalid, or the instrument refuses.
         """
         one_of(channel, CHANNELS, f"channel of {self._title}")
         data = _integers(full_scale(samples, self.waveform_size))
@@ -227,13 +204,6 @@ class Keysight33522B(WaveformInstrument):
             As for `upload`.
         steps : sequence of (str, int)
             Names of waveforms, and how often each is played, 1 to 1,000,000 times.
-
-        Raises
-        ------
-        LimitError
-            When a waveform is repeated too often, or not played at all.
-        InstrumentError
-            When a name is invalid, there are no steps, or the instrument refuses.
         """
         one_of(channel, CHANNELS, f"channel of {self._title}")
         if not steps:
@@ -250,13 +220,7 @@ class Keysight33522B(WaveformInstrument):
         self.exchange(f":SOUR{channel}:DATA:SEQ #{len(length)}{length}{block}")
 
     def clear_waveforms(self, channel: int) -> None:
-        """Empty the channel's volatile waveform memory; a waveform set by `shape_waveform` has to be shaped anew.
-
-        Raises
-        ------
-        InstrumentError
-            When the instrument refuses.
-        """
+        """Empty the channel's volatile waveform memory; a waveform set by `shape_waveform` has to be shaped anew."""
         one_of(channel, CHANNELS, f"channel of {self._title}")
         self._forget_waveform(channel)
         self.exchange(f":SOUR{channel}:DATA:VOL:CLE")
@@ -265,3 +229,35 @@ class Keysight33522B(WaveformInstrument):
 def _integers(fractions: Floats) -> bytes:
     """Convert samples of -1 to 1 to the converter's integers."""
     return np.rint(fractions * 32767).astype("<i2").tobytes()
+
+
+FAST_WIDTH = Span(5e-9, 4e5, "pulse width", "s")
+FAST_PERIOD = Span(10e-9, 1e6, "pulse period", "s")
+FAST_EDGE = Span(2.9e-9, 1e-6, "edge time", "s")
+FAST_SAMPLE_RATE = Span(1e-6, 1e9, "sample rate", "samples/s")
+FAST_SAMPLE_INTERVAL = Span(1e-9, 1e6, "interval from sample to sample", "s")
+
+
+class Keysight33622AChannel(Keysight33522BChannel):
+    """Settings of one channel where they differ from a 33522B's."""
+
+    width = control(":SOUR{ch}:FUNC:PULS:WIDT", "Control the pulse width at half height, s.", FAST_WIDTH)
+    period = control(":SOUR{ch}:FUNC:PULS:PER", "Control the pulse period, s.", FAST_PERIOD)
+    edge = control(":SOUR{ch}:FUNC:PULS:TRAN", "Control both edge times (10 to 90 %), s.", FAST_EDGE)
+    sample_rate = control(
+        ":SOUR{ch}:FUNC:ARB:SRAT", "Control the samples a second of an arbitrary waveform.", FAST_SAMPLE_RATE
+    )
+
+
+class Keysight33622A(Keysight33522B):
+    """A 33622A as `mho.instruments.roles.PulseGenerator`; constructed as `Keysight33522B`."""
+
+    model = "33622A"
+    ch_1: Keysight33622AChannel = Instrument.ChannelCreator(Keysight33622AChannel, 1)
+    ch_2: Keysight33622AChannel = Instrument.ChannelCreator(Keysight33622AChannel, 2)
+    abilities = replace(
+        Keysight33522B.abilities, width=FAST_WIDTH, period=FAST_PERIOD, edge=FAST_EDGE, cycles=CYCLES,
+        dead_time=50e-9,
+    )  # fmt: skip
+    waveform_size = Span(32, 4_000_000, "waveform length", "samples")
+    interval = FAST_SAMPLE_INTERVAL

@@ -11,9 +11,17 @@ from collections.abc import Sequence
 from pymeasure.instruments import Instrument
 
 from mho.array_types import Floats
-from mho.errors import InstrumentError, LimitError
-from mho.instruments.drivers.languages.scpi import ScpiChannel, Span, choice, control, counted, switch, within
-from mho.instruments.drivers.languages.scpi_blocks import BlockInstrument
+from mho.errors import InstrumentError
+from mho.instruments.drivers.languages.scpi import (
+    BlockInstrument,
+    ScpiChannel,
+    Span,
+    choice,
+    control,
+    counted,
+    switch,
+    within,
+)
 from mho.instruments.drivers.languages.source_meters import SourceMeterChannel, SourceMeterPair, readings
 from mho.instruments.roles import Reading
 
@@ -33,13 +41,15 @@ LIMITED = 6  # bits 1 and 2 of the status element: compliance (table 1-2, p. 1-1
 SETTLING = 0.05  # s, time per point in addition to its delay and aperture
 
 
-class SourceChannel(SourceMeterChannel, ScpiChannel):
+class KeysightB2912AChannel(SourceMeterChannel, ScpiChannel):
     """One channel as `mho.instruments.roles.SourceMeter`: volts out, amperes in.
 
     `KeysightB2912A.channel` returns one. Closing it closes the connection when the other channel is not in use.
     """
 
     VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY
+    PULSE_WIDTH, PULSE_PERIOD = PULSE_WIDTH, TRIGGER_PERIOD
+    MEASURING, FASTER = "integrating for", "configure a smaller nplc,"
 
     recorded = (
         "shape", "voltage_range", "current_limit", "current_range", "nplc", "four_wire", "output_off_mode",
@@ -103,18 +113,6 @@ class SourceChannel(SourceMeterChannel, ScpiChannel):
             f':SENS{number}:FUNC "VOLT","CURR";:FORM ASC;:FORM:ELEM:SENS VOLT,CURR,STAT'
         )
 
-    def protect(self, voltage: float) -> None:
-        """Limit the voltage to `voltage` (V) when sourcing current, read back; sourcing voltage has no such limit.
-
-        Raises
-        ------
-        LimitError
-            When `voltage` is below 20 mV.
-        InstrumentError
-            When the instrument refuses, or does not confirm.
-        """
-        self._keep_voltage_limit(voltage)
-
     def _seconds(self, nplc: float) -> float:
         return float(nplc / self.parent.line_frequency)
 
@@ -127,13 +125,7 @@ class SourceChannel(SourceMeterChannel, ScpiChannel):
         self.voltage = voltage
 
     def read(self, voltage: float) -> Reading:
-        """Step to `voltage` (V), measure once, return to 0 V: one message.
-
-        Returns
-        -------
-        Reading
-            Measured volts and amperes (NaN where the range overflowed), and whether the current was limited.
-        """
+        """Step to `voltage` (V), measure once, return to 0 V: one message."""
         within(voltage, VOLTAGE)
         source = f":SOUR{self.id}:VOLT"
         values = self.parent.exchange_numbers(f"{source} {voltage:.9e};:MEAS? (@{self.id});{source} 0")
@@ -142,20 +134,7 @@ class SourceChannel(SourceMeterChannel, ScpiChannel):
         return readings(values, LIMITED)[0]
 
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
-        """Run a list sweep timed by the instrument, ending at 0 V with the output as it was before.
-
-        Parameters
-        ----------
-        voltages : sequence of float
-            Levels, V; at most 2500.
-        delay : float
-            Wait at each level before its measurement, s.
-
-        Returns
-        -------
-        list of Reading
-            One per level.
-        """
+        """Run a list sweep timed by the instrument, ending at 0 V with the output as it was before."""
         within(delay, DELAY)
         timing = f":TRIG{self.id}:SOUR AINT;:TRIG{self.id}:ACQ:DEL {delay:.9e}"
         return self._run_list(voltages, timing, delay + self._aperture)
@@ -171,24 +150,8 @@ class SourceChannel(SourceMeterChannel, ScpiChannel):
             Pulse width, s: 50 us and more, and longer than the integration time.
         period : float
             From pulse to pulse, s.
-
-        Raises
-        ------
-        LimitError
-            When a value is beyond the instrument's abilities, or the integration does not fit the pulse.
         """
-        within(width, PULSE_WIDTH)
-        within(period, TRIGGER_PERIOD)
-        if self._aperture > 0.9 * width:
-            raise LimitError(
-                f"{self._title}: integrating for {self._aperture:.3g} s does not fit a pulse of {width:.3g} s; "
-                "configure a smaller nplc, or choose a wider pulse"
-            )
-        if period < 1.1 * width:
-            raise LimitError(
-                f"{self._title}: pulses of {width:.3g} s do not fit a period of {period:.3g} s; "
-                f"choose a period of {1.1 * width:.3g} s or more"
-            )
+        self._check_pulse(width, period)
         channel = self.id
         timing = (
             f":SOUR{channel}:FUNC:SHAP PULS;:SOUR{channel}:PULS:DEL 0;:SOUR{channel}:PULS:WIDT {width:.9e};"
@@ -199,13 +162,12 @@ class SourceChannel(SourceMeterChannel, ScpiChannel):
 
     def _run_list(self, voltages: Sequence[float], timing: str, seconds: float) -> list[Reading]:
         """Play a list; `seconds` is the duration of a point."""
-        pieces, count = self._listed(voltages), len(voltages)
-        channel = self.id
+        channel, count = self.id, len(voltages)
+        commands = self._list_commands(f":SOUR{channel}:LIST:VOLT", voltages)
         was_on = self.output_enabled
         try:
-            for number, piece in enumerate(pieces):
-                values = ",".join(f"{voltage:.9e}" for voltage in piece)
-                self.parent.exchange(f":SOUR{channel}:LIST:VOLT{':APP' if number else ''} {values}")
+            for command in commands:
+                self.parent.exchange(command)
             self.parent.exchange(f":SOUR{channel}:VOLT:MODE LIST;:TRIG{channel}:COUN {count};{timing}")
             if not was_on:
                 self.parent.exchange(f":OUTP{channel} ON")
@@ -228,27 +190,21 @@ class SourceChannel(SourceMeterChannel, ScpiChannel):
 
 
 class KeysightB2912A(SourceMeterPair, BlockInstrument):
-    """A B2912A: two channels behind one address.
+    """A B2912A: two channels behind one address; constructed as `ScpiInstrument`.
 
-    ``instrument.channel(1)`` and ``instrument.channel(2)`` are the source-measure units; each is closed
-    separately.
-
-    Parameters
-    ----------
-    address, visa_library, timeout, **connection
-        As for `ScpiInstrument`.
+    ``instrument.channel(1)`` and ``instrument.channel(2)`` are the source-measure units; each is closed separately.
     """
 
     VOLTAGE, CURRENT_LIMIT = VOLTAGE, CURRENT_LIMIT
     model = "B2912"
     setting_name = "ch{channel}_{setting}"
-    ch_1: SourceChannel = Instrument.ChannelCreator(SourceChannel, 1)
-    ch_2: SourceChannel = Instrument.ChannelCreator(SourceChannel, 2)
+    ch_1: KeysightB2912AChannel = Instrument.ChannelCreator(KeysightB2912AChannel, 1)
+    ch_2: KeysightB2912AChannel = Instrument.ChannelCreator(KeysightB2912AChannel, 2)
 
     line_frequency = Instrument.measurement(":SYST:LFR?", "Get the power line frequency, Hz.")
 
     @property
-    def pair(self) -> dict[int, SourceChannel]:
+    def pair(self) -> dict[int, KeysightB2912AChannel]:
         """The channels by number."""
         return {1: self.ch_1, 2: self.ch_2}
 

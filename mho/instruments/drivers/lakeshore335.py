@@ -27,12 +27,8 @@ from mho.instruments.drivers.languages.scpi import Span, one_of, whole, within
 TEMPERATURE = Span(1.0, 1505.0, "temperature", "K")
 RATE = Span(0.1, 100.0, "ramp", "K/min")
 RANGE = Span(1, 3, "heater range")
-USB = {
-    "baud_rate": 57600,
-    "data_bits": 7,
-    "parity": Parity.odd,
-    "stop_bits": StopBits.one,
-}  # fixed, section 6.3
+# fixed, section 6.3
+USB = {"baud_rate": 57600, "data_bits": 7, "parity": Parity.odd, "stop_bits": StopBits.one}
 PAUSE = 0.05  # s that a serial line rests after a message (p. 105)
 
 ERRORS = {4: "query error", 16: "execution error", 32: "command error"}  # bits of the event register
@@ -66,15 +62,9 @@ class LakeShore335(BusInstrument):
     recorded = ("kelvin", "setpoint", "output_enabled", "ramp", "mode", "temperature_limit")
 
     def __init__(
-        self,
-        address: str | Adapter,
-        visa_library: str = "",
-        *,
-        output: int = 1,
-        input: str = "A",
-        heater_range: int = 3,
-        **connection: Any,
-    ) -> None:
+        self, address: str | Adapter, visa_library: str = "", *, output: int = 1, input: str = "A",
+        heater_range: int = 3, **connection: Any,
+    ) -> None:  # fmt: skip
         self._output = int(whole(output, Span(1, len(self.INPUTS), "output")))
         self._input = str(one_of(input, tuple(self.INPUTS), "input"))
         self._range = int(whole(heater_range, RANGE if self._output <= 2 else Span(1, 1, "heater range")))
@@ -100,13 +90,7 @@ class LakeShore335(BusInstrument):
         return reply
 
     def exchange(self, command: str) -> str:
-        """Send a message with a check of the event register at its end, and return the replies before it.
-
-        Raises
-        ------
-        InstrumentError
-            When the instrument reports an error or does not answer.
-        """
+        """Send a message with a check of the event register at its end, and return the replies before it."""
         self._rest()
         self.write(command + self.CHECK)
         return self._checked(self.receive())
@@ -132,13 +116,7 @@ class LakeShore335(BusInstrument):
     # --- roles.TemperatureController ---
 
     def temperature(self) -> float:
-        """Return the temperature of the stage, K.
-
-        Raises
-        ------
-        InstrumentError
-            When the sensor gives no valid reading, or the heater has a fault.
-        """
+        """Return the temperature of the stage, K; raises `InstrumentError` for no valid one, or a fault of the heater."""
         query = f"KRDG? {self._input};RDGST? {self._input};HTRST? {self._output}"
         kelvin, status, heater = self._ask_numbers(query, 3)
         if status:
@@ -156,14 +134,9 @@ class LakeShore335(BusInstrument):
     def ramp_to(self, kelvin: float, rate: float) -> None:
         """Heat from the present temperature to `kelvin` (K) at `rate` (K/min); return while it ramps.
 
-        The setpoint begins at the present temperature, so that the heater does not begin at full power.
-
-        Raises
-        ------
-        LimitError
-            Beyond what the instrument can do; nothing is sent.
-        InstrumentError
-            When sensor, heater or loop are not as they must be, or the instrument does not confirm.
+        The setpoint begins at the present temperature, so that the heater does not begin at full power. Raises `LimitError`
+        before anything is sent, `InstrumentError` when sensor, heater or loop are not as they must be, or it does not
+        confirm.
         """
         within(kelvin, TEMPERATURE)
         within(rate, RATE)
@@ -198,15 +171,7 @@ class LakeShore335(BusInstrument):
             )
 
     def protect(self, kelvin: float) -> None:
-        """Let the instrument switch all its heaters off by itself above `kelvin` (K, rounded up), read back.
-
-        Raises
-        ------
-        LimitError
-            Beyond what the instrument can do; nothing is sent.
-        InstrumentError
-            When it refuses or does not confirm.
-        """
+        """Let the instrument switch all its heaters off by itself above `kelvin` (K, rounded up), read back."""
         limit = math.ceil(within(kelvin, TEMPERATURE))
         self.exchange(f"TLIMIT {self._input},{limit}")
         (kept,) = self._ask_numbers(f"TLIMIT? {self._input}", 1)

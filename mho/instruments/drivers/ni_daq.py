@@ -1,12 +1,8 @@
 """NI analogue outputs and inputs (6738, X Series) as one vector-in, vector-out converter, through nidaqmx.
 
-`languages.nidaqmx_clock` describes the timing of vectors and answers. Two devices without a common chassis (such as USB
-devices) need a wire for the sample clock: connect PFI0 of both, or the terminal named as `clock_wire`, and their grounds.
-
-NI outputs and inputs on one sample clock: play a waveform, and read the settled answer to each sample.
-
-Outputs and inputs run on the sample clock of the outputs. Output sample k is updated at edge k and stays for a period.
-The input sample that measures it settled depends on the input device:
+Two devices without a common chassis (such as USB devices) need a wire for the sample clock: connect PFI0 of both, or the
+terminal named as `clock_wire`, and their grounds. Outputs and inputs run on the sample clock of the outputs. Output sample
+k is updated at edge k and stays for a period. The input sample that measures it settled depends on the input device:
 
 - Multiplexed (6363): one ADC converts the inputs in turn. The first conversion is delayed by `settle` after
   the edge (``DelayFromSampClk.Delay``; X Series User Manual, "AI Convert Clock" (?)), the rest of the
@@ -20,8 +16,8 @@ Each waveform ends with an additional sample of 0 V, which provides the last edg
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 import nidaqmx
 import numpy as np
@@ -32,7 +28,7 @@ from nidaqmx.constants import (
     TaskMode,
     TerminalConfiguration,
 )
-from nidaqmx.errors import Error
+from nidaqmx.errors import DaqError, DaqNotFoundError, DaqNotSupportedError, Error
 from nidaqmx.stream_readers import AnalogMultiChannelReader
 from nidaqmx.stream_writers import AnalogMultiChannelWriter
 from nidaqmx.system import Device
@@ -41,31 +37,74 @@ from numpy.typing import ArrayLike
 
 from mho.array_types import Floats
 from mho.errors import InputError, InstrumentError
-from mho.instruments.drivers.languages.nidaqmx_errors import daqmx_errors, first_line
 from mho.instruments.drivers.languages.output_vectors import checked_vectors
+
+ADVICE = {
+    -200170: "check the channel names in the bench file",
+    -200220: "check the device name in the bench file against NI MAX or `nilsdev`",
+    -201003: "check its cable and its power",
+    -88709: "check its cable and its power, and that nobody else resets it",
+    -200324: "check its cable and its power",
+    -50103: "close the other program or task that uses it",
+    -200022: "close the other program or task that uses it",
+    -200284: "check that the sample clock is wired from the output to the input device",
+    -200560: "check the sample clock",
+    -200474: "check its cable and its power",
+    -200292: "check the sample clock",
+    -200279: "lower the rate",
+    -200290: "lower the rate",
+    -89125: "wire the clock between the devices and name its terminal as clock_wire",
+    -200081: "lower the rate or use fewer inputs",
+    -200332: "lower the rate",
+    -200561: "scale the values down",
+    -200077: "choose ranges that the device has",
+    -200088: "it has been closed; open the bench again",
+}
+
+# Lines of NI's message that name the subject of the error.
+DETAILS = (
+    "Device:", "Device Specified:", "Physical Channel Name:", "Channel Name:", "Resource:", "Requested Value:",
+    "Maximum Value:",
+)  # fmt: skip
+
+
+@contextmanager
+def daqmx_errors(who: str, doing: str) -> Iterator[None]:
+    """Convert every nidaqmx error within the block to `InstrumentError` with the instrument, the operation, the code and
+    advice.
+    """
+    try:
+        yield
+    except (DaqNotFoundError, DaqNotSupportedError) as error:
+        raise InstrumentError(
+            f"{who}: {doing} failed because NI-DAQmx is not installed; install it from ni.com, "
+            f"or use the simulated bench (--bench simulated)"
+        ) from error
+    except DaqError as error:
+        advice = ADVICE.get(error.error_code, "look the code up in the NI-DAQmx help")
+        raise InstrumentError(
+            f"{who}: {doing} failed with DAQmx error {error.error_code}: "
+            f"{first_line(error)}{_details(error)}; {advice}"
+        ) from error
+    except Error as error:
+        raise InstrumentError(f"{who}: {doing} failed: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of NI's message, without its full stop."""
+    return str(error).partition("\n")[0].rstrip(".")
+
+
+def _details(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.startswith(DETAILS)]
+    return f" ({', '.join(lines)})" if lines else ""
 
 
 class ClockedExchange:
-    """A generation and an acquisition that share their sample clock.
+    """A generation and an acquisition that share their sample clock; parameters as of `NIDaq`.
 
-    Creating one reserves nothing and changes no output. Errors are those of nidaqmx.
-
-    Parameters
-    ----------
-    outputs, inputs : list of str
-        Physical channels.
-    output_range : (float, float)
-        Limits of the outputs, V.
-    input_range : float
-        Largest voltage expected at the inputs, V.
-    rate : float
-        Fastest sample rate wanted, 1/s.
-    settle : float
-        From an update until the inputs may be converted, s.
-    clock_wire : str or None
-        Terminal of both devices that carries the clock between them; with None, NI-DAQmx finds a route.
-    new_task : callable
-        Creates a task; the caller closes it.
+    Creating one reserves nothing and changes no output. Errors are those of nidaqmx. The caller closes the tasks that
+    `new_task` creates.
 
     Attributes
     ----------
@@ -79,17 +118,10 @@ class ClockedExchange:
     """
 
     def __init__(
-        self,
-        outputs: list[str],
-        inputs: list[str],
-        *,
-        output_range: tuple[float, float],
-        input_range: float,
-        rate: float,
-        settle: float,
-        clock_wire: str | None,
+        self, outputs: list[str], inputs: list[str], *, output_range: tuple[float, float],
+        input_range: float, rate: float, settle: float, clock_wire: str | None,
         new_task: Callable[[], nidaqmx.Task],
-    ) -> None:
+    ) -> None:  # fmt: skip
         source, sink = (Device(names[0].partition("/")[0]) for names in (outputs, inputs))
         self._counts = len(outputs), len(inputs)
         self._simultaneous: bool = sink.ai_simultaneous_sampling_supported
@@ -189,7 +221,47 @@ logger = logging.getLogger(__name__)
 CONFIRM = 20e-3  # V: an output with a smaller read-back is at 0 V; offset and noise stay below 2 mV
 
 
-class NIDaq:
+class _NIDevice:
+    """Analogue outputs of an NI device: who they are, and which vectors they can hold."""
+
+    _who: str
+    _identity: str
+    _outputs: list[str]
+    _low: float
+    _high: float
+
+    def _identify(self, channels: Iterable[str]) -> list[Device]:
+        devices = [Device(name) for name in dict.fromkeys(name.partition("/")[0] for name in channels)]
+        self._identity = "; ".join(
+            f"NI {device.product_type} ({device.name}, serial {device.serial_num:08X})" for device in devices
+        )
+        return devices
+
+    @property
+    def output_count(self) -> int:
+        """Number of analogue outputs."""
+        return len(self._outputs)
+
+    def identify(self) -> str:
+        """Return product types, device names and serial numbers."""
+        return self._identity
+
+    def _checked(self, volts: ArrayLike) -> Floats:
+        return checked_vectors(
+            volts, self.output_count, self._low, self._high, self._who, self._outputs.__getitem__
+        )
+
+    def _daqmx(self, doing: str) -> AbstractContextManager[None]:
+        return daqmx_errors(self._who, doing)
+
+    def _close(self, task: nidaqmx.Task) -> None:
+        try:
+            task.close()
+        except Error as error:
+            logger.warning("%s: closing a task failed: %s", self._who, first_line(error))
+
+
+class NIDaq(_NIDevice):
     """NI outputs and inputs on one hardware clock, as `mho.instruments.roles.Daq`.
 
     Connecting changes no output.
@@ -215,28 +287,14 @@ class NIDaq:
     session : callable
         Returns the context in which tasks are created: `DaqSystem.selected` of a simulated system,
         nothing on hardware.
-
-    Raises
-    ------
-    InputError
-        For an invalid rate or settling time.
-    InstrumentError
-        When NI-DAQmx, a device or a channel is missing.
     """
 
     def __init__(
-        self,
-        outputs: str = "PXI1Slot2/ao0:31",
-        inputs: str = "Dev1/ai0:31",
-        *,
-        rate: float = 100e3,
-        settle: float = 20e-6,
-        output_range: tuple[float, float] = (-10.0, 10.0),
-        input_range: float = 10.0,
-        clock_wire: str | None = "PFI0",
-        lines: str = "",
+        self, outputs: str = "PXI1Slot2/ao0:31", inputs: str = "Dev1/ai0:31", *, rate: float = 100e3,
+        settle: float = 20e-6, output_range: tuple[float, float] = (-10.0, 10.0), input_range: float = 10.0,
+        clock_wire: str | None = "PFI0", lines: str = "",
         session: Callable[[], AbstractContextManager[object]] = nullcontext,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if not rate > 0.0 or not settle >= 0.0:
             raise InputError(
                 f"DAQ rate {rate:g} 1/s with settle {settle:g} s; give a rate above and a time from 0"
@@ -250,15 +308,9 @@ class NIDaq:
             try:
                 self._describe(lines)
                 self._clocked = ClockedExchange(
-                    self._outputs,
-                    self._inputs,
-                    output_range=output_range,
-                    input_range=input_range,
-                    rate=rate,
-                    settle=settle,
-                    clock_wire=clock_wire,
-                    new_task=self._task,
-                )
+                    self._outputs, self._inputs, output_range=output_range, input_range=input_range,
+                    rate=rate, settle=settle, clock_wire=clock_wire, new_task=self._task,
+                )  # fmt: skip
             except BaseException:
                 self.close()
                 raise
@@ -267,11 +319,7 @@ class NIDaq:
 
     def _describe(self, lines: str) -> None:
         """Read the devices' identity and make the tasks without a clock; nothing is reserved."""
-        names = dict.fromkeys(name.partition("/")[0] for name in (*self._outputs, *self._inputs))
-        devices = [Device(name) for name in names]
-        self._identity = "; ".join(
-            f"NI {device.product_type} ({device.name}, serial {device.serial_num:08X})" for device in devices
-        )
+        devices = self._identify((*self._outputs, *self._inputs))
         self._level = self._task()
         self._level.ao_channels.add_ao_voltage_chan(
             ",".join(self._outputs), min_val=self._low, max_val=self._high
@@ -303,18 +351,9 @@ class NIDaq:
         return 1.0 / self.rate
 
     @property
-    def output_count(self) -> int:
-        """Number of analogue outputs."""
-        return len(self._outputs)
-
-    @property
     def input_count(self) -> int:
         """Number of analogue inputs."""
         return len(self._inputs)
-
-    def identify(self) -> str:
-        """Return product types, device names and serial numbers."""
-        return self._identity
 
     def settings(self) -> dict[str, str]:
         """Return channels, rates and ranges as text."""
@@ -333,25 +372,11 @@ class NIDaq:
         }
 
     def exchange(self, volts: ArrayLike) -> Floats:
-        """Play vectors and return the readings of the inputs.
+        """Play vectors, and return the settled answer of the inputs to each, as `mho.instruments.roles.Daq`.
 
-        Parameters
-        ----------
-        volts : array (samples, outputs)
-            One vector per row, V. With fewer columns than outputs, the others are at 0 V.
-
-        Returns
-        -------
-        array (samples, inputs)
-            Volts at the inputs, each row the settled answer to that row of `volts`. All outputs end at 0 V.
-
-        Raises
-        ------
-        InputError, LimitError
-            For a wrong shape or a value beyond `output_range`; nothing has been sent.
-        InstrumentError
-            When NI-DAQmx reports an error; the outputs have been set to 0 V, or a note on the error and the
-            log say that this could not be confirmed.
+        All outputs end at 0 V. Raises `InputError` or `LimitError` before anything is sent, and `InstrumentError` when
+        NI-DAQmx reports an error; the outputs have been set to 0 V, or a note on the error and the log say that this could
+        not be confirmed.
         """
         vectors = self._checked(volts)
         try:
@@ -426,15 +451,60 @@ class NIDaq:
         """Release the tasks; outputs keep their levels. A second call does nothing."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
+            self._close(task)
+
+
+class NIOutputs(_NIDevice):
+    """NI analogue outputs that hold static levels, while another instrument reads the answers; parameters as of `NIDaq`."""
+
+    def __init__(
+        self,
+        outputs: str,
+        *,
+        output_range: tuple[float, float] = (-10.0, 10.0),
+        session: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        self._who = f"DAQ {outputs}"
+        self._low, self._high = output_range
+        with self._daqmx("connecting"), session():
+            self._outputs = unflatten_channel_string(outputs)
+            self._task: nidaqmx.Task | None = nidaqmx.Task()
             try:
-                task.close()
-            except Error as error:
-                logger.warning("%s: closing a task failed: %s", self._who, first_line(error))
+                self._describe(self._task)
+            except BaseException:
+                self.close()
+                raise
 
-    def _checked(self, volts: ArrayLike) -> Floats:
-        return checked_vectors(
-            volts, self.output_count, self._low, self._high, self._who, self._outputs.__getitem__
-        )
+    def _describe(self, task: nidaqmx.Task) -> None:
+        self._identify(self._outputs)
+        task.ao_channels.add_ao_voltage_chan(",".join(self._outputs), min_val=self._low, max_val=self._high)
+        self._writer = AnalogMultiChannelWriter(task.out_stream, auto_start=True)
 
-    def _daqmx(self, doing: str) -> AbstractContextManager[None]:
-        return daqmx_errors(self._who, doing)
+    def settings(self) -> dict[str, str]:
+        """Return channels and range as text."""
+        return {
+            "outputs": flatten_channel_string(self._outputs),
+            "output_range": f"{self._low:g} V to {self._high:g} V",
+        }
+
+    def checked(self, volts: ArrayLike) -> Floats:
+        """Return vectors, (samples, outputs), that can be held; raise `InputError` or `LimitError` for others."""
+        return self._checked(volts)
+
+    def hold(self, vector: Floats) -> None:
+        """Hold levels (V) on the first outputs until the next command; the other outputs go to 0 V."""
+        levels = np.zeros(self.output_count)
+        levels[: len(vector)] = vector
+        with self._daqmx("writing static outputs"):
+            self._writer.write_one_sample(levels)
+
+    def make_safe(self) -> None:
+        """Bring all outputs to 0 V, confirmed by NI-DAQmx accepting the write; raises `InstrumentError` otherwise."""
+        with self._daqmx("bringing the outputs to 0 V (NOT confirmed)"):
+            self._writer.write_one_sample(np.zeros(self.output_count))
+
+    def close(self) -> None:
+        """Release the task; outputs keep their levels. A second call does nothing."""
+        task, self._task = self._task, None
+        if task is not None:
+            self._close(task)

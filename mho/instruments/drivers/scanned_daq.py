@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from mho.array_types import Floats
 from mho.errors import InstrumentError
 from mho.instruments.drivers.keithleydaq6510 import KeithleyDAQ6510
-from mho.instruments.drivers.ni_outputs import NIOutputs
+from mho.instruments.drivers.ni_daq import NIOutputs
 
 log = logging.getLogger(__name__)
 
@@ -18,13 +18,10 @@ log = logging.getLogger(__name__)
 class ScannedDaq:
     """The two instruments as `mho.instruments.roles.Daq`, at some milliseconds per input and vector.
 
-    Connecting changes no output and no setting.
+    Connecting changes no output and no setting. The inputs are scanned in the order of their `channels`.
 
     Parameters
     ----------
-    outputs : NIOutputs
-    inputs : KeithleyDAQ6510
-        Scans its `channels`, in this order.
     full_scale : float
         Largest voltage expected at the inputs, V.
     nplc : float
@@ -62,25 +59,10 @@ class ScannedDaq:
         return {**self._outputs.settings(), **self._inputs.settings()}
 
     def exchange(self, volts: ArrayLike) -> Floats:
-        """Hold each vector and scan the inputs meanwhile.
+        """Hold each vector and scan the inputs meanwhile, as `mho.instruments.roles.Daq`; NaN where the range overflowed.
 
-        Parameters
-        ----------
-        volts : array (samples, outputs)
-            One vector per row, V. With fewer columns than outputs, the others are at 0 V.
-
-        Returns
-        -------
-        array (samples, inputs)
-            V; NaN where the range overflowed. All outputs end at 0 V.
-
-        Raises
-        ------
-        InputError, LimitError
-            For a wrong shape or a value beyond the outputs' range; nothing has been sent.
-        InstrumentError
-            When an instrument refuses; the outputs have been set to 0 V, or a note on the error and the log say that
-            this could not be confirmed.
+        All outputs end at 0 V. When an instrument refuses, they have been set to 0 V, or a note on the error and the log
+        say that this could not be confirmed.
         """
         vectors = self._outputs.checked(volts)
         if not self._configured:
@@ -92,17 +74,14 @@ class ScannedDaq:
                 self._outputs.hold(vector)
                 answer[:] = self._inputs.scan()
         except BaseException as error:
-            self._drop_outputs(error)
+            try:
+                self._outputs.make_safe()
+            except InstrumentError as worse:
+                error.add_note(str(worse))
+                log.critical("%s", worse)
             raise
         self._outputs.make_safe()
         return answers
-
-    def _drop_outputs(self, error: BaseException) -> None:
-        try:
-            self._outputs.make_safe()
-        except InstrumentError as worse:
-            error.add_note(str(worse))
-            log.critical("%s", worse)
 
     def make_safe(self) -> None:
         """Bring the outputs to 0 V, then open the scanner's relays; raises `InstrumentError` unless confirmed."""

@@ -18,11 +18,15 @@ from pymeasure.instruments import Instrument
 
 from mho.array_types import Floats
 from mho.errors import InstrumentError
-from mho.instruments.drivers.languages.scpi import ScpiChannel, Span, choice, control, counted, switch, whole
-from mho.instruments.drivers.languages.scpi_pulses import PulseAbilities
-from mho.instruments.drivers.languages.scpi_waveforms import WaveformInstrument, full_scale
+from mho.instruments.drivers.languages.scpi import Span, choice, control, counted, switch, whole
+from mho.instruments.drivers.languages.scpi_pulses import (
+    AMPLITUDE,
+    PulseAbilities,
+    PulseSettings,
+    WaveformInstrument,
+    full_scale,
+)
 
-LEVEL = Span(-10.0, 10.0, "level", "V")
 WIDTH = Span(16e-9, 4e5, "pulse width", "s")
 PERIOD = Span(25e-9, 1e6, "pulse period", "s")
 DELAY = Span(0.0, 85.0, "delay", "s")
@@ -36,7 +40,7 @@ USER_MEMORIES = Span(1, 255, "user waveform")
 WAITING = 32  # operation condition: bursts wait for their trigger (?)
 
 
-class PulseChannel(ScpiChannel):
+class TektronixAFG31000Channel(PulseSettings):
     """Settings of one channel, named as in the manual; use `TektronixAFG31000.shape` to set pulses safely."""
 
     recorded = (
@@ -49,52 +53,31 @@ class PulseChannel(ScpiChannel):
         ("SIN", "SQU", "PULS", "RAMP", "PRN", "DC", "EMEM", "EMEM2",
          *(f"USER{n}" for n in range(1, int(USER_MEMORIES.maximum) + 1))),
     )  # fmt: skip
-    high = control(":SOUR{ch}:VOLT:HIGH", "Control the high level, V at the load.", LEVEL)
-    low = control(":SOUR{ch}:VOLT:LOW", "Control the low level, V at the load.", LEVEL)
-    limit_high = control(":SOUR{ch}:VOLT:LIM:HIGH", "Control the upper limit of the high level, V.", LEVEL)
-    limit_low = control(":SOUR{ch}:VOLT:LIM:LOW", "Control the lower limit of the low level, V.", LEVEL)
     width = control(":SOUR{ch}:PULS:WIDT", "Control the pulse width at half height, s.", WIDTH)
     period = control(":SOUR{ch}:PULS:PER", "Control the pulse period, s.", PERIOD)
     lead_delay = control(":SOUR{ch}:PULS:DEL", "Control the wait before the leading edge, s.", DELAY)
     leading = control(":SOUR{ch}:PULS:TRAN:LEAD", "Control the leading edge time (10 to 90 %), s.", EDGE)
     trailing = control(":SOUR{ch}:PULS:TRAN:TRA", "Control the trailing edge time (10 to 90 %), s.", EDGE)
     hold = choice(":SOUR{ch}:PULS:HOLD", "Control what stays when the period changes.", ("WIDT", "DUTY"))
-    burst_enabled = switch(":SOUR{ch}:BURS:STAT", "Control whether triggers fire bursts.")
-    burst_mode = choice(":SOUR{ch}:BURS:MODE", "Control what a trigger does.", ("TRIG", "GAT"))
     burst_cycles = counted(":SOUR{ch}:BURS:NCYC", "Control the periods in a burst.", CYCLES)
     burst_delay = control(":SOUR{ch}:BURS:TDEL", "Control the wait from trigger to burst, s.", DELAY)
     output_enabled = switch(":OUTP{ch}:STAT", "Control whether the output relay is closed.")
-    polarity = choice(":OUTP{ch}:POL", "Control whether the waveform is inverted.", ("NORM", "INV"))
     impedance = Instrument.measurement(
         ":OUTP{ch}:IMP?", "Get the load that levels refer to, ohm (9.9e37: open)."
     )
 
 
 class TektronixAFG31000(WaveformInstrument):
-    """A two-channel AFG31000 as `mho.instruments.roles.PulseGenerator`.
-
-    Parameters
-    ----------
-    address, visa_library, timeout, **connection
-        As for `ScpiInstrument`.
-    edge : float
-        Both edge times (10 to 90 %) of the pulses, s; at most 0.8 of the shortest width.
-    """
+    """A two-channel AFG31000 as `mho.instruments.roles.PulseGenerator`; edges of at most 0.8 of the shortest width."""
 
     model = "AFG31"
-    ch_1: PulseChannel = Instrument.ChannelCreator(PulseChannel, 1)
-    ch_2: PulseChannel = Instrument.ChannelCreator(PulseChannel, 2)
+    ch_1: TektronixAFG31000Channel = Instrument.ChannelCreator(TektronixAFG31000Channel, 1)
+    ch_2: TektronixAFG31000Channel = Instrument.ChannelCreator(TektronixAFG31000Channel, 2)
+    # The width is at least 0.625 of both edges.
     abilities = PulseAbilities(
-        amplitude=Span(2e-3, 10.0, "pulse amplitude", "V"),
-        width=WIDTH,
-        period=PERIOD,
-        edge=EDGE,
-        cycles=CYCLES,
-        edge_share=0.8,  # the width is at least 0.625 of both edges
-        dead_time=200e-9,
-        pulse="PULS",
+        AMPLITUDE, WIDTH, PERIOD, EDGE, CYCLES, edge_share=0.8, dead_time=200e-9, pulse="PULS",
         edges=("PULS:TRAN:LEAD", "PULS:TRAN:TRA"),
-    )
+    )  # fmt: skip
 
     waveform_size = WAVEFORM_SIZE
     interval = SAMPLE_INTERVAL
@@ -135,13 +118,8 @@ class TektronixAFG31000(WaveformInstrument):
 
     def _arming(self, channel: int) -> list[str]:
         burst = f":SOUR{channel}:BURS"
-        return [
-            f"{burst}:MODE TRIG",
-            f"{burst}:NCYC 1",
-            f"{burst}:TDEL 0",
-            f"{burst}:STAT ON",
-            f":OUTP{channel} ON",
-        ]
+        return [*(f"{burst}:{setting}" for setting in ("MODE TRIG", "NCYC 1", "TDEL 0", "STAT ON")),
+                f":OUTP{channel} ON"]  # fmt: skip
 
     def _stored(self, channel: int, fractions: Floats, interval: float) -> list[str]:
         """Store the waveform in the channel's edit memory; the user memories are not changed."""
@@ -175,23 +153,14 @@ class TektronixAFG31000(WaveformInstrument):
             waiting = self.operation_condition & WAITING
 
     def upload(self, memory: int, samples: ArrayLike) -> None:
-        """Store an arbitrary waveform in user memory; ``channel.function = "USER<n>"`` selects it.
+        """Store an arbitrary waveform in user memory 1 to 255; ``channel.function = "USER<n>"`` selects it.
 
         This uses the first edit memory: a waveform of channel 1 set by `shape_waveform` has to be shaped anew.
 
         Parameters
         ----------
-        memory : int
-            Number of the user memory, 1 to 255.
         samples : array_like of float, shape (n,)
             Waveform between -1 (low level) and 1 (high level), 2 to 131072 samples; 14 bits are kept.
-
-        Raises
-        ------
-        LimitError
-            When a sample is beyond -1 to 1, or there are too many or too few.
-        InstrumentError
-            When the instrument refuses.
         """
         whole(memory, USER_MEMORIES)
         values = full_scale(samples, WAVEFORM_SIZE)

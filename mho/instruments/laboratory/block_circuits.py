@@ -11,19 +11,19 @@ import numpy as np
 from mho.array_types import Floats, Integers
 from mho.errors import BenchError, InputError
 from mho.instruments.bench_file.bench_file import CLAMPED, Simulation
+from mho.instruments.simulated.physics.cells.conduction import ExcessCurrents, excess_currents
 from mho.instruments.simulated.physics.chip import SimulatedChip
 from mho.instruments.simulated.physics.circuits.amplifiers import (
     CLAMP,
     AmplifierBank,
+    Converter,
     amplifier_preset,
+    mid_tread_range,
 )
-from mho.instruments.simulated.physics.circuits.converters import Converter, mid_tread_range
-from mho.instruments.simulated.physics.circuits.excess_currents import ExcessCurrents, excess_currents
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
-from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics
+from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics, StepResponse
 from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
 from mho.instruments.simulated.physics.circuits.multiply_circuit import MultiplyCircuit
-from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 from mho.instruments.simulated.physics.wires import WiredBlock
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from mho.instruments.laboratory.monitor import Monitor
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.generators import Excursion, Playing
-from mho.instruments.simulated.physics.cells.held_levels import HeldLevels
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
+from mho.instruments.simulated.physics.cells.switching import HeldLevels
 from mho.instruments.simulated.physics.chip import SimulatedChip
 
 REST = 5e-3  # V: allowed deviation of a source at rest from 0 V

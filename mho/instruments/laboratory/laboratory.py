@@ -26,15 +26,15 @@ from mho.instruments.laboratory.chip_lines import PATHS, REST, Carrier, ChipLine
 from mho.instruments.laboratory.monitor import Incident, Monitor, over_voltages
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.devices import Traffic
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.generators import Playing, Resting, Train, Waveform
-from mho.instruments.simulated.physics.cells.preset_files import cell_preset
+from mho.instruments.simulated.physics.cells.presets import cell_preset
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
 from mho.instruments.simulated.physics.cells.switching import LASTING
 from mho.instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
 from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
-from mho.instruments.simulated.physics.circuits.step_response import StepResponse
+from mho.instruments.simulated.physics.circuits.loop_dynamics import StepResponse
+from mho.instruments.simulated.ports import Traffic
 
 
 class RunningSources:

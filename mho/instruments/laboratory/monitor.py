@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from mho.instruments.limits import RISE, SOURCE_EDGE, Limits, TerminalLimits
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.devices import Traffic
 from mho.instruments.simulated.physics.chip import SimulatedChip
+from mho.instruments.simulated.ports import Traffic
 
 TERMINALS = ("bit line", "source line", "word line", "vector")
 SLACK = 0.01  # share of a limit: a source set to the limit exceeds it by its accuracy, which is no incident

@@ -22,7 +22,7 @@ from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.stand_in import stand_in
-from mho.instruments.simulated.devices import Device, Rack, Traffic
+from mho.instruments.simulated.ports import Device, Rack, Traffic
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from nidaqmx.utils import unflatten_channel_string
 from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import BenchSource, Simulation
 from mho.instruments.bench_file.entries import DaqEntry
-from mho.instruments.simulated.nidaqmx.devices import PRODUCTS
+from mho.instruments.simulated.nidaqmx.rack import PRODUCTS
 
 
 def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:

@@ -127,7 +127,7 @@ def _open_daq(entry: DaqEntry, visa: str, session: Callable[[], Any], highest: f
             entry.outputs, entry.inputs, rate=entry.rate, output_range=(-span, span), session=session
         )
     from mho.instruments.drivers.keithleydaq6510 import KeithleyDAQ6510
-    from mho.instruments.drivers.ni_outputs import NIOutputs
+    from mho.instruments.drivers.ni_daq import NIOutputs
     from mho.instruments.drivers.scanned_daq import ScannedDaq
 
     outputs = NIOutputs(entry.outputs, output_range=(-span, span), session=session)

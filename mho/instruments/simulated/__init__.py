@@ -2,7 +2,7 @@
 
 A library of its own, from the ground up:
 
-- `clock`, `ports`, `devices`, `faults`: time; the seams to the wires and to the transports; what can go wrong;
+- `clock`, `ports`, `faults`: time; the seams to the wires and to the transports; what can go wrong;
 - `scpi`, `tsp`: the languages; `visa`, `nidaqmx`: the transports;
 - `analogue`, `generators`: what source-measure units share, and what pulse generators share;
 - `physics`: the chip's cells, wires and circuits;
@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.cells.cells import CellArray
     from mho.instruments.simulated.physics.cells.level_fit import levels_not_held
-    from mho.instruments.simulated.physics.cells.preset_files import cell_preset, preset_text
-    from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
+    from mho.instruments.simulated.physics.cells.presets import (
+        CELL_PRESETS,
+        CellPreset,
+        cell_preset,
+        preset_text,
+    )
     from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
     from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
-    from mho.instruments.simulated.physics.circuits.step_response import StepResponse
+    from mho.instruments.simulated.physics.circuits.loop_dynamics import StepResponse
 else:
     from mho.lazy_names import lazy_names
 
@@ -29,16 +33,6 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
-    "CELL_PRESETS",
-    "CLAMP",
-    "AmplifierBank",
-    "CellArray",
-    "CellPreset",
-    "InverseCircuit",
-    "StepResponse",
-    "VirtualClock",
-    "amplifier_preset",
-    "cell_preset",
-    "levels_not_held",
-    "preset_text",
-]
+    "CELL_PRESETS", "CLAMP", "AmplifierBank", "CellArray", "CellPreset", "InverseCircuit", "StepResponse",
+    "VirtualClock", "amplifier_preset", "cell_preset", "levels_not_held", "preset_text",
+]  # fmt: skip

@@ -1,8 +1,6 @@
-"""Output of a source with a limit: voltage up to a current limit, or current up to a voltage limit.
+"""Errors of one specimen of a simulated instrument (gain, offset, noise, overrange), and sources with a limit.
 
 A port returns the current at a voltage, so a current source has to raise its voltage until its current flows.
-
-Errors of one specimen of a simulated instrument: gain and offset errors of each range, noise, overrange.
 """
 
 from __future__ import annotations
@@ -32,7 +30,6 @@ class SpecimenConverter:
 
     Parameters
     ----------
-    rng : numpy.random.Generator
     ranges : mapping of float to (float, float)
         Gain error and offset error (in the range's unit) of the specification, by range, smallest first.
     fraction : float
@@ -44,14 +41,9 @@ class SpecimenConverter:
     """
 
     def __init__(
-        self,
-        rng: np.random.Generator,
-        ranges: Mapping[float, tuple[float, float]],
-        fraction: float,
-        *,
-        noise: float = 0.0,
-        overrange: float = 1.05,
-    ) -> None:
+        self, rng: np.random.Generator, ranges: Mapping[float, tuple[float, float]], fraction: float, *,
+        noise: float = 0.0, overrange: float = 1.05,
+    ) -> None:  # fmt: skip
         self.ranges = tuple(ranges)
         self.overrange = overrange
         self._specification = ranges
@@ -92,7 +84,7 @@ PROBE = 1e-3  # V to begin with
 STEPS = 96  # enough to come from PROBE to any instrument's limit, and to settle there
 TOLERANCE = 1e-4
 DOUBLING = (
-    1.0  # V: up to it the voltage at most doubles in a step, beyond, where cells form, a tenth is added
+    1.0  # V: up to it the voltage at most doubles in a step; beyond, where cells form, a tenth is added
 )
 
 
@@ -121,21 +113,11 @@ def carry(volts: float, amperes: float, limit: float) -> Regulated:
 def regulate(
     current: Callable[[float], float], amperes: float, limit: float, start: float = 0.0
 ) -> Regulated:
-    """Find the voltage at which `amperes` flow.
+    """Find the voltage at which `amperes` flow, from `start` on and not beyond `limit` (V).
 
-    The load is taken as a conductance at each step, and the voltage takes no large step to the next, as a real output
-    slews: a cell that switches on the way up does so at its own threshold, and not at the limit.
-
-    Parameters
-    ----------
-    current : callable
-        Current (A) at a voltage; may be noisy, and may change its load.
-    amperes : float
-        What is to flow, A.
-    limit : float
-        Largest magnitude of the voltage, V.
-    start : float
-        Where the output is now, V.
+    `current` returns the current (A) at a voltage; it may be noisy, and may change its load. The load is taken as a
+    conductance at each step, and the voltage takes no large step to the next, as a real output slews: a cell that switches
+    on the way up does so at its own threshold, and not at the limit.
     """
     if not amperes:
         return OFF

@@ -1,14 +1,11 @@
-"""Simulated array board: decoders, analogue switches and amplifier configuration of the chip's carrier.
+"""Simulated array board: decoders, analogue switches, amplifiers and converters (16-bit integers) of the chip's carrier.
 
 The protocol is ours and stands in docs/array-board.md; a test holds page and class together.
-
-The simulated array board's converters: samples in, the connected block's answers out, as 16-bit integers.
 """
 
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,39 +36,70 @@ def codes_of(volts: Floats, full_scale: float) -> NDArray[np.int16]:
     return np.rint(np.clip(volts / full_scale, -1.0, 1.0) * FULL).astype(np.int16)
 
 
-class BoardConverters(ScpiDevice):
-    """The part of the board that plays vectors and reads their answers; outputs are at 0 V but while it does.
+def _check_there(wanted: float, count: int, what: str) -> None:
+    if wanted > count:
+        raise ScpiError(-222, f"the board has {count} {what}")
+
+
+SWITCH_TIME = 2e-6  # s, break before make of the analogue switches
+MODE_TIME = 1e-3  # s, all lines are grounded before a mode changes
+SLICE_RATIO = 16.0  # of the dividers in front of a second slice
+
+
+class SimulatedArrayBoard(ScpiDevice):
+    """The board's firmware: refuses every unsafe command. Outputs are at 0 V but while vectors are played.
 
     Parameters
     ----------
+    carrier : CarrierPort
+        The chip on the board.
+    transimpedance : float
+        Feedback resistors of the MULTIPLY amplifiers, ohm.
+    input_conductance : float
+        Input resistors' conductance in INVERT mode, S.
     channels : int
-        Number of outputs, and of inputs.
+        Number of the converters' outputs, and of their inputs.
+    slice_ratio : float
+        Ratio of the dividers in front of a loop's second slice; 0 without dividers.
 
     Attributes
     ----------
-    output_count, input_count : int
+    stuck : dict
+        Value at which ``path`` or ``mode`` is stuck as switches no longer move (fault injection).
     """
+
+    identity = "MHO,ARRAY BOARD,{serial},1.0"
+
+    mode = Setting(":MODE", Choice("SAFE", ("SAFE", "PROGram", "MULTiply", "INVert")))
+    path = Setting(":ROUTe:PATH", Choice("OPEN", ("OPEN", "READ", "SET", "RESet")))
+    watchdog = Setting(":SYSTem:WDOG", Numeric(0.0, 0.0, 3600.0, unit="S"))
+    diagonal = Setting(":CONFigure:INVert:DIAGonal", Numeric(0.0, 0.0, 0.1, unit="S"))
+    diagonal_count = Setting(":CONFigure:INVert:DIAGonal:COUNt", Numeric(0, 0, 4096, integer=True))
+    bias = Setting(":CONFigure:INVert:BIAS", Numeric(0.0, 0.0, 0.1, unit="S"))
 
     period = Setting(":SOURce:DAC:PERiod", Numeric(1e-5, 1e-6, 1.0, unit="S"))
 
     def __init__(
-        self, clock: VirtualClock, rng: np.random.Generator, *, serial: str, channels: int = CHANNELS
-    ) -> None:
+        self, clock: VirtualClock, rng: np.random.Generator, carrier: CarrierPort, *,
+        serial: str = "SIM00004", transimpedance: float = 20e3, input_conductance: float = 35e-6,
+        channels: int = CHANNELS, slice_ratio: float = SLICE_RATIO,
+    ) -> None:  # fmt: skip
+        self._carrier = carrier
         self.output_count = self.input_count = channels
         self._samples: NDArray[np.int16] = np.zeros((0, 1), np.int16)
+        self.slice_ratio = slice_ratio
+        self.transimpedance, self.input_conductance = transimpedance, input_conductance
+        self.cell: tuple[str, int, int] | None = None
+        self.block: tuple[str, tuple[int, ...], tuple[int, ...]] | None = None
+        self.negative: str | None = None
+        self.second_slice: tuple[str, str] | None = None
+        self.stuck: dict[str, str] = {}
+        self._last_message = 0.0
         super().__init__(clock, rng, serial=serial)
 
-    @abstractmethod
-    def check_converting(self) -> None:
-        """Raise `ScpiError` where nothing is connected to the converters."""
-
-    @abstractmethod
-    def answer(self, volts: Floats) -> Floats:
-        """Answer of the connected block, (samples, inputs), V."""
-
-    def forget_samples(self) -> None:
-        """Empty the memory."""
-        self._samples = np.zeros((0, 1), np.int16)
+    def _reset(self) -> None:
+        self._ground()  # first, while it is known what is connected
+        super()._reset()
 
     @command(":SOURce:DAC", Numeric(1, 1, MOST_CHANNELS, integer=True), BlockParameter())
     def _load(self, outputs: float, data: bytes) -> None:
@@ -106,79 +134,15 @@ class BoardConverters(ScpiDevice):
     @query(":READ:ARRay", Numeric(1, 1, MOST_CHANNELS, integer=True))
     def _play(self, inputs: float) -> str:
         _check_there(inputs, self.input_count, "inputs")
-        self.check_converting()
+        if self.block is None:
+            raise ScpiError(-221, "the converters need mode MULTiply or INVert and a connected block")
         if not len(self._samples):
             raise ScpiError(-221, "no samples are loaded")
         volts = np.zeros((len(self._samples), self.output_count))
         volts[:, : self._samples.shape[1]] = self._samples * (OUTPUT_RANGE / FULL)
-        answer = self.answer(volts)[:, : int(inputs)]
+        answer = self._carrier.exchange(volts, self.input_count, self.period)[:, : int(inputs)]
         self.clock.advance(len(volts) * self.period)
         return block_text(codes_of(answer, INPUT_RANGE).astype(CODE).tobytes())
-
-
-def _check_there(wanted: float, count: int, what: str) -> None:
-    if wanted > count:
-        raise ScpiError(-222, f"the board has {count} {what}")
-
-
-SWITCH_TIME = 2e-6  # s, break before make of the analogue switches
-MODE_TIME = 1e-3  # s, all lines are grounded before a mode changes
-SLICE_RATIO = 16.0  # of the dividers in front of a second slice
-
-
-class SimulatedArrayBoard(BoardConverters):
-    """The board's firmware: refuses every unsafe command.
-
-    Parameters
-    ----------
-    carrier : CarrierPort
-        The chip on the board.
-    transimpedance : float
-        Feedback resistors of the MULTIPLY amplifiers, ohm.
-    input_conductance : float
-        Input resistors' conductance in INVERT mode, S.
-    channels : int
-        Number of the converters' outputs, and of their inputs.
-    slice_ratio : float
-        Ratio of the dividers in front of a loop's second slice; 0 without dividers.
-
-    Attributes
-    ----------
-    stuck : dict
-        Value at which ``path`` or ``mode`` is stuck as switches no longer move (fault injection).
-    """
-
-    identity = "MHO,ARRAY BOARD,{serial},1.0"
-
-    mode = Setting(":MODE", Choice("SAFE", ("SAFE", "PROGram", "MULTiply", "INVert")))
-    path = Setting(":ROUTe:PATH", Choice("OPEN", ("OPEN", "READ", "SET", "RESet")))
-    watchdog = Setting(":SYSTem:WDOG", Numeric(0.0, 0.0, 3600.0, unit="S"))
-    diagonal = Setting(":CONFigure:INVert:DIAGonal", Numeric(0.0, 0.0, 0.1, unit="S"))
-    diagonal_count = Setting(":CONFigure:INVert:DIAGonal:COUNt", Numeric(0, 0, 4096, integer=True))
-    bias = Setting(":CONFigure:INVert:BIAS", Numeric(0.0, 0.0, 0.1, unit="S"))
-
-    def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        carrier: CarrierPort,
-        *,
-        serial: str = "SIM00004",
-        transimpedance: float = 20e3,
-        input_conductance: float = 35e-6,
-        channels: int = CHANNELS,
-        slice_ratio: float = SLICE_RATIO,
-    ) -> None:
-        self._carrier = carrier
-        self.slice_ratio = slice_ratio
-        self.transimpedance, self.input_conductance = transimpedance, input_conductance
-        self.cell: tuple[str, int, int] | None = None
-        self.block: tuple[str, tuple[int, ...], tuple[int, ...]] | None = None
-        self.negative: str | None = None
-        self.second_slice: tuple[str, str] | None = None
-        self.stuck: dict[str, str] = {}
-        self._last_message = 0.0
-        super().__init__(clock, rng, serial=serial, channels=channels)
 
     def write(self, data: bytes, end: bool = True) -> None:
         """Receive a message, which counts as a sign of life."""
@@ -209,15 +173,11 @@ class SimulatedArrayBoard(BoardConverters):
         """Time at which the watchdog grounds the board unless a message arrives, s; infinite when disarmed."""
         return self._last_message + self.watchdog if self.watchdog and self.mode != "SAFE" else math.inf
 
-    def _reset(self) -> None:
-        self._ground()  # first, while it is known what is connected
-        super()._reset()
-
     def _ground(self) -> None:
         self._carrier.switching("mode")
         self._put("path", "OPEN")
         self._put("mode", "SAFE")
-        self.forget_samples()
+        self._samples = np.zeros((0, 1), np.int16)
         self._disconnect()
         self.clock.advance(MODE_TIME)
 
@@ -305,15 +265,6 @@ class SimulatedArrayBoard(BoardConverters):
         array, rows, columns = self.block
         lists = ("(@" + ",".join(map(str, lines)) + ")" for lines in (rows, columns))
         return f'"{array}",' + ",".join(lists)
-
-    def check_converting(self) -> None:
-        """Refuse to convert where nothing is connected to the converters."""
-        if self.block is None:
-            raise ScpiError(-221, "the converters need mode MULTiply or INVert and a connected block")
-
-    def answer(self, volts: Floats) -> Floats:
-        """Answer of the connected block to `volts` (samples, outputs) at its rows, (samples, inputs)."""
-        return self._carrier.exchange(volts, self.input_count, self.period)
 
     @command(":CONFigure:INVert:NEGative", Text(bare=True))
     def _set_negative(self, array: str) -> None:

@@ -26,21 +26,13 @@ class Fault:
         ``timeout``: the message is carried out but its reply is lost. ``error``: the instrument queues error
         `code` before it carries the message out. ``refusal``: it queues the error and carries nothing out, as with
         a message garbled on its way. ``disconnect``: the message does not arrive, and all I/O fails until the
-        fault is taken out of the list again (the cable is back in) or, with `opens`, until it is opened anew.
+        fault is taken out of the list again (the cable is back in) or, with `opens`, until it is opened anew that often.
         ``cut``: the same, but the message arrived and is carried out: a pulse is on its way. ``accident``: the
-        message passes unharmed, but `accident` happens.
+        message passes unharmed, but `accident` is called with the rack.
     match : bytes
         Strikes only messages that contain these bytes, as they are on the wire; empty matches all.
-    after : int
-        How many matching messages pass unharmed first.
-    times : int
-        How many are struck.
-    code : int
-        SCPI error number of an ``error`` or a ``refusal``.
-    opens : int or None
-        At which attempt to open the resource anew a lost connection is back; None is never.
-    accident : callable
-        Called with the rack.
+    after, times : int
+        How many matching messages pass unharmed first, and how many are struck.
     """
 
     resource: str

@@ -1,13 +1,7 @@
-"""Common part of the simulated pulse generators: levels in volts at a load, and bursts at the terminals.
+"""Common part of the simulated pulse generators: levels in volts at a load, bursts and stored waveforms at the terminals.
 
 A model declares the settings with the headers of its manual, and their conflicts. Its ports carry the pulses of triggered
-bursts; `running` describes an output without a trigger.
-
-Amplitudes of the simulated generators: volts peak to peak, volts rms or dBm of one milliwatt into the load.
-
-Output of a stored waveform on a simulated generator's terminal: its samples as consecutive levels.
-
-A waveform that a generator puts on its terminal over and over, and what of it falls into a span of time.
+bursts; `running` describes an output without a trigger: a waveform that repeats, and what of it falls into a span of time.
 """
 
 from __future__ import annotations
@@ -138,7 +132,7 @@ FROM_THE_LOW_LEVEL = (
     "PULS",
     "SQU",
     "PRBS",
-)  # the others begin in the middle, a stored one at its first sample (?)
+)  # others begin in the middle, a stored one at its first sample (?)
 
 
 @lru_cache(maxsize=16)
@@ -150,18 +144,9 @@ def load_factor(load: float) -> float:
 class PulseOutputs(ScpiDevice):
     """The output stage of a two-channel generator.
 
-    Parameters
-    ----------
-    clock, rng, serial
-        As for `ScpiDevice`.
-    ports : mapping of int to PulsePort
-        What each channel's terminal is wired to; a high impedance, so the programmed voltage arrives when
-        the load is set to INF, and twice that when it is left at 50 ohm.
-
-    Attributes
-    ----------
-    at_rest : bool
-        Whether both terminals are known to be open or at 0 V until the next command or trigger; see `rests`.
+    `ports` are what each channel's terminal is wired to; a high impedance, so the programmed voltage arrives when the load
+    is set to INF, and twice that when it is left at 50 ohm. `at_rest` is whether both terminals are known to be open or at
+    0 V until the next command or trigger; see `rests`.
     """
 
     rms: ClassVar[Mapping[str, float]] = {}
@@ -185,13 +170,9 @@ class PulseOutputs(ScpiDevice):
     polarity = IndexedSetting(":OUTPut[1|2]:POLarity", Choice("NORM", ("NORMal", "INVerted")))
 
     def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        ports: Mapping[int, PulsePort],
-        *,
+        self, clock: VirtualClock, rng: np.random.Generator, ports: Mapping[int, PulsePort], *,
         serial: str = "SIM00000",
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(clock, rng, serial=serial)
         self.ports = ports
         self._endless: set[int] = set()  # channels that a trigger has set going for good
@@ -450,12 +431,8 @@ Train = tuple[list[Excursion], int]
 
 @dataclass(frozen=True)
 class Waveform:
-    """Repeating waveform of a terminal: the levels of one cycle, V into an open line.
-
-    Attributes
-    ----------
-    cycle : tuple of Excursion
-        In order, including the level between pulses; a constant level is one of infinite length.
+    """Repeating waveform of a terminal: the levels of one cycle in order, V into an open line, a constant one of
+    infinite length.
     """
 
     cycle: tuple[Excursion, ...]

@@ -35,32 +35,19 @@ _LONGEST_LIST = 10_000  # characters (?)
 
 
 class SimulatedKeithley707B(TspDevice):
-    """A 707B on a bench.
+    """A 707B on a bench; constructed as `TspDevice`.
 
-    Parameters
-    ----------
-    clock, rng, serial
-        As for `TspDevice`.
-    on_switch : callable, optional
-        Called with the crosspoints that are closed: before any relay moves, and after each group has moved.
-
-    Attributes
-    ----------
-    stuck_closed, stuck_open : set of str
-        Relays that do not obey; faults to inject.
+    `on_switch` is called with the crosspoints that are closed: before any relay moves, and after each group has moved.
+    Relays in `stuck_closed` and `stuck_open` do not obey; faults to inject.
     """
 
     model = "707B"
     firmware = "1.22a"
 
     def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        *,
-        serial: str = "SIM00000",
+        self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000",
         on_switch: Callable[[frozenset[str]], None] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(clock, rng, serial=serial)
         self.stuck_closed: set[str] = set()
         self.stuck_open: set[str] = set()

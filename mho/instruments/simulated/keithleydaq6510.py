@@ -1,30 +1,25 @@
 """The simulated Keithley DAQ6510 (SCPI command set): one meter behind a 7700 multiplexer, scanning into a buffer.
 
-DAQ6510 Reference Manual, DAQ6510-901-01. (?) from memory: the relays' time, error numbers, and that
-``:ROUT:STAT?`` answers 1 and 0.
-
-Settings of the simulated DAQ6510 per channel: function, range, integration time.
-
-DAQ6510 Reference Manual, DAQ6510-901-01; accuracies from the data sheet (?). A 7700 is in slot 1: channels 101
-to 120 take volts and ohms, 121 and 122 amperes. Without a channel list a setting is the front terminals'.
+DAQ6510 Reference Manual, DAQ6510-901-01. A 7700 is in slot 1: channels 101 to 120 take volts and ohms, 121 and 122 amperes.
+Without a channel list a setting is the front terminals'. (?) from memory: the accuracies, the relays' time, error numbers,
+and that ``:ROUT:STAT?`` answers 1 and 0.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from mho.instruments.simulated.analogue import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keithley2450.buffers import DEFAULT, ReadingBuffers, Record, ReplyFormat
+from mho.instruments.simulated.keithley2450.buffers import DEFAULT, BufferRecord, ReadingBuffers, ReplyFormat
 from mho.instruments.simulated.scpi.instrument import ScpiError, Setting, command, query
 from mho.instruments.simulated.scpi.parameters import Boolean, ChannelList, Choice, Numeric, Text
-from mho.instruments.simulated.scpi.status import ERROR_TEXTS, QueuedError
+from mho.instruments.simulated.scpi.status import ERROR_TEXTS
 
 FRONT = 0
 VOLT_CHANNELS, CURRENT_CHANNELS = tuple(range(101, 121)), (121, 122)
@@ -55,24 +50,73 @@ class ChannelSettings:
     nplc: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_TOP, 1.0))
 
 
-class ChannelConfiguration(ReadingBuffers):
-    """The part of the instrument that keeps the settings of its channels."""
+FUNCTIONS = {"VOLT": "VOLTage[:DC]", "CURR": "CURRent[:DC]", "RES": "RESistance"}
+RANGES = {name: Numeric(top, min(SPECIFICATIONS[name]), top, unit=_UNITS[name]) for name, top in _TOP.items()}
+_SENSE = "[:SENSe[1]]:<function>"
+
+
+OVERFLOW = 9.9e37
+RELAY_TIME = 3e-3  # s that closing a channel takes, opening the one before included
+OVERHEAD = 2e-4  # s a reading takes beside its aperture
+
+ELEMENTS = Choice(
+    "READ",
+    ("READing", "CHANnel", "RELative", "SEConds", "FRACtional", "STATus", "UNIT", "EXTRa"),
+    required=False,
+    repeated=True,
+)
+
+
+class VoltmeterPort(Protocol):
+    """Source that an input is wired to."""
+
+    def __call__(self, aperture: float) -> float:
+        """Return what is there, averaged over `aperture` seconds: V (A, ohm). The caller advances the clock."""
+        ...
+
+
+class SimulatedKeithleyDAQ6510(ReadingBuffers):
+    """A DAQ6510 with a 7700 in slot 1; constructed as `SimulatedKeithley2450`, but for what is wired to it.
+
+    Parameters
+    ----------
+    inputs : mapping of int to VoltmeterPort
+        What the voltage channels 101 to 120 are wired to, V; what is not wired reads 0 V.
+    resistors : mapping of int to VoltmeterPort
+        What they see when they measure ohms; what is not wired is open.
+    currents : mapping of int to VoltmeterPort
+        What flows into the current channels 121 and 122, A.
+    """
+
+    identity = "KEITHLEY INSTRUMENTS,MODEL DAQ6510,{serial},1.7.12b"
+    line_frequency = 50.0
+
+    language = Setting("*LANG", Choice("SCPI", ("SCPI", "TSP", "SCPI2700", "SCPI34970", "SCPI34972")))
+    scan_count = Setting(":ROUTe:SCAN:COUNt:SCAN", Numeric(1, 0, 1e8, integer=True))
+    interval = Setting(":ROUTe:SCAN:INTerval", Numeric(0.0, 0.0, 1e5, unit="S"))
 
     def __init__(
-        self, clock: VirtualClock, rng: np.random.Generator, *, serial: str, accuracy: float, noise: float
-    ) -> None:
+        self, clock: VirtualClock, rng: np.random.Generator, inputs: Mapping[int, VoltmeterPort], *,
+        resistors: Mapping[int, VoltmeterPort] | None = None,
+        currents: Mapping[int, VoltmeterPort] | None = None, serial: str = "SIM00000",
+        accuracy: float = 0.2, noise: float = 2e-7,
+    ) -> None:  # fmt: skip
         super().__init__(clock, rng, serial=serial)
         self._meters = {
             name: SpecimenConverter(rng, ranges, accuracy, noise=noise, overrange=1.2)
             for name, ranges in SPECIFICATIONS.items()
         }
-        self._forget()
+        self._ports = {"VOLT": inputs, "RES": resistors or {}, "CURR": currents or {}}
+        self.reset()
 
-    def _forget(self) -> None:
-        """Restore the defaults."""
+    def reset(self) -> None:
+        """Power-on state: channels open, default functions and ranges, no scan."""
         self._channels = {channel: ChannelSettings() for channel in (FRONT, *CHANNELS)}
         for channel in CURRENT_CHANNELS:
             self._channels[channel].function = "CURR"
+        self.closed: set[int] = set()
+        self._scan: tuple[int, ...] = ()
+        self._scan_buffer = DEFAULT
 
     def _checked(self, channels: tuple[int, ...]) -> tuple[int, ...]:
         """Refuse channels that are not there."""
@@ -103,144 +147,38 @@ class ChannelConfiguration(ReadingBuffers):
         names = (settings.function for settings in self._meant(channels))
         return ";".join(f'"{name}"' if name == "RES" else f'"{name}:DC"' for name in names)
 
+    @command(f"{_SENSE}:RANGe[:UPPer]", RANGES, LISTED, functions=FUNCTIONS)
     def _set_range(self, function: str, value: float, channels: tuple[int, ...]) -> None:
         span = next(span for span in SPECIFICATIONS[function] if value <= span)
         for settings in self._meant(channels):
             settings.ranges[function] = span
             settings.auto[function] = False
 
+    @query(f"{_SENSE}:RANGe[:UPPer]", LISTED, functions=FUNCTIONS)
+    def _query_range(self, function: str, channels: tuple[int, ...]) -> str:
+        return ";".join(self.real(settings.ranges[function]) for settings in self._meant(channels))
 
-def _handlers(name: str, node: str) -> dict[str, Callable[..., Any]]:
-    """Return the handlers of one function's settings, by attribute name."""
-    prefix = f"[:SENSe[1]]:{node}"
-    smallest = min(SPECIFICATIONS[name])
+    @command(f"{_SENSE}:RANGe:AUTO", Boolean(True), LISTED, functions=FUNCTIONS)
+    def _set_auto(self, function: str, on: bool, channels: tuple[int, ...]) -> None:
+        for settings in self._meant(channels):
+            settings.auto[function] = on
 
-    @command(f"{prefix}:RANGe[:UPPer]", Numeric(_TOP[name], smallest, _TOP[name], unit=_UNITS[name]), LISTED)
-    def set_range(device: ChannelConfiguration, value: float, channels: tuple[int, ...]) -> None:
-        device._set_range(name, value, channels)
+    @query(f"{_SENSE}:RANGe:AUTO", LISTED, functions=FUNCTIONS)
+    def _query_auto(self, function: str, channels: tuple[int, ...]) -> str:
+        return ";".join("1" if settings.auto[function] else "0" for settings in self._meant(channels))
 
-    @query(f"{prefix}:RANGe[:UPPer]", LISTED)
-    def query_range(device: ChannelConfiguration, channels: tuple[int, ...]) -> str:
-        return ";".join(device.real(settings.ranges[name]) for settings in device._meant(channels))
+    @command(f"{_SENSE}:NPLCycles", Numeric(1.0, 5e-4, 12.0), LISTED, functions=FUNCTIONS)
+    def _set_nplc(self, function: str, value: float, channels: tuple[int, ...]) -> None:
+        for settings in self._meant(channels):
+            settings.nplc[function] = value
 
-    @command(f"{prefix}:RANGe:AUTO", Boolean(True), LISTED)
-    def set_auto(device: ChannelConfiguration, on: bool, channels: tuple[int, ...]) -> None:
-        for settings in device._meant(channels):
-            settings.auto[name] = on
-
-    @query(f"{prefix}:RANGe:AUTO", LISTED)
-    def query_auto(device: ChannelConfiguration, channels: tuple[int, ...]) -> str:
-        return ";".join("1" if settings.auto[name] else "0" for settings in device._meant(channels))
-
-    @command(f"{prefix}:NPLCycles", Numeric(1.0, 5e-4, 12.0), LISTED)
-    def set_nplc(device: ChannelConfiguration, value: float, channels: tuple[int, ...]) -> None:
-        for settings in device._meant(channels):
-            settings.nplc[name] = value
-
-    @query(f"{prefix}:NPLCycles", LISTED)
-    def query_nplc(device: ChannelConfiguration, channels: tuple[int, ...]) -> str:
-        return ";".join(device.real(settings.nplc[name]) for settings in device._meant(channels))
-
-    made = (set_range, query_range, set_auto, query_auto, set_nplc, query_nplc)
-    return {f"_{handler.__name__}_{name}": handler for handler in made}
-
-
-# An instrument's language is compiled with its own class: what is added here is in its vocabulary.
-for _name, _node in (("VOLT", "VOLTage[:DC]"), ("CURR", "CURRent[:DC]"), ("RES", "RESistance")):
-    for _attribute, _handler in _handlers(_name, _node).items():
-        setattr(ChannelConfiguration, _attribute, _handler)
-
-
-OVERFLOW = 9.9e37
-RELAY_TIME = 3e-3  # s that closing a channel takes, opening the one before included
-OVERHEAD = 2e-4  # s a reading takes beside its aperture
-_EPOCH = datetime(2025, 1, 1)
-
-ELEMENTS = Choice(
-    "READ",
-    ("READing", "CHANnel", "RELative", "SEConds", "FRACtional", "STATus", "UNIT", "EXTRa"),
-    required=False,
-    repeated=True,
-)
-
-
-class VoltmeterPort(Protocol):
-    """Source that an input is wired to."""
-
-    def __call__(self, aperture: float) -> float:
-        """Return what is there, averaged over `aperture` seconds: V (A, ohm). The caller advances the clock."""
-        ...
-
-
-class SimulatedKeithleyDAQ6510(ChannelConfiguration):
-    """A DAQ6510 with a 7700 in slot 1.
-
-    Parameters
-    ----------
-    clock, rng, serial
-        As for `ScpiDevice`.
-    inputs : mapping of int to VoltmeterPort
-        What the voltage channels 101 to 120 are wired to, V; what is not wired reads 0 V.
-    resistors : mapping of int to VoltmeterPort
-        What they see when they measure ohms; what is not wired is open.
-    currents : mapping of int to VoltmeterPort
-        What flows into the current channels 121 and 122, A.
-    accuracy : float
-        Standard deviation of this specimen's gain and offset errors as a fraction of the specification.
-    noise : float
-        Standard deviation of a reading at 1 NPLC as a fraction of the range.
-    """
-
-    identity = "KEITHLEY INSTRUMENTS,MODEL DAQ6510,{serial},1.7.12b"
-    line_frequency = 50.0
-
-    language = Setting("*LANG", Choice("SCPI", ("SCPI", "TSP", "SCPI2700", "SCPI34970", "SCPI34972")))
-    scan_count = Setting(":ROUTe:SCAN:COUNt:SCAN", Numeric(1, 0, 1e8, integer=True))
-    interval = Setting(":ROUTe:SCAN:INTerval", Numeric(0.0, 0.0, 1e5, unit="S"))
-
-    def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        inputs: Mapping[int, VoltmeterPort],
-        *,
-        resistors: Mapping[int, VoltmeterPort] | None = None,
-        currents: Mapping[int, VoltmeterPort] | None = None,
-        serial: str = "SIM00000",
-        accuracy: float = 0.2,
-        noise: float = 2e-7,
-    ) -> None:
-        super().__init__(clock, rng, serial=serial, accuracy=accuracy, noise=noise)
-        self._ports = {"VOLT": inputs, "RES": resistors or {}, "CURR": currents or {}}
-        self.reset()
-
-    def reset(self) -> None:
-        """Power-on state: channels open, default functions and ranges, no scan."""
-        self._forget()
-        self.closed: set[int] = set()
-        self._scan: tuple[int, ...] = ()
-        self._scan_buffer = DEFAULT
+    @query(f"{_SENSE}:NPLCycles", LISTED, functions=FUNCTIONS)
+    def _query_nplc(self, function: str, channels: tuple[int, ...]) -> str:
+        return ";".join(self.real(settings.nplc[function]) for settings in self._meant(channels))
 
     def error_texts(self) -> dict[int, str]:
         """Return the texts as Keithley words them."""
         return _TEXTS
-
-    def format_error(self, error: QueuedError) -> str:
-        """Write ``code,"text;type;time"``."""
-        if error.code == 0:
-            return '0,"No error;0;0 0"'
-        time = (_EPOCH + timedelta(seconds=error.time)).strftime("%Y/%m/%d %H:%M:%S.%f")[:-3]
-        return f'{error.code},"{error.text};1;{time}"'
-
-    @command(
-        ":SYSTem:BEEPer[:IMMediate]", Numeric(0.0, 20, 8000, unit="HZ"), Numeric(0.0, 1e-3, 100.0, unit="S")
-    )
-    def _beep(self, frequency: float, duration: float) -> None:
-        self.clock.advance(duration)
-
-    @query(":SYSTem:LFRequency")
-    def _query_line_frequency(self) -> str:
-        return f"{self.line_frequency:.0f}"
 
     # --- relays ---
 
@@ -269,7 +207,7 @@ class SimulatedKeithleyDAQ6510(ChannelConfiguration):
 
     # --- readings ---
 
-    def _measure(self, channel: int) -> Record:
+    def _measure(self, channel: int) -> BufferRecord:
         """Read what a channel (or nothing: the front) sees; a record's source is its channel. Takes time."""
         settings = self._channels[channel]
         function = settings.function
@@ -284,7 +222,7 @@ class SimulatedKeithleyDAQ6510(ChannelConfiguration):
         if meter.holds(value, span):
             reading = meter.convert(value, span, settings.nplc[function])
         self.clock.advance(aperture + OVERHEAD)
-        return Record(float(channel), reading, UNIT_NAMES[function], 0, self.clock.now)
+        return BufferRecord(float(channel), reading, UNIT_NAMES[function], 0, self.clock.now)
 
     @query(":READ", Text(DEFAULT, required=False), ELEMENTS)
     def _read(self, name: str, elements: list[str]) -> str:
@@ -312,7 +250,7 @@ class SimulatedKeithleyDAQ6510(ChannelConfiguration):
     def _query_data(self, first: float, last: float, name: str, elements: list[str]) -> str:
         return self._reply(self._buffer(name).slice(int(first), int(last)), elements)
 
-    def _reply(self, records: list[Record], elements: list[str]) -> str:
+    def _reply(self, records: list[BufferRecord], elements: list[str]) -> str:
         if self.data_format != "ASC" or "CHAN" not in elements:
             return super()._reply(records, elements)
         write = ReplyFormat().write

@@ -1,17 +1,13 @@
 """The simulated Lake Shore 335 and 336: sensor inputs, and control loops of which one heats a stage.
 
-Model 335 User's Manual, 119-055, section 6.4.1: RAMP p. 122, SRDG? and TLIMIT p. 125; Model 336 User's Manual, 119-048,
-section 6.6.1. (?) from memory: the power-up settings, that a setpoint ramps with the heater off too, that `SETP?` tells
-where a ramp is, that an input without a sensor reads 0 K with the bits 0 and 6, and that a sensor without a valid reading
-takes the output to zero. The loop is ideal but for its lag (`HeatedStage`): `PID` is kept and means nothing. Modes other
-than off and closed loop do not heat here; zones, curves, alarms, relays and the display are not simulated.
-
-The command language of Lake Shore's temperature controllers: short headers, and an event register instead of a queue.
-
-Model 335 User's Manual, 119-055, chapter 6: common commands p. 108, messages and their flow p. 104 f., the standard event
-status register section 6.2.5. Not SCPI: there is no error queue, `*ESR?` tells what kind of error there was since it was
-last read. (?) from memory: the longest message, that a number takes no exponent, and that an unknown header is a command
-error and a value out of range an execution error.
+Model 335 User's Manual, 119-055, chapter 6: messages p. 104 f., common commands p. 108, events section 6.2.5, RAMP p. 122,
+SRDG? and TLIMIT p. 125; Model 336 User's Manual, 119-048, section 6.6.1. Not SCPI: headers are short, there is no error
+queue, `*ESR?` tells what kind of error there was since it was last read. (?) from memory: the longest message, that a
+number takes no exponent, that an unknown header is a command error and a value out of range an execution error, the
+power-up settings, that a setpoint ramps with the heater off too, that `SETP?` tells where a ramp is, that an input without
+a sensor reads 0 K with the bits 0 and 6, and that a sensor without a valid reading takes the output to zero. The loop is
+ideal but for its lag (`HeatedStage`): `PID` is kept and means nothing. Modes other than off and closed loop do not heat
+here; zones, curves, alarms, relays and the display are not simulated.
 """
 
 from __future__ import annotations
@@ -37,7 +33,7 @@ _COMMAND = re.compile(r"\s*:?(\*?[A-Z]+\??)(?:\s+(\S.*?))?\s*", re.IGNORECASE | 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
 
 
-class Refused(Exception):
+class CommandError(Exception):
     """Raised to refuse a command: the bit of the event register that it sets."""
 
     def __init__(self, bit: int) -> None:
@@ -50,9 +46,9 @@ def real(low: float, high: float) -> Parse:
 
     def parse(device: Any, text: str) -> float:
         if not _NUMBER.fullmatch(text):
-            raise Refused(COMMAND_ERROR)
+            raise CommandError(COMMAND_ERROR)
         if not low <= float(text) <= high:
-            raise Refused(EXECUTION_ERROR)
+            raise CommandError(EXECUTION_ERROR)
         return float(text)
 
     return parse
@@ -64,7 +60,7 @@ def integer(low: int, high: int) -> Parse:
 
     def parse(device: Any, text: str) -> int:
         if "." in text:
-            raise Refused(COMMAND_ERROR)
+            raise CommandError(COMMAND_ERROR)
         return int(number(device, text))
 
     return parse
@@ -81,17 +77,7 @@ def takes(header: str, *parameters: Parse) -> Callable[[Handler], Handler]:
 
 
 class LakeShoreDevice:
-    """An instrument with the interface for transports; methods declared with `takes` are its commands.
-
-    Parameters
-    ----------
-    clock : VirtualClock
-        The bench's time, s.
-    rng : numpy.random.Generator
-        The bench's source of randomness.
-    serial : str
-        Serial number for ``*IDN?``.
-    """
+    """An instrument with the interface for transports; methods declared with `takes` are its commands."""
 
     model: ClassVar[str]
     firmware: ClassVar[str] = "1.6"
@@ -164,8 +150,8 @@ class LakeShoreDevice:
         for command in message.split(";"):
             try:
                 reply = self._carry_out(command)
-            except Refused as refused:
-                self.events |= refused.bit
+            except CommandError as error:
+                self.events |= error.bit
             else:
                 if reply is not None:
                     replies.append(reply)
@@ -175,11 +161,11 @@ class LakeShoreDevice:
     def _carry_out(self, command: str) -> str | None:
         match = _COMMAND.fullmatch(command)
         if match is None or match[1].upper() not in self.vocabulary:
-            raise Refused(COMMAND_ERROR)
+            raise CommandError(COMMAND_ERROR)
         name, parameters = self.vocabulary[match[1].upper()]
         texts = [text.strip() for text in match[2].split(",")] if match[2] else []
         if len(texts) != len(parameters):
-            raise Refused(COMMAND_ERROR)
+            raise CommandError(COMMAND_ERROR)
         values = [parse(self, text) for parse, text in zip(parameters, texts, strict=True)]
         reply: str | None = getattr(self, name)(*values)
         return reply
@@ -250,9 +236,9 @@ def sensor(device: Any, text: str) -> str:
     """Parse the letter of an input."""
     letter = text.upper()
     if len(letter) != 1 or not letter.isalpha():
-        raise Refused(COMMAND_ERROR)
+        raise CommandError(COMMAND_ERROR)
     if letter not in device.inputs:
-        raise Refused(EXECUTION_ERROR)
+        raise CommandError(EXECUTION_ERROR)
     return letter
 
 
@@ -266,21 +252,12 @@ def six_digits(value: float) -> str:
 
 
 @dataclass
-class Loop:
+class ControlLoop:
     """The control loop of one output.
 
-    Attributes
-    ----------
-    start, target, since : float
-        Where the setpoint's way began and ends, K, and when it began, s.
-    ramps, rate : bool, float
-        Whether setpoints ramp, and how fast, K/min; 0 is at once.
-    heater : int
-        Heater range; 0 is off.
-    mode : tuple of int
-        Control mode, number of the input, whether it stays on after a power cut.
-    gains : tuple of float
-        P, I, D.
+    The setpoint goes from `start` to `target` (K) since a time (s), at `rate` (K/min, 0 is at once) where it `ramps`. A
+    `heater` range of 0 is off. `mode` is control mode, number of the input, and whether it stays on after a power cut;
+    `gains` are P, I, D.
     """
 
     start: float = 0.0
@@ -308,8 +285,6 @@ class SimulatedLakeShore335(LakeShoreDevice):
 
     Parameters
     ----------
-    clock, rng, serial
-        As for `LakeShoreDevice`.
     stage : StagePort
         The heated stage.
     output, input : int, str
@@ -327,21 +302,15 @@ class SimulatedLakeShore335(LakeShoreDevice):
     inputs: ClassVar[str] = "AB"
 
     def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        stage: StagePort,
-        *,
-        serial: str = "SIM00000",
-        output: int = 1,
-        input: str = "A",
-    ) -> None:
+        self, clock: VirtualClock, rng: np.random.Generator, stage: StagePort, *, serial: str = "SIM00000",
+        output: int = 1, input: str = "A",
+    ) -> None:  # fmt: skip
         super().__init__(clock, rng, serial=serial)
         self.sensor_fault = self.heater_fault = 0
         self.stuck = False
         self._stage, self._output_at, self._input_at = stage, output, input
         numbers = range(1, len(self.inputs) + 1)
-        self.loops = {number: Loop(mode=(CLOSED_LOOP, number, 0)) for number in numbers}
+        self.loops = {number: ControlLoop(mode=(CLOSED_LOOP, number, 0)) for number in numbers}
         self._types = dict.fromkeys(self.inputs, (3, 1, 0, 1, KELVIN))  # platinum, in kelvin
         self._limits = dict.fromkeys(self.inputs, 0.0)
         stage.follow(self._keep_limit)
@@ -421,7 +390,7 @@ class SimulatedLakeShore335(LakeShoreDevice):
     @takes("RAMP", output, integer(0, 1), real(0.0, 100.0))
     def _set_ramp(self, number: int, on: int, rate: float) -> None:
         if 0.0 < rate < 0.1:
-            raise Refused(EXECUTION_ERROR)
+            raise CommandError(EXECUTION_ERROR)
         loop, now = self.loops[number], self.clock.now
         loop.start, loop.since = loop.setpoint(now), now
         loop.ramps, loop.rate = bool(on), round(rate, 1)
@@ -439,7 +408,7 @@ class SimulatedLakeShore335(LakeShoreDevice):
     @takes("RANGE", output, integer(0, 3))
     def _set_range(self, number: int, heater: int) -> None:
         if heater > self._ranges(number):
-            raise Refused(EXECUTION_ERROR)
+            raise CommandError(EXECUTION_ERROR)
         if heater or not self.stuck:
             self.loops[number].heater = heater
         self._drive()
@@ -455,7 +424,7 @@ class SimulatedLakeShore335(LakeShoreDevice):
     @takes("OUTMODE", output, integer(0, 5), integer(0, 4), integer(0, 1))
     def _set_mode(self, number: int, mode: int, source: int, stays: int) -> None:
         if source > len(self.inputs):
-            raise Refused(EXECUTION_ERROR)
+            raise CommandError(EXECUTION_ERROR)
         self.loops[number].mode = (mode, source, stays)
         self._drive()
 
@@ -475,7 +444,7 @@ class SimulatedLakeShore335(LakeShoreDevice):
     def _reset(self) -> None:
         for number, loop in self.loops.items():
             mode = loop.mode
-            self.loops[number] = Loop(mode=mode, gains=loop.gains)
+            self.loops[number] = ControlLoop(mode=mode, gains=loop.gains)
         self._drive()
 
 

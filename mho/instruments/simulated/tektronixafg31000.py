@@ -1,27 +1,24 @@
 """The simulated Tektronix AFG31000 (an AFG31052): two channels of pulses, fired as bursts by one trigger or by the timer.
 
 AFG31000 Series Programmer Manual, 077-1148, and data sheet. (?) from memory: the limits of width and edges,
-their limits relative to each other, the format of numbers, that an empty memory is no waveform, and that DC keeps
-the amplitude for the next waveform. Nothing is connected to the trigger input: a gated burst waits.
-
-Waveform memory of the simulated AFG31000: the edit memories and the user memories, 14 bits a sample.
-
-AFG31000 Series Programmer Manual, 077-1148. (?) from memory: the error numbers, that a copy to a user
-memory that holds something replaces it, and that a memory which a channel plays cannot be deleted.
+their limits relative to each other, the format of numbers, that an empty memory is no waveform, that DC keeps
+the amplitude for the next waveform, the error numbers, that a copy to a user memory that holds something replaces it, and
+that a memory which a channel plays cannot be deleted. Nothing is connected to the trigger input: a gated burst waits.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs
+from mho.instruments.simulated.ports import PulsePort
 from mho.instruments.simulated.scpi.instrument import (
     IndexedSetting,
-    ScpiDevice,
     ScpiError,
     Setting,
     command,
@@ -43,13 +40,62 @@ def _memory(name: str) -> str:
     return "EMEM" if name == "EMEM1" else name
 
 
-class WaveformMemory(ScpiDevice):
-    """The part of the instrument that stores arbitrary waveforms."""
+SHORTEST_WIDTH, LONGEST_WIDTH = 16e-9, 999999.0
+SHORTEST_EDGE, LONGEST_EDGE = 7e-9, 625.0
+SHORTEST_PERIOD = 25e-9
+EDGE_SHARE = 0.625  # half of an edge from 0 to 100 %, in units of its time from 10 to 90 %
+WAITING_FOR_TRIGGER = 32  # bit of the operation condition
+SHAPES = (
+    "SINusoid", "SQUare", "PULSe", "RAMP", "PRNoise", "DC", "SINC", "GAUSsian", "LORentz", "ERISe", "EDECay",
+    "HAVersine", "EMEMory", "EMEMory2", *USERS,
+)  # fmt: skip
+STORED = frozenset((*EDITS, *USERS))
+_SOURCE = "[:SOURce[1|2]]"
 
-    def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
-        super().__init__(clock, rng, serial=serial)
-        self.waveforms: dict[str, NDArray[np.uint16]] = {}
+
+class SimulatedTektronixAFG31000(PulseOutputs):
+    """An AFG31052 on a bench; constructed as `PulseOutputs`."""
+
+    identity = "TEKTRONIX,AFG31052,{serial},SCPI:99.0 FV:1.6.1"
+    real_format = "%.10E"
+    error_capacity = 20
+    rms = {"SIN": 1 / math.sqrt(8)}  # Vrms and dBm are a sine's only
+
+    function = IndexedSetting(f"{_SOURCE}:FUNCtion[:SHAPe]", Choice("SIN", SHAPES))
+    period = IndexedSetting(f"{_SOURCE}:PULSe:PERiod", Numeric(1e-6, SHORTEST_PERIOD, 1e6, unit="S"))
+    width = IndexedSetting(f"{_SOURCE}:PULSe:WIDTh", Numeric(5e-7, SHORTEST_WIDTH, LONGEST_WIDTH, unit="S"))
+    hold = IndexedSetting(f"{_SOURCE}:PULSe:HOLD", Choice("WIDT", ("WIDTh", "DUTY")))
+    lead_delay = IndexedSetting(f"{_SOURCE}:PULSe:DELay", Numeric(0.0, 0.0, 1e6, unit="S"))
+    leading = IndexedSetting(
+        f"{_SOURCE}:PULSe:TRANsition[:LEADing]", Numeric(1e-8, SHORTEST_EDGE, LONGEST_EDGE, unit="S")
+    )
+    trailing = IndexedSetting(
+        f"{_SOURCE}:PULSe:TRANsition:TRAiling", Numeric(1e-8, SHORTEST_EDGE, LONGEST_EDGE, unit="S")
+    )
+    high = IndexedSetting(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:HIGH", Numeric(0.5, unit="V"))
+    low = IndexedSetting(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:LOW", Numeric(-0.5, unit="V"))
+    bursting = IndexedSetting(f"{_SOURCE}:BURSt:STATe", Boolean(False))
+    cycles = IndexedSetting(f"{_SOURCE}:BURSt:NCYCles", Numeric(5.0, 1.0, 1e6, names={"INFinity": INFINITE}))
+    burst_delay = IndexedSetting(f"{_SOURCE}:BURSt:TDELay", Numeric(0.0, 0.0, 85.0, unit="S"))
+    output_on = IndexedSetting(":OUTPut[1|2][:STATe]", Boolean(False))
+    load = IndexedSetting(
+        ":OUTPut[1|2]:IMPedance", Numeric(50.0, 1.0, 1e4, unit="OHM", names={"INFinity": INFINITE})
+    )
+    trigger_source = Setting(":TRIGger[:SEQuence]:SOURce", Choice("TIM", ("EXTernal", "TIMer")))
+    timer = Setting(":TRIGger[:SEQuence]:TIMer", Numeric(1e-3, 1e-6, 500.0, unit="S"))
+
+    def reset(self) -> None:
+        """Power-on state: sine, outputs off; user memories are kept."""
+        super().reset()
         self._erase()
+        self._update_condition()
+
+    def __init__(
+        self, clock: VirtualClock, rng: np.random.Generator, ports: Mapping[int, PulsePort], *,
+        serial: str = "SIM00000",
+    ) -> None:  # fmt: skip
+        self.waveforms: dict[str, NDArray[np.uint16]] = {}  # 14 bits a sample
+        super().__init__(clock, rng, ports, serial=serial)
 
     def _erase(self) -> None:
         """Power-on state of the edit memories: 1000 samples of mid-scale. User memories are kept."""
@@ -89,13 +135,9 @@ class WaveformMemory(ScpiDevice):
     @command(":TRACe:DELete[:NAME]", _USER)
     def _delete_waveform(self, name: str) -> None:
         self._stored(name)
-        if self.plays(name):
+        if name in self.function.values():
             raise ScpiError(-221, f"{name} is in use")
         del self.waveforms[name]
-
-    def plays(self, name: str) -> bool:
-        """Whether a channel has chosen this memory as its waveform."""
-        raise NotImplementedError
 
     @command(":DATA:POINts", _EDIT, Numeric(1000, 2, LONGEST, integer=True))
     @command(":TRACe:POINts", _EDIT, Numeric(1000, 2, LONGEST, integer=True))
@@ -115,57 +157,6 @@ class WaveformMemory(ScpiDevice):
     @query(":TRACe:CATalog")
     def _query_catalog(self) -> str:
         return ",".join(f'"{name}"' for name in self.waveforms)
-
-
-SHORTEST_WIDTH, LONGEST_WIDTH = 16e-9, 999999.0
-SHORTEST_EDGE, LONGEST_EDGE = 7e-9, 625.0
-SHORTEST_PERIOD = 25e-9
-EDGE_SHARE = 0.625  # half of an edge from 0 to 100 %, in units of its time from 10 to 90 %
-WAITING_FOR_TRIGGER = 32  # bit of the operation condition
-SHAPES = (
-    "SINusoid", "SQUare", "PULSe", "RAMP", "PRNoise", "DC", "SINC", "GAUSsian", "LORentz", "ERISe", "EDECay",
-    "HAVersine", "EMEMory", "EMEMory2", *USERS,
-)  # fmt: skip
-STORED = frozenset((*EDITS, *USERS))
-_SOURCE = "[:SOURce[1|2]]"
-
-
-class SimulatedTektronixAFG31000(PulseOutputs, WaveformMemory):
-    """An AFG31052 on a bench; constructed as `PulseOutputs`."""
-
-    identity = "TEKTRONIX,AFG31052,{serial},SCPI:99.0 FV:1.6.1"
-    real_format = "%.10E"
-    error_capacity = 20
-    rms = {"SIN": 1 / math.sqrt(8)}  # Vrms and dBm are a sine's only
-
-    function = IndexedSetting(f"{_SOURCE}:FUNCtion[:SHAPe]", Choice("SIN", SHAPES))
-    period = IndexedSetting(f"{_SOURCE}:PULSe:PERiod", Numeric(1e-6, SHORTEST_PERIOD, 1e6, unit="S"))
-    width = IndexedSetting(f"{_SOURCE}:PULSe:WIDTh", Numeric(5e-7, SHORTEST_WIDTH, LONGEST_WIDTH, unit="S"))
-    hold = IndexedSetting(f"{_SOURCE}:PULSe:HOLD", Choice("WIDT", ("WIDTh", "DUTY")))
-    lead_delay = IndexedSetting(f"{_SOURCE}:PULSe:DELay", Numeric(0.0, 0.0, 1e6, unit="S"))
-    leading = IndexedSetting(
-        f"{_SOURCE}:PULSe:TRANsition[:LEADing]", Numeric(1e-8, SHORTEST_EDGE, LONGEST_EDGE, unit="S")
-    )
-    trailing = IndexedSetting(
-        f"{_SOURCE}:PULSe:TRANsition:TRAiling", Numeric(1e-8, SHORTEST_EDGE, LONGEST_EDGE, unit="S")
-    )
-    high = IndexedSetting(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:HIGH", Numeric(0.5, unit="V"))
-    low = IndexedSetting(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:LOW", Numeric(-0.5, unit="V"))
-    bursting = IndexedSetting(f"{_SOURCE}:BURSt:STATe", Boolean(False))
-    cycles = IndexedSetting(f"{_SOURCE}:BURSt:NCYCles", Numeric(5.0, 1.0, 1e6, names={"INFinity": INFINITE}))
-    burst_delay = IndexedSetting(f"{_SOURCE}:BURSt:TDELay", Numeric(0.0, 0.0, 85.0, unit="S"))
-    output_on = IndexedSetting(":OUTPut[1|2][:STATe]", Boolean(False))
-    load = IndexedSetting(
-        ":OUTPut[1|2]:IMPedance", Numeric(50.0, 1.0, 1e4, unit="OHM", names={"INFinity": INFINITE})
-    )
-    trigger_source = Setting(":TRIGger[:SEQuence]:SOURce", Choice("TIM", ("EXTernal", "TIMer")))
-    timer = Setting(":TRIGger[:SEQuence]:TIMer", Numeric(1e-3, 1e-6, 500.0, unit="S"))
-
-    def reset(self) -> None:
-        """Power-on state: sine, outputs off; user memories are kept."""
-        super().reset()
-        self._erase()
-        self._update_condition()
 
     # --- what fits together ---
 
@@ -195,14 +186,9 @@ class SimulatedTektronixAFG31000(PulseOutputs, WaveformMemory):
         self._check_pulse(channel, delay=seconds)
 
     def _check_pulse(
-        self,
-        channel: int,
-        *,
-        width: float | None = None,
-        period: float | None = None,
-        edges: float | None = None,
-        delay: float | None = None,
-    ) -> None:
+        self, channel: int, *, width: float | None = None, period: float | None = None,
+        edges: float | None = None, delay: float | None = None,
+    ) -> None:  # fmt: skip
         """Refuse what does not fit, the present settings standing for what is not given."""
         width = self.width[channel] if width is None else width
         period = self.period[channel] if period is None else period
@@ -334,10 +320,6 @@ class SimulatedTektronixAFG31000(PulseOutputs, WaveformMemory):
         """Return the waveform of the memory that is chosen."""
         function = self.function[channel]
         return [(self.fractions(function), 1.0, 1)] if function in STORED else []
-
-    def plays(self, name: str) -> bool:
-        """Whether a channel has chosen this memory as its waveform."""
-        return name in self.function.values()
 
     # --- triggers ---
 

@@ -30,14 +30,12 @@ from mho.instruments.drivers import (
     keithley2636b,
     keithleydaq6510,
     keysight33522b,
-    keysight33622a,
     keysightb2912a,
     lakeshore335,
     tektronixafg31000,
 )
 from mho.instruments.drivers.languages.bus import BusInstrument
-from mho.instruments.drivers.languages.scpi import ScpiInstrument, Span
-from mho.instruments.drivers.languages.scpi_blocks import BlockInstrument
+from mho.instruments.drivers.languages.scpi import BlockInstrument, ScpiInstrument, Span
 from mho.instruments.drivers.languages.tsp import TspInstrument
 from mho.instruments.roles import Cell
 from mho.instruments.simulated.array_board import SimulatedArrayBoard
@@ -46,9 +44,11 @@ from mho.instruments.simulated.keithley707b import SimulatedKeithley707B
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
 from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
-from mho.instruments.simulated.keysight33522b.instrument import SimulatedKeysight33522B
-from mho.instruments.simulated.keysight33522b.keysight33622a import SimulatedKeysight33622A
-from mho.instruments.simulated.keysightb2912a.instrument import SimulatedKeysightB2912A
+from mho.instruments.simulated.keysight33522b.instrument import (
+    SimulatedKeysight33522B,
+    SimulatedKeysight33622A,
+)
+from mho.instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
 from mho.instruments.simulated.lakeshore335 import SimulatedLakeShore335, SimulatedLakeShore336
 from mho.instruments.simulated.physics.heated_stage import HeatedStage
 from mho.instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
@@ -62,7 +62,7 @@ LUA = ("print(errorqueue.next())", "0.00000e+00\tQueue Is Empty\t0.00000e+00\t1.
 DRIVERS: dict[str, tuple[Any, list[Any], Callable[[Any], Any]]] = {
     "2450": (keithley2450.Keithley2450, [("*IDN?", "K,MODEL 2450,1,1"), *KEITHLEY], lambda it: it),
     "2636B": (keithley2636b.Keithley2636B, [("*IDN?", "K,Model 2636B,1,1"), LUA], lambda it: it.smub),
-    "33622A": (keysight33622a.Keysight33622A, [("*IDN?", "K,33622A,1,1"), (":SYST:ERR?", SCPI)], lambda it: it.ch_2),
+    "33622A": (keysight33522b.Keysight33622A, [("*IDN?", "K,33622A,1,1"), (":SYST:ERR?", SCPI)], lambda it: it.ch_2),
     "B2912A": (keysightb2912a.KeysightB2912A, [("*IDN?", "K,B2912A,1,1"), (":SYST:ERR?", SCPI)], lambda it: it.ch_2),
     "33522B": (keysight33522b.Keysight33522B, [("*IDN?", "K,33522B,1,1"), (":SYST:ERR?", SCPI)], lambda it: it.ch_1),
     "AFG31000": (tektronixafg31000.TektronixAFG31000, [("*IDN?", "T,AFG31052,1,1"), (":SYST:ERR?", SCPI)],
@@ -264,7 +264,7 @@ MODELS = {
         keysight33522b.Keysight33522B, lambda *a: SimulatedKeysight33522B(*a, PORTS), ready=shaped
     ),
     "33622A": Model(
-        keysight33622a.Keysight33622A, lambda *a: SimulatedKeysight33622A(*a, PORTS), ready=shaped
+        keysight33522b.Keysight33622A, lambda *a: SimulatedKeysight33622A(*a, PORTS), ready=shaped
     ),
     "AFG31000": Model(
         tektronixafg31000.TektronixAFG31000, lambda *a: SimulatedTektronixAFG31000(*a, PORTS), ready=shaped
@@ -427,7 +427,7 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
         protect=PROTECT,
     ),
     "33522B": keysight_pulser(keysight33522b),
-    "33622A": keysight_pulser(keysight33622a),
+    "33622A": keysight_pulser(keysight33522b),
     "AFG31000": pulser(
         tektronixafg31000,
         upload=(
@@ -480,7 +480,7 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "336": CONTROLLER,
     "707B": {
         name: ({"paths": ["1A01"]}, {"paths": PATHS})
-        for name in ("close_paths", "open_paths", "connect_only", "closure_counts")
+        for name in ("close_paths", "open_paths", "connect_only")
     },
 }  # fmt: skip
 

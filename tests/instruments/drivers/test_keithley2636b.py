@@ -21,8 +21,8 @@ from mho.instruments.drivers.languages.tsp import lua_list
 from mho.instruments.roles import SourceMeter
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
-from mho.instruments.simulated.keithley2636b.accuracy import AMPERE_RANGES, OVERRANGE, range_for
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
+from mho.instruments.simulated.keithley2636b.source import AMPERE_RANGES, OVERRANGE, range_for
 
 ADDRESS = "TCPIP0::192.0.2.36::inst0::INSTR"
 

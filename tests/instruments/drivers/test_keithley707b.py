@@ -111,8 +111,7 @@ def test_closures_are_counted(matrix):
         matrix.close_paths(["1A01"])
         matrix.close_paths(["1A01"])
         matrix.open_all()
-    assert matrix.closure_counts(["1A01", "1A02"]) == (3, 0)
-    assert matrix.closure_counts([]) == ()
+    assert matrix.ask('print(channel.getcount("1A01,1A02"))').strip() == "3,0"
 
 
 def test_make_safe_opens_everything_after_a_lost_reply(matrix, rack, twin):

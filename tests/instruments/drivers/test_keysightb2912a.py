@@ -12,7 +12,7 @@ from wired_twins import Resistor, ask, error_of
 from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers.keysightb2912a import KeysightB2912A
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keysightb2912a.instrument import SimulatedKeysightB2912A
+from mho.instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
 
 ADDRESS = "USB0::0x0957::0x8E18::SIM00002::INSTR"
 

@@ -142,7 +142,7 @@ def test_a_driver_of_two_channels_plays_two_roles(folder: Path):
         "from mho.instruments.drivers.keysightb2912a import KeysightB2912A\n"
         "class Pair(KeysightB2912A):\n    channel_count = 2\n"
     )
-    twin = "mho.instruments.simulated.keysightb2912a.instrument:SimulatedKeysightB2912A"
+    twin = "mho.instruments.simulated.keysightb2912a:SimulatedKeysightB2912A"
     both = section("pair:Pair", twin)
     path = Path(bench(folder, both))
     gate = both.replace("smu", "gate").replace("bit line", "word line") + "channel = 2\n"

@@ -19,8 +19,7 @@ from mho.instruments.bench_file import models
 from mho.instruments.drivers.agilentb1500 import AgilentB1500
 from mho.instruments.drivers.keithley2450 import Keithley2450
 from mho.instruments.drivers.keithley2636b import Keithley2636B
-from mho.instruments.drivers.keysight33522b import Keysight33522B
-from mho.instruments.drivers.keysight33622a import Keysight33622A
+from mho.instruments.drivers.keysight33522b import Keysight33522B, Keysight33622A
 from mho.instruments.drivers.keysightb2912a import KeysightB2912A
 from mho.instruments.drivers.tektronixafg31000 import TektronixAFG31000
 from mho.instruments.roles import Instrument, PulseGenerator, SourceMeter
@@ -29,9 +28,11 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
-from mho.instruments.simulated.keysight33522b.instrument import SimulatedKeysight33522B
-from mho.instruments.simulated.keysight33522b.keysight33622a import SimulatedKeysight33622A
-from mho.instruments.simulated.keysightb2912a.instrument import SimulatedKeysightB2912A
+from mho.instruments.simulated.keysight33522b.instrument import (
+    SimulatedKeysight33522B,
+    SimulatedKeysight33622A,
+)
+from mho.instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
 from mho.instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 

@@ -13,13 +13,14 @@ from pymeasure.test import expected_protocol
 from wired_twins import registered
 
 from mho.errors import InstrumentError, LimitError
-from mho.instruments.drivers.keysight33522b import Keysight33522B
-from mho.instruments.drivers.keysight33622a import Keysight33622A
+from mho.instruments.drivers.keysight33522b import Keysight33522B, Keysight33622A
 from mho.instruments.drivers.tektronixafg31000 import TektronixAFG31000
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.generators import MOST, Excursion, excursions, repeated
-from mho.instruments.simulated.keysight33522b.instrument import SimulatedKeysight33522B
-from mho.instruments.simulated.keysight33522b.keysight33622a import SimulatedKeysight33622A
+from mho.instruments.simulated.keysight33522b.instrument import (
+    SimulatedKeysight33522B,
+    SimulatedKeysight33622A,
+)
 from mho.instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
 
 ADDRESS = "USB0::0x0957::0x2C07::SIM00001::INSTR"

@@ -15,8 +15,7 @@ from nidaqmx.errors import DaqError, DaqReadError, DaqWriteError
 
 from mho.errors import InstrumentError
 from mho.instruments import open_bench
-from mho.instruments.drivers.languages.nidaqmx_errors import ADVICE
-from mho.instruments.drivers.ni_daq import NIDaq
+from mho.instruments.drivers.ni_daq import ADVICE, NIDaq
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.nidaqmx.system import DaqSystem

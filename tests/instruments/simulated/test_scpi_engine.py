@@ -15,7 +15,13 @@ from mho.instruments.simulated.scpi.instrument import (
     command,
     query,
 )
-from mho.instruments.simulated.scpi.language import KEPT
+from mho.instruments.simulated.scpi.language import (
+    KNOWN_MESSAGES,
+    expand,
+    parse_unit,
+    split_messages,
+    split_units,
+)
 from mho.instruments.simulated.scpi.parameters import (
     BlockParameter,
     Boolean,
@@ -27,7 +33,6 @@ from mho.instruments.simulated.scpi.parameters import (
     quote,
     unquote,
 )
-from mho.instruments.simulated.scpi.syntax import expand, parse_unit, split_messages, split_units
 
 
 class Toy(ScpiDevice):
@@ -393,10 +398,10 @@ def test_whatever_is_sent_the_instrument_stays_in_order(noise):
 
 
 def test_messages_that_are_known_as_they_come_do_what_new_ones_do(toy):
-    for number in range(KEPT + 100):
+    for number in range(KNOWN_MESSAGES + 100):
         toy.write(b":RES %d\n" % number)
         assert toy.resistance == number
-    assert 0 < len(Toy._language.known) <= KEPT
+    assert 0 < len(Toy._language.known) <= KNOWN_MESSAGES
     for _ in range(2):  # known or not, what is refused stays so
         toy.write(b":VOLT 500;:GAIN2 15\n")
         assert (errors(toy), toy.gain[2]) == ([-222], 15.0)

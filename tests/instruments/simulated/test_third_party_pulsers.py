@@ -17,8 +17,10 @@ from qcodes.instrument import Instrument
 from qcodes.instrument_drivers.Keysight import Keysight33522B, Keysight33622A
 
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keysight33522b.instrument import SimulatedKeysight33522B
-from mho.instruments.simulated.keysight33522b.keysight33622a import SimulatedKeysight33622A
+from mho.instruments.simulated.keysight33522b.instrument import (
+    SimulatedKeysight33522B,
+    SimulatedKeysight33622A,
+)
 from mho.instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 

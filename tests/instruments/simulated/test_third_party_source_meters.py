@@ -23,7 +23,7 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
 from mho.instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
-from mho.instruments.simulated.keysightb2912a.instrument import SimulatedKeysightB2912A
+from mho.instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
 
 NAME = "third-party-source-meters"
 SIEMENS = 1e-5

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from wired_twins import ask_all as ask
 
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.tsp.formats import format_reals
 from mho.instruments.simulated.tsp.instrument import OUTPUT_SIZE, TspDevice
-from mho.instruments.simulated.tsp.tables import Attribute, ScriptTable, TspError, choice, real
+from mho.instruments.simulated.tsp.tables import Attribute, ScriptTable, TspError, choice, format_reals, real
 
 
 class Lamp(TspDevice):

@@ -1,12 +1,9 @@
 """Base of the drivers: every message is checked, and every error names instrument and command.
 
 Languages differ in how the next error is queried and parsed: `CHECK` and `_error_in`. A setting command and its check are
-one message, hence one round trip.
-
-Text over a VISA session by the library's own two calls, `viWrite` and `viRead`.
-
-A `pyvisa.resources.MessageBasedResource` does the same and more for each message (logs it, copies it, looks for a
-terminator that is given twice), which takes longer than all that a driver does with a reply.
+one message, hence one round trip. Text goes over a VISA session by the library's own two calls, `viWrite` and `viRead`: a
+`pyvisa.resources.MessageBasedResource` logs and copies each message and looks twice for its terminator, which takes longer
+than all that a driver does with a reply.
 """
 
 from __future__ import annotations
@@ -27,10 +24,7 @@ from pyvisa.resources import MessageBasedResource, SerialInstrument, TCPIPSocket
 from mho.errors import InstrumentError
 
 _MORE = StatusCode.success_max_count_read
-_EXPECTED = (
-    StatusCode.success_device_not_present,
-    _MORE,
-)  # no warnings: PyVISA's own reads ignore these, too
+_EXPECTED = (StatusCode.success_device_not_present, _MORE)  # PyVISA's own reads ignore these, too
 
 Send = Callable[..., Any]
 Take = Callable[[], str]
@@ -89,11 +83,7 @@ def _receiver(session: MessageBasedResource) -> Take:
 
 log = logging.getLogger(__name__)
 
-BUS_ERRORS = (
-    VisaIOError,
-    InvalidSession,
-    OSError,
-)  # PyVISA-py passes socket errors on unchanged
+BUS_ERRORS = (VisaIOError, InvalidSession, OSError)  # PyVISA-py passes socket errors on unchanged
 LONGEST_QUEUE = 100  # largest number of queued errors
 UNREAD_REPLIES = 1000  # on a socket, at most
 NONCES = 5  # number of `*OPC?` tries to synchronise replies, one more each time
@@ -135,7 +125,7 @@ class BusInstrument(Instrument):
     Attributes
     ----------
     found_errors : tuple of str
-        Errors found in the queue at opening.
+        Errors in the queue at opening.
     """
 
     CHECK: ClassVar[str]  # suffix of a command that makes the instrument report its errors
@@ -226,14 +216,9 @@ class BusInstrument(Instrument):
             raise self._bus_error(error) from error
 
     def receive(self) -> str:
-        """Receive a reply without its terminator.
+        """Receive a reply without its terminator (not `read`: on a source-measure unit, reading is measuring).
 
-        (Not `read`: on a source-measure unit, reading is measuring.)
-
-        Raises
-        ------
-        InstrumentError
-            When no reply arrives; with the instrument's own reason, if it has one.
+        Raises `InstrumentError` when no reply arrives; with the instrument's own reason, if it has one.
         """
         try:
             reply = self._take()
@@ -256,10 +241,7 @@ class BusInstrument(Instrument):
         return "*OPC?;" * self._nonce + "*IDN?", "1;" * self._nonce + self._identity
 
     def _synchronise(self) -> None:
-        """Discard pending replies, up to the reply to a query that was never sent before.
-
-        An instrument answers in order: any late reply comes before that one.
-        """
+        """Discard pending replies, up to that to a query that was never sent before: an instrument answers in order."""
         self._nonce = self._nonce % NONCES + 1
         self._last, wanted = self._question()
         try:
@@ -409,11 +391,8 @@ class BusInstrument(Instrument):
     def identify(self) -> str:
         """Return the reply to ``*IDN?``.
 
-        Raises
-        ------
-        InstrumentError
-            Also when it differs from that at opening, or replies were left unread in between: earlier replies may
-            then belong to other queries.
+        Raises `InstrumentError` also when it differs from that at opening, or replies were left unread in between: earlier
+        replies may then belong to other queries.
         """
         identity = self.ask("*IDN?").strip()
         strange, self._stale = self._stale or (identity if self._identity else ""), ""

@@ -16,17 +16,8 @@ def checked_vectors(
 ) -> Floats:
     """Return `volts` as (samples, outputs) when `count` outputs of the range `low` to `high` (V) can play them.
 
-    Parameters
-    ----------
-    who, name
-        The instrument, and the name of its outputs, for the error.
-
-    Raises
-    ------
-    InputError
-        For another shape, or more columns than outputs.
-    LimitError
-        For a value beyond the range or NaN.
+    `who` is the instrument, `name` returns the name of an output, for the error: `InputError` for another shape or more
+    columns than outputs, `LimitError` for a value beyond the range or NaN.
     """
     vectors = np.atleast_2d(np.asarray(volts, dtype=np.float64))
     if vectors.ndim != 2 or 0 in vectors.shape or vectors.shape[1] > count:

@@ -1,16 +1,22 @@
-"""SCPI drivers: properties declared in a line each, and a command and the ``:SYST:ERR?`` after it as one message."""
+"""Base of the SCPI drivers: properties are declared in a line each, and a command and its ``:SYST:ERR?`` are one message.
+
+Arrays of numbers come as text or in a block (IEEE 488.2-1992, 8.7.9 and 8.7.10).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from pymeasure.instruments import Instrument, SCPIMixin
 
+from mho.array_types import Floats
 from mho.errors import InstrumentError, LimitError
-from mho.instruments.drivers.languages.bus import BusChannel, BusInstrument, ReportedError
+from mho.instruments.drivers.languages.bus import BUS_ERRORS, BusChannel, BusInstrument, ReportedError
 
 CHECK = ";:SYST:ERR?"
 """Suffix of a setting command; `check_set_errors` reads its answer."""
@@ -27,13 +33,7 @@ class Span:
 
 
 def within(value: float, span: Span) -> float:
-    """Return `value` when it lies in `span`.
-
-    Raises
-    ------
-    LimitError
-        When it does not, or is not a number; nothing is truncated.
-    """
+    """Return `value` when it lies in `span`, else raise `LimitError`; nothing is truncated."""
     try:
         if span.minimum <= value <= span.maximum:
             return value
@@ -62,26 +62,18 @@ def one_of(value: Any, choices: Iterable[Any], name: str = "value") -> Any:
 
 
 def control(command: str, docs: str, span: Span) -> Any:
-    """Declare a numeric property: ``command?`` queries, ``command <value>`` sets and is checked.
-
-    Parameters
-    ----------
-    command : str
-        Header without question mark.
-    docs : str
-        Docstring of the property.
-    span : Span
-        Values that may be set.
-    """
-    return Instrument.control(
-        f"{command}?", f"{command} %.9e{CHECK}", docs, validator=within, values=span, check_set_errors=True
-    )
+    """Declare a numeric property: ``command?`` queries, ``command <value>`` sets and is checked."""
+    return _number(command, docs, span, within)
 
 
 def counted(command: str, docs: str, span: Span) -> Any:
     """Declare a whole-number property; otherwise as `control`."""
+    return _number(command, docs, span, whole)
+
+
+def _number(command: str, docs: str, span: Span, validator: Callable[[float, Span], float]) -> Any:
     return Instrument.control(
-        f"{command}?", f"{command} %.9e{CHECK}", docs, validator=whole, values=span, check_set_errors=True
+        f"{command}?", f"{command} %.9e{CHECK}", docs, validator=validator, values=span, check_set_errors=True
     )
 
 
@@ -108,13 +100,7 @@ _ERROR_REPLY = re.compile(r'(?:\A|;)\s*([+-]?\d+),"([^"]*(?:""[^"]*)*)"\s*\Z')
 
 
 class ScpiInstrument(SCPIMixin, BusInstrument):
-    """An instrument that speaks SCPI.
-
-    Parameters
-    ----------
-    address, visa_library, timeout, **connection
-        As for `BusInstrument`.
-    """
+    """An instrument that speaks SCPI; constructed as `BusInstrument`."""
 
     CHECK = CHECK
     _fine = ""  # the answer to a check that found nothing, as this instrument words it
@@ -122,10 +108,7 @@ class ScpiInstrument(SCPIMixin, BusInstrument):
     def exchange(self, command: str) -> str:
         """Send a message with an error check at its end, and return the replies before the check.
 
-        Raises
-        ------
-        InstrumentError
-            When the instrument reports an error or does not answer.
+        Raises `InstrumentError` when the instrument reports an error or does not answer.
         """
         self.write(command + CHECK)
         return self._checked(self.receive())
@@ -148,3 +131,92 @@ class ScpiInstrument(SCPIMixin, BusInstrument):
 
 class ScpiChannel(BusChannel):
     """One channel of a `ScpiInstrument`; ``{ch}`` in a command is its number."""
+
+
+class KeithleyScpi(ScpiInstrument):
+    """A Keithley with several command sets, which has to be in SCPI (``*LANG?``); constructed as `BusInstrument`."""
+
+    line_frequency = Instrument.measurement(":SYST:LFR?", "Get the power line frequency, Hz.")
+    language = Instrument.measurement("*LANG?", "Get the command set in use.", cast=str)
+
+    def verify(self) -> None:
+        """Check that the instrument uses the SCPI command set, not TSP or an older model's commands."""
+        if self.language.strip() != "SCPI":
+            raise InstrumentError(
+                f"{self._title} speaks {self.language.strip()}; switch it to SCPI (*LANG SCPI) and restart it"
+            )
+
+
+class BlockInstrument(ScpiInstrument):
+    """A `ScpiInstrument` whose replies contain arrays, possibly in binary."""
+
+    def exchange_numbers(self, query: str) -> Floats:
+        """Send a query as `exchange`, and return the numbers of its ASCII reply."""
+        reply = self.exchange(query)
+        try:
+            return np.array(reply.split(","), dtype=np.float64)
+        except ValueError as error:
+            raise InstrumentError(f"{self._title} answered {reply!r} to {query!r}: no numbers") from error
+
+    def exchange_block(self, query: str, kind: str) -> Floats:
+        """Send a query as `exchange`, and return the numbers of its definite block; `kind` is NumPy's name of one, e.g.
+        ``<f4``.
+        """
+        self.write(query + CHECK)
+        return self.receive_block(kind)
+
+    def receive_block(self, kind: str) -> Floats:
+        """Receive a definite block that is followed by an error check, and return its numbers; as `exchange_block`."""
+        with self._any_byte():
+            head = self._receive_bytes(2)
+            block = self._receive_bytes(self._announced(head)) if head[:1] == b"#" else None
+        if block is None:
+            self._checked(head.decode("latin-1") + self.receive())
+            raise InstrumentError(f"{self._title} answered {self._last!r} without a data block")
+        self.check_set_errors()
+        return np.frombuffer(block, kind).astype(np.float64)
+
+    def ask_block(self, query: str, kind: str, count: int) -> Floats:
+        """Send a query and return the `count` numbers of its block, which may be an indefinite one (``#0``).
+
+        Nothing may follow an indefinite block in a reply, so errors are checked by a separate message.
+        """
+        self.write(query)
+        expected = count * np.dtype(kind).itemsize
+        with self._any_byte():
+            head = self._receive_bytes(2)
+            length = expected if head == b"#0" else self._announced(head)
+            block = self._receive_bytes(length)
+        self.receive()  # the terminator
+        if length != expected:
+            raise InstrumentError(f"{self._title} answered {query!r} with {length} bytes, not {expected}")
+        self.write(CHECK.removeprefix(";"))
+        self.check_set_errors()
+        return np.frombuffer(block, kind).astype(np.float64)
+
+    def _announced(self, head: bytes) -> int:
+        """Return the length that a block's head announces."""
+        digits = self._receive_bytes(int(head[1:])) if head[1:].isdigit() else b""
+        if head[:1] != b"#" or not digits.isdigit():
+            raise InstrumentError(
+                f"{self._title} answered {self._last!r} with {head + digits!r}, not a block"
+            )
+        return int(digits)
+
+    def _receive_bytes(self, count: int) -> bytes:
+        try:
+            data: bytes = self.adapter.read_bytes(count)
+        except BUS_ERRORS as error:
+            raise self._bus_error(error, self._reason()) from error
+        return data
+
+    @contextmanager
+    def _any_byte(self) -> Iterator[None]:
+        """Treat a line feed as data, not as a terminator."""
+        connection = self.adapter.connection
+        usual = connection.read_termination
+        connection.read_termination = None
+        try:
+            yield
+        finally:
+            connection.read_termination = usual

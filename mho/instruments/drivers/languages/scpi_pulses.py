@@ -1,4 +1,4 @@
-"""Common part of the SCPI pulse generators: pulses on a 0 V base, fired one channel at a time.
+"""Common part of the SCPI pulse generators: pulses on a 0 V base, and waveforms from 0 V and back, one channel at a time.
 
 Settings change in an order in which every intermediate state is legal: the high level exceeds the low one, the width
 fits the period, and the output idles at 0 V or is off.
@@ -11,14 +11,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import ArrayLike
 from pymeasure.adapters import Adapter
 
+from mho.array_types import Floats
 from mho.errors import InstrumentError, LimitError
-from mho.instruments.drivers.languages.scpi import ScpiInstrument, Span, one_of, whole, within
+from mho.instruments.drivers.languages.scpi import (
+    CHECK,
+    ScpiChannel,
+    ScpiInstrument,
+    Span,
+    choice,
+    control,
+    one_of,
+    switch,
+    whole,
+    within,
+)
 
 CHANNELS = (1, 2)
 REST = 10e-3  # V, amplitude after `configure`
 BOUND = Span(REST, math.inf, "limit", "V")
+AMPLITUDE = Span(2e-3, 10.0, "pulse amplitude", "V")
+LEVEL = Span(-10.0, 10.0, "level", "V")
+
+
+class PulseSettings(ScpiChannel):
+    """Settings of one channel that the generators have in common, named as in their manuals."""
+
+    high = control(":SOUR{ch}:VOLT:HIGH", "Control the high level, V at the load.", LEVEL)
+    low = control(":SOUR{ch}:VOLT:LOW", "Control the low level, V at the load.", LEVEL)
+    limit_high = control(":SOUR{ch}:VOLT:LIM:HIGH", "Control the upper voltage limit, V.", LEVEL)
+    limit_low = control(":SOUR{ch}:VOLT:LIM:LOW", "Control the lower voltage limit, V.", LEVEL)
+    burst_enabled = switch(":SOUR{ch}:BURS:STAT", "Control whether triggers fire bursts.")
+    burst_mode = choice(":SOUR{ch}:BURS:MODE", "Control what a trigger does.", ("TRIG", "GAT"))
+    polarity = choice(":OUTP{ch}:POL", "Control whether the waveform is inverted.", ("NORM", "INV"))
 
 
 @dataclass(frozen=True)
@@ -31,10 +59,8 @@ class PulseAbilities:
         Of a pulse into high impedance (V), at half height, from start to start, 10 to 90 % (s).
     cycles : Span
         Pulses in a burst.
-    edge_share : float
-        Longest edge, in units of the width.
-    dead_time : float
-        Least difference between the period and twice the width, s.
+    edge_share, dead_time : float
+        Longest edge, in units of the width; least difference between the period and twice the width, s.
     pulse, edges : str, tuple of str
         The headers below ``:SOUR<n>`` of width and period, and of the edge times.
     """
@@ -75,25 +101,15 @@ class PulseInstrument(ScpiInstrument):
     address, visa_library, timeout, **connection
         As for `ScpiInstrument`.
     edge : float
-        Both edge times (10 to 90 %) of the pulses, s.
-
-    Raises
-    ------
-    LimitError
-        When the instrument has no such edges.
+        Both edge times (10 to 90 %) of the pulses, s; `LimitError` for edges that the instrument does not have.
     """
 
     abilities: ClassVar[PulseAbilities]
 
     def __init__(
-        self,
-        address: str | Adapter,
-        visa_library: str = "",
-        *,
-        edge: float = 10e-9,
-        timeout: float = 5.0,
+        self, address: str | Adapter, visa_library: str = "", *, edge: float = 10e-9, timeout: float = 5.0,
         **connection: Any,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.edge = within(edge, self.abilities.edge)
         self._possible: tuple[float, float, int] | None = None  # the last that `check_shape` let pass
         self._shapes: dict[int, Shape | ConfirmedWaveform | None] = {}
@@ -107,11 +123,6 @@ class PulseInstrument(ScpiInstrument):
         """Limit `channel` to -`voltage` to `voltage` (V) by the instrument's own limits, from its next `configure` on.
 
         Nothing is sent now: the limits are sent and read back while the output is off. They remain set afterwards.
-
-        Raises
-        ------
-        LimitError
-            When `voltage` is not above the amplitude after `configure`.
         """
         one_of(channel, CHANNELS, f"channel of {self._title}")
         within(voltage, BOUND)
@@ -121,11 +132,6 @@ class PulseInstrument(ScpiInstrument):
         """Prepare triggered pulses of 0 V base level on `channel` and switch its output on.
 
         Each command is legal in any previous state; the output is off meanwhile.
-
-        Raises
-        ------
-        InstrumentError
-            When the instrument refuses.
         """
         one_of(channel, CHANNELS, f"channel of {self._title}")
         self._shapes[channel] = None
@@ -154,17 +160,11 @@ class PulseInstrument(ScpiInstrument):
         self._possible = voltage, width, count
 
     def shape(self, channel: int, *, voltage: float, width: float) -> None:
-        """Set amplitude and width of the next pulses; sends only what changes.
+        """Set amplitude (V into high impedance, 2 mV to 10 V, of either sign) and width (s, at half height) of the next
+        pulses.
 
-        The message is one of its own, and checked before `fire`: in one with the trigger, the instrument would fire
-        its last pulse where it refuses the new one, and perhaps before a new level has settled (?).
-
-        Parameters
-        ----------
-        voltage : float
-            Pulse top into high impedance, V: 2 mV to 10 V, of either sign; the base stays at 0 V.
-        width : float
-            Width at half height, s.
+        Only what changes is sent, in a message of its own that is checked before `fire`: in one with the trigger, the
+        instrument would fire its last pulse where it refuses the new one, and perhaps before a new level has settled (?).
 
         Raises
         ------
@@ -328,13 +328,7 @@ class PulseInstrument(ScpiInstrument):
         return any(channel.output_enabled for channel in self._channels())
 
     def make_safe(self) -> None:
-        """Switch both outputs off, confirmed by query.
-
-        Raises
-        ------
-        InstrumentError
-            When it cannot be confirmed.
-        """
+        """Switch both outputs off; raises `InstrumentError` when that cannot be confirmed by query."""
         self._shapes.clear()
         failures = []
         for step in (
@@ -354,3 +348,118 @@ class PulseInstrument(ScpiInstrument):
 
     def _channels(self) -> Sequence[Any]:
         return [getattr(self, f"ch_{channel}") for channel in CHANNELS]
+
+
+class WaveformInstrument(PulseInstrument):
+    """A pulse generator that also plays waveforms; a model adds how a waveform is stored and selected.
+
+    `waveform_size` is in samples, `interval` from sample to sample, `fastest_cycle` the shortest duration of a waveform, s.
+    """
+
+    waveform_size: ClassVar[Span]
+    interval: ClassVar[Span]
+    fastest_cycle: ClassVar[float] = 0.0
+
+    @property
+    def step_edge(self) -> float:
+        """Shortest transition time (10 to 90 %) of the output between samples, s."""
+        return self.abilities.edge.minimum
+
+    def check_waveform(self, volts: ArrayLike, *, interval: float, count: int = 1) -> Floats:
+        """Return the samples as they will be played, from 0 V and back, or raise `LimitError`; nothing is sent."""
+        values = _framed(_waveform(volts), int(self.waveform_size.minimum))
+        within(values.size, self.waveform_size)
+        within(interval, self.interval)
+        within(float(np.abs(values).max()), self.abilities.amplitude)
+        whole(count, self.abilities.cycles)
+        cycle = values.size * interval
+        if cycle < self.fastest_cycle:
+            raise LimitError(
+                f"{self._title} takes {self.fastest_cycle:g} s for a waveform at least, not {cycle:g} s; "
+                "choose a longer interval, or more samples"
+            )
+        return values
+
+    def shape_waveform(self, channel: int, volts: ArrayLike, *, interval: float) -> None:
+        """Set a waveform on `channel`, which `fire` then plays instead of pulses; its output is on afterwards.
+
+        The output idles at the waveform's first sample. Samples of 0 V are therefore added at the ends where the waveform
+        is not at 0 V, and at its end when it is too short. A waveform of both signs is played between levels of the same
+        magnitude, so that 0 V is exact.
+
+        Parameters
+        ----------
+        volts : array_like of float, shape (n,)
+            Volts into high impedance; the largest of them is at least 2 mV and at most 10 V.
+        interval : float
+            From sample to sample, s.
+        """
+        one_of(channel, CHANNELS, f"channel of {self._title}")
+        values = self.check_waveform(volts, interval=interval)
+        self._check_bound(channel, float(np.abs(values).max()))
+        cycle = values.size * interval
+        high, low = _levels(values)
+        self._shapes[channel] = None
+        self._live.add(channel)
+        fractions = np.clip((values - low) / (high - low) * 2.0 - 1.0, -1.0, 1.0)
+        self.exchange(";".join(self._idling(channel)))
+        self.exchange(";".join(self._stored(channel, fractions, interval)))
+        level = f":SOUR{channel}:VOLT"
+        levels = [f"{level}:LOW {low:.9e}", f"{level}:HIGH {high:.9e}"]
+        self.exchange(";".join([*self._rest(channel), *self._bounding(channel), *levels]))
+        self._confirm_bound(channel)
+        self.exchange(";".join(self._arming(channel)))
+        self._shapes[channel] = ConfirmedWaveform(cycle)
+
+    def _forget_waveform(self, channel: int) -> None:
+        """Require a new shape before the channel fires: its waveform is no longer in memory."""
+        if isinstance(self._shapes.get(channel), ConfirmedWaveform):
+            self._shapes[channel] = None
+
+    def _stored(self, channel: int, fractions: Floats, interval: float) -> list[str]:
+        """Store a waveform of -1 (low level) to 1, and return the commands that select it; the output is off."""
+        raise NotImplementedError
+
+    def _send_waveform(self, header: str, data: bytes) -> None:
+        """Send samples in a definite block (IEEE 488.2-1992, 7.7.6.2)."""
+        length = str(len(data))
+        # Terminated here: PyVISA adds its termination to text only.
+        self.write_bytes(f"{header},#{len(length)}{length}".encode() + data + f"{CHECK}\n".encode())
+        self.check_set_errors()
+
+
+def full_scale(samples: ArrayLike, length: Span) -> Floats:
+    """Return `samples`, shape (n,), as an array; raises `LimitError` unless there are enough and all lie in -1 to 1."""
+    values = _waveform(samples)
+    within(values.size, length)
+    if not np.all(np.abs(values) <= 1.0):
+        raise LimitError(f"the waveform reaches {np.abs(values).max():g}; scale it to -1 to 1")
+    return values
+
+
+def _waveform(samples: ArrayLike) -> Floats:
+    try:
+        values = np.asarray(samples, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise LimitError("a waveform is a list of numbers; this one holds something else") from error
+    if values.ndim != 1:
+        raise LimitError(f"a waveform has one axis, not {values.ndim}; send one a channel")
+    if not values.size:
+        raise LimitError("the waveform has no samples; give some")
+    return values
+
+
+def _framed(values: Floats, least: int) -> Floats:
+    """Add 0 V before and after `values`, and more after them until there are `least` samples."""
+    before = int(values[0] != 0.0)
+    behind = max(int(values[-1] != 0.0), least - before - values.size)
+    return np.pad(values, (before, behind))
+
+
+def _levels(values: Floats) -> tuple[float, float]:
+    """Return a high and a low level (V) between which 0 V is exactly a converter code."""
+    highest, lowest = float(values.max()), float(values.min())
+    if highest > 0.0 > lowest:
+        highest = max(highest, -lowest)
+        return highest, -highest
+    return max(highest, 0.0), min(lowest, 0.0)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
-from mho.errors import InstrumentError
+from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers.languages.scpi import Span, one_of, within
 from mho.instruments.roles import Reading
 
@@ -30,7 +30,6 @@ class VoltageSourceMeter:
     current_range: Any
     nplc: Any
     output_enabled: Any
-    voltage_limit: Any
     _title: Any
     _aperture: float  # s, duration of a reading
 
@@ -78,12 +77,8 @@ class VoltageSourceMeter:
         raise NotImplementedError
 
     def make_safe(self) -> None:
-        """Stop any running operation, set 0 V and switch the output off, confirmed by query.
-
-        Raises
-        ------
-        InstrumentError
-            When it cannot be confirmed.
+        """Stop any running operation, set 0 V and switch the output off; raises `InstrumentError` unless confirmed by
+        query.
         """
         try:
             self._go_to_zero()
@@ -92,32 +87,12 @@ class VoltageSourceMeter:
         if self.output_enabled:
             raise InstrumentError(f"{self._title} still has its output on; switch it off by hand")
 
-    def _keep_voltage_limit(self, voltage: float) -> None:
-        """Set the voltage limit for current sourcing, in case a user selects it by hand; read back.
-
-        When sourcing voltage these instruments limit the current only. The limit stays below the interlock's threshold.
-        """
-        wanted = min(within(voltage, PROTECTED), UNLOCKED)
-        self.voltage_limit = wanted
-        if not abs(self.voltage_limit - wanted) <= 1e-3 * wanted + 1e-3:
-            raise InstrumentError(
-                f"{self._title} set a voltage limit of {self.voltage_limit} V instead of {wanted:g} V"
-            )
-
     def _go_to_zero(self) -> None:
         """Interrupt any running operation, and set the level to 0 V."""
         raise NotImplementedError
 
     def check_sweep(self, voltages: Sequence[float], delay: float) -> None:
-        """Raise when a sweep through `voltages` (V) with `delay` (s) per point is not possible; nothing is sent.
-
-        Raises
-        ------
-        LimitError
-            For a value beyond the instrument's abilities.
-        InstrumentError
-            For too many levels, or none.
-        """
+        """Raise when a sweep through `voltages` (V) with `delay` (s) per point is not possible; nothing is sent."""
         within(delay, self.DELAY)
         self._listed(voltages)
 
@@ -129,13 +104,51 @@ class VoltageSourceMeter:
             within(voltage, self.VOLTAGE)
         return (voltages[start : start + LISTED_AT_ONCE] for start in range(0, len(voltages), LISTED_AT_ONCE))
 
+    def _list_commands(self, header: str, voltages: Sequence[float]) -> Iterator[str]:
+        """Check the levels of a list as `_listed`, and return the SCPI commands that store it."""
+        values = (",".join(f"{voltage:.9e}" for voltage in piece) for piece in self._listed(voltages))
+        return (f"{header}{':APP' if number else ''} {listed}" for number, listed in enumerate(values))
+
 
 class SourceMeterChannel(VoltageSourceMeter):
     """One channel of a `SourceMeterPair` as a separate source meter; a mixin for a channel of PyMeasure."""
 
+    PULSE_WIDTH: ClassVar[Span]
+    PULSE_PERIOD: ClassVar[Span]
+    MEASURING: ClassVar[str]  # in the sentence about a measurement that does not fit a pulse
+    FASTER: ClassVar[str]  # and how to make it shorter
     recorded: ClassVar[tuple[str, ...]]
     parent: Any
     id: Any
+    voltage_limit: Any
+
+    def protect(self, voltage: float) -> None:
+        """Limit the voltage to `voltage` (V, from 20 mV) when sourcing current, read back.
+
+        When sourcing voltage these instruments limit the current only: this is in case a user selects current by hand.
+        The limit stays below the interlock's threshold.
+        """
+        limit = min(within(voltage, PROTECTED), UNLOCKED)
+        self.voltage_limit = limit
+        if not abs(self.voltage_limit - limit) <= 1e-3 * limit + 1e-3:
+            raise InstrumentError(
+                f"{self._title} set a voltage limit of {self.voltage_limit} V instead of {limit:g} V"
+            )
+
+    def _check_pulse(self, width: float, period: float) -> None:
+        """Raise `LimitError` unless pulses of `width` every `period` (s) are possible, each with its measurement."""
+        within(width, self.PULSE_WIDTH)
+        within(period, self.PULSE_PERIOD)
+        if self._aperture > 0.9 * width:
+            raise LimitError(
+                f"{self._title}: {self.MEASURING} {self._aperture:.3g} s does not fit a pulse of {width:.3g} s; "
+                f"{self.FASTER} or choose a wider pulse"
+            )
+        if period < 1.1 * width:
+            raise LimitError(
+                f"{self._title}: pulses of {width:.3g} s do not fit a period of {period:.3g} s; "
+                f"choose a period of {1.1 * width:.3g} s or more"
+            )
 
     def identify(self) -> str:
         """Return the instrument's reply to ``*IDN?``."""
@@ -159,6 +172,7 @@ class SourceMeterPair:
 
     setting_name: ClassVar[str] = "{channel}.{setting}"
     _title: Any
+    close: Any
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._in_use: set[Any] = set()
@@ -183,10 +197,6 @@ class SourceMeterPair:
             if not self._in_use:
                 self.close()
 
-    def close(self) -> None:
-        """Release the connection; no output changes."""
-        super().close()  # type: ignore[misc]
-
     def settings(self) -> dict[str, str]:
         """Return the settings of both channels, as text."""
         return {
@@ -196,13 +206,7 @@ class SourceMeterPair:
         }
 
     def make_safe(self) -> None:
-        """Take both channels to 0 V and off, confirmed by query; the second one even if the first fails.
-
-        Raises
-        ------
-        InstrumentError
-            When it cannot be confirmed.
-        """
+        """Take both channels to 0 V and off, confirmed by query; the second one even if the first fails."""
         first, second = self.pair.values()
         try:
             first.make_safe()
@@ -213,11 +217,7 @@ class SourceMeterPair:
 def readings(values: Iterable[float], limited: int) -> list[Reading]:
     """Parse triples of volts, amperes and status; `limited` are the status bits for compliance."""
     numbers = iter(values)
-    return [reading(*triple, limited) for triple in zip(numbers, numbers, numbers, strict=True)]
-
-
-def reading(volts: float, amperes: float, status: float, limited: int) -> Reading:
-    """Return one reading of volts, amperes and status."""
-    return Reading(
-        float(volts), float(amperes) if abs(amperes) < NOT_A_NUMBER else math.nan, bool(int(status) & limited)
-    )
+    return [
+        Reading(float(v), float(i) if abs(i) < NOT_A_NUMBER else math.nan, bool(int(status) & limited))
+        for v, i, status in zip(numbers, numbers, numbers, strict=True)
+    ]

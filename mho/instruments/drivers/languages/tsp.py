@@ -17,11 +17,6 @@ from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.bus import BUS_ERRORS, BusChannel, BusInstrument, ReportedError
 from mho.instruments.drivers.languages.scpi import Span, one_of, within
 
-__all__ = [
-    "CHECK", "Span", "TspChannel", "TspInstrument", "choice", "control", "lua_list", "one_of", "reading", "switch",
-    "within",
-]  # fmt: skip
-
 CHECK = " print(errorqueue.next())"
 """Suffix of a setting command; `check_set_errors` reads its answer."""
 
@@ -29,13 +24,7 @@ _ERROR_REPLY = re.compile(r"\A\s*([+-]?\d\.\d+e[+-]\d+)\t([^\t]*)")
 
 
 class TspInstrument(BusInstrument):
-    """An instrument that runs Lua.
-
-    Parameters
-    ----------
-    address, visa_library, timeout, **connection
-        As for `BusInstrument`.
-    """
+    """An instrument that runs Lua; constructed as `BusInstrument`."""
 
     CHECK = CHECK
     ANSWERED = ("print", "mho_", "?")  # the functions of the drivers' scripts print
@@ -50,24 +39,10 @@ class TspInstrument(BusInstrument):
         super()._verify_model()
 
     def exchange(self, command: str, replies: int = 0) -> str:
-        """Send commands followed by an error check, and return what they print.
+        """Send Lua statements followed by an error check, and return the `replies` lines that they print, separated by line
+        feeds.
 
-        Parameters
-        ----------
-        command : str
-            Lua statements.
-        replies : int
-            How many lines they print.
-
-        Returns
-        -------
-        str
-            The lines, separated by line feeds.
-
-        Raises
-        ------
-        InstrumentError
-            When the instrument reports an error or does not answer.
+        Raises `InstrumentError` when the instrument reports an error or does not answer.
         """
         self.write(command + CHECK)
         lines = [self.receive() for _ in range(replies)]
@@ -88,13 +63,7 @@ class TspInstrument(BusInstrument):
             self._loaded = True
 
     def query_block(self, count: int) -> NDArray[np.float64]:
-        """Receive an indefinite block of `count` doubles, as ``format.REAL64`` and little-endian print it.
-
-        Raises
-        ------
-        InstrumentError
-            When no such block arrives.
-        """
+        """Receive an indefinite block of `count` doubles, as ``format.REAL64`` and little-endian print it."""
         size = 2 + 8 * count + 1
         try:
             data: bytes = self.adapter.read_bytes(size, break_on_termchar=False)

@@ -1,14 +1,9 @@
 """The simulated Agilent B1500: high-resolution SMUs that source volts and measure amperes, in FLEX.
 
 It implements the commands of `mho.instruments.drivers.agilentb1500` and of PyMeasure's driver for spot measurements and
-programmed lists, and the measurements of `sweeps`; other commands are undefined.
-B1500A/B1505A Programming Guide, B1500-90010, edition 11; ``*LRN?`` replies in the form that other drivers note.
-Accuracies are the data sheet's (?).
-
-Measurements of several points on the simulated B1500: staircase sweeps and sampling, started by ``XE``.
-
-B1500A/B1505A Programming Guide, B1500-90010, edition 11, chapters 2 and 4. (?) from memory: the status
-of what an automatic abort leaves out. Not simulated: sources that sweep a
+programmed lists, and staircase sweeps and sampling, started by ``XE``; other commands are undefined. B1500A/B1505A
+Programming Guide, B1500-90010, edition 11, chapters 2 and 4; ``*LRN?`` replies in the form that other drivers note. (?)
+from memory: the accuracies, and the status of what an automatic abort leaves out. Not simulated: sources that sweep a
 current, pulsed and synchronous sweeps, searches, capacitance.
 """
 
@@ -19,14 +14,16 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from mho.instruments.simulated.agilentb1500.language import FlexDevice, engineering, flex
-from mho.instruments.simulated.agilentb1500.plan import (
+from mho.instruments.simulated.agilentb1500.language import (
     SAMPLING,
     SPOT,
     STAIRCASE,
     Bias,
+    FlexDevice,
     MeasurementPlan,
     Staircase,
+    engineering,
+    flex,
 )
 from mho.instruments.simulated.analogue import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
@@ -38,38 +35,82 @@ NOT_MADE = 199.999e99  # reply for a measurement that was not made
 INTERMEDIATE, LAST = "W", "E"  # status of source data
 
 
-class Measurements(FlexDevice):
-    """The part of the instrument that measures many points for one ``XE``; spot by spot it is the model's."""
+SOURCE = {2.0: (1.8e-4, 4e-4), 20.0: (1.8e-4, 3e-3), 40.0: (1.8e-4, 6e-3), 100.0: (1.8e-4, 1.5e-2)}
+MEASURE = {
+    1e-11: (5e-3, 5e-14), 1e-10: (3e-3, 2e-13), 1e-9: (1e-3, 6e-13), 1e-8: (1e-3, 2e-12),
+    1e-7: (5e-4, 2e-11), 1e-6: (5e-4, 2e-10), 1e-5: (4e-4, 2e-9), 1e-4: (3e-4, 2e-8),
+    1e-3: (3e-4, 2e-7), 1e-2: (3e-4, 2e-6), 1e-1: (3e-4, 2e-5),
+}  # fmt: skip
+VOLTAGE_RANGES = {0: 0.0, 11: 2.0, 20: 2.0, 12: 20.0, 200: 20.0, 13: 40.0, 400: 40.0, 14: 100.0, 1000: 100.0}
+CURRENT_RANGES = {0: 0.0, **{9 + decade: 10.0 ** (decade - 11) for decade in range(11)}}
+LARGEST_CURRENT = ((20.0, 0.1), (40.0, 0.05), (100.0, 0.02))  # A, up to V
+RESET_LIMIT = 1e-4
+OVERFLOWED, LIMITED = 1, 8  # bits of a datum's status
+INVALID = 199.9999e99
+SETTLING = 2e-4  # s, between a new level and the earliest measurement
+OVERHEAD = 3e-4  # s a measurement takes beside its aperture
+_LETTERS = {0: "N", OVERFLOWED: "V", LIMITED: "C", OVERFLOWED | LIMITED: "V"}
 
-    format_kind: tuple[int, int]
-    """``FMT``: the format, and whether source data follow the measured ones."""
 
-    def __init__(self, clock: VirtualClock, rng: np.random.Generator) -> None:
+class _Smu:
+    """One module: what it sources, how it measures, and its errors."""
+
+    def __init__(self, rng: np.random.Generator, accuracy: float, noise: float) -> None:
+        self.source = SpecimenConverter(rng, SOURCE, accuracy)
+        self.meter = SpecimenConverter(rng, MEASURE, accuracy, noise=noise, overrange=1.15)
+        self.reset()
+
+    def reset(self) -> None:
+        self.on = False
+        self.volts, self.range_index, self.limit = 0.0, 0, RESET_LIMIT
+        self.stored: tuple[float, int, float] | None = None
+        self.converter = 0  # 0 high speed, 1 high resolution
+
+    @property
+    def actual(self) -> float:
+        """Return what comes out, V."""
+        span = VOLTAGE_RANGES[self.range_index] or self.source.range_for(self.volts)
+        return self.source.convert(self.volts, span)
+
+
+class SimulatedAgilentB1500(FlexDevice):
+    """A B1500 with a B1517A (HRSMU) in each slot that is wired.
+
+    Parameters
+    ----------
+    outputs : mapping of int to SourcePort
+        Port that the SMU in each slot (1 to 10) is wired to.
+    serial : str
+        For the bench's records; ``*IDN?`` replies the serial number 0.
+    accuracy, noise
+        As for `SimulatedKeithley2450`.
+    """
+
+    identity = "Agilent Technologies,B1500A,0,A.06.01.2018.0717"
+    line_frequency = 50.0
+
+    def __init__(
+        self, clock: VirtualClock, rng: np.random.Generator, outputs: Mapping[int, SourcePort], *,
+        serial: str = "SIM00000", accuracy: float = 0.2, noise: float = 2e-6,
+    ) -> None:  # fmt: skip
         super().__init__(clock, rng)
-        self.plan = MeasurementPlan()
         self.timer_start = 0.0
+        if not set(outputs) <= set(range(1, 11)):
+            raise ValueError(f"a B1500 has slots 1 to 10, not {sorted(outputs)}")
+        self.serial = serial
+        self.outputs = outputs
+        self.smus = {slot: _Smu(rng, accuracy, noise) for slot in sorted(outputs)}
+        self._reset()
 
-    # --- what the model does ---
-
-    def slot_of(self, channel: float, *, on: bool = False) -> int:
-        """Return the slot of a channel; refuses one that is not there, or has its output off where it must be `on`."""
-        raise NotImplementedError
-
-    def slots(self) -> list[int]:
-        """Return the slots that have a module."""
-        raise NotImplementedError
-
-    def source(self, slot: int, index: float, volts: float, limit: float | None) -> None:
-        """Force volts, as ``DV`` does."""
-        raise NotImplementedError
-
-    def measured(self, slot: int, kind: str, index: int) -> tuple[str, int]:
-        """Measure ``I`` or ``V`` on a range; return the datum and its status."""
-        raise NotImplementedError
-
-    def datum(self, slot: int, kind: str, value: float, status: str | int) -> str:
-        """Write a datum in the chosen format."""
-        raise NotImplementedError
+    @flex("*RST", 0)
+    def _reset(self) -> None:
+        self.format_kind = (1, 0)  # ``FMT``: the format, and whether source data follow the measured ones
+        self.plan = MeasurementPlan()
+        self._integration = {0: (0, 1.0), 1: (0, 6.0)}  # of each converter: mode and coefficient
+        self._data.clear()
+        for slot, smu in self.smus.items():
+            smu.reset()
+            self._apply(slot)
 
     # --- settings ---
 
@@ -103,10 +144,6 @@ class Measurements(FlexDevice):
         self.check_range(kind, index)
         self.plan.ranges[kind, slot] = int(index)
 
-    def check_range(self, kind: str, index: float) -> None:
-        """Refuse a range that the modules do not have."""
-        raise NotImplementedError
-
     @flex("WT", 2, 5)
     def _set_delays(self, hold: float, delay: float, *others: float) -> None:
         step, trigger, measure = (*others, 0.0, 0.0, 0.0)[:3]
@@ -136,10 +173,6 @@ class Measurements(FlexDevice):
         self.check_range("V", index)
         self.check_level(index, max(start, stop, key=abs), limit)
         self.plan.staircase = Staircase(slot, int(mode), int(index), start, stop, int(steps), limit)
-
-    def check_level(self, index: float, volts: float, limit: float | None) -> None:
-        """Refuse a level or a limit that the modules do not have."""
-        raise NotImplementedError
 
     @flex("MT", 3, 4)
     def _set_sampling(self, hold: float, interval: float, samples: float, base: float = 0.0) -> None:
@@ -283,85 +316,6 @@ class Measurements(FlexDevice):
             for slot, bias in biases.items():
                 self.source(slot, bias.span, bias.base, bias.limit)
 
-
-SOURCE = {2.0: (1.8e-4, 4e-4), 20.0: (1.8e-4, 3e-3), 40.0: (1.8e-4, 6e-3), 100.0: (1.8e-4, 1.5e-2)}
-MEASURE = {
-    1e-11: (5e-3, 5e-14), 1e-10: (3e-3, 2e-13), 1e-9: (1e-3, 6e-13), 1e-8: (1e-3, 2e-12),
-    1e-7: (5e-4, 2e-11), 1e-6: (5e-4, 2e-10), 1e-5: (4e-4, 2e-9), 1e-4: (3e-4, 2e-8),
-    1e-3: (3e-4, 2e-7), 1e-2: (3e-4, 2e-6), 1e-1: (3e-4, 2e-5),
-}  # fmt: skip
-VOLTAGE_RANGES = {0: 0.0, 11: 2.0, 20: 2.0, 12: 20.0, 200: 20.0, 13: 40.0, 400: 40.0, 14: 100.0, 1000: 100.0}
-CURRENT_RANGES = {0: 0.0, **{9 + decade: 10.0 ** (decade - 11) for decade in range(11)}}
-LARGEST_CURRENT = ((20.0, 0.1), (40.0, 0.05), (100.0, 0.02))  # A, up to V
-RESET_LIMIT = 1e-4
-OVERFLOWED, LIMITED = 1, 8  # bits of a datum's status
-INVALID = 199.9999e99
-SETTLING = 2e-4  # s, between a new level and the earliest measurement
-OVERHEAD = 3e-4  # s a measurement takes beside its aperture
-_LETTERS = {0: "N", OVERFLOWED: "V", LIMITED: "C", OVERFLOWED | LIMITED: "V"}
-
-
-class _Smu:
-    """One module: what it sources, how it measures, and its errors."""
-
-    def __init__(self, rng: np.random.Generator, accuracy: float, noise: float) -> None:
-        self.source = SpecimenConverter(rng, SOURCE, accuracy)
-        self.meter = SpecimenConverter(rng, MEASURE, accuracy, noise=noise, overrange=1.15)
-        self.reset()
-
-    def reset(self) -> None:
-        self.on = False
-        self.volts, self.range_index, self.limit = 0.0, 0, RESET_LIMIT
-        self.stored: tuple[float, int, float] | None = None
-        self.converter = 0  # 0 high speed, 1 high resolution
-
-    @property
-    def actual(self) -> float:
-        """Return what comes out, V."""
-        span = VOLTAGE_RANGES[self.range_index] or self.source.range_for(self.volts)
-        return self.source.convert(self.volts, span)
-
-
-class SimulatedAgilentB1500(Measurements):
-    """A B1500 with a B1517A (HRSMU) in each slot that is wired.
-
-    Parameters
-    ----------
-    clock : VirtualClock
-        The bench's time, s.
-    rng : numpy.random.Generator
-        The bench's source of randomness.
-    outputs : mapping of int to SourcePort
-        Port that the SMU in each slot (1 to 10) is wired to.
-    serial : str
-        For the bench's records; ``*IDN?`` replies the serial number 0.
-    accuracy : float
-        Standard deviation of this specimen's gain and offset errors as a fraction of the specification.
-    noise : float
-        Standard deviation of a reading at 1 NPLC as a fraction of the measurement range.
-    """
-
-    identity = "Agilent Technologies,B1500A,0,A.06.01.2018.0717"
-    line_frequency = 50.0
-
-    def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        outputs: Mapping[int, SourcePort],
-        *,
-        serial: str = "SIM00000",
-        accuracy: float = 0.2,
-        noise: float = 2e-6,
-    ) -> None:
-        super().__init__(clock, rng)
-        if not set(outputs) <= set(range(1, 11)):
-            raise ValueError(f"a B1500 has slots 1 to 10, not {sorted(outputs)}")
-        self.serial = serial
-        self.outputs = outputs
-        self.smus = {slot: _Smu(rng, accuracy, noise) for slot in sorted(outputs)}
-        self._reset()
-
     @flex("*IDN?", 0)
     def _identify(self) -> str:
         return self.identity
@@ -369,16 +323,6 @@ class SimulatedAgilentB1500(Measurements):
     @flex("UNT?", 0, 1)
     def _query_units(self, mode: float = 0.0) -> str:
         return ";".join("B1517A,0" if slot in self.smus else "0,0" for slot in range(1, 11))
-
-    @flex("*RST", 0)
-    def _reset(self) -> None:
-        self.format_kind = (1, 0)
-        self.plan = MeasurementPlan()
-        self._integration = {0: (0, 1.0), 1: (0, 6.0)}  # of each converter: mode and coefficient
-        self._data.clear()
-        for slot, smu in self.smus.items():
-            smu.reset()
-            self._apply(slot)
 
     # --- sources ---
 
@@ -425,10 +369,11 @@ class SimulatedAgilentB1500(Measurements):
             self._apply(slot)
 
     @flex("DV", 3, 6)
-    def _force_voltage(
+    def source(
         self, channel: float, index: float, volts: float, limit: float | None = None,
         polarity: float = 0.0, limit_range: float = 0.0,
     ) -> None:  # fmt: skip
+        """Force volts."""
         slot, smu = self._on(channel)
         limit = smu.limit if limit is None else limit
         self.check_level(index, volts, limit)
@@ -444,10 +389,6 @@ class SimulatedAgilentB1500(Measurements):
         largest = next(amperes for level, amperes in LARGEST_CURRENT if abs(volts) <= level)
         if limit is not None and not 1e-12 <= abs(limit) <= largest * 1.15:
             self._refuse(123)
-
-    def source(self, slot: int, index: float, volts: float, limit: float | None) -> None:
-        """Force volts, as ``DV`` does."""
-        self._force_voltage(slot, index, volts, limit)
 
     @flex("DZ", 0, 10)
     def _zero(self, *channels: float) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from mho.instruments.simulated.analogue import OVERFLOW
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.scpi.instrument import ScpiDevice, ScpiError, Setting, command, query
 from mho.instruments.simulated.scpi.parameters import Choice, Numeric, Text
+from mho.instruments.simulated.scpi.status import QueuedError
 
 DEFAULT = "defbuffer1"
 SENSED_REMOTELY, LIMITED, OUTPUT_ON = 64, 32, 128  # bits of the source status
@@ -53,7 +54,7 @@ class _Style(Choice):
 STYLE = _Style("STAN", ("COMPact", "STANdard", "FULL", "WRITable", "FULLWRITable"), required=False)
 
 
-class Record(NamedTuple):
+class BufferRecord(NamedTuple):
     """One reading: source value (V or A), reading (A, V or ohm), its unit, source status, time (s), source's unit."""
 
     source: float
@@ -65,25 +66,16 @@ class Record(NamedTuple):
 
 
 class Buffer:
-    """A reading buffer.
+    """A reading buffer of a `capacity`; it takes no more when it is full (`once`), or drops the oldest readings.
 
-    Parameters
-    ----------
-    capacity : int
-        How many readings it holds.
-    once : bool
-        Whether it takes no more when it is full; else it drops the oldest ones.
-    writable : bool
-        Whether it is for readings from outside, and not for the instrument's own.
+    A `writable` one is for readings from outside, and not for the instrument's own.
     """
 
     def __init__(self, capacity: int = 100_000, *, once: bool = False, writable: bool = False) -> None:
-        self.capacity = capacity
-        self.once = once
-        self.writable = writable
-        self.records: list[Record] = []
+        self.capacity, self.once, self.writable = capacity, once, writable
+        self.records: list[BufferRecord] = []
 
-    def append(self, record: Record) -> None:
+    def append(self, record: BufferRecord) -> None:
         """Store one more reading; raises `ScpiError` when the buffer is full."""
         records = self.records
         if self.writable:
@@ -97,7 +89,7 @@ class Buffer:
     def __len__(self) -> int:
         return min(len(self.records), self.capacity)
 
-    def slice(self, first: int, last: int) -> list[Record]:
+    def slice(self, first: int, last: int) -> list[BufferRecord]:
         """Return readings `first` to `last`, counted from 1; raises `ScpiError` -222 beyond them."""
         held = self.records[-self.capacity :]
         if not 1 <= first <= last <= len(held):
@@ -111,13 +103,9 @@ class ReplyFormat(NamedTuple):
     data: str = "ASC"
     border: str = "SWAP"
 
-    def write(self, records: Sequence[Record], elements: Sequence[str], origin: float) -> str:
-        """Write `elements` of each record; times are relative to `origin` (s).
-
-        Raises
-        ------
-        ScpiError
-            1133 for an element that has no binary form.
+    def write(self, records: Sequence[BufferRecord], elements: Sequence[str], origin: float) -> str:
+        """Write `elements` of each record, times relative to `origin` (s); `ScpiError` 1133 for one that has no
+        binary form.
         """
         chosen = elements or ("READ",)
         if self.data == "ASC":
@@ -129,7 +117,7 @@ class ReplyFormat(NamedTuple):
         return "#0" + np.asarray(numbers).astype(kind).tobytes().decode("latin-1")
 
 
-def _text(record: Record, element: str, origin: float) -> str:
+def _text(record: BufferRecord, element: str, origin: float) -> str:
     match element:
         case "READ":
             return f"{record.reading:.6E}"
@@ -163,7 +151,7 @@ def _text(record: Record, element: str, origin: float) -> str:
             return "0"
 
 
-def _moment(record: Record) -> datetime:
+def _moment(record: BufferRecord) -> datetime:
     return EPOCH + timedelta(seconds=record.time)
 
 
@@ -177,7 +165,9 @@ def formatted(value: float, unit: str) -> str:
 
 
 class ReadingBuffers(ScpiDevice):
-    """The part of the instrument that keeps and replies readings: ``:TRACe`` and ``:FORMat``."""
+    """What Keithley's SCPI instruments have in common: ``:TRACe``, ``:FORMat``, errors with their time, and the beeper."""
+
+    line_frequency: ClassVar[float]
 
     data_format = Setting(":FORMat[:DATA]", Choice("ASC", ("ASCii", "REAL", "SREal")))
     byte_order = Setting(":FORMat:BORDer", Choice("SWAP", ("NORMal", "SWAPped")))
@@ -185,6 +175,23 @@ class ReadingBuffers(ScpiDevice):
     def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
         super().__init__(clock, rng, serial=serial)
         self._forget_buffers()
+
+    def format_error(self, error: QueuedError) -> str:
+        """Write ``code,"text;type;time"`` (p. 6-6)."""
+        if error.code == 0:
+            return '0,"No error;0;0 0"'
+        time = (EPOCH + timedelta(seconds=error.time)).strftime("%Y/%m/%d %H:%M:%S.%f")[:-3]
+        return f'{error.code},"{error.text};1;{time}"'
+
+    @command(
+        ":SYSTem:BEEPer[:IMMediate]", Numeric(0.0, 20, 8000, unit="HZ"), Numeric(0.0, 1e-3, 100.0, unit="S")
+    )
+    def _beep(self, frequency: float, duration: float) -> None:
+        self.clock.advance(duration)
+
+    @query(":SYSTem:LFRequency")
+    def _query_line_frequency(self) -> str:
+        return f"{self.line_frequency:.0f}"
 
     def _forget_buffers(self) -> None:
         """Keep only the two default buffers, empty."""
@@ -196,13 +203,13 @@ class ReadingBuffers(ScpiDevice):
         except KeyError:
             raise ScpiError(-224, f"no buffer {name}") from None
 
-    def _reply(self, records: list[Record], elements: list[str]) -> str:
+    def _reply(self, records: list[BufferRecord], elements: list[str]) -> str:
         if self.data_format == "ASC" and len(records) == 1 and elements == _USUAL:
             source, reading, _, status, *_ = records[0]
             return f"{source:.6E},{reading:.6E},{status}"
         return ReplyFormat(self.data_format, self.byte_order).write(records, elements, self._origin(records))
 
-    def _origin(self, records: list[Record]) -> float:
+    def _origin(self, records: list[BufferRecord]) -> float:
         return records[0].time if records else 0.0
 
     @command(":TRACe:MAKE", Text(), Numeric(1e5, 10, 6.875e6, integer=True), STYLE)

@@ -1,48 +1,42 @@
 """The simulated Keithley 2450 (SCPI command set): a source of volts or amperes that measures volts, amperes and ohms.
 
-Model 2450 Reference Manual 2450-901-01; accuracies from the data sheet. (?) in the modules behind it marks what is from
-memory, here the error texts. Not simulated: configuration lists, trigger models, limit tests, math and digital I/O.
-The wires are on the front and on the rear terminals alike.
-
-The front panel of the simulated 2450: display, beeper, and which terminals are in use.
-
-Model 2450 Reference Manual 2450-901-01, pp. 6-22 to 6-31, 6-35 and 6-91. (?) from memory: which screens there are, and that
-a change of the terminals switches the output off.
-
-Sweeps of the simulated 2450: lists, lines and steps that ``:INITiate`` runs.
-
-Model 2450 Reference Manual 2450-901-01, pp. 6-79 to 6-90. (?) from memory: that a sweep ends with the output off, and
-what the range types do to the source's range afterwards.
-
-The meter of the simulated 2450: amperes, volts and ohms, filtered, into a reading buffer.
-
-Model 2450 Reference Manual 2450-901-01, pp. 6-4 to 6-6 and 6-36 to 6-57. (?) from memory: the automatic delay, and that
-the ohmmeter takes the source over.
+Model 2450 Reference Manual 2450-901-01: meter pp. 6-4 to 6-6 and 6-36 to 6-57, sweeps pp. 6-79 to 6-90, front panel
+pp. 6-22 to 6-31, 6-35 and 6-91. (?) from memory: the error texts, the automatic delay, that the ohmmeter takes the source
+over, that a sweep ends with the output off, what the range types do to the source's range afterwards, which screens there
+are, and that a change of the terminals switches the output off. Not simulated: configuration lists, trigger models, limit
+tests, math and digital I/O. The wires are on the front and on the rear terminals alike.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mho.instruments.simulated.analogue import OVERFLOW, Regulated, SpecimenConverter, range_for
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keithley2450.accuracy import MEASURE, OHM_RANGES, OVERRANGE, TEST_CURRENTS
 from mho.instruments.simulated.keithley2450.buffers import (
     DEFAULT,
     ELEMENTS,
-    EPOCH,
     FULL,
     LIMITED,
     NAME_TAKEN,
     OUTPUT_ON,
     SENSED_REMOTELY,
-    Record,
+    BufferRecord,
 )
-from mho.instruments.simulated.keithley2450.source import DELAY, LEVELS, SENSED, SOURCED, Source
+from mho.instruments.simulated.keithley2450.source import (
+    DELAY,
+    LEVELS,
+    MEASURE,
+    OHM_RANGES,
+    OVERRANGE,
+    SENSED,
+    SOURCED,
+    TEST_CURRENTS,
+    Source,
+)
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.scpi.instrument import (
     FunctionSetting,
@@ -53,7 +47,7 @@ from mho.instruments.simulated.scpi.instrument import (
     query,
 )
 from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric, Text
-from mho.instruments.simulated.scpi.status import ERROR_TEXTS, QueuedError
+from mho.instruments.simulated.scpi.status import ERROR_TEXTS
 
 AUTO_DELAY = 1e-3  # s
 CALIBRATED = "2024,10,3"  # 90 days before the virtual clock starts
@@ -63,8 +57,65 @@ UNITS = {"VOLT": "Volt DC", "CURR": "Amp DC", "RES": "Ohm"}
 _SENSE = "[:SENSe[1]]:<function>"
 
 
-class Meter(Source):
-    """The part of the instrument that measures: ``:SENSe``, ``:READ?``, ``:MEASure?`` and ``:FETCh?``."""
+LIST_SIZE = 2500
+LISTED_AT_ONCE = 100
+LISTED = {
+    "VOLT": Numeric(0.0, -210.0, 210.0, unit="V", repeated=True),
+    "CURR": Numeric(0.0, -1.05, 1.05, unit="A", repeated=True),
+}
+STEPS = {"VOLT": Numeric(0.0, -420.0, 420.0, unit="V"), "CURR": Numeric(0.0, -2.1, 2.1, unit="A")}
+POINTS = Numeric(2, 2, 1e6, integer=True)
+LIST_DELAY = Numeric(-1.0, -1.0, 1e4, unit="S", required=False)
+COUNT = Numeric(1, 1, 268435455, integer=True, required=False)
+RANGING = Choice("BEST", ("AUTO", "BEST", "FIXed"), required=False)
+ABORT, DUAL = Boolean(True, required=False), Boolean(False, required=False)
+BUFFER = Text(DEFAULT, required=False)
+FIRST = Numeric(1, 1, LIST_SIZE, integer=True)
+SWEEP_OPTIONS = (LIST_DELAY, COUNT, RANGING, ABORT, DUAL, BUFFER)
+_SWEEP = ":SOURce[1]:SWEep:<function>"
+
+
+class SweepSettings(NamedTuple):
+    """The sweep that ``:INITiate`` runs: levels, delay before each reading (s), buffer, and abort conditions."""
+
+    function: str
+    levels: list[float]
+    delay: float
+    buffer: str
+    until_limited: bool
+
+
+SCREENS = (
+    "HOME", "HOME_LARGe_reading", "READing_table", "GRAPh", "HISTogram", "GRAPH_SWIPE", "SETTINGS_SWIPE",
+    "SOURCE_SWIPE", "STATS_SWIPE", "USER_SWIPE",
+)  # fmt: skip
+LINES = {"1": "USER1", "2": "USER2"}
+
+
+class SimulatedKeithley2450(Source):
+    """A 2450 on a bench.
+
+    Parameters
+    ----------
+    clock, rng, serial
+        As for `ScpiDevice`.
+    output : SourcePort
+        What its terminals are wired to.
+    accuracy : float
+        Standard deviation of this specimen's gain and offset errors as a fraction of the specification.
+    noise : float
+        Standard deviation of a reading at 1 NPLC as a fraction of the measurement range.
+    interlock : bool
+        Whether the interlock is closed, which more than 42 V need.
+    """
+
+    identity = "KEITHLEY INSTRUMENTS,MODEL 2450,{serial},1.7.12b"
+
+    @query(":CALibration:VERify:DATE")
+    def _query_calibration(self) -> str:
+        return CALIBRATED
+
+    language = Setting("*LANG", Choice("SCPI", ("SCPI", "TSP", "SCPI2400")))
 
     count = Setting("[:SENSe[1]]:COUNt", Numeric(1, 1, 300_000, integer=True))
     lowest = FunctionSetting(
@@ -84,23 +135,33 @@ class Meter(Source):
     voltage_delay = IndexedSetting("[:SENSe[1]]:VOLTage[:DC]:DELay:USER[1|2|3|4|5]", DELAY)
     resistance_delay = IndexedSetting("[:SENSe[1]]:RESistance:DELay:USER[1|2|3|4|5]", DELAY)
 
+    terminals = Setting(":ROUTe:TERMinals", Choice("FRON", ("FRONt", "REAR")))
+    digits = FunctionSetting(":DISPlay:<function>:DIGits", SENSED, Numeric(5, 3, 6, integer=True))
+    reading_format = Setting(":DISPlay:READing:FORMat", Choice("PREF", ("PREFix", "EXPonent")))
+    light = Setting(
+        ":DISPlay:LIGHt:STATe", Choice("ON50", ("ON100", "ON75", "ON50", "ON25", "OFF", "BLACkout"))
+    )
+
     def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        output: SourcePort,
-        *,
-        serial: str,
-        accuracy: float,
-        noise: float,
-        interlock: bool,
-    ) -> None:
+        self, clock: VirtualClock, rng: np.random.Generator, output: SourcePort, *,
+        serial: str = "SIM00000", accuracy: float = 0.2, noise: float = 2e-6, interlock: bool = True,
+    ) -> None:  # fmt: skip
         super().__init__(clock, rng, output, serial=serial, accuracy=accuracy, interlock=interlock)
         self._meters = {
             function: SpecimenConverter(rng, ranges, accuracy, noise=noise, overrange=OVERRANGE)
             for function, ranges in MEASURE.items()
         }
         self._averaged: list[float] = []
+        self.reset()
+
+    def reset(self) -> None:
+        """Power-on state: 0 V, output off, automatic ranges, empty buffers."""
+        self.screen = "HOME"
+        self._clear_display()
+        self._forget_buffers()
+        self._forget_sweeps()
+        self._averaged.clear()
+        self._apply()
 
     @property
     def sensed(self) -> str:
@@ -160,7 +221,7 @@ class Meter(Source):
 
     # --- readings ---
 
-    def _measure(self, delay: float) -> Record:
+    def _measure(self, delay: float) -> BufferRecord:
         """Wait, integrate over the aperture, and report; advances the clock."""
         function = self.sensing.partition(":")[0]
         nplc = self.nplcs[function]
@@ -184,7 +245,7 @@ class Meter(Source):
         source = self.level
         if self.readback[self.function]:
             source = flow.volts if self.function == "VOLT" else flow.amperes
-        return Record(source, reading, UNITS[function], status, self.clock.now, UNITS[self.function])
+        return BufferRecord(source, reading, UNITS[function], status, self.clock.now, UNITS[self.function])
 
     def _read(self, function: str, flow: Regulated, nplc: float) -> float:
         if function == "RES":
@@ -225,7 +286,7 @@ class Meter(Source):
         function = self.function
         return AUTO_DELAY if self.delay_auto[function] else self.delays[function]
 
-    def _take(self, name: str) -> Record:
+    def _take(self, name: str) -> BufferRecord:
         """Measure as often as ``:SENS:COUN`` says, into a buffer; returns the last reading."""
         buffer = self._buffer(name)
         if self.count > LARGEST_RUN:
@@ -258,36 +319,6 @@ class Meter(Source):
         buffer = self._buffer(name)
         return self._reply(buffer.slice(len(buffer), len(buffer)), elements)
 
-
-LIST_SIZE = 2500
-LISTED_AT_ONCE = 100
-LISTED = {
-    "VOLT": Numeric(0.0, -210.0, 210.0, unit="V", repeated=True),
-    "CURR": Numeric(0.0, -1.05, 1.05, unit="A", repeated=True),
-}
-STEPS = {"VOLT": Numeric(0.0, -420.0, 420.0, unit="V"), "CURR": Numeric(0.0, -2.1, 2.1, unit="A")}
-POINTS = Numeric(2, 2, 1e6, integer=True)
-LIST_DELAY = Numeric(-1.0, -1.0, 1e4, unit="S", required=False)
-COUNT = Numeric(1, 1, 268435455, integer=True, required=False)
-RANGING = Choice("BEST", ("AUTO", "BEST", "FIXed"), required=False)
-ABORT, DUAL = Boolean(True, required=False), Boolean(False, required=False)
-BUFFER = Text(DEFAULT, required=False)
-_SWEEP = ":SOURce[1]:SWEep:<function>"
-
-
-class SweepSettings(NamedTuple):
-    """The sweep that ``:INITiate`` runs: levels, delay before each reading (s), buffer, and abort conditions."""
-
-    function: str
-    levels: list[float]
-    delay: float
-    buffer: str
-    until_limited: bool
-
-
-class SourceSweeps(Meter):
-    """The part of the instrument that sweeps its source."""
-
     def _forget_sweeps(self) -> None:
         self._lists: dict[str, list[float]] = {function: [] for function in SOURCED}
         self._sweep: SweepSettings | None = None
@@ -318,11 +349,7 @@ class SourceSweeps(Meter):
     def _query_list_points(self, function: str) -> str:
         return str(len(self._lists[function]))
 
-    @command(
-        f"{_SWEEP}:LIST",
-        Numeric(1, 1, LIST_SIZE, integer=True), LIST_DELAY, COUNT, ABORT, BUFFER,
-        functions=SOURCED,
-    )  # fmt: skip
+    @command(f"{_SWEEP}:LIST", FIRST, LIST_DELAY, COUNT, ABORT, BUFFER, functions=SOURCED)
     def _sweep_list(
         self, function: str, first: float, delay: float, count: float, abort: bool, name: str
     ) -> None:
@@ -331,50 +358,26 @@ class SourceSweeps(Meter):
             raise ScpiError(-221, "source list is empty")
         self._plan(function, levels, count, delay, name, abort)
 
-    @command(
-        f"{_SWEEP}:LINear",
-        LEVELS, LEVELS, POINTS, LIST_DELAY, COUNT, RANGING, ABORT, DUAL, BUFFER,
-        functions=SOURCED,
-    )  # fmt: skip
-    def _sweep_linear(
-        self, function: str, start: float, stop: float, points: float, delay: float, count: float, ranging: str,
-        abort: bool, dual: bool, name: str,
-    ) -> None:  # fmt: skip
+    @command(f"{_SWEEP}:LINear", LEVELS, LEVELS, POINTS, *SWEEP_OPTIONS, functions=SOURCED)
+    def _sweep_linear(self, function: str, start: float, stop: float, points: float, *options: Any) -> None:
         self._check_run(points)
-        self._sweep_levels(
-            function, np.linspace(start, stop, int(points)).tolist(), delay, count, ranging, abort, dual, name
-        )
+        self._sweep_levels(function, np.linspace(start, stop, int(points)).tolist(), *options)
 
-    @command(
-        f"{_SWEEP}:LINear:STEP",
-        LEVELS, LEVELS, STEPS, LIST_DELAY, COUNT, RANGING, ABORT, DUAL, BUFFER,
-        functions=SOURCED,
-    )  # fmt: skip
-    def _sweep_steps(
-        self, function: str, start: float, stop: float, step: float, delay: float, count: float, ranging: str,
-        abort: bool, dual: bool, name: str,
-    ) -> None:  # fmt: skip
+    @command(f"{_SWEEP}:LINear:STEP", LEVELS, LEVELS, STEPS, *SWEEP_OPTIONS, functions=SOURCED)
+    def _sweep_steps(self, function: str, start: float, stop: float, step: float, *options: Any) -> None:
         if not step or (stop - start) * step < 0.0:
             raise ScpiError(-222)
         points = np.floor((stop - start) / step + 1e-9) + 1
         self._check_run(points)
-        levels = (start + step * np.arange(points)).tolist()
-        self._sweep_levels(function, levels, delay, count, ranging, abort, dual, name)
+        self._sweep_levels(function, (start + step * np.arange(points)).tolist(), *options)
 
-    @command(
-        f"{_SWEEP}:LOG",
-        LEVELS, LEVELS, POINTS, LIST_DELAY, COUNT, RANGING, ABORT, DUAL, BUFFER,
-        functions=SOURCED,
-    )  # fmt: skip
-    def _sweep_log(
-        self, function: str, start: float, stop: float, points: float, delay: float, count: float, ranging: str,
-        abort: bool, dual: bool, name: str,
-    ) -> None:  # fmt: skip
+    @command(f"{_SWEEP}:LOG", LEVELS, LEVELS, POINTS, *SWEEP_OPTIONS, functions=SOURCED)
+    def _sweep_log(self, function: str, start: float, stop: float, points: float, *options: Any) -> None:
         if start * stop <= 0.0:
             raise ScpiError(-222)
         self._check_run(points)
         levels = np.copysign(np.geomspace(abs(start), abs(stop), int(points)), start).tolist()
-        self._sweep_levels(function, levels, delay, count, ranging, abort, dual, name)
+        self._sweep_levels(function, levels, *options)
 
     def _sweep_levels(
         self, function: str, levels: list[float], delay: float, count: float, ranging: str,
@@ -438,24 +441,6 @@ class SourceSweeps(Meter):
     def _abort(self) -> None:
         """Nothing runs between two messages on the virtual clock."""
 
-
-SCREENS = (
-    "HOME", "HOME_LARGe_reading", "READing_table", "GRAPh", "HISTogram", "GRAPH_SWIPE", "SETTINGS_SWIPE",
-    "SOURCE_SWIPE", "STATS_SWIPE", "USER_SWIPE",
-)  # fmt: skip
-LINES = {"1": "USER1", "2": "USER2"}
-
-
-class FrontPanel(SourceSweeps):
-    """The part of the instrument one sees: ``:DISPlay``, ``:SYSTem:BEEPer`` and ``:ROUTe:TERMinals``."""
-
-    terminals = Setting(":ROUTe:TERMinals", Choice("FRON", ("FRONt", "REAR")))
-    digits = FunctionSetting(":DISPlay:<function>:DIGits", SENSED, Numeric(5, 3, 6, integer=True))
-    reading_format = Setting(":DISPlay:READing:FORMat", Choice("PREF", ("PREFix", "EXPonent")))
-    light = Setting(
-        ":DISPlay:LIGHt:STATe", Choice("ON50", ("ON100", "ON75", "ON50", "ON25", "OFF", "BLACkout"))
-    )
-
     @terminals.on_change
     def _terminals_changed(self, terminals: str) -> None:
         self.output_on = False
@@ -473,16 +458,6 @@ class FrontPanel(SourceSweeps):
     def _show_text(self, line: str, text: str) -> None:
         self.shown[line] = text[: 20 if line == "1" else 32]
 
-    @command(
-        ":SYSTem:BEEPer[:IMMediate]", Numeric(0.0, 20, 8000, unit="HZ"), Numeric(0.0, 1e-3, 100.0, unit="S")
-    )
-    def _beep(self, frequency: float, duration: float) -> None:
-        self.clock.advance(duration)
-
-    @query(":SYSTem:LFRequency")
-    def _query_line_frequency(self) -> str:
-        return f"{self.line_frequency:.0f}"
-
     @command(":STATus:CLEar")
     def _clear_events(self) -> None:
         """Clear the event registers; the queue of errors stays."""
@@ -490,70 +465,9 @@ class FrontPanel(SourceSweeps):
         self.status.operation.take()
         self.status.questionable.take()
 
-
-_NO_ERROR = '0,"No error;0;0 0"'
-
-
-class SimulatedKeithley2450(FrontPanel):
-    """A 2450 on a bench.
-
-    Parameters
-    ----------
-    clock, rng, serial
-        As for `ScpiDevice`.
-    output : SourcePort
-        What its terminals are wired to.
-    accuracy : float
-        Standard deviation of this specimen's gain and offset errors as a fraction of the specification.
-    noise : float
-        Standard deviation of a reading at 1 NPLC as a fraction of the measurement range.
-    interlock : bool
-        Whether the interlock is closed, which more than 42 V need.
-    """
-
-    identity = "KEITHLEY INSTRUMENTS,MODEL 2450,{serial},1.7.12b"
-
-    @query(":CALibration:VERify:DATE")
-    def _query_calibration(self) -> str:
-        return CALIBRATED
-
-    language = Setting("*LANG", Choice("SCPI", ("SCPI", "TSP", "SCPI2400")))
-
-    def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        output: SourcePort,
-        *,
-        serial: str = "SIM00000",
-        accuracy: float = 0.2,
-        noise: float = 2e-6,
-        interlock: bool = True,
-    ) -> None:
-        super().__init__(
-            clock, rng, output, serial=serial, accuracy=accuracy, noise=noise, interlock=interlock
-        )
-        self.reset()
-
-    def reset(self) -> None:
-        """Power-on state: 0 V, output off, automatic ranges, empty buffers."""
-        self.screen = "HOME"
-        self._clear_display()
-        self._forget_buffers()
-        self._forget_sweeps()
-        self._averaged.clear()
-        self._apply()
-
     def error_texts(self) -> dict[int, str]:
         """Return the texts as the 2450 words them."""
         return _TEXTS
-
-    def format_error(self, error: QueuedError) -> str:
-        """Write ``code,"text;type;time"`` (p. 6-6)."""
-        if error.code == 0:
-            return _NO_ERROR
-        time = (EPOCH + timedelta(seconds=error.time)).strftime("%Y/%m/%d %H:%M:%S.%f")[:-3]
-        return f'{error.code},"{error.text};1;{time}"'
 
 
 _TEXTS = {

@@ -1,8 +1,8 @@
-"""The source of the simulated 2450: volts or amperes, with the other one limited.
+"""The source of the simulated 2450: volts or amperes, with the other one limited; ranges, accuracies of one year.
 
-Model 2450 Reference Manual 2450-901-01, pp. 6-66 to 6-79. (?) from memory: that a change of the function switches
-the output off, that a measurement range has to hold the limit, and that level and limit beyond the source's 20 W
-are a settings conflict.
+Model 2450 Reference Manual 2450-901-01, pp. 6-66 to 6-79, and data sheet. (?) from memory: the accuracies, that a change of
+the function switches the output off, that a measurement range has to hold the limit, and that level and limit beyond the
+source's 20 W are a settings conflict.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import numpy as np
 
 from mho.instruments.simulated.analogue import OFF, Regulated, SpecimenConverter, carry, regulate
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keithley2450.accuracy import OHM_LIMIT, OVERRANGE, SOURCE, TEST_CURRENTS
 from mho.instruments.simulated.keithley2450.buffers import ReadingBuffers
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.scpi.instrument import (
@@ -26,6 +25,32 @@ from mho.instruments.simulated.scpi.instrument import (
     query,
 )
 from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric
+
+# function: range: (gain error, offset error in V or A), one year
+SOURCE = {
+    "VOLT": {
+        0.02: (1e-3, 2e-4), 0.2: (1.5e-4, 2e-4), 2.0: (2e-4, 3e-4), 20.0: (1.5e-4, 2.4e-3), 200.0: (1.5e-4, 2.4e-2),
+    },
+    "CURR": {
+        1e-8: (1e-3, 1e-10), 1e-7: (6e-4, 1.5e-10), 1e-6: (2.5e-4, 4e-10), 1e-5: (2.5e-4, 1.5e-9),
+        1e-4: (2e-4, 1.5e-8), 1e-3: (2e-4, 1.5e-7), 1e-2: (2e-4, 1.5e-6), 1e-1: (2.5e-4, 1.5e-5),
+        1.0: (6.7e-4, 9e-4),
+    },
+}  # fmt: skip
+MEASURE = {
+    "VOLT": {
+        0.02: (1e-3, 1.5e-4), 0.2: (1.2e-4, 2e-4), 2.0: (1.2e-4, 3e-4), 20.0: (1.5e-4, 1e-3), 200.0: (1.5e-4, 1e-2),
+    },
+    "CURR": SOURCE["CURR"],
+}  # fmt: skip
+TEST_CURRENTS = {
+    20.0: 0.1, 200.0: 1e-2, 2e3: 1e-3, 2e4: 1e-4, 2e5: 1e-5, 2e6: 1e-6, 2e7: 1e-6, 2e8: 1e-7,
+}  # fmt: skip
+"""Test current (A) of each range of the ohmmeter, as on the 2400 (?)."""
+OHM_RANGES = tuple(TEST_CURRENTS)
+OHM_LIMIT = 21.0  # V, the largest across an unknown resistor (?)
+OVERRANGE = 1.05
+
 
 SOURCED = {"VOLT": "VOLTage", "CURR": "CURRent"}
 LIMITED_BY = {"VOLT": "CURR", "CURR": "VOLT"}
@@ -86,15 +111,9 @@ class Source(ReadingBuffers):
     measuring_auto = FunctionSetting("[:SENSe[1]]:<function>:RANGe:AUTO", SENSED, Boolean(True))
 
     def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        output: SourcePort,
-        *,
-        serial: str,
-        accuracy: float,
-        interlock: bool,
-    ) -> None:
+        self, clock: VirtualClock, rng: np.random.Generator, output: SourcePort, *, serial: str,
+        accuracy: float, interlock: bool,
+    ) -> None:  # fmt: skip
         super().__init__(clock, rng, serial=serial)
         self.output = output
         self.interlock = interlock

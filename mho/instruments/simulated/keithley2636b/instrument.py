@@ -1,17 +1,10 @@
 """The simulated Keithley 2636B: two sources of volts or amperes that measure, and scripts in Lua.
 
-Series 2600B Reference Manual 2600BS-901-01; accuracies from the data sheet. (?) in the modules behind it marks
-what is from memory. Not simulated: sweeps of a current, the factory scripts, digital I/O, and nodes on a TSP-Link.
-
-One source-measure unit of the simulated 2636B, ``smua`` or ``smub``: its parts, and what each needs of the others.
-
-Named constants of a unit of the simulated 2636B, and its contact check with 1 mA (2600BS-901-01, p. 7-209).
-
-The trigger model of the simulated 2636B: sweeps and pulses, timed by events.
-
-2600BS-901-01, section 3, "Remote triggering overview". Arm layer, then for every point of the trigger layer:
-source action, measure action, end-pulse action, each after its stimulus if it has one. (?) from memory: what is
-refused when a sweep is started, and error 5028 for pulses on an automatic range.
+Series 2600B Reference Manual 2600BS-901-01 (contact check p. 7-209); accuracies from the data sheet. The trigger model
+(section 3, "Remote triggering overview"): arm layer, then for every point of the trigger layer source action, measure
+action, end-pulse action, each after its stimulus if it has one. (?) from memory: what is refused when a sweep is started,
+and error 5028 for pulses on an automatic range. Not simulated: sweeps of a current, the factory scripts, digital I/O, and
+nodes on a TSP-Link.
 """
 
 from __future__ import annotations
@@ -23,16 +16,28 @@ from typing import Any
 
 import numpy as np
 
+from mho.instruments.simulated.analogue import OVERFLOW
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keithley2636b.accuracy import OVERFLOW, VOLT_RANGES, Specimen, range_for
-from mho.instruments.simulated.keithley2636b.buffers import CAPACITY, ReadingBuffer, as_buffer
-from mho.instruments.simulated.keithley2636b.meter import Meter
-from mho.instruments.simulated.keithley2636b.source import HIGH_Z, VOLTS, UnitSource
+from mho.instruments.simulated.keithley2636b.meter import CAPACITY, Meter, ReadingBuffer, as_buffer
+from mho.instruments.simulated.keithley2636b.source import (
+    HIGH_Z,
+    VOLT_RANGES,
+    VOLTS,
+    Specimen,
+    UnitSource,
+    range_for,
+)
 from mho.instruments.simulated.ports import SourcePort
-from mho.instruments.simulated.tsp.events import Detector, Work
+from mho.instruments.simulated.tsp.events import (
+    CURRENT_LIMIT,
+    VOLTAGE_LIMIT,
+    Detector,
+    Work,
+    numbers,
+    stimulus,
+)
 from mho.instruments.simulated.tsp.instrument import EPOCH, TspDevice
 from mho.instruments.simulated.tsp.lua import ScriptStopped
-from mho.instruments.simulated.tsp.status import CURRENT_LIMIT, VOLTAGE_LIMIT
 from mho.instruments.simulated.tsp.tables import (
     ILLEGAL,
     Attribute,
@@ -42,21 +47,14 @@ from mho.instruments.simulated.tsp.tables import (
     real,
     whole,
 )
-from mho.instruments.simulated.tsp.triggers import numbers, stimulus
 
 DAY = 86_400.0  # s
 CALIBRATED = EPOCH - 90 * DAY  # Unix time, s; no script can change it
 IDLE, HOLD = 0, 1
 MOST_POINTS = 100_000
 EVENTS = (
-    "SWEEPING",
-    "ARMED",
-    "SOURCE_COMPLETE",
-    "MEASURE_COMPLETE",
-    "PULSE_COMPLETE",
-    "SWEEP_COMPLETE",
-    "IDLE",
-)
+    "SWEEPING", "ARMED", "SOURCE_COMPLETE", "MEASURE_COMPLETE", "PULSE_COMPLETE", "SWEEP_COMPLETE", "IDLE",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,17 +75,7 @@ class _Plan:
 
 
 class TriggerModel:
-    """``smua.trigger``: what a sweep does, and the sweep that is running.
-
-    Parameters
-    ----------
-    device : TspDevice
-        The instrument it is part of.
-    unit : UnitSource
-        What a sweep drives.
-    meter : Meter
-        What measures at its points.
-    """
+    """``smua.trigger``: what a sweep of `unit` does, with `meter` at its points, and the sweep that is running."""
 
     def __init__(self, device: TspDevice, unit: UnitSource, meter: Meter) -> None:
         self._device, self._unit, self._meter = device, unit, meter
@@ -370,20 +358,10 @@ class ContactCheck(ScriptTable):
 
 
 class SourceMeasureUnit:
-    """A source, a meter, a trigger model, a contact check and two buffers.
+    """``smua`` (number 1) or ``smub`` (2): a source, a meter, a trigger model, a contact check and two buffers.
 
-    Parameters
-    ----------
-    device : TspDevice
-        The instrument it is part of.
-    number : int
-        1 for smua, 2 for smub.
-    port : SourcePort or None
-        What its terminals are wired to; None when they are open.
-    specimen : Specimen
-        Its errors.
-    interlock : bool
-        Whether the interlock is closed, which the 200 V range needs.
+    `port` is what its terminals are wired to, None when they are open; `interlock` whether the interlock is closed, which
+    the 200 V range needs.
     """
 
     def __init__(
@@ -446,35 +424,18 @@ CHANNELS = {1: "smua", 2: "smub"}
 
 
 class SimulatedKeithley2636B(TspDevice):
-    """A 2636B on a bench.
+    """A 2636B on a bench; constructed as `SimulatedKeithley2450`, but for what is wired to it.
 
-    Parameters
-    ----------
-    clock, rng, serial
-        As for `TspDevice`.
-    outputs : mapping of int to SourcePort
-        What the terminals are wired to: 1 for smua, 2 for smub; terminals of a number that is missing are open.
-    accuracy : float
-        Standard deviation of this specimen's gain and offset errors as a fraction of the specification.
-    noise : float
-        Standard deviation of a reading at 1 NPLC as a fraction of the measurement range.
-    interlock : bool
-        Whether the interlock is closed, which more than 20 V need.
+    `outputs` are what the terminals are wired to: 1 for smua, 2 for smub; terminals of a number that is missing are open.
+    More than 20 V need the interlock.
     """
 
     model = "2636B"
 
     def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        outputs: Mapping[int, SourcePort],
-        *,
-        serial: str = "SIM00000",
-        accuracy: float = 0.2,
-        noise: float = 2e-6,
-        interlock: bool = True,
-    ) -> None:
+        self, clock: VirtualClock, rng: np.random.Generator, outputs: Mapping[int, SourcePort], *,
+        serial: str = "SIM00000", accuracy: float = 0.2, noise: float = 2e-6, interlock: bool = True,
+    ) -> None:  # fmt: skip
         super().__init__(clock, rng, serial=serial)
         self.units = {
             name: SourceMeasureUnit(

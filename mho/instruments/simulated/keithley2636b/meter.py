@@ -1,26 +1,165 @@
 """The meter of one channel of the simulated 2636B: what ``smua.measure`` does, on the virtual clock.
 
 2600BS-901-01, section 7. (?) from memory: the automatic delays, and that automatic zeroing takes three apertures.
+
+Reading buffers of the simulated 2636B: what is kept of a reading, and how scripts see it.
+
+2600BS-901-01, section 3, "Reading buffers". (?) from memory: the capacity, error 4915, and that what a buffer
+collects can only be changed while it is empty.
 """
 
 from __future__ import annotations
 
 import statistics
+from array import array
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from mho.instruments.simulated.keithley2636b.accuracy import (
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments.simulated.analogue import OVERFLOW
+from mho.instruments.simulated.keithley2636b.source import (
     AMPERE_RANGES,
     AUTO_DELAYS,
-    OVERFLOW,
     VOLT_RANGES,
     Specimen,
+    UnitSource,
+    delay,
     range_for,
 )
-from mho.instruments.simulated.keithley2636b.buffers import ReadingBuffer, Record, as_buffer
-from mho.instruments.simulated.keithley2636b.source import UnitSource, delay
 from mho.instruments.simulated.tsp.instrument import TspDevice
-from mho.instruments.simulated.tsp.tables import Attribute, ScriptTable, choice, real, whole
+from mho.instruments.simulated.tsp.tables import Attribute, ScriptTable, TspError, choice, real, whole
+
+CAPACITY = 140_000
+FULL = 4915
+COLUMNS = ("readings", "timestamps", "sourcevalues", "statuses", "measureranges", "sourceranges")
+
+
+class ReadingRecord(NamedTuple):
+    """Stored data of one reading.
+
+    `reading` (A, V, ohm or W), source value (V), status bits, measurement and source range, time (s).
+    """
+
+    reading: float
+    source: float
+    status: int
+    measure_range: float
+    source_range: float
+    time: float
+
+
+class ReadingBuffer(ScriptTable):
+    """A reading buffer of a `capacity`: ``nvbuffer1``, ``nvbuffer2``, or one of ``makebuffer``.
+
+    `catch_up` advances a running sweep before the buffer is read.
+    """
+
+    def __init__(self, capacity: int, catch_up: Callable[[], None]) -> None:
+        self._capacity = capacity
+        self._catch_up = catch_up
+        self._data = {name: array("d") for name in COLUMNS}
+        self._base = 0.0
+        super().__init__(
+            {
+                "appendmode": Attribute(0.0, choice(0, 1)),
+                "collectsourcevalues": Attribute(0.0, self._when_empty),
+                "collecttimestamps": Attribute(0.0, self._when_empty),
+                "timestampresolution": Attribute(1e-6, lambda value: value),
+                "fillmode": Attribute(0.0, choice(0, 1)),
+                "cachemode": Attribute(1.0, choice(0, 1)),
+            },
+            contents={
+                **{name: _Column(self, name) for name in COLUMNS},
+                "capacity": capacity,
+                "clear": self.clear,
+                "clearcache": lambda: None,
+            },
+            readings={
+                "n": self._count,
+                "basetimestamp": lambda: self._base,
+                "next": lambda: self._count() + 1,
+            },
+            item=lambda index: self.item("readings", index),
+        )
+
+    def _when_empty(self, value: object) -> float:
+        if self._data["readings"]:
+            raise TspError(-221, "Settings conflict; the reading buffer is not empty")
+        wanted: float = choice(0, 1)(value)
+        return wanted
+
+    def _count(self) -> int:
+        self._catch_up()
+        return len(self)
+
+    def __len__(self) -> int:
+        return len(self._data["readings"])
+
+    def item(self, column: str, index: int) -> float | None:
+        """Return reading `index` of a column, counted from 1, None where there is none."""
+        self._catch_up()
+        data = self._data[column]
+        return data[index - 1] if 1 <= index <= len(data) else None
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """Return a copy of a column, NaN-free; empty when it was not collected."""
+        return np.array(self._data[name], dtype=np.float64)
+
+    def numbers(self) -> NDArray[np.float64]:
+        """Return the readings."""
+        return self.column("readings")
+
+    def clear(self) -> None:
+        """Clear the readings."""
+        for data in self._data.values():
+            del data[:]
+
+    def begin(self) -> None:
+        """Prepare for a measurement: unless it appends, the buffer starts anew."""
+        if not self["appendmode"]:
+            self.clear()
+
+    def append(self, record: ReadingRecord) -> None:
+        """Store one more reading; raises `TspError` when the buffer is full."""
+        data = self._data
+        count = len(data["readings"])
+        if count >= self._capacity:
+            raise TspError(FULL, "Attempting to store past capacity of reading buffer")
+        if not count:
+            self._base = record.time
+        data["readings"].append(record.reading)
+        data["statuses"].append(record.status)
+        data["measureranges"].append(record.measure_range)
+        data["sourceranges"].append(record.source_range)
+        if self["collectsourcevalues"]:
+            data["sourcevalues"].append(record.source)
+        if self["collecttimestamps"]:
+            data["timestamps"].append(record.time - self._base)
+
+
+class _Column(ScriptTable):
+    """One column of a buffer, such as ``nvbuffer1.timestamps``."""
+
+    def __init__(self, buffer: ReadingBuffer, name: str) -> None:
+        self._buffer, self._name = buffer, name
+        super().__init__(
+            contents={"getreading": lambda index: buffer.item(name, int(whole(1, CAPACITY)(index)))},
+            item=lambda index: buffer.item(name, index),
+        )
+
+    def numbers(self) -> NDArray[np.float64]:
+        """Return the column."""
+        return self._buffer.column(self._name)
+
+
+def as_buffer(value: object) -> ReadingBuffer:
+    """Return a buffer a script has passed; raises `TspError` when it is something else."""
+    if not isinstance(value, ReadingBuffer):
+        raise TspError(-104)
+    return value
+
 
 OVERHEAD = 5e-5  # s a reading takes beside its aperture
 AUTO_ZERO, ZEROED_APERTURES = 2, 3
@@ -32,7 +171,7 @@ FUNCTIONS = ("i", "v", "iv", "r", "p")
 Result = TypeVar("Result")
 
 
-class Sample(NamedTuple):
+class MeterSample(NamedTuple):
     """One measurement: volts, amperes, status bits, and the ranges they were taken on."""
 
     volts: float
@@ -43,18 +182,7 @@ class Sample(NamedTuple):
 
 
 class Meter:
-    """Measures what a unit's source puts on the terminals.
-
-    Parameters
-    ----------
-    device : TspDevice
-        The instrument it is part of.
-    source : UnitSource
-    specimen : Specimen
-        Its errors.
-    remote : callable
-        Whether the sense terminals are used.
-    """
+    """Measures what a unit's source puts on the terminals; `remote` tells whether the sense terminals are used."""
 
     def __init__(
         self, device: TspDevice, source: UnitSource, specimen: Specimen, remote: Callable[[], bool]
@@ -123,7 +251,7 @@ class Meter:
     def _filter_changed(self, value: float) -> None:
         self._moving.clear()
 
-    def samples(self) -> Generator[float, None, Sample]:
+    def samples(self) -> Generator[float, None, MeterSample]:
         """Measure once, filtered; yields the seconds it takes."""
         yield self._delay()
         if not self._filter["enable"]:
@@ -143,7 +271,7 @@ class Meter:
             status=taken[-1].status | FILTERED,
         )
 
-    def _moving_average(self, sample: Sample, count: int) -> Sample:
+    def _moving_average(self, sample: MeterSample, count: int) -> MeterSample:
         for name, value in (("volts", sample.volts), ("amperes", sample.amperes)):
             self._moving[name] = [*self._moving.get(name, []), value][-count:]
         return sample._replace(
@@ -158,7 +286,7 @@ class Meter:
             return delay
         return AUTO_DELAYS.get(self.group["rangei"], 0.0) * float(self.group["delayfactor"])
 
-    def _sample(self) -> Generator[float, None, Sample]:
+    def _sample(self) -> Generator[float, None, MeterSample]:
         measure, aperture = self.group, self.aperture
         status = REMOTE_SENSE if self._remote() else 0
         source = self._source
@@ -172,7 +300,7 @@ class Meter:
         self._choose_ranges(flow.volts, flow.amperes)
         nplc = measure["nplc"]
         yield aperture * (ZEROED_APERTURES if measure["autozero"] == AUTO_ZERO else 1) + OVERHEAD
-        return Sample(
+        return MeterSample(
             self._specimen.volts.read(flow.volts, measure["rangev"], nplc),
             self._specimen.amperes.read(flow.amperes, measure["rangei"], nplc),
             status,
@@ -198,7 +326,7 @@ class Meter:
             if span != measure[name]:
                 measure.store(name, span)
 
-    def values(self, kinds: str, sample: Sample) -> list[float]:
+    def values(self, kinds: str, sample: MeterSample) -> list[float]:
         """Return the readings of a sample that `kinds` names, such as ``iv``, relative if so set."""
         volts, amperes = sample.volts, sample.amperes
         found = []
@@ -216,12 +344,12 @@ class Meter:
             found.append(value)
         return found
 
-    def record(self, kind: str, value: float, sample: Sample) -> Record:
+    def record(self, kind: str, value: float, sample: MeterSample) -> ReadingRecord:
         """Return what a buffer keeps of a reading."""
         status = sample.status | (RELATIVE if self._rel[f"enable{kind}"] else 0)
         span = sample.volt_range if kind == "v" else sample.ampere_range
         source_span = self._source.table["rangev" if self._source.sources_volts else "rangei"]
-        return Record(value, self._source.level, status, span, source_span, self._device.clock.now)
+        return ReadingRecord(value, self._source.level, status, span, source_span, self._device.clock.now)
 
     def _measuring(self, kinds: str) -> Callable[..., Any]:
         def one(buffer: object) -> Any:

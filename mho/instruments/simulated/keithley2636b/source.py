@@ -2,21 +2,19 @@
 
 2600BS-901-01, section 7. (?) from memory: that a level beyond a fixed range is too big, and that a change of the source's
 function leaves the output as it is.
+
+Ranges and one-year accuracies of the 2636B, from its data sheet (?), and how one specimen errs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
-from mho.instruments.simulated.analogue import OFF, Regulated, carry, regulate
-from mho.instruments.simulated.keithley2636b.accuracy import (
-    OVERRANGE,
-    SOURCE_AMPERE_RANGES,
-    VOLT_RANGES,
-    Specimen,
-    check_power,
-    range_for,
-)
+import numpy as np
+
+from mho.instruments.simulated import analogue
+from mho.instruments.simulated.analogue import OFF, Regulated, SpecimenConverter, carry, regulate
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.tsp.tables import (
     TOO_BIG,
@@ -27,6 +25,52 @@ from mho.instruments.simulated.tsp.tables import (
     choice,
     real,
 )
+
+# range: (gain error, offset error in V or A), one year, 23 +- 5 C
+SOURCE_VOLTS = {0.2: (2e-4, 3.75e-4), 2.0: (2e-4, 6e-4), 20.0: (2e-4, 5e-3), 200.0: (2e-4, 5e-2)}
+MEASURE_VOLTS = {0.2: (1.5e-4, 2.25e-4), 2.0: (2e-4, 3.5e-4), 20.0: (1.5e-4, 5e-3), 200.0: (1.5e-4, 5e-2)}
+MEASURE_AMPERES = {
+    1e-10: (1.5e-3, 1.2e-13), 1e-9: (1.5e-3, 2.4e-13), 1e-8: (1.5e-3, 3e-12), 1e-7: (6e-4, 4e-11),
+    1e-6: (2.5e-4, 4e-10), 1e-5: (2.5e-4, 1.5e-9), 1e-4: (2e-4, 2.5e-8), 1e-3: (2e-4, 2e-7),
+    1e-2: (2e-4, 2.5e-6), 1e-1: (2e-4, 2e-5), 1.0: (3e-4, 1.5e-3), 1.5: (5e-4, 3.5e-3),
+}  # fmt: skip
+SOURCE_AMPERES = {span: errors for span, errors in MEASURE_AMPERES.items() if span > 1e-10}
+VOLT_RANGES, AMPERE_RANGES = tuple(SOURCE_VOLTS), tuple(MEASURE_AMPERES)
+SOURCE_AMPERE_RANGES = tuple(SOURCE_AMPERES)
+AUTO_DELAYS = {1e-10: 0.1, 1e-9: 3e-2, 1e-8: 5e-3, 1e-7: 1e-3}  # s after a step, by range (?)
+OVERRANGE = 1.01
+FULL_CURRENT_VOLTAGE, FULL_VOLTAGE_CURRENT = 20.2, 0.101  # V, A: beyond the one, no more than the other
+
+
+def range_for(ranges: tuple[float, ...], value: float) -> float:
+    """Return the smallest range that holds `value` with 1 % overrange; the largest if none does."""
+    return analogue.range_for(ranges, value, OVERRANGE)
+
+
+class Specimen(NamedTuple):
+    """One channel's sources and meters, each with errors of its own."""
+
+    source_volts: SpecimenConverter
+    source_amperes: SpecimenConverter
+    volts: SpecimenConverter
+    amperes: SpecimenConverter
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, fraction: float, noise: float) -> Specimen:
+        """Draw a channel's errors, as a `fraction` of the specification; `noise` as a fraction of the range."""
+        return cls(
+            SpecimenConverter(rng, SOURCE_VOLTS, fraction, overrange=OVERRANGE),
+            SpecimenConverter(rng, SOURCE_AMPERES, fraction, overrange=OVERRANGE),
+            SpecimenConverter(rng, MEASURE_VOLTS, fraction, noise=noise, overrange=OVERRANGE),
+            SpecimenConverter(rng, MEASURE_AMPERES, fraction, noise=noise, overrange=OVERRANGE),
+        )
+
+
+def check_power(volts: float, amperes: float) -> None:
+    """Raise `TspError` when level and limit are beyond what the source gives together: 1.5 A, from 20 V on 0.1 A (?)."""
+    if abs(volts) > FULL_CURRENT_VOLTAGE and abs(amperes) > FULL_VOLTAGE_CURRENT * (1 + 1e-9):
+        raise TspError(-221, "Settings conflict; level and limit are beyond the source's power")
+
 
 MAXIMUM, LARGEST_LIMIT = 202.0, 1.515  # V, A
 SETTLING = 1e-4  # s in which a current source finds its voltage
@@ -49,14 +93,10 @@ class UnitSource:
     ----------
     port : SourcePort or None
         Port of the terminals; None when they are open.
-    specimen : Specimen
-        Its errors.
     catch_up : callable
         Advances a running sweep before anything is changed or read.
-    aperture : callable
-        The meter's integration time, s.
-    sweep_limit : callable
-        Current limit (A) while a sweep sources; 0 when ``source.limiti`` holds.
+    aperture, sweep_limit : callable
+        The meter's integration time, s; current limit (A) while a sweep sources, 0 when ``source.limiti`` holds.
     interlock : bool
         Whether the interlock is closed, which the 200 V range needs.
 
@@ -65,19 +105,13 @@ class UnitSource:
     table : ScriptTable
         ``smua.source``.
     tripped : bool or None
-        Whether a limit stops it; None when that has to be found out.
+        Whether a limit stops it; None when that has to be evaluated.
     """
 
     def __init__(
-        self,
-        port: SourcePort | None,
-        specimen: Specimen,
-        *,
-        catch_up: Callable[[], None],
-        aperture: Callable[[], float],
-        sweep_limit: Callable[[], float],
-        interlock: bool,
-    ) -> None:
+        self, port: SourcePort | None, specimen: Specimen, *, catch_up: Callable[[], None],
+        aperture: Callable[[], float], sweep_limit: Callable[[], float], interlock: bool,
+    ) -> None:  # fmt: skip
         self._port, self._specimen, self._interlock = port, specimen, interlock
         self._catch_up, self._aperture, self._sweep_limit = catch_up, aperture, sweep_limit
         self._actual = 0.0  # at the terminals, V

@@ -1,35 +1,27 @@
-"""The simulated Keysight 33522B: two channels of pulses, each fired as bursts by its own trigger or by a common one.
+"""The simulated Keysight 33522B and 33622A: two channels of pulses, each fired as bursts by its own trigger or a common
+one.
 
-33500 Series Operating and Service Guide, 33500-90901, and data sheet. Not simulated, and refused as unknown:
-modulation (AM, FM, PM, FSK, PWM, SUM), sweeps and lists beyond ``FREQ:MODE``, ``APPLy``, ``UNIT:ANGL``, coupling
-of the channels, gated output and mass memory. Nothing is connected to the trigger inputs: a burst with the external
-source waits, and a gated one runs with the inverted gate only (?).
-
-Levels of the simulated 33522B: what does not fit is adjusted, and reported as a conflict.
-
-33500 Series Operating and Service Guide, 33500-90901, pp 61, 215 and 324. (?) the least amplitude at loads between
-50 ohm and an open line, V rms of noise and of arbitrary waveforms, and that DC keeps the amplitude for the next
-waveform.
-
-Times of the simulated 33522B's waveforms: period, pulse width, edges and duty cycles, which bound each other.
-
-33500 Series Operating and Service Guide, 33500-90901, pp 69 and 219: what no longer fits is made to fit, and
-reported as a conflict. (?) from memory: how long an edge may be for a given width (0.625 of it), and the highest
-frequencies of triangles, ramps and noise.
+33500 and 33600 Series Operating and Service Guide, 33500-90901 (pp 61, 69, 215, 219 and 324), and data sheets. What does
+not fit is adjusted, and reported as a conflict. Not simulated, and refused as unknown: modulation (AM, FM, PM, FSK, PWM,
+SUM), sweeps and lists beyond ``FREQ:MODE``, ``APPLy``, ``UNIT:ANGL``, coupling of the channels, gated output and mass
+memory. Nothing is connected to the trigger inputs: a burst with the external source waits, and a gated one runs with the
+inverted gate only (?). (?) from memory: the limits of the 33622A, the least amplitude at loads between 50 ohm and an open
+line, V rms of noise and of arbitrary waveforms, that DC keeps the amplitude for the next waveform, how long an edge may be
+for a given width (0.625 of it), and the highest frequencies of triangles, ramps and noise.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.generators import CHANNELS, INFINITE, Amplitude, PulseOutputs
-from mho.instruments.simulated.keysight33522b.numbers import Clipped
-from mho.instruments.simulated.keysight33522b.waveforms import FULL_SCALE, WaveformMemory
+from mho.instruments.simulated.keysight33522b.waveforms import FULL_SCALE, Clipped, WaveformMemory
 from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command, query
 from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric, Text
 from mho.instruments.simulated.scpi.status import QueuedError
@@ -37,38 +29,38 @@ from mho.instruments.simulated.scpi.status import QueuedError
 LONGEST_PERIOD, LONGEST_EDGE = 1e6, 1e-6
 EDGE_SHARE = 0.625  # share of the width, or of the rest of the period
 SLACK = 1 + 1e-9
+_SOURCE = "[:SOURce[1|2]]"
 FUNCTIONS = ("SINusoid", "SQUare", "TRIangle", "RAMP", "PULSe", "PRBS", "NOISe", "ARB", "DC")
 
 
-def _least_width(device: WaveformTiming, channel: int) -> float:
-    return device.shortest_width
-
-
-def _least_edge(device: WaveformTiming, channel: int) -> float:
-    return device.shortest_edge
-
-
-def _least_period(device: WaveformTiming, channel: int) -> float:
-    return 1 / device.highest_frequency["PULS"]
-
-
-def _least_duty(device: WaveformTiming, channel: int) -> float:
+# Limits by device and channel
+def _least_duty(device: SimulatedKeysight33522B, channel: int) -> float:
     return max(0.01, 100.0 * device.shortest_width / device.period[channel])
 
 
-def _most_duty(device: WaveformTiming, channel: int) -> float:
-    return 100.0 - _least_duty(device, channel)
-
-
-def _highest_frequency(device: WaveformTiming, channel: int) -> float:
+def _highest_frequency(device: SimulatedKeysight33522B, channel: int) -> float:
     return device.highest_frequency.get(device.function[channel], device.highest_frequency["PULS"])
 
 
-_EDGE = Clipped(1e-8, _least_edge, LONGEST_EDGE, unit="S")
+_EDGE = Clipped(1e-8, lambda device, channel: device.shortest_edge, LONGEST_EDGE, unit="S")
+_DUTY = partial(Clipped, minimum=_least_duty, maximum=lambda *which: 100.0 - _least_duty(*which))
+_LEVEL = partial(
+    Clipped, unit="V",
+    minimum=lambda device, channel: -device.highest_level(channel),
+    maximum=lambda device, channel: device.highest_level(channel),
+)  # fmt: skip
 
 
-class WaveformTiming(PulseOutputs):
-    """The waveform, and how long its parts take.
+def _clamped(value: float, lowest: float, highest: float) -> float:
+    return min(max(value, lowest), highest)
+
+
+NOT_BURST = ("DC", "NOIS")  # noise is gated only (BURSt subsystem, introduction)
+BETWEEN_BURSTS = 1e-6  # s, that the burst period leaves
+
+
+class SimulatedKeysight33522B(PulseOutputs, WaveformMemory):
+    """A 33522B on a bench; constructed as `PulseOutputs`.
 
     Attributes
     ----------
@@ -78,143 +70,70 @@ class WaveformTiming(PulseOutputs):
         By waveform, Hz; one that is missing goes as fast as pulses.
     """
 
-    shortest_width: ClassVar[float] = 16e-9
-    shortest_edge: ClassVar[float] = 8.4e-9
-    highest_frequency: ClassVar[Mapping[str, float]] = {"PULS": 30e6, "TRI": 200e3, "RAMP": 200e3}
+    identity = "Keysight Technologies,33522B,{serial},5.03-3.15-2.00-58-00"
+    real_format = "%+.15E"
+    integer_format = "%+d"
+    error_capacity = 20
 
-    function = IndexedSetting("[:SOURce[1|2]]:FUNCtion", Choice("SIN", FUNCTIONS))
-    period = IndexedSetting(
-        "[:SOURce[1|2]]:FUNCtion:PULSe:PERiod", Clipped(1e-3, _least_period, LONGEST_PERIOD, unit="S")
+    frequency_mode = IndexedSetting(
+        "[:SOURce[1|2]]:FREQuency:MODE", Choice("CW", ("CW", "LIST", "SWEep", "FIXed"))
     )
-    width = IndexedSetting(
-        "[:SOURce[1|2]]:FUNCtion:PULSe:WIDTh", Clipped(1e-4, _least_width, LONGEST_PERIOD, unit="S")
+    bursting = IndexedSetting("[:SOURce[1|2]]:BURSt:STATe", Boolean(False))
+    cycles = IndexedSetting(
+        "[:SOURce[1|2]]:BURSt:NCYCles", Clipped(1.0, 1.0, 1e8, integer=True, names={"INFinity": INFINITE})
     )
-    leading = IndexedSetting("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition:LEADing", _EDGE)
-    trailing = IndexedSetting("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition:TRAiling", _EDGE)
-    hold = IndexedSetting("[:SOURce[1|2]]:FUNCtion:PULSe:HOLD", Choice("WIDT", ("WIDTh", "DCYCle")))
-    square_duty = IndexedSetting(
-        "[:SOURce[1|2]]:FUNCtion:SQUare:DCYCle", Clipped(50.0, _least_duty, _most_duty)
+    burst_period = IndexedSetting("[:SOURce[1|2]]:BURSt:INTernal:PERiod", Clipped(1e-2, 1e-6, 8e3, unit="S"))
+    burst_phase = IndexedSetting("[:SOURce[1|2]]:BURSt:PHASe", Clipped(0.0, -360.0, 360.0))
+    gate_polarity = IndexedSetting(
+        "[:SOURce[1|2]]:BURSt:GATE:POLarity", Choice("NORM", ("NORMal", "INVerted"))
     )
-    symmetry = IndexedSetting("[:SOURce[1|2]]:FUNCtion:RAMP:SYMMetry", Clipped(100.0, 0.0, 100.0))
-    phase = IndexedSetting("[:SOURce[1|2]]:PHASe", Clipped(0.0, -360.0, 360.0))
-
-    # --- what fits together ---
-
-    @width.on_change
-    def _width_changed(self, channel: int, seconds: float) -> None:
-        self._fit_pulse(channel, "width")
-
-    @leading.on_change
-    @trailing.on_change
-    def _edge_changed(self, channel: int, seconds: float) -> None:
-        self._fit_pulse(channel, "edge")
-
-    def _fit_pulse(self, channel: int, asked: str = "") -> None:
-        """Adjust edges to the width, and the width to the period.
-
-        Without pulses on the output an error is queued only for the setting that was `asked` for (?).
-        """
-        told = ("width", "edge") if self.function[channel] == "PULS" else (asked,)
-        period = self.period[channel]
-        width = min(max(self.width[channel], self.shortest_width), period - self.shortest_width)
-        if abs(width - self.width[channel]) > 1e-9 * width and "width" in told:
-            self.adjusted("pulse width changed due to period")
-        longest = EDGE_SHARE * min(width, period - width)
-        if max(self.leading[channel], self.trailing[channel]) > longest * SLACK and "edge" in told:
-            self.adjusted("edge time decreased due to pulse width")
-        self.width[channel] = width
-        for edges in (self.leading, self.trailing):
-            edges[channel] = min(edges[channel], longest * SLACK)
-
-    @period.check
-    def _hold_duty(self, channel: int, seconds: float) -> None:
-        if self.hold[channel] == "DCYC":
-            self.width[channel] *= seconds / self.period[channel]
-
-    @period.on_change
-    def _period_changed(self, channel: int, seconds: float) -> None:
-        self._fit_pulse(channel)
-        self.timing_changed(channel)
-
-    @function.on_change
-    def _function_changed(self, channel: int, function: str) -> None:
-        if 1.0 / self.period[channel] > _highest_frequency(self, channel) * SLACK:
-            self.period[channel] = 1.0 / _highest_frequency(self, channel)
-            self.adjusted("frequency reduced for the new function")
-        if function == "PULS":
-            self._fit_pulse(channel)
-        if function != "DC":
-            self.leave_dc(channel)
-        if function not in self.rms:
-            self.unit[channel] = "VPP"
-        self.timing_changed(channel)
-
-    def leave_dc(self, channel: int) -> None:
-        """Adjust levels to a waveform that has an amplitude."""
-
-    def timing_changed(self, channel: int) -> None:
-        """Adjust bursts to the waveform."""
-
-    # --- other ways to say the same ---
-
-    @command("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition[:BOTH]", _EDGE)
-    def _set_edges(self, channel: int, seconds: float) -> None:
-        self.leading[channel] = self.trailing[channel] = seconds
-        self._fit_pulse(channel, "edge")
-
-    @query("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition[:BOTH]")
-    def _query_edges(self, channel: int) -> str:
-        return self.real(self.leading[channel])
-
-    @command("[:SOURce[1|2]]:FUNCtion:PULSe:DCYCle", Clipped(10.0, _least_duty, _most_duty))
-    def _set_duty(self, channel: int, percent: float) -> None:
-        self.width[channel] = percent / 100.0 * self.period[channel]
-        self._fit_pulse(channel, "width")
-
-    @query("[:SOURce[1|2]]:FUNCtion:PULSe:DCYCle")
-    def _query_duty(self, channel: int) -> str:
-        return self.real(100.0 * self.width[channel] / self.period[channel])
-
-    @command("[:SOURce[1|2]]:FREQuency", Clipped(1e3, 1 / LONGEST_PERIOD, _highest_frequency, unit="HZ"))
-    def _set_frequency(self, channel: int, hertz: float) -> None:
-        self._hold_duty(channel, 1.0 / hertz)
-        self.period[channel] = 1.0 / hertz
-        if self.function[channel] == "PULS":
-            self._fit_pulse(channel)
-        self.timing_changed(channel)
-
-    @query("[:SOURce[1|2]]:FREQuency")
-    def _query_frequency(self, channel: int) -> str:
-        return self.real(1.0 / self.period[channel])
-
-    @command("[:SOURce[1|2]]:PHASe:SYNChronize")
-    def _synchronize(self, channel: int) -> None:
-        """Bursts start at their trigger: there is no phase to bring into step."""
-
-
-def _highest(device: PulseOutputs, channel: int) -> float:
-    return device.highest_level(channel)
-
-
-def _lowest(device: PulseOutputs, channel: int) -> float:
-    return -device.highest_level(channel)
-
-
-class OutputLevels(PulseOutputs):
-    """High and low level, amplitude and offset, the limits on them, and the load they refer to."""
+    output_on = IndexedSetting(":OUTPut[1|2][:STATe]", Boolean(False))
+    trigger_source = IndexedSetting(
+        ":TRIGger[1|2]:SOURce", Choice("IMM", ("IMMediate", "EXTernal", "TIMer", "BUS"))
+    )
+    trigger_slope = IndexedSetting(":TRIGger[1|2]:SLOPe", Choice("POS", ("POSitive", "NEGative")))
+    trigger_count = IndexedSetting(":TRIGger[1|2]:COUNt", Clipped(1.0, 1.0, 1e6, integer=True))
+    trigger_delay = IndexedSetting(":TRIGger[1|2]:DELay", Clipped(0.0, 0.0, 1e3, unit="S"))
+    trigger_timer = IndexedSetting(":TRIGger[1|2]:TIMer", Clipped(1.0, 1e-6, 8e3, unit="S"))
+    sync_on = Setting(":OUTPut:SYNC[:STATe]", Boolean(True))
+    sync_source = Setting(":OUTPut:SYNC:SOURce", Choice("CH1", ("CH1", "CH2")))
+    trigger_output = Setting(":OUTPut:TRIGger[:STATe]", Boolean(False))
+    trigger_output_slope = Setting(":OUTPut:TRIGger:SLOPe", Choice("POS", ("POSitive", "NEGative")))
+    trigger_output_source = Setting(":OUTPut:TRIGger:SOURce", Choice("CH1", ("CH1", "CH2")))
+    message = Setting(":DISPlay:TEXT", Text())
 
     rms = {
         "SIN": 1 / math.sqrt(8), "SQU": 0.5, "PULS": 0.5, "PRBS": 0.5, "TRI": 1 / math.sqrt(12),
         "RAMP": 1 / math.sqrt(12), "NOIS": 0.11, "ARB": 0.5,
     }  # fmt: skip
 
-    high = IndexedSetting("[:SOURce[1|2]]:VOLTage:HIGH", Clipped(0.05, _lowest, _highest, unit="V"))
-    low = IndexedSetting("[:SOURce[1|2]]:VOLTage:LOW", Clipped(-0.05, _lowest, _highest, unit="V"))
+    high = IndexedSetting(f"{_SOURCE}:VOLTage:HIGH", _LEVEL(0.05))
+    low = IndexedSetting(f"{_SOURCE}:VOLTage:LOW", _LEVEL(-0.05))
     range_auto = IndexedSetting("[:SOURce[1|2]]:VOLTage:RANGe:AUTO", Boolean(True))
     limited = IndexedSetting("[:SOURce[1|2]]:VOLTage:LIMit:STATe", Boolean(False))
     load = IndexedSetting(
         ":OUTPut[1|2]:LOAD", Clipped(50.0, 1.0, 1e4, unit="OHM", names={"INFinity": INFINITE})
     )
+
+    shortest_width: ClassVar[float] = 16e-9
+    shortest_edge: ClassVar[float] = 8.4e-9
+    highest_frequency: ClassVar[Mapping[str, float]] = {"PULS": 30e6, "TRI": 200e3, "RAMP": 200e3}
+
+    function = IndexedSetting("[:SOURce[1|2]]:FUNCtion", Choice("SIN", FUNCTIONS))
+    period = IndexedSetting(
+        "[:SOURce[1|2]]:FUNCtion:PULSe:PERiod",
+        Clipped(1e-3, lambda device, channel: 1 / device.highest_frequency["PULS"], LONGEST_PERIOD, unit="S"),
+    )
+    width = IndexedSetting(
+        "[:SOURce[1|2]]:FUNCtion:PULSe:WIDTh",
+        Clipped(1e-4, lambda device, channel: device.shortest_width, LONGEST_PERIOD, unit="S"),
+    )
+    leading = IndexedSetting("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition:LEADing", _EDGE)
+    trailing = IndexedSetting("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition:TRAiling", _EDGE)
+    hold = IndexedSetting("[:SOURce[1|2]]:FUNCtion:PULSe:HOLD", Choice("WIDT", ("WIDTh", "DCYCle")))
+    square_duty = IndexedSetting("[:SOURce[1|2]]:FUNCtion:SQUare:DCYCle", _DUTY(50.0))
+    symmetry = IndexedSetting("[:SOURce[1|2]]:FUNCtion:RAMP:SYMMetry", Clipped(100.0, 0.0, 100.0))
+    phase = IndexedSetting("[:SOURce[1|2]]:PHASe", Clipped(0.0, -360.0, 360.0))
 
     def limits_hold(self, channel: int) -> bool:
         """Return whether the channel's voltage limits are in force."""
@@ -325,49 +244,92 @@ class OutputLevels(PulseOutputs):
             self.unit[channel] = "VPP"
             self.adjusted("amplitude units changed to Vpp due to high-Z load")
 
+    # --- what fits together ---
 
-def _clamped(value: float, lowest: float, highest: float) -> float:
-    return min(max(value, lowest), highest)
+    @width.on_change
+    def _width_changed(self, channel: int, seconds: float) -> None:
+        self._fit_pulse(channel, "width")
 
+    @leading.on_change
+    @trailing.on_change
+    def _edge_changed(self, channel: int, seconds: float) -> None:
+        self._fit_pulse(channel, "edge")
 
-NOT_BURST = ("DC", "NOIS")  # noise is gated only (BURSt subsystem, introduction)
-BETWEEN_BURSTS = 1e-6  # s, that the burst period leaves
+    def _fit_pulse(self, channel: int, asked: str = "") -> None:
+        """Adjust edges to the width, and the width to the period.
 
+        Without pulses on the output an error is queued only for the setting that was `asked` for (?).
+        """
+        told = ("width", "edge") if self.function[channel] == "PULS" else (asked,)
+        period = self.period[channel]
+        width = min(max(self.width[channel], self.shortest_width), period - self.shortest_width)
+        if abs(width - self.width[channel]) > 1e-9 * width and "width" in told:
+            self.adjusted("pulse width changed due to period")
+        longest = EDGE_SHARE * min(width, period - width)
+        if max(self.leading[channel], self.trailing[channel]) > longest * SLACK and "edge" in told:
+            self.adjusted("edge time decreased due to pulse width")
+        self.width[channel] = width
+        for edges in (self.leading, self.trailing):
+            edges[channel] = min(edges[channel], longest * SLACK)
 
-class SimulatedKeysight33522B(OutputLevels, WaveformTiming, WaveformMemory):
-    """A 33522B on a bench; constructed as `PulseOutputs`."""
+    @period.check
+    def _hold_duty(self, channel: int, seconds: float) -> None:
+        if self.hold[channel] == "DCYC":
+            self.width[channel] *= seconds / self.period[channel]
 
-    identity = "Keysight Technologies,33522B,{serial},5.03-3.15-2.00-58-00"
-    real_format = "%+.15E"
-    integer_format = "%+d"
-    error_capacity = 20
+    @period.on_change
+    def _period_changed(self, channel: int, seconds: float) -> None:
+        self._fit_pulse(channel)
+        self.timing_changed(channel)
 
-    frequency_mode = IndexedSetting(
-        "[:SOURce[1|2]]:FREQuency:MODE", Choice("CW", ("CW", "LIST", "SWEep", "FIXed"))
-    )
-    bursting = IndexedSetting("[:SOURce[1|2]]:BURSt:STATe", Boolean(False))
-    cycles = IndexedSetting(
-        "[:SOURce[1|2]]:BURSt:NCYCles", Clipped(1.0, 1.0, 1e8, integer=True, names={"INFinity": INFINITE})
-    )
-    burst_period = IndexedSetting("[:SOURce[1|2]]:BURSt:INTernal:PERiod", Clipped(1e-2, 1e-6, 8e3, unit="S"))
-    burst_phase = IndexedSetting("[:SOURce[1|2]]:BURSt:PHASe", Clipped(0.0, -360.0, 360.0))
-    gate_polarity = IndexedSetting(
-        "[:SOURce[1|2]]:BURSt:GATE:POLarity", Choice("NORM", ("NORMal", "INVerted"))
-    )
-    output_on = IndexedSetting(":OUTPut[1|2][:STATe]", Boolean(False))
-    trigger_source = IndexedSetting(
-        ":TRIGger[1|2]:SOURce", Choice("IMM", ("IMMediate", "EXTernal", "TIMer", "BUS"))
-    )
-    trigger_slope = IndexedSetting(":TRIGger[1|2]:SLOPe", Choice("POS", ("POSitive", "NEGative")))
-    trigger_count = IndexedSetting(":TRIGger[1|2]:COUNt", Clipped(1.0, 1.0, 1e6, integer=True))
-    trigger_delay = IndexedSetting(":TRIGger[1|2]:DELay", Clipped(0.0, 0.0, 1e3, unit="S"))
-    trigger_timer = IndexedSetting(":TRIGger[1|2]:TIMer", Clipped(1.0, 1e-6, 8e3, unit="S"))
-    sync_on = Setting(":OUTPut:SYNC[:STATe]", Boolean(True))
-    sync_source = Setting(":OUTPut:SYNC:SOURce", Choice("CH1", ("CH1", "CH2")))
-    trigger_output = Setting(":OUTPut:TRIGger[:STATe]", Boolean(False))
-    trigger_output_slope = Setting(":OUTPut:TRIGger:SLOPe", Choice("POS", ("POSitive", "NEGative")))
-    trigger_output_source = Setting(":OUTPut:TRIGger:SOURce", Choice("CH1", ("CH1", "CH2")))
-    message = Setting(":DISPlay:TEXT", Text())
+    @function.on_change
+    def _function_changed(self, channel: int, function: str) -> None:
+        if 1.0 / self.period[channel] > _highest_frequency(self, channel) * SLACK:
+            self.period[channel] = 1.0 / _highest_frequency(self, channel)
+            self.adjusted("frequency reduced for the new function")
+        if function == "PULS":
+            self._fit_pulse(channel)
+        if function != "DC":
+            self.leave_dc(channel)
+        if function not in self.rms:
+            self.unit[channel] = "VPP"
+        self.timing_changed(channel)
+
+    # --- other ways to say the same ---
+
+    @command("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition[:BOTH]", _EDGE)
+    def _set_edges(self, channel: int, seconds: float) -> None:
+        self.leading[channel] = self.trailing[channel] = seconds
+        self._fit_pulse(channel, "edge")
+
+    @query("[:SOURce[1|2]]:FUNCtion:PULSe:TRANsition[:BOTH]")
+    def _query_edges(self, channel: int) -> str:
+        return self.real(self.leading[channel])
+
+    @command("[:SOURce[1|2]]:FUNCtion:PULSe:DCYCle", _DUTY(10.0))
+    def _set_duty(self, channel: int, percent: float) -> None:
+        self.width[channel] = percent / 100.0 * self.period[channel]
+        self._fit_pulse(channel, "width")
+
+    @query("[:SOURce[1|2]]:FUNCtion:PULSe:DCYCle")
+    def _query_duty(self, channel: int) -> str:
+        return self.real(100.0 * self.width[channel] / self.period[channel])
+
+    @command("[:SOURce[1|2]]:FREQuency", Clipped(1e3, 1 / LONGEST_PERIOD, _highest_frequency, unit="HZ"))
+    def _set_frequency(self, channel: int, hertz: float) -> None:
+        self._hold_duty(channel, 1.0 / hertz)
+        self.period[channel] = 1.0 / hertz
+        if self.function[channel] == "PULS":
+            self._fit_pulse(channel)
+        self.timing_changed(channel)
+
+    @query("[:SOURce[1|2]]:FREQuency")
+    def _query_frequency(self, channel: int) -> str:
+        return self.real(1.0 / self.period[channel])
+
+    @command("[:SOURce[1|2]]:PHASe:SYNChronize")
+    def _synchronize(self, channel: int) -> None:
+        """Bursts start at their trigger: there is no phase to bring into step."""
 
     def format_error(self, error: QueuedError) -> str:
         """Write ``+0,"No error"``."""
@@ -485,3 +447,16 @@ class SimulatedKeysight33522B(OutputLevels, WaveformTiming, WaveformMemory):
     @command(":SYSTem:BEEPer[:IMMediate]")
     def _beep(self) -> None:
         """Do nothing: there is no beeper."""
+
+
+class SimulatedKeysight33622A(SimulatedKeysight33522B):
+    """A 33622A on a bench; constructed as `PulseOutputs`."""
+
+    identity = "Keysight Technologies,33622A,{serial},A.02.03-3.15-03-64-02"
+    shortest_width = 5e-9
+    shortest_edge = 2.9e-9
+    highest_frequency = {"SIN": 120e6, "SQU": 120e6, "PULS": 100e6, "TRI": 800e3, "RAMP": 800e3}
+    memory_size = 4_000_000
+    shortest_waveform = 32
+    fastest = 1e9
+    fastest_unfiltered = 2.5e8

@@ -1,21 +1,21 @@
 """Waveform memory of the simulated 33522B: arbitrary waveforms and sequences of them by name, one memory a channel.
 
-33500 Series Operating and Service Guide, 33500-90901, p 191 and DATA subsystem. (?) the error numbers, which the
-E1441A of the same family has (its manual, p 79), and the size of the built-in waveform.
+33500 Series Operating and Service Guide, 33500-90901, p 191 and DATA subsystem; numbers that are clipped pp 69, 215 and
+324. (?) the error numbers, which the E1441A of the same family has (its manual, p 79), and the size of the built-in
+waveform.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.generators import PulseOutputs, load_factor
-from mho.instruments.simulated.keysight33522b.numbers import Clipped
 from mho.instruments.simulated.scpi.instrument import (
     IndexedSetting,
     ScpiDevice,
@@ -28,12 +28,50 @@ from mho.instruments.simulated.scpi.parameters import (
     BlockParameter,
     Choice,
     CommandParameter,
+    Keyword,
+    Limit,
     Numeric,
     Text,
     quote,
     unquote,
 )
 from mho.instruments.simulated.scpi.status import ERROR_TEXTS
+
+INFINITY = "9.9E+37"
+
+
+@dataclass(frozen=True)
+class Clipped(Numeric):
+    """A number that is clipped to its limits: beyond one it is set to the limit, and the device's `push_error`
+    gets -222.
+    """
+
+    @property
+    def depends(self) -> bool:  # type: ignore[override]
+        """To clip, it needs the device."""
+        return True
+
+    def resolve(self, value: float | Keyword, device: Any, suffixes: tuple[int, ...]) -> float:
+        """Return the number, or the limit that it is beyond."""
+        if isinstance(value, Keyword) or value in self.names.values():
+            return super().resolve(value, device, suffixes)
+        minimum, maximum = _at(self.minimum, device, suffixes), _at(self.maximum, device, suffixes)
+        if value < minimum:
+            device.push_error(-222, "value clipped to lower limit")
+            return minimum
+        if value > maximum:
+            device.push_error(-222, "value clipped to upper limit")
+            return maximum
+        return value
+
+    def format(self, value: float, device: Any) -> str:
+        """Write it as a real number, a count as well; infinity has a spelling of its own."""
+        return INFINITY if value in self.names.values() else str(device.real_format % value)
+
+
+def _at(limit: Limit, device: Any, suffixes: tuple[int, ...]) -> float:
+    return limit(device, *suffixes) if callable(limit) else limit
+
 
 FULL_SCALE = 32767
 BUILT_IN = "INT:\\BUILTIN\\EXP_RISE.ARB"  # content of the memory after a reset
@@ -270,10 +308,7 @@ def unquoted(text: str) -> str:
 
 
 _TEXTS = {
-    **ERROR_TEXTS,
-    MEMORY_FULL: "Not enough memory to store new arb waveform",
-    NAME_TOO_LONG: "Arb waveform name too long",
-    ARB_UNKNOWN: "Specified arb waveform does not exist",
-    ARB_EXISTS: "Specified arb waveform already exists",
-    BLOCK_ODD: "Block length must be even",
-}
+    **ERROR_TEXTS, MEMORY_FULL: "Not enough memory to store new arb waveform",
+    NAME_TOO_LONG: "Arb waveform name too long", ARB_UNKNOWN: "Specified arb waveform does not exist",
+    ARB_EXISTS: "Specified arb waveform already exists", BLOCK_ODD: "Block length must be even",
+}  # fmt: skip

@@ -25,8 +25,7 @@ from nidaqmx.constants import (
 )
 from nidaqmx.error_codes import DAQmxErrors as Code
 
-from mho.instruments.simulated.nidaqmx.errors import refusal
-from mho.instruments.simulated.nidaqmx.rack import DaqDevice, DaqRack
+from mho.instruments.simulated.nidaqmx.rack import DaqDevice, DaqRack, refusal
 from mho.instruments.simulated.nidaqmx.tasks import Channel, SimulatedTask
 
 CHANNEL_TYPES = {

@@ -1,16 +1,10 @@
 """The interpreter that stands where nidaqmx keeps NI's C library: each call lands on a simulated task.
 
 nidaqmx is the real package; below it, this class implements the private interface
-`nidaqmx._base_interpreter.BaseInterpreter` of nidaqmx 1.7. What is not simulated is refused by name.
-
-Faults in calls of the simulated NI-DAQmx: NI's error codes, and the state in which each leaves the devices.
-
-An output whose generation underflows holds the sample it has reached, a device that is reset goes to 0 V and
-forgets its tasks' reservations, one that is removed loses its power.
-
-Virtual channels from the names and limits that a program gives, or the error NI-DAQmx would give.
-
-Terminals: X Series User Manual, table 4-2, and NI-DAQmx Help, "Default Input/Output Terminal Configurations".
+`nidaqmx._base_interpreter.BaseInterpreter` of nidaqmx 1.7. What is not simulated is refused by name. Of faults: an output
+whose generation underflows holds the sample it has reached, a device that is reset goes to 0 V and forgets its tasks'
+reservations, one that is removed loses its power. Terminals: X Series User Manual, table 4-2, and NI-DAQmx Help, "Default
+Input/Output Terminal Configurations".
 """
 
 from __future__ import annotations
@@ -32,8 +26,15 @@ from nidaqmx.utils import flatten_channel_string, unflatten_channel_string
 from mho.array_types import Floats
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.nidaqmx import attributes
-from mho.instruments.simulated.nidaqmx.errors import read_refusal, refusal, text, write_refusal
-from mho.instruments.simulated.nidaqmx.rack import DaqDevice, DaqRack, expand
+from mho.instruments.simulated.nidaqmx.rack import (
+    DaqDevice,
+    DaqRack,
+    expand,
+    read_refusal,
+    refusal,
+    text,
+    write_refusal,
+)
 from mho.instruments.simulated.nidaqmx.streams import SampleStreams
 from mho.instruments.simulated.nidaqmx.tasks import Channel, Kind, SimulatedTask, TaskTiming
 
@@ -69,20 +70,9 @@ def analogue_inputs(
             largest = max(product.input_noise)
             raise _out_of_range("DAQmx_AI_Max", high, largest, name, task)
         used, negative = _terminals(device, terminal, config, task, name)
-        channels.append(
-            Channel(
-                name,
-                name,
-                device,
-                low,
-                high,
-                scale,
-                number,
-                monitors,
-                config=used,
-                negative=rack.inputs.number[f"{device.name}/{negative}".lower()] if negative else -1,
-            )
-        )
+        beside = rack.inputs.number[f"{device.name}/{negative}".lower()] if negative else -1
+        wiring = {"number": number, "monitors": monitors, "config": used, "negative": beside}
+        channels.append(Channel(name, name, device, low, high, scale, **wiring))
     return channels
 
 
@@ -161,25 +151,17 @@ def _split(rack: DaqRack, name: str, task: str) -> tuple[DaqDevice, str]:
 def _number(numbers: dict[str, int], device: DaqDevice, name: str, task: str) -> int:
     number = numbers.get(name.lower())
     if number is None:
-        raise refusal(
-            Code.PHYSICAL_CHAN_DOES_NOT_EXIST,
-            task,
-            Device=device.name,
-            Physical_Channel_Name=name.partition("/")[2],
-        )
+        terminal = name.partition("/")[2]
+        code = Code.PHYSICAL_CHAN_DOES_NOT_EXIST
+        raise refusal(code, task, Device=device.name, Physical_Channel_Name=terminal)
     return number
 
 
 def _out_of_range(prop: str, value: float, scale: float, name: str, task: str) -> DaqError:
     return refusal(
-        Code.INVALID_ATTRIBUTE_VALUE,
-        task,
-        Property=prop,
-        Requested_Value=value,
-        Maximum_Value=scale,
-        Minimum_Value=-scale,
-        Channel_Name=name,
-    )
+        Code.INVALID_ATTRIBUTE_VALUE, task, Property=prop, Requested_Value=value, Maximum_Value=scale,
+        Minimum_Value=-scale, Channel_Name=name,
+    )  # fmt: skip
 
 
 Arguments = dict[str, Any]
@@ -200,14 +182,7 @@ ENDING = (TaskMode.TASK_ABORT.value, TaskMode.TASK_STOP.value, TaskMode.TASK_UNR
 
 
 class StruckStreams(SampleStreams):
-    """Sample streams, and every other call of a derived interpreter, subject to faults.
-
-    Parameters
-    ----------
-    rack : Rack
-    faults : sequence
-        The laboratory's faults, checked in every call; faults of messages on a bus are skipped.
-    """
+    """Sample streams, and every other call of a derived interpreter, subject to the laboratory's `faults`."""
 
     def __init__(self, rack: DaqRack, faults: Sequence[Fault | DaqFault]) -> None:
         super().__init__(rack)
@@ -396,13 +371,9 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
         """Return a property of the system: its devices or NI-DAQmx's version."""
         values: dict[int, object] = {
             0x193B: ", ".join(device.name for device in self._rack.devices.values()),
-            0x1272: VERSION.major_version,
-            0x1923: VERSION.minor_version,
-            0x2F22: VERSION.update_version,
-            0x1265: "",
-            0x1266: "",
-            0x1267: "",
-        }
+            0x1272: VERSION.major_version, 0x1923: VERSION.minor_version, 0x2F22: VERSION.update_version,
+            0x1265: "", 0x1266: "", 0x1267: "",
+        }  # fmt: skip
         return _known(values, attribute)
 
     def get_error_string(self, error_code: int) -> str:
@@ -470,16 +441,9 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
     # Channels -------------------------------------------------------------------------------------
 
     def create_ai_voltage_chan(
-        self,
-        task: int,
-        physical_channel: str,
-        name_to_assign_to_channel: str,
-        terminal_config: int,
-        min_val: float,
-        max_val: float,
-        units: int,
-        custom_scale_name: str,
-    ) -> None:
+        self, task: int, physical_channel: str, name_to_assign_to_channel: str, terminal_config: int,
+        min_val: float, max_val: float, units: int, custom_scale_name: str,
+    ) -> None:  # fmt: skip
         """Add voltage inputs to a task."""
         found = self._task(task)
         _only_volts(units, found.name)
@@ -488,15 +452,9 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
         self._add(found, "ai", channels, name_to_assign_to_channel)
 
     def create_ao_voltage_chan(
-        self,
-        task: int,
-        physical_channel: str,
-        name_to_assign_to_channel: str,
-        min_val: float,
-        max_val: float,
-        units: int,
-        custom_scale_name: str,
-    ) -> None:
+        self, task: int, physical_channel: str, name_to_assign_to_channel: str, min_val: float,
+        max_val: float, units: int, custom_scale_name: str,
+    ) -> None:  # fmt: skip
         """Add voltage outputs to a task."""
         found = self._task(task)
         _only_volts(units, found.name)
@@ -569,12 +527,8 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
 
 def _only_volts(units: int, task: str) -> None:
     if units != VoltageUnits.VOLTS.value:
-        raise refusal(
-            Code.INVALID_ATTRIBUTE_VALUE,
-            task,
-            Requested_Value=VoltageUnits(units).name,
-            You_Can_Select="VOLTS",
-        )
+        unit = VoltageUnits(units).name
+        raise refusal(Code.INVALID_ATTRIBUTE_VALUE, task, Requested_Value=unit, You_Can_Select="VOLTS")
 
 
 def _known(table: dict[int, Any], attribute: int, task: str = "") -> Any:

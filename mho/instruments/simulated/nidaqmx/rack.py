@@ -1,4 +1,10 @@
-"""The simulated NI devices of one system, their terminals, and the wires from these to the chip."""
+"""The simulated NI devices of one system: their converters, terminals and errors, and the wires from these to the chip.
+
+Counts, ranges and rates are from the X Series User Manual (tables 4-5 and 4-8) and the device specifications; noise, gain
+and offset errors and settling times are of the size those specifications give, from memory (?). The texts of errors are
+NI's first sentences, from its public knowledge base and issue reports where one was found, the others from memory (?), so
+that a message on the virtual bench reads as on a real one.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +14,211 @@ from dataclasses import dataclass, field
 import numpy as np
 from nidaqmx.constants import BusType
 from nidaqmx.error_codes import DAQmxErrors as Code
+from nidaqmx.errors import DaqError, DaqReadError, DaqWriteError
 from nidaqmx.utils import unflatten_channel_string
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.nidaqmx.devices import GAIN_ERROR, OFFSET_ERROR, PRODUCTS, Product
-from mho.instruments.simulated.nidaqmx.errors import refusal
 from mho.instruments.simulated.ports import ConverterPort
+
+TEXT: dict[int, str] = {
+    Code.PHYSICAL_CHAN_DOES_NOT_EXIST: "Physical channel specified does not exist on this device.\n"
+    "Refer to the documentation for channels available on this device.",
+    Code.INVALID_DEVICE_ID: "Device identifier is invalid.",
+    Code.DEV_CANNOT_BE_ACCESSED: "Device cannot be accessed.\n"
+    "It may have been disconnected or may have lost its power.",
+    Code.INVALID_AO_DATA_WRITE: "Attempted writing analog output data that is less than the minimum or "
+    "greater than the maximum value of the channel.",
+    Code.INVALID_ATTRIBUTE_VALUE: "Requested value is not a supported value for this property. The property "
+    "value may be invalid because it conflicts with another property.",
+    Code.INVALID_TASK: "Task specified is invalid or does not exist.",
+    Code.DUPLICATE_TASK: "Task name conflicts with an existing task name.",
+    Code.SAMPLES_NOT_YET_AVAILABLE: "Some or all of the samples requested have not yet been acquired.\n"
+    "To wait for the samples to become available use a longer read timeout or read later in your program. "
+    "If your task uses a start trigger, make sure that your start trigger is configured correctly. It is "
+    "also possible that you configured the task for external timing, and no clock was supplied.",
+    Code.SAMPLES_WILL_NEVER_BE_AVAILABLE: "Attempted to read a sample beyond the final sample acquired. The "
+    "acquisition has stopped, therefore the sample specified by the combination of position and offset will "
+    "never be available.",
+    Code.SAMPLES_NO_LONGER_AVAILABLE: "The application is not able to keep up with the hardware "
+    "acquisition.\nIncreasing the buffer size or reading the data more frequently might correct the problem.",
+    Code.PAL_RESOURCE_RESERVED: "The specified resource is reserved. The operation could not be completed "
+    "as specified.",
+    Code.CAN_NOT_PERFORM_OP_WHEN_NO_CHANS_IN_TASK: "Specified operation cannot be performed when there are "
+    "no channels in the task.",
+    Code.CAN_NOT_PERFORM_OP_WHILE_TASK_RUNNING: "Specified operation cannot be performed while the task is "
+    "running.",
+    Code.CHAN_ALREADY_IN_TASK: "Specified channel cannot be added to the task, because a channel with the "
+    "same name is already in the task.",
+    Code.MULTI_CHAN_TYPES_IN_TASK: "Specified channel cannot be added to the task, because the task "
+    "already has channels of another type.",
+    Code.WAIT_UNTIL_DONE_DOES_NOT_INDICATE_DONE: "Wait Until Done did not indicate that the task was done "
+    "within the specified timeout.",
+    Code.WRITE_NO_OUTPUT_CHANS_IN_TASK: "Write failed, because there are no output channels in this task to "
+    "which data can be written.",
+    Code.READ_NO_INPUT_CHANS_IN_TASK: "Read failed, because there are no channels in this task from which "
+    "data can be read.",
+    Code.OUTPUT_BUFFER_EMPTY: "Generation cannot be started, because the selected buffer is empty.",
+    Code.SAMPLES_CAN_NOT_YET_BE_WRITTEN: "Some or all of the samples to write could not be written to the "
+    "buffer yet. More space will free up as samples currently in the buffer are generated.",
+    Code.CANNOT_WRITE_NOT_STARTED_AUTO_START_FALSE_NOT_ON_DEMAND_BUF_SIZE_ZERO: "Write cannot be performed "
+    "when the auto start input to DAQmx Write is false, task is not running, and timing for the task is not "
+    "configured or Timing Type is set to On Demand.",
+    Code.SAMP_RATE_TOO_HIGH: "Sample rate exceeds the maximum sample rate for the number of channels "
+    "specified.",
+    Code.SAMPLE_RATE_NUM_CHANS_CONVERT_PERIOD_COMBO: "Combination of sample clock rate, number of channels, "
+    "delay from sample clock and convert rate cannot be supported: the last channel would be converted after "
+    "the next sample clock.",
+    Code.ATTRIBUTE_NOT_SUPPORTED_IN_TASK_CONTEXT: "Specified property is not supported by the device or is "
+    "not applicable to the task.",
+    Code.TRIG_LINE_NOT_FOUND_ROUTING: "No registered trigger lines could be found between the devices in the "
+    "route.",
+    Code.INVALID_ROUTING_SOURCE_TERMINAL_NAME_ROUTING: "Source terminal to be routed could not be found on "
+    "the device.",
+    Code.READ_BUFFER_TOO_SMALL: "Buffer is too small to fit read data.",
+    Code.GEN_STOPPED_TO_PREVENT_REGEN_OF_OLD_SAMPLES: "The generation has stopped to prevent the regeneration of "
+    "old samples. Your application was unable to write samples to the background buffer fast enough to prevent "
+    "old samples from being regenerated.",
+    Code.RUNTIME_ABORTED_ROUTING: "Operation was aborted, because the device was reset or removed, or the "
+    "computer went to sleep.",
+    Code.OPERATION_TIMED_OUT: "Specified operation did not complete, because the specified timeout expired.",
+}
+
+
+def text(code: int) -> str:
+    """Return NI's description of `code`, as ``DAQmxGetErrorString`` does."""
+    return TEXT.get(code, "Description could not be found for the status code.")
+
+
+def _message(code: int, details: dict[str, object]) -> str:
+    lines = [f"{name.replace('_', ' ')}: {value}" for name, value in details.items()]
+    return "\n\n".join([text(code), "\n".join(lines)] if lines else [text(code)])
+
+
+def refusal(code: int, task: str = "", **details: object) -> DaqError:
+    """Return the error that NI-DAQmx would raise; `details` become its ``Name: value`` lines."""
+    return DaqError(_message(code, details), code, task_name=task)
+
+
+def read_refusal(code: int, task: str, samples: int = 0, **details: object) -> DaqReadError:
+    """Return the error of a read that got only `samples` samples per channel."""
+    return DaqReadError(_message(code, details), code, samples, task_name=task)
+
+
+def write_refusal(code: int, task: str, samples: int = 0, **details: object) -> DaqWriteError:
+    """Return the error of a write that took only `samples` samples per channel."""
+    return DaqWriteError(_message(code, details), code, samples, task_name=task)
+
+
+CODES = 1 << 16  # every converter here has 16 bits
+GAIN_ERROR = 60e-6  # sd over channels, of the reading
+OFFSET_ERROR = 20e-6  # sd over channels, of the full scale
+
+
+@dataclass(frozen=True)
+class Product:
+    """Properties of one NI product.
+
+    Attributes
+    ----------
+    input_noise : dict
+        Symmetric input ranges (full scale, V), each with its random noise (V rms).
+    single_rate, aggregate_rate : float
+        Conversions per second with one input channel, and summed over several.
+    simultaneous : bool
+        One ADC per channel; otherwise one ADC converts the channels in turn.
+    output_rates : tuple of (int, float)
+        Updates per second possible with up to so many channels.
+    settling : float
+        Time after an update (s) from which the output is settled.
+    ports : tuple of int
+        Digital lines of each port.
+    """
+
+    name: str
+    bus: BusType
+    input_noise: dict[float, float]
+    input_count: int
+    single_rate: float
+    aggregate_rate: float
+    simultaneous: bool
+    output_count: int
+    output_range: float
+    output_rates: tuple[tuple[int, float], ...]
+    settling: float
+    ports: tuple[int, ...]
+
+    def output_rate(self, channels: int) -> float:
+        """Return the fastest update rate (1/s) with `channels` outputs in one task."""
+        return next(rate for count, rate in self.output_rates if channels <= count)
+
+    def conversion_rate(self, channels: int) -> float:
+        """Return the fastest conversion rate (1/s) of the ADC with `channels` inputs in one task."""
+        return self.single_rate if channels == 1 or self.simultaneous else self.aggregate_rate
+
+    def input_range(self, largest: float) -> float | None:
+        """Return the smallest range (full scale, V) that holds `largest` volts, None when there is none."""
+        return min((scale for scale in self.input_noise if scale >= largest), default=None)
+
+
+_X_SERIES_NOISE = {0.1: 17e-6, 0.2: 21e-6, 0.5: 27e-6, 1.0: 38e-6, 2.0: 64e-6, 5.0: 157e-6, 10.0: 315e-6}
+_X_SERIES_OUTPUT = ((1, 2.86e6), (2, 2.0e6), (3, 1.54e6), (4, 1.25e6))
+
+PRODUCTS = {
+    product.name: product
+    for product in (
+        Product(
+            "PXIe-6738", BusType.PXIE, {}, 0, 0.0, 0.0, False,
+            32, 10.0, ((8, 1e6), (32, 350e3)), 10e-6, (2, 8),
+        ),
+        Product(
+            "USB-6363", BusType.USB, _X_SERIES_NOISE, 32, 2e6, 1e6, False,
+            4, 10.0, _X_SERIES_OUTPUT, 2e-6, (32, 8, 8),
+        ),
+        Product(
+            "PXIe-6363", BusType.PXIE, _X_SERIES_NOISE, 32, 2e6, 1e6, False,
+            4, 10.0, _X_SERIES_OUTPUT, 2e-6, (32, 8, 8),
+        ),
+        Product(
+            "PXIe-6368", BusType.PXIE, {1.0: 60e-6, 2.0: 90e-6, 5.0: 2e-4, 10.0: 380e-6}, 16, 2e6, 32e6, True,
+            4, 10.0, ((4, 3.33e6),), 2e-6, (32, 8, 8),
+        ),
+    )
+}  # fmt: skip
+
+
+def to_analogue(volts: Floats, full_scale: float, gain: Floats, offset: Floats) -> Floats:
+    """Return what DACs put out when asked for `volts` (samples, channels), V.
+
+    `gain` and `offset` are the channels' errors: a factor less one, and a fraction of `full_scale`.
+    """
+    step = 2.0 * full_scale / CODES
+    code: Floats = volts / step
+    np.rint(code, out=code)
+    np.clip(code, -CODES // 2, CODES // 2 - 1, out=code)
+    code *= step * (1.0 + gain)
+    code += offset * full_scale
+    return code
+
+
+def to_digital(
+    volts: Floats, full_scale: Floats, gain: Floats, offset: Floats, noise: Floats, rng: np.random.Generator
+) -> Floats:
+    """Return what ADCs read at terminals that carry `volts` (samples, channels), V.
+
+    Clipped to the range and rounded to one of 65,536 codes; `full_scale` (V) and `noise` (V rms) are per
+    channel, `gain` and `offset` as in `to_analogue`.
+    """
+    step = 2.0 * full_scale / CODES
+    code = rng.standard_normal(volts.shape)
+    code *= noise / step
+    code += volts * ((1.0 + gain) / step)
+    code += offset * full_scale / step
+    np.rint(code, out=code)
+    np.clip(code, -CODES // 2, CODES // 2 - 1, out=code)
+    code *= step
+    return code
 
 
 @dataclass(frozen=True)
@@ -36,18 +239,9 @@ class DaqDevice:
 class Terminals:
     """All analogue outputs, or all analogue inputs, of the rack: one entry each.
 
-    Attributes
-    ----------
-    names : list of str
-        Physical channels, ``Dev1/ai0``.
-    devices : list of Device
-        Whose they are.
-    gain, offset : array
-        The converters' errors, as `devices.to_analogue` takes them.
-    column : array of int
-        The column of the port to which the terminal is wired, -1 for none.
-    number : dict
-        Entry by name in lower case.
+    `names` are physical channels (``Dev1/ai0``), `devices` whose they are; `gain` and `offset` the converters' errors as
+    `to_analogue` takes them; `column` that of the port to which the terminal is wired, -1 for none; `number` is the entry
+    by name in lower case.
     """
 
     names: list[str] = field(default_factory=list)
@@ -63,36 +257,12 @@ class Terminals:
 
 
 class DaqRack:
-    """Devices, the volts at their outputs, and the port behind them.
-
-    Parameters
-    ----------
-    devices : mapping
-        Product by device name, ``{"PXI1Slot2": "PXIe-6738"}``.
-    clock : VirtualClock
-        Advanced by every sample.
-    rng : numpy.random.Generator
-        Draws the converters' errors, once, and their noise.
-    port : ConverterPort
-        What the terminals are wired to.
-    outputs, inputs : sequence of str
-        Physical channels, ranges allowed (``Dev1/ai0:31``), in the order of the port's columns.
-
-    Raises
-    ------
-    ValueError
-        For an unknown product, or a terminal that no device has.
-    """
+    """Devices, the volts at their outputs, and the port behind them; parameters as of `DaqSystem`."""
 
     def __init__(
-        self,
-        devices: Mapping[str, str],
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        port: ConverterPort,
-        outputs: Sequence[str],
-        inputs: Sequence[str],
-    ) -> None:
+        self, devices: Mapping[str, str], clock: VirtualClock, rng: np.random.Generator,
+        port: ConverterPort, outputs: Sequence[str], inputs: Sequence[str],
+    ) -> None:  # fmt: skip
         unknown = sorted(set(devices.values()) - PRODUCTS.keys())
         if unknown:
             raise ValueError(f"no simulated NI product {unknown[0]!r}; there are {', '.join(PRODUCTS)}")

@@ -1,6 +1,4 @@
-"""Samples to and from simulated DAQmx tasks: the read and write calls of nidaqmx's interpreter.
-
-Execution of simulated DAQmx tasks: outputs and inputs share one time line and one exchange.
+"""Samples to and from simulated DAQmx tasks: outputs and inputs share one time line and one exchange.
 
 A task whose clock or trigger comes from another waits, armed; when that other one starts, all of them run
 together. Finite generation plays to its end at once, the virtual clock advances by its duration, and every
@@ -19,9 +17,14 @@ from nidaqmx.error_codes import DAQmxErrors as Code
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.instruments.simulated.nidaqmx.devices import to_analogue, to_digital
-from mho.instruments.simulated.nidaqmx.errors import read_refusal, refusal, write_refusal
-from mho.instruments.simulated.nidaqmx.rack import DaqRack
+from mho.instruments.simulated.nidaqmx.rack import (
+    DaqRack,
+    read_refusal,
+    refusal,
+    to_analogue,
+    to_digital,
+    write_refusal,
+)
 from mho.instruments.simulated.nidaqmx.tasks import Kind, SimulatedTask
 
 Rows = NDArray[np.intp]
@@ -299,9 +302,7 @@ class SampleStreams:
         found = self._task(task)
         if found.kind != "ai":
             raise read_refusal(Code.READ_NO_INPUT_CHANS_IN_TASK, found.name)
-        samples = num_samps_per_chan
-        if samples < 0:
-            samples = self.readable(found)
+        samples = num_samps_per_chan if num_samps_per_chan >= 0 else self.readable(found)
         if read_array.size < samples * len(found.channels):
             raise read_refusal(Code.READ_BUFFER_TOO_SMALL, found.name)
         started = not found.running
@@ -326,14 +327,9 @@ class SampleStreams:
         return float(self.read_analog_f64(task, 1, timeout, 0, np.zeros(1))[0][0])
 
     def write_analog_f64(
-        self,
-        task: int,
-        num_samps_per_chan: int,
-        auto_start: bool,
-        timeout: float,
-        data_layout: int,
+        self, task: int, num_samps_per_chan: int, auto_start: bool, timeout: float, data_layout: int,
         write_array: Floats,
-    ) -> int:
+    ) -> int:  # fmt: skip
         """Put samples (V) into the buffer of a generation, or on the outputs at once."""
         found = self._task(task)
         if found.kind != "ao":
@@ -391,14 +387,9 @@ class SampleStreams:
             self._clock.stop(task)
 
     def write_digital_lines(
-        self,
-        task: int,
-        num_samps_per_chan: int,
-        auto_start: bool,
-        timeout: float,
-        data_layout: int,
+        self, task: int, num_samps_per_chan: int, auto_start: bool, timeout: float, data_layout: int,
         write_array: NDArray[np.bool_],
-    ) -> int:
+    ) -> int:  # fmt: skip
         """Set lines, one boolean a line; of several samples the last one stays."""
         found = self._digital(task, "do")
         samples = np.asarray(write_array, dtype=bool)
@@ -414,14 +405,9 @@ class SampleStreams:
         return num_samps_per_chan
 
     def write_digital_u32(
-        self,
-        task: int,
-        num_samps_per_chan: int,
-        auto_start: bool,
-        timeout: float,
-        data_layout: int,
+        self, task: int, num_samps_per_chan: int, auto_start: bool, timeout: float, data_layout: int,
         write_array: NDArray[np.unsignedinteger[Any]],
-    ) -> int:
+    ) -> int:  # fmt: skip
         """Set lines, one number a channel, its lowest bit on the channel's first line."""
         found = self._digital(task, "do")
         shape = (len(found.channels), num_samps_per_chan)
@@ -443,13 +429,9 @@ class SampleStreams:
         self.write_digital_u32(task, 1, auto_start, timeout, 0, np.array([value], dtype=np.uint32))
 
     def read_digital_lines(
-        self,
-        task: int,
-        num_samps_per_chan: int,
-        timeout: float,
-        fill_mode: int,
+        self, task: int, num_samps_per_chan: int, timeout: float, fill_mode: int,
         read_array: NDArray[np.bool_],
-    ) -> tuple[NDArray[np.bool_], int, int]:
+    ) -> tuple[NDArray[np.bool_], int, int]:  # fmt: skip
         """Read lines; those of an output task read back what they are set to."""
         found = self._digital(task, "di", "do")
         bits = [self._rack.lines[line] for channel in found.channels for line in channel.lines]
@@ -461,13 +443,9 @@ class SampleStreams:
         return read_array, num_samps_per_chan, width
 
     def read_digital_u32(
-        self,
-        task: int,
-        num_samps_per_chan: int,
-        timeout: float,
-        fill_mode: int,
+        self, task: int, num_samps_per_chan: int, timeout: float, fill_mode: int,
         read_array: NDArray[np.unsignedinteger[Any]],
-    ) -> tuple[NDArray[np.unsignedinteger[Any]], int]:
+    ) -> tuple[NDArray[np.unsignedinteger[Any]], int]:  # fmt: skip
         """Read lines, one number a channel, its lowest bit from the channel's first line."""
         found = self._digital(task, "di", "do")
         numbers = [

@@ -57,8 +57,7 @@ class DaqSystem:
     Parameters
     ----------
     devices : mapping
-        Product by device name, ``{"PXI1Slot2": "PXIe-6738", "Dev1": "USB-6363"}``; the products are those
-        of `devices.PRODUCTS`.
+        Product by device name, ``{"PXI1Slot2": "PXIe-6738", "Dev1": "USB-6363"}``; `PRODUCTS` lists them.
     clock : VirtualClock
         Advanced by every sample generated or acquired, and by every time out.
     rng : numpy.random.Generator
@@ -70,24 +69,13 @@ class DaqSystem:
         Inputs that are not listed are open and read 0 V.
     faults : sequence
         Looked at in every call of nidaqmx: each `DaqFault` in it may strike.
-
-    Raises
-    ------
-    ValueError
-        For a product or a physical channel that does not exist.
     """
 
     def __init__(
-        self,
-        devices: Mapping[str, str],
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        port: ConverterPort,
-        *,
-        outputs: Sequence[str],
-        inputs: Sequence[str],
+        self, devices: Mapping[str, str], clock: VirtualClock, rng: np.random.Generator,
+        port: ConverterPort, *, outputs: Sequence[str], inputs: Sequence[str],
         faults: Sequence[Fault | DaqFault] = (),
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._rack = DaqRack(devices, clock, rng, port, outputs, inputs)
         self._interpreter = SimulatedInterpreter(self._rack, faults)
 
@@ -120,16 +108,6 @@ class DaqSystem:
             for name in ("gain", "offset")
         )
         return gain, offset
-
-    @property
-    def output_count(self) -> int:
-        """Number of columns that the port takes."""
-        return self._rack.output_count
-
-    @property
-    def input_count(self) -> int:
-        """Number of columns in the port's answer."""
-        return self._rack.input_count
 
     def levels(self, outputs: str) -> Floats:
         """Return the volts that `outputs` (names, ranges) hold now, errors of the converters included."""

@@ -11,8 +11,7 @@ from nidaqmx.error_codes import DAQmxErrors as Code
 from numpy.typing import NDArray
 
 from mho.array_types import Floats
-from mho.instruments.simulated.nidaqmx.errors import refusal
-from mho.instruments.simulated.nidaqmx.rack import DaqDevice, DaqRack
+from mho.instruments.simulated.nidaqmx.rack import DaqDevice, DaqRack, refusal
 
 Kind = Literal["ai", "ao", "di", "do"]
 CONVERT_PADDING = 10e-6  # added by NI-DAQmx to the shortest convert period when there is time for it
@@ -22,20 +21,10 @@ CONVERT_PADDING = 10e-6  # added by NI-DAQmx to the shortest convert period when
 class Channel:
     """One virtual channel.
 
-    Attributes
-    ----------
-    number : int
-        Entry in the rack's `inputs` or `outputs`; -1 for digital channels and internal monitors.
-    monitors : int
-        Entry in the rack's `outputs` which an internal channel (``_ao0_vs_aognd``) reads back, else -1.
-    full_scale : float
-        Range of the converter, V.
-    lines : tuple of str
-        Digital lines, lowest bit first.
-    config : TerminalConfiguration
-        How an input is connected.
-    negative : int
-        Entry in the rack's `inputs` of the negative terminal of a differential input, else -1.
+    Attributes ---------- number, negative : int Entry in the rack's `inputs` or `outputs`; -1 for digital channels and
+    internal monitors. That of the negative terminal of a differential input, else -1. monitors : int Entry in the
+    rack's `outputs` which an internal channel (``_ao0_vs_aognd``) reads back, else -1. full_scale : float Range of the
+    converter, V. lines : tuple of str Digital lines, lowest bit first.
     """
 
     name: str

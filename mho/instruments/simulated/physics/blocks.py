@@ -1,11 +1,32 @@
-"""Splitting a block of cells into pieces of rows that fit the processor's cache."""
+"""Splitting a block of cells into pieces of rows that fit the processor's cache.
+
+Arrays of zeros that take memory page by page, as their elements are first written.
+
+NumPy asks for huge pages (2 MB, `MADV_HUGEPAGE`) where an array is large: the first read of one cell would then fill one of
+each process of its noise, 22 MB in all, and take longer than everything else about the read.
+"""
 
 from __future__ import annotations
 
+import math
+import mmap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+LARGE = 1 << 22  # bytes from which NumPy asks for huge pages
+
+
+def zeros_by_page(shape: tuple[int, ...], dtype: DTypeLike = np.float64) -> NDArray[Any]:
+    """Return an array of zeros, as `numpy.zeros`, whose pages are small where the system has memory by the page."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size < LARGE or not hasattr(mmap, "MAP_PRIVATE"):
+        return np.zeros(shape, dtype)
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(memory, dtype).reshape(shape)
+
 
 Index = Any  # any index of a two-dimensional array
 
@@ -14,13 +35,10 @@ SHORT = 4 * PIECE  # cells of a list that is not worth splitting
 
 
 def pieces(index: Index, shape: tuple[int, int], size: int = PIECE) -> Iterator[tuple[Index, Index]]:
-    """Split the selection `index` of an array of `shape` along its rows.
+    """Split the selection `index` of an array of `shape` along its rows: yield index and position in ``array[index]`` of
+    each.
 
-    Yields
-    ------
-    piece, part
-        Index of some of the cells, and their position in ``array[index]``. An index other than slices or an open grid
-        ``(rows[:, None], columns)`` is one piece.
+    An index other than slices or an open grid ``(rows[:, None], columns)`` is one piece.
     """
     rows: Any
     columns: Any
@@ -52,12 +70,9 @@ def is_list(index: Index) -> bool:
 
 
 def stretches(index: tuple[np.ndarray[Any, Any], int]) -> Iterator[tuple[Index, slice]]:
-    """Split a long list of cells, ``(rows, column)``, into pieces; rows that follow each other become a slice, no copy.
+    """Split a long list of cells, ``(rows, column)``: yield index and position, row after row, of each piece.
 
-    Yields
-    ------
-    piece, part
-        Index of some of the cells, and their position in the list, row after row.
+    Rows that follow each other become a slice, which needs no copy.
     """
     rows, column = index[0].reshape(-1), index[1]
     size = PIECE if len(rows) > SHORT else SHORT

@@ -15,23 +15,18 @@ from mho.instruments.simulated.clock import VirtualClock
 LAG = 20.0  # s, of the closed loop
 COOLING = 600.0  # s, from stage to ambient
 STEP = 1.0  # s, between evaluations while the temperature moves
-TOLD = 0.1  # K, change that followers are told of: 2 % of a rate at 2.25 eV and 400 K
+REPORTED = 0.1  # K, change that is reported to followers: 2 % of a rate at 2.25 eV and 400 K
 SETTLED = 1e-3  # K from where it goes, at which it is there
 
 
 class HeatedStage:
-    """A stage on the bench's clock, as `mho.instruments.simulated.ports.StagePort`.
-
-    Parameters
-    ----------
-    clock : VirtualClock
-    ambient : float
-        Temperature of everything around it, where it begins, K.
+    """A stage on the bench's clock, as `mho.instruments.simulated.ports.StagePort`; everything around it is at
+    `ambient` K.
     """
 
     def __init__(self, clock: VirtualClock, ambient: float) -> None:
         self._clock, self._ambient = clock, ambient
-        self._kelvin = self._told = ambient
+        self._kelvin = self._reported = ambient
         self._at = clock.now  # time of `_kelvin`
         self._from, self._slope, self._ramp_end, self._since = ambient, 0.0, clock.now, clock.now
         self._target: float | None = None  # None while the heater is off
@@ -46,7 +41,7 @@ class HeatedStage:
         return self._kelvin
 
     def follow(self, act: Callable[[float], None]) -> None:
-        """Call `act` with the temperature (K) whenever it has changed by `TOLD`, and when it has settled."""
+        """Call `act` with the temperature (K) whenever it has changed by `REPORTED`, and when it has settled."""
         self._followers += (act,)
 
     def regulate(self, start: float, target: float, rate: float, full: float) -> None:
@@ -88,8 +83,8 @@ class HeatedStage:
             self._kelvin = self._goal
             self._end()
             self._end = None
-        if self._kelvin != self._told and (settled or abs(self._kelvin - self._told) >= TOLD):
-            self._told = self._kelvin
+        if self._kelvin != self._reported and (settled or abs(self._kelvin - self._reported) >= REPORTED):
+            self._reported = self._kelvin
             for act in self._followers:
                 act(self._kelvin)
 

@@ -8,15 +8,9 @@ the block carry no current, so their wire only adds distance. Currents count int
 
 for voltages u at the row ends and w at the column ends.
 
-GMRES (Saad & Schultz 1986) for operators given as functions, without a threaded BLAS.
-
-SciPy's GMRES uses BLAS for inner products, whose second thread makes a product of two vectors of 10^4 numbers a hundred
-times slower on a busy machine.
-
-Lines of an array solved exactly, all in one call: each a ladder of wire whose rungs are its cells.
-
-A line is driven at one end; node k sits `gaps[k]` wire lengths behind node k - 1 and its cell draws current
-to the other side. With everything scaled by the wire's resistance R, the drops p from the driven end obey
+Lines are solved exactly, all in one call: each is a ladder of wire whose rungs are its cells, driven at one end; node k
+sits `gaps[k]` wire lengths behind node k - 1. With everything scaled by the wire's resistance R, the drops p from the
+driven end obey
 
     (L + gamma) p = gamma v,        gamma = R G,
 
@@ -25,23 +19,8 @@ were perfect. Drops instead of node voltages keep their relative accuracy when t
 exactly zero when R is. All lines of one direction are one long tridiagonal system without coupling from
 line to line, which LAPACK factorises once (dpttrf) and solves in one call (dpttrs).
 
-Every node of a wired block for given voltages at its ends: conjugate gradients over whole lines.
-
-Let p be the drops along the bit lines and q those along the source lines, for cells that would see the
-voltage D (row end minus column end) through perfect wires. With gamma = R G:
-
-    (L_b + gamma) p = gamma (D - q),     (L_s + gamma) q = gamma (D - p).
-
-Source lines are eliminated exactly and bit lines precondition what is left: both are line solves. How many
-iterations that takes depends on the load N^2 G R alone, 6 for 256 x 256 cells at 1.73 ohm; a heavily loaded
-block, where both lines of a cell are at nearly the same voltage, gets a coarse grid besides.
-
-A coarse grid for heavily loaded blocks, where a cell's bit line and source line move together.
-
-Where N^2 G R is large, both nodes of a cell are at nearly the same voltage, and that common voltage
-spreads slowly: over it the cells do not matter, and what remains is the wires' own grid, L_b + L_s. On
-functions that are linear between a few lines its inverse is a product of two small eigenproblems (fast
-diagonalisation; Lynch, Rice & Thomas 1964), whatever the cells hold.
+GMRES (Saad & Schultz 1986) is for operators given as functions, without a threaded BLAS, whose second thread makes SciPy's
+inner products of 10^4 numbers a hundred times slower on a busy machine.
 """
 
 from __future__ import annotations
@@ -53,11 +32,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh
 from scipy.linalg.lapack import dposv, dpttrf, dpttrs
 
 from mho.array_types import Floats, Integers
-from mho.errors import BenchError, ConvergenceError
+from mho.errors import BenchError
 
 # Idle nodes behind each line. A row of 2^k numbers would put a whole column into one cache set: transposing
 # 1024 x 1024 then takes nine times as long.
@@ -65,26 +43,22 @@ PADDING = 4
 
 
 class LineSolver:
-    """Parallel lines of one direction.
+    """Parallel lines of one direction, (lines, n).
 
-    Parameters
-    ----------
-    loads : (lines, n) array
-        Cell conductance times wire resistance, dimensionless.
-    gaps : (n,) array
-        Wire lengths in front of each node, in cells.
+    `loads` (lines, n) are conductances times the wire's resistance, dimensionless; `gaps` (n,) the wire lengths in front of
+    each node, in cells.
     """
 
     def __init__(self, loads: Floats, gaps: Floats) -> None:
         self.lines, self.n = loads.shape
-        self._wire = 1.0 / gaps
+        self.wire = 1.0 / gaps
         self.loads = self.zeros()
         self.cells(self.loads)[...] = loads
         diagonal = self.loads + 1.0  # 1 for the idle nodes
-        self.cells(diagonal)[...] += self._wire - 1.0
-        self.cells(diagonal)[:, :-1] += self._wire[1:]
+        self.cells(diagonal)[...] += self.wire - 1.0
+        self.cells(diagonal)[:, :-1] += self.wire[1:]
         coupling = self.zeros()
-        coupling[:, : self.n - 1] = -self._wire[1:]
+        coupling[:, : self.n - 1] = -self.wire[1:]
         self._diagonal, self._coupling, failed = dpttrf(
             diagonal.reshape(-1), coupling.reshape(-1)[:-1], overwrite_d=1, overwrite_e=1
         )
@@ -110,15 +84,6 @@ class LineSolver:
         np.multiply(self.cells(self.loads), volts, out=self.cells(out))
         return self.cells(self.solve(out))
 
-    def add_wire_currents(self, drops: Floats, out: Floats, scratch: Floats) -> None:
-        """Add L `drops`, the currents that `drops` drive through the wires; all (lines, n + PADDING)."""
-        p, sums, flow = self.cells(drops), self.cells(out), self.cells(scratch)
-        flow[:, 0] = p[:, 0]
-        np.subtract(p[:, 1:], p[:, :-1], out=flow[:, 1:])
-        flow *= self._wire
-        sums += flow
-        sums[:, :-1] -= flow[:, 1:]
-
 
 def dot(a: Floats, b: Floats) -> float:
     """Return the inner product of two arrays of the same shape, on this thread."""
@@ -128,21 +93,10 @@ def dot(a: Floats, b: Floats) -> float:
 def gmres(
     apply: Callable[[Floats], Floats], right: Floats, tolerance: float, max_iterations: int
 ) -> Floats | None:
-    """Solve apply(x) = right.
+    """Solve apply(x) = right, (n,), to `tolerance` of the residual relative to `right`; None when the iterations do not
+    suffice.
 
-    Parameters
-    ----------
-    apply : callable
-        The operator on vectors (n,); what it returns is overwritten.
-    right : (n,) array
-    tolerance : float
-        Of the residual, relative to `right`.
-    max_iterations : int
-
-    Returns
-    -------
-    (n,) array or None
-        None when `max_iterations` did not suffice.
+    What `apply` returns is overwritten.
     """
     size = np.sqrt(dot(right, right))
     if size == 0.0:
@@ -274,34 +228,6 @@ class WiredBlock:
             return self.admittance.transfer
         return np.ascontiguousarray(self.transposed().admittance.transfer.T)
 
-    @cached_property
-    def column_admittance(self) -> Floats:
-        """Current into column ends per volt at column ends (C, C), S, all row ends at 0 V; computed once."""
-        return self.transposed().admittance.row_row
-
-
-def port_matrix(
-    conductance: ArrayLike, rows: ArrayLike, columns: ArrayLike, wire_resistance: float
-) -> Floats:
-    """Transfer conductances between row ends and column ends of a block, wires included.
-
-    Parameters
-    ----------
-    conductance : (R, C) array
-        Cells of the block, S.
-    rows, columns : (R,), (C,) arrays of int
-        Their physical line numbers; the distance along a line is counted in cells.
-    wire_resistance : float
-        Ohm between neighbouring cells.
-
-    Returns
-    -------
-    (R, C) array
-        Current into the end of column c, held at 0 V, per volt at the end of row r. By reciprocity the
-        same numbers are the currents into the row ends per volt at the column ends. S.
-    """
-    return WiredBlock.from_lines(conductance, rows, columns, wire_resistance).transfer
-
 
 def series_resistance(row: Any, column: Any, wire_resistance: float) -> Any:
     """Wire in series with one cell addressed alone, or with each of many, ohm."""
@@ -372,59 +298,8 @@ def _columns(block: WiredBlock) -> Iterator[Floats]:
         yield from own[::-1]
 
 
-MOST_KNOTS = 64  # a direction: finer costs more a step than it saves
-
-
-class CoarseGrid:
-    """Approximate inverse of the wires' grid on a few lines of each direction.
-
-    Parameters
-    ----------
-    source_gaps, bit_gaps : (R,), (C,) arrays
-        Cells of wire in front of each row and each column.
-    mean_load : float
-        Mean conductance times wire resistance; its inverse root is how far, in cells, a cell is felt.
-    """
-
-    def __init__(self, source_gaps: Floats, bit_gaps: Floats, mean_load: float) -> None:
-        row_stiffness, self._rows = _modes(source_gaps, mean_load)
-        column_stiffness, self._columns = _modes(bit_gaps, mean_load)
-        self._inverse = 1.0 / (row_stiffness[:, None] + column_stiffness)
-
-    def correct(self, residual: Floats) -> Floats:
-        """Return the coarse correction (R, C) to a residual (R, C)."""
-        modes = self._rows.T @ residual @ self._columns
-        return np.asarray(self._rows @ (modes * self._inverse) @ self._columns.T)
-
-
-def _modes(gaps: Floats, mean_load: float) -> tuple[Floats, Floats]:
-    """Return stiffnesses (m,) and shapes (n, m) of the modes along one direction."""
-    n = len(gaps)
-    position = np.cumsum(gaps)
-    count = int(np.clip(np.ceil(position[-1] * np.sqrt(mean_load)), 1, min(n, MOST_KNOTS)))
-    knots = np.unique(np.round(np.linspace(0, n, count + 1)[1:]).astype(np.int64)) - 1
-    shapes = np.empty((n, len(knots)))
-    at = np.concatenate([[0.0], position[knots]])  # the driven end is fixed
-    for k, unit in enumerate(np.eye(len(at))[1:]):
-        shapes[:, k] = np.interp(position, at, unit)
-    slopes = np.diff(shapes, axis=0, prepend=0.0)
-    stiffness, vectors = eigh(slopes.T @ (slopes / gaps[:, None]), shapes.T @ shapes)
-    return stiffness, shapes @ vectors
-
-
-TOLERANCE = 1e-12  # of the drops, in the energy norm: ends and nodes then agree to about 1e-12 as well
-MAX_ITERATIONS = 1000
-HEAVY = 50.0  # N^2 G R above which a coarse grid saves more iterations than it costs
-
-
 class BlockLines:
-    """The bit lines and the source lines of a block, factorised.
-
-    Attributes
-    ----------
-    bit, source : LineSolver
-        Bit lines hold the block's rows, source lines its columns.
-    """
+    """The bit lines (the block's rows) and the source lines (its columns) of a block, factorised."""
 
     def __init__(self, block: WiredBlock) -> None:
         loads = block.wire_resistance * block.conductance
@@ -435,136 +310,3 @@ class BlockLines:
     def source_drops(self, volts: Floats) -> Floats:
         """Return the source lines' drops (R, C) for `volts` across the cells; valid until the next call."""
         return self.source.drops(volts.T, self._scratch).T
-
-
-@dataclass(frozen=True)
-class NodalSolution:
-    """Solution of a block for one vector, or for each of a batch (leading axes).
-
-    Attributes
-    ----------
-    row_currents, column_currents : (..., R), (..., C) arrays
-        Into the block at its ends, A.
-    bit_volts, source_volts : (..., R, C) arrays or None
-        Node voltages on the bit lines and on the source lines, V, when asked for.
-    iterations : int
-        Most that any vector took.
-    """
-
-    row_currents: Floats
-    column_currents: Floats
-    bit_volts: Floats | None
-    source_volts: Floats | None
-    iterations: int
-
-
-class NodalSolver:
-    """Nodal analysis of one block; its factorisations serve as long as its cells are unchanged.
-
-    For many vectors at the ends alone, `WiredBlock.admittance` is cheaper: one product a vector.
-    """
-
-    def __init__(self, block: WiredBlock) -> None:
-        self._block = block
-        self._lines = BlockLines(block)
-        mean_load = block.wire_resistance * float(block.conductance.mean())
-        spans = np.array([block.source_gaps.sum(), block.bit_gaps.sum()])
-        self._coarse = None
-        if mean_load * float((spans * block.shape).max()) > HEAVY:
-            self._coarse = CoarseGrid(block.source_gaps, block.bit_gaps, mean_load)
-
-    def solve(
-        self, row_volts: ArrayLike, column_volts: ArrayLike = 0.0, *, nodes: bool = False
-    ) -> NodalSolution:
-        """Solve for voltages at all ends; a grounded end is one at 0 V.
-
-        Parameters
-        ----------
-        row_volts, column_volts : (..., R), (..., C) arrays
-            V; they broadcast against each other, a number drives all ends of its side.
-        nodes : bool
-            Return the voltages of all nodes, too.
-
-        Raises
-        ------
-        BenchError
-            A voltage is not finite, or there is not one for each end.
-        ConvergenceError
-            The iteration did not reach 1e-12.
-        """
-        block = self._block
-        u, w = (
-            _at_ends(name, volts, count)
-            for name, volts, count in zip(
-                ("row_volts", "column_volts"), (row_volts, column_volts), block.shape, strict=True
-            )
-        )
-        batch = np.broadcast_shapes(u.shape[:-1], w.shape[:-1])
-        u = np.broadcast_to(u, (*batch, block.shape[0])).reshape(-1, block.shape[0])
-        w = np.broadcast_to(w, (*batch, block.shape[1])).reshape(-1, block.shape[1])
-        rows, columns = np.empty(u.shape), np.empty(w.shape)
-        bit, source = np.empty((2, len(u) if nodes else 0, *block.shape))
-        most = 0
-        for k, (u_k, w_k) in enumerate(zip(u, w, strict=True)):
-            across = u_k[block.row_order, None] - w_k[block.column_order]
-            p, iterations = self._bit_drops(across)
-            most = max(most, iterations)
-            across -= p
-            q = self._lines.source_drops(across)
-            current = block.conductance * (across - q)
-            rows[k, block.row_order] = current.sum(axis=1)
-            columns[k, block.column_order] = -current.sum(axis=0)
-            if nodes:
-                bit[k] = u_k[:, None] - block.as_asked(p)
-                source[k] = w_k + block.as_asked(q)
-        return NodalSolution(
-            rows.reshape(*batch, -1),
-            columns.reshape(*batch, -1),
-            bit.reshape(*batch, *block.shape) if nodes else None,
-            source.reshape(*batch, *block.shape) if nodes else None,
-            most,
-        )
-
-    def _bit_drops(self, across: Floats) -> tuple[Floats, int]:
-        """Return p (R, C) and the iterations it took: S p = gamma (D - (L_s + gamma)^-1 gamma D)."""
-        bit = self._lines.bit
-        p, step, applied, z, residual, scratch = (bit.zeros() for _ in range(6))
-        bit.cells(residual)[...] = across - self._lines.source_drops(across)
-        residual *= bit.loads
-        first = last = 0.0
-        for iteration in range(MAX_ITERATIONS):
-            np.copyto(z, residual)
-            bit.solve(z)
-            if self._coarse is not None:
-                bit.cells(z)[...] += self._coarse.correct(bit.cells(residual))
-            energy = dot(residual, z)
-            first = first or energy
-            if energy <= TOLERANCE**2 * first:
-                return bit.cells(p), iteration
-            if last:
-                step *= energy / last
-            step += z
-            last = energy
-            np.subtract(bit.cells(step), self._lines.source_drops(bit.cells(step)), out=bit.cells(applied))
-            applied *= bit.loads
-            bit.add_wire_currents(step, applied, scratch)
-            length = energy / dot(step, applied)
-            p += np.multiply(step, length, out=scratch)
-            residual -= np.multiply(applied, length, out=scratch)
-        raise ConvergenceError(
-            f"the node voltages of a block of {self._block.shape[0]} x {self._block.shape[1]} cells did not "
-            f"settle in {MAX_ITERATIONS} iterations at {self._block.wire_resistance:g} ohm a cell; "
-            "its conductances span too much: look for shorted cells"
-        )
-
-
-def _at_ends(name: str, volts: ArrayLike, count: int) -> Floats:
-    values = np.asarray(volts, np.float64)
-    check_values(name, values, "V")
-    if values.ndim == 0:
-        return np.broadcast_to(values, (count,))
-    if values.shape[-1] != count:
-        raise BenchError(
-            f"{name} has {values.shape[-1]} values a vector, but the block has {count} such ends"
-        )
-    return values

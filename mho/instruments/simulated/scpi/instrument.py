@@ -45,26 +45,16 @@ from mho.instruments.simulated.scpi.language import (
     command,
     query,
     resolve,
+    split_messages,
 )
 from mho.instruments.simulated.scpi.parameters import Numeric
 from mho.instruments.simulated.scpi.status import ERROR_TEXTS, NO_ERROR, QueuedError, ScpiError, StatusModel
-from mho.instruments.simulated.scpi.syntax import split_messages
 
 __all__ = ["FunctionSetting", "IndexedSetting", "ScpiDevice", "ScpiError", "Setting", "command", "query"]
 
 
 class ScpiDevice:
-    """Base of the simulated SCPI instruments.
-
-    Parameters
-    ----------
-    clock : VirtualClock
-        The bench's time, s.
-    rng : numpy.random.Generator
-        The bench's source of randomness.
-    serial : str
-        Serial number for ``*IDN?``.
-    """
+    """Base of the simulated SCPI instruments, on the bench's clock and generator; `serial` is for ``*IDN?``."""
 
     identity: ClassVar[str] = "MHO,SCPI DEVICE,{serial},1.0"
     real_format: ClassVar[str] = "%.6E"
@@ -92,15 +82,7 @@ class ScpiDevice:
     # --- what transports use ---
 
     def write(self, data: bytes, end: bool = True) -> None:
-        """Receive a program message or a part of one.
-
-        Parameters
-        ----------
-        data : bytes
-            Complete at a line feed outside a data block.
-        end : bool
-            Whether END came with the last byte, which terminates the message as well.
-        """
+        """Receive a program message or a part of one; complete at a line feed outside a data block, or at `end` (END)."""
         if not self._input:
             calls = self._language.known.get(data)
             if calls is not None:

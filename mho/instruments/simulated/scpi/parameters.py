@@ -1,9 +1,8 @@
 """The kinds of parameters a SCPI command takes: numbers and switches, mnemonics, strings, blocks, channels.
 
 `parse` needs only the text, so its result is cached with the parsed message; `resolve` is called at execution time for
-parameters whose limits depend on the instrument's state (`depends` is true).
-
-IEEE 488.2-1992 chapter 7.7, SCPI-1999 volume 1 chapters 7 and 8.
+parameters whose limits depend on the instrument's state (`depends` is true). IEEE 488.2-1992 chapter 7.7, SCPI-1999
+volume 1 chapters 7 and 8.
 """
 
 from __future__ import annotations
@@ -35,12 +34,8 @@ def mnemonic_forms(name: str) -> tuple[str, str]:
 
 
 def multiplier(suffix: str, unit: str) -> float:
-    """Return the factor of a suffix like ``MV`` for the `unit` ``V``.
-
-    Raises
-    ------
-    ScpiError
-        -138 where the parameter has no unit, -131 where the suffix is not one of its unit.
+    """Return the factor of a suffix like ``MV`` for the `unit` ``V``; `ScpiError` -138 for no unit, -131 for
+    another one.
     """
     if not unit:
         raise ScpiError(-138)
@@ -90,7 +85,7 @@ class CommandParameter(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Given(CommandParameter[str]):
+class HeaderValue(CommandParameter[str]):
     """A value from the header, such as the function: handlers receive it first."""
 
     default: str
@@ -279,12 +274,8 @@ def quote(text: str) -> str:
 
 
 def unquote(text: str) -> str:
-    """Read string data in single or double quotes.
-
-    Raises
-    ------
-    ScpiError
-        -104 when it is no string, -151 when its quotes do not match.
+    """Read string data in single or double quotes; `ScpiError` -104 when it is no string, -151 when its quotes do
+    not match.
     """
     mark = text[:1]
     if mark not in ("'", '"') or not mark:

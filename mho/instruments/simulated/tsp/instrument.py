@@ -22,22 +22,28 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.scpi.status import POWER_ON, QueuedError, StatusModel
-from mho.instruments.simulated.tsp.events import Events
-from mho.instruments.simulated.tsp.formats import MISSING, Format
+from mho.instruments.simulated.tsp.events import (
+    QUEUE_SIZE,
+    TSP_ERROR_TEXTS,
+    ErrorQueue,
+    Events,
+    StatusTable,
+    Trigger,
+)
 from mho.instruments.simulated.tsp.lua import Failure, Sandbox
-from mho.instruments.simulated.tsp.status import QUEUE_SIZE, TSP_ERROR_TEXTS, ErrorQueue, StatusTable
 from mho.instruments.simulated.tsp.tables import (
     ILLEGAL,
+    MISSING,
     TOO_BIG,
     WRONG_TYPE,
     Attribute,
+    Format,
     InertTable,
     ScriptTable,
     TspError,
@@ -48,7 +54,6 @@ from mho.instruments.simulated.tsp.tables import (
     text,
     whole,
 )
-from mho.instruments.simulated.tsp.triggers import Trigger
 
 LONGEST_DELAY = 1e5  # s
 EPOCH = 1_735_689_600  # 2025-01-01, when a virtual bench is switched on
@@ -56,46 +61,12 @@ LINE_FREQUENCY = 60.0
 _WORD = 0xFFFFFFFF
 
 
-class BufferColumn(Protocol):
-    """One column of a reading buffer, as ``printbuffer`` takes it."""
+class TspLibrary:
+    """Functions and tables of the scripts that do not depend on the model: time, the local node, bits, printing of
+    numbers.
+    """
 
-    def numbers(self) -> NDArray[np.float64]:
-        """Return the whole column."""
-        ...
-
-
-class ScriptedInstrument(Protocol):
-    """The instrument whose library it is: what is printed, reset or waited for there."""
-
-    model: ClassVar[str]
-    firmware: ClassVar[str]
-    serial: str
-    clock: VirtualClock
-    status: StatusModel
-    events: Events
-    format: Format
-
-    def reset(self) -> None:
-        """Do what ``reset()`` does."""
-        ...
-
-    def catch_up(self) -> None:
-        """Advance overlapped work to the present time."""
-        ...
-
-    def settle(self) -> None:
-        """Complete overlapped work."""
-        ...
-
-    def reply(self, data: bytes) -> None:
-        """Queue a reply."""
-        ...
-
-
-class Library:
-    """Functions and tables that do not depend on the model."""
-
-    def __init__(self, device: ScriptedInstrument) -> None:
+    def __init__(self, device: TspDevice) -> None:
         self._device = device
         self._started = 0.0
         self.node = ScriptTable(
@@ -173,9 +144,8 @@ class Library:
         self._device.catch_up()
         block = np.full((last - first + 1, len(_given(columns))), MISSING)
         for index, column in enumerate(_given(columns)):
-            if not (
-                isinstance(column, ScriptTable) and hasattr(column, "numbers")
-            ):  # a Lua table has any attribute
+            # A Lua table has any attribute.
+            if not (isinstance(column, ScriptTable) and hasattr(column, "numbers")):
                 raise TspError(WRONG_TYPE)
             readings = column.numbers()[first - 1 : last]
             block[: len(readings), index] = readings
@@ -197,29 +167,15 @@ def _bits() -> dict[str, Callable[..., Any]]:
     def place(value: object) -> int:
         return 1 << int(whole(1, 32)(value)) - 1
 
-    def bitand(a: object, b: object) -> int:
-        return word(a) & word(b)
-
-    def bitor(a: object, b: object) -> int:
-        return word(a) | word(b)
-
-    def bitxor(a: object, b: object) -> int:
-        return word(a) ^ word(b)
-
-    def test(value: object, index: object) -> bool:
-        return bool(word(value) & place(index))
-
-    def set_bit(value: object, index: object) -> int:
-        return word(value) | place(index)
-
-    def clear(value: object, index: object) -> int:
-        return word(value) & ~place(index) & _WORD
-
-    def toggle(value: object, index: object) -> int:
-        return word(value) ^ place(index)
-
-    return {"bitand": bitand, "bitor": bitor, "bitxor": bitxor, "test": test, "set": set_bit, "clear": clear,
-            "toggle": toggle}  # fmt: skip
+    return {
+        "bitand": lambda a, b: word(a) & word(b),
+        "bitor": lambda a, b: word(a) | word(b),
+        "bitxor": lambda a, b: word(a) ^ word(b),
+        "test": lambda value, index: bool(word(value) & place(index)),
+        "set": lambda value, index: word(value) | place(index),
+        "clear": lambda value, index: word(value) & ~place(index) & _WORD,
+        "toggle": lambda value, index: word(value) ^ place(index),
+    }
 
 
 def _display() -> InertTable:
@@ -245,17 +201,7 @@ _CONTROL = re.compile(r"[\x00-\x1f]")  # a tab or line feed that an error quotes
 
 
 class TspDevice:
-    """Base of the simulated TSP instruments.
-
-    Parameters
-    ----------
-    clock : VirtualClock
-        The bench's time, s.
-    rng : numpy.random.Generator
-        The bench's source of randomness.
-    serial : str
-        Serial number for ``*IDN?`` and ``localnode.serialno``.
-    """
+    """Base of the simulated TSP instruments, on the bench's clock and generator."""
 
     model: ClassVar[str] = "TSP"
     firmware: ClassVar[str] = "3.2.2"
@@ -269,7 +215,7 @@ class TspDevice:
         self.format = Format(self._set_precision)
         self.events = Events(clock)
         self.triggers = Trigger(self.events, self.spend)
-        self.library = Library(self)
+        self.library = TspLibrary(self)
         self.tables: dict[str, Any] = {
             "format": self.format,
             "errorqueue": ErrorQueue(self.status),

@@ -1,16 +1,9 @@
 """A sandbox in which a simulated TSP instrument runs scripts on real Lua, bounded in time and in memory.
 
-The Lua around the scripts of a simulated TSP instrument: budget, memory, printing, proxies, script objects.
-
 TSP is Lua 5.0.2 (?); this runs on Lua 5.1 (or later, whose messages differ) with what 5.0 lacks taken away. A
 script that runs too long is stopped by a hook which `pcall` cannot get around: once the budget is spent every
-further instruction fails. Functions in C are not interrupted by hooks, so those that could take for ever are
-bounded here.
-
-Lua's library on a TSP instrument: functions that 5.0 lacks are removed, and functions that could hang are bounded.
-
-TSP is Lua 5.0.2 (?); this runs on Lua 5.1, or later, whose messages differ. Functions in C are not interrupted by
-hooks, so those that could take for ever check their arguments first. Part of `prelude`, whose locals it uses.
+further instruction fails. Functions in C are not interrupted by hooks, so those that could take for ever check
+their arguments first.
 """
 
 from __future__ import annotations
@@ -393,46 +386,22 @@ STOPPED = {
 
 
 class Sandbox:
-    """One Lua state with TSP's library and nothing of Python's.
-
-    Parameters
-    ----------
-    emit : callable
-        Takes each line that is printed.
-    random : callable
-        Draws from [0, 1).
+    """One Lua state with TSP's library and nothing of Python's; `emit` takes each printed line, `random` draws
+    from [0, 1).
     """
 
     def __init__(self, emit: Callable[[str], None], random: Callable[[], float]) -> None:
         self._lua = lupa.LuaRuntime(
-            encoding="latin-1",
-            register_eval=False,
-            register_builtins=False,
-            attribute_filter=_no_attributes,
-            unpack_returned_tuples=True,
-            max_memory=HARD_MEMORY,
-        )
-        host = self._lua.table_from(
-            {
-                "emit": emit,
-                "random": random,
-                "opaque": OPAQUE,
-                "soft": MEMORY / 1024,
-                "instructions": INSTRUCTIONS,
-                "calls": CALLS,
-            }
-        )
-        functions = self._lua.execute(PRELUDE, host)
-        self._execute = functions.execute
-        self._run = functions.run
-        self._define = functions.define
-        self._halt = functions.halt
-        self._bridge = functions.bridge
-        self._proxy = functions.proxy
-        self._panel = functions.panel
-        self._crowded = functions.crowded
-        self.set_global = functions.set_global
-        self.set_precision = functions.set_precision
+            encoding="latin-1", register_eval=False, register_builtins=False,
+            attribute_filter=_no_attributes, unpack_returned_tuples=True, max_memory=HARD_MEMORY,
+        )  # fmt: skip
+        host = {"emit": emit, "random": random, "opaque": OPAQUE, "soft": MEMORY / 1024,
+                "instructions": INSTRUCTIONS, "calls": CALLS}  # fmt: skip
+        functions = self._lua.execute(PRELUDE, self._lua.table_from(host))
+        self._execute, self._run, self._define = functions.execute, functions.run, functions.define
+        self._halt, self._crowded, self._bridge = functions.halt, functions.crowded, functions.bridge
+        self._proxy, self._panel = functions.proxy, functions.panel
+        self.set_global, self.set_precision = functions.set_global, functions.set_precision
         self._spent = 0
 
     def execute(self, source: str) -> Failure | None:
@@ -487,13 +456,7 @@ class Sandbox:
         return bool(self._crowded())
 
     def spend(self, count: int = 1) -> None:
-        """Charge readings or events to the running message.
-
-        Raises
-        ------
-        ScriptStopped
-            When they are more than a message may make.
-        """
+        """Charge readings or events to the running message; raises `ScriptStopped` when they are more than it may make."""
         self._spent += count
         if self._spent > CALLS:
             self.stop("time")
@@ -508,14 +471,9 @@ class Sandbox:
         return self._bridge(callable_, arity)
 
     def proxy(
-        self,
-        values: dict[str, Any],
-        writable: Iterable[str],
-        readable: Iterable[str],
-        get: Callable[[Any], Any] | None,
-        set_: Callable[[Any, Any], None],
-        handle: object,
-    ) -> tuple[Any, Any]:
+        self, values: dict[str, Any], writable: Iterable[str], readable: Iterable[str],
+        get: Callable[[Any], Any] | None, set_: Callable[[Any, Any], None], handle: object,
+    ) -> tuple[Any, Any]:  # fmt: skip
         """Return a Lua table as a proxy of `handle`, and the table with its values.
 
         `get` is called for names in `readable`, and for numbers; `set_` is called for names in `writable`.

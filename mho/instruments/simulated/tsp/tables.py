@@ -1,12 +1,20 @@
-"""Tables of a simulated TSP instrument for its scripts: constants, functions, attributes and readings."""
+"""Tables of a simulated TSP instrument for its scripts: constants, functions, attributes and readings.
+
+Number formats of a simulated TSP instrument: text of a set precision, or indefinite blocks of reals.
+
+2600BS-901-01, ``format.data``, ``format.byteorder`` and ``format.asciiprecision``.
+"""
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mho.instruments.simulated.tsp.lua import Sandbox, Value
 
@@ -30,14 +38,7 @@ Refuse = Callable[[TspError], None]
 class Attribute:
     """A setting that scripts read and write.
 
-    Attributes
-    ----------
-    default
-        Value after a reset.
-    check : callable
-        Returns the value to store, or raises `TspError`.
-    changed : callable, optional
-        Called with the new value after it is stored.
+    `check` returns the value to store, or raises `TspError`; `changed` is called with it after it is stored.
     """
 
     default: Value
@@ -107,27 +108,16 @@ def as_number(value: object) -> float:
 class ScriptTable:
     """One of the instrument's tables, such as ``smua.source``.
 
-    Values live here and are mirrored into Lua, so that reading an attribute stays in Lua.
-
-    Parameters
-    ----------
-    attributes : mapping of Attribute, optional
-    contents : mapping, optional
-        Constants, functions of Python and further groups; `InertTable` for the front panel.
-    readings : mapping, optional
-        Attributes that are computed when they are read.
-    item : callable, optional
-        What a numeric index returns, None where there is nothing; raises nothing.
+    Values live here and are mirrored into Lua, so that reading an attribute stays in Lua. `contents` are constants,
+    functions of Python and further tables; `readings` are attributes that are computed when they are read; `item` is what a
+    numeric index returns, None where there is nothing.
     """
 
     def __init__(
-        self,
-        attributes: Mapping[str, Attribute] | None = None,
-        *,
-        contents: Mapping[str, Any] | None = None,
-        readings: Mapping[str, Callable[[], Any]] | None = None,
+        self, attributes: Mapping[str, Attribute] | None = None, *,
+        contents: Mapping[str, Any] | None = None, readings: Mapping[str, Callable[[], Any]] | None = None,
         item: Callable[[int], Any] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._attributes = dict(attributes or {})
         self._contents = dict(contents or {})
         self._readings = dict(readings or {})
@@ -197,14 +187,9 @@ class ScriptTable:
 
 @dataclass(frozen=True)
 class InertTable:
-    """A table whose entries can all be called, written and read back, to no effect.
+    """A table (of the front panel) whose entries can all be called, written and read back, to no effect.
 
-    Attributes
-    ----------
-    values : mapping
-        What is there from the beginning: numbers, text and further panels.
-    functions : tuple of str
-        Names of functions that are there from the beginning.
+    `values` and the names of `functions` are there from the beginning.
     """
 
     values: Mapping[str, Any]
@@ -241,3 +226,63 @@ def _arity(function: Callable[..., Any]) -> int:
     if any(parameter.kind == parameter.VAR_POSITIONAL for parameter in parameters):
         return 12  # more buffers or numbers than anyone prints at once
     return len(parameters)
+
+
+ASCII, REAL32, REAL64 = 1.0, 2.0, 3.0
+BIG_ENDIAN, LITTLE_ENDIAN = 0.0, 1.0
+CONSTANTS = {
+    "ASCII": ASCII, "REAL32": REAL32, "SREAL": REAL32, "REAL64": REAL64, "REAL": REAL64, "DREAL": REAL64,
+    "NORMAL": BIG_ENDIAN, "BIGENDIAN": BIG_ENDIAN, "NETWORK": BIG_ENDIAN,
+    "SWAPPED": LITTLE_ENDIAN, "LITTLEENDIAN": LITTLE_ENDIAN,
+}  # fmt: skip
+MISSING = 9.91e37  # printed for a missing reading
+
+
+class Format(ScriptTable):
+    """The ``format`` table, and numbers by it: text of a set precision, or indefinite blocks of reals (2600BS-901-01).
+
+    `precision_changed` is called with the number of significant digits for ``print``.
+    """
+
+    def __init__(self, precision_changed: Callable[[int], None]) -> None:
+        self._precision_changed = precision_changed
+        super().__init__(
+            {
+                "data": Attribute(ASCII, choice(ASCII, REAL32, REAL64)),
+                "byteorder": Attribute(LITTLE_ENDIAN, choice(BIG_ENDIAN, LITTLE_ENDIAN)),
+                "asciiprecision": Attribute(6.0, whole(1, 16), self._changed),
+            },
+            contents=CONSTANTS,
+        )
+
+    def _changed(self, digits: float) -> None:
+        self._precision_changed(int(digits))
+
+    def restore(self) -> None:
+        """Return to the defaults."""
+        super().restore()
+        self._changed(self["asciiprecision"])
+
+    @property
+    def precision(self) -> int:
+        """Significant digits of a printed number."""
+        return int(self["asciiprecision"])
+
+    def reply(self, values: NDArray[np.float64] | Sequence[float]) -> bytes:
+        """Write numbers as ``printnumber`` and ``printbuffer`` reply them, with the terminator.
+
+        Text is separated by a comma and a space; binary is ``#0``, the numbers and a line feed.
+        """
+        if self["data"] == ASCII:
+            return format_reals(values, self.precision).encode("ascii") + b"\n"
+        order = "<" if self["byteorder"] == LITTLE_ENDIAN else ">"
+        width = "f4" if self["data"] == REAL32 else "f8"
+        with np.errstate(over="ignore"):
+            block = np.asarray(values, dtype=np.float64).astype(order + width).tobytes()
+        return b"#0" + block + b"\n"
+
+
+def format_reals(values: NDArray[np.float64] | Sequence[float], precision: int) -> str:
+    """Write numbers in scientific notation with `precision` significant digits."""
+    pattern = f"%.{precision - 1}e"
+    return ", ".join([pattern % value for value in np.asarray(values, dtype=np.float64).tolist()])

@@ -2,16 +2,9 @@
 
 ``register_rack("name", rack)`` makes ``pyvisa.ResourceManager("name@mho")`` open that rack; without a
 registered name the text before ``@mho`` is a bench file; no text means the packaged simulated bench. A read that finds
-nothing times out at once: the timeout passes on the virtual clock only.
-
-Events of the simulated VISA library: service requests and finished asynchronous reads, by queue or by handler.
-
-Nothing happens between two calls on a virtual bench, so a handler is called before the write that caused the
-event returns, and an asynchronous read is complete when it is begun.
-
-Common part of the VISA functions of the simulated backend: open sessions, permissions, and status codes.
-
-Racks of simulated instruments, and the names under which the PyVISA backend finds them.
+nothing times out at once: the timeout passes on the virtual clock only. Nothing happens between two calls on a virtual
+bench, so an event's handler is called before the write that caused it returns, and an asynchronous read is complete when it
+is begun.
 """
 
 from __future__ import annotations
@@ -27,9 +20,9 @@ from pyvisa.highlevel import VisaLibraryBase
 from pyvisa.typing import VISAEventContext, VISAHandler, VISAJobID, VISARMSession, VISASession
 from pyvisa.util import LibraryPath
 
-from mho.instruments.simulated.devices import Rack
 from mho.instruments.simulated.faults import striking
-from mho.instruments.simulated.visa.sessions import Line, VisaSession, canonical
+from mho.instruments.simulated.ports import Rack
+from mho.instruments.simulated.visa.sessions import VisaResource, VisaSession, canonical
 
 PACKAGED_BENCH = "simulated"
 
@@ -45,13 +38,7 @@ _builders: list[Build] = []
 
 
 def register_rack(name: str, rack: Rack) -> None:
-    """Make ``pyvisa.ResourceManager(f"{name}@mho")`` open `rack`.
-
-    Raises
-    ------
-    ValueError
-        When another rack has that name.
-    """
+    """Make ``pyvisa.ResourceManager(f"{name}@mho")`` open `rack`; `ValueError` when another rack has that name."""
     if name in _racks and _racks[name] is not rack:
         raise ValueError(f"a rack named {name!r} is registered already; unregister it first")
     _racks[name] = rack
@@ -76,13 +63,7 @@ def build_others_by(build: Build) -> None:
 
 
 def find_rack(name: str) -> Rack:
-    """Return a registered rack; any other name is a bench file whose rack is built.
-
-    Raises
-    ------
-    ValueError
-        When `build_others_by` was not called.
-    """
+    """Return a registered rack; any other name is a bench file whose rack is built, if `build_others_by` was called."""
     if name in _racks:
         return _racks[name]
     if not _builders:
@@ -90,26 +71,38 @@ def find_rack(name: str) -> Rack:
     return _builders[0]("" if name == PACKAGED_BENCH else name)
 
 
-def keep_open(name: str, library: VisaLibraryBase) -> None:
-    """Keep a library while its resource manager is open."""
-    _open_libraries[name] = library
+SUPPORTED = frozenset({EventType.service_request, EventType.io_completion})
 
 
-def let_go(name: str) -> None:
-    """Stop keeping a library."""
-    _open_libraries.pop(name, None)
+@dataclass(frozen=True)
+class Occurrence:
+    """An event that has occurred, with the attributes of its context."""
+
+    kind: EventType
+    attributes: Mapping[int, Any] = field(default_factory=dict)
 
 
-class SessionLibrary(VisaLibraryBase):
-    """A library with its rack's lines and the sessions on them."""
+__all__ = ["MhoVisaLibrary", "register_rack", "unregister_rack"]
+
+_SUCCESS = StatusCode.success
+_MAX_COUNT = StatusCode.success_max_count_read
+_TERMCHAR = StatusCode.success_termination_character_read
+_NO_WARNINGS = {StatusCode.success_device_not_present, _MAX_COUNT}  # of what `read` returns
+
+
+class MhoVisaLibrary(VisaLibraryBase):
+    """VISA's functions on a rack of simulated instruments."""
 
     rack: Rack | None
 
     def _init(self) -> None:
         self.rack = find_rack(str(self.library_path))
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, VisaResource] = {}
         self._sessions: dict[int, VisaSession] = {}
         self._handles = count(1)
+        self._contexts: dict[int, Occurrence] = {}
+        self._handlers: dict[int, list[tuple[EventType, VISAHandler, Any]]] = {}
+        self._jobs: dict[VISAJobID, tuple[int, bytes]] = {}  # session and data of asynchronous reads
 
     def _find(self, session: int) -> VisaSession:
         """Find an open session."""
@@ -150,27 +143,6 @@ class SessionLibrary(VisaLibraryBase):
         if self.rack is not None:
             session.wait(self.rack.clock, milliseconds)
         self._fail(handle, StatusCode.error_timeout)
-
-
-SUPPORTED = frozenset({EventType.service_request, EventType.io_completion})
-
-
-@dataclass(frozen=True)
-class Occurrence:
-    """An event that has occurred, with the attributes of its context."""
-
-    kind: EventType
-    attributes: Mapping[int, Any] = field(default_factory=dict)
-
-
-class EventLibrary(SessionLibrary):
-    """VISA's functions for events."""
-
-    def _init(self) -> None:
-        super()._init()
-        self._contexts: dict[int, Occurrence] = {}
-        self._handlers: dict[int, list[tuple[EventType, VISAHandler, Any]]] = {}
-        self._jobs: dict[VISAJobID, tuple[int, bytes]] = {}  # session and data of asynchronous reads
 
     # --- handlers and queues ---
 
@@ -295,7 +267,7 @@ class EventLibrary(SessionLibrary):
         job = self._jobs.get(job_id)
         return None if job is None else job[1]
 
-    def _notify(self, line: Line) -> None:
+    def _notify(self, line: VisaResource) -> None:
         """Call the handlers of all sessions on a line that has requested service since their last call."""
         for handle, listening in list(line.listeners.items()):
             while listening.handled_requests < listening.device.service_requests:
@@ -331,18 +303,6 @@ class EventLibrary(SessionLibrary):
         for job in [job for job, (owner, _) in self._jobs.items() if owner == session]:
             del self._jobs[job]
 
-
-__all__ = ["MhoVisaLibrary", "register_rack", "unregister_rack"]
-
-_SUCCESS = StatusCode.success
-_MAX_COUNT = StatusCode.success_max_count_read
-_TERMCHAR = StatusCode.success_termination_character_read
-_NO_WARNINGS = {StatusCode.success_device_not_present, _MAX_COUNT}  # of what `read` returns
-
-
-class MhoVisaLibrary(EventLibrary):
-    """VISA's functions on a rack of simulated instruments."""
-
     @staticmethod
     def get_library_paths() -> Iterable[LibraryPath]:
         """Return the packaged simulated bench, for ``@mho`` without a name."""
@@ -362,14 +322,14 @@ class MhoVisaLibrary(EventLibrary):
             self.rack = find_rack(name)
         counted = getattr(self.rack, "traffic", {})
         self._lines = {
-            canonical(resource): Line(resource, device, rname.ResourceName.from_string(resource))
+            canonical(resource): VisaResource(resource, device, rname.ResourceName.from_string(resource))
             for resource, device in self.rack.devices.items()
         }
         for line in self._lines.values():
             line.traffic = counted.setdefault(line.name, line.traffic)
         self.issue_warning_on -= _NO_WARNINGS
         self._manager = VISARMSession(next(self._handles))
-        keep_open(name, self)
+        _open_libraries[name] = self
         return self._manager, self._done(self._manager, _SUCCESS)
 
     def list_resources(self, session: VISARMSession, query: str = "?*::INSTR") -> tuple[str, ...]:
@@ -415,7 +375,7 @@ class MhoVisaLibrary(EventLibrary):
             self._contexts.clear()
             self._last_status_in_session.clear()
             self._ignore_warning_in_session.clear()
-            let_go(str(self.library_path))
+            _open_libraries.pop(str(self.library_path), None)
             self.rack = None
             self._lines = {}
             return _SUCCESS

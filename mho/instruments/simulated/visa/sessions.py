@@ -11,8 +11,8 @@ from pyvisa.constants import ResourceAttribute as Attr
 from pyvisa.constants import StatusCode
 
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.devices import Device, Traffic
 from mho.instruments.simulated.faults import Fault
+from mho.instruments.simulated.ports import Device, Traffic
 
 _FOREVER = constants.VI_TMO_INFINITE
 _shared_keys = count(1)
@@ -35,18 +35,12 @@ _WIRES: dict[str, Any] = {
 
 
 def canonical(resource_name: str) -> str:
-    """Spell a resource name in full and in upper case, so that ``USB::…`` finds ``USB0::…::0::INSTR``.
-
-    Raises
-    ------
-    pyvisa.rname.InvalidResourceName
-        When it is not a resource name.
-    """
+    """Spell a resource name in full and in upper case, so that ``USB::…`` finds ``USB0::…::0::INSTR``."""
     return str(rname.ResourceName.from_string(resource_name)).upper()
 
 
 @dataclass(eq=False)
-class Line:
+class VisaResource:
     """One resource: its device, its locks, and whether its cable is plugged in."""
 
     name: str
@@ -103,7 +97,7 @@ class VisaSession:
         "interface", "is_stream", "line", "seen_requests", "send_end", "taken", "timeout", "traffic",
     )  # fmt: skip
 
-    def __init__(self, line: Line, manager: int) -> None:
+    def __init__(self, line: VisaResource, manager: int) -> None:
         parsed = line.parsed
         self.line = line
         self.device = line.device
@@ -165,7 +159,9 @@ class VisaSession:
             clock.advance(milliseconds * 1e-3)
 
 
-def _defaults(line: Line, interface: tuple[constants.InterfaceType, str], manager: int) -> dict[int, Any]:
+def _defaults(
+    line: VisaResource, interface: tuple[constants.InterfaceType, str], manager: int
+) -> dict[int, Any]:
     """Collect the attributes of a resource, from VISA's defaults and from its name."""
     values: dict[int, Any] = {}
     for key in (interface, attributes.AllSessionTypes):
@@ -174,23 +170,15 @@ def _defaults(line: Line, interface: tuple[constants.InterfaceType, str], manage
                 values[description.attribute_id] = description.default
     parsed = line.parsed
     known = {
-        "VI_ATTR_INTF_TYPE": interface[0],
-        "VI_ATTR_INTF_NUM": _integer(getattr(parsed, "board", 0)),
+        "VI_ATTR_INTF_TYPE": interface[0], "VI_ATTR_INTF_NUM": _integer(getattr(parsed, "board", 0)),
         "VI_ATTR_INTF_INST_NAME": f"mho simulated {interface[0].name.upper()}",
-        "VI_ATTR_RSRC_CLASS": interface[1],
-        "VI_ATTR_RSRC_NAME": str(parsed),
-        "VI_ATTR_RSRC_MANF_NAME": "mho",
-        "VI_ATTR_RSRC_MANF_ID": 0,
-        "VI_ATTR_RSRC_IMPL_VERSION": 0x00100000,
-        "VI_ATTR_RM_SESSION": manager,
-        "VI_ATTR_DMA_ALLOW_EN": False,
-        "VI_ATTR_4882_COMPLIANT": True,
+        "VI_ATTR_RSRC_CLASS": interface[1], "VI_ATTR_RSRC_NAME": str(parsed),
+        "VI_ATTR_RSRC_MANF_NAME": "mho", "VI_ATTR_RSRC_MANF_ID": 0, "VI_ATTR_RSRC_IMPL_VERSION": 0x00100000,
+        "VI_ATTR_RM_SESSION": manager, "VI_ATTR_DMA_ALLOW_EN": False, "VI_ATTR_4882_COMPLIANT": True,
         "VI_ATTR_MANF_ID": _integer(getattr(parsed, "manufacturer_id", 0)),
         "VI_ATTR_MODEL_CODE": _integer(getattr(parsed, "model_code", 0)),
-        "VI_ATTR_USB_SERIAL_NUM": getattr(parsed, "serial_number", ""),
-        "VI_ATTR_USB_PROTOCOL": 1,
-        "VI_ATTR_MANF_NAME": "mho",
-        "VI_ATTR_MODEL_NAME": type(line.device).__name__,
+        "VI_ATTR_USB_SERIAL_NUM": getattr(parsed, "serial_number", ""), "VI_ATTR_USB_PROTOCOL": 1,
+        "VI_ATTR_MANF_NAME": "mho", "VI_ATTR_MODEL_NAME": type(line.device).__name__,
         "VI_ATTR_TCPIP_ADDR": getattr(parsed, "host_address", ""),
         "VI_ATTR_TCPIP_HOSTNAME": getattr(parsed, "host_address", ""),
         "VI_ATTR_TCPIP_PORT": _integer(getattr(parsed, "port", 0)),
@@ -198,9 +186,8 @@ def _defaults(line: Line, interface: tuple[constants.InterfaceType, str], manage
         "VI_ATTR_TCPIP_IS_HISLIP": False,
         "VI_ATTR_GPIB_PRIMARY_ADDR": _integer(getattr(parsed, "primary_address", 0)),
         "VI_ATTR_GPIB_SECONDARY_ADDR": constants.VI_NO_SEC_ADDR,
-        "VI_ATTR_GPIB_REN_STATE": constants.LineState.asserted,
-        **_WIRES,
-    }
+        "VI_ATTR_GPIB_REN_STATE": constants.LineState.asserted, **_WIRES,
+    }  # fmt: skip
     for key in (interface, attributes.AllSessionTypes):
         for description in attributes.AttributesPerResource[key]:
             if description.visa_name in known:

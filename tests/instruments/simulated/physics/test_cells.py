@@ -18,8 +18,7 @@ from mho.errors import BenchError
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.blocks import pieces
 from mho.instruments.simulated.physics.cells.cells import FORMED, STUCK_OFF, STUCK_ON, VIRGIN, CellArray
-from mho.instruments.simulated.physics.cells.preset_files import cell_preset
-from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset, parameters
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset, cell_preset, parameters
 from mho.instruments.simulated.physics.cells.switching import at_least, at_most
 
 ALL = slice(None)

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from mho.instruments.simulated.physics.cells.conduction import cell_current, conductance_at
+from mho.instruments.simulated.physics.cells.conduction import cell_current, conductance_at, excess_currents
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
-from mho.instruments.simulated.physics.circuits.excess_currents import excess_currents
 
 PKU = replace(CELL_PRESETS["pku"], nonlinearity=1.0)
 BARE = replace(PKU, transistor_slope=0.0)  # no transistor in series

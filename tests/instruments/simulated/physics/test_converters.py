@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.instruments.simulated.physics.circuits.converters import Converter, mid_tread_range
+from mho.instruments.simulated.physics.circuits.amplifiers import Converter, mid_tread_range
 
 
 @given(st.integers(1, 16), st.floats(-1.0, 1.0))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.physics.heated_stage import COOLING, LAG, STEP, TOLD, HeatedStage
+from mho.instruments.simulated.physics.heated_stage import COOLING, LAG, REPORTED, STEP, HeatedStage
 
 ROOM = 298.15
 POWERFUL = 10.0  # K/s
@@ -92,7 +92,7 @@ def test_who_follows_is_told_of_every_step_and_of_the_end_and_then_no_more():
     clock.advance(1e4)
     assert told[-1][1] == ROOM + 20.0
     steps = [after - before for (_, before), (_, after) in pairwise(told[:-1])]
-    assert all(TOLD <= step < 0.5 * STEP + TOLD for step in steps)
+    assert all(REPORTED <= step < 0.5 * STEP + REPORTED for step in steps)
     settled = len(told)
     clock.advance(1e6)
     assert len(told) == settled

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import FORMED, STUCK_ON, VIRGIN, CellArray
-from mho.instruments.simulated.physics.cells.held_levels import HeldLevel, HeldLevels
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
-from mho.instruments.simulated.physics.chip import ArrayGeometry
-from mho.instruments.simulated.physics.sparse_chip import SparseChip
+from mho.instruments.simulated.physics.cells.switching import HeldLevel, HeldLevels
+from mho.instruments.simulated.physics.chip import ArrayGeometry, SparseChip
 
 ALL = slice(None)
 IDEAL = CELL_PRESETS["ideal"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from mho.instruments.simulated.physics.cells.conduction import cell_current
+from mho.instruments.simulated.physics.cells.conduction import cell_current, excess_currents
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
 from mho.instruments.simulated.physics.circuits.amplifiers import (
     CLAMP,
@@ -15,7 +15,6 @@ from mho.instruments.simulated.physics.circuits.amplifiers import (
     Variation,
     amplifier_preset,
 )
-from mho.instruments.simulated.physics.circuits.excess_currents import excess_currents
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
 
 GIN = 35e-6

@@ -9,12 +9,17 @@ import numpy as np
 import pytest
 
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
-from mho.instruments.simulated.physics.cells.relaxation import NODES, dose, node_ages, numbers, sums
+from mho.instruments.simulated.physics.cells.relaxation import NODES, STEP, dose, numbers, sums
 
 RELAXING = CELL_PRESETS["relaxing"]
 ONE_WAY = replace(RELAXING, jump_return=0.0)
 N = 400_000
 NODE = [6, 20, 35, 55]  # from 0.3 of a time constant to years
+
+
+def node_ages(preset):
+    """Ages (s) of the table's nodes."""
+    return preset.relaxation_time * np.expm1((STEP * np.arange(NODES)) ** 2)
 
 
 def cells(count: int = N, seed: int = 1) -> np.ndarray:

@@ -20,8 +20,7 @@ from mho.instruments.simulated.physics.circuits.amplifiers import (
     compensation,
 )
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
-from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics
-from mho.instruments.simulated.physics.circuits.step_response import StepResponse
+from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics, StepResponse
 
 GIN = 35e-6
 LEVELS = load_chip_map("reference").level_scale()

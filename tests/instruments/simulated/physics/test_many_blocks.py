@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mho.errors import BenchError
-from mho.instruments.simulated.physics import sparse_chip
-from mho.instruments.simulated.physics.sparse_chip import transfers
+from mho.instruments.simulated.physics import chip
+from mho.instruments.simulated.physics.chip import transfers
 from mho.instruments.simulated.physics.wires import WiredBlock
 
 WIRE = 1.73
@@ -44,7 +44,7 @@ def test_blocks_together_are_those_alone(rows, columns, spread, behind):
 def test_how_many_are_evaluated_together_changes_nothing(monkeypatch):
     blocks = drawn(7, 16, 12)
     together = transfers(*blocks, WIRE)
-    monkeypatch.setattr(sparse_chip, "TOGETHER", 2 * 16 * 12)
+    monkeypatch.setattr(chip, "TOGETHER", 2 * 16 * 12)
     assert_array_equal(transfers(*blocks, WIRE), together)
 
 

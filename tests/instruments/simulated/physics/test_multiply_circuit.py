@@ -5,17 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mho.instruments.simulated.physics.cells.conduction import cell_current
+from mho.instruments.simulated.physics.cells.conduction import cell_current, excess_currents
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
 from mho.instruments.simulated.physics.circuits.amplifiers import (
     SUPPLY,
     AmplifierBank,
     AmplifierPreset,
+    Converter,
     amplifier_preset,
     thermal_density,
 )
-from mho.instruments.simulated.physics.circuits.converters import Converter
-from mho.instruments.simulated.physics.circuits.excess_currents import excess_currents
 from mho.instruments.simulated.physics.circuits.multiply_circuit import MultiplyCircuit
 
 R = 20e3

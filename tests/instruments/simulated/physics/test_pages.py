@@ -6,7 +6,7 @@ import numpy as np
 import psutil
 import pytest
 
-from mho.instruments.simulated.physics.cells.pages import LARGE, zeros_by_page
+from mho.instruments.simulated.physics.blocks import LARGE, zeros_by_page
 
 HUGE = 1 << 21  # bytes of a huge page
 SETTING = Path("/sys/kernel/mm/transparent_hugepage/enabled")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import FORMED, STUCK_OFF, STUCK_ON, VIRGIN, CellArray
-from mho.instruments.simulated.physics.cells.preset_files import cell_preset
+from mho.instruments.simulated.physics.cells.presets import cell_preset
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, _portions, pulse_train
 
 CELL = (0, 0)

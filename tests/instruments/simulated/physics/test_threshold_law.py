@@ -9,9 +9,8 @@ from scipy.stats import kstest
 from mho.errors import BenchError
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray
-from mho.instruments.simulated.physics.cells.held_levels import HeldLevel
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset, scaled
-from mho.instruments.simulated.physics.cells.switching import ThresholdLaw, largest
+from mho.instruments.simulated.physics.cells.switching import HeldLevel, ThresholdLaw, largest
 
 STANFORD = CELL_PRESETS["stanford"]
 STILL = {

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks._nodal_solver import NodalSolver, port_matrix
 from benchmarks._sparse_network import solve_block
 from mho.errors import BenchError
 from mho.instruments.simulated.physics import wires as wires
-from mho.instruments.simulated.physics.wires import NodalSolver, WiredBlock, port_matrix, series_resistance
+from mho.instruments.simulated.physics.wires import WiredBlock, series_resistance
 
 WIRE = 1.73
 LEVELS = np.array([0.3, 5, 10, 15, 20, 25, 30, 35]) * 1e-6
@@ -61,7 +62,6 @@ def test_a_row_is_a_ladder():
     block = WiredBlock.from_lines(cells[None], [0], np.arange(40), WIRE)
     assert block.admittance.row_row[0, 0] == pytest.approx(admittance, rel=1e-13)
     assert NodalSolver(block).solve(1.0).row_currents[0] == pytest.approx(admittance, rel=1e-13)
-    assert block.column_admittance.shape == (40, 40)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 9), (40, 30)])
@@ -109,7 +109,11 @@ def test_any_block_agrees_with_a_sparse_solver(seed, rows, columns, wire, dead):
         (solution.row_currents, expected.row_currents, scale),
         (solution.column_currents, expected.column_currents, scale),
         (block.admittance.row_row @ u - block.admittance.transfer @ w, expected.row_currents, scale),
-        (block.column_admittance @ w - block.admittance.transfer.T @ u, expected.column_currents, scale),
+        (
+            block.transposed().admittance.row_row @ w - block.admittance.transfer.T @ u,
+            expected.column_currents,
+            scale,
+        ),
         (port_matrix(cells, row_lines, column_lines, wire), block.admittance.transfer, scale),
     ]
     for value, reference, size in pairs:

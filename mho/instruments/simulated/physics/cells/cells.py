@@ -3,8 +3,6 @@
 The laws are in `switching` (SET, RESET, forming, wear), `relaxation` (log time, retention) and `noise`. Everything
 follows the injected clock and is evaluated on request: nothing runs in between. An *index* is any index of a
 two-dimensional array: one cell ``(r, c)``, slices, or index arrays.
-
-What makes one cell of an array differ from the next for life, drawn once.
 """
 
 from __future__ import annotations
@@ -20,10 +18,8 @@ from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.physics.blocks import is_whole, pieces, put_where, some
-from mho.instruments.simulated.physics.cells.held_levels import HeldLevel
-from mho.instruments.simulated.physics.cells.noise import ReadNoise, noise_share, white_variance
-from mho.instruments.simulated.physics.cells.pages import zeros_by_page
+from mho.instruments.simulated.physics.blocks import is_whole, pieces, put_where, some, zeros_by_page
+from mho.instruments.simulated.physics.cells.noise import ReadNoise, white_variance
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.cells.relaxation import (
     ThermalHistory,
@@ -37,7 +33,7 @@ from mho.instruments.simulated.physics.cells.switching import (
     LASTING,
     LN10,
     GradualLaw,
-    SwitchingLaw,
+    HeldLevel,
     ThresholdLaw,
     after_set,
     at_least,
@@ -88,37 +84,28 @@ Index = Any  # any index of a two-dimensional array
 Values = Any  # numpy scalar or array
 Rows = NDArray[np.int32] | slice
 
-LAWS: dict[str, type[SwitchingLaw]] = {"gradual": GradualLaw, "threshold": ThresholdLaw}
+LAWS: dict[str, type[GradualLaw | ThresholdLaw]] = {"gradual": GradualLaw, "threshold": ThresholdLaw}
 # drawn once, only read
 DEVICES = ("_set_factor", "_set_threshold", "_reset_deviate", "_forming_voltage", "_gate_shift")
 VIRGIN, FORMED, STUCK_ON, STUCK_OFF = range(4)
 NEVER = 1e30  # s: a cell programmed at this time has no age, so nothing relaxes
 SEEN = 1e-6  # share of the way to `maximum` that reads may disturb before caches are invalidated
 Line = Literal["bit line", "source line"]
+Cause = Literal["over-voltage", "deep RESET"]
 
 
 @dataclass(frozen=True)
 class Loss:
     """A cell that a pulse or a level has destroyed; a cell is destroyed once.
 
-    Attributes
-    ----------
-    time : float
-        On the clock of the cells, s.
-    row, column : int
-        Its place in the array.
-    cause : {"over-voltage", "deep RESET"}
-        More than the damage voltage on a formed cell; a RESET pulse on a cell that was deep in HRS already.
-    line : {"bit line", "source line"}
-        Where the voltage was.
-    voltage : float
-        At the cell, V.
+    It is for more than the damage voltage on a formed cell (over-voltage), or a RESET pulse on a cell that was deep in HRS
+    already. Time in s on the cells' clock, voltage at the cell in V, and the line where it was.
     """
 
     time: float
     row: int
     column: int
-    cause: Literal["over-voltage", "deep RESET"]
+    cause: Cause
     line: Line
     voltage: float
 
@@ -126,16 +113,7 @@ class Loss:
 class CellArray:
     """State of rows x columns cells; a pulse on one costs the same in any array.
 
-    Parameters
-    ----------
-    rows, columns : int
-        Size of the array.
-    preset : CellPreset
-        Type of the cells.
-    clock : VirtualClock
-        Relaxation, retention and noise follow it.
-    rng : numpy.random.Generator
-        Draws the devices here once, and cycles and noise as they occur.
+    Relaxation, retention and noise follow `clock`; `rng` draws the devices here once, and cycles and noise as they occur.
 
     Attributes
     ----------
@@ -186,16 +164,11 @@ class CellArray:
         self._noise.extend([lot._noise for lot in lots])
 
     def taken(self, rows: Rows, clock: VirtualClock, rng: np.random.Generator, apart: float = 0.0) -> Self:
-        """Return the cells of some rows as an array of their own, which goes on by itself until `put` returns them.
+        """Return the cells of some different rows as an array of their own, which goes on by itself until `put` returns
+        them.
 
-        Parameters
-        ----------
-        rows : slice or array of int
-            Of different cells.
-        clock, rng
-            The new array's own, so that another thread may act on it.
-        apart : float
-            Least time from one read of a cell to the next, and to any use after `put`, s.
+        `clock` and `rng` are the new array's own, so that another thread may act on it; `apart` is the least time from one
+        read of a cell to the next, and to any use after `put`, s.
         """
         some = copy(self)
         some._clock, some._rng, some.version, some.losses = clock, rng, 0, []
@@ -223,12 +196,7 @@ class CellArray:
     def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
         """Shift the history of the cells at `index` in time, where a cell's own time differs from the clock's.
 
-        Parameters
-        ----------
-        begun : float
-            Clock time, s: later events are shifted by `late`, earlier ones by `early`.
-        early, late : array
-            Shifts to later times, s.
+        Events after clock time `begun` (s) are shifted by `late`, earlier ones by `early` (s, to later times).
         """
         since = self._since[index]
         self._since[index] = since + np.where(since >= begun, late, early)
@@ -306,10 +274,6 @@ class CellArray:
         result: Floats = np.float64(g) if isinstance(g, float) else g  # type: ignore[assignment]
         return result
 
-    def read_spread(self, conductance: Floats) -> Floats:
-        """Standard deviation (S) of the 1/f noise of cells at `conductance`, all decades together."""
-        return _floats(self.preset.read_noise * conductance * noise_share(self.preset, conductance))
-
     def conductance_now(
         self, index: Index, window: float = 0.0, rng: np.random.Generator | None = None
     ) -> Floats:
@@ -354,16 +318,9 @@ class CellArray:
     # --- pulses ---
 
     def set(
-        self,
-        cell: tuple[int, int],
-        voltage: float,
-        width: float,
-        gate: float,
-        *,
-        times: int = 1,
-        current: float = math.inf,
-        level: HeldLevel | None = None,
-    ) -> None:
+        self, cell: tuple[int, int], voltage: float, width: float, gate: float, *, times: int = 1,
+        current: float = math.inf, level: HeldLevel | None = None,
+    ) -> None:  # fmt: skip
         """A pulse of `voltage` (V) and `width` (s) on the bit line: forms a virgin cell, SETs a formed one.
 
         Parameters
@@ -380,16 +337,9 @@ class CellArray:
         self._set(cell, voltage, width, gate, level, times, current)
 
     def reset(
-        self,
-        cell: tuple[int, int],
-        voltage: float,
-        width: float,
-        gate: float,
-        *,
-        times: int = 1,
-        current: float = math.inf,
-        level: HeldLevel | None = None,
-    ) -> None:
+        self, cell: tuple[int, int], voltage: float, width: float, gate: float, *, times: int = 1,
+        current: float = math.inf, level: HeldLevel | None = None,
+    ) -> None:  # fmt: skip
         """A pulse of `voltage` (V) on the source line: lowers the conductance gradually to the floor.
 
         The other parameters are those of `set`; a RESET whose current is limited too far does not begin.
@@ -479,15 +429,9 @@ class CellArray:
         self._overvoltage(index, self._left(index, voltage, current) * lasts, "bit line")
 
     def _reset(
-        self,
-        index: Index,
-        voltage: Values,
-        width: Values,
-        gate: Values,
-        level: HeldLevel | None = None,
-        times: int = 1,
-        current: float = math.inf,
-    ) -> None:
+        self, index: Index, voltage: Values, width: Values, gate: Values, level: HeldLevel | None = None,
+        times: int = 1, current: float = math.inf,
+    ) -> None:  # fmt: skip
         p, left = self.preset, self._left(index, voltage, current)
         law, deviate = self._law, self._reset_deviate[index]
         limited = level is not None and current != math.inf
@@ -515,15 +459,9 @@ class CellArray:
             self._destroy(index, lost, STUCK_OFF, "deep RESET", "source line", left)
 
     def _program(
-        self,
-        index: Index,
-        changed: Values,
-        before: Values,
-        after: Values,
-        voltage: Values,
-        wear: Values,
+        self, index: Index, changed: Values, before: Values, after: Values, voltage: Values, wear: Values,
         idle: bool,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Set the state of the `changed` cells. Every act wears; one of a level without a change wears only once."""
         p = self.preset
         worn = wear_of(p, (after - before) * changed, voltage)
@@ -551,13 +489,7 @@ class CellArray:
                 self._destroy(index, lost, STUCK_ON, "over-voltage", line, voltage)
 
     def _destroy(
-        self,
-        index: Index,
-        cells: Values,
-        how: int,
-        cause: Literal["over-voltage", "deep RESET"],
-        line: Line,
-        voltage: Values,
+        self, index: Index, cells: Values, how: int, cause: Cause, line: Line, voltage: Values
     ) -> None:
         """Lose the `cells` (mask over those at `index`) to a pulse or level of `voltage`, and record which they are."""
         lost, volts = np.zeros(self.shape, bool), np.zeros(self.shape)

@@ -1,14 +1,8 @@
 """Read noise with memory: 1/f from Lorentzians, random telegraph noise, and the white floor.
 
 All noise is relative to the conductance, has zero mean, and is exact over any step of time; both kinds can be averaged
-over an aperture.
-
-Random telegraph noise: a cell with a trap jumps between two conductances, exact over any step of time.
-
-1/f noise of cells from Lorentzians, exact over any step of time.
-
-An Ornstein-Uhlenbeck process is drawn at the next moment from the present one, so that a hundred small steps and one
-large step have the same distribution. It can be averaged over an aperture T:
+over an aperture. Of 1/f noise an Ornstein-Uhlenbeck process is drawn at the next moment from the present one, so that a
+hundred small steps and one large step have the same distribution. Averaged over an aperture T:
 
     m = (1 - e^-x)/x      weight of the present value in the mean over the aperture, x = T/tau
     V = 2 (1 - m)/x       variance of that mean, in units of the process's
@@ -27,8 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from mho.array_types import Floats
-from mho.instruments.simulated.physics.blocks import is_list, is_whole, pieces, stretches
-from mho.instruments.simulated.physics.cells.pages import zeros_by_page
+from mho.instruments.simulated.physics.blocks import is_list, is_whole, pieces, stretches, zeros_by_page
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.cells.relaxation import BOLTZMANN
 
@@ -54,13 +47,6 @@ class FlickerNoise:
 
     The sum has a slope of -1 within 6 % between the corners. A cell that was never read takes no memory (pages are
     allocated when first written).
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Of the array.
-    preset : CellPreset
-    rng : numpy.random.Generator
     """
 
     def __init__(self, shape: tuple[int, int], preset: CellPreset, rng: np.random.Generator) -> None:
@@ -82,11 +68,8 @@ class FlickerNoise:
     def advance(self, index: Index, now: float, window: float = 0.0) -> Values:
         """Advance the cells at `index` to clock time `now`; return their processes, (..., decades).
 
-        Parameters
-        ----------
-        window : float
-            Time for which the cells are then left alone, s: processes that have forgotten everything by then are left out,
-            as what they are now is of no use.
+        The cells are then left alone for `window` seconds: processes that have forgotten everything by then are left out,
+        as what they are now is of no use.
         """
         return np.moveaxis(self._advanced(index, now, window), 0, -1).copy()
 
@@ -107,9 +90,8 @@ class FlickerNoise:
         return state
 
     def _come_to(self, index: Index, now: float, aperture: float, first: int) -> Values:
-        """Return the share of each process's variance that is new at clock time `now`; advance to `aperture` later.
-
-        The processes are those from the `first` on.
+        """Return the share of each process's variance (from the `first` on) that is new at `now`; advance to `aperture`
+        later.
 
         Of shape (decades, ...), or (decades, 1, ...) where all cells at `index` were last evaluated together.
         """
@@ -225,18 +207,9 @@ def _fast_variance(times: Floats, amplitude: float, count: int, shot: float) -> 
 def _coefficients(times: Floats, aperture: float, forgotten: int) -> tuple[Any, ...]:
     """The joint law of (mean over the aperture, value at its end), given the value at its beginning.
 
-    The first `forgotten` processes are new at the beginning, and will be at the next: only their means matter.
-
-    Returns
-    -------
-    weight, kept : (decades - forgotten,) arrays
-        Of the beginning, in the mean and in the end.
-    new : (decades - forgotten,) array
-        Variance of the end.
-    pull : (decades - forgotten,) array
-        Weight of the new part of the end, in the mean.
-    rest : float
-        Variance of the sum of the means that the ends leave open.
+    The first `forgotten` processes are new at the beginning, and will be at the next: only their means matter. Arrays of
+    (decades - forgotten,): weight of the beginning in the mean, and in the end; variance of the end; weight of the new part
+    of the end in the mean. Last the variance of the sum of the means that the ends leave open.
     """
     unseen = mean_variance(aperture / times[:forgotten]).sum()
     x = aperture / times[forgotten:]
@@ -274,9 +247,7 @@ def _draws(rng: np.random.Generator, shape: tuple[int, ...]) -> Values:
 
 def _weighted_sum(weights: Values, values: Values) -> Values:
     """Return the sum over decades of `values` (decades, ...) times weights, which many cells may have in common."""
-    if values.ndim > 1 and weights.size == len(
-        weights
-    ):  # a product: many short sums take several times as long
+    if values.ndim > 1 and weights.size == len(weights):  # a product: short sums take several times as long
         return (weights.reshape(-1) @ values.reshape(len(values), -1)).reshape(values.shape[1:])
     return (weights * values).sum(axis=0)
 
@@ -292,16 +263,11 @@ def _by_decade(values: Values, dimensions: int) -> Values:
 
 
 class TelegraphNoise:
-    """Random telegraph noise of the few cells that have it: each jumps between two conductances.
+    """Random telegraph noise of the few cells that have it: each jumps between two conductances, exact over any step.
 
-    Parameters
-    ----------
-    mask : (rows, columns) array of bool
-        Cells with a trap.
-    preset : CellPreset
-    rng : numpy.random.Generator
-        Draws each trap here: its correlation time (log-uniform); its occupancy, from 0.1 to 0.9 and then all traps have
-        one variance, or of a ratio of dwell times (log-normal) and then their steps are log-normal.
+    `mask` (rows, columns) says which cells have a trap. Drawn of each trap: its correlation time (log-uniform); its
+    occupancy, from 0.1 to 0.9 and then all traps have one variance, or of a ratio of dwell times (log-normal) and then
+    their steps are log-normal.
     """
 
     def __init__(self, mask: NDArray[np.bool_], preset: CellPreset, rng: np.random.Generator) -> None:
@@ -314,9 +280,8 @@ class TelegraphNoise:
         if preset.rtn_asymmetry or preset.rtn_spread:
             self.occupancy = expit(math.log(10.0) * preset.rtn_asymmetry * rng.standard_normal(count + 1))
             steps = np.exp(preset.rtn_spread * (rng.standard_normal(count + 1) - preset.rtn_spread))
-            self.step = (
-                2.0 * preset.rtn_noise * steps
-            )  # their mean square is that of a trap of equal dwell times
+            # Their mean square is that of a trap of equal dwell times.
+            self.step = 2.0 * preset.rtn_noise * steps
         else:
             self.occupancy = rng.uniform(0.1, 0.9, count + 1)
             self.step = preset.rtn_noise / np.sqrt(self.occupancy * (1.0 - self.occupancy))
@@ -411,11 +376,7 @@ class TelegraphNoise:
         return variance[()]
 
     def _step(
-        self,
-        slots: NDArray[np.int32],
-        now: float,
-        aperture: float,
-        rng: np.random.Generator | None = None,
+        self, slots: NDArray[np.int32], now: float, aperture: float, rng: np.random.Generator | None = None
     ) -> Floats:
         rng = rng or self._rng
         p, times = self.occupancy[slots], self.times[slots]
@@ -458,13 +419,7 @@ def noise_share(preset: CellPreset, conductance: Values) -> Values:
 
 
 class ReadNoise:
-    """A cell's noise with memory: 1/f noise, and telegraph noise where there is a trap.
-
-    Parameters
-    ----------
-    trapped : (rows, columns) array of bool
-        Cells with a trap.
-    """
+    """A cell's noise with memory: 1/f noise, and telegraph noise where there is a trap (`trapped`, (rows, columns))."""
 
     def __init__(self, trapped: NDArray[np.bool_], preset: CellPreset, rng: np.random.Generator) -> None:
         self._shape = trapped.shape
@@ -519,13 +474,9 @@ class ReadNoise:
         return deviation * noise_share(self._preset, conductance)
 
     def frozen(
-        self,
-        index: Index,
-        conductance: Values,
-        now: float,
-        window: float,
+        self, index: Index, conductance: Values, now: float, window: float,
         rng: np.random.Generator | None = None,
-    ) -> Values:
+    ) -> Values:  # fmt: skip
         """Relative deviation at `now` of the noise that is constant for `window` seconds.
 
         It is drawn from `rng` in place of the cells' own generator where that is given.

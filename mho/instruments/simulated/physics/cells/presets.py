@@ -1,19 +1,38 @@
 """Named cell presets: every number of the cells' physics, with its unit, its bounds and its source.
 
 Sources: [P] Zuo et al., Nature Electronics 8, 1222 (2025); [R] read off its figures; [L] Levy et al. (Stanford
-1T1R HfO2, as measured); [F] fitted to the statistics of [L] (docs/cells.md); [C] CMO/HfOx, arXiv 2502.04524;
+1T1R HfO2, as measured); [F] fitted to the statistics of [L] (docs/cells-as-measured.md); [C] CMO/HfOx, arXiv 2502.04524;
 [W] Wan et al. 2022 as fitted in aihwkit; [N] bench settings of NI-RRAM-Python; [M] RRAM-Relaxation-Master-Model
 (Stanford, technology C, cells to 40 uS), as measured; [J] Jiang and Wong, Stanford RRAM model 1.0.0, doi
 10.4231/D37H1DN48; [S] surveys; [E] an engineering choice of this project.
+
+Preset files: a user's own kind of cells as TOML, what differs from a packaged preset, and what is known of it.
+
+    name = "mychip"
+    base = "stanford"        # what is not given below is as there
+
+    [parameters]             # names and SI units as in docs/presets.md
+    set_slope = 455e-6
+
+A section ``[posterior]`` says how well the parameters are known; the simulated cells do not need it. ``[checks]`` says
+whether runs were repeated on these cells, and what came of it: a preset that was fitted and not checked, or that failed, is
+in doubt wherever it is used.
 """
 
 from __future__ import annotations
 
+import difflib
+import json
 import math
 from dataclasses import Field, dataclass, field, fields, replace
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import StringConstraints
 
 from mho.errors import BenchError
+from mho.input_files import check_ordinary
+from mho.toml import StrictModel, parse_toml
 
 LAWS = ("gradual", "threshold")
 
@@ -57,28 +76,18 @@ class CellPreset:
     set_threshold: float = number(1.2, "V", "[E], bit line")
     set_threshold_spread: float = number(0.08, "V", "[E], device to device")
     set_time: float = number(40e-9, "s", "[E]: a pulse of 100 ns [L] does 92 %", 1e-15)
-    set_acceleration: float = number(
-        0.03, "V", "[E]: 69 mV a decade; 0.4 V for minutes is harmless [P]", 0.005
-    )
+    set_acceleration: float = number(0.03, "V", "[E]: 69 mV a decade; 0.4 V for minutes: harmless [P]", 0.005)
     set_cycle_spread: float = number(0.056, "decades", "[L], LRS cycle to cycle")
     set_device_spread: float = number(0.061, "decades", "[L], LRS device to device")
-    gate_rise: float = number(
-        0.0, "V", "threshold law: higher by this on the gate for 100 ns than for long pulses"
-    )
+    gate_rise: float = number(0.0, "V", "threshold law: so much higher for 100 ns than for long pulses")
     gate_power: float = number(0.65, "1", "[F], threshold law: of 100 ns/width", 0.0, 3.0)
-    gate_bit_line: float = number(
-        0.0, "V/V", "threshold law: a volt on the bit line is as good on the gate", 0.0, 1.0
-    )
+    gate_bit_line: float = number(0.0, "V/V", "threshold law: a bit line volt, on the gate", 0.0, 1.0)
     gate_spread: float = number(0.0, "V", "threshold law: of the gate's threshold, device to device")
     gate_cycle_spread: float = number(0.0, "V", "threshold law: of the gate's threshold, pulse to pulse")
     set_tail: float = number(0.0, "1", "threshold law: Tukey's h of the draws below 0", 0.0, 0.9)
-    set_knee: float = number(
-        6.0, "1", "[F], threshold law: how sharply the curve bends at `maximum`", 1.0, 100.0
-    )
+    set_knee: float = number(6.0, "1", "[F], threshold law: sharpness of the bend at `maximum`", 1.0, 100.0)
     maximum_slope: float = number(0.0, "S/V", "threshold law: of the curve beyond the knee")
-    cycle_memory: float = number(
-        0.0, "1", "share of the pulse to pulse variance that drifts slowly", 0.0, 1.0
-    )
+    cycle_memory: float = number(0.0, "1", "share of the cycle to cycle variance that drifts", 0.0, 1.0)
     memory_pulses: float = number(80.0, "pulses", "[F]: correlation length of that part", 1.0)
     landing: float = number(0.0, "S", "[C]: programming sigma 0.011 uS + 0.011 G in `quiet`")
     landing_share: float = number(0.0, "1", "[C]: programming sigma 0.011 uS + 0.011 G in `quiet`")
@@ -87,17 +96,11 @@ class CellPreset:
     reset_slope: float = number(2.5, "1/V", "[E]: of ln G, 100 ns")
     reset_threshold: float = number(0.9, "V", "[E], source line")
     reset_threshold_spread: float = number(0.06, "V", "[E], device to device")
-    reset_gate: float = number(
-        1.5, "V", "[E]: below, the transistor starves the RESET; threshold law: of the source follower"
-    )
+    reset_gate: float = number(1.5, "V", "[E]: starves the RESET below; of the source follower")
     reset_rise: float = number(0.0, "V/S", "threshold law: threshold per conductance")
     reset_reach: float = number(0.43, "V", "[F], threshold law: so much over the threshold does 63 %", 1e-3)
-    reset_drop_spread: float = number(
-        0.0, "1", "threshold law: of a drop of ln G, pulse to pulse, in its units"
-    )
-    reset_margin: float = number(
-        0.1, "V", "[E], threshold law: a RESET weaker by this redraws a cell e times less", 1e-3
-    )
+    reset_drop_spread: float = number(0.0, "1", "threshold law: of a drop of ln G, cycle to cycle")
+    reset_margin: float = number(0.1, "V", "[E], threshold law: weaker by this, a redraw is less by e", 1e-3)
     reset_top: float = number(156e-6, "S", "[F], threshold law: where a RESET at the threshold ends", 1e-9)
     reset_cycle_spread: float = number(0.33, "1", "[L]: sigma(ln G) about 0.6 after a RESET, of ln(drop)")
     floor: float = number(0.36e-6, "S", "[R]: strong RESET, 0.22 to 0.52 uS", 1e-12)
@@ -108,9 +111,7 @@ class CellPreset:
 
     # Forming, loss and wear
     unformed: float = number(1e-9, "S", "[E]", 1e-15)
-    forming_share: float = number(
-        1.0, "1", "of the way to its compliance that forming leads a cell", 0.0, 1.0
-    )
+    forming_share: float = number(1.0, "1", "of the way to its compliance, by forming", 0.0, 1.0)
     forming_scatter: float = number(0.0, "1", "of ln of that share, cell to cell", 0.0, 2.0)
     forming_voltage: float = number(3.15, "V", "[L]")
     forming_spread: float = number(0.25, "V", "[L]")
@@ -129,31 +130,19 @@ class CellPreset:
     stuck_conductance: float = number(60e-6, "S", "[E], of cells that are stuck on", 1e-12)
 
     # After programming
-    relaxation: float = number(
-        0.015e-6, "S", "[E]: cells stay in the windows of [P, R]; root mean square of a jump"
-    )
+    relaxation: float = number(0.015e-6, "S", "[E]: stays in the windows of [P, R]; rms of a jump")
     relaxation_time: float = number(5e-5, "s", "[E]", 1e-15)
-    relaxation_power: float = number(
-        1.0, "1", "[C]: sd grows with ln t; of the number of jumps, fitted to [M]", 0.25, 2.0
-    )
-    relaxation_full: float = number(
-        5e-6, "S", "[E]: below, relaxation (of jumps: rises) shrinks in proportion to G", 1e-12
-    )
+    relaxation_power: float = number(1.0, "1", "[C]: sd with ln t; number of jumps fitted to [M]", 0.25, 2.0)
+    relaxation_full: float = number(5e-6, "S", "[E]: relaxation (or rises) in proportion to G below", 1e-12)
     relaxation_tail: float = number(0.05, "1", "[E]: Tukey's h, 0 is a Gaussian", 0.0, 0.24)
     drift: float = number(-0.004e-6, "S", "[E]: mean change per ln(s)", -1e-3, 1e-3)
-    relaxation_jumps: float = number(
-        0.0, "1", "fitted to [M]: mean number of either kind per ln; 0: no jumps", 0.0, 10.0
-    )
+    relaxation_jumps: float = number(0.0, "1", "fitted to [M]: mean number of each a ln; 0: none", 0.0, 10.0)
     jump_tail: float = number(2.0, "1", "fitted to [M]: power of an exponential draw in a jump", 0.0, 4.0)
     jump_return: float = number(0.5, "1", "[M], correlations: share of jumps that is undone", 0.0, 1.0)
     jump_memory: float = number(2.5, "1", "[M], correlations: mean d from such a jump to its end", 1e-3)
-    rise_fading: float = number(
-        20e-6, "S", "fitted to [M]: a rise is less by e for so much conductance", 1e-9
-    )
+    rise_fading: float = number(20e-6, "S", "fitted to [M]: a rise is less by e for so much", 1e-9)
     fall_full: float = number(7e-6, "S", "fitted to [M]: of ln G a fall takes `relaxation` over this", 1e-9)
-    fall_fading: float = number(
-        16e-6, "S", "fitted to [M]: a fall is less by e for so much conductance", 1e-9
-    )
+    fall_fading: float = number(16e-6, "S", "fitted to [M]: a fall is less by e for so much", 1e-9)
     relaxation_renewal: float = number(0.0, "1", "[E]: share of G moved from which a pulse starts it anew")
     retention_time: float = number(3.2e8, "s", "[E]: ten years at `retention_temperature`", 1.0)
     retention_temperature: float = number(398.15, "K", "[E]", 100.0)
@@ -161,39 +150,23 @@ class CellPreset:
 
     # Reading
     read_noise: float = number(0.004, "1", "[P]: integers of two lines stay exact; 1/f, all decades together")
-    noise_fastest: float = number(
-        1e-6, "s", "[E]: shortest and longest correlation time of the 1/f noise", 1e-12
-    )
+    noise_fastest: float = number(1e-6, "s", "[E]: shortest and longest time of the 1/f noise", 1e-12)
     noise_slowest: float = number(1e4, "s", "[E]", 1e-12)
     rtn_share: float = number(0.02, "1", "[E]: cells with random telegraph noise", 0.0, 1.0)
     rtn_noise: float = number(0.01, "1", "[L]: about 0.1 in `quiet` and `relaxing`; less for [P]")
     rtn_fastest: float = number(1e-5, "s", "[E]: correlation times are log-uniform between these", 1e-12)
     rtn_slowest: float = number(1e2, "s", "[E]", 1e-12)
-    rtn_asymmetry: float = number(
-        0.0, "decades", "[M]: sd of log10 of dwell time up over down; 0: see noise.py"
-    )
+    rtn_asymmetry: float = number(0.0, "decades", "[M]: sd of log10 of dwell times; 0: see noise.py")
     rtn_spread: float = number(0.0, "1", "[M]: sd of ln of a trap's step over cells", 0.0, 3.0)
-    noise_full: float = number(
-        0.0, "S", "fitted to [M]: above, noise grows no more with G; 0: it always does"
-    )
+    noise_full: float = number(0.0, "S", "fitted to [M]: noise grows with G up to this; 0: always")
     white_noise: float = number(1.0, "1", "thermal and shot noise, times what physics gives", 0.0, 100.0)
     disturb_voltage: float = number(0.6, "V", "[E]: from here a read counts as a pulse")
 
     # Conduction away from the read at which levels are verified (`conduction`)
-    nonlinearity: float = number(
-        0.0,
-        "1",
-        "[E]: share of the I-V law's deviation from a line; 0 is a linear cell, 1 the whole law",
-        0.0,
-        1.0,
-    )
+    nonlinearity: float = number(0.0, "1", "[E]: share of the I-V law: 0 a line, 1 all of it", 0.0, 1.0)
     hopping_voltage: float = number(0.25, "V", "[J]: V0 of the gap's current, sinh(V/V0)", 0.05)
-    ohmic_conductance: float = number(
-        5e-6, "S", "[E]: at this conductance half of the current is ohmic", 1e-9
-    )
-    transistor_slope: float = number(
-        0.5e-3, "S/V", "[E]: k of the select transistor, 1.2 kohm at 2.5 V on the gate; 0 for none in series"
-    )
+    ohmic_conductance: float = number(5e-6, "S", "[E]: half of the current is ohmic here", 1e-9)
+    transistor_slope: float = number(0.5e-3, "S/V", "[E]: k of the transistor, 1.2 kohm at 2.5 V; 0: none")
     rated_voltage: float = number(0.2, "V", "[N]: of the read at which conductances are meant", 0.01, 1.0)
     rated_gate: float = number(2.5, "V", "[N]: of that read")
 
@@ -240,56 +213,19 @@ def parameters() -> tuple[Field[Any], ...]:
 _PKU = CellPreset("pku")
 
 # 1T1R HfO2 of [L] as programmed at 2 bits: fitted to single SETs at 100 ns, a staircase of RESETs, the pulses of ISPP
-# by level and the sweep of its step (docs/cells.md)
+# by level and the sweep of its step (docs/cells-as-measured.md)
 _STANFORD = replace(
-    _PKU,
-    name="stanford",
-    law="threshold",
-    set_slope=454e-6,
-    gate_threshold=1.554,
-    gate_rise=0.736,
-    gate_bit_line=0.05,
-    gate_spread=0.0323,
-    gate_cycle_spread=0.0308,
-    maximum=189e-6,
-    set_tail=0.18,
-    set_knee=7.5,
-    maximum_slope=12.4e-6,
-    set_cycle_spread=0.0184,
-    set_device_spread=0.0159,
-    set_threshold=1.1,
-    set_time=10e-9,
-    cycle_memory=0.28,
-    reset_threshold=1.349,
-    reset_threshold_spread=0.226,
-    reset_rise=1100.0,
-    reset_reach=0.269,
-    reset_drop_spread=0.184,
-    reset_top=187e-6,
-    reset_slope=3.18,
-    reset_cycle_spread=0.489,
-    reset_gate=1.6,
-    floor=7.68e-6,
-    floor_spread=0.0,
-    floor_device_spread=1.32,
-    deep_reset=10e-6,
-    deep_reset_loss=1e-7,
-    forming_share=0.74,
-    forming_scatter=0.22,
-    stuck_on=0.0026,
-    stuck_off=2e-5,
-    stuck_conductance=240e-6,
-    relaxation=0.97e-6,
-    relaxation_time=3.6e-3,
-    relaxation_power=0.5,
-    relaxation_full=10e-6,
-    relaxation_tail=0.12,
-    drift=-0.05e-6,
-    rtn_share=0.05,
-    rtn_noise=0.02,
-    ohmic_conductance=28.6e-6,
-    transistor_slope=2.86e-3,
-)
+    _PKU, name="stanford", law="threshold", set_slope=454e-6, gate_threshold=1.554, gate_rise=0.736,
+    gate_bit_line=0.05, gate_spread=0.0323, gate_cycle_spread=0.0308, maximum=189e-6, set_tail=0.18,
+    set_knee=7.5, maximum_slope=12.4e-6, set_cycle_spread=0.0184, set_device_spread=0.0159,
+    set_threshold=1.1, set_time=10e-9, cycle_memory=0.28, reset_threshold=1.349,
+    reset_threshold_spread=0.226, reset_rise=1100.0, reset_reach=0.269, reset_drop_spread=0.184,
+    reset_top=187e-6, reset_slope=3.18, reset_cycle_spread=0.489, reset_gate=1.6, floor=7.68e-6,
+    floor_spread=0.0, floor_device_spread=1.32, deep_reset=10e-6, deep_reset_loss=1e-7, forming_share=0.74,
+    forming_scatter=0.22, stuck_on=0.0026, stuck_off=2e-5, stuck_conductance=240e-6, relaxation=0.97e-6,
+    relaxation_time=3.6e-3, relaxation_power=0.5, relaxation_full=10e-6, relaxation_tail=0.12,
+    drift=-0.05e-6, rtn_share=0.05, rtn_noise=0.02, ohmic_conductance=28.6e-6, transistor_slope=2.86e-3,
+)  # fmt: skip
 
 
 def scaled(preset: CellPreset, name: str, factor: float) -> CellPreset:
@@ -306,76 +242,137 @@ def scaled(preset: CellPreset, name: str, factor: float) -> CellPreset:
 CELL_PRESETS: dict[str, CellPreset] = {
     # no spread, no noise, no drift: the equations alone
     "ideal": replace(
-        _PKU,
-        name="ideal",
-        set_threshold_spread=0.0,
-        set_cycle_spread=0.0,
-        set_device_spread=0.0,
-        reset_threshold_spread=0.0,
-        reset_cycle_spread=0.0,
-        floor_spread=0.0,
-        floor_device_spread=0.0,
-        deep_reset_loss=0.0,
-        forming_spread=0.0,
-        relaxation=0.0,
-        drift=0.0,
-        read_noise=0.0,
-        rtn_share=0.0,
+        _PKU, name="ideal", set_threshold_spread=0.0, set_cycle_spread=0.0, set_device_spread=0.0,
+        reset_threshold_spread=0.0, reset_cycle_spread=0.0, floor_spread=0.0, floor_device_spread=0.0,
+        deep_reset_loss=0.0, forming_spread=0.0, relaxation=0.0, drift=0.0, read_noise=0.0, rtn_share=0.0,
         white_noise=0.0,
     ),
     # sd 0.41 + 0.042 ln t uS, mean -0.089 ln t uS [C]; 0.042 ln(1 + t/5.8e-5) is that law
     "quiet": replace(
-        _PKU,
-        name="quiet",
-        landing=0.011e-6,
-        landing_share=0.011,
-        relaxation=0.042e-6,
-        relaxation_time=5.8e-5,
-        relaxation_tail=0.0,
-        drift=-0.089e-6,
-        read_noise=0.01,
-        rtn_share=0.01,
+        _PKU, name="quiet", landing=0.011e-6, landing_share=0.011, relaxation=0.042e-6,
+        relaxation_time=5.8e-5, relaxation_tail=0.0, drift=-0.089e-6, read_noise=0.01, rtn_share=0.01,
         rtn_noise=0.1,
     ),
     # the published chip: tight levels, long-lived, little noise [P, R]
     "pku": _PKU,
     # relaxation and noise fitted to [M] (`python -m benchmarks relaxation`); HRS spread of [L]
     "relaxing": replace(
-        _PKU,
-        name="relaxing",
-        floor=0.1e-6,
-        floor_spread=0.76,
-        floor_device_spread=0.99,
-        deep_reset=10e-6,
-        deep_reset_loss=2e-5,
-        stuck_on=0.0005,
-        stuck_off=0.0005,
-        relaxation=2.16e-6,
-        relaxation_time=6.6e-3,
-        relaxation_power=1.17,
-        relaxation_full=1.68e-6,
-        drift=0.0,
-        relaxation_jumps=0.553,
-        jump_tail=2.12,
-        jump_return=0.49,
-        jump_memory=2.5,
-        rise_fading=20.1e-6,
-        fall_full=7.7e-6,
-        fall_fading=15.8e-6,
-        relaxation_renewal=0.05,
-        read_noise=0.0525,
-        noise_full=12.8e-6,
-        rtn_share=0.2,
-        rtn_noise=0.1,
-        rtn_asymmetry=0.5,
-        rtn_spread=0.7,
+        _PKU, name="relaxing", floor=0.1e-6, floor_spread=0.76, floor_device_spread=0.99, deep_reset=10e-6,
+        deep_reset_loss=2e-5, stuck_on=0.0005, stuck_off=0.0005, relaxation=2.16e-6, relaxation_time=6.6e-3,
+        relaxation_power=1.17, relaxation_full=1.68e-6, drift=0.0, relaxation_jumps=0.553, jump_tail=2.12,
+        jump_return=0.49, jump_memory=2.5, rise_fading=20.1e-6, fall_full=7.7e-6, fall_fading=15.8e-6,
+        relaxation_renewal=0.05, read_noise=0.0525, noise_full=12.8e-6, rtn_share=0.2, rtn_noise=0.1,
+        rtn_asymmetry=0.5, rtn_spread=0.7,
     ),
     "stanford": _STANFORD,
     # 200 uS there are 35 uS here; what happens after programming is that of cells of this range
     "stanford35": replace(
-        scaled(_STANFORD, "stanford35", 0.175),
-        relaxation=0.97e-6,
-        relaxation_full=10e-6,
-        drift=-0.05e-6,
+        scaled(_STANFORD, "stanford35", 0.175), relaxation=0.97e-6, relaxation_full=10e-6, drift=-0.05e-6,
     ),
-}
+}  # fmt: skip
+
+
+SUFFIX = ".toml"
+NUMBERS = {parameter.name: parameter.metadata["unit"] for parameter in parameters()}
+"""Unit of each parameter by name."""
+
+
+class PresetChecks(StrictModel):
+    """Whether a fitted preset was held to the runs that it comes from, or others, and in words what came of it."""
+
+    state: Literal["passed", "failed", "none"]
+    says: Annotated[str, StringConstraints(max_length=2000)] = ""
+
+
+class PresetFile(StrictModel):
+    """The sections of a preset file."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[\w. -]+$")]
+    base: str = "pku"
+    parameters: dict[str, float] = {}
+    posterior: dict[str, Any] = {}
+    checks: PresetChecks | None = None
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """Why these cells may not be those of the chip; None where checks passed, and for a preset that was not fitted."""
+        if self.checks is None:
+            return Doubt(False) if self.posterior else None
+        return (
+            None if self.checks.state == "passed" else Doubt(self.checks.state == "failed", self.checks.says)
+        )
+
+
+def cell_preset(source: str, stuck: float | None = None, nonlinearity: float | None = None) -> CellPreset:
+    """Return a kind of cells, with a share `stuck` of them stuck, half of these on, and a `nonlinearity`, where given.
+
+    Parameters
+    ----------
+    source : str
+        A packaged preset's name, the path of a preset file (.toml), or the text of one.
+
+    Raises
+    ------
+    BenchError
+        For an unknown name (the known ones are listed), or a file that cannot be read or does not describe cells.
+    """
+    if source in CELL_PRESETS:
+        preset = CELL_PRESETS[source]
+    elif "\n" in source:
+        preset = parse_preset(source, "the preset file")
+    elif source.endswith(SUFFIX):
+        preset = parse_preset(_read(source), f"preset file {source}")
+    else:
+        known = ", ".join(CELL_PRESETS)
+        raise BenchError(f"unknown cell preset {source!r}; there are {known}, or name a preset file (.toml)")
+    if stuck is not None:
+        preset = replace(preset, stuck_on=0.5 * stuck, stuck_off=0.5 * stuck)
+    return preset if nonlinearity is None else replace(preset, nonlinearity=nonlinearity)
+
+
+def parse_preset(text: str, source: str) -> CellPreset:
+    """Check the text of a preset file and return its cells; `source` names it in errors (`BenchError`)."""
+    file = parse_toml(text, PresetFile, source, BenchError)
+    if file.name in CELL_PRESETS:
+        raise BenchError(f"{source}: name = {file.name!r} is that of a packaged preset; give it another")
+    if file.base not in CELL_PRESETS:
+        raise BenchError(
+            f"{source}: base = {file.base!r} is no packaged preset; there are {', '.join(CELL_PRESETS)}"
+        )
+    for name in file.parameters:
+        if name not in NUMBERS:
+            near = difflib.get_close_matches(name, NUMBERS, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "; docs/presets.md lists them"
+            raise BenchError(f"{source}: cells have no parameter {name!r}{hint}")
+    changed: dict[str, Any] = {"name": file.name, "doubt": file.doubt, **file.parameters}
+    return replace(CELL_PRESETS[file.base], **changed)
+
+
+def preset_text(preset: CellPreset) -> str:
+    """Return a preset file of these cells, on the packaged preset that differs from it in the fewest parameters.
+
+    Only a law of the same name can be a base: what is not a number is not in the file.
+    """
+    alike = [base for base in CELL_PRESETS.values() if base.law == preset.law]
+    base = min(alike, key=lambda one: len(_different(preset, one)))
+    lines = [f'name = "{preset.name}"', f'base = "{base.name}"', "", "[parameters]"]
+    lines += [f"{name} = {value!r}  # {NUMBERS[name]}" for name, value in _different(preset, base).items()]
+    if preset.doubt is not None:
+        state = "failed" if preset.doubt.failed else "none"
+        lines += ["", "[checks]", f'state = "{state}"', f"says = {json.dumps(preset.doubt.why)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _different(preset: CellPreset, base: CellPreset) -> dict[str, float]:
+    return {
+        name: float(getattr(preset, name)) for name in NUMBERS if getattr(preset, name) != getattr(base, name)
+    }
+
+
+def _read(source: str) -> str:
+    try:
+        check_ordinary(Path(source))
+        return Path(source).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise BenchError(f"cannot read preset file {source} ({reason})") from None

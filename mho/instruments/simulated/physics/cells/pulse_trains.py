@@ -30,21 +30,13 @@ class Level(NamedTuple):
 
 
 def pulse_train(
-    cells: CellArray,
-    cell: tuple[int, int],
-    cycle: Sequence[Level],
-    count: int,
-    gate: float,
-    *,
+    cells: CellArray, cell: tuple[int, int], cycle: Sequence[Level], count: int, gate: float, *,
     single: int | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Apply `count` cycles to a cell with its word line at `gate` (V), without advancing the clock.
 
-    Parameters
-    ----------
-    single : int
-        Number of cycles at the end that are evaluated one by one, with separate draws. By default all of a short train, of
-        a long one as many as the state after it depends on.
+    `single` cycles at the end are evaluated one by one, with separate draws: by default all of a short train, of a long one
+    as many as the state after it depends on.
     """
     cycle = [level for level in cycle if level.volts and level.seconds > 0.0]
     if count == 1:

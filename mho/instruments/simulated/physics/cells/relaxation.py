@@ -8,25 +8,21 @@ two laws. Where a source gives no more than a spread that grows with ln t,
     R(G, t) = G + w(G) (c relaxation ln(1 + t/t0)^p + drift ln(1 + t/s))
 
 with one heavy-tailed coefficient c per cell, drawn when it was programmed, and w(G) = min(1, G/relaxation_full). Where
-cells were watched (`relaxation_jumps`), the sums of jumps of `jumps.py`:
+cells were watched (`relaxation_jumps`), sums of jumps:
 
     R(G, t) = (G + r(G) U(t)) exp(-f(G) D(t))
     r(G) = relaxation G/(G + relaxation_full) exp(-G/rise_fading),  f(G) = relaxation/fall_full exp(-G/fall_fading)
 
-with the sums U of a cell's rises and D of its falls. The stored state does not change by itself: any moment is evaluated
-from the last pulse in one step.
+with the sums U of a cell's rises and D of its falls: a random walk in log time with heavy tails. By age t there were, of
+either kind, a Poisson number of the mean
 
-What a cell's jumps have summed up to at any age: a random walk in log time with heavy tails, by table.
-
-After a pulse a cell's conductance rises and falls in jumps. By age t there were, of either kind,
-
-    a Poisson number of the mean  rate d,   d(t) = ln(1 + t/t0)^power
+    rate d,   d(t) = ln(1 + t/t0)^power
 
 of sizes E^tail with E exponential, of unit mean square; a share of the jumps is undone, each after an exponential time in
 d of the mean `memory`. So increments over different decades are independent but for what comes back, and their excess
 kurtosis falls as 1/d. Such a law cannot be evaluated at one moment in closed form. It is drawn once, for a bundle of
 paths; a cell has a number, drawn when it was programmed, which names the path of its rises and that of its falls, and how
-early it is on both.
+early it is on both. The stored state does not change by itself: any moment is evaluated from the last pulse in one step.
 """
 
 from __future__ import annotations
@@ -39,7 +35,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.simulated.physics.cells.pages import zeros_by_page
+from mho.instruments.simulated.physics.blocks import zeros_by_page
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 
 PATH_BITS = 14  # 2^28 pairs of a path of rises and one of falls; a node of all paths fits a core's cache
@@ -58,12 +54,6 @@ def numbers(rng: np.random.Generator, shape: tuple[int, ...]) -> Values:
 def dose(preset: CellPreset, age: Values) -> Values:
     """Return d, to which the mean number of jumps by `age` (s) is proportional."""
     return np.log1p(age / preset.relaxation_time) ** preset.relaxation_power
-
-
-def node_ages(preset: CellPreset) -> NDArray[np.float64]:
-    """Ages (s) of the table's nodes."""
-    ages: NDArray[np.float64] = preset.relaxation_time * np.expm1((STEP * np.arange(NODES)) ** 2)
-    return ages
 
 
 def sums(preset: CellPreset, number: Values, age: Values) -> tuple[Values, Values]:
@@ -203,14 +193,9 @@ def nothing_drawn(preset: CellPreset, shape: tuple[int, ...]) -> Values:
 
 
 def continued(
-    preset: CellPreset,
-    aged: Callable[[Values, Values, Values], Values],
-    changed: Values,
-    before: Values,
-    past: Sequence[Values],
-    fresh: tuple[Values, Values, float],
-    rng: np.random.Generator,
-) -> tuple[Values, Values, Values]:
+    preset: CellPreset, aged: Callable[[Values, Values, Values], Values], changed: Values, before: Values,
+    past: Sequence[Values], fresh: tuple[Values, Values, float], rng: np.random.Generator,
+) -> tuple[Values, Values, Values]:  # fmt: skip
     """Return what cells keep that a pulse has moved: the `fresh` of most, the `past` of those that it hardly touched.
 
     What relaxes is what pulses have displaced, so a pulse that hardly moves a cell leaves what goes on in it. A pulse that
@@ -236,9 +221,8 @@ def continued(
     old, drawn, since = (np.asarray(state)[kept] for state in past)
     wanted = np.asarray(after)[kept]
     along = _programmed_for(lambda g: aged(g, drawn, since), old, wanted)
-    reached = (
-        np.abs(aged(along, drawn, since) - wanted) <= 1e-4 * wanted
-    )  # else there is no way with this past
+    # Else there is no way with this past.
+    reached = np.abs(aged(along, drawn, since) - wanted) <= 1e-4 * wanted
     kept[kept] = reached
     states = [np.array(np.broadcast_to(state, np.shape(before))) for state in (after, number, now)]
     for state, own in zip(states, (along, drawn, since), strict=True):
@@ -272,14 +256,8 @@ def drawn_at_programming(
 
 
 class ThermalHistory:
-    """The chip's temperature since power-up, as the equivalent time at `reference` kelvin.
-
-    Parameters
-    ----------
-    energy : float
-        Activation energy, eV.
-    reference : float
-        Temperature (K) at which effective time equals clock time.
+    """The chip's temperature since power-up, as the equivalent time at `reference` kelvin; `energy` is of
+    activation, eV.
     """
 
     def __init__(self, energy: float, reference: float) -> None:

@@ -1,14 +1,140 @@
-"""Operational amplifiers: presets with their data-sheet numbers, their corners, and banks of specimens, one per line."""
+"""Operational amplifiers (presets with their data-sheet numbers, their corners, banks of specimens), and the board's
+converters.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import cached_property
+from typing import Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.errors import BenchError
+
+Real = TypeVar("Real", np.float32, np.float64)
+
+
+@dataclass(frozen=True)
+class Converter:
+    """One kind of converter; all channels share the specimen's transfer curve.
+
+    The integral nonlinearity INL(code) is a random walk of the code widths' errors (DNL) and a smooth bow, both tied to
+    zero at both ends of the range as data sheets define it.
+
+    Attributes
+    ----------
+    bits : int
+        Resolution, 1 to 16.
+    low, high : float
+        Voltages of the first and the last code, V.
+    inl : (2**bits,) array
+        Deviation of each code's level from the straight line, in codes.
+    noise : float
+        Standard deviation of a sample, before it is digitised, V.
+    """
+
+    bits: int
+    low: float
+    high: float
+    inl: Floats
+    noise: float = 0.0
+
+    @classmethod
+    def ideal(cls, bits: int, low: float, high: float) -> Converter:
+        """Make a converter on a perfectly straight line."""
+        _check(bits, low, high, 0.0)
+        return cls(bits, low, high, np.zeros(1 << bits))
+
+    @classmethod
+    def draw(
+        cls, bits: int, low: float, high: float, dnl: float, rng: np.random.Generator, *,
+        bow: float = 0.0, noise: float = 0.0, beyond: int = 0,
+    ) -> Converter:  # fmt: skip
+        """Draw a specimen whose code widths deviate by `dnl` (standard deviation, in codes).
+
+        Its curve is bent by `bow` codes at most besides, by second and third order in a drawn proportion. The last
+        `beyond` codes lie beyond the range, which ends at a level without INL.
+        """
+        _check(bits, low, high, dnl)
+        last = (1 << bits) - 1 - beyond
+        steps = dnl * rng.standard_normal((1 << bits) - 1)
+        walk = np.concatenate([[0.0], np.cumsum(steps - steps[:last].mean())])
+        place, angle = 2.0 * np.arange(1 << bits) / last - 1.0, 2.0 * np.pi * rng.random()
+        bend = (1.0 - place**2) * (np.cos(angle) + np.sin(angle) * place)
+        largest = np.abs(bend[: last + 1]).max()
+        return cls(bits, low, high, walk + (bow / largest * bend if largest > 0.0 else 0.0), noise)
+
+    @property
+    def lsb(self) -> float:
+        """Width of one code, V."""
+        return (self.high - self.low) / ((1 << self.bits) - 1)
+
+    @property
+    def dnl(self) -> Floats:
+        """Deviation of each code's width, in codes, (2**bits - 1,)."""
+        return np.asarray(np.diff(self.inl))
+
+    def codes(self, volts: NDArray[Real]) -> NDArray[Real]:
+        """Digitise (ADC): the code whose level is nearest, clipped to the range; as floats, same shape."""
+        if self.inl.any():
+            order, between = self._decisions
+            return order[np.searchsorted(between, volts)].astype(volts.dtype)
+        codes = (volts - volts.dtype.type(self.low)) * volts.dtype.type(1.0 / self.lsb)
+        np.rint(codes, out=codes)
+        return np.clip(codes, 0, (1 << self.bits) - 1, out=codes)
+
+    def readings(self, volts: NDArray[Real], rng: np.random.Generator | None = None) -> NDArray[Real]:
+        """Return what is read of `volts` (ADC): codes as voltages, with the noise of samples where `rng` is given."""
+        if self.noise and rng is not None:
+            volts = volts + volts.dtype.type(self.noise) * rng.standard_normal(volts.shape, volts.dtype.type)
+        return self.levels(self.codes(volts))
+
+    def levels(self, codes: NDArray[Real]) -> NDArray[Real]:
+        """Return the voltages (V) of codes on the straight line, as a driver scales them."""
+        return codes * codes.dtype.type(self.lsb) + codes.dtype.type(self.low)
+
+    def outputs(self, volts: NDArray[Real]) -> NDArray[Real]:
+        """Return the outputs (V) of a DAC for the requested `volts`: rounded to a code, with the INL."""
+        top = (1 << self.bits) - 1
+        asked = np.rint((volts - volts.dtype.type(self.low)) * volts.dtype.type(1.0 / self.lsb))
+        codes = np.clip(asked, 0, top).astype(np.int32)
+        return np.asarray(self._real_levels.astype(volts.dtype)[codes])
+
+    @property
+    def _real_levels(self) -> Floats:
+        """Level of each code with its INL, V, (2**bits,)."""
+        return np.asarray((self.inl + np.arange(1 << self.bits)) * self.lsb + self.low)
+
+    @cached_property
+    def _decisions(self) -> tuple[NDArray[np.intp], Floats]:
+        """Codes by their real levels, and the voltages between which each is nearest, V, (2**bits - 1,).
+
+        Levels need not ascend with their codes: a width may err by more than a code.
+        """
+        order = np.argsort(self._real_levels, kind="stable")
+        levels = self._real_levels[order]
+        return order, (levels[1:] + levels[:-1]) / 2.0
+
+
+def mid_tread_range(bits: int, end: float) -> tuple[float, float]:
+    """Return the levels (V) of the first and the last code of a converter with a code at 0 V, of at least 2 bits.
+
+    An odd number of codes reaches from -`end` to `end` (V); one more lies beyond, as codes in two's complement do.
+    """
+    return -end, end + 2.0 * end / ((1 << bits) - 2)
+
+
+def _check(bits: int, low: float, high: float, dnl: float) -> None:
+    if not 1 <= bits <= 16:
+        raise ValueError(f"converter bits {bits}: must be 1 to 16")
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise ValueError(f"converter range {low} V to {high} V: must be finite and ascending")
+    if not dnl >= 0.0:
+        raise ValueError(f"converter DNL {dnl} codes: must not be negative")
+
 
 BOLTZMANN = 1.380649e-23  # J/K
 CLAMP = 0.4  # V, the diode pairs around the INV outputs that keep cells from being disturbed [P]
@@ -25,18 +151,14 @@ class Variation:
     ----------
     spread : float
         Share by which a slow or a fast specimen's bandwidth, second pole and slew rate deviate.
-    least_gain : float
-        Open-loop gain of a slow specimen; 0 for the typical one.
-    largest_bias : float
-        Input bias current of a slow specimen, A; 0 for the typical one.
-    per_kelvin : float
-        Change of bandwidth, second pole and slew rate with temperature, 1/K.
+    least_gain, largest_bias : float
+        Open-loop gain, and input bias current (A), of a slow specimen; 0 for those of the typical one.
+    per_kelvin, per_volt : float
+        Change of bandwidth, second pole and slew rate with temperature, 1/K; their loss a volt of either supply below 5 V.
     offset_drift : float
         Standard deviation of the offset's drift, V/K.
     bias_doubling : float
         Temperature by which the bias current doubles, K; infinite where it does not.
-    per_volt : float
-        Loss of bandwidth, second pole and slew rate a volt of either supply below 5 V, 1/V.
     supplies : (float, float)
         Least and largest voltage of either supply, V.
     """
@@ -57,30 +179,24 @@ class AmplifierPreset:
 
     Attributes
     ----------
-    offset : float
-        Standard deviation of the input offset, V: a third of the data sheet's maximum.
+    offset, offset_shift : float
+        Standard deviation of the input offset, V: a third of the data sheet's maximum; of what temperature has added to it.
     gain : float
         Open-loop gain at DC.
     noise : float
         Input voltage noise, V/rtHz.
-    bandwidth : float
-        Gain-bandwidth product, Hz.
-    second_pole : float
-        Second pole of the open loop, Hz; data sheets give it as the phase margin at unity gain.
+    bandwidth, second_pole : float
+        Gain-bandwidth product, and second pole of the open loop (the data sheet's phase margin at unity gain), Hz.
     slew : float
-        Slew rate, V/s.
-    bias_current : float
-        Input bias current, A.
+        V/s.
+    bias_current, output_current : float
+        Input bias current, and largest current of the output, A.
     row_capacitance : float
         C_in of a row in INV: the amplifier's input, pad and board, F.
     feedback_capacitance : float
         C_f from the amplifier's output to its own row in INV, F: see `compensation`.
-    output_current : float
-        Largest current of the output, A.
     swing : float
         Largest output voltage, V: the supply less what the output stage needs.
-    offset_shift : float
-        Standard deviation of what temperature has added to the offset, V.
     variation : Variation
         What `at` makes of it.
     """
@@ -105,10 +221,7 @@ class AmplifierPreset:
     ) -> AmplifierPreset:
         """Return the same amplifier at a corner of its process, a temperature (K) and `supply` volts of either sign.
 
-        Raises
-        ------
-        BenchError
-            For a supply with which it does not work.
+        Raises `BenchError` for a supply with which it does not work.
         """
         varies, warmer = self.variation, temperature - ROOM
         low, high = varies.supplies
@@ -145,16 +258,10 @@ class AmplifierPreset:
 def compensation(conductance: float, load: float, capacitance: float, bandwidth: float) -> float:
     """Return the C_f (F) that a designer chooses for an amplifier with `capacitance` C_in (F) at its input.
 
-    The loop gain of one amplifier, w_u G / (D s), falls faster from the row's pole D / C_in. Where it is below 1 there,
-    45 degrees of phase are left and the answer is 0. Otherwise it is 1 at sqrt(w_u G / C_in), and the feedback's own
-    corner G / C_f is put there, which is the rule for transimpedance amplifiers: C_f = sqrt(C_in G / w_u), for C_f << C_in.
-
-    Parameters
-    ----------
-    conductance, load : float
-        G from output to input, and D, all conductance at the input, S.
-    bandwidth : float
-        Gain-bandwidth product, w_u / (2 pi), Hz.
+    `conductance` G (S) is from output to input, `load` D all conductance at the input; `bandwidth` is w_u / (2 pi), Hz. The
+    loop gain of one amplifier, w_u G / (D s), falls faster from the row's pole D / C_in. Where it is below 1 there, 45
+    degrees of phase are left and the answer is 0. Otherwise it is 1 at sqrt(w_u G / C_in), and the feedback's own corner G
+    / C_f is put there, which is the rule for transimpedance amplifiers: C_f = sqrt(C_in G / w_u), for C_f << C_in.
     """
     unity = 2.0 * np.pi * bandwidth
     if unity * conductance * capacitance <= load**2:
@@ -167,16 +274,7 @@ AMPLIFIER_PRESETS: dict[str, AmplifierPreset] = {
     # +-18 V; second pole and C_in (?). Corners: spread, least gain and -0.2 %/K (?); Ib doubles every 10 K, as of any JFET.
     # It needs no C_f: see `compensation` for G = 35 uS and D = 105 uS, a full cell beside as much from input and others.
     "AD823": AmplifierPreset(
-        "AD823",
-        0.8e-3 / 3,
-        45e3,
-        16e-9,
-        16e6,
-        30e6,
-        22e6,
-        25e-12,
-        2e-12,
-        output_current=15e-3,
+        "AD823", 0.8e-3 / 3, 45e3, 16e-9, 16e6, 30e6, 22e6, 25e-12, 2e-12, output_current=15e-3,
         swing=SUPPLY - 0.05,
         variation=Variation(0.25, 20e3, 0.0, -2e-3, 2e-6, 10.0, 0.0, (1.5, 18.0)),
     ),
@@ -184,22 +282,12 @@ AMPLIFIER_PRESETS: dict[str, AmplifierPreset] = {
     # (69 dB), second pole, Ib, C_in (?). Corners: spread, 58 dB, 10 uA, 10 uV/K, -0.1 %/K, 10 %/V (?). C_f as
     # `compensation`, to 0.1 pF. Ib makes 0.14 V across 35 uS: it settles fast, but not to the solution.
     "OPA690": AmplifierPreset(
-        "OPA690",
-        1e-3 / 3,
-        2.8e3,
-        5.5e-9,
-        300e6,
-        500e6,
-        1800e6,
-        5e-6,
-        3e-12,
-        0.2e-12,
-        output_current=190e-3,
-        swing=SUPPLY - 1.0,
+        "OPA690", 1e-3 / 3, 2.8e3, 5.5e-9, 300e6, 500e6, 1800e6, 5e-6, 3e-12, 0.2e-12,
+        output_current=190e-3, swing=SUPPLY - 1.0,
         variation=Variation(0.25, 800.0, 10e-6, -1e-3, 10e-6, np.inf, 0.1, (2.5, 6.0)),
     ),
     "ideal": AmplifierPreset("ideal", 0.0, 1e12, 0.0, 1e9, 1e12, 1e15, 0.0, 0.0),
-}
+}  # fmt: skip
 
 
 def amplifier_preset(name: str) -> AmplifierPreset:
@@ -212,14 +300,8 @@ def amplifier_preset(name: str) -> AmplifierPreset:
 
 @dataclass(frozen=True)
 class AmplifierBank:
-    """One amplifier per line, each with its own offset and feedback part.
-
-    Attributes
-    ----------
-    offsets : (n,) array
-        Input offset voltages, V.
-    gain_errors : (n,) array
-        Relative error of each feedback resistor (MULTIPLY) or inverter (INVERT).
+    """One amplifier per line, each with its own offset (V) and relative error of its feedback resistor or
+    inverter, (n,).
     """
 
     preset: AmplifierPreset

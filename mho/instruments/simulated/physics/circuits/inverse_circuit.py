@@ -16,11 +16,14 @@ from functools import cached_property
 import numpy as np
 
 from mho.array_types import Floats
-from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, thermal_density
-from mho.instruments.simulated.physics.circuits.converters import Converter
-from mho.instruments.simulated.physics.circuits.excess_currents import ExcessCurrents
-from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics
-from mho.instruments.simulated.physics.circuits.step_response import StepResponse
+from mho.instruments.simulated.physics.cells.conduction import ExcessCurrents
+from mho.instruments.simulated.physics.circuits.amplifiers import (
+    CLAMP,
+    AmplifierBank,
+    Converter,
+    thermal_density,
+)
+from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics, StepResponse
 
 CLAMPINGS = 100  # rounds of clamping and letting go; a few suffice
 CHORDS, NEWTON = 12, 40  # steps by the linear loop's inverse, and further ones by Newton's method
@@ -59,27 +62,13 @@ class InverseCircuit:
         Largest output voltages, V: of the clamps, or at which an amplifier gives all its current.
     asked : (n,) array
         Largest voltage that each output was asked for so far and did not reach, V; 0 where it reached all.
-    dynamics : LoopDynamics
-        State equations, eigenvalues and modes of the same loop.
-
-    Raises
-    ------
-    ValueError
-        For a row without conductance, or anything not finite.
     """
 
     def __init__(
-        self,
-        network: Floats,
-        load: Floats,
-        variance: Floats,
-        bank: AmplifierBank,
-        bandwidth: float,
-        adc: Converter | None = None,
-        near: LoopDynamics | None = None,
-        excess: ExcessCurrents | None = None,
-        drawn: Floats | None = None,
-    ) -> None:
+        self, network: Floats, load: Floats, variance: Floats, bank: AmplifierBank, bandwidth: float,
+        adc: Converter | None = None, near: LoopDynamics | None = None,
+        excess: ExcessCurrents | None = None, drawn: Floats | None = None,
+    ) -> None:  # fmt: skip
         n = len(network)
         self.load = np.diag(load) if load.ndim == 1 else load
         rows = np.diagonal(self.load)
@@ -211,10 +200,7 @@ class InverseCircuit:
     def step(self, currents: Floats, times: Floats, start: Floats | None = None) -> Floats:
         """Return the outputs (times, n), V, at ascending `times` (s) after `currents` (n,), A, are applied, without noise.
 
-        Parameters
-        ----------
-        start : (n,) array, optional
-            Outputs before the step, settled; zero by default.
+        `start` (n,) are the outputs before the step, settled; zero by default.
         """
         dynamics = self.dynamics
         before = dynamics.at_rest(np.zeros(len(self.load)) if start is None else start)
@@ -226,16 +212,9 @@ class InverseCircuit:
     def step_response(
         self, currents: Floats, duration: float | None = None, points: int = 2000, start: Floats | None = None
     ) -> StepResponse:
-        """Return the waveforms after `currents` (n,), A, are applied, without noise.
+        """Return the waveforms after `currents` (n,), A, are applied, as `step`, at `points` equally spaced times.
 
-        Parameters
-        ----------
-        duration : float, optional
-            Of the waveforms, s: by default, until the slowest mode has decayed (or grown) 12 times by e.
-        points : int
-            Number of equally spaced times, the first after 0.
-        start : (n,) array, optional
-            Outputs before the step, settled; zero by default.
+        `duration` (s) is by default until the slowest mode has decayed (or grown) 12 times by e.
         """
         if duration is None:
             duration = HORIZON / abs(self.slowest.real)
@@ -245,12 +224,8 @@ class InverseCircuit:
         return StepResponse(times, self.step(currents, times, start), start, final)
 
     def settling_time(self, currents: Floats, tolerance: float = 1e-2, points: int = 2000) -> float:
-        """Return the time (s) from which the response to a step from 0 V stays within `tolerance` of it.
-
-        Raises
-        ------
-        ValueError
-            For a loop that never settles.
+        """Return the time (s) from which the response to a step from 0 V stays within `tolerance` of it; `ValueError` if
+        never.
         """
         if not self.stable:
             raise ValueError("settling time: the loop is unstable")

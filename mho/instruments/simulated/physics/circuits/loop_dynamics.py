@@ -14,27 +14,69 @@ At rest x = Vos - v/A, so (G + D/A) v = -i - I_b + D Vos: capacitances do not ch
 What C_f does is seen where the rows and the second pole are fast: (D + w_u C_f) dv/dt = -w_u (G v + i). Where
 D >> w_u C_f, the amplifiers set the time constant, 1 / (w_u lambda_min(D^-1 G)). Where D << w_u C_f, the capacitors do,
 C_f / lambda_min(G), however fast the amplifiers are.
+
+The outputs of an INV loop over time after a step of its inputs: what an oscilloscope would show.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from scipy.linalg import expm
 
 from mho.array_types import Complexes, Floats
-from mho.errors import ConvergenceError
+from mho.errors import ConvergenceError, InputError
 from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank
 
-WORST_MODES = (
-    1e9  # condition number of the modes from which rounding would show in a waveform: integrate instead
-)
+
+@dataclass(frozen=True)
+class StepResponse:
+    """Waveforms of an INV loop after a step of its inputs at time 0: what an oscilloscope would show.
+
+    Attributes
+    ----------
+    times, outputs : (times,), (times, n) array
+        Ascending, s; output voltages, V.
+    start, final : (n,) array
+        Outputs before the step, and after settling, V; `final` is NaN for a loop that never settles.
+    """
+
+    times: Floats
+    outputs: Floats
+    start: Floats
+    final: Floats
+
+    def settling_time(self, tolerance: float = 1e-2) -> float:
+        """Return the time (s) from which all outputs stay within `tolerance` (0 to 1) of the largest output's step.
+
+        Infinite where they do not within the times that are shown.
+        """
+        if not 0.0 < tolerance < 1.0:
+            raise InputError(f"tolerance is {tolerance:g}; give a share of the step between 0 and 1")
+        within = np.abs(self.outputs - self.final).max(axis=1) <= tolerance * self._height
+        outside = np.flatnonzero(~within)
+        first = outside[-1] + 1 if outside.size else 0
+        return float(self.times[first]) if first < len(self.times) else np.inf
+
+    @property
+    def overshoot(self) -> float:
+        """Largest excursion beyond a final value, relative to the largest output's step; infinite where none is final."""
+        if np.isnan(self._height):
+            return np.inf
+        beyond = (self.outputs - self.final) * np.sign(self.final - self.start)
+        return float(max(beyond.max(), 0.0) / self._height) if self._height > 0.0 else 0.0
+
+    @property
+    def _height(self) -> float:
+        return float(np.abs(self.final - self.start).max())
+
+
+WORST_MODES = 1e9  # condition number from which rounding would show in a waveform: integrate instead
 ACCURACY, SMALLEST = 1e-6, 1e-9  # of the integration: relative, and V
 MOST_RATES = 500_000  # evaluations of the state's rate in one integration: some seconds
-KNEE = (
-    1e-3  # V below the clamp from which the diodes conduct: the rate is continuous, as an integrator needs it
-)
+KNEE = 1e-3  # V below the clamp from which the diodes conduct, so that the rate is continuous
 
 
 class LoopDynamics:
@@ -42,12 +84,8 @@ class LoopDynamics:
 
     Parameters
     ----------
-    network : (n, n) array
-        G, signed: current into row k per volt of output j, S.
-    load : (n, n) array
-        D: current out of row k per volt of row j, S.
-    bank : AmplifierBank
-        The n amplifiers.
+    network, load : (n, n) array
+        G, signed: current into row k per volt of output j, S. D: current out of row k per volt of row j, S.
     near : LoopDynamics, optional
         The same loop with a slightly different network, whose modes are known: eigenvalues then follow from its, to first
         order, as long as a bound on the rest shows that all modes decay.
@@ -166,12 +204,8 @@ class LoopDynamics:
     def waveform(self, currents: Floats, times: Floats, start: Floats, final: Floats) -> Floats:
         """Return the outputs (times, n), V, at ascending `times`, s, after `currents` (n,), A, are applied, without noise.
 
-        Exact by modes while the loop stays linear; integrated where it slews, clamps or diverges.
-
-        Parameters
-        ----------
-        start, final : (order,) array
-            State before the step, and the state in which the linear loop rests.
+        Exact by modes while the loop stays linear; integrated where it slews, clamps or diverges. `start` and `final`
+        (order,) are the state before the step, and that in which the linear loop rests.
         """
         n = len(self._network)
         if self.stable and self._modes[2]:

@@ -32,34 +32,23 @@ MAX_SWEEPS = 60  # a few suffice; a loop that needs more is solved through its a
 
 
 class LoopNetwork:
-    """Static outputs of a closed loop of n amplifiers around one or more arrays.
+    """Static outputs of a closed loop of n amplifiers around one or more arrays; `BenchError` for parts that do not match.
 
     Parameters
     ----------
     arrays : sequence of (WiredBlock, float or (n,) array)
         Arrays (n, n) whose row ends are the amplifiers' inputs, and what their column ends get per volt of each output:
         1, or -1 behind ideal inverters.
-    input_conductance : float or (n,) array
-        From each input voltage to its row end, S.
-    diagonal : float or (n,) array
-        From output k to row end k, S.
+    input_conductance, diagonal : float or (n,) array
+        From each input voltage to its row end, and from output k to row end k, S.
     gain : float or (n,) array
         Open-loop gain of the amplifiers; infinity is an ideal one.
-
-    Raises
-    ------
-    BenchError
-        A part that is negative or not finite, or arrays that do not match.
     """
 
     def __init__(
-        self,
-        arrays: Sequence[tuple[WiredBlock, ArrayLike]],
-        *,
-        input_conductance: ArrayLike,
-        diagonal: ArrayLike = 0.0,
-        gain: ArrayLike = np.inf,
-    ) -> None:
+        self, arrays: Sequence[tuple[WiredBlock, ArrayLike]], *, input_conductance: ArrayLike,
+        diagonal: ArrayLike = 0.0, gain: ArrayLike = np.inf,
+    ) -> None:  # fmt: skip
         n = arrays[0][0].shape[0]
         for number, (block, _) in enumerate(arrays):
             if block.shape != (n, n):
@@ -97,12 +86,7 @@ class LoopNetwork:
     def solve(self, input_volts: ArrayLike, offsets: ArrayLike = 0.0) -> Floats:
         """Return the outputs (samples, n), V, for inputs (samples, n), V, and amplifier offsets (n,), V.
 
-        Raises
-        ------
-        BenchError
-            A voltage is not finite, or there is not one for each amplifier.
-        ConvergenceError
-            The loop has no solution: its matrix is singular.
+        Raises `BenchError` for a voltage that is not finite or missing, `ConvergenceError` where the matrix is singular.
         """
         u = np.asarray(input_volts, np.float64)
         if u.ndim != 2 or u.shape[1] != self.n:
@@ -196,12 +180,8 @@ class _Sweeps:
 class _SweptArray:
     """One array of a loop with the profiles along its lines.
 
-    Attributes
-    ----------
-    reach : (n, n) array
-        Current into a row's end per volt at a cell's source node, the row end at 0 V, S.
-    source_profile : (n, n) array
-        Voltage at a cell's source node per volt at its column's end, bit lines at 0 V.
+    `reach` (n, n) is the current into a row's end per volt at a cell's source node, the row end at 0 V, S; `source_profile`
+    (n, n) the voltage at a cell's source node per volt at its column's end, bit lines at 0 V.
     """
 
     def __init__(self, block: WiredBlock, drive: Floats) -> None:

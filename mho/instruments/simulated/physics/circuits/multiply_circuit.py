@@ -14,9 +14,8 @@ from typing import Literal
 import numpy as np
 
 from mho.array_types import Floats
-from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierBank, thermal_density
-from mho.instruments.simulated.physics.circuits.converters import Converter
-from mho.instruments.simulated.physics.circuits.excess_currents import ExcessCurrents
+from mho.instruments.simulated.physics.cells.conduction import ExcessCurrents
+from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierBank, Converter, thermal_density
 
 
 class MultiplyCircuit:
@@ -26,10 +25,8 @@ class MultiplyCircuit:
 
     Parameters
     ----------
-    ports : (..., rows, columns) array
-        Transfer conductances of the blocks, wires included, S.
-    variance : (..., rows, columns) array
-        Variance of each entry from shot to shot, S^2.
+    ports, variance : (..., rows, columns) array
+        Transfer conductances of the blocks, wires included, S; variance of each from shot to shot, S^2.
     bank : AmplifierBank
         Transimpedance amplifiers, at least one a column.
     resistance : float
@@ -55,18 +52,11 @@ class MultiplyCircuit:
     """
 
     def __init__(
-        self,
-        ports: Floats,
-        variance: Floats,
-        bank: AmplifierBank,
-        resistance: float,
-        bandwidth: float,
-        dac: Converter | None = None,
-        adc: Converter | None = None,
-        precision: Literal["double", "single"] = "double",
-        readout: float = 0.0,
+        self, ports: Floats, variance: Floats, bank: AmplifierBank, resistance: float, bandwidth: float,
+        dac: Converter | None = None, adc: Converter | None = None,
+        precision: Literal["double", "single"] = "double", readout: float = 0.0,
         excess: ExcessCurrents | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         for name, value, unit in (("resistance", resistance, "ohm"), ("bandwidth", bandwidth, "Hz")):
             if not value > 0.0:
                 raise ValueError(f"transimpedance {name} {value} {unit}: must be positive")

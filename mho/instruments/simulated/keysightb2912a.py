@@ -1,48 +1,68 @@
 """The simulated Keysight B2912A: two source-measure channels on one trigger system.
 
-B2900 Series SCPI Command Reference, B2910-90030, edition 2. (?) from memory: that a list ends at the immediate
-level, and how long a point takes beside its delays and its aperture.
-
-The channels of the simulated B2912A: what they source, they measure.
-
-B2900 Series SCPI Command Reference, B2910-90030, edition 2. (?) from memory: that a small measurement range lowers the
-compliance. Volts are always measured on an automatic range.
-
-Sweeps of the simulated B2912A: lists of levels, and staircases.
-
-B2900 Series SCPI Command Reference, B2910-90030, edition 2, SOURce subsystem. (?) from memory: that a staircase of one
-point stays at its start. Not simulated: sweeps of a current.
-
-Ranges and one-year accuracies of the B2912A, from its data sheet (?).
-
-The sources of the simulated B2912A: volts or amperes, with the other one limited.
-
-B2900 Series SCPI Command Reference, B2910-90030, edition 2. (?) from memory: the limits of pulses, the voltage limit
-after a reset, and that a change of the function switches the output off.
+B2900 Series SCPI Command Reference, B2910-90030, edition 2: data output format pp. 1-12 to 1-16, interleaving and padding
+p. 4-81. (?) from memory: the accuracies, the limits of pulses, the voltage limit after a reset, that a change of the
+function switches the output off, that a small measurement range lowers the compliance, that a staircase of one point stays
+at its start, that a list ends at the immediate level, that elements come in a fixed order, and how long a point takes
+beside its delays and its aperture. Volts are always measured on an automatic range. Not simulated: sweeps of a current.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from mho.array_types import Floats
 from mho.instruments.simulated.analogue import OFF, Regulated, SpecimenConverter, carry, regulate
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.keysightb2912a.data import (
-    CHANNELS,
-    ELEMENTS,
-    INFINITY,
-    LIMITED,
-    OVERFLOW,
-    MeasurementData,
-    Point,
-)
 from mho.instruments.simulated.ports import SourcePort
-from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, command, query
-from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric
+from mho.instruments.simulated.scpi.instrument import (
+    IndexedSetting,
+    ScpiDevice,
+    ScpiError,
+    Setting,
+    command,
+    query,
+)
+from mho.instruments.simulated.scpi.parameters import Boolean, ChannelList, Choice, Numeric, block_text
 from mho.instruments.simulated.scpi.status import ERROR_TEXTS, QueuedError
+
+NOT_A_NUMBER, INFINITY = 9.91e37, 9.9e37
+LIMITED, OVERFLOW = 2, 8192  # bits of the status element (table 1-2, p. 1-14)
+CHANNELS = ChannelList((1,), required=False)
+BUFFER_SIZE = 100_000  # readings a channel keeps
+ELEMENTS = {
+    "VOLT": "VOLTage", "CURR": "CURRent", "RES": "RESistance", "TIME": "TIME", "STAT": "STATus", "SOUR": "SOURce",
+}  # fmt: skip
+_ORDER = tuple(ELEMENTS)
+
+
+class MeasuredPoint(NamedTuple):
+    """One measurement: volts and amperes (NaN where not measured), time (s), status bits, programmed volts."""
+
+    volts: float
+    amperes: float
+    time: float
+    status: int
+    source: float
+
+
+_COLUMNS = {"VOLT": 0, "CURR": 1, "TIME": 2, "STAT": 3, "SOUR": 4}  # index of an element in a MeasuredPoint
+_WIDTH = len(MeasuredPoint._fields)
+
+
+def _elements(run: Floats, names: Sequence[str]) -> Floats:
+    """Return elements of points (points, fields of a `MeasuredPoint`), as (points, elements)."""
+    if "RES" not in names:
+        return run[:, [_COLUMNS[name] for name in names]]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ohms = run[:, 0] / run[:, 1]
+    return np.column_stack([ohms if name == "RES" else run[:, _COLUMNS[name]] for name in names])
+
 
 INTERLOCK_VOLTAGE = 42.0
 LEVEL = Numeric(0.0, -210.0, 210.0, unit="V")
@@ -51,8 +71,48 @@ CURRENT_SETTLING = 1e-4  # s in which a current source finds its voltage
 SOURCES, SENSE = "[:SOURce[1|2]]", ":SENSe[1|2]"
 
 
-class Sources(MeasurementData):
-    """The part of the instrument that sources: its two channels."""
+# range: (gain error, offset error in V or A)
+SOURCE = {0.2: (1.5e-4, 2.25e-4), 2.0: (2e-4, 3.5e-4), 20.0: (1.5e-4, 5e-3), 200.0: (1.5e-4, 5e-2)}
+MEASURE = {
+    1e-8: (6e-4, 5e-11), 1e-7: (6e-4, 1e-10), 1e-6: (2.5e-4, 5e-10), 1e-5: (2.5e-4, 1.5e-9),
+    1e-4: (2e-4, 2.5e-8), 1e-3: (2e-4, 2e-7), 1e-2: (2e-4, 2.5e-6), 1e-1: (2e-4, 2e-5),
+    1.0: (3e-4, 1.5e-3), 1.5: (5e-4, 3.5e-3), 3.0: (4e-3, 7e-3),
+}  # fmt: skip
+
+
+# largest DC current (A) up to a magnitude of the level (V)
+DC_LIMITS = ((6.0, 3.03), (21.0, 1.515), (210.0, 0.105))
+
+
+def largest_current(volts: float) -> float:
+    """Return the largest current (A) that the instrument may carry at `volts`."""
+    return next((amperes for level, amperes in DC_LIMITS if abs(volts) <= level), DC_LIMITS[-1][1])
+
+
+LIST_SIZE = 2500
+LEVELS = Numeric(0.0, -210.0, 210.0, unit="V", repeated=True)
+
+
+_TEXTS = {**ERROR_TEXTS, -230: "Data corrupt or stale"}
+
+
+MEASURED = {"VOLT": "VOLTage[:DC]", "CURR": "CURRent[:DC]", "RES": "RESistance"}
+SETTLING = 2e-4  # s from a new level to the earliest measurement
+OVERHEAD = 1e-4  # s a point takes beside
+
+
+class SimulatedKeysightB2912A(ScpiDevice):
+    """A B2912A on a bench; constructed as `SimulatedKeithley2450`, but that `outputs` are of channels 1 and 2."""
+
+    identity = "Keysight Technologies,B2912A,{serial},3.4.2011.5100"
+
+    count = IndexedSetting(":TRIGger[1|2][:ALL]:COUNt", Numeric(1, 1, 1e5, integer=True))
+    trigger_source = IndexedSetting(
+        ":TRIGger[1|2][:ALL]:SOURce[:SIGNal]", Choice("AINT", ("AINTernal", "BUS", "TIMer"))
+    )
+    timer = IndexedSetting(":TRIGger[1|2][:ALL]:TIMer", Numeric(1e-5, 1e-5, 1e5, unit="S"))
+    source_delay = IndexedSetting(":TRIGger[1|2]:TRANsient:DELay", Numeric(0.0, 0.0, 1e5, unit="S"))
+    acquire_delay = IndexedSetting(":TRIGger[1|2]:ACQuire:DELay", Numeric(0.0, 0.0, 1e5, unit="S"))
 
     real_format = "%+.6E"
     line_frequency = 50.0
@@ -80,38 +140,128 @@ class Sources(MeasurementData):
     off_mode = IndexedSetting(":OUTPut[1|2]:OFF:MODE", Choice("NORM", ("ZERO", "HIZ", "NORMal")))
     protection = IndexedSetting(":OUTPut[1|2]:PROTection[:STATe]", Boolean(False))
 
-    def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        outputs: Mapping[int, SourcePort],
-        *,
-        serial: str = "SIM00000",
-        accuracy: float = 0.2,
-        noise: float = 2e-6,
-        interlock: bool = True,
-    ) -> None:
-        self.outputs = outputs
-        self.interlock = interlock
-        self._sources = {channel: SpecimenConverter(rng, SOURCE, accuracy) for channel in (1, 2)}
-        self._current_sources = {
-            channel: SpecimenConverter(rng, SOURCE_CURRENT, accuracy) for channel in (1, 2)
-        }
-        self._meters = {channel: SpecimenConverter(rng, MEASURE, accuracy, noise=noise) for channel in (1, 2)}
-        self._voltmeters = {channel: SpecimenConverter(rng, MEASURE_VOLTAGE, accuracy) for channel in (1, 2)}
-        super().__init__(clock, rng, serial=serial)
+    start = IndexedSetting(f"{SOURCES}:VOLTage:STARt", LEVEL)
+    stop = IndexedSetting(f"{SOURCES}:VOLTage:STOP", LEVEL)
+    points = IndexedSetting(f"{SOURCES}:SWEep:POINts", Numeric(1, 1, LIST_SIZE, integer=True))
+    spacing = IndexedSetting(f"{SOURCES}:SWEep:SPACing", Choice("LIN", ("LINear", "LOGarithmic")))
+    direction = IndexedSetting(f"{SOURCES}:SWEep:DIRection", Choice("UP", ("UP", "DOWN")))
+    stairs = IndexedSetting(f"{SOURCES}:SWEep:STAir", Choice("SING", ("SINGle", "DOUBle")))
+
+    byte_order = Setting(":FORMat:BORDer", Choice("NORM", ("NORMal", "SWAPped")))
 
     def reset(self) -> None:
-        """Power-on state: 0 V, outputs off, automatic ranges, no data."""
-        super().reset()
+        """Power-on state: 0 V, outputs off, automatic ranges, no data, idle; the lists hold 0 V."""
+        self._armed: tuple[int, ...] = ()
+        self._position = 0
+        self._levels: dict[int, list[float]] = {}  # levels of each armed channel
+        # Points end to end: an array of doubles is numpy's without a copy, however many there are.
+        self._data = {1: array("d"), 2: array("d")}
+        self._format = "ASC"
+        self._elements: tuple[str, ...] = _ORDER
         self._source_range = dict.fromkeys((1, 2), min(SOURCE))
-        self._current_range = dict.fromkeys((1, 2), min(SOURCE_CURRENT))
+        self._current_range = dict.fromkeys((1, 2), min(MEASURE))
         self._actual = dict.fromkeys((1, 2), 0.0)  # at the terminals, V
         self._driven = dict.fromkeys((1, 2), 0.0)  # output of a current source, A
         self._measure_range = dict.fromkeys((1, 2), 1e-4)
         self._functions: dict[int, tuple[str, ...]] = dict.fromkeys((1, 2), ("VOLT", "CURR"))
+        self._lists = {1: [0.0], 2: [0.0]}
         for channel in (1, 2):
             self._apply(channel)
+
+    def __init__(
+        self, clock: VirtualClock, rng: np.random.Generator, outputs: Mapping[int, SourcePort], *,
+        serial: str = "SIM00000", accuracy: float = 0.2, noise: float = 2e-6, interlock: bool = True,
+    ) -> None:  # fmt: skip
+        self.outputs = outputs
+        self.interlock = interlock
+        self._sources = {channel: SpecimenConverter(rng, SOURCE, accuracy) for channel in (1, 2)}
+        self._current_sources = {channel: SpecimenConverter(rng, MEASURE, accuracy) for channel in (1, 2)}
+        self._meters = {channel: SpecimenConverter(rng, MEASURE, accuracy, noise=noise) for channel in (1, 2)}
+        self._voltmeters = {channel: SpecimenConverter(rng, SOURCE, accuracy) for channel in (1, 2)}
+        super().__init__(clock, rng, serial=serial)
+        self.reset()
+
+    @command(
+        ":FORMat[:DATA]", Choice("ASC", ("ASCii", "REAL")), Numeric(64, 32, 64, integer=True, required=False)
+    )
+    def _set_format(self, kind: str, bits: float) -> None:
+        if bits not in (32, 64):
+            raise ScpiError(-224)
+        self._format = kind if kind == "ASC" else f"REAL,{bits:.0f}"
+
+    @query(":FORMat[:DATA]")
+    def _query_format(self) -> str:
+        return self._format
+
+    @command(
+        ":FORMat:ELEMents:SENSe",
+        Choice("VOLT", tuple(ELEMENTS.values()), repeated=True),
+    )
+    def _set_elements(self, elements: list[str]) -> None:
+        self._elements = tuple(name for name in _ORDER if name in elements)
+
+    @query(":FORMat:ELEMents:SENSe")
+    def _query_elements(self) -> str:
+        return ",".join(self._elements)
+
+    def _keep(self, channel: int, point: MeasuredPoint) -> None:
+        data = self._data[channel]
+        if len(data) < BUFFER_SIZE * _WIDTH:
+            data.extend(point)
+
+    def _check_channels(self, channels: tuple[int, ...]) -> tuple[int, ...]:
+        if not channels or not {1, 2}.issuperset(channels):
+            raise ScpiError(-222, "channel list")
+        return tuple(sorted(set(channels)))  # channel 1 comes first, however they are asked for
+
+    def _reply(self, runs: list[Floats], elements: tuple[str, ...] = ()) -> str:
+        """Interleave the channels point by point; the shorter one is padded. Without `elements`, those in use."""
+        names = elements or self._elements
+        table = np.full((max(map(len, runs)), len(runs), len(names)), np.nan)
+        for index, run in enumerate(runs):
+            table[: len(run), index] = _elements(run, names)
+        numbers = table.ravel()
+        if self._format != "ASC":
+            order = "<" if self.byte_order == "SWAP" else ">"
+            return block_text(numbers.astype(f"{order}f{int(self._format[5:]) // 8}").tobytes())
+        return ",".join(map(self._text, numbers.tolist()))
+
+    def _text(self, value: float) -> str:
+        if math.isnan(value):
+            value = NOT_A_NUMBER
+        elif math.isinf(value):
+            value = math.copysign(INFINITY, value)
+        return self.real(value)
+
+    @query(":FETCh:ARRay", CHANNELS)
+    def _fetch_array(self, channels: tuple[int, ...]) -> str:
+        return self._reply([self._measured(channel) for channel in self._check_channels(channels)])
+
+    @query(":FETCh[:SCALar]", CHANNELS)
+    def _fetch(self, channels: tuple[int, ...]) -> str:
+        return self._reply([self._measured(channel)[-1:] for channel in self._check_channels(channels)])
+
+    @query(":FETCh:ARRay:<function>", CHANNELS, functions=ELEMENTS)
+    def _fetch_array_of(self, element: str, channels: tuple[int, ...]) -> str:
+        """Reply one element of all points, whichever are in use."""
+        return self._reply(
+            [self._measured(channel) for channel in self._check_channels(channels)], (element,)
+        )
+
+    @query(":FETCh[:SCALar]:<function>", CHANNELS, functions=ELEMENTS)
+    def _fetch_of(self, element: str, channels: tuple[int, ...]) -> str:
+        latest = [self._measured(channel)[-1:] for channel in self._check_channels(channels)]
+        return self._reply(latest, (element,))
+
+    def _measured(self, channel: int) -> Floats:
+        """Points of a channel, (points, fields of a `MeasuredPoint`); -230 when there are none."""
+        if not self._data[channel]:
+            raise ScpiError(-230)
+        return np.array(self._data[channel]).reshape(-1, _WIDTH)
+
+    @query(":TRACe[1|2]:POINts:ACTual")
+    def _query_points(self, channel: int) -> str:
+        return str(len(self._data[channel]) // _WIDTH)
 
     # --- the sources ---
 
@@ -123,9 +273,8 @@ class Sources(MeasurementData):
     @level.check
     def check_level(self, channel: int, volts: float) -> None:
         """Refuse a level that range, interlock or compliance do not allow."""
-        if not self.range_auto[channel] and not self._sources[channel].holds(
-            volts, self._source_range[channel]
-        ):
+        source = self._sources[channel]
+        if not self.range_auto[channel] and not source.holds(volts, self._source_range[channel]):
             raise ScpiError(-222)
         if abs(volts) > INTERLOCK_VOLTAGE and not self.interlock:
             raise ScpiError(-221, "interlock")
@@ -260,46 +409,6 @@ class Sources(MeasurementData):
     def _query_source_range(self, channel: int) -> str:
         return self.real(self._source_range[channel])
 
-
-# range: (gain error, offset error in V or A)
-SOURCE = {0.2: (1.5e-4, 2.25e-4), 2.0: (2e-4, 3.5e-4), 20.0: (1.5e-4, 5e-3), 200.0: (1.5e-4, 5e-2)}
-MEASURE = {
-    1e-8: (6e-4, 5e-11), 1e-7: (6e-4, 1e-10), 1e-6: (2.5e-4, 5e-10), 1e-5: (2.5e-4, 1.5e-9),
-    1e-4: (2e-4, 2.5e-8), 1e-3: (2e-4, 2e-7), 1e-2: (2e-4, 2.5e-6), 1e-1: (2e-4, 2e-5),
-    1.0: (3e-4, 1.5e-3), 1.5: (5e-4, 3.5e-3), 3.0: (4e-3, 7e-3),
-}  # fmt: skip
-
-SOURCE_CURRENT = MEASURE
-MEASURE_VOLTAGE = SOURCE
-
-# largest DC current (A) up to a magnitude of the level (V)
-DC_LIMITS = ((6.0, 3.03), (21.0, 1.515), (210.0, 0.105))
-
-
-def largest_current(volts: float) -> float:
-    """Return the largest current (A) that the instrument may carry at `volts`."""
-    return next((amperes for level, amperes in DC_LIMITS if abs(volts) <= level), DC_LIMITS[-1][1])
-
-
-LIST_SIZE = 2500
-LEVELS = Numeric(0.0, -210.0, 210.0, unit="V", repeated=True)
-
-
-class LevelSweeps(Sources):
-    """The part of the instrument that determines the next level."""
-
-    start = IndexedSetting(f"{SOURCES}:VOLTage:STARt", LEVEL)
-    stop = IndexedSetting(f"{SOURCES}:VOLTage:STOP", LEVEL)
-    points = IndexedSetting(f"{SOURCES}:SWEep:POINts", Numeric(1, 1, LIST_SIZE, integer=True))
-    spacing = IndexedSetting(f"{SOURCES}:SWEep:SPACing", Choice("LIN", ("LINear", "LOGarithmic")))
-    direction = IndexedSetting(f"{SOURCES}:SWEep:DIRection", Choice("UP", ("UP", "DOWN")))
-    stairs = IndexedSetting(f"{SOURCES}:SWEep:STAir", Choice("SING", ("SINGle", "DOUBle")))
-
-    def reset(self) -> None:
-        """Power-on state; the lists hold 0 V."""
-        super().reset()
-        self._lists = {1: [0.0], 2: [0.0]}
-
     def levels(self, channel: int) -> list[float]:
         """Return the levels (V) that triggers step through; none where the level is fixed."""
         if self.function[channel] != "VOLT" or self.mode[channel] == "FIX":
@@ -374,10 +483,6 @@ class LevelSweeps(Sources):
     def _query_list_points(self, channel: int) -> str:
         return str(len(self._lists[channel]))
 
-
-class SourceChannels(LevelSweeps):
-    """The part of the instrument that sources and measures: its two channels."""
-
     def error_texts(self) -> dict[int, str]:
         """Return the texts, with SCPI's -230."""
         return _TEXTS
@@ -388,7 +493,7 @@ class SourceChannels(LevelSweeps):
 
     # --- the meters ---
 
-    @LevelSweeps.current_limit.check
+    @current_limit.check
     def _check_limit(self, channel: int, amperes: float) -> None:
         if amperes > largest_current(self.level[channel]) * (1 + 1e-9):
             raise ScpiError(-222)
@@ -426,7 +531,7 @@ class SourceChannels(LevelSweeps):
     def _query_line_frequency(self) -> str:
         return f"{self.line_frequency:.0f}"
 
-    def _measure(self, channel: int, programmed: float) -> Point:
+    def _measure(self, channel: int, programmed: float) -> MeasuredPoint:
         """Integrate over the aperture and report; the caller advances the clock."""
         flow = self._flow(channel)
         status = LIMITED if flow.limited else 0
@@ -442,56 +547,13 @@ class SourceChannels(LevelSweeps):
             self.output_on[channel] = False
             self._apply(channel)
         functions = self._functions[channel]
-        return Point(
+        return MeasuredPoint(
             volts if "VOLT" in functions else math.nan,
             amperes if "CURR" in functions else math.nan,
             self.clock.now,
             status,
             programmed,
         )
-
-
-_TEXTS = {**ERROR_TEXTS, -230: "Data corrupt or stale"}
-
-
-MEASURED = {"VOLT": "VOLTage[:DC]", "CURR": "CURRent[:DC]", "RES": "RESistance"}
-SETTLING = 2e-4  # s from a new level to the earliest measurement
-OVERHEAD = 1e-4  # s a point takes beside
-
-
-class SimulatedKeysightB2912A(SourceChannels):
-    """A B2912A on a bench.
-
-    Parameters
-    ----------
-    clock, rng, serial
-        As for `ScpiDevice`.
-    outputs : mapping of int to SourcePort
-        What the terminals of channels 1 and 2 are wired to.
-    accuracy : float
-        Standard deviation of this specimen's gain and offset errors as a fraction of the specification.
-    noise : float
-        Standard deviation of a current at 1 NPLC as a fraction of the measurement range.
-    interlock : bool
-        Whether the interlock is closed, which more than 42 V need.
-    """
-
-    identity = "Keysight Technologies,B2912A,{serial},3.4.2011.5100"
-
-    count = IndexedSetting(":TRIGger[1|2][:ALL]:COUNt", Numeric(1, 1, 1e5, integer=True))
-    trigger_source = IndexedSetting(
-        ":TRIGger[1|2][:ALL]:SOURce[:SIGNal]", Choice("AINT", ("AINTernal", "BUS", "TIMer"))
-    )
-    timer = IndexedSetting(":TRIGger[1|2][:ALL]:TIMer", Numeric(1e-5, 1e-5, 1e5, unit="S"))
-    source_delay = IndexedSetting(":TRIGger[1|2]:TRANsient:DELay", Numeric(0.0, 0.0, 1e5, unit="S"))
-    acquire_delay = IndexedSetting(":TRIGger[1|2]:ACQuire:DELay", Numeric(0.0, 0.0, 1e5, unit="S"))
-
-    def reset(self) -> None:
-        """Power-on state: 0 V, outputs off, automatic ranges, no data, idle."""
-        self._armed: tuple[int, ...] = ()
-        self._position = 0
-        self._levels: dict[int, list[float]] = {}  # levels of each armed channel
-        super().reset()
 
     @query(":MEASure", CHANNELS)
     def _measure_now(self, channels: tuple[int, ...]) -> str:
