@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.runs.drawable import Drawable, check_figures
-from mho.runs.figures import Figure
+from mho.runs.figures import Drawable, Figure, check_figures
 
 SCHEMA_VERSION = 5
 """Of the run files written.

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from mho.array_types import Floats
 from mho.errors import BenchError
 from mho.instruments.arrays.converter_errors import ConverterErrors
-from mho.instruments.arrays.halves import Halves
-from mho.instruments.arrays.laboratory import READ_OVERHEAD, SETTLING, SWITCHING, ArrayLaboratory
+from mho.instruments.arrays.laboratory import READ_OVERHEAD, SETTLING, SWITCHING, ArrayLaboratory, Halves
 from mho.instruments.bench_file.entries import DaqEntry
 from mho.instruments.roles import Cell, Mode, Path, Reading
 from mho.instruments.simulated.generators import Excursion, excursions

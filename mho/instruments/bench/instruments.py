@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # for type checking only: a bench of real instruments does no
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.chip import SimulatedChip
     from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
-    from mho.instruments.simulated.physics.circuits.loop_dynamics import StepResponse
+    from mho.instruments.simulated.physics.circuits.loop_network import StepResponse
 
 
 log = logging.getLogger(__name__)

@@ -24,9 +24,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from mho.errors import BenchError, BenchInUseError
-from mho.instruments.bench_file.addresses import daq_devices, every_spelling
 from mho.instruments.bench_file.bench_file import BenchSource
-from mho.instruments.bench_file.entries import Instruments
+from mho.instruments.bench_file.entries import Instruments, daq_devices, every_spelling
 
 PREFIX = "mho-bench"
 NAMES = Path("/proc/net/unix")  # where Linux lists them

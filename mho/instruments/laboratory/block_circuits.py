@@ -21,8 +21,7 @@ from mho.instruments.simulated.physics.circuits.amplifiers import (
     mid_tread_range,
 )
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
-from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics, StepResponse
-from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
+from mho.instruments.simulated.physics.circuits.loop_network import LoopDynamics, LoopNetwork, StepResponse
 from mho.instruments.simulated.physics.circuits.multiply_circuit import MultiplyCircuit
 from mho.instruments.simulated.physics.wires import WiredBlock
 

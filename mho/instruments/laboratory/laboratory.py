@@ -33,7 +33,7 @@ from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_tr
 from mho.instruments.simulated.physics.cells.switching import LASTING
 from mho.instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
 from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
-from mho.instruments.simulated.physics.circuits.loop_dynamics import StepResponse
+from mho.instruments.simulated.physics.circuits.loop_network import StepResponse
 from mho.instruments.simulated.ports import Traffic
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
     from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
-    from mho.instruments.simulated.physics.circuits.loop_dynamics import StepResponse
+    from mho.instruments.simulated.physics.circuits.loop_network import StepResponse
 else:
     from mho.lazy_names import lazy_names
 

@@ -13,8 +13,7 @@ import h5py
 import numpy as np
 
 from mho.errors import RunFileError
-from mho.runs.drawable import Drawable, check_figures
-from mho.runs.figures import FIGURES, FIGURES_BYTES, Figure, figures_from_text
+from mho.runs.figures import FIGURES, FIGURES_BYTES, Drawable, Figure, check_figures, figures_from_text
 from mho.runs.reading.opening import DAMAGE, items_of
 from mho.runs.reading.text import decode, text_attribute
 

@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from mho.cell_sets import PackedCells, formed_cells_in, united
 from mho.errors import RunFileError
 from mho.runs.conclusion import GOING_ON, Status
-from mho.runs.drawable import Drawable
-from mho.runs.figures import Figure
+from mho.runs.figures import Drawable, Figure
 from mho.runs.reading.chunks import read_torn
 from mho.runs.reading.conformance import (
     Check,

@@ -17,7 +17,7 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import Aborted
 from mho.instruments import ArrayBench, open_bench
 from mho.instruments.arrays import CellPositions, laboratory
-from mho.instruments.arrays.halves import Halves
+from mho.instruments.arrays.laboratory import Halves
 from mho.instruments.arrays.roles import LARGE
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import Block

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mho.errors import BenchError
-from mho.instruments.bench_file.addresses import canonical_address, daq_devices, every_spelling
 from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.bench_file.entries import canonical_address, daq_devices, every_spelling
 
 
 def any_case(text: str) -> st.SearchStrategy[str]:

@@ -30,8 +30,7 @@ from mho.analysis.reports.quantities import handy_unit
 from mho.array_types import Floats
 from mho.errors import InputError, RunFileError
 from mho.runs import RunFile
-from mho.runs.drawable import Drawable, check_figure
-from mho.runs.figures import COUNTS, CURVES, RUNS, Figure
+from mho.runs.figures import COUNTS, CURVES, RUNS, Drawable, Figure, check_figure
 from mho.runs.index import plain_results
 
 

@@ -9,8 +9,7 @@ from mho.analysis.figures.values.expressions import Formula
 from mho.analysis.reports.cells import read_chip
 from mho.errors import RunFileError
 from mho.runs import RunFile
-from mho.runs.drawable import Drawable, check_figure
-from mho.runs.figures import RUNS, Figure, ReferenceLine
+from mho.runs.figures import RUNS, Drawable, Figure, ReferenceLine, check_figure
 from mho.runs.standard_figures import programming_figures
 
 _REFINEMENT = {"cycle", "residual", "relative_error"}

@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import ConvergenceError, InputError
-from mho.instruments.simulated.physics.circuits import loop_dynamics
+from mho.instruments.simulated.physics.circuits import loop_network
 from mho.instruments.simulated.physics.circuits.amplifiers import (
     CLAMP,
     AmplifierBank,
@@ -20,7 +20,7 @@ from mho.instruments.simulated.physics.circuits.amplifiers import (
     compensation,
 )
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
-from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics, StepResponse
+from mho.instruments.simulated.physics.circuits.loop_network import LoopDynamics, StepResponse
 
 GIN = 35e-6
 LEVELS = load_chip_map("reference").level_scale()
@@ -229,7 +229,7 @@ def test_a_loop_that_never_settles_says_so() -> None:
 
 
 def test_a_waveform_that_takes_too_many_steps_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop_dynamics, "MOST_RATES", 100)
+    monkeypatch.setattr(loop_network, "MOST_RATES", 100)
     loop = circuit(LEVELS.conductance(PUBLISHED), FAST.with_capacitances(feedback=0.0))
     with pytest.raises(ConvergenceError, match="more than 100 steps; ask for a shorter time"):
         loop.step(1e-5 * RHS[0], np.array([1e-5]))

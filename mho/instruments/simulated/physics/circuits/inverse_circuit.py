@@ -23,7 +23,7 @@ from mho.instruments.simulated.physics.circuits.amplifiers import (
     Converter,
     thermal_density,
 )
-from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics, StepResponse
+from mho.instruments.simulated.physics.circuits.loop_network import LoopDynamics, StepResponse
 
 CLAMPINGS = 100  # rounds of clamping and letting go; a few suffice
 CHORDS, NEWTON = 12, 40  # steps by the linear loop's inverse, and further ones by Newton's method
