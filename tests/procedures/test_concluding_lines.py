@@ -117,7 +117,7 @@ TRUTHS: dict[str, tuple[Callable[[RunFile], str], dict[str, object]]] = {
 }
 
 
-@pytest.mark.parametrize("name", TRUTHS)
+@pytest.mark.parametrize("name", daily(TRUTHS, 3))
 def test_the_counts_of_a_line_are_those_of_the_tables(name: str, tmp_path: Path):
     truth, parameters = TRUTHS[name]
     with open_bench("arrays", seed=3) as bench:
