@@ -24,8 +24,14 @@ import numpy as np
 from mho.array_types import Floats
 from mho.chip_maps.multiply_encoding import MAX_BITS, FixedPoint
 from mho.chip_maps.preconditioning import Preconditioning
-from mho.procedures.equations.algorithms.directions import ConjugateResiduals, Method, directions, unit_of
-from mho.procedures.equations.algorithms.refinement import Cycle, refine
+from mho.procedures.equations.algorithms.refinement import (
+    ConjugateResiduals,
+    Cycle,
+    Method,
+    directions,
+    refine,
+    unit_of,
+)
 from mho.procedures.equations.certificates.certificate import norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
 
@@ -341,7 +347,7 @@ def solve_unaided(
     held : (N, N) array
         The matrix in that form, in float64.
     method : str
-        One of `directions.METHODS`.
+        One of `refinement.METHODS`.
     most : int
         Cycles allowed.
     """

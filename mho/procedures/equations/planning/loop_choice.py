@@ -27,8 +27,7 @@ from mho.chip_maps.placement import Placement, place, shared
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ChipMapError, ConvergenceError
 from mho.instruments import Bench
-from mho.procedures.equations.algorithms.directions import Method
-from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS, refine
+from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS, Method, refine
 from mho.procedures.equations.certificates.certificate import WORTH, norm
 from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop, LoopOnCells, check_second_slice
 

@@ -17,8 +17,7 @@ from typing import Literal, Self, cast
 import numpy as np
 
 from mho.array_types import Floats
-from mho.procedures.equations.algorithms.directions import Method
-from mho.procedures.equations.algorithms.refinement import Cycle
+from mho.procedures.equations.algorithms.refinement import Cycle, Method
 from mho.procedures.equations.certificates.certificate import is_positive_definite, norm
 from mho.procedures.equations.planning.linear_system import Goal
 from mho.procedures.equations.planning.loop_choice import MOST_CYCLES, DrawnLoops

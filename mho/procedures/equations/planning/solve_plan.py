@@ -29,8 +29,7 @@ from mho.chip_maps.placement import Placement
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ChipMapError, ConvergenceError
 from mho.procedures.cells.programming.record import Block
-from mho.procedures.equations.algorithms.directions import Method
-from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS
+from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS, Method
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.planning.linear_system import Goal
 from mho.procedures.equations.planning.loop_choice import (

@@ -12,7 +12,7 @@ from mho.array_types import Floats
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.procedures.equations.algorithms.directions import Method
+from mho.procedures.equations.algorithms.refinement import Method
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.planning.solve_plan import SolvePlan

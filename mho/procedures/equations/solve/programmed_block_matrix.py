@@ -18,7 +18,7 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.equations.algorithms.directions import Method
+from mho.procedures.equations.algorithms.refinement import Method
 from mho.procedures.equations.blocks.block_inverse import BlockInverse, Operation, RefinedLeaves
 from mho.procedures.equations.blocks.schwarz import Schwarz, SchwarzPlan
 from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse

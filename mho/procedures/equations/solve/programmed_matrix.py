@@ -16,7 +16,7 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.equations.algorithms.directions import Method
+from mho.procedures.equations.algorithms.refinement import Method
 from mho.procedures.equations.circuits.loop_on_cells import AnalogueInverse, record_loop
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.circuits.programmed_blocks import say_failed_cells

@@ -14,8 +14,7 @@ from mho.array_types import Floats
 from mho.chip_maps.multiply_encoding import FixedPoint
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
-from mho.procedures.equations.algorithms.directions import directions
-from mho.procedures.equations.algorithms.refinement import Cycle, refine
+from mho.procedures.equations.algorithms.refinement import Cycle, directions, refine
 from mho.procedures.equations.certificates.certificate import Certificate, norm
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.solve.answers import ColumnAnswer, cycle_row

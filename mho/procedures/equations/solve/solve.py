@@ -23,7 +23,7 @@ from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming.record import PULSES_PER_CELL
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.chip_in_use import chip_of
-from mho.procedures.equations.algorithms.directions import METHODS, Method
+from mho.procedures.equations.algorithms.refinement import METHODS, Method
 from mho.procedures.equations.circuits.programmed_blocks import cells_in_words, check_limits, wait_at_rest
 from mho.procedures.equations.forecast import SolveForecast, draw_solves, metering, wall_time
 from mho.procedures.equations.planning.block_leaves import EFFORTS

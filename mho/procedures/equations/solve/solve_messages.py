@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mho.chip_maps.preconditioning import Preconditioning
-from mho.procedures.equations.algorithms.directions import Method
+from mho.procedures.equations.algorithms.refinement import Method
 from mho.procedures.equations.blocks.schwarz import SchwarzPlan
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan

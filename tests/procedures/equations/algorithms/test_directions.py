@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.procedures.equations.algorithms import directions as d
+from mho.procedures.equations.algorithms import refinement as d
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
 from mho.procedures.equations.certificates.certificate import exact_residual
 

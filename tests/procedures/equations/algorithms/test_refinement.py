@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from mho.chip_maps.inverse_encoding import contraction
 from mho.chip_maps.multiply_encoding import FixedPoint
 from mho.errors import ConvergenceError
-from mho.procedures.equations.algorithms.directions import STALL_CYCLES, directions
-from mho.procedures.equations.algorithms.refinement import Cycle, refine
+from mho.procedures.equations.algorithms.refinement import STALL_CYCLES, Cycle, directions, refine
 from mho.procedures.equations.certificates.certificate import exact_residual
 
 Floats = np.ndarray
