@@ -18,7 +18,7 @@ from benchmarks import _pyvisa_sim
 from benchmarks._twins import on_rack
 from benchmarks.registry import Figure, installed, median_seconds
 from mho.instruments import open_bench
-from mho.instruments.drivers.agilentb1500 import MainframeConnection
+from mho.instruments.drivers.agilentb1500 import AgilentB1500 as B1500Smu
 from mho.instruments.simulated.agilentb1500.instrument import SimulatedAgilentB1500
 from mho.instruments.simulated.clock import VirtualClock
 
@@ -73,10 +73,20 @@ def run(repeat: int) -> list[Figure]:
         ]
 
 
+class _Open:
+    """A terminal that nothing is wired to."""
+
+    def drive(self, volts: float, *, connected: bool) -> None:
+        pass
+
+    def current(self, volts: float, aperture: float) -> float:
+        return 0.0
+
+
 def _b1500(rate: Callable[..., float]) -> list[Figure]:
     """Measure the driver that wraps PyMeasure's, beside PyMeasure's."""
-    device = SimulatedAgilentB1500(VirtualClock(), np.random.default_rng(0), {})
-    with on_rack({GPIB: device}) as library, closing(MainframeConnection(GPIB, library, 5.0)) as ours:
+    device = SimulatedAgilentB1500(VirtualClock(), np.random.default_rng(0), {1: _Open()})
+    with on_rack({GPIB: device}) as library, closing(B1500Smu(GPIB, library)) as ours:
         theirs = AgilentB1500(GPIB, visa_library=library)
         reached = rate(ours.identify, ours.identify())
         peer = rate(lambda: theirs.ask("*IDN?"), ours.identify())

@@ -56,12 +56,13 @@ class Mutant:
 
     path: Path
     line: int
+    original: str
     text: str
 
     def diff(self) -> str:
         """Return the change as lines of a unified diff without context."""
-        before = (ROOT / self.path).read_text("utf-8").splitlines()
-        lines = difflib.unified_diff(before, self.text.splitlines(), str(self.path), lineterm="", n=0)
+        before, after = self.original.splitlines(), self.text.splitlines()
+        lines = difflib.unified_diff(before, after, str(self.path), lineterm="", n=0)
         return "\n".join(line for line in lines if not line.startswith(("---", "+++")))
 
 
@@ -75,7 +76,9 @@ def mutants_of(path: Path, text: str) -> list[Mutant]:
         assert node.end_col_offset is not None
         begin = starts[node.lineno - 1] + node.col_offset
         end = starts[node.end_lineno - 1] + node.end_col_offset
-        found.append(Mutant(path, node.lineno, (data[:begin] + replacement.encode() + data[end:]).decode()))
+        found.append(
+            Mutant(path, node.lineno, text, (data[:begin] + replacement.encode() + data[end:]).decode())
+        )
     return sorted(found, key=lambda one: one.line)
 
 
@@ -158,7 +161,6 @@ class Copy:
     def killer(self, mutant: Mutant, subject: Subject, limits: dict[str, float]) -> str | None:
         """Return the first of `MARKS` whose tests fail for a mutant; None if it survives."""
         path = self.folder / mutant.path
-        original = path.read_text("utf-8")
         path.write_text(mutant.text, "utf-8")
         try:
             killers = (
@@ -166,7 +168,7 @@ class Copy:
             )
             return next(killers, None)
         finally:
-            path.write_text(original, "utf-8")
+            path.write_text(mutant.original, "utf-8")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -236,7 +238,8 @@ SUBJECTS = {
     "write-verify": Subject(
         (
             f"{CELLS}/programming/strategies",
-            f"{CELLS}/programming/verify.py",
+            f"{CELLS}/programming/strategy.py",
+            f"{CELLS}/programming/group_programming.py",
             f"{CELLS}/programming/programmer.py",
         ),
         ("tests/procedures/cells/programming",),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mho.procedures.applications.training.training_result import TrainingResult
     from mho.procedures.applications.wireless.mimo import Mimo
     from mho.procedures.base import Procedure
+    from mho.procedures.cells.programming.group_programming import unfit_cells
     from mho.procedures.cells.programming.program import Program, Programmed
     from mho.procedures.cells.programming.programmer import Programmer
     from mho.procedures.cells.programming.record import Block
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
         strategy_class_name,
     )
     from mho.procedures.cells.programming.strategy import Strategy
-    from mho.procedures.cells.programming.verify import unfit_cells
     from mho.procedures.cells.reading.array_map import Map, Mapped
     from mho.procedures.cells.reading.contact import Contact, Contacts
     from mho.procedures.cells.reading.noise import Noise, Noises

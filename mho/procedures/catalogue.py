@@ -28,7 +28,7 @@ from mho.procedures.manifest import (
     nearest,
     packaged_entries,
 )
-from mho.procedures.own_code import import_procedure
+from mho.procedures.origin import import_procedure
 from mho.procedures.parameters import (
     BooleanParameter,
     FloatParameter,

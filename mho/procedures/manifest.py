@@ -131,7 +131,7 @@ def entry_of(name: str) -> ProcedureEntry:
     """
     if (packaged := packaged_entry(name)) is not None:
         return packaged
-    from mho.procedures.own_code import import_procedure  # large: only where nothing else is known
+    from mho.procedures.origin import import_procedure  # large: only where nothing else is known
 
     return describe(name, import_procedure(class_name(name)))
 

@@ -26,7 +26,7 @@ from mho.instruments.simulated import cell_preset, preset_text
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure, form_of
 from mho.procedures.conditions import load_conditions
-from mho.procedures.own_code import name_of, names_file, source_of
+from mho.procedures.origin import name_of, names_file, source_of
 from mho.running.execution import run
 from mho.running.failures import failure_reason
 from mho.running.plan import Plan, PlannedRun

@@ -31,8 +31,7 @@ from mho.instruments.bench_file import AGREED
 from mho.instruments.simulated import CELL_PRESETS, preset_text
 from mho.procedures.base import Procedure
 from mho.procedures.conditions import check_seed
-from mho.procedures.origin import origin
-from mho.procedures.own_code import source_of
+from mho.procedures.origin import origin, source_of
 from mho.procedures.stream import Control, Ended, MakingSafe, Observer, Started, Stream
 from mho.running.cutting import Cut
 from mho.running.failures import failure_reason, failure_trace

@@ -33,7 +33,7 @@ from mho.instruments.bench_file import modules_beside
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import accepted, form_named, make_procedure, plain_value
 from mho.procedures.manifest import nearest
-from mho.procedures.own_code import names_file
+from mho.procedures.origin import names_file
 from mho.toml import StrictModel, line_of, parse_toml
 
 MOST_RUNS = 1_000_000

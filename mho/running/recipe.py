@@ -25,7 +25,7 @@ from mho.instruments.bench_file import (
 )
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure
-from mho.procedures.own_code import name_of, source_of
+from mho.procedures.origin import name_of, source_of
 from mho.running.trust import (
     Trust,
     check_trusted,

@@ -13,7 +13,7 @@ from mho.input_files import bench_key
 from mho.instruments import Bench
 from mho.instruments.bench_file import is_real
 from mho.procedures.base import Procedure
-from mho.procedures.own_code import name_of
+from mho.procedures.origin import name_of
 from mho.procedures.stream import (
     BenchTaken,
     Control,

@@ -1,4 +1,7 @@
-"""A figure as data: what is drawn over what, and whether it can be. A layout declares it, every renderer draws from it."""
+"""A figure as data: what is drawn over what. A layout declares it, the run file keeps it, every renderer draws from it.
+
+Check whether figures can be drawn from the contents of a layout or a run file.
+"""
 
 from __future__ import annotations
 

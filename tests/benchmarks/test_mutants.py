@@ -106,10 +106,11 @@ def test_tests_that_fail_without_a_mutant_are_no_judge(repository: Path):
 @pytest.mark.thorough
 def test_a_mutant_that_never_ends_is_killed(repository: Path, tmp_path: Path):
     subject = Subject(("mho",), ("tests",))
-    endless = Mutant(Path("mho/sums.py"), 1, "while True:\n    pass\n")
+    original = (repository / "mho/sums.py").read_text()
+    endless = Mutant(Path("mho/sums.py"), 1, original, "while True:\n    pass\n")
     copy = Copy(tmp_path / "copy")
     assert copy.killer(endless, subject, dict.fromkeys(mutants.MARKS, 3.0)) == "every day"
-    assert (tmp_path / "copy/mho/sums.py").read_text() == (repository / "mho/sums.py").read_text()
+    assert (tmp_path / "copy/mho/sums.py").read_text() == original
 
 
 def test_an_unknown_subject_is_refused_by_name(capsys: pytest.CaptureFixture[str]):

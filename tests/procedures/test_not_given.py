@@ -119,7 +119,7 @@ EVERY = [
 ZEROES = [(name, key) for name, key, parameter in EVERY if parameter.minimum <= 0 <= parameter.maximum]
 
 
-@pytest.mark.parametrize(("name", "key"), daily(ZEROES, 12))
+@pytest.mark.parametrize(("name", "key"), daily(ZEROES, 6))
 def test_zero_is_zero_in_script_words_and_file_for_every_number_or_is_refused(name, key, tmp_path):
     procedure = make_procedure(name, {**shortest(name), key: 0.0})
     files = {"solve": ["a.mtx"], "multiply": ["a.mtx"], "program": ["a.npy"]}.get(name, [])
@@ -242,7 +242,7 @@ def test_every_number_that_may_be_0_is_looked_at_where_it_is_used():
     assert set(USED) | ABOVE == set(ZEROES)
 
 
-@pytest.mark.parametrize(("name", "key"), daily(USED, 12))
+@pytest.mark.parametrize(("name", "key"), daily(USED, 6))
 def test_zero_is_used_as_zero(name, key, tmp_path):
     shown = []
     beside = {"repeats": 2} if key == "interval" else {"lowest": -0.1} if key == "highest" else {}
@@ -255,7 +255,7 @@ def test_zero_is_used_as_zero(name, key, tmp_path):
     assert shown == [True, False]
 
 
-@pytest.mark.parametrize(("name", "key"), daily(NUMBERS, 12))
+@pytest.mark.parametrize(("name", "key"), daily(NUMBERS, 6))
 def test_what_is_left_out_is_none_and_its_value_in_use_is_in_the_file(name, key, tmp_path):
     assert getattr(make_procedure(name, {key: None}), key) is None
     words = ["a.mtx"] if name in ("solve", "multiply") else ["--rows", "0", "--columns", "0"]

@@ -153,7 +153,7 @@ def _carry_out(
     report = apart(context)
     from mho.cli.terminal.run_display import RunDisplay
     from mho.procedures.catalogue import make_procedure
-    from mho.procedures.own_code import name_of
+    from mho.procedures.origin import name_of
     from mho.running.execution import run as carry_out
     from mho.running.safety_statement import observed_safety
 

@@ -2,6 +2,8 @@
 
 Cells, noise, wires, circuits and the converters' errors are those of the virtual bench (`laboratory`). Messages,
 switches, generators and meters are not simulated. There is one clock and one seed.
+
+A large batch in halves, on two cores where there are two: each half draws from a generator of its own.
 """
 
 from __future__ import annotations
@@ -36,8 +38,6 @@ from mho.instruments.simulated.physics.cells.switching import HeldLevel
 from mho.instruments.simulated.physics.chip import SparseChip
 from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
 from mho.instruments.simulated.physics.circuits.loop_network import StepResponse
-
-Result = TypeVar("Result")
 
 
 class Halves:
@@ -86,6 +86,8 @@ def _cores() -> int:
 
 log = logging.getLogger(__name__)
 
+
+Result = TypeVar("Result")
 
 LINE_FREQUENCY = 60.0  # Hz, of the meter's power line cycles
 FEW = 3  # number of cells up to which evaluation one by one is faster

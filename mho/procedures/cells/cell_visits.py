@@ -8,24 +8,36 @@ thousands together, each with its own time. What was recorded is in the run file
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Booleans, Floats, Integers
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.instruments.arrays import CellPositions, CellVisit
+from mho.procedures.cell_range import CellRange
 from mho.procedures.stream import Stream
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 BATCH = 1 << 15  # cells visited at once: their rows take some ten megabytes
 ANNOUNCED = 0.05  # s of wall time between two announcements
 PICTURE_PERIOD, PICTURED = 0.5, 0.01  # s of bench time and share of the cells between two images of the maps
 
 
-class Measured(NamedTuple):
+def cells_at(array: str, rows: Integers, columns: Integers) -> list[Cell]:
+    """Return the cells at these rows and columns, one each."""
+    return [Cell(array, *place) for place in zip(rows.tolist(), columns.tolist(), strict=True)]
+
+
+def each_cell(array: str, cells: CellRange) -> Iterator[tuple[tuple[int, int], Cell]]:
+    """Yield each cell, with its place (i, j) in an image of them, in the order of the visits."""
+    for place in np.ndindex(cells.shape):
+        yield place, Cell(array, int(cells.rows[place[0]]), int(cells.columns[place[1]]))
+
+
+class CellReads(NamedTuple):
     """Readings of some cells.
 
     Attributes
@@ -39,58 +51,71 @@ class Measured(NamedTuple):
     """
 
     current: Floats
-    limited: NDArray[np.bool_]
+    limited: Booleans
     conductance: Floats
 
 
-class _Operations(Protocol):
-    """Reading and pulsing of cells by number."""
+Readings = tuple[Floats, Booleans, Floats, Floats]
+"""Currents (A), which are limited, voltages at the cells (V), and times (s)."""
 
-    def measure(
-        self, which: Integers, voltage: float, gate: float | None
-    ) -> tuple[Floats, NDArray[np.bool_], Floats, Floats]:
-        """Return currents (A), which are limited, voltages at the cells (V), and times (s)."""
-        ...
 
-    def pulse(
-        self, which: Integers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
-    ) -> None:
-        """Apply one pulse to each."""
-        ...
+class _AtTheWire:
+    """Reading and pulsing of one cell of a bench of instruments, real or simulated."""
+
+    def __init__(self, bench: Bench, cell: Cell) -> None:
+        self._bench, self._cell = bench, cell
+
+    def measure(self, which: Integers, voltage: float, gate: float | None) -> Readings:
+        volts, amperes, limited = self._bench.measure(self._cell, voltage, gate)
+        return np.array([amperes]), np.array([limited]), np.array([volts]), np.array([self._bench.now()])
+
+    def pulse(self, which: Integers, sets: Booleans, voltage: Floats, width: Floats, gate: Floats) -> None:
+        kind: Literal["set", "reset"] = "set" if sets[0] else "reset"
+        self._bench.pulse(self._cell, Pulse(kind, float(voltage[0]), float(width[0]), float(gate[0])))
 
     @property
-    def formed(self) -> NDArray[np.bool_]:
-        """Return which cells have conducted once, in this run or before."""
-        ...
+    def formed(self) -> Booleans:
+        return np.array([self._bench.forming.is_formed(self._cell)])
+
+
+class _AtOnce:
+    """Reading and pulsing of many cells, by number, of a bench without instruments."""
+
+    def __init__(self, visit: CellVisit) -> None:
+        self._visit = visit
+
+    def measure(self, which: Integers, voltage: float, gate: float | None) -> Readings:
+        amperes, limited, times = self._visit.measure(which, voltage, gate)
+        return amperes, limited, np.full(which.shape, voltage), times
+
+    def pulse(self, which: Integers, sets: Booleans, voltage: Floats, width: Floats, gate: Floats) -> None:
+        self._visit.pulse(which, sets, voltage, width, gate)
+
+    @property
+    def formed(self) -> Booleans:
+        return self._visit.formed
 
 
 class VisitedCells:
-    """Cells that are visited, known by their numbers 0 to `count` - 1; every row is recorded with time and cell.
+    """Cells that are visited, known by their numbers 0 to `count` - 1; every row is recorded with time and cell."""
 
-    Attributes
-    ----------
-    count : int
-    """
-
-    def __init__(self, operations: _Operations, count: int) -> None:
+    def __init__(self, operations: _AtTheWire | _AtOnce, count: int) -> None:
         self._operations, self.count = operations, count
         self._last = np.zeros(count)  # time of the last read of each
         self._rows: list[dict[str, NDArray[Any]]] = []
 
     @property
-    def formed(self) -> NDArray[np.bool_]:
+    def formed(self) -> Booleans:
         """Which of the cells have conducted once, in this run or before: none of them is to be formed."""
         return self._operations.formed
 
-    def read(self, which: Integers, voltage: float, gate: float | None = None) -> Measured:
+    def read(self, which: Integers, voltage: float, gate: float | None = None) -> CellReads:
         """Read some of the cells at `voltage` (V), word line at `gate` (V) or as the bench reads."""
         current, limited, volts, times = self._operations.measure(which, voltage, gate)
         self._last[which] = times
-        return Measured(current, limited, current / volts)
+        return CellReads(current, limited, current / volts)
 
-    def pulse(
-        self, which: Integers, kind: str | NDArray[np.bool_], voltage: Any, width: Any, gate: Any
-    ) -> None:
+    def pulse(self, which: Integers, kind: str | Booleans, voltage: Any, width: Any, gate: Any) -> None:
         """Apply one pulse to each of some cells.
 
         Parameters
@@ -128,51 +153,6 @@ class VisitedCells:
         return {**whole, "row": rows[which], "column": columns[which]}
 
 
-class _AtTheWire:
-    """One cell of a bench of instruments, real or simulated."""
-
-    def __init__(self, bench: Bench, cell: Cell) -> None:
-        self._bench, self._cell = bench, cell
-
-    def measure(
-        self, which: Integers, voltage: float, gate: float | None
-    ) -> tuple[Floats, NDArray[np.bool_], Floats, Floats]:
-        volts, amperes, limited = self._bench.measure(self._cell, voltage, gate)
-        return np.array([amperes]), np.array([limited]), np.array([volts]), np.array([self._bench.now()])
-
-    def pulse(
-        self, which: Integers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
-    ) -> None:
-        kind: Literal["set", "reset"] = "set" if sets[0] else "reset"
-        self._bench.pulse(self._cell, Pulse(kind, float(voltage[0]), float(width[0]), float(gate[0])))
-
-    @property
-    def formed(self) -> NDArray[np.bool_]:
-        return np.array([self._bench.forming.is_formed(self._cell)])
-
-
-class _AtOnce:
-    """Many cells of a bench without instruments."""
-
-    def __init__(self, visit: CellVisit) -> None:
-        self._visit = visit
-
-    def measure(
-        self, which: Integers, voltage: float, gate: float | None
-    ) -> tuple[Floats, NDArray[np.bool_], Floats, Floats]:
-        amperes, limited, times = self._visit.measure(which, voltage, gate)
-        return amperes, limited, np.full(which.shape, voltage), times
-
-    def pulse(
-        self, which: Integers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
-    ) -> None:
-        self._visit.pulse(which, sets, voltage, width, gate)
-
-    @property
-    def formed(self) -> NDArray[np.bool_]:
-        return self._visit.formed
-
-
 class CellSurvey:
     """An experiment on cells of an array, in their order.
 
@@ -203,54 +183,51 @@ class CellSurvey:
         self._rows, self._columns = cells
 
     def visit(
-        self, stage: str, act: Callable[[VisitedCells], Found], picture: Callable[[], None] = lambda: None
-    ) -> Iterator[tuple[slice, Found]]:
-        """Return, part by part, which cells were visited (a stretch of their flat order) and what `act` found of them.
+        self, stage: str, act: Callable[[VisitedCells], Result], picture: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[slice, Result]]:
+        """Return, part by part, which cells were visited (a stretch of their flat order) and what `act` returned of them.
 
         Parameters
         ----------
         stage : str
             What is announced of the progress.
         picture : callable
-            Called now and then, and at the end whatever happens: it stores images of what was found so far.
+            Called now and then, and at the end whatever happens: it stores images of what is known so far.
         """
         total, done, pictured, at = len(self._rows), 0, 0, self._bench.now()
         announced = self._stream.now()
         try:
-            for part, found in self._parts(act):
-                yield part, found
+            for part, result in self._parts(act):
+                yield part, result
                 done = part.stop
                 if self._stream.now() - announced > ANNOUNCED or done == total:
                     announced = self._stream.now()
                     self._stream.check()
                     self._stream.progress(stage, done, total)
                 # By the bench's clock, not the computer's: a run with the same seed stores the same images.
-                if (
-                    done - pictured >= PICTURED * total
-                    and self._bench.now() - at > PICTURE_PERIOD
-                    and done < total
-                ):
+                due = done - pictured >= PICTURED * total and self._bench.now() - at > PICTURE_PERIOD
+                if due and done < total:
                     pictured, at = done, self._bench.now()
                     picture()
         finally:
             picture()
 
-    def _parts(self, act: Callable[[VisitedCells], Found]) -> Iterator[tuple[slice, Found]]:
+    def _parts(self, act: Callable[[VisitedCells], Result]) -> Iterator[tuple[slice, Result]]:
         if isinstance(self._bench, ArrayBench):
             yield from self._at_once(self._bench, act)
             return
-        for number, place in enumerate(zip(self._rows.tolist(), self._columns.tolist(), strict=True)):
-            cell, part = Cell(self._array, *place), slice(number, number + 1)
+        for number, cell in enumerate(cells_at(self._array, self._rows, self._columns)):
+            part = slice(number, number + 1)
             cells = VisitedCells(_AtTheWire(self._bench, cell), 1)
             try:
-                found = act(cells)
+                result = act(cells)
             finally:
-                self._keep(cells, 0.0, part)
-            yield part, found
+                self._record(cells, 0.0, part)
+            yield part, result
 
     def _at_once(
-        self, bench: ArrayBench, act: Callable[[VisitedCells], Found]
-    ) -> Iterator[tuple[slice, Found]]:
+        self, bench: ArrayBench, act: Callable[[VisitedCells], Result]
+    ) -> Iterator[tuple[slice, Result]]:
         bench.draw([CellPositions(self._array, self._rows, self._columns)])
         for start in range(0, len(self._rows), BATCH):
             part = slice(start, min(start + BATCH, len(self._rows)))
@@ -259,12 +236,11 @@ class CellSurvey:
             cells = VisitedCells(_AtOnce(visit), part.stop - part.start)
             try:
                 with visit:
-                    found = act(cells)
+                    result = act(cells)
             finally:
-                self._keep(cells, visit.begun, part)
-            yield part, found
+                self._record(cells, visit.begun, part)
+            yield part, result
 
-    def _keep(self, cells: VisitedCells, begun: Any, part: slice) -> None:
-        rows = cells.rows(begun, self._rows[part], self._columns[part])
-        if rows:
+    def _record(self, cells: VisitedCells, begun: Any, part: slice) -> None:
+        if rows := cells.rows(begun, self._rows[part], self._columns[part]):
             self._stream.record_block(self._table, rows)

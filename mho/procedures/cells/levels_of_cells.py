@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.array_types import Floats
+from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.levels import Levels
 
 UNKNOWN = -1
 """Level of a cell that does not conduct, or was not read."""
 
 
-def nearest_levels(conductance: Floats, levels: Levels, formed: NDArray[np.bool_]) -> NDArray[np.int64]:
+def nearest_levels(conductance: Floats, levels: Levels, formed: Booleans) -> Integers:
     """Return the digit whose level lies nearest to each conductance (S); `UNKNOWN` of cells that are not `formed`.
 
     A level counts as far as the middle between it and the next.
@@ -22,11 +21,11 @@ def nearest_levels(conductance: Floats, levels: Levels, formed: NDArray[np.bool_
     return np.where(formed, digits, UNKNOWN)
 
 
-def in_windows(conductance: Floats, digits: NDArray[np.int64], levels: Levels) -> NDArray[np.bool_]:
+def in_windows(conductance: Floats, digits: Integers, levels: Levels) -> Booleans:
     """Return whether conductances (..., cells), S, lie in the windows of their `digits` (cells,); never of `UNKNOWN`."""
     known = np.maximum(digits, 0)
     low, high = levels.low[known], levels.high[known]
-    inside: NDArray[np.bool_] = (conductance >= low) & (conductance <= high) & (digits != UNKNOWN)
+    inside: Booleans = (conductance >= low) & (conductance <= high) & (digits != UNKNOWN)
     return inside
 
 

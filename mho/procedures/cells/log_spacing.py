@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Floats, Integers
 from mho.errors import InputError
 
 MOST_PER_DECADE = 1000
 
 
-def log_spaced(first: float, last: float, per_decade: int) -> NDArray[np.float64]:
+def log_spaced(first: float, last: float, per_decade: int) -> Floats:
     """Return values from `first` to `last`, both included, `per_decade` a decade counted from the first.
 
     Raises
@@ -34,6 +34,6 @@ def log_spaced(first: float, last: float, per_decade: int) -> NDArray[np.float64
     return np.append(values, last)
 
 
-def log_counts(last: int, per_decade: int) -> NDArray[np.int64]:
+def log_counts(last: int, per_decade: int) -> Integers:
     """Return whole counts from 1 to `last`, both included, about `per_decade` a decade and none twice; as `log_spaced`."""
     return np.unique(np.round(log_spaced(1.0, float(last), per_decade)).astype(np.int64))

@@ -16,6 +16,7 @@ import numpy as np
 
 from mho.array_types import Floats, Integers
 from mho.confidence import binomial_interval, likelihood_drop, profile_interval, quantile_ranks
+from mho.procedures.cells.extraction.response_curve import IntervalEstimate
 
 FEWEST = 5
 """Cells that formed within the ramp, below which no distribution is fitted."""
@@ -31,28 +32,19 @@ NEVER = -1
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval; an end is infinite, and the number NaN, where the ramp does not reach it."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Distribution:
     """A distribution of two parameters, fitted to forming voltages.
 
     Attributes
     ----------
-    first, second : Estimate
+    first, second : IntervalEstimate
         Mean and standard deviation (V) of a normal one; scale (V) and shape of Weibull's.
     likelihood : float
         Logarithm of the likelihood.
     """
 
-    first: Estimate
-    second: Estimate
+    first: IntervalEstimate
+    second: IntervalEstimate
     likelihood: float
 
 
@@ -71,7 +63,7 @@ def shares(formed_by: Integers, pulses: int) -> tuple[Floats, Floats, Floats]:
     return done / max(len(formed_by), 1), low, high
 
 
-def quantile(share: float, formed_by: Integers, volts: Floats) -> Estimate:
+def quantile(share: float, formed_by: Integers, volts: Floats) -> IntervalEstimate:
     """Return a quantile (V) of the forming voltage, with the interval between order statistics, whatever the distribution.
 
     Parameters
@@ -85,7 +77,7 @@ def quantile(share: float, formed_by: Integers, volts: Floats) -> Estimate:
     """
     count = len(formed_by)
     if not count:
-        return Estimate(math.nan, -math.inf, math.inf)
+        return IntervalEstimate(math.nan, -math.inf, math.inf)
     reached = np.cumsum(np.bincount(formed_by[formed_by >= 0], minlength=len(volts))) / count
     place = int(np.searchsorted(reached, share - 1e-12))
     if place == len(volts) or place == 0:  # beyond an end of the ramp, nothing says how far
@@ -100,7 +92,7 @@ def quantile(share: float, formed_by: Integers, volts: Floats) -> Estimate:
     above = np.append(volts, np.inf)
     low = -math.inf if first < 0 else float(below[ranked[first]])
     high = math.inf if last >= count else float(above[ranked[last]])
-    return Estimate(value, low, high)
+    return IntervalEstimate(value, low, high)
 
 
 def fit_normal(formed_by: Integers, volts: Floats) -> Distribution | None:
@@ -195,8 +187,8 @@ def summary_of(state: Integers, wanted: Integers, conductance: Floats, volts: Fl
     return summary | dict(zip(names, quartiles, strict=True))
 
 
-def _named(name: str, found: Estimate) -> dict[str, float | None]:
-    values = {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+def _named(name: str, estimate: IntervalEstimate) -> dict[str, float | None]:
+    values = {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     return {key: value if math.isfinite(value) else None for key, value in values.items()}
 
 
@@ -217,9 +209,11 @@ def share_rows(wanted: Integers, volts: Floats) -> dict[str, Floats]:
     }
 
 
-def _of_logarithm(found: Estimate) -> Estimate:
+def _of_logarithm(estimate: IntervalEstimate) -> IntervalEstimate:
     """Return the number whose logarithm was found, with its interval."""
-    return Estimate(*(math.exp(min(one, 700.0)) for one in (found.value, found.low, found.high)))
+    return IntervalEstimate(
+        *(math.exp(min(one, 700.0)) for one in (estimate.value, estimate.low, estimate.high))
+    )
 
 
 def _fit(
@@ -227,7 +221,7 @@ def _fit(
     volts: Floats,
     log_survival: Callable[[Floats, float, float], Floats],
     start: Callable[[float, float], tuple[float, float, float]],
-) -> tuple[Estimate, Estimate, float] | None:
+) -> tuple[IntervalEstimate, IntervalEstimate, float] | None:
     """Maximise the likelihood of the brackets; return both parameters with their intervals, and its logarithm.
 
     Parameters
@@ -257,5 +251,5 @@ def _fit(
     best = minimize(cost, (0.0, second), method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-7})
     place, drop = np.asarray(best.x, dtype=float), likelihood_drop(len(inside))
     found = [(float(place[axis]), *profile_interval(cost, place, axis, drop)) for axis in (0, 1)]
-    location = Estimate(*(first + unit * one for one in found[0]))
-    return location, Estimate(*found[1]), -float(best.fun)
+    location = IntervalEstimate(*(first + unit * one for one in found[0]))
+    return location, IntervalEstimate(*found[1]), -float(best.fun)

@@ -244,12 +244,13 @@ def summary_of(loops: Loops) -> dict[str, Any]:
     independent. An HRS below the noise counts as less than all others, and its window as wider: a median that is one of
     them is not known, and left out.
     """
-    found: dict[str, Any] = {}
     cell = np.broadcast_to(np.arange(loops.lrs[0].size), (len(loops.lrs), loops.lrs[0].size)).ravel()
-    quantities = {"v_set": loops.v_set, "v_reset": loops.v_reset, "lrs": loops.lrs, "hrs": loops.hrs}
-    quantities |= {"window": loops.window, "peak_current": loops.peak_current}
-    found |= {"sets": int(np.isfinite(loops.v_set).sum()), "resets": int(np.isfinite(loops.v_reset).sum())}
-    for name, values in quantities.items():
+    names = ("v_set", "v_reset", "lrs", "hrs", "window", "peak_current")
+    numbers: dict[str, Any] = {
+        "sets": int(np.isfinite(loops.v_set).sum()),
+        "resets": int(np.isfinite(loops.v_reset).sum()),
+    }
+    for name, values in ((name, getattr(loops, name)) for name in names):
         beyond = {"hrs": 0.0, "window": math.inf}.get(name)
         flat = values.ravel() if beyond is None else np.where(loops.below_noise, beyond, values).ravel()
         known = ~np.isnan(flat)
@@ -257,15 +258,15 @@ def summary_of(loops: Loops) -> dict[str, Any]:
         if not math.isfinite(middle) or middle == beyond:
             continue
         each = [np.median(flat[known & (cell == one)]) for one in np.unique(cell[known])]
-        found |= with_interval(name, middle, median_interval(each))
+        numbers |= with_interval(name, middle, median_interval(each))
         if name in ("v_set", "v_reset"):
             spread = spread_of(flat[known], cell[known])
-            found |= {f"{name}_device_sd": spread.device, f"{name}_cycle_sd": spread.cycle}
+            numbers |= {f"{name}_device_sd": spread.device, f"{name}_cycle_sd": spread.cycle}
     if np.isfinite(loops.window).any():
         windows = np.where(loops.below_noise, np.inf, loops.window)
         lowest = float(np.nanquantile(windows, 0.05, method="lower" if loops.below_noise.any() else "linear"))
-        found["window_5_percent"] = lowest
-    return found
+        numbers["window_5_percent"] = lowest
+    return numbers
 
 
 def _grew(before: Floats, after: Floats, error: Floats, least: float) -> Booleans:
@@ -283,27 +284,21 @@ def _steepest(voltages: Floats, currents: Floats, branch: Booleans, noise: float
     if len(place) < 4:
         return np.full(currents.shape[:-1], np.nan)
     volts, amperes = voltages[place], currents[..., place]
-    beyond = np.nanmax(
-        np.abs(amperes), axis=-1, keepdims=True, initial=noise
-    )  # a range that overflowed: high
+    # A range that overflowed counts as high.
+    beyond = np.nanmax(np.abs(amperes), axis=-1, keepdims=True, initial=noise)
     amperes = np.where(np.isnan(amperes), beyond, np.abs(amperes))
     log_g = np.log10(np.maximum(np.hypot(amperes, noise) / np.abs(volts), FEW))
     width = [(0, 0)] * (log_g.ndim - 1) + [(WINDOW - 1, WINDOW - 1)]
-    medians = np.median(
-        np.lib.stride_tricks.sliding_window_view(np.pad(log_g, width, mode="edge"), WINDOW, axis=-1), axis=-1
-    )
-    change = sign * (
-        medians[..., WINDOW:] - medians[..., :-WINDOW]
-    )  # from before to after each gap between points
-    step = sign * np.diff(log_g, axis=-1)
-    best = change.argmax(axis=-1)
-    near = best[..., None] + np.arange(
-        -1, 2
-    )  # medians of three have the same value at three places: take the step itself
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(log_g, width, mode="edge"), WINDOW, axis=-1)
+    medians = np.median(windows, axis=-1)
+    # From before to after each gap between points.
+    change, step = sign * (medians[..., WINDOW:] - medians[..., :-WINDOW]), sign * np.diff(log_g, axis=-1)
+    # Medians of three have the same value at three places: take the step itself.
+    near = change.argmax(axis=-1)[..., None] + np.arange(-1, 2)
     near = np.clip(near, 0, step.shape[-1] - 1)
     chosen = np.take_along_axis(near, np.take_along_axis(step, near, -1).argmax(-1)[..., None], -1)[..., 0]
-    found: Floats = 0.5 * (volts[chosen] + volts[chosen + 1])
-    return found
+    steepest: Floats = 0.5 * (volts[chosen] + volts[chosen + 1])
+    return steepest
 
 
 def _peak(voltages: Floats, currents: Floats, branch: Booleans) -> tuple[Floats, Floats]:

@@ -57,7 +57,6 @@ def has_worn(first: Floats, later: Floats, looks: int, *, holds: bool) -> bool:
     ----------
     first, later : (n,) arrays
         log10 of LRS/HRS.
-    looks : int
     holds : bool
         Whether the cell held the criterion at first. Of one that did not, only a cell which no longer switches has failed.
     """
@@ -68,7 +67,7 @@ def has_worn(first: Floats, later: Floats, looks: int, *, holds: bool) -> bool:
     return bool(mannwhitneyu(later, first, alternative="less").pvalue < WORN / max(looks, 1))
 
 
-def held_ratios(windows: Floats, looks: int, confirmations: int) -> Floats:
+def sustainable_ratios(windows: Floats, looks: int, confirmations: int) -> Floats:
     """Return for each cell the largest LRS/HRS of a criterion that its scatter does not fail, to one in a hundred cells.
 
     A look fails when so many `confirmations` in a row do. Windows are taken as log-normal, as measured.

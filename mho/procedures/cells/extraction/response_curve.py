@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Booleans, Floats, Integers
 
 LEVEL = 0.95
 """Of all intervals."""
@@ -42,8 +41,8 @@ RISING = 0.1, 0.75
 
 
 @dataclass(frozen=True)
-class Estimated:
-    """A number with its 95 % interval."""
+class IntervalEstimate:
+    """A number with its 95 % interval: NaN, and infinite at an end, where the data do not reach it."""
 
     value: float
     low: float
@@ -88,7 +87,7 @@ class ResponseCurve:
         """Return the curve at `x`."""
         return _curve(x, self.bottom, self.parameters)
 
-    def estimate(self, of: Callable[[Floats], float]) -> Estimated:
+    def estimate(self, of: Callable[[Floats], float]) -> IntervalEstimate:
         """Return a function of the parameters with its interval: the wider of the jackknife's and of the covariance's."""
         from scipy.special import stdtrit
 
@@ -101,22 +100,22 @@ class ResponseCurve:
             others = np.array([of(parameters) for parameters in self.without])
             error = math.sqrt((groups - 1.0) * float(others.var()))
             half = max(half, error * float(stdtrit(max(groups - 2, 1), 0.5 + LEVEL / 2.0)))
-        return Estimated(value, value - half, value + half)
+        return IntervalEstimate(value, value - half, value + half)
 
     @property
-    def slope(self) -> Estimated:
+    def slope(self) -> IntervalEstimate:
         """The steepest slope."""
         return self.estimate(lambda p: math.exp(p[1]))
 
     @property
-    def threshold(self) -> Estimated:
+    def threshold(self) -> IntervalEstimate:
         """Where the tangent at the steepest place leaves the bottom."""
         if not self.saturates:
             return self.estimate(lambda p: float(p[0]))
         return self.estimate(lambda p: float(p[0] - (p[2] - self.bottom) / (2.0 * math.exp(p[1]))))
 
     @property
-    def top(self) -> Estimated | None:
+    def top(self) -> IntervalEstimate | None:
         """Where it saturates; None where it does not within the data."""
         return self.estimate(lambda p: float(p[2])) if self.saturates else None
 
@@ -135,7 +134,7 @@ class ResponseCurve:
             low, high = (half, high) if _curve(np.array([half]), self.bottom, p)[0] < y else (low, half)
         return 0.5 * (low + high)
 
-    def line_through(self, levels: Floats) -> tuple[Estimated, Estimated] | None:
+    def line_through(self, levels: Floats) -> tuple[IntervalEstimate, IntervalEstimate] | None:
         """Return offset and slope of the straight line x = offset + y / slope nearest to the curve at `levels`.
 
         None where it has less than two of them.
@@ -220,7 +219,7 @@ def fit_response(x: Floats, y: Floats, cell: Integers, bottom: float) -> Respons
     saturates = with_top[1] + penalty < without_top[1]
     parameters, bounds = (with_top[0], of_top) if saturates else (without_top[0], of_none)
 
-    def rest(left: NDArray[np.bool_]) -> Floats:
+    def rest(left: Booleans) -> Floats:
         levels, place = np.unique(x[left], return_inverse=True)
         weight = 1.0 / np.maximum(_of_levels(y[left], place, len(levels))[1], SOFTEST * rise)[place]
         return _fitted(
@@ -237,7 +236,7 @@ def fit_response(x: Floats, y: Floats, cell: Integers, bottom: float) -> Respons
     return ResponseCurve(bottom, parameters, _clustered(residuals, parameters, cell), len(cells), left_out)
 
 
-def deviations_from(curve: ResponseCurve, x: Floats, y: Floats) -> tuple[NDArray[np.bool_], Floats]:
+def deviations_from(curve: ResponseCurve, x: Floats, y: Floats) -> tuple[Booleans, Floats]:
     """Return where cells follow the pulse, and the deviations there, decades: log10 of the response over the curve.
 
     That is where the curve has risen but does not saturate yet, for positive responses.

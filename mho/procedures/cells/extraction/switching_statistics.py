@@ -31,7 +31,18 @@ from mho.confidence import (
     jackknife,
     with_interval,
 )
-from mho.procedures.cells.robust import NORMAL_IQR, robust_deviation
+
+NORMAL_IQR = 1.3489795  # interquartile range of a normal distribution of unit deviation
+
+
+def robust_deviation(values: Floats) -> float:
+    """Return the interquartile range of finite values in units of a normal distribution's; NaN for fewer than four."""
+    known = values[np.isfinite(values)]
+    if known.size < 4:
+        return math.nan
+    low, high = np.quantile(known, [0.25, 0.75])
+    return float(high - low) / NORMAL_IQR
+
 
 ROUNDS = 20  # of a fixed point that is found to a thousandth in five
 TAIL = 0.05  # share beyond the worst-case window
@@ -60,7 +71,6 @@ class MeanSquares:
     ----------
     between, within : float
         Mean squares; NaN where they cannot be told.
-    cells, values : int
     size : float
         Values of a cell; of cells with unequal numbers, their weighted mean.
     """

@@ -1,4 +1,7 @@
-"""Write-verify of many cells at once, on a bench without instruments: the same decisions, with separate cell times."""
+"""Write-verify of many cells at once, on a bench without instruments: the same decisions, with separate cell times.
+
+Cells take the energy V^2 G w from pulses and verify reads, G the read that follows, w the width or the aperture.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,54 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments.arrays import ArrayBench, CellPositions, CellVisit
 from mho.instruments.bench_file import BenchFile
-from mho.procedures.cells.programming.pulse_energy import pulse_energy
-from mho.procedures.cells.programming.strategy import SET, Outcome, Pulses, Strategy
+from mho.procedures.cells.programming.strategy import SET, Pulses, Strategy, write_verify
+
+LINE_FREQUENCY = 60.0  # Hz, of the meter's power line cycles
+
+
+def cell_energy(read: BenchFile, voltage: float, width: float, conductance: float, reads: int = 1) -> float:
+    """Return the energy, J, of verify reads and of the pulse before them: V, s (both 0 without a pulse), S."""
+    return abs(conductance) * (voltage * voltage * width + reads * _of_read(read))
+
+
+def pulse_energy(
+    read: BenchFile,
+    kind: ArrayLike,
+    voltage: ArrayLike,
+    width: ArrayLike,
+    conductance: ArrayLike,
+    reads: int = 1,
+) -> float:
+    """Return the energy, J, of rows of the table of pulses.
+
+    Parameters
+    ----------
+    read : BenchFile
+        With the voltage and aperture of a verify read, of which each row has one.
+    kind, voltage, width, conductance : (n,) arrays
+        0 for a read alone; V; s; S.
+    reads : int
+        Verify reads of each row.
+    """
+    pulses = np.where(np.asarray(kind) > 0, np.square(voltage) * np.asarray(width), 0.0)
+    return float((np.abs(conductance) * (pulses + reads * _of_read(read))).sum())
+
+
+def _of_read(read: BenchFile) -> float:
+    """Return the energy of a verify read for each siemens, J/S."""
+    return read.read.voltage**2 * read.read.nplc / LINE_FREQUENCY
+
 
 Rows = Mapping[str, NDArray[Any]]
 
-FEW = 3  # number of cells up to which deciding one by one is faster: mostly the stuck ones
 BATCH = 1 << 18  # cells visited at once: the last ones of a batch cost as much as the last ones of a few
 STEPS_PER_CELL = 5.5  # expected reads per cell, which set the age of a cell when its turn comes
 
@@ -51,7 +88,7 @@ class FlatCells:
     def of(
         cls,
         placements: Sequence[Placement],
-        masks: Sequence[NDArray[np.bool_]],
+        masks: Sequence[Booleans],
         orders: Sequence[Integers] | None = None,
     ) -> FlatCells:
         """List the cells in `masks`, block by block, in each in the order of its flat indices, or row by row."""
@@ -77,14 +114,14 @@ class FlatCells:
         for first, last in pairwise(edges):
             yield int(self.block[first]), slice(first, last)
 
-    def taken(self, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    def of_blocks(self, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """Return each cell's value from its block's `values`."""
         return np.concatenate([values[number].ravel()[self.place[part]] for number, part in self.parts()])
 
-    def put(self, values: Sequence[NDArray[Any]], taken: NDArray[Any]) -> None:
+    def put(self, values: Sequence[NDArray[Any]], some: NDArray[Any]) -> None:
         """Store each cell's value in its block's `values`."""
         for number, part in self.parts():
-            values[number].ravel()[self.place[part]] = taken[part]
+            values[number].ravel()[self.place[part]] = some[part]
 
     def lines(self, placements: Sequence[Placement]) -> list[CellPositions]:
         """Return the cells by array and lines."""
@@ -247,73 +284,20 @@ def verify_cells(
         known = memory if len(some) == len(digits) else deepcopy(memory)
         state = strategy.towards(*windows, settings, known)
         state.formed = visit.formed
-        return *_verified(visit, state, len(some), record, settings.verify_delay), record
+
+        def step(which: Integers, pulses: Pulses | None) -> Floats:
+            if pulses is not None:
+                visit.pulse(which, pulses.kind == SET, pulses.voltage, pulses.width, pulses.gate)
+                if settings.verify_delay:
+                    visit.wait(which, settings.verify_delay)
+            return _read(visit, which, record, pulses)
+
+        return *write_verify(state, len(some), step), record
 
     with bench.visit(cells.lines(placements), STEPS_PER_CELL) as visit:
         *results, records = zip(*visit.run(verify), strict=True)
     achieved, pulses, outcome = map(np.concatenate, results)
     return Verified(achieved, pulses, outcome, whole.join(records), visit.begun)
-
-
-def _verified(
-    visit: CellVisit, state: Strategy | _Few, count: int, record: _Record, delay: float
-) -> tuple[Floats, Integers, Integers]:
-    """Pulse and read `count` cells until each is in its window or given up.
-
-    Returns last reads, numbers of pulses, and outcomes.
-    """
-    which, pulses = np.arange(count), np.zeros(count, np.int64)
-    outcome = np.full(count, Outcome.IN_WINDOW, np.int64)
-    read = _read(visit, which, record, None)
-    achieved = read.copy()
-    while True:
-        outside = ~state.done(read)
-        lost = np.where(outside, state.outcome(read), Outcome.IN_WINDOW)
-        going = outside & (lost == Outcome.IN_WINDOW)
-        if not going.all():
-            outcome[which] = lost
-            if state.learns:
-                state.of(np.flatnonzero(~going)).conclude(read[~going])
-            remaining = np.flatnonzero(going)  # numbers are taken several times faster than a mask
-            if not remaining.size:
-                return achieved, pulses, outcome
-            which, read, state = which[remaining], read[remaining], state.of(remaining)
-            if len(which) <= FEW and isinstance(state, Strategy):
-                state = _Few([state.alone(number) for number in range(len(which))])
-        decided = state.next_pulses(read)
-        visit.pulse(which, decided.kind == SET, decided.voltage, decided.width, decided.gate)
-        if delay:
-            visit.wait(which, delay)
-        read = achieved[which] = _read(visit, which, record, decided)
-        pulses[which] += 1
-
-
-class _Few:
-    """The states of a few cells, decided one by one; interface as `Strategy`."""
-
-    def __init__(self, states: Sequence[Strategy]) -> None:
-        self._states = states
-
-    @property
-    def learns(self) -> bool:
-        return any(state.learns for state in self._states)
-
-    def of(self, cells: Integers) -> _Few:
-        return _Few([self._states[number] for number in cells])
-
-    def done(self, read: Floats) -> NDArray[np.bool_]:
-        return np.array([state.done(g) for state, g in zip(self._states, read.tolist(), strict=True)])
-
-    def outcome(self, read: Floats) -> Integers:
-        return np.array([state.outcome(g) for state, g in zip(self._states, read.tolist(), strict=True)])
-
-    def conclude(self, read: Floats) -> None:
-        for state, g in zip(self._states, read.tolist(), strict=True):
-            state.conclude(g)
-
-    def next_pulses(self, read: Floats) -> Pulses:
-        each = [state.next_pulses(g) for state, g in zip(self._states, read.tolist(), strict=True)]
-        return Pulses(*map(np.array, zip(*each, strict=True)))
 
 
 def _read(

@@ -1,21 +1,140 @@
-"""Programming cells in groups that are verified together: every cell of the group gets its pulse, then all are read."""
+"""Programming cells in groups that are verified together through the DAQ: a row, or cells of a column by Hadamard patterns.
+
+Every cell of a group gets its pulse, then all are read. With N orthogonal patterns of +1 and -1 (rows of a Hadamard
+matrix) on N cells, each reading has the current of all cells, with signs; their sum with the signs of one cell is N times
+its current, and the readings' noise adds up as sqrt(N): the variance of a cell is that of one reading over N, with N
+readings for N cells (HARP, arXiv 2604.12420; weighing designs: Hotelling, Ann. Math. Stat. 15, 297 (1944)). It is the noise
+of the readout that is divided, that of amplifiers and converters: what a cell does itself (1/f, telegraph, relaxation) is
+the same in every pattern, and stays.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.linalg import hadamard
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.instruments.arrays import CellPositions
-from mho.procedures.cells.programming.strategy import SET, Outcome, Pulses, Strategy
-from mho.procedures.cells.programming.verify import Group, GroupReads
+from mho.instruments.simulated import CellPreset, levels_not_held
+from mho.procedures.cells.programming.strategy import SET, Pulses, Strategy, write_verify
+
+
+def unfit_cells(preset: CellPreset, levels: Levels) -> str:
+    """Return a sentence on the levels that more than half of a preset's cells do not hold; "" where there are none."""
+    unheld = levels_not_held(preset, levels.nominal, levels.low, levels.high)
+    if not unheld:
+        return ""
+    return (
+        f"cells of preset {preset.name} do not hold the levels of this chip map: {unheld}; take a chip map with levels of "
+        "such cells"
+    )
+
+
+def reading_patterns(cells: int, reads: int) -> Floats:
+    """Return the signs of each cell in each reading, (readings, cells), at least `reads` readings.
+
+    The columns are orthogonal. Each order is played alternately with both signs, so that what all readings have in common,
+    an offset or the error of the reading at 0 V that is subtracted, cancels; an odd one left over has the signs of a bent
+    function, by which every cell gets little of it, and alike.
+
+    Raises
+    ------
+    ValueError
+        Without a cell or a reading.
+    """
+    if cells < 1 or reads < 1:
+        raise ValueError(f"{reads} readings of {cells} cells: give at least 1 of each")
+    bits = int(cells - 1).bit_length()
+    order = 1 << bits
+    signs = _bent(bits)[:, None] * hadamard(order)[:, :cells].astype(float)
+    repeats = -(-reads // order)
+    return np.concatenate([signs * (-1.0) ** repeat for repeat in range(repeats)])
+
+
+def conductances(currents: Floats, patterns: Floats, volts: float) -> Floats:
+    """Return the conductances (cells, columns), S, from the currents (readings, columns), A, at patterns times `volts`."""
+    return patterns.T @ currents / (volts * len(patterns))
+
+
+def _bent(bits: int) -> Floats:
+    """Return +-1 for each number of so many bits: the inner product of neighbouring bits, which is bent for an even count.
+
+    Its Walsh spectrum is flat: no Hadamard pattern has much in common with it (Rothaus, J. Comb. Theory A 20, 300 (1976)).
+    """
+    numbers = np.arange(1 << bits)
+    product = sum(((numbers >> k) & (numbers >> (k + 1)) & 1) for k in range(0, bits - 1, 2))
+    return 1.0 - 2.0 * (np.asarray(product) % 2) * np.ones(len(numbers))
+
+
+@dataclass(frozen=True)
+class CellGroup:
+    """Cells that are read together, by their numbers in a block: one row and many columns, or many rows and one column."""
+
+    rows: Integers
+    columns: Integers
+
+
+class GroupReads:
+    """Reads groups of cells with `Bench.multiply`, at the bench's read voltage.
+
+    Parameters
+    ----------
+    method : str
+        ``row`` or ``hadamard``.
+    reads : int
+        By what the variance of the readout's noise is divided: readings of a row, or patterns of a column.
+
+    Raises
+    ------
+    InputError
+        For another method.
+    """
+
+    def __init__(self, bench: Bench, method: str, reads: int) -> None:
+        if method not in ("row", "hadamard"):
+            raise InputError(f"cells are not read in groups by {method!r}; there are row and hadamard")
+        self._bench, self._method, self._reads = bench, method, reads
+
+    def groups(self, mask: Booleans) -> Iterator[CellGroup]:
+        """Yield the groups of a block's cells in `mask`, as large as the DAQ has outputs and inputs."""
+        outputs, inputs = self._bench.vector_size
+        if self._method == "row":
+            for row in np.flatnonzero(mask.any(axis=1)):
+                columns = np.flatnonzero(mask[row])
+                for start in range(0, len(columns), inputs):
+                    yield CellGroup(np.array([row]), columns[start : start + inputs])
+            return
+        for column in np.flatnonzero(mask.any(axis=0)):
+            rows = np.flatnonzero(mask[:, column])
+            for start in range(0, len(rows), outputs):
+                yield CellGroup(rows[start : start + outputs], np.array([column]))
+
+    def read(self, array: str, rows: Integers, columns: Integers) -> tuple[Floats, int]:
+        """Return the conductances of the cells at these lines of an array, S, and how many readings that took.
+
+        A reading is one settled sample of one column; those of several columns take the time of one.
+
+        Raises
+        ------
+        LimitError
+            When the read voltage is not allowed at the DAQ's outputs.
+        """
+        volts = self._bench.file.read.voltage
+        patterns = reading_patterns(len(rows), self._reads)
+        self._bench.connect_multiply(array, rows.tolist(), columns.tolist())
+        currents = self._bench.multiply(volts * patterns)
+        return conductances(currents, patterns, volts).ravel(), currents.size
+
 
 SURE = 0.5  # share of the lowest window above digit 0: what reads more through the DAQ is formed
 
@@ -31,11 +150,6 @@ class GroupProgramming:
 
     Parameters
     ----------
-    bench : Bench
-    reader : GroupReads
-    levels : Levels
-    settings : WriteVerifySettings
-    strategy : type of Strategy
     memory : object
         What the strategy has learnt in this run.
     take : callable
@@ -63,7 +177,7 @@ class GroupProgramming:
         self._settings = settings.model_copy(update={"formed_above": above})
         self._strategy, self._memory, self._take = strategy, memory, take
 
-    def read(self, placement: Placement, group: Group, pulses: Pulses | None = None) -> Floats:
+    def read(self, placement: Placement, group: CellGroup, pulses: Pulses | None = None) -> Floats:
         """Return the conductances of a group's cells, S, in its order, after these pulses."""
         rows, columns = placement.rows[group.rows], placement.columns[group.columns]
         read, readings = self._reader.read(placement.array, rows, columns)
@@ -73,43 +187,31 @@ class GroupProgramming:
         return read
 
     def program(
-        self, placement: Placement, digits: Integers, group: Group
+        self, placement: Placement, digits: Integers, group: CellGroup
     ) -> tuple[Floats, Integers, Integers]:
         """Pulse and read a group's cells until each is in its window or given up; the digits are the block's.
 
         Returns last reads (S), numbers of pulses, and outcomes, in the group's order.
         """
-        wanted = digits[np.ix_(group.rows, group.columns)].ravel()
-        windows = self._levels.nominal[wanted], self._levels.low[wanted], self._levels.high[wanted]
+        aims = digits[np.ix_(group.rows, group.columns)].ravel()
+        windows = self._levels.nominal[aims], self._levels.low[aims], self._levels.high[aims]
         state = self._strategy.towards(*windows, self._settings, self._memory)
         cells = cells_of(placement.rows[group.rows], placement.columns[group.columns])
         state.formed = self._bench.forming.formed(placement.array, *cells)
-        which, count = np.arange(len(wanted)), len(wanted)
-        pulses, outcome = np.zeros(count, np.int64), np.full(count, Outcome.IN_WINDOW, np.int64)
-        read = self.read(placement, group)
-        achieved = read.copy()
-        while True:
-            outside = ~state.done(read)
-            lost = np.where(outside, state.outcome(read), Outcome.IN_WINDOW)
-            going = np.flatnonzero(outside & (lost == Outcome.IN_WINDOW))
-            outcome[which] = lost
-            if state.learns:
-                ended = np.setdiff1d(np.arange(len(which)), going)
-                state.of(ended).conclude(read[ended])
-            if not going.size:
-                return achieved, pulses, outcome
-            which, read, state = which[going], read[going], state.of(going)
-            decided = state.next_pulses(read)
-            remaining = _some(group, which)
-            rows, columns = placement.rows[remaining.rows], placement.columns[remaining.columns]
-            cells = cells_of(rows, columns)
-            self._announce(*cells, decided)
-            give_pulses(self._bench, placement.array, *cells, decided, self._take)
-            with recorded_without_read(self._take, *cells, decided):
+
+        def step(which: Integers, pulses: Pulses | None) -> Floats:
+            some = _some(group, which)
+            if pulses is None:
+                return self.read(placement, some)
+            cells = cells_of(placement.rows[some.rows], placement.columns[some.columns])
+            self._announce(*cells, pulses)
+            give_pulses(self._bench, placement.array, *cells, pulses, self._take)
+            with recorded_without_read(self._take, *cells, pulses):
                 if self._settings.verify_delay:
                     self._bench.wait_until(self._bench.now() + self._settings.verify_delay)
-                read = achieved[which] = self.read(placement, remaining, decided)
-            pulses[which] += 1
+                return self.read(placement, some, pulses)
+
+        return write_verify(state, len(aims), step, few=0)
 
 
 @contextmanager
@@ -151,8 +253,8 @@ def cells_of(rows: Integers, columns: Integers) -> tuple[Integers, Integers]:
     return np.repeat(rows, len(columns)), np.tile(columns, len(rows))
 
 
-def _some(group: Group, which: Integers) -> Group:
+def _some(group: CellGroup, which: Integers) -> CellGroup:
     """Return some cells of a group, which has one row or one column, as a group."""
     if len(group.rows) == 1:
-        return Group(group.rows, group.columns[which])
-    return Group(group.rows[which], group.columns)
+        return CellGroup(group.rows, group.columns[which])
+    return CellGroup(group.rows[which], group.columns)

@@ -24,11 +24,12 @@ from mho.procedures.cells.programming.group_programming import (
     Announce,
     Take,
     cells_of,
+    conductances,
     give_pulses,
+    reading_patterns,
     recorded_without_read,
 )
 from mho.procedures.cells.programming.strategy import Strategy
-from mho.procedures.cells.programming.verify import conductances, reading_patterns
 
 SHARE = 0.01  # of a tile's cells that get a pulse after each batch: with more, many are left half-way
 RESERVE = 2  # pulses that are kept for each cell outside its window
@@ -74,8 +75,6 @@ class ProductDescent:
 
     Parameters
     ----------
-    bench : Bench
-    levels : Levels
     settings : WriteVerifySettings
         With `gdp_reads` and `gdp_tolerance`.
     strategy : type of Strategy

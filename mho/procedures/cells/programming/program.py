@@ -1,16 +1,15 @@
-"""Program a block of cells to given digits by write-verify."""
+"""Program a block of cells to given digits by write-verify; what Program and Refresh have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.array_types import Integers
+from mho.array_types import Floats, Integers
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.matrix_files import load_digits
@@ -24,6 +23,7 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.attempt_clock import clock_zero
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside, lines_text, parse_lines
+from mho.procedures.cells.cell_procedure import CellResult
 from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.cells.programming.record import (
     PULSES,
@@ -43,15 +43,153 @@ from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import joined, lost_cells, verified_cells
-from mho.runs import Array, Conclusion, Layout, RecordedParameter
+from mho.runs import Array, Conclusion, Figure, Layout, RecordedParameter
 from mho.runs.standard_figures import programming_figures
 
 DESTROYED = "destroyed by our own pulses: they are no defects of the chip's own"
 
 
 @dataclass(frozen=True)
-class Programmed:
-    """Result of programming; `units` are those of the summary.
+class TargetCells:
+    """A block of cells and what it holds, or is to hold.
+
+    Attributes
+    ----------
+    digits : (rows, columns) array
+    achieved : (rows, columns) array
+        What the cells read when they were last verified, S; NaN where that is not known.
+    run : Path or None
+        The run file they are from.
+    """
+
+    placement: Placement
+    digits: Integers
+    achieved: Floats
+    run: Path | None = None
+
+    @classmethod
+    def at(cls, placement: Placement, digits: Integers) -> TargetCells:
+        """Return cells of which nothing was read yet."""
+        return cls(placement, digits, np.full(digits.shape, np.nan))
+
+
+@dataclass(frozen=True)
+class ProgrammingPlan:
+    """The cells with what they are to hold, and how they are brought there."""
+
+    cells: TargetCells
+    levels: Levels
+    chip: ChipMap
+    settings: WriteVerifySettings
+    strategy: type[Strategy]
+
+    @property
+    def placement(self) -> Placement:
+        """Where the cells are."""
+        return self.cells.placement
+
+    @property
+    def digits(self) -> Integers:
+        """Digit of each cell of the placement."""
+        return self.cells.digits
+
+    @property
+    def array(self) -> str:
+        """The array's name."""
+        return self.placement.array
+
+    def block(self) -> Block:
+        """Return the block, with empty results."""
+        return Block(self.placement, self.digits)
+
+
+def write_parameters() -> tuple[IntegerParameter, Parameter, Parameter]:
+    """Return the parameters ``passes, strategy, write_verify`` for a class that derives from `BlockProcedure`."""
+    return (
+        IntegerParameter("Passes of touching up", minimum=0, maximum=100, default=2),
+        Parameter("Strategy, the chip map's unless given"),
+        Parameter("Write-verify settings, the chip map's unless given"),
+    )
+
+
+class BlockProcedure(Procedure):
+    """Base of procedures that write a block of cells; they have `write_parameters`."""
+
+    group: ClassVar[str] = "Cells"
+    cell_record: ClassVar[str] = PULSES.name
+    passes: Any
+    strategy: Any
+    write_verify: Any
+
+    def check_settings(self) -> None:
+        """Find the given strategy, and read the given settings."""
+        kind = WriteVerifySettings if self.strategy is None else find_strategy(self.strategy).settings_type
+        read_settings(self.write_verify, kind)
+
+    def plan_for(self, cells: TargetCells, chip: ChipMap, bench: Bench) -> ProgrammingPlan:
+        """Return the plan after checking that the array has the cells, and the bench allows the largest pulses."""
+        levels = chip.level_scale()
+        levels.conductance(cells.digits)
+        at = cells.placement
+        check_inside(chip.array(at.array), CellRange(at.rows, at.columns))
+        settings, strategy = chosen_strategy(chip.write_verify, self.write_verify, self.strategy)
+        bench.check_read()
+        strategy.check_pulses(bench, settings)
+        if settings.verify != "cell":
+            bench.limits.check_voltage("vector", bench.file.read.voltage)
+        return ProgrammingPlan(cells, levels, chip, settings, strategy)
+
+    def arrays(self, plan: ProgrammingPlan) -> tuple[Array, ...]:
+        """Declare the arrays of a layout."""
+        return (
+            Array("digits", plan.digits, description="digit wanted of each cell"),
+            clock_zero(),
+            sent_pulses(most_at_once(plan.settings, plan.strategy, plan.placement)),
+        )
+
+    def figures(self, plan: ProgrammingPlan) -> tuple[Figure, ...]:
+        """Declare the figures of programming."""
+        windows = zip(plan.levels.low.tolist(), plan.levels.high.tolist(), strict=True)
+        return programming_figures([plan.array], windows)
+
+    def in_use(self, plan: ProgrammingPlan) -> Mapping[str, tuple[str, str]]:
+        """Return the strategy and the settings of write-verify."""
+        return {
+            "strategy": (plan.settings.strategy, "the chip map's"),
+            "write_verify": (settings_text(plan.settings), "the chip map's"),
+        }
+
+    def own_classes(self) -> Mapping[str, type]:
+        """Return the strategy."""
+        return {} if self.strategy is None else {"strategy": find_strategy(self.strategy)}
+
+    def recorded_parameters(self, plan: ProgrammingPlan) -> dict[str, RecordedParameter]:
+        """Return the parameters, with all settings of write-verify."""
+        recorded = super().recorded_parameters(plan)
+        whole = replace(recorded["write_verify"], value=settings_text(plan.settings))
+        return recorded | {"write_verify": whole}
+
+    def describe_cells(self, plan: ProgrammingPlan) -> str:
+        """Return array and range."""
+        at = plan.placement
+        return f"{at.array}[{lines_text(at.rows)}, {lines_text(at.columns)}]"
+
+    def earlier(self, plan: ProgrammingPlan, stream: Stream) -> EarlierPulses | None:
+        """Return what an attempt at the same did to the same cells; None without one."""
+        if stream.earlier is None or not takes_up(stream):
+            return None
+        at, digits = plan.placement, plan.digits
+        return earlier_pulses(stream.earlier, plan.chip, at, digits, plan.levels, plan.settings)
+
+    def programmer(self, plan: ProgrammingPlan, bench: Bench, stream: Stream, passes: int) -> Programmer:
+        """Return what programs the cells."""
+        arrays = [array.name for array in plan.chip.arrays]
+        return Programmer(bench, stream, plan.levels, arrays, plan.settings, passes, strategy=plan.strategy)
+
+
+@dataclass(frozen=True)
+class Programmed(CellResult):
+    """Result of programming.
 
     Attributes
     ----------
@@ -61,59 +199,19 @@ class Programmed:
         Number of pulses per cell.
     failed : int
         Cells that ended outside their window.
-    summary : dict
-        Summary in the run file and of ``--json``.
-    path : Path
-        The run file.
     """
 
-    achieved: NDArray[np.float64]
-    pulses: NDArray[np.int64]
+    achieved: Floats
+    pulses: Integers
     failed: int
-    summary: dict[str, Any]
-    path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {"virtual_seconds": "s"}
 
 
-@dataclass(frozen=True)
-class ProgramPlan:
-    """The digits with their placement and settings.
-
-    Attributes
-    ----------
-    digits : (rows, columns) array
-        Digit of each cell of `placement`.
-    chip : ChipMap
-    strategy : type of Strategy
-    bad : int
-        Cells of `placement` that are known to be bad.
-    """
-
-    placement: Placement
-    digits: Integers
-    levels: Levels
-    chip: ChipMap
-    settings: WriteVerifySettings
-    strategy: type[Strategy]
-    bad: int = 0
-
-    @property
-    def arrays(self) -> tuple[str, ...]:
-        """The chip's arrays, in its order."""
-        return tuple(array.name for array in self.chip.arrays)
-
-    def block(self) -> Block:
-        """Return the block to program, with empty results."""
-        return Block(self.placement, self.digits)
-
-
-class Program(Procedure):
+class Program(BlockProcedure):
     """Program a block of cells to digits from a file, by write-verify or another strategy."""
 
     title: ClassVar[str] = "Program cells"
-    group: ClassVar[str] = "Cells"
     version: ClassVar[str] = "2"  # in version 1 a formed cell that read low could be formed again
-    cell_record: ClassVar[str] = PULSES.name
 
     digits = Parameter("Digits", default="")
     array = Parameter("Array", default="multiply")
@@ -122,14 +220,11 @@ class Program(Procedure):
     column = IntegerParameter("First column", minimum=0, maximum=4095, default=0)
     rows = Parameter("Rows, in place of a first one")
     columns = Parameter("Columns, in place of a first one")
-    passes = IntegerParameter("Passes of touching up", minimum=0, maximum=100, default=2)
-    strategy = Parameter("Strategy, the chip map's unless given")
-    write_verify = Parameter("Write-verify settings, the chip map's unless given")
+    passes, strategy, write_verify = write_parameters()
 
     def check(self) -> Integers:
         """Read the digits, find the given strategy, and read the given settings."""
-        kind = WriteVerifySettings if self.strategy is None else find_strategy(self.strategy).settings_type
-        read_settings(self.write_verify, kind)
+        self.check_settings()
         if self.place == "auto" and (self.row or self.column):
             raise InputError(
                 f"place is auto, which finds the lines by itself; leave out row {self.row} and column {self.column}"
@@ -152,20 +247,13 @@ class Program(Procedure):
                 )
         return digits
 
-    def prepare(self, given: Integers, bench: Bench, rng: np.random.Generator) -> ProgramPlan:
+    def prepare(self, given: Integers, bench: Bench, rng: np.random.Generator) -> ProgrammingPlan:
         """Place the block on the array and check the largest pulses."""
         chip = chip_of(bench)
-        levels = chip.level_scale()
-        levels.conductance(given)
+        chip.level_scale().conductance(given)
         array = chip.array(self.array)
         placement = place_block(array, *given.shape) if self.place == "auto" else self._fixed(array, given)
-        settings, strategy = chosen_strategy(chip.write_verify, self.write_verify, self.strategy)
-        bench.check_read()
-        strategy.check_pulses(bench, settings)
-        if settings.verify != "cell":
-            bench.limits.check_voltage("vector", bench.file.read.voltage)
-        bad = int(known_bad(array)[np.ix_(placement.rows, placement.columns)].sum())
-        return ProgramPlan(placement, given, levels, chip, settings, strategy, bad)
+        return self.plan_for(TargetCells.at(placement, given), chip, bench)
 
     def _fixed(self, array: ArrayMap, digits: Integers) -> Placement:
         rows, columns = (
@@ -177,40 +265,13 @@ class Program(Procedure):
         check_inside(array, CellRange(rows, columns))
         return Placement(self.array, rows, columns)
 
-    def layout(self, plan: ProgramPlan) -> Layout:
+    def layout(self, plan: ProgrammingPlan) -> Layout:
         """Declare the pulses, the maps of the block, and the target digits."""
-        images = BlockMaps.covering(self.array, [plan.block()])
+        images = BlockMaps.covering(plan.array, [plan.block()])
         maps = (*images.declared(), images.outcome_map())
-        arrays = (
-            Array("digits", plan.digits, description="digit wanted of each cell"),
-            clock_zero(),
-            sent_pulses(most_at_once(plan.settings, plan.strategy, plan.placement)),
-        )
         pulses = replace(PULSES, rows=round(PULSES_PER_CELL * plan.digits.size))
-        windows = zip(plan.levels.low.tolist(), plan.levels.high.tolist(), strict=True)
-        figures = programming_figures([self.array], windows)
-        return Layout((pulses,), maps, arrays, default=f"maps/{maps[0].name}", figures=figures)
-
-    def in_use(self, plan: ProgramPlan) -> Mapping[str, tuple[str, str]]:
-        """Return the strategy and the settings of write-verify."""
-        return {
-            "strategy": (plan.settings.strategy, "the chip map's"),
-            "write_verify": (settings_text(plan.settings), "the chip map's"),
-        }
-
-    def own_classes(self) -> Mapping[str, type]:
-        """Return the strategy."""
-        return {} if self.strategy is None else {"strategy": find_strategy(self.strategy)}
-
-    def recorded_parameters(self, plan: ProgramPlan) -> dict[str, RecordedParameter]:
-        """Return the parameters, with all settings of write-verify."""
-        recorded = super().recorded_parameters(plan)
-        whole = replace(recorded["write_verify"], value=settings_text(plan.settings))
-        return recorded | {"write_verify": whole}
-
-    def describe_cells(self, plan: ProgramPlan) -> str:
-        """Return array and range."""
-        return f"{self.array}[{lines_text(plan.placement.rows)}, {lines_text(plan.placement.columns)}]"
+        default = f"maps/{maps[0].name}"
+        return Layout((pulses,), maps, self.arrays(plan), default=default, figures=self.figures(plan))
 
     def run_title(self) -> str:
         """Return the name of the digits and their place."""
@@ -226,34 +287,24 @@ class Program(Procedure):
         """Estimate the pulses from the usual number per cell."""
         return Estimate(pulses=round(PULSES_PER_CELL * given.size))
 
-    def _earlier(self, plan: ProgramPlan, stream: Stream) -> EarlierPulses | None:
-        """Return what an attempt at the same did to the same cells; None without one."""
-        if stream.earlier is None or not takes_up(stream):
-            return None
-        return earlier_pulses(
-            stream.earlier, plan.chip, plan.placement, plan.digits, plan.levels, plan.settings
-        )
-
-    def execute(self, plan: ProgramPlan, bench: Bench, stream: Stream) -> Programmed:
+    def execute(self, plan: ProgrammingPlan, bench: Bench, stream: Stream) -> Programmed:
         """Program, verify again later, touch up."""
-        if plan.bad:
+        at, size = plan.placement, plan.digits.size
+        if bad := int(known_bad(plan.chip.array(at.array))[np.ix_(at.rows, at.columns)].sum()):
             stream.say(
-                f"{plan.bad} of the {plan.digits.size} cells are known to be bad; `--place auto` goes around them",
-                "WARNING",
+                f"{bad} of the {size} cells are known to be bad; `--place auto` goes around them", "WARNING"
             )
         block, first, passes = plan.block(), None, int(self.passes)
-        earlier = self._earlier(plan, stream)
+        earlier = self.earlier(plan, stream)
         if earlier is not None:  # what it verified is read again at least once, and left alone where it holds
             first, passes = [earlier.cells.unfinished], max(passes, 1)
-        programmer = Programmer(
-            bench, stream, plan.levels, plan.arrays, plan.settings, passes=passes, strategy=plan.strategy
-        )
+        programmer = self.programmer(plan, bench, stream, passes)
         programmer.begin(block, earlier)
         programmer.program([block], first=first)
         programmer.record_outcome(block)
         failed = programmer.failed([block])
-        place, outside = block.placement, block.outcome != Outcome.IN_WINDOW
-        ours = outside & bench.damage.lost_among(place.array, place.rows, place.columns)
+        outside = block.outcome != Outcome.IN_WINDOW
+        ours = outside & bench.damage.lost_among(at.array, at.rows, at.columns)
         ended = {one: int(np.count_nonzero((block.outcome == one) & ~ours)) for one in Outcome}
         if failed:
             reasons = [f"{n} {one.words}" for one, n in ended.items() if n and one != Outcome.IN_WINDOW]
@@ -264,10 +315,10 @@ class Program(Procedure):
                 "WARNING",
             )
         summary = {
-            "cells": block.digits.size,
+            "cells": size,
             "cells_failed": failed,
-            **_yield(block.digits.size - failed, block.digits.size),
-            "pulses_per_cell": programmer.pulses / block.digits.size,
+            **_yield(size - failed, size),
+            "pulses_per_cell": programmer.pulses / size,
             "outcomes": {one.name.lower(): n for one, n in ended.items() if n}
             | ({"lost_by_pulses": int(ours.sum())} if ours.any() else {}),
             **_product_errors(programmer),
@@ -280,9 +331,9 @@ class Program(Procedure):
             summary["taken_over"] = int((~earlier.cells.unfinished).sum())
             if earlier.in_doubt:
                 summary["pulses_not_confirmed"] = earlier.in_doubt
-        return Programmed(block.achieved, block.pulses, failed, summary)
+        return Programmed(block.achieved, block.pulses, failed, summary=summary)
 
-    def conclude(self, plan: ProgramPlan, result: Programmed) -> Conclusion:
+    def conclude(self, plan: ProgrammingPlan, result: Programmed) -> Conclusion:
         """Return how many cells are in their windows, and how many the run's own pulses broke."""
         summary = result.summary
         return Conclusion(joined(verified_cells(summary["cells"], result.failed), lost_cells(summary)))

@@ -1,28 +1,34 @@
-"""Programming blocks of cells to digits through the bench: form, RESET, SET, verify, and verify again.
-
-The order in which the cells of a block are programmed.
-
-The noise of verify reads, seen between two reads of the same cells, beside the windows that they are to resolve.
-"""
+"""Programming blocks of cells to digits through the bench: form, RESET, SET, verify, and verify again."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import Order, WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.procedures.attempt_clock import CLOCK_ZERO
-from mho.procedures.cells.programming.array_programming import FlatCells, Verified, read_cells, verify_cells
-from mho.procedures.cells.programming.group_programming import Announce, GroupProgramming, Take
+from mho.procedures.cells.programming.array_programming import (
+    FlatCells,
+    Verified,
+    cell_energy,
+    read_cells,
+    verify_cells,
+)
+from mho.procedures.cells.programming.group_programming import (
+    Announce,
+    GroupProgramming,
+    GroupReads,
+    Take,
+    unfit_cells,
+)
 from mho.procedures.cells.programming.product_descent import ProductDescent, tiles_of
-from mho.procedures.cells.programming.pulse_energy import cell_energy
 from mho.procedures.cells.programming.record import (
     KINDS,
     Block,
@@ -32,8 +38,14 @@ from mho.procedures.cells.programming.record import (
     most_at_once,
 )
 from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
-from mho.procedures.cells.programming.strategy import RESET, SET, Outcome, Pulses, Strategy
-from mho.procedures.cells.programming.verify import GroupReads, unfit_cells
+from mho.procedures.cells.programming.strategy import (
+    RESET,
+    SET,
+    Outcome,
+    Pulses,
+    Strategy,
+    write_verify_cell,
+)
 from mho.procedures.stream import Stream
 
 FEWEST = 16  # cells from which the noise is told
@@ -54,7 +66,7 @@ def read_noise(first: Floats, second: Floats) -> float | None:
 def noise_warning(
     first: Sequence[Floats],
     second: Sequence[Floats],
-    digits: Sequence[NDArray[np.int64]],
+    digits: Sequence[Integers],
     levels: Levels,
     inner: float,
 ) -> str:
@@ -106,11 +118,9 @@ def visiting_order(order: Order, digits: Integers) -> Integers:
             return np.argsort(-digits, axis=None, kind="stable")
 
 
-Masks = Sequence[NDArray[np.bool_]]  # of the cells of each block
+Masks = Sequence[Booleans]  # of the cells of each block
 
-PROGRESS_PERIOD = (
-    0.05  # s of the computer's time, least interval between announcements of cells that go one by one
-)
+PROGRESS_PERIOD = 0.05  # s of the computer's time, least interval between announcements of single cells
 PICTURE_PERIOD = 0.5  # s of bench time, least interval between images of the maps
 STUCK = (Outcome.STUCK_LOW, Outcome.STUCK_HIGH, Outcome.OUT_OF_PULSES)  # no pulse brings it to its level
 PICTURED = 0.01  # and least share of the cells between them, so that a large block does not fill the disk
@@ -127,7 +137,6 @@ class Programmer:
         Conductance levels of the digits.
     arrays : sequence of str
         The chip's array names; their order is the code in the `pulses` table.
-    settings : WriteVerifySettings
     passes : int
         Number of later verifications of all cells, in which those that relaxed out of their window are
         programmed again.
@@ -138,7 +147,6 @@ class Programmer:
 
     Attributes
     ----------
-    settings : WriteVerifySettings
     sent : SentPulses or None
         Writes pulses to the run file before they are sent; None on a simulated bench, whose chip ends with its process.
     shift : float
@@ -202,7 +210,6 @@ class Programmer:
 
         Parameters
         ----------
-        blocks : sequence of Block
         maps : sequence of BlockMaps
             The run file's images, where it declares more lines than these blocks use.
         first : sequence of masks, optional
@@ -213,7 +220,7 @@ class Programmer:
         everyone: Masks = [np.ones(block.digits.shape, dtype=bool) for block in blocks]
         self._bring(blocks, maps, everyone if first is None else first, everyone, "programming")
 
-    def repair(self, block: Block, outside: NDArray[np.bool_]) -> None:
+    def repair(self, block: Block, outside: Booleans) -> None:
         """Bring the cells that are `outside` their windows back, and verify those that had pulses again.
 
         The others are left alone.
@@ -225,7 +232,9 @@ class Programmer:
         self, blocks: Sequence[Block], maps: Sequence[BlockMaps], first: Masks, verified: Masks, stage: str
     ) -> None:
         """Write cells `first`, then read those to be `verified` again, and touch up, as often as there are passes."""
-        self._warn_of_unfit_cells()
+        simulated = self._bench.simulated
+        if simulated is not None and not self.reads:
+            self._warn(unfit_cells(simulated.chip.preset, self._levels))
         self._snapshot(maps, blocks, first=True)
         self._visit(blocks, first, maps, stage)
         if self._strategy.descends:
@@ -235,32 +244,23 @@ class Programmer:
             # Read again after the last pulse; in further passes only the reprogrammed cells.
             verified = self.reread(blocks, verified)
             if not number:
-                self._warn_of_noise(blocks, before)
+                after, digits = [block.achieved for block in blocks], [block.digits for block in blocks]
+                self._warn(noise_warning(before, after, digits, self._levels, self.settings.inner))
             if not any(mask.any() for mask in verified):
                 break
             self._visit(blocks, verified, maps, "touching up")
         for block in blocks:
-            inside, kept = self._levels.inside(block.achieved, block.digits), block.outcome
-            left = np.where(kept == Outcome.IN_WINDOW, Outcome.LEFT_WINDOW, kept)
+            inside, outcome = self._levels.inside(block.achieved, block.digits), block.outcome
+            left = np.where(outcome == Outcome.IN_WINDOW, Outcome.LEFT_WINDOW, outcome)
             block.outcome = np.where(inside, Outcome.IN_WINDOW, left)
             rows, columns = block.placement.cells()
             stuck = np.isin(block.outcome, STUCK)
             self._bench.damage.note_stuck(block.placement.array, rows[stuck], columns[stuck])
         self._snapshot(maps, blocks)
 
-    def _warn_of_unfit_cells(self) -> None:
-        """Say before the first pulse which levels the cells of a simulated bench do not hold."""
-        simulated = self._bench.simulated
-        if simulated is None or self.reads:
-            return
-        if unfit := unfit_cells(simulated.chip.preset, self._levels):
-            self._stream.say(unfit, "WARNING")
-
-    def _warn_of_noise(self, blocks: Sequence[Block], before: Sequence[Floats]) -> None:
-        after, digits = [block.achieved for block in blocks], [block.digits for block in blocks]
-        warning = noise_warning(before, after, digits, self._levels, self.settings.inner)
-        if warning:
-            self._stream.say(warning, "WARNING")
+    def _warn(self, text: str) -> None:
+        if text:
+            self._stream.say(text, "WARNING")
 
     def failed(self, blocks: Sequence[Block]) -> int:
         """Return the number of cells that ended outside their window."""
@@ -277,14 +277,27 @@ class Programmer:
         total = sum(int(mask.sum()) for mask in masks)
         if not total:
             return
+        parts, at_once = self._cells, False
         if self.settings.verify != "cell":
-            self._visit_groups(blocks, masks, maps, stage, total)
-            return
-        if isinstance(self._bench, ArrayBench):
-            self._visit_at_once(self._bench, blocks, masks, maps, stage, total)
-            return
+            parts = self._groups
+        elif isinstance(self._bench, ArrayBench):
+            parts, at_once = partial(self._batches, self._bench), True
         done, announced = 0, self._stream.now()
         pictured, at = 0, self._bench.now()
+        for count in parts(blocks, masks):
+            done += count
+            if count > 1 or self._stream.now() - announced > PROGRESS_PERIOD:
+                announced = self._stream.now()
+                self._stream.check()
+                self._stream.progress(stage, done, total, pulses=self.pulses)
+            # By the bench's clock, not the computer's: a run with the same seed stores the same images.
+            if not (at_once and done == total) and self._picture_due(blocks, done - pictured, at):
+                pictured, at = done, self._bench.now()
+                self._snapshot(maps, blocks)
+        self._stream.progress(stage, done, total, pulses=self.pulses)
+
+    def _cells(self, blocks: Sequence[Block], masks: Masks) -> Iterator[int]:
+        """Program cell by cell; yield 1 after each."""
         for block, mask in zip(blocks, masks, strict=True):
             rows, columns = block.placement.cells()
             order = visiting_order(self.settings.order, block.digits)
@@ -293,37 +306,36 @@ class Programmer:
                 achieved, pulses, outcome = self._program_cell(cell, int(block.digits[index]))
                 block.achieved[index], block.outcome[index] = achieved, outcome
                 block.pulses[index] += pulses
-                done += 1
-                wall = self._stream.now()
-                if wall - announced > PROGRESS_PERIOD:
-                    announced = wall
-                    self._stream.check()
-                    self._stream.progress(stage, done, total, pulses=self.pulses)
-                # By the bench's clock, not the computer's: a run with the same seed stores the same images.
-                if self._picture_due(blocks, done - pictured, at):
-                    pictured, at = done, self._bench.now()
-                    self._snapshot(maps, blocks)
-        self._stream.progress(stage, done, total, pulses=self.pulses)
+                yield 1
 
-    def _visit_groups(
-        self, blocks: Sequence[Block], masks: Masks, maps: Sequence[BlockMaps], stage: str, total: int
-    ) -> None:
-        done, pictured, at = 0, 0, self._bench.now()
+    def _groups(self, blocks: Sequence[Block], masks: Masks) -> Iterator[int]:
+        """Program groups of cells that are verified together; yield the number of cells after each."""
         for block, mask in zip(blocks, masks, strict=True):
             reader, programming = self._in_groups(block.placement.array)
             for group in reader.groups(mask):
                 place = np.ix_(group.rows, group.columns)
                 achieved, pulses, outcome = programming.program(block.placement, block.digits, group)
-                for values, taken in ((block.achieved, achieved), (block.outcome, outcome)):
-                    values[place] = taken.reshape(values[place].shape)
-                block.pulses[place] += pulses.reshape(block.pulses[place].shape)
+                shape = block.digits[place].shape
+                block.achieved[place], block.outcome[place] = achieved.reshape(shape), outcome.reshape(shape)
+                block.pulses[place] += pulses.reshape(shape)
                 self.pulses += int(pulses.sum())
-                done += len(pulses)
-                self._stream.check()
-                self._stream.progress(stage, done, total, pulses=self.pulses)
-                if self._picture_due(blocks, done - pictured, at):
-                    pictured, at = done, self._bench.now()
-                    self._snapshot(maps, blocks)
+                yield len(pulses)
+
+    def _batches(self, bench: ArrayBench, blocks: Sequence[Block], masks: Masks) -> Iterator[int]:
+        """Program many cells of a bench without instruments at once; yield the number of cells after each batch."""
+        placements = [block.placement for block in blocks]
+        orders = [visiting_order(self.settings.order, block.digits) for block in blocks]
+        everyone = FlatCells.of(placements, masks, orders)
+        bench.draw(everyone.lines(placements))
+        for cells in everyone.batches(self._strategy.pilot):
+            digits = cells.of_blocks([block.digits for block in blocks])
+            verified = verify_cells(
+                bench, cells, placements, digits, self._levels, self.settings, self._strategy, self._memory,
+                recorded=self._recorded,
+            )  # fmt: skip
+            self._store(blocks, cells, verified)
+            cells.put([block.outcome for block in blocks], verified.outcome)
+            yield len(digits)
 
     def _in_groups(self, array: str) -> tuple[GroupReads, GroupProgramming]:
         """Return what reads and what programs groups of cells of an array."""
@@ -364,21 +376,13 @@ class Programmer:
     def _descend(self, blocks: Sequence[Block]) -> None:
         """Lower the error of the products of the blocks' tiles, with the pulses that the settings leave."""
         lines = self._bench.vector_size
-        signs = np.random.default_rng(
-            0
-        )  # of the vectors; their own, so that nothing else depends on their number
+        signs = np.random.default_rng(0)  # of the vectors; their own: nothing else depends on their number
         for block in blocks:
+            take, announce = self._taking(block.placement.array), self._announcing(block.placement.array)
             descent = ProductDescent(
-                self._bench,
-                self._levels,
-                self.settings,
-                self._strategy,
-                self._memory,
-                signs,
-                self._taking(block.placement.array),
-                self._announcing(block.placement.array),
+                self._bench, self._levels, self.settings, self._strategy, self._memory, signs, take, announce,
                 self._stream.check,
-            )
+            )  # fmt: skip
             for part in tiles_of(block.digits.shape, lines):
                 place = block.placement
                 tile = Placement(place.array, place.rows[part[0]], place.columns[part[1]])
@@ -397,46 +401,10 @@ class Programmer:
                     )
                 self._stream.progress("descending", spent + int(done.pulses.sum()), spent + max(most, 0))
 
-    def _visit_at_once(
-        self,
-        bench: ArrayBench,
-        blocks: Sequence[Block],
-        masks: Masks,
-        maps: Sequence[BlockMaps],
-        stage: str,
-        total: int,
-    ) -> None:
-        done, pictured, at = 0, 0, bench.now()
-        placements = [block.placement for block in blocks]
-        orders = [visiting_order(self.settings.order, block.digits) for block in blocks]
-        everyone = FlatCells.of(placements, masks, orders)
-        bench.draw(everyone.lines(placements))
-        for cells in everyone.batches(self._strategy.pilot):
-            digits = cells.taken([block.digits for block in blocks])
-            verified = verify_cells(
-                bench,
-                cells,
-                placements,
-                digits,
-                self._levels,
-                self.settings,
-                self._strategy,
-                self._memory,
-                recorded=self._recorded,
-            )
-            self._keep(blocks, cells, verified)
-            cells.put([block.outcome for block in blocks], verified.outcome)
-            done += len(digits)
-            self._stream.check()
-            self._stream.progress(stage, done, total, pulses=self.pulses)
-            if done < total and self._picture_due(blocks, done - pictured, at):
-                pictured, at = done, bench.now()
-                self._snapshot(maps, blocks)
-
-    def _keep(self, blocks: Sequence[Block], cells: FlatCells, verified: Verified) -> None:
+    def _store(self, blocks: Sequence[Block], cells: FlatCells, verified: Verified) -> None:
         """Store results of cells in their blocks and in the table."""
         cells.put([block.achieved for block in blocks], verified.achieved)
-        before = cells.taken([block.pulses for block in blocks])
+        before = cells.of_blocks([block.pulses for block in blocks])
         cells.put([block.pulses for block in blocks], before + verified.pulses)
         self.pulses += int(verified.pulses.sum())
         self.reads += verified.reads
@@ -448,27 +416,24 @@ class Programmer:
             self._stream.record_block("pulses", {"array": codes[rows.pop("block")], **rows})
 
     def _program_cell(self, cell: Cell, digit: int) -> tuple[float, int, Outcome]:
-        levels, delay = self._levels, self.settings.verify_delay
+        levels = self._levels
         window = float(levels.nominal[digit]), float(levels.low[digit]), float(levels.high[digit])
         state = self._strategy.towards(*window, self.settings, self._memory)
         state.formed = self._bench.forming.is_formed(cell)
-        conductance = self._read(cell, None)
-        while not (state.done(conductance) or state.given_up(conductance)):
-            pulse = state.next_pulse(conductance)
-            if self.sent is not None:
-                self._announce_one(cell, pulse)
-            self._bench.pulse(cell, pulse)
-            conductance = self._read(cell, pulse, delay)
-        state.conclude(conductance)
-        self.pulses += state.pulses
-        outcome = Outcome.IN_WINDOW if state.done(conductance) else Outcome(state.outcome(conductance))
-        return conductance, state.pulses, outcome
 
-    def _announce_one(self, cell: Cell, pulse: Pulse) -> None:
-        lines = np.array([cell.row]), np.array([cell.column])
-        self._announcing(cell.array)(
-            *lines, Pulses(KINDS[pulse.kind], pulse.voltage, pulse.width, pulse.gate)
-        )
+        def step(pulses: Pulses | None) -> float:
+            if pulses is None:
+                return self._read(cell, None)
+            if self.sent is not None:
+                lines = np.array([cell.row]), np.array([cell.column])
+                self._announcing(cell.array)(*lines, pulses)
+            pulse = Pulse("set" if pulses.kind == SET else "reset", *pulses[1:])
+            self._bench.pulse(cell, pulse)
+            return self._read(cell, pulse, self.settings.verify_delay)
+
+        achieved, outcome = write_verify_cell(state, step)
+        self.pulses += state.pulses
+        return achieved, state.pulses, outcome
 
     def _announcing(self, array: str) -> Announce:
         """Return what writes pulses at cells of an array to the run file before they are sent."""
@@ -500,54 +465,44 @@ class Programmer:
     def _record(self, cell: Cell, pulse: Pulse | None, conductance: float) -> None:
         if not self._recorded:
             return
+        if pulse:
+            kind, voltage, width, gate = KINDS[pulse.kind], pulse.voltage, pulse.width, pulse.gate
+        else:
+            kind, voltage, width, gate = 0, self._bench.file.read.voltage, 0.0, self._bench.file.read.gate
         self._stream.record(
-            "pulses",
-            time=self._bench.now() + self.shift,
-            array=self._codes[cell.array],
-            row=cell.row,
-            column=cell.column,
-            kind=KINDS[pulse.kind] if pulse else 0,
-            voltage=pulse.voltage if pulse else self._bench.file.read.voltage,
-            width=pulse.width if pulse else 0.0,
-            gate=pulse.gate if pulse else self._bench.file.read.gate,
-            conductance=conductance,
-        )
+            "pulses", time=self._bench.now() + self.shift, array=self._codes[cell.array], row=cell.row,
+            column=cell.column, kind=kind, voltage=voltage, width=width, gate=gate, conductance=conductance,
+        )  # fmt: skip
         if self._bench.simulated is None:
             self._stream.flush()  # what a real cell had is known before it gets more, whatever ends this process
 
-    def reread(self, blocks: Sequence[Block], masks: Masks) -> list[NDArray[np.bool_]]:
+    def reread(self, blocks: Sequence[Block], masks: Masks) -> list[Booleans]:
         """Read the cells in `masks` again; return masks of those outside their window."""
-        if self.settings.verify != "cell":
-            for block, mask in zip(blocks, masks, strict=True):
-                reader, programming = self._in_groups(block.placement.array)
-                for group in reader.groups(mask):
-                    place = np.ix_(group.rows, group.columns)
-                    achieved = programming.read(block.placement, group)
-                    block.achieved[place] = achieved.reshape(block.achieved[place].shape)
-                    self._stream.check()
-            return self._outside(blocks, masks)
-        if isinstance(self._bench, ArrayBench):
+        if self.settings.verify == "cell" and isinstance(self._bench, ArrayBench):
             placements = [block.placement for block in blocks]
             for cells in FlatCells.of(placements, masks).batches():
-                read = read_cells(
-                    self._bench,
-                    cells,
-                    placements,
-                    recorded=self._recorded,
-                    reads=self.settings.verify_reads,
-                )
-                self._keep(blocks, cells, read)
+                reads = self.settings.verify_reads
+                read = read_cells(self._bench, cells, placements, recorded=self._recorded, reads=reads)
+                self._store(blocks, cells, read)
                 self._stream.check()
             return self._outside(blocks, masks)
         for block, mask in zip(blocks, masks, strict=True):
-            rows, columns = block.placement.cells()
-            for index in zip(*np.nonzero(mask), strict=True):
-                cell = Cell(block.placement.array, int(rows[index]), int(columns[index]))
-                block.achieved[index] = self._read(cell, None)
-            self._stream.check()
+            if self.settings.verify == "cell":
+                rows, columns = block.placement.cells()
+                for index in zip(*np.nonzero(mask), strict=True):
+                    cell = Cell(block.placement.array, int(rows[index]), int(columns[index]))
+                    block.achieved[index] = self._read(cell, None)
+                self._stream.check()
+                continue
+            reader, programming = self._in_groups(block.placement.array)
+            for group in reader.groups(mask):
+                place = np.ix_(group.rows, group.columns)
+                achieved = programming.read(block.placement, group)
+                block.achieved[place] = achieved.reshape(block.achieved[place].shape)
+                self._stream.check()
         return self._outside(blocks, masks)
 
-    def _outside(self, blocks: Sequence[Block], masks: Masks) -> list[NDArray[np.bool_]]:
+    def _outside(self, blocks: Sequence[Block], masks: Masks) -> list[Booleans]:
         """Return which of the cells in `masks` read outside their window last."""
         return [
             mask & ~self._levels.inside(block.achieved, block.digits)

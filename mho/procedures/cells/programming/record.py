@@ -1,15 +1,9 @@
 """The blocks of cells to program, and how a run file holds them: the table of pulses and the maps.
 
-What an interrupted run did to its cells, from its table of pulses, so that another one goes on with them.
-
-Which cells are done is read off the last verify read of each; the cells that were not reached, and the one that the
-interruption met, are left to do. Every read and pulse that the file holds is taken over into the new one.
-
-Pulses written to the run file before they are sent: none is lost where a process ends between pulse and record.
-
-A row of the table of pulses is written after its verify read. What is killed before it has written one has sent a pulse,
-or has not: on real instruments nobody knows. So the pulses of a cell, or of a group, stand in an array of their own,
-numbered, while they are sent; those whose number the table has not reached are taken over as sent and not confirmed.
+Another run goes on with an interrupted one from its table of pulses: which cells are done is read off the last verify read
+of each, and every read and pulse is taken over. A row is written after its verify read; what is killed before has sent a
+pulse, or has not. So the pulses of a cell, or of a group, stand in an array of their own, numbered, before they are sent;
+those whose number the table has not reached are taken over as sent and not confirmed.
 """
 
 from __future__ import annotations
@@ -23,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
@@ -90,8 +84,8 @@ def not_confirmed(run: RunFile, rows: Rows) -> dict[str, NDArray[Any]]:
         return nothing
     announced = run.array(SENT)
     lost = announced[announced[:, 0] > np.count_nonzero(rows["kind"])]
-    found = dict(zip(COLUMNS[1:], lost[:, 1:].T, strict=True)) | {"conductance": np.full(len(lost), np.nan)}
-    return {name: found[name].astype(values.dtype) for name, values in rows.items()}
+    sent = dict(zip(COLUMNS[1:], lost[:, 1:].T, strict=True)) | {"conductance": np.full(len(lost), np.nan)}
+    return {name: sent[name].astype(values.dtype) for name, values in rows.items()}
 
 
 Rows = Mapping[str, NDArray[Any]]
@@ -117,10 +111,10 @@ class CellsSoFar:
     last: Floats
     pulses: Integers
     outcome: Integers
-    unfinished: NDArray[np.bool_]
+    unfinished: Booleans
 
     @property
-    def untouched(self) -> NDArray[np.bool_]:
+    def untouched(self) -> Booleans:
         """Cells of which there is no row."""
         return np.asarray(np.isnan(self.first) & (self.pulses == 0))
 
@@ -131,7 +125,7 @@ def cells_so_far(
     digits: Integers,
     levels: Levels,
     settings: WriteVerifySettings,
-    formed: NDArray[np.bool_] | None = None,
+    formed: Booleans | None = None,
 ) -> CellsSoFar:
     """Follow the cells of a block through a table of pulses.
 
@@ -146,7 +140,7 @@ def cells_so_far(
     formed : (rows, columns) array of bool, optional
         Which of them were formed before.
     """
-    count, wanted = digits.size, digits.ravel()
+    count, aims = digits.size, digits.ravel()
     kind, read = rows["kind"].astype(np.int64), rows["conductance"]
     first, last = np.full(count, np.nan), np.full(count, np.nan)
     first[where[::-1]], last[where] = (
@@ -155,12 +149,12 @@ def cells_so_far(
     )  # of several rows of a cell the last one assigned stays
     pulses = np.bincount(where[kind > 0], minlength=count)
     verified = np.full(count, -1)
-    inside = levels.inside(read, wanted[where])
+    inside = levels.inside(read, aims[where])
     verified[where[inside]] = np.flatnonzero(inside)
     since = (kind > 0) & (np.arange(len(where)) > verified[where])
     taken = np.bincount(where[since], minlength=count)
     in_a_row, raised = _last_kind(where[since], kind[since], count)
-    s, outside = settings, ~levels.inside(last, wanted)
+    s, outside = settings, ~levels.inside(last, aims)
     conducted = np.bincount(where[read >= s.formed_above], minlength=count) > 0
     unformed = ~conducted if formed is None else ~(conducted | formed.ravel())
     silent = unformed & (last < s.formed_above) & (taken >= len(s.forming_voltages))
@@ -169,20 +163,13 @@ def cells_so_far(
         [Outcome.UNFORMED, np.where(raised, Outcome.STUCK_LOW, Outcome.STUCK_HIGH), Outcome.OUT_OF_PULSES],
         Outcome.IN_WINDOW,
     )
-    known = outside & np.isfinite(last)
-    outcome = np.where(known, outcome, Outcome.IN_WINDOW)
+    outcome = np.where(outside & np.isfinite(last), outcome, Outcome.IN_WINDOW)
     unfinished = outside & (outcome == Outcome.IN_WINDOW)
-    shape = digits.shape
-    return CellsSoFar(
-        first.reshape(shape),
-        last.reshape(shape),
-        pulses.reshape(shape),
-        outcome.reshape(shape),
-        np.asarray(unfinished).reshape(shape),
-    )
+    cells: list[NDArray[Any]] = [first, last, pulses, outcome, np.asarray(unfinished)]
+    return CellsSoFar(*(one.reshape(digits.shape) for one in cells))
 
 
-def _last_kind(where: Integers, kind: Integers, count: int) -> tuple[Integers, NDArray[np.bool_]]:
+def _last_kind(where: Integers, kind: Integers, count: int) -> tuple[Integers, Booleans]:
     """Return how many pulses of one kind each cell had in a row at the end, and whether they were SETs."""
     in_a_row, raised = np.zeros(count, np.int64), np.zeros(count, bool)
     order = np.argsort(where, kind="stable")
@@ -201,7 +188,6 @@ class EarlierPulses:
     ----------
     rows : dict
         Its table of pulses, by column.
-    cells : CellsSoFar
     in_doubt : int
         Pulses among them that were sent and not confirmed.
     elapsed : float
@@ -364,10 +350,10 @@ class BlockMaps:
 
     def declared(self) -> tuple[Map, ...]:
         """Return the maps for the layout."""
-        return (
-            Map(f"{self.array}_conductance", "S", self.rows, self.columns, f"{self.array}: conductance"),
-            Map(f"{self.array}_target", "S", self.rows, self.columns, f"{self.array}: target conductance"),
-            Map(f"{self.array}_pulses", "", self.rows, self.columns, f"{self.array}: pulses per cell"),
+        named = ("conductance", "S", "conductance"), ("target", "S", "target conductance")
+        return tuple(
+            Map(f"{self.array}_{name}", unit, self.rows, self.columns, f"{self.array}: {title}")
+            for name, unit, title in (*named, ("pulses", "", "pulses per cell"))
         )
 
     def outcome_map(self) -> Map:

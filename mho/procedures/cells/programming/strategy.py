@@ -1,19 +1,20 @@
 """What a programming strategy is: the pulses that follow from verify reads, for one cell in numbers or many in arrays.
 
-A strategy knows nothing of instruments. Its object is the state of cells on their way to their targets; the programmer
-reads, asks `done` and `given_up`, and gives the pulses of `next_pulses`, until no cell is left.
+A strategy knows nothing of instruments. Its object is the state of cells on their way to their targets; `write_verify`
+reads, asks `done` and `outcome`, and gives the pulses of `next_pulses`, until no cell is left.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench, Pulse
 
@@ -206,7 +207,7 @@ class Strategy:
         """Whether cells have something in common, which they learn by."""
         return self.memory is not None
 
-    def of(self, cells: NDArray[np.int64]) -> Self:
+    def of(self, cells: Integers) -> Self:
         """Return the state of some of the cells, by number."""
         some = copy(self)
         for name, value in vars(self).items():
@@ -214,7 +215,7 @@ class Strategy:
                 setattr(some, name, value[cells])
         return some
 
-    def put(self, cells: NDArray[np.int64], some: Self) -> None:
+    def put(self, cells: Integers, some: Self) -> None:
         """Take the state of some of the cells, by number, from what `of` returned of them."""
         for name, value in vars(some).items():
             if isinstance(value, np.ndarray):
@@ -277,3 +278,94 @@ class Strategy:
             if some and value is not before.get(name, value) and name != "memory":
                 setattr(self, name, where(form, before[name], value))
         return pulses
+
+
+class FewStates:
+    """The states of a few cells, decided one by one in plain numbers; what `write_verify` asks of a `Strategy`."""
+
+    learns = True
+
+    def __init__(self, states: Sequence[Strategy]) -> None:
+        self._states = states
+
+    def of(self, cells: Integers) -> FewStates:
+        """Return the states of some of the cells."""
+        return FewStates([self._states[number] for number in cells])
+
+    def done(self, read: Floats) -> Booleans:
+        """Return which verify reads (S) lie in their windows."""
+        return np.array([state.done(g) for state, g in zip(self._states, read.tolist(), strict=True)])
+
+    def outcome(self, read: Floats) -> Integers:
+        """Return why cells are given up, as `Strategy.outcome`."""
+        return np.array([state.outcome(g) for state, g in zip(self._states, read.tolist(), strict=True)])
+
+    def conclude(self, read: Floats) -> None:
+        """Take the last verify reads (S)."""
+        for state, g in zip(self._states, read.tolist(), strict=True):
+            state.conclude(g)
+
+    def next_pulses(self, read: Floats) -> Pulses:
+        """Decide the next pulse of each."""
+        each = [state.next_pulses(g) for state, g in zip(self._states, read.tolist(), strict=True)]
+        return Pulses(*map(np.array, zip(*each, strict=True)))
+
+
+Step = Callable[[Integers, Pulses | None], Floats]
+"""Gives cells, by number, these pulses, if any, and returns their verify reads after them, S."""
+
+FEW = 3  # number of cells up to which deciding one by one is faster: mostly the stuck ones
+
+
+def write_verify_cell(state: Strategy, step: Callable[[Pulses | None], float]) -> tuple[float, Outcome]:
+    """Pulse and read one cell, as `write_verify`, until it is in its window or given up; return its last read (S), outcome.
+
+    In plain numbers: arrays of one make a run at the simulated wire longer by a quarter.
+    """
+    read = step(None)
+    while not (state.done(read) or state.outcome(read)):
+        read = step(state.next_pulses(read))
+    state.conclude(read)
+    return read, Outcome(0 if state.done(read) else state.outcome(read))
+
+
+def write_verify(
+    cells: Strategy, count: int, step: Step, few: int = FEW
+) -> tuple[Floats, Integers, Integers]:
+    """Pulse and read cells until each is in its window or given up: a group, or all of an array.
+
+    Parameters
+    ----------
+    cells : Strategy
+        Of `count` cells.
+    step : callable
+        See `Step`.
+    few : int
+        Number of cells that are left from which on they are decided one by one; they then learn one from the other.
+
+    Returns
+    -------
+    achieved, pulses, outcome : (count,) arrays
+        Last reads, S; numbers of pulses; `Outcome`.
+    """
+    which, pulses = np.arange(count), np.zeros(count, np.int64)
+    outcome = np.full(count, Outcome.IN_WINDOW, np.int64)
+    read = step(which, None)
+    achieved, state = read.copy(), cast(Strategy | FewStates, cells)
+    while True:
+        outside = ~state.done(read)
+        lost = np.where(outside, state.outcome(read), Outcome.IN_WINDOW)
+        going = outside & (lost == Outcome.IN_WINDOW)
+        if not going.all():
+            outcome[which] = lost
+            if state.learns:
+                state.of(np.flatnonzero(~going)).conclude(read[~going])
+            remaining = np.flatnonzero(going)  # numbers are taken several times faster than a mask
+            if not remaining.size:
+                return achieved, pulses, outcome
+            which, read, state = which[remaining], read[remaining], state.of(remaining)
+            if len(which) <= few and isinstance(state, Strategy):
+                state = FewStates([state.alone(number) for number in range(len(which))])
+        decided = state.next_pulses(read)
+        read = achieved[which] = step(which, decided)
+        pulses[which] += 1

@@ -2,46 +2,41 @@
 
 Through the DAQ a row is read at once: each vector drives one row of a block, the other rows are at 0 V and the columns at
 virtual ground, so that no current takes a way around. With the source-measure unit it is `Read`, cell by cell.
-
-What a map of an array says: how many cells are of which class, and which lines stand out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.chip import ArrayMap, ChipMap, parse_chip_map
 from mho.chip_maps.levels import Levels
 from mho.confidence import finite
 from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate, Procedure
+from mho.procedures.base import Estimate
 from mho.procedures.cell_range import CellRange, check_inside, parse_lines
-from mho.procedures.cells.detection_limit import CHANCE
+from mho.procedures.cells.cell_procedure import CellProcedure, CellResult
+from mho.procedures.cells.detection_limit import CHANCE, NORMAL_MAD
 from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels
 from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined, without_measured
 from mho.runs import Array, Band, Column, Conclusion, Figure, Layout, Table
-from mho.runs import Map as Image
 
-NORMAL_MAD = 0.6744898  # median magnitude of a normal deviate of unit deviation
 OUTLIER = 5.0  # robust standard deviations: one of two million normal lines
 FEWEST_LINES = 5
 """Lines below which none can be told from the others."""
 
 
 def classes(
-    conductance: Floats, levels: Levels, formed_above: float, formed: NDArray[np.bool_] | None = None
+    conductance: Floats, levels: Levels, formed_above: float, formed: Booleans | None = None
 ) -> dict[str, int]:
     """Return how many cells of a map (S) there are of each class.
 
@@ -49,7 +44,6 @@ def classes(
     ----------
     conductance : array
         S.
-    levels : Levels
     formed_above : float
         Conductance (S) of a cell that has been formed for certain.
     formed : array of bool, optional
@@ -66,14 +60,14 @@ def classes(
     inside = in_windows(conductance, digits, levels)
     above = conductance > levels.high[-1]
     formed = digits != UNKNOWN
-    found = {
+    numbers = {
         "unformed": int((~formed).sum()),
         "in_window": int(inside.sum()),
         "between": int((formed & ~inside & ~above).sum()),
         "above": int(above.sum()),
     }
     counts = np.bincount(digits[inside], minlength=levels.top + 1)
-    return found | {f"level_{digit}": int(count) for digit, count in enumerate(counts)}
+    return numbers | {f"level_{digit}": int(count) for digit, count in enumerate(counts)}
 
 
 def line_scores(conductance: Floats) -> tuple[Floats, Floats]:
@@ -118,8 +112,8 @@ DRIVEN = 32  # lines of a block, for estimates
 
 
 @dataclass(frozen=True)
-class Mapped:
-    """Result of the reads; `units` are those of the summary.
+class Mapped(CellResult):
+    """Result of the reads.
 
     Attributes
     ----------
@@ -129,10 +123,6 @@ class Mapped:
         Over the repeats, S; the deviation of a single one is NaN.
     outlier_rows, outlier_columns : list of int
         Lines whose means stand out.
-    summary : dict
-        Summary in the run file and of ``--json``.
-    path : Path
-        The run file.
     """
 
     conductance: Floats
@@ -140,12 +130,8 @@ class Mapped:
     deviation: Floats
     outlier_rows: list[int]
     outlier_columns: list[int]
-    summary: dict[str, Any]
-    path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {
-        "median": "S",
-        "deviation": "S",
-        "formed_above": "S",
+        **dict.fromkeys(("median", "deviation", "formed_above"), "S"),
         "virtual_seconds": "s",
     }
 
@@ -165,16 +151,14 @@ class MapPlan:
     blocks: tuple[Block, ...]
 
 
-class Map(Procedure):
+class Map(CellProcedure):
     """Read a whole array with repeats, and tell yield and lines that stand out."""
 
     version: ClassVar[str] = (
-        "2"  # version 1 let three deviations pass, whatever the number of cells, and took HRS for none
+        "2"  # version 1 let three deviations pass, however many cells, and took HRS for none
     )
     title: ClassVar[str] = "Map an array"
-    group: ClassVar[str] = "Cells"
 
-    array = Parameter("Array", default="multiply")
     rows = Parameter("Rows", default=ALL)
     columns = Parameter("Columns", default=ALL)
     method = ListParameter(
@@ -197,10 +181,7 @@ class Map(Procedure):
 
     def check(self) -> tuple[Integers | None, Integers | None]:
         """Parse the ranges, and refuse a voltage at which no current flows."""
-        if self.read_voltage == 0.0:
-            raise InputError(
-                "read_voltage is 0 V, at which no current flows; leave it out for the bench's own"
-            )
+        self.check_read_voltage()
         rows, columns = (
             None if str(text).strip() == ALL else parse_lines(text, what)
             for text, what in ((self.rows, "rows"), (self.columns, "columns"))
@@ -224,7 +205,7 @@ class Map(Procedure):
                 f"{cells.count * self.repeats:,} reads are more than the {MOST_READS:,} a run may have; read fewer "
                 "cells or less often"
             )
-        volts = bench.file.read.voltage if self.read_voltage is None else float(self.read_voltage)
+        volts = self.value_or("read_voltage", bench.file.read.voltage)
         if self.method == SMU:
             bench.check_read()
             bench.limits.check_level("bit line", volts)
@@ -243,30 +224,21 @@ class Map(Procedure):
         """Declare an image for each repeat, maps of mean and deviation, and a table of lines."""
         cells, repeats = plan.reads.cells, int(self.repeats)
         reads, image, zero = declared_reads(self.array, cells, 1, repeats)
-        axes = np.sort(cells.rows), np.sort(cells.columns)
-        mean = Image(f"{self.array}_mean", "S", *axes, f"{self.array}: mean of the repeats", images=1)
-        deviation = Image(
-            f"{self.array}_deviation",
-            "S",
-            *axes,
-            f"{self.array}: standard deviation of the repeats",
+        mean, deviation = self.maps(
+            cells,
+            ("mean", "S", "mean of the repeats"),
+            ("deviation", "S", "standard deviation of the repeats"),
             images=1,
         )
-        lines = Table(
-            "lines",
-            (
-                Column("kind", dtype="u1", description="0 row, 1 column"),
-                Column("line", dtype="u2"),
-                Column("mean", "S", description="of its cells' means"),
-                Column("score", description="distance from a usual line, in robust standard deviations"),
-                Column("outlier", dtype="u1", description="1 for a line that stands out"),
-            ),
-            signal="mean",
-            axis="line",
-            series="kind",
-            title="means of rows and columns",
-            rows=sum(cells.shape),
+        columns = (
+            Column("kind", dtype="u1", description="0 row, 1 column"),
+            Column("line", dtype="u2"),
+            Column("mean", "S", description="of its cells' means"),
+            Column("score", description="distance from a usual line, in robust standard deviations"),
+            Column("outlier", dtype="u1", description="1 for a line that stands out"),
         )
+        title, count = "means of rows and columns", sum(cells.shape)
+        lines = Table("lines", columns, signal="mean", axis="line", series="kind", title=title, rows=count)
         levels = plan.chip.level_scale()
         bands = tuple(
             Band(float(low) if np.isfinite(low) else None, float(high), str(digit))
@@ -275,33 +247,19 @@ class Map(Procedure):
         figures = (
             Figure(mean.name, map=mean.name),
             Figure(deviation.name, map=deviation.name),
+            Figure("conductances", kind="histogram", map=mean.name, bands=bands, title="Cells by conductance"),
             Figure(
-                "conductances", kind="histogram", map=mean.name, bands=bands, title="Cells by conductance"
-            ),
-            Figure(
-                "lines",
-                kind="scatter",
-                table=lines.name,
-                x="line",
-                y="mean",
-                by="kind",
+                "lines", kind="scatter", table="lines", x="line", y="mean", by="kind",
                 title="Means of rows and columns",
             ),
-        )
+        )  # fmt: skip
         tables = (lines,) if plan.blocks else (lines, reads)
         arrays: tuple[Array, ...] = () if plan.blocks else (zero,)
         return Layout(tables, (mean, deviation, image), arrays, default=f"maps/{mean.name}", figures=figures)
 
-    def describe_cells(self, plan: MapPlan) -> str:
-        """Return array and ranges."""
-        return self._cells_as_given()
-
-    def _cells_as_given(self) -> str:
-        return f"{self.array}[{self.rows}, {self.columns}]"
-
     def run_title(self) -> str:
         """Return the name of the cells."""
-        return f"Map {self._cells_as_given()}"
+        return f"Map {self.describe_cells(None)}"
 
     def estimate(self, given: tuple[Integers | None, Integers | None], source: BenchSource) -> Estimate:
         """Estimate the time from that of blocks or cells; there are no pulses."""
@@ -326,20 +284,17 @@ class Map(Procedure):
         else:
             reader = Reader(plan.reads, bench, stream, self.array, 1, int(self.repeats))
             reader.read_all(np.zeros(int(self.repeats)), None)
-            conductance = reader.found.conductance
+            conductance = reader.reads.conductance
         cells = plan.reads.cells
         mean = conductance.mean(axis=0)
         deviation = conductance.std(axis=0, ddof=1) if len(conductance) > 1 else np.full_like(mean, np.nan)
-        stream.snapshot(f"{self.array}_mean", cells.ascending(mean), bench.now())
-        stream.snapshot(f"{self.array}_deviation", cells.ascending(deviation), bench.now())
-        rows, columns = self._tell_lines(cells, mean, stream)
+        self.snapshot(stream, bench, cells, mean=mean, deviation=deviation)
+        rows, columns = self._record_lines(cells, mean, stream)
         noise = float(np.median(deviation)) if len(conductance) > 1 else 0.0
         formed, sure = None, self.sure
         if sure is None:
-            sure, formed = (
-                _sure(cells.count),
-                bench.forming.mask(self.array)[np.ix_(cells.rows, cells.columns)],
-            )
+            sure = _sure(cells.count)
+            formed = bench.forming.mask(self.array)[np.ix_(cells.rows, cells.columns)]
             noise = max(noise, _below_nothing(mean) * np.sqrt(len(conductance)))
         # A cell that was never formed reads as much as noise makes of it.
         formed_above = plan.chip.write_verify.formed_above + sure * noise / np.sqrt(len(conductance))
@@ -355,17 +310,16 @@ class Map(Procedure):
             "outlier_columns": len(columns),
             "virtual_seconds": bench.now(),
         }
-        return Mapped(conductance, mean, deviation, rows, columns, summary)
+        return Mapped(conductance, mean, deviation, rows, columns, summary=summary)
 
     def _read_blocks(self, plan: MapPlan, bench: Bench, stream: Stream) -> Floats:
         cells, volts = plan.reads.cells, plan.reads.volts
         conductance = np.full((int(self.repeats), *cells.shape), np.nan)
         for repeat, image in enumerate(conductance):
             done = repeat * len(plan.blocks)
-            together = (
+            for some in (
                 _alike(plan.blocks) if isinstance(bench, ArrayBench) else [[one] for one in plan.blocks]
-            )
-            for some in together:
+            ):
                 self._read_some(some, cells, volts, bench, image)
                 done += len(some)
                 stream.progress("reading", done, len(plan.blocks) * len(conductance))
@@ -387,28 +341,21 @@ class Map(Procedure):
             bench.connect_multiply(self.array, cells.rows[rows].tolist(), cells.columns[columns].tolist())
             image[np.ix_(rows, columns)] = bench.multiply(driven) / volts
 
-    def _tell_lines(self, cells: CellRange, mean: Floats, stream: Stream) -> tuple[list[int], list[int]]:
+    def _record_lines(self, cells: CellRange, mean: Floats, stream: Stream) -> tuple[list[int], list[int]]:
         """Record the means of lines, say which stand out, and return them."""
-        found = []
+        standing = []
         scores = line_scores(mean)
         for kind, name in enumerate(("row", "column")):
             lines = (cells.rows, cells.columns)[kind]
             out = outliers(scores[kind], lines)
-            stream.record_block(
-                "lines",
-                {
-                    "kind": np.full(len(lines), kind),
-                    "line": lines,
-                    "mean": mean.mean(axis=1 - kind),
-                    "score": scores[kind],
-                    "outlier": np.isin(lines, out),
-                },
-            )
+            means, stands = mean.mean(axis=1 - kind), np.isin(lines, out)
+            rows = {"line": lines, "mean": means, "score": scores[kind], "outlier": stands}
+            stream.record_block("lines", {"kind": np.full(len(lines), kind), **rows})
             if out:
                 more = f" and {len(out) - 10} more" if len(out) > 10 else ""
                 stream.say(f"{name}s whose means stand out: {', '.join(map(str, out[:10]))}{more}", "WARNING")
-            found.append(out)
-        return found[0], found[1]
+            standing.append(out)
+        return standing[0], standing[1]
 
     def conclude(self, plan: MapPlan, result: Mapped) -> Conclusion:
         """Return how many cells lie where, and the lines that stand out."""
@@ -449,10 +396,10 @@ def blocks(array: ArrayMap, cells: CellRange, most_rows: int, most_columns: int)
             yield rows, columns
 
 
-def _alike(found: tuple[Block, ...]) -> list[list[Block]]:
+def _alike(blocks: tuple[Block, ...]) -> list[list[Block]]:
     """Return blocks in lots of one shape, `AT_ONCE` at most."""
     lots: dict[tuple[int, int], list[Block]] = {}
-    for block in found:
+    for block in blocks:
         lots.setdefault((len(block[0]), len(block[1])), []).append(block)
     return [lot[start : start + AT_ONCE] for lot in lots.values() for start in range(0, len(lot), AT_ONCE)]
 

@@ -4,7 +4,7 @@ Two passes. In the first, on a small current range, every cell is read with its 
 selectors, open cells and unformed ones, and takes the meter's offset off. In the second, as the bench reads, the cells that
 conduct are told from shorts. Whole lines that are broken are told as lines.
 
-Classes of cells by what they conduct with the select transistor on and off, and whole lines that are broken.
+The classes of cells, by what they conduct with the select transistor on and off:
 
     leaky      conducts with the transistor off: the selector does not select
     short      in compliance, or above any conductance that a cell can be programmed to
@@ -20,27 +20,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.chip import parse_chip_map
 from mho.confidence import binomial_interval
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate, Procedure
+from mho.procedures.base import Estimate
 from mho.procedures.cell_range import CellRange, check_inside
-from mho.procedures.cells.cell_visits import CellSurvey, Measured, VisitedCells
+from mho.procedures.cells.cell_procedure import PLACE, CellProcedure, CellResult
+from mho.procedures.cells.cell_visits import CellReads, CellSurvey, VisitedCells
 from mho.procedures.cells.switching.formed_cells import VIRGIN_SHARE
-from mho.procedures.parameters import FloatParameter, Parameter
+from mho.procedures.parameters import FloatParameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined
-from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
+from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 OPEN, SHORT, UNFORMED, GOOD, LEAKY = range(5)
 NAMES = ("open", "short", "unformed", "good", "leaky")
@@ -49,7 +49,7 @@ NOT_READ = -1
 FEWEST = 4
 """Cells of one class up to the end of a line from which the line is told, not the cells."""
 
-TOLD = (OPEN, SHORT, LEAKY)
+OF_LINES = (OPEN, SHORT, LEAKY)
 """Classes that a broken or shorted line gives all its cells."""
 
 
@@ -76,12 +76,11 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
-class BrokenLine:
+class LineFault:
     """A stretch of a line, up to at least one end of the lines tested, whose cells are all of one class.
 
     Attributes
     ----------
-    kind : "row" or "column"
     line : int
         Its number.
     what : int
@@ -109,9 +108,9 @@ class BrokenLine:
 def classify(
     on: Floats,
     off: Floats,
-    limited: NDArray[np.bool_],
+    limited: Booleans,
     thresholds: Thresholds,
-    formed: NDArray[np.bool_] | np.bool_ = np.False_,
+    formed: Booleans | np.bool_ = np.False_,
 ) -> Integers:
     """Return the class of each cell.
 
@@ -136,8 +135,8 @@ def classify(
 
 
 def broken_lines(
-    classes: Integers, rows: NDArray[np.int64], columns: NDArray[np.int64], fewest: int = FEWEST
-) -> list[BrokenLine]:
+    classes: Integers, rows: Integers, columns: Integers, fewest: int = FEWEST
+) -> list[LineFault]:
     """Return the lines that are open, shorted or leaky as lines: whole ones first, then those broken in the middle.
 
     A stretch counts while less than half of it is explained by others: where some rows are open, so are their crossings
@@ -151,44 +150,35 @@ def broken_lines(
     fewest : int
         Cells that a stretch has at least. A stretch that is not the whole line reaches one end of it.
     """
-    found: list[BrokenLine] = []
-    for what in TOLD:
+    faults: list[LineFault] = []
+    for what in OF_LINES:
         of_class = classes == what
         explained = np.zeros_like(of_class)
         for whole in (True, False):
-            for kind, lines, crossing, turned in (
-                ("row", rows, columns, False),
-                ("column", columns, rows, True),
-            ):
-                cells, known = (one.T if turned else one for one in (of_class, explained))
-                for line, one, told in zip(lines.tolist(), cells, known, strict=True):
+            for kind, lines, crossing in (("row", rows, columns), ("column", columns, rows)):
+                cells, known = (one if kind == "row" else one.T for one in (of_class, explained))
+                for line, one, covered in zip(lines.tolist(), cells, known, strict=True):
                     for part in _stretches(one, whole):
                         count = part.stop - part.start
-                        if count >= fewest and 2 * np.count_nonzero(told[part]) < count:
+                        if count >= fewest and 2 * np.count_nonzero(covered[part]) < count:
                             ends = int(crossing[part.start]), int(crossing[part.stop - 1])
-                            found.append(BrokenLine(kind, line, what, *ends, whole))
-                            told[part] = True
-    return found
+                            faults.append(LineFault(kind, line, what, *ends, whole))
+                            covered[part] = True
+    return faults
 
 
-def in_lines(
-    lines: list[BrokenLine], rows: NDArray[np.int64], columns: NDArray[np.int64], what: int
-) -> NDArray[np.bool_]:
+def in_lines(lines: list[LineFault], rows: Integers, columns: Integers, what: int) -> Booleans:
     """Return which cells, (rows, columns), lie in the lines of a class."""
-    told = np.zeros((len(rows), len(columns)), dtype=bool)
+    covered = np.zeros((len(rows), len(columns)), dtype=bool)
     for line in lines:
         if line.what == what:
             own, crossing = (rows, columns) if line.kind == "row" else (columns, rows)
-            within = (crossing >= line.first) & (crossing <= line.last)
-            told |= (
-                np.outer(own == line.line, within)
-                if line.kind == "row"
-                else np.outer(within, own == line.line)
-            )
-    return told
+            cells = np.outer(own == line.line, (crossing >= line.first) & (crossing <= line.last))
+            covered |= cells if line.kind == "row" else cells.T
+    return covered
 
 
-def _stretches(cells: NDArray[np.bool_], whole: bool) -> list[slice]:
+def _stretches(cells: Booleans, whole: bool) -> list[slice]:
     """Return the whole line where all of its cells are true, or the stretches of true that reach an end of it."""
     if cells.all() or whole:
         return [slice(0, len(cells))] if cells.all() and whole else []
@@ -202,37 +192,30 @@ LEAST_RANGE = 1e-7  # A, of the first pass: meters resolve picoamperes on it wit
 SIGNIFICANT = 5.0  # standard deviations of a reading by which open and unformed must be apart
 SIMULATED_READ, HARDWARE_READ = 0.5e-3, 12e-3  # s of wall time beside the integration (?)
 LINE_FREQUENCY = 50.0  # Hz
+SIEMENS = partial(FloatParameter, units="S", minimum=1e-15, maximum=1.0)
 CODES = ", ".join(f"{code} {name}" for code, name in enumerate(NAMES))
 
 
 @dataclass(frozen=True)
-class Contacts:
-    """Result of the test; `units` are those of the summary.
+class Contacts(CellResult):
+    """Result of the test.
 
     Attributes
     ----------
     classes : (rows, columns) array
-        `OPEN`, `SHORT`, `UNFORMED`, `GOOD`, `LEAKY` of `contact_classes`.
+        `OPEN`, `SHORT`, `UNFORMED`, `GOOD`, `LEAKY`.
     conductance, leakage : (rows, columns) arrays
         With the transistor on (offset taken off) and off, S.
-    lines : tuple of BrokenLine
+    lines : tuple of LineFault
         Lines that are broken, shorted or leaky as lines.
-    summary : dict
-        Summary in the run file and of ``--json``.
-    path : Path
-        The run file.
     """
 
-    classes: NDArray[np.int64]
+    classes: Integers
     conductance: Floats
     leakage: Floats
-    lines: tuple[BrokenLine, ...]
-    summary: dict[str, Any] = field(default_factory=dict)
-    path: Path = field(default=Path())
+    lines: tuple[LineFault, ...]
     units: ClassVar[Mapping[str, str]] = {
-        "median_conductance": "S",
-        "largest_leakage": "S",
-        "resolution": "S",
+        **dict.fromkeys(("median_conductance", "largest_leakage", "resolution"), "S"),
         "virtual_seconds": "s",
     }
 
@@ -250,7 +233,7 @@ class ContactPlan:
     thresholds: Thresholds
 
 
-class Contact(Procedure):
+class Contact(CellProcedure):
     """Test the contact to cells: which are open, shorted, unformed, good, or have a leaky selector; broken lines."""
 
     # In version 2 cells in a deep RESET were unformed, and in 1 intervals held less often than 95 %.
@@ -260,11 +243,7 @@ class Contact(Procedure):
         "3": ("good*", "unformed", "median_conductance", "*_contact"),
     }
     title: ClassVar[str] = "Contact test"
-    group: ClassVar[str] = "Cells"
 
-    array = Parameter("Array", default="multiply")
-    rows = Parameter("Rows", default="0:8")
-    columns = Parameter("Columns", default="0:8")
     read_voltage = FloatParameter("Read voltage of cells that conduct", units="V", minimum=1e-3, maximum=10.0)
     weak_voltage = FloatParameter(
         "Read voltage of those that hardly do", units="V", minimum=1e-3, maximum=10.0
@@ -275,21 +254,10 @@ class Contact(Procedure):
         "Current range of the first pass, by the chip map unless given", units="A", minimum=1e-9, maximum=1.0
     )
     nplc = FloatParameter("Its integration, power line cycles", minimum=0.01, maximum=10.0, default=1.0)
-    open_below = FloatParameter("Open below", units="S", minimum=1e-15, maximum=1.0, default=OPEN_BELOW)
-    formed_above = FloatParameter(
-        "Formed above, the chip map's unless given", units="S", minimum=1e-15, maximum=1.0
-    )
-    short_above = FloatParameter("Short above, 2.5 x highest level", units="S", minimum=1e-15, maximum=1.0)
-    leaky_above = FloatParameter("Leaky above, a window over a line", units="S", minimum=1e-15, maximum=1.0)
-
-    def check(self) -> CellRange:
-        """Parse the range, and refuse a voltage at which no current flows."""
-        for name in ("read_voltage", "weak_voltage"):
-            if getattr(self, name) == 0.0:
-                raise InputError(
-                    f"{name} is 0 V, at which no current flows; leave it out for the bench's own"
-                )
-        return CellRange.parse(self.rows, self.columns)
+    open_below = SIEMENS("Open below", default=OPEN_BELOW)
+    formed_above = SIEMENS("Formed above, the chip map's unless given")
+    short_above = SIEMENS("Short above, 2.5 x highest level")
+    leaky_above = SIEMENS("Leaky above, a window over a line")
 
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> ContactPlan:
         """Check that the array has these cells, that the bench allows the voltages, and that the bounds ascend."""
@@ -297,9 +265,9 @@ class Contact(Procedure):
         array = chip.array(self.array)
         check_inside(array, given)
         read = bench.file.read
-        volts = read.voltage if self.read_voltage is None else float(self.read_voltage)
-        weak = volts if self.weak_voltage is None else float(self.weak_voltage)
-        formed_above = _or(self.formed_above, chip.write_verify.formed_above)
+        volts, value = self.value_or("read_voltage", read.voltage), self.value_or
+        weak = value("weak_voltage", volts)
+        formed_above = value("formed_above", chip.write_verify.formed_above)
         # A virgin cell is to be within the range. What conducts more is in compliance, and is read again.
         virgin = VIRGIN_SHARE * formed_above * weak
         plan = ContactPlan(
@@ -307,13 +275,13 @@ class Contact(Procedure):
             weak,
             volts,
             float(self.gate_off),
-            read.gate if self.gate_on is None else float(self.gate_on),
-            _or(self.current_range, max(LEAST_RANGE, 10.0 ** math.ceil(math.log10(virgin)))),
+            value("gate_on", read.gate),
+            value("current_range", max(LEAST_RANGE, 10.0 ** math.ceil(math.log10(virgin)))),
             Thresholds(
                 float(self.open_below),
                 formed_above,
-                _or(self.short_above, SHORT_ABOVE * chip.levels.conductances[-1]),
-                _or(self.leaky_above, chip.levels.tolerance / max(array.rows, array.columns)),
+                value("short_above", SHORT_ABOVE * chip.levels.conductances[-1]),
+                value("leaky_above", chip.levels.tolerance / max(array.rows, array.columns)),
             ),
         )
         bench.check_read()
@@ -353,34 +321,22 @@ class Contact(Procedure):
 
     def layout(self, plan: ContactPlan) -> Layout:
         """Declare the reads, and maps of classes, conductance and leakage."""
-        reads = Table(
-            "reads",
-            (
-                Column("time", "s", description="bench time"),
-                Column("row", dtype="u2"),
-                Column("column", dtype="u2"),
-                Column(
-                    "state", dtype="u1", description="0 transistor off, 1 on, 2 on and as the bench reads"
-                ),
-                Column("voltage", "V", dtype="f4", description="at the bit line"),
-                Column("gate", "V", dtype="f4", description="at the word line"),
-                Column("current", "A"),
-                Column("limited", dtype="u1", description="1 in compliance"),
-                Column("conductance", "S"),
-            ),
-            signal="conductance",
-            axis="time",
-            title="every read",
-            rows=3 * plan.cells.count,
+        columns = (
+            Column("time", "s", description="bench time"),
+            *PLACE,
+            Column("state", dtype="u1", description="0 transistor off, 1 on, 2 on and as the bench reads"),
+            Column("voltage", "V", dtype="f4", description="at the bit line"),
+            Column("gate", "V", dtype="f4", description="at the word line"),
+            Column("current", "A"),
+            Column("limited", dtype="u1", description="1 in compliance"),
+            Column("conductance", "S"),
         )
-        rows, columns = np.sort(plan.cells.rows), np.sort(plan.cells.columns)
-        maps = tuple(
-            Map(f"{self.array}_{name}", unit, rows, columns, f"{self.array}: {title}")
-            for name, unit, title in (
-                ("contact", "", CODES),
-                ("conductance", "S", "conductance, transistor on"),
-                ("leakage", "S", "conductance, transistor off"),
-            )
+        reads = Table("reads", columns, title="every read", rows=3 * plan.cells.count)
+        maps = self.maps(
+            plan.cells,
+            ("contact", "", CODES),
+            ("conductance", "S", "conductance, transistor on"),
+            ("leakage", "S", "conductance, transistor off"),
         )
         t = plan.thresholds
         bounds = (("open", t.open_below), ("formed", t.formed_above), ("short", t.short_above))
@@ -395,16 +351,9 @@ class Contact(Procedure):
         )  # fmt: skip
         return Layout((reads,), maps, default=f"maps/{maps[0].name}", figures=figures)
 
-    def describe_cells(self, plan: ContactPlan) -> str:
-        """Return array and ranges."""
-        return self._cells_as_given()
-
-    def _cells_as_given(self) -> str:
-        return f"{self.array}[{self.rows}, {self.columns}]"
-
     def run_title(self) -> str:
         """Return the name of the cells."""
-        return f"Contact of {self._cells_as_given()}"
+        return f"Contact of {self.describe_cells(None)}"
 
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Estimate the time from three reads of each cell; there are no pulses."""
@@ -415,7 +364,7 @@ class Contact(Procedure):
 
     def execute(self, plan: ContactPlan, bench: Bench, stream: Stream) -> Contacts:
         """Read all cells on the small range, then those that conduct as the bench reads; classify."""
-        shape, count = plan.cells.shape, plan.cells.count
+        count = plan.cells.count
         rows, columns = plan.cells.positions()
         on, off, limited = np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, dtype=bool)
         known = np.zeros(count, dtype=bool)
@@ -423,18 +372,14 @@ class Contact(Procedure):
 
         def picture() -> None:
             formed = bench.forming.formed(self.array, rows, columns)
-            found = classify(on, off, limited & known, plan.thresholds, formed)
-            seen = np.where(known, found, np.nan)
-            for name, values in (("contact", seen), ("conductance", on), ("leakage", off)):
-                image = plan.cells.ascending(values.reshape(shape))
-                stream.snapshot(f"{self.array}_{name}", image, bench.now())
+            classes = classify(on, off, limited & known, plan.thresholds, formed)
+            seen = np.where(known, classes, np.nan)
+            self.snapshot(stream, bench, plan.cells, contact=seen, conductance=on, leakage=off)
 
         everyone = CellSurvey(bench, stream, self.array, (rows, columns), "reads", 2.0)
         with bench.metering(current_limit=span, current_range=span, nplc=float(self.nplc)):
-            first = everyone.visit(
-                "reading, transistor off and on", lambda cells: _weak(cells, plan), picture
-            )
-            for part, (without, through) in first:
+            stage = "reading, transistor off and on"
+            for part, (without, through) in everyone.visit(stage, lambda cells: _weak(cells, plan), picture):
                 off[part], limited[part] = without.conductance, through.limited
                 on[part] = through.conductance - np.nan_to_num(without.conductance)
                 known[part] = ~through.limited
@@ -446,43 +391,37 @@ class Contact(Procedure):
             for part, read in again.visit("reading", lambda cells: _strong(cells, plan), picture):
                 which = conducting[part]
                 on[which], limited[which], known[which] = read.conductance, read.limited, True
-        return self._told(plan, bench, stream, on, off, limited)
+        return self._classified(plan, bench, stream, on, off, limited)
 
-    def _told(
-        self,
-        plan: ContactPlan,
-        bench: Bench,
-        stream: Stream,
-        on: Floats,
-        off: Floats,
-        limited: NDArray[np.bool_],
+    def _classified(
+        self, plan: ContactPlan, bench: Bench, stream: Stream, on: Floats, off: Floats, limited: Booleans
     ) -> Contacts:
-        """Classify, and tell lines and cells."""
+        """Classify cells and lines."""
         cells = plan.cells
         noise = 1.4826 * float(np.median(np.abs(off - np.median(off)))) * 2.0**0.5 if len(off) > 1 else 0.0
         formed = bench.forming.formed(self.array, *cells.positions())
-        found = classify(on, off, limited, plan.thresholds, formed)
+        classes = classify(on, off, limited, plan.thresholds, formed)
         resolved = SIGNIFICANT * noise <= plan.thresholds.open_below
         if not resolved:
-            found[found == OPEN] = UNFORMED
+            classes[classes == OPEN] = UNFORMED
             stream.say(
                 f"open and unformed cells cannot be told apart here: readings scatter by {1e9 * noise:.3g} nS, and "
                 f"open_below is {1e9 * plan.thresholds.open_below:.3g} nS; take a smaller current_range, a larger "
                 "nplc, or a higher weak_voltage",
                 "WARNING",
             )
-        image = found.reshape(cells.shape)
+        image = classes.reshape(cells.shape)
         ordered = cells.ascending(image)
         rows, columns = np.sort(cells.rows), np.sort(cells.columns)
         lines = broken_lines(ordered, rows, columns)
-        stream.snapshot(f"{self.array}_contact", ordered.astype(float), bench.now())
+        self.snapshot(stream, bench, cells, contact=image.astype(float))
         counts = {name: int((image == code).sum()) for code, name in enumerate(NAMES)}
         summary: dict[str, Any] = {"cells": cells.count, **counts}
-        for what in TOLD:
+        for what in OF_LINES:
             alone = (ordered == what) & ~in_lines(lines, rows, columns, what)
             summary[f"{NAMES[what]}_alone"] = int(alone.sum())
         low, high = binomial_interval(counts["good"], cells.count)
-        good = on[found == GOOD]
+        good = on[classes == GOOD]
         summary |= {
             "good_share": counts["good"] / cells.count,
             "good_share_low": low,
@@ -495,34 +434,29 @@ class Contact(Procedure):
             "virtual_seconds": bench.now(),
         }
         _say(summary, lines, stream)
-        return Contacts(image, on.reshape(cells.shape), off.reshape(cells.shape), tuple(lines), summary)
+        return Contacts(
+            image, on.reshape(cells.shape), off.reshape(cells.shape), tuple(lines), summary=summary
+        )
 
     def conclude(self, plan: ContactPlan, result: Contacts) -> Conclusion:
         """Return how many cells are of which class, and the broken lines."""
         summary = result.summary
-        classes_found = [if_any(summary[name], name) for name in ("good", *NAMES) if name in summary]
-        return Conclusion(
-            f"{counted(summary['cells'], 'cell')}: "
-            + joined(
-                *dict.fromkeys(classes_found),
-                counted(len(result.lines), "broken line") if result.lines else "",
-            )
-        )
+        of_classes = dict.fromkeys(if_any(summary[name], name) for name in ("good", *NAMES))
+        lines = counted(len(result.lines), "broken line") if result.lines else ""
+        return Conclusion(f"{counted(summary['cells'], 'cell')}: {joined(*of_classes, lines)}")
 
 
-def _weak(cells: VisitedCells, plan: ContactPlan) -> tuple[Measured, Measured]:
+def _weak(cells: VisitedCells, plan: ContactPlan) -> tuple[CellReads, CellReads]:
     """Read cells with the transistor off and on, on the range that is set."""
     everyone = np.arange(cells.count)
-    found = []
+    reads = []
     for state, gate in enumerate((plan.gate_off, plan.gate_on)):
-        read = cells.read(everyone, plan.weak_voltage, gate)
-        cells.record(everyone, state=state, voltage=plan.weak_voltage, gate=gate, **read._asdict())
-        found.append(read)
-    off, on = found
-    return off, on
+        reads.append(cells.read(everyone, plan.weak_voltage, gate))
+        cells.record(everyone, state=state, voltage=plan.weak_voltage, gate=gate, **reads[-1]._asdict())
+    return reads[0], reads[1]
 
 
-def _strong(cells: VisitedCells, plan: ContactPlan) -> Measured:
+def _strong(cells: VisitedCells, plan: ContactPlan) -> CellReads:
     """Read cells as the bench does."""
     everyone = np.arange(cells.count)
     read = cells.read(everyone, plan.read_voltage, plan.gate_on)
@@ -530,11 +464,7 @@ def _strong(cells: VisitedCells, plan: ContactPlan) -> Measured:
     return read
 
 
-def _or(given: float | None, default: float) -> float:
-    return default if given is None else float(given)
-
-
-def _say(summary: Mapping[str, Any], lines: list[BrokenLine], stream: Stream) -> None:
+def _say(summary: Mapping[str, Any], lines: list[LineFault], stream: Stream) -> None:
     count = summary["cells"]
     whole = next((name for name in ("open", "short", "leaky") if summary[name] == count), None)
     if whole is not None and count > 1:
@@ -546,7 +476,7 @@ def _say(summary: Mapping[str, Any], lines: list[BrokenLine], stream: Stream) ->
         return
     for line in lines:
         stream.say(str(line), "WARNING")
-    for what in TOLD:
+    for what in OF_LINES:
         name = NAMES[what]
         if summary[f"{name}_alone"]:
             stream.say(

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Booleans, Floats, Integers
 from mho.confidence import (
     binomial_interval,
     deviation_interval,
@@ -26,8 +26,8 @@ from mho.confidence import (
     mean_interval,
     with_interval,
 )
+from mho.procedures.cells.extraction.switching_statistics import robust_deviation
 from mho.procedures.cells.levels_of_cells import UNKNOWN
-from mho.procedures.cells.robust import robust_deviation
 
 FEWEST_READS = 5
 """Later reads from which on a loss is told from drift."""
@@ -185,7 +185,7 @@ def loss_rate(elapsed: Floats, conductance: Floats, *, strict: bool = True) -> f
 
 
 def level_rows(
-    elapsed: Floats, conductance: Floats, digits: Integers, inside: NDArray[np.bool_]
+    elapsed: Floats, conductance: Floats, digits: Integers, inside: Booleans
 ) -> dict[str, NDArray[Any]]:
     """Return rows for a table: of each level at each read the change since the first one, and the share inside.
 
@@ -224,7 +224,7 @@ def by_level(
     ages: Floats,
     conductance: Floats,
     digits: Integers,
-    inside: NDArray[np.bool_],
+    inside: Booleans,
 ) -> dict[str, dict[str, Any]]:
     """Return for each level, as ``level_K``, the drift of its cells, with 95 % intervals, cells being independent.
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.confidence import binomial_interval, mean_interval, median_interval, with_interval
 from mho.errors import InputError
 from mho.instruments import Bench, Cell
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cell_range import CellRange, check_inside
-from mho.procedures.cells.detection_limit import CHANCE, blanks_parameter
+from mho.procedures.base import Estimate
+from mho.procedures.cell_range import CellRange
+from mho.procedures.cells.cell_procedure import PLACE, CellProcedure, CellResult
+from mho.procedures.cells.cell_visits import each_cell
+from mho.procedures.cells.detection_limit import CHANCE
 from mho.procedures.cells.levels_of_cells import unformed_reads
 from mho.procedures.cells.reading.spectrum import (
     FITTING,
@@ -29,14 +32,11 @@ from mho.procedures.cells.reading.spectrum import (
 )
 from mho.procedures.cells.reading.telegraph import Telegraph, find_telegraph
 from mho.procedures.cells.switching.formed_cells import (
-    CellSettings,
-    CellSurveyed,
-    below_noise_message,
-    forming_parameter,
-    survey_cells,
-    unformed_message,
+    ScreeningPlan,
+    screen_cells,
+    screening_parameters,
+    warn_left_out,
 )
-from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, left_out, measured_cells, without_measured
@@ -50,8 +50,7 @@ MOST_SAMPLES = 20_000_000  # of a run: its results also take 0.2 GB of memory
 CELLS = Table(
     "noise",
     (
-        Column("row", dtype="u2"),
-        Column("column", dtype="u2"),
+        *PLACE,
         Column("mean", "S", description="less the meter's offset"),
         Column(
             "deviation",
@@ -83,8 +82,8 @@ CELLS = Table(
 
 
 @dataclass(frozen=True)
-class Noises:
-    """Result of the reads; `units` are those of the summary.
+class Noises(CellResult):
+    """Result of the reads.
 
     Attributes
     ----------
@@ -94,17 +93,11 @@ class Noises:
         From read to read, s.
     telegraph : dict
         Telegraph levels by (row, column) of the array, where there are two.
-    summary : dict
-        Summary in the run file and of ``--json``.
-    path : Path
-        The run file.
     """
 
     series: Floats
     interval: float
     telegraph: dict[tuple[int, int], Telegraph]
-    summary: dict[str, Any]
-    path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {"interval": "s", "density_at_1_hz": "1/Hz", "virtual_seconds": "s"}
 
 
@@ -115,7 +108,6 @@ class CellNoise(NamedTuple):
     ----------
     slope : float
         Of log S over log f.
-    telegraph : Telegraph or None
     relative : float
         Deviation over mean.
     density : float
@@ -140,18 +132,17 @@ class NoisePlan:
 
     cells: CellRange
     volts: float
-    survey: CellSettings
+    screening: ScreeningPlan
 
 
-class Noise(Procedure):
+class Noise(CellProcedure):
     """Read cells in a row, and tell spectrum, Allan deviation and telegraph levels of each."""
 
     version: ClassVar[str] = "2"  # version 1 took the meter's noise for the cell's
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Noise of cells"
-    group: ClassVar[str] = "Cells"
+    without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
-    array = Parameter("Array", default="multiply")
     rows = Parameter("Rows", default="0:2")
     columns = Parameter("Columns", default="0:2")
     samples = IntegerParameter(
@@ -162,20 +153,12 @@ class Noise(Procedure):
     read_voltage = FloatParameter(
         "Read voltage, the bench's unless given", units="V", minimum=0.0, maximum=10.0
     )
-    forming, blanks = forming_parameter(), blanks_parameter()
-
-    @classmethod
-    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Form nothing and take no blanks, as version 1 did."""
-        return dict(values) | ({"forming": "no", "blanks": 0} if version == "1" else {})
+    forming, blanks = screening_parameters()
 
     def check(self) -> CellRange:
         """Parse the ranges, and refuse a voltage at which no current flows."""
-        cells = CellRange.parse(self.rows, self.columns)
-        if self.read_voltage == 0.0:
-            raise InputError(
-                "read_voltage is 0 V, at which no current flows; leave it out for the bench's own"
-            )
+        cells: CellRange = super().check()
+        self.check_read_voltage()
         count = cells.count * self.samples * self.series
         if count > MOST_SAMPLES:
             raise InputError(
@@ -185,13 +168,10 @@ class Noise(Procedure):
 
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> NoisePlan:
         """Check that the array has these cells and that the bench may read them."""
-        chip = chip_of(bench)
-        check_inside(chip.array(self.array), given)
-        bench.check_read()
-        volts = bench.file.read.voltage if self.read_voltage is None else float(self.read_voltage)
+        formed_above = self.readable_chip(bench, given).write_verify.formed_above
+        volts = self.value_or("read_voltage", bench.file.read.voltage)
         bench.check_sweep([volts], bench.file.read.gate)
-        survey = CellSettings.of(self, given, bench, chip.write_verify.formed_above)
-        return NoisePlan(given, volts, survey)
+        return NoisePlan(given, volts, ScreeningPlan.of(self, given, bench, formed_above))
 
     def in_use(self, plan: NoisePlan) -> Mapping[str, tuple[float, str]]:
         """Return the voltage at the bit line, and the wait."""
@@ -202,110 +182,57 @@ class Noise(Procedure):
 
     def layout(self, plan: NoisePlan) -> Layout:
         """Declare tables of reads, spectra, Allan deviations and of what was found of each cell."""
-        cells, where = plan.cells, (Column("row", dtype="u2"), Column("column", dtype="u2"))
-        reads = Table(
-            "series",
-            (
-                Column("time", "s", description="since the first read of the series"),
-                *where,
-                Column("number", dtype="u2", description="of the series"),
-                Column("conductance", "S"),
-            ),
-            signal="conductance",
-            axis="time",
-            title="every read",
-            rows=cells.count * self.samples * self.series,
+        columns: tuple[Column, ...] = (
+            Column("time", "s", description="since the first read of the series"),
+            *PLACE,
+            Column("number", dtype="u2", description="of the series"),
+            Column("conductance", "S"),
         )
-        spectra = Table(
-            "spectra",
-            (*where, Column("frequency", "Hz"), Column("density", "1/Hz", description="of G over its mean")),
-            signal="density",
-            axis="frequency",
-            title="spectra",
-        )
-        allan = Table(
-            "allan",
-            (*where, Column("averaging", "s"), Column("deviation", description="of G over its mean")),
-            signal="deviation",
-            axis="averaging",
-            title="Allan deviations",
-        )
-
-        def by_cell(name: str, table: Table, title: str, *lines: ReferenceLine) -> Figure:
-            return Figure(
-                name,
-                table=table.name,
-                x=table.axis,
-                y=table.signal,
-                by=("row", "column"),
-                x_scale="log",
-                y_scale="log",
-                lines=lines,
-                title=title,
-            )
-
+        rows = plan.cells.count * self.samples * self.series
+        reads = Table("series", columns, title="every read", rows=rows)
+        relative = partial(Column, description="of G over its mean")
+        columns = (*PLACE, Column("frequency", "Hz"), relative("density", "1/Hz"))
+        spectra = Table("spectra", columns, axis="frequency", title="spectra")
+        columns = (*PLACE, Column("averaging", "s"), relative("deviation"))
+        allan = Table("allan", columns, axis="averaging", title="Allan deviations")
+        by_cell = partial(Figure, by=("row", "column"))
+        log = partial(by_cell, x_scale="log", y_scale="log")
+        at_1_hz = ReferenceLine("density_at_1_hz", power=-1.0, label="1/f, S at 1 Hz")
         figures = (
+            log(
+                "spectra", table="spectra", x="frequency", y="density", lines=(at_1_hz,),
+                title="Spectrum of the relative conductance by cell",
+            ),
+            log(
+                "allan", table="allan", x="averaging", y="deviation",
+                title="Allan deviation of the relative conductance by cell",
+            ),
             by_cell(
-                "spectra",
-                spectra,
-                "Spectrum of the relative conductance by cell",
-                ReferenceLine("density_at_1_hz", power=-1.0, label="1/f, S at 1 Hz"),
+                "series", kind="scatter", table="series", x="time", y="conductance", title="Reads in a row by cell"
             ),
-            by_cell("allan", allan, "Allan deviation of the relative conductance by cell"),
-            Figure(
-                "series",
-                kind="scatter",
-                table=reads.name,
-                x="time",
-                y="conductance",
-                by=("row", "column"),
-                title="Reads in a row by cell",
-            ),
-            Figure(
-                "read_levels",
-                kind="histogram",
-                table=reads.name,
-                x="conductance",
-                by=("row", "column"),
-                y_scale="log",
+            by_cell(
+                "read_levels", kind="histogram", table="series", x="conductance", y_scale="log",
                 title="How often each conductance is read, by cell",
             ),
             Figure(
-                "deviations",
-                kind="scatter",
-                table=CELLS.name,
-                x="mean",
-                y="deviation",
-                by="levels",
+                "deviations", kind="scatter", table="noise", x="mean", y="deviation", by="levels",
                 title="Deviation over mean, by number of levels",
             ),
-        )
-        tables = (reads, spectra, allan, CELLS, *plan.survey.tables())
+        )  # fmt: skip
+        tables = (reads, spectra, allan, CELLS, *plan.screening.tables())
         return Layout(tables, default=spectra.name, figures=figures)
-
-    def describe_cells(self, plan: NoisePlan) -> str:
-        """Return array and ranges."""
-        return self._cells_as_given()
-
-    def _cells_as_given(self) -> str:
-        return f"{self.array}[{self.rows}, {self.columns}]"
 
     def run_title(self) -> str:
         """Return the name of the cells."""
-        return f"Noise of {self._cells_as_given()}"
-
-    @property
-    def _wait(self) -> float:
-        return 0.0 if self.delay is None else float(self.delay)
+        return f"Noise of {self.describe_cells(None)}"
 
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Estimate the time from that of a read; there are no pulses."""
         samples, simulation = given.count * self.samples * self.series, source.bench.simulation
         if simulation is not None:
-            return Estimate(
-                pulses=0, seconds=samples * (SIMULATED_SAMPLE if simulation.instruments else AT_ONCE_SAMPLE)
-            )
-        each = HARDWARE_SAMPLE + self._wait + source.bench.read.nplc / LINE_FREQUENCY
+            each = SIMULATED_SAMPLE if simulation.instruments else AT_ONCE_SAMPLE
+            return Estimate(pulses=0, seconds=samples * each)
+        each = HARDWARE_SAMPLE + self.value_or("delay", 0.0) + source.bench.read.nplc / LINE_FREQUENCY
         return Estimate(pulses=0, seconds=samples * each)
 
     def execute(self, plan: NoisePlan, bench: Bench, stream: Stream) -> Noises:
@@ -313,103 +240,79 @@ class Noise(Procedure):
         cells, count, length = plan.cells, int(self.series), int(self.samples)
         series = np.full((*cells.shape, count, length), np.nan)
         telegraph: dict[tuple[int, int], Telegraph] = {}
-        surveyed = survey_cells(plan.survey, bench, stream, plan.volts) if plan.survey.blanks else None
-        meter = None if surveyed is None else self._blank_series(plan, bench)
-        found, intervals = [], []
+        screening = screen_cells(plan.screening, bench, stream, plan.volts) if plan.screening.blanks else None
+        meter = None if screening is None else self._blank_series(plan, bench)
+        noises: list[CellNoise] = []
+        intervals: list[float] = []
         unformed, below = 0, 0
-        for number, (i, j) in enumerate(np.ndindex(cells.shape)):
-            cell = Cell(self.array, int(cells.rows[i]), int(cells.columns[j]))
-            if surveyed is None:
-                unformed += (dark := not bench.read(cell) > plan.survey.formed_above)
-            elif not surveyed.formed[i, j]:
-                dark = True
-                unformed += 1
+        for number, (place, cell) in enumerate(each_cell(self.array, cells)):
+            if screening is None:
+                unformed += (dark := not bench.read(cell) > plan.screening.formed_above)
+            elif not screening.formed[place]:
+                unformed += (dark := True)
             else:
-                below += (dark := not bench.read(cell, plan.volts) > surveyed.least())
+                below += (dark := not bench.read(cell, plan.volts) > screening.least())
             if dark:
                 continue
             overhead = self._overhead(cell, plan, bench)
             for which in range(count):
                 stream.progress("reading", number * count + which, cells.count * count)
                 begun = bench.now()
-                series[i, j, which] = bench.read_list(cell, length, plan.volts, delay=self._wait)
+                reads = bench.read_list(cell, length, plan.volts, delay=self.value_or("delay", 0.0))
+                series[(*place, which)] = reads
                 interval = max((bench.now() - begun - overhead[0]) / (length - TIMED), overhead[1])
                 intervals.append(interval)
-                self._record_series(cell, which, series[i, j, which], interval, stream)
-            found.append(self._told(cell, series[i, j], float(np.median(intervals)), stream, meter))
-            if found[-1].telegraph is not None:
-                telegraph[cell.row, cell.column] = found[-1].telegraph
-        self._say(plan, surveyed, unformed, below, stream)
+                times = interval * np.arange(length)
+                _record(stream, "series", cell, time=times, number=np.full(length, which), conductance=reads)
+            noise = self._noise_of(
+                cell, series[place], float(np.median(intervals)), stream, meter, cells.count
+            )
+            noises.append(noise)
+            if noise.telegraph is not None:
+                telegraph[cell.row, cell.column] = noise.telegraph
+        message = unformed_reads(unformed, cells.count, plan.screening.formed_above)
+        warn_left_out(self, stream, screening, cells.count, unformed, below, without_blanks=message)
         interval = float(np.median(intervals)) if intervals else math.nan
         counts = {"unformed": unformed}
-        if surveyed is not None:
-            counts |= {"formed_first": surveyed.formed_now, "below_noise": below, "measured": len(found)}
-        summary = self._summary(plan, found, counts) | {
+        if screening is not None:
+            counts |= {"formed_first": screening.formed_now, "below_noise": below, "measured": len(noises)}
+        densities = [noise.density for noise in noises if math.isfinite(noise.density)]
+        summary = self._summary(plan, noises, counts) | {
             "interval": interval if intervals else None,
-            "density_at_1_hz": _median([one.density for one in found]),
+            "density_at_1_hz": float(np.median(densities)) if densities else None,
             "virtual_seconds": bench.now(),
         }
-        if surveyed is not None:
-            summary |= _not_extracted(summary, found)
-        return Noises(series, interval, telegraph, summary)
-
-    def _say(
-        self, plan: NoisePlan, surveyed: CellSurveyed | None, unformed: int, below: int, stream: Stream
-    ) -> None:
-        """Tell of cells that were left out."""
-        if unformed and surveyed is None:
-            stream.say(unformed_reads(unformed, plan.cells.count, plan.survey.formed_above), "WARNING")
-        elif unformed:
-            stream.say(
-                unformed_message(self, unformed, plan.cells.count, tried=plan.survey.forming is not None),
-                "WARNING",
-            )
-        if below and surveyed is not None:
-            stream.say(below_noise_message(below, plan.cells.count, surveyed.least()), "WARNING")
+        if screening is not None:
+            summary |= _not_extracted(summary, noises)
+        return Noises(series, interval, telegraph, summary=summary)
 
     def _blank_series(self, plan: NoisePlan, bench: Bench) -> Floats:
         """Return reads in a row (samples,), S, with the transistor off: the meter's own noise, read as the cells are."""
         cell = Cell(self.array, int(plan.cells.rows[0]), int(plan.cells.columns[0]))
-        readings = bench.sweep(cell, [plan.volts] * int(self.samples), gate=0.0, delay=self._wait)
+        readings = bench.sweep(
+            cell, [plan.volts] * int(self.samples), gate=0.0, delay=self.value_or("delay", 0.0)
+        )
         return np.array([reading.current for reading in readings]) / plan.volts
 
     def _overhead(self, cell: Cell, plan: NoisePlan, bench: Bench) -> tuple[float, float]:
         """Return the time that a short list takes, s, and the least time from read to read that can be."""
         begun = bench.now()
-        bench.read_list(cell, TIMED, plan.volts, delay=self._wait)
-        return bench.now() - begun, bench.file.read.nplc / LINE_FREQUENCY / 10.0 + self._wait
+        bench.read_list(cell, TIMED, plan.volts, delay=self.value_or("delay", 0.0))
+        return bench.now() - begun, bench.file.read.nplc / LINE_FREQUENCY / 10.0 + self.value_or("delay", 0.0)
 
-    def _record_series(self, cell: Cell, which: int, values: Floats, interval: float, stream: Stream) -> None:
-        count = len(values)
-        stream.record_block(
-            "series",
-            {
-                "time": interval * np.arange(count),
-                "row": np.full(count, cell.row),
-                "column": np.full(count, cell.column),
-                "number": np.full(count, which),
-                "conductance": values,
-            },
-        )
-
-    def _told(
-        self, cell: Cell, series: Floats, interval: float, stream: Stream, meter: Floats | None
+    def _noise_of(
+        self, cell: Cell, series: Floats, interval: float, stream: Stream, meter: Floats | None, cells: int
     ) -> CellNoise:
         """Record what a cell's series tell, beside the `meter`'s own reads, and return it."""
         frequency, density = spectrum(series, interval)
         averaging, deviation = allan_deviation(series, interval)
-        for table, columns in (
-            ("spectra", {"frequency": frequency, "density": density}),
-            ("allan", {"averaging": averaging, "deviation": deviation}),
-        ):
-            count = len(next(iter(columns.values())))
-            where = {"row": np.full(count, cell.row), "column": np.full(count, cell.column)}
-            stream.record_block(table, where | columns)
-        tilt, found = slope(frequency, density, len(series)), find_telegraph(series, interval)
+        _record(stream, "spectra", cell, frequency=frequency, density=density)
+        _record(stream, "allan", cell, averaging=averaging, deviation=deviation)
+        tilt, levels = slope(frequency, density, len(series)), find_telegraph(series, interval)
         mean, variance, own, fits = float(series.mean()), float(series.var()), True, True
         at_1_hz = density_at_1_hz(frequency, density)
         if meter is not None:
-            own = stands_out(series, meter, self._cells_looked_at)
+            own = stands_out(series, meter, cells)
             mean -= float(np.median(meter))
             variance = max(variance - float(meter.var()), 0.0) if own else math.nan
             fits = own and not tilt.p < FITTING
@@ -417,53 +320,32 @@ class Noise(Procedure):
                 floor = float(np.median(spectrum(meter[None], interval, float(series.mean()))[1]))
                 at_1_hz = flicker_at_1_hz(frequency, density, floor)
             else:
-                found, at_1_hz = None, math.nan
-            if not fits and found is None:
+                levels, at_1_hz = None, math.nan
+            if not fits and levels is None:
                 at_1_hz = math.nan
-        nothing = (math.nan, math.nan)
+        slope_ends = tilt[:3] if fits else (math.nan,) * 3
+        row = dict(zip(("slope", "slope_low", "slope_high"), slope_ends, strict=True))
+        for name in ("low", "high"):
+            row[name] = getattr(levels, name, math.nan)
+            row[f"dwell_{name}"] = getattr(levels, f"dwell_{name}", math.nan)
+            ends = getattr(levels, f"dwell_{name}_interval", (math.nan, math.nan))
+            row[f"dwell_{name}_low"], row[f"dwell_{name}_high"] = ends
         stream.record(
-            CELLS.name,
-            row=cell.row,
-            column=cell.column,
-            mean=mean,
-            deviation=math.sqrt(variance),
-            slope=tilt.value if fits else math.nan,
-            slope_low=tilt.low if fits else math.nan,
-            slope_high=tilt.high if fits else math.nan,
-            slope_p=tilt.p,
-            meter_deviation=math.nan if meter is None else float(meter.std()),
-            own=own,
-            levels=1 if found is None else 2,
-            low=math.nan if found is None else found.low,
-            high=math.nan if found is None else found.high,
-            **_dwells(
-                "dwell_low",
-                math.nan if found is None else found.dwell_low,
-                nothing if found is None else found.dwell_low_interval,
-            ),
-            **_dwells(
-                "dwell_high",
-                math.nan if found is None else found.dwell_high,
-                nothing if found is None else found.dwell_high_interval,
-            ),
-        )
-        return CellNoise(
-            tilt.value if fits else math.nan, found, math.sqrt(variance) / mean, at_1_hz, own, fits
-        )
+            CELLS.name, row=cell.row, column=cell.column, mean=mean, deviation=math.sqrt(variance), slope_p=tilt.p,
+            meter_deviation=math.nan if meter is None else float(meter.std()), own=own,
+            levels=1 if levels is None else 2, **row,
+        )  # fmt: skip
+        return CellNoise(slope_ends[0], levels, math.sqrt(variance) / mean, at_1_hz, own, fits)
 
-    @property
-    def _cells_looked_at(self) -> int:
-        return CellRange.parse(self.rows, self.columns).count
-
-    def _summary(self, plan: NoisePlan, found: list[CellNoise], counts: Mapping[str, int]) -> dict[str, Any]:
+    def _summary(self, plan: NoisePlan, noises: list[CellNoise], counts: Mapping[str, int]) -> dict[str, Any]:
         """Return the result's numbers."""
-        told = [one for one in found if one.own]
+        own = [one for one in noises if one.own]
         quiet = np.array(
-            [(one.slope, one.relative) for one in told if one.telegraph is None], dtype=float
+            [(one.slope, one.relative) for one in own if one.telegraph is None], dtype=float
         ).reshape(-1, 2)
-        trapped = len(told) - len(quiet)
-        share = trapped / len(told) if told else math.nan
-        ends = binomial_interval(trapped, len(told)) if told else (math.nan, math.nan)
+        trapped = len(own) - len(quiet)
+        share = trapped / len(own) if own else math.nan
+        ends = binomial_interval(trapped, len(own)) if own else (math.nan, math.nan)
         slopes, deviations = quiet[np.isfinite(quiet[:, 0]), 0], quiet[:, 1]
         slope = float(slopes.mean()) if slopes.size else math.nan
         deviation = float(np.median(deviations)) if deviations.size else math.nan
@@ -503,14 +385,14 @@ def stands_out(series: Floats, meter: Floats, cells: int) -> bool:
     return within > float(fisher.isf(CHANCE / cells, freedom, len(meter) - 1)) * float(meter.var(ddof=1))
 
 
-def _not_extracted(summary: Mapping[str, Any], found: list[CellNoise]) -> dict[str, Any]:
+def _not_extracted(summary: Mapping[str, Any], noises: list[CellNoise]) -> dict[str, Any]:
     """Return ``own_noise``, how many cells' noise stands out, ``misfits``, and ``not_extracted``, why not, by name."""
-    own = sum(one.own for one in found)
-    misfits = sum(one.own and not one.fits for one in found)
+    own = sum(one.own for one in noises)
+    misfits = sum(one.own and not one.fits for one in noises)
     why = (
         "no cell was measured"
-        if not found
-        else f"the noise of none of {len(found)} cells stands out of the meter's"
+        if not noises
+        else f"the noise of none of {len(noises)} cells stands out of the meter's"
         if not own
         else "no spectrum is that of a power of the frequency over a floor"
         if misfits
@@ -521,10 +403,8 @@ def _not_extracted(summary: Mapping[str, Any], found: list[CellNoise]) -> dict[s
     return {"own_noise": own, "misfits": misfits, "not_extracted": missing}
 
 
-def _median(values: list[float]) -> float | None:
-    known = [value for value in values if math.isfinite(value)]
-    return float(np.median(known)) if known else None
-
-
-def _dwells(name: str, value: float, ends: tuple[float, float]) -> dict[str, float]:
-    return {name: value, f"{name}_low": ends[0], f"{name}_high": ends[1]}
+def _record(stream: Stream, table: str, cell: Cell, **columns: NDArray[Any]) -> None:
+    """Record rows of a cell."""
+    place = {"row": cell.row, "column": cell.column}
+    count = len(next(iter(columns.values())))
+    stream.record_block(table, {name: np.full(count, line) for name, line in place.items()} | columns)

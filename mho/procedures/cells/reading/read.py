@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.array_types import Floats
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.placement import Placement
 from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench, Cell
-from mho.instruments.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource, ReadSettings
 from mho.procedures.attempt_clock import CLOCK_ZERO, clock_zero
-from mho.procedures.base import Estimate, Procedure
+from mho.procedures.base import Estimate
 from mho.procedures.cell_range import CellRange, check_inside
+from mho.procedures.cells.cell_procedure import PLACE, CellProcedure, CellResult
 from mho.procedures.cells.programming.array_programming import FlatCells, read_cells
-from mho.procedures.cells.reading.earlier_reads import EarlierReads, earlier_attempt
-from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
+from mho.procedures.parameters import FloatParameter, IntegerParameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, quantity
-from mho.runs import Array, Column, Conclusion, Figure, Layout, Map, Table
+from mho.runs import Array, Column, Conclusion, Figure, Layout, Map, RunFile, Table
+from mho.toml import load_toml
 
 SIMULATED_READ, HARDWARE_READ = 0.3e-3, 10e-3  # s of wall time, messages included (?)
 READ_AT_ONCE = 5e-6  # s of wall time per cell, on a bench without instruments
@@ -34,8 +36,8 @@ ANNOUNCED = 0.05  # s of wall time between two announcements
 
 
 @dataclass(frozen=True)
-class Reads:
-    """Result of the reads; `units` are those of the summary.
+class Reads(CellResult):
+    """Result of the reads.
 
     Attributes
     ----------
@@ -45,10 +47,6 @@ class Reads:
         Standard deviation of the reads in a row, S; NaN of a single one. The reads themselves are in the run file.
     times : (repeats,) array
         Bench time at which each repeat began, s.
-    summary : dict
-        Summary in the run file and of ``--json``.
-    path : Path
-        The run file.
     formed : int
         How many of the cells read as formed, or have before: what is read of others may be the meter's offset and noise.
     """
@@ -56,48 +54,25 @@ class Reads:
     conductance: Floats
     deviation: Floats
     times: Floats
-    summary: dict[str, Any] = field(default_factory=dict)
-    path: Path = field(default=Path())
     formed: int = 0
     units: ClassVar[Mapping[str, str]] = {
-        "mean_conductance": "S",
-        "largest_conductance": "S",
-        "mean_deviation": "S",
+        **dict.fromkeys(("mean_conductance", "largest_conductance", "mean_deviation"), "S"),
         "virtual_seconds": "s",
     }
-
-    @classmethod
-    def none_of(cls, repeats: int, cells: CellRange) -> Reads:
-        """Return empty results, with arrays to be filled in."""
-        shape = (repeats, *cells.shape)
-        return cls(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(repeats))
 
 
 def declared_reads(array: str, cells: CellRange, samples: int, repeats: int) -> tuple[Table, Map, Array]:
     """Return what a run file keeps of repeated reads: the table of reads, the map of an image each, the clock's zero."""
-    table = Table(
-        "reads",
-        (
-            Column("time", "s", description="bench time, at the end of reads in a row"),
-            Column("repeat", dtype="u4"),
-            Column("row", dtype="u2"),
-            Column("column", dtype="u2"),
-            Column("sample", dtype="u2", description="number among the reads in a row"),
-            Column("conductance", "S"),
-        ),
-        signal="conductance",
-        axis="time",
-        title="every read",
-        rows=cells.count * samples * repeats,
+    columns = (
+        Column("time", "s", description="bench time, at the end of reads in a row"),
+        Column("repeat", dtype="u4"),
+        *PLACE,
+        Column("sample", dtype="u2", description="number among the reads in a row"),
+        Column("conductance", "S"),
     )
-    image = Map(
-        f"{array}_conductance",
-        "S",
-        np.sort(cells.rows),
-        np.sort(cells.columns),
-        f"{array}: conductance",
-        images=repeats,
-    )
+    table = Table("reads", columns, title="every read", rows=cells.count * samples * repeats)
+    lines = np.sort(cells.rows), np.sort(cells.columns)
+    image = Map(f"{array}_conductance", "S", *lines, f"{array}: conductance", images=repeats)
     return table, image, clock_zero()
 
 
@@ -109,16 +84,12 @@ class ReadPlan:
     volts: float
 
 
-class Read(Procedure):
+class Read(CellProcedure):
     """Read a block of cells, once or repeatedly."""
 
     version: ClassVar[str] = "2"  # in version 1 a read voltage of 0 meant none given
     title: ClassVar[str] = "Read cells"
-    group: ClassVar[str] = "Cells"
 
-    array = Parameter("Array", default="multiply")
-    rows = Parameter("Rows", default="0:8")
-    columns = Parameter("Columns", default="0:8")
     read_voltage = FloatParameter(
         "Read voltage, the bench's unless given", units="V", minimum=0.0, maximum=10.0
     )
@@ -132,11 +103,8 @@ class Read(Procedure):
 
     def check(self) -> CellRange:
         """Parse the ranges, and refuse a voltage at which no current flows."""
-        cells = CellRange.parse(self.rows, self.columns)
-        if self.read_voltage == 0.0:
-            raise InputError(
-                "read_voltage is 0 V, at which no current flows; leave it out for the bench's own"
-            )
+        cells: CellRange = super().check()
+        self.check_read_voltage()
         return cells
 
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> ReadPlan:
@@ -144,7 +112,7 @@ class Read(Procedure):
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
         check_inside(chip.array(self.array), given)
         bench.check_read()
-        volts = bench.file.read.voltage if self.read_voltage is None else float(self.read_voltage)
+        volts = self.value_or("read_voltage", bench.file.read.voltage)
         bench.limits.check_level("bit line", volts)
         return ReadPlan(given, volts)
 
@@ -167,16 +135,9 @@ class Read(Procedure):
         figures = (reads, Figure(image.name, map=image.name))
         return Layout((table,), (image,), (zero,), default=f"maps/{image.name}", figures=figures)
 
-    def describe_cells(self, plan: ReadPlan) -> str:
-        """Return array and ranges."""
-        return self._cells_as_given()
-
-    def _cells_as_given(self) -> str:
-        return f"{self.array}[{self.rows}, {self.columns}]"
-
     def run_title(self) -> str:
         """Return the name of the cells."""
-        return f"Read {self._cells_as_given()}"
+        return f"Read {self.describe_cells(None)}"
 
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Estimate the time from messages and integrations per cell and the interval of repeats; there are no pulses."""
@@ -193,23 +154,21 @@ class Read(Procedure):
         """Read row by row, repeat after repeat; complete repeats of an earlier attempt are copied."""
         reader = Reader(plan, bench, stream, self.array, self.samples, self.repeats)
         same = ("array", "rows", "columns", "samples", "repeats", "interval")
-        wanted = {name: getattr(self, name) for name in same} | {"read_voltage": plan.volts}
-        earlier = earlier_attempt(stream, bench, wanted, reader.per_repeat, f"{self.array}_conductance")
+        parameters = {name: getattr(self, name) for name in same} | {"read_voltage": plan.volts}
+        earlier = earlier_attempt(stream, bench, parameters, reader.per_repeat, f"{self.array}_conductance")
         reader.read_all(self.interval * np.arange(self.repeats), earlier)
         formed = int(bench.forming.formed(self.array, *plan.cells.positions()).sum())
-        return replace(reader.found, summary=self._summary(plan, bench, reader.found), formed=formed)
-
-    def _summary(self, plan: ReadPlan, bench: Bench, found: Reads) -> dict[str, Any]:
+        reads = reader.reads
         summary = {
             "cells": plan.cells.count,
-            "reads": found.conductance.size * self.samples,
-            "mean_conductance": float(found.conductance.mean()),
-            "largest_conductance": float(found.conductance.max()),
+            "reads": reads.conductance.size * self.samples,
+            "mean_conductance": float(reads.conductance.mean()),
+            "largest_conductance": float(reads.conductance.max()),
             "virtual_seconds": bench.now(),
         }
         if self.samples > 1:
-            summary["mean_deviation"] = float(found.deviation.mean())
-        return summary
+            summary["mean_deviation"] = float(reads.deviation.mean())
+        return replace(reads, summary=summary, formed=formed)
 
     def conclude(self, plan: ReadPlan, result: Reads) -> Conclusion:
         """Return how many cells were read, and their conductances."""
@@ -229,13 +188,83 @@ class Read(Procedure):
         )
 
 
+@dataclass(frozen=True)
+class EarlierReads:
+    """The complete repeats in a run file.
+
+    Attributes
+    ----------
+    repeats : int
+        Number of complete repeats.
+    rows : dict
+        Rows of these repeats in the table of reads, by column.
+    times : (repeats,) array
+        Start of each, s on the earlier bench's clock.
+    elapsed : float
+        Present time on that clock, s, derived from the computer's clock as the process has ended. Never before the
+        last row.
+    """
+
+    repeats: int
+    rows: dict[str, NDArray[Any]]
+    times: Floats
+    elapsed: float
+
+
+def earlier_attempt(
+    stream: Stream, bench: Bench, parameters: Mapping[str, Any], per_repeat: int, image: str
+) -> EarlierReads | None:
+    """Return the reads to take over; None without any, or on a simulated bench, whose chip was another one.
+
+    Parameters and errors are those of `earlier_reads`.
+    """
+    if stream.earlier is None or bench.simulated is not None:
+        return None
+    reads = earlier_reads(stream.earlier, parameters, per_repeat, image)
+    return reads if reads.repeats else None
+
+
+def earlier_reads(path: Path, parameters: Mapping[str, Any], per_repeat: int, image: str) -> EarlierReads:
+    """Read the complete repeats, with `per_repeat` reads each, and the map `image` from the run file at `path`.
+
+    Raises
+    ------
+    RunFileError
+        When it cannot be read.
+    InputError
+        When it was made with other `parameters`.
+    """
+    with RunFile(path) as run:
+        for name, value in parameters.items():
+            before = _in_use(run, name)
+            if before != value:
+                raise InputError(
+                    f"{path} cannot be taken up: its {name} is {before!r}, not {value!r}; take the same, or begin anew"
+                )
+        repeats = min(run.length("reads") // per_repeat, len(run.map_times(image)))
+        rows = {name: values[: repeats * per_repeat] for name, values in run.table("reads").items()}
+        since = time.time() - float(run.array(CLOCK_ZERO)[0]) if CLOCK_ZERO in run.arrays else 0.0
+        last = float(rows["time"][-1]) if repeats else 0.0
+        return EarlierReads(repeats, rows, run.map_times(image)[:repeats], float(np.fmax(since, last)))
+
+
+def _in_use(run: RunFile, name: str) -> Any:
+    """Return a parameter's value in `run`; `Read` version 1 stored 0 V for the read voltage of the bench file."""
+    value = run.parameters[name].value if name in run.parameters else None
+    if (name, run.version, value) == ("read_voltage", "1", 0.0):
+        read = load_toml(run.bench, f"bench file in {run.path}", InputError).get("read")
+        default = ReadSettings().voltage
+        return read.get("voltage", default) if isinstance(read, dict) else default
+    return value
+
+
 class Reader:
     """Reads a plan's cells, one repeat at a time, into a run file and into arrays.
 
     Attributes
     ----------
-    found : Reads
-        Reads so far, NaN elsewhere.
+    reads : Reads
+        So far, NaN elsewhere.
     moments : (repeats, rows, columns) array
         Time of each read, s, as in the rows.
     shift : float
@@ -249,9 +278,10 @@ class Reader:
     ) -> None:
         self._cells, self._volts, self._bench, self._stream = plan.cells, plan.volts, bench, stream
         self._array, self._samples = array, samples
-        self.found = Reads.none_of(repeats, plan.cells)
-        self.moments = np.full_like(self.found.conductance, np.nan)
-        self.total = self.found.conductance.size
+        nothing = np.full((repeats, *plan.cells.shape), np.nan)
+        self.reads = Reads(nothing, nothing.copy(), np.zeros(repeats))
+        self.moments = np.full_like(self.reads.conductance, np.nan)
+        self.total = self.reads.conductance.size
         self.per_repeat = plan.cells.count * samples
         self.shift = 0.0
         self._announced = stream.now()
@@ -268,7 +298,7 @@ class Reader:
             self._stream.say(f"{done} of {len(moments)} repeats are taken over from {self._stream.earlier}")
             self.take_over(earlier)
         self.shift = clock - self._bench.now()
-        start = clock if not done else float(self.found.times[0])
+        start = clock if not done else float(self.reads.times[0])
         if done and not hurried and done < len(moments):
             start = max(start, clock - float(moments[done]))
         if self._bench.simulated is None:
@@ -282,10 +312,10 @@ class Reader:
         """Store the complete repeats of an earlier attempt as this run's first ones."""
         done = earlier.repeats
         taken = earlier.rows["conductance"].reshape(done, *self._cells.shape, self._samples)
-        self.found.conductance[:done] = taken.mean(axis=-1)
+        self.reads.conductance[:done] = taken.mean(axis=-1)
         if self._samples > 1:
-            self.found.deviation[:done] = taken.std(axis=-1, ddof=1)
-        self.found.times[:done] = earlier.times
+            self.reads.deviation[:done] = taken.std(axis=-1, ddof=1)
+        self.reads.times[:done] = earlier.times
         self.moments[:done] = earlier.rows["time"].reshape(taken.shape)[..., -1]
         self._stream.record_block("reads", earlier.rows)
         for repeat in range(done):
@@ -293,7 +323,7 @@ class Reader:
 
     def read(self, repeat: int) -> None:
         """Read all cells once more, now."""
-        self.found.times[repeat] = self._bench.now() + self.shift
+        self.reads.times[repeat] = self._bench.now() + self.shift
         if isinstance(self._bench, ArrayBench) and self._samples == 1:
             self._read_at_once(self._bench, repeat)
         else:
@@ -301,21 +331,26 @@ class Reader:
         self._snapshot(repeat)
 
     def _snapshot(self, repeat: int) -> None:
-        image = self._cells.ascending(self.found.conductance[repeat])
-        self._stream.snapshot(f"{self._array}_conductance", image, self.found.times[repeat])
+        image = self._cells.ascending(self.reads.conductance[repeat])
+        self._stream.snapshot(f"{self._array}_conductance", image, self.reads.times[repeat])
 
     def _read_at_once(self, bench: ArrayBench, repeat: int) -> None:
-        conductance = self.found.conductance[repeat]
+        conductance = self.reads.conductance[repeat]
         placement = Placement(self._array, self._cells.rows, self._cells.columns)
         done = repeat * conductance.size
         for cells in FlatCells.of([placement], [np.ones(conductance.shape, bool)]).batches():
-            found = read_cells(bench, cells, [placement], self._volts)
-            cells.put([conductance], found.achieved)
-            cells.put([self.moments[repeat]], found.rows["time"] + self.shift)
-            rows = {name: found.rows[name] for name in ("row", "column", "conductance")}
-            numbers = {"repeat": np.full_like(found.pulses, repeat), "sample": np.zeros_like(found.pulses)}
-            self._stream.record_block("reads", {"time": found.rows["time"] + self.shift, **rows, **numbers})
-            done += found.achieved.size
+            verified = read_cells(bench, cells, [placement], self._volts)
+            cells.put([conductance], verified.achieved)
+            cells.put([self.moments[repeat]], verified.rows["time"] + self.shift)
+            rows = {name: verified.rows[name] for name in ("row", "column", "conductance")}
+            numbers = {
+                "repeat": np.full_like(verified.pulses, repeat),
+                "sample": np.zeros_like(verified.pulses),
+            }
+            self._stream.record_block(
+                "reads", {"time": verified.rows["time"] + self.shift, **rows, **numbers}
+            )
+            done += verified.achieved.size
             self._stream.check()
             self._stream.progress("reading", done, self.total)
 
@@ -324,16 +359,12 @@ class Reader:
         for i, row in enumerate(rows):
             for j, column in enumerate(columns):
                 values = self._values_of(Cell(self._array, row, column))
-                self.found.conductance[repeat, i, j] = values.mean()
+                self.reads.conductance[repeat, i, j] = values.mean()
                 if self._samples > 1:
-                    self.found.deviation[repeat, i, j] = values.std(ddof=1)
+                    self.reads.deviation[repeat, i, j] = values.std(ddof=1)
                 self.moments[repeat, i, j] = self._bench.now() + self.shift
-                where = {
-                    "time": self.moments[repeat, i, j],
-                    "repeat": repeat,
-                    "row": row,
-                    "column": column,
-                }
+                moment = self.moments[repeat, i, j]
+                where = {"time": moment, "repeat": repeat, "row": row, "column": column}
                 self._record(where, values)
             if self._stream.now() - self._announced > ANNOUNCED:
                 self._announced = self._stream.now()

@@ -20,9 +20,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.array_types import Booleans, Floats
+from mho.array_types import Booleans, Floats, Integers
 
 SEPARATION = 4.5  # standard deviations between two levels
 ABRUPT = 0.7  # share of the step that half of the jumps make within two samples
@@ -79,7 +78,9 @@ def find_telegraph(series: Floats, interval: float) -> Telegraph | None:
         return None
     if abruptness(series, up) < ABRUPT * (high - low):
         return None
-    return _told(low, high, (high - low) / max(around, 1e-300), up, interval)
+    (dwell_low, dwell_high), (of_low, of_high) = (values.tolist() for values in dwell_times(up, interval))
+    apart = (high - low) / max(around, 1e-300)
+    return Telegraph(low, high, apart, dwell_low, dwell_high, tuple(of_low), tuple(of_high))
 
 
 def two_states(series: Floats) -> Booleans | None:
@@ -148,8 +149,8 @@ class Chain:
         How often the lower and the upper state were left, and samples in each with one behind them.
     """
 
-    exits: NDArray[np.int64]
-    seen: NDArray[np.int64]
+    exits: Integers
+    seen: Integers
 
     @classmethod
     def of(cls, up: Booleans) -> Chain:
@@ -201,8 +202,3 @@ def dwell_times(up: Booleans, interval: float) -> tuple[Floats, Floats]:
     stretch = np.maximum(chain.deviations() * np.sqrt(chain.exits), 1.0)
     ends = [chi2.ppf(1.0 - TAIL, 2 * chain.exits + 2), chi2.ppf(TAIL, 2 * chain.exits)]
     return dwells, dwells[:, None] * np.stack([(2.0 * chain.exits / end) ** stretch for end in ends], axis=1)
-
-
-def _told(low: float, high: float, separation: float, up: Booleans, interval: float) -> Telegraph:
-    (dwell_low, dwell_high), (low_ends, high_ends) = (found.tolist() for found in dwell_times(up, interval))
-    return Telegraph(low, high, separation, dwell_low, dwell_high, tuple(low_ends), tuple(high_ends))

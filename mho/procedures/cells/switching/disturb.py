@@ -4,8 +4,6 @@ A cell that shares its row (bit line) with a cell in SET has a share of the SET 
 as the array is biased. One that shares its column (source line) with a cell in RESET has that of the RESET voltage on its
 source line. Whether its word line is on depends on the way the word lines run, of which a chip map says nothing: word lines
 along the rows are on for all cells of the row and off for the others of the column.
-
-What stress did to cells: changes by level, and the number of pulses at which cells leave their windows.
 """
 
 from __future__ import annotations
@@ -13,39 +11,44 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.levels import Levels
 from mho.confidence import finite
 from mho.instruments import Bench, Cell, Pulse
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate, Procedure
+from mho.procedures.base import Estimate
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.detection_limit import blanks_parameter
+from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure, CellResult
+from mho.procedures.cells.cell_visits import each_cell
 from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
 from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.switching.formed_cells import (
-    CellSettings,
-    CellSurveyed,
-    below_noise_message,
-    forming_parameter,
-    survey_cells,
-    unformed_message,
+    Screening,
+    ScreeningPlan,
+    screen_cells,
+    screening_parameters,
+    warn_left_out,
 )
-from mho.procedures.cells.switching.full_pulses import FullPulses, prepared_pulses, pulse_parameters
-from mho.procedures.cells.switching.stress import BURST, StressReads, bursts
+from mho.procedures.cells.switching.full_pulses import (
+    BURST,
+    FullPulses,
+    bursts,
+    prepared_pulses,
+    pulse_parameters,
+)
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined, left_out, quantity, without_measured
-from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
+from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 
-def counts_to_leave(counts: NDArray[np.int64], inside: NDArray[np.bool_]) -> Floats:
+def counts_to_leave(counts: Integers, inside: Booleans) -> Floats:
     """Return the count at which each cell was first seen outside its window; infinite where it never was.
 
     Parameters
@@ -61,7 +64,7 @@ def counts_to_leave(counts: NDArray[np.int64], inside: NDArray[np.bool_]) -> Flo
 
 
 def by_level(
-    counts: NDArray[np.int64], conductance: Floats, digits: NDArray[np.int64], inside: NDArray[np.bool_]
+    counts: Integers, conductance: Floats, digits: Integers, inside: Booleans
 ) -> dict[str, dict[str, Any]]:
     """Return for each level, as ``level_K``, what the stress did to its cells.
 
@@ -81,13 +84,13 @@ def by_level(
         changed most; ``median_leaves`` and ``worst_leaves``, pulses at which half of the cells, and the first of them, were
         outside: None says not within the pulses applied. Cells that began outside their window count in the changes alone.
     """
-    found: dict[str, dict[str, Any]] = {}
+    numbers: dict[str, dict[str, Any]] = {}
     leaving = counts_to_leave(counts, inside)
     for digit in np.unique(digits[digits != UNKNOWN]).tolist():
         of = digits == digit
         change = conductance[-1, of] - conductance[0, of]
         left = np.sort(leaving[of & inside[0]])
-        found[f"level_{digit}"] = {
+        numbers[f"level_{digit}"] = {
             "cells": int(of.sum()),
             "outside_at_start": int((of & ~inside[0]).sum()),
             "change": finite(np.median(change)),
@@ -95,7 +98,7 @@ def by_level(
             "median_leaves": finite(left[(len(left) - 1) // 2]) if left.size else None,
             "worst_leaves": finite(left[0]) if left.size else None,
         }
-    return found
+    return numbers
 
 
 SHARES = {"V/2": 1.0 / 2.0, "V/3": 1.0 / 3.0, "V": 1.0}
@@ -104,18 +107,24 @@ SIMULATED_STEP, HARDWARE_STEP = 1.5e-3, 30e-3  # s of wall time, a burst and a r
 PULSE_TO_PULSE = 2.0  # widths, at least
 
 
-@dataclass(frozen=True, kw_only=True)
-class Disturbed(StressReads):
-    """Result of the stress: conductance is (reads, rows, columns), the first read with 0 pulses.
+@dataclass(frozen=True)
+class Disturbed(CellResult):
+    """Result of the stress.
 
     Attributes
     ----------
+    counts : (reads,) array
+        Pulses before each read, 0 before the first.
+    conductance : (reads, rows, columns) array
+        S.
     digits : (rows, columns) array
         Level of each cell before the stress; -1 of cells that are not formed.
     leaves : (rows, columns) array
         Pulses at which a cell was first seen outside its window; infinite where it never was.
     """
 
+    counts: Integers
+    conductance: Floats
     digits: Integers
     leaves: Floats
     units: ClassVar[Mapping[str, str]] = {
@@ -136,17 +145,16 @@ class DisturbPlan:
     stress: Pulse
     counts: Integers
     levels: Levels
-    survey: CellSettings
+    screening: ScreeningPlan
 
 
-class Disturb(Procedure):
+class Disturb(CellProcedure):
     """Stress cells by reads or half-select pulses, and tell when they leave their windows."""
 
     version: ClassVar[str] = "2"  # version 1 took a cell that conducts little for one that was never formed
     title: ClassVar[str] = "Disturb cells (reads, half-select)"
-    group: ClassVar[str] = "Cells"
+    without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
-    array = Parameter("Array", default="multiply")
     rows = Parameter("Rows", default="0:4")
     columns = Parameter("Columns", default="0:4")
     stress = ListParameter(
@@ -157,25 +165,15 @@ class Disturb(Procedure):
     pulses = IntegerParameter("Pulses at each cell", minimum=1, maximum=10**10, default=10**6)
     per_decade = IntegerParameter("Reads in a decade of pulses", minimum=1, maximum=100, default=3)
     set_voltage, set_gate, reset_voltage, reset_gate, width = pulse_parameters()
-    forming, blanks = forming_parameter(), blanks_parameter()
-
-    @classmethod
-    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Form nothing and take no blanks, as version 1 did."""
-        return dict(values) | ({"forming": "no", "blanks": 0} if version == "1" else {})
-
-    def check(self) -> CellRange:
-        """Parse the ranges."""
-        return CellRange.parse(self.rows, self.columns)
+    forming, blanks = screening_parameters()
 
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> DisturbPlan:
         """Check that the array has these cells and that the bench allows the stress."""
         pulses = prepared_pulses(self, given, bench)
-        chip = chip_of(bench)
         counts = np.concatenate([[0], log_counts(int(self.pulses), int(self.per_decade))])
         stress = bench.check_pulse(self._pulse(pulses, bench), int(min(np.diff(counts).max(), BURST)))
-        survey = CellSettings.of(self, given, bench, chip.write_verify.formed_above)
-        return DisturbPlan(given, pulses, stress, counts, chip.level_scale(), survey)
+        screening = ScreeningPlan.of(self, given, bench, pulses.formed_above)
+        return DisturbPlan(given, pulses, stress, counts, chip_of(bench).level_scale(), screening)
 
     def _pulse(self, pulses: FullPulses, bench: Bench) -> Pulse:
         """Return the pulse that a stressed cell sees."""
@@ -193,74 +191,42 @@ class Disturb(Procedure):
 
     def layout(self, plan: DisturbPlan) -> Layout:
         """Declare one table of reads, and maps of the change and of when cells left their windows."""
-        cells = plan.cells
-        table = Table(
-            "disturb",
-            (
-                Column("time", "s", description="bench time of the read"),
-                Column("row", dtype="u2"),
-                Column("column", dtype="u2"),
-                Column("level", dtype="i2", description="of the cell before the stress; -1 not formed"),
-                Column("pulses", dtype="u8", description="before the read"),
-                Column("conductance", "S"),
-                Column("change", "S", description="since before the stress"),
-            ),
-            signal="change",
-            axis="pulses",
-            title="every read",
-            rows=cells.count * len(plan.counts),
+        columns = (
+            TIME,
+            *PLACE,
+            Column("level", dtype="i2", description="of the cell before the stress; -1 not formed"),
+            Column("pulses", dtype="u8", description="before the read"),
+            Column("conductance", "S"),
+            Column("change", "S", description="since before the stress"),
         )
-        axes = np.sort(cells.rows), np.sort(cells.columns)
-        images = (
-            Map(f"{self.array}_change", "S", *axes, f"{self.array}: change by all pulses", images=1),
-            Map(f"{self.array}_leaves", "", *axes, f"{self.array}: pulses to leave the window", images=1),
-        )
+        rows = plan.cells.count * len(plan.counts)
+        table = Table("disturb", columns, axis="pulses", title="every read", rows=rows)
+        change, leaves = ("change", "S", "change by all pulses"), ("leaves", "", "pulses to leave the window")
+        images = self.maps(plan.cells, change, leaves, images=1)
+        by_pulses = partial(Figure, table="disturb", x="pulses", x_scale="log")
+        title = f"Change by {self._stress_in_words(plan)}: median and quartiles by level"
         figures = (
-            Figure(
-                "disturb",
-                kind="errorbars",
-                table=table.name,
-                x="pulses",
-                y="change",
-                by="level",
-                x_scale="log",
-                title=f"Change by {self._stress_in_words(plan)}: median and quartiles by level",
-            ),
-            Figure(
-                "cells",
-                table=table.name,
-                x="pulses",
-                y="conductance",
-                by=("row", "column"),
-                x_scale="log",
-                title="Conductance by cell",
-            ),
+            by_pulses("disturb", kind="errorbars", y="change", by="level", title=title),
+            by_pulses("cells", y="conductance", by=("row", "column"), title="Conductance by cell"),
             *(Figure(image.name, map=image.name) for image in images),
         )
-        return Layout((table, *plan.survey.tables()), images, default=table.name, figures=figures)
+        return Layout((table, *plan.screening.tables()), images, default=table.name, figures=figures)
 
     def _stress_in_words(self, plan: DisturbPlan) -> str:
         line = "bit line" if plan.stress.kind == "set" else "source line"
         return f"{plan.stress.voltage:.3g} V on the {line}, word line {plan.stress.gate:.3g} V"
 
-    def describe_cells(self, plan: DisturbPlan) -> str:
-        """Return array and ranges."""
-        return self._cells_as_given()
-
-    def _cells_as_given(self) -> str:
-        return f"{self.array}[{self.rows}, {self.columns}]"
-
     def run_title(self) -> str:
         """Return the name of the cells and the stress."""
         what = "reads" if self.stress == "read" else f"{self.share} of a {str(self.stress).upper()}"
-        return f"Disturb {self._cells_as_given()} by {what}, word line {self.word_line}"
+        return f"Disturb {self.describe_cells(None)} by {what}, word line {self.word_line}"
 
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Estimate pulses, and the time of bursts and reads."""
         reads = len(log_counts(int(self.pulses), int(self.per_decade))) + 1
         each = (HARDWARE_STEP if source.bench.simulation is None else SIMULATED_STEP) * reads
         if source.bench.simulation is None:
-            each += PULSE_TO_PULSE * (100e-9 if self.width is None else self.width) * self.pulses
+            each += PULSE_TO_PULSE * self.value_or("width", 100e-9) * self.pulses
         return Estimate(pulses=given.count * int(self.pulses), seconds=given.count * each)
 
     def execute(self, plan: DisturbPlan, bench: Bench, stream: Stream) -> Disturbed:
@@ -268,25 +234,21 @@ class Disturb(Procedure):
         cells, counts = plan.cells, plan.counts
         conductance = np.full((len(counts), *cells.shape), np.nan)
         digits = np.full(cells.shape, UNKNOWN)
-        surveyed = survey_cells(plan.survey, bench, stream) if plan.survey.blanks else None
-        for number, (i, j) in enumerate(np.ndindex(cells.shape)):
+        screening = screen_cells(plan.screening, bench, stream) if plan.screening.blanks else None
+        least = plan.pulses.formed_above if screening is None else screening.least()
+        for number, (place, cell) in enumerate(each_cell(self.array, cells)):
             stream.progress("stressing", number, cells.count)
-            cell = Cell(self.array, int(cells.rows[i]), int(cells.columns[j]))
-            if surveyed is not None and not surveyed.formed[i, j]:
-                continue
-            least = plan.pulses.formed_above if surveyed is None else surveyed.least()
-            digits[i, j] = self._stress(cell, plan, bench, stream, conductance[:, i, j], least)
-        counted = self._counts(digits, surveyed, plan, stream)
+            if screening is None or screening.formed[place]:
+                reads = conductance[(slice(None), *place)]
+                digits[place] = self._stress(cell, plan, bench, stream, reads, least)
+        left_out_of = self._counts(digits, screening, plan, stream)
         flat, level = conductance.reshape(len(counts), -1), digits.ravel()
         inside = in_windows(flat, level, plan.levels)
         leaves = np.where(digits == UNKNOWN, np.nan, counts_to_leave(counts, inside).reshape(cells.shape))
-        stream.snapshot(
-            f"{self.array}_change", cells.ascending(conductance[-1] - conductance[0]), bench.now()
-        )
-        stream.snapshot(f"{self.array}_leaves", cells.ascending(leaves), bench.now())
+        self.snapshot(stream, bench, cells, change=conductance[-1] - conductance[0], leaves=leaves)
         summary = {
             "cells": cells.count,
-            **counted,
+            **left_out_of,
             "pulses": int(self.pulses),
             "voltage": plan.stress.voltage,
             "gate": plan.stress.gate,
@@ -294,9 +256,7 @@ class Disturb(Procedure):
             **by_level(counts, flat, level, inside),
             "virtual_seconds": bench.now(),
         }
-        return Disturbed(
-            counts=counts, conductance=conductance, summary=summary, digits=digits, leaves=leaves
-        )
+        return Disturbed(counts, conductance, digits, leaves, summary=summary)
 
     def conclude(self, plan: DisturbPlan, result: Disturbed) -> Conclusion:
         """Return how many cells the stress drove out of their windows."""
@@ -315,42 +275,32 @@ class Disturb(Procedure):
         )
 
     def _counts(
-        self, digits: Integers, surveyed: CellSurveyed | None, plan: DisturbPlan, stream: Stream
+        self, digits: Integers, screening: Screening | None, plan: DisturbPlan, stream: Stream
     ) -> dict[str, int]:
         """Return how many cells were left out, and say why."""
         left = int((digits == UNKNOWN).sum())
-        if surveyed is None:
-            if left:
-                stream.say(unformed_reads(left, digits.size, plan.pulses.formed_above), "WARNING")
+        unformed = left if screening is None else screening.unformed
+        message = unformed_reads(left, digits.size, plan.pulses.formed_above)
+        warn_left_out(self, stream, screening, digits.size, unformed, left - unformed, without_blanks=message)
+        if screening is None:
             return {"unformed": left}
-        unformed, below = surveyed.unformed, left - surveyed.unformed
-        if unformed:
-            stream.say(unformed_message(self, unformed, digits.size, tried=surveyed.tried), "WARNING")
-        if below:
-            stream.say(below_noise_message(below, digits.size, surveyed.least()), "WARNING")
-        return {**surveyed.counts(), "below_noise": below, "measured": digits.size - left}
+        return {**screening.counts(), "below_noise": left - unformed, "measured": digits.size - left}
 
     def _stress(
-        self, cell: Cell, plan: DisturbPlan, bench: Bench, stream: Stream, found: Floats, least: float
+        self, cell: Cell, plan: DisturbPlan, bench: Bench, stream: Stream, reads: Floats, least: float
     ) -> int:
-        """Stress one cell and fill `found` (reads,); return its level before, or `UNKNOWN` for one below `least` (S)."""
+        """Stress one cell and fill `reads` (reads,); return its level before, or `UNKNOWN` for one below `least` (S)."""
         digit = UNKNOWN
         for number, count in enumerate(plan.counts.tolist()):
             for some in bursts(count - int(plan.counts[max(number - 1, 0)])):
                 bench.pulse(cell, plan.stress, some)
-            found[number] = bench.read(cell)
+            reads[number] = bench.read(cell)
             if not number:
-                digit = int(nearest_levels(found[:1], plan.levels, found[:1] > least)[0])
+                digit = int(nearest_levels(reads[:1], plan.levels, reads[:1] > least)[0])
             stream.record(
-                "disturb",
-                time=bench.now(),
-                row=cell.row,
-                column=cell.column,
-                level=digit,
-                pulses=count,
-                conductance=found[number],
-                change=found[number] - found[0],
-            )
+                "disturb", time=bench.now(), row=cell.row, column=cell.column, level=digit, pulses=count,
+                conductance=reads[number], change=reads[number] - reads[0],
+            )  # fmt: skip
             if digit == UNKNOWN:
                 break
         return digit

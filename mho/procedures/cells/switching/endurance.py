@@ -13,19 +13,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Booleans, Floats, Integers
 from mho.confidence import finite, with_interval
 from mho.errors import InputError
 from mho.instruments import Bench, Cell
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate, Procedure
+from mho.procedures.base import Estimate
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.detection_limit import blanks_parameter
+from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure, CellResult
+from mho.procedures.cells.cell_visits import each_cell
 from mho.procedures.cells.extraction.lifetimes import (
     GOOD,
     REASONS,
@@ -35,25 +36,25 @@ from mho.procedures.cells.extraction.lifetimes import (
     SWITCHES,
     fit_weibull,
     has_worn,
-    held_ratios,
     judge,
+    sustainable_ratios,
 )
 from mho.procedures.cells.log_spacing import log_counts
-from mho.procedures.cells.switching.cycling import conducts
 from mho.procedures.cells.switching.formed_cells import (
-    CellSettings,
-    CellSurveyed,
-    forming_parameter,
-    survey_cells,
+    Screening,
+    ScreeningPlan,
+    screen_cells,
+    screening_parameters,
+    warn_left_out,
 )
-from mho.procedures.cells.switching.formed_cells import unformed_message as never_formed
 from mho.procedures.cells.switching.full_pulses import (
     FullPulses,
+    bursts,
+    conducts,
+    dark_message,
     prepared_pulses,
     pulse_parameters,
-    unformed_message,
 )
-from mho.procedures.cells.switching.stress import StressReads, bursts
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import (
@@ -65,28 +66,30 @@ from mho.procedures.wording import (
     measured_cells,
     without_measured,
 )
-from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
+from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 SINGLE = 1_000_000  # cycles of a cell at most, one pulse at a time
 GAP = 2  # rests of a pulse's width between SET and RESET of a burst, and before the next cycle
 SIMULATED_READ, HARDWARE_READ = 1.5e-3, 40e-3  # s of wall time, a read cycle (?)
-FIRST, APART = (
-    20,
-    20,
-)  # read cycles of a reference, and cycles from one to the next: further than a cell remembers
+FIRST, APART = 20, 20  # read cycles of a reference; cycles from one to the next, beyond what a cell remembers
 MORE = (5, 10, 20)  # confirmations that are tried for a criterion
 FEWEST_FIRST = 8  # of which its scatter can be told
 SIMULATED_BURST = 12e-3  # s of wall time
 
 
-@dataclass(frozen=True, kw_only=True)
-class Endured(StressReads):
-    """Result of the cycles: counts include the read's own cycle, conductance is (rows, columns, 2, reads).
+CODES = ", ".join(f"{code} {reason}" for code, reason in enumerate(REASONS))
 
-    The two are LRS and HRS, after SET and after RESET; NaN after a failure, and of cells that are not formed.
+
+@dataclass(frozen=True)
+class Endured(CellResult):
+    """Result of the cycles.
 
     Attributes
     ----------
+    counts : (reads,) array
+        Cycles at each read, its own included.
+    conductance : (rows, columns, 2, reads) array
+        LRS and HRS, S; NaN after a failure, and of cells that are not formed.
     good, failed : (rows, columns) arrays
         Cycles up to which the window was good, and those at which it was not: infinite where it never failed. NaN of cells
         that are not formed.
@@ -94,14 +97,13 @@ class Endured(StressReads):
         Index into `mho.procedures.cells.extraction.lifetimes.REASONS`; -1 of cells that are not formed.
     """
 
+    counts: Integers
+    conductance: Floats
     good: Floats
     failed: Floats
     reason: Integers
     units: ClassVar[Mapping[str, str]] = {
-        "lrs_first": "S",
-        "lrs_last": "S",
-        "hrs_first": "S",
-        "hrs_last": "S",
+        **dict.fromkeys(("lrs_first", "lrs_last", "hrs_first", "hrs_last"), "S"),
         "virtual_seconds": "s",
     }
 
@@ -122,19 +124,18 @@ class EndurancePlan:
     pulses: FullPulses
     counts: Integers
     burst: Floats | None
-    survey: CellSettings
+    screening: ScreeningPlan
     spacing: int
 
 
-class Endurance(Procedure):
+class Endurance(CellProcedure):
     """SET and RESET cells until their window fails, and fit how long they last."""
 
     version: ClassVar[str] = "2"  # version 1 took windows that scatter for windows that have failed
     restated: ClassVar[Mapping[str, tuple[str, ...]]] = {"2": ("*_low", "*_high")}
     title: ClassVar[str] = "Endurance of cells"
-    group: ClassVar[str] = "Cells"
+    without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
-    array = Parameter("Array", default="multiply")
     rows = Parameter("Rows", default="0:4")
     columns = Parameter("Columns", default="0:4")
     cycles = IntegerParameter("Cycles of each cell", minimum=1, maximum=10**10, default=10**6)
@@ -152,13 +153,7 @@ class Endurance(Procedure):
     burst_reset = FloatParameter(
         "RESET voltage within bursts, that of a RESET unless given", units="V", minimum=0.01, maximum=10.0
     )
-
-    forming, blanks = forming_parameter(), blanks_parameter()
-
-    @classmethod
-    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Form nothing, take no blanks and no first cycles, as version 1 did."""
-        return dict(values) | ({"forming": "no", "blanks": 0} if version == "1" else {})
+    forming, blanks = screening_parameters()
 
     def check(self) -> CellRange:
         """Parse the ranges."""
@@ -166,7 +161,8 @@ class Endurance(Procedure):
             raise InputError(
                 f"cycles is {self.cycles:,}; at most {SINGLE:,} are applied pulse by pulse: choose between=bursts, or fewer"
             )
-        return CellRange.parse(self.rows, self.columns)
+        cells: CellRange = super().check()
+        return cells
 
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> EndurancePlan:
         """Check that the array has these cells and that the bench allows pulses, bursts and reads."""
@@ -176,12 +172,11 @@ class Endurance(Procedure):
         if burst is not None:
             bench.check_waveform("set", burst, interval=pulses.set.width, gate=pulses.set.gate)
         spacing = min(APART, max(int(self.cycles) // (10 * FIRST), 1)) if self.blanks else 0
-        survey = CellSettings.of(self, given, bench, pulses.formed_above)
-        return EndurancePlan(given, pulses, counts, burst, survey, spacing)
+        screening = ScreeningPlan.of(self, given, bench, pulses.formed_above)
+        return EndurancePlan(given, pulses, counts, burst, screening, spacing)
 
     def _burst(self, pulses: FullPulses) -> Floats:
-        depth = pulses.reset.voltage if self.burst_reset is None else float(self.burst_reset)
-        rest = [0.0] * GAP
+        depth, rest = self.value_or("burst_reset", pulses.reset.voltage), [0.0] * GAP
         return np.array([*rest, pulses.set.voltage, *rest, -depth, *rest])
 
     def in_use(self, plan: EndurancePlan) -> Mapping[str, tuple[float | str, str]]:
@@ -190,102 +185,47 @@ class Endurance(Procedure):
 
     def layout(self, plan: EndurancePlan) -> Layout:
         """Declare one table of reads, one of cells, and maps of lifetimes and reasons."""
-        cells = plan.cells
-        reads = Table(
-            "endurance",
-            (
-                Column("time", "s", description="bench time of the read"),
-                Column("row", dtype="u2"),
-                Column("column", dtype="u2"),
-                Column("cycles", dtype="u8", description="cycles done, the read's own included"),
-                Column("state", dtype="u1", description="0 LRS, after a SET; 1 HRS, after a RESET"),
-                Column("conductance", "S"),
-            ),
-            signal="conductance",
-            axis="cycles",
-            title="every read",
-            rows=2 * cells.count * len(plan.counts),
+        count = plan.cells.count
+        columns = (
+            TIME,
+            *PLACE,
+            Column("cycles", dtype="u8", description="cycles done, the read's own included"),
+            Column("state", dtype="u1", description="0 LRS, after a SET; 1 HRS, after a RESET"),
+            Column("conductance", "S"),
         )
-        lives = Table(
-            "lifetimes",
-            (
-                Column("row", dtype="u2"),
-                Column("column", dtype="u2"),
-                Column("good", dtype="f8", description="cycles up to which the window was good"),
-                Column(
-                    "failed",
-                    dtype="f8",
-                    description="cycles at which it was not; infinite where it never was",
-                ),
-                Column(
-                    "reason", dtype="u1", description=", ".join(f"{n} {r}" for n, r in enumerate(REASONS))
-                ),
-                Column("missed", dtype="u4", description="looks at which the window was missed by spread"),
-            ),
-            signal="failed",
-            axis="good",
-            title="when each cell's window failed, and why",
-            rows=cells.count,
+        rows = 2 * count * len(plan.counts)
+        reads = Table("endurance", columns, axis="cycles", title="every read", rows=rows)
+        columns = (
+            *PLACE,
+            Column("good", description="cycles up to which the window was good"),
+            Column("failed", description="cycles at which it was not; infinite where it never was"),
+            Column("reason", dtype="u1", description=CODES),
+            Column("missed", dtype="u4", description="looks at which the window was missed by spread"),
         )
-        axes = np.sort(cells.rows), np.sort(cells.columns)
-        images = (
-            Map(
-                f"{self.array}_lifetime", "", *axes, f"{self.array}: last cycle with a good window", images=1
-            ),
-            Map(
-                f"{self.array}_failure",
-                "",
-                *axes,
-                f"{self.array}: {', '.join(f'{n} {r}' for n, r in enumerate(REASONS))}",
-                images=1,
-            ),
+        title = "when each cell's window failed, and why"
+        lives = Table("lifetimes", columns, signal="failed", axis="good", title=title, rows=count)
+        lifetime = ("lifetime", "", "last cycle with a good window")
+        images = self.maps(plan.cells, lifetime, ("failure", "", CODES), images=1)
+        by_cycles = partial(
+            Figure, table="endurance", x="cycles", y="conductance", x_scale="log", y_scale="log"
         )
         figures = (
-            Figure(
-                "endurance",
-                kind="errorbars",
-                table=reads.name,
-                x="cycles",
-                y="conductance",
-                by="state",
-                x_scale="log",
-                y_scale="log",
-                title="LRS and HRS: median and quartiles of all cells",
+            by_cycles(
+                "endurance", kind="errorbars", by="state", title="LRS and HRS: median and quartiles of all cells"
             ),
+            by_cycles("cells", by=("row", "column", "state"), title="LRS and HRS by cell"),
             Figure(
-                "cells",
-                table=reads.name,
-                x="cycles",
-                y="conductance",
-                by=("row", "column", "state"),
-                x_scale="log",
-                y_scale="log",
-                title="LRS and HRS by cell",
-            ),
-            Figure(
-                "lifetimes",
-                kind="distribution",
-                table=lives.name,
-                x="failed",
-                x_scale="log",
+                "lifetimes", kind="distribution", table="lifetimes", x="failed", x_scale="log",
                 lines=(ReferenceLine(x="weibull_scale", label="Weibull's scale"),),
                 title="Cycles at which windows were found worn",
             ),
             *(Figure(image.name, map=image.name) for image in images),
-        )
-        tables = (reads, lives, *plan.survey.tables())
-        return Layout(tables, images, default=reads.name, figures=figures)
-
-    def describe_cells(self, plan: EndurancePlan) -> str:
-        """Return array and ranges."""
-        return self._cells_as_given()
-
-    def _cells_as_given(self) -> str:
-        return f"{self.array}[{self.rows}, {self.columns}]"
+        )  # fmt: skip
+        return Layout((reads, lives, *plan.screening.tables()), images, default=reads.name, figures=figures)
 
     def run_title(self) -> str:
         """Return the name of the cells and the number of cycles."""
-        return f"Endurance of {self._cells_as_given()}, {self.cycles:.3g} cycles"
+        return f"Endurance of {self.describe_cells(None)}, {self.cycles:.3g} cycles"
 
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Estimate pulses, and the time of read cycles and of what lies between, if no window fails."""
@@ -307,64 +247,46 @@ class Endurance(Procedure):
         conductance = np.full((*cells.shape, 2, len(counts)), np.nan)
         good, failed = np.full(cells.shape, np.nan), np.full(cells.shape, np.nan)
         reason = np.full(cells.shape, -1)
-        missed = np.zeros(cells.shape, dtype=int)
-        cycled = CycledCell(plan, bench, stream, float(self.window), int(self.confirmations))
-        surveyed = survey_cells(plan.survey, bench, stream) if plan.survey.blanks else None
-        if surveyed is not None:
-            cycled.least = surveyed.least()
-        alive = np.zeros(cells.shape, dtype=bool)
-        held: dict[str, Any] = {}
-        if surveyed is not None:
-            held = self._first_cycles(plan, cycled, surveyed, stream, conductance, alive, bench)
-        for number, (i, j) in enumerate(np.ndindex(cells.shape)):
-            cell = Cell(self.array, int(cells.rows[i]), int(cells.columns[j]))
+        cycler = CellCycler(plan, bench, stream, float(self.window), int(self.confirmations))
+        screening = screen_cells(plan.screening, bench, stream) if plan.screening.blanks else None
+        alive, criterion = np.ones(cells.shape, dtype=bool), dict[str, Any]()
+        if screening is not None:
+            cycler.least = screening.least()
+            alive, criterion = self._first_cycles(plan, cycler, screening, stream, conductance, bench)
+        for number, (place, cell) in enumerate(each_cell(self.array, cells)):
             stream.progress("cycling", number, cells.count)
-            if surveyed is None and not conducts(bench, cell, plan.pulses):
-                continue
-            if surveyed is not None and not alive[i, j]:
-                if cell in cycled.stuck:
-                    good[i, j], reason[i, j] = 0.0, cycled.stuck[cell]
-                else:
-                    continue
+            cycler.missed = 0
+            if cell in cycler.stuck:
+                good[place], reason[place] = 0.0, cycler.stuck[cell]
+            elif alive[place] and (screening is not None or conducts(bench, cell, plan.pulses)):
+                good[place], failed[place], reason[place] = cycler.cycle(cell, conductance[place])
             else:
-                good[i, j], failed[i, j], reason[i, j] = cycled.cycle(cell, conductance[i, j])
-                missed[i, j] = cycled.missed
+                continue
             stream.record(
-                "lifetimes",
-                row=cell.row,
-                column=cell.column,
-                good=good[i, j],
-                failed=failed[i, j],
-                reason=int(reason[i, j]),
-                missed=int(missed[i, j]),
-            )
-        unformed = int((reason < 0).sum()) if surveyed is None else surveyed.unformed
-        if unformed and surveyed is None:
-            stream.say(unformed_message(unformed, cells.count), "WARNING")
-        elif unformed:
-            stream.say(
-                never_formed(self, unformed, cells.count, tried=plan.survey.forming is not None), "WARNING"
-            )
-        for name, values in (("lifetime", good), ("failure", np.where(reason < 0, np.nan, reason))):
-            stream.snapshot(f"{self.array}_{name}", cells.ascending(values), bench.now())
-        counts_of = {"unformed": unformed}
-        if surveyed is not None:
-            counts_of |= {
-                "formed_first": surveyed.formed_now,
-                "do_not_conduct": int((reason < 0).sum()) - unformed,
+                "lifetimes", row=cell.row, column=cell.column, good=good[place], failed=failed[place],
+                reason=int(reason[place]), missed=cycler.missed,
+            )  # fmt: skip
+        dark = int((reason < 0).sum())
+        unformed = dark if screening is None else screening.unformed
+        message = dark_message(unformed, cells.count)
+        warn_left_out(self, stream, screening, cells.count, unformed, without_blanks=message)
+        failure = np.where(reason < 0, np.nan, reason)
+        self.snapshot(stream, bench, cells, lifetime=good, failure=failure)
+        left_out_of = {"unformed": unformed}
+        if screening is not None:
+            left_out_of |= {
+                "formed_first": screening.formed_now,
+                "do_not_conduct": dark - unformed,
                 "measured": int(((reason >= 0) & ~np.isnan(failed)).sum()),
             }
-        least = -math.inf if surveyed is None else surveyed.least()
         summary = {
             "cells": cells.count,
-            **counts_of,
-            **held,
-            **summary_of(conductance, good, failed, reason, least, strict=surveyed is not None),
+            **left_out_of,
+            **criterion,
+            **summary_of(conductance, good, failed, reason, cycler.least, strict=screening is not None),
             "virtual_seconds": bench.now(),
         }
-        return Endured(
-            counts=counts, conductance=conductance, summary=summary, good=good, failed=failed, reason=reason
-        )
+        return Endured(counts, conductance, good, failed, reason, summary=summary)
 
     def conclude(self, plan: EndurancePlan, result: Endured) -> Conclusion:
         """Return how many windows failed, and Weibull's scale."""
@@ -385,28 +307,28 @@ class Endurance(Procedure):
     def _first_cycles(
         self,
         plan: EndurancePlan,
-        cycled: CycledCell,
-        surveyed: CellSurveyed,
+        cycler: CellCycler,
+        screening: Screening,
         stream: Stream,
         conductance: Floats,
-        alive: NDArray[np.bool_],
         bench: Bench,
-    ) -> dict[str, Any]:
-        """Read first cycles of all cells that conduct, mark which are `alive`, and say whether they can hold the criterion.
+    ) -> tuple[Booleans, dict[str, Any]]:
+        """Read first cycles of all cells that conduct, and say whether they can hold the criterion.
 
         Returns
         -------
-        dict
+        alive : (rows, columns) array of bool
+            Which switch.
+        criterion : dict
             ``cannot_hold``, how many of those that switch cannot; ``window_held``, the ratio that all can, None where the
             first cycles are too few to tell.
         """
-        cells = plan.cells
-        for number, (i, j) in enumerate(np.ndindex(cells.shape)):
+        cells, alive = plan.cells, np.zeros(plan.cells.shape, dtype=bool)
+        for number, (place, cell) in enumerate(each_cell(self.array, cells)):
             stream.progress("first cycles", number, cells.count)
-            cell = Cell(self.array, int(cells.rows[i]), int(cells.columns[j]))
-            if surveyed.formed[i, j] and conducts(bench, cell, plan.pulses):
-                alive[i, j] = cycled.first_cycles(cell, conductance[i, j])
-        switching, dead = list(cycled.references.values()), len(cycled.stuck)
+            if screening.formed[place] and conducts(bench, cell, plan.pulses):
+                alive[place] = cycler.first_cycles(cell, conductance[place])
+        switching, dead = list(cycler.references.values()), len(cycler.stuck)
         if dead:
             stream.say(
                 f"{dead} of {cells.count} cells do not switch in their first cycles: they are stuck, or the pulses are too "
@@ -414,14 +336,14 @@ class Endurance(Procedure):
                 "WARNING",
             )
         if not switching or len(switching[0]) < FEWEST_FIRST:
-            return {"cannot_hold": None, "window_held": None}
-        ratios = held_ratios(np.array(switching), len(plan.counts), int(self.confirmations))
-        cycled.scattered = {
-            cell for cell, ratio in zip(cycled.references, ratios, strict=True) if ratio < self.window
+            return alive, {"cannot_hold": None, "window_held": None}
+        ratios = sustainable_ratios(np.array(switching), len(plan.counts), int(self.confirmations))
+        cycler.scattered = {
+            cell for cell, ratio in zip(cycler.references, ratios, strict=True) if ratio < self.window
         }
-        failing, lowest = len(cycled.scattered), float(ratios.min())
+        failing, lowest = len(cycler.scattered), float(ratios.min())
         if failing:
-            advice = self._advice(plan, np.array(switching), list(cycled.references))
+            advice = self._advice(plan, np.array(switching), list(cycler.references))
             stream.say(
                 f"{failing} of {len(ratios)} cells cannot hold LRS/HRS >= {self.window:g} from the start: in {FIRST} first "
                 f"cycles their windows scatter by {np.median(np.std(switching, axis=1, ddof=1)):.2g} decades about "
@@ -429,12 +351,12 @@ class Endurance(Procedure):
                 f"lifetime is fitted to them; {advice}",
                 "WARNING",
             )
-        return {"cannot_hold": failing, "window_held": lowest}
+        return alive, {"cannot_hold": failing, "window_held": lowest}
 
     def _advice(self, plan: EndurancePlan, windows: Floats, cells: list[Cell]) -> str:
         """Return which criterion the cells hold, by their first windows (cells, cycles), log10."""
         for confirmations in (int(self.confirmations), *(n for n in MORE if n > self.confirmations)):
-            ratios = held_ratios(windows, len(plan.counts), confirmations)
+            ratios = sustainable_ratios(windows, len(plan.counts), confirmations)
             held = math.floor(10.0 * min(float(ratios.min()), float(self.window))) / 10.0
             if held >= SWITCHES:
                 more = f" --confirmations {confirmations}" if confirmations > self.confirmations else ""
@@ -446,7 +368,7 @@ class Endurance(Procedure):
         )
 
 
-class CycledCell:
+class CellCycler:
     """Cycles one cell after another, and reads their windows.
 
     Attributes
@@ -485,14 +407,14 @@ class CycledCell:
         for count in sorted({*read, *(one for one in counts if one <= read[-1])}):
             self._stress(cell, count - done - 1)
             done = count
-            found = np.full(2, np.nan)
-            verdict = self._read_window(cell, done, found)
+            states = np.full(2, np.nan)
+            verdict = self._read_window(cell, done, states)
             if verdict == GOOD:
                 good = done
             if count in counts:
-                conductance[:, counts.index(count)] = found
+                conductance[:, counts.index(count)] = states
             if count in read:
-                windows.append(self._window(found))
+                windows.append(self._window(states))
         self._done[cell], self._good[cell] = done, good
         reference = np.array(windows)
         if switches := bool(np.median(reference) >= math.log10(SWITCHES)):
@@ -507,15 +429,12 @@ class CycledCell:
         A window that fails while the cell has not worn is missed by spread: the cell goes on.
         """
         done, good = self._done.get(cell, 0), self._good.get(cell, 0)
-        self.missed = 0
         for number, count in enumerate(self._plan.counts.tolist()):
             if cell in self._done and count <= self._done[cell]:
                 continue  # among the first cycles
             self._stress(cell, count - done - 1)
             done = max(done, count - 1)
-            for _ in range(
-                self._confirmations
-            ):  # one cycle may go wrong, and the next one is as good as ever
+            for _ in range(self._confirmations):  # one cycle may go wrong, and the next is as good as ever
                 done += 1
                 verdict = self._read_window(cell, done, conductance[:, number])
                 if verdict == GOOD:
@@ -537,34 +456,28 @@ class CycledCell:
         for _ in range(len(reference)):
             self._stress(cell, self._plan.spacing - 1)
             done += self._plan.spacing
-            found = np.full(2, np.nan)
-            self._read_window(cell, done, found)
-            windows.append(self._window(found))
+            states = np.full(2, np.nan)
+            self._read_window(cell, done, states)
+            windows.append(self._window(states))
         holds = cell not in self.scattered
         return done, has_worn(reference, np.array(windows), len(self._plan.counts), holds=holds)
 
     def _window(self, states: Floats) -> float:
         """Return log10 of LRS/HRS (2,), S; an HRS below what readings tell counts as that."""
-        least = max(self.least, 1e-12)
-        lrs, hrs = np.maximum(states, least)
+        lrs, hrs = np.maximum(states, max(self.least, 1e-12))
         return float(np.log10(lrs / hrs))
 
-    def _read_window(self, cell: Cell, done: int, found: Floats) -> int:
-        """SET and RESET once, reading after each into `found` (2,); return the verdict."""
+    def _read_window(self, cell: Cell, done: int, states: Floats) -> int:
+        """SET and RESET once, reading after each into `states` (2,); return the verdict."""
         pulses = self._plan.pulses
         for state, pulse in enumerate((pulses.set, pulses.reset)):
             self._bench.pulse(cell, pulse)
-            found[state] = self._bench.read(cell)
+            states[state] = self._bench.read(cell)
             self._stream.record(
-                "endurance",
-                time=self._bench.now(),
-                row=cell.row,
-                column=cell.column,
-                cycles=done,
-                state=state,
-                conductance=found[state],
-            )
-        return judge(float(found[0]), float(found[1]), self._ratio, pulses.middle, pulses.formed_above)
+                "endurance", time=self._bench.now(), row=cell.row, column=cell.column, cycles=done, state=state,
+                conductance=states[state],
+            )  # fmt: skip
+        return judge(float(states[0]), float(states[1]), self._ratio, pulses.middle, pulses.formed_above)
 
     def _stress(self, cell: Cell, count: int) -> None:
         """Apply so many cycles without a read."""
@@ -602,11 +515,7 @@ def summary_of(
         summary["never_switched"] = int(((reason >= 0) & ~known).sum())
     fit = fit_weibull(good[known], failed[known])
     for name in ("scale", "shape"):
-        value, ends = (
-            (math.nan, (math.nan, math.nan))
-            if fit is None
-            else (getattr(fit, name), getattr(fit, f"{name}_interval"))
-        )
+        value, ends = getattr(fit, name, math.nan), getattr(fit, f"{name}_interval", (math.nan, math.nan))
         summary |= with_interval(f"weibull_{name}", value, ends)
     ends = _first_and_last(conductance[known])
     for state, name in enumerate(("lrs", "hrs")):

@@ -9,44 +9,44 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Booleans, Floats, Integers
 from mho.errors import BenchError, InputError
-from mho.instruments import Bench, Cell, Pulse
+from mho.instruments import Bench, Pulse
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate, Procedure
+from mho.procedures.base import Estimate
 from mho.procedures.cell_range import CellRange, check_inside
-from mho.procedures.cells.cell_visits import CellSurvey, VisitedCells
+from mho.procedures.cells.cell_procedure import PLACE, TIME, CellProcedure, CellResult
+from mho.procedures.cells.cell_visits import CellSurvey, VisitedCells, cells_at
 from mho.procedures.cells.detection_limit import blanks_parameter, read_blanks
 from mho.procedures.cells.extraction import forming_extraction as extraction
 from mho.procedures.cells.extraction.forming_extraction import CONDUCTED, FORMED, NOT_FORMED, OVER
 from mho.procedures.cells.programming.settings_text import check_forming_gate
 from mho.procedures.chip_in_use import chip_of
-from mho.procedures.parameters import FloatParameter, ListParameter, Parameter
+from mho.procedures.parameters import FloatParameter, ListParameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, if_any, joined, lost_cells, quantity
-from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
+from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 BIT_LINE, WORD_LINE = "bit line", "word line"
-RAMPS = {
-    BIT_LINE: (2.0, 4.5),
-    WORD_LINE: (1.3, 4.0),
-}  # V: the forming law of oxide cells needs 2.3 to 4.2 V at the bit line
+RAMPS = {BIT_LINE: (2.0, 4.5), WORD_LINE: (1.3, 4.0)}  # V: oxide cells form at 2.3 to 4.2 V at the bit line
 MOST_STEPS, MOST_PULSES = 1000, 50_000_000  # of a ramp; of a run, whose rows then take 2 GB
 OVER_FORMED = 1.5  # times the highest level: a cell that conducts more is RESET with difficulty, and no level lies there
 STATES = "0 not formed, 1 formed, 2 over-formed, 3 conducted before the ramp"
 EXPECTED = 0.45  # share of the ramp that a cell takes
 
 
+VOLTS = partial(FloatParameter, units="V", minimum=0.1, maximum=20.0)
+
+
 @dataclass(frozen=True)
-class Forming:
-    """Result of forming; `units` are those of the summary.
+class Forming(CellResult):
+    """Result of forming.
 
     Attributes
     ----------
@@ -56,17 +56,11 @@ class Forming:
         `NOT_FORMED`, `FORMED`, `OVER` or `CONDUCTED`; -1 for a cell that was not visited.
     conductance : (rows, columns) array
         Last read, S.
-    summary : dict
-        Summary in the run file and of ``--json``.
-    path : Path
-        The run file.
     """
 
     voltage: Floats
     state: Integers
     conductance: Floats
-    summary: dict[str, Any] = field(default_factory=dict)
-    path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {
         **{
             f"{name}{end}": "V"
@@ -128,29 +122,22 @@ def ramp_levels(start: float, stop: float, step: float) -> Floats:
 
 def pulse_table(name: str, ramp: str, rows: int) -> Table:
     """Declare the table of a ramp's pulses, about so many `rows`."""
-    return Table(
-        name,
-        (
-            Column("time", "s", description="bench time of the read"),
-            Column("row", dtype="u2"),
-            Column("column", dtype="u2"),
-            Column("pulse", dtype="u2", description="number in the ramp, 0 for the read before it"),
-            Column("ramped", "V", dtype="f4", description=f"level of the {ramp}; NaN before the ramp"),
-            Column("voltage", "V", dtype="f4", description="at the bit line"),
-            Column("width", "s", dtype="f4"),
-            Column("gate", "V", dtype="f4", description="word-line voltage"),
-            Column("current", "A", description="of the read after the pulse"),
-            Column("limited", dtype="u1", description="1 where that read was in compliance"),
-            Column("conductance", "S"),
-        ),
-        signal="conductance",
-        axis="ramped",
-        title="every pulse and the read after it",
-        rows=rows,
+    columns = (
+        TIME,
+        *PLACE,
+        Column("pulse", dtype="u2", description="number in the ramp, 0 for the read before it"),
+        Column("ramped", "V", dtype="f4", description=f"level of the {ramp}; NaN before the ramp"),
+        Column("voltage", "V", dtype="f4", description="at the bit line"),
+        Column("width", "s", dtype="f4"),
+        Column("gate", "V", dtype="f4", description="word-line voltage"),
+        Column("current", "A", description="of the read after the pulse"),
+        Column("limited", dtype="u1", description="1 where that read was in compliance"),
+        Column("conductance", "S"),
     )
+    return Table(name, columns, axis="ramped", title="every pulse and the read after it", rows=rows)
 
 
-class Form(Procedure):
+class Form(CellProcedure):
     """Form virgin cells by rising pulses: forming voltages with their distribution, yield, cells that failed."""
 
     # Version 2 took any threshold, whatever the noise; in 1 intervals held less often than 95 %.
@@ -159,57 +146,27 @@ class Form(Procedure):
         "2": ("*_low", "*_high", "formed/low", "formed/high")
     }
     title: ClassVar[str] = "Form cells"
-    group: ClassVar[str] = "Cells"
+    without_blanks: ClassVar[tuple[str, ...]] = ("1", "2")
 
-    array = Parameter("Array", default="multiply")
-    rows = Parameter("Rows", default="0:8")
-    columns = Parameter("Columns", default="0:8")
     ramp = ListParameter("Line that is ramped", choices=[BIT_LINE, WORD_LINE], default=BIT_LINE)
-    start = FloatParameter(
-        "First level, 2 V (word line 1.3 V) unless given", units="V", minimum=0.1, maximum=20.0
-    )
-    stop = FloatParameter(
-        "Last level, 4.5 V (word line 4 V) unless given", units="V", minimum=0.1, maximum=20.0
-    )
+    start = VOLTS("First level, 2 V (word line 1.3 V) unless given")
+    stop = VOLTS("Last level, 4.5 V (word line 4 V) unless given")
     step = FloatParameter("Step", units="V", minimum=1e-3, maximum=5.0, default=0.05)
-    voltage = FloatParameter(
-        "Bit line, if the word line is ramped",
-        units="V",
-        minimum=0.1,
-        maximum=20.0,
-    )
-    gate = FloatParameter(
-        "Word line, if the bit line is ramped",
-        units="V",
-        minimum=0.1,
-        maximum=20.0,
-    )
+    voltage = VOLTS("Bit line, if the word line is ramped")
+    gate = VOLTS("Word line, if the bit line is ramped")
     width = FloatParameter("Pulse width, the chip map's unless given", units="s", minimum=1e-9, maximum=1.0)
     threshold = FloatParameter(
-        "Read current of a formed cell, at least",
-        units="A",
-        minimum=1e-12,
-        maximum=1.0,
+        "Read current of a formed cell, at least", units="A", minimum=1e-12, maximum=1.0
     )
     over_formed = FloatParameter(
-        "Conductance of an over-formed cell, at least",
-        units="S", minimum=1e-9, maximum=1.0,
-    )  # fmt: skip
-
+        "Conductance of an over-formed cell, at least", units="S", minimum=1e-9, maximum=1.0
+    )
     blanks = blanks_parameter()
-
-    @classmethod
-    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Take no blanks, as versions 1 and 2 did."""
-        return dict(values) | ({"blanks": 0} if version in ("1", "2") else {})
 
     def check(self) -> tuple[CellRange, Floats]:
         """Parse the range and compute the ramp."""
-        cells = CellRange.parse(self.rows, self.columns)
-        start, stop = (
-            default if given is None else float(given)
-            for given, default in zip((self.start, self.stop), RAMPS[self.ramp], strict=True)
-        )
+        cells: CellRange = super().check()
+        start, stop = map(self.value_or, ("start", "stop"), RAMPS[self.ramp])
         volts = ramp_levels(start, stop, float(self.step))
         if cells.count * len(volts) > MOST_PULSES:
             raise InputError(
@@ -229,21 +186,18 @@ class Form(Procedure):
         chip = chip_of(bench)
         check_inside(chip.array(self.array), cells)
         s, read = chip.write_verify, bench.file.read.voltage
-        fixed = (
-            (self.gate, s.forming_gate) if self.ramp == BIT_LINE else (self.voltage, s.forming_voltages[0])
-        )
+        value, virgin = self.value_or, s.formed_above * read
+        of_line = ("gate", s.forming_gate) if self.ramp == BIT_LINE else ("voltage", s.forming_voltages[0])
         plan = FormPlan(
             cells,
             self.ramp,
             volts,
-            float(fixed[1] if fixed[0] is None else fixed[0]),
-            float(s.forming_width if self.width is None else self.width),
-            float(s.formed_above * read if self.threshold is None else self.threshold),
-            float(
-                OVER_FORMED * chip.levels.conductances[-1] if self.over_formed is None else self.over_formed
-            ),
+            value(*of_line),
+            value("width", s.forming_width),
+            value("threshold", virgin),
+            value("over_formed", OVER_FORMED * chip.levels.conductances[-1]),
             read,
-            0 if self.threshold is None or self.threshold >= s.formed_above * read else int(self.blanks),
+            int(self.blanks) if value("threshold", virgin) < virgin else 0,
         )
         if self.ramp == BIT_LINE:
             check_forming_gate(plan.fixed, s, "gate")
@@ -273,28 +227,22 @@ class Form(Procedure):
 
     def layout(self, plan: FormPlan) -> Layout:
         """Declare the pulses, the distribution, and maps of forming voltages, states and conductances."""
-        rows, columns = np.sort(plan.cells.rows), np.sort(plan.cells.columns)
         pulses = pulse_table("pulses", plan.ramp, round(EXPECTED * plan.cells.count * len(plan.volts)))
-        shares = Table(
-            "formed",
-            (
-                Column("ramped", "V", description=f"level of the {plan.ramp}"),
-                Column("share", description="of the cells that were to be formed"),
-                Column("low", description="lower end of its 95 % interval"),
-                Column("high"),
-                Column("normal", description="normal distribution, fitted to the brackets"),
-                Column("weibull", description="Weibull's distribution, fitted to the brackets"),
-            ),
-            title="share of the cells that were formed up to each level",
-            rows=extraction.SHARES,
+        columns = (
+            Column("ramped", "V", description=f"level of the {plan.ramp}"),
+            Column("share", description="of the cells that were to be formed"),
+            Column("low", description="lower end of its 95 % interval"),
+            Column("high"),
+            Column("normal", description="normal distribution, fitted to the brackets"),
+            Column("weibull", description="Weibull's distribution, fitted to the brackets"),
         )
-        maps = tuple(
-            Map(f"{self.array}_{name}", unit, rows, columns, f"{self.array}: {title}")
-            for name, unit, title in (
-                ("forming_voltage", "V", f"level of the {plan.ramp} that formed the cell"),
-                ("forming_state", "", STATES),
-                ("conductance", "S", "conductance after the last pulse"),
-            )
+        title = "share of the cells that were formed up to each level"
+        shares = Table("formed", columns, title=title, rows=extraction.SHARES)
+        maps = self.maps(
+            plan.cells,
+            ("forming_voltage", "V", f"level of the {plan.ramp} that formed the cell"),
+            ("forming_state", "", STATES),
+            ("conductance", "S", "conductance after the last pulse"),
         )
         figures = (
             Figure(
@@ -311,16 +259,9 @@ class Form(Procedure):
         )  # fmt: skip
         return Layout((pulses, shares), maps, default="formed", figures=figures)
 
-    def describe_cells(self, plan: FormPlan) -> str:
-        """Return array and ranges."""
-        return self._cells_as_given()
-
-    def _cells_as_given(self) -> str:
-        return f"{self.array}[{self.rows}, {self.columns}]"
-
     def run_title(self) -> str:
         """Return the name of the cells and what is ramped."""
-        return f"Form {self._cells_as_given()}, {self.ramp} ramped"
+        return f"Form {self.describe_cells(None)}, {self.ramp} ramped"
 
     def estimate(self, given: tuple[CellRange, Floats], source: BenchSource) -> Estimate:
         """Estimate the pulses: a cell takes about half of the ramp."""
@@ -339,37 +280,30 @@ class Form(Procedure):
         formed_by = np.full(count, extraction.NEVER)
         conductance, state = np.full(count, np.nan), np.full(count, -1)
         voltage = np.full(count, np.nan)
-        survey = CellSurvey(
-            bench, stream, self.array, plan.cells.positions(), "pulses", EXPECTED * len(plan.volts)
-        )
+        reads = EXPECTED * len(plan.volts)
+        survey = CellSurvey(bench, stream, self.array, plan.cells.positions(), "pulses", reads)
 
         def picture() -> None:
-            seen = np.where(state < 0, np.nan, state)
-            for name, values in (
-                ("forming_voltage", voltage),
-                ("forming_state", seen),
-                ("conductance", conductance),
-            ):
-                image = plan.cells.ascending(values.reshape(shape))
-                stream.snapshot(f"{self.array}_{name}", image, bench.now())
+            states = np.where(state < 0, np.nan, state)
+            images = {"forming_voltage": voltage, "forming_state": states, "conductance": conductance}
+            self.snapshot(stream, bench, plan.cells, **images)
 
         for part, (by, last, before) in survey.visit("forming", lambda cells: ramped(cells, plan), picture):
             formed_by[part], conductance[part] = by, last
             voltage[part] = np.where(by >= 0, plan.volts[by], np.nan)
             state[part] = np.select([before, by < 0, last > plan.over], [CONDUCTED, NOT_FORMED, OVER], FORMED)
-        wanted = formed_by[state != CONDUCTED]
-        summary = extraction.summary_of(state, wanted, conductance, plan.volts)
-        stream.record_block("formed", extraction.share_rows(wanted, plan.volts))
+        virgin = formed_by[state != CONDUCTED]
+        summary = extraction.summary_of(state, virgin, conductance, plan.volts)
+        stream.record_block("formed", extraction.share_rows(virgin, plan.volts))
         _say(summary, plan, stream)
         summary["virtual_seconds"] = bench.now()
-        return Forming(voltage.reshape(shape), state.reshape(shape), conductance.reshape(shape), summary)
+        return Forming(
+            voltage.reshape(shape), state.reshape(shape), conductance.reshape(shape), summary=summary
+        )
 
     def _check_threshold(self, plan: FormPlan, bench: Bench) -> None:
         """Refuse a threshold below the chip map's that the noise of the readings exceeds."""
-        rows, columns = plan.cells.positions()
-        cells = [
-            Cell(self.array, row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
-        ]
+        cells = cells_at(self.array, *plan.cells.positions())
         blank = read_blanks(bench, cells, plan.blanks)
         least = 0.0 if blank is None else plan.read_voltage * blank.limit(len(cells) * (len(plan.volts) + 1))
         if plan.threshold < least:
@@ -397,29 +331,27 @@ class Form(Procedure):
         )
 
 
-def ramped(cells: VisitedCells, plan: FormPlan) -> tuple[Integers, Floats, NDArray[np.bool_]]:
+def ramped(cells: VisitedCells, plan: FormPlan) -> tuple[Integers, Floats, Booleans]:
     """Ramp cells; return the pulse that formed each, last conductances (S), and which conducted before."""
     formed_by, conductance = np.full(cells.count, extraction.NEVER), np.full(cells.count, np.nan)
 
-    def read(which: Integers, number: int, **pulse: float) -> NDArray[np.bool_]:
-        found = cells.read(which, plan.read_voltage)
-        cells.record(which, pulse=number, **pulse, **found._asdict())
-        conductance[which] = found.conductance
+    def read(which: Integers, number: int, **pulse: float) -> Booleans:
+        reads = cells.read(which, plan.read_voltage)
+        cells.record(which, pulse=number, **pulse, **reads._asdict())
+        conductance[which] = reads.conductance
         # Also where the range overflowed, and where it conducts, or did once, by the chip map: that is never formed again.
-        return ~(found.current < plan.threshold) | cells.formed[which]
+        return ~(reads.current < plan.threshold) | cells.formed[which]
 
-    before = read(
-        np.arange(cells.count), 0, ramped=math.nan, voltage=plan.read_voltage, width=0.0, gate=math.nan
-    )
+    at_rest = {"ramped": math.nan, "voltage": plan.read_voltage, "width": 0.0, "gate": math.nan}
+    before = read(np.arange(cells.count), 0, **at_rest)
     which = np.flatnonzero(~before)
     for number, level in enumerate(plan.volts.tolist()):
         if not which.size:
             break
         pulse = plan.pulse(number)
-        cells.pulse(which, "set", pulse.voltage, pulse.width, pulse.gate)
-        formed = read(
-            which, number + 1, ramped=level, voltage=pulse.voltage, width=pulse.width, gate=pulse.gate
-        )
+        values = {"voltage": pulse.voltage, "width": pulse.width, "gate": pulse.gate}
+        cells.pulse(which, "set", **values)
+        formed = read(which, number + 1, ramped=level, **values)
         formed_by[which[formed]] = number
         which = which[~formed]
     return formed_by, conductance, before

@@ -6,19 +6,18 @@ range has been formed, however little it conducts. What the bench's record of fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mho.array_types import Booleans, Integers
-from mho.instruments import Bench, Cell
+from mho.instruments import Bench
 from mho.procedures.cell_range import CellRange
-from mho.procedures.cells.cell_visits import CellSurvey, Measured, VisitedCells
-from mho.procedures.cells.detection_limit import Blank, read_blanks
+from mho.procedures.cells.cell_visits import CellReads, CellSurvey, VisitedCells, cells_at
+from mho.procedures.cells.detection_limit import Blank, blanks_parameter, read_blanks
 from mho.procedures.cells.switching.form import Form, FormPlan, pulse_table, ramped
-from mho.procedures.parameters import ListParameter
+from mho.procedures.parameters import IntegerParameter, ListParameter
 from mho.procedures.stream import Stream
 from mho.runs import Table
 
@@ -34,23 +33,19 @@ FORMING = "forming"
 """Table of the pulses that form cells before an experiment."""
 
 
-def forming_parameter() -> ListParameter:
-    """Return the parameter ``forming`` for a procedure's class."""
-    return ListParameter(
-        "Form cells first that were never formed (auto, on simulated chips only)",
-        choices=[AUTO, YES, NO],
-        default=AUTO,
-    )
+def screening_parameters() -> tuple[ListParameter, IntegerParameter]:
+    """Return the parameters ``forming, blanks`` for a procedure's class."""
+    what = "Form cells first that were never formed (auto, on simulated chips only)"
+    return ListParameter(what, choices=[AUTO, YES, NO], default=AUTO), blanks_parameter()
 
 
 @dataclass(frozen=True)
-class CellSettings:
+class ScreeningPlan:
     """What an experiment needs to know which of its cells can tell it anything.
 
     Attributes
     ----------
     array : str
-    cells : CellRange
     formed_above : float
         Conductance (S) of a formed cell as write-verify takes it.
     blanks : int
@@ -66,7 +61,7 @@ class CellSettings:
     forming: FormPlan | None
 
     @classmethod
-    def of(cls, procedure: Any, cells: CellRange, bench: Bench, formed_above: float) -> CellSettings:
+    def of(cls, procedure: Any, cells: CellRange, bench: Bench, formed_above: float) -> ScreeningPlan:
         """Return those of a procedure with the parameters ``array``, ``blanks`` and ``forming``, checked against the bench.
 
         Raises
@@ -74,9 +69,9 @@ class CellSettings:
         LimitError
             The bench does not allow the pulses that form cells.
         """
-        wanted = procedure.forming == YES or (procedure.forming == AUTO and bench.simulated is not None)
+        forms = procedure.forming == YES or (procedure.forming == AUTO and bench.simulated is not None)
         form = Form(array=procedure.array)
-        plan = form.prepare((cells, form.check()[1]), bench, np.random.default_rng(0)) if wanted else None
+        plan = form.prepare((cells, form.check()[1]), bench, np.random.default_rng(0)) if forms else None
         return cls(procedure.array, cells, formed_above, int(procedure.blanks), plan)
 
     def tables(self) -> tuple[Table, ...]:
@@ -85,7 +80,7 @@ class CellSettings:
 
 
 @dataclass(frozen=True)
-class CellSurveyed:
+class Screening:
     """What is known of the cells before an experiment.
 
     Attributes
@@ -119,9 +114,9 @@ class CellSurveyed:
         return {"unformed": self.unformed, "formed_first": self.formed_now}
 
 
-def survey_cells(
-    settings: CellSettings, bench: Bench, stream: Stream, voltage: float | None = None
-) -> CellSurveyed:
+def screen_cells(
+    plan: ScreeningPlan, bench: Bench, stream: Stream, voltage: float | None = None
+) -> Screening:
     """Find out which cells were formed, form the others where that is wanted, and measure what a reading shows of nothing.
 
     Parameters
@@ -129,24 +124,21 @@ def survey_cells(
     voltage : float, optional
         At which the experiment reads, V; as the bench reads without it.
     """
-    cells = settings.cells
+    cells = plan.cells
     rows, columns = cells.positions()
-    formed = formed_cells(bench, stream, settings.array, (rows, columns), VIRGIN)
-    formed |= bench.forming.formed(settings.array, rows, columns)
+    formed = formed_cells(bench, stream, plan.array, (rows, columns), VIRGIN)
+    formed |= bench.forming.formed(plan.array, rows, columns)
     formed_now = 0
-    if settings.forming is not None and not formed.all():
+    if plan.forming is not None and not formed.all():
         dark = np.flatnonzero(~formed)
-        formed[dark] = _form(settings.forming, bench, stream, settings.array, (rows[dark], columns[dark]))
+        formed[dark] = _form(plan.forming, bench, stream, plan.array, (rows[dark], columns[dark]))
         formed_now = int(formed[dark].sum())
         stream.say(
             f"{len(dark)} of {cells.count} cells were never formed; {formed_now} of them were formed first (forming = no "
             "leaves them alone)"
         )
-    some: Sequence[Cell] = [
-        Cell(settings.array, row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
-    ]
-    blank = read_blanks(bench, some, settings.blanks, voltage)
-    return CellSurveyed(formed.reshape(cells.shape), formed_now, blank, settings.forming is not None)
+    blank = read_blanks(bench, cells_at(plan.array, rows, columns), plan.blanks, voltage)
+    return Screening(formed.reshape(cells.shape), formed_now, blank, plan.forming is not None)
 
 
 def _form(
@@ -171,14 +163,14 @@ def formed_cells(
         Conductance (S) above which a cell is not virgin.
     """
 
-    def read(visited: VisitedCells) -> Measured:
+    def read(visited: VisitedCells) -> CellReads:
         return visited.read(np.arange(visited.count), bench.file.read.voltage)
 
     formed = np.zeros(len(cells[0]), dtype=bool)
     span = min(RANGE, bench.file.read.current_range)
     with bench.metering(current_limit=span, current_range=span, nplc=NPLC):
-        for part, found in CellSurvey(bench, stream, array, cells, "").visit("reading", read):
-            formed[part] = found.limited | ~(found.conductance < above)
+        for part, reads in CellSurvey(bench, stream, array, cells, "").visit("reading", read):
+            formed[part] = reads.limited | ~(reads.conductance < above)
     return formed
 
 
@@ -203,9 +195,27 @@ def unformed_message(procedure: Any, unformed: int, cells: int, *, tried: bool) 
     return f"{some} {left}; {advice}"
 
 
-def below_noise_message(below: int, cells: int, least: float) -> str:
-    """Return what a run says of formed cells whose readings (S) are not told from nothing."""
-    return (
-        f"{below} of {cells} cells were formed and read below {1e9 * least:.3g} nS, which readings do not tell from "
-        "nothing: they are left out; read longer (`nplc`), or on a smaller `current_range` of the bench file's [read]"
-    )
+def warn_left_out(
+    procedure: Any,
+    stream: Stream,
+    screening: Screening | None,
+    cells: int,
+    unformed: int,
+    below: int = 0,
+    *,
+    without_blanks: str = "",
+) -> None:
+    """Say how many of the cells are left out: unformed, or `below` the noise; `without_blanks` where no blank tells."""
+    if screening is None:
+        if unformed:
+            stream.say(without_blanks, "WARNING")
+        return
+    if unformed:
+        stream.say(unformed_message(procedure, unformed, cells, tried=screening.tried), "WARNING")
+    if below:
+        stream.say(
+            f"{below} of {cells} cells were formed and read below {1e9 * screening.least():.3g} nS, which readings do not "
+            "tell from nothing: they are left out; read longer (`nplc`), or on a smaller `current_range` of the bench "
+            "file's [read]",
+            "WARNING",
+        )

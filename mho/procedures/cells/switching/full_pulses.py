@@ -1,34 +1,39 @@
-"""The pulses of a full SET and a full RESET, as parameters of a procedure and on one bench."""
+"""The pulses of a full SET and a full RESET, as parameters of a procedure and on one bench, and bursts of pulses."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
-from mho.chip_maps.chip import ChipMap
-from mho.instruments import Bench, Pulse
-from mho.procedures.cell_range import CellRange, check_inside
-from mho.procedures.chip_in_use import chip_of
+from mho.instruments import Bench, Cell, Pulse
+from mho.procedures.cell_range import CellRange
+from mho.procedures.cells.cell_procedure import CellProcedure
 from mho.procedures.parameters import FloatParameter
 
 OURS = "the chip map's"
 PROBED = 2.0 / 3.0  # of the lowest forming voltage: SETs cells of every kind that we know
 
 
+BURST = 1_000_000
+"""Pulses, or cycles, that every generator of ours counts in one burst."""
+
+
+def bursts(count: int) -> Iterator[int]:
+    """Yield the lengths of the bursts that make up so many pulses; nothing for none."""
+    while count > 0:
+        yield min(count, BURST)
+        count -= BURST
+
+
 def pulse_parameters() -> tuple[FloatParameter, ...]:
     """Return the parameters ``set_voltage, set_gate, reset_voltage, reset_gate, width`` for a procedure's class."""
+    volts = partial(FloatParameter, units="V", minimum=0.01, maximum=10.0)
     return (
-        FloatParameter("SET voltage, the chip map's unless given", units="V", minimum=0.01, maximum=10.0),
-        FloatParameter(
-            "Word line in a SET, for the highest level unless given", units="V", minimum=0.01, maximum=10.0
-        ),
-        FloatParameter(
-            "RESET voltage, the chip map's full one unless given", units="V", minimum=0.01, maximum=10.0
-        ),
-        FloatParameter(
-            "Word line in a RESET, the chip map's unless given", units="V", minimum=0.01, maximum=10.0
-        ),
+        volts("SET voltage, the chip map's unless given"),
+        volts("Word line in a SET, for the highest level unless given"),
+        volts("RESET voltage, the chip map's full one unless given"),
+        volts("Word line in a RESET, the chip map's unless given"),
         FloatParameter("Pulse width, the chip map's unless given", units="s", minimum=1e-9, maximum=1.0),
     )
 
@@ -64,48 +69,45 @@ class FullPulses:
         }
 
 
-def full_pulses(procedure: Any, chip: ChipMap) -> FullPulses:
-    """Return the pulses that a procedure with `pulse_parameters` asks for; nothing is checked yet."""
-    settings, levels = chip.write_verify, chip.levels.conductances
-
-    def given(name: str, default: float) -> float:
-        value = getattr(procedure, name)
-        return default if value is None else float(value)
-
-    width = given("width", settings.width)
-    gate = given("set_gate", round(settings.set_offset + levels[-1] / settings.set_slope, 6))
-    volts = given("set_voltage", settings.set_voltage)
-    probed = min(volts, PROBED * settings.forming_voltages[0])
-    reset_gate = given("reset_gate", settings.reset_gate)
-    return FullPulses(
-        Pulse("set", volts, width, gate),
-        Pulse("reset", given("reset_voltage", settings.reset_full), width, reset_gate),
-        Pulse("set", probed, width, gate),
-        settings.formed_above,
-        0.5 * levels[-1],
-    )
-
-
-def prepared_pulses(procedure: Any, cells: CellRange, bench: Bench) -> FullPulses:
-    """Return the pulses after checking that the array has these cells and that the bench allows pulses and reads.
+def prepared_pulses(procedure: CellProcedure, cells: CellRange, bench: Bench) -> FullPulses:
+    """Return the pulses of a procedure with `pulse_parameters`, and check the cells, the pulses and reads of them.
 
     Raises
     ------
     ChipMapError, LimitError
         Nothing has been sent.
     """
-    chip = chip_of(bench)
-    check_inside(chip.array(procedure.array), cells)
-    bench.check_read()
-    pulses = full_pulses(procedure, chip)
+    chip, value = procedure.readable_chip(bench, cells), procedure.value_or
+    settings, levels = chip.write_verify, chip.levels.conductances
+    width = value("width", settings.width)
+    gate = value("set_gate", round(settings.set_offset + levels[-1] / settings.set_slope, 6))
+    volts = value("set_voltage", settings.set_voltage)
+    pulses = FullPulses(
+        Pulse("set", volts, width, gate),
+        Pulse(
+            "reset",
+            value("reset_voltage", settings.reset_full),
+            width,
+            value("reset_gate", settings.reset_gate),
+        ),
+        Pulse("set", min(volts, PROBED * settings.forming_voltages[0]), width, gate),
+        settings.formed_above,
+        0.5 * levels[-1],
+    )
     for pulse in (pulses.set, pulses.reset, pulses.probe):
         bench.check_pulse(pulse)
     return pulses
 
 
-def unformed_message(unformed: int, cells: int) -> str:
+def conducts(bench: Bench, cell: Cell, pulses: FullPulses) -> bool:
+    """Return whether a cell conducts, if need be after a SET that forms no cell."""
+    if bench.read(cell) > pulses.formed_above:
+        return True
+    bench.pulse(cell, pulses.probe)
+    return bench.read(cell) > pulses.formed_above
+
+
+def dark_message(dark: int, cells: int) -> str:
     """Return what a run says of cells that were never formed, or do not conduct after a SET."""
-    some = (
-        "none of the cells conducts" if unformed == cells else f"{unformed} of {cells} cells do not conduct"
-    )
+    some = "none of the cells conducts" if dark == cells else f"{dark} of {cells} cells do not conduct"
     return f"{some}: they were never formed, or are stuck; they are left out: form them first"

@@ -7,23 +7,24 @@ point is kept; what is extracted of each loop is in a table of its own (`iv_extr
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.array_types import Floats
+from mho.array_types import Booleans, Floats
 from mho.errors import InputError
 from mho.instruments import Bench, Cell, Reading
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cell_range import CellRange, check_inside
-from mho.procedures.cells.detection_limit import Blank, blanks_parameter
+from mho.procedures.base import Estimate
+from mho.procedures.cell_range import CellRange
+from mho.procedures.cells.cell_procedure import PLACE, CellProcedure, CellResult
+from mho.procedures.cells.cell_visits import cells_at, each_cell
+from mho.procedures.cells.detection_limit import Blank
 from mho.procedures.cells.extraction.iv_extraction import (
     Branches,
     Loops,
@@ -33,17 +34,16 @@ from mho.procedures.cells.extraction.iv_extraction import (
     summary_of,
 )
 from mho.procedures.cells.switching.formed_cells import (
-    CellSettings,
+    ScreeningPlan,
     form_first,
-    forming_parameter,
-    survey_cells,
+    screen_cells,
+    screening_parameters,
     unformed_message,
 )
-from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, left_out, lost_cells, quantity, without_measured
-from mho.runs import Column, Conclusion, Figure, Layout, Map, Table
+from mho.runs import Column, Conclusion, Figure, Layout, Table
 
 MOST_POINTS = 2500  # list length that every source-measure unit supports
 MOST_IN_ALL = 50_000_000  # points of a run: its results also take 0.5 GB of memory
@@ -54,8 +54,8 @@ ROUNDING = 1e-9  # V: loops that differ by less switch at one step of the sweep
 
 
 @dataclass(frozen=True)
-class Sweeps:
-    """Result of the loops; `units` are those of the summary.
+class Sweeps(CellResult):
+    """Result of the loops.
 
     Attributes
     ----------
@@ -69,31 +69,19 @@ class Sweeps:
         At low voltage on the way back, S: the state after the sweep.
     loops : Loops or None
         What was extracted of each, (cycles, rows, columns); None where nothing was to be.
-    summary : dict
-        Summary in the run file and of ``--json``.
-    path : Path
-        The run file.
     """
 
     voltages: Floats
     currents: Floats
-    limited: NDArray[np.bool_]
+    limited: Booleans
     conductance: Floats
     loops: Loops | None
-    summary: dict[str, Any]
-    path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {
         "largest_current": "A",
         "mean_conductance": "S",
         **{
             f"{name}{end}": unit
-            for name, unit in (
-                ("v_set", "V"),
-                ("v_reset", "V"),
-                ("lrs", "S"),
-                ("hrs", "S"),
-                ("peak_current", "A"),
-            )
+            for name, unit in zip(("v_set", "v_reset", "lrs", "hrs", "peak_current"), "VVSSA", strict=True)
             for end in ("", "_low", "_high", "_device_sd", "_cycle_sd")
         },
         "virtual_seconds": "s",
@@ -131,7 +119,7 @@ def levels(highest: float, lowest: float, step: float) -> Floats:
     return np.concatenate([[0.0], *ways])
 
 
-def way_back(voltages: Floats) -> NDArray[np.bool_]:
+def way_back(voltages: Floats) -> Booleans:
     """Return which points (V) lie on the last way back to 0 V."""
     turn = np.abs(voltages).argmax()
     if voltages.min() < 0.0 < voltages.max():  # for both signs the way back is the last section
@@ -139,36 +127,21 @@ def way_back(voltages: Floats) -> NDArray[np.bool_]:
     return np.arange(len(voltages)) > turn
 
 
-def conductance_left(voltages: Floats, currents: Floats, limited: NDArray[np.bool_], window: float) -> float:
+def conductance_left(voltages: Floats, currents: Floats, limited: Booleans, window: float) -> float:
     """Return the conductance (S) on a sweep's way back: least squares through 0 of its end within +-`window` (V).
 
     NaN where no point lies there, or all of them were limited.
     """
-    used = (
-        way_back(voltages)
-        & (np.abs(voltages) <= window)
-        & (voltages != 0.0)
-        & ~limited
-        & np.isfinite(currents)
-    )
+    used = way_back(voltages) & (np.abs(voltages) <= window) & (voltages != 0.0)
+    used &= ~limited & np.isfinite(currents)
     if not used.any():
         return math.nan
     v, i = voltages[used], currents[used]  # not `low_field`: runs of before are repeated to the last bit
     return float(v @ i / (v @ v))
 
 
-@dataclass(frozen=True)
-class SweptCells:
-    """The cells to sweep, and the levels.
-
-    Attributes
-    ----------
-    voltages : (points,) array
-        V.
-    """
-
-    cells: CellRange
-    voltages: Floats
+Given = tuple[CellRange, Floats]
+"""The cells, and the levels of a sweep, V."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +150,8 @@ class SweepPlan:
 
     Attributes
     ----------
+    voltages : (points,) array
+        Levels, V.
     gate, gate_reset : float
         At the word line in the positive and in the negative half, V.
     limit, limit_reset : float or None
@@ -189,7 +164,8 @@ class SweepPlan:
         Conductance (S) of a formed cell.
     """
 
-    swept: SweptCells
+    cells: CellRange
+    voltages: Floats
     gate: float
     gate_reset: float
     limit: float | None
@@ -197,12 +173,12 @@ class SweepPlan:
     window: float
     bench_limit: float
     formed_above: float
-    survey: CellSettings
+    screening: ScreeningPlan
 
     @property
     def parts(self) -> tuple[tuple[slice, float, float | None], ...]:
         """The lists that the instrument sweeps, each with word line (V) and current limit (A): one, or one a half."""
-        volts = self.swept.voltages
+        volts = self.voltages
         whole = slice(0, len(volts))
         if self.gate_reset == self.gate and self.limit is self.limit_reset is None:
             return ((whole, self.gate, None),)
@@ -213,7 +189,22 @@ class SweepPlan:
         return tuple(half for half in halves if half[0].start < half[0].stop and np.any(volts[half[0]]))
 
 
-class IV(Procedure):
+OF_LOOP = (
+    Column("sweep", dtype="u4", description="number of the sweep"),
+    Column("cycle", dtype="u4"),
+    *PLACE,
+    Column("v_set", "V", description="steepest rise; NaN where the cell was not set"),
+    Column("v_reset", "V", description="steepest fall; NaN where it was not reset"),
+    Column("lrs", "S", description="at low voltage, after the positive half"),
+    Column("hrs", "S", description="at low voltage, after the negative half"),
+    Column("window", description="lrs / hrs"),
+    Column("peak_current", "A", description="largest on the way to the lowest voltage"),
+    Column("peak_voltage", "V", description="where it flows"),
+    Column("below_noise", dtype="u1", description="1 where the HRS is not told from nothing"),
+)
+
+
+class IV(CellProcedure):
     """Sweep the voltage at cells, up, down and back; extract SET and RESET voltages, both states and their window."""
 
     # Version 4 told spreads of rounding; 3 extracted whatever the noise, with other intervals; 2 was called Sweep, and
@@ -224,9 +215,8 @@ class IV(Procedure):
         "5": ("*_cycle_sd", "not_extracted*"),
     }
     title: ClassVar[str] = "I-V loops"
-    group: ClassVar[str] = "Cells"
+    without_blanks: ClassVar[tuple[str, ...]] = ("1", "2", "3")
 
-    array = Parameter("Array", default="multiply")
     rows = Parameter("Rows", default="0:2")
     columns = Parameter("Columns", default="0:2")
     highest = FloatParameter("Highest voltage", units="V", minimum=0.0, maximum=10.0, default=0.5)
@@ -240,19 +230,18 @@ class IV(Procedure):
     cycles = IntegerParameter("Sweeps of each cell", minimum=1, maximum=100_000, default=1)
     extract = BooleanParameter("Extract SET, RESET and states", default=True)
     least_change = FloatParameter("Factor that counts as switching", minimum=1.05, maximum=1e6, default=2.0)
-    forming, blanks = forming_parameter(), blanks_parameter()
+    forming, blanks = screening_parameters()
 
-    def check(self) -> SweptCells:
+    def check(self) -> Given:
         """Parse the ranges and compute the levels."""
-        cells = CellRange.parse(self.rows, self.columns)
+        cells: CellRange = super().check()
         voltages = levels(self.highest, self.lowest, self.step)
-        for name, missing in (
-            ("gate_reset", not self.lowest),
-            ("compliance_reset", not self.lowest),
-            ("compliance", not self.highest),
+        for name, half, swept in (
+            ("gate_reset", "negative", self.lowest),
+            ("compliance_reset", "negative", self.lowest),
+            ("compliance", "positive", self.highest),
         ):
-            if getattr(self, name) is not None and missing:
-                half = "negative" if name.endswith("reset") else "positive"
+            if getattr(self, name) is not None and not swept:
                 raise InputError(
                     f"{name} is for the {half} half, and none is swept; leave it out, or sweep that half"
                 )
@@ -262,14 +251,13 @@ class IV(Procedure):
                 f"{points:,} points are more than the {MOST_IN_ALL:,} a run may have; sweep fewer cells or less often, or "
                 "choose a larger step"
             )
-        return SweptCells(cells, voltages)
+        return cells, voltages
 
-    def prepare(self, given: SweptCells, bench: Bench, rng: np.random.Generator) -> SweepPlan:
+    def prepare(self, given: Given, bench: Bench, rng: np.random.Generator) -> SweepPlan:
         """Check that the array has these cells and that the bench allows the levels."""
-        chip = chip_of(bench)
-        check_inside(chip.array(self.array), given.cells)
-        bench.check_read()
-        gate = bench.file.read.gate if self.gate is None else float(self.gate)
+        cells, voltages = given
+        formed_above = self.readable_chip(bench, cells).write_verify.formed_above
+        gate = self.value_or("gate", bench.file.read.gate)
         limit, limit_reset = (
             None if one is None else float(one) for one in (self.compliance, self.compliance_reset)
         )
@@ -277,28 +265,28 @@ class IV(Procedure):
             if one is not None:
                 bench.limits.check_current("bit line", one)
         plan = SweepPlan(
-            given,
+            cells,
+            voltages,
             gate,
-            gate if self.gate_reset is None else float(self.gate_reset),
+            self.value_or("gate_reset", gate),
             limit,
             limit_reset,
             max(bench.file.read.voltage, float(self.step)),
             bench.file.read.current_limit,
-            chip.write_verify.formed_above,
-            CellSettings.of(self, given.cells, bench, chip.write_verify.formed_above),
+            formed_above,
+            ScreeningPlan.of(self, cells, bench, formed_above),
         )
         for part, word_line, _ in plan.parts:
-            bench.check_sweep(given.voltages[part].tolist(), word_line)
+            bench.check_sweep(voltages[part].tolist(), word_line)
         return plan
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Remove a gate of 0 V, which stood for the bench's in version 1; extract as versions 1 to 3 did."""
-        old = version == "1" and values.get("gate") == 0
-        kept = {name: one for name, one in values.items() if not (old and name == "gate")}
-        if version in ("1", "2"):
-            kept["extract"] = False
-        return kept | ({"forming": "no", "blanks": 0} if version in ("1", "2", "3") else {})
+        kept = super().from_version(version, values)
+        if version == "1" and kept.get("gate") == 0:
+            del kept["gate"]
+        return kept | ({"extract": False} if version in ("1", "2") else {})
 
     def in_use(self, plan: SweepPlan) -> Mapping[str, tuple[float, str]]:
         """Return the word line's voltages, and the limit of the source."""
@@ -311,99 +299,50 @@ class IV(Procedure):
 
     def layout(self, plan: SweepPlan) -> Layout:
         """Declare one table of points, and a map of conductances after each cycle of sweeps."""
-        cells, voltages = plan.swept.cells, plan.swept.voltages
-        table = Table(
-            "sweeps",
-            (
-                Column("time", "s", description="bench time at the end of the sweep"),
-                Column("sweep", dtype="u4", description="number of the sweep"),
-                Column("row", dtype="u2"),
-                Column("column", dtype="u2"),
-                Column("voltage", "V", description="bit-line voltage, measured"),
-                Column("current", "A", description="current"),
-                Column("limited", dtype="u1", description="1 where the point was in compliance"),
-            ),
-            signal="current",
-            axis="voltage",
-            title="I-V curves",
-            series="sweep",
-            rows=cells.count * self.cycles * len(voltages),
+        count = plan.cells.count * self.cycles
+        columns = (
+            Column("time", "s", description="bench time at the end of the sweep"),
+            Column("sweep", dtype="u4", description="number of the sweep"),
+            *PLACE,
+            Column("voltage", "V", description="bit-line voltage, measured"),
+            Column("current", "A", description="current"),
+            Column("limited", dtype="u1", description="1 where the point was in compliance"),
         )
-        image = Map(
-            f"{self.array}_conductance",
-            "S",
-            np.sort(cells.rows),
-            np.sort(cells.columns),
-            f"{self.array}: conductance that the sweep left",
-        )
-        loops = Table(
-            "loops",
-            (
-                Column("sweep", dtype="u4", description="number of the sweep"),
-                Column("cycle", dtype="u4"),
-                Column("row", dtype="u2"),
-                Column("column", dtype="u2"),
-                Column("v_set", "V", description="steepest rise; NaN where the cell was not set"),
-                Column("v_reset", "V", description="steepest fall; NaN where it was not reset"),
-                Column("lrs", "S", description="at low voltage, after the positive half"),
-                Column("hrs", "S", description="at low voltage, after the negative half"),
-                Column("window", description="lrs / hrs"),
-                Column("peak_current", "A", description="largest on the way to the lowest voltage"),
-                Column("peak_voltage", "V", description="where it flows"),
-                Column("below_noise", dtype="u1", description="1 where the HRS is not told from nothing"),
-            ),
-            signal="window",
-            axis="cycle",
-            title="what was extracted of each loop",
-            series="",
-            rows=cells.count * self.cycles,
-        )
+        axes, rows = {"signal": "current", "axis": "voltage", "series": "sweep"}, count * len(plan.voltages)
+        table = Table("sweeps", columns, title="I-V curves", rows=rows, **axes)
+        (image,) = self.maps(plan.cells, ("conductance", "S", "conductance that the sweep left"))
         curves = Figure(
-            "current_voltage",
-            table=table.name,
-            x="voltage",
-            y="current",
-            by=("row", "column"),
-            y_scale="log",
+            "current_voltage", table="sweeps", x="voltage", y="current", by=("row", "column"), y_scale="log",
             title="I-V curves by cell",
-        )
-        extracted = (
-            Figure(
-                "set_voltage", kind="distribution", table="loops", x="v_set", y_scale="probability",
-                title="SET voltages of all loops",
-            ),
-            Figure(
-                "reset_voltage", kind="distribution", table="loops", x="v_reset", y_scale="probability",
-                title="RESET voltages of all loops",
-            ),
-            Figure(
-                "states", kind="errorbars", table="loops", x="cycle", y=("lrs", "hrs"), y_scale="log",
-                title="Both states at low voltage, by cycle",
-            ),
-            Figure("window", kind="distribution", table="loops", x="window", x_scale="log", title="On/off window"),
         )  # fmt: skip
         left = Figure(image.name, map=image.name)
         if not self.extract:
             return Layout((table,), (image,), default=table.name, figures=(curves, left))
-        figures = (curves, *extracted, left)
-        tables = (table, loops, *plan.survey.tables())
+        distribution = partial(Figure, kind="distribution", table="loops")
+        figures = (
+            curves,
+            distribution("set_voltage", x="v_set", y_scale="probability", title="SET voltages of all loops"),
+            distribution("reset_voltage", x="v_reset", y_scale="probability", title="RESET voltages of all loops"),
+            Figure(
+                "states", kind="errorbars", table="loops", x="cycle", y=("lrs", "hrs"), y_scale="log",
+                title="Both states at low voltage, by cycle",
+            ),
+            distribution("window", x="window", x_scale="log", title="On/off window"),
+            left,
+        )  # fmt: skip
+        title = "what was extracted of each loop"
+        loops = Table("loops", OF_LOOP, signal="window", axis="cycle", title=title, rows=count)
+        tables = (table, loops, *plan.screening.tables())
         return Layout(tables, (image,), default=table.name, figures=figures)
-
-    def describe_cells(self, plan: SweepPlan) -> str:
-        """Return array and ranges."""
-        return self._cells_as_given()
-
-    def _cells_as_given(self) -> str:
-        return f"{self.array}[{self.rows}, {self.columns}]"
 
     def run_title(self) -> str:
         """Return the name of the cells and the range of the sweep."""
         reach = f"{self.lowest:g} to {self.highest:g} V" if self.lowest else f"to {self.highest:g} V"
-        return f"I-V of {self._cells_as_given()} {reach}"
+        return f"I-V of {self.describe_cells(None)} {reach}"
 
-    def estimate(self, given: SweptCells, source: BenchSource) -> Estimate:
+    def estimate(self, given: Given, source: BenchSource) -> Estimate:
         """Estimate the time from delay and integration per point; there are no pulses."""
-        sweeps, points = given.cells.count * self.cycles, len(given.voltages)
+        sweeps, points = given[0].count * self.cycles, len(given[1])
         if source.bench.simulation is not None:  # delays take no wall time there
             return Estimate(pulses=0, seconds=SIMULATED_POINT * sweeps * points)
         point = HARDWARE_POINT + self.delay + source.bench.read.nplc / LINE_FREQUENCY
@@ -411,65 +350,22 @@ class IV(Procedure):
 
     def execute(self, plan: SweepPlan, bench: Bench, stream: Stream) -> Sweeps:
         """Sweep cell after cell, cycle after cycle, and extract after each cycle."""
-        cells, voltages = plan.swept.cells, plan.swept.voltages
-        shape = (self.cycles, *cells.shape)
-        currents = np.full((*shape, len(voltages)), np.nan)
+        shape = (int(self.cycles), *plan.cells.shape)
+        currents = np.full((*shape, len(plan.voltages)), np.nan)
         limited = np.zeros(currents.shape, dtype=bool)
         conductance = np.full(shape, np.nan)
-        total, done, kept = int(np.prod(shape)), 0, 0
-        surveyed = None
+        screening = None
         if self.extract and self.blanks:
-            surveyed = survey_cells(replace(plan.survey, blanks=0), bench, stream)
-        noise = self._noise(plan, bench, total)
-
-        def keep() -> None:
-            """Extract of the loops of a cycle that were swept, which an interrupted run keeps, too."""
-            nonlocal kept
-            if not self.extract:
-                return
-            some = np.arange(kept, done)
-            loops = self._extracted(
-                plan, currents.reshape(total, -1)[some], limited.reshape(total, -1)[some], noise
+            screening = screen_cells(replace(plan.screening, blanks=0), bench, stream)
+        noise = self._noise(plan, bench, conductance.size)
+        for cycle in range(shape[0]):
+            self._cycle(
+                cycle, plan, bench, stream, noise, (currents[cycle], limited[cycle], conductance[cycle])
             )
-            cycle, i, j = np.unravel_index(some, shape)
-            stream.record_block(
-                "loops",
-                {
-                    "sweep": some,
-                    "cycle": cycle,
-                    "row": cells.rows[i],
-                    "column": cells.columns[j],
-                    **vars(loops),
-                },
-            )
-            kept = done
-
-        try:
-            for number, (cycle, i, j) in enumerate(np.ndindex(shape)):
-                cell = Cell(self.array, int(cells.rows[i]), int(cells.columns[j]))
-                readings = self._loop(plan, bench, cell)
-                measured, currents[cycle, i, j], limited[cycle, i, j] = zip(*readings, strict=True)
-                self._record(
-                    stream, bench, number, cell, measured, currents[cycle, i, j], limited[cycle, i, j]
-                )
-                done = number + 1
-                conductance[cycle, i, j] = conductance_left(
-                    voltages, currents[cycle, i, j], limited[cycle, i, j], plan.window
-                )
-                stream.check()
-                stream.progress("sweeping", done, total)
-                if (i, j) == (shape[1] - 1, shape[2] - 1):
-                    stream.snapshot(
-                        f"{self.array}_conductance", cells.ascending(conductance[cycle]), bench.now()
-                    )
-                    keep()
-        finally:
-            if kept < done:
-                keep()
         loops = self._extracted(plan, currents, limited, noise) if self.extract else None
         summary = {
-            "cells": cells.count,
-            "sweeps": total,
+            "cells": plan.cells.count,
+            "sweeps": conductance.size,
             "points": int(currents.size),
             "limited_points": int(limited.sum()),
             "largest_current": float(np.nanmax(np.abs(currents), initial=0.0)),
@@ -477,56 +373,91 @@ class IV(Procedure):
             **({} if loops is None else summary_of(loops)),
             "virtual_seconds": bench.now(),
         }
-        if surveyed is not None and noise is not None and loops is not None:
-            summary |= surveyed.counts() | self._measured(plan, currents, limited, noise)
+        if screening is not None and noise is not None and loops is not None:
+            summary |= screening.counts() | self._measured(plan, currents, limited, noise)
             summary |= self._not_extracted(summary, loops)
         if loops is not None:
             self._say(plan, stream, loops, summary)
-        return Sweeps(voltages, currents, limited, conductance, loops, summary)
+        return Sweeps(plan.voltages, currents, limited, conductance, loops, summary=summary)
+
+    def _cycle(
+        self,
+        cycle: int,
+        plan: SweepPlan,
+        bench: Bench,
+        stream: Stream,
+        noise: PointNoise | None,
+        results: tuple[Floats, Booleans, Floats],
+    ) -> None:
+        """Sweep each cell once; what is extracted of the loops is recorded of an interrupted cycle, too.
+
+        `results` to fill in are currents and what was limited, (rows, columns, points), and conductances (rows, columns).
+        """
+        currents, limited, conductance = results
+        cells, first, done = plan.cells, cycle * plan.cells.count, 0
+        try:
+            for number, (place, cell) in enumerate(each_cell(self.array, cells), first):
+                readings = self._loop(plan, bench, cell)
+                volts, currents[place], limited[place] = zip(*readings, strict=True)
+                points = len(readings)
+                where = {"time": bench.now(), "sweep": number, "row": cell.row, "column": cell.column}
+                measured: dict[str, Any] = {
+                    "voltage": volts,
+                    "current": currents[place],
+                    "limited": limited[place],
+                }
+                of_sweep = {name: np.full(points, value) for name, value in where.items()}
+                stream.record_block("sweeps", of_sweep | measured)
+                done += 1
+                conductance[place] = conductance_left(
+                    plan.voltages, currents[place], limited[place], plan.window
+                )
+                stream.check()
+                stream.progress("sweeping", first + done, cells.count * int(self.cycles))
+            self.snapshot(stream, bench, cells, conductance=conductance)
+        finally:
+            if self.extract and done:
+                points = len(plan.voltages)
+                swept = currents.reshape(-1, points)[:done], limited.reshape(-1, points)[:done]
+                loops = vars(self._extracted(plan, swept[0], swept[1], noise))
+                rows, columns = cells.positions()
+                numbers = {"sweep": first + np.arange(done), "cycle": np.full(done, cycle)}
+                of_cells = {"row": rows[:done], "column": columns[:done]}
+                stream.record_block("loops", {**numbers, **of_cells, **loops})
 
     def conclude(self, plan: SweepPlan, result: Sweeps) -> Conclusion:
         """Return how many loops show a SET and a RESET, and where."""
         summary = result.summary
-        nothing = without_measured(summary)
-        if nothing is not None:
+        if (nothing := without_measured(summary)) is not None:
             return nothing
         loops = f"{counted(summary['sweeps'], 'loop')} of {counted(summary['cells'], 'cell')}"
         if result.loops is None:
             return Conclusion(f"{loops}, {counted(summary['points'], 'point')}")
-        found = [
+        switches = [
             f"{summary[number]:,} {name}"
             + (f" at {quantity(volts, 'V')}" if (volts := summary.get(key)) is not None else "")
             for number, name, key in (("sets", "SET", "v_set"), ("resets", "RESET", "v_reset"))
         ]
-        return Conclusion(f"{loops}: " + joined(*found, left_out(summary), lost_cells(summary)))
+        return Conclusion(f"{loops}: " + joined(*switches, left_out(summary), lost_cells(summary)))
 
     def _noise(self, plan: SweepPlan, bench: Bench, loops: int) -> PointNoise | None:
         """Return the noise of the points, by sweeps with the transistor off of a few cells; None for no blanks."""
         if not (self.extract and self.blanks):
             return None
-        rows, columns = plan.swept.cells.positions()
-        some = min(len(rows), BLANK_CELLS)
-        volts, blanks = bench.file.read.voltage, []
+        some = cells_at(self.array, *plan.cells.positions())[:BLANK_CELLS]
+        volts, blanks = [bench.file.read.voltage] * -(-int(self.blanks) // len(some)), []
         for part, _, limit in plan.parts:
             with self._metering(bench, limit):
-                found = [
-                    reading.current
-                    for row, column in zip(rows[:some].tolist(), columns[:some].tolist(), strict=True)
-                    for reading in bench.sweep(
-                        Cell(self.array, row, column),
-                        [volts] * -(-int(self.blanks) // some),
-                        gate=0.0,
-                        delay=self.delay,
-                    )
-                ]
-            blanks.append((part, Blank.of(np.array(found))))
-        return PointNoise.of(blanks, len(plan.swept.voltages), loops)
+                sweeps = [bench.sweep(cell, volts, gate=0.0, delay=self.delay) for cell in some]
+            currents = [reading.current for sweep in sweeps for reading in sweep]
+            blanks.append((part, Blank.of(np.array(currents))))
+        return PointNoise.of(blanks, len(plan.voltages), loops)
 
     def _measured(
-        self, plan: SweepPlan, currents: Floats, limited: NDArray[np.bool_], noise: PointNoise
+        self, plan: SweepPlan, currents: Floats, limited: Booleans, noise: PointNoise
     ) -> dict[str, Any]:
         """Return the numbers of what stands out of the noise: cells, largest current, mean of what the sweeps left."""
-        voltages, net = plan.swept.voltages, currents - noise.offset
+        voltages, net = plan.voltages, currents - noise.offset
         used = way_back(voltages) & ~limited & np.isfinite(net)
         with np.errstate(invalid="ignore"):
             left = low_field(voltages, net, used, plan.window)
@@ -541,9 +472,9 @@ class IV(Procedure):
         }
 
     def _extracted(
-        self, plan: SweepPlan, currents: Floats, limited: NDArray[np.bool_], noise: PointNoise | None
+        self, plan: SweepPlan, currents: Floats, limited: Booleans, noise: PointNoise | None
     ) -> Loops:
-        return extract(plan.swept.voltages, currents, limited, plan.window, float(self.least_change), noise)
+        return extract(plan.voltages, currents, limited, plan.window, float(self.least_change), noise)
 
     def _metering(self, bench: Bench, limit: float | None) -> AbstractContextManager[None]:
         """Return the setting of the source-measure unit for a part of a loop, limited to `limit` (A)."""
@@ -556,50 +487,25 @@ class IV(Procedure):
         readings: list[Reading] = []
         for part, gate, limit in plan.parts:
             with self._metering(bench, limit):
-                readings += bench.sweep(cell, plan.swept.voltages[part].tolist(), gate=gate, delay=self.delay)
+                readings += bench.sweep(cell, plan.voltages[part].tolist(), gate=gate, delay=self.delay)
         return readings
-
-    def _record(
-        self,
-        stream: Stream,
-        bench: Bench,
-        number: int,
-        cell: Cell,
-        measured: Sequence[float],
-        currents: Floats,
-        limited: NDArray[np.bool_],
-    ) -> None:
-        points = len(currents)
-        stream.record_block(
-            "sweeps",
-            {
-                "time": np.full(points, bench.now()),
-                "sweep": np.full(points, number),
-                "row": np.full(points, cell.row),
-                "column": np.full(points, cell.column),
-                "voltage": measured,
-                "current": currents,
-                "limited": limited,
-            },
-        )
 
     def _say(self, plan: SweepPlan, stream: Stream, loops: Loops, summary: Mapping[str, Any]) -> None:
         """Tell of cells that seem virgin, of what was not extracted, and of loops that did not switch."""
         if "conducting" in summary:
             cells, dark = summary["cells"], summary["cells"] - summary["conducting"]
             if summary["unformed"]:
-                stream.say(
-                    unformed_message(self, summary["unformed"], cells, tried=plan.survey.forming is not None),
-                    "WARNING",
-                )
+                tried = plan.screening.forming is not None
+                stream.say(unformed_message(self, summary["unformed"], cells, tried=tried), "WARNING")
             if dark > summary["unformed"]:
                 stream.say(
                     f"{dark} of {cells} cells conduct nothing that stands out of the noise of the readings",
                     "WARNING",
                 )
-            for reason, names in _by_reason(summary["not_extracted"]).items():
-                if summary["conducting"]:
-                    stream.say(f"{', '.join(names)} not extracted: {reason}", "WARNING")
+            missing = summary["not_extracted"] if summary["conducting"] else {}
+            for reason in dict.fromkeys(missing.values()):
+                names = ", ".join(name for name, why in missing.items() if why == reason)
+                stream.say(f"{names} not extracted: {reason}", "WARNING")
             if summary["conducting"] and not (summary["sets"] or summary["resets"]):
                 stream.say(
                     f"the cells conduct and do not switch from {self.lowest:g} V to {self.highest:g} V: sweep further "
@@ -632,8 +538,8 @@ class IV(Procedure):
             why |= {"v_reset": reset, "peak_current": reset}
         below = int(loops.below_noise.sum())
         if below:
-            told = f"the HRS is not told from nothing in {below} {of}; read longer, or on a smaller range"
-            why |= {"hrs": told, "window": told}
+            dark = f"the HRS is not told from nothing in {below} {of}; read longer, or on a smaller range"
+            why |= {"hrs": dark, "window": dark}
         elif summary["sets"]:
             why |= {"hrs": reset, "window": reset}
         missing = {name: reason for name, reason in why.items() if summary.get(name) is None}
@@ -643,14 +549,6 @@ class IV(Procedure):
                     "every loop of a cell switches at the same step of the sweep; take a smaller step"
                 )
         return {**dict.fromkeys(missing), "not_extracted": missing}
-
-
-def _by_reason(missing: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return the names of what was not extracted, by the reason."""
-    reasons: dict[str, list[str]] = {}
-    for name, reason in missing.items():
-        reasons.setdefault(reason, []).append(name)
-    return reasons
 
 
 def _mean(conductance: Floats) -> float | None:

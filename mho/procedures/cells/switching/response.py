@@ -3,8 +3,6 @@
 Before each pulse a cell is brought to the same state: by a full RESET before a SET, by a SET before a RESET. The levels
 come in a random order, so that what drifts does not look like a response. The curve is fitted, with its intervals and the
 spreads from cell to cell and from pulse to pulse; of G against the word line, also what the coarse SET needs.
-
-What a series of pulses tells of the cells: the fitted curve in the units of what was varied, and the coarse SET line.
 """
 
 from __future__ import annotations
@@ -12,24 +10,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.array_types import Floats, Integers
+from mho.array_types import Booleans, Floats, Integers
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.instruments import Bench, Pulse
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cell_range import CellRange, check_inside
+from mho.procedures.base import Estimate
+from mho.procedures.cell_range import CellRange
+from mho.procedures.cells.cell_procedure import PLACE, CellProcedure, CellResult
 from mho.procedures.cells.cell_visits import CellSurvey, VisitedCells
-from mho.procedures.cells.detection_limit import blanks_parameter
 from mho.procedures.cells.extraction.response_curve import (
-    Estimated,
+    IntervalEstimate,
     ResponseCurve,
     deviations_from,
     fit_response,
@@ -37,19 +34,18 @@ from mho.procedures.cells.extraction.response_curve import (
 )
 from mho.procedures.cells.switching.formed_cells import (
     VIRGIN_SHARE,
-    CellSettings,
-    CellSurveyed,
+    Screening,
+    ScreeningPlan,
     form_first,
     formed_cells,
-    forming_parameter,
-    survey_cells,
+    screen_cells,
+    screening_parameters,
     unformed_message,
 )
-from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.procedures.wording import counted, joined, left_out, lost_cells, quantity, without_measured
-from mho.runs import Column, Conclusion, Figure, Layout, Map, ReferenceLine, Table
+from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
 
 V_WL, V_BL, WIDTH, V_SL = "V_WL", "V_BL", "width", "V_SL"
 FINE = 150  # places at which the fit is drawn beside the levels
@@ -57,7 +53,7 @@ FEW = 60  # levels up to which they are drawn as points beside that line
 
 
 @dataclass(frozen=True)
-class Analysed:
+class ResponseAnalysis:
     """Result of a series.
 
     Attributes
@@ -82,7 +78,7 @@ class Analysed:
     deviations: Floats
 
 
-def analyse(against: str, levels: Floats, before: Floats, after: Floats, scale: Levels) -> Analysed:
+def analyse(against: str, levels: Floats, before: Floats, after: Floats, scale: Levels) -> ResponseAnalysis:
     """Fit a series, and extract from the fit.
 
     Parameters
@@ -117,13 +113,13 @@ def analyse(against: str, levels: Floats, before: Floats, after: Floats, scale: 
         count = np.bincount(cell[used], minlength=cells)
         total = np.bincount(cell[used], deviation, minlength=cells)
         deviations = np.divide(total, count, out=deviations, where=count > 0)
-        found, units = _in_units(against, curve, start)
-        summary |= found | {"device_spread": spread.device, "cycle_spread": spread.cycle}
+        numbers, units = _in_units(against, curve, start)
+        summary |= numbers | {"device_spread": spread.device, "cycle_spread": spread.cycle}
         units |= {"before": "S", "device_spread": "decades", "cycle_spread": "decades"}
         if against == V_WL:
             line, of_line = coarse_line(curve, scale)
             summary, units = summary | line, units | of_line
-    return Analysed(curve, summary, units, places, drawn, deviations)
+    return ResponseAnalysis(curve, summary, units, places, drawn, deviations)
 
 
 def coarse_line(curve: ResponseCurve, scale: Levels) -> tuple[dict[str, Any], dict[str, str]]:
@@ -134,43 +130,45 @@ def coarse_line(curve: ResponseCurve, scale: Levels) -> tuple[dict[str, Any], di
     """
     levels = scale.nominal[1:]
     gates = [curve.inverse(level) for level in levels.tolist()]
-    found: dict[str, Any] = {"gates_of_levels": [gate if math.isfinite(gate) else None for gate in gates]}
+    numbers: dict[str, Any] = {"gates_of_levels": [gate if math.isfinite(gate) else None for gate in gates]}
     line = curve.line_through(levels)
     if line is not None:
-        found |= named("set_offset", line[0]) | named("set_slope", line[1])
+        numbers |= named("set_offset", line[0]) | named("set_slope", line[1])
     units = {
         f"{name}{end}": unit for name, unit in (("set_offset", "V"), ("set_slope", "S/V")) for end in ENDS
     }
-    return found, units | {"gates_of_levels": "V"}
+    return numbers, units | {"gates_of_levels": "V"}
 
 
 ENDS = ("", "_low", "_high")
 
 
-def named(name: str, found: Estimated) -> dict[str, float]:
+def named(name: str, number: IntervalEstimate) -> dict[str, float]:
     """Return a number and the ends of its interval by name."""
-    return dict(zip((f"{name}{end}" for end in ENDS), (found.value, found.low, found.high), strict=True))
+    return dict(zip((f"{name}{end}" for end in ENDS), (number.value, number.low, number.high), strict=True))
 
 
 def _in_units(against: str, curve: ResponseCurve, start: float) -> tuple[dict[str, Any], dict[str, str]]:
     """Return threshold, slope and top with their intervals, and their units."""
     threshold, slope, top = curve.threshold, curve.slope, curve.top
     if against == WIDTH:
-        threshold = Estimated(*(10.0**value for value in (threshold.value, threshold.low, threshold.high)))
+        threshold = IntervalEstimate(
+            *(10.0**value for value in (threshold.value, threshold.low, threshold.high))
+        )
     unit = {WIDTH: "S/decade", V_SL: "1/V"}.get(against, "S/V")
-    found: dict[str, Any] = named("threshold", threshold) | named("slope", slope)
+    numbers: dict[str, Any] = named("threshold", threshold) | named("slope", slope)
     units = {f"threshold{end}": "s" if against == WIDTH else "V" for end in ENDS}
     units |= {f"slope{end}": unit for end in ENDS}
     name = "floor" if against == V_SL else "top"
     units |= {f"{name}{end}": "S" for end in ENDS}
     if top is None:
-        found |= {f"{name}{end}": None for end in ENDS}
+        numbers |= {f"{name}{end}": None for end in ENDS}
     elif against == V_SL:
-        lowest = Estimated(*(start * math.exp(-value) for value in (top.value, top.high, top.low)))
-        found |= named(name, lowest)
+        lowest = IntervalEstimate(*(start * math.exp(-value) for value in (top.value, top.high, top.low)))
+        numbers |= named(name, lowest)
     else:
-        found |= named(name, top)
-    return found, units
+        numbers |= named(name, top)
+    return numbers, units
 
 
 def _drawn(
@@ -205,8 +203,12 @@ MOST_PULSES = 20_000_000  # of a run
 UNMOVED = 2.0  # a cell whose responses lie within this factor is stuck
 
 
+VOLTS = partial(FloatParameter, units="V", minimum=0.1, maximum=20.0)
+SECONDS = partial(FloatParameter, units="s", minimum=1e-9, maximum=1.0)
+
+
 @dataclass(frozen=True)
-class Responses:
+class Responses(CellResult):
     """Result of the series.
 
     Attributes
@@ -217,21 +219,15 @@ class Responses:
         After each pulse and before it, S; NaN of cells that were left out.
     curve : ResponseCurve or None
         The fit, over log10 of widths, and of ln(before / after) for a RESET; None where the cells do not respond.
-    summary : dict
-        Summary in the run file and of ``--json``.
     units : mapping
         Of what the summary holds.
-    path : Path
-        The run file.
     """
 
     levels: Floats
     conductance: Floats
     before: Floats
     curve: ResponseCurve | None
-    summary: dict[str, Any] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
-    path: Path = field(default=Path())
 
 
 @dataclass(frozen=True)
@@ -256,7 +252,7 @@ class ResponsePlan:
     settings: WriteVerifySettings
     scale: Levels
     read_voltage: float
-    survey: CellSettings
+    screening: ScreeningPlan
 
     @property
     def prepares(self) -> Pulse:
@@ -271,46 +267,39 @@ class ResponsePlan:
         if self.against == V_SL:
             return Pulse("reset", level, self.width, self.settings.reset_gate)
         voltage, width, gate = self.voltage, self.width, self.gate
-        match self.against:
-            case "V_WL":
-                gate = level
-            case "V_BL":
-                voltage = level
-            case "width":
-                width = level
+        if self.against == V_WL:
+            gate = level
+        elif self.against == V_BL:
+            voltage = level
+        else:
+            width = level
         return Pulse("set", voltage, width, gate)
 
 
-class Response(Procedure):
+class Response(CellProcedure):
     """Measure G against word line, amplitude or width of a SET, or against the RESET voltage, and fit the curve."""
 
     version: ClassVar[str] = "2"  # version 1 fitted whatever the noise
     title: ClassVar[str] = "Response to pulses"
-    group: ClassVar[str] = "Cells"
+    without_blanks: ClassVar[tuple[str, ...]] = ("1",)
 
-    array = Parameter("Array", default="multiply")
     rows = Parameter("Rows", default="0:4")
     columns = Parameter("Columns", default="0:4")
     against = ListParameter("Varied", choices=[V_WL, V_BL, WIDTH, V_SL], default=V_WL)
-    start = FloatParameter("Lowest level", units="V", minimum=0.1, maximum=20.0)
-    stop = FloatParameter("Highest level", units="V", minimum=0.1, maximum=20.0)
-    shortest = FloatParameter("Shortest width, of widths", units="s", minimum=1e-9, maximum=1.0)
-    longest = FloatParameter("Longest width, of widths", units="s", minimum=1e-9, maximum=1.0)
+    start = VOLTS("Lowest level")
+    stop = VOLTS("Highest level")
+    shortest = SECONDS("Shortest width, of widths")
+    longest = SECONDS("Longest width, of widths")
     points = IntegerParameter("Levels", minimum=5, maximum=1000, default=25)
     repeats = IntegerParameter("Repeats", minimum=1, maximum=10_000, default=3)
-    gate = FloatParameter("Word line of the SET", units="V", minimum=0.1, maximum=20.0)
-    set_voltage = FloatParameter("Amplitude of the SET", units="V", minimum=0.1, maximum=20.0)
-    width = FloatParameter("Width of the pulses", units="s", minimum=1e-9, maximum=1.0)
-    forming, blanks = forming_parameter(), blanks_parameter()
-
-    @classmethod
-    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Form nothing and take no blanks, as version 1 did."""
-        return dict(values) | ({"forming": "no", "blanks": 0} if version == "1" else {})
+    gate = VOLTS("Word line of the SET")
+    set_voltage = VOLTS("Amplitude of the SET")
+    width = SECONDS("Width of the pulses")
+    forming, blanks = screening_parameters()
 
     def check(self) -> CellRange:
         """Parse the range; refuse ends of a series that do not belong to what is varied, or are upside down."""
-        cells = CellRange.parse(self.rows, self.columns)
+        cells: CellRange = super().check()
         ends = {True: ("shortest", "longest"), False: ("start", "stop")}
         of_widths = self.against == WIDTH
         fixed = {V_WL: ("gate",), V_BL: ("set_voltage",), WIDTH: ("width",), V_SL: ()}[self.against]
@@ -334,8 +323,7 @@ class Response(Procedure):
 
     def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> ResponsePlan:
         """Lay the series out, and check its largest pulses."""
-        chip = chip_of(bench)
-        check_inside(chip.array(self.array), given)
+        chip = self.readable_chip(bench, given)
         s, top = chip.write_verify, chip.levels.conductances[-1]
         levels = self._levels(s)
         order = np.stack([rng.permutation(self.points) for _ in range(self.repeats)])
@@ -345,42 +333,32 @@ class Response(Procedure):
             self.against,
             levels,
             order,
-            highest if self.gate is None else float(self.gate),
-            s.set_voltage if self.set_voltage is None else float(self.set_voltage),
-            s.width if self.width is None else float(self.width),
+            self.value_or("gate", highest),
+            self.value_or("set_voltage", s.set_voltage),
+            self.value_or("width", s.width),
             s,
             chip.level_scale(),
             bench.file.read.voltage,
-            CellSettings.of(self, given, bench, s.formed_above),
+            ScreeningPlan.of(self, given, bench, s.formed_above),
         )
-        bench.check_read()
         for pulse in (plan.prepares, plan.pulse(float(levels[0])), plan.pulse(float(levels[-1]))):
             bench.check_pulse(pulse)
         return plan
 
     def _levels(self, s: WriteVerifySettings) -> Floats:
         """Return what is varied, V or s, ascending."""
+        names, ends = ("start", "stop"), s.gate_range
         if self.against == WIDTH:
-            low, high = (
-                d if g is None else float(g)
-                for g, d in zip((self.shortest, self.longest), WIDTHS, strict=True)
-            )
-        else:
-            default = {
-                V_WL: s.gate_range,
-                V_BL: (LOWEST[V_BL], s.set_voltage),
-                V_SL: (LOWEST[V_SL], s.reset_full),
-            }[self.against]
-            low, high = (
-                d if g is None else float(g) for g, d in zip((self.start, self.stop), default, strict=True)
-            )
+            names, ends = ("shortest", "longest"), WIDTHS
+        elif self.against != V_WL:
+            ends = LOWEST[self.against], s.set_voltage if self.against == V_BL else s.reset_full
+        low, high = map(self.value_or, names, ends)
         if not low < high:
             raise InputError(
                 f"a series from {low:g} to {high:g} does not rise: give both ends, the lower one first"
             )
-        return np.round(
-            (np.geomspace if self.against == WIDTH else np.linspace)(low, high, int(self.points)), 12
-        )
+        spaced = np.geomspace if self.against == WIDTH else np.linspace
+        return np.round(spaced(low, high, int(self.points)), 12)
 
     def in_use(self, plan: ResponsePlan) -> Mapping[str, tuple[float | str, str]]:
         """Return the ends of the series, and the fixed values that were not given."""
@@ -400,72 +378,51 @@ class Response(Procedure):
         """Declare the responses, the curve, and the map of each cell's mean deviation from it."""
         axis = AXES[plan.against]
         unit = "s" if plan.against == WIDTH else "V"
-        responses = Table(
-            "responses",
-            (
-                Column("time", "s", description="bench time"),
-                Column("row", dtype="u2"),
-                Column("column", dtype="u2"),
-                Column("repeat", dtype="u4"),
-                Column("voltage", "V", dtype="f4", description="at the line of the pulse"),
-                Column("width", "s", dtype="f4"),
-                Column("gate", "V", dtype="f4", description="word-line voltage of the pulse"),
-                Column("before", "S", description="conductance before the pulse"),
-                Column("conductance", "S", description="conductance after the pulse"),
-                Column("limited", dtype="u1", description="1 where the read after was in compliance"),
-            ),
-            signal="conductance",
-            axis=axis,
-            title=f"conductance after each pulse, {plan.against} varied",
-            rows=plan.cells.count * plan.order.size,
+        columns: tuple[Column, ...] = (
+            Column("time", "s", description="bench time"),
+            *PLACE,
+            Column("repeat", dtype="u4"),
+            Column("voltage", "V", dtype="f4", description="at the line of the pulse"),
+            Column("width", "s", dtype="f4"),
+            Column("gate", "V", dtype="f4", description="word-line voltage of the pulse"),
+            Column("before", "S", description="conductance before the pulse"),
+            Column("conductance", "S", description="conductance after the pulse"),
+            Column("limited", dtype="u1", description="1 where the read after was in compliance"),
         )
-        curve = Table(
-            "curve",
-            (
-                Column(axis, unit, description=f"{plan.against} of the pulse"),
-                Column("median", "S", description="of all cells and repeats; NaN between levels"),
-                Column("lower_quartile", "S"),
-                Column("upper_quartile", "S"),
-                Column("fit", "S"),
-            ),
-            title="the response and its fit",
-            rows=FINE + len(plan.levels),
+        title, count = (
+            f"conductance after each pulse, {plan.against} varied",
+            plan.cells.count * plan.order.size,
         )
-        deviation = Map(
-            f"{self.array}_deviation",
-            "",
-            np.sort(plan.cells.rows),
-            np.sort(plan.cells.columns),
-            f"{self.array}: mean deviation of the cell from the curve, decades",
+        responses = Table("responses", columns, signal="conductance", axis=axis, title=title, rows=count)
+        columns = (
+            Column(axis, unit, description=f"{plan.against} of the pulse"),
+            Column("median", "S", description="of all cells and repeats; NaN between levels"),
+            *(Column(name, "S") for name in ("lower_quartile", "upper_quartile", "fit")),
         )
-        x_scale = "log" if plan.against == WIDTH else "linear"
-        y_scale = "log" if plan.against == V_SL else "linear"
+        curve = Table("curve", columns, title="the response and its fit", rows=FINE + len(plan.levels))
+        title = "mean deviation of the cell from the curve, decades"
+        (deviation,) = self.maps(plan.cells, ("deviation", "", title))
+        scaled = partial(
+            Figure,
+            x_scale="log" if plan.against == WIDTH else "linear",
+            y_scale="log" if plan.against == V_SL else "linear",
+        )
         lines = () if plan.against == WIDTH else (ReferenceLine(x="threshold", label="threshold"),)
         quartiles = ("median", "lower_quartile", "upper_quartile", "fit")
         figures = (
-            Figure(
-                "curve", table="curve", x=axis, y=quartiles, lines=lines, title=TITLES[plan.against],
-                x_scale=x_scale, y_scale=y_scale,
-            ),
-            Figure(
+            scaled("curve", table="curve", x=axis, y=quartiles, lines=lines, title=TITLES[plan.against]),
+            scaled(
                 "by_cell", kind="scatter", table="responses", x=axis, y="conductance", by=("row", "column"),
-                title="Conductance after each pulse, by cell", x_scale=x_scale, y_scale=y_scale,
+                title="Conductance after each pulse, by cell",
             ),
             Figure(deviation.name, map=deviation.name),
         )  # fmt: skip
-        tables = (responses, curve, *plan.survey.tables())
+        tables = (responses, curve, *plan.screening.tables())
         return Layout(tables, (deviation,), default="responses", figures=figures)
-
-    def describe_cells(self, plan: ResponsePlan) -> str:
-        """Return array and ranges."""
-        return self._cells_as_given()
-
-    def _cells_as_given(self) -> str:
-        return f"{self.array}[{self.rows}, {self.columns}]"
 
     def run_title(self) -> str:
         """Return the name of the cells and what is varied."""
-        return f"Response of {self._cells_as_given()} to {self.against}"
+        return f"Response of {self.describe_cells(None)} to {self.against}"
 
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Return the number of pulses."""
@@ -474,9 +431,9 @@ class Response(Procedure):
     def execute(self, plan: ResponsePlan, bench: Bench, stream: Stream) -> Responses:
         """Leave virgin cells out, take the series of all others, and fit."""
         rows, columns = plan.cells.positions()
-        surveyed = survey_cells(plan.survey, bench, stream) if plan.survey.blanks else None
-        if surveyed is not None:
-            formed = surveyed.formed.ravel()
+        screening = screen_cells(plan.screening, bench, stream) if plan.screening.blanks else None
+        if screening is not None:
+            formed = screening.formed.ravel()
         else:
             virgin_below = VIRGIN_SHARE * plan.settings.formed_above
             formed = formed_cells(bench, stream, self.array, (rows, columns), virgin_below)
@@ -484,41 +441,41 @@ class Response(Procedure):
         if virgin:
             what = form_first(self.array, self.rows, self.columns)
             said = f"{virgin} of {plan.cells.count} cells were never formed and are left out; {what}"
-            if surveyed is not None:
-                said = unformed_message(self, virgin, plan.cells.count, tried=surveyed.tried)
+            if screening is not None:
+                said = unformed_message(self, virgin, plan.cells.count, tried=screening.tried)
             stream.say(said, "WARNING")
         which = np.flatnonzero(formed)
-        found = np.full((2, plan.cells.count, *plan.order.shape), np.nan)
+        reads = np.full((2, plan.cells.count, *plan.order.shape), np.nan)
         survey = CellSurvey(
             bench, stream, self.array, (rows[which], columns[which]), "responses", 2.0 * plan.order.size
         )
         for part, measured in survey.visit("pulsing", lambda cells: _series(cells, plan)):
-            found[:, which[part]] = measured
-        before, after = found
-        least = -np.inf if surveyed is None else surveyed.least(max(2 * after.size, 1))
-        stuck = _unmoved(after if surveyed is None else np.maximum(after, least))
+            reads[:, which[part]] = measured
+        before, after = reads
+        least = -np.inf if screening is None else screening.least(max(2 * after.size, 1))
+        stuck = _unmoved(after if screening is None else np.maximum(after, least))
         if stuck.any():
             stream.say(
                 f"{counted(int(stuck.sum()), 'cell')} without a response to the pulses; the fit leaves them out",
                 "WARNING",
             )
         used = np.flatnonzero(formed & ~stuck)
-        analysed = analyse(plan.against, plan.levels, before[used], after[used], plan.scale)
-        self._record(plan, stream, bench, used, analysed)
-        if analysed.curve is None and used.size:
+        analysis = analyse(plan.against, plan.levels, before[used], after[used], plan.scale)
+        self._record(plan, stream, bench, used, analysis)
+        if analysis.curve is None and used.size:
             stream.say("the cells do not respond within this range; widen it", "WARNING")
-        elif analysed.curve is not None and not analysed.curve.saturates:
+        elif analysis.curve is not None and not analysis.curve.saturates:
             stream.say("the curve does not saturate within this range: there is no top")
         counts = {"cells": plan.cells.count, "virgin": virgin, "stuck": int(stuck.sum())}
-        summary = counts | dict(analysed.summary) | {"virtual_seconds": bench.now()}
-        if surveyed is not None:
-            summary |= _strict(summary, surveyed, used, analysed, least)
+        summary = counts | dict(analysis.summary) | {"virtual_seconds": bench.now()}
+        if screening is not None:
+            summary |= _strict(summary, screening, used, analysis, least)
 
         def image(values: Floats) -> Floats:
             return np.moveaxis(values.reshape(*plan.cells.shape, *plan.order.shape), (0, 1), (2, 3))
 
-        units = {**analysed.units, "virtual_seconds": "s"}
-        return Responses(plan.levels, image(after), image(before), analysed.curve, summary, units)
+        units = {**analysis.units, "virtual_seconds": "s"}
+        return Responses(plan.levels, image(after), image(before), analysis.curve, units, summary=summary)
 
     def conclude(self, plan: ResponsePlan, result: Responses) -> Conclusion:
         """Return how many cells the curve is fitted to, and where it begins."""
@@ -539,19 +496,17 @@ class Response(Procedure):
         )
 
     def _record(
-        self, plan: ResponsePlan, stream: Stream, bench: Bench, used: Integers, analysed: Analysed
+        self, plan: ResponsePlan, stream: Stream, bench: Bench, used: Integers, analysis: ResponseAnalysis
     ) -> None:
         """Store the curve, and each cell's mean deviation from it."""
-        stream.record_block("curve", {AXES[plan.against]: analysed.places, **analysed.drawn})
-        image = np.full(plan.cells.count, np.nan)
-        image[used] = analysed.deviations
-        stream.snapshot(
-            f"{self.array}_deviation", plan.cells.ascending(image.reshape(plan.cells.shape)), bench.now()
-        )
+        stream.record_block("curve", {AXES[plan.against]: analysis.places, **analysis.drawn})
+        deviation = np.full(plan.cells.count, np.nan)
+        deviation[used] = analysis.deviations
+        self.snapshot(stream, bench, plan.cells, deviation=deviation)
 
 
 def _strict(
-    summary: Mapping[str, Any], surveyed: CellSurveyed, used: Integers, analysed: Analysed, least: float
+    summary: Mapping[str, Any], screening: Screening, used: Integers, analysis: ResponseAnalysis, least: float
 ) -> dict[str, Any]:
     """Return counts, and None with the reason for what is not told from nothing (S), by name."""
     missing: dict[str, str] = {}
@@ -559,20 +514,20 @@ def _strict(
         missing = dict.fromkeys(
             ("before", "threshold", "slope"), "no cell that was formed responds to the pulses"
         )
-    elif analysed.curve is None:
+    elif analysis.curve is None:
         missing = dict.fromkeys(
             ("threshold", "slope"), "the cells do not respond beyond their scatter in this range"
         )
     before = summary["before"]
     if before is not None and not before > least:
         missing["before"] = f"it lies below {1e9 * least:.3g} nS, which readings do not tell from nothing"
-    counts = {"formed_first": surveyed.formed_now, "measured": int(used.size)}
+    counts = {"formed_first": screening.formed_now, "measured": int(used.size)}
     return {**counts, **dict.fromkeys(missing), "not_extracted": missing}
 
 
 def _series(cells: VisitedCells, plan: ResponsePlan) -> Floats:
     """Take the series of cells; return conductances before and after, (2, cells, repeats, points), S."""
-    which, found = np.arange(cells.count), np.empty((2, cells.count, *plan.order.shape))
+    which, reads = np.arange(cells.count), np.empty((2, cells.count, *plan.order.shape))
     first, volts = plan.prepares, plan.read_voltage
     for repeat, order in enumerate(plan.order):
         for place in order.tolist():
@@ -585,11 +540,11 @@ def _series(cells: VisitedCells, plan: ResponsePlan) -> Floats:
                 which, repeat=repeat, voltage=pulse.voltage, width=pulse.width, gate=pulse.gate,
                 before=before.conductance, conductance=after.conductance, limited=after.limited,
             )  # fmt: skip
-            found[:, :, repeat, place] = before.conductance, after.conductance
-    return found
+            reads[:, :, repeat, place] = before.conductance, after.conductance
+    return reads
 
 
-def _unmoved(after: Floats) -> NDArray[np.bool_]:
+def _unmoved(after: Floats) -> Booleans:
     """Return which cells end at the same conductance after all levels: their medians lie within a factor of two."""
     medians = np.median(after, axis=1)
     with np.errstate(invalid="ignore"):

@@ -13,8 +13,8 @@ from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import Aborted
 from mho.instruments import Bench, Cell, open_bench
+from mho.procedures.cells.programming.array_programming import pulse_energy
 from mho.procedures.cells.programming.programmer import Programmer
-from mho.procedures.cells.programming.pulse_energy import pulse_energy
 from mho.procedures.cells.programming.record import KINDS, PULSES, Block, BlockMaps
 
 CHIP = load_chip_map("reference")

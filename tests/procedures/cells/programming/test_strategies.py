@@ -18,7 +18,7 @@ from mho.procedures.cells.programming.programmer import Programmer, visiting_ord
 from mho.procedures.cells.programming.record import Block
 from mho.procedures.cells.programming.strategies.known_strategies import STRATEGIES, find_strategy
 from mho.procedures.cells.programming.strategies.literature import Ispp
-from mho.procedures.cells.programming.strategies.response import ResponseCurve
+from mho.procedures.cells.programming.strategies.model import GateCurve
 from mho.procedures.cells.programming.strategy import Outcome, where
 from mho.procedures.stream import NullStream
 from mho.running.rerun import rerun
@@ -124,14 +124,14 @@ def test_a_cell_that_was_formed_before_is_never_formed_again(name):
 
 
 def test_a_response_curve_is_the_table_or_the_coarse_line():
-    line = ResponseCurve.of(SETTINGS)
+    line = GateCurve.of(SETTINGS)
     assert line.gate(17.5e-6) == pytest.approx(1.3)
     assert line.level(np.array([1.3, 0.0])) == pytest.approx([17.5e-6, 0.05 * 35e-6])
     flat = SETTINGS.model_copy(
         update={"response_gates": (1.0, 2.0, 3.0), "response_levels": (0.0, 9e-6, 9e-6)}
     )
-    assert ResponseCurve.of(flat).gate(4.5e-6) == pytest.approx(1.5, abs=1e-4)
-    assert ResponseCurve.of(flat).gate(1.0) == 3.0
+    assert GateCurve.of(flat).gate(4.5e-6) == pytest.approx(1.5, abs=1e-4)
+    assert GateCurve.of(flat).gate(1.0) == 3.0
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from mho.errors import InputError, LimitError
 from mho.instruments.arrays import ArrayBench
 from mho.instruments.bench_file import BenchSource, load_bench_file
 from mho.instruments.opening import open_simulated
+from mho.procedures.cells.programming.group_programming import GroupReads, conductances, reading_patterns
 from mho.procedures.cells.programming.programmer import Programmer, noise_warning, read_noise
 from mho.procedures.cells.programming.record import Block
-from mho.procedures.cells.programming.verify import GroupReads, conductances, reading_patterns
 from mho.procedures.stream import NullStream
 from mho.runs import RunFile
 

@@ -19,7 +19,7 @@ from mho.procedures.cells.extraction.lifetimes import (
     STUCK_HRS,
     STUCK_LRS,
     has_worn,
-    held_ratios,
+    sustainable_ratios,
 )
 from mho.procedures.stream import Control, Progress
 from mho.runs import RunFile
@@ -182,7 +182,7 @@ def test_the_ratio_that_cells_hold_is_missed_as_rarely_as_it_says():
     looks, confirmations, taken = 25, 3, 0
     for _ in range(300):
         windows = rng.normal(1.3, 0.3, (1, 20))
-        held = np.log10(held_ratios(windows, looks, confirmations)[0])
+        held = np.log10(sustainable_ratios(windows, looks, confirmations)[0])
         taken += bool((rng.normal(1.3, 0.3, (looks, confirmations)) < held).all(axis=1).any())
     assert taken <= 15  # 3 expected
 

@@ -15,7 +15,7 @@ from mho.instruments import ArrayBench, open_bench
 from mho.instruments.arrays.any_bench import as_arrays
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Solve
-from mho.procedures.cells.programming.pulse_energy import pulse_energy
+from mho.procedures.cells.programming.array_programming import pulse_energy
 from mho.procedures.equations.forecast import (
     QUANTITIES,
     DrawnSolve,

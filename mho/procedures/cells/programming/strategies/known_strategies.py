@@ -9,7 +9,7 @@ from mho.errors import InputError
 from mho.procedures.cells.programming.settings_text import settings_in_use
 from mho.procedures.cells.programming.strategy import Strategy
 from mho.procedures.manifest import nearest
-from mho.procedures.own_code import import_own
+from mho.procedures.origin import import_own
 
 ENTRY_POINTS = "mho.strategies"
 """Entry-point group of a package's strategies: ``halving = "my_lab.programming:Halving"``."""

@@ -1,27 +1,18 @@
-"""The strategy `asap`: one coarse SET by the measured curve, then fine SET and RESET pulses whose step adapts.
+"""Published strategies: `asap`, `fppv`, `ispp`, and `gdp`.
 
-The scheme is the published one ("ASAP", Zuo 2025): RESET, one coarse SET whose gate voltage comes from
-the measured G(V_WL) curve, then fine SET and RESET pulses whose step grows after a small change and
-shrinks after a large one.
-
-One SET pulse of a fixed, predicted voltage for each level, RESET before each try (FPPV of Levy et al.).
-
-The word-line voltage of a level is where the curve of medians, measured with single SET pulses after a RESET, passes it:
-so the authors choose theirs (akashlevy/RRAM-RADAR-Tuning, exptdata/sweeps/fppv-wl-sweep.py: V_BL 2 V, 200 ns, one V_WL for
-each range of resistance), as a comparison for RADAR (IEEE Trans. Electron Devices 68, 4397 (2021)). The repository does not
-say how often their scheme pulses before it RESETs; here each try is one RESET and one SET.
-
-The strategy `gdp`: cells are brought near their levels, and then the error of products is minimised, not that of cells.
-
-Gradient descent-based programming (Buechel et al., IEEE J. Emerg. Sel. Topics Circuits Syst. 13, 1052 (2023)): vectors are
-multiplied with the whole block, and the gradient of the squared error of the products with respect to each conductance
-says which cells to raise and which to lower, and by how much. `product_descent` does that; here is what a cell gets.
-
-Incremental step pulse programming: RESET, then SET pulses whose word line rises by a step until the cell has arrived.
-
-As it ran on the arrays of Levy et al. (IEEE Trans. Electron Devices 68, 4397 (2021), doi 10.1109/TED.2021.3097975, whose
-data give attempts and steps): an attempt is a full RESET, a read, and at most `ramp_steps` SET pulses at V0, V0 + step, ...
-with a read after each. A cell that passes its window, or has not arrived at the end of the ramp, begins another attempt.
+- `asap` ("ASAP", Zuo 2025): RESET, one coarse SET whose gate voltage comes from the measured G(V_WL) curve, then fine SET
+  and RESET pulses whose step grows after a small change and shrinks after a large one.
+- `fppv`: one SET at a fixed, predicted voltage for each level, RESET before each try, as a comparison for RADAR (Levy et
+  al., IEEE Trans. Electron Devices 68, 4397 (2021)). The word-line voltage is where the curve of medians, measured with
+  single SET pulses after a RESET, passes the level, as the authors choose theirs (akashlevy/RRAM-RADAR-Tuning,
+  exptdata/sweeps/fppv-wl-sweep.py: V_BL 2 V, 200 ns, one V_WL for each range of resistance). The repository does not say
+  how often their scheme pulses before it RESETs; here each try is one RESET and one SET.
+- `ispp`, as on the arrays of Levy et al. (doi 10.1109/TED.2021.3097975, whose data give attempts and steps): an attempt is
+  a full RESET, a read, and at most `ramp_steps` SET pulses at V0, V0 + step, ... with a read after each. A cell that passes
+  its window, or has not arrived at the end of the ramp, begins another attempt.
+- `gdp`: gradient descent-based programming (Buechel et al., IEEE J. Emerg. Sel. Topics Circuits Syst. 13, 1052 (2023)):
+  cells are brought near their levels, then vectors are multiplied with the whole block, and the gradient of the squared
+  error of the products says which cells to raise and which to lower (`product_descent`); here is what a cell gets.
 """
 
 from __future__ import annotations
@@ -32,8 +23,7 @@ from typing import Any, ClassVar, Self
 
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Pulse
-from mho.procedures.cells.programming.strategies.model import Model
-from mho.procedures.cells.programming.strategies.response import ResponseCurve
+from mho.procedures.cells.programming.strategies.model import GateCurve, Model
 from mho.procedures.cells.programming.strategy import (
     RESET,
     SET,
@@ -147,7 +137,7 @@ class Fppv(Attempts):
 
     def gate(self) -> Values:
         """Return the voltage of the level, V."""
-        return ResponseCurve.of(self.settings).gate(self.target)
+        return GateCurve.of(self.settings).gate(self.target)
 
 
 RAISE, LOWER, AFRESH = range(3)  # purposes of a pulse: SET, fine RESET, full RESET

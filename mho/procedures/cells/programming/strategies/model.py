@@ -1,30 +1,26 @@
 """Programming by each cell's own response, which is learnt from what its pulses did: the strategy `model`.
 
-The chip's response curve gives the gate voltage at which half of the cells reach a conductance. A cell differs from it by
-an offset of its own (V of gate voltage, normal with the spread among devices), and each pulse by a deviation that is drawn
-anew (normal with the spread from cycle to cycle). A SET with gate voltage V that ended at G tells the offset,
+The chip's response curve (`GateCurve`) gives the gate voltage at which half of the cells reach a conductance. A cell
+differs from it by an offset of its own (V of gate voltage, normal with the spread among devices), and each pulse by a
+deviation that is drawn anew (normal with the spread from cycle to cycle). A SET with gate voltage V that ended at G tells
+the offset,
 
     V - curve^-1(G)
 
 within the spread from cycle to cycle: a Kalman filter with one state a cell. A SET that changed nothing tells that the
-offset is above that (the moments of a truncated normal distribution). The next voltage is the one with the least expected
-number of pulses left (`landing`). Spreads and mean offsets are learnt beside, level by level, from all cells that the run
-has programmed so far (`population`), and so is whether fine RESETs pay or full ones.
-
-Where to aim a SET whose outcome spreads, so that the fewest pulses are left (dynamic programming, one step ahead).
+offset is above that (the moments of a truncated normal distribution).
 
 A SET lands in the window with probability p_in, below it with p_under, above it with p_over. With `under` and `over` the
 expected numbers of pulses that are left from there, the expected number with this SET is
 
     W = 1 + p_under under + p_over over
 
-and the aim is where W is least. All are functions of numbers or of arrays of cells.
+and the aim is where W is least (`best_aim`; dynamic programming, one step ahead).
 
-What a run has learnt of its chip's cells, level by level: how they answer to SET and RESET pulses near their targets.
-
-A SET shows the cell's offset within the spread from pulse to pulse. That follows from differences between successive SETs
-of a cell, the spread among cells from their first ones, less the former. A few pseudo-observations of the settings' values
-hold the estimates while there are few of the chip's own.
+Spreads and mean offsets are learnt beside, level by level, from all cells that the run has programmed so far
+(`Population`), and so is whether fine RESETs pay or full ones. The spread from pulse to pulse follows from differences
+between successive SETs of a cell, that among cells from their first ones, less the former; a few pseudo-observations of the
+settings' values hold the estimates while there are few of the chip's own.
 """
 
 from __future__ import annotations
@@ -36,15 +32,54 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy.special import log_ndtr, ndtr
 
+from mho.array_types import Floats
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
-from mho.procedures.cells.programming.strategies.response import ResponseCurve
 from mho.procedures.cells.programming.strategy import Pulses, Strategy, Values, where
+
+
+@dataclass(frozen=True)
+class GateCurve:
+    """Median conductance after one SET pulse against the voltage on the word line.
+
+    Attributes
+    ----------
+    gates : (n,) array
+        V, ascending.
+    levels : (n,) array
+        S, strictly ascending.
+    """
+
+    gates: Floats
+    levels: Floats
+
+    @classmethod
+    def of(cls, settings: WriteVerifySettings) -> GateCurve:
+        """Return the table of the settings, or the straight line within their `gate_range`."""
+        s = settings
+        if s.response_gates:
+            levels = np.asarray(s.response_levels, dtype=float)
+            # A flat stretch has no gate of its own; a slope of a millionth keeps the inverse single-valued.
+            rising = np.maximum.accumulate(levels) + 1e-6 * levels.max() * np.arange(len(levels)) / len(
+                levels
+            )
+            return cls(np.asarray(s.response_gates, dtype=float), rising)
+        gates = np.asarray(s.gate_range, dtype=float)
+        return cls(gates, np.maximum((gates - s.set_offset) * s.set_slope, 1e-12 * np.arange(1, 3)))
+
+    def level(self, gate: Values) -> Values:
+        """Return the median conductance, S, after a SET with `gate` V on the word line."""
+        return np.interp(gate, self.gates, self.levels)
+
+    def gate(self, level: Values) -> Values:
+        """Return the voltage on the word line, V, that SETs half of the cells above `level` (S)."""
+        return np.interp(level, self.levels, self.gates)
+
 
 AFAR, NEAR = 0, 1  # from where a SET begins: below or above half of its target
 BELOW_AFAR, BELOW_NEAR, INSIDE, ABOVE = range(4)  # where a fine RESET ends
 PRIOR = 6.0  # pseudo-observations of the settings' spreads
 RESETS = np.array([1.0, 2.0, 1.0, 2.0])  # and of where fine RESETs end
-KEPT = 0.95  # of what was observed before, each time
+DECAY = 0.95  # of what was observed before, each time
 LEFT_ABOVE = 0.3  # share of fine RESETs that shall leave a cell above its window
 REFRESH = 0.25  # share of further observations after which the expected numbers of pulses are computed again
 ROUNDS = 12  # of value iteration
@@ -57,13 +92,11 @@ class Population:
 
     Parameters
     ----------
-    settings : WriteVerifySettings
     learns : bool
         Whether observations are taken; otherwise it is what the settings say.
 
     Attributes
     ----------
-    curve : ResponseCurve
     mean, device : (levels,) arrays
         Mean and standard deviation of the cells' offsets, V.
     cycle : (2, levels) array
@@ -80,7 +113,7 @@ class Population:
 
     def __init__(self, settings: WriteVerifySettings, learns: bool = True) -> None:
         self.settings, self.learns = settings, learns
-        self.curve = ResponseCurve.of(settings)
+        self.curve = GateCurve.of(settings)
         self._numbers: dict[tuple[float, float, float], int] = {}
         self._seen = self._refreshed = 0
         self._low = self._high = np.zeros(0)
@@ -174,8 +207,8 @@ class Population:
     def _refresh(self) -> None:
         self._refreshed = self._seen
         s = self.settings
-        for kept in (self._pulses, self._firsts, self._resets):
-            kept *= KEPT  # the oldest were made with the poorest expectations
+        for counts in (self._pulses, self._firsts, self._resets):
+            counts *= DECAY  # the oldest were made with the poorest expectations
         number, total = self._pulses
         least = (LEAST * s.cycle_spread) ** 2
         pooled = (PRIOR * s.cycle_spread**2 + total.sum(axis=0)) / (PRIOR + number.sum(axis=0))
