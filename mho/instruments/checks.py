@@ -106,6 +106,8 @@ def _abilities(bench: BenchFile, role: str, instrument: Any) -> InspectionResult
         for name in ("VOLTAGE", "LEVEL", "WIDTH", "CURRENT_LIMIT")
         if hasattr(spans.get(name), "unit")
     }
+    if (abilities := getattr(instrument, "abilities", None)) is not None:  # of this model of a family
+        able["WIDTH"] = abilities.width
     top = able.get("LEVEL") or able.get("VOLTAGE") or getattr(instrument, "voltage_span", None)
     most = top.maximum if top is not None else _output_range(role, instrument)
     beyond = []

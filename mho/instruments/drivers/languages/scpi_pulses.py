@@ -359,6 +359,7 @@ class WaveformInstrument(PulseInstrument):
     waveform_size: ClassVar[Span]
     interval: ClassVar[Span]
     fastest_cycle: ClassVar[float] = 0.0
+    voltage_span: ClassVar[Span] = LEVEL
 
     @property
     def step_edge(self) -> float:
