@@ -6,7 +6,7 @@ from pathlib import Path
 
 import mho
 from mho.instruments import Bench
-from mho.instruments.laboratory.accidents import BadCell, BrokenLine, LeakySelector
+from mho.instruments.laboratory.accidents import BadCell, BrokenLineAccident, LeakySelector
 
 SEED = 1
 CELLS = {"rows": "0:16", "columns": "0:16"}
@@ -43,8 +43,8 @@ def _spoil(bench: Bench) -> None:
     lab = bench.laboratory
     assert lab is not None
     for accident in (
-        BrokenLine("multiply", "column", 11),
-        BrokenLine("multiply", "row", 4, first=7),
+        BrokenLineAccident("multiply", "column", 11),
+        BrokenLineAccident("multiply", "row", 4, first=7),
         BadCell(10e-3, ("multiply", 13, 3)),
         LeakySelector(1e-7, ("multiply", 9, 5)),
     ):

@@ -18,7 +18,7 @@ from pathlib import Path
 from mho.analysis.reports.collection import find_runs
 from mho.analysis.reports.quantities import handy_unit
 from mho.errors import InputError, RunFileError
-from mho.runs.index import Card, Quantity, read_card
+from mho.runs.index import Card, ResultQuantity, read_card
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def resolve(name: str, runs: Sequence[RunCard]) -> CardName:
     raise InputError(f"no run has anything called {name!r}; {meant}")
 
 
-def value_of(run: RunCard, name: CardName) -> Quantity | None:
+def value_of(run: RunCard, name: CardName) -> ResultQuantity | None:
     """Return what a run has of a name; None where it has nothing."""
     card = run.card
     if name.source:
@@ -150,12 +150,12 @@ def value_of(run: RunCard, name: CardName) -> Quantity | None:
         case "duration":
             if facts.start is None or card.end is None:
                 return None
-            return Quantity("duration", card.end - facts.start, f"{card.end - facts.start:.3g}", "s")
+            return ResultQuantity("duration", card.end - facts.start, f"{card.end - facts.start:.3g}", "s")
         case fact:
             return _text(fact, str(getattr(facts, fact)))
 
 
-def label_of(name: CardName, value: Quantity | None) -> str:
+def label_of(name: CardName, value: ResultQuantity | None) -> str:
     """Return what a group of runs is called by a value: a word by itself, a number with its name and unit."""
     if value is None:
         return f"no {name.words}"
@@ -169,18 +169,18 @@ def label_of(name: CardName, value: Quantity | None) -> str:
     return f"{name.words} {factor * value.number:.6g} {unit}".rstrip()
 
 
-def _quantities(card: Card, source: str) -> dict[str, Quantity]:
+def _quantities(card: Card, source: str) -> dict[str, ResultQuantity]:
     return {one.name: one for one in (card.parameters if source == "parameter" else card.results)}
 
 
-def _text(name: str, text: str) -> Quantity | None:
+def _text(name: str, text: str) -> ResultQuantity | None:
     if not text:
         return None
     try:
         number = float(text) if name in ("seed", "version") else None
     except ValueError:
         number = None
-    return Quantity(name, number, text)
+    return ResultQuantity(name, number, text)
 
 
 def _spelled(name: str, known: dict[str, None]) -> str:
@@ -211,11 +211,11 @@ def group_runs(by: Sequence[str], runs: Sequence[RunCard]) -> tuple[Group, ...]:
     if not by:
         return (Group("all runs", tuple(range(len(runs)))),)
     names = [resolve(name, runs) for name in by]
-    members: dict[tuple[Quantity | None, ...], list[int]] = {}
+    members: dict[tuple[ResultQuantity | None, ...], list[int]] = {}
     for place, run in enumerate(runs):
         members.setdefault(tuple(value_of(run, name) for name in names), []).append(place)
     order = list(members)
-    keys: list[dict[Quantity | None, tuple[float, int]]] = []
+    keys: list[dict[ResultQuantity | None, tuple[float, int]]] = []
     for column in range(len(names)):
         seen = list(dict.fromkeys(values[column] for values in order))
         keys.append({value: _place(value, number, len(seen)) for number, value in enumerate(seen)})
@@ -238,7 +238,7 @@ def varied_within(groups: Sequence[Group], runs: Sequence[RunCard]) -> tuple[str
     return tuple(sorted(found))
 
 
-def _place(value: Quantity | None, number: int, count: int) -> tuple[float, int]:
+def _place(value: ResultQuantity | None, number: int, count: int) -> tuple[float, int]:
     """Return where a value stands: numbers by size, words as they came, none last."""
     if value is None:
         return math.inf, count
@@ -247,5 +247,5 @@ def _place(value: Quantity | None, number: int, count: int) -> tuple[float, int]
     return math.inf, number
 
 
-def _label(names: Sequence[CardName], values: Sequence[Quantity | None]) -> str:
+def _label(names: Sequence[CardName], values: Sequence[ResultQuantity | None]) -> str:
     return ", ".join(label_of(name, value) for name, value in zip(names, values, strict=True))

@@ -175,7 +175,7 @@ class Badge(QLabel):
         )
 
 
-class RunHeader(QWidget):
+class RunBanner(QWidget):
     """Title, badges, a line of facts, the reason of a bad end, and a bar while cells are programmed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -394,7 +394,7 @@ class RunWindow(QMainWindow):
         self.message.setWordWrap(True)
         self.message.setStyleSheet(f"background: {palette.BAD}; color: white; padding: 8px;")
         self.message.setVisible(False)
-        self.header = RunHeader()
+        self.header = RunBanner()
         self.map = MapView()
         self.map.chosen.connect(self._show_chosen)
         self.convergence = ConvergenceView()

@@ -17,14 +17,14 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.exports.series import Group, Series, read_contents
+from mho.analysis.exports.series import ExportedSeries, SeriesGroup, read_contents
 from mho.escaping import csv_cell
 from mho.runs import RunFile, outcome_line
 from mho.runs.index import plain_results
 
 
 def write_csv(
-    run: RunFile, file: h5py.File, folder: Path, wanted: Callable[[Group], bool] = lambda group: True
+    run: RunFile, file: h5py.File, folder: Path, wanted: Callable[[SeriesGroup], bool] = lambda group: True
 ) -> None:
     """Write the CSV files of a run into a new `folder`: of the tables, maps and arrays that are `wanted`."""
     folder.mkdir()
@@ -58,7 +58,7 @@ def _cells(row: Iterable[object]) -> list[object]:
     return [csv_cell(value) for value in row]
 
 
-def _write_table(table: Group, text: Any) -> None:
+def _write_table(table: SeriesGroup, text: Any) -> None:
     writer = csv.writer(text)
     writer.writerow(_cells(header for series in table.series for header in _headers(series)))
     rows = min(series.block_rows for series in table.series)
@@ -67,7 +67,7 @@ def _write_table(table: Group, text: Any) -> None:
         writer.writerows(zip(*columns, strict=True))
 
 
-def _headers(series: Series) -> Iterator[str]:
+def _headers(series: ExportedSeries) -> Iterator[str]:
     unit = f" ({series.unit})" if series.unit else ""
     for place in np.ndindex(series.shape[1:]):
         yield "_".join([series.name, *map(str, place)]) + unit
@@ -85,7 +85,7 @@ def _plain(values: NDArray[Any]) -> list[Any]:
     return [str(value) for value in values] if values.dtype == np.float32 else values.tolist()
 
 
-def _write_map(image: Group, text: Any) -> None:
+def _write_map(image: SeriesGroup, text: Any) -> None:
     writer = csv.writer(text)
     value = image["value"]
     unit = f" ({value.unit})" if value.unit else ""
@@ -98,7 +98,7 @@ def _write_map(image: Group, text: Any) -> None:
         writer.writerows(zip([time] * cells.size, row, column, cells.ravel().tolist(), strict=True))
 
 
-def _write_array(array: Group, text: Any) -> None:
+def _write_array(array: SeriesGroup, text: Any) -> None:
     value = array["value"]
     unit = f", in {value.unit}" if value.unit else ""
     shape = "x".join(map(str, value.shape)) or "a number"

@@ -16,7 +16,7 @@ import scipy.io
 from numpy.typing import NDArray
 from scipy.io.matlab import MatWriteError
 
-from mho.analysis.exports.series import BLOCK_BYTES, Group, Series, read_contents
+from mho.analysis.exports.series import BLOCK_BYTES, ExportedSeries, SeriesGroup, read_contents
 from mho.errors import InputError
 from mho.runs import RunFile, outcome_line
 
@@ -54,20 +54,20 @@ def write_matlab(run: RunFile, file: h5py.File, path: Path) -> None:
             ) from error
 
 
-def _struct(group: Group, spool: Path) -> Any:
+def _struct(group: SeriesGroup, spool: Path) -> Any:
     """Return a group in the form for savemat; an array is a separate variable."""
     if group.kind == "array":
         return _spooled(group["value"], spool)
     return {_name(series.name): _spooled(series, spool) for series in group.series}
 
 
-def _units(group: Group) -> Any:
+def _units(group: SeriesGroup) -> Any:
     if group.kind == "array":
         return group["value"].unit
     return {_name(series.name): series.unit for series in group.series}
 
 
-def _spooled(series: Series, spool: Path) -> NDArray[Any]:
+def _spooled(series: ExportedSeries, spool: Path) -> NDArray[Any]:
     """Return all values, of a long series in a file of `spool` that the system keeps in as much memory as there is."""
     if series.dtype.itemsize * int(np.prod(series.shape)) <= BLOCK_BYTES:
         return series.read()

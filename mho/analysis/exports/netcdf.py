@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.analysis.datasets import StoredValues, TableGrid, grid_of, rows_of
-from mho.analysis.exports.series import Group, Series, read_contents
+from mho.analysis.exports.series import ExportedSeries, SeriesGroup, read_contents
 from mho.errors import InputError
 from mho.runs import RunFile, outcome_line
 from mho.runs.reading import open_run_file
@@ -81,7 +81,7 @@ def write_netcdf(run: RunFile, file: h5py.File, target: Path | BinaryIO) -> None
                     _write_array(netcdf, name, group["value"])
 
 
-def _write_table(netcdf: h5netcdf.File, name: str, table: Group, run: RunFile) -> None:
+def _write_table(netcdf: h5netcdf.File, name: str, table: SeriesGroup, run: RunFile) -> None:
     rows = table.series[0].length
     grid = grid_of(run, table.name, rows, lines=False)
     if grid is None:
@@ -107,7 +107,7 @@ def _write_grid(
     netcdf: h5netcdf.File,
     name: str,
     dimensions: tuple[str, ...],
-    series: Series,
+    series: ExportedSeries,
     run: RunFile,
     grid: TableGrid,
 ) -> None:
@@ -132,7 +132,7 @@ def _slabs(shape: tuple[int, ...], most: int) -> Iterator[tuple[int | slice, ...
         yield from ((place, *rest) for rest in _slabs(shape[1:], most))
 
 
-def _write_map(netcdf: h5netcdf.File, name: str, image: Group) -> None:
+def _write_map(netcdf: h5netcdf.File, name: str, image: SeriesGroup) -> None:
     axes = {axis: f"{name}_{axis}" for axis in ("time", "row", "column")}
     for axis, dimension in axes.items():
         _dimension(netcdf, dimension, image[axis].length)
@@ -140,7 +140,7 @@ def _write_map(netcdf: h5netcdf.File, name: str, image: Group) -> None:
     _write(netcdf, name, tuple(axes.values()), image["value"])
 
 
-def _write_array(netcdf: h5netcdf.File, name: str, series: Series) -> None:
+def _write_array(netcdf: h5netcdf.File, name: str, series: ExportedSeries) -> None:
     _write(netcdf, name, _own_dimensions(netcdf, name, series.shape), series)
 
 
@@ -156,7 +156,7 @@ def _dimension(netcdf: h5netcdf.File, name: str, length: int) -> None:
     netcdf.dimensions[name] = length or None
 
 
-def _write(netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series: Series) -> None:
+def _write(netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series: ExportedSeries) -> None:
     for suffix, part in _parts(series.dtype):
         variable = _create(netcdf, name + suffix, dimensions, series)
         for start, values in series.blocks():
@@ -167,7 +167,7 @@ def _write(netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series
 
 
 def _create(
-    netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series: Series
+    netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series: ExportedSeries
 ) -> h5netcdf.Variable:
     """Return a new variable for a series, or for its real or imaginary part, with unit and description."""
     (_, part), *_ = _parts(series.dtype)

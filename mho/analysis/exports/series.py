@@ -18,7 +18,7 @@ BLOCK_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
-class Series:
+class ExportedSeries:
     """One dataset: a column of a table, an axis or the values of a map, an array.
 
     Attributes
@@ -65,15 +65,15 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Group:
+class SeriesGroup:
     """A table, a map (series ``time``, ``row``, ``column``, ``value``) or an array (``value``)."""
 
     kind: Literal["table", "map", "array"]
     name: str
     title: str
-    series: tuple[Series, ...]
+    series: tuple[ExportedSeries, ...]
 
-    def __getitem__(self, name: str) -> Series:
+    def __getitem__(self, name: str) -> ExportedSeries:
         return next(one for one in self.series if one.name == name)
 
 
@@ -84,7 +84,7 @@ _CHECKS: dict[str, Callable[[h5py.HLObject], None]] = {
 }
 
 
-def read_contents(file: h5py.File) -> tuple[Group, ...]:
+def read_contents(file: h5py.File) -> tuple[SeriesGroup, ...]:
     """Return the tables, maps and arrays of an open run file, as they stand now.
 
     Raises
@@ -102,14 +102,14 @@ def read_contents(file: h5py.File) -> tuple[Group, ...]:
         )
 
 
-def _group(kind: Literal["table", "map", "array"], name: str, item: h5py.Group | h5py.Dataset) -> Group:
+def _group(kind: Literal["table", "map", "array"], name: str, item: h5py.Group | h5py.Dataset) -> SeriesGroup:
     _CHECKS[kind](item)
     # Until schema 1 an array was a dataset by itself.
     datasets = {"value": item} if isinstance(item, h5py.Dataset) else dict(items_of(item))
     together = [one for one in datasets if kind == "table" or (kind == "map" and one in ("time", "value"))]
     common = min((len(datasets[one]) for one in together), default=0)
     series = tuple(
-        Series(
+        ExportedSeries(
             one,
             str(dataset.attrs.get("units", "")),
             str(dataset.attrs.get("long_name", "")),
@@ -118,4 +118,4 @@ def _group(kind: Literal["table", "map", "array"], name: str, item: h5py.Group |
         )
         for one, dataset in datasets.items()
     )
-    return Group(kind, name, str(item.attrs.get("title", name)), series)
+    return SeriesGroup(kind, name, str(item.attrs.get("title", name)), series)

@@ -22,7 +22,7 @@ TRIES_NAMED = 3
 
 
 @dataclass(frozen=True)
-class Measured:
+class CollectedRow:
     """The row of one run file; `reason` says why there is none."""
 
     path: Path
@@ -88,7 +88,7 @@ def _searched(place: Path) -> Iterator[tuple[Path, list[str]]]:
 
 def measure_runs(
     paths: Iterable[Path], measure: Callable[[RunFile], Row], workers: Workers | None = None
-) -> Iterator[Measured]:
+) -> Iterator[CollectedRow]:
     """Open each file, `measure` it, and give the rows one by one.
 
     A file that cannot be read, or that `measure` finds nothing in (`RunFileError`, `KeyError`), is given
@@ -99,7 +99,7 @@ def measure_runs(
         yield from map(task, paths)
         return
     for done in workers.spread(task, paths):
-        yield done.result or Measured(done.item, None, f"{type(done.error).__name__}: {done.error}")
+        yield done.result or CollectedRow(done.item, None, f"{type(done.error).__name__}: {done.error}")
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,12 @@ class _Measure:
 
     measure: Callable[[RunFile], Row]
 
-    def __call__(self, path: Path) -> Measured:
+    def __call__(self, path: Path) -> CollectedRow:
         try:
             with RunFile(path) as run:
-                return Measured(path, self.measure(run))
+                return CollectedRow(path, self.measure(run))
         except (RunFileError, KeyError) as error:
-            return Measured(path, None, str(error))
+            return CollectedRow(path, None, str(error))
 
 
 def summarise(run: RunFile) -> Row:

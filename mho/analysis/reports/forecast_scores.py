@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mho.analysis.reports.collection import Measured, find_runs, measure_runs
+from mho.analysis.reports.collection import CollectedRow, find_runs, measure_runs
 from mho.analysis.reports.run_table import Row
 from mho.confidence import binomial_interval
 from mho.errors import RunFileError
@@ -78,7 +78,7 @@ class ForecastScores:
         How many should have converged, by the shares of drawn chips.
     without : int
         Runs that hold no forecast, or did not end by themselves.
-    unreadable : list of Measured
+    unreadable : list of CollectedRow
         Files that could not be read, with the reason.
     """
 
@@ -87,7 +87,7 @@ class ForecastScores:
     converged: int = 0
     expected: float = 0.0
     without: int = 0
-    unreadable: list[Measured] = field(default_factory=list)
+    unreadable: list[CollectedRow] = field(default_factory=list)
 
     def add(self, forecast: Mapping[str, Any], outcome: Mapping[str, Any]) -> None:
         """Score one run.
@@ -162,7 +162,7 @@ def score_forecasts(*places: str | os.PathLike[str]) -> ForecastScores:
             try:
                 scores.add(one.row["forecast"], one.row["outcome"])
             except RunFileError as error:
-                scores.unreadable.append(Measured(one.path, None, str(error)))
+                scores.unreadable.append(CollectedRow(one.path, None, str(error)))
     return scores
 
 

@@ -15,7 +15,7 @@ from mho.analysis.reports import duration_text, quantity_text
 from mho.cli.run_files.show import STYLES, status_style
 from mho.errors import InputError
 from mho.runs import Status, outcome_line
-from mho.runs.index import UNREADABLE, IndexedRun, Links, Quantity, RunIndex
+from mho.runs.index import UNREADABLE, IndexedRun, Links, ResultQuantity, RunIndex
 
 STATUS_STYLES: Mapping[str, str] = {str(status): style for status, style in STYLES.items()} | {
     UNREADABLE: "red"
@@ -146,7 +146,9 @@ def _cells(column: RunColumn, runs: Sequence[IndexedRun], index: RunIndex) -> tu
     return "", [f"{text} {unit}".rstrip() for text, unit in told]
 
 
-def _quantities(column: RunColumn, runs: Sequence[IndexedRun], index: RunIndex) -> list[Quantity | None]:
+def _quantities(
+    column: RunColumn, runs: Sequence[IndexedRun], index: RunIndex
+) -> list[ResultQuantity | None]:
     quantities = index.quantities(runs)
     return [
         next((one for one in quantities[run.id][column.source] if one.name == column.name), None)

@@ -23,7 +23,7 @@ from mho.analysis.reports import Convergence
 from mho.escaping import html as escape
 from mho.gui.solve.convergence_view import ConvergenceView
 from mho.runs import outcome_line
-from mho.runs.index import IndexedRun, Quantity, RunIndex
+from mho.runs.index import IndexedRun, ResultQuantity, RunIndex
 from mho.runs.integrity import OF_THE_MOMENT
 
 
@@ -32,8 +32,8 @@ class Known:
     """The index's facts about a run."""
 
     run: IndexedRun
-    parameters: tuple[Quantity, ...]
-    results: tuple[Quantity, ...]
+    parameters: tuple[ResultQuantity, ...]
+    results: tuple[ResultQuantity, ...]
     notes: tuple[tuple[float, str], ...]
 
 
@@ -52,7 +52,7 @@ MOST_WARNINGS = 4
 """Of a run, in the preview; its window shows all."""
 
 
-def quantity_text(quantity: Quantity) -> str:
+def quantity_text(quantity: ResultQuantity) -> str:
     """Return a quantity as people read it."""
     number = quantity.number
     whole = number is None or quantity.text in ("true", "false") or quantity.text.lstrip("-").isdigit()

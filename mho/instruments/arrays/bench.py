@@ -60,12 +60,12 @@ class ArrayBench(Bench):
     ) -> None:
         # Imported here: a check for this type of bench need not wait for the physics to load.
         from mho.instruments.arrays.laboratory import ArrayLaboratory
-        from mho.instruments.arrays.roles import ArrayBoard, ArrayDaq, ArrayGate, ArrayMeter, ArrayPulser
+        from mho.instruments.arrays.roles import ArrayDaq, ArrayGate, ArrayMeter, ArrayPulser, ModelBoard
 
         self.on_blocks: OnBlocks = lambda array, rows, columns, volts, currents: None
         self.arrays: ArrayLaboratory = ArrayLaboratory(source, preset=preset, seed=seed)
         arrays = self.arrays
-        board = ArrayBoard(arrays)
+        board = ModelBoard(arrays)
         entries = source.bench.instruments
         daq = self._daq = ArrayDaq(arrays, entries.daq)
         roles = BenchInstruments(

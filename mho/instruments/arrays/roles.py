@@ -45,7 +45,7 @@ class _Part:
         """There is no connection."""
 
 
-class ArrayBoard(_Part):
+class ModelBoard(_Part):
     """Stores the connected cell, path, word-line voltage and block.
 
     Attributes
@@ -153,7 +153,7 @@ class ArrayBoard(_Part):
 class _Source(_Part):
     """Common part of the two sources."""
 
-    def __init__(self, arrays: ArrayLaboratory, board: ArrayBoard) -> None:
+    def __init__(self, arrays: ArrayLaboratory, board: ModelBoard) -> None:
         super().__init__(arrays)
         self._board = board
         self._limit = 0.0
@@ -220,7 +220,7 @@ class ArrayPulser(_Part):
         Transition times of pulses and from sample to sample, 10 to 90 %, s.
     """
 
-    def __init__(self, arrays: ArrayLaboratory, board: ArrayBoard, edge: float) -> None:
+    def __init__(self, arrays: ArrayLaboratory, board: ModelBoard, edge: float) -> None:
         super().__init__(arrays)
         self._board, self.edge, self.step_edge = board, edge, edge
         self._cycle: list[Excursion] = []

@@ -36,7 +36,7 @@ _held: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
 
 @dataclass(frozen=True)
-class Holder:
+class LockHolder:
     """The holder of a lock: process, user's number (-1 on Windows), and since when (Unix time, s)."""
 
     process: int
@@ -44,7 +44,7 @@ class Holder:
     since: float
 
     @classmethod
-    def this(cls) -> Holder:
+    def this(cls) -> LockHolder:
         """Return this process as a holder."""
         return cls(os.getpid(), os.getuid() if hasattr(os, "getuid") else -1, round(time.time()))
 
@@ -59,10 +59,10 @@ class Holder:
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
 
 
-class Taken(Exception):
+class LockTaken(Exception):
     """Raised for a lock that is held: by `holder`, or None when that is not known."""
 
-    def __init__(self, holder: Holder | None) -> None:
+    def __init__(self, holder: LockHolder | None) -> None:
         super().__init__(holder)
         self.holder = holder
 
@@ -81,8 +81,8 @@ def lock_bench(source: BenchSource) -> ExitStack:
     with ExitStack() as stack:
         for key, written in sorted(_keys(source.bench.instruments).items()):
             try:
-                stack.callback(take(_digest(key), Holder.this()))
-            except Taken as error:
+                stack.callback(take(_digest(key), LockHolder.this()))
+            except LockTaken as error:
                 raise BenchInUseError(
                     f"bench {source.bench.name!r} is in use: {error.holder or 'another process'} has {written}; "
                     "end it, or wait"
@@ -109,7 +109,7 @@ def last_taken(source: BenchSource) -> float | None:
     return max(times, default=None)
 
 
-def holder(source: BenchSource) -> Holder | None:
+def holder(source: BenchSource) -> LockHolder | None:
     """Return the process that has locked one of a bench's instruments; None when no such process is known.
 
     Like `last_taken`, this neither contacts nor blocks a process.
@@ -148,12 +148,12 @@ def _keys(entries: Instruments) -> dict[str, str]:
     }
 
 
-def take_name(key: str, holder: Holder) -> Callable[[], None]:
-    """Take the socket name for `key` (Linux) and return a function that releases it; raises `Taken` or `OSError`."""
+def take_name(key: str, holder: LockHolder) -> Callable[[], None]:
+    """Take the socket name for `key` (Linux) and return a function that releases it; raises `LockTaken` or `OSError`."""
     name = f"\0{PREFIX}/{key}"
     held = _bound(name)
     if held is None:
-        raise Taken(_named(key))
+        raise LockTaken(_named(key))
     # Names are readable for every user, and vanish with the process.
     told = _bound(f"{name}/{holder.process}/{holder.user}/{holder.since:.0f}")
 
@@ -188,18 +188,18 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_let_go_in_a_child)
 
 
-def _named(key: str) -> Holder | None:
+def _named(key: str) -> LockHolder | None:
     with suppress(OSError):
         for line in NAMES.read_text("utf-8", "replace").splitlines():
             prefix, found, told = line.partition(f"@{PREFIX}/{key}/")
             with suppress(ValueError):
                 if prefix and found:
                     process, user, since = map(int, told.split("/"))
-                    return Holder(process, user, since)
+                    return LockHolder(process, user, since)
     return None
 
 
-def take_file(key: str, holder: Holder, folder: Path | None = None) -> Callable[[], None]:
+def take_file(key: str, holder: LockHolder, folder: Path | None = None) -> Callable[[], None]:
     """Lock the file for `key` in `folder` (default the shared one); return and raise as `take_name`."""
     folder = _made(folder or shared_folder())
     path, told = folder / f"{key}.lock", folder / f"{key}.json"
@@ -207,7 +207,7 @@ def take_file(key: str, holder: Holder, folder: Path | None = None) -> Callable[
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise Taken(_written(told)) from None
+        raise LockTaken(_written(told)) from None
     with suppress(OSError):  # the holder's name is only information; the lock works without it
         told.unlink(missing_ok=True)
         told.write_text(json.dumps(asdict(holder)), "utf-8")
@@ -231,13 +231,13 @@ def shared_folder() -> Path:
     raise FileNotFoundError(errno.ENOENT, "there is no folder to which every user may write")
 
 
-def _written(path: Path) -> Holder | None:
+def _written(path: Path) -> LockHolder | None:
     with suppress(OSError, ValueError, TypeError):
-        return Holder(**json.loads(path.read_text("utf-8")))
+        return LockHolder(**json.loads(path.read_text("utf-8")))
     return None
 
 
-def _noted(key: str, folder: Path | None = None) -> Holder | None:
+def _noted(key: str, folder: Path | None = None) -> LockHolder | None:
     """Return the holder that a lock file names, if its process lives: a killed process leaves its name behind."""
     import psutil
 

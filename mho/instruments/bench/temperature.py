@@ -55,7 +55,7 @@ def check_temperature(bench: Bench, kelvin: float) -> float:
     return kelvin
 
 
-class Settling:
+class TemperatureSettling:
     """When a temperature has settled: it has stayed within `tolerance` (K) of `target` (K) for `dwell` (s)."""
 
     def __init__(self, target: float, tolerance: float, dwell: float) -> None:
@@ -192,7 +192,7 @@ class _Heating:
         first, begun = chuck.temperature(), bench.now()
         bench.note_state("chuck", None)
         chuck.ramp_to(target, entry.ramp)
-        settling = Settling(target, entry.tolerance, entry.dwell)
+        settling = TemperatureSettling(target, entry.tolerance, entry.dwell)
         told = -1
         while not settling.settled(bench.now(), kelvin := self._read()):
             waited = bench.now() - begun

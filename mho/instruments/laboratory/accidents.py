@@ -59,7 +59,7 @@ class LeakySelector:
 
 
 @dataclass(frozen=True)
-class BrokenLine:
+class BrokenLineAccident:
     """A line of an array breaks: the cells from the crossing line `first` on are no longer connected.
 
     Attributes

@@ -56,7 +56,7 @@ COUNTED = (
 )
 
 
-class Holder:
+class MatrixHolder:
     """Holds one matrix after another on a bench; made by `Application.holding`.
 
     Attributes
@@ -212,7 +212,9 @@ class Application(Procedure):
         return concluded(summary, beside_digital(summary, self.compared))
 
     @contextmanager
-    def holding(self, plan: Prepared, bench: Bench, stream: Stream) -> Iterator[Holder]:
+    def holding(self, plan: Prepared, bench: Bench, stream: Stream) -> Iterator[MatrixHolder]:
         """Hold matrices within the block; the energy of all vectors played meanwhile is counted."""
         with metering(bench) as meter:
-            yield Holder(bench, stream, plan.rng, meter, bits=int(self.bits), write_verify=self.write_verify)
+            yield MatrixHolder(
+                bench, stream, plan.rng, meter, bits=int(self.bits), write_verify=self.write_verify
+            )

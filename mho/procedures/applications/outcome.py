@@ -9,7 +9,7 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ApplicationResult:
     """What an application found; ``outcome["name"]`` is one of it.
 
     Attributes

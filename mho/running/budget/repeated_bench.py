@@ -22,7 +22,7 @@ class Railed(Exception):
 
 
 @dataclass(frozen=True)
-class BenchFacts:
+class LoopInputs:
     """What code that plays vectors asks a bench for: its file, and the conductance of the loop's inputs, S."""
 
     file: BenchFile
@@ -39,7 +39,7 @@ class RepeatedBench:
         Of the cells in each place.
     causes : frozenset of str
         Those that are on.
-    facts : BenchFacts, optional
+    facts : LoopInputs, optional
         Of the bench that played them.
     """
 
@@ -48,7 +48,7 @@ class RepeatedBench:
         circuits: SwitchedCircuits,
         targets: Mapping[Place, Holding],
         causes: Causes,
-        facts: BenchFacts | None = None,
+        facts: LoopInputs | None = None,
     ) -> None:
         self._circuits, self._targets, self._causes = circuits, targets, causes
         self._recorded: dict[Place, list[Exchange]] = {}

@@ -46,7 +46,7 @@ from mho.running.budget.answers import Answers, Enough, FirstCycles, HeardInvers
 from mho.running.budget.conductances import CellErrors, cell_errors
 from mho.running.budget.loop_targets import LoopTargets
 from mho.running.budget.questions import RAILED, Question, squared_error
-from mho.running.budget.repeated_bench import BenchFacts, Railed, RepeatedBench
+from mho.running.budget.repeated_bench import LoopInputs, Railed, RepeatedBench
 from mho.running.budget.shares import Told
 from mho.running.continuing import as_found_by
 from mho.running.cutting import Cut, CutShort
@@ -87,7 +87,7 @@ class Blocks:
 
     Parameters
     ----------
-    facts : BenchFacts
+    facts : LoopInputs
         Of the bench that repeated the run.
     procedure : Solve
     plan : PreparedSolve
@@ -99,7 +99,7 @@ class Blocks:
 
     def __init__(
         self,
-        facts: BenchFacts,
+        facts: LoopInputs,
         procedure: Solve,
         plan: PreparedSolve,
         targets: dict[Place, Holding],
@@ -272,7 +272,7 @@ class FirstBlockCycles(Answers):
             held = loop.matrix + loop.candidate.shift * np.eye(len(loop.matrix))
             lines = tuple(map(int, place.rows)), tuple(map(int, place.columns))
             targets["INV", place.array, *lines] = LoopTargets.of(leaf.cells, held)
-        facts = BenchFacts(bench.file, bench.input_conductance)
+        facts = LoopInputs(bench.file, bench.input_conductance)
         return Blocks(facts, self.procedure, plan, targets, matrix.before, matrix.calibration)
 
 

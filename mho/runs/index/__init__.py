@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.runs.index.card import UNREADABLE, Card, Quantity, plain_results, read_card
+    from mho.runs.index.card import UNREADABLE, Card, ResultQuantity, plain_results, read_card
     from mho.runs.index.index import NEWEST_FIRST, IndexedRun, Links, RunIndex
     from mho.runs.index.parquet import write_parquet
     from mho.runs.index.query import condition, labelled
@@ -23,7 +23,7 @@ __all__ = [
     "Card",
     "IndexedRun",
     "Links",
-    "Quantity",
+    "ResultQuantity",
     "RunIndex",
     "condition",
     "labelled",

@@ -55,7 +55,7 @@ _PROVENANCE = {
 
 
 @dataclass(frozen=True)
-class Quantity:
+class ResultQuantity:
     """A parameter or a result: as text, and as a number where it is one (true is 1)."""
 
     name: str
@@ -74,7 +74,7 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Facts:
+class RunFacts:
     """Facts about a run that are known at its start.
 
     Attributes
@@ -119,7 +119,7 @@ class Facts:
         return {name: fact for name, fact in asdict(self).items() if fact or name not in LABELS}
 
 
-_FACTS = {field.name for field in fields(Facts)}  # a later mho may keep more
+_FACTS = {field.name for field in fields(RunFacts)}  # a later mho may keep more
 
 
 @dataclass(frozen=True)
@@ -132,18 +132,18 @@ class Card:
         See `mho.runs.Status`, as of when the file was looked at; ``unreadable``, with the cause as `reason`.
     end : float or None
         Unix time, s.
-    results : tuple of Quantity
+    results : tuple of ResultQuantity
         The numbers and words of the run's summary.
     conclusion : Conclusion or None
         None of the file of an older mho, and of one that cannot be read.
     """
 
-    facts: Facts
+    facts: RunFacts
     status: str
     reason: str
     end: float | None = None
-    parameters: tuple[Quantity, ...] = ()
-    results: tuple[Quantity, ...] = ()
+    parameters: tuple[ResultQuantity, ...] = ()
+    results: tuple[ResultQuantity, ...] = ()
     conclusion: Conclusion | None = None
 
 
@@ -188,7 +188,7 @@ def read_card(path: Path) -> Card:
         )
 
 
-def _read(text: str) -> tuple[Facts, tuple[Quantity, ...]]:
+def _read(text: str) -> tuple[RunFacts, tuple[ResultQuantity, ...]]:
     """Return the facts and parameters of a card; `ValueError` and the like for a text that is no card."""
     told = json.loads(text)
     facts = {name: fact for name, fact in told["facts"].items() if name in _FACTS}
@@ -197,7 +197,7 @@ def _read(text: str) -> tuple[Facts, tuple[Quantity, ...]]:
     texts = [fact for name, fact in facts.items() if name != "start"] + [unit for _, _, unit in parameters]
     if not all(isinstance(one, str) for one in texts) or not isinstance(start, int | float | None):
         raise ValueError("its card holds other things than texts")
-    return Facts(**facts), tuple(_quantity(*one) for one in parameters)
+    return RunFacts(**facts), tuple(_quantity(*one) for one in parameters)
 
 
 def plain_results(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -238,7 +238,7 @@ def _text(path: Path, group: h5py.h5g.GroupID, name: str) -> str:
 
 def unreadable(path: Path, error: RunFileError) -> Card:
     """Return what an index keeps of a file that it cannot read."""
-    return Card(Facts(title=path.name), UNREADABLE, str(error))
+    return Card(RunFacts(title=path.name), UNREADABLE, str(error))
 
 
 def gathered_card(record: RunRecord, entry: h5py.Group) -> str:
@@ -261,8 +261,8 @@ def _facts(
     run_id: str,
     start: datetime,
     matrix: NDArray[np.generic] | None,
-) -> Facts:
-    return Facts(
+) -> RunFacts:
+    return RunFacts(
         run_id=run_id,
         title=run.title,
         procedure=run.procedure,
@@ -278,7 +278,7 @@ def _facts(
     )
 
 
-def _json(facts: Facts, parameters: Mapping[str, RecordedParameter]) -> str:
+def _json(facts: RunFacts, parameters: Mapping[str, RecordedParameter]) -> str:
     values = {name: [_plain(parameter.value), parameter.unit] for name, parameter in parameters.items()}
     return json.dumps({"facts": facts.as_dict(), "parameters": values}, ensure_ascii=False)
 
@@ -319,14 +319,14 @@ def _name_in(text: str) -> str:
         return ""
 
 
-def _quantity(name: str, value: object, unit: str = "") -> Quantity:
+def _quantity(name: str, value: object, unit: str = "") -> ResultQuantity:
     match value:
         case bool():
-            return Quantity(name, float(value), str(value).lower(), unit)
+            return ResultQuantity(name, float(value), str(value).lower(), unit)
         case int() | float():
             try:
-                return Quantity(name, float(value), str(value), unit)
+                return ResultQuantity(name, float(value), str(value), unit)
             except OverflowError:  # a whole number beyond any float
-                return Quantity(name, None, str(value), unit)
+                return ResultQuantity(name, None, str(value), unit)
         case _:
-            return Quantity(name, None, "none" if value is None else str(value), unit)
+            return ResultQuantity(name, None, "none" if value is None else str(value), unit)

@@ -25,7 +25,7 @@ from typing import Any, Self
 
 from mho.errors import InputError, RunFileError
 from mho.runs.conclusion import GOING_ON, Conclusion, Status
-from mho.runs.index.card import UNREADABLE, Card, Facts, Quantity, read_card, unreadable
+from mho.runs.index.card import UNREADABLE, Card, ResultQuantity, RunFacts, read_card, unreadable
 from mho.runs.index.query import SOURCES, Vocabulary, condition, resolved, sort_key
 from mho.runs.index.store import is_kept, open_store, restored, rows, writing
 from mho.runs.paths import SUFFIX
@@ -33,7 +33,7 @@ from mho.runs.paths import SUFFIX
 BATCH = 200
 """Files read between two writes: others may write too, and no more is lost when a rebuild is stopped."""
 
-FACTS = [field.name for field in fields(Facts)]
+FACTS = [field.name for field in fields(RunFacts)]
 CONCLUSION = ["conclusion", "line", "warnings", "measured", "unsafe"]
 _COLUMNS = ["path", "mtime", "size", *FACTS, "status", "reason", "end", *CONCLUSION, "words"]
 
@@ -188,8 +188,8 @@ def _run_files(folder: Path, below: str = "") -> Iterator[tuple[str, State]]:
 class Annotations:
     """The tags and notes of an index.
 
-    Runs are named by `run_id`, see `mho.runs.index.card.Facts`; a method that writes raises `RunFileError` when the index
-    cannot be written.
+    Runs are named by `run_id`, see `mho.runs.index.card.RunFacts`; a method that writes raises `RunFileError` when the
+    index cannot be written.
     """
 
     def __init__(self, store: sqlite3.Connection) -> None:
@@ -280,7 +280,7 @@ class IndexedRun:
 
     id: int
     path: Path
-    facts: Facts
+    facts: RunFacts
     status: str
     reason: str
     end: float | None
@@ -405,9 +405,9 @@ class RunIndex:
         """
         return resolved(name, self.vocabulary())
 
-    def quantities(self, runs: Sequence[IndexedRun]) -> dict[int, dict[str, tuple[Quantity, ...]]]:
+    def quantities(self, runs: Sequence[IndexedRun]) -> dict[int, dict[str, tuple[ResultQuantity, ...]]]:
         """Return, by a run's `id`, its ``parameter`` and ``result`` quantities."""
-        found: dict[int, dict[str, tuple[Quantity, ...]]] = {
+        found: dict[int, dict[str, tuple[ResultQuantity, ...]]] = {
             run.id: dict.fromkeys(SOURCES, ()) for run in runs
         }
         found_rows = self._rows(
@@ -416,7 +416,7 @@ class RunIndex:
             [str(list(found))],
         )
         for (run, source), group in groupby(found_rows, key=lambda row: (row[0], row[1])):
-            found[run][source] = tuple(Quantity(*row[2:]) for row in group)
+            found[run][source] = tuple(ResultQuantity(*row[2:]) for row in group)
         return found
 
     def find(self, name: str | os.PathLike[str]) -> IndexedRun:
@@ -470,7 +470,7 @@ class RunIndex:
             IndexedRun(
                 number,
                 Path(path),
-                Facts(*facts),
+                RunFacts(*facts),
                 status,
                 reason,
                 end,

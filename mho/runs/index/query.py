@@ -48,7 +48,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class QueryComparison:
     """``name operator value``, the name beginning at `position` of the query (from 0)."""
 
     name: str
@@ -93,7 +93,7 @@ class AnyOf:
     terms: tuple[Query, ...]
 
 
-Query = Comparison | Flag | Anywhere | Not | AllOf | AnyOf
+Query = QueryComparison | Flag | Anywhere | Not | AllOf | AnyOf
 
 
 def parse_query(text: str) -> Query:
@@ -220,7 +220,7 @@ class _Parser:
             self._fail(f"a value is missing after {operator!r}; put it in quotes if it is one of these words")
         value = self._take()
         quoted = value.kind == "quoted"
-        return Comparison(
+        return QueryComparison(
             name.text,
             OPERATORS.get(operator, operator),
             Value(_unquoted(value.text) if quoted else value.text, quoted),
@@ -329,7 +329,7 @@ class _Compiler:
                 return _anywhere(text)
             case Flag(name, position):
                 return self._flag(name, position)
-            case Comparison():
+            case QueryComparison():
                 return self._comparison(query)
 
     def _joined(self, word: str, terms: Iterable[Query]) -> Condition:
@@ -369,7 +369,7 @@ class _Compiler:
             raise query_error(self._text, position, f"say what to look for: {WORDS} ~ word")
         return f"coalesce({_column(name)}, '') <> ''", []
 
-    def _comparison(self, asked: Comparison) -> Condition:
+    def _comparison(self, asked: QueryComparison) -> Condition:
         source, name = self.resolve(asked.name, asked.position)
         operator, value = asked.operator, asked.value
         if source:
@@ -398,7 +398,7 @@ class _Compiler:
             return f"CAST({_column(name)} AS REAL) {operator} ?", [float(numeric[1])]
         return _text_test(_column(name), operator, value)
 
-    def _quantity(self, source: str, name: str, asked: Comparison) -> Condition:
+    def _quantity(self, source: str, name: str, asked: QueryComparison) -> Condition:
         operator, value = asked.operator, asked.value
         if operator in ("~", "!~"):
             return _has(source, name, *_text_test("text", operator, value))
@@ -418,7 +418,7 @@ class _Compiler:
             values.append(value.text)
         return _has(source, name, f"({' OR '.join(tests)})", values)
 
-    def _number(self, value: Value, units: Sequence[str], asked: Comparison) -> dict[str, float] | None:
+    def _number(self, value: Value, units: Sequence[str], asked: QueryComparison) -> dict[str, float] | None:
         """Return the value in each of the `units` that it fits, "" for any; None when it is no number."""
         found = None if value.quoted else _NUMBER.fullmatch(value.text)
         if found is None:
@@ -436,7 +436,7 @@ class _Compiler:
             )
         return {one: fit for one, fit in fits.items() if fit is not None}
 
-    def _time(self, column: str, asked: Comparison) -> Condition:
+    def _time(self, column: str, asked: QueryComparison) -> Condition:
         span = _span(asked.value.text, self._now)
         if span is None or asked.operator in ("~", "!~"):
             raise self._wrong(
@@ -455,7 +455,7 @@ class _Compiler:
             case _:
                 return f"{column} >= ?", [end]
 
-    def _wrong(self, asked: Comparison, what: str) -> Exception:
+    def _wrong(self, asked: QueryComparison, what: str) -> Exception:
         told = f"{asked.name} {asked.operator} {asked.value.text}"
         return query_error(self._text, asked.position, f"{told!r}: {what}")
 

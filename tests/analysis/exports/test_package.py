@@ -457,9 +457,9 @@ def test_tables_are_written_as_text_as_asked(tmp_path: Path, tables: str | None,
 
 def test_the_largest_are_left_out_until_the_others_are_few_enough():
     pulses, cycles, target = (
-        text_tables.Kind("Solve", "table", "pulses"),
-        text_tables.Kind("Solve", "table", "cycles"),
-        text_tables.Kind("Solve", "map", "target"),
+        text_tables.TableKind("Solve", "table", "pulses"),
+        text_tables.TableKind("Solve", "table", "cycles"),
+        text_tables.TableKind("Solve", "map", "target"),
     )
     counts = {pulses: 700, cycles: 10, target: 90}
     assert text_tables.too_large(counts, 800) == {}

@@ -19,15 +19,18 @@ from mho.analysis.report_pages.campaign_facts import (
     summarised,
     varied,
 )
-from mho.runs.index import Card, Quantity
-from mho.runs.index.card import Facts
+from mho.runs.index import Card, ResultQuantity
+from mho.runs.index.card import RunFacts
 
 HALVES = (Group("a", (0, 1, 2)), Group("b", (3, 4, 5)))
 
 
 def card(preset="pku", seed="1", bits=8, results=(), **facts) -> RunCard:
-    found = Facts(procedure="Solve", preset=preset, seed=seed, **facts)
-    parameters = (Quantity("bits", float(bits), str(bits), "bit"), Quantity("seed", float(seed), seed))
+    found = RunFacts(procedure="Solve", preset=preset, seed=seed, **facts)
+    parameters = (
+        ResultQuantity("bits", float(bits), str(bits), "bit"),
+        ResultQuantity("seed", float(seed), seed),
+    )
     return RunCard(Path(f"{preset}-{seed}-{bits}.h5"), Card(found, "finished", "", None, parameters, results))
 
 
@@ -43,7 +46,7 @@ def test_what_is_varied_is_counted_in_order() -> None:
 
 def test_a_seed_of_its_own_is_told_apart_from_that_of_the_run() -> None:
     runs = [card(seed="1"), card(seed="2")]
-    other = RunCard(Path("a.h5"), replace(runs[1].card, parameters=(Quantity("seed", 9.0, "9"),)))
+    other = RunCard(Path("a.h5"), replace(runs[1].card, parameters=(ResultQuantity("seed", 9.0, "9"),)))
     found = {one.name: one.values for one in varied([runs[0], other])}
     assert found["seed"] == (("1", 1), ("2", 1))
     assert found["parameter.seed"] == (("9", 1), ("not there", 1))
@@ -73,9 +76,11 @@ def test_what_follows_from_another_parameter_makes_no_groups() -> None:
 
 def test_results_are_columns_with_gaps_where_a_run_has_none_or_another_unit() -> None:
     runs = [
-        card(results=(Quantity("gain", 1.0, "1.0", "S"), Quantity("wall_seconds", 9.0, "9", "s"))),
-        card(results=(Quantity("gain", 2.0, "2.0", "V"), Quantity("method", None, "cg"))),
-        card(results=(Quantity("gain", 3.0, "3.0", "S"),)),
+        card(
+            results=(ResultQuantity("gain", 1.0, "1.0", "S"), ResultQuantity("wall_seconds", 9.0, "9", "s"))
+        ),
+        card(results=(ResultQuantity("gain", 2.0, "2.0", "V"), ResultQuantity("method", None, "cg"))),
+        card(results=(ResultQuantity("gain", 3.0, "3.0", "S"),)),
     ]
     values, units = results_of(runs)
     assert units == {"gain": "S"}

@@ -10,18 +10,18 @@ import pytest
 from mho.analysis.grouping import RunCard
 from mho.analysis.report_pages.campaign_facts import results_of, varied
 from mho.analysis.report_pages.campaign_page import moved_results, swept, swept_pictures
-from mho.runs.index import Card, Quantity
-from mho.runs.index.card import Facts
+from mho.runs.index import Card, ResultQuantity
+from mho.runs.index.card import RunFacts
 
 
 def card(bits: float, seed: int, preset: str = "pku", wait: float = 0.0, **results: float) -> RunCard:
     parameters = (
-        Quantity("bits", bits, f"{bits:g}", "bit"),
-        Quantity("wait", wait, f"{wait:g}", "s"),
-        Quantity("certify", float(seed % 2), ("false", "true")[seed % 2]),
+        ResultQuantity("bits", bits, f"{bits:g}", "bit"),
+        ResultQuantity("wait", wait, f"{wait:g}", "s"),
+        ResultQuantity("certify", float(seed % 2), ("false", "true")[seed % 2]),
     )
-    found = tuple(Quantity(name, value, f"{value:g}", "S") for name, value in results.items())
-    facts = Facts(procedure="Solve", preset=preset, seed=str(seed))
+    found = tuple(ResultQuantity(name, value, f"{value:g}", "S") for name, value in results.items())
+    facts = RunFacts(procedure="Solve", preset=preset, seed=str(seed))
     return RunCard(Path(f"{bits}-{seed}.h5"), Card(facts, "finished", "", None, parameters, found))
 
 

@@ -16,7 +16,7 @@ from repository import ROOT
 
 from mho.errors import BenchError, BenchInUseError
 from mho.instruments.bench import locking
-from mho.instruments.bench.locking import Holder, Taken, lock_bench, take_file
+from mho.instruments.bench.locking import LockHolder, LockTaken, lock_bench, take_file
 from mho.instruments.bench_file.bench_file import load_bench_file
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="names of sockets are Linux's")
@@ -197,10 +197,10 @@ def test_a_lock_that_cannot_be_had_is_one_sentence(text, tmp_path, monkeypatch):
 
 
 def test_where_files_are_locked_the_holder_is_named_too(tmp_path):
-    holder = Holder(1, 0, 1764000000.0)
+    holder = LockHolder(1, 0, 1764000000.0)
     release = take_file("a", holder, tmp_path / "locks")
-    with pytest.raises(Taken) as taken:
-        take_file("a", Holder.this(), tmp_path / "locks")
+    with pytest.raises(LockTaken) as taken:
+        take_file("a", LockHolder.this(), tmp_path / "locks")
     assert taken.value.holder == holder
     take_file("b", holder, tmp_path / "locks")()
     assert locking._noted("b", tmp_path / "locks") is None

@@ -10,7 +10,7 @@ import pytest
 from mho.errors import InputError, LimitError
 from mho.instruments import Cell, Pulse, open_bench
 from mho.instruments.arrays import CellPositions
-from mho.instruments.laboratory.accidents import BadCell, BrokenLine, LeakySelector
+from mho.instruments.laboratory.accidents import BadCell, BrokenLineAccident, LeakySelector
 
 CELL = Cell("multiply", 3, 7)
 FORM = Pulse("set", 4.0, 1e-6, 1.6)
@@ -99,7 +99,7 @@ def test_what_is_not_allowed_is_refused(name):
 
 def test_a_broken_line_reaches_no_cell_behind_the_break_and_a_leaky_selector_conducts_while_off():
     with open_bench(preset="ideal", seed=1) as bench:
-        BrokenLine("multiply", "row", 3, first=5)(bench.laboratory)
+        BrokenLineAccident("multiply", "row", 3, first=5)(bench.laboratory)
         LeakySelector(1e-6, ("multiply", 3, 2))(bench.laboratory)
         for column in (2, 7):
             bench.pulse(Cell("multiply", 3, column), FORM)

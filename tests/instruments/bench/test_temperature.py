@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mho.errors import Aborted, BenchError, InputError, InstrumentError, LimitError, UnsafeError
 from mho.instruments import Bench, Cell, open_bench
 from mho.instruments.bench import at_temperature, check_temperature
-from mho.instruments.bench.temperature import WATCH, HeldTemperature, Settling
+from mho.instruments.bench.temperature import WATCH, HeldTemperature, TemperatureSettling
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.opening import make_bench_safe
 from mho.instruments.simulated.faults import Fault
@@ -60,14 +60,14 @@ def heater(bench: Bench) -> int:
 
 
 def test_it_has_settled_once_it_has_stayed_within_the_tolerance_for_the_dwell():
-    settling = Settling(400.0, 0.5, 10.0)
+    settling = TemperatureSettling(400.0, 0.5, 10.0)
     readings = [(0, 399.0), (1, 399.6), (9, 400.4), (10, 400.6), (11, 400.5), (20, 399.5), (21, 400.0)]
     assert [settling.settled(*each) for each in readings] == [False] * 6 + [True]
     assert settling.within
 
 
 def test_a_reading_that_is_no_number_is_outside():
-    settling = Settling(400.0, 0.5, 0.0)
+    settling = TemperatureSettling(400.0, 0.5, 0.0)
     assert settling.settled(0.0, 400.0)
     assert not settling.settled(1.0, float("nan"))
     assert not settling.within
@@ -75,7 +75,7 @@ def test_a_reading_that_is_no_number_is_outside():
 
 @given(st.lists(st.floats(399.0, 401.0), min_size=1), st.floats(0.0, 20.0))
 def test_it_settles_exactly_when_all_readings_of_the_last_dwell_were_within(kelvins, dwell):
-    settling = Settling(400.0, 0.5, dwell)
+    settling = TemperatureSettling(400.0, 0.5, dwell)
     for moment, kelvin in enumerate(kelvins):
         outside = [k for k in range(moment + 1) if not abs(kelvins[k] - 400.0) <= 0.5]
         since = outside[-1] + 1 if outside else 0

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mho.errors import InputError
-from mho.runs.index.query import AllOf, AnyOf, Anywhere, Comparison, Flag, Not, Query, Value, parse_query
+from mho.runs.index.query import AllOf, AnyOf, Anywhere, Flag, Not, Query, QueryComparison, Value, parse_query
 
 KEYWORDS = {"and", "or", "not", "contains"}
 
@@ -18,7 +18,11 @@ words = st.from_regex(r"[A-Za-z0-9µΩ%_.:/*,+-]{1,12}", fullmatch=True).filter(
 values = words.map(Value) | st.text(max_size=10).map(lambda text: Value(text, quoted=True))
 leaves = (
     st.builds(
-        Comparison, names, st.sampled_from(["=", "!=", "<", "<=", ">", ">=", "~", "!~"]), values, st.just(0)
+        QueryComparison,
+        names,
+        st.sampled_from(["=", "!=", "<", "<=", ">", ">=", "~", "!~"]),
+        values,
+        st.just(0),
     )
     | st.builds(Flag, names, st.just(0))
     | st.builds(Anywhere, st.text(max_size=10))
@@ -44,7 +48,7 @@ def written(draw: st.DrawFn, tree: Query) -> str:
     """One of the ways to write `tree`."""
     space = draw(blanks)
     match tree:
-        case Comparison(name, operator, value):
+        case QueryComparison(name, operator, value):
             spelling = draw(st.sampled_from([operator, *{"=": ["=="], "!=": ["<>"]}.get(operator, [])]))
             text = quote(value.text, draw(st.sampled_from("\"'"))) if value.quoted else value.text
             gap = draw(st.sampled_from(["", space]))
@@ -69,8 +73,8 @@ def bracketed(draw: st.DrawFn, tree: Query) -> str:
 
 def without_places(tree: Query) -> Query:
     match tree:
-        case Comparison(name, operator, value):
-            return Comparison(name, operator, value, 0)
+        case QueryComparison(name, operator, value):
+            return QueryComparison(name, operator, value, 0)
         case Flag(name):
             return Flag(name, 0)
         case Not(term):

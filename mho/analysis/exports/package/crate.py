@@ -18,7 +18,7 @@ from urllib.parse import quote
 from mho.analysis.exports.package.checksums import MANIFEST, PackagedFile
 from mho.analysis.exports.package.contents import PackagedRun
 from mho.analysis.exports.package.description import Creator, Description
-from mho.analysis.exports.package.pictures import Picture
+from mho.analysis.exports.package.pictures import PackagePicture
 from mho.runs import RecordedParameter, Status
 from mho.runs.nexus import FILE as DEFINITION_FILE
 
@@ -56,7 +56,7 @@ def crate(
     title: str,
     text: str,
     runs: Sequence[PackagedRun],
-    pictures: Sequence[Picture],
+    pictures: Sequence[PackagePicture],
     files: Sequence[PackagedFile],
 ) -> dict[str, Any]:
     """Return the metadata of a package as JSON-LD."""
@@ -133,7 +133,7 @@ def _file(
     file: PackagedFile,
     run: PackagedRun | None,
     runs: Sequence[PackagedRun],
-    pictures: Sequence[Picture],
+    pictures: Sequence[PackagePicture],
     day: date,
 ) -> dict[str, str]:
     kind: str | list[str] = "File"
@@ -171,7 +171,7 @@ def _file(
 def _experiment(
     graph: _Graph,
     run: PackagedRun,
-    pictures: Sequence[Picture],
+    pictures: Sequence[PackagePicture],
     files: Sequence[PackagedFile],
     creators: Sequence[Creator],
 ) -> dict[str, str]:
@@ -207,7 +207,7 @@ def _labelled(graph: _Graph, run: PackagedRun, label: str, kind: str) -> list[di
     return [graph.add(f"#{label}-{quote(name, safe='')}", kind, name=name)] if name else []
 
 
-def _figures(run: PackagedRun, pictures: Sequence[Picture]) -> list[PurePosixPath]:
+def _figures(run: PackagedRun, pictures: Sequence[PackagePicture]) -> list[PurePosixPath]:
     """Return the files of the figures that show this run alone."""
     return [path for one in pictures if one.runs == (run,) for path in one.paths]
 
@@ -221,7 +221,7 @@ def _outcome(run: PackagedRun) -> str:
 
 
 def _action(
-    graph: _Graph, run: PackagedRun, pictures: Sequence[Picture], creators: Sequence[Creator]
+    graph: _Graph, run: PackagedRun, pictures: Sequence[PackagePicture], creators: Sequence[Creator]
 ) -> dict[str, str]:
     """Describe what was done in a run: with which bench and program, to what, and what came of it."""
     done = run.status is Status.FINISHED

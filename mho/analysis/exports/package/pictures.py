@@ -24,7 +24,7 @@ PICTURES: tuple[Literal["png", "svg", "pdf"], ...] = ("png", "svg", "pdf")
 
 
 @dataclass(frozen=True)
-class Picture:
+class PackagePicture:
     """A figure in several forms: `paths` from the package's folder, the runs it shows, and its title."""
 
     title: str
@@ -50,7 +50,7 @@ def check_how(figures: str | None) -> How | None:
 
 def draw_pictures(
     folder: Path, runs: Sequence[PackagedRun], how: How | None, progress: Callable[[int, int], None]
-) -> tuple[Picture, ...]:
+) -> tuple[PackagePicture, ...]:
     """Draw the figures of packaged runs into ``figures/``.
 
     Parameters
@@ -66,24 +66,24 @@ def draw_pictures(
     lots = (
         [[one] for one in runs] if how == "each" else [[o for o in runs if o.procedure == k] for k in kinds]
     )
-    pictures: list[Picture] = []
+    pictures: list[PackagePicture] = []
     for number, lot in enumerate(lots):
         progress(number, len(lots))
         pictures += _each(folder, lot[0]) if len(lot) == 1 else _together(folder, lot)
     return tuple(pictures)
 
 
-def _each(folder: Path, one: PackagedRun) -> Iterator[Picture]:
+def _each(folder: Path, one: PackagedRun) -> Iterator[PackagePicture]:
     from mho.analysis.figures.sheet import draw_runs  # matplotlib takes its time
     from mho.analysis.figures.values.inferred import figures_of
 
     with RunFile(folder / one.path) as run:
         for figure in figures_of(run):
             place = PurePosixPath("figures", f"{one.name}-{figure.name}")
-            yield Picture(figure.heading, (one,), _save(folder, place, draw_runs([run], figure.name)))
+            yield PackagePicture(figure.heading, (one,), _save(folder, place, draw_runs([run], figure.name)))
 
 
-def _together(folder: Path, runs: Sequence[PackagedRun]) -> Iterator[Picture]:
+def _together(folder: Path, runs: Sequence[PackagedRun]) -> Iterator[PackagePicture]:
     """Draw each figure of the first run over all: medians and quartiles, by preset where there are several."""
     from mho.analysis.figures import draw
     from mho.analysis.figures.values.inferred import figures_of
@@ -96,7 +96,7 @@ def _together(folder: Path, runs: Sequence[PackagedRun]) -> Iterator[Picture]:
         place = PurePosixPath("figures", f"{runs[0].procedure}-{figure.name}")
         sheet = draw(*paths, figure=figure.name, by="preset" if len(presets) > 1 else "procedure")
         title = f"{runs[0].procedure}, {figure.heading}: {len(runs)} runs"
-        yield Picture(title, tuple(runs), _save(folder, place, sheet))
+        yield PackagePicture(title, tuple(runs), _save(folder, place, sheet))
 
 
 def _save(folder: Path, place: PurePosixPath, sheet: Sheet) -> tuple[PurePosixPath, ...]:

@@ -26,8 +26,8 @@ from mho.analysis.exports.package.contents import Contents, PackagedRun
 from mho.analysis.exports.package.crate import FILE as CRATE_FILE
 from mho.analysis.exports.package.crate import crate
 from mho.analysis.exports.package.description import Creator, Description, Licence
-from mho.analysis.exports.package.pictures import How, Picture, check_how, draw_pictures
-from mho.analysis.exports.package.text_tables import Kind, TextTables, check_which, text_tables
+from mho.analysis.exports.package.pictures import How, PackagePicture, check_how, draw_pictures
+from mho.analysis.exports.package.text_tables import TableKind, TextTables, check_which, text_tables
 from mho.analysis.exports.places import runs_at
 from mho.analysis.reports.quantities import parameter_text
 from mho.analysis.reports.run_table import SOURCES, row_of, table_of
@@ -63,8 +63,8 @@ def readme(
     title: str,
     text: str,
     runs: Sequence[PackagedRun],
-    left_out: Mapping[Kind, int],
-    pictures: Sequence[Picture],
+    left_out: Mapping[TableKind, int],
+    pictures: Sequence[PackagePicture],
     present: Iterable[str],
 ) -> str:
     """Return the page; `left_out` are in the run files only, `present` the names at the top of the package."""
@@ -96,7 +96,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _only_there(left_out: Mapping[Kind, int]) -> str:
+def _only_there(left_out: Mapping[TableKind, int]) -> str:
     if not left_out:
         return ""
     rows = [

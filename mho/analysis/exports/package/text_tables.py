@@ -14,7 +14,7 @@ from math import prod
 from pathlib import Path
 from typing import Literal, get_args
 
-from mho.analysis.exports.series import Group, read_contents
+from mho.analysis.exports.series import SeriesGroup, read_contents
 from mho.errors import InputError, RunFileError
 from mho.runs.index import read_card
 from mho.runs.reading import open_run_file
@@ -27,7 +27,7 @@ MOST_VALUES = 10_000_000
 
 
 @dataclass(frozen=True, order=True)
-class Kind:
+class TableKind:
     """What the tables (or maps, or arrays) of one name are in all runs of a procedure."""
 
     procedure: str
@@ -47,12 +47,12 @@ class TextTables:
         Nothing is.
     """
 
-    left_out: Mapping[Kind, int]
+    left_out: Mapping[TableKind, int]
     none: bool = False
 
-    def holds(self, procedure: str, group: Group) -> bool:
+    def holds(self, procedure: str, group: SeriesGroup) -> bool:
         """Return whether a group of a run of a procedure is written."""
-        return not self.none and Kind(procedure, group.kind, group.name) not in self.left_out
+        return not self.none and TableKind(procedure, group.kind, group.name) not in self.left_out
 
 
 def check_which(tables: str | None) -> Which | None:
@@ -79,26 +79,26 @@ def text_tables(paths: Sequence[Path], which: Which | None) -> TextTables:
     return TextTables(too_large(counts, 0 if which == "none" else MOST_VALUES), which == "none")
 
 
-def count_values(paths: Iterable[Path]) -> Counter[Kind]:
+def count_values(paths: Iterable[Path]) -> Counter[TableKind]:
     """Return how many values there are of each kind; a file that cannot be read has none."""
-    found: Counter[Kind] = Counter()
+    found: Counter[TableKind] = Counter()
     for path in paths:
         with suppress(RunFileError):
             procedure = read_card(path).facts.procedure
             with closing(open_run_file(path, whole=False)) as file:
                 for group in read_contents(file):
-                    found[Kind(procedure, group.kind, group.name)] += values_of(group)
+                    found[TableKind(procedure, group.kind, group.name)] += values_of(group)
     return found
 
 
-def values_of(group: Group) -> int:
+def values_of(group: SeriesGroup) -> int:
     """Return the number of values that the CSV file of a table, map or array has."""
     if group.kind == "map":
         return 4 * prod(group["value"].shape)  # each with time, row and column
     return sum(prod(series.shape) for series in group.series)
 
 
-def too_large(counts: Mapping[Kind, int], most: int) -> dict[Kind, int]:
+def too_large(counts: Mapping[TableKind, int], most: int) -> dict[TableKind, int]:
     """Return the largest kinds, without which all others have `most` values together."""
     total, left_out = 0, {}
     for kind in sorted(counts, key=lambda kind: (counts[kind], kind)):

@@ -323,7 +323,7 @@ CONSTANTS = {
 }  # fmt: skip
 
 
-class ContactCheck(ScriptTable):
+class ContactTable(ScriptTable):
     """``smua.contact``."""
 
     def __init__(self, title: str, source: UnitSource, clock: VirtualClock) -> None:
@@ -387,7 +387,7 @@ class SourceMeasureUnit:
                 "measure": self._meter.group,
                 "trigger": self.model.group,
                 "cal": ScriptTable(contents={"date": CALIBRATED, "due": CALIBRATED + 365 * DAY}),
-                "contact": ContactCheck(f"SMU {'AB'[number - 1]}", self.source, device.clock),
+                "contact": ContactTable(f"SMU {'AB'[number - 1]}", self.source, device.clock),
                 "nvbuffer1": self._buffers[0],
                 "nvbuffer2": self._buffers[1],
                 "makebuffer": lambda size: device.bind(self._make_buffer(int(whole(1, CAPACITY)(size)))),

@@ -23,10 +23,10 @@ from mho.array_types import Floats
 from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
+from mho.procedures.applications.application import MATRICES, Application, MatrixHolder, Prepared
 from mho.procedures.applications.comparison import digital_solution
 from mho.procedures.applications.conclusions import concluded
-from mho.procedures.applications.outcome import Outcome
+from mho.procedures.applications.outcome import ApplicationResult
 from mho.procedures.equations.direct_solve import DirectSolve, direct_solve
 from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
@@ -292,7 +292,7 @@ class Arm(Application):
         """Return arm and path."""
         return f"Arm {self.arm}, {Path(str(self.path)).name}"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Take one damped step towards each point, beside the same arm digitally."""
         given: Motion = plan.given
         arm, targets = given.arm, given.targets
@@ -340,7 +340,7 @@ class Arm(Application):
             )
         distances, references = (np.array([one.distance for one in steps]) for steps in (found, digital))
         angles = np.abs(np.array([one.angles for one in found]) - [one.angles for one in digital])
-        return Outcome.of(
+        return ApplicationResult.of(
             {
                 "converged": not short,
                 "steps": len(found),
@@ -362,7 +362,7 @@ class Arm(Application):
             }
         )
 
-    def conclude(self, plan: Prepared, result: Outcome) -> Conclusion:
+    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
         """Return how far the joints are from those of the digital solution, and the points that were missed."""
         summary = result.summary
         missed = summary["points_missed"]
@@ -373,7 +373,7 @@ class Arm(Application):
         )
 
     def _solver(
-        self, chip: Holder, cycles: list[int], short: list[str]
+        self, chip: MatrixHolder, cycles: list[int], short: list[str]
     ) -> Callable[[Floats, Floats], Floats]:
         """Return what solves a step's system on the chip."""
         held: list[HeldMatrix] = []

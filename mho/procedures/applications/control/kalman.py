@@ -16,7 +16,7 @@ from mho.array_types import Floats
 from mho.errors import InputError
 from mho.input_files import check_ordinary
 from mho.instruments import Bench
-from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
+from mho.procedures.applications.application import MATRICES, Application, MatrixHolder, Prepared
 from mho.procedures.applications.comparison import digital_solution, relative_error
 from mho.procedures.applications.conclusions import beside_digital, concluded
 from mho.procedures.applications.control.kalman_filter import (
@@ -27,7 +27,7 @@ from mho.procedures.applications.control.kalman_filter import (
     multiplications,
     nees,
 )
-from mho.procedures.applications.outcome import Outcome
+from mho.procedures.applications.outcome import ApplicationResult
 from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
@@ -314,7 +314,7 @@ class Kalman(Application):
             "" if name not in TRACKS else f", {self.tracks} tracks, {self.sensors} sensors"
         )
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Filter on the chip, beside the same filter digitally."""
         given: Tracking = plan.given
         steady = self.gain == "steady"
@@ -365,7 +365,7 @@ class Kalman(Application):
                 f"lie between {outcome['nis_low']:.3g} and {outcome['nis_high']:.3g}; the noise or the "
                 "acceleration does not fit the track"
             )
-        return Outcome.of(
+        return ApplicationResult.of(
             {
                 "converged": not short,
                 "steps": len(found),
@@ -377,7 +377,7 @@ class Kalman(Application):
             }
         )
 
-    def conclude(self, plan: Prepared, result: Outcome) -> Conclusion:
+    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
         """Return the error beside the digital filter, and whether the innovations are as it expects."""
         summary = result.summary
         return concluded(
@@ -388,7 +388,7 @@ class Kalman(Application):
         )
 
     def _solver(
-        self, chip: Holder, model: TrackModel, cycles: list[int], short: list[str]
+        self, chip: MatrixHolder, model: TrackModel, cycles: list[int], short: list[str]
     ) -> Callable[[Floats, Floats], Floats]:
         """Return what solves with an innovation covariance on the chip."""
         held: list[HeldMatrix] = []

@@ -24,7 +24,7 @@ from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Prepared
 from mho.procedures.applications.comparison import digital_solution, relative_error
-from mho.procedures.applications.outcome import Outcome
+from mho.procedures.applications.outcome import ApplicationResult
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Figure, Layout, Table
@@ -195,7 +195,7 @@ class Portfolio(Application):
         own = isinstance(self.returns, str | Path) and str(self.returns).strip()
         return f"Portfolio, {Path(self.returns).name if own else f'{self.assets} assets'}"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Hold the optimality conditions, answer all wanted returns at once, compare."""
         market: Market = plan.given
         covariance, means = market.covariance, market.means
@@ -216,7 +216,7 @@ class Portfolio(Application):
         spread, known = variances(weights, covariance), frontier(wanted, covariance, means)
         _record(market, wanted, weights, spread, known, stream)
         least = int(spread.argmin())
-        return Outcome.of(
+        return ApplicationResult.of(
             {
                 "assets": len(means),
                 "condition": float(np.linalg.cond(matrix)),

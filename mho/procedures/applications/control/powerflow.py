@@ -22,7 +22,7 @@ from mho.instruments import Bench
 from mho.procedures.applications.application import MATRICES, Application, Prepared
 from mho.procedures.applications.comparison import digital_solution, relative_error
 from mho.procedures.applications.control.power_network import Network
-from mho.procedures.applications.outcome import Outcome
+from mho.procedures.applications.outcome import ApplicationResult
 from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Figure, Layout, Map, Table
@@ -348,7 +348,7 @@ class PowerFlow(Application):
             f"DC power flow, {Path(self.network).stem if isinstance(self.network, str | Path) else 'network'}"
         )
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Hold B, answer all injections and the transfers of all lines at once, compare."""
         network: Network = plan.given
         injections = self._injections(network)
@@ -377,7 +377,7 @@ class PowerFlow(Application):
         worst = self._outages(network, flows[:, 0], answer.solutions[:, count:], bench, stream)
         _record(network, answer.solutions[:, 0], digital[:, 0], flows, exact, worst, stream)
         balance = network.incidence.T @ (flows - exact)  # the digital flows balance every bus to rounding
-        return Outcome.of(
+        return ApplicationResult.of(
             {
                 "buses": len(network.buses),
                 "lines": len(network.ends),

@@ -26,7 +26,7 @@ from mho.procedures.applications.application import MATRICES, Application, Prepa
 from mho.procedures.applications.comparison import relative_error
 from mho.procedures.applications.fields.electrostatics import grounded, system
 from mho.procedures.applications.fields.poisson import check_unknowns
-from mho.procedures.applications.outcome import Outcome
+from mho.procedures.applications.outcome import ApplicationResult
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Map, Table
@@ -248,7 +248,7 @@ class Diffusion(Application):
         own = Path(self.field).name if isinstance(self.field, str | Path) and str(self.field).strip() else ""
         return f"Diffusion, {own or self.start}, {self.scheme}, {self.steps} steps"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Hold the implicit matrix and step, beside the same steps digitally."""
         given: Spreading = plan.given
         matrix = implicit_matrix(given.size, given.ratio, given.theta)
@@ -285,7 +285,7 @@ class Diffusion(Application):
         if given.name:
             result["error_to_closed_form"] = row["error_to_closed_form"]
             result["digital_error_to_closed_form"] = row["digital_to_closed_form"]
-        return Outcome.of(
+        return ApplicationResult.of(
             {
                 "unknowns": given.size**2,
                 "condition": float(np.linalg.cond(matrix)),

@@ -24,9 +24,9 @@ from scipy.constants import Boltzmann, elementary_charge, epsilon_0
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
+from mho.procedures.applications.application import MATRICES, Application, MatrixHolder, Prepared
 from mho.procedures.applications.comparison import digital_solution, relative_error
-from mho.procedures.applications.outcome import Outcome
+from mho.procedures.applications.outcome import ApplicationResult
 from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter
 from mho.procedures.stream import Stream
@@ -192,7 +192,7 @@ class JunctionModel:
         return self.intrinsic * np.exp(phi), self.intrinsic * np.exp(-phi)
 
 
-class NewtonStep(NamedTuple):
+class PotentialStep(NamedTuple):
     """State after a step: phi, the largest change, and max |F| before it."""
 
     phi: Floats
@@ -205,7 +205,7 @@ def newton(
     solve: Callable[[Floats, Floats], Floats],
     tolerance: float,
     most: int,
-) -> Iterator[NewtonStep]:
+) -> Iterator[PotentialStep]:
     """Yield Newton's steps from the depletion approximation until phi changes by less than `tolerance`.
 
     Parameters
@@ -223,7 +223,7 @@ def newton(
         change = np.clip(solve(junction.jacobian(phi), -residual), -MOST_CHANGE, MOST_CHANGE)
         phi = phi + change
         largest = float(np.abs(change).max())
-        yield NewtonStep(phi, largest, float(np.abs(residual).max()))
+        yield PotentialStep(phi, largest, float(np.abs(residual).max()))
         if largest < tolerance:
             return
 
@@ -341,7 +341,7 @@ class Junction(Application):
         """Return the doping of both sides."""
         return f"p-n junction, NA {self.acceptors:.2g} and ND {self.donors:.2g} per m^3"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Take Newton's steps until the potential changes by less than the bits resolve."""
         junction: JunctionModel = plan.given
         *_, exact = newton(junction, digital_solution, EXACT, MOST_STEPS)
@@ -351,7 +351,7 @@ class Junction(Application):
         missed: list[str] = []
         with self.holding(plan, bench, stream) as chip:
             solve = self._solver(chip, cycles, missed)
-            steps: list[NewtonStep] = []
+            steps: list[PotentialStep] = []
             for step in newton(junction, solve, tolerance, self.max_steps):
                 steps.append(step)
                 stream.emit(
@@ -378,7 +378,7 @@ class Junction(Application):
                 "WARNING",
             )
         _record_profile(junction, steps[-1].phi, stream)
-        return Outcome.of(
+        return ApplicationResult.of(
             {
                 "converged": settled and not missed,
                 "steps": len(steps),
@@ -390,7 +390,7 @@ class Junction(Application):
         )
 
     def _solver(
-        self, chip: Holder, cycles: list[int], missed: list[str]
+        self, chip: MatrixHolder, cycles: list[int], missed: list[str]
     ) -> Callable[[Floats, Floats], Floats]:
         """Return what solves a Newton system on the chip, with the matrix programmed anew or near the first."""
         first: list[HeldMatrix] = []

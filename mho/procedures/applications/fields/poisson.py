@@ -32,7 +32,7 @@ from mho.procedures.applications.fields.electrostatics import (
     sine_transform,
     system,
 )
-from mho.procedures.applications.outcome import Outcome
+from mho.procedures.applications.outcome import ApplicationResult
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Figure, Layout, Map, Table
@@ -346,7 +346,7 @@ class Poisson(Application):
             return f"Poisson, {Path(self.source).name if isinstance(self.source, str | Path) else 'array'}"
         return f"Poisson, {self.arrangement}, {self.size} x {self.size}"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Hold the matrix, solve, find the field, compare."""
         given: Boxed = plan.given
         problem, n = given.problem, given.problem.size
@@ -359,7 +359,7 @@ class Poisson(Application):
         potential = answer.solutions.reshape(n, n)
         digital = digital_solution(given.matrix, given.rhs).reshape(n, n)
         self._record(problem, potential, digital, bench, stream)
-        return Outcome.of(
+        return ApplicationResult.of(
             {
                 "unknowns": n * n,
                 "condition": float(np.linalg.cond(given.matrix)),

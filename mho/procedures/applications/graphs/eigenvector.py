@@ -27,11 +27,11 @@ from mho.array_types import Floats
 from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
+from mho.procedures.applications.application import MATRICES, Application, MatrixHolder, Prepared
 from mho.procedures.applications.conclusions import concluded
 from mho.procedures.applications.graphs.graph_files import load_graph, sample_graphs
 from mho.procedures.applications.near_matrix import worth_of
-from mho.procedures.applications.outcome import Outcome
+from mho.procedures.applications.outcome import ApplicationResult
 from mho.procedures.equations.direct_solve import DirectSolve
 from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.procedures.equations.worth import Work
@@ -326,7 +326,7 @@ class Eigenvector(Application):
         name = Path(self.matrix).name if isinstance(self.matrix, (str, Path)) else "a matrix"
         return f"Eigenvector of {name}"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Hold A - s I once, and iterate with it in three ways."""
         given: Spectrum = plan.given
         start = _start(len(given.matrix))
@@ -350,7 +350,7 @@ class Eigenvector(Application):
                 f"{tolerance:.2g} was asked for (bits, steps)",
                 "WARNING",
             )
-        return Outcome.of({
+        return ApplicationResult.of({
             "eigenvalue": best.value,
             "eigenvalue_lapack": given.value,
             "value_error": abs(best.value - given.value) / given.scale,
@@ -369,7 +369,7 @@ class Eigenvector(Application):
             **costs,
         })  # fmt: skip
 
-    def conclude(self, plan: Prepared, result: Outcome) -> Conclusion:
+    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
         """Return how far eigenvalue and eigenvector are from LAPACK's."""
         summary = result.summary
         return concluded(
@@ -397,7 +397,7 @@ def _iterate(
     }
 
 
-def _count(chip: Holder, given: Spectrum, found: dict[str, list[EigenStep]], tolerance: float) -> None:
+def _count(chip: MatrixHolder, given: Spectrum, found: dict[str, list[EigenStep]], tolerance: float) -> None:
     """Count Davidson's method with INV and without it, and LAPACK's solver."""
     aided, unaided = (
         (len(found[name]), found[name][-1].residual <= tolerance) for name in ("davidson", UNAIDED)

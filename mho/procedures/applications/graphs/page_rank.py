@@ -28,7 +28,7 @@ from mho.procedures.applications.application import MATRICES, Application, Prepa
 from mho.procedures.applications.comparison import relative_error, say_unconverged
 from mho.procedures.applications.conclusions import beside_digital, concluded
 from mho.procedures.applications.graphs.graph_files import FORMATS, Graph, load_graph
-from mho.procedures.applications.outcome import Outcome
+from mho.procedures.applications.outcome import ApplicationResult
 from mho.procedures.equations.algorithms.refinement import refine_columns
 from mho.procedures.parameters import (
     BooleanParameter,
@@ -223,7 +223,7 @@ class PageRank(Application):
         """Return the name of the graph."""
         return f"PageRank of {_name(self.graph)}"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Hold the system, answer in one step, over the cycles of the published loop, and refined."""
         given: Ranking = plan.given
         graph, digital = given.graph, given.digital
@@ -272,7 +272,7 @@ class PageRank(Application):
         )
         error = relative_error(refined, digital)
         swapped, pairs = swapped_pairs(refined, digital)
-        return Outcome.of(
+        return ApplicationResult.of(
             {
                 "nodes": graph.nodes,
                 "links": graph.links,
@@ -297,7 +297,7 @@ class PageRank(Application):
             }
         )
 
-    def conclude(self, plan: Prepared, result: Outcome) -> Conclusion:
+    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
         """Return the error beside the digital scores, and how many pairs of nodes are in another order."""
         summary = result.summary
         return concluded(

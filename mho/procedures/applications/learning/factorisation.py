@@ -30,10 +30,10 @@ from mho.array_types import Floats
 from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
+from mho.procedures.applications.application import MATRICES, Application, MatrixHolder, Prepared
 from mho.procedures.applications.conclusions import concluded
 from mho.procedures.applications.image_files import read_image
-from mho.procedures.applications.outcome import Outcome
+from mho.procedures.applications.outcome import ApplicationResult
 from mho.procedures.equations.direct_solve import DirectSolve, direct_solve
 from mho.procedures.equations.worth import SampledWorth, Work
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
@@ -54,7 +54,7 @@ LEAST = 1e-12
 
 
 @dataclass
-class Factors:
+class MatrixFactors:
     """Factors as they are after an iteration.
 
     Attributes
@@ -79,17 +79,17 @@ class Factors:
         return self.left @ self.right
 
 
-def random_factors(picture: Floats, rank: int, rng: np.random.Generator) -> Factors:
+def random_factors(picture: Floats, rank: int, rng: np.random.Generator) -> MatrixFactors:
     """Return random factors whose product is as bright as the picture."""
     rows, columns = picture.shape
     left, right = rng.random((rows, rank)), rng.random((rank, columns))
     left /= np.linalg.norm(left, axis=0)
-    return Factors(left, right * picture.mean() / (left @ right).mean())
+    return MatrixFactors(left, right * picture.mean() / (left @ right).mean())
 
 
 def factorise(
-    picture: Floats, start: Factors, iterations: int, hold: Hold, method: str = "admm", inner: int = 3
-) -> Iterator[Factors]:
+    picture: Floats, start: MatrixFactors, iterations: int, hold: Hold, method: str = "admm", inner: int = 3
+) -> Iterator[MatrixFactors]:
     """Yield the factors after each iteration, the same object each time; it begins as `start`.
 
     Parameters
@@ -339,7 +339,7 @@ class Factorisation(Application):
         name = Path(self.picture).name if isinstance(self.picture, (str, Path)) else "a picture"
         return f"Factorisation of {name}"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Factorise with every rank on the chip and in float64, from the same start."""
         given: Pictured = plan.given
         stream.snapshot("picture", given.picture, bench.now())
@@ -355,7 +355,7 @@ class Factorisation(Application):
         stream.set_array("left", factors.left)
         stream.set_array("right", factors.right)
         picture, largest = given.picture, given.ranks[-1]
-        return Outcome.of(
+        return ApplicationResult.of(
             {
                 "rows": picture.shape[0],
                 "columns": picture.shape[1],
@@ -372,8 +372,8 @@ class Factorisation(Application):
         )
 
     def _factorised(
-        self, picture: Floats, rank: int, chip: Holder, bench: Bench, stream: Stream
-    ) -> tuple[Factors, tuple[float, float]]:
+        self, picture: Floats, rank: int, chip: MatrixHolder, bench: Bench, stream: Stream
+    ) -> tuple[MatrixFactors, tuple[float, float]]:
         """Factorise with one rank; return the factors, and the errors on the chip and in float64."""
 
         def hold(matrix: Floats) -> Operator:
@@ -422,7 +422,7 @@ class Factorisation(Application):
         )
         return starts[0], errors
 
-    def conclude(self, plan: Prepared, result: Outcome) -> Conclusion:
+    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
         """Return the error of the factors beside that of the digital ones."""
         summary = result.summary
         return concluded(

@@ -29,7 +29,7 @@ MOST_HALVINGS = 30
 
 
 @dataclass(frozen=True)
-class NewtonStep:
+class LogisticStep:
     """One step of Newton's method.
 
     Attributes
@@ -110,7 +110,7 @@ def loss(columns: Floats, observed: Floats, weights: Floats, penalty: float) -> 
 
 def newton(
     columns: Floats, observed: Floats, penalty: float, solve: StepSolver, tolerance: float, most: int
-) -> list[NewtonStep]:
+) -> list[LogisticStep]:
     """Return the steps from w = 0 until the gradient is at most `tolerance`, or no share of a step lowers the loss.
 
     Parameters
@@ -121,14 +121,14 @@ def newton(
     weights = np.zeros(columns.shape[1])
     before = loss(columns, observed, weights, penalty)
     slope = gradient(columns, observed, weights, penalty)
-    steps: list[NewtonStep] = []
+    steps: list[LogisticStep] = []
     while len(steps) < most and np.linalg.norm(slope) > tolerance:
         step = solve(hessian(columns, weights, penalty), slope)
         length = _taken(columns, observed, penalty, weights, step, before)
         weights = weights + length * step
         before = loss(columns, observed, weights, penalty)
         slope = gradient(columns, observed, weights, penalty)
-        steps.append(NewtonStep(before, float(np.linalg.norm(slope)), length, weights))
+        steps.append(LogisticStep(before, float(np.linalg.norm(slope)), length, weights))
         if length == 0.0:
             break
     return steps

@@ -8,12 +8,12 @@ import numpy as np
 
 from mho.array_types import Floats
 from mho.errors import InputError
-from mho.procedures.applications.application import Holder
+from mho.procedures.applications.application import MatrixHolder
 from mho.procedures.applications.comparison import relative_error, worst_error
 from mho.procedures.applications.learning.linear_model import Design
 from mho.procedures.applications.learning.logistic_model import (
     LogisticFit,
-    NewtonStep,
+    LogisticStep,
     fit_of,
     hessian,
     multiplications,
@@ -40,7 +40,7 @@ FLAT = 1e-12
 """Length of the digital gradient at the end."""
 
 
-def digital_fit(design: Design, observed: Floats, penalty: float) -> list[NewtonStep]:
+def digital_fit(design: Design, observed: Floats, penalty: float) -> list[LogisticStep]:
     """Return Newton's steps in float64.
 
     Raises
@@ -71,7 +71,7 @@ class LogisticRegression:
         Bits of each step, where each Hessian is held.
     """
 
-    def __init__(self, chip: Holder, stream: Stream, held: str, bits: int, step_bits: int) -> None:
+    def __init__(self, chip: MatrixHolder, stream: Stream, held: str, bits: int, step_bits: int) -> None:
         self._chip, self._stream, self._held = chip, stream, held
         self._bits, self._step_bits = bits, step_bits
         self._first: HeldMatrix | None = None
@@ -162,8 +162,8 @@ class LogisticRegression:
     def _record(
         self,
         penalty: float,
-        steps: list[NewtonStep],
-        exact: list[NewtonStep],
+        steps: list[LogisticStep],
+        exact: list[LogisticStep],
         observed: Floats,
         fit: LogisticFit,
         digital: LogisticFit,

@@ -16,7 +16,7 @@ from mho.procedures.applications.application import MATRICES, Application, Prepa
 from mho.procedures.applications.comparison import relative_error, say_unconverged
 from mho.procedures.applications.learning.linear_model import inverse_by_qr, singular_values, standardised
 from mho.procedures.applications.learning.tables import load_regressors, sample_tables
-from mho.procedures.applications.outcome import Outcome
+from mho.procedures.applications.outcome import ApplicationResult
 from mho.procedures.equations.solve.solve import Solve
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
@@ -172,7 +172,7 @@ class PseudoInverse(Application):
         name = Path(self.matrix).name if isinstance(self.matrix, (str, Path)) else "a matrix"
         return f"Pseudo-inverse of {name}"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Hold the loop, answer all unit vectors in one step, over the cycles, and refined."""
         given: Rectangular = plan.given
         with self.holding(plan, bench, stream) as chip:
@@ -190,7 +190,7 @@ class PseudoInverse(Application):
         one_step, refined = given.answer(loop.each[0]), given.answer(answers.solutions)
         for name, image in (("one_step", one_step), ("refined", refined), ("digital", given.digital)):
             stream.snapshot(name, image, bench.now())
-        return Outcome.of(
+        return ApplicationResult.of(
             {
                 "rows": given.digital.shape[1],
                 "columns": given.digital.shape[0],

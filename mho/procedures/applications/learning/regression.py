@@ -20,7 +20,7 @@ import numpy as np
 from mho.array_types import Floats
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.procedures.applications.application import MATRICES, Application, Holder, Prepared
+from mho.procedures.applications.application import MATRICES, Application, MatrixHolder, Prepared
 from mho.procedures.applications.comparison import relative_error, say_unconverged, worst_error
 from mho.procedures.applications.conclusions import beside_digital, concluded
 from mho.procedures.applications.learning.linear_model import (
@@ -44,7 +44,7 @@ from mho.procedures.applications.learning.logistic_regression import (
     digital_fit,
 )
 from mho.procedures.applications.learning.tables import Regressors, load_regressors
-from mho.procedures.applications.outcome import Outcome
+from mho.procedures.applications.outcome import ApplicationResult
 from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS, refine
 from mho.procedures.equations.certificates.certificate import dependent_rows
 from mho.procedures.equations.held_matrix import HeldMatrix
@@ -299,7 +299,7 @@ class LinearRegression:
         Of the published loop, recorded for the weights.
     """
 
-    def __init__(self, chip: Holder, stream: Stream, circuit: str, bits: int, cycles: int) -> None:
+    def __init__(self, chip: MatrixHolder, stream: Stream, circuit: str, bits: int, cycles: int) -> None:
         self._chip, self._stream, self._circuit = chip, stream, circuit
         self._bits, self._cycles = bits, cycles
 
@@ -446,7 +446,7 @@ DEPENDENT = 1e7
 
 
 @dataclass(frozen=True)
-class Task:
+class RegressionTask:
     """A table, its standardised columns, and the penalties to be tried."""
 
     data: Regressors
@@ -477,7 +477,7 @@ class Regression(Application):
         "Cycles of the published loop that are recorded", minimum=1, maximum=100, default=20
     )
 
-    def check(self) -> Task:
+    def check(self) -> RegressionTask:
         """Read the table, and refuse one that does not determine the model."""
         super().check()
         source = SAMPLES[self.kind] if self.table is None or self.table == "" else self.table
@@ -499,11 +499,11 @@ class Regression(Application):
             for one in penalties:
                 matrix, _ = system_of(self.circuit, design, one)
                 Solve(matrix=matrix, rhs=np.ones(len(matrix)), bits=int(self.bits)).check()
-        return Task(data, design, penalties)
+        return RegressionTask(data, design, penalties)
 
     def layout(self, plan: Prepared) -> Layout:
         """Declare the tables and figures of the kind of regression."""
-        task: Task = plan.given
+        task: RegressionTask = plan.given
         fitted = (MATRICES, weights_table(task.data), coefficients_table(task.data))
         columns = Array("columns", task.design.columns, description="standardised columns", digital=1e-12)
         if self.kind == "logistic":
@@ -521,7 +521,7 @@ class Regression(Application):
 
     def in_use(self, plan: Prepared) -> dict[str, tuple[float | str, str]]:
         """Return table, target, columns and penalties in use."""
-        task: Task = plan.given
+        task: RegressionTask = plan.given
         return dict(super().in_use(plan)) | {
             "table": (task.data.name, "a sample for the kind"),
             "target": (task.data.target, "the last column"),
@@ -531,7 +531,7 @@ class Regression(Application):
 
     def describe_cells(self, plan: Prepared) -> str:
         """Return what the chip holds; where is known once it is programmed."""
-        task: Task = plan.given
+        task: RegressionTask = plan.given
         size = len(task.data.columns) + (self.kind == "logistic")
         size += task.data.rows if self.circuit == "generalised-inverse" and self.kind != "logistic" else 0
         return f"{size} x {size} matrices, one after another, placed when they are programmed"
@@ -542,9 +542,9 @@ class Regression(Application):
         name = Path(source).name if isinstance(source, (str, Path)) else "a table"
         return f"{str(self.kind).capitalize()} regression of {name}"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Fit on the chip, compare with the digital fit, record."""
-        task: Task = plan.given
+        task: RegressionTask = plan.given
         data, design = task.data, task.design
         with self.holding(plan, bench, stream) as chip:
             found: dict[str, Any]
@@ -556,7 +556,7 @@ class Regression(Application):
                 linear = LinearRegression(chip, stream, str(self.circuit), int(self.bits), int(self.cycles))
                 found = linear.fit(design, data.observed, task.penalties)
             costs = chip.costs()
-        return Outcome.of(
+        return ApplicationResult.of(
             {
                 "rows": data.rows,
                 "columns": len(data.columns),
@@ -567,7 +567,7 @@ class Regression(Application):
             }
         )
 
-    def conclude(self, plan: Prepared, result: Outcome) -> Conclusion:
+    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
         """Return the error of the weights beside the digital fit, and the accuracy of classes."""
         summary = result.summary
         accuracy = summary.get("accuracy")

@@ -41,7 +41,7 @@ VANISHED = 1e-30
 
 
 @dataclass(frozen=True)
-class Factors:
+class KroneckerFactors:
     """Kronecker factors of one layer.
 
     Attributes
@@ -67,7 +67,7 @@ class Factors:
         return _shifted(self.covariance, shifts[0]), _shifted(self.derivatives, shifts[1])
 
 
-def factors_of(weights: Weights, passed: Passed) -> tuple[Factors, ...]:
+def factors_of(weights: Weights, passed: Passed) -> tuple[KroneckerFactors, ...]:
     """Return the factors of every layer at these weights, over the samples of a pass.
 
     The expectation over labels is that of the network's own outputs, exactly: no label is drawn.
@@ -79,7 +79,7 @@ def factors_of(weights: Weights, passed: Passed) -> tuple[Factors, ...]:
         centred = given - mean[..., None, :]
         of_classes = np.swapaxes(of_sums, -1, -2) @ of_sums
         found.append(
-            Factors(
+            KroneckerFactors(
                 mean,
                 np.asarray(np.swapaxes(centred, -1, -2) @ centred / samples),
                 np.asarray(of_classes.sum(axis=0) / samples),

@@ -11,7 +11,7 @@ import numpy as np
 from mho.array_types import Floats
 from mho.errors import ChipMapError, ConvergenceError
 from mho.instruments import Bench
-from mho.procedures.applications.application import Holder
+from mho.procedures.applications.application import MatrixHolder
 from mho.procedures.applications.training.curvature import Solve as Solves
 from mho.procedures.equations.held_matrix import HeldMatrix
 from mho.procedures.equations.solve.solve import Solve
@@ -103,7 +103,7 @@ class ChipInverse:
     reason: str = ""
 
 
-def invert_on_chip(matrix: Floats, holder: Holder, cycles: int) -> ChipInverse:
+def invert_on_chip(matrix: Floats, holder: MatrixHolder, cycles: int) -> ChipInverse:
     """Program a symmetric positive definite matrix, and find its inverse from the answers to the unit vectors.
 
     The chip holds ``D^-1/2 A D^-1/2`` with a diagonal of ones, whose condition number is at most n times the least that any

@@ -11,15 +11,15 @@ import numpy as np
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.applications.application import Application, Holder, Prepared
+from mho.procedures.applications.application import Application, MatrixHolder, Prepared
 from mho.procedures.applications.training.data.datasets import Dataset, load_dataset, split
 from mho.procedures.applications.training.effort import H100_JOULES, factor_sizes
 from mho.procedures.applications.training.inverses import ChipInverse, check_room
 from mho.procedures.applications.training.optimisers import NaturalGradient
 from mho.procedures.applications.training.search import GRIDS, SETTINGS, Tried, grid_of, search
 from mho.procedures.applications.training.training import EVALUATIONS, steps_in_epoch
-from mho.procedures.applications.training.training_result import Outcome, TrainingResult, result_of
-from mho.procedures.applications.training.training_run import Task, Trained, Trainings
+from mho.procedures.applications.training.training_result import OptimiserOutcome, TrainingResult, result_of
+from mho.procedures.applications.training.training_run import Trained, Trainings, TrainingTask
 from mho.procedures.applications.training.training_tables import NUMBERS, finite, label, layout, number
 from mho.procedures.base import Estimate
 from mho.procedures.cells.programming.record import PULSES_PER_CELL
@@ -45,7 +45,7 @@ class Given:
     Attributes
     ----------
     dataset : Dataset
-    task : Task
+    task : TrainingTask
     cycles : tuple of int
         Of refinement of an inverse, each trained with; none without the second-order optimiser.
     kinds : tuple of str
@@ -53,7 +53,7 @@ class Given:
     """
 
     dataset: Dataset
-    task: Task
+    task: TrainingTask
     cycles: tuple[int, ...]
     kinds: tuple[str, ...]
 
@@ -120,7 +120,7 @@ class Train(Application):
         kinds = tuple(GRIDS) if self.optimiser == "all" else (self.optimiser,)
         cycles = self._cycles() if "second-order" in kinds else ()
         self._check_settings(kinds)
-        task = Task(
+        task = TrainingTask(
             samples,
             sizes,
             int(self.epochs),
@@ -146,7 +146,7 @@ class Train(Application):
 
     def in_use(self, plan: Prepared) -> Mapping[str, tuple[float | str, str]]:
         """Return what was used where nothing was given."""
-        task: Task = plan.given.task
+        task: TrainingTask = plan.given.task
         searched = dict.fromkeys(("rate", "momentum", "trust", "damping"), ("searched", "the search's"))
         return {
             **super().in_use(plan),
@@ -175,7 +175,7 @@ class Train(Application):
         searching, *seeds = np.random.SeedSequence(int(self.seed)).spawn(1 + int(self.seeds))
         chosen = {kind: self._search(kind, given.task, searching, stream) for kind in given.kinds}
         outcomes = [
-            Outcome(
+            OptimiserOutcome(
                 kind,
                 NUMBERS[kind],
                 chosen[kind],
@@ -221,7 +221,7 @@ class Train(Application):
         return Conclusion(joined(f"epochs to a loss of {summary['target']:g}: {joined(*parts)}", *worth))
 
     def _search(
-        self, kind: str, task: Task, seed: np.random.SeedSequence, stream: Stream
+        self, kind: str, task: TrainingTask, seed: np.random.SeedSequence, stream: Stream
     ) -> Mapping[str, float]:
         """Return the best settings of an optimiser, over networks that are not trained again afterwards."""
         grid = grid_of(kind, self._fixed(kind))
@@ -291,14 +291,14 @@ class Train(Application):
 
     def _with_chip(
         self,
-        task: Task,
+        task: TrainingTask,
         settings: Mapping[str, float],
         seeds: list[np.random.SeedSequence],
-        holder: Holder,
+        holder: MatrixHolder,
         cycles: int,
         stream: Stream,
-    ) -> Outcome:
-        outcome = Outcome("second-order", number(cycles), settings, [], cycles)
+    ) -> OptimiserOutcome:
+        outcome = OptimiserOutcome("second-order", number(cycles), settings, [], cycles)
         for place, seed in enumerate(seeds):
             stream.progress(f"training, {label(cycles)}", place, len(seeds))
 
@@ -330,10 +330,10 @@ class Train(Application):
 
     def _compare_refreshes(
         self,
-        task: Task,
+        task: TrainingTask,
         settings: Mapping[str, float],
         seeds: list[np.random.SeedSequence],
-        outcomes: list[Outcome],
+        outcomes: list[OptimiserOutcome],
         stream: Stream,
     ) -> None:
         """Train with other intervals of refreshes in float64, and count the pulses that their factors would take."""
@@ -358,7 +358,7 @@ class Train(Application):
                     ),
                 )
 
-    def _record(self, outcome: Outcome, target: float, stream: Stream) -> None:
+    def _record(self, outcome: OptimiserOutcome, target: float, stream: Stream) -> None:
         for place, trained in enumerate(outcome.trained):
             taken = trained.to_target(target)
             stream.record(
@@ -421,7 +421,7 @@ class Train(Application):
         return tuple(wanted)
 
 
-def _count(holder: Holder, trained: Sequence[Trained]) -> None:
+def _count(holder: MatrixHolder, trained: Sequence[Trained]) -> None:
     """Count the multiplications beside the inverses, half of all operations, and those of the inverses by Cholesky."""
     holder.beside.digital["beside"] += sum(one.beside for one in trained) // 2
     inverting = sum(one.inverting for one in trained) // 2

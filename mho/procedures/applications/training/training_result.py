@@ -13,7 +13,7 @@ from mho.array_types import Floats
 from mho.confidence import median_interval, with_interval
 from mho.procedures.applications.training.inverses import ChipInverse
 from mho.procedures.applications.training.training import quartiles
-from mho.procedures.applications.training.training_run import SPENT, Task, Trained
+from mho.procedures.applications.training.training_run import SPENT, Trained, TrainingTask
 from mho.procedures.applications.training.training_tables import LABELS, label
 
 FIRST_ORDER = ("sgd", "adam")
@@ -22,7 +22,7 @@ PUBLISHED_INVERSION = 120e-9
 
 
 @dataclass
-class Outcome:
+class OptimiserOutcome:
     """All trainings by one optimiser.
 
     Attributes
@@ -87,7 +87,7 @@ class TrainingResult:
 
 
 def result_of(
-    outcomes: Sequence[Outcome], task: Task, operation: float, costs: Mapping[str, Any]
+    outcomes: Sequence[OptimiserOutcome], task: TrainingTask, operation: float, costs: Mapping[str, Any]
 ) -> TrainingResult:
     """Return the result of a run; `operation` is the energy of a digital operation, J, `costs` those of the chip."""
     rows = [_row(one, task, operation) for one in outcomes]
@@ -137,7 +137,7 @@ def savings(mine: Floats, other: Floats, limit: float) -> tuple[Floats, Floats]:
     return 1.0 - mine / np.minimum(other, limit), 1.0 - np.minimum(mine, limit) / other
 
 
-def in_words(rows: Sequence[Mapping[str, Any]], task: Task) -> str:
+def in_words(rows: Sequence[Mapping[str, Any]], task: TrainingTask) -> str:
     """Return the comparison in sentences."""
     parts = []
     for row in rows:
@@ -180,7 +180,7 @@ def in_words(rows: Sequence[Mapping[str, Any]], task: Task) -> str:
     return ". ".join(sentences)
 
 
-def _row(outcome: Outcome, task: Task, operation: float) -> dict[str, Any]:
+def _row(outcome: OptimiserOutcome, task: TrainingTask, operation: float) -> dict[str, Any]:
     """Return what an optimiser came to, by name."""
     taken = _taken(outcome, task)
     joules = [one["chip_joules"] + operation * one["operations"] for one in taken]
@@ -220,7 +220,7 @@ def _row(outcome: Outcome, task: Task, operation: float) -> dict[str, Any]:
     return row
 
 
-def _taken(outcome: Outcome, task: Task) -> list[dict[str, float]]:
+def _taken(outcome: OptimiserOutcome, task: TrainingTask) -> list[dict[str, float]]:
     return [one.to_target(task.target) for one in outcome.trained]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mho.array_types import Floats
-from mho.procedures.applications.application import Holder
+from mho.procedures.applications.application import MatrixHolder
 from mho.procedures.applications.training.data.datasets import Split
 from mho.procedures.applications.training.effort import (
     factor_operations,
@@ -30,7 +30,7 @@ SPENT = ("operations", "seconds", "matrices", *CHIP)
 
 
 @dataclass(frozen=True)
-class Task:
+class TrainingTask:
     """What all trainings of a run share.
 
     Attributes
@@ -106,7 +106,7 @@ class _Made:
 class Trainings:
     """Trains networks of a task, digitally or with a chip."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: TrainingTask) -> None:
         self._task = task
 
     def digital(
@@ -130,7 +130,7 @@ class Trainings:
         self,
         settings: Mapping[str, float],
         seed: np.random.SeedSequence,
-        holder: Holder,
+        holder: MatrixHolder,
         cycles: int,
         told: Callable[[int, int, ChipInverse], None],
     ) -> Iterator[tuple[Trained, Evaluation]]:
@@ -209,7 +209,7 @@ class Trainings:
             yield trained, evaluation
 
 
-def _of_chip(holder: Holder) -> dict[str, float]:
+def _of_chip(holder: MatrixHolder) -> dict[str, float]:
     costs = holder.operations()
     return {
         "pulses": costs["pulses"],

@@ -30,9 +30,9 @@ from mho.confidence import clustered_binomial_interval, difference_of
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.applications.application import Application, Holder, Prepared
+from mho.procedures.applications.application import Application, MatrixHolder, Prepared
 from mho.procedures.applications.conclusions import concluded
-from mho.procedures.applications.outcome import Outcome
+from mho.procedures.applications.outcome import ApplicationResult
 from mho.procedures.applications.wireless import published_rates
 from mho.procedures.applications.wireless.channel import circular, load_channel, noise_ratios, rayleigh
 from mho.procedures.applications.wireless.detection import (
@@ -287,7 +287,7 @@ MOST_RECEIVED = 2**25
 
 
 @dataclass(frozen=True)
-class Setting:
+class LinkSetting:
     """What is sent over which channel.
 
     Attributes
@@ -356,23 +356,23 @@ class Mimo(Application):
     )
     encoding = ListParameter("Encoding of INV", choices=["auto", "bias", "differential"], default="auto")
 
-    def check(self) -> Setting:
+    def check(self) -> LinkSetting:
         """Read or draw the channel, read the ratios and the image; refuse what cannot be told apart."""
         super().check()
         ratios = noise_ratios(self.snr)
         constellation = Constellation(int(self.constellation))
         picture = load_picture(str(self.image)) if _given(self.image) else None
         if _given(self.channel):
-            return self._checked(Setting(load_channel(self.channel), constellation, ratios, picture))
+            return self._checked(LinkSetting(load_channel(self.channel), constellation, ratios, picture))
         if self.users > self.antennas:
             raise InputError(
                 f"{self.antennas} antennas give a channel of rank {self.antennas}, below the {self.users} users, who "
                 "cannot be told apart; give as many antennas as users or more"
             )
         channel = rayleigh(int(self.antennas), int(self.users), np.random.default_rng(self.seed))
-        return self._checked(Setting(channel, constellation, ratios, picture))
+        return self._checked(LinkSetting(channel, constellation, ratios, picture))
 
-    def _checked(self, setting: Setting) -> Setting:
+    def _checked(self, setting: LinkSetting) -> LinkSetting:
         """Refuse more than fits the memory."""
         bits = int(self.bits_per_point) if setting.picture is None else DEPTH * setting.picture.size
         antennas, vectors = len(setting.channel), -(-bits // (setting.users * setting.constellation.bits))
@@ -385,7 +385,7 @@ class Mimo(Application):
 
     def layout(self, plan: Prepared) -> Layout:
         """Declare error rates, deviations, constellations, images and their figures."""
-        setting: Setting = plan.given
+        setting: LinkSetting = plan.given
         return mimo_layout(
             int(self.cycles),
             len(setting.ratios),
@@ -404,15 +404,15 @@ class Mimo(Application):
         what = "channel of a file" if _given(self.channel) else f"{self.antennas} x {self.users}"
         return f"Massive MIMO, {what}, {self.constellation}-QAM, {self.detector} {self.link}"
 
-    def estimate(self, given: Setting, source: BenchSource) -> Estimate:
+    def estimate(self, given: LinkSetting, source: BenchSource) -> Estimate:
         """Estimate the pulses from the number of cells: a slice of 3 bits each, and the loop, all signs apart."""
         matrices = len(given.ratios) if self.detector == MMSE else 1
         slices = -(-int(self.bits) // 3) + 1
         return Estimate(pulses=round(matrices * PULSES_PER_CELL * 2 * slices * (2 * given.users) ** 2))
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> Outcome:
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
         """Hold the matrix, send at one ratio after the other, decide after every cycle, count."""
-        setting: Setting = plan.given
+        setting: LinkSetting = plan.given
         if setting.picture is not None:
             stream.snapshot(image_map(None), setting.picture.astype(float), bench.now())
         points: list[Point] = []
@@ -433,7 +433,7 @@ class Mimo(Application):
         for text in shortcomings(points):
             stream.say(text, "WARNING")
         antennas, users = setting.channel.shape
-        return Outcome.of(
+        return ApplicationResult.of(
             {
                 "antennas": antennas,
                 "users": users,
@@ -445,7 +445,7 @@ class Mimo(Application):
             }
         )
 
-    def conclude(self, plan: Prepared, result: Outcome) -> Conclusion:
+    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
         """Return at how many ratios the chip's bit error rate agrees with that of float32."""
         summary = result.summary
         points = summary["points"]
@@ -457,7 +457,7 @@ class Mimo(Application):
 
     # --- one signal-to-noise ratio ---
 
-    def _sent(self, setting: Setting, number: int, snr: float) -> tuple[Bytes, Link]:
+    def _sent(self, setting: LinkSetting, number: int, snr: float) -> tuple[Bytes, Link]:
         """Return the bits (vectors, users, bits of a symbol) of a point, and what is on its way; its noise is its own."""
         rng = np.random.default_rng((int(self.seed), number + 1))
         users, size = setting.users, setting.constellation.bits
@@ -472,7 +472,7 @@ class Mimo(Application):
         energy = setting.constellation.energy
         return bits, LINKS[self.link].at(snr, setting.channel, symbols, noise, str(self.detector), energy)
 
-    def _hold(self, chip: Holder, setting: Setting, link: Link, stream: Stream) -> HeldMatrix:
+    def _hold(self, chip: MatrixHolder, setting: LinkSetting, link: Link, stream: Stream) -> HeldMatrix:
         held = chip.hold(
             normal_matrix(setting.channel, link.loading),
             correction_bits=int(self.correction_bits),
@@ -486,7 +486,7 @@ class Mimo(Application):
 
     def _point(
         self,
-        setting: Setting,
+        setting: LinkSetting,
         bits: Bytes,
         link: Link,
         held: HeldMatrix,
@@ -514,7 +514,7 @@ class Mimo(Application):
             _record_constellations(stream, snr, bits, decided, estimates)
         return point
 
-    def _closed_form(self, setting: Setting, link: Link) -> float:
+    def _closed_form(self, setting: LinkSetting, link: Link) -> float:
         """Return the bit error rate that exact detection comes to in the mean; NaN for precoding."""
         if not isinstance(link, Uplink):
             return float(np.nan)
@@ -524,7 +524,7 @@ class Mimo(Application):
         return float(setting.constellation.error_rate(ratio).mean())
 
     def _record(
-        self, setting: Setting, point: Point, bench: Bench, stream: Stream, decided: Sequence[Bytes]
+        self, setting: LinkSetting, point: Point, bench: Bench, stream: Stream, decided: Sequence[Bytes]
     ) -> None:
         for receiver, (rate, pair) in enumerate(zip(point.rates, point.pairs, strict=True)):
             stream.emit(
@@ -552,7 +552,7 @@ class Mimo(Application):
                 image = from_bits(bits, (rows, columns)).astype(float)
                 stream.snapshot(image_map(receiver), image, bench.now())
 
-    def _as_published(self, setting: Setting) -> bool:
+    def _as_published(self, setting: LinkSetting) -> bool:
         """Return whether it is the set-up of the published rates."""
         sizes = (*setting.channel.shape, setting.constellation.points)
         return (
@@ -562,7 +562,7 @@ class Mimo(Application):
             and setting.picture is None
         )
 
-    def _words(self, setting: Setting) -> str:
+    def _words(self, setting: LinkSetting) -> str:
         antennas, users = setting.channel.shape
         return f"{antennas} x {users}, {setting.constellation.points}-QAM, {self.detector} {self.link}"
 
@@ -587,7 +587,7 @@ def _solved(
     return each[:, :, users:], [one[:, :users].diagonal().real for one in each]
 
 
-def _count(chip: Holder, setting: Setting, vectors: int) -> None:
+def _count(chip: MatrixHolder, setting: LinkSetting, vectors: int) -> None:
     """Count what is digital beside the solves: H^H H of each matrix, and H^H y, or H x on the way down."""
     antennas, users = setting.channel.shape
     matrices = chip.operations()["matrices"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mho.procedures.applications.training.curvature import (
-    Factors,
+    KroneckerFactors,
     factors_of,
     hold_digitally,
     preconditioned,
@@ -67,14 +67,14 @@ def test_damping_bounds_the_condition_number_whatever_the_size_of_a_factor(dampi
     rng = np.random.default_rng(3)
     flat = np.outer(ones := np.ones(6), ones)  # of rank one: the worst there is
     for size in (1e-9, 1.0, 1e6):
-        factors = Factors(np.zeros(6), size * flat, symmetric(3, rng))
+        factors = KroneckerFactors(np.zeros(6), size * flat, symmetric(3, rng))
         inputs, sums = factors.damped(factors.shifts(damping))
         assert np.linalg.cond(inputs) == pytest.approx(1 + 6 / damping)
         assert np.linalg.cond(sums) < 1 + 3 / damping
 
 
 def test_factors_that_have_vanished_leave_matrices_that_can_be_inverted():
-    factors = Factors(np.zeros(2), np.eye(2), np.zeros((3, 3)))
+    factors = KroneckerFactors(np.zeros(2), np.eye(2), np.zeros((3, 3)))
     inputs, sums = factors.damped(factors.shifts(0.5))
     np.testing.assert_allclose(inputs, 1.5 * np.eye(2))
     np.testing.assert_allclose(sums, np.eye(3))

@@ -11,7 +11,7 @@ from mho import Contact, Form, run
 from mho.errors import ChipMapError, InputError, LimitError
 from mho.instruments import open_bench
 from mho.instruments.bench_file import load_bench_file
-from mho.instruments.laboratory.accidents import BadCell, BrokenLine, LeakySelector
+from mho.instruments.laboratory.accidents import BadCell, BrokenLineAccident, LeakySelector
 from mho.procedures import Switching
 from mho.procedures.cells.reading.contact import GOOD, LEAKY, OPEN, SHORT, UNFORMED
 from mho.runs import RunFile
@@ -42,8 +42,8 @@ def test_everything_that_can_be_wrong_is_told_for_what_it_is(tmp_path):
         for accident in (
             BadCell(10e-3, ("multiply", 0, 0)),
             LeakySelector(1e-7, ("multiply", 1, 1)),
-            BrokenLine("multiply", "column", 3),
-            BrokenLine("multiply", "row", 4, first=1),
+            BrokenLineAccident("multiply", "column", 3),
+            BrokenLineAccident("multiply", "row", 4, first=1),
         ):
             accident(bench.laboratory)
         found = run(Contact(**BLOCK), bench, output=tmp_path, observers=[said.append])
@@ -69,7 +69,7 @@ def test_a_chip_that_is_not_connected_is_no_matter_of_cells(tmp_path):
     said = []
     with open_bench(preset="ideal", seed=1) as bench:
         for row in range(2):
-            BrokenLine("multiply", "row", row)(bench.laboratory)
+            BrokenLineAccident("multiply", "row", row)(bench.laboratory)
         run(Contact(rows="0:2", columns="0:5"), bench, output=tmp_path, observers=[said.append])
     texts = [event.text for event in said if hasattr(event, "text")]
     assert any(text.startswith("all 10 cells are open: this is no matter of cells") for text in texts)
