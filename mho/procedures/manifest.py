@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 ENTRY_POINTS = "mho.procedures"
 """Entry-point group of procedures, mho's own and those of any package: ``endurance = "my_lab.cells:Endurance"``."""
+OWN = "mho."
 FILE = "manifest.json"
 
 KINDS = {
@@ -115,10 +116,15 @@ def packaged_entry(name: str) -> ProcedureEntry | None:
     return packaged_entries().get(current_name(name).lower())
 
 
-def installed_names() -> dict[str, str]:
-    """Return the procedures of installed packages (entry points): ``module:Class`` by name in lower case."""
-    points = entry_points(group=ENTRY_POINTS)
-    return {point.name.lower(): point.value.replace(" ", "") for point in points}
+def installed_names() -> dict[str, tuple[str, ...]]:
+    """Return the procedures of installed packages (entry points) by name in lower case.
+
+    Each is ``module:Class``; several where packages give one name to different classes.
+    """
+    targets: dict[str, set[str]] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        targets.setdefault(point.name.lower(), set()).add(point.value.replace(" ", ""))
+    return {name: tuple(sorted(those)) for name, those in targets.items()}
 
 
 def entry_of(name: str) -> ProcedureEntry:
@@ -137,9 +143,17 @@ def entry_of(name: str) -> ProcedureEntry:
 
 
 def known_entries() -> dict[str, ProcedureEntry]:
-    """Return the procedures known by name: mho's own, and those of installed packages that can be loaded."""
+    """Return the procedures known by name: mho's own, and those of installed packages that can be loaded.
+
+    Of others, and of a name that several give, the log says why they are not offered, and by what they can be named.
+    """
     known = dict(packaged_entries())
-    for name in sorted(installed_names().keys() - known.keys()):
+    for name, targets in sorted(installed_names().items()):
+        if name in known:
+            others = [one for one in targets if not one.startswith(OWN)]
+            if others:
+                log.warning("mho's own procedure %r is offered, not %s: name it so", name, ", ".join(others))
+            continue
         try:
             known[name] = entry_of(name)
         except InputError as error:  # one broken package must not hide the others
@@ -188,8 +202,11 @@ def class_name(name: str) -> str:
     if (entry := packaged_entry(name)) is not None:
         return entry.target
     installed = installed_names()
-    if name.lower() in installed:
-        return installed[name.lower()]
+    targets = installed.get(name.lower(), ())
+    if len(targets) > 1:
+        raise InputError(f"several packages have a procedure {name!r}; name one as {' or '.join(targets)}")
+    if targets:
+        return targets[0]
     raise InputError(f"there is no procedure {name!r}; {nearest(name, {**packaged_entries(), **installed})}")
 
 

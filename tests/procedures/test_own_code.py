@@ -142,6 +142,7 @@ def test_an_installed_package_offers_its_procedures_by_name(lab, shell: Shell, m
     assert known["read"].target == "mho.procedures.cells.reading.read:Read"
     assert "broken" not in known
     assert "procedure 'broken' is not offered: " in caplog.text
+    assert f"mho's own procedure 'read' is offered, not {lab.stem}:Look: name it so" in caplog.text
     with pytest.raises(InputError, match="has no class 'Nothing'"):
         find_procedure("broken")
     with pytest.raises(InputError, match="did you mean 'look'"):
@@ -149,6 +150,21 @@ def test_an_installed_package_offers_its_procedures_by_name(lab, shell: Shell, m
     code, out, _ = shell("run", "look", "--times", "2", "--output", "look.h5")
     assert (code, "last" in out) == (0, True)
     assert order_of_run(Path("look.h5"), allow_all).procedure == "look"
+
+
+def test_a_name_that_two_packages_offer_is_none_s(lab, monkeypatch, caplog):
+    for number, kind in enumerate(("Look", "Other")):
+        info = lab.parent / f"lab{number}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: lab{number}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[mho.procedures]\nlook = {lab.stem}:{kind}\n")
+    monkeypatch.syspath_prepend(lab.parent)
+    said = f"several packages have a procedure 'look'; name one as {lab.stem}:Look or {lab.stem}:Other"
+    with pytest.raises(InputError, match=said):
+        find_procedure("look")
+    assert "look" not in known_entries()
+    assert f"procedure 'look' is not offered: {said}" in caplog.text
+    assert find_procedure(f"{lab.stem}:Look").__name__ == "Look"
 
 
 # --- where it is run ---
