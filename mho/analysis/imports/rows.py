@@ -124,6 +124,12 @@ class Rows:
                         some.append(meant.get(name, np.full(count, np.nan)))
         self._refuse(survey)
         self._refuse_empty(finite, survey)
+        self._conclude(survey, finite, {name: np.concatenate(some) for name, some in sample.items() if some})
+        return survey
+
+    def _conclude(self, survey: Survey, finite: Mapping[int, int], sample: Mapping[str, Floats]) -> None:
+        """Add what follows of all lines: missing numbers, start, period and order; refuse what holds nothing."""
+        path = self._table.path
         survey.missing = {
             one.text: survey.lines - finite[one.index]
             for one in self._headers
@@ -138,15 +144,12 @@ class Rows:
                 f"{path}: none of {survey.lines} lines tells a conductance: they were read at 0 V, or 0 ohm were written "
                 "down; nothing was imported"
             )
-        if (
-            sampled
-            and (times := np.concatenate(sample["time"])).size
-            and np.nanmin(times, initial=np.inf) > CLOCK
-        ):
-            survey.start = float(np.nanmin(times)) if np.isfinite(times).any() else 0.0
-        if sampled:
-            survey.period = shapes.period(np.concatenate(sample["voltage"]))
-            survey.lrs_first = pairs(np.concatenate(sample["cycle"]), np.concatenate(sample["conductance"]))
+        if sample:
+            times = sample["time"]
+            if times.size and np.nanmin(times, initial=np.inf) > CLOCK:
+                survey.start = float(np.nanmin(times)) if np.isfinite(times).any() else 0.0
+            survey.period = shapes.period(sample["voltage"])
+            survey.lrs_first = pairs(sample["cycle"], sample["conductance"])
         if (
             self.measurement.name == "endurance"
             and "state" not in self.assignment.meanings
@@ -156,7 +159,6 @@ class Rows:
                 f"{path} has no column for state, and its lines are no pairs of LRS and HRS with one cycle; say "
                 "--column state=…, or --constant state=0 where all are reads of LRS"
             )
-        return survey
 
     def _check(
         self, series: ImportedSeries, meant: Values, lines: Sequence[TextLine], survey: Survey

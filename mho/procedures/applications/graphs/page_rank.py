@@ -223,10 +223,8 @@ class PageRank(Application):
         """Return the name of the graph."""
         return f"PageRank of {_name(self.graph)}"
 
-    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
-        """Hold the system, answer in one step, over the cycles of the published loop, and refined."""
-        given: Ranking = plan.given
-        graph, digital = given.graph, given.digital
+    def _say_of(self, graph: Graph, stream: Stream) -> None:
+        """Say how a file was read, and which nodes have no link out."""
         if graph.form == "adjacency" and graph.nodes <= AMBIGUOUS and self.file_form == "auto":
             stream.say(
                 f"{graph.name} is square and is read as an adjacency matrix of {graph.nodes} nodes; if it is a list of "
@@ -238,6 +236,12 @@ class PageRank(Application):
                 f"{len(graph.dangling)} of {graph.nodes} nodes have no link out, and a walk goes on from there as it "
                 f"restarts: {_some(graph, graph.dangling)}"
             )
+
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
+        """Hold the system, answer in one step, over the cycles of the published loop, and refined."""
+        given: Ranking = plan.given
+        graph, digital = given.graph, given.digital
+        self._say_of(graph, stream)
         with self.holding(plan, bench, stream) as chip:
             held = chip.hold(given.matrix)
             chip.beside.digital["beside"] += given.matrix.size  # d P
