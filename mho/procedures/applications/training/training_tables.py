@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +37,37 @@ def _optimiser(cycles: Sequence[int]) -> Column:
 
 
 _SEED = Column("seed", dtype="u4", description="number of the training, each with its own start and order")
+
+
+INVERSES = Table(
+    "inverses",
+    (
+        Column("cycles", dtype="u1", description="cycles of refinement of an inverse"),
+        _SEED,
+        Column("step", dtype="u4"),
+        Column("layer", dtype="u1", description="layer, from 0"),
+        Column("of", dtype="u1", description="factor: 0 inputs; 1 derivatives"),
+        Column("size", dtype="u4", description="lines of the factor"),
+        Column("condition", description="condition number", digital=1e-6),
+        Column("error", description="relative error of the inverse", digital=1e-9),
+        Column("worst", description="largest relative error of a direction; uphill from 1 on", digital=1e-6),
+        Column("pulses", dtype="u4"),
+    ),
+    signal="error",
+    axis="size",
+)
+REFRESHES = Table(
+    "refreshes",
+    (
+        Column("interval", description="steps from one refresh of the factors to the next"),
+        _SEED,
+        Column("epochs", description="epochs to the target, factors inverted in float64"),
+        Column("matrices", description="factors inverted until then"),
+        Column("pulses", description="pulses that programming them takes, by this run's pulses a factor"),
+    ),
+    signal="epochs",
+    axis="interval",
+)
 
 
 def layout(target: float, cycles: Sequence[int], trainings: int, evaluations: int) -> Layout:
@@ -74,37 +107,6 @@ def layout(target: float, cycles: Sequence[int], trainings: int, evaluations: in
         axis="optimiser",
         rows=trainings,
     )
-    inverses = Table(
-        "inverses",
-        (
-            Column("cycles", dtype="u1", description="cycles of refinement of an inverse"),
-            _SEED,
-            Column("step", dtype="u4"),
-            Column("layer", dtype="u1", description="layer, from 0"),
-            Column("of", dtype="u1", description="factor: 0 inputs; 1 derivatives"),
-            Column("size", dtype="u4", description="lines of the factor"),
-            Column("condition", description="condition number", digital=1e-6),
-            Column("error", description="relative error of the inverse", digital=1e-9),
-            Column(
-                "worst", description="largest relative error of a direction; uphill from 1 on", digital=1e-6
-            ),
-            Column("pulses", dtype="u4"),
-        ),
-        signal="error",
-        axis="size",
-    )
-    refreshes = Table(
-        "refreshes",
-        (
-            Column("interval", description="steps from one refresh of the factors to the next"),
-            _SEED,
-            Column("epochs", description="epochs to the target, factors inverted in float64"),
-            Column("matrices", description="factors inverted until then"),
-            Column("pulses", description="pulses that programming them takes, by this run's pulses a factor"),
-        ),
-        signal="epochs",
-        axis="interval",
-    )
     tried = Table(
         "search",
         (
@@ -117,94 +119,40 @@ def layout(target: float, cycles: Sequence[int], trainings: int, evaluations: in
         axis="optimiser",
     )
     return Layout(
-        (training, to_target, inverses, refreshes, tried, MATRICES),
+        (training, to_target, INVERSES, REFRESHES, tried, MATRICES),
         default="training",
         figures=_figures(target),
     )
 
 
+def _medians(table: str, name: str, x: str, y: str, title: str, **more: Any) -> Figure:
+    """Return a figure of medians and quartiles over the seeds."""
+    return Figure(name, kind="errorbars", table=table, x=x, y=y, title=title, **more)
+
+
 def _figures(target: float) -> tuple[Figure, ...]:
+    over, to, of, at = (partial(_medians, one) for one in ("training", "to_target", "inverses", "refreshes"))
+    each: dict[str, Any] = {"by": "optimiser"}
+    goal, uphill = ReferenceLine(target, label="target"), ReferenceLine(1.0, label="uphill")
     return (
-        Figure(
-            "loss",
-            kind="errorbars",
-            table="training",
-            x="epoch",
-            y="validation_loss",
-            by="optimiser",
-            y_scale="log",
-            lines=(ReferenceLine(target, label="target"),),
-            title="Validation loss over epochs, medians and quartiles over seeds",
+        over(
+            "loss", "epoch", "validation_loss", "Validation loss over epochs, medians and quartiles over seeds",
+            y_scale="log", lines=(goal,), **each,
         ),
-        Figure(
-            "accuracy",
-            kind="errorbars",
-            table="training",
-            x="epoch",
-            y="accuracy",
-            by="optimiser",
-            title="Validation accuracy over epochs",
+        over("accuracy", "epoch", "accuracy", "Validation accuracy over epochs", **each),
+        to("epochs_to_target", "optimiser", "epochs", "Epochs to the target", **each),
+        to("energy_to_target", "optimiser", "joules", "Energy to the target", y_scale="log", **each),
+        of("inverse_error", "size", "error", "Error of the inverses of the factors", by="cycles", y_scale="log"),
+        of(
+            "worst_direction", "size", "worst", "Largest error of the inverses along a direction",
+            by="cycles", y_scale="log", lines=(uphill,),
         ),
-        Figure(
-            "epochs_to_target",
-            kind="errorbars",
-            table="to_target",
-            x="optimiser",
-            y="epochs",
-            by="optimiser",
-            title="Epochs to the target",
+        at("refresh_epochs", "interval", "epochs", "Epochs to the target by the interval of refreshes", x_scale="log"),
+        at(
+            "refresh_pulses", "interval", "pulses", "Pulses to the target by the interval of refreshes",
+            x_scale="log", y_scale="log",
         ),
-        Figure(
-            "energy_to_target",
-            kind="errorbars",
-            table="to_target",
-            x="optimiser",
-            y="joules",
-            by="optimiser",
-            y_scale="log",
-            title="Energy to the target",
-        ),
-        Figure(
-            "inverse_error",
-            kind="errorbars",
-            table="inverses",
-            x="size",
-            y="error",
-            by="cycles",
-            y_scale="log",
-            title="Error of the inverses of the factors",
-        ),
-        Figure(
-            "worst_direction",
-            kind="errorbars",
-            table="inverses",
-            x="size",
-            y="worst",
-            by="cycles",
-            y_scale="log",
-            lines=(ReferenceLine(1.0, label="uphill"),),
-            title="Largest error of the inverses along a direction",
-        ),
-        Figure(
-            "refresh_epochs",
-            kind="errorbars",
-            table="refreshes",
-            x="interval",
-            y="epochs",
-            x_scale="log",
-            title="Epochs to the target by the interval of refreshes",
-        ),
-        Figure(
-            "refresh_pulses",
-            kind="errorbars",
-            table="refreshes",
-            x="interval",
-            y="pulses",
-            x_scale="log",
-            y_scale="log",
-            title="Pulses to the target by the interval of refreshes",
-        ),
-    )
+    )  # fmt: skip
 
 
 def finite(value: float) -> float:
