@@ -42,18 +42,9 @@ def role_openers(
 ) -> dict[str, Callable[[], Any]]:
     """Return functions that open the instrument of each role of a bench; roles that share an instrument open it once.
 
-    Parameters
-    ----------
-    source : BenchSource
-        The bench file.
-    visa : str
-        PyVISA's choice of a library.
-    session : callable
-        Context within which NI-DAQmx tasks are made.
-    sleep : callable or None
-        Waits, in seconds, before a lost connection is reopened; None never reopens one, whatever the file says.
-    limits : Limits, optional
-        Instead of the file's own.
+    `visa` is PyVISA's choice of a library, `session` the context within which NI-DAQmx tasks are made. `sleep` waits, in
+    seconds, before a lost connection is reopened; None never reopens one, whatever the file says. `limits` stand for the
+    file's own.
     """
     # Drivers are imported only for benches that use them: each imports PyVISA or nidaqmx.
     from mho.instruments.drivers.array_board import ArrayBoardDriver
@@ -80,9 +71,9 @@ def role_openers(
         connection = shared[entry.address]
         return connection.role(lambda whole: whole.channel(entry.channel) if model.channels > 1 else whole)
 
-    def pulser(entry: PulserEntry) -> Any:
+    def plain(entry: PulserEntry | SwitchEntry | ChuckEntry, **options: Any) -> Any:
         driver = entry.model.load_driver()
-        return single(entry, lambda: driver(entry.address, visa_library=visa, edge=entry.edge))
+        return single(entry, lambda: driver(entry.address, visa_library=visa, **options))
 
     def board(entry: BoardEntry) -> Connection:
         if entry.address not in shared:
@@ -94,24 +85,18 @@ def role_openers(
             return board(entries.board).role(lambda whole: whole.converters)
         return single(entry, partial(_open_daq, entry, visa, session, highest))
 
-    def switch(entry: SwitchEntry) -> Any:
-        driver = entry.model.load_driver()
-        return single(entry, lambda: driver(entry.address, visa_library=visa))
-
     def chuck(entry: ChuckEntry) -> Any:
-        driver = entry.model.load_driver()
-        wired = {"output": entry.output, "input": entry.input, "heater_range": entry.heater_range}
-        return single(entry, lambda: driver(entry.address, visa_library=visa, **wired))
+        return plain(entry, output=entry.output, input=entry.input, heater_range=entry.heater_range)
 
     openers = {
         "smu": lambda: meter(entries.smu),
         "gate": lambda: meter(entries.gate),
-        "pulser": lambda: pulser(entries.pulser),
+        "pulser": lambda: plain(entries.pulser, edge=entries.pulser.edge),
         "daq": lambda: daq(entries.daq),
         "board": lambda: board(entries.board).role(),
     }
     if (matrix := entries.switch) is not None:
-        openers["switch"] = lambda: switch(matrix)
+        openers["switch"] = lambda: plain(matrix)
     if (stage := entries.chuck) is not None:
         openers["chuck"] = lambda: chuck(stage)
     return openers

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mho.procedures.cells.reading.drift import level_rows
     from mho.procedures.cells.reading.noise import CELLS
     from mho.procedures.cells.reading.spectrum import allan_deviation, slope, spectrum
-    from mho.procedures.cells.reading.telegraph import find_telegraph
+    from mho.procedures.cells.reading.telegraph import Telegraph, find_telegraph
     from mho.procedures.cells.switching.iv import conductance_left
 else:
     from mho.lazy_names import lazy_names
@@ -34,6 +34,7 @@ __all__ = [
     "Blank",
     "Loops",
     "PointNoise",
+    "Telegraph",
     "allan_deviation",
     "conductance_left",
     "extract",

@@ -13,6 +13,7 @@ from mho.array_types import Floats
 from mho.chip_maps.chip import parse_chip_map
 from mho.procedures.cells import (
     CELLS,
+    Telegraph,
     allan_deviation,
     find_telegraph,
     in_windows,
@@ -34,6 +35,14 @@ from mho.running.importing.rows_by_cell import (
 from mho.runs import Column, Figure, Table
 
 LARGEST_STACK, MOST_IMAGES = 1 << 22, 256  # values and number of the images of a retention
+
+
+def _levels_of(two: Telegraph) -> dict[str, float]:
+    """Return the two levels of telegraph noise and their dwell times, with the ends of the intervals of these."""
+    facts = {name: getattr(two, name) for name in ("low", "high", "dwell_low", "dwell_high")}
+    for name in ("dwell_low", "dwell_high"):
+        facts |= zip((f"{name}_low", f"{name}_high"), getattr(two, f"{name}_interval"), strict=True)
+    return facts
 
 
 def noise(imported: Imported) -> Derivation:
@@ -85,24 +94,14 @@ def noise(imported: Imported) -> Derivation:
                 parts[name].append({"row": np.full(count, row), "column": np.full(count, column), **one})
             tilt, two = slope(frequency, density), find_telegraph(series, interval)
             slopes.append(tilt.value)
-            told: dict[str, Any] = {
+            facts: dict[str, Any] = {
                 "row": row, "column": column, "mean": series.mean(), "deviation": series.std(), "slope": tilt.value,
                 "slope_low": tilt.low, "slope_high": tilt.high, "levels": 1 if two is None else 2,
                 "own": 0,  # a table has no reads of the meter alone
             }  # fmt: skip
-            if two is not None:
-                told |= {
-                    "low": two.low,
-                    "high": two.high,
-                    "dwell_low": two.dwell_low,
-                    "dwell_high": two.dwell_high,
-                }
-                for name in ("dwell_low", "dwell_high"):
-                    told |= zip(
-                        (f"{name}_low", f"{name}_high"), getattr(two, f"{name}_interval"), strict=True
-                    )
+            facts |= {} if two is None else _levels_of(two)
             for name in found:
-                found[name].append(told.get(name, math.nan))
+                found[name].append(facts.get(name, math.nan))
         tables = {
             name: {key: np.concatenate([one[key] for one in some]) for key in some[0]}
             for name, some in parts.items()
