@@ -202,29 +202,36 @@ def carry_out(
                     stream.set_result(kept.values | took, kept.units | {"wall_seconds": "s"})
                     conclusion = conclusion_of(procedure, plan, result, kept, writer.lengths())
             finally:
-                if outcome.trace:
-                    with suppress(MhoError):  # a file that cannot be written must not cover up the error
-                        writer.log("ERROR", outcome.trace)
-                with suppress(MhoError):
-                    conclusion = writer.conclude(replace(conclusion, unsafe=outcome.unsafe_reason))
-                with suppress(MhoError):
-                    writer.set_formed(bench.forming.text())
-                writer.finish(outcome.status, outcome.reason)
-                stream.announce(
-                    Ended(
-                        outcome.status,
-                        outcome.reason,
-                        path,
-                        outcome.safe,
-                        outcome.error,
-                        outcome.confirmed,
-                        outcome.unsafe_reason,
-                        outcome.live,
-                        conclusion,
-                    )
-                )
-                note_left(bench, path)
+                _end(path, writer, stream, bench, outcome, conclusion)
     return _filled_in(result, path, took)
+
+
+def _end(
+    path: Path, writer: RunWriter, stream: Stream, bench: Bench, outcome: _Outcome, conclusion: Conclusion
+) -> None:
+    """Write how the run ended into its file, and announce it; what cannot be written must not cover up the error."""
+    if outcome.trace:
+        with suppress(MhoError):
+            writer.log("ERROR", outcome.trace)
+    with suppress(MhoError):
+        conclusion = writer.conclude(replace(conclusion, unsafe=outcome.unsafe_reason))
+    with suppress(MhoError):
+        writer.set_formed(bench.forming.text())
+    writer.finish(outcome.status, outcome.reason)
+    stream.announce(
+        Ended(
+            outcome.status,
+            outcome.reason,
+            path,
+            outcome.safe,
+            outcome.error,
+            outcome.confirmed,
+            outcome.unsafe_reason,
+            outcome.live,
+            conclusion,
+        )
+    )
+    note_left(bench, path)
 
 
 def _filled_in(result: Any, path: Path, took: Mapping[str, Any]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -187,6 +187,25 @@ def import_table(
     return import_reading(Path(path), reading, output, array=array, chip=chip)
 
 
+def _remarks(survey: Survey, left_out: Iterable[str], numbered: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield what the log says of an imported table, each with its level."""
+    for one in survey.left_out:
+        yield "WARNING", f"column {one.text!r} holds text and is left out"
+    for text in left_out:
+        yield "WARNING", text
+    if survey.offsets:
+        yield (
+            "WARNING",
+            f"{survey.offsets} conductances are a little below 0, as a meter's offset leaves them; kept as they are",
+        )
+    for text, count in [*survey.missing.items()][:MOST_TOLD]:
+        yield "INFO", f"column {text!r}: {count} of {survey.lines} values are missing"
+    for text in numbered:
+        yield "INFO", text
+    for cell, number in survey.cells.items():
+        yield "INFO", f"cell {cell!r} is row {number}"
+
+
 def import_reading(
     path: Path, reading: TableReading, output: str | os.PathLike[str] | None = None, *, array: str = "", chip: str = "",
     grounds: Sequence[str] = (), deriving: Deriving | None = None,
@@ -249,21 +268,8 @@ def import_reading(
         _write_derived(run, derived, image)
         for text in grounds:
             run.log("INFO", text)
-        for one in survey.left_out:
-            run.log("WARNING", f"column {one.text!r} holds text and is left out")
-        for text in table.left_out():
-            run.log("WARNING", text)
-        if survey.offsets:
-            run.log(
-                "WARNING",
-                f"{survey.offsets} conductances are a little below 0, as a meter's offset leaves them; kept as they are",
-            )
-        for text, count in [*survey.missing.items()][:MOST_TOLD]:
-            run.log("INFO", f"column {text!r}: {count} of {survey.lines} values are missing")
-        for text in _numbered(assignment, measurement):
-            run.log("INFO", text)
-        for cell, number in survey.cells.items():
-            run.log("INFO", f"cell {cell!r} is row {number}")
+        for level, text in _remarks(survey, table.left_out(), _numbered(assignment, measurement)):
+            run.log(level, text)
         result = {
             "reads" if measurement.name == "reads" else "rows_imported": survey.kept,
             "rows": len(survey.rows),
