@@ -3,8 +3,8 @@
 from mho.running.reach.families import (
     BASIC,
     FAMILIES,
+    DrawnSystem,
     Matrix,
-    System,
     conditioned,
     dominant,
     draw,
@@ -12,4 +12,4 @@ from mho.running.reach.families import (
     random,
 )
 
-__all__ = ["BASIC", "FAMILIES", "Matrix", "System", "conditioned", "dominant", "draw", "gram", "random"]
+__all__ = ["BASIC", "FAMILIES", "DrawnSystem", "Matrix", "conditioned", "dominant", "draw", "gram", "random"]

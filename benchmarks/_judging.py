@@ -14,7 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from benchmarks._families import System, draw
+from benchmarks._families import DrawnSystem, draw
 
 BITS = 24
 MARGIN = 4.0  # times 2^-bits that a solve said to have converged may err
@@ -112,7 +112,7 @@ def judge(case: Case) -> Verdict:
     )
 
 
-def _error(system: System, solution: np.ndarray) -> float:
+def _error(system: DrawnSystem, solution: np.ndarray) -> float:
     """Error relative to the solution, from the residual in fractions: a solution in float64 errs in its last digits."""
     residual = _exact_residual(system.matrix, solution, system.rhs)
     exact = np.linalg.solve(system.matrix, system.rhs)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks._families import Matrix, System, conditioned, dominant, gram, random
+from benchmarks._families import DrawnSystem, Matrix, conditioned, dominant, gram, random
 from mho.running.reach.families import convection_diffusion, poisson
 
 
@@ -26,7 +26,7 @@ LARGE: dict[str, Callable[[np.random.Generator, int], Matrix]] = {
 }
 
 
-def draw(family: str, n: int, seed: int) -> System:
+def draw(family: str, n: int, seed: int) -> DrawnSystem:
     """Draw a system of a family: the same for the same seed."""
     rng = np.random.default_rng([seed, n, *family.encode()])
-    return System(family, LARGE[family](rng, n), rng.standard_normal(n))
+    return DrawnSystem(family, LARGE[family](rng, n), rng.standard_normal(n))

@@ -17,7 +17,7 @@ from PySide6.QtTest import QTest
 import mho.gui as gui
 from mho.gui import widgets
 from mho.gui.window.main_window import MainWindow
-from mho.running.queue import Answer, JobStatus, Order, Policy, Queue
+from mho.running.queue import JobStatus, Order, Policy, Queue, Reaction
 
 MATRIX = str(Path("data", "matrices", "mimo-16x16.mtx").resolve())
 HALF, MOST = 0.55, 0.85  # how far cells are programmed when the pictures are taken
@@ -85,7 +85,7 @@ def _fill_queue(folder: Path) -> int:
     np.savetxt(singular, np.ones((8, 8)), delimiter=",")
     small = str(Path("data", "matrices", "zuo2025-4x4.mtx").resolve())
     with Queue(folder / "queue.sqlite") as queue:
-        queue.set_policy("simulated", Policy(on_failure=Answer.SKIP))
+        queue.set_policy("simulated", Policy(on_failure=Reaction.SKIP))
         jobs = queue.add_all(
             [
                 (Order("solve", {"matrix": small, "bits": 16}, seed=1), 3.0),

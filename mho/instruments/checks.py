@@ -32,6 +32,8 @@ from mho.instruments.limits import RISE
 from mho.instruments.opening.opening import bench_openers, need_instruments
 from mho.instruments.roles import ArrayBoard, Cell, Reading, SourceMeter, SwitchMatrix
 
+__all__ = ["BenchReport", "CheckFinding", "check_bench"]
+
 Verdict = Literal["ok", "note", "wrong"]
 
 INTERLOCKED = 42.0  # V above which source-measure units require a closed interlock (2450, B2900)

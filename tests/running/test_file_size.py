@@ -35,4 +35,5 @@ def test_the_file_of_a_small_solve(tmp_path: Path):
 def test_the_file_of_a_small_read(tmp_path: Path):
     read = run(Read(rows="0:4", columns="0:4"), seed=1, output=tmp_path / "read.h5")
     assert verify(read.path).verdict is Verdict.SOUND
-    assert read.path.stat().st_size < 43_000
+    # 44.8 kB: 2 of it are the calibration dates of two source meters, in pieces of HDF5's.
+    assert read.path.stat().st_size < 45_500

@@ -19,7 +19,7 @@ from mho.gui.queue import JobsModel, job_sentence
 from mho.gui.runs.table import COLUMNS, STATUS
 from mho.procedures.stream import Control, Event, Paused, Progress
 from mho.running.queue import Job, JobStatus, Queue
-from mho.running.queue.policy import Answer, Policy, decide
+from mho.running.queue.policy import Policy, Reaction, decide
 from mho.running.runner.messages import RUNNER_GONE, JobAssignment
 from mho.running.runner.orphans import as_it_stands
 from mho.running.runner.outcome import JobOutcome, recorded_outcome, reported_outcome
@@ -154,7 +154,7 @@ def test_a_run_whose_worker_was_killed_before_and_after_its_runner_has_settled_i
     settle(folder, job, outcome)
     assert set(words(job).values()) == {"interrupted"}, words(job)
     assert outcome.asked is bool(asked)  # what somebody asked for is not run again, whatever it is called
-    assert decide(Policy(on_interruption=Answer.RETRY), outcome.status, 1).again
+    assert decide(Policy(on_interruption=Reaction.RETRY), outcome.status, 1).again
 
 
 def test_a_file_that_was_paused_when_its_writer_was_killed_is_interrupted(folder: Path) -> None:

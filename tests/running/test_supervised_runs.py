@@ -28,7 +28,7 @@ from mho.procedures.stream import BenchTaken, Ended, Message, Started
 from mho.running.queue import JobStatus, Queue, queue_path
 from mho.running.safety_statement import SUPERVISOR_GONE, observed_safety
 from mho.running.supervisor import Report
-from mho.runs import RunFile, Status
+from mho.runs import Labels, RunFile, Status
 
 pytestmark = [
     pytest.mark.thorough,
@@ -315,7 +315,7 @@ def test_a_plan_ends_at_a_bench_that_is_not_known_safe(tmp_path, monkeypatch, ca
         plan.write_text(PLAN.format(bench=bench), "utf-8")
         report = Report()
         with pytest.raises(InstrumentError):
-            run_plan(plan, tmp_path, False, report)
+            run_plan(plan, tmp_path, False, Labels(), report)
         assert report.bench == bench
     assert "run 2 of 2" not in capsys.readouterr().err
 

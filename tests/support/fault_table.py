@@ -26,7 +26,7 @@ from mho import run
 from mho.errors import RunFileError
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.procedures import Read
-from mho.running.queue import Answer, JobStatus, Order, Policy
+from mho.running.queue import JobStatus, Order, Policy, Reaction
 from mho.running.runner import StopTimeouts
 from mho.runs import RunFile
 
@@ -201,7 +201,7 @@ def misbehave(tally: Tally, ways: Sequence[str], folder: Path) -> Tally:
 
 def desk_at(folder: Path, bench: str) -> Desk:
     desk = Desk(folder / "runs" / "queue.sqlite", bench)
-    desk.change(lambda queue: queue.set_policy(desk.bench, Policy(Answer.SKIP, Answer.SKIP)))
+    desk.change(lambda queue: queue.set_policy(desk.bench, Policy(Reaction.SKIP, Reaction.SKIP)))
     return desk
 
 

@@ -19,7 +19,7 @@ from mho.errors import InputError
 
 if TYPE_CHECKING:
     from mho.cli.terminal.stages import Stages
-    from mho.running.reach import PackagedSystem, SolverAnswer
+    from mho.running.reach import Answer, System
 
 
 def reach(
@@ -112,7 +112,7 @@ def reach(
 
 def _systems(
     package: Path | None, families: list[str], sizes: list[int], seeds: int, stages: Stages
-) -> list[PackagedSystem]:
+) -> list[System]:
     """Return systems of a package, or drawn, certified and solved without a chip."""
     from mho.running.reach import certified_system, choose, load
 
@@ -135,9 +135,7 @@ def _systems(
     return systems
 
 
-def _answers(
-    systems: list[PackagedSystem], bench: str, preset: str | None, stages: Stages
-) -> list[SolverAnswer]:
+def _answers(systems: list[System], bench: str, preset: str | None, stages: Stages) -> list[Answer]:
     from mho.running.reach import solve_systems
 
     answers = []

@@ -20,12 +20,12 @@ from mho.input_files import bench_key
 from mho.running import queue as job_queue
 from mho.running.queue import (
     ENDED,
-    Answer,
     Job,
     JobStatus,
     Order,
     Policy,
     Queue,
+    Reaction,
     StorageError,
     queue_path,
 )
@@ -322,9 +322,9 @@ def clear(
 
 @queue_app.command()
 def policy(
-    on_failure: Annotated[Answer | None, typer.Option(help="of a run")] = None,
+    on_failure: Annotated[Reaction | None, typer.Option(help="of a run")] = None,
     on_interruption: Annotated[
-        Answer | None, typer.Option(help="of a run, its worker or the machine")
+        Reaction | None, typer.Option(help="of a run, its worker or the machine")
     ] = None,
     retries: Annotated[int | None, typer.Option(min=0, help="how often a job is run again")] = None,
     bench: Bench = "simulated",

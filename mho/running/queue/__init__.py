@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         expected_together,
     )
     from mho.running.queue.orders import Expected, checked, checked_all, expect, order_of_run, orders_of_plan
-    from mho.running.queue.policy import Answer, Policy
+    from mho.running.queue.policy import Policy, Reaction
     from mho.running.queue.store import NO_REVISION, Queue, queue_path
 else:
     from mho.lazy_names import lazy_names
@@ -36,7 +36,6 @@ __all__ = [
     "ACTIVE",
     "ENDED",
     "NO_REVISION",
-    "Answer",
     "Expected",
     "Job",
     "JobStatus",
@@ -44,6 +43,7 @@ __all__ = [
     "Order",
     "Policy",
     "Queue",
+    "Reaction",
     "StorageError",
     "Total",
     "checked",

@@ -17,7 +17,7 @@ from typing import Any
 
 from mho.errors import QueueError
 from mho.running.queue.job import Job, JobStatus, Lane, Order
-from mho.running.queue.policy import Answer, Policy
+from mho.running.queue.policy import Policy, Reaction
 from mho.runs.conclusion import Conclusion
 from mho.runs.labels import Labels
 
@@ -382,7 +382,7 @@ def order_row(order: Order) -> dict[str, str | int | None]:
 
 def lane_of(row: sqlite3.Row) -> Lane:
     """Return the lane that a row of `lanes` holds."""
-    policy = Policy(Answer(row["on_failure"]), Answer(row["on_interruption"]), row["retries"])
+    policy = Policy(Reaction(row["on_failure"]), Reaction(row["on_interruption"]), row["retries"])
     return Lane(
         row["bench"], bool(row["held"]), row["reason"], bool(row["unsafe"]), policy, row["unsafe_reason"],
         tuple(json.loads(row["live"])), row["confirmed"], row["confirmed_by"], row["acknowledged"],

@@ -8,7 +8,7 @@ from enum import StrEnum
 from mho.errors import ChipMapError, InputError, LimitError, QueueError, RunFileError, recorded_class
 
 
-class Answer(StrEnum):
+class Reaction(StrEnum):
     """The action on a job that failed or was interrupted."""
 
     STOP = "stop"
@@ -33,8 +33,8 @@ class Policy:
         Number of times that a job is run again.
     """
 
-    on_failure: Answer = Answer.STOP
-    on_interruption: Answer = Answer.STOP
+    on_failure: Reaction = Reaction.STOP
+    on_interruption: Reaction = Reaction.STOP
     retries: int = 1
 
 
@@ -79,16 +79,16 @@ def decide(policy: Policy, status: str, attempts: int, error: str = "", *, safe:
     if status == "failed" and safe and issubclass(recorded_class(error), BAD_INPUT):
         return Decision()
     answers = {"failed": policy.on_failure, "interrupted": policy.on_interruption}
-    answer = answers.get(status, Answer.SKIP)
-    if answer is Answer.SKIP:
+    answer = answers.get(status, Reaction.SKIP)
+    if answer is Reaction.SKIP:
         return Decision()
-    if answer is Answer.STOP:
+    if answer is Reaction.STOP:
         return Decision(hold=f"it {_were(status)}, and the policy is to stop")
     if attempts > policy.retries:
         return Decision(
             hold=f"it {_were(status)} {attempts} times, and the policy allows {policy.retries} retries"
         )
-    return Decision(again=True, resume=answer is Answer.RESUME)
+    return Decision(again=True, resume=answer is Reaction.RESUME)
 
 
 def _were(status: str) -> str:

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from mho.running.reach.package import check_absent, write_package
     from mho.running.reach.reader import (
         GROUPS,
+        Answer,
         Package,
-        PackagedSystem,
         ReachError,
         Score,
-        SolverAnswer,
+        System,
         load,
         score,
         write_answers,
@@ -34,11 +34,11 @@ else:
 __all__ = [
     "FAMILIES",
     "GROUPS",
+    "Answer",
     "Package",
-    "PackagedSystem",
     "ReachError",
     "Score",
-    "SolverAnswer",
+    "System",
     "certified_system",
     "check_absent",
     "choose",

@@ -13,7 +13,7 @@ from mho.instruments import open_bench
 from mho.procedures import Solve
 from mho.procedures.stream import NullStream
 from mho.running.reach.certified import digital_work
-from mho.running.reach.reader import GOAL_BITS, MOST_CYCLES, PackagedSystem, SolverAnswer
+from mho.running.reach.reader import GOAL_BITS, MOST_CYCLES, Answer, System
 
 
 class _Residuals(NullStream):
@@ -30,14 +30,14 @@ class _Residuals(NullStream):
 
 
 def solve_systems(
-    systems: Iterable[PackagedSystem], bench: str = "arrays", preset: str | None = None
-) -> Iterator[SolverAnswer]:
+    systems: Iterable[System], bench: str = "arrays", preset: str | None = None
+) -> Iterator[Answer]:
     """Solve systems as `mho solve --residual float64` does, each on a chip drawn by the system's seed."""
     for system in systems:
         yield _answer(system, bench, preset)
 
 
-def _answer(system: PackagedSystem, bench: str, preset: str | None) -> SolverAnswer:
+def _answer(system: System, bench: str, preset: str | None) -> Answer:
     procedure = Solve(
         matrix=system.matrix, rhs=system.rhs, bits=GOAL_BITS, residual="float64", max_cycles=MOST_CYCLES
     )
@@ -47,9 +47,9 @@ def _answer(system: PackagedSystem, bench: str, preset: str | None) -> SolverAns
             plan = procedure.prepare(procedure.check(), opened, np.random.default_rng([system.seed, 1]))
             found = procedure.execute(plan, opened, stream)
         except (ChipMapError, ConvergenceError, InputError) as error:
-            return SolverAnswer(system.id, "refused", reason=str(error))
+            return Answer(system.id, "refused", reason=str(error))
     cycles = len(found.cycles)
-    return SolverAnswer(
+    return Answer(
         system.id,
         "converged" if found.converged else "not converged",
         found.solution,

@@ -16,7 +16,7 @@ from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ConvergenceError, InputError
 from mho.procedures import Goal, LinearSystem, best_enclosure, solve_unaided
 from mho.running.reach.families import FAMILIES, draw
-from mho.running.reach.reader import GOAL_BITS, MOST_CYCLES, PackagedSystem, WithoutChip
+from mho.running.reach.reader import GOAL_BITS, MOST_CYCLES, System, WithoutChip
 
 SIZES = (1, 2, 3, 4, 8, 16, 32)
 PASSES = 4  # of enclosing, each around the corrected solution; two suffice
@@ -72,7 +72,7 @@ def slug(family: str) -> str:
     return family.lower().replace(" ", "-")
 
 
-def certified_system(choice: CertifiedChoice) -> PackagedSystem:
+def certified_system(choice: CertifiedChoice) -> System:
     """Draw a system, prove its solution, and solve it without a chip.
 
     Raises
@@ -99,7 +99,7 @@ def certified_system(choice: CertifiedChoice) -> PackagedSystem:
         solution, bound = from_real_vector(x), real + imaginary
     unsure, size = float(np.linalg.norm(bound)), float(np.linalg.norm(x))
     bits = math.floor(10.0 * -math.log2(unsure / (size - unsure))) / 10.0 if unsure else MANTISSA
-    return PackagedSystem(
+    return System(
         identity(choice),
         choice.family,
         choice.size,

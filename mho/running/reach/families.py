@@ -268,7 +268,7 @@ Matrix = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class System:
+class DrawnSystem:
     """A family's name, and one draw of it: matrix and right-hand side, real or complex."""
 
     family: str
@@ -350,11 +350,11 @@ BASIC: dict[str, Callable[[np.random.Generator, int], Matrix]] = {
 FAMILIES = BASIC | STRUCTURED | APPLIED
 
 
-def draw(family: str, n: int, seed: int) -> System:
+def draw(family: str, n: int, seed: int) -> DrawnSystem:
     """Draw a system of a family: the same for the same seed."""
     rng = np.random.default_rng([seed, n, *family.encode()])
     matrix = FAMILIES[family](rng, n)
     rhs = rng.standard_normal(len(matrix))
-    return System(
+    return DrawnSystem(
         family, matrix, rhs + 1j * rng.standard_normal(len(matrix)) if np.iscomplexobj(matrix) else rhs
     )

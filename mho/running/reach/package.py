@@ -22,8 +22,8 @@ from mho.running.reach.reader import (
     GOAL_BITS,
     MOST_CYCLES,
     VERSION,
-    PackagedSystem,
-    SolverAnswer,
+    Answer,
+    System,
     write_answers,
 )
 
@@ -38,8 +38,8 @@ def check_absent(folder: str | os.PathLike[str]) -> None:
 
 def write_package(
     folder: str | os.PathLike[str],
-    systems: Sequence[PackagedSystem],
-    answers: Iterable[SolverAnswer] = (),
+    systems: Sequence[System],
+    answers: Iterable[Answer] = (),
     solver: str = "",
 ) -> Path:
     """Write a data package, whole or not at all.
@@ -48,8 +48,8 @@ def write_package(
     ----------
     folder : path
         One that does not exist yet.
-    systems : sequence of PackagedSystem
-    answers : iterable of SolverAnswer
+    systems : sequence of System
+    answers : iterable of Answer
         The package's first ones, where there are any.
     solver : str
         Whose they are.
@@ -84,7 +84,7 @@ def write_package(
     return target
 
 
-def _write_systems(draft: Path, systems: Sequence[PackagedSystem]) -> dict[str, Any]:
+def _write_systems(draft: Path, systems: Sequence[System]) -> dict[str, Any]:
     """Write a file a family, and return what `package.json` says."""
     rows, files = [], {}
     for family in dict.fromkeys(one.family for one in systems):
@@ -108,7 +108,7 @@ def _write_systems(draft: Path, systems: Sequence[PackagedSystem]) -> dict[str, 
     }
 
 
-def _row(system: PackagedSystem, index: int) -> dict[str, Any]:
+def _row(system: System, index: int) -> dict[str, Any]:
     return {
         **{name: getattr(system, name) for name in ("id", "family", "size", "seed", "condition")},
         "certified_bits": system.certified_bits,

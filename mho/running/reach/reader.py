@@ -52,7 +52,7 @@ class WithoutChip:
 
 
 @dataclass(frozen=True, eq=False)
-class PackagedSystem:
+class System:
     """A system A x = b, real or complex.
 
     Attributes
@@ -81,7 +81,7 @@ class PackagedSystem:
 
 
 @dataclass(frozen=True, eq=False)
-class SolverAnswer:
+class Answer:
     """What a solver made of a system.
 
     Attributes
@@ -113,11 +113,11 @@ class Package:
     """The systems of a data package, and what `package.json` says of it."""
 
     facts: dict[str, Any]
-    systems: tuple[PackagedSystem, ...]
+    systems: tuple[System, ...]
 
     def select(
         self, family: str | None = None, size: int | None = None, seed: int | None = None
-    ) -> list[PackagedSystem]:
+    ) -> list[System]:
         """Return the systems of a family, a size and a seed; of all where one is left out."""
         return [
             one
@@ -186,18 +186,18 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
         return {name: file[name] for name in file.files}
 
 
-def _system(row: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> PackagedSystem:
+def _system(row: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> System:
     parts = {
         name: arrays[f"{name}_{row['size']}"][row["index"]] for name in ("matrix", "rhs", "solution", "error")
     }
     facts = {name: row[name] for name in ("id", "family", "size", "seed", "condition", "certified_bits")}
-    return PackagedSystem(**facts, **parts, without_chip=WithoutChip(**row["without_chip"]))
+    return System(**facts, **parts, without_chip=WithoutChip(**row["without_chip"]))
 
 
 # --- answers ---
 
 
-def write_answers(path: str | os.PathLike[str], solver: str, answers: Iterable[SolverAnswer]) -> None:
+def write_answers(path: str | os.PathLike[str], solver: str, answers: Iterable[Answer]) -> None:
     """Write answers as JSON; numbers are read back exactly."""
     rows = []
     for one in answers:
@@ -212,7 +212,7 @@ def write_answers(path: str | os.PathLike[str], solver: str, answers: Iterable[S
     Path(path).write_text(json.dumps(facts, indent=1, allow_nan=True) + "\n", "utf-8")
 
 
-def read_answers(path: str | os.PathLike[str]) -> tuple[str, list[SolverAnswer]]:
+def read_answers(path: str | os.PathLike[str]) -> tuple[str, list[Answer]]:
     """Return the solver's name and its answers.
 
     Raises
@@ -224,7 +224,7 @@ def read_answers(path: str | os.PathLike[str]) -> tuple[str, list[SolverAnswer]]
         facts = json.loads(Path(path).read_text("utf-8"))
         kind = facts["format"], facts["version"]
         rows = [{**row, "solution": _vector(row.get("solution"))} for row in facts["answers"]]
-        answers = [SolverAnswer(**row) for row in rows]
+        answers = [Answer(**row) for row in rows]
         solver = str(facts["solver"])
     except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         raise ReachError(f"{path} holds no answers ({error!r}); write_answers writes them") from None
@@ -263,8 +263,8 @@ class Scored:
         Whether it says converged, and errs by more than 2^-24 for sure.
     """
 
-    system: PackagedSystem
-    answer: SolverAnswer
+    system: System
+    answer: Answer
     bits: float
     false: bool
 
@@ -294,13 +294,13 @@ class Score:
         )
 
 
-def score(package: Package, answers: Iterable[SolverAnswer], by: str = "condition") -> Score:
+def score(package: Package, answers: Iterable[Answer], by: str = "condition") -> Score:
     """Score answers, beside no chip at all.
 
     Parameters
     ----------
     package : Package
-    answers : iterable of SolverAnswer
+    answers : iterable of Answer
         Of all systems, or of some.
     by : {"condition", "family", "size"}
         What the rows are.
@@ -330,7 +330,7 @@ def score(package: Package, answers: Iterable[SolverAnswer], by: str = "conditio
     return Score(tuple(rows), tuple(every), len(known))
 
 
-def _judged(system: PackagedSystem, answer: SolverAnswer) -> Scored:
+def _judged(system: System, answer: Answer) -> Scored:
     if answer.verdict not in VERDICTS:
         raise ReachError(
             f"the answer to system {system.id} says {answer.verdict!r}; a verdict is one of {', '.join(VERDICTS)}"
@@ -362,7 +362,7 @@ def _judged(system: PackagedSystem, answer: SolverAnswer) -> Scored:
     return Scored(system, answer, bits, answer.verdict == "converged" and least > 2.0**-GOAL_BITS)
 
 
-def _check_counts(answer: SolverAnswer) -> None:
+def _check_counts(answer: Answer) -> None:
     """Refuse numbers of cycles and multiplications that cannot be."""
     cycles, work = answer.cycles, answer.multiplications
     least = 1 if answer.verdict == "converged" else 0
@@ -406,18 +406,18 @@ def _median(values: Sequence[float]) -> float | None:
     return float(median(values)) if values else None
 
 
-def _order(system: PackagedSystem, by: str) -> Any:
+def _order(system: System, by: str) -> Any:
     return _bin(system) if by == "condition" else getattr(system, by)
 
 
-def _group(system: PackagedSystem, by: str) -> str:
+def _group(system: System, by: str) -> str:
     if by != "condition":
         return str(getattr(system, by))
     number = _bin(system)
     return f"up to {BINS[number]:g}" if number < len(BINS) - 1 else f"above {BINS[-2]:g}"
 
 
-def _bin(system: PackagedSystem) -> int:
+def _bin(system: System) -> int:
     # One that was drawn to be 10 may be 10 and a rounding error.
     return next(k for k, end in enumerate(BINS) if system.condition <= end * (1.0 + 1e-6))
 

@@ -24,7 +24,7 @@ from mho.cli.many_runs.queue import MOST_WAITING
 from mho.cli.many_runs.queue_display import RunnerDisplay
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures.stream import Message
-from mho.running.queue import Answer, Job, JobStatus, Queue
+from mho.running.queue import Job, JobStatus, Queue, Reaction
 from mho.running.queue.durations import START
 from mho.running.runner.announcements import notifying
 from mho.running.runner.messages import JobChanged, RunnerState
@@ -360,7 +360,7 @@ def test_commands_reach_the_runner(shell, desk, tmp_path):
         assert shell("resume") == (0, "", "")
         assert shell("abort", number) == (0, "", "")
     assert desk.job(number).status is JobStatus.ABORTED
-    assert desk.change(lambda queue: queue.lane("simulated")).policy.on_failure is Answer.STOP
+    assert desk.change(lambda queue: queue.lane("simulated")).policy.on_failure is Reaction.STOP
 
 
 @pytest.mark.thorough

@@ -17,7 +17,7 @@ from mho.procedures import Read
 from mho.procedures.chip_in_use import formed_cells_of
 from mho.running.queue import JobStatus, Order, Queue, checked, checked_all, orders_of_plan
 from mho.running.queue.orders import runs_on_chip
-from mho.running.queue.policy import Answer, Policy
+from mho.running.queue.policy import Policy, Reaction
 from mho.runs import RunFile
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and sockets as on POSIX")
@@ -57,7 +57,7 @@ def test_a_plan_on_real_instruments_keeps_what_it_learns_of_the_chip(tmp_path, m
         desk = Desk(tmp_path / "queue.sqlite", bench)
         with Queue(desk.path) as queue:
             jobs = queue.add_all(checked_all(orders, queue))
-            queue.set_policy(bench, Policy(on_failure=Answer.SKIP))
+            queue.set_policy(bench, Policy(on_failure=Reaction.SKIP))
         assert [job.order.after for job in jobs] == [None, "#1", "#2"]
         with running(desk):
             pass

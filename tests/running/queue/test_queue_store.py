@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.errors import QueueError
-from mho.running.queue import Answer, Job, JobStatus, Order, Policy, Queue
+from mho.running.queue import Job, JobStatus, Order, Policy, Queue, Reaction
 from mho.running.queue.database import StorageError
 from mho.running.queue.policy import Decision, decide
 
@@ -155,7 +155,7 @@ def test_an_array_cannot_wait_in_a_queue(queue):
 
 # --- what follows ---
 
-STOP, SKIP, RETRY, RESUME = Answer
+STOP, SKIP, RETRY, RESUME = Reaction
 TABLE = [
     # on_failure, on_interruption, retries, how it ended, attempts: again, resume, held
     (STOP, STOP, 1, "finished", 1, False, False, False),
@@ -226,7 +226,7 @@ def test_what_is_not_safe_stays_said_until_somebody_has_made_it_safe(queue):
     job = begin(queue, queue.add(SOLVE))
     queue.end(job.id, JobStatus.FAILED, "smoke", decide(Policy(), "failed", 1))
     queue.hold("simulated", "tea")
-    queue.set_policy("simulated", Policy(Answer.SKIP))
+    queue.set_policy("simulated", Policy(Reaction.SKIP))
     for lane in (queue.lane("simulated"), queue.release("simulated"), queue.lanes()[0]):
         assert (lane.unsafe, lane.live, lane.unsafe_reason) == (True, ("gate",), "gate: no answer")
         assert lane.warning.startswith("NOT CONFIRMED SAFE: bench simulated, gate may be live")

@@ -19,9 +19,9 @@ from command_line import Shell
 from mho.chip_maps.matrix_files import to_real, to_real_vector
 from mho.errors import InputError
 from mho.running.reach import (
+    Answer,
     Package,
     ReachError,
-    SolverAnswer,
     certified_system,
     choose,
     load,
@@ -110,11 +110,11 @@ def test_the_reader_needs_numpy_alone(exported: Path) -> None:
     assert lines[-1] == "12 of the package's 12 systems were answered"
 
 
-def right(package: Package) -> list[SolverAnswer]:
-    return [SolverAnswer(one.id, "converged", one.solution, 3, 100) for one in package.systems]
+def right(package: Package) -> list[Answer]:
+    return [Answer(one.id, "converged", one.solution, 3, 100) for one in package.systems]
 
 
-def last_row(package: Package, answers: list[SolverAnswer]) -> dict[str, object]:
+def last_row(package: Package, answers: list[Answer]) -> dict[str, object]:
     return score(package, answers).rows[-1]
 
 
@@ -135,16 +135,14 @@ def test_a_wrong_answer_that_says_converged_is_a_false_verdict(exported: Path) -
 def test_too_many_cycles_and_refusals_are_no_success(exported: Path) -> None:
     package = load(exported)
     first, second, *others = right(package)
-    row = last_row(package, [replace(first, cycles=41), SolverAnswer(second.id, "refused"), *others])
+    row = last_row(package, [replace(first, cycles=41), Answer(second.id, "refused"), *others])
     assert (row["converged"], row["false"], row["refused"], row["most cycles"]) == (10, 0, 1, 3)
 
 
 def test_an_answer_stands_beside_no_chip(exported: Path) -> None:
     package = load(exported)
     same = [
-        SolverAnswer(
-            one.id, "converged", one.solution, one.without_chip.cycles, one.without_chip.multiplications
-        )
+        Answer(one.id, "converged", one.solution, one.without_chip.cycles, one.without_chip.multiplications)
         for one in package.systems
     ]
     row = last_row(package, same)
@@ -157,32 +155,32 @@ def test_an_answer_stands_beside_no_chip(exported: Path) -> None:
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        (lambda one: [SolverAnswer("none", "refused")], "no system 'none'"),
-        (lambda one: [SolverAnswer(one.id, "refused")] * 2, "two answers"),
-        (lambda one: [SolverAnswer(one.id, "converged", np.zeros(3))], r"shape \(3,\)"),
-        (lambda one: [SolverAnswer(one.id, "converged")], "has no solution"),
-        (lambda one: [SolverAnswer(one.id, "solved", one.solution)], "says 'solved'"),
-        (lambda one: [SolverAnswer(one.id, "converged", one.solution)], "took 0 cycles"),
-        (lambda one: [SolverAnswer(one.id, "converged", one.solution, -3)], "took -3 cycles"),
+        (lambda one: [Answer("none", "refused")], "no system 'none'"),
+        (lambda one: [Answer(one.id, "refused")] * 2, "two answers"),
+        (lambda one: [Answer(one.id, "converged", np.zeros(3))], r"shape \(3,\)"),
+        (lambda one: [Answer(one.id, "converged")], "has no solution"),
+        (lambda one: [Answer(one.id, "solved", one.solution)], "says 'solved'"),
+        (lambda one: [Answer(one.id, "converged", one.solution)], "took 0 cycles"),
+        (lambda one: [Answer(one.id, "converged", one.solution, -3)], "took -3 cycles"),
         (
-            lambda one: [SolverAnswer(one.id, "converged", one.solution, 2, np.nan)],
+            lambda one: [Answer(one.id, "converged", one.solution, 2, np.nan)],
             "took nan multiplications",
         ),
         (
-            lambda one: [SolverAnswer(one.id, "converged", np.array(["1"] * len(one.solution)))],
+            lambda one: [Answer(one.id, "converged", np.array(["1"] * len(one.solution)))],
             "give numbers",
         ),
         (
-            lambda one: [SolverAnswer(one.id, "converged", one.solution, 2, 10**400)],
+            lambda one: [Answer(one.id, "converged", one.solution, 2, 10**400)],
             "multiplications; give a number",
         ),
-        (lambda one: [SolverAnswer(one.id, "converged", [[1.0], [1.0, 2.0]], 2)], "is no vector"),
-        (lambda one: [SolverAnswer([1], "refused")], "no system"),
+        (lambda one: [Answer(one.id, "converged", [[1.0], [1.0, 2.0]], 2)], "is no vector"),
+        (lambda one: [Answer([1], "refused")], "no system"),
         (lambda one: [], "no answers"),
     ],
 )
 def test_answers_that_cannot_be_scored_are_refused(
-    exported: Path, answers: Callable[..., list[SolverAnswer]], words: str
+    exported: Path, answers: Callable[..., list[Answer]], words: str
 ) -> None:
     package = load(exported)
     with pytest.raises(ReachError, match=words):
@@ -192,7 +190,7 @@ def test_answers_that_cannot_be_scored_are_refused(
 def test_an_answer_as_large_as_a_double_is_wrong_without_a_warning(exported: Path) -> None:
     package = load(exported)
     one = package.systems[0]
-    huge = SolverAnswer(one.id, "converged", np.full(one.solution.shape, 1e300), 2)
+    huge = Answer(one.id, "converged", np.full(one.solution.shape, 1e300), 2)
     assert score(package, [huge]).scored[0].false
 
 

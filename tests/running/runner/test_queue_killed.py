@@ -29,7 +29,7 @@ from queue_runners import (
 from mho.errors import UnsafeError
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
-from mho.running.queue import Answer, Job, JobStatus, Order, Policy, Queue
+from mho.running.queue import Job, JobStatus, Order, Policy, Queue, Reaction
 from mho.running.runner.emergency import emergency_stop
 from mho.running.runner.messages import RUNNER_GONE
 from mho.running.runner.rendezvous import Rendezvous
@@ -207,7 +207,7 @@ def test_an_emergency_stop_past_a_runner_that_hangs_ends_its_worker(desk, labora
     marker = tmp_path / "marker"
     wanted = order(desk.bench, how=how, marker=str(marker)) if how else order(desk.bench, seconds=600)
     (number,) = desk.add(wanted)
-    desk.change(lambda queue: queue.set_policy(desk.bench, Policy(Answer.RETRY, Answer.RETRY)))
+    desk.change(lambda queue: queue.set_policy(desk.bench, Policy(Reaction.RETRY, Reaction.RETRY)))
     runners.append(start_runner(desk))
     job = desk.wait_begun(number)
     eventually(lambda: marker.exists() or not how)
@@ -353,7 +353,7 @@ def test_a_hundred_kills(desk, laboratory, runners, windows):
     rng = np.random.default_rng(1)
     count = int(os.environ.get("MHO_KILLS", "100"))
     jobs = desk.add(*[order(desk.bench, seconds=600)] * (count + 1))
-    desk.change(lambda queue: queue.set_policy(desk.bench, Policy(Answer.SKIP, Answer.SKIP)))
+    desk.change(lambda queue: queue.set_policy(desk.bench, Policy(Reaction.SKIP, Reaction.SKIP)))
     runners.append(start_runner(desk))
     windows.append(start_window(desk))
     for index, number in enumerate(jobs[:-1]):

@@ -14,7 +14,7 @@ from queue_runners import Desk, eventually, order, running
 from mho.errors import QueueError, UnsafeError
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures.stream import Paused, Progress, Resumed, Started
-from mho.running.queue import Answer, JobStatus, Policy
+from mho.running.queue import JobStatus, Policy, Reaction
 from mho.running.queue.job import ENDED
 from mho.running.runner import NoRunnerError, Runner, StopTimeouts
 from mho.running.runner.messages import JobChanged, RunnerState
@@ -92,7 +92,7 @@ def test_a_run_that_goes_wrong_holds_the_queue_with_its_reason_and_leaves_the_be
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("policy", [Policy(), Policy(Answer.RETRY, Answer.RETRY, 2)])
+@pytest.mark.parametrize("policy", [Policy(), Policy(Reaction.RETRY, Reaction.RETRY, 2)])
 def test_a_job_of_bad_input_holds_no_other(desk, policy):
     bad, after, good = desk.add(order(how="refuse"), replace(order(), after="#1"), order())
     desk.change(lambda queue: queue.set_policy("simulated", policy))
@@ -111,7 +111,7 @@ def test_a_job_is_tried_again_and_taken_up_as_the_policy_says(desk, tmp_path):
         order(how="fail", marker=str(tmp_path / "a"), until=2),
         order(how="kill", marker=str(tmp_path / "b"), until=2),
     )
-    desk.change(lambda queue: queue.set_policy("simulated", Policy(Answer.RETRY, Answer.RESUME, 1)))
+    desk.change(lambda queue: queue.set_policy("simulated", Policy(Reaction.RETRY, Reaction.RESUME, 1)))
     with running(desk):
         pass
     jobs = [desk.job(number) for number in (retried, resumed)]
@@ -282,7 +282,7 @@ def test_a_bench_that_cannot_be_made_safe_holds_the_queue_whatever_the_policy(de
     bench.write_text(on_hardware(load_bench_file("simulated").text), "utf-8")
     desk.bench = str(bench)
     number, other = desk.add(*(order(str(bench), how="kill", marker=str(tmp_path / "m")) for _ in range(2)))
-    desk.change(lambda queue: queue.set_policy(str(bench), Policy(Answer.SKIP, Answer.SKIP)))
+    desk.change(lambda queue: queue.set_policy(str(bench), Policy(Reaction.SKIP, Reaction.SKIP)))
     with running(desk):
         pass
     assert desk.job(number).status is JobStatus.FAILED  # its instruments are not there

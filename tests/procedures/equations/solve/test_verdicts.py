@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from daily import daily
 
-from benchmarks._families import BASIC, FAMILIES, System, draw
+from benchmarks._families import BASIC, FAMILIES, DrawnSystem, draw
 from benchmarks._judging import BITS, Case, Verdict, _error, judge, judge_all
 from benchmarks.verdicts import NOISY, cases
 from mho.chip_maps.checksums import ChecksumCode
@@ -123,7 +123,7 @@ def test_the_error_of_the_nearest_float_is_its_rounding():
     """What is compared with 2^-bits is no solution in float64, whose own last digits are as wrong."""
     third, half = 1.0 / 3.0, 0.5
     exact = float(abs(Fraction(third) - Fraction(1, 3))) / np.hypot(1.0 / 3.0, 0.5)
-    system = System("diagonal", np.diag([3.0, 2.0]), np.ones(2))
+    system = DrawnSystem("diagonal", np.diag([3.0, 2.0]), np.ones(2))
     assert _error(system, np.array([third, half])) == pytest.approx(exact, rel=1e-12)
-    turned = System("turned", 1j * np.diag([3.0, 2.0]), 1j * np.ones(2))
+    turned = DrawnSystem("turned", 1j * np.diag([3.0, 2.0]), 1j * np.ones(2))
     assert _error(turned, np.array([third, half + 0j])) == pytest.approx(exact, rel=1e-12)
