@@ -124,6 +124,7 @@ def test_a_page_is_followed_in_a_folder_of_its_own(monkeypatch: pytest.MonkeyPat
     assert followed == PAGE.replace("16 cells", "15 cells").replace("no run file gone.h5", "no file")
 
 
+@pytest.mark.thorough
 def test_a_command_is_run_as_a_reader_would(tmp_path: Path) -> None:
     assert results.run("mho show gone.h5", tmp_path) == "mho: there is no run file gone.h5; check the path\n"
     assert results.run("mho bench show simulated > lab.toml", tmp_path) == ""

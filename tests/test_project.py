@@ -118,6 +118,7 @@ def test_the_quick_tests_of_the_newest_python_are_there():
     assert all(any((ROOT / word).glob("test_*.py")) for word in words.split())
 
 
+@pytest.mark.thorough
 def test_every_module_says_what_it_is_for():
     silent = []
     for path in modules():

@@ -46,6 +46,7 @@ findings = st.builds(
 )
 
 
+@pytest.mark.thorough
 @given(st.lists(findings, max_size=8))
 def test_a_list_is_read_as_it_was_written(found):
     whole = DefectList(chip="reference", map_sha256="ab").merged(found)

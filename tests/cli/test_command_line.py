@@ -97,6 +97,7 @@ def test_people_get_a_summary_and_the_path(shell):
     assert "Traceback" not in err
 
 
+@pytest.mark.thorough
 def test_a_solve_that_does_not_get_there_exits_with_3_and_says_why(shell):
     code, out, err = shell("solve", ZUO, "--bits", 24, "--max-cycles", 1, "--seed", 1, "--json")
     summary = json.loads(out)
@@ -125,6 +126,7 @@ def test_a_tolerance_of_one_s_own(shell):
     assert all(cycle["residual"] > 1e-2 for cycle in summary["cycles"][:-1])
 
 
+@pytest.mark.thorough
 def test_with_a_tolerance_nobody_speaks_of_bits_that_were_asked_for(shell):
     given = ("solve", ZUO, "--bench", "arrays", "--seed", 1)
     _, out, _ = shell(*given, "--tolerance", 1e-2)
@@ -448,6 +450,7 @@ def test_a_typing_error_is_answered_in_one_line(shell, words, answer):
     assert shell.refused(*words).startswith(answer)
 
 
+@pytest.mark.thorough
 def test_a_procedure_of_one_s_own_is_found_in_the_current_folder(shell, tmp_path, monkeypatch):
     (tmp_path / "own_read.py").write_text("from mho.procedures import Read\nclass Twice(Read):\n    pass\n")
     monkeypatch.chdir(tmp_path)

@@ -67,6 +67,7 @@ def offered_here(tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch):
     return offered_here
 
 
+@pytest.mark.thorough
 def test_verbs_are_completed(offered) -> None:
     assert offered("mho r") == [
         "reach",
@@ -120,6 +121,7 @@ def test_choices_are_completed(offered_here) -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_where_a_file_belongs_the_shell_completes_files(tmp_path) -> None:
     """Bash takes files where nothing is offered, as the script that installs completion says; zsh is told so."""
     for line in ("mho show ", "mho run read --after ", "mho solve ", "mho run read --bench ./la"):
@@ -128,6 +130,7 @@ def test_where_a_file_belongs_the_shell_completes_files(tmp_path) -> None:
     assert "complete -o default" in script
 
 
+@pytest.mark.thorough
 def test_a_procedure_of_one_s_own_is_completed_and_does_not_speak(offered, tmp_path) -> None:
     (tmp_path / "own.py").write_text(OWN)
     assert set(offered("mho run own:Twice --col")) == {"--colour", "--columns"}
@@ -136,6 +139,7 @@ def test_a_procedure_of_one_s_own_is_completed_and_does_not_speak(offered, tmp_p
     assert offered("mho run broken:Twice --be") == ["--bench"]
 
 
+@pytest.mark.thorough
 def test_a_job_that_waits_says_what_can_be_edited(tmp_path, shell) -> None:
     line = {"COMP_WORDS": "mho queue edit 1 --rea", "COMP_CWORD": "4"}
     assert ask(tmp_path, "bash", **line).stdout == "\n"  # there is no queue

@@ -518,6 +518,7 @@ def harmless(text: str) -> bool:
     return not any((ord(mark) < 32 and mark not in "\n\t\r") or mark in "\x7f\x9b\u202e" for mark in text)
 
 
+@pytest.mark.thorough
 def test_no_text_of_a_file_commands_terminal_or_spreadsheet(
     hostile_texts: Path, shell: Shell, tmp_path: Path
 ):

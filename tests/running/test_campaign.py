@@ -45,6 +45,7 @@ def campaign(folder: Path, text: str = READS, **options: int) -> Campaign:
     return Campaign(parse_plan(text, folder), folder, **options)
 
 
+@pytest.mark.thorough
 def test_every_run_has_a_file_and_a_row(tmp_path, workers):
     told: list[int] = []
     rows = campaign(tmp_path).carry_out(workers, lambda row: told.append(row["number"]))
@@ -60,6 +61,7 @@ def test_every_run_has_a_file_and_a_row(tmp_path, workers):
     assert table[0]["parameter.rows"] == "0:2"
 
 
+@pytest.mark.thorough
 def test_what_is_finished_is_not_repeated_and_what_was_interrupted_is(tmp_path, workers):
     first = campaign(tmp_path).carry_out(workers)
     kept, lost = tmp_path / first[0]["file"], tmp_path / first[1]["file"]
@@ -72,6 +74,7 @@ def test_what_is_finished_is_not_repeated_and_what_was_interrupted_is(tmp_path, 
     assert (tmp_path / "runs/000002.failed-1.h5").exists()
 
 
+@pytest.mark.thorough
 def test_a_run_that_fails_is_tried_again_and_reported_and_the_others_go_on(tmp_path, workers):
     text = READS.replace("seed = { from = 1, to = 6 }", 'rows = ["0:2", "0:9999", "4:6"]')
     rows = campaign(tmp_path, text, tries=3).carry_out(workers)
@@ -107,6 +110,7 @@ def test_a_run_without_a_seed_has_the_same_one_again(tmp_path):
     assert len(set(seeds[0])) == 3
 
 
+@pytest.mark.thorough
 def test_a_file_that_is_being_written_is_waited_for_and_taken(tmp_path, monkeypatch):
     monkeypatch.setattr("mho.running.campaign.LOOK", 0.02)
     task = next(campaign(tmp_path).tasks())

@@ -27,6 +27,7 @@ def found() -> Forecast:
     return forecast(MATRIX, RHS, bench="arrays", seed=4, draws=19)
 
 
+@pytest.mark.thorough
 def test_it_plans_as_the_run_with_the_same_seed_does(found: Forecast):
     with open_bench("arrays", seed=4) as bench:
         solve = Solve(matrix=MATRIX, rhs=RHS)

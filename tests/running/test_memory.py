@@ -83,6 +83,7 @@ def test_a_run_leaves_none_of_its_files_buffers_behind(bench, tmp_path):
     assert [type(one) for one in gc.get_objects() if issubclass(type(one), kinds)] == []  # no proxy is asked
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("no_collector")
 def test_a_run_without_instruments_leaves_nothing_of_ours_to_the_collector(tmp_path):
     procedure = Solve(matrix=np.diag([2.0, 1.0]), bits=6)

@@ -74,6 +74,7 @@ def test_outside_a_notebook_there_is_nothing(monkeypatch):
     assert notebook_observers() == ()
 
 
+@pytest.mark.thorough
 def test_a_run_in_a_notebook_ends_as_the_run_and_returns_what_it_always_does(cell, tmp_path, monkeypatch):
     kernel, shown = ModuleType("IPython"), ModuleType("IPython.display")
     kernel.version_info = (9, 0)  # which Matplotlib asks for

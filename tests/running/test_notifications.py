@@ -59,6 +59,7 @@ def receiver() -> Iterator[Receiver]:
         thread.join()
 
 
+@pytest.mark.thorough
 def test_the_end_of_a_run_reaches_the_receiver(receiver, tmp_path):
     notifier = Notifier(Addresses((receiver.url,)))
     reads = run(Read(rows="0:1", columns="0:1"), seed=1, output=tmp_path, observers=[notifier.observe])

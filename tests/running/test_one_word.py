@@ -114,6 +114,7 @@ def test_a_run_that_has_ended(
     assert set(words(job).values()) == {word}, words(job)
 
 
+@pytest.mark.thorough
 def test_a_run_that_goes_on_rests_and_goes_on(folder: Path, words) -> None:
     job, control = begin(folder, seconds=60.0), Control()
     heard: list[str] = []

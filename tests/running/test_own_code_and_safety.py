@@ -87,6 +87,7 @@ def read_of_mhos_own(bench: str) -> Order:
     return Order("read", {"rows": "0:1", "columns": "0:1"}, bench, 1)
 
 
+@pytest.mark.thorough
 def test_a_procedure_that_replaces_safe_is_found_out_by_the_runner(bench, tmp_path):
     path, laboratory = bench
     desk = Desk(tmp_path / "queue.sqlite", path)
@@ -99,6 +100,7 @@ def test_a_procedure_that_replaces_safe_is_found_out_by_the_runner(bench, tmp_pa
     assert lane.confirmed is not None
 
 
+@pytest.mark.thorough
 def test_an_honest_procedure_of_the_users_own_is_read_back_in_silence(bench, tmp_path):
     path, laboratory = bench
     desk = Desk(tmp_path / "queue.sqlite", path)
@@ -127,6 +129,7 @@ def test_a_driver_whose_make_safe_is_wrong_leaves_the_queue_held(kind, words, be
     assert unsafe_roles(laboratory) == {"smu"}
 
 
+@pytest.mark.thorough
 def test_a_driver_that_can_be_asked_and_is_off_is_safe(bench, tmp_path):
     path, laboratory = bench
     desk = Desk(tmp_path / "queue.sqlite", with_driver(path, "Careful"))
@@ -135,6 +138,7 @@ def test_a_driver_that_can_be_asked_and_is_off_is_safe(bench, tmp_path):
     assert unsafe_roles(laboratory) == set()
 
 
+@pytest.mark.thorough
 def test_code_of_mhos_own_is_not_read_back_twice(bench, tmp_path, monkeypatch):
     path, _ = bench
     asked: list[str] = []
@@ -165,6 +169,7 @@ def test_mho_run_finds_it_out_as_well(how, code, bench, tmp_path):
         assert file.status is Status.FINISHED
 
 
+@pytest.mark.thorough
 def test_a_careless_driver_is_found_out_without_a_supervisor(bench, tmp_path, monkeypatch):
     path = with_driver(bench[0], "Careless")
     monkeypatch.setenv("MHO_RUNS", str(tmp_path))
@@ -226,6 +231,7 @@ def test_a_folder_that_is_gone_keeps_no_bench_from_being_read_back(gone, bench, 
     assert unsafe_roles(laboratory) == set()
 
 
+@pytest.mark.thorough
 def test_a_script_with_a_careless_driver_is_told(bench, tmp_path):
     path, laboratory = bench
     with pytest.raises(UnsafeError, match="answers that an output is on") as found:
@@ -236,6 +242,7 @@ def test_a_script_with_a_careless_driver_is_told(bench, tmp_path):
     assert unsafe_roles(laboratory) == {"smu"}
 
 
+@pytest.mark.thorough
 def test_a_script_is_read_back_once_and_only_with_code_of_its_own(bench, tmp_path, monkeypatch):
     path, _ = bench
     asked: list[str] = []

@@ -249,6 +249,7 @@ def test_a_provenance_that_says_nonsense_is_damage(name, text, told, honest, tmp
             assert told in said
 
 
+@pytest.mark.thorough
 def test_a_chain_is_asked_for_from_its_beginning(honest, place, tmp_path, monkeypatch):
     first = forged(honest, place, "procedure", tmp_path / "forged.h5")
     second = run(Read(rows="0:1", columns="0:2"), after=honest, output=tmp_path / "read.h5").path

@@ -189,6 +189,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.thorough
 @given(JSON)
 def test_any_other_json_is_figures_or_is_refused(stored: object) -> None:
     with contextlib.suppress(ValueError, RunFileError):

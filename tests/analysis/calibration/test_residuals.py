@@ -86,6 +86,7 @@ def test_what_is_no_number_is_not_expected() -> None:
     assert not Misfit("SET", 12.0, 6.0, 26.0).unexpected
 
 
+@pytest.mark.thorough
 def test_a_calibration_says_that_the_law_is_wrong_and_names_the_other_base() -> None:
     preset, told = asdict(CELL_PRESETS["stanford35"]), []
     data = pulses("pku", "stanford35")

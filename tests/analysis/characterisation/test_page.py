@@ -53,6 +53,7 @@ def page_of(folder: Path, output: Path, **given: object) -> str:
     return write_report(folder, output / "page.html", **given).read_text("utf-8")
 
 
+@pytest.mark.thorough
 def test_parameters_stand_with_interval_unit_cells_and_file(page: str) -> None:
     found = {line.split("</td>")[0].removeprefix("<td>"): line for line in page.split("<tr>")}
     assert '<td class="n">1</td><td class="n">0.3976 to 1</td>' in found["forming yield"]

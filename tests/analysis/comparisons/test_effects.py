@@ -85,6 +85,7 @@ def test_where_no_pair_contradicts_the_interval_ends_at_one() -> None:
     assert (back.value, back.low, back.high) == (-1.0, -1.0, -found.low)
 
 
+@pytest.mark.thorough
 @given(SAMPLES, SAMPLES)
 def test_cliffs_delta_is_that_of_all_pairs_and_turns_with_the_samples(a, b) -> None:
     pairs = np.sign(b[None, :] - a[:, None])

@@ -151,6 +151,7 @@ def test_a_single_part_stays_a_list(folder: Path, tmp_path: Path):
     assert "author" not in made.experiments()[0]
 
 
+@pytest.mark.thorough
 def test_the_same_runs_give_the_same_bytes(folder: Path, tmp_path: Path):
     first, second = (tmp_path / name / "one.eln" for name in ("a", "b"))
     for path in (first, second):

@@ -115,6 +115,7 @@ PARTS = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.thorough
 @settings(max_examples=150, deadline=None)
 @given(st.one_of(st.lists(PARTS, max_size=24).map("".join), st.text(max_size=40)))
 def test_whatever_is_typed_is_evaluated_within_the_whitelist_or_refused(text: str) -> None:

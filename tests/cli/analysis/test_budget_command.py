@@ -32,6 +32,7 @@ def refused(shell: Shell, *arguments: object) -> str:
     return err
 
 
+@pytest.mark.thorough
 def test_it_says_what_to_mend_first_and_draws_it(shell: Shell, inverted: Path, tmp_path: Path) -> None:
     picture = tmp_path / "budget.svg"
     code, out, err = shell("budget", inverted, "--draws", 2, "--figure", picture)

@@ -19,6 +19,7 @@ def matrix(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_a_person_gets_the_plan_the_intervals_and_the_assumptions(shell, matrix):
     code, out, err = shell(
         "forecast", matrix, "--bench", "arrays", "--seed", 3, "--draws", 19, "--rhs", "random"
@@ -38,6 +39,7 @@ def test_a_person_gets_the_plan_the_intervals_and_the_assumptions(shell, matrix)
     assert not shell.folder.exists()  # nothing is written
 
 
+@pytest.mark.thorough
 def test_of_a_matrix_by_blocks_a_person_gets_what_is_known_without_one_loop(shell, matrix):
     code, out, _ = shell(
         "forecast", matrix, "--bench", "arrays", "--seed", 3, "--draws", 19, "--leaf", 1, "--blocks", "jacobi"

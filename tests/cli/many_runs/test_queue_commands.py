@@ -94,6 +94,7 @@ def test_the_queue_is_held_and_released_without_a_runner(shell, json_of, desk):
     assert "held" not in shell("list")[1]
 
 
+@pytest.mark.thorough
 def test_without_a_runner_stop_makes_the_bench_safe_and_says_so(shell, desk):
     assert shell("stop") == (
         0,
@@ -351,6 +352,7 @@ def test_a_run_of_the_past_is_cloned(json_of, desk, tmp_path, monkeypatch):
         assert file.column("reads", "conductance")[0] == old.column("reads", "conductance")[0]
 
 
+@pytest.mark.thorough
 def test_commands_reach_the_runner(shell, desk, tmp_path):
     (number,) = desk.add(order(seconds=600))
     with running(desk):

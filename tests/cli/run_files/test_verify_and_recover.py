@@ -51,6 +51,7 @@ def test_sound_files_exit_with_0(shell, sound):
     assert "finished" in out
 
 
+@pytest.mark.thorough
 def test_one_bad_file_among_others_is_named_and_exits_with_1(shell, sound, killed, tmp_path):
     (tmp_path / "text.h5").write_text("voltage,current\n")
     code, out, _ = shell("verify", sound, killed, tmp_path / "text.h5", tmp_path / "nowhere.h5", "--json")
@@ -71,6 +72,7 @@ def test_what_was_changed_is_said(shell, sound):
     assert "/entry/reads/current" in out.replace("\n", "")
 
 
+@pytest.mark.thorough
 def test_recover_makes_a_killed_run_sound(shell, killed, sound):
     code, out, err = shell("recover", killed, sound)
     assert (code, err) == (0, "")

@@ -152,6 +152,7 @@ def test_a_run_without_pulses_tells_nothing_of_limits(panel: BenchPanel, tmp_pat
     assert all(row[2] == "" for row in rows(panel.limits))
 
 
+@pytest.mark.thorough
 def test_the_check_opens_each_instrument_in_a_process_of_its_own(panel: BenchPanel, qtbot) -> None:
     qtbot.mouseClick(panel.check, Qt.MouseButton.LeftButton)
     assert not panel.check.isEnabled()

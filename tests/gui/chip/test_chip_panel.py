@@ -148,6 +148,7 @@ def test_the_mouse_reads_a_cell_with_units(qtbot, panel, programmed):
     assert panel.readout.text() == POINT_AT_A_CELL
 
 
+@pytest.mark.thorough
 def test_until_a_cell_is_clicked_the_spread_over_all_cells_is_shown(qtbot, panel, programmed):
     histogram = panel.side.histogram
     used = np.isfinite(programmed.conductance)
@@ -335,6 +336,7 @@ def test_runs_of_other_procedures(qtbot, session, panel, tmp_path, make):
         assert not panel.history.canvas.isVisible()
 
 
+@pytest.mark.thorough
 def test_pulses_are_shown_as_they_come(qtbot, session, panel, writer, tmp_path):
     writer.tell("pulse")
     session.open_run(tmp_path / "live.h5")
@@ -351,6 +353,7 @@ def test_pulses_are_shown_as_they_come(qtbot, session, panel, writer, tmp_path):
     told.finish()
 
 
+@pytest.mark.thorough
 def test_the_history_of_a_cell_grows_while_it_is_watched(qtbot, session, panel, writer, tmp_path):
     writer.tell("pulse")
     session.open_run(tmp_path / "live.h5")
@@ -364,6 +367,7 @@ def test_the_history_of_a_cell_grows_while_it_is_watched(qtbot, session, panel, 
     assert (np.diff(panel.history.history.time) > 0).all()
 
 
+@pytest.mark.thorough
 def test_the_panel_rests_when_the_run_is_over(qtbot, session, panel, writer, tmp_path):
     writer.tell("pulse")
     session.open_run(tmp_path / "live.h5")
@@ -372,6 +376,7 @@ def test_the_panel_rests_when_the_run_is_over(qtbot, session, panel, writer, tmp
     qtbot.waitUntil(lambda: not panel._timer.isActive(), timeout=WAIT)
 
 
+@pytest.mark.thorough
 def test_a_file_damaged_while_it_is_shown_leaves_the_panel_alive(qtbot, session, panel, writer, tmp_path):
     writer.tell("pulse")
     session.open_run(tmp_path / "live.h5")

@@ -196,6 +196,7 @@ def test_a_job_that_waits_is_changed_in_the_form_and_keeps_its_place(panel: Expe
     qtbot.waitUntil(panel.buttons.queue.isVisible, timeout=SOON)
 
 
+@pytest.mark.thorough
 def test_a_job_that_insists_on_limits_keeps_that_when_it_is_changed_and_no_other_gets_it(
     panel: ExperimentsPanel, tmp_path: Path, qtbot
 ) -> None:
@@ -276,6 +277,7 @@ def test_the_form_is_filled_from_a_run(panel: ExperimentsPanel, solved: Path, tm
     assert said.args[0] == "ERROR"
 
 
+@pytest.mark.thorough
 def test_a_run_goes_on_with_the_chip_of_a_job_or_of_a_run_file(
     panel: ExperimentsPanel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, qtbot
 ) -> None:
@@ -323,6 +325,7 @@ def real(panel: ExperimentsPanel, tmp_path: Path) -> str:
     return bench
 
 
+@pytest.mark.thorough
 def test_a_new_job_on_real_instruments_is_after_none_whatever_the_last_one_was(
     panel: ExperimentsPanel, real: str, qtbot
 ) -> None:
@@ -341,6 +344,7 @@ def test_a_new_job_on_real_instruments_is_after_none_whatever_the_last_one_was(
     assert panel.session.jobs[-1].order.after is None
 
 
+@pytest.mark.thorough
 def test_a_job_on_real_instruments_keeps_the_one_before_it_until_that_is_taken_off(
     panel: ExperimentsPanel, real: str, qtbot
 ) -> None:
@@ -422,6 +426,7 @@ def test_a_file_dropped_on_a_field_is_its_path(panel: ExperimentsPanel, matrix: 
     assert panel.form.values()["matrix"] == str(matrix)
 
 
+@pytest.mark.thorough
 def test_a_rehearsal_runs_in_a_process_of_its_own_and_reports(panel: ExperimentsPanel, qtbot) -> None:
     choose(panel, "read", qtbot)
     type_into(panel, "rows", "0:2", qtbot)

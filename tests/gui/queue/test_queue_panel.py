@@ -114,6 +114,7 @@ def test_how_far_the_running_job_is(panel: QueuePanel, queue: Queue, qtbot) -> N
     assert text(panel, 0, "Progress") == "reading 24 %"
 
 
+@pytest.mark.thorough
 def test_a_job_is_dragged_to_another_place(panel: QueuePanel, queue: Queue, qtbot) -> None:
     one, two, three = add(queue, panel, 3, qtbot)
     drop(panel, three, 0)
@@ -144,6 +145,7 @@ def test_a_job_is_moved_by_keys_and_stays_chosen(panel: QueuePanel, queue: Queue
     qtbot.waitUntil(lambda: ids(panel) == [one, two, three], timeout=SOON)
 
 
+@pytest.mark.thorough
 def test_a_job_is_cloned_skipped_and_forgotten(panel: QueuePanel, queue: Queue, qtbot) -> None:
     (one,) = add(queue, panel, 1, qtbot)
     click(panel, 0, qtbot)

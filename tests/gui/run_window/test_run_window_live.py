@@ -1,5 +1,6 @@
 """The window while its file is written, left, damaged, or missing."""
 
+import pytest
 import run_samples
 
 from mho.errors import RunFileError
@@ -12,6 +13,7 @@ def cycles(window):
     return 0 if shown is None else len(shown.cycle)
 
 
+@pytest.mark.thorough
 def test_the_window_follows_a_run_to_its_end(qtbot, open_window, writer, tmp_path):
     writer.tell("program")
     window = open_window(tmp_path / "live.h5")
@@ -34,6 +36,7 @@ def test_the_window_follows_a_run_to_its_end(qtbot, open_window, writer, tmp_pat
     assert cycles(window) == 3
 
 
+@pytest.mark.thorough
 def test_programming_fills_the_map_and_the_bar(qtbot, open_window, writer, tmp_path):
     writer.tell("plan")
     window = open_window(tmp_path / "live.h5")
@@ -48,6 +51,7 @@ def test_programming_fills_the_map_and_the_bar(qtbot, open_window, writer, tmp_p
     assert "280 of 280 cells verified" in window.header.facts.text()
 
 
+@pytest.mark.thorough
 def test_a_user_s_map_stays_while_images_come(qtbot, open_window, writer, tmp_path):
     writer.tell("half")
     window = open_window(tmp_path / "live.h5")
@@ -60,6 +64,7 @@ def test_a_user_s_map_stays_while_images_come(qtbot, open_window, writer, tmp_pa
     assert (before != before).any()  # half of it had no value before
 
 
+@pytest.mark.thorough
 def test_a_killed_writer_shows_as_interrupted(qtbot, open_window, writer, tmp_path):
     writer.tell("cycle")
     window = open_window(tmp_path / "live.h5")
@@ -70,6 +75,7 @@ def test_a_killed_writer_shows_as_interrupted(qtbot, open_window, writer, tmp_pa
     assert cycles(window) == 1
 
 
+@pytest.mark.thorough
 def test_an_aborted_run_says_why(qtbot, open_window, writer, tmp_path):
     writer.tell("cycle")
     window = open_window(tmp_path / "live.h5")
@@ -79,6 +85,7 @@ def test_an_aborted_run_says_why(qtbot, open_window, writer, tmp_path):
     assert window.header.reason.text() == "Aborted: SIGTERM received"
 
 
+@pytest.mark.thorough
 def test_a_missing_file_is_said_and_shown_once_it_is_there(qtbot, open_window, tmp_path):
     path = tmp_path / "later.h5"
     window = open_window(path)
@@ -91,6 +98,7 @@ def test_a_missing_file_is_said_and_shown_once_it_is_there(qtbot, open_window, t
     assert cycles(window) == 5
 
 
+@pytest.mark.thorough
 def test_a_file_deleted_while_open(qtbot, open_window, solved):
     window = open_window(solved)
     solved.unlink()

@@ -56,6 +56,7 @@ def test_a_run_is_followed_while_it_is_written(
     qtbot.waitUntil(lambda: sum(counts) == 2, timeout=SOON)
 
 
+@pytest.mark.thorough
 def test_a_damaged_file_is_said_once_and_shown_when_it_is_whole(
     session: Session, said: list, solved: Path, tmp_path: Path, qtbot
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_damaged_file_is_said_once_and_shown_when_it_is_whole(
     assert len(said) == 1
 
 
+@pytest.mark.thorough
 def test_a_file_that_is_taken_away_is_said_and_no_run_is_shown(
     session: Session, said: list, solved: Path, qtbot
 ) -> None:
@@ -92,6 +94,7 @@ def test_jobs_that_another_process_queues_are_seen(session: Session, qtbot) -> N
     assert session.lane.reason == "for tea"
 
 
+@pytest.mark.thorough
 def test_of_a_long_queue_only_what_has_changed_is_read(session: Session, monkeypatch, qtbot) -> None:
     read: list[int] = []
     made = database._job_of

@@ -103,6 +103,7 @@ def test_the_queue_with_its_hold(server, tmp_path):
     assert "no runner" in page
 
 
+@pytest.mark.thorough
 def test_what_is_not_safe_comes_first_and_stays(server, tmp_path):
     with Queue(tmp_path / "queue.sqlite") as queue:
         queue.hold_unsafe("simulated", "unsafe", "no <answer>", ["gate"])
@@ -236,6 +237,7 @@ def test_rubbish_and_a_reader_that_leaves_harm_nothing(server):
     assert "mho" in text(server)
 
 
+@pytest.mark.thorough
 def test_many_readers_at_once(server, tmp_path):
     run_samples.whole_run(tmp_path / "run.h5")
     found = []

@@ -334,6 +334,7 @@ def fails(work: Callable[[], object], why: str) -> bool:
     return False
 
 
+@pytest.mark.thorough
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(role=st.sampled_from(ROLES), kind=st.sampled_from(["disconnect", "cut"]), index=st.integers(0, 45))
 def test_a_loss_at_any_message_ends_off_and_the_bench_works_again(tmp_path, role, kind, index):

@@ -193,6 +193,7 @@ def lines_of_the_way_out() -> Iterator[int]:
     raise AssertionError("the way out has no end")
 
 
+@pytest.mark.thorough
 def test_a_signal_at_any_line_of_the_way_out_leaves_a_safe_bench(monkeypatch):
     """From within the `try` of `__exit__` on: before it, Python has no protection to offer."""
     usual, handlers = sys.gettrace(), [signal.getsignal(number) for number in STOPPING]

@@ -28,6 +28,7 @@ def smu_of(laboratory: Laboratory) -> object:
     return next(device for name, device in laboratory.devices.items() if "SIM00001" in name)
 
 
+@pytest.mark.thorough
 def test_a_late_reply_is_not_the_answer_to_the_next_question(served):
     bench, laboratory = served
     smu = bench.instruments.smu
@@ -41,6 +42,7 @@ def test_a_late_reply_is_not_the_answer_to_the_next_question(served):
     assert smu.identify() == usual
 
 
+@pytest.mark.thorough
 def test_a_reply_that_was_left_unread_ends_the_run_that_may_have_taken_it(served):
     """Every later one is one behind; what they look like does not tell, the question at the end does."""
     bench, laboratory = served

@@ -127,6 +127,7 @@ def test_the_hardware_tests_say_once_what_is_missing(tmp_path):
     assert "cannot read bench 'none.toml'" in hardware_tests("none.toml")
 
 
+@pytest.mark.thorough
 def test_a_scanning_daq_is_used_over_its_socket(tmp_path):
     with served(edited(tmp_path, {NI: SCANNED}), tmp_path) as (path, lab), lab.daq_session():
         assert check_bench(path).ok

@@ -339,6 +339,7 @@ def test_a_pattern_expands_to_every_spelling():
         expand(":A[:B")
 
 
+@pytest.mark.thorough
 @given(st.text(st.characters(codec="latin-1"), max_size=60))
 def test_quoting_and_reading_a_string_are_inverse(text):
     assert unquote(quote(text)) == text

@@ -117,6 +117,7 @@ def pulser(lab) -> Iterator[Agilent33500]:
     opened.adapter.close()
 
 
+@pytest.mark.thorough
 def test_pymeasure_forms_and_reads_a_cell(lab, smu, pulser):
     gate = Keithley2450(address(lab, "gate"), visa_library=f"{NAME}@mho")
     board = pyvisa.ResourceManager(f"{NAME}@mho").open_resource(
@@ -186,6 +187,7 @@ def test_what_a_2450_refuses_of_pymeasure_is_refused(lab, smu, monkeypatch):
     assert smu.source_voltage == 0.0
 
 
+@pytest.mark.thorough
 def test_pymeasures_2600_measures_on_real_lua(others, monkeypatch):
     errors = Errors(others.devices[TSP], monkeypatch)
     meter = with_doubts(Keithley2600, TSP)

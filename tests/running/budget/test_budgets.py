@@ -32,6 +32,7 @@ def found(inverted: Path) -> Budget:
     return budget(inverted, draws=4)
 
 
+@pytest.mark.thorough
 def test_the_twin_repeats_every_answer_bit_for_bit(inverted: Path) -> None:
     again = replayed(inverted)
     assert len(again.questions) == 3
@@ -47,6 +48,7 @@ def test_with_all_causes_off_round_off_remains(inverted: Path) -> None:
     assert max(one.error(again.circuits, frozenset()) for one in again.questions) < 1e-24
 
 
+@pytest.mark.thorough
 def test_the_shares_add_up_to_what_was_measured(found: Budget, inverted: Path) -> None:
     total = sum(one.share for one in found.shares) + found.rest + found.unexplained
     assert total == pytest.approx(1.0, abs=1e-12)
@@ -71,6 +73,7 @@ def test_it_says_what_to_mend_first(found: Budget) -> None:
     assert first.gain == pytest.approx(1.0 - (first.mended / found.measured) ** 2, rel=1e-9)
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_budget(found: Budget, inverted: Path) -> None:
     assert budget(inverted, draws=4) == found
     other = budget(inverted, draws=4, seed=1)
@@ -78,6 +81,7 @@ def test_the_same_seed_gives_the_same_budget(found: Budget, inverted: Path) -> N
     assert [one.high for one in other.shares] != [one.high for one in found.shares]
 
 
+@pytest.mark.thorough
 def test_without_draws_there_are_no_intervals(inverted: Path) -> None:
     assert all(one.low == one.share == one.high for one in budget(inverted, draws=0).shares)
 
@@ -95,6 +99,7 @@ def test_a_solve_is_explained_by_its_first_inversion(tmp_path: Path, preset: str
     assert 0.2 < first / found.measured < 5.0
 
 
+@pytest.mark.thorough
 def test_a_run_at_the_wire_is_explained_as_exactly(tmp_path: Path) -> None:
     path = tmp_path / "wire.h5"
     run(Invert(conditions="3", size=3, vectors=2, scales=6, steps=1), "simulated", seed=4, output=path)
@@ -152,6 +157,7 @@ def test_noise_of_the_board_that_misleads_write_verify_is_the_one_to_mend(seed: 
         assert one.acts or -0.0005 <= one.share <= 1.0005
 
 
+@pytest.mark.thorough
 def test_noise_of_the_board_is_read_noise_of_products_too(tmp_path: Path) -> None:
     text, _ = read_bench_texts("arrays")
     (tmp_path / "noisy.toml").write_text(text.replace("[simulation]", "[simulation]\nreadout_noise = 5e-7"))
@@ -164,6 +170,7 @@ def test_noise_of_the_board_is_read_noise_of_products_too(tmp_path: Path) -> Non
     assert next(one for one in found.shares if one.cause == "converters").share < 0.1
 
 
+@pytest.mark.thorough
 def test_cells_that_are_no_lines_are_a_cause_and_lines_are_none(tmp_path: Path) -> None:
     text, _ = read_bench_texts("arrays")
     alone = []
@@ -193,6 +200,7 @@ def test_conductances_that_noise_misled_are_explained_by_it(tmp_path: Path) -> N
     assert sum(one.share for one in found.shares) == pytest.approx(1.0)
 
 
+@pytest.mark.thorough
 def test_a_run_on_the_chip_of_another_has_no_twin_without_noise_and_says_so(
     inverted: Path, tmp_path: Path
 ) -> None:
@@ -219,6 +227,7 @@ def test_how_a_cause_acts_is_said_in_words(cause: Cause, share: float, gain: flo
     assert acting(cause, share, gain) == acts
 
 
+@pytest.mark.thorough
 def test_an_offset_is_subtracted_by_the_bench_itself(tmp_path: Path) -> None:
     with dominated_run("offset", OFFSET, tmp_path) as path:
         found = budget(path, draws=0)
@@ -244,6 +253,7 @@ def test_a_cause_that_is_off_leaves_all_draws_as_they_were(inverted: Path, cause
     assert part == pytest.approx(1.0, abs=0.25)  # to first order; other draws would have about 0
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_stopped_is_used_as_far_as_it_came(tmp_path: Path) -> None:
     procedure = Invert(conditions="3", size=4, vectors=3, scales=8, steps=0)
     found = budget(stopped(procedure, "inverting", 2, tmp_path / "stopped.h5"), draws=0)
@@ -267,6 +277,7 @@ def multiplied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_sums_of_digits_are_explained_with_their_calibration(multiplied: Path) -> None:
     found = budget(multiplied, draws=2)
     with RunFile(multiplied) as file:
@@ -337,6 +348,7 @@ def test_all_of_it_can_be_told_a_machine(found: Budget) -> None:
     assert len(told["shares"]) == len(CAUSES)
 
 
+@pytest.mark.thorough
 def test_a_matrix_from_a_script_is_explained_from_the_file_alone(tmp_path: Path) -> None:
     path = tmp_path / "script.h5"
     matrix, rhs = np.array([[3.0, 1.0], [0.5, 2.0]]), np.array([[1.0, 2.0]])

@@ -77,6 +77,7 @@ def test_the_shares_of_a_solve_by_blocks_add_up_to_what_was_measured(blocks: str
     assert any(share.low < share.high for share in found.shares)
 
 
+@pytest.mark.thorough
 def test_what_subdomains_leave_out_is_the_encoding_s(tmp_path: Path) -> None:
     """Block Jacobi of a matrix whose blocks are coupled is a poor inverse however well it is computed."""
     matrix = 2.0 * np.eye(8) + 0.6 * np.ones((8, 8))
@@ -86,6 +87,7 @@ def test_what_subdomains_leave_out_is_the_encoding_s(tmp_path: Path) -> None:
     assert budget(tmp_path / "jacobi.h5", draws=0).rest > 0.5
 
 
+@pytest.mark.thorough
 def test_noise_drawn_anew_is_the_same_for_all_answers_by_blocks(tmp_path: Path) -> None:
     path = tmp_path / "two.h5"
     run(Solve(matrix="zuo2025-4x4", bits=8, leaf=2, count=2), "arrays", seed=2, output=path)

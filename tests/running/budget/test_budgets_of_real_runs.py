@@ -56,6 +56,7 @@ def inverted_there(bench: str) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_a_run_on_real_instruments_is_held_to_drawn_chips(inverted_there: Path) -> None:
     found = budget(inverted_there, draws=2)
     assert f"on {CHIPS} chips that are drawn" in found.remarks[-1]
@@ -69,6 +70,7 @@ def test_a_run_on_real_instruments_is_held_to_drawn_chips(inverted_there: Path) 
     assert found.unexplained == pytest.approx(1.0 - (found.twin / found.measured) ** 2)
 
 
+@pytest.mark.thorough
 def test_the_cells_of_a_real_chip_are_those_of_the_preset_that_is_named(inverted_there: Path) -> None:
     assert budget(inverted_there, preset="relaxing", draws=0).preset == "relaxing"
     with pytest.raises(MhoError, match="nosuch"):

@@ -82,6 +82,7 @@ def test_a_programming_that_was_gone_on_with_is_explained_to_its_end(bench: str,
     assert found.remarks == ("it went on with the cells as stopped.h5 left them", NOT_AGAIN)
 
 
+@pytest.mark.thorough
 def test_the_answers_that_a_run_took_over_are_left_to_the_run_that_made_them(tmp_path: Path) -> None:
     solve = Solve(matrix="zuo2025-4x4", bits=12, count=4)
     path = stopped_solve(solve, 2, tmp_path / "stopped.h5")
@@ -96,6 +97,7 @@ def test_the_answers_that_a_run_took_over_are_left_to_the_run_that_made_them(tmp
     )
 
 
+@pytest.mark.thorough
 def test_what_was_gone_on_with_must_be_there(tmp_path: Path) -> None:
     path = stopped_solve(Solve(matrix="zuo2025-4x4", bits=12, count=3), 1, tmp_path / "stopped.h5")
     whole = resume(path, output=tmp_path / "whole.h5").path
@@ -106,6 +108,7 @@ def test_what_was_gone_on_with_must_be_there(tmp_path: Path) -> None:
         budget(whole)
 
 
+@pytest.mark.thorough
 def test_a_run_on_the_chip_that_another_one_left_is_explained(tmp_path: Path) -> None:
     first = run(programming(tmp_path), "arrays", preset="pku", seed=3, output=tmp_path / "first.h5").path
     procedure = Invert(conditions="3", size=3, vectors=2, scales=6, steps=0)
@@ -125,6 +128,7 @@ def test_a_pulse_whose_read_was_cut_short_leaves_its_cell_unknown() -> None:
     assert times[0, 1] == 1.0
 
 
+@pytest.mark.thorough
 def test_a_descent_of_products_is_explained_by_what_its_rows_say(tmp_path: Path) -> None:
     """Its image has what the last products said of the cells, and no row of them."""
     path = run(programming(tmp_path, strategy="gdp"), "arrays", seed=1, output=tmp_path / "gdp.h5").path

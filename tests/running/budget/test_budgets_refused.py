@@ -58,6 +58,7 @@ def test_a_file_that_was_changed_is_refused(inverted: Path, tmp_path: Path) -> N
         budget(path)
 
 
+@pytest.mark.thorough
 def test_what_the_twin_does_not_repeat_is_said(inverted: Path, tmp_path: Path) -> None:
     path = tmp_path / "other.h5"
     shutil.copy(inverted, path)

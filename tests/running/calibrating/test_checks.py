@@ -43,6 +43,7 @@ def outside(checks: tuple[Check, ...], run: str) -> float:
     return float(np.mean(some))
 
 
+@pytest.mark.thorough
 def test_other_cells_are_outside(runs: dict[str, Path], tmp_path: Path) -> None:
     own, other = (check_runs([runs["form"]], preset, DRAWS, seed=1) for preset in ("stanford", SHIFTED))
     assert not own.not_repeated
@@ -50,6 +51,7 @@ def test_other_cells_are_outside(runs: dict[str, Path], tmp_path: Path) -> None:
     assert outside(other.checks, "form.h5") > 0.5
 
 
+@pytest.mark.thorough
 def test_a_program_run_on_cells_that_are_there_already_is_not_repeated(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -142,6 +144,7 @@ def test_pulses_of_response_and_cycles_have_their_kinds_and_places(runs: dict[st
     assert len(np.unique(several["array"])) == 1
 
 
+@pytest.mark.thorough
 def test_a_foreign_table_is_repeated_pulse_by_pulse_unless_reads_chose_them(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:

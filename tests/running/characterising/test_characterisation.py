@@ -168,6 +168,7 @@ def test_broken_cells_drop_out_of_later_steps_and_their_files_say_why(tmp_path: 
         assert run.provenance["left_out"] == ends[2].left_out
 
 
+@pytest.mark.thorough
 def test_a_sample_without_a_spare_line_is_programmed_without_the_broken_one(tmp_path: Path) -> None:
     folder = small_plan(tmp_path / "k", *SHORT[:2], ("program", f'{CELLS}, digits = "levels.csv"'))
     np.savetxt(folder / "levels.csv", np.arange(16).reshape(4, 4) % 8, fmt="%d", delimiter=",")
@@ -191,6 +192,7 @@ def test_of_a_sample_that_is_all_broken_nothing_is_left_to_do(tmp_path: Path) ->
     assert ends[-1].reason == "no cell of its lines is sound"
 
 
+@pytest.mark.thorough
 def test_forming_is_skipped_where_no_cell_is_virgin(tmp_path: Path) -> None:
     with open_bench("arrays", preset="ideal", seed=1) as bench:
         first = small_plan(tmp_path / "a", *SHORT[:2], bench="arrays")

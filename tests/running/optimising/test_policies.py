@@ -23,6 +23,7 @@ def policy() -> ProgrammingPolicy:
     return optimise("asap", evaluations=14, write_verify="coarse_share=0.4", success=0.95, **SMALL)
 
 
+@pytest.mark.thorough
 def test_it_finds_what_a_poor_setting_costs(policy):
     saved = policy.saved("both")
     assert policy.reached
@@ -37,6 +38,7 @@ def test_fewer_settings_get_more_cells(policy):
     assert counts[0] > counts[1] > counts[2] - 1 > 0  # and the present ones on most
 
 
+@pytest.mark.thorough
 def test_the_same_arguments_give_the_same_answer(policy):
     again = optimise("asap", evaluations=14, write_verify="coarse_share=0.4", success=0.95, **SMALL)
     assert again.settings == policy.settings

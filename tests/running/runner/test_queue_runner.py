@@ -26,6 +26,7 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path / "runs" / "queue.sqlite")
 
 
+@pytest.mark.thorough
 def test_jobs_run_one_after_the_other_each_into_a_file_of_its_own(desk, tmp_path):
     first, second = desk.add(order(seconds=0.3), order(seconds=0))
     with running(desk):
@@ -250,6 +251,7 @@ def serves(desk: Desk) -> bool:
     return False
 
 
+@pytest.mark.thorough
 def test_an_emergency_stop_of_a_runner_without_a_job_makes_the_bench_safe_all_the_same(desk):
     with running(desk, drain=False):
         eventually(lambda: serves(desk))

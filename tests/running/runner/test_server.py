@@ -245,6 +245,7 @@ PLAIN = st.none() | st.booleans() | st.floats() | st.integers() | st.text()
 JSON = st.recursive(PLAIN, lambda one: st.lists(one) | st.dictionaries(st.text(), one))
 
 
+@pytest.mark.thorough
 @settings(max_examples=40)
 @given(st.binary() | st.dictionaries(st.text(), JSON).map(lambda d: json.dumps(d).encode()), KINDS, JSON)
 def test_whatever_arrives_is_understood_or_refused(noise, kind, content):
@@ -301,6 +302,7 @@ def test_two_clients_hear_what_either_does(runner, desk):
             assert eventually(lambda watch=watch: isinstance(watch.receive(5.0), QueueChanged))
 
 
+@pytest.mark.thorough
 def test_a_client_that_takes_nothing_holds_nobody_up(runner, desk, place):
     lazy = wire(place)
     lazy.send(b'{"command": "watch"}')

@@ -35,6 +35,7 @@ def workers(desk: Desk) -> dict[int, int]:
     return {job.id: job.worker for job in changed if job.worker is not None}
 
 
+@pytest.mark.thorough
 def test_each_job_has_the_worker_that_waited_and_none_is_left(desk: Desk) -> None:
     with running(desk, drain=False) as runner:
         first = waiting(runner)
@@ -48,6 +49,7 @@ def test_each_job_has_the_worker_that_waited_and_none_is_left(desk: Desk) -> Non
     assert not any(map(psutil.pid_exists, (first, second, third)))
 
 
+@pytest.mark.thorough
 def test_a_runner_that_ends_with_its_last_job_starts_no_worker_ahead(desk: Desk) -> None:
     first, second = desk.add(order(seconds=0), order(seconds=0.2))
     with running(desk) as runner:
@@ -72,6 +74,7 @@ def test_a_worker_that_cannot_be_used_is_replaced(desk: Desk, how: str, tmp_path
     assert not psutil.pid_exists(before)
 
 
+@pytest.mark.thorough
 def test_a_worker_whose_runner_is_gone_before_it_has_a_job_ends_by_itself() -> None:
     inbox: SimpleQueue[ChildEnded] = SimpleQueue()
     child = Child(inbox, modules=["mho.instruments.laboratory", "no.such.module"])

@@ -87,6 +87,7 @@ def without_places(tree: Query) -> Query:
             return tree
 
 
+@pytest.mark.thorough
 @given(st.data(), trees)
 def test_what_is_written_is_what_is_understood(data: st.DataObject, tree: Query):
     assert without_places(parse_query(data.draw(written(tree)))) == tree

@@ -202,6 +202,7 @@ def test_a_mark_that_no_writer_set_is_damage_and_nobody_waits_for_that_writer(fi
         RunFile(finished)
 
 
+@pytest.mark.thorough
 @settings(
     max_examples=60,
     deadline=None,

@@ -174,6 +174,7 @@ def asked_for(item: Item, path: str) -> list[tuple[str, str, Item]]:
 NAMED = asked_for(entry_definition(), "/entry")
 
 
+@pytest.mark.thorough
 @given(st.sampled_from(NAMED))
 def test_whatever_has_a_name_may_be_left_out_if_the_definition_says_so(
     sound: Path, tmp_path_factory: pytest.TempPathFactory, which: tuple[str, str, Item]

@@ -355,6 +355,7 @@ def _numbers(seed: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype)
     return seed.integers(0, 2 if dtype.kind == "b" else 100, shape).astype(dtype)
 
 
+@pytest.mark.thorough
 @settings(
     max_examples=40,
     deadline=None,

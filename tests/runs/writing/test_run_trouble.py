@@ -47,6 +47,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_keeps_its_data(
         assert file.log() == []
 
 
+@pytest.mark.thorough
 def test_a_full_disk_noticed_in_silence_is_told_by_the_next_call(
     tmp_path: Path, header: RunHeader, layout: Layout, full_disk: Callable[[], None]
 ) -> None:
@@ -263,6 +264,7 @@ def test_a_removed_file_that_no_place_takes_is_told(
 # ---------------------------------------------------------------------- the clock on the wall
 
 
+@pytest.mark.thorough
 def test_a_clock_set_back_is_noted_and_moves_no_time_in_the_file(
     tmp_path: Path, header: RunHeader, layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,6 +115,7 @@ def test_a_line_beyond_all_bounds_is_refused(tmp_path: Path, monkeypatch: pytest
         table(tmp_path, "V,I\n" + "1" * 200 + "\n")
 
 
+@pytest.mark.thorough
 @given(
     mark=st.sampled_from("\t;, "),
     comma=st.booleans(),

@@ -34,6 +34,7 @@ level = st.builds(
 )
 
 
+@pytest.mark.thorough
 @given(cycle=st.lists(level, min_size=1, max_size=3), count=st.integers(1, 400), gate=st.floats(1.0, 2.6))
 @settings(max_examples=60, deadline=None)
 def test_a_train_is_the_sum_of_its_pulses(cycle, count, gate):

@@ -19,6 +19,7 @@ def found(tmp_path, bench="arrays", seed=1, **values):
         return file.summary, file.array("eigenvector"), file.table("steps"), file.table("angles")
 
 
+@pytest.mark.thorough
 def test_the_dominant_pair_is_lapacks_by_three_iterations(tmp_path):
     result, vector, steps, angles = found(tmp_path)
     matrix = load_graph("florentine").weights

@@ -12,6 +12,7 @@ from mho.running import run
 from mho.runs import RunFile
 
 
+@pytest.mark.thorough
 def test_the_club_is_ranked_as_digitally(tmp_path):
     path = tmp_path / "run.h5"
     run(PageRank(), "arrays", seed=1, output=path)

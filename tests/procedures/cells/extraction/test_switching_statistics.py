@@ -97,6 +97,7 @@ TABLES = st.tuples(st.integers(1, 40), st.integers(1, 6), st.integers(0, 2**32 -
 ) | arrays.arrays(float, st.tuples(st.integers(1, 9), st.just(2), st.integers(1, 4)), elements=READINGS)
 
 
+@pytest.mark.thorough
 @settings(deadline=None)
 @given(TABLES)
 def test_every_number_lies_within_its_own_interval(states):

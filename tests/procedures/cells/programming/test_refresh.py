@@ -96,6 +96,7 @@ def test_a_refresh_is_refreshed_in_turn_and_its_chip_can_be_gone_on_with(tmp_pat
     assert digits.summary["in_window_before"] > 0.8 * DIGITS.size
 
 
+@pytest.mark.thorough
 def test_cells_that_stay_are_read_once_and_not_written(tmp_path):
     first = run(Program(digits=DIGITS), "arrays", preset="ideal", seed=3, output=tmp_path / "0.h5")
     result = run(Refresh(of=first.path, wait=DAY), "arrays", after=first.path, output=tmp_path / "1.h5")

@@ -278,6 +278,7 @@ def test_the_time_on_instruments_counts_the_way_to_the_temperature(tmp_path):
     assert longer == pytest.approx(60.0 * 100.0 / 10.0 + 60.0)
 
 
+@pytest.mark.thorough
 def test_on_instruments_a_temperature_is_refused_with_what_to_do(served, tmp_path):
     with pytest.raises(BenchError, match=r"has no temperature controller.*set the chuck by hand"):
         run(Retention(temperature=398.0), served, output=tmp_path / "hot.h5")

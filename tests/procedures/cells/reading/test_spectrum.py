@@ -45,6 +45,7 @@ def test_a_power_law_over_a_white_floor_is_told_from_the_floor(power):
     assert found.low < power < found.high
 
 
+@pytest.mark.thorough
 def test_the_twin_s_noise_has_a_slope_of_minus_one_and_intervals_that_hold_it():
     series, traps = read_in_a_row("pku", seed=3)
     slopes = [slope(*spectrum(series[:, [cell]].T, INTERVAL)) for cell in np.flatnonzero(traps.number == 0)]

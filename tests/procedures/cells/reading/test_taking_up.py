@@ -79,6 +79,7 @@ def test_an_attempt_at_something_else_is_not_taken_up(bench, tmp_path):
         run(reads(), bench, output=tmp_path / "2.h5", resume_of=first.path)
 
 
+@pytest.mark.thorough
 def test_an_attempt_without_a_whole_repeat_begins_anew(bench, tmp_path):
     broken_off(reads(interval=0.0), bench, tmp_path / "1.h5", 0)
     whole = run(reads(interval=0.0), bench, output=tmp_path / "2.h5", resume_of=tmp_path / "1.h5")

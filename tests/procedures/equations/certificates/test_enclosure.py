@@ -57,6 +57,7 @@ small_integers = st.integers(1, 5).flatmap(
 )
 
 
+@pytest.mark.thorough
 @given(small_integers, st.integers(0, 60))
 @settings(max_examples=150, deadline=None)
 def test_integer_systems_are_enclosed_and_singular_ones_never_certified(system, bits):

@@ -122,6 +122,7 @@ def test_a_run_keeps_its_forecast_which_changes_nothing_of_the_run(tmp_path: Pat
     assert any(text.startswith(f"forecast: converges on {DRAWS} of {DRAWS} drawn chips") for text in said)
 
 
+@pytest.mark.thorough
 def test_a_run_whose_loop_does_not_settle_keeps_its_forecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     settle = ProgrammedMatrix.settle
 

@@ -40,6 +40,7 @@ def test_a_run_is_scored_by_the_time_of_its_solve_and_its_rerun_is_equal(bench: 
     assert score_forecasts(tmp_path).coverages["solve_seconds"].runs == 2
 
 
+@pytest.mark.thorough
 def test_whoever_watches_a_run_is_not_in_the_time_of_its_solve(tmp_path: Path):
     slept = 0.0
 
@@ -53,6 +54,7 @@ def test_whoever_watches_a_run_is_not_in_the_time_of_its_solve(tmp_path: Path):
     assert told["solve_seconds"] < 0.5 * slept < told["wall_seconds"]
 
 
+@pytest.mark.thorough
 def test_a_pause_is_not_in_the_time_of_its_solve(tmp_path: Path):
     control, pause = Control(), 2.0
 

@@ -148,6 +148,7 @@ def test_every_method_solves_an_easy_system(tmp_path, method):
     assert result.summary["method"] == method
 
 
+@pytest.mark.thorough
 def test_badly_scaled_equations_and_unknowns_are_solved_as_well_as_others(tmp_path):
     rng = np.random.default_rng(3)
     matrix = np.eye(5) + 0.15 * rng.standard_normal((5, 5))
@@ -287,6 +288,7 @@ def test_32_bits_reach_1e_9(tmp_path, matrix):
     assert result.summary["mvm_wrong"] == 0
 
 
+@pytest.mark.thorough
 def test_a_complex_matrix_is_solved_as_such(tmp_path):
     rng = np.random.default_rng(2)
     matrix = 2.0 * np.eye(3) + 0.5 * (rng.standard_normal((3, 3)) + 1j * rng.standard_normal((3, 3)))

@@ -116,6 +116,7 @@ def test_a_chip_of_stuck_cells_contributes_nothing(size: int, tmp_path: Path) ->
     assert result.summary["without_chip"]["verdict"] == "contributed nothing"
 
 
+@pytest.mark.thorough
 def test_analogue_products_say_what_the_array_alone_got_right(tmp_path: Path) -> None:
     result = mho.solve(
         system(6), np.ones(6), bench="arrays", seed=1, residual="analogue", output=tmp_path / "a.h5"
