@@ -1,9 +1,4 @@
-"""Runs in groups of equal values, in the order in which they are named, or of their numbers.
-
-What runs are grouped by and drawn over: facts, parameters and results, named as in ``mho runs --where``.
-
-The cards of run files: what a run is called, what was set, what came of it; no data.
-"""
+"""Runs in groups of equal values, in the order in which they are named, or of their numbers."""
 
 from __future__ import annotations
 

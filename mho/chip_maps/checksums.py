@@ -18,8 +18,6 @@ and Abraham, IEEE Trans. Comput. C-33, 518 (1984); weighted ones: Jou and Abraha
 Which integers are wrong, and whether they are a check column's own, is told by `line_sums`. Check columns of so few bits
 cannot: each syndrome that is laid on them is one that 1 in P patterns of wrong data have as well.
 
-Exact checksums of a tile's lines, kept as numbers, which clear right data and correct up to two wrong integers.
-
 Line i of a tile has the sums
 
     h[i, k] = sum over j of x[j]^k d[i, j]    modulo p,    k = 0 to 3,

@@ -4,8 +4,6 @@ The array computes i = G^T v, so array row j holds element j of the vector, and 
 digit slice of one sign of one row of A (Zuo 2025: "columns split into a positive and a negative part"). Or a
 constant makes all elements positive, which saves half of the columns: the product is off by as much times the
 sum of the vector, which is known exactly (Shafiee et al., ISCA 2016, section V).
-
-Matrices as integers and integers as 3-bit digits: A = scale 2^-t (Q+ - Q-), Q = sum of digit slices.
 """
 
 from __future__ import annotations

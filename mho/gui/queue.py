@@ -1,7 +1,4 @@
-"""The queue panel: the jobs of this bench, the state of its runner, and the buttons for a job.
-
-The table model of the queue: a row a job, with the runner's progress; waiting rows can be dragged to another place.
-"""
+"""The queue panel: the jobs of this bench, the state of its runner, and the buttons for a job."""
 
 from __future__ import annotations
 

@@ -1,11 +1,4 @@
-"""The window on one run file: map, convergence, parameters and log, following the file while it grows.
-
-The view of a map of cells: choice of map, colour bar with unit, read-out under the mouse.
-
-The header of a run's window: title, status, progress, and whether the run is simulated.
-
-Maps of a run as pictures: values with axes and units, and the bytes that a screen draws fast.
-"""
+"""The window on one run file: map, convergence, parameters and log, following the file while it grows."""
 
 from __future__ import annotations
 

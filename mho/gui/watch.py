@@ -1,11 +1,4 @@
-"""Serves the page on 127.0.0.1: it answers GET and HEAD at a handful of fixed addresses, and nothing else.
-
-The pictures of the page as PNG: one figure of a run each.
-
-The page as HTML. All text from a file or a runner passes through `mho.escaping.html`.
-
-Gathers what the page shows from the queue's file, the runners and the run file, and changes none of them.
-"""
+"""Serves the page on 127.0.0.1: it answers GET and HEAD at a handful of fixed addresses, and nothing else."""
 
 from __future__ import annotations
 

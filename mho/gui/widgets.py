@@ -1,11 +1,4 @@
-"""Light and dark: the colours of the window in either, following the system unless the user says otherwise.
-
-A line of text that never asks for more room than there is: text that does not fit ends in three dots.
-
-A window that shows the output of a command in its own process, and can end it.
-
-A plot in the colours of the window, light or dark, which it follows when they change; axes that count; swatches.
-"""
+"""Light and dark: the colours of the window in either, following the system unless the user says otherwise."""
 
 from __future__ import annotations
 

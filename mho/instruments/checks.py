@@ -3,12 +3,8 @@
 Only the contact check changes an output; it needs a ``[check]`` section in the bench file and ends at 0 V.
 Switches of the array board move only while the outputs of all sources are known to be off.
 
-The contact check: a known resistor in a cell's place, read at 50 and 100 mV with at most 10 uA.
-
 The slope between the two readings is the conductance, so that offsets do not matter. (The `contact.check()` of a
 2600 takes 1 mA: not for cells.)
-
-Inspection of one instrument of a bench: its identity, abilities and present state. Nothing is changed.
 """
 
 from __future__ import annotations

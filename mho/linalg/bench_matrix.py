@@ -1,7 +1,4 @@
-"""A matrix on a bench, for solvers that know nothing of chips.
-
-A matrix on a chip as SciPy's `LinearOperator`: products by MVM, approximate solutions by one step of INV.
-"""
+"""A matrix on a bench, for solvers that know nothing of chips."""
 
 from __future__ import annotations
 

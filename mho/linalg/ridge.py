@@ -1,7 +1,5 @@
 """Ridge regression whose equations are solved on a bench, as scikit-learn has its estimators.
 
-Ridge regression as square systems: centred and weighted data, and the normal equations or their dual.
-
 Of weights s and penalty a, ridge regression minimises  sum_i s_i (y_i - x_i w - c)^2 + a |w|^2.  With data centred on their
 weighted means and rows scaled by sqrt(s_i), the coefficients are
 
@@ -10,8 +8,6 @@ weighted means and rows scaled by sqrt(s_i), the coefficients are
 
 and the intercept is c = mean(y) - mean(x) w (Hoerl and Kennard, Technometrics 12, 55 (1970); Saunders, Gammerman and Vovk,
 ICML 1998, for the dual). Whoever solves these systems is passed in.
-
-What an estimator is given, checked at the edge as scikit-learn checks it, and named in messages as there.
 """
 
 from __future__ import annotations

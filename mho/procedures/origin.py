@@ -1,7 +1,4 @@
-"""Origin of a run, stored so that the run can be repeated: procedure and folder.
-
-A user's own procedure or strategy, loaded by ``module:Class`` or ``path/file.py:Class``, and its source text.
-"""
+"""Origin of a run, stored so that the run can be repeated: procedure and folder."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
 """Hundreds of runs of one plan on simulated benches, spread over workers, each with a run file, all in one table.
 
-The fingerprint of a planned run: all that its outcome depends on, so that runs of one table are of one kind.
-
 Equal fingerprints give equal runs. What a run reads from files counts by its contents, not by its path.
 """
 

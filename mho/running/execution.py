@@ -1,7 +1,5 @@
 """Runs one procedure in this process: on a bench by name, on an open one, or on the chip that an earlier run left.
 
-Shows in a notebook how far a run is, and the run itself when it is over; outside a notebook it does nothing.
-
 IPython is not imported here: in a notebook its kernel is loaded already.
 """
 

@@ -2,10 +2,6 @@
 
 The matrix is planned as `Solve` plans it, and solved on drawn chips (`mho.procedures.equations.forecast`). No instrument
 is connected: of a bench of real ones the file is read, and twins with simulated cells stand in.
-
-What would help a solve that may not converge, or takes many cycles: the same one otherwise, on drawn chips.
-
-Under which conditions chips are drawn for a forecast: bench, seed, and whether each draw plans anew.
 """
 
 from __future__ import annotations

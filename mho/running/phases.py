@@ -1,9 +1,4 @@
-"""Carries one procedure through its phases: bench open, file written, everything safe and closed on every way out.
-
-What a run concludes: as its procedure declares it, else made from its result and from how much was recorded.
-
-Recording of instruments' warnings (such as a restored connection) in the file of the present run.
-"""
+"""Carries one procedure through its phases: bench open, file written, everything safe and closed on every way out."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A figure as data: what is drawn over what. A layout declares it, the run file keeps it, every renderer draws from it.
-
-Check whether figures can be drawn from the contents of a layout or a run file.
-"""
+"""A figure as data: what is drawn over what. A layout declares it, the run file keeps it, every renderer draws from it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
 """A cell preset from run files: parameters with intervals, what they have in common, and what the data cannot tell.
 
-The coordinates in which parameters are inferred: each with a weak prior about the base preset, of unit variance.
-
 log      u = ln(value/base) / 0.5            what is above 0: e times more or less is two deviations
 volts    u = (value - base) / 0.3 V          thresholds
 logit    u = (logit(value) - logit(base))    shares

@@ -1,9 +1,4 @@
-"""The page about the runs of a folder, in the order of its plan: extracted parameters, figures, what is missing.
-
-Which parameters of the standard experiments stand in the first table of a page, and by which words.
-
-The runs of a folder, in the order of its plan where it has one: which are there, which are not, and how they ended.
-"""
+"""The page about the runs of a folder, in the order of its plan: extracted parameters, figures, what is missing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A page as one HTML file: nothing is loaded, nothing is executed, every text is escaped.
-
-How a page looks: on a screen and a phone, in light and dark, in print.
-"""
+"""A page as one HTML file: nothing is loaded, nothing is executed, every text is escaped."""
 
 from __future__ import annotations
 

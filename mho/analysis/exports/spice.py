@@ -3,8 +3,6 @@
 The run file's table ``loop`` has what is around the cells, its maps the cells, its chip map the wires. A verify read has
 the wires to its cell in series, which are taken off: a cell here is the cell alone.
 
-The netlist of a loop: what `mho.instruments.simulated` solves, for ngspice and other SPICEs.
-
 Row k of the loop is the inverting input of amplifier k, whose output drives column k of each array: node ``row_k``,
 ``out_k``. Bit lines begin at column 0, source lines at row 0, with wire in front of the first cell. The macromodel is that
 of docs/inv-circuit.md:

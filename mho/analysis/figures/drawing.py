@@ -3,10 +3,6 @@
 Which colour, which marker, which bins, which words: all is decided here, once. A renderer puts the marks into its axes,
 and turns SI units into handy ones.
 
-What is drawn of statistics: shares with their intervals, the confusion of levels, the spatial correlation of maps.
-
-Counts of levels: as which level a cell is read that was to hold another, and shares with their intervals.
-
 A reader decides for the nearest level: between the windows of two levels, in the middle between them.
 """
 

@@ -1,7 +1,5 @@
 """The fits of a figure as marks: a dashed line, short numbers for the legend, all of them with intervals for below.
 
-Fits to the points of a curve, and to the distribution of values: numbers with 95 % intervals, and how good they are.
-
 Curves are fitted by least squares where they are straight: ``linear`` y = a + b x; ``log`` y = a + b log10 x; ``exp``
 y = a exp(b x), ``power`` y = a x**b and ``arrhenius`` y = a exp(-b / (k T)) in the logarithm of y, so that the error is
 relative. Intervals are Student's, R^2 is that of what was fitted (Draper and Smith, "Applied Regression Analysis", ch. 1).

@@ -1,7 +1,4 @@
-"""A sheet with the figures of a run, or of several runs laid over one another.
-
-Fonts in a PDF: only the letters that it has, without what tells a word processor how to join them.
-"""
+"""A sheet with the figures of a run, or of several runs laid over one another."""
 
 from __future__ import annotations
 

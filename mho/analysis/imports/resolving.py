@@ -2,8 +2,6 @@
 
 `Vg` is the voltage of a sweep where it is swept and no other voltage is there; `WL` and `BL` with whole numbers are row and
 column; `LRS` and `HRS` in thousands are resistances.
-
-Columns that belong to others: their units, in words, and the dates of their times.
 """
 
 from __future__ import annotations

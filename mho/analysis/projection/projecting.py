@@ -1,11 +1,5 @@
 """A whole projection: the columns of every table, and the numbers of the result, from one set of assumptions.
 
-Which assumption decides: each at its low and high value, one at a time.
-
-How far a projection may be off: Monte Carlo over the ranges of its assumptions.
-
-How long an INV loop takes, from what its amplifiers and its matrix are.
-
 Rows and second pole being fast, the loop of `mho.instruments.simulated` obeys (docs/inv-circuit.md)
 
     (D + w_u C_f) dv/dt = -w_u (G v + i),      w_u = 2 pi GBW

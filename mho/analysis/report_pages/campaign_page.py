@@ -1,7 +1,4 @@
-"""The page about a campaign: what was varied, how it went, results by group, figures over runs, runs that stand apart.
-
-The figures over a swept parameter: the results of a campaign against a number that was varied, with quartiles.
-"""
+"""The page about a campaign: what was varied, how it went, results by group, figures over runs, runs that stand apart."""
 
 from __future__ import annotations
 

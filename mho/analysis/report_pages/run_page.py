@@ -1,9 +1,4 @@
-"""The page about one run: what it was, how it ended, what came out, and all that it takes to repeat it.
-
-How a run was made: parameters, bench, instruments, chip, program and machine; and how it is made again.
-
-What a run file holds: bounded excerpts of its tables, what its maps and arrays are, its log.
-"""
+"""The page about one run: what it was, how it ended, what came out, and all that it takes to repeat it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
 """What a solve's chip was worth, in words: cycles, digital work, time and energy with it and without it.
 
-Time and energy of one solve on each side, chip and digital, from its counts and the projection's assumptions.
-
 The circuit's operations take the published times and the model's energies (`model`); the digital multiplications, each with
 an addition, run on the core that the published figure compares with. Programming is left out on the one side, and what
 fetches numbers from memory on the other.

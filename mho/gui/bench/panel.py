@@ -1,9 +1,4 @@
-"""The bench panel: the state of each instrument, and how close the run has come to the limits.
-
-The instruments of a bench as a table: the state of each, its age, and its source.
-
-The two tables of the bench panel: their columns, and the lines below an instrument.
-"""
+"""The bench panel: the state of each instrument, and how close the run has come to the limits."""
 
 from __future__ import annotations
 

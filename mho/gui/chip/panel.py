@@ -1,11 +1,4 @@
-"""The chip panel: arrays as maps that fill while cells are programmed, the history of a cell, the selection of cells.
-
-The panel beside the map: the histogram over all cells or, after a click on a cell, its history.
-
-Keeps the picture of one array up to date: only the cells that changed are painted anew.
-
-The chip that the window shows: its arrays with the state of their cells, and the blocks that a run uses.
-"""
+"""The chip panel: arrays as maps that fill while cells are programmed, the history of a cell, the selection of cells."""
 
 from __future__ import annotations
 

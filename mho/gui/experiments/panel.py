@@ -1,9 +1,4 @@
-"""The experiments panel: the list of procedures, and the form from which one is queued, run or rehearsed.
-
-The buttons for an order from the form: queue it, run it now, rehearse it, or change a waiting job.
-
-The form's conditions of a run: the seed, its chip, and the cells of a simulated bench.
-"""
+"""The experiments panel: the list of procedures, and the form from which one is queued, run or rehearsed."""
 
 from __future__ import annotations
 

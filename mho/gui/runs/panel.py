@@ -1,9 +1,4 @@
-"""The runs panel: the index as a table with search and filters; opens, compares and exports runs.
-
-The export dialog: asks for format and path, and writes figure or data in another thread.
-
-The search line above the table of runs: a query, checked while the user types, and filters beside it.
-"""
+"""The runs panel: the index as a table with search and filters; opens, compares and exports runs."""
 
 from __future__ import annotations
 

@@ -1,10 +1,6 @@
 """The session that all panels share: the shown run, the queue, the runner, and the signals about them.
 
 Panels are independent of each other. Each is created with the session, receives its signals, and calls its methods.
-
-The run file that the window shows: opens it, follows it while it grows, and retries when it cannot be read.
-
-Runs work in other threads and delivers the results in the window's thread.
 """
 
 from __future__ import annotations

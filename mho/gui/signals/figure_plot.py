@@ -1,7 +1,4 @@
-"""Declared figures drawn with pyqtgraph: marks on a plane, levels and bands.
-
-The plot of the signals panel: curves of several runs, linear or logarithmic, and two cursors with a read-out.
-"""
+"""Declared figures drawn with pyqtgraph: marks on a plane, levels and bands."""
 
 from __future__ import annotations
 

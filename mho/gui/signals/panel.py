@@ -1,9 +1,4 @@
-"""The panel of signals: the figures of the run that is shown, or any table of it, over those of earlier runs.
-
-The images of a declared figure on the screen: side by side, on one scale of colours.
-
-Earlier runs that are laid over the one that is shown: a list with their colours, read in another thread.
-"""
+"""The panel of signals: the figures of the run that is shown, or any table of it, over those of earlier runs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The solve panel: error and residual per cycle beside the forecast, and the solution at each cycle.
-
-The views beside the convergence: solution and its error, constellation, field, expected against measured.
-"""
+"""The solve panel: error and residual per cycle beside the forecast, and the solution at each cycle."""
 
 from __future__ import annotations
 

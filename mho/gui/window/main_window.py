@@ -1,11 +1,4 @@
-"""The main window: the panels around one session, commands and STOP above them, and the message bar.
-
-The dialog of keyboard shortcuts (F1), made from the window's own actions.
-
-The bar above the panels: commands, the state of the runner, whether the bench is simulated and safe, and STOP.
-
-The emergency stop of the window: the STOP button, Escape pressed twice, and the light that shows the bench's safety.
-"""
+"""The main window: the panels around one session, commands and STOP above them, and the message bar."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 Cells, noise, wires, circuits and the converters' errors are those of the virtual bench (`laboratory`). Messages,
 switches, generators and meters are not simulated. There is one clock and one seed.
-
-A large batch in halves, on two cores where there are two: each half draws from a generator of its own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """The instruments of a bench file: one entry per role, with the wiring of their terminals.
 
-Canonical spelling of VISA addresses and DAQ channels, so that two spellings of one instrument compare equal.
-
 VISA Library Specification VPP-4.3, section 4.3.1.1: resource names are read without regard to case, boards default to 0,
 the resource class to INSTR. An alias of VISA's own configuration, or a second connection to an instrument (a GPIB address
 and a network address), cannot be recognised from the text.

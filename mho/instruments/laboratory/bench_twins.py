@@ -1,7 +1,5 @@
 """The simulated instruments of a bench file, each at its address, connected to the laboratory's wires.
 
-Wires of a bench whose sources are connected to the chip's lines by the crosspoints of a switch matrix.
-
 A source with open crosspoints is connected to no line. Two sources with crosspoints on the same line drive it together.
 A crosspoint that moves with a voltage on its row is a hot switch. All of these are recorded as incidents.
 """

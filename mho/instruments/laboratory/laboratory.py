@@ -1,7 +1,5 @@
 """The virtual bench: one chip, one clock, one seed, and the wires between them and the simulated instruments.
 
-Effect of sources on the chip over time: running generators, and levels that source-measure units or DAQs hold.
-
 The twins describe the outputs at their terminals (`running_waveforms`). As the clock advances, the cell that the board
 has connected to one of them is exposed to the part of its waveform that falls into the elapsed time.
 """

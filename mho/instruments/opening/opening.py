@@ -1,7 +1,4 @@
-"""Opening a bench: the file, the lock, the drivers, and the laboratory behind them when it is simulated.
-
-Connection to the instruments of a bench: the driver and the address of each role.
-"""
+"""Opening a bench: the file, the lock, the drivers, and the laboratory behind them when it is simulated."""
 
 from __future__ import annotations
 

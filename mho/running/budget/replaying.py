@@ -1,7 +1,5 @@
 """Repeats a run on its own twin as far as its answers, and keeps what went on between cells and converters.
 
-The answers of a solve by blocks: what its loops and products make of a right-hand side in the first cycle.
-
 An answer takes many loops and products, each played with what the ones before came to. A twin with causes off carries out
 the same code, calibration included, on a bench that repeats the run's exchanges with the vectors that it is then given. The
 scale of an inverse by blocks is not in a run's file, only what the first step along it came to: that is the answer.

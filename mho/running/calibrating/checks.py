@@ -3,10 +3,6 @@
 Of each number, the probability that the measured one is drawn as the others are: twice the smaller share of them all on
 either side (Gelman, Meng and Stern, Statistica Sinica 6, 733 (1996)). Draws differ in parameters and in chips, so that a
 number in the middle says no more than that these data do not contradict the preset.
-
-A run repeated on a chip drawn from a preset: by its procedure on a bench without instruments, or pulse by pulse.
-
-The runs that a fitted preset is held to: what was done, and what came out.
 """
 
 from __future__ import annotations

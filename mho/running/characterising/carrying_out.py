@@ -5,8 +5,6 @@ put aside and its step is begun again. What contact test and forming found broke
 them; their run files say which cells, and why. A simulated bench stays open from step to step; taken up again, its chip is
 brought to where it was by repeating the finished steps.
 
-Which lines of a sample take the place of those on which broken cells lie.
-
 Experiments visit crossings of rows and columns: a broken cell drops out together with one of its lines. The line on which
 more is broken goes, and another of the sample takes its place where all its crossings are sound.
 """

@@ -1,7 +1,5 @@
 """The experiments of the reference paper, by the names under which they are asked for.
 
-The paper's application and its projection: bit error rates of massive MIMO, and throughput against N.
-
 The detection of 16 x 4 antennas fits one loop of the published array, 8 x 8 as a real matrix; that of 128 x 8, 16 x 16 as
 a real one, is held in one loop of the bench `arrays`, as blocks would take too long for error rates. A channel is drawn for
 every chip; bits are counted over all chips together. As in the other experiments the matrix is held in 24 bits and
@@ -9,8 +7,6 @@ corrections in 12.
 
 The published rate of 16 x 4 is that of one channel, and float32 makes more errors on most: the best of a thousand is
 taken.
-
-The two complex experiments: 4 x 4 over 100 right-hand sides in one loop, and 8 x 8 inverted in two stages of blocks.
 
 Both hold their matrix in the published 24 bits, eight slices of three, cut off: what is left out makes their floor.
 Neither matrix is printed. These are the Gram matrices H^H H / m of m x n complex Gaussian channels, one a chip, as in the

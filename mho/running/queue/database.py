@@ -1,7 +1,4 @@
-"""The queue's SQLite file: its statements, and how rows become jobs.
-
-The tables of a queue's SQLite file, and the migrations from older versions.
-"""
+"""The queue's SQLite file: its statements, and how rows become jobs."""
 
 from __future__ import annotations
 

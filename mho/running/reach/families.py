@@ -1,11 +1,4 @@
-"""Families of systems that the field solves, drawn by seed: what verdicts and reach are counted over.
-
-Families of systems by the structure of their matrix: signs, zeros, symmetry, order and scale of the rows.
-
-Families of systems by where they come from: fields, networks, statistics, chains of states, radio.
-
-Differential equations on a grid of points: five-point stencils, with u = 0 around the grid.
-"""
+"""Families of systems that the field solves, drawn by seed: what verdicts and reach are counted over."""
 
 from __future__ import annotations
 

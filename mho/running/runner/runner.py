@@ -1,7 +1,4 @@
-"""The runner of one bench: takes job after job from the queue, and runs and supervises each in its own process.
-
-Resources of a serving runner: the lock of its bench, its socket, its signal handlers, and its listeners.
-"""
+"""The runner of one bench: takes job after job from the queue, and runs and supervises each in its own process."""
 
 from __future__ import annotations
 

@@ -2,10 +2,6 @@
 
 It is the file ``index.sqlite`` beside them. It notices changed files by size and modification time. Only tags and
 notes are stored nowhere else, see `mho.runs.index.store`.
-
-Tags and notes that people add to a run later, kept in the index by the run's identity.
-
-Updates the tables of an index from the run files in its folder.
 """
 
 from __future__ import annotations

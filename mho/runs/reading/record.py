@@ -1,7 +1,5 @@
 """The description of a run in its file: status, parameters, bench, chip and provenance.
 
-The items of an open run file, each checked to be the file's own when it is first asked for.
-
 Checking a whole file (`mho.runs.reading.opening.check_contained`) opens all its datasets, some hundreds. Who reads
 three of them from each of thousands of files has these three checked.
 """

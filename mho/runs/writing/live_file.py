@@ -1,11 +1,5 @@
 """A run file open for writing: shared by threads, flushed regularly, ended with its outcome, or abandoned.
 
-The thread beside a run while its file is open: flushes, writes the heartbeat, and checks clock, disk and folder.
-
-Notices when the wall clock is set during a run; the run's own times do not follow it.
-
-Location of the file that is being written: the free space on its disk, and whether the file was removed.
-
 A second descriptor keeps the file reachable. A file whose folder is removed during a run continues to exist without a
 name, and gets one again after the run. (Windows does not remove an open file.)
 """

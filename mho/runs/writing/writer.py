@@ -2,12 +2,8 @@
 
 A second thread flushes pending data and checks the file, see `mho.runs.writing.live_file`.
 
-Atomic creation of a new run file, so that no reader finds a partial file.
-
 It is laid out under a temporary name, switched to HDF5's single-writer-multiple-readers mode (SWMR) and only
 then given its name.
-
-The growing parts of a run file: tables, maps and the log, appended to their HDF5 datasets in blocks.
 
 A dataset is never longer than what has been written to it, so a reader that follows live sees data only.
 Every method may be interrupted by an exception between two HDF5 calls and called again: rows count as

@@ -1,13 +1,9 @@
 """What run files tell beyond pulses: each procedure's tables, brought to the functions of this room.
 
-Endurance, from the LRS of cells that are cycled.
-
     G(n) = G(0)/(1 + wear_top w),    w = n s/endurance
     s = sum over SET and RESET of exp((V - wear_voltage)/wear_acceleration) (wear_idle + swing/2)
 
 with the swing of a cycle in units of `maximum`. Of a SET's top and the floor, the top is what all windows show.
-
-Forming voltage and its spread, from the pulses on virgin cells: each cell gives a bracket.
 
 A cell forms at the first pulse with V_BL - cost >= V_form, where a pulse shorter than 1 us and a low gate cost
 
@@ -16,15 +12,11 @@ A cell forms at the first pulse with V_BL - cost >= V_form, where a pulse shorte
 so V_form lies above the most that did not form it, up to what did. The likelihood is that of censored intervals of a normal
 distribution. A cell that no pulse formed although it had what forms all others is lost.
 
-Retention time and its activation energy, from the rates at which cells lose their conductance at temperatures.
-
     rate(T) = exp(-E/k (1/T - 1/T_ref))/retention_time
 
 All rates count, also those that are not told from none: were only those taken that stand out from their errors, a rate
 would be in where chance has made it large, and energies would come out too low. Intervals are those of the profile
 likelihood, in closed form, since at a given energy all rates are in proportion to 1/retention_time.
-
-Shares of cells that no pulse moves, in LRS or in HRS.
 
 A share s of the cells is stuck: a cell that moved has the likelihood 1 - s, and one that held still, as one that is not
 stuck does with the chance q, has s + (1 - s) q. It counts as stuck for q = 0, and not at all for 1; with these only it is

@@ -7,8 +7,6 @@ the threshold may have been over it or not: with the probability that the read h
 life, its deviate d, is integrated over. The variable of the integral is the cell's threshold in LRS: there its data put
 it, whatever the parameters are.
 
-One RESET under the threshold law: where it leads a cell, how likely that is by a read, and derivatives of both.
-
 1 - k = exp(-over/reset_reach (width/100 ns)^(1/2))
 end = max(ln reset_top - reset_slope x, ln floor);  w = max(end - ln G, 0)/reset_slope
 drop = ln G - ln G clipped to between floor and end

@@ -1,11 +1,7 @@
 """Makes one research package of any number of runs, a folder or a file for lab notebooks: all of it, or nothing.
 
-The metadata that a repository registers with a DOI: DataCite Metadata Schema 4.5, as its REST interface takes them.
-
 DataCite Metadata Working Group, DataCite Metadata Schema 4.5 (2024), doi:10.14454/g8e5-6293. A property that is required
 and was not given is left out: a repository asks for it.
-
-The page of a package that people read: what is what, how to read it, to repeat it, to check it and to cite it.
 """
 
 from __future__ import annotations

@@ -1,11 +1,4 @@
-"""A figure over groups of runs as marks: in one axes, a panel a group, or a crowd of medians; and what is said of it.
-
-Shares, confusions and correlations over groups of runs: what all runs of a group have counted, taken together.
-
-Maps of groups of runs: the median of the runs, cell by cell.
-
-Histograms and distributions of groups of runs: counts of all runs of a group, and the quartiles over its runs.
-"""
+"""A figure over groups of runs as marks: in one axes, a panel a group, or a crowd of medians; and what is said of it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Draws marks into Matplotlib's axes: curves, bars, bands, reference lines, and the scales.
-
-Legends: inside the axes where there is room, beside or below them where there is none.
-"""
+"""Draws marks into Matplotlib's axes: curves, bars, bands, reference lines, and the scales."""
 
 from __future__ import annotations
 

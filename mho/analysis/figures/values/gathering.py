@@ -2,10 +2,6 @@
 
 The work is bounded: of a long table with a single curve, the lowest and the highest of every block of rows are kept, so
 that no outlier is lost; of any other table the newest rows are read.
-
-What whole numbers stand for, as the description of a column or map says: ``0 LRS, after a SET; 1 HRS, ...``.
-
-The columns of a table as floats, those of formulas among them; a formula may also name results and parameters.
 """
 
 from __future__ import annotations

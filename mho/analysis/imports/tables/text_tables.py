@@ -1,11 +1,4 @@
-"""Tables in text: read line by line as often as needed, without what stands above, between and below the values.
-
-Where the lines of a table come from: text, a sheet of a spreadsheet, or arrays; told by how the file begins.
-
-Lines of text files: UTF-8, UTF-16 or Latin-1, also packed as .gz; what is no text is refused.
-
-Sheets of spreadsheets (.xlsx, as openpyxl reads them) as lines of text.
-"""
+"""Tables in text: read line by line as often as needed, without what stands above, between and below the values."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 2600BS-901-01, section 7. (?) from memory: the automatic delays, and that automatic zeroing takes three apertures.
 
-Reading buffers of the simulated 2636B: what is kept of a reading, and how scripts see it.
-
 2600BS-901-01, section 3, "Reading buffers". (?) from memory: the capacity, error 4915, and that what a buffer
 collects can only be changed while it is empty.
 """

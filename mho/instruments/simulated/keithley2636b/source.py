@@ -2,8 +2,6 @@
 
 2600BS-901-01, section 7. (?) from memory: that a level beyond a fixed range is too big, and that a change of the source's
 function leaves the output as it is.
-
-Ranges and one-year accuracies of the 2636B, from its data sheet (?), and how one specimen errs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """Splitting a block of cells into pieces of rows that fit the processor's cache.
 
-Arrays of zeros that take memory page by page, as their elements are first written.
-
 NumPy asks for huge pages (2 MB, `MADV_HUGEPAGE`) where an array is large: the first read of one cell would then fill one of
 each process of its noise, 22 MB in all, and take longer than everything else about the read.
 """

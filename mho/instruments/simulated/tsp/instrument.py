@@ -13,8 +13,6 @@ A model derives from `TspDevice`, adds its tables to `tables` and resets what it
 Every line of a message is a script of its own, and every ``print`` a reply with its own END. An instrument
 error is queued and the script goes on; only Lua's own run-time errors end it (2600S-901-01, p. B-2). The
 transports use `write`, `read`, `status_byte`, `clear` and `trigger`, as they do with `ScpiDevice`.
-
-Functions common to the scripts of all simulated TSP instruments: time, the local node, bits, printing of numbers.
 """
 
 from __future__ import annotations

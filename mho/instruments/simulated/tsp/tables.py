@@ -1,7 +1,5 @@
 """Tables of a simulated TSP instrument for its scripts: constants, functions, attributes and readings.
 
-Number formats of a simulated TSP instrument: text of a set precision, or indefinite blocks of reals.
-
 2600BS-901-01, ``format.data``, ``format.byteorder`` and ``format.asciiprecision``.
 """
 

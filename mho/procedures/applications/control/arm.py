@@ -1,7 +1,5 @@
 """Arm: inverse kinematics of a robot arm along a path, by damped least squares on the chip.
 
-Arms of revolute joints: forward kinematics, Jacobian, and inverse kinematics by damped least squares.
-
     T_i = Rz(q_i) Tz(d_i) Tx(a_i) Rx(alpha_i)          (Denavit and Hartenberg, J. Appl. Mech. 22, 215 (1955))
     (J^T J + l^2 1) dq = J^T e                         (Nakamura and Hanafusa, J. Dyn. Syst. Meas. Control 108, 163 (1986))
 

@@ -1,7 +1,4 @@
-"""Kalman: tracks followed by a Kalman filter whose innovation covariance is inverted on the chip.
-
-Tracks to follow: an aircraft that turns, a ballistic rocket, random motion as the filter takes it to be, or a file's.
-"""
+"""Kalman: tracks followed by a Kalman filter whose innovation covariance is inverted on the chip."""
 
 from __future__ import annotations
 

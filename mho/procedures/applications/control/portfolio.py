@@ -1,7 +1,5 @@
 """Portfolio: the portfolios of least variance along a frontier of returns, from one matrix on the chip.
 
-Portfolios of least variance for a wanted return: the optimality conditions as one linear system, and their closed form.
-
     minimise w^T C w / 2   with   1^T w = 1,  m^T w = r:      [ C  1  m ] [ w ]   [ 0 ]
                                                               [ 1' 0  0 ] [ a ] = [ 1 ]
                                                               [ m' 0  0 ] [ b ]   [ r ]

@@ -1,7 +1,5 @@
 """PowerFlow: DC power flow of a network, its scenarios and outages, from one matrix on the chip.
 
-Networks from case files of MATPOWER, and the IEEE 14-bus test case.
-
 A case file assigns matrices: ``mpc.bus = [ ... ];``. Of a bus its number, type and load are read, of a generator bus, power
 and status, of a branch ends, reactance, tap, shift and status (MATPOWER User's Manual, appendix B, tables B-1 to B-3).
 Nothing in it is run.

@@ -1,7 +1,5 @@
 """Diffusion: implicit steps of the heat equation, one matrix on the chip for all of them.
 
-Diffusion on a square or a line by implicit steps: one matrix for all of them, and closed forms to compare with.
-
     du/dt = D lap u,   u = 0 on the walls:   (1 + theta r L) u' = (1 - (1 - theta) r L) u,   r = D dt / h^2
 
 L is h^2 times the Laplacian's negative, by finite volumes (`electrostatics.system`). theta = 1 is implicit Euler, 1/2

@@ -1,7 +1,5 @@
 """Junction: a p-n junction in equilibrium, Newton's systems solved on the chip.
 
-A p-n junction in equilibrium: Newton's method on the non-linear Poisson-Boltzmann equation, and its closed forms.
-
     eps psi'' = -q (p - n + N),   n = ni exp(psi / Vt),   p = ni exp(-psi / Vt),   N = ND - NA,   psi' = 0 at both ends
 
 (Sze and Ng, Physics of Semiconductor Devices, 3rd ed. 2007, section 2.2). With phi = psi / Vt and

@@ -1,10 +1,4 @@
-"""Poisson: the potential of charges, plates and dielectrics on a grid, solved on the chip, with its field.
-
-Field lines through a field on a grid of cells: bilinear between the centres, the fourth-order Runge-Kutta method
-along them.
-
-Ready-made arrangements of charges and electrodes, and where their field lines begin.
-"""
+"""Poisson: the potential of charges, plates and dielectrics on a grid, solved on the chip, with its field."""
 
 from __future__ import annotations
 

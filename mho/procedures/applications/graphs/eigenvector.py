@@ -1,7 +1,5 @@
 """An eigenpair of a matrix: power iteration by MVM, inverse iteration and Davidson's method by INV, beside LAPACK.
 
-One eigenpair of a matrix by three iterations, of which an array does the work: power, inverse, and Davidson's.
-
 All of them keep a vector and its Rayleigh quotient, and take the residual A v - lambda v in float64:
 
 - power iteration: v <- A v, a product (MVM) a step; converges as |lambda_2 / lambda_1|;

@@ -1,7 +1,5 @@
 """PageRank: one linear system, whose matrix is the links of a graph, held on the chip and solved by INV.
 
-PageRank as a linear system, and how two rankings compare.
-
     (I - d P) x = (1 - d) v
 
 P is the column-stochastic matrix of the links, d the damping, v the vector of restarts, which sums to one. Columns of

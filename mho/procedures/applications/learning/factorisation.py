@@ -1,9 +1,5 @@
 """Non-negative matrix factorisation of a picture, its small matrices inverted on the chip, beside float64.
 
-Reading and checking of grey pictures: matrices without a negative entry, whose largest is one.
-
-Non-negative matrix factorisation by alternating least squares, of which a chip inverts the small matrices.
-
     V = W H,  W >= 0 (m, k),  H >= 0 (k, n):   in turn H and W are those of least squares, the other one given
 
 Each half step is one matrix of k x k for all columns (or rows) at once:

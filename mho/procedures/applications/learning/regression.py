@@ -1,11 +1,4 @@
-"""Linear, ridge and logistic regression of a table, the equations solved on the chip.
-
-Linear and ridge regression on the chip: the equations of each penalty held, answered in one step and refined.
-
-Contents of the run file of a regression: coefficients, predictions, cycles, Newton steps, and their figures.
-
-Solutions of a held matrix cycle by cycle, so that a run can show how they converge.
-"""
+"""Linear, ridge and logistic regression of a table, the equations solved on the chip."""
 
 from __future__ import annotations
 

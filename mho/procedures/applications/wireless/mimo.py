@@ -1,17 +1,11 @@
 """Massive MIMO: users detected, or served, with the inverse on the chip; bit errors beside those of single precision.
 
-Linear precoding: the base station sends so that each user hears its own symbol alone.
-
     x = b H (H^H H + l I)^-1 s        the users hear H^H x + n; l = 0: zero forcing; l = users * variance of n: MMSE
 
 The way down is the way up in reverse (reciprocity), so the matrix on the chip is the same as for detection. b brings the
 mean power of all antennas together to 1, and users know it. The SNR is what a user would hear of that power through one
 path of the channel's mean gain, over the variance of its noise: at the same number of dB zero forcing errs about as often
 down as up. MMSE is the regularised inversion of Peel, Hochwald and Swindlehurst, IEEE Trans. Commun. 53, 195 (2005).
-
-Results of massive MIMO: what came of each signal-to-noise ratio, and of all of them together.
-
-Bit errors counted, with intervals; two receivers of the same symbols and noise compared bit by bit.
 """
 
 from __future__ import annotations

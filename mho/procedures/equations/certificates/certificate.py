@@ -11,8 +11,6 @@ nothing is proved.
 The residual is summed without rounding errors (products split after Dekker, Numer. Math. 18, 224 (1971); sums after
 Shewchuk, by `math.fsum`), so it is accurate to the last bits of a double, where a plain product is rounding noise.
 
-A proved upper bound of ||A^-1|| in the 2-norm, by the cheaper of two ways that prove it.
-
 A Cholesky factorisation that runs to its end proves a symmetric matrix T to be positive semidefinite but for its rounding,
 
     L L^T = T + E,   ||E|| <= gamma tr(T)   =>   lambda_min(T) >= -gamma tr(T)
@@ -30,8 +28,6 @@ so that units of rows or columns, which make the singular values of A rounding n
 
 Numbers of multiplications are those of the field (Golub & Van Loan, Matrix Computations, 4th ed.): n^3/6 of a Cholesky
 factorisation, n^3 of an inverse, half of a product for a symmetric one.
-
-Certificates that take nothing of order n^3: the residual, and an error bound where comparisons of entries prove one.
 
 With <A> the comparison matrix, |a_ii| on the diagonal and -|a_ij| beside it, any v > 0 with <A> v > 0 proves A regular, and
 

@@ -10,8 +10,6 @@ The correction R (b - A x) is carried beside x as a second double, and corrected
 that the intervals are about as narrow as x errs. Everything is scaled by powers of two; whatever rounds or is lost is
 bounded and added.
 
-Enclosure in arbitrary precision, of matrices that float64 cannot certify: ball arithmetic of python-flint.
-
     A d = b - A x,   d = x* - x
 
 is solved in balls that hold the truth (Arb: Johansson, IEEE Trans. Comput. 66, 1281 (2017)), with twice the bits again

@@ -10,8 +10,6 @@ of Numerical Algorithms, section 3.1).
 
 Assumed: IEEE 754 doubles, rounded to nearest, and products of matrices that are sums of n products (no Strassen).
 
-Scaling of rows and columns by powers of two, which rounds nothing: every entry below 1, one in each row and column not.
-
     |a_ij| <= 2^(u_i + v_j),   with equality of the exponents on a permutation
 
 u and v are the dual variables of the assignment of largest product (Duff & Koster, SIAM J. Matrix Anal. Appl. 22, 973

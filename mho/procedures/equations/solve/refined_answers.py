@@ -1,7 +1,4 @@
-"""Refinement of one right-hand side after the other on a programmed matrix: cycles recorded, and changed where stuck.
-
-Why a solve ended before it converged, and what would help.
-"""
+"""Refinement of one right-hand side after the other on a programmed matrix: cycles recorded, and changed where stuck."""
 
 from __future__ import annotations
 

@@ -6,8 +6,6 @@ Sources: [P] Zuo et al., Nature Electronics 8, 1222 (2025); [R] read off its fig
 (Stanford, technology C, cells to 40 uS), as measured; [J] Jiang and Wong, Stanford RRAM model 1.0.0, doi
 10.4231/D37H1DN48; [S] surveys; [E] an engineering choice of this project.
 
-Preset files: a user's own kind of cells as TOML, what differs from a packaged preset, and what is known of it.
-
     name = "mychip"
     base = "stanford"        # what is not given below is as there
 

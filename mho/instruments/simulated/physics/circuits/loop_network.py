@@ -10,8 +10,6 @@ with T and Y_rr the admittances of the arrays at their ends (wires.py). For few 
 are computed. A few vectors on a large loop are solved over all nodes instead: GMRES on one sweep of source lines,
 amplifiers and bit lines, each solved exactly with the others fixed.
 
-The INV loop in time: its state equations, its stability, and its way to an answer, by modes or by integration.
-
 Row k has the capacitance C_in to ground (amplifier, pad, board); the capacitor C_f lies between output k and row k.
 Kirchhoff's current law at the rows (voltages x), and amplifiers of gain A, unity-gain frequency w_u = 2 pi GBW and
 second pole w_a, give
@@ -26,8 +24,6 @@ At rest x = Vos - v/A, so (G + D/A) v = -i - I_b + D Vos: capacitances do not ch
 What C_f does is seen where the rows and the second pole are fast: (D + w_u C_f) dv/dt = -w_u (G v + i). Where
 D >> w_u C_f, the amplifiers set the time constant, 1 / (w_u lambda_min(D^-1 G)). Where D << w_u C_f, the capacitors do,
 C_f / lambda_min(G), however fast the amplifiers are.
-
-The outputs of an INV loop over time after a step of its inputs: what an oscilloscope would show.
 """
 
 from __future__ import annotations
