@@ -16,6 +16,8 @@ from mho.analysis.comparisons.effects import cliffs_delta, difference_interval, 
 from mho.analysis.figures.fitting import Fit, fit_curve, fit_distribution
 from mho.analysis.figures.values.spatial_correlation import autocorrelation
 from mho.array_types import Floats
+from mho.extensions.optimise.predictions import Prediction
+from mho.extensions.optimise.twin import Programming
 from mho.procedures.cells.extraction.forming_extraction import NEVER, fit_normal, fit_weibull, quantile
 from mho.procedures.cells.extraction.lifetimes import fit_weibull as fit_lifetimes
 from mho.procedures.cells.extraction.response_curve import fit_response
@@ -31,8 +33,6 @@ from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.reading.drift import by_level
 from mho.procedures.cells.reading.spectrum import slope, spectrum
 from mho.procedures.cells.reading.telegraph import dwell_times
-from mho.running.optimising.predictions import Prediction
-from mho.running.optimising.twin import Programming
 
 Generator = np.random.Generator
 Intervals = tuple[Floats, Floats]

@@ -1,6 +1,6 @@
 """The families of systems that benchmarks are counted over: those of `mho reach`."""
 
-from mho.running.reach.families import (
+from mho.extensions.reach.families import (
     BASIC,
     FAMILIES,
     DrawnSystem,

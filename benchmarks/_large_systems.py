@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks._families import DrawnSystem, Matrix, conditioned, dominant, gram, random
-from mho.running.reach.families import convection_diffusion, poisson
+from mho.extensions.reach.families import convection_diffusion, poisson
 
 
 def spd(rng: np.random.Generator, n: int, condition: float) -> Matrix:

@@ -16,8 +16,8 @@ from typing import Any
 from benchmarks._solves import threads
 from benchmarks._without_chip import without_chip
 from benchmarks.registry import Figure
-from mho.procedures.applications.wireless.mimo import Mimo
-from mho.procedures.applications.wireless.published_rates import CYCLE_3, RATIOS, SINGLE
+from mho.extensions.applications.wireless.mimo import Mimo
+from mho.extensions.applications.wireless.published_rates import CYCLE_3, RATIOS, SINGLE
 from mho.running import run as run_procedure
 
 BITS_PER_POINT, AT_THE_WIRE = 100_000, 10_000

@@ -16,10 +16,10 @@ from benchmarks._judging import BITS
 from benchmarks.registry import Figure
 from mho.array_types import Floats
 from mho.chip_maps.preconditioning import Preconditioning
+from mho.extensions.reach.families import general
 from mho.instruments import open_bench
 from mho.procedures import Goal, LinearSystem, Solve, solve_unaided
 from mho.running.execution import evaluate
-from mho.running.reach.families import general
 
 Cycles = int | None
 """That one solve took; None where it did not converge."""

@@ -18,7 +18,8 @@ from typing import Any
 import mho
 from benchmarks._without_chip import without_chip
 from benchmarks.registry import Figure
-from mho.procedures import Arm, Diffusion, Junction, Kalman, Poisson, Portfolio, PowerFlow, Procedure
+from mho.extensions.applications import Arm, Diffusion, Junction, Kalman, Poisson, Portfolio, PowerFlow
+from mho.procedures import Procedure
 
 MINUTE = 60.0  # s that one command may take
 

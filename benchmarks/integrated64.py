@@ -17,10 +17,10 @@ from benchmarks._families import Matrix, dominant, gram
 from benchmarks._large_systems import spd
 from benchmarks._solves import PRESET, seeds, threads
 from benchmarks.registry import Figure
+from mho.extensions.reach.families import poisson
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
 from mho.running.execution import evaluate
-from mho.running.reach.families import poisson
 
 WIRE, ARRAYS = "integrated64", "integrated64-arrays"
 SIZE, LEAF, BITS, MOST_CYCLES = 64, 32, 24, 40

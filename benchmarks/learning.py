@@ -20,7 +20,8 @@ import mho
 from benchmarks._solves import PRESET, threads
 from benchmarks._without_chip import without_chip
 from benchmarks.registry import Figure
-from mho.procedures import Eigenvector, Factorisation, PageRank, Procedure, Regression
+from mho.extensions.applications import Eigenvector, Factorisation, PageRank, Regression
+from mho.procedures import Procedure
 from mho.runs import RunFile
 
 CHIPS_A_REPEAT = 2

@@ -262,7 +262,7 @@ SUBJECTS = {
     ),
     "budget": Subject(("mho/running/budget",), ("tests/running/budget",)),
     "detection": Subject(
-        ("mho/procedures/applications/wireless/detection.py",), ("tests/procedures/applications/wireless",)
+        ("mho/extensions/applications/wireless/detection.py",), ("tests/extensions/applications/wireless",)
     ),
     "forecast": Subject(
         ("mho/chip_maps/inverse_encoding.py", f"{EQUATIONS}/forecast.py", "mho/running/forecasting.py"),

@@ -16,10 +16,10 @@ from benchmarks._solves import threads
 from benchmarks.registry import Figure, installed
 from benchmarks.strategies import ALIKE, CASES, LESS, PEERS, _settings
 from mho.confidence import mean_interval
+from mho.extensions.optimise import ProgrammingPolicy, optimise
+from mho.extensions.optimise.gains import GainEstimate, saving, success_of
+from mho.extensions.optimise.twin import VALIDATED, Programming
 from mho.procedures import find_strategy
-from mho.running.optimising import ProgrammingPolicy, optimise
-from mho.running.optimising.gains import GainEstimate, saving, success_of
-from mho.running.optimising.twin import VALIDATED, Programming
 
 PRESETS = ("stanford", "stanford35")
 BEST = "asap"  # of the peers, at equal success

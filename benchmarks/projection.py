@@ -11,11 +11,11 @@ import numpy as np
 
 from benchmarks.registry import Figure, median_seconds
 from benchmarks.settling import FAST, ORDER, SMALLEST, measured
-from mho.analysis.projection import PUBLISHED, PUBLISHED_POINTS, Assumptions, project
-from mho.analysis.projection.model import cost_in_blocks
-from mho.analysis.projection.operations import solve_operations
-from mho.analysis.projection.projecting import settling_time
-from mho.analysis.projection.readings import headline, readings
+from mho.extensions.projection import PUBLISHED, PUBLISHED_POINTS, Assumptions, project
+from mho.extensions.projection.model import cost_in_blocks
+from mho.extensions.projection.operations import solve_operations
+from mho.extensions.projection.projecting import settling_time
+from mho.extensions.projection.readings import headline, readings
 
 WITHIN = 0.05
 UNITS = {"throughput": "op/s", "energy": "J"}

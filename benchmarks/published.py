@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from benchmarks._solves import MATRICES, PRESET, seeds, solve_on_chips, threads
 from benchmarks.registry import Figure
 from mho.chip_maps.matrix_files import load_matrix, load_right_hand_sides
-from mho.running.published import Setup
-from mho.running.published.curves import TWELVE, TWENTY_FOUR
-from mho.running.published.rejection import LEVEL
+from mho.extensions.published import Setup
+from mho.extensions.published.curves import TWELVE, TWENTY_FOUR
+from mho.extensions.published.rejection import LEVEL
 
 MATRIX, RHS = "zuo2025-4x4.mtx", "zuo2025-4x4-rhs.mtx"
 BITS = 12

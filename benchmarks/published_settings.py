@@ -20,11 +20,11 @@ import numpy as np
 from benchmarks._solves import threads
 from benchmarks.registry import Figure
 from mho.chip_maps.inverse_encoding import InverseEncoding
+from mho.extensions.published import ExperimentOutcome, Setup
+from mho.extensions.published.curves import TWELVE, TWENTY_FOUR
+from mho.extensions.published.rejection import combined
 from mho.procedures.equations.as_published import rounded_loop
 from mho.procedures.equations.circuits import loop_on_cells
-from mho.running.published import ExperimentOutcome, Setup
-from mho.running.published.curves import TWELVE, TWENTY_FOUR
-from mho.running.published.rejection import combined
 
 CHIPS_A_REPEAT = 20
 CURVES = {"24 bits": TWENTY_FOUR, "12 bits": TWELVE}

@@ -29,7 +29,7 @@ STARTS = 5  # of a run, each
 def run(repeat: int) -> list[Figure]:
     """Train in twice `repeat` runs on `arrays`, each with a seed of its own, every optimiser from five starts."""
     import mho
-    from mho.procedures import Train
+    from mho.extensions.applications import Train
 
     with tempfile.TemporaryDirectory() as folder:
         summaries = [
@@ -65,8 +65,8 @@ def _epochs_of(runs: Sequence[Mapping[str, Any]], key: str) -> NDArray[np.float6
 
 def _epochs(target: float, runs: Sequence[Mapping[str, Any]]) -> list[Figure]:
     """Epochs of each optimiser, and how many fewer the chip's take."""
-    from mho.procedures import Train
-    from mho.procedures.applications.training.training_result import savings
+    from mho.extensions.applications import Train
+    from mho.extensions.applications.training.training_result import savings
 
     figures = []
     for key in ("chip_1", "chip_3", "second_order", "adam"):

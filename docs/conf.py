@@ -23,7 +23,7 @@ project = "mho"
 author = "the authors of mho"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 root_doc = "docs/README"
-PACKAGE_PAGES = ("/mho/chip_maps/matrices/README", "/mho/running/reach/package_files/README")
+PACKAGE_PAGES = ("/mho/chip_maps/matrices/README", "/mho/extensions/reach/package_files/README")
 include_patterns = ["*.md", "docs/**.md", *(f"{page[1:]}.md" for page in PACKAGE_PAGES)]
 exclude_patterns = [
     ".*",

@@ -28,7 +28,7 @@ PUBLIC_MODULES = {
     "mho.runs": "Run files: written, read, checked, found.",
     "mho.running": "How procedures are carried out.",
     "mho.analysis": "Run files in; tables, figures and summaries out.",
-    "mho.linalg": "A bench for other libraries.",
+    "mho.extensions.linalg": "A bench for other libraries.",
     "mho.gui": "The window.",
 }
 EXTRAS = {
@@ -60,7 +60,9 @@ def pages() -> dict[Path, str]:
     }
     seen: dict[int, tuple[str, str]] = {}
     for module, purpose in PUBLIC_MODULES.items():
-        made[DOCS / "python" / f"{module.removeprefix('mho.')}.md"] = names_page(module, purpose, seen)
+        made[DOCS / "python" / f"{module.removeprefix('mho.').removeprefix('extensions.')}.md"] = names_page(
+            module, purpose, seen
+        )
     return made
 
 
@@ -119,8 +121,11 @@ def walk(verb: Any, words: str = "") -> Iterator[tuple[str, Any]]:
 
 def subcommands(verb: Any) -> Mapping[str, Any]:
     """Return the verbs of a group; none for a verb."""
-    found: Mapping[str, Any] = getattr(verb, "commands", {})
-    return found
+    return (
+        {name: verb.get_command(None, name) for name in verb.list_commands(None)}
+        if hasattr(verb, "commands")
+        else {}
+    )
 
 
 def options(verb: Any) -> str:
@@ -162,7 +167,7 @@ def anchor(heading: str) -> str:
 
 def parameters() -> str:
     """Return the page of every procedure with its parameters."""
-    from mho.procedures.manifest import packaged_entries
+    from mho.procedures.manifest import described_entries
 
     text = """# Parameters of procedures
 
@@ -170,7 +175,7 @@ def parameters() -> str:
 in a script the same names have underscores: `--read-voltage` is `read_voltage`. What has no default is the bench's or the
 chip map's, or follows from the rest.
 """
-    for name, procedure in packaged_entries().items():
+    for name, procedure in described_entries().items():
         rows = []
         for key, one in procedure.parameters.items():
             option = f"`{key}`" if one.required else f"`--{key.replace('_', '-')}`"

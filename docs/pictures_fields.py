@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import mho
-from mho.procedures import Arm, Diffusion, Junction, Kalman, Poisson, Portfolio, PowerFlow
+from mho.extensions.applications import Arm, Diffusion, Junction, Kalman, Poisson, Portfolio, PowerFlow
 
 SEED = 1
 

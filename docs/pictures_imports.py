@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import mho
+from mho.extensions.imports.extraction import import_measurement
 from mho.procedures import IV
-from mho.running.importing import import_measurement
 
 
 def plot_import(folder: Path, pictures: Path) -> None:
     """Sweep a cell five times, write EasyEXPERT's form of it into `folder`, import that, and draw it into `pictures`."""
-    from mho.analysis.imports import guess
+    from mho.extensions.imports import guess
 
     loops = IV(rows="0", columns="0", highest=2.0, lowest=-1.6, step=0.05, cycles=5, gate=1.8, gate_reset=2.8)
     with mho.open_bench("arrays", preset="pku", seed=4) as bench:

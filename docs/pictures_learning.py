@@ -7,7 +7,8 @@ from pathlib import Path
 import mho
 from mho.analysis.figures.sheet import draw_alone
 from mho.analysis.figures.values.inferred import figure_of
-from mho.procedures import Eigenvector, Factorisation, PageRank, Procedure, PseudoInverse, Regression
+from mho.extensions.applications import Eigenvector, Factorisation, PageRank, PseudoInverse, Regression
+from mho.procedures import Procedure
 
 SEED = 1
 SIZE = (5.6, 3.4)  # inches

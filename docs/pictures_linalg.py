@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import mho  # noqa: E402
-import mho.linalg  # noqa: E402
+import mho.extensions.linalg  # noqa: E402
 from benchmarks._krylov_problems import Problem, fgmres, problems  # noqa: E402
 from benchmarks.linalg import GRID, TOLERANCE, UNKNOWNS, digital, incomplete_lu, on_chip  # noqa: E402
 
@@ -36,7 +36,7 @@ def draw_krylov(pictures: Path) -> None:
 
 def _residuals(axes: Axes, problem: Problem) -> None:
     with mho.open_bench("arrays", seed=1) as bench:
-        held = mho.linalg.on_bench(problem.matrix, bench)
+        held = mho.extensions.linalg.on_bench(problem.matrix, bench)
         for preconditioner, colour, name in (
             (lambda vector: vector, NONE, "FGMRES, no preconditioner"),
             (held.preconditioner.matvec, BENCH, "FGMRES, one step of INV"),
@@ -50,7 +50,7 @@ def _residuals(axes: Axes, problem: Problem) -> None:
     axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.11), ncols=2, fontsize=8, frameon=False)
 
 
-def _restarts(held: mho.linalg.BenchMatrix, problem: Problem) -> tuple[list[int], list[float]]:
+def _restarts(held: mho.extensions.linalg.BenchMatrix, problem: Problem) -> tuple[list[int], list[float]]:
     """Return products and residuals of SciPy's gmres at each of its restarts."""
     counts, found, so_far = [], [], 0
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import mho  # noqa: E402
-from mho.procedures import Mimo  # noqa: E402
+from mho.extensions.applications import Mimo  # noqa: E402
 from mho.runs import RunFile  # noqa: E402
 
 SEED = 1

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mho.running.optimising import ProgrammingPolicy, optimise
+from mho.extensions.optimise import ProgrammingPolicy, optimise
 
 SEED = 0
 CELLS = {64: "o", 256: "s", 1024: "D"}  # tried on so many, with these marks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import mho
-from mho.analysis.projection import PUBLISHED, project, save
+from mho.extensions.projection import PUBLISHED, project, save
 
 SEED = 1
 FIGURES = (

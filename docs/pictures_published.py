@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.published_settings import MID_RISE, VIRGIN, Changed, bits, outcomes  # noqa: E402
 from mho.analysis import plot  # noqa: E402
-from mho.running.published import ExperimentOutcome, repeat_published  # noqa: E402
+from mho.extensions.published import ExperimentOutcome, repeat_published  # noqa: E402
 
 CHIPS = 60
 QUICK = ("levels", "4x4-12bit", "4x4-24bit", "complex-4x4", "settling", "mimo-128x8", "throughput")

@@ -7,7 +7,7 @@ from pathlib import Path
 import mho
 from mho.analysis.figures.sheet import draw_alone
 from mho.analysis.figures.values.inferred import figure_of
-from mho.procedures import Train
+from mho.extensions.applications import Train
 
 SEED = 1
 SIZES = {

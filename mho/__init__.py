@@ -8,7 +8,7 @@ A script says ``from mho import Procedure, Table`` or ``mho.open_bench(...)``; t
 - `mho.procedures`: what one does with a chip;
 - `mho.analysis`: run files in, figures, reports and exports out;
 - `mho.running`: how procedures are carried out, now, by plan, or from the queue;
-- `mho.linalg`: a bench for other libraries, with SciPy's operators, scikit-learn's estimators, arrays of any kind;
+- `mho.extensions`: what builds on all that, each to be taken out; `linalg` is a bench for SciPy, scikit-learn, PyTorch;
 - `mho.gui`: the window; `mho.cli`: the command line.
 """
 

@@ -9,6 +9,10 @@ _FORMER = {
     re.compile(r"(?i:sweep)"): "iv",
     re.compile(r"procedures(?:\.(?:program|read|solve))?:(Program|Read|Solve)"): r"mho.procedures:\1",
     re.compile(r"mho\.procedures\.[\w.]+:(Program|Read|Solve|Multiply|Invert)"): r"mho.procedures:\1",
+    re.compile(
+        r"mho\.procedures(?:\.applications[\w.]*)?:(Arm|Diffusion|Eigenvector|Factorisation|Junction|Kalman|Mimo"
+        r"|PageRank|Poisson|Portfolio|PowerFlow|PseudoInverse|Regression|Train)"
+    ): r"mho.extensions.applications:\1",
     re.compile(r"instruments\.(drivers|simulated)\.(\w+:\w+)"): r"mho.instruments.\1.\2",
 }
 

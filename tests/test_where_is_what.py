@@ -14,7 +14,7 @@ from repository import ROOT
 
 PAGE = ROOT / "docs/where-is-what.md"
 LINK = re.compile(r"\[`([^`]+)`\]\((\.\./mho[^)]*)\)((?:(?:: |, )`[\w.]+`)*)")
-FLOORS = ("analysis", "chip_maps", "cli", "gui", "instruments", "linalg", "procedures", "running", "runs")
+FLOORS = ("analysis", "chip_maps", "cli", "extensions", "gui", "instruments", "procedures", "running", "runs")
 
 
 def questions() -> list[str]:

@@ -10,8 +10,6 @@
 - `characterisation`: one page about the runs of a folder;
 - `exports`: a run as CSV, MATLAB, NetCDF, or as a folder to publish;
 - `calibration`: a cell preset fitted to pulses, and how well it is known;
-- `imports`: foreign tables of measurements as run files;
-- `projection`: analogue inversion from named assumptions, beside GPUs and CPUs;
 - `palette`: the colours of every figure and view.
 """
 

@@ -8,3 +8,43 @@
 - `preconditioning`: scales, order and signs of the rows;
 - `placement`: the rows and columns that hold a block, past known bad cells; `checksums`: its check columns.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.chip_maps.chip import parse_chip_map, read_chip_text
+    from mho.chip_maps.matrix_files import (
+        Source,
+        from_real_vector,
+        load_digits,
+        load_matrix,
+        sample_names,
+        to_real,
+        to_real_vector,
+    )
+    from mho.chip_maps.multiply_encoding import MAX_BITS
+    from mho.chip_maps.placement import Placement
+    from mho.chip_maps.preconditioning import Preconditioning
+    from mho.chip_maps.write_verify_settings import WriteVerifySettings
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(__spec__)
+
+__all__ = [
+    "MAX_BITS",
+    "Placement",
+    "Preconditioning",
+    "Source",
+    "WriteVerifySettings",
+    "from_real_vector",
+    "load_digits",
+    "load_matrix",
+    "parse_chip_map",
+    "read_chip_text",
+    "sample_names",
+    "to_real",
+    "to_real_vector",
+]

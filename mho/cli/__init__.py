@@ -10,3 +10,20 @@
 - `options`: arguments and options that several verbs have; `completion`: what a shell is offered;
 - `exit_codes`: how `mho` exits.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.cli.exit_codes import UNFINISHED
+    from mho.cli.options import TO, AsJson, Bench, Output, Preset
+    from mho.cli.terminal.sentences import complain, say
+    from mho.cli.terminal.stages import Stages
+    from mho.cli.terminal.terminal import Terminal
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(__spec__)
+
+__all__ = ["TO", "UNFINISHED", "AsJson", "Bench", "Output", "Preset", "Stages", "Terminal", "complain", "say"]

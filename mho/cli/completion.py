@@ -24,13 +24,6 @@ def procedures() -> list[tuple[str, str]]:
     return [(name, entry.line) for name, entry in known_entries().items()]
 
 
-def published_experiments() -> list[str]:
-    """Return the experiments of the reference paper."""
-    from mho.running.published import EXPERIMENTS
-
-    return list(EXPERIMENTS)
-
-
 def strategies() -> list[str]:
     """Return the programming strategies there are."""
     from mho.procedures import known_strategies
@@ -43,13 +36,6 @@ def export_forms() -> tuple[str, ...]:
     from mho.analysis.exports import FORMS
 
     return FORMS
-
-
-def reach_families() -> tuple[str, ...]:
-    """Return the families of systems that reach is counted over."""
-    from mho.running.reach import FAMILIES
-
-    return tuple(FAMILIES)
 
 
 def fits() -> tuple[str, ...]:
@@ -71,31 +57,3 @@ def groupings() -> tuple[str, ...]:
     from mho.analysis.grouping import GROUPINGS
 
     return GROUPINGS
-
-
-def measurements() -> list[tuple[str, str]]:
-    """Return the kinds of measurement that foreign tables may hold, each with what it is."""
-    from mho.analysis.imports import MEASUREMENTS
-
-    return [(one.name, one.title) for one in MEASUREMENTS.values()]
-
-
-def decimal_marks() -> tuple[str, ...]:
-    """Return what can be said of a table's decimal mark."""
-    from mho.analysis.imports import DECIMAL_MARKS
-
-    return DECIMAL_MARKS
-
-
-def recipes() -> list[tuple[str, str]]:
-    """Return the packaged recipes of foreign tables, each with what it is for."""
-    from mho.analysis.imports import packaged_recipes
-
-    return [(one.name, one.recipe.title) for one in packaged_recipes()]
-
-
-def projections() -> list[str]:
-    """Return the sets of assumptions of projections."""
-    from mho.analysis.projection import BENCH, PRESETS
-
-    return [*PRESETS, BENCH]

@@ -1,7 +1,13 @@
-"""Which verbs there are, each with a line of help; a verb, which takes long to load, is imported when it is typed."""
+"""Which verbs there are, each with a line of help; a verb, which takes long to load, is imported when it is typed.
+
+Beside mho's own stand those of packages, by entry points of the group ``mho.verbs``: ``reach = "my_lab.reach:reach"``,
+which names a function as Typer takes it, or a `typer.Typer` of several.
+"""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from functools import cached_property
 from importlib import import_module
 from typing import Any, cast
@@ -15,6 +21,14 @@ from rich.text import Text
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
+from mho.errors import InputError, MhoError
+from mho.extension_points import Extension, find_offer, usable_offers
+
+log = logging.getLogger(__name__)
+
+ENTRY_POINTS = "mho.verbs"
+NOUN = "verb"
+
 VERBS = {
     "Experiments": (
         (
@@ -27,24 +41,9 @@ VERBS = {
             "connects to nothing.",
         ),
         (
-            "optimise", "experiments.optimise:optimise",
-            "Find the settings of a programming strategy that take the fewest pulses and reads; "
-            "connects to nothing.",
-        ),
-        (
             "characterise", "experiments.characterise:characterise",
             "Carry out the standard protocol over a sample of cells: contact to endurance, one plan, "
             "one report.",
-        ),
-        (
-            "published", "experiments.published:published",
-            "Repeat the reference paper's experiments beside the published numbers; connects to "
-            "nothing.",
-        ),
-        (
-            "reach", "experiments.reach:reach",
-            "Solve systems of 36 families beside no chip at all, or export them so that other solvers "
-            "can be scored.",
         ),
         (
             "run", "experiments.experiments:run:RunCommand",
@@ -114,7 +113,6 @@ VERBS = {
             "Say what differs between runs, or groups of runs: settings, and results with the sizes "
             "of effects.",
         ),
-        ("import", "analysis.importing:import_", "Read a foreign table of measurements into a run file."),
         (
             "calibrate", "analysis.calibrate:calibrate",
             "Fit the simulated cells to what pulses did on a chip: a preset file, with how well it is "
@@ -124,11 +122,6 @@ VERBS = {
             "budget", "analysis.budget:budget",
             "Say what made a run's answers wrong, cause by cause, and what to mend first; connects to "
             "nothing.",
-        ),
-        (
-            "projection", "analysis.projection:projection",
-            "Project analogue inversion, beside GPUs and CPUs: per core and whole, with a new A each "
-            "time and with A kept.",
         ),
         (
             "rerun", "run_files.run_files:rerun",
@@ -158,6 +151,9 @@ VERBS = {
 The place is below `mho.cli`; a verb may be a `typer.Typer` of several. The help is the first paragraph of the verb's own.
 """
 
+OTHERS = "Extensions"
+"""The group of a package's verb whose module has no `GROUP`."""
+
 
 class LazyVerb(TyperCommand):
     """Placeholder of a verb, or of a group of verbs, that is imported when it is typed.
@@ -165,42 +161,103 @@ class LazyVerb(TyperCommand):
     Parameters
     ----------
     name, panel, place, text : str
-        As in `VERBS`.
+        As in `VERBS`, the place with the whole name of the module.
+    package : str
+        That offers it; "" of mho's own.
     """
 
-    def __init__(self, name: str, panel: str, place: str, text: str) -> None:
+    def __init__(self, name: str, panel: str, place: str, text: str, package: str = "") -> None:
         super().__init__(name, help=text, rich_help_panel=panel)
         self._place = place
+        self._package = package
 
     @cached_property
     def verb(self) -> TyperCommand | TyperGroup:
-        """The verb itself."""
+        """The verb itself.
+
+        Raises
+        ------
+        InputError
+            A package's verb cannot be loaded.
+        """
         from mho.cli.experiments.procedure_command import Verb
 
-        home, _, names = self._place.partition(":")
-        module = import_module(f"mho.cli.{home}")
-        verb, *kind = (getattr(module, name) for name in names.split(":"))
-        if isinstance(verb, typer.Typer):
-            group = cast(TyperGroup, get_command(verb))
-            group.help = self.help
-            return group
-        alone = typer.Typer(add_completion=False)
-        alone.command(self.name, cls=kind[0] if kind else Verb)(verb)
-        return cast(TyperCommand, get_command(alone))
+        try:
+            home, _, names = self._place.partition(":")
+            module = import_module(home)
+            verb, *kind = (getattr(module, name) for name in names.split(":"))
+            if isinstance(verb, typer.Typer):
+                group = cast(TyperGroup, get_command(verb))
+                group.help = self.help or group.help
+                return group
+            alone = typer.Typer(add_completion=False)
+            alone.command(self.name, cls=kind[0] if kind else Verb)(verb)
+            return cast(TyperCommand, get_command(alone))
+        except MhoError:
+            raise
+        except Exception as error:  # a package's module may raise anything
+            if not self._package:
+                raise
+            raise InputError(
+                f"verb {self.name!r} of {self._package} cannot be loaded: {type(error).__name__}: {error}"
+            ) from error
 
     def make_context(self, *words: Any, **settings: Any) -> Any:
         """Create the context of the verb itself, which is then called, completed and asked for help."""
         return self.verb.make_context(*words, **settings)
 
 
+def describe_verb(name: str, target: str, package: str = "the package") -> Mapping[str, str]:
+    """Return what a manifest says of a package's verb: the group it stands in, and the first paragraph of its help."""
+    verb = LazyVerb(name, "", target, "", package).verb
+    text = (verb.help or "").partition("\n\n")[0].replace("\n", " ")
+    return {"group": getattr(import_module(target.partition(":")[0]), "GROUP", OTHERS), "help": text}
+
+
+def _offered(offer: Extension) -> LazyVerb:
+    facts = offer.facts or describe_verb(offer.name, offer.target, offer.package)
+    panel, text = (str(facts.get(key, default)) for key, default in (("group", OTHERS), ("help", "")))
+    return LazyVerb(offer.name, panel, offer.target, text, offer.package)
+
+
 class MhoVerbs(TyperGroup):
-    """All verbs."""
+    """All verbs. Packages are looked through only where a verb is not mho's own, or where all are listed."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         for panel, verbs in VERBS.items():
-            for verb in verbs:
-                self.add_command(LazyVerb(verb[0], panel, *verb[1:]))
+            for name, place, text in verbs:
+                self.add_command(LazyVerb(name, panel, f"{__package__}.{place}", text))
+        self._own = dict(self.commands)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a verb; None for one that neither mho nor a package has.
+
+        Raises
+        ------
+        InputError
+            As `mho.extension_points.find_offer`, or when it has no manifest and cannot be loaded.
+        """
+        if cmd_name in self._own:
+            return self._own[cmd_name]
+        offer = find_offer(ENTRY_POINTS, NOUN, cmd_name)
+        return None if offer is None else _offered(offer)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all verbs; of a package's that cannot be used the log says why."""
+        self.commands = dict(self._own)
+        for name, offer in usable_offers(ENTRY_POINTS, NOUN, self._own).items():
+            try:
+                self.commands[name] = _offered(offer)
+            except InputError as error:
+                log.warning("verb %r is not offered: %s", name, error)
+        return list(self.commands)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the verb that is typed; what may have been meant is one of all."""
+        if self.get_command(ctx, args[0]) is None:
+            self.list_commands(ctx)
+        return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the verbs in their groups, as Typer does; its module for that takes longer to load than all else here."""
@@ -216,12 +273,14 @@ class MhoVerbs(TyperGroup):
             row = (long, "bold cyan"), (short, "bold green"), ([kind], "bold yellow"), ([one.help or ""], "")
             options.add_row(*(Text(",".join(words), style) for words, style in row))
         _print_panel(console, "Options", options)
+        verbs = [cast(LazyVerb, self.commands[name]) for name in self.list_commands(ctx)]
         width = max(map(len, self.commands))
-        for panel, verbs in VERBS.items():
+        for panel in dict.fromkeys([*VERBS, *(str(verb.rich_help_panel) for verb in verbs)]):
             table = Table.grid(padding=(0, 1, 0, 1))
             table.add_column(style="bold cyan", width=width)
-            for name, _, text in verbs:
-                table.add_row(name, Text(text))
+            for verb in verbs:
+                if verb.rich_help_panel == panel:
+                    table.add_row(verb.name, Text(verb.help or ""))
             _print_panel(console, panel, table)
         console.print(Padding(self.epilog or "", 1))
 

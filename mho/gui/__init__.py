@@ -14,5 +14,6 @@ import os
 os.environ.setdefault("PYQTGRAPH_QT_LIB", "PySide6")  # before anything imports pyqtgraph
 
 from mho.gui.app import open_main_window, open_run_window, show_main_window, show_run
+from mho.gui.session.session import Session
 
-__all__ = ["open_main_window", "open_run_window", "show_main_window", "show_run"]
+__all__ = ["Session", "open_main_window", "open_run_window", "show_main_window", "show_run"]

@@ -4,7 +4,6 @@
 - `manifest`, `catalogue`: which procedures there are, and making one of a name and values;
 - `cells`: procedures on cells, and the write-verify they share;
 - `equations`: solve, invert, multiply, with what INV, MVM and refinement need;
-- `applications`: problems of other fields (control, fields, graphs, learning, training, wireless), solved on a chip.
 
 The names are loaded when they are asked for (PEP 562), so a run imports its own procedure only.
 """
@@ -14,22 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.procedures.applications.control.arm import Arm
-    from mho.procedures.applications.control.kalman import Kalman
-    from mho.procedures.applications.control.portfolio import Portfolio
-    from mho.procedures.applications.control.powerflow import PowerFlow
-    from mho.procedures.applications.fields.diffusion import Diffusion
-    from mho.procedures.applications.fields.junction import Junction
-    from mho.procedures.applications.fields.poisson import Poisson
-    from mho.procedures.applications.graphs.eigenvector import Eigenvector
-    from mho.procedures.applications.graphs.page_rank import PageRank
-    from mho.procedures.applications.learning.factorisation import Factorisation
-    from mho.procedures.applications.learning.pseudo_inverse import PseudoInverse
-    from mho.procedures.applications.learning.regression import Regression
-    from mho.procedures.applications.training.train import Train
-    from mho.procedures.applications.training.training_result import TrainingResult
-    from mho.procedures.applications.wireless.mimo import Mimo
-    from mho.procedures.base import Procedure
+    from mho.procedures.base import Estimate, Procedure
     from mho.procedures.cells.programming.group_programming import unfit_cells
     from mho.procedures.cells.programming.program import Program, Programmed
     from mho.procedures.cells.programming.programmer import Programmer
@@ -53,6 +37,8 @@ if TYPE_CHECKING:
     from mho.procedures.cells.switching.form import Form, Forming
     from mho.procedures.cells.switching.iv import IV, Sweep, Sweeps
     from mho.procedures.cells.switching.response import Response, Responses
+    from mho.procedures.chip_in_use import chip_of
+    from mho.procedures.conditions import check_seed
     from mho.procedures.equations.algorithms.refinement import refine
     from mho.procedures.equations.as_published import (
         AllAnalogue,
@@ -83,6 +69,7 @@ if TYPE_CHECKING:
     from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
     from mho.procedures.equations.solve.solve import Solve
     from mho.procedures.equations.worth import solve_unaided
+    from mho.procedures.manifest import nearest
     from mho.procedures.parameters import (
         BooleanParameter,
         FloatParameter,
@@ -90,6 +77,8 @@ if TYPE_CHECKING:
         ListParameter,
         Parameter,
     )
+    from mho.procedures.stream import NullStream, Stream
+    from mho.procedures.wording import counted, joined, lost_cells, percent, quantity, verified_cells
 else:
     from mho.lazy_names import lazy_names
 
@@ -98,22 +87,19 @@ else:
 __all__ = [
     "IV",
     "AllAnalogue",
-    "Arm",
     "Block",
     "BlockSolvePlan",
     "BooleanParameter",
     "Contact",
     "Contacts",
-    "Diffusion",
     "Disturb",
     "Disturbed",
     "DrawnSolve",
-    "Eigenvector",
     "Enclosure",
     "Endurance",
     "Endured",
     "EnergyModel",
-    "Factorisation",
+    "Estimate",
     "FloatParameter",
     "Form",
     "Forming",
@@ -123,8 +109,6 @@ __all__ = [
     "IntegerParameter",
     "Inversions",
     "Invert",
-    "Junction",
-    "Kalman",
     "LinearSystem",
     "ListParameter",
     "LoopOnCells",
@@ -132,16 +116,12 @@ __all__ = [
     "Map",
     "Mapped",
     "MethodChoice",
-    "Mimo",
     "Multiply",
     "MultiplyPlan",
     "Noise",
     "Noises",
-    "PageRank",
+    "NullStream",
     "Parameter",
-    "Poisson",
-    "Portfolio",
-    "PowerFlow",
     "PreparedSolve",
     "Procedure",
     "Products",
@@ -149,13 +129,11 @@ __all__ = [
     "Programmed",
     "ProgrammedBlockMatrix",
     "Programmer",
-    "PseudoInverse",
     "Read",
     "Reads",
     "Refined",
     "Refresh",
     "Refreshed",
-    "Regression",
     "Response",
     "Responses",
     "Retained",
@@ -164,19 +142,26 @@ __all__ = [
     "Solve",
     "SolveForecast",
     "Strategy",
+    "Stream",
     "Sweep",
     "Sweeps",
     "Switched",
     "Switching",
-    "Train",
-    "TrainingResult",
     "best_enclosure",
     "biased_loop",
+    "check_seed",
+    "chip_of",
+    "counted",
     "draw_solves",
     "evenly",
     "find_strategy",
+    "joined",
     "known_strategies",
     "largest_linear",
+    "lost_cells",
+    "nearest",
+    "percent",
+    "quantity",
     "random_by_active",
     "read_settings",
     "refine",
@@ -187,5 +172,6 @@ __all__ = [
     "solve_unaided",
     "strategy_class_name",
     "unfit_cells",
+    "verified_cells",
     "wall_time",
 ]

@@ -1,32 +1,20 @@
-"""The known procedures, and creation of one from a name and values as in files and on command lines.
-
-``python -m mho.procedures.catalogue`` writes the manifests of mho's own anew, see `mho.procedures.manifest`.
-"""
+"""The known procedures, and creation of one from a name and values as in files and on command lines."""
 
 from __future__ import annotations
 
-import json
-import re
-import sys
 from collections.abc import Hashable, Mapping
 from copy import copy
-from dataclasses import asdict
 from functools import cache
-from pathlib import Path
 from typing import Any, cast
 
 from mho.errors import InputError
 from mho.procedures.base import Procedure, check_phases, set_parameter
 from mho.procedures.manifest import (
-    ENTRY_POINTS,
-    FILE,
     ParameterEntry,
     ProcedureEntry,
     class_name,
-    describe,
     entry_of,
     nearest,
-    packaged_entries,
 )
 from mho.procedures.origin import import_procedure
 from mho.procedures.parameters import (
@@ -37,8 +25,6 @@ from mho.procedures.parameters import (
     Parameter,
 )
 from mho.procedures.quantities import parse_quantity
-from mho.processes import HOUSE
-from mho.toml import load_toml
 
 KINDS: Mapping[str, type[Parameter]] = {
     "boolean": BooleanParameter,
@@ -97,13 +83,13 @@ def _form(kind: Any) -> Mapping[str, Parameter]:
 
 
 def form_named(name: str) -> Mapping[str, Parameter]:
-    """Return the parameters of the procedure called `name`, read-only; of mho's own nothing is imported."""
+    """Return the parameters of the procedure called `name`, read-only; where a manifest has them nothing is imported."""
     return parameters_of(entry_of(name))
 
 
 def parameters_of(entry: ProcedureEntry) -> Mapping[str, Parameter]:
-    """Return the parameters of a procedure, read-only; of mho's own nothing is imported."""
-    if packaged_entries().get(entry.name) is not entry:
+    """Return the parameters of a procedure, read-only; where a manifest has them nothing is imported."""
+    if entry.imported:
         return form_of(import_procedure(entry.target))
     return {key: _parameter_of(one) for key, one in entry.parameters.items()}
 
@@ -159,37 +145,3 @@ def _truth(key: str, value: Any) -> bool:
     if str(value).lower() not in words:
         raise InputError(f"{key} is {value!r}; it is yes or no")
     return words[str(value).lower()]
-
-
-def manifests() -> dict[Path, str]:
-    """Return the texts of mho's manifests by path, from the classes that the entry points of this checkout name."""
-    project = load_toml((HOUSE / "pyproject.toml").read_text("utf-8"), "pyproject.toml", InputError)
-    rooms: dict[Path, dict[str, Any]] = {}
-    for name, target in sorted(project["project"]["entry-points"][ENTRY_POINTS].items()):
-        facts = asdict(describe(name, import_procedure(target)))
-        room = Path(__file__).with_name(facts["target"].split(".")[2])
-        parameters = {key: _stated(one) for key, one in facts["parameters"].items()}
-        del facts["name"]
-        rooms.setdefault(room / FILE, {})[name] = facts | {"parameters": parameters}
-    return {path: _in_lines(room) for path, room in rooms.items()}
-
-
-def _in_lines(room: Mapping[str, Any]) -> str:
-    """Return JSON with a parameter a line."""
-    text = json.dumps(room, indent=1, ensure_ascii=False)
-    return re.sub(r"\{[^{}]*\}", lambda inner: re.sub(r"\n *", " ", inner[0]), text) + "\n"
-
-
-def _stated(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in facts.items() if value is not None and value != ()}
-
-
-def main() -> None:
-    """Write the manifests of this checkout anew, and print their paths."""
-    for path, text in manifests().items():
-        path.write_text(text, "utf-8")
-        sys.stdout.write(f"{path}\n")
-
-
-if __name__ == "__main__":
-    main()

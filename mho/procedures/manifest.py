@@ -1,8 +1,8 @@
 """Which procedures there are, and what each is asked for: known from manifests, so that none of them is imported.
 
-Each room of procedures has a file ``manifest.json``, which ``python -m mho.procedures.catalogue`` writes from the classes
-that the entry points in ``pyproject.toml`` name. Help, completion, the window's list and its form read it. A procedure
-of another package has none: it is imported.
+A file ``manifest.json`` beside them, which ``python -m mho.cli.manifests`` writes from the classes that the entry points
+in ``pyproject.toml`` name, is what help, completion, the window's list and its form read. A package may have one, too
+(`mho.extension_points`); a procedure without is imported.
 """
 
 from __future__ import annotations
@@ -11,22 +11,21 @@ import difflib
 import inspect
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from mho.errors import InputError
+from mho.extension_points import MANIFEST, Extension, find_offer, offers, usable_offers
 from mho.former_names import current_name
 
 log = logging.getLogger(__name__)
 
 ENTRY_POINTS = "mho.procedures"
 """Entry-point group of procedures, mho's own and those of any package: ``endurance = "my_lab.cells:Endurance"``."""
-OWN = "mho."
-FILE = "manifest.json"
+NOUN = "procedure"
 
 KINDS = {
     "pymeasure.experiment.parameters:BooleanParameter": "boolean",
@@ -86,6 +85,8 @@ class ProcedureEntry:
         Its docstring.
     parameters : mapping
         `ParameterEntry` by name, in the order of declaration.
+    imported : bool
+        Whether it is known from its class, which has been imported.
     """
 
     name: str
@@ -94,6 +95,7 @@ class ProcedureEntry:
     group: str
     description: str
     parameters: Mapping[str, ParameterEntry]
+    imported: bool = False
 
     @property
     def line(self) -> str:
@@ -102,29 +104,42 @@ class ProcedureEntry:
 
 
 @cache
-def packaged_entries() -> Mapping[str, ProcedureEntry]:
-    """Return mho's own procedures by name, those of a room that is not there left out; read-only."""
-    files = sorted(Path(__file__).parent.glob(f"*/{FILE}"))
-    tables = [json.loads(path.read_text("utf-8")) for path in files]
-    return {
-        name: _entry(name, facts) for name, facts in sorted(one for table in tables for one in table.items())
+def core_entries() -> Mapping[str, ProcedureEntry]:
+    """Return the procedures of mho's core by name; read-only."""
+    table = json.loads(Path(__file__).with_name(MANIFEST).read_text("utf-8"))["procedures"]
+    return {name: _entry(name, facts) for name, facts in sorted(table.items())}
+
+
+def described_entries() -> dict[str, ProcedureEntry]:
+    """Return the procedures, by name, that are known without importing them; faulty ones are left out."""
+    described = {
+        name: entry
+        for name, those in offers(ENTRY_POINTS).items()
+        if len(those) == 1 and not those[0].fault and (entry := _described(those[0])) is not None
     }
+    return dict(sorted((described | dict(core_entries())).items()))
 
 
-def packaged_entry(name: str) -> ProcedureEntry | None:
-    """Return what is known of mho's own procedure called `name`; None for any other."""
-    return packaged_entries().get(current_name(name).lower())
+def described_entry(name: str) -> ProcedureEntry | None:
+    """Return what is known of the procedure called `name` without importing it; None where nothing is.
 
-
-def installed_names() -> dict[str, tuple[str, ...]]:
-    """Return the procedures of installed packages (entry points) by name in lower case.
-
-    Each is ``module:Class``; several where packages give one name to different classes.
+    Raises
+    ------
+    InputError
+        Several packages give the name to different classes, or the package needs another mho.
     """
-    targets: dict[str, set[str]] = {}
-    for point in entry_points(group=ENTRY_POINTS):
-        targets.setdefault(point.name.lower(), set()).add(point.value.replace(" ", ""))
-    return {name: tuple(sorted(those)) for name, those in targets.items()}
+    name = current_name(name).lower()
+    if ":" in name:
+        return None
+    if (core := core_entries().get(name)) is not None:
+        return core
+    offer = find_offer(ENTRY_POINTS, NOUN, name)
+    return None if offer is None else _described(offer)
+
+
+def offered_names() -> set[str]:
+    """Return the names of all procedures that mho or a package offers, faulty ones too."""
+    return {*core_entries(), *offers(ENTRY_POINTS)}
 
 
 def entry_of(name: str) -> ProcedureEntry:
@@ -135,8 +150,8 @@ def entry_of(name: str) -> ProcedureEntry:
     InputError
         As `class_name`, or when one that has no manifest cannot be loaded.
     """
-    if (packaged := packaged_entry(name)) is not None:
-        return packaged
+    if (described := described_entry(name)) is not None:
+        return described
     from mho.procedures.origin import import_procedure  # large: only where nothing else is known
 
     return describe(name, import_procedure(class_name(name)))
@@ -147,26 +162,29 @@ def known_entries() -> dict[str, ProcedureEntry]:
 
     Of others, and of a name that several give, the log says why they are not offered, and by what they can be named.
     """
-    known = dict(packaged_entries())
-    for name, targets in sorted(installed_names().items()):
-        if name in known:
-            others = [one for one in targets if not one.startswith(OWN)]
-            if others:
-                log.warning("mho's own procedure %r is offered, not %s: name it so", name, ", ".join(others))
-            continue
+    known = dict(core_entries())
+    for name, offer in usable_offers(ENTRY_POINTS, NOUN, known).items():
         try:
-            known[name] = entry_of(name)
+            known[name] = _described(offer) or entry_of(name)
         except InputError as error:  # one broken package must not hide the others
             log.warning("procedure %r is not offered: %s", name, error)
     return known
 
 
-def _entry(name: str, facts: dict[str, Any]) -> ProcedureEntry:
+def _described(offer: Extension) -> ProcedureEntry | None:
+    try:
+        return _entry(offer.name, offer.facts) if offer.facts else None
+    except (TypeError, KeyError, AttributeError) as error:
+        log.warning("what the manifest of %s says of %r is not used: %s", offer.package, offer.name, error)
+        return None
+
+
+def _entry(name: str, facts: Mapping[str, Any]) -> ProcedureEntry:
     parameters = {
         key: ParameterEntry(**given | {"choices": tuple(given.get("choices", ()))})
-        for key, given in facts.pop("parameters").items()
+        for key, given in facts["parameters"].items()
     }
-    return ProcedureEntry(name, parameters=parameters, **facts)
+    return ProcedureEntry(name, **{**facts, "parameters": parameters})
 
 
 def describe(name: str, kind: Any) -> ProcedureEntry:
@@ -178,6 +196,7 @@ def describe(name: str, kind: Any) -> ProcedureEntry:
         kind.group,
         inspect.cleandoc(kind.__doc__ or ""),
         {key: _describe_parameter(parameter) for key, parameter in kind().form().items()},
+        imported=True,
     )
 
 
@@ -199,18 +218,14 @@ def class_name(name: str) -> str:
     name = current_name(name)
     if ":" in name:
         return name
-    if (entry := packaged_entry(name)) is not None:
-        return entry.target
-    installed = installed_names()
-    targets = installed.get(name.lower(), ())
-    if len(targets) > 1:
-        raise InputError(f"several packages have a procedure {name!r}; name one as {' or '.join(targets)}")
-    if targets:
-        return targets[0]
-    raise InputError(f"there is no procedure {name!r}; {nearest(name, {**packaged_entries(), **installed})}")
+    if (core := core_entries().get(name.lower())) is not None:
+        return core.target
+    if (offer := find_offer(ENTRY_POINTS, NOUN, name)) is not None:
+        return offer.target
+    raise InputError(f"there is no procedure {name!r}; {nearest(name, offered_names())}")
 
 
-def nearest(name: str, known: Mapping[str, Any]) -> str:
+def nearest(name: str, known: Collection[str]) -> str:
     """Return a hint with the `known` name nearest to the given one, or with all of them."""
     near = difflib.get_close_matches(name.lower(), known, 1)
     return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"

@@ -4,12 +4,8 @@
 - `supervisor`, `safety_statement`: a run in its own process, and whether it left its bench safe;
 - `budget`: what made the answers of a run wrong, cause by cause;
 - `forecasting`: what a solve is going to come to, before anything is programmed;
-- `optimising`: programming policies found on the twin of a chip, and runs held to them;
 - `characterising`: the standard protocol over a sample of cells, one plan and one report;
-- `published`: the reference paper's experiments on chips of the virtual bench, beside its numbers;
-- `reach`: families of systems, solved beside no chip, and as a benchmark that others can run;
 - `calibrating`: a preset fitted to a chip, held to the runs that it is made from;
-- `importing`: foreign tables as run files, with what procedures extract;
 - `plan`, `campaign`: many runs from one TOML file, in sequence or on workers;
 - `continuing`, `recipe`, `rerun`: an earlier run's chip again, and an earlier run repeated and compared;
 - `resuming`: the rest of a run that was killed;
@@ -25,7 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.running.execution import run
+    from mho.running.execution import evaluate, run
     from mho.running.forecasting import forecast
     from mho.running.solving import solve
 else:
@@ -33,4 +29,4 @@ else:
 
     __getattr__, __dir__ = lazy_names(__spec__)
 
-__all__ = ["forecast", "run", "solve"]
+__all__ = ["evaluate", "forecast", "run", "solve"]

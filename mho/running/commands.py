@@ -6,7 +6,7 @@ import shlex
 
 from mho.errors import MhoError
 from mho.instruments.bench_file import packaged_benches
-from mho.procedures.manifest import packaged_entries
+from mho.procedures.manifest import described_entries
 from mho.runs import RunFile
 from mho.toml import load_toml
 
@@ -26,7 +26,7 @@ def command_of(run: RunFile) -> str:
         The file is damaged.
     """
     kept = run.provenance
-    entry = packaged_entries().get(run.procedure.lower())
+    entry = described_entries().get(run.procedure.lower())
     if entry is None or not kept.get("procedure", "mho.").startswith("mho.") or not run.bench.strip():
         return ""
     seed = run.seed

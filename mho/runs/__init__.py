@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mho.runs.labels import Labels
     from mho.runs.nexus import Conformance, check_conformance
     from mho.runs.paths import new_run_path, runs_folder
-    from mho.runs.provenance import collect
+    from mho.runs.provenance import collect, file_hash, processor
     from mho.runs.reading import LogEntry, RunFile, clear_writer_flag
     from mho.runs.schema import (
         SCHEMA_VERSION,
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
         RunHeader,
         Table,
     )
+    from mho.runs.standard_figures import IDENTITY
+    from mho.runs.units import BASE_UNITS, base_unit, factor_between, ratio_between
     from mho.runs.writing import RunWriter, recover
 else:
     from mho.lazy_names import lazy_names
@@ -47,7 +49,9 @@ else:
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
+    "BASE_UNITS",
     "GOING_ON",
+    "IDENTITY",
     "SCHEMA_VERSION",
     "Array",
     "Band",
@@ -71,11 +75,16 @@ __all__ = [
     "Table",
     "Verdict",
     "Verification",
+    "base_unit",
     "check_conformance",
     "clear_writer_flag",
     "collect",
+    "factor_between",
+    "file_hash",
     "new_run_path",
     "outcome_line",
+    "processor",
+    "ratio_between",
     "recover",
     "runs_folder",
     "status_words",

@@ -8,7 +8,7 @@ import tokenize
 
 from mho.errors import InputError
 
-BASE = ("V", "A", "S", "Ω", "s", "Hz", "K", "W", "J", "F", "")
+BASE_UNITS = ("V", "A", "S", "Ω", "s", "Hz", "K", "W", "J", "F", "")
 """SI units that run files use; "" for a pure number."""
 
 NO_UNIT = re.compile(r"[^\w\s%°µμ·*/^.+-]|.{41}|\d{3}|(?:\*\*|\^)[^*^/·]*(?:\*\*|\^)", re.DOTALL)
@@ -66,7 +66,9 @@ def base_unit(unit: str, what: str) -> str:
     InputError
         The unit is unknown, or of a kind that run files have no unit for.
     """
-    for base in BASE:
+    for base in BASE_UNITS:
         if factor_between(unit, base) is not None:
             return base
-    raise InputError(f"{what}: {unit!r} is no unit of {', '.join(filter(None, BASE))} with an SI prefix")
+    raise InputError(
+        f"{what}: {unit!r} is no unit of {', '.join(filter(None, BASE_UNITS))} with an SI prefix"
+    )

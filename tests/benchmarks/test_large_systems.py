@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks._large_systems import LARGE, draw, spd
-from mho.running.reach.families import convection_diffusion, grid_sides, poisson
+from mho.extensions.reach.families import convection_diffusion, grid_sides, poisson
 
 
 @pytest.mark.parametrize(

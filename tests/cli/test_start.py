@@ -64,7 +64,7 @@ def test_the_help_of_all_loads_no_verb() -> None:
     there = loaded("--help")
     assert {name for name in there if name.startswith("mho.")} == {
         "mho.cli", "mho.cli.main", "mho.cli.exit_codes", "mho.cli.terminal", "mho.cli.terminal.sentences",
-        "mho.cli.verbs", "mho.errors", "mho.escaping", "mho.lazy_names",
+        "mho.cli.verbs", "mho.errors", "mho.escaping", "mho.extension_points", "mho.lazy_names",
     }  # fmt: skip
     assert "typer.rich_utils" not in there
 
@@ -74,7 +74,7 @@ def test_the_help_of_all_loads_no_verb() -> None:
     ("name", "place", "text"), [row for rows in VERBS.values() for row in rows], ids=lambda one: one[:12]
 )
 def test_a_verb_is_as_the_list_of_verbs_says(name: str, place: str, text: str) -> None:
-    verb = LazyVerb(name, "", place, text).verb
+    verb = LazyVerb(name, "", f"mho.cli.{place}", text).verb
     if isinstance(verb, TyperGroup):
         assert verb.commands
     else:

@@ -15,7 +15,7 @@ from safety_runs import PROCEDURES
 from mho.instruments import open_bench
 from mho.procedures import Form, Program
 from mho.procedures.catalogue import make_procedure
-from mho.procedures.manifest import packaged_entries
+from mho.procedures.manifest import core_entries
 from mho.procedures.wording import counted, lost_cells, quantity, verified_cells
 from mho.running.execution import run
 from mho.runs import Conclusion, RunFile, Status, outcome_line
@@ -24,7 +24,7 @@ ON_CELLS = {"retention", "noise", "disturb", "endurance", "switching", "response
 """Those that leave unformed cells out, and so find nothing on a fresh chip."""
 
 
-@pytest.mark.parametrize("name", daily(packaged_entries(), 8))
+@pytest.mark.parametrize("name", daily(core_entries(), 8))
 def test_every_procedure_has_a_line_and_says_where_nothing_was_measured(name: str, tmp_path: Path):
     path = tmp_path / "run.h5"
     procedure = PROCEDURES[name]()

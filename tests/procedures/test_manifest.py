@@ -1,4 +1,4 @@
-"""The manifests of procedures say what the classes say, and spare importing them."""
+"""The manifests of procedures and verbs say what the code says, and spare importing it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,29 @@ import json
 import subprocess
 import sys
 
-from mho.procedures.catalogue import find_procedure, form_of, manifests, parameters_of
-from mho.procedures.manifest import entry_of, packaged_entries
+import pytest
+from repository import ROOT
+
+from mho.cli.manifests import main, manifests
+from mho.errors import InputError
+from mho.procedures.catalogue import find_procedure, form_of, parameters_of
+from mho.procedures.manifest import core_entries, described_entries, entry_of
+
+PROJECT = ROOT / "pyproject.toml"
 
 
-def test_the_manifests_are_those_of_the_classes() -> None:
-    """Else: ``python -m mho.procedures.catalogue`` writes them anew."""
-    texts = manifests()
+@pytest.mark.thorough
+def test_the_manifests_are_those_of_the_code() -> None:
+    """Else: ``python -m mho.cli.manifests`` writes them anew."""
+    texts = manifests(PROJECT)
     assert {path: path.read_text("utf-8") for path in texts} == texts
-    assert packaged_entries().keys() == {name for text in texts.values() for name in json.loads(text)}
+    named = {name for text in texts.values() for name in json.loads(text).get("procedures", {})}
+    assert described_entries().keys() == named
+    assert core_entries().keys() <= named
 
 
 def test_parameters_made_from_a_manifest_are_those_of_the_class() -> None:
-    for name, entry in packaged_entries().items():
+    for name, entry in described_entries().items():
         made, declared = parameters_of(entry), form_of(find_procedure(name))
         assert [(key, type(one), vars(one)) for key, one in made.items()] == [
             (key, type(one), vars(one)) for key, one in declared.items()
@@ -26,7 +36,7 @@ def test_parameters_made_from_a_manifest_are_those_of_the_class() -> None:
 
 
 def test_a_former_name_is_that_of_the_present_procedure() -> None:
-    assert entry_of("Sweep") is entry_of("iv") is packaged_entries()["iv"]
+    assert entry_of("Sweep") is entry_of("iv") is core_entries()["iv"]
 
 
 def test_what_is_known_of_a_procedure_is_known_without_its_code() -> None:
@@ -35,4 +45,38 @@ def test_what_is_known_of_a_procedure_is_known_without_its_code() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert "mho.procedures.manifest" in loaded
-    assert not {"numpy", "pymeasure", "mho.procedures.base", "mho.instruments"} & set(loaded)
+    assert not {"numpy", "pymeasure", "mho.procedures.base", "mho.instruments", "mho.extensions"} & set(
+        loaded
+    )
+
+
+def test_a_project_of_a_lab_has_its_manifest_written(tmp_path, monkeypatch, capsys) -> None:
+    package = tmp_path / "lab_of_a_manifest"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "verbs.py").write_text(
+        'GROUP = "Benches"\n\ndef bake(celsius: float = 85.0) -> None:\n    """Bake the chip.\n\n    For long."""\n'
+    )
+    (package / "cells.py").write_text(
+        "from mho import FloatParameter, Procedure\n\n\nclass Look(Procedure):\n"
+        '    """Look at the chip."""\n\n    volts = FloatParameter("Voltage", default=0.1, units="V")\n'
+    )
+    project = tmp_path / "pyproject.toml"
+    project.write_text(
+        '[project.entry-points."mho.procedures"]\nlook = "lab_of_a_manifest.cells:Look"\n'
+        '[project.entry-points."mho.verbs"]\nbake = "lab_of_a_manifest.verbs:bake"\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    main(project)
+    assert capsys.readouterr().out.split() == [str(package / "manifest.json")]
+    table = json.loads((package / "manifest.json").read_text("utf-8"))
+    assert table["verbs"] == {"bake": {"group": "Benches", "help": "Bake the chip."}}
+    volts = table["procedures"]["look"]["parameters"]["volts"]
+    assert volts.items() >= {"kind": "float", "name": "Voltage", "default": 0.1, "units": "V"}.items()
+
+
+def test_a_project_that_cannot_be_read_is_said(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"pyproject\.toml cannot be read"):
+        manifests(tmp_path / "pyproject.toml")
+    with pytest.raises(SystemExit, match="cannot be read"):
+        main(tmp_path / "pyproject.toml")

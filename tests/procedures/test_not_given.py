@@ -11,19 +11,14 @@ import numpy as np
 import pytest
 from command_line import made_of_words
 from daily import daily
-from safety_runs import SHORTEST
+from safety_runs import SHORTEST, TRAINING
 
 from mho import run
 from mho.chip_maps.matrix_files import load_right_hand_sides
 from mho.errors import InputError
 from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.procedures import Kalman, Read, Sweep, Train
-from mho.procedures.applications.control.kalman_filter import TrackModel
-from mho.procedures.applications.control.portfolio import made_market, moments
-from mho.procedures.applications.learning.factorisation import random_factors
-from mho.procedures.applications.training.network import cross_entropy, forward, initial_weights
-from mho.procedures.applications.wireless.channel import rayleigh
+from mho.procedures import Read, Sweep
 from mho.procedures.catalogue import make_procedure
 from mho.procedures.manifest import known_entries
 from mho.running.queue.orders import order_of_run
@@ -106,7 +101,7 @@ def shortest(name: str) -> dict[str, Any]:
         "invert": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "vectors": 1},
         "retention": {**CELLS, "last": 2.0},
         **{one: SHORTEST[one] for one in APPLICATIONS},
-        "train": SHORTEST["train"] | {"epochs": 3},
+        "train": TRAINING,
     }.get(name, CELLS)
 
 
@@ -139,17 +134,6 @@ def test_zero_is_zero_in_script_words_and_file_for_every_number_or_is_refused(na
 @pytest.mark.parametrize(("name", "key", "parameter"), EVERY)
 def test_a_number_that_is_not_given_is_none_or_the_default_that_its_form_shows(name, key, parameter):
     assert getattr(make_procedure(name, {}), key) == parameter.default
-
-
-UNCORRELATED = TrackModel(1.0, 3.0, np.array([40.0, 60.0]))
-
-
-def first_loss_of_seed_0() -> float:
-    """Return the loss of the network with which the first training of seed 0 begins."""
-    task = Train(**shortest("train"), seed=0).check().task
-    rng = np.random.default_rng(np.random.SeedSequence(0).spawn(2)[1])
-    passed = forward(initial_weights(task.sizes, rng), task.split.validation_x)
-    return float(cross_entropy(passed, task.split.validation_labels))
 
 
 # For each number that may be 0: what a run shows where 0 is used as 0, and does not show by its default or otherwise.
@@ -185,40 +169,15 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("invert", "seed"): lambda result, file: np.array_equal(
         file.array("rhs")[0], load_right_hand_sides("random", 2, np.random.default_rng(0))
     ),
-    ("mimo", "seed"): lambda result, file: np.isclose(
-        file.summary["condition"], np.linalg.cond(rayleigh(4, 2, np.random.default_rng(0))) ** 2
-    ),
-    ("eigenvector", "shift"): lambda result, file: file.summary["shift"] == 0.0,
-    ("factorisation", "seed"): lambda result, file: np.array_equal(
-        file.map("start"), random_factors(file.map("picture"), 2, np.random.default_rng(0)).product
-    ),
     ("invert", "steps"): lambda result, file: "settling_time" not in result.summary,
-    ("kalman", "seed"): lambda result, file: (
-        file.table("path")["x"][0] == Kalman(**SHORTEST["kalman"]).check().measured[0, 0, ::2].mean()
-    ),
-    ("kalman", "shared"): lambda result, file: (
-        file.table("steps")["expected_error"][0]
-        == pytest.approx(np.sqrt(np.trace(UNCORRELATED.steady_covariance()[:2, :2])))
-    ),
-    ("kalman", "gap"): lambda result, file: result["gaps"] == 0,
-    ("portfolio", "seed"): lambda result, file: np.array_equal(
-        file.array("means"), moments(made_market(2, 20, np.random.default_rng(0)))[1]
-    ),
-    ("powerflow", "seed"): lambda result, file: np.allclose(
-        file.array("injections")[1, 1],
-        -50e6 * (1.0 + 0.1 * np.random.default_rng(0).standard_normal((3, 1))[1]),
-    ),
-    ("powerflow", "scenarios"): lambda result, file: file.length("scenarios") == 0,
-    ("powerflow", "spread"): lambda result, file: np.ptp(file.array("injections"), axis=1).max() == 0.0,
-    ("train", "seed"): lambda result, file: np.isclose(
-        file.table("training")["validation_loss"][0], first_loss_of_seed_0()
-    ),
-    ("train", "moved"): lambda result, file: result.summary["matrices"] > 2,
-    ("train", "momentum"): lambda result, file: not file.table("search")["momentum"].any(),
     ("solve", "tolerance"): lambda result, file: (
         result.summary["tolerance"] == 0.0 and result.summary["bits_asked"] is None
     ),
 }
+if APPLICATIONS:
+    from zero_in_applications import USED_IN_APPLICATIONS
+
+    USED |= USED_IN_APPLICATIONS
 OTHERWISE: dict[str, float] = {
     "row": 3, "column": 3, "passes": 2, "interval": 10.0, "highest": 0.3, "lowest": -0.2, "delay": 10.0,
     "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3, "age": 60.0,
@@ -230,8 +189,11 @@ REFUSED = {
     ("noise", "read_voltage"),
     ("map", "read_voltage"),
     ("retention", "temperature"),
-    ("junction", "acceptors"),
-    ("junction", "donors"),
+    *(
+        (name, key)
+        for name, key in [("junction", "acceptors"), ("junction", "donors")]
+        if name in APPLICATIONS
+    ),
 }
 ABOVE = {*REFUSED, ("iv", "gate"), ("refresh", "passes"), ("form", "blanks")}
 """Those are refused at 0; of the others one is looked for at the word line above, one in cells/programming, one in

@@ -419,7 +419,7 @@ def test_what_packages_look_for_is_not_taken_from_the_current_folder(honest, pla
         "strategy": parameter("strategy", f"{module}:Pwn"),
         "driver": instrument(f'driver = "{module}:Pwn"'),
         "driver of a room that imports when it is asked": instrument(
-            'driver = "mho.linalg:Ridge"\ntwin = "mho.instruments.simulated.keithley2450:SimulatedKeithley2450"'
+            'driver = "mho.extensions.linalg:Ridge"\ntwin = "mho.instruments.simulated.keithley2450:SimulatedKeithley2450"'
         ),
     }
     for what, edit in crafted_by.items():

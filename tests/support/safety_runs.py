@@ -131,6 +131,7 @@ SHORTEST: dict[str, dict[str, Any]] = {
         "cycles": "1",
     },
 }
+TRAINING = SHORTEST["train"] | {"epochs": 3}
 # All known procedures, so that a new one is tested automatically.
 PROCEDURES: dict[str, Callable[[], Procedure]] = {
     name: partial(find_procedure(name), **SHORTEST.get(name, {})) for name in known_entries()

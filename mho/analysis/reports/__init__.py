@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from mho.analysis.reports.quantities import duration_text, handy_unit, parameter_text, quantity_text
     from mho.analysis.reports.run_table import RunRow, RunTable, column_of, row_of, row_of_card, table_of
     from mho.analysis.reports.summary import Summary, read_bench, summarise
-    from mho.analysis.reports.worth import worth_rows
+    from mho.analysis.reports.worth import COSTS, worth_rows
 else:
     from mho.lazy_names import lazy_names
 
     __getattr__, __dir__ = lazy_names(__spec__)
 
 __all__ = [
+    "COSTS",
     "WANTED",
     "Collected",
     "Convergence",

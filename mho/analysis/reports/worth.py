@@ -11,8 +11,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mho.analysis.projection.presets import PUBLISHED
 from mho.analysis.reports.quantities import quantity_text
+
+
+@dataclass(frozen=True)
+class PublishedCosts:
+    """What operations take in the circuit of Zuo 2025 (Nature Electronics 8, 1222, Fig. 5), and the GPU core beside it.
+
+    Attributes
+    ----------
+    inv_time, mvm_time, conversion_time : float
+        Seconds of one INV, one MVM of binary inputs, and the converters of either.
+    amplifier_power, inv_amplifiers : float
+        Watts of an amplifier, and how many INV has for each line.
+    conversion_energy, adding_energy : float
+        Joules of a conversion, and of shifting and adding an integer: choices for 40 nm.
+    core_rate, core_efficiency : float
+        Operations a second and a joule of one core of an H100.
+    """
+
+    inv_time: float = 120e-9
+    mvm_time: float = 60e-9
+    conversion_time: float = 6.6e-9
+    amplifier_power: float = 0.529e-3
+    inv_amplifiers: float = 1
+    conversion_energy: float = 1e-12
+    adding_energy: float = 0.2e-12
+    core_rate: float = 3.2e9
+    core_efficiency: float = 4.9e10
+
+
+COSTS = PublishedCosts()
 
 
 @dataclass(frozen=True)
@@ -30,7 +59,7 @@ class Side:
 
 def digital_side(multiplications: float) -> Side:
     """Return what so many multiplications, each with an addition, take one core."""
-    p = PUBLISHED.parameters
+    p = COSTS
     return Side(float(2.0 * multiplications / p.core_rate), float(2.0 * multiplications / p.core_efficiency))
 
 
@@ -44,7 +73,7 @@ def chip_side(result: Mapping[str, Any]) -> Side:
     result : mapping
         With ``multiplications``, ``inversions``, ``products`` (shots of MVM) and ``mvm_outputs``.
     """
-    p, chip = PUBLISHED.parameters, result["multiplications"]["chip"]
+    p, chip = COSTS, result["multiplications"]["chip"]
     inversions, shots, integers = (
         float(result[name] or 0) for name in ("inversions", "products", "mvm_outputs")
     )

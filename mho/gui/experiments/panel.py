@@ -34,7 +34,7 @@ from mho.gui.session.bench_safety import hold_topic
 from mho.gui.session.session import Session
 from mho.gui.widgets import OutputWindow
 from mho.instruments.simulated import CELL_PRESETS
-from mho.procedures.manifest import ProcedureEntry, entry_of, installed_names, known_entries, packaged_entries
+from mho.procedures.manifest import ProcedureEntry, described_entries, entry_of, known_entries, offered_names
 from mho.runs import Labels
 from mho.runs.labels import VARIABLES
 
@@ -369,9 +369,9 @@ class ExperimentsPanel(QWidget):
         session.cells_selected.connect(self._take_cells)
         session.bench_changed.connect(self._bench_changed)
         session.bench_changed.connect(lambda: self.conditions.choose_chip(None))  # else the other bench's
-        self._offer(packaged_entries().values())
+        self._offer(described_entries().values())
         self._bench_changed(session.bench)
-        if installed_names().keys() - self._offers.keys():  # which are imported
+        if offered_names() - self._offers.keys():  # which are imported
             session.ask(lambda: known_entries().values(), self._offer)
 
     def _build(self) -> None:

@@ -51,7 +51,7 @@ from mho.gui.session.session import Session
 from mho.gui.widgets import ElidedLabel
 from mho.gui.window.first_start import GuidedRun
 from mho.gui.window.message_bar import CONFIRMED, MessageBar
-from mho.gui.window.panel_docks import PANELS, PanelDock, PanelDocks
+from mho.gui.window.panel_docks import PanelDock, PanelDocks
 from mho.runs import RunFile
 
 TWICE_WITHIN = 0.8  # s between the two presses
@@ -369,10 +369,9 @@ class MainWindow(QMainWindow):
         bench.addSeparator()
         self._add(bench, "Emergency stop", "", "as Esc Esc", self.emergency_stop)
         view = self.menuBar().addMenu("&View")
-        for number, title in enumerate(PANELS, 1):
-            self._add(
-                view, title, f"Ctrl+{number}", f"show the panel {title}", partial(self.show_panel, title)
-            )
+        for number, title in enumerate(self.panels.titles, 1):
+            key = f"Ctrl+{number}" if number < 10 else ""
+            self._add(view, title, key, f"show the panel {title}", partial(self.show_panel, title))
         view.addSeparator()
         view.addMenu(self._theme_menu())
         self._add(view, "Default layout", "", "every panel to its place", self._arrange)

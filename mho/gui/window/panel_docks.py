@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabBar, QTabWidget, QVBoxLayout, QWidget
 
+from mho.extension_points import usable_offers
 from mho.gui.session.session import Session
+
+log = logging.getLogger(__name__)
 
 PANELS = {
     "Experiments": ("mho.gui.experiments.panel", "ExperimentsPanel"),
@@ -22,6 +26,9 @@ PANELS = {
     "Log": ("mho.gui.log", "LogPanel"),
 }
 """Module and class of each panel, by its title."""
+
+ENTRY_POINTS = "mho.panels"
+"""Entry-point group of a package's panels: ``import = "my_lab.window:ImportPanel"``, a widget made of a `Session`."""
 
 FROM_THE_START = ("Experiments", "Log")
 """Panels that are created at once, as others call them or they collect messages before they are shown."""
@@ -46,10 +53,11 @@ class PanelDock(QDockWidget):
     Qt treats all tabs of a place as visible; a hidden panel need not draw.
     """
 
-    def __init__(self, title: str, session: Session, window: QMainWindow) -> None:
+    def __init__(self, title: str, target: str, session: Session, window: QMainWindow) -> None:
         super().__init__(title, window)
         self.setObjectName(title)
         self._session = session
+        self._target = target
         self.panel: QWidget | None = None
         holder = QWidget()
         self._place = QVBoxLayout(holder)
@@ -60,14 +68,25 @@ class PanelDock(QDockWidget):
     def made(self) -> QWidget:
         """Return the panel, made if it is not there yet."""
         if self.panel is None:
-            module, name = PANELS[self.windowTitle()]
-            self.panel = getattr(importlib.import_module(module), name)(self._session)
+            self.panel = self._load()
             policy = self.panel.sizePolicy()
             policy.setRetainSizeWhenHidden(True)  # its neighbours keep their sizes when tabs are changed
             self.panel.setSizePolicy(policy)
             self.panel.setVisible(False)
             self._place.addWidget(self.panel)
         return self.panel
+
+    def _load(self) -> QWidget:
+        module, _, name = self._target.partition(":")
+        try:
+            panel: QWidget = getattr(importlib.import_module(module), name)(self._session)
+        except Exception as error:
+            if module.startswith("mho."):
+                raise
+            text = f"The panel {self._target} cannot be shown: {type(error).__name__}: {error}"
+            log.warning(text)
+            panel = QLabel(text, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        return panel
 
     def is_in_view(self) -> bool:
         """Whether it is in the window, and not covered."""
@@ -88,7 +107,11 @@ class PanelDocks:
         window.setDockNestingEnabled(True)
         window.setCorner(Qt.Corner.BottomLeftCorner, LEFT)
         window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
-        self._docks = {title: PanelDock(title, session, window) for title in PANELS}
+        targets = {title: ":".join(place) for title, place in PANELS.items()}
+        own = {title.lower() for title in PANELS}
+        for offer in usable_offers(ENTRY_POINTS, "panel", own).values():
+            targets[offer.name.capitalize()] = offer.target
+        self._docks = {title: PanelDock(title, target, session, window) for title, target in targets.items()}
         for title in FROM_THE_START:
             self._docks[title].made()
         self.arrange()
@@ -97,6 +120,11 @@ class PanelDocks:
         """Titles and panels, all of them made."""
         for title, dock in self._docks.items():
             yield title, dock.made()
+
+    @property
+    def titles(self) -> list[str]:
+        """Of all panels."""
+        return list(self._docks)
 
     def panel(self, title: str) -> Any:
         """Return the panel with this title."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mho.procedures.cells.extraction.iv_extraction import Loops, PointNoise, extract, low_field_residuals
     from mho.procedures.cells.extraction.lifetimes import GOOD, REASONS, fit_weibull, judge
     from mho.procedures.cells.levels_of_cells import in_windows, nearest_levels
+    from mho.procedures.cells.programming.record import PULSES_PER_CELL
     from mho.procedures.cells.reading.drift import level_rows
     from mho.procedures.cells.reading.noise import CELLS
     from mho.procedures.cells.reading.spectrum import allan_deviation, slope, spectrum
@@ -30,6 +31,7 @@ else:
 __all__ = [
     "CELLS",
     "GOOD",
+    "PULSES_PER_CELL",
     "REASONS",
     "Blank",
     "Loops",

@@ -6,3 +6,42 @@
 - `planning`: what is chosen before anything is programmed; `circuits`: INV and MVM on a bench as functions of vectors;
 - `algorithms`, `blocks`, `certificates`: what knows no instrument: refinement, inverses from blocks, proofs.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS, refine_columns
+    from mho.procedures.equations.certificates.certificate import dependent_rows
+    from mho.procedures.equations.circuits.programmed_blocks import check_limits
+    from mho.procedures.equations.direct_solve import (
+        DirectSolve,
+        DirectWork,
+        solve_directly,
+        worth_in_numbers,
+    )
+    from mho.procedures.equations.forecast import VectorMeter, metering
+    from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
+    from mho.procedures.equations.worth import SampledWorth, UnaidedSolve, Work
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(__spec__)
+
+__all__ = [
+    "CORRECTION_BITS",
+    "VECTOR_VOLTS",
+    "DirectSolve",
+    "DirectWork",
+    "SampledWorth",
+    "UnaidedSolve",
+    "VectorMeter",
+    "Work",
+    "check_limits",
+    "dependent_rows",
+    "metering",
+    "refine_columns",
+    "solve_directly",
+    "worth_in_numbers",
+]

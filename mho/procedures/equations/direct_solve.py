@@ -93,7 +93,7 @@ class DirectWork:
         }
 
 
-def direct_solve(matrix: NDArray[Any]) -> DirectSolve:
+def solve_directly(matrix: NDArray[Any]) -> DirectSolve:
     """Return the factorisation of a regular matrix (n, n) that takes the fewest multiplications for one right-hand side."""
     symmetric = np.array_equal(matrix, matrix.conj().T)
     name = ("Cholesky" if is_positive_definite(matrix) else "LDL") if symmetric else "LU"

@@ -28,7 +28,7 @@ from mho.procedures.equations.algorithms.refinement import (
     refine_columns,
 )
 from mho.procedures.equations.certificates.certificate import norm
-from mho.procedures.equations.direct_solve import DirectSolve, DirectWork, direct_solve, worth_in_numbers
+from mho.procedures.equations.direct_solve import DirectSolve, DirectWork, solve_directly, worth_in_numbers
 from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
 from mho.procedures.equations.solve.prepared_solve import PreparedSolve
 from mho.procedures.equations.solve.programmed_block_matrix import MatrixOnChip
@@ -323,7 +323,7 @@ class HeldMatrix:
     @cached_property
     def direct(self) -> DirectSolve:
         """The digital factorisation that solves it with the fewest multiplications."""
-        return direct_solve(self.matrix)
+        return solve_directly(self.matrix)
 
     @property
     def solved(self) -> int:

@@ -34,7 +34,7 @@ from mho.running.calibrating.compared_numbers import (
     of_programming,
     of_pulses,
 )
-from mho.running.optimising.posterior_draws import PosteriorDraws
+from mho.running.calibrating.posterior_draws import PosteriorDraws
 from mho.runs import RunFile, Status
 from mho.toml import parse_toml
 

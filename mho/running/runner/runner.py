@@ -23,7 +23,7 @@ from mho.input_files import bench_key
 from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import is_real, read_bench_texts
 from mho.procedures import stream
-from mho.procedures.manifest import packaged_entry
+from mho.procedures.manifest import described_entry
 from mho.processes import Safed, make_safe_apart
 from mho.running.queue.database import StorageError
 from mho.running.queue.deferred_writes import DeferredWrites
@@ -335,9 +335,11 @@ class Runner:
 
     def _modules(self, procedure: str) -> list[str]:
         """Return what a worker of this bench imports ahead: mho's own modules only."""
-        entry = packaged_entry(procedure)
-        modules = [] if entry is None else [entry.target.partition(":")[0]]
+        modules = []
         with suppress(MhoError, OSError):
+            entry = described_entry(procedure)
+            if entry is not None and entry.target.startswith("mho."):
+                modules.append(entry.target.partition(":")[0])
             if _is_simulated(self.bench):
                 modules.append("mho.instruments.laboratory")
         return modules

@@ -17,7 +17,7 @@ from mho.analysis.calibration.posterior import Posterior, _width, infer
 from mho.analysis.calibration.preset_text import as_preset_file
 from mho.array_types import Floats
 from mho.instruments.simulated import CELL_PRESETS, cell_preset, preset_text
-from mho.running.optimising.posterior_draws import PosteriorDraws
+from mho.running.calibrating.posterior_draws import PosteriorDraws
 
 pytestmark = pytest.mark.timeout(300)  # on a machine that does much else
 CELLS = 40

@@ -277,7 +277,7 @@ def test_several_runs_are_exported_under_their_names_and_damaged_ones_are_named(
 @pytest.mark.thorough
 def test_analysis_needs_neither_xarray_nor_instruments():
     code = (
-        "import sys, mho.analysis.exports.exporting, mho.analysis.imports.table_import, mho.cli.run_files.runs\n"
+        "import sys, mho.analysis.exports.exporting, mho.cli.run_files.runs\n"
         "sys.exit(bool({'xarray', 'h5netcdf', 'matplotlib', 'mho.instruments'} & set(sys.modules)))"
     )
     house = Path(netcdf.__file__).parents[3]

@@ -29,7 +29,6 @@ from mho.procedures.chip_in_use import chip_of
 from mho.procedures.stream import NullStream
 from mho.running.characterising import Characterisation, CharacterisationRequest, plan_protocol, write_plan
 from mho.running.execution import evaluate
-from mho.running.optimising import optimise
 from mho.runs import RunFile
 
 BENCHES = {"stanford": "stanford-arrays", "stanford35": "stanford35-arrays"}
@@ -171,7 +170,7 @@ def characterised_unharmed(preset: str, strategy: str, seed: int, side: int, fol
 def optimised_unharmed(preset: str, strategy: str, evaluations: int) -> None:
     """Search a strategy's settings, on all the chips that this takes."""
     with harmless(preset) as counts:
-        optimise(
+        pytest.importorskip("mho.extensions.optimise").optimise(
             strategy, bench=bench_of(preset), preset=preset, success=0.9, evaluations=evaluations, seconds=None,
             chips=5, cells=64,
         )  # fmt: skip

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from mho.analysis.calibration import read_pulses
-from mho.analysis.imports import import_table
 from mho.procedures import Form, Program, Response, Solve, Switching
 from mho.running import run
 from mho.running.calibrating import Check, check_runs, save_checks
@@ -148,13 +147,14 @@ def test_pulses_of_response_and_cycles_have_their_kinds_and_places(runs: dict[st
 def test_a_foreign_table_is_repeated_pulse_by_pulse_unless_reads_chose_them(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:
+    imports = pytest.importorskip("mho.extensions.imports")
     imported = {}
     for name in ("cycles", "program"):
         pulses = read_pulses([runs[name]])
         table = tmp_path / f"{name}.csv"
         rows = np.stack([pulses[one] for one in NAMES], axis=1)
         np.savetxt(table, rows, delimiter=",", header=",".join(NAMES), comments="", fmt="%.9g")
-        imported[name] = import_table(table, tmp_path / f"{name}.h5")
+        imported[name] = imports.import_table(table, tmp_path / f"{name}.h5")
     found = check_runs(list(imported.values()), "stanford", DRAWS)
     assert {one.run for one in found.checks} == {"cycles.h5"}
     assert outside(found.checks, "cycles.h5") < 0.3

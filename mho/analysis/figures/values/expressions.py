@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from mho.errors import InputError
-from mho.runs.units import BASE, factor_between
+from mho.runs.units import BASE_UNITS, factor_between
 
 LONGEST, DEEPEST, MOST_NODES = 200, 25, 120
 """Characters of a formula, operations within each other, and parts altogether."""
@@ -281,9 +281,9 @@ def _unit(unit: str, formula: Formula) -> Any:
 @lru_cache(maxsize=256)
 def _handy(unit: str) -> tuple[float, str]:
     """Return factor and name of the SI unit of the same kind: S for A / V; as it is where run files have none."""
-    if unit in BASE:
+    if unit in BASE_UNITS:
         return 1.0, unit
-    for base in BASE if not unit.isalpha() or factor_between(unit, "dimensionless") is None else ():
+    for base in BASE_UNITS if not unit.isalpha() or factor_between(unit, "dimensionless") is None else ():
         factor = factor_between(unit, base or "dimensionless")
         if factor is not None:
             return factor, base

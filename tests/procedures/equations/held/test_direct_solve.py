@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.procedures.equations.direct_solve import DirectWork, direct_solve
+from mho.procedures.equations.direct_solve import DirectWork, solve_directly
 
 RNG = np.random.default_rng(3)
 GENERAL = RNG.standard_normal((9, 9))
@@ -27,27 +27,27 @@ def eliminated(matrix: np.ndarray) -> tuple[int, int]:
 
 
 def test_of_a_general_matrix_it_is_elimination():
-    found = direct_solve(GENERAL)
+    found = solve_directly(GENERAL)
     assert found.method == "LU"
     assert (found.once, found.each) == eliminated(GENERAL)
     assert found.work(3) == found.once + 3 * found.each
 
 
 def test_of_a_positive_one_it_is_cholesky_half_of_elimination():
-    found, (once, each) = direct_solve(POSITIVE), eliminated(POSITIVE)
+    found, (once, each) = solve_directly(POSITIVE), eliminated(POSITIVE)
     assert found.method == "Cholesky"
     columns = 9 * 8 // 2  # entries below the diagonal: each is divided, in either way
     assert found.once - columns == (once - columns + columns) // 2
     assert found.each == each + 9  # the diagonal is in both triangles
-    assert direct_solve(np.diag([1.0, -1.0]) + GENERAL[:2, :2] + GENERAL[:2, :2].T - 9.0).method == "LDL"
+    assert solve_directly(np.diag([1.0, -1.0]) + GENERAL[:2, :2] + GENERAL[:2, :2].T - 9.0).method == "LDL"
 
 
 def test_zeros_are_left_out():
-    found = direct_solve(LINE)
+    found = solve_directly(LINE)
     assert found.method == "sparse Cholesky"
     assert (found.once, found.each) == (2 * 11, 2 * (12 + 11))
     skewed = LINE + 0.5 * np.eye(12, k=1)
-    found = direct_solve(skewed)
+    found = solve_directly(skewed)
     assert found.method == "sparse LU"
     assert (found.once, found.each) == eliminated(skewed) == (2 * 11, 12 + 2 * 11)
 
@@ -57,18 +57,18 @@ def test_an_arrow_has_no_fill_in_whichever_way_it_points():
     arrow[0] = arrow[:, 0] = 1.0
     arrow[0, 0] = 10.0
     assert eliminated(arrow)[0] > 200
-    assert direct_solve(arrow).once == 2 * 9
+    assert solve_directly(arrow).once == 2 * 9
 
 
 def test_a_complex_multiplication_is_four():
     for matrix in (GENERAL, POSITIVE):
-        real, other = direct_solve(matrix), direct_solve(matrix.astype(complex))
+        real, other = solve_directly(matrix), solve_directly(matrix.astype(complex))
         assert (other.once, other.each) == (4 * real.once, 4 * real.each)
         assert other.method == real.method
 
 
 def test_ways_are_added_up_and_held_against_a_chip_s_digital_work():
-    cholesky, sparse = direct_solve(POSITIVE), direct_solve(LINE)
+    cholesky, sparse = solve_directly(POSITIVE), solve_directly(LINE)
     both = DirectWork().plus(cholesky, 2).plus(sparse, 1).plus(sparse, 0).plus(cholesky, 1)
     assert both.methods == ("Cholesky", "sparse Cholesky")
     assert both.multiplications == cholesky.work(2) + sparse.work(1) + cholesky.work(1)

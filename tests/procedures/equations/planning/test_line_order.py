@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("mho.extensions.reach")  # whose families the benchmarks draw from
+
 from benchmarks._families import draw
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.inverse_encoding import loop_eigenvalues, slowest_eigenvalue

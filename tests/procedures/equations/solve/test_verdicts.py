@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from daily import daily
 
+pytest.importorskip("mho.extensions.reach")  # whose families the benchmarks draw from
+
 from benchmarks._families import BASIC, FAMILIES, DrawnSystem, draw
 from benchmarks._judging import BITS, Case, Verdict, _error, judge, judge_all
 from benchmarks.verdicts import NOISY, cases

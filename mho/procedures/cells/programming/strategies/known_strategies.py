@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
+from mho.extension_points import find_offer, usable_offers
 from mho.procedures.cells.programming.settings_text import settings_in_use
 from mho.procedures.cells.programming.strategy import Strategy
 from mho.procedures.manifest import nearest
@@ -24,14 +23,9 @@ STRATEGIES = {
 """mho's own, ``module:Class`` by name: each is imported when it is used."""
 
 
-def installed_strategies() -> dict[str, str]:
-    """Return the strategies of installed packages (entry points): ``module:Class`` by name in lower case."""
-    return {point.name.lower(): point.value.replace(" ", "") for point in entry_points(group=ENTRY_POINTS)}
-
-
 def known_strategies() -> list[str]:
     """Return the names of mho's own strategies and of those of installed packages."""
-    return sorted(STRATEGIES | installed_strategies())
+    return sorted({*STRATEGIES, *usable_offers(ENTRY_POINTS, "strategy", STRATEGIES)})
 
 
 def find_strategy(name: str) -> type[Strategy]:
@@ -57,11 +51,10 @@ def strategy_class_name(name: str) -> str:
         return name
     if name.lower() in STRATEGIES:
         return STRATEGIES[name.lower()]
-    installed = installed_strategies()
-    if name.lower() in installed:
-        return installed[name.lower()]
+    if (offer := find_offer(ENTRY_POINTS, "strategy", name)) is not None:
+        return offer.target
     raise InputError(
-        f"there is no strategy {name!r}: {nearest(name, STRATEGIES | installed)} One of your own is written "
+        f"there is no strategy {name!r}: {nearest(name, known_strategies())} One of your own is written "
         "module:Class or path/file.py:Class"
     )
 

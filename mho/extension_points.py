@@ -1,0 +1,162 @@
+"""What installed packages add to mho: entry points by group, known from a manifest where there is one, without an import.
+
+mho's own extensions are found in the same way as a stranger's. A package that needs another version of mho (its
+metadata says so: ``Requires-Dist: mho>=2``) is named and not used; so is a name that two packages give.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, entry_points, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mho.errors import InputError
+
+log = logging.getLogger(__name__)
+
+MANIFEST = "manifest.json"
+"""Beside the modules of the targets: by group (``procedures``) and name, what is known of each without its code."""
+
+
+@dataclass(frozen=True)
+class Extension:
+    """One thing that a package offers.
+
+    Attributes
+    ----------
+    group, name : str
+        Of the entry point: ``mho.procedures``, ``look``.
+    target : str
+        ``module:attribute``.
+    package : str
+        Name and version.
+    fault : str
+        Why it cannot be used; "" where it can be.
+    """
+
+    group: str
+    name: str
+    target: str
+    package: str
+    fault: str = ""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the manifest says of it; empty without one."""
+        facts: Mapping[str, Any] = _manifest_of(self.target.partition(":")[0]).get(self.group, {})
+        stated: Mapping[str, Any] = facts.get(self.name, {})
+        return stated
+
+
+def offers(group: str) -> dict[str, tuple[Extension, ...]]:
+    """Return what packages offer in a group, by name in lower case; several where packages give one name."""
+    named: dict[str, dict[str, Extension]] = {}
+    for point in entry_points(group=group):
+        one = _extension(point)
+        named.setdefault(one.name, {}).setdefault(one.target, one)
+    return {name: tuple(those[target] for target in sorted(those)) for name, those in sorted(named.items())}
+
+
+def find_offer(group: str, noun: str, name: str) -> Extension | None:
+    """Return what a package offers under a name; None where none does.
+
+    Raises
+    ------
+    InputError
+        Several packages give the name to different things, or the package needs another mho.
+    """
+    those = offers(group).get(name.lower(), ())
+    return _the_only(noun, name, those) if those else None
+
+
+def usable_offers(group: str, noun: str, own: Iterable[str] = ()) -> dict[str, Extension]:
+    """Return what can be used of a group, by name; of the others the log says why they are not offered.
+
+    Parameters
+    ----------
+    own : iterable of str
+        Names that mho's own have, which go before those of packages.
+    """
+    usable = {}
+    core = set(own)
+    for name, those in offers(group).items():
+        if name in core:
+            others = [one.target for one in those if not one.target.startswith("mho.")]
+            if others:
+                log.warning("mho's own %s %r is offered, not %s: name it so", noun, name, ", ".join(others))
+            continue
+        try:
+            usable[name] = _the_only(noun, name, those)
+        except InputError as error:
+            log.warning("%s %r is not offered: %s", noun, name, error)
+    return usable
+
+
+def _the_only(noun: str, name: str, those: tuple[Extension, ...]) -> Extension:
+    if len(those) > 1:
+        targets = " or ".join(one.target for one in those)
+        raise InputError(f"several packages have a {noun} {name!r}; name one as {targets}")
+    if those[0].fault:
+        raise InputError(those[0].fault)
+    return those[0]
+
+
+def _extension(point: EntryPoint) -> Extension:
+    package, fault = "", ""
+    if (source := point.dist) is not None:
+        package = f"{source.name} {source.version}"
+        if source.name != "mho" and (needs := _other_mho(source)):
+            fault = f"{package} is made for mho {needs}, and this is mho {version('mho')}; install a version that fits"
+    return Extension(point.group, point.name.lower(), point.value.replace(" ", ""), package, fault)
+
+
+def _other_mho(source: Distribution) -> str:
+    """Return which mho a package asks for, where this one is not it."""
+    from packaging.requirements import InvalidRequirement, Requirement  # only with packages of others
+
+    for line in source.requires or ():
+        try:
+            needs = Requirement(line)
+        except InvalidRequirement:  # of whatever else; its installer has said so
+            continue
+        here = needs.marker is None or needs.marker.evaluate()
+        if (
+            needs.name.lower() == "mho"
+            and here
+            and not needs.specifier.contains(version("mho"), prereleases=True)
+        ):
+            return str(needs.specifier)
+    return ""
+
+
+@cache
+def _manifest_of(module: str) -> Mapping[str, Any]:
+    """Return the manifest in the folder of a module, or in the nearest folder above it; nothing of it is imported."""
+    top, *rooms = module.split(".")
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        return {}
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        folder = Path(place)
+        for depth in range(len(rooms), -1, -1):
+            path = folder.joinpath(*rooms[:depth], MANIFEST)
+            if path.is_file():
+                return _read(path)
+    return {}
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        table = json.loads(path.read_text("utf-8"))
+        groups = {f"mho.{group}": dict(facts) for group, facts in table.items()}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        log.warning("manifest %s is not used: %s", path, error)
+        return {}
+    return groups

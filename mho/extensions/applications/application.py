@@ -1,0 +1,232 @@
+"""Base of applications: a problem whose matrices are held on the chip one after another, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mho.array_types import Floats
+from mho.chip_maps import WriteVerifySettings
+from mho.extensions.applications.conclusions import beside_digital, concluded
+from mho.extensions.applications.near_matrix import MOST, NearAnswers, solve_near, worth_near
+from mho.instruments import Bench
+from mho.procedures import (
+    HeldMatrix,
+    IntegerParameter,
+    Parameter,
+    Procedure,
+    Stream,
+    chip_of,
+    read_settings,
+    settings_in_use,
+    settings_text,
+)
+from mho.procedures.equations import (
+    VECTOR_VOLTS,
+    DirectSolve,
+    DirectWork,
+    SampledWorth,
+    VectorMeter,
+    Work,
+    check_limits,
+    metering,
+    solve_directly,
+    worth_in_numbers,
+)
+from mho.runs import Column, Conclusion, Table
+
+MATRICES = Table(
+    "matrices",
+    (
+        Column("number", dtype="u4"),
+        Column("time", "s"),
+        Column("size", dtype="u4"),
+        Column("cells", dtype="u4"),
+        Column("cells_failed", dtype="u4"),
+        Column("pulses", dtype="u4"),
+        Column("joules", "J"),
+        Column("condition", digital=1e-6),
+        Column("forecast_rho"),
+    ),
+)
+"""The matrices that were held, a row each; every application's layout has it."""
+
+COUNTED = (
+    "cells",
+    "cells_failed",
+    "pulses",
+    "reads",
+    "inversions",
+    "products",
+    "mvm_outputs",
+    "mvm_wrong",
+    "answered",
+)
+
+
+class MatrixHolder:
+    """Holds one matrix after another on a bench; made by `Application.holding`.
+
+    Attributes
+    ----------
+    beside : Work
+        Digital multiplications of the application beside those of its solves, which it adds itself.
+    """
+
+    def __init__(
+        self, bench: Bench, stream: Stream, rng: np.random.Generator, meter: VectorMeter, **options: Any
+    ) -> None:
+        self._bench, self._stream, self._rng, self._meter = bench, stream, rng, meter
+        self._options = options
+        self._held: HeldMatrix | None = None
+        self._ended: list[dict[str, Any]] = []
+        self._worth = SampledWorth()
+        self._direct, self._instead = DirectWork(), DirectWork()
+        self.beside = Work()
+
+    def hold(self, matrix: Any, **options: Any) -> HeldMatrix:
+        """Program a matrix in the place of the one before, which answers no more; arguments as `HeldMatrix.programmed`."""
+        self._end()
+        held = HeldMatrix.programmed(
+            matrix, self._bench, self._stream, self._rng, **(self._options | options)
+        )
+        self._held = held
+        summary = held.summary()
+        row = {name: summary[name] for name in ("size", "cells", "cells_failed", "pulses", "joules")}
+        unknown = {
+            name: np.nan if summary[name] is None else summary[name] for name in ("condition", "forecast_rho")
+        }
+        self._stream.record("matrices", number=len(self._ended), time=self._bench.now(), **row, **unknown)
+        return held
+
+    def solve_near(
+        self, held: HeldMatrix, matrix: Floats, rhs: Floats, tolerance: float, most: int = MOST
+    ) -> NearAnswers:
+        """Solve with a matrix near the one that is held, around its INV; else as `near_matrix.solve_near`."""
+        answers = solve_near(matrix, rhs, held.invert, tolerance, most)
+        self._worth += worth_near(matrix, rhs, answers, tolerance, most)
+        self.add_direct(solve_directly(matrix), answers.converged.size)
+        return answers
+
+    def add_worth(self, worth: SampledWorth) -> None:
+        """Add what the chip was worth in an iteration of the application's own."""
+        self._worth += worth
+
+    def add_direct(self, way: DirectSolve, count: int) -> None:
+        """Add a factorisation that would solve digitally what the application's own iteration solves by INV."""
+        self._direct = self._direct.plus(way, count)
+
+    def replace_direct(self, way: DirectSolve, count: int) -> None:
+        """Hold the chip against this digital way of the whole problem, not against factorisations of its matrices."""
+        self._instead = DirectWork().plus(way, count)
+
+    def costs(self) -> dict[str, Any]:
+        """Return what all matrices have cost so far, and what the chip was worth, for a run's result; with units."""
+        return self.operations() | self._worths()
+
+    def operations(self) -> dict[str, Any]:
+        """Return what all matrices have cost so far; numbers with their units."""
+        every = [*self._ended, *([] if self._held is None else [self._held.summary()])]
+        spent = sum(one["joules"] for one in every)
+        return {
+            "matrices": len(every),
+            **{name: sum(one[name] for one in every) for name in COUNTED},
+            "programming_joules": (spent, "J"),
+            "vectors": self._meter.vectors,
+            "joules": (spent + self._meter.joules, "J"),
+            "virtual_seconds": (self._bench.now(), "s"),
+        }
+
+    def _worths(self) -> dict[str, Any]:
+        """Return multiplications, and what the chip was worth beside the same solves without it and a direct one."""
+        total, direct = self._worth, self._direct
+        if self._held is not None:
+            total, direct = (
+                total + self._held.sampled_worth(),
+                direct.plus(self._held.direct, self._held.solved),
+            )
+        return worth_in_numbers(total, self._instead or direct, self.beside)
+
+    def _end(self) -> None:
+        if self._held is not None:
+            self._ended.append(self._held.summary())
+            self._worth += self._held.sampled_worth()
+            self.add_direct(self._held.direct, self._held.solved)
+            self._held = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An application on one bench.
+
+    Attributes
+    ----------
+    given : Any
+        What `check` returned.
+    rng : numpy.random.Generator
+        The run's.
+    settings : WriteVerifySettings
+    """
+
+    given: Any
+    rng: np.random.Generator
+    settings: WriteVerifySettings
+
+
+class Application(Procedure):
+    """A problem solved with matrices on the chip.
+
+    `layout` declares the table `MATRICES` beside its own, and `execute` answers within `holding`.
+    """
+
+    group: ClassVar[str] = "Applications"
+    compared: ClassVar[str] = "error_to_digital"
+    """The number of the result that says how far it is from the digital answer."""
+
+    bits = IntegerParameter("Precision of each solution", units="bit", minimum=3, maximum=44, default=24)
+    seed = IntegerParameter("Seed of what is drawn", minimum=0, default=0)
+    write_verify = Parameter("Write-verify settings, the chip map's unless given")
+
+    def check(self) -> Any:
+        """Check the settings of write-verify; an application checks its own input after it."""
+        read_settings(self.write_verify)
+
+    def matrices(self, given: Any) -> Sequence[Any]:
+        """Return matrices that the run is going to hold, as far as they are known before anything is measured."""
+        return ()
+
+    def prepare(self, given: Any, bench: Bench, rng: np.random.Generator) -> Prepared:
+        """Check the limits of programming and products, and that the chip holds what is known of the matrices.
+
+        Returns what `check` returned, with the run's generator, of which nothing is drawn.
+        """
+        settings = settings_in_use(chip_of(bench).write_verify, self.write_verify)
+        check_limits(bench, settings, VECTOR_VOLTS)
+        for matrix in self.matrices(given):
+            HeldMatrix.check(matrix, bench, bits=int(self.bits), write_verify=self.write_verify)
+        return Prepared(given, rng, settings)
+
+    def in_use(self, plan: Prepared) -> Mapping[str, tuple[float | str, str]]:
+        """Return the settings of write-verify."""
+        return {"write_verify": (settings_text(plan.settings), "the chip map's")}
+
+    def describe_cells(self, plan: Prepared) -> str:
+        """Return how the arrays are used; which cells hold a matrix is planned when it is known."""
+        return "matrices held one after another, by blocks where they are larger than a loop"
+
+    def conclude(self, plan: Prepared, result: Any) -> Conclusion:
+        """Return whether all that was asked for was reached, and the error beside the digital answer."""
+        summary = result.summary
+        return concluded(summary, beside_digital(summary, self.compared))
+
+    @contextmanager
+    def holding(self, plan: Prepared, bench: Bench, stream: Stream) -> Iterator[MatrixHolder]:
+        """Hold matrices within the block; the energy of all vectors played meanwhile is counted."""
+        with metering(bench) as meter:
+            yield MatrixHolder(
+                bench, stream, plan.rng, meter, bits=int(self.bits), write_verify=self.write_verify
+            )

@@ -1,0 +1,488 @@
+"""Kalman: tracks followed by a Kalman filter whose innovation covariance is inverted on the chip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mho.array_types import Floats
+from mho.errors import InputError
+from mho.extensions.applications.application import MATRICES, Application, MatrixHolder, Prepared
+from mho.extensions.applications.comparison import digital_solution, relative_error
+from mho.extensions.applications.conclusions import beside_digital, concluded
+from mho.extensions.applications.control.kalman_filter import (
+    FilterStep,
+    TrackModel,
+    consistency_interval,
+    kalman,
+    multiplications,
+    nees,
+)
+from mho.extensions.applications.outcome import ApplicationResult
+from mho.input_files import check_ordinary
+from mho.instruments import Bench
+from mho.procedures import (
+    FloatParameter,
+    HeldMatrix,
+    IntegerParameter,
+    ListParameter,
+    Parameter,
+    Stream,
+    counted,
+)
+from mho.runs import Column, Conclusion, Figure, Layout, ReferenceLine, Table
+
+TRACKS = ("random", "turn", "rocket")
+SPEED = 100.0
+"""m/s, of an aircraft, and the spread of velocities at first."""
+
+GRAVITY = 9.81
+LARGEST = 1 << 22
+"""Bytes of a file of measurements at most."""
+
+MISSING = ("", "nan", "na", "none", "-")
+
+
+def truth(kind: str, model: TrackModel, steps: int, count: int, rng: np.random.Generator) -> Floats:
+    """Return states (steps, count, 4): x, y, vx, vy in m and m/s.
+
+    ``random`` and ``rocket`` draw each track's accelerations as the model has them, so that the filter is consistent
+    with them; a rocket flies up after burn-out and falls. ``turn`` is one flight of an aircraft, seen `count` times.
+    """
+    if kind == "turn":
+        velocity = _turning(steps)
+        moved = (velocity[:-1] + velocity[1:]) / 2.0 * model.interval
+        one = np.concatenate((np.concatenate((np.zeros((1, 2)), np.cumsum(moved, axis=0))), velocity), axis=1)
+        return np.repeat(one[:, None, :], count, axis=1)
+    states = np.zeros((steps, count, 4))
+    if kind == "rocket":
+        rise = GRAVITY * (steps - 1) * model.interval / 2.0
+        states[0, :, 2:] = rise / 3.0, rise
+    else:
+        states[0, :, 2:] = rng.normal(0.0, SPEED / 2.0, (count, 2))
+    gain = np.kron([model.interval**2 / 2.0, model.interval], np.ones(2))
+    for number in range(1, steps):
+        drawn = model.acceleration * np.tile(rng.standard_normal((count, 2)), 2) * gain
+        states[number] = states[number - 1] @ model.transition.T + push(kind, model) + drawn
+    return states
+
+
+def push(kind: str, model: TrackModel) -> Floats:
+    """Return the known change of a state in an interval, (4,): gravity's, of a rocket."""
+    fall = GRAVITY if kind == "rocket" else 0.0
+    return np.array((0.0, -fall * model.interval**2 / 2.0, 0.0, -fall * model.interval))
+
+
+def _turning(steps: int) -> Floats:
+    """Return velocities of an aircraft: straight, a quarter turn to the left, straight, a half turn to the right,
+    straight.
+    """
+    share = np.linspace(0.0, 1.0, steps)
+    heading = np.pi / 2.0 * np.clip((share - 0.2) / 0.15, 0.0, 1.0) - np.pi * np.clip(
+        (share - 0.55) / 0.25, 0.0, 1.0
+    )
+    return SPEED * np.stack((np.cos(heading), np.sin(heading)), axis=1)
+
+
+def measure(states: Floats, model: TrackModel, rng: np.random.Generator) -> Floats:
+    """Return what the sensors see of states (steps, tracks, 4): (steps, tracks, 2 sensors), m."""
+    root = np.linalg.cholesky(model.measurement)
+    drawn = rng.standard_normal((*states.shape[:2], len(root)))
+    return np.asarray(states @ model.observation.T + drawn @ root.T)
+
+
+def read_track(path: str | Path) -> Floats:
+    """Return measured positions (steps, 2), m, from a ``.csv`` of x and y a line; NaN where a value is missing.
+
+    Raises
+    ------
+    InputError
+        The file is missing, too large, no text; a line has other than two values or no number; fewer than three
+        measurements.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".csv":
+        raise InputError(
+            f"{path} is no track: give one of {', '.join(TRACKS)}, or a .csv of x and y in m, a line a step"
+        )
+    try:
+        check_ordinary(path)
+        if path.stat().st_size > LARGEST:
+            raise InputError(f"{path} has {path.stat().st_size} bytes; {LARGEST} is the most of a track")
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; give the path of a track") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is no UTF-8 text; save the track as .csv") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; check path and rights") from None
+    rows: list[list[float]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("#") or (not line.strip() and "," not in line and ";" not in line):
+            continue
+        fields = [one.strip() for one in line.replace(";", ",").split(",")]
+        if not rows and all(one[:1].isalpha() and one.lower() not in MISSING for one in fields):
+            continue  # a line of names
+        if len(fields) != 2:
+            raise InputError(
+                f"{path}, line {number}: {len(fields)} values; give x and y in m, and leave them empty in a gap"
+            )
+        rows.append([_number(one, f"{path}, line {number}") for one in fields])
+    track = np.array(rows, dtype=np.float64).reshape(-1, 2)
+    track[~np.isfinite(track).all(axis=1)] = np.nan  # half a position is none
+    seen = int(np.isfinite(track).all(axis=1).sum())
+    if seen < 3:
+        raise InputError(f"{path} has {seen} whole measurements; a track needs three")
+    if not np.isfinite(track[0]).all():
+        raise InputError(
+            f"{path} begins with a gap, so there is nothing to start from: leave the first lines out"
+        )
+    return track
+
+
+def _number(text: str, where: str) -> float:
+    if text.lower() in MISSING:
+        return np.nan
+    try:
+        value = float(text)
+    except ValueError:
+        raise InputError(f"{where}: {text!r} is no number; give m as 12.5, or nothing in a gap") from None
+    if not np.isfinite(value):
+        raise InputError(f"{where}: {text!r} is infinite; give m as 12.5, or nothing in a gap")
+    return value
+
+
+GAINS = ("held", "every step", "steady")
+START = (100.0, 100.0, SPEED / 2.0, SPEED / 2.0)
+"""Standard deviations of the first estimates of made tracks, m and m/s."""
+
+PATH = Table(
+    "path",
+    (
+        Column("x", "m"),
+        Column("truth", "m", description="true y"),
+        Column("measured", "m", description="measured y, mean of the sensors"),
+        Column("estimate", "m", description="estimated y"),
+    ),
+)
+STEPS = Table(
+    "steps",
+    (
+        Column("step", dtype="u4"),
+        Column("time", "s"),
+        Column(
+            "measured_error", "m", description="error of the sensors' mean, root mean square over the tracks"
+        ),
+        Column("estimate_error", "m", description="error of the estimates, root mean square over the tracks"),
+        Column("expected_error", "m", description="error that the filter expects"),
+        Column("nis", description="mean normalised innovation squared"),
+        Column("nees", description="mean normalised estimation error squared"),
+        Column("error_to_digital", "m", digital=1e-6, description="largest distance from the digital filter"),
+        Column("cycles", dtype="u4"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """What is followed: model, measurements (steps, tracks, 2 sensors), truth (steps, tracks, 4) or None, where it
+    starts.
+    """
+
+    model: TrackModel
+    measured: Floats
+    states: Floats | None
+    first: Floats
+    covariance: Floats
+    pushed: Floats
+
+
+class Kalman(Application):
+    """Follow tracks with a Kalman filter; the innovation covariance is inverted on the chip."""
+
+    title: ClassVar[str] = "Kalman filter on a track"
+
+    track = Parameter("Track, rocket, turn, random or a .csv of measured x and y", default="rocket")
+    tracks = IntegerParameter("Number of made tracks, followed at once", minimum=1, maximum=200, default=10)
+    steps = IntegerParameter("Steps of a made track", minimum=5, maximum=1000, default=72)
+    sensors = IntegerParameter("Sensors of a made track", minimum=1, maximum=32, default=4)
+    noise = FloatParameter(
+        "Standard deviation of the first sensor; each further one has half as much more",
+        units="m",
+        minimum=1e-6,
+        maximum=1e6,
+        default=40.0,
+    )
+    shared = FloatParameter(
+        "Share of their variance that sensors have in common", minimum=0.0, maximum=0.95, default=0.2
+    )
+    interval = FloatParameter("Time between measurements", units="s", minimum=1e-6, maximum=1e6, default=1.0)
+    acceleration = FloatParameter(
+        "Standard deviation of random accelerations", units="m/s^2", minimum=1e-6, maximum=1e6, default=3.0
+    )
+    gap = IntegerParameter(
+        "Steps without a measurement, in the middle of a made track", minimum=0, maximum=100, default=6
+    )
+    gain = ListParameter(
+        "Covariance on the chip, the steady one held for all, each step's own, or the gain steady too",
+        choices=list(GAINS),
+        default="held",
+    )
+
+    def check(self) -> Tracking:
+        """Make or read the track."""
+        super().check()
+        rng = np.random.default_rng(int(self.seed))
+        own = str(self.track) not in TRACKS
+        sensors = 1 if own else int(self.sensors)
+        noise = self.noise * (1.0 + 0.5 * np.arange(sensors))
+        model = TrackModel(self.interval, self.acceleration, noise, self.shared if sensors > 1 else 0.0)
+        if own:
+            measured = read_track(self.track)[:, None, :]
+            first = np.concatenate((measured[0], np.zeros((1, 2))), axis=1)
+            covariance = model.steady_covariance() if self.gain == "steady" else model.first_covariance(SPEED)
+            return Tracking(model, measured, None, first, covariance, np.zeros(4))
+        if self.gap > self.steps - 4:
+            raise InputError(
+                f"a gap of {self.gap} steps leaves {self.steps - self.gap} of {self.steps} measured; give a gap "
+                f"of {self.steps - 4} or less"
+            )
+        states = truth(str(self.track), model, self.steps, self.tracks, rng)
+        measured = measure(states, model, rng)
+        begin = (self.steps - self.gap) // 2
+        measured[begin : begin + self.gap] = np.nan
+        covariance = model.steady_covariance() if self.gain == "steady" else np.diag(np.square(START))
+        first = states[0] + rng.multivariate_normal(np.zeros(4), covariance, self.tracks)
+        return Tracking(model, measured, states, first, covariance, push(str(self.track), model))
+
+    def layout(self, plan: Prepared) -> Layout:
+        """Declare the path of the first track, and errors and consistency over the steps."""
+        given: Tracking = plan.given
+        freedom, tracks = 2 * len(given.model.noise), given.measured.shape[1]
+        lines = tuple(
+            ReferenceLine(one, label=f"{side} end of 95 %")
+            for side, one in zip(("lower", "upper"), consistency_interval(freedom, tracks), strict=True)
+        )
+        known = given.states is not None
+        figures = (
+            Figure(
+                "track",
+                table="path",
+                x="x",
+                y=(*(("truth",) if known else ()), "measured", "estimate"),
+                title="Track of the first target",
+            ),
+            *(
+                (
+                    Figure(
+                        "errors",
+                        table="steps",
+                        x="time",
+                        y=("measured_error", "estimate_error", "expected_error"),
+                        y_scale="log",
+                        title="Errors of position",
+                    ),
+                )
+                if known
+                else ()
+            ),
+            Figure(
+                "consistency",
+                table="steps",
+                x="time",
+                y="nis",
+                lines=lines,
+                title="Normalised innovation squared, mean of the tracks",
+            ),
+            Figure(
+                "digital",
+                table="steps",
+                x="time",
+                y="error_to_digital",
+                y_scale="log",
+                title="Distance from the digital filter",
+            ),
+        )
+        return Layout((PATH, STEPS, MATRICES), default="steps", figures=figures)
+
+    def run_title(self) -> str:
+        """Return what is followed."""
+        name = Path(str(self.track)).name
+        return f"Kalman filter, {name}" + (
+            "" if name not in TRACKS else f", {self.tracks} tracks, {self.sensors} sensors"
+        )
+
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
+        """Filter on the chip, beside the same filter digitally."""
+        given: Tracking = plan.given
+        steady = self.gain == "steady"
+        follow: Callable[[Callable[[Floats, Floats], Floats]], Any] = lambda solve: kalman(  # noqa: E731
+            given.model,
+            given.measured,
+            given.first,
+            given.covariance,
+            solve,
+            steady=steady,
+            push=given.pushed,
+        )
+        digital = list(follow(digital_solution))
+        cycles: list[int] = []
+        short: list[str] = []
+        found: list[FilterStep] = []
+        gaps = 0
+        with self.holding(plan, bench, stream) as chip:
+            solve = self._solver(chip, given.model, cycles, short)
+            for number, (step, reference) in enumerate(zip(follow(solve), digital, strict=True)):
+                missing = bool(np.isnan(step.nis).any())
+                gaps += missing
+                found.append(step)
+                row = _row(given, number, step, reference)
+                stream.emit(
+                    "steps",
+                    step=number,
+                    time=number * self.interval,
+                    cycles=0 if missing else cycles[-1],
+                    **row,
+                )
+                stream.progress("steps", number + 1, len(digital))
+            each = multiplications(given.model, given.measured.shape[1], steady)
+            chip.beside.digital["beside"] += len(found) * each
+            costs = chip.costs()
+        if gaps:
+            stream.say(
+                f"{gaps} of {len(digital)} steps have no measurement, and the filter predicted through them"
+            )
+        if short:
+            stream.say(f"{len(short)} steps do not have their {self.bits} bits: {short[0]}", "WARNING")
+        _record_path(given, found, stream)
+        outcome = _outcome(given, found, digital, steady)
+        if not outcome["nis_consistent"]:
+            size = "larger" if outcome["nis"] > outcome["nis_high"] else "smaller"
+            stream.say(
+                f"innovations are {size} than the filter expects: NIS {outcome['nis']:.3g}, 95 % of consistent filters "
+                f"lie between {outcome['nis_low']:.3g} and {outcome['nis_high']:.3g}; the noise or the "
+                "acceleration does not fit the track"
+            )
+        return ApplicationResult.of(
+            {
+                "converged": not short,
+                "steps": len(found),
+                "gaps": gaps,
+                "steps_short_of_bits": len(short),
+                "cycles": int(np.sum(cycles)),
+                **outcome,
+                **costs,
+            }
+        )
+
+    def conclude(self, plan: Prepared, result: ApplicationResult) -> Conclusion:
+        """Return the error beside the digital filter, and whether the innovations are as it expects."""
+        summary = result.summary
+        return concluded(
+            summary,
+            beside_digital(summary, self.compared),
+            "" if summary["nis_consistent"] else f"NIS {summary['nis']:.3g} not consistent with the model",
+            f"{counted(summary['gaps'], 'step')} without a measurement" if summary["gaps"] else "",
+        )
+
+    def _solver(
+        self, chip: MatrixHolder, model: TrackModel, cycles: list[int], short: list[str]
+    ) -> Callable[[Floats, Floats], Floats]:
+        """Return what solves with an innovation covariance on the chip."""
+        held: list[HeldMatrix] = []
+        tolerance = 2.0 ** -int(self.bits)
+
+        def solve(s: Floats, columns: Floats) -> Floats:
+            if self.gain == "every step" or not held:
+                held[:] = [
+                    chip.hold(s if self.gain == "every step" else model.innovation(model.steady_covariance()))
+                ]
+            if relative_error(s, np.asarray(held[0].matrix)) <= 1e-14:
+                answer = held[0].solve(columns)
+                taken, reason = answer.cycles, "" if answer.converged.all() else answer.reason
+                solutions = answer.solutions
+            else:
+                near = chip.solve_near(held[0], s, columns, tolerance)
+                taken, solutions = near.cycles, near.solutions
+                reason = "" if near.converged.all() else f"a residual of {near.residuals.max():.2g}"
+            cycles.append(int(taken.max()))
+            if reason:
+                short.append(reason)
+            return np.asarray(solutions)
+
+        return solve
+
+
+def _row(given: Tracking, number: int, step: FilterStep, reference: FilterStep) -> dict[str, float]:
+    """Return what the table of steps says of one."""
+    expected = float(np.sqrt(np.trace(step.covariance[:2, :2])))
+    row = {
+        "measured_error": np.nan,
+        "estimate_error": np.nan,
+        "expected_error": expected,
+        "nis": float(step.nis.mean()),
+        "nees": np.nan,
+        "error_to_digital": float(np.abs(step.estimates - reference.estimates)[:, :2].max()),
+    }
+    if given.states is not None:
+        state = given.states[number]
+        seen = given.measured[number].reshape(len(state), -1, 2).mean(axis=1)
+        row["measured_error"] = _rms(seen - state[:, :2])
+        row["estimate_error"] = _rms((step.estimates - state)[:, :2])
+        row["nees"] = float(nees(step.estimates - state, step.covariance).mean())
+    return row
+
+
+def _outcome(
+    given: Tracking, found: list[FilterStep], digital: list[FilterStep], steady: bool
+) -> dict[str, Any]:
+    """Return errors beside the digital filter's, and whether the filter is consistent."""
+    estimates, references = (np.array([one.estimates for one in steps]) for steps in (found, digital))
+    nis = np.array([one.nis for one in found])
+    nis = nis[np.isfinite(nis)]
+    low, high = consistency_interval(2 * len(given.model.noise), nis.size)
+    outcome: dict[str, Any] = {
+        "error_to_digital": relative_error(estimates, references),
+        "largest_distance_from_digital": (float(np.abs(estimates - references)[..., :2].max()), "m"),
+        "nis": float(nis.mean()),
+        "nis_low": low,
+        "nis_high": high,
+        "nis_consistent": bool(low <= nis.mean() <= high),
+    }
+    if given.states is not None:
+        seen = given.measured.reshape(*given.measured.shape[:2], -1, 2).mean(axis=2)
+        whole = np.isfinite(seen).all(axis=(1, 2))
+        outcome |= {
+            "measured_rms": (_rms((seen - given.states[..., :2])[whole]), "m"),
+            "estimate_rms": (_rms((estimates - given.states)[..., :2]), "m"),
+            "digital_rms": (_rms((references - given.states)[..., :2]), "m"),
+        }
+        if not steady:
+            each = [
+                nees(one.estimates - state, one.covariance)
+                for one, state in zip(found, given.states, strict=True)
+            ]
+            outcome["nees"] = float(np.mean(each))
+            outcome["nees_expected"] = 4.0
+    return outcome
+
+
+def _rms(off: Floats) -> float:
+    """Return the root mean square length of vectors (..., 2)."""
+    return float(np.sqrt(np.mean(np.sum(np.square(off), axis=-1))))
+
+
+def _record_path(given: Tracking, found: list[FilterStep], stream: Stream) -> None:
+    """Record the first track: truth, measurements and estimates one after the other, for their x differ."""
+    estimates = np.array([one.estimates[0, :2] for one in found])
+    seen = given.measured[:, 0].reshape(len(found), -1, 2).mean(axis=1)
+    curves = {"measured": seen[np.isfinite(seen).all(axis=1)], "estimate": estimates}
+    if given.states is not None:
+        curves["truth"] = given.states[:, 0, :2]
+    for name, curve in curves.items():
+        block = {one: np.full(len(curve), np.nan) for one in ("truth", "measured", "estimate")}
+        stream.record_block("path", {"x": curve[:, 0], **block, name: curve[:, 1]})

@@ -1,0 +1,492 @@
+"""PowerFlow: DC power flow of a network, its scenarios and outages, from one matrix on the chip.
+
+A case file assigns matrices: ``mpc.bus = [ ... ];``. Of a bus its number, type and load are read, of a generator bus, power
+and status, of a branch ends, reactance, tap, shift and status (MATPOWER User's Manual, appendix B, tables B-1 to B-3).
+Nothing in it is run.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mho.array_types import Floats
+from mho.errors import InputError
+from mho.extensions.applications.application import MATRICES, Application, Prepared
+from mho.extensions.applications.comparison import digital_solution, relative_error
+from mho.extensions.applications.control.power_network import Network
+from mho.extensions.applications.outcome import ApplicationResult
+from mho.input_files import check_ordinary
+from mho.instruments import Bench
+from mho.procedures import BooleanParameter, FloatParameter, IntegerParameter, Parameter, Stream
+from mho.runs import Array, Column, Figure, Layout, Map, Table
+
+LARGEST = 1 << 22
+"""Bytes of a case file at most."""
+
+REFERENCE, ISOLATED = 3, 4
+"""Types of buses."""
+
+COLUMNS = {"bus": 3, "gen": 8, "branch": 11}
+"""Columns that each matrix needs."""
+
+IEEE14_LOADS = (0.0, 21.7, 94.2, 47.8, 7.6, 11.2, 0.0, 0.0, 29.5, 9.0, 3.5, 6.1, 13.5, 14.9)
+"""MW, buses 1 to 14; generators: 232.4 MW at bus 1, 40 MW at bus 2."""
+
+IEEE14_LINES = (
+    (1, 2, 0.05917, 1.0),
+    (1, 5, 0.22304, 1.0),
+    (2, 3, 0.19797, 1.0),
+    (2, 4, 0.17632, 1.0),
+    (2, 5, 0.17388, 1.0),
+    (3, 4, 0.17103, 1.0),
+    (4, 5, 0.04211, 1.0),
+    (4, 7, 0.20912, 0.978),
+    (4, 9, 0.55618, 0.969),
+    (5, 6, 0.25202, 0.932),
+    (6, 11, 0.1989, 1.0),
+    (6, 12, 0.25581, 1.0),
+    (6, 13, 0.13027, 1.0),
+    (7, 8, 0.17615, 1.0),
+    (7, 9, 0.11001, 1.0),
+    (9, 10, 0.0845, 1.0),
+    (9, 14, 0.27038, 1.0),
+    (10, 11, 0.19207, 1.0),
+    (12, 13, 0.19988, 1.0),
+    (13, 14, 0.34802, 1.0),
+)
+"""From, to, reactance per unit of 100 MVA, tap (University of Washington, Power Systems Test Case Archive, IEEE 14 bus)."""
+
+IEEE14_PLACES = (
+    (0.5, 2.0),
+    (1.2, 0.6),
+    (4.6, 0.3),
+    (4.3, 1.8),
+    (2.0, 2.0),
+    (2.0, 3.4),
+    (5.0, 2.8),
+    (6.2, 2.8),
+    (4.6, 3.6),
+    (3.9, 4.1),
+    (2.9, 4.1),
+    (0.9, 4.6),
+    (1.9, 5.0),
+    (3.6, 5.1),
+)
+"""x and y of the buses in pictures, about as the archive's diagram has them."""
+
+NETWORKS = ("ieee14",)
+
+
+def load_network(source: str | Path) -> Network:
+    """Return a network by its name or from a case file, checked.
+
+    Raises
+    ------
+    InputError
+        The file is missing, too large or no case; a number is wrong; the network has an island.
+    """
+    network = ieee14() if str(source) == "ieee14" else _case(Path(source))
+    network.check()
+    return network
+
+
+def ieee14() -> Network:
+    """Return the IEEE 14-bus test case, a part of the American Electric Power system of 1962."""
+    loads = np.array(IEEE14_LOADS)
+    generation = np.zeros(14)
+    generation[:2] = 232.4, 40.0
+    lines = np.array(IEEE14_LINES)
+    return Network(
+        "ieee14",
+        np.arange(1, 15),
+        generation - loads,
+        loads,
+        0,
+        lines[:, :2].astype(np.int64) - 1,
+        1.0 / (lines[:, 2] * lines[:, 3]),
+        np.zeros(len(lines)),
+        places=np.array(IEEE14_PLACES),
+    )
+
+
+def _case(path: Path) -> Network:
+    text = _text(path)
+    base = re.search(r"mpc\.baseMVA\s*=\s*([^;\n]+)", text)
+    matrices = {name: _matrix(text, name, path) for name in COLUMNS}
+    bus, gen, branch = matrices["bus"], matrices["gen"], matrices["branch"]
+    bus = bus[bus[:, 1] != ISOLATED]
+    buses = bus[:, 0].astype(np.int64)
+    if len(np.unique(buses)) < len(buses):
+        raise InputError(f"{path}: two buses have one number; give each its own")
+    index = {number: place for place, number in enumerate(buses.tolist())}
+    reference = np.flatnonzero(bus[:, 1] == REFERENCE)
+    if len(reference) != 1:
+        raise InputError(f"{path} has {len(reference)} reference buses (type 3); a DC power flow needs one")
+    injections = -bus[:, 2]
+    for number, power in gen[gen[:, 7] > 0][:, :2]:
+        injections[_place(index, number, "generator", path)] += power
+    branch = branch[branch[:, 10] > 0]
+    if not len(branch):
+        raise InputError(f"{path} has no branch in service")
+    ends = np.array([[_place(index, end, "branch", path) for end in line[:2]] for line in branch])
+    taps = np.where(branch[:, 8] == 0.0, 1.0, branch[:, 8])
+    reactances = branch[:, 3] * taps
+    susceptances = np.divide(1.0, reactances, out=np.full(len(branch), np.inf), where=reactances != 0.0)
+    return Network(
+        path.stem,
+        buses,
+        injections,
+        bus[:, 2].copy(),
+        int(reference[0]),
+        ends,
+        susceptances,
+        np.deg2rad(branch[:, 9]),
+        _number(base[1], "baseMVA", path) if base else 100.0,
+    )
+
+
+def _text(path: Path) -> str:
+    if path.suffix.lower() != ".m":
+        raise InputError(f"{path} is no network: give {', '.join(NETWORKS)}, or a case file of MATPOWER, .m")
+    try:
+        check_ordinary(path)
+        if path.stat().st_size > LARGEST:
+            raise InputError(f"{path} has {path.stat().st_size} bytes; {LARGEST} is the most of a case file")
+        text = path.read_bytes().decode("utf-8", "replace")
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; give the path of a case file") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; check path and rights") from None
+    return re.sub(r"%[^\n]*", "", text)
+
+
+def _matrix(text: str, name: str, path: Path) -> Floats:
+    """Return one matrix of a case file, columns that are needed at least."""
+    found = re.search(rf"mpc\.{name}\s*=\s*\[([^\]]*)\]", text)
+    if not found:
+        raise InputError(f"{path} has no mpc.{name} = [...]; it is no case file of version 2")
+    rows = [re.split(r"[\s,]+", row.strip()) for row in re.split(r"[;\n]", found[1]) if row.strip(" \t\r,")]
+    if not rows and name != "gen":
+        raise InputError(f"{path}: mpc.{name} is empty")
+    short = [number for number, row in enumerate(rows, 1) if len(row) < COLUMNS[name]]
+    if short or len(set(map(len, rows))) > 1:
+        at = short[0] if short else 1 + next(n for n, row in enumerate(rows) if len(row) != len(rows[0]))
+        raise InputError(
+            f"{path}: row {at} of mpc.{name} has {len(rows[at - 1])} values; all need the same number, "
+            f"{COLUMNS[name]} or more"
+        )
+    values = np.array([[_number(one, f"mpc.{name}", path) for one in row] for row in rows])
+    return values.reshape(len(rows), -1) if rows else np.empty((0, COLUMNS[name]))
+
+
+def _number(text: str, what: str, path: Path) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise InputError(f"{path}: {text.strip()[:40]!r} in {what} is no number") from None
+    if np.isnan(value):
+        raise InputError(f"{path}: {what} holds NaN; give a number")
+    return value
+
+
+def _place(index: dict[int, int], number: float, what: str, path: Path) -> int:
+    if number not in index:
+        raise InputError(f"{path}: a {what} is at bus {number:g}, which mpc.bus does not have")
+    return index[int(number)]
+
+
+MOST_BUSES = 1025
+MANY = 24
+"""Right-hand sides from which on a matrix by blocks is said to take long."""
+
+WEDGE = 0.5
+"""Width of the wedge of the largest flow, in units of the buses' places."""
+
+STROKES = 160.0
+"""Across a wedge, by its length."""
+
+FLOWS = Table(
+    "flows",
+    (
+        Column("line", dtype="u4"),
+        Column("begin", dtype="u4", description="bus where the line begins"),
+        Column("end", dtype="u4", description="bus where it ends"),
+        Column("flow", "W"),
+        Column("digital", "W", digital=1e-9, description="digital flow"),
+        Column("worst", "W", description="largest flow after an outage"),
+        Column("worst_outage", dtype="i4", description="line whose outage makes it, -1 for none"),
+    ),
+)
+BUSES = Table(
+    "buses",
+    (
+        Column("bus", dtype="u4"),
+        Column("injection", "W"),
+        Column("angle", "rad"),
+        Column("digital_angle", "rad", digital=1e-9, description="digital angle"),
+    ),
+)
+SCENARIOS = Table(
+    "scenarios", (Column("scenario", dtype="u4"), Column("line", dtype="u4"), Column("flow", "W"))
+)
+GRID = Table(
+    "grid",
+    (
+        Column("rank", dtype="u4", description="lines by their flow, the smallest first"),
+        Column("x"),
+        Column("y"),
+        Column("flow", "W"),
+    ),
+    series="rank",
+)
+FIGURES = (
+    Figure(
+        "flows",
+        table="flows",
+        x="line",
+        y=("flow", "digital", "worst"),
+        kind="scatter",
+        title="Flows on the lines",
+    ),
+    Figure(
+        "scenarios", kind="errorbars", table="scenarios", x="line", y="flow", title="Flows over the scenarios"
+    ),
+    Figure("flow_after_outage", map="flow_after_outage"),
+    Figure(
+        "angles",
+        kind="scatter",
+        table="buses",
+        x="bus",
+        y=("angle", "digital_angle"),
+        title="Angles of the buses",
+    ),
+)
+PICTURE = Figure(
+    "grid",
+    table="grid",
+    x="x",
+    y="y",
+    by="rank",
+    title="Flows: wedges point with them",
+)
+
+
+class PowerFlow(Application):
+    """Find the flows on the lines of a power network, for many loads and all outages of one line."""
+
+    title: ClassVar[str] = "DC power flow"
+
+    network = Parameter("Network, ieee14 or a case file of MATPOWER", default="ieee14")
+    scenarios = IntegerParameter("Random loads", minimum=0, maximum=1000, default=40)
+    spread = FloatParameter(
+        "Standard deviation of each load, as a share of it", minimum=0.0, maximum=2.0, default=0.1
+    )
+    outages = BooleanParameter("Outage of each line in turn", default=True)
+
+    def check(self) -> Network:
+        """Read the network, and refuse islands and what is beyond the chip."""
+        super().check()
+        network = load_network(self.network)
+        if len(network.buses) > MOST_BUSES:
+            raise InputError(
+                f"{network.name} has {len(network.buses)} buses, and {MOST_BUSES} are the most: reduce it to "
+                f"the part you need"
+            )
+        if len(network.buses) < 3:
+            raise InputError(
+                f"{network.name} has {len(network.buses)} buses; a network to solve has three or more"
+            )
+        return network
+
+    def matrices(self, given: Network) -> tuple[Floats, ...]:
+        """Return the susceptances."""
+        return (given.matrix(),)
+
+    def layout(self, plan: Prepared) -> Layout:
+        """Declare flows, angles, scenarios and outages."""
+        network: Network = plan.given
+        lines = np.arange(len(network.ends))
+        maps = (
+            (
+                Map(
+                    "flow_after_outage",
+                    "W",
+                    lines,
+                    lines,
+                    "flow on a line, row, after the outage of another, column",
+                    images=1,
+                ),
+            )
+            if self.outages
+            else ()
+        )
+        present = {"scenarios": bool(self.scenarios), "flow_after_outage": bool(self.outages)}
+        figures = tuple(one for one in FIGURES if present.get(one.name, True))
+        drawn = () if network.places is None else (PICTURE,)
+        arrays = (
+            Array("matrix", network.matrix(), "", "B, per unit, without the reference"),
+            Array("injections", 1e6 * self._injections(network), "W", "of the case, then of the scenarios"),
+        )
+        return Layout(
+            (FLOWS, BUSES, SCENARIOS, GRID, MATRICES),
+            maps,
+            arrays,
+            default="flows",
+            figures=(*drawn, *figures),
+        )
+
+    def run_title(self) -> str:
+        """Return the name of the network."""
+        return (
+            f"DC power flow, {Path(self.network).stem if isinstance(self.network, str | Path) else 'network'}"
+        )
+
+    def execute(self, plan: Prepared, bench: Bench, stream: Stream) -> ApplicationResult:
+        """Hold B, answer all injections and the transfers of all lines at once, compare."""
+        network: Network = plan.given
+        injections = self._injections(network)
+        columns = network.powers(injections)
+        count = columns.shape[1]
+        if self.outages:
+            columns = np.concatenate((columns, network.incidence.T), axis=1)
+        with self.holding(plan, bench, stream) as chip:
+            held = chip.hold(network.matrix())
+            if columns.shape[1] > MANY and not held.products_on_chip:
+                stream.say(
+                    f"{columns.shape[1]} right-hand sides of a matrix by blocks are answered one after the other, which "
+                    "takes about a second each on the bench `arrays`; fewer scenarios and no outages take less"
+                )
+            answer = held.solve(columns)
+            chip.beside.digital["beside"] += network.multiplications(count, bool(self.outages))
+            costs, encoding = chip.costs(), held.summary()["encoding"]
+        short = int((~answer.converged).sum())
+        if short:
+            stream.say(
+                f"{short} of {columns.shape[1]} solutions do not have their {self.bits} bits: {answer.reason}",
+                "WARNING",
+            )
+        digital = digital_solution(network.matrix(), columns)
+        flows, exact = (network.flows(one[:, :count]) for one in (answer.solutions, digital))
+        worst = self._outages(network, flows[:, 0], answer.solutions[:, count:], bench, stream)
+        _record(network, answer.solutions[:, 0], digital[:, 0], flows, exact, worst, stream)
+        balance = network.incidence.T @ (flows - exact)  # the digital flows balance every bus to rounding
+        return ApplicationResult.of(
+            {
+                "buses": len(network.buses),
+                "lines": len(network.ends),
+                "condition": float(np.linalg.cond(network.matrix())),
+                "converged": not short,
+                "solutions_short_of_bits": short,
+                "cycles": int(answer.cycles.max()),
+                "error_to_digital": relative_error(answer.solutions, digital),
+                "largest_flow": (1e6 * float(np.abs(flows[:, 0]).max()), "W"),
+                "flow_error": (1e6 * float(np.abs(flows - exact).max()), "W"),
+                "balance_error": (1e6 * float(np.abs(balance).max()), "W"),
+                "reference_power": (1e6 * float(-injections[network.others, 0].sum()), "W"),
+                "splitting_lines": [network.line_name(line) for line in worst["splitting"]],
+                "encoding": encoding,
+                **costs,
+            }
+        )
+
+    def _injections(self, network: Network) -> Floats:
+        """Return injections of the case and of the scenarios, (buses, 1 + scenarios), MW."""
+        drawn = np.random.default_rng(int(self.seed)).standard_normal(
+            (len(network.buses), int(self.scenarios))
+        )
+        varied = network.injections[:, None] - self.spread * network.loads[:, None] * drawn
+        return np.concatenate((network.injections[:, None], varied), axis=1)
+
+    def _outages(
+        self, network: Network, flows: Floats, responses: Floats, bench: Bench, stream: Stream
+    ) -> dict[str, Any]:
+        """Return the largest flow of each line after the outage of another, and the lines that split the network."""
+        count = len(flows)
+        worst = {"flow": flows.copy(), "outage": np.full(count, -1), "splitting": np.empty(0, dtype=np.int64)}
+        if not self.outages:
+            return worst
+        after = flows[:, None] + network.outage_factors(responses) * flows
+        stream.snapshot("flow_after_outage", 1e6 * after, bench.now())
+        splitting = np.flatnonzero(np.isnan(after).all(axis=0))
+        for line in splitting:
+            buses = ", ".join(map(str, network.cut_off(int(line))[:8]))
+            stream.say(
+                f"the outage of line {network.line_name(int(line))} cuts off bus {buses}: no flow is found for it"
+            )
+        larger = np.where(np.isfinite(after), np.abs(after), -1.0)
+        outage = larger.argmax(axis=1)
+        return {
+            "flow": after[np.arange(count), outage],
+            "outage": outage,
+            "splitting": splitting,
+        }
+
+
+def _record(
+    network: Network,
+    angles: Floats,
+    digital: Floats,
+    flows: Floats,
+    exact: Floats,
+    worst: dict[str, Any],
+    stream: Stream,
+) -> None:
+    """Record flows, angles, scenarios, and the network's picture; powers in W."""
+    lines = np.arange(len(network.ends))
+    stream.record_block(
+        "flows",
+        {
+            "line": lines,
+            "begin": network.buses[network.ends[:, 0]],
+            "end": network.buses[network.ends[:, 1]],
+            "flow": 1e6 * flows[:, 0],
+            "digital": 1e6 * exact[:, 0],
+            "worst": 1e6 * worst["flow"],
+            "worst_outage": worst["outage"],
+        },
+    )
+    everywhere = np.zeros((2, len(network.buses)))
+    everywhere[:, network.others] = angles, digital
+    stream.record_block(
+        "buses",
+        {
+            "bus": network.buses,
+            "injection": 1e6 * network.injections,
+            "angle": everywhere[0],
+            "digital_angle": everywhere[1],
+        },
+    )
+    for number, column in enumerate(flows[:, 1:].T):
+        stream.record_block(
+            "scenarios", {"scenario": np.full(len(lines), number), "line": lines, "flow": 1e6 * column}
+        )
+    if network.places is not None:
+        for rank, line in enumerate(np.argsort(np.abs(flows[:, 0]), kind="stable")):
+            wedge = _wedge(network.places[network.ends[line]], flows[line, 0] / np.abs(flows[:, 0]).max())
+            stream.record_block(
+                "grid",
+                {
+                    "rank": np.full(len(wedge), rank),
+                    "x": wedge[:, 0],
+                    "y": wedge[:, 1],
+                    "flow": np.full(len(wedge), 1e6 * flows[line, 0]),
+                },
+            )
+
+
+def _wedge(ends: Floats, share: float) -> Floats:
+    """Return a wedge along a line, as wide as its share of the largest flow, its point where that goes, (points, 2).
+
+    It is filled by a line that goes to and fro across it.
+    """
+    begin, end = ends if share >= 0.0 else ends[::-1]
+    length = float(np.linalg.norm(end - begin))
+    along, strokes = (end - begin) / length, int(STROKES * length)
+    side = WEDGE / 2.0 * abs(share) * np.array((-along[1], along[0]))
+    place = np.linspace(0.0, 1.0, strokes)[:, None]
+    turns = np.where(np.arange(strokes) % 2, -1.0, 1.0)[:, None]
+    return np.asarray(begin + place * (end - begin) + turns * (1.0 - place) * side)

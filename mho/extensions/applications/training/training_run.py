@@ -1,0 +1,219 @@
+"""One training of one network, and what it has taken by each evaluation: operations, inversions, pulses, energy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mho.array_types import Floats
+from mho.extensions.applications.application import MatrixHolder
+from mho.extensions.applications.training.data.datasets import Split
+from mho.extensions.applications.training.effort import (
+    factor_operations,
+    factor_sizes,
+    inverse_operations,
+    residual_operations,
+    step_operations,
+)
+from mho.extensions.applications.training.inverses import ChipInverse, Invert, KeptInverses, invert_on_chip
+from mho.extensions.applications.training.network import initial_weights
+from mho.extensions.applications.training.optimisers import NaturalGradient, Optimiser
+from mho.extensions.applications.training.search import optimiser_of
+from mho.extensions.applications.training.training import Evaluation, epochs_to, train
+
+CHIP = ("pulses", "inversions", "chip_joules", "chip_seconds")
+SPENT = ("operations", "seconds", "matrices", *CHIP)
+"""What is counted of a training: digital operations, wall time of digital steps, matrices inverted, and the chip's."""
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """What all trainings of a run share.
+
+    Attributes
+    ----------
+    split : Split
+    sizes : tuple of int
+        Of the layers, inputs first.
+    epochs, batch : int
+    target : float
+        Validation loss, nat.
+    refresh : int
+        Steps from one refresh of the factors to the next.
+    moved : float
+        As of `KeptInverses`.
+    samples : int
+        Samples that factors are taken over: the first of those to train on, always the same.
+    """
+
+    split: Split
+    sizes: tuple[int, ...]
+    epochs: int
+    batch: int
+    target: float
+    refresh: int
+    moved: float
+    samples: int
+
+    @property
+    def of_factors(self) -> Floats:
+        """The samples that factors are taken over."""
+        return self.split.x[: self.samples]
+
+
+@dataclass
+class Trained:
+    """A training: evaluations, what was spent by each, and which factors were inverted by each.
+
+    Of the whole training: steps uphill, digital operations beside those of the inverses, and these by Cholesky in float64.
+    """
+
+    evaluations: list[Evaluation] = field(default_factory=list)
+    spent: list[Mapping[str, float]] = field(default_factory=list)
+    factors: list[tuple[int, ...]] = field(default_factory=list)
+    uphill: int = 0
+    beside: int = 0
+    inverting: int = 0
+
+    def to_target(self, target: float) -> dict[str, float]:
+        """Return epochs and what was spent until the validation loss was at the target to stay; infinities if never."""
+        epochs = np.array([one.epoch for one in self.evaluations])
+        losses = np.array([float(one.validation_loss) for one in self.evaluations])
+        reached = float(epochs_to(target, epochs, losses))
+        if not np.isfinite(reached):
+            return {"epochs": np.inf} | dict.fromkeys(SPENT, np.inf)
+        return {"epochs": reached, **self.spent[self._place(reached)]}
+
+    def factors_by(self, epoch: float) -> tuple[int, ...]:
+        """Return the numbers of the factors inverted by an epoch, each as often as it was; all of them by infinity."""
+        return self.factors[self._place(epoch)] if np.isfinite(epoch) else self.factors[-1]
+
+    def _place(self, epoch: float) -> int:
+        return next(place for place, one in enumerate(self.evaluations) if one.epoch == epoch)
+
+
+@dataclass
+class _Made:
+    """Factors inverted so far, and the digital operations that it took."""
+
+    factors: list[int] = field(default_factory=list)
+    operations: int = 0
+
+
+class Trainings:
+    """Trains networks of a task, digitally or with a chip."""
+
+    def __init__(self, task: TrainingTask) -> None:
+        self._task = task
+
+    def digital(
+        self,
+        kind: str,
+        settings: Mapping[str, float],
+        seed: np.random.SeedSequence,
+        refresh: int | None = None,
+    ) -> Iterator[tuple[Trained, Evaluation]]:
+        """Train by an optimiser of a kind, in float64; yield what there is after each evaluation."""
+        made = _Made()
+
+        def invert(number: int, matrix: Floats) -> Floats:
+            made.factors.append(number)
+            made.operations += inverse_operations(len(matrix))
+            return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+
+        return self._train(kind, self._optimiser(kind, settings, invert, refresh), seed, made, dict)
+
+    def with_chip(
+        self,
+        settings: Mapping[str, float],
+        seed: np.random.SeedSequence,
+        holder: MatrixHolder,
+        cycles: int,
+        told: Callable[[int, int, ChipInverse], None],
+    ) -> Iterator[tuple[Trained, Evaluation]]:
+        """Train by the natural gradient, its factors inverted by a chip; yield what there is after each evaluation.
+
+        `told` is given each inverse, behind its step and the number of its factor.
+        """
+        made, before = _Made(), _of_chip(holder)
+
+        def invert(number: int, matrix: Floats) -> Floats:
+            found = invert_on_chip(matrix, holder, cycles)
+            size = len(matrix)
+            made.factors.append(number)
+            if not found.settled:
+                made.operations += inverse_operations(size)
+            elif found.digital_products:
+                made.operations += residual_operations(size, cycles)
+            told(optimiser.steps, number, found)
+            return found.inverse
+
+        def spent() -> dict[str, float]:
+            now = _of_chip(holder)
+            return {name: now[name] - before[name] for name in CHIP}
+
+        optimiser = self._optimiser("second-order", settings, invert)
+        return self._train("second-order", optimiser, seed, made, spent)
+
+    def _optimiser(
+        self, kind: str, settings: Mapping[str, float], invert: Invert, refresh: int | None = None
+    ) -> Any:
+        task = self._task
+
+        def natural(trust: Floats, damping: Floats, momentum: Floats) -> NaturalGradient:
+            return NaturalGradient(
+                trust,
+                damping,
+                momentum,
+                refresh=task.refresh if refresh is None else refresh,
+                samples=task.of_factors,
+                hold=KeptInverses(invert, task.moved),
+            )
+
+        return optimiser_of(kind, {name: np.asarray(value) for name, value in settings.items()}, natural)
+
+    def _train(
+        self,
+        kind: str,
+        optimiser: Optimiser,
+        seed: np.random.SeedSequence,
+        made: _Made,
+        on_chip: Callable[[], Mapping[str, float]],
+    ) -> Iterator[tuple[Trained, Evaluation]]:
+        task, trained = self._task, Trained()
+        rng = np.random.default_rng(seed)
+        weights = initial_weights(task.sizes, rng)
+        a_step = step_operations(kind, task.sizes, task.batch)
+        a_refresh = factor_operations(task.sizes, task.samples)
+        for evaluation in train(optimiser, weights, task.split, [rng], epochs=task.epochs, batch=task.batch):
+            natural = optimiser if isinstance(optimiser, NaturalGradient) else None
+            refreshes = 0 if natural is None else natural.refreshes
+            trained.uphill = 0 if natural is None else natural.uphill
+            trained.beside = evaluation.steps * a_step + refreshes * a_refresh
+            every = factor_sizes(task.sizes)
+            trained.inverting = sum(inverse_operations(every[number]) for number in made.factors)
+            trained.evaluations.append(evaluation)
+            trained.factors.append(tuple(made.factors))
+            trained.spent.append(
+                {
+                    **dict.fromkeys(SPENT, 0.0),
+                    **on_chip(),
+                    "operations": trained.beside + made.operations,
+                    "matrices": len(made.factors),
+                    "seconds": evaluation.seconds,
+                }
+            )
+            yield trained, evaluation
+
+
+def _of_chip(holder: MatrixHolder) -> dict[str, float]:
+    costs = holder.operations()
+    return {
+        "pulses": costs["pulses"],
+        "inversions": costs["inversions"],
+        "chip_joules": costs["joules"][0],
+        "chip_seconds": costs["virtual_seconds"][0],
+    }

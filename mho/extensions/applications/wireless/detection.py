@@ -1,0 +1,154 @@
+"""Linear detection of many users at once: zero forcing and minimum mean square error (MMSE).
+
+    s = (H^H H + l I)^-1 H^H y        l = 0: zero forcing; l = noise variance / symbol energy: MMSE
+
+The inverse is what the chip computes. H^H H and H^H y are digital, as in Zuo et al., Nature Electronics 8, 1222 (2025). An
+MMSE estimate of a user is too small by the factor 1 - l [(H^H H + l I)^-1]_kk; decisions between more than two levels need
+it undone (Verdu, Multiuser Detection, 1998, chapter 6), so it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.array_types import Complexes, Floats
+from mho.extensions.applications.wireless.channel import noise_at
+
+Singles = NDArray[np.complex64]
+
+
+ZERO_FORCING, MMSE = "zf", "mmse"
+METHODS = (ZERO_FORCING, MMSE)
+
+COMPLEX = 4
+"""Real multiplications of a product of two complex numbers."""
+
+
+class Link(Protocol):
+    """Symbols on their way at one signal-to-noise ratio: which systems they need solved, and what arrives."""
+
+    @property
+    def loading(self) -> float:
+        """L of the matrix H^H H + l I of the systems."""
+        ...
+
+    @property
+    def rhs(self) -> Complexes:
+        """Right-hand sides of the systems, (users, vectors)."""
+        ...
+
+    def estimates(self, solutions: Complexes, diagonal: Floats) -> Complexes:
+        """Return the symbols as they arrive, (users, vectors), from solutions and the diagonal of the inverse."""
+        ...
+
+    def estimates_single(self) -> Complexes:
+        """Return the same of single precision from beginning to end, with LAPACK's complex64 solve."""
+        ...
+
+
+@dataclass(frozen=True)
+class Uplink:
+    """Users send, the base station detects.
+
+    Attributes
+    ----------
+    channel : (antennas, users) array
+    received : (antennas, vectors) array
+        y.
+    variance : float
+        Mean of |n|^2 at an antenna.
+    loading : float
+    rhs : (users, vectors) array
+        H^H y.
+    """
+
+    channel: Complexes
+    received: Complexes
+    variance: float
+    loading: float
+    rhs: Complexes
+
+    @classmethod
+    def at(
+        cls, snr: float, channel: Complexes, symbols: Complexes, noise: Complexes, method: str, energy: float
+    ) -> Self:
+        """Send symbols with noise (antennas, vectors) of any size, scaled to `snr`, dB; `energy` is that of a symbol."""
+        signal = channel @ symbols
+        scaled = noise_at(snr, signal, noise)
+        received = signal + scaled
+        variance = float(np.mean(np.abs(scaled) ** 2))
+        loading = variance / energy if method == MMSE else 0.0
+        return cls(channel, received, variance, loading, np.asarray(channel.conj().T @ received))
+
+    def estimates(self, solutions: Complexes, diagonal: Floats) -> Complexes:
+        """Return what the users sent, as estimated."""
+        return np.asarray(solutions / gains(diagonal, self.loading)[:, None])
+
+    def estimates_single(self) -> Complexes:
+        """Return the estimates of single precision."""
+        narrow = self.channel.astype(np.complex64)
+        solutions, diagonal = solve_single(
+            narrow, narrow.conj().T @ self.received.astype(np.complex64), self.loading
+        )
+        return self.estimates(solutions.astype(np.complex128), diagonal)
+
+
+def normal_matrix(channel: Complexes, loading: float = 0.0) -> Complexes:
+    """Return H^H H + loading I, (users, users): Hermitian and positive definite."""
+    gram = channel.conj().T @ channel
+    return np.asarray((gram + gram.conj().T) / 2.0 + loading * np.eye(len(gram)))
+
+
+def matched_filter(antennas: int, users: int) -> int:
+    """Return the real multiplications of H^H y."""
+    return COMPLEX * antennas * users
+
+
+def share_of_a_vector(antennas: int, users: int, cycles: int) -> float:
+    """Return the share of a vector's multiplications that the chip does, where each cycle is an INV and an MVM.
+
+    Both stand for a product with a real matrix of 2 users x 2 users. H^H y is digital; what is counted once for all
+    vectors, and what the cycles take beside, is not in it.
+    """
+    on_chip = cycles * 2 * (2 * users) ** 2
+    return on_chip / (on_chip + matched_filter(antennas, users))
+
+
+def gains(diagonal: Floats, loading: float) -> Floats:
+    """Return the factor by which each user's estimate is too small, from the diagonal of (H^H H + l I)^-1; 1 without l."""
+    return np.asarray(1.0 - loading * diagonal) if loading else np.ones(len(diagonal))
+
+
+def solve_single(channel: Singles, rhs: Singles, loading: float) -> tuple[Singles, Floats]:
+    """Return solutions, and the diagonal of the inverse, in single precision."""
+    matrix = channel.conj().T @ channel + np.complex64(loading) * np.eye(channel.shape[1], dtype=np.complex64)
+    units = np.eye(len(matrix), dtype=np.complex64)
+    solutions = np.linalg.solve(matrix, np.concatenate([rhs, units], axis=1))
+    return solutions[:, : rhs.shape[1]], solutions[:, rhs.shape[1] :].diagonal().real.astype(np.float64)
+
+
+def signal_to_interference(
+    channel: Complexes, variance: float, energy: float, method: str = ZERO_FORCING
+) -> Floats:
+    """Return each user's ratio of signal to interference and noise after exact detection, (users,), a pure number.
+
+    Parameters
+    ----------
+    channel : (antennas, users) array
+    variance, energy : float
+        Of the noise at an antenna, and of a symbol.
+
+    Notes
+    -----
+    Of zero forcing energy / (variance [(H^H H)^-1]_kk); of MMSE g / (1 - g), g being the gain of `gains` (Tse and
+    Viswanath, Fundamentals of Wireless Communication, 2005, chapter 8).
+    """
+    if method == MMSE:
+        loading = variance / energy
+        gain = gains(np.asarray(np.linalg.inv(normal_matrix(channel, loading)).diagonal().real), loading)
+        return np.asarray(gain / (1.0 - gain))
+    return np.asarray(energy / (variance * np.linalg.inv(normal_matrix(channel)).diagonal().real))

@@ -1,0 +1,413 @@
+"""The verb that reads foreign tables into run files: it shows what a table seems to hold, asks, and remembers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from mho.cli import Output, Terminal, complain, say
+from mho.errors import Aborted, InputError
+from mho.extensions.imports import (
+    COLUMN_WORDS,
+    DECIMAL_MARKS,
+    MEASUREMENTS,
+    Candidate,
+    Guess,
+    NamedRecipe,
+    RecipeMemory,
+    TableReading,
+    constants_in_si,
+    decimal_of,
+    find_recipe,
+    guess,
+    measurement_named,
+    packaged_recipes,
+    recipe_of,
+)
+from mho.extensions.imports.extraction import import_measurement
+
+MOST_COLUMNS = 24
+RIVALS, LEAST = 2, 0.3
+"""Other kinds that are shown, and their least score."""
+
+GROUP = "Run files"
+"""Of the verb, in the list of all."""
+
+
+def print_guess(found: Guess, console: Terminal | None = None) -> None:
+    """Print the columns with what they mean, and the kind of measurement with why; on standard error unless given."""
+    out = console or Terminal(stderr=True, soft_wrap=True)
+    best = found.best
+    form = found.table.form
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
+    for name in COLUMN_WORDS:
+        table.add_column(Text(name, style="dim"))
+    for text, meaning, unit, own, values in found.columns_in_words()[:MOST_COLUMNS]:
+        shown = Text(meaning or "kept as it is", style="" if meaning else "dim")
+        table.add_row(Text(text), shown, Text(unit), Text(own), Text(values, style="dim"))
+    out.print(table)
+    if len(found.headers) > MOST_COLUMNS:
+        out.print(f"and {len(found.headers) - MOST_COLUMNS} columns more")
+    mark = {"\t": "tabs", ";": "semicolons", ",": "commas", " ": "blanks"}[form.mark]
+    comma = ", decimal commas" if form.comma else ""
+    comma += f", thousands apart by {'points' if form.grouping == '.' else 'commas'}" if form.grouping else ""
+    out.print(f"fields apart by {mark}{comma}; values from line {found.first[0].number} on")
+    if best.assignment is None:
+        out.print(
+            Text.assemble(
+                ("no kind of measurement fits", "bold"),
+                f"; nearest is {best.measurement.name}: {best.reasons[0]}",
+            )
+        )
+    else:
+        out.print(_told(best, found.sure))
+    for rival in found.candidates[1 : 1 + RIVALS]:
+        if rival.assignment is not None and rival.score >= LEAST:
+            out.print(Text.assemble("or ", _told(rival, True)))
+    for line in found.grounds.lines if best.assignment is not None else ():
+        out.print(Text(line, style="dim"))
+    for remark in (*found.remarks, *found.notes):
+        out.print(Text(remark, style="yellow"))
+
+
+def _told(one: Candidate, sure: bool) -> Text:
+    doubt = "" if sure else " (not sure)"
+    return Text.assemble(
+        (one.measurement.name, "bold"), f", {one.measurement.title}{doubt}: {'; '.join(one.reasons)}"
+    )
+
+
+def print_recipes(console: Terminal | None = None) -> None:
+    """Print the packaged recipes: what each is for, and where its data are published."""
+    out = console or Terminal(soft_wrap=True)
+    for one in packaged_recipes():
+        out.print(Text.assemble((one.name, "bold"), f"  {one.recipe.type}: {one.recipe.title}"))
+        out.print(Text(f"    {one.recipe.source}; {one.recipe.files}", style="dim"))
+
+
+def measurements() -> list[tuple[str, str]]:
+    """Return the kinds of measurement that foreign tables may hold, each with what it is."""
+    return [(one.name, one.title) for one in MEASUREMENTS.values()]
+
+
+def decimal_marks() -> tuple[str, ...]:
+    """Return what can be said of a table's decimal mark."""
+    return DECIMAL_MARKS
+
+
+def recipes() -> list[tuple[str, str]]:
+    """Return the packaged recipes of foreign tables, each with what it is for."""
+    return [(one.name, one.recipe.title) for one in packaged_recipes()]
+
+
+def import_(
+    table: Annotated[
+        Path | None,
+        typer.Argument(
+            help="a table: .csv, .tsv, .txt, also .gz; .xlsx, .mat, .npz, .npy, .json, .h5",
+            show_default=False,
+        ),
+    ] = None,
+    output: Output = None,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--type",
+            help="what was measured: iv, endurance, …",
+            show_default=False,
+            autocompletion=measurements,
+        ),
+    ] = "",
+    column: Annotated[
+        list[str] | None, typer.Option(help="which column is which: row=WL, conductance='G mean'")
+    ] = None,
+    unit: Annotated[
+        list[str] | None, typer.Option(help="where the header has none: conductance=uS, current=nA")
+    ] = None,
+    constant: Annotated[
+        list[str] | None, typer.Option(help="what no column has: voltage=0.2V, read_voltage=0.1V")
+    ] = None,
+    decimal: Annotated[
+        str,
+        typer.Option(
+            help="what a comma such as that of 5,001 is: comma, a decimal mark, or point",
+            show_default=False,
+            autocompletion=decimal_marks,
+        ),
+    ] = "",
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="the sheet of a spreadsheet; the arrays of a file with several", show_default=False
+        ),
+    ] = "",
+    axes: Annotated[
+        str,
+        typer.Option(
+            help="what the dimensions of an array count: cycle,pulse,column,row", show_default=False
+        ),
+    ] = "",
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="a packaged recipe, or a file, that says all this",
+            show_default=False,
+            autocompletion=recipes,
+        ),
+    ] = "",
+    array: Annotated[str, typer.Option(help="the array on the chip that the cells belong to")] = "",
+    chip: Annotated[str, typer.Option(help="a packaged chip map or a file, to be kept with the data")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="take the best guess without asking")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show the guess only")] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="forget what was told of tables with this header, and guess")
+    ] = False,
+    recipes: Annotated[bool, typer.Option("--recipes", help="list the packaged recipes")] = False,
+) -> None:
+    """Read a foreign table of measurements into a run file."""
+    if recipes:
+        print_recipes()
+        return
+    if table is None:
+        raise InputError("name a table to import (.csv, .tsv, .txt), or list recipes with --recipes")
+    told = _pairs("constant", constant)
+    asked = TableReading(
+        "", _pairs("column", column), _pairs("unit", unit), constants_in_si(told, str(table)),
+        decimal=decimal_of(decimal, "--decimal"), dataset=dataset, axes=tuple(axes.split(",")) if axes else (),
+    )  # fmt: skip
+    write = partial(import_measurement, table, output=output, array=array, chip=chip)
+    if recipe:
+        reading = _over(find_recipe(recipe).reading, asked, kind)
+        found = guess(table, reading, [reading.type])
+        if dry_run:
+            print_guess(found)
+        else:
+            say(write(reading=reading, grounds=found.grounds.lines))
+        return
+    said = bool(kind or column or unit or constant or decimal)
+    _import_as_answered(table, _Answers(asked, kind, told), write, said, yes, dry_run, forget)
+
+
+def _import_as_answered(
+    table: Path,
+    answers: _Answers,
+    write: Callable[..., Path],
+    said: bool,
+    yes: bool,
+    dry_run: bool,
+    forget: bool,
+) -> None:
+    """Guess what a table holds from what was said of it, now or before; show it, or ask and import it."""
+    memory = RecipeMemory()
+    found = _guess(table, answers.asked, answers.kind)
+    if forget:
+        gone = memory.forget(found.table.form.header, found.table.form.units)
+        say(
+            f"{'forgot' if gone else 'nothing was known of'} tables with the header of {table.name}", err=True
+        )
+    known = None if said or forget else _known(memory, found)
+    before = answers
+    if known is not None:
+        answers = before = _as_before(known, answers, found)
+        found = _guess(table, answers.asked, answers.kind)
+    if dry_run:
+        print_guess(found)
+        return
+    if known is not None:
+        how = f"read as {known.recipe.type}" if known.recipe.type else "read"
+        say(f"{table.name} is {how}, as told before; --forget guesses anew", err=True)
+    found, answers = _decided(found, answers, yes, known is not None)
+    for remark in (*found.remarks, *found.notes):
+        complain(remark)
+    grounds = found.grounds
+    if grounds.guessed and (yes or known is not None):
+        for line in grounds.lines:
+            say(line, err=True)
+    say(write(reading=found.best.reading, grounds=grounds.lines))
+    if (said or yes or _at_terminal()) if known is None else answers != before:
+        _remember(memory, found, answers)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What was told of a table: columns, units, constants and the decimal mark; the kind; constants as written."""
+
+    asked: TableReading
+    kind: str
+    told: dict[str, str]
+
+
+def _guess(table: Path, asked: TableReading, kind: str) -> Guess:
+    return guess(table, asked, [measurement_named(kind).name] if kind else ())
+
+
+def _known(memory: RecipeMemory, found: Guess) -> NamedRecipe | None:
+    """Return what was told of tables with this header, or a packaged recipe for it."""
+    header = found.table.form.header
+    remembered = memory.find(header, found.table.form.units)
+    if remembered is not None or not header:
+        return remembered
+    return next((one for one in packaged_recipes() if one.recipe.header == header), None)
+
+
+def _as_before(known: NamedRecipe, answers: _Answers, found: Guess) -> _Answers:
+    """Return what was told of tables with this header; of the comma only where this table's numbers leave it open."""
+    recipe, where, form = known.recipe, f"recipe {known.name}", found.table.form
+    if recipe.decimal and form.proof and form.decimal != recipe.decimal:
+        complain(
+            f"{form.proof} in {found.table.path.name} shows a decimal {form.decimal or 'point'}, where the table before "
+            f"was read with a decimal {recipe.decimal}: check that one"
+        )
+    asked = replace(
+        answers.asked,
+        columns=recipe.columns,
+        units=recipe.units,
+        constants=constants_in_si(recipe.constants, where),
+        recipe=known.text,
+        decimal=decimal_of(recipe.decimal, where) if form.doubtful else "",
+    )
+    return _Answers(asked, recipe.type, dict(recipe.constants))
+
+
+def _over(given: TableReading, asked: TableReading, kind: str) -> TableReading:
+    """Return a recipe's reading with what was typed over it."""
+    return replace(
+        given,
+        type=kind or given.type,
+        columns={**given.columns, **asked.columns},
+        units={**given.units, **asked.units},
+        constants={**given.constants, **asked.constants},
+        decimal=asked.decimal or given.decimal,
+        dataset=asked.dataset or given.dataset,
+        axes=asked.axes or given.axes,
+    )
+
+
+def _decided(found: Guess, answers: _Answers, yes: bool, before: bool) -> tuple[Guess, _Answers]:
+    """Return how to read the table, and what was told of it: as guessed, as said (`before`, too), or at the terminal."""
+    best, kind = found.best, answers.kind
+    if _at_terminal() and not yes:
+        if (before and found.grounds.guessed) or not kind or best.assignment is None:
+            found, answers = _asked_for(found, answers)
+        if found.table.form.doubtful:
+            found, answers = _asked_for_comma(found, answers)
+        return found, answers
+    doubtful = found.table.form.doubtful and not yes
+    if best.assignment is None or doubtful or not (found.sure or kind or yes):
+        raise InputError(_unsure(found, kind))
+    return found, answers
+
+
+def _unsure(found: Guess, kind: str) -> str:
+    """Return the sentence that says what is missing, and which options tell it."""
+    best = found.best
+    texts = [one.text for one in found.headers]
+    if best.assignment is None and not kind and sum(bool(one.meaning) for one in found.headers) < 2:
+        return (
+            f"{found.table.path}: its columns {', '.join(texts)[:120]} tell no kind of measurement; say what it is and "
+            "which column is which, such as --type iv --column voltage='…' --column current='…'"
+        )
+    if best.assignment is None:
+        return best.reasons[0] + (
+            "" if kind else f"; taken for {best.measurement.name}, say --type for another kind"
+        )
+    if found.table.form.doubtful:
+        return f"{found.table.path}: {found.remarks[0]}"
+    remarks = "".join(f"; {remark}" for remark in found.remarks)
+    names = " or ".join(one.measurement.name for one in found.candidates[:2] if one.assignment is not None)
+    return (
+        f"{found.table.path} may be {names}, which is not sure: say --type {best.measurement.name}, with --column and "
+        f"--unit where names are not understood (--column voltage={texts[0]} --unit current=uA), or --yes for the best "
+        f"guess; --dry-run shows it{remarks}"
+    )
+
+
+def _asked_for(found: Guess, answers: _Answers) -> tuple[Guess, _Answers]:
+    """Show the guess, and ask until an answer can be read; the kind of measurement is told then."""
+    path = found.table.path
+    while True:
+        print_guess(found)
+        possible = found.best.assignment is not None
+        options = "[Y/n/edit]" if possible else "[n/edit]"
+        answer = _prompt(f"Import it so? {options}", "y" if possible else "edit").lower()
+        if answer in ("y", "yes") and possible:
+            return found, replace(answers, kind=found.best.measurement.name)
+        if answer in ("n", "no"):
+            raise Aborted("nothing was imported")
+        if answer not in ("e", "edit"):
+            say("answer y, n or edit", err=True)
+            continue
+        line = _prompt(
+            "What differs? (type=iv, column voltage=Vg, unit current=uA, constant voltage=0.2V)", ""
+        )
+        try:
+            edited = _edited(line, answers, path)
+            found = _guess(path, edited.asked, edited.kind)
+        except InputError as error:
+            complain(error)
+            continue
+        answers = edited
+
+
+def _asked_for_comma(found: Guess, answers: _Answers) -> tuple[Guess, _Answers]:
+    """Ask what the comma is, which no number of the table tells."""
+    path, number = found.table.path, found.table.form.doubtful
+    question = f"Is the comma in {number} a decimal mark, or a point's, which parts thousands? [{'/'.join(DECIMAL_MARKS)}]"
+    while (answer := _prompt(question, "").lower()) not in DECIMAL_MARKS:
+        say(f"answer {' or '.join(DECIMAL_MARKS)}", err=True)
+    answers = replace(answers, asked=replace(answers.asked, decimal=answer))
+    return _guess(path, answers.asked, answers.kind), answers
+
+
+def _edited(line: str, answers: _Answers, path: Path) -> _Answers:
+    """Return what was said, with a line such as ``column voltage=Vg`` over it."""
+    asked, told = answers.asked, answers.told
+    word, _, pair = line.partition(" ")
+    if word.startswith("type="):
+        return replace(answers, kind=measurement_named(word.removeprefix("type=")).name)
+    if word == "column":
+        return replace(answers, asked=replace(asked, columns={**asked.columns, **_pairs(word, [pair])}))
+    if word == "unit":
+        return replace(answers, asked=replace(asked, units={**asked.units, **_pairs(word, [pair])}))
+    if word == "constant":
+        told = told | _pairs(word, [pair])
+        return replace(answers, asked=replace(asked, constants=constants_in_si(told, str(path))), told=told)
+    if word.startswith("decimal="):
+        mark = decimal_of(word.removeprefix("decimal="), "decimal")
+        return replace(answers, asked=replace(asked, decimal=mark))
+    if line:
+        raise InputError(f"{line!r} is not understood; begin with type=, column, unit, constant or decimal=")
+    return answers
+
+
+def _prompt(question: str, default: str) -> str:
+    return str(typer.prompt(question, default=default, show_default=False, err=True)).strip()
+
+
+def _remember(memory: RecipeMemory, found: Guess, answers: _Answers) -> None:
+    """Remember what was told of the table, and what its numbers prove of the comma; no guess."""
+    form = found.table.form
+    proved = form.decimal if form.proof else ""
+    told = replace(answers.asked, type=answers.kind, decimal=answers.asked.decimal or proved)
+    if memory.keep(form.header, form.units, recipe_of(told, form.header, answers.told)) and _at_terminal():
+        say(f"tables with this header are read so from now on ({memory.path}; --forget)", err=True)
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    pairs = [one.partition("=") for one in given or []]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            raise InputError(f"--{option} {name}{equals}{value}: write NAME=VALUE")
+    return {name.strip(): value.strip() for name, _, value in pairs}

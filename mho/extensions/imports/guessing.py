@@ -1,0 +1,497 @@
+"""Guesses what a foreign table holds: each kind of measurement gets a score, by names, units and shapes of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.array_types import Floats
+from mho.errors import InputError
+from mho.extensions.imports import shapes
+from mho.extensions.imports.headers import GATES, UNITS, ColumnHeader, read_headers
+from mho.extensions.imports.measurements import MEASUREMENTS, Measurement
+from mho.extensions.imports.resolving import (
+    LARGEST_CONDUCTANCE,
+    SAMPLE_LINES,
+    constants_of,
+    headers_of,
+    is_nameless,
+)
+from mho.extensions.imports.rows import Rows
+from mho.extensions.imports.series import ColumnAssignment, assign, line_meaning, sample_of
+from mho.extensions.imports.table_import import TableReading, table_of
+from mho.extensions.imports.tables import TextLine, TextTable
+from mho.extensions.imports.tables.decimal_marks import POINT
+from mho.extensions.imports.tables.units import plain_unit
+
+Sample = Mapping[str, Floats]
+
+SURE, AHEAD = 0.6, 0.15
+"""Score from which a guess is taken unasked, and by how much it must lead the next one."""
+
+MOST_GROUNDS = 12
+"""Grounds of a kind that are named; the others are counted."""
+
+LARGEST_CURRENT = 0.1  # A: no cell survives more
+SLOW = 30.0  # s: reads at longer intervals are no noise
+BASE = 0.4  # of a table that has all columns that are needed, by name or unit
+LACKING = 0.05  # of one that lacks a column, for each that it has
+NAMELESS = 0.25  # the same by shape only
+
+WORDS = {
+    "iv": ("iv", "i-v", "sweep", "loop", "dcsweep"), "endurance": ("endur", "cycling"),
+    "retention": ("reten", "bake", "drift"),
+    "form": ("form",), "response": ("pulse", "response", "ltp", "ltd", "potentiation", "depression", "synap", "update"),
+    "noise": ("noise", "rtn", "telegraph", "psd"), "reads": ("map", "readmap", "array", "matrix", "read"),
+    "program": ("program", "write", "verify", "ispp", "wv"), "ber": ("ber", "biterror"),
+    "switching": ("vset", "vreset", "switching"), "levels": ("level", "multilevel", "mlc"),
+}  # fmt: skip
+"""Parts of file names and preambles that speak for a kind."""
+
+NAMELESS_ORDERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "iv": (("voltage", "current"),),
+    "retention": (("time", "conductance"),),
+    "noise": (("time", "current"),),
+    "reads": (("row", "column", "conductance"),),
+}
+"""Meanings of the columns of tables without a header."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A kind of measurement that a table may hold.
+
+    Attributes
+    ----------
+    measurement : Measurement
+    score : float
+        0 to 1.
+    reasons : tuple of str
+        What speaks for it, and what against.
+    assignment : ColumnAssignment or None
+        What the columns mean then; None where a needed one is missing.
+    reading : TableReading
+        How to read the table so.
+    """
+
+    measurement: Measurement
+    score: float
+    reasons: tuple[str, ...]
+    assignment: ColumnAssignment | None
+    reading: TableReading
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """Why a table is read as it is, in words.
+
+    Attributes
+    ----------
+    told : tuple of str
+        What the user, or a recipe, says of it; what was told of tables with the same header, too.
+    proved : tuple of str
+        What its names, units and numbers say.
+    guessed : tuple of str
+        What nothing says: it may be otherwise in the next table.
+    """
+
+    told: tuple[str, ...]
+    proved: tuple[str, ...]
+    guessed: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of it, a line a ground."""
+        return tuple(
+            f"{name}: {'; '.join(some[:MOST_GROUNDS])}"
+            + (f"; and {len(some) - MOST_GROUNDS} more" if len(some) > MOST_GROUNDS else "")
+            for name, some in (("told", self.told), ("proved", self.proved), ("guessed", self.guessed))
+            if some
+        )
+
+
+COLUMN_WORDS = ("column", "is", "unit", "in the run file", "first values")
+"""What `Guess.columns_in_words` says of a column."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What a table seems to hold, the best candidate first.
+
+    Attributes
+    ----------
+    headers : tuple of ColumnHeader
+        Of all columns.
+    first : tuple of TextLine
+        The first lines of values.
+    remarks : tuple of str
+        What is doubtful about the best one, such as a unit that can hardly be meant.
+    notes : tuple of str
+        What is left out, such as lines of statistics below the values.
+    asked : TableReading
+        What was told of it.
+    type_told : bool
+        Whether the kind of measurement was.
+    """
+
+    table: TextTable
+    headers: tuple[ColumnHeader, ...]
+    first: tuple[TextLine, ...]
+    candidates: tuple[Candidate, ...]
+    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    asked: TableReading = field(default_factory=TableReading)
+    type_told: bool = False
+
+    @property
+    def grounds(self) -> Grounds:
+        """What of the best candidate was told, what the table proves, and what is guessed."""
+        form, best, asked = self.table.form, self.best, self.asked
+        told = [f"type {best.measurement.name}"] if self.type_told else []
+        told += [f"{meaning} is column {text!r}" for meaning, text in asked.columns.items()]
+        told += [f"{name} in {unit}" for name, unit in asked.units.items()]
+        told += [f"{name} {value:g} {UNITS[name]}".rstrip() for name, value in asked.constants.items()]
+        told += [f"decimal {asked.decimal}"] if asked.decimal else []
+        proved = [f"decimal {form.decimal or POINT}, by {form.proof}"] if form.proof else []
+        guessed = [] if self.type_told else [f"type {best.measurement.name} ({'; '.join(best.reasons)})"]
+        named = [*read_headers(form.header, form.units)] if form.header else []
+        series = best.assignment.series if best.assignment is not None else ()
+        columns = {one.index: (meaning, one) for some in series for meaning, one in some.columns.items()}
+        for index, (meaning, one) in sorted(columns.items()):
+            if meaning in asked.columns:
+                continue
+            unit = plain_unit(one.unit)
+            by_name = (
+                index < len(named) and bool(named[index].meaning) and named[index].meaning == one.meaning
+            )
+            what = f"{one.text!r} is {meaning}" + (f" in {unit}" if unit else "")
+            (proved if by_name else guessed).append(what)
+            if UNITS[meaning] and not unit and meaning not in asked.units:
+                guessed.append(f"{one.text!r} is in {UNITS[meaning]}, as no unit stands there")
+        if form.doubtful:
+            guessed.append(f"decimal {form.decimal}, of {form.doubtful}")
+        return Grounds(tuple(told), tuple(proved), tuple(guessed))
+
+    def columns_in_words(self) -> list[tuple[str, str, str, str, str]]:
+        """Return of each column what `COLUMN_WORDS` names; the second is "" of one that is kept as it is."""
+        best, rows = self.best, []
+        for header in self.headers:
+            meaning, state = "", ""
+            series = best.assignment.series if best.assignment is not None else ()
+            for some in series:
+                for name, one in some.columns.items():
+                    if one.index == header.index:
+                        fixed = some.fixed.items() if len(series) > 1 else ()
+                        meaning, state = name, ", ".join(f"{key} {value:g}" for key, value in fixed)
+            values = [line.fields[header.index] for line in self.first[:3] if header.index < len(line.fields)]
+            own = UNITS[meaning] if meaning else ""
+            rows.append(
+                (
+                    header.text or "(no name)",
+                    f"{meaning} ({state})" if state and meaning not in ("time", "voltage") else meaning,
+                    header.unit or (f"none, taken as {own}" if own else ""),
+                    own,
+                    ", ".join(values),
+                )
+            )
+        return rows
+
+    @property
+    def best(self) -> Candidate:
+        """The candidate with the highest score."""
+        return self.candidates[0]
+
+    @property
+    def sure(self) -> bool:
+        """Whether nobody needs to be asked."""
+        lead = self.best.score - (self.candidates[1].score if len(self.candidates) > 1 else 0.0)
+        doubtful = (self.remarks and not self.table.form.header) or self.table.form.doubtful
+        return self.best.assignment is not None and self.best.score >= SURE and lead >= AHEAD and not doubtful
+
+
+def guess(path: Path, asked: TableReading | None = None, kinds: Sequence[str] = ()) -> Guess:
+    """Return what a table seems to hold.
+
+    Parameters
+    ----------
+    asked : TableReading, optional
+        Columns, units and constants that were said; its type counts for nothing.
+    kinds : sequence of str, optional
+        Kinds of measurement to choose from; all unless given.
+
+    Raises
+    ------
+    InputError
+        The file holds no table, or what was said of its columns does not fit.
+    """
+    asked = asked or TableReading()
+    table = table_of(path, asked)
+    first = table.head(SAMPLE_LINES)
+    if not first:
+        raise InputError(f"{path} has a header and no line of values below it")
+    form = table.form
+    headers = headers_of(table, asked.columns, asked.units, first)
+    has_names = bool(form.header) and not is_nameless(headers)
+    words = " ".join([path.stem, *table.preamble()]).lower()
+    found = []
+    for name in kinds or MEASUREMENTS:
+        found.append(_candidate(table, headers, MEASUREMENTS[name], first, asked, words, has_names))
+    ranked = sorted(
+        found, key=lambda one: (-one.score, one.measurement.name != "reads")
+    )  # a map, if nothing tells
+    return Guess(
+        table, headers, tuple(first), tuple(ranked), _remarks(ranked[0], first, table), table.left_out(), asked,
+        len(kinds) == 1,
+    )  # fmt: skip
+
+
+def _candidate(
+    table: TextTable, headers: Sequence[ColumnHeader], measurement: Measurement, first: Sequence[TextLine],
+    asked: TableReading, words: str, has_header: bool,
+) -> Candidate:  # fmt: skip
+    reading = replace(asked, type=measurement.name)
+    attempts: list[tuple[Sequence[ColumnHeader], TableReading]] = [(headers, reading)]
+    if not has_header and not asked.columns:
+        attempts = [
+            (
+                [replace(one, meaning=meaning) for one, meaning in zip(headers, order, strict=True)],
+                replace(
+                    reading, columns={meaning: one.text for one, meaning in zip(headers, order, strict=True)}
+                ),
+            )
+            for order in NAMELESS_ORDERS.get(measurement.name, ())
+            if len(order) == len(headers)
+        ]
+        if measurement.name == "reads" and len(headers) > 3:
+            attempts.append((headers, reading))
+    why = "its columns have no names"
+    for given, how in attempts:
+        try:
+            constants = constants_of(table, given, asked.constants)
+            assignment = assign(given, measurement, str(table.path), constants, line_meaning(asked.columns))
+            sample = Rows(table, measurement, assignment, len(first)).sample(first)
+        except InputError as error:
+            why = str(error)
+            continue
+        if not len(sample["part"]):
+            why = f"{table.path}: none of its first {len(first)} lines has all values"
+            continue
+        score, reasons = SCORES[measurement.name](sample, assignment)
+        if any(word in words for word in WORDS[measurement.name]):
+            score, reasons = score + 0.15, [*reasons, "the file's name or preamble says so"]
+        if "read_voltage" in assignment.meanings:
+            volts = assignment.series[0].fixed["read_voltage"]
+            reasons = [*reasons, f"read at {volts:g} V, as {_where(constants, asked)}"]
+        score += BASE if has_header or asked.columns else NAMELESS
+        if has_header:
+            reasons = ["has the columns that it needs", *reasons]
+        return Candidate(measurement, min(score, 1.0), tuple(reasons), assignment, how)
+    there = {one.meaning for one in headers} | set(asked.constants)
+    filled = len(measurement.needed) - len(measurement.missing(there))
+    named_so = any(word in words for word in WORDS[measurement.name])
+    return Candidate(
+        measurement, LACKING * max(filled, 0) + (0.05 if named_so else 0.0), (why,), None, reading
+    )
+
+
+def _where(constants: Mapping[str, float], asked: TableReading) -> str:
+    """Return who says at which voltage was read."""
+    if "read_voltage" in asked.constants:
+        return "was said"
+    return "the lines above the table say" if "read_voltage" in constants else "its column says"
+
+
+def _remarks(best: Candidate, first: Sequence[TextLine], table: TextTable) -> tuple[str, ...]:
+    found = []
+    if text := table.form.doubtful:
+        mark = "a decimal mark" if table.form.comma else "what parts thousands"
+        found.append(
+            f"the comma in {text} may be a decimal mark or part thousands, and no number tells; it is taken for {mark}: "
+            "say --decimal comma or --decimal point"
+        )
+    if best.assignment is None:
+        return tuple(found)
+    columns = {
+        header.index: (meaning, header)
+        for series in best.assignment.series
+        for meaning, header in series.columns.items()
+    }
+    for meaning, one in columns.values():
+        if meaning == "conductance" and not one.unit:
+            values = [
+                table.form.number(line.fields[one.index]) for line in first if one.index < len(line.fields)
+            ]
+            known = [abs(value) for value in values if value is not None and value == value]
+            if known and float(np.median(known)) > LARGEST_CONDUCTANCE:
+                found.append(
+                    f"column {one.text!r} has no unit and is taken to be in S: {float(np.median(known)):.3g} S is no "
+                    "cell's; say --unit conductance=uS"
+                )
+                break
+        if meaning == "current" and not one.unit:
+            amperes = [
+                table.form.number(line.fields[one.index]) for line in first if one.index < len(line.fields)
+            ]
+            largest = max(
+                (abs(value) for value in amperes if value is not None and value == value), default=0.0
+            )
+            if largest > LARGEST_CURRENT:
+                found.append(
+                    f"column {one.text!r} has no unit and is taken to be in A: {largest:.3g} A is no cell's; say --unit "
+                    "current=uA"
+                )
+                break
+    return tuple(found)
+
+
+def _has_pulses(sample: Sample, assignment: ColumnAssignment, *marks: str) -> bool:
+    """Return whether a table has a column that only pulses have, whether the kind of measurement takes it or not."""
+    return bool(set(marks) & ({*sample} | {one.meaning for one in assignment.others}))
+
+
+def _first(sample: Sample) -> NDArray[np.bool_]:
+    """Return which rows are those of the first cell, in the first of several tables."""
+    names = [name for name in ("part", "row", "column") if name in sample]
+    first = np.all([sample[name] == sample[name][0] for name in names], axis=0)
+    return np.asarray(first, dtype=bool)
+
+
+def _iv(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
+    volts = sample_of(sample, "voltage")[_first(sample)]
+    if _has_pulses(sample, assignment, "kind", "width"):
+        return -0.2, ["has pulses"]
+    once = volts[: shapes.period(volts)]
+    if not shapes.is_sweep(once):
+        return -0.3, ["its voltage is no sweep"]
+    if shapes.turns(once) or len(once) < len(volts) or len(assignment.series) > 1:
+        swept = assignment.series[0].columns.get("voltage")
+        lone = swept is not None and GATES.fullmatch(swept.name.strip()) is not None
+        alone = [f"{swept.text!r} is the only voltage"] if lone and swept is not None else []
+        return 0.4, ["the voltage sweeps up and down", *alone]
+    return 0.25, ["the voltage sweeps one way"]
+
+
+def _form(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
+    first = _first(sample)
+    sizes = sample_of(sample, "current" if "current" in sample else "conductance")
+    if shapes.ends_in_jump(sample_of(sample, "voltage")[first], sizes[first]):
+        return 0.42, ["the voltage rises until the current jumps"]
+    return -0.3, ["no jump at the end of a rising voltage"]
+
+
+def _endurance(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
+    cycles, conductance = sample_of(sample, "cycle"), sample_of(sample, "conductance")
+    if _has_pulses(sample, assignment, "before", "kind"):
+        return -0.2, ["has pulses"]
+    if _has_pulses(sample, assignment, "v_set", "v_reset"):
+        return 0.1, ["states of loops, whose voltages are there"]
+    if not shapes.is_whole(cycles):
+        return -0.3, ["its cycles are no whole numbers"]
+    if shapes.is_sweep(sample_of(sample, "voltage")):
+        return -0.3, ["its voltage is swept"]
+    states = {one.fixed.get("state") for one in assignment.series}
+    if states == {0.0, 1.0} or "state" in sample:
+        return 0.45, ["both states by a number of cycles that grows"]
+    return (
+        (0.35, ["two states in turn by cycle"])
+        if shapes.two_states(conductance)
+        else (0.0, ["one state only"])
+    )
+
+
+def _retention(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
+    times = sample_of(sample, "time")
+    if _has_pulses(sample, assignment, "kind", "width", "before", "pulse"):
+        return -0.3, ["has pulses"]
+    if shapes.is_sweep(sample_of(sample, "voltage")):
+        return -0.3, ["its voltage is swept"]
+    few = len(np.unique(times)) <= max(len(times) // 4, 1) and len(np.unique(times)) > 1
+    if shapes.grows_by_decades(times):
+        return 0.4, ["the time grows by decades"]
+    if few:
+        return 0.25, ["many cells at a few times"]
+    if not shapes.is_even(times):
+        return 0.15, ["a conductance over time"]
+    return (0.3, ["a read now and then"]) if _interval(times) > SLOW else (0.0, ["even times"])
+
+
+def _interval(times: Floats) -> float:
+    """Return the usual time between reads, s."""
+    return float(np.median(np.diff(times)))
+
+
+def _noise(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
+    times = sample_of(sample, "time")
+    if _has_pulses(sample, assignment, "kind", "width", "before", "pulse"):
+        return -0.3, ["has pulses"]
+    if shapes.is_sweep(sample_of(sample, "voltage")):
+        return -0.3, ["its voltage is swept"]
+    first = _first(sample)
+    if not shapes.is_even(times[first]):
+        return -0.2, ["its times are not even"]
+    slow = _interval(times[first]) > SLOW
+    return (0.0, ["a read now and then"]) if slow else (0.35, ["samples at even times"])
+
+
+def _response(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
+    if "kind" in sample and "pulse" not in sample and "before" not in sample:
+        return -0.1, ["pulses of given kinds, not a series of them"]
+    if any(one.meaning in ("target", "target_resistance") for one in assignment.others):
+        return -0.3, ["has targets, as a write-verify has"]
+    if "before" in sample:
+        return 0.4, ["a conductance before and one after each pulse"]
+    if "pulse" in sample and shapes.is_whole(sample["pulse"]):
+        branches = shapes.rises_and_falls(sample_of(sample, "conductance"))
+        return (
+            (0.4, ["rises and falls with the number of pulses"])
+            if branches
+            else (0.25, ["by number of pulses"])
+        )
+    return 0.0, ["pulses without a number"]
+
+
+def _reads(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
+    if _has_pulses(sample, assignment, "kind", "before"):
+        return -0.1, ["has pulses"]
+    if len(assignment.series) > 1:
+        return 0.4, ["a matrix of numbers"]
+    if shapes.fills_a_grid(sample["row"], sample["column"]):
+        several = len(np.unique(sample_of(sample, "time"))) > 4 and len(sample["row"]) >= 4 * len(
+            np.unique(np.stack([sample["row"], sample["column"]]), axis=1).T
+        )
+        return (0.1, ["each cell many times"]) if several else (0.4, ["a value for each row and column"])
+    return 0.25, ["a value by row and column"]
+
+
+def _program(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
+    known = {"voltage", "width", "gate", "target"} & set(sample)
+    return 0.25 + 0.05 * len(known), [f"pulses with {', '.join(['their kinds', *sorted(known)])}"]
+
+
+def _ber(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
+    shares = sample_of(sample, "ber")
+    shares = shares[np.isfinite(shares)]
+    within = bool(len(shares) and shares.min() >= 0.0 and shares.max() <= 1.0)
+    return (
+        (0.45, ["shares of wrong bits by signal-to-noise ratio"])
+        if within
+        else (-0.2, ["its rates are no shares"])
+    )
+
+
+def _switching(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
+    return 0.45, ["SET and RESET voltages, extracted already"]
+
+
+def _levels(sample: Sample, assignment: ColumnAssignment) -> tuple[float, list[str]]:
+    return 0.45, ["a mean and a standard deviation of each level"]
+
+
+SCORES: Mapping[str, Callable[[Sample, ColumnAssignment], tuple[float, list[str]]]] = {
+    "iv": _iv, "form": _form, "endurance": _endurance, "retention": _retention, "noise": _noise, "response": _response,
+    "reads": _reads, "program": _program, "ber": _ber, "switching": _switching, "levels": _levels,
+}  # fmt: skip

@@ -1,0 +1,25 @@
+"""A bench for other libraries: SciPy's solvers, scikit-learn's estimators, arrays of PyTorch, JAX and others.
+
+- `bench_matrix`: a matrix on a bench as operator and preconditioner, as SciPy takes them;
+- `solving`: solve A x = b for arrays of any kind; `arrays`: those in and out; `gradients`: through PyTorch's autograd;
+- `ridge`: ridge regression as scikit-learn has it; `estimator_bases`: what an estimator inherits, with and without it;
+- `holding`: a matrix on a bench until another takes its place; `benches`: a bench by name, or one that is open.
+
+None of SciPy's peers is needed: what a caller hands in is already there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.extensions.linalg.arrays import ArrayError
+    from mho.extensions.linalg.bench_matrix import BenchMatrix, on_bench
+    from mho.extensions.linalg.ridge import Ridge
+    from mho.extensions.linalg.solving import solve
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(__spec__)
+
+__all__ = ["ArrayError", "BenchMatrix", "Ridge", "on_bench", "solve"]

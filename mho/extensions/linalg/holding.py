@@ -1,0 +1,170 @@
+"""A matrix that is held on an open bench, until another is programmed in its place."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from mho.errors import BenchError, ConvergenceError, InputError
+from mho.extensions.linalg.arrays import ArrayError, Numbers
+from mho.instruments import Bench
+from mho.procedures import HeldAnswers, HeldMatrix, NullStream
+
+log = logging.getLogger("mho.extensions.linalg")
+
+BITS = 24
+"""Precision that is proved unless another is asked for: that of the published experiments."""
+
+_LATEST: WeakKeyDictionary[Bench, object] = WeakKeyDictionary()
+"""What stands for the matrix that was programmed last on each bench: an earlier one must not answer with its cells."""
+
+
+class Messages(NullStream):
+    """A stream without a run file: what is said goes to the log ``mho.extensions.linalg``, where Python shows warnings.
+
+    Attributes
+    ----------
+    said : list of (str, str)
+        Level and text of each message.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[tuple[str, str]] = []
+
+    def say(self, text: str, level: str = "INFO", *, unsafe: bool = False) -> None:
+        """Keep a message, and log it."""
+        self.said.append((level, text))
+        log.log(logging.getLevelNamesMapping()[level], text)
+
+
+class HoldingBench:
+    """A `HeldMatrix` that knows whether its chip still holds it.
+
+    Parameters
+    ----------
+    matrix : (n, n) array
+    bench : Bench
+        Open.
+    messages : Messages
+    bits : int
+    seed : int, optional
+        Of what is drawn while it is planned.
+    **options
+        Parameters of `Solve`.
+
+    Raises
+    ------
+    InputError, ConvergenceError, ChipMapError, LimitError
+        As `HeldMatrix.programmed`.
+    """
+
+    def __init__(
+        self,
+        matrix: Numbers,
+        bench: Bench,
+        messages: Messages,
+        *,
+        bits: int,
+        seed: int | None,
+        **options: Any,
+    ) -> None:
+        self._bench, self._key = bench, object()
+        self._check_open()
+        before = _LATEST.get(bench)
+        _LATEST[bench] = self._key  # whatever becomes of the programming, what was there is lost
+        try:
+            rng = np.random.default_rng(seed)
+            self._held = HeldMatrix.programmed(matrix, bench, messages, rng, bits=bits, **options)
+        except InputError:  # of what was given: nothing is programmed
+            _LATEST[bench] = before
+            raise
+
+    @property
+    def size(self) -> int:
+        """Number of rows."""
+        return self._held.size
+
+    def invert(self, columns: Numbers) -> Numbers:
+        """Return about A^-1 B, (n, k), by one step of INV."""
+        return self._here().invert(columns)
+
+    def multiply(self, columns: Numbers, bits: int) -> Numbers:
+        """Return A X, (n, k), of X rounded to `bits` bits."""
+        return self._here().multiply(columns, bits)
+
+    def answers(self, rhs: Numbers, bits: int | None = None) -> HeldAnswers:
+        """Return the answers to right-hand sides, refined until so many bits are proved.
+
+        Parameters
+        ----------
+        rhs : (n,) or (n, k) array
+        bits : int, optional
+            Those of the matrix where left out.
+
+        Raises
+        ------
+        ArrayError
+            For right-hand sides of another shape.
+        InputError
+            For bits that float64 cannot prove.
+        """
+        if rhs.ndim not in (1, 2) or len(rhs) != self.size:
+            raise ArrayError(
+                f"b has the shape {rhs.shape}, and the matrix {self.size} rows: give ({self.size},), or ({self.size}, k) "
+                "for k right-hand sides"
+            )
+        if rhs.size == 0:
+            none = np.zeros(0)
+            return HeldAnswers(
+                rhs, none, none.astype(int), none.astype(bool), none, np.empty((0, *rhs.shape))
+            )
+        return self._here().solve(rhs, bits)
+
+    def summary(self) -> dict[str, Any]:
+        """Return how the chip holds it, and what it took so far."""
+        return self._held.summary()
+
+    def worth(self) -> dict[str, Any]:
+        """Return what the chip was worth in the solutions so far, as `HeldMatrix.worth`."""
+        return self._held.worth()
+
+    def _here(self) -> HeldMatrix:
+        """Return the matrix on the chip; raise `BenchError` when another has taken its place."""
+        self._check_open()
+        if _LATEST.get(self._bench) is not self._key:
+            raise BenchError(
+                "another matrix was programmed on this bench since, in the place of this one: call on_bench again, or open "
+                "a second bench for the second matrix"
+            )
+        return self._held
+
+    def _check_open(self) -> None:
+        if self._bench.closed:
+            raise BenchError(
+                "the bench is closed, and was made safe: a matrix answers within the with block of its bench; open it "
+                "again and call on_bench"
+            )
+
+
+def converged(answers: HeldAnswers) -> HeldAnswers:
+    """Return answers that are proved.
+
+    Raises
+    ------
+    ConvergenceError
+        When one is not: an array alone could not say so.
+    """
+    short = np.flatnonzero(~answers.converged)
+    if short.size:
+        worst = short[np.argmax(answers.residuals[short])]
+        raise ConvergenceError(
+            f"{short.size} of {answers.converged.size} solutions did not come to their bits: number {worst}, counted from "
+            f"0, has a residual of {answers.residuals[worst]:.2g} after {answers.cycles[worst]} cycles"
+            + (f" ({answers.reason})" if answers.reason else "")
+            + "; ask for fewer bits, or take on_bench(…).answers(b), which returns what it came to"
+        )
+    return answers

@@ -1,0 +1,98 @@
+"""Solves A x = b on a bench for arrays of any library, in one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mho.extensions.linalg.arrays import ArrayError, Numbers, common_kind, in_precision_of, is_torch, to_numpy
+from mho.extensions.linalg.benches import BenchLike, bench_in_use
+from mho.extensions.linalg.holding import BITS, HoldingBench, Messages, converged
+
+
+def solve(a: Any, b: Any, bench: BenchLike = "arrays", *, bits: int = BITS, seed: int | None = 0) -> Any:
+    """Solve ``a @ x = b`` on a bench, as `numpy.linalg.solve` does it.
+
+    Parameters
+    ----------
+    a : (n, n) or (..., n, n) array of any library
+        Real or complex; NumPy, PyTorch, JAX and whatever follows the array API standard, in the host's memory. The matrices
+        of a stack are programmed one after the other.
+    b : (n,), (n, k) or (..., n, k) array
+        One right-hand side, or several as columns.
+    bench : Bench, str or path
+        The name of a bench, which is opened and made safe again, or an open one, which stays open.
+    bits : int
+        How accurate x is to be: its relative error at most 2^-bits, proved in float64 for a and b as given.
+    seed : int, optional
+        Of a simulated bench that is opened by its name; None draws another chip each time.
+
+    Returns
+    -------
+    array, as `b`
+        Of the library of `a` and `b`; single precision where both are. PyTorch's autograd goes through it, by a second
+        solve, of the adjoint.
+
+    Raises
+    ------
+    InputError
+        For shapes that do not fit, singular matrices, numbers that are not finite, arrays in the memory of a GPU.
+    ConvergenceError
+        When a solution does not come to its bits.
+
+    Examples
+    --------
+    >>> mho.extensions.linalg.solve([[0.5, 0.1], [0.1, 0.4]], [0.1, 0.2])
+    """
+
+    def on_numpy(matrices: Numbers, rhs: Numbers) -> Numbers:
+        return solve_stack(matrices, rhs, bench, bits=bits, seed=seed)
+
+    back = common_kind(a, b)
+    if is_torch(a) or is_torch(b):
+        from mho.extensions.linalg.gradients import solve_tensors
+
+        return solve_tensors(on_numpy, a, b)
+    matrices, rhs = to_numpy(a, "a"), to_numpy(b, "b")
+    return back(in_precision_of(on_numpy(matrices, rhs), matrices, rhs))
+
+
+def solve_stack(matrices: Numbers, rhs: Numbers, bench: BenchLike, *, bits: int, seed: int | None) -> Numbers:
+    """Solve a system, or a stack of systems one after the other; parameters and errors as `solve`, of NumPy's arrays.
+
+    Returns
+    -------
+    array, as `rhs`
+    """
+    stack, columns = stacked(matrices, rhs)
+    messages = Messages()
+    with bench_in_use(bench, seed) as opened:
+        solutions = [
+            converged(HoldingBench(matrix, opened, messages, bits=bits, seed=seed).answers(block)).solutions
+            for matrix, block in zip(stack, columns, strict=True)
+        ]
+    return np.stack(solutions).reshape(rhs.shape)
+
+
+def stacked(matrices: Numbers, rhs: Numbers) -> tuple[Numbers, Numbers]:
+    """Return matrices as (m, n, n) and their right-hand sides as (m, n) or (m, n, k).
+
+    Raises
+    ------
+    ArrayError
+        For shapes that do not fit.
+    """
+    if matrices.ndim < 2 or matrices.shape[-1] != matrices.shape[-2] or matrices.size == 0:
+        raise ArrayError(
+            f"a has the shape {matrices.shape}; give a square matrix (n, n), or a stack (…, n, n)"
+        )
+    n, stack = matrices.shape[-1], matrices.shape[:-2]
+    fits = rhs.ndim in (1, 2) and len(rhs) == n
+    if stack:
+        fits = rhs.ndim == matrices.ndim and rhs.shape[:-1] == (*stack, n)
+    if not fits:
+        wanted = f"{(*stack, n, 'k')}".replace("'", "") + ("" if stack else f" or ({n},)")
+        raise ArrayError(f"b has the shape {rhs.shape}, and a {matrices.shape}; give b as {wanted}")
+    count = int(np.prod(stack, dtype=int))
+    return matrices.reshape(count, n, n), rhs.reshape(count, *rhs.shape[len(stack) :])

@@ -1,0 +1,37 @@
+"""Programming policies found on the twin of a chip: settings, their gain, and what they are predicted to take.
+
+- `policies`: the search, and the comparison with the present settings; `searches`: which settings are tried next;
+- `search_space`: which settings are searched, and between which bounds;
+- `twin`, `posterior_draws`: the chips on which they are tried;
+- `gains`: means and savings with intervals; `predictions`, `settings_files`: what is written, and held to a run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.extensions.optimise.gains import GainEstimate
+    from mho.extensions.optimise.policies import COSTS, ProgrammingPolicy, Trial, optimise
+    from mho.extensions.optimise.predictions import PredictedQuantity, Prediction, compare
+    from mho.extensions.optimise.searches import SEARCHES
+    from mho.extensions.optimise.settings_files import check_writable, facts, write_settings
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(__spec__)
+
+__all__ = [
+    "COSTS",
+    "SEARCHES",
+    "GainEstimate",
+    "PredictedQuantity",
+    "Prediction",
+    "ProgrammingPolicy",
+    "Trial",
+    "check_writable",
+    "compare",
+    "facts",
+    "optimise",
+    "write_settings",
+]

@@ -1,0 +1,223 @@
+"""The twin on which settings are tried: chips of a preset, drawn from its posterior, programmed by the real programmer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.array_types import Floats, Integers
+from mho.chip_maps import Placement, WriteVerifySettings, parse_chip_map
+from mho.errors import InputError
+from mho.instruments import ArrayBench
+from mho.instruments.arrays import CellPositions, as_arrays
+from mho.instruments.bench_file import load_bench_file
+from mho.instruments.simulated import cell_preset
+from mho.procedures import Block, NullStream, Programmer, Strategy, nearest
+from mho.running.calibrating import PosteriorDraws
+
+SAMPLE, GATES, CHIPS = 64, 30, 4  # cells, voltages and chips of the response
+HOUR = 3600.0  # s
+RESPONSE, SEARCHED, CHOSEN, VALIDATED = range(4)
+"""What chips are for: those of one purpose are none of another's."""
+
+
+@dataclass(frozen=True)
+class Programming:
+    """What programming one chip took.
+
+    Attributes
+    ----------
+    digits, pulses, reads, inside : (cells,) arrays
+        Digit of each cell, its pulses and reads, and whether it ended in its window.
+    lasting : (cells,) array
+        Whether it is there at the time at which success is judged.
+    seconds : float
+        Time on the bench's clock, a cell.
+    held : float
+        Share of the cells whose conductance is in its window an hour later, or when success is judged, if that is later.
+    """
+
+    digits: Integers
+    pulses: Integers
+    reads: Floats
+    inside: NDArray[np.bool_]
+    lasting: NDArray[np.bool_]
+    seconds: float
+    held: float
+
+    @property
+    def success(self) -> float:
+        """Share of the cells that are in their windows when success is judged."""
+        return float(self.lasting.mean())
+
+    def cost(self, kind: str) -> float:
+        """Return what a cell took: ``pulses``, ``reads``, ``both`` together, or ``time`` (s)."""
+        pulses, reads = float(self.pulses.mean()), float(self.reads.mean())
+        return {"pulses": pulses, "reads": reads, "both": pulses + reads, "time": self.seconds}[kind]
+
+
+class Twin:
+    """Chips of a bench's kind, without instruments.
+
+    Parameters
+    ----------
+    bench : str
+        A packaged bench or a bench file, also of real instruments.
+    preset : str, optional
+        Cells in place of the bench's: a name or a preset file, whose posterior is drawn from where it has one.
+    seed : int
+        Of all chips: those of the same number and purpose are the same whatever is tried on them.
+    array : str, optional
+        The first one that multiplies, unless given.
+    passes : int
+        Of touching up, as of `Program`.
+    after : float
+        Time after programming at which success is judged, s: by what cells hold then, or at 0 by their last verify reads.
+
+    Raises
+    ------
+    BenchError, ChipMapError
+        For a bench or preset that cannot be read.
+    InputError
+        For an array that the chip has not, or cells that switch by another law than those of the bench.
+    """
+
+    def __init__(
+        self,
+        bench: str,
+        preset: str | None,
+        seed: int,
+        array: str | None = None,
+        passes: int = 2,
+        after: float = 0.0,
+    ) -> None:
+        self.source = as_arrays(load_bench_file(bench), preset)
+        simulation = self.source.bench.simulation
+        assert simulation is not None  # `as_arrays` gives one
+        self.draws = PosteriorDraws(simulation.preset)
+        self.preset, self.seed, self.passes, self.after = simulation.preset, seed, passes, after
+        self._check_law(bench)
+        self.chip = parse_chip_map(self.source.chip_text, f"chip map {self.source.bench.chip}")
+        self.levels = self.chip.level_scale()
+        names = {one.name: one for one in self.chip.arrays}
+        first = next((one for one in self.chip.arrays if one.purpose == "multiply"), self.chip.arrays[0])
+        if array is not None and array not in names:
+            raise InputError(f"the chip {self.chip.name} has no array {array!r}; {nearest(array, names)}")
+        self.array = first if array is None else names[array]
+        self._bench = ArrayBench(self.source, None, 0)  # for its limits
+
+    def _check_law(self, bench: str) -> None:
+        """Refuse cells of another law than the bench's own: its chip map's voltages are not for them."""
+        own = load_bench_file(bench).bench.simulation
+        if own is None:
+            return
+        wanted, given = cell_preset(own.preset), self.draws.preset
+        if wanted.law != given.law:
+            raise InputError(
+                f"preset {given.name} switches by the law {given.law!r}, the cells {wanted.name} of the bench {bench} by "
+                f"{wanted.law!r}: the voltages of its chip map are not for them; name the bench of that chip with --bench"
+            )
+
+    def check(self, strategy: type[Strategy], settings: WriteVerifySettings) -> None:
+        """Raise `LimitError` where the bench does not allow the strategy's largest pulses."""
+        strategy.check_pulses(self._bench, settings)
+
+    def program(
+        self,
+        strategy: type[Strategy],
+        settings: WriteVerifySettings,
+        purpose: int,
+        number: int,
+        cells: int,
+        *,
+        each: bool = False,
+    ) -> Programming:
+        """Program random digits on one chip.
+
+        Parameters
+        ----------
+        purpose, number : int
+            Which chip: see `SEARCHED` and the like.
+        cells : int
+            A square of about so many.
+        each : bool
+            Whether the reads of each cell are counted; otherwise all are given their mean.
+        """
+        seed, draw = np.random.SeedSequence([self.seed, purpose, number]).generate_state(2).tolist()
+        rows = min(round(cells**0.5), self.array.rows)
+        columns = min(round(cells / rows), self.array.columns)
+        digits = np.random.default_rng(seed).integers(0, len(self.levels.nominal), (rows, columns))
+        block = Block(Placement(self.array.name, np.arange(rows), np.arange(columns)), digits)
+        arrays = [one.name for one in self.chip.arrays]
+        counted = each and settings.verify == "cell"
+        stream = _Reads(digits.shape) if counted else NullStream()
+        with ArrayBench(self.source, self.draws.text(draw), seed) as bench:
+            programmer = Programmer(
+                bench, stream, self.levels, arrays, settings, self.passes, recorded=counted, strategy=strategy
+            )
+            programmer.program([block])
+            done = bench.now()
+            lasting = self._held(bench, block, done + self.after) if self.after else None
+            held = float(self._held(bench, block, done + max(HOUR, self.after)).mean())
+        if isinstance(stream, _Reads):
+            reads = settings.verify_reads * stream.counts.ravel().astype(float)
+        else:
+            reads = np.full(digits.size, programmer.reads / digits.size)
+        inside = self.levels.inside(block.achieved, digits).ravel()
+        return Programming(
+            digits.ravel(),
+            block.pulses.ravel(),
+            reads,
+            inside,
+            inside if lasting is None else lasting,
+            done / digits.size,
+            held,
+        )
+
+    def _held(self, bench: ArrayBench, block: Block, time: float) -> NDArray[np.bool_]:
+        """Return which of a block's cells have a conductance, without a read's noise, in their windows at a time, s."""
+        bench.wait_until(time)
+        place = block.placement
+        cells, index = bench.arrays.chip.at(place.array, place.rows, place.columns)
+        return np.asarray(self.levels.inside(cells.conductance(index), block.digits)).ravel()
+
+    def response(self, settings: WriteVerifySettings) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Measure the response: median conductance (S) of formed cells after a RESET and one SET, against the gate (V)."""
+        s = settings
+        rows, columns = np.divmod(np.arange(SAMPLE), min(8, self.array.columns))
+        which, ones = np.arange(SAMPLE), np.ones(SAMPLE)
+        gates = np.round(np.linspace(*s.gate_range, GATES), 4)
+        found = []
+        for number in range(CHIPS):
+            seed, draw = np.random.SeedSequence([self.seed, RESPONSE, number]).generate_state(2).tolist()
+            with (
+                ArrayBench(self.source, self.draws.text(draw), seed) as bench,
+                bench.visit([CellPositions(self.array.name, rows, columns)]) as visit,
+            ):
+                for volts in s.forming_voltages:
+                    virgin = np.flatnonzero(visit.read(which)[0] < s.formed_above)
+                    some = ones[virgin]
+                    visit.pulse(virgin, some > 0, volts * some, s.forming_width * some, s.forming_gate * some)
+                for gate in gates:
+                    visit.pulse(which, ones < 0, s.reset_full * ones, s.width * ones, s.reset_gate * ones)
+                    visit.pulse(which, ones > 0, s.set_voltage * ones, s.width * ones, gate * ones)
+                    found.append(visit.read(which)[0])
+        medians = np.median(np.reshape(found, (CHIPS, GATES, SAMPLE)), axis=(0, 2))
+        levels = [float(f"{one:.4g}") for one in np.maximum.accumulate(medians)]
+        return tuple(gates.tolist()), tuple(levels)
+
+
+class _Reads(NullStream):
+    """Counts the reads of each cell of a block that begins at row 0 and column 0."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.counts = np.zeros(shape, np.int64)
+        self.record_block = self._count
+
+    def _count(self, table: str, columns: Any) -> None:
+        np.add.at(self.counts, (columns["row"], columns["column"]), 1)

@@ -1,0 +1,149 @@
+"""How fast and with what energy a processor really solves small systems: batches of new matrices, and a stored inverse."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import InputError
+from mho.extensions.projection.measured.libraries import KEPT, METHODS, Floats, SolverLibrary, Work
+from mho.extensions.projection.measured.power import EnergyMeter
+
+SIZES = (4, 8, 16, 32, 64, 128, 256)
+DTYPES = {32: np.float32, 64: np.float64}
+LARGEST_BATCH = 1 << 16
+TOLERANCE = {32: 1e-4, 64: 1e-11}
+"""Relative residual beyond which an answer is wrong and its time means nothing; condition numbers are near 5."""
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class SolveMeasurement:
+    """One measured solve.
+
+    Attributes
+    ----------
+    size, precision, batch : unknowns, bits of a number, solves at once
+    method : one of `METHODS`
+    device : ``CPU`` or ``GPU``
+    seconds, joules : of a solve, in the mean over a batch and the median over repeats; joules NaN where no counter is
+    residual : largest relative residual of the batch
+    """
+
+    device: str
+    size: int
+    precision: int
+    method: str
+    batch: int
+    seconds: float
+    joules: float
+    residual: float
+
+
+@dataclass(frozen=True)
+class MeasurementEffort:
+    """How long each point is measured, s: at least so long in all, and so long for the energy, whose counters are slow."""
+
+    timing: float = 0.05
+    energy: float = 0.5
+    repeats: int = 5
+
+
+EFFORT = MeasurementEffort()
+
+
+def measure(
+    library: SolverLibrary, device: str, meter: EnergyMeter | None, rng: np.random.Generator, *,
+    sizes: Sequence[int] = SIZES, effort: MeasurementEffort = EFFORT, clock: Clock = time.perf_counter,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[SolveMeasurement]:  # fmt: skip
+    """Return what a library does on its processor, at each size, precision and method.
+
+    Raises
+    ------
+    InputError
+        An answer is wrong: the library or the processor does not work.
+    """
+    wanted = [
+        (size, bits, method)
+        for size in sizes
+        for bits in DTYPES
+        for method in METHODS
+        if method in library.methods
+    ]
+    points = []
+    for done, (size, bits, method) in enumerate(wanted):
+        progress(done, len(wanted))
+        points.append(_point(library, device, meter, rng, size, bits, method, effort, clock))
+    return points
+
+
+def _point(
+    library: SolverLibrary, device: str, meter: EnergyMeter | None, rng: np.random.Generator, size: int, bits: int,
+    method: str, effort: MeasurementEffort, clock: Clock,
+) -> SolveMeasurement:  # fmt: skip
+    matrices, vectors, exact = systems(size, bits, method, library, rng)
+    work = library.work(method, matrices, vectors)
+    batch = vectors.shape[1] if method == KEPT else len(vectors)
+    residual = largest_residual(exact, library.answer(work()), vectors)
+    if not residual < TOLERANCE[bits]:
+        raise InputError(
+            f"{library.name}: {method} of {size} x {size} in FP{bits} leaves a residual of {residual:.1e}, which is wrong; "
+            "nothing that it does is measured"
+        )
+    seconds = _seconds(work, effort, clock)
+    joules = np.nan if meter is None else _joules(work, meter, effort, clock)
+    return SolveMeasurement(device, size, bits, method, batch, seconds / batch, joules / batch, residual)
+
+
+def systems(
+    size: int, bits: int, method: str, library: SolverLibrary, rng: np.random.Generator
+) -> tuple[Floats, Floats, Floats]:
+    """Return matrices (or the inverse that is kept), vectors, and the matrices as they were; positive definite ones.
+
+    Each is a Gram matrix of a channel with 8 times as many antennas, as massive MIMO has them, over its mean diagonal.
+    """
+    dtype = DTYPES[bits]
+    of_each = size * (1 if method == KEPT else size) * (bits // 8)
+    length = int(np.clip(library.largest // of_each, 1, library.longest if method == KEPT else LARGEST_BATCH))
+    distinct = 1 if method == KEPT else min(length, 64)
+    channels = rng.standard_normal((distinct, 8 * size, size))
+    exact = np.swapaxes(channels, 1, 2) @ channels / (8 * size)
+    if method == KEPT:
+        vectors = rng.standard_normal((size, length)).astype(dtype)
+        return np.ascontiguousarray(np.linalg.inv(exact[0]).astype(dtype)), vectors, exact[0]
+    matrices = np.ascontiguousarray(np.resize(exact, (length, size, size)).astype(dtype))
+    return matrices, rng.standard_normal((length, size, 1)).astype(dtype), matrices.astype(np.float64)
+
+
+def largest_residual(exact: Floats, answers: Floats, vectors: Floats) -> float:
+    """Return the largest ``||b - A x|| / ||b||`` of a batch, in float64."""
+    left = vectors.astype(np.float64) - exact @ answers.astype(np.float64)
+    norms: NDArray[Any] = np.linalg.norm(left, axis=-2) / np.linalg.norm(vectors.astype(np.float64), axis=-2)
+    return float(np.max(norms))
+
+
+def _seconds(work: Work, effort: MeasurementEffort, clock: Clock) -> float:
+    """Return the median time of the work, s; often enough that a clock's step does not matter."""
+    times: list[float] = []
+    while len(times) < effort.repeats or sum(times) < effort.timing:
+        begun = clock()
+        work()
+        times.append(clock() - begun)
+    return statistics.median(times)
+
+
+def _joules(work: Work, meter: EnergyMeter, effort: MeasurementEffort, clock: Clock) -> float:
+    """Return the energy of the work, J, in the mean over a stretch that counters resolve."""
+    before, begun, count = meter.joules(), clock(), 0
+    while count == 0 or clock() - begun < effort.energy:
+        work()
+        count += 1
+    return (meter.joules() - before) / count

@@ -1,0 +1,41 @@
+"""The reference paper's experiments repeated on the virtual bench, each beside the published numbers.
+
+- `paper_numbers`: what is published, and how it was read; the numbers are in a file beside it;
+- `ensemble`: a bench, and a chip of its own for every seed;
+- `curves`, `complex_curves`, `devices`, `applications`: the experiments; `experiments`: all of them by name;
+- `comparisons`: what is found beside what is published;
+- `rejection`: is a published curve one of an ensemble's? Functions of arrays;
+- `repeating`: all of it, into one run file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.extensions.published.comparisons import ExperimentOutcome, PublishedComparison
+    from mho.extensions.published.devices import peak_time, step_of
+    from mho.extensions.published.ensemble import Setup
+    from mho.extensions.published.experiments import EXPERIMENTS
+    from mho.extensions.published.paper_numbers import published_numbers
+    from mho.extensions.published.rejection import Rejection, detectable, reject
+    from mho.extensions.published.repeating import Repeated, repeat_published
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(__spec__)
+
+__all__ = [
+    "EXPERIMENTS",
+    "ExperimentOutcome",
+    "PublishedComparison",
+    "Rejection",
+    "Repeated",
+    "Setup",
+    "detectable",
+    "peak_time",
+    "published_numbers",
+    "reject",
+    "repeat_published",
+    "step_of",
+]

@@ -1,0 +1,153 @@
+"""What is found on the virtual bench beside what is published: a row a number, a curve a cycle, and the verdict."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mho.extensions.published.ensemble import Setup
+from mho.extensions.published.paper_numbers import PublishedExperiment, PublishedNumber, published_numbers
+from mho.extensions.published.rejection import Rejection
+from mho.runs import Figure, Table
+
+SHARES = (0.05, 0.5, 0.95)
+"""Of the chips, below the three numbers by which an ensemble is told."""
+
+Tell = Callable[[int, int], None]
+"""Told how many chips are done, of how many."""
+
+
+@dataclass(frozen=True)
+class PublishedComparison:
+    """One number on the chips beside the published one.
+
+    Attributes
+    ----------
+    quantity, unit : str
+    number : int
+        Of the cycle, or which of several; 0 for a quantity of one number.
+    published : float or None
+        None where it is not published.
+    how : str
+        How that was read.
+    low, median, high : float
+        Of the chips: 5 %, half and 95 % lie below; NaN where nothing was found.
+    below : float
+        Share of the chips below the published number; NaN without one.
+    """
+
+    quantity: str
+    number: int
+    published: float | None
+    how: str
+    low: float
+    median: float
+    high: float
+    below: float
+    unit: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        quantity: str,
+        found: ArrayLike,
+        published: PublishedNumber,
+        number: int = 0,
+        value: float | None = None,
+    ) -> PublishedComparison:
+        """Compare what chips (N,) came to with a published number, its only one unless `value` says which."""
+        values = np.asarray(found, np.float64).ravel()
+        beside = published.one if value is None else value
+        low, median, high = np.quantile(values, SHARES) if values.size else (np.nan,) * 3
+        below = np.nan if beside is None or not values.size else float(np.mean(values < beside))
+        return cls(
+            quantity, number, beside, published.how, float(low), float(median), float(high), below, published.unit
+        )  # fmt: skip
+
+    @property
+    def deviation(self) -> float:
+        """The chips' median over the published number; NaN where either is missing, or the published one is 0."""
+        return self.median / self.published if self.published else np.nan
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        values = {name: getattr(self, name) for name in ("low", "median", "high", "below", "deviation")}
+        told = {name: None if np.isnan(value) else value for name, value in values.items()}
+        return {
+            "quantity": self.quantity,
+            "number": self.number,
+            "published": self.published,
+            "how": self.how,
+            "unit": self.unit,
+        } | told
+
+
+@dataclass(frozen=True)
+class ExperimentOutcome:
+    """What came of one experiment.
+
+    Attributes
+    ----------
+    rows : tuple of PublishedComparison
+    tables : mapping
+        Columns of the run file's tables, by table.
+    rejection : Rejection or None
+        Of a published curve; None where there is none to test.
+    seen : (float, float) or None
+        The factors a cycle that so many chips would have seen, as `rejection.detectable`.
+    facts : mapping
+        Further numbers and words for the result: wrong integers, pulses.
+    open_ : tuple of str
+        What is not told, and why.
+    """
+
+    rows: tuple[PublishedComparison, ...] = ()
+    tables: Mapping[str, Mapping[str, ArrayLike]] = field(default_factory=dict)
+    rejection: Rejection | None = None
+    seen: tuple[float, float] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    open_: tuple[str, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON has it, without the tables."""
+        told: dict[str, Any] = {"numbers": [row.plain() for row in self.rows], **self.facts}
+        if self.rejection is not None:
+            told |= {
+                "p": self.rejection.p,
+                "least_p": self.rejection.least,
+                "verdict": self.rejection.in_words(),
+            }
+        if self.seen is not None:
+            told["seen_factors_a_cycle"] = [one if np.isfinite(one) else None for one in self.seen]
+        return told | ({"open": list(self.open_)} if self.open_ else {})
+
+
+class Experiment(ABC):
+    """One experiment of the paper, on the virtual bench; `name` is how it is typed."""
+
+    name: str
+
+    @cached_property
+    def published(self) -> PublishedExperiment:
+        """What the paper says."""
+        return published_numbers()[self.name]
+
+    @property
+    @abstractmethod
+    def tables(self) -> tuple[Table, ...]:
+        """Tables of the run file."""
+
+    @property
+    @abstractmethod
+    def figures(self) -> tuple[Figure, ...]:
+        """Figures of the run file."""
+
+    @abstractmethod
+    def carry_out(self, setup: Setup, tell: Tell) -> ExperimentOutcome:
+        """Carry it out on the chips of a set-up."""

@@ -1,0 +1,227 @@
+"""The two real 4 x 4 experiments: relative error after each cycle, on chip after chip, beside the published curve.
+
+Both hold the same matrix, we say. Of the one of 24 bits only the digits in the inverting array are printed, 4 2 0 0 /
+0 3 5 0 / 1 2 7 1 / 0 1 0 2; all sixteen are those to which the printed matrix of 12 bits rounds. It is therefore taken as
+that matrix with twelve further bits, which are drawn anew for every chip, and with what lies beyond the 24 bits, which no
+slice holds and which makes the floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.array_types import Floats
+from mho.chip_maps import load_matrix
+from mho.errors import ConvergenceError
+from mho.extensions.published.comparisons import Experiment, ExperimentOutcome, PublishedComparison, Tell
+from mho.extensions.published.ensemble import Setup
+from mho.extensions.published.rejection import detectable, reject
+from mho.procedures import Refined, refine_as_published
+from mho.runs import Column, Figure, ReferencePoints, Table
+
+MATRIX = "zuo2025-4x4"
+DRAWN = 2.0**-12  # of what is not printed: the digits behind the twelfth bit
+BAND = ("lowest", "median", "highest")
+
+
+def relative_errors(solutions: Floats, exact: Floats) -> Floats:
+    """Return |x - x*| / |x*| of solutions (cycles, n, k) for each column, (cycles, k)."""
+    return np.asarray(np.linalg.norm(solutions - exact, axis=1) / np.linalg.norm(exact, axis=0))
+
+
+def curve_table(name: str, title: str) -> tuple[Table, Table]:
+    """Return the tables of the chips' curves, and of what they come to beside the published one."""
+    chips = Table(
+        f"curves_{name}",
+        (
+            Column("chip", dtype="u4"),
+            Column("cycle", dtype="u2"),
+            Column("error", description="relative error", digital=1e-6),
+        ),
+        title=title,
+        signal="error",
+        axis="cycle",
+        series="chip",
+    )
+    band = Table(
+        f"beside_{name}",
+        (
+            Column("cycle", dtype="u2"),
+            Column("published", description="published relative error"),
+            *(Column(one, description=f"{one} relative error", digital=1e-6) for one in BAND),
+            Column("deviation", description="median over published", digital=1e-6),
+            Column("below", description="share of the chips below the published error", digital=1e-6),
+        ),
+        title=title,
+        signal="median",
+    )
+    return chips, band
+
+
+def curve_figures(
+    name: str, title: str, cycles: Sequence[int], errors: Sequence[float]
+) -> tuple[Figure, ...]:
+    """Return the figure of the published curve among the chips', and that of every chip's, with the published errors."""
+    published = (ReferencePoints(tuple(map(float, cycles)), tuple(errors), "published"),) if errors else ()
+    return (
+        Figure(
+            f"convergence_{name}",
+            title,
+            table=f"beside_{name}",
+            x="cycle",
+            y=("published", "median", "lowest", "highest"),
+            y_scale="log",
+        ),
+        Figure(
+            f"chips_{name}",
+            f"{title}: every chip",
+            table=f"curves_{name}",
+            x="cycle",
+            y="error",
+            by="chip",
+            y_scale="log",
+            points=published,
+        ),
+    )
+
+
+def curve_columns(
+    name: str, curves: Floats, rows: list[PublishedComparison]
+) -> dict[str, dict[str, NDArray[np.generic]]]:
+    """Return the columns of both tables for curves (chips, cycles)."""
+    chips, cycles = curves.shape
+    numbers = np.arange(1, cycles + 1)
+    return {
+        f"curves_{name}": {
+            "chip": np.repeat(np.arange(1, chips + 1), cycles),
+            "cycle": np.tile(numbers, chips),
+            "error": curves.ravel(),
+        },
+        f"beside_{name}": {
+            "cycle": numbers,
+            "published": np.array([np.nan if one.published is None else one.published for one in rows]),
+            "lowest": np.array([one.low for one in rows]),
+            "median": np.array([one.median for one in rows]),
+            "highest": np.array([one.high for one in rows]),
+            "deviation": np.array([one.deviation for one in rows]),
+            "below": np.array([one.below for one in rows]),
+        },
+    }
+
+
+@dataclass(frozen=True)
+class RealCurve(Experiment):
+    """One of the real 4 x 4 experiments.
+
+    Attributes
+    ----------
+    name, short : str
+        As it is typed, and in names of tables.
+    rhs : tuple of float
+    bits, cycles : int
+    falling : int
+        Cycles over which the published error falls, before its floor.
+    number : int
+        Of its chips, among the experiments'.
+    """
+
+    name: str
+    short: str
+    rhs: tuple[float, ...]
+    bits: int
+    cycles: int
+    falling: int
+    number: int
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Tables of the run file."""
+        return curve_table(self.short, self.published.title)
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Figures of the run file."""
+        errors = self.published["errors"].values.tolist()
+        return curve_figures(self.short, self.published.title, range(1, len(errors) + 1), errors)
+
+    def matrix(self, rng: np.random.Generator) -> Floats:
+        """Return A of one chip."""
+        printed = load_matrix(MATRIX).astype(np.float64)
+        return printed if self.bits <= 12 else printed + DRAWN * rng.random(printed.shape)
+
+    def carry_out(self, setup: Setup, tell: Tell, **otherwise: Any) -> ExperimentOutcome:
+        """Refine on every chip, and test the published curve against all.
+
+        `otherwise` are what `refine_as_published` may do otherwise than is published.
+        """
+        curves, refined, rhs, why = [], [], np.array(self.rhs)[:, None], ""
+        for done, rng in enumerate(setup.generators(self.number), 1):
+            matrix = self.matrix(rng)
+            try:
+                with setup.chip(rng) as bench:
+                    found = refine_as_published(bench, matrix, rhs, self.cycles, self.bits, **otherwise)
+            except ConvergenceError as error:
+                why = str(error)
+            else:
+                refined.append(found)
+                curves.append(relative_errors(found.solutions, np.linalg.solve(matrix, rhs))[:, 0])
+            tell(done, setup.chips)
+        lost = setup.chips - len(curves)
+        told = (f"{lost} of {setup.chips} chips gave no curve: {why}",) if lost else ()
+        if not curves:
+            return ExperimentOutcome(open_=told)
+        return self.compared(np.stack(curves), refined, setup.seed, told)
+
+    def compared(
+        self, curves: Floats, refined: list[Refined], seed: int, told: tuple[str, ...] = ()
+    ) -> ExperimentOutcome:
+        """Return curves (chips, cycles) beside the published one, with what else is to be told."""
+        errors = self.published["errors"]
+        rows = [
+            PublishedComparison.of(
+                "relative error", curves[:, cycle], errors, cycle + 1, float(errors.values[cycle])
+            )
+            for cycle in range(self.cycles)
+        ]
+        tables = curve_columns(self.short, curves, rows)
+        at_floor = self.falling < self.cycles
+        rejection = reject(
+            errors.values,
+            curves,
+            falling=self.falling,
+            floor=at_floor,
+            reading=errors.reading,
+            rng=np.random.default_rng([seed, self.number, 1]),
+        )
+        seen = detectable(curves, falling=self.falling, floor=at_floor)
+        for quantity, found in (
+            ("inv_alone", curves[:, 0]),
+            ("products", [one.shots * one.slices for one in refined]),
+            ("outputs", [one.outputs for one in refined]),
+            ("wrong", [one.wrong for one in refined]),
+        ):
+            if quantity in self.published.numbers:
+                rows.append(PublishedComparison.of(NAMES[quantity], found, self.published[quantity]))
+        facts = {
+            "wrong_integers": sum(one.wrong for one in refined),
+            "integers": sum(one.outputs for one in refined),
+            "cells_failed": sum(one.failed for one in refined),
+            "cells": sum(one.cells for one in refined),
+        }
+        return ExperimentOutcome(tuple(rows), tables, rejection, seen, facts, told)
+
+
+NAMES = {
+    "inv_alone": "relative error of INV alone",
+    "products": "one-step products",
+    "outputs": "outputs of products",
+    "wrong": "wrong outputs",
+}
+
+TWELVE = RealCurve("4x4-12bit", "12bit", (0.05, 0.0, 0.05, 0.025), 12, 3, 3, 1)
+TWENTY_FOUR = RealCurve("4x4-24bit", "24bit", (0.1, 0.1, 0.0, -0.1), 24, 10, 7, 2)

@@ -1,0 +1,145 @@
+"""Systems with their solutions, proved, and with what the same method makes of them without a chip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.array_types import Floats
+from mho.chip_maps import Preconditioning, from_real_vector, to_real, to_real_vector
+from mho.errors import ConvergenceError, InputError
+from mho.extensions.reach.families import FAMILIES, draw
+from mho.extensions.reach.reader import GOAL_BITS, MOST_CYCLES, System, WithoutChip
+from mho.procedures import Goal, LinearSystem, best_enclosure, solve_unaided
+
+SIZES = (1, 2, 3, 4, 8, 16, 32)
+PASSES = 4  # of enclosing, each around the corrected solution; two suffice
+MANTISSA = 53.0
+
+
+class CertifiedChoice(NamedTuple):
+    """One system by its family, unknowns and seed."""
+
+    family: str
+    size: int
+    seed: int
+
+
+def choose(families: Sequence[str], sizes: Sequence[int], seeds: int) -> list[CertifiedChoice]:
+    """Return the systems of these families and sizes, all where none are named, and of seeds 1 to `seeds`.
+
+    Of a complex family there are even sizes only: each unknown counts as two real ones.
+
+    Raises
+    ------
+    InputError
+        A family that there is not, a number below 1, or odd sizes of complex families alone.
+    """
+    if unknown := [one for one in families if one not in FAMILIES]:
+        raise InputError(f"there is no family {unknown[0]!r}; there are {', '.join(FAMILIES)}")
+    if wrong := [one for one in (*sizes, seeds) if one < 1]:
+        raise InputError(f"sizes and seeds are counted from 1, and {wrong[0]} was given")
+    named, counted = dict.fromkeys(families or FAMILIES), dict.fromkeys(sizes or SIZES)
+    chosen = [
+        CertifiedChoice(*one)
+        for one in product(named, counted, range(1, seeds + 1))
+        if one[1] % 2 == 0 or not _is_complex(one[0])
+    ]
+    if not chosen:
+        raise InputError(
+            f"{', '.join(named)}: complex systems, whose unknowns count as two real ones each; give an even size"
+        )
+    return chosen
+
+
+def _is_complex(family: str) -> bool:
+    return np.iscomplexobj(FAMILIES[family](np.random.default_rng(0), 2))
+
+
+def identity(choice: CertifiedChoice) -> str:
+    """Return the name of a system in the package."""
+    return f"{slug(choice.family)}-{choice.size:03d}-{choice.seed:03d}"
+
+
+def slug(family: str) -> str:
+    """Return a family's name as that of a file."""
+    return family.lower().replace(" ", "-")
+
+
+def certified_system(choice: CertifiedChoice) -> System:
+    """Draw a system, prove its solution, and solve it without a chip.
+
+    Raises
+    ------
+    ConvergenceError
+        Nothing can be proved of its solution.
+    """
+    drawn = draw(choice.family, choice.size, choice.seed)
+    a, b = to_real(drawn.matrix), to_real_vector(drawn.rhs)
+    x: Floats = np.asarray(np.linalg.solve(a, b), np.float64)
+    for _ in range(PASSES):
+        found = best_enclosure(a, b, x)
+        if not found.certified:
+            raise ConvergenceError(f"system {identity(choice)} cannot be certified: {found.reason}")
+        nearer = x + found.correction
+        if np.array_equal(nearer, x):
+            break
+        x = nearer
+    error = best_enclosure(a, b, x).error
+    solution: NDArray[Any] = x
+    bound = error
+    if np.iscomplexobj(drawn.matrix):
+        real, imaginary = np.split(error, 2)
+        solution, bound = from_real_vector(x), real + imaginary
+    unsure, size = float(np.linalg.norm(bound)), float(np.linalg.norm(x))
+    bits = math.floor(10.0 * -math.log2(unsure / (size - unsure))) / 10.0 if unsure else MANTISSA
+    return System(
+        identity(choice),
+        choice.family,
+        choice.size,
+        choice.seed,
+        drawn.condition,
+        min(bits, MANTISSA),
+        without_chip(drawn.matrix, drawn.rhs),
+        drawn.matrix,
+        drawn.rhs,
+        solution,
+        bound,
+    )
+
+
+def without_chip(matrix: NDArray[Any], rhs: NDArray[Any]) -> WithoutChip:
+    """Solve by GCR in float64 whose corrections are the residuals themselves: what INV has to be better than.
+
+    The system is equilibrated and its rows permuted, as mho does before anything is programmed. Counted as `digital_work`.
+    """
+    try:
+        system = LinearSystem.load(matrix, rhs, 0, Goal(GOAL_BITS, None))
+    except InputError:  # no solution in float64 could be proved to so many bits
+        return WithoutChip(False, 0, 0, 0.0)
+    form = Preconditioning.equilibrating(system.matrix)
+    found = solve_unaided(system, form, form.matrix(system.matrix), 0, "gcr", MOST_CYCLES)
+    bits = system.certify(found.solution, system.residual(found.solution, 0), 0).bits
+    cycles = len(found.curve)
+    work = digital_work(system.size, cycles, found.recomputed, "gcr")
+    return WithoutChip(found.cycles is not None, cycles, work, math.floor(10.0 * bits) / 10.0)
+
+
+def digital_work(n: int, products: int, recomputed: int, method: str) -> int:
+    """Return the digital multiplications of a refinement of n real unknowns, as the benchmark counts them.
+
+    Products with the matrix and residuals that were recomputed, n^2 each; of GCR to make the j-th product and its
+    correction orthogonal to those before, once, 3 n j; of CG 4 n; of a line search 2 n. What both sides need beside it
+    (scaling, permuting, the certificate) and what a plan takes is left out.
+    """
+    along = {
+        "gcr": 3 * n * products * (products - 1) // 2,
+        "cg": 4 * n * products,
+        "line search": 2 * n * products,
+    }
+    return n * n * (products + recomputed) + along.get(method, 0)

@@ -1,0 +1,3 @@
+from open_windows import open_main
+
+__all__ = ["open_main"]

@@ -1,0 +1,233 @@
+"""`linalg.solve` for arrays of several libraries: values, kinds, precision, gradients, and what is refused."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mho
+import mho.extensions.linalg
+from mho.errors import BenchError, InputError
+from mho.extensions.linalg.arrays import common_kind, in_precision_of, library_of, to_numpy
+from mho.extensions.linalg.solving import stacked
+
+A = np.array([[0.5, 0.1, 0.0], [0.2, 0.4, -0.1], [0.0, 0.1, 0.3]])
+B = np.array([0.1, 0.2, -0.1])
+CLOSE = {"rtol": 2.0**-23, "atol": 2.0**-23}
+
+
+class Duck:
+    """An array that follows the standard: a namespace, a device of DLPack, and what NumPy needs to read it."""
+
+    def __init__(self, values, device=1):
+        self.values, self.device = np.asarray(values), f"device {device}"
+        self._device = device
+
+    def __array_namespace__(self, api_version=None):
+        return SimpleNamespace(asarray=Duck)
+
+    def __dlpack_device__(self):
+        return (self._device, 0)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.values, dtype)
+
+
+def test_vectors_columns_and_lists():
+    exact = np.linalg.solve(A, B)
+    np.testing.assert_allclose(mho.extensions.linalg.solve(A, B), exact, **CLOSE)
+    np.testing.assert_allclose(mho.extensions.linalg.solve(A.tolist(), B.tolist()), exact, **CLOSE)
+    columns = np.stack([B, 2 * B, B[::-1], B - 1.0], axis=1)
+    np.testing.assert_allclose(mho.extensions.linalg.solve(A, columns), np.linalg.solve(A, columns), **CLOSE)
+
+
+@pytest.mark.thorough
+def test_complex_numbers():
+    a, b = A + 0.1j * A.T, B - 1j
+    np.testing.assert_allclose(mho.extensions.linalg.solve(a, b), np.linalg.solve(a, b), **CLOSE)
+    np.testing.assert_allclose(mho.extensions.linalg.solve(A, b), np.linalg.solve(A, b), **CLOSE)
+    assert mho.extensions.linalg.solve(a.astype(np.complex64), b.astype(np.complex64)).dtype == np.complex64
+
+
+@pytest.mark.thorough
+def test_a_stack_is_solved_one_after_the_other():
+    a = np.stack([A, A.T, 2.0 * A, A @ A + np.eye(3)]).reshape(2, 2, 3, 3)
+    b = np.random.default_rng(1).standard_normal((2, 2, 3, 2))
+    np.testing.assert_allclose(mho.extensions.linalg.solve(a, b), np.linalg.solve(a, b), **CLOSE)
+
+
+def test_single_precision_in_and_out():
+    assert mho.extensions.linalg.solve(A.astype(np.float32), B.astype(np.float32)).dtype == np.float32
+    assert mho.extensions.linalg.solve(A.astype(np.float32), B).dtype == np.float64
+    assert mho.extensions.linalg.solve(np.eye(2, dtype=int), [1, 2]).dtype == np.float64
+
+
+def test_more_bits_are_more_accurate():
+    x = mho.extensions.linalg.solve(A, B, bits=44)
+    np.testing.assert_allclose(x, np.linalg.solve(A, B), rtol=2.0**-43)
+
+
+@pytest.mark.thorough
+def test_a_bench_by_name_file_or_open_one(tmp_path):
+    named = mho.extensions.linalg.solve(A, B, "arrays", seed=4)
+    np.testing.assert_array_equal(named, mho.extensions.linalg.solve(A, B, seed=4))
+    with mho.open_bench("arrays", seed=4) as bench:
+        opened = mho.extensions.linalg.solve(A, B, bench)
+        assert not bench.closed
+    np.testing.assert_allclose(opened, named, **CLOSE)
+    np.testing.assert_allclose(
+        mho.extensions.linalg.solve(A[:2, :2], B[:2], "simulated", bits=10),
+        np.linalg.solve(A[:2, :2], B[:2]),
+        rtol=2**-9,
+    )
+
+
+def test_an_array_of_the_standard_comes_back_as_its_own_kind():
+    x = mho.extensions.linalg.solve(Duck(A), Duck(B))
+    assert type(x) is Duck
+    np.testing.assert_allclose(x.values, np.linalg.solve(A, B), **CLOSE)
+    assert type(mho.extensions.linalg.solve(A, Duck(B))) is Duck
+    assert (
+        mho.extensions.linalg.solve(Duck(A.astype(np.float32)), Duck(B.astype(np.float32))).values.dtype
+        == np.float32
+    )
+    with mho.open_bench("arrays", seed=1) as bench:
+        assert type(mho.extensions.linalg.on_bench(Duck(A), bench).solve(Duck(B))) is Duck
+
+
+def test_an_array_on_a_gpu_is_refused():
+    with pytest.raises(InputError, match=r"b lies on device 2; .*b\.cpu\(\).*cupy\.asnumpy\(b\)"):
+        mho.extensions.linalg.solve(A, Duck(B, device=2))
+    to_numpy(Duck(B, device=3), "b")  # pinned by a driver, but the host's
+
+
+def test_arrays_of_two_libraries_are_refused(monkeypatch):
+    other = type("Other", (Duck,), {"__module__": "elsewhere.arrays"})
+    assert library_of(other(B)) == "elsewhere"
+    with pytest.raises(InputError, match=r"the arrays come from \w+ and elsewhere"):
+        common_kind(Duck(A), other(B))
+
+
+def test_the_array_api_standards_own_library():
+    strict = pytest.importorskip("array_api_strict")
+    x = mho.extensions.linalg.solve(strict.asarray(A), strict.asarray(B))
+    assert type(x) is type(strict.asarray(B))
+    np.testing.assert_allclose(np.asarray(x), np.linalg.solve(A, B), **CLOSE)
+
+
+def test_jax():
+    jax = pytest.importorskip("jax")
+    x = mho.extensions.linalg.solve(jax.numpy.asarray(A), jax.numpy.asarray(B))
+    assert isinstance(x, jax.Array)
+    assert x.dtype == jax.numpy.asarray(B).dtype
+    np.testing.assert_allclose(np.asarray(x), np.linalg.solve(A, B), rtol=1e-6)
+    with pytest.raises(InputError, match="outside of compiled functions"):
+        jax.jit(lambda b: mho.extensions.linalg.solve(A, b))(jax.numpy.asarray(B))
+
+
+class TestTorch:
+    torch = property(lambda self: pytest.importorskip("torch"))
+
+    def test_tensors_in_and_out(self):
+        torch = self.torch
+        x = mho.extensions.linalg.solve(torch.from_numpy(A), torch.from_numpy(B))
+        assert x.dtype == torch.float64
+        np.testing.assert_allclose(x.numpy(), np.linalg.solve(A, B), **CLOSE)
+        single = mho.extensions.linalg.solve(torch.from_numpy(A).float(), torch.from_numpy(B).float())
+        assert single.dtype == torch.float32
+        assert not single.requires_grad
+        assert isinstance(mho.extensions.linalg.solve(A, torch.from_numpy(B)), torch.Tensor)
+
+    def test_gradients_are_those_of_torch(self):
+        torch = self.torch
+        rhs = np.stack([B, B[::-1] + 1.0], axis=1)
+        for a, b in (
+            (A, B),
+            (A, rhs),
+            (A + 0.1j * A.T, rhs + 0.5j),
+            (np.stack([A, A.T]), np.stack([rhs, rhs])),
+        ):
+            pairs = []
+            for solve in (mho.extensions.linalg.solve, torch.linalg.solve):
+                given = [torch.tensor(one, requires_grad=True) for one in (a, b)]
+                weights = torch.arange(1.0, b.size + 1.0, dtype=torch.float64).reshape(b.shape)
+                (solve(*given).abs() * weights).sum().backward()
+                pairs.append([one.grad.numpy() for one in given])
+            for ours, theirs in zip(*pairs, strict=True):
+                np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6 * np.abs(theirs).max())
+
+    def test_the_gradient_of_one_alone(self):
+        torch = self.torch
+        b = torch.tensor(B, requires_grad=True)
+        mho.extensions.linalg.solve(A, b).sum().backward()
+        np.testing.assert_allclose(b.grad.numpy(), np.linalg.solve(A.T, np.ones(3)), **CLOSE)
+
+    def test_a_tensor_without_data_is_refused(self):
+        torch = self.torch
+        with pytest.raises(InputError, match=r"b .*(lies on|does not become)"):
+            mho.extensions.linalg.solve(torch.from_numpy(A), torch.empty(3, device="meta"))
+
+
+def test_torch_is_never_imported():
+    assert "torch" in sys.modules or not mho.extensions.linalg.arrays.is_torch(B)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [
+        (A[:2], B, r"a has the shape \(2, 3\); give a square"),
+        (B, B, r"a has the shape \(3,\)"),
+        (np.empty((0, 0)), [], r"a has the shape \(0, 0\)"),
+        (A, B[:2], r"b has the shape \(2,\), and a \(3, 3\); give b as \(3, k\) or \(3,\)"),
+        (A, 1.0, r"b has the shape \(\)"),
+        (np.stack([A, A]), B, r"b has the shape \(3,\), and a \(2, 3, 3\); give b as \(2, 3, k\)"),
+        (np.stack([A, A]), np.ones((2, 3)), r"give b as \(2, 3, k\)"),
+        (np.ones((2, 2)), [1, 2], "singular"),
+        (A, [1, np.nan, 2], r"b contains NaN or infinity, first at \[1\]"),
+        (A, [1, None, 2], "b "),
+        (A, ["x", "y", "z"], "b holds <U1 and not numbers"),
+        ([[1, 2], [3]], [1, 2], "a of type list does not become"),
+    ],
+)
+def test_what_is_refused(a, b, words):
+    with pytest.raises(InputError, match=words):
+        mho.extensions.linalg.solve(a, b)
+
+
+def test_benches_that_are_refused():
+    with pytest.raises(InputError, match="bench is 3; give the name"):
+        mho.extensions.linalg.solve(A, B, 3)
+    with pytest.raises(BenchError, match="no-such-bench"):
+        mho.extensions.linalg.solve(A, B, "no-such-bench")
+
+
+def test_objects_that_are_numbers_are_numbers():
+    assert to_numpy(np.array([1, 2.5], dtype=object), "b").tolist() == [1.0, 2.5]
+    assert to_numpy(np.array([1, 2j], dtype=object), "b").tolist() == [1.0, 2j]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([np.float16, np.float32, np.float64, np.int8, np.complex64, np.complex128]),
+        min_size=1,
+    )
+)
+def test_an_answer_is_single_only_where_all_are(kinds):
+    answer = in_precision_of(np.ones(2), *(np.ones(2, kind) for kind in kinds))
+    single = all(np.finfo(kind).bits <= 32 if np.issubdtype(kind, np.inexact) else False for kind in kinds)
+    assert answer.dtype == (np.float32 if single else np.float64)
+
+
+@given(st.lists(st.integers(1, 3), max_size=3), st.integers(1, 4), st.integers(1, 3))
+def test_stacks_keep_their_order(stack, n, count):
+    a = np.arange(np.prod(stack, dtype=int) * n * n, dtype=float).reshape(*stack, n, n)
+    b = np.arange(np.prod(stack, dtype=int) * n * count, dtype=float).reshape(*stack, n, count)
+    matrices, rhs = stacked(a, b)
+    np.testing.assert_array_equal(np.stack(list(matrices)).ravel(), a.ravel())
+    np.testing.assert_array_equal(np.stack(list(rhs)).reshape(b.shape), b)

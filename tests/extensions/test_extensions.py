@@ -1,0 +1,242 @@
+"""The extensions stand on public names, are found as a stranger's are, and each can be taken out."""
+
+from __future__ import annotations
+
+import ast
+import logging
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from command_line import Shell
+from public_names import exported
+from repository import ROOT
+from without_extensions import EXTENSIONS, copy_without, core_tests, python_in
+
+from mho.errors import InputError
+from mho.extension_points import offers, usable_offers
+from mho.procedures.catalogue import find_procedure
+from mho.procedures.manifest import entry_of, known_entries
+
+FLOORS = {path.stem for path in (ROOT / "mho").glob("*.py")}
+"""Modules of mho that are no rooms; all their names are public."""
+
+
+def own_imports(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield room and name of what a module imports of mho."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "mho":
+            yield from ((str(node.module), one.name) for one in node.names)
+
+
+@pytest.mark.parametrize("name", EXTENSIONS)
+def test_an_extension_imports_public_names_only(name: str) -> None:
+    inner = f"mho.extensions.{name}"
+    imported = {one for path in (ROOT / "mho/extensions" / name).rglob("*.py") for one in own_imports(path)}
+    assert imported
+    for home, what in sorted(imported):
+        if f"{home}.".startswith(f"{inner}.") or home.removeprefix("mho.") in FLOORS:
+            continue
+        room = ROOT.joinpath(*home.split("."), "__init__.py")
+        assert room.is_file(), f"{name} reaches into {home} for {what}"
+        assert what in exported(room), f"{what} is no public name of {home}"
+
+
+def test_every_extension_is_offered_by_an_entry_point_or_imported_by_its_user() -> None:
+    groups = ("mho.procedures", "mho.verbs", "mho.panels")
+    targets = {one.target for group in groups for those in offers(group).values() for one in those}
+    offered = {target.split(".")[2].partition(":")[0] for target in targets if target.startswith("mho.ext")}
+    assert set(EXTENSIONS) - offered == {"linalg"}  # a library
+
+
+# --- what packages of others may get wrong ---
+
+VERB = '''
+import typer
+
+GROUP = "Benches"
+
+
+def bake(celsius: float = 85.0) -> None:
+    """Bake the chip.
+
+    For an hour.
+    """
+    typer.echo(f"at {celsius:g} degrees")
+
+
+several = typer.Typer(help="Several things.")
+
+
+@several.command()
+def first() -> None:
+    """Do the first."""
+    typer.echo("first")
+
+
+@several.command()
+def second() -> None:
+    """Do the second."""
+
+
+def broken_help() -> None:
+    """Be there."""
+
+
+raise_at_call = 1
+'''
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Install a package of a lab: its name, entry points by group, and what it requires."""
+
+    def make(package: str, points: dict[str, dict[str, str]], requires: str = "") -> None:
+        info = tmp_path / f"{package}-1.5.dist-info"
+        info.mkdir()
+        needs = f"Requires-Dist: {requires}\n" if requires else ""
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.5\n{needs}")
+        (info / "entry_points.txt").write_text(
+            "".join(
+                f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in those.items())
+                for group, those in points.items()
+            )
+        )
+        (tmp_path / f"{package}_verbs.py").write_text(VERB)
+        (tmp_path / f"{package}_broken.py").write_text("1 / 0\n")
+        monkeypatch.syspath_prepend(tmp_path)
+
+    return make
+
+
+def test_a_verb_of_a_package_is_one_of_mho_s(install, shell: Shell) -> None:
+    points = {"bake": "labone_verbs:bake", "several": "labone_verbs:several"}
+    install("labone", {"mho.verbs": points})
+    assert shell("bake", "--celsius", "90")[:2] == (0, "at 90 degrees\n")
+    assert shell("several", "first")[:2] == (0, "first\n")
+    _, out, _ = shell("--help")
+    benches = out[out.index("Benches") :]
+    assert "Bake the chip." in benches
+    assert "For an hour" not in out
+    assert "Several things." in benches
+    assert "did you mean 'bake'" in shell.refused("bakes")
+
+
+def test_a_broken_verb_is_named_and_the_others_work(install, shell: Shell, caplog) -> None:
+    points = {"bake": "labtwo_verbs:bake", "fail": "labtwo_broken:fail", "solve": "labtwo_verbs:bake"}
+    install("labtwo", {"mho.verbs": points})
+    with caplog.at_level(logging.WARNING, "mho"):
+        _, out, _ = shell("--help")
+    assert "Bake the chip." in out
+    said = "verb 'fail' of labtwo 1.5 cannot be loaded: ZeroDivisionError: division by zero"
+    assert f"verb 'fail' is not offered: {said}" in caplog.text
+    assert "mho's own verb 'solve' is offered, not labtwo_verbs:bake" in caplog.text
+    assert said in shell.refused("fail")
+    assert shell("bake")[0] == 0
+
+
+def test_a_verb_that_two_packages_offer_is_none_s(install, shell: Shell) -> None:
+    for package in ("labthree", "labfour"):
+        install(package, {"mho.verbs": {"bake": f"{package}_verbs:bake"}})
+    said = "several packages have a verb 'bake'; name one as labfour_verbs:bake or labthree_verbs:bake"
+    assert said in shell.refused("bake")
+
+
+@pytest.mark.parametrize(
+    ("requires", "fits"),
+    [
+        ("mho>=99", False),
+        ("mho<0.1", False),
+        ("MHO>=99", False),
+        ("mho==0.1.*", True),
+        ('mho>=99; python_version < "3"', True),
+        ("numpy>=99", True),
+        ("mho @ nonsense ///", True),
+    ],
+)
+def test_a_package_for_another_mho_is_named_and_not_used(install, requires, fits, shell, caplog) -> None:
+    install("labfive", {"mho.verbs": {"bake": "labfive_verbs:bake"}}, requires)
+    with caplog.at_level(logging.WARNING, "mho"):
+        assert ("bake" in usable_offers("mho.verbs", "verb")) == fits
+    if fits:
+        assert shell("bake")[0] == 0
+        return
+    needs = requires.lower().removeprefix("mho")
+    said = (
+        f"labfive 1.5 is made for mho {needs}, and this is mho {version('mho')}; install a version that fits"
+    )
+    assert f"verb 'bake' is not offered: {said}" in caplog.text
+    assert said in shell.refused("bake")
+
+
+def test_a_procedure_for_another_mho_is_named_and_not_used(install, caplog) -> None:
+    install("labsix", {"mho.procedures": {"look": "labsix_verbs:Look"}}, "mho>=99")
+    assert "look" not in known_entries()
+    assert "procedure 'look' is not offered: labsix 1.5 is made for mho >=99" in caplog.text
+    with pytest.raises(InputError, match=r"labsix 1\.5 is made for mho >=99"):
+        find_procedure("look")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"procedures": {"look": {"title": "x"}}}', '{"procedures": 1}'])
+def test_a_manifest_that_is_none_counts_for_nothing(text, tmp_path, install, caplog) -> None:
+    package = tmp_path / f"cells_of_{abs(hash(text))}"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "from mho import Procedure\n\n\nclass Look(Procedure):\n    title = 'Look at it'\n\n"
+        "    def execute(self, plan, bench, stream):\n        pass\n"
+    )
+    (package / "manifest.json").write_text(text)
+    install("labseven", {"mho.procedures": {"look": f"{package.name}:Look"}})
+    entry = entry_of("look")
+    assert (entry.title, entry.imported) == ("Look at it", True)
+    assert "manifest" in caplog.text
+
+
+# --- taken out ---
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(600)
+def test_without_any_extension_the_core_is_whole(tmp_path: Path) -> None:
+    folder = copy_without(EXTENSIONS, tmp_path)
+    modules = [
+        ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
+        for path in sorted((folder / "mho").rglob("*.py"))
+        if path.name != "__main__.py"
+    ]
+    done = python_in(
+        folder, "-c", f"from importlib import import_module\nfor one in {modules}: import_module(one)"
+    )
+    assert done.returncode == 0, done.stdout
+    done = python_in(folder, "-m", "mho", "--help")
+    assert "solve" in done.stdout
+    assert "reach" not in done.stdout
+    assert "WARNING" not in done.stdout
+    done = python_in(
+        folder, "-m", "mho", "run", "read", "--rows", "0:2", "--columns", "0:2", "--output", "read.h5"
+    )
+    assert done.returncode == 0, done.stdout
+    for words in (("reach",), ("run", "mimo")):
+        done = python_in(folder, "-m", "mho", *words)
+        assert done.returncode == 2
+        assert done.stdout.startswith("mho: ")
+        assert done.stdout.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("out", [*([name] for name in EXTENSIONS), EXTENSIONS], ids=lambda out: "-".join(out))
+def test_the_core_s_suite_passes_without(out: list[str], tmp_path: Path) -> None:
+    folder = copy_without(out, tmp_path)
+    rest = [folder / "tests/extensions" / name for name in EXTENSIONS if name not in out]
+    done = python_in(folder, "-m", "pytest", "-n", "2", *core_tests(folder), *rest)
+    assert done.returncode == 0, done.stdout[-5000:]
+
+
+def test_the_public_names_of_an_extension_are_there() -> None:
+    for name in EXTENSIONS:
+        module = import_module(f"mho.extensions.{name}")
+        assert module.__all__
+        assert all(hasattr(module, one) for one in module.__all__)
